@@ -1,0 +1,74 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// The settings of every target: the strictest checks that the compiler offers, and warnings as errors.
+let strict: [SwiftSetting] = [
+    .strictMemorySafety(),
+    .treatAllWarnings(as: .error),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableExperimentalFeature("Lifetimes"),
+]
+
+/// A module of values and decisions: no socket, clock, file, process, randomness or logging.
+func core(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+    .target(name: name, dependencies: dependencies, path: "Sources/Core/\(name)", swiftSettings: strict)
+}
+
+/// A module that meets the kernel or a C library, thinly.
+func linux(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+    .target(name: name, dependencies: dependencies, path: "Sources/Linux/\(name)", swiftSettings: strict)
+}
+
+/// A suite of tests; `Tests/<name>`.
+func tests(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+    .testTarget(name: name, dependencies: dependencies, path: "Tests/\(name)", swiftSettings: strict)
+}
+
+let package = Package(
+    name: "namebridge",
+    products: [
+        .executable(name: "namebridge", targets: ["namebridge"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
+    ],
+    targets: [
+        // Core
+        core("IPAddressing"),
+        core("DomainNames"),
+        core("Telemetry"),
+        core("DNSWire", ["DomainNames"]),
+        core("Inventory", ["IPAddressing", "DomainNames"]),
+        core("Forwarding", ["IPAddressing", "DomainNames", "DNSWire", "Inventory", "Telemetry"]),
+
+        // Linux
+        .target(name: "CLinux", path: "Sources/Linux/CLinux"),
+        .systemLibrary(
+            name: "CLDNS", path: "Sources/Linux/CLDNS", pkgConfig: "ldns", providers: [.apt(["libldns-dev"])]),
+        .systemLibrary(
+            name: "CYAML", path: "Sources/Linux/CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
+        linux("LinuxSystem", ["CLinux", "IPAddressing"]),
+        linux("LDNSBridge", ["CLDNS", "DomainNames"]),
+        linux("InventoryFile", ["CYAML", "Inventory", "IPAddressing", "DomainNames"]),
+        linux("DNSServer", [
+            "LinuxSystem", "Forwarding", "DNSWire", "DomainNames", "IPAddressing", "Inventory", "Telemetry",
+        ]),
+
+        // App
+        .executableTarget(
+            name: "namebridge",
+            dependencies: [
+                "DNSServer", "LinuxSystem", "LDNSBridge", "InventoryFile",
+                "Forwarding", "DNSWire", "DomainNames", "IPAddressing", "Inventory", "Telemetry",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            path: "Sources/App/namebridge", swiftSettings: strict),
+
+        // Tests
+        tests("IPAddressingTests", ["IPAddressing"]),
+        tests("DomainNamesTests", ["DomainNames"]),
+    ],
+    swiftLanguageModes: [.v6]
+)

@@ -1,0 +1,1 @@
+// DNSWire: its first declarations follow.

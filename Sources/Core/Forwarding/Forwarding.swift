@@ -1,0 +1,1 @@
+// Forwarding: its first declarations follow.

@@ -1,0 +1,45 @@
+/// An address and a port, as in `172.17.16.10:53` or `[fd00::10]:53`.
+package struct Endpoint: Hashable, Sendable {
+    package let address: IPAddress
+
+    /// 0...65535; 0 lets the kernel choose where it is listened on.
+    package let port: UInt16
+
+    package init(address: IPAddress, port: UInt16) {
+        self.address = address
+        self.port = port
+    }
+
+    /// Reads `A.B.C.D`, `A.B.C.D:PORT`, `X::Y`, `[X::Y]` or `[X::Y]:PORT`; without a port, `defaultPort`.
+    package init?(_ text: some StringProtocol, defaultPort: UInt16) {
+        var host = Substring(text)
+        var port = defaultPort
+        if host.hasPrefix("[") {
+            guard let close = host.firstIndex(of: "]") else { return nil }
+            let tail = host[host.index(after: close)...]
+            if !tail.isEmpty {
+                guard tail.hasPrefix(":"), let read = Self.readPort(tail.dropFirst()) else { return nil }
+                port = read
+            }
+            host = host[host.index(after: host.startIndex)..<close]
+            guard host.contains(":") else { return nil }
+        } else if let colon = host.firstIndex(of: ":"), host[host.index(after: colon)...].firstIndex(of: ":") == nil {
+            guard let read = Self.readPort(host[host.index(after: colon)...]) else { return nil }
+            port = read
+            host = host[..<colon]
+        }
+        guard let address = IPAddress(host) else { return nil }
+        self.init(address: address, port: port)
+    }
+
+    private static func readPort(_ text: Substring) -> UInt16? {
+        guard (1...5).contains(text.utf8.count), text.utf8.allSatisfy({ (0x30...0x39).contains($0) }) else { return nil }
+        return UInt16(text)
+    }
+}
+
+extension Endpoint: CustomStringConvertible {
+    package var description: String {
+        address.family == .v4 ? "\(address):\(port)" : "[\(address)]:\(port)"
+    }
+}

@@ -1,0 +1,138 @@
+// MARK: - Reading
+
+extension IPAddress {
+    /// Reads a dotted IPv4 address or an IPv6 address in any form of RFC 4291 section 2.2.
+    ///
+    /// Leading zeros in an IPv4 octet are refused, since some programs read them as octal (RFC 6943 section 3.1.1).
+    /// A zone (`%eth0`) is refused.
+    package init?(_ text: some StringProtocol) {
+        if text.utf8.contains(UInt8(ascii: ":")) {
+            guard let bits = Self.readV6(text) else { return nil }
+            self.init(v6: bits)
+        } else {
+            guard let bits = Self.readV4(text) else { return nil }
+            self.init(v4: bits)
+        }
+    }
+
+    private static func readV4(_ text: some StringProtocol) -> UInt32? {
+        let parts = text.utf8.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
+        guard parts.count == 4 else { return nil }
+        var bits: UInt32 = 0
+        for part in parts {
+            guard let octet = readDecimal(part, atMost: 255) else { return nil }
+            bits = bits << 8 | UInt32(octet)
+        }
+        return bits
+    }
+
+    /// Reads one to three decimal digits without leading zeros.
+    private static func readDecimal(_ digits: some Collection<UInt8>, atMost limit: Int) -> Int? {
+        guard (1...3).contains(digits.count), digits.count == 1 || digits.first != UInt8(ascii: "0") else { return nil }
+        var value = 0
+        for digit in digits {
+            guard (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(digit) else { return nil }
+            value = value * 10 + Int(digit - UInt8(ascii: "0"))
+        }
+        return value <= limit ? value : nil
+    }
+
+    private static func readV6(_ text: some StringProtocol) -> UInt128? {
+        // "::" may stand once, for one or more groups of zeros.
+        var halves: [[Substring]] = [[]]
+        var rest = Substring(text)
+        if let gap = firstGap(in: rest) {
+            halves = [groups(of: rest[..<gap]), []]
+            rest = rest[rest.index(gap, offsetBy: 2)...]
+            guard firstGap(in: rest) == nil else { return nil }
+            halves[1] = groups(of: rest)
+        } else {
+            halves = [groups(of: rest)]
+        }
+        var words: [[UInt16]] = []
+        for (index, half) in halves.enumerated() {
+            guard let read = readGroups(half, dottedAllowed: index == halves.count - 1) else { return nil }
+            words.append(read)
+        }
+        let present = words.reduce(0) { $0 + $1.count }
+        let missing = 8 - present
+        guard words.count == 2 ? missing >= 1 : missing == 0 else { return nil }
+        let all = words.count == 2 ? words[0] + Array(repeating: 0, count: missing) + words[1] : words[0]
+        return all.reduce(UInt128(0)) { $0 << 16 | UInt128($1) }
+    }
+
+    private static func firstGap(in text: Substring) -> Substring.Index? {
+        var position = text.startIndex
+        while position < text.endIndex {
+            let next = text.index(after: position)
+            if next < text.endIndex, text[position] == ":", text[next] == ":" { return position }
+            position = next
+        }
+        return nil
+    }
+
+    private static func groups(of text: Substring) -> [Substring] {
+        text.isEmpty ? [] : text.split(separator: ":", omittingEmptySubsequences: false)
+    }
+
+    private static func readGroups(_ groups: [Substring], dottedAllowed: Bool) -> [UInt16]? {
+        var words: [UInt16] = []
+        for (index, group) in groups.enumerated() {
+            if group.utf8.contains(UInt8(ascii: ".")) {
+                guard dottedAllowed, index == groups.count - 1, let bits = readV4(group) else { return nil }
+                words.append(UInt16(truncatingIfNeeded: bits >> 16))
+                words.append(UInt16(truncatingIfNeeded: bits))
+            } else {
+                guard (1...4).contains(group.utf8.count), group.utf8.allSatisfy(isHexDigit),
+                    let word = UInt16(group, radix: 16)
+                else { return nil }
+                words.append(word)
+            }
+        }
+        return words
+    }
+
+    private static func isHexDigit(_ octet: UInt8) -> Bool {
+        switch octet {
+        case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "a")...UInt8(ascii: "f"),
+            UInt8(ascii: "A")...UInt8(ascii: "F"):
+            true
+        default: false
+        }
+    }
+}
+
+// MARK: - Writing
+
+extension IPAddress: CustomStringConvertible {
+    /// The dotted form, or the form of RFC 5952: lower case, the longest run of zero groups (two or more) as `::`.
+    package var description: String {
+        switch family {
+        case .v4: octets.map(String.init).joined(separator: ".")
+        case .v6: Self.writeV6(bits)
+        }
+    }
+
+    private static func writeV6(_ bits: UInt128) -> String {
+        if bits >> 32 == 0xFFFF { return "::ffff:" + IPAddress(v4: UInt32(truncatingIfNeeded: bits)).description }
+        let words = stride(from: 112, through: 0, by: -16).map { UInt16(truncatingIfNeeded: bits >> UInt128($0)) }
+        guard let gap = longestZeroRun(words) else { return hex(words[...]) }
+        return hex(words[..<gap.lowerBound]) + "::" + hex(words[gap.upperBound...])
+    }
+
+    private static func hex(_ words: ArraySlice<UInt16>) -> String {
+        words.map { String($0, radix: 16) }.joined(separator: ":")
+    }
+
+    private static func longestZeroRun(_ words: [UInt16]) -> Range<Int>? {
+        var best: Range<Int>?
+        var start = 0
+        while start < words.count {
+            var end = start
+            while end < words.count, words[end] == 0 { end += 1 }
+            if end - start >= 2, end - start > (best?.count ?? 0) { best = start..<end }
+            start = max(end, start + 1)
+        }
+        return best
+    }
+}

@@ -1,0 +1,62 @@
+/// The two families of the Internet Protocol.
+package enum AddressFamily: UInt8, Hashable, Sendable, CaseIterable {
+    case v4 = 4
+    case v6 = 6
+
+    /// The width of an address of this family, in bits.
+    package var bitWidth: Int { self == .v4 ? 32 : 128 }
+}
+
+/// An IPv4 or IPv6 address without a zone.
+///
+/// An IPv4 address and the IPv6 address that maps it (`::ffff:a.b.c.d`) are different values; see `unmapped`.
+package struct IPAddress: Hashable, Sendable {
+    package let family: AddressFamily
+
+    /// The address as one number: bits 0...31 for IPv4 (the rest is zero), 0...127 for IPv6.
+    package let bits: UInt128
+
+    /// Makes the IPv4 address `bits`, whose highest octet is the first of the dotted form.
+    package init(v4 bits: UInt32) {
+        family = .v4
+        self.bits = UInt128(bits)
+    }
+
+    /// Makes the IPv6 address `bits`.
+    package init(v6 bits: UInt128) {
+        family = .v6
+        self.bits = bits
+    }
+
+    /// Makes an address of `family`; for IPv4 all but the low 32 bits are dropped.
+    package init(family: AddressFamily, bits: UInt128) {
+        self.family = family
+        self.bits = family == .v4 ? bits & 0xFFFF_FFFF : bits
+    }
+
+    /// The IPv4 address inside an IPv4-mapped IPv6 address (RFC 4291 section 2.5.5.2), else the address itself.
+    package var unmapped: IPAddress {
+        guard family == .v6, bits >> 32 == 0xFFFF else { return self }
+        return IPAddress(v4: UInt32(truncatingIfNeeded: bits))
+    }
+
+    /// True for `0.0.0.0` and `::`, which name every address of the host when listened on.
+    package var isUnspecified: Bool { bits == 0 }
+
+    /// True for `127.0.0.0/8` and `::1`.
+    package var isLoopback: Bool {
+        family == .v4 ? bits >> 24 == 127 : bits == 1
+    }
+
+    /// The octets in network order: 4 or 16 of them.
+    package var octets: [UInt8] {
+        stride(from: family.bitWidth - 8, through: 0, by: -8).map { UInt8(truncatingIfNeeded: bits >> UInt128($0)) }
+    }
+}
+
+extension IPAddress: Comparable {
+    /// IPv4 sorts before IPv6, then by number.
+    package static func < (left: IPAddress, right: IPAddress) -> Bool {
+        left.family == right.family ? left.bits < right.bits : left.family.rawValue < right.family.rawValue
+    }
+}

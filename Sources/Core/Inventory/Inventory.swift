@@ -1,0 +1,1 @@
+// Inventory: its first declarations follow.

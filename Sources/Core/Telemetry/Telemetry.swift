@@ -1,0 +1,1 @@
+// Telemetry: its first declarations follow.

@@ -1,0 +1,1 @@
+// DNSServer: its first declarations follow.

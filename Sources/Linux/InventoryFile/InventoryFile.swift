@@ -1,0 +1,1 @@
+// InventoryFile: its first declarations follow.

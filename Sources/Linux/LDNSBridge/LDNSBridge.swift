@@ -1,0 +1,1 @@
+// LDNSBridge: its first declarations follow.

@@ -1,0 +1,1 @@
+// LinuxSystem: its first declarations follow.
