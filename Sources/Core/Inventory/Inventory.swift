@@ -1,1 +1,70 @@
-// Inventory: its first declarations follow.
+package import IPAddressing
+
+/// What one configuration file says: the DNS settings, the clusters and sites, and the paths between them.
+///
+/// Both halves of the program are derived from it, so that no name is answered with an address that the network
+/// cannot carry. A value made by hand may be inconsistent; `check()` says where.
+package struct Inventory: Hashable, Sendable {
+    package var dns: DNSSettings
+
+    /// In the order of the file.
+    package var clusters: [Cluster]
+
+    /// In the order of the file.
+    package var sites: [Site]
+
+    /// In the order of the file; their positions name them in messages.
+    package var paths: [Path]
+
+    package init(
+        dns: DNSSettings = DNSSettings(), clusters: [Cluster] = [], sites: [Site] = [], paths: [Path] = []
+    ) {
+        self.dns = dns
+        self.clusters = clusters
+        self.sites = sites
+        self.paths = paths
+    }
+
+    /// The cluster called `key`; nil where there is none.
+    package func cluster(_ key: String) -> Cluster? {
+        clusters.first { $0.key == key }
+    }
+
+    /// The site called `key`; nil where there is none.
+    package func site(_ key: String) -> Site? {
+        sites.first { $0.key == key }
+    }
+
+    /// The host that `reference` (`NAME` or `CLUSTER-OR-SITE/NAME`) means, looked for in `places` in that order.
+    ///
+    /// - Parameter places: Keys of clusters and sites.
+    /// - Returns: Nil where none of them has it.
+    package func host(_ reference: String, in places: [String]) -> LocatedHost? {
+        let parts = reference.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+        let searched = parts.count == 2 ? [parts[0]] : places
+        guard let name = parts.last else { return nil }
+        for place in searched {
+            if let node = cluster(place)?.nodes.first(where: { $0.name == name }) {
+                return LocatedHost(place: place, host: node.host, podPrefixes: node.pods, isNode: true)
+            }
+            let hosts = (cluster(place)?.hosts ?? []) + (site(place)?.hosts ?? [])
+            if let host = hosts.first(where: { $0.name == name }) {
+                return LocatedHost(place: place, host: host, podPrefixes: [], isNode: false)
+            }
+        }
+        return nil
+    }
+}
+
+/// A host and where the inventory has it.
+package struct LocatedHost: Hashable, Sendable {
+    /// Key of the cluster or site.
+    package let place: String
+    package let host: Host
+
+    /// The prefixes of the pods on it; empty where it is no node or where they are not known.
+    package let podPrefixes: [IPPrefix]
+
+    /// True for a node of a cluster, false for another host of a cluster or site.
+    package let isNode: Bool
+}

@@ -1,0 +1,131 @@
+package import DomainNames
+package import IPAddressing
+
+/// A Kubernetes cluster: its names, its name servers and what is known of its network.
+package struct Cluster: Hashable, Sendable {
+    /// Its name in the file; unique among clusters and sites, a label of lower-case letters, digits and hyphens.
+    package var key: String
+
+    /// The zone that its CoreDNS serves. Default: `cluster.local`.
+    package var domain: DomainName
+
+    /// What clients may call it: suffixes that stand for `domain`; PTR answers use the first.
+    /// Default: `<key>.cluster.local`.
+    package var names: [DomainName]
+
+    /// Its DNS servers: ClusterIP, NodePort or pod addresses; port 53 where none is given.
+    package var dns: [Endpoint]
+
+    /// The prefixes of its pods.
+    package var pods: [IPPrefix]
+
+    /// The prefixes of its services' ClusterIPs.
+    package var services: [IPPrefix]
+
+    /// What carries its pods' packets; nil: not known.
+    package var cni: CNI?
+
+    package var kubeProxy: KubeProxySettings
+
+    /// In the order of the file.
+    package var nodes: [Node]
+
+    /// Machines in the cluster's network that are no nodes: dedicated relays, VPN endpoints.
+    package var hosts: [Host]
+
+    /// The subnets of the network (VPC) that the cluster lives in, where they have route tables of their own.
+    package var subnets: [Subnet]
+
+    package init(
+        key: String, domain: DomainName = .clusterLocal, names: [DomainName]? = nil, dns: [Endpoint] = [],
+        pods: [IPPrefix] = [], services: [IPPrefix] = [], cni: CNI? = nil,
+        kubeProxy: KubeProxySettings = KubeProxySettings(), nodes: [Node] = [], hosts: [Host] = [],
+        subnets: [Subnet] = []
+    ) {
+        self.key = key
+        self.domain = domain
+        self.names = names ?? Self.defaultNames(key: key)
+        self.dns = dns
+        self.pods = pods
+        self.services = services
+        self.cni = cni
+        self.kubeProxy = kubeProxy
+        self.nodes = nodes
+        self.hosts = hosts
+        self.subnets = subnets
+    }
+
+    /// `<key>.cluster.local`; nothing where `key` is no label.
+    package static func defaultNames(key: String) -> [DomainName] {
+        guard let label = try? DomainName(labels: [Array(key.utf8)]),
+            let name = try? label.appending(.clusterLocal)
+        else { return [] }
+        return [name]
+    }
+}
+
+/// What carries the packets between the pods of a cluster; it decides the plan and its warnings.
+package enum CNI: String, Hashable, Sendable, CaseIterable {
+    case calicoIPIP = "calico-ipip"
+    case calicoVXLAN = "calico-vxlan"
+    case calicoBGP = "calico-bgp"
+    case flannelVXLAN = "flannel-vxlan"
+    case flannelHostGateway = "flannel-host-gw"
+    case cilium = "cilium"
+    /// Pods have addresses of the cloud's network (VPC-CNI and the like).
+    case vpc = "vpc"
+    case other = "other"
+}
+
+/// What is known of the cluster's kube-proxy (KubeProxyConfiguration).
+package struct KubeProxySettings: Hashable, Sendable {
+    /// Default: iptables.
+    package var mode: KubeProxyMode
+
+    /// The field `iptables.masqueradeAll`: traffic to services leaves the entry node with that node's address.
+    /// Default: false.
+    package var masqueradeAll: Bool
+
+    /// The field `clusterCIDR`: traffic to services from outside of it is masqueraded. Default: not set.
+    package var clusterCIDR: [IPPrefix]
+
+    package init(mode: KubeProxyMode = .iptables, masqueradeAll: Bool = false, clusterCIDR: [IPPrefix] = []) {
+        self.mode = mode
+        self.masqueradeAll = masqueradeAll
+        self.clusterCIDR = clusterCIDR
+    }
+}
+
+/// How services are translated on a node; `none` where something else than kube-proxy does it.
+package enum KubeProxyMode: String, Hashable, Sendable, CaseIterable {
+    case iptables, ipvs, nftables, userspace, none
+}
+
+/// A part of a cloud network with its own route table, where the owner enters the plan's `vpc` rows.
+package struct Subnet: Hashable, Sendable {
+    /// Unique within the cluster.
+    package var name: String
+
+    /// Never empty in a checked inventory.
+    package var networks: [IPPrefix]
+
+    /// The name of its route table. Default: the subnet's name.
+    package var routeTable: String
+
+    package init(name: String, networks: [IPPrefix], routeTable: String? = nil) {
+        self.name = name
+        self.networks = networks
+        self.routeTable = routeTable ?? name
+    }
+}
+
+extension DomainName {
+    /// `cluster.local`, the domain that a cluster has unless its owner chose another.
+    package static let clusterLocal: DomainName = {
+        do throws(DomainNameError) {
+            return try DomainName(labels: [Array("cluster".utf8), Array("local".utf8)])
+        } catch {
+            preconditionFailure("cluster.local is a name: \(error)")
+        }
+    }()
+}

@@ -1,0 +1,96 @@
+package import IPAddressing
+
+/// How the forwarder listens, whom it answers and from where.
+package struct DNSSettings: Hashable, Sendable {
+    /// The addresses listened on, for UDP and TCP. Default: `0.0.0.0:53` and `[::]:53`.
+    package var listen: [Endpoint]
+
+    /// Who may ask. Default: loopback, RFC 1918, unique local (RFC 4193) and link-local addresses.
+    package var clients: [IPPrefix]
+
+    /// Keys of the clusters that answer names below the plain cluster domain, in this order. Default: none.
+    package var bareDomain: [String]
+
+    /// Other `bareDomain` lists for some clients; the longest matching prefix wins. Default: none.
+    package var views: [View]
+
+    /// The servers for every other name; with none of them such questions are refused. Default: none.
+    package var upstream: [Endpoint]
+
+    /// The number of worker threads, 1...256. Nil, the default: one per core.
+    package var workers: Int?
+
+    package var cache: CacheSettings
+
+    /// The largest UDP answer, in octets, 512...4096, whatever size the client offers. Default: 4096.
+    package var maximumUDPSize: Int
+
+    package init(
+        listen: [Endpoint] = Self.defaultListen, clients: [IPPrefix] = Self.defaultClients,
+        bareDomain: [String] = [], views: [View] = [], upstream: [Endpoint] = [], workers: Int? = nil,
+        cache: CacheSettings = CacheSettings(), maximumUDPSize: Int = 4096
+    ) {
+        self.listen = listen
+        self.clients = clients
+        self.bareDomain = bareDomain
+        self.views = views
+        self.upstream = upstream
+        self.workers = workers
+        self.cache = cache
+        self.maximumUDPSize = maximumUDPSize
+    }
+
+    /// Port 53 on every address of the host.
+    package static let defaultListen = [
+        Endpoint(address: IPAddress(v4: 0), port: 53), Endpoint(address: IPAddress(v6: 0), port: 53),
+    ]
+
+    /// Loopback, RFC 1918, link-local and unique local addresses of both families.
+    package static let defaultClients = [
+        "127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16",
+        "::1/128", "fc00::/7", "fe80::/10",
+    ].compactMap { try? IPPrefix(parsing: $0) }
+}
+
+/// Split horizon: what some clients get instead of the general settings.
+package struct View: Hashable, Sendable {
+    /// Unique among the views; stands in logs and metrics. Default: `view1`, `view2`, ... by position.
+    package var name: String
+
+    /// The clients that this view is for; never empty in a checked inventory.
+    package var clients: [IPPrefix]
+
+    /// Keys of the clusters that answer these clients' names below the plain cluster domain, in this order.
+    package var bareDomain: [String]
+
+    package init(name: String, clients: [IPPrefix], bareDomain: [String] = []) {
+        self.name = name
+        self.clients = clients
+        self.bareDomain = bareDomain
+    }
+}
+
+/// How much is kept of what was answered, and for how long.
+package struct CacheSettings: Hashable, Sendable {
+    /// The memory for answers, in octets; 0 keeps nothing. Default: 64 MiB.
+    package var size: Int
+
+    /// The longest time that a positive answer is served. Default: 30 s.
+    package var maximumTTL: Duration
+
+    /// The longest time that a negative answer is served (RFC 2308). Default: 5 s.
+    package var negativeTTL: Duration
+
+    /// How long past its TTL an answer may be served while no server answers (RFC 8767); 0: never. Default: 1 h.
+    package var stale: Duration
+
+    package init(
+        size: Int = 64 << 20, maximumTTL: Duration = .seconds(30), negativeTTL: Duration = .seconds(5),
+        stale: Duration = .seconds(3600)
+    ) {
+        self.size = size
+        self.maximumTTL = maximumTTL
+        self.negativeTTL = negativeTTL
+        self.stale = stale
+    }
+}

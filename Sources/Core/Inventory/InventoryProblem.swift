@@ -1,0 +1,71 @@
+/// A contradiction inside an inventory, or something in it that is likely a mistake.
+package struct InventoryProblem: Hashable, Sendable {
+    package var severity: Severity
+
+    /// Where: the value that is at fault.
+    package var path: InventoryPath
+
+    /// The other value that it contradicts, where there is one.
+    package var other: InventoryPath?
+
+    /// What was found, what was expected and what to do, in one line.
+    package var message: String
+
+    package init(
+        _ severity: Severity, at path: InventoryPath, and other: InventoryPath? = nil, _ message: String
+    ) {
+        self.severity = severity
+        self.path = path
+        self.other = other
+        self.message = message
+    }
+}
+
+/// Whether a problem keeps the file from being used.
+package enum Severity: String, Hashable, Sendable {
+    case error, warning
+}
+
+/// A place inside the inventory, as in `clusters.prod.pods[1]`; the spelling is that of the file's keys.
+package struct InventoryPath: Hashable, Sendable {
+    /// One step downwards.
+    package enum Step: Hashable, Sendable {
+        case key(String)
+        case index(Int)
+    }
+
+    /// From the root downwards; empty for the whole file.
+    package var steps: [Step]
+
+    package init(_ steps: [Step] = []) {
+        self.steps = steps
+    }
+
+    package static func + (path: InventoryPath, key: String) -> InventoryPath {
+        InventoryPath(path.steps + [.key(key)])
+    }
+
+    package subscript(index: Int) -> InventoryPath {
+        InventoryPath(steps + [.index(index)])
+    }
+}
+
+extension InventoryPath: CustomStringConvertible {
+    package var description: String {
+        var text = ""
+        for step in steps {
+            switch step {
+            case .key(let key): text += text.isEmpty ? key : ".\(key)"
+            case .index(let index): text += "[\(index)]"
+            }
+        }
+        return text
+    }
+}
+
+extension InventoryPath: ExpressibleByStringLiteral {
+    /// A single key below the root.
+    package init(stringLiteral key: String) {
+        self.init([.key(key)])
+    }
+}

@@ -1,0 +1,143 @@
+package import IPAddressing
+
+/// Who shall reach whom, and how the packets get there.
+package struct Path: Hashable, Sendable {
+    package var ends: PathEnds
+    package var carrier: PathCarrier
+
+    /// What is made reachable at the far end. Default: pods and services.
+    package var targets: PathTargets
+
+    package init(ends: PathEnds, carrier: PathCarrier, targets: PathTargets = PathTargets()) {
+        self.ends = ends
+        self.carrier = carrier
+        self.targets = targets
+    }
+}
+
+/// The ends of a path, as keys of clusters and sites.
+package enum PathEnds: Hashable, Sendable {
+    /// Connections are opened from `from` (a site or a cluster) to `to` (a cluster): keys `from` and `to`.
+    case oneWay(from: String, to: String)
+    /// Each of these clusters reaches each other one: key `between`; two or more.
+    case mutual([String])
+
+    /// All ends, in the order of the file.
+    package var keys: [String] {
+        switch self {
+        case .oneWay(let from, let to): [from, to]
+        case .mutual(let members): members
+        }
+    }
+}
+
+/// What moves the packets of a path: key `via`.
+package enum PathCarrier: Hashable, Sendable {
+    /// Hosts that forward between the two ends; only one way.
+    case relay(RelaySettings)
+    /// Plain routes to the nodes' pod prefixes, where all hosts are on one link.
+    case routed
+    /// A VXLAN device on every node of the clusters; only mutual.
+    case vxlan(VXLANSettings)
+}
+
+/// Which prefixes of the far end a path carries; at least one of the two in a checked inventory.
+package struct PathTargets: Hashable, Sendable {
+    package var pods: Bool
+    package var services: Bool
+
+    package init(pods: Bool = true, services: Bool = true) {
+        self.pods = pods
+        self.services = services
+    }
+}
+
+/// The hosts that forward, and the source address that the far end sees.
+package struct RelaySettings: Hashable, Sendable {
+    /// Nodes or hosts as `NAME` (looked for in the path's `to`, then `from`) or `CLUSTER-OR-SITE/NAME`; one or more.
+    /// Several are next hops of equal rank.
+    package var relays: [String]
+
+    /// Default: masquerade.
+    package var source: PathSource
+
+    /// The host through which the far end's network reaches the near end, as with a VPN; a reference like `relays`.
+    package var endpoint: String?
+
+    package init(relays: [String], source: PathSource = .snat(.masquerade), endpoint: String? = nil) {
+        self.relays = relays
+        self.source = source
+        self.endpoint = endpoint
+    }
+}
+
+/// The source address that the far end of a path sees: key `source`.
+package enum PathSource: Hashable, Sendable {
+    /// The relay's, chosen as said.
+    case snat(SourceTranslation)
+    /// The client's own; the far end's routes must then lead back through the same relay.
+    case keep
+}
+
+/// Which address a relay puts in: key `snat`.
+package enum SourceTranslation: Hashable, Sendable {
+    /// `masquerade`: the address of the interface that the packet leaves by.
+    case masquerade
+    /// `node`: the relay's own first address of the family.
+    case nodeAddress
+    /// These addresses, at most one per family; only with a single relay.
+    case addresses([IPAddress])
+}
+
+/// One VXLAN segment that joins all nodes of several clusters.
+package struct VXLANSettings: Hashable, Sendable {
+    /// The network identifier, 1...16777215 (RFC 7348 section 5).
+    package var id: Int
+
+    /// The UDP port. Default: 4789 (IANA); another one helps where a hypervisor filters 4789 or 8472.
+    package var port: UInt16
+
+    /// The network that the tunnel endpoints' addresses come from.
+    package var network: IPPrefix
+
+    /// The name of the device, 1...15 octets. Default: `nbvx<id>`.
+    package var device: String
+
+    /// The interface that carries the encapsulated packets; nil: that of the node's address.
+    package var underlay: String?
+
+    /// The device's MTU, in octets; nil: computed from the underlay's.
+    package var mtu: Int?
+
+    /// Addresses of single nodes where they are not to be derived from the nodes' own.
+    package var endpoints: [VXLANEndpoint]
+
+    package init(
+        id: Int, port: UInt16 = 4789, network: IPPrefix, device: String? = nil, underlay: String? = nil,
+        mtu: Int? = nil, endpoints: [VXLANEndpoint] = []
+    ) {
+        self.id = id
+        self.port = port
+        self.network = network
+        self.device = device ?? "nbvx\(id)"
+        self.underlay = underlay
+        self.mtu = mtu
+        self.endpoints = endpoints
+    }
+}
+
+/// What one node has inside a VXLAN segment; what is nil is derived from the node's address.
+package struct VXLANEndpoint: Hashable, Sendable {
+    /// A node as `NAME` (looked for in the path's clusters in order) or `CLUSTER/NAME`.
+    package var node: String
+
+    /// Inside the segment's network.
+    package var address: IPAddress?
+    package var mac: MACAddress?
+
+    package init(node: String, address: IPAddress? = nil, mac: MACAddress? = nil) {
+        self.node = node
+        self.address = address
+        self.mac = mac
+    }
+}
