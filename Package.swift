@@ -69,6 +69,7 @@ let package = Package(
         // Tests
         tests("IPAddressingTests", ["IPAddressing"]),
         tests("DomainNamesTests", ["DomainNames"]),
+        tests("ArchitectureTests"),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -60,7 +60,8 @@ extension DomainName: CustomStringConvertible {
         var text = ""
         for octet in label {
             switch octet {
-            case UInt8(ascii: "."), UInt8(ascii: "\\"), UInt8(ascii: "\""), UInt8(ascii: ";"), UInt8(ascii: "@"),
+            case UInt8(ascii: "."), UInt8(ascii: "\\"), UInt8(ascii: "\""), UInt8(ascii: ";"),
+                UInt8(ascii: "@"),
                 UInt8(ascii: "$"), UInt8(ascii: "("), UInt8(ascii: ")"):
                 text += "\\" + String(UnicodeScalar(octet))
             case 0x21...0x7E:

@@ -3,8 +3,9 @@
 /// ```
 ///     4 t e s t 3 s v c 0          test.svc.
 /// ```
-/// Any octet may stand in a label (RFC 2181 section 11). Case is kept as given; comparing and hashing ignore ASCII
-/// case (RFC 4343 section 3). On the packet path names stay where they are, in the message: see `DNSWire`.
+/// Any octet may stand in a label (RFC 2181 section 11). Case is kept as given; comparing and hashing ignore
+/// ASCII case (RFC 4343 section 3). On the packet path names stay where they are, in the message: see
+/// `DNSWire`.
 package struct DomainName: Sendable {
     /// Length octets and labels, ending with the zero octet of the root; 1...255 octets, never compressed.
     package let wire: [UInt8]
@@ -78,7 +79,9 @@ package struct DomainName: Sendable {
     }
 
     /// `self` with the ending `old` replaced by `new`; nil where it does not end with `old`.
-    package func replacingSuffix(_ old: DomainName, with new: DomainName) throws(DomainNameError) -> DomainName? {
+    package func replacingSuffix(
+        _ old: DomainName, with new: DomainName
+    ) throws(DomainNameError) -> DomainName? {
         guard isAtOrBelow(old) else { return nil }
         let joined = Array(wire.prefix(wire.count - old.wire.count)) + new.wire
         guard joined.count <= maximumNameLength else { throw .nameTooLong(octets: joined.count) }

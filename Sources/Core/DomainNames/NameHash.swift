@@ -1,7 +1,7 @@
 /// A keyed 64-bit hash over names with ASCII case folded away.
 ///
-/// Not a cryptographic hash: it spreads names over tables, and its key, drawn at start, keeps a stranger from choosing
-/// names that all fall into one place.
+/// Not a cryptographic hash: it spreads names over tables, and its key, drawn at start, keeps a stranger from
+/// choosing names that all fall into one place.
 package struct NameHash: Hashable, Sendable {
     private var state: UInt64
 
@@ -59,7 +59,8 @@ package struct NameHash: Hashable, Sendable {
 
 /// Eight octets with each ASCII capital turned into its small letter.
 private func foldedWord(_ word: UInt64) -> UInt64 {
-    // Per octet, without carries between octets: bit 7 of `atLeastA` and `aboveZ` tells the comparison's outcome.
+    // Per octet, without carries between octets: bit 7 of `atLeastA` and `aboveZ` tells the comparison's
+    // outcome.
     let low = word & 0x7F7F_7F7F_7F7F_7F7F
     let atLeastA = low &+ 0x3F3F_3F3F_3F3F_3F3F
     let aboveZ = low &+ 0x2525_2525_2525_2525

@@ -1,7 +1,8 @@
-/// A map from suffixes to values, asked by name: the longest suffix that the name ends with, on label borders, wins.
+/// A map from suffixes to values, asked by name: the longest suffix that the name ends with, on label
+/// borders, wins.
 ///
-/// Built once, then immutable. Asking hashes the name's endings from the root leftwards, one step a label, so the cost
-/// does not depend on the number of suffixes.
+/// Built once, then immutable. Asking hashes the name's endings from the root leftwards, one step a label, so
+/// the cost does not depend on the number of suffixes.
 package struct SuffixMap<Value: Sendable>: Sendable {
     private struct Entry: Sendable {
         let suffix: DomainName  // folded
@@ -106,7 +107,8 @@ package struct SuffixMap<Value: Sendable>: Sendable {
 /// The hash of the root, from which longer endings are built leftwards.
 private let emptySuffixHash: UInt64 = 0xCBF2_9CE4_8422_2325
 
-/// The hash of an ending that is one label, `octets[start..<end]` with its length octet, longer (FNV-1a, folded).
+/// The hash of an ending that is one label, `octets[start..<end]` with its length octet, longer (FNV-1a,
+/// folded).
 private func extend(_ hash: UInt64, _ octets: Span<UInt8>, _ start: Int, _ end: Int) -> UInt64 {
     var hash = hash
     for position in start..<end {

@@ -23,7 +23,9 @@ package struct Endpoint: Hashable, Sendable {
             }
             host = host[host.index(after: host.startIndex)..<close]
             guard host.contains(":") else { return nil }
-        } else if let colon = host.firstIndex(of: ":"), host[host.index(after: colon)...].firstIndex(of: ":") == nil {
+        } else if let colon = host.firstIndex(of: ":"),
+            host[host.index(after: colon)...].firstIndex(of: ":") == nil
+        {
             guard let read = Self.readPort(host[host.index(after: colon)...]) else { return nil }
             port = read
             host = host[..<colon]
@@ -33,7 +35,9 @@ package struct Endpoint: Hashable, Sendable {
     }
 
     private static func readPort(_ text: Substring) -> UInt16? {
-        guard (1...5).contains(text.utf8.count), text.utf8.allSatisfy({ (0x30...0x39).contains($0) }) else { return nil }
+        guard (1...5).contains(text.utf8.count), text.utf8.allSatisfy({ (0x30...0x39).contains($0) }) else {
+            return nil
+        }
         return UInt16(text)
     }
 }

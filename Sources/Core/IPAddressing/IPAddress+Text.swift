@@ -3,8 +3,8 @@
 extension IPAddress {
     /// Reads a dotted IPv4 address or an IPv6 address in any form of RFC 4291 section 2.2.
     ///
-    /// Leading zeros in an IPv4 octet are refused, since some programs read them as octal (RFC 6943 section 3.1.1).
-    /// A zone (`%eth0`) is refused.
+    /// Leading zeros in an IPv4 octet are refused, since some programs read them as octal (RFC 6943 section
+    /// 3.1.1). A zone (`%eth0`) is refused.
     package init?(_ text: some StringProtocol) {
         if text.utf8.contains(UInt8(ascii: ":")) {
             guard let bits = Self.readV6(text) else { return nil }
@@ -28,7 +28,9 @@ extension IPAddress {
 
     /// Reads one to three decimal digits without leading zeros.
     private static func readDecimal(_ digits: some Collection<UInt8>, atMost limit: Int) -> Int? {
-        guard (1...3).contains(digits.count), digits.count == 1 || digits.first != UInt8(ascii: "0") else { return nil }
+        guard (1...3).contains(digits.count), digits.count == 1 || digits.first != UInt8(ascii: "0") else {
+            return nil
+        }
         var value = 0
         for digit in digits {
             guard (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(digit) else { return nil }
@@ -105,7 +107,8 @@ extension IPAddress {
 // MARK: - Writing
 
 extension IPAddress: CustomStringConvertible {
-    /// The dotted form, or the form of RFC 5952: lower case, the longest run of zero groups (two or more) as `::`.
+    /// The dotted form, or the form of RFC 5952: lower case, the longest run of zero groups (two or more) as
+    /// `::`.
     package var description: String {
         switch family {
         case .v4: octets.map(String.init).joined(separator: ".")
@@ -114,8 +117,12 @@ extension IPAddress: CustomStringConvertible {
     }
 
     private static func writeV6(_ bits: UInt128) -> String {
-        if bits >> 32 == 0xFFFF { return "::ffff:" + IPAddress(v4: UInt32(truncatingIfNeeded: bits)).description }
-        let words = stride(from: 112, through: 0, by: -16).map { UInt16(truncatingIfNeeded: bits >> UInt128($0)) }
+        if bits >> 32 == 0xFFFF {
+            return "::ffff:" + IPAddress(v4: UInt32(truncatingIfNeeded: bits)).description
+        }
+        let words = stride(from: 112, through: 0, by: -16).map {
+            UInt16(truncatingIfNeeded: bits >> UInt128($0))
+        }
         guard let gap = longestZeroRun(words) else { return hex(words[...]) }
         return hex(words[..<gap.lowerBound]) + "::" + hex(words[gap.upperBound...])
     }

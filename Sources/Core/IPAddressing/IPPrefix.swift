@@ -10,7 +10,8 @@ package struct IPPrefix: Hashable, Sendable {
     /// Nil where `length` is outside the family's range.
     package init?(around address: IPAddress, length: Int) {
         guard (0...address.family.bitWidth).contains(length) else { return nil }
-        self.address = IPAddress(family: address.family, bits: address.bits & ~Self.hostMask(address.family, length))
+        self.address = IPAddress(
+            family: address.family, bits: address.bits & ~Self.hostMask(address.family, length))
         self.length = length
     }
 

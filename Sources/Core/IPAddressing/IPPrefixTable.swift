@@ -1,7 +1,7 @@
 /// A table from prefixes to values, asked by address: the longest prefix that holds the address wins.
 ///
-/// Built once, then immutable. The nested prefixes are flattened into disjoint ranges sorted by their first address,
-/// so that a look-up is one binary search whatever the number and nesting of prefixes.
+/// Built once, then immutable. The nested prefixes are flattened into disjoint ranges sorted by their first
+/// address, so that a look-up is one binary search whatever the number and nesting of prefixes.
 package struct IPPrefixTable<Value: Sendable>: Sendable {
     /// `first` of a range: it reaches to the address before the next range's `first`.
     /// Sorted, strictly ascending, beginning at 0 where it is not empty.
@@ -39,7 +39,8 @@ package struct IPPrefixTable<Value: Sendable>: Sendable {
 
     private static func flatten(_ entries: [(prefix: IPPrefix, value: Value)]) -> [Range] {
         guard !entries.isEmpty else { return [] }
-        // Every border at which the answer can change: the first address of a prefix, and the one after its last.
+        // Every border at which the answer can change: the first address of a prefix, and the one after its
+        // last.
         var borders: Set<UInt128> = [0]
         for entry in entries {
             borders.insert(entry.prefix.address.bits)
@@ -50,7 +51,8 @@ package struct IPPrefixTable<Value: Sendable>: Sendable {
         return borders.sorted().map { border in
             let address = IPAddress(family: family, bits: border)
             var best: (length: Int, value: Value)?
-            for entry in entries where entry.prefix.contains(address) && entry.prefix.length >= best?.length ?? 0 {
+            for entry in entries
+            where entry.prefix.contains(address) && entry.prefix.length >= best?.length ?? 0 {
                 best = (entry.prefix.length, entry.value)
             }
             return Range(first: border, value: best?.value)

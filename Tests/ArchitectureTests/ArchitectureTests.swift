@@ -1,0 +1,105 @@
+import Foundation
+import Testing
+
+/// The rules that hold for every file, each offence with its file and line.
+@Suite struct ArchitectureTests {
+    @Test func `imports go down the layers only`() throws {
+        var offences: [String] = []
+        for file in try swiftFiles(below: "Sources") {
+            for (imported, line) in file.imports {
+                let objection = LayerTable.objection(to: imported, in: file.module, layer: file.layer)
+                if let objection { offences.append("\(file.path):\(line): import \(imported): \(objection)") }
+            }
+        }
+        expectNone(offences)
+    }
+
+    @Test func `every module stands in the layer of its folder`() throws {
+        for (layer, modules) in [
+            ("Core", LayerTable.core), ("Linux", LayerTable.linux), ("App", LayerTable.app),
+        ] {
+            let path = packageFolder.appending(path: "Sources/\(layer)").path
+            let folders = try FileManager.default.contentsOfDirectory(atPath: path)
+            let strangers = folders.filter { !modules.contains($0) }.sorted()
+            expectNone(strangers.map { "Sources/\(layer)/\($0): is missing in LayerTable" })
+        }
+    }
+
+    @Test(arguments: [
+        ("fatalError(", "a failure is an error, not the end of the process"),
+        ("try!", "an error is handled"),
+        ("as!", "a cast is checked"),
+        ("unsafeBitCast(", "a value keeps its type"),
+    ])
+    func `Sources do without a word that ends the process`(word: String, reason: String) throws {
+        expectNone(try uses(of: word, in: swiftFiles(below: "Sources")).map { "\($0): \(word): \(reason)" })
+    }
+
+    @Test(arguments: [
+        "ContinuousClock", "SuspendingClock", "SystemRandomNumberGenerator", ".random(", ".randomElement(",
+        ".shuffled()", "print(", "readLine(", "CommandLine", "Task {", "Task.sleep",
+    ])
+    func `Core neither acts nor looks at the world`(word: String) throws {
+        let files = try swiftFiles(below: "Sources/Core")
+        expectNone(try uses(of: word, in: files).map { "\($0): \(word) is not for Core" })
+    }
+
+    /// Tests have wider rows: a table's row and its reason stay on one line.
+    @Test(arguments: [("Sources", 110), ("Tests", 130)])
+    func `files lines and functions keep to their budgets`(folder: String, columns: Int) throws {
+        var offences: [String] = []
+        for file in try swiftFiles(below: folder) {
+            let count = file.lines.last?.isEmpty == true ? file.lines.count - 1 : file.lines.count
+            if count > 500 { offences.append("\(file.path):1: \(count) lines, 500 are allowed") }
+            for (number, line) in file.lines.enumerated() where line.count > columns {
+                if file.literalLines.contains(number) { continue }
+                offences.append("\(file.path):\(number + 1): \(line.count) columns, \(columns) are allowed")
+            }
+            for function in functions(of: file) where function.length > 60 {
+                offences.append(
+                    "\(file.path):\(function.line): \(function.name) has \(function.length) lines, 60 are allowed"
+                )
+            }
+        }
+        expectNone(offences)
+    }
+
+    @Test func `half of the files have at most 200 lines`() throws {
+        let counts = try swiftFiles(below: "Sources").map(\.lines.count).sorted()
+        #expect(counts[counts.count / 2] <= 200)
+    }
+
+    @Test func `no product of a build is tracked`() throws {
+        let git = Process()
+        git.executableURL = URL(filePath: "/usr/bin/env")
+        git.arguments = ["git", "-C", packageFolder.path, "ls-files"]
+        let output = Pipe()
+        git.standardOutput = output
+        git.standardError = FileHandle.nullDevice
+        try git.run()
+        let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+        git.waitUntilExit()
+        // An unpacked archive of the sources has no list of what is tracked, nor anything to track.
+        guard git.terminationStatus == 0 else { return }
+        let products = text.split(separator: "\n").filter { path in
+            path.hasPrefix(".build") || path.contains("/.build") || path.hasSuffix(".o")
+                || path.hasSuffix(".swp")
+                || path.hasSuffix("Package.resolved")
+        }
+        expectNone(products.map { "\($0): is tracked" })
+    }
+
+    /// `path:line` of each line whose code holds `word`.
+    private func uses(of word: String, in files: [SourceFile]) throws -> [String] {
+        files.flatMap { file in
+            file.code.enumerated().filter { $0.element.contains(word) }.map {
+                "\(file.path):\($0.offset + 1)"
+            }
+        }
+    }
+
+    /// Fails with all offences at once, one a line.
+    private func expectNone(_ offences: [String]) {
+        #expect(offences.isEmpty, "\n\(offences.joined(separator: "\n"))")
+    }
+}

@@ -1,0 +1,72 @@
+/// A function with a body.
+struct MeasuredFunction {
+    let name: String
+    /// The line of `func`, `init`, `deinit` or `subscript`, from 1.
+    let line: Int
+    /// From that line to the closing brace.
+    let length: Int
+}
+
+/// Finds the functions of `file` by matching braces.
+func functions(of file: SourceFile) -> [MeasuredFunction] {
+    var found: [MeasuredFunction] = []
+    for (number, line) in file.code.enumerated() {
+        guard let name = functionName(in: line), let end = bodyEnd(in: file.code, from: number) else {
+            continue
+        }
+        found.append(MeasuredFunction(name: name, line: number + 1, length: end - number + 1))
+    }
+    return found
+}
+
+/// The name of the function that is declared on this line, which holds code alone.
+private func functionName(in line: Substring) -> String? {
+    let words = line.split(whereSeparator: { $0 == " " })
+    if let keyword = words.firstIndex(of: "func"), keyword + 1 < words.count {
+        return String(words[keyword + 1].prefix { $0 != "(" && $0 != "<" })
+    }
+    for word in words {
+        if word.hasPrefix("init(") || word.hasPrefix("init?(") || word.hasPrefix("init<") { return "init" }
+        if word == "deinit" { return "deinit" }
+        if word.hasPrefix("subscript(") { return "subscript" }
+        guard modifiers.contains(String(word)) || word.hasPrefix("@") else { return nil }
+    }
+    return nil
+}
+
+private let modifiers: Set<String> = [
+    "package", "public", "private", "fileprivate", "internal", "static", "convenience", "required",
+    "override",
+    "consuming", "borrowing", "mutating", "nonisolated", "isolated",
+]
+
+/// The line with the closing brace of the body that starts at or after `first`; nil for a requirement of a
+/// protocol.
+private func bodyEnd(in code: [Substring], from first: Int) -> Int? {
+    var parentheses = 0
+    var braces = 0
+    for number in first..<code.count {
+        // A requirement ends with its line: the next declaration or the protocol's brace follows.
+        if number > first, braces == 0, parentheses == 0, startsDeclaration(code[number]) { return nil }
+        for character in code[number] {
+            switch character {
+            case "(", "[": if braces == 0 { parentheses += 1 }
+            case ")", "]": if braces == 0 { parentheses -= 1 }
+            case "{": if parentheses == 0 { braces += 1 }
+            case "}":
+                guard parentheses == 0 else { continue }
+                guard braces > 0 else { return nil }
+                braces -= 1
+                if braces == 0 { return number }
+            default: break
+            }
+        }
+    }
+    return nil
+}
+
+private func startsDeclaration(_ line: Substring) -> Bool {
+    guard let word = line.split(whereSeparator: { $0 == " " }).first else { return true }
+    return modifiers.contains(String(word))
+        || ["func", "var", "let", "init(", "case"].contains { word.hasPrefix($0) }
+}
