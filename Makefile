@@ -1,0 +1,79 @@
+# Everything that a person or a CI machine does with this repository; `make` alone lists it.
+
+PREFIX ?= /usr/local
+SYSCONFDIR ?= /etc
+UNITDIR ?= $(PREFIX)/lib/systemd/system
+DESTDIR ?=
+
+SBINDIR = $(PREFIX)/sbin
+MANDIR = $(PREFIX)/share/man
+DEMODIR = $(PREFIX)/share/namebridge/demo
+
+# libraries to build with
+BUILD_PACKAGES = libldns-dev libyaml-dev pkg-config
+# tools that `run` prints commands for
+RUN_PACKAGES = bind9-dnsutils
+# real name servers, clients and network tools that the tests work with
+TEST_PACKAGES = knot knot-dnsutils nsd bind9 bind9-dnsutils unbound dnsmasq-base dnsperf \
+	nftables conntrack iptables iproute2 mandoc
+
+SETUP = Sources/Support/Setup
+STATIC = .build-static
+
+.DEFAULT_GOAL := help
+.PHONY: help build run test install clean check-swift build-packages run-packages test-packages static
+
+help:
+	@echo 'make build    the release binary, .build/release/namebridge'
+	@echo 'make run      build, then a forwarder and two demo clusters on loopback, with dig lines to try'
+	@echo 'make test     every test, real name servers included'
+	@echo 'make install  binary, unit, man pages, sample configuration (PREFIX, DESTDIR, SYSCONFDIR, UNITDIR)'
+	@echo 'make clean    remove what was built'
+	@echo 'run and test install the Debian packages that they miss, with sudo where needed.'
+
+check-swift:
+	@sh $(SETUP)/check-swift.sh
+
+build-packages:
+	@sh $(SETUP)/install-packages.sh $(BUILD_PACKAGES)
+
+run-packages:
+	@sh $(SETUP)/install-packages.sh $(BUILD_PACKAGES) $(RUN_PACKAGES)
+
+test-packages:
+	@sh $(SETUP)/install-packages.sh $(BUILD_PACKAGES) $(TEST_PACKAGES)
+
+build: check-swift build-packages
+	swift build -c release --product namebridge
+
+run: check-swift run-packages build
+	exec .build/release/namebridge serve --demo
+
+test: check-swift test-packages
+	swift test --disable-xctest
+
+# The binary for installing: Swift's libraries inside, C libraries shared (for security updates of libldns). It has a
+# build folder of its own, since a build in a used one can leave Swift's libraries outside without saying so.
+static: check-swift build-packages
+	swift build -c release --static-swift-stdlib --product namebridge --scratch-path $(STATIC)
+	@if readelf -d $(STATIC)/release/namebridge | grep -q 'NEEDED.*libswift'; then \
+		echo 'The binary still needs the shared libraries of Swift; remove $(STATIC) and try again.' >&2; exit 1; fi
+
+install: static
+	install -D -m 755 $(STATIC)/release/namebridge $(DESTDIR)$(SBINDIR)/namebridge
+	install -d $(DESTDIR)$(UNITDIR)
+	for unit in systemd/*.service; do \
+		sed 's|/usr/sbin/|$(SBINDIR)/|; s|/etc/namebridge|$(SYSCONFDIR)/namebridge|' "$$unit" \
+			> $(DESTDIR)$(UNITDIR)/$$(basename "$$unit") && \
+		chmod 644 $(DESTDIR)$(UNITDIR)/$$(basename "$$unit") || exit 1; done
+	for page in config/man/*.[58]; do \
+		install -D -m 644 "$$page" $(DESTDIR)$(MANDIR)/man$${page##*.}/$$(basename "$$page") || exit 1; done
+	for zone in config/demo/*.zone; do \
+		install -D -m 644 "$$zone" $(DESTDIR)$(DEMODIR)/$$(basename "$$zone") || exit 1; done
+	@if [ -e $(DESTDIR)$(SYSCONFDIR)/namebridge/namebridge.yaml ]; then \
+		echo 'Kept $(DESTDIR)$(SYSCONFDIR)/namebridge/namebridge.yaml; the new sample is beside it.'; \
+		install -m 644 config/namebridge.yaml $(DESTDIR)$(SYSCONFDIR)/namebridge/namebridge.yaml.sample; \
+	else install -D -m 644 config/namebridge.yaml $(DESTDIR)$(SYSCONFDIR)/namebridge/namebridge.yaml; fi
+
+clean:
+	rm -rf .build .build-static
