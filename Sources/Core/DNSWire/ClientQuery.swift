@@ -1,0 +1,108 @@
+/// The one question of a message: where its name stands, and what is asked (RFC 1035 section 4.1.2).
+package struct Question: Hashable, Sendable {
+    /// The name begins behind the header and is never compressed.
+    package static let nameStart = MessageHeader.length
+
+    /// Octets of the name in wire form, 1...255.
+    package let nameLength: Int
+    package let type: Int
+    package let recordClass: Int
+
+    /// Offset behind the question.
+    package var end: Int { Self.nameStart + nameLength + 4 }
+
+    /// The range of name, type and class inside the message.
+    package var range: Range<Int> { Self.nameStart..<end }
+
+    /// Reads the question behind the header of `message`.
+    package init(reading message: Span<UInt8>) throws(WireError) {
+        // Nothing but the header stands before it, so every pointer would go into the header or forwards.
+        let extent = try walkName(in: message, at: Self.nameStart)
+        guard extent.end - Self.nameStart == extent.length else {
+            throw .forwardPointer(offset: Self.nameStart, target: 0)
+        }
+        nameLength = extent.length
+        type = try message.number16(at: extent.end)
+        recordClass = try message.number16(at: extent.end + 2)
+    }
+}
+
+/// A client's question, checked, its octets left where they are.
+package struct ClientQuery: Sendable {
+    package let header: MessageHeader
+    package let question: Question
+    package let edns: EDNS?
+    /// True where a TSIG or SIG(0) record signs the message (RFC 8945, RFC 2931).
+    package let isSigned: Bool
+
+    package var recursionDesired: Bool { header.flags & MessageHeader.Flags.recursionDesired != 0 }
+    package var checkingDisabled: Bool { header.flags & MessageHeader.Flags.checkingDisabled != 0 }
+    package var authenticDataAsked: Bool { header.flags & MessageHeader.Flags.authenticData != 0 }
+    package var wantsDNSSEC: Bool { edns?.wantsDNSSEC ?? false }
+}
+
+/// What to do with a datagram or TCP message that a client sent.
+package enum ClientMessage: Sendable {
+    case query(ClientQuery)
+
+    /// Not a question, or too short to answer: no reply (an answer to an answer would be a loop).
+    case ignore
+
+    /// A message that gets an error: the header's ID and opcode are echoed, the question where it could be read.
+    case reject(ResponseCode, question: Question?, edns: EDNS?)
+
+    /// Reads `message`; every octet string is one of the three cases.
+    package init(reading message: Span<UInt8>) {
+        guard let header = try? MessageHeader(reading: message), !header.isResponse else {
+            self = .ignore
+            return
+        }
+        guard header.opcode == 0 else {  // RFC 6895 section 2.2
+            self = .reject(.notImplemented, question: nil, edns: nil)
+            return
+        }
+        guard header.questionCount == 1, let question = try? Question(reading: message) else {
+            self = .reject(.formatError, question: nil, edns: nil)  // RFC 9619 section 4
+            return
+        }
+        var tail = QueryTail()
+        do throws(WireError) {
+            try tail.read(message, header, from: question.end)
+        } catch {
+            self = .reject(.formatError, question: question, edns: tail.edns)
+            return
+        }
+        if let edns = tail.edns, edns.version != 0 {
+            self = .reject(.badVersion, question: question, edns: edns)  // RFC 6891 section 6.1.3
+            return
+        }
+        self = .query(ClientQuery(header: header, question: question, edns: tail.edns, isSigned: tail.isSigned))
+    }
+}
+
+/// What stands behind a query's question.
+private struct QueryTail {
+    var edns: EDNS?
+    var isSigned = false
+
+    mutating func read(_ message: Span<UInt8>, _ header: MessageHeader, from start: Int) throws(WireError) {
+        var position = start
+        let before = header.answerCount + header.authorityCount
+        let all = before + header.additionalCount
+        var index = 0
+        while index < all {  // each record takes at least eleven octets of the message
+            let record = try RecordExtent(in: message, at: position)
+            if record.type == RecordType.opt {
+                guard edns == nil, index >= before, record.ownerLength == 1, record.dataStart - position == 11 else {
+                    throw .misplacedOPT(offset: position)
+                }
+                edns = try EDNS(in: message, at: position)
+            } else if record.type == RecordType.tsig || record.type == RecordType.sig {
+                isSigned = true
+            }
+            position = record.end
+            index += 1
+        }
+        guard position == message.count else { throw .dataLength(offset: position) }
+    }
+}

@@ -1,0 +1,133 @@
+/// Where names already stand in a message that is being written, so that later ones can point at them
+/// (RFC 1035 section 4.1.4).
+///
+/// A tree of labels folded into one hash table: a node is a label at an offset, its parent the offset of the ending
+/// that follows it. A label is found by its octets and its parent, so endings are matched from the root leftwards
+/// without following pointers. Octets are compared exactly: pointing at a name of another case would change the case.
+///
+/// Fixed size: when it is full, later names are simply not pointed at.
+package struct CompressionTable: ~Copyable {
+    private struct Slot {
+        /// The slot is in use only where this equals the table's generation.
+        var generation: UInt32 = 0
+        var parent: UInt16 = 0
+        var offset: UInt16 = 0
+    }
+
+    private var slots: [Slot]
+    private var generation: UInt32 = 0
+
+    /// 2048 slots of eight octets: enough for every name of a message of 500 records.
+    private static let slotCount = 2048
+
+    /// Slots tried before giving up.
+    private static let mostProbes = 16
+
+    /// The parent of a top-level label. No label stands at offset 0: the header is there.
+    package static let root = 0
+
+    package init() {
+        slots = Array(repeating: Slot(), count: Self.slotCount)
+    }
+
+    /// Forgets everything, for the next message.
+    package mutating func reset() {
+        if generation == .max {
+            for index in slots.indices { slots[index].generation = 0 }
+            generation = 0
+        }
+        generation += 1
+    }
+
+    /// The offset at which the label `octets[start...]` stands in front of the ending at `parent`; nil where unknown.
+    ///
+    /// - Parameter base: Offset in `written` of the message's first octet.
+    func find(
+        _ name: borrowing FlatName, label start: Int, parent: Int, in written: borrowing OctetBuffer, base: Int
+    ) -> Int? {
+        let size = Int(name.octets[start]) + 1
+        var index = Self.hash(name, start, size, parent)
+        for _ in 0..<Self.mostProbes {
+            let slot = slots[index]
+            guard slot.generation == generation else { return nil }
+            if Int(slot.parent) == parent, Self.isEqual(name, start, size, written, base + Int(slot.offset)) {
+                return Int(slot.offset)
+            }
+            index = (index + 1) % Self.slotCount
+        }
+        return nil
+    }
+
+    /// Remembers that the label of `name` at `start` stands at `offset`, in front of the ending at `parent`.
+    mutating func insert(_ name: borrowing FlatName, label start: Int, parent: Int, offset: Int) {
+        guard offset <= 0x3FFF, parent <= 0x3FFF else { return }
+        let size = Int(name.octets[start]) + 1
+        var index = Self.hash(name, start, size, parent)
+        for _ in 0..<Self.mostProbes {
+            if slots[index].generation != generation {
+                slots[index] = Slot(
+                    generation: generation, parent: UInt16(truncatingIfNeeded: parent),
+                    offset: UInt16(truncatingIfNeeded: offset))
+                return
+            }
+            index = (index + 1) % Self.slotCount
+        }
+    }
+
+    private static func isEqual(
+        _ name: borrowing FlatName, _ start: Int, _ size: Int, _ written: borrowing OctetBuffer, _ offset: Int
+    ) -> Bool {
+        guard written.count - offset >= size else { return false }
+        for index in 0..<size where name.octets[start + index] != written[offset + index] { return false }
+        return true
+    }
+
+    private static func hash(_ name: borrowing FlatName, _ start: Int, _ size: Int, _ parent: Int) -> Int {
+        var hash = UInt64(truncatingIfNeeded: parent) &* 0x9E37_79B9_7F4A_7C15
+        for index in 0..<size { hash = (hash ^ UInt64(name.octets[start + index])) &* 0x100_0000_01B3 }
+        return Int(truncatingIfNeeded: (hash >> 32) % UInt64(slotCount))
+    }
+}
+
+extension CompressionTable {
+    /// Appends `name` to `written`, pointing at what stands there already, and remembers its labels.
+    package mutating func append(_ name: borrowing FlatName, to written: inout OctetBuffer, base: Int) {
+        var parent = Self.root
+        var label = name.labelCount
+        while label > 0,
+            let found = find(name, label: Int(name.starts[label - 1]), parent: parent, in: written, base: base)
+        {
+            parent = found
+            label -= 1
+        }
+        let offset = written.count - base
+        let newEnd = label < name.labelCount ? Int(name.starts[label]) : name.length - 1
+        for index in 0..<newEnd { written.append(name.octets[index]) }
+        if parent == Self.root { written.append(0) } else { written.append16(0xC000 | parent) }
+        remember(name, labels: label, parent: parent, at: offset)
+    }
+
+    /// Remembers the first `labels` labels of `name`, written out from `offset` on in front of the ending at `parent`.
+    private mutating func remember(_ name: borrowing FlatName, labels: Int, parent: Int, at offset: Int) {
+        var parent = parent
+        var label = labels
+        while label > 0 {
+            label -= 1
+            let start = Int(name.starts[label])
+            insert(name, label: start, parent: parent, offset: offset + start)
+            parent = offset + start
+        }
+    }
+
+    /// Remembers all labels of a name that was written out whole at `offset`.
+    package mutating func remember(_ name: borrowing FlatName, at offset: Int) {
+        remember(name, labels: name.labelCount, parent: Self.root, at: offset)
+    }
+}
+
+extension OctetBuffer {
+    /// Appends `name` uncompressed.
+    package mutating func append(_ name: borrowing FlatName) {
+        for index in 0..<name.length { append(name.octets[index]) }
+    }
+}

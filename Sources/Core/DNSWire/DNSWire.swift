@@ -1,1 +1,0 @@
-// DNSWire: its first declarations follow.

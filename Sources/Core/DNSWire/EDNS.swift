@@ -1,0 +1,89 @@
+/// What an OPT record says (RFC 6891 section 6.1.3).
+package struct EDNS: Hashable, Sendable {
+    /// The sender's UDP payload size, in octets, 512...65535: values below 512 are read as 512 (section 6.2.3).
+    package var payloadSize: Int
+    /// The upper eight bits of the response code.
+    package var extendedRcode: Int
+    package var version: Int
+    /// DO: the sender wants DNSSEC records (RFC 3225).
+    package var wantsDNSSEC: Bool
+    /// Offset and length of the options inside the message.
+    package var optionsStart: Int
+    package var optionsLength: Int
+
+    /// Reads the OPT record whose owner, the root, stands at `start`.
+    ///
+    /// - Throws: where options run past the record; an OPT that is cut off.
+    init(in message: Span<UInt8>, at start: Int) throws(WireError) {
+        payloadSize = max(512, try message.number16(at: start + 3))
+        let flags = try message.number32(at: start + 5)
+        extendedRcode = Int(flags >> 24)
+        version = Int(flags >> 16 & 0xFF)
+        wantsDNSSEC = flags & 0x8000 != 0
+        optionsStart = start + 11
+        optionsLength = try message.number16(at: start + 9)
+        guard message.count - optionsStart >= optionsLength else {
+            throw .truncated(offset: optionsStart, needed: optionsLength)
+        }
+        var position = optionsStart
+        let end = optionsStart + optionsLength
+        while position < end {  // advances by at least four octets
+            guard end - position >= 4 else { throw .dataLength(offset: position) }
+            let length = try message.number16(at: position + 2)
+            guard end - position - 4 >= length else { throw .dataLength(offset: position) }
+            position += 4 + length
+        }
+    }
+
+    /// The first option with this code: the range of its data; the options were checked by `init`.
+    package func option(_ code: Int, in message: Span<UInt8>) -> Range<Int>? {
+        var position = optionsStart
+        let end = optionsStart + optionsLength
+        while end - position >= 4 {
+            guard let found = try? message.number16(at: position),
+                let length = try? message.number16(at: position + 2)
+            else { return nil }
+            let data = (position + 4)..<(position + 4 + length)
+            if found == code { return data }
+            position = data.upperBound
+        }
+        return nil
+    }
+
+    /// The Extended DNS Error that the message carries, if any (RFC 8914 section 2).
+    package func extendedError(in message: Span<UInt8>) -> ExtendedError? {
+        guard let data = option(OptionCode.extendedError, in: message), data.count >= 2,
+            let code = try? message.number16(at: data.lowerBound)
+        else { return nil }
+        return ExtendedError(code: code, text: (data.lowerBound + 2..<data.upperBound).map { message[$0] })
+    }
+
+    /// Option codes (RFC 6891 section 9, IANA registry).
+    package enum OptionCode {
+        package static let cookie = 10
+        package static let extendedError = 15
+    }
+
+    /// The length of an OPT record without options, in octets.
+    package static let emptyRecordLength = 11
+
+    /// The UDP payload size that we advertise to both sides, in octets: fits every path without fragments (RFC 9715).
+    package static let advertisedPayloadSize = 1232
+}
+
+extension OctetBuffer {
+    /// Appends an OPT record of ours (RFC 6891 section 6.1.2).
+    package mutating func appendOPT(rcode: ResponseCode = .noError, wantsDNSSEC: Bool, error: ExtendedError? = nil) {
+        append(0)
+        append16(RecordType.opt)
+        append16(EDNS.advertisedPayloadSize)
+        append16((rcode.rawValue >> 4) << 8)  // extended rcode, version 0
+        append16(wantsDNSSEC ? 0x8000 : 0)
+        append16(error?.optionLength ?? 0)
+        guard let error else { return }
+        append16(EDNS.OptionCode.extendedError)
+        append16(2 + error.text.count)
+        append16(error.code)
+        append(error.text)
+    }
+}

@@ -1,0 +1,98 @@
+/// The first twelve octets of a message (RFC 1035 section 4.1.1, RFC 4035 section 3 for AD and CD).
+///
+/// ```
+///  0  1  2  3  4  5  6  7  8  9 10 11 12 13 14 15
+/// |QR|   opcode  |AA|TC|RD|RA| Z|AD|CD|   rcode   |
+/// ```
+package struct MessageHeader: Hashable, Sendable {
+    package var id: UInt16
+    /// The second 16 bits, as drawn above.
+    package var flags: UInt16
+    package var questionCount: Int
+    package var answerCount: Int
+    package var authorityCount: Int
+    package var additionalCount: Int
+
+    /// The header's length in octets.
+    package static let length = 12
+
+    package init(reading message: Span<UInt8>) throws(WireError) {
+        guard message.count >= Self.length else { throw .truncated(offset: 0, needed: Self.length) }
+        id = UInt16(truncatingIfNeeded: try message.number16(at: 0))
+        flags = UInt16(truncatingIfNeeded: try message.number16(at: 2))
+        questionCount = try message.number16(at: 4)
+        answerCount = try message.number16(at: 6)
+        authorityCount = try message.number16(at: 8)
+        additionalCount = try message.number16(at: 10)
+    }
+
+    package var isResponse: Bool { flags & Flags.response != 0 }
+    package var isTruncated: Bool { flags & Flags.truncated != 0 }
+    /// 0...15 (RFC 6895 section 2.2).
+    package var opcode: Int { Int(flags >> 11 & 0xF) }
+    /// The low four bits of the response code, 0...15.
+    package var rcode: Int { Int(flags & 0xF) }
+
+    /// Bits of `flags`.
+    package enum Flags {
+        package static let response: UInt16 = 0x8000
+        package static let authoritative: UInt16 = 0x0400
+        package static let truncated: UInt16 = 0x0200
+        package static let recursionDesired: UInt16 = 0x0100
+        package static let recursionAvailable: UInt16 = 0x0080
+        package static let authenticData: UInt16 = 0x0020
+        package static let checkingDisabled: UInt16 = 0x0010
+    }
+}
+
+/// Response codes (RFC 6895 section 2.3). Those above 15 need EDNS.
+package struct ResponseCode: Hashable, Sendable {
+    package let rawValue: Int
+
+    package init(_ rawValue: Int) { self.rawValue = rawValue }
+
+    package static let noError = ResponseCode(0)
+    package static let formatError = ResponseCode(1)
+    package static let serverFailure = ResponseCode(2)
+    package static let nameError = ResponseCode(3)
+    package static let notImplemented = ResponseCode(4)
+    package static let refused = ResponseCode(5)
+    package static let notAuthoritative = ResponseCode(9)
+    package static let badVersion = ResponseCode(16)
+}
+
+/// Record and question types that need our attention (IANA DNS parameters; RFC 6895 section 3.1).
+package enum RecordType {
+    package static let a = 1
+    package static let ns = 2
+    package static let cname = 5
+    package static let soa = 6
+    package static let ptr = 12
+    package static let mx = 15
+    package static let txt = 16
+    package static let sig = 24
+    package static let aaaa = 28
+    package static let srv = 33
+    package static let naptr = 35
+    package static let dname = 39
+    package static let opt = 41
+    package static let rrsig = 46
+    package static let nsec = 47
+    package static let nsec3 = 50
+    package static let svcb = 64
+    package static let https = 65
+    package static let tkey = 249
+    package static let tsig = 250
+    package static let ixfr = 251
+    package static let axfr = 252
+    package static let mailb = 253
+    package static let maila = 254
+    package static let any = 255
+}
+
+/// Classes (RFC 6895 section 3.2).
+package enum RecordClass {
+    package static let internet = 1
+    package static let chaos = 3
+    package static let any = 255
+}

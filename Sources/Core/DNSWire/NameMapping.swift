@@ -1,0 +1,28 @@
+package import DomainNames
+
+/// The change of suffix between what a client asks and what a cluster serves.
+///
+/// `mysql.test.svc.prod.cluster.local` (outer) and `mysql.test.svc.cluster.local` (inner) differ in the endings
+/// `outer` = `prod.cluster.local` and `inner` = `cluster.local`.
+package struct NameMapping: Hashable, Sendable {
+    /// The cluster's own domain.
+    package let inner: DomainName
+    /// What clients call it.
+    package let outer: DomainName
+
+    /// `inner` in wire form with ASCII letters in lower case.
+    let foldedInner: [UInt8]
+
+    /// True where names are the same on both sides: nothing is rewritten.
+    package let isIdentity: Bool
+
+    package init(inner: DomainName, outer: DomainName) {
+        self.inner = inner
+        self.outer = outer
+        foldedInner = inner.folded.wire
+        isIdentity = inner == outer
+    }
+
+    /// Nothing is rewritten.
+    package static let identity = NameMapping(inner: .root, outer: .root)
+}

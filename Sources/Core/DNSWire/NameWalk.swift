@@ -1,0 +1,133 @@
+import DomainNames
+
+/// Where a name stands in a message, and how long it is.
+package struct NameExtent: Hashable, Sendable {
+    /// Offset of the first octet behind the name: behind its root label or its first pointer.
+    package let end: Int
+
+    /// The length of the name without compression, in octets, 1...255.
+    package let length: Int
+}
+
+/// Walks the name at `start` without copying it.
+///
+/// - Parameters:
+///   - message: A whole DNS message; pointers are offsets into it.
+///   - start: Offset of the first length octet.
+/// - Throws: `WireError` for every malformed name; never traps.
+package func walkName(in message: Span<UInt8>, at start: Int) throws(WireError) -> NameExtent {
+    var position = start
+    var limit = start  // every pointer must land below the last one: the walk ends (RFC 1035 section 4.1.4)
+    var end = -1
+    var length = 0
+    while true {
+        guard position < message.count else { throw .truncated(offset: position, needed: 1) }
+        let octet = message[position]
+        switch octet & 0b1100_0000 {
+        case 0b0000_0000:
+            length += Int(octet) + 1
+            guard length <= maximumNameLength else { throw .nameTooLong(offset: start) }
+            position += Int(octet) + 1
+            if octet == 0 { return NameExtent(end: end < 0 ? position : end, length: length) }
+        case 0b1100_0000:
+            let target = try message.number16(at: position) & 0x3FFF
+            guard target < limit else { throw .forwardPointer(offset: position, target: target) }
+            if end < 0 { end = position + 2 }
+            limit = target
+            position = target
+        default:
+            throw .reservedLabelType(offset: position, octet: octet)
+        }
+    }
+}
+
+/// A name taken out of a message: uncompressed, case as it stood, with the place of each label.
+///
+/// Fixed room, so that it lives on the stack: `octets[..<length]` is the name, `starts[..<labelCount]` the offsets of its
+/// labels' length octets from left to right, without the root's.
+package struct FlatName: Sendable {
+    package private(set) var octets = InlineArray<256, UInt8>(repeating: 0)
+    package private(set) var starts = InlineArray<128, UInt8>(repeating: 0)
+
+    /// Octets in use, 1...255; the root's zero octet included.
+    package private(set) var length = 0
+
+    /// Labels in use, 0...127.
+    package private(set) var labelCount = 0
+
+    /// Reads the name at `start`; `end` becomes the offset behind it.
+    package init(
+        in message: Span<UInt8>, at start: Int, end: inout Int
+    ) throws(WireError) {
+        var position = start
+        var limit = start  // as in `walkName`: pointers go strictly backwards
+        var behind = -1
+        while true {
+            guard position < message.count else { throw .truncated(offset: position, needed: 1) }
+            let octet = message[position]
+            switch octet & 0b1100_0000 {
+            case 0b0000_0000:
+                let size = Int(octet) + 1
+                guard length + size <= maximumNameLength else { throw .nameTooLong(offset: start) }
+                guard message.count - position >= size else { throw .truncated(offset: position, needed: size) }
+                if octet != 0 {
+                    starts[labelCount] = UInt8(truncatingIfNeeded: length)
+                    labelCount += 1
+                }
+                for index in 0..<size { octets[length + index] = message[position + index] }
+                length += size
+                position += size
+                if octet == 0 {
+                    end = behind < 0 ? position : behind
+                    return
+                }
+            case 0b1100_0000:
+                let target = try message.number16(at: position) & 0x3FFF
+                guard target < limit else { throw .forwardPointer(offset: position, target: target) }
+                if behind < 0 { behind = position + 2 }
+                limit = target
+                position = target
+            default:
+                throw .reservedLabelType(offset: position, octet: octet)
+            }
+        }
+    }
+
+    /// The offset inside the name at which `suffix` begins, where the name is at or below it; else nil.
+    ///
+    /// - Parameter suffix: An uncompressed name in wire form with ASCII letters in lower case.
+    package func start(ofFoldedSuffix suffix: Span<UInt8>) -> Int? {
+        let start = length - suffix.count
+        guard start >= 0 else { return nil }
+        for index in suffix.indices where foldedOctet(octets[start + index]) != suffix[index] { return nil }
+        // The octets are equal: now `start` must be a label's length octet, not the inside of a label.
+        if start == length - 1 { return start }
+        var label = labelCount - 1
+        while label >= 0 {
+            let candidate = Int(starts[label])
+            if candidate == start { return start }
+            if candidate < start { return nil }
+            label -= 1
+        }
+        return nil
+    }
+
+    /// The name in wire form.
+    package var wire: [UInt8] { (0..<length).map { octets[$0] } }
+
+    /// Replaces all from `start`, which must be a label's start or the root's, by `suffix`.
+    /// False, and nothing changed, where more than 255 octets would result.
+    package mutating func replaceSuffix(from start: Int, with suffix: Span<UInt8>) -> Bool {
+        guard start + suffix.count <= maximumNameLength else { return false }
+        while labelCount > 0, Int(starts[labelCount - 1]) >= start { labelCount -= 1 }
+        for index in suffix.indices { octets[start + index] = suffix[index] }
+        length = start + suffix.count
+        var position = start
+        while octets[position] != 0 {  // `suffix` is a checked name: it ends with a zero octet
+            starts[labelCount] = UInt8(truncatingIfNeeded: position)
+            labelCount += 1
+            position += 1 + Int(octets[position])
+        }
+        return true
+    }
+}

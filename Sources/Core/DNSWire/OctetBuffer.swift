@@ -1,0 +1,148 @@
+/// Octets under construction: a message, or several behind each other. Owned once; grows as needed and keeps its room.
+///
+/// `0 <= count <= capacity`. Everything is checked against `count`, so no caller can reach uninitialised memory.
+@safe
+package struct OctetBuffer: ~Copyable {
+    private var storage: UnsafeMutableBufferPointer<UInt8>
+
+    /// The number of octets written so far.
+    package private(set) var count = 0
+
+    /// - Parameter capacity: Octets that fit before the buffer first grows; at least 64 are taken.
+    package init(capacity: Int) {
+        unsafe storage = .allocate(capacity: max(capacity, 64))
+    }
+
+    deinit {
+        unsafe storage.deallocate()
+    }
+
+    // MARK: - Reading
+
+    /// All octets written so far.
+    package var span: Span<UInt8> {
+        @_lifetime(borrow self)
+        get {
+            // Sound: the first `count` octets are initialised, and they live as long as the borrow of self.
+            let span = unsafe UnsafeBufferPointer(rebasing: storage[..<count]).span
+            return unsafe _overrideLifetime(span, borrowing: self)
+        }
+    }
+
+    package subscript(position: Int) -> UInt8 {
+        precondition(position >= 0 && position < count, "read past the end of an octet buffer")
+        return unsafe storage[position]
+    }
+
+    /// The 16-bit number at `position`, in network order.
+    package func number16(at position: Int) -> Int {
+        Int(self[position]) << 8 | Int(self[position + 1])
+    }
+
+    /// Calls `body` with the octets' address, for a system call. Valid only inside the call.
+    package borrowing func withUnsafeOctets<Result: ~Copyable, Failure: Error>(
+        _ body: (UnsafeBufferPointer<UInt8>) throws(Failure) -> Result
+    ) throws(Failure) -> Result {
+        try unsafe body(UnsafeBufferPointer(rebasing: storage[..<count]))
+    }
+
+    // MARK: - Writing
+
+    package mutating func append(_ octet: UInt8) {
+        reserve(1)
+        unsafe storage[count] = octet
+        count += 1
+    }
+
+    /// Appends the low 16 bits of `number` in network order.
+    package mutating func append16(_ number: Int) {
+        reserve(2)
+        unsafe storage[count] = UInt8(truncatingIfNeeded: number >> 8)
+        unsafe storage[count + 1] = UInt8(truncatingIfNeeded: number)
+        count += 2
+    }
+
+    /// Appends `number` in network order.
+    package mutating func append32(_ number: UInt32) {
+        append16(Int(number >> 16))
+        append16(Int(number & 0xFFFF))
+    }
+
+    package mutating func append(_ octets: Span<UInt8>) {
+        let added = octets.count
+        guard added > 0 else { return }
+        reserve(added)
+        unsafe octets.withUnsafeBufferPointer { source in
+            // Sound: `reserve` made room for `added` octets behind `count`, and the two ranges can't overlap.
+            unsafe UnsafeMutableBufferPointer(rebasing: storage[count..<(count + added)]).baseAddress?
+                .update(from: source.baseAddress.unsafelyUnwrapped, count: added)
+        }
+        count += added
+    }
+
+    /// Appends `octets[range]`; the range must lie inside.
+    package mutating func append(_ octets: Span<UInt8>, _ range: Range<Int>) {
+        append(octets.extracting(range))
+    }
+
+    package mutating func append(_ octets: [UInt8]) {
+        append(octets.span)
+    }
+
+    /// Overwrites one octet that was written before.
+    package mutating func set(_ octet: UInt8, at position: Int) {
+        precondition(position >= 0 && position < count, "write past the end of an octet buffer")
+        unsafe storage[position] = octet
+    }
+
+    /// Overwrites two octets that were written before.
+    package mutating func set16(_ number: Int, at position: Int) {
+        set(UInt8(truncatingIfNeeded: number >> 8), at: position)
+        set(UInt8(truncatingIfNeeded: number), at: position + 1)
+    }
+
+    /// Overwrites four octets that were written before.
+    package mutating func set32(_ number: UInt32, at position: Int) {
+        set16(Int(number >> 16), at: position)
+        set16(Int(number & 0xFFFF), at: position + 2)
+    }
+
+    /// Overwrites octets that were written before with all of `octets`.
+    package mutating func replace(at position: Int, with octets: Span<UInt8>) {
+        precondition(position >= 0 && octets.count <= count - position, "write past the end of an octet buffer")
+        unsafe octets.withUnsafeBufferPointer { source in
+            guard let from = source.baseAddress else { return }
+            // Sound: the target range lies inside what was written.
+            unsafe UnsafeMutableBufferPointer(rebasing: storage[position..<(position + source.count)]).baseAddress?
+                .update(from: from, count: source.count)
+        }
+    }
+
+    /// Drops all octets from `newCount` on.
+    package mutating func truncate(to newCount: Int) {
+        precondition(newCount >= 0 && newCount <= count, "an octet buffer can only shrink")
+        count = newCount
+    }
+
+    /// Drops all octets, and the room as well where it has grown past `keeping` octets.
+    package mutating func removeAll(keeping: Int = .max) {
+        count = 0
+        guard unsafe storage.count > keeping else { return }
+        unsafe storage.deallocate()
+        unsafe storage = .allocate(capacity: keeping)
+    }
+
+    /// Makes room for `added` more octets.
+    package mutating func reserve(_ added: Int) {
+        guard unsafe storage.count - count < added else { return }
+        grow(by: added)
+    }
+
+    private mutating func grow(by added: Int) {
+        let larger = unsafe UnsafeMutableBufferPointer<UInt8>.allocate(capacity: max(storage.count * 2, count + added))
+        // Sound: `larger` has more room than `count`, and the two do not overlap.
+        _ = unsafe larger.update(fromContentsOf: storage[..<count])
+        unsafe storage.deallocate()
+        unsafe storage = larger
+    }
+}

@@ -1,0 +1,64 @@
+/// An answer ready to be sent to whoever asked its question: names and counts final, without OPT, TTLs as received.
+///
+/// What differs between two clients that ask the same (ID, letter case, flags, EDNS, room, age) is put in by
+/// `OctetBuffer.appendReply`. Names that equal an ending of the question's name point into the question, so that they
+/// follow each client's letter case.
+///
+/// ```
+/// | header | question | record | record | ... |
+///                             ^ marks[0].end  ^ marks[1].end
+/// ```
+package struct PreparedAnswer: ~Copyable {
+    /// The message without OPT. The header's ID is 0 and its flags hold only rcode and AD.
+    package var octets: OctetBuffer
+
+    /// One for each record, in order.
+    package var marks: [RecordMark] = []
+
+    /// The Extended DNS Error that came with the answer.
+    package var extendedError: ExtendedError?
+
+    /// Octets of the question's name.
+    package var questionNameLength = 0
+
+    package init() {
+        octets = OctetBuffer(capacity: 4096)
+        marks.reserveCapacity(64)
+    }
+
+    /// Offset behind the question.
+    package var questionEnd: Int { MessageHeader.length + questionNameLength + 4 }
+
+    package var rcode: Int { octets.count >= MessageHeader.length ? octets.number16(at: 2) & 0xF : 0 }
+
+    /// The number of records in the answer section.
+    package var answerCount: Int { octets.number16(at: 6) }
+
+    /// Begins a new answer to the question `name`, `type`, `class`; drops what was there.
+    package mutating func begin(question: Span<UInt8>) {
+        octets.removeAll(keeping: 65_536)
+        marks.removeAll(keepingCapacity: true)
+        extendedError = nil
+        questionNameLength = question.count - 4
+        for _ in 0..<2 { octets.append32(0) }
+        octets.append32(0)
+        octets.set16(1, at: 4)
+        octets.append(question)
+    }
+}
+
+/// What must be known of a record in a prepared answer to patch or cut it.
+package struct RecordMark: Sendable {
+    /// Offset of the four octets of its TTL.
+    package let ttlOffset: UInt16
+    /// Offset behind its last octet.
+    package let end: UInt16
+    package let type: UInt16
+    package let section: Section
+
+    package enum Section: UInt8, Sendable {
+        case answer = 0
+        case authority = 1
+        case additional = 2
+    }
+}

@@ -1,0 +1,26 @@
+/// What is wrong with a message. Offsets count octets from the start of the message.
+package enum WireError: Error, Hashable, Sendable {
+    /// The message ends although `needed` more octets are due at `offset`.
+    case truncated(offset: Int, needed: Int)
+    /// A compression pointer that does not point strictly backwards (RFC 1035 section 4.1.4, RFC 9267 section 2).
+    case forwardPointer(offset: Int, target: Int)
+    /// A label type other than a plain label or a pointer (RFC 1035 section 4.1.4, RFC 6891 section 5).
+    case reservedLabelType(offset: Int, octet: UInt8)
+    /// A name of more than 255 octets (RFC 1035 section 2.3.4).
+    case nameTooLong(offset: Int)
+    /// Record data whose fields do not fill its stated length (RFC 1035 section 4.1.3).
+    case dataLength(offset: Int)
+    /// An OPT record outside the additional section, not owned by the root, or a second one (RFC 6891 section 6.1.1).
+    case misplacedOPT(offset: Int)
+    /// A message without exactly one question (RFC 9619 section 4).
+    case questionCount(Int)
+}
+
+/// Why an answer can't be given under the names that were asked, although it is well formed.
+package enum MappingError: Error, Hashable, Sendable {
+    case wire(WireError)
+    /// A name that would take more than 255 octets under the outer suffix; in wire form, as the cluster gave it.
+    case nameWouldExceedLimit(name: [UInt8])
+    /// The message would take more than 65,535 octets under the outer suffix.
+    case messageWouldExceedLimit
+}

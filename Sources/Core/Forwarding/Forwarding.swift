@@ -1,1 +1,0 @@
-// Forwarding: its first declarations follow.

@@ -1,0 +1,67 @@
+package import IPAddressing
+
+/// Where a question came from, and so where its reply goes: the engine hands it back unchanged.
+package struct ClientPath: Hashable, Sendable {
+    /// Who asks. An IPv4 client on an IPv6 socket stands here as IPv4.
+    package var client: Endpoint
+    /// The address that was asked; the reply leaves from it (RFC 2181 section 4).
+    package var local: IPAddress
+    /// The kernel's index of the interface that the datagram came in on; 0 over TCP or where unknown.
+    package var interface: UInt32
+    /// The listening socket (UDP) or the connection's slot (TCP).
+    package var socket: UInt32
+    /// Tells a connection from a later one in the same slot; 0 over UDP.
+    package var generation: UInt32
+    package var transport: Transport
+
+    package init(
+        client: Endpoint, local: IPAddress, interface: UInt32, socket: UInt32, generation: UInt32,
+        transport: Transport
+    ) {
+        self.client = client
+        self.local = local
+        self.interface = interface
+        self.socket = socket
+        self.generation = generation
+        self.transport = transport
+    }
+}
+
+package enum Transport: UInt8, Hashable, Sendable {
+    case udp
+    case tcp
+}
+
+/// Which of our sockets towards a name server a message goes out of or came in by.
+package struct UpstreamPath: Hashable, Sendable {
+    /// Index into `ForwardingPolicy.servers`.
+    package var server: Int
+    /// Over UDP the place in the server's pool of connected sockets, 0..<`UpstreamSockets.perServer`; 0 over TCP.
+    package var socket: Int
+    package var transport: Transport
+
+    package init(server: Int, socket: Int, transport: Transport) {
+        self.server = server
+        self.socket = socket
+        self.transport = transport
+    }
+}
+
+/// The pool of connected UDP sockets that each worker keeps to each server, each on a random port (RFC 5452 section 9.2).
+package enum UpstreamSockets {
+    package static let perServer = 16
+}
+
+/// Why no answer comes by an upstream path.
+package enum UpstreamFailure: UInt8, Hashable, Sendable {
+    /// The host answered that nobody listens: ICMP port unreachable, or a TCP reset.
+    case refused
+    /// A router answered that the way is closed: ICMP host or network unreachable.
+    case unreachable
+    /// The TCP connection was closed with questions unanswered.
+    case closed
+    /// No socket could be opened.
+    case noSocket
+    /// Silence.
+    case timeout
+}

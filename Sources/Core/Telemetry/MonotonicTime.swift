@@ -1,0 +1,28 @@
+/// A reading of a clock that never goes back, in nanoseconds since an arbitrary start. Corresponds to CLOCK_MONOTONIC.
+///
+/// A plain number, since it is read and compared for every packet.
+package struct MonotonicTime: Hashable, Comparable, Sendable {
+    package var nanoseconds: Int64
+
+    package init(nanoseconds: Int64) {
+        self.nanoseconds = nanoseconds
+    }
+
+    package static func < (left: MonotonicTime, right: MonotonicTime) -> Bool {
+        left.nanoseconds < right.nanoseconds
+    }
+
+    package func advanced(milliseconds: Int) -> MonotonicTime {
+        MonotonicTime(nanoseconds: nanoseconds + Int64(milliseconds) * 1_000_000)
+    }
+
+    /// Nanoseconds from `earlier` to here; negative where `earlier` is later.
+    package func nanoseconds(since earlier: MonotonicTime) -> Int64 {
+        nanoseconds - earlier.nanoseconds
+    }
+
+    /// Whole seconds from `earlier` to here; 0 where `earlier` is later.
+    package func seconds(since earlier: MonotonicTime) -> Int {
+        Int(max(0, nanoseconds - earlier.nanoseconds) / 1_000_000_000)
+    }
+}

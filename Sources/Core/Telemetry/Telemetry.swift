@@ -1,1 +1,0 @@
-// Telemetry: its first declarations follow.
