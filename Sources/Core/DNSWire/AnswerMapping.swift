@@ -142,8 +142,7 @@ extension PreparedAnswer {
     fileprivate mutating func count(_ record: RecordExtent, in section: RecordMark.Section, ttlOffset: Int) {
         marks.append(
             RecordMark(
-                ttlOffset: UInt16(truncatingIfNeeded: ttlOffset), end: UInt16(truncatingIfNeeded: octets.count),
-                type: UInt16(truncatingIfNeeded: record.type), section: section))
+                ttlOffset: ttlOffset, end: octets.count, type: record.type, section: section))
         let counter = 6 + 2 * Int(section.rawValue)
         octets.set16(octets.number16(at: counter) + 1, at: counter)
     }

@@ -56,6 +56,13 @@ package struct RecordMark: Sendable {
     package let type: UInt16
     package let section: Section
 
+    package init(ttlOffset: Int, end: Int, type: Int, section: Section) {
+        self.ttlOffset = UInt16(truncatingIfNeeded: ttlOffset)
+        self.end = UInt16(truncatingIfNeeded: end)
+        self.type = UInt16(truncatingIfNeeded: type)
+        self.section = section
+    }
+
     package enum Section: UInt8, Sendable {
         case answer = 0
         case authority = 1

@@ -1,0 +1,246 @@
+import DNSWire
+import DomainNames
+package import Telemetry
+
+/// Taking servers' answers, and giving them to the clients that wait.
+extension ForwardingEngine {
+    /// Takes a message from a server.
+    package mutating func receiveAnswer(
+        _ message: Span<UInt8>, over path: UpstreamPath, at now: MonotonicTime,
+        random: inout some RandomNumberGenerator, into outbox: inout Outbox
+    ) {
+        guard let header = try? MessageHeader(reading: message), header.isResponse,
+            let slot = table.transaction(withID: header.id), let target = table.transactions[slot].target,
+            let attempt = attempt(of: slot, id: header.id, path)
+        else {
+            counters.unmatched += 1
+            return
+        }
+        guard let question = try? Question(reading: message), header.questionCount == 1 else {
+            // An error often comes without the question (RFC 1035 section 4.1.1 leaves it open; CoreDNS does so).
+            guard header.questionCount == 0, header.rcode != 0, header.rcode != ResponseCode.nameError.rawValue else {
+                counters.unmatched += 1
+                return
+            }
+            declined(slot, target, attempt, header.rcode, at: now, random: &random, into: &outbox)
+            return
+        }
+        guard isOurs(question, in: message, slot, target) else {
+            counters.unmatched += 1
+            return
+        }
+        let sent = table.transactions[slot].attempts[attempt].sent
+        servers[path.server].answered(after: now.nanoseconds(since: sent))
+        if header.isTruncated, path.transport == .udp {
+            table.transactions[slot].attempts[attempt].state = .truncated
+            counters.askedOverTCP += 1
+            send(slot, target, to: path.server, .tcp, at: now, random: &random, into: &outbox)
+            return
+        }
+        switch ResponseCode(header.rcode) {
+        case .formatError, .serverFailure, .notImplemented, .refused, .notAuthoritative:
+            declined(slot, target, attempt, header.rcode, at: now, random: &random, into: &outbox)
+        case .nameError
+        where passOnToNextGroup(slot, target, at: now, random: &random, into: &outbox):
+            break
+        default:
+            answered(message, question, header, slot, target, attempt, at: now, random: &random, into: &outbox)
+        }
+    }
+
+    /// The attempt that waits for an answer with this ID on this path (RFC 5452 section 9.1).
+    private func attempt(of slot: Int, id: UInt16, _ path: UpstreamPath) -> Int? {
+        for index in 0..<table.transactions[slot].attemptCount
+        where table.transactions[slot].attempts[index].id == id {
+            let attempt = table.transactions[slot].attempts[index]
+            return attempt.state == .waiting && attempt.path == path ? index : nil
+        }
+        return nil
+    }
+
+    /// True where the answer's question is the one that was sent, letter case aside.
+    private func isOurs(_ question: Question, in message: Span<UInt8>, _ slot: Int, _ target: RouteTarget) -> Bool {
+        let shape = table.transactions[slot].question
+        guard question.type == shape.type, question.recordClass == shape.recordClass else { return false }
+        let asked = table.question(of: slot)
+        let kept = target.rewritesQuestion ? shape.suffixStart : shape.nameLength
+        let inner = target.rewritesQuestion ? target.mapping.inner.wire.count : 0
+        guard question.nameLength == kept + inner else { return false }
+        for index in 0..<kept
+        where foldedOctet(message[Question.nameStart + index]) != foldedOctet(asked[index]) {
+            return false
+        }
+        for index in 0..<inner
+        where foldedOctet(message[Question.nameStart + kept + index])
+            != foldedOctet(target.mapping.inner.wire[index])
+        {
+            return false
+        }
+        return true
+    }
+
+    /// A server gave an error instead of an answer: another one is asked.
+    private mutating func declined(
+        _ slot: Int, _ target: RouteTarget, _ attempt: Int, _ rcode: Int, at now: MonotonicTime,
+        random: inout some RandomNumberGenerator, into outbox: inout Outbox
+    ) {
+        let server = table.transactions[slot].attempts[attempt].path.server
+        table.transactions[slot].attempts[attempt].state = .declined(rcode: rcode)
+        let isAboutEDNS = rcode == ResponseCode.formatError.rawValue || rcode == ResponseCode.notImplemented.rawValue
+        if isAboutEDNS, table.transactions[slot].attempts[attempt].usesEDNS {
+            // RFC 6891 section 6.2.2: such a server may not know EDNS.
+            send(
+                slot, target, to: server, table.transactions[slot].attempts[attempt].path.transport,
+                usingEDNS: false, at: now, random: &random, into: &outbox)
+            return
+        }
+        table.transactions[slot].lastDecline = rcode
+        askNextServer(slot, target, at: now, random: &random, into: &outbox)
+    }
+
+    /// Maps an answer back and gives it to everybody who waits.
+    private mutating func answered(
+        _ message: Span<UInt8>, _ question: Question, _ header: MessageHeader, _ slot: Int, _ target: RouteTarget,
+        _ attempt: Int, at now: MonotonicTime, random: inout some RandomNumberGenerator, into outbox: inout Outbox
+    ) {
+        let server = table.transactions[slot].attempts[attempt].path.server
+        if !table.transactions[slot].attempts[attempt].usesEDNS, isLaterTry(slot, attempt, server) {
+            servers[server].refusesEDNS = true
+        }
+        do throws(MappingError) {
+            try Self.map(message, question, slot, table, target.mapping, with: &mapper, into: &prepared)
+        } catch .wire {
+            counters.malformed += 1
+            table.transactions[slot].attempts[attempt].state = .unusable
+            askNextServer(slot, target, at: now, random: &random, into: &outbox)
+            return
+        } catch {
+            counters.malformed += 1
+            finish(slot, .serverFailure, ExtendedError(.other, Self.explain(error, target)), into: &outbox)
+            return
+        }
+        if table.transactions[slot].failedGroup >= 0 {
+            guard header.rcode != ResponseCode.nameError.rawValue else {
+                // A cluster that failed is not a 'no': the others' NXDOMAIN does not hold for all.
+                finishWithFailure(slot, .serverFailure, into: &outbox)
+                return
+            }
+            prepared.extendedError = ExtendedError(
+                code: ExtendedError.Code.networkError.rawValue, text: table.transactions[slot].failureText)
+        }
+        finishWithPrepared(slot, into: &outbox)
+    }
+
+    /// A function of its own, so that the question's borrow of the table stands beside the other fields' changes.
+    private static func map(
+        _ message: Span<UInt8>, _ question: Question, _ slot: Int, _ table: borrowing TransactionTable,
+        _ mapping: NameMapping, with mapper: inout AnswerMapper, into prepared: inout PreparedAnswer
+    ) throws(MappingError) {
+        try mapper.map(message, question, to: table.question(of: slot), mapping: mapping, into: &prepared)
+    }
+
+    private func isLaterTry(_ slot: Int, _ attempt: Int, _ server: Int) -> Bool {
+        for index in 0..<attempt where table.transactions[slot].attempts[index].path.server == server {
+            return true
+        }
+        return false
+    }
+
+    private static func explain(_ error: MappingError, _ target: RouteTarget) -> String {
+        switch error {
+        case .wire(let error): "the answer is malformed: \(error)"
+        case .nameWouldExceedLimit(let name):
+            "under \(target.mapping.outer) a name in the answer would take more than 255 octets: "
+                + ((try? DomainName(wire: name))?.description ?? "")
+        case .messageWouldExceedLimit:
+            "under \(target.mapping.outer) the answer would take more than 65535 octets"
+        }
+    }
+
+    // MARK: - The end of a transaction
+
+    /// Gives the prepared answer to everybody who waits for `slot`, and frees it.
+    private mutating func finishWithPrepared(_ slot: Int, into outbox: inout Outbox) {
+        let length = table.transactions[slot].question.nameLength + 4
+        var waiter = table.transactions[slot].firstWaiter
+        while waiter >= 0 {  // a list without cycles
+            let index = Int(waiter)
+            let start = outbox.octets.count
+            outbox.octets.appendReply(
+                prepared, to: table.question(ofWaiter: index, length: length), table.waiters[index].terms)
+            outbox.replies.append(
+                Outbox.Reply(path: table.waiters[index].path, start: start, end: outbox.octets.count))
+            counters.answered += 1
+            waiter = table.waiters[index].next
+        }
+        timers.clear(slot)
+        table.removeTransaction(slot)
+    }
+
+    /// Tells everybody who waits for `slot` that no server answered, and why.
+    mutating func finishWithFailure(_ slot: Int, _ rcode: ResponseCode, into outbox: inout Outbox) {
+        let code: ExtendedError.Code = table.transactions[slot].lastDecline >= 0 ? .networkError : .noReachableAuthority
+        finish(slot, rcode, ExtendedError(code: code.rawValue, text: table.transactions[slot].failureText), into: &outbox)
+    }
+
+    private mutating func finish(
+        _ slot: Int, _ rcode: ResponseCode, _ reason: ExtendedError, into outbox: inout Outbox
+    ) {
+        let length = table.transactions[slot].question.nameLength + 4
+        var waiter = table.transactions[slot].firstWaiter
+        while waiter >= 0 {  // a list without cycles
+            let index = Int(waiter)
+            let start = outbox.octets.count
+            outbox.octets.appendEmptyReply(
+                rcode, to: table.question(ofWaiter: index, length: length), table.waiters[index].terms, error: reason)
+            outbox.replies.append(
+                Outbox.Reply(path: table.waiters[index].path, start: start, end: outbox.octets.count))
+            counters.failed += 1
+            waiter = table.waiters[index].next
+        }
+        timers.clear(slot)
+        table.removeTransaction(slot)
+    }
+
+    /// Which server failed how, as in `prod: 10.0.0.10:53 timeout, 10.0.0.11:53 answered SERVFAIL`.
+    func failureText(_ slot: Int, _ target: RouteTarget) -> [UInt8] {
+        let group = policy.groups[target.groups[table.transactions[slot].groupPosition]]
+        var parts: [String] = []
+        for server in group.servers {
+            var outcome: String?
+            for index in 0..<table.transactions[slot].attemptCount
+            where table.transactions[slot].attempts[index].path.server == server {
+                outcome = Self.describe(table.transactions[slot].attempts[index])
+            }
+            if let outcome { parts.append("\(policy.servers[server]) \(outcome)") }
+        }
+        return Array("\(group.name): \(parts.joined(separator: ", "))".utf8)
+    }
+
+    private static func describe(_ attempt: Attempt) -> String {
+        let transport = attempt.path.transport == .tcp ? " over TCP" : ""
+        return switch attempt.state {
+        case .waiting: "timeout\(transport)"
+        case .failed(.refused): "refused\(transport)"
+        case .failed(.unreachable): "unreachable\(transport)"
+        case .failed(.closed): "closed the connection"
+        case .failed(.noSocket): "not asked: no socket could be opened"
+        case .failed(.timeout): "timeout\(transport)"
+        case .declined(let rcode): "answered \(name(ofRcode: rcode))\(transport)"
+        case .unusable: "gave a malformed answer\(transport)"
+        case .truncated: "truncated"
+        case .unused: "not asked"
+        }
+    }
+
+    private static func name(ofRcode rcode: Int) -> String {
+        switch rcode {
+        case 1: "FORMERR"
+        case 2: "SERVFAIL"
+        case 4: "NOTIMP"
+        case 5: "REFUSED"
+        case 9: "NOTAUTH"
+        default: "rcode \(rcode)"
+        }
+    }
+}

@@ -1,0 +1,223 @@
+import DNSWire
+import DomainNames
+package import Telemetry
+
+/// Sending a transaction's question to one server after the other.
+extension ForwardingEngine {
+    /// Asks the first group of a new transaction.
+    mutating func start(
+        _ slot: Int, at now: MonotonicTime, random: inout some RandomNumberGenerator, into outbox: inout Outbox
+    ) {
+        guard let target = table.transactions[slot].target else { return }
+        let patience = target.groups.reduce(0) { $0 + policy.groups[$1].patience.total }
+        table.transactions[slot].started = now
+        table.transactions[slot].deadline = now.advanced(
+            milliseconds: min(patience, ServerGroup.Patience.resolver.total))
+        enterGroup(0, slot, target, at: now, random: &random, into: &outbox)
+    }
+
+    private mutating func enterGroup(
+        _ position: Int, _ slot: Int, _ target: RouteTarget, at now: MonotonicTime,
+        random: inout some RandomNumberGenerator, into outbox: inout Outbox
+    ) {
+        table.dropAttempts(of: slot)
+        table.transactions[slot].groupPosition = position
+        table.transactions[slot].lastDecline = -1
+        // What is left of the client's patience is shared by the groups that are left.
+        let left = table.transactions[slot].deadline.nanoseconds(since: now) / 1_000_000
+        let share = Int(left) / (target.groups.count - position)
+        let total = min(policy.groups[target.groups[position]].patience.total, share)
+        table.transactions[slot].groupDeadline = now.advanced(milliseconds: total)
+        askNextServer(slot, target, at: now, random: &random, into: &outbox)
+    }
+
+    /// Asks the best server that may still be asked; gives the group up where there is none and none is waited for.
+    mutating func askNextServer(
+        _ slot: Int, _ target: RouteTarget, at now: MonotonicTime, random: inout some RandomNumberGenerator,
+        into outbox: inout Outbox
+    ) {
+        let group = policy.groups[target.groups[table.transactions[slot].groupPosition]]
+        if let server = bestServer(of: group, for: slot, at: now) {
+            if table.transactions[slot].attemptCount > 0 { counters.retried += 1 }
+            send(slot, target, to: server, .udp, at: now, random: &random, into: &outbox)
+        } else if isWaiting(slot) {
+            timers.set(slot, due: table.transactions[slot].groupDeadline, now: now)
+        } else {
+            groupFailed(slot, target, at: now, random: &random, into: &outbox)
+        }
+    }
+
+    /// The server to ask next: the least often asked by this transaction, of these one without recent failures, of
+    /// these the first of the file. Nil where each has been asked as often as allowed, or has answered.
+    private func bestServer(of group: ServerGroup, for slot: Int, at now: MonotonicTime) -> Int? {
+        guard table.transactions[slot].attemptCount < Transaction.mostAttempts else { return nil }
+        var best: Int?
+        var bestRank = Int.max
+        for server in group.servers {
+            guard let asked = timesAsked(server, by: slot) else { continue }
+            let rank = asked * 2 + (servers[server].isAvoided(at: now) ? 3 : 0)
+            if rank < bestRank {
+                best = server
+                bestRank = rank
+            }
+        }
+        return best
+    }
+
+    /// How often `slot` has asked `server`; nil where it must not be asked again: it answered, or is asked enough.
+    private func timesAsked(_ server: Int, by slot: Int) -> Int? {
+        var asked = 0
+        for index in 0..<table.transactions[slot].attemptCount {
+            let attempt = table.transactions[slot].attempts[index]
+            guard attempt.path.server == server else { continue }
+            switch attempt.state {
+            case .declined, .unusable, .failed: return nil
+            case .waiting, .truncated, .unused: asked += 1
+            }
+        }
+        return asked < 3 ? asked : nil  // RFC 9520 section 3.1
+    }
+
+    func isWaiting(_ slot: Int) -> Bool {
+        for index in 0..<table.transactions[slot].attemptCount
+        where table.transactions[slot].attempts[index].state == .waiting {
+            return true
+        }
+        return false
+    }
+
+    /// Sends the transaction's question to `server` and sets the timer for what follows silence.
+    mutating func send(
+        _ slot: Int, _ target: RouteTarget, to server: Int, _ transport: Transport, usingEDNS: Bool = true,
+        at now: MonotonicTime, random: inout some RandomNumberGenerator, into outbox: inout Outbox
+    ) {
+        let position = table.transactions[slot].attemptCount
+        guard position < Transaction.mostAttempts else {
+            groupFailed(slot, target, at: now, random: &random, into: &outbox)
+            return
+        }
+        let id = table.drawID(for: slot, random: &random)
+        let path = UpstreamPath(server: server, socket: transport == .udp ? batchSocket : 0, transport: transport)
+        let withEDNS = usingEDNS && !servers[server].refusesEDNS
+        table.transactions[slot].attempts[position] = Attempt(
+            id: id, state: .waiting, usesEDNS: withEDNS, path: path, sent: now)
+        table.transactions[slot].attemptCount = position + 1
+        let start = outbox.octets.count
+        appendQuestion(slot, target, id, withEDNS, to: &outbox.octets)
+        outbox.questions.append(
+            Outbox.OutgoingQuestion(path: path, start: start, end: outbox.octets.count))
+        counters.sent += 1
+        let patience = policy.groups[target.groups[table.transactions[slot].groupPosition]].patience
+        let wait = position == 0 ? patience.firstRetry : patience.laterRetries
+        let due = min(now.advanced(milliseconds: wait), table.transactions[slot].groupDeadline)
+        timers.set(slot, due: due, now: now)
+    }
+
+    /// Appends the question as the servers know it: the client's letter case, the cluster's own suffix, our EDNS.
+    private func appendQuestion(
+        _ slot: Int, _ target: RouteTarget, _ id: UInt16, _ usingEDNS: Bool, to octets: inout OctetBuffer
+    ) {
+        let shape = table.transactions[slot].question
+        var flags: UInt16 = shape.recursionDesired ? MessageHeader.Flags.recursionDesired : 0
+        if shape.checkingDisabled { flags |= MessageHeader.Flags.checkingDisabled }
+        octets.append16(Int(id))
+        octets.append16(Int(flags))
+        octets.append16(1)
+        octets.append32(0)
+        octets.append16(usingEDNS ? 1 : 0)
+        let question = table.question(of: slot)
+        if target.rewritesQuestion {
+            octets.append(question, 0..<shape.suffixStart)
+            octets.append(target.mapping.inner.wire)
+            octets.append(question, shape.nameLength..<(shape.nameLength + 4))
+        } else {
+            octets.append(question)
+        }
+        if usingEDNS { octets.appendOPT(wantsDNSSEC: shape.wantsDNSSEC) }
+    }
+
+    // MARK: - What follows silence and failure
+
+    /// The newest attempt was silent too long, or the group's or the client's patience is over.
+    mutating func timerFired(
+        _ slot: Int, at now: MonotonicTime, random: inout some RandomNumberGenerator, into outbox: inout Outbox
+    ) {
+        guard let target = table.transactions[slot].target else { return }
+        let last = table.transactions[slot].attemptCount - 1
+        if last >= 0, table.transactions[slot].attempts[last].state == .waiting {
+            servers[table.transactions[slot].attempts[last].path.server].failed(at: now)
+        }
+        if now >= table.transactions[slot].groupDeadline {
+            groupFailed(slot, target, at: now, random: &random, into: &outbox)
+        } else {
+            askNextServer(slot, target, at: now, random: &random, into: &outbox)
+        }
+    }
+
+    /// A socket or connection towards a server reported an error: all that wait for it move on at once.
+    package mutating func upstreamFailed(
+        _ path: UpstreamPath, _ failure: UpstreamFailure, at now: MonotonicTime,
+        random: inout some RandomNumberGenerator, into outbox: inout Outbox
+    ) {
+        servers[path.server].failed(at: now)
+        for slot in table.transactions.indices where table.transactions[slot].target != nil {
+            var hit = false
+            for index in 0..<table.transactions[slot].attemptCount
+            where table.transactions[slot].attempts[index].path == path
+                && table.transactions[slot].attempts[index].state == .waiting
+            {
+                table.transactions[slot].attempts[index].state = .failed(failure)
+                hit = true
+            }
+            guard hit, let target = table.transactions[slot].target else { continue }
+            if path.transport == .tcp, failure == .closed, timesAskedOverTCP(path.server, by: slot) < 2 {
+                // Servers close kept connections at any time: the question may just have missed this one.
+                send(slot, target, to: path.server, .tcp, at: now, random: &random, into: &outbox)
+            } else {
+                askNextServer(slot, target, at: now, random: &random, into: &outbox)
+            }
+        }
+    }
+
+    private func timesAskedOverTCP(_ server: Int, by slot: Int) -> Int {
+        var asked = 0
+        for index in 0..<table.transactions[slot].attemptCount
+        where table.transactions[slot].attempts[index].path.server == server
+            && table.transactions[slot].attempts[index].path.transport == .tcp
+        {
+            asked += 1
+        }
+        return asked
+    }
+
+    /// Every server of the current group failed: the next group is asked, or the clients are told.
+    mutating func groupFailed(
+        _ slot: Int, _ target: RouteTarget, at now: MonotonicTime, random: inout some RandomNumberGenerator,
+        into outbox: inout Outbox
+    ) {
+        let position = table.transactions[slot].groupPosition
+        let decline = table.transactions[slot].lastDecline
+        if table.transactions[slot].failedGroup < 0 {
+            table.transactions[slot].failedGroup = position
+            table.transactions[slot].failureText = failureText(slot, target)
+        }
+        if position + 1 < target.groups.count {
+            enterGroup(position + 1, slot, target, at: now, random: &random, into: &outbox)
+        } else {
+            // The rcode is the servers' own where one gave any; never one that we made up in its place.
+            let rcode = target.groups.count == 1 && decline > 0 ? ResponseCode(decline) : .serverFailure
+            finishWithFailure(slot, rcode, into: &outbox)
+        }
+    }
+
+    /// The group just asked says that the name does not exist: true where another group is asked for it.
+    mutating func passOnToNextGroup(
+        _ slot: Int, _ target: RouteTarget, at now: MonotonicTime, random: inout some RandomNumberGenerator,
+        into outbox: inout Outbox
+    ) -> Bool {
+        let position = table.transactions[slot].groupPosition
+        guard position + 1 < target.groups.count else { return false }
+        enterGroup(position + 1, slot, target, at: now, random: &random, into: &outbox)
+        return true
+    }
+}

@@ -1,0 +1,127 @@
+import DNSWire
+import DomainNames
+
+/// Replies that need no server.
+extension ForwardingEngine {
+    /// Answers a message that is no proper question.
+    mutating func reject(
+        _ message: Span<UInt8>, _ rcode: ResponseCode, _ question: Question?, _ edns: EDNS?, _ path: ClientPath,
+        into outbox: inout Outbox
+    ) {
+        guard let header = try? MessageHeader(reading: message) else { return }
+        counters.rejected += 1
+        let terms = ReplyTerms(header: header, edns: edns, limit: replyLimit(edns, path))
+        outbox.reply(path) { octets in
+            octets.appendEmptyReply(rcode, to: message.extracting(question?.range ?? 0..<0), terms)
+        }
+    }
+
+    /// Answers REFUSED with the reason.
+    mutating func refuse(
+        _ message: Span<UInt8>, _ query: ClientQuery, _ path: ClientPath, _ reason: ExtendedError,
+        into outbox: inout Outbox
+    ) {
+        counters.refused += 1
+        replyEmpty(message, query, path, .refused, reason, into: &outbox)
+    }
+
+    /// Answers SERVFAIL because too much is in flight: at once, so that the client can ask somebody else.
+    mutating func overloaded(
+        _ message: Span<UInt8>, _ query: ClientQuery, _ path: ClientPath, into outbox: inout Outbox
+    ) {
+        counters.overloaded += 1
+        replyEmpty(message, query, path, .serverFailure, Refusals.overload, into: &outbox)
+    }
+
+    /// Answers NXDOMAIN for a name that the cluster could not have: under its own domain it would pass 255 octets.
+    mutating func nameTooLong(
+        _ message: Span<UInt8>, _ query: ClientQuery, _ path: ClientPath, _ target: RouteTarget,
+        into outbox: inout Outbox
+    ) {
+        counters.refused += 1
+        let reason = ExtendedError(.other, "under \(target.mapping.inner) this name would take more than 255 octets")
+        replyEmpty(message, query, path, .serverFailure, reason, into: &outbox)
+    }
+
+    func replyEmpty(
+        _ message: Span<UInt8>, _ query: ClientQuery, _ path: ClientPath, _ rcode: ResponseCode,
+        _ reason: ExtendedError?, into outbox: inout Outbox
+    ) {
+        let terms = replyTerms(query, path)
+        outbox.reply(path) { octets in
+            octets.appendEmptyReply(rcode, to: message.extracting(query.question.range), terms, error: reason)
+        }
+    }
+
+    /// Answers from what the policy knows.
+    mutating func reply(
+        _ message: Span<UInt8>, _ query: ClientQuery, _ path: ClientPath, _ answer: LocalAnswer,
+        into outbox: inout Outbox
+    ) {
+        switch answer {
+        case .refused(let reason):
+            refuse(message, query, path, reason, into: &outbox)
+        case .privateReverse(let zoneStart, let exists):
+            counters.local += 1
+            let question = message.extracting(query.question.range)
+            prepared.begin(question: question)
+            let isApex = zoneStart == 0
+            prepared.octets.set16(isApex || exists ? 0 : ResponseCode.nameError.rawValue, at: 2)
+            let isSOAAsked = isApex && query.question.type == RecordType.soa
+            prepared.appendPrivateZoneSOA(zoneStart: zoneStart, to: isSOAAsked ? .answer : .authority)
+            let terms = replyTerms(query, path)
+            outbox.reply(path) { octets in octets.appendReply(prepared, to: question, terms) }
+        }
+    }
+}
+
+/// Why a question is refused whatever its name.
+enum Refusals {
+    static let client = ExtendedError(.prohibited, "this client is not in dns.clients")
+    static let overload = ExtendedError(.other, "too many questions in flight")
+    private static let signed = ExtendedError(.notSupported, "a signed message can not be forwarded under other names")
+    private static let transfer = ExtendedError(.notSupported, "zone transfers and meta types are not forwarded")
+    private static let wrongClass = ExtendedError(.notSupported, "only class IN is served")
+
+    /// The reason for which `query` is refused before its name is looked at; nil: it is not.
+    static func refusal(of query: ClientQuery) -> ExtendedError? {
+        if query.isSigned { return signed }  // RFC 8945 section 5.5: a changed message no longer verifies
+        if query.question.recordClass != RecordClass.internet { return wrongClass }
+        switch query.question.type {
+        case RecordType.axfr, RecordType.ixfr, RecordType.tkey, RecordType.tsig, RecordType.mailb, RecordType.maila,
+            RecordType.opt, 0:
+            return transfer
+        default:
+            return nil
+        }
+    }
+}
+
+extension PreparedAnswer {
+    /// Appends the SOA of a locally served zone (RFC 6303 section 3), owned by the ending of the question's name.
+    fileprivate mutating func appendPrivateZoneSOA(zoneStart: Int, to section: RecordMark.Section) {
+        octets.append16(0xC000 | MessageHeader.length + zoneStart)
+        octets.append16(RecordType.soa)
+        octets.append16(RecordClass.internet)
+        let ttlOffset = octets.count
+        octets.append32(10_800)
+        let name = 0xC000 | MessageHeader.length + zoneStart
+        octets.append16(2 + 17 + 20)
+        octets.append16(name)  // mname: the zone itself, as the RFC has it
+        octets.append([6] + Array("nobody".utf8) + [7] + Array("invalid".utf8) + [0])
+        for number: UInt32 in [1, 3_600, 1_200, 604_800, 10_800] { octets.append32(number) }
+        marks.append(
+            RecordMark(
+                ttlOffset: ttlOffset, end: octets.count, type: RecordType.soa, section: section))
+        octets.set16(1, at: 6 + 2 * Int(section.rawValue))
+    }
+}
+
+extension Outbox {
+    /// Appends one reply, written by `write` behind what is there.
+    mutating func reply(_ path: ClientPath, _ write: (inout OctetBuffer) -> Void) {
+        let start = octets.count
+        write(&octets)
+        replies.append(Reply(path: path, start: start, end: octets.count))
+    }
+}

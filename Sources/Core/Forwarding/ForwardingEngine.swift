@@ -1,0 +1,201 @@
+import DNSWire
+import DomainNames
+import IPAddressing
+package import Telemetry
+
+/// The forwarder without its sockets: takes messages, a time and random bits, and puts what is to be sent in an outbox.
+///
+/// One worker owns one engine; nothing is shared but the policy. What is due later is told by `nextDeadline`.
+///
+/// ```
+/// question -> checked -> client allowed? -> route -> asked already? wait with the others
+///                                                 -> else: a transaction, sent to one server after the other
+/// answer   -> whose? -> usable? -> names mapped back -> one reply for each client that waits
+/// ```
+package struct ForwardingEngine: ~Copyable {
+    package let policy: ForwardingPolicy
+    package internal(set) var counters = EngineCounters()
+
+    var table: TransactionTable
+    var timers = TimerWheel()
+    var servers: [ServerState]
+    var prepared = PreparedAnswer()
+    var mapper = AnswerMapper()
+    /// The place in each server's pool of sockets that this batch's questions go out of.
+    var batchSocket = 0
+    private let hashKey: UInt64
+
+    /// - Parameters:
+    ///   - hashKey: Random bits: keeps strangers from choosing questions that collide in our tables.
+    ///   - limits: How much may be in flight.
+    package init(policy: ForwardingPolicy, hashKey: UInt64, limits: EngineLimits = EngineLimits()) {
+        self.policy = policy
+        self.hashKey = hashKey
+        table = TransactionTable(mostTransactions: limits.transactions, mostWaiters: limits.waiters)
+        servers = Array(repeating: ServerState(), count: policy.servers.count)
+    }
+
+    /// Questions in flight.
+    package var transactionCount: Int { table.activeCount }
+
+    /// When `expire` must be called; nil while nothing is in flight.
+    package var nextDeadline: MonotonicTime? { timers.nextDue }
+
+    /// To be called before each batch of messages: draws the sockets that the batch's questions go out of.
+    ///
+    /// A stranger can't know the draw; drawing once a batch keeps the system calls few.
+    package mutating func beginBatch(random: inout some RandomNumberGenerator) {
+        batchSocket = Int(truncatingIfNeeded: random.next() % UInt64(UpstreamSockets.perServer))
+    }
+
+    // MARK: - From clients
+
+    /// Takes a client's message.
+    package mutating func receiveQuestion(
+        _ message: Span<UInt8>, from path: ClientPath, at now: MonotonicTime,
+        random: inout some RandomNumberGenerator, into outbox: inout Outbox
+    ) {
+        counters.messages += 1
+        switch ClientMessage(reading: message) {
+        case .ignore:
+            counters.ignored += 1
+        case .reject(let rcode, let question, let edns):
+            reject(message, rcode, question, edns, path, into: &outbox)
+        case .query(let query):
+            guard let view = policy.view(of: path.client.address) else {
+                refuse(message, query, path, Refusals.client, into: &outbox)
+                return
+            }
+            if let refusal = Refusals.refusal(of: query) {
+                refuse(message, query, path, refusal, into: &outbox)
+                return
+            }
+            switch policy.route(message, query.question, view: view) {
+            case .answer(let answer):
+                reply(message, query, path, answer, into: &outbox)
+            case .ask(let target, let suffixStart):
+                ask(message, query, path, view, target, suffixStart, at: now, random: &random, into: &outbox)
+            }
+        }
+    }
+
+    /// Lets the client wait for a transaction that asks the same, or starts one.
+    private mutating func ask(
+        _ message: Span<UInt8>, _ query: ClientQuery, _ path: ClientPath, _ view: Int, _ target: RouteTarget,
+        _ suffixStart: Int, at now: MonotonicTime, random: inout some RandomNumberGenerator,
+        into outbox: inout Outbox
+    ) {
+        let shape = QuestionShape(
+            nameLength: query.question.nameLength, suffixStart: suffixStart, type: query.question.type,
+            recordClass: query.question.recordClass, wantsDNSSEC: query.wantsDNSSEC,
+            checkingDisabled: query.checkingDisabled, recursionDesired: query.recursionDesired)
+        let key = hash(message, shape, target, view)
+        let terms = replyTerms(query, path)
+        let question = message.extracting(query.question.range)
+        if let slot = table.find(key: key, target: target, view: view, shape, in: message) {
+            guard table.transactions[slot].waiterCount < EngineLimits.mostWaitersPerTransaction,
+                table.addWaiter(path, terms, question: question, to: slot)
+            else {
+                overloaded(message, query, path, into: &outbox)
+                return
+            }
+            counters.joined += 1
+            return
+        }
+        if target.rewritesQuestion, suffixStart + target.mapping.inner.wire.count > maximumNameLength {
+            nameTooLong(message, query, path, target, into: &outbox)
+            return
+        }
+        guard let slot = table.addTransaction(key: key) else {
+            overloaded(message, query, path, into: &outbox)
+            return
+        }
+        guard table.addWaiter(path, terms, question: question, to: slot) else {
+            table.removeTransaction(slot)
+            overloaded(message, query, path, into: &outbox)
+            return
+        }
+        timers.grow(to: table.transactions.count)
+        table.transactions[slot].target = target
+        table.transactions[slot].view = Int32(view)
+        table.transactions[slot].question = shape
+        start(slot, at: now, random: &random, into: &outbox)
+    }
+
+    private func hash(_ message: Span<UInt8>, _ shape: QuestionShape, _ target: RouteTarget, _ view: Int) -> UInt64 {
+        var hash = NameHash(key: hashKey)
+        hash.combine(message, from: Question.nameStart, count: shape.nameLength)
+        hash.combine(UInt64(shape.type) << 16 | UInt64(shape.recordClass))
+        hash.combine(
+            UInt64(target.index) << 32 | UInt64(view) << 8 | (shape.wantsDNSSEC ? 1 : 0)
+                | (shape.checkingDisabled ? 2 : 0) | (shape.recursionDesired ? 4 : 0))
+        return hash.value
+    }
+
+    /// What the client's transport and EDNS allow.
+    func replyTerms(_ query: ClientQuery, _ path: ClientPath) -> ReplyTerms {
+        ReplyTerms(header: query.header, edns: query.edns, limit: replyLimit(query.edns, path))
+    }
+
+    func replyLimit(_ edns: EDNS?, _ path: ClientPath) -> Int {
+        path.transport == .tcp
+            ? 65_535 : ReplyTerms.datagramLimit(edns: edns, ours: policy.maximumUDPSize)
+    }
+
+    // MARK: - Time
+
+    /// Sends again or gives up what is due at `now`.
+    package mutating func expire(
+        at now: MonotonicTime, random: inout some RandomNumberGenerator, into outbox: inout Outbox
+    ) {
+        while let slot = timers.popDue(at: now) {  // each turn clears a timer; new ones lie ahead of `now`
+            guard table.transactions[slot].target != nil else { continue }
+            timerFired(slot, at: now, random: &random, into: &outbox)
+        }
+    }
+}
+
+/// How much one engine keeps in flight.
+package struct EngineLimits: Hashable, Sendable {
+    /// Questions in flight, 1...32768. Beyond it new questions are answered SERVFAIL at once.
+    package var transactions = 16_384
+    /// Clients waiting for them.
+    package var waiters = 32_768
+
+    /// Clients that wait for the same question.
+    static let mostWaitersPerTransaction: Int32 = 512
+
+    package init() {}
+}
+
+/// What an engine has done, counted since its start.
+package struct EngineCounters: Hashable, Sendable {
+    /// Messages from clients.
+    package var messages = 0
+    /// Messages from clients that got no reply: too short, or not questions.
+    package var ignored = 0
+    /// Messages from clients that were answered with an error of form or support.
+    package var rejected = 0
+    /// Questions that the policy refused.
+    package var refused = 0
+    /// Questions answered from what every private site knows (RFC 6303).
+    package var local = 0
+    /// Questions that waited for one that was in flight already.
+    package var joined = 0
+    /// Questions turned away because the tables were full.
+    package var overloaded = 0
+    /// Messages sent to servers.
+    package var sent = 0
+    /// Of these: sent over TCP because the UDP answer was truncated.
+    package var askedOverTCP = 0
+    /// Of these: sent because an earlier one brought nothing.
+    package var retried = 0
+    /// Messages from servers that match nothing in flight: late, or forged.
+    package var unmatched = 0
+    /// Messages from servers that could not be read or mapped.
+    package var malformed = 0
+    /// Replies with an answer that a server gave.
+    package var answered = 0
+    /// Replies that say that no server answered.
+    package var failed = 0
+}

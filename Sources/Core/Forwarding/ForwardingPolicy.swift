@@ -1,0 +1,118 @@
+package import DNSWire
+import DomainNames
+package import IPAddressing
+package import Inventory
+
+/// Who may ask, and where each question goes: the inventory's names turned into tables.
+///
+/// Immutable: workers share one and swap it for another as a whole.
+package final class ForwardingPolicy: Sendable {
+    /// Every name server that may be asked.
+    package let servers: [Endpoint]
+
+    /// The clusters' servers in the order of the file; last the servers of `dns.upstream`, where there are any.
+    package let groups: [ServerGroup]
+
+    package let targets: [RouteTarget]
+
+    /// `views[0]` is for all clients that no view names.
+    package let views: [ViewPolicy]
+
+    /// The largest UDP reply, in octets.
+    package let maximumUDPSize: Int
+
+    /// A view: the clients that share one picture of the names.
+    package struct ViewPolicy: Sendable {
+        package let name: String
+        /// For each plain cluster domain the index of its target; -1 where nobody answers it for these clients.
+        let bareTargets: [Int]
+    }
+
+    private let clients: IPPrefixTable<Bool>
+    private let viewByClient: IPPrefixTable<Int>?
+    private let suffixes: SuffixMap<SuffixUse>
+    private let reverse: ReverseRouting
+    private let upstreamTarget: RouteTarget?
+    private let bareDomains: [DomainName]
+    private let bareRefusals: [ExtendedError]
+
+    /// What a suffix means.
+    enum SuffixUse: Sendable {
+        /// A cluster's suffix: index of its target.
+        case cluster(target: Int)
+        /// A domain that clusters share: index into `bareDomains`.
+        case bareDomain(Int)
+        /// `in-addr.arpa` or `ip6.arpa`, or a private zone below one of them.
+        case reverse(AddressFamily, isPrivate: Bool)
+    }
+
+    /// - Parameter inventory: Checked: `Inventory.check` found no error in it.
+    package init(_ inventory: Inventory) {
+        var builder = PolicyBuilder()
+        builder.addClusters(inventory.clusters)
+        builder.addViews(inventory)
+        builder.addUpstream(inventory.dns.upstream)
+        builder.addReverseZones()
+        servers = builder.servers
+        groups = builder.groups
+        targets = builder.targets
+        views = builder.views
+        maximumUDPSize = inventory.dns.maximumUDPSize
+        clients = IPPrefixTable(inventory.dns.clients.map { ($0, true) })
+        viewByClient =
+            inventory.dns.views.isEmpty
+            ? nil
+            : IPPrefixTable(
+                inventory.dns.views.enumerated().flatMap { index, view in view.clients.map { ($0, index + 1) } })
+        suffixes = SuffixMap(builder.suffixes)
+        reverse = ReverseRouting(builder.reverse)
+        upstreamTarget = builder.upstreamTarget
+        bareDomains = builder.bareDomains
+        bareRefusals = builder.bareDomains.map { domain in
+            let example = inventory.clusters.first { $0.domain == domain }?.names.first
+            let hint = example.map { "; ask below a cluster's own name, such as \($0)" } ?? ""
+            return ExtendedError(.notAuthoritative, "no cluster answers plain \(domain) for this client\(hint)")
+        }
+    }
+
+    /// The view of a client; nil where it may not ask.
+    package func view(of client: IPAddress) -> Int? {
+        guard clients.longestMatch(client) != nil else { return nil }
+        return viewByClient?.longestMatch(client) ?? 0
+    }
+
+    /// Where the question in `message` goes.
+    ///
+    /// - Parameter view: Index into `views`.
+    package func route(_ message: Span<UInt8>, _ question: Question, view: Int) -> Route {
+        guard let match = suffixes.longestMatch(message, at: Question.nameStart) else { return routeUpstream() }
+        let suffixStart = match.suffixStart - Question.nameStart
+        switch match.value {
+        case .cluster(let target):
+            return .ask(targets[target], suffixStart: suffixStart)
+        case .bareDomain(let domain):
+            let target = views[view].bareTargets[domain]
+            guard target >= 0 else { return .answer(.refused(bareRefusals[domain])) }
+            return .ask(targets[target], suffixStart: suffixStart)
+        case .reverse(let family, let isPrivate):
+            switch reverse.owner(of: message, nameLength: question.nameLength, family: family) {
+            case .cluster(let target):
+                return .ask(targets[target], suffixStart: question.nameLength - 1)
+            case .aboveCluster where isPrivate:
+                return .answer(.privateReverse(zoneStart: suffixStart, exists: true))
+            case .nobody where isPrivate:
+                return .answer(.privateReverse(zoneStart: suffixStart, exists: suffixStart == 0))
+            case .aboveCluster, .nobody:
+                return routeUpstream()
+            }
+        }
+    }
+
+    private func routeUpstream() -> Route {
+        guard let upstreamTarget else { return .answer(.refused(Self.noUpstream)) }
+        return .ask(upstreamTarget, suffixStart: 0)
+    }
+
+    private static let noUpstream = ExtendedError(
+        .notAuthoritative, "this name belongs to no cluster, and no dns.upstream is configured")
+}

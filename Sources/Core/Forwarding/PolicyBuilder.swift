@@ -1,0 +1,101 @@
+import DNSWire
+import DomainNames
+import IPAddressing
+import Inventory
+
+/// Collects the tables of a `ForwardingPolicy` while its inventory is read.
+struct PolicyBuilder {
+    var servers: [Endpoint] = []
+    var groups: [ServerGroup] = []
+    var targets: [RouteTarget] = []
+    var views: [ForwardingPolicy.ViewPolicy] = []
+    var suffixes: [(suffix: DomainName, value: ForwardingPolicy.SuffixUse)] = []
+    var reverse: [ReverseRouting.Entry] = []
+    var upstreamTarget: RouteTarget?
+    /// The domains of all clusters, each once.
+    var bareDomains: [DomainName] = []
+
+    private var groupByCluster: [String: Int] = [:]
+
+    mutating func addClusters(_ clusters: [Cluster]) {
+        for cluster in clusters where !bareDomains.contains(cluster.domain) { bareDomains.append(cluster.domain) }
+        for cluster in clusters where !cluster.dns.isEmpty {
+            let group = addGroup(cluster.key, cluster.dns, .cluster)
+            groupByCluster[cluster.key] = group
+            for name in cluster.names {
+                let mapping = NameMapping(inner: cluster.domain, outer: name)
+                let target = addTarget([group], mapping, rewritesQuestion: true, .clusterSuffix)
+                suffixes.append((name, .cluster(target: target.index)))
+            }
+            guard let first = cluster.names.first else { continue }
+            let mapping = NameMapping(inner: cluster.domain, outer: first)
+            let target = addTarget([group], mapping, rewritesQuestion: false, .reverse)
+            reverse += (cluster.pods + cluster.services).map {
+                ReverseRouting.Entry(prefix: $0, target: target.index)
+            }
+        }
+        // After the clusters' own suffixes: a suffix equal to the plain domain belongs to its cluster.
+        for (index, domain) in bareDomains.enumerated() { suffixes.append((domain, .bareDomain(index))) }
+    }
+
+    mutating func addViews(_ inventory: Inventory) {
+        views.append(view(named: "default", inventory.dns.bareDomain, inventory.clusters))
+        for other in inventory.dns.views {
+            views.append(view(named: other.name, other.bareDomain, inventory.clusters))
+        }
+    }
+
+    private mutating func view(
+        named name: String, _ keys: [String], _ clusters: [Cluster]
+    ) -> ForwardingPolicy.ViewPolicy {
+        var bareTargets: [Int] = []
+        for domain in bareDomains {
+            let members = keys.filter { key in clusters.contains { $0.key == key && $0.domain == domain } }
+                .compactMap { groupByCluster[$0] }
+            guard !members.isEmpty else {
+                bareTargets.append(-1)
+                continue
+            }
+            let mapping = NameMapping(inner: domain, outer: domain)
+            bareTargets.append(addTarget(members, mapping, rewritesQuestion: false, .bareDomain).index)
+        }
+        return ForwardingPolicy.ViewPolicy(name: name, bareTargets: bareTargets)
+    }
+
+    mutating func addUpstream(_ endpoints: [Endpoint]) {
+        guard !endpoints.isEmpty else { return }
+        let group = addGroup("upstream", endpoints, .resolver)
+        upstreamTarget = addTarget([group], .identity, rewritesQuestion: false, .upstream)
+    }
+
+    mutating func addReverseZones() {
+        for (family, zone) in [(AddressFamily.v4, "in-addr.arpa"), (.v6, "ip6.arpa")] {
+            addReverseZone(zone, family, isPrivate: false)
+        }
+        for zone in PrivateReverseZones.v4 { addReverseZone(zone + ".in-addr.arpa", .v4, isPrivate: true) }
+        for zone in PrivateReverseZones.v6 { addReverseZone(zone + ".ip6.arpa", .v6, isPrivate: true) }
+    }
+
+    private mutating func addReverseZone(_ zone: String, _ family: AddressFamily, isPrivate: Bool) {
+        guard let name = try? DomainName(parsing: zone) else { return }
+        suffixes.append((name, .reverse(family, isPrivate: isPrivate)))
+    }
+
+    private mutating func addGroup(
+        _ name: String, _ endpoints: [Endpoint], _ patience: ServerGroup.Patience
+    ) -> Int {
+        let first = servers.count
+        servers += endpoints
+        groups.append(ServerGroup(name: name, servers: Array(first..<servers.count), patience: patience))
+        return groups.count - 1
+    }
+
+    private mutating func addTarget(
+        _ groups: [Int], _ mapping: NameMapping, rewritesQuestion: Bool, _ kind: RouteTarget.Kind
+    ) -> RouteTarget {
+        let target = RouteTarget(
+            index: targets.count, groups: groups, mapping: mapping, rewritesQuestion: rewritesQuestion, kind: kind)
+        targets.append(target)
+        return target
+    }
+}

@@ -1,0 +1,111 @@
+import DNSWire
+import DomainNames
+import IPAddressing
+
+/// Finds the cluster that owns the addresses below a reverse name, at any prefix length.
+///
+/// `33.17.172.in-addr.arpa` stands for the range 172.17.33.0/24, which lies inside a cluster's 172.17.32.0/19; its
+/// parent `17.172.in-addr.arpa` holds that prefix and more.
+struct ReverseRouting: Sendable {
+    struct Entry: Sendable {
+        let prefix: IPPrefix
+        /// Index into `ForwardingPolicy.targets`.
+        let target: Int
+    }
+
+    enum Owner: Hashable, Sendable {
+        /// All addresses below the name belong to this target's cluster.
+        case cluster(target: Int)
+        /// Some addresses below the name belong to a cluster.
+        case aboveCluster
+        case nobody
+    }
+
+    private let entries: [Entry]
+
+    /// Prefixes of different clusters must not overlap.
+    init(_ entries: [Entry]) {
+        self.entries = entries
+    }
+
+    /// The owner of the name behind the header of `message`, which ends in the family's reverse zone.
+    func owner(of message: Span<UInt8>, nameLength: Int, family: AddressFamily) -> Owner {
+        guard !entries.isEmpty, let range = ReverseRange(in: message, nameLength: nameLength, family: family) else {
+            return .nobody
+        }
+        for entry in entries where entry.prefix.contains(range.prefix) { return .cluster(target: entry.target) }
+        // A label that is no number ends the range early: such a name is not on the way to any address.
+        guard range.isWhole else { return .nobody }
+        for entry in entries where range.prefix.contains(entry.prefix) { return .aboveCluster }
+        return .nobody
+    }
+}
+
+/// The addresses below a reverse name (RFC 1035 section 3.5, RFC 3596 section 2.5).
+struct ReverseRange {
+    let prefix: IPPrefix
+    /// False where a label was met that can't be part of an address, or more labels than an address has.
+    let isWhole: Bool
+
+    /// Reads the labels left of `in-addr.arpa` or `ip6.arpa` from right to left.
+    init?(in message: Span<UInt8>, nameLength: Int, family: AddressFamily) {
+        var starts = InlineArray<128, UInt8>(repeating: 0)
+        var count = 0
+        var position = Question.nameStart
+        while message[position] != 0, count < 127 {  // a checked name
+            starts[count] = UInt8(truncatingIfNeeded: position - Question.nameStart)
+            count += 1
+            position += 1 + Int(message[position])
+        }
+        let bitsPerLabel = family == .v4 ? 8 : 4
+        var bits: UInt128 = 0
+        var length = 0
+        var label = count - 3  // behind the two labels of the zone
+        while label >= 0, length < family.bitWidth {
+            let start = Question.nameStart + Int(starts[label])
+            guard let value = Self.number(message, at: start, family: family) else { break }
+            length += bitsPerLabel
+            bits |= UInt128(value) << UInt128(family.bitWidth - length)
+            label -= 1
+        }
+        isWhole = label < 0
+        guard let prefix = IPPrefix(around: IPAddress(family: family, bits: bits), length: length) else { return nil }
+        self.prefix = prefix
+    }
+
+    /// The number that a label stands for: 0...255 in decimal without leading zeros, or one hexadecimal digit.
+    private static func number(_ message: Span<UInt8>, at start: Int, family: AddressFamily) -> Int? {
+        let size = Int(message[start])
+        guard size <= (family == .v4 ? 3 : 1) else { return nil }
+        var value = 0
+        for index in 1...size {
+            let octet = foldedOctet(message[start + index])
+            switch octet {
+            case UInt8(ascii: "0")...UInt8(ascii: "9"):
+                value = value * (family == .v4 ? 10 : 16) + Int(octet - UInt8(ascii: "0"))
+            case UInt8(ascii: "a")...UInt8(ascii: "f") where family == .v6:
+                value = value * 16 + Int(octet - UInt8(ascii: "a")) + 10
+            default:
+                return nil
+            }
+        }
+        let hasLeadingZero = size > 1 && message[start + 1] == UInt8(ascii: "0")
+        return value <= 255 && !hasLeadingZero ? value : nil
+    }
+}
+
+/// The reverse zones of addresses that mean nothing outside of a site, without `in-addr.arpa` and `ip6.arpa`.
+enum PrivateReverseZones {
+    /// RFC 6303 sections 4.1 to 4.3, and RFC 7793 for 100.64.0.0/10.
+    static let v4: [String] =
+        ["0", "10", "127", "254.169", "168.192", "2.0.192", "100.51.198", "113.0.203", "255.255.255.255"]
+        + (16...31).map { "\($0).172" } + (64...127).map { "\($0).100" }
+
+    /// RFC 6303 sections 4.4 to 4.7: unspecified and loopback, documentation, unique local, link-local.
+    static let v6: [String] =
+        [
+            "0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0",
+            "1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0",
+            "8.b.d.0.1.0.0.2", "c.f", "d.f", "8.e.f", "9.e.f", "a.e.f", "b.e.f",
+        ]
+}

@@ -1,0 +1,86 @@
+package import DNSWire
+
+/// Name servers that hold the same data: those of one cluster, or those of `dns.upstream`.
+package struct ServerGroup: Sendable {
+    /// The cluster's key, or `upstream`; stands in logs and in the texts of Extended DNS Errors.
+    package let name: String
+
+    /// Indexes into `ForwardingPolicy.servers`, in the order of the file.
+    package let servers: [Int]
+
+    /// How long the group is waited for.
+    package let patience: Patience
+
+    /// Times after which a question is sent again, and after which it is given up, in milliseconds.
+    ///
+    /// At most three questions go to one server over one transport (RFC 9520 section 3.1).
+    package struct Patience: Hashable, Sendable {
+        package let firstRetry: Int
+        package let laterRetries: Int
+        package let total: Int
+
+        /// A cluster's DNS answers from memory: silence is loss. An answer or an error comes within 2 s.
+        package static let cluster = Patience(firstRetry: 400, laterRetries: 500, total: 1_900)
+
+        /// A resolver may have to ask around itself. Below the 5 s that common clients wait.
+        package static let resolver = Patience(firstRetry: 800, laterRetries: 1_200, total: 4_500)
+    }
+}
+
+/// Where questions below one suffix go, and under which names their answers come back.
+///
+/// A class, so that holding one in flight costs one reference count.
+package final class RouteTarget: Sendable {
+    /// Its place in `ForwardingPolicy.targets`.
+    package let index: Int
+
+    /// Indexes into `ForwardingPolicy.groups`, never empty. Several: the first that has the name answers.
+    package let groups: [Int]
+
+    /// From the clusters' names to those that clients ask.
+    package let mapping: NameMapping
+
+    /// True where the question's suffix `mapping.outer` is replaced by `mapping.inner` on the way out; false where the
+    /// question goes out as it came: plain names, reverse names.
+    package let rewritesQuestion: Bool
+
+    package let kind: Kind
+
+    package enum Kind: Sendable {
+        /// Below a suffix of one cluster.
+        case clusterSuffix
+        /// Below the domain that the clusters share.
+        case bareDomain
+        /// A reverse name of an address inside a cluster's prefixes.
+        case reverse
+        /// Every other name.
+        case upstream
+    }
+
+    init(index: Int, groups: [Int], mapping: NameMapping, rewritesQuestion: Bool, kind: Kind) {
+        self.index = index
+        self.groups = groups
+        self.mapping = mapping
+        self.rewritesQuestion = rewritesQuestion
+        self.kind = kind
+    }
+}
+
+/// What the policy says about a question.
+package enum Route: Sendable {
+    /// Ask the target's groups. `suffixStart` is the offset inside the name of the suffix that was matched.
+    case ask(RouteTarget, suffixStart: Int)
+
+    /// Answer without asking anybody.
+    case answer(LocalAnswer)
+}
+
+/// An answer that needs no server.
+package enum LocalAnswer: Sendable {
+    /// REFUSED, for the stated reason.
+    case refused(ExtendedError)
+
+    /// A name in a private reverse zone that no cluster owns (RFC 6303): `zoneStart` is the zone's offset in the name.
+    /// `exists`: the name is a node on the way to a cluster's prefix, so it is NODATA rather than NXDOMAIN (RFC 8020).
+    case privateReverse(zoneStart: Int, exists: Bool)
+}

@@ -1,0 +1,89 @@
+import DNSWire
+import DomainNames
+import Telemetry
+
+/// One question in flight: asked once towards the servers, however many clients wait for it.
+struct Transaction {
+    /// Nil while the slot is free.
+    var target: RouteTarget?
+
+    /// Hash of what makes two questions the same; see `TransactionTable.find`.
+    var key: UInt64 = 0
+    /// The next slot in the same hash bucket, or the next free slot; -1 at the end.
+    var next: Int32 = -1
+
+    var view: Int32 = 0
+    var question = QuestionShape()
+
+    /// The clients that wait: a list in `TransactionTable`, the first of which brought the question.
+    var firstWaiter: Int32 = -1
+    var lastWaiter: Int32 = -1
+    var waiterCount: Int32 = 0
+
+    var started = MonotonicTime(nanoseconds: 0)
+    /// When the client gets an answer at the latest, good or bad.
+    var deadline = MonotonicTime(nanoseconds: 0)
+    /// When the current group is given up.
+    var groupDeadline = MonotonicTime(nanoseconds: 0)
+
+    /// Place in `target.groups` of the group that is asked now.
+    var groupPosition = 0
+    /// Questions sent so far to the current group, the oldest first; `attemptCount` of them.
+    var attempts = InlineArray<8, Attempt>(repeating: Attempt())
+    var attemptCount = 0
+    /// The last response code by which a server of the current group declined; -1: none did.
+    var lastDecline = -1
+
+    /// The first group that failed, as a place in `target.groups`; -1: none did. Then a 'no' is not to be believed.
+    var failedGroup = -1
+    /// Why that group failed, in words; empty where none did.
+    var failureText: [UInt8] = []
+
+    static let mostAttempts = 8
+}
+
+/// What is asked, apart from the name's octets.
+struct QuestionShape: Hashable {
+    /// Octets of the name as the client asked it.
+    var nameLength = 0
+    /// Offset in the name of the suffix that is replaced on the way out.
+    var suffixStart = 0
+    var type = 0
+    var recordClass = 0
+    var wantsDNSSEC = false
+    var checkingDisabled = false
+
+    /// The client's RD bit: a question that does not want recursion may be answered differently.
+    var recursionDesired = false
+}
+
+/// One message sent to one server.
+struct Attempt {
+    /// The message ID, drawn at random.
+    var id: UInt16 = 0
+    var state = State.unused
+    var usesEDNS = true
+    var path = UpstreamPath(server: 0, socket: 0, transport: .udp)
+    var sent = MonotonicTime(nanoseconds: 0)
+
+    enum State: Hashable {
+        case unused
+        /// An answer may still come, even after another server was asked.
+        case waiting
+        case failed(UpstreamFailure)
+        /// Answered with a response code that is no answer to the question.
+        case declined(rcode: Int)
+        /// Answered with a message that is malformed or does not fit the question.
+        case unusable
+        /// Over UDP the answer was truncated: it is asked again over TCP.
+        case truncated
+    }
+}
+
+/// One client that waits for a transaction.
+struct Waiter {
+    var path: ClientPath
+    var terms: ReplyTerms
+    /// The next waiter of the same transaction, or the next free slot; -1 at the end.
+    var next: Int32 = -1
+}

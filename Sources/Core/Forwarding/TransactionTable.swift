@@ -1,0 +1,218 @@
+import DNSWire
+import DomainNames
+import IPAddressing
+import Telemetry
+
+/// The questions in flight of one worker, found by message ID and by what they ask, and the clients that wait for them.
+///
+/// Slots are handed out again, last freed first, so that the steady state touches little memory and allocates none.
+/// Bounded: beyond `mostTransactions` or `mostWaiters` nothing is taken in.
+struct TransactionTable: ~Copyable {
+    var transactions: [Transaction] = []
+    private var freeTransaction: Int32 = -1
+    private(set) var activeCount = 0
+
+    private(set) var waiters: [Waiter] = []
+    private var freeWaiter: Int32 = -1
+    private var waiterCount = 0
+    /// The question of waiter i as it was asked, from octet i * `questionRoom`.
+    private var questions: [UInt8] = []
+
+    /// The transaction that uses each message ID; -1: none.
+    private var transactionByID: [Int32]
+    private var buckets: [Int32]
+
+    let mostTransactions: Int
+    let mostWaiters: Int
+
+    /// Name, type and class: 255 + 4 octets, rounded up.
+    private static let questionRoom = 264
+    private static let bucketCount = 4096
+    private static let firstCapacity = 256
+
+    /// - Parameter mostTransactions: 1...32768, so that an unused message ID is always found quickly.
+    init(mostTransactions: Int, mostWaiters: Int) {
+        self.mostTransactions = min(mostTransactions, 32_768)
+        self.mostWaiters = mostWaiters
+        transactionByID = Array(repeating: -1, count: 65_536)
+        buckets = Array(repeating: -1, count: Self.bucketCount)
+    }
+
+    // MARK: - Transactions
+
+    /// A fresh slot under `key`; nil where the table is full.
+    mutating func addTransaction(key: UInt64) -> Int? {
+        if freeTransaction < 0 {
+            guard growTransactions() else { return nil }
+        }
+        let slot = Int(freeTransaction)
+        freeTransaction = transactions[slot].next
+        transactions[slot] = Transaction()
+        transactions[slot].key = key
+        let bucket = Int(key % UInt64(Self.bucketCount))
+        transactions[slot].next = buckets[bucket]
+        buckets[bucket] = Int32(slot)
+        activeCount += 1
+        return slot
+    }
+
+    /// Frees `slot`, its message IDs and its waiters.
+    mutating func removeTransaction(_ slot: Int) {
+        for index in 0..<transactions[slot].attemptCount { releaseID(transactions[slot].attempts[index].id, of: slot) }
+        unlink(slot)
+        var waiter = transactions[slot].firstWaiter
+        while waiter >= 0 {  // a list without cycles: every waiter is in one
+            let next = waiters[Int(waiter)].next
+            waiters[Int(waiter)].next = freeWaiter
+            freeWaiter = waiter
+            waiterCount -= 1
+            waiter = next
+        }
+        transactions[slot].target = nil
+        transactions[slot].next = freeTransaction
+        freeTransaction = Int32(slot)
+        activeCount -= 1
+    }
+
+    private mutating func unlink(_ slot: Int) {
+        let bucket = Int(transactions[slot].key % UInt64(Self.bucketCount))
+        var current = buckets[bucket]
+        guard current != Int32(slot) else {
+            buckets[bucket] = transactions[slot].next
+            return
+        }
+        while current >= 0 {  // the bucket's list ends
+            let next = transactions[Int(current)].next
+            if next == Int32(slot) {
+                transactions[Int(current)].next = transactions[slot].next
+                return
+            }
+            current = next
+        }
+    }
+
+    private mutating func growTransactions() -> Bool {
+        let old = transactions.count
+        let new = min(max(old * 2, Self.firstCapacity), mostTransactions)
+        guard new > old else { return false }
+        transactions.append(contentsOf: repeatElement(Transaction(), count: new - old))
+        for slot in (old..<new).reversed() {
+            transactions[slot].next = freeTransaction
+            freeTransaction = Int32(slot)
+        }
+        return true
+    }
+
+    /// The transaction that asks the same in the same way: target, view, folded name, type, class and flags.
+    func find(
+        key: UInt64, target: RouteTarget, view: Int, _ shape: QuestionShape, in message: Span<UInt8>
+    ) -> Int? {
+        var current = buckets[Int(key % UInt64(Self.bucketCount))]
+        while current >= 0 {  // the bucket's list ends
+            let slot = Int(current)
+            if transactions[slot].key == key, transactions[slot].target === target,
+                Int(transactions[slot].view) == view, transactions[slot].question == shape,
+                isSameName(slot, message, shape.nameLength)
+            {
+                return slot
+            }
+            current = transactions[slot].next
+        }
+        return nil
+    }
+
+    private func isSameName(_ slot: Int, _ message: Span<UInt8>, _ length: Int) -> Bool {
+        let start = Int(transactions[slot].firstWaiter) * Self.questionRoom
+        let span = questions.span
+        for index in 0..<length
+        where foldedOctet(span[start + index]) != foldedOctet(message[Question.nameStart + index]) {
+            return false
+        }
+        return true
+    }
+
+    // MARK: - Message IDs
+
+    /// Draws an unused message ID at random for `slot` (RFC 5452 section 9.2).
+    mutating func drawID(for slot: Int, random: inout some RandomNumberGenerator) -> UInt16 {
+        while true {  // at most a few turns: less than every second ID is in use
+            let id = UInt16(truncatingIfNeeded: random.next())
+            if transactionByID[Int(id)] < 0 {
+                transactionByID[Int(id)] = Int32(slot)
+                return id
+            }
+        }
+    }
+
+    private mutating func releaseID(_ id: UInt16, of slot: Int) {
+        if transactionByID[Int(id)] == Int32(slot) { transactionByID[Int(id)] = -1 }
+    }
+
+    /// The transaction that sent a question with this ID.
+    func transaction(withID id: UInt16) -> Int? {
+        let slot = Int(transactionByID[Int(id)])
+        return slot < 0 ? nil : slot
+    }
+
+    /// Forgets all attempts of `slot`: what still comes for them is not ours any more.
+    mutating func dropAttempts(of slot: Int) {
+        for index in 0..<transactions[slot].attemptCount { releaseID(transactions[slot].attempts[index].id, of: slot) }
+        transactions[slot].attemptCount = 0
+    }
+
+    // MARK: - Waiters
+
+    /// Lets a client wait for `slot`; false where there is no room.
+    ///
+    /// - Parameter question: Name, type and class as this client asked.
+    mutating func addWaiter(
+        _ path: ClientPath, _ terms: ReplyTerms, question: Span<UInt8>, to slot: Int
+    ) -> Bool {
+        guard waiterCount < mostWaiters, question.count <= Self.questionRoom else { return false }
+        if freeWaiter < 0 { growWaiters(Waiter(path: path, terms: terms)) }
+        let index = Int(freeWaiter)
+        freeWaiter = waiters[index].next
+        waiters[index] = Waiter(path: path, terms: terms)
+        waiterCount += 1
+        copyQuestion(question, to: index)
+        if transactions[slot].firstWaiter < 0 {
+            transactions[slot].firstWaiter = Int32(index)
+        } else {
+            waiters[Int(transactions[slot].lastWaiter)].next = Int32(index)
+        }
+        transactions[slot].lastWaiter = Int32(index)
+        transactions[slot].waiterCount += 1
+        return true
+    }
+
+    private mutating func copyQuestion(_ question: Span<UInt8>, to waiter: Int) {
+        let start = waiter * Self.questionRoom
+        var room = questions.mutableSpan
+        for index in question.indices { room[start + index] = question[index] }
+    }
+
+    private mutating func growWaiters(_ filler: Waiter) {
+        let old = waiters.count
+        let new = max(old * 2, Self.firstCapacity)
+        waiters.append(contentsOf: repeatElement(filler, count: new - old))
+        questions.append(contentsOf: repeatElement(0, count: (new - old) * Self.questionRoom))
+        for index in (old..<new).reversed() {
+            waiters[index].next = freeWaiter
+            freeWaiter = Int32(index)
+        }
+    }
+
+    /// Name, type and class as a waiter asked; `length` octets.
+    @_lifetime(borrow self)
+    func question(ofWaiter index: Int, length: Int) -> Span<UInt8> {
+        let start = index * Self.questionRoom
+        return questions.span.extracting(start..<(start + length))
+    }
+
+    /// Name, type and class as the first client asked.
+    @_lifetime(borrow self)
+    func question(of slot: Int) -> Span<UInt8> {
+        question(
+            ofWaiter: Int(transactions[slot].firstWaiter), length: transactions[slot].question.nameLength + 4)
+    }
+}
