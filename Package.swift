@@ -70,6 +70,7 @@ let package = Package(
         tests("IPAddressingTests", ["IPAddressing"]),
         tests("DomainNamesTests", ["DomainNames"]),
         tests("ArchitectureTests"),
+        tests("LDNSBridgeTests", ["LDNSBridge", "DomainNames"]),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -1,1 +1,0 @@
-// LDNSBridge: its first declarations follow.

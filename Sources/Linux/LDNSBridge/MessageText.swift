@@ -1,0 +1,19 @@
+import CLDNS
+
+/// A message in the form that dig prints.
+package enum MessageText {
+    /// Header, sections and OPT as lines, without the figures of transport that stand below them in dig.
+    /// - Throws: `LDNSError.refused` where libldns does not take the message.
+    package static func present(_ message: [UInt8]) throws(LDNSError) -> String {
+        let packet = try OwnedPacket(message)
+        // Sound: `packet` is alive during the call; the string is freed by `takeString`.
+        guard let text = unsafe takeString(ldns_pkt2str(packet.pointer)) else { throw .noMemory }
+        var lines = text.split(separator: "\n", omittingEmptySubsequences: false)
+        // libldns ends with time, server and size of an exchange that it has not made.
+        if let figures = lines.firstIndex(where: { $0.hasPrefix(";; Query time:") }) {
+            lines.removeSubrange(figures...)
+        }
+        while lines.last?.isEmpty == true { lines.removeLast() }
+        return lines.joined(separator: "\n") + "\n"
+    }
+}

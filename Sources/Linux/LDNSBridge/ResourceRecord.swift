@@ -1,0 +1,42 @@
+package import DomainNames
+
+/// One record of a zone or a message, outside of any message: all names are whole.
+package struct ResourceRecord: Hashable, Sendable {
+    package let owner: DomainName
+    /// The type's number, such as 28 for AAAA.
+    package let type: UInt16
+    /// The class's number, 1 for IN.
+    package let recordClass: UInt16
+    /// In seconds.
+    package let ttl: UInt32
+    /// The octets of RDATA with uncompressed names, their case as given; at most 65535.
+    package let data: [UInt8]
+
+    package init(owner: DomainName, type: UInt16, recordClass: UInt16, ttl: UInt32, data: [UInt8]) {
+        self.owner = owner
+        self.type = type
+        self.recordClass = recordClass
+        self.ttl = ttl
+        self.data = data
+    }
+}
+
+/// What libldns objects to.
+package enum LDNSError: Error, Hashable, Sendable {
+    /// A message or a record that it does not read; `reason` in its words.
+    case refused(reason: String)
+    /// A line of a zone file, from 1; where a record spans several, its last.
+    case zoneLine(line: Int, reason: String)
+    /// An object could not be made for want of memory.
+    case noMemory
+}
+
+extension LDNSError: CustomStringConvertible {
+    package var description: String {
+        switch self {
+        case .refused(let reason): reason
+        case .zoneLine(let line, let reason): "line \(line): \(reason)"
+        case .noMemory: "no memory"
+        }
+    }
+}
