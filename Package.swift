@@ -66,6 +66,9 @@ let package = Package(
             ],
             path: "Sources/App/namebridge", swiftSettings: strict),
 
+        // Support
+        .executableTarget(name: "floor", path: "Sources/Support/Floor"),
+
         // Tests
         tests("IPAddressingTests", ["IPAddressing"]),
         tests("DomainNamesTests", ["DomainNames"]),

@@ -1,0 +1,303 @@
+#!/usr/bin/env python3
+"""Measures Namebridge against the floor and against its peers: `make bench`.
+
+Every contender runs alone on one CPU with one worker or thread; the load and the upstream share another.
+Rounds are interleaved: each contender once per round, medians over the rounds. The figure that counts is CPU
+time per query of the whole process, user and system, which a noisy machine disturbs least, and its ratio to
+the floor's.
+
+Two drivers make the load. dnsperf keeps a number of questions in flight and is itself the limit against the
+cheapest contenders: they wait for it ("CPU busy"), wake up for small batches and so cost more per query. The
+floor's own generator is cheaper, checks every address, and shows them at work all the time.
+"""
+
+import argparse
+import json
+import os
+import platform
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from contenders import OUTER_DOMAIN, Setting, all_contenders
+from processes import Server, free_port, run, wait_until
+from tables import table
+
+ROOT = Path(__file__).resolve().parents[3]
+PLAIN_SUFFIX = "bench.example.com"
+REWRITTEN_SUFFIX = f"test.svc.{OUTER_DOMAIN}"
+#: The CPUs that we may use: a contender gets the first, and one more per further worker; the load the last.
+CPUS = sorted(os.sched_getaffinity(0))
+LOAD_CPU = str(CPUS[-1])
+
+
+@dataclass(frozen=True)
+class Load:
+    """One kind of traffic; `kind` says which figures it yields: throughput, latency or memory."""
+
+    title: str
+    names: int
+    caches: bool
+    rewrites: bool = False
+    transport: str = "udp"
+    kind: str = "throughput"
+    #: dnsperf's clients, each with a socket of its own: enough for the kernel to spread them over workers.
+    clients: int = 8
+    #: Contenders of this load alone; empty: all that have one worker.
+    contenders: tuple = ()
+
+    @property
+    def suffix(self):
+        return REWRITTEN_SUFFIX if self.rewrites else PLAIN_SUFFIX
+
+
+LOADS = {
+    "miss": Load("Miss: plain forwarding, no cache", 100_000, caches=False),
+    "miss-rewrite": Load("Miss with suffix rewriting, no cache", 100_000, caches=False, rewrites=True),
+    "hit": Load("Hit: 1,000 names, warm cache", 1_000, caches=True),
+    "hit-rewrite": Load(
+        "Hit with suffix rewriting: 1,000 names, warm cache", 1_000, caches=True, rewrites=True),
+    "hit-tcp": Load(
+        "TCP hits, pipelined: 1,000 names, warm cache", 1_000, caches=True, transport="tcp", clients=4),
+    "workers": Load(
+        "Two workers: hits, 1,000 names, warm cache", 1_000, caches=True, clients=64,
+        contenders=("floor", "namebridge", "namebridge-2")),
+    "latency": Load("Latency of hits at 20,000 questions per second", 1_000, caches=True, kind="latency"),
+    "memory": Load("Resident memory with 100,000 cached names", 100_000, caches=True, kind="memory"),
+}
+
+
+class Unusable(Exception):
+    """Why a contender gives no figure in a round."""
+
+
+class Bench:
+    """One run of the harness: its options, its directory, and the figures so far."""
+
+    def __init__(self, options, directory):
+        self.options, self.directory = options, directory
+        self.contenders = all_contenders(Path(options.floor).resolve(), Path(options.namebridge).resolve())
+        self.floor = self.contenders[0].find()
+        #: load -> contender -> list of one dictionary of figures, or an "error", per round.
+        self.figures = {}
+
+    # Rounds
+
+    def measure_all(self):
+        """Runs every load, round by round, and prints its table when it is complete."""
+        for key in self.options.loads:
+            load, contenders = LOADS[key], self.chosen(LOADS[key])
+            rounds = 1 if load.kind == "memory" else self.options.rounds
+            rows = self.figures.setdefault(key, {contender.name: [] for contender in contenders})
+            for number in range(rounds):
+                for contender in contenders:
+                    note(f"{key}, round {number + 1} of {rounds}: {contender.name}")
+                    rows[contender.name].append(self.measure(load, contender))
+            print(table(load, rows), flush=True)
+
+    def chosen(self, load):
+        """The contenders of a load; the floor always, because the ratios need it."""
+        return [
+            one for one in self.contenders
+            if (one.name in load.contenders if load.contenders else one.workers == 1)
+            and (one.name == "floor" or not self.options.contenders or one.name in self.options.contenders)]
+
+    def measure(self, load, contender):
+        """One contender, alone, under one load; what stops it becomes the row's text."""
+        try:
+            if load.rewrites and not contender.can_rewrite:
+                raise Unusable("does not rewrite suffixes")
+            program = contender.find()
+            if program is None:
+                raise Unusable("not installed")
+            with tempfile.TemporaryDirectory(dir=self.directory) as directory:
+                return self.measure_running(load, contender, program, Path(directory))
+        except Unusable as reason:
+            return {"error": str(reason)}
+        except subprocess.TimeoutExpired as reason:
+            return {"error": f"no end after {reason.timeout:.0f} s: {' '.join(reason.cmd[3:8])} ..."}
+
+    def measure_running(self, load, contender, program, directory):
+        """Starts upstream and contender, checks an answer, warms up and measures."""
+        setting = Setting(free_port(), free_port(), directory, load.caches, load.rewrites)
+        upstream_command = [self.floor, "answer", str(setting.upstream), "--ttl", "3600"]
+        command = contender.command(program, setting)
+        cpus = ",".join(str(cpu) for cpu in CPUS[:contender.workers])
+        with Server(upstream_command, LOAD_CPU, directory / "upstream.log", is_heard=True) as upstream, \
+                Server(command, cpus, directory / "contender.log", contender.environment()) as server:
+            self.check_answer(load, setting, server)
+            if load.kind == "latency":
+                return self.measure_latency(load, setting, server)
+            if load.kind == "memory":
+                return self.measure_memory(load, setting, server, upstream)
+            return self.measure_throughput(load, setting, server)
+
+    def check_answer(self, load, setting, server):
+        """Waits for one right answer over the load's transport, as asked by dig(1)."""
+        name, expected = f"n1.{load.suffix}", address_of("n1")
+        transport = ["+tcp"] if load.transport == "tcp" else []
+        command = ["dig", "@127.0.0.1", "-p", str(setting.port), "+short", "+tries=1", "+time=1"]
+        command += [*transport, name, "A"]
+
+        def is_settled():
+            return not server.is_running() or run(command, 10).split() == [expected]
+
+        if not wait_until(is_settled, 10):
+            answer = " ".join(run(command, 10).split()) or "nothing"
+            raise Unusable(f"answers {name} with {answer}, not {expected}: {server.last_words()}")
+        if not server.is_running():
+            raise Unusable(f"ended at start: {server.last_words()}")
+
+    # The three kinds of figures
+
+    def measure_throughput(self, load, setting, server):
+        """A fixed number of questions in flight: CPU time per completed query."""
+        is_own = self.options.driver == "floor" and load.transport == "udp" and not load.contenders
+        drive = self.drive_floor if is_own else self.drive_dnsperf
+        drive(load, setting, 1)
+        before = server.cpu_seconds()
+        completed, right, lost, seconds = drive(load, setting, self.options.seconds)
+        used = server.cpu_seconds() - before
+        if not completed or not server.is_running():
+            raise Unusable(f"completed no query: {server.last_words()}")
+        return {
+            "cpu_us": used / completed * 1e6, "qps": completed / seconds, "busy": used / seconds,
+            "lost": lost, "wrong": completed - right}
+
+    def drive_dnsperf(self, load, setting, seconds):
+        """dnsperf: completed, right (by rcode) and lost queries, and the time it took."""
+        queries = self.directory / f"{load.suffix}-{load.names}.txt"
+        if not queries.exists():
+            queries.write_text("".join(f"n{number}.{load.suffix} A\n" for number in range(load.names)))
+        report = run([
+            "taskset", "-c", LOAD_CPU, "dnsperf", "-s", "127.0.0.1", "-p", str(setting.port),
+            "-d", str(queries), "-m", load.transport, "-c", str(load.clients),
+            "-q", str(self.options.in_flight), "-t", "1", "-T", "1", "-l", str(seconds)], seconds + 30)
+
+        def figure(name):
+            match = re.search(name + r":?\s+([\d.]+)", report)
+            return float(match.group(1)) if match else 0
+
+        return (int(figure("Queries completed")), int(figure(r"Response codes:\s+NOERROR")),
+                int(figure("Queries lost")), figure(r"Run time \(s\)"))
+
+    def drive_floor(self, load, setting, seconds):
+        """Our own generator: completed, right (by address) and lost queries, and the time it took."""
+        pace = ["--window", str(self.options.in_flight), "--seconds", str(seconds)]
+        report = self.generate(load, setting, pace, seconds + 30)
+        return report["received"] + report["wrong"], report["received"], report["lost"], report["seconds"]
+
+    def measure_latency(self, load, setting, server):
+        """A fixed rate from our own generator: quantiles in microseconds."""
+        self.generate(load, setting, ["--once", "--window", "50"], 30)
+        before = server.cpu_seconds()
+        pace = ["--rate", "20000", "--seconds", str(self.options.seconds)]
+        report = self.generate(load, setting, pace, self.options.seconds + 30)
+        used = server.cpu_seconds() - before
+        if not report["received"] or not server.is_running():
+            raise Unusable(f"answered nothing: {server.last_words()}")
+        return {
+            "p50": report["p50"], "p99": report["p99"], "p999": report["p999"], "late": report["latest_send"],
+            "cpu_us": used / report["received"] * 1e6, "lost": report["lost"], "wrong": report["wrong"]}
+
+    def measure_memory(self, load, setting, server, upstream):
+        """Resident memory before and after each name was asked, and the share that a second pass hits."""
+        pace = ["--once", "--window", "50", "--seconds", "60"]
+        before = server.resident_bytes()
+        first = self.generate(load, setting, pace, 90)
+        resident, asked = server.resident_bytes(), count_of(upstream)
+        second = self.generate(load, setting, pace, 90)
+        if not second["received"] or not server.is_running():
+            raise Unusable(f"answered nothing: {server.last_words()}")
+        cached = 1 - (count_of(upstream) - asked) / load.names
+        return {
+            "resident": resident, "before": before, "names": first["names"], "cached": max(cached, 0),
+            "lost": first["lost"], "wrong": first["wrong"]}
+
+    def generate(self, load, setting, pace, timeout):
+        """Runs our own load generator and returns its report."""
+        return json.loads(run([
+            "taskset", "-c", LOAD_CPU, self.floor, "load", str(setting.port), "--suffix", load.suffix,
+            "--count", str(load.names), *pace], timeout))
+
+
+def count_of(upstream):
+    """How many questions the upstream has answered so far."""
+    upstream.process.send_signal(signal.SIGUSR1)
+    return int(upstream.process.stdout.readline())
+
+
+def address_of(label):
+    """The address that the floor gives to names with this first label (FNV-1a, 24 bits, in 10.0.0.0/8)."""
+    value = 2166136261
+    for octet in label.lower().encode():
+        value = (value ^ octet) * 16777619 % 2**32
+    return f"10.{value >> 16 & 255}.{value >> 8 & 255}.{value & 255}"
+
+
+def note(text):
+    """Progress, on standard error and only where somebody watches."""
+    if sys.stderr.isatty():
+        print(f"bench: {text}", file=sys.stderr, flush=True)
+
+
+def heading(options):
+    """What was measured where and how: a line above the tables."""
+    models = re.findall(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
+    cpu = f"{len(CPUS)} x {models[0]}" if models else f"{len(CPUS)} CPUs"
+    return (f"{cpu}, Linux {platform.release()}; driver {options.driver}, {options.in_flight} in flight, "
+            f"{options.rounds} rounds of {options.seconds} s, medians.")
+
+
+def parse_arguments():
+    """Reads the command line; a wrong name is refused with the right ones."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    names = [one.name for one in all_contenders(Path(), Path())]
+
+    def some_of(known):
+        def parse(text):
+            chosen = [item for item in text.split(",") if item]
+            unknown = [item for item in chosen if item not in known]
+            if unknown:
+                raise argparse.ArgumentTypeError(f"unknown: {', '.join(unknown)}; known: {', '.join(known)}")
+            return chosen
+        return parse
+
+    loads = list(LOADS)
+    parser.add_argument("--loads", type=some_of(loads), default=loads, help=f"some of {','.join(loads)}")
+    parser.add_argument("--contenders", type=some_of(names), default=[], help=f"some of {','.join(names)}")
+    parser.add_argument("--driver", choices=["dnsperf", "floor"], default="dnsperf", help="of UDP loads")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=int, default=3, help="length of one measurement")
+    parser.add_argument("--in-flight", type=int, default=200, help="questions in flight")
+    parser.add_argument("--json", metavar="FILE", help="write every round's figures there")
+    parser.add_argument("--floor", default=ROOT / ".build/release/floor", help="path of the floor")
+    parser.add_argument("--namebridge", default=ROOT / ".build/release/namebridge", help="path of ours")
+    return parser.parse_args()
+
+
+def main():
+    """Runs the loads; every process that was started has ended when it returns, however it returns."""
+    options = parse_arguments()
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: sys.exit(143))  # as an exception: every server's block ends
+    if not Path(options.floor).exists():
+        sys.exit(f"bench: no {options.floor}; build it first: swift build -c release --product floor")
+    print(heading(options), flush=True)
+    with tempfile.TemporaryDirectory(prefix="namebridge-bench-") as directory:
+        bench = Bench(options, Path(directory))
+        try:
+            bench.measure_all()
+        except KeyboardInterrupt:
+            sys.exit(130)
+        finally:
+            if options.json:
+                Path(options.json).write_text(json.dumps(bench.figures, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()

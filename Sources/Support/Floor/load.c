@@ -1,0 +1,263 @@
+/// `floor load`: asks over UDP at a fixed rate, or with a fixed number in flight, and checks every answer.
+///
+/// The clock of a question starts right before its send and ends at the kernel's receive stamp of the answer,
+/// so the delays of this program are not counted as the server's. Questions of a fixed rate are sent when
+/// they are due, whatever is still unanswered.
+#define _GNU_SOURCE
+#include "floor.h"
+
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <time.h>
+
+/// Nanoseconds after which an unanswered question counts as lost.
+static const int64_t patience = 1000000000;
+/// Sub-buckets per power of two of the histogram: an error of at most 1/32.
+enum { subBuckets = 32, bucketCount = 64 * subBuckets };
+/// Passes over what is still unanswered with `--once`.
+enum { passLimit = 5 };
+
+/// A question in flight, indexed by its ID; `sent` 0: free.
+struct Asked {
+    int64_t sent;
+    long name;
+};
+
+/// The whole state of a load.
+struct Load {
+    const struct Options *options;
+    int socket;
+    struct WireName suffix;
+    struct Asked asked[1 << 16];
+    uint8_t *isAnswered;  // one per name
+    long next, pass, answeredNames;
+    uint16_t nextID;
+    long sent, received, wrong, lost, inFlight;
+    int64_t latestSend;
+    uint64_t histogram[bucketCount];
+    int64_t longest;
+    struct Batch questions, answers;
+    uint8_t control[batchLimit][CMSG_SPACE(sizeof(struct timespec))];
+};
+
+// MARK: - histogram
+
+/// The bucket of a duration: exact below `subBuckets`, then `subBuckets` steps per power of two.
+static int bucket(int64_t value) {
+    if (value < subBuckets) return value < 0 ? 0 : (int)value;
+    int power = 63 - __builtin_clzll((unsigned long long)value);
+    return (power - 4) * subBuckets + (int)((value >> (power - 5)) & (subBuckets - 1));
+}
+
+/// The lower edge of a bucket, in nanoseconds.
+static int64_t lowerEdge(int index) {
+    if (index < subBuckets) return index;
+    int power = index / subBuckets + 4;
+    return (int64_t)(subBuckets + index % subBuckets) << (power - 5);
+}
+
+/// The latency, in microseconds, that a share of the answers does not exceed.
+static double quantile(const struct Load *load, double share) {
+    uint64_t wanted = (uint64_t)((double)load->received * share), seen = 0;
+    for (int index = 0; index < bucketCount; index++) {
+        seen += load->histogram[index];
+        if (seen > wanted) return (double)lowerEdge(index + 1) / 1000;
+    }
+    return (double)load->longest / 1000;
+}
+
+// MARK: - questions and answers
+
+/// Writes the question for `n<number>.<suffix>`, type A, and returns its length.
+static size_t writeQuestion(uint8_t *message, uint16_t id, long number, const struct WireName *suffix) {
+    char digits[24];
+    int count = 0;
+    do digits[count++] = (char)('0' + number % 10); while ((number /= 10) > 0);
+    memset(message, 0, headerLength);
+    write16(message, id);
+    message[2] = 0x01;  // RD
+    message[5] = 1;
+    uint8_t *at = message + headerLength;
+    *at++ = (uint8_t)(count + 1);
+    *at++ = 'n';
+    while (count > 0) *at++ = (uint8_t)digits[--count];
+    memcpy(at, suffix->bytes, suffix->length);
+    at += suffix->length;
+    write16(at, 1);
+    write16(at + 2, 1);
+    return (size_t)(at + 4 - message);
+}
+
+/// Whether the answer is NOERROR, repeats the question for name `number` and gives that name's address.
+static bool isRight(const struct Load *load, const uint8_t *message, size_t length, long number) {
+    uint8_t question[headerLength + 256 + 32];
+    size_t end = writeQuestion(question, 0, number, &load->suffix);
+    if (length < end || (message[3] & 0x0F) != 0 || read16(message + 6) != 1) return false;
+    if (memcmp(message + headerLength, question + headerLength, end - headerLength) != 0) return false;
+    size_t owner = end < length && (message[end] & 0xC0) == 0xC0 ? end + 2 : endOfName(message, length, end);
+    if (owner == 0 || length < owner + 14 || read16(message + owner) != 1) return false;
+    uint8_t address[4];
+    write32(address, addressOfName(question + headerLength));
+    return memcmp(message + owner + 10, address, sizeof address) == 0;
+}
+
+/// The kernel's receive stamp of message `index`, or the clock's reading where it has none.
+static int64_t receiveStamp(struct Load *load, int index) {
+    struct msghdr *header = &load->answers.headers[index].msg_hdr;
+    for (struct cmsghdr *item = CMSG_FIRSTHDR(header); item != NULL; item = CMSG_NXTHDR(header, item)) {
+        if (item->cmsg_level != SOL_SOCKET || item->cmsg_type != SCM_TIMESTAMPNS) continue;
+        struct timespec stamp;
+        memcpy(&stamp, CMSG_DATA(item), sizeof stamp);
+        return (int64_t)stamp.tv_sec * 1000000000 + stamp.tv_nsec;
+    }
+    return nanoseconds(CLOCK_REALTIME);
+}
+
+/// The number of the next name to ask; -1: none is left.
+static long nextName(struct Load *load) {
+    if (!load->options->once) {
+        long name = load->next;
+        load->next = name + 1 == load->options->count ? 0 : name + 1;
+        return name;
+    }
+    // Ends: `next` only grows within a pass, and there are `passLimit` of them.
+    while (load->pass < passLimit) {
+        while (load->next < load->options->count && load->isAnswered[load->next]) load->next++;
+        if (load->next < load->options->count) return load->next++;
+        if (load->inFlight > 0 || load->answeredNames == load->options->count) return -1;
+        load->next = 0;
+        load->pass++;
+    }
+    return -1;
+}
+
+/// Sends up to `wanted` questions, one batch at most; returns how many.
+static int ask(struct Load *load, long wanted) {
+    int count = 0;
+    int64_t now = nanoseconds(CLOCK_REALTIME);
+    while (count < wanted && count < batchLimit) {
+        struct Asked *asked = &load->asked[load->nextID];
+        if (asked->sent != 0) {
+            if (now - asked->sent < patience) break;  // every ID is in flight
+            load->lost++;
+            load->inFlight--;
+        }
+        long name = nextName(load);
+        if (name < 0) break;
+        *asked = (struct Asked){now, name};
+        size_t length = writeQuestion(load->questions.bytes[count], load->nextID, name, &load->suffix);
+        load->questions.vectors[count++].iov_len = length;
+        load->nextID++;
+    }
+    sendBatch(load->socket, load->questions.headers, count);
+    load->sent += count;
+    load->inFlight += count;
+    return count;
+}
+
+/// Takes one batch of answers in; returns how many.
+static int takeAnswers(struct Load *load) {
+    for (int index = 0; index < batchLimit; index++) {
+        load->answers.headers[index].msg_hdr.msg_control = load->control[index];
+        load->answers.headers[index].msg_hdr.msg_controllen = sizeof load->control[index];
+    }
+    int count = receiveBatch(load->socket, &load->answers);
+    for (int index = 0; index < count; index++) {
+        const uint8_t *message = load->answers.bytes[index];
+        size_t length = load->answers.headers[index].msg_len;
+        if (length < headerLength) continue;
+        struct Asked *asked = &load->asked[read16(message)];
+        if (asked->sent == 0) continue;
+        int64_t latency = receiveStamp(load, index) - asked->sent;
+        asked->sent = 0;
+        load->inFlight--;
+        if (isRight(load, message, length, asked->name)) {
+            load->received++;
+            load->histogram[bucket(latency)]++;
+            if (latency > load->longest) load->longest = latency;
+            if (!load->isAnswered[asked->name]) load->answeredNames++;
+            load->isAnswered[asked->name] = 1;
+        } else {
+            load->wrong++;
+        }
+    }
+    return count;
+}
+
+/// Counts everything in flight as lost: the server has been silent for `patience`.
+static void giveUp(struct Load *load) {
+    load->lost += load->inFlight;
+    load->inFlight = 0;
+    for (int id = 0; id < 1 << 16; id++) load->asked[id].sent = 0;
+}
+
+// MARK: - pacing
+
+/// Keeps `window` questions in flight until the time is over or every name was answered.
+static void runWindow(struct Load *load) {
+    int64_t end = nanoseconds(CLOCK_MONOTONIC) + (int64_t)(load->options->seconds * 1e9);
+    int64_t heard = nanoseconds(CLOCK_MONOTONIC);
+    bool isOver = false;
+    // Ends: at `end` it stops asking, and what is in flight is answered or given up after `patience`.
+    while (!isOver || load->inFlight > 0) {
+        int64_t now = nanoseconds(CLOCK_MONOTONIC);
+        isOver = isOver || now >= end;
+        if (!isOver && load->inFlight < load->options->window) {
+            int count = ask(load, load->options->window - load->inFlight);
+            isOver = count == 0 && load->inFlight == 0;
+        }
+        struct pollfd ready = {.fd = load->socket, .events = POLLIN};
+        if (poll(&ready, 1, 10) > 0 && takeAnswers(load) > 0) heard = now;
+        else if (now - heard > patience) {
+            giveUp(load);
+            heard = now;
+        }
+    }
+}
+
+/// Sends each question when it is due, for the time given, then waits for the last answers.
+static void runRate(struct Load *load) {
+    prctl(PR_SET_TIMERSLACK, 1UL);  // the default adds 50 us to every wait
+    int64_t interval = 1000000000 / load->options->rate;
+    int64_t start = nanoseconds(CLOCK_MONOTONIC), due = start;
+    int64_t end = start + (int64_t)(load->options->seconds * 1e9);
+    // Ends: `due` only grows, and after `end` it waits `patience` at most.
+    for (;;) {
+        int64_t now = nanoseconds(CLOCK_MONOTONIC);
+        if (now - due > load->latestSend && due < end) load->latestSend = now - due;
+        while (due <= now && due < end && ask(load, 1) == 1) due += interval;
+        if (due >= end && (load->inFlight == 0 || now > end + patience)) break;
+        int64_t wait = due < end ? due - nanoseconds(CLOCK_MONOTONIC) : 10000000;
+        struct timespec timeout = {0, wait < 0 ? 0 : wait % 1000000000};
+        struct pollfd ready = {.fd = load->socket, .events = POLLIN};
+        if (ppoll(&ready, 1, &timeout, NULL) > 0) takeAnswers(load);
+    }
+    giveUp(load);
+}
+
+int runLoad(const struct Options *options) {
+    static struct Load load;
+    load.options = options;
+    load.isAnswered = calloc((size_t)options->count, 1);
+    if (load.isAnswered == NULL) fail("calloc");
+    if (!parseName(options->suffix, &load.suffix) || load.suffix.length > 240) fail("suffix");
+    load.socket = openConnected(options->port);
+    int yes = 1;
+    setsockopt(load.socket, SOL_SOCKET, SO_TIMESTAMPNS, &yes, sizeof yes);
+    prepareBatch(&load.questions, false);
+    prepareBatch(&load.answers, false);
+    int64_t start = nanoseconds(CLOCK_MONOTONIC);
+    if (options->rate > 0) runRate(&load);
+    else runWindow(&load);
+    double seconds = (double)(nanoseconds(CLOCK_MONOTONIC) - start) / 1e9;
+    printf("{\"sent\": %ld, \"received\": %ld, \"wrong\": %ld, \"lost\": %ld, \"names\": %ld, ", load.sent,
+           load.received, load.wrong, load.lost, load.answeredNames);
+    printf("\"seconds\": %.3f, \"p50\": %.1f, \"p99\": %.1f, \"p999\": %.1f, ", seconds,
+           quantile(&load, 0.5), quantile(&load, 0.99), quantile(&load, 0.999));
+    printf("\"max\": %.1f, \"latest_send\": %.1f}\n", (double)load.longest / 1000,
+           (double)load.latestSend / 1000);
+    return load.received > 0 ? 0 : 1;
+}

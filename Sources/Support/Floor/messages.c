@@ -1,0 +1,106 @@
+/// The few edits of DNS messages that the floor needs.
+#define _GNU_SOURCE
+#include "floor.h"
+
+#include <string.h>
+
+/// Octets of the record that answers: pointer, type, class, TTL, length, address.
+enum { addressRecordLength = 16 };
+/// Octets of an OPT record without options (RFC 6891 section 6.1.2).
+enum { optRecordLength = 11 };
+/// Record types, by their registered numbers.
+enum { typeA = 1, typeOPT = 41, classIN = 1 };
+
+/// An ASCII letter in lower case, any other octet as it is.
+static inline uint8_t folded(uint8_t octet) {
+    return octet >= 'A' && octet <= 'Z' ? octet | 0x20 : octet;
+}
+
+size_t endOfName(const uint8_t *message, size_t length, size_t start) {
+    size_t position = start;
+    // Ends: every turn moves `position` forward, and it is compared with `length` first.
+    while (position < length && message[position] != 0) {
+        if (message[position] > 63) return 0;
+        position += (size_t)message[position] + 1;
+    }
+    return position < length && position - start < 255 ? position + 1 : 0;
+}
+
+uint32_t addressOfName(const uint8_t *name) {
+    uint32_t hash = 2166136261u;
+    for (size_t index = 1; index <= name[0]; index++) hash = (hash ^ folded(name[index])) * 16777619u;
+    return 0x0A000000u | (hash & 0x00FFFFFFu);
+}
+
+size_t answerInPlace(uint8_t *message, size_t length, uint32_t ttl) {
+    if (length < headerLength + 5 || (message[2] & 0xF8) != 0 || read16(message + 4) != 1) return 0;
+    size_t end = endOfName(message, length, headerLength);
+    if (end == 0 || length - end < 4) return 0;
+    uint16_t type = read16(message + end), class = read16(message + end + 2);
+    size_t position = end + 4;
+    bool hasOPT = read16(message + 10) != 0 && length - position >= optRecordLength
+        && message[position] == 0 && read16(message + position + 1) == typeOPT;
+    bool hasAddress = type == typeA && class == classIN && message[headerLength] != 0;
+
+    message[2] |= 0x84;  // QR and AA; RD stays as asked
+    message[3] = 0x80;   // RA, NOERROR
+    write16(message + 6, hasAddress ? 1 : 0);
+    write16(message + 8, 0);
+    write16(message + 10, hasOPT ? 1 : 0);
+    if (hasAddress) {
+        uint8_t *record = message + position;
+        write16(record, 0xC000 | headerLength);
+        write16(record + 2, typeA);
+        write16(record + 4, classIN);
+        write32(record + 6, ttl);
+        write16(record + 10, 4);
+        write32(record + 12, addressOfName(message + headerLength));
+        position += addressRecordLength;
+    }
+    if (hasOPT) {
+        uint8_t *record = message + position;
+        memset(record, 0, optRecordLength);
+        write16(record + 1, typeOPT);
+        write16(record + 3, 1232);
+        position += optRecordLength;
+    }
+    return position;
+}
+
+size_t replaceSuffix(uint8_t *message, size_t length, const struct WireName *from,
+                     const struct WireName *to) {
+    if (length < headerLength) return length;
+    size_t end = endOfName(message, length, headerLength);
+    if (end == 0 || end - headerLength < from->length) return length;
+    size_t start = end - from->length, border = headerLength;
+    while (border < start) border += (size_t)message[border] + 1;
+    if (border != start || length - from->length + to->length > messageCapacity) return length;
+    for (size_t index = 0; index < from->length; index++) {
+        if (folded(message[start + index]) != from->bytes[index]) return length;
+    }
+    memmove(message + start + to->length, message + end, length - end);
+    memcpy(message + start, to->bytes, to->length);
+    return length - from->length + to->length;
+}
+
+bool parseName(const char *text, struct WireName *name) {
+    size_t labelStart = 0, position = 1;
+    for (; *text != 0; text++) {
+        if (position >= 254) return false;
+        if (*text == '.') {
+            if (position == labelStart + 1) return false;
+            name->bytes[labelStart] = (uint8_t)(position - labelStart - 1);
+            labelStart = position++;
+        } else {
+            name->bytes[position++] = folded((uint8_t)*text);
+        }
+        if (position - labelStart > 64) return false;
+    }
+    if (position > labelStart + 1) {
+        name->bytes[labelStart] = (uint8_t)(position - labelStart - 1);
+        labelStart = position;
+    }
+    name->bytes[labelStart] = 0;
+    name->length = labelStart + 1;
+    return true;
+}
