@@ -51,6 +51,7 @@ let package = Package(
             name: "CYAML", path: "Sources/Linux/CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
         linux("LinuxSystem", ["CLinux", "IPAddressing"]),
         linux("LDNSBridge", ["CLDNS", "DomainNames"]),
+        linux("DemoClusters", ["LinuxSystem", "LDNSBridge", "DNSWire", "DomainNames", "IPAddressing"]),
         linux("InventoryFile", ["CYAML", "Inventory", "IPAddressing", "DomainNames"]),
         linux("DNSServer", [
             "LinuxSystem", "Forwarding", "DNSWire", "DomainNames", "IPAddressing", "Inventory", "Telemetry",
@@ -74,6 +75,7 @@ let package = Package(
         tests("DomainNamesTests", ["DomainNames"]),
         tests("ArchitectureTests"),
         tests("LDNSBridgeTests", ["LDNSBridge", "DomainNames"]),
+        tests("DemoClustersTests", ["DemoClusters", "LDNSBridge", "DNSWire", "DomainNames"]),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -9,7 +9,7 @@ enum LayerTable {
 
     /// What meets the kernel and C, thinly.
     static let linux = [
-        "CLinux", "CLDNS", "CYAML", "LinuxSystem", "LDNSBridge", "InventoryFile", "DNSServer",
+        "CLinux", "CLDNS", "CYAML", "LinuxSystem", "LDNSBridge", "DemoClusters", "InventoryFile", "DNSServer",
         "NetworkKernel",
         "AdminServer",
     ]
