@@ -21,9 +21,17 @@ func linux(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
     .target(name: name, dependencies: dependencies, path: "Sources/Linux/\(name)", swiftSettings: strict)
 }
 
+/// What only tests and measurements use.
+func support(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+    .target(name: name, dependencies: dependencies, path: "Sources/Support/\(name)", swiftSettings: strict)
+}
+
 /// A suite of tests; `Tests/<name>`.
-func tests(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
-    .testTarget(name: name, dependencies: dependencies, path: "Tests/\(name)", swiftSettings: strict)
+///
+/// - Parameter data: Files beside the suite's sources that it reads where they stand.
+func tests(_ name: String, _ dependencies: [Target.Dependency] = [], data: [String] = []) -> Target {
+    .testTarget(
+        name: name, dependencies: dependencies, path: "Tests/\(name)", exclude: data, swiftSettings: strict)
 }
 
 let package = Package(
@@ -69,10 +77,12 @@ let package = Package(
 
         // Support
         .executableTarget(name: "floor", path: "Sources/Support/Floor"),
+        support("TestSupport"),
 
         // Tests
         tests("IPAddressingTests", ["IPAddressing"]),
         tests("DomainNamesTests", ["DomainNames"]),
+        tests("CoreDNSReplayTests", ["DNSWire", "DomainNames", "TestSupport"], data: ["answers.jsonl"]),
         tests("ArchitectureTests"),
         tests("LDNSBridgeTests", ["LDNSBridge", "DomainNames"]),
         tests("DemoClustersTests", ["DemoClusters", "LDNSBridge", "DNSWire", "DomainNames"]),

@@ -1,0 +1,30 @@
+/// A question and the answer that a real CoreDNS gave; one line of `answers.jsonl`.
+package struct RecordedExchange: Decodable, Sendable {
+    /// Of CoreDNS.
+    package let version: String
+    package let cluster: String
+    /// `udp`, `udp+edns1232`, `udp+edns4096` or `tcp`.
+    package let transport: String
+    package let name: String
+    package let type: String
+    /// The whole messages in hexadecimal, without the length prefix of TCP.
+    private let query: String
+    private let response: String
+
+    package var queryOctets: [UInt8] { octets(hexadecimal: query) }
+    package var responseOctets: [UInt8] { octets(hexadecimal: response) }
+
+    /// What a failing test calls it.
+    package var title: String { "\(cluster) \(version) \(transport) \(name) \(type)" }
+}
+
+/// The octets that pairs of hexadecimal digits stand for; other characters are passed over.
+package func octets(hexadecimal text: String) -> [UInt8] {
+    let digits = text.compactMap { $0.hexDigitValue }
+    return stride(from: 0, to: digits.count - 1, by: 2).map { UInt8(digits[$0] << 4 | digits[$0 + 1]) }
+}
+
+/// Two digits an octet.
+package func hexadecimal(_ octets: [UInt8]) -> String {
+    octets.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+}

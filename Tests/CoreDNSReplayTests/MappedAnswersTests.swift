@@ -1,0 +1,88 @@
+import DNSWire
+import DomainNames
+import TestSupport
+import Testing
+
+/// The names that clients may call a cluster: longer than its domain, far from it, and shorter.
+private let suffixes = ["prod.cluster.local", "prod.k8s.example.com", "p.lan", "cluster.local"]
+
+/// How a client asks, and how much room its reply has.
+private struct Asking: Sendable {
+    let title: String
+    /// The payload size in the client's OPT; nil without EDNS.
+    let payloadSize: Int?
+    let limit: Int
+
+    static let all = [
+        Asking(title: "UDP", payloadSize: nil, limit: 512),
+        Asking(title: "UDP, EDNS 512", payloadSize: 512, limit: 512),
+        Asking(title: "UDP, EDNS 1232", payloadSize: 1232, limit: 1232),
+        Asking(title: "UDP, EDNS 4096", payloadSize: 4096, limit: 4096),
+        Asking(title: "TCP", payloadSize: nil, limit: 65_535),
+        Asking(title: "TCP, EDNS", payloadSize: 1232, limit: 65_535),
+    ]
+}
+
+@Suite("Answers of real CoreDNS servers, mapped") struct MappedAnswersTests {
+    @Test func `the recording is whole`() {
+        #expect(recordedExchanges.count == 652)
+    }
+
+    @Test("each record comes back under the suffix that was asked", arguments: suffixes)
+    func mapping(suffix: String) throws {
+        let inner = PlainName("cluster.local")
+        let outer = PlainName(suffix)
+        let mapping = NameMapping(
+            inner: try DomainName(parsing: "cluster.local"), outer: try DomainName(parsing: suffix))
+        var mapper = AnswerMapper()
+        var prepared = PreparedAnswer()
+        var checked = 0
+        for exchange in recordedExchanges {
+            let upstream = exchange.responseOctets
+            let query = clientQuery(of: exchange, inner, outer)
+            let question = query.questions[0].wire
+            let answerQuestion = try Question(reading: upstream.span)
+            try mapper.map(upstream.span, answerQuestion, to: question.span, mapping: mapping, into: &prepared)
+            var whole = 0
+            for asking in Asking.all.reversed() {
+                let asked = bytes(of: query, asking)
+                let reply = try writeReply(prepared, to: asked, limit: asking.limit)
+                if asking.limit == 65_535 { whole = max(whole, reply.count) }
+                var checker = MappingChecker(inner: inner, outer: outer, query: asked, limit: asking.limit)
+                checker.mayCut = whole > asking.limit
+                let objections = checker.objections(to: reply, madeFrom: upstream)
+                #expect(objections.isEmpty, "\(exchange.title), asked by \(asking.title)")
+                checked += 1
+            }
+        }
+        #expect(checked == 652 * Asking.all.count)
+    }
+
+    /// The recorded query as a client of ours would put it: its name under the outer suffix.
+    private func clientQuery(of exchange: RecordedExchange, _ inner: PlainName, _ outer: PlainName) -> PlainMessage {
+        guard var query = try? PlainMessage(decoding: exchange.queryOctets) else { return PlainMessage() }
+        query.questions[0].name = query.questions[0].name.replacing(inner, with: outer)
+        query.id = 0xBEEF
+        query.additionals = []
+        return query
+    }
+
+    private func bytes(of query: PlainMessage, _ asking: Asking) -> [UInt8] {
+        var query = query
+        if let size = asking.payloadSize {
+            query.additionals = [PlainRecord(PlainName(labels: []), type: 41, recordClass: size, ttl: 0, [.octets([])])]
+        }
+        return query.encoded()
+    }
+
+    private func writeReply(_ prepared: borrowing PreparedAnswer, to query: [UInt8], limit: Int) throws -> [UInt8] {
+        guard case .query(let asked) = ClientMessage(reading: query.span) else { throw UnreadableQuery() }
+        let terms = ReplyTerms(header: asked.header, edns: asked.edns, limit: limit)
+        var buffer = OctetBuffer(capacity: 512)
+        buffer.appendReply(prepared, to: query.span.extracting(asked.question.range), terms)
+        return buffer.span.indices.map { buffer.span[$0] }
+    }
+}
+
+/// Our own reader refuses a query that the recording client sent.
+private struct UnreadableQuery: Error {}
