@@ -9,7 +9,7 @@ extension ForwardingEngine {
         _ message: Span<UInt8>, over path: UpstreamPath, at now: MonotonicTime,
         random: inout some RandomNumberGenerator, into outbox: inout Outbox
     ) {
-        guard let header = try? MessageHeader(reading: message), header.isResponse,
+        guard let header = try? MessageHeader(reading: message), header.isResponse, header.opcode == 0,
             let slot = table.transaction(withID: header.id), let target = table.transactions[slot].target,
             let attempt = attempt(of: slot, id: header.id, path)
         else {
@@ -31,17 +31,16 @@ extension ForwardingEngine {
         }
         let sent = table.transactions[slot].attempts[attempt].sent
         servers[path.server].answered(after: now.nanoseconds(since: sent))
-        if header.isTruncated, path.transport == .udp {
-            table.transactions[slot].attempts[attempt].state = .truncated
-            counters.askedOverTCP += 1
-            send(slot, target, to: path.server, .tcp, at: now, random: &random, into: &outbox)
+        if header.isTruncated {
+            truncated(slot, target, attempt, at: now, random: &random, into: &outbox)
             return
         }
         switch ResponseCode(header.rcode) {
         case .formatError, .serverFailure, .notImplemented, .refused, .notAuthoritative:
             declined(slot, target, attempt, header.rcode, at: now, random: &random, into: &outbox)
         case .nameError
-        where passOnToNextGroup(slot, target, at: now, random: &random, into: &outbox):
+        where header.answerCount == 0
+            && passOnToNextGroup(slot, target, at: now, random: &random, into: &outbox):
             break
         default:
             answered(message, question, header, slot, target, attempt, at: now, random: &random, into: &outbox)
@@ -50,10 +49,9 @@ extension ForwardingEngine {
 
     /// The attempt that waits for an answer with this ID on this path (RFC 5452 section 9.1).
     private func attempt(of slot: Int, id: UInt16, _ path: UpstreamPath) -> Int? {
-        for index in 0..<table.transactions[slot].attemptCount
-        where table.transactions[slot].attempts[index].id == id {
+        for index in 0..<table.transactions[slot].attemptCount {
             let attempt = table.transactions[slot].attempts[index]
-            return attempt.state == .waiting && attempt.path == path ? index : nil
+            if attempt.id == id, attempt.state == .waiting, attempt.path == path { return index }
         }
         return nil
     }
@@ -77,6 +75,28 @@ extension ForwardingEngine {
             return false
         }
         return true
+    }
+
+    /// The answer did not fit: over UDP the server is asked for it again over TCP, unless it is already; over TCP, where
+    /// everything fits, another server is asked.
+    private mutating func truncated(
+        _ slot: Int, _ target: RouteTarget, _ attempt: Int, at now: MonotonicTime,
+        random: inout some RandomNumberGenerator, into outbox: inout Outbox
+    ) {
+        let path = table.transactions[slot].attempts[attempt].path
+        guard path.transport == .udp else {
+            counters.malformed += 1
+            table.transactions[slot].attempts[attempt].state = .unusable
+            askNextServer(slot, target, at: now, random: &random, into: &outbox)
+            return
+        }
+        table.transactions[slot].attempts[attempt].state = .truncated
+        guard timesAskedOverTCP(path.server, by: slot) == 0 else {
+            if !isWaiting(slot) { askNextServer(slot, target, at: now, random: &random, into: &outbox) }
+            return
+        }
+        counters.askedOverTCP += 1
+        send(slot, target, to: path.server, .tcp, at: now, random: &random, into: &outbox)
     }
 
     /// A server gave an error instead of an answer: another one is asked.
@@ -120,7 +140,7 @@ extension ForwardingEngine {
             return
         }
         if table.transactions[slot].failedGroup >= 0 {
-            guard header.rcode != ResponseCode.nameError.rawValue else {
+            guard header.rcode != ResponseCode.nameError.rawValue || header.answerCount > 0 else {
                 // A cluster that failed is not a 'no': the others' NXDOMAIN does not hold for all.
                 finishWithFailure(slot, .serverFailure, into: &outbox)
                 return

@@ -55,7 +55,7 @@ extension ForwardingEngine {
         var bestRank = Int.max
         for server in group.servers {
             guard let asked = timesAsked(server, by: slot) else { continue }
-            let rank = asked * 2 + (servers[server].isAvoided(at: now) ? 3 : 0)
+            let rank = asked * 2 + (servers[server].isAvoided(at: now) ? 1 : 0)
             if rank < bestRank {
                 best = server
                 bestRank = rank
@@ -64,15 +64,16 @@ extension ForwardingEngine {
         return best
     }
 
-    /// How often `slot` has asked `server`; nil where it must not be asked again: it answered, or is asked enough.
+    /// How often `slot` has asked `server`; nil where it must not be asked again: it answered, is asked enough, or is
+    /// asked over TCP, which loses nothing.
     private func timesAsked(_ server: Int, by slot: Int) -> Int? {
         var asked = 0
         for index in 0..<table.transactions[slot].attemptCount {
             let attempt = table.transactions[slot].attempts[index]
             guard attempt.path.server == server else { continue }
             switch attempt.state {
-            case .declined, .unusable, .failed: return nil
-            case .waiting, .truncated, .unused: asked += 1
+            case .declined, .unusable, .failed, .truncated: return nil
+            case .waiting, .unused: asked += 1
             }
         }
         return asked < 3 ? asked : nil  // RFC 9520 section 3.1
@@ -93,7 +94,7 @@ extension ForwardingEngine {
     ) {
         let position = table.transactions[slot].attemptCount
         guard position < Transaction.mostAttempts else {
-            groupFailed(slot, target, at: now, random: &random, into: &outbox)
+            askNextServer(slot, target, at: now, random: &random, into: &outbox)  // waits or gives up: none is left
             return
         }
         let id = table.drawID(for: slot, random: &random)
@@ -159,7 +160,7 @@ extension ForwardingEngine {
         _ path: UpstreamPath, _ failure: UpstreamFailure, at now: MonotonicTime,
         random: inout some RandomNumberGenerator, into outbox: inout Outbox
     ) {
-        servers[path.server].failed(at: now)
+        if failure != .closed { servers[path.server].failed(at: now) }
         for slot in table.transactions.indices where table.transactions[slot].target != nil {
             var hit = false
             for index in 0..<table.transactions[slot].attemptCount
@@ -174,12 +175,13 @@ extension ForwardingEngine {
                 // Servers close kept connections at any time: the question may just have missed this one.
                 send(slot, target, to: path.server, .tcp, at: now, random: &random, into: &outbox)
             } else {
+                if failure == .closed { servers[path.server].failed(at: now) }
                 askNextServer(slot, target, at: now, random: &random, into: &outbox)
             }
         }
     }
 
-    private func timesAskedOverTCP(_ server: Int, by slot: Int) -> Int {
+    func timesAskedOverTCP(_ server: Int, by slot: Int) -> Int {
         var asked = 0
         for index in 0..<table.transactions[slot].attemptCount
         where table.transactions[slot].attempts[index].path.server == server
@@ -200,8 +202,11 @@ extension ForwardingEngine {
         if table.transactions[slot].failedGroup < 0 {
             table.transactions[slot].failedGroup = position
             table.transactions[slot].failureText = failureText(slot, target)
+        } else {
+            table.transactions[slot].failureText += Array("; ".utf8) + failureText(slot, target)
         }
-        if position + 1 < target.groups.count {
+        // Called late there may be no patience left: then nobody else is asked.
+        if position + 1 < target.groups.count, now < table.transactions[slot].deadline {
             enterGroup(position + 1, slot, target, at: now, random: &random, into: &outbox)
         } else {
             // The rcode is the servers' own where one gave any; never one that we made up in its place.

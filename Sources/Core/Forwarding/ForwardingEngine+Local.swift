@@ -33,7 +33,7 @@ extension ForwardingEngine {
         replyEmpty(message, query, path, .serverFailure, Refusals.overload, into: &outbox)
     }
 
-    /// Answers NXDOMAIN for a name that the cluster could not have: under its own domain it would pass 255 octets.
+    /// Answers SERVFAIL for a name that can't be asked: under the cluster's own domain it would pass 255 octets.
     mutating func nameTooLong(
         _ message: Span<UInt8>, _ query: ClientQuery, _ path: ClientPath, _ target: RouteTarget,
         into outbox: inout Outbox
@@ -106,7 +106,7 @@ extension PreparedAnswer {
         let ttlOffset = octets.count
         octets.append32(10_800)
         let name = 0xC000 | MessageHeader.length + zoneStart
-        octets.append16(2 + 17 + 20)
+        octets.append16(2 + 16 + 20)
         octets.append16(name)  // mname: the zone itself, as the RFC has it
         octets.append([6] + Array("nobody".utf8) + [7] + Array("invalid".utf8) + [0])
         for number: UInt32 in [1, 3_600, 1_200, 604_800, 10_800] { octets.append32(number) }

@@ -40,6 +40,8 @@ package final class ForwardingPolicy: Sendable {
     enum SuffixUse: Sendable {
         /// A cluster's suffix: index of its target.
         case cluster(target: Int)
+        /// A suffix of a cluster of which no DNS server is known.
+        case noServers(cluster: String)
         /// A domain that clusters share: index into `bareDomains`.
         case bareDomain(Int)
         /// `in-addr.arpa` or `ip6.arpa`, or a private zone below one of them.
@@ -90,6 +92,8 @@ package final class ForwardingPolicy: Sendable {
         switch match.value {
         case .cluster(let target):
             return .ask(targets[target], suffixStart: suffixStart)
+        case .noServers(let cluster):
+            return .answer(.refused(ExtendedError(.notAuthoritative, "cluster \(cluster) has no dns servers")))
         case .bareDomain(let domain):
             let target = views[view].bareTargets[domain]
             guard target >= 0 else { return .answer(.refused(bareRefusals[domain])) }

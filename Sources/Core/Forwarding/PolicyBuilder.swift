@@ -19,6 +19,10 @@ struct PolicyBuilder {
 
     mutating func addClusters(_ clusters: [Cluster]) {
         for cluster in clusters where !bareDomains.contains(cluster.domain) { bareDomains.append(cluster.domain) }
+        for cluster in clusters where cluster.dns.isEmpty {
+            // Its names are still private: they must not reach `dns.upstream`.
+            for name in cluster.names { suffixes.append((name, .noServers(cluster: cluster.key))) }
+        }
         for cluster in clusters where !cluster.dns.isEmpty {
             let group = addGroup(cluster.key, cluster.dns, .cluster)
             groupByCluster[cluster.key] = group
