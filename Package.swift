@@ -86,6 +86,9 @@ let package = Package(
         tests("ArchitectureTests"),
         tests("LDNSBridgeTests", ["LDNSBridge", "DomainNames"]),
         tests("DemoClustersTests", ["DemoClusters", "LDNSBridge", "DNSWire", "DomainNames"]),
+        tests("InventoryTests", ["Inventory", "DomainNames", "IPAddressing"]),
+        tests(
+            "InventoryFileTests", ["InventoryFile", "Inventory", "DomainNames", "IPAddressing"], data: ["Wrong"]),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -3,14 +3,14 @@ package import IPAddressing
 
 /// A Kubernetes cluster: its names, its name servers and what is known of its network.
 package struct Cluster: Hashable, Sendable {
-    /// Its name in the file; unique among clusters and sites, a label of lower-case letters, digits and hyphens.
+    /// Its name in the file: lower-case letters, digits and inner hyphens; unique among clusters and sites.
     package var key: String
 
     /// The zone that its CoreDNS serves. Default: `cluster.local`.
     package var domain: DomainName
 
     /// What clients may call it: suffixes that stand for `domain`; PTR answers use the first.
-    /// Default: `<key>.cluster.local`.
+    /// Default: `<key>.cluster.local`; read from a file, none where the cluster has no `dns`.
     package var names: [DomainName]
 
     /// Its DNS servers: ClusterIP, NodePort or pod addresses; port 53 where none is given.
@@ -82,7 +82,8 @@ package struct KubeProxySettings: Hashable, Sendable {
     /// Default: iptables.
     package var mode: KubeProxyMode
 
-    /// The field `iptables.masqueradeAll`: traffic to services leaves the entry node with that node's address.
+    /// The field `iptables.masqueradeAll`: traffic to services leaves the entry node with that node's
+    /// address.
     /// Default: false.
     package var masqueradeAll: Bool
 

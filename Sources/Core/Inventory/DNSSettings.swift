@@ -81,7 +81,8 @@ package struct CacheSettings: Hashable, Sendable {
     /// The longest time that a negative answer is served (RFC 2308). Default: 5 s.
     package var negativeTTL: Duration
 
-    /// How long past its TTL an answer may be served while no server answers (RFC 8767); 0: never. Default: 1 h.
+    /// How long past its TTL an answer may be served while no server answers (RFC 8767); 0: never. Default: 1
+    /// h.
     package var stale: Duration
 
     package init(

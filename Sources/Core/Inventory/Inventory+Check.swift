@@ -1,6 +1,79 @@
 extension Inventory {
-    /// Every contradiction between the parts of the inventory, in the order of the file's sections.
+    /// Every contradiction between the parts of the inventory, and what in it is likely a mistake.
+    ///
+    /// Takes O(n log n) time for n values, so that a hostile file cannot keep the program busy.
     package func check() -> [InventoryProblem] {
-        []
+        var checker = InventoryChecker(self)
+        checker.checkDNS()
+        checker.checkViews()
+        checker.checkClusters()
+        checker.checkNames()
+        checker.checkPrefixes()
+        checker.checkHosts()
+        checker.checkSites()
+        checker.checkPaths()
+        return checker.problems
+    }
+}
+
+/// Collects problems while the checks walk through one inventory. Each topic is an extension in a file of
+/// its own.
+struct InventoryChecker {
+    let inventory: Inventory
+    private(set) var problems: [InventoryProblem] = []
+
+    /// The first cluster of each key.
+    let clusters: [String: Cluster]
+
+    /// The keys of all clusters in the order of the file.
+    let clusterKeys: [String]
+
+    /// The place of each cluster in the file.
+    let position: [String: Int]
+
+    /// The first site of each key.
+    let sites: [String: Site]
+
+    init(_ inventory: Inventory) {
+        self.inventory = inventory
+        clusters = Dictionary(inventory.clusters.map { ($0.key, $0) }) { first, _ in first }
+        clusterKeys = inventory.clusters.map(\.key)
+        position = Dictionary(inventory.clusters.enumerated().map { ($1.key, $0) }) { first, _ in first }
+        sites = Dictionary(inventory.sites.map { ($0.key, $0) }) { first, _ in first }
+    }
+
+    mutating func error(
+        at path: InventoryPath, and other: InventoryPath? = nil, _ message: String, suggestion: String? = nil
+    ) {
+        problems.append(InventoryProblem(.error, at: path, and: other, message, suggestion: suggestion))
+    }
+
+    mutating func warn(at path: InventoryPath, and other: InventoryPath? = nil, _ message: String) {
+        problems.append(InventoryProblem(.warning, at: path, and: other, message))
+    }
+
+    /// Says that `found` is none of `known`, and which of them it is likely to be.
+    mutating func unknown(
+        _ found: String, at path: InventoryPath, expected: String, among known: some Collection<String>
+    ) {
+        // Each suggestion compares with all candidates: a file of thousands of both gets few of them.
+        let mayCompare = problems.count * known.count <= 50_000
+        let list = known.isEmpty ? "there is none" : known.prefix(8).joined(separator: ", ")
+        error(
+            at: path,
+            "found \(quoted(found)), expected \(expected): \(list)\(known.count > 8 ? ", ..." : "")",
+            suggestion: mayCompare ? nearestSpelling(of: found, among: known) : nil)
+    }
+
+    /// Says which of `values` stand in the list at `path` more than once.
+    mutating func refuseDuplicates<Value: Hashable>(_ values: [Value], at path: InventoryPath) {
+        var first: [Value: Int] = [:]
+        for (index, value) in values.enumerated() {
+            if let earlier = first[value] {
+                error(at: path[index], and: path[earlier], "found \(value) a second time, expected each once")
+            } else {
+                first[value] = index
+            }
+        }
     }
 }

@@ -2,7 +2,8 @@ package import IPAddressing
 
 /// What one configuration file says: the DNS settings, the clusters and sites, and the paths between them.
 ///
-/// Both halves of the program are derived from it, so that no name is answered with an address that the network
+/// Both halves of the program are derived from it, so that no name is answered with an address that the
+/// network
 /// cannot carry. A value made by hand may be inconsistent; `check()` says where.
 package struct Inventory: Hashable, Sendable {
     package var dns: DNSSettings
@@ -35,12 +36,14 @@ package struct Inventory: Hashable, Sendable {
         sites.first { $0.key == key }
     }
 
-    /// The host that `reference` (`NAME` or `CLUSTER-OR-SITE/NAME`) means, looked for in `places` in that order.
+    /// The host that `reference` (`NAME` or `CLUSTER-OR-SITE/NAME`) means, looked for in `places` in that
+    /// order.
     ///
     /// - Parameter places: Keys of clusters and sites.
     /// - Returns: Nil where none of them has it.
     package func host(_ reference: String, in places: [String]) -> LocatedHost? {
-        let parts = reference.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+        let parts = reference.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
+            .map(String.init)
         let searched = parts.count == 2 ? [parts[0]] : places
         guard let name = parts.last else { return nil }
         for place in searched {

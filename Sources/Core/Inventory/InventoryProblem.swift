@@ -11,13 +11,18 @@ package struct InventoryProblem: Hashable, Sendable {
     /// What was found, what was expected and what to do, in one line.
     package var message: String
 
+    /// The nearest right spelling, where there is one.
+    package var suggestion: String?
+
     package init(
-        _ severity: Severity, at path: InventoryPath, and other: InventoryPath? = nil, _ message: String
+        _ severity: Severity, at path: InventoryPath, and other: InventoryPath? = nil, _ message: String,
+        suggestion: String? = nil
     ) {
         self.severity = severity
         self.path = path
         self.other = other
         self.message = message
+        self.suggestion = suggestion
     }
 }
 
@@ -43,6 +48,11 @@ package struct InventoryPath: Hashable, Sendable {
 
     package static func + (path: InventoryPath, key: String) -> InventoryPath {
         InventoryPath(path.steps + [.key(key)])
+    }
+
+    /// True where `self` is `other` or a place inside it.
+    package func isAtOrInside(_ other: InventoryPath) -> Bool {
+        steps.starts(with: other.steps)
     }
 
     package subscript(index: Int) -> InventoryPath {

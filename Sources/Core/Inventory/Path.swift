@@ -54,14 +54,16 @@ package struct PathTargets: Hashable, Sendable {
 
 /// The hosts that forward, and the source address that the far end sees.
 package struct RelaySettings: Hashable, Sendable {
-    /// Nodes or hosts as `NAME` (looked for in the path's `to`, then `from`) or `CLUSTER-OR-SITE/NAME`; one or more.
+    /// Nodes or hosts as `NAME` (looked for in the path's `to`, then `from`) or `CLUSTER-OR-SITE/NAME`; one
+    /// or more.
     /// Several are next hops of equal rank.
     package var relays: [String]
 
     /// Default: masquerade.
     package var source: PathSource
 
-    /// The host through which the far end's network reaches the near end, as with a VPN; a reference like `relays`.
+    /// The host through which the far end's network reaches the near end, as with a VPN; a reference like
+    /// `relays`.
     package var endpoint: String?
 
     package init(relays: [String], source: PathSource = .snat(.masquerade), endpoint: String? = nil) {

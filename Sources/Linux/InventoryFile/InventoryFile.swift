@@ -1,1 +1,36 @@
-// InventoryFile: its first declarations follow.
+package import Inventory
+
+/// Reads configuration files: text to tree with line and column to `Inventory`.
+package enum InventoryFile {
+    /// The longest file that is read, in octets.
+    package static let maximumSize = 4 << 20
+
+    /// Reads a whole configuration file. Never stops at the first mistake, except where the text is no YAML.
+    ///
+    /// - Parameters:
+    ///   - text: The file's octets, UTF-8.
+    ///   - name: What messages call the file.
+    /// - Returns: The inventory, nil where any problem is an error; every problem in the order of the file.
+    package static func read(_ text: [UInt8], name: String) -> (inventory: Inventory?, problems: [Diagnostic])
+    {
+        let report = Report(file: name)
+        guard let root = readTree(text, report) else { return (nil, report.sorted) }
+        report.root = root
+        let inventory = Field(node: root, path: InventoryPath(), report: report).inventory()
+        report.add(inventory?.check() ?? [])
+        return (report.hasErrors ? nil : inventory, report.sorted)
+    }
+
+    private static func readTree(_ text: [UInt8], _ report: Report) -> YAMLNode? {
+        do throws(YAMLError) {
+            try checkText(text)
+            var builder = YAMLTreeBuilder(text: text)
+            let root = try builder.build()
+            for error in builder.refused { report.add(error) }
+            return root
+        } catch {
+            report.add(error)
+            return nil
+        }
+    }
+}

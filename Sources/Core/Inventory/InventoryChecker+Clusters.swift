@@ -1,0 +1,139 @@
+import DomainNames
+import IPAddressing
+
+/// Labels that the Kubernetes DNS schema puts directly below a cluster's domain, and those of CoreDNS's own
+/// SOA (Kubernetes DNS-Based Service Discovery, 1.1.0).
+private let schemaLabels: Set<String> = ["svc", "pod", "dns", "ns", "dns-version", "hostmaster"]
+
+/// The room that the longest service name needs before its suffix: two labels of 63 octets and `svc`, each
+/// with its length octet.
+private let serviceNameOctets = 64 + 64 + 4
+
+extension InventoryChecker {
+    /// Keys, domains and DNS servers.
+    mutating func checkClusters() {
+        var owners: [Endpoint: (domain: DomainName, path: InventoryPath)] = [:]
+        for cluster in inventory.clusters {
+            let path = InventoryPath("clusters") + cluster.key
+            if schemaLabels.contains(cluster.key) {
+                error(
+                    at: path,
+                    "found the key \(quoted(cluster.key)), which the Kubernetes DNS schema uses itself;"
+                        + " expected another name for the cluster")
+            }
+            if cluster.domain == .root {
+                error(at: path + "domain", "found the root, expected a domain such as cluster.local")
+            }
+            checkRoom(cluster.domain, at: path + "domain")
+            refuseDuplicates(cluster.dns, at: path + "dns")
+            for (index, server) in Set(cluster.dns).count == cluster.dns.count
+                ? Array(cluster.dns.enumerated()) : []
+            {
+                let here = (path + "dns")[index]
+                checkServer(server, at: here, isUpstream: false)
+                if let other = owners[server], other.domain == cluster.domain {
+                    warn(
+                        at: here, and: other.path,
+                        "found \(server), which serves \(cluster.domain) for another cluster already: both"
+                            + " names would get the same answers; expected servers of its own")
+                } else {
+                    owners[server] = (cluster.domain, here)
+                }
+            }
+            if cluster.dns.isEmpty, !cluster.names.isEmpty {
+                error(
+                    at: path + "dns",
+                    "found names but no DNS servers to ask for them, expected at least one server")
+            }
+        }
+    }
+
+    /// Suffixes: claimed once, out of the way of the schema, and short enough.
+    mutating func checkNames() {
+        var claims = bareDomainClaims()
+        let zones = knownZones()
+        for cluster in inventory.clusters {
+            for (index, name) in cluster.names.enumerated() {
+                let here = (InventoryPath("clusters") + cluster.key + "names")[index]
+                if let earlier = claims[name] {
+                    error(
+                        at: here, and: earlier,
+                        "found \(name), which is claimed already; expected each suffix to lead to one place")
+                } else {
+                    claims[name] = here
+                }
+                checkRoom(name, at: here)
+                // A key of the schema has been reported; the name that follows from it is not a second
+                // mistake.
+                if schemaLabels.contains(cluster.key), [name] == Cluster.defaultNames(key: cluster.key) {
+                    continue
+                }
+                checkPlace(of: name, among: zones, at: here)
+            }
+        }
+    }
+
+    /// The domains that `bare-domain` lists answer for.
+    private func bareDomainClaims() -> [DomainName: InventoryPath] {
+        var claims: [DomainName: InventoryPath] = [:]
+        let path: InventoryPath = "dns"
+        var lists = [(inventory.dns.bareDomain, path + "bare-domain")]
+        for (index, view) in inventory.dns.views.enumerated() {
+            lists.append((view.bareDomain, (path + "views")[index] + "bare-domain"))
+        }
+        for (keys, path) in lists {
+            for (index, key) in keys.enumerated() {
+                guard let domain = clusters[key]?.domain, claims[domain] == nil else { continue }
+                claims[domain] = path[index]
+            }
+        }
+        return claims
+    }
+
+    /// Every domain and suffix below which a cluster's names stand.
+    private func knownZones() -> [DomainName: InventoryPath] {
+        var zones: [DomainName: InventoryPath] = [.clusterLocal: "clusters"]
+        for cluster in inventory.clusters {
+            let path = InventoryPath("clusters") + cluster.key
+            for (index, name) in cluster.names.enumerated() { zones[name] = (path + "names")[index] }
+        }
+        for cluster in inventory.clusters { zones[cluster.domain] = InventoryPath("clusters") + cluster.key }
+        return zones
+    }
+
+    /// Refuses suffixes that would hide a part of another zone, or that no cluster can own.
+    private mutating func checkPlace(
+        of name: DomainName, among zones: [DomainName: InventoryPath], at path: InventoryPath
+    ) {
+        let labels = name.labels
+        if labels.isEmpty {
+            error(at: path, "found the root, expected a suffix such as prod.k8s.example.com")
+        }
+        if labels.last?.elementsEqual("arpa".utf8, by: { foldedOctet($0) == $1 }) == true {
+            error(
+                at: path,
+                "found \(name), which is in the reverse tree: reverse names follow from \"pods\" and"
+                    + " \"services\"; expected a forward name")
+        }
+        for start in labels.indices {
+            let label = String(decoding: labels[start].map(foldedOctet), as: UTF8.self)
+            guard schemaLabels.contains(label) || label.hasPrefix("_"),
+                let zone = try? DomainName(labels: Array(labels[(start + 1)...])), let owner = zones[zone]
+            else { continue }
+            error(
+                at: path, and: owner == "clusters" ? nil : owner,
+                "found \(name), which hides names of the Kubernetes DNS schema below \(zone):"
+                    + " \(quoted(label)) has a meaning there; expected another label")
+            return
+        }
+    }
+
+    private mutating func checkRoom(_ name: DomainName, at path: InventoryPath) {
+        let room = maximumNameLength - serviceNameOctets
+        guard name.wire.count > room else { return }
+        error(
+            at: path,
+            "found a suffix of \(name.wire.count) octets, expected at most \(room): with a service's"
+                + " longest name before it the whole would pass 255 octets")
+    }
+}

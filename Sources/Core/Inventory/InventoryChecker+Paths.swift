@@ -1,0 +1,196 @@
+package import IPAddressing
+
+extension InventoryChecker {
+    /// Paths: ends that exist, hosts that can do what is asked of them.
+    mutating func checkPaths() {
+        var known: [PathEnds: (index: Int, targets: PathTargets)] = [:]
+        for (index, path) in inventory.paths.enumerated() {
+            let here = InventoryPath("paths")[index]
+            if !path.targets.pods, !path.targets.services {
+                error(at: here + "targets", "found an empty list, expected pods, services or both")
+            }
+            checkEnds(path.ends, at: here)
+            if let earlier = known[path.ends], earlier.targets.overlaps(path.targets) {
+                error(
+                    at: here, and: InventoryPath("paths")[earlier.index],
+                    "found a second path between the same ends, expected one for each target")
+            }
+            known[path.ends] = (index, path.targets)
+            switch path.carrier {
+            case .relay(let relay): checkRelay(relay, of: path, at: here)
+            case .routed: checkNodes(of: path, at: here)
+            case .vxlan(let mesh):
+                checkNodes(of: path, at: here)
+                checkMesh(mesh, of: path, at: here)
+            }
+        }
+        checkMeshIdentities()
+    }
+
+    // MARK: Ends
+
+    private mutating func checkEnds(_ ends: PathEnds, at path: InventoryPath) {
+        switch ends {
+        case .oneWay(let from, let to):
+            let keys = inventory.sites.map(\.key) + clusterKeys
+            if clusters[from] == nil, sites[from] == nil {
+                unknown(from, at: path + "from", expected: "a site or a cluster", among: keys)
+            }
+            if sites[to] != nil, clusters[to] == nil {
+                error(
+                    at: path + "to",
+                    "found the site \(to), expected a cluster: connections are opened from a site to a"
+                        + " cluster"
+                )
+            } else {
+                checkMember(to, at: path + "to")
+            }
+            if from == to {
+                error(at: path + "to", "found the same at both ends, expected two different ones")
+            }
+            checkOwnNetworks(from: from, to: to, at: path)
+        case .mutual(let members):
+            if members.count < 2 {
+                error(at: path + "between", "found \(members.count) of them, expected two or more clusters")
+            }
+            refuseDuplicates(members, at: path + "between")
+            for (index, member) in members.enumerated() { checkMember(member, at: (path + "between")[index]) }
+        }
+    }
+
+    private mutating func checkMember(_ key: String, at path: InventoryPath) {
+        guard let cluster = clusters[key] else {
+            return unknown(key, at: path, expected: "a cluster", among: clusterKeys)
+        }
+        if cluster.pods.isEmpty, cluster.services.isEmpty {
+            error(
+                at: path, and: InventoryPath("clusters") + key,
+                "found \(key), which has neither pods nor services; expected a cluster with prefixes to reach"
+            )
+        }
+    }
+
+    /// A site that has a cluster's addresses at home never sends them on.
+    private mutating func checkOwnNetworks(from: String, to: String, at path: InventoryPath) {
+        guard let site = sites[from], let cluster = clusters[to] else { return }
+        let sitePath = InventoryPath("sites") + from + "networks"
+        let clusterPath = InventoryPath("clusters") + to
+        var claims = site.networks.enumerated().map {
+            Claim(prefix: $1, path: sitePath[$0], owner: "site", purpose: "networks")
+        }
+        for (purpose, prefixes) in [("pods", cluster.pods), ("services", cluster.services)] {
+            claims += prefixes.enumerated().map {
+                Claim(prefix: $1, path: (clusterPath + purpose)[$0], owner: "cluster", purpose: purpose)
+            }
+        }
+        for (outer, inner) in nested(claims) where outer.owner != inner.owner {
+            let (far, near) = outer.owner == "site" ? (inner, outer) : (outer, inner)
+            error(
+                at: near.path, and: far.path,
+                "found \(near.prefix), which overlaps \(far.prefix) of cluster \(to): site \(from) takes"
+                    + " these addresses for its own and never sends them to \(path); expected networks"
+                    + " apart")
+        }
+    }
+
+    // MARK: Hosts
+
+    private mutating func checkRelay(_ relay: RelaySettings, of path: Path, at here: InventoryPath) {
+        let places = Array(path.ends.keys.reversed())
+        if relay.relays.count > 64 {
+            return error(at: here + "relays", "found \(relay.relays.count) relays, expected at most 64")
+        }
+        if relay.relays.isEmpty {
+            error(at: here + "relays", "found an empty list, expected at least one host that forwards")
+        }
+        refuseDuplicates(relay.relays, at: here + "relays")
+        for (index, reference) in relay.relays.enumerated() {
+            guard let found = locate(reference, in: places, at: (here + "relays")[index]) else { continue }
+            checkFamilies(of: found, path, at: (here + "relays")[index])
+        }
+        if let endpoint = relay.endpoint { _ = locate(endpoint, in: places, at: here + "endpoint") }
+        guard case .snat(.addresses(let addresses)) = relay.source else { return }
+        if relay.relays.count > 1 {
+            error(
+                at: here + "snat",
+                "found an address and \(relay.relays.count) relays, expected \"masquerade\" or \"node\":"
+                    + " replies must come back to the relay that sent the question")
+        }
+        if Set(addresses.map(\.family)).count < addresses.count {
+            error(at: here + "snat", "found two addresses of one family, expected at most one of each")
+        }
+    }
+
+    /// The host that `reference` means; says so where there is none.
+    private mutating func locate(
+        _ reference: String, in places: [String], at path: InventoryPath
+    ) -> LocatedHost? {
+        // A place that does not exist has been reported: what is missing in it is not told again.
+        guard places.allSatisfy({ clusters[$0] != nil || sites[$0] != nil }) else { return nil }
+        if let found = inventory.host(reference, in: places) { return found }
+        var known: [String] = []
+        for place in places {
+            let names =
+                (clusters[place].map { $0.nodes.map(\.name) + $0.hosts.map(\.name) } ?? [])
+                + (sites[place]?.hosts.map(\.name) ?? [])
+            known += reference.contains("/") ? names.map { place + "/" + $0 } : names
+        }
+        unknown(
+            reference, at: path, expected: "a node or host of \(places.joined(separator: " or "))",
+            among: known)
+        return nil
+    }
+
+    /// A relay can carry a family only where it has an address of it.
+    private mutating func checkFamilies(of relay: LocatedHost, _ path: Path, at here: InventoryPath) {
+        guard case .oneWay(_, let to) = path.ends, let cluster = clusters[to], !relay.host.addresses.isEmpty
+        else { return }
+        for family in AddressFamily.allCases
+        where !relay.host.addresses.contains(where: { $0.family == family }) {
+            guard path.targets.prefixes(of: cluster).contains(where: { $0.family == family }) else {
+                continue
+            }
+            warn(
+                at: here, and: InventoryPath("clusters") + to,
+                "found \(relay.host.name), which has no IP\(family) address: the IP\(family) prefixes of"
+                    + " \(to) are not reached by this path")
+        }
+    }
+
+    /// Routes to pods lead to nodes, so that these must be known.
+    private mutating func checkNodes(of path: Path, at here: InventoryPath) {
+        let receivers: [String] =
+            switch path.ends {
+            case .oneWay(_, let to): [to]
+            case .mutual(let members): members
+            }
+        for key in receivers {
+            guard let cluster = clusters[key] else { continue }
+            let clusterPath = InventoryPath("clusters") + key
+            if cluster.nodes.isEmpty {
+                error(
+                    at: here + "via", and: clusterPath,
+                    "found a path to the nodes of \(key), which names none; expected \"nodes\" in"
+                        + " \(clusterPath)"
+                )
+            }
+            for node in cluster.nodes where node.pods.isEmpty && path.targets.pods && !cluster.pods.isEmpty {
+                warn(
+                    at: clusterPath + "nodes" + node.name, and: here,
+                    "found no \"pods\" of node \(node.name): its pods are not reached")
+            }
+        }
+    }
+}
+
+extension PathTargets {
+    /// True where some prefix belongs to both.
+    fileprivate func overlaps(_ other: PathTargets) -> Bool {
+        pods && other.pods || services && other.services
+    }
+
+    /// The prefixes of `cluster` that the path carries.
+    package func prefixes(of cluster: Cluster) -> [IPPrefix] {
+        (pods ? cluster.pods : []) + (services ? cluster.services : [])
+    }
+}

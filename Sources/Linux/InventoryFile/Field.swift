@@ -1,0 +1,173 @@
+import Inventory
+
+/// A value of the file on its way into the model: it knows where it stands and where to report.
+///
+/// Each reading function gives nil where the value is wrong, after reporting why.
+struct Field {
+    let node: YAMLNode
+    let path: InventoryPath
+    let report: Report
+
+    /// Reports the value as wrong.
+    func fail(_ message: String, suggestion: String? = nil) {
+        report.fail(at: node.mark, path, message, suggestion: suggestion)
+    }
+
+    /// Reports that something else than the value stands here; what was refused already is not told again.
+    func fail(expected: String, suggestion: String? = nil) {
+        if case .refused = node.content { return report.distrust(path) }
+        fail("found \(node.found), expected \(expected)", suggestion: suggestion)
+    }
+
+    /// Reads a scalar of the given kind.
+    func read<Value>(_ kind: Scalar<Value>) -> Value? {
+        guard case .scalar(let text) = node.content, !text.isEmpty else {
+            fail(expected: kind.expected)
+            return nil
+        }
+        switch kind.read(text) {
+        case .value(let value): return value
+        case .wrong(let expected, let suggestion):
+            fail(expected: expected ?? kind.expected, suggestion: suggestion)
+            return nil
+        }
+    }
+
+    /// Reads a list; elements that are wrong are left out, and their positions noted.
+    func list<Element>(_ read: (Field) -> Element?) -> [Element]? {
+        guard case .sequence(let nodes) = node.content else {
+            fail(expected: "a list: [...], or one entry on each line after \"- \"")
+            return nil
+        }
+        var elements: [Element] = []
+        var kept: [Int] = []
+        for (index, node) in nodes.enumerated() {
+            guard let element = read(Field(node: node, path: path[index], report: report)) else { continue }
+            elements.append(element)
+            kept.append(index)
+        }
+        if kept.count < nodes.count { report.note(kept: kept, of: path) }
+        return elements
+    }
+
+    /// Reads a list of scalars.
+    func list<Element>(of kind: Scalar<Element>) -> [Element]? {
+        list { $0.read(kind) }
+    }
+
+    /// Reads one scalar, or a list of them.
+    func oneOrMore<Element>(_ kind: Scalar<Element>) -> [Element]? {
+        if case .scalar = node.content { return read(kind).map { [$0] } }
+        return list(of: kind)
+    }
+
+    /// Reads a mapping whose keys are names that the file gives: every entry is in the result, whatever is
+    /// wrong in it.
+    func entries<Element>(named kind: Scalar<String>, _ read: (String, Field) -> Element) -> [Element]? {
+        guard case .mapping(let entries) = node.content else {
+            fail(expected: "a mapping: \"name: ...\"")
+            return nil
+        }
+        return entries.map { entry in
+            let field = Field(node: entry.value, path: path + entry.key, report: report)
+            if case .wrong(let expected, let suggestion) = kind.read(entry.key) {
+                report.fail(
+                    at: entry.keyMark, field.path,
+                    "found \(quoted(entry.key)), expected \(expected ?? kind.expected)",
+                    suggestion: suggestion)
+            }
+            return read(entry.key, field)
+        }
+    }
+
+    /// Reads a mapping with the keys that `read` asks for; every other key is reported.
+    func mapping<Value>(_ read: (inout Keys) -> Value?) -> Value? {
+        guard case .mapping(let entries) = node.content else {
+            fail(expected: "a mapping: \"key: value\"")
+            return nil
+        }
+        var keys = Keys(entries, of: self)
+        let value = read(&keys)
+        keys.reportRest()
+        return value
+    }
+}
+
+/// The keys of one mapping, read by name. What is asked for is what is known: unknown keys are what remains.
+struct Keys {
+    private let field: Field
+    private let entries: [YAMLNode.Entry]
+    private var known: [String] = []
+    private var missing: [(key: String, expected: String)] = []
+
+    fileprivate init(_ entries: [YAMLNode.Entry], of field: Field) {
+        self.field = field
+        self.entries = entries
+    }
+
+    /// True where the mapping has `key`.
+    func has(_ key: String) -> Bool {
+        entries.contains { $0.key == key }
+    }
+
+    /// Reads the value of `key` into `target`, which keeps its value where the key is missing or its value
+    /// wrong.
+    mutating func read<Value>(_ key: String, into target: inout Value, _ read: (Field) -> Value?) {
+        if let value = value(of: key, read) { target = value }
+    }
+
+    /// Reads a scalar into `target`, which keeps its value where the key is missing or its value wrong.
+    mutating func read<Value>(_ key: String, into target: inout Value, _ kind: Scalar<Value>) {
+        read(key, into: &target) { $0.read(kind) }
+    }
+
+    /// Reads a scalar into an optional `target`.
+    mutating func read<Value>(_ key: String, into target: inout Value?, _ kind: Scalar<Value>) {
+        if let value = value(of: key, { $0.read(kind) }) { target = value }
+    }
+
+    /// The value of `key`; nil where the key is missing or its value wrong.
+    mutating func value<Value>(of key: String, _ read: (Field) -> Value?) -> Value? {
+        known.append(key)
+        guard let entry = entries.first(where: { $0.key == key }) else { return nil }
+        return read(Field(node: entry.value, path: field.path + key, report: field.report))
+    }
+
+    /// The value of `key`, whose absence is an error.
+    mutating func required<Value>(_ key: String, _ expected: String, _ read: (Field) -> Value?) -> Value? {
+        if !has(key) { missing.append((key, expected)) }
+        return value(of: key, read)
+    }
+
+    /// The scalar at `key`, whose absence is an error.
+    mutating func required<Value>(_ key: String, _ kind: Scalar<Value>) -> Value? {
+        required(key, kind.expected) { $0.read(kind) }
+    }
+
+    /// Reports those of `keys` that are there although they mean nothing here.
+    mutating func refuse(_ keys: [String], _ reason: String) {
+        known += keys
+        for entry in entries where keys.contains(entry.key) {
+            field.report.fail(
+                at: entry.keyMark, field.path + entry.key, "found \(quoted(entry.key)), \(reason)")
+        }
+    }
+
+    /// Reports unknown and missing keys. A missing key that an unknown one is close to is not told
+    /// separately.
+    fileprivate func reportRest() {
+        for entry in entries where !known.contains(entry.key) {
+            let suggestion = field.report.isFull ? nil : nearestSpelling(of: entry.key, among: known)
+            let list = known.joined(separator: ", ")
+            field.report.fail(
+                at: entry.keyMark, field.path + entry.key,
+                "found the unknown key \(quoted(entry.key)), expected one of: \(list)",
+                suggestion: suggestion)
+            if let suggestion { field.report.distrust(field.path + suggestion) }
+        }
+        for (key, expected) in missing where !field.report.isDistrusted(field.path + key) {
+            field.report.fail(
+                at: field.node.mark, field.path + key, "found no \(quoted(key)), expected \(expected)")
+        }
+    }
+}

@@ -1,0 +1,85 @@
+import IPAddressing
+import Inventory
+
+extension Field {
+    /// One entry of `clusters`; whatever is wrong in it keeps its default.
+    func cluster(_ key: String) -> Cluster {
+        let read = mapping { keys in
+            var cluster = Cluster(key: key, names: [])
+            keys.read("domain", into: &cluster.domain, .domainName)
+            keys.read("dns", into: &cluster.dns) { $0.list(of: .server) }
+            // Without servers there is nobody to ask: such a cluster is in the file for its network only.
+            if keys.has("dns") { cluster.names = Cluster.defaultNames(key: key) }
+            keys.read("names", into: &cluster.names) { $0.list(of: .domainName) }
+            keys.read("pods", into: &cluster.pods) { $0.list(of: .prefix) }
+            keys.read("services", into: &cluster.services) { $0.list(of: .prefix) }
+            keys.read("cni", into: &cluster.cni, .word)
+            keys.read("kube-proxy", into: &cluster.kubeProxy) { $0.kubeProxySettings() }
+            keys.read("nodes", into: &cluster.nodes) { $0.entries(named: .name) { $1.node($0) } }
+            keys.read("hosts", into: &cluster.hosts) { $0.entries(named: .name) { $1.host($0) } }
+            keys.read("subnets", into: &cluster.subnets) { $0.entries(named: .name) { $1.subnet($0) } }
+            return cluster
+        }
+        return read ?? Cluster(key: key, names: [])
+    }
+
+    private func kubeProxySettings() -> KubeProxySettings? {
+        mapping { keys in
+            var settings = KubeProxySettings()
+            keys.read("mode", into: &settings.mode, .word)
+            keys.read("masquerade-all", into: &settings.masqueradeAll, .boolean)
+            keys.read("cluster-cidr", into: &settings.clusterCIDR) { $0.oneOrMore(.prefix) }
+            return settings
+        }
+    }
+
+    private func node(_ name: String) -> Node {
+        let read = mapping { keys in
+            var node = Node(name: name, addresses: [])
+            node.addresses = keys.address()
+            keys.read("pods", into: &node.pods) { $0.list(of: .prefix) }
+            keys.read("device", into: &node.device, .device)
+            return node
+        }
+        return read ?? Node(name: name, addresses: [])
+    }
+
+    private func host(_ name: String) -> Host {
+        let read = mapping { keys in
+            var host = Host(name: name, addresses: [])
+            host.addresses = keys.address()
+            keys.read("device", into: &host.device, .device)
+            return host
+        }
+        return read ?? Host(name: name, addresses: [])
+    }
+
+    private func subnet(_ name: String) -> Subnet {
+        let read = mapping { keys in
+            var subnet = Subnet(name: name, networks: [])
+            subnet.networks = keys.required("networks", "its prefixes") { $0.list(of: .prefix) } ?? []
+            keys.read("route-table", into: &subnet.routeTable, .name)
+            return subnet
+        }
+        return read ?? Subnet(name: name, networks: [])
+    }
+
+    /// One entry of `sites`.
+    func site(_ key: String) -> Site {
+        let read = mapping { keys in
+            var site = Site(key: key, networks: [])
+            site.networks = keys.required("networks", "its prefixes") { $0.list(of: .prefix) } ?? []
+            keys.read("router", into: &site.routers) { $0.oneOrMore(.address) }
+            keys.read("hosts", into: &site.hosts) { $0.entries(named: .name) { $1.host($0) } }
+            return site
+        }
+        return read ?? Site(key: key, networks: [])
+    }
+}
+
+extension Keys {
+    /// The addresses of a host: one or a list.
+    fileprivate mutating func address() -> [IPAddress] {
+        required("address", "its own address, or a list of them") { $0.oneOrMore(.address) } ?? []
+    }
+}

@@ -1,0 +1,68 @@
+import IPAddressing
+import Inventory
+
+// The schema: one line for each key, in the order of the manual page. A new key needs its line here and its
+// field in the model.
+
+extension Field {
+    /// The whole file.
+    func inventory() -> Inventory? {
+        mapping { keys in
+            var inventory = Inventory()
+            keys.read("dns", into: &inventory.dns) { $0.dnsSettings() }
+            keys.read("clusters", into: &inventory.clusters) { $0.entries(named: .key) { $1.cluster($0) } }
+            keys.read("sites", into: &inventory.sites) { $0.entries(named: .key) { $1.site($0) } }
+            keys.read("paths", into: &inventory.paths) { $0.list { $0.networkPath() } }
+            return inventory
+        }
+    }
+
+    private func dnsSettings() -> DNSSettings? {
+        mapping { keys in
+            var dns = DNSSettings()
+            keys.read("listen", into: &dns.listen) { $0.list(of: .server) }
+            keys.read("clients", into: &dns.clients) { $0.list(of: .prefix) }
+            keys.read("bare-domain", into: &dns.bareDomain) { $0.list(of: .reference) }
+            keys.read("views", into: &dns.views) { $0.views() }
+            keys.read("upstream", into: &dns.upstream) { $0.list(of: .server) }
+            keys.read("workers", into: &dns.workers, .integer(1...256, "a number of threads"))
+            keys.read("cache", into: &dns.cache) { $0.cacheSettings() }
+            keys.read("max-udp-size", into: &dns.maximumUDPSize, .integer(512...4096, "a number of octets"))
+            return dns
+        }
+    }
+
+    private func cacheSettings() -> CacheSettings? {
+        mapping { keys in
+            var cache = CacheSettings()
+            keys.read("size", into: &cache.size, .size)
+            keys.read("max-ttl", into: &cache.maximumTTL, .duration)
+            keys.read("negative-ttl", into: &cache.negativeTTL, .duration)
+            keys.read("stale", into: &cache.stale, .duration)
+            return cache
+        }
+    }
+
+    /// Views are named by their position in the file where they have no name.
+    private func views() -> [View]? {
+        list { $0.view() }
+    }
+
+    private func view() -> View? {
+        mapping { keys in
+            var view = View(name: "view\(position + 1)", clients: [])
+            keys.read("name", into: &view.name, .name)
+            view.clients =
+                keys.required("clients", "the prefixes of the clients it is for") { $0.list(of: .prefix) }
+                ?? []
+            keys.read("bare-domain", into: &view.bareDomain) { $0.list(of: .reference) }
+            return view
+        }
+    }
+
+    /// The position in the list that the value is in; 0 where it is in none.
+    private var position: Int {
+        guard case .index(let index)? = path.steps.last else { return 0 }
+        return index
+    }
+}

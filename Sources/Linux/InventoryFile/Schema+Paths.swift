@@ -1,0 +1,161 @@
+import IPAddressing
+import Inventory
+
+/// The words of `via`.
+private enum Via: String, CaseIterable {
+    case relay, routed, vxlan
+}
+
+/// The words of `source`.
+private enum SourceWord: String, CaseIterable {
+    case snat, keep
+}
+
+/// The words of `targets`.
+private enum Target: String, CaseIterable {
+    case pods, services
+}
+
+extension Field {
+    /// One entry of `paths`.
+    func networkPath() -> Path? {
+        mapping { keys in
+            let ends = keys.ends()
+            let via = keys.required("via", Scalar<Via>.word)
+            let relay = keys.relaySettings(isDue: via == .relay)
+            let mesh = keys.mesh(isDue: via == .vxlan)
+            let targets = keys.targets()
+            if let via { keys.refuseKeys(strangeTo: via) }
+            guard let ends, let via, let carrier = carrier(via, ends, relay, mesh) else { return nil }
+            return Path(ends: ends, carrier: carrier, targets: targets)
+        }
+    }
+
+    /// Nil where `via` does not go with the ends, or where its settings are wrong.
+    private func carrier(
+        _ via: Via, _ ends: PathEnds, _ relay: RelaySettings?, _ mesh: VXLANSettings?
+    ) -> PathCarrier? {
+        switch (via, ends) {
+        case (.relay, .mutual):
+            fail("found \"via: relay\" with \"between\", expected \"from\" and \"to\": a relay works one way")
+            return nil
+        case (.vxlan, .oneWay):
+            fail(
+                "found \"via: vxlan\" with \"from\" and \"to\", expected \"between\": a mesh joins all its"
+                    + " clusters"
+            )
+            return nil
+        case (.relay, .oneWay): return relay.map { .relay($0) }
+        case (.vxlan, .mutual): return mesh.map { .vxlan($0) }
+        case (.routed, _): return .routed
+        }
+    }
+
+    fileprivate func meshSettings() -> VXLANSettings? {
+        mapping { keys in
+            let id = keys.required("id", .integer(1...0xFF_FFFF))
+            let network = keys.required("network", .prefix)
+            guard var mesh = network.map({ VXLANSettings(id: id ?? 0, network: $0) }) else {
+                var placeholder = VXLANSettings(id: 0, network: IPPrefix(only: IPAddress(v4: 0)))
+                keys.readMeshOptions(into: &placeholder)
+                return nil
+            }
+            keys.readMeshOptions(into: &mesh)
+            return id == nil ? nil : mesh
+        }
+    }
+
+    fileprivate func meshEndpoint(_ node: String) -> VXLANEndpoint {
+        let read = mapping { keys in
+            var endpoint = VXLANEndpoint(node: node)
+            keys.read("address", into: &endpoint.address, .address)
+            keys.read("mac", into: &endpoint.mac, .mac)
+            return endpoint
+        }
+        return read ?? VXLANEndpoint(node: node)
+    }
+
+    /// `masquerade`, `node`, an address, or a list of addresses.
+    fileprivate func sourceTranslation() -> SourceTranslation? {
+        if case .scalar(let text) = node.content {
+            if text == "masquerade" { return .masquerade }
+            if text == "node" { return .nodeAddress }
+            guard let address = IPAddress(text) else {
+                let suggestion = nearestSpelling(of: text, among: ["masquerade", "node"])
+                fail(expected: "masquerade, node, or an address", suggestion: suggestion)
+                return nil
+            }
+            return .addresses([address])
+        }
+        return list(of: .address).map { .addresses($0) }
+    }
+}
+
+extension Keys {
+    /// `from` and `to`, or `between`.
+    fileprivate mutating func ends() -> PathEnds? {
+        if has("between") {
+            refuse(["from", "to"], "expected either \"between\" or \"from\" and \"to\"")
+            return value(of: "between") { $0.list(of: .reference) }.map { .mutual($0) }
+        }
+        let from = required("from", "a site or a cluster, or \"between\" and a list of clusters") {
+            $0.read(.reference)
+        }
+        let to = required("to", "the cluster that is reached") { $0.read(.reference) }
+        _ = value(of: "between") { $0.list(of: .reference) }
+        guard let from, let to else { return nil }
+        return .oneWay(from: from, to: to)
+    }
+
+    /// The settings that go with `via: relay`; read in any case, so that every mistake in them is told.
+    fileprivate mutating func relaySettings(isDue: Bool) -> RelaySettings? {
+        let expected = "the hosts that forward"
+        let relays =
+            isDue
+            ? required("relays", expected) { $0.list(of: .reference) }
+            : value(of: "relays") { $0.list(of: .reference) }
+        var source = SourceWord.snat
+        read("source", into: &source, .word)
+        var translation: SourceTranslation?
+        read("snat", into: &translation) { $0.sourceTranslation() }
+        if source == .keep {
+            refuse(["snat"], "which means nothing with \"source: keep\"; expected \"source: snat\"")
+        }
+        var endpoint: String?
+        read("endpoint", into: &endpoint, .reference)
+        return relays.map {
+            RelaySettings(
+                relays: $0, source: source == .keep ? .keep : .snat(translation ?? .masquerade),
+                endpoint: endpoint)
+        }
+    }
+
+    /// The settings that go with `via: vxlan`.
+    fileprivate mutating func mesh(isDue: Bool) -> VXLANSettings? {
+        isDue
+            ? required("vxlan", "a mapping with \"id\" and \"network\"") { $0.meshSettings() }
+            : value(of: "vxlan") { $0.meshSettings() }
+    }
+
+    fileprivate mutating func readMeshOptions(into mesh: inout VXLANSettings) {
+        read("port", into: &mesh.port, .port)
+        read("device", into: &mesh.device, .device)
+        read("underlay", into: &mesh.underlay, .device)
+        read("mtu", into: &mesh.mtu, .integer(1280...65_450, "a number of octets"))
+        read("endpoints", into: &mesh.endpoints) { $0.entries(named: .reference) { $1.meshEndpoint($0) } }
+    }
+
+    fileprivate mutating func targets() -> PathTargets {
+        var words = Target.allCases
+        read("targets", into: &words) { $0.list(of: .word) }
+        return PathTargets(pods: words.contains(.pods), services: words.contains(.services))
+    }
+
+    /// Refuses what belongs to another way.
+    fileprivate mutating func refuseKeys(strangeTo via: Via) {
+        if via != .relay {
+            refuse(["relays", "source", "snat", "endpoint"], "which goes only with \"via: relay\"")
+        }
+        if via != .vxlan { refuse(["vxlan"], "which goes only with \"via: vxlan\"") }
+    }
+}

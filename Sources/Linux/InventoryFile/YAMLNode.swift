@@ -1,0 +1,79 @@
+import Inventory
+
+/// A position in the text, both numbers counted from 1; the column in characters.
+struct Mark: Hashable, Comparable {
+    var line: Int
+    var column: Int
+
+    static func < (left: Mark, right: Mark) -> Bool {
+        (left.line, left.column) < (right.line, right.column)
+    }
+}
+
+/// A value of a YAML file with its position.
+struct YAMLNode {
+    let mark: Mark
+    let content: Content
+
+    enum Content {
+        case scalar(String)
+        case sequence([YAMLNode])
+        case mapping([Entry])
+        /// Refused while the tree was built, and reported there.
+        case refused
+    }
+
+    /// A key and its value.
+    struct Entry {
+        let key: String
+        let keyMark: Mark
+        let value: YAMLNode
+    }
+
+    /// What it is, for messages.
+    var found: String {
+        switch content {
+        case .scalar(""): "nothing"
+        case .scalar(let text): quoted(text)
+        case .sequence: "a list"
+        case .mapping: "a mapping"
+        case .refused: "a refused value"
+        }
+    }
+
+    /// The position of the value at `steps` below; where the path leaves the file, of the last that is in it.
+    ///
+    /// A list or mapping that a key leads to stands where the key stands.
+    func mark(at steps: ArraySlice<InventoryPath.Step>) -> Mark {
+        guard let step = steps.first else { return mark }
+        let rest = steps.dropFirst()
+        switch (step, content) {
+        case (.index(let index), .sequence(let elements)) where elements.indices.contains(index):
+            return elements[index].mark(at: rest)
+        case (.key(let key), .mapping(let entries)):
+            guard let entry = entries.first(where: { $0.key == key }) else { return mark }
+            if case .scalar = entry.value.content { return entry.value.mark }
+            // Deeper steps that are not in the file fall back to the key too, not to the first key below it.
+            let found = entry.value.mark(at: rest)
+            return found == entry.value.mark && !entry.value.holds(rest) ? entry.keyMark : found
+        default:
+            return mark
+        }
+    }
+
+    /// True where the first of `steps` leads to a value.
+    private func holds(_ steps: ArraySlice<InventoryPath.Step>) -> Bool {
+        switch (steps.first, content) {
+        case (.index(let index), .sequence(let elements)): elements.indices.contains(index)
+        case (.key(let key), .mapping(let entries)): entries.contains { $0.key == key }
+        default: false
+        }
+    }
+}
+
+/// Something that is no YAML, or YAML that a configuration may not use.
+struct YAMLError: Error {
+    let mark: Mark
+    var path = InventoryPath()
+    let message: String
+}

@@ -1,0 +1,193 @@
+import DomainNames
+import Foundation
+import IPAddressing
+import Inventory
+import InventoryFile
+import Testing
+
+/// Files that are right, and the inventory that each gives.
+@Suite("Right files") struct RightFileTests {
+    private func read(_ text: String) -> (inventory: Inventory?, problems: [Diagnostic]) {
+        InventoryFile.read(Array(text.utf8), name: "test.yaml")
+    }
+
+    private func prefix(_ text: String) throws -> IPPrefix { try IPPrefix(parsing: text) }
+
+    private func endpoint(_ text: String) throws -> Endpoint { try #require(Endpoint(text, defaultPort: 53)) }
+
+    private func address(_ text: String) throws -> IPAddress { try #require(IPAddress(text)) }
+
+    @Test("every key of a whole file lands in the model")
+    func wholeFile() throws {
+        let (inventory, problems) = read(wholeFileText)
+        #expect(
+            problems.map(\.description) == [
+                "test.yaml:17:12: warning: clusters.prod.pods[0]: found 172.17.32.0/19, which overlaps 172.17.0.0/16,"
+                    + " Docker's default bridge: a relay or laptop that runs Docker cannot reach it; set \"bip\" in its"
+                    + " daemon.json",
+                "test.yaml:18:16: warning: clusters.prod.services[0]: found 172.17.16.0/20, which overlaps"
+                    + " 172.17.0.0/16, Docker's default bridge: a relay or laptop that runs Docker cannot reach it; set"
+                    + " \"bip\" in its daemon.json",
+                "test.yaml:33:83: warning: paths[1].vxlan.network: found 179.17.1.0/24, which is public space: its real"
+                    + " owner becomes unreachable; expected private addresses (RFC 1918, RFC 6598)",
+            ])
+        let read = try #require(inventory)
+        #expect(read.dns == (try expectedDNS()))
+        #expect(read.clusters == (try expectedClusters()))
+        #expect(
+            read.sites == [
+                Site(
+                    key: "office", networks: [try prefix("172.16.0.0/18")],
+                    routers: [try address("172.16.0.1")])
+            ])
+        #expect(read.paths == (try expectedPaths()))
+    }
+
+    private func expectedDNS() throws -> DNSSettings {
+        DNSSettings(
+            listen: [try endpoint("0.0.0.0:53"), try endpoint("[::]:53")],
+            clients: [try prefix("172.16.0.0/18"), try prefix("10.0.0.0/8")],
+            bareDomain: ["prod", "staging"],
+            views: [View(name: "view1", clients: [try prefix("10.0.32.0/21")], bareDomain: ["old"])],
+            upstream: [try endpoint("172.16.1.1"), try endpoint("172.16.1.2")], workers: 2,
+            cache: CacheSettings(
+                size: 67_108_864, maximumTTL: .seconds(30), negativeTTL: .seconds(5), stale: .seconds(3600)))
+    }
+
+    private func expectedClusters() throws -> [Cluster] {
+        let prod = Cluster(
+            key: "prod", domain: .clusterLocal,
+            names: [
+                try DomainName(parsing: "prod.cluster.local"),
+                try DomainName(parsing: "prod.k8s.example.com"),
+            ],
+            dns: [try endpoint("172.17.16.10")], pods: [try prefix("172.17.32.0/19")],
+            services: [try prefix("172.17.16.0/20")], cni: .calicoIPIP,
+            nodes: [
+                Node(
+                    name: "master1", addresses: [try address("172.17.14.11")],
+                    pods: [try prefix("172.17.33.0/24")])
+            ])
+        func mesh(_ number: Int) throws -> Cluster {
+            Cluster(
+                key: "c\(number)", names: [], pods: [try prefix("10.23\(number).0.0/16")],
+                nodes: [
+                    Node(
+                        name: "n\(number)", addresses: [try address("192.168.0.\(number)")],
+                        pods: [try prefix("10.23\(number).1.0/24")])
+                ])
+        }
+        return [
+            prod,
+            Cluster(
+                key: "staging", names: [try DomainName(parsing: "staging.cluster.local")],
+                dns: [try endpoint("172.18.16.10")]),
+            Cluster(
+                key: "old", names: [try DomainName(parsing: "old.cluster.local")],
+                dns: [try endpoint("10.0.0.10:1053")]),
+            try mesh(1), try mesh(2), try mesh(3),
+        ]
+    }
+
+    private func expectedPaths() throws -> [Path] {
+        [
+            Path(
+                ends: .oneWay(from: "office", to: "prod"),
+                carrier: .relay(RelaySettings(relays: ["master1"], source: .snat(.masquerade)))),
+            Path(
+                ends: .mutual(["c1", "c2", "c3"]),
+                carrier: .vxlan(VXLANSettings(id: 10001, port: 4899, network: try prefix("179.17.1.0/24")))),
+        ]
+    }
+
+    @Test("what is left out has its documented default")
+    func defaults() throws {
+        let (inventory, problems) = read("clusters: { prod: { dns: [10.96.0.10] } }")
+        #expect(problems.isEmpty)
+        let read = try #require(inventory)
+        #expect(read.dns.listen.map(\.description) == ["0.0.0.0:53", "[::]:53"])
+        #expect(
+            read.dns.clients.map(\.description) == [
+                "127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16", "::1/128",
+                "fc00::/7",
+                "fe80::/10",
+            ])
+        #expect(read.dns.bareDomain.isEmpty && read.dns.views.isEmpty && read.dns.upstream.isEmpty)
+        #expect(read.dns.workers == nil && read.dns.maximumUDPSize == 4096)
+        #expect(read.dns.cache.size == 64 << 20 && read.dns.cache.stale == .seconds(3600))
+        #expect(read.clusters.map(\.domain.description) == ["cluster.local"])
+        #expect(read.clusters.first?.names.map(\.description) == ["prod.cluster.local"])
+        #expect(read.clusters.first?.kubeProxy == KubeProxySettings())
+        #expect(read.sites.isEmpty && read.paths.isEmpty)
+    }
+
+    @Test(
+        "quotes change nothing, and no word turns into something else",
+        arguments: [
+            (
+                #"{ dns: { workers: "2", cache: { stale: '0s' } } }"#,
+                "quoted numbers and times are read by the schema"
+            ),
+            (
+                "{ clusters: { no: { dns: [10.0.0.1] }, null: { dns: [10.0.0.2] } } }",
+                "words of YAML 1.1 are names"
+            ),
+            ("{ sites: { 007: { networks: [10.0.0.0/8] } } }", "digits are a name where a name is due"),
+            ("\u{FEFF}{ dns: { workers: 2 } }", "a byte order mark is skipped"),
+            ("{ dns: { upstream: [\"127.0.0.1:5301\"] } }", "a loopback server on another port is fine"),
+            ("{ dns: { listen: [\"127.0.0.1:0\", \"127.0.0.1:0\"] } }", "port 0 twice gives two ports"),
+            ("{}", "everything has a default"),
+        ])
+    func accepted(text: String, reason: String) {
+        let (inventory, problems) = read(text)
+        #expect(inventory != nil, "\(reason): \(problems)")
+        #expect(problems.isEmpty, "\(reason)")
+    }
+
+    @Test("the sample configuration that is installed is accepted without a word")
+    func sample() throws {
+        let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent()
+        let text = try Data(contentsOf: root.appending(path: "config/namebridge.yaml"))
+        let (inventory, problems) = InventoryFile.read(Array(text), name: "namebridge.yaml")
+        #expect(problems.map(\.description) == [])
+        #expect(inventory != nil)
+    }
+}
+
+/// A file with every section, in the style of the manual page.
+private let wholeFileText = """
+    dns:
+      listen: ["0.0.0.0:53", "[::]:53"]
+      clients: [172.16.0.0/18, 10.0.0.0/8]     # who may ask; default: loopback, RFC 1918, ULA, link-local
+      bare-domain: [prod, staging]              # who answers plain *.cluster.local, in this order
+      views:                                    # split horizon: by the client's address
+        - clients: [10.0.32.0/21]
+          bare-domain: [old]
+      upstream: [172.16.1.1, 172.16.1.2]        # every other name; left out: REFUSED
+      workers: 2                                # default: one per core
+      cache: { size: 64MiB, max-ttl: 30s, negative-ttl: 5s, stale: 1h }
+
+    clusters:
+      prod:
+        domain: cluster.local                   # the zone its CoreDNS serves
+        names: [prod.cluster.local, prod.k8s.example.com]   # what clients may call it
+        dns: [172.17.16.10]                     # its CoreDNS: ClusterIP, NodePort or pod addresses
+        pods: [172.17.32.0/19]
+        services: [172.17.16.0/20]
+        cni: calico-ipip                        # what is known of it decides the plan and its warnings
+        nodes:
+          master1: { address: 172.17.14.11, pods: [172.17.33.0/24] }
+      staging: { dns: [172.18.16.10] }
+      old: { dns: ["10.0.0.10:1053"] }
+      c1: { pods: [10.231.0.0/16], nodes: { n1: { address: 192.168.0.1, pods: [10.231.1.0/24] } } }
+      c2: { pods: [10.232.0.0/16], nodes: { n2: { address: 192.168.0.2, pods: [10.232.1.0/24] } } }
+      c3: { pods: [10.233.0.0/16], nodes: { n3: { address: 192.168.0.3, pods: [10.233.1.0/24] } } }
+
+    sites:
+      office: { networks: [172.16.0.0/18], router: 172.16.0.1 }
+
+    paths:
+      - { from: office, to: prod, via: relay, relays: [master1], source: snat }
+      - { between: [c1, c2, c3], via: vxlan, vxlan: { id: 10001, port: 4899, network: 179.17.1.0/24 } }
+    """
