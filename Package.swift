@@ -48,6 +48,7 @@ let package = Package(
         core("DomainNames"),
         core("Telemetry"),
         core("DNSWire", ["DomainNames"]),
+        core("AnswerCache", ["DomainNames", "DNSWire", "Telemetry"]),
         core("Inventory", ["IPAddressing", "DomainNames"]),
         core("Forwarding", ["IPAddressing", "DomainNames", "DNSWire", "Inventory", "Telemetry"]),
 

@@ -1,8 +1,10 @@
 /// Octets under construction: a message, or several behind each other. Owned once; grows as needed and keeps its room.
 ///
 /// `0 <= count <= capacity`. Everything is checked against `count`, so no caller can reach uninitialised memory.
+///
+/// Sendable: it is the only owner of its storage, and nothing hands the address out beyond a call.
 @safe
-package struct OctetBuffer: ~Copyable {
+package struct OctetBuffer: ~Copyable, @unchecked Sendable {
     private var storage: UnsafeMutableBufferPointer<UInt8>
 
     /// The number of octets written so far.

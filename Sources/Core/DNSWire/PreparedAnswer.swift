@@ -8,12 +8,12 @@
 /// | header | question | record | record | ... |
 ///                             ^ marks[0].end  ^ marks[1].end
 /// ```
-package struct PreparedAnswer: ~Copyable {
+package struct PreparedAnswer: ~Copyable, Sendable {
     /// The message without OPT. The header's ID is 0 and its flags hold only rcode and AD.
     package var octets: OctetBuffer
 
     /// One for each record, in order.
-    package var marks: [RecordMark] = []
+    package var marks = RecordMarks()
 
     /// The Extended DNS Error that came with the answer.
     package var extendedError: ExtendedError?
@@ -23,7 +23,6 @@ package struct PreparedAnswer: ~Copyable {
 
     package init() {
         octets = OctetBuffer(capacity: 4096)
-        marks.reserveCapacity(64)
     }
 
     /// Offset behind the question.
@@ -37,13 +36,69 @@ package struct PreparedAnswer: ~Copyable {
     /// Begins a new answer to the question `name`, `type`, `class`; drops what was there.
     package mutating func begin(question: Span<UInt8>) {
         octets.removeAll(keeping: 65_536)
-        marks.removeAll(keepingCapacity: true)
+        marks.removeAll()
         extendedError = nil
         questionNameLength = question.count - 4
         for _ in 0..<2 { octets.append32(0) }
         octets.append32(0)
         octets.set16(1, at: 4)
         octets.append(question)
+    }
+}
+
+extension PreparedAnswer {
+    /// Takes over an answer that was kept elsewhere.
+    ///
+    /// - Parameters:
+    ///   - message: As in `octets`.
+    ///   - marks: As in `RecordMarks.octets`.
+    package mutating func load(message: Span<UInt8>, marks kept: Span<UInt8>, nameLength: Int) {
+        octets.removeAll(keeping: 65_536)
+        octets.append(message)
+        marks.removeAll()
+        marks.append(kept)
+        extendedError = nil
+        questionNameLength = nameLength
+    }
+}
+
+/// The marks of a message's records, in order, eight octets each, so that they are kept and copied as one string.
+///
+/// ```
+/// | TTL offset 2 | end 2 | type 2 | section 1 | unused 1 |
+/// ```
+package struct RecordMarks: ~Copyable, Sendable {
+    /// All marks behind each other.
+    package private(set) var octets = OctetBuffer(capacity: 512)
+
+    /// Octets of one mark.
+    package static let size = 8
+
+    init() {}
+
+    package var count: Int { octets.count / Self.size }
+
+    package subscript(index: Int) -> RecordMark {
+        let start = index * Self.size
+        return RecordMark(
+            ttlOffset: octets.number16(at: start), end: octets.number16(at: start + 2),
+            type: octets.number16(at: start + 4),
+            section: RecordMark.Section(rawValue: octets[start + 6]) ?? .additional)
+    }
+
+    package mutating func append(_ mark: RecordMark) {
+        octets.append16(Int(mark.ttlOffset))
+        octets.append16(Int(mark.end))
+        octets.append16(Int(mark.type))
+        octets.append16(Int(mark.section.rawValue) << 8)
+    }
+
+    mutating func append(_ marks: Span<UInt8>) {
+        octets.append(marks)
+    }
+
+    mutating func removeAll() {
+        octets.removeAll(keeping: 65_536)
     }
 }
 

@@ -81,7 +81,9 @@ extension OctetBuffer {
     }
 
     private mutating func lowerTTLs(of answer: borrowing PreparedAnswer, base: Int, age: UInt32) {
-        for mark in answer.marks where base + Int(mark.end) <= count {
+        for index in 0..<answer.marks.count {
+            let mark = answer.marks[index]
+            guard base + Int(mark.end) <= count else { return }
             let offset = base + Int(mark.ttlOffset)
             let ttl = UInt32(number16(at: offset)) << 16 | UInt32(number16(at: offset + 2))
             set32(ttl > age ? ttl - age : 0, at: offset)

@@ -1,0 +1,131 @@
+package import DNSWire
+import Synchronization
+package import Telemetry
+
+/// Answers ready to be sent, shared by all workers, bounded in octets.
+///
+/// Split into shards by the question's hash, each behind a lock of its own that is held while one entry is copied.
+/// What is kept under pressure is decided as in S3-FIFO (Yang and others, SOSP 2023): a new answer stands in a small queue
+/// first and moves to the large one only if it was asked for again, so a flood of names that are asked once passes through
+/// the small queue alone. All steps take constant time.
+package final class AnswerCache: Sendable {
+    private let shards: [Shard]
+    /// Bits of a hash that choose the shard are its highest ones; the shard's own tables use the lowest.
+    private let shardBits: Int
+    /// Random bits: keeps strangers from choosing questions that collide in our tables.
+    private let hashKey: UInt64
+
+    private final class Shard: Sendable {
+        let state: Mutex<CacheShard>
+
+        init(octets: Int) {
+            state = Mutex(CacheShard(octets: octets))
+        }
+    }
+
+    /// - Parameters:
+    ///   - octets: The memory for entries, at least 64 KiB.
+    ///   - hashKey: Random bits.
+    package init(octets: Int, hashKey: UInt64) {
+        self.hashKey = hashKey
+        // A shard of a mebibyte or more holds the largest message many times over.
+        var bits = 0
+        while bits < 6, octets >> (bits + 1) >= 1 << 20 { bits += 1 }
+        shardBits = bits
+        let share = max(octets, 64 * 1024) >> bits
+        shards = (0..<(1 << bits)).map { _ in Shard(octets: share) }
+    }
+
+    /// The key of the question in `message`, as a view asks it.
+    package func key(
+        _ message: Span<UInt8>, _ question: Question, view: Int, wantsDNSSEC: Bool, checkingDisabled: Bool
+    ) -> CacheKey {
+        CacheKey(
+            message, question, view: view, wantsDNSSEC: wantsDNSSEC, checkingDisabled: checkingDisabled,
+            hashKey: hashKey)
+    }
+
+    private func shard(_ hash: UInt64) -> Shard {
+        shards[shardBits == 0 ? 0 : Int(truncatingIfNeeded: hash >> UInt64(64 - shardBits))]
+    }
+
+    /// Copies the answer to the question in `message` into `answer`, fresh or, up to its `staleFor`, stale.
+    package func load(
+        _ key: CacheKey, _ message: Span<UInt8>, at now: MonotonicTime, into answer: inout PreparedAnswer
+    ) -> CacheHit? {
+        shard(key.hash).state.withLock { $0.load(key, message, at: now, into: &answer) }
+    }
+
+    /// Keeps `answer` under `key`, in place of what was there.
+    package func store(_ key: CacheKey, _ answer: borrowing PreparedAnswer, _ life: CacheLife, at now: MonotonicTime) {
+        shard(key.hash).state.withLock { $0.store(key, answer, life, at: now) }
+    }
+
+    /// Gives up a refresh that `load` asked for, so that a later hit asks for it again.
+    package func refreshFailed(_ key: CacheKey, _ message: Span<UInt8>) {
+        shard(key.hash).state.withLock { $0.refreshFailed(key, message) }
+    }
+
+    /// Forgets every answer for which `isMeant` says so of the question's name in wire form; gives their number.
+    package func removeAll(where isMeant: (Span<UInt8>) -> Bool) -> Int {
+        shards.reduce(0) { sum, shard in sum + shard.state.withLock { $0.removeAll(where: isMeant) } }
+    }
+
+    /// Sums over all shards.
+    package var statistics: CacheStatistics {
+        shards.reduce(into: CacheStatistics()) { sum, shard in shard.state.withLock { sum.add($0.statistics) } }
+    }
+}
+
+/// What a look-up found.
+package struct CacheHit: Sendable {
+    /// Whole seconds since the answer came.
+    package let age: UInt32
+    /// False once the answer's TTL is over.
+    package let isFresh: Bool
+    package let isNegative: Bool
+    package let isFailure: Bool
+    /// True for one hit of a popular answer shortly before it expires: ask again now.
+    package let wantsRefresh: Bool
+    /// Counts the hits of this entry: the offset by which addresses are rotated.
+    package let rotation: UInt32
+}
+
+/// How long an answer is kept, and as what.
+package struct CacheLife: Sendable {
+    /// How long it is fresh, in nanoseconds.
+    package let fresh: Int64
+    /// How long it may be served stale after that, in nanoseconds; 0 for negative answers and failures.
+    package let stale: Int64
+    package let kind: Kind
+
+    package enum Kind: Sendable {
+        case positive
+        case negative
+        case failure
+    }
+
+    package init(fresh: Int64, stale: Int64, kind: Kind) {
+        self.fresh = fresh
+        self.stale = stale
+        self.kind = kind
+    }
+}
+
+/// What the cache holds and has done.
+package struct CacheStatistics: Hashable, Sendable {
+    package var entries = 0
+    /// Octets of the entries' room in use.
+    package var octets = 0
+    package var hits = 0
+    package var misses = 0
+    package var evictions = 0
+
+    mutating func add(_ other: CacheStatistics) {
+        entries += other.entries
+        octets += other.octets
+        hits += other.hits
+        misses += other.misses
+        evictions += other.evictions
+    }
+}

@@ -1,0 +1,43 @@
+import DNSWire
+import DomainNames
+
+/// What an answer is kept under: the view, the question and what changes the answer's records.
+package struct CacheKey: Sendable {
+    /// Keyed hash of all the rest, the name folded.
+    package let hash: UInt64
+    /// Index of the view, 0...255.
+    package let view: UInt8
+    package let type: UInt16
+    package let recordClass: UInt16
+    package let wantsDNSSEC: Bool
+    package let checkingDisabled: Bool
+    /// Octets of the name, which stands behind the header of the message that goes with the key.
+    package let nameLength: UInt8
+
+    /// The key of the question in `message`.
+    ///
+    /// - Parameter hashKey: Random bits of the process: the same for all keys.
+    init(
+        _ message: Span<UInt8>, _ question: Question, view: Int, wantsDNSSEC: Bool, checkingDisabled: Bool,
+        hashKey: UInt64
+    ) {
+        var hash = NameHash(key: hashKey)
+        hash.combine(message, from: Question.nameStart, count: question.nameLength)
+        let flags: UInt64 = (wantsDNSSEC ? 1 : 0) | (checkingDisabled ? 2 : 0)
+        hash.combine(
+            UInt64(question.type) << 32 | UInt64(question.recordClass) << 16 | UInt64(view) << 8 | flags)
+        self.hash = hash.value
+        self.view = UInt8(truncatingIfNeeded: view)
+        type = UInt16(truncatingIfNeeded: question.type)
+        recordClass = UInt16(truncatingIfNeeded: question.recordClass)
+        self.wantsDNSSEC = wantsDNSSEC
+        self.checkingDisabled = checkingDisabled
+        nameLength = UInt8(truncatingIfNeeded: question.nameLength)
+    }
+
+    var flags: UInt8 {
+        (wantsDNSSEC ? CacheEntry.Flags.wantsDNSSEC : 0) | (checkingDisabled ? CacheEntry.Flags.checkingDisabled : 0)
+    }
+
+    var nameViewType: UInt32 { UInt32(nameLength) | UInt32(view) << 8 | UInt32(type) << 16 }
+}

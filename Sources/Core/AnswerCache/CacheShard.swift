@@ -1,0 +1,397 @@
+import DNSWire
+import DomainNames
+import Telemetry
+
+/// One shard of the cache: two rings of entries and a hash index over both.
+///
+/// The index is a table of list heads; an entry's `next` goes on. A reference is an offset divided by eight, plus one, with
+/// the highest bit telling the ring; 0 ends a list. Every live entry is in exactly one list.
+struct CacheShard: ~Copyable, Sendable {
+    /// Where new answers stand first.
+    private var small: EntryRing
+    /// Where answers that were asked for again stand.
+    private var large: EntryRing
+    private var heads: [UInt32]
+    /// The hashes of answers that left `small` unused, for a while: one that comes back goes to `large` at once.
+    private var ghosts: [UInt32]
+    private(set) var statistics = CacheStatistics()
+
+    private static let largeBit: UInt32 = 0x8000_0000
+    private static let firstHeads = 64
+
+    /// - Parameter octets: The room for entries; a tenth is for new ones.
+    init(octets: Int) {
+        small = EntryRing(capacity: max(octets / 10, 32 * 1024))
+        large = EntryRing(capacity: max(octets - octets / 10, 64 * 1024))
+        heads = Array(repeating: 0, count: Self.firstHeads)
+        ghosts = Array(repeating: 0, count: 1024)
+    }
+
+    // MARK: - Looking up
+
+    mutating func load(
+        _ key: CacheKey, _ message: Span<UInt8>, at now: MonotonicTime, into answer: inout PreparedAnswer
+    ) -> CacheHit? {
+        guard let reference = find(key, message) else {
+            statistics.misses += 1
+            return nil
+        }
+        let hit =
+            Self.isLarge(reference)
+            ? Self.use(&large, Self.offset(reference), at: now, into: &answer)
+            : Self.use(&small, Self.offset(reference), at: now, into: &answer)
+        guard let hit else {
+            statistics.misses += 1
+            return nil
+        }
+        statistics.hits += 1
+        return hit
+    }
+
+    /// Copies the entry at `entry` out and counts the use; nil where its time, stale or not, is over.
+    private static func use(
+        _ ring: inout EntryRing, _ entry: Int, at now: MonotonicTime, into answer: inout PreparedAnswer
+    ) -> CacheHit? {
+        let expires = Int64(bitPattern: ring.load64(entry + CacheEntry.expires))
+        let staleUntil = Int64(bitPattern: ring.load64(entry + CacheEntry.staleUntil))
+        let isFresh = now.nanoseconds < expires
+        guard isFresh || now.nanoseconds < staleUntil else { return nil }
+        let stored = Int64(bitPattern: ring.load64(entry + CacheEntry.stored))
+        let word = ring.load32(entry + CacheEntry.classFlagsUses)
+        var flags = UInt8(truncatingIfNeeded: word >> 16)
+        let uses = UInt8(truncatingIfNeeded: word >> 24)
+        let hits = ring.load32(entry + CacheEntry.hits) &+ 1
+        let wantsRefresh =
+            isFresh && flags & (CacheEntry.Flags.isRefreshing | CacheEntry.Flags.isFailure) == 0 && hits >= 3
+            && isNearEnd(now.nanoseconds, stored, expires)
+        if wantsRefresh { flags |= CacheEntry.Flags.isRefreshing }
+        ring.store(hits, entry + CacheEntry.hits)
+        let newUses = min(uses + 1, CacheEntry.mostUses)
+        if wantsRefresh || newUses != uses {
+            ring.store(
+                word & 0xFFFF | UInt32(flags) << 16 | UInt32(newUses) << 24, entry + CacheEntry.classFlagsUses)
+        }
+        copyOut(ring, entry, flags, into: &answer)
+        return CacheHit(
+            age: UInt32(clamping: (now.nanoseconds - stored) / 1_000_000_000), isFresh: isFresh,
+            isNegative: flags & CacheEntry.Flags.isNegative != 0, isFailure: flags & CacheEntry.Flags.isFailure != 0,
+            wantsRefresh: wantsRefresh, rotation: hits)
+    }
+
+    /// The last tenth of the answer's life, and at least its last second where it lives for more than two.
+    private static func isNearEnd(_ now: Int64, _ stored: Int64, _ expires: Int64) -> Bool {
+        let life = expires - stored
+        guard life > 2_000_000_000 else { return false }
+        return expires - now < max(1_000_000_000, life / 10)
+    }
+
+    private static func copyOut(
+        _ ring: borrowing EntryRing, _ entry: Int, _ flags: UInt8, into answer: inout PreparedAnswer
+    ) {
+        let length = Int(ring.load32(entry + CacheEntry.messageLength))
+        let marks = Int(ring.load32(entry + CacheEntry.marksAndErrorCode) & 0xFFFF)
+        let start = entry + CacheEntry.headerLength
+        answer.load(
+            message: ring.octets(start, count: length),
+            marks: ring.octets(start + length, count: marks * RecordMarks.size),
+            nameLength: Int(ring.load32(entry + CacheEntry.nameViewType) & 0xFF))
+        guard flags & CacheEntry.Flags.hasError != 0 else { return }
+        let textLength = Int(ring.load32(entry + CacheEntry.errorTextLength))
+        let text = ring.octets(start + length + marks * RecordMarks.size, count: textLength)
+        answer.extendedError = ExtendedError(
+            code: Int(ring.load32(entry + CacheEntry.marksAndErrorCode) >> 16), text: text.indices.map { text[$0] })
+    }
+
+    private func find(_ key: CacheKey, _ message: Span<UInt8>) -> UInt32? {
+        var reference = heads[Int(truncatingIfNeeded: key.hash) & (heads.count - 1)]
+        while reference != 0 {  // each list ends
+            let entry = Self.offset(reference)
+            let isLarge = Self.isLarge(reference)
+            if isLarge ? Self.matches(large, entry, key, message) : Self.matches(small, entry, key, message) {
+                return reference
+            }
+            reference = isLarge ? large.load32(entry + CacheEntry.next) : small.load32(entry + CacheEntry.next)
+        }
+        return nil
+    }
+
+    private static func matches(
+        _ ring: borrowing EntryRing, _ entry: Int, _ key: CacheKey, _ message: Span<UInt8>
+    ) -> Bool {
+        guard ring.load64(entry + CacheEntry.hash) == key.hash,
+            ring.load32(entry + CacheEntry.nameViewType) == key.nameViewType
+        else { return false }
+        let word = ring.load32(entry + CacheEntry.classFlagsUses)
+        let variant = CacheEntry.Flags.wantsDNSSEC | CacheEntry.Flags.checkingDisabled
+        guard UInt16(truncatingIfNeeded: word) == key.recordClass,
+            UInt8(truncatingIfNeeded: word >> 16) & variant == key.flags
+        else { return false }
+        let length = Int(key.nameLength)
+        let name = ring.octets(entry + CacheEntry.headerLength + Question.nameStart, count: length)
+        for index in 0..<length where foldedOctet(name[index]) != foldedOctet(message[Question.nameStart + index]) {
+            return false
+        }
+        return true
+    }
+
+    // MARK: - Keeping
+
+    mutating func store(
+        _ key: CacheKey, _ answer: borrowing PreparedAnswer, _ life: CacheLife, at now: MonotonicTime
+    ) {
+        let text = answer.extendedError?.text ?? []
+        let octets = CacheEntry.headerLength + answer.octets.count + answer.marks.octets.count + text.count
+        let size = (octets + 7) & ~7
+        // An answer that would push out a large part of a ring is not worth it.
+        guard size <= large.capacity / 4 else { return }
+        var fresh = life.fresh
+        var isRefresh = false
+        if let old = find(key, answer.octets.span) {
+            isRefresh = true
+            // A name that was there a moment ago is likely being rebuilt: look again soon.
+            if life.kind == .negative, answer.rcode == ResponseCode.nameError.rawValue, !isNegative(old) {
+                fresh = min(fresh, 1_000_000_000)
+            }
+            // A good answer, even a stale one, is worth more than the news that none came.
+            if life.kind == .failure, !isFailure(old), isUsable(old, at: now) { return }
+            remove(old)
+        }
+        let isKnown = isRefresh || takeGhost(key.hash)
+        guard let reference = append(size, toLarge: isKnown || size > small.capacity / 8, now) else { return }
+        let offset = Self.offset(reference)
+        if Self.isLarge(reference) {
+            Self.write(key, answer, text, size, life.kind, to: &large, offset, now, fresh, life.stale)
+        } else {
+            Self.write(key, answer, text, size, life.kind, to: &small, offset, now, fresh, life.stale)
+        }
+        link(reference, key.hash)
+        statistics.entries += 1
+        if statistics.entries > heads.count { growIndex() }
+        statistics.octets = small.used + large.used
+    }
+
+    private static func write(
+        _ key: CacheKey, _ answer: borrowing PreparedAnswer, _ text: [UInt8], _ size: Int, _ kind: CacheLife.Kind,
+        to ring: inout EntryRing, _ entry: Int, _ now: MonotonicTime, _ fresh: Int64, _ stale: Int64
+    ) {
+        var flags = key.flags
+        if kind == .negative { flags |= CacheEntry.Flags.isNegative }
+        if kind == .failure { flags |= CacheEntry.Flags.isFailure }
+        if answer.extendedError != nil { flags |= CacheEntry.Flags.hasError }
+        ring.store(key.hash, entry + CacheEntry.hash)
+        ring.store(UInt64(bitPattern: now.nanoseconds), entry + CacheEntry.stored)
+        ring.store(UInt64(bitPattern: now.nanoseconds + fresh), entry + CacheEntry.expires)
+        ring.store(UInt64(bitPattern: now.nanoseconds + fresh + stale), entry + CacheEntry.staleUntil)
+        ring.store(UInt32(size), entry + CacheEntry.size)
+        ring.store(UInt32(0), entry + CacheEntry.hits)
+        ring.store(UInt32(answer.octets.count), entry + CacheEntry.messageLength)
+        ring.store(key.nameViewType, entry + CacheEntry.nameViewType)
+        ring.store(UInt32(key.recordClass) | UInt32(flags) << 16, entry + CacheEntry.classFlagsUses)
+        ring.store(
+            UInt32(answer.marks.count) | UInt32(truncatingIfNeeded: answer.extendedError?.code ?? 0) << 16,
+            entry + CacheEntry.marksAndErrorCode)
+        ring.store(UInt32(text.count), entry + CacheEntry.errorTextLength)
+        let start = entry + CacheEntry.headerLength
+        ring.write(answer.octets.span, start)
+        ring.write(answer.marks.octets.span, start + answer.octets.count)
+        ring.write(text.span, start + answer.octets.count + answer.marks.octets.count)
+    }
+
+    mutating func refreshFailed(_ key: CacheKey, _ message: Span<UInt8>) {
+        guard let reference = find(key, message) else { return }
+        let mask = ~(UInt32(CacheEntry.Flags.isRefreshing) << 16)
+        let field = Self.offset(reference) + CacheEntry.classFlagsUses
+        if Self.isLarge(reference) {
+            large.store(large.load32(field) & mask, field)
+        } else {
+            small.store(small.load32(field) & mask, field)
+        }
+    }
+
+    // MARK: - Room
+
+    /// Takes room in a ring, evicting what is least worth keeping; nil where there can't be enough.
+    private mutating func append(_ size: Int, toLarge: Bool, _ now: MonotonicTime) -> UInt32? {
+        if toLarge {
+            while true {  // each turn gives room back, or lowers a count of uses
+                if let offset = large.append(size) { return Self.reference(offset, isLarge: true) }
+                guard !large.isEmpty else { return nil }
+                evictFromLarge(now)
+            }
+        }
+        while true {  // each turn takes the oldest entry out of `small`
+            if let offset = small.append(size) { return Self.reference(offset, isLarge: false) }
+            guard !small.isEmpty else { return nil }
+            evictFromSmall(now)
+        }
+    }
+
+    /// Takes the oldest entry out of `small`: one that was used moves to `large`.
+    private mutating func evictFromSmall(_ now: MonotonicTime) {
+        let entry = small.oldest
+        let size = Int(small.load32(entry + CacheEntry.size))
+        let word = small.load32(entry + CacheEntry.classFlagsUses)
+        defer { small.removeOldest(size) }
+        guard !Self.isDead(word) else { return }
+        let hash = small.load64(entry + CacheEntry.hash)
+        unlink(Self.reference(entry, isLarge: false), hash)
+        let isOver = now.nanoseconds >= Int64(bitPattern: small.load64(entry + CacheEntry.staleUntil))
+        if word >> 24 > 0, !isOver, let place = append(size, toLarge: true, now) {
+            large.copy(from: small, entry, to: Self.offset(place), count: size)
+            large.store(word & 0x00FF_FFFF, Self.offset(place) + CacheEntry.classFlagsUses)
+            link(place, hash)
+        } else {
+            statistics.entries -= 1
+            statistics.evictions += 1
+            ghosts[Int(truncatingIfNeeded: hash) & (ghosts.count - 1)] = UInt32(truncatingIfNeeded: hash >> 32)
+        }
+    }
+
+    /// Takes the oldest entry out of `large`: one that was used goes in again at the other end, its count lowered.
+    private mutating func evictFromLarge(_ now: MonotonicTime) {
+        let entry = large.oldest
+        let size = Int(large.load32(entry + CacheEntry.size))
+        let word = large.load32(entry + CacheEntry.classFlagsUses)
+        guard !Self.isDead(word) else {
+            large.removeOldest(size)
+            return
+        }
+        let hash = large.load64(entry + CacheEntry.hash)
+        unlink(Self.reference(entry, isLarge: true), hash)
+        let isOver = now.nanoseconds >= Int64(bitPattern: large.load64(entry + CacheEntry.staleUntil))
+        large.removeOldest(size)
+        // The octets stay where they were until something is written there: `move` reads them before that.
+        if word >> 24 > 0, !isOver, let offset = large.append(size) {
+            large.move(entry, to: offset, count: size)
+            large.store(word &- 0x0100_0000, offset + CacheEntry.classFlagsUses)
+            link(Self.reference(offset, isLarge: true), hash)
+        } else {
+            statistics.entries -= 1
+            statistics.evictions += 1
+        }
+    }
+
+    /// True, once, for a hash whose answer left `small` not long ago.
+    private mutating func takeGhost(_ hash: UInt64) -> Bool {
+        let index = Int(truncatingIfNeeded: hash) & (ghosts.count - 1)
+        guard ghosts[index] == UInt32(truncatingIfNeeded: hash >> 32), ghosts[index] != 0 else { return false }
+        ghosts[index] = 0
+        return true
+    }
+
+    // MARK: - The index
+
+    private mutating func link(_ reference: UInt32, _ hash: UInt64) {
+        let bucket = Int(truncatingIfNeeded: hash) & (heads.count - 1)
+        setNext(of: reference, to: heads[bucket])
+        heads[bucket] = reference
+    }
+
+    private mutating func unlink(_ reference: UInt32, _ hash: UInt64) {
+        let bucket = Int(truncatingIfNeeded: hash) & (heads.count - 1)
+        var current = heads[bucket]
+        if current == reference {
+            heads[bucket] = next(of: reference)
+            return
+        }
+        while current != 0 {  // each list ends
+            let following = next(of: current)
+            if following == reference {
+                setNext(of: current, to: next(of: reference))
+                return
+            }
+            current = following
+        }
+    }
+
+    /// Marks an entry dead: nobody finds it any more.
+    private mutating func remove(_ reference: UInt32) {
+        let entry = Self.offset(reference)
+        let dead = UInt32(CacheEntry.Flags.isDead) << 16
+        let field = entry + CacheEntry.classFlagsUses
+        if Self.isLarge(reference) {
+            unlink(reference, large.load64(entry + CacheEntry.hash))
+            large.store(large.load32(field) | dead, field)
+        } else {
+            unlink(reference, small.load64(entry + CacheEntry.hash))
+            small.store(small.load32(field) | dead, field)
+        }
+        statistics.entries -= 1
+    }
+
+    mutating func removeAll(where isMeant: (Span<UInt8>) -> Bool) -> Int {
+        var found: [UInt32] = []
+        for head in heads {
+            var reference = head
+            while reference != 0 {  // each list ends
+                if isMeant(name(of: reference)) { found.append(reference) }
+                reference = next(of: reference)
+            }
+        }
+        for reference in found { remove(reference) }
+        return found.count
+    }
+
+    @_lifetime(borrow self)
+    private func name(of reference: UInt32) -> Span<UInt8> {
+        let entry = Self.offset(reference)
+        let start = entry + CacheEntry.headerLength + Question.nameStart
+        if Self.isLarge(reference) {
+            return large.octets(start, count: Int(large.load32(entry + CacheEntry.nameViewType) & 0xFF))
+        }
+        return small.octets(start, count: Int(small.load32(entry + CacheEntry.nameViewType) & 0xFF))
+    }
+
+    private mutating func growIndex() {
+        let old = heads
+        heads = Array(repeating: 0, count: old.count * 2)
+        for head in old {
+            var reference = head
+            while reference != 0 {  // each list ends
+                let following = next(of: reference)
+                let entry = Self.offset(reference)
+                let hash =
+                    Self.isLarge(reference)
+                    ? large.load64(entry + CacheEntry.hash) : small.load64(entry + CacheEntry.hash)
+                link(reference, hash)
+                reference = following
+            }
+        }
+        if ghosts.count < heads.count { ghosts = Array(repeating: 0, count: heads.count) }
+    }
+
+    private func next(of reference: UInt32) -> UInt32 {
+        let field = Self.offset(reference) + CacheEntry.next
+        return Self.isLarge(reference) ? large.load32(field) : small.load32(field)
+    }
+
+    private mutating func setNext(of reference: UInt32, to next: UInt32) {
+        let field = Self.offset(reference) + CacheEntry.next
+        if Self.isLarge(reference) { large.store(next, field) } else { small.store(next, field) }
+    }
+
+    private func flags(_ reference: UInt32) -> UInt8 {
+        let field = Self.offset(reference) + CacheEntry.classFlagsUses
+        let word = Self.isLarge(reference) ? large.load32(field) : small.load32(field)
+        return UInt8(truncatingIfNeeded: word >> 16)
+    }
+
+    private func isNegative(_ reference: UInt32) -> Bool { flags(reference) & CacheEntry.Flags.isNegative != 0 }
+    private func isFailure(_ reference: UInt32) -> Bool { flags(reference) & CacheEntry.Flags.isFailure != 0 }
+
+    private func isUsable(_ reference: UInt32, at now: MonotonicTime) -> Bool {
+        let field = Self.offset(reference) + CacheEntry.staleUntil
+        return now.nanoseconds < Int64(bitPattern: Self.isLarge(reference) ? large.load64(field) : small.load64(field))
+    }
+
+    private static func isDead(_ word: UInt32) -> Bool {
+        UInt8(truncatingIfNeeded: word >> 16) & CacheEntry.Flags.isDead != 0
+    }
+
+    private static func reference(_ offset: Int, isLarge: Bool) -> UInt32 {
+        UInt32(offset / 8 + 1) | (isLarge ? largeBit : 0)
+    }
+
+    private static func offset(_ reference: UInt32) -> Int { Int(reference & ~largeBit) * 8 - 8 }
+    private static func isLarge(_ reference: UInt32) -> Bool { reference & largeBit != 0 }
+}

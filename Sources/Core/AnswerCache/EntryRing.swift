@@ -1,0 +1,129 @@
+/// A fixed room for cache entries, used as a ring: new ones go in at the tail, the oldest come out at the head.
+///
+/// ```
+///   0        head                 tail       capacity
+///   |........|entry|entry|...|entry|..........|
+/// ```
+/// Entries lie whole, one behind the other, at multiples of eight; where one would cross the end, the rest of the room
+/// is skipped. `0 <= head < capacity`, `0 <= tail <= capacity`, `used` is the number of octets from head to tail with
+/// what is skipped. Pages that were never written cost no memory.
+///
+/// Sendable: it is the only owner of its storage, and nothing hands the address out beyond a call.
+@safe
+struct EntryRing: ~Copyable, @unchecked Sendable {
+    /// Offsets and sizes are kept in 32 bits.
+    static let mostOctets = 1 << 31
+
+    let capacity: Int
+    private let storage: UnsafeMutableRawPointer
+    private(set) var used = 0
+    private var head = 0
+    private var tail = 0
+    /// Where the entries before the wrap end; `capacity` while nothing is skipped.
+    private var wrap: Int
+
+    /// - Parameter capacity: In octets; rounded down to a multiple of eight.
+    init(capacity: Int) {
+        self.capacity = min(capacity, Self.mostOctets) & ~7
+        unsafe storage = .allocate(byteCount: max(self.capacity, 8), alignment: 8)
+        wrap = self.capacity
+    }
+
+    deinit {
+        unsafe storage.deallocate()
+    }
+
+    var isEmpty: Bool { used == 0 }
+
+    /// The offset of the oldest entry; meaningless in an empty ring.
+    var oldest: Int { head }
+
+    /// Takes `size` octets, a multiple of eight, at the tail; nil where they are not free.
+    mutating func append(_ size: Int) -> Int? {
+        if used == 0 {
+            head = 0
+            tail = 0
+            wrap = capacity
+        }
+        if tail >= head, used < capacity || tail > head {
+            if capacity - tail >= size {
+                return take(size, at: tail)
+            }
+            guard head >= size else { return nil }  // from the start of the room again
+            used += capacity - tail
+            wrap = tail
+            return take(size, at: 0)
+        }
+        guard head - tail >= size else { return nil }
+        return take(size, at: tail)
+    }
+
+    private mutating func take(_ size: Int, at offset: Int) -> Int {
+        tail = offset + size
+        used += size
+        return offset
+    }
+
+    /// Gives back the oldest entry's `size` octets.
+    mutating func removeOldest(_ size: Int) {
+        head += size
+        used -= size
+        if head >= wrap {
+            used -= capacity - wrap
+            head = 0
+            wrap = capacity
+        }
+    }
+
+    // MARK: - Octets
+
+    func load32(_ offset: Int) -> UInt32 {
+        precondition(offset >= 0 && offset <= capacity - 4, "read past a ring's end")
+        return unsafe storage.load(fromByteOffset: offset, as: UInt32.self)
+    }
+
+    func load64(_ offset: Int) -> UInt64 {
+        precondition(offset >= 0 && offset <= capacity - 8, "read past a ring's end")
+        return unsafe storage.load(fromByteOffset: offset, as: UInt64.self)
+    }
+
+    mutating func store(_ value: UInt32, _ offset: Int) {
+        precondition(offset >= 0 && offset <= capacity - 4, "write past a ring's end")
+        unsafe storage.storeBytes(of: value, toByteOffset: offset, as: UInt32.self)
+    }
+
+    mutating func store(_ value: UInt64, _ offset: Int) {
+        precondition(offset >= 0 && offset <= capacity - 8, "write past a ring's end")
+        unsafe storage.storeBytes(of: value, toByteOffset: offset, as: UInt64.self)
+    }
+
+    /// The octets from `offset` on.
+    @_lifetime(borrow self)
+    func octets(_ offset: Int, count: Int) -> Span<UInt8> {
+        precondition(offset >= 0 && count >= 0 && offset <= capacity - count, "read past a ring's end")
+        // Sound: inside the room, which lives as long as the borrow; octets handed out by `append` have been written.
+        let span = unsafe UnsafeRawBufferPointer(start: storage + offset, count: count).bindMemory(to: UInt8.self).span
+        return unsafe _overrideLifetime(span, borrowing: self)
+    }
+
+    mutating func write(_ octets: Span<UInt8>, _ offset: Int) {
+        precondition(offset >= 0 && offset <= capacity - octets.count, "write past a ring's end")
+        unsafe octets.withUnsafeBufferPointer { source in
+            guard let from = source.baseAddress else { return }
+            // Sound: inside the room, and `octets` lies elsewhere.
+            unsafe (storage + offset).copyMemory(from: from, byteCount: source.count)
+        }
+    }
+
+    /// Copies `count` octets from another ring.
+    mutating func copy(from other: borrowing EntryRing, _ from: Int, to offset: Int, count: Int) {
+        write(other.octets(from, count: count), offset)
+    }
+
+    /// Moves `count` octets inside the ring; the two places may overlap.
+    mutating func move(_ from: Int, to offset: Int, count: Int) {
+        precondition(from >= 0 && offset >= 0 && max(from, offset) <= capacity - count, "move past a ring's end")
+        // Sound: both ranges lie inside the room; copyMemory allows overlap.
+        unsafe (storage + offset).copyMemory(from: storage + from, byteCount: count)
+    }
+}
