@@ -50,7 +50,7 @@ let package = Package(
         core("DNSWire", ["DomainNames"]),
         core("AnswerCache", ["DomainNames", "DNSWire", "Telemetry"]),
         core("Inventory", ["IPAddressing", "DomainNames"]),
-        core("Forwarding", ["IPAddressing", "DomainNames", "DNSWire", "Inventory", "Telemetry"]),
+        core("Forwarding", ["AnswerCache", "IPAddressing", "DomainNames", "DNSWire", "Inventory", "Telemetry"]),
 
         // Linux
         .target(name: "CLinux", path: "Sources/Linux/CLinux"),

@@ -7,7 +7,7 @@ package struct ReplyTerms: Sendable {
     package var wantsDNSSEC: Bool
     /// True where the client would look at AD (RFC 6840 section 5.7).
     package var wantsAuthenticData: Bool
-    /// The most octets that the reply may take: 512...65535.
+    /// The most octets that the reply may take: 512...65535, or `nobody`.
     package var limit: Int
 
     /// - Parameter limit: What the transport and, over UDP, the client's payload size and ours allow.
@@ -20,6 +20,9 @@ package struct ReplyTerms: Sendable {
         self.limit = limit
     }
 
+    /// A limit that says that no reply is wanted: somebody asks for the sake of the cache.
+    package static let nobody = 0
+
     /// The room for a UDP reply: 512 octets without EDNS (RFC 1035 section 4.2.1), else the client's payload size.
     package static func datagramLimit(edns: EDNS?, ours: Int) -> Int {
         edns.map { min($0.payloadSize, ours) } ?? 512
@@ -27,6 +30,39 @@ package struct ReplyTerms: Sendable {
 
     fileprivate var flags: UInt16 {
         MessageHeader.Flags.response | MessageHeader.Flags.recursionAvailable | copiedFlags
+    }
+}
+
+/// What becomes of an answer's TTLs in a reply.
+package enum AnswerFreshness: Hashable, Sendable {
+    /// Each is lowered by the seconds that the answer has been held.
+    case age(UInt32)
+    /// All are set to these seconds: the answer has expired and nothing newer is to be had (RFC 8767 section 4).
+    case stale(UInt32)
+}
+
+extension PreparedAnswer {
+    /// Octets of the address in record `index` of the answer section; 0 where it holds none.
+    fileprivate func addressLength(_ index: Int) -> Int {
+        let mark = marks[index]
+        guard mark.section == .answer else { return 0 }
+        return switch Int(mark.type) {
+        case RecordType.a: 4
+        case RecordType.aaaa: 16
+        default: 0
+        }
+    }
+
+    /// True where records `first` and `other` are addresses of the same name.
+    fileprivate func isSameAddressSet(_ first: Int, _ other: Int) -> Bool {
+        let length = addressLength(first)
+        guard length > 0, marks[other].type == marks[first].type, marks[other].section == .answer else { return false }
+        // The owner ends with its last two octets, a pointer or a label's end, four octets before the TTL.
+        let (one, two) = (Int(marks[first].ttlOffset), Int(marks[other].ttlOffset))
+        let ownerSize = one - 4 - (first == 0 ? questionEnd : Int(marks[first - 1].end))
+        guard ownerSize == two - 4 - Int(marks[other - 1].end) else { return false }
+        for index in 5...(4 + ownerSize) where octets[one - index] != octets[two - index] { return false }
+        return true
     }
 }
 
@@ -38,11 +74,12 @@ extension OctetBuffer {
     ///
     /// - Parameters:
     ///   - question: Name, type and class as this client asked, of the same length as in `answer`.
-    ///   - age: Seconds that the answer has been held: every TTL is lowered by it.
+    ///   - freshness: What becomes of the TTLs.
+    ///   - rotation: Addresses of one name trade places this many times, so that clients spread over them.
     ///   - error: Goes out with EDNS where there is room for it.
     package mutating func appendReply(
-        _ answer: borrowing PreparedAnswer, to question: Span<UInt8>, _ terms: ReplyTerms, age: UInt32 = 0,
-        error: ExtendedError? = nil
+        _ answer: borrowing PreparedAnswer, to question: Span<UInt8>, _ terms: ReplyTerms,
+        freshness: AnswerFreshness = .age(0), rotation: UInt32 = 0, error: ExtendedError? = nil
     ) {
         let base = count
         let reserved = terms.hasEDNS ? EDNS.emptyRecordLength : 0
@@ -58,7 +95,12 @@ extension OctetBuffer {
         if terms.wantsAuthenticData { flags |= UInt16(truncatingIfNeeded: kept) & MessageHeader.Flags.authenticData }
         set16(Int(terms.id), at: base)
         set16(Int(flags), at: base + 2)
-        if age > 0 { lowerTTLs(of: answer, base: base, age: age) }
+        if rotation > 0, answer.marks.count > 1 { rotateAddresses(of: answer, base: base, by: Int(rotation)) }
+        switch freshness {
+        case .age(0): break
+        case .age(let age): setTTLs(of: answer, base: base) { ttl in ttl > age ? ttl - age : 0 }
+        case .stale(let seconds): setTTLs(of: answer, base: base) { _ in seconds }
+        }
         if terms.hasEDNS { appendOPT(base: base, terms, error ?? answer.extendedError) }
     }
 
@@ -80,13 +122,35 @@ extension OctetBuffer {
         }
     }
 
-    private mutating func lowerTTLs(of answer: borrowing PreparedAnswer, base: Int, age: UInt32) {
+    private mutating func setTTLs(of answer: borrowing PreparedAnswer, base: Int, _ change: (UInt32) -> UInt32) {
         for index in 0..<answer.marks.count {
             let mark = answer.marks[index]
-            guard base + Int(mark.end) <= count else { return }
             let offset = base + Int(mark.ttlOffset)
-            let ttl = UInt32(number16(at: offset)) << 16 | UInt32(number16(at: offset + 2))
-            set32(ttl > age ? ttl - age : 0, at: offset)
+            // Behind the end lie the records that did not fit.
+            guard count - offset >= 4 else { return }
+            set32(change(UInt32(number16(at: offset)) << 16 | UInt32(number16(at: offset + 2))), at: offset)
+        }
+    }
+
+    /// Lets the addresses of each RRset of the answer section move on by `steps` places.
+    ///
+    /// Only runs of records that differ in nothing but their data are touched: same owner octets, type and length.
+    private mutating func rotateAddresses(of answer: borrowing PreparedAnswer, base: Int, by steps: Int) {
+        var first = 0
+        while first < answer.marks.count {  // `first` grows each turn
+            var end = first + 1
+            while end < answer.marks.count, answer.isSameAddressSet(first, end) { end += 1 }
+            let run = end - first
+            let length = answer.addressLength(first)
+            if run > 1, length > 0 {
+                for index in 0..<run {
+                    let target = base + Int(answer.marks[first + index].end) - length
+                    guard target + length <= count else { return }
+                    let source = Int(answer.marks[first + (index + steps) % run].end) - length
+                    replace(at: target, with: answer.octets.span.extracting(source..<(source + length)))
+                }
+            }
+            first = end
         }
     }
 

@@ -136,19 +136,24 @@ extension ForwardingEngine {
             return
         } catch {
             counters.malformed += 1
-            finish(slot, .serverFailure, ExtendedError(.other, Self.explain(error, target)), into: &outbox)
+            beginPrepared(slot)
+            prepared.octets.set16(ResponseCode.serverFailure.rawValue, at: 2)
+            prepared.extendedError = ExtendedError(.other, Self.explain(error, target))
+            finish(slot, into: &outbox)
             return
         }
         if table.transactions[slot].failedGroup >= 0 {
             guard header.rcode != ResponseCode.nameError.rawValue || header.answerCount > 0 else {
                 // A cluster that failed is not a 'no': the others' NXDOMAIN does not hold for all.
-                finishWithFailure(slot, .serverFailure, into: &outbox)
+                finishWithFailure(slot, .serverFailure, at: now, into: &outbox)
                 return
             }
             prepared.extendedError = ExtendedError(
                 code: ExtendedError.Code.networkError.rawValue, text: table.transactions[slot].failureText)
         }
-        finishWithPrepared(slot, into: &outbox)
+        keepPrepared(slot, target, at: now)
+        counters.answered += Int(table.transactions[slot].waiterCount)
+        finish(slot, into: &outbox)
     }
 
     /// A function of its own, so that the question's borrow of the table stands beside the other fields' changes.
@@ -180,46 +185,44 @@ extension ForwardingEngine {
     // MARK: - The end of a transaction
 
     /// Gives the prepared answer to everybody who waits for `slot`, and frees it.
-    private mutating func finishWithPrepared(_ slot: Int, into outbox: inout Outbox) {
+    private mutating func finish(_ slot: Int, freshness: AnswerFreshness = .age(0), into outbox: inout Outbox) {
         let length = table.transactions[slot].question.nameLength + 4
         var waiter = table.transactions[slot].firstWaiter
         while waiter >= 0 {  // a list without cycles
             let index = Int(waiter)
+            waiter = table.waiters[index].next
+            guard table.waiters[index].terms.limit != ReplyTerms.nobody else { continue }
             let start = outbox.octets.count
             outbox.octets.appendReply(
-                prepared, to: table.question(ofWaiter: index, length: length), table.waiters[index].terms)
+                prepared, to: table.question(ofWaiter: index, length: length), table.waiters[index].terms,
+                freshness: freshness)
             outbox.replies.append(
                 Outbox.Reply(path: table.waiters[index].path, start: start, end: outbox.octets.count))
-            counters.answered += 1
-            waiter = table.waiters[index].next
         }
         timers.clear(slot)
         table.removeTransaction(slot)
     }
 
-    /// Tells everybody who waits for `slot` that no server answered, and why.
-    mutating func finishWithFailure(_ slot: Int, _ rcode: ResponseCode, into outbox: inout Outbox) {
-        let code: ExtendedError.Code = table.transactions[slot].lastDecline >= 0 ? .networkError : .noReachableAuthority
-        finish(slot, rcode, ExtendedError(code: code.rawValue, text: table.transactions[slot].failureText), into: &outbox)
-    }
-
-    private mutating func finish(
-        _ slot: Int, _ rcode: ResponseCode, _ reason: ExtendedError, into outbox: inout Outbox
+    /// Gives everybody who waits for `slot` an expired answer (RFC 8767), or tells them that no server answered and why.
+    mutating func finishWithFailure(
+        _ slot: Int, _ rcode: ResponseCode, at now: MonotonicTime, into outbox: inout Outbox
     ) {
-        let length = table.transactions[slot].question.nameLength + 4
-        var waiter = table.transactions[slot].firstWaiter
-        while waiter >= 0 {  // a list without cycles
-            let index = Int(waiter)
-            let start = outbox.octets.count
-            outbox.octets.appendEmptyReply(
-                rcode, to: table.question(ofWaiter: index, length: length), table.waiters[index].terms, error: reason)
-            outbox.replies.append(
-                Outbox.Reply(path: table.waiters[index].path, start: start, end: outbox.octets.count))
-            counters.failed += 1
-            waiter = table.waiters[index].next
+        let text = table.transactions[slot].failureText
+        let waiters = Int(table.transactions[slot].waiterCount)
+        if loadStale(slot, at: now) {
+            counters.stale += waiters
+            prepared.extendedError = ExtendedError(code: ExtendedError.Code.staleAnswer.rawValue, text: text)
+            finish(slot, freshness: .stale(30), into: &outbox)
+            return
         }
-        timers.clear(slot)
-        table.removeTransaction(slot)
+        let code: ExtendedError.Code =
+            table.transactions[slot].lastDecline >= 0 ? .networkError : .noReachableAuthority
+        counters.failed += waiters
+        beginPrepared(slot)
+        prepared.octets.set16(rcode.rawValue, at: 2)
+        prepared.extendedError = ExtendedError(code: code.rawValue, text: text)
+        keepFailure(slot, at: now)
+        finish(slot, into: &outbox)
     }
 
     /// Which server failed how, as in `prod: 10.0.0.10:53 timeout, 10.0.0.11:53 answered SERVFAIL`.

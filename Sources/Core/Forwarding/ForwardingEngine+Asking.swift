@@ -211,7 +211,7 @@ extension ForwardingEngine {
         } else {
             // The rcode is the servers' own where one gave any; never one that we made up in its place.
             let rcode = target.groups.count == 1 && decline > 0 ? ResponseCode(decline) : .serverFailure
-            finishWithFailure(slot, rcode, into: &outbox)
+            finishWithFailure(slot, rcode, at: now, into: &outbox)
         }
     }
 

@@ -1,3 +1,4 @@
+package import AnswerCache
 import DNSWire
 import DomainNames
 import IPAddressing
@@ -20,6 +21,9 @@ package struct ForwardingEngine: ~Copyable {
     var timers = TimerWheel()
     var servers: [ServerState]
     var prepared = PreparedAnswer()
+    /// Room for a second answer, while `prepared` is filled from the cache.
+    var scratch = PreparedAnswer()
+    let cache: AnswerCache?
     var mapper = AnswerMapper()
     /// The place in each server's pool of sockets that this batch's questions go out of.
     var batchSocket = 0
@@ -27,9 +31,13 @@ package struct ForwardingEngine: ~Copyable {
 
     /// - Parameters:
     ///   - hashKey: Random bits: keeps strangers from choosing questions that collide in our tables.
+    ///   - cache: Shared with the other workers; nil: every question is asked.
     ///   - limits: How much may be in flight.
-    package init(policy: ForwardingPolicy, hashKey: UInt64, limits: EngineLimits = EngineLimits()) {
+    package init(
+        policy: ForwardingPolicy, hashKey: UInt64, cache: AnswerCache? = nil, limits: EngineLimits = EngineLimits()
+    ) {
         self.policy = policy
+        self.cache = cache
         self.hashKey = hashKey
         table = TransactionTable(mostTransactions: limits.transactions, mostWaiters: limits.waiters)
         servers = Array(repeating: ServerState(), count: policy.servers.count)
@@ -70,27 +78,29 @@ package struct ForwardingEngine: ~Copyable {
                 refuse(message, query, path, refusal, into: &outbox)
                 return
             }
+            if answerFromCache(message, query, path, view, at: now, random: &random, into: &outbox) { return }
             switch policy.route(message, query.question, view: view) {
             case .answer(let answer):
                 reply(message, query, path, answer, into: &outbox)
             case .ask(let target, let suffixStart):
-                ask(message, query, path, view, target, suffixStart, at: now, random: &random, into: &outbox)
+                ask(
+                    message, query, path, replyTerms(query, path), view, target, suffixStart, at: now,
+                    random: &random, into: &outbox)
             }
         }
     }
 
     /// Lets the client wait for a transaction that asks the same, or starts one.
-    private mutating func ask(
-        _ message: Span<UInt8>, _ query: ClientQuery, _ path: ClientPath, _ view: Int, _ target: RouteTarget,
-        _ suffixStart: Int, at now: MonotonicTime, random: inout some RandomNumberGenerator,
-        into outbox: inout Outbox
+    mutating func ask(
+        _ message: Span<UInt8>, _ query: ClientQuery, _ path: ClientPath, _ terms: ReplyTerms, _ view: Int,
+        _ target: RouteTarget, _ suffixStart: Int, at now: MonotonicTime,
+        random: inout some RandomNumberGenerator, into outbox: inout Outbox
     ) {
         let shape = QuestionShape(
             nameLength: query.question.nameLength, suffixStart: suffixStart, type: query.question.type,
             recordClass: query.question.recordClass, wantsDNSSEC: query.wantsDNSSEC,
             checkingDisabled: query.checkingDisabled, recursionDesired: query.recursionDesired)
         let key = hash(message, shape, target, view)
-        let terms = replyTerms(query, path)
         let question = message.extracting(query.question.range)
         if let slot = table.find(key: key, target: target, view: view, shape, in: message) {
             guard table.transactions[slot].waiterCount < EngineLimits.mostWaitersPerTransaction,
@@ -180,6 +190,12 @@ package struct EngineCounters: Hashable, Sendable {
     package var refused = 0
     /// Questions answered from what every private site knows (RFC 6303).
     package var local = 0
+    /// Questions answered from the cache.
+    package var hits = 0
+    /// Questions answered from the cache with an expired answer, because no server gave a new one.
+    package var stale = 0
+    /// Questions asked again before their kept answer expired.
+    package var refreshed = 0
     /// Questions that waited for one that was in flight already.
     package var joined = 0
     /// Questions turned away because the tables were full.

@@ -50,7 +50,7 @@ package final class ForwardingPolicy: Sendable {
 
     /// - Parameter inventory: Checked: `Inventory.check` found no error in it.
     package init(_ inventory: Inventory) {
-        var builder = PolicyBuilder()
+        var builder = PolicyBuilder(inventory.dns.cache)
         builder.addClusters(inventory.clusters)
         builder.addViews(inventory)
         builder.addUpstream(inventory.dns.upstream)

@@ -15,7 +15,15 @@ struct PolicyBuilder {
     /// The domains of all clusters, each once.
     var bareDomains: [DomainName] = []
 
+    private let cacheLimits: CacheLimits
     private var groupByCluster: [String: Int] = [:]
+
+    init(_ cache: CacheSettings) {
+        cacheLimits = CacheLimits(
+            maximumSeconds: UInt32(clamping: cache.maximumTTL.components.seconds),
+            negativeSeconds: UInt32(clamping: cache.negativeTTL.components.seconds),
+            staleNanoseconds: cache.stale.components.seconds * 1_000_000_000)
+    }
 
     mutating func addClusters(_ clusters: [Cluster]) {
         for cluster in clusters where !bareDomains.contains(cluster.domain) { bareDomains.append(cluster.domain) }
@@ -98,7 +106,8 @@ struct PolicyBuilder {
         _ groups: [Int], _ mapping: NameMapping, rewritesQuestion: Bool, _ kind: RouteTarget.Kind
     ) -> RouteTarget {
         let target = RouteTarget(
-            index: targets.count, groups: groups, mapping: mapping, rewritesQuestion: rewritesQuestion, kind: kind)
+            index: targets.count, groups: groups, mapping: mapping, rewritesQuestion: rewritesQuestion, kind: kind,
+            cacheLimits: cacheLimits)
         targets.append(target)
         return target
     }

@@ -46,6 +46,9 @@ package final class RouteTarget: Sendable {
 
     package let kind: Kind
 
+    /// How long answers are kept.
+    package let cacheLimits: CacheLimits
+
     package enum Kind: Sendable {
         /// Below a suffix of one cluster.
         case clusterSuffix
@@ -57,13 +60,24 @@ package final class RouteTarget: Sendable {
         case upstream
     }
 
-    init(index: Int, groups: [Int], mapping: NameMapping, rewritesQuestion: Bool, kind: Kind) {
+    init(index: Int, groups: [Int], mapping: NameMapping, rewritesQuestion: Bool, kind: Kind, cacheLimits: CacheLimits) {
         self.index = index
         self.groups = groups
         self.mapping = mapping
         self.rewritesQuestion = rewritesQuestion
         self.kind = kind
+        self.cacheLimits = cacheLimits
     }
+}
+
+/// How long answers below one suffix are kept at most, whatever their TTLs say.
+package struct CacheLimits: Hashable, Sendable {
+    /// Positive answers, in seconds.
+    package let maximumSeconds: UInt32
+    /// Negative answers, in seconds.
+    package let negativeSeconds: UInt32
+    /// How long past their end positive answers may be served while no server answers, in nanoseconds.
+    package let staleNanoseconds: Int64
 }
 
 /// What the policy says about a question.
