@@ -16,6 +16,7 @@ import json
 import os
 import platform
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -274,6 +275,7 @@ def parse_arguments():
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=int, default=3, help="length of one measurement")
     parser.add_argument("--in-flight", type=int, default=200, help="questions in flight")
+    parser.add_argument("--nice", type=int, default=0, help="of all processes; below 0 needs root")
     parser.add_argument("--json", metavar="FILE", help="write every round's figures there")
     parser.add_argument("--floor", default=ROOT / ".build/release/floor", help="path of the floor")
     parser.add_argument("--namebridge", default=ROOT / ".build/release/namebridge", help="path of ours")
@@ -285,8 +287,12 @@ def main():
     options = parse_arguments()
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: sys.exit(143))  # as an exception: every server's block ends
+    missing = [tool for tool in ("dnsperf", "dig", "taskset", "setpriv") if shutil.which(tool) is None]
+    if missing:
+        sys.exit(f"bench: not on PATH: {', '.join(missing)}; in Debian: dnsperf, bind9-dnsutils, util-linux")
     if not Path(options.floor).exists():
         sys.exit(f"bench: no {options.floor}; build it first: swift build -c release --product floor")
+    os.nice(options.nice)
     print(heading(options), flush=True)
     with tempfile.TemporaryDirectory(prefix="namebridge-bench-") as directory:
         bench = Bench(options, Path(directory))
