@@ -89,7 +89,7 @@ let package = Package(
         tests("DemoClustersTests", ["DemoClusters", "LDNSBridge", "DNSWire", "DomainNames"]),
         tests("InventoryTests", ["Inventory", "DomainNames", "IPAddressing"]),
         tests(
-            "InventoryFileTests", ["InventoryFile", "Inventory", "DomainNames", "IPAddressing"], data: ["Wrong"]),
+            "InventoryFileTests", ["InventoryFile", "Inventory", "DomainNames", "IPAddressing"], data: ["Networks", "Wrong"]),
     ],
     swiftLanguageModes: [.v6]
 )
