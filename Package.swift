@@ -58,7 +58,7 @@ let package = Package(
             name: "CLDNS", path: "Sources/Linux/CLDNS", pkgConfig: "ldns", providers: [.apt(["libldns-dev"])]),
         .systemLibrary(
             name: "CYAML", path: "Sources/Linux/CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
-        linux("LinuxSystem", ["CLinux", "IPAddressing"]),
+        linux("LinuxSystem", ["CLinux", "IPAddressing", "Telemetry"]),
         linux("LDNSBridge", ["CLDNS", "DomainNames"]),
         linux("DemoClusters", ["LinuxSystem", "LDNSBridge", "DNSWire", "DomainNames", "IPAddressing"]),
         linux("InventoryFile", ["CYAML", "Inventory", "IPAddressing", "DomainNames"]),

@@ -1,1 +1,65 @@
+#define _GNU_SOURCE
 #include "CLinux.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <stddef.h>
+#include <string.h>
+
+// What the Swift side writes and reads by offset.
+_Static_assert(sizeof(struct clinux_message) == sizeof(struct mmsghdr), "mmsghdr");
+_Static_assert(offsetof(struct clinux_message, length) == offsetof(struct mmsghdr, msg_len), "mmsghdr.msg_len");
+_Static_assert(sizeof(struct clinux_packet_info6) == sizeof(struct in6_pktinfo), "in6_pktinfo");
+_Static_assert(sizeof(struct in_pktinfo) == 12 && offsetof(struct in_pktinfo, ipi_spec_dst) == 4, "in_pktinfo");
+_Static_assert(offsetof(struct in6_pktinfo, ipi6_ifindex) == 16, "in6_pktinfo.ipi6_ifindex");
+_Static_assert(sizeof(struct cmsghdr) == 16 && CMSG_LEN(0) == 16, "cmsghdr");
+_Static_assert(offsetof(struct cmsghdr, cmsg_level) == 8 && offsetof(struct cmsghdr, cmsg_type) == 12, "cmsghdr");
+_Static_assert(CMSG_SPACE(12) == 32 && CMSG_SPACE(20) == 40, "CMSG_SPACE");
+_Static_assert(sizeof(struct sockaddr_in) == 16 && offsetof(struct sockaddr_in, sin_addr) == 4, "sockaddr_in");
+_Static_assert(sizeof(struct sockaddr_in6) == 28 && offsetof(struct sockaddr_in6, sin6_addr) == 8, "sockaddr_in6");
+_Static_assert(offsetof(struct sockaddr_in6, sin6_scope_id) == 24, "sockaddr_in6.sin6_scope_id");
+
+int clinux_recvmmsg(int socket, struct clinux_message *messages, unsigned int count, int flags) {
+    return recvmmsg(socket, (struct mmsghdr *)messages, count, flags, NULL);
+}
+
+int clinux_sendmmsg(int socket, struct clinux_message *messages, unsigned int count, int flags) {
+    return sendmmsg(socket, (struct mmsghdr *)messages, count, flags);
+}
+
+int clinux_accept4(int socket, struct sockaddr *address, socklen_t *length, int flags) {
+    return accept4(socket, address, length, flags);
+}
+
+int clinux_epoll_control(int epoll, int operation, int descriptor, uint32_t events, uint64_t token) {
+    struct epoll_event event = {.events = events, .data = {.u64 = token}};
+    return epoll_ctl(epoll, operation, descriptor, &event);
+}
+
+uint64_t clinux_event_token(const struct epoll_event *event) { return event->data.u64; }
+
+int clinux_errno(void) { return errno; }
+
+const char *clinux_errno_name(int number) { return strerrorname_np(number); }
+
+const char *clinux_errno_text(int number) { return strerrordesc_np(number); }
+
+int clinux_set_thread_name(pthread_t thread, const char *name) { return pthread_setname_np(thread, name); }
+
+int clinux_affinity_count(void) {
+    cpu_set_t set;
+    return sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : -1;
+}
+
+int clinux_get_descriptor_limit(struct rlimit *limit) { return getrlimit(RLIMIT_NOFILE, limit); }
+
+int clinux_set_descriptor_limit(const struct rlimit *limit) { return setrlimit(RLIMIT_NOFILE, limit); }
+
+const int clinux_ipv4_pmtu_omit = IP_PMTUDISC_OMIT;
+const int clinux_ipv6_pmtu_omit = IPV6_PMTUDISC_OMIT;
+const int clinux_nonblocking_stream = SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC;
+const int clinux_nonblocking_datagram = SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC;
+const int clinux_accept_flags = SOCK_NONBLOCK | SOCK_CLOEXEC;
+const int clinux_eventfd_flags = EFD_NONBLOCK | EFD_CLOEXEC;
+const int clinux_signalfd_flags = SFD_NONBLOCK | SFD_CLOEXEC;
+const int clinux_epoll_flags = EPOLL_CLOEXEC;

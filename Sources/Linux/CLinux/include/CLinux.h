@@ -1,4 +1,63 @@
-// What Swift cannot import from the kernel's and glibc's headers by itself.
+// What Swift cannot import from the kernel's and glibc's headers by itself: most of it stands behind _GNU_SOURCE
+// or is a macro. Declarations alone; CLinux.c has one line for each, and checks the layouts that Swift relies on.
 #ifndef NAMEBRIDGE_CLINUX_H
 #define NAMEBRIDGE_CLINUX_H
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/random.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+
+/// One datagram of a batch; the layout of struct mmsghdr.
+struct clinux_message {
+    struct msghdr header;
+    unsigned int length;
+};
+
+/// An IPv6 address and an interface's index; the layout of struct in6_pktinfo.
+struct clinux_packet_info6 {
+    struct in6_addr address;
+    unsigned int interface;
+};
+
+
+int clinux_recvmmsg(int socket, struct clinux_message *messages, unsigned int count, int flags);
+int clinux_sendmmsg(int socket, struct clinux_message *messages, unsigned int count, int flags);
+int clinux_accept4(int socket, struct sockaddr *address, socklen_t *length, int flags);
+
+int clinux_epoll_control(int epoll, int operation, int descriptor, uint32_t events, uint64_t token);
+uint64_t clinux_event_token(const struct epoll_event *event);
+
+/// The errno of the last call of this thread.
+int clinux_errno(void);
+/// `ENOENT` and the like; NULL where the number is unknown. Static storage.
+const char *clinux_errno_name(int number);
+/// The text of strerror(3) in English; NULL where the number is unknown. Static storage.
+const char *clinux_errno_text(int number);
+
+int clinux_set_thread_name(pthread_t thread, const char *name);
+/// The number of processors that this process may run on; -1 with errno.
+int clinux_affinity_count(void);
+/// getrlimit(2) and setrlimit(2) of RLIMIT_NOFILE, whose type is an enum in glibc's header.
+int clinux_get_descriptor_limit(struct rlimit *limit);
+int clinux_set_descriptor_limit(const struct rlimit *limit);
+
+// Constants that are enum cases or casts in the headers.
+extern const int clinux_ipv4_pmtu_omit;
+extern const int clinux_ipv6_pmtu_omit;
+extern const int clinux_nonblocking_stream;
+extern const int clinux_nonblocking_datagram;
+extern const int clinux_accept_flags;
+extern const int clinux_eventfd_flags;
+extern const int clinux_signalfd_flags;
+extern const int clinux_epoll_flags;
+
 #endif

@@ -1,0 +1,172 @@
+import CLinux
+import Glibc
+package import IPAddressing
+
+/// Gathers datagrams that lie in one buffer, to send them by one system call. Corresponds to sendmmsg(2).
+///
+/// `0 <= count <= capacity`: the first `count` slots are to be sent.
+@safe
+package struct DatagramSender: ~Copyable {
+    package let capacity: Int
+    package private(set) var count = 0
+
+    private let headers: UnsafeMutablePointer<clinux_message>
+    private let vectors: UnsafeMutablePointer<iovec>
+    private let starts: UnsafeMutablePointer<Int>
+    private let names: UnsafeMutableRawPointer
+    private let controls: UnsafeMutableRawPointer
+
+    private static let nameStride = 32
+    private static let controlStride = 64
+
+    /// What became of the datagrams of one `send`.
+    package struct Outcome: Hashable, Sendable {
+        package var sent = 0
+        /// Not sent, since the socket's buffer was full.
+        package var dropped = 0
+        /// Not sent, for `error`.
+        package var failed = 0
+        /// The last error.
+        package var error: Errno? = nil
+    }
+
+    /// - Parameter capacity: Datagrams per call.
+    package init(capacity: Int) {
+        self.capacity = capacity
+        unsafe headers = .allocate(capacity: capacity)
+        unsafe vectors = .allocate(capacity: capacity)
+        unsafe starts = .allocate(capacity: capacity)
+        unsafe names = .allocate(byteCount: capacity * Self.nameStride, alignment: 64)
+        unsafe controls = .allocate(byteCount: capacity * Self.controlStride, alignment: 64)
+        // Sound: every index stays under `capacity`, for which there is room in each allocation.
+        for slot in 0..<capacity {
+            unsafe (vectors + slot).initialize(to: iovec())
+            unsafe (starts + slot).initialize(to: 0)
+            var header = unsafe msghdr()
+            unsafe header.msg_iov = vectors + slot
+            unsafe header.msg_iovlen = 1
+            unsafe (headers + slot).initialize(to: clinux_message(header: header, length: 0))
+        }
+    }
+
+    deinit {
+        unsafe headers.deallocate()
+        unsafe vectors.deallocate()
+        unsafe starts.deallocate()
+        unsafe names.deallocate()
+        unsafe controls.deallocate()
+    }
+
+    package var isFull: Bool { count == capacity }
+
+    /// Adds the datagram `octets[start..<end]` of a later `send`, to the server that the socket is connected to.
+    package mutating func add(start: Int, end: Int) {
+        precondition(count < capacity && start >= 0 && start <= end, "a datagram is added where there is no room")
+        // Sound: `count` is below `capacity`.
+        unsafe starts[count] = start
+        unsafe vectors[count].iov_len = end - start
+        count += 1
+    }
+
+    /// Adds the datagram `octets[start..<end]` of a later `send`.
+    ///
+    /// - Parameters:
+    ///   - source: The address that it leaves from; nil where the socket is bound to it. It must be of the client's
+    ///     family.
+    ///   - interface: The interface to leave by, used where an address is link-local; routes decide elsewhere.
+    package mutating func add(start: Int, end: Int, to client: Endpoint, from source: IPAddress?, interface: UInt32) {
+        let slot = count
+        add(start: start, end: end)
+        // Sound: `slot` is below `capacity`, an address takes at most 28 of the 32 octets of its place, and control
+        // data at most 40 of 64.
+        let name = unsafe names + slot * Self.nameStride
+        unsafe headers[slot].header.msg_name = name
+        unsafe headers[slot].header.msg_namelen = SocketAddress.store(client, scope: interface, to: name)
+        guard let source else {
+            unsafe headers[slot].header.msg_control = nil
+            unsafe headers[slot].header.msg_controllen = 0
+            return
+        }
+        let control = unsafe controls + slot * Self.controlStride
+        unsafe headers[slot].header.msg_control = control
+        unsafe headers[slot].header.msg_controllen = Self.storeControl(source, interface: interface, to: control)
+    }
+
+    /// Writes the packet information that makes a datagram leave from `source`; its length with padding.
+    ///
+    /// The layouts are asserted in CLinux.c.
+    @unsafe
+    private static func storeControl(
+        _ source: IPAddress, interface: UInt32, to control: UnsafeMutableRawPointer
+    ) -> Int {
+        if source.family == .v4 {
+            unsafe control.storeBytes(of: 28, as: UInt.self)
+            unsafe control.storeBytes(of: Int32(IPPROTO_IP), toByteOffset: 8, as: Int32.self)
+            unsafe control.storeBytes(of: Int32(IP_PKTINFO), toByteOffset: 12, as: Int32.self)
+            let address = UInt32(truncatingIfNeeded: source.bits).bigEndian
+            unsafe control.storeBytes(of: 0, toByteOffset: 16, as: UInt32.self)
+            unsafe control.storeBytes(of: address, toByteOffset: 20, as: UInt32.self)
+            unsafe control.storeBytes(of: 0, toByteOffset: 24, as: UInt32.self)
+            return 32
+        }
+        unsafe control.storeBytes(of: 36, as: UInt.self)
+        unsafe control.storeBytes(of: Int32(IPPROTO_IPV6), toByteOffset: 8, as: Int32.self)
+        unsafe control.storeBytes(of: Int32(IPV6_PKTINFO), toByteOffset: 12, as: Int32.self)
+        unsafe SocketAddress.store6(source, to: control + 16)
+        unsafe control.storeBytes(of: source.isLinkLocal ? interface : 0, toByteOffset: 32, as: UInt32.self)
+        return 40
+    }
+
+    /// Sends what was added, out of `octets`, and forgets it.
+    ///
+    /// - Parameter stopsAtError: True leaves the rest unsent after an error, as failed; else only the datagram that
+    ///   met it is.
+    package mutating func send(
+        _ octets: Span<UInt8>, on socket: borrowing FileDescriptor, stopsAtError: Bool
+    ) -> Outcome {
+        var outcome = Outcome()
+        let total = count
+        count = 0
+        let number = socket.number
+        unsafe octets.withUnsafeBufferPointer { buffer in
+            guard total > 0, let base = buffer.baseAddress else { return }
+            for slot in 0..<total {
+                let start = unsafe starts[slot]
+                precondition(unsafe vectors[slot].iov_len <= buffer.count - start, "a datagram lies outside its buffer")
+                // Sound: the datagram lies inside `octets`; the kernel only reads it, during the calls below.
+                unsafe vectors[slot].iov_base = UnsafeMutableRawPointer(mutating: base + start)
+            }
+            unsafe sendAll(headers, total, number, stopsAtError, &outcome)
+        }
+        return outcome
+    }
+
+    /// Sends `total` datagrams, going on behind what the kernel did not take.
+    @unsafe
+    private func sendAll(
+        _ headers: UnsafeMutablePointer<clinux_message>, _ total: Int, _ number: Int32, _ stopsAtError: Bool,
+        _ outcome: inout Outcome
+    ) {
+        var next = 0
+        // Ends: each turn sends at least one datagram or gives one up.
+        while next < total {
+            do throws(Errno) {
+                // Sound: the headers from `next` to `total` are initialised and point at what lives during the call.
+                let sent = try nonBlockingCall {
+                    unsafe clinux_sendmmsg(number, headers + next, UInt32(total - next), Int32(MSG_NOSIGNAL))
+                }
+                guard let sent, sent > 0 else {
+                    outcome.dropped += total - next
+                    return
+                }
+                outcome.sent += Int(sent)
+                next += Int(sent)
+            } catch {
+                outcome.error = error
+                let given = stopsAtError ? total - next : 1
+                outcome.failed += given
+                next += given
+            }
+        }
+    }
+}

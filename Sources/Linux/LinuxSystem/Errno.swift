@@ -1,0 +1,66 @@
+import CLinux
+import Glibc
+
+/// The error of a system call. Corresponds to errno(3).
+package struct Errno: Error, Hashable, Sendable {
+    package let code: Int32
+
+    package init(code: Int32) {
+        self.code = code
+    }
+
+    package static let addressInUse = Errno(code: EADDRINUSE)
+    package static let addressNotAvailable = Errno(code: EADDRNOTAVAIL)
+    package static let permissionDenied = Errno(code: EACCES)
+    package static let connectionRefused = Errno(code: ECONNREFUSED)
+    package static let connectionReset = Errno(code: ECONNRESET)
+    package static let hostUnreachable = Errno(code: EHOSTUNREACH)
+    package static let networkUnreachable = Errno(code: ENETUNREACH)
+    package static let timedOut = Errno(code: ETIMEDOUT)
+    package static let tooManyDescriptors = Errno(code: EMFILE)
+    package static let tooManyDescriptorsInSystem = Errno(code: ENFILE)
+
+    /// The name of the constant, such as `EADDRINUSE`.
+    package var name: String {
+        // Sound: glibc's string is static, or NULL for an unknown number.
+        unsafe clinux_errno_name(code).map { unsafe String(cString: $0) } ?? "errno \(code)"
+    }
+
+    /// strerror(3)'s text in English, such as `Address already in use`.
+    package var text: String {
+        // Sound: glibc's string is static, or NULL for an unknown number.
+        unsafe clinux_errno_text(code).map { unsafe String(cString: $0) } ?? "unknown error"
+    }
+}
+
+extension Errno: CustomStringConvertible {
+    package var description: String { "\(text) (\(name))" }
+}
+
+/// Makes a system call until it is not interrupted; nil where it would block.
+///
+/// EBADF and EFAULT are our own bugs, and trap.
+@inline(__always)
+func nonBlockingCall<Result: SignedInteger>(_ call: () -> Result) throws(Errno) -> Result? {
+    // Ends: EINTR means that a signal came, and workers have all signals blocked.
+    while true {
+        let result = call()
+        if result >= 0 { return result }
+        let code = clinux_errno()
+        switch code {
+        case EINTR: continue
+        case EAGAIN: return nil
+        default:
+            precondition(code != EBADF && code != EFAULT, "a system call was given what we do not own")
+            throw Errno(code: code)
+        }
+    }
+}
+
+/// Makes a system call until it is not interrupted; throws EAGAIN like any error.
+@inline(__always)
+@discardableResult
+func systemCall<Result: SignedInteger>(_ call: () -> Result) throws(Errno) -> Result {
+    guard let result = try nonBlockingCall(call) else { throw Errno(code: EAGAIN) }
+    return result
+}

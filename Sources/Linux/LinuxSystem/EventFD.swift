@@ -1,0 +1,24 @@
+import CLinux
+import Glibc
+
+/// Wakes a thread that waits in epoll. Corresponds to eventfd(2).
+package struct EventFD: ~Copyable, Sendable {
+    package let descriptor: FileDescriptor
+
+    package init() throws(Errno) {
+        descriptor = FileDescriptor(owning: try systemCall { eventfd(0, clinux_eventfd_flags) })
+    }
+
+    /// Makes the descriptor readable until `clear`.
+    package func signal() {
+        // Fails only where the counter is full, and then the descriptor is readable already.
+        _ = eventfd_write(descriptor.number, 1)
+    }
+
+    /// Takes all signals; true where there was one.
+    package func clear() -> Bool {
+        var value: eventfd_t = 0
+        // Sound: the kernel writes eight octets.
+        return unsafe eventfd_read(descriptor.number, &value) == 0
+    }
+}

@@ -1,1 +1,0 @@
-// LinuxSystem: its first declarations follow.

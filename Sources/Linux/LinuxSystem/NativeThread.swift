@@ -1,0 +1,61 @@
+import CLinux
+import Glibc
+
+/// A thread of the operating system, for loops that block in the kernel. Corresponds to pthread_create(3).
+package struct NativeThread: ~Copyable, Sendable {
+    private let handle: pthread_t
+
+    /// Starts `body` on a thread of its own, with all signals blocked.
+    ///
+    /// - Parameters:
+    ///   - name: At most 15 octets (pthread_setname_np(3)); longer ones are cut.
+    ///   - stackSize: In octets; a multiple of the page size.
+    package init(name: String, stackSize: Int, _ body: @escaping @Sendable () -> Void) throws(Errno) {
+        var attributes = pthread_attr_t()
+        // Sound: initialised here, destroyed below, used in between alone.
+        unsafe pthread_attr_init(&attributes)
+        defer { unsafe pthread_attr_destroy(&attributes) }
+        unsafe pthread_attr_setstacksize(&attributes, stackSize)
+
+        var all = sigset_t()
+        var before = sigset_t()
+        // Sound: both sets are locals; a thread inherits the mask of the one that starts it.
+        unsafe sigfillset(&all)
+        unsafe pthread_sigmask(SIG_SETMASK, &all, &before)
+        defer { unsafe pthread_sigmask(SIG_SETMASK, &before, nil) }
+
+        let boxed = unsafe Unmanaged.passRetained(ThreadBody(body))
+        var thread = pthread_t()
+        // Sound: the new thread takes over the retained body.
+        let code = unsafe pthread_create(&thread, &attributes, runThread, boxed.toOpaque())
+        guard code == 0 else {
+            unsafe boxed.release()
+            throw Errno(code: code)
+        }
+        handle = thread
+        let cut = String(decoding: name.utf8.prefix(15), as: UTF8.self)
+        // Sound: the name is copied. A thread without a name works as well, so the result does not matter.
+        _ = unsafe clinux_set_thread_name(thread, cut)
+    }
+
+    /// Waits until the thread has ended. Corresponds to pthread_join(3).
+    package consuming func join() {
+        // The handle is owned once and not detached, so nobody has joined it before.
+        _ = pthread_join(handle, nil)
+    }
+}
+
+private final class ThreadBody: Sendable {
+    let run: @Sendable () -> Void
+
+    init(_ run: @escaping @Sendable () -> Void) {
+        self.run = run
+    }
+}
+
+private func runThread(_ argument: UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? {
+    guard let argument = unsafe argument else { return nil }
+    // Sound: the argument is the body that `NativeThread.init` retained for us.
+    unsafe Unmanaged<ThreadBody>.fromOpaque(argument).takeRetainedValue().run()
+    return nil
+}

@@ -1,0 +1,38 @@
+import CLinux
+import Glibc
+
+/// Receives signals as data. Corresponds to signalfd(2).
+package struct SignalFD: ~Copyable, Sendable {
+    package let descriptor: FileDescriptor
+
+    /// Blocks `signals` in the calling thread and all threads that it starts later, and delivers them here instead.
+    package init(_ signals: [Int32]) throws(Errno) {
+        var set = sigset_t()
+        // Sound: the set is a local of ours, and the kernel reads it only.
+        unsafe sigemptyset(&set)
+        for signal in signals { unsafe sigaddset(&set, signal) }
+        let code = unsafe pthread_sigmask(SIG_BLOCK, &set, nil)
+        guard code == 0 else { throw Errno(code: code) }
+        descriptor = FileDescriptor(owning: try systemCall { unsafe signalfd(-1, &set, clinux_signalfd_flags) })
+    }
+
+    /// The next signal's number; nil where none is waiting.
+    package func next() throws(Errno) -> Int32? {
+        var info = signalfd_siginfo()
+        let size = MemoryLayout<signalfd_siginfo>.size
+        // Sound: the kernel writes whole structures of this size.
+        let count = try nonBlockingCall { unsafe read(descriptor.number, &info, size) }
+        return count == size ? Int32(info.ssi_signo) : nil
+    }
+
+    /// The next signal's number; waits for it.
+    package func wait() throws(Errno) -> Int32 {
+        // Ends with a signal: poll returns once one waits, and nobody else reads this descriptor.
+        while true {
+            if let signal = try next() { return signal }
+            var watched = pollfd(fd: descriptor.number, events: Int16(POLLIN), revents: 0)
+            // Sound: one structure, as the count says.
+            try systemCall { unsafe poll(&watched, 1, -1) }
+        }
+    }
+}

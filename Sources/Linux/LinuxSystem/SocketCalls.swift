@@ -1,0 +1,56 @@
+import CLinux
+import Glibc
+package import IPAddressing
+
+// Calls on any socket.
+
+extension FileDescriptor {
+    /// Corresponds to setsockopt(2) with an int.
+    func setOption(_ level: some BinaryInteger, _ option: some BinaryInteger, _ value: Int32) throws(Errno) {
+        var value = value
+        // Sound: the kernel reads four octets.
+        try systemCall { unsafe setsockopt(number, Int32(level), Int32(option), &value, 4) }
+    }
+
+    /// Sets a size through `forced`, which needs CAP_NET_ADMIN and passes the host's limit, else through `option`.
+    func tryOption(_ level: some BinaryInteger, _ option: Int32, _ forced: Int32, _ value: Int32) {
+        do throws(Errno) {
+            try setOption(level, forced, value)
+        } catch {
+            // Best effort: the socket works with the host's usual size, too.
+            do throws(Errno) { try setOption(level, option, value) } catch {}
+        }
+    }
+
+    /// Corresponds to bind(2).
+    func bind(to endpoint: Endpoint) throws(Errno) {
+        // Sound: the address lives during the call.
+        try systemCall { unsafe SocketAddress.withAddress(of: endpoint) { unsafe Glibc.bind(number, $0, $1) } }
+    }
+
+    /// Corresponds to connect(2).
+    func connect(to endpoint: Endpoint) throws(Errno) {
+        // Sound: the address lives during the call.
+        try systemCall { unsafe SocketAddress.withAddress(of: endpoint) { unsafe Glibc.connect(number, $0, $1) } }
+    }
+
+    /// Where this socket is bound, with the port that the kernel chose. Corresponds to getsockname(2).
+    package func localEndpoint() throws(Errno) -> Endpoint {
+        let read = try unsafe SocketAddress.readAddress { (address, length) throws(Errno) in
+            // Sound: the kernel writes at most `length` octets.
+            try systemCall { unsafe getsockname(number, address, &length) }
+        }
+        guard let read else { throw Errno(code: EAFNOSUPPORT) }
+        return read.endpoint
+    }
+
+    /// The error that waits on this socket, which is taken; nil for none. Corresponds to getsockopt(2) with SO_ERROR.
+    package func pendingError() -> Errno? {
+        var code: Int32 = 0
+        var length = socklen_t(4)
+        // Sound: the kernel writes four octets.
+        let result = unsafe getsockopt(number, SOL_SOCKET, SO_ERROR, &code, &length)
+        if result != 0 { return Errno(code: clinux_errno()) }
+        return code == 0 ? nil : Errno(code: code)
+    }
+}

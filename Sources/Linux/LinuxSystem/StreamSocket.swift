@@ -1,0 +1,88 @@
+import CLinux
+import Glibc
+package import IPAddressing
+
+/// TCP sockets; all of them non-blocking, closed on exec, and sending at once (TCP_NODELAY).
+package enum StreamSocket {
+    /// A socket that accepts connections on `endpoint`.
+    package static func listen(on endpoint: Endpoint, sharesPort: Bool) throws(Errno) -> FileDescriptor {
+        let socket = try open(endpoint.address.family)
+        // A restarted server takes its port back although old connections linger (socket(7), SO_REUSEADDR).
+        try socket.setOption(SOL_SOCKET, SO_REUSEADDR, 1)
+        if sharesPort { try socket.setOption(SOL_SOCKET, SO_REUSEPORT, 1) }
+        if endpoint.address.family == .v6 { try socket.setOption(IPPROTO_IPV6, IPV6_V6ONLY, 1) }
+        try socket.bind(to: endpoint)
+        try systemCall { Glibc.listen(socket.number, 1024) }
+        return socket
+    }
+
+    /// A connection that was accepted.
+    package struct Accepted: ~Copyable {
+        package let descriptor: FileDescriptor
+        package let client: Endpoint
+    }
+
+    /// The next connection; nil where none is waiting. Corresponds to accept4(2).
+    package static func accept(from listener: borrowing FileDescriptor) throws(Errno) -> Accepted? {
+        var accepted: Int32? = nil
+        let number = listener.number
+        let read = try unsafe SocketAddress.readAddress { (address, length) throws(Errno) in
+            // Sound: the kernel writes at most `length` octets.
+            accepted = try nonBlockingCall { unsafe clinux_accept4(number, address, &length, clinux_accept_flags) }
+        }
+        guard let accepted else { return nil }
+        let descriptor = FileDescriptor(owning: accepted)
+        guard let read else { throw Errno(code: EAFNOSUPPORT) }
+        // Without it answers wait for the acknowledgement of the one before; they come all the same.
+        do throws(Errno) { try descriptor.setOption(IPPROTO_TCP, TCP_NODELAY, 1) } catch {}
+        return Accepted(descriptor: descriptor, client: read.endpoint)
+    }
+
+    /// Begins a connection to `server`; it is there, or has failed, once the socket is writable: see `pendingError`.
+    package static func connect(to server: Endpoint) throws(Errno) -> FileDescriptor {
+        let socket = try open(server.address.family)
+        try socket.setOption(IPPROTO_TCP, TCP_NODELAY, 1)
+        do throws(Errno) {
+            try socket.connect(to: server)
+        } catch {
+            guard error.code == EINPROGRESS else { throw error }
+        }
+        return socket
+    }
+
+    package enum Received: Hashable, Sendable {
+        case octets(Int)
+        case nothing
+        case end
+    }
+
+    /// Reads what is there into `buffer`. Corresponds to recv(2).
+    package static func receive(
+        from socket: borrowing FileDescriptor, into buffer: inout MutableSpan<UInt8>
+    ) throws(Errno) -> Received {
+        let number = socket.number
+        let count = try unsafe buffer.withUnsafeMutableBufferPointer { (target) throws(Errno) -> Int? in
+            // Sound: the kernel writes at most `count` octets there.
+            try nonBlockingCall { unsafe recv(number, target.baseAddress, target.count, 0) }
+        }
+        guard let count else { return .nothing }
+        return count == 0 ? .end : .octets(count)
+    }
+
+    /// Sends the beginning of `octets`; the number sent, 0 where the connection takes no more now.
+    package static func send(_ octets: Span<UInt8>, on socket: borrowing FileDescriptor) throws(Errno) -> Int {
+        let number = socket.number
+        return try unsafe octets.withUnsafeBufferPointer { (source) throws(Errno) -> Int in
+            // Sound: the kernel reads `count` octets.
+            try nonBlockingCall { unsafe Glibc.send(number, source.baseAddress, source.count, Int32(MSG_NOSIGNAL)) }
+                ?? 0
+        }
+    }
+
+    private static func open(_ family: AddressFamily) throws(Errno) -> FileDescriptor {
+        FileDescriptor(
+            owning: try systemCall {
+                Glibc.socket(family == .v4 ? AF_INET : AF_INET6, clinux_nonblocking_stream, Int32(IPPROTO_TCP))
+            })
+    }
+}
