@@ -126,6 +126,16 @@ package struct OctetBuffer: ~Copyable, @unchecked Sendable {
         count = newCount
     }
 
+    /// Drops the first `dropped` octets, and moves the rest to the front.
+    package mutating func removeFirst(_ dropped: Int) {
+        precondition(dropped >= 0 && dropped <= count, "an octet buffer holds fewer octets than are dropped")
+        guard dropped > 0 else { return }
+        // Sound: both ranges lie inside what was written; `update` allows them to overlap.
+        unsafe storage.baseAddress.unsafelyUnwrapped.update(
+            from: storage.baseAddress.unsafelyUnwrapped + dropped, count: count - dropped)
+        count -= dropped
+    }
+
     /// Drops all octets, and the room as well where it has grown past `keeping` octets.
     package mutating func removeAll(keeping: Int = .max) {
         count = 0

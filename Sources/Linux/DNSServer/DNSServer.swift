@@ -1,1 +1,106 @@
-// DNSServer: its first declarations follow.
+package import Forwarding
+package import IPAddressing
+import LinuxSystem
+import Synchronization
+
+/// Forwards DNS questions between sockets and engines: worker threads that share nothing but the policy.
+///
+/// Binds its sockets when it is made, so that a mistake shows before anything runs; serves between `start` and `stop`.
+package final class DNSServer: Sendable {
+    /// Where it listens, in the order asked for; ports that the kernel chose stand here as numbers.
+    package let boundEndpoints: [Endpoint]
+
+    private let seeds: [WorkerSeed]
+    private let threads = Mutex<[NativeThread]>([])
+
+    /// Octets of a worker's stack: its calls are shallow, and its tables live elsewhere.
+    private static let stackSize = 1024 * 1024
+
+    /// - Parameters:
+    ///   - endpoints: Each is listened on over UDP and TCP. `[::]` means IPv6 alone, `0.0.0.0` is a second endpoint.
+    ///   - workers: Threads, at least 1.
+    package init(
+        listen endpoints: [Endpoint], policy: ForwardingPolicy, workers: Int,
+        settings: DNSServerSettings = DNSServerSettings(), limits: EngineLimits = EngineLimits()
+    ) throws(DNSServerError) {
+        precondition(workers > 0, "a server has at least one worker")
+        let sockets = try ListeningSockets.bind(endpoints, workers: workers)
+        boundEndpoints = sockets.first?.datagram.map(\.endpoint) ?? []
+        var seeds: [WorkerSeed] = []
+        for (index, sockets) in sockets.enumerated() {
+            do throws(Errno) {
+                seeds.append(
+                    try WorkerSeed(index: index, sockets: sockets, policy: policy, settings: settings, limits: limits))
+            } catch {
+                throw .cannotStartWorker(index, error)
+            }
+        }
+        self.seeds = seeds
+    }
+
+    deinit {
+        stop()
+    }
+
+    /// Starts the workers. To be called once.
+    package func start() throws(DNSServerError) {
+        for seed in seeds {
+            do throws(Errno) {
+                let thread = try NativeThread(name: "dns-\(seed.index)", stackSize: Self.stackSize) {
+                    var worker = DNSServerWorker(seed)
+                    worker.run()
+                }
+                threads.withLock { $0.append(thread) }
+            } catch {
+                stop()
+                throw .cannotStartWorker(seed.index, error)
+            }
+        }
+    }
+
+    /// Tells the workers to end, and waits until they have. The sockets close with the server.
+    package func stop() {
+        for seed in seeds { seed.wake.signal() }
+        let running = threads.withLock { threads in
+            defer { threads = [] }
+            return threads
+        }
+        for thread in running { thread.join() }
+    }
+
+    /// What each worker's sockets have done. Valid once stopped.
+    package var counters: [WorkerCounters] { seeds.map { $0.finalCounters.withLock { $0 } } }
+}
+
+/// What a worker is made of, on the thread that starts it: all that can fail has been done here.
+final class WorkerSeed: Sendable {
+    let index: Int
+    let sockets: ListeningSockets
+    let policy: ForwardingPolicy
+    let settings: DNSServerSettings
+    let limits: EngineLimits
+    let epoll: Epoll
+    let wake: EventFD
+    /// Written by the worker when it ends.
+    let finalCounters = Mutex(WorkerCounters())
+
+    init(
+        index: Int, sockets: ListeningSockets, policy: ForwardingPolicy, settings: DNSServerSettings,
+        limits: EngineLimits
+    ) throws(Errno) {
+        self.index = index
+        self.sockets = sockets
+        self.policy = policy
+        self.settings = settings
+        self.limits = limits
+        epoll = try Epoll()
+        wake = try EventFD()
+        try epoll.add(wake.descriptor, .readable, token: EventToken(.wake, 0).rawValue)
+        for (index, socket) in sockets.datagram.enumerated() {
+            try epoll.add(socket.descriptor, .readable, token: EventToken(.datagramListener, index).rawValue)
+        }
+        for (index, socket) in sockets.stream.enumerated() {
+            try epoll.add(socket.descriptor, .readable, token: EventToken(.streamListener, index).rawValue)
+        }
+    }
+}

@@ -92,6 +92,11 @@ package struct DatagramSender: ~Copyable {
         unsafe headers[slot].header.msg_controllen = Self.storeControl(source, interface: interface, to: control)
     }
 
+    /// Forgets what was added.
+    package mutating func removeAll() {
+        count = 0
+    }
+
     /// Writes the packet information that makes a datagram leave from `source`; its length with padding.
     ///
     /// The layouts are asserted in CLinux.c.

@@ -17,6 +17,9 @@ package struct Errno: Error, Hashable, Sendable {
     package static let hostUnreachable = Errno(code: EHOSTUNREACH)
     package static let networkUnreachable = Errno(code: ENETUNREACH)
     package static let timedOut = Errno(code: ETIMEDOUT)
+    package static let noMemory = Errno(code: ENOMEM)
+    package static let noBuffers = Errno(code: ENOBUFS)
+    package static let messageTooLong = Errno(code: EMSGSIZE)
     package static let tooManyDescriptors = Errno(code: EMFILE)
     package static let tooManyDescriptorsInSystem = Errno(code: ENFILE)
 

@@ -1,9 +1,11 @@
 import CLinux
 import Glibc
+import Synchronization
 
 /// A thread of the operating system, for loops that block in the kernel. Corresponds to pthread_create(3).
-package struct NativeThread: ~Copyable, Sendable {
+package final class NativeThread: Sendable {
     private let handle: pthread_t
+    private let isJoined = Mutex(false)
 
     /// Starts `body` on a thread of its own, with all signals blocked.
     ///
@@ -38,10 +40,13 @@ package struct NativeThread: ~Copyable, Sendable {
         _ = unsafe clinux_set_thread_name(thread, cut)
     }
 
-    /// Waits until the thread has ended. Corresponds to pthread_join(3).
-    package consuming func join() {
-        // The handle is owned once and not detached, so nobody has joined it before.
-        _ = pthread_join(handle, nil)
+    /// Waits until the thread has ended; calls after the first return once that one does. Corresponds to
+    /// pthread_join(3).
+    package func join() {
+        isJoined.withLock { isJoined in
+            if !isJoined { _ = pthread_join(handle, nil) }
+            isJoined = true
+        }
     }
 }
 

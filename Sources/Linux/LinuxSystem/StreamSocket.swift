@@ -20,6 +20,9 @@ package enum StreamSocket {
     package struct Accepted: ~Copyable {
         package let descriptor: FileDescriptor
         package let client: Endpoint
+
+        /// Gives the socket away.
+        package consuming func takeDescriptor() -> FileDescriptor { descriptor }
     }
 
     /// The next connection; nil where none is waiting. Corresponds to accept4(2).

@@ -1,0 +1,80 @@
+import DNSWire
+import Forwarding
+import LinuxSystem
+import Telemetry
+
+/// A client's connection: its socket, the octets on their way in and out, and what it waits for.
+final class ClientConnection {
+    let descriptor: FileDescriptor
+    /// Stands on every question of this connection; its answers come back with it.
+    let path: ClientPath
+    var framing = StreamFraming()
+    var output = MessageQueue()
+    var progress: ClientProgress
+    /// What epoll watches the socket for.
+    var interest: Epoll.Interest = .readable
+    /// True while it stands in the worker's list of connections to be served.
+    var isListed = false
+
+    init(_ descriptor: consuming FileDescriptor, path: ClientPath, at now: MonotonicTime) {
+        self.descriptor = descriptor
+        self.path = path
+        progress = ClientProgress(startedAt: now)
+    }
+}
+
+/// Decides when a client's connection is read, held back and closed.
+struct ClientProgress: Hashable, Sendable {
+    /// Questions whose answers have not come yet.
+    private(set) var pending = 0
+    /// True once the client has sent its last octet; it may still wait for answers (RFC 7766 section 6.2.4).
+    private(set) var hasEnded = false
+    /// When it last brought a whole message or took octets of an answer. Single octets don't count, so that a client
+    /// can't hold a connection for ever by one octet at a time.
+    private(set) var lastActivity: MonotonicTime
+
+    init(startedAt now: MonotonicTime) {
+        lastActivity = now
+    }
+
+    mutating func tookQuestion(at now: MonotonicTime) {
+        pending += 1
+        lastActivity = now
+    }
+
+    /// The engine gave an answer, or none is to come.
+    mutating func settledQuestion() {
+        pending = max(0, pending - 1)
+    }
+
+    mutating func sentOctets(at now: MonotonicTime) {
+        lastActivity = now
+    }
+
+    mutating func reachedEnd() {
+        hasEnded = true
+    }
+
+    /// True where another question may be taken, with `queued` octets waiting for the client to read them.
+    func mayTakeQuestion(queued: Int, _ settings: DNSServerSettings) -> Bool {
+        pending < settings.questionsPerConnection && queued < settings.outputLimit
+    }
+
+    /// True where everything that was asked has been answered and read, so that the connection can be closed for another.
+    func isIdle(queued: Int) -> Bool { pending == 0 && queued == 0 }
+
+    /// True where the client has ended and got everything.
+    func isFinished(queued: Int) -> Bool { hasEnded && isIdle(queued: queued) }
+
+    func isExpired(at now: MonotonicTime, _ settings: DNSServerSettings) -> Bool {
+        lastActivity.advanced(milliseconds: settings.idleTimeoutMilliseconds) <= now
+    }
+
+    /// What the socket is to be watched for.
+    func interest(queued: Int, _ settings: DNSServerSettings) -> Epoll.Interest {
+        var interest: Epoll.Interest = []
+        if !hasEnded, mayTakeQuestion(queued: queued, settings) { interest.insert(.readable) }
+        if queued > 0 { interest.insert(.writable) }
+        return interest
+    }
+}

@@ -1,0 +1,85 @@
+import Forwarding
+import IPAddressing
+import LinuxSystem
+import Telemetry
+
+/// The clients' connections of one worker, each in a slot whose generation tells it from the ones before.
+///
+/// `connections.count == generations.count == settings.connectionsPerWorker`; `free` holds the empty slots.
+struct ClientTable {
+    private var connections: [ClientConnection?]
+    private var generations: [UInt32]
+    private var free: [Int]
+    private var countByClient: [IPAddress: Int] = [:]
+    private let settings: DNSServerSettings
+
+    init(_ settings: DNSServerSettings) {
+        self.settings = settings
+        connections = Array(repeating: nil, count: settings.connectionsPerWorker)
+        generations = Array(repeating: 0, count: settings.connectionsPerWorker)
+        free = Array((0..<settings.connectionsPerWorker).reversed())
+    }
+
+    var count: Int { connections.count - free.count }
+
+    /// What is to be done with a new connection.
+    enum Admission: Hashable {
+        case admit
+        /// There is room once the connection in this slot, which is idle, has been closed.
+        case displace(slot: Int)
+        case refuse
+    }
+
+    /// Decides about a new connection of `client`: at a limit the longest idle one gives way, of the same client
+    /// where that client is at its own limit; where all are busy, the new one is refused.
+    func admission(of client: IPAddress) -> Admission {
+        if countByClient[client, default: 0] >= settings.connectionsPerClient {
+            return longestIdle { $0.path.client.address == client }.map { .displace(slot: $0) } ?? .refuse
+        }
+        guard free.isEmpty else { return .admit }
+        return longestIdle { _ in true }.map { .displace(slot: $0) } ?? .refuse
+    }
+
+    /// The slot of the connection without anything to wait for that has been so the longest.
+    func longestIdle(where isWanted: (ClientConnection) -> Bool = { _ in true }) -> Int? {
+        var longest: (slot: Int, since: MonotonicTime)? = nil
+        for (slot, connection) in connections.enumerated() {
+            guard let connection, connection.progress.isIdle(queued: connection.output.count), isWanted(connection)
+            else { continue }
+            let since = connection.progress.lastActivity
+            if longest.map({ since < $0.since }) ?? true { longest = (slot, since) }
+        }
+        return longest?.slot
+    }
+
+    /// Puts a connection, made for the slot and generation that it is given, into the table; nil where it is full.
+    mutating func insert(_ make: (_ slot: Int, _ generation: UInt32) -> ClientConnection?) -> ClientConnection? {
+        guard let slot = free.last, let connection = make(slot, generations[slot]) else { return nil }
+        free.removeLast()
+        connections[slot] = connection
+        countByClient[connection.path.client.address, default: 0] += 1
+        return connection
+    }
+
+    /// Takes the connection in `slot` out of the table; it closes with its last use.
+    mutating func remove(_ slot: Int) {
+        guard let connection = connections[slot] else { return }
+        connections[slot] = nil
+        generations[slot] = EventToken.generation(after: generations[slot])
+        free.append(slot)
+        let client = connection.path.client.address
+        let left = countByClient[client, default: 1] - 1
+        countByClient[client] = left > 0 ? left : nil
+    }
+
+    /// The connection in `slot`, where it is still that of `generation`.
+    func find(_ slot: Int, _ generation: UInt32) -> ClientConnection? {
+        guard slot < connections.count, generations[slot] == generation else { return nil }
+        return connections[slot]
+    }
+
+    /// The slots of the connections that have been idle too long at `now`.
+    func expired(at now: MonotonicTime) -> [Int] {
+        connections.indices.filter { connections[$0]?.progress.isExpired(at: now, settings) ?? false }
+    }
+}

@@ -1,0 +1,37 @@
+package import Forwarding
+package import IPAddressing
+package import LinuxSystem
+
+/// Why a server can't start: what, where, and what to do about it.
+package enum DNSServerError: Error, Hashable, Sendable {
+    case cannotListen(Endpoint, Transport, Errno)
+    /// A worker's thread or one of its descriptors can't be made.
+    case cannotStartWorker(Int, Errno)
+}
+
+extension DNSServerError: CustomStringConvertible {
+    package var description: String {
+        switch self {
+        case .cannotListen(let endpoint, let transport, let error):
+            let name = transport == .udp ? "UDP" : "TCP"
+            let advice = Self.advice(endpoint, transport, error).map { ": \($0)" } ?? ""
+            return "cannot listen on \(endpoint) (\(name)): \(error)\(advice)"
+        case .cannotStartWorker(let index, let error):
+            return "cannot start worker \(index): \(error): raise the limits of open files and threads (ulimit -n, -u)"
+        }
+    }
+
+    private static func advice(_ endpoint: Endpoint, _ transport: Transport, _ error: Errno) -> String? {
+        switch error {
+        case .addressInUse:
+            let flags = transport == .udp ? "-lunp" : "-ltnp"
+            return "another program listens there; `ss \(flags) 'sport = :\(endpoint.port)'` shows which"
+        case .permissionDenied where endpoint.port < 1024:
+            return "a port below 1024 needs root or the capability CAP_NET_BIND_SERVICE"
+        case .addressNotAvailable:
+            return "no interface of this host has this address; `ip address` lists those that there are"
+        default:
+            return nil
+        }
+    }
+}

@@ -1,0 +1,85 @@
+import DNSWire
+import Forwarding
+import LinuxSystem
+
+// From the outbox to the sockets.
+
+extension DNSServerWorker {
+    /// Sends all that the engine wants sent, and what follows from it.
+    mutating func flush() {
+        // Ends: a failure makes the engine try a question's next server, and it gives up after a few; a connection's
+        // held back questions are finite, since nothing is read here.
+        while !outbox.isEmpty || !failures.isEmpty || !listedClients.isEmpty || !listedUpstreams.isEmpty {
+            sendQuestions()
+            sendReplies()
+            outbox.removeAll()
+            writeUpstreams()
+            writeClients()
+            reportFailures()
+        }
+    }
+
+    private mutating func sendQuestions() {
+        guard !outbox.questions.isEmpty else { return }
+        for index in outbox.questions.indices {
+            let question = outbox.questions[index]
+            let server = question.path.server
+            guard question.path.transport == .udp else {
+                askOverStream(server, start: question.start, end: question.end)
+                continue
+            }
+            if upstreams[server].senderSocket != question.path.socket || upstreams[server].sender.isFull {
+                sendQuestions(to: server)
+                upstreams[server].senderSocket = question.path.socket
+            }
+            upstreams[server].sender.add(start: question.start, end: question.end)
+        }
+        for server in 0..<upstreams.count { sendQuestions(to: server) }
+    }
+
+    private mutating func sendReplies() {
+        guard !outbox.replies.isEmpty else { return }
+        for index in outbox.replies.indices {
+            let reply = outbox.replies[index]
+            let path = reply.path
+            guard path.transport == .udp else {
+                queue(reply)
+                continue
+            }
+            let listener = Int(path.socket)
+            if listeners[listener].sender.isFull { sendReplies(of: listener) }
+            listeners[listener].sender.add(
+                start: reply.start, end: reply.end, to: path.client,
+                from: listeners[listener].socket.isWildcard ? path.local : nil, interface: path.interface)
+        }
+        for listener in 0..<listeners.count where listeners[listener].sender.count > 0 { sendReplies(of: listener) }
+    }
+
+    private mutating func sendReplies(of listener: Int) {
+        let outcome = listeners[listener].flush(outbox)
+        counters.datagramsSent += outcome.sent
+        counters.datagramsDropped += outcome.dropped
+        counters.datagramsFailed += outcome.failed
+    }
+
+    /// Puts a reply behind what its connection has still to take.
+    private mutating func queue(_ reply: Outbox.Reply) {
+        guard let connection = clients.find(Int(reply.path.socket), reply.path.generation) else {
+            counters.repliesUndeliverable += 1
+            return
+        }
+        connection.output.append(outbox.octets.span.extracting(reply.start..<reply.end))
+        connection.progress.settledQuestion()
+        list(connection)
+    }
+
+    /// Tells the engine of the failures met while sending: it may have more to send then.
+    private mutating func reportFailures() {
+        guard !failures.isEmpty else { return }
+        let met = failures
+        failures.removeAll(keepingCapacity: true)
+        for (path, failure) in met {
+            engine.upstreamFailed(path, failure, at: now, random: &random, into: &outbox)
+        }
+    }
+}

@@ -1,0 +1,127 @@
+import DNSWire
+import Forwarding
+import LinuxSystem
+
+// TCP: connections towards servers.
+
+extension DNSServerWorker {
+    /// Puts a question behind what the connection to `server` has still to take, and opens one where there is none.
+    mutating func askOverStream(_ server: Int, start: Int, end: Int) {
+        let stream = upstreams[server].stream
+        if stream.progress.phase == .closed {
+            do throws(Errno) {
+                stream.open(try StreamSocket.connect(to: upstreams[server].server), at: now)
+                try watchNew(stream, server)
+            } catch {
+                stream.close()
+                noteFailure(
+                    UpstreamPath(server: server, socket: 0, transport: .tcp), UpstreamFailure(opening: error))
+                return
+            }
+            counters.upstreamConnections += 1
+            planSweep()
+        }
+        stream.output.append(outbox.octets.span.extracting(start..<end))
+        stream.progress.asked(at: now)
+        list(server)
+    }
+
+    private mutating func list(_ server: Int) {
+        let stream = upstreams[server].stream
+        guard !stream.isListed else { return }
+        stream.isListed = true
+        listedUpstreams.append(server)
+    }
+
+    private func watchNew(_ stream: UpstreamStream, _ server: Int) throws(Errno) {
+        stream.interest = stream.progress.interest(queued: 0)
+        guard let socket = stream.socket else { return }
+        try seed.epoll.add(
+            socket.descriptor, stream.interest,
+            token: EventToken(.upstreamStream, server, generation: stream.generation).rawValue)
+    }
+
+    /// Closes the connection to `server`; its questions move on.
+    mutating func closeUpstream(_ server: Int, _ failure: UpstreamFailure) {
+        let stream = upstreams[server].stream
+        let hadQuestions = stream.progress.outstanding > 0
+        stream.close()
+        if hadQuestions { noteFailure(UpstreamPath(server: server, socket: 0, transport: .tcp), failure) }
+    }
+
+    /// Goes on with a connection that is ready.
+    mutating func serveUpstreamStream(_ server: Int, _ generation: UInt32, _ readiness: Epoll.Interest) {
+        let stream = upstreams[server].stream
+        guard stream.progress.phase != .closed, stream.generation == generation else { return }
+        if stream.progress.phase == .connecting {
+            if let error = stream.socket?.descriptor.pendingError() {
+                closeUpstream(server, UpstreamFailure(error) ?? .closed)
+                return
+            }
+            stream.progress.connected(at: now)
+        }
+        // Answers that came before an error count as well: reading tells of it.
+        if !readiness.isDisjoint(with: [.readable, .failed, .hungUp]) { readAnswers(server) }
+        if stream.progress.phase == .open { list(server) }
+    }
+
+    private mutating func readAnswers(_ server: Int) {
+        let stream = upstreams[server].stream
+        let path = UpstreamPath(server: server, socket: 0, transport: .tcp)
+        for _ in 0..<4 {  // so that others get their turn
+            let received: StreamSocket.Received
+            do throws(Errno) {
+                guard let socket = stream.socket else { return }
+                var buffer = readBuffer.mutableSpan
+                received = try StreamSocket.receive(from: socket.descriptor, into: &buffer)
+            } catch {
+                closeUpstream(server, UpstreamFailure(error) ?? .closed)
+                return
+            }
+            switch received {
+            case .nothing: return
+            case .end:
+                closeUpstream(server, .closed)
+                return
+            case .octets(let count):
+                stream.framing.append(readBuffer.span.extracting(first: count))
+                engine.beginBatch(random: &random)
+                do throws(FramingError) {
+                    while let range = try stream.framing.next() {  // each turn takes octets
+                        stream.progress.answered(at: now)
+                        stream.framing.withMessage(range) { message in
+                            engine.receiveAnswer(message, over: path, at: now, random: &random, into: &outbox)
+                        }
+                    }
+                } catch {
+                    closeUpstream(server, .closed)
+                    return
+                }
+                if count < readBuffer.count { return }
+            }
+        }
+    }
+
+    /// Writes to every listed connection.
+    mutating func writeUpstreams() {
+        guard !listedUpstreams.isEmpty else { return }
+        let listed = listedUpstreams
+        listedUpstreams.removeAll(keepingCapacity: true)
+        for server in listed {
+            let stream = upstreams[server].stream
+            stream.isListed = false
+            guard stream.progress.phase == .open else { continue }
+            do throws(Errno) {
+                guard let socket = stream.socket else { continue }
+                _ = try stream.output.send(on: socket.descriptor)
+                let interest = stream.progress.interest(queued: stream.output.count)
+                guard interest != stream.interest else { continue }
+                stream.interest = interest
+                let token = EventToken(.upstreamStream, server, generation: stream.generation).rawValue
+                try seed.epoll.modify(socket.descriptor, interest, token: token)
+            } catch {
+                closeUpstream(server, UpstreamFailure(error) ?? .closed)
+            }
+        }
+    }
+}

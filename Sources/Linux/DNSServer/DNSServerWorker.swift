@@ -1,0 +1,154 @@
+import DNSWire
+import Forwarding
+import IPAddressing
+import LinuxSystem
+import Synchronization
+import Telemetry
+
+/// One thread's share of the server: an engine, and the sockets that feed it, on one epoll loop. Nothing in it is
+/// shared with another thread but the policy.
+///
+/// A turn of the loop takes what its ready sockets have brought into the engine, and then sends the outbox: what came
+/// by several sockets leaves by few calls.
+struct DNSServerWorker: ~Copyable {
+    let seed: WorkerSeed
+    var settings: DNSServerSettings { seed.settings }
+
+    var engine: ForwardingEngine
+    var outbox = Outbox()
+    var random = KernelRandom()
+    var counters = WorkerCounters()
+    var now = MonotonicClock.now
+
+    var listeners: OwnedArray<DatagramListener>
+    var upstreams: OwnedArray<Upstream>
+    var clients: ClientTable
+    /// Connections to be written to, and then read from again where they had been held back.
+    var listedClients: [ClientConnection] = []
+    var listedUpstreams: [Int] = []
+    /// Met while the outbox was being sent; the engine hears of them when it is empty.
+    var failures: [(path: UpstreamPath, failure: UpstreamFailure)] = []
+
+    /// Questions are short; of a longer datagram the rest is cut off, and it is ignored.
+    var clientBatch = DatagramBatch(capacity: 64, slotSize: 4096)
+    /// Answers may have any size, whatever we advertise.
+    var answerBatch = DatagramBatch(capacity: 32, slotSize: 65_535)
+    /// What one read of a TCP connection brings.
+    var readBuffer = [UInt8](repeating: 0, count: 64 * 1024)
+
+    private var events = EpollEvents(capacity: 256)
+    private var nextSweep: MonotonicTime? = nil
+    private var isStopping = false
+    /// True where a listener waits for descriptors to become free.
+    var hasPausedListener = false
+
+    /// To be called on the worker's own thread.
+    init(_ seed: WorkerSeed) {
+        self.seed = seed
+        engine = ForwardingEngine(policy: seed.policy, hashKey: random.next(), limits: seed.limits)
+        let sockets = seed.sockets.datagram
+        listeners = OwnedArray(count: sockets.count) { DatagramListener(sockets[$0]) }
+        let servers = seed.policy.servers
+        upstreams = OwnedArray(count: servers.count) { Upstream(server: servers[$0]) }
+        clients = ClientTable(seed.settings)
+    }
+
+    /// Serves until the seed's `wake` is signalled.
+    mutating func run() {
+        while !isStopping {
+            let count: Int
+            do throws(Errno) {
+                count = try seed.epoll.wait(into: &events, milliseconds: patience())
+            } catch {
+                preconditionFailure("epoll cannot wait: \(error)")
+            }
+            now = MonotonicClock.now
+            for index in 0..<count {
+                let event = events[index]
+                guard let token = EventToken(rawValue: event.token) else { continue }
+                handle(token, event.readiness)
+                if outbox.replies.count + outbox.questions.count >= 256 { flush() }
+            }
+            flush()
+            if let deadline = engine.nextDeadline {
+                now = MonotonicClock.now
+                if deadline <= now {
+                    engine.beginBatch(random: &random)
+                    engine.expire(at: now, random: &random, into: &outbox)
+                    flush()
+                }
+            }
+            sweepWhereDue()
+        }
+        seed.finalCounters.withLock { $0 = counters }
+    }
+
+    private mutating func handle(_ token: EventToken, _ readiness: Epoll.Interest) {
+        switch token.kind {
+        case .wake:
+            if seed.wake.clear() { isStopping = true }
+        case .datagramListener:
+            receiveQuestions(token.index)
+        case .streamListener:
+            acceptClients(token.index)
+        case .client:
+            guard let connection = clients.find(token.index, token.generation) else { return }
+            serve(connection, readiness)
+        case .upstreamDatagram:
+            receiveAnswers(
+                server: token.index / UpstreamSockets.perServer, socket: token.index % UpstreamSockets.perServer,
+                readiness)
+        case .upstreamStream:
+            serveUpstreamStream(token.index, token.generation, readiness)
+        }
+    }
+
+    // MARK: - Time
+
+    /// How long to wait for events: to the next whole millisecond that something is due; nil where nothing is.
+    private func patience() -> Int32? {
+        var next = engine.nextDeadline
+        if let sweep = nextSweep { next = next.map { min($0, sweep) } ?? sweep }
+        guard let next else { return nil }
+        let nanoseconds = next.nanoseconds(since: MonotonicClock.now)
+        return Int32(clamping: min(60_000, max(0, (nanoseconds + 999_999) / 1_000_000)))
+    }
+
+    /// Has connections looked at soon; called for each new one.
+    mutating func planSweep() {
+        if nextSweep == nil { nextSweep = now.advanced(milliseconds: settings.sweepMilliseconds) }
+    }
+
+    private mutating func sweepWhereDue() {
+        guard let due = nextSweep, due <= now else { return }
+        var isNeeded = hasPausedListener
+        if hasPausedListener { resumeListeners() }
+        for slot in clients.expired(at: now) {
+            counters.connectionsExpired += 1
+            clients.remove(slot)
+        }
+        if clients.count > 0 { isNeeded = true }
+        for server in 0..<upstreams.count {
+            let stream = upstreams[server].stream
+            if stream.progress.isExpired(at: now, settings) { closeUpstream(server, .closed) }
+            if stream.progress.phase != .closed { isNeeded = true }
+        }
+        nextSweep = isNeeded ? now.advanced(milliseconds: settings.sweepMilliseconds) : nil
+        flush()
+    }
+}
+
+/// A listening UDP socket and the replies that leave by it.
+struct DatagramListener: ~Copyable {
+    let socket: ListeningSocket
+    var sender = DatagramSender(capacity: 64)
+
+    init(_ socket: ListeningSocket) {
+        self.socket = socket
+    }
+
+    /// Sends the replies gathered, which lie in `outbox`.
+    mutating func flush(_ outbox: borrowing Outbox) -> DatagramSender.Outcome {
+        sender.send(outbox.octets.span, on: socket.descriptor, stopsAtError: false)
+    }
+}

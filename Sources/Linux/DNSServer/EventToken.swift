@@ -1,0 +1,40 @@
+/// What an epoll event is about, packed into its 64 bits: kind (8), generation (24), index (32).
+struct EventToken: Hashable, Sendable {
+    enum Kind: UInt8, Sendable {
+        /// The worker is told to stop.
+        case wake
+        /// Index of a listening UDP socket.
+        case datagramListener
+        /// Index of a listening TCP socket.
+        case streamListener
+        /// Slot and generation of a client's connection.
+        case client
+        /// Server's index times `UpstreamSockets.perServer` plus the place in its pool.
+        case upstreamDatagram
+        /// Server's index, and the generation of the connection towards it.
+        case upstreamStream
+    }
+
+    var kind: Kind
+    var index: Int
+    var generation: UInt32 = 0
+
+    /// The generation after this one: 24 bits, so that it fits the token.
+    static func generation(after generation: UInt32) -> UInt32 { (generation + 1) & 0xFF_FFFF }
+
+    var rawValue: UInt64 {
+        UInt64(kind.rawValue) << 56 | UInt64(generation & 0xFF_FFFF) << 32 | UInt64(UInt32(truncatingIfNeeded: index))
+    }
+
+    init(_ kind: Kind, _ index: Int, generation: UInt32 = 0) {
+        self.kind = kind
+        self.index = index
+        self.generation = generation
+    }
+
+    /// nil for a kind that does not exist.
+    init?(rawValue: UInt64) {
+        guard let kind = Kind(rawValue: UInt8(rawValue >> 56)) else { return nil }
+        self.init(kind, Int(rawValue & 0xFFFF_FFFF), generation: UInt32(rawValue >> 32 & 0xFF_FFFF))
+    }
+}

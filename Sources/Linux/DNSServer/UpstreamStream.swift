@@ -1,0 +1,88 @@
+import DNSWire
+import LinuxSystem
+import Telemetry
+
+/// The TCP connection of a worker to one server, made when a question needs it and kept for more.
+final class UpstreamStream {
+    /// nil while there is no connection.
+    var socket: ConnectedSocket?
+    var framing = StreamFraming()
+    var output = MessageQueue()
+    var progress = UpstreamProgress()
+    /// Tells events of this connection from those of earlier ones.
+    var generation: UInt32 = 0
+    /// What epoll watches the socket for.
+    var interest: Epoll.Interest = []
+    /// True while it stands in the worker's list of connections to be written.
+    var isListed = false
+
+    /// Begins with a new connection; what was left of the one before is gone.
+    func open(_ descriptor: consuming FileDescriptor, at now: MonotonicTime) {
+        generation = EventToken.generation(after: generation)
+        socket = ConnectedSocket(descriptor)
+        framing = StreamFraming()
+        progress.began(at: now)
+    }
+
+    /// Closes the connection; what waited to be sent is dropped.
+    func close() {
+        socket = nil
+        output.removeAll()
+        progress.closed()
+    }
+}
+
+/// Decides how a connection to a server goes on.
+struct UpstreamProgress: Hashable, Sendable {
+    enum Phase: Hashable, Sendable {
+        case closed
+        case connecting
+        case open
+    }
+
+    private(set) var phase = Phase.closed
+    /// Questions sent whose answers have not come.
+    private(set) var outstanding = 0
+    /// When it last brought an answer, or was given a question while none was outstanding: a connection that takes
+    /// questions and gives nothing back does not live on.
+    private(set) var lastActivity = MonotonicTime(nanoseconds: 0)
+
+    mutating func began(at now: MonotonicTime) {
+        phase = .connecting
+        lastActivity = now
+    }
+
+    mutating func connected(at now: MonotonicTime) {
+        phase = .open
+        lastActivity = now
+    }
+
+    mutating func asked(at now: MonotonicTime) {
+        if outstanding == 0 { lastActivity = now }
+        outstanding += 1
+    }
+
+    mutating func answered(at now: MonotonicTime) {
+        outstanding = max(0, outstanding - 1)
+        lastActivity = now
+    }
+
+    mutating func closed() {
+        phase = .closed
+        outstanding = 0
+    }
+
+    /// True where it has been kept long enough, with or without questions outstanding.
+    func isExpired(at now: MonotonicTime, _ settings: DNSServerSettings) -> Bool {
+        phase != .closed && lastActivity.advanced(milliseconds: settings.upstreamIdleMilliseconds) <= now
+    }
+
+    /// What the socket is to be watched for, with `queued` octets waiting to be sent.
+    func interest(queued: Int) -> Epoll.Interest {
+        switch phase {
+        case .closed: []
+        case .connecting: .writable
+        case .open: queued > 0 ? [.readable, .writable] : .readable
+        }
+    }
+}

@@ -1,0 +1,35 @@
+/// What a worker's sockets have done, counted since its start; what became of the questions is the engine's to count.
+package struct WorkerCounters: Hashable, Sendable {
+    /// Datagrams from clients.
+    package var datagramsReceived = 0
+    /// Datagrams from clients that were larger than any question, or from nowhere.
+    package var datagramsIgnored = 0
+    /// Replies sent by UDP.
+    package var datagramsSent = 0
+    /// Replies not sent, since the socket's buffer was full.
+    package var datagramsDropped = 0
+    /// Replies that the kernel refused to send.
+    package var datagramsFailed = 0
+    /// Clients' connections accepted.
+    package var connectionsAccepted = 0
+    /// Connections closed at once for lack of room.
+    package var connectionsRefused = 0
+    /// Idle connections closed to make room for others.
+    package var connectionsDisplaced = 0
+    /// Connections closed for being idle too long.
+    package var connectionsExpired = 0
+    /// Replies to connections that had gone.
+    package var repliesUndeliverable = 0
+    /// Datagrams sent to servers.
+    package var questionsSent = 0
+    /// Datagrams to servers not sent, since the socket's buffer was full.
+    package var questionsDropped = 0
+    /// Datagrams from servers.
+    package var answersReceived = 0
+    /// Errors of sockets and connections towards servers.
+    package var upstreamFailures = 0
+    /// Connections made to servers.
+    package var upstreamConnections = 0
+
+    package init() {}
+}
