@@ -73,10 +73,15 @@ package struct EDNS: Hashable, Sendable {
 
 extension OctetBuffer {
     /// Appends an OPT record of ours (RFC 6891 section 6.1.2).
-    package mutating func appendOPT(rcode: ResponseCode = .noError, wantsDNSSEC: Bool, error: ExtendedError? = nil) {
+    ///
+    /// - Parameter payloadSize: What we can take over UDP, in octets.
+    package mutating func appendOPT(
+        rcode: ResponseCode = .noError, payloadSize: Int = EDNS.advertisedPayloadSize, wantsDNSSEC: Bool,
+        error: ExtendedError? = nil
+    ) {
         append(0)
         append16(RecordType.opt)
-        append16(EDNS.advertisedPayloadSize)
+        append16(payloadSize)
         append16((rcode.rawValue >> 4) << 8)  // extended rcode, version 0
         append16(wantsDNSSEC ? 0x8000 : 0)
         append16(error?.optionLength ?? 0)

@@ -30,7 +30,7 @@ extension ForwardingEngine {
             return
         }
         let sent = table.transactions[slot].attempts[attempt].sent
-        servers[path.server].answered(after: now.nanoseconds(since: sent))
+        servers[path.server].answered(after: now.nanoseconds(since: sent), at: now)
         if header.isTruncated {
             truncated(slot, target, attempt, at: now, random: &random, into: &outbox)
             return
@@ -151,6 +151,8 @@ extension ForwardingEngine {
             prepared.extendedError = ExtendedError(
                 code: ExtendedError.Code.networkError.rawValue, text: table.transactions[slot].failureText)
         }
+        // Who was asked too and is still silent, longer than usual, has failed us.
+        blameSilence(slot, longerThan: nil, at: now)
         keepPrepared(slot, target, at: now)
         counters.answered += Int(table.transactions[slot].waiterCount)
         finish(slot, into: &outbox)
@@ -235,6 +237,7 @@ extension ForwardingEngine {
             where table.transactions[slot].attempts[index].path.server == server {
                 outcome = Self.describe(table.transactions[slot].attempts[index])
             }
+            if outcome == nil, board.servers[server].isDead { outcome = "down (\(board.servers[server].lastError))" }
             if let outcome { parts.append("\(policy.servers[server]) \(outcome)") }
         }
         return Array("\(group.name): \(parts.joined(separator: ", "))".utf8)

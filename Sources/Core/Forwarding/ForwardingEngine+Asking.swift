@@ -48,20 +48,42 @@ extension ForwardingEngine {
     }
 
     /// The server to ask next: the least often asked by this transaction, of these one without recent failures, of
-    /// these the first of the file. Nil where each has been asked as often as allowed, or has answered.
-    private func bestServer(of group: ServerGroup, for slot: Int, at now: MonotonicTime) -> Int? {
+    /// these the quickest, of these the first of the file. Nil where each is dead, or has been asked as often as allowed,
+    /// or has answered.
+    private mutating func bestServer(of group: ServerGroup, for slot: Int, at now: MonotonicTime) -> Int? {
         guard table.transactions[slot].attemptCount < Transaction.mostAttempts else { return nil }
         var best: Int?
         var bestRank = Int.max
         for server in group.servers {
-            guard let asked = timesAsked(server, by: slot) else { continue }
-            let rank = asked * 2 + (servers[server].isAvoided(at: now) ? 1 : 0)
+            let isDead = board.isProbed && board.servers[server].isDead
+            servers[server].notice(isDead: isDead)
+            guard !isDead, let asked = timesAsked(server, by: slot) else { continue }
+            let slowness = min(Int(roundTrip(of: server, at: now) / 1_000_000), 9_999)
+            let rank = asked * 100_000 + (servers[server].isAvoided(at: now) ? 10_000 : 0) + slowness
             if rank < bestRank {
                 best = server
                 bestRank = rank
             }
         }
         return best
+    }
+
+    /// The server's round-trip time in nanoseconds: what this worker measured, or, where that is old, what probes saw.
+    private func roundTrip(of server: Int, at now: MonotonicTime) -> Int64 {
+        let probed = board.servers[server].roundTrip
+        let isRecent = now.nanoseconds(since: servers[server].measured) < 10_000_000_000
+        return isRecent || probed == 0 ? servers[server].roundTrip : probed
+    }
+
+    /// Counts a failure of the server; gives it up, for all workers, once it is hopeless and somebody probes it.
+    mutating func blame(_ server: Int, _ reason: UpstreamFailure, at now: MonotonicTime) {
+        servers[server].failed(at: now)
+        guard board.isProbed else { return }
+        let group = policy.groups[policy.groupOfServer[server]]
+        let isLastResort = !group.servers.contains { $0 != server && !board.servers[$0].isDead }
+        if servers[server].isHopeless(at: now, isLastResort: isLastResort) {
+            board.servers[server].markDead(reason.description)
+        }
     }
 
     /// How often `slot` has asked `server`; nil where it must not be asked again: it answered, is asked enough, or is
@@ -98,25 +120,44 @@ extension ForwardingEngine {
             return
         }
         let id = table.drawID(for: slot, random: &random)
+        let mode = board.servers[server].mode
+        let transport = mode == .onlyTCP ? .tcp : transport
         let path = UpstreamPath(server: server, socket: transport == .udp ? batchSocket : 0, transport: transport)
-        let withEDNS = usingEDNS && !servers[server].refusesEDNS
+        let withEDNS = usingEDNS && mode != .withoutEDNS && !servers[server].refusesEDNS
         table.transactions[slot].attempts[position] = Attempt(
             id: id, state: .waiting, usesEDNS: withEDNS, path: path, sent: now)
         table.transactions[slot].attemptCount = position + 1
         let start = outbox.octets.count
-        appendQuestion(slot, target, id, withEDNS, to: &outbox.octets)
+        appendQuestion(
+            slot, target, id, withEDNS ? board.servers[server].payloadSize : nil, to: &outbox.octets)
         outbox.questions.append(
             Outbox.OutgoingQuestion(path: path, start: start, end: outbox.octets.count))
         counters.sent += 1
-        let patience = policy.groups[target.groups[table.transactions[slot].groupPosition]].patience
-        let wait = position == 0 ? patience.firstRetry : patience.laterRetries
+        let wait = waitMilliseconds(slot, target, server, transport)
         let due = min(now.advanced(milliseconds: wait), table.transactions[slot].groupDeadline)
         timers.set(slot, due: due, now: now)
     }
 
+    /// How long the attempt just made is waited for before another one is made.
+    ///
+    /// While there is a server that was not asked yet, it is asked as soon as an answer of the first is overdue.
+    private func waitMilliseconds(
+        _ slot: Int, _ target: RouteTarget, _ server: Int, _ transport: Transport
+    ) -> Int {
+        let group = policy.groups[target.groups[table.transactions[slot].groupPosition]]
+        let isFirst = table.transactions[slot].attemptCount == 1
+        let wait = isFirst ? group.patience.firstRetry : group.patience.laterRetries
+        guard transport == .udp, group.servers.count > 1 else { return wait }
+        for other in group.servers
+        where other != server && timesAsked(other, by: slot) == 0 && !board.servers[other].isDead {
+            return min(wait, servers[server].patienceMilliseconds)
+        }
+        return wait
+    }
+
     /// Appends the question as the servers know it: the client's letter case, the cluster's own suffix, our EDNS.
     private func appendQuestion(
-        _ slot: Int, _ target: RouteTarget, _ id: UInt16, _ usingEDNS: Bool, to octets: inout OctetBuffer
+        _ slot: Int, _ target: RouteTarget, _ id: UInt16, _ payloadSize: Int?, to octets: inout OctetBuffer
     ) {
         let shape = table.transactions[slot].question
         var flags: UInt16 = shape.recursionDesired ? MessageHeader.Flags.recursionDesired : 0
@@ -125,7 +166,7 @@ extension ForwardingEngine {
         octets.append16(Int(flags))
         octets.append16(1)
         octets.append32(0)
-        octets.append16(usingEDNS ? 1 : 0)
+        octets.append16(payloadSize == nil ? 0 : 1)
         let question = table.question(of: slot)
         if target.rewritesQuestion {
             octets.append(question, 0..<shape.suffixStart)
@@ -134,7 +175,7 @@ extension ForwardingEngine {
         } else {
             octets.append(question)
         }
-        if usingEDNS { octets.appendOPT(wantsDNSSEC: shape.wantsDNSSEC) }
+        if let payloadSize { octets.appendOPT(payloadSize: payloadSize, wantsDNSSEC: shape.wantsDNSSEC) }
     }
 
     // MARK: - What follows silence and failure
@@ -144,14 +185,28 @@ extension ForwardingEngine {
         _ slot: Int, at now: MonotonicTime, random: inout some RandomNumberGenerator, into outbox: inout Outbox
     ) {
         guard let target = table.transactions[slot].target else { return }
-        let last = table.transactions[slot].attemptCount - 1
-        if last >= 0, table.transactions[slot].attempts[last].state == .waiting {
-            servers[table.transactions[slot].attempts[last].path.server].failed(at: now)
-        }
+        // A second server may have been asked early: only what was silent for long counts against the first.
+        blameSilence(slot, longerThan: 300, at: now)
         if now >= table.transactions[slot].groupDeadline {
             groupFailed(slot, target, at: now, random: &random, into: &outbox)
         } else {
             askNextServer(slot, target, at: now, random: &random, into: &outbox)
+        }
+    }
+
+    /// True for an attempt that waits for so long, or longer than the server's answers usually take, and was not counted.
+    private func isOverdue(_ attempt: Attempt, _ milliseconds: Int?, at now: MonotonicTime) -> Bool {
+        let allowed = milliseconds ?? servers[attempt.path.server].patienceMilliseconds
+        return attempt.state == .waiting && !attempt.isBlamed
+            && now.nanoseconds(since: attempt.sent) >= Int64(allowed) * 1_000_000
+    }
+
+    /// Counts a failure for every server that has owed `slot` an answer for so long; nil: for longer than it usually takes.
+    mutating func blameSilence(_ slot: Int, longerThan milliseconds: Int?, at now: MonotonicTime) {
+        for index in 0..<table.transactions[slot].attemptCount
+        where isOverdue(table.transactions[slot].attempts[index], milliseconds, at: now) {
+            table.transactions[slot].attempts[index].isBlamed = true
+            blame(table.transactions[slot].attempts[index].path.server, .timeout, at: now)
         }
     }
 
@@ -160,7 +215,7 @@ extension ForwardingEngine {
         _ path: UpstreamPath, _ failure: UpstreamFailure, at now: MonotonicTime,
         random: inout some RandomNumberGenerator, into outbox: inout Outbox
     ) {
-        if failure != .closed { servers[path.server].failed(at: now) }
+        if failure != .closed { blame(path.server, failure, at: now) }
         for slot in table.transactions.indices where table.transactions[slot].target != nil {
             var hit = false
             for index in 0..<table.transactions[slot].attemptCount
@@ -175,7 +230,7 @@ extension ForwardingEngine {
                 // Servers close kept connections at any time: the question may just have missed this one.
                 send(slot, target, to: path.server, .tcp, at: now, random: &random, into: &outbox)
             } else {
-                if failure == .closed { servers[path.server].failed(at: now) }
+                if failure == .closed { blame(path.server, failure, at: now) }
                 askNextServer(slot, target, at: now, random: &random, into: &outbox)
             }
         }

@@ -20,6 +20,7 @@ package struct ForwardingEngine: ~Copyable {
     var table: TransactionTable
     var timers = TimerWheel()
     var servers: [ServerState]
+    let board: HealthBoard
     var prepared = PreparedAnswer()
     /// Room for a second answer, while `prepared` is filled from the cache.
     var scratch = PreparedAnswer()
@@ -32,10 +33,13 @@ package struct ForwardingEngine: ~Copyable {
     /// - Parameters:
     ///   - hashKey: Random bits: keeps strangers from choosing questions that collide in our tables.
     ///   - cache: Shared with the other workers; nil: every question is asked.
+    ///   - board: The servers' health, shared with the other workers and the prober; nil: nobody probes.
     ///   - limits: How much may be in flight.
     package init(
-        policy: ForwardingPolicy, hashKey: UInt64, cache: AnswerCache? = nil, limits: EngineLimits = EngineLimits()
+        policy: ForwardingPolicy, hashKey: UInt64, cache: AnswerCache? = nil, board: HealthBoard? = nil,
+        limits: EngineLimits = EngineLimits()
     ) {
+        self.board = board ?? HealthBoard(servers: policy.servers.count, isProbed: false)
         self.policy = policy
         self.cache = cache
         self.hashKey = hashKey

@@ -15,6 +15,9 @@ package final class ForwardingPolicy: Sendable {
 
     package let targets: [RouteTarget]
 
+    /// For each server the group it belongs to.
+    package let groupOfServer: [Int]
+
     /// `views[0]` is for all clients that no view names.
     package let views: [ViewPolicy]
 
@@ -57,6 +60,7 @@ package final class ForwardingPolicy: Sendable {
         builder.addReverseZones()
         servers = builder.servers
         groups = builder.groups
+        groupOfServer = builder.groups.indices.flatMap { group in builder.groups[group].servers.map { _ in group } }
         targets = builder.targets
         views = builder.views
         maximumUDPSize = inventory.dns.maximumUDPSize

@@ -65,3 +65,15 @@ package enum UpstreamFailure: UInt8, Hashable, Sendable {
     /// Silence.
     case timeout
 }
+
+extension UpstreamFailure: CustomStringConvertible {
+    package var description: String {
+        switch self {
+        case .refused: "refused"
+        case .unreachable: "unreachable"
+        case .closed: "closed the connection"
+        case .noSocket: "no socket could be opened"
+        case .timeout: "timeout"
+        }
+    }
+}

@@ -63,6 +63,8 @@ struct Attempt {
     var id: UInt16 = 0
     var state = State.unused
     var usesEDNS = true
+    /// True once its silence was counted as a failure of the server.
+    var isBlamed = false
     var path = UpstreamPath(server: 0, socket: 0, transport: .udp)
     var sent = MonotonicTime(nanoseconds: 0)
 

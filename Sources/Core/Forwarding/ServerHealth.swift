@@ -1,0 +1,71 @@
+import Synchronization
+
+/// What all workers and the prober know together of one name server.
+///
+/// A few atomic numbers, read for every question that is asked and written when something changes.
+package final class ServerHealth: Sendable {
+    private let modeValue = Atomic<UInt8>(Mode.full.rawValue)
+    private let roundTripValue = Atomic<Int64>(0)
+    private let payloadSizeValue = Atomic<Int>(1232)
+    private let errorText = Mutex<String>("")
+
+    /// How the server can be reached; each is worse than the one before.
+    package enum Mode: UInt8, Sendable, CaseIterable {
+        /// UDP with EDNS, and TCP for what is truncated.
+        case full
+        /// It answers over UDP without EDNS alone (RFC 6891 section 6.2.2).
+        case withoutEDNS
+        /// It answers over TCP alone: something on the way drops UDP.
+        case onlyTCP
+        /// It does not answer: only probes are sent to it.
+        case dead
+    }
+
+    package init() {}
+
+    package var mode: Mode { Mode(rawValue: modeValue.load(ordering: .relaxed)) ?? .dead }
+
+    package var isDead: Bool { modeValue.load(ordering: .relaxed) == Mode.dead.rawValue }
+
+    /// The round-trip time that probes saw, smoothed, in nanoseconds; 0 while none was answered.
+    package var roundTrip: Int64 { roundTripValue.load(ordering: .relaxed) }
+
+    /// The UDP payload size to advertise to it, in octets.
+    package var payloadSize: Int { payloadSizeValue.load(ordering: .relaxed) }
+
+    /// Why it was last found dead, or what its last probe said; empty while nothing went wrong.
+    package var lastError: String { errorText.withLock { $0 } }
+
+    /// It answered a probe in this mode.
+    ///
+    /// - Parameter payloadSize: What to advertise to it: more where truncated answers can't be asked again over TCP.
+    /// - Returns: True where it was dead before, or in another mode.
+    @discardableResult
+    package func answered(in mode: Mode, after nanoseconds: Int64, payloadSize: Int) -> Bool {
+        let old = roundTrip
+        roundTripValue.store(old == 0 ? nanoseconds : old + (nanoseconds - old) / 4, ordering: .relaxed)
+        payloadSizeValue.store(payloadSize, ordering: .relaxed)
+        return modeValue.exchange(mode.rawValue, ordering: .relaxed) != mode.rawValue
+    }
+
+    /// It is given up until a probe is answered. True where that is news.
+    @discardableResult
+    package func markDead(_ reason: String) -> Bool {
+        errorText.withLock { $0 = reason }
+        return modeValue.exchange(Mode.dead.rawValue, ordering: .relaxed) != Mode.dead.rawValue
+    }
+}
+
+/// The health of all servers of a policy, shared by its workers and the prober.
+package final class HealthBoard: Sendable {
+    /// As `ForwardingPolicy.servers`.
+    package let servers: [ServerHealth]
+
+    /// True where somebody probes dead servers: without a prober nobody is ever given up.
+    package let isProbed: Bool
+
+    package init(servers count: Int, isProbed: Bool) {
+        servers = (0..<count).map { _ in ServerHealth() }
+        self.isProbed = isProbed
+    }
+}
