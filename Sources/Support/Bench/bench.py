@@ -165,6 +165,8 @@ class Bench:
         used = server.cpu_seconds() - before
         if not completed or not server.is_running():
             raise Unusable(f"completed no query: {server.last_words()}")
+        if lost > completed:
+            raise Unusable(f"lost {lost:,} of {lost + completed:,} questions")
         return {
             "cpu_us": used / completed * 1e6, "qps": completed / seconds, "busy": used / seconds,
             "lost": lost, "wrong": completed - right}
@@ -250,12 +252,17 @@ def heading(options):
     """What was measured where and how: a line above the tables."""
     models = re.findall(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
     cpu = f"{len(CPUS)} x {models[0]}" if models else f"{len(CPUS)} CPUs"
+    priority = ", in real time" if options.realtime else ""
     return (f"{cpu}, Linux {platform.release()}; driver {options.driver}, {options.in_flight} in flight, "
-            f"{options.rounds} rounds of {options.seconds} s, medians.")
+            f"{options.rounds} rounds of {options.seconds} s{priority}, medians.")
 
 
 def parse_arguments():
-    """Reads the command line; a wrong name is refused with the right ones."""
+    """Reads the command line; a wrong name is refused with the right ones.
+
+    Real time is for latency on a machine that others use too. It distorts the throughput of servers that share
+    work between threads.
+    """
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     names = [one.name for one in all_contenders(Path(), Path())]
 
@@ -275,7 +282,7 @@ def parse_arguments():
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=int, default=3, help="length of one measurement")
     parser.add_argument("--in-flight", type=int, default=200, help="questions in flight")
-    parser.add_argument("--nice", type=int, default=0, help="of all processes; below 0 needs root")
+    parser.add_argument("--realtime", action="store_true", help="run before all other work; needs root")
     parser.add_argument("--json", metavar="FILE", help="write every round's figures there")
     parser.add_argument("--floor", default=ROOT / ".build/release/floor", help="path of the floor")
     parser.add_argument("--namebridge", default=ROOT / ".build/release/namebridge", help="path of ours")
@@ -292,7 +299,8 @@ def main():
         sys.exit(f"bench: not on PATH: {', '.join(missing)}; in Debian: dnsperf, bind9-dnsutils, util-linux")
     if not Path(options.floor).exists():
         sys.exit(f"bench: no {options.floor}; build it first: swift build -c release --product floor")
-    os.nice(options.nice)
+    if options.realtime:
+        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))  # inherited by all that is started
     print(heading(options), flush=True)
     with tempfile.TemporaryDirectory(prefix="namebridge-bench-") as directory:
         bench = Bench(options, Path(directory))
@@ -302,7 +310,8 @@ def main():
             sys.exit(130)
         finally:
             if options.json:
-                Path(options.json).write_text(json.dumps(bench.figures, indent=2) + "\n")
+                document = {"heading": heading(options), "loads": bench.figures}
+                Path(options.json).write_text(json.dumps(document, indent=2) + "\n")
 
 
 if __name__ == "__main__":

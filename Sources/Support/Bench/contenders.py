@@ -114,7 +114,7 @@ class Dnsdist(Contender):
         self.name, self.sockets = name, sockets
 
     def command(self, program, setting):
-        cache = "getPool(''):setCache(newPacketCache(400000, {maxTTL=86400}))" if setting.caches else ""
+        cache = "getPool(''):setCache(newPacketCache(150000, {maxTTL=86400}))" if setting.caches else ""
         path = self.write(setting, "dnsdist.conf", f"""\
 setLocal('127.0.0.1:{setting.port}')
 setACL('127.0.0.0/8')
