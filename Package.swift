@@ -85,6 +85,11 @@ let package = Package(
         tests("DomainNamesTests", ["DomainNames"]),
         tests("CoreDNSReplayTests", ["DNSWire", "DomainNames", "TestSupport"], data: ["answers.jsonl"]),
         tests("ArchitectureTests"),
+        tests("DNSWireTests", ["DNSWire"]),
+        tests("LinuxSystemTests", ["LinuxSystem", "IPAddressing", "Telemetry"]),
+        tests("DNSServerTests", [
+            "DNSServer", "LinuxSystem", "Forwarding", "DNSWire", "IPAddressing", "Inventory", "Telemetry",
+        ]),
         tests("LDNSBridgeTests", ["LDNSBridge", "DomainNames"]),
         tests("DemoClustersTests", ["DemoClusters", "LDNSBridge", "DNSWire", "DomainNames"]),
         tests("InventoryTests", ["Inventory", "DomainNames", "IPAddressing"]),

@@ -82,6 +82,12 @@ package enum StreamSocket {
         }
     }
 
+    /// Says that no more octets come from here; the other side may go on. Corresponds to shutdown(2).
+    package static func endSending(on socket: borrowing FileDescriptor) throws(Errno) {
+        let number = socket.number
+        try systemCall { shutdown(number, Int32(SHUT_WR)) }
+    }
+
     private static func open(_ family: AddressFamily) throws(Errno) -> FileDescriptor {
         FileDescriptor(
             owning: try systemCall {

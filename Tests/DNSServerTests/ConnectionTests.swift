@@ -1,0 +1,123 @@
+import DNSServer
+import IPAddressing
+import Testing
+
+/// Clients' TCP connections (RFC 7766).
+@Suite struct ConnectionTests {
+    private func framedQuestion(_ id: UInt16) -> [UInt8] {
+        TestMessage.framed(TestMessage.question("n\(id).example.org", id: id))
+    }
+
+    @Test func `a question in any two parts is answered`() throws {
+        let upstream = try TestUpstream()
+        let server = try startServer([upstream.endpoint])
+        defer { server.stop() }
+        let client = try StreamClient(try #require(server.boundEndpoints.first))
+        for split in 1..<framedQuestion(1).count {
+            let octets = framedQuestion(UInt16(split))
+            try client.send(Array(octets[..<split]))
+            #expect(try client.receive(milliseconds: 1) == .silence)
+            try client.send(Array(octets[split...]))
+            #expect(try client.receiveIDs(1) == [UInt16(split)])
+        }
+    }
+
+    @Test func `pipelined questions are answered in the order of their answers`() throws {
+        let upstream = try TestUpstream { question, _ in
+            question[13] == UInt8(ascii: "s") ? [] : [TestMessage.answer(to: question)]
+        }
+        let server = try startServer([upstream.endpoint])
+        defer { server.stop() }
+        let client = try StreamClient(try #require(server.boundEndpoints.first))
+        let slow = TestMessage.framed(TestMessage.question("slow.example.org", id: 999))
+        try client.send(slow + (1...20).flatMap { framedQuestion($0) })
+        #expect(Set(try client.receiveIDs(20)) == Set(1...20))
+    }
+
+    @Test func `more questions than may be in flight are all answered`() throws {
+        let upstream = try TestUpstream()
+        var settings = DNSServerSettings()
+        settings.questionsPerConnection = 4
+        settings.outputLimit = 200
+        let server = try startServer([upstream.endpoint], settings: settings)
+        defer { server.stop() }
+        let client = try StreamClient(try #require(server.boundEndpoints.first))
+        try client.send((1...200).flatMap { framedQuestion($0) })
+        #expect(Set(try client.receiveIDs(200)).count == 200)
+    }
+
+    @Test func `a client that has ended its questions gets all answers and then the end`() throws {
+        let upstream = try TestUpstream()
+        let server = try startServer([upstream.endpoint])
+        defer { server.stop() }
+        let client = try StreamClient(try #require(server.boundEndpoints.first))
+        try client.send((1...10).flatMap { framedQuestion($0) })
+        try client.endSending()
+        #expect(Set(try client.receiveIDs(10)) == Set(1...10))
+        #expect(try client.receive() == .closed)
+    }
+
+    @Test func `an idle connection is closed, one octet at a time does not keep it`() throws {
+        var settings = DNSServerSettings()
+        settings.idleTimeoutMilliseconds = 100
+        let server = try startServer([], settings: settings)
+        defer { server.stop() }
+        let bound = try #require(server.boundEndpoints.first)
+        let silent = try StreamClient(bound)
+        let trickling = try StreamClient(bound)
+        var isClosed = false
+        for octet in framedQuestion(1) {  // 33 octets, 20 ms apart
+            try? trickling.send([octet])
+            if try trickling.receive(milliseconds: 20) == .closed {
+                isClosed = true
+                break
+            }
+        }
+        #expect(isClosed)
+        #expect(try silent.receive() == .closed)
+    }
+
+    @Test func `a length of zero closes the connection`() throws {
+        let server = try startServer([])
+        defer { server.stop() }
+        let client = try StreamClient(try #require(server.boundEndpoints.first))
+        try client.send([0, 0])
+        #expect(try client.receive() == .closed)
+    }
+
+    @Test func `at the limit of one client its longest idle connection gives way`() throws {
+        let upstream = try TestUpstream()
+        var settings = DNSServerSettings()
+        settings.connectionsPerClient = 2
+        let server = try startServer([upstream.endpoint], settings: settings)
+        defer { server.stop() }
+        let bound = try #require(server.boundEndpoints.first)
+        var clients: [StreamClient] = []
+        for id in 1...3 as ClosedRange<UInt16> {
+            let client = try StreamClient(bound)
+            try client.send(framedQuestion(id))
+            #expect(try client.receiveIDs(1) == [id])
+            clients.append(client)
+        }
+        #expect(try clients[0].receive() == .closed)
+        for client in clients.dropFirst() {
+            try client.send(framedQuestion(9))
+            #expect(try client.receiveIDs(1) == [9])
+        }
+    }
+
+    @Test func `where all connections are busy a new one is refused`() throws {
+        let upstream = try TestUpstream { _, _ in [] }
+        var settings = DNSServerSettings()
+        settings.connectionsPerWorker = 1
+        let server = try startServer([upstream.endpoint], settings: settings)
+        defer { server.stop() }
+        let bound = try #require(server.boundEndpoints.first)
+        let busy = try StreamClient(bound)
+        try busy.send(framedQuestion(1))
+        #expect(try busy.receive(milliseconds: 50) == .silence)
+        #expect(try StreamClient(bound).receive() == .closed)
+        server.stop()
+        #expect(server.counters.map(\.connectionsRefused) == [1])
+    }
+}

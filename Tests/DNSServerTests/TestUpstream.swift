@@ -1,0 +1,111 @@
+import DNSWire
+import IPAddressing
+import LinuxSystem
+
+/// A name server on loopback that answers by a function, over UDP and TCP, on a thread of its own.
+final class TestUpstream: Sendable {
+    /// What it answers to one question; an empty list is silence.
+    typealias Responder = @Sendable (_ question: [UInt8], _ isStream: Bool) -> [[UInt8]]
+
+    let endpoint: Endpoint
+    private let wake: EventFD
+    private let thread: NativeThread
+
+    init(_ respond: @escaping Responder = { question, _ in [TestMessage.answer(to: question)] }) throws {
+        let any = Endpoint(address: IPAddress(v4: 0x7F00_0001), port: 0)
+        let wake = try EventFD()
+        let loop = try UpstreamLoop(any, respond)
+        endpoint = loop.endpoint
+        try loop.epoll.add(wake.descriptor, .readable, token: 0)
+        thread = try NativeThread(name: "upstream", stackSize: 1024 * 1024) { loop.run() }
+        self.wake = wake
+    }
+
+    deinit {
+        wake.signal()
+        thread.join()
+    }
+}
+
+/// The thread's part of `TestUpstream`.
+private final class UpstreamLoop: Sendable {
+    let endpoint: Endpoint
+    let epoll: Epoll
+    private let datagram: FileDescriptor
+    private let listener: FileDescriptor
+    private let respond: TestUpstream.Responder
+
+    init(_ any: Endpoint, _ respond: @escaping TestUpstream.Responder) throws {
+        let datagram = try DatagramSocket.listen(on: any, sharesPort: false, reportsLocalAddress: false)
+        endpoint = try datagram.localEndpoint()
+        let listener = try StreamSocket.listen(on: endpoint, sharesPort: false)
+        epoll = try Epoll()
+        try epoll.add(datagram, .readable, token: 1)
+        try epoll.add(listener, .readable, token: 2)
+        self.datagram = datagram
+        self.listener = listener
+        self.respond = respond
+    }
+
+    func run() {
+        var events = EpollEvents(capacity: 16)
+        var streams: [UpstreamPeer] = []
+        // Ends with the wake-up, whose token is 0; the bound is there for a test that forgets it.
+        for _ in 0..<100_000 {
+            guard let count = try? epoll.wait(into: &events, milliseconds: 10_000), count > 0 else { return }
+            for index in 0..<count {
+                switch events[index].token {
+                case 0: return
+                case 1: answerDatagrams()
+                case 2:
+                    guard let accepted = try? StreamSocket.accept(from: listener) else { continue }
+                    let peer = UpstreamPeer(accepted.takeDescriptor())
+                    try? epoll.add(peer.descriptor, .readable, token: UInt64(3 + streams.count))
+                    streams.append(peer)
+                case let token: streams[Int(token) - 3].serve(respond)
+                }
+            }
+        }
+    }
+
+    private func answerDatagrams() {
+        var batch = DatagramBatch(capacity: 32, slotSize: 4096)
+        var sender = DatagramSender(capacity: 1)
+        guard let count = try? batch.receive(from: datagram) else { return }
+        for index in 0..<count {
+            guard let from = batch.sender(index) else { continue }
+            for answer in respond(copy(of: batch, index), false) {
+                sender.add(start: 0, end: answer.count, to: from.endpoint, from: nil, interface: 0)
+                _ = sender.send(answer.span, on: datagram, stopsAtError: true)
+            }
+        }
+    }
+}
+
+/// One TCP connection of `TestUpstream`.
+private final class UpstreamPeer {
+    let descriptor: FileDescriptor
+    private var framing = StreamFraming()
+
+    init(_ descriptor: consuming FileDescriptor) {
+        self.descriptor = descriptor
+    }
+
+    func serve(_ respond: TestUpstream.Responder) {
+        var buffer = [UInt8](repeating: 0, count: 65_536)
+        var span = buffer.mutableSpan
+        guard case .octets(let count)? = try? StreamSocket.receive(from: descriptor, into: &span) else { return }
+        framing.append(buffer.span.extracting(first: count))
+        while let range = try? framing.next() {
+            let question = framing.withMessage(range) { message in (0..<message.count).map { message[$0] } }
+            for answer in respond(question, true) {
+                _ = try? StreamSocket.send(TestMessage.framed(answer).span, on: descriptor)
+            }
+        }
+    }
+}
+
+func copy(of batch: borrowing DatagramBatch, _ index: Int) -> [UInt8] {
+    let message = batch.message(index)
+    return (0..<message.count).map { message[$0] }
+}
