@@ -1,3 +1,4 @@
+package import AnswerCache
 package import Forwarding
 package import IPAddressing
 import LinuxSystem
@@ -10,6 +11,12 @@ package final class DNSServer: Sendable {
     /// Where it listens, in the order asked for; ports that the kernel chose stand here as numbers.
     package let boundEndpoints: [Endpoint]
 
+    /// What the workers keep of the answers; nil: nothing.
+    package let cache: AnswerCache?
+
+    /// What the workers and the prober know of the name servers.
+    package let board: HealthBoard
+
     private let seeds: [WorkerSeed]
     private let threads = Mutex<[NativeThread]>([])
 
@@ -19,18 +26,24 @@ package final class DNSServer: Sendable {
     /// - Parameters:
     ///   - endpoints: Each is listened on over UDP and TCP. `[::]` means IPv6 alone, `0.0.0.0` is a second endpoint.
     ///   - workers: Threads, at least 1.
+    ///   - cacheOctets: The memory for kept answers, in octets; 0 keeps none.
     package init(
-        listen endpoints: [Endpoint], policy: ForwardingPolicy, workers: Int,
+        listen endpoints: [Endpoint], policy: ForwardingPolicy, workers: Int, cacheOctets: Int = 0,
         settings: DNSServerSettings = DNSServerSettings(), limits: EngineLimits = EngineLimits()
     ) throws(DNSServerError) {
         precondition(workers > 0, "a server has at least one worker")
         let sockets = try ListeningSockets.bind(endpoints, workers: workers)
         boundEndpoints = sockets.first?.datagram.map(\.endpoint) ?? []
+        let random = KernelRandom()
+        cache = cacheOctets > 0 ? AnswerCache(octets: cacheOctets, hashKey: random.next()) : nil
+        board = HealthBoard(servers: policy.servers.count, isProbed: false)
         var seeds: [WorkerSeed] = []
         for (index, sockets) in sockets.enumerated() {
             do throws(Errno) {
                 seeds.append(
-                    try WorkerSeed(index: index, sockets: sockets, policy: policy, settings: settings, limits: limits))
+                    try WorkerSeed(
+                        index: index, sockets: sockets, policy: policy, cache: cache, board: board,
+                        settings: settings, limits: limits))
             } catch {
                 throw .cannotStartWorker(index, error)
             }
@@ -77,6 +90,8 @@ final class WorkerSeed: Sendable {
     let index: Int
     let sockets: ListeningSockets
     let policy: ForwardingPolicy
+    let cache: AnswerCache?
+    let board: HealthBoard
     let settings: DNSServerSettings
     let limits: EngineLimits
     let epoll: Epoll
@@ -85,12 +100,14 @@ final class WorkerSeed: Sendable {
     let finalCounters = Mutex(WorkerCounters())
 
     init(
-        index: Int, sockets: ListeningSockets, policy: ForwardingPolicy, settings: DNSServerSettings,
-        limits: EngineLimits
+        index: Int, sockets: ListeningSockets, policy: ForwardingPolicy, cache: AnswerCache?, board: HealthBoard,
+        settings: DNSServerSettings, limits: EngineLimits
     ) throws(Errno) {
         self.index = index
         self.sockets = sockets
         self.policy = policy
+        self.cache = cache
+        self.board = board
         self.settings = settings
         self.limits = limits
         epoll = try Epoll()
