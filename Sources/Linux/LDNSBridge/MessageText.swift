@@ -9,11 +9,11 @@ package enum MessageText {
         // Sound: `packet` is alive during the call; the string is freed by `takeString`.
         guard let text = unsafe takeString(ldns_pkt2str(packet.pointer)) else { throw .noMemory }
         var lines = text.split(separator: "\n", omittingEmptySubsequences: false)
-        // libldns ends with time, server and size of an exchange that it has not made.
-        if let figures = lines.firstIndex(where: { $0.hasPrefix(";; Query time:") }) {
-            lines.removeSubrange(figures...)
-        }
+        lines.removeAll { line in figures.contains { line.hasPrefix($0) } }
         while lines.last?.isEmpty == true { lines.removeLast() }
         return lines.joined(separator: "\n") + "\n"
     }
 }
+
+/// Begin the lines about an exchange that libldns has not made.
+private let figures = [";; Query time:", ";; SERVER:", ";; WHEN:", ";; MSG SIZE"]

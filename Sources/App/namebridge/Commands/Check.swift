@@ -1,0 +1,82 @@
+import ArgumentParser
+import Inventory
+import InventoryFile
+
+/// `namebridge check`: tells every mistake of a configuration at once.
+struct Check: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Check a configuration file and tell every mistake in it.",
+        discussion: """
+            Each mistake stands on a line of its own: FILE:LINE:COLUMN, the key, what was found and what was \
+            expected. The exit code is 1 where there is an error, 2 where the file cannot be read.
+
+            Example:
+              namebridge check /etc/namebridge/namebridge.yaml
+            """)
+
+    @Argument(
+        help: "The file; without it, the one that the other commands would use.",
+        completion: .file(extensions: ["yaml", "yml"]))
+    var file: String?
+
+    @OptionGroup var options: ConfigurationOptions
+
+    @Option(name: .long, help: "How to write the result: text or json.")
+    var output = OutputForm.text
+
+    func validate() throws {
+        if file != nil, options.config != nil { throw ValidationError("Name the file once: as FILE or with --config.") }
+    }
+
+    func run() throws {
+        let path = file ?? options.path
+        let configuration = try Configuration(path: path)
+        switch output {
+        case .text: printText(configuration, path)
+        case .json: print(Self.json(configuration, path).text())
+        }
+        if configuration.inventory == nil { throw ExitStatus.problem }
+    }
+
+    private func printText(_ configuration: Configuration, _ path: String) {
+        for problem in configuration.problems {
+            let style = problem.severity == .warning ? Style.heading : .error
+            print(style.paint(problem, on: .output))
+        }
+        guard let inventory = configuration.inventory else {
+            printError("\(path): \(Self.count(configuration.problems.count, "problem")) found")
+            return
+        }
+        print(Style.success.paint("\(path): fine: \(Self.summary(inventory))", on: .output))
+    }
+
+    /// Such as `3 clusters, 1 site, 2 paths`.
+    private static func summary(_ inventory: Inventory) -> String {
+        [
+            count(inventory.clusters.count, "cluster"), count(inventory.sites.count, "site"),
+            count(inventory.paths.count, "path"),
+        ].joined(separator: ", ")
+    }
+
+    private static func count(_ number: Int, _ noun: String) -> String {
+        "\(number) \(noun)\(number == 1 ? "" : "s")"
+    }
+
+    private static func json(_ configuration: Configuration, _ path: String) -> JSONValue {
+        let problems = configuration.problems.map { problem in
+            JSONValue.object([
+                ("severity", .string(problem.severity == .warning ? "warning" : "error")),
+                ("line", .number(problem.line)),
+                ("column", .number(problem.column)),
+                ("path", .string(problem.path.description)),
+                ("message", .string(problem.message)),
+                ("suggestion", .optional(problem.suggestion)),
+            ])
+        }
+        return .object([
+            ("file", .string(path)),
+            ("valid", .flag(configuration.inventory != nil)),
+            ("problems", .array(problems)),
+        ])
+    }
+}

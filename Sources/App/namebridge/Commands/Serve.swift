@@ -1,0 +1,84 @@
+import ArgumentParser
+import DNSServer
+import Forwarding
+import Glibc
+import IPAddressing
+import Inventory
+import LinuxSystem
+
+/// `namebridge serve`: the forwarder.
+struct Serve: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Answer questions for the names of clusters, until SIGTERM or SIGINT.",
+        discussion: """
+            It reads and checks the configuration, listens, and writes a line to standard error for each change of \
+            state. Ports below 1024 need root or the capability CAP_NET_BIND_SERVICE.
+
+            Examples:
+              namebridge serve --demo
+              namebridge serve --config /etc/namebridge/namebridge.yaml
+            """)
+
+    @OptionGroup var options: ConfigurationOptions
+
+    @OptionGroup var demo: DemoOptions
+
+    func validate() throws {
+        try demo.validate(with: options)
+    }
+
+    func run() throws {
+        let inventory = try demo.demo ? DemoSetting.inventory : options.load()
+        // Before any thread starts: each inherits that these signals come here alone.
+        let signals = try failing { () throws(Errno) in try SignalFD([SIGTERM, SIGINT]) }
+        _ = try failing { () throws(Errno) in try ProcessLimits.raiseDescriptorLimit(to: Self.wantedDescriptors) }
+        let clusters = try demo.demo ? RunningDemo(zoneFolder: demo.demoZones, mayRunAlready: false) : nil
+        defer { _ = clusters }
+        let policy = ForwardingPolicy(inventory)
+        let workers = inventory.dns.workers ?? ProcessLimits.processorCount
+        let server = try start(inventory, policy, workers: workers)
+        for endpoint in server.boundEndpoints { Log.notice("listening", [("address", "\(endpoint)")]) }
+        Log.notice("serving", [("clusters", "\(inventory.clusters.count)"), ("workers", "\(workers)")])
+        if demo.demo { printTour() }
+        let signal = try failing { () throws(Errno) in try signals.wait() }
+        Log.notice("stopping", [("signal", signal == SIGTERM ? "SIGTERM" : "SIGINT")])
+        server.stop()
+        Log.notice("stopped")
+    }
+
+    /// Enough for the sockets of 16 workers to 32 servers, and their clients' connections.
+    private static let wantedDescriptors = 65_536
+
+    private func start(_ inventory: Inventory, _ policy: ForwardingPolicy, workers: Int) throws -> DNSServer {
+        do throws(DNSServerError) {
+            let server = try DNSServer(listen: inventory.dns.listen, policy: policy, workers: workers)
+            try server.start()
+            return server
+        } catch {
+            Log.failure("not started", [("reason", "\(error)")])
+            throw ExitStatus.problem
+        }
+    }
+
+    /// What to type, for a person; the log goes to standard error.
+    private func printTour() {
+        print("\nTwo clusters, prod and staging, both of the domain cluster.local. Ask for their names:\n")
+        for step in DemoSetting.tour {
+            if !step.title.isEmpty { print(Style.faint.paint("  # \(step.title)", on: .output)) }
+            print("  \(step.command)")
+        }
+        print("\nEach decision on the way:  namebridge query --demo web.shop.svc.cluster.local")
+        print("Ctrl-C ends it.\n")
+        fflush(nil)
+    }
+
+    /// Runs `call`, and ends the command with a message where it fails.
+    private func failing<Result: ~Copyable>(_ call: () throws(Errno) -> Result) throws -> Result {
+        do throws(Errno) {
+            return try call()
+        } catch {
+            Log.failure("not started", [("reason", "\(error)")])
+            throw ExitStatus.problem
+        }
+    }
+}

@@ -1,0 +1,57 @@
+import ArgumentParser
+import Glibc
+import Inventory
+import InventoryFile
+
+/// Where the configuration is: the same for every command.
+struct ConfigurationOptions: ParsableArguments {
+    @Option(
+        name: .long,
+        help: ArgumentHelp(
+            "The configuration file.",
+            discussion: "Default: the variable NAMEBRIDGE_CONFIG, else /etc/namebridge/namebridge.yaml.",
+            valueName: "file"),
+        completion: .file(extensions: ["yaml", "yml"]))
+    var config: String?
+
+    /// The file to read.
+    var path: String { config ?? environment("NAMEBRIDGE_CONFIG") ?? "/etc/namebridge/namebridge.yaml" }
+
+    /// The inventory of the file; problems go to standard error.
+    /// - Throws: `ExitStatus.usage` where the file cannot be read or has errors.
+    func load() throws -> Inventory {
+        let read = try Configuration(path: path)
+        for problem in read.problems { printError(Style.error.paint(problem)) }
+        guard let inventory = read.inventory else {
+            printError("namebridge: \(path): not used, since it has errors")
+            throw ExitStatus.usage
+        }
+        return inventory
+    }
+}
+
+/// A configuration file that was read.
+struct Configuration {
+    /// Nil where the file has errors.
+    let inventory: Inventory?
+    let problems: [Diagnostic]
+
+    /// - Throws: `ExitStatus.usage`, after a message, where the file cannot be read.
+    init(path: String) throws {
+        do throws(FileError) {
+            (inventory, problems) = InventoryFile.read(try contents(ofFile: path), name: path)
+        } catch {
+            printError("namebridge: \(error)")
+            if error.isAbsent { printError("Another file can be named with --config FILE or NAMEBRIDGE_CONFIG.") }
+            throw ExitStatus.usage
+        }
+    }
+}
+
+/// The value of an environment variable; nil where it is absent or empty. Corresponds to getenv(3).
+func environment(_ name: String) -> String? {
+    // Sound: nothing in this program changes the environment, so the string stays while it is copied.
+    guard let value = unsafe getenv(name) else { return nil }
+    let text = unsafe String(cString: value)
+    return text.isEmpty ? nil : text
+}

@@ -1,0 +1,57 @@
+import DemoClusters
+import DomainNames
+import Glibc
+import LDNSBridge
+
+/// The zone files of the demo's clusters.
+struct DemoZones {
+    /// The folder that holds `prod.zone` and `staging.zone`.
+    let folder: String
+
+    /// Looks for the folder beside the installed program, then upwards from the program and from here.
+    ///
+    /// - Parameter folder: The only place that is looked at, where it is given.
+    init?(folder: String?) {
+        let program = Self.programFolder()
+        let installed = program.map { [$0 + "/../share/namebridge/demo"] } ?? []
+        let above = [program, "."].compactMap { $0 }.flatMap { Self.upwards(from: $0).map { $0 + "/config/demo" } }
+        let candidates = folder.map { [$0] } ?? installed + above
+        guard let found = candidates.first(where: { Self.isReadable($0 + "/prod.zone") }) else { return nil }
+        self.folder = found
+    }
+
+    /// The responder for the cluster `name`, from `<name>.zone`.
+    /// - Throws: `ExitStatus.usage`, after a message, where the file cannot be read.
+    func responder(of name: String) throws -> ZoneResponder {
+        let path = "\(folder)/\(name).zone"
+        do {
+            return ZoneResponder(try ZoneFile.read(try contents(ofFile: path), origin: .root))
+        } catch let error as FileError {
+            printError("namebridge: \(error)")
+        } catch {
+            printError("namebridge: \(path): \(error)")
+        }
+        throw ExitStatus.usage
+    }
+
+    /// The folder of this program's file; nil where /proc is not mounted.
+    private static func programFolder() -> String? {
+        var path = [CChar](repeating: 0, count: Int(PATH_MAX))
+        // Sound: at most `count` octets are written.
+        let length = unsafe readlink("/proc/self/exe", &path, path.count)
+        guard length > 0 else { return nil }
+        let octets = path[..<length].map { UInt8(bitPattern: $0) }
+        guard let slash = octets.lastIndex(of: UInt8(ascii: "/")) else { return nil }
+        return String(decoding: octets[..<slash], as: UTF8.self)
+    }
+
+    /// `start`, and so on up to its eighth ancestor: further up than any build folder lies.
+    private static func upwards(from start: String) -> [String] {
+        (0...8).map { start + String(repeating: "/..", count: $0) }
+    }
+
+    private static func isReadable(_ path: String) -> Bool {
+        // Sound: the path is read during the call.
+        unsafe access(path, R_OK) == 0
+    }
+}

@@ -1,0 +1,44 @@
+import ArgumentParser
+import Glibc
+
+/// The command line: `namebridge COMMAND`.
+@main
+struct Namebridge: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "namebridge",
+        abstract: "Use the names of Kubernetes clusters as if they were local.",
+        discussion: """
+            A DNS forwarder for cluster domains: an office, a laptop, a relay host or another cluster asks it for \
+            names below *.cluster.local, and the right cluster answers.
+
+            To see it work without setting anything up:
+              namebridge serve --demo
+
+            Exit codes: 0 fine, 1 found a problem, 2 wrong usage or configuration.
+            """,
+        version: "0.1.0",
+        subcommands: [Serve.self, Check.self, Query.self])
+
+    /// Runs the command; wrong usage ends with `ExitStatus.usage` instead of the parser's 64.
+    static func main() {
+        do {
+            var command = try parseAsRoot()
+            try command.run()
+        } catch {
+            let status = exitCode(for: error)
+            let message = fullMessage(for: error)
+            if !message.isEmpty {
+                if status.isSuccess { print(message) } else { printError(message) }
+            }
+            Glibc.exit(status == .validationFailure ? ExitStatus.usage.rawValue : status.rawValue)
+        }
+    }
+}
+
+/// What scripts can rely on.
+enum ExitStatus {
+    /// It ran and found a problem.
+    static let problem = ExitCode(1)
+    /// Wrong usage or configuration, or a file that cannot be read.
+    static let usage = ExitCode(2)
+}

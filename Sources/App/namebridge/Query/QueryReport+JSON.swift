@@ -1,0 +1,90 @@
+import DNSWire
+import Forwarding
+import IPAddressing
+import LDNSBridge
+
+/// The report for programs.
+extension QueryReport {
+    /// Everything that `text` tells, and the reply's octets in hexadecimal.
+    func json() -> JSONValue {
+        .object([
+            ("question", .string(question)),
+            ("client", .string(client.description)),
+            ("transport", .string(transport.word)),
+            ("view", .optional(view)),
+            ("route", route.json()),
+            ("exchanges", .array(exchanges.map { $0.json() })),
+            ("microseconds", .number(Int(nanoseconds / 1000))),
+            ("reply", replyJSON()),
+        ])
+    }
+
+    /// Null where no reply came.
+    private func replyJSON() -> JSONValue {
+        guard let message = try? MessageOracle(reply) else { return .null }
+        let rcode = UInt16(message.rcode) | UInt16(message.edns?.extendedRcode ?? 0) << 4
+        return .object([
+            ("rcode", .string(Mnemonics.rcode(rcode))),
+            ("truncated", .flag(message.isTruncated)),
+            ("answers", .number(message.records[.answer]?.count ?? 0)),
+            ("extendedError", ExtendedError.first(in: reply)?.json() ?? .null),
+            ("text", .optional(try? MessageText.present(reply))),
+            ("wire", .string(reply.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined())),
+        ])
+    }
+}
+
+extension ExtendedError {
+    fileprivate func json() -> JSONValue {
+        .object([
+            ("code", .number(code)),
+            ("purpose", .string(purpose)),
+            ("text", .string(String(decoding: text, as: UTF8.self))),
+        ])
+    }
+}
+
+extension RouteReport {
+    fileprivate func json() -> JSONValue {
+        let groups = self.groups.map { group in
+            JSONValue.object([
+                ("name", .string(group.name)),
+                ("servers", .array(group.servers.map { .string($0.description) })),
+            ])
+        }
+        let mapping = self.mapping.map { mapping in
+            JSONValue.object([("outer", .string(mapping.outer)), ("inner", .string(mapping.inner))])
+        }
+        return .object([
+            ("kind", .string(kind)),
+            ("suffix", .optional(suffix)),
+            ("groups", .array(groups)),
+            ("mapping", mapping ?? .null),
+            ("reason", .optional(reason)),
+        ])
+    }
+}
+
+extension QueryReport.Exchange {
+    fileprivate func json() -> JSONValue {
+        var members: [(String, JSONValue)] = [
+            ("server", .string(server.description)),
+            ("group", .string(group)),
+            ("transport", .string(transport.word)),
+            ("question", .string(question)),
+            ("sentMicroseconds", .number(Int(sentNanoseconds / 1000))),
+        ]
+        switch outcome {
+        case nil:
+            members.append(("failure", .string("nothing came")))
+        case .failure(let reason, let after):
+            members += [("failure", .string(reason)), ("microseconds", .number(Int(after / 1000)))]
+        case .answer(let rcode, let records, let octets, let isTruncated, let after):
+            members += [
+                ("rcode", .string(rcode)), ("answers", .number(records)), ("octets", .number(octets)),
+                ("truncated", .flag(isTruncated)), ("microseconds", .number(Int(after / 1000))),
+            ]
+        }
+        return .object(members)
+    }
+}

@@ -1,0 +1,64 @@
+import DNSWire
+import Forwarding
+import IPAddressing
+import LDNSBridge
+
+/// The report for people.
+extension QueryReport {
+    /// The steps as comment lines, then the reply as dig prints it.
+    func text() -> String {
+        var lines = [
+            row("question", "\(question), by \(client) over \(transport.word)"),
+            row("view", view ?? "none"),
+        ]
+        if let suffix = route.suffix { lines.append(row("suffix", suffix)) }
+        lines.append(row("decision", route.reason.map { "\(route.kind): \($0)" } ?? route.kind))
+        for group in route.groups {
+            let servers = group.servers.map(\.description).joined(separator: ", ")
+            lines.append(row(route.kind == "upstream" ? "resolvers" : "cluster", "\(group.name): \(servers)"))
+        }
+        if let mapping = route.mapping { lines.append(row("mapping", "\(mapping.outer) <-> \(mapping.inner)")) }
+        for exchange in exchanges { lines += rows(of: exchange) }
+        lines.append(row("time", milliseconds(nanoseconds)))
+        if let error = ExtendedError.first(in: reply) { lines.append(row("reason", "EDE \(error.inWords)")) }
+        guard !reply.isEmpty else {
+            return (lines + [row("reply", "none")]).joined(separator: "\n")
+        }
+        do throws(LDNSError) {
+            lines.append("\n" + (try MessageText.present(reply)))
+        } catch {
+            lines.append(row("reply", "\(reply.count) octets that libldns does not read: \(error)"))
+        }
+        return lines.joined(separator: "\n")
+    }
+
+    private func rows(of exchange: Exchange) -> [String] {
+        let place = "\(exchange.group) \(exchange.server) over \(exchange.transport.word)"
+        let asked = row("asked", "\(place): \(exchange.question), at \(milliseconds(exchange.sentNanoseconds))")
+        switch exchange.outcome {
+        case nil:
+            return [asked, row("answered", "nothing")]
+        case .failure(let reason, let after):
+            return [asked, row("failed", "\(reason), after \(milliseconds(after))")]
+        case .answer(let rcode, let records, let octets, let isTruncated, let after):
+            let counted = "\(records) answer record\(records == 1 ? "" : "s")\(isTruncated ? ", truncated" : "")"
+            return [asked, row("answered", "\(rcode), \(counted), \(octets) octets, after \(milliseconds(after))")]
+        }
+    }
+
+    private func row(_ title: String, _ text: String) -> String {
+        let padding = String(repeating: " ", count: max(1, 11 - title.utf8.count))
+        return ";; " + Style.heading.paint(title, on: .output) + padding + text
+    }
+
+    /// Such as `1.3 ms`.
+    private func milliseconds(_ nanoseconds: Int64) -> String {
+        let tenths = (nanoseconds + 50_000) / 100_000
+        return "\(tenths / 10).\(tenths % 10) ms"
+    }
+}
+
+extension Transport {
+    /// As it is usually written.
+    var word: String { self == .udp ? "UDP" : "TCP" }
+}

@@ -1,0 +1,100 @@
+import DNSWire
+import DomainNames
+import Forwarding
+import IPAddressing
+
+/// What `namebridge query` has seen, step by step.
+struct QueryReport {
+    /// Such as `web.shop.svc.prod.cluster.local. A`.
+    let question: String
+    let client: IPAddress
+    let transport: Transport
+    /// The view's name; nil where the client may not ask.
+    var view: String?
+    var route: RouteReport
+    var exchanges: [Exchange] = []
+    /// The reply that a client would get; empty where none came.
+    var reply: [UInt8] = []
+    /// From the question to the reply.
+    var nanoseconds: Int64 = 0
+
+    /// One question to one server, and what came of it.
+    struct Exchange {
+        let server: Endpoint
+        /// The cluster's key, or `upstream`.
+        let group: String
+        let transport: Transport
+        /// As sent, such as `web.shop.svc.cluster.local. A`.
+        let question: String
+        /// Since the client's question.
+        let sentNanoseconds: Int64
+        /// Nil while nothing has come back.
+        var outcome: Outcome?
+    }
+
+    /// What a server's answer, or its absence, was; the time is counted from its question.
+    enum Outcome {
+        case answer(rcode: String, records: Int, octets: Int, isTruncated: Bool, nanoseconds: Int64)
+        case failure(String, nanoseconds: Int64)
+    }
+}
+
+/// Where the policy sends a question, in words.
+struct RouteReport {
+    /// `cluster`, `bare-domain`, `reverse`, `upstream`, `local` or `refused`.
+    let kind: String
+    /// The ending of the name that decided; nil where none did.
+    var suffix: String?
+    /// The clusters in the order in which they are asked, with their servers.
+    var groups: [(name: String, servers: [Endpoint])] = []
+    /// The names outside and inside; nil where they are the same.
+    var mapping: (outer: String, inner: String)?
+    /// Why nobody is asked; nil where somebody is.
+    var reason: String?
+
+    init(_ route: Route, name: DomainName, policy: ForwardingPolicy) {
+        switch route {
+        case .ask(let target, let suffixStart):
+            kind = Self.word(target.kind)
+            groups = target.groups.map { index in
+                let group = policy.groups[index]
+                return (group.name, group.servers.map { policy.servers[$0] })
+            }
+            if !target.mapping.isIdentity {
+                mapping = ("\(target.mapping.outer)", "\(target.mapping.inner)")
+            }
+            switch target.kind {
+            case .clusterSuffix, .bareDomain: suffix = Self.ending(of: name, from: suffixStart)
+            case .reverse, .upstream: break
+            }
+        case .answer(.refused(let error)):
+            kind = "refused"
+            reason = String(decoding: error.text, as: UTF8.self)
+        case .answer(.privateReverse(let zoneStart, _)):
+            kind = "local"
+            suffix = Self.ending(of: name, from: zoneStart)
+            reason = "a private reverse name that no cluster owns is asked nowhere (RFC 6303)"
+        }
+    }
+
+    /// For a client that may not ask.
+    static let clientRefused = RouteReport(refusedFor: "the client is in none of the prefixes of dns.clients")
+
+    private init(refusedFor reason: String) {
+        kind = "refused"
+        self.reason = reason
+    }
+
+    private static func word(_ kind: RouteTarget.Kind) -> String {
+        switch kind {
+        case .clusterSuffix: "cluster"
+        case .bareDomain: "bare-domain"
+        case .reverse: "reverse"
+        case .upstream: "upstream"
+        }
+    }
+
+    private static func ending(of name: DomainName, from start: Int) -> String? {
+        (try? DomainName(wire: Array(name.wire[start...])))?.description
+    }
+}

@@ -1,0 +1,156 @@
+import DNSWire
+import DomainNames
+import Forwarding
+import Glibc
+import IPAddressing
+import LDNSBridge
+import LinuxSystem
+import Telemetry
+
+/// Asks one question through the forwarder's own policy and engine, with sockets of its own instead of a server's.
+struct QuerySession: ~Copyable {
+    private let policy: ForwardingPolicy
+    private var engine: ForwardingEngine
+    private var outbox = Outbox()
+    private var random = SystemRandomNumberGenerator()
+    private var open: [UpstreamExchange] = []
+    private var report: QueryReport
+    private var started = MonotonicClock.now
+    private let message: [UInt8]
+    private let path: ClientPath
+
+    /// - Parameters:
+    ///   - client: Whose question it would be; decides about permission and view.
+    ///   - transport: How the client asks.
+    init(
+        _ name: DomainName, type: UInt16, policy: ForwardingPolicy, client: IPAddress, transport: Transport
+    ) throws(WireError) {
+        self.policy = policy
+        engine = ForwardingEngine(policy: policy, hashKey: random.next())
+        message = Self.message(name, type: type, id: UInt16(truncatingIfNeeded: random.next()))
+        path = ClientPath(
+            client: Endpoint(address: client, port: 53_000), local: client, interface: 0, socket: 0, generation: 0,
+            transport: transport)
+        report = QueryReport(
+            question: "\(name). \(Mnemonics.type(type))", client: client, transport: transport, route: .clientRefused)
+        if let view = policy.view(of: client) {
+            let question = try Question(reading: message.span)
+            report.view = policy.views[view].name
+            report.route = RouteReport(policy.route(message.span, question, view: view), name: name, policy: policy)
+        }
+    }
+
+    /// A question as dig asks it: RD, and EDNS with room for 1232 octets.
+    private static func message(_ name: DomainName, type: UInt16, id: UInt16) -> [UInt8] {
+        var octets = OctetBuffer(capacity: 512)
+        octets.append16(Int(id))
+        octets.append16(Int(MessageHeader.Flags.recursionDesired))
+        octets.append16(1)
+        octets.append32(0)
+        octets.append16(1)
+        octets.append(name.wire)
+        octets.append16(Int(type))
+        octets.append16(RecordClass.internet)
+        octets.appendOPT(wantsDNSSEC: false)
+        let written = octets.span
+        return written.indices.map { written[$0] }
+    }
+
+    /// Asks, and waits until the engine has answered: at most for the patience of the servers' groups.
+    mutating func run() -> QueryReport {
+        let message = self.message
+        started = MonotonicClock.now
+        engine.beginBatch(random: &random)
+        engine.receiveQuestion(message.span, from: path, at: started, random: &random, into: &outbox)
+        carryOut()
+        while report.reply.isEmpty, let due = engine.nextDeadline {  // ends: the engine gives every question up
+            wait(until: due)
+            for exchange in open { advance(exchange) }
+            engine.expire(at: MonotonicClock.now, random: &random, into: &outbox)
+            carryOut()
+        }
+        report.nanoseconds = elapsed
+        return report
+    }
+
+    private var elapsed: Int64 { MonotonicClock.now.nanoseconds(since: started) }
+
+    /// Waits until a socket is ready or `due` has come. Corresponds to poll(2).
+    private func wait(until due: MonotonicTime) {
+        var watched = open.map(\.watched)
+        let left = max(0, due.nanoseconds(since: MonotonicClock.now))
+        // Sound: the kernel reads and writes `count` structures. An interruption is a short wait.
+        _ = unsafe poll(&watched, nfds_t(watched.count), Int32(clamping: left / 1_000_000 + 1))
+    }
+
+    // MARK: - Between engine and sockets
+
+    /// Sends what the engine wants sent, until it wants no more.
+    private mutating func carryOut() {
+        while !outbox.isEmpty {  // ends: the engine sends a bounded number of questions
+            if let reply = outbox.replies.first { report.reply = Self.copy(reply.start..<reply.end, of: outbox) }
+            let questions = outbox.questions.map { $0.path }
+            let messages = outbox.questions.indices.map { index in
+                Self.copy(outbox.questions[index].start..<outbox.questions[index].end, of: outbox)
+            }
+            outbox.removeAll()
+            for (path, message) in zip(questions, messages) { send(message, by: path) }
+        }
+    }
+
+    private static func copy(_ range: Range<Int>, of outbox: borrowing Outbox) -> [UInt8] {
+        let octets = outbox.octets.span
+        return range.map { octets[$0] }
+    }
+
+    private mutating func send(_ question: [UInt8], by path: UpstreamPath) {
+        let server = policy.servers[path.server]
+        let group = policy.groups.first { $0.servers.contains(path.server) }?.name ?? ""
+        let row = report.exchanges.count
+        report.exchanges.append(
+            QueryReport.Exchange(
+                server: server, group: group, transport: path.transport, question: Self.words(of: question),
+                sentNanoseconds: elapsed))
+        do throws(Errno) {
+            open.append(try UpstreamExchange(question, to: server, by: path, row: row))
+        } catch {
+            fail(row, path, ExchangeFailure(error))
+        }
+    }
+
+    private mutating func advance(_ exchange: UpstreamExchange) {
+        do throws(ExchangeFailure) {
+            while let answer = try exchange.advance() {  // ends with what the socket holds
+                note(answer, exchange.row)
+                engine.receiveAnswer(
+                    answer.span, over: exchange.path, at: MonotonicClock.now, random: &random, into: &outbox)
+            }
+        } catch {
+            open.removeAll { $0 === exchange }
+            fail(exchange.row, exchange.path, error)
+        }
+    }
+
+    private mutating func fail(_ row: Int, _ path: UpstreamPath, _ failure: ExchangeFailure) {
+        if report.exchanges[row].outcome == nil {
+            let after = elapsed - report.exchanges[row].sentNanoseconds
+            report.exchanges[row].outcome = .failure(failure.words, nanoseconds: after)
+        }
+        engine.upstreamFailed(path, failure.kind, at: MonotonicClock.now, random: &random, into: &outbox)
+    }
+
+    private mutating func note(_ answer: [UInt8], _ row: Int) {
+        guard let header = try? MessageHeader(reading: answer.span) else { return }
+        report.exchanges[row].outcome = .answer(
+            rcode: Mnemonics.rcode(UInt16(header.rcode)), records: header.answerCount, octets: answer.count,
+            isTruncated: header.isTruncated, nanoseconds: elapsed - report.exchanges[row].sentNanoseconds)
+    }
+
+    /// Such as `web.shop.svc.cluster.local. A`.
+    private static func words(of message: [UInt8]) -> String {
+        guard let question = try? Question(reading: message.span),
+            let name = try? DomainName(wire: Array(message[question.range].dropLast(4)))
+        else { return "?" }
+        return "\(name). \(Mnemonics.type(UInt16(question.type)))"
+    }
+}

@@ -1,0 +1,148 @@
+import DNSWire
+import Glibc
+import IPAddressing
+import LinuxSystem
+
+/// What a demo server's thread owns and does.
+///
+/// `@unchecked Sendable`: made by one thread and handed over to the server's own, the only one that calls `run`.
+final class DemoLoop: @unchecked Sendable {
+    private let responder: ZoneResponder
+    private let datagrams: FileDescriptor
+    private let streams: FileDescriptor
+    private let stop: StopSignal
+    private var connections: [UInt64: DemoConnection] = [:]
+    private var nextToken: UInt64 = 3
+
+    /// Further connections are closed at once: a demo has few clients.
+    private static let mostConnections = 128
+
+    init(
+        _ responder: ZoneResponder, _ datagrams: consuming FileDescriptor, _ streams: consuming FileDescriptor,
+        _ stop: StopSignal
+    ) {
+        self.responder = responder
+        self.datagrams = datagrams
+        self.streams = streams
+        self.stop = stop
+    }
+
+    /// Serves until it is told to stop. An error of the kernel ends it as well, and clients see silence.
+    func run() {
+        do throws(Errno) {
+            let epoll = try Epoll()
+            try epoll.add(datagrams, .readable, token: 0)
+            try epoll.add(streams, .readable, token: 1)
+            try epoll.add(stop.event.descriptor, .readable, token: 2)
+            var events = EpollEvents(capacity: 64)
+            var batch = DatagramBatch(capacity: 32, slotSize: 4096)
+            while true {  // until `stop`
+                let count = try epoll.wait(into: &events, milliseconds: nil)
+                for index in 0..<count {
+                    switch events[index].token {
+                    case 0: try answerDatagrams(&batch)
+                    case 1: try accept(epoll)
+                    case 2: return
+                    case let token: serve(token, epoll)
+                    }
+                }
+            }
+        } catch {
+            return
+        }
+    }
+
+    private func answerDatagrams(_ batch: inout DatagramBatch) throws(Errno) {
+        let count = try batch.receive(from: datagrams)
+        var replies = OctetBuffer(capacity: 8 * 1024)
+        var sender = DatagramSender(capacity: batch.capacity)
+        for index in 0..<count {
+            guard let client = batch.sender(index) else { continue }
+            let start = replies.count
+            responder.appendReply(to: batch.message(index), isDatagram: true, into: &replies)
+            guard replies.count > start else { continue }
+            sender.add(start: start, end: replies.count, to: client.endpoint, from: nil, interface: client.scope)
+        }
+        _ = sender.send(replies.span, on: datagrams, stopsAtError: false)
+    }
+
+    private func accept(_ epoll: borrowing Epoll) throws(Errno) {
+        while let accepted = try StreamSocket.accept(from: streams) {  // ends with the queue
+            guard connections.count < Self.mostConnections else { continue }
+            let connection = DemoConnection(accepted)
+            try connection.watch(by: epoll, token: nextToken)
+            connections[nextToken] = connection
+            nextToken += 1
+        }
+    }
+
+    private func serve(_ token: UInt64, _ epoll: borrowing Epoll) {
+        guard let connection = connections[token] else { return }
+        do throws(Errno) {
+            let goesOn = try connection.serve(responder)
+            guard goesOn else {
+                connections[token] = nil
+                return
+            }
+            try connection.rewatch(by: epoll, token: token)
+        } catch {
+            connections[token] = nil
+        }
+    }
+}
+
+/// One TCP connection of a demo server: messages behind their lengths, answered in order.
+final class DemoConnection {
+    private let accepted: StreamSocket.Accepted
+    private var input: [UInt8] = []
+    private var output: [UInt8] = []
+
+    /// Output that waits beyond this is a client that does not read; it is dropped.
+    private static let mostOutput = 1 << 20
+
+    init(_ accepted: consuming StreamSocket.Accepted) {
+        self.accepted = accepted
+    }
+
+    func watch(by epoll: borrowing Epoll, token: UInt64) throws(Errno) {
+        try epoll.add(accepted.descriptor, .readable, token: token)
+    }
+
+    /// Watches for room as well while output waits.
+    func rewatch(by epoll: borrowing Epoll, token: UInt64) throws(Errno) {
+        try epoll.modify(accepted.descriptor, output.isEmpty ? .readable : [.readable, .writable], token: token)
+    }
+
+    /// Reads and answers what is there; false once the connection is to be closed.
+    func serve(_ responder: ZoneResponder) throws(Errno) -> Bool {
+        var chunk = [UInt8](repeating: 0, count: 4096)
+        var room = chunk.mutableSpan
+        let received = try StreamSocket.receive(from: accepted.descriptor, into: &room)
+        switch received {
+        case .end: return false
+        case .nothing: break
+        case .octets(let count): input += chunk[..<count]
+        }
+        while input.count >= 2 {  // takes at least two octets each turn
+            let length = Int(input[0]) << 8 | Int(input[1])
+            guard input.count - 2 >= length else { break }
+            answer(Array(input[2..<(2 + length)]), responder)
+            input.removeFirst(2 + length)
+        }
+        if !output.isEmpty {
+            let unsent = output
+            let sent = try StreamSocket.send(unsent.span, on: accepted.descriptor)
+            output.removeFirst(sent)
+        }
+        return output.count <= Self.mostOutput
+    }
+
+    private func answer(_ message: [UInt8], _ responder: ZoneResponder) {
+        var reply = OctetBuffer(capacity: 4096)
+        responder.appendReply(to: message.span, isDatagram: false, into: &reply)
+        guard reply.count > 0 else { return }
+        output += [UInt8(truncatingIfNeeded: reply.count >> 8), UInt8(truncatingIfNeeded: reply.count)]
+        let octets = reply.span
+        output += octets.indices.map { octets[$0] }
+    }
+}
