@@ -1,11 +1,12 @@
-/// Cuts the octets of a TCP connection into messages, each behind its length in two octets (RFC 1035 section 4.2.2).
+/// Cuts the octets of a TCP connection into messages, each behind its length in two octets (RFC 1035 section
+/// 4.2.2).
 ///
 /// ```
 /// ... taken ... | length | message ... | length | message ... | beginning of another
 ///               ^ start                                                             ^ buffer.count
 /// ```
-/// `0 <= start <= buffer.count`. The buffer never holds more than one incomplete message besides what one `append`
-/// brought, as long as its owner takes every message before it appends again.
+/// `0 <= start <= buffer.count`. The buffer never holds more than one incomplete message besides what one
+/// `append` brought, as long as its owner takes every message before it appends again.
 package struct StreamFraming: ~Copyable {
     private var buffer: OctetBuffer
     private var start = 0
@@ -28,8 +29,8 @@ package struct StreamFraming: ~Copyable {
     /// Takes the next whole message; nil where more octets are due.
     ///
     /// - Returns: Where it lies, for `withMessage`; valid until the next `append`.
-    /// - Throws: `FramingError` for a length of zero: no message is that short, so the peer has lost its place, and the
-    ///   connection is of no more use.
+    /// - Throws: `FramingError` for a length of zero: no message is that short, so the peer has lost its
+    ///   place, and the connection is of no more use.
     package mutating func next() throws(FramingError) -> Range<Int>? {
         guard buffer.count - start >= 2 else { return nil }
         let length = buffer.number16(at: start)
@@ -41,7 +42,8 @@ package struct StreamFraming: ~Copyable {
     }
 
     /// Calls `body` with the message that `next` has given.
-    package borrowing func withMessage<Result>(_ range: Range<Int>, _ body: (Span<UInt8>) -> Result) -> Result {
+    package borrowing func withMessage<Result>(_ range: Range<Int>, _ body: (Span<UInt8>) -> Result) -> Result
+    {
         body(buffer.span.extracting(range))
     }
 

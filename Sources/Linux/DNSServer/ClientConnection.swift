@@ -29,8 +29,8 @@ struct ClientProgress: Hashable, Sendable {
     private(set) var pending = 0
     /// True once the client has sent its last octet; it may still wait for answers (RFC 7766 section 6.2.4).
     private(set) var hasEnded = false
-    /// When it last brought a whole message or took octets of an answer. Single octets don't count, so that a client
-    /// can't hold a connection for ever by one octet at a time.
+    /// When it last brought a whole message or took octets of an answer. Single octets don't count, so that a
+    /// client can't hold a connection for ever by one octet at a time.
     private(set) var lastActivity: MonotonicTime
 
     init(startedAt now: MonotonicTime) {
@@ -60,7 +60,8 @@ struct ClientProgress: Hashable, Sendable {
         pending < settings.questionsPerConnection && queued < settings.outputLimit
     }
 
-    /// True where everything that was asked has been answered and read, so that the connection can be closed for another.
+    /// True where everything that was asked has been answered and read, so that the connection can be closed
+    /// for another.
     func isIdle(queued: Int) -> Bool { pending == 0 && queued == 0 }
 
     /// True where the client has ended and got everything.

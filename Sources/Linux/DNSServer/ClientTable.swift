@@ -30,8 +30,8 @@ struct ClientTable {
         case refuse
     }
 
-    /// Decides about a new connection of `client`: at a limit the longest idle one gives way, of the same client
-    /// where that client is at its own limit; where all are busy, the new one is refused.
+    /// Decides about a new connection of `client`: at a limit the longest idle one gives way, of the same
+    /// client where that client is at its own limit; where all are busy, the new one is refused.
     func admission(of client: IPAddress) -> Admission {
         if countByClient[client, default: 0] >= settings.connectionsPerClient {
             return longestIdle { $0.path.client.address == client }.map { .displace(slot: $0) } ?? .refuse
@@ -44,7 +44,8 @@ struct ClientTable {
     func longestIdle(where isWanted: (ClientConnection) -> Bool = { _ in true }) -> Int? {
         var longest: (slot: Int, since: MonotonicTime)? = nil
         for (slot, connection) in connections.enumerated() {
-            guard let connection, connection.progress.isIdle(queued: connection.output.count), isWanted(connection)
+            guard let connection, connection.progress.isIdle(queued: connection.output.count),
+                isWanted(connection)
             else { continue }
             let since = connection.progress.lastActivity
             if longest.map({ since < $0.since }) ?? true { longest = (slot, since) }
@@ -52,8 +53,11 @@ struct ClientTable {
         return longest?.slot
     }
 
-    /// Puts a connection, made for the slot and generation that it is given, into the table; nil where it is full.
-    mutating func insert(_ make: (_ slot: Int, _ generation: UInt32) -> ClientConnection?) -> ClientConnection? {
+    /// Puts a connection, made for the slot and generation that it is given, into the table; nil where it is
+    /// full.
+    mutating func insert(_ make: (_ slot: Int, _ generation: UInt32) -> ClientConnection?)
+        -> ClientConnection?
+    {
         guard let slot = free.last, let connection = make(slot, generations[slot]) else { return nil }
         free.removeLast()
         connections[slot] = connection

@@ -6,7 +6,8 @@ import Synchronization
 
 /// Forwards DNS questions between sockets and engines: worker threads that share nothing but the policy.
 ///
-/// Binds its sockets when it is made, so that a mistake shows before anything runs; serves between `start` and `stop`.
+/// Binds its sockets when it is made, so that a mistake shows before anything runs; serves between `start`
+/// and `stop`.
 package final class DNSServer: Sendable {
     /// Where it listens, in the order asked for; ports that the kernel chose stand here as numbers.
     package let boundEndpoints: [Endpoint]
@@ -24,7 +25,8 @@ package final class DNSServer: Sendable {
     private static let stackSize = 1024 * 1024
 
     /// - Parameters:
-    ///   - endpoints: Each is listened on over UDP and TCP. `[::]` means IPv6 alone, `0.0.0.0` is a second endpoint.
+    ///   - endpoints: Each is listened on over UDP and TCP. `[::]` means IPv6 alone, `0.0.0.0` is a second
+    ///     endpoint.
     ///   - workers: Threads, at least 1.
     ///   - cacheOctets: The memory for kept answers, in octets; 0 keeps none.
     package init(
@@ -100,7 +102,8 @@ final class WorkerSeed: Sendable {
     let finalCounters = Mutex(WorkerCounters())
 
     init(
-        index: Int, sockets: ListeningSockets, policy: ForwardingPolicy, cache: AnswerCache?, board: HealthBoard,
+        index: Int, sockets: ListeningSockets, policy: ForwardingPolicy, cache: AnswerCache?,
+        board: HealthBoard,
         settings: DNSServerSettings, limits: EngineLimits
     ) throws(Errno) {
         self.index = index

@@ -17,7 +17,8 @@ extension DNSServerError: CustomStringConvertible {
             let advice = Self.advice(endpoint, transport, error).map { ": \($0)" } ?? ""
             return "cannot listen on \(endpoint) (\(name)): \(error)\(advice)"
         case .cannotStartWorker(let index, let error):
-            return "cannot start worker \(index): \(error): raise the limits of open files and threads (ulimit -n, -u)"
+            return
+                "cannot start worker \(index): \(error): raise the limits of open files and threads (ulimit)"
         }
     }
 

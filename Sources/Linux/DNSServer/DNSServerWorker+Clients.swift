@@ -24,14 +24,16 @@ extension DNSServerWorker {
                     makeRoom(index)
                     return
                 default:
-                    // The client went away before we came to it, or a network error (accept(2)): the next one.
+                    // The client went away before we came to it, or a network error (accept(2)): the next
+                    // one.
                     continue
                 }
             }
         }
     }
 
-    /// Frees a descriptor by closing an idle connection; where none is idle, the listener waits until the next sweep.
+    /// Frees a descriptor by closing an idle connection; where none is idle, the listener waits until the
+    /// next sweep.
     private mutating func makeRoom(_ index: Int) {
         if let slot = clients.longestIdle() {
             counters.connectionsDisplaced += 1
@@ -78,7 +80,8 @@ extension DNSServerWorker {
         let connection = clients.insert { (slot, generation) in
             guard let descriptor = owned.take() else { return nil }
             let path = ClientPath(
-                client: client, local: local.address, interface: 0, socket: UInt32(slot), generation: generation,
+                client: client, local: local.address, interface: 0, socket: UInt32(slot),
+                generation: generation,
                 transport: .tcp)
             return ClientConnection(descriptor, path: path, at: now)
         }
@@ -120,7 +123,8 @@ extension DNSServerWorker {
     }
 
     private mutating func read(_ connection: ClientConnection) {
-        // A whole message still waits only where the connection was held back; then it is not watched for more.
+        // A whole message still waits only where the connection was held back; then it is not watched for
+        // more.
         for _ in 0..<Self.readsPerTurn {
             guard connection.interest.contains(.readable), !connection.progress.hasEnded else { return }
             let received: StreamSocket.Received
@@ -154,7 +158,8 @@ extension DNSServerWorker {
                 connection.progress.tookQuestion(at: now)
                 let ignored = engine.counters.ignored
                 connection.framing.withMessage(range) { message in
-                    engine.receiveQuestion(message, from: connection.path, at: now, random: &random, into: &outbox)
+                    engine.receiveQuestion(
+                        message, from: connection.path, at: now, random: &random, into: &outbox)
                 }
                 if engine.counters.ignored != ignored { connection.progress.settledQuestion() }
             } catch {
@@ -165,8 +170,8 @@ extension DNSServerWorker {
         return false
     }
 
-    /// Writes to every listed connection, takes the questions that it had been held back with, and closes it where it
-    /// has finished.
+    /// Writes to every listed connection, takes the questions that it had been held back with, and closes it
+    /// where it has finished.
     mutating func writeClients() {
         guard !listedClients.isEmpty else { return }
         let listed = listedClients

@@ -30,7 +30,8 @@ extension DNSServerWorker {
     }
 
     private mutating func receiveQuestion(_ place: Int, _ socket: ListeningSocket, _ index: Int) {
-        guard let sender = clientBatch.sender(place), sender.endpoint.port != 0, !clientBatch.isCut(place) else {
+        guard let sender = clientBatch.sender(place), sender.endpoint.port != 0, !clientBatch.isCut(place)
+        else {
             counters.datagramsIgnored += 1
             return
         }
@@ -71,7 +72,8 @@ extension DNSServerWorker {
             if count > 0 { engine.beginBatch(random: &random) }
             counters.answersReceived += count
             for place in 0..<count {
-                engine.receiveAnswer(place, of: answerBatch, over: path, at: now, random: &random, into: &outbox)
+                engine.receiveAnswer(
+                    place, of: answerBatch, over: path, at: now, random: &random, into: &outbox)
             }
             if count < answerBatch.capacity { break }
             flush()
@@ -121,7 +123,8 @@ extension DNSServerWorker {
 }
 
 extension ForwardingEngine {
-    /// Takes question `place` of a batch; a function of its own, in which the batch is borrowed and the rest is ours.
+    /// Takes question `place` of a batch; a function of its own, in which the batch is borrowed and the rest
+    /// is ours.
     fileprivate mutating func receiveQuestion(
         _ place: Int, of batch: borrowing DatagramBatch, from path: ClientPath, at now: MonotonicTime,
         random: inout KernelRandom, into outbox: inout Outbox

@@ -7,8 +7,8 @@ import LinuxSystem
 extension DNSServerWorker {
     /// Sends all that the engine wants sent, and what follows from it.
     mutating func flush() {
-        // Ends: a failure makes the engine try a question's next server, and it gives up after a few; a connection's
-        // held back questions are finite, since nothing is read here.
+        // Ends: a failure makes the engine try a question's next server, and it gives up after a few; a
+        // connection's held back questions are finite, since nothing is read here.
         while !outbox.isEmpty || !failures.isEmpty || !listedClients.isEmpty || !listedUpstreams.isEmpty {
             sendQuestions()
             sendReplies()
@@ -52,7 +52,9 @@ extension DNSServerWorker {
                 start: reply.start, end: reply.end, to: path.client,
                 from: listeners[listener].socket.isWildcard ? path.local : nil, interface: path.interface)
         }
-        for listener in 0..<listeners.count where listeners[listener].sender.count > 0 { sendReplies(of: listener) }
+        for listener in 0..<listeners.count where listeners[listener].sender.count > 0 {
+            sendReplies(of: listener)
+        }
     }
 
     private mutating func sendReplies(of listener: Int) {

@@ -5,7 +5,8 @@ import LinuxSystem
 // TCP: connections towards servers.
 
 extension DNSServerWorker {
-    /// Puts a question behind what the connection to `server` has still to take, and opens one where there is none.
+    /// Puts a question behind what the connection to `server` has still to take, and opens one where there is
+    /// none.
     mutating func askOverStream(_ server: Int, start: Int, end: Int) {
         let stream = upstreams[server].stream
         if stream.progress.phase == .closed {

@@ -5,11 +5,11 @@ import LinuxSystem
 import Synchronization
 import Telemetry
 
-/// One thread's share of the server: an engine, and the sockets that feed it, on one epoll loop. Nothing in it is
-/// shared with another thread but the policy.
+/// One thread's share of the server: an engine, and the sockets that feed it, on one epoll loop. Nothing in
+/// it is shared with another thread but the policy.
 ///
-/// A turn of the loop takes what its ready sockets have brought into the engine, and then sends the outbox: what came
-/// by several sockets leaves by few calls.
+/// A turn of the loop takes what its ready sockets have brought into the engine, and then sends the outbox:
+/// what came by several sockets leaves by few calls.
 struct DNSServerWorker: ~Copyable {
     let seed: WorkerSeed
     var settings: DNSServerSettings { seed.settings }
@@ -97,7 +97,8 @@ struct DNSServerWorker: ~Copyable {
             serve(connection, readiness)
         case .upstreamDatagram:
             receiveAnswers(
-                server: token.index / UpstreamSockets.perServer, socket: token.index % UpstreamSockets.perServer,
+                server: token.index / UpstreamSockets.perServer,
+                socket: token.index % UpstreamSockets.perServer,
                 readiness)
         case .upstreamStream:
             serveUpstreamStream(token.index, token.generation, readiness)
@@ -106,7 +107,8 @@ struct DNSServerWorker: ~Copyable {
 
     // MARK: - Time
 
-    /// How long to wait for events: to the next whole millisecond that something is due; nil where nothing is.
+    /// How long to wait for events: to the next whole millisecond that something is due; nil where nothing
+    /// is.
     private func patience() -> Int32? {
         var next = engine.nextDeadline
         if let sweep = nextSweep { next = next.map { min($0, sweep) } ?? sweep }

@@ -23,7 +23,8 @@ struct EventToken: Hashable, Sendable {
     static func generation(after generation: UInt32) -> UInt32 { (generation + 1) & 0xFF_FFFF }
 
     var rawValue: UInt64 {
-        UInt64(kind.rawValue) << 56 | UInt64(generation & 0xFF_FFFF) << 32 | UInt64(UInt32(truncatingIfNeeded: index))
+        UInt64(kind.rawValue) << 56 | UInt64(generation & 0xFF_FFFF) << 32
+            | UInt64(UInt32(truncatingIfNeeded: index))
     }
 
     init(_ kind: Kind, _ index: Int, generation: UInt32 = 0) {

@@ -54,8 +54,8 @@ extension ListeningSockets {
     }
 
     private static func bindOnce(_ endpoint: Endpoint, workers: Int) throws(DNSServerError) -> [Pair] {
-        // With SO_REUSEPORT the kernel lets a second server of the same user in, which would silently get half of the
-        // questions. A first socket without it finds out.
+        // With SO_REUSEPORT the kernel lets a second server of the same user in, which would silently get
+        // half of the questions. A first socket without it finds out.
         if workers == 1 { return [try bindPair(endpoint, sharesPort: false)] }
         let chosen = try bindPair(endpoint, sharesPort: false).datagram.endpoint
         var pairs: [Pair] = []

@@ -1,8 +1,8 @@
 import DNSWire
 import LinuxSystem
 
-/// Messages on their way into a TCP connection, each behind its length, in one buffer: so that a length and its
-/// message leave by one call, which some servers insist on (RFC 7766 section 8).
+/// Messages on their way into a TCP connection, each behind its length, in one buffer: so that a length and
+/// its message leave by one call, which some servers insist on (RFC 7766 section 8).
 ///
 /// `0 <= start <= buffer.count`: what lies before `start` has been sent.
 struct MessageQueue: ~Copyable {

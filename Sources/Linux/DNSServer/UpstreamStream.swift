@@ -43,8 +43,8 @@ struct UpstreamProgress: Hashable, Sendable {
     private(set) var phase = Phase.closed
     /// Questions sent whose answers have not come.
     private(set) var outstanding = 0
-    /// When it last brought an answer, or was given a question while none was outstanding: a connection that takes
-    /// questions and gives nothing back does not live on.
+    /// When it last brought an answer, or was given a question while none was outstanding: a connection that
+    /// takes questions and gives nothing back does not live on.
     private(set) var lastActivity = MonotonicTime(nanoseconds: 0)
 
     mutating func began(at now: MonotonicTime) {

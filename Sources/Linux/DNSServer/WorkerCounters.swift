@@ -1,4 +1,5 @@
-/// What a worker's sockets have done, counted since its start; what became of the questions is the engine's to count.
+/// What a worker's sockets have done, counted since its start; what became of the questions is the engine's
+/// to count.
 package struct WorkerCounters: Hashable, Sendable {
     /// Datagrams from clients.
     package var datagramsReceived = 0

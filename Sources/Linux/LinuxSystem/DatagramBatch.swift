@@ -34,8 +34,9 @@ package struct DatagramBatch: ~Copyable {
         unsafe names = .allocate(byteCount: capacity * Self.nameStride, alignment: 64)
         unsafe controls = .allocate(byteCount: capacity * Self.controlStride, alignment: 64)
         unsafe octets = .allocate(byteCount: capacity * stride, alignment: 64)
-        // Sound: every index below stays under `capacity`, for which there is room in each allocation. The kernel
-        // fills names, controls and octets, and each is read only as far as it says that it has written.
+        // Sound: every index below stays under `capacity`, for which there is room in each allocation. The
+        // kernel fills names, controls and octets, and each is read only as far as it says that it has
+        // written.
         for slot in 0..<capacity {
             unsafe (vectors + slot).initialize(
                 to: iovec(iov_base: octets + slot * stride, iov_len: slotSize))
@@ -98,31 +99,33 @@ package struct DatagramBatch: ~Copyable {
         return unsafe headers[index].header.msg_flags & Int32(MSG_TRUNC) != 0
     }
 
-    /// Who sent datagram `index`, with the interface's index where the address is link-local; nil where the kernel
-    /// named nobody.
+    /// Who sent datagram `index`, with the interface's index where the address is link-local; nil where the
+    /// kernel named nobody.
     package func sender(_ index: Int) -> (endpoint: Endpoint, scope: UInt32)? {
         check(index)
-        // Sound: the kernel wrote `msg_namelen` octets of an address into the slot, which holds all IP addresses.
+        // Sound: the kernel wrote `msg_namelen` octets of an address into the slot, which holds all IP
+        // addresses.
         return unsafe SocketAddress.load(
             names + index * Self.nameStride, length: headers[index].header.msg_namelen)
     }
 
-    /// The address that datagram `index` was sent to and the interface that it came by; nil where the socket does not
-    /// report it. Corresponds to IP_PKTINFO (ip(7)) and IPV6_PKTINFO (RFC 3542 section 6).
+    /// The address that datagram `index` was sent to and the interface that it came by; nil where the socket
+    /// does not report it. Corresponds to IP_PKTINFO (ip(7)) and IPV6_PKTINFO (RFC 3542 section 6).
     package func destination(_ index: Int) -> (address: IPAddress, interface: UInt32)? {
         check(index)
         let base = unsafe UnsafeRawPointer(controls + index * Self.controlStride)
         let length = unsafe min(Int(headers[index].header.msg_controllen), Self.controlStride)
         var offset = 0
-        // Ends: each turn moves on by at least the 16 octets of a header. Sound: reads stay below `length`, which the
-        // kernel wrote; the layouts are asserted in CLinux.c.
+        // Ends: each turn moves on by at least the 16 octets of a header. Sound: reads stay below `length`,
+        // which the kernel wrote; the layouts are asserted in CLinux.c.
         while length - offset >= 16 {
             let size = unsafe Int(clamping: base.loadUnaligned(fromByteOffset: offset, as: UInt.self))
             guard size >= 16, size <= length - offset else { return nil }
             let level = unsafe base.loadUnaligned(fromByteOffset: offset + 8, as: Int32.self)
             let kind = unsafe base.loadUnaligned(fromByteOffset: offset + 12, as: Int32.self)
             if level == Int32(IPPROTO_IP), kind == IP_PKTINFO, size >= 28 {
-                // The second field: for a broadcast it is the interface's own address, from which one can reply.
+                // The second field: for a broadcast it is the interface's own address, from which one can
+                // reply.
                 return unsafe (
                     SocketAddress.load4(base + offset + 20),
                     base.loadUnaligned(fromByteOffset: offset + 16, as: UInt32.self)

@@ -59,9 +59,11 @@ package struct DatagramSender: ~Copyable {
 
     package var isFull: Bool { count == capacity }
 
-    /// Adds the datagram `octets[start..<end]` of a later `send`, to the server that the socket is connected to.
+    /// Adds the datagram `octets[start..<end]` of a later `send`, to the server that the socket is connected
+    /// to.
     package mutating func add(start: Int, end: Int) {
-        precondition(count < capacity && start >= 0 && start <= end, "a datagram is added where there is no room")
+        precondition(
+            count < capacity && start >= 0 && start <= end, "a datagram is added where there is no room")
         // Sound: `count` is below `capacity`.
         unsafe starts[count] = start
         unsafe vectors[count].iov_len = end - start
@@ -71,14 +73,17 @@ package struct DatagramSender: ~Copyable {
     /// Adds the datagram `octets[start..<end]` of a later `send`.
     ///
     /// - Parameters:
-    ///   - source: The address that it leaves from; nil where the socket is bound to it. It must be of the client's
-    ///     family.
-    ///   - interface: The interface to leave by, used where an address is link-local; routes decide elsewhere.
-    package mutating func add(start: Int, end: Int, to client: Endpoint, from source: IPAddress?, interface: UInt32) {
+    ///   - source: The address that it leaves from; nil where the socket is bound to it. It must be of the
+    ///     client's family.
+    ///   - interface: The interface to leave by, used where an address is link-local; routes decide
+    ///     elsewhere.
+    package mutating func add(
+        start: Int, end: Int, to client: Endpoint, from source: IPAddress?, interface: UInt32
+    ) {
         let slot = count
         add(start: start, end: end)
-        // Sound: `slot` is below `capacity`, an address takes at most 28 of the 32 octets of its place, and control
-        // data at most 40 of 64.
+        // Sound: `slot` is below `capacity`, an address takes at most 28 of the 32 octets of its place, and
+        // control data at most 40 of 64.
         let name = unsafe names + slot * Self.nameStride
         unsafe headers[slot].header.msg_name = name
         unsafe headers[slot].header.msg_namelen = SocketAddress.store(client, scope: interface, to: name)
@@ -89,7 +94,8 @@ package struct DatagramSender: ~Copyable {
         }
         let control = unsafe controls + slot * Self.controlStride
         unsafe headers[slot].header.msg_control = control
-        unsafe headers[slot].header.msg_controllen = Self.storeControl(source, interface: interface, to: control)
+        unsafe headers[slot].header.msg_controllen = Self.storeControl(
+            source, interface: interface, to: control)
     }
 
     /// Forgets what was added.
@@ -124,8 +130,8 @@ package struct DatagramSender: ~Copyable {
 
     /// Sends what was added, out of `octets`, and forgets it.
     ///
-    /// - Parameter stopsAtError: True leaves the rest unsent after an error, as failed; else only the datagram that
-    ///   met it is.
+    /// - Parameter stopsAtError: True leaves the rest unsent after an error, as failed; else only the
+    ///   datagram that met it is.
     package mutating func send(
         _ octets: Span<UInt8>, on socket: borrowing FileDescriptor, stopsAtError: Bool
     ) -> Outcome {
@@ -137,7 +143,9 @@ package struct DatagramSender: ~Copyable {
             guard total > 0, let base = buffer.baseAddress else { return }
             for slot in 0..<total {
                 let start = unsafe starts[slot]
-                precondition(unsafe vectors[slot].iov_len <= buffer.count - start, "a datagram lies outside its buffer")
+                precondition(
+                    unsafe vectors[slot].iov_len <= buffer.count - start, "a datagram lies outside its buffer"
+                )
                 // Sound: the datagram lies inside `octets`; the kernel only reads it, during the calls below.
                 unsafe vectors[slot].iov_base = UnsafeMutableRawPointer(mutating: base + start)
             }
@@ -156,7 +164,8 @@ package struct DatagramSender: ~Copyable {
         // Ends: each turn sends at least one datagram or gives one up.
         while next < total {
             do throws(Errno) {
-                // Sound: the headers from `next` to `total` are initialised and point at what lives during the call.
+                // Sound: the headers from `next` to `total` are initialised and point at what lives during
+                // the call.
                 let sent = try nonBlockingCall {
                     unsafe clinux_sendmmsg(number, headers + next, UInt32(total - next), Int32(MSG_NOSIGNAL))
                 }

@@ -10,9 +10,10 @@ package enum DatagramSocket {
     /// A socket that receives from everybody on `endpoint`.
     ///
     /// - Parameters:
-    ///   - sharesPort: Other sockets of ours may have the same endpoint, and the kernel spreads the clients over them.
-    ///   - reportsLocalAddress: Each datagram comes with the address that it was sent to; needed where `endpoint` is
-    ///     unspecified and the host has several.
+    ///   - sharesPort: Other sockets of ours may have the same endpoint, and the kernel spreads the clients
+    ///     over them.
+    ///   - reportsLocalAddress: Each datagram comes with the address that it was sent to; needed where
+    ///     `endpoint` is unspecified and the host has several.
     package static func listen(
         on endpoint: Endpoint, sharesPort: Bool, reportsLocalAddress: Bool
     ) throws(Errno) -> FileDescriptor {
@@ -21,7 +22,8 @@ package enum DatagramSocket {
         if endpoint.address.family == .v6 {
             try socket.setOption(IPPROTO_IPV6, IPV6_V6ONLY, 1)
             if reportsLocalAddress { try socket.setOption(IPPROTO_IPV6, IPV6_RECVPKTINFO, 1) }
-            // Large replies go out in fragments rather than fail, whatever path MTU somebody has made us believe.
+            // Large replies go out in fragments rather than fail, whatever path MTU somebody has made us
+            // believe.
             try socket.setOption(IPPROTO_IPV6, IPV6_MTU_DISCOVER, clinux_ipv6_pmtu_omit)
         } else {
             if reportsLocalAddress { try socket.setOption(IPPROTO_IP, IP_PKTINFO, 1) }
@@ -46,11 +48,12 @@ package enum DatagramSocket {
         return socket
     }
 
-    /// Empties the queue of ICMP errors, whose summary a call has already returned. While it holds one, epoll reports
-    /// the socket.
+    /// Empties the queue of ICMP errors, whose summary a call has already returned. While it holds one, epoll
+    /// reports the socket.
     package static func discardErrors(of socket: borrowing FileDescriptor) {
         var octet: UInt8 = 0
-        // Ends: each turn takes one error from the queue; the bound is there for a host that is flooded with them.
+        // Ends: each turn takes one error from the queue; the bound is there for a host that is flooded with
+        // them.
         for _ in 0..<1024 {
             // Sound: one octet of the datagram that failed is written; the rest is cut off.
             let count = unsafe recv(socket.number, &octet, 1, Int32(MSG_ERRQUEUE | MSG_DONTWAIT))
@@ -61,7 +64,8 @@ package enum DatagramSocket {
     private static func open(_ family: AddressFamily) throws(Errno) -> FileDescriptor {
         let socket = FileDescriptor(
             owning: try systemCall {
-                Glibc.socket(family == .v4 ? AF_INET : AF_INET6, clinux_nonblocking_datagram, Int32(IPPROTO_UDP))
+                Glibc.socket(
+                    family == .v4 ? AF_INET : AF_INET6, clinux_nonblocking_datagram, Int32(IPPROTO_UDP))
             })
         socket.tryOption(SOL_SOCKET, SO_RCVBUF, SO_RCVBUFFORCE, bufferSize)
         socket.tryOption(SOL_SOCKET, SO_SNDBUF, SO_SNDBUFFORCE, bufferSize)

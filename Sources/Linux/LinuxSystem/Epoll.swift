@@ -28,12 +28,18 @@ package struct Epoll: ~Copyable, Sendable {
         try control(EPOLL_CTL_ADD, watched.number, interest, token)
     }
 
-    package func modify(_ watched: borrowing FileDescriptor, _ interest: Interest, token: UInt64) throws(Errno) {
+    package func modify(_ watched: borrowing FileDescriptor, _ interest: Interest, token: UInt64)
+        throws(Errno)
+    {
         try control(EPOLL_CTL_MOD, watched.number, interest, token)
     }
 
-    private func control(_ operation: Int32, _ watched: Int32, _ interest: Interest, _ token: UInt64) throws(Errno) {
-        try systemCall { clinux_epoll_control(descriptor.number, operation, watched, interest.rawValue, token) }
+    private func control(_ operation: Int32, _ watched: Int32, _ interest: Interest, _ token: UInt64)
+        throws(Errno)
+    {
+        try systemCall {
+            clinux_epoll_control(descriptor.number, operation, watched, interest.rawValue, token)
+        }
     }
 
     /// Waits for events; returns their number, 0 after `milliseconds` without one.
@@ -43,9 +49,10 @@ package struct Epoll: ~Copyable, Sendable {
         let number = descriptor.number
         // Sound: the kernel writes at most `count` events into the buffer.
         return try unsafe events.fill { (buffer) throws(Errno) -> Int in
-            Int(try systemCall {
-                unsafe epoll_wait(number, buffer.baseAddress, Int32(buffer.count), milliseconds ?? -1)
-            })
+            Int(
+                try systemCall {
+                    unsafe epoll_wait(number, buffer.baseAddress, Int32(buffer.count), milliseconds ?? -1)
+                })
         }
     }
 }

@@ -11,7 +11,8 @@ package struct FileDescriptor: ~Copyable, Sendable {
     }
 
     deinit {
-        // EINTR and EIO free the number as well on Linux (close(2)), so there is nothing to do about an error.
+        // EINTR and EIO free the number as well on Linux (close(2)), so there is nothing to do about an
+        // error.
         _ = close(number)
     }
 }

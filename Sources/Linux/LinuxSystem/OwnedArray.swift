@@ -12,7 +12,9 @@ package struct OwnedArray<Element: ~Copyable>: ~Copyable {
                 element = try make(index)
             } catch {
                 // Sound: exactly the elements before `index` are initialised.
-                for made in 0..<index { unsafe (storage.baseAddress.unsafelyUnwrapped + made).deinitialize(count: 1) }
+                for made in 0..<index {
+                    unsafe (storage.baseAddress.unsafelyUnwrapped + made).deinitialize(count: 1)
+                }
                 unsafe storage.deallocate()
                 throw error
             }

@@ -13,7 +13,8 @@ package enum ProcessLimits {
         Int(clamping: try readDescriptorLimit().rlim_cur)
     }
 
-    /// Raises the number of descriptors to `wanted`, or as near as the hard limit lets it; what it is afterwards.
+    /// Raises the number of descriptors to `wanted`, or as near as the hard limit lets it; what it is
+    /// afterwards.
     @discardableResult
     package static func raiseDescriptorLimit(to wanted: Int) throws(Errno) -> Int {
         var limit = try readDescriptorLimit()

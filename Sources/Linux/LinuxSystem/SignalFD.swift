@@ -5,7 +5,8 @@ import Glibc
 package struct SignalFD: ~Copyable, Sendable {
     package let descriptor: FileDescriptor
 
-    /// Blocks `signals` in the calling thread and all threads that it starts later, and delivers them here instead.
+    /// Blocks `signals` in the calling thread and all threads that it starts later, and delivers them here
+    /// instead.
     package init(_ signals: [Int32]) throws(Errno) {
         var set = sigset_t()
         // Sound: the set is a local of ours, and the kernel reads it only.
@@ -13,7 +14,8 @@ package struct SignalFD: ~Copyable, Sendable {
         for signal in signals { unsafe sigaddset(&set, signal) }
         let code = unsafe pthread_sigmask(SIG_BLOCK, &set, nil)
         guard code == 0 else { throw Errno(code: code) }
-        descriptor = FileDescriptor(owning: try systemCall { unsafe signalfd(-1, &set, clinux_signalfd_flags) })
+        descriptor = FileDescriptor(
+            owning: try systemCall { unsafe signalfd(-1, &set, clinux_signalfd_flags) })
     }
 
     /// The next signal's number; nil where none is waiting.

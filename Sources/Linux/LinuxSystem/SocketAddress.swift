@@ -1,7 +1,8 @@
 import Glibc
 package import IPAddressing
 
-/// Endpoints in the kernel's form and back: sockaddr_in and sockaddr_in6, by the offsets that CLinux.c asserts.
+/// Endpoints in the kernel's form and back: sockaddr_in and sockaddr_in6, by the offsets that CLinux.c
+/// asserts.
 enum SocketAddress {
     /// Octets that hold either form.
     static let capacity = 28
@@ -10,7 +11,8 @@ enum SocketAddress {
 
     /// Writes `endpoint` to `target`, which has room for `capacity` octets; the length of what was written.
     ///
-    /// - Parameter scope: The interface's index, used for an IPv6 link-local address alone (RFC 4007 section 6).
+    /// - Parameter scope: The interface's index, used for an IPv6 link-local address alone (RFC 4007 section
+    ///   6).
     @inline(__always)
     @unsafe
     static func store(_ endpoint: Endpoint, scope: UInt32, to target: UnsafeMutableRawPointer) -> socklen_t {
@@ -30,7 +32,8 @@ enum SocketAddress {
         return length6
     }
 
-    /// Reads the endpoint at `source`, of which `length` octets were written by the kernel; nil for another family.
+    /// Reads the endpoint at `source`, of which `length` octets were written by the kernel; nil for another
+    /// family.
     ///
     /// - Returns: The scope is the interface's index for a link-local address, else 0.
     @inline(__always)
@@ -85,7 +88,9 @@ extension SocketAddress {
         // Sound: sockaddr_storage is larger than `capacity` and aligned for every kind of address.
         return unsafe withUnsafeMutablePointer(to: &storage) { pointer in
             let length = unsafe store(endpoint, scope: 0, to: UnsafeMutableRawPointer(pointer))
-            return unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { unsafe body($0, length) }
+            return unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                unsafe body($0, length)
+            }
         }
     }
 

@@ -12,7 +12,8 @@ extension FileDescriptor {
         try systemCall { unsafe setsockopt(number, Int32(level), Int32(option), &value, 4) }
     }
 
-    /// Sets a size through `forced`, which needs CAP_NET_ADMIN and passes the host's limit, else through `option`.
+    /// Sets a size through `forced`, which needs CAP_NET_ADMIN and passes the host's limit, else through
+    /// `option`.
     func tryOption(_ level: some BinaryInteger, _ option: Int32, _ forced: Int32, _ value: Int32) {
         do throws(Errno) {
             try setOption(level, forced, value)
@@ -25,13 +26,17 @@ extension FileDescriptor {
     /// Corresponds to bind(2).
     func bind(to endpoint: Endpoint) throws(Errno) {
         // Sound: the address lives during the call.
-        try systemCall { unsafe SocketAddress.withAddress(of: endpoint) { unsafe Glibc.bind(number, $0, $1) } }
+        try systemCall {
+            unsafe SocketAddress.withAddress(of: endpoint) { unsafe Glibc.bind(number, $0, $1) }
+        }
     }
 
     /// Corresponds to connect(2).
     func connect(to endpoint: Endpoint) throws(Errno) {
         // Sound: the address lives during the call.
-        try systemCall { unsafe SocketAddress.withAddress(of: endpoint) { unsafe Glibc.connect(number, $0, $1) } }
+        try systemCall {
+            unsafe SocketAddress.withAddress(of: endpoint) { unsafe Glibc.connect(number, $0, $1) }
+        }
     }
 
     /// Where this socket is bound, with the port that the kernel chose. Corresponds to getsockname(2).
@@ -44,7 +49,8 @@ extension FileDescriptor {
         return read.endpoint
     }
 
-    /// The error that waits on this socket, which is taken; nil for none. Corresponds to getsockopt(2) with SO_ERROR.
+    /// The error that waits on this socket, which is taken; nil for none. Corresponds to getsockopt(2) with
+    /// SO_ERROR.
     package func pendingError() -> Errno? {
         var code: Int32 = 0
         var length = socklen_t(4)

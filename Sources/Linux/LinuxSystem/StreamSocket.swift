@@ -31,7 +31,9 @@ package enum StreamSocket {
         let number = listener.number
         let read = try unsafe SocketAddress.readAddress { (address, length) throws(Errno) in
             // Sound: the kernel writes at most `length` octets.
-            accepted = try nonBlockingCall { unsafe clinux_accept4(number, address, &length, clinux_accept_flags) }
+            accepted = try nonBlockingCall {
+                unsafe clinux_accept4(number, address, &length, clinux_accept_flags)
+            }
         }
         guard let accepted else { return nil }
         let descriptor = FileDescriptor(owning: accepted)
@@ -41,7 +43,8 @@ package enum StreamSocket {
         return Accepted(descriptor: descriptor, client: read.endpoint)
     }
 
-    /// Begins a connection to `server`; it is there, or has failed, once the socket is writable: see `pendingError`.
+    /// Begins a connection to `server`; it is there, or has failed, once the socket is writable: see
+    /// `pendingError`.
     package static func connect(to server: Endpoint) throws(Errno) -> FileDescriptor {
         let socket = try open(server.address.family)
         try socket.setOption(IPPROTO_TCP, TCP_NODELAY, 1)
@@ -73,11 +76,14 @@ package enum StreamSocket {
     }
 
     /// Sends the beginning of `octets`; the number sent, 0 where the connection takes no more now.
-    package static func send(_ octets: Span<UInt8>, on socket: borrowing FileDescriptor) throws(Errno) -> Int {
+    package static func send(_ octets: Span<UInt8>, on socket: borrowing FileDescriptor) throws(Errno) -> Int
+    {
         let number = socket.number
         return try unsafe octets.withUnsafeBufferPointer { (source) throws(Errno) -> Int in
             // Sound: the kernel reads `count` octets.
-            try nonBlockingCall { unsafe Glibc.send(number, source.baseAddress, source.count, Int32(MSG_NOSIGNAL)) }
+            try nonBlockingCall {
+                unsafe Glibc.send(number, source.baseAddress, source.count, Int32(MSG_NOSIGNAL))
+            }
                 ?? 0
         }
     }
@@ -91,7 +97,8 @@ package enum StreamSocket {
     private static func open(_ family: AddressFamily) throws(Errno) -> FileDescriptor {
         FileDescriptor(
             owning: try systemCall {
-                Glibc.socket(family == .v4 ? AF_INET : AF_INET6, clinux_nonblocking_stream, Int32(IPPROTO_TCP))
+                Glibc.socket(
+                    family == .v4 ? AF_INET : AF_INET6, clinux_nonblocking_stream, Int32(IPPROTO_TCP))
             })
     }
 }
