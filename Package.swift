@@ -70,7 +70,7 @@ let package = Package(
         .executableTarget(
             name: "namebridge",
             dependencies: [
-                "DNSServer", "LinuxSystem", "LDNSBridge", "InventoryFile",
+                "DNSServer", "LinuxSystem", "LDNSBridge", "DemoClusters", "InventoryFile",
                 "Forwarding", "DNSWire", "DomainNames", "IPAddressing", "Inventory", "Telemetry",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
