@@ -48,7 +48,9 @@ struct SourceFile {
 }
 
 /// The words that may stand between `import` and the module.
-private let importKinds: Set<Substring> = ["struct", "class", "enum", "protocol", "typealias", "func", "let", "var"]
+private let importKinds: Set<Substring> = [
+    "struct", "class", "enum", "protocol", "typealias", "func", "let", "var",
+]
 
 // MARK: - The package's files
 
@@ -56,8 +58,16 @@ private let importKinds: Set<Substring> = ["struct", "class", "enum", "protocol"
 let packageFolder = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
     .deletingLastPathComponent()
 
-/// Every Swift file below `folder`, in order of its path.
+/// Every Swift file below `folder`, `Sources`, `Tests` or deeper, in order of its path; each is read once.
 func swiftFiles(below folder: String) throws -> [SourceFile] {
+    let all = folder.hasPrefix("Tests") ? tests : sources
+    return try all.get().filter { $0.path.hasPrefix(folder + "/") }
+}
+
+private let sources = Result { try readSwiftFiles(below: "Sources") }
+private let tests = Result { try readSwiftFiles(below: "Tests") }
+
+private func readSwiftFiles(below folder: String) throws -> [SourceFile] {
     let root = packageFolder.appending(path: folder)
     let walk = FileManager.default.enumerator(atPath: root.path) ?? FileManager.DirectoryEnumerator()
     return try walk.compactMap { $0 as? String }.filter { $0.hasSuffix(".swift") }.sorted().map {
@@ -109,6 +119,7 @@ private struct CodeBlanker {
 
     /// The number of `#` before the string literal that starts here; nil where none starts.
     private func literalHashes() -> Int? {
+        guard text[position] == UInt8(ascii: "\"") || text[position] == UInt8(ascii: "#") else { return nil }
         var end = position
         while end < text.count, text[end] == UInt8(ascii: "#") { end += 1 }
         return end < text.count && text[end] == UInt8(ascii: "\"") ? end - position : nil
@@ -149,7 +160,8 @@ private struct CodeBlanker {
     }
 
     private func starts(_ word: String) -> Bool {
-        text[position...].starts(with: word.utf8)
+        guard position < text.count, text[position] == word.utf8.first else { return false }
+        return text[position...].starts(with: word.utf8)
     }
 
     private mutating func take(blank: Bool) {

@@ -42,7 +42,9 @@ struct Configuration {
             (inventory, problems) = InventoryFile.read(try contents(ofFile: path), name: path)
         } catch {
             printError("namebridge: \(error)")
-            if error.isAbsent { printError("Another file can be named with --config FILE or NAMEBRIDGE_CONFIG.") }
+            if error.isAbsent {
+                printError("Another file can be named with --config FILE or NAMEBRIDGE_CONFIG.")
+            }
             throw ExitStatus.usage
         }
     }

@@ -5,7 +5,8 @@ import LinuxSystem
 
 /// What a demo server's thread owns and does.
 ///
-/// `@unchecked Sendable`: made by one thread and handed over to the server's own, the only one that calls `run`.
+/// `@unchecked Sendable`: made by one thread and handed over to the server's own, the only one that calls
+/// `run`.
 final class DemoLoop: @unchecked Sendable {
     private let responder: ZoneResponder
     private let datagrams: FileDescriptor
@@ -18,7 +19,8 @@ final class DemoLoop: @unchecked Sendable {
     private static let mostConnections = 128
 
     init(
-        _ responder: ZoneResponder, _ datagrams: consuming FileDescriptor, _ streams: consuming FileDescriptor,
+        _ responder: ZoneResponder, _ datagrams: consuming FileDescriptor,
+        _ streams: consuming FileDescriptor,
         _ stop: StopSignal
     ) {
         self.responder = responder
@@ -61,7 +63,8 @@ final class DemoLoop: @unchecked Sendable {
             let start = replies.count
             responder.appendReply(to: batch.message(index), isDatagram: true, into: &replies)
             guard replies.count > start else { continue }
-            sender.add(start: start, end: replies.count, to: client.endpoint, from: nil, interface: client.scope)
+            sender.add(
+                start: start, end: replies.count, to: client.endpoint, from: nil, interface: client.scope)
         }
         _ = sender.send(replies.span, on: datagrams, stopsAtError: false)
     }
@@ -110,7 +113,8 @@ final class DemoConnection {
 
     /// Watches for room as well while output waits.
     func rewatch(by epoll: borrowing Epoll, token: UInt64) throws(Errno) {
-        try epoll.modify(accepted.descriptor, output.isEmpty ? .readable : [.readable, .writable], token: token)
+        try epoll.modify(
+            accepted.descriptor, output.isEmpty ? .readable : [.readable, .writable], token: token)
     }
 
     /// Reads and answers what is there; false once the connection is to be closed.

@@ -36,7 +36,8 @@ package struct ZoneResponder: Sendable {
 
     /// Appends the reply to `message`; nothing where it deserves none.
     ///
-    /// - Parameter isDatagram: Over UDP the client's size bounds the reply, and TC is set where it does not fit.
+    /// - Parameter isDatagram: Over UDP the client's size bounds the reply, and TC is set where it does not
+    /// fit.
     package func appendReply(to message: Span<UInt8>, isDatagram: Bool, into replies: inout OctetBuffer) {
         let base = replies.count
         switch ClientMessage(reading: message) {

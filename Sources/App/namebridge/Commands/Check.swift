@@ -25,7 +25,9 @@ struct Check: ParsableCommand {
     var output = OutputForm.text
 
     func validate() throws {
-        if file != nil, options.config != nil { throw ValidationError("Name the file once: as FILE or with --config.") }
+        if file != nil, options.config != nil {
+            throw ValidationError("Name the file once: as FILE or with --config.")
+        }
     }
 
     func run() throws {

@@ -77,20 +77,25 @@ struct Query: ParsableCommand {
                 throw ValidationError("The name \"\(name)\" \(error).")
             }
         }
-        guard let address = IPAddress(name) else { throw ValidationError("\"\(name)\" is not an IP address.") }
+        guard let address = IPAddress(name) else {
+            throw ValidationError("\"\(name)\" is not an IP address.")
+        }
         return (try DomainName(reverseOf: address), type)
     }
 }
 
 extension DomainName {
-    /// The name below `in-addr.arpa` or `ip6.arpa` of an address (RFC 1035 section 3.5, RFC 3596 section 2.5).
+    /// The name below `in-addr.arpa` or `ip6.arpa` of an address (RFC 1035 section 3.5, RFC 3596 section
+    /// 2.5).
     init(reverseOf address: IPAddress) throws(DomainNameError) {
         switch address.family {
         case .v4:
             let octets = address.octets.reversed().map(String.init)
             try self.init(parsing: octets.joined(separator: ".") + ".in-addr.arpa")
         case .v6:
-            let nibbles = address.octets.flatMap { [$0 >> 4, $0 & 15] }.reversed().map { String($0, radix: 16) }
+            let nibbles = address.octets.flatMap { [$0 >> 4, $0 & 15] }.reversed().map {
+                String($0, radix: 16)
+            }
             try self.init(parsing: nibbles.joined(separator: ".") + ".ip6.arpa")
         }
     }
@@ -100,6 +105,7 @@ extension QueryReport {
     /// True where a server's answer came, a 'no' included.
     fileprivate var isAnswer: Bool {
         guard let header = try? MessageHeader(reading: reply.span) else { return false }
-        return header.rcode == ResponseCode.noError.rawValue || header.rcode == ResponseCode.nameError.rawValue
+        return header.rcode == ResponseCode.noError.rawValue
+            || header.rcode == ResponseCode.nameError.rawValue
     }
 }

@@ -31,7 +31,9 @@ struct Serve: ParsableCommand {
         let inventory = try demo.demo ? DemoSetting.inventory : options.load()
         // Before any thread starts: each inherits that these signals come here alone.
         let signals = try failing { () throws(Errno) in try SignalFD([SIGTERM, SIGINT]) }
-        _ = try failing { () throws(Errno) in try ProcessLimits.raiseDescriptorLimit(to: Self.wantedDescriptors) }
+        _ = try failing { () throws(Errno) in
+            try ProcessLimits.raiseDescriptorLimit(to: Self.wantedDescriptors)
+        }
         let clusters = try demo.demo ? RunningDemo(zoneFolder: demo.demoZones, mayRunAlready: false) : nil
         defer { _ = clusters }
         let policy = ForwardingPolicy(inventory)

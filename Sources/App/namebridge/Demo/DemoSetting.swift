@@ -1,7 +1,8 @@
 import IPAddressing
 import Inventory
 
-/// The demo: two clusters inside this process, and the configuration of a forwarder for them; all on loopback.
+/// The demo: two clusters inside this process, and the configuration of a forwarder for them; all on
+/// loopback.
 enum DemoSetting {
     /// Both serve `cluster.local`; plain names are answered by `prod` first.
     static let inventory = Inventory(

@@ -14,7 +14,9 @@ struct DemoZones {
     init?(folder: String?) {
         let program = Self.programFolder()
         let installed = program.map { [$0 + "/../share/namebridge/demo"] } ?? []
-        let above = [program, "."].compactMap { $0 }.flatMap { Self.upwards(from: $0).map { $0 + "/config/demo" } }
+        let above = [program, "."].compactMap { $0 }.flatMap {
+            Self.upwards(from: $0).map { $0 + "/config/demo" }
+        }
         let candidates = folder.map { [$0] } ?? installed + above
         guard let found = candidates.first(where: { Self.isReadable($0 + "/prod.zone") }) else { return nil }
         self.folder = found

@@ -15,7 +15,9 @@ struct RunningDemo: ~Copyable {
     /// - Throws: `ExitStatus`, after a message, where the files or ports are not to be had.
     init(zoneFolder: String?, mayRunAlready: Bool) throws {
         guard let zones = DemoZones(folder: zoneFolder) else {
-            printError("namebridge: the demo's zone files were not found; name their folder with --demo-zones FOLDER")
+            printError(
+                "namebridge: the demo's zone files were not found; name their folder with --demo-zones FOLDER"
+            )
             throw ExitStatus.usage
         }
         let prod = try Self.start("prod", zones, mayRunAlready)
@@ -24,7 +26,8 @@ struct RunningDemo: ~Copyable {
         self.staging = consume staging
     }
 
-    private static func start(_ name: String, _ zones: DemoZones, _ mayRunAlready: Bool) throws -> DemoServer? {
+    private static func start(_ name: String, _ zones: DemoZones, _ mayRunAlready: Bool) throws -> DemoServer?
+    {
         guard let endpoint = DemoSetting.inventory.cluster(name)?.dns.first else { return nil }
         let responder = try zones.responder(of: name)
         do throws(Errno) {

@@ -1,6 +1,7 @@
 import Glibc
 
-/// A colour of the terminal (ECMA-48 SGR). Used on a terminal only, and not where NO_COLOR is set (no-color.org).
+/// A colour of the terminal (ECMA-48 SGR). Used on a terminal only, and not where NO_COLOR is set
+/// (no-color.org).
 enum Style: Int {
     case error = 31
     case success = 32

@@ -4,7 +4,8 @@ import LDNSBridge
 extension ExtendedError {
     /// Such as `22 (No Reachable Authority): prod: 10.0.0.10:53 timeout`.
     var inWords: String {
-        text.isEmpty ? "\(code) (\(purpose))" : "\(code) (\(purpose)): \(String(decoding: text, as: UTF8.self))"
+        text.isEmpty
+            ? "\(code) (\(purpose))" : "\(code) (\(purpose)): \(String(decoding: text, as: UTF8.self))"
     }
 
     /// The purpose of the INFO-CODE (IANA registry of Extended DNS Error Codes, RFC 8914 section 5.2).
@@ -14,11 +15,15 @@ extension ExtendedError {
 
     /// By code, from 0.
     private static let purposes = [
-        "Other Error", "Unsupported DNSKEY Algorithm", "Unsupported DS Digest Type", "Stale Answer", "Forged Answer",
-        "DNSSEC Indeterminate", "DNSSEC Bogus", "Signature Expired", "Signature Not Yet Valid", "DNSKEY Missing",
-        "RRSIGs Missing", "No Zone Key Bit Set", "NSEC Missing", "Cached Error", "Not Ready", "Blocked", "Censored",
+        "Other Error", "Unsupported DNSKEY Algorithm", "Unsupported DS Digest Type", "Stale Answer",
+        "Forged Answer",
+        "DNSSEC Indeterminate", "DNSSEC Bogus", "Signature Expired", "Signature Not Yet Valid",
+        "DNSKEY Missing",
+        "RRSIGs Missing", "No Zone Key Bit Set", "NSEC Missing", "Cached Error", "Not Ready", "Blocked",
+        "Censored",
         "Filtered", "Prohibited", "Stale NXDOMAIN Answer", "Not Authoritative", "Not Supported",
-        "No Reachable Authority", "Network Error", "Invalid Data", "Signature Expired before Valid", "Too Early",
+        "No Reachable Authority", "Network Error", "Invalid Data", "Signature Expired before Valid",
+        "Too Early",
         "Unsupported NSEC3 Iterations Value", "Unable to conform to policy", "Synthesized",
     ]
 

@@ -17,7 +17,9 @@ extension QueryReport {
             let servers = group.servers.map(\.description).joined(separator: ", ")
             lines.append(row(route.kind == "upstream" ? "resolvers" : "cluster", "\(group.name): \(servers)"))
         }
-        if let mapping = route.mapping { lines.append(row("mapping", "\(mapping.outer) <-> \(mapping.inner)")) }
+        if let mapping = route.mapping {
+            lines.append(row("mapping", "\(mapping.outer) <-> \(mapping.inner)"))
+        }
         for exchange in exchanges { lines += rows(of: exchange) }
         lines.append(row("time", milliseconds(nanoseconds)))
         if let error = ExtendedError.first(in: reply) { lines.append(row("reason", "EDE \(error.inWords)")) }
@@ -34,15 +36,20 @@ extension QueryReport {
 
     private func rows(of exchange: Exchange) -> [String] {
         let place = "\(exchange.group) \(exchange.server) over \(exchange.transport.word)"
-        let asked = row("asked", "\(place): \(exchange.question), at \(milliseconds(exchange.sentNanoseconds))")
+        let asked = row(
+            "asked", "\(place): \(exchange.question), at \(milliseconds(exchange.sentNanoseconds))")
         switch exchange.outcome {
         case nil:
             return [asked, row("answered", "nothing")]
         case .failure(let reason, let after):
             return [asked, row("failed", "\(reason), after \(milliseconds(after))")]
         case .answer(let rcode, let records, let octets, let isTruncated, let after):
-            let counted = "\(records) answer record\(records == 1 ? "" : "s")\(isTruncated ? ", truncated" : "")"
-            return [asked, row("answered", "\(rcode), \(counted), \(octets) octets, after \(milliseconds(after))")]
+            let counted =
+                "\(records) answer record\(records == 1 ? "" : "s")\(isTruncated ? ", truncated" : "")"
+            return [
+                asked,
+                row("answered", "\(rcode), \(counted), \(octets) octets, after \(milliseconds(after))"),
+            ]
         }
     }
 

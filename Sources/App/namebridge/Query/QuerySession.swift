@@ -7,7 +7,8 @@ import LDNSBridge
 import LinuxSystem
 import Telemetry
 
-/// Asks one question through the forwarder's own policy and engine, with sockets of its own instead of a server's.
+/// Asks one question through the forwarder's own policy and engine, with sockets of its own instead of a
+/// server's.
 struct QuerySession: ~Copyable {
     private let policy: ForwardingPolicy
     private var engine: ForwardingEngine
@@ -29,14 +30,17 @@ struct QuerySession: ~Copyable {
         engine = ForwardingEngine(policy: policy, hashKey: random.next())
         message = Self.message(name, type: type, id: UInt16(truncatingIfNeeded: random.next()))
         path = ClientPath(
-            client: Endpoint(address: client, port: 53_000), local: client, interface: 0, socket: 0, generation: 0,
+            client: Endpoint(address: client, port: 53_000), local: client, interface: 0, socket: 0,
+            generation: 0,
             transport: transport)
         report = QueryReport(
-            question: "\(name). \(Mnemonics.type(type))", client: client, transport: transport, route: .clientRefused)
+            question: "\(name). \(Mnemonics.type(type))", client: client, transport: transport,
+            route: .clientRefused)
         if let view = policy.view(of: client) {
             let question = try Question(reading: message.span)
             report.view = policy.views[view].name
-            report.route = RouteReport(policy.route(message.span, question, view: view), name: name, policy: policy)
+            report.route = RouteReport(
+                policy.route(message.span, question, view: view), name: name, policy: policy)
         }
     }
 
@@ -88,7 +92,9 @@ struct QuerySession: ~Copyable {
     /// Sends what the engine wants sent, until it wants no more.
     private mutating func carryOut() {
         while !outbox.isEmpty {  // ends: the engine sends a bounded number of questions
-            if let reply = outbox.replies.first { report.reply = Self.copy(reply.start..<reply.end, of: outbox) }
+            if let reply = outbox.replies.first {
+                report.reply = Self.copy(reply.start..<reply.end, of: outbox)
+            }
             let questions = outbox.questions.map { $0.path }
             let messages = outbox.questions.indices.map { index in
                 Self.copy(outbox.questions[index].start..<outbox.questions[index].end, of: outbox)

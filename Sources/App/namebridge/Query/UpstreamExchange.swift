@@ -22,7 +22,9 @@ final class UpstreamExchange {
             unsent = question
         case .tcp:
             socket = try StreamSocket.connect(to: server)
-            unsent = [UInt8(truncatingIfNeeded: question.count >> 8), UInt8(truncatingIfNeeded: question.count)]
+            unsent = [
+                UInt8(truncatingIfNeeded: question.count >> 8), UInt8(truncatingIfNeeded: question.count),
+            ]
             unsent += question
         }
     }
