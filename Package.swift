@@ -83,9 +83,9 @@ let package = Package(
         // Tests
         tests("IPAddressingTests", ["IPAddressing"]),
         tests("DomainNamesTests", ["DomainNames"]),
+        tests("DNSWireTests", ["DNSWire", "DomainNames", "TestSupport"]),
         tests("CoreDNSReplayTests", ["DNSWire", "DomainNames", "TestSupport"], data: ["answers.jsonl"]),
         tests("ArchitectureTests"),
-        tests("DNSWireTests", ["DNSWire"]),
         tests("LinuxSystemTests", ["LinuxSystem", "IPAddressing", "Telemetry"]),
         tests("DNSServerTests", [
             "DNSServer", "LinuxSystem", "Forwarding", "DNSWire", "IPAddressing", "Inventory", "Telemetry",

@@ -151,6 +151,8 @@ extension PreparedAnswer {
 /// Goes over the records of an answer, checks each, and takes the OPT record out.
 private struct AnswerWalk {
     private let counts: (answer: Int, authority: Int, additional: Int)
+    /// The low four bits of the response code.
+    private let rcode: Int
     private var index = 0
     private var position: Int
     private var hasOPT = false
@@ -162,6 +164,7 @@ private struct AnswerWalk {
 
     init(header: MessageHeader, start: Int) {
         counts = (header.answerCount, header.authorityCount, header.additionalCount)
+        rcode = header.rcode
         position = start
     }
 
@@ -182,7 +185,9 @@ private struct AnswerWalk {
                     guard !hasOPT, section == .additional, record.ownerLength == 1, record.dataStart - start == 11
                     else { throw .misplacedOPT(offset: start) }
                     hasOPT = true
-                    prepared.extendedError = try EDNS(in: answer, at: start).extendedError(in: answer)
+                    let edns = try EDNS(in: answer, at: start)
+                    guard edns.extendedRcode == 0 else { throw .extendedRcode(edns.extendedRcode << 4 | rcode) }
+                    prepared.extendedError = edns.extendedError(in: answer)
                     isAligned = false
                     continue
                 }

@@ -32,6 +32,7 @@ package func walkName(in message: Span<UInt8>, at start: Int) throws(WireError) 
         case 0b1100_0000:
             let target = try message.number16(at: position) & 0x3FFF
             guard target < limit else { throw .forwardPointer(offset: position, target: target) }
+            guard target >= MessageHeader.length else { throw .headerPointer(offset: position, target: target) }
             if end < 0 { end = position + 2 }
             limit = target
             position = target
@@ -84,6 +85,7 @@ package struct FlatName: Sendable {
             case 0b1100_0000:
                 let target = try message.number16(at: position) & 0x3FFF
                 guard target < limit else { throw .forwardPointer(offset: position, target: target) }
+            guard target >= MessageHeader.length else { throw .headerPointer(offset: position, target: target) }
                 if behind < 0 { behind = position + 2 }
                 limit = target
                 position = target
@@ -110,6 +112,13 @@ package struct FlatName: Sendable {
             label -= 1
         }
         return nil
+    }
+
+    /// True where both are the same name, whatever their letter case (RFC 4343 section 3).
+    func isSame(as other: FlatName) -> Bool {
+        guard length == other.length else { return false }
+        for index in 0..<length where foldedOctet(octets[index]) != foldedOctet(other.octets[index]) { return false }
+        return true
     }
 
     /// The name in wire form.

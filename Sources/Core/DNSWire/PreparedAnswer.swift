@@ -33,6 +33,25 @@ package struct PreparedAnswer: ~Copyable, Sendable {
     /// The number of records in the answer section.
     package var answerCount: Int { octets.number16(at: 6) }
 
+    /// Where the record of `marks[index]` begins.
+    package func start(ofRecord index: Int) -> Int {
+        index == 0 ? questionEnd : Int(marks[index - 1].end)
+    }
+
+    /// The first record of the additional RRset that ends at `index` or goes on there (RFC 2181 section 5).
+    func startOfAdditionalSet(cutBefore index: Int) -> Int {
+        var end = 0
+        guard let owner = try? FlatName(in: octets.span, at: start(ofRecord: index), end: &end) else { return index }
+        var first = index
+        while first > 0, marks[first - 1].section == .additional, marks[first - 1].type == marks[index].type,
+            let other = try? FlatName(in: octets.span, at: start(ofRecord: first - 1), end: &end),
+            owner.isSame(as: other)
+        {
+            first -= 1
+        }
+        return first
+    }
+
     /// Begins a new answer to the question `name`, `type`, `class`; drops what was there.
     package mutating func begin(question: Span<UInt8>) {
         octets.removeAll(keeping: 65_536)

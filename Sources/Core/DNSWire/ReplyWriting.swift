@@ -46,22 +46,25 @@ extension PreparedAnswer {
     fileprivate func addressLength(_ index: Int) -> Int {
         let mark = marks[index]
         guard mark.section == .answer else { return 0 }
-        return switch Int(mark.type) {
-        case RecordType.a: 4
-        case RecordType.aaaa: 16
-        default: 0
-        }
+        let length =
+            switch Int(mark.type) {
+            case RecordType.a: 4
+            case RecordType.aaaa: 16
+            default: 0
+            }
+        // In another class than IN the same type may hold anything: count what stands behind TTL and length.
+        return Int(mark.end) - Int(mark.ttlOffset) == 6 + length ? length : 0
     }
 
     /// True where records `first` and `other` are addresses of the same name.
     fileprivate func isSameAddressSet(_ first: Int, _ other: Int) -> Bool {
         let length = addressLength(first)
-        guard length > 0, marks[other].type == marks[first].type, marks[other].section == .answer else { return false }
-        // The owner ends with its last two octets, a pointer or a label's end, four octets before the TTL.
+        guard length > 0, addressLength(other) == length else { return false }
+        // Owner, type and class are the octets before the TTL.
         let (one, two) = (Int(marks[first].ttlOffset), Int(marks[other].ttlOffset))
         let ownerSize = one - 4 - (first == 0 ? questionEnd : Int(marks[first - 1].end))
         guard ownerSize == two - 4 - Int(marks[other - 1].end) else { return false }
-        for index in 5...(4 + ownerSize) where octets[one - index] != octets[two - index] { return false }
+        for index in 1...(4 + ownerSize) where octets[one - index] != octets[two - index] { return false }
         return true
     }
 }
@@ -105,6 +108,8 @@ extension OctetBuffer {
     }
 
     /// Appends as many whole records of `answer` as fit in `limit` octets, with the counts of what is there.
+    ///
+    /// Without TC no part of an RRset may go out: of an additional one that does not fit, nothing is sent.
     private mutating func appendCut(_ answer: borrowing PreparedAnswer, limit: Int) {
         let base = count
         var end = answer.questionEnd
@@ -115,9 +120,15 @@ extension OctetBuffer {
             counts[Int(answer.marks[index].section.rawValue)] += 1
             index += 1
         }
+        let isAnswerWhole = index < answer.marks.count && answer.marks[index].section == .additional
+        if isAnswerWhole {
+            let first = answer.startOfAdditionalSet(cutBefore: index)
+            counts[2] -= index - first
+            end = answer.start(ofRecord: first)
+        }
         append(answer.octets.span, 0..<end)
         for section in 0..<3 { set16(counts[section], at: base + 6 + 2 * section) }
-        if index < answer.marks.count, answer.marks[index].section != .additional {
+        if index < answer.marks.count, !isAnswerWhole {
             set16(number16(at: base + 2) | Int(MessageHeader.Flags.truncated), at: base + 2)
         }
     }

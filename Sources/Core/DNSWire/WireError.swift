@@ -4,6 +4,8 @@ package enum WireError: Error, Hashable, Sendable {
     case truncated(offset: Int, needed: Int)
     /// A compression pointer that does not point strictly backwards (RFC 1035 section 4.1.4, RFC 9267 section 2).
     case forwardPointer(offset: Int, target: Int)
+    /// A compression pointer into the header, where no name stands and which differs for each receiver.
+    case headerPointer(offset: Int, target: Int)
     /// A label type other than a plain label or a pointer (RFC 1035 section 4.1.4, RFC 6891 section 5).
     case reservedLabelType(offset: Int, octet: UInt8)
     /// A name of more than 255 octets (RFC 1035 section 2.3.4).
@@ -12,6 +14,8 @@ package enum WireError: Error, Hashable, Sendable {
     case dataLength(offset: Int)
     /// An OPT record outside the additional section, not owned by the root, or a second one (RFC 6891 section 6.1.1).
     case misplacedOPT(offset: Int)
+    /// A response code above 15: its upper bits, in OPT, speak of this hop alone (RFC 6891 section 6.1.3).
+    case extendedRcode(Int)
     /// A message without exactly one question (RFC 9619 section 4).
     case questionCount(Int)
 }
