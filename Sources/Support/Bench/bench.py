@@ -135,7 +135,7 @@ class Bench:
                 return self.measure_latency(load, setting, server)
             if load.kind == "memory":
                 return self.measure_memory(load, setting, server, upstream)
-            return self.measure_throughput(load, setting, server)
+            return self.measure_throughput(load, setting, server, upstream)
 
     def check_answer(self, load, setting, server):
         """Waits for one right answer over the load's transport, as asked by dig(1)."""
@@ -155,12 +155,15 @@ class Bench:
 
     # The three kinds of figures
 
-    def measure_throughput(self, load, setting, server):
-        """A fixed number of questions in flight: CPU time per completed query."""
+    def measure_throughput(self, load, setting, server, upstream):
+        """A fixed number of questions in flight: CPU time per completed query.
+
+        The share that the upstream was asked proves that a cache is on, or off.
+        """
         is_own = self.options.driver == "floor" and load.transport == "udp" and not load.contenders
         drive = self.drive_floor if is_own else self.drive_dnsperf
         drive(load, setting, 1)
-        before = server.cpu_seconds()
+        before, asked = server.cpu_seconds(), count_of(upstream)
         completed, right, lost, seconds = drive(load, setting, self.options.seconds)
         used = server.cpu_seconds() - before
         if not completed or not server.is_running():
@@ -169,7 +172,7 @@ class Bench:
             raise Unusable(f"lost {lost:,} of {lost + completed:,} questions")
         return {
             "cpu_us": used / completed * 1e6, "qps": completed / seconds, "busy": used / seconds,
-            "lost": lost, "wrong": completed - right}
+            "asked": (count_of(upstream) - asked) / completed, "lost": lost, "wrong": completed - right}
 
     def drive_dnsperf(self, load, setting, seconds):
         """dnsperf: completed, right (by rcode) and lost queries, and the time it took."""
@@ -260,7 +263,7 @@ def heading(options):
 def parse_arguments():
     """Reads the command line; a wrong name is refused with the right ones.
 
-    Real time is for latency on a machine that others use too. It distorts the throughput of servers that share
+    Real time is for latency on a machine that others use too; it distorts the throughput of servers that share
     work between threads.
     """
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])

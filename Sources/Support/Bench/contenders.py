@@ -87,7 +87,7 @@ class Namebridge(Contender):
         return str(self.path) if self.path.exists() else None
 
     def command(self, program, setting):
-        cache = "{ size: 64MiB, max-ttl: 1h }" if setting.caches else "{ size: 0 }"
+        cache = "{ size: 64MiB, max-ttl: 1h }" if setting.caches else "{ size: 0B }"
         path = self.write(setting, "namebridge.yaml", f"""\
 dns:
   listen: ["127.0.0.1:{setting.port}"]

@@ -3,7 +3,8 @@
 import statistics
 
 COLUMNS = {
-    "throughput": ["CPU/query (us)", "ratio to floor", "min-max (us)", "QPS", "CPU busy", "lost", "wrong"],
+    "throughput": ["CPU/query (us)", "ratio to floor", "min-max (us)", "QPS", "CPU busy", "asked upstream",
+                   "lost", "wrong"],
     "latency": ["p50 (us)", "p99 (us)", "p99.9 (us)", "CPU/query (us)", "latest send (us)", "lost", "wrong"],
     "memory": ["RSS (MiB)", "of that for the names (MiB)", "names", "cached", "lost", "wrong"],
 }
@@ -44,7 +45,8 @@ def throughput_cells(rounds, floor):
     middle = statistics.median(values)
     return [
         f"{middle:.2f}", f"{middle / floor:.2f}x" if floor else "?", f"{min(values):.2f}-{max(values):.2f}",
-        f"{median(rounds, 'qps'):,.0f}", f"{median(rounds, 'busy'):.0%}", *faults(rounds)]
+        f"{median(rounds, 'qps'):,.0f}", f"{median(rounds, 'busy'):.0%}",
+        f"{median(rounds, 'asked'):.0%}", *faults(rounds)]
 
 
 def latency_cells(rounds, _):
