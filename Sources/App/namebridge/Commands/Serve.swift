@@ -53,7 +53,9 @@ struct Serve: ParsableCommand {
 
     private func start(_ inventory: Inventory, _ policy: ForwardingPolicy, workers: Int) throws -> DNSServer {
         do throws(DNSServerError) {
-            let server = try DNSServer(listen: inventory.dns.listen, policy: policy, workers: workers)
+            let server = try DNSServer(
+                listen: inventory.dns.listen, policy: policy, workers: workers,
+                cacheOctets: inventory.dns.cache.size)
             try server.start()
             return server
         } catch {

@@ -1,0 +1,53 @@
+import Foundation
+import Testing
+
+/// The manual pages against mandoc and against the command line that they describe.
+@Suite struct ManualTests {
+    @Test func `mandoc finds no fault in the pages`() throws {
+        guard let mandoc = find("mandoc") else { return }  // the set-up of `make test` installs it
+        let folder = packageFolder.appending(path: "config/man")
+        for page in try FileManager.default.contentsOfDirectory(atPath: folder.path).sorted() {
+            let lint = Process()
+            lint.executableURL = mandoc
+            lint.arguments = ["-T", "lint", "-W", "warning", folder.appending(path: page).path]
+            let output = Pipe()
+            lint.standardOutput = output
+            try lint.run()
+            let faults = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+            lint.waitUntilExit()
+            // Pages of other packages may be missing on this host.
+            let own = faults.split(separator: "\n").filter { !$0.contains("referenced manual not found") }
+            #expect(own.isEmpty, "\(own.joined(separator: "\n"))")
+        }
+    }
+
+    @Test func `every option and command of the program stands in its page`() throws {
+        let page = try String(contentsOf: packageFolder.appending(path: "config/man/namebridge.8"), encoding: .utf8)
+        for file in try swiftFiles(below: "Sources/App") {
+            for (number, line) in file.code.enumerated() where line.contains("@Option(") || line.contains("@Flag(") {
+                guard let name = optionName(in: file.code, after: number) else { continue }
+                let stands = page.contains("Fl Fl \(name)")
+                #expect(stands, "\(file.path):\(number + 1): --\(name) is not in namebridge.8")
+            }
+            guard file.path.contains("/Commands/") else { continue }
+            let command = file.path.split(separator: "/").last?.dropLast(6).lowercased() ?? ""
+            let stands = page.contains(".It Cm \(command)")
+            #expect(stands, "\(file.path):1: \(command) is not in namebridge.8")
+        }
+    }
+
+    /// The long name of the option whose attribute stands at line `start`: its variable's, with hyphens.
+    private func optionName(in code: [Substring], after start: Int) -> String? {
+        guard let line = code[start...].first(where: { $0.contains("var ") }),
+            let variable = line.split(separator: "var ").last?.prefix(while: { $0.isLetter })
+        else { return nil }
+        return variable.map { $0.isUppercase ? "-" + $0.lowercased() : String($0) }.joined()
+    }
+
+    /// The program `name` on PATH.
+    private func find(_ name: String) -> URL? {
+        let folders = (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":")
+        return folders.map { URL(filePath: "\($0)/\(name)") }
+            .first { FileManager.default.isExecutableFile(atPath: $0.path) }
+    }
+}
