@@ -62,6 +62,7 @@ extension Scalar where Value == Int {
     static var size: Scalar {
         Scalar(expected: "a size with its unit: B, KiB, MiB or GiB, as in 64MiB") { text in
             let (number, unit) = splitUnit(text)
+            if number == 0, unit.isEmpty { return .value(0) }  // nothing is nothing in every unit
             let shifts = ["B": 0, "KiB": 10, "MiB": 20, "GiB": 30]
             guard let number, let shift = shifts[unit] else {
                 return .wrong(expected: nil, suggestion: number.map { suggestion($0, unit, shifts) })
@@ -98,6 +99,7 @@ extension Scalar where Value == Duration {
     static var duration: Scalar {
         Scalar(expected: "a time with its unit: ms, s, m, h or d, as in 30s") { text in
             let (number, unit) = splitUnit(text)
+            if number == 0, unit.isEmpty { return .value(.zero) }
             let factors = ["ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000]
             guard let number, let factor = factors[unit] else {
                 let words = [
