@@ -73,6 +73,23 @@ func startServer(
             }
             #expect(TestMessage.answerCount(answer) == 100)
         }
+        server.stop()
+        #expect(server.counters.map(\.upstreamConnections) == [1], "the connection is kept")
+    }
+
+    @Test func `the next server is asked at once where one closes its TCP connection`() throws {
+        let closing = try TestUpstream { question, isStream in
+            isStream ? [[]] : [TestMessage.answer(to: question, records: 0, flags: 0x86)]
+        }
+        let upstream = try TestUpstream()
+        let server = try startServer([closing.endpoint, upstream.endpoint])
+        defer { server.stop() }
+        let client = try DatagramClient(try #require(server.boundEndpoints.first))
+        for id in 1...3 as ClosedRange<UInt16> {
+            client.send(TestMessage.question("n\(id).example.org", id: id))
+            let answer = try #require(try client.receive(milliseconds: 300), "well before a timeout")
+            #expect(TestMessage.rcode(answer) == 0 && TestMessage.answerCount(answer) == 1)
+        }
     }
 
     @Test func `the next server is asked at once where one refuses`() throws {

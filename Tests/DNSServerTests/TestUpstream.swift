@@ -4,7 +4,7 @@ import LinuxSystem
 
 /// A name server on loopback that answers by a function, over UDP and TCP, on a thread of its own.
 final class TestUpstream: Sendable {
-    /// What it answers to one question; an empty list is silence.
+    /// What it answers to one question; an empty list is silence, an empty message ends a TCP connection.
     typealias Responder = @Sendable (_ question: [UInt8], _ isStream: Bool) -> [[UInt8]]
 
     let endpoint: Endpoint
@@ -99,6 +99,10 @@ private final class UpstreamPeer {
         while let range = try? framing.next() {
             let question = framing.withMessage(range) { message in (0..<message.count).map { message[$0] } }
             for answer in respond(question, true) {
+                guard !answer.isEmpty else {
+                    try? StreamSocket.endSending(on: descriptor)
+                    return
+                }
                 _ = try? StreamSocket.send(TestMessage.framed(answer).span, on: descriptor)
             }
         }
