@@ -64,7 +64,9 @@ static double quantile(const struct Load *load, double share) {
     uint64_t wanted = (uint64_t)((double)load->received * share), seen = 0;
     for (int index = 0; index < bucketCount; index++) {
         seen += load->histogram[index];
-        if (seen > wanted) return (double)lowerEdge(index + 1) / 1000;
+        if (seen <= wanted) continue;
+        int64_t edge = lowerEdge(index + 1);
+        return (double)(edge < load->longest ? edge : load->longest) / 1000;
     }
     return (double)load->longest / 1000;
 }
