@@ -46,7 +46,8 @@ struct DNSServerWorker: ~Copyable {
     init(_ seed: WorkerSeed) {
         self.seed = seed
         engine = ForwardingEngine(
-            policy: seed.policy, hashKey: random.next(), cache: seed.cache, board: seed.board, limits: seed.limits)
+            policy: seed.policy, hashKey: random.next(), cache: seed.cache, board: seed.board,
+            limits: seed.limits)
         let sockets = seed.sockets.datagram
         listeners = OwnedArray(count: sockets.count) { DatagramListener(sockets[$0]) }
         let servers = seed.policy.servers
