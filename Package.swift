@@ -78,13 +78,19 @@ let package = Package(
 
         // Support
         .executableTarget(name: "floor", path: "Sources/Support/Floor"),
-        support("TestSupport"),
+        support("TestSupport", [
+            "Forwarding", "DNSWire", "DomainNames", "IPAddressing", "Inventory", "Telemetry", "LDNSBridge",
+        ]),
 
         // Tests
         tests("IPAddressingTests", ["IPAddressing"]),
         tests("DomainNamesTests", ["DomainNames"]),
         tests("DNSWireTests", ["DNSWire", "DomainNames", "TestSupport"]),
         tests("CoreDNSReplayTests", ["DNSWire", "DomainNames", "TestSupport"], data: ["answers.jsonl"]),
+        tests(
+            "ForwardingTests",
+            ["Forwarding", "DNSWire", "DomainNames", "IPAddressing", "Inventory", "Telemetry", "TestSupport"],
+            data: ["Scenarios"]),
         tests("ArchitectureTests"),
         tests("LinuxSystemTests", ["LinuxSystem", "IPAddressing", "Telemetry"]),
         tests("DNSServerTests", [

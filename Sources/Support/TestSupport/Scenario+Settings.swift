@@ -1,0 +1,118 @@
+import DomainNames
+package import Forwarding
+import IPAddressing
+package import Inventory
+
+extension Scenario {
+    /// What the lines before `---` describe, in the keywords of the configuration file.
+    ///
+    /// ```
+    /// clients 10.0.0.0/8
+    /// bare-domain prod staging
+    /// view 10.0.32.0/21 bare-domain old
+    /// upstream 172.16.1.1
+    /// maximum-udp-size 1232
+    /// cluster prod domain cluster.local names prod.k8s.example.com dns 172.17.16.10 pods 172.17.32.0/19
+    /// ```
+    package func inventory() throws(ScenarioError) -> Inventory {
+        var inventory = Inventory()
+        for line in settings {
+            let values = Array(line.words.dropFirst())
+            switch line.words[0] {
+            case "clients": inventory.dns.clients = try line.prefixes(values)
+            case "bare-domain": inventory.dns.bareDomain = values
+            case "upstream": inventory.dns.upstream = try line.endpoints(values)
+            case "maximum-udp-size": inventory.dns.maximumUDPSize = try line.number(values.first)
+            case "view":
+                let fields = line.fields(values, ["bare-domain"])
+                inventory.dns.views.append(
+                    View(
+                        name: "view\(inventory.dns.views.count + 1)",
+                        clients: try line.prefixes(fields[""] ?? []),
+                        bareDomain: fields["bare-domain"] ?? []))
+            case "cluster": inventory.clusters.append(try line.cluster())
+            case "limits": continue
+            default: throw ScenarioError(line: line.number, text: "no setting is called \(line.words[0])")
+            }
+        }
+        return inventory
+    }
+
+    /// What a line `limits transactions 2 waiters 3` says.
+    package func limits() throws(ScenarioError) -> EngineLimits {
+        var limits = EngineLimits()
+        for line in settings where line.words[0] == "limits" {
+            let fields = line.fields(Array(line.words.dropFirst()), ["transactions", "waiters"])
+            if let value = fields["transactions"] { limits.transactions = try line.number(value.first) }
+            if let value = fields["waiters"] { limits.waiters = try line.number(value.first) }
+        }
+        return limits
+    }
+}
+
+extension Scenario.Line {
+    fileprivate func cluster() throws(ScenarioError) -> Cluster {
+        let fields = fields(Array(words.dropFirst()), ["domain", "names", "dns", "pods", "services"])
+        guard let key = fields[""]?.first else {
+            throw ScenarioError(line: number, text: "a cluster needs a key")
+        }
+        var cluster = Cluster(key: key)
+        if let domain = fields["domain"]?.first { cluster.domain = try name(domain) }
+        if let names = fields["names"] {
+            cluster.names = []
+            for text in names { cluster.names.append(try name(text)) }
+        }
+        cluster.dns = try endpoints(fields["dns"] ?? [])
+        cluster.pods = try prefixes(fields["pods"] ?? [])
+        cluster.services = try prefixes(fields["services"] ?? [])
+        return cluster
+    }
+
+    /// The words behind each of `keys`; those before the first one under the empty key.
+    fileprivate func fields(_ words: [String], _ keys: Set<String>) -> [String: [String]] {
+        var fields: [String: [String]] = [:]
+        var key = ""
+        for word in words {
+            if keys.contains(word) { key = word } else { fields[key, default: []].append(word) }
+        }
+        return fields
+    }
+
+    fileprivate func prefixes(_ texts: [String]) throws(ScenarioError) -> [IPPrefix] {
+        var prefixes: [IPPrefix] = []
+        for text in texts {
+            guard let prefix = try? IPPrefix(parsing: text) else {
+                throw ScenarioError(line: number, text: "\(text) is no prefix")
+            }
+            prefixes.append(prefix)
+        }
+        return prefixes
+    }
+
+    fileprivate func endpoints(_ texts: [String]) throws(ScenarioError) -> [Endpoint] {
+        var endpoints: [Endpoint] = []
+        for text in texts { endpoints.append(try endpoint(text, defaultPort: 53)) }
+        return endpoints
+    }
+
+    func endpoint(_ text: String, defaultPort: UInt16) throws(ScenarioError) -> Endpoint {
+        guard let endpoint = Endpoint(text, defaultPort: defaultPort) else {
+            throw ScenarioError(line: number, text: "\(text) is no address")
+        }
+        return endpoint
+    }
+
+    fileprivate func name(_ text: String) throws(ScenarioError) -> DomainName {
+        guard let name = try? DomainName(parsing: text) else {
+            throw ScenarioError(line: number, text: "\(text) is no name")
+        }
+        return name
+    }
+
+    func number(_ text: String?) throws(ScenarioError) -> Int {
+        guard let text, let value = Int(text) else {
+            throw ScenarioError(line: number, text: "\(text ?? "nothing") is no number")
+        }
+        return value
+    }
+}

@@ -1,0 +1,223 @@
+import DomainNames
+import LDNSBridge
+
+/// The words behind a verb: what a message holds besides question and records.
+///
+/// | words | meaning |
+/// |---|---|
+/// | `id N` | the client's message ID; 1 where left out |
+/// | `edns [N]` | OPT with this payload size, else 1232; without the word there is none |
+/// | `version N` `do` | the EDNS version; the DO bit |
+/// | `ede N "TEXT"` | an Extended DNS Error |
+/// | `aa` `tc` `ad` `cd` `nord` | header bits; `nord`: without RD |
+/// | `opcode N` `class N` | other than QUERY and IN |
+/// | `over tcp` | the transport, else UDP |
+/// | `noquestion` `questions N` | an empty question section; a false count of it |
+/// | `question NAME TYPE` | another question than the one that was asked |
+/// | `attempt N` | the answer to the Nth question to this server, from 1; else to the last one |
+/// | `wrong id` `wrong socket` | an answer that fits nothing |
+/// | `tsig` | signed with a TSIG record |
+struct ScenarioTerms: Hashable {
+    var id: Int?
+    var rcode = 0
+    var payloadSize: Int?
+    var version = 0
+    var wantsDNSSEC = false
+    var errorCode: Int?
+    var errorText = ""
+    var bits: Set<String> = []
+    var opcode = 0
+    var recordClass = 1
+    var isTCP = false
+    var hasQuestion = true
+    var questionCount: Int?
+    var question: PlainQuestion?
+    var attempt: Int?
+    var wrong: Set<String> = []
+    var isSigned = false
+
+    /// Bits of the header's second 16, as in `PlainMessage.flags`.
+    static let flagBits: [(word: String, bit: UInt16)] = [
+        ("aa", 0x0400), ("tc", 0x0200), ("ad", 0x0020), ("cd", 0x0010),
+    ]
+
+    init(_ words: ArraySlice<String>, _ line: Scenario.Line) throws(ScenarioError) {
+        var words = words
+        while let word = words.popFirst() {
+            switch word {
+            case "id": id = try line.number(words.popFirst())
+            case "edns":
+                payloadSize = 1232
+                if let size = words.first.flatMap({ Int($0) }) {
+                    payloadSize = size
+                    words.removeFirst()
+                }
+            case "version": version = try line.number(words.popFirst())
+            case "do": wantsDNSSEC = true
+            case "ede":
+                errorCode = try line.number(words.popFirst())
+                errorText = words.popFirst() ?? ""
+            case "aa", "tc", "ad", "cd", "nord": bits.insert(word)
+            case "opcode": opcode = try line.number(words.popFirst())
+            case "class": recordClass = try line.number(words.popFirst())
+            case "over": isTCP = words.popFirst() == "tcp"
+            case "noquestion": hasQuestion = false
+            case "questions": questionCount = try line.number(words.popFirst())
+            case "question":
+                question = try ScenarioText.question(words.popFirst(), words.popFirst(), line)
+            case "attempt": attempt = try line.number(words.popFirst())
+            case "wrong": wrong.insert(words.popFirst() ?? "")
+            case "tsig": isSigned = true
+            default: throw ScenarioError(line: line.number, text: "`\(word)` says nothing here")
+            }
+        }
+    }
+
+    /// The header's second 16 bits.
+    var flags: UInt16 {
+        var flags = UInt16(opcode << 11 | rcode & 0xF)
+        for (word, bit) in Self.flagBits where bits.contains(word) { flags |= bit }
+        if !bits.contains("nord") { flags |= 0x0100 }
+        return flags
+    }
+
+    /// The OPT record; nil without EDNS.
+    var opt: PlainRecord? {
+        guard let payloadSize else { return nil }
+        var options: [UInt8] = []
+        if let errorCode {
+            options =
+                octets16(15) + octets16(2 + errorText.utf8.count) + octets16(errorCode)
+                + Array(errorText.utf8)
+        }
+        let ttl = UInt32(rcode >> 4) << 24 | UInt32(version) << 16 | (wantsDNSSEC ? 0x8000 : 0)
+        return PlainRecord(
+            PlainName(labels: []), type: 41, recordClass: payloadSize, ttl: ttl, [.octets(options)])
+    }
+}
+
+/// Questions and records between text and `PlainMessage`.
+enum ScenarioText {
+    static func question(
+        _ name: String?, _ type: String?, recordClass: Int = 1, _ line: Scenario.Line
+    ) throws(ScenarioError) -> PlainQuestion {
+        guard let name, let type, let number = Mnemonics.type(named: type) else {
+            throw ScenarioError(line: line.number, text: "a question needs a name and a type")
+        }
+        return PlainQuestion(PlainName(name), type: Int(number), recordClass: recordClass)
+    }
+
+    static func rcode(_ word: String?, _ line: Scenario.Line) throws(ScenarioError) -> Int {
+        // libldns calls it NOTIMPL, everybody else NOTIMP.
+        guard let word, let rcode = word == "NOTIMP" ? 4 : Mnemonics.rcode(named: word) else {
+            throw ScenarioError(line: line.number, text: "`\(word ?? "")` is no response code")
+        }
+        return Int(rcode)
+    }
+
+    /// Puts the records of the indented lines into the sections that they name.
+    static func addRecords(_ line: Scenario.Line, to message: inout PlainMessage) throws(ScenarioError) {
+        for detail in line.details {
+            var words = detail.words.dropFirst()
+            var count = 1
+            if let first = words.first, first.hasPrefix("*"), let number = Int(first.dropFirst()) {
+                count = number
+                words.removeFirst()
+            }
+            let text = words.joined(separator: " ").split(separator: "'", omittingEmptySubsequences: false)
+                .joined(separator: "\"")
+            for index in 1...count {
+                let one =
+                    count == 1
+                    ? text
+                    : text.split(separator: "#", omittingEmptySubsequences: false)
+                        .joined(separator: String(index))
+                let record = try record(one, detail)
+                switch detail.words[0] {
+                case "answer": message.answers.append(record)
+                case "authority": message.authorities.append(record)
+                case "additional": message.additionals.append(record)
+                default: throw ScenarioError(line: detail.number, text: "no section \(detail.words[0])")
+                }
+            }
+        }
+    }
+
+    private static func record(_ text: String, _ line: Scenario.Line) throws(ScenarioError) -> PlainRecord {
+        do throws(LDNSError) {
+            let generic = generic(text)
+            let record: ResourceRecord
+            if let generic { record = generic } else { record = try RecordText.read(text, origin: .root) }
+            // Written without compression, so that a message of it alone gives the fields of its data.
+            let message =
+                [0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0] + record.owner.wire + octets16(Int(record.type))
+                + octets16(Int(record.recordClass)) + octets32(record.ttl) + octets16(record.data.count)
+                + record.data
+            guard let plain = try? PlainMessage(decoding: message).answers.first else {
+                throw LDNSError.refused(reason: "not readable")
+            }
+            return plain
+        } catch {
+            throw ScenarioError(line: line.number, text: "`\(text)`: \(error)")
+        }
+    }
+
+    /// `NAME TTL TYPE \# LENGTH HEX` (RFC 3597 section 5), which libldns reads for unknown types alone.
+    private static func generic(_ text: String) -> ResourceRecord? {
+        let words = text.split(separator: " ").map(String.init)
+        guard words.count > 4, words[3] == "\\#", let owner = try? DomainName(parsing: words[0]),
+            let ttl = UInt32(words[1]), let type = Mnemonics.type(named: words[2])
+        else { return nil }
+        let data = octets(hexadecimal: words[5...].joined())
+        return ResourceRecord(owner: owner, type: type, recordClass: 1, ttl: ttl, data: data)
+    }
+
+    /// The lines that a scenario would say it in, for comparing and for people.
+    static func describe(_ message: PlainMessage, isTCP: Bool) -> [String] {
+        let rcode = UInt32(message.rcode) | ((message.opt?.ttl ?? 0) >> 24) << 4
+        var head = [Mnemonics.rcode(UInt16(truncatingIfNeeded: rcode)), "id \(message.id)"]
+        for question in message.questions {
+            head.append(
+                "question \(question.name) \(Mnemonics.type(UInt16(truncatingIfNeeded: question.type)))")
+            if question.recordClass != 1 { head.append("class \(question.recordClass)") }
+        }
+        if let opt = message.opt {
+            head.append("edns \(opt.recordClass)")
+            if opt.ttl >> 16 & 0xFF > 0 { head.append("version \(opt.ttl >> 16 & 0xFF)") }
+            if opt.ttl & 0x8000 != 0 { head.append("do") }
+            for case .octets(let options) in opt.data where !options.isEmpty {
+                head.append(describe(options: options))
+            }
+        }
+        for (word, bit) in ScenarioTerms.flagBits where message.flags & bit != 0 { head.append(word) }
+        if message.flags & 0x0100 == 0 { head.append("nord") }
+        if message.flags & 0x8000 != 0, message.flags & 0x0080 == 0 { head.append("nora") }
+        if message.flags >> 11 & 0xF != 0 { head.append("opcode \(message.flags >> 11 & 0xF)") }
+        if isTCP { head.append("over tcp") }
+        var lines = [head.joined(separator: " ")]
+        for (section, records) in zip(["answer", "authority", "additional"], message.sections) {
+            for record in records where record.type != 41 { lines.append("  \(section) \(describe(record))") }
+        }
+        return lines
+    }
+
+    private static func describe(options: [UInt8]) -> String {
+        guard options.count >= 6, options[0] == 0, options[1] == 15,
+            Int(options[2]) << 8 | Int(options[3]) == options.count - 4
+        else { return "options \(hexadecimal(options))" }
+        return
+            "ede \(Int(options[4]) << 8 | Int(options[5])) \"\(String(decoding: options[6...], as: UTF8.self))\""
+    }
+
+    private static func describe(_ record: PlainRecord) -> String {
+        let data = record.data.map { field in
+            switch field {
+            case .name(let name): "\(name)"
+            case .octets(let octets):
+                octets.count == 4 ? octets.map { "\($0)" }.joined(separator: ".") : hexadecimal(octets)
+            }
+        }
+        let type = Mnemonics.type(UInt16(truncatingIfNeeded: record.type))
+        return "\(record.owner) \(record.ttl) \(type) \(data.joined(separator: " "))"
+    }
+}

@@ -1,0 +1,81 @@
+import DNSWire
+import IPAddressing
+import TestSupport
+import Testing
+
+@testable import Forwarding
+
+@Suite struct TransactionTableTests {
+    private let path = ClientPath(
+        client: Endpoint(address: IPAddress(v4: 1), port: 1), local: IPAddress(v4: 2), interface: 0,
+        socket: 0,
+        generation: 0, transport: .udp)
+
+    private func terms() throws -> ReplyTerms {
+        let octets: [UInt8] = Array(repeating: 0, count: 12)
+        return ReplyTerms(header: try MessageHeader(reading: octets.span), edns: nil, limit: 512)
+    }
+
+    @Test(arguments: [1, 2, 3] as [UInt64])
+    func `slots, waiters and IDs come back whatever the order`(seed: UInt64) throws {
+        var random = SplitMix64(seed: seed)
+        var table = TransactionTable(mostTransactions: 300, mostWaiters: 700)
+        let terms = try terms()
+        var waiters: [Int: Int] = [:]
+        var ids: [Int: Set<UInt16>] = [:]
+        let question: [UInt8] = [0, 0, 1, 0, 1]
+        for _ in 0..<20_000 {
+            let slot = waiters.keys.sorted().first { _ in random.oneIn(20) }
+            switch random.number(in: 0..<4) {
+            case 0:
+                let added = table.addTransaction(key: UInt64(random.number(in: 0..<50)))
+                #expect((added == nil) == (waiters.count == 300))
+                if let added {
+                    #expect(waiters[added] == nil)
+                    waiters[added] = 0
+                    ids[added] = []
+                }
+            case 1:
+                guard let slot else { continue }
+                let isAdded = table.addWaiter(path, terms, question: question.span, to: slot)
+                #expect(isAdded == (waiters.values.reduce(0, +) < 700))
+                if isAdded { waiters[slot, default: 0] += 1 }
+            case 2:
+                guard let slot, table.transactions[slot].attemptCount < Transaction.mostAttempts else {
+                    continue
+                }
+                let id = table.drawID(for: slot, random: &random)
+                #expect(ids.values.allSatisfy { !$0.contains(id) })
+                table.transactions[slot].attempts[table.transactions[slot].attemptCount].id = id
+                table.transactions[slot].attemptCount += 1
+                ids[slot, default: []].insert(id)
+            default:
+                guard let slot else { continue }
+                for id in ids[slot, default: []] { #expect(table.transaction(withID: id) == slot) }
+                table.removeTransaction(slot)
+                for id in ids[slot, default: []] { #expect(table.transaction(withID: id) == nil) }
+                waiters[slot] = nil
+                ids[slot] = nil
+            }
+            #expect(table.activeCount == waiters.count, "seed \(seed)")
+        }
+    }
+
+    /// 16,384 questions that are each asked eight times need more IDs than there are.
+    @Test func `a full table still finds message IDs`() {
+        var random = SplitMix64(seed: 9)
+        var table = TransactionTable(mostTransactions: 16_384, mostWaiters: 1)
+        for key in 0..<16_384 {
+            guard let slot = table.addTransaction(key: UInt64(key)) else { continue }
+            for attempt in 0..<Transaction.mostAttempts {
+                let id = table.drawID(for: slot, random: &random)
+                table.transactions[slot].attempts[attempt].id = id
+                table.transactions[slot].attemptCount = attempt + 1
+                if table.transaction(withID: id) != slot { Issue.record("ID \(id) is another's") }
+            }
+        }
+        #expect(table.activeCount == 16_384)
+        for slot in 0..<16_384 { table.removeTransaction(slot) }
+        #expect((0...UInt16.max).allSatisfy { table.transaction(withID: $0) == nil })
+    }
+}
