@@ -86,6 +86,7 @@ let package = Package(
         tests("IPAddressingTests", ["IPAddressing"]),
         tests("DomainNamesTests", ["DomainNames"]),
         tests("DNSWireTests", ["DNSWire", "DomainNames", "TestSupport"]),
+        tests("CodecOracleTests", ["DNSWire", "DomainNames", "LDNSBridge", "TestSupport"]),
         tests("CoreDNSReplayTests", ["DNSWire", "DomainNames", "TestSupport"], data: ["answers.jsonl"]),
         tests(
             "ForwardingTests",

@@ -156,7 +156,8 @@ import Testing
         #expect(message.answers.map(\.ttl) == [0, 1, 0])
         #expect(message.authorities.map(\.ttl) == [28_771])
         asking.answers = addresses(60)
-        let cut = try PlainMessage(decoding: asking.reply(to: asking.upstream(), payloadSize: 512, limit: 512, freshness: .age(29)))
+        let cutReply = try asking.reply(to: asking.upstream(), payloadSize: 512, limit: 512, freshness: .age(29))
+        let cut = try PlainMessage(decoding: cutReply)
         #expect(cut.answers.allSatisfy { $0.ttl == 1 } && cut.isTruncated)
     }
 

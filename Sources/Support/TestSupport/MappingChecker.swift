@@ -12,6 +12,8 @@ package struct MappingChecker: Sendable {
     package let limit: Int
     /// False where the reply has room for all records.
     package var mayCut = true
+    /// False where the inner suffix's octets may stand inside of a label or of opaque data.
+    package var looksAtBareOctets = true
 
     package init(inner: PlainName, outer: PlainName, query: [UInt8], limit: Int) {
         self.inner = inner
@@ -155,7 +157,8 @@ package struct MappingChecker: Sendable {
         let names = got.questions.map(\.name) + got.sections.joined().flatMap(\.names)
         let left = names.filter { $0.ends(with: inner) && !$0.ends(with: outer) }
         var objections = left.map { "\($0) is left under \(inner)" }
-        // Outside of the question, the inner suffix may only stand as the end of the outer one.
+        guard looksAtBareOctets else { return objections }
+        // The inner suffix may only stand as the end of the outer one.
         let needle = inner.lowercased.wire
         let lead = outer.ends(with: inner) ? outer.lowercased.wire.dropLast(needle.count) : []
         let plain = PlainName(labels: [reply]).lowercased.labels[0]
