@@ -13,6 +13,8 @@ DEMODIR = $(PREFIX)/share/namebridge/demo
 BUILD_PACKAGES = libldns-dev libyaml-dev pkg-config
 # tools that `run` prints commands for
 RUN_PACKAGES = bind9-dnsutils
+# peers that the forwarder is measured against, and what makes the load
+BENCH_PACKAGES = python3 dnsperf dnsdist unbound dnsmasq-base
 # real name servers, clients and network tools that the tests work with
 TEST_PACKAGES = knot knot-dnsutils nsd bind9 bind9-dnsutils unbound dnsmasq-base dnsperf \
 	nftables conntrack iptables iproute2 mandoc
@@ -21,15 +23,17 @@ SETUP = Sources/Support/Setup
 STATIC = .build-static
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test install clean check-swift build-packages run-packages test-packages static
+.PHONY: help build run test bench install clean static
+.PHONY: check-swift build-packages run-packages test-packages bench-packages
 
 help:
 	@echo 'make build    the release binary, .build/release/namebridge'
 	@echo 'make run      build, then a forwarder and two demo clusters on loopback, with dig lines to try'
 	@echo 'make test     every test, real name servers included'
+	@echo 'make bench    CPU per query beside a minimal relay in C and other forwarders; BENCH=--help for options'
 	@echo 'make install  binary, unit, man pages, sample configuration (PREFIX, DESTDIR, SYSCONFDIR, UNITDIR)'
 	@echo 'make clean    remove what was built'
-	@echo 'run and test install the Debian packages that they miss, with sudo where needed.'
+	@echo 'run, test and bench install the Debian packages that they miss, with sudo where needed.'
 
 check-swift:
 	@sh $(SETUP)/check-swift.sh
@@ -43,6 +47,9 @@ run-packages:
 test-packages:
 	@sh $(SETUP)/install-packages.sh $(BUILD_PACKAGES) $(TEST_PACKAGES)
 
+bench-packages:
+	@sh $(SETUP)/install-packages.sh $(BUILD_PACKAGES) $(BENCH_PACKAGES)
+
 build: check-swift build-packages
 	swift build -c release --product namebridge
 
@@ -51,6 +58,10 @@ run: check-swift run-packages build
 
 test: check-swift test-packages
 	swift test --disable-xctest
+
+bench: check-swift bench-packages build
+	swift build -c release --product floor
+	python3 Sources/Support/Bench/bench.py $(BENCH)
 
 # The binary for installing: Swift's libraries inside, C libraries shared (for security updates of libldns). It has a
 # build folder of its own, since a build in a used one can leave Swift's libraries outside without saying so.
