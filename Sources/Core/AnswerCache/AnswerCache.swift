@@ -4,10 +4,10 @@ package import Telemetry
 
 /// Answers ready to be sent, shared by all workers, bounded in octets.
 ///
-/// Split into shards by the question's hash, each behind a lock of its own that is held while one entry is copied.
-/// What is kept under pressure is decided as in S3-FIFO (Yang and others, SOSP 2023): a new answer stands in a small queue
-/// first and moves to the large one only if it was asked for again, so a flood of names that are asked once passes through
-/// the small queue alone. All steps take constant time.
+/// Split into shards by the question's hash, each behind a lock of its own that is held while one entry is
+/// copied. What is kept under pressure is decided as in S3-FIFO (Yang and others, SOSP 2023): a new answer
+/// stands in a small queue first and moves to the large one only if it was asked for again, so a flood of
+/// names that are asked once passes through the small queue alone. All steps take constant time.
 package final class AnswerCache: Sendable {
     private let shards: [Shard]
     /// Bits of a hash that choose the shard are its highest ones; the shard's own tables use the lowest.
@@ -57,7 +57,9 @@ package final class AnswerCache: Sendable {
     }
 
     /// Keeps `answer` under `key`, in place of what was there.
-    package func store(_ key: CacheKey, _ answer: borrowing PreparedAnswer, _ life: CacheLife, at now: MonotonicTime) {
+    package func store(
+        _ key: CacheKey, _ answer: borrowing PreparedAnswer, _ life: CacheLife, at now: MonotonicTime
+    ) {
         shard(key.hash).state.withLock { $0.store(key, answer, life, at: now) }
     }
 
@@ -66,14 +68,16 @@ package final class AnswerCache: Sendable {
         shard(key.hash).state.withLock { $0.refreshFailed(key, message) }
     }
 
-    /// Forgets every answer for which `isMeant` says so of the question's name in wire form; gives their number.
+    /// Forgets every answer for which `isMeant` says so of the question's name in wire form; gives their
+    /// number.
     package func removeAll(where isMeant: (Span<UInt8>) -> Bool) -> Int {
         shards.reduce(0) { sum, shard in sum + shard.state.withLock { $0.removeAll(where: isMeant) } }
     }
 
     /// Sums over all shards.
     package var statistics: CacheStatistics {
-        shards.reduce(into: CacheStatistics()) { sum, shard in shard.state.withLock { sum.add($0.statistics) } }
+        shards.reduce(into: CacheStatistics()) { sum, shard in shard.state.withLock { sum.add($0.statistics) }
+        }
     }
 }
 

@@ -1,9 +1,9 @@
 /// The layout of an entry in a ring, in octets from its start.
 ///
 /// ```
-///  0 hash 8 | 8 stored 8 | 16 expires 8 | 24 stale until 8 | 32 size 4 | 36 next 4 | 40 hits 4 | 44 message length 4
-/// 48 name length 1, view 1, type 2 | 52 class 2, flags 1, uses 1 | 56 marks 2, error code 2 | 60 error length 4
-/// 64 message | marks, eight octets each | error text | up to a multiple of eight
+///  0 hash 8 | 8 stored 8 | 16 expires 8 | 24 stale until 8 | 32 size 4 | 36 next 4 | 40 hits 4 | 44 message
+/// length 4 48 name length 1, view 1, type 2 | 52 class 2, flags 1, uses 1 | 56 marks 2, error code 2 | 60
+/// error length 4 64 message | marks, eight octets each | error text | up to a multiple of eight
 /// ```
 /// Times are nanoseconds of `MonotonicTime`.
 enum CacheEntry {

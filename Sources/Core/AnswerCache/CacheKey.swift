@@ -36,7 +36,8 @@ package struct CacheKey: Sendable {
     }
 
     var flags: UInt8 {
-        (wantsDNSSEC ? CacheEntry.Flags.wantsDNSSEC : 0) | (checkingDisabled ? CacheEntry.Flags.checkingDisabled : 0)
+        (wantsDNSSEC ? CacheEntry.Flags.wantsDNSSEC : 0)
+            | (checkingDisabled ? CacheEntry.Flags.checkingDisabled : 0)
     }
 
     var nameViewType: UInt32 { UInt32(nameLength) | UInt32(view) << 8 | UInt32(type) << 16 }

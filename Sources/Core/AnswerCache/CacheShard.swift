@@ -4,15 +4,16 @@ import Telemetry
 
 /// One shard of the cache: two rings of entries and a hash index over both.
 ///
-/// The index is a table of list heads; an entry's `next` goes on. A reference is an offset divided by eight, plus one, with
-/// the highest bit telling the ring; 0 ends a list. Every live entry is in exactly one list.
+/// The index is a table of list heads; an entry's `next` goes on. A reference is an offset divided by eight,
+/// plus one, with the highest bit telling the ring; 0 ends a list. Every live entry is in exactly one list.
 struct CacheShard: ~Copyable, Sendable {
     /// Where new answers stand first.
     private var small: EntryRing
     /// Where answers that were asked for again stand.
     private var large: EntryRing
     private var heads: [UInt32]
-    /// The hashes of answers that left `small` unused, for a while: one that comes back goes to `large` at once.
+    /// The hashes of answers that left `small` unused, for a while: one that comes back goes to `large` at
+    /// once.
     private var ghosts: [UInt32]
     private(set) var statistics = CacheStatistics()
 
@@ -69,12 +70,14 @@ struct CacheShard: ~Copyable, Sendable {
         let newUses = min(uses + 1, CacheEntry.mostUses)
         if wantsRefresh || newUses != uses {
             ring.store(
-                word & 0xFFFF | UInt32(flags) << 16 | UInt32(newUses) << 24, entry + CacheEntry.classFlagsUses)
+                word & 0xFFFF | UInt32(flags) << 16 | UInt32(newUses) << 24, entry + CacheEntry.classFlagsUses
+            )
         }
         copyOut(ring, entry, flags, into: &answer)
         return CacheHit(
             age: UInt32(clamping: (now.nanoseconds - stored) / 1_000_000_000), isFresh: isFresh,
-            isNegative: flags & CacheEntry.Flags.isNegative != 0, isFailure: flags & CacheEntry.Flags.isFailure != 0,
+            isNegative: flags & CacheEntry.Flags.isNegative != 0,
+            isFailure: flags & CacheEntry.Flags.isFailure != 0,
             wantsRefresh: wantsRefresh, rotation: hits)
     }
 
@@ -99,7 +102,8 @@ struct CacheShard: ~Copyable, Sendable {
         let textLength = Int(ring.load32(entry + CacheEntry.errorTextLength))
         let text = ring.octets(start + length + marks * RecordMarks.size, count: textLength)
         answer.extendedError = ExtendedError(
-            code: Int(ring.load32(entry + CacheEntry.marksAndErrorCode) >> 16), text: text.indices.map { text[$0] })
+            code: Int(ring.load32(entry + CacheEntry.marksAndErrorCode) >> 16),
+            text: text.indices.map { text[$0] })
     }
 
     private func find(_ key: CacheKey, _ message: Span<UInt8>) -> UInt32? {
@@ -110,7 +114,8 @@ struct CacheShard: ~Copyable, Sendable {
             if isLarge ? Self.matches(large, entry, key, message) : Self.matches(small, entry, key, message) {
                 return reference
             }
-            reference = isLarge ? large.load32(entry + CacheEntry.next) : small.load32(entry + CacheEntry.next)
+            reference =
+                isLarge ? large.load32(entry + CacheEntry.next) : small.load32(entry + CacheEntry.next)
         }
         return nil
     }
@@ -128,7 +133,8 @@ struct CacheShard: ~Copyable, Sendable {
         else { return false }
         let length = Int(key.nameLength)
         let name = ring.octets(entry + CacheEntry.headerLength + Question.nameStart, count: length)
-        for index in 0..<length where foldedOctet(name[index]) != foldedOctet(message[Question.nameStart + index]) {
+        for index in 0..<length
+        where foldedOctet(name[index]) != foldedOctet(message[Question.nameStart + index]) {
             return false
         }
         return true
@@ -171,7 +177,8 @@ struct CacheShard: ~Copyable, Sendable {
     }
 
     private static func write(
-        _ key: CacheKey, _ answer: borrowing PreparedAnswer, _ text: [UInt8], _ size: Int, _ kind: CacheLife.Kind,
+        _ key: CacheKey, _ answer: borrowing PreparedAnswer, _ text: [UInt8], _ size: Int,
+        _ kind: CacheLife.Kind,
         to ring: inout EntryRing, _ entry: Int, _ now: MonotonicTime, _ fresh: Int64, _ stale: Int64
     ) {
         var flags = key.flags
@@ -243,11 +250,13 @@ struct CacheShard: ~Copyable, Sendable {
         } else {
             statistics.entries -= 1
             statistics.evictions += 1
-            ghosts[Int(truncatingIfNeeded: hash) & (ghosts.count - 1)] = UInt32(truncatingIfNeeded: hash >> 32)
+            ghosts[Int(truncatingIfNeeded: hash) & (ghosts.count - 1)] = UInt32(
+                truncatingIfNeeded: hash >> 32)
         }
     }
 
-    /// Takes the oldest entry out of `large`: one that was used goes in again at the other end, its count lowered.
+    /// Takes the oldest entry out of `large`: one that was used goes in again at the other end, its count
+    /// lowered.
     private mutating func evictFromLarge(_ now: MonotonicTime) {
         let entry = large.oldest
         let size = Int(large.load32(entry + CacheEntry.size))
@@ -274,7 +283,9 @@ struct CacheShard: ~Copyable, Sendable {
     /// True, once, for a hash whose answer left `small` not long ago.
     private mutating func takeGhost(_ hash: UInt64) -> Bool {
         let index = Int(truncatingIfNeeded: hash) & (ghosts.count - 1)
-        guard ghosts[index] == UInt32(truncatingIfNeeded: hash >> 32), ghosts[index] != 0 else { return false }
+        guard ghosts[index] == UInt32(truncatingIfNeeded: hash >> 32), ghosts[index] != 0 else {
+            return false
+        }
         ghosts[index] = 0
         return true
     }
@@ -376,12 +387,15 @@ struct CacheShard: ~Copyable, Sendable {
         return UInt8(truncatingIfNeeded: word >> 16)
     }
 
-    private func isNegative(_ reference: UInt32) -> Bool { flags(reference) & CacheEntry.Flags.isNegative != 0 }
+    private func isNegative(_ reference: UInt32) -> Bool {
+        flags(reference) & CacheEntry.Flags.isNegative != 0
+    }
     private func isFailure(_ reference: UInt32) -> Bool { flags(reference) & CacheEntry.Flags.isFailure != 0 }
 
     private func isUsable(_ reference: UInt32, at now: MonotonicTime) -> Bool {
         let field = Self.offset(reference) + CacheEntry.staleUntil
-        return now.nanoseconds < Int64(bitPattern: Self.isLarge(reference) ? large.load64(field) : small.load64(field))
+        return now.nanoseconds
+            < Int64(bitPattern: Self.isLarge(reference) ? large.load64(field) : small.load64(field))
     }
 
     private static func isDead(_ word: UInt32) -> Bool {

@@ -1,12 +1,13 @@
-/// A fixed room for cache entries, used as a ring: new ones go in at the tail, the oldest come out at the head.
+/// A fixed room for cache entries, used as a ring: new ones go in at the tail, the oldest come out at the
+/// head.
 ///
 /// ```
 ///   0        head                 tail       capacity
 ///   |........|entry|entry|...|entry|..........|
 /// ```
-/// Entries lie whole, one behind the other, at multiples of eight; where one would cross the end, the rest of the room
-/// is skipped. `0 <= head < capacity`, `0 <= tail <= capacity`, `used` is the number of octets from head to tail with
-/// what is skipped. Pages that were never written cost no memory.
+/// Entries lie whole, one behind the other, at multiples of eight; where one would cross the end, the rest of
+/// the room is skipped. `0 <= head < capacity`, `0 <= tail <= capacity`, `used` is the number of octets from
+/// head to tail with what is skipped. Pages that were never written cost no memory.
 ///
 /// Sendable: it is the only owner of its storage, and nothing hands the address out beyond a call.
 @safe
@@ -101,8 +102,11 @@ struct EntryRing: ~Copyable, @unchecked Sendable {
     @_lifetime(borrow self)
     func octets(_ offset: Int, count: Int) -> Span<UInt8> {
         precondition(offset >= 0 && count >= 0 && offset <= capacity - count, "read past a ring's end")
-        // Sound: inside the room, which lives as long as the borrow; octets handed out by `append` have been written.
-        let span = unsafe UnsafeRawBufferPointer(start: storage + offset, count: count).bindMemory(to: UInt8.self).span
+        // Sound: inside the room, which lives as long as the borrow; octets handed out by `append` have been
+        // written.
+        let span = unsafe UnsafeRawBufferPointer(start: storage + offset, count: count).bindMemory(
+            to: UInt8.self
+        ).span
         return unsafe _overrideLifetime(span, borrowing: self)
     }
 
@@ -122,7 +126,8 @@ struct EntryRing: ~Copyable, @unchecked Sendable {
 
     /// Moves `count` octets inside the ring; the two places may overlap.
     mutating func move(_ from: Int, to offset: Int, count: Int) {
-        precondition(from >= 0 && offset >= 0 && max(from, offset) <= capacity - count, "move past a ring's end")
+        precondition(
+            from >= 0 && offset >= 0 && max(from, offset) <= capacity - count, "move past a ring's end")
         // Sound: both ranges lie inside the room; copyMemory allows overlap.
         unsafe (storage + offset).copyMemory(from: storage + from, byteCount: count)
     }

@@ -2,8 +2,9 @@ import DomainNames
 
 /// Turns a cluster's answers into prepared answers under the names that were asked.
 ///
-/// Every name at or below the mapping's inner suffix, as an owner or in the data of the types that `RecordDataLayout`
-/// lists, gets the outer suffix; all other octets stay as they are. Compression is built anew. Holds only scratch room.
+/// Every name at or below the mapping's inner suffix, as an owner or in the data of the types that
+/// `RecordDataLayout` lists, gets the outer suffix; all other octets stay as they are. Compression is built
+/// anew. Holds only scratch room.
 package struct AnswerMapper: ~Copyable {
     private var table = CompressionTable()
 
@@ -33,7 +34,9 @@ package struct AnswerMapper: ~Copyable {
         prepared.octets.set16(Int(flags), at: 2)
         var walk = AnswerWalk(header: header, start: answerQuestion.end)
         while let record = try walk.next(in: answer, &prepared) {
-            if mapping.isIdentity, try walk.copy(record, of: answer, answerQuestion, into: &prepared) { continue }
+            if mapping.isIdentity, try walk.copy(record, of: answer, answerQuestion, into: &prepared) {
+                continue
+            }
             try append(record, in: walk.section, of: answer, mapping, to: &prepared)
         }
     }
@@ -50,11 +53,13 @@ package struct AnswerMapper: ~Copyable {
     }
 
     private mutating func append(
-        _ record: RecordExtent, in section: RecordMark.Section, of answer: Span<UInt8>, _ mapping: NameMapping,
+        _ record: RecordExtent, in section: RecordMark.Section, of answer: Span<UInt8>,
+        _ mapping: NameMapping,
         to prepared: inout PreparedAnswer
     ) throws(MappingError) {
         if !mapping.isIdentity, isSignature(record.type) { return }
-        // The usual owner, a pointer to the question's name, stays one: the two questions are each other's image.
+        // The usual owner, a pointer to the question's name, stays one: the two questions are each other's
+        // image.
         if record.ownerEnd - record.start == 2, answer[record.start] == 0xC0,
             answer[record.start + 1] == UInt8(MessageHeader.length)
         {
@@ -75,7 +80,8 @@ package struct AnswerMapper: ~Copyable {
     }
 
     private mutating func appendData(
-        of record: RecordExtent, in answer: Span<UInt8>, _ mapping: NameMapping, to prepared: inout PreparedAnswer
+        of record: RecordExtent, in answer: Span<UInt8>, _ mapping: NameMapping,
+        to prepared: inout PreparedAnswer
     ) throws(MappingError) {
         guard let layout = RecordDataLayout(type: record.type) else {
             prepared.octets.append(answer, record.dataStart..<record.end)
@@ -182,11 +188,14 @@ private struct AnswerWalk {
                 let start = position
                 position = record.end
                 if record.type == RecordType.opt {
-                    guard !hasOPT, section == .additional, record.ownerLength == 1, record.dataStart - start == 11
+                    guard !hasOPT, section == .additional, record.ownerLength == 1,
+                        record.dataStart - start == 11
                     else { throw .misplacedOPT(offset: start) }
                     hasOPT = true
                     let edns = try EDNS(in: answer, at: start)
-                    guard edns.extendedRcode == 0 else { throw .extendedRcode(edns.extendedRcode << 4 | rcode) }
+                    guard edns.extendedRcode == 0 else {
+                        throw .extendedRcode(edns.extendedRcode << 4 | rcode)
+                    }
                     prepared.extendedError = edns.extendedError(in: answer)
                     isAligned = false
                     continue
@@ -205,10 +214,11 @@ private struct AnswerWalk {
         return nil
     }
 
-    /// Copies `record` octet by octet where everything before it was copied too, so that its pointers stay true.
-    /// False where it has to be written anew.
+    /// Copies `record` octet by octet where everything before it was copied too, so that its pointers stay
+    /// true. False where it has to be written anew.
     mutating func copy(
-        _ record: RecordExtent, of answer: Span<UInt8>, _ question: Question, into prepared: inout PreparedAnswer
+        _ record: RecordExtent, of answer: Span<UInt8>, _ question: Question,
+        into prepared: inout PreparedAnswer
     ) throws(MappingError) -> Bool {
         guard isAligned, prepared.octets.count == record.start else {
             isAligned = false

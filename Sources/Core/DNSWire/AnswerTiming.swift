@@ -3,8 +3,8 @@ package struct AnswerTiming: Hashable, Sendable {
     /// NXDOMAIN, or NOERROR without a record of the type asked (RFC 2308 section 2).
     package let isNegative: Bool
 
-    /// Seconds until the first of its records runs out; for a negative answer the SOA's word (RFC 2308 section 5).
-    /// Nil where it does not say: a negative answer without SOA.
+    /// Seconds until the first of its records runs out; for a negative answer the SOA's word (RFC 2308
+    /// section 5). Nil where it does not say: a negative answer without SOA.
     package let seconds: UInt32?
 }
 

@@ -48,7 +48,8 @@ package enum ClientMessage: Sendable {
     /// Not a question, or too short to answer: no reply (an answer to an answer would be a loop).
     case ignore
 
-    /// A message that gets an error: the header's ID and opcode are echoed, the question where it could be read.
+    /// A message that gets an error: the header's ID and opcode are echoed, the question where it could be
+    /// read.
     case reject(ResponseCode, question: Question?, edns: EDNS?)
 
     /// Reads `message`; every octet string is one of the three cases.
@@ -76,7 +77,8 @@ package enum ClientMessage: Sendable {
             self = .reject(.badVersion, question: question, edns: edns)  // RFC 6891 section 6.1.3
             return
         }
-        self = .query(ClientQuery(header: header, question: question, edns: tail.edns, isSigned: tail.isSigned))
+        self = .query(
+            ClientQuery(header: header, question: question, edns: tail.edns, isSigned: tail.isSigned))
     }
 }
 
@@ -93,7 +95,8 @@ private struct QueryTail {
         while index < all {  // each record takes at least eleven octets of the message
             let record = try RecordExtent(in: message, at: position)
             if record.type == RecordType.opt {
-                guard edns == nil, index >= before, record.ownerLength == 1, record.dataStart - position == 11 else {
+                guard edns == nil, index >= before, record.ownerLength == 1, record.dataStart - position == 11
+                else {
                     throw .misplacedOPT(offset: position)
                 }
                 edns = try EDNS(in: message, at: position)

@@ -1,9 +1,10 @@
 /// Where names already stand in a message that is being written, so that later ones can point at them
 /// (RFC 1035 section 4.1.4).
 ///
-/// A tree of labels folded into one hash table: a node is a label at an offset, its parent the offset of the ending
-/// that follows it. A label is found by its octets and its parent, so endings are matched from the root leftwards
-/// without following pointers. Octets are compared exactly: pointing at a name of another case would change the case.
+/// A tree of labels folded into one hash table: a node is a label at an offset, its parent the offset of the
+/// ending that follows it. A label is found by its octets and its parent, so endings are matched from the
+/// root leftwards without following pointers. Octets are compared exactly: pointing at a name of another case
+/// would change the case.
 ///
 /// Fixed size: when it is full, later names are simply not pointed at.
 package struct CompressionTable: ~Copyable {
@@ -39,11 +40,13 @@ package struct CompressionTable: ~Copyable {
         generation += 1
     }
 
-    /// The offset at which the label `octets[start...]` stands in front of the ending at `parent`; nil where unknown.
+    /// The offset at which the label `octets[start...]` stands in front of the ending at `parent`; nil where
+    /// unknown.
     ///
     /// - Parameter base: Offset in `written` of the message's first octet.
     func find(
-        _ name: borrowing FlatName, label start: Int, parent: Int, in written: borrowing OctetBuffer, base: Int
+        _ name: borrowing FlatName, label start: Int, parent: Int, in written: borrowing OctetBuffer,
+        base: Int
     ) -> Int? {
         let size = Int(name.octets[start]) + 1
         var index = Self.hash(name, start, size, parent)
@@ -95,7 +98,8 @@ extension CompressionTable {
         var parent = Self.root
         var label = name.labelCount
         while label > 0,
-            let found = find(name, label: Int(name.starts[label - 1]), parent: parent, in: written, base: base)
+            let found = find(
+                name, label: Int(name.starts[label - 1]), parent: parent, in: written, base: base)
         {
             parent = found
             label -= 1
@@ -107,7 +111,8 @@ extension CompressionTable {
         remember(name, labels: label, parent: parent, at: offset)
     }
 
-    /// Remembers the first `labels` labels of `name`, written out from `offset` on in front of the ending at `parent`.
+    /// Remembers the first `labels` labels of `name`, written out from `offset` on in front of the ending at
+    /// `parent`.
     private mutating func remember(_ name: borrowing FlatName, labels: Int, parent: Int, at offset: Int) {
         var parent = parent
         var label = labels

@@ -1,6 +1,7 @@
 /// What an OPT record says (RFC 6891 section 6.1.3).
 package struct EDNS: Hashable, Sendable {
-    /// The sender's UDP payload size, in octets, 512...65535: values below 512 are read as 512 (section 6.2.3).
+    /// The sender's UDP payload size, in octets, 512...65535: values below 512 are read as 512 (section
+    /// 6.2.3).
     package var payloadSize: Int
     /// The upper eight bits of the response code.
     package var extendedRcode: Int
@@ -67,7 +68,8 @@ package struct EDNS: Hashable, Sendable {
     /// The length of an OPT record without options, in octets.
     package static let emptyRecordLength = 11
 
-    /// The UDP payload size that we advertise to both sides, in octets: fits every path without fragments (RFC 9715).
+    /// The UDP payload size that we advertise to both sides, in octets: fits every path without fragments
+    /// (RFC 9715).
     package static let advertisedPayloadSize = 1232
 }
 

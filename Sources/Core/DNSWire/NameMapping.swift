@@ -2,7 +2,8 @@ package import DomainNames
 
 /// The change of suffix between what a client asks and what a cluster serves.
 ///
-/// `mysql.test.svc.prod.cluster.local` (outer) and `mysql.test.svc.cluster.local` (inner) differ in the endings
+/// `mysql.test.svc.prod.cluster.local` (outer) and `mysql.test.svc.cluster.local` (inner) differ in the
+/// endings
 /// `outer` = `prod.cluster.local` and `inner` = `cluster.local`.
 package struct NameMapping: Hashable, Sendable {
     /// The cluster's own domain.

@@ -32,7 +32,9 @@ package func walkName(in message: Span<UInt8>, at start: Int) throws(WireError) 
         case 0b1100_0000:
             let target = try message.number16(at: position) & 0x3FFF
             guard target < limit else { throw .forwardPointer(offset: position, target: target) }
-            guard target >= MessageHeader.length else { throw .headerPointer(offset: position, target: target) }
+            guard target >= MessageHeader.length else {
+                throw .headerPointer(offset: position, target: target)
+            }
             if end < 0 { end = position + 2 }
             limit = target
             position = target
@@ -44,8 +46,8 @@ package func walkName(in message: Span<UInt8>, at start: Int) throws(WireError) 
 
 /// A name taken out of a message: uncompressed, case as it stood, with the place of each label.
 ///
-/// Fixed room, so that it lives on the stack: `octets[..<length]` is the name, `starts[..<labelCount]` the offsets of its
-/// labels' length octets from left to right, without the root's.
+/// Fixed room, so that it lives on the stack: `octets[..<length]` is the name, `starts[..<labelCount]` the
+/// offsets of its labels' length octets from left to right, without the root's.
 package struct FlatName: Sendable {
     package private(set) var octets = InlineArray<256, UInt8>(repeating: 0)
     package private(set) var starts = InlineArray<128, UInt8>(repeating: 0)
@@ -70,7 +72,9 @@ package struct FlatName: Sendable {
             case 0b0000_0000:
                 let size = Int(octet) + 1
                 guard length + size <= maximumNameLength else { throw .nameTooLong(offset: start) }
-                guard message.count - position >= size else { throw .truncated(offset: position, needed: size) }
+                guard message.count - position >= size else {
+                    throw .truncated(offset: position, needed: size)
+                }
                 if octet != 0 {
                     starts[labelCount] = UInt8(truncatingIfNeeded: length)
                     labelCount += 1
@@ -85,7 +89,9 @@ package struct FlatName: Sendable {
             case 0b1100_0000:
                 let target = try message.number16(at: position) & 0x3FFF
                 guard target < limit else { throw .forwardPointer(offset: position, target: target) }
-            guard target >= MessageHeader.length else { throw .headerPointer(offset: position, target: target) }
+                guard target >= MessageHeader.length else {
+                    throw .headerPointer(offset: position, target: target)
+                }
                 if behind < 0 { behind = position + 2 }
                 limit = target
                 position = target
@@ -117,7 +123,9 @@ package struct FlatName: Sendable {
     /// True where both are the same name, whatever their letter case (RFC 4343 section 3).
     func isSame(as other: FlatName) -> Bool {
         guard length == other.length else { return false }
-        for index in 0..<length where foldedOctet(octets[index]) != foldedOctet(other.octets[index]) { return false }
+        for index in 0..<length where foldedOctet(octets[index]) != foldedOctet(other.octets[index]) {
+            return false
+        }
         return true
     }
 

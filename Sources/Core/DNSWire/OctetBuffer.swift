@@ -1,6 +1,8 @@
-/// Octets under construction: a message, or several behind each other. Owned once; grows as needed and keeps its room.
+/// Octets under construction: a message, or several behind each other. Owned once; grows as needed and keeps
+/// its room.
 ///
-/// `0 <= count <= capacity`. Everything is checked against `count`, so no caller can reach uninitialised memory.
+/// `0 <= count <= capacity`. Everything is checked against `count`, so no caller can reach uninitialised
+/// memory.
 ///
 /// Sendable: it is the only owner of its storage, and nothing hands the address out beyond a call.
 @safe
@@ -111,11 +113,13 @@ package struct OctetBuffer: ~Copyable, @unchecked Sendable {
 
     /// Overwrites octets that were written before with all of `octets`.
     package mutating func replace(at position: Int, with octets: Span<UInt8>) {
-        precondition(position >= 0 && octets.count <= count - position, "write past the end of an octet buffer")
+        precondition(
+            position >= 0 && octets.count <= count - position, "write past the end of an octet buffer")
         unsafe octets.withUnsafeBufferPointer { source in
             guard let from = source.baseAddress else { return }
             // Sound: the target range lies inside what was written.
-            unsafe UnsafeMutableBufferPointer(rebasing: storage[position..<(position + source.count)]).baseAddress?
+            unsafe UnsafeMutableBufferPointer(rebasing: storage[position..<(position + source.count)])
+                .baseAddress?
                 .update(from: from, count: source.count)
         }
     }
@@ -151,7 +155,8 @@ package struct OctetBuffer: ~Copyable, @unchecked Sendable {
     }
 
     private mutating func grow(by added: Int) {
-        let larger = unsafe UnsafeMutableBufferPointer<UInt8>.allocate(capacity: max(storage.count * 2, count + added))
+        let larger = unsafe UnsafeMutableBufferPointer<UInt8>.allocate(
+            capacity: max(storage.count * 2, count + added))
         // Sound: `larger` has more room than `count`, and the two do not overlap.
         _ = unsafe larger.update(fromContentsOf: storage[..<count])
         unsafe storage.deallocate()

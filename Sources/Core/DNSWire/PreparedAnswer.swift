@@ -1,8 +1,9 @@
-/// An answer ready to be sent to whoever asked its question: names and counts final, without OPT, TTLs as received.
+/// An answer ready to be sent to whoever asked its question: names and counts final, without OPT, TTLs as
+/// received.
 ///
 /// What differs between two clients that ask the same (ID, letter case, flags, EDNS, room, age) is put in by
-/// `OctetBuffer.appendReply`. Names that equal an ending of the question's name point into the question, so that they
-/// follow each client's letter case.
+/// `OctetBuffer.appendReply`. Names that equal an ending of the question's name point into the question, so
+/// that they follow each client's letter case.
 ///
 /// ```
 /// | header | question | record | record | ... |
@@ -41,7 +42,9 @@ package struct PreparedAnswer: ~Copyable, Sendable {
     /// The first record of the additional RRset that ends at `index` or goes on there (RFC 2181 section 5).
     func startOfAdditionalSet(cutBefore index: Int) -> Int {
         var end = 0
-        guard let owner = try? FlatName(in: octets.span, at: start(ofRecord: index), end: &end) else { return index }
+        guard let owner = try? FlatName(in: octets.span, at: start(ofRecord: index), end: &end) else {
+            return index
+        }
         var first = index
         while first > 0, marks[first - 1].section == .additional, marks[first - 1].type == marks[index].type,
             let other = try? FlatName(in: octets.span, at: start(ofRecord: first - 1), end: &end),
@@ -81,7 +84,8 @@ extension PreparedAnswer {
     }
 }
 
-/// The marks of a message's records, in order, eight octets each, so that they are kept and copied as one string.
+/// The marks of a message's records, in order, eight octets each, so that they are kept and copied as one
+/// string.
 ///
 /// ```
 /// | TTL offset 2 | end 2 | type 2 | section 1 | unused 1 |

@@ -33,7 +33,8 @@ package struct RecordExtent: Hashable, Sendable {
 
 /// How the data of a record type is laid out around the names in it.
 ///
-/// Only types with names inside are listed; the data of every other type is one opaque string (RFC 3597 section 4).
+/// Only types with names inside are listed; the data of every other type is one opaque string (RFC 3597
+/// section 4).
 package struct RecordDataLayout: Sendable {
     /// Octets before the first name.
     let prefix: Int

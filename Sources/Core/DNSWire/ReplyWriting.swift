@@ -1,7 +1,8 @@
 /// What a client's message says about the reply that it can take.
 package struct ReplyTerms: Sendable {
     package var id: UInt16
-    /// The opcode and RD and CD bits of the question, which are copied (RFC 1035 section 4.1.1, RFC 4035 section 3.2.2).
+    /// The opcode and RD and CD bits of the question, which are copied (RFC 1035 section 4.1.1, RFC 4035
+    /// section 3.2.2).
     package var copiedFlags: UInt16
     package var hasEDNS: Bool
     package var wantsDNSSEC: Bool
@@ -13,7 +14,9 @@ package struct ReplyTerms: Sendable {
     /// - Parameter limit: What the transport and, over UDP, the client's payload size and ours allow.
     package init(header: MessageHeader, edns: EDNS?, limit: Int) {
         id = header.id
-        copiedFlags = header.flags & (0x7800 | MessageHeader.Flags.recursionDesired | MessageHeader.Flags.checkingDisabled)
+        copiedFlags =
+            header.flags
+            & (0x7800 | MessageHeader.Flags.recursionDesired | MessageHeader.Flags.checkingDisabled)
         hasEDNS = edns != nil
         wantsDNSSEC = edns?.wantsDNSSEC ?? false
         wantsAuthenticData = wantsDNSSEC || header.flags & MessageHeader.Flags.authenticData != 0
@@ -23,7 +26,8 @@ package struct ReplyTerms: Sendable {
     /// A limit that says that no reply is wanted: somebody asks for the sake of the cache.
     package static let nobody = 0
 
-    /// The room for a UDP reply: 512 octets without EDNS (RFC 1035 section 4.2.1), else the client's payload size.
+    /// The room for a UDP reply: 512 octets without EDNS (RFC 1035 section 4.2.1), else the client's payload
+    /// size.
     package static func datagramLimit(edns: EDNS?, ours: Int) -> Int {
         edns.map { min($0.payloadSize, ours) } ?? 512
     }
@@ -37,7 +41,8 @@ package struct ReplyTerms: Sendable {
 package enum AnswerFreshness: Hashable, Sendable {
     /// Each is lowered by the seconds that the answer has been held.
     case age(UInt32)
-    /// All are set to these seconds: the answer has expired and nothing newer is to be had (RFC 8767 section 4).
+    /// All are set to these seconds: the answer has expired and nothing newer is to be had (RFC 8767 section
+    /// 4).
     case stale(UInt32)
 }
 
@@ -72,8 +77,8 @@ extension PreparedAnswer {
 extension OctetBuffer {
     /// Appends the reply that gives `answer` to one client.
     ///
-    /// Where it does not fit, whole records are left out from the end; TC is set once one of the answer or authority
-    /// section is missing (RFC 2181 section 9).
+    /// Where it does not fit, whole records are left out from the end; TC is set once one of the answer or
+    /// authority section is missing (RFC 2181 section 9).
     ///
     /// - Parameters:
     ///   - question: Name, type and class as this client asked, of the same length as in `answer`.
@@ -95,7 +100,9 @@ extension OctetBuffer {
         replace(at: base + MessageHeader.length, with: question)
         let kept = Int(number16(at: base + 2))
         var flags = terms.flags | UInt16(truncatingIfNeeded: kept & 0x020F)  // TC and rcode
-        if terms.wantsAuthenticData { flags |= UInt16(truncatingIfNeeded: kept) & MessageHeader.Flags.authenticData }
+        if terms.wantsAuthenticData {
+            flags |= UInt16(truncatingIfNeeded: kept) & MessageHeader.Flags.authenticData
+        }
         set16(Int(terms.id), at: base)
         set16(Int(flags), at: base + 2)
         if rotation > 0, answer.marks.count > 1 { rotateAddresses(of: answer, base: base, by: Int(rotation)) }
@@ -133,7 +140,9 @@ extension OctetBuffer {
         }
     }
 
-    private mutating func setTTLs(of answer: borrowing PreparedAnswer, base: Int, _ change: (UInt32) -> UInt32) {
+    private mutating func setTTLs(
+        of answer: borrowing PreparedAnswer, base: Int, _ change: (UInt32) -> UInt32
+    ) {
         for index in 0..<answer.marks.count {
             let mark = answer.marks[index]
             let offset = base + Int(mark.ttlOffset)
@@ -145,7 +154,8 @@ extension OctetBuffer {
 
     /// Lets the addresses of each RRset of the answer section move on by `steps` places.
     ///
-    /// Only runs of records that differ in nothing but their data are touched: same owner octets, type and length.
+    /// Only runs of records that differ in nothing but their data are touched: same owner octets, type and
+    /// length.
     private mutating func rotateAddresses(of answer: borrowing PreparedAnswer, base: Int, by steps: Int) {
         var first = 0
         while first < answer.marks.count {  // `first` grows each turn
@@ -166,7 +176,9 @@ extension OctetBuffer {
     }
 
     /// Appends OPT and counts it; the error's text, then the error, is dropped where it would not fit.
-    private mutating func appendOPT(base: Int, rcode: ResponseCode = .noError, _ terms: ReplyTerms, _ error: ExtendedError?) {
+    private mutating func appendOPT(
+        base: Int, rcode: ResponseCode = .noError, _ terms: ReplyTerms, _ error: ExtendedError?
+    ) {
         let room = terms.limit - (count - base) - EDNS.emptyRecordLength
         var sent = error
         if let error, error.optionLength > room {

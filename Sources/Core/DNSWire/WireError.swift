@@ -2,7 +2,8 @@
 package enum WireError: Error, Hashable, Sendable {
     /// The message ends although `needed` more octets are due at `offset`.
     case truncated(offset: Int, needed: Int)
-    /// A compression pointer that does not point strictly backwards (RFC 1035 section 4.1.4, RFC 9267 section 2).
+    /// A compression pointer that does not point strictly backwards (RFC 1035 section 4.1.4, RFC 9267 section
+    /// 2).
     case forwardPointer(offset: Int, target: Int)
     /// A compression pointer into the header, where no name stands and which differs for each receiver.
     case headerPointer(offset: Int, target: Int)
@@ -12,7 +13,8 @@ package enum WireError: Error, Hashable, Sendable {
     case nameTooLong(offset: Int)
     /// Record data whose fields do not fill its stated length (RFC 1035 section 4.1.3).
     case dataLength(offset: Int)
-    /// An OPT record outside the additional section, not owned by the root, or a second one (RFC 6891 section 6.1.1).
+    /// An OPT record outside the additional section, not owned by the root, or a second one (RFC 6891 section
+    /// 6.1.1).
     case misplacedOPT(offset: Int)
     /// A response code above 15: its upper bits, in OPT, speak of this hop alone (RFC 6891 section 6.1.3).
     case extendedRcode(Int)
@@ -23,7 +25,8 @@ package enum WireError: Error, Hashable, Sendable {
 /// Why an answer can't be given under the names that were asked, although it is well formed.
 package enum MappingError: Error, Hashable, Sendable {
     case wire(WireError)
-    /// A name that would take more than 255 octets under the outer suffix; in wire form, as the cluster gave it.
+    /// A name that would take more than 255 octets under the outer suffix; in wire form, as the cluster gave
+    /// it.
     case nameWouldExceedLimit(name: [UInt8])
     /// The message would take more than 65,535 octets under the outer suffix.
     case messageWouldExceedLimit

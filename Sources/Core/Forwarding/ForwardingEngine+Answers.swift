@@ -17,8 +17,11 @@ extension ForwardingEngine {
             return
         }
         guard let question = try? Question(reading: message), header.questionCount == 1 else {
-            // An error often comes without the question (RFC 1035 section 4.1.1 leaves it open; CoreDNS does so).
-            guard header.questionCount == 0, header.rcode != 0, header.rcode != ResponseCode.nameError.rawValue else {
+            // An error often comes without the question (RFC 1035 section 4.1.1 leaves it open; CoreDNS does
+            // so).
+            guard header.questionCount == 0, header.rcode != 0,
+                header.rcode != ResponseCode.nameError.rawValue
+            else {
                 counters.unmatched += 1
                 return
             }
@@ -43,7 +46,8 @@ extension ForwardingEngine {
             && passOnToNextGroup(slot, target, at: now, random: &random, into: &outbox):
             break
         default:
-            answered(message, question, header, slot, target, attempt, at: now, random: &random, into: &outbox)
+            answered(
+                message, question, header, slot, target, attempt, at: now, random: &random, into: &outbox)
         }
     }
 
@@ -57,7 +61,9 @@ extension ForwardingEngine {
     }
 
     /// True where the answer's question is the one that was sent, letter case aside.
-    private func isOurs(_ question: Question, in message: Span<UInt8>, _ slot: Int, _ target: RouteTarget) -> Bool {
+    private func isOurs(
+        _ question: Question, in message: Span<UInt8>, _ slot: Int, _ target: RouteTarget
+    ) -> Bool {
         let shape = table.transactions[slot].question
         guard question.type == shape.type, question.recordClass == shape.recordClass else { return false }
         let asked = table.question(of: slot)
@@ -77,8 +83,8 @@ extension ForwardingEngine {
         return true
     }
 
-    /// The answer did not fit: over UDP the server is asked for it again over TCP, unless it is already; over TCP, where
-    /// everything fits, another server is asked.
+    /// The answer did not fit: over UDP the server is asked for it again over TCP, unless it is already; over
+    /// TCP, where everything fits, another server is asked.
     private mutating func truncated(
         _ slot: Int, _ target: RouteTarget, _ attempt: Int, at now: MonotonicTime,
         random: inout some RandomNumberGenerator, into outbox: inout Outbox
@@ -106,7 +112,8 @@ extension ForwardingEngine {
     ) {
         let server = table.transactions[slot].attempts[attempt].path.server
         table.transactions[slot].attempts[attempt].state = .declined(rcode: rcode)
-        let isAboutEDNS = rcode == ResponseCode.formatError.rawValue || rcode == ResponseCode.notImplemented.rawValue
+        let isAboutEDNS =
+            rcode == ResponseCode.formatError.rawValue || rcode == ResponseCode.notImplemented.rawValue
         if isAboutEDNS, table.transactions[slot].attempts[attempt].usesEDNS {
             // RFC 6891 section 6.2.2: such a server may not know EDNS.
             send(
@@ -120,8 +127,10 @@ extension ForwardingEngine {
 
     /// Maps an answer back and gives it to everybody who waits.
     private mutating func answered(
-        _ message: Span<UInt8>, _ question: Question, _ header: MessageHeader, _ slot: Int, _ target: RouteTarget,
-        _ attempt: Int, at now: MonotonicTime, random: inout some RandomNumberGenerator, into outbox: inout Outbox
+        _ message: Span<UInt8>, _ question: Question, _ header: MessageHeader, _ slot: Int,
+        _ target: RouteTarget,
+        _ attempt: Int, at now: MonotonicTime, random: inout some RandomNumberGenerator,
+        into outbox: inout Outbox
     ) {
         let server = table.transactions[slot].attempts[attempt].path.server
         if !table.transactions[slot].attempts[attempt].usesEDNS, isLaterTry(slot, attempt, server) {
@@ -158,7 +167,8 @@ extension ForwardingEngine {
         finish(slot, into: &outbox)
     }
 
-    /// A function of its own, so that the question's borrow of the table stands beside the other fields' changes.
+    /// A function of its own, so that the question's borrow of the table stands beside the other fields'
+    /// changes.
     private static func map(
         _ message: Span<UInt8>, _ question: Question, _ slot: Int, _ table: borrowing TransactionTable,
         _ mapping: NameMapping, with mapper: inout AnswerMapper, into prepared: inout PreparedAnswer
@@ -187,7 +197,8 @@ extension ForwardingEngine {
     // MARK: - The end of a transaction
 
     /// Gives the prepared answer to everybody who waits for `slot`, and frees it.
-    private mutating func finish(_ slot: Int, freshness: AnswerFreshness = .age(0), into outbox: inout Outbox) {
+    private mutating func finish(_ slot: Int, freshness: AnswerFreshness = .age(0), into outbox: inout Outbox)
+    {
         let length = table.transactions[slot].question.nameLength + 4
         var waiter = table.transactions[slot].firstWaiter
         while waiter >= 0 {  // a list without cycles
@@ -205,7 +216,8 @@ extension ForwardingEngine {
         table.removeTransaction(slot)
     }
 
-    /// Gives everybody who waits for `slot` an expired answer (RFC 8767), or tells them that no server answered and why.
+    /// Gives everybody who waits for `slot` an expired answer (RFC 8767), or tells them that no server
+    /// answered and why.
     mutating func finishWithFailure(
         _ slot: Int, _ rcode: ResponseCode, at now: MonotonicTime, into outbox: inout Outbox
     ) {
@@ -237,7 +249,9 @@ extension ForwardingEngine {
             where table.transactions[slot].attempts[index].path.server == server {
                 outcome = Self.describe(table.transactions[slot].attempts[index])
             }
-            if outcome == nil, board.servers[server].isDead { outcome = "down (\(board.servers[server].lastError))" }
+            if outcome == nil, board.servers[server].isDead {
+                outcome = "down (\(board.servers[server].lastError))"
+            }
             if let outcome { parts.append("\(policy.servers[server]) \(outcome)") }
         }
         return Array("\(group.name): \(parts.joined(separator: ", "))".utf8)

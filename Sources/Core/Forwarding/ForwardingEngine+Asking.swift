@@ -6,7 +6,8 @@ package import Telemetry
 extension ForwardingEngine {
     /// Asks the first group of a new transaction.
     mutating func start(
-        _ slot: Int, at now: MonotonicTime, random: inout some RandomNumberGenerator, into outbox: inout Outbox
+        _ slot: Int, at now: MonotonicTime, random: inout some RandomNumberGenerator,
+        into outbox: inout Outbox
     ) {
         guard let target = table.transactions[slot].target else { return }
         let patience = target.groups.reduce(0) { $0 + policy.groups[$1].patience.total }
@@ -31,7 +32,8 @@ extension ForwardingEngine {
         askNextServer(slot, target, at: now, random: &random, into: &outbox)
     }
 
-    /// Asks the best server that may still be asked; gives the group up where there is none and none is waited for.
+    /// Asks the best server that may still be asked; gives the group up where there is none and none is
+    /// waited for.
     mutating func askNextServer(
         _ slot: Int, _ target: RouteTarget, at now: MonotonicTime, random: inout some RandomNumberGenerator,
         into outbox: inout Outbox
@@ -47,9 +49,9 @@ extension ForwardingEngine {
         }
     }
 
-    /// The server to ask next: the least often asked by this transaction, of these one without recent failures, of
-    /// these the quickest, of these the first of the file. Nil where each is dead, or has been asked as often as allowed,
-    /// or has answered.
+    /// The server to ask next: the least often asked by this transaction, of these one without recent
+    /// failures, of these the quickest, of these the first of the file. Nil where each is dead, or has been
+    /// asked as often as allowed, or has answered.
     private mutating func bestServer(of group: ServerGroup, for slot: Int, at now: MonotonicTime) -> Int? {
         guard table.transactions[slot].attemptCount < Transaction.mostAttempts else { return nil }
         var best: Int?
@@ -68,14 +70,16 @@ extension ForwardingEngine {
         return best
     }
 
-    /// The server's round-trip time in nanoseconds: what this worker measured, or, where that is old, what probes saw.
+    /// The server's round-trip time in nanoseconds: what this worker measured, or, where that is old, what
+    /// probes saw.
     private func roundTrip(of server: Int, at now: MonotonicTime) -> Int64 {
         let probed = board.servers[server].roundTrip
         let isRecent = now.nanoseconds(since: servers[server].measured) < 10_000_000_000
         return isRecent || probed == 0 ? servers[server].roundTrip : probed
     }
 
-    /// Counts a failure of the server; gives it up, for all workers, once it is hopeless and somebody probes it.
+    /// Counts a failure of the server; gives it up, for all workers, once it is hopeless and somebody probes
+    /// it.
     mutating func blame(_ server: Int, _ reason: UpstreamFailure, at now: MonotonicTime) {
         servers[server].failed(at: now)
         guard board.isProbed else { return }
@@ -86,8 +90,8 @@ extension ForwardingEngine {
         }
     }
 
-    /// How often `slot` has asked `server`; nil where it must not be asked again: it answered, is asked enough, or is
-    /// asked over TCP, which loses nothing.
+    /// How often `slot` has asked `server`; nil where it must not be asked again: it answered, is asked
+    /// enough, or is asked over TCP, which loses nothing.
     private func timesAsked(_ server: Int, by slot: Int) -> Int? {
         var asked = 0
         for index in 0..<table.transactions[slot].attemptCount {
@@ -116,13 +120,15 @@ extension ForwardingEngine {
     ) {
         let position = table.transactions[slot].attemptCount
         guard position < Transaction.mostAttempts else {
-            askNextServer(slot, target, at: now, random: &random, into: &outbox)  // waits or gives up: none is left
+            // Waits or gives up: none is left.
+            askNextServer(slot, target, at: now, random: &random, into: &outbox)
             return
         }
         let id = table.drawID(for: slot, random: &random)
         let mode = board.servers[server].mode
         let transport = mode == .onlyTCP ? .tcp : transport
-        let path = UpstreamPath(server: server, socket: transport == .udp ? batchSocket : 0, transport: transport)
+        let path = UpstreamPath(
+            server: server, socket: transport == .udp ? batchSocket : 0, transport: transport)
         let withEDNS = usingEDNS && mode != .withoutEDNS && !servers[server].refusesEDNS
         table.transactions[slot].attempts[position] = Attempt(
             id: id, state: .waiting, usesEDNS: withEDNS, path: path, sent: now)
@@ -140,7 +146,8 @@ extension ForwardingEngine {
 
     /// How long the attempt just made is waited for before another one is made.
     ///
-    /// While there is a server that was not asked yet, it is asked as soon as an answer of the first is overdue.
+    /// While there is a server that was not asked yet, it is asked as soon as an answer of the first is
+    /// overdue.
     private func waitMilliseconds(
         _ slot: Int, _ target: RouteTarget, _ server: Int, _ transport: Transport
     ) -> Int {
@@ -155,7 +162,8 @@ extension ForwardingEngine {
         return wait
     }
 
-    /// Appends the question as the servers know it: the client's letter case, the cluster's own suffix, our EDNS.
+    /// Appends the question as the servers know it: the client's letter case, the cluster's own suffix, our
+    /// EDNS.
     private func appendQuestion(
         _ slot: Int, _ target: RouteTarget, _ id: UInt16, _ payloadSize: Int?, to octets: inout OctetBuffer
     ) {
@@ -182,7 +190,8 @@ extension ForwardingEngine {
 
     /// The newest attempt was silent too long, or the group's or the client's patience is over.
     mutating func timerFired(
-        _ slot: Int, at now: MonotonicTime, random: inout some RandomNumberGenerator, into outbox: inout Outbox
+        _ slot: Int, at now: MonotonicTime, random: inout some RandomNumberGenerator,
+        into outbox: inout Outbox
     ) {
         guard let target = table.transactions[slot].target else { return }
         // A second server may have been asked early: only what was silent for long counts against the first.
@@ -194,14 +203,16 @@ extension ForwardingEngine {
         }
     }
 
-    /// True for an attempt that waits for so long, or longer than the server's answers usually take, and was not counted.
+    /// True for an attempt that waits for so long, or longer than the server's answers usually take, and was
+    /// not counted.
     private func isOverdue(_ attempt: Attempt, _ milliseconds: Int?, at now: MonotonicTime) -> Bool {
         let allowed = milliseconds ?? servers[attempt.path.server].patienceMilliseconds
         return attempt.state == .waiting && !attempt.isBlamed
             && now.nanoseconds(since: attempt.sent) >= Int64(allowed) * 1_000_000
     }
 
-    /// Counts a failure for every server that has owed `slot` an answer for so long; nil: for longer than it usually takes.
+    /// Counts a failure for every server that has owed `slot` an answer for so long; nil: for longer than it
+    /// usually takes.
     mutating func blameSilence(_ slot: Int, longerThan milliseconds: Int?, at now: MonotonicTime) {
         for index in 0..<table.transactions[slot].attemptCount
         where isOverdue(table.transactions[slot].attempts[index], milliseconds, at: now) {

@@ -33,7 +33,8 @@ extension ForwardingEngine {
         _ message: Span<UInt8>, _ query: ClientQuery, _ path: ClientPath, _ view: Int, at now: MonotonicTime,
         random: inout some RandomNumberGenerator, into outbox: inout Outbox
     ) {
-        guard case .ask(let target, let suffixStart) = policy.route(message, query.question, view: view) else { return }
+        guard case .ask(let target, let suffixStart) = policy.route(message, query.question, view: view)
+        else { return }
         counters.refreshed += 1
         var terms = replyTerms(query, path)
         terms.limit = ReplyTerms.nobody
@@ -50,8 +51,8 @@ extension ForwardingEngine {
         guard let cache, shape.type != RecordType.any, isKeepable(prepared.rcode),
             target.kind != .upstream || shape.recursionDesired
         else { return }
-        // A negative answer without SOA does not say how long it holds (RFC 2308 section 5): a second at most.
-        // The same for one given in place of a group that failed.
+        // A negative answer without SOA does not say how long it holds (RFC 2308 section 5): a second at
+        // most. The same for one given in place of a group that failed.
         var seconds = min(timing.seconds ?? 1, cap)
         if table.transactions[slot].failedGroup >= 0 { seconds = min(seconds, 1) }
         guard seconds > 0, let key = key(slot, cache) else { return }
@@ -81,13 +82,16 @@ extension ForwardingEngine {
         guard let key = key(slot, cache) else { return false }
         cache.refreshFailed(key, prepared.octets.span)
         Self.copyQuestion(slot, table, to: &scratch)
-        guard let hit = Self.load(key, asIn: scratch, from: cache, at: now, into: &prepared) else { return false }
+        guard let hit = Self.load(key, asIn: scratch, from: cache, at: now, into: &prepared) else {
+            return false
+        }
         return !hit.isNegative && !hit.isFailure
     }
 
     /// A function of its own for the same reason as `copyQuestion`.
     private static func load(
-        _ key: CacheKey, asIn question: borrowing PreparedAnswer, from cache: AnswerCache, at now: MonotonicTime,
+        _ key: CacheKey, asIn question: borrowing PreparedAnswer, from cache: AnswerCache,
+        at now: MonotonicTime,
         into answer: inout PreparedAnswer
     ) -> CacheHit? {
         cache.load(key, question.octets.span, at: now, into: &answer)
@@ -104,7 +108,8 @@ extension ForwardingEngine {
         Self.copyQuestion(slot, table, to: &prepared)
     }
 
-    /// A function of its own, so that the question's borrow of the table stands beside the other field's change.
+    /// A function of its own, so that the question's borrow of the table stands beside the other field's
+    /// change.
     private static func copyQuestion(
         _ slot: Int, _ table: borrowing TransactionTable, to answer: inout PreparedAnswer
     ) {

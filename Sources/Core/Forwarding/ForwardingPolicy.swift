@@ -10,7 +10,8 @@ package final class ForwardingPolicy: Sendable {
     /// Every name server that may be asked.
     package let servers: [Endpoint]
 
-    /// The clusters' servers in the order of the file; last the servers of `dns.upstream`, where there are any.
+    /// The clusters' servers in the order of the file; last the servers of `dns.upstream`, where there are
+    /// any.
     package let groups: [ServerGroup]
 
     package let targets: [RouteTarget]
@@ -27,7 +28,8 @@ package final class ForwardingPolicy: Sendable {
     /// A view: the clients that share one picture of the names.
     package struct ViewPolicy: Sendable {
         package let name: String
-        /// For each plain cluster domain the index of its target; -1 where nobody answers it for these clients.
+        /// For each plain cluster domain the index of its target; -1 where nobody answers it for these
+        /// clients.
         let bareTargets: [Int]
     }
 
@@ -60,7 +62,9 @@ package final class ForwardingPolicy: Sendable {
         builder.addReverseZones()
         servers = builder.servers
         groups = builder.groups
-        groupOfServer = builder.groups.indices.flatMap { group in builder.groups[group].servers.map { _ in group } }
+        groupOfServer = builder.groups.indices.flatMap { group in
+            builder.groups[group].servers.map { _ in group }
+        }
         targets = builder.targets
         views = builder.views
         maximumUDPSize = inventory.dns.maximumUDPSize
@@ -69,7 +73,8 @@ package final class ForwardingPolicy: Sendable {
             inventory.dns.views.isEmpty
             ? nil
             : IPPrefixTable(
-                inventory.dns.views.enumerated().flatMap { index, view in view.clients.map { ($0, index + 1) } })
+                inventory.dns.views.enumerated().flatMap { index, view in view.clients.map { ($0, index + 1) }
+                })
         suffixes = SuffixMap(builder.suffixes)
         reverse = ReverseRouting(builder.reverse)
         upstreamTarget = builder.upstreamTarget
@@ -77,7 +82,8 @@ package final class ForwardingPolicy: Sendable {
         bareRefusals = builder.bareDomains.map { domain in
             let example = inventory.clusters.first { $0.domain == domain }?.names.first
             let hint = example.map { "; ask below a cluster's own name, such as \($0)" } ?? ""
-            return ExtendedError(.notAuthoritative, "no cluster answers plain \(domain) for this client\(hint)")
+            return ExtendedError(
+                .notAuthoritative, "no cluster answers plain \(domain) for this client\(hint)")
         }
     }
 
@@ -91,13 +97,16 @@ package final class ForwardingPolicy: Sendable {
     ///
     /// - Parameter view: Index into `views`.
     package func route(_ message: Span<UInt8>, _ question: Question, view: Int) -> Route {
-        guard let match = suffixes.longestMatch(message, at: Question.nameStart) else { return routeUpstream() }
+        guard let match = suffixes.longestMatch(message, at: Question.nameStart) else {
+            return routeUpstream()
+        }
         let suffixStart = match.suffixStart - Question.nameStart
         switch match.value {
         case .cluster(let target):
             return .ask(targets[target], suffixStart: suffixStart)
         case .noServers(let cluster):
-            return .answer(.refused(ExtendedError(.notAuthoritative, "cluster \(cluster) has no dns servers")))
+            return .answer(
+                .refused(ExtendedError(.notAuthoritative, "cluster \(cluster) has no dns servers")))
         case .bareDomain(let domain):
             let target = views[view].bareTargets[domain]
             guard target >= 0 else { return .answer(.refused(bareRefusals[domain])) }

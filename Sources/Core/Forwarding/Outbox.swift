@@ -1,6 +1,7 @@
 package import DNSWire
 
-/// What the engine wants sent: messages behind each other in one buffer, with a list of replies and one of questions.
+/// What the engine wants sent: messages behind each other in one buffer, with a list of replies and one of
+/// questions.
 ///
 /// Filled by the engine while a batch of packets is read, emptied by its owner into system calls, used again.
 package struct Outbox: ~Copyable {

@@ -36,7 +36,8 @@ package enum Transport: UInt8, Hashable, Sendable {
 package struct UpstreamPath: Hashable, Sendable {
     /// Index into `ForwardingPolicy.servers`.
     package var server: Int
-    /// Over UDP the place in the server's pool of connected sockets, 0..<`UpstreamSockets.perServer`; 0 over TCP.
+    /// Over UDP the place in the server's pool of connected sockets, 0..<`UpstreamSockets.perServer`; 0 over
+    /// TCP.
     package var socket: Int
     package var transport: Transport
 
@@ -47,7 +48,8 @@ package struct UpstreamPath: Hashable, Sendable {
     }
 }
 
-/// The pool of connected UDP sockets that each worker keeps to each server, each on a random port (RFC 5452 section 9.2).
+/// The pool of connected UDP sockets that each worker keeps to each server, each on a random port (RFC 5452
+/// section 9.2).
 package enum UpstreamSockets {
     package static let perServer = 16
 }

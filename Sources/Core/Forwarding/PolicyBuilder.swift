@@ -26,7 +26,9 @@ struct PolicyBuilder {
     }
 
     mutating func addClusters(_ clusters: [Cluster]) {
-        for cluster in clusters where !bareDomains.contains(cluster.domain) { bareDomains.append(cluster.domain) }
+        for cluster in clusters where !bareDomains.contains(cluster.domain) {
+            bareDomains.append(cluster.domain)
+        }
         for cluster in clusters where cluster.dns.isEmpty {
             // Its names are still private: they must not reach `dns.upstream`.
             for name in cluster.names { suffixes.append((name, .noServers(cluster: cluster.key))) }
@@ -106,7 +108,8 @@ struct PolicyBuilder {
         _ groups: [Int], _ mapping: NameMapping, rewritesQuestion: Bool, _ kind: RouteTarget.Kind
     ) -> RouteTarget {
         let target = RouteTarget(
-            index: targets.count, groups: groups, mapping: mapping, rewritesQuestion: rewritesQuestion, kind: kind,
+            index: targets.count, groups: groups, mapping: mapping, rewritesQuestion: rewritesQuestion,
+            kind: kind,
             cacheLimits: cacheLimits)
         targets.append(target)
         return target

@@ -4,8 +4,8 @@ import IPAddressing
 
 /// Finds the cluster that owns the addresses below a reverse name, at any prefix length.
 ///
-/// `33.17.172.in-addr.arpa` stands for the range 172.17.33.0/24, which lies inside a cluster's 172.17.32.0/19; its
-/// parent `17.172.in-addr.arpa` holds that prefix and more.
+/// `33.17.172.in-addr.arpa` stands for the range 172.17.33.0/24, which lies inside a cluster's
+/// 172.17.32.0/19; its parent `17.172.in-addr.arpa` holds that prefix and more.
 struct ReverseRouting: Sendable {
     struct Entry: Sendable {
         let prefix: IPPrefix
@@ -30,10 +30,13 @@ struct ReverseRouting: Sendable {
 
     /// The owner of the name behind the header of `message`, which ends in the family's reverse zone.
     func owner(of message: Span<UInt8>, nameLength: Int, family: AddressFamily) -> Owner {
-        guard !entries.isEmpty, let range = ReverseRange(in: message, nameLength: nameLength, family: family) else {
+        guard !entries.isEmpty, let range = ReverseRange(in: message, nameLength: nameLength, family: family)
+        else {
             return .nobody
         }
-        for entry in entries where entry.prefix.contains(range.prefix) { return .cluster(target: entry.target) }
+        for entry in entries where entry.prefix.contains(range.prefix) {
+            return .cluster(target: entry.target)
+        }
         // A label that is no number ends the range early: such a name is not on the way to any address.
         guard range.isWhole else { return .nobody }
         for entry in entries where range.prefix.contains(entry.prefix) { return .aboveCluster }
@@ -69,11 +72,14 @@ struct ReverseRange {
             label -= 1
         }
         isWhole = label < 0
-        guard let prefix = IPPrefix(around: IPAddress(family: family, bits: bits), length: length) else { return nil }
+        guard let prefix = IPPrefix(around: IPAddress(family: family, bits: bits), length: length) else {
+            return nil
+        }
         self.prefix = prefix
     }
 
-    /// The number that a label stands for: 0...255 in decimal without leading zeros, or one hexadecimal digit.
+    /// The number that a label stands for: 0...255 in decimal without leading zeros, or one hexadecimal
+    /// digit.
     private static func number(_ message: Span<UInt8>, at start: Int, family: AddressFamily) -> Int? {
         let size = Int(message[start])
         guard size <= (family == .v4 ? 3 : 1) else { return nil }

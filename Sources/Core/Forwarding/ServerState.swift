@@ -2,7 +2,8 @@ import Telemetry
 
 /// What one worker has learnt of one name server.
 struct ServerState {
-    /// Smoothed round-trip time and its mean deviation, in nanoseconds (RFC 6298 section 2); 0 until the first answer.
+    /// Smoothed round-trip time and its mean deviation, in nanoseconds (RFC 6298 section 2); 0 until the
+    /// first answer.
     private(set) var roundTrip: Int64 = 0
     private var deviation: Int64 = 0
 
@@ -54,7 +55,8 @@ struct ServerState {
 
     func isAvoided(at now: MonotonicTime) -> Bool { now < avoidedUntil }
 
-    /// About the time within which 95 of 100 answers come, in milliseconds, 10...400: later a second server is asked too.
+    /// About the time within which 95 of 100 answers come, in milliseconds, 10...400: later a second server
+    /// is asked too.
     var patienceMilliseconds: Int {
         guard roundTrip > 0 else { return 400 }
         return Int(min(max((roundTrip + 4 * deviation) / 1_000_000, 10), 400))

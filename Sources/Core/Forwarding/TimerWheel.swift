@@ -2,8 +2,8 @@ import Telemetry
 
 /// One timer for each of a table's slots, set and cleared in constant time.
 ///
-/// Time is cut into ticks of 4 ms; a timer due in tick t hangs in the list of place t mod 2048. A timer may lie at most
-/// 8 s ahead, so no two turns of the wheel share a list.
+/// Time is cut into ticks of 4 ms; a timer due in tick t hangs in the list of place t mod 2048. A timer may
+/// lie at most 8 s ahead, so no two turns of the wheel share a list.
 struct TimerWheel: ~Copyable {
     private static let places = 2048
     private static let tickNanoseconds: Int64 = 4_000_000
@@ -34,7 +34,8 @@ struct TimerWheel: ~Copyable {
         while links.count < count { links.append(Link()) }
     }
 
-    /// Sets the timer of `slot`; one that was set before is cleared. Due times more than 8 s ahead come early.
+    /// Sets the timer of `slot`; one that was set before is cleared. Due times more than 8 s ahead come
+    /// early.
     mutating func set(_ slot: Int, due: MonotonicTime, now: MonotonicTime) {
         clear(slot)
         let nowTick = now.nanoseconds / Self.tickNanoseconds

@@ -34,7 +34,8 @@ struct Transaction {
     /// The last response code by which a server of the current group declined; -1: none did.
     var lastDecline = -1
 
-    /// The first group that failed, as a place in `target.groups`; -1: none did. Then a 'no' is not to be believed.
+    /// The first group that failed, as a place in `target.groups`; -1: none did. Then a 'no' is not to be
+    /// believed.
     var failedGroup = -1
     /// Why that group failed, in words; empty where none did.
     var failureText: [UInt8] = []

@@ -3,10 +3,11 @@ import DomainNames
 import IPAddressing
 import Telemetry
 
-/// The questions in flight of one worker, found by message ID and by what they ask, and the clients that wait for them.
+/// The questions in flight of one worker, found by message ID and by what they ask, and the clients that wait
+/// for them.
 ///
-/// Slots are handed out again, last freed first, so that the steady state touches little memory and allocates none.
-/// Bounded: beyond `mostTransactions` or `mostWaiters` nothing is taken in.
+/// Slots are handed out again, last freed first, so that the steady state touches little memory and allocates
+/// none. Bounded: beyond `mostTransactions` or `mostWaiters` nothing is taken in.
 struct TransactionTable: ~Copyable {
     var transactions: [Transaction] = []
     private var freeTransaction: Int32 = -1
@@ -59,7 +60,9 @@ struct TransactionTable: ~Copyable {
 
     /// Frees `slot`, its message IDs and its waiters.
     mutating func removeTransaction(_ slot: Int) {
-        for index in 0..<transactions[slot].attemptCount { releaseID(transactions[slot].attempts[index].id, of: slot) }
+        for index in 0..<transactions[slot].attemptCount {
+            releaseID(transactions[slot].attempts[index].id, of: slot)
+        }
         unlink(slot)
         var waiter = transactions[slot].firstWaiter
         while waiter >= 0 {  // a list without cycles: every waiter is in one
@@ -136,10 +139,13 @@ struct TransactionTable: ~Copyable {
 
     /// Draws an unused message ID at random for `slot` (RFC 5452 section 9.2).
     ///
-    /// Each transaction's first ID is its own; where many are in use, a later attempt goes out with the one before.
+    /// Each transaction's first ID is its own; where many are in use, a later attempt goes out with the one
+    /// before.
     mutating func drawID(for slot: Int, random: inout some RandomNumberGenerator) -> UInt16 {
         let sent = transactions[slot].attemptCount
-        if sent > 0, usedIDs >= Self.mostUsedIDs - mostTransactions { return transactions[slot].attempts[sent - 1].id }
+        if sent > 0, usedIDs >= Self.mostUsedIDs - mostTransactions {
+            return transactions[slot].attempts[sent - 1].id
+        }
         while true {  // ends, after four turns on average at worst: a quarter of all IDs is never in use
             let id = UInt16(truncatingIfNeeded: random.next())
             if transactionByID[Int(id)] < 0 {
@@ -167,7 +173,9 @@ struct TransactionTable: ~Copyable {
 
     /// Forgets all attempts of `slot`: what still comes for them is not ours any more.
     mutating func dropAttempts(of slot: Int) {
-        for index in 0..<transactions[slot].attemptCount { releaseID(transactions[slot].attempts[index].id, of: slot) }
+        for index in 0..<transactions[slot].attemptCount {
+            releaseID(transactions[slot].attempts[index].id, of: slot)
+        }
         transactions[slot].attemptCount = 0
     }
 

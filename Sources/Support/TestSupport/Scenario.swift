@@ -15,10 +15,10 @@
 ///   answer mysql.test.svc.prod.cluster.local 5 A 172.17.17.5
 /// nothing more is sent
 /// ```
-/// All that the engine sends must be expected by a line, and at the end nothing may be in flight. In names and
-/// records the label `a*63` is 63 times the letter, `'` a quotation mark; a record that begins with `*60` stands
-/// for 60 with `#` counted from 1.
-/// What the lines may say is listed at `ScenarioPlayer` and `ScenarioTerms`.
+/// All that the engine sends must be expected by a line, and at the end nothing may be in flight. In names
+/// and records the label `a*63` is 63 times the letter, `'` a quotation mark; a record that begins with `*60`
+/// stands for 60 with `#` counted from 1. What the lines may say is listed at `ScenarioPlayer` and
+/// `ScenarioTerms`.
 package struct Scenario: Sendable {
     /// Lines before `---`.
     package var settings: [Line] = []

@@ -205,8 +205,8 @@ enum ScenarioText {
         guard options.count >= 6, options[0] == 0, options[1] == 15,
             Int(options[2]) << 8 | Int(options[3]) == options.count - 4
         else { return "options \(hexadecimal(options))" }
-        return
-            "ede \(Int(options[4]) << 8 | Int(options[5])) \"\(String(decoding: options[6...], as: UTF8.self))\""
+        let code = Int(options[4]) << 8 | Int(options[5])
+        return "ede \(code) \"\(String(decoding: options[6...], as: UTF8.self))\""
     }
 
     private static func describe(_ record: PlainRecord) -> String {

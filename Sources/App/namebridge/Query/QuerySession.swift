@@ -67,7 +67,8 @@ struct QuerySession: ~Copyable {
         engine.beginBatch(random: &random)
         engine.receiveQuestion(message.span, from: path, at: started, random: &random, into: &outbox)
         carryOut()
-        while report.reply.isEmpty, let due = engine.nextDeadline {  // ends: the engine gives every question up
+        // Ends: the engine gives every question up.
+        while report.reply.isEmpty, let due = engine.nextDeadline {
             wait(until: due)
             for exchange in open { advance(exchange) }
             engine.expire(at: MonotonicClock.now, random: &random, into: &outbox)
