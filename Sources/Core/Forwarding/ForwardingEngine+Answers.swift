@@ -17,15 +17,12 @@ extension ForwardingEngine {
             return
         }
         guard let question = try? Question(reading: message), header.questionCount == 1 else {
-            // An error often comes without the question (RFC 1035 section 4.1.1 leaves it open; CoreDNS does
-            // so).
-            guard header.questionCount == 0, header.rcode != 0,
-                header.rcode != ResponseCode.nameError.rawValue
-            else {
+            // An error often comes without the question (RFC 1035 section 4.1.1 leaves it open; CoreDNS does so).
+            guard header.questionCount == 0, let rcode = Self.errorWithoutQuestion(message, header) else {
                 counters.unmatched += 1
                 return
             }
-            declined(slot, target, attempt, header.rcode, at: now, random: &random, into: &outbox)
+            declined(slot, target, attempt, rcode, at: now, random: &random, into: &outbox)
             return
         }
         guard isOurs(question, in: message, slot, target) else {
@@ -49,6 +46,18 @@ extension ForwardingEngine {
             answered(
                 message, question, header, slot, target, attempt, at: now, random: &random, into: &outbox)
         }
+    }
+
+    /// The response code of an error that came without its question; nil where it is none.
+    ///
+    /// One above 15 (BADVERS: the server does not like our EDNS) counts as FORMERR.
+    private static func errorWithoutQuestion(_ message: Span<UInt8>, _ header: MessageHeader) -> Int? {
+        if header.rcode != 0, header.rcode != ResponseCode.nameError.rawValue { return header.rcode }
+        guard header.answerCount == 0, header.authorityCount == 0, header.additionalCount == 1,
+            let record = try? RecordExtent(in: message, at: MessageHeader.length),
+            record.type == RecordType.opt, record.ttl >> 24 != 0
+        else { return nil }
+        return ResponseCode.formatError.rawValue
     }
 
     /// The attempt that waits for an answer with this ID on this path (RFC 5452 section 9.1).

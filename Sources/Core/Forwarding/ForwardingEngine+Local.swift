@@ -53,6 +53,30 @@ extension ForwardingEngine {
         }
     }
 
+    /// Answers NXDOMAIN for a name that no cluster can have, once the cluster's SOA is known; false where it has to be
+    /// asked.
+    mutating func deny(
+        _ message: Span<UInt8>, _ query: ClientQuery, _ path: ClientPath, _ target: RouteTarget,
+        _ suffixStart: Int, into outbox: inout Outbox
+    ) -> Bool {
+        guard target.hasOnlyKubernetesNames, !KubernetesSchema.canExist(message, suffixStart: suffixStart),
+            let template = board.noSuchName(group: target.groups[0]),
+            let denied = try? Question(reading: template.span)
+        else { return false }
+        let question = message.extracting(query.question.range)
+        do throws(MappingError) {
+            try mapper.map(template.span, denied, to: question, mapping: target.mapping, into: &prepared)
+        } catch {
+            return false
+        }
+        prepared.capTTLs(at: target.cacheLimits.negativeSeconds)
+        prepared.extendedError = Refusals.noSuchName
+        counters.denied += 1
+        let terms = replyTerms(query, path)
+        outbox.reply(path) { octets in octets.appendReply(prepared, to: question, terms) }
+        return true
+    }
+
     /// Answers from what the policy knows.
     mutating func reply(
         _ message: Span<UInt8>, _ query: ClientQuery, _ path: ClientPath, _ answer: LocalAnswer,
@@ -79,6 +103,7 @@ extension ForwardingEngine {
 enum Refusals {
     static let client = ExtendedError(.prohibited, "this client is not in dns.clients")
     static let overload = ExtendedError(.other, "too many questions in flight")
+    static let noSuchName = ExtendedError(.synthesized, "no cluster can have this name")
     private static let signed = ExtendedError(.notSupported, "a signed message can not be forwarded under other names")
     private static let transfer = ExtendedError(.notSupported, "zone transfers and meta types are not forwarded")
     private static let wrongClass = ExtendedError(.notSupported, "only class IN is served")

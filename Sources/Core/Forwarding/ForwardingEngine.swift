@@ -39,7 +39,8 @@ package struct ForwardingEngine: ~Copyable {
         policy: ForwardingPolicy, hashKey: UInt64, cache: AnswerCache? = nil, board: HealthBoard? = nil,
         limits: EngineLimits = EngineLimits()
     ) {
-        self.board = board ?? HealthBoard(servers: policy.servers.count, isProbed: false)
+        self.board = board ?? HealthBoard(
+            servers: policy.servers.count, groups: policy.groups.count, isProbed: false)
         self.policy = policy
         self.cache = cache
         self.hashKey = hashKey
@@ -87,6 +88,7 @@ package struct ForwardingEngine: ~Copyable {
             case .answer(let answer):
                 reply(message, query, path, answer, into: &outbox)
             case .ask(let target, let suffixStart):
+                if deny(message, query, path, target, suffixStart, into: &outbox) { return }
                 ask(
                     message, query, path, replyTerms(query, path), view, target, suffixStart, at: now,
                     random: &random, into: &outbox)
@@ -200,6 +202,8 @@ package struct EngineCounters: Hashable, Sendable {
     package var stale = 0
     /// Questions asked again before their kept answer expired.
     package var refreshed = 0
+    /// Questions for names that no cluster can have, answered without asking.
+    package var denied = 0
     /// Questions that waited for one that was in flight already.
     package var joined = 0
     /// Questions turned away because the tables were full.

@@ -34,7 +34,7 @@ struct PolicyBuilder {
             for name in cluster.names { suffixes.append((name, .noServers(cluster: cluster.key))) }
         }
         for cluster in clusters where !cluster.dns.isEmpty {
-            let group = addGroup(cluster.key, cluster.dns, .cluster)
+            let group = addGroup(cluster.key, cluster.dns, cluster.domain, .cluster)
             groupByCluster[cluster.key] = group
             for name in cluster.names {
                 let mapping = NameMapping(inner: cluster.domain, outer: name)
@@ -78,7 +78,7 @@ struct PolicyBuilder {
 
     mutating func addUpstream(_ endpoints: [Endpoint]) {
         guard !endpoints.isEmpty else { return }
-        let group = addGroup("upstream", endpoints, .resolver)
+        let group = addGroup("upstream", endpoints, nil, .resolver)
         upstreamTarget = addTarget([group], .identity, rewritesQuestion: false, .upstream)
     }
 
@@ -96,11 +96,12 @@ struct PolicyBuilder {
     }
 
     private mutating func addGroup(
-        _ name: String, _ endpoints: [Endpoint], _ patience: ServerGroup.Patience
+        _ name: String, _ endpoints: [Endpoint], _ domain: DomainName?, _ patience: ServerGroup.Patience
     ) -> Int {
         let first = servers.count
         servers += endpoints
-        groups.append(ServerGroup(name: name, servers: Array(first..<servers.count), patience: patience))
+        groups.append(
+            ServerGroup(name: name, servers: Array(first..<servers.count), domain: domain, patience: patience))
         return groups.count - 1
     }
 
@@ -108,9 +109,8 @@ struct PolicyBuilder {
         _ groups: [Int], _ mapping: NameMapping, rewritesQuestion: Bool, _ kind: RouteTarget.Kind
     ) -> RouteTarget {
         let target = RouteTarget(
-            index: targets.count, groups: groups, mapping: mapping, rewritesQuestion: rewritesQuestion,
-            kind: kind,
-            cacheLimits: cacheLimits)
+            index: targets.count, groups: groups, mapping: mapping, rewritesQuestion: rewritesQuestion, kind: kind,
+            hasOnlyKubernetesNames: kind == .clusterSuffix || kind == .bareDomain, cacheLimits: cacheLimits)
         targets.append(target)
         return target
     }

@@ -1,4 +1,5 @@
 package import DNSWire
+package import DomainNames
 
 /// Name servers that hold the same data: those of one cluster, or those of `dns.upstream`.
 package struct ServerGroup: Sendable {
@@ -7,6 +8,9 @@ package struct ServerGroup: Sendable {
 
     /// Indexes into `ForwardingPolicy.servers`, in the order of the file.
     package let servers: [Int]
+
+    /// The domain that a cluster's servers hold; nil for `dns.upstream`.
+    package let domain: DomainName?
 
     /// How long the group is waited for.
     package let patience: Patience
@@ -46,6 +50,9 @@ package final class RouteTarget: Sendable {
 
     package let kind: Kind
 
+    /// True where a name outside the Kubernetes schema is denied without asking.
+    package let hasOnlyKubernetesNames: Bool
+
     /// How long answers are kept.
     package let cacheLimits: CacheLimits
 
@@ -60,12 +67,16 @@ package final class RouteTarget: Sendable {
         case upstream
     }
 
-    init(index: Int, groups: [Int], mapping: NameMapping, rewritesQuestion: Bool, kind: Kind, cacheLimits: CacheLimits) {
+    init(
+        index: Int, groups: [Int], mapping: NameMapping, rewritesQuestion: Bool, kind: Kind,
+        hasOnlyKubernetesNames: Bool, cacheLimits: CacheLimits
+    ) {
         self.index = index
         self.groups = groups
         self.mapping = mapping
         self.rewritesQuestion = rewritesQuestion
         self.kind = kind
+        self.hasOnlyKubernetesNames = hasOnlyKubernetesNames
         self.cacheLimits = cacheLimits
     }
 }

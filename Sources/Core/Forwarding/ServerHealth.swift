@@ -64,8 +64,27 @@ package final class HealthBoard: Sendable {
     /// True where somebody probes dead servers: without a prober nobody is ever given up.
     package let isProbed: Bool
 
-    package init(servers count: Int, isProbed: Bool) {
+    /// For each of `ForwardingPolicy.groups` what it says of a name that it does not have; see `noSuchName`.
+    private let noSuchNames: Mutex<[[UInt8]]>
+
+    package init(servers count: Int, groups: Int, isProbed: Bool) {
         servers = (0..<count).map { _ in ServerHealth() }
+        noSuchNames = Mutex(Array(repeating: [], count: groups))
         self.isProbed = isProbed
+    }
+
+    /// A whole message that denies a name with the group's SOA, nothing in it compressed, its question the root's SOA;
+    /// nil while the SOA is not known.
+    package func noSuchName(group: Int) -> [UInt8]? {
+        noSuchNames.withLock { $0[group].isEmpty ? nil : $0[group] }
+    }
+
+    /// Learns the SOA record of a group's domain.
+    ///
+    /// - Parameter record: Owner, type, class, TTL, length and data, uncompressed.
+    package func learnSOA(group: Int, record: [UInt8]) {
+        let header: [UInt8] = [0, 0, 0x80, 0x03, 0, 1, 0, 0, 0, 1, 0, 0]
+        let question: [UInt8] = [0, 0, 6, 0, 1]
+        noSuchNames.withLock { $0[group] = header + question + record }
     }
 }

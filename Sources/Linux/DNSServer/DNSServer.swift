@@ -19,6 +19,7 @@ package final class DNSServer: Sendable {
     package let board: HealthBoard
 
     private let seeds: [WorkerSeed]
+    private let prober: ServerProber?
     private let threads = Mutex<[NativeThread]>([])
 
     /// Octets of a worker's stack: its calls are shallow, and its tables live elsewhere.
@@ -29,16 +30,18 @@ package final class DNSServer: Sendable {
     ///     endpoint.
     ///   - workers: Threads, at least 1.
     ///   - cacheOctets: The memory for kept answers, in octets; 0 keeps none.
+    ///   - news: Called when a name server dies, comes back or changes; nil: no server is probed, and none given up.
     package init(
         listen endpoints: [Endpoint], policy: ForwardingPolicy, workers: Int, cacheOctets: Int = 0,
-        settings: DNSServerSettings = DNSServerSettings(), limits: EngineLimits = EngineLimits()
+        settings: DNSServerSettings = DNSServerSettings(), limits: EngineLimits = EngineLimits(),
+        news: (@Sendable (HealthNews) -> Void)? = nil
     ) throws(DNSServerError) {
         precondition(workers > 0, "a server has at least one worker")
         let sockets = try ListeningSockets.bind(endpoints, workers: workers)
         boundEndpoints = sockets.first?.datagram.map(\.endpoint) ?? []
         let random = KernelRandom()
         cache = cacheOctets > 0 ? AnswerCache(octets: cacheOctets, hashKey: random.next()) : nil
-        board = HealthBoard(servers: policy.servers.count, isProbed: false)
+        board = HealthBoard(servers: policy.servers.count, groups: policy.groups.count, isProbed: news != nil)
         var seeds: [WorkerSeed] = []
         for (index, sockets) in sockets.enumerated() {
             do throws(Errno) {
@@ -51,6 +54,11 @@ package final class DNSServer: Sendable {
             }
         }
         self.seeds = seeds
+        do throws(Errno) {
+            prober = if let news { try ServerProber(policy, board, news: news) } else { nil }
+        } catch {
+            throw .cannotStartWorker(workers, error)
+        }
     }
 
     deinit {
@@ -59,6 +67,11 @@ package final class DNSServer: Sendable {
 
     /// Starts the workers. To be called once.
     package func start() throws(DNSServerError) {
+        do throws(Errno) {
+            try prober?.start()
+        } catch {
+            throw .cannotStartWorker(seeds.count, error)
+        }
         for seed in seeds {
             do throws(Errno) {
                 let thread = try NativeThread(name: "dns-\(seed.index)", stackSize: Self.stackSize) {
@@ -75,6 +88,7 @@ package final class DNSServer: Sendable {
 
     /// Tells the workers to end, and waits until they have. The sockets close with the server.
     package func stop() {
+        prober?.stop()
         for seed in seeds { seed.wake.signal() }
         let running = threads.withLock { threads in
             defer { threads = [] }

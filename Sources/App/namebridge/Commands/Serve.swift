@@ -55,12 +55,23 @@ struct Serve: ParsableCommand {
         do throws(DNSServerError) {
             let server = try DNSServer(
                 listen: inventory.dns.listen, policy: policy, workers: workers,
-                cacheOctets: inventory.dns.cache.size)
+                cacheOctets: inventory.dns.cache.size, news: Self.log)
             try server.start()
             return server
         } catch {
             Log.failure("not started", [("reason", "\(error)")])
             throw ExitStatus.problem
+        }
+    }
+
+    /// One line for each server that dies, comes back or changes.
+    private static func log(_ news: HealthNews) {
+        let fields = [("cluster", news.group), ("address", "\(news.server)")]
+        switch news.mode {
+        case .full: Log.notice("server up", fields)
+        case .withoutEDNS: Log.notice("server up without EDNS", fields)
+        case .onlyTCP: Log.notice("server up over TCP alone", fields)
+        case .dead: Log.failure("server down", fields + [("reason", news.reason)])
         }
     }
 

@@ -1,0 +1,78 @@
+import DNSWire
+import IPAddressing
+import LinuxSystem
+import Synchronization
+
+/// The socket that one probe goes out of, and comes back by.
+final class ProbeSocket {
+    let descriptor: FileDescriptor
+    /// The message ID that the answer must carry.
+    let id: UInt16
+    /// What epoll knows it by.
+    let token: UInt64
+    private let isStream: Bool
+    private var unsent: [UInt8]
+    private var framing = StreamFraming()
+
+    init(_ way: ServerProbe.Way, _ server: Endpoint, id: UInt16, token: UInt64, _ message: [UInt8]) throws(Errno) {
+        self.id = id
+        self.token = token
+        isStream = way == .overTCP
+        descriptor = try isStream ? StreamSocket.connect(to: server) : DatagramSocket.connect(to: server)
+        let length = [UInt8(truncatingIfNeeded: message.count >> 8), UInt8(truncatingIfNeeded: message.count)]
+        unsent = isStream ? length + message : message
+    }
+
+    /// Sends what is left to send; true once nothing is.
+    func send() throws(Errno) -> Bool {
+        guard !unsent.isEmpty else { return true }
+        // Connected sockets of both kinds are written alike; a datagram goes whole or not at all.
+        let octets = unsent
+        let sent = try StreamSocket.send(octets.span, on: descriptor)
+        unsent.removeFirst(sent)
+        return unsent.isEmpty
+    }
+
+    /// A function of its own, in which the buffer's room ends before the buffer is read.
+    private static func receive(
+        from descriptor: borrowing FileDescriptor, into buffer: inout [UInt8]
+    ) throws(Errno) -> StreamSocket.Received {
+        var room = buffer.mutableSpan
+        return try StreamSocket.receive(from: descriptor, into: &room)
+    }
+
+    /// The answer, where it is whole.
+    func receive() throws(Errno) -> [UInt8]? {
+        var buffer = [UInt8](repeating: 0, count: 4096)
+        let received = try Self.receive(from: descriptor, into: &buffer)
+        switch received {
+        case .nothing:
+            return nil
+        case .end:
+            if isStream { throw .connectionReset }
+            return []
+        case .octets(let count):
+            guard isStream else { return Array(buffer.prefix(count)) }
+            framing.append(buffer.span.extracting(0..<count))
+            guard let range = try? framing.next() else { return nil }
+            return framing.withMessage(range) { message in message.indices.map { message[$0] } }
+        }
+    }
+}
+
+/// A thread that is started after the object that owns it was made.
+final class ThreadBox: Sendable {
+    private let thread = Mutex<NativeThread?>(nil)
+
+    func set(_ started: NativeThread) {
+        thread.withLock { $0 = started }
+    }
+
+    /// Waits until the thread, where there is one, has ended.
+    func join() {
+        thread.withLock { thread in
+            defer { thread = nil }
+            return thread
+        }?.join()
+    }
+}

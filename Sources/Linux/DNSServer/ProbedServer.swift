@@ -1,0 +1,82 @@
+import DNSWire
+import DomainNames
+import Forwarding
+import IPAddressing
+import LDNSBridge
+import LinuxSystem
+import Telemetry
+
+/// One name server under probing: the sockets of its running round.
+struct ProbedServer {
+    let server: Endpoint
+    let questions: [ProbeQuestion]
+    var probe: ServerProbe
+    /// What was last told of it.
+    var lastMode = ServerHealth.Mode.full
+
+    private var sockets: [ServerProbe.Way: ProbeSocket] = [:]
+
+    init(_ server: Endpoint, questions: [ProbeQuestion], probe: ServerProbe) {
+        self.server = server
+        self.questions = questions
+        self.probe = probe
+    }
+
+    /// Sends the round's question in one way.
+    mutating func ask(_ way: ServerProbe.Way, id: UInt16, token: UInt64, _ epoll: borrowing Epoll) {
+        let question = questions[probe.rounds % questions.count]
+        guard
+            let message = try? QuestionMessage.make(
+                question.name, type: question.type, id: id,
+                payloadSize: way == .withoutEDNS ? nil : UInt16(EDNS.advertisedPayloadSize))
+        else { return }
+        do throws(Errno) {
+            let socket = try ProbeSocket(way, server, id: id, token: token, message)
+            try epoll.add(
+                socket.descriptor, way == .overTCP ? [.readable, .writable] : .readable, token: token)
+            if way != .overTCP { _ = try socket.send() }
+            sockets[way] = socket
+        } catch {
+            probe.failed(way, error.text.lowercased())
+        }
+    }
+
+    /// Takes what the socket of one way has brought.
+    mutating func handle(
+        _ way: ServerProbe.Way, _ epoll: borrowing Epoll, at now: MonotonicTime,
+        learn: (ResourceRecord) -> Void
+    ) {
+        guard let socket = sockets[way] else { return }
+        do throws(Errno) {
+            if try socket.send() { try epoll.modify(socket.descriptor, .readable, token: socket.token) }
+            guard let answer = try socket.receive() else { return }
+            judge(answer, way, socket.id, at: now, learn: learn)
+        } catch {
+            probe.failed(way, error == .connectionRefused ? "refused" : error.text.lowercased())
+        }
+        sockets[way] = nil
+    }
+
+    private mutating func judge(
+        _ answer: [UInt8], _ way: ServerProbe.Way, _ id: UInt16, at now: MonotonicTime,
+        learn: (ResourceRecord) -> Void
+    ) {
+        guard let message = try? MessageOracle(answer), message.isResponse, message.id == id else {
+            probe.failed(way, "malformed answer")
+            return
+        }
+        switch ResponseCode(Int(message.rcode)) {
+        case .noError, .nameError:
+            probe.succeeded(way, at: now)
+            let soa = message.records[.answer]?.first { Int($0.type) == RecordType.soa }
+            if let soa, questions.count > 1, soa.owner == questions[0].name { learn(soa) }
+        default:
+            probe.failed(way, "answered rcode \(message.rcode)")
+        }
+    }
+
+    /// Closes what is open.
+    mutating func close() {
+        sockets = [:]
+    }
+}

@@ -1,0 +1,108 @@
+import DNSWire
+import DomainNames
+import Forwarding
+import LinuxSystem
+import Telemetry
+
+/// Decides how the probing of one name server goes on: when to ask, over what, and what the answers mean.
+///
+/// While the server is well, one question over UDP with EDNS every two seconds is enough. Where that brings nothing
+/// the same question goes out in every way at once, and the best that is answered tells how to reach it.
+struct ServerProbe {
+    /// A way to ask.
+    enum Way: Int, CaseIterable {
+        case full = 0
+        case withoutEDNS = 1
+        case overTCP = 2
+    }
+
+    /// When the next round begins; while one runs, when it ends at the latest.
+    private(set) var due: MonotonicTime
+    private(set) var isRunning = false
+    private(set) var rounds = 0
+
+    private var asked: [Way: MonotonicTime] = [:]
+    private var answered: [Way: Int64] = [:]
+    private var failures = 0
+    private var reason = ""
+    /// What is known of TCP; nil before the first try.
+    private var reachesTCP: Bool?
+
+    private static let pauseMilliseconds = 2_000
+    private static let pauseWhileDeadMilliseconds = 500
+    private static let patienceMilliseconds = 400
+    /// Every so many rounds TCP is tried as well.
+    private static let roundsPerTCP = 15
+
+    init(firstAt time: MonotonicTime) {
+        due = time
+    }
+
+    /// The ways to ask now, where a round is due and none runs.
+    mutating func begin(isDead: Bool, at now: MonotonicTime) -> [Way] {
+        guard !isRunning, now >= due else { return [] }
+        isRunning = true
+        rounds += 1
+        reason = "timeout"
+        asked = [:]
+        answered = [:]
+        due = now.advanced(milliseconds: Self.patienceMilliseconds)
+        let ways: [Way] =
+            isDead || failures > 0
+            ? Way.allCases : rounds % Self.roundsPerTCP == 1 ? [.full, .overTCP] : [.full]
+        for way in ways { asked[way] = now }
+        return ways
+    }
+
+    /// A way brought a usable answer.
+    mutating func succeeded(_ way: Way, at now: MonotonicTime) {
+        guard let sent = asked[way], answered[way] == nil else { return }
+        answered[way] = now.nanoseconds(since: sent)
+    }
+
+    /// A way brought an error.
+    mutating func failed(_ way: Way, _ why: String) {
+        guard asked[way] != nil, answered[way] == nil else { return }
+        asked[way] = nil
+        if way != .overTCP { reason = why }
+    }
+
+    /// What a round found.
+    enum Verdict {
+        case alive(ServerHealth.Mode, roundTrip: Int64, payloadSize: Int)
+        /// Not well; it is asked again at once, in every way.
+        case doubtful
+        case dead(String)
+    }
+
+    /// What the round says, once it is over; nil while it runs, or where none does.
+    mutating func finish(isDead: Bool, at now: MonotonicTime) -> Verdict? {
+        guard isRunning, now >= due || asked.keys.allSatisfy({ answered[$0] != nil }) else { return nil }
+        isRunning = false
+        if asked[.overTCP] != nil || answered[.overTCP] != nil { reachesTCP = answered[.overTCP] != nil }
+        let modes: [(Way, ServerHealth.Mode)] = [
+            (.full, .full), (.withoutEDNS, .withoutEDNS), (.overTCP, .onlyTCP),
+        ]
+        for (way, mode) in modes {
+            guard let roundTrip = answered[way] else { continue }
+            failures = 0
+            due = now.advanced(milliseconds: Self.pauseMilliseconds)
+            return .alive(
+                mode, roundTrip: roundTrip,
+                payloadSize: reachesTCP == false ? 4096 : EDNS.advertisedPayloadSize)
+        }
+        failures += 1
+        if failures == 1, !isDead {
+            due = now
+            return .doubtful
+        }
+        due = now.advanced(milliseconds: Self.pauseWhileDeadMilliseconds)
+        return .dead(reason)
+    }
+
+    /// The workers gave the server up: it is asked soon, and in every way.
+    mutating func hurry(at now: MonotonicTime) {
+        guard !isRunning else { return }
+        due = min(due, now.advanced(milliseconds: Self.pauseWhileDeadMilliseconds))
+    }
+}

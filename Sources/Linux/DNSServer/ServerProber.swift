@@ -1,0 +1,144 @@
+import DNSWire
+import DomainNames
+package import Forwarding
+package import IPAddressing
+import LDNSBridge
+import LinuxSystem
+import Telemetry
+
+/// Asks every name server now and then whether it is well, on a thread of its own, and tells the board.
+///
+/// A cluster's servers are asked for the SOA of its domain and for `dns-version`, which every Kubernetes DNS has; other
+/// resolvers for the root's SOA. Messages are made and read by libldns.
+final class ServerProber: Sendable {
+    private let policy: ForwardingPolicy
+    private let board: HealthBoard
+    private let news: @Sendable (HealthNews) -> Void
+    private let epoll: Epoll
+    private let wake: EventFD
+    private let thread = ThreadBox()
+
+    /// - Parameter news: Called on the prober's thread when a server dies, comes back or changes its mode.
+    init(
+        _ policy: ForwardingPolicy, _ board: HealthBoard, news: @escaping @Sendable (HealthNews) -> Void
+    ) throws(Errno) {
+        self.policy = policy
+        self.board = board
+        self.news = news
+        epoll = try Epoll()
+        wake = try EventFD()
+        try epoll.add(wake.descriptor, .readable, token: .max)
+    }
+
+    /// Starts probing. To be called once.
+    func start() throws(Errno) {
+        let made = try NativeThread(name: "prober", stackSize: 512 * 1024) { [self] in run() }
+        thread.set(made)
+    }
+
+    /// Ends probing, and waits until it has ended.
+    func stop() {
+        wake.signal()
+        thread.join()
+    }
+
+    private func run() {
+        let start = MonotonicClock.now
+        var probes = policy.servers.indices.map { index in
+            // The first round at once; later ones spread out, since each lasts a little differently.
+            ProbedServer(
+                policy.servers[index], questions: questions(for: index),
+                probe: ServerProbe(firstAt: start.advanced(milliseconds: index % 50)))
+        }
+        var events = EpollEvents(capacity: 64)
+        var id: UInt16 = 0
+        while true {
+            let count = (try? epoll.wait(into: &events, milliseconds: patience(probes))) ?? 0
+            for index in 0..<count {
+                let event = events[index]
+                guard event.token != .max else { return }
+                let server = Int(event.token / 4)
+                guard let way = ServerProbe.Way(rawValue: Int(event.token % 4)), probes.indices.contains(server)
+                else { continue }
+                probes[server].handle(way, epoll, at: MonotonicClock.now) { learn($0, server) }
+            }
+            let now = MonotonicClock.now
+            for index in probes.indices {
+                id &+= 1
+                step(&probes[index], index, id, at: now)
+            }
+        }
+    }
+
+    /// Ends the round of a server that is over, and begins one that is due.
+    private func step(_ probed: inout ProbedServer, _ index: Int, _ id: UInt16, at now: MonotonicTime) {
+        let health = board.servers[index]
+        if probed.lastMode != .dead, health.isDead {
+            probed.probe.hurry(at: now)
+            tell(&probed, index, .dead, health.lastError)
+        }
+        switch probed.probe.finish(isDead: health.isDead, at: now) {
+        case .alive(let mode, let roundTrip, let payloadSize):
+            probed.close()
+            health.answered(in: mode, after: roundTrip, payloadSize: payloadSize)
+            if mode != probed.lastMode { tell(&probed, index, mode, "") }
+        case .dead(let reason):
+            probed.close()
+            health.markDead(reason)
+            if probed.lastMode != .dead { tell(&probed, index, .dead, reason) }
+        case .doubtful, nil:
+            if !probed.probe.isRunning { probed.close() }
+        }
+        for way in probed.probe.begin(isDead: health.isDead, at: now) {
+            probed.ask(way, id: id, token: UInt64(index * 4 + way.rawValue), epoll)
+        }
+    }
+
+    private func tell(_ probed: inout ProbedServer, _ index: Int, _ mode: ServerHealth.Mode, _ reason: String) {
+        probed.lastMode = mode
+        news(
+            HealthNews(
+                group: policy.groups[policy.groupOfServer[index]].name, server: policy.servers[index], mode: mode,
+                reason: reason))
+    }
+
+    /// The SOA record of a cluster's domain serves for answers that no server has to be asked for.
+    private func learn(_ record: ResourceRecord, _ server: Int) {
+        board.learnSOA(group: policy.groupOfServer[server], record: record.wire)
+    }
+
+    /// To the next whole millisecond that something is due; also often enough to see servers that workers gave up.
+    private func patience(_ probes: [ProbedServer]) -> Int32 {
+        let now = MonotonicClock.now
+        let next = probes.map { $0.probe.due.nanoseconds(since: now) }.min() ?? 100_000_000
+        return Int32(clamping: max(1, min(100, (next + 999_999) / 1_000_000)))
+    }
+
+    private func questions(for server: Int) -> [ProbeQuestion] {
+        let group = policy.groupOfServer[server]
+        guard let domain = policy.groups[group].domain else {
+            return [ProbeQuestion(name: .root, type: UInt16(RecordType.soa))]
+        }
+        let apex = ProbeQuestion(name: domain, type: UInt16(RecordType.soa))
+        guard let label = try? DomainName(labels: [Array("dns-version".utf8)]),
+            let version = try? label.appending(domain)
+        else { return [apex] }
+        return [apex, ProbeQuestion(name: version, type: UInt16(RecordType.txt))]
+    }
+}
+
+/// A change in how a name server can be reached.
+package struct HealthNews: Sendable {
+    /// The cluster's key, or `upstream`.
+    package let group: String
+    package let server: Endpoint
+    package let mode: ServerHealth.Mode
+    /// Why it is dead; else empty.
+    package let reason: String
+}
+
+/// What a probe asks.
+struct ProbeQuestion {
+    let name: DomainName
+    let type: UInt16
+}
