@@ -102,6 +102,7 @@ let package = Package(
         tests("InventoryTests", ["Inventory", "DomainNames", "IPAddressing"]),
         tests(
             "InventoryFileTests", ["InventoryFile", "Inventory", "DomainNames", "IPAddressing"], data: ["Networks", "Wrong"]),
+        tests("EndToEndTests", ["namebridge", "TestSupport"]),
     ],
     swiftLanguageModes: [.v6]
 )
