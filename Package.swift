@@ -93,6 +93,7 @@ let package = Package(
             ["Forwarding", "DNSWire", "DomainNames", "IPAddressing", "Inventory", "Telemetry", "TestSupport"],
             data: ["Scenarios"]),
         tests("ArchitectureTests"),
+        tests("NamebridgeTests", ["namebridge"]),
         tests("LinuxSystemTests", ["LinuxSystem", "IPAddressing", "Telemetry"]),
         tests("DNSServerTests", [
             "DNSServer", "LinuxSystem", "Forwarding", "DNSWire", "IPAddressing", "Inventory", "Telemetry",

@@ -3,6 +3,7 @@ import DNSWire
 import DomainNames
 import Forwarding
 import IPAddressing
+import Inventory
 import LDNSBridge
 
 /// `namebridge query`: asks one question and shows each decision on the way.
@@ -51,9 +52,18 @@ struct Query: ParsableCommand {
     func run() throws {
         let question = try readQuestion()
         guard let client = IPAddress(client) else { throw ExitStatus.usage }
-        let clusters = try demo.demo ? RunningDemo(zoneFolder: demo.demoZones, mayRunAlready: true) : nil
+        guard demo.demo else {
+            try ask(question, as: client, by: options.load())
+            return
+        }
+        let clusters = try RunningDemo(zoneFolder: demo.demoZones, usesFixedPorts: false)
         defer { _ = clusters }
-        let inventory = try demo.demo ? DemoSetting.inventory : options.load()
+        try ask(question, as: client, by: clusters.inventory)
+    }
+
+    private func ask(
+        _ question: (name: DomainName, type: UInt16), as client: IPAddress, by inventory: Inventory
+    ) throws {
         var session = try QuerySession(
             question.name, type: question.type, policy: ForwardingPolicy(inventory), client: client,
             transport: tcp ? .tcp : .udp)

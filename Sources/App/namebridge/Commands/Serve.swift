@@ -28,14 +28,21 @@ struct Serve: ParsableCommand {
     }
 
     func run() throws {
-        let inventory = try demo.demo ? DemoSetting.inventory : options.load()
         // Before any thread starts: each inherits that these signals come here alone.
         let signals = try failing { () throws(Errno) in try SignalFD([SIGTERM, SIGINT]) }
         _ = try failing { () throws(Errno) in
             try ProcessLimits.raiseDescriptorLimit(to: Self.wantedDescriptors)
         }
-        let clusters = try demo.demo ? RunningDemo(zoneFolder: demo.demoZones, mayRunAlready: false) : nil
+        guard demo.demo else {
+            try serve(options.load(), until: signals)
+            return
+        }
+        let clusters = try RunningDemo(zoneFolder: demo.demoZones, usesFixedPorts: true)
         defer { _ = clusters }
+        try serve(clusters.inventory, until: signals)
+    }
+
+    private func serve(_ inventory: Inventory, until signals: borrowing SignalFD) throws {
         let policy = ForwardingPolicy(inventory)
         let workers = inventory.dns.workers ?? ProcessLimits.processorCount
         let server = try start(inventory, policy, workers: workers)

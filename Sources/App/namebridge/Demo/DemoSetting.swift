@@ -4,17 +4,26 @@ import Inventory
 /// The demo: two clusters inside this process, and the configuration of a forwarder for them; all on
 /// loopback.
 enum DemoSetting {
-    /// Both serve `cluster.local`; plain names are answered by `prod` first.
-    static let inventory = Inventory(
-        dns: DNSSettings(listen: [Endpoint(address: loopback, port: 5300)], bareDomain: ["prod", "staging"]),
-        clusters: [
-            Cluster(
-                key: "prod", dns: [Endpoint(address: loopback, port: 5301)],
-                pods: prefixes(["10.244.0.0/16"]), services: prefixes(["10.96.0.0/16", "fd00:10:96::/112"])),
-            Cluster(
-                key: "staging", dns: [Endpoint(address: loopback, port: 5302)],
-                pods: prefixes(["10.245.0.0/16"]), services: prefixes(["10.97.0.0/16", "fd00:10:97::/112"])),
-        ])
+    static let loopback = IPAddress(v4: 0x7F00_0001)
+
+    /// Where the clusters' DNS servers are while `serve --demo` runs.
+    static let prodPort: UInt16 = 5301
+    static let stagingPort: UInt16 = 5302
+
+    /// Both clusters serve `cluster.local`; plain names are answered by `prod` first.
+    static func inventory(prod: Endpoint, staging: Endpoint) -> Inventory {
+        Inventory(
+            dns: DNSSettings(
+                listen: [Endpoint(address: loopback, port: 5300)], bareDomain: ["prod", "staging"]),
+            clusters: [
+                Cluster(
+                    key: "prod", dns: [prod], pods: prefixes(["10.244.0.0/16"]),
+                    services: prefixes(["10.96.0.0/16", "fd00:10:96::/112"])),
+                Cluster(
+                    key: "staging", dns: [staging], pods: prefixes(["10.245.0.0/16"]),
+                    services: prefixes(["10.97.0.0/16", "fd00:10:97::/112"])),
+            ])
+    }
 
     /// Commands that show what the forwarder does, each with a few words; they work as they stand.
     static let tour = [
@@ -30,8 +39,6 @@ enum DemoSetting {
         ("", "+tcp workers.batch.svc.prod.cluster.local"),
         ("no cluster's name: refused, and why", "www.example.com"),
     ].map { (title: $0.0, command: "dig @127.0.0.1 -p 5300 \($0.1)") }
-
-    private static let loopback = IPAddress(v4: 0x7F00_0001)
 
     private static func prefixes(_ texts: [String]) -> [IPPrefix] {
         texts.compactMap { try? IPPrefix(parsing: $0) }

@@ -1,0 +1,85 @@
+import Foundation
+import Testing
+
+/// The built program, run as people and scripts do.
+@Suite struct CommandLineTests {
+    @Test(
+        arguments: [
+            (["--version"], 0, "the version is not a problem"),
+            (["check", "--help"], 0, "nor is help"),
+            (["no-such-command"], 2, "wrong usage"),
+            (["check", "--no-such-option"], 2, "wrong usage"),
+            (["check", "/nonexistent.yaml"], 2, "a file that is not there"),
+            (["check", "a.yaml", "--config", "b.yaml"], 2, "the file named twice"),
+            (["query", "a..b"], 2, "a name that is none"),
+            (["query", "a.b", "NOTYPE"], 2, "a type that is none"),
+            (["query", "-x", "10.0.0"], 2, "an address that is none"),
+            (["serve", "--demo", "--config", "x.yaml"], 2, "two configurations"),
+            (["serve", "--config", "/nonexistent.yaml"], 2, "no configuration"),
+            (["query", "--demo", "www.example.com"], 1, "a question that is refused"),
+            (["query", "--demo", "web.shop.svc.prod.cluster.local"], 0, "an answer"),
+            (["query", "--demo", "nosuch.shop.svc.prod.cluster.local"], 0, "a 'no' is an answer"),
+        ] as [([String], Int32, String)])
+    func `the exit code says how it went`(arguments: [String], code: Int32, reason: String) throws {
+        #expect(try Program.run(arguments).code == code, "\(reason)")
+    }
+
+    @Test func `check tells every mistake where it stands`() throws {
+        let file = try TemporaryFile("dns:\n  listen: [nowhere]\nclusters:\n  prod: { dsn: [10.96.0.10] }\n")
+        let result = try Program.run(["check", file.path])
+        #expect(result.code == 1)
+        #expect(result.output.contains("\(file.path):2:12: "))
+        #expect(result.output.contains("\(file.path):4:11: "))
+        #expect(result.output.contains("did you mean \"dns\"?"))
+        #expect(!result.output.contains("\u{1B}"))
+    }
+
+    @Test func `check is content with the sample configuration`() throws {
+        let sample = Program.package.appending(path: "config/namebridge.yaml").path
+        let result = try Program.run(["check"], environment: ["NAMEBRIDGE_CONFIG": sample])
+        #expect(result.code == 0)
+        #expect(result.output.hasPrefix("\(sample): fine: 1 cluster, "))
+    }
+
+    @Test func `query shows the way of a plain name through two clusters`() throws {
+        let result = try Program.run(["query", "--demo", "docs.preview.svc.cluster.local"])
+        let lines = result.output.split(separator: "\n").map(String.init)
+        #expect(lines.contains(";; decision   bare-domain"))
+        #expect(
+            lines.contains { $0.hasPrefix(";; asked      prod 127.0.0.1:") })
+        #expect(lines.contains { $0.hasPrefix(";; answered   NXDOMAIN, 0 answer records") })
+        #expect(lines.contains { $0.hasPrefix(";; asked      staging 127.0.0.1:") })
+        #expect(lines.contains("docs.preview.svc.cluster.local.\t30\tIN\tA\t10.97.60.4"))
+    }
+
+    @Test func `query writes JSON that a program can read`() throws {
+        let result = try Program.run(["query", "--demo", "--output", "json", "-x", "10.97.12.7"])
+        let object = try JSONSerialization.jsonObject(with: Data(result.output.utf8))
+        let report = try #require(object as? [String: Any])
+        let reply = try #require(report["reply"] as? [String: Any])
+        #expect(reply["rcode"] as? String == "NOERROR")
+        #expect((reply["text"] as? String)?.contains("PTR\tweb.shop.svc.staging.cluster.local.") == true)
+        #expect((report["route"] as? [String: Any])?["kind"] as? String == "reverse")
+    }
+
+    @Test func `serve tells where it listens and stops at SIGTERM`() throws {
+        let file = try TemporaryFile(
+            "dns: { listen: [\"127.0.0.1:0\"] }\nclusters:\n  prod: { dns: [192.0.2.1] }\n")
+        let server = try Program.start(["serve", "--config", file.path])
+        let log = server.errors
+        var text = ""
+        while !text.contains("serving") {  // ends with the log, at the latest when the program ends
+            let piece = log.fileHandleForReading.availableData
+            guard !piece.isEmpty else { break }
+            text += String(decoding: piece, as: UTF8.self)
+        }
+        #expect(text.contains("listening address=127.0.0.1:"))
+        server.process.terminate()
+        server.process.waitUntilExit()
+        #expect(server.process.terminationStatus == 0)
+        #expect(server.process.terminationReason == .exit)
+        #expect(
+            String(decoding: log.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self).hasSuffix(
+                "stopped\n"))
+    }
+}

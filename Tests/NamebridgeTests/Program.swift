@@ -1,0 +1,70 @@
+import Foundation
+
+/// Runs the program that was built with these tests.
+enum Program {
+    /// The folder that holds `Package.swift`.
+    static let package = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+        .deletingLastPathComponent()
+
+    /// What a run has left.
+    struct Result {
+        let code: Int32
+        let output: String
+    }
+
+    /// A program that runs.
+    struct Running {
+        let process: Process
+        let errors: Pipe
+    }
+
+    /// Runs it to its end.
+    static func run(_ arguments: [String], environment: [String: String] = [:]) throws -> Result {
+        let output = Pipe()
+        let process = make(arguments, environment)
+        process.standardOutput = output
+        process.standardError = FileHandle.nullDevice
+        try process.run()
+        let octets = output.fileHandleForReading.readDataToEndOfFile()
+        process.waitUntilExit()
+        return Result(code: process.terminationStatus, output: String(decoding: octets, as: UTF8.self))
+    }
+
+    /// Starts it; its standard error stream can be read.
+    static func start(_ arguments: [String]) throws -> Running {
+        let errors = Pipe()
+        let process = make(arguments, [:])
+        process.standardOutput = FileHandle.nullDevice
+        process.standardError = errors
+        try process.run()
+        return Running(process: process, errors: errors)
+    }
+
+    private static func make(_ arguments: [String], _ environment: [String: String]) -> Process {
+        let process = Process()
+        process.executableURL = folder.appending(path: "namebridge")
+        process.arguments = arguments
+        process.environment = ["PATH": "/usr/bin:/bin"].merging(environment) { $1 }
+        return process
+    }
+
+    /// Where the tests' own executable lies: the program is built into the same folder.
+    private static let folder = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath()
+        .deletingLastPathComponent()
+}
+
+/// A file that is gone at the end of this value's life.
+final class TemporaryFile {
+    let path: String
+
+    init(_ text: String) throws {
+        path =
+            FileManager.default.temporaryDirectory.appending(path: "namebridge-\(UUID().uuidString).yaml")
+            .path
+        try text.write(toFile: path, atomically: true, encoding: .utf8)
+    }
+
+    deinit {
+        try? FileManager.default.removeItem(atPath: path)
+    }
+}
