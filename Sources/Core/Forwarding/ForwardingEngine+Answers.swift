@@ -17,7 +17,8 @@ extension ForwardingEngine {
             return
         }
         guard let question = try? Question(reading: message), header.questionCount == 1 else {
-            // An error often comes without the question (RFC 1035 section 4.1.1 leaves it open; CoreDNS does so).
+            // An error often comes without the question (RFC 1035 section 4.1.1 leaves it open; CoreDNS does
+            // so).
             guard header.questionCount == 0, let rcode = Self.errorWithoutQuestion(message, header) else {
                 counters.unmatched += 1
                 return

@@ -5,7 +5,8 @@ import DomainNames
 extension ForwardingEngine {
     /// Answers a message that is no proper question.
     mutating func reject(
-        _ message: Span<UInt8>, _ rcode: ResponseCode, _ question: Question?, _ edns: EDNS?, _ path: ClientPath,
+        _ message: Span<UInt8>, _ rcode: ResponseCode, _ question: Question?, _ edns: EDNS?,
+        _ path: ClientPath,
         into outbox: inout Outbox
     ) {
         guard let header = try? MessageHeader(reading: message) else { return }
@@ -33,13 +34,15 @@ extension ForwardingEngine {
         replyEmpty(message, query, path, .serverFailure, Refusals.overload, into: &outbox)
     }
 
-    /// Answers SERVFAIL for a name that can't be asked: under the cluster's own domain it would pass 255 octets.
+    /// Answers SERVFAIL for a name that can't be asked: under the cluster's own domain it would pass 255
+    /// octets.
     mutating func nameTooLong(
         _ message: Span<UInt8>, _ query: ClientQuery, _ path: ClientPath, _ target: RouteTarget,
         into outbox: inout Outbox
     ) {
         counters.refused += 1
-        let reason = ExtendedError(.other, "under \(target.mapping.inner) this name would take more than 255 octets")
+        let reason = ExtendedError(
+            .other, "under \(target.mapping.inner) this name would take more than 255 octets")
         replyEmpty(message, query, path, .serverFailure, reason, into: &outbox)
     }
 
@@ -53,8 +56,8 @@ extension ForwardingEngine {
         }
     }
 
-    /// Answers NXDOMAIN for a name that no cluster can have, once the cluster's SOA is known; false where it has to be
-    /// asked.
+    /// Answers NXDOMAIN for a name that no cluster can have, once the cluster's SOA is known; false where it
+    /// has to be asked.
     mutating func deny(
         _ message: Span<UInt8>, _ query: ClientQuery, _ path: ClientPath, _ target: RouteTarget,
         _ suffixStart: Int, into outbox: inout Outbox
@@ -104,8 +107,10 @@ enum Refusals {
     static let client = ExtendedError(.prohibited, "this client is not in dns.clients")
     static let overload = ExtendedError(.other, "too many questions in flight")
     static let noSuchName = ExtendedError(.synthesized, "no cluster can have this name")
-    private static let signed = ExtendedError(.notSupported, "a signed message can not be forwarded under other names")
-    private static let transfer = ExtendedError(.notSupported, "zone transfers and meta types are not forwarded")
+    private static let signed = ExtendedError(
+        .notSupported, "a signed message can not be forwarded under other names")
+    private static let transfer = ExtendedError(
+        .notSupported, "zone transfers and meta types are not forwarded")
     private static let wrongClass = ExtendedError(.notSupported, "only class IN is served")
 
     /// The reason for which `query` is refused before its name is looked at; nil: it is not.
@@ -113,7 +118,8 @@ enum Refusals {
         if query.isSigned { return signed }  // RFC 8945 section 5.5: a changed message no longer verifies
         if query.question.recordClass != RecordClass.internet { return wrongClass }
         switch query.question.type {
-        case RecordType.axfr, RecordType.ixfr, RecordType.tkey, RecordType.tsig, RecordType.mailb, RecordType.maila,
+        case RecordType.axfr, RecordType.ixfr, RecordType.tkey, RecordType.tsig, RecordType.mailb,
+            RecordType.maila,
             RecordType.opt, 0:
             return transfer
         default:
@@ -123,7 +129,8 @@ enum Refusals {
 }
 
 extension PreparedAnswer {
-    /// Appends the SOA of a locally served zone (RFC 6303 section 3), owned by the ending of the question's name.
+    /// Appends the SOA of a locally served zone (RFC 6303 section 3), owned by the ending of the question's
+    /// name.
     fileprivate mutating func appendPrivateZoneSOA(zoneStart: Int, to section: RecordMark.Section) {
         octets.append16(0xC000 | MessageHeader.length + zoneStart)
         octets.append16(RecordType.soa)

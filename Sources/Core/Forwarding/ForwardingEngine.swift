@@ -4,7 +4,8 @@ import DomainNames
 import IPAddressing
 package import Telemetry
 
-/// The forwarder without its sockets: takes messages, a time and random bits, and puts what is to be sent in an outbox.
+/// The forwarder without its sockets: takes messages, a time and random bits, and puts what is to be sent in
+/// an outbox.
 ///
 /// One worker owns one engine; nothing is shared but the policy. What is due later is told by `nextDeadline`.
 ///
@@ -39,8 +40,10 @@ package struct ForwardingEngine: ~Copyable {
         policy: ForwardingPolicy, hashKey: UInt64, cache: AnswerCache? = nil, board: HealthBoard? = nil,
         limits: EngineLimits = EngineLimits()
     ) {
-        self.board = board ?? HealthBoard(
-            servers: policy.servers.count, groups: policy.groups.count, isProbed: false)
+        self.board =
+            board
+            ?? HealthBoard(
+                servers: policy.servers.count, groups: policy.groups.count, isProbed: false)
         self.policy = policy
         self.cache = cache
         self.hashKey = hashKey
@@ -138,7 +141,9 @@ package struct ForwardingEngine: ~Copyable {
         start(slot, at: now, random: &random, into: &outbox)
     }
 
-    private func hash(_ message: Span<UInt8>, _ shape: QuestionShape, _ target: RouteTarget, _ view: Int) -> UInt64 {
+    private func hash(
+        _ message: Span<UInt8>, _ shape: QuestionShape, _ target: RouteTarget, _ view: Int
+    ) -> UInt64 {
         var hash = NameHash(key: hashKey)
         hash.combine(message, from: Question.nameStart, count: shape.nameLength)
         hash.combine(UInt64(shape.type) << 16 | UInt64(shape.recordClass))

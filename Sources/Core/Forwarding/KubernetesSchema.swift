@@ -1,17 +1,19 @@
 import DNSWire
 import DomainNames
 
-/// What names a cluster can have below its domain (Kubernetes DNS-Based Service Discovery 1.1.0, and CoreDNS' pod names).
+/// What names a cluster can have below its domain (Kubernetes DNS-Based Service Discovery 1.1.0, and CoreDNS'
+/// pod names).
 ///
 /// ```
 /// <service>.<namespace>.svc          <endpoint>.<service>.<namespace>.svc
 /// _<port>._<protocol>.<service>.<namespace>.svc
 /// <a-b-c-d>.<namespace>.pod          dns-version   ns.dns   hostmaster
 /// ```
-/// A resolver's search list makes many others, such as `www.example.com.test.svc`: a cluster would say no to each.
+/// A resolver's search list makes many others, such as `www.example.com.test.svc`: a cluster would say no to
+/// each.
 enum KubernetesSchema {
-    /// False where no cluster can have the name whose labels stand before `suffixStart`, an offset into the name behind
-    /// the header of `message`.
+    /// False where no cluster can have the name whose labels stand before `suffixStart`, an offset into the
+    /// name behind the header of `message`.
     static func canExist(_ message: Span<UInt8>, suffixStart: Int) -> Bool {
         var starts = InlineArray<128, UInt8>(repeating: 0)
         var count = 0

@@ -101,7 +101,8 @@ struct PolicyBuilder {
         let first = servers.count
         servers += endpoints
         groups.append(
-            ServerGroup(name: name, servers: Array(first..<servers.count), domain: domain, patience: patience))
+            ServerGroup(name: name, servers: Array(first..<servers.count), domain: domain, patience: patience)
+        )
         return groups.count - 1
     }
 
@@ -109,7 +110,8 @@ struct PolicyBuilder {
         _ groups: [Int], _ mapping: NameMapping, rewritesQuestion: Bool, _ kind: RouteTarget.Kind
     ) -> RouteTarget {
         let target = RouteTarget(
-            index: targets.count, groups: groups, mapping: mapping, rewritesQuestion: rewritesQuestion, kind: kind,
+            index: targets.count, groups: groups, mapping: mapping, rewritesQuestion: rewritesQuestion,
+            kind: kind,
             hasOnlyKubernetesNames: kind == .clusterSuffix || kind == .bareDomain, cacheLimits: cacheLimits)
         targets.append(target)
         return target

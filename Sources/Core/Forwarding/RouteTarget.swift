@@ -44,8 +44,8 @@ package final class RouteTarget: Sendable {
     /// From the clusters' names to those that clients ask.
     package let mapping: NameMapping
 
-    /// True where the question's suffix `mapping.outer` is replaced by `mapping.inner` on the way out; false where the
-    /// question goes out as it came: plain names, reverse names.
+    /// True where the question's suffix `mapping.outer` is replaced by `mapping.inner` on the way out; false
+    /// where the question goes out as it came: plain names, reverse names.
     package let rewritesQuestion: Bool
 
     package let kind: Kind
@@ -105,7 +105,9 @@ package enum LocalAnswer: Sendable {
     /// REFUSED, for the stated reason.
     case refused(ExtendedError)
 
-    /// A name in a private reverse zone that no cluster owns (RFC 6303): `zoneStart` is the zone's offset in the name.
-    /// `exists`: the name is a node on the way to a cluster's prefix, so it is NODATA rather than NXDOMAIN (RFC 8020).
+    /// A name in a private reverse zone that no cluster owns (RFC 6303): `zoneStart` is the zone's offset in
+    /// the name.
+    /// `exists`: the name is a node on the way to a cluster's prefix, so it is NODATA rather than NXDOMAIN
+    /// (RFC 8020).
     case privateReverse(zoneStart: Int, exists: Bool)
 }

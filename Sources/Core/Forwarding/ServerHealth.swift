@@ -38,7 +38,8 @@ package final class ServerHealth: Sendable {
 
     /// It answered a probe in this mode.
     ///
-    /// - Parameter payloadSize: What to advertise to it: more where truncated answers can't be asked again over TCP.
+    /// - Parameter payloadSize: What to advertise to it: more where truncated answers can't be asked again
+    /// over TCP.
     /// - Returns: True where it was dead before, or in another mode.
     @discardableResult
     package func answered(in mode: Mode, after nanoseconds: Int64, payloadSize: Int) -> Bool {
@@ -73,8 +74,8 @@ package final class HealthBoard: Sendable {
         self.isProbed = isProbed
     }
 
-    /// A whole message that denies a name with the group's SOA, nothing in it compressed, its question the root's SOA;
-    /// nil while the SOA is not known.
+    /// A whole message that denies a name with the group's SOA, nothing in it compressed, its question the
+    /// root's SOA; nil while the SOA is not known.
     package func noSuchName(group: Int) -> [UInt8]? {
         noSuchNames.withLock { $0[group].isEmpty ? nil : $0[group] }
     }

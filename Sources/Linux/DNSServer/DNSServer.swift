@@ -30,7 +30,8 @@ package final class DNSServer: Sendable {
     ///     endpoint.
     ///   - workers: Threads, at least 1.
     ///   - cacheOctets: The memory for kept answers, in octets; 0 keeps none.
-    ///   - news: Called when a name server dies, comes back or changes; nil: no server is probed, and none given up.
+    ///   - news: Called when a name server dies, comes back or changes; nil: no server is probed, and none
+    /// given up.
     package init(
         listen endpoints: [Endpoint], policy: ForwardingPolicy, workers: Int, cacheOctets: Int = 0,
         settings: DNSServerSettings = DNSServerSettings(), limits: EngineLimits = EngineLimits(),

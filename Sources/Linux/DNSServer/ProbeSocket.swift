@@ -14,12 +14,16 @@ final class ProbeSocket {
     private var unsent: [UInt8]
     private var framing = StreamFraming()
 
-    init(_ way: ServerProbe.Way, _ server: Endpoint, id: UInt16, token: UInt64, _ message: [UInt8]) throws(Errno) {
+    init(
+        _ way: ServerProbe.Way, _ server: Endpoint, id: UInt16, token: UInt64, _ message: [UInt8]
+    ) throws(Errno) {
         self.id = id
         self.token = token
         isStream = way == .overTCP
         descriptor = try isStream ? StreamSocket.connect(to: server) : DatagramSocket.connect(to: server)
-        let length = [UInt8(truncatingIfNeeded: message.count >> 8), UInt8(truncatingIfNeeded: message.count)]
+        let length = [
+            UInt8(truncatingIfNeeded: message.count >> 8), UInt8(truncatingIfNeeded: message.count),
+        ]
         unsent = isStream ? length + message : message
     }
 

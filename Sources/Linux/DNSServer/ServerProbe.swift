@@ -6,8 +6,9 @@ import Telemetry
 
 /// Decides how the probing of one name server goes on: when to ask, over what, and what the answers mean.
 ///
-/// While the server is well, one question over UDP with EDNS every two seconds is enough. Where that brings nothing
-/// the same question goes out in every way at once, and the best that is answered tells how to reach it.
+/// While the server is well, one question over UDP with EDNS every two seconds is enough. Where that brings
+/// nothing the same question goes out in every way at once, and the best that is answered tells how to reach
+/// it.
 struct ServerProbe {
     /// A way to ask.
     enum Way: Int, CaseIterable {

@@ -8,8 +8,8 @@ import Telemetry
 
 /// Asks every name server now and then whether it is well, on a thread of its own, and tells the board.
 ///
-/// A cluster's servers are asked for the SOA of its domain and for `dns-version`, which every Kubernetes DNS has; other
-/// resolvers for the root's SOA. Messages are made and read by libldns.
+/// A cluster's servers are asked for the SOA of its domain and for `dns-version`, which every Kubernetes DNS
+/// has; other resolvers for the root's SOA. Messages are made and read by libldns.
 final class ServerProber: Sendable {
     private let policy: ForwardingPolicy
     private let board: HealthBoard
@@ -58,7 +58,8 @@ final class ServerProber: Sendable {
                 let event = events[index]
                 guard event.token != .max else { return }
                 let server = Int(event.token / 4)
-                guard let way = ServerProbe.Way(rawValue: Int(event.token % 4)), probes.indices.contains(server)
+                guard let way = ServerProbe.Way(rawValue: Int(event.token % 4)),
+                    probes.indices.contains(server)
                 else { continue }
                 probes[server].handle(way, epoll, at: MonotonicClock.now) { learn($0, server) }
             }
@@ -94,11 +95,13 @@ final class ServerProber: Sendable {
         }
     }
 
-    private func tell(_ probed: inout ProbedServer, _ index: Int, _ mode: ServerHealth.Mode, _ reason: String) {
+    private func tell(_ probed: inout ProbedServer, _ index: Int, _ mode: ServerHealth.Mode, _ reason: String)
+    {
         probed.lastMode = mode
         news(
             HealthNews(
-                group: policy.groups[policy.groupOfServer[index]].name, server: policy.servers[index], mode: mode,
+                group: policy.groups[policy.groupOfServer[index]].name, server: policy.servers[index],
+                mode: mode,
                 reason: reason))
     }
 
@@ -107,7 +110,8 @@ final class ServerProber: Sendable {
         board.learnSOA(group: policy.groupOfServer[server], record: record.wire)
     }
 
-    /// To the next whole millisecond that something is due; also often enough to see servers that workers gave up.
+    /// To the next whole millisecond that something is due; also often enough to see servers that workers
+    /// gave up.
     private func patience(_ probes: [ProbedServer]) -> Int32 {
         let now = MonotonicClock.now
         let next = probes.map { $0.probe.due.nanoseconds(since: now) }.min() ?? 100_000_000

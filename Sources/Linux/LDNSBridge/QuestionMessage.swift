@@ -13,7 +13,8 @@ package enum QuestionMessage {
         _ name: DomainName, type: UInt16, id: UInt16, payloadSize: UInt16?
     ) throws(LDNSError) -> [UInt8] {
         var owner = try OwnedName(name)
-        // Sound, here and below: the packet takes the name over, lives to the end of the function and is freed there.
+        // Sound, here and below: the packet takes the name over, lives to the end of the function and is
+        // freed there.
         guard
             let packet = unsafe ldns_pkt_query_new(
                 owner.pointer, ldns_rr_type(rawValue: UInt32(type)), LDNS_RR_CLASS_IN, UInt16(LDNS_RD))
@@ -25,7 +26,9 @@ package enum QuestionMessage {
         var wire: UnsafeMutablePointer<UInt8>?
         var size = 0
         let status = unsafe ldns_pkt2wire(&wire, packet, &size)
-        guard status == LDNS_STATUS_OK, let wire = unsafe wire else { throw .refused(reason: reason(of: status)) }
+        guard status == LDNS_STATUS_OK, let wire = unsafe wire else {
+            throw .refused(reason: reason(of: status))
+        }
         // Sound: libldns has allocated `size` octets, which are ours to free(3).
         defer { unsafe free(wire) }
         return unsafe [UInt8](UnsafeBufferPointer(start: wire, count: size))
