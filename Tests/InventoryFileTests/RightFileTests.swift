@@ -81,7 +81,8 @@ import Testing
             prod,
             Cluster(
                 key: "staging", names: [try DomainName(parsing: "staging.cluster.local")],
-                dns: [try endpoint("172.18.16.10")]),
+                dns: [try endpoint("172.18.16.10")],
+                cache: ClusterCacheSettings(maximumTTL: .seconds(5), stale: .zero), onlyKubernetesNames: false),
             Cluster(
                 key: "old", names: [try DomainName(parsing: "old.cluster.local")],
                 dns: [try endpoint("10.0.0.10:1053")]),
@@ -118,6 +119,8 @@ import Testing
         #expect(read.clusters.map(\.domain.description) == ["cluster.local"])
         #expect(read.clusters.first?.names.map(\.description) == ["prod.cluster.local"])
         #expect(read.clusters.first?.kubeProxy == KubeProxySettings())
+        #expect(read.clusters.first?.cache == ClusterCacheSettings())
+        #expect(read.clusters.first?.onlyKubernetesNames == true)
         #expect(read.sites.isEmpty && read.paths.isEmpty)
     }
 
@@ -178,7 +181,7 @@ private let wholeFileText = """
         cni: calico-ipip                        # what is known of it decides the plan and its warnings
         nodes:
           master1: { address: 172.17.14.11, pods: [172.17.33.0/24] }
-      staging: { dns: [172.18.16.10] }
+      staging: { dns: [172.18.16.10], cache: { max-ttl: 5s, stale: 0s }, only-kubernetes-names: false }
       old: { dns: ["10.0.0.10:1053"] }
       c1: { pods: [10.231.0.0/16], nodes: { n1: { address: 192.168.0.1, pods: [10.231.1.0/24] } } }
       c2: { pods: [10.232.0.0/16], nodes: { n2: { address: 192.168.0.2, pods: [10.232.1.0/24] } } }

@@ -16,6 +16,13 @@ package struct Cluster: Hashable, Sendable {
     /// Its DNS servers: ClusterIP, NodePort or pod addresses; port 53 where none is given.
     package var dns: [Endpoint]
 
+    /// How long its answers are kept, where that differs from `dns.cache`.
+    package var cache: ClusterCacheSettings
+
+    /// Whether names that its CoreDNS cannot have (`www.example.com.<namespace>.svc.<suffix>`, from search
+    /// lists) are denied without asking it. False where its zone holds other names too. Default: true.
+    package var onlyKubernetesNames: Bool
+
     /// The prefixes of its pods.
     package var pods: [IPPrefix]
 
@@ -38,6 +45,7 @@ package struct Cluster: Hashable, Sendable {
 
     package init(
         key: String, domain: DomainName = .clusterLocal, names: [DomainName]? = nil, dns: [Endpoint] = [],
+        cache: ClusterCacheSettings = ClusterCacheSettings(), onlyKubernetesNames: Bool = true,
         pods: [IPPrefix] = [], services: [IPPrefix] = [], cni: CNI? = nil,
         kubeProxy: KubeProxySettings = KubeProxySettings(), nodes: [Node] = [], hosts: [Host] = [],
         subnets: [Subnet] = []
@@ -46,6 +54,8 @@ package struct Cluster: Hashable, Sendable {
         self.domain = domain
         self.names = names ?? Self.defaultNames(key: key)
         self.dns = dns
+        self.cache = cache
+        self.onlyKubernetesNames = onlyKubernetesNames
         self.pods = pods
         self.services = services
         self.cni = cni

@@ -95,3 +95,29 @@ package struct CacheSettings: Hashable, Sendable {
         self.stale = stale
     }
 }
+
+/// What one cluster has instead of the general `CacheSettings`; nil: as there. The memory is shared by all
+/// clusters.
+package struct ClusterCacheSettings: Hashable, Sendable {
+    /// The longest time that a positive answer is served.
+    package var maximumTTL: Duration?
+
+    /// The longest time that a negative answer is served (RFC 2308).
+    package var negativeTTL: Duration?
+
+    /// How long past its TTL an answer may be served while no server answers (RFC 8767); 0: never.
+    package var stale: Duration?
+
+    package init(maximumTTL: Duration? = nil, negativeTTL: Duration? = nil, stale: Duration? = nil) {
+        self.maximumTTL = maximumTTL
+        self.negativeTTL = negativeTTL
+        self.stale = stale
+    }
+
+    /// The settings of the cluster where `general` holds for all.
+    package func over(_ general: CacheSettings) -> CacheSettings {
+        CacheSettings(
+            size: general.size, maximumTTL: maximumTTL ?? general.maximumTTL,
+            negativeTTL: negativeTTL ?? general.negativeTTL, stale: stale ?? general.stale)
+    }
+}

@@ -11,6 +11,8 @@ extension Field {
             // Without servers there is nobody to ask: such a cluster is in the file for its network only.
             if keys.has("dns") { cluster.names = Cluster.defaultNames(key: key) }
             keys.read("names", into: &cluster.names) { $0.list(of: .domainName) }
+            keys.read("cache", into: &cluster.cache) { $0.clusterCacheSettings() }
+            keys.read("only-kubernetes-names", into: &cluster.onlyKubernetesNames, .boolean)
             keys.read("pods", into: &cluster.pods) { $0.list(of: .prefix) }
             keys.read("services", into: &cluster.services) { $0.list(of: .prefix) }
             keys.read("cni", into: &cluster.cni, .word)
@@ -21,6 +23,17 @@ extension Field {
             return cluster
         }
         return read ?? Cluster(key: key, names: [])
+    }
+
+    private func clusterCacheSettings() -> ClusterCacheSettings? {
+        mapping { keys in
+            var cache = ClusterCacheSettings()
+            keys.read("max-ttl", into: &cache.maximumTTL, .duration)
+            keys.read("negative-ttl", into: &cache.negativeTTL, .duration)
+            keys.read("stale", into: &cache.stale, .duration)
+            keys.refuse(["size"], "which all clusters share; expected it in dns.cache")
+            return cache
+        }
     }
 
     private func kubeProxySettings() -> KubeProxySettings? {
