@@ -181,13 +181,17 @@ class Dnsmasq(Contender):
 
 
 class KnotResolver(Contender):
-    """CZ.NIC's resolver as a stub forwarder, without validation."""
+    """CZ.NIC's resolver as a forwarder, without validation.
+
+    Its STUB action is the cheaper one, but keeps answers for 5 seconds only.
+    """
 
     name = "kresd"
     program = "kresd"
 
     def command(self, program, setting):
         cache = "" if setting.caches else "policy.add(policy.all(policy.FLAGS({'NO_CACHE'})))"
+        action = "FORWARD" if setting.caches else "STUB"
         path = self.write(setting, "kresd.conf", f"""\
 net.listen('127.0.0.1', {setting.port}, {{ kind = 'dns' }})
 trust_anchors.remove('.')
@@ -198,7 +202,7 @@ modules.unload('detect_time_skew')
 modules.unload('detect_time_jump')
 cache.size = 100 * MB
 {cache}
-policy.add(policy.all(policy.STUB('127.0.0.1@{setting.upstream}')))
+policy.add(policy.all(policy.{action}('127.0.0.1@{setting.upstream}')))
 """)
         return [program, "-n", "-c", path, str(setting.directory)]
 

@@ -3,6 +3,7 @@
 #include "floor.h"
 
 #include <errno.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -98,6 +99,8 @@ static bool answerStream(struct Stream *stream, uint32_t ttl) {
 static void acceptStream(int listener, int epoll) {
     int descriptor = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (descriptor < 0) return;
+    int yes = 1;
+    setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);  // whole batches are written anyway
     struct Stream *stream = malloc(sizeof *stream);
     if (stream == NULL) fail("malloc");
     stream->descriptor = descriptor;
