@@ -263,8 +263,8 @@ def heading(options):
 def parse_arguments():
     """Reads the command line; a wrong name is refused with the right ones.
 
-    Real time is for latency on a machine that others use too; it distorts the throughput of servers that share
-    work between threads.
+    Real time is for latency on a machine that others use too; it distorts the throughput of servers that
+    share work between threads.
     """
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     names = [one.name for one in all_contenders(Path(), Path())]
