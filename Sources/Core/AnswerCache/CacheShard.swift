@@ -233,7 +233,8 @@ struct CacheShard: ~Copyable, Sendable {
         }
     }
 
-    /// Takes the oldest entry out of `small`: one that was used moves to `large`.
+    /// Takes the oldest entry out of `small`: it moves to `large` where that has room, and pushes others out
+    /// there only if it was used.
     private mutating func evictFromSmall(_ now: MonotonicTime) {
         let entry = small.oldest
         let size = Int(small.load32(entry + CacheEntry.size))
@@ -243,7 +244,10 @@ struct CacheShard: ~Copyable, Sendable {
         let hash = small.load64(entry + CacheEntry.hash)
         unlink(Self.reference(entry, isLarge: false), hash)
         let isOver = now.nanoseconds >= Int64(bitPattern: small.load64(entry + CacheEntry.staleUntil))
-        if word >> 24 > 0, !isOver, let place = append(size, toLarge: true, now) {
+        // While `large` has room there is no reason to part with anything.
+        var place = isOver ? nil : large.append(size).map { Self.reference($0, isLarge: true) }
+        if place == nil, word >> 24 > 0, !isOver { place = append(size, toLarge: true, now) }
+        if let place {
             large.copy(from: small, entry, to: Self.offset(place), count: size)
             large.store(word & 0x00FF_FFFF, Self.offset(place) + CacheEntry.classFlagsUses)
             link(place, hash)

@@ -15,14 +15,13 @@ struct PolicyBuilder {
     /// The domains of all clusters, each once.
     var bareDomains: [DomainName] = []
 
-    private let cacheLimits: CacheLimits
+    private let cache: CacheSettings
     private var groupByCluster: [String: Int] = [:]
+    /// For each group how long its answers are kept, and whether the Kubernetes schema has all its names.
+    private var limits: [(cache: CacheLimits, hasOnlyKubernetesNames: Bool)] = []
 
     init(_ cache: CacheSettings) {
-        cacheLimits = CacheLimits(
-            maximumSeconds: UInt32(clamping: cache.maximumTTL.components.seconds),
-            negativeSeconds: UInt32(clamping: cache.negativeTTL.components.seconds),
-            staleNanoseconds: cache.stale.components.seconds * 1_000_000_000)
+        self.cache = cache
     }
 
     mutating func addClusters(_ clusters: [Cluster]) {
@@ -35,6 +34,7 @@ struct PolicyBuilder {
         }
         for cluster in clusters where !cluster.dns.isEmpty {
             let group = addGroup(cluster.key, cluster.dns, cluster.domain, .cluster)
+            limits.append((CacheLimits(cluster.cache.over(cache)), cluster.onlyKubernetesNames))
             groupByCluster[cluster.key] = group
             for name in cluster.names {
                 let mapping = NameMapping(inner: cluster.domain, outer: name)
@@ -79,6 +79,7 @@ struct PolicyBuilder {
     mutating func addUpstream(_ endpoints: [Endpoint]) {
         guard !endpoints.isEmpty else { return }
         let group = addGroup("upstream", endpoints, nil, .resolver)
+        limits.append((CacheLimits(cache), false))
         upstreamTarget = addTarget([group], .identity, rewritesQuestion: false, .upstream)
     }
 
@@ -112,7 +113,9 @@ struct PolicyBuilder {
         let target = RouteTarget(
             index: targets.count, groups: groups, mapping: mapping, rewritesQuestion: rewritesQuestion,
             kind: kind,
-            hasOnlyKubernetesNames: kind == .clusterSuffix || kind == .bareDomain, cacheLimits: cacheLimits)
+            hasOnlyKubernetesNames: kind != .reverse
+                && groups.allSatisfy { limits[$0].hasOnlyKubernetesNames },
+            cacheLimits: groups.reduce(limits[groups[0]].cache) { $0.strictest(limits[$1].cache) })
         targets.append(target)
         return target
     }

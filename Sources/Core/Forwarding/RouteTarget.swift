@@ -1,5 +1,6 @@
 package import DNSWire
 package import DomainNames
+import Inventory
 
 /// Name servers that hold the same data: those of one cluster, or those of `dns.upstream`.
 package struct ServerGroup: Sendable {
@@ -89,6 +90,22 @@ package struct CacheLimits: Hashable, Sendable {
     package let negativeSeconds: UInt32
     /// How long past their end positive answers may be served while no server answers, in nanoseconds.
     package let staleNanoseconds: Int64
+}
+
+extension CacheLimits {
+    init(_ settings: CacheSettings) {
+        maximumSeconds = UInt32(clamping: settings.maximumTTL.components.seconds)
+        negativeSeconds = UInt32(clamping: settings.negativeTTL.components.seconds)
+        staleNanoseconds = settings.stale.components.seconds * 1_000_000_000
+    }
+
+    /// The lower of each limit, for answers that may come from either of two clusters.
+    func strictest(_ other: CacheLimits) -> CacheLimits {
+        CacheLimits(
+            maximumSeconds: min(maximumSeconds, other.maximumSeconds),
+            negativeSeconds: min(negativeSeconds, other.negativeSeconds),
+            staleNanoseconds: min(staleNanoseconds, other.staleNanoseconds))
+    }
 }
 
 /// What the policy says about a question.
