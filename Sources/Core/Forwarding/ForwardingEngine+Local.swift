@@ -27,10 +27,14 @@ extension ForwardingEngine {
     }
 
     /// Answers SERVFAIL because too much is in flight: at once, so that the client can ask somebody else.
+    ///
+    /// Nobody is told where nobody asked: a refresh that finds no room is dropped.
     mutating func overloaded(
-        _ message: Span<UInt8>, _ query: ClientQuery, _ path: ClientPath, into outbox: inout Outbox
+        _ message: Span<UInt8>, _ query: ClientQuery, _ path: ClientPath, _ terms: ReplyTerms,
+        into outbox: inout Outbox
     ) {
         counters.overloaded += 1
+        guard terms.limit != ReplyTerms.nobody else { return }
         replyEmpty(message, query, path, .serverFailure, Refusals.overload, into: &outbox)
     }
 

@@ -115,7 +115,7 @@ package struct ForwardingEngine: ~Copyable {
             guard table.transactions[slot].waiterCount < EngineLimits.mostWaitersPerTransaction,
                 table.addWaiter(path, terms, question: question, to: slot)
             else {
-                overloaded(message, query, path, into: &outbox)
+                overloaded(message, query, path, terms, into: &outbox)
                 return
             }
             counters.joined += 1
@@ -126,12 +126,12 @@ package struct ForwardingEngine: ~Copyable {
             return
         }
         guard let slot = table.addTransaction(key: key) else {
-            overloaded(message, query, path, into: &outbox)
+            overloaded(message, query, path, terms, into: &outbox)
             return
         }
         guard table.addWaiter(path, terms, question: question, to: slot) else {
             table.removeTransaction(slot)
-            overloaded(message, query, path, into: &outbox)
+            overloaded(message, query, path, terms, into: &outbox)
             return
         }
         timers.grow(to: table.transactions.count)
