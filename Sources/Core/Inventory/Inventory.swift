@@ -70,4 +70,11 @@ package struct LocatedHost: Hashable, Sendable {
 
     /// True for a node of a cluster, false for another host of a cluster or site.
     package let isNode: Bool
+
+    package init(place: String, host: Host, podPrefixes: [IPPrefix], isNode: Bool) {
+        self.place = place
+        self.host = host
+        self.podPrefixes = podPrefixes
+        self.isNode = isNode
+    }
 }

@@ -1,0 +1,215 @@
+import IPAddressing
+
+extension FilterTable {
+    /// The tables of what `nft -j list ruleset` prints, in its order.
+    package static func read(ruleset text: [UInt8]) throws(ReadingError) -> [FilterTable] {
+        let document = try ReadingError.json(text, of: "nft -j list ruleset")
+        guard let items = document["nftables"]?.elements else {
+            throw .unexpected(program: "nft -j list ruleset", what: "no array \"nftables\"")
+        }
+        var reader = RulesetReader()
+        for item in items { reader.read(item) }
+        return reader.tables
+    }
+}
+
+/// Puts the flat listing of nft together to tables.
+private struct RulesetReader {
+    private(set) var tables: [FilterTable] = []
+    private var tableIndex: [String: Int] = [:]
+    private var chainIndex: [String: Int] = [:]
+
+    /// Items of other kinds (sets, maps, counters) are passed over.
+    mutating func read(_ item: JSONValue) {
+        guard let (key, value) = item.onlyMember, let familyName = value["family"]?.string,
+            let family = FilterFamily(rawValue: familyName)
+        else { return }
+        switch key {
+        case "table":
+            guard let name = value["name"]?.string else { return }
+            tableIndex["\(familyName) \(name)"] = tables.count
+            tables.append(FilterTable(family: family, name: name))
+        case "chain":
+            guard let table = value["table"]?.string, let name = value["name"]?.string,
+                let index = tableIndex["\(familyName) \(table)"]
+            else { return }
+            chainIndex["\(familyName) \(table) \(name)"] = tables[index].chains.count
+            tables[index].chains.append(FilterChain(name: name, hook: hook(value)))
+        case "rule":
+            guard let table = value["table"]?.string, let chain = value["chain"]?.string,
+                let index = tableIndex["\(familyName) \(table)"],
+                let position = chainIndex["\(familyName) \(table) \(chain)"]
+            else { return }
+            tables[index].chains[position].rules.append(FilterRule(json: value))
+        default: return
+        }
+    }
+
+    private func hook(_ chain: JSONValue) -> FilterHook? {
+        guard let type = chain["type"]?.string.flatMap(FilterHook.ChainType.init(rawValue:)),
+            let point = chain["hook"]?.string.flatMap(FilterHook.HookPoint.init(rawValue:)),
+            let priority = chain["prio"]?.integer
+        else { return nil }
+        return FilterHook(
+            type: type, point: point, priority: priority, acceptsByDefault: chain["policy"]?.string != "drop")
+    }
+}
+
+extension FilterRule {
+    /// Reads the value of a `rule` object.
+    fileprivate init(json: JSONValue) {
+        self.init([], .count, comment: json["comment"]?.string, handle: json["handle"]?.integer)
+        for statement in json["expr"]?.elements ?? [] { take(statement) }
+    }
+
+    /// A rule has one action: what comes after a first one is kept as the text of both.
+    private mutating func take(_ statement: JSONValue) {
+        guard let (key, value) = statement.onlyMember else {
+            return matches.append(.other(statement.description))
+        }
+        switch key {
+        case "match": matches.append(FilterMatch(json: value) ?? .other(statement.description))
+        case "counter":
+            if let packets = value["packets"]?.integer, let octets = value["bytes"]?.integer {
+                counter = Counter(packets: packets, octets: octets)
+            }
+        case "xt" where value["type"]?.string == "match": matches.append(.other(statement.description))
+        default:
+            let next = FilterAction(statement: key, value) ?? .other(statement.description)
+            action = action == .count ? next : .other("\(action); \(next)")
+        }
+    }
+}
+
+extension FilterMatch {
+    fileprivate init?(json: JSONValue) {
+        guard let left = json["left"], let right = json["right"], let operation = json["op"]?.string else {
+            return nil
+        }
+        switch operation {
+        case "==": self.init(left: left, equals: right)
+        case "in" where left["ct"]?["key"]?.string == "state":
+            self = .connectionState((right.elements ?? [right]).compactMap(\.string).sorted())
+        default: return nil
+        }
+    }
+
+    private init?(left: JSONValue, equals right: JSONValue) {
+        if let payload = left["payload"] {
+            self.init(
+                protocol: payload["protocol"]?.string ?? "", field: payload["field"]?.string ?? "", right)
+        } else if let meta = left["meta"]?["key"]?.string {
+            switch meta {
+            case "iifname": self = .inDevice(Self.names(right))
+            case "oifname": self = .outDevice(Self.names(right))
+            case "l4proto":
+                guard let name = right.string else { return nil }
+                self = .transport(name)
+            case "mark":
+                guard let value = right.integer else { return nil }
+                self = .mark(value: value, mask: 0xFFFF_FFFF)
+            default: return nil
+            }
+        } else if let ct = left["ct"], ct["dir"]?.string == "original",
+            ["ip daddr", "ip6 daddr"].contains(ct["key"]?.string), let set = PrefixSet(json: right)
+        {
+            self = .originalDestination(set)
+        } else if let parts = left["&"]?.elements, parts.count == 2 {
+            self.init(masked: parts[0], mask: parts[1], right)
+        } else {
+            return nil
+        }
+    }
+
+    private init?(protocol name: String, field: String, _ right: JSONValue) {
+        switch (name, field) {
+        case ("ip", "saddr"), ("ip6", "saddr"):
+            guard let set = PrefixSet(json: right) else { return nil }
+            self = .source(set)
+        case ("ip", "daddr"), ("ip6", "daddr"):
+            guard let set = PrefixSet(json: right) else { return nil }
+            self = .destination(set)
+        case (_, "dport"):
+            guard let port = right.integer else { return nil }
+            self = .destinationPort(transport: name, port)
+        default: return nil
+        }
+    }
+
+    private init?(masked: JSONValue, mask: JSONValue, _ right: JSONValue) {
+        if masked["payload"]?["field"]?.string == "flags",
+            Set((mask.elements ?? []).compactMap(\.string)) == ["syn", "rst"], right.string == "syn"
+        {
+            self = .synchronize
+        } else if masked["meta"]?["key"]?.string == "mark", let bits = mask.integer, let value = right.integer
+        {
+            self = .mark(value: value, mask: bits)
+        } else {
+            return nil
+        }
+    }
+
+    private static func names(_ json: JSONValue) -> [String] {
+        if let name = json.string { return [name] }
+        return (json["set"]?.elements ?? []).compactMap(\.string).sorted()
+    }
+}
+
+extension FilterAction {
+    fileprivate init?(statement key: String, _ value: JSONValue) {
+        let isFullyRandom = value["flags"]?.string == "fully-random"
+        switch key {
+        case "accept": self = .accept
+        case "drop": self = .drop
+        case "return": self = .return
+        case "reject":
+            let isUnreachable =
+                value["type"]?.string == "icmpx" && value["expr"]?.string == "host-unreachable"
+            self = .reject(isUnreachable ? .hostUnreachable : .other(value.description))
+        case "jump", "goto":
+            guard let target = value["target"]?.string else { return nil }
+            self = key == "jump" ? .jump(target) : .goto(target)
+        case "masquerade":
+            guard value["flags"] == nil || isFullyRandom, value["port"] == nil else { return nil }
+            self = .masquerade(isFullyRandom: isFullyRandom)
+        case "snat":
+            guard value["flags"] == nil || isFullyRandom, value["port"] == nil,
+                let address = value["addr"]?.string.flatMap({ IPAddress($0) })
+            else { return nil }
+            self = .sourceTranslation(to: address, isFullyRandom: isFullyRandom)
+        case "mangle":
+            guard value["key"]?["tcp option"]?["name"]?.string == "maxseg",
+                value["value"]?["rt"]?["key"]?.string == "mtu"
+            else { return nil }
+            self = .clampSegmentSize
+        default: return nil
+        }
+    }
+}
+
+extension PrefixSet {
+    /// Reads an address, a prefix, a range, or a set of them, as nft writes them.
+    fileprivate init?(json: JSONValue) {
+        var prefixes: [IPPrefix] = []
+        for element in json["set"]?.elements ?? [json] {
+            guard let read = Self.prefixes(of: element) else { return nil }
+            prefixes += read
+        }
+        self.init(prefixes)
+    }
+
+    private static func prefixes(of json: JSONValue) -> [IPPrefix]? {
+        if let text = json.string { return IPAddress(text).map { [IPPrefix(only: $0)] } }
+        if let prefix = json["prefix"] {
+            guard let address = prefix["addr"]?.string.flatMap({ IPAddress($0) }),
+                let length = prefix["len"]?.integer
+            else { return nil }
+            return IPPrefix(around: address, length: length).map { [$0] }
+        }
+        guard let ends = json["range"]?.elements, ends.count == 2,
+            let first = ends[0].string.flatMap({ IPAddress($0) }),
+            let last = ends[1].string.flatMap({ IPAddress($0) })
+        else { return nil }
+        return self.prefixes(from: first, through: last)
+    }
+}

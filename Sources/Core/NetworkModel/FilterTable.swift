@@ -1,0 +1,160 @@
+package import IPAddressing
+
+/// A table of nftables with its chains.
+package struct FilterTable: Hashable, Sendable {
+    package var family: FilterFamily
+    package var name: String
+
+    /// In the order of the listing.
+    package var chains: [FilterChain]
+
+    package init(family: FilterFamily, name: String, chains: [FilterChain] = []) {
+        self.family = family
+        self.name = name
+        self.chains = chains
+    }
+
+    /// True for the one table that is ours.
+    package var isOurs: Bool { family == .inet && name == Ownership.table }
+
+    /// The table without what the kernel counts and chooses, and without empty chains' order.
+    package var withoutCounters: FilterTable {
+        var table = self
+        for index in table.chains.indices { table.chains[index] = table.chains[index].withoutCounters }
+        table.chains.sort { $0.name < $1.name }
+        return table
+    }
+}
+
+/// The family of a table.
+package enum FilterFamily: String, Hashable, Sendable {
+    case ip, ip6, inet, arp, bridge, netdev
+}
+
+/// A chain of nftables: a base chain where it has a hook, else a target of jumps.
+package struct FilterChain: Hashable, Sendable {
+    package var name: String
+    package var hook: FilterHook?
+    package var rules: [FilterRule]
+
+    package init(name: String, hook: FilterHook? = nil, rules: [FilterRule] = []) {
+        self.name = name
+        self.hook = hook
+        self.rules = rules
+    }
+
+    package var withoutCounters: FilterChain {
+        var chain = self
+        for index in chain.rules.indices {
+            chain.rules[index].counter = nil
+            chain.rules[index].handle = nil
+        }
+        return chain
+    }
+}
+
+/// Where in a packet's way a base chain stands.
+package struct FilterHook: Hashable, Sendable {
+    package var type: ChainType
+    package var point: HookPoint
+
+    /// Lower is earlier: mangle -150, dstnat -100, filter 0, srcnat 100.
+    package var priority: Int
+
+    /// False where the policy is to drop what no rule decides.
+    package var acceptsByDefault: Bool
+
+    package enum ChainType: String, Hashable, Sendable {
+        case filter, nat, route
+    }
+
+    package enum HookPoint: String, Hashable, Sendable {
+        case prerouting, input, forward, output, postrouting, ingress, egress
+    }
+
+    package init(type: ChainType, point: HookPoint, priority: Int, acceptsByDefault: Bool = true) {
+        self.type = type
+        self.point = point
+        self.priority = priority
+        self.acceptsByDefault = acceptsByDefault
+    }
+}
+
+/// A rule: all of its matches must hold for its action to be done.
+package struct FilterRule: Hashable, Sendable {
+    package var matches: [FilterMatch]
+    package var action: FilterAction
+
+    /// At most 128 octets.
+    package var comment: String?
+
+    /// What it has counted; nil where it has not been observed or does not count.
+    package var counter: Counter?
+
+    /// What names it in its chain; nil where it has not been observed.
+    package var handle: Int?
+
+    package struct Counter: Hashable, Sendable {
+        package var packets: Int
+        package var octets: Int
+
+        package init(packets: Int, octets: Int) {
+            self.packets = packets
+            self.octets = octets
+        }
+    }
+
+    package init(
+        _ matches: [FilterMatch], _ action: FilterAction, comment: String? = nil, counter: Counter? = nil,
+        handle: Int? = nil
+    ) {
+        self.matches = matches
+        self.action = action
+        self.comment = comment
+        self.counter = counter
+        self.handle = handle
+    }
+}
+
+/// A condition on a packet.
+package enum FilterMatch: Hashable, Sendable {
+    case source(PrefixSet)
+    case destination(PrefixSet)
+    /// The destination before translation, as the first packet of the connection had it.
+    case originalDestination(PrefixSet)
+    /// Names; `*` at the end matches any rest. Sorted.
+    case inDevice([String])
+    case outDevice([String])
+    /// Sorted, as `established`, `related`.
+    case connectionState([String])
+    /// A TCP packet that opens a connection or accepts one.
+    case synchronize
+    /// As `tcp`, `udp`, `icmp`.
+    case transport(String)
+    case destinationPort(transport: String, Int)
+    case mark(value: Int, mask: Int)
+    /// Another one, as compact JSON.
+    case other(String)
+}
+
+/// What a rule does.
+package enum FilterAction: Hashable, Sendable {
+    /// Nothing but counting.
+    case count
+    case accept, drop, `return`
+    case reject(Rejection)
+    case jump(String)
+    case goto(String)
+    /// Puts in the address of the device that the packet leaves by.
+    case masquerade(isFullyRandom: Bool)
+    case sourceTranslation(to: IPAddress, isFullyRandom: Bool)
+    /// Lowers the segment size that a TCP peer announces to what the route carries.
+    case clampSegmentSize
+    /// Another one, as compact JSON.
+    case other(String)
+
+    package enum Rejection: Hashable, Sendable {
+        case hostUnreachable
+        case other(String)
+    }
+}

@@ -1,0 +1,191 @@
+package import IPAddressing
+import Inventory
+
+extension Link {
+    /// The devices that `ip -j -d link` prints.
+    package static func read(_ text: [UInt8]) throws(ReadingError) -> [Link] {
+        try rows(text, of: "ip -j -d link").compactMap { row in
+            guard let name = row["ifname"]?.string else { return nil }
+            return Link(
+                name: name, kind: LinkKind(json: row["linkinfo"]),
+                mtu: row["mtu"]?.integer.map { .octets($0) },
+                mac: row["address"]?.string.flatMap { MACAddress($0) },
+                isUp: row["flags"]?.elements?.contains(.string("UP")) ?? false, alias: row["ifalias"]?.string,
+                master: row["master"]?.string)
+        }
+    }
+}
+
+extension LinkKind {
+    fileprivate init(json: JSONValue?) {
+        let name = json?["info_kind"]?.string ?? ""
+        guard name == "vxlan", let details = json?["info_data"], let id = details["id"]?.integer else {
+            self = .other(name)
+            return
+        }
+        let local = details["local"]?.string ?? details["local6"]?.string
+        self = .vxlan(
+            VXLANLink(
+                id: id, port: details["port"]?.integer ?? 0, local: local.flatMap { IPAddress($0) },
+                underlay: details["link"]?.string.map { .named($0) },
+                isLearning: details["learning"]?.boolean ?? true))
+    }
+}
+
+extension InterfaceAddress {
+    /// The addresses that `ip -j addr` prints.
+    package static func read(_ text: [UInt8]) throws(ReadingError) -> [InterfaceAddress] {
+        try rows(text, of: "ip -j addr").flatMap { row in
+            (row["addr_info"]?.elements ?? []).compactMap { info in
+                guard let device = row["ifname"]?.string,
+                    let address = info["local"]?.string.flatMap({ IPAddress($0) }),
+                    let length = info["prefixlen"]?.integer, (0...address.family.bitWidth).contains(length)
+                else { return nil }
+                return InterfaceAddress(device: device, address: address, length: length)
+            }
+        }
+    }
+}
+
+extension Neighbour {
+    /// The permanent entries among those that `ip -j neigh` prints.
+    package static func read(_ text: [UInt8]) throws(ReadingError) -> [Neighbour] {
+        try rows(text, of: "ip -j neigh").compactMap { row in
+            guard row["state"]?.elements?.contains(.string("PERMANENT")) == true,
+                let device = row["dev"]?.string, let address = row["dst"]?.string.flatMap({ IPAddress($0) }),
+                let mac = row["lladdr"]?.string.flatMap({ MACAddress($0) })
+            else { return nil }
+            return Neighbour(device: device, address: address, mac: mac)
+        }
+    }
+}
+
+extension ForwardingEntry {
+    /// The entries with a destination among those that `bridge -j fdb` prints.
+    package static func read(_ text: [UInt8]) throws(ReadingError) -> [ForwardingEntry] {
+        try rows(text, of: "bridge -j fdb").compactMap { row in
+            guard let device = row["ifname"]?.string,
+                let mac = row["mac"]?.string.flatMap({ MACAddress($0) }),
+                let destination = row["dst"]?.string.flatMap({ IPAddress($0) })
+            else { return nil }
+            return ForwardingEntry(device: device, mac: mac, destination: destination)
+        }
+    }
+}
+
+extension Route {
+    /// The routes of one family that `ip -j -d -4 route show table all` (or `-6`) prints.
+    package static func read(_ text: [UInt8], family: AddressFamily) throws(ReadingError) -> [Route] {
+        try rows(text, of: "ip -j -d route").compactMap { Route(json: $0, family: family) }
+    }
+
+    private init?(json row: JSONValue, family: AddressFamily) {
+        guard let kind = RouteKind(rawValue: row["type"]?.string ?? "unicast"),
+            let destination = Self.destination(row["dst"]?.string ?? "", family: family)
+        else { return nil }
+        let hops = row["nexthops"]?.elements ?? (row["dev"] == nil ? [] : [row])
+        self.init(
+            destination: destination, kind: kind,
+            table: Self.number(row["table"], Self.tableNames) ?? Self.mainTable,
+            routeProtocol: Self.number(row["protocol"], Self.protocolNames) ?? 0,
+            metric: row["metric"]?.integer ?? 0, nextHops: hops.map { NextHop(json: $0) },
+            source: row["prefsrc"]?.string.flatMap { IPAddress($0) })
+    }
+
+    private static func destination(_ text: String, family: AddressFamily) -> IPPrefix? {
+        if text == "default" { return IPPrefix(around: IPAddress(family: family, bits: 0), length: 0) }
+        guard let prefix = try? IPPrefix(parsing: text), prefix.family == family else { return nil }
+        return prefix
+    }
+
+    /// The names of `/etc/iproute2/rt_tables` that every distribution has.
+    private static let tableNames = ["local": 255, "main": 254, "default": 253, "unspec": 0]
+
+    /// The names of `/etc/iproute2/rt_protos` that every distribution has (linux/rtnetlink.h).
+    private static let protocolNames = [
+        "unspec": 0, "redirect": 1, "kernel": 2, "boot": 3, "static": 4, "gated": 8, "ra": 9, "mrt": 10,
+        "zebra": 11, "bird": 12, "dnrouted": 13, "xorp": 14, "ntk": 15, "dhcp": 16, "keepalived": 18,
+        "babel": 42, "openr": 99, "bgp": 186, "isis": 187, "ospf": 188, "rip": 189, "eigrp": 192,
+    ]
+
+    /// A number, given as one or by one of `names`; an unknown name reads as -1, which is no number of ours.
+    static func number(_ json: JSONValue?, _ names: [String: Int]) -> Int? {
+        guard let json else { return nil }
+        if let number = json.integer { return number }
+        guard let text = json.string else { return nil }
+        return Int(text) ?? names[text] ?? -1
+    }
+
+    static func table(_ json: JSONValue?) -> Int? { number(json, tableNames) }
+
+    static func madeBy(_ json: JSONValue?) -> Int? { number(json, protocolNames) }
+}
+
+extension NextHop {
+    fileprivate init(json: JSONValue) {
+        let gateway = json["gateway"]?.string ?? json["via"]?["host"]?.string
+        self.init(
+            gateway: gateway.flatMap { IPAddress($0) }, device: json["dev"]?.string,
+            isOnLink: json["flags"]?.elements?.contains(.string("onlink")) ?? false,
+            weight: json["weight"]?.integer ?? 1)
+    }
+}
+
+extension PolicyRule {
+    /// The rules of one family that `ip -j -d -4 rule` (or `-6`) prints.
+    package static func read(_ text: [UInt8], family: AddressFamily) throws(ReadingError) -> [PolicyRule] {
+        try rows(text, of: "ip -j -d rule").compactMap { row in
+            guard let priority = row["priority"]?.integer else { return nil }
+            let action: Action =
+                if let table = Route.table(row["table"]) { .lookup(table: table) } else {
+                    .other(row["action"]?.string ?? "nop")
+                }
+            return PolicyRule(
+                family: family, priority: priority, source: prefix(row["src"], row["srclen"], family),
+                destination: prefix(row["dst"], row["dstlen"], family), inDevice: row["iif"]?.string,
+                outDevice: row["oif"]?.string, mark: mark(row["fwmark"], row["fwmask"]), action: action,
+                ruleProtocol: Route.madeBy(row["protocol"]) ?? 0)
+        }
+    }
+
+    private static func prefix(
+        _ address: JSONValue?, _ length: JSONValue?, _ family: AddressFamily
+    ) -> IPPrefix? {
+        guard let address = address?.string.flatMap({ IPAddress($0) }), address.family == family else {
+            return nil
+        }
+        return IPPrefix(around: address, length: length?.integer ?? family.bitWidth)
+    }
+
+    private static func mark(_ value: JSONValue?, _ mask: JSONValue?) -> Mark? {
+        guard let value = value?.string.flatMap(hexadecimal) else { return nil }
+        return Mark(value: value, mask: mask?.string.flatMap(hexadecimal) ?? .max)
+    }
+
+    private static func hexadecimal(_ text: String) -> UInt32? {
+        text.hasPrefix("0x") ? UInt32(text.dropFirst(2), radix: 16) : UInt32(text)
+    }
+}
+
+extension KernelSetting {
+    /// The settings that we know among the lines `KEY = VALUE` that `sysctl` prints.
+    package static func read(_ text: String) -> [KernelSetting: Int] {
+        var settings: [KernelSetting: Int] = [:]
+        for line in text.split(separator: "\n") {
+            let parts = line.split(separator: "=", maxSplits: 1)
+            guard parts.count == 2, let setting = KernelSetting(parts[0].filter { $0 != " " }),
+                let value = Int(parts[1].filter { $0 != " " })
+            else { continue }
+            settings[setting] = value
+        }
+        return settings
+    }
+}
+
+/// The rows of a listing, which is an array of objects.
+private func rows(_ text: [UInt8], of program: String) throws(ReadingError) -> [JSONValue] {
+    guard let rows = try ReadingError.json(text, of: program).elements else {
+        throw .unexpected(program: program, what: "no array")
+    }
+    return rows
+}

@@ -1,0 +1,65 @@
+package import IPAddressing
+
+/// What a host's kernel holds of everything that we make or must take care of.
+package struct HostState: Hashable, Sendable {
+    package var links: [Link]
+    package var addresses: [InterfaceAddress]
+
+    /// Of all tables, in the order in which the kernel asks them.
+    package var routes: [Route]
+    package var policyRules: [PolicyRule]
+
+    /// Permanent ones only.
+    package var neighbours: [Neighbour]
+
+    /// Those with an outer destination only.
+    package var forwardingEntries: [ForwardingEntry]
+    package var settings: [KernelSetting: Int]
+    package var tables: [FilterTable]
+    package var iptables: [IPTablesState]
+
+    package init(
+        links: [Link] = [], addresses: [InterfaceAddress] = [], routes: [Route] = [],
+        policyRules: [PolicyRule] = [], neighbours: [Neighbour] = [],
+        forwardingEntries: [ForwardingEntry] = [], settings: [KernelSetting: Int] = [:],
+        tables: [FilterTable] = [], iptables: [IPTablesState] = []
+    ) {
+        self.links = links
+        self.addresses = addresses
+        self.routes = routes
+        self.policyRules = policyRules
+        self.neighbours = neighbours
+        self.forwardingEntries = forwardingEntries
+        self.settings = settings
+        self.tables = tables
+        self.iptables = iptables
+    }
+
+    /// The link called `name`; nil where there is none.
+    package func link(_ name: String) -> Link? { links.first { $0.name == name } }
+
+    /// The device that carries `address`; nil where none does.
+    package func device(carrying address: IPAddress) -> String? {
+        addresses.first { $0.address == address }?.device
+    }
+
+    /// Our own table; nil where there is none.
+    package var ownTable: FilterTable? { tables.first(where: \.isOurs) }
+
+    /// The devices that the host sends packets to `prefix` out of: those of every route inside it, and of the
+    /// longest one around it.
+    package func devices(toward prefix: IPPrefix) -> [String] {
+        let candidates = routes.filter {
+            $0.table == Route.mainTable && $0.kind == .unicast && $0.destination.overlaps(prefix)
+        }
+        let inside = candidates.filter { prefix.contains($0.destination) }
+        let around = candidates.filter { !prefix.contains($0.destination) }
+        let longest = around.map(\.destination.length).max()
+        let chosen = inside + around.filter { $0.destination.length == longest && inside.isEmpty }
+        var devices: [String] = []
+        for device in chosen.flatMap(\.nextHops).compactMap(\.device) where !devices.contains(device) {
+            devices.append(device)
+        }
+        return devices
+    }
+}

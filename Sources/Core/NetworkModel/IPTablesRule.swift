@@ -1,0 +1,136 @@
+package import IPAddressing
+
+/// What `iptables-save` or `ip6tables-save` says of one family's foreign chains.
+package struct IPTablesState: Hashable, Sendable {
+    package var family: AddressFamily
+    package var chains: [IPTablesChain]
+
+    package init(family: AddressFamily, chains: [IPTablesChain] = []) {
+        self.family = family
+        self.chains = chains
+    }
+
+    /// The chain `name` of `table`; nil where there is none.
+    package func chain(_ name: String, of table: String) -> IPTablesChain? {
+        chains.first { $0.name == name && $0.table == table }
+    }
+
+    /// Every rule, in order.
+    package var rules: [IPTablesRule] { chains.flatMap(\.rules) }
+}
+
+/// A chain of iptables.
+package struct IPTablesChain: Hashable, Sendable {
+    /// As `filter`, `nat`.
+    package var table: String
+    package var name: String
+
+    /// `ACCEPT` or `DROP`; nil for a chain that is no hook's.
+    package var policy: String?
+    package var rules: [IPTablesRule]
+
+    package init(table: String, name: String, policy: String? = nil, rules: [IPTablesRule] = []) {
+        self.table = table
+        self.name = name
+        self.policy = policy
+        self.rules = rules
+    }
+}
+
+/// A rule of iptables, made by somebody else or, where its comment says so, by us.
+package struct IPTablesRule: Hashable, Sendable {
+    package var family: AddressFamily
+    package var table: String
+    package var chain: String
+
+    /// All words after the chain's name, without quotation marks.
+    package var words: [String]
+
+    package init(family: AddressFamily, table: String, chain: String, words: [String]) {
+        self.family = family
+        self.table = table
+        self.chain = chain
+        self.words = words
+    }
+
+    package var source: IPPrefix? { prefix(after: "-s") }
+    package var destination: IPPrefix? { prefix(after: "-d") }
+    package var target: String? { word(after: "-j") }
+    package var comment: String? { word(after: "--comment") }
+    package var isOurs: Bool { comment?.hasPrefix(Ownership.tag) == true }
+
+    /// The word behind `option`; nil where there is none or where it is negated.
+    package func word(after option: String) -> String? {
+        guard let index = words.firstIndex(of: option), index + 1 < words.count else { return nil }
+        if index > 0, words[index - 1] == "!" { return nil }
+        return words[index + 1]
+    }
+
+    private func prefix(after option: String) -> IPPrefix? {
+        guard let text = word(after: option) else { return nil }
+        return try? IPPrefix(parsing: text)
+    }
+}
+
+extension IPTablesRule: CustomStringConvertible {
+    /// The rule as arguments of `iptables`, after `-A`, `-I` or `-D`.
+    package var description: String {
+        ([chain] + words.map { $0.contains(" ") || $0.isEmpty ? JSONValue.quote($0) : $0 })
+            .joined(separator: " ")
+    }
+
+    /// The program that manages it.
+    package var program: String { family == .v4 ? "iptables" : "ip6tables" }
+}
+
+extension IPTablesState {
+    /// Reads what `iptables-save` prints; lines that are not understood are passed over.
+    package init(family: AddressFamily, saved text: String) {
+        self.init(family: family)
+        var table = ""
+        var index: [String: Int] = [:]
+        for line in text.split(separator: "\n") {
+            if line.hasPrefix("*") {
+                table = String(line.dropFirst())
+                index = [:]
+            } else if line.hasPrefix(":") {
+                let parts = line.dropFirst().split(separator: " ")
+                guard parts.count >= 2 else { continue }
+                index[String(parts[0])] = chains.count
+                let policy = parts[1] == "-" ? nil : String(parts[1])
+                chains.append(IPTablesChain(table: table, name: String(parts[0]), policy: policy))
+            } else if line.hasPrefix("-A ") {
+                let words = Self.words(of: line.dropFirst(3))
+                guard let name = words.first, let position = index[name] else { continue }
+                chains[position].rules.append(
+                    IPTablesRule(family: family, table: table, chain: name, words: Array(words.dropFirst())))
+            }
+        }
+    }
+
+    /// Splits at spaces outside of quotation marks; a backslash takes the next character as it is.
+    package static func words(of line: Substring) -> [String] {
+        var words: [String] = []
+        var word: String?
+        var isQuoted = false
+        var isEscaped = false
+        for character in line {
+            if isEscaped {
+                word = (word ?? "") + String(character)
+                isEscaped = false
+            } else if character == "\\" {
+                isEscaped = true
+            } else if character == "\"" {
+                isQuoted.toggle()
+                word = word ?? ""
+            } else if character == " ", !isQuoted {
+                if let finished = word { words.append(finished) }
+                word = nil
+            } else {
+                word = (word ?? "") + String(character)
+            }
+        }
+        if let finished = word { words.append(finished) }
+        return words
+    }
+}

@@ -1,0 +1,29 @@
+package import IPAddressing
+
+/// An address on a device, with the length of the network that it is connected to.
+package struct InterfaceAddress: Hashable, Sendable {
+    package var device: String
+    package var address: IPAddress
+
+    /// 0...32 or 0...128.
+    package var length: Int
+
+    package init(device: String, address: IPAddress, length: Int) {
+        self.device = device
+        self.address = address
+        self.length = length
+    }
+
+    /// The network that the address connects the host to.
+    package var network: IPPrefix {
+        IPPrefix(around: address, length: length) ?? IPPrefix(only: address)
+    }
+
+    /// True for `fe80::/10`, which the kernel gives to each device by itself.
+    package var isLinkLocal: Bool { address.family == .v6 && address.bits >> 118 == 0x3FA }
+}
+
+extension InterfaceAddress: CustomStringConvertible {
+    /// As `ip addr add` takes it.
+    package var description: String { "\(address)/\(length) dev \(device)" }
+}

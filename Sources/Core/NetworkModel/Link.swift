@@ -1,0 +1,101 @@
+package import IPAddressing
+package import Inventory
+
+/// A network device of a host.
+package struct Link: Hashable, Sendable {
+    /// 1...15 octets.
+    package var name: String
+    package var kind: LinkKind
+
+    /// In octets; nil in a desired link: the kernel's own choice.
+    package var mtu: LinkMTU?
+    package var mac: MACAddress?
+    package var isUp: Bool
+
+    /// The text that tells whose the device is (`ip link set alias`).
+    package var alias: String?
+
+    /// The bridge that it is a port of.
+    package var master: String?
+
+    package init(
+        name: String, kind: LinkKind, mtu: LinkMTU? = nil, mac: MACAddress? = nil, isUp: Bool = true,
+        alias: String? = nil, master: String? = nil
+    ) {
+        self.name = name
+        self.kind = kind
+        self.mtu = mtu
+        self.mac = mac
+        self.isUp = isUp
+        self.alias = alias
+        self.master = master
+    }
+
+    /// True where its alias says that we made it.
+    package var isOurs: Bool { alias?.hasPrefix(Ownership.tag) == true }
+}
+
+/// What a network device is.
+package enum LinkKind: Hashable, Sendable {
+    case vxlan(VXLANLink)
+    /// As `ip -d link` names it (`veth`, `bridge`, `ipip`); empty for hardware.
+    case other(String)
+}
+
+/// A VXLAN device without learning (RFC 7348).
+package struct VXLANLink: Hashable, Sendable {
+    /// 1...16777215.
+    package var id: Int
+    package var port: Int
+
+    /// The source of the encapsulated packets.
+    package var local: IPAddress?
+
+    /// The device that the encapsulated packets leave by.
+    package var underlay: DeviceReference?
+
+    /// True where the device notes senders in its forwarding table by itself.
+    package var isLearning: Bool
+
+    package init(id: Int, port: Int, local: IPAddress?, underlay: DeviceReference?, isLearning: Bool = false)
+    {
+        self.id = id
+        self.port = port
+        self.local = local
+        self.underlay = underlay
+        self.isLearning = isLearning
+    }
+}
+
+/// The largest packet of a device.
+package enum LinkMTU: Hashable, Sendable {
+    case octets(Int)
+    /// What is left of the underlay's MTU after so many octets of encapsulation.
+    case underlay(less: Int)
+
+    /// In octets; nil where the underlay has to be seen first.
+    package var octets: Int? {
+        guard case .octets(let octets) = self else { return nil }
+        return octets
+    }
+
+    /// In octets; what depends on an unseen underlay is taken from one of 1500.
+    package var assumed: Int {
+        switch self {
+        case .octets(let octets): octets
+        case .underlay(let less): 1500 - less
+        }
+    }
+}
+
+/// How a restarted process knows its own objects without having kept a memory of them.
+package enum Ownership {
+    /// Begins the alias of each link and the comment of each rule of ours that lives in a foreign chain.
+    package static let tag = "namebridge: "
+
+    /// The protocol number of our routes and rules: `N`, which is in no registry of routing daemons.
+    package static let routeProtocol = 78
+
+    /// The name of our one nft table, of family `inet`.
+    package static let table = "namebridge"
+}

@@ -1,0 +1,78 @@
+package import IPAddressing
+
+/// A rule of the routing policy database: which packets look in which table.
+package struct PolicyRule: Hashable, Sendable {
+    package var family: AddressFamily
+
+    /// The lower is asked first.
+    package var priority: Int
+
+    /// Nil: any.
+    package var source: IPPrefix?
+    package var destination: IPPrefix?
+    package var inDevice: String?
+    package var outDevice: String?
+    package var mark: Mark?
+
+    /// What becomes of a packet that matches.
+    package var action: Action
+
+    /// Who made it; 0 where it is not said.
+    package var ruleProtocol: Int
+
+    /// The bits of the packet's mark that count, and what they must be.
+    package struct Mark: Hashable, Sendable {
+        package var value: UInt32
+        package var mask: UInt32
+
+        package init(value: UInt32, mask: UInt32 = .max) {
+            self.value = value
+            self.mask = mask
+        }
+    }
+
+    package enum Action: Hashable, Sendable {
+        case lookup(table: Int)
+        /// Another one, in the words of `ip rule`.
+        case other(String)
+    }
+
+    package init(
+        family: AddressFamily, priority: Int, source: IPPrefix? = nil, destination: IPPrefix? = nil,
+        inDevice: String? = nil, outDevice: String? = nil, mark: Mark? = nil, action: Action,
+        ruleProtocol: Int = Ownership.routeProtocol
+    ) {
+        self.family = family
+        self.priority = priority
+        self.source = source
+        self.destination = destination
+        self.inDevice = inDevice
+        self.outDevice = outDevice
+        self.mark = mark
+        self.action = action
+        self.ruleProtocol = ruleProtocol
+    }
+
+    package var isOurs: Bool { ruleProtocol == Ownership.routeProtocol }
+}
+
+extension PolicyRule: CustomStringConvertible {
+    /// As `ip rule add` takes it.
+    package var description: String {
+        var text = "from " + (source?.description ?? "all")
+        if let destination { text += " to \(destination)" }
+        if let mark {
+            text += " fwmark 0x" + String(mark.value, radix: 16)
+            if mark.mask != .max { text += "/0x" + String(mark.mask, radix: 16) }
+        }
+        if let inDevice { text += " iif \(inDevice)" }
+        if let outDevice { text += " oif \(outDevice)" }
+        switch action {
+        case .lookup(let table): text += " lookup \(table)"
+        case .other(let words): text += " \(words)"
+        }
+        text += " priority \(priority)"
+        if ruleProtocol != 0 { text += " protocol \(ruleProtocol)" }
+        return text
+    }
+}

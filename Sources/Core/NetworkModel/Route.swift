@@ -1,0 +1,125 @@
+package import IPAddressing
+
+/// A route of a host.
+package struct Route: Hashable, Sendable {
+    package var destination: IPPrefix
+    package var kind: RouteKind
+
+    /// 254 is `main`, 255 `local`, 253 `default`.
+    package var table: Int
+
+    /// Who made it: 2 is the kernel, 3 `boot`, 4 `static`; 78 are we.
+    package var routeProtocol: Int
+
+    /// 0 is the most preferred; IPv6 routes made without one get 1024.
+    package var metric: Int
+
+    /// Sorted; several share the traffic. Empty for kinds without (blackhole).
+    package var nextHops: [NextHop]
+
+    /// The source address that the host prefers for its own packets.
+    package var source: IPAddress?
+
+    package init(
+        destination: IPPrefix, kind: RouteKind = .unicast, table: Int = Route.mainTable,
+        routeProtocol: Int = Ownership.routeProtocol, metric: Int? = nil, nextHops: [NextHop],
+        source: IPAddress? = nil
+    ) {
+        self.destination = destination
+        self.kind = kind
+        self.table = table
+        self.routeProtocol = routeProtocol
+        self.metric = metric ?? Self.ourMetric(destination.family)
+        self.nextHops = nextHops.sorted()
+        self.source = source
+    }
+
+    package static let mainTable = 254
+    package static let localTable = 255
+
+    /// The metric of our routes: before the kernel's default of 1024 with IPv6, where routes of one metric
+    /// would merge into one; 0 with IPv4, where order decides.
+    package static func ourMetric(_ family: AddressFamily) -> Int { family == .v4 ? 0 : 512 }
+
+    package var isOurs: Bool { routeProtocol == Ownership.routeProtocol }
+
+    /// True for the network of one of the host's own addresses.
+    package var isConnected: Bool {
+        kind == .unicast && table == Self.mainTable && routeProtocol == 2
+            && nextHops.allSatisfy { $0.gateway == nil }
+    }
+
+    package var isDefault: Bool { destination.length == 0 && table == Self.mainTable && kind == .unicast }
+}
+
+/// What a route does with its packets.
+package enum RouteKind: String, Hashable, Sendable {
+    case unicast, local, broadcast, multicast, anycast, blackhole, unreachable, prohibit, `throw`, nat
+}
+
+/// One way that a route's packets may take.
+package struct NextHop: Hashable, Sendable {
+    package var gateway: IPAddress?
+
+    /// Nil in a desired route: the device of the network that the gateway is in.
+    package var device: String?
+
+    /// True where the gateway need not be in a connected network.
+    package var isOnLink: Bool
+
+    /// 1...256: its share among several.
+    package var weight: Int
+
+    package init(gateway: IPAddress?, device: String? = nil, isOnLink: Bool = false, weight: Int = 1) {
+        self.gateway = gateway
+        self.device = device
+        self.isOnLink = isOnLink
+        self.weight = weight
+    }
+
+    /// True where this observed next hop is what `desired` asks for.
+    package func satisfies(_ desired: NextHop) -> Bool {
+        gateway == desired.gateway && isOnLink == desired.isOnLink && weight == desired.weight
+            && (desired.device == nil || device == desired.device)
+    }
+}
+
+extension NextHop: Comparable {
+    /// By gateway, then device.
+    package static func < (left: NextHop, right: NextHop) -> Bool {
+        switch (left.gateway, right.gateway) {
+        case (let first?, let second?) where first != second: first < second
+        case (nil, .some): true
+        case (.some, nil): false
+        default: (left.device ?? "") < (right.device ?? "")
+        }
+    }
+}
+
+extension Route: CustomStringConvertible {
+    /// As `ip route` takes it after the verb.
+    package var description: String {
+        var text = kind == .unicast ? "" : kind.rawValue + " "
+        text += destination.length == 0 ? "default" : destination.description
+        if nextHops.count == 1 { text += nextHops[0].text(for: destination.family, isAlone: true) }
+        if table != Self.mainTable { text += " table \(table)" }
+        text += " proto \(routeProtocol)"
+        if metric != 0 { text += " metric \(metric)" }
+        if let source { text += " src \(source)" }
+        guard nextHops.count > 1 else { return text }
+        for hop in nextHops { text += " nexthop" + hop.text(for: destination.family, isAlone: false) }
+        return text
+    }
+}
+
+extension NextHop {
+    /// As `ip route` takes it, with a space before each word.
+    fileprivate func text(for family: AddressFamily, isAlone: Bool) -> String {
+        var text = ""
+        if let gateway { text += gateway.family == family ? " via \(gateway)" : " via inet6 \(gateway)" }
+        if let device { text += " dev \(device)" }
+        if isOnLink { text += " onlink" }
+        if !isAlone, weight != 1 { text += " weight \(weight)" }
+        return text
+    }
+}
