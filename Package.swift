@@ -50,6 +50,8 @@ let package = Package(
         core("DNSWire", ["DomainNames"]),
         core("AnswerCache", ["DomainNames", "DNSWire", "Telemetry"]),
         core("Inventory", ["IPAddressing", "DomainNames"]),
+        core("NetworkModel", ["IPAddressing", "Inventory"]),
+        core("NetworkPlanning", ["IPAddressing", "Inventory", "NetworkModel"]),
         core("Forwarding", ["AnswerCache", "IPAddressing", "DomainNames", "DNSWire", "Inventory", "Telemetry"]),
 
         // Linux
@@ -84,6 +86,10 @@ let package = Package(
 
         // Tests
         tests("IPAddressingTests", ["IPAddressing"]),
+        tests("NetworkModelTests", ["NetworkModel", "Inventory", "IPAddressing"]),
+        tests(
+            "NetworkPlanningTests",
+            ["NetworkPlanning", "NetworkModel", "InventoryFile", "Inventory", "IPAddressing"], data: ["Goldens"]),
         tests("DomainNamesTests", ["DomainNames"]),
         tests("DNSWireTests", ["DNSWire", "DomainNames", "TestSupport"]),
         tests("CodecOracleTests", ["DNSWire", "DomainNames", "LDNSBridge", "TestSupport"]),

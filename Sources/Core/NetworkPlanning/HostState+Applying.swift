@@ -1,0 +1,84 @@
+package import NetworkModel
+
+extension HostState {
+    /// Does to the model what `change` does to a kernel, as far as the model goes: a link that goes takes its
+    /// addresses, routes, neighbours and forwarding entries with it.
+    package mutating func apply(_ change: Change) {
+        switch change {
+        case .add(let object): add(object)
+        case .remove(let object): remove(object)
+        case .replace(.link(let old), .link(let new)):
+            if let index = links.firstIndex(where: { $0.name == old.name }) { links[index] = new }
+        case .replace(let old, let new):
+            remove(old)
+            add(new)
+        case .set(let setting, _, let value): settings[setting] = value
+        case .forget: break
+        }
+    }
+
+    private mutating func add(_ object: NetworkObject) {
+        switch object {
+        case .link(let link): links.append(link)
+        case .address(let address):
+            if !addresses.contains(address) { addresses.append(address) }
+        case .route(let route):
+            let index = routes.firstIndex { $0.destination == route.destination && $0.table == route.table }
+            routes.insert(route, at: index ?? routes.endIndex)
+        case .neighbour(let neighbour):
+            neighbours.removeAll { $0.device == neighbour.device && $0.address == neighbour.address }
+            neighbours.append(neighbour)
+        case .forwardingEntry(let entry):
+            if !forwardingEntries.contains(entry) { forwardingEntries.append(entry) }
+        case .policyRule(let rule): policyRules.append(rule)
+        case .table(let table):
+            tables.removeAll { $0.family == table.family && $0.name == table.name }
+            tables.append(table)
+        case .iptablesRule(let rule):
+            change(rule) { $0.insert(rule, at: 0) }
+        }
+    }
+
+    private mutating func remove(_ object: NetworkObject) {
+        switch object {
+        case .link(let link):
+            links.removeAll { $0.name == link.name }
+            addresses.removeAll { $0.device == link.name }
+            routes.removeAll { $0.nextHops.contains { $0.device == link.name } }
+            neighbours.removeAll { $0.device == link.name }
+            forwardingEntries.removeAll { $0.device == link.name }
+            settings = settings.filter { $0.key.device != .named(link.name) }
+        case .address(let address): addresses.removeAll { $0 == address }
+        case .route(let route):
+            if let index = routes.firstIndex(where: { $0.satisfies(route) }) { routes.remove(at: index) }
+        case .neighbour(let neighbour): neighbours.removeAll { $0 == neighbour }
+        case .forwardingEntry(let entry): forwardingEntries.removeAll { $0 == entry }
+        case .policyRule(let rule): policyRules.removeAll { $0 == rule }
+        case .table(let table): tables.removeAll { $0.family == table.family && $0.name == table.name }
+        case .iptablesRule(let rule):
+            change(rule) { rules in
+                if let index = rules.firstIndex(of: rule) { rules.remove(at: index) }
+            }
+        }
+    }
+
+    private mutating func change(_ rule: IPTablesRule, _ edit: (inout [IPTablesRule]) -> Void) {
+        guard let state = iptables.firstIndex(where: { $0.family == rule.family }),
+            let chain = iptables[state].chains.firstIndex(where: {
+                $0.table == rule.table && $0.name == rule.chain
+            })
+        else { return }
+        edit(&iptables[state].chains[chain].rules)
+    }
+}
+
+extension Route {
+    /// True where this observed route is what `desired` asks for.
+    func satisfies(_ desired: Route) -> Bool {
+        destination == desired.destination && kind == desired.kind && table == desired.table
+            && routeProtocol == desired.routeProtocol && metric == desired.metric
+            && (desired.source == nil || source == desired.source)
+            && nextHops.count == desired.nextHops.count
+            && zip(nextHops, desired.nextHops).allSatisfy { $0.satisfies($1) }
+    }
+}

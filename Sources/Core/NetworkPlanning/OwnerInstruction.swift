@@ -1,0 +1,69 @@
+package import IPAddressing
+
+/// What the owner of something that is not ours to change must enter there.
+package struct OwnerInstruction: Hashable, Sendable {
+    package var subject: Subject
+
+    /// Routes to enter; empty for subjects without.
+    package var routes: [RouteAdvice] = []
+
+    /// Pools that keep Calico from changing source addresses toward a peer; only for `.calico`.
+    package var pools: [AddressPool] = []
+
+    package enum Subject: Hashable, Sendable {
+        /// The router of a site, by the site's key and the router's addresses.
+        case router(site: String, addresses: [IPAddress])
+        /// A route table of a cloud network; `cluster` is the key of the cluster that lives there.
+        case routeTable(cluster: String, name: String)
+        /// The Calico of a cluster.
+        case calico(cluster: String)
+        /// The kube-proxy of a cluster: `iptables.masqueradeAll` is to be true.
+        case kubeProxy(cluster: String)
+    }
+
+    package init(subject: Subject, routes: [RouteAdvice] = [], pools: [AddressPool] = []) {
+        self.subject = subject
+        self.routes = routes
+        self.pools = pools
+    }
+}
+
+/// A route that somebody shall enter.
+package struct RouteAdvice: Hashable, Sendable {
+    package var destination: IPPrefix
+
+    /// Several are next hops of equal rank.
+    package var nextHops: [NamedAddress]
+    package var because: String
+
+    package init(destination: IPPrefix, nextHops: [NamedAddress], because: String) {
+        self.destination = destination
+        self.nextHops = nextHops
+        self.because = because
+    }
+}
+
+/// A host's name and one of its addresses.
+package struct NamedAddress: Hashable, Sendable {
+    package var name: String
+    package var address: IPAddress
+
+    package init(name: String, address: IPAddress) {
+        self.name = name
+        self.address = address
+    }
+}
+
+/// A Calico IPPool that assigns nothing (`disabled: true`, `natOutgoing: false`).
+package struct AddressPool: Hashable, Sendable {
+    /// A name that Kubernetes takes: lower-case letters, digits and hyphens.
+    package var name: String
+    package var prefix: IPPrefix
+    package var because: String
+
+    package init(name: String, prefix: IPPrefix, because: String) {
+        self.name = name
+        self.prefix = prefix
+        self.because = because
+    }
+}

@@ -1,0 +1,111 @@
+import IPAddressing
+import Inventory
+import NetworkModel
+
+/// The traffic of one path and family: who asks for what.
+struct PathTraffic {
+    let family: AddressFamily
+
+    /// The near end's addresses; never empty.
+    let sources: PrefixSet
+
+    /// The far end's pods and services; not both empty.
+    let pods: PrefixSet
+    let services: PrefixSet
+
+    /// Nil where the path carries nothing of `family`.
+    init?(_ family: AddressFamily, sources: [IPPrefix], to cluster: Cluster, targets: PathTargets) {
+        self.family = family
+        self.sources = PrefixSet(sources.of(family))
+        pods = PrefixSet(targets.pods ? cluster.pods.of(family) : [])
+        services = PrefixSet(targets.services ? cluster.services.of(family) : [])
+        if self.sources.isEmpty || pods.isEmpty && services.isEmpty { return nil }
+    }
+
+    /// Pods first, then services.
+    var destinations: [IPPrefix] { pods.prefixes + services.prefixes }
+}
+
+extension PlanBuilder {
+    /// Source translation of the traffic's exact pairs; services by the address that the client asked for,
+    /// since
+    /// postrouting sees that of the pod.
+    mutating func translate(_ traffic: PathTraffic, _ action: FilterAction, because: String) {
+        let comment = FilterRule.comment(because)
+        if !traffic.pods.isEmpty {
+            translate(
+                FilterRule([.source(traffic.sources), .destination(traffic.pods)], action, comment: comment))
+            forget(from: traffic.sources, to: traffic.pods, because: because)
+        }
+        translateServices(traffic, action, because: because)
+    }
+
+    private mutating func forget(from sources: PrefixSet, to destinations: PrefixSet, because: String) {
+        for source in sources.prefixes {
+            for destination in destinations.prefixes {
+                forget(ConnectionRange(source: source, destination: destination), because: because)
+            }
+        }
+    }
+
+    /// Source translation of what was asked of services alone.
+    mutating func translateServices(_ traffic: PathTraffic, _ action: FilterAction, because: String) {
+        guard !traffic.services.isEmpty else { return }
+        translate(
+            FilterRule(
+                [.source(traffic.sources), .originalDestination(traffic.services)], action,
+                comment: FilterRule.comment(because)))
+        forget(from: traffic.sources, to: traffic.services, because: because)
+    }
+
+    /// On a node a forwarded packet to a service is one that no service took: it would circle between router
+    /// and
+    /// node until its hop limit ends.
+    mutating func refuseUnusedServices(_ traffic: PathTraffic, because: String) {
+        guard !traffic.services.isEmpty else { return }
+        filter(
+            FilterRule(
+                [.source(traffic.sources), .destination(traffic.services)], .reject(.hostUnreachable),
+                comment: FilterRule.comment(because)))
+    }
+
+    /// Lets the traffic and its answers through foreign firewalls that drop by default.
+    mutating func accept(_ traffic: PathTraffic, because: String) {
+        for source in traffic.sources.prefixes {
+            for pods in traffic.pods.prefixes {
+                accept(.pair(source: source, destination: pods), because: because)
+            }
+            for services in traffic.services.prefixes {
+                accept(.originalPair(source: source, destination: services), because: because)
+            }
+            accept(.answers(client: source), because: because)
+        }
+    }
+
+    /// Keeps TCP from sending segments that the way cannot carry, where "too big" messages get lost.
+    mutating func clamp(_ traffic: PathTraffic, because: String) {
+        let comment = FilterRule.comment(because)
+        let far = PrefixSet(traffic.destinations)
+        clamp(
+            FilterRule(
+                [.source(traffic.sources), .destination(far), .synchronize], .clampSegmentSize,
+                comment: comment))
+        clamp(
+            FilterRule(
+                [.source(far), .destination(traffic.sources), .synchronize], .clampSegmentSize,
+                comment: comment))
+    }
+}
+
+extension FilterRule {
+    /// `because` as a comment: nft takes 128 octets and no quotation marks.
+    static func comment(_ because: String) -> String {
+        guard because.utf8.count > 128 else { return because }
+        var text = ""
+        for character in because {
+            if text.utf8.count + character.utf8.count > 125 { break }
+            text.append(character)
+        }
+        return text + "..."
+    }
+}

@@ -1,0 +1,164 @@
+import IPAddressing
+import Inventory
+import NetworkModel
+
+/// Puts the plan of one host together from what each path needs of it.
+struct PlanBuilder {
+    private(set) var plan: HostPlan
+    private var routePosition: [IPPrefix: Int] = [:]
+    private var settingPosition: [KernelSetting: Int] = [:]
+    private var acceptsSeen: Set<ForwardAccept> = []
+    private var notesSeen: Set<PlanNote> = []
+    private var translation: [FilterRule] = []
+    private var forward: [FilterRule] = []
+    private var clamp: [FilterRule] = []
+
+    init(host: LocatedHost) { plan = HostPlan(host: host) }
+
+    var host: LocatedHost { plan.host }
+
+    /// The plan with our table put together; its chains stand only where they have rules.
+    var finished: HostPlan {
+        var finished = plan
+        finished.notes = plan.notes.enumerated()
+            .sorted { ($0.element.severity, $0.offset) < ($1.element.severity, $1.offset) }.map(\.element)
+        // Beside srcnat: ACCEPT in somebody's POSTROUTING ends that chain only, and ours has decided before.
+        let chains = [
+            FilterChain(
+                name: "postrouting", hook: FilterHook(type: .nat, point: .postrouting, priority: 99),
+                rules: translation),
+            FilterChain(
+                name: "forward", hook: FilterHook(type: .filter, point: .forward, priority: 0), rules: forward
+            ),
+            FilterChain(
+                name: "clamp", hook: FilterHook(type: .filter, point: .forward, priority: -150),
+                rules: clamp),
+        ]
+        finished.table.chains = chains.filter { !$0.rules.isEmpty }
+        return finished
+    }
+
+    mutating func take(role: HostRole) {
+        if !plan.roles.contains(role) { plan.roles.append(role) }
+    }
+
+    mutating func note(_ severity: PlanNote.Severity, _ message: String) {
+        let note = PlanNote(severity, message)
+        if notesSeen.insert(note).inserted { plan.notes.append(note) }
+    }
+
+    // MARK: Kernel objects
+
+    mutating func link(_ link: Link, because: String) { plan.links.append(Desired(link, because: because)) }
+
+    mutating func address(_ address: InterfaceAddress, because: String) {
+        plan.addresses.append(Desired(address, because: because))
+    }
+
+    mutating func peer(_ neighbour: Neighbour, _ because: String) {
+        plan.neighbours.append(Desired(neighbour, because: because))
+    }
+
+    mutating func peer(_ entry: ForwardingEntry, _ because: String) {
+        plan.forwardingEntries.append(Desired(entry, because: because))
+    }
+
+    mutating func reserve(peers: Int) {
+        plan.neighbours.reserveCapacity(plan.neighbours.count + peers)
+        plan.forwardingEntries.reserveCapacity(plan.forwardingEntries.count + peers)
+        plan.routes.reserveCapacity(plan.routes.count + peers)
+    }
+
+    /// Two paths may need the same route; two different ones to one prefix are a contradiction.
+    mutating func route(_ route: Route, because: String) {
+        if let position = routePosition[route.destination] {
+            let earlier = plan.routes[position]
+            if earlier.value != route {
+                note(
+                    .refusal,
+                    "\(because) needs the route \(route), \(earlier.because) needs \(earlier.value);"
+                        + " one prefix can take one way only: change one of the paths")
+            }
+            return
+        }
+        routePosition[route.destination] = plan.routes.count
+        plan.routes.append(Desired(route, because: because))
+    }
+
+    /// A route through other hosts of the inventory, whose further addresses are kept for where the first is
+    /// out of reach.
+    mutating func route(to destination: IPPrefix, through hops: [Host], because: String) {
+        let family = destination.family
+        let gateways = hops.compactMap { $0.address(family) }
+        guard !gateways.isEmpty else { return }
+        for (hop, gateway) in zip(hops.filter { $0.address(family) != nil }, gateways) {
+            let others = hop.addresses.filter { $0.family == family && $0 != gateway }
+            if !others.isEmpty { plan.otherAddresses[gateway] = others }
+        }
+        route(
+            Route(destination: destination, nextHops: gateways.map { NextHop(gateway: $0) }), because: because
+        )
+    }
+
+    mutating func setting(
+        _ name: KernelSetting.Name, _ family: AddressFamily, _ device: DeviceReference, _ value: Int,
+        because: String
+    ) {
+        let setting = KernelSetting(family: family, device: device, name: name)
+        if settingPosition[setting] != nil { return }
+        settingPosition[setting] = plan.settings.count
+        plan.settings.append(Desired(SettingValue(setting, value), because: because))
+    }
+
+    /// Packets that come in by `device` are forwarded, and no others that were not before.
+    mutating func forwarding(_ family: AddressFamily, _ device: DeviceReference, because: String) {
+        setting(family == .v4 ? .forwarding : .forceForwarding, family, device, 1, because: because)
+    }
+
+    mutating func protect(_ addresses: [IPAddress]) {
+        for address in addresses where !plan.protectedAddresses.contains(address) {
+            plan.protectedAddresses.append(address)
+        }
+    }
+
+    mutating func allowResolvers(_ addresses: [IPAddress]) { plan.clusterResolvers += addresses }
+
+    // MARK: Rules
+
+    mutating func translate(_ rule: FilterRule) {
+        if !translation.contains(rule) { translation.append(rule) }
+    }
+
+    mutating func filter(_ rule: FilterRule) {
+        if !forward.contains(rule) { forward.append(rule) }
+    }
+
+    mutating func clamp(_ rule: FilterRule) {
+        if !clamp.contains(rule) { clamp.append(rule) }
+    }
+
+    mutating func accept(_ match: ForwardAccept.Match, because: String) {
+        let accept = ForwardAccept(match)
+        if acceptsSeen.insert(accept).inserted { plan.accepts.append(Desired(accept, because: because)) }
+    }
+
+    mutating func forget(_ range: ConnectionRange, because: String) {
+        plan.connections.append(Desired(range, because: because))
+    }
+}
+
+extension Host {
+    /// The address of `family` that others reach the host by; nil where it has none.
+    func address(_ family: AddressFamily) -> IPAddress? { addresses.first { $0.family == family } }
+
+    /// The device that carries the host's address of `family`.
+    func uplink(_ family: AddressFamily) -> DeviceReference? {
+        if let device { return .named(device) }
+        return address(family).map { .carrying($0) }
+    }
+}
+
+extension [IPPrefix] {
+    /// Those of one family.
+    func of(_ family: AddressFamily) -> [IPPrefix] { filter { $0.family == family } }
+}

@@ -1,0 +1,88 @@
+import IPAddressing
+import NetworkModel
+
+extension DifferenceCalculation {
+    /// What forbids to change the host: routes that would cut it off, or take addresses away that it is
+    /// connected to.
+    func refusals() -> [PlanNote] {
+        let guarded = guardedAddresses()
+        let connected = connectedNetworks()
+        var notes: [PlanNote] = []
+        for desired in plan.routes {
+            let destination = desired.value.destination
+            for (address, role) in guarded where destination.contains(address) {
+                notes.append(
+                    PlanNote(
+                        .refusal,
+                        "\(desired.because): the route to \(destination) would cover \(address), \(role):"
+                            + " take that"
+                            + " address out of the prefixes of the inventory"))
+            }
+            for (network, device) in connected where network.overlaps(destination) {
+                notes.append(
+                    PlanNote(
+                        .refusal,
+                        "\(desired.because): \(destination) overlaps \(network), which this host is"
+                            + " connected to on"
+                            + " \(device): one of the two networks needs other addresses"))
+            }
+            notes += unreachable(desired)
+        }
+        for desired in plan.addresses {
+            for (network, device) in connected where network.overlaps(desired.value.network) {
+                notes.append(
+                    PlanNote(
+                        .refusal,
+                        "\(desired.because): the segment's network \(desired.value.network) overlaps"
+                            + " \(network), which"
+                            + " this host is connected to on \(device): choose another vxlan.network"))
+            }
+        }
+        return notes
+    }
+
+    /// Addresses that must be reached as they are reached now, and what each is.
+    private func guardedAddresses() -> [(IPAddress, String)] {
+        var guarded: [(IPAddress, String)] = []
+        for route in observed.routes where route.isDefault && !route.isOurs {
+            for gateway in route.nextHops.compactMap(\.gateway) {
+                guarded.append((gateway, "the default gateway"))
+            }
+        }
+        let allowed = Set(plan.clusterResolvers)
+        for resolver in context.resolvers where !resolver.isLoopback && !allowed.contains(resolver) {
+            guarded.append((resolver, "a name server of this host"))
+        }
+        for session in context.sessions where !session.isLoopback {
+            guarded.append((session, "the other end of an ssh session to this host"))
+        }
+        for relay in plan.protectedAddresses { guarded.append((relay, "a relay of the path")) }
+        var seen: Set<IPAddress> = []
+        return guarded.filter { seen.insert($0.0).inserted }
+    }
+
+    /// The networks of the host's own devices, without those of ours.
+    private func connectedNetworks() -> [(IPPrefix, String)] {
+        let own = Set(observed.links.filter(\.isOurs).map(\.name))
+        return observed.addresses.filter {
+            !own.contains($0.device) && !$0.isLinkLocal && !$0.address.isLoopback
+                && $0.length < $0.address.family.bitWidth
+        }.map { ($0.network, $0.device) }
+    }
+
+    /// Linux takes no gateway that is not in a connected network.
+    private func unreachable(_ desired: Desired<Route>) -> [PlanNote] {
+        desired.value.nextHops.compactMap { hop in
+            guard let gateway = hop.gateway, hop.device == nil, !hop.isOnLink, !observed.addresses.isEmpty,
+                !observed.addresses.contains(where: { $0.network.contains(gateway) })
+            else { return nil }
+            return PlanNote(
+                .refusal,
+                "\(desired.because): the gateway \(gateway) of the route to \(desired.value.destination) is"
+                    + " in no"
+                    + " network of this host: enter the route in the router between them, or give the relay"
+                    + " an"
+                    + " address that this host is connected to")
+        }
+    }
+}

@@ -1,0 +1,70 @@
+import IPAddressing
+import Inventory
+import NetworkModel
+
+extension RelayPlanning {
+    /// What routers and cloud route tables must be told.
+    func instruct(_ list: inout InstructionList) {
+        for traffic in traffic {
+            instructNearEnd(traffic, &list)
+            instructFarEnd(traffic, &list)
+        }
+        let needsField = cluster.kubeProxy.mode == .iptables || cluster.kubeProxy.mode == .ipvs
+        if keepsSource, path.targets.services, !kubeProxyMasquerades, needsField {
+            list.mention(.kubeProxy(cluster: cluster.key))
+        }
+    }
+
+    private func instructNearEnd(_ traffic: PathTraffic, _ list: inout InstructionList) {
+        let hops = firstHops.named(traffic.family)
+        guard !hops.isEmpty else { return }
+        var subjects: [OwnerInstruction.Subject] = []
+        if let site = planner.sites[from] {
+            if !site.routers.isEmpty { subjects = [.router(site: from, addresses: site.routers)] }
+        } else if let near = planner.clusters[from] {
+            let holders = near.subnets.filter { PrefixSet.overlap($0.networks, traffic.sources.prefixes) }
+            subjects = (holders.isEmpty ? near.subnets : holders).map {
+                .routeTable(cluster: from, name: $0.routeTable)
+            }
+        }
+        for subject in subjects {
+            for prefix in traffic.destinations {
+                list.add(RouteAdvice(destination: prefix, nextHops: hops, because: path.label), to: subject)
+            }
+        }
+    }
+
+    /// The far end's route tables: back to the near end, and from the VPN's end to the relays.
+    private func instructFarEnd(_ traffic: PathTraffic, _ list: inout InstructionList) {
+        guard keepsSource || endpoint != nil else { return }
+        let back = returnHosts.named(traffic.family)
+        for subnet in cluster.subnets {
+            let table = OwnerInstruction.Subject.routeTable(cluster: cluster.key, name: subnet.routeTable)
+            let holdsEndpoint = returnHosts.contains { planner.subnet(of: $0.host, in: cluster) == subnet }
+            if !holdsEndpoint || endpoint == nil {
+                for source in traffic.sources.prefixes where !back.isEmpty {
+                    list.add(RouteAdvice(destination: source, nextHops: back, because: path.label), to: table)
+                }
+            }
+            guard endpoint != nil, holdsEndpoint else { continue }
+            // Pods that have addresses of the cloud's network are reached without a route.
+            let isNative = PrefixSet.overlap(cluster.subnets.flatMap(\.networks), traffic.pods.prefixes)
+            let wanted = isNative ? traffic.services.prefixes : traffic.destinations
+            for prefix in wanted {
+                list.add(
+                    RouteAdvice(
+                        destination: prefix, nextHops: relays.named(traffic.family), because: path.label),
+                    to: table)
+            }
+        }
+    }
+}
+
+extension [LocatedHost] {
+    /// Names and addresses of those with an address of `family`.
+    func named(_ family: AddressFamily) -> [NamedAddress] {
+        compactMap { located in
+            located.host.address(family).map { NamedAddress(name: located.host.name, address: $0) }
+        }
+    }
+}

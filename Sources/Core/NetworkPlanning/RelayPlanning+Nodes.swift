@@ -1,0 +1,136 @@
+import IPAddressing
+import Inventory
+import NetworkModel
+
+extension RelayPlanning {
+    /// Nodes of the far cluster: routes back to clients that keep their address, and the translation that a
+    /// relay which is no node cannot do for services.
+    func contributeNode(to builder: inout PlanBuilder) {
+        let host = builder.host
+        let isRelay = relays.contains { $0.isSame(as: host) }
+        for traffic in traffic {
+            if keepsSource { returnRoutes(traffic, in: &builder) }
+            if isAsymmetric, traffic.family == .v4, !isRelay, let tunnel {
+                builder.take(role: .node)
+                builder.setting(.reversePathFilter, .v4, tunnel, 2, because: path.label)
+            }
+            if !isRelay, needsEntry { enter(traffic, in: &builder) }
+        }
+    }
+
+    private func returnRoutes(_ traffic: PathTraffic, in builder: inout PlanBuilder) {
+        guard cluster.subnets.isEmpty, cluster.cni != .vpc else { return }
+        let hops = returnHosts.filter { !$0.isSame(as: builder.host) }
+        guard !hops.isEmpty, returnHosts.count == hops.count else { return }
+        builder.take(role: .node)
+        builder.protect(relays.filter { !$0.isSame(as: builder.host) }.flatMap(\.host.addresses))
+        for source in traffic.sources.prefixes {
+            // A relay inside of the near end's network is reached the way that network is reached already.
+            if hops.contains(where: { $0.host.address(traffic.family).map(source.contains) == true }) {
+                builder.note(
+                    .advice,
+                    "\(path.label): answers to \(source) take this host's own route to it; it must lead to"
+                        + " \(hops.map(\.host.name).joined(separator: ", "))")
+                continue
+            }
+            builder.route(to: source, through: hops.map(\.host), because: path.label)
+        }
+    }
+
+    /// The entry node translates what a relay from outside asks of services: else a pod on another node would
+    /// answer past it, from an address that nobody asked.
+    private func enter(_ traffic: PathTraffic, in builder: inout PlanBuilder) {
+        guard
+            planner.entries(of: cluster, traffic.family).contains(where: { $0.name == builder.host.host.name }
+            ),
+            !traffic.services.isEmpty
+        else { return }
+        builder.take(role: .entry)
+        let because = path.label
+        let outside = relays.filter { !isOwnNode($0) }.flatMap(\.host.addresses).map { IPPrefix(only: $0) }
+        let sources = keepsSource ? traffic.sources.prefixes : outside.of(traffic.family)
+        guard let entering = PathTraffic(traffic.family, sources: sources, to: cluster, targets: path.targets)
+        else {
+            return
+        }
+        if let uplink = builder.host.host.uplink(traffic.family) {
+            builder.forwarding(traffic.family, uplink, because: because)
+        }
+        if !kubeProxyMasquerades {
+            builder.translateServices(entering, .masquerade(isFullyRandom: true), because: because)
+        }
+        builder.refuseUnusedServices(entering, because: because)
+        builder.accept(entering, because: because)
+    }
+
+    // MARK: Warnings
+
+    func warnRelay(_ builder: inout PlanBuilder, because: String) {
+        if relays.count > 1 {
+            warnSeveral(&builder)
+            if keepsSource {
+                builder.note(
+                    .refusal,
+                    "\(because): \"source: keep\" with \(relays.count) relays sends answers through relays"
+                        + " that"
+                        + " have not seen the question, which drop them: use one relay, or \"source: snat\"")
+            }
+        }
+        if keepsSource { checkReturn(&builder, because: because) }
+        if isAsymmetric {
+            builder.note(
+                .warning,
+                "\(because): requests reach pods through \(cluster.cni?.tunnelDevice ?? "the tunnel"),"
+                    + " answers"
+                    + " come back beside it; strict reverse path filters (rp_filter=1) on the relay and on"
+                    + " every"
+                    + " node drop that, so that the plans of the nodes are needed too; \"snat: masquerade\""
+                    + " takes"
+                    + " the tunnel's address and needs nothing of the nodes")
+        }
+        if case .snat(.masquerade) = settings.source, let device = cluster.cni?.tunnelDevice {
+            builder.note(
+                .advice,
+                "\(because): pods on other nodes see the relay's address on \(device), not"
+                    + " \(builder.host.host.addresses.first?.description ?? "its first one"): name it in"
+                    + " allow-lists and network policies")
+        }
+        if relays.count == 1 {
+            builder.note(
+                .advice,
+                "\(because): \(builder.host.host.name) alone carries the path; a second relay keeps it up")
+        }
+    }
+
+    func warnSeveral(_ builder: inout PlanBuilder) {
+        builder.note(
+            .warning,
+            "\(path.label): routers and clouds do not notice that one of several next hops is dead, and"
+                + " connections that move to another relay are reset: run \"net agent\" on Linux routers, or"
+                + " withdraw the route where the relay fails its health check")
+    }
+
+    /// `keep` works only where every answer has a way back that is part of the plan.
+    private func checkReturn(_ builder: inout PlanBuilder, because: String) {
+        let isFabric = !cluster.subnets.isEmpty
+        if !isFabric, cluster.nodes.isEmpty || cluster.cni == .vpc {
+            builder.note(
+                .refusal,
+                "\(because): \"source: keep\" needs routes back to \(from) on every node of \(cluster.key):"
+                    + " list its nodes, or its subnets where route tables lead there, or use \"source: snat\""
+            )
+        }
+        let bypasses = endpoint.map { end in !relays.contains { $0.isSame(as: end) } } ?? isFabric
+        if path.targets.services, !cluster.services.isEmpty, bypasses, !kubeProxyMasquerades {
+            builder.note(
+                .refusal,
+                "\(because): a pod on another node than \(builder.host.host.name) answers a service's client"
+                    + " past"
+                    + " the node that translated the address, so that about half of the services fail (ping"
+                    + " shows"
+                    + " nothing of it): use \"source: snat\", or set iptables.masqueradeAll: true (or"
+                    + " clusterCIDR)"
+                    + " in the KubeProxyConfiguration of \(cluster.key) and restart its kube-proxy pods")
+        }
+    }
+}

@@ -1,0 +1,303 @@
+import IPAddressing
+import Inventory
+import NetworkModel
+
+/// What hosts need for a path whose packets hosts in between forward.
+struct RelayPlanning {
+    let planner: NetworkPlanner
+    let path: Path
+    let settings: RelaySettings
+
+    /// The key of the near end, whose machines open the connections.
+    let from: String
+
+    /// The far end.
+    let cluster: Cluster
+
+    /// In the order of the file.
+    let relays: [LocatedHost]
+    let endpoint: LocatedHost?
+
+    /// By family: what the path carries.
+    let traffic: [PathTraffic]
+
+    /// Nil where the path's ends or relays do not exist, which `Inventory.check` reports.
+    init?(planner: NetworkPlanner, path: Path, settings: RelaySettings) {
+        guard case .oneWay(let from, let to) = path.ends, let cluster = planner.clusters[to] else {
+            return nil
+        }
+        self.planner = planner
+        self.path = path
+        self.settings = settings
+        self.from = from
+        self.cluster = cluster
+        relays = settings.relays.compactMap { planner.inventory.host($0, in: [to, from]) }
+        endpoint = settings.endpoint.flatMap { planner.inventory.host($0, in: [to, from]) }
+        guard !relays.isEmpty else { return nil }
+        traffic = AddressFamily.allCases.compactMap {
+            PathTraffic($0, sources: planner.sources(of: from), to: cluster, targets: path.targets)
+        }
+    }
+
+    var keepsSource: Bool { settings.source == .keep }
+
+    /// The host that the far end sends answers to the near end through.
+    var returnHosts: [LocatedHost] { endpoint.map { [$0] } ?? relays }
+
+    /// The hosts that the near end sends packets to the far end to.
+    var firstHops: [LocatedHost] { endpoint.map { [$0] } ?? relays }
+
+    /// True where the relays hand packets to services to a node, since they are none themselves.
+    var needsEntry: Bool {
+        !relays.allSatisfy(isOwnNode) && path.targets.services && !cluster.services.isEmpty
+    }
+
+    func isOwnNode(_ host: LocatedHost) -> Bool { host.isNode && host.place == cluster.key }
+
+    /// True where kube-proxy hides clients from outside behind the node that they came in by.
+    var kubeProxyMasquerades: Bool {
+        cluster.kubeProxy.masqueradeAll || !cluster.kubeProxy.clusterCIDR.isEmpty
+    }
+
+    /// The tunnel through which packets reach pods on other nodes.
+    var tunnel: DeviceReference? { cluster.cni?.tunnelDevice.map { .named($0) } }
+
+    /// True where requests reach the pods through the tunnel, but answers to their source do not: strict
+    /// reverse
+    /// path filters drop such packets on both sides.
+    var isAsymmetric: Bool {
+        guard tunnel != nil else { return false }
+        switch settings.source {
+        case .keep, .snat(.nodeAddress), .snat(.addresses): return true
+        case .snat(.masquerade): return false
+        }
+    }
+
+    func contribute(to builder: inout PlanBuilder) {
+        let host = builder.host
+        if relays.contains(where: { $0.isSame(as: host) }) { contributeRelay(to: &builder) }
+        if let endpoint, endpoint.isSame(as: host) { contributeEndpoint(to: &builder) }
+        if planner.routers(of: from).contains(where: { $0.isSame(as: host) }) {
+            contributeRouter(to: &builder)
+        }
+        if host.isNode, host.place == cluster.key { contributeNode(to: &builder) }
+        if host.isNode, host.place == from { contributeNearNode(to: &builder) }
+    }
+
+    // MARK: The relay
+
+    private func contributeRelay(to builder: inout PlanBuilder) {
+        let because = "path \(from) -> \(cluster.key) via \(builder.host.host.name)"
+        builder.take(role: .relay)
+        builder.protect(relays.filter { !$0.isSame(as: builder.host) }.flatMap(\.host.addresses))
+        for traffic in traffic {
+            guard builder.host.host.address(traffic.family) != nil else {
+                builder.note(
+                    .warning,
+                    "\(because): \(builder.host.host.name) has no IP\(traffic.family) address, so that"
+                        + " nothing of"
+                        + " IP\(traffic.family) is carried")
+                continue
+            }
+            forward(traffic, in: &builder, because: because)
+            if case .snat(let translation) = settings.source {
+                translate(traffic, translation, in: &builder, because: because)
+            } else {
+                builder.filter(
+                    FilterRule(
+                        [.source(traffic.sources), .destination(PrefixSet(traffic.destinations))], .count,
+                        comment: FilterRule.comment(because)))
+            }
+            if isOwnNode(builder.host) { builder.refuseUnusedServices(traffic, because: because) }
+            builder.accept(traffic, because: because)
+            builder.clamp(traffic, because: because)
+            routeFromRelay(traffic, in: &builder, because: because)
+        }
+        warnRelay(&builder, because: because)
+    }
+
+    /// Forwarding of both directions, on the devices concerned alone.
+    private func forward(_ traffic: PathTraffic, in builder: inout PlanBuilder, because: String) {
+        let family = traffic.family
+        if let uplink = builder.host.host.uplink(family) {
+            builder.forwarding(family, uplink, because: because)
+            if isAsymmetric, family == .v4 {
+                builder.setting(.reversePathFilter, .v4, uplink, 2, because: because)
+            }
+        }
+        for prefix in traffic.pods.prefixes { builder.forwarding(family, .toward(prefix), because: because) }
+    }
+
+    private func translate(
+        _ traffic: PathTraffic, _ translation: SourceTranslation, in builder: inout PlanBuilder,
+        because: String
+    ) {
+        let action: FilterAction
+        switch translation {
+        case .masquerade: action = .masquerade(isFullyRandom: true)
+        case .nodeAddress:
+            guard let address = builder.host.host.address(traffic.family) else { return }
+            action = .sourceTranslation(to: address, isFullyRandom: true)
+        case .addresses(let addresses):
+            if let address = addresses.first(where: { $0.family == traffic.family }) {
+                action = .sourceTranslation(to: address, isFullyRandom: true)
+            } else {
+                builder.note(
+                    .advice,
+                    "\(because): snat names no IP\(traffic.family) address, so that IP\(traffic.family) is"
+                        + " masqueraded")
+                action = .masquerade(isFullyRandom: true)
+            }
+        }
+        builder.translate(traffic, action, because: because)
+    }
+
+    /// A relay that is no node has no routes to pods, unless its network has.
+    private func routeFromRelay(_ traffic: PathTraffic, in builder: inout PlanBuilder, because: String) {
+        if let endpoint, !endpoint.isSame(as: builder.host), cluster.subnets.isEmpty {
+            for source in traffic.sources.prefixes {
+                builder.route(to: source, through: [endpoint.host], because: because)
+            }
+        }
+        guard !isOwnNode(builder.host) else { return }
+        let nodes = cluster.nodes.filter { $0.host.address(traffic.family) != nil }
+        if cluster.cni != .vpc {
+            for node in nodes where path.targets.pods {
+                for prefix in node.pods.of(traffic.family) {
+                    builder.route(to: prefix, through: [node.host], because: because)
+                }
+            }
+            if path.targets.pods, !traffic.pods.isEmpty, cluster.nodes.allSatisfy({ $0.pods.isEmpty }) {
+                builder.note(
+                    .warning,
+                    "\(because): \(builder.host.host.name) is no node of \(cluster.key), and no node's pods"
+                        + " are"
+                        + " known: give clusters.\(cluster.key).nodes their pods, or use a node as relay")
+            }
+        }
+        let entries = planner.entries(of: cluster, traffic.family)
+        for prefix in traffic.services.prefixes {
+            builder.route(to: prefix, through: entries.map(\.host), because: because)
+        }
+        if entries.isEmpty, !traffic.services.isEmpty {
+            builder.note(
+                .warning,
+                "\(because): \(builder.host.host.name) is no node of \(cluster.key), and no node is known"
+                    + " that"
+                    + " knows its services")
+        }
+    }
+
+    // MARK: The VPN's end
+
+    private func contributeEndpoint(to builder: inout PlanBuilder) {
+        let because = path.label
+        let host = builder.host
+        builder.take(role: .endpoint)
+        builder.protect(relays.flatMap(\.host.addresses))
+        for traffic in traffic {
+            if let uplink = host.host.uplink(traffic.family) {
+                builder.forwarding(traffic.family, uplink, because: because)
+            }
+            for source in traffic.sources.prefixes {
+                builder.forwarding(traffic.family, .toward(source), because: because)
+            }
+            builder.accept(traffic, because: because)
+            builder.clamp(traffic, because: because)
+            guard !relays.contains(where: { $0.isSame(as: host) }) else { continue }
+            guard !planner.isReachedByFabric(from: host, to: relays, in: cluster) else { continue }
+            for prefix in traffic.destinations {
+                builder.route(to: prefix, through: relays.map(\.host), because: because)
+            }
+        }
+    }
+
+    // MARK: The near end
+
+    private func contributeRouter(to builder: inout PlanBuilder) {
+        let host = builder.host
+        guard !firstHops.contains(where: { $0.isSame(as: host) }) else { return }
+        builder.take(role: .router)
+        builder.protect(relays.flatMap(\.host.addresses))
+        builder.allowResolvers(cluster.dns.map(\.address))
+        for traffic in traffic {
+            if let uplink = host.host.uplink(traffic.family) {
+                builder.forwarding(traffic.family, uplink, because: path.label)
+            }
+            for source in traffic.sources.prefixes {
+                builder.forwarding(traffic.family, .toward(source), because: path.label)
+            }
+            for hop in firstHops {
+                if let address = hop.host.address(traffic.family) {
+                    builder.forwarding(
+                        traffic.family, .toward(IPPrefix(only: address)), because: path.label)
+                }
+            }
+            for prefix in traffic.destinations {
+                builder.route(to: prefix, through: firstHops.map(\.host), because: path.label)
+            }
+            builder.accept(traffic, because: path.label)
+        }
+        if firstHops.count > 1 { warnSeveral(&builder) }
+    }
+
+    /// Nodes of a near cluster whose network has no route tables of its own reach the relays directly.
+    private func contributeNearNode(to builder: inout PlanBuilder) {
+        guard let near = planner.clusters[from], near.subnets.isEmpty, near.cni != .vpc,
+            !relays.contains(where: { $0.isSame(as: builder.host) })
+        else { return }
+        builder.take(role: .node)
+        builder.protect(relays.flatMap(\.host.addresses))
+        for traffic in traffic {
+            for prefix in traffic.destinations {
+                builder.route(to: prefix, through: firstHops.map(\.host), because: path.label)
+            }
+            builder.accept(traffic, because: path.label)
+        }
+    }
+}
+
+extension LocatedHost {
+    /// True where both are the same host of the inventory.
+    func isSame(as other: LocatedHost) -> Bool { place == other.place && host.name == other.host.name }
+}
+
+extension NetworkPlanner {
+    /// The addresses that connections from `key` come from: a site's networks, a cluster's pods, and its
+    /// nodes
+    /// where pods hide behind them.
+    func sources(of key: String) -> [IPPrefix] {
+        if let site = sites[key] { return site.networks }
+        guard let cluster = clusters[key] else { return [] }
+        guard cluster.cni?.masqueradesAlways ?? true else { return cluster.pods }
+        return cluster.pods + cluster.nodes.flatMap { $0.addresses.map { IPPrefix(only: $0) } }
+    }
+
+    /// The hosts of a site that carry one of its router's addresses.
+    func routers(of key: String) -> [LocatedHost] {
+        guard let site = sites[key] else { return [] }
+        return site.hosts.filter { !Set($0.addresses).isDisjoint(with: site.routers) }.map {
+            LocatedHost(place: key, host: $0, podPrefixes: [], isNode: false)
+        }
+    }
+
+    /// The nodes that take packets to services from outside, at most four: each further one makes a failure
+    /// likelier without making it cheaper.
+    func entries(of cluster: Cluster, _ family: AddressFamily) -> [Node] {
+        Array(cluster.nodes.filter { $0.host.address(family) != nil }.prefix(4))
+    }
+
+    /// True where the cloud's route tables, not the hosts', lead from `host` to one of `others`.
+    func isReachedByFabric(from host: LocatedHost, to others: [LocatedHost], in cluster: Cluster) -> Bool {
+        guard !cluster.subnets.isEmpty else { return false }
+        let own = subnet(of: host.host, in: cluster)
+        return own == nil || !others.contains { subnet(of: $0.host, in: cluster) == own }
+    }
+
+    /// The subnet that `host` is in; nil where none is known.
+    func subnet(of host: Host, in cluster: Cluster) -> Subnet? {
+        cluster.subnets.first { subnet in
+            host.addresses.contains { address in subnet.networks.contains { $0.contains(address) } }
+        }
+    }
+}

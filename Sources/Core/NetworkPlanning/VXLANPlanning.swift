@@ -1,0 +1,147 @@
+import IPAddressing
+import Inventory
+import NetworkModel
+
+/// What a node needs to be in a VXLAN segment with the nodes of other clusters.
+struct VXLANPlanning {
+    let planner: NetworkPlanner
+    let path: Path
+    let segment: VXLANSegment
+
+    private var device: String { segment.settings.device }
+    private var because: String { segment.because }
+
+    func contribute(to builder: inout PlanBuilder) {
+        let host = builder.host
+        guard host.isNode, segment.members.contains(where: { $0.key == host.place }) else { return }
+        builder.take(role: .node)
+        for note in segment.notes { builder.note(note.severity, note.message) }
+        guard let index = segment.position["\(host.place)/\(host.host.name)"] else { return }
+        let own = segment.peers[index]
+        contributeLink(own, &builder)
+        builder.reserve(peers: segment.peers.count)
+        for peer in segment.peers where peer.underlay != own.underlay {
+            contributePeer(peer, isRouted: peer.member != own.member, &builder)
+        }
+        for (member, cluster) in segment.members.enumerated() where member != own.member {
+            contributeServices(of: cluster, member: member, own, position: index, &builder)
+            contributeTraffic(with: cluster, own, &builder)
+        }
+        warn(own, &builder)
+    }
+
+    /// The device, its address, and the settings that concern it alone.
+    private func contributeLink(_ own: VXLANSegment.Peer, _ builder: inout PlanBuilder) {
+        let settings = segment.settings
+        let underlay: DeviceReference =
+            (settings.underlay ?? builder.host.host.device).map { .named($0) } ?? .carrying(own.underlay)
+        builder.link(
+            Link(
+                name: device,
+                kind: .vxlan(
+                    VXLANLink(
+                        id: settings.id, port: Int(settings.port), local: own.underlay, underlay: underlay)),
+                mtu: settings.mtu.map { .octets($0) }
+                    ?? .underlay(less: segment.overhead(own.underlay.family)),
+                mac: own.mac, isUp: true, alias: Ownership.tag + String(because.prefix(200))),
+            because: because)
+        builder.address(
+            InterfaceAddress(device: device, address: own.address, length: settings.network.length),
+            because: because)
+        builder.forwarding(.v4, .named(device), because: because)
+        builder.setting(.reversePathFilter, .v4, .named(device), 2, because: because)
+        if segment.carriesV6OverV4 || settings.network.family == .v6 {
+            builder.forwarding(.v6, .named(device), because: because)
+        }
+        builder.clamp(
+            FilterRule(
+                [.outDevice([device]), .synchronize], .clampSegmentSize,
+                comment: FilterRule.comment(because)))
+    }
+
+    /// How to reach one other node, and the pods on it.
+    private func contributePeer(_ peer: VXLANSegment.Peer, isRouted: Bool, _ builder: inout PlanBuilder) {
+        builder.peer(Neighbour(device: device, address: peer.address, mac: peer.mac), because)
+        if segment.carriesV6OverV4 {
+            builder.peer(Neighbour(device: device, address: peer.linkLocal, mac: peer.mac), because)
+        }
+        builder.peer(ForwardingEntry(device: device, mac: peer.mac, destination: peer.underlay), because)
+        guard isRouted, path.targets.pods else { return }
+        for prefix in peer.pods { builder.route(route(to: prefix, via: peer), because: because) }
+    }
+
+    private func route(to prefix: IPPrefix, via peer: VXLANSegment.Peer) -> Route {
+        let isLinkLocal = prefix.family == .v6 && peer.address.family == .v4
+        return Route(
+            destination: prefix,
+            nextHops: [NextHop(gateway: isLinkLocal ? peer.linkLocal : peer.address, device: device)])
+    }
+
+    /// Another cluster's services, asked for at one of its nodes; neighbours in the list ask different ones.
+    private func contributeServices(
+        of cluster: Cluster, member: Int, _ own: VXLANSegment.Peer, position: Int,
+        _ builder: inout PlanBuilder
+    ) {
+        guard path.targets.services, !cluster.services.isEmpty,
+            let range = segment.range(of: member), !range.isEmpty
+        else { return }
+        let entry = segment.peers[range.lowerBound + position % range.count]
+        for prefix in cluster.services { builder.route(route(to: prefix, via: entry), because: because) }
+    }
+
+    /// What comes from another cluster is let through; requests to services are answered back through this
+    /// node.
+    private func contributeTraffic(
+        with peer: Cluster, _ own: VXLANSegment.Peer, _ builder: inout PlanBuilder
+    ) {
+        let cluster = segment.members[own.member]
+        for family in AddressFamily.allCases {
+            // The segment's own addresses are those of the other clusters' nodes.
+            let sources = peer.pods + [segment.settings.network]
+            if let incoming = PathTraffic(family, sources: sources, to: cluster, targets: path.targets) {
+                planner.enterServices(incoming, of: cluster, &builder, because: because)
+                builder.accept(incoming, because: because)
+            }
+            if let outgoing = PathTraffic(family, sources: cluster.pods, to: peer, targets: path.targets) {
+                builder.accept(outgoing, because: because)
+            }
+        }
+    }
+
+    private func warn(_ own: VXLANSegment.Peer, _ builder: inout PlanBuilder) {
+        let cluster = segment.members[own.member]
+        if own.pods.isEmpty, path.targets.pods, !cluster.pods.isEmpty {
+            builder.note(
+                .warning,
+                "\(because): the pods of \(own.name) are not known: give"
+                    + " clusters.\(cluster.key).nodes.\(own.name).pods, else nobody reaches them")
+        }
+        if cluster.cni?.isCalico == true {
+            let whole = own.pods.filter { $0.length < ($0.family == .v4 ? 26 : 122) }
+            if !whole.isEmpty {
+                builder.note(
+                    .advice,
+                    "\(because): \(own.name) has \(whole.map(\.description).joined(separator: ", ")), but"
+                        + " Calico"
+                        + " gives out blocks of /26, several to a node, and moves them: compare with"
+                        + " \"kubectl"
+                        + " get blockaffinities\" and write what you find there")
+            }
+            builder.note(
+                .warning,
+                "\(because): Calico of \(cluster.key) translates sources toward other clusters until it has"
+                    + " the"
+                    + " IPPools of \"net render --format calico\" (pods and services of each peer)")
+        }
+        if segment.settings.port != 4789 {
+            builder.note(
+                .advice,
+                "\(because): firewalls between the nodes must let UDP port \(segment.settings.port) through")
+        }
+    }
+}
+
+extension VXLANSegment {
+    /// The positions in `peers` of the nodes of one member, which stand together; nil where it has none.
+    func range(of member: Int) -> Range<Int>? { ranges[member] }
+}

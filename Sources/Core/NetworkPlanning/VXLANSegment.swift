@@ -1,0 +1,183 @@
+package import IPAddressing
+package import Inventory
+
+/// The nodes of one VXLAN segment with what each has inside it; worked out once for all of them.
+package struct VXLANSegment: Hashable, Sendable {
+    package let settings: VXLANSettings
+
+    /// In the order of the file.
+    package let members: [Cluster]
+
+    /// In the order of the file.
+    package let peers: [Peer]
+
+    /// The position in `peers` of each host, by `CLUSTER/NODE`.
+    let position: [String: Int]
+
+    /// The positions in `peers` of each member's nodes, which stand together.
+    let ranges: [Int: Range<Int>]
+
+    /// What keeps the segment from working; the same for each host.
+    let notes: [PlanNote]
+    let because: String
+
+    /// True where some prefix of IPv6 is carried by a segment of IPv4: its routes use link-local gateways.
+    let carriesV6OverV4: Bool
+
+    /// A node's place in the segment.
+    package struct Peer: Hashable, Sendable {
+        /// The position of its cluster in `members`.
+        package let member: Int
+        package let name: String
+
+        /// The outer address.
+        package let underlay: IPAddress
+
+        /// Inside of the segment's network.
+        package let address: IPAddress
+        package let mac: MACAddress
+
+        /// The prefixes of the pods on it.
+        package let pods: [IPPrefix]
+
+        /// `fe80::/64` and the address that the kernel makes of `mac` (RFC 4291 appendix A).
+        package var linkLocal: IPAddress {
+            let high = (mac.bits >> 24) ^ 0x02_0000
+            let identifier = high << 40 | 0xFF_FE00_0000 | mac.bits & 0xFF_FFFF
+            return IPAddress(v6: UInt128(0xFE80) << 112 | UInt128(identifier))
+        }
+    }
+
+    init(_ settings: VXLANSettings, members: [Cluster], path: Path) {
+        self.settings = settings
+        self.members = members
+        because = path.label
+        var assignment = SegmentAssignment(settings, because: path.label)
+        for (member, cluster) in members.enumerated() {
+            for node in cluster.nodes { assignment.reserve(node, of: cluster, member: member) }
+        }
+        for (member, cluster) in members.enumerated() {
+            for node in cluster.nodes { assignment.place(node, of: cluster, member: member) }
+        }
+        peers = assignment.peers
+        var ranges: [Int: Range<Int>] = [:]
+        for (index, peer) in assignment.peers.enumerated() {
+            ranges[peer.member] = (ranges[peer.member]?.lowerBound ?? index)..<index + 1
+        }
+        self.ranges = ranges
+        notes = assignment.notes
+        position = Dictionary(
+            peers.enumerated().map { ("\(members[$1.member].key)/\($1.name)", $0) }, uniquingKeysWith: { $1 })
+        carriesV6OverV4 =
+            settings.network.family == .v4
+            && members.contains { cluster in
+                ((path.targets.pods ? cluster.pods : []) + (path.targets.services ? cluster.services : []))
+                    .contains { $0.family == .v6 }
+            }
+    }
+
+    /// Octets that the encapsulation adds: IP, UDP, VXLAN and the inner Ethernet header (RFC 7348 section 5).
+    func overhead(_ family: AddressFamily) -> Int { family == .v4 ? 50 : 70 }
+}
+
+/// Gives each node its address and its Ethernet address in the segment, the same on every host and every
+/// time.
+private struct SegmentAssignment {
+    let settings: VXLANSettings
+    let because: String
+    private(set) var peers: [VXLANSegment.Peer] = []
+    private(set) var notes: [PlanNote] = []
+    private var explicit: [String: VXLANEndpoint] = [:]
+    private var takenAddresses: [IPAddress: String] = [:]
+    private var takenMACs: [MACAddress: String] = [:]
+    private var takenUnderlays: [IPAddress: String] = [:]
+    private var underlayFamily: AddressFamily?
+
+    init(_ settings: VXLANSettings, because: String) {
+        self.settings = settings
+        self.because = because
+        for endpoint in settings.endpoints { explicit[endpoint.node] = endpoint }
+    }
+
+    /// Addresses that the file gives go before those that are derived.
+    mutating func reserve(_ node: Node, of cluster: Cluster, member: Int) {
+        guard let address = endpoint(node, cluster)?.address else { return }
+        takenAddresses[address] = "\(cluster.key)/\(node.name)"
+    }
+
+    mutating func place(_ node: Node, of cluster: Cluster, member: Int) {
+        let name = "\(cluster.key)/\(node.name)"
+        let family = underlayFamily ?? node.addresses.first?.family ?? .v4
+        guard let underlay = node.host.address(family) else {
+            return refuse("\(name) has no IP\(family) address, which the segment's other nodes use")
+        }
+        underlayFamily = family
+        if let other = takenUnderlays.updateValue(name, forKey: underlay) {
+            refuse("\(name) and \(other) have the same address \(underlay): packets reach only one of them")
+        }
+        guard let address = endpoint(node, cluster)?.address ?? derivedAddress(underlay, name: name) else {
+            return
+        }
+        takenAddresses[address] = name
+        let mac = endpoint(node, cluster)?.mac ?? Self.derivedMAC(underlay)
+        if let other = takenMACs.updateValue(name, forKey: mac) {
+            refuse(
+                "\(name) and \(other) have the same Ethernet address \(mac): give one under vxlan.endpoints")
+        }
+        peers.append(
+            VXLANSegment.Peer(
+                member: member, name: node.name, underlay: underlay, address: address, mac: mac,
+                pods: node.pods))
+    }
+
+    private func endpoint(_ node: Node, _ cluster: Cluster) -> VXLANEndpoint? {
+        explicit["\(cluster.key)/\(node.name)"] ?? explicit[node.name]
+    }
+
+    private mutating func refuse(_ message: String) {
+        notes.append(PlanNote(.refusal, "\(because): \(message)"))
+    }
+
+    /// The node's own host bits inside the segment's network, as one would choose by hand; where these are
+    /// taken,
+    /// the next free ones from a start that depends on the node's address alone.
+    private mutating func derivedAddress(_ underlay: IPAddress, name: String) -> IPAddress? {
+        let network = settings.network
+        let hostBits = network.family.bitWidth - network.length
+        let mask = hostBits >= 128 ? UInt128.max : (UInt128(1) << UInt128(hostBits)) - 1
+        var candidate = underlay.bits & mask
+        // Each turn tries another one of at most 65536: the loop ends.
+        for attempt in 0..<min(Int(clamping: mask), 65_536) {
+            let address = IPAddress(family: network.family, bits: network.address.bits | candidate)
+            if candidate != 0, candidate != mask, takenAddresses[address] == nil {
+                if attempt > 0 {
+                    notes.append(
+                        PlanNote(
+                            .advice,
+                            "\(because): \(name) gets \(address), since the address made from \(underlay) is"
+                                + " taken;"
+                                + " write it under vxlan.endpoints so that it stays when nodes are added"))
+                }
+                return address
+            }
+            candidate = attempt == 0 ? UInt128(mixed(underlay)) & mask : (candidate &+ 1) & mask
+        }
+        refuse("\(network) has no free address for \(name)")
+        return nil
+    }
+
+    /// `02:6e:` and the four octets of an IPv4 address, so that one reads it; `06:` and a hash of an IPv6
+    /// one.
+    /// Both are locally administered (IEEE 802).
+    static func derivedMAC(_ underlay: IPAddress) -> MACAddress {
+        switch underlay.family {
+        case .v4: MACAddress(bits: 0x026E << 32 | UInt64(truncatingIfNeeded: underlay.bits))
+        case .v6: MACAddress(bits: 0x06 << 40 | mixed(underlay) & 0xFF_FFFF_FFFF)
+        }
+    }
+}
+
+/// FNV-1a of an address's octets, 64 bits (RFC 9923): the same on every host.
+private func mixed(_ address: IPAddress) -> UInt64 {
+    address.octets.reduce(0xCBF2_9CE4_8422_2325) { ($0 ^ UInt64($1)) &* 0x0100_0000_01B3 }
+}

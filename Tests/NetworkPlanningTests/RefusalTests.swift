@@ -1,0 +1,203 @@
+import IPAddressing
+import Inventory
+import NetworkModel
+import NetworkPlanning
+import Testing
+
+/// What would cut a host off is refused before any change; what others have made is named.
+@Suite struct RefusalTests {
+    private func router() throws -> HostPlan {
+        let inventory = try Networks.inventory(
+            yaml: """
+                clusters:
+                  prod:
+                    dns: [10.96.0.10]
+                    pods: [10.244.0.0/16]
+                    services: [10.96.0.0/16]
+                    cni: calico-bgp
+                    nodes: { n1: { address: 192.168.5.11, pods: [10.244.1.0/24] } }
+                sites:
+                  office:
+                    networks: [192.168.7.0/24]
+                    router: 192.168.5.2
+                    hosts: { gate: { address: 192.168.5.2 } }
+                paths: [{ from: office, to: prod, via: relay, relays: [n1] }]
+                """)
+        return try Networks.plan("office/gate", in: inventory)
+    }
+
+    private func refusals(
+        _ context: HostContext = HostContext(), _ change: (inout HostState) -> Void = { _ in }
+    ) throws -> [String] {
+        let plan = try router()
+        var state = Machine.fresh(plan.host)
+        change(&state)
+        return difference(from: state, to: plan, context: context).notes.filter { $0.severity == .refusal }
+            .map(\.message)
+    }
+
+    @Test func `a sane router is not refused, though it asks the cluster for names`() throws {
+        let resolver = try #require(IPAddress("10.96.0.10"))
+        #expect(try refusals(HostContext(resolvers: [resolver])) == [])
+    }
+
+    @Test func `a route must not cover a name server of the host`() throws {
+        let found = try refusals(HostContext(resolvers: [try #require(IPAddress("10.96.0.53"))]))
+        #expect(found.count == 1 && found[0].contains("would cover 10.96.0.53, a name server"))
+    }
+
+    @Test func `a route must not cover the far end of a session`() throws {
+        let found = try refusals(HostContext(sessions: [try #require(IPAddress("10.244.9.9"))]))
+        #expect(
+            found.count == 1 && found[0].contains("would cover 10.244.9.9, the other end of an ssh session"))
+    }
+
+    @Test func `a route must not cover the default gateway`() throws {
+        let found = try refusals { state in
+            state.routes[0].nextHops = [NextHop(gateway: IPAddress("10.244.0.1"), device: "eth0")]
+        }
+        #expect(found.count == 1 && found[0].contains("would cover 10.244.0.1, the default gateway"))
+    }
+
+    @Test func `a route must not overlap a network that the host is in`() throws {
+        let found = try refusals { state in
+            guard let address = IPAddress("10.244.200.1") else { return }
+            state.addresses.append(InterfaceAddress(device: "docker0", address: address, length: 24))
+        }
+        #expect(
+            found.count == 1
+                && found[0].contains("overlaps 10.244.200.0/24, which this host is connected to on docker0"))
+    }
+
+    @Test func `a gateway out of reach is refused with what to do`() throws {
+        let found = try refusals { state in
+            state.addresses[0].address = IPAddress(v4: 0x0A0B_0C0D)
+        }
+        #expect(
+            found.contains {
+                $0.contains("the gateway 192.168.5.11") && $0.contains("is in no network of this host")
+            })
+    }
+
+    @Test func `a route must not cover a relay`() throws {
+        let inventory = try Networks.inventory(
+            yaml: """
+                clusters:
+                  prod:
+                    pods: [10.10.0.0/16]
+                    cni: vpc
+                    nodes: { n1: { address: 10.10.0.11 } }
+                sites:
+                  office:
+                    networks: [192.168.7.0/24]
+                    router: 192.168.7.1
+                    hosts: { gate: { address: [192.168.7.1] } }
+                paths: [{ from: office, to: prod, via: relay, relays: [n1], targets: [pods] }]
+                """)
+        let plan = try Networks.plan("gate", in: inventory)
+        let notes = difference(from: Machine.fresh(plan.host), to: plan).notes
+        #expect(
+            notes.contains {
+                $0.severity == .refusal && $0.message.contains("would cover 10.10.0.11, a relay")
+            })
+    }
+
+    @Test(arguments: [
+        ("", "", "needs routes back", "no nodes are known"),
+        (
+            "nodes: { n1: { address: 192.168.5.11 }, n2: { address: 192.168.5.12 } }", "n2",
+            "through relays that have not",
+            "two relays"
+        ),
+        (
+            """
+            nodes: { n1: { address: 192.168.5.11 } }
+                subnets: { s: { networks: [192.168.5.0/24] } }
+            """, "", "iptables.masqueradeAll: true", "answers bypass the entry node"
+        ),
+    ])
+    func `source keep is refused where answers would not come back`(
+        nodes: String, second: String, message: String, reason: String
+    ) throws {
+        let inventory = try Networks.inventory(
+            yaml: """
+                clusters:
+                  prod:
+                    pods: [10.244.0.0/16]
+                    services: [10.96.0.0/16]
+                    hosts: { r1: { address: 192.168.5.60 } }
+                    \(nodes)
+                sites:
+                  office: { networks: [192.168.7.0/24], router: 192.168.7.1 }
+                paths: [{ from: office, to: prod, via: relay, relays: [r1\(second.isEmpty ? "" : ", " + second)], source: keep }]
+                """)
+        let plan = try Networks.plan("r1", in: inventory)
+        let refusals = plan.notes.filter { $0.severity == .refusal }
+        #expect(refusals.contains { $0.message.contains(message) }, "\(reason): \(refusals)")
+    }
+
+    @Test func `rules and routes made by hand for the same traffic are named, and can be taken over`() throws
+    {
+        let plan = try Networks.plan("node1", in: Networks.inventory("office-over-vpn"))
+        var state = Machine.fresh(plan.host)
+        let saved = """
+            *nat
+            :POSTROUTING ACCEPT [0:0]
+            -A POSTROUTING -s 192.168.40.0/22 -d 10.10.64.0/18 -j MASQUERADE
+            -A POSTROUTING -s 192.168.0.0/20 -j MASQUERADE
+            COMMIT
+            """
+        state.iptables = [IPTablesState(family: .v4, saved: saved)]
+        let found = difference(from: state, to: plan)
+        #expect(
+            found.conflicts.map(\.message) == [
+                "\"iptables -t nat -A POSTROUTING -s 192.168.40.0/22 -d 10.10.64.0/18 -j MASQUERADE\" does the same as"
+                    + " \"path shanghai -> shop via node1\"; ours decides first"
+            ])
+        let commands = found.conflicts.flatMap(\.adoption).flatMap(\.commands).map(\.description)
+        #expect(
+            commands == [
+                "iptables -w 5 -t nat -D POSTROUTING -s 192.168.40.0/22 -d 10.10.64.0/18 -j MASQUERADE"
+            ])
+        #expect(!found.steps.contains { if case .remove = $0.change { true } else { false } })
+    }
+
+    @Test func `a foreign route for our prefix stays, and is named`() throws {
+        let plan = try router()
+        var state = Machine.fresh(plan.host)
+        let prefix = try IPPrefix(parsing: "10.96.0.0/16")
+        let foreign = Route(
+            destination: prefix, routeProtocol: 4,
+            nextHops: [NextHop(gateway: IPAddress("192.168.5.99"), device: "eth0")])
+        state.routes.append(foreign)
+        let found = difference(from: state, to: plan)
+        #expect(
+            found.conflicts.count == 1
+                && found.conflicts[0].message.contains("leads elsewhere; ours goes before it"))
+        state.apply(found.steps)
+        #expect(state.routes.contains(foreign))
+        #expect(state.routes.first { $0.destination == prefix }?.isOurs == true)
+    }
+
+    @Test(arguments: [
+        (":FORWARD ACCEPT [0:0]", nil, "nothing drops"),
+        (":FORWARD DROP [0:0]", "FORWARD", "a policy that drops"),
+        (":FORWARD DROP [0:0]\n:DOCKER-USER - [0:0]", "DOCKER-USER", "where Docker asks first"),
+        (
+            ":FORWARD ACCEPT [0:0]\n-A FORWARD -j REJECT --reject-with icmp-host-prohibited", "FORWARD",
+            "a last rule that rejects"
+        ),
+    ])
+    func `accepts live in a foreign chain only where one drops`(
+        chains: String, chain: String?, reason: String
+    ) throws {
+        let plan = try router()
+        var state = Machine.fresh(plan.host)
+        state.iptables = [IPTablesState(family: .v4, saved: "*filter\n\(chains)\nCOMMIT\n")]
+        let rules = difference(from: state, to: plan).steps.compactMap { step -> IPTablesRule? in
+            if case .add(.iptablesRule(let rule)) = step.change { rule } else { nil }
+        }
+        #expect(Set(rules.map(\.chain)) == Set([chain].compactMap(\.self)), "\(reason)")
+        #expect(rules.allSatisfy { $0.isOurs })
+    }
+}
