@@ -129,6 +129,20 @@ extension EndToEnd {
             #expect(reply.errors.contains { $0.contains(reason) }, "\(reply.text)")
         }
 
+        @Test func `a resolver in a network without the root is asked for the names that it has`() throws {
+            let network = try OfficeNetwork.running()
+            #expect(try dig(". SOA", port: network.namedPort).status == "SERVFAIL")
+            // Longer than it takes to find a server dead.
+            let deadline = Deadline(3_000)
+            while !deadline.isOver {
+                let reply = try dig("www.example.net A", port: network.port)
+                guard reply.data == ["192.0.2.80"] else {
+                    Issue.record("\(reply.text)")
+                    return
+                }
+            }
+        }
+
         @Test func `without dns.upstream another name is refused, never asked elsewhere`() throws {
             let network = try OfficeNetwork.running()
             let reply = try dig("www.example.net A", port: network.isolatedPort)

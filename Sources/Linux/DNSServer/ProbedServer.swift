@@ -22,6 +22,11 @@ struct ProbedServer {
         self.probe = probe
     }
 
+    /// True for a server of `dns.upstream`, which is asked for the root: where it cannot reach that, in a
+    /// network of its own, it still has the names of that network. A cluster's server that fails has
+    /// nothing to say yet.
+    private var isResolver: Bool { questions.allSatisfy { $0.name == .root } }
+
     /// Sends the round's question in one way.
     mutating func ask(_ way: ServerProbe.Way, id: UInt16, token: UInt64, _ epoll: borrowing Epoll) {
         let question = questions[probe.rounds % questions.count]
@@ -70,6 +75,8 @@ struct ProbedServer {
             probe.succeeded(way, at: now)
             let soa = message.records[.answer]?.first { Int($0.type) == RecordType.soa }
             if let soa, questions.count > 1, soa.owner == questions[0].name { learn(soa) }
+        case .serverFailure where isResolver, .refused where isResolver:
+            probe.succeeded(way, at: now)
         default:
             probe.failed(way, "answered rcode \(message.rcode)")
         }
