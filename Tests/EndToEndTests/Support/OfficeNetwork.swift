@@ -19,9 +19,8 @@ final class OfficeNetwork: Sendable {
 
     /// Ports of the cluster `dead`: nobody listens there.
     private let closedPorts: [Int]
-    /// The server of the cluster `silent`: it takes questions and never answers.
-    private let silent: TestSocket
-    private let silentPort: Int
+    /// The server of the cluster `silent`: it answers those who look whether it lives, and nobody else.
+    private let silent: StandInServer
     private let servers: [ServerProcess]
 
     private static let shared = Result { try OfficeNetwork() }
@@ -44,8 +43,7 @@ final class OfficeNetwork: Sendable {
         port = try FreePort.next()
         isolatedPort = try FreePort.next()
         closedPorts = [try FreePort.next(), try FreePort.next()]
-        silentPort = try FreePort.next()
-        silent = try TestSocket(.udp, boundTo: "127.0.0.1", port: silentPort)
+        silent = try StandInServer()
         servers = try [
             RealServers.knot(Self.prod, port: prodPort, in: folder),
             RealServers.nsd(Self.staging, port: stagingPort, in: folder),
@@ -76,7 +74,7 @@ final class OfficeNetwork: Sendable {
             dns: [\(closedPorts.map { "\"127.0.0.1:\($0)\"" }.joined(separator: ", "))]
             services: [10.249.0.0/18]
           silent:
-            dns: ["127.0.0.1:\(silentPort)"]
+            dns: ["127.0.0.1:\(silent.port)"]
         """ + "\n"
     }
 
