@@ -118,6 +118,6 @@ import Testing
         #expect(try busy.receive(milliseconds: 50) == .silence)
         #expect(try StreamClient(bound).receive() == .closed)
         server.stop()
-        #expect(server.counters.map(\.connectionsRefused) == [1])
+        #expect(server.statistics.workers.map(\.sockets.connectionsRefused) == [1])
     }
 }

@@ -74,7 +74,7 @@ func startServer(
             #expect(TestMessage.answerCount(answer) == 100)
         }
         server.stop()
-        #expect(server.counters.map(\.upstreamConnections) == [1], "the connection is kept")
+        #expect(server.statistics.workers.map(\.sockets.upstreamConnections) == [1], "the connection is kept")
     }
 
     @Test func `the next server is asked at once where one closes its TCP connection`() throws {

@@ -227,4 +227,6 @@ package struct EngineCounters: Hashable, Sendable {
     package var answered = 0
     /// Replies that say that no server answered.
     package var failed = 0
+
+    package init() {}
 }

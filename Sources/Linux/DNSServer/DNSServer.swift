@@ -12,6 +12,9 @@ package final class DNSServer: Sendable {
     /// Where it listens, in the order asked for; ports that the kernel chose stand here as numbers.
     package let boundEndpoints: [Endpoint]
 
+    /// Who may ask, and where each question goes.
+    package let policy: ForwardingPolicy
+
     /// What the workers keep of the answers; nil: nothing.
     package let cache: AnswerCache?
 
@@ -40,6 +43,7 @@ package final class DNSServer: Sendable {
         precondition(workers > 0, "a server has at least one worker")
         let sockets = try ListeningSockets.bind(endpoints, workers: workers)
         boundEndpoints = sockets.first?.datagram.map(\.endpoint) ?? []
+        self.policy = policy
         let random = KernelRandom()
         cache = cacheOctets > 0 ? AnswerCache(octets: cacheOctets, hashKey: random.next()) : nil
         board = HealthBoard(servers: policy.servers.count, groups: policy.groups.count, isProbed: news != nil)
@@ -98,8 +102,11 @@ package final class DNSServer: Sendable {
         for thread in running { thread.join() }
     }
 
-    /// What each worker's sockets have done. Valid once stopped.
-    package var counters: [WorkerCounters] { seeds.map { $0.finalCounters.withLock { $0 } } }
+    /// What the workers have done and have in hand: a tenth of a second old while they run, exact once they
+    /// are stopped.
+    package var statistics: ServerStatistics {
+        ServerStatistics(workers: seeds.map { $0.published.withLock { $0 } })
+    }
 }
 
 /// What a worker is made of, on the thread that starts it: all that can fail has been done here.
@@ -113,8 +120,8 @@ final class WorkerSeed: Sendable {
     let limits: EngineLimits
     let epoll: Epoll
     let wake: EventFD
-    /// Written by the worker when it ends.
-    let finalCounters = Mutex(WorkerCounters())
+    /// Written by the worker now and then, and when it ends.
+    let published = Mutex(WorkerStatistics())
 
     init(
         index: Int, sockets: ListeningSockets, policy: ForwardingPolicy, cache: AnswerCache?,

@@ -38,6 +38,9 @@ struct DNSServerWorker: ~Copyable {
 
     private var events = EpollEvents(capacity: 256)
     private var nextSweep: MonotonicTime? = nil
+    private var lastPublished = MonotonicClock.now
+    /// True where something has happened since `lastPublished`.
+    private var hasNews = false
     private var isStopping = false
     /// True where a listener waits for descriptors to become free.
     var hasPausedListener = false
@@ -75,14 +78,16 @@ struct DNSServerWorker: ~Copyable {
             if let deadline = engine.nextDeadline {
                 now = MonotonicClock.now
                 if deadline <= now {
+                    hasNews = true
                     engine.beginBatch(random: &random)
                     engine.expire(at: now, random: &random, into: &outbox)
                     flush()
                 }
             }
             sweepWhereDue()
+            publishWhereDue(isChanged: count > 0)
         }
-        seed.finalCounters.withLock { $0 = counters }
+        publish()
     }
 
     private mutating func handle(_ token: EventToken, _ readiness: Epoll.Interest) {
@@ -113,9 +118,32 @@ struct DNSServerWorker: ~Copyable {
     private func patience() -> Int32? {
         var next = engine.nextDeadline
         if let sweep = nextSweep { next = next.map { min($0, sweep) } ?? sweep }
+        if hasNews {
+            let publish = lastPublished.advanced(milliseconds: WorkerStatistics.publishMilliseconds)
+            next = next.map { min($0, publish) } ?? publish
+        }
         guard let next else { return nil }
         let nanoseconds = next.nanoseconds(since: MonotonicClock.now)
         return Int32(clamping: min(60_000, max(0, (nanoseconds + 999_999) / 1_000_000)))
+    }
+
+    /// Tells the numbers at most ten times a second, so that no question pays for it; the last ones are told
+    /// before the worker falls silent.
+    private mutating func publishWhereDue(isChanged: Bool) {
+        hasNews = hasNews || isChanged
+        let due = lastPublished.advanced(milliseconds: WorkerStatistics.publishMilliseconds)
+        if hasNews, due <= now || !isChanged { publish() }
+    }
+
+    private mutating func publish() {
+        var statistics = WorkerStatistics()
+        statistics.engine = engine.counters
+        statistics.sockets = counters
+        statistics.inFlight = engine.transactionCount
+        statistics.connections = clients.count
+        seed.published.withLock { $0 = statistics }
+        lastPublished = now
+        hasNews = false
     }
 
     /// Has connections looked at soon; called for each new one.
