@@ -64,6 +64,9 @@ let package = Package(
         linux("LDNSBridge", ["CLDNS", "DomainNames"]),
         linux("DemoClusters", ["LinuxSystem", "LDNSBridge", "DNSWire", "DomainNames", "IPAddressing"]),
         linux("InventoryFile", ["CYAML", "Inventory", "IPAddressing", "DomainNames"]),
+        linux("AdminServer", [
+            "DNSServer", "LinuxSystem", "AnswerCache", "Forwarding", "DomainNames", "IPAddressing", "Telemetry",
+        ]),
         linux("DNSServer", [
             "LinuxSystem", "LDNSBridge", "AnswerCache", "Forwarding", "DNSWire", "DomainNames", "IPAddressing", "Inventory", "Telemetry",
         ]),
@@ -72,7 +75,7 @@ let package = Package(
         .executableTarget(
             name: "namebridge",
             dependencies: [
-                "DNSServer", "LinuxSystem", "LDNSBridge", "DemoClusters", "InventoryFile",
+                "AdminServer", "DNSServer", "LinuxSystem", "LDNSBridge", "DemoClusters", "InventoryFile",
                 "Forwarding", "DNSWire", "DomainNames", "IPAddressing", "Inventory", "Telemetry",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
@@ -103,6 +106,10 @@ let package = Package(
         tests("LinuxSystemTests", ["LinuxSystem", "IPAddressing", "Telemetry"]),
         tests("DNSServerTests", [
             "DNSServer", "LinuxSystem", "Forwarding", "DNSWire", "IPAddressing", "Inventory", "Telemetry",
+        ]),
+        tests("AdminServerTests", [
+            "AdminServer", "DNSServer", "LinuxSystem", "Forwarding", "DomainNames", "IPAddressing", "Inventory",
+            "Telemetry",
         ]),
         tests("LDNSBridgeTests", ["LDNSBridge", "DomainNames"]),
         tests("DemoClustersTests", ["DemoClusters", "LDNSBridge", "DNSWire", "DomainNames"]),

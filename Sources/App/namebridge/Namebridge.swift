@@ -16,8 +16,10 @@ struct Namebridge: ParsableCommand {
 
             Exit codes: 0 fine, 1 found a problem, 2 wrong usage or configuration.
             """,
-        version: "0.1.0",
-        subcommands: [Serve.self, Check.self, Query.self])
+        version: version,
+        subcommands: [Serve.self, Check.self, Query.self, Status.self, Flush.self])
+
+    static let version = "0.1.0"
 
     /// Runs the command; wrong usage ends with `ExitStatus.usage` instead of the parser's 64.
     static func main() {

@@ -31,6 +31,39 @@ int clinux_accept4(int socket, struct sockaddr *address, socklen_t *length, int 
     return accept4(socket, address, length, flags);
 }
 
+int clinux_local_address(struct sockaddr_un *address, const char *path) {
+    size_t length = strlen(path);
+    if (length >= sizeof address->sun_path) {
+        errno = ENAMETOOLONG;
+        return -1;
+    }
+    memset(address, 0, sizeof *address);
+    address->sun_family = AF_UNIX;
+    memcpy(address->sun_path, path, length);
+    return 0;
+}
+
+int clinux_peer_owner(int socket, uid_t *user, gid_t *group) {
+    struct ucred peer;
+    socklen_t length = sizeof peer;
+    if (getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &length) != 0) return -1;
+    *user = peer.uid;
+    *group = peer.gid;
+    return 0;
+}
+
+int clinux_peer_groups(int socket, gid_t *groups, int capacity) {
+    socklen_t length = (socklen_t)capacity * sizeof *groups;
+    if (getsockopt(socket, SOL_SOCKET, SO_PEERGROUPS, groups, &length) != 0) return -1;
+    return (int)(length / sizeof *groups);
+}
+
+int clinux_is_socket(const char *path) {
+    struct stat status;
+    if (lstat(path, &status) != 0) return -1;
+    return S_ISSOCK(status.st_mode);
+}
+
 int clinux_epoll_control(int epoll, int operation, int descriptor, uint32_t events, uint64_t token) {
     struct epoll_event event = {.events = events, .data = {.u64 = token}};
     return epoll_ctl(epoll, operation, descriptor, &event);

@@ -13,6 +13,7 @@ package struct Errno: Error, Hashable, Sendable {
     package static let addressNotAvailable = Errno(code: EADDRNOTAVAIL)
     package static let permissionDenied = Errno(code: EACCES)
     package static let connectionRefused = Errno(code: ECONNREFUSED)
+    package static let noSuchFile = Errno(code: ENOENT)
     package static let connectionReset = Errno(code: ECONNRESET)
     package static let hostUnreachable = Errno(code: EHOSTUNREACH)
     package static let networkUnreachable = Errno(code: ENETUNREACH)

@@ -8,6 +8,9 @@ package enum ProcessLimits {
         max(1, Int(clinux_affinity_count()))
     }
 
+    /// This process. Corresponds to getpid(2).
+    package static var processID: Int { Int(getpid()) }
+
     /// The number of descriptors that it may have open. Corresponds to getrlimit(2) with RLIMIT_NOFILE.
     package static func descriptorLimit() throws(Errno) -> Int {
         Int(clamping: try readDescriptorLimit().rlim_cur)

@@ -1,3 +1,4 @@
+import AdminServer
 import ArgumentParser
 import DNSServer
 import Forwarding
@@ -23,6 +24,8 @@ struct Serve: ParsableCommand {
 
     @OptionGroup var demo: DemoOptions
 
+    @OptionGroup var control: ControlOptions
+
     func validate() throws {
         try demo.validate(with: options)
     }
@@ -46,11 +49,15 @@ struct Serve: ParsableCommand {
         let policy = ForwardingPolicy(inventory)
         let workers = inventory.dns.workers ?? ProcessLimits.processorCount
         let server = try start(inventory, policy, workers: workers)
+        let limit = inventory.dns.cache.size
+        let controlServer = try control.listen(
+            for: ServerControl(server, version: Namebridge.version, cacheLimit: limit))
         for endpoint in server.boundEndpoints { Log.notice("listening", [("address", "\(endpoint)")]) }
         Log.notice("serving", [("clusters", "\(inventory.clusters.count)"), ("workers", "\(workers)")])
         if demo.demo { printTour() }
         let signal = try failing { () throws(Errno) in try signals.wait() }
         Log.notice("stopping", [("signal", signal == SIGTERM ? "SIGTERM" : "SIGINT")])
+        controlServer?.stop()
         server.stop()
         Log.notice("stopped")
     }

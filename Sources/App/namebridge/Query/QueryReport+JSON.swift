@@ -1,3 +1,4 @@
+import AdminServer
 import DNSWire
 import Forwarding
 import IPAddressing

@@ -15,6 +15,9 @@
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+#include <sys/un.h>
 
 /// One datagram of a batch; the layout of struct mmsghdr.
 struct clinux_message {
@@ -32,6 +35,15 @@ struct clinux_packet_info6 {
 int clinux_recvmmsg(int socket, struct clinux_message *messages, unsigned int count, int flags);
 int clinux_sendmmsg(int socket, struct clinux_message *messages, unsigned int count, int flags);
 int clinux_accept4(int socket, struct sockaddr *address, socklen_t *length, int flags);
+
+/// Fills a sockaddr_un; -1 with ENAMETOOLONG where `path` does not fit.
+int clinux_local_address(struct sockaddr_un *address, const char *path);
+/// The user and the group of the process at the other end of a local socket (SO_PEERCRED); -1 with errno.
+int clinux_peer_owner(int socket, uid_t *user, gid_t *group);
+/// The other groups of that process (SO_PEERGROUPS), at most `capacity`; their number, or -1 with errno.
+int clinux_peer_groups(int socket, gid_t *groups, int capacity);
+/// 1 where `path` is a socket, 0 where it is something else; -1 with errno. Does not follow a symbolic link.
+int clinux_is_socket(const char *path);
 
 int clinux_epoll_control(int epoll, int operation, int descriptor, uint32_t events, uint64_t token);
 uint64_t clinux_event_token(const struct epoll_event *event);

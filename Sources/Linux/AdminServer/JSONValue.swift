@@ -1,5 +1,5 @@
 /// A value to be written as JSON (RFC 8259).
-indirect enum JSONValue {
+package indirect enum JSONValue: Sendable {
     case string(String)
     case number(Int)
     case flag(Bool)
@@ -9,10 +9,10 @@ indirect enum JSONValue {
     case object([(String, JSONValue)])
 
     /// A string, or null.
-    static func optional(_ text: String?) -> JSONValue { text.map { .string($0) } ?? .null }
+    package static func optional(_ text: String?) -> JSONValue { text.map { .string($0) } ?? .null }
 
     /// The text, indented by two spaces for each level.
-    func text(indent: String = "") -> String {
+    package func text(indent: String = "") -> String {
         let inner = indent + "  "
         switch self {
         case .string(let string): return Self.quoted(string)
@@ -49,12 +49,4 @@ indirect enum JSONValue {
         }
         return text + "\""
     }
-}
-
-/// How a command writes its result.
-enum OutputForm: String, CaseIterable {
-    /// For people.
-    case text
-    /// For programs.
-    case json
 }

@@ -1,0 +1,66 @@
+import AdminServer
+import ArgumentParser
+import DomainNames
+
+/// `namebridge flush`: makes the running server forget answers.
+struct Flush: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Make the running server forget kept answers.",
+        discussion: """
+            Without an argument it forgets all. CLUSTER is a key of the configuration: every name that the cluster \
+            answers is forgotten, reverse names included; "upstream" stands for dns.upstream. NAME is one name with \
+            all its types, in all views; *.NAME stands for every name below it. A name of one label takes a final dot.
+
+            Examples:
+              namebridge flush
+              namebridge flush prod
+              namebridge flush web.shop.svc.prod.cluster.local
+              namebridge flush '*.shop.svc.prod.cluster.local'
+            """)
+
+    @Argument(help: "What to forget: a cluster's key or a name. (default: everything)")
+    var what: String?
+
+    @Flag(name: .long, help: "Forget every name below NAME as well.")
+    var below = false
+
+    @OptionGroup var options: ControlOptions
+
+    @Option(name: .long, help: "How to write the result: text or json.")
+    var output = OutputForm.text
+
+    func validate() throws {
+        _ = try scope()
+    }
+
+    func run() throws {
+        let answer = try options.ask(.flush(try scope()))
+        switch output {
+        case .text:
+            let count = answer["flushed"]?.number ?? 0
+            print("\(count) \(count == 1 ? "answer" : "answers") forgotten")
+        case .json: print(answer.text())
+        }
+    }
+
+    private func scope() throws -> FlushScope {
+        guard let what else {
+            if below { throw ValidationError("--below needs a NAME.") }
+            return .everything
+        }
+        let isBelow = below || what.hasPrefix("*.")
+        if !isBelow, !what.contains(".") {
+            // Nothing that a key cannot have goes into the line that is sent.
+            guard !what.isEmpty, what.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) else {
+                throw ValidationError("\"\(what)\" is neither a cluster's key nor a name.")
+            }
+            return .cluster(what)
+        }
+        do throws(DomainNameError) {
+            let name = try DomainName(parsing: what.hasPrefix("*.") ? String(what.dropFirst(2)) : what)
+            return isBelow ? .below(name) : .name(name)
+        } catch {
+            throw ValidationError("The name \"\(what)\" \(error).")
+        }
+    }
+}

@@ -1,0 +1,78 @@
+import AdminServer
+import ArgumentParser
+import Glibc
+import LinuxSystem
+
+/// Where the control socket is: the same for the server and for those who ask it.
+struct ControlOptions: ParsableArguments {
+    @Option(
+        name: .long,
+        help: ArgumentHelp(
+            "The server's control socket.",
+            discussion: """
+                Default: /run/namebridge/control.sock for root and under systemd, \
+                $XDG_RUNTIME_DIR/namebridge.sock for other users.
+                """,
+            valueName: "path"),
+        completion: .file(extensions: ["sock"]))
+    var control: String?
+
+    /// Where a service and root's server listen.
+    private static let systemPath = "/run/namebridge/control.sock"
+
+    /// Where a user's own server listens; nil without a folder for such things.
+    private static var userPath: String? { environment("XDG_RUNTIME_DIR").map { $0 + "/namebridge.sock" } }
+
+    /// Where a server of this process listens; nil where there is no folder for it.
+    ///
+    /// RUNTIME_DIRECTORY is set by systemd, where the unit has a RuntimeDirectory (systemd.exec(5)).
+    var serverPath: String? {
+        if let control { return control }
+        if let folder = environment("RUNTIME_DIRECTORY")?.split(separator: ":").first {
+            return "\(folder)/control.sock"
+        }
+        return geteuid() == 0 ? Self.systemPath : Self.userPath
+    }
+
+    /// Where a running server is looked for, the likeliest first.
+    var clientPaths: [String] {
+        if let control { return [control] }
+        let user = geteuid() == 0 ? nil : Self.userPath
+        return [user, Self.systemPath].compactMap { $0 }
+    }
+
+    /// Asks the running server.
+    /// - Throws: `ExitStatus.problem`, after a message, where there is none, or it says no.
+    func ask(_ request: ControlRequest) throws -> JSONValue {
+        do throws(ControlError) {
+            return try ControlClient.ask(request, at: clientPaths).answer
+        } catch {
+            printError("namebridge: \(error)")
+            throw ExitStatus.problem
+        }
+    }
+
+    /// Lets a running server be asked. Nil, after a line in the log, where the default path is not to be
+    /// had: the server does without.
+    /// - Throws: `ExitStatus.problem`, after a message, where `--control` names a path that is not to be had.
+    func listen(for control: ServerControl) throws -> ControlServer? {
+        guard let path = serverPath else {
+            Log.notice("no control socket", [("reason", "XDG_RUNTIME_DIR is not set")])
+            return nil
+        }
+        if self.control == nil, let slash = path.lastIndex(of: "/") {
+            // Where it fails, listening fails as well, and says why.
+            do throws(Errno) { try FilePath.makeFolder(String(path[..<slash])) } catch {}
+        }
+        do throws(ControlError) {
+            return try ControlServer(path: path, tick: control.tick, respond: control.answer)
+        } catch {
+            if self.control == nil {
+                Log.notice("no control socket", [("reason", "\(error)")])
+                return nil
+            }
+            Log.failure("not started", [("reason", "\(error)")])
+            throw ExitStatus.problem
+        }
+    }
+}

@@ -1,0 +1,36 @@
+/// Rows of text in columns, for people.
+struct TextTable {
+    /// Which side of its column a text stands at.
+    enum Side {
+        case left
+        case right
+    }
+
+    private let sides: [Side]
+    private var rows: [[String]] = []
+
+    /// - Parameter sides: One for each column.
+    init(_ sides: [Side]) {
+        self.sides = sides
+    }
+
+    mutating func add(_ cells: [String]) {
+        rows.append(cells)
+    }
+
+    /// The lines, two spaces between columns and none at the end.
+    var lines: [String] {
+        let widths = sides.indices.map { column in
+            rows.reduce(0) { column < $1.count ? max($0, $1[column].count) : $0 }
+        }
+        return rows.map { row in
+            var line = ""
+            for (column, cell) in row.enumerated() where column < sides.count {
+                let space = String(repeating: " ", count: widths[column] - cell.count)
+                line += (column == 0 ? "" : "  ") + (sides[column] == .left ? cell + space : space + cell)
+            }
+            while line.last == " " { line.removeLast() }
+            return line
+        }
+    }
+}

@@ -1,0 +1,65 @@
+import LinuxSystem
+import Telemetry
+
+/// Asks a running server over its control socket.
+package enum ControlClient {
+    /// The longest answer that is read, in octets.
+    private static let longestAnswer = 4 << 20
+
+    /// The answer of the first server that listens at one of `paths`.
+    package static func ask(
+        _ request: ControlRequest, at paths: [String]
+    ) throws(ControlError) -> (answer: JSONValue, path: String) {
+        for path in paths {
+            let socket: FileDescriptor
+            do throws(Errno) {
+                socket = try LocalSocket.connect(to: path)
+            } catch {
+                if error == .connectionRefused || error == .noSuchFile { continue }
+                throw .failed(path: path, error)
+            }
+            let octets: [UInt8]
+            do throws(Errno) {
+                octets = try exchange(request.line + "\n", on: socket)
+            } catch {
+                throw .failed(path: path, error)
+            }
+            guard let answer = JSONValue(reading: octets) else { throw .noAnswer(path: path) }
+            if let reason = answer["error"]?.string { throw .refused(reason) }
+            return (answer, path)
+        }
+        throw .nobodyListens(paths: paths)
+    }
+
+    /// Sends `line`, and reads until the server closes the connection, time is up or too much has come.
+    private static func exchange(
+        _ line: String, on socket: borrowing FileDescriptor
+    ) throws(Errno) -> [UInt8] {
+        // One short line always fits into a fresh socket's buffer.
+        _ = try StreamSocket.send(Array(line.utf8).span, on: socket)
+        let epoll = try Epoll()
+        try epoll.add(socket, .readable, token: 0)
+        var events = EpollEvents(capacity: 1)
+        var buffer = [UInt8](repeating: 0, count: 64 * 1024)
+        var answer: [UInt8] = []
+        let deadline = MonotonicClock.now.advanced(milliseconds: ControlServer.patienceMilliseconds)
+        while answer.count < longestAnswer {  // ends: at the deadline at the latest
+            let rest = deadline.nanoseconds(since: MonotonicClock.now) / 1_000_000
+            guard rest > 0, try epoll.wait(into: &events, milliseconds: Int32(clamping: rest)) > 0
+            else { break }
+            var span = buffer.mutableSpan
+            do throws(Errno) {
+                switch try StreamSocket.receive(from: socket, into: &span) {
+                case .nothing: continue
+                case .end: return answer
+                case .octets(let count): answer += buffer[..<count]
+                }
+            } catch {
+                // A server that turns us away closes before it has read our line.
+                guard error == .connectionReset else { throw error }
+                return answer
+            }
+        }
+        return answer
+    }
+}

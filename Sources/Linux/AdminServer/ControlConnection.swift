@@ -1,0 +1,68 @@
+import LinuxSystem
+import Telemetry
+
+/// One client of the control socket: a line comes in, an answer goes out, and that is all.
+final class ControlConnection {
+    let socket: FileDescriptor
+    /// When it is closed, whatever it is doing.
+    let deadline: MonotonicTime
+    private var input: [UInt8] = []
+    private var output: [UInt8] = []
+    private var sent = 0
+
+    init(_ socket: consuming FileDescriptor, deadline: MonotonicTime) {
+        self.socket = socket
+        self.deadline = deadline
+    }
+
+    /// True once there is an answer to be sent.
+    var isAnswering: Bool { !output.isEmpty }
+
+    enum Step: Hashable {
+        case waiting
+        /// A whole line came; its end is cut off.
+        case line(String)
+        case tooLong
+        case finished
+    }
+
+    /// Reads what is there.
+    func receive(_ buffer: inout [UInt8]) -> Step {
+        var span = buffer.mutableSpan
+        let received: StreamSocket.Received
+        do throws(Errno) {
+            received = try StreamSocket.receive(from: socket, into: &span)
+        } catch {
+            return .finished
+        }
+        switch received {
+        case .nothing: return .waiting
+        // A line may end with the connection's sending half, too.
+        case .end: return input.isEmpty ? .finished : .line(Self.text(input[...]))
+        case .octets(let count): input += buffer[..<count]
+        }
+        if let end = input.firstIndex(of: UInt8(ascii: "\n")), end <= ControlRequest.longestLine {
+            return .line(Self.text(input[..<end]))
+        }
+        return input.count > ControlRequest.longestLine ? .tooLong : .waiting
+    }
+
+    func answer(_ value: JSONValue) {
+        output = Array((value.text() + "\n").utf8)
+    }
+
+    /// Sends what the client takes; `finished` once it has all.
+    func send() -> Step {
+        let output = output
+        do throws(Errno) {
+            sent += try StreamSocket.send(output.span.extracting(sent..<output.count), on: socket)
+        } catch {
+            return .finished
+        }
+        return sent == output.count ? .finished : .waiting
+    }
+
+    private static func text(_ octets: ArraySlice<UInt8>) -> String {
+        String(decoding: octets.last == UInt8(ascii: "\r") ? octets.dropLast() : octets, as: UTF8.self)
+    }
+}

@@ -1,0 +1,40 @@
+package import LinuxSystem
+
+/// Why the control socket cannot be had or asked: what, where, and what to do about it.
+package enum ControlError: Error, Hashable, Sendable {
+    /// Another process answers at this path.
+    case isTaken(path: String)
+    /// Something that is no socket stands at this path.
+    case isNoSocket(path: String)
+    /// A call failed.
+    case failed(path: String, Errno)
+    /// Nobody listens at any of these paths.
+    case nobodyListens(paths: [String])
+    /// The connection ended or time ran out before a whole answer had come.
+    case noAnswer(path: String)
+    /// The server says no.
+    case refused(String)
+}
+
+extension ControlError: CustomStringConvertible {
+    package var description: String {
+        switch self {
+        case .isTaken(let path):
+            "\(path): another namebridge listens there: stop it, or name another path with --control"
+        case .isNoSocket(let path):
+            "\(path): something else than a socket is there: remove it, or name another path with --control"
+        case .failed(let path, let error):
+            "\(path): \(error)" + (Self.advice(error).map { ": \($0)" } ?? "")
+        case .nobodyListens(let paths):
+            "no server listens at \(paths.joined(separator: " or ")): start it (systemctl start namebridge,"
+                + " or namebridge serve), or name its socket with --control PATH"
+        case .noAnswer(let path): "\(path): the server gave no answer within 2 s"
+        case .refused(let reason): reason
+        }
+    }
+
+    private static func advice(_ error: Errno) -> String? {
+        if error == .permissionDenied { return "ask as root, or as the server's own user or group" }
+        return nil
+    }
+}

@@ -1,0 +1,132 @@
+import LinuxSystem
+import Synchronization
+import Telemetry
+
+/// The thread's part of `ControlServer`.
+final class ControlLoop: Sendable {
+    let epoll: Epoll
+    private let listener: FileDescriptor
+    private let mayAsk: @Sendable (Credentials) -> Bool
+    private let tick: @Sendable () -> Void
+    private let respond: ControlServer.Responder
+
+    static let wakeToken: UInt64 = 0
+    private static let listenerToken: UInt64 = 1
+    /// The token of connection 0; the others follow.
+    private static let firstConnection: UInt64 = 2
+
+    init(
+        _ listener: consuming FileDescriptor, _ mayAsk: @escaping @Sendable (Credentials) -> Bool,
+        _ tick: @escaping @Sendable () -> Void, _ respond: @escaping ControlServer.Responder
+    ) throws(Errno) {
+        epoll = try Epoll()
+        try epoll.add(listener, .readable, token: Self.listenerToken)
+        self.listener = listener
+        self.mayAsk = mayAsk
+        self.tick = tick
+        self.respond = respond
+    }
+
+    /// Serves until the wake-up.
+    func run() {
+        var events = EpollEvents(capacity: 32)
+        var connections = [ControlConnection?](repeating: nil, count: ControlServer.mostConnections)
+        var buffer = [UInt8](repeating: 0, count: 2048)
+        var nextTick = MonotonicClock.now.advanced(milliseconds: ControlServer.tickMilliseconds)
+        while true {
+            let count: Int
+            do throws(Errno) {
+                count = try epoll.wait(into: &events, milliseconds: patience(connections, nextTick))
+            } catch {
+                preconditionFailure("epoll cannot wait: \(error)")
+            }
+            let now = MonotonicClock.now
+            for index in 0..<count {
+                switch events[index].token {
+                case Self.wakeToken: return
+                case Self.listenerToken: accept(into: &connections, at: now)
+                case let token: serve(&connections[Int(token - Self.firstConnection)], token, &buffer)
+                }
+            }
+            for (slot, connection) in connections.enumerated() {
+                if let connection, connection.deadline <= now { connections[slot] = nil }
+            }
+            if nextTick <= now {
+                tick()
+                nextTick = now.advanced(milliseconds: ControlServer.tickMilliseconds)
+            }
+        }
+    }
+
+    /// Milliseconds until the tick or the first deadline of a connection.
+    private func patience(_ connections: [ControlConnection?], _ nextTick: MonotonicTime) -> Int32 {
+        let next = connections.reduce(nextTick) { next, connection in
+            connection.map { min(next, $0.deadline) } ?? next
+        }
+        let nanoseconds = next.nanoseconds(since: MonotonicClock.now)
+        return Int32(clamping: max(0, (nanoseconds + 999_999) / 1_000_000))
+    }
+
+    /// Takes one client in, or turns it away with a word.
+    private func accept(into connections: inout [ControlConnection?], at now: MonotonicTime) {
+        let deadline = now.advanced(milliseconds: ControlServer.patienceMilliseconds)
+        do throws(Errno) {
+            guard let socket = try LocalSocket.accept(from: listener) else { return }
+            let isAllowed = mayAsk(try LocalSocket.peer(of: socket))
+            let connection = ControlConnection(socket, deadline: deadline)
+            guard isAllowed else {
+                turnAway(connection, "not allowed: ask as root, or as the server's own user or group")
+                return
+            }
+            guard let free = connections.firstIndex(where: { $0 == nil }) else {
+                turnAway(connection, "busy: \(ControlServer.mostConnections) others are asking")
+                return
+            }
+            try epoll.add(connection.socket, .readable, token: Self.firstConnection + UInt64(free))
+            connections[free] = connection
+        } catch {
+            // The client is gone, or descriptors are short: the next one may have more luck.
+        }
+    }
+
+    private func turnAway(_ connection: ControlConnection, _ reason: String) {
+        connection.answer(.object([("error", .string(reason))]))
+        _ = connection.send()
+    }
+
+    /// Goes on with one client as far as it is ready; `slot` is nil once it is done, and its socket closed.
+    private func serve(_ slot: inout ControlConnection?, _ token: UInt64, _ buffer: inout [UInt8]) {
+        guard let connection = slot else { return }
+        if !connection.isAnswering {
+            switch connection.receive(&buffer) {
+            case .waiting: return
+            case .line(let line): connection.answer(answer(to: line))
+            case .tooLong: connection.answer(Self.refusal(.tooLong))
+            case .finished:
+                slot = nil
+                return
+            }
+        }
+        guard connection.send() == .waiting else {
+            slot = nil
+            return
+        }
+        do throws(Errno) {
+            try epoll.modify(connection.socket, .writable, token: token)
+        } catch {
+            slot = nil
+        }
+    }
+
+    private func answer(to line: String) -> JSONValue {
+        do throws(ControlRequestError) {
+            return respond(try ControlRequest(parsing: line))
+        } catch {
+            return Self.refusal(error)
+        }
+    }
+
+    private static func refusal(_ error: ControlRequestError) -> JSONValue {
+        .object([("error", .string("\(error)"))])
+    }
+}

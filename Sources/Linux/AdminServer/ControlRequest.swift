@@ -1,0 +1,84 @@
+package import DomainNames
+
+/// What can be asked over the control socket: one line of words.
+///
+/// ```
+/// status
+/// flush | flush name NAME | flush below NAME | flush cluster KEY
+/// ```
+package enum ControlRequest: Hashable, Sendable {
+    case status
+    case flush(FlushScope)
+
+    /// The longest line, in octets: the longest name has at most 1004 in presentation form.
+    package static let longestLine = 1200
+
+    /// Reads a line without its end.
+    package init(parsing line: String) throws(ControlRequestError) {
+        let words = line.split(separator: " ").map(String.init)
+        switch words.count {
+        case 1 where words[0] == "status": self = .status
+        case 1 where words[0] == "flush": self = .flush(.everything)
+        case 3 where words[0] == "flush": self = .flush(try FlushScope(kind: words[1], words[2]))
+        default: throw .unknown
+        }
+    }
+
+    /// The line that asks for it, without its end.
+    package var line: String {
+        switch self {
+        case .status: "status"
+        case .flush(.everything): "flush"
+        case .flush(.name(let name)): "flush name \(name)"
+        case .flush(.below(let name)): "flush below \(name)"
+        case .flush(.cluster(let key)): "flush cluster \(key)"
+        }
+    }
+}
+
+/// Which answers are forgotten.
+package enum FlushScope: Hashable, Sendable {
+    case everything
+    /// One name: all its types, in all views.
+    case name(DomainName)
+    /// A name, and every name below it.
+    case below(DomainName)
+    /// What a cluster may have answered; `upstream` stands for the servers of `dns.upstream`.
+    case cluster(String)
+
+    fileprivate init(kind: String, _ value: String) throws(ControlRequestError) {
+        if kind == "cluster" {
+            self = .cluster(value)
+            return
+        }
+        let name: DomainName
+        do throws(DomainNameError) {
+            name = try DomainName(parsing: value)
+        } catch {
+            throw .badName(error)
+        }
+        switch kind {
+        case "name": self = .name(name)
+        case "below": self = .below(name)
+        default: throw .unknown
+        }
+    }
+}
+
+/// What is wrong with a request.
+package enum ControlRequestError: Error, Hashable, Sendable {
+    case unknown
+    case badName(DomainNameError)
+    case tooLong
+}
+
+extension ControlRequestError: CustomStringConvertible {
+    package var description: String {
+        switch self {
+        case .unknown:
+            "unknown request, expected: status, flush, flush name NAME, flush below NAME, flush cluster KEY"
+        case .badName(let error): "the name \(error)"
+        case .tooLong: "the request is longer than \(ControlRequest.longestLine) octets"
+        }
+    }
+}

@@ -1,0 +1,91 @@
+package import LinuxSystem
+import Synchronization
+import Telemetry
+
+/// Answers requests on a local socket, on a thread of its own.
+///
+/// It serves root, its own user and its own group. Nothing that a client does or leaves undone keeps the
+/// thread: it never waits for one of them, there are few at a time, and each has two seconds.
+package final class ControlServer: Sendable {
+    package let path: String
+    private let wake: EventFD
+    private let thread: NativeThread
+    private let isStopped = Mutex(false)
+
+    /// Gives the answer to a request.
+    package typealias Responder = @Sendable (ControlRequest) -> JSONValue
+
+    /// Clients at a time; more are turned away.
+    static let mostConnections = 16
+
+    /// How long a client may take to ask and to take its answer.
+    static let patienceMilliseconds = 2_000
+
+    /// How often `tick` is called.
+    static let tickMilliseconds = 5_000
+
+    /// Listens at `path`; a socket that a dead process has left there is replaced.
+    ///
+    /// - Parameters:
+    ///   - tick: Called every five seconds on the server's thread.
+    ///   - mayAsk: Whether a client of these credentials is served.
+    package init(
+        path: String, mayAsk: @escaping @Sendable (Credentials) -> Bool = ControlServer.isOneOfUs,
+        tick: @escaping @Sendable () -> Void = {}, respond: @escaping Responder
+    ) throws(ControlError) {
+        try Self.clear(path)
+        do throws(Errno) {
+            let wake = try EventFD()
+            let loop = try ControlLoop(LocalSocket.listen(at: path), mayAsk, tick, respond)
+            try loop.epoll.add(wake.descriptor, .readable, token: ControlLoop.wakeToken)
+            thread = try NativeThread(name: "control", stackSize: 512 * 1024) { loop.run() }
+            self.wake = wake
+        } catch {
+            throw .failed(path: path, error)
+        }
+        self.path = path
+    }
+
+    deinit {
+        stop()
+    }
+
+    /// Ends the thread and removes the socket.
+    package func stop() {
+        let isFirst = isStopped.withLock { isStopped in
+            defer { isStopped = true }
+            return !isStopped
+        }
+        guard isFirst else { return }
+        wake.signal()
+        thread.join()
+        // Best effort: the next start replaces what is left.
+        do throws(Errno) { try FilePath.remove(path) } catch {}
+    }
+
+    /// Root, our own user, and the members of our own group.
+    package static func isOneOfUs(_ peer: Credentials) -> Bool {
+        let own = Credentials.own
+        return peer.user == 0 || peer.user == own.user || peer.group == own.group
+            || peer.otherGroups.contains(own.group)
+    }
+
+    /// Makes room at `path`, unless somebody is there.
+    private static func clear(_ path: String) throws(ControlError) {
+        guard let isSocket = try standing(at: path) else { return }
+        guard isSocket else { throw .isNoSocket(path: path) }
+        do throws(Errno) {
+            _ = try LocalSocket.connect(to: path)
+        } catch {
+            guard error == .connectionRefused else { throw .failed(path: path, error) }
+            do throws(Errno) { try FilePath.remove(path) } catch { throw .failed(path: path, error) }
+            return
+        }
+        throw .isTaken(path: path)
+    }
+
+    /// True for a socket, false for anything else, nil for nothing.
+    private static func standing(at path: String) throws(ControlError) -> Bool? {
+        do throws(Errno) { return try FilePath.isSocket(path) } catch { throw .failed(path: path, error) }
+    }
+}

@@ -1,0 +1,194 @@
+/// How a running server is doing: what `namebridge status` shows.
+package struct ServerStatus: Hashable, Sendable {
+    package var version = ""
+    package var processID = 0
+    package var uptimeSeconds = 0
+    /// Questions of the last seconds, and how many seconds these were.
+    package var recentQuestions = 0
+    package var recentMilliseconds = 0
+    package var workers: [Worker] = []
+    /// Nil where no answers are kept.
+    package var cache: Cache?
+    /// The clusters that are asked, and last `upstream`.
+    package var groups: [Group] = []
+
+    package init() {}
+
+    /// Questions a second, of late.
+    package var questionsPerSecond: Int {
+        recentMilliseconds > 0 ? (recentQuestions * 1000 + recentMilliseconds / 2) / recentMilliseconds : 0
+    }
+
+    /// All workers together.
+    package var total: Worker {
+        workers.reduce(into: Worker()) { sum, worker in
+            for field in Worker.fields { sum[keyPath: field.path] += worker[keyPath: field.path] }
+        }
+    }
+
+    /// What one worker has done since the start, and has in hand.
+    package struct Worker: Hashable, Sendable {
+        /// Messages from clients that were questions.
+        package var questions = 0
+        /// Answered from the cache, fresh.
+        package var hits = 0
+        /// Answered from the cache past their TTL, because no server answered.
+        package var stale = 0
+        /// Answered with what a server said.
+        package var answered = 0
+        /// Answered here: names that cannot exist, private reverse names.
+        package var local = 0
+        /// Refused by the configuration.
+        package var refused = 0
+        /// Answered with an error of form or support.
+        package var rejected = 0
+        /// Turned away because the tables were full.
+        package var overloaded = 0
+        /// No server answered.
+        package var failed = 0
+        /// Waiting for a server.
+        package var inFlight = 0
+        /// Clients' connections.
+        package var connections = 0
+
+        package init() {}
+
+        /// Each number and its name in JSON.
+        static var fields: [(name: String, path: WritableKeyPath<Worker, Int>)] {
+            [
+                ("questions", \.questions), ("hits", \.hits), ("stale", \.stale), ("answered", \.answered),
+                ("local", \.local), ("refused", \.refused), ("rejected", \.rejected),
+                ("overloaded", \.overloaded), ("failed", \.failed), ("in-flight", \.inFlight),
+                ("connections", \.connections),
+            ]
+        }
+    }
+
+    /// The answers that are kept.
+    package struct Cache: Hashable, Sendable {
+        package var entries = 0
+        package var octets = 0
+        /// The most octets that it may take.
+        package var limit = 0
+        package var hits = 0
+        package var misses = 0
+        package var evictions = 0
+
+        package init() {}
+
+        /// Each number and its name in JSON.
+        static var fields: [(name: String, path: WritableKeyPath<Cache, Int>)] {
+            [
+                ("entries", \.entries), ("octets", \.octets), ("limit", \.limit), ("hits", \.hits),
+                ("misses", \.misses), ("evictions", \.evictions),
+            ]
+        }
+    }
+
+    /// A cluster's servers, or those of `dns.upstream`.
+    package struct Group: Hashable, Sendable {
+        package var name: String
+        package var servers: [Server]
+
+        package init(name: String, servers: [Server]) {
+            self.name = name
+            self.servers = servers
+        }
+    }
+
+    /// A name server as its last probes found it.
+    package struct Server: Hashable, Sendable {
+        /// `ADDRESS:PORT`.
+        package var address: String
+        /// `full`, `without EDNS`, `TCP only` or `dead`.
+        package var state: String
+        /// Nil while no probe was answered.
+        package var roundTripMicroseconds: Int?
+        /// Nil while nothing went wrong.
+        package var lastError: String?
+
+        package init(
+            address: String, state: String, roundTripMicroseconds: Int? = nil, lastError: String? = nil
+        ) {
+            self.address = address
+            self.state = state
+            self.roundTripMicroseconds = roundTripMicroseconds
+            self.lastError = lastError
+        }
+    }
+}
+
+// MARK: - JSON
+
+extension ServerStatus {
+    package var json: JSONValue {
+        .object([
+            ("version", .string(version)),
+            ("pid", .number(processID)),
+            ("uptime-seconds", .number(uptimeSeconds)),
+            ("recent-questions", .number(recentQuestions)),
+            ("recent-milliseconds", .number(recentMilliseconds)),
+            ("questions-per-second", .number(questionsPerSecond)),
+            ("total", Self.numbers(total, Worker.fields)),
+            ("workers", .array(workers.map { Self.numbers($0, Worker.fields) })),
+            ("cache", cache.map { Self.numbers($0, Cache.fields) } ?? .null),
+            ("clusters", .array(groups.map(\.json))),
+        ])
+    }
+
+    /// Reads what another process wrote; what is missing stays 0.
+    package init(json: JSONValue) {
+        version = json["version"]?.string ?? ""
+        processID = json["pid"]?.number ?? 0
+        uptimeSeconds = json["uptime-seconds"]?.number ?? 0
+        recentQuestions = json["recent-questions"]?.number ?? 0
+        recentMilliseconds = json["recent-milliseconds"]?.number ?? 0
+        workers = (json["workers"]?.array ?? []).map { Self.read($0, Worker(), Worker.fields) }
+        if let cache = json["cache"], case .object = cache {
+            self.cache = Self.read(cache, Cache(), Cache.fields)
+        }
+        groups = (json["clusters"]?.array ?? []).map(Group.init(json:))
+    }
+
+    private static func numbers<Root>(
+        _ value: Root, _ fields: [(name: String, path: WritableKeyPath<Root, Int>)]
+    ) -> JSONValue {
+        .object(fields.map { ($0.name, .number(value[keyPath: $0.path])) })
+    }
+
+    private static func read<Root>(
+        _ json: JSONValue, _ empty: Root, _ fields: [(name: String, path: WritableKeyPath<Root, Int>)]
+    ) -> Root {
+        fields.reduce(into: empty) { $0[keyPath: $1.path] = json[$1.name]?.number ?? 0 }
+    }
+}
+
+extension ServerStatus.Group {
+    fileprivate var json: JSONValue {
+        .object([
+            ("name", .string(name)),
+            (
+                "servers",
+                .array(
+                    servers.map { server in
+                        .object([
+                            ("address", .string(server.address)),
+                            ("state", .string(server.state)),
+                            ("rtt-microseconds", server.roundTripMicroseconds.map { .number($0) } ?? .null),
+                            ("last-error", .optional(server.lastError)),
+                        ])
+                    })
+            ),
+        ])
+    }
+
+    fileprivate init(json: JSONValue) {
+        name = json["name"]?.string ?? ""
+        servers = (json["servers"]?.array ?? []).map { server in
+            ServerStatus.Server(
+                address: server["address"]?.string ?? "", state: server["state"]?.string ?? "",
+                roundTripMicroseconds: server["rtt-microseconds"]?.number,
+                lastError: server["last-error"]?.string)
+        }
+    }
+}

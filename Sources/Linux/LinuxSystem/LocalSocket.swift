@@ -1,0 +1,120 @@
+import CLinux
+import Glibc
+
+/// Stream sockets with a path in the file system (unix(7)); all of them non-blocking and closed on exec.
+/// What is sent and received goes through `StreamSocket`.
+package enum LocalSocket {
+    /// A socket that accepts connections at `path`, for its owner and its group (mode 0660).
+    ///
+    /// - Throws: EADDRINUSE where something stands at `path`.
+    package static func listen(at path: String) throws(Errno) -> FileDescriptor {
+        let socket = try open()
+        let number = socket.number
+        // Sound: the address lives during the call.
+        try unsafe withAddress(of: path) { unsafe bind(number, $0, $1) }
+        // In time: before `listen` nobody can connect.
+        // Sound: the path is read during the call.
+        try systemCall { unsafe chmod(path, 0o660) }
+        try systemCall { Glibc.listen(number, 16) }
+        return socket
+    }
+
+    /// The next connection; nil where none is waiting. Corresponds to accept4(2).
+    package static func accept(from listener: borrowing FileDescriptor) throws(Errno) -> FileDescriptor? {
+        let number = listener.number
+        let accepted = try nonBlockingCall { clinux_accept4(number, nil, nil, clinux_accept_flags) }
+        guard let accepted else { return nil }
+        return FileDescriptor(owning: accepted)
+    }
+
+    /// A connection to the process that listens at `path`.
+    ///
+    /// - Throws: ENOENT without a socket there, ECONNREFUSED where its process is gone, EACCES, EAGAIN where
+    ///   its queue is full.
+    package static func connect(to path: String) throws(Errno) -> FileDescriptor {
+        let socket = try open()
+        let number = socket.number
+        // Sound: the address lives during the call.
+        try unsafe withAddress(of: path) { unsafe Glibc.connect(number, $0, $1) }
+        return socket
+    }
+
+    /// Who is at the other end of a connection. Corresponds to SO_PEERCRED and SO_PEERGROUPS of socket(7).
+    package static func peer(of socket: borrowing FileDescriptor) throws(Errno) -> Credentials {
+        var user = uid_t()
+        var group = gid_t()
+        let number = socket.number
+        // Sound: one number is written to each.
+        try systemCall { unsafe clinux_peer_owner(number, &user, &group) }
+        var others = [gid_t](repeating: 0, count: 256)
+        // Sound: at most `count` numbers are written. More groups than that are nobody we know: none counts.
+        let count = unsafe others.withUnsafeMutableBufferPointer {
+            unsafe clinux_peer_groups(number, $0.baseAddress, Int32($0.count))
+        }
+        return Credentials(user: user, group: group, otherGroups: Array(others.prefix(max(0, Int(count)))))
+    }
+
+    private static func open() throws(Errno) -> FileDescriptor {
+        FileDescriptor(owning: try systemCall { socket(AF_UNIX, clinux_nonblocking_stream, 0) })
+    }
+
+    private static func withAddress(
+        of path: String, _ call: (UnsafePointer<sockaddr>, socklen_t) -> Int32
+    ) throws(Errno) {
+        var address = sockaddr_un()
+        // Sound: writes one address, and refuses a path that does not fit.
+        try systemCall { unsafe clinux_local_address(&address, path) }
+        // Sound: every kind of address begins with what sockaddr has, and its true length goes along.
+        _ = try unsafe withUnsafePointer(to: &address) { (pointer) throws(Errno) in
+            try unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { (generic) throws(Errno) in
+                try systemCall { unsafe call(generic, socklen_t(MemoryLayout<sockaddr_un>.size)) }
+            }
+        }
+    }
+}
+
+/// Who a process is (credentials(7)).
+package struct Credentials: Hashable, Sendable {
+    package let user: UInt32
+    package let group: UInt32
+    package let otherGroups: [UInt32]
+
+    package init(user: UInt32, group: UInt32, otherGroups: [UInt32] = []) {
+        self.user = user
+        self.group = group
+        self.otherGroups = otherGroups
+    }
+
+    /// Those of this process. Corresponds to geteuid(2) and getegid(2).
+    package static var own: Credentials { Credentials(user: geteuid(), group: getegid()) }
+}
+
+/// What is done to paths; each call is one of the system's.
+package enum FilePath {
+    /// True where a socket stands at `path`, false for anything else, nil for nothing. Corresponds to
+    /// lstat(2).
+    package static func isSocket(_ path: String) throws(Errno) -> Bool? {
+        // Sound: the path is read during the call.
+        let result = unsafe clinux_is_socket(path)
+        if result >= 0 { return result == 1 }
+        let error = Errno(code: clinux_errno())
+        if error.code == ENOENT { return nil }
+        throw error
+    }
+
+    /// Removes a file or socket. Corresponds to unlink(2).
+    package static func remove(_ path: String) throws(Errno) {
+        // Sound: the path is read during the call.
+        try systemCall { unsafe unlink(path) }
+    }
+
+    /// Makes the folder `path` with mode 0755, unless it is there. Corresponds to mkdir(2).
+    package static func makeFolder(_ path: String) throws(Errno) {
+        do throws(Errno) {
+            // Sound: the path is read during the call.
+            try systemCall { unsafe mkdir(path, 0o755) }
+        } catch {
+            guard error.code == EEXIST else { throw error }
+        }
+    }
+}

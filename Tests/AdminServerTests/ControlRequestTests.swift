@@ -1,0 +1,38 @@
+import AdminServer
+import DomainNames
+import Testing
+
+@Suite struct ControlRequestTests {
+    @Test(arguments: [
+        "status", "flush", "flush name web.shop.svc.prod.cluster.local", "flush below cluster.local",
+        "flush cluster prod", "flush name a\\032b\\.c.d",
+    ])
+    func `a request reads back from its line`(line: String) throws {
+        #expect(try ControlRequest(parsing: line).line == line)
+    }
+
+    @Test(
+        arguments: [
+            ("", "nothing"), ("   ", "spaces"), ("STATUS", "capitals"), ("status now", "a word too much"),
+            ("flush name", "no name"), ("flush all x", "no such kind"), ("flush name a b", "a name and more"),
+            ("reload", "no such request"), ("\u{0}\u{1}\u{2}", "garbage"),
+        ])
+    func `any other line is refused with what would be right`(line: String, reason: String) {
+        #expect(throws: ControlRequestError.unknown, "\(reason)") { try ControlRequest(parsing: line) }
+        #expect("\(ControlRequestError.unknown)".contains("flush cluster KEY"))
+    }
+
+    @Test func `a name that is none is refused with what is wrong`() {
+        #expect(throws: ControlRequestError.badName(.emptyLabel)) {
+            try ControlRequest(parsing: "flush name a..b")
+        }
+    }
+
+    @Test func `the longest name fits into a line`() throws {
+        let label = [UInt8](repeating: 0, count: 63)
+        let name = try DomainName(labels: [label, label, label, Array(label.prefix(61))])
+        let line = ControlRequest.flush(.below(name)).line
+        #expect(line.utf8.count <= ControlRequest.longestLine)
+        #expect(try ControlRequest(parsing: line) == .flush(.below(name)))
+    }
+}

@@ -1,0 +1,238 @@
+import AdminServer
+import DNSServer
+import DomainNames
+import Forwarding
+import IPAddressing
+import Inventory
+import LinuxSystem
+import Synchronization
+import Telemetry
+import Testing
+
+/// A name server on loopback that answers every question and counts them.
+final class CountingServer: Sendable {
+    let endpoint: Endpoint
+    private let wake: EventFD
+    private let thread: NativeThread
+    private let count: Mutex<Int>.Shared
+
+    /// How many questions it was asked.
+    var questions: Int { count.value.withLock { $0 } }
+
+    init() throws {
+        let count = Mutex<Int>.Shared(0)
+        let any = Endpoint(address: IPAddress(v4: 0x7F00_0001), port: 0)
+        let socket = try DatagramSocket.listen(on: any, sharesPort: false, reportsLocalAddress: false)
+        endpoint = try socket.localEndpoint()
+        let loop = try CountingLoop(socket)
+        let wake = try EventFD()
+        try loop.epoll.add(wake.descriptor, .readable, token: 0)
+        thread = try NativeThread(name: "counting", stackSize: 1024 * 1024) {
+            loop.run { count.value.withLock { $0 += 1 } }
+        }
+        self.wake = wake
+        self.count = count
+    }
+
+    deinit {
+        wake.signal()
+        thread.join()
+    }
+}
+
+extension Mutex where Value: Sendable {
+    /// A value that two threads can hold.
+    final class Shared: Sendable {
+        let value: Mutex<Value>
+
+        init(_ value: Value) {
+            self.value = Mutex(value)
+        }
+    }
+}
+
+/// The thread's part of `CountingServer`.
+private final class CountingLoop: Sendable {
+    let epoll: Epoll
+    private let socket: FileDescriptor
+
+    init(_ socket: consuming FileDescriptor) throws {
+        epoll = try Epoll()
+        try epoll.add(socket, .readable, token: 1)
+        self.socket = socket
+    }
+
+    func run(_ countOne: () -> Void) {
+        var events = EpollEvents(capacity: 4)
+        var batch = DatagramBatch(capacity: 8, slotSize: 4096)
+        var sender = DatagramSender(capacity: 1)
+        // Ends with the wake-up, whose token is 0; the bound is there for a test that forgets it.
+        for _ in 0..<10_000 {
+            guard let ready = try? epoll.wait(into: &events, milliseconds: 10_000), ready > 0 else { return }
+            for index in 0..<ready where events[index].token == 0 { return }
+            guard let count = try? batch.receive(from: socket) else { continue }
+            for index in 0..<count {
+                guard let from = batch.sender(index) else { continue }
+                let message = batch.message(index)
+                let question = (0..<message.count).map { message[$0] }
+                countOne()
+                let answer = Message.answer(to: question)
+                sender.add(start: 0, end: answer.count, to: from.endpoint, from: nil, interface: 0)
+                _ = sender.send(answer.span, on: socket, stopsAtError: true)
+            }
+        }
+    }
+}
+
+/// Messages made by hand.
+enum Message {
+    static func question(_ name: String) throws -> [UInt8] {
+        [0, 7, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0] + (try DomainName(parsing: name)).wire + [0, 1, 0, 1]
+    }
+
+    /// `question` answered with 10.1.2.3 for 30 s.
+    static func answer(to question: [UInt8]) -> [UInt8] {
+        var end = 12
+        while end < question.count, question[end] != 0 { end += Int(question[end]) + 1 }
+        var answer = Array(question.prefix(end + 5))
+        answer.replaceSubrange(2..<12, with: [0x84, 0x80, 0, 1, 0, 1, 0, 0, 0, 0])
+        return answer + [0xC0, 12, 0, 1, 0, 1, 0, 0, 0, 30, 0, 4, 10, 1, 2, 3]
+    }
+}
+
+/// A server in front of one cluster that is called `prod`, its control socket, and a client of each.
+private struct Setting {
+    let cluster: CountingServer
+    let server: DNSServer
+    let path: SocketPath
+    let control: ControlServer
+
+    init() throws {
+        cluster = try CountingServer()
+        let prod = Cluster(
+            key: "prod", dns: [cluster.endpoint], services: [try IPPrefix(parsing: "10.96.0.0/16")])
+        var dns = DNSSettings()
+        dns.bareDomain = ["prod"]
+        let inventory = Inventory(dns: dns, clusters: [prod])
+        let listen = Endpoint(address: IPAddress(v4: 0x7F00_0001), port: 0)
+        server = try DNSServer(
+            listen: [listen], policy: ForwardingPolicy(inventory), workers: 2, cacheOctets: 4 << 20)
+        try server.start()
+        path = try SocketPath()
+        let answers = ServerControl(server, version: "1", cacheLimit: 4 << 20)
+        control = try ControlServer(path: path.path, tick: answers.tick, respond: answers.answer)
+    }
+
+    func stop() {
+        control.stop()
+        server.stop()
+    }
+
+    func ask(_ name: String) throws {
+        let bound = try #require(server.boundEndpoints.first)
+        let socket = try DatagramSocket.connect(to: bound)
+        let epoll = try Epoll()
+        try epoll.add(socket, .readable, token: 0)
+        let question = try Message.question(name)
+        var sender = DatagramSender(capacity: 1)
+        sender.add(start: 0, end: question.count)
+        _ = sender.send(question.span, on: socket, stopsAtError: true)
+        var events = EpollEvents(capacity: 1)
+        #expect(try epoll.wait(into: &events, milliseconds: 2000) == 1, "\(name) is answered")
+    }
+
+    func flush(_ scope: FlushScope) throws -> Int? {
+        try ControlClient.ask(.flush(scope), at: [path.path]).answer["flushed"]?.number
+    }
+
+    /// The status once `isReached`, or the last one: numbers may be a tenth of a second old.
+    func status(until isReached: (ServerStatus) -> Bool) throws -> ServerStatus {
+        let deadline = MonotonicClock.now.advanced(milliseconds: 2000)
+        while true {  // ends at the deadline
+            let status = ServerStatus(json: try ControlClient.ask(.status, at: [path.path]).answer)
+            if isReached(status) || MonotonicClock.now > deadline { return status }
+        }
+    }
+}
+
+@Suite struct ServerControlTests {
+    @Test func `the status of a running server says what it did`() throws {
+        let setting = try Setting()
+        defer { setting.stop() }
+        for _ in 0..<3 { try setting.ask("web.shop.svc.prod.cluster.local") }
+        try setting.ask("www.example.com")
+        let status = try setting.status { $0.total.questions == 4 }
+        #expect(status.version == "1" && status.workers.count == 2)
+        let total = status.total
+        #expect(total.questions == 4 && total.hits == 2 && total.answered == 1 && total.refused == 1)
+        #expect(total.failed == 0 && total.inFlight == 0)
+        #expect(status.recentQuestions == 4 && status.recentMilliseconds > 0)
+        #expect(status.cache?.entries == 1 && status.cache?.limit == 4 << 20)
+        #expect(
+            status.groups == [
+                ServerStatus.Group(
+                    name: "prod",
+                    servers: [ServerStatus.Server(address: "\(setting.cluster.endpoint)", state: "full")])
+            ])
+    }
+
+    @Test(
+        arguments: [
+            (.everything, 3, "nothing is kept"),
+            (.cluster("prod"), 3, "suffix, plain and reverse names are the cluster's"),
+            (.below(.clusterLocal), 2, "both suffixes lie below the domain"),
+        ] as [(FlushScope, Int, String)])
+    func `what was flushed is asked again`(scope: FlushScope, flushed: Int, reason: String) throws {
+        let setting = try Setting()
+        defer { setting.stop() }
+        let names = ["web.shop.svc.prod.cluster.local", "web.shop.svc.cluster.local", "7.12.96.10.in-addr.arpa"]
+        for name in names + names { try setting.ask(name) }
+        #expect(setting.cluster.questions == 3, "each is kept")
+        #expect(try setting.flush(scope) == flushed, "\(reason)")
+        for name in names { try setting.ask(name) }
+        #expect(setting.cluster.questions == 3 + flushed, "\(reason)")
+    }
+
+    @Test func `one name is flushed alone, whatever its case`() throws {
+        let setting = try Setting()
+        defer { setting.stop() }
+        let name = "web.shop.svc.prod.cluster.local"
+        for name in [name, "a." + name] { try setting.ask(name) }
+        #expect(try setting.flush(.name(DomainName(parsing: "WEB.shop.svc.prod.cluster.local"))) == 1)
+        #expect(try setting.flush(.name(DomainName(parsing: name))) == 0, "it is gone")
+        #expect(try setting.flush(.below(DomainName(parsing: name))) == 1, "its neighbour below was not")
+    }
+
+    @Test func `an unknown cluster is told with those that there are`() throws {
+        let setting = try Setting()
+        defer { setting.stop() }
+        do {
+            _ = try setting.flush(.cluster("pord"))
+            Issue.record("there is no such cluster")
+        } catch {
+            #expect("\(error)".contains("\"pord\"") && "\(error)".contains("one of: prod"))
+        }
+    }
+
+    @Test func `a status survives its way through JSON`() throws {
+        var status = ServerStatus()
+        status.version = "1.2.3 \"x\""
+        status.uptimeSeconds = 77
+        var worker = ServerStatus.Worker()
+        worker.questions = 5
+        worker.inFlight = 2
+        status.workers = [worker, ServerStatus.Worker()]
+        status.groups = [
+            ServerStatus.Group(
+                name: "prod",
+                servers: [
+                    ServerStatus.Server(
+                        address: "[fd00::10]:53", state: "dead", roundTripMicroseconds: 812,
+                        lastError: "no answer\nat all")
+                ])
+        ]
+        let text = Array(status.json.text().utf8)
+        #expect(ServerStatus(json: try #require(JSONValue(reading: text))) == status)
+        #expect(ServerStatus(json: .null) == ServerStatus(), "what is missing stays empty")
+    }
+}
