@@ -43,9 +43,12 @@ struct InventoryChecker {
     }
 
     mutating func error(
-        at path: InventoryPath, and other: InventoryPath? = nil, _ message: String, suggestion: String? = nil
+        at path: InventoryPath, and other: InventoryPath? = nil, isAboutKey: Bool = false, _ message: String,
+        suggestion: String? = nil
     ) {
-        problems.append(InventoryProblem(.error, at: path, and: other, message, suggestion: suggestion))
+        problems.append(
+            InventoryProblem(
+                .error, at: path, and: other, isAboutKey: isAboutKey, message, suggestion: suggestion))
     }
 
     mutating func warn(at path: InventoryPath, and other: InventoryPath? = nil, _ message: String) {

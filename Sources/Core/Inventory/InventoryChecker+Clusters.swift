@@ -17,7 +17,7 @@ extension InventoryChecker {
             let path = InventoryPath("clusters") + cluster.key
             if schemaLabels.contains(cluster.key) {
                 error(
-                    at: path,
+                    at: path, isAboutKey: true,
                     "found the key \(quoted(cluster.key)), which the Kubernetes DNS schema uses itself;"
                         + " expected another name for the cluster")
             }

@@ -8,6 +8,9 @@ package struct InventoryProblem: Hashable, Sendable {
     /// The other value that it contradicts, where there is one.
     package var other: InventoryPath?
 
+    /// True where the key at the end of `path` is at fault, whatever value it has.
+    package var isAboutKey: Bool
+
     /// What was found, what was expected and what to do, in one line.
     package var message: String
 
@@ -15,12 +18,13 @@ package struct InventoryProblem: Hashable, Sendable {
     package var suggestion: String?
 
     package init(
-        _ severity: Severity, at path: InventoryPath, and other: InventoryPath? = nil, _ message: String,
-        suggestion: String? = nil
+        _ severity: Severity, at path: InventoryPath, and other: InventoryPath? = nil, isAboutKey: Bool = false,
+        _ message: String, suggestion: String? = nil
     ) {
         self.severity = severity
         self.path = path
         self.other = other
+        self.isAboutKey = isAboutKey
         self.message = message
         self.suggestion = suggestion
     }

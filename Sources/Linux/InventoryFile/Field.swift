@@ -159,11 +159,15 @@ struct Keys {
         for entry in entries where !known.contains(entry.key) {
             let suggestion = field.report.isFull ? nil : nearestSpelling(of: entry.key, among: known)
             let list = known.joined(separator: ", ")
+            let message = "found the unknown key \(quoted(entry.key)), expected one of: \(list)"
+            guard let suggestion else {
+                field.report.complain(at: entry.keyMark, field.path + entry.key, message)
+                continue
+            }
+            // The known key that was likely meant is not missing, only misspelled.
             field.report.fail(
-                at: entry.keyMark, field.path + entry.key,
-                "found the unknown key \(quoted(entry.key)), expected one of: \(list)",
-                suggestion: suggestion)
-            if let suggestion { field.report.distrust(field.path + suggestion) }
+                at: entry.keyMark, field.path + entry.key, message, suggestion: suggestion)
+            field.report.distrust(field.path + suggestion)
         }
         for (key, expected) in missing where !field.report.isDistrusted(field.path + key) {
             field.report.fail(

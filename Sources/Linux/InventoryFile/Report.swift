@@ -54,6 +54,11 @@ final class Report {
         add(.error, mark, path, message, suggestion)
     }
 
+    /// Notes an error at `mark` that nothing else can be a consequence of.
+    func complain(at mark: Mark, _ path: InventoryPath, _ message: String) {
+        add(.error, mark, path, message, nil)
+    }
+
     /// Marks `path` as unreadable without another message.
     func distrust(_ path: InventoryPath) {
         guard unreadable.insert(path).inserted else { return }
@@ -81,7 +86,7 @@ final class Report {
         for problem in problems {
             let path = inFile(problem.path)
             let other = problem.other.map(inFile)
-            guard !isConsequence(path), other.map(isConsequence) != true else { continue }
+            guard problem.isAboutKey || !isConsequence(path), other.map(isConsequence) != true else { continue }
             if isFull {
                 count(problem.severity)
                 continue
