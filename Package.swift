@@ -51,7 +51,7 @@ let package = Package(
         core("AnswerCache", ["DomainNames", "DNSWire", "Telemetry"]),
         core("Inventory", ["IPAddressing", "DomainNames"]),
         core("NetworkModel", ["IPAddressing", "Inventory"]),
-        core("NetworkPlanning", ["IPAddressing", "Inventory", "NetworkModel"]),
+        core("NetworkPlanning", ["IPAddressing", "DomainNames", "Inventory", "NetworkModel"]),
         core("Forwarding", ["AnswerCache", "IPAddressing", "DomainNames", "DNSWire", "Inventory", "Telemetry"]),
 
         // Linux

@@ -123,7 +123,7 @@ extension Change {
             case .link: 0
             case .address: 1
             case .neighbour: 3
-            case .forwardingEntry: 4
+            case .forwardingEntry, .extraForwardingEntry: 4
             case .table: 5
             case .iptablesRule: 6
             case .route, .policyRule: 7

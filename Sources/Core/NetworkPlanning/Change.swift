@@ -7,6 +7,8 @@ package enum NetworkObject: Hashable, Sendable {
     case route(Route)
     case neighbour(Neighbour)
     case forwardingEntry(ForwardingEntry)
+    /// A further entry for an Ethernet address that has one, which sends each packet twice.
+    case extraForwardingEntry(ForwardingEntry)
     case policyRule(PolicyRule)
     /// A whole table of nftables.
     case table(FilterTable)

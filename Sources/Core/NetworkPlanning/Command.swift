@@ -39,8 +39,7 @@ extension Command {
         case .replace(let old, let new):
             switch new {
             case .table(let table): [Command(.nft, table.replacement)]
-            case .neighbour: adding(new)
-            case .forwardingEntry(let entry): [Command(.bridge, "fdb replace \(entry)")]
+            case .neighbour, .forwardingEntry: adding(new)
             default: adding(new) + removing(old)
             }
         case .set(let setting, _, let value): [Command(.sysctl, "-w \(setting)=\(value)")]
@@ -65,8 +64,8 @@ extension Command {
                     .ip, (route.destination.family == .v4 ? "route prepend " : "route replace ") + "\(route)")
             ]
         case .neighbour(let neighbour): [Command(.ip, "neigh replace \(neighbour)")]
-        // `append` beside another entry for the same Ethernet address: only what undoes a removal meets one.
-        case .forwardingEntry(let entry): [Command(.bridge, "fdb append \(entry)")]
+        case .forwardingEntry(let entry): [Command(.bridge, "fdb replace \(entry)")]
+        case .extraForwardingEntry(let entry): [Command(.bridge, "fdb append \(entry)")]
         case .policyRule(let rule): [Command(.ip, "-\(rule.family.digit) rule add \(rule)")]
         case .table(let table): [Command(.nft, table.replacement)]
         case .iptablesRule(let rule): [Command(rule, verb: "-I")]
@@ -80,7 +79,7 @@ extension Command {
         case .route(let route): [Command(.ip, "route del \(route)")]
         case .neighbour(let neighbour):
             [Command(.ip, "neigh del \(neighbour.address) dev \(neighbour.device)")]
-        case .forwardingEntry(let entry):
+        case .forwardingEntry(let entry), .extraForwardingEntry(let entry):
             [Command(.bridge, "fdb del \(entry.mac) dev \(entry.device) dst \(entry.destination) self")]
         case .policyRule(let rule): [Command(.ip, "-\(rule.family.digit) rule del \(rule)")]
         case .table(let table): [Command(.nft, table.deletion)]

@@ -170,9 +170,8 @@ struct DifferenceCalculation {
         for route in observed.routes where route.isOurs && route.uses(link.name) {
             step(.remove(.route(route)), because)
         }
-        for entry in observed.forwardingEntries where entry.device == link.name {
-            step(.remove(.forwardingEntry(entry)), because)
-        }
+        let entries = Self.objects(for: observed.forwardingEntries.filter { $0.device == link.name })
+        for entry in entries.reversed() { step(.remove(entry), because) }
         for neighbour in observed.neighbours where neighbour.device == link.name {
             step(.remove(.neighbour(neighbour)), because)
         }
@@ -247,12 +246,24 @@ struct DifferenceCalculation {
             } else {
                 step(.add(.forwardingEntry(desired.value)), desired.because)
             }
-            for entry in old.dropFirst() { removal(.remove(.forwardingEntry(entry)), desired.because) }
+            for entry in old.dropFirst() { removal(.remove(.extraForwardingEntry(entry)), desired.because) }
         }
         let replaced = Set(
             plan.forwardingEntries.map(\.value).filter { !present.contains($0) }.map(ForwardingKey.init))
-        for entry in here where !wanted.contains(entry) && !replaced.contains(ForwardingKey(entry)) {
-            removal(.remove(.forwardingEntry(entry)))
+        let right = Set(present.filter { wanted.contains($0) }.map(ForwardingKey.init))
+        let unwanted = here.filter { !wanted.contains($0) && !replaced.contains(ForwardingKey($0)) }
+        for object in Self.objects(for: unwanted, beside: right) { removal(.remove(object)) }
+    }
+
+    /// Entries as they can be added one after the other: the first for each Ethernet address replaces what
+    /// there
+    /// is, further ones stand beside it.
+    private static func objects(
+        for entries: [ForwardingEntry], beside others: Set<ForwardingKey> = []
+    ) -> [NetworkObject] {
+        var seen = others
+        return entries.map {
+            seen.insert(ForwardingKey($0)).inserted ? .forwardingEntry($0) : .extraForwardingEntry($0)
         }
     }
 

@@ -29,7 +29,9 @@ extension HostState {
             neighbours.removeAll { $0.device == neighbour.device && $0.address == neighbour.address }
             neighbours.append(neighbour)
         case .forwardingEntry(let entry):
-            if !forwardingEntries.contains(entry) { forwardingEntries.append(entry) }
+            forwardingEntries.removeAll { $0.device == entry.device && $0.mac == entry.mac }
+            forwardingEntries.append(entry)
+        case .extraForwardingEntry(let entry): forwardingEntries.append(entry)
         case .policyRule(let rule): policyRules.append(rule)
         case .table(let table):
             tables.removeAll { $0.family == table.family && $0.name == table.name }
@@ -52,7 +54,8 @@ extension HostState {
         case .route(let route):
             if let index = routes.firstIndex(where: { $0.satisfies(route) }) { routes.remove(at: index) }
         case .neighbour(let neighbour): neighbours.removeAll { $0 == neighbour }
-        case .forwardingEntry(let entry): forwardingEntries.removeAll { $0 == entry }
+        case .forwardingEntry(let entry), .extraForwardingEntry(let entry):
+            forwardingEntries.removeAll { $0 == entry }
         case .policyRule(let rule): policyRules.removeAll { $0 == rule }
         case .table(let table): tables.removeAll { $0.family == table.family && $0.name == table.name }
         case .iptablesRule(let rule):

@@ -147,7 +147,9 @@ struct InstructionList {
 
 extension Path {
     /// `path office -> prod via relay`: what each thing made for it is there for.
-    package var label: String {
+    package var label: String { text.plain }
+
+    private var text: String {
         switch (ends, carrier) {
         case (.oneWay(let from, let to), .relay(let settings)):
             "path \(from) -> \(to) via \(settings.relays.joined(separator: ", "))"
@@ -158,6 +160,13 @@ extension Path {
         case (.mutual(let members), .vxlan(let mesh)):
             "path \(members.joined(separator: " <-> ")) via vxlan \(mesh.id)"
         }
+    }
+}
+
+extension String {
+    /// The text without what means something to a shell or to nft: names from the file go into both.
+    var plain: String {
+        String(map { $0.isLetter || $0.isNumber || " ->,./_<:@+".contains($0) ? $0 : "_" })
     }
 }
 

@@ -10,7 +10,7 @@ extension RelayPlanning {
             instructFarEnd(traffic, &list)
         }
         let needsField = cluster.kubeProxy.mode == .iptables || cluster.kubeProxy.mode == .ipvs
-        if keepsSource, path.targets.services, !kubeProxyMasquerades, needsField {
+        if keepsSource, bypassesEntry, needsField {
             list.mention(.kubeProxy(cluster: cluster.key))
         }
     }

@@ -77,6 +77,13 @@ extension RelayPlanning {
             }
         }
         if keepsSource { checkReturn(&builder, because: because) }
+        if keepsSource, needsEntry, !kubeProxyMasquerades {
+            builder.note(
+                .advice,
+                "\(because): pods keep seeing their clients, but clients of services hide behind the nodes"
+                    + " that"
+                    + " translate for them, since answers must come back there")
+        }
         if isAsymmetric {
             builder.note(
                 .warning,
@@ -110,6 +117,16 @@ extension RelayPlanning {
                 + " withdraw the route where the relay fails its health check")
     }
 
+    /// True where a pod on another node than the relay's answers a service's client past the node that
+    /// translated
+    /// the address, and nothing that is planned keeps it from doing so.
+    var bypassesEntry: Bool {
+        let isApart =
+            endpoint.map { end in !relays.contains { $0.isSame(as: end) } } ?? !cluster.subnets.isEmpty
+        return isApart && !needsEntry && path.targets.services && !cluster.services.isEmpty
+            && !kubeProxyMasquerades
+    }
+
     /// `keep` works only where every answer has a way back that is part of the plan.
     private func checkReturn(_ builder: inout PlanBuilder, because: String) {
         let isFabric = !cluster.subnets.isEmpty
@@ -120,8 +137,7 @@ extension RelayPlanning {
                     + " list its nodes, or its subnets where route tables lead there, or use \"source: snat\""
             )
         }
-        let bypasses = endpoint.map { end in !relays.contains { $0.isSame(as: end) } } ?? isFabric
-        if path.targets.services, !cluster.services.isEmpty, bypasses, !kubeProxyMasquerades {
+        if bypassesEntry {
             builder.note(
                 .refusal,
                 "\(because): a pod on another node than \(builder.host.host.name) answers a service's client"

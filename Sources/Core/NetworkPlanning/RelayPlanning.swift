@@ -87,7 +87,7 @@ struct RelayPlanning {
     // MARK: The relay
 
     private func contributeRelay(to builder: inout PlanBuilder) {
-        let because = "path \(from) -> \(cluster.key) via \(builder.host.host.name)"
+        let because = "path \(from) -> \(cluster.key) via \(builder.host.host.name)".plain
         builder.take(role: .relay)
         builder.protect(relays.filter { !$0.isSame(as: builder.host) }.flatMap(\.host.addresses))
         for traffic in traffic {

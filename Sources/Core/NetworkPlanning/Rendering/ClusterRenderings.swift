@@ -1,0 +1,57 @@
+import IPAddressing
+import Inventory
+
+/// Rows for the route tables of a cloud network: destination, next-hop type, next hop, note; separated by
+/// tabulators.
+enum VPCRendering {
+    static func text(_ routes: [RouteAdvice], table: String, of cluster: String) -> String {
+        guard !routes.isEmpty else { return "" }
+        var text =
+            "# \(cluster): route table \(table); switch the source/destination check of the next hops off\n"
+        text += "# destination\tnext-hop type\tnext hop\tnote\n"
+        for route in routes {
+            text += route.lines { "\(route.destination)\tVM\t\($0.name) (\($0.address))\t\(route.because)" }
+        }
+        return text
+    }
+}
+
+/// IPPools that assign no address and keep Calico from translating sources toward the peers' prefixes, for
+/// `calicoctl apply -f` (the resource of `projectcalico.org/v3`, which checks them).
+enum CalicoRendering {
+    static func text(_ pools: [AddressPool], of cluster: String) -> String {
+        guard !pools.isEmpty else { return "" }
+        return "# cluster \(cluster): calicoctl apply -f FILE\n"
+            + pools.map { pool in
+                """
+                # \(pool.because)
+                apiVersion: projectcalico.org/v3
+                kind: IPPool
+                metadata:
+                  name: \(pool.name)
+                spec:
+                  cidr: \(pool.prefix)
+                  disabled: true
+                  natOutgoing: false
+
+                """
+            }.joined(separator: "---\n")
+    }
+}
+
+/// The field of the KubeProxyConfiguration that hides outside clients behind the node that they came in by.
+enum KubeProxyRendering {
+    static func text(for cluster: Cluster) -> String {
+        let pods = cluster.pods.map(\.description).joined(separator: ",")
+        return """
+            # cluster \(cluster.key): ConfigMap kube-system/kube-proxy, key config.conf
+            # (KubeProxyConfiguration); then: kubectl -n kube-system rollout restart daemonset kube-proxy
+            # Either every client of services (pods see nodes instead of each other):
+            iptables:
+              masqueradeAll: true
+            # or only clients from outside of the cluster:
+            # clusterCIDR: "\(pods)"
+
+            """
+    }
+}

@@ -1,0 +1,130 @@
+package import IPAddressing
+package import Inventory
+import NetworkModel
+
+/// Writes the plan in the languages of those who must enter it.
+package struct Renderer: Sendable {
+    private let planner: NetworkPlanner
+
+    /// Where clients ask Namebridge for names.
+    private let server: Endpoint?
+
+    /// - Parameter server: Nil: the first single address that the inventory listens on.
+    package init(_ inventory: Inventory, server: Endpoint? = nil) {
+        planner = NetworkPlanner(inventory)
+        self.server =
+            server ?? inventory.dns.listen.first { !$0.address.isUnspecified && !$0.address.isLoopback }
+    }
+
+    /// - Parameter name: A host, site or cluster, as the format needs; nil: every one, where that makes
+    /// sense.
+    package func render(_ format: RenderFormat, for name: String? = nil) throws(RenderError) -> String {
+        let text: String
+        switch format.subject {
+        case .host: text = render(format, host: try plan(name))
+        case .site: text = try routers(name).map { render(format, router: $0) }.joined(separator: "\n")
+        case .cluster:
+            text = try clusters(format, name).map { render(format, owner: $0) }.joined(separator: "\n")
+        case .resolver:
+            guard let server else { throw .serverAddressNeeded }
+            text = ResolverRendering(planner.inventory, server: server).render(format)
+        }
+        if text.isEmpty { throw .nothing(format: format, name: name) }
+        return text
+    }
+
+    // MARK: Subjects
+
+    private func plan(_ name: String?) throws(RenderError) -> HostPlan {
+        guard let name, let host = planner.host(named: name) else {
+            let known = planner.plans().map { $0.host.place + "/" + $0.host.host.name }
+            throw .unknownSubject(name: name, expected: .host, known: known)
+        }
+        return planner.plan(for: host)
+    }
+
+    /// The instructions for routers, those of one site where `name` says so.
+    private func routers(_ name: String?) throws(RenderError) -> [OwnerInstruction] {
+        var found: [OwnerInstruction] = []
+        var known: [String] = []
+        for instruction in planner.instructions() {
+            guard case .router(let site, _) = instruction.subject else { continue }
+            known.append(site)
+            if name == nil || site == name { found.append(instruction) }
+        }
+        if let name, found.isEmpty { throw .unknownSubject(name: name, expected: .site, known: known) }
+        return found
+    }
+
+    private func clusters(
+        _ format: RenderFormat, _ name: String?
+    ) throws(RenderError) -> [OwnerInstruction] {
+        var found: [OwnerInstruction] = []
+        for instruction in planner.instructions() {
+            switch (format, instruction.subject) {
+            case (.vpc, .routeTable(let cluster, _)), (.calico, .calico(let cluster)),
+                (.kubeProxy, .kubeProxy(let cluster)):
+                if name == nil || cluster == name { found.append(instruction) }
+            default: break
+            }
+        }
+        if let name, planner.clusters[name] == nil {
+            let known = planner.inventory.clusters.map(\.key)
+            throw .unknownSubject(name: name, expected: .cluster, known: known)
+        }
+        return found
+    }
+
+    // MARK: Formats
+
+    private func render(_ format: RenderFormat, host: HostPlan) -> String {
+        if host.isEmpty { return "" }
+        switch format {
+        case .shell: return ShellRendering(host).text
+        case .iptables: return IPTablesRendering(host).text
+        case .nft: return host.table.chains.isEmpty ? "" : host.table.replacement
+        default: return SystemdRendering(host).text
+        }
+    }
+
+    private func render(_ format: RenderFormat, router: OwnerInstruction) -> String {
+        guard case .router(let site, let addresses) = router.subject, !router.routes.isEmpty else {
+            return ""
+        }
+        let name = "router of site \(site) (\(addresses.map(\.description).joined(separator: ", ")))"
+        switch format {
+        case .ciscoIOS: return CiscoIOSRendering.text(router.routes, of: name)
+        case .huaweiVRP: return HuaweiVRPRendering.text(router.routes, of: name)
+        case .h3c: return H3CRendering.text(router.routes, of: name)
+        case .mikrotik: return MikroTikRendering.text(router.routes, of: name)
+        case .vyos: return VyOSRendering.text(router.routes, of: name)
+        default: return LinuxRendering.text(router.routes, of: name)
+        }
+    }
+
+    private func render(_ format: RenderFormat, owner: OwnerInstruction) -> String {
+        switch owner.subject {
+        case .routeTable(let cluster, let name):
+            return VPCRendering.text(owner.routes, table: name, of: cluster)
+        case .calico(let cluster): return CalicoRendering.text(owner.pools, of: cluster)
+        case .kubeProxy(let cluster):
+            return planner.clusters[cluster].map { KubeProxyRendering.text(for: $0) } ?? ""
+        case .router: return ""
+        }
+    }
+}
+
+extension RouteAdvice {
+    /// One line for each next hop, for languages that know no list of them.
+    func lines(_ line: (NamedAddress) -> String) -> String {
+        nextHops.map { line($0) + "\n" }.joined()
+    }
+}
+
+extension IPPrefix {
+    /// The mask of an IPv4 prefix in dotted form, as in `255.255.224.0`.
+    var mask: String {
+        let bits = length == 0 ? 0 : UInt32.max << UInt32(32 - min(length, 32))
+        return IPAddress(v4: bits).description
+    }
+}

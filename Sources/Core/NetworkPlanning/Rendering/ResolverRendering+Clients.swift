@@ -1,0 +1,45 @@
+import IPAddressing
+
+extension ResolverRendering {
+    /// systemd-resolved: `~` sends the names below a suffix here. It may ask the server for others too, so
+    /// that
+    /// Namebridge needs upstream servers.
+    var resolved: String {
+        let address = server.address.family == .v4 ? "\(server.address)" : "[\(server.address)]"
+        let target = server.port == 53 ? server.address.description : "\(address):\(server.port)"
+        let domains = (suffixes + reverseZones).map { "~\($0)" }.joined(separator: " ")
+        var text =
+            "# /etc/systemd/resolved.conf.d/namebridge.conf; then: systemctl restart systemd-resolved\n"
+        text += "# dns.upstream must be set in Namebridge: resolved may ask it for any other name.\n"
+        text += "[Resolve]\nDNS=\(target)\nDomains=\(domains)\n"
+        text += "# And, one a line, in /etc/dnssec-trust-anchors.d/namebridge.negative:\n"
+        for suffix in suffixes { text += "# \(suffix)\n" }
+        return text
+    }
+
+    /// Windows: rules of the name resolution policy table for clients, conditional forwarders for an Active
+    /// Directory server. Both know port 53 only.
+    var windows: String {
+        var text = "# PowerShell as administrator, on each client (or as a group policy):\n"
+        if server.port != 53 { text += "# Windows asks at port 53 only: let Namebridge listen there.\n" }
+        for zone in suffixes + reverseZones {
+            text += "Add-DnsClientNrptRule -Namespace \".\(zone)\" -NameServers \"\(server.address)\""
+            text += " -Comment \"Namebridge\"\n"
+        }
+        text += "# Or once, on an Active Directory DNS server:\n"
+        for zone in suffixes + reverseZones {
+            text += "Add-DnsServerConditionalForwarderZone -Name \"\(zone)\" -MasterServers \(server.address)"
+            text += " -ReplicationScope \"Forest\"\n"
+        }
+        return text
+    }
+
+    /// macOS: one file for each suffix (resolver(5)); without it names below `.local` go to mDNS.
+    var macos: String {
+        var text = "#!/bin/sh\n# sudo sh FILE\nmkdir -p /etc/resolver\n"
+        for zone in suffixes + reverseZones {
+            text += "printf 'nameserver \(server.address)\\nport \(server.port)\\n' > /etc/resolver/\(zone)\n"
+        }
+        return text
+    }
+}

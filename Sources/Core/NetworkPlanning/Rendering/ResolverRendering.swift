@@ -1,0 +1,89 @@
+import DomainNames
+import IPAddressing
+import Inventory
+import NetworkModel
+
+/// What resolvers and clients must be told so that they ask Namebridge for the names of clusters, and for the
+/// names of their addresses.
+struct ResolverRendering {
+    /// Where Namebridge answers.
+    let server: Endpoint
+
+    /// The suffixes that it answers, without dots at the ends; each once.
+    let suffixes: [String]
+
+    /// The prefixes whose names it knows.
+    let prefixes: [IPPrefix]
+
+    init(_ inventory: Inventory, server: Endpoint) {
+        self.server = server
+        let served = inventory.clusters.filter { !$0.dns.isEmpty }
+        var suffixes: [String] = []
+        let bare = Set(inventory.dns.bareDomain + inventory.dns.views.flatMap(\.bareDomain))
+        for cluster in served {
+            let domains = cluster.names + (bare.contains(cluster.key) ? [cluster.domain] : [])
+            for name in domains.map({ Self.bare($0.description) }) where !suffixes.contains(name) {
+                suffixes.append(name)
+            }
+        }
+        self.suffixes = suffixes
+        prefixes = PrefixSet(served.flatMap { $0.pods + $0.services }).prefixes
+    }
+
+    func render(_ format: RenderFormat) -> String {
+        guard !suffixes.isEmpty else { return "" }
+        switch format {
+        case .dnsmasq: return dnsmasq
+        case .bind: return bind
+        case .unbound: return unbound
+        case .resolved: return resolved
+        case .windows: return windows
+        default: return macos
+        }
+    }
+
+    private static func bare(_ name: String) -> String {
+        name.hasSuffix(".") ? String(name.dropLast()) : name
+    }
+
+    /// The zones of the prefixes' addresses, cut where labels end (RFC 1035 section 3.5, RFC 3596 section
+    /// 2.5).
+    var reverseZones: [String] {
+        prefixes.flatMap { prefix -> [String] in
+            let step = prefix.family == .v4 ? 8 : 4
+            let length = min((prefix.length + step - 1) / step * step, prefix.family.bitWidth)
+            let hostBits = UInt128(prefix.family.bitWidth - length)
+            // At most 2^7 zones of IPv4, 2^3 of IPv6: the cut is at most a label away.
+            return (0..<(1 << (length - prefix.length))).map { index in
+                let bits = prefix.address.bits | (hostBits == 128 ? 0 : UInt128(index) << hostBits)
+                return Self.reverseZone(IPAddress(family: prefix.family, bits: bits), length: length)
+            }
+        }
+    }
+
+    /// The zones that resolvers answer by themselves (RFC 6303, RFC 7793) and that hold addresses of ours.
+    var builtInZones: [String] {
+        var zones: [String] = []
+        for zone in reverseZones {
+            let labels = zone.split(separator: ".").map(String.init)
+            let count = labels.suffix(3).first == "10" ? 3 : 4
+            let parent =
+                (zone.hasSuffix("ip6.arpa") ? ["d", "f", "ip6", "arpa"] : Array(labels.suffix(count)))
+                .joined(separator: ".")
+            if !zones.contains(parent) { zones.append(parent) }
+        }
+        return zones
+    }
+
+    /// The zone of the prefix of `length` bits, which ends with a label.
+    private static func reverseZone(_ address: IPAddress, length: Int) -> String {
+        switch address.family {
+        case .v4:
+            let labels = address.octets.prefix(length / 8).reversed().map(String.init)
+            return (labels + ["in-addr.arpa"]).joined(separator: ".")
+        case .v6:
+            let nibbles = address.octets.flatMap { [$0 >> 4, $0 & 15] }.prefix(length / 4)
+            return (nibbles.reversed().map { String($0, radix: 16) } + ["ip6.arpa"]).joined(separator: ".")
+        }
+    }
+}

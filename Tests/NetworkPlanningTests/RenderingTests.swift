@@ -1,0 +1,114 @@
+import Foundation
+import IPAddressing
+import Inventory
+import NetworkPlanning
+import Testing
+
+@Suite struct RenderingTests {
+    private static let server = Endpoint("172.16.1.53", defaultPort: 53)
+
+    @Test(arguments: Networks.all)
+    func `each format says what its reader must enter`(name: String) throws {
+        let inventory = try Networks.inventory(name)
+        var text = ""
+        for format in RenderFormat.allCases {
+            let names: [String?] =
+                format.subject == .host
+                ? NetworkPlanner(inventory).plans().map { $0.host.place + "/" + $0.host.host.name } : [nil]
+            for subject in names {
+                guard
+                    let rendered = try? Renderer(inventory, server: Self.server).render(format, for: subject)
+                else {
+                    continue
+                }
+                text += "==== \(format.rawValue)\(subject.map { " " + $0 } ?? "")\n\(rendered)\n"
+            }
+        }
+        try expectGolden(text, name + ".render")
+    }
+
+    @Test(arguments: [
+        (RenderFormat.dnsmasq, ["dnsmasq", "--test", "-C", "FILE"]),
+        (.unbound, ["unbound-checkconf", "FILE"]),
+    ])
+    func `resolvers take what is rendered for them`(format: RenderFormat, command: [String]) throws {
+        for name in ["office-to-cluster", "office-over-vpn"] {
+            let text = try Renderer(Networks.inventory(name), server: Self.server).render(format)
+            try expectAccepted(text, by: command)
+        }
+    }
+
+    @Test func `BIND takes what is rendered for it`() throws {
+        let text = try Renderer(Networks.inventory("office-to-cluster"), server: Self.server).render(.bind)
+        let parts = text.components(separatedBy: "// Outside of options { }:\n")
+        try #require(parts.count == 2)
+        try expectAccepted("options {\n\(parts[0])};\n\(parts[1])", by: ["named-checkconf", "FILE"])
+    }
+
+    @Test(arguments: Networks.all)
+    func `a shell reads the scripts`(name: String) throws {
+        let inventory = try Networks.inventory(name)
+        for plan in NetworkPlanner(inventory).plans() {
+            let subject = plan.host.place + "/" + plan.host.host.name
+            for format in [RenderFormat.shell, .iptables] {
+                guard let text = try? Renderer(inventory).render(format, for: subject) else { continue }
+                try expectAccepted(text, by: ["sh", "-n", "FILE"])
+            }
+        }
+    }
+
+    @Test func `a name that is none, and a server that is nowhere, are errors that say what to do`() throws {
+        let inventory = try Networks.inventory("office-over-vpn")
+        #expect(throws: RenderError.serverAddressNeeded) { try Renderer(inventory).render(.dnsmasq) }
+        let known = ["shop/node1", "shop/vpn"]
+        #expect(throws: RenderError.unknownSubject(name: "nobody", expected: .host, known: known)) {
+            try Renderer(inventory).render(.nft, for: "nobody")
+        }
+        #expect(throws: RenderError.unknownSubject(name: nil, expected: .host, known: known)) {
+            try Renderer(inventory).render(.shell)
+        }
+        #expect(throws: RenderError.nothing(format: .calico, name: nil)) {
+            try Renderer(inventory).render(.calico)
+        }
+    }
+
+    @Test func `reverse zones are cut where labels end`() throws {
+        let inventory = try Networks.inventory(
+            yaml: """
+                clusters:
+                  prod: { dns: [10.96.0.10], pods: [172.17.32.0/22, "fd00:244::/46"], services: [10.96.0.0/16] }
+                """)
+        let text = try Renderer(inventory, server: Self.server).render(.macos)
+        let zones = text.split(separator: "\n").compactMap { $0.split(separator: "/").last }.filter {
+            $0.hasSuffix("arpa")
+        }
+        #expect(
+            zones == [
+                "96.10.in-addr.arpa", "32.17.172.in-addr.arpa", "33.17.172.in-addr.arpa",
+                "34.17.172.in-addr.arpa",
+                "35.17.172.in-addr.arpa", "0.0.0.0.4.4.2.0.0.0.d.f.ip6.arpa",
+                "1.0.0.0.4.4.2.0.0.0.d.f.ip6.arpa",
+                "2.0.0.0.4.4.2.0.0.0.d.f.ip6.arpa", "3.0.0.0.4.4.2.0.0.0.d.f.ip6.arpa",
+            ])
+    }
+}
+
+/// Lets a program check a text, which stands in a file named in place of `FILE`; passes where there is no such program.
+private func expectAccepted(_ text: String, by command: [String]) throws {
+    let file = FileManager.default.temporaryDirectory.appending(path: "\(UUID().uuidString).conf")
+    try Data(text.utf8).write(to: file)
+    defer { try? FileManager.default.removeItem(at: file) }
+    let process = Process()
+    process.executableURL = URL(filePath: "/usr/bin/env")
+    process.arguments = command.map { $0 == "FILE" ? file.path : $0 }
+    var environment = ProcessInfo.processInfo.environment
+    environment["PATH"] = "/usr/sbin:/usr/bin:/sbin:/bin"
+    process.environment = environment
+    let output = Pipe()
+    process.standardError = output
+    process.standardOutput = output
+    try process.run()
+    let message = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+    process.waitUntilExit()
+    if process.terminationStatus != 127 { #expect(process.terminationStatus == 0, "\(message)\n\(text)") }
+}
