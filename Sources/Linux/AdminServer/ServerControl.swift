@@ -129,7 +129,8 @@ extension ServerStatus.Worker {
         questions = engine.messages - engine.ignored
         hits = engine.hits
         stale = engine.stale
-        answered = engine.answered
+        // A refresh ahead of time is answered, too, but to nobody.
+        answered = max(0, engine.answered - engine.refreshed)
         local = engine.local + engine.denied
         refused = engine.refused
         rejected = engine.rejected

@@ -99,7 +99,7 @@ extension ServerStatus {
 
     private static func size(_ octets: Int) -> String {
         guard octets >= 1 << 20 else { return "\((octets + 1023) >> 10) KiB" }
-        let tenths = octets * 10 >> 20
+        let tenths = octets * 10 / (1 << 20)
         return "\(tenths / 10).\(tenths % 10) MiB"
     }
 

@@ -1,0 +1,81 @@
+import Foundation
+import Testing
+
+/// `status` and `flush` against a server that runs, and against none.
+@Suite struct ControlCommandTests {
+    /// A server without clusters to ask, and its control socket.
+    private final class Server {
+        let socket: String
+        private let file: TemporaryFile
+        private let running: Program.Running
+
+        init() throws {
+            socket = "/tmp/namebridge-test-\(UUID().uuidString.prefix(8)).sock"
+            file = try TemporaryFile(
+                "dns: { listen: [\"127.0.0.1:0\"], workers: 2 }\nclusters:\n  prod: { dns: [192.0.2.1] }\n")
+            running = try Program.start(["serve", "--config", file.path, "--control", socket])
+            var text = ""
+            while !text.contains("serving") {  // ends with the log, at the latest when the program ends
+                let piece = running.errors.fileHandleForReading.availableData
+                guard !piece.isEmpty else { break }
+                text += String(decoding: piece, as: UTF8.self)
+            }
+        }
+
+        /// Ends it; the code that it ended with.
+        func stop() -> Int32 {
+            running.process.terminate()
+            running.process.waitUntilExit()
+            return running.process.terminationStatus
+        }
+    }
+
+    @Test func `status shows workers and name servers, for people and for programs`() throws {
+        let server = try Server()
+        let text = try Program.run(["status", "--control", server.socket])
+        #expect(text.code == 0)
+        let lines = text.output.split(separator: "\n")
+        #expect(lines.first?.hasPrefix("namebridge ") == true)
+        #expect(lines.contains { $0.hasPrefix("cache: 0 answers, 0 KiB of 64.0 MiB, ") })
+        #expect(lines.contains { $0.hasPrefix("all ") })
+        #expect(lines.contains { $0.hasPrefix("prod ") && $0.contains("192.0.2.1:53") })
+        #expect(!text.output.contains("\u{1B}"))
+        let json = try Program.run(["status", "--control", server.socket, "--output", "json"])
+        let object = try JSONSerialization.jsonObject(with: Data(json.output.utf8))
+        let status = try #require(object as? [String: Any])
+        #expect((status["workers"] as? [Any])?.count == 2)
+        #expect(status["pid"] as? Int != nil)
+        #expect(server.stop() == 0)
+        #expect(!FileManager.default.fileExists(atPath: server.socket), "the socket goes with the server")
+    }
+
+    @Test func `flush tells how many answers it forgot, and which clusters there are`() throws {
+        let server = try Server()
+        for what in [[], ["prod"], ["web.shop.svc.prod.cluster.local"], ["--below", "cluster.local"]] {
+            let flush = try Program.run(["flush", "--control", server.socket] + what)
+            #expect(flush.code == 0 && flush.output == "0 answers forgotten\n", "\(what)")
+        }
+        #expect(try Program.run(["flush", "--control", server.socket, "pord"]).code == 1)
+        #expect(server.stop() == 0)
+    }
+
+    @Test func `a second server leaves the socket of the first alone`() throws {
+        let server = try Server()
+        let file = try TemporaryFile("dns: { listen: [\"127.0.0.1:0\"] }\n")
+        #expect(try Program.run(["serve", "--config", file.path, "--control", server.socket]).code == 1)
+        #expect(try Program.run(["status", "--control", server.socket]).code == 0)
+        #expect(server.stop() == 0)
+    }
+
+    @Test(
+        arguments: [
+            (["status"], 1, "nobody listens"), (["flush"], 1, "nobody listens"),
+            (["flush", "a..b"], 2, "a name that is none"), (["flush", "--below"], 2, "below what?"),
+            (["flush", "two words"], 2, "neither a key nor a name"),
+            (["status", "--output", "xml"], 2, "no such form"),
+        ] as [([String], Int32, String)])
+    func `without a server the exit code says so`(arguments: [String], code: Int32, reason: String) throws {
+        let result = try Program.run(arguments + ["--control", "/nonexistent/control.sock"])
+        #expect(result.code == code, "\(reason)")
+    }
+}
