@@ -18,8 +18,8 @@ package struct InventoryProblem: Hashable, Sendable {
     package var suggestion: String?
 
     package init(
-        _ severity: Severity, at path: InventoryPath, and other: InventoryPath? = nil, isAboutKey: Bool = false,
-        _ message: String, suggestion: String? = nil
+        _ severity: Severity, at path: InventoryPath, and other: InventoryPath? = nil,
+        isAboutKey: Bool = false, _ message: String, suggestion: String? = nil
     ) {
         self.severity = severity
         self.path = path

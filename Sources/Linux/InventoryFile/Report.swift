@@ -86,7 +86,8 @@ final class Report {
         for problem in problems {
             let path = inFile(problem.path)
             let other = problem.other.map(inFile)
-            guard problem.isAboutKey || !isConsequence(path), other.map(isConsequence) != true else { continue }
+            guard problem.isAboutKey || !isConsequence(path), other.map(isConsequence) != true
+            else { continue }
             if isFull {
                 count(problem.severity)
                 continue
