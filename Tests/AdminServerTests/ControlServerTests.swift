@@ -87,6 +87,20 @@ final class RawClient {
         }
     }
 
+    @Test func `a folder that was made for the socket goes with it, a foreign one stays`() throws {
+        let place = try SocketPath()
+        let folder = place.path + ".d"
+        for existed in [false, true] {
+            if existed {
+                try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: false)
+            }
+            let server = try ControlServer(path: folder + "/x.sock", makesFolder: true) { _ in .null }
+            #expect(try FilePath.isSocket(folder + "/x.sock") == true)
+            server.stop()
+            #expect(FileManager.default.fileExists(atPath: folder) == existed)
+        }
+    }
+
     @Test func `a socket that a dead process left is replaced`() throws {
         let path = try SocketPath()
         do { _ = try LocalSocket.listen(at: path.path) }

@@ -1,7 +1,6 @@
 import AdminServer
 import ArgumentParser
 import Glibc
-import LinuxSystem
 
 /// Where the control socket is: the same for the server and for those who ask it.
 struct ControlOptions: ParsableArguments {
@@ -60,12 +59,9 @@ struct ControlOptions: ParsableArguments {
             Log.notice("no control socket", [("reason", "XDG_RUNTIME_DIR is not set")])
             return nil
         }
-        if self.control == nil, let slash = path.lastIndex(of: "/") {
-            // Where it fails, listening fails as well, and says why.
-            do throws(Errno) { try FilePath.makeFolder(String(path[..<slash])) } catch {}
-        }
         do throws(ControlError) {
-            return try ControlServer(path: path, tick: control.tick, respond: control.answer)
+            return try ControlServer(
+                path: path, makesFolder: self.control == nil, tick: control.tick, respond: control.answer)
         } catch {
             if self.control == nil {
                 Log.notice("no control socket", [("reason", "\(error)")])

@@ -16,7 +16,7 @@ package enum ControlClient {
                 socket = try LocalSocket.connect(to: path)
             } catch {
                 if error == .connectionRefused || error == .noSuchFile { continue }
-                throw .failed(path: path, error)
+                throw error == .permissionDenied ? .notAllowed(path: path) : .failed(path: path, error)
             }
             let octets: [UInt8]
             do throws(Errno) {

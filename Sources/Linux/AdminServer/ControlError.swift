@@ -8,6 +8,8 @@ package enum ControlError: Error, Hashable, Sendable {
     case isNoSocket(path: String)
     /// A call failed.
     case failed(path: String, Errno)
+    /// This process may not connect.
+    case notAllowed(path: String)
     /// Nobody listens at any of these paths.
     case nobodyListens(paths: [String])
     /// The connection ended or time ran out before a whole answer had come.
@@ -24,17 +26,14 @@ extension ControlError: CustomStringConvertible {
         case .isNoSocket(let path):
             "\(path): something else than a socket is there: remove it, or name another path with --control"
         case .failed(let path, let error):
-            "\(path): \(error)" + (Self.advice(error).map { ": \($0)" } ?? "")
+            "\(path): \(error)"
+        case .notAllowed(let path):
+            "\(path): permission denied: ask as root, or as the server's own user or group"
         case .nobodyListens(let paths):
             "no server listens at \(paths.joined(separator: " or ")): start it (systemctl start namebridge,"
                 + " or namebridge serve), or name its socket with --control PATH"
         case .noAnswer(let path): "\(path): the server gave no answer within 2 s"
         case .refused(let reason): reason
         }
-    }
-
-    private static func advice(_ error: Errno) -> String? {
-        if error == .permissionDenied { return "ask as root, or as the server's own user or group" }
-        return nil
     }
 }

@@ -8,6 +8,8 @@ import Telemetry
 /// thread: it never waits for one of them, there are few at a time, and each has two seconds.
 package final class ControlServer: Sendable {
     package let path: String
+    /// The folder that was made for the socket, and goes with it; nil where it was there.
+    private let madeFolder: String?
     private let wake: EventFD
     private let thread: NativeThread
     private let isStopped = Mutex(false)
@@ -27,14 +29,18 @@ package final class ControlServer: Sendable {
     /// Listens at `path`; a socket that a dead process has left there is replaced.
     ///
     /// - Parameters:
+    ///   - makesFolder: Whether the folder of `path` is made where it is missing.
     ///   - tick: Called every five seconds on the server's thread.
     ///   - mayAsk: Whether a client of these credentials is served.
     package init(
-        path: String, mayAsk: @escaping @Sendable (Credentials) -> Bool = ControlServer.isOneOfUs,
+        path: String, makesFolder: Bool = false,
+        mayAsk: @escaping @Sendable (Credentials) -> Bool = ControlServer.isOneOfUs,
         tick: @escaping @Sendable () -> Void = {}, respond: @escaping Responder
     ) throws(ControlError) {
         try Self.clear(path)
         do throws(Errno) {
+            let folder = path.lastIndex(of: "/").map { String(path[..<$0]) } ?? ""
+            madeFolder = if makesFolder, try FilePath.makeFolder(folder) { folder } else { nil }
             let wake = try EventFD()
             let loop = try ControlLoop(LocalSocket.listen(at: path), mayAsk, tick, respond)
             try loop.epoll.add(wake.descriptor, .readable, token: ControlLoop.wakeToken)
@@ -60,7 +66,10 @@ package final class ControlServer: Sendable {
         wake.signal()
         thread.join()
         // Best effort: the next start replaces what is left.
-        do throws(Errno) { try FilePath.remove(path) } catch {}
+        do throws(Errno) {
+            try FilePath.remove(path)
+            if let madeFolder { try FilePath.removeFolder(madeFolder) }
+        } catch {}
     }
 
     /// Root, our own user, and the members of our own group.

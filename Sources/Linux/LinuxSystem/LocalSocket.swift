@@ -108,13 +108,21 @@ package enum FilePath {
         try systemCall { unsafe unlink(path) }
     }
 
-    /// Makes the folder `path` with mode 0755, unless it is there. Corresponds to mkdir(2).
-    package static func makeFolder(_ path: String) throws(Errno) {
+    /// Makes the folder `path` with mode 0755; false where something is there. Corresponds to mkdir(2).
+    package static func makeFolder(_ path: String) throws(Errno) -> Bool {
         do throws(Errno) {
             // Sound: the path is read during the call.
             try systemCall { unsafe mkdir(path, 0o755) }
+            return true
         } catch {
             guard error.code == EEXIST else { throw error }
+            return false
         }
+    }
+
+    /// Removes an empty folder. Corresponds to rmdir(2).
+    package static func removeFolder(_ path: String) throws(Errno) {
+        // Sound: the path is read during the call.
+        try systemCall { unsafe rmdir(path) }
     }
 }

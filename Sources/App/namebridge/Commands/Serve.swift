@@ -54,7 +54,7 @@ struct Serve: ParsableCommand {
             for: ServerControl(server, version: Namebridge.version, cacheLimit: limit))
         for endpoint in server.boundEndpoints { Log.notice("listening", [("address", "\(endpoint)")]) }
         Log.notice("serving", [("clusters", "\(inventory.clusters.count)"), ("workers", "\(workers)")])
-        if demo.demo { printTour() }
+        if demo.demo { printTour(controlServer?.path) }
         let signal = try failing { () throws(Errno) in try signals.wait() }
         Log.notice("stopping", [("signal", signal == SIGTERM ? "SIGTERM" : "SIGINT")])
         controlServer?.stop()
@@ -90,13 +90,16 @@ struct Serve: ParsableCommand {
     }
 
     /// What to type, for a person; the log goes to standard error.
-    private func printTour() {
+    ///
+    /// - Parameter socket: Where it can be asked for its status; nil where it cannot.
+    private func printTour(_ socket: String?) {
         print("\nTwo clusters, prod and staging, both of the domain cluster.local. Ask for their names:\n")
         for step in DemoSetting.tour {
             if !step.title.isEmpty { print(Style.faint.paint("  # \(step.title)", on: .output)) }
             print("  \(step.command)")
         }
         print("\nEach decision on the way:  namebridge query --demo web.shop.svc.cluster.local")
+        if let socket { print("How it is doing:           namebridge status --control \(socket)") }
         print("Ctrl-C ends it.\n")
         fflush(nil)
     }
