@@ -107,6 +107,9 @@ let package = Package(
         tests("DNSServerTests", [
             "DNSServer", "LinuxSystem", "Forwarding", "DNSWire", "IPAddressing", "Inventory", "Telemetry",
         ]),
+        tests("HostileTests", [
+            "DNSServer", "LinuxSystem", "Forwarding", "DNSWire", "DomainNames", "IPAddressing", "Inventory",
+        ]),
         tests("AdminServerTests", [
             "AdminServer", "DNSServer", "LinuxSystem", "Forwarding", "DomainNames", "IPAddressing", "Inventory",
             "Telemetry",

@@ -1,0 +1,1 @@
+../DNSServerTests/TestMessage.swift
