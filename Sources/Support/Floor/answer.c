@@ -38,11 +38,12 @@ static void wantCount(int signal) {
 }
 
 /// Answers one batch of datagrams.
-static void answerDatagrams(int socket, struct Batch *batch, uint32_t ttl) {
+static void answerDatagrams(int socket, struct Batch *batch, const struct Options *options) {
     int count = receiveBatch(socket, batch), kept = 0;
     struct mmsghdr replies[batchLimit];
     for (int index = 0; index < count; index++) {
-        size_t length = answerInPlace(batch->bytes[index], batch->headers[index].msg_len, ttl);
+        size_t length = answerInPlace(
+            batch->bytes[index], batch->headers[index].msg_len, options->ttl, options->change);
         if (length == 0) continue;
         batch->vectors[index].iov_len = length;
         replies[kept++] = batch->headers[index];
@@ -70,7 +71,7 @@ static bool writeAll(int descriptor, const uint8_t *bytes, size_t length) {
 }
 
 /// Answers every whole question of the stream with one write; false: close it.
-static bool answerStream(struct Stream *stream, uint32_t ttl) {
+static bool answerStream(struct Stream *stream, const struct Options *options) {
     // The shortest question takes 19 octets with its length; its answer `answerGrowth` more.
     static uint8_t replies[streamCapacity * 3];
     ssize_t count = recv(stream->descriptor, stream->bytes + stream->used, streamCapacity - stream->used, 0);
@@ -83,7 +84,7 @@ static bool answerStream(struct Stream *stream, uint32_t ttl) {
         if (length > receiveCapacity) return false;
         if (stream->used - position - 2 < length) break;
         memcpy(replies + filled + 2, stream->bytes + position + 2, length);
-        size_t reply = answerInPlace(replies + filled + 2, length, ttl);
+        size_t reply = answerInPlace(replies + filled + 2, length, options->ttl, options->change);
         if (reply == 0) return false;
         write16(replies + filled, (uint16_t)reply);
         filled += reply + 2;
@@ -109,8 +110,8 @@ static void acceptStream(int listener, int epoll) {
 }
 
 /// Serves a client's stream and closes it at its end.
-static void serveStream(struct Stream *stream, uint32_t ttl) {
-    if (answerStream(stream, ttl)) return;
+static void serveStream(struct Stream *stream, const struct Options *options) {
+    if (answerStream(stream, options)) return;
     close(stream->descriptor);
     free(stream);
 }
@@ -134,9 +135,9 @@ void runAnswer(const struct Options *options) {
         }
         for (int index = 0; index < ready; index++) {
             uint64_t tag = events[index].data.u64;
-            if (tag == datagramTag) answerDatagrams(datagrams, &batch, options->ttl);
+            if (tag == datagramTag) answerDatagrams(datagrams, &batch, options);
             else if (tag == streamTag) acceptStream(streams, epoll);
-            else serveStream((struct Stream *)(uintptr_t)tag, options->ttl);
+            else serveStream((struct Stream *)(uintptr_t)tag, options);
         }
     }
 }

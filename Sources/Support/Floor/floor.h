@@ -43,7 +43,15 @@ size_t endOfName(const uint8_t *message, size_t length, size_t start);
 uint32_t addressOfName(const uint8_t *name);
 /// Turns a question into its answer in place and returns the new length; 0: drop it.
 /// Type A gets one record with `ttl` seconds, every other type none; an OPT is answered with an OPT.
-size_t answerInPlace(uint8_t *message, size_t length, uint32_t ttl);
+///
+/// - `change`: seconds after which a name's address changes; 0: never. See `addressAtTime`.
+size_t answerInPlace(uint8_t *message, size_t length, uint32_t ttl, int change);
+/// The address of a name that changes every `change` seconds, each name at a time of its own: 10, an octet of
+/// the name's hash, and the 16 low bits of how often it has changed. `time` in nanoseconds of the real clock.
+uint32_t addressAtTime(const uint8_t *name, int change, int64_t time);
+/// When the time of one of the name's addresses ends, or ended, in nanoseconds of the real clock.
+/// `address` is taken for one of the 65,536 newest at `now`.
+int64_t endOfAddress(const uint8_t *name, int change, uint32_t address, int64_t now);
 /// Replaces the suffix `from` of the question's name with `to`, in place; returns the new length, which is
 /// `length` where the suffix differs. Pointers to the question's start stay right, others are not followed.
 size_t replaceSuffix(uint8_t *message, size_t length, const struct WireName *from, const struct WireName *to);
@@ -106,12 +114,19 @@ struct Options {
     int window;
     double seconds;
     bool once;
+    bool timeline;
+    int delayMilliseconds;
+    int dropPercent;
+    /// Seconds after which a name's address changes; 0: never.
+    int change;
 };
 
 /// Answers every question on `port`, over UDP and TCP. Prints how many on SIGUSR1. Does not return.
 void runAnswer(const struct Options *options);
 /// Relays questions from `port` to `upstreamPort` and the answers back. Does not return.
 void runRelay(const struct Options *options);
+/// Relays like `runRelay`, over one socket, but loses questions and holds answers back. Does not return.
+void runDelay(const struct Options *options);
 /// Asks `port` and prints what came back, as one line of JSON; returns the exit status.
 int runLoad(const struct Options *options);
 

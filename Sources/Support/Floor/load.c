@@ -26,6 +26,24 @@ struct Asked {
     long name;
 };
 
+/// How an answer compares with what is right.
+enum Verdict {
+    right,
+    wrong,
+    /// An rcode other than NOERROR.
+    failed,
+    /// An address that the name once had, told for longer than its TTL.
+    outdated
+};
+
+/// What became of the questions asked within one second; what is missing was lost.
+struct Second {
+    long sent, received, wrong, failed, outdated;
+    uint32_t longestTTL;
+    int64_t longest;
+    uint64_t histogram[bucketCount];
+};
+
 /// The whole state of a load.
 struct Load {
     const struct Options *options;
@@ -35,10 +53,12 @@ struct Load {
     uint8_t *isAnswered;  // one per name
     long next, pass, answeredNames;
     uint16_t nextID;
-    long sent, received, wrong, lost, inFlight;
+    long lost, inFlight;
     int64_t latestSend;
-    uint64_t histogram[bucketCount];
-    int64_t longest;
+    struct Second total;
+    struct Second *seconds;  // by when the question was sent, from `start`; NULL: not wanted
+    int secondCount;
+    int64_t start;
     struct Batch questions, answers;
     uint8_t control[batchLimit][CMSG_SPACE(sizeof(struct timespec))];
 };
@@ -60,15 +80,34 @@ static int64_t lowerEdge(int index) {
 }
 
 /// The latency, in microseconds, that a share of the answers does not exceed.
-static double quantile(const struct Load *load, double share) {
-    uint64_t wanted = (uint64_t)((double)load->received * share), seen = 0;
+static double quantile(const struct Second *second, double share) {
+    uint64_t wanted = (uint64_t)((double)second->received * share), seen = 0;
     for (int index = 0; index < bucketCount; index++) {
-        seen += load->histogram[index];
+        seen += second->histogram[index];
         if (seen <= wanted) continue;
         int64_t edge = lowerEdge(index + 1);
-        return (double)(edge < load->longest ? edge : load->longest) / 1000;
+        return (double)(edge < second->longest ? edge : second->longest) / 1000;
     }
-    return (double)load->longest / 1000;
+    return (double)second->longest / 1000;
+}
+
+/// The second in which a question was sent, or NULL where nobody wants to know.
+static struct Second *secondOf(struct Load *load, int64_t sent) {
+    int64_t index = (sent - load->start) / 1000000000;
+    return load->seconds != NULL && index >= 0 && index < load->secondCount ? &load->seconds[index] : NULL;
+}
+
+/// Counts an answer.
+static void count(struct Second *second, enum Verdict verdict, int64_t latency, uint32_t ttl) {
+    if (second == NULL) return;
+    second->wrong += verdict == wrong;
+    second->failed += verdict == failed;
+    second->outdated += verdict == outdated;
+    if (verdict != right) return;
+    second->received++;
+    second->histogram[bucket(latency)]++;
+    if (latency > second->longest) second->longest = latency;
+    if (ttl > second->longestTTL) second->longestTTL = ttl;
 }
 
 // MARK: - questions and answers
@@ -93,17 +132,32 @@ static size_t writeQuestion(uint8_t *message, uint16_t id, long number, const st
     return (size_t)(at + 4 - message);
 }
 
-/// Whether the answer is NOERROR, repeats the question for name `number` and gives that name's address.
-static bool isRight(const struct Load *load, const uint8_t *message, size_t length, long number) {
+/// Compares an answer with what is right for name `number`, asked at `sent`; sets `ttl`, in seconds.
+///
+/// With `--change` an answer is right as long as it does not outlive the address by more than the upstream's
+/// TTL, however old the address is. What is left of the TTL may be rounded up to a whole second.
+static enum Verdict judge(
+    const struct Load *load, const uint8_t *message, size_t length, long number, int64_t sent,
+    uint32_t *ttl) {
     uint8_t question[headerLength + 256 + 32];
     size_t end = writeQuestion(question, 0, number, &load->suffix);
-    if (length < end || (message[3] & 0x0F) != 0 || read16(message + 6) != 1) return false;
-    if (memcmp(message + headerLength, question + headerLength, end - headerLength) != 0) return false;
+    if (length < headerLength) return wrong;
+    if ((message[3] & 0x0F) != 0) return failed;
+    if (length < end || read16(message + 6) != 1) return wrong;
+    if (memcmp(message + headerLength, question + headerLength, end - headerLength) != 0) return wrong;
     size_t owner = end < length && (message[end] & 0xC0) == 0xC0 ? end + 2 : endOfName(message, length, end);
-    if (owner == 0 || length < owner + 14 || read16(message + owner) != 1) return false;
-    uint8_t address[4];
-    write32(address, addressOfName(question + headerLength));
-    return memcmp(message + owner + 10, address, sizeof address) == 0;
+    if (owner == 0 || length < owner + 14 || read16(message + owner) != 1) return wrong;
+    *ttl = (uint32_t)read16(message + owner + 4) << 16 | read16(message + owner + 6);
+    const uint8_t *name = question + headerLength, *data = message + owner + 10;
+    uint32_t address = (uint32_t)read16(data) << 16 | read16(data + 2);
+    int change = load->options->change;
+    if (change == 0) return address == addressOfName(name) ? right : wrong;
+    if (address >> 16 != addressAtTime(name, change, sent) >> 16) return wrong;
+    // The address may be one that came up while the question was on its way: it ends later, that is all.
+    int64_t expiry = endOfAddress(name, change, address, sent + patience);
+    int64_t left = *ttl > 0 ? *ttl - 1 : 0;
+    return sent + left * 1000000000 <= expiry + load->options->ttl * INT64_C(1000000000)
+        ? right : outdated;
 }
 
 /// The kernel's receive stamp of message `index`, or the clock's reading where it has none.
@@ -150,12 +204,14 @@ static int ask(struct Load *load, long wanted) {
         long name = nextName(load);
         if (name < 0) break;
         *asked = (struct Asked){now, name};
+        struct Second *second = secondOf(load, now);
+        if (second != NULL) second->sent++;
         size_t length = writeQuestion(load->questions.bytes[count], load->nextID, name, &load->suffix);
         load->questions.vectors[count++].iov_len = length;
         load->nextID++;
     }
     sendBatch(load->socket, load->questions.headers, count);
-    load->sent += count;
+    load->total.sent += count;
     load->inFlight += count;
     return count;
 }
@@ -166,27 +222,25 @@ static int takeAnswers(struct Load *load) {
         load->answers.headers[index].msg_hdr.msg_control = load->control[index];
         load->answers.headers[index].msg_hdr.msg_controllen = sizeof load->control[index];
     }
-    int count = receiveBatch(load->socket, &load->answers);
-    for (int index = 0; index < count; index++) {
+    int received = receiveBatch(load->socket, &load->answers);
+    for (int index = 0; index < received; index++) {
         const uint8_t *message = load->answers.bytes[index];
         size_t length = load->answers.headers[index].msg_len;
         if (length < headerLength) continue;
         struct Asked *asked = &load->asked[read16(message)];
         if (asked->sent == 0) continue;
-        int64_t latency = receiveStamp(load, index) - asked->sent;
+        int64_t sent = asked->sent, latency = receiveStamp(load, index) - sent;
         asked->sent = 0;
         load->inFlight--;
-        if (isRight(load, message, length, asked->name)) {
-            load->received++;
-            load->histogram[bucket(latency)]++;
-            if (latency > load->longest) load->longest = latency;
-            if (!load->isAnswered[asked->name]) load->answeredNames++;
-            load->isAnswered[asked->name] = 1;
-        } else {
-            load->wrong++;
-        }
+        uint32_t ttl = 0;
+        enum Verdict verdict = judge(load, message, length, asked->name, sent, &ttl);
+        count(&load->total, verdict, latency, ttl);
+        count(secondOf(load, sent), verdict, latency, ttl);
+        if (verdict != right) continue;
+        if (!load->isAnswered[asked->name]) load->answeredNames++;
+        load->isAnswered[asked->name] = 1;
     }
-    return count;
+    return received;
 }
 
 /// Counts everything in flight as lost: the server has been silent for `patience`.
@@ -240,6 +294,35 @@ static void runRate(struct Load *load) {
     giveUp(load);
 }
 
+// MARK: - the report
+
+/// Prints the counts and quantiles of a second, or of all of them, as the inside of a JSON object.
+static void printSecond(const struct Second *second) {
+    printf("\"sent\": %ld, \"received\": %ld, \"wrong\": %ld, \"failed\": %ld, \"outdated\": %ld, ",
+           second->sent, second->received, second->wrong, second->failed, second->outdated);
+    printf("\"p50\": %.1f, \"p99\": %.1f, \"p999\": %.1f, \"max\": %.1f, \"longest_ttl\": %u",
+           quantile(second, 0.5), quantile(second, 0.99), quantile(second, 0.999),
+           (double)second->longest / 1000, second->longestTTL);
+}
+
+/// Prints the whole load as one line of JSON.
+static void report(const struct Load *load, double seconds) {
+    printf("{");
+    printSecond(&load->total);
+    printf(", \"lost\": %ld, \"names\": %ld, \"seconds\": %.3f, \"latest_send\": %.1f", load->lost,
+           load->answeredNames, seconds, (double)load->latestSend / 1000);
+    if (load->seconds != NULL) {
+        printf(", \"start\": %.3f, \"timeline\": [", (double)load->start / 1e9);
+        for (int index = 0; index < load->secondCount; index++) {
+            printf(index == 0 ? "{" : ", {");
+            printSecond(&load->seconds[index]);
+            printf("}");
+        }
+        printf("]");
+    }
+    printf("}\n");
+}
+
 int runLoad(const struct Options *options) {
     static struct Load load;
     load.options = options;
@@ -251,15 +334,15 @@ int runLoad(const struct Options *options) {
     setsockopt(load.socket, SOL_SOCKET, SO_TIMESTAMPNS, &yes, sizeof yes);
     prepareBatch(&load.questions, false);
     prepareBatch(&load.answers, false);
+    load.start = nanoseconds(CLOCK_REALTIME);
+    if (options->timeline) {
+        load.secondCount = (int)options->seconds;
+        load.seconds = calloc((size_t)load.secondCount, sizeof *load.seconds);
+        if (load.seconds == NULL) fail("calloc");
+    }
     int64_t start = nanoseconds(CLOCK_MONOTONIC);
     if (options->rate > 0) runRate(&load);
     else runWindow(&load);
-    double seconds = (double)(nanoseconds(CLOCK_MONOTONIC) - start) / 1e9;
-    printf("{\"sent\": %ld, \"received\": %ld, \"wrong\": %ld, \"lost\": %ld, \"names\": %ld, ", load.sent,
-           load.received, load.wrong, load.lost, load.answeredNames);
-    printf("\"seconds\": %.3f, \"p50\": %.1f, \"p99\": %.1f, \"p999\": %.1f, ", seconds,
-           quantile(&load, 0.5), quantile(&load, 0.99), quantile(&load, 0.999));
-    printf("\"max\": %.1f, \"latest_send\": %.1f}\n", (double)load.longest / 1000,
-           (double)load.latestSend / 1000);
-    return load.received > 0 ? 0 : 1;
+    report(&load, (double)(nanoseconds(CLOCK_MONOTONIC) - start) / 1e9);
+    return load.total.received > 0 ? 0 : 1;
 }

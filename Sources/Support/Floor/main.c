@@ -9,15 +9,19 @@
 
 /// What `floor` without a role prints.
 static const char usage[] =
-    "usage: floor answer PORT [--ttl SECONDS]\n"
+    "usage: floor answer PORT [--ttl SECONDS] [--change SECONDS]\n"
     "       floor relay PORT UPSTREAM_PORT [--sockets N] [--draw batch|question] [--rewrite OUTER INNER]\n"
     "       floor load PORT [--suffix NAME] [--count N] [--rate QPS | --window N] [--seconds S]\n"
-    "                       [--once]\n"
+    "                       [--once] [--timeline] [--change SECONDS --ttl SECONDS]\n"
+    "       floor delay PORT UPSTREAM_PORT [--delay MILLISECONDS] [--drop PERCENT]\n"
     "\n"
     "All on 127.0.0.1. `answer` gives each question of type A one address, over UDP and TCP, and prints how\n"
     "many on SIGUSR1. `relay` forwards over UDP from N sockets with random ports (default 16). `load` asks\n"
     "n0.NAME, n1.NAME ... over UDP at a fixed rate or with a fixed number in flight, checks each address,\n"
-    "and prints one line of JSON.\n";
+    "and prints one line of JSON, with `--timeline` second by second. `delay` is a bad way to a server: it\n"
+    "loses a share of the questions and holds each answer back; SIGUSR1 makes it a good one, and bad again.\n"
+    "With `--change` a name's address changes every so often, and an answer that lives on for longer than\n"
+    "the `--ttl` of the upstream allows is counted as outdated.\n";
 
 /// Ends with the usage and status 2.
 static _Noreturn void refuse(void) {
@@ -52,6 +56,8 @@ static struct Options readOptions(int count, char **arguments) {
         {"suffix", required_argument, NULL, 'x'},  {"count", required_argument, NULL, 'c'},
         {"rate", required_argument, NULL, 'r'},    {"window", required_argument, NULL, 'f'},
         {"seconds", required_argument, NULL, 'l'}, {"once", no_argument, NULL, 'o'},
+        {"timeline", no_argument, NULL, 'n'},      {"delay", required_argument, NULL, 'y'},
+        {"drop", required_argument, NULL, 'p'},    {"change", required_argument, NULL, 'g'},
         {NULL, 0, NULL, 0}};
     long ports[2] = {0, 0};
     int portCount = 0, option;
@@ -72,6 +78,10 @@ static struct Options readOptions(int count, char **arguments) {
         case 'f': options.window = (int)number(optarg, 1, 30000); break;
         case 'l': options.seconds = (double)number(optarg, 1, 3600); break;
         case 'o': options.once = true; break;
+        case 'n': options.timeline = true; break;
+        case 'y': options.delayMilliseconds = (int)number(optarg, 0, 10000); break;
+        case 'p': options.dropPercent = (int)number(optarg, 0, 100); break;
+        case 'g': options.change = (int)number(optarg, 1, 3600); break;
         default: refuse();
         }
     }
@@ -86,6 +96,7 @@ int main(int count, char **arguments) {
     struct Options options = readOptions(count - 1, arguments + 1);
     if (strcmp(arguments[1], "answer") == 0) runAnswer(&options);
     if (strcmp(arguments[1], "relay") == 0 && options.upstreamPort != 0) runRelay(&options);
+    if (strcmp(arguments[1], "delay") == 0 && options.upstreamPort != 0) runDelay(&options);
     if (strcmp(arguments[1], "load") == 0) return runLoad(&options);
     refuse();
 }

@@ -3,6 +3,7 @@
 #include "floor.h"
 
 #include <string.h>
+#include <time.h>
 
 /// Octets of the record that answers: pointer, type, class, TTL, length, address.
 enum { addressRecordLength = 16 };
@@ -32,7 +33,26 @@ uint32_t addressOfName(const uint8_t *name) {
     return 0x0A000000u | (hash & 0x00FFFFFFu);
 }
 
-size_t answerInPlace(uint8_t *message, size_t length, uint32_t ttl) {
+/// How often the address of a name had changed at `time`.
+static int64_t changesOf(uint32_t hash, int change, int64_t time) {
+    int64_t milliseconds = (int64_t)change * 1000;
+    return (time / 1000000 + hash % (uint32_t)milliseconds) / milliseconds;
+}
+
+uint32_t addressAtTime(const uint8_t *name, int change, int64_t time) {
+    uint32_t hash = addressOfName(name);
+    return 0x0A000000u | (hash & 0xFF) << 16 | (uint32_t)(changesOf(hash, change, time) & 0xFFFF);
+}
+
+int64_t endOfAddress(const uint8_t *name, int change, uint32_t address, int64_t now) {
+    uint32_t hash = addressOfName(name);
+    int64_t changes = changesOf(hash, change, now);
+    changes -= (changes - address) & 0xFFFF;
+    int64_t milliseconds = (int64_t)change * 1000;
+    return ((changes + 1) * milliseconds - hash % (uint32_t)milliseconds) * 1000000;
+}
+
+size_t answerInPlace(uint8_t *message, size_t length, uint32_t ttl, int change) {
     if (length < headerLength + 5 || (message[2] & 0xF8) != 0 || read16(message + 4) != 1) return 0;
     size_t end = endOfName(message, length, headerLength);
     if (end == 0 || length - end < 4) return 0;
@@ -54,7 +74,9 @@ size_t answerInPlace(uint8_t *message, size_t length, uint32_t ttl) {
         write16(record + 4, classIN);
         write32(record + 6, ttl);
         write16(record + 10, 4);
-        write32(record + 12, addressOfName(message + headerLength));
+        const uint8_t *name = message + headerLength;
+        write32(record + 12, change == 0 ? addressOfName(name)
+            : addressAtTime(name, change, nanoseconds(CLOCK_REALTIME)));
         position += addressRecordLength;
     }
     if (hasOPT) {
