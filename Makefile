@@ -15,6 +15,8 @@ BUILD_PACKAGES = libldns-dev libyaml-dev pkg-config
 RUN_PACKAGES = bind9-dnsutils
 # peers that the forwarder is measured against, and what makes the load
 BENCH_PACKAGES = python3 dnsperf dnsdist unbound dnsmasq-base
+# servers to break, and what breaks and asks them
+FAULTS_PACKAGES = python3 knot nsd bind9-dnsutils nftables iproute2
 # real name servers, clients and network tools that the tests work with
 TEST_PACKAGES = knot knot-dnsutils nsd bind9 bind9-dnsutils unbound dnsmasq-base dnsperf \
 	nftables conntrack iptables iproute2 mandoc
@@ -23,17 +25,18 @@ SETUP = Sources/Support/Setup
 STATIC = .build-static
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test bench install clean static
-.PHONY: check-swift build-packages run-packages test-packages bench-packages
+.PHONY: help build run test bench faults install clean static
+.PHONY: check-swift build-packages run-packages test-packages bench-packages faults-packages
 
 help:
 	@echo 'make build    the release binary, .build/release/namebridge'
 	@echo 'make run      build, then a forwarder and two demo clusters on loopback, with dig lines to try'
 	@echo 'make test     every test, real name servers included'
 	@echo 'make bench    CPU per query beside a minimal relay in C and other forwarders; BENCH=--help for options'
+	@echo 'make faults   what clients notice when name servers die, under load; FAULTS=--help for options; needs root'
 	@echo 'make install  binary, unit, man pages, sample configuration (PREFIX, DESTDIR, SYSCONFDIR, UNITDIR)'
 	@echo 'make clean    remove what was built'
-	@echo 'run, test and bench install the Debian packages that they miss, with sudo where needed.'
+	@echo 'run, test, bench and faults install the Debian packages that they miss, with sudo where needed.'
 
 check-swift:
 	@sh $(SETUP)/check-swift.sh
@@ -50,6 +53,9 @@ test-packages:
 bench-packages:
 	@sh $(SETUP)/install-packages.sh $(BUILD_PACKAGES) $(BENCH_PACKAGES)
 
+faults-packages:
+	@sh $(SETUP)/install-packages.sh $(BUILD_PACKAGES) $(FAULTS_PACKAGES)
+
 build: check-swift build-packages
 	swift build -c release --product namebridge
 
@@ -62,6 +68,10 @@ test: check-swift test-packages
 bench: check-swift bench-packages build
 	swift build -c release --product floor
 	python3 Sources/Support/Bench/bench.py $(BENCH)
+
+faults: check-swift faults-packages build
+	swift build -c release --product floor
+	python3 Sources/Support/Bench/faults.py $(FAULTS)
 
 # The binary for installing: Swift's libraries inside, C libraries shared (for security updates of libldns). It has a
 # build folder of its own, since a build in a used one can leave Swift's libraries outside without saying so.

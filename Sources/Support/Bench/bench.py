@@ -24,6 +24,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from clusters import address_of
 from contenders import OUTER_DOMAIN, Setting, all_contenders
 from processes import Server, free_port, run, wait_until
 from tables import table
@@ -235,14 +236,6 @@ def count_of(upstream):
     """How many questions the upstream has answered so far."""
     upstream.process.send_signal(signal.SIGUSR1)
     return int(upstream.process.stdout.readline())
-
-
-def address_of(label):
-    """The address that the floor gives to names with this first label (FNV-1a, 24 bits, in 10.0.0.0/8)."""
-    value = 2166136261
-    for octet in label.lower().encode():
-        value = (value ^ octet) * 16777619 % 2**32
-    return f"10.{value >> 16 & 255}.{value >> 8 & 255}.{value & 255}"
 
 
 def note(text):
