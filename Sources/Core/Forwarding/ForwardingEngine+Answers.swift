@@ -31,7 +31,7 @@ extension ForwardingEngine {
             return
         }
         let sent = table.transactions[slot].attempts[attempt].sent
-        servers[path.server].answered(after: now.nanoseconds(since: sent), at: now)
+        servers[path.server].answered(after: now.nanoseconds(since: sent))
         if header.isTruncated {
             truncated(slot, target, attempt, at: now, random: &random, into: &outbox)
             return

@@ -51,16 +51,16 @@ extension ForwardingEngine {
 
     /// The server to ask next: the least often asked by this transaction, of these one without recent
     /// failures, of these the quickest, of these the first of the file. Nil where each is dead, or has been
-    /// asked as often as allowed, or has answered.
+    /// asked as often as allowed, or has answered. Below 5 ms all are as quick: nobody notices a difference.
     private mutating func bestServer(of group: ServerGroup, for slot: Int, at now: MonotonicTime) -> Int? {
         guard table.transactions[slot].attemptCount < Transaction.mostAttempts else { return nil }
         var best: Int?
         var bestRank = Int.max
         for server in group.servers {
             let isDead = board.isProbed && board.servers[server].isDead
-            servers[server].notice(isDead: isDead)
+            servers[server].notice(answeredProbes: board.servers[server].answeredProbes)
             guard !isDead, let asked = timesAsked(server, by: slot) else { continue }
-            let slowness = min(Int(roundTrip(of: server, at: now) / 1_000_000), 9_999)
+            let slowness = min(max(Int(roundTrip(of: server) / 1_000_000) - 4, 0), 9_999)
             let rank = asked * 100_000 + (servers[server].isAvoided(at: now) ? 10_000 : 0) + slowness
             if rank < bestRank {
                 best = server
@@ -70,12 +70,12 @@ extension ForwardingEngine {
         return best
     }
 
-    /// The server's round-trip time in nanoseconds: what this worker measured, or, where that is old, what
-    /// probes saw.
-    private func roundTrip(of server: Int, at now: MonotonicTime) -> Int64 {
+    /// The server's round-trip time in nanoseconds: what this worker measured, or a probe since then.
+    ///
+    /// A server that became slow, and is not asked any more, is asked again once probes find it quick.
+    private func roundTrip(of server: Int) -> Int64 {
         let probed = board.servers[server].roundTrip
-        let isRecent = now.nanoseconds(since: servers[server].measured) < 10_000_000_000
-        return isRecent || probed == 0 ? servers[server].roundTrip : probed
+        return servers[server].isProbedSince && probed > 0 ? probed : servers[server].roundTrip
     }
 
     /// Counts a failure of the server; gives it up, for all workers, once it is hopeless and somebody probes

@@ -7,6 +7,7 @@ package final class ServerHealth: Sendable {
     private let modeValue = Atomic<UInt8>(Mode.full.rawValue)
     private let roundTripValue = Atomic<Int64>(0)
     private let payloadSizeValue = Atomic<Int>(1232)
+    private let answeredProbesValue = Atomic<Int>(0)
     private let errorText = Mutex<String>("")
 
     /// How the server can be reached; each is worse than the one before.
@@ -30,6 +31,9 @@ package final class ServerHealth: Sendable {
     /// The round-trip time that probes saw, smoothed, in nanoseconds; 0 while none was answered.
     package var roundTrip: Int64 { roundTripValue.load(ordering: .relaxed) }
 
+    /// Probes answered so far: tells one that was answered since from those before.
+    package var answeredProbes: Int { answeredProbesValue.load(ordering: .relaxed) }
+
     /// The UDP payload size to advertise to it, in octets.
     package var payloadSize: Int { payloadSizeValue.load(ordering: .relaxed) }
 
@@ -43,8 +47,11 @@ package final class ServerHealth: Sendable {
     /// - Returns: True where it was dead before, or in another mode.
     @discardableResult
     package func answered(in mode: Mode, after nanoseconds: Int64, payloadSize: Int) -> Bool {
+        // It may seem slow for a moment, but never quicker than it is: a fall is believed at once.
         let old = roundTrip
-        roundTripValue.store(old == 0 ? nanoseconds : old + (nanoseconds - old) / 4, ordering: .relaxed)
+        let isQuicker = old == 0 || nanoseconds < old
+        roundTripValue.store(isQuicker ? nanoseconds : old + (nanoseconds - old) / 4, ordering: .relaxed)
+        answeredProbesValue.add(1, ordering: .relaxed)
         payloadSizeValue.store(payloadSize, ordering: .relaxed)
         return modeValue.exchange(mode.rawValue, ordering: .relaxed) != mode.rawValue
     }

@@ -7,9 +7,6 @@ struct ServerState {
     private(set) var roundTrip: Int64 = 0
     private var deviation: Int64 = 0
 
-    /// When `roundTrip` was last measured.
-    private(set) var measured = MonotonicTime(nanoseconds: 0)
-
     /// Failures since the last answer, the first of them at `failingSince`.
     private(set) var failures = 0
     private(set) var failingSince = MonotonicTime(nanoseconds: 0)
@@ -17,15 +14,18 @@ struct ServerState {
     /// Until then others are asked first; see `penalty`.
     private(set) var avoidedUntil = MonotonicTime(nanoseconds: 0)
 
-    /// True where it was found dead when it was last looked at.
-    private var wasDead = false
+    /// As `ServerHealth.answeredProbes` when it was last looked at.
+    private var answeredProbes = 0
+
+    /// True where a probe was answered later than a question of this worker.
+    private(set) var isProbedSince = false
 
     /// True once the server declined a question with EDNS and answered the same one without.
     var refusesEDNS = false
 
-    mutating func answered(after nanoseconds: Int64, at now: MonotonicTime) {
+    mutating func answered(after nanoseconds: Int64) {
         forgive()
-        measured = now
+        isProbedSince = false
         guard roundTrip > 0 else {
             roundTrip = max(nanoseconds, 1)
             deviation = nanoseconds / 2
@@ -41,14 +41,18 @@ struct ServerState {
         avoidedUntil = now.advanced(milliseconds: penalty)
     }
 
-    /// Takes over whether it is alive: one that came back starts afresh.
-    mutating func notice(isDead: Bool) {
-        if wasDead, !isDead { forgive() }
-        wasDead = isDead
+    /// Takes over what probes found: one that was answered since makes good what failed before.
+    ///
+    /// How slow the server is now, the probe's round-trip time says.
+    mutating func notice(answeredProbes count: Int) {
+        guard count != answeredProbes else { return }
+        answeredProbes = count
+        isProbedSince = true
+        forgive()
     }
 
-    /// Forgets its failures: it answered, or a probe found it alive.
-    mutating func forgive() {
+    /// Forgets its failures.
+    private mutating func forgive() {
         failures = 0
         avoidedUntil = MonotonicTime(nanoseconds: 0)
     }

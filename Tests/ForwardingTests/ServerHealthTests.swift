@@ -1,0 +1,46 @@
+import Telemetry
+import Testing
+
+@testable import Forwarding
+
+/// What is believed of a name server after failures and probes.
+struct ServerHealthTests {
+    private let now = MonotonicTime(nanoseconds: 776_000_000_000)
+
+    @Test func `a probe that is answered makes good what failed before`() {
+        var state = ServerState()
+        state.failed(at: now)
+        #expect(state.isAvoided(at: now))
+        state.notice(answeredProbes: 1)
+        #expect(!state.isAvoided(at: now))
+        #expect(state.failures == 0)
+    }
+
+    @Test func `a probe that was answered before a failure excuses nothing`() {
+        var state = ServerState()
+        state.notice(answeredProbes: 1)
+        state.failed(at: now)
+        state.notice(answeredProbes: 1)
+        #expect(state.isAvoided(at: now))
+    }
+
+    @Test func `the round-trip time of the later of probe and question counts`() {
+        var state = ServerState()
+        state.answered(after: 1_000_000)
+        #expect(!state.isProbedSince)
+        state.notice(answeredProbes: 1)
+        #expect(state.isProbedSince)
+        state.answered(after: 1_000_000)
+        #expect(!state.isProbedSince)
+    }
+
+    @Test func `a server that became quick is known as quick at once, a slow one by and by`() {
+        let health = ServerHealth()
+        health.answered(in: .full, after: 1_000_000, payloadSize: 1232)
+        health.answered(in: .full, after: 301_000_000, payloadSize: 1232)
+        #expect(health.roundTrip == 76_000_000)
+        health.answered(in: .full, after: 2_000_000, payloadSize: 1232)
+        #expect(health.roundTrip == 2_000_000)
+        #expect(health.answeredProbes == 3)
+    }
+}
