@@ -6,7 +6,8 @@ import Telemetry
 
 /// Decides how the probing of one name server goes on: when to ask, over what, and what the answers mean.
 ///
-/// While the server is well, one question over UDP with EDNS every two seconds is enough. Where that brings
+/// While the server is well, one question over UDP with EDNS every two seconds is enough; every second where
+/// it is slow. Where that brings
 /// nothing the same question goes out in every way at once, and the best that is answered tells how to reach
 /// it.
 struct ServerProbe {
@@ -25,12 +26,17 @@ struct ServerProbe {
     private var asked: [Way: MonotonicTime] = [:]
     private var answered: [Way: Int64] = [:]
     private var failures = 0
+    /// Rounds in a row in which the server could only be reached in a worse way.
+    private var worseRounds = 0
     private var reason = ""
     /// What is known of TCP; nil before the first try.
     private var reachesTCP: Bool?
 
     private static let pauseMilliseconds = 2_000
     private static let pauseWhileDeadMilliseconds = 500
+    /// Others are asked instead of a slow server: nobody but probes sees that it has become quick again.
+    private static let pauseWhileSlowMilliseconds = 1_000
+    private static let slowNanoseconds: Int64 = 100_000_000
     private static let patienceMilliseconds = 400
     /// Every so many rounds TCP is tried as well.
     private static let roundsPerTCP = 15
@@ -49,7 +55,7 @@ struct ServerProbe {
         answered = [:]
         due = now.advanced(milliseconds: Self.patienceMilliseconds)
         let ways: [Way] =
-            isDead || failures > 0
+            isDead || failures > 0 || worseRounds > 0
             ? Way.allCases : rounds % Self.roundsPerTCP == 1 ? [.full, .overTCP] : [.full]
         for way in ways { asked[way] = now }
         return ways
@@ -87,7 +93,15 @@ struct ServerProbe {
         for (way, mode) in modes {
             guard let roundTrip = answered[way] else { continue }
             failures = 0
-            due = now.advanced(milliseconds: Self.pauseMilliseconds)
+            worseRounds = mode == .full ? 0 : worseRounds + 1
+            if worseRounds == 1, !isDead {
+                // One answer in the better way may have been lost.
+                due = now
+                return .doubtful
+            }
+            let isSlow = roundTrip > Self.slowNanoseconds
+            due = now.advanced(
+                milliseconds: isSlow ? Self.pauseWhileSlowMilliseconds : Self.pauseMilliseconds)
             return .alive(
                 mode, roundTrip: roundTrip,
                 payloadSize: reachesTCP == false ? 4096 : EDNS.advertisedPayloadSize)
