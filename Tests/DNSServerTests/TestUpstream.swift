@@ -29,22 +29,34 @@ final class TestUpstream: Sendable {
 
 /// The thread's part of `TestUpstream`.
 private final class UpstreamLoop: Sendable {
-    let endpoint: Endpoint
+    var endpoint: Endpoint { sockets.endpoint }
     let epoll: Epoll
-    private let datagram: FileDescriptor
-    private let listener: FileDescriptor
+    private let sockets: Sockets
     private let respond: TestUpstream.Responder
 
     init(_ any: Endpoint, _ respond: @escaping TestUpstream.Responder) throws {
-        let datagram = try DatagramSocket.listen(on: any, sharesPort: false, reportsLocalAddress: false)
-        endpoint = try datagram.localEndpoint()
-        let listener = try StreamSocket.listen(on: endpoint, sharesPort: false)
+        sockets = try Self.bind(any)
         epoll = try Epoll()
-        try epoll.add(datagram, .readable, token: 1)
-        try epoll.add(listener, .readable, token: 2)
-        self.datagram = datagram
-        self.listener = listener
+        try epoll.add(sockets.datagram, .readable, token: 1)
+        try epoll.add(sockets.listener, .readable, token: 2)
         self.respond = respond
+    }
+
+    /// A port that is free over UDP may be taken over TCP: then another one is tried.
+    private static func bind(_ any: Endpoint) throws -> Sockets {
+        for _ in 0..<32 {
+            let datagram = try DatagramSocket.listen(on: any, sharesPort: false, reportsLocalAddress: false)
+            let endpoint = try datagram.localEndpoint()
+            guard let listener = try? StreamSocket.listen(on: endpoint, sharesPort: false) else { continue }
+            return Sockets(datagram: datagram, listener: listener, endpoint: endpoint)
+        }
+        throw Errno.addressInUse
+    }
+
+    private struct Sockets: ~Copyable, Sendable {
+        let datagram: FileDescriptor
+        let listener: FileDescriptor
+        let endpoint: Endpoint
     }
 
     func run() {
@@ -58,7 +70,7 @@ private final class UpstreamLoop: Sendable {
                 case 0: return
                 case 1: answerDatagrams()
                 case 2:
-                    guard let accepted = try? StreamSocket.accept(from: listener) else { continue }
+                    guard let accepted = try? StreamSocket.accept(from: sockets.listener) else { continue }
                     let peer = UpstreamPeer(accepted.takeDescriptor())
                     try? epoll.add(peer.descriptor, .readable, token: UInt64(3 + streams.count))
                     streams.append(peer)
@@ -71,12 +83,12 @@ private final class UpstreamLoop: Sendable {
     private func answerDatagrams() {
         var batch = DatagramBatch(capacity: 32, slotSize: 4096)
         var sender = DatagramSender(capacity: 1)
-        guard let count = try? batch.receive(from: datagram) else { return }
+        guard let count = try? batch.receive(from: sockets.datagram) else { return }
         for index in 0..<count {
             guard let from = batch.sender(index) else { continue }
             for answer in respond(copy(of: batch, index), false) {
                 sender.add(start: 0, end: answer.count, to: from.endpoint, from: nil, interface: 0)
-                _ = sender.send(answer.span, on: datagram, stopsAtError: true)
+                _ = sender.send(answer.span, on: sockets.datagram, stopsAtError: true)
             }
         }
     }

@@ -9,8 +9,7 @@ import LinuxSystem
 /// `run`.
 final class DemoLoop: @unchecked Sendable {
     private let responder: ZoneResponder
-    private let datagrams: FileDescriptor
-    private let streams: FileDescriptor
+    private let sockets: DemoServer.Sockets
     private let stop: StopSignal
     private var connections: [UInt64: DemoConnection] = [:]
     private var nextToken: UInt64 = 3
@@ -19,13 +18,11 @@ final class DemoLoop: @unchecked Sendable {
     private static let mostConnections = 128
 
     init(
-        _ responder: ZoneResponder, _ datagrams: consuming FileDescriptor,
-        _ streams: consuming FileDescriptor,
+        _ responder: ZoneResponder, _ sockets: consuming DemoServer.Sockets,
         _ stop: StopSignal
     ) {
         self.responder = responder
-        self.datagrams = datagrams
-        self.streams = streams
+        self.sockets = sockets
         self.stop = stop
     }
 
@@ -33,8 +30,8 @@ final class DemoLoop: @unchecked Sendable {
     func run() {
         do throws(Errno) {
             let epoll = try Epoll()
-            try epoll.add(datagrams, .readable, token: 0)
-            try epoll.add(streams, .readable, token: 1)
+            try epoll.add(sockets.datagrams, .readable, token: 0)
+            try epoll.add(sockets.streams, .readable, token: 1)
             try epoll.add(stop.event.descriptor, .readable, token: 2)
             var events = EpollEvents(capacity: 64)
             var batch = DatagramBatch(capacity: 32, slotSize: 4096)
@@ -55,7 +52,7 @@ final class DemoLoop: @unchecked Sendable {
     }
 
     private func answerDatagrams(_ batch: inout DatagramBatch) throws(Errno) {
-        let count = try batch.receive(from: datagrams)
+        let count = try batch.receive(from: sockets.datagrams)
         var replies = OctetBuffer(capacity: 8 * 1024)
         var sender = DatagramSender(capacity: batch.capacity)
         for index in 0..<count {
@@ -66,11 +63,11 @@ final class DemoLoop: @unchecked Sendable {
             sender.add(
                 start: start, end: replies.count, to: client.endpoint, from: nil, interface: client.scope)
         }
-        _ = sender.send(replies.span, on: datagrams, stopsAtError: false)
+        _ = sender.send(replies.span, on: sockets.datagrams, stopsAtError: false)
     }
 
     private func accept(_ epoll: borrowing Epoll) throws(Errno) {
-        while let accepted = try StreamSocket.accept(from: streams) {  // ends with the queue
+        while let accepted = try StreamSocket.accept(from: sockets.streams) {  // ends with the queue
             guard connections.count < Self.mostConnections else { continue }
             let connection = DemoConnection(accepted)
             try connection.watch(by: epoll, token: nextToken)

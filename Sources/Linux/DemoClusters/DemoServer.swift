@@ -15,15 +15,40 @@ package struct DemoServer: ~Copyable {
 
     /// Starts to listen on `endpoint`.
     package init(_ responder: ZoneResponder, on endpoint: Endpoint) throws(Errno) {
-        let datagrams = try DatagramSocket.listen(on: endpoint, sharesPort: false, reportsLocalAddress: false)
-        let bound = try datagrams.localEndpoint()
-        let streams = try StreamSocket.listen(on: bound, sharesPort: false)
+        let sockets = try Self.bind(endpoint)
+        let bound = sockets.endpoint
         let stop = StopSignal(try EventFD())
-        let loop = DemoLoop(responder, datagrams, streams, stop)
+        let loop = DemoLoop(responder, sockets, stop)
         let thread = try NativeThread(name: "demo-\(bound.port)", stackSize: 512 * 1024) { loop.run() }
         self.endpoint = bound
         self.stop = stop
         self.thread = consume thread
+    }
+
+    /// The sockets of one server; `endpoint` has the port that the kernel chose where 0 was asked for.
+    struct Sockets: ~Copyable, Sendable {
+        let datagrams: FileDescriptor
+        let streams: FileDescriptor
+        let endpoint: Endpoint
+    }
+
+    /// A port that the kernel has chosen for UDP may be taken for TCP: then another is tried, a few times.
+    private static func bind(_ endpoint: Endpoint) throws(Errno) -> Sockets {
+        for _ in 0..<(endpoint.port == 0 ? 16 : 0) {
+            do throws(Errno) {
+                return try bindOnce(endpoint)
+            } catch .addressInUse {
+                continue
+            }
+        }
+        return try bindOnce(endpoint)
+    }
+
+    private static func bindOnce(_ endpoint: Endpoint) throws(Errno) -> Sockets {
+        let datagrams = try DatagramSocket.listen(on: endpoint, sharesPort: false, reportsLocalAddress: false)
+        let bound = try datagrams.localEndpoint()
+        let streams = try StreamSocket.listen(on: bound, sharesPort: false)
+        return Sockets(datagrams: datagrams, streams: streams, endpoint: bound)
     }
 
     deinit {
