@@ -84,7 +84,7 @@ let package = Package(
         // Support
         .executableTarget(name: "floor", path: "Sources/Support/Floor"),
         support("TestSupport", [
-            "Forwarding", "DNSWire", "DomainNames", "IPAddressing", "Inventory", "Telemetry", "LDNSBridge",
+            "AnswerCache", "Forwarding", "DNSWire", "DomainNames", "IPAddressing", "Inventory", "Telemetry", "LDNSBridge",
         ]),
 
         // Tests
@@ -95,11 +95,15 @@ let package = Package(
             ["NetworkPlanning", "NetworkModel", "InventoryFile", "Inventory", "IPAddressing"], data: ["Goldens"]),
         tests("DomainNamesTests", ["DomainNames"]),
         tests("DNSWireTests", ["DNSWire", "DomainNames", "TestSupport"]),
+        tests("AnswerCacheTests", ["AnswerCache", "DNSWire", "DomainNames", "Telemetry", "TestSupport"]),
         tests("CodecOracleTests", ["DNSWire", "DomainNames", "LDNSBridge", "TestSupport"]),
         tests("CoreDNSReplayTests", ["DNSWire", "DomainNames", "TestSupport"], data: ["answers.jsonl"]),
         tests(
             "ForwardingTests",
-            ["Forwarding", "DNSWire", "DomainNames", "IPAddressing", "Inventory", "Telemetry", "TestSupport"],
+            [
+                "Forwarding", "AnswerCache", "DNSWire", "DomainNames", "IPAddressing", "Inventory", "Telemetry",
+                "TestSupport",
+            ],
             data: ["Scenarios"]),
         tests("ArchitectureTests"),
         tests("NamebridgeTests", ["namebridge"]),

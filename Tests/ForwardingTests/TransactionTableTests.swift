@@ -19,7 +19,7 @@ import Testing
     @Test(arguments: [1, 2, 3] as [UInt64])
     func `slots, waiters and IDs come back whatever the order`(seed: UInt64) throws {
         var random = SplitMix64(seed: seed)
-        var table = TransactionTable(mostTransactions: 300, mostWaiters: 700)
+        var table = TransactionTable(mostTransactions: 300, mostWaiters: 700, servers: 4)
         let terms = try terms()
         var waiters: [Int: Int] = [:]
         var ids: [Int: Set<UInt16>] = [:]
@@ -64,7 +64,7 @@ import Testing
     /// 16,384 questions that are each asked eight times need more IDs than there are.
     @Test func `a full table still finds message IDs`() {
         var random = SplitMix64(seed: 9)
-        var table = TransactionTable(mostTransactions: 16_384, mostWaiters: 1)
+        var table = TransactionTable(mostTransactions: 16_384, mostWaiters: 1, servers: 4)
         for key in 0..<16_384 {
             guard let slot = table.addTransaction(key: UInt64(key)) else { continue }
             for attempt in 0..<Transaction.mostAttempts {

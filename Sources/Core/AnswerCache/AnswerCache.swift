@@ -49,7 +49,8 @@ package final class AnswerCache: Sendable {
         shards[shardBits == 0 ? 0 : Int(truncatingIfNeeded: hash >> UInt64(64 - shardBits))]
     }
 
-    /// Copies the answer to the question in `message` into `answer`, fresh or, up to its `staleFor`, stale.
+    /// Copies the answer to the question in `message` into `answer`: a fresh one; or a stale one where the
+    /// question was asked in vain a moment ago. Nil: it has to be asked.
     package func load(
         _ key: CacheKey, _ message: Span<UInt8>, at now: MonotonicTime, into answer: inout PreparedAnswer
     ) -> CacheHit? {
@@ -63,9 +64,19 @@ package final class AnswerCache: Sendable {
         shard(key.hash).state.withLock { $0.store(key, answer, life, at: now) }
     }
 
-    /// Gives up a refresh that `load` asked for, so that a later hit asks for it again.
-    package func refreshFailed(_ key: CacheKey, _ message: Span<UInt8>) {
-        shard(key.hash).state.withLock { $0.refreshFailed(key, message) }
+    /// True where the last answer to the question was positive, whether it still holds or not.
+    package func holdsPositive(_ key: CacheKey, _ message: Span<UInt8>) -> Bool {
+        shard(key.hash).state.withLock { $0.holdsPositive(key, message) }
+    }
+
+    /// Copies what is left to say when nobody answered the question: a positive answer, as a rule expired.
+    ///
+    /// The question counts as asked in vain: for a second `load` gives this answer without asking again (RFC
+    /// 9520 section 3.2).
+    package func loadInPlaceOfFailure(
+        _ key: CacheKey, _ message: Span<UInt8>, at now: MonotonicTime, into answer: inout PreparedAnswer
+    ) -> CacheHit? {
+        shard(key.hash).state.withLock { $0.loadInPlaceOfFailure(key, message, at: now, into: &answer) }
     }
 
     /// Forgets every answer for which `isMeant` says so of the question's name in wire form; gives their
@@ -90,6 +101,8 @@ package struct CacheHit: Sendable {
     package let isNegative: Bool
     package let isFailure: Bool
     /// True for one hit of a popular answer shortly before it expires: ask again now.
+    ///
+    /// Another one gets it two seconds later, should the first bring nothing.
     package let wantsRefresh: Bool
     /// Counts the hits of this entry: the offset by which addresses are rotated.
     package let rotation: UInt32

@@ -1,9 +1,10 @@
 /// The layout of an entry in a ring, in octets from its start.
 ///
 /// ```
-///  0 hash 8 | 8 stored 8 | 16 expires 8 | 24 stale until 8 | 32 size 4 | 36 next 4 | 40 hits 4 | 44 message
-/// length 4 48 name length 1, view 1, type 2 | 52 class 2, flags 1, uses 1 | 56 marks 2, error code 2 | 60
-/// error length 4 64 message | marks, eight octets each | error text | up to a multiple of eight
+///  0 hash 8 | 8 stored 8 | 16 expires 8 | 24 stale until 8 | 32 size 4 | 36 next 4 | 40 hits 4
+/// 44 message length 4 | 48 name length 1, view 1, type 2 | 52 class 2, flags 1, uses 1
+/// 56 marks 2, error code 2 | 60 error length 4 | 64 ask after 8
+/// 72 message | marks, eight octets each | error text | up to a multiple of eight
 /// ```
 /// Times are nanoseconds of `MonotonicTime`.
 enum CacheEntry {
@@ -22,7 +23,9 @@ enum CacheEntry {
     /// Number of marks in the low 16 bits, then the Extended DNS Error's code.
     static let marksAndErrorCode = 56
     static let errorTextLength = 60
-    static let headerLength = 64
+    /// Until then nobody asks for it again: that is under way, or has just failed.
+    static let askAfter = 64
+    static let headerLength = 72
 
     /// What an entry is, and how it stands.
     enum Flags {
@@ -30,8 +33,6 @@ enum CacheEntry {
         static let checkingDisabled: UInt8 = 2
         /// Replaced or flushed: its room is given back when it becomes the oldest.
         static let isDead: UInt8 = 4
-        /// A refresh is under way.
-        static let isRefreshing: UInt8 = 8
         static let isNegative: UInt8 = 16
         static let isFailure: UInt8 = 32
         static let hasError: UInt8 = 64

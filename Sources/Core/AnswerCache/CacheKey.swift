@@ -4,7 +4,7 @@ import DomainNames
 /// What an answer is kept under: the view, the question and what changes the answer's records.
 package struct CacheKey: Sendable {
     /// Keyed hash of all the rest, the name folded.
-    package let hash: UInt64
+    package internal(set) var hash: UInt64
     /// Index of the view, 0...255.
     package let view: UInt8
     package let type: UInt16

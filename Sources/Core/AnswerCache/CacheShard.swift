@@ -33,52 +33,73 @@ struct CacheShard: ~Copyable, Sendable {
     mutating func load(
         _ key: CacheKey, _ message: Span<UInt8>, at now: MonotonicTime, into answer: inout PreparedAnswer
     ) -> CacheHit? {
-        guard let reference = find(key, message) else {
-            statistics.misses += 1
-            return nil
+        if let reference = find(key, message) {
+            let hit =
+                Self.isLarge(reference)
+                ? Self.use(&large, Self.offset(reference), at: now, into: &answer)
+                : Self.use(&small, Self.offset(reference), at: now, into: &answer)
+            if let hit {
+                statistics.hits += 1
+                return hit
+            }
         }
-        let hit =
-            Self.isLarge(reference)
-            ? Self.use(&large, Self.offset(reference), at: now, into: &answer)
-            : Self.use(&small, Self.offset(reference), at: now, into: &answer)
-        guard let hit else {
-            statistics.misses += 1
-            return nil
-        }
-        statistics.hits += 1
-        return hit
+        statistics.misses += 1
+        return nil
     }
 
-    /// Copies the entry at `entry` out and counts the use; nil where its time, stale or not, is over.
+    /// Copies the entry at `entry` out and counts the use; nil where its question has to be asked.
     private static func use(
         _ ring: inout EntryRing, _ entry: Int, at now: MonotonicTime, into answer: inout PreparedAnswer
     ) -> CacheHit? {
         let expires = Int64(bitPattern: ring.load64(entry + CacheEntry.expires))
         let staleUntil = Int64(bitPattern: ring.load64(entry + CacheEntry.staleUntil))
+        let mayAsk = now.nanoseconds >= Int64(bitPattern: ring.load64(entry + CacheEntry.askAfter))
         let isFresh = now.nanoseconds < expires
-        guard isFresh || now.nanoseconds < staleUntil else { return nil }
-        let stored = Int64(bitPattern: ring.load64(entry + CacheEntry.stored))
         let word = ring.load32(entry + CacheEntry.classFlagsUses)
-        var flags = UInt8(truncatingIfNeeded: word >> 16)
         let uses = UInt8(truncatingIfNeeded: word >> 24)
-        let hits = ring.load32(entry + CacheEntry.hits) &+ 1
-        let wantsRefresh =
-            isFresh && flags & (CacheEntry.Flags.isRefreshing | CacheEntry.Flags.isFailure) == 0 && hits >= 3
-            && isNearEnd(now.nanoseconds, stored, expires)
-        if wantsRefresh { flags |= CacheEntry.Flags.isRefreshing }
-        ring.store(hits, entry + CacheEntry.hits)
-        let newUses = min(uses + 1, CacheEntry.mostUses)
-        if wantsRefresh || newUses != uses {
-            ring.store(
-                word & 0xFFFF | UInt32(flags) << 16 | UInt32(newUses) << 24, entry + CacheEntry.classFlagsUses
-            )
+        // Somebody asks for it, fresh or not: when it is replaced, or becomes the oldest, that counts.
+        if uses < CacheEntry.mostUses {
+            ring.store(word &+ 0x0100_0000, entry + CacheEntry.classFlagsUses)
         }
-        copyOut(ring, entry, flags, into: &answer)
-        return CacheHit(
-            age: UInt32(clamping: (now.nanoseconds - stored) / 1_000_000_000), isFresh: isFresh,
-            isNegative: flags & CacheEntry.Flags.isNegative != 0,
-            isFailure: flags & CacheEntry.Flags.isFailure != 0,
-            wantsRefresh: wantsRefresh, rotation: hits)
+        guard isFresh || (now.nanoseconds < staleUntil && !mayAsk) else { return nil }
+        let stored = Int64(bitPattern: ring.load64(entry + CacheEntry.stored))
+        let hits = ring.load32(entry + CacheEntry.hits) &+ 1
+        ring.store(hits, entry + CacheEntry.hits)
+        let isFailure = UInt8(truncatingIfNeeded: word >> 16) & CacheEntry.Flags.isFailure != 0
+        let wantsRefresh =
+            isFresh && mayAsk && !isFailure && hits >= 3 && isNearEnd(now.nanoseconds, stored, expires)
+        if wantsRefresh { postpone(&ring, entry, until: now.nanoseconds + refreshPatience) }
+        return copyOut(ring, entry, at: now, wantsRefresh: wantsRefresh, rotation: hits, into: &answer)
+    }
+
+    func holdsPositive(_ key: CacheKey, _ message: Span<UInt8>) -> Bool {
+        guard let reference = find(key, message) else { return false }
+        return isPositive(reference)
+    }
+
+    mutating func loadInPlaceOfFailure(
+        _ key: CacheKey, _ message: Span<UInt8>, at now: MonotonicTime, into answer: inout PreparedAnswer
+    ) -> CacheHit? {
+        guard let reference = find(key, message), isUsable(reference, at: now), isPositive(reference) else {
+            return nil
+        }
+        let entry = Self.offset(reference)
+        let end = now.nanoseconds + Self.failurePatience
+        if Self.isLarge(reference) {
+            Self.postpone(&large, entry, until: end)
+            return Self.copyOut(large, entry, at: now, wantsRefresh: false, rotation: 0, into: &answer)
+        }
+        Self.postpone(&small, entry, until: end)
+        return Self.copyOut(small, entry, at: now, wantsRefresh: false, rotation: 0, into: &answer)
+    }
+
+    /// In nanoseconds: longer than the servers of a cluster are waited for.
+    private static let refreshPatience: Int64 = 2_000_000_000
+    /// In nanoseconds: the least that RFC 9520 section 3.2 asks for, since the next try may be a good one.
+    private static let failurePatience: Int64 = 1_000_000_000
+
+    private static func postpone(_ ring: inout EntryRing, _ entry: Int, until time: Int64) {
+        ring.store(UInt64(bitPattern: time), entry + CacheEntry.askAfter)
     }
 
     /// The last tenth of the answer's life, and at least its last second where it lives for more than two.
@@ -89,8 +110,10 @@ struct CacheShard: ~Copyable, Sendable {
     }
 
     private static func copyOut(
-        _ ring: borrowing EntryRing, _ entry: Int, _ flags: UInt8, into answer: inout PreparedAnswer
-    ) {
+        _ ring: borrowing EntryRing, _ entry: Int, at now: MonotonicTime, wantsRefresh: Bool,
+        rotation: UInt32, into answer: inout PreparedAnswer
+    ) -> CacheHit {
+        let flags = UInt8(truncatingIfNeeded: ring.load32(entry + CacheEntry.classFlagsUses) >> 16)
         let length = Int(ring.load32(entry + CacheEntry.messageLength))
         let marks = Int(ring.load32(entry + CacheEntry.marksAndErrorCode) & 0xFFFF)
         let start = entry + CacheEntry.headerLength
@@ -98,12 +121,20 @@ struct CacheShard: ~Copyable, Sendable {
             message: ring.octets(start, count: length),
             marks: ring.octets(start + length, count: marks * RecordMarks.size),
             nameLength: Int(ring.load32(entry + CacheEntry.nameViewType) & 0xFF))
-        guard flags & CacheEntry.Flags.hasError != 0 else { return }
-        let textLength = Int(ring.load32(entry + CacheEntry.errorTextLength))
-        let text = ring.octets(start + length + marks * RecordMarks.size, count: textLength)
-        answer.extendedError = ExtendedError(
-            code: Int(ring.load32(entry + CacheEntry.marksAndErrorCode) >> 16),
-            text: text.indices.map { text[$0] })
+        if flags & CacheEntry.Flags.hasError != 0 {
+            let textLength = Int(ring.load32(entry + CacheEntry.errorTextLength))
+            let text = ring.octets(start + length + marks * RecordMarks.size, count: textLength)
+            answer.extendedError = ExtendedError(
+                code: Int(ring.load32(entry + CacheEntry.marksAndErrorCode) >> 16),
+                text: text.indices.map { text[$0] })
+        }
+        let stored = Int64(bitPattern: ring.load64(entry + CacheEntry.stored))
+        return CacheHit(
+            age: UInt32(clamping: (now.nanoseconds - stored) / 1_000_000_000),
+            isFresh: now.nanoseconds < Int64(bitPattern: ring.load64(entry + CacheEntry.expires)),
+            isNegative: flags & CacheEntry.Flags.isNegative != 0,
+            isFailure: flags & CacheEntry.Flags.isFailure != 0,
+            wantsRefresh: wantsRefresh, rotation: rotation)
     }
 
     private func find(_ key: CacheKey, _ message: Span<UInt8>) -> UInt32? {
@@ -148,47 +179,43 @@ struct CacheShard: ~Copyable, Sendable {
         let text = answer.extendedError?.text ?? []
         let octets = CacheEntry.headerLength + answer.octets.count + answer.marks.octets.count + text.count
         let size = (octets + 7) & ~7
-        // An answer that would push out a large part of a ring is not worth it.
-        guard size <= large.capacity / 4 else { return }
-        var fresh = life.fresh
         var isRefresh = false
         if let old = find(key, answer.octets.span) {
             isRefresh = true
-            // A name that was there a moment ago is likely being rebuilt: look again soon.
-            if life.kind == .negative, answer.rcode == ResponseCode.nameError.rawValue, !isNegative(old) {
-                fresh = min(fresh, 1_000_000_000)
-            }
             // A good answer, even a stale one, is worth more than the news that none came.
             if life.kind == .failure, !isFailure(old), isUsable(old, at: now) { return }
             remove(old)
         }
+        defer { statistics.octets = small.used + large.used }
+        // An answer that would push out a large part of a ring is not worth it.
+        guard size <= large.capacity / 4 else { return }
         let isKnown = isRefresh || takeGhost(key.hash)
         guard let reference = append(size, toLarge: isKnown || size > small.capacity / 8, now) else { return }
         let offset = Self.offset(reference)
         if Self.isLarge(reference) {
-            Self.write(key, answer, text, size, life.kind, to: &large, offset, now, fresh, life.stale)
+            Self.write(key, answer, text, size, life, to: &large, offset, now)
         } else {
-            Self.write(key, answer, text, size, life.kind, to: &small, offset, now, fresh, life.stale)
+            Self.write(key, answer, text, size, life, to: &small, offset, now)
         }
         link(reference, key.hash)
         statistics.entries += 1
         if statistics.entries > heads.count { growIndex() }
-        statistics.octets = small.used + large.used
     }
 
     private static func write(
         _ key: CacheKey, _ answer: borrowing PreparedAnswer, _ text: [UInt8], _ size: Int,
-        _ kind: CacheLife.Kind,
-        to ring: inout EntryRing, _ entry: Int, _ now: MonotonicTime, _ fresh: Int64, _ stale: Int64
+        _ life: CacheLife, to ring: inout EntryRing, _ entry: Int, _ now: MonotonicTime
     ) {
         var flags = key.flags
-        if kind == .negative { flags |= CacheEntry.Flags.isNegative }
-        if kind == .failure { flags |= CacheEntry.Flags.isFailure }
+        if life.kind == .negative { flags |= CacheEntry.Flags.isNegative }
+        if life.kind == .failure { flags |= CacheEntry.Flags.isFailure }
         if answer.extendedError != nil { flags |= CacheEntry.Flags.hasError }
         ring.store(key.hash, entry + CacheEntry.hash)
         ring.store(UInt64(bitPattern: now.nanoseconds), entry + CacheEntry.stored)
-        ring.store(UInt64(bitPattern: now.nanoseconds + fresh), entry + CacheEntry.expires)
-        ring.store(UInt64(bitPattern: now.nanoseconds + fresh + stale), entry + CacheEntry.staleUntil)
+        let expires = now.nanoseconds + life.fresh
+        ring.store(UInt64(bitPattern: expires), entry + CacheEntry.expires)
+        ring.store(UInt64(bitPattern: expires + life.stale), entry + CacheEntry.staleUntil)
+        ring.store(UInt64(0), entry + CacheEntry.askAfter)
         ring.store(UInt32(size), entry + CacheEntry.size)
         ring.store(UInt32(0), entry + CacheEntry.hits)
         ring.store(UInt32(answer.octets.count), entry + CacheEntry.messageLength)
@@ -202,17 +229,6 @@ struct CacheShard: ~Copyable, Sendable {
         ring.write(answer.octets.span, start)
         ring.write(answer.marks.octets.span, start + answer.octets.count)
         ring.write(text.span, start + answer.octets.count + answer.marks.octets.count)
-    }
-
-    mutating func refreshFailed(_ key: CacheKey, _ message: Span<UInt8>) {
-        guard let reference = find(key, message) else { return }
-        let mask = ~(UInt32(CacheEntry.Flags.isRefreshing) << 16)
-        let field = Self.offset(reference) + CacheEntry.classFlagsUses
-        if Self.isLarge(reference) {
-            large.store(large.load32(field) & mask, field)
-        } else {
-            small.store(small.load32(field) & mask, field)
-        }
     }
 
     // MARK: - Room
@@ -391,8 +407,8 @@ struct CacheShard: ~Copyable, Sendable {
         return UInt8(truncatingIfNeeded: word >> 16)
     }
 
-    private func isNegative(_ reference: UInt32) -> Bool {
-        flags(reference) & CacheEntry.Flags.isNegative != 0
+    private func isPositive(_ reference: UInt32) -> Bool {
+        flags(reference) & (CacheEntry.Flags.isNegative | CacheEntry.Flags.isFailure) == 0
     }
     private func isFailure(_ reference: UInt32) -> Bool { flags(reference) & CacheEntry.Flags.isFailure != 0 }
 

@@ -1,3 +1,4 @@
+import AnswerCache
 import DNSWire
 import DomainNames
 package import Telemetry
@@ -102,11 +103,11 @@ extension ForwardingEngine {
         let path = table.transactions[slot].attempts[attempt].path
         guard path.transport == .udp else {
             counters.malformed += 1
-            table.transactions[slot].attempts[attempt].state = .unusable
+            table.endAttempt(attempt, of: slot, .unusable)
             askNextServer(slot, target, at: now, random: &random, into: &outbox)
             return
         }
-        table.transactions[slot].attempts[attempt].state = .truncated
+        table.endAttempt(attempt, of: slot, .truncated)
         guard timesAskedOverTCP(path.server, by: slot) == 0 else {
             if !isWaiting(slot) { askNextServer(slot, target, at: now, random: &random, into: &outbox) }
             return
@@ -121,7 +122,7 @@ extension ForwardingEngine {
         random: inout some RandomNumberGenerator, into outbox: inout Outbox
     ) {
         let server = table.transactions[slot].attempts[attempt].path.server
-        table.transactions[slot].attempts[attempt].state = .declined(rcode: rcode)
+        table.endAttempt(attempt, of: slot, .declined(rcode: rcode))
         let isAboutEDNS =
             rcode == ResponseCode.formatError.rawValue || rcode == ResponseCode.notImplemented.rawValue
         if isAboutEDNS, table.transactions[slot].attempts[attempt].usesEDNS {
@@ -143,14 +144,14 @@ extension ForwardingEngine {
         into outbox: inout Outbox
     ) {
         let server = table.transactions[slot].attempts[attempt].path.server
-        if !table.transactions[slot].attempts[attempt].usesEDNS, isLaterTry(slot, attempt, server) {
-            servers[server].refusesEDNS = true
+        if !table.transactions[slot].attempts[attempt].usesEDNS, declinedEDNS(server, slot, before: attempt) {
+            servers[server].learnRefusal(ofEDNSAt: now)
         }
         do throws(MappingError) {
             try Self.map(message, question, slot, table, target.mapping, with: &mapper, into: &prepared)
         } catch .wire {
             counters.malformed += 1
-            table.transactions[slot].attempts[attempt].state = .unusable
+            table.endAttempt(attempt, of: slot, .unusable)
             askNextServer(slot, target, at: now, random: &random, into: &outbox)
             return
         } catch {
@@ -158,6 +159,7 @@ extension ForwardingEngine {
             beginPrepared(slot)
             prepared.octets.set16(ResponseCode.serverFailure.rawValue, at: 2)
             prepared.extendedError = ExtendedError(.other, Self.explain(error, target))
+            keepFailure(slot, target, at: now)
             finish(slot, into: &outbox)
             return
         }
@@ -186,9 +188,11 @@ extension ForwardingEngine {
         try mapper.map(message, question, to: table.question(of: slot), mapping: mapping, into: &prepared)
     }
 
-    private func isLaterTry(_ slot: Int, _ attempt: Int, _ server: Int) -> Bool {
-        for index in 0..<attempt where table.transactions[slot].attempts[index].path.server == server {
-            return true
+    /// True where `server` declined an earlier question with EDNS.
+    private func declinedEDNS(_ server: Int, _ slot: Int, before attempt: Int) -> Bool {
+        for index in 0..<attempt {
+            let earlier = table.transactions[slot].attempts[index]
+            if earlier.path.server == server, earlier.usesEDNS, case .declined = earlier.state { return true }
         }
         return false
     }
@@ -233,10 +237,16 @@ extension ForwardingEngine {
     ) {
         let text = table.transactions[slot].failureText
         let waiters = Int(table.transactions[slot].waiterCount)
-        if loadStale(slot, at: now) {
+        guard let target = table.transactions[slot].target else { return }
+        if let hit = loadInPlaceOfFailure(slot, at: now) {
+            if hit.isFresh {  // Somebody else got an answer in the meantime.
+                counters.hits += waiters
+                finish(slot, freshness: .age(hit.age), into: &outbox)
+                return
+            }
             counters.stale += waiters
             prepared.extendedError = ExtendedError(code: ExtendedError.Code.staleAnswer.rawValue, text: text)
-            finish(slot, freshness: .stale(30), into: &outbox)
+            finish(slot, freshness: target.staleFreshness, into: &outbox)
             return
         }
         let code: ExtendedError.Code =
@@ -245,7 +255,7 @@ extension ForwardingEngine {
         beginPrepared(slot)
         prepared.octets.set16(rcode.rawValue, at: 2)
         prepared.extendedError = ExtendedError(code: code.rawValue, text: text)
-        keepFailure(slot, at: now)
+        keepFailure(slot, target, at: now)
         finish(slot, into: &outbox)
     }
 

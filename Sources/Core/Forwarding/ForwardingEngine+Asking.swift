@@ -129,10 +129,9 @@ extension ForwardingEngine {
         let transport = mode == .onlyTCP ? .tcp : transport
         let path = UpstreamPath(
             server: server, socket: transport == .udp ? batchSocket : 0, transport: transport)
-        let withEDNS = usingEDNS && mode != .withoutEDNS && !servers[server].refusesEDNS
-        table.transactions[slot].attempts[position] = Attempt(
-            id: id, state: .waiting, usesEDNS: withEDNS, path: path, sent: now)
-        table.transactions[slot].attemptCount = position + 1
+        let withEDNS = usingEDNS && mode != .withoutEDNS && !servers[server].refusesEDNS(at: now)
+        table.addAttempt(
+            Attempt(id: id, state: .waiting, usesEDNS: withEDNS, path: path, sent: now), to: slot)
         let start = outbox.octets.count
         appendQuestion(
             slot, target, id, withEDNS ? board.servers[server].payloadSize : nil, to: &outbox.octets)
@@ -227,14 +226,17 @@ extension ForwardingEngine {
         random: inout some RandomNumberGenerator, into outbox: inout Outbox
     ) {
         if failure != .closed { blame(path.server, failure, at: now) }
+        var left = table.waitingCount(path)
         for slot in table.transactions.indices where table.transactions[slot].target != nil {
+            guard left > 0 else { return }  // a dead server's errors come by the thousand
             var hit = false
             for index in 0..<table.transactions[slot].attemptCount
             where table.transactions[slot].attempts[index].path == path
                 && table.transactions[slot].attempts[index].state == .waiting
             {
-                table.transactions[slot].attempts[index].state = .failed(failure)
+                table.endAttempt(index, of: slot, .failed(failure))
                 hit = true
+                left -= 1
             }
             guard hit, let target = table.transactions[slot].target else { continue }
             if path.transport == .tcp, failure == .closed, timesAskedOverTCP(path.server, by: slot) < 2 {

@@ -14,18 +14,34 @@ extension ForwardingEngine {
         let key = cache.key(
             message, query.question, view: view, wantsDNSSEC: query.wantsDNSSEC,
             checkingDisabled: query.checkingDisabled)
-        guard let hit = cache.load(key, message, at: now, into: &prepared), hit.isFresh else { return false }
-        counters.hits += 1
+        guard let hit = cache.load(key, message, at: now, into: &prepared) else { return false }
         let terms = replyTerms(query, path)
+        var freshness = AnswerFreshness.age(hit.age)
+        if hit.isFresh {
+            counters.hits += 1
+        } else {
+            guard case .ask(let target, _) = policy.route(message, query.question, view: view) else {
+                return false
+            }
+            counters.stale += 1
+            freshness = target.staleFreshness
+            if terms.hasEDNS { prepared.extendedError = staleError(target) }
+        }
         let start = outbox.octets.count
         outbox.octets.appendReply(
-            prepared, to: message.extracting(query.question.range), terms, freshness: .age(hit.age),
+            prepared, to: message.extracting(query.question.range), terms, freshness: freshness,
             rotation: hit.rotation)
         outbox.replies.append(Outbox.Reply(path: path, start: start, end: outbox.octets.count))
         if hit.wantsRefresh {
             refresh(message, query, path, view, at: now, random: &random, into: &outbox)
         }
         return true
+    }
+
+    /// What stands with a stale answer whose question was asked in vain less than a second ago.
+    private func staleError(_ target: RouteTarget) -> ExtendedError {
+        let names = target.groups.map { policy.groups[$0].name }.joined(separator: ", ")
+        return ExtendedError(.staleAnswer, "\(names): no server answered a moment ago")
     }
 
     /// Asks again for what was just answered, so that the next client finds it fresh.
@@ -48,18 +64,28 @@ extension ForwardingEngine {
         let limits = target.cacheLimits
         let cap = timing.isNegative ? limits.negativeSeconds : limits.maximumSeconds
         prepared.capTTLs(at: cap)
-        guard let cache, shape.type != RecordType.any, isKeepable(prepared.rcode),
-            target.kind != .upstream || shape.recursionDesired
-        else { return }
+        guard let cache, isKeepable(shape, target), isKeepable(prepared.rcode) else { return }
         // A negative answer without SOA does not say how long it holds (RFC 2308 section 5): a second at
         // most. The same for one given in place of a group that failed.
         var seconds = min(timing.seconds ?? 1, cap)
         if table.transactions[slot].failedGroup >= 0 { seconds = min(seconds, 1) }
-        guard seconds > 0, let key = key(slot, cache) else { return }
+        guard let key = key(slot, cache) else { return }
+        if prepared.rcode == ResponseCode.nameError.rawValue, cache.holdsPositive(key, prepared.octets.span) {
+            // A name that was there a moment ago is likely being rebuilt: whoever asks looks again soon.
+            seconds = min(seconds, 1)
+            prepared.capTTLs(at: 1)
+        }
+        guard seconds > 0 else { return }
         let life = CacheLife(
             fresh: Int64(seconds) * 1_000_000_000, stale: timing.isNegative ? 0 : limits.staleNanoseconds,
             kind: timing.isNegative ? .negative : .positive)
         cache.store(key, prepared, life, at: now)
+    }
+
+    /// False for questions whose answers do not hold for the next client: those to ANY (RFC 8482 section 4),
+    /// and to a resolver what it knows without asking around.
+    private func isKeepable(_ shape: QuestionShape, _ target: RouteTarget) -> Bool {
+        shape.type != RecordType.any && (target.kind != .upstream || shape.recursionDesired)
     }
 
     private func isKeepable(_ rcode: Int) -> Bool {
@@ -75,17 +101,13 @@ extension ForwardingEngine {
             wantsDNSSEC: shape.wantsDNSSEC, checkingDisabled: shape.checkingDisabled)
     }
 
-    /// Puts an expired answer to `slot` into `prepared`; false where there is none that may still be served.
-    mutating func loadStale(_ slot: Int, at now: MonotonicTime) -> Bool {
-        guard let cache else { return false }
+    /// Puts into `prepared` a kept answer to `slot`, which no server answered; nil where there is none.
+    mutating func loadInPlaceOfFailure(_ slot: Int, at now: MonotonicTime) -> CacheHit? {
+        guard let cache else { return nil }
         beginPrepared(slot)
-        guard let key = key(slot, cache) else { return false }
-        cache.refreshFailed(key, prepared.octets.span)
+        guard let key = key(slot, cache) else { return nil }
         Self.copyQuestion(slot, table, to: &scratch)
-        guard let hit = Self.load(key, asIn: scratch, from: cache, at: now, into: &prepared) else {
-            return false
-        }
-        return !hit.isNegative && !hit.isFailure
+        return Self.load(key, asIn: scratch, from: cache, at: now, into: &prepared)
     }
 
     /// A function of its own for the same reason as `copyQuestion`.
@@ -94,12 +116,13 @@ extension ForwardingEngine {
         at now: MonotonicTime,
         into answer: inout PreparedAnswer
     ) -> CacheHit? {
-        cache.load(key, question.octets.span, at: now, into: &answer)
+        cache.loadInPlaceOfFailure(key, question.octets.span, at: now, into: &answer)
     }
 
     /// Keeps the failure that stands in `prepared`, briefly (RFC 9520 section 3.2).
-    mutating func keepFailure(_ slot: Int, at now: MonotonicTime) {
-        guard let cache, let key = key(slot, cache) else { return }
+    mutating func keepFailure(_ slot: Int, _ target: RouteTarget, at now: MonotonicTime) {
+        guard let cache, isKeepable(table.transactions[slot].question, target), let key = key(slot, cache)
+        else { return }
         cache.store(key, prepared, CacheLife(fresh: 1_000_000_000, stale: 0, kind: .failure), at: now)
     }
 

@@ -47,7 +47,9 @@ package struct ForwardingEngine: ~Copyable {
         self.policy = policy
         self.cache = cache
         self.hashKey = hashKey
-        table = TransactionTable(mostTransactions: limits.transactions, mostWaiters: limits.waiters)
+        table = TransactionTable(
+            mostTransactions: limits.transactions, mostWaiters: limits.waiters,
+            servers: policy.servers.count)
         servers = Array(repeating: ServerState(), count: policy.servers.count)
     }
 

@@ -25,10 +25,14 @@ enum KubernetesSchema {
             position += 1 + Int(message[position])
         }
         guard count > 0 else { return true }
-        // CoreDNS reads `*` and `any` as wildcards, and has extensions whose labels begin with an underscore.
+        // CoreDNS reads `*` and `any` as wildcards, and knows `<zone>.pin._zone.<service>.<namespace>.svc`.
         for index in 0..<count {
             let start = Question.nameStart + Int(starts[index])
-            if isLabel("*", message, start) || isLabel("any", message, start) { return true }
+            if isLabel("*", message, start) || isLabel("any", message, start)
+                || isLabel("_zone", message, start)
+            {
+                return true
+            }
         }
         let top = Question.nameStart + Int(starts[count - 1])
         if isLabel("svc", message, top) {

@@ -34,7 +34,9 @@ struct PolicyBuilder {
         }
         for cluster in clusters where !cluster.dns.isEmpty {
             let group = addGroup(cluster.key, cluster.dns, cluster.domain, .cluster)
-            limits.append((CacheLimits(cluster.cache.over(cache)), cluster.onlyKubernetesNames))
+            // The multi-cluster domain has names of other shapes (KEP-1645): with a cluster's ID in them.
+            let hasOnlyKubernetesNames = cluster.onlyKubernetesNames && cluster.domain != Self.clusterSet
+            limits.append((CacheLimits(cluster.cache.over(cache)), hasOnlyKubernetesNames))
             groupByCluster[cluster.key] = group
             for name in cluster.names {
                 let mapping = NameMapping(inner: cluster.domain, outer: name)
@@ -51,6 +53,8 @@ struct PolicyBuilder {
         // After the clusters' own suffixes: a suffix equal to the plain domain belongs to its cluster.
         for (index, domain) in bareDomains.enumerated() { suffixes.append((domain, .bareDomain(index))) }
     }
+
+    private static let clusterSet = try? DomainName(parsing: "clusterset.local")
 
     mutating func addViews(_ inventory: Inventory) {
         views.append(view(named: "default", inventory.dns.bareDomain, inventory.clusters))

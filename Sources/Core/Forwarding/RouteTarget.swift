@@ -80,6 +80,9 @@ package final class RouteTarget: Sendable {
         self.hasOnlyKubernetesNames = hasOnlyKubernetesNames
         self.cacheLimits = cacheLimits
     }
+
+    /// TTLs of stale answers: 30 s (RFC 8767 section 4), or less where no answer is to be kept for so long.
+    var staleFreshness: AnswerFreshness { .stale(min(30, cacheLimits.maximumSeconds)) }
 }
 
 /// How long answers below one suffix are kept at most, whatever their TTLs say.

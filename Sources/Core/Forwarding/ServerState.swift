@@ -20,8 +20,8 @@ struct ServerState {
     /// True where a probe was answered later than a question of this worker.
     private(set) var isProbedSince = false
 
-    /// True once the server declined a question with EDNS and answered the same one without.
-    var refusesEDNS = false
+    /// Until then it is asked without EDNS.
+    private var withoutEDNSUntil = MonotonicTime(nanoseconds: 0)
 
     mutating func answered(after nanoseconds: Int64) {
         forgive()
@@ -40,6 +40,14 @@ struct ServerState {
         failures = min(failures + 1, 16)
         avoidedUntil = now.advanced(milliseconds: penalty)
     }
+
+    /// It declined a question with EDNS and answered the same one without: so it is asked for five minutes,
+    /// since it may be replaced by one that knows EDNS.
+    mutating func learnRefusal(ofEDNSAt now: MonotonicTime) {
+        withoutEDNSUntil = now.advanced(milliseconds: 300_000)
+    }
+
+    func refusesEDNS(at now: MonotonicTime) -> Bool { now < withoutEDNSUntil }
 
     /// Takes over what probes found: one that was answered since makes good what failed before.
     ///

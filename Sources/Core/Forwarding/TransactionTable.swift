@@ -24,6 +24,9 @@ struct TransactionTable: ~Copyable {
     private var usedIDs = 0
     private var buckets: [Int32]
 
+    /// For each path the attempts in state `waiting`; see `place`.
+    private var waitingCounts: [Int32]
+
     let mostTransactions: Int
     let mostWaiters: Int
 
@@ -32,8 +35,11 @@ struct TransactionTable: ~Copyable {
     private static let bucketCount = 4096
     private static let firstCapacity = 256
 
-    /// - Parameter mostTransactions: 1...32768, so that an unused message ID is always found quickly.
-    init(mostTransactions: Int, mostWaiters: Int) {
+    /// - Parameters:
+    ///   - mostTransactions: 1...32768, so that an unused message ID is always found quickly.
+    ///   - servers: The number of servers that paths of attempts lead to.
+    init(mostTransactions: Int, mostWaiters: Int, servers: Int) {
+        waitingCounts = Array(repeating: 0, count: servers * Self.pathsPerServer)
         self.mostTransactions = min(mostTransactions, 32_768)
         self.mostWaiters = mostWaiters
         transactionByID = Array(repeating: -1, count: 65_536)
@@ -60,9 +66,7 @@ struct TransactionTable: ~Copyable {
 
     /// Frees `slot`, its message IDs and its waiters.
     mutating func removeTransaction(_ slot: Int) {
-        for index in 0..<transactions[slot].attemptCount {
-            releaseID(transactions[slot].attempts[index].id, of: slot)
-        }
+        dropAttempts(of: slot)
         unlink(slot)
         var waiter = transactions[slot].firstWaiter
         while waiter >= 0 {  // a list without cycles: every waiter is in one
@@ -171,12 +175,41 @@ struct TransactionTable: ~Copyable {
         return slot < 0 ? nil : slot
     }
 
+    // MARK: - Attempts
+
+    /// Adds an attempt that waits; there is room for it.
+    mutating func addAttempt(_ attempt: Attempt, to slot: Int) {
+        let index = transactions[slot].attemptCount
+        transactions[slot].attempts[index] = attempt
+        transactions[slot].attemptCount = index + 1
+        waitingCounts[Self.place(attempt.path)] += 1
+    }
+
+    /// An attempt waits no longer.
+    mutating func endAttempt(_ index: Int, of slot: Int, _ state: Attempt.State) {
+        if transactions[slot].attempts[index].state == .waiting {
+            waitingCounts[Self.place(transactions[slot].attempts[index].path)] -= 1
+        }
+        transactions[slot].attempts[index].state = state
+    }
+
     /// Forgets all attempts of `slot`: what still comes for them is not ours any more.
     mutating func dropAttempts(of slot: Int) {
         for index in 0..<transactions[slot].attemptCount {
             releaseID(transactions[slot].attempts[index].id, of: slot)
+            endAttempt(index, of: slot, .unused)
         }
         transactions[slot].attemptCount = 0
+    }
+
+    /// How many attempts wait for an answer by `path`.
+    func waitingCount(_ path: UpstreamPath) -> Int { Int(waitingCounts[Self.place(path)]) }
+
+    /// The pool's sockets, and TCP.
+    private static let pathsPerServer = UpstreamSockets.perServer + 1
+
+    private static func place(_ path: UpstreamPath) -> Int {
+        path.server * pathsPerServer + (path.transport == .tcp ? UpstreamSockets.perServer : path.socket)
     }
 
     // MARK: - Waiters

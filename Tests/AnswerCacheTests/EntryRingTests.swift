@@ -1,0 +1,59 @@
+import TestSupport
+import Testing
+
+@testable import AnswerCache
+
+/// The ring against a plain list of what should be in it.
+@Suite struct EntryRingTests {
+    @Test(arguments: [(1, 4_096), (2, 1_000), (3, 64), (4, 20_000)] as [(UInt64, Int)])
+    func `entries lie whole and apart, and come out as they went in`(seed: UInt64, capacity: Int) {
+        var random = SplitMix64(seed: seed)
+        var ring = EntryRing(capacity: capacity)
+        let room = capacity & ~7
+        var model: [(offset: Int, octets: [UInt8])] = []
+        for _ in 0..<3_000 {
+            if random.oneIn(2) {
+                let size = 8 * random.number(in: 1..<max(2, room / 40))
+                let octets = random.octets(size)
+                let offset = ring.append(size)
+                let canFit = Self.canFit(size, room, model)
+                #expect((offset != nil) == canFit, "seed \(seed)")
+                guard let offset else { continue }
+                #expect(offset % 8 == 0 && offset >= 0 && offset + size <= room)
+                ring.write(octets.span, offset)
+                model.append((offset, octets))
+            } else if let first = model.first {
+                #expect(ring.oldest == first.offset)
+                let isWhole = Self.holds(ring, first.offset, first.octets)
+                #expect(isWhole, "seed \(seed)")
+                ring.removeOldest(first.octets.count)
+                model.removeFirst()
+            }
+            #expect(ring.isEmpty == model.isEmpty)
+            #expect(ring.used >= model.reduce(0) { $0 + $1.octets.count } && ring.used <= room)
+        }
+    }
+
+    private static func holds(_ ring: borrowing EntryRing, _ offset: Int, _ octets: [UInt8]) -> Bool {
+        let span = ring.octets(offset, count: octets.count)
+        for index in octets.indices where span[index] != octets[index] { return false }
+        return true
+    }
+
+    /// True where `size` octets are free behind the newest entry, or at the start of the room.
+    private static func canFit(_ size: Int, _ room: Int, _ model: [(offset: Int, octets: [UInt8])]) -> Bool {
+        guard let first = model.first, let last = model.last else { return size <= room }
+        let tail = last.offset + last.octets.count
+        if last.offset >= first.offset { return room - tail >= size || first.offset >= size }
+        return first.offset - tail >= size
+    }
+
+    @Test func `an entry may be moved onto where it lies in part`() {
+        var ring = EntryRing(capacity: 64)
+        let octets = Array(0..<40 as Range<UInt8>)
+        ring.write(octets.span, 8)
+        ring.move(8, to: 0, count: 40)
+        let isWhole = Self.holds(ring, 0, octets)
+        #expect(isWhole)
+    }
+}
