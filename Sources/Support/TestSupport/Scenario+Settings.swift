@@ -13,7 +13,10 @@ extension Scenario {
     /// upstream 172.16.1.1
     /// maximum-udp-size 1232
     /// cluster prod domain cluster.local names prod.k8s.example.com dns 172.17.16.10 pods 172.17.32.0/19
+    /// cache max-ttl 30 negative-ttl 5 stale 3600    # in seconds; without the line nothing is kept
+    /// probed                                        # servers may be found dead; see `ScenarioPlayer`
     /// ```
+    /// A cluster may have the settings of `cache`, and `only-kubernetes-names no`.
     package func inventory() throws(ScenarioError) -> Inventory {
         var inventory = Inventory()
         for line in settings {
@@ -31,12 +34,20 @@ extension Scenario {
                         clients: try line.prefixes(fields[""] ?? []),
                         bareDomain: fields["bare-domain"] ?? []))
             case "cluster": inventory.clusters.append(try line.cluster())
-            case "limits": continue
+            case "cache":
+                let settings = try line.cacheSettings(values)
+                inventory.dns.cache.maximumTTL = settings.maximumTTL ?? inventory.dns.cache.maximumTTL
+                inventory.dns.cache.negativeTTL = settings.negativeTTL ?? inventory.dns.cache.negativeTTL
+                inventory.dns.cache.stale = settings.stale ?? inventory.dns.cache.stale
+            case "limits", "probed": continue
             default: throw ScenarioError(line: line.number, text: "no setting is called \(line.words[0])")
             }
         }
         return inventory
     }
+
+    /// True where a line begins with `keyword`.
+    func hasSetting(_ keyword: String) -> Bool { settings.contains { $0.words[0] == keyword } }
 
     /// What a line `limits transactions 2 waiters 3` says.
     package func limits() throws(ScenarioError) -> EngineLimits {
@@ -52,7 +63,9 @@ extension Scenario {
 
 extension Scenario.Line {
     fileprivate func cluster() throws(ScenarioError) -> Cluster {
-        let fields = fields(Array(words.dropFirst()), ["domain", "names", "dns", "pods", "services"])
+        let fields = fields(
+            Array(words.dropFirst()),
+            ["domain", "names", "dns", "pods", "services", "cache", "only-kubernetes-names"])
         guard let key = fields[""]?.first else {
             throw ScenarioError(line: number, text: "a cluster needs a key")
         }
@@ -65,7 +78,18 @@ extension Scenario.Line {
         cluster.dns = try endpoints(fields["dns"] ?? [])
         cluster.pods = try prefixes(fields["pods"] ?? [])
         cluster.services = try prefixes(fields["services"] ?? [])
+        cluster.cache = try cacheSettings(fields["cache"] ?? [])
+        cluster.onlyKubernetesNames = fields["only-kubernetes-names"] != ["no"]
         return cluster
+    }
+
+    fileprivate func cacheSettings(_ words: [String]) throws(ScenarioError) -> ClusterCacheSettings {
+        let fields = fields(words, ["max-ttl", "negative-ttl", "stale"])
+        var settings = ClusterCacheSettings()
+        if let value = fields["max-ttl"] { settings.maximumTTL = .seconds(try number(value.first)) }
+        if let value = fields["negative-ttl"] { settings.negativeTTL = .seconds(try number(value.first)) }
+        if let value = fields["stale"] { settings.stale = .seconds(try number(value.first)) }
+        return settings
     }
 
     /// The words behind each of `keys`; those before the first one under the empty key.

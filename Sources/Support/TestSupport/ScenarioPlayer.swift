@@ -1,3 +1,4 @@
+import AnswerCache
 import DNSWire
 import Forwarding
 import IPAddressing
@@ -14,10 +15,14 @@ import Telemetry
 /// | `server ADDRESS answers RCODE TERMS` + records | a server's message comes in |
 /// | `server ADDRESS answers octets HEX` | its octets behind the ID; `Q` stands for the question asked |
 /// | `server ADDRESS fails refused` | or `unreachable`, `closed`, `no-socket`; `over tcp` may follow |
+/// | `server ADDRESS is found dead REASON` | the prober says so |
+/// | `server ADDRESS is found alive` | or `without-edns`, `over-tcp`; `rtt MS`, `size OCTETS` may follow |
+/// | `cluster KEY has soa "RECORD"` | the prober learns it |
 /// | `after 400ms` | time passes, through every deadline on the way |
 /// | `nothing more is sent` | all that was sent has been expected |
 package final class ScenarioPlayer {
     private var engine: ForwardingEngine
+    private let board: HealthBoard
     private var outbox = Outbox()
     private var random: SplitMix64
     private var now = MonotonicTime(nanoseconds: 776_000_000_000)
@@ -40,8 +45,14 @@ package final class ScenarioPlayer {
     }
 
     private init(_ scenario: Scenario, seed: UInt64) throws(ScenarioError) {
+        let policy = ForwardingPolicy(try scenario.inventory())
+        board = HealthBoard(
+            servers: policy.servers.count, groups: policy.groups.count,
+            isProbed: scenario.hasSetting("probed"))
         engine = ForwardingEngine(
-            policy: ForwardingPolicy(try scenario.inventory()), hashKey: seed, limits: try scenario.limits())
+            policy: policy, hashKey: seed,
+            cache: scenario.hasSetting("cache") ? AnswerCache(octets: 1 << 20, hashKey: seed) : nil,
+            board: board, limits: try scenario.limits())
         random = SplitMix64(seed: seed)
     }
 
@@ -71,6 +82,9 @@ package final class ScenarioPlayer {
         case ("client", "gets"): try clientGets(line, rest)
         case ("server", "is") where words.count > 3 && words[3] == "asked":
             try serverIsAsked(line, words.dropFirst(4))
+        case ("server", "is") where words.count > 4 && words[3] == "found":
+            try serverIsFound(line, words[4], words.dropFirst(5))
+        case ("cluster", "has"): try learnSOA(line)
         case ("server", "answers"): try serverAnswers(line, rest)
         case ("server", "fails"): try serverFails(line, rest)
         case ("after", _): try pass(line)
@@ -249,6 +263,44 @@ package final class ScenarioPlayer {
             throw ScenarioError(line: line.number, text: "\(address) has not been asked so")
         }
         engine.upstreamFailed(sent.path, failure, at: now, random: &random, into: &outbox)
+    }
+
+    // MARK: - The prober
+
+    private func serverIsFound(
+        _ line: Scenario.Line, _ state: String, _ words: ArraySlice<String>
+    ) throws(ScenarioError) {
+        let address = try line.endpoint(line.words[1], defaultPort: 53).address
+        guard let server = engine.policy.servers.firstIndex(where: { $0.address == address }) else {
+            throw ScenarioError(line: line.number, text: "\(address) is no server")
+        }
+        let modes: [String: ServerHealth.Mode] = [
+            "alive": .full, "without-edns": .withoutEDNS, "over-tcp": .onlyTCP,
+        ]
+        guard let mode = modes[state] else {
+            guard state == "dead" else { throw ScenarioError(line: line.number, text: "found \(state)?") }
+            board.servers[server].markDead(words.joined(separator: " "))
+            return
+        }
+        var words = words
+        var milliseconds = 1
+        var size = 1232
+        while let word = words.popFirst() {
+            switch word {
+            case "rtt": milliseconds = try line.number(words.popFirst())
+            case "size": size = try line.number(words.popFirst())
+            default: throw ScenarioError(line: line.number, text: "`\(word)` says nothing here")
+            }
+        }
+        board.servers[server].answered(
+            in: mode, after: Int64(milliseconds) * 1_000_000, payloadSize: size)
+    }
+
+    private func learnSOA(_ line: Scenario.Line) throws(ScenarioError) {
+        guard line.words.count == 5, line.words[3] == "soa",
+            let group = engine.policy.groups.firstIndex(where: { $0.name == line.words[1] })
+        else { throw ScenarioError(line: line.number, text: "which cluster has which SOA?") }
+        board.learnSOA(group: group, record: try ScenarioText.wire(line.words[4], line))
     }
 
     // MARK: - Time and silence

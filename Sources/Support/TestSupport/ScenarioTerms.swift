@@ -143,16 +143,27 @@ enum ScenarioText {
         }
     }
 
+    /// A record in wire form, uncompressed.
+    static func wire(_ text: String, _ line: Scenario.Line) throws(ScenarioError) -> [UInt8] {
+        do throws(LDNSError) {
+            return wire(try RecordText.read(text, origin: .root))
+        } catch {
+            throw ScenarioError(line: line.number, text: "`\(text)`: \(error)")
+        }
+    }
+
+    private static func wire(_ record: ResourceRecord) -> [UInt8] {
+        record.owner.wire + octets16(Int(record.type)) + octets16(Int(record.recordClass))
+            + octets32(record.ttl) + octets16(record.data.count) + record.data
+    }
+
     private static func record(_ text: String, _ line: Scenario.Line) throws(ScenarioError) -> PlainRecord {
         do throws(LDNSError) {
             let generic = generic(text)
             let record: ResourceRecord
             if let generic { record = generic } else { record = try RecordText.read(text, origin: .root) }
             // Written without compression, so that a message of it alone gives the fields of its data.
-            let message =
-                [0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0] + record.owner.wire + octets16(Int(record.type))
-                + octets16(Int(record.recordClass)) + octets32(record.ttl) + octets16(record.data.count)
-                + record.data
+            let message = [0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0] + wire(record)
             guard let plain = try? PlainMessage(decoding: message).answers.first else {
                 throw LDNSError.refused(reason: "not readable")
             }
