@@ -151,7 +151,7 @@ extension DNSServerWorker {
     ///
     /// - Returns: False where the connection was closed, or is held back.
     private mutating func takeQuestions(_ connection: ClientConnection) -> Bool {
-        engine.beginBatch(random: &random)
+        beginQuestions()
         while connection.progress.mayTakeQuestion(queued: connection.output.count, settings) {
             do throws(FramingError) {
                 guard let range = try connection.framing.next() else { return true }

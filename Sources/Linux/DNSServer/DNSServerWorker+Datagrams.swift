@@ -21,12 +21,20 @@ extension DNSServerWorker {
                 // An earlier reply met an error, which says nothing about what waits here.
                 continue
             }
-            if count > 0 { engine.beginBatch(random: &random) }
+            if count > 0 { beginQuestions() }
             counters.datagramsReceived += count
             for place in 0..<count { receiveQuestion(place, socket, index) }
             if count < clientBatch.capacity { return }
             flush()
         }
+    }
+
+    /// To be called once questions were received, before the engine takes them.
+    ///
+    /// The clock is read again: an answer that expired before the question was asked must not seem fresh.
+    mutating func beginQuestions() {
+        now = MonotonicClock.now
+        engine.beginBatch(random: &random)
     }
 
     private mutating func receiveQuestion(_ place: Int, _ socket: ListeningSocket, _ index: Int) {
