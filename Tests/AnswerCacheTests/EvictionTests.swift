@@ -71,6 +71,31 @@ import Testing
         for index in 0..<700 { #expect(try Self.isFound("name\(index)", in: &shard)) }
     }
 
+    @Test func `answers that are asked for again and again do not fill the room with their past`() throws {
+        let cache = NamedCache()
+        for index in 0..<100 { try cache.store("name\(index)") }
+        for index in 0..<100 { try cache.store("name\(index)", [2], at: 5) }
+        let octets = cache.cache.statistics.octets
+        for round in 2..<100 {
+            for index in 0..<100 {
+                try cache.store("name\(index)", [UInt32(round)], at: Double(round) * 5)
+            }
+        }
+        #expect(cache.cache.statistics.octets == octets)
+        #expect(cache.cache.statistics.entries == 100)
+    }
+
+    @Test func `an answer that was replaced where it lies keeps its place by its uses`() throws {
+        var shard = CacheShard(octets: 64 * 1024)
+        for _ in 0..<2 { try Self.store("popular", in: &shard) }
+        #expect(try Self.isFound("popular", in: &shard))
+        try Self.store("popular", in: &shard)
+        for index in 0..<5_000 {
+            for _ in 0..<2 { try Self.store("flood\(index)", in: &shard) }
+            if index % 100 == 0 { #expect(try Self.isFound("popular", in: &shard)) }
+        }
+    }
+
     @Test func `what comes back soon after it was evicted stays longer`() throws {
         var shard = CacheShard(octets: 64 * 1024)
         for index in 0..<1_000 { try Self.store("filler\(index)", in: &shard) }

@@ -184,6 +184,7 @@ struct CacheShard: ~Copyable, Sendable {
             isRefresh = true
             // A good answer, even a stale one, is worth more than the news that none came.
             if life.kind == .failure, !isFailure(old), isUsable(old, at: now) { return }
+            if rewrite(old, key, answer, text, size, life, at: now) { return }
             remove(old)
         }
         defer { statistics.octets = small.used + large.used }
@@ -200,6 +201,26 @@ struct CacheShard: ~Copyable, Sendable {
         link(reference, key.hash)
         statistics.entries += 1
         if statistics.entries > heads.count { growIndex() }
+    }
+
+    /// Puts an answer in the place of the one to the same question; false where it is longer or shorter.
+    ///
+    /// Else names whose answers live for seconds would fill the room with their past.
+    private mutating func rewrite(
+        _ reference: UInt32, _ key: CacheKey, _ answer: borrowing PreparedAnswer, _ text: [UInt8],
+        _ size: Int, _ life: CacheLife, at now: MonotonicTime
+    ) -> Bool {
+        let entry = Self.offset(reference)
+        // One in the small ring has proved by now that it belongs in the large one.
+        guard Self.isLarge(reference), Int(large.load32(entry + CacheEntry.size)) == size else {
+            return false
+        }
+        // It stays where it is in the order of age: its uses must still count when its turn comes.
+        let uses = large.load32(entry + CacheEntry.classFlagsUses) & 0xFF00_0000
+        Self.write(key, answer, text, size, life, to: &large, entry, now)
+        large.store(
+            large.load32(entry + CacheEntry.classFlagsUses) | uses, entry + CacheEntry.classFlagsUses)
+        return true
     }
 
     private static func write(
