@@ -16,7 +16,20 @@ package struct Neighbour: Hashable, Sendable {
 
 extension Neighbour: CustomStringConvertible {
     /// As `ip neigh replace` takes it.
-    package var description: String { "\(address) lladdr \(mac) dev \(device) nud permanent" }
+    package var description: String {
+        var writer = LineWriter()
+        write(to: &writer)
+        return writer.text
+    }
+
+    package func write(to writer: inout LineWriter) {
+        writer.write(address)
+        writer.write(" lladdr ")
+        writer.write(mac)
+        writer.write(" dev ")
+        writer.write(device)
+        writer.write(" nud permanent")
+    }
 }
 
 /// A permanent entry of a VXLAN device's forwarding table: behind which host an Ethernet address is.
@@ -36,5 +49,18 @@ package struct ForwardingEntry: Hashable, Sendable {
 
 extension ForwardingEntry: CustomStringConvertible {
     /// As `bridge fdb replace` takes it.
-    package var description: String { "\(mac) dev \(device) dst \(destination) self permanent" }
+    package var description: String {
+        var writer = LineWriter()
+        write(to: &writer)
+        return writer.text
+    }
+
+    package func write(to writer: inout LineWriter) {
+        writer.write(mac)
+        writer.write(" dev ")
+        writer.write(device)
+        writer.write(" dst ")
+        writer.write(destination)
+        writer.write(" self permanent")
+    }
 }

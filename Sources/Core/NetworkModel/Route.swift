@@ -30,7 +30,7 @@ package struct Route: Hashable, Sendable {
         self.table = table
         self.routeProtocol = routeProtocol
         self.metric = metric ?? Self.ourMetric(destination.family)
-        self.nextHops = nextHops.sorted()
+        self.nextHops = nextHops.count > 1 ? nextHops.sorted() : nextHops
         self.source = source
     }
 
@@ -99,27 +99,40 @@ extension NextHop: Comparable {
 extension Route: CustomStringConvertible {
     /// As `ip route` takes it after the verb.
     package var description: String {
-        var text = kind == .unicast ? "" : kind.rawValue + " "
-        text += destination.length == 0 ? "default" : destination.description
-        if nextHops.count == 1 { text += nextHops[0].text(for: destination.family, isAlone: true) }
-        if table != Self.mainTable { text += " table \(table)" }
-        text += " proto \(routeProtocol)"
-        if metric != 0 { text += " metric \(metric)" }
-        if let source { text += " src \(source)" }
-        guard nextHops.count > 1 else { return text }
-        for hop in nextHops { text += " nexthop" + hop.text(for: destination.family, isAlone: false) }
-        return text
+        var writer = LineWriter()
+        write(to: &writer)
+        return writer.text
+    }
+
+    package func write(to writer: inout LineWriter) {
+        if kind != .unicast { writer.write(kind.rawValue + " ") }
+        if destination.length == 0 { writer.write("default") } else { writer.write(destination) }
+        if nextHops.count == 1 { nextHops[0].write(to: &writer, for: destination.family, isAlone: true) }
+        if table != Self.mainTable { writer.write(" table \(table)") }
+        writer.write(" proto ")
+        writer.write(routeProtocol)
+        if metric != 0 { writer.write(" metric \(metric)") }
+        if let source { writer.write(" src \(source)") }
+        guard nextHops.count > 1 else { return }
+        for hop in nextHops {
+            writer.write(" nexthop")
+            hop.write(to: &writer, for: destination.family, isAlone: false)
+        }
     }
 }
 
 extension NextHop {
     /// As `ip route` takes it, with a space before each word.
-    fileprivate func text(for family: AddressFamily, isAlone: Bool) -> String {
-        var text = ""
-        if let gateway { text += gateway.family == family ? " via \(gateway)" : " via inet6 \(gateway)" }
-        if let device { text += " dev \(device)" }
-        if isOnLink { text += " onlink" }
-        if !isAlone, weight != 1 { text += " weight \(weight)" }
-        return text
+    fileprivate func write(to writer: inout LineWriter, for family: AddressFamily, isAlone: Bool) {
+        if let gateway {
+            writer.write(gateway.family == family ? " via " : " via inet6 ")
+            writer.write(gateway)
+        }
+        if let device {
+            writer.write(" dev ")
+            writer.write(device)
+        }
+        if isOnLink { writer.write(" onlink") }
+        if !isAlone, weight != 1 { writer.write(" weight \(weight)") }
     }
 }

@@ -1,54 +1,80 @@
 import IPAddressing
 import Inventory
-import NetworkModel
+package import NetworkModel
 
 extension HostPlan {
     /// The plan of a host that has nothing yet: what `net plan --desired` prints, one object a line, each
-    /// with its
-    /// because. Ends with a line's end.
+    /// with
+    /// its because. Ends with a line's end.
     package var text: String {
-        var text = "# \(host.place)/\(host.host.name)"
-        text +=
-            roles.isEmpty ? ": no part in any path\n" : ": \(roles.map(\.rawValue).joined(separator: ", "))\n"
-        for note in notes { text += "# \(note)\n" }
-        for step in desiredSteps {
+        var writer = LineWriter()
+        write(to: &writer)
+        return writer.text
+    }
+
+    /// Writes `text`; in the order of `desiredSteps`, whose commands the lines are.
+    package func write(to writer: inout LineWriter) {
+        writer.write("# \(host.place)/\(host.host.name)")
+        let names = roles.map(\.rawValue).joined(separator: ", ")
+        writer.write(roles.isEmpty ? ": no part in any path\n" : ": \(names)\n")
+        for note in notes { writer.write("# \(note)\n") }
+        for step in stepsBeforePeers {
             if case .set(let setting, _, let value) = step.change {
-                text += "+ sysctl -w \(setting)=\(value)  # \(step.because)\n"
+                writer.write("+ sysctl -w \(setting)=\(value)  # \(step.because)\n")
             } else {
-                text += step.text
+                writer.write(step.text)
+            }
+        }
+        write(neighbours, after: "+ ip neigh replace ", to: &writer) { $0.write(to: &$1) }
+        write(forwardingEntries, after: "+ bridge fdb replace ", to: &writer) { $0.write(to: &$1) }
+        for step in stepsForTable { writer.write(step.text) }
+        let (v4, v6) = ("+ ip route prepend ", "+ ip route replace ")
+        for route in routes {
+            write([route], after: route.value.destination.family == .v4 ? v4 : v6, to: &writer) {
+                $0.write(to: &$1)
             }
         }
         for accept in accepts {
             let rule = accept.value.rule(in: "FORWARD", because: accept.because)
-            text += "+ \(rule.program) -t filter -I \(rule)  # only where a foreign FORWARD drops\n"
+            writer.write("+ \(rule.program) -t filter -I \(rule)  # only where a foreign FORWARD drops\n")
         }
-        return text
+    }
+
+    /// One line for each object: the verb, the object, and its because as a comment.
+    private func write<Value>(
+        _ objects: [Desired<Value>], after verb: String, to writer: inout LineWriter,
+        _ write: (Value, inout LineWriter) -> Void
+    ) {
+        for object in objects {
+            writer.write(verb)
+            write(object.value, &writer)
+            writer.write("  # ")
+            writer.write(object.because)
+            writer.write("\n")
+        }
     }
 
     /// The additions that bring the plan about on a host that has nothing of it, in their order; devices that
     /// must
     /// be seen first stand between angle brackets. Foreign chains are not in it.
     package var desiredSteps: [Step] {
-        var steps: [Step] = []
-        steps.reserveCapacity(
-            links.count + addresses.count + neighbours.count * 2 + routes.count + settings.count)
-        for link in links { steps.append(Step(.add(.link(link.value)), because: link.because)) }
-        for address in addresses {
-            steps.append(Step(.add(.address(address.value)), because: address.because))
-        }
-        for setting in settings {
-            let change = Change.set(setting.value.setting, from: 0, to: setting.value.value)
-            steps.append(Step(change, because: setting.because))
-        }
-        for neighbour in neighbours {
-            steps.append(Step(.add(.neighbour(neighbour.value)), because: neighbour.because))
-        }
-        for entry in forwardingEntries {
-            steps.append(Step(.add(.forwardingEntry(entry.value)), because: entry.because))
-        }
-        if !table.chains.isEmpty { steps.append(Step(.add(.table(table)), because: tableBecause)) }
-        for route in routes { steps.append(Step(.add(.route(route.value)), because: route.because)) }
-        return steps
+        stepsBeforePeers
+            + neighbours.map { Step(.add(.neighbour($0.value)), because: $0.because) }
+            + forwardingEntries.map { Step(.add(.forwardingEntry($0.value)), because: $0.because) }
+            + stepsForTable + routes.map { Step(.add(.route($0.value)), because: $0.because) }
+    }
+
+    /// Devices, their addresses, and settings.
+    private var stepsBeforePeers: [Step] {
+        links.map { Step(.add(.link($0.value)), because: $0.because) }
+            + addresses.map { Step(.add(.address($0.value)), because: $0.because) }
+            + settings.map {
+                Step(.set($0.value.setting, from: 0, to: $0.value.value), because: $0.because)
+            }
+    }
+
+    private var stepsForTable: [Step] {
+        table.chains.isEmpty ? [] : [Step(.add(.table(table)), because: tableBecause)]
     }
 
     /// Why our table is there: the paths whose rules it holds.

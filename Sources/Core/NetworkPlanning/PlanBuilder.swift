@@ -67,6 +67,7 @@ struct PlanBuilder {
         plan.neighbours.reserveCapacity(plan.neighbours.count + peers)
         plan.forwardingEntries.reserveCapacity(plan.forwardingEntries.count + peers)
         plan.routes.reserveCapacity(plan.routes.count + peers)
+        routePosition.reserveCapacity(plan.routes.count + peers)
     }
 
     /// Two paths may need the same route; two different ones to one prefix are a contradiction.
