@@ -115,7 +115,7 @@ extension WireError {
         case .truncated(let offset, _), .forwardPointer(let offset, _), .headerPointer(let offset, _),
             .reservedLabelType(let offset, _), .nameTooLong(let offset), .dataLength(let offset), .misplacedOPT(let offset):
             offset
-        case .questionCount, .extendedRcode: 0
+        case .questionCount, .extendedRcode, .tooManyRecords, .tooManyAliases: 0
         }
     }
 }

@@ -8,6 +8,9 @@ import DomainNames
 package struct AnswerMapper: ~Copyable {
     private var table = CompressionTable()
 
+    /// Records of the last answer that were left out because they were not believed; see `AnswerBounds`.
+    package private(set) var droppedRecords = 0
+
     package init() {}
 
     /// Writes `answer`, a checked response to the inner form of `question`, into `prepared`.
@@ -17,9 +20,10 @@ package struct AnswerMapper: ~Copyable {
     ///   - answerQuestion: The question in `answer`.
     ///   - question: Name, type and class as the client asked.
     ///   - mapping: Applied to owners and names in data; signatures are dropped unless it is the identity.
+    ///   - isBounded: Whether records that `AnswerBounds` does not admit are left out.
     package mutating func map(
         _ answer: Span<UInt8>, _ answerQuestion: Question, to question: Span<UInt8>, mapping: NameMapping,
-        into prepared: inout PreparedAnswer
+        isBounded: Bool = false, into prepared: inout PreparedAnswer
     ) throws(MappingError) {
         let header: MessageHeader
         do throws(WireError) { header = try MessageHeader(reading: answer) } catch { throw .wire(error) }
@@ -32,12 +36,34 @@ package struct AnswerMapper: ~Copyable {
             try rememberQuestion(of: prepared)
         }
         prepared.octets.set16(Int(flags), at: 2)
+        droppedRecords = 0
+        var bounds: AnswerBounds?
+        do throws(WireError) {
+            bounds = isBounded ? try AnswerBounds(answer, header, answerQuestion, mapping) : nil
+        } catch {
+            throw .wire(error)
+        }
         var walk = AnswerWalk(header: header, start: answerQuestion.end)
         while let record = try walk.next(in: answer, &prepared) {
+            guard try admits(record, in: walk.section, of: answer, mapping, &bounds) else { continue }
             if mapping.isIdentity, try walk.copy(record, of: answer, answerQuestion, into: &prepared) {
                 continue
             }
             try append(record, in: walk.section, of: answer, mapping, to: &prepared)
+        }
+    }
+
+    /// True where `record` is believed; counts it where not.
+    private mutating func admits(
+        _ record: RecordExtent, in section: RecordMark.Section, of answer: Span<UInt8>,
+        _ mapping: NameMapping, _ bounds: inout AnswerBounds?
+    ) throws(MappingError) -> Bool {
+        do throws(WireError) {
+            let isBelieved = try bounds?.admits(record, in: section, of: answer, mapping) ?? true
+            if !isBelieved { droppedRecords += 1 }
+            return isBelieved
+        } catch {
+            throw .wire(error)
         }
     }
 

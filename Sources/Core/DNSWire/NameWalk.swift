@@ -129,6 +129,19 @@ package struct FlatName: Sendable {
         return true
     }
 
+    /// True where the name is `other` or stands below it, whatever their letter case.
+    func isAtOrBelow(_ other: FlatName) -> Bool {
+        let start = length - other.length
+        guard start >= 0 else { return false }
+        for index in 0..<other.length
+        where foldedOctet(octets[start + index]) != foldedOctet(other.octets[index]) {
+            return false
+        }
+        if start == length - 1 { return true }
+        for label in 0..<labelCount where Int(starts[label]) == start { return true }
+        return false
+    }
+
     /// The name in wire form.
     package var wire: [UInt8] { (0..<length).map { octets[$0] } }
 

@@ -20,6 +20,10 @@ package enum WireError: Error, Hashable, Sendable {
     case extendedRcode(Int)
     /// A message without exactly one question (RFC 9619 section 4).
     case questionCount(Int)
+    /// More records than any honest answer has.
+    case tooManyRecords(Int)
+    /// A chain of aliases longer than any resolver follows (RFC 1034 section 3.6.2 leaves the limit open).
+    case tooManyAliases
 }
 
 /// Why an answer can't be given under the names that were asked, although it is well formed.

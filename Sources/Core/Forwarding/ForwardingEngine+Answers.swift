@@ -156,11 +156,11 @@ extension ForwardingEngine {
             return
         } catch {
             counters.malformed += 1
-            beginPrepared(slot)
-            prepared.octets.set16(ResponseCode.serverFailure.rawValue, at: 2)
-            prepared.extendedError = ExtendedError(.other, Self.explain(error, target))
-            keepFailure(slot, target, at: now)
-            finish(slot, into: &outbox)
+            holdBack(slot, target, ExtendedError(.other, Self.explain(error, target)), at: now, into: &outbox)
+            return
+        }
+        guard checkAddresses(slot, target) else {
+            holdBack(slot, target, Refusals.rebinding, at: now, into: &outbox)
             return
         }
         if table.transactions[slot].failedGroup >= 0 {
@@ -185,7 +185,9 @@ extension ForwardingEngine {
         _ message: Span<UInt8>, _ question: Question, _ slot: Int, _ table: borrowing TransactionTable,
         _ mapping: NameMapping, with mapper: inout AnswerMapper, into prepared: inout PreparedAnswer
     ) throws(MappingError) {
-        try mapper.map(message, question, to: table.question(of: slot), mapping: mapping, into: &prepared)
+        try mapper.map(
+            message, question, to: table.question(of: slot), mapping: mapping, isBounded: true,
+            into: &prepared)
     }
 
     /// True where `server` declined an earlier question with EDNS.
@@ -209,6 +211,18 @@ extension ForwardingEngine {
     }
 
     // MARK: - The end of a transaction
+
+    /// Tells everybody who waits that the answer that came can't be given.
+    private mutating func holdBack(
+        _ slot: Int, _ target: RouteTarget, _ reason: ExtendedError, at now: MonotonicTime,
+        into outbox: inout Outbox
+    ) {
+        beginPrepared(slot)
+        prepared.octets.set16(ResponseCode.serverFailure.rawValue, at: 2)
+        prepared.extendedError = reason
+        keepFailure(slot, target, at: now)
+        finish(slot, into: &outbox)
+    }
 
     /// Gives the prepared answer to everybody who waits for `slot`, and frees it.
     private mutating func finish(_ slot: Int, freshness: AnswerFreshness = .age(0), into outbox: inout Outbox)

@@ -72,7 +72,9 @@ extension ForwardingEngine {
         else { return false }
         let question = message.extracting(query.question.range)
         do throws(MappingError) {
-            try mapper.map(template.span, denied, to: question, mapping: target.mapping, into: &prepared)
+            try mapper.map(
+                template.span, denied, to: question, mapping: target.mapping, isBounded: true,
+                into: &prepared)
         } catch {
             return false
         }
@@ -110,6 +112,8 @@ extension ForwardingEngine {
 enum Refusals {
     static let client = ExtendedError(.prohibited, "this client is not in dns.clients")
     static let overload = ExtendedError(.other, "too many questions in flight")
+    static let rebinding = ExtendedError(
+        .blocked, "the answer from outside holds an address inside a cluster; see dns.allow-rebinding")
     static let noSuchName = ExtendedError(.synthesized, "no cluster can have this name")
     private static let signed = ExtendedError(
         .notSupported, "a signed message can not be forwarded under other names")

@@ -225,6 +225,13 @@ package struct EngineCounters: Hashable, Sendable {
     package var unmatched = 0
     /// Messages from servers that could not be read or mapped.
     package var malformed = 0
+    /// Records in answers that were left out: of another class, outside the cluster's domain, or owned by
+    /// nothing that was asked.
+    package var droppedRecords = 0
+    /// Replies that were held back because a name of the outside led to an address inside a cluster.
+    package var blocked = 0
+    /// Answers of clusters with an address outside their prefixes.
+    package var straying = 0
     /// Replies with an answer that a server gave.
     package var answered = 0
     /// Replies that say that no server answered.

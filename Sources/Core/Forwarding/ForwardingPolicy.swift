@@ -33,6 +33,10 @@ package final class ForwardingPolicy: Sendable {
         let bareTargets: [Int]
     }
 
+    /// The pods and services of all clusters; nil where the file names none.
+    let clusterAddresses: IPPrefixTable<Bool>?
+
+    private let rebindingNames: SuffixMap<Bool>
     private let clients: IPPrefixTable<Bool>
     private let viewByClient: IPPrefixTable<Int>?
     private let suffixes: SuffixMap<SuffixUse>
@@ -76,6 +80,8 @@ package final class ForwardingPolicy: Sendable {
                 inventory.dns.views.enumerated().flatMap { index, view in view.clients.map { ($0, index + 1) }
                 })
         suffixes = SuffixMap(builder.suffixes)
+        clusterAddresses = IPPrefixTable(containing: inventory.clusters.flatMap { $0.pods + $0.services })
+        rebindingNames = SuffixMap(inventory.dns.allowRebinding.map { ($0, true) })
         reverse = ReverseRouting(builder.reverse)
         upstreamTarget = builder.upstreamTarget
         bareDomains = builder.bareDomains
@@ -91,6 +97,12 @@ package final class ForwardingPolicy: Sendable {
     package func view(of client: IPAddress) -> Int? {
         guard clients.longestMatch(client) != nil else { return nil }
         return viewByClient?.longestMatch(client) ?? 0
+    }
+
+    /// True where the name asked in `message` may have addresses inside a cluster, although it is none of a
+    /// cluster's: `dns.allow-rebinding`.
+    func mayLeadInside(_ message: Span<UInt8>) -> Bool {
+        rebindingNames.longestMatch(message, at: Question.nameStart) != nil
     }
 
     /// Where the question in `message` goes.
@@ -132,4 +144,12 @@ package final class ForwardingPolicy: Sendable {
 
     private static let noUpstream = ExtendedError(
         .notAuthoritative, "this name belongs to no cluster, and no dns.upstream is configured")
+}
+
+extension IPPrefixTable where Value == Bool {
+    /// The set of addresses inside `prefixes`; nil where there are none.
+    init?(containing prefixes: [IPPrefix]) {
+        guard !prefixes.isEmpty else { return nil }
+        self.init(prefixes.map { ($0, true) })
+    }
 }

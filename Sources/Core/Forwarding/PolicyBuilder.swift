@@ -33,7 +33,8 @@ struct PolicyBuilder {
             for name in cluster.names { suffixes.append((name, .noServers(cluster: cluster.key))) }
         }
         for cluster in clusters where !cluster.dns.isEmpty {
-            let group = addGroup(cluster.key, cluster.dns, cluster.domain, .cluster)
+            let group = addGroup(
+                cluster.key, cluster.dns, cluster.domain, cluster.pods + cluster.services, .cluster)
             // The multi-cluster domain has names of other shapes (KEP-1645): with a cluster's ID in them.
             let hasOnlyKubernetesNames = cluster.onlyKubernetesNames && cluster.domain != Self.clusterSet
             limits.append((CacheLimits(cluster.cache.over(cache)), hasOnlyKubernetesNames))
@@ -82,7 +83,7 @@ struct PolicyBuilder {
 
     mutating func addUpstream(_ endpoints: [Endpoint]) {
         guard !endpoints.isEmpty else { return }
-        let group = addGroup("upstream", endpoints, nil, .resolver)
+        let group = addGroup("upstream", endpoints, nil, [], .resolver)
         limits.append((CacheLimits(cache), false))
         upstreamTarget = addTarget([group], .identity, rewritesQuestion: false, .upstream)
     }
@@ -101,13 +102,15 @@ struct PolicyBuilder {
     }
 
     private mutating func addGroup(
-        _ name: String, _ endpoints: [Endpoint], _ domain: DomainName?, _ patience: ServerGroup.Patience
+        _ name: String, _ endpoints: [Endpoint], _ domain: DomainName?, _ addresses: [IPPrefix],
+        _ patience: ServerGroup.Patience
     ) -> Int {
         let first = servers.count
         servers += endpoints
         groups.append(
-            ServerGroup(name: name, servers: Array(first..<servers.count), domain: domain, patience: patience)
-        )
+            ServerGroup(
+                name: name, servers: Array(first..<servers.count), domain: domain,
+                addresses: IPPrefixTable(containing: addresses), patience: patience))
         return groups.count - 1
     }
 

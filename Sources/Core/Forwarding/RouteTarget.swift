@@ -1,5 +1,6 @@
 package import DNSWire
 package import DomainNames
+package import IPAddressing
 import Inventory
 
 /// Name servers that hold the same data: those of one cluster, or those of `dns.upstream`.
@@ -12,6 +13,9 @@ package struct ServerGroup: Sendable {
 
     /// The domain that a cluster's servers hold; nil for `dns.upstream`.
     package let domain: DomainName?
+
+    /// The cluster's pods and services; nil for `dns.upstream`, and where the file names none.
+    package let addresses: IPPrefixTable<Bool>?
 
     /// How long the group is waited for.
     package let patience: Patience

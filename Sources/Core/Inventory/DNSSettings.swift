@@ -1,3 +1,4 @@
+package import DomainNames
 package import IPAddressing
 
 /// How the forwarder listens, whom it answers and from where.
@@ -16,6 +17,10 @@ package struct DNSSettings: Hashable, Sendable {
 
     /// The servers for every other name; with none of them such questions are refused. Default: none.
     package var upstream: [Endpoint]
+
+    /// Names below which answers from `upstream` may hold addresses inside a cluster; elsewhere such answers
+    /// are held back (DNS rebinding). Default: none.
+    package var allowRebinding: [DomainName] = []
 
     /// The number of worker threads, 1...256. Nil, the default: one per core.
     package var workers: Int?

@@ -25,6 +25,7 @@ extension Field {
             keys.read("bare-domain", into: &dns.bareDomain) { $0.list(of: .reference) }
             keys.read("views", into: &dns.views) { $0.views() }
             keys.read("upstream", into: &dns.upstream) { $0.list(of: .server) }
+            keys.read("allow-rebinding", into: &dns.allowRebinding) { $0.list(of: .domainName) }
             keys.read("workers", into: &dns.workers, .integer(1...256, "a number of threads"))
             keys.read("cache", into: &dns.cache) { $0.cacheSettings() }
             keys.read("max-udp-size", into: &dns.maximumUDPSize, .integer(512...4096, "a number of octets"))

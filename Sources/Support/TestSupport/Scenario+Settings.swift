@@ -11,6 +11,7 @@ extension Scenario {
     /// bare-domain prod staging
     /// view 10.0.32.0/21 bare-domain old
     /// upstream 172.16.1.1
+    /// allow-rebinding office.example
     /// maximum-udp-size 1232
     /// cluster prod domain cluster.local names prod.k8s.example.com dns 172.17.16.10 pods 172.17.32.0/19
     /// cache max-ttl 30 negative-ttl 5 stale 3600    # in seconds; without the line nothing is kept
@@ -25,6 +26,7 @@ extension Scenario {
             case "clients": inventory.dns.clients = try line.prefixes(values)
             case "bare-domain": inventory.dns.bareDomain = values
             case "upstream": inventory.dns.upstream = try line.endpoints(values)
+            case "allow-rebinding": inventory.dns.allowRebinding = try line.names(values)
             case "maximum-udp-size": inventory.dns.maximumUDPSize = try line.number(values.first)
             case "view":
                 let fields = line.fields(values, ["bare-domain"])
@@ -124,6 +126,12 @@ extension Scenario.Line {
             throw ScenarioError(line: number, text: "\(text) is no address")
         }
         return endpoint
+    }
+
+    fileprivate func names(_ texts: [String]) throws(ScenarioError) -> [DomainName] {
+        var names: [DomainName] = []
+        for text in texts { names.append(try name(text)) }
+        return names
     }
 
     fileprivate func name(_ text: String) throws(ScenarioError) -> DomainName {

@@ -1,0 +1,82 @@
+import DNSWire
+import IPAddressing
+
+extension PreparedAnswer {
+    /// True where an address in any section fulfils `condition`: the data of A and AAAA records, and the
+    /// address hints of SVCB and HTTPS (RFC 9460 section 7.3).
+    func holdsAddress(_ condition: (IPAddress) -> Bool) -> Bool {
+        for index in 0..<marks.count {
+            let mark = marks[index]
+            // Behind the TTL's offset stand TTL and length.
+            let start = Int(mark.ttlOffset) + 6
+            let end = Int(mark.end)
+            switch Int(mark.type) {
+            case RecordType.a, RecordType.aaaa:
+                if holdsAddress(start..<end, ofLength: Int(mark.type) == RecordType.a ? 4 : 16, condition) {
+                    return true
+                }
+            case RecordType.svcb, RecordType.https:
+                if holdsHint(start..<end, condition) { return true }
+            default: continue
+            }
+        }
+        return false
+    }
+
+    /// Goes over the addresses of `length` octets that stand behind each other in `range`.
+    private func holdsAddress(
+        _ range: Range<Int>, ofLength length: Int, _ condition: (IPAddress) -> Bool
+    ) -> Bool {
+        var position = range.lowerBound
+        while range.upperBound - position >= length {  // `position` grows each turn
+            var bits: UInt128 = 0
+            for index in 0..<length { bits = bits << 8 | UInt128(octets[position + index]) }
+            let address = IPAddress(family: length == 4 ? .v4 : .v6, bits: bits)
+            if condition(address.unmapped) { return true }
+            position += length
+        }
+        return false
+    }
+
+    /// Goes over the parameters of a service binding (RFC 9460 section 2.2): priority, target, then key,
+    /// length and value of each.
+    private func holdsHint(_ range: Range<Int>, _ condition: (IPAddress) -> Bool) -> Bool {
+        guard range.count > 2,
+            let target = try? walkName(in: octets.span, at: range.lowerBound + 2)
+        else { return false }
+        var position = target.end
+        while range.upperBound - position >= 4 {  // each turn takes at least four octets
+            let key = octets.number16(at: position)
+            let length = octets.number16(at: position + 2)
+            position += 4
+            guard range.upperBound - position >= length else { return false }
+            let value = position..<(position + length)
+            if key == 4, holdsAddress(value, ofLength: 4, condition) { return true }
+            if key == 6, holdsAddress(value, ofLength: 16, condition) { return true }
+            position += length
+        }
+        return false
+    }
+}
+
+extension ForwardingEngine {
+    /// Looks at the addresses of the prepared answer to `slot`: false where it must not go out.
+    ///
+    /// A name of the outside must not lead a browser into a cluster (DNS rebinding). A cluster may well give
+    /// addresses outside its prefixes (services without selector, external names): they are counted.
+    mutating func checkAddresses(_ slot: Int, _ target: RouteTarget) -> Bool {
+        counters.droppedRecords += mapper.droppedRecords
+        guard target.kind == .upstream else {
+            let group = policy.groups[target.groups[table.transactions[slot].groupPosition]]
+            guard let own = group.addresses else { return true }
+            if prepared.holdsAddress({ own.longestMatch($0) == nil }) { counters.straying += 1 }
+            return true
+        }
+        guard let guarded = policy.clusterAddresses,
+            prepared.holdsAddress({ guarded.longestMatch($0) != nil }),
+            !policy.mayLeadInside(prepared.octets.span)
+        else { return true }
+        counters.blocked += Int(table.transactions[slot].waiterCount)
+        return false
+    }
+}
