@@ -41,3 +41,67 @@ private func expectNFTAccepts(_ script: String) throws {
         && !text.contains("Error")
     if !cannot { #expect(process.terminationStatus == 0, "\(text)\n\(script)") }
 }
+
+/// What only the host itself can tell is settled when it has been seen.
+@Suite struct ResolutionTests {
+    private func translation(of plan: HostPlan) -> [String] {
+        plan.table.chains.first { $0.name == "postrouting" }?.rules.map(\.action.description) ?? []
+    }
+
+    @Test func `where the tunnel has no address, sources are translated to the node's`() throws {
+        let plan = try Networks.plan("master1", in: Networks.inventory("office-to-cluster"))
+        var state = Machine.fresh(plan.host)
+        let block = try IPPrefix(parsing: "172.17.54.0/26")
+        let peer = NextHop(gateway: IPAddress("172.17.14.23"), device: "tunl0", isOnLink: true)
+        state.routes.append(Route(destination: block, routeProtocol: 12, nextHops: [peer]))
+        let pod = try IPPrefix(parsing: "172.17.33.7")
+        state.routes.append(
+            Route(destination: pod, routeProtocol: 3, nextHops: [NextHop(gateway: nil, device: "cali1")]))
+        #expect(Set(translation(of: plan.resolved(on: state))) == ["snat ip to 172.17.14.11 fully-random"])
+        state.addresses.append(
+            InterfaceAddress(device: "tunl0", address: try #require(IPAddress("172.17.33.0")), length: 32))
+        #expect(Set(translation(of: plan.resolved(on: state))) == ["masquerade fully-random"])
+    }
+
+    @Test(arguments: [(1500, 1450), (9000, 8950), (1420, 1370)])
+    func `the mesh carries what its underlay leaves`(underlay: Int, expected: Int) throws {
+        let plan = try Networks.plan("001", in: Networks.inventory("vxlan-mesh"))
+        var state = Machine.fresh(plan.host)
+        state.links[1].mtu = .octets(underlay)
+        #expect(plan.resolved(on: state).links.first?.value.mtu == .octets(expected))
+    }
+
+    @Test func `forwarding goes to the devices that carry the path, and to no other`() throws {
+        let plan = try Networks.plan("web02", in: Networks.inventory("relay-between-clusters"))
+        var state = Machine.fresh(plan.host)
+        let block = try IPPrefix(parsing: "172.26.139.64/26")
+        state.routes.append(
+            Route(destination: block, routeProtocol: 12, nextHops: [NextHop(gateway: nil, device: "tunl0")]))
+        let settings = plan.resolved(on: state).settings.map { "\($0.value.setting)=\($0.value.value)" }
+        #expect(
+            settings == [
+                "net.ipv4.conf.eth0.forwarding=1", "net.ipv4.conf.eth0.rp_filter=2",
+                "net.ipv4.conf.tunl0.forwarding=1",
+            ])
+    }
+
+    @Test func `before Linux 6_17 IPv6 forwards as a whole, and keeps its default route`() throws {
+        let plan = try Networks.plan("n1", in: Networks.inventory("one-link"))
+        var state = Machine.fresh(plan.host)
+        state.settings = state.settings.filter { $0.key.name != .forceForwarding }
+        for index in state.routes.indices where state.routes[index].destination.family == .v6 {
+            if state.routes[index].isDefault { state.routes[index].routeProtocol = 9 }
+        }
+        let settings = plan.resolved(on: state).settings.map { "\($0.value.setting)=\($0.value.value)" }
+        #expect(
+            settings == [
+                "net.ipv4.conf.eth0.forwarding=1", "net.ipv6.conf.eth0.accept_ra=2",
+                "net.ipv6.conf.all.forwarding=1",
+            ])
+    }
+
+    @Test func `an address that the host does not have is refused`() throws {
+        let plan = try Networks.plan("web02", in: Networks.inventory("relay-between-clusters"))
+        #expect(plan.resolved(on: HostState()).isRefused)
+    }
+}

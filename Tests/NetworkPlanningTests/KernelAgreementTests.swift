@@ -71,7 +71,8 @@ import Testing
             "bridge fdb replace 7a:3a:fe:45:a3:76 dev vxlan-test dst 192.168.0.99",
             "ip neigh replace 179.17.1.31 lladdr 02:00:00:00:00:01 dev vxlan-test nud permanent",
             "ip route del 10.235.88.0/24; ip route add 10.235.88.0/24 via 192.168.0.1",
-            "ip link set vxlan-test mtu 1400", "ip link del vxlan-test",
+            "ip route prepend 10.235.113.0/24 via 192.168.0.1", "ip link set vxlan-test mtu 1400",
+            "ip link del vxlan-test",
             "ip link del vxlan-test; ip link add vxlan-test type vxlan id 5 dstport 4899 local 192.168.0.21 dev eth0;"
                 + " ip link set vxlan-test alias 'namebridge: old' up",
             "ip route replace 10.236.0.0/18 via 179.17.1.13 dev vxlan-test proto 78",

@@ -24,6 +24,9 @@ package struct HostPlan: Hashable, Sendable {
     /// Connections whose translation the table decides; old entries of theirs must be forgotten.
     package var connections: [Desired<ConnectionRange>] = []
 
+    /// The pods behind the services whose traffic the table translates.
+    package var backends: [IPPrefix] = []
+
     /// Other addresses of the hosts that routes lead to, by the one in the route, for where that one is out
     /// of
     /// reach.

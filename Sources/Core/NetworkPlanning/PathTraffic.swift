@@ -13,12 +13,16 @@ struct PathTraffic {
     let pods: PrefixSet
     let services: PrefixSet
 
+    /// The pods behind the services, whether or not the path carries packets to them.
+    let backends: PrefixSet
+
     /// Nil where the path carries nothing of `family`.
     init?(_ family: AddressFamily, sources: [IPPrefix], to cluster: Cluster, targets: PathTargets) {
         self.family = family
         self.sources = PrefixSet(sources.of(family))
         pods = PrefixSet(targets.pods ? cluster.pods.of(family) : [])
         services = PrefixSet(targets.services ? cluster.services.of(family) : [])
+        backends = PrefixSet(cluster.pods.of(family))
         if self.sources.isEmpty || pods.isEmpty && services.isEmpty { return nil }
     }
 
@@ -56,6 +60,7 @@ extension PlanBuilder {
                 [.source(traffic.sources), .originalDestination(traffic.services)], action,
                 comment: FilterRule.comment(because)))
         forget(from: traffic.sources, to: traffic.services, because: because)
+        lead(to: traffic.backends.prefixes)
     }
 
     /// On a node a forwarded packet to a service is one that no service took: it would circle between router

@@ -143,6 +143,10 @@ struct PlanBuilder {
         if acceptsSeen.insert(accept).inserted { plan.accepts.append(Desired(accept, because: because)) }
     }
 
+    mutating func lead(to backends: [IPPrefix]) {
+        for prefix in backends where !plan.backends.contains(prefix) { plan.backends.append(prefix) }
+    }
+
     mutating func forget(_ range: ConnectionRange, because: String) {
         plan.connections.append(Desired(range, because: because))
     }

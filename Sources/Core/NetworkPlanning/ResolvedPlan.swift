@@ -117,11 +117,10 @@ extension HostPlan {
                 }
                 let matches = plan.table.chains[chain].rules[rule].matches
                 guard let family = matches.family, let address = host.host.address(family) else { continue }
-                let devices = matches.destinations(or: podDestinations(family)).flatMap {
-                    observed.devices(toward: $0)
+                let devices = matches.destinations(or: backends.filter { $0.family == family }).flatMap {
+                    observed.devices(towardOtherHosts: $0)
                 }
-                let remote = devices.filter { !$0.hasPrefix("cali") && !$0.hasPrefix("veth") }
-                let bare = remote.filter { device in
+                let bare = devices.filter { device in
                     !observed.addresses.contains {
                         $0.device == device && $0.address.family == family && !$0.isLinkLocal
                     } && !plan.addresses.contains { $0.value.device == device }
@@ -131,13 +130,6 @@ extension HostPlan {
                         to: address, isFullyRandom: isFullyRandom)
                 }
             }
-        }
-    }
-
-    /// The pods that this plan's rules lead to, for rules that match services.
-    private func podDestinations(_ family: AddressFamily) -> [IPPrefix] {
-        table.chains.flatMap(\.rules).flatMap { $0.matches.destinations(or: []) }.filter {
-            $0.family == family
         }
     }
 }
@@ -156,6 +148,15 @@ extension [FilterMatch] {
 }
 
 extension HostState {
+    /// The devices toward the parts of `prefix` that are behind other hosts: a pod on this one has a route of
+    /// its
+    /// own, through a device without addresses, and answers to whatever address this host has.
+    fileprivate func devices(towardOtherHosts prefix: IPPrefix) -> [String] {
+        var state = self
+        state.routes.removeAll { $0.destination.length == $0.destination.family.bitWidth }
+        return state.devices(toward: prefix)
+    }
+
     /// What brings the wanted effect about on this kernel: before Linux 6.17, IPv6 forwards on all devices or
     /// on
     /// none, and then stops learning the default route from the router unless told otherwise.
