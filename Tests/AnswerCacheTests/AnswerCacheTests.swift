@@ -189,7 +189,7 @@ import Testing
         #expect(statistics.misses == 51)
         #expect(statistics.evictions == 0)
         // Header, message of 12 + 7 or 8 + 4 + 16 octets and one mark, rounded up.
-        #expect(statistics.octets == 100 * 120)
+        #expect(statistics.octets == 100 * 104)
     }
 
     @Test func `what is forgotten is forgotten, and nothing else`() throws {

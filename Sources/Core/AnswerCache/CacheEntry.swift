@@ -1,31 +1,43 @@
 /// The layout of an entry in a ring, in octets from its start.
 ///
 /// ```
-///  0 hash 8 | 8 stored 8 | 16 expires 8 | 24 stale until 8 | 32 size 4 | 36 next 4 | 40 hits 4
-/// 44 message length 4 | 48 name length 1, view 1, type 2 | 52 class 2, flags 1, uses 1
-/// 56 marks 2, error code 2 | 60 error length 4 | 64 ask after 8
-/// 72 message | marks, eight octets each | error text | up to a multiple of eight
+///  0 hash 8 | 8 stored 8 | 16 fresh 4 | 20 stale 4 | 24 ask after 4 | 28 size 4 | 32 next 4 | 36 hits 4
+/// 40 message length 2, error text length 2 | 44 name length 1, view 1, type 2
+/// 48 class 2, flags 1, uses 1 | 52 marks 2, error code 2
+/// 56 message | marks, eight octets each | error text | up to a multiple of eight
 /// ```
-/// Times are nanoseconds of `MonotonicTime`.
+/// `stored` is in nanoseconds of `MonotonicTime`; the other times are milliseconds since then, at most 49 days.
 enum CacheEntry {
     static let hash = 0
     static let stored = 8
-    static let expires = 16
-    static let staleUntil = 24
-    static let size = 32
-    static let next = 36
-    static let hits = 40
-    static let messageLength = 44
-    /// Name length in the low octet, then the view, then the type's 16 bits.
-    static let nameViewType = 48
-    /// Class in the low 16 bits, then `Flags`, then the uses that eviction counts.
-    static let classFlagsUses = 52
-    /// Number of marks in the low 16 bits, then the Extended DNS Error's code.
-    static let marksAndErrorCode = 56
-    static let errorTextLength = 60
+    /// When its TTL is over.
+    static let fresh = 16
+    /// When it may not be served stale any more.
+    static let stale = 20
     /// Until then nobody asks for it again: that is under way, or has just failed.
-    static let askAfter = 64
-    static let headerLength = 72
+    static let askAfter = 24
+    static let size = 28
+    static let next = 32
+    static let hits = 36
+    /// The message's length in the low 16 bits, then the length of the Extended DNS Error's text.
+    static let lengths = 40
+    /// Name length in the low octet, then the view, then the type's 16 bits.
+    static let nameViewType = 44
+    /// Class in the low 16 bits, then `Flags`, then the uses that eviction counts.
+    static let classFlagsUses = 48
+    /// Number of marks in the low 16 bits, then the Extended DNS Error's code.
+    static let marksAndErrorCode = 52
+    static let headerLength = 56
+
+    /// One of the times that stand as milliseconds since the entry was stored, in nanoseconds.
+    static func time(_ field: Int, of entry: Int, in ring: borrowing EntryRing) -> Int64 {
+        Int64(bitPattern: ring.load64(entry + stored)) + Int64(ring.load32(entry + field)) * 1_000_000
+    }
+
+    /// Nanoseconds as such a time; longer than 49 days counts as these.
+    static func milliseconds(_ nanoseconds: Int64) -> UInt32 {
+        UInt32(clamping: nanoseconds / 1_000_000)
+    }
 
     /// What an entry is, and how it stands.
     enum Flags {

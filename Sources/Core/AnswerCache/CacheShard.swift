@@ -51,9 +51,9 @@ struct CacheShard: ~Copyable, Sendable {
     private static func use(
         _ ring: inout EntryRing, _ entry: Int, at now: MonotonicTime, into answer: inout PreparedAnswer
     ) -> CacheHit? {
-        let expires = Int64(bitPattern: ring.load64(entry + CacheEntry.expires))
-        let staleUntil = Int64(bitPattern: ring.load64(entry + CacheEntry.staleUntil))
-        let mayAsk = now.nanoseconds >= Int64(bitPattern: ring.load64(entry + CacheEntry.askAfter))
+        let expires = CacheEntry.time(CacheEntry.fresh, of: entry, in: ring)
+        let staleUntil = CacheEntry.time(CacheEntry.stale, of: entry, in: ring)
+        let mayAsk = now.nanoseconds >= CacheEntry.time(CacheEntry.askAfter, of: entry, in: ring)
         let isFresh = now.nanoseconds < expires
         let word = ring.load32(entry + CacheEntry.classFlagsUses)
         let uses = UInt8(truncatingIfNeeded: word >> 24)
@@ -99,7 +99,8 @@ struct CacheShard: ~Copyable, Sendable {
     private static let failurePatience: Int64 = 1_000_000_000
 
     private static func postpone(_ ring: inout EntryRing, _ entry: Int, until time: Int64) {
-        ring.store(UInt64(bitPattern: time), entry + CacheEntry.askAfter)
+        let stored = Int64(bitPattern: ring.load64(entry + CacheEntry.stored))
+        ring.store(CacheEntry.milliseconds(time - stored), entry + CacheEntry.askAfter)
     }
 
     /// The last tenth of the answer's life, and at least its last second where it lives for more than two.
@@ -114,7 +115,8 @@ struct CacheShard: ~Copyable, Sendable {
         rotation: UInt32, into answer: inout PreparedAnswer
     ) -> CacheHit {
         let flags = UInt8(truncatingIfNeeded: ring.load32(entry + CacheEntry.classFlagsUses) >> 16)
-        let length = Int(ring.load32(entry + CacheEntry.messageLength))
+        let lengths = ring.load32(entry + CacheEntry.lengths)
+        let length = Int(lengths & 0xFFFF)
         let marks = Int(ring.load32(entry + CacheEntry.marksAndErrorCode) & 0xFFFF)
         let start = entry + CacheEntry.headerLength
         answer.load(
@@ -122,7 +124,7 @@ struct CacheShard: ~Copyable, Sendable {
             marks: ring.octets(start + length, count: marks * RecordMarks.size),
             nameLength: Int(ring.load32(entry + CacheEntry.nameViewType) & 0xFF))
         if flags & CacheEntry.Flags.hasError != 0 {
-            let textLength = Int(ring.load32(entry + CacheEntry.errorTextLength))
+            let textLength = Int(lengths >> 16)
             let text = ring.octets(start + length + marks * RecordMarks.size, count: textLength)
             answer.extendedError = ExtendedError(
                 code: Int(ring.load32(entry + CacheEntry.marksAndErrorCode) >> 16),
@@ -131,7 +133,7 @@ struct CacheShard: ~Copyable, Sendable {
         let stored = Int64(bitPattern: ring.load64(entry + CacheEntry.stored))
         return CacheHit(
             age: UInt32(clamping: (now.nanoseconds - stored) / 1_000_000_000),
-            isFresh: now.nanoseconds < Int64(bitPattern: ring.load64(entry + CacheEntry.expires)),
+            isFresh: now.nanoseconds < CacheEntry.time(CacheEntry.fresh, of: entry, in: ring),
             isNegative: flags & CacheEntry.Flags.isNegative != 0,
             isFailure: flags & CacheEntry.Flags.isFailure != 0,
             wantsRefresh: wantsRefresh, rotation: rotation)
@@ -233,19 +235,17 @@ struct CacheShard: ~Copyable, Sendable {
         if answer.extendedError != nil { flags |= CacheEntry.Flags.hasError }
         ring.store(key.hash, entry + CacheEntry.hash)
         ring.store(UInt64(bitPattern: now.nanoseconds), entry + CacheEntry.stored)
-        let expires = now.nanoseconds + life.fresh
-        ring.store(UInt64(bitPattern: expires), entry + CacheEntry.expires)
-        ring.store(UInt64(bitPattern: expires + life.stale), entry + CacheEntry.staleUntil)
-        ring.store(UInt64(0), entry + CacheEntry.askAfter)
+        ring.store(CacheEntry.milliseconds(life.fresh), entry + CacheEntry.fresh)
+        ring.store(CacheEntry.milliseconds(life.fresh + life.stale), entry + CacheEntry.stale)
+        ring.store(UInt32(0), entry + CacheEntry.askAfter)
         ring.store(UInt32(size), entry + CacheEntry.size)
         ring.store(UInt32(0), entry + CacheEntry.hits)
-        ring.store(UInt32(answer.octets.count), entry + CacheEntry.messageLength)
+        ring.store(UInt32(answer.octets.count) | UInt32(text.count) << 16, entry + CacheEntry.lengths)
         ring.store(key.nameViewType, entry + CacheEntry.nameViewType)
         ring.store(UInt32(key.recordClass) | UInt32(flags) << 16, entry + CacheEntry.classFlagsUses)
         ring.store(
             UInt32(answer.marks.count) | UInt32(truncatingIfNeeded: answer.extendedError?.code ?? 0) << 16,
             entry + CacheEntry.marksAndErrorCode)
-        ring.store(UInt32(text.count), entry + CacheEntry.errorTextLength)
         let start = entry + CacheEntry.headerLength
         ring.write(answer.octets.span, start)
         ring.write(answer.marks.octets.span, start + answer.octets.count)
@@ -280,7 +280,7 @@ struct CacheShard: ~Copyable, Sendable {
         guard !Self.isDead(word) else { return }
         let hash = small.load64(entry + CacheEntry.hash)
         unlink(Self.reference(entry, isLarge: false), hash)
-        let isOver = now.nanoseconds >= Int64(bitPattern: small.load64(entry + CacheEntry.staleUntil))
+        let isOver = now.nanoseconds >= CacheEntry.time(CacheEntry.stale, of: entry, in: small)
         // While `large` has room there is no reason to part with anything.
         var place = isOver ? nil : large.append(size).map { Self.reference($0, isLarge: true) }
         if place == nil, word >> 24 > 0, !isOver { place = append(size, toLarge: true, now) }
@@ -308,7 +308,7 @@ struct CacheShard: ~Copyable, Sendable {
         }
         let hash = large.load64(entry + CacheEntry.hash)
         unlink(Self.reference(entry, isLarge: true), hash)
-        let isOver = now.nanoseconds >= Int64(bitPattern: large.load64(entry + CacheEntry.staleUntil))
+        let isOver = now.nanoseconds >= CacheEntry.time(CacheEntry.stale, of: entry, in: large)
         large.removeOldest(size)
         // The octets stay where they were until something is written there: `move` reads them before that.
         if word >> 24 > 0, !isOver, let offset = large.append(size) {
@@ -434,9 +434,11 @@ struct CacheShard: ~Copyable, Sendable {
     private func isFailure(_ reference: UInt32) -> Bool { flags(reference) & CacheEntry.Flags.isFailure != 0 }
 
     private func isUsable(_ reference: UInt32, at now: MonotonicTime) -> Bool {
-        let field = Self.offset(reference) + CacheEntry.staleUntil
+        let entry = Self.offset(reference)
         return now.nanoseconds
-            < Int64(bitPattern: Self.isLarge(reference) ? large.load64(field) : small.load64(field))
+            < (Self.isLarge(reference)
+                ? CacheEntry.time(CacheEntry.stale, of: entry, in: large)
+                : CacheEntry.time(CacheEntry.stale, of: entry, in: small))
     }
 
     private static func isDead(_ word: UInt32) -> Bool {

@@ -63,8 +63,10 @@ extension ForwardingEngine {
         let timing = prepared.timing(type: shape.type)
         let limits = target.cacheLimits
         let cap = timing.isNegative ? limits.negativeSeconds : limits.maximumSeconds
+        // Where nothing is kept, the cluster's own TTLs hold.
+        guard let cache else { return }
         prepared.capTTLs(at: cap)
-        guard let cache, isKeepable(shape, target), isKeepable(prepared.rcode) else { return }
+        guard isKeepable(shape, target), isKeepable(prepared.rcode) else { return }
         // A negative answer without SOA does not say how long it holds (RFC 2308 section 5): a second at
         // most. The same for one given in place of a group that failed.
         var seconds = min(timing.seconds ?? 1, cap)
