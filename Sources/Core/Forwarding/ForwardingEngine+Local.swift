@@ -111,6 +111,8 @@ extension ForwardingEngine {
 /// Why a question is refused whatever its name.
 enum Refusals {
     static let client = ExtendedError(.prohibited, "this client is not in dns.clients")
+    /// The same for everything that a view's clients may not see: it tells nothing.
+    static let view = ExtendedError(.prohibited, "this client may not ask for this name")
     static let overload = ExtendedError(.other, "too many questions in flight")
     static let rebinding = ExtendedError(
         .blocked, "the answer from outside holds an address inside a cluster; see dns.allow-rebinding")

@@ -74,6 +74,10 @@ package struct ForwardingEngine: ~Copyable {
         random: inout some RandomNumberGenerator, into outbox: inout Outbox
     ) {
         counters.messages += 1
+        if policy.dropsStrangers, policy.view(of: path.client.address) == nil {
+            counters.ignored += 1
+            return
+        }
         switch ClientMessage(reading: message) {
         case .ignore:
             counters.ignored += 1
@@ -195,7 +199,7 @@ package struct EngineLimits: Hashable, Sendable {
 package struct EngineCounters: Hashable, Sendable {
     /// Messages from clients.
     package var messages = 0
-    /// Messages from clients that got no reply: too short, or not questions.
+    /// Messages that got no reply: too short, not questions, or from strangers where `dns.refuse` drops.
     package var ignored = 0
     /// Messages from clients that were answered with an error of form or support.
     package var rejected = 0

@@ -31,10 +31,15 @@ package final class ForwardingPolicy: Sendable {
         /// For each plain cluster domain the index of its target; -1 where nobody answers it for these
         /// clients.
         let bareTargets: [Int]
+        /// What these clients may ask; nil: everything.
+        var access: ViewAccess?
     }
 
     /// The pods and services of all clusters; nil where the file names none.
     let clusterAddresses: IPPrefixTable<Bool>?
+
+    /// True where who may not ask gets no reply at all.
+    let dropsStrangers: Bool
 
     private let rebindingNames: SuffixMap<Bool>
     private let clients: IPPrefixTable<Bool>
@@ -72,6 +77,7 @@ package final class ForwardingPolicy: Sendable {
         targets = builder.targets
         views = builder.views
         maximumUDPSize = inventory.dns.maximumUDPSize
+        dropsStrangers = inventory.dns.refuse == .drop
         clients = IPPrefixTable(inventory.dns.clients.map { ($0, true) })
         viewByClient =
             inventory.dns.views.isEmpty
@@ -115,18 +121,28 @@ package final class ForwardingPolicy: Sendable {
         let suffixStart = match.suffixStart - Question.nameStart
         switch match.value {
         case .cluster(let target):
-            return .ask(targets[target], suffixStart: suffixStart)
+            return permitted(targets[target], message, suffixStart, view)
         case .noServers(let cluster):
+            if let access = views[view].access, !access.permits(cluster: cluster) {
+                return .answer(.refused(Refusals.view))
+            }
             return .answer(
                 .refused(ExtendedError(.notAuthoritative, "cluster \(cluster) has no dns servers")))
         case .bareDomain(let domain):
             let target = views[view].bareTargets[domain]
-            guard target >= 0 else { return .answer(.refused(bareRefusals[domain])) }
-            return .ask(targets[target], suffixStart: suffixStart)
+            guard target >= 0 else {
+                // The usual text gives another cluster's name as an example.
+                return .answer(.refused(views[view].access == nil ? bareRefusals[domain] : Refusals.view))
+            }
+            return permitted(targets[target], message, suffixStart, view)
         case .reverse(let family, let isPrivate):
             switch reverse.owner(of: message, nameLength: question.nameLength, family: family) {
             case .cluster(let target):
-                return .ask(targets[target], suffixStart: question.nameLength - 1)
+                if let access = views[view].access, !access.permitsReverseNames {
+                    return .answer(.refused(Refusals.view))
+                }
+                let end = question.nameLength - 1
+                return permitted(targets[target], message, end, view, isReverse: true)
             case .aboveCluster where isPrivate:
                 return .answer(.privateReverse(zoneStart: suffixStart, exists: true))
             case .nobody where isPrivate:
@@ -135,6 +151,18 @@ package final class ForwardingPolicy: Sendable {
                 return routeUpstream()
             }
         }
+    }
+
+    /// Asks `target`, where the view's clients may: all its clusters, and the name's namespace.
+    private func permitted(
+        _ target: RouteTarget, _ message: Span<UInt8>, _ suffixStart: Int, _ view: Int,
+        isReverse: Bool = false
+    ) -> Route {
+        guard let access = views[view].access else { return .ask(target, suffixStart: suffixStart) }
+        guard target.groups.allSatisfy({ access.permits(cluster: groups[$0].name) }),
+            isReverse || access.permits(message, suffixStart: suffixStart)
+        else { return .answer(.refused(Refusals.view)) }
+        return .ask(target, suffixStart: suffixStart)
     }
 
     private func routeUpstream() -> Route {

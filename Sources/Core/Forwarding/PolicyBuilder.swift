@@ -60,7 +60,9 @@ struct PolicyBuilder {
     mutating func addViews(_ inventory: Inventory) {
         views.append(view(named: "default", inventory.dns.bareDomain, inventory.clusters))
         for other in inventory.dns.views {
-            views.append(view(named: other.name, other.bareDomain, inventory.clusters))
+            var view = view(named: other.name, other.bareDomain, inventory.clusters)
+            if other.allow != Access() { view.access = ViewAccess(other.allow) }
+            views.append(view)
         }
     }
 

@@ -9,6 +9,9 @@ package struct DNSSettings: Hashable, Sendable {
     /// Who may ask. Default: loopback, RFC 1918, unique local (RFC 4193) and link-local addresses.
     package var clients: [IPPrefix]
 
+    /// What those who may not ask get. Default: `answer`.
+    package var refuse = Refusal.answer
+
     /// Keys of the clusters that answer names below the plain cluster domain, in this order. Default: none.
     package var bareDomain: [String]
 
@@ -57,6 +60,29 @@ package struct DNSSettings: Hashable, Sendable {
     ].compactMap { try? IPPrefix(parsing: $0) }
 }
 
+/// What somebody gets who may not ask at all.
+package enum Refusal: String, Hashable, Sendable, CaseIterable {
+    /// REFUSED, with the reason.
+    case answer
+    /// Nothing.
+    case drop
+}
+
+/// What the clients of a view may ask of the clusters.
+package struct Access: Hashable, Sendable {
+    /// Keys of the clusters that may be asked; nil: all.
+    package var clusters: [String]?
+
+    /// The Kubernetes namespaces whose names may be asked, in any of these clusters; nil: all. With a list
+    /// no reverse names may be asked: their answers name services.
+    package var namespaces: [String]?
+
+    package init(clusters: [String]? = nil, namespaces: [String]? = nil) {
+        self.clusters = clusters
+        self.namespaces = namespaces
+    }
+}
+
 /// Split horizon: what some clients get instead of the general settings.
 package struct View: Hashable, Sendable {
     /// Unique among the views; stands in logs and metrics. Default: `view1`, `view2`, ... by position.
@@ -67,6 +93,9 @@ package struct View: Hashable, Sendable {
 
     /// Keys of the clusters that answer these clients' names below the plain cluster domain, in this order.
     package var bareDomain: [String]
+
+    /// What these clients may ask; everything else is refused alike. Default: everything.
+    package var allow = Access()
 
     package init(name: String, clients: [IPPrefix], bareDomain: [String] = []) {
         self.name = name

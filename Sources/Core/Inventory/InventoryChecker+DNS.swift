@@ -130,8 +130,25 @@ extension InventoryChecker {
                 }
             }
             checkBareDomain(view.bareDomain, at: path[index] + "bare-domain")
+            checkAccess(of: view, at: path[index])
         }
         warnOfSilentViews()
+    }
+
+    /// What a view's clients may ask.
+    private mutating func checkAccess(of view: View, at path: InventoryPath) {
+        let allow = path + "allow"
+        if let namespaces = view.allow.namespaces { refuseDuplicates(namespaces, at: allow + "namespaces") }
+        guard let keys = view.allow.clusters else { return }
+        refuseDuplicates(keys, at: allow + "clusters")
+        for (index, key) in keys.enumerated() where clusters[key] == nil {
+            unknown(key, at: (allow + "clusters")[index], expected: "a cluster", among: clusterKeys)
+        }
+        for (index, key) in view.bareDomain.enumerated() where clusters[key] != nil && !keys.contains(key) {
+            error(
+                at: (path + "bare-domain")[index], and: allow + "clusters",
+                "found \(key), which these clients may not ask, expected a cluster of allow.clusters")
+        }
     }
 
     /// A view for clients that may not ask at all is without effect.

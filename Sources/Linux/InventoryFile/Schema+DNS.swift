@@ -22,6 +22,7 @@ extension Field {
             var dns = DNSSettings()
             keys.read("listen", into: &dns.listen) { $0.list(of: .server) }
             keys.read("clients", into: &dns.clients) { $0.list(of: .prefix) }
+            keys.read("refuse", into: &dns.refuse, .word)
             keys.read("bare-domain", into: &dns.bareDomain) { $0.list(of: .reference) }
             keys.read("views", into: &dns.views) { $0.views() }
             keys.read("upstream", into: &dns.upstream) { $0.list(of: .server) }
@@ -57,7 +58,17 @@ extension Field {
                 keys.required("clients", "the prefixes of the clients it is for") { $0.list(of: .prefix) }
                 ?? []
             keys.read("bare-domain", into: &view.bareDomain) { $0.list(of: .reference) }
+            keys.read("allow", into: &view.allow) { $0.access() }
             return view
+        }
+    }
+
+    private func access() -> Access? {
+        mapping { keys in
+            var access = Access()
+            keys.read("clusters", into: &access.clusters) { $0.list(of: .reference) }
+            keys.read("namespaces", into: &access.namespaces) { $0.list(of: .key) }
+            return access
         }
     }
 

@@ -9,7 +9,8 @@ extension Scenario {
     /// ```
     /// clients 10.0.0.0/8
     /// bare-domain prod staging
-    /// view 10.0.32.0/21 bare-domain old
+    /// refuse drop
+    /// view 10.0.32.0/21 bare-domain old allow-clusters old allow-namespaces test
     /// upstream 172.16.1.1
     /// allow-rebinding office.example
     /// maximum-udp-size 1232
@@ -25,16 +26,18 @@ extension Scenario {
             switch line.words[0] {
             case "clients": inventory.dns.clients = try line.prefixes(values)
             case "bare-domain": inventory.dns.bareDomain = values
+            case "refuse": inventory.dns.refuse = values == ["drop"] ? .drop : .answer
             case "upstream": inventory.dns.upstream = try line.endpoints(values)
             case "allow-rebinding": inventory.dns.allowRebinding = try line.names(values)
             case "maximum-udp-size": inventory.dns.maximumUDPSize = try line.number(values.first)
             case "view":
-                let fields = line.fields(values, ["bare-domain"])
-                inventory.dns.views.append(
-                    View(
-                        name: "view\(inventory.dns.views.count + 1)",
-                        clients: try line.prefixes(fields[""] ?? []),
-                        bareDomain: fields["bare-domain"] ?? []))
+                let fields = line.fields(values, ["bare-domain", "allow-clusters", "allow-namespaces"])
+                var view = View(
+                    name: "view\(inventory.dns.views.count + 1)",
+                    clients: try line.prefixes(fields[""] ?? []), bareDomain: fields["bare-domain"] ?? [])
+                view.allow = Access(
+                    clusters: fields["allow-clusters"], namespaces: fields["allow-namespaces"])
+                inventory.dns.views.append(view)
             case "cluster": inventory.clusters.append(try line.cluster())
             case "cache":
                 let settings = try line.cacheSettings(values)
