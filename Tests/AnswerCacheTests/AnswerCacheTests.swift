@@ -8,7 +8,7 @@ import Testing
         var cache = NamedCache()
         try cache.store("a.b", [1, 2, 3])
         let hit = try #require(try cache.load("a.b", at: 2.5))
-        #expect(hit.isFresh && hit.age == 2 && !hit.isNegative && !hit.isFailure && !hit.wantsRefresh)
+        #expect(hit.isFresh && hit.age == 3 && !hit.isNegative && !hit.isFailure && !hit.wantsRefresh)
         #expect(cache.addresses == [1, 2, 3])
         #expect(cache.loaded.questionNameLength == 5)
         #expect(cache.loaded.extendedError == nil)

@@ -94,7 +94,7 @@ package final class AnswerCache: Sendable {
 
 /// What a look-up found.
 package struct CacheHit: Sendable {
-    /// Whole seconds since the answer came.
+    /// Seconds since the answer came, rounded up: what is left of a TTL is never more than it was.
     package let age: UInt32
     /// False once the answer's TTL is over.
     package let isFresh: Bool

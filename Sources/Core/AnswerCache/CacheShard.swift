@@ -132,7 +132,7 @@ struct CacheShard: ~Copyable, Sendable {
         }
         let stored = Int64(bitPattern: ring.load64(entry + CacheEntry.stored))
         return CacheHit(
-            age: UInt32(clamping: (now.nanoseconds - stored) / 1_000_000_000),
+            age: UInt32(clamping: (now.nanoseconds - stored + 999_999_999) / 1_000_000_000),
             isFresh: now.nanoseconds < CacheEntry.time(CacheEntry.fresh, of: entry, in: ring),
             isNegative: flags & CacheEntry.Flags.isNegative != 0,
             isFailure: flags & CacheEntry.Flags.isFailure != 0,
