@@ -99,8 +99,6 @@ clusters:
     domain: {INNER_DOMAIN}
     names: [{OUTER_DOMAIN}]
     dns: ["127.0.0.1:{setting.upstream}"]
-    pods: [10.128.0.0/9]
-    services: [10.0.0.0/9]
 """)
         return [program, "serve", "--config", path]
 
