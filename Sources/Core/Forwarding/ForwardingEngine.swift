@@ -29,7 +29,9 @@ package struct ForwardingEngine: ~Copyable {
     var mapper = AnswerMapper()
     /// The place in each server's pool of sockets that this batch's questions go out of.
     var batchSocket = 0
-    private let hashKey: UInt64
+    let hashKey: UInt64
+    /// Made with the first question that it counts.
+    var rates: ClientRates?
 
     /// - Parameters:
     ///   - hashKey: Random bits: keeps strangers from choosing questions that collide in our tables.
@@ -98,6 +100,7 @@ package struct ForwardingEngine: ~Copyable {
                 reply(message, query, path, answer, into: &outbox)
             case .ask(let target, let suffixStart):
                 if deny(message, query, path, target, suffixStart, into: &outbox) { return }
+                if isOverRate(message, query, path, at: now, into: &outbox) { return }
                 ask(
                     message, query, path, replyTerms(query, path), view, target, suffixStart, at: now,
                     random: &random, into: &outbox)
@@ -217,6 +220,10 @@ package struct EngineCounters: Hashable, Sendable {
     package var denied = 0
     /// Questions that waited for one that was in flight already.
     package var joined = 0
+    /// Questions that were not asked because their clients ask too fast.
+    package var limited = 0
+    /// Of these: answered with TC, so that the client comes by TCP.
+    package var slipped = 0
     /// Questions turned away because the tables were full.
     package var overloaded = 0
     /// Messages sent to servers.

@@ -38,6 +38,9 @@ package final class ForwardingPolicy: Sendable {
     /// The pods and services of all clusters; nil where the file names none.
     let clusterAddresses: IPPrefixTable<Bool>?
 
+    /// How fast clients may have questions asked; nil: as fast as they like.
+    let rateLimit: RateLimit?
+
     /// True where who may not ask gets no reply at all.
     let dropsStrangers: Bool
 
@@ -77,6 +80,7 @@ package final class ForwardingPolicy: Sendable {
         targets = builder.targets
         views = builder.views
         maximumUDPSize = inventory.dns.maximumUDPSize
+        rateLimit = inventory.dns.rateLimit.perSecond > 0 ? inventory.dns.rateLimit : nil
         dropsStrangers = inventory.dns.refuse == .drop
         clients = IPPrefixTable(inventory.dns.clients.map { ($0, true) })
         viewByClient =

@@ -25,6 +25,9 @@ package struct DNSSettings: Hashable, Sendable {
     /// are held back (DNS rebinding). Default: none.
     package var allowRebinding: [DomainName] = []
 
+    /// How fast each network of clients may have questions asked.
+    package var rateLimit = RateLimit()
+
     /// The number of worker threads, 1...256. Nil, the default: one per core.
     package var workers: Int?
 
@@ -66,6 +69,23 @@ package enum Refusal: String, Hashable, Sendable, CaseIterable {
     case answer
     /// Nothing.
     case drop
+}
+
+/// How fast the clients of one network, a /24 or a /56, may have questions asked over UDP that the cache
+/// can't answer. Each worker counts for itself.
+package struct RateLimit: Hashable, Sendable {
+    /// Questions a second that go on for ever; 0: no limit. Default: 10,000, far more than the misses of 256
+    /// machines, and less than one CoreDNS answers.
+    package var perSecond = 10_000
+
+    /// Questions at once, 1 or more. Default: 20,000.
+    package var burst = 20_000
+
+    /// Every such question beyond the limit is answered with TC, the others are dropped; 0: all are dropped.
+    /// Default: 2.
+    package var slip = 2
+
+    package init() {}
 }
 
 /// What the clients of a view may ask of the clusters.

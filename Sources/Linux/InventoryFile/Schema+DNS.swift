@@ -27,10 +27,21 @@ extension Field {
             keys.read("views", into: &dns.views) { $0.views() }
             keys.read("upstream", into: &dns.upstream) { $0.list(of: .server) }
             keys.read("allow-rebinding", into: &dns.allowRebinding) { $0.list(of: .domainName) }
+            keys.read("rate-limit", into: &dns.rateLimit) { $0.rateLimit() }
             keys.read("workers", into: &dns.workers, .integer(1...256, "a number of threads"))
             keys.read("cache", into: &dns.cache) { $0.cacheSettings() }
             keys.read("max-udp-size", into: &dns.maximumUDPSize, .integer(512...4096, "a number of octets"))
             return dns
+        }
+    }
+
+    private func rateLimit() -> RateLimit? {
+        mapping { keys in
+            var limit = RateLimit()
+            keys.read("per-second", into: &limit.perSecond, .integer(0...10_000_000, "a number of questions"))
+            keys.read("burst", into: &limit.burst, .integer(1...10_000_000, "a number of questions"))
+            keys.read("slip", into: &limit.slip, .integer(0...100))
+            return limit
         }
     }
 

@@ -10,6 +10,7 @@ extension Scenario {
     /// clients 10.0.0.0/8
     /// bare-domain prod staging
     /// refuse drop
+    /// rate-limit 10 2
     /// view 10.0.32.0/21 bare-domain old allow-clusters old allow-namespaces test
     /// upstream 172.16.1.1
     /// allow-rebinding office.example
@@ -26,6 +27,9 @@ extension Scenario {
             switch line.words[0] {
             case "clients": inventory.dns.clients = try line.prefixes(values)
             case "bare-domain": inventory.dns.bareDomain = values
+            case "rate-limit":
+                inventory.dns.rateLimit.perSecond = try line.number(values.first)
+                inventory.dns.rateLimit.burst = try line.number(values.dropFirst().first)
             case "refuse": inventory.dns.refuse = values == ["drop"] ? .drop : .answer
             case "upstream": inventory.dns.upstream = try line.endpoints(values)
             case "allow-rebinding": inventory.dns.allowRebinding = try line.names(values)
