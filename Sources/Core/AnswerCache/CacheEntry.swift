@@ -6,7 +6,8 @@
 /// 48 class 2, flags 1, uses 1 | 52 marks 2, error code 2
 /// 56 message | marks, eight octets each | error text | up to a multiple of eight
 /// ```
-/// `stored` is in nanoseconds of `MonotonicTime`; the other times are milliseconds since then, at most 49 days.
+/// `stored` is in nanoseconds of `MonotonicTime`; the other times are milliseconds since then, at most 49
+/// days.
 enum CacheEntry {
     static let hash = 0
     static let stored = 8

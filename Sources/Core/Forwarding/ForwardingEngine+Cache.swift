@@ -62,8 +62,8 @@ extension ForwardingEngine {
         let shape = table.transactions[slot].question
         let timing = prepared.timing(type: shape.type)
         let limits = target.cacheLimits
-        // The SOA of a 'no' says by its TTL how long it holds, so that nobody down the line reads more into its
-        // last field than is left (RFC 2308 section 5).
+        // The SOA of a 'no' says by its TTL how long it holds, so that nobody down the line reads more into
+        // its last field than is left (RFC 2308 section 5).
         let cap =
             timing.isNegative
             ? min(limits.negativeSeconds, timing.seconds ?? .max) : limits.maximumSeconds
