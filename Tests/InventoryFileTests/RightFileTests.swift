@@ -90,6 +90,22 @@ import Testing
         ]
     }
 
+    @Test("a suffix may have cache settings of its own")
+    func suffixSettings() throws {
+        let text = """
+            clusters:
+              prod:
+                dns: [10.0.0.1]
+                names: [prod.cluster.local, { name: prod.example, cache: { max-ttl: 2s } }]
+            """
+        let (inventory, problems) = InventoryFile.read(Array(text.utf8), name: "x")
+        #expect(problems.map(\.description) == [])
+        let prod = try #require(inventory?.clusters.first)
+        #expect(prod.names.map(\.description) == ["prod.cluster.local", "prod.example"])
+        let own = ClusterCacheSettings(maximumTTL: .seconds(2))
+        #expect(prod.suffixCache == [try DomainName(parsing: "prod.example"): own])
+    }
+
     private func expectedPaths() throws -> [Path] {
         [
             Path(

@@ -41,7 +41,9 @@ struct PolicyBuilder {
             groupByCluster[cluster.key] = group
             for name in cluster.names {
                 let mapping = NameMapping(inner: cluster.domain, outer: name)
-                let target = addTarget([group], mapping, rewritesQuestion: true, .clusterSuffix)
+                let own = cluster.suffixCache[name].map { $0.over(cluster.cache.over(cache)) }
+                let target = addTarget(
+                    [group], mapping, rewritesQuestion: true, .clusterSuffix, own.map { CacheLimits($0) })
                 suffixes.append((name, .cluster(target: target.index)))
             }
             guard let first = cluster.names.first else { continue }
@@ -117,14 +119,16 @@ struct PolicyBuilder {
     }
 
     private mutating func addTarget(
-        _ groups: [Int], _ mapping: NameMapping, rewritesQuestion: Bool, _ kind: RouteTarget.Kind
+        _ groups: [Int], _ mapping: NameMapping, rewritesQuestion: Bool, _ kind: RouteTarget.Kind,
+        _ cacheLimits: CacheLimits? = nil
     ) -> RouteTarget {
         let target = RouteTarget(
             index: targets.count, groups: groups, mapping: mapping, rewritesQuestion: rewritesQuestion,
             kind: kind,
             hasOnlyKubernetesNames: kind != .reverse
                 && groups.allSatisfy { limits[$0].hasOnlyKubernetesNames },
-            cacheLimits: groups.reduce(limits[groups[0]].cache) { $0.strictest(limits[$1].cache) })
+            cacheLimits: cacheLimits
+                ?? groups.reduce(limits[groups[0]].cache) { $0.strictest(limits[$1].cache) })
         targets.append(target)
         return target
     }

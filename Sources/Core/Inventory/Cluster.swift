@@ -19,6 +19,9 @@ package struct Cluster: Hashable, Sendable {
     /// How long its answers are kept, where that differs from `dns.cache`.
     package var cache: ClusterCacheSettings
 
+    /// How long answers below one of `names` are kept, where that differs from `cache`.
+    package var suffixCache: [DomainName: ClusterCacheSettings] = [:]
+
     /// Whether names that its CoreDNS cannot have (`www.example.com.<namespace>.svc.<suffix>`, from search
     /// lists) are denied without asking it. False where its zone holds other names too. Default: true.
     package var onlyKubernetesNames: Bool

@@ -168,7 +168,7 @@ package struct ClusterCacheSettings: Hashable, Sendable {
         self.stale = stale
     }
 
-    /// The settings of the cluster where `general` holds for all.
+    /// The settings that hold where `general` is for more than these.
     package func over(_ general: CacheSettings) -> CacheSettings {
         CacheSettings(
             size: general.size, maximumTTL: maximumTTL ?? general.maximumTTL,

@@ -1,3 +1,4 @@
+import DomainNames
 import IPAddressing
 import Inventory
 
@@ -10,7 +11,10 @@ extension Field {
             keys.read("dns", into: &cluster.dns) { $0.list(of: .server) }
             // Without servers there is nobody to ask: such a cluster is in the file for its network only.
             if keys.has("dns") { cluster.names = Cluster.defaultNames(key: key) }
-            keys.read("names", into: &cluster.names) { $0.list(of: .domainName) }
+            if let suffixes = keys.value(of: "names", { $0.list { $0.suffix() } }) {
+                cluster.names = suffixes.map(\.name)
+                for suffix in suffixes { cluster.suffixCache[suffix.name] = suffix.cache }
+            }
             keys.read("cache", into: &cluster.cache) { $0.clusterCacheSettings() }
             keys.read("only-kubernetes-names", into: &cluster.onlyKubernetesNames, .boolean)
             keys.read("pods", into: &cluster.pods) { $0.list(of: .prefix) }
@@ -23,6 +27,17 @@ extension Field {
             return cluster
         }
         return read ?? Cluster(key: key, names: [])
+    }
+
+    /// A suffix alone, or with settings of its own.
+    private func suffix() -> (name: DomainName, cache: ClusterCacheSettings?)? {
+        guard case .mapping = node.content else { return read(.domainName).map { ($0, nil) } }
+        return mapping { keys in
+            let name = keys.required("name", .domainName)
+            var cache: ClusterCacheSettings?
+            keys.read("cache", into: &cache) { $0.clusterCacheSettings() }
+            return name.map { ($0, cache) }
+        }
     }
 
     private func clusterCacheSettings() -> ClusterCacheSettings? {
