@@ -2,9 +2,13 @@
 #include "CLinux.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <stddef.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 // What the Swift side writes and reads by offset.
 _Static_assert(sizeof(struct clinux_message) == sizeof(struct mmsghdr), "mmsghdr");
@@ -88,6 +92,16 @@ int clinux_get_descriptor_limit(struct rlimit *limit) { return getrlimit(RLIMIT_
 
 int clinux_set_descriptor_limit(const struct rlimit *limit) { return setrlimit(RLIMIT_NOFILE, limit); }
 
+int clinux_memory_file(const char *name) { return memfd_create(name, MFD_CLOEXEC); }
+
+int clinux_process_descriptor(pid_t process) { return (int)syscall(SYS_pidfd_open, process, 0); }
+
+int clinux_pipe(int ends[2]) { return pipe2(ends, O_CLOEXEC) != 0 ? -1 : fcntl(ends[0], F_SETFL, O_NONBLOCK); }
+
+int clinux_spawn_close_from(posix_spawn_file_actions_t *actions, int first) {
+    return posix_spawn_file_actions_addclosefrom_np(actions, first);
+}
+
 const int clinux_ipv4_pmtu_omit = IP_PMTUDISC_OMIT;
 const int clinux_ipv6_pmtu_omit = IPV6_PMTUDISC_OMIT;
 const int clinux_nonblocking_stream = SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC;
@@ -96,3 +110,5 @@ const int clinux_accept_flags = SOCK_NONBLOCK | SOCK_CLOEXEC;
 const int clinux_eventfd_flags = EFD_NONBLOCK | EFD_CLOEXEC;
 const int clinux_signalfd_flags = SFD_NONBLOCK | SFD_CLOEXEC;
 const int clinux_epoll_flags = EPOLL_CLOEXEC;
+const short clinux_spawn_flags = POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF;
+const short clinux_spawn_session = POSIX_SPAWN_SETSID;

@@ -7,6 +7,7 @@
 #include <netinet/tcp.h>
 #include <pthread.h>
 #include <signal.h>
+#include <spawn.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/epoll.h>
@@ -62,6 +63,15 @@ int clinux_affinity_count(void);
 int clinux_get_descriptor_limit(struct rlimit *limit);
 int clinux_set_descriptor_limit(const struct rlimit *limit);
 
+/// memfd_create(2): a file in memory, closed on exec.
+int clinux_memory_file(const char *name);
+/// pidfd_open(2): a descriptor that is readable once the process has ended, closed on exec.
+int clinux_process_descriptor(pid_t process);
+/// pipe2(2) with O_CLOEXEC; the end that is read does not block.
+int clinux_pipe(int ends[2]);
+/// posix_spawn_file_actions_addclosefrom_np(3).
+int clinux_spawn_close_from(posix_spawn_file_actions_t *actions, int first);
+
 // Constants that are enum cases or casts in the headers.
 extern const int clinux_ipv4_pmtu_omit;
 extern const int clinux_ipv6_pmtu_omit;
@@ -71,5 +81,7 @@ extern const int clinux_accept_flags;
 extern const int clinux_eventfd_flags;
 extern const int clinux_signalfd_flags;
 extern const int clinux_epoll_flags;
+extern const short clinux_spawn_flags;
+extern const short clinux_spawn_session;
 
 #endif

@@ -1,0 +1,221 @@
+import CLinux
+import Glibc
+import Telemetry
+
+/// Runs another program, gives it its input, and takes what it says, within a time and a size.
+package enum ChildProcess {
+    /// What a program said, and how it ended.
+    package struct Result: Sendable {
+        package let ending: Ending
+        package let output: [UInt8]
+        package let errors: [UInt8]
+    }
+
+    /// How a program ended.
+    package enum Ending: Hashable, Sendable {
+        case exit(status: Int32)
+        case signal(Int32)
+        /// It was killed since it did not end in time.
+        case timeout
+        /// It was killed since it said more than was allowed.
+        case tooMuchOutput
+    }
+
+    /// Where programs are looked for; a daemon's and an ordinary user's PATH may lack the first two.
+    package static let searchPath = [
+        "/usr/sbin", "/sbin", "/usr/bin", "/bin", "/usr/local/sbin", "/usr/local/bin",
+    ]
+
+    /// The file of the program `name`; nil where there is none. Corresponds to access(2).
+    package static func path(of name: String) -> String? {
+        if name.contains("/") { return name }
+        return searchPath.map { "\($0)/\(name)" }.first { path in
+            // Sound: the path is read during the call.
+            unsafe access(path, X_OK) == 0
+        }
+    }
+
+    /// Runs `path` until it ends, in a process group of its own and with messages in English.
+    ///
+    /// Its whole input is there before it starts: however this process ends, the program never reads half of
+    /// it.
+    ///
+    /// - Parameters:
+    ///   - timeout: In milliseconds; the program is killed then.
+    ///   - outputLimit: In octets, for the output and the errors each.
+    package static func run(
+        _ path: String, _ arguments: [String], input: [UInt8] = [], timeout: Int, outputLimit: Int = 64 << 20
+    ) throws(Errno) -> Result {
+        let script = FileDescriptor(owning: try systemCall { unsafe clinux_memory_file("input") })
+        try script.write(input)
+        // Sound: moves the offset of a file of our own.
+        try systemCall { lseek(script.number, 0, SEEK_SET) }
+        var output = try OutputPipe()
+        var errors = try OutputPipe()
+        let process = try spawn(
+            path, arguments, input: script.number, output: output.writeNumber, errors: errors.writeNumber,
+            flags: clinux_spawn_flags)
+        output.closeWriteEnd()
+        errors.closeWriteEnd()
+        let end = MonotonicClock.now.nanoseconds + Int64(timeout) * 1_000_000
+        let early = collect(&output, &errors, process, until: end, limit: outputLimit)
+        if early != nil { kill(-process, SIGKILL) }
+        let status = try wait(for: process)
+        let ending =
+            early ?? (status & 0x7F == 0 ? .exit(status: status >> 8 & 0xFF) : .signal(status & 0x7F))
+        return Result(ending: ending, output: output.octets, errors: errors.octets)
+    }
+
+    /// Starts `path` in a session of its own, where no terminal and no dying login reaches it, and returns.
+    ///
+    /// - Parameter log: The file that its output is appended to.
+    /// - Returns: Its process identifier.
+    @discardableResult
+    package static func startDetached(
+        _ path: String, _ arguments: [String], environment: [String] = [], log: String
+    ) throws(Errno) -> Int32 {
+        // Sound: the paths are read during the calls.
+        let null = FileDescriptor(owning: try systemCall { unsafe open("/dev/null", O_RDONLY | O_CLOEXEC) })
+        let file = FileDescriptor(
+            owning: try systemCall { unsafe open(log, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0o600) })
+        return try spawn(
+            path, arguments, environment: environment, input: null.number, output: file.number,
+            errors: file.number,
+            flags: clinux_spawn_flags & ~Int16(POSIX_SPAWN_SETPGROUP) | clinux_spawn_session)
+    }
+
+    // MARK: - The parts of a run
+
+    /// Takes both outputs until the program has ended; how it must end where that takes too long or too much.
+    private static func collect(
+        _ output: inout OutputPipe, _ errors: inout OutputPipe, _ process: pid_t, until end: Int64, limit: Int
+    ) -> Ending? {
+        let number = clinux_process_descriptor(process)
+        defer { if number >= 0 { close(number) } }
+        while true {  // ends at `end` at the latest
+            let left = (end - MonotonicClock.now.nanoseconds) / 1_000_000
+            guard left > 0 else { return .timeout }
+            var polled = [
+                pollfd(fd: number, events: Int16(POLLIN), revents: 0),
+                pollfd(fd: output.readNumber, events: Int16(POLLIN), revents: 0),
+                pollfd(fd: errors.readNumber, events: Int16(POLLIN), revents: 0),
+            ]
+            // Sound: the array lives during the call.
+            _ = unsafe poll(&polled, 3, Int32(min(left, 1_000)))
+            // Looked at before reading: what a program says before its end is in the pipe by then.
+            let hasEnded =
+                number < 0 ? output.readNumber < 0 && errors.readNumber < 0 : polled[0].revents != 0
+            output.take(limit: limit)
+            errors.take(limit: limit)
+            if output.isOver(limit) || errors.isOver(limit) { return .tooMuchOutput }
+            if hasEnded { return nil }
+        }
+    }
+
+    /// Corresponds to waitpid(2).
+    private static func wait(for process: pid_t) throws(Errno) -> Int32 {
+        var status: Int32 = 0
+        // Sound: the kernel writes one number.
+        try systemCall { unsafe waitpid(process, &status, 0) }
+        return status
+    }
+
+    /// Corresponds to posix_spawn(3), with all signals as they are by default.
+    private static func spawn(
+        _ path: String, _ arguments: [String], environment: [String] = [], input: Int32, output: Int32,
+        errors: Int32, flags: Int16
+    ) throws(Errno) -> pid_t {
+        var attributes = posix_spawnattr_t()
+        var actions = unsafe posix_spawn_file_actions_t()
+        var signals = sigset_t()
+        var none = sigset_t()
+        // Sound: each call writes the one structure that it is given, and both are destroyed below.
+        unsafe posix_spawnattr_init(&attributes)
+        unsafe posix_spawn_file_actions_init(&actions)
+        defer {
+            unsafe posix_spawnattr_destroy(&attributes)
+            unsafe posix_spawn_file_actions_destroy(&actions)
+        }
+        unsafe sigfillset(&signals)
+        unsafe sigemptyset(&none)
+        unsafe posix_spawnattr_setflags(&attributes, flags)
+        unsafe posix_spawnattr_setsigdefault(&attributes, &signals)
+        unsafe posix_spawnattr_setsigmask(&attributes, &none)
+        for (target, source) in [(0, input), (1, output), (2, errors)] as [(Int32, Int32)] {
+            unsafe posix_spawn_file_actions_adddup2(&actions, source, target)
+        }
+        if flags & clinux_spawn_session != 0 {
+            // Sound: writes into the structure. The process holds nothing of ours open, locks least of all.
+            unsafe clinux_spawn_close_from(&actions, 3)
+        }
+        let path8 = "PATH=" + searchPath.joined(separator: ":")
+        var process: pid_t = 0
+        let code = unsafe withCStrings([path] + arguments) { words in
+            unsafe withCStrings([path8, "LC_ALL=C"] + environment) { variables in
+                // Sound: every pointer lives during the call.
+                unsafe posix_spawn(&process, path, &actions, &attributes, words, variables)
+            }
+        }
+        guard code == 0 else { throw Errno(code: code) }
+        return process
+    }
+}
+
+/// Calls `body` with `strings` as C takes a list of arguments: an array of pointers that ends with NULL.
+private func withCStrings<Value>(
+    _ strings: [String], _ body: (UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>) -> Value
+) -> Value {
+    // Sound: strdup's copies live until the deferred free, and nobody keeps them beyond `body`.
+    var copies = unsafe strings.map { unsafe strdup($0) }
+    defer { unsafe copies.forEach { unsafe free($0) } }
+    unsafe copies.append(nil)
+    return unsafe copies.withUnsafeMutableBufferPointer { buffer in
+        // Sound: the array has at least its NULL, so that it has a base address.
+        guard let base = buffer.baseAddress else { preconditionFailure("an array of one has an address") }
+        return unsafe body(base)
+    }
+}
+
+/// One output of a program, read without waiting.
+private struct OutputPipe: ~Copyable {
+    private let readEnd: FileDescriptor
+    private var writeEnd: FileDescriptor?
+    /// The number of the end that is written, until it is closed.
+    let writeNumber: Int32
+    private(set) var octets: [UInt8] = []
+    private var isAtEnd = false
+
+    init() throws(Errno) {
+        var ends: [Int32] = [-1, -1]
+        // Sound: the kernel writes two numbers.
+        try systemCall { unsafe clinux_pipe(&ends) }
+        readEnd = FileDescriptor(owning: ends[0])
+        writeEnd = FileDescriptor(owning: ends[1])
+        writeNumber = ends[1]
+    }
+
+    /// -1 once nothing more can come, which poll(2) passes over.
+    var readNumber: Int32 { isAtEnd ? -1 : readEnd.number }
+
+    mutating func closeWriteEnd() { writeEnd = nil }
+
+    func isOver(_ limit: Int) -> Bool { octets.count > limit }
+
+    /// Takes what there is, up to a little more than `limit` octets in all.
+    mutating func take(limit: Int) {
+        var chunk = [UInt8](repeating: 0, count: 65_536)
+        while !isAtEnd, octets.count <= limit {  // each turn reads something, or ends
+            // Sound: at most the chunk's count of octets is written into it.
+            let count = unsafe chunk.withUnsafeMutableBytes {
+                unsafe read(readEnd.number, $0.baseAddress, $0.count)
+            }
+            if count > 0 {
+                octets += chunk[..<count]
+            } else if count == 0 {
+                isAtEnd = true
+            } else if clinux_errno() != EINTR {
+                return
+            }
+        }
+    }
+}

@@ -1,0 +1,130 @@
+import CLinux
+import Glibc
+
+/// A folder of small files that outlive a process: each is there as a whole or not at all.
+package struct StateFolder: Sendable {
+    package let path: String
+
+    /// Makes the folder, for its owner alone, where it is missing; its parent must be there.
+    package init(path: String) throws(Errno) {
+        self.path = path
+        // Sound: the path is read during the call.
+        if unsafe mkdir(path, 0o700) != 0 {
+            let code = clinux_errno()
+            guard code == EEXIST else { throw Errno(code: code) }
+        }
+    }
+
+    /// The folder at `path`, which somebody has made.
+    package init(existing path: String) { self.path = path }
+
+    /// The file of that name, whole; nil where there is none.
+    package func read(_ name: String) throws(Errno) -> [UInt8]? {
+        do throws(Errno) {
+            return try FileContents.read("\(path)/\(name)")
+        } catch {
+            if error.code == ENOENT || error.code == ENOTDIR { return nil }
+            throw error
+        }
+    }
+
+    /// Puts `octets` in place of the file of that name; on the disk when it returns.
+    package func write(_ name: String, _ octets: [UInt8]) throws(Errno) {
+        let new = "\(path)/\(name).new"
+        // Sound: the paths are read during the calls.
+        let file = FileDescriptor(
+            owning: try systemCall { unsafe open(new, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600) })
+        try file.write(octets)
+        try systemCall { fsync(file.number) }
+        try systemCall { unsafe rename(new, "\(path)/\(name)") }
+        try synchronize()
+    }
+
+    /// Takes the file of that name away, if there is one.
+    package func remove(_ name: String) throws(Errno) {
+        // Sound: the path is read during the call.
+        if unsafe unlink("\(path)/\(name)") != 0 {
+            let code = clinux_errno()
+            guard code == ENOENT else { throw Errno(code: code) }
+        }
+        try synchronize()
+    }
+
+    /// Takes the lock that the file of that name stands for, until the end of the descriptor and of every
+    /// program that was started in the meantime: what a killed process has begun is over before the next one
+    /// gets the lock. Nil where somebody else has it. Corresponds to flock(2).
+    package func lock(_ name: String) throws(Errno) -> FileDescriptor? {
+        // Sound: the path is read during the call.
+        let file = FileDescriptor(
+            owning: try systemCall { unsafe open("\(path)/\(name)", O_RDWR | O_CREAT, 0o600) })
+        let isMine = try nonBlockingCall { flock(file.number, LOCK_EX | LOCK_NB) } != nil
+        if isMine { return file }
+        return nil
+    }
+
+    /// Brings the folder's list of files to the disk.
+    private func synchronize() throws(Errno) {
+        // Sound: the path is read during the call.
+        let folder = FileDescriptor(
+            owning: try systemCall { unsafe open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) })
+        try systemCall { fsync(folder.number) }
+    }
+}
+
+/// Whole files at once.
+package enum FileContents {
+    /// All octets of the file at `path`, which is no larger than a few megaoctets.
+    package static func read(_ path: String) throws(Errno) -> [UInt8] {
+        // Sound: the path is read during the call.
+        let file = FileDescriptor(owning: try systemCall { unsafe open(path, O_RDONLY | O_CLOEXEC) })
+        var octets: [UInt8] = []
+        var chunk = [UInt8](repeating: 0, count: 65_536)
+        while true {  // each turn reads something, or ends
+            // Sound: at most the chunk's count of octets is written into it.
+            let count = try systemCall {
+                unsafe chunk.withUnsafeMutableBytes {
+                    unsafe Glibc.read(file.number, $0.baseAddress, $0.count)
+                }
+            }
+            if count == 0 { return octets }
+            octets += chunk[..<count]
+        }
+    }
+
+    /// Writes `text` to the file at `path` as it is, in one call, as the files of /proc/sys want it.
+    package static func write(_ text: String, to path: String) throws(Errno) {
+        // Sound: the path is read during the call.
+        let file = FileDescriptor(owning: try systemCall { unsafe open(path, O_WRONLY | O_CLOEXEC) })
+        try file.write(Array(text.utf8))
+    }
+
+    /// The names in the folder at `path`, in no order; empty where there is none. Corresponds to readdir(3).
+    package static func names(in path: String) -> [String] {
+        // Sound: the path is read during the call; the folder is closed below.
+        guard let folder = unsafe opendir(path) else { return [] }
+        defer { unsafe closedir(folder) }
+        var names: [String] = []
+        while let entry = unsafe readdir(folder) {  // ends with the folder
+            // Sound: d_name is a C string in the entry, which lives until the next call, and is copied here.
+            let name = unsafe withUnsafePointer(to: &entry.pointee.d_name) { pointer in
+                unsafe pointer.withMemoryRebound(to: CChar.self, capacity: 256) { unsafe String(cString: $0) }
+            }
+            if name != ".", name != ".." { names.append(name) }
+        }
+        return names
+    }
+}
+
+extension FileDescriptor {
+    /// Writes all of `octets`. Corresponds to write(2).
+    func write(_ octets: [UInt8]) throws(Errno) {
+        var rest = octets[...]
+        while !rest.isEmpty {  // each turn writes something, or throws
+            // Sound: the octets live during the call.
+            let count = try systemCall {
+                unsafe rest.withUnsafeBytes { unsafe Glibc.write(number, $0.baseAddress, $0.count) }
+            }
+            rest = rest.dropFirst(count)
+        }
+    }
+}

@@ -1,0 +1,76 @@
+import CLinux
+import Glibc
+
+/// What this process knows of itself.
+package enum ThisProcess {
+    /// Corresponds to getpid(2).
+    package static var identifier: Int32 { getpid() }
+
+    /// The file that it was started from; nil where /proc is missing.
+    package static var path: String? { target(of: "/proc/self/exe") }
+
+    /// True where it is in the network namespace that the host itself is in.
+    package static var isInHostNetwork: Bool {
+        let own = target(of: "/proc/self/ns/net")
+        return own != nil && own == target(of: "/proc/1/ns/net")
+    }
+
+    /// From now on these signals do nothing to it. Corresponds to signal(2) with SIG_IGN.
+    package static func ignore(_ signals: [Int32]) {
+        for number in signals { signal(number, SIG_IGN) }
+    }
+
+    /// Sleeps; a signal may end it early. Corresponds to nanosleep(2).
+    package static func sleep(milliseconds: Int) {
+        var time = timespec(tv_sec: milliseconds / 1000, tv_nsec: milliseconds % 1000 * 1_000_000)
+        // Sound: the kernel reads one structure.
+        unsafe nanosleep(&time, nil)
+    }
+
+    /// The far ends of the ssh sessions that this process or one of its ancestors runs in, as in
+    /// SSH_CONNECTION; sudo takes the variable away, but the shell that called it still has it.
+    package static var sessionPeers: [String] {
+        var peers: [String] = []
+        var process = getpid()
+        for _ in 0..<64 where process > 1 {
+            if let peer = variable("SSH_CONNECTION", of: process)?.split(separator: " ").first {
+                let text = String(peer)
+                if !peers.contains(text) { peers.append(text) }
+            }
+            guard let parent = parent(of: process) else { break }
+            process = parent
+        }
+        return peers
+    }
+
+    /// A variable that another process was started with; nil where it has none, or may not be looked at.
+    private static func variable(_ name: String, of process: Int32) -> String? {
+        do throws(Errno) {
+            let octets = try FileContents.read("/proc/\(process)/environ")
+            for entry in octets.split(separator: 0) {
+                let text = String(decoding: entry, as: UTF8.self)
+                if text.hasPrefix(name + "=") { return String(text.dropFirst(name.count + 1)) }
+            }
+        } catch {}
+        return nil
+    }
+
+    private static func parent(of process: Int32) -> Int32? {
+        do throws(Errno) {
+            let text = String(decoding: try FileContents.read("/proc/\(process)/status"), as: UTF8.self)
+            let line = text.split(separator: "\n").first { $0.hasPrefix("PPid:") }
+            return line.flatMap { Int32($0.dropFirst(5).filter { !$0.isWhitespace }) }
+        } catch {
+            return nil
+        }
+    }
+
+    /// What a symbolic link says; nil where there is none. Corresponds to readlink(2).
+    private static func target(of path: String) -> String? {
+        var octets = [CChar](repeating: 0, count: 4096)
+        // Sound: the kernel writes at most the array's count of octets.
+        let count = unsafe readlink(path, &octets, octets.count)
+        return count > 0
+            ? String(decoding: octets[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self) : nil
+    }
+}

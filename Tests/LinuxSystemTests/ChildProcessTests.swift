@@ -1,0 +1,35 @@
+import LinuxSystem
+import Testing
+
+@Suite struct ChildProcessTests {
+    @Test func `a program gets its input and says its part on both outputs`() throws {
+        let result = try ChildProcess.run("/bin/sh", ["-c", "cat; echo no >&2; exit 3"], input: [65, 66], timeout: 5_000)
+        #expect(result.ending == .exit(status: 3))
+        #expect(result.output == [65, 66])
+        #expect(result.errors == Array("no\n".utf8))
+    }
+
+    @Test func `more output than a pipe holds arrives whole`() throws {
+        let result = try ChildProcess.run("/bin/sh", ["-c", "head -c 3000000 /dev/zero"], timeout: 20_000)
+        #expect(result.ending == .exit(status: 0) && result.output.count == 3_000_000)
+    }
+
+    @Test func `a program that does not end is killed with all that it started`() throws {
+        let result = try ChildProcess.run("/bin/sh", ["-c", "sleep 600 & sleep 600"], timeout: 100)
+        #expect(result.ending == .timeout)
+    }
+
+    @Test func `a program that says too much is killed`() throws {
+        let result = try ChildProcess.run(
+            "/bin/sh", ["-c", "cat /dev/zero"], timeout: 20_000, outputLimit: 100_000)
+        #expect(result.ending == .tooMuchOutput)
+    }
+
+    @Test func `a program that is killed says so, and one that is missing throws`() throws {
+        let result = try ChildProcess.run("/bin/sh", ["-c", "kill -9 $$"], timeout: 5_000)
+        #expect(result.ending == .signal(9))
+        #expect(throws: Errno(code: 2)) { try ChildProcess.run("/bin/no-such-program", [], timeout: 5_000) }
+        #expect(ChildProcess.path(of: "no-such-program") == nil)
+        #expect(ChildProcess.path(of: "sh") != nil)
+    }
+}
