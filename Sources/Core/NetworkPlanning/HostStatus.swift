@@ -1,0 +1,123 @@
+package import NetworkModel
+
+/// How every object of a plan is on the host, and what stands in its way.
+package struct HostStatus: Hashable, Sendable {
+    package var rows: [Row] = []
+
+    /// One object.
+    package struct Row: Hashable, Sendable {
+        package var condition: Condition
+
+        /// The object in the words of the tool that shows it.
+        package var object: String
+        package var because: String
+
+        /// What a rule has counted; nil for what does not count.
+        package var counter: FilterRule.Counter?
+
+        /// What a rule has counted, in packets and octets; nil for what does not count.
+        package var packets: Int? { counter?.packets }
+        package var octets: Int? { counter?.octets }
+    }
+
+    package enum Condition: String, Hashable, Sendable {
+        case present, missing, changed
+        /// It is ours, and no path needs it.
+        case leftOver = "left over"
+        /// Something foreign does the same, or stands in the way.
+        case shadowed
+    }
+
+    package var isFine: Bool { rows.allSatisfy { $0.condition == .present } }
+
+    /// Compares what is with what shall be.
+    package init(of plan: HostPlan, on observed: HostState, context: HostContext) {
+        let difference = difference(from: observed, to: plan, context: context)
+        let resolved = plan.resolved(on: observed)
+        let changes = difference.steps.map(\.change)
+        let added = Set(changes.compactMap(\.addedObject))
+        let replacing = Set(changes.compactMap(\.replacingObject))
+        func add(_ object: NetworkObject, _ text: String, _ because: String) {
+            let condition: Condition =
+                added.contains(object) ? .missing : replacing.contains(object) ? .changed : .present
+            rows.append(Row(condition: condition, object: text, because: because))
+        }
+        for link in resolved.links { add(.link(link.value), "link \(link.value.name)", link.because) }
+        for address in resolved.addresses {
+            add(.address(address.value), "address \(address.value)", address.because)
+        }
+        for setting in resolved.settings {
+            let isOff = changes.contains { $0.setting == setting.value.setting }
+            rows.append(
+                Row(
+                    condition: isOff ? .changed : .present,
+                    object: "setting \(setting.value.setting) = \(setting.value.value)",
+                    because: setting.because))
+        }
+        for neighbour in resolved.neighbours {
+            add(.neighbour(neighbour.value), "neighbour \(neighbour.value)", neighbour.because)
+        }
+        for entry in resolved.forwardingEntries {
+            add(.forwardingEntry(entry.value), "forwarding \(entry.value)", entry.because)
+        }
+        addRules(of: resolved.table, on: observed)
+        for rule in resolved.acceptRules(on: observed) {
+            add(.iptablesRule(rule.value), "\(rule.value.program) \(rule.value)", rule.because)
+        }
+        for route in resolved.routes { add(.route(route.value), "route \(route.value)", route.because) }
+        for step in difference.steps {
+            guard case .remove = step.change, let command = step.inverse.commands.first else { continue }
+            rows.append(Row(condition: .leftOver, object: "\(command)", because: step.because))
+        }
+        for conflict in difference.conflicts {
+            rows.append(Row(condition: .shadowed, object: conflict.message, because: ""))
+        }
+    }
+
+    /// Each rule of our table, with what it has counted where it is there.
+    private mutating func addRules(of wanted: FilterTable, on observed: HostState) {
+        for chain in wanted.chains {
+            let present = observed.ownTable?.chains.first { $0.name == chain.name }
+            for rule in chain.rules {
+                let found = present?.rules.first {
+                    $0.matches == rule.matches && $0.action == rule.action && $0.comment == rule.comment
+                }
+                rows.append(
+                    Row(
+                        condition: found == nil ? .missing : .present,
+                        object: "rule \(chain.name): \(rule.textWithoutCounter)", because: rule.comment ?? "",
+                        counter: found?.counter))
+            }
+            for rule in present?.rules ?? [] where !chain.rules.contains(where: { $0.isSame(as: rule) }) {
+                rows.append(
+                    Row(
+                        condition: .leftOver, object: "rule \(chain.name): \(rule)",
+                        because: "not of the plan"))
+            }
+        }
+    }
+}
+
+extension FilterRule {
+    fileprivate func isSame(as other: FilterRule) -> Bool {
+        matches == other.matches && action == other.action && comment == other.comment
+    }
+
+    fileprivate var textWithoutCounter: String {
+        (matches.map(\.description) + [action.description]).joined(separator: " ")
+    }
+}
+
+extension Change {
+    fileprivate var addedObject: NetworkObject? {
+        if case .add(let object) = self { object } else { nil }
+    }
+
+    fileprivate var replacingObject: NetworkObject? {
+        if case .replace(_, let object) = self { object } else { nil }
+    }
+
+    fileprivate var setting: KernelSetting? {
+        if case .set(let setting, _, _) = self { setting } else { nil }
+    }
+}

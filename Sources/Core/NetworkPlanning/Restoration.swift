@@ -1,0 +1,188 @@
+import IPAddressing
+import Inventory
+package import NetworkModel
+
+extension HostState {
+    /// The part that is ours, and of the foreign objects those that `steps` take away.
+    package func partConcerned(by steps: [Step]) -> HostState {
+        var part = HostState()
+        part.links = links.filter(\.isOurs)
+        let devices = Set(part.links.map(\.name))
+        part.addresses = addresses.filter { devices.contains($0.device) && !$0.isLinkLocal }
+        part.neighbours = neighbours.filter { devices.contains($0.device) }
+        part.forwardingEntries = forwardingEntries.filter { devices.contains($0.device) }
+        part.tables = tables.filter(\.isOurs).map(\.withoutCounters)
+        let removed = Set(steps.compactMap(\.change.removedObject))
+        part.routes = routes.filter { $0.isOurs || removed.contains(.route($0)) }
+        part.iptables = iptables.map { state in
+            let chains = state.chains.map { chain in
+                var chain = chain
+                chain.rules = chain.rules.filter { $0.isOurs || removed.contains(.iptablesRule($0)) }
+                return chain
+            }
+            return IPTablesState(family: state.family, chains: chains.filter { !$0.rules.isEmpty })
+        }
+        return part
+    }
+}
+
+extension Change {
+    fileprivate var removedObject: NetworkObject? {
+        if case .remove(let object) = self { object } else { nil }
+    }
+}
+
+/// The steps that bring back what was ours, however far the way from it was gone.
+///
+/// - Parameters:
+///   - before: As `partConcerned(by:)` gave it before the first of those steps.
+///   - settings: Each changed setting with its value before and the one that it was given.
+///   - making: Names of links that were to be made, and may be there without their alias.
+package func restoration(
+    of before: HostState, settings: [SettingRecord], making: Set<String>, from observed: HostState
+) -> [Step] {
+    var now = observed
+    for index in now.links.indices where making.contains(now.links[index].name) {
+        if !now.links[index].isOurs, case .vxlan = now.links[index].kind {
+            now.links[index].alias = Ownership.tag
+        }
+    }
+    var calculation = RestorationCalculation(before: before, now: now.partConcerned(by: []), observed: now)
+    calculation.run(settings)
+    return calculation.steps
+}
+
+/// The work of one restoration: what is missing comes first, what is too much goes last.
+private struct RestorationCalculation {
+    let before: HostState
+    var now: HostState
+    let observed: HostState
+    private(set) var steps: [Step] = []
+    private var removals: [Step] = []
+
+    init(before: HostState, now: HostState, observed: HostState) {
+        self.before = before
+        self.now = now
+        self.observed = observed
+    }
+
+    mutating func run(_ settings: [SettingRecord]) {
+        links()
+        pairs(before.addresses, now.addresses, { "\($0.device) \($0.address)" }) { .address($0) }
+        put(settings)
+        pairs(before.neighbours, now.neighbours, { "\($0.device) \($0.address)" }) { .neighbour($0) }
+        forwardingEntries()
+        let wanted = before.tables.map(\.withoutCounters)
+        pairs(wanted, now.tables.map(\.withoutCounters), { $0.name }) { .table($0) }
+        rules()
+        routes()
+        steps += removals.reversed()
+    }
+
+    private mutating func add(_ change: Change) { steps.append(Step(change, because: reason)) }
+
+    private mutating func take(_ change: Change) { removals.append(Step(change, because: reason)) }
+
+    private var reason: String { "as it was before" }
+
+    /// Adds, replaces and removes until `present` is `wanted`; the same key is the same object.
+    private mutating func pairs<Object: Hashable>(
+        _ wanted: [Object], _ present: [Object], _ key: (Object) -> String,
+        _ wrap: (Object) -> NetworkObject
+    ) {
+        let old = Dictionary(present.map { (key($0), $0) }) { first, _ in first }
+        var kept: Set<String> = []
+        for object in wanted {
+            kept.insert(key(object))
+            guard let there = old[key(object)] else {
+                add(.add(wrap(object)))
+                continue
+            }
+            if there != object { add(.replace(wrap(there), with: wrap(object))) }
+        }
+        for object in present where !kept.contains(key(object)) { take(.remove(wrap(object))) }
+    }
+
+    /// A link of another kind goes first, with all that is on it.
+    private mutating func links() {
+        let wanted = Dictionary(before.links.map { ($0.name, $0) }) { first, _ in first }
+        for link in now.links where wanted[link.name].map({ $0.kind != link.kind }) ?? false {
+            for route in now.routes where route.nextHops.contains(where: { $0.device == link.name }) {
+                add(.remove(.route(route)))
+                now.apply(.remove(.route(route)))
+            }
+            add(.remove(.link(link)))
+            now.apply(.remove(.link(link)))
+        }
+        pairs(before.links, now.links, { $0.name }) { .link($0) }
+    }
+
+    private mutating func put(_ settings: [SettingRecord]) {
+        let gone = Set(now.links.map(\.name)).subtracting(before.links.map(\.name))
+        let made = Set(before.links.map(\.name)).subtracting(now.links.map(\.name))
+        for record in settings where record.setting.device.name.map(made.contains) ?? false {
+            // A link that is made again has its settings from `default`.
+            var initial = record.setting
+            initial.device = .named("default")
+            let value = observed.settings[initial] ?? 0
+            if value != record.previous { add(.set(record.setting, from: value, to: record.previous)) }
+        }
+        for record in settings where observed.settings[record.setting] == record.ours {
+            if let name = record.setting.device.name, gone.contains(name) || made.contains(name) { continue }
+            if record.previous == record.ours { continue }
+            take(.set(record.setting, from: record.ours, to: record.previous))
+        }
+    }
+
+    /// An Ethernet address may have several entries: the first one replaces, others stand beside it.
+    private mutating func forwardingEntries() {
+        func key(_ entry: ForwardingEntry) -> String { "\(entry.device) \(entry.mac)" }
+        var surplus = Dictionary(grouping: now.forwardingEntries, by: key)
+        var known = Set(surplus.keys)
+        for entry in before.forwardingEntries {
+            if let index = surplus[key(entry)]?.firstIndex(of: entry) {
+                surplus[key(entry)]?.remove(at: index)
+            }
+        }
+        let present = Set(now.forwardingEntries)
+        for entry in before.forwardingEntries where !present.contains(entry) {
+            if let old = surplus[key(entry)]?.popLast() {
+                add(.replace(.forwardingEntry(old), with: .forwardingEntry(entry)))
+            } else if known.insert(key(entry)).inserted {
+                add(.add(.forwardingEntry(entry)))
+            } else {
+                add(.add(.extraForwardingEntry(entry)))
+            }
+        }
+        for key in surplus.keys.sorted() {
+            for entry in surplus[key] ?? [] { take(.remove(.forwardingEntry(entry))) }
+        }
+    }
+
+    private mutating func rules() {
+        let wanted = before.iptables.flatMap(\.rules)
+        let all = Set(observed.iptables.flatMap(\.rules))
+        for rule in wanted.reversed() where !all.contains(rule) { add(.add(.iptablesRule(rule))) }
+        let kept = Set(wanted)
+        for rule in now.iptables.flatMap(\.rules) where !kept.contains(rule) {
+            take(.remove(.iptablesRule(rule)))
+        }
+    }
+
+    private mutating func routes() {
+        let kept = Set(before.routes)
+        let all = Set(observed.routes)
+        var extra = now.routes.filter { !kept.contains($0) }
+        for route in before.routes where !all.contains(route) {
+            let same = extra.firstIndex {
+                $0.destination == route.destination && $0.table == route.table && $0.metric == route.metric
+            }
+            if let same {
+                add(.replace(.route(extra.remove(at: same)), with: .route(route)))
+            } else {
+                add(.add(.route(route)))
+            }
+        }
+        for route in extra { take(.remove(.route(route))) }
+    }
+}
