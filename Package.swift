@@ -67,6 +67,7 @@ let package = Package(
         linux("AdminServer", [
             "DNSServer", "LinuxSystem", "AnswerCache", "Forwarding", "DomainNames", "IPAddressing", "Telemetry",
         ]),
+        linux("NetworkKernel", ["LinuxSystem", "NetworkPlanning", "NetworkModel", "Inventory", "IPAddressing"]),
         linux("DNSServer", [
             "LinuxSystem", "LDNSBridge", "AnswerCache", "Forwarding", "DNSWire", "DomainNames", "IPAddressing", "Inventory", "Telemetry",
         ]),
@@ -76,6 +77,7 @@ let package = Package(
             name: "namebridge",
             dependencies: [
                 "AdminServer", "DNSServer", "LinuxSystem", "LDNSBridge", "DemoClusters", "InventoryFile",
+                "NetworkKernel", "NetworkPlanning", "NetworkModel",
                 "Forwarding", "DNSWire", "DomainNames", "IPAddressing", "Inventory", "Telemetry",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
@@ -85,6 +87,7 @@ let package = Package(
         .executableTarget(name: "floor", path: "Sources/Support/Floor"),
         support("TestSupport", [
             "AnswerCache", "Forwarding", "DNSWire", "DomainNames", "IPAddressing", "Inventory", "Telemetry", "LDNSBridge",
+            "NetworkKernel", "NetworkPlanning", "NetworkModel", "LinuxSystem",
         ]),
 
         // Tests
@@ -123,6 +126,12 @@ let package = Package(
         tests("InventoryTests", ["Inventory", "DomainNames", "IPAddressing"]),
         tests(
             "InventoryFileTests", ["InventoryFile", "Inventory", "DomainNames", "IPAddressing"], data: ["Networks", "Wrong"]),
+        tests(
+            "NetworkKernelTests",
+            [
+                "NetworkKernel", "NetworkPlanning", "NetworkModel", "LinuxSystem", "InventoryFile", "Inventory",
+                "IPAddressing", "TestSupport",
+            ]),
         tests("EndToEndTests", ["namebridge", "TestSupport"]),
     ],
     swiftLanguageModes: [.v6]

@@ -1,0 +1,114 @@
+package import NetworkModel
+package import NetworkPlanning
+
+/// What a host was like before an apply, on the disk before the first change: from it everything can be taken
+/// back, by whoever finds it.
+package struct Journal: Sendable, Hashable {
+    /// Tells one apply from another: the process's identifier and the time of its clock.
+    package var identifier: String
+
+    /// The process that made it.
+    package var process: Int
+
+    /// What was ours, and of the foreign objects those that the apply takes away.
+    package var before: HostState
+
+    /// The settings that the apply changes.
+    package var settings: [SettingRecord]
+
+    /// The records of settings as they were before.
+    package var records: [SettingRecord]
+
+    /// The links that the apply makes: such a link is ours even before it has its alias.
+    package var making: Set<String>
+
+    /// True once all is done and only `net confirm` is missing.
+    package var waits: Bool
+
+    package init(
+        identifier: String, process: Int, before: HostState, steps: [Step], records: [SettingRecord]
+    ) {
+        self.identifier = identifier
+        self.process = process
+        self.before = before.partConcerned(by: steps)
+        self.records = records
+        settings = []
+        making = []
+        waits = false
+        for step in steps {
+            switch step.change {
+            case .add(.link(let link)): making.insert(link.name)
+            case .set(let setting, let old, let new): note(setting, old, new)
+            default: break
+            }
+        }
+    }
+
+    /// Several changes of one setting count as one.
+    private mutating func note(_ setting: KernelSetting, _ old: Int, _ new: Int) {
+        if let index = settings.firstIndex(where: { $0.setting == setting }) {
+            settings[index].ours = new
+        } else {
+            settings.append(SettingRecord(setting: setting, previous: old, ours: new))
+        }
+    }
+
+    /// The steps that take the apply back, as far as it came.
+    package func steps(from observed: HostState) -> [Step] {
+        restoration(of: before, settings: settings, making: making, from: observed)
+    }
+}
+
+// MARK: - On the disk
+
+extension Journal {
+    /// One line of JSON.
+    var text: String {
+        JSONValue.object([
+            "version": .integer(1), "identifier": .string(identifier), "process": .integer(process),
+            "before": before.json, "settings": settings.json, "records": records.json,
+            "making": .array(making.sorted().map { .string($0) }), "waits": .boolean(waits),
+        ]).description
+    }
+
+    /// Reads what `text` wrote; nil for anything else.
+    init?(_ json: JSONValue) {
+        guard json["version"] == .integer(1), let identifier = json["identifier"]?.string,
+            let process = json["process"]?.integer, let before = json["before"],
+            let waits = json["waits"]?.boolean,
+            let settings = [SettingRecord](json: json["settings"]),
+            let records = [SettingRecord](json: json["records"]), let making = json["making"]?.elements
+        else { return nil }
+        do throws(ReadingError) { self.before = try HostState(json: before) } catch { return nil }
+        self.identifier = identifier
+        self.process = process
+        self.settings = settings
+        self.records = records
+        self.making = Set(making.compactMap(\.string))
+        self.waits = waits
+    }
+}
+
+extension [SettingRecord] {
+    var json: JSONValue {
+        .array(
+            map { record in
+                .object([
+                    "setting": .string(record.setting.description), "previous": .integer(record.previous),
+                    "ours": .integer(record.ours),
+                ])
+            })
+    }
+
+    /// Nil where it is no list of records.
+    init?(json: JSONValue?) {
+        guard let elements = json?.elements else { return nil }
+        self = []
+        for element in elements {
+            guard let setting = element["setting"]?.string.flatMap({ KernelSetting($0) }),
+                let previous = element["previous"]?.integer, let ours = element["ours"]?.integer
+            else { return nil }
+            append(SettingRecord(setting: setting, previous: previous, ours: ours))
+        }
+    }
+}

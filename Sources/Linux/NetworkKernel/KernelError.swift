@@ -1,0 +1,72 @@
+package import LinuxSystem
+package import NetworkModel
+package import NetworkPlanning
+
+/// Why a host could not be read or changed: each says what, where, and what to do.
+package indirect enum KernelError: Error, Sendable {
+    /// The calling user may not change the network.
+    case notPrivileged
+    /// `package` is the name in Debian and Ubuntu.
+    case missingProgram(String, package: String)
+    case oldProgram(String, version: String, needed: String)
+    /// A program ended otherwise than well.
+    case failed(command: String, ChildProcess.Ending, errors: String)
+    case unreadable(ReadingError)
+    case system(what: String, Errno)
+    /// Another process is changing this host.
+    case locked(path: String)
+    /// An earlier apply waits for `net confirm`.
+    case waiting(Journal)
+    case damagedFile(path: String, why: String)
+    /// The plan must not be applied.
+    case refused([PlanNote])
+    /// Everything went well and yet the host is not as planned.
+    case notConverged([Step])
+    /// The cause, after which everything was taken back.
+    case rolledBack(KernelError)
+    /// The cause, and why it could not be taken back.
+    case notRolledBack(KernelError, because: KernelError, journal: String)
+}
+
+extension KernelError: CustomStringConvertible {
+    package var description: String {
+        switch self {
+        case .notPrivileged: "only root can read and change routes and rules: run it with sudo"
+        case .missingProgram(let program, let package):
+            "the program \(program) is not installed: install the package \(package)"
+        case .oldProgram(let program, let version, let needed):
+            "\(program) is of version \(version), and \(needed) is the oldest that will do: upgrade it"
+        case .failed(let command, let ending, let errors):
+            "\"\(command)\" \(Self.words(ending))" + (errors.isEmpty ? "" : ": \(errors)")
+        case .unreadable(let error): "\(error): is that program of an unknown version?"
+        case .system(let what, let error): "\(what): \(error)"
+        case .locked(let path):
+            "another namebridge is changing this host right now (it holds \(path)):"
+                + " try again when it is done"
+        case .waiting(let journal):
+            "the apply of process \(journal.process) waits for \"namebridge net confirm\":"
+                + " confirm it, or wait until it is undone"
+        case .damagedFile(let path, let why):
+            "\(path): \(why): nothing was changed; compare \"namebridge net status\" with what you expect,"
+                + " then delete the file: what is ours is recognised without it"
+        case .refused(let notes):
+            notes.filter { $0.severity == .refusal }.map(\.description).joined(separator: "\n")
+        case .notConverged(let steps):
+            "the host is not as planned after all commands; still to be done:\n"
+                + steps.map(\.text).joined()
+        case .rolledBack(let cause): "\(cause)\neverything was taken back: the host is as it was before"
+        case .notRolledBack(let cause, let reason, let journal):
+            "\(cause)\nit could not be taken back: \(reason)\nwhat was there before is in \(journal): repair"
+                + " the cause, then run \"namebridge net remove\" or \"net apply\": both begin with that"
+        }
+    }
+
+    private static func words(_ ending: ChildProcess.Ending) -> String {
+        switch ending {
+        case .exit(let status): "failed (exit status \(status))"
+        case .signal(let number): "was ended by signal \(number)"
+        case .timeout: "did not end in time and was killed"
+        case .tooMuchOutput: "printed more than is sensible and was killed"
+        }
+    }
+}

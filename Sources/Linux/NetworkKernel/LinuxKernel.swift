@@ -1,0 +1,100 @@
+import Glibc
+package import IPAddressing
+import LinuxSystem
+package import NetworkModel
+import NetworkPlanning
+
+/// The kernel of this host, or of the network namespace that this process is in.
+package struct LinuxKernel: Kernel {
+    package init() {}
+
+    /// Makes sure that the host can be read and changed at all. Corresponds to geteuid(2).
+    ///
+    /// - Throws: Where the user is not root, or a program is missing or too old.
+    package func check() throws(KernelError) {
+        guard geteuid() == 0 else { throw .notPrivileged }
+        for program in ["ip", "bridge", "nft"] where !HostTools.isInstalled(program) {
+            throw .missingProgram(program, package: program == "nft" ? "nftables" : "iproute2")
+        }
+        let text = String(decoding: try HostTools.run("nft", ["--version"]), as: UTF8.self)
+        try Self.checkVersion(of: text)
+    }
+
+    /// `text` is as in `nftables v1.0.6 (Lester Gooch #5)`.
+    package static func checkVersion(of text: String) throws(KernelError) {
+        let words = text.split { $0 == " " || $0 == "\n" }
+        let version = words.first { $0.hasPrefix("v") && $0.dropFirst().first?.isNumber == true } ?? "v0"
+        let numbers = version.dropFirst().split(separator: ".").map { Int($0) ?? 0 } + [0, 0, 0]
+        guard !numbers.lexicographicallyPrecedes(oldestNFT) else {
+            throw .oldProgram("nft", version: String(version.dropFirst()), needed: "0.9.3")
+        }
+    }
+
+    /// NAT in tables of family inet, and JSON that lists what it was given.
+    private static let oldestNFT = [0, 9, 3]
+
+    // MARK: - Observing
+
+    package func observe() throws(KernelError) -> HostState {
+        try reading {
+            var state = HostState()
+            state.links = try Link.read(Self.ip(["-j", "-d", "link"]))
+            state.addresses = try InterfaceAddress.read(Self.ip(["-j", "addr"]))
+            state.neighbours = try Neighbour.read(Self.ip(["-j", "neigh", "show", "nud", "permanent"]))
+            let entries = try Self.run("bridge", ["-j", "fdb"])
+            state.forwardingEntries = try ForwardingEntry.read(entries)
+            for family in AddressFamily.allCases {
+                let option = family == .v4 ? "-4" : "-6"
+                let routes = try Self.ip(["-j", "-d", option, "route", "show", "table", "all"])
+                state.routes += try Route.read(routes, family: family)
+                state.policyRules += try PolicyRule.read(
+                    Self.ip(["-j", "-d", option, "rule"]), family: family)
+                state.iptables += try Self.firewall(family)
+            }
+            state.tables = try FilterTable.read(ruleset: Self.run("nft", ["-j", "list", "ruleset"]))
+            state.settings = KernelSettings.read()
+            return state
+        }
+    }
+
+    /// Without the right to read rules: what a plan needs to find this host's name.
+    package static func ownAddresses() throws(KernelError) -> [IPAddress] {
+        try LinuxKernel().reading {
+            try InterfaceAddress.read(Self.ip(["-j", "addr"])).map(\.address)
+        }
+    }
+
+    private func reading<Value>(_ body: () throws -> Value) throws(KernelError) -> Value {
+        do {
+            return try body()
+        } catch let error as ReadingError {
+            throw .unreadable(error)
+        } catch let error as KernelError {
+            throw error
+        } catch {
+            preconditionFailure("readers throw these two kinds alone")
+        }
+    }
+
+    private static func run(_ program: String, _ arguments: [String]) throws -> [UInt8] {
+        try HostTools.run(program, arguments)
+    }
+
+    /// Empty for a family that the kernel does without.
+    private static func ip(_ arguments: [String]) throws -> [UInt8] {
+        let result = try HostTools.attempt("ip", arguments)
+        if result.ending == .exit(status: 0) { return result.output }
+        let errors = HostTools.text(result.errors)
+        if arguments.contains("-6"), errors.contains("not supported") { return [] }
+        throw KernelError.failed(
+            command: "ip " + arguments.joined(separator: " "), result.ending, errors: errors)
+    }
+
+    /// `iptables-save` makes no tables by being asked, unlike `iptables -L`.
+    private static func firewall(_ family: AddressFamily) throws -> [IPTablesState] {
+        let program = family == .v4 ? "iptables-save" : "ip6tables-save"
+        guard HostTools.isInstalled(program) else { return [] }
+        let text = String(decoding: try HostTools.run(program, []), as: UTF8.self)
+        return [IPTablesState(family: family, saved: text)]
+    }
+}

@@ -1,0 +1,200 @@
+package import IPAddressing
+import Inventory
+import LinuxSystem
+import NetworkModel
+package import NetworkPlanning
+
+/// Brings a host to its plan, or leaves it as it was: never in between.
+///
+/// ```
+/// lock -> take back what an earlier run left unfinished -> observe -> difference -> refused?
+///      -> journal on the disk -> undo armed -> commands -> observe -> no difference left? -> journal gone
+///                                                 \ an error, or a difference: taken back by the journal
+/// ```
+package struct NetworkApplier<Machine: Kernel> {
+    private let kernel: Machine
+    private let store: StateStore
+
+    /// Gets a line for each command before it runs, and for each turn of events.
+    private let announce: (String) -> Void
+
+    package init(kernel: Machine, store: StateStore, announce: @escaping (String) -> Void) {
+        self.kernel = kernel
+        self.store = store
+        self.announce = announce
+    }
+
+    /// What an apply has come to.
+    package enum Outcome: Sendable {
+        case nothingToDo(Difference)
+        case applied(Difference)
+    }
+
+    /// How an apply is to be done.
+    package struct Options {
+        /// Takes away foreign objects that do the same as ours.
+        package var adopts: Bool
+        package var resolvers: [IPAddress]
+        package var sessions: [IPAddress]
+
+        /// Starts what undoes the apply of that journal by itself; nil where nothing is to be confirmed.
+        package var armUndo: ((Journal) throws(KernelError) -> Void)?
+
+        package init(
+            adopts: Bool = false, resolvers: [IPAddress] = [], sessions: [IPAddress] = [],
+            armUndo: ((Journal) throws(KernelError) -> Void)? = nil
+        ) {
+            self.adopts = adopts
+            self.resolvers = resolvers
+            self.sessions = sessions
+            self.armUndo = armUndo
+        }
+    }
+
+    /// Brings the host to `plan`.
+    ///
+    /// - Parameter identifier: Of the journal; different for each call.
+    package func apply(
+        _ plan: HostPlan, identifier: String, process: Int, options: Options = Options()
+    ) throws(KernelError) -> Outcome {
+        let lock = try store.lock()
+        defer { _ = lock.number }
+        try recover()
+        let before = try kernel.observe()
+        let records = try store.records()
+        let context = HostContext(
+            resolvers: options.resolvers, sessions: options.sessions, records: records)
+        var difference = NetworkPlanning.difference(from: before, to: plan, context: context)
+        guard !difference.isRefused else { throw .refused(difference.notes) }
+        if options.adopts { difference.steps += difference.conflicts.flatMap(\.adoption) }
+        guard !difference.steps.isEmpty else { return .nothingToDo(difference) }
+        difference.steps += Self.forgetting(before, in: difference.steps)
+
+        var journal = Journal(
+            identifier: identifier, process: process, before: before, steps: difference.steps,
+            records: records)
+        try store.write(journal)
+        do throws(KernelError) {
+            try options.armUndo?(journal)
+            try kernel.perform(difference.steps, announce: announce)
+            try verify(plan, difference.records(after: records), options)
+            try store.write(difference.records(after: records))
+            journal.waits = options.armUndo != nil
+            if journal.waits { try store.write(journal) } else { try store.removeJournal() }
+        } catch {
+            announce("# failed: taking everything back")
+            try rollBack(journal, after: error)
+        }
+        return .applied(difference)
+    }
+
+    /// Takes away all that is ours; connections whose translation goes are forgotten.
+    package func remove(identifier: String, process: Int) throws(KernelError) -> Outcome {
+        let nobody = Host(name: "", addresses: [])
+        let plan = HostPlan(host: LocatedHost(place: "", host: nobody, podPrefixes: [], isNode: false))
+        return try apply(plan, identifier: identifier, process: process)
+    }
+
+    /// Keeps what waits for a confirmation; the journal of it, or nil where nothing waits.
+    package func confirm() throws(KernelError) -> Journal? {
+        let lock = try store.lock()
+        defer { _ = lock.number }
+        guard let journal = try store.journal(), journal.waits else { return nil }
+        try store.removeJournal()
+        return journal
+    }
+
+    /// Takes back the apply of that identifier, unless it is finished or confirmed; true where there was
+    /// something to take back.
+    package func undo(_ identifier: String) throws(KernelError) -> Bool {
+        let lock = try store.lock()
+        defer { _ = lock.number }
+        guard let journal = try store.journal(), journal.identifier == identifier else { return false }
+        try restore(journal)
+        return true
+    }
+
+    // MARK: - Taking back
+
+    /// Takes back what a run that was killed has left.
+    private func recover() throws(KernelError) {
+        guard let journal = try store.journal() else { return }
+        guard !journal.waits else { throw .waiting(journal) }
+        announce("# the apply of process \(journal.process) was cut short: taking it back first")
+        try restore(journal)
+    }
+
+    private func rollBack(_ journal: Journal, after cause: KernelError) throws(KernelError) -> Never {
+        do throws(KernelError) {
+            try restore(journal)
+        } catch {
+            throw .notRolledBack(cause, because: error, journal: store.journalPath)
+        }
+        throw .rolledBack(cause)
+    }
+
+    /// Goes back to what was before `journal`; only when that is seen to be so, the journal goes.
+    private func restore(_ journal: Journal) throws(KernelError) {
+        let observed = try kernel.observe()
+        let steps = journal.steps(from: observed)
+        try kernel.perform(steps + Self.forgetting(observed, in: steps), announce: announce)
+        let rest = journal.steps(from: try kernel.observe())
+        guard rest.isEmpty else { throw .notConverged(rest) }
+        try store.write(journal.records)
+        try store.removeJournal()
+    }
+
+    private func verify(
+        _ plan: HostPlan, _ records: [SettingRecord], _ options: Options
+    ) throws(KernelError) {
+        let context = HostContext(
+            resolvers: options.resolvers, sessions: options.sessions, records: records)
+        let rest = NetworkPlanning.difference(from: try kernel.observe(), to: plan, context: context).steps
+        guard rest.isEmpty else { throw .notConverged(rest) }
+    }
+
+    /// Connections that a rule of ours translated until now: where the rule goes, they must be forgotten,
+    /// too.
+    private static func forgetting(_ before: HostState, in steps: [Step]) -> [Step] {
+        guard steps.contains(where: { $0.change.takesTable }), let table = before.ownTable else { return [] }
+        let known = Set(steps.map(\.change))
+        var seen: Set<Change> = []
+        return table.chains.flatMap(\.rules).flatMap(\.translatedRanges).compactMap { range in
+            let change = Change.forget(range)
+            guard !known.contains(change), seen.insert(change).inserted else { return nil }
+            return Step(change, because: "its rule goes")
+        }
+    }
+}
+
+extension Change {
+    /// True where rules of our table may go.
+    fileprivate var takesTable: Bool {
+        switch self {
+        case .remove(.table), .replace(.table, with: .table): true
+        default: false
+        }
+    }
+}
+
+extension FilterRule {
+    /// The connections that the rule translates; empty where it does something else.
+    fileprivate var translatedRanges: [ConnectionRange] {
+        switch action {
+        case .masquerade, .sourceTranslation: break
+        default: return []
+        }
+        var sources: [IPPrefix] = []
+        var destinations: [IPPrefix] = []
+        for match in matches {
+            switch match {
+            case .source(let set): sources = set.prefixes
+            case .destination(let set), .originalDestination(let set): destinations = set.prefixes
+            default: break
+            }
+        }
+        return sources.flatMap { source in
+            destinations.map { ConnectionRange(source: source, destination: $0) }
+        }
+    }
+}

@@ -1,0 +1,115 @@
+package import LinuxSystem
+import NetworkModel
+package import NetworkPlanning
+
+/// What is written down between two runs: the journal of an apply that is not finished, and the settings that
+/// we changed. The kernel's objects are never looked up here; they are recognised by themselves.
+package struct StateStore: Sendable {
+    private let folder: StateFolder
+
+    /// The default is below /run: like the kernel's state, it is gone after a reboot.
+    package static let defaultPath = "/run/namebridge-net"
+
+    package init(path: String) throws(KernelError) {
+        do throws(Errno) {
+            folder = try StateFolder(path: path)
+        } catch {
+            throw .system(what: "the folder \(path) cannot be made", error)
+        }
+    }
+
+    package var path: String { folder.path }
+    package var journalPath: String { "\(folder.path)/journal" }
+
+    /// What the undo timer says, when it runs.
+    package var logPath: String { "\(folder.path)/undo.log" }
+
+    /// Keeps all others from changing the host, until the end of the lock.
+    package func lock() throws(KernelError) -> FileDescriptor {
+        do throws(Errno) {
+            // A command of a killed process may last a moment longer than the process.
+            for _ in 0..<50 {
+                if let lock = try folder.lock("lock") { return lock }
+                ThisProcess.sleep(milliseconds: 20)
+            }
+        } catch {
+            throw .system(what: "\(folder.path)/lock cannot be locked", error)
+        }
+        throw .locked(path: "\(folder.path)/lock")
+    }
+
+    /// Nil where no apply is unfinished.
+    package func journal() throws(KernelError) -> Journal? {
+        guard let json = try read("journal") else { return nil }
+        guard let journal = Journal(json) else {
+            throw damaged("journal", "it is no journal of this version")
+        }
+        return journal
+    }
+
+    package func write(_ journal: Journal) throws(KernelError) { try write("journal", journal.text) }
+
+    package func removeJournal() throws(KernelError) { try remove("journal") }
+
+    /// The settings that we changed and nobody has taken back.
+    package func records() throws(KernelError) -> [SettingRecord] {
+        guard let json = try read("settings") else { return [] }
+        guard let records = [SettingRecord](json: json) else {
+            throw damaged("settings", "it is no list of settings of this version")
+        }
+        return records
+    }
+
+    package func write(_ records: [SettingRecord]) throws(KernelError) {
+        if records.isEmpty { try remove("settings") } else { try write("settings", records.json.description) }
+    }
+
+    // MARK: - Files that end with a line that proves that they are whole
+
+    private func read(_ name: String) throws(KernelError) -> JSONValue? {
+        let octets: [UInt8]?
+        do throws(Errno) {
+            octets = try folder.read(name)
+        } catch {
+            throw .system(what: "\(folder.path)/\(name) cannot be read", error)
+        }
+        guard let octets else { return nil }
+        let lines = octets.split(separator: 0x0A, omittingEmptySubsequences: false)
+        guard lines.count == 3, lines[2].isEmpty, Array(lines[1]) == Array(Self.seal(lines[0]).utf8) else {
+            throw damaged(name, "it is cut short or was changed")
+        }
+        do throws(JSONError) {
+            return try JSONReader.read(Array(lines[0]))
+        } catch {
+            throw damaged(name, "\(error)")
+        }
+    }
+
+    private func write(_ name: String, _ text: String) throws(KernelError) {
+        let line = Array(text.utf8)
+        do throws(Errno) {
+            try folder.write(name, line + Array("\n\(Self.seal(line[...]))\n".utf8))
+        } catch {
+            throw .system(what: "\(folder.path)/\(name) cannot be written", error)
+        }
+    }
+
+    private func remove(_ name: String) throws(KernelError) {
+        do throws(Errno) {
+            try folder.remove(name)
+        } catch {
+            throw .system(what: "\(folder.path)/\(name) cannot be removed", error)
+        }
+    }
+
+    private func damaged(_ name: String, _ why: String) -> KernelError {
+        .damagedFile(path: "\(folder.path)/\(name)", why: why)
+    }
+
+    /// FNV-1a over 64 bits: it finds accidents, which is all that it is for.
+    private static func seal(_ line: ArraySlice<UInt8>) -> String {
+        var hash: UInt64 = 0xCBF2_9CE4_8422_2325
+        for octet in line { hash = (hash ^ UInt64(octet)) &* 0x100_0000_01B3 }
+        return "end \(String(hash, radix: 16))"
+    }
+}

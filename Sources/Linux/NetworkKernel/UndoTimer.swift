@@ -1,0 +1,29 @@
+import LinuxSystem
+
+/// A process of its own that takes an apply back when nobody confirms it in time: it outlives the apply, the
+/// login and the terminal that it was started from.
+package enum UndoTimer {
+    /// Starts the timer for the journal of that identifier.
+    ///
+    /// With systemd it is a unit of its own, since a login's end can take all of the login's processes along;
+    /// else, or in a network namespace, where a unit would find another network, a process in a session of
+    /// its own.
+    package static func start(journal: String, seconds: Int, store: StateStore) throws(KernelError) {
+        guard let program = ThisProcess.path else {
+            throw .system(what: "the program's own file cannot be found", Errno(code: 2))
+        }
+        let arguments = ["net", "undo", journal, String(seconds), store.path]
+        if ThisProcess.isInHostNetwork, !FileContents.names(in: "/run/systemd/system").isEmpty,
+            HostTools.isInstalled("systemd-run")
+        {
+            let unit = ["--quiet", "--collect", "--unit=namebridge-undo-\(journal)", program]
+            let result = try HostTools.attempt("systemd-run", unit + arguments)
+            if result.ending == .exit(status: 0) { return }
+        }
+        do throws(Errno) {
+            try ChildProcess.startDetached(program, arguments, log: store.logPath)
+        } catch {
+            throw .system(what: "the undo timer could not be started", error)
+        }
+    }
+}

@@ -1,0 +1,142 @@
+import LinuxSystem
+package import NetworkKernel
+package import NetworkModel
+package import NetworkPlanning
+
+/// A host's kernel in memory, which refuses what a real one refuses, and fails or dies where a test wants it
+/// to.
+///
+/// Not safe to share between tasks: one test has one.
+package final class FakeKernel: Kernel {
+    package private(set) var state: HostState
+
+    /// The number of calls until now: an observation is one, and so is each command.
+    package private(set) var calls = 0
+
+    /// What happens at which call.
+    package var fault: Fault?
+
+    /// Where a kernel of memory stops to work.
+    package enum Fault: Hashable, Sendable {
+        /// The call of that number fails, once.
+        case failure(at: Int)
+        /// From the call of that number on nothing works, as for a process that was killed.
+        case death(at: Int)
+    }
+
+    package init(_ state: HostState) { self.state = state }
+
+    /// Lets somebody else change the host.
+    package func disturb(_ change: (inout HostState) -> Void) { change(&state) }
+
+    package func observe() throws(KernelError) -> HostState {
+        try count("observe")
+        return state
+    }
+
+    package func perform(_ steps: [Step], announce: (String) -> Void) throws(KernelError) {
+        for step in steps { try perform(step, announce) }
+    }
+
+    /// A step of several commands can end between any two of them.
+    private func perform(_ step: Step, _ announce: (String) -> Void) throws(KernelError) {
+        let commands = step.commands
+        for (index, command) in commands.enumerated() {
+            announce("\(command)")
+            try count("\(command)")
+            if commands.count == 1 {
+                try refuse(step.change, "\(command)")
+                state.apply(step.change)
+            } else {
+                try part(index, of: commands.count, step.change, "\(command)")
+            }
+        }
+    }
+
+    private func part(_ index: Int, of count: Int, _ change: Change, _ command: String) throws(KernelError) {
+        switch change {
+        case .add(.link(let link)):
+            if index == 0 {
+                try refuse(change, command)
+                var bare = link
+                bare.alias = nil
+                bare.isUp = false
+                state.apply(.add(.link(bare)))
+            } else if let position = state.links.firstIndex(where: { $0.name == link.name }) {
+                if command.contains(" alias ") { state.links[position].alias = link.alias }
+                if command.hasSuffix(" up") { state.links[position].isUp = true }
+            }
+        case .replace(let old, let new):
+            if case .link = new {
+                if index == count - 1 { state.apply(change) }
+            } else {
+                state.apply(index == 0 ? .add(new) : .remove(old))
+            }
+        default: if index == count - 1 { state.apply(change) }
+        }
+    }
+
+    private func count(_ what: String) throws(KernelError) {
+        calls += 1
+        switch fault {
+        case .failure(let number) where calls == number: throw Self.error(what, "injected failure")
+        case .death(let number) where calls >= number: throw Self.error(what, "the process is dead")
+        default: break
+        }
+    }
+
+    private static func error(_ command: String, _ text: String) -> KernelError {
+        .failed(command: command, .exit(status: 2), errors: text)
+    }
+
+    /// What `ip` and the kernel say to a command that does not fit the host.
+    private func refuse(_ change: Change, _ command: String) throws(KernelError) {
+        switch change {
+        case .add(.link(let link)) where state.link(link.name) != nil:
+            throw Self.error(command, "RTNETLINK answers: File exists")
+        case .add(.address(let address)):
+            guard state.link(address.device) != nil else { throw Self.noDevice(command, address.device) }
+            guard !state.addresses.contains(address) else {
+                throw Self.error(command, "RTNETLINK answers: File exists")
+            }
+        case .add(.route(let route)):
+            guard !state.routes.contains(route) else {
+                throw Self.error(command, "RTNETLINK answers: File exists")
+            }
+            for device in route.nextHops.compactMap(\.device) where state.link(device)?.isUp != true {
+                throw Self.error(command, "Error: Device for nexthop is not up.")
+            }
+        case .add(.neighbour(let neighbour)) where state.link(neighbour.device) == nil:
+            throw Self.noDevice(command, neighbour.device)
+        case .add(.forwardingEntry(let entry)) where state.link(entry.device) == nil:
+            throw Self.noDevice(command, entry.device)
+        case .remove(let object) where !has(object):
+            throw Self.error(command, "RTNETLINK answers: No such process")
+        case .set(let setting, _, _):
+            if let device = setting.device.name, device != "all", device != "default",
+                state.link(device) == nil
+            {
+                throw Self.error(command, "cannot stat: No such file or directory")
+            }
+        default: break
+        }
+    }
+
+    private static func noDevice(_ command: String, _ device: String) -> KernelError {
+        error(command, "Cannot find device \"\(device)\"")
+    }
+
+    private func has(_ object: NetworkObject) -> Bool {
+        switch object {
+        case .link(let link): state.link(link.name) != nil
+        case .address(let address): state.addresses.contains(address)
+        case .route(let route): state.routes.contains(route)
+        case .neighbour(let neighbour): state.neighbours.contains(neighbour)
+        case .forwardingEntry(let entry), .extraForwardingEntry(let entry):
+            state.forwardingEntries.contains(entry)
+        case .policyRule(let rule): state.policyRules.contains(rule)
+        case .table(let table): state.tables.contains { $0.name == table.name && $0.family == table.family }
+        case .iptablesRule(let rule): state.iptables.flatMap(\.rules).contains(rule)
+        }
+    }
+}

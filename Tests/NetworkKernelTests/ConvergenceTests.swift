@@ -1,0 +1,85 @@
+import InventoryFile
+import NetworkKernel
+import NetworkModel
+import NetworkPlanning
+import Testing
+import TestSupport
+
+/// Each command of each plan made to fail, and the process killed before each: the host ends up as it was or as
+/// planned, never in between.
+@Suite struct ConvergenceTests {
+    @Test(arguments: LabHosts.all)
+    func `an apply brings the host to its plan, and a second one has nothing to do`(lab: LabHosts) throws {
+        let run = try Run(lab)
+        #expect(try run.apply())
+        #expect(try !run.apply())
+        #expect(try run.remove())
+        #expect(run.kernel.state.deviations(from: run.fresh) == [])
+        #expect(try run.store.records() == [] && run.store.journal() == nil)
+    }
+
+    @Test(arguments: LabHosts.all)
+    func `whichever call fails, the host is as before, and the next apply works`(lab: LabHosts) throws {
+        for call in 1...(try Run.calls(of: lab)) {
+            let run = try Run(lab)
+            run.kernel.fault = .failure(at: call)
+            #expect(throws: KernelError.self) { try run.apply() }
+            #expect(run.kernel.state.deviations(from: run.fresh) == [], "call \(call)")
+            #expect(try run.store.journal() == nil, "call \(call)")
+            #expect(try run.apply(), "call \(call)")
+            #expect(try run.remove())
+            #expect(run.kernel.state.deviations(from: run.fresh) == [], "call \(call)")
+        }
+    }
+
+    @Test(arguments: LabHosts.all, [Recovery.apply, .remove, .undo])
+    func `wherever the process is killed, the next run converges`(lab: LabHosts, recovery: Recovery) throws {
+        for call in 1...(try Run.calls(of: lab)) {
+            let run = try Run(lab)
+            run.kernel.fault = .death(at: call)
+            #expect(throws: KernelError.self) { try run.apply() }
+            run.kernel.fault = nil
+            switch recovery {
+            case .apply:
+                _ = try run.apply()
+                #expect(try !run.apply(), "call \(call)")
+                _ = try run.remove()
+            case .remove: _ = try run.remove()
+            case .undo: _ = try run.undo()
+            }
+            #expect(run.kernel.state.deviations(from: run.fresh) == [], "call \(call)")
+            #expect(try run.store.journal() == nil && run.store.records() == [], "call \(call)")
+        }
+    }
+
+    @Test(arguments: LabHosts.all)
+    func `a removal that is killed is taken back or finished`(lab: LabHosts) throws {
+        let whole = try Run(lab)
+        _ = try whole.apply()
+        let start = whole.kernel.calls
+        _ = try whole.remove()
+        for call in (start + 1)...whole.kernel.calls {
+            let run = try Run(lab)
+            _ = try run.apply()
+            run.kernel.fault = .death(at: call)
+            #expect(throws: KernelError.self) { try run.remove() }
+            run.kernel.fault = nil
+            _ = try run.remove()
+            #expect(run.kernel.state.deviations(from: run.fresh) == [], "call \(call)")
+        }
+    }
+
+    @Test func `what somebody changed in the meantime is left to him`() throws {
+        let run = try Run(LabHosts(network: "relay-between-clusters", host: "web02"))
+        _ = try run.apply()
+        run.kernel.disturb { state in
+            state.routes.append(contentsOf: run.fresh.routes.prefix(0))
+            state.tables.append(FilterTable(family: .ip, name: "hers"))
+        }
+        _ = try run.remove()
+        #expect(run.kernel.state.tables.contains { $0.name == "hers" })
+    }
+
+    /// Who finds what a killed process has left.
+    enum Recovery { case apply, remove, undo }
+}

@@ -1,0 +1,82 @@
+import Foundation
+import Inventory
+import InventoryFile
+import IPAddressing
+import NetworkKernel
+import NetworkModel
+import NetworkPlanning
+import Testing
+import TestSupport
+
+/// A host of one of the networks that the inventory's tests have files of.
+struct LabHosts: CustomTestStringConvertible, Sendable {
+    let network: String
+    let host: String
+
+    var testDescription: String { "\(network): \(host)" }
+
+    static let all = [
+        LabHosts(network: "relay-between-clusters", host: "web02"),
+        LabHosts(network: "office-to-cluster", host: "relay1"),
+        LabHosts(network: "office-over-vpn", host: "node1"),
+        LabHosts(network: "one-link", host: "n1"),
+        LabHosts(network: "vxlan-mesh", host: "001"),
+    ]
+
+    func plan() throws -> HostPlan {
+        let folder = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+        let file = folder.appending(path: "InventoryFileTests/Networks/\(network).yaml")
+        let read = InventoryFile.read(Array(try Data(contentsOf: file)), name: network)
+        guard let inventory = read.inventory else { throw Missing(what: "\(read.problems)") }
+        let planner = NetworkPlanner(inventory)
+        guard let host = planner.host(named: host) else { throw Missing(what: host) }
+        return planner.plan(for: host)
+    }
+}
+
+/// What a test needs and does not have.
+struct Missing: Error { let what: String }
+
+/// One host with a kernel of memory and a folder for its state.
+final class Run {
+    let plan: HostPlan
+    let fresh: HostState
+    let kernel: FakeKernel
+    let store: StateStore
+    private(set) var announced: [String] = []
+    private let folder: URL
+
+    init(_ lab: LabHosts) throws {
+        plan = try lab.plan()
+        fresh = FakeHost.fresh(plan.host)
+        kernel = FakeKernel(fresh)
+        folder = FileManager.default.temporaryDirectory.appending(path: "namebridge-\(UUID().uuidString)")
+        store = try StateStore(path: folder.path)
+    }
+
+    deinit { try? FileManager.default.removeItem(at: folder) }
+
+    /// The number of calls that an apply makes.
+    static func calls(of lab: LabHosts) throws -> Int {
+        let run = try Run(lab)
+        _ = try run.apply()
+        return run.kernel.calls
+    }
+
+    private var applier: NetworkApplier<FakeKernel> {
+        NetworkApplier(kernel: kernel, store: store) { self.announced.append($0) }
+    }
+
+    /// True where something was changed.
+    func apply(_ options: NetworkApplier<FakeKernel>.Options = .init()) throws -> Bool {
+        if case .applied = try applier.apply(plan, identifier: "1", process: 1, options: options) { true } else { false }
+    }
+
+    func remove() throws -> Bool {
+        if case .applied = try applier.remove(identifier: "2", process: 2) { true } else { false }
+    }
+
+    func undo() throws -> Bool { try applier.undo("1") }
+
+    func confirm() throws -> Journal? { try applier.confirm() }
+}
