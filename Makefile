@@ -19,7 +19,7 @@ BENCH_PACKAGES = python3 dnsperf dnsdist unbound dnsmasq-base
 FAULTS_PACKAGES = python3 knot nsd bind9-dnsutils nftables iproute2
 # real name servers, clients and network tools that the tests work with
 TEST_PACKAGES = knot knot-dnsutils nsd bind9 bind9-dnsutils unbound dnsmasq-base dnsperf \
-	nftables conntrack iptables iproute2 mandoc
+	nftables conntrack iptables iproute2 iputils-ping socat mandoc
 
 SETUP = Sources/Support/Setup
 STATIC = .build-static

@@ -1,0 +1,22 @@
+import ArgumentParser
+
+/// `namebridge net`: routes and source translation from the same file.
+struct Net: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract:
+            "Make the addresses of clusters reachable: routes, translation and meshes from the same file.",
+        discussion: """
+            The clusters, sites and paths of the configuration say who shall reach whom. Each host of it gets its \
+            part with one command, and loses it with another; nothing foreign is touched.
+
+            Examples:
+              namebridge net plan                 what would be changed on this host
+              namebridge net apply --confirm 60s  change it, and back unless "net confirm" comes in time
+              namebridge net status               is everything there, and what has it carried
+              namebridge net remove               leave this host as it was
+            """,
+        subcommands: [
+            NetPlan.self, NetApply.self, NetConfirm.self, NetStatus.self, NetRemove.self, NetRender.self,
+            NetUndo.self,
+        ])
+}

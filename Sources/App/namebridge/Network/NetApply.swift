@@ -1,0 +1,124 @@
+import ArgumentParser
+import Glibc
+import Inventory
+import LinuxSystem
+import NetworkKernel
+import NetworkPlanning
+import Telemetry
+
+/// `namebridge net apply`: makes the host as planned.
+struct NetApply: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "apply",
+        abstract: "Make this host as planned, or leave it as it was.",
+        discussion: """
+            Each command is printed before it runs. Where one fails, or the host is not as planned afterwards, \
+            everything is taken back. A second apply has nothing to do.
+
+            Examples:
+              sudo namebridge net apply
+              sudo namebridge net apply --confirm 60s && namebridge net confirm
+            """)
+
+    @OptionGroup var host: NetHostOptions
+
+    @Option(
+        name: .long,
+        help: ArgumentHelp(
+            "Undo everything after this time, such as 60s or 5m, unless \"net confirm\" comes; even when"
+                + " this process or the login is gone by then.",
+            valueName: "duration"))
+    var confirm: ConfirmationTime?
+
+    @Flag(
+        name: .long,
+        help: "Take away hand-made rules and routes that do the same as ours, once ours are there.")
+    var adopt = false
+
+    func run() throws {
+        let plan = try host.plan()
+        // What was begun is finished, whatever becomes of the terminal.
+        ThisProcess.ignore([SIGHUP, SIGINT, SIGTERM, SIGPIPE])
+        let outcome = try NetFailure.reported { () throws(KernelError) in
+            let kernel = LinuxKernel()
+            try kernel.check()
+            let store = try NetState.store()
+            return try NetworkApplier(kernel: kernel, store: store, announce: announce).apply(
+                plan, identifier: Self.newIdentifier, process: Int(ThisProcess.identifier),
+                options: options(store))
+        }
+        switch outcome {
+        case .nothingToDo(let difference):
+            difference.printNotes()
+            print("nothing to do")
+        case .applied(let difference):
+            difference.printNotes()
+            print("\(plan.host.place)/\(plan.host.host.name): applied, \(difference.steps.count) steps")
+            if let confirm {
+                print("undone in \(confirm.seconds) s unless \"namebridge net confirm\" comes")
+            }
+        }
+    }
+
+    private func options(_ store: StateStore) -> NetworkApplier<LinuxKernel>.Options {
+        var options = NetworkApplier<LinuxKernel>.Options(
+            adopts: adopt, resolvers: HostSurroundings.resolvers(), sessions: HostSurroundings.sessions())
+        if let confirm {
+            options.armUndo = { journal throws(KernelError) in
+                try UndoTimer.start(journal: journal.identifier, seconds: confirm.seconds, store: store)
+            }
+        }
+        return options
+    }
+
+    /// Different for each apply since the host's start.
+    static var newIdentifier: String { "\(ThisProcess.identifier)-\(MonotonicClock.now.nanoseconds)" }
+}
+
+/// Writes a command at once: the process may be gone a moment later.
+func announce(_ line: String) {
+    print(line)
+    fflush(nil)
+}
+
+/// A time of whole seconds, as `60s` or `5m`.
+struct ConfirmationTime: ExpressibleByArgument {
+    /// 1...86400.
+    let seconds: Int
+
+    init?(argument: String) {
+        guard let unit = argument.last, let number = Int(argument.dropLast()), unit == "s" || unit == "m"
+        else {
+            return nil
+        }
+        guard (1...86_400).contains(number) else { return nil }
+        seconds = unit == "m" ? number * 60 : number
+        guard seconds <= 86_400 else { return nil }
+    }
+}
+
+/// `namebridge net confirm`: keeps what was applied.
+struct NetConfirm: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "confirm",
+        abstract: "Keep what \"net apply --confirm\" has changed.",
+        discussion: """
+            Call it from a new login: that it works shows that the host can still be reached.
+
+            Example:
+              ssh relay1 sudo namebridge net confirm
+            """)
+
+    func run() throws {
+        let journal = try NetFailure.reported { () throws(KernelError) in
+            let store = try NetState.store()
+            return try NetworkApplier(kernel: LinuxKernel(), store: store, announce: announce).confirm()
+        }
+        guard let journal else {
+            printError(
+                "namebridge: nothing waits for a confirmation: it was confirmed, or undone in the meantime")
+            throw ExitStatus.problem
+        }
+        print("confirmed: what process \(journal.process) has applied stays")
+    }
+}

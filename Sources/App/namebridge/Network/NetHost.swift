@@ -1,0 +1,71 @@
+import ArgumentParser
+import IPAddressing
+import Inventory
+import LinuxSystem
+import NetworkKernel
+import NetworkModel
+import NetworkPlanning
+
+/// Which host of the inventory this one is.
+struct NetHostOptions: ParsableArguments {
+    @OptionGroup var configuration: ConfigurationOptions
+
+    @Option(
+        name: .long,
+        help: ArgumentHelp(
+            "The host, as NAME or CLUSTER-OR-SITE/NAME; without it, the one with an address of this machine.",
+            valueName: "name"))
+    var host: String?
+
+    /// The host's plan.
+    /// - Throws: `ExitStatus.usage`, after a message, where no host or more than one is meant.
+    func plan() throws -> HostPlan { try plan(of: NetworkPlanner(configuration.load())) }
+
+    func plan(of planner: NetworkPlanner) throws -> HostPlan { planner.plan(for: try located(in: planner)) }
+
+    private func located(in planner: NetworkPlanner) throws -> LocatedHost {
+        let known = planner.hosts.map { "\($0.place)/\($0.host.name)" }.joined(separator: ", ")
+        if let host {
+            if let located = planner.host(named: host) { return located }
+            printError("namebridge: \"\(host)\" is no host of \(configuration.path); known: \(known)")
+            throw ExitStatus.usage
+        }
+        let addresses = try NetFailure.reported { () throws(KernelError) in try LinuxKernel.ownAddresses() }
+        let found = planner.hosts(carrying: addresses)
+        if let located = found.first, found.count == 1 { return located }
+        let names = found.map { "\($0.place)/\($0.host.name)" }.joined(separator: ", ")
+        printError(
+            found.isEmpty
+                ? "namebridge: no host of \(configuration.path) has an address of this machine;"
+                    + " choose one with --host: \(known)"
+                : "namebridge: this machine has addresses of several hosts; choose one with --host: \(names)")
+        throw ExitStatus.usage
+    }
+}
+
+/// Ends a command where the host cannot be read or changed.
+enum NetFailure {
+    /// The value of `body`; its error goes to standard error, each line once.
+    static func reported<Value: ~Copyable>(_ body: () throws(KernelError) -> Value) throws -> Value {
+        do throws(KernelError) {
+            return try body()
+        } catch {
+            printError("namebridge: \(error)")
+            throw ExitStatus.problem
+        }
+    }
+}
+
+/// Where the state between two runs is.
+enum NetState {
+    static var path: String { environment("NAMEBRIDGE_NET_STATE") ?? StateStore.defaultPath }
+
+    static func store() throws(KernelError) -> StateStore { try StateStore(path: path) }
+
+    /// What must go on being reached, and what was written down.
+    static func context(_ store: StateStore) throws(KernelError) -> HostContext {
+        HostContext(
+            resolvers: HostSurroundings.resolvers(), sessions: HostSurroundings.sessions(),
+            records: try store.records())
+    }
+}

@@ -1,0 +1,70 @@
+import ArgumentParser
+import Glibc
+import LinuxSystem
+import NetworkKernel
+import NetworkPlanning
+import Telemetry
+
+/// `namebridge net remove`: leaves the host as it was.
+struct NetRemove: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "remove",
+        abstract: "Take everything of ours off this host.",
+        discussion: """
+            It needs no configuration: what is ours is recognised by itself. Settings go back to what they were, \
+            unless somebody else has changed them since.
+
+            Example:
+              sudo namebridge net remove
+            """)
+
+    func run() throws {
+        ThisProcess.ignore([SIGHUP, SIGINT, SIGTERM, SIGPIPE])
+        let outcome = try NetFailure.reported { () throws(KernelError) in
+            let kernel = LinuxKernel()
+            try kernel.check()
+            let applier = NetworkApplier(kernel: kernel, store: try NetState.store(), announce: announce)
+            return try applier.remove(
+                identifier: NetApply.newIdentifier, process: Int(ThisProcess.identifier))
+        }
+        switch outcome {
+        case .nothingToDo: print("nothing to do")
+        case .applied(let difference): print("removed, \(difference.steps.count) steps")
+        }
+    }
+}
+
+/// `namebridge net undo`: the process that waits for a confirmation; started by `net apply --confirm` alone.
+struct NetUndo: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "undo", abstract: "Wait, then undo an apply that nobody has confirmed.",
+        shouldDisplay: false)
+
+    @Argument(help: "The identifier of the apply.") var journal: String
+    @Argument(help: "How many seconds to wait.") var after: Int
+    @Argument(help: "The folder of the state.") var state: String
+
+    func run() throws {
+        ThisProcess.ignore([SIGHUP, SIGINT, SIGPIPE])
+        let end = MonotonicClock.now.advanced(milliseconds: after * 1000)
+        while MonotonicClock.now < end {  // ends at `end`; a signal only wakes it early
+            ThisProcess.sleep(
+                milliseconds: Int((end.nanoseconds - MonotonicClock.now.nanoseconds) / 1_000_000) + 1)
+        }
+        for attempt in 1...Self.attempts {
+            do throws(KernelError) {
+                let store = try StateStore(path: state)
+                let applier = NetworkApplier(kernel: LinuxKernel(), store: store, announce: announce)
+                if try applier.undo(journal) { Log.notice("undone", [("journal", journal)]) }
+                return
+            } catch {
+                Log.failure("not undone", [("attempt", "\(attempt)"), ("reason", "\(error)")])
+            }
+            ThisProcess.sleep(milliseconds: 2_000)
+        }
+        throw ExitStatus.problem
+    }
+
+    /// Another process may be changing the host for a moment.
+    private static let attempts = 30
+}

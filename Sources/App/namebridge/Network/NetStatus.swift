@@ -1,0 +1,85 @@
+import AdminServer
+import ArgumentParser
+import Inventory
+import NetworkKernel
+import NetworkPlanning
+
+/// `namebridge net status`: how this host is, compared with its plan.
+struct NetStatus: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "status",
+        abstract: "Tell which parts of the plan are present, missing, changed or in somebody's way.",
+        discussion: """
+            Rules come with what they have counted. The exit code is 1 where something is off.
+
+            Examples:
+              sudo namebridge net status
+              sudo namebridge net status --output json
+            """)
+
+    @OptionGroup var host: NetHostOptions
+
+    @Option(name: .long, help: "How to write the result: text or json.")
+    var output = OutputForm.text
+
+    func run() throws {
+        let plan = try host.plan()
+        let (status, journal) = try NetFailure.reported { () throws(KernelError) -> (HostStatus, Journal?) in
+            let kernel = LinuxKernel()
+            try kernel.check()
+            let store = try NetState.store()
+            let context = try NetState.context(store)
+            return (HostStatus(of: plan, on: try kernel.observe(), context: context), try store.journal())
+        }
+        switch output {
+        case .text: printText(status, journal, name: "\(plan.host.place)/\(plan.host.host.name)")
+        case .json:
+            print(Self.json(status, journal, name: "\(plan.host.place)/\(plan.host.host.name)").text())
+        }
+        if !status.isFine || journal?.waits == false { throw ExitStatus.problem }
+    }
+
+    private func printText(_ status: HostStatus, _ journal: Journal?, name: String) {
+        for row in status.rows {
+            var line = "\(Self.padded(row.condition.rawValue)) \(row.object)"
+            if let packets = row.packets, let octets = row.octets {
+                line += "  \(packets) packets, \(octets) octets"
+            }
+            if !row.because.isEmpty { line += "  # \(row.because)" }
+            print(row.condition == .present ? line : Style.error.paint(line, on: .output))
+        }
+        if let journal {
+            print(
+                journal.waits
+                    ? "waiting for \"namebridge net confirm\""
+                    : "the apply of process \(journal.process) was cut short: the next apply or remove"
+                        + " takes it back"
+            )
+        }
+        let off = status.rows.filter { $0.condition != .present }.count
+        print(
+            "\(name): \(status.rows.count) objects, "
+                + (off == 0 ? "all as planned" : "\(off) not as planned"))
+    }
+
+    private static func padded(_ text: String) -> String {
+        text + String(repeating: " ", count: max(0, 9 - text.count))
+    }
+
+    private static func json(_ status: HostStatus, _ journal: Journal?, name: String) -> JSONValue {
+        .object([
+            ("host", .string(name)), ("fine", .flag(status.isFine)),
+            ("waiting", .flag(journal?.waits ?? false)), ("interrupted", .flag(journal?.waits == false)),
+            ("objects", .array(status.rows.map { json($0) })),
+        ])
+    }
+
+    private static func json(_ row: HostStatus.Row) -> JSONValue {
+        let packets: JSONValue = row.packets.map { .number($0) } ?? .null
+        let octets: JSONValue = row.octets.map { .number($0) } ?? .null
+        return .object([
+            ("condition", .string(row.condition.rawValue)), ("object", .string(row.object)),
+            ("because", .string(row.because)), ("packets", packets), ("octets", octets),
+        ])
+    }
+}
