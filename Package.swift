@@ -132,6 +132,7 @@ let package = Package(
                 "NetworkKernel", "NetworkPlanning", "NetworkModel", "LinuxSystem", "InventoryFile", "Inventory",
                 "IPAddressing", "TestSupport",
             ]),
+        tests("NetworkLabTests", ["namebridge", "LinuxSystem"]),
         tests("EndToEndTests", ["namebridge", "TestSupport"]),
     ],
     swiftLanguageModes: [.v6]

@@ -1,0 +1,120 @@
+import Foundation
+import Testing
+
+/// An apply that is killed, not confirmed, refused or called twice leaves the host as it was or as planned.
+@Suite(.enabled(if: Lab.isPossible), .serialized) struct InterruptionTests {
+    @Test func `an apply that is killed at any time is taken back by the next run`() throws {
+        let lab = try Self.lab("kill")
+        let file = try lab.file("mesh.yaml", Self.configuration)
+        let before = try lab.snapshot("host")
+        for milliseconds in stride(from: 20, through: 300, by: 40) {
+            _ = try lab.on(
+                "host",
+                "env NAMEBRIDGE_NET_STATE=\(lab.state(of: "host")) timeout -s KILL 0.\(milliseconds < 100 ? "0" : "")"
+                    + "\(milliseconds) \(Shell.program) net apply --config \(file)")
+            let result = try lab.net("host", "remove")
+            #expect(result.code == 0, "\(result.output)")
+            #expect(try lab.snapshot("host") == before, "killed after \(milliseconds) ms")
+        }
+    }
+
+    @Test func `without a confirmation everything is undone, even when the apply is killed`() throws {
+        let lab = try Self.lab("undo")
+        let file = try lab.file("mesh.yaml", Self.configuration)
+        let before = try lab.snapshot("host")
+        let applied = try lab.net("host", "apply --config \(file) --confirm 3s")
+        #expect(applied.code == 0, "\(applied.output)")
+        #expect(try lab.snapshot("host") != before)
+        let second = try lab.net("host", "apply --config \(file)")
+        #expect(second.code == 1 && second.output.contains("waits for \"namebridge net confirm\""), "\(second.output)")
+        try lab.script("sleep 5")
+        #expect(try lab.snapshot("host") == before)
+        #expect(try lab.net("host", "confirm").code == 1)
+
+        _ = try lab.on(
+            "host",
+            "env NAMEBRIDGE_NET_STATE=\(lab.state(of: "host")) timeout -s KILL 0.2 \(Shell.program) net apply"
+                + " --config \(file) --confirm 2s")
+        try lab.script("sleep 4")
+        #expect(try lab.snapshot("host") == before)
+    }
+
+    @Test func `what is confirmed stays`() throws {
+        let lab = try Self.lab("keep")
+        let file = try lab.file("mesh.yaml", Self.configuration)
+        #expect(try lab.net("host", "apply --config \(file) --confirm 3s").code == 0)
+        #expect(try lab.net("host", "confirm").code == 0)
+        try lab.script("sleep 5")
+        #expect(try lab.net("host", "status --config \(file)").code == 0)
+        #expect(try lab.net("host", "remove").code == 0)
+    }
+
+    @Test func `a command that fails in the middle takes everything back`() throws {
+        let lab = try Self.lab("fail")
+        let file = try lab.file("mesh.yaml", Self.configuration)
+        // Another's device has the number and port already, which the kernel refuses a second time.
+        try lab.script("ip -n ${P}host link add hers type vxlan id 10001 dstport 4899 local 192.168.0.21 dev eth0 nolearning")
+        let before = try lab.snapshot("host")
+        let result = try lab.net("host", "apply --config \(file)")
+        #expect(result.code == 1 && result.output.contains("everything was taken back"), "\(result.output)")
+        #expect(try lab.snapshot("host") == before)
+    }
+
+    @Test(arguments: [
+        ("a pod prefix that the host is connected to", "on host ip addr add 10.235.88.7/24 dev eth0"),
+        ("a route over the default gateway", "on host ip addr add 10.235.88.2/32 dev eth0; "
+            + "on host ip route replace default via 10.235.88.1 dev eth0 onlink"),
+        ("the segment's network is in use", "on host ip addr add 10.255.1.9/24 dev eth0"),
+        ("a device of that name is somebody else's", "on host ip link add nbvx10001 type veth peer name other"),
+    ])
+    func `a dangerous plan is refused before any change`(what: String, command: String) throws {
+        let lab = try Self.lab("refuse")
+        let file = try lab.file("mesh.yaml", Self.configuration)
+        try lab.script(command)
+        let before = try lab.snapshot("host")
+        let result = try lab.net("host", "apply --config \(file)")
+        #expect(result.code == 1 && result.output.contains("refusal"), "\(what): \(result.output)")
+        #expect(try lab.snapshot("host") == before)
+    }
+
+    @Test func `a half-written journal and a foreign lock are told, and the host is left alone`() throws {
+        let lab = try Self.lab("state")
+        let file = try lab.file("mesh.yaml", Self.configuration)
+        let state = lab.state(of: "host")
+        let before = try lab.snapshot("host")
+        try lab.script("mkdir -p \(state); printf '{\"version\":1' > \(state)/journal")
+        let damaged = try lab.net("host", "apply --config \(file)")
+        #expect(damaged.code == 1 && damaged.output.contains("cut short or was changed"), "\(damaged.output)")
+        try lab.script("rm \(state)/journal")
+        let locked = try Shell.run(
+            "flock \(state)/lock ip netns exec \(lab.name(of: "host")) env NAMEBRIDGE_NET_STATE=\(state) \(Shell.program)"
+                + " net apply --config \(file)")
+        #expect(locked.code == 1 && locked.output.contains("another namebridge is changing this host"), "\(locked.output)")
+        #expect(try lab.snapshot("host") == before)
+    }
+
+    private static func lab(_ name: String) throws -> Lab {
+        try Lab(
+            name, hosts: ["net", "host"],
+            script: """
+                wire host eth0 net host; address net host 192.168.0.1/24; address host eth0 192.168.0.21/24
+                ip -n ${P}host route add default via 192.168.0.1
+                on host iptables -P FORWARD DROP
+                """)
+    }
+
+    private static let configuration = """
+        clusters:
+          c1:
+            pods: [10.234.64.0/18]
+            cni: calico-ipip
+            nodes: { a: { address: 192.168.0.21, pods: [10.234.111.0/24] } }
+          c2:
+            pods: [10.235.64.0/18]
+            cni: calico-ipip
+            nodes: { b: { address: 192.168.0.16, pods: [10.235.88.0/24] } }
+        paths:
+          - { between: [c1, c2], via: vxlan, vxlan: { id: 10001, port: 4899, network: 10.255.1.0/24 } }
+
+        """
+}

@@ -1,0 +1,189 @@
+import Foundation
+import LinuxSystem
+import Testing
+
+/// A network of network namespaces that is there for one test, and gone after it even where the test fails.
+///
+/// Hosts have names of their own; the namespaces' names are unique to the process and the test.
+final class Lab: @unchecked Sendable {
+    // Used by one test's task alone.
+    private let prefix: String
+    private let folder: URL
+    private var hosts: [String] = []
+
+    /// True where namespaces can be made; else the reason is printed once.
+    static let isPossible: Bool = {
+        guard getuid() == 0 else { return skipped("only root can make network namespaces") }
+        for program in ["ip", "nft", "iptables", "conntrack", "socat", "ping"] {
+            let found = ["/usr/sbin", "/sbin", "/usr/bin", "/bin"].contains {
+                FileManager.default.isExecutableFile(atPath: "\($0)/\(program)")
+            }
+            if !found { return skipped("\(program) is not installed") }
+        }
+        let name = "nb\(getpid())try"
+        let made = (try? Shell.run("ip netns add \(name) && ip netns exec \(name) true; ip netns del \(name)"))
+        return made?.code == 0 ? true : skipped("network namespaces cannot be made here")
+    }()
+
+    private static func skipped(_ reason: String) -> Bool {
+        print("NetworkLabTests are skipped: \(reason)")
+        return false
+    }
+
+    /// - Parameter script: Shell commands that build the network, with the functions of `prelude`.
+    init(_ name: String, hosts: [String], script: String) throws {
+        prefix = "nb\(getpid())\(name)"
+        folder = FileManager.default.temporaryDirectory.appending(path: prefix)
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        for host in hosts {
+            self.hosts.append(host)
+            // Without duplicate address detection an address is there at once, and nothing changes by itself later.
+            try expectGood(
+                """
+                ip netns add \(prefix)\(host); ip -n \(prefix)\(host) link set lo up
+                on \(host) sysctl -qw net.ipv6.conf.all.accept_dad=0 net.ipv6.conf.default.accept_dad=0
+                """)
+        }
+        try expectGood(script)
+        // The servers listen, and the links are up.
+        try expectGood("sleep 1")
+    }
+
+    deinit {
+        let names = hosts.map { prefix + $0 }.joined(separator: " ")
+        let clean = """
+            for n in \(names); do
+                for p in $(ip netns pids $n 2>/dev/null); do kill -9 $p; done
+                for d in $(ip -n $n -o link 2>/dev/null | sed -n 's/^[0-9]*: \\([^:@]*\\)@.*/\\1/p'); do
+                    ip -n $n link del "$d" 2>/dev/null
+                done
+                ip netns del $n 2>/dev/null
+            done; true
+            """
+        _ = try? Shell.run(clean)
+        try? FileManager.default.removeItem(at: folder)
+    }
+
+    /// What the scripts of networks are written with.
+    private var prelude: String {
+        """
+        P=\(prefix)
+        on() { h=$1; shift; ip netns exec $P$h "$@"; }
+        # wire HOST DEVICE HOST DEVICE: a cable between two hosts
+        wire() {
+            ip link add $2 netns $P$1 type veth peer name $4 netns $P$3
+            ip -n $P$1 link set $2 up; ip -n $P$3 link set $4 up
+        }
+        # address HOST DEVICE ADDRESS/LENGTH...
+        address() { h=$1 d=$2; shift 2; for a; do ip -n $P$h addr add $a dev $d nodad 2>/dev/null ||
+            ip -n $P$h addr add $a dev $d; done; }
+        # pod HOST POD GATEWAY ADDRESS: a pod with an address of its own behind a device of its host
+        pod() {
+            wire $2 eth0 $1 cali$2
+            ip -n $P$2 addr add $4/32 dev eth0
+            ip -n $P$2 route add $3 dev eth0; ip -n $P$2 route add default via $3
+            ip -n $P$1 addr add $3/32 dev cali$2; ip -n $P$1 route add $4/32 dev cali$2
+            on $1 sysctl -qw net.ipv4.conf.cali$2.forwarding=1
+        }
+        # forward HOST DEVICE...
+        forward() { h=$1; shift; for d; do on $h sysctl -qw net.ipv4.conf.$d.forwarding=1; done; }
+        # tunnel HOST ADDRESS NODE-ADDRESS NUMBER: what stands for the device of Calico's IPIP mode, which not every kernel has
+        tunnel() {
+            ip -n $P$1 link add tunl0 address 02:00:00:00:00:$4 type vxlan id 4096 dstport 8472 local $3 nolearning
+            ip -n $P$1 link set tunl0 up; ip -n $P$1 addr add $2/32 dev tunl0; forward $1 tunl0
+        }
+        # peer HOST PREFIX ADDRESS NODE-ADDRESS NUMBER: the way through it to the pods of another node
+        peer() {
+            ip -n $P$1 neigh replace $3 lladdr 02:00:00:00:00:$5 dev tunl0 nud permanent
+            ip netns exec $P$1 bridge fdb append 02:00:00:00:00:$5 dev tunl0 dst $4
+            ip -n $P$1 route add $2 via $3 dev tunl0 onlink proto bird
+        }
+        # background HOST COMMAND...: keeps no descriptor of the script open
+        background() { h=$1; shift; ip netns exec $P$h "$@" </dev/null >/dev/null 2>&1 & }
+        # answer HOST...: says to whoever asks at port 9400 which address was seen
+        answer() {
+            for a; do
+                background $a socat TCP-LISTEN:9400,fork,reuseaddr SYSTEM:'echo $SOCAT_PEERADDR'
+                background $a socat UDP-RECVFROM:9400,fork SYSTEM:'echo $SOCAT_PEERADDR'
+            done
+        }
+
+        """
+    }
+
+    /// Runs a script of the network's language; its output.
+    @discardableResult
+    func script(_ text: String) throws -> String { try expectGood(text) }
+
+    /// Runs a command on a host.
+    func on(_ host: String, _ command: String) throws -> Shell.Result {
+        try Shell.run("ip netns exec \(prefix)\(host) \(command)")
+    }
+
+    /// Runs `namebridge net ARGUMENTS` on a host, with that host's own state.
+    func net(_ host: String, _ arguments: String) throws -> Shell.Result {
+        try on(host, "env NAMEBRIDGE_NET_STATE=\(state(of: host)) \(Shell.program) net \(arguments)")
+    }
+
+    /// The namespace that a host is.
+    func name(of host: String) -> String { prefix + host }
+
+    /// The folder of a host's own state.
+    func state(of host: String) -> String { folder.appending(path: "state-\(host)").path }
+
+    /// Writes a file that is gone with the network; its path.
+    func file(_ name: String, _ text: String) throws -> String {
+        let url = folder.appending(path: name)
+        try Data(text.utf8).write(to: url)
+        return url.path
+    }
+
+    /// Everything that a host must have again after a removal: rules, routes, links, neighbours, settings, byte by byte,
+    /// but for what the kernel counts and ages by itself.
+    func snapshot(_ host: String) throws -> String {
+        try expectGood(
+            """
+            for c in "nft -j list ruleset" "ip -d route show table all" "ip -6 -d route show table all" "ip -d rule" \\
+                "ip -6 -d rule" "ip -d link" "ip -o addr" "ip neigh show nud permanent" "bridge fdb" "iptables-save" \\
+                "ip6tables-save"; do
+                echo "## $c"
+                on \(host) $c | grep -v '^#' | sed 's/"packets": [0-9]*, "bytes": [0-9]*//g; s/\\[[0-9]*:[0-9]*\\]//g'
+            done
+            on \(host) sysctl -a -r 'net.ipv[46].(conf|ip_forward)' 2>/dev/null | grep -v stable_secret
+            """)
+    }
+
+    @discardableResult
+    private func expectGood(_ text: String) throws -> String {
+        let result = try Shell.run(prelude + "set -e\n" + text)
+        guard result.code == 0 else { throw LabFailure(text: "\(text)\n\(result.output)") }
+        return result.output
+    }
+}
+
+/// A network that could not be built, in the words of the programs.
+struct LabFailure: Error, CustomStringConvertible {
+    let text: String
+
+    var description: String { text }
+}
+
+/// Runs commands.
+enum Shell {
+    struct Result {
+        let code: Int32
+        let output: String
+    }
+
+    /// The program under test: it is built into the folder of the tests.
+    static let program = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent()
+        .appending(path: "namebridge").path
+
+    /// Runs a script to its end, which is at most a minute away; what it prints on both outputs. What it leaves running
+    /// does not delay it.
+    static func run(_ script: String) throws -> Result {
+        let result = try ChildProcess.run("/bin/sh", ["-c", "exec 2>&1\n" + script], timeout: 60_000)
+        guard case .exit(let status) = result.ending else { return Result(code: -1, output: "\(result.ending)") }
+        return Result(code: status, output: String(decoding: result.output, as: UTF8.self))
+    }
+}

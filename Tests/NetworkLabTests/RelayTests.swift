@@ -1,0 +1,68 @@
+import Testing
+
+/// Pods of a new cluster that open connections to pods of an old one, whose addresses the cloud does not know, through a
+/// node of the old cluster; its nodes have strict reverse path filters.
+@Suite(.enabled(if: Lab.isPossible), .serialized) struct RelayTests {
+    @Test func `a relay brings pods of one cluster to those of another, which see the node's address`() throws {
+        let lab = try Lab("relay", hosts: ["vpc", "web02", "node36", "old", "new"], script: Self.script)
+        let file = try lab.file("relay.yaml", Self.configuration)
+        let probe = Probe(host: "new", address: "172.26.139.70")
+        let before = try ["web02", "node36"].map { try lab.snapshot($0) }
+        #expect(try lab.probe([probe])[probe]?.isBroken == true, "the cloud knows no route")
+        // What "net render --format vpc" tells the owner of the route table.
+        let row = try lab.net("new", "render --config \(file) --format vpc").output
+        #expect(row.contains("172.26.0.0/16\tVM\tweb02 (10.0.0.19)"), "\(row)")
+        try lab.script("ip -n ${P}vpc route add 172.26.0.0/16 via 10.0.0.19")
+        #expect(try lab.probe([probe])[probe]?.isBroken == true, "the route alone is not enough")
+
+        for host in ["web02", "node36"] {
+            let result = try lab.net(host, "apply --config \(file)")
+            #expect(result.code == 0, "\(result.output)")
+        }
+        let outcome = try #require(try lab.probe([probe])[probe])
+        #expect(outcome.isWhole && outcome.tcp == "10.0.0.19" && outcome.udp == "10.0.0.19", "\(outcome)")
+
+        for (index, host) in ["web02", "node36"].enumerated() {
+            #expect(try lab.net(host, "remove").code == 0)
+            #expect(try lab.snapshot(host) == before[index], "\(host)")
+        }
+        #expect(try lab.probe([probe])[probe]?.isBroken == true)
+    }
+
+    private static let script = """
+        ip -n ${P}vpc link add br0 type bridge; ip -n ${P}vpc link set br0 up; address vpc br0 10.0.3.254/22
+        for h in web02 node36; do
+            wire $h eth0 vpc $h; ip -n ${P}vpc link set $h master br0
+            on $h sysctl -qw net.ipv4.ip_forward=1 net.ipv4.conf.all.rp_filter=1
+        done
+        address web02 eth0 10.0.0.19/22; address node36 eth0 10.0.0.36/22
+        for h in web02 node36; do ip -n $P$h route add default via 10.0.3.254; done
+        tunnel web02 172.26.95.0 10.0.0.19 19; tunnel node36 172.26.139.64 10.0.0.36 36
+        peer web02 172.26.139.64/26 172.26.139.64 10.0.0.36 36; peer node36 172.26.95.0/26 172.26.95.0 10.0.0.19 19
+        pod node36 old 172.26.139.65 172.26.139.70
+        wire new eth0 vpc new; address vpc new 10.0.32.1/21; address new eth0 10.0.32.21/21
+        ip -n ${P}new route add default via 10.0.32.1; forward vpc br0 new
+        answer old new
+
+        """
+
+    private static let configuration = """
+        clusters:
+          old:
+            pods: [172.26.0.0/16]
+            cni: calico-ipip
+            nodes:
+              web02: { address: 10.0.0.19, pods: [172.26.95.0/26] }
+              node36: { address: 10.0.0.36, pods: [172.26.139.64/26] }
+          new:
+            pods: [10.0.32.0/21]
+            cni: vpc
+            nodes:
+              node15: { address: 10.0.40.15, pods: [10.0.32.0/24] }
+            subnets:
+              pod: { networks: [10.0.32.0/21], route-table: pod-rt-0 }
+        paths:
+          - { from: new, to: old, via: relay, relays: [web02], source: snat, snat: node, targets: [pods] }
+
+        """
+}
