@@ -98,8 +98,10 @@ struct Serve: ParsableCommand {
             if !step.title.isEmpty { print(Style.faint.paint("  # \(step.title)", on: .output)) }
             print("  \(step.command)")
         }
-        print("\nEach decision on the way:  namebridge query --demo web.shop.svc.cluster.local")
-        if let socket { print("How it is doing:           namebridge status --control \(socket)") }
+        // As it was started: it may not be installed.
+        let program = CommandLine.arguments.first ?? "namebridge"
+        print("\nEach decision on the way:  \(program) query --demo web.shop.svc.cluster.local")
+        if let socket { print("How it is doing:           \(program) status --control \(socket)") }
         print("Ctrl-C ends it.\n")
         fflush(nil)
     }

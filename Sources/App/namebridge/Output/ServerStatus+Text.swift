@@ -34,7 +34,8 @@ extension ServerStatus {
 
     private var cacheLine: String {
         guard let cache else { return "cache: none" }
-        return "cache: \(Self.grouped(cache.entries)) answers, \(Self.size(cache.octets)) of"
+        let noun = cache.entries == 1 ? "answer" : "answers"
+        return "cache: \(Self.grouped(cache.entries)) \(noun), \(Self.size(cache.octets)) of"
             + " \(Self.size(cache.limit)), \(Self.percent(cache.hits, of: cache.hits + cache.misses)) hits,"
             + " \(Self.grouped(cache.evictions)) evicted"
     }
