@@ -95,7 +95,8 @@ let package = Package(
         tests("NetworkModelTests", ["NetworkModel", "Inventory", "IPAddressing"]),
         tests(
             "NetworkPlanningTests",
-            ["NetworkPlanning", "NetworkModel", "InventoryFile", "Inventory", "IPAddressing"], data: ["Goldens"]),
+            ["NetworkPlanning", "NetworkModel", "InventoryFile", "Inventory", "IPAddressing", "TestSupport"],
+            data: ["Goldens"]),
         tests("DomainNamesTests", ["DomainNames"]),
         tests("DNSWireTests", ["DNSWire", "DomainNames", "TestSupport"]),
         tests("AnswerCacheTests", ["AnswerCache", "DNSWire", "DomainNames", "Telemetry", "TestSupport"]),

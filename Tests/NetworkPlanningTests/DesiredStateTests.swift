@@ -3,6 +3,7 @@ import IPAddressing
 import Inventory
 import NetworkModel
 import NetworkPlanning
+import TestSupport
 import Testing
 
 @Suite struct DesiredStateTests {
@@ -50,7 +51,7 @@ private func expectNFTAccepts(_ script: String) throws {
 
     @Test func `where the tunnel has no address, sources are translated to the node's`() throws {
         let plan = try Networks.plan("master1", in: Networks.inventory("office-to-cluster"))
-        var state = Machine.fresh(plan.host)
+        var state = FakeHost.fresh(plan.host)
         let block = try IPPrefix(parsing: "172.17.54.0/26")
         let peer = NextHop(gateway: IPAddress("172.17.14.23"), device: "tunl0", isOnLink: true)
         state.routes.append(Route(destination: block, routeProtocol: 12, nextHops: [peer]))
@@ -66,14 +67,14 @@ private func expectNFTAccepts(_ script: String) throws {
     @Test(arguments: [(1500, 1450), (9000, 8950), (1420, 1370)])
     func `the mesh carries what its underlay leaves`(underlay: Int, expected: Int) throws {
         let plan = try Networks.plan("001", in: Networks.inventory("vxlan-mesh"))
-        var state = Machine.fresh(plan.host)
+        var state = FakeHost.fresh(plan.host)
         state.links[1].mtu = .octets(underlay)
         #expect(plan.resolved(on: state).links.first?.value.mtu == .octets(expected))
     }
 
     @Test func `forwarding goes to the devices that carry the path, and to no other`() throws {
         let plan = try Networks.plan("web02", in: Networks.inventory("relay-between-clusters"))
-        var state = Machine.fresh(plan.host)
+        var state = FakeHost.fresh(plan.host)
         let block = try IPPrefix(parsing: "172.26.139.64/26")
         state.routes.append(
             Route(destination: block, routeProtocol: 12, nextHops: [NextHop(gateway: nil, device: "tunl0")]))
@@ -87,7 +88,7 @@ private func expectNFTAccepts(_ script: String) throws {
 
     @Test func `before Linux 6_17 IPv6 forwards as a whole, and keeps its default route`() throws {
         let plan = try Networks.plan("n1", in: Networks.inventory("one-link"))
-        var state = Machine.fresh(plan.host)
+        var state = FakeHost.fresh(plan.host)
         state.settings = state.settings.filter { $0.key.name != .forceForwarding }
         for index in state.routes.indices where state.routes[index].destination.family == .v6 {
             if state.routes[index].isDefault { state.routes[index].routeProtocol = 9 }

@@ -2,6 +2,7 @@ import IPAddressing
 import Inventory
 import NetworkModel
 import NetworkPlanning
+import TestSupport
 import Testing
 
 /// The steps lead to the plan, a second look finds nothing, and the inverse leads back: for every host of every
@@ -10,7 +11,7 @@ import Testing
     @Test(arguments: Networks.all)
     func `from a fresh host the steps lead to the plan, and their inverse back`(name: String) throws {
         for plan in NetworkPlanner(try Networks.inventory(name)).plans() {
-            let fresh = Machine.fresh(plan.host)
+            let fresh = FakeHost.fresh(plan.host)
             let steps = difference(from: fresh, to: plan)
             var state = fresh
             state.apply(steps.steps)
@@ -24,7 +25,7 @@ import Testing
     @Test(arguments: Networks.all)
     func `a plan of nothing takes away all of ours and nothing else`(name: String) throws {
         for plan in NetworkPlanner(try Networks.inventory(name)).plans() {
-            let fresh = Machine.fresh(plan.host)
+            let fresh = FakeHost.fresh(plan.host)
             let steps = difference(from: fresh, to: plan)
             var state = fresh
             state.apply(steps.steps)
@@ -40,9 +41,9 @@ import Testing
     func `whatever somebody has done to ours, one round of steps puts it right`(
         name: String, seed: Int
     ) throws {
-        var random = SeededGenerator(seed: UInt64(seed))
+        var random = SplitMix64(seed: UInt64(seed))
         for plan in NetworkPlanner(try Networks.inventory(name)).plans() {
-            var state = Machine.fresh(plan.host)
+            var state = FakeHost.fresh(plan.host)
             let first = difference(from: state, to: plan)
             state.apply(first.steps)
             let records = first.records(after: [])
@@ -67,7 +68,7 @@ import Testing
         inventory.paths[0].carrier = .vxlan(mesh)
         inventory.clusters[1].nodes.removeLast()
         let after = try Networks.plan("001", in: inventory)
-        var state = Machine.fresh(before.host)
+        var state = FakeHost.fresh(before.host)
         state.apply(difference(from: state, to: before).steps)
         let old = state
         let steps = difference(from: state, to: after)
@@ -81,7 +82,7 @@ import Testing
         throws
     {
         let plan = try Networks.plan("001", in: Networks.inventory("vxlan-mesh"))
-        let fresh = Machine.fresh(plan.host)
+        let fresh = FakeHost.fresh(plan.host)
         let there = difference(from: fresh, to: plan).steps.map(\.change.kind)
         #expect(there == there.sorted(), "\(there)")
         var state = fresh
@@ -92,7 +93,7 @@ import Testing
 
     @Test func `a setting that somebody changed after us stays as he left it`() throws {
         let plan = try Networks.plan("web02", in: Networks.inventory("relay-between-clusters"))
-        var state = Machine.fresh(plan.host)
+        var state = FakeHost.fresh(plan.host)
         let steps = difference(from: state, to: plan)
         state.apply(steps.steps)
         let filter = KernelSetting(family: .v4, device: .named("eth0"), name: .reversePathFilter)
@@ -106,7 +107,7 @@ import Testing
 
     @Test func `a device of that name that is not ours is refused and left alone`() throws {
         let plan = try Networks.plan("001", in: Networks.inventory("vxlan-mesh"))
-        var state = Machine.fresh(plan.host)
+        var state = FakeHost.fresh(plan.host)
         state.links.append(Link(name: "vxlan-test", kind: .other("dummy")))
         let found = difference(from: state, to: plan)
         #expect(found.isRefused)
@@ -136,7 +137,7 @@ extension Change {
 
 extension HostState {
     /// Does what people and programs do to our objects.
-    fileprivate mutating func disturb(_ random: inout SeededGenerator) {
+    fileprivate mutating func disturb(_ random: inout SplitMix64) {
         for _ in 0..<4 {
             switch Int.random(in: 0..<10, using: &random) {
             case 0: tables.removeAll(where: \.isOurs)

@@ -2,6 +2,7 @@ import IPAddressing
 import Inventory
 import NetworkModel
 import NetworkPlanning
+import TestSupport
 import Testing
 
 /// The kernel takes the steps as they are written, and shows afterwards what was planned: what is read back equals

@@ -2,6 +2,7 @@ import IPAddressing
 import Inventory
 import NetworkModel
 import NetworkPlanning
+import TestSupport
 import Testing
 
 /// What would cut a host off is refused before any change; what others have made is named.
@@ -30,7 +31,7 @@ import Testing
         _ context: HostContext = HostContext(), _ change: (inout HostState) -> Void = { _ in }
     ) throws -> [String] {
         let plan = try router()
-        var state = Machine.fresh(plan.host)
+        var state = FakeHost.fresh(plan.host)
         change(&state)
         return difference(from: state, to: plan, context: context).notes.filter { $0.severity == .refusal }
             .map(\.message)
@@ -95,7 +96,7 @@ import Testing
                 paths: [{ from: office, to: prod, via: relay, relays: [n1], targets: [pods] }]
                 """)
         let plan = try Networks.plan("gate", in: inventory)
-        let notes = difference(from: Machine.fresh(plan.host), to: plan).notes
+        let notes = difference(from: FakeHost.fresh(plan.host), to: plan).notes
         #expect(
             notes.contains {
                 $0.severity == .refusal && $0.message.contains("would cover 10.10.0.11, a relay")
@@ -139,7 +140,7 @@ import Testing
     @Test func `rules and routes made by hand for the same traffic are named, and can be taken over`() throws
     {
         let plan = try Networks.plan("node1", in: Networks.inventory("office-over-vpn"))
-        var state = Machine.fresh(plan.host)
+        var state = FakeHost.fresh(plan.host)
         let saved = """
             *nat
             :POSTROUTING ACCEPT [0:0]
@@ -164,7 +165,7 @@ import Testing
 
     @Test func `a foreign route for our prefix stays, and is named`() throws {
         let plan = try router()
-        var state = Machine.fresh(plan.host)
+        var state = FakeHost.fresh(plan.host)
         let prefix = try IPPrefix(parsing: "10.96.0.0/16")
         let foreign = Route(
             destination: prefix, routeProtocol: 4,
@@ -192,7 +193,7 @@ import Testing
         chains: String, chain: String?, reason: String
     ) throws {
         let plan = try router()
-        var state = Machine.fresh(plan.host)
+        var state = FakeHost.fresh(plan.host)
         state.iptables = [IPTablesState(family: .v4, saved: "*filter\n\(chains)\nCOMMIT\n")]
         let rules = difference(from: state, to: plan).steps.compactMap { step -> IPTablesRule? in
             if case .add(.iptablesRule(let rule)) = step.change { rule } else { nil }
