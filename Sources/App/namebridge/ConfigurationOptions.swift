@@ -2,6 +2,7 @@ import ArgumentParser
 import Glibc
 import Inventory
 import InventoryFile
+import LinuxSystem
 
 /// Where the configuration is: the same for every command.
 struct ConfigurationOptions: ParsableArguments {
@@ -39,7 +40,8 @@ struct Configuration {
     /// - Throws: `ExitStatus.usage`, after a message, where the file cannot be read.
     init(path: String) throws {
         do throws(FileError) {
-            (inventory, problems) = InventoryFile.read(try contents(ofFile: path), name: path)
+            (inventory, problems) = InventoryFile.read(
+                try contents(ofFile: path), name: path, isOwnAddress: HostAddresses.contains)
         } catch {
             printError("namebridge: \(error)")
             if error.isAbsent {

@@ -1,9 +1,15 @@
+package import IPAddressing
+
 extension Inventory {
     /// Every contradiction between the parts of the inventory, and what in it is likely a mistake.
     ///
     /// Takes O(n log n) time for n values, so that a hostile file cannot keep the program busy.
-    package func check() -> [InventoryProblem] {
-        var checker = InventoryChecker(self)
+    ///
+    /// - Parameter isOwnAddress: Whether this host has the address; asked for the DNS servers alone.
+    package func check(isOwnAddress: (IPAddress) -> Bool = { _ in false }) -> [InventoryProblem] {
+        let servers = dns.upstream + clusters.flatMap(\.dns)
+        let own = Set(servers.map(\.address.unmapped)).filter { !$0.isUnspecified && isOwnAddress($0) }
+        var checker = InventoryChecker(self, ownAddresses: own)
         checker.checkDNS()
         checker.checkViews()
         checker.checkClusters()
@@ -34,8 +40,12 @@ struct InventoryChecker {
     /// The first site of each key.
     let sites: [String: Site]
 
-    init(_ inventory: Inventory) {
+    /// The addresses of DNS servers that are this host's own.
+    let ownAddresses: Set<IPAddress>
+
+    init(_ inventory: Inventory, ownAddresses: Set<IPAddress>) {
         self.inventory = inventory
+        self.ownAddresses = ownAddresses
         clusters = Dictionary(inventory.clusters.map { ($0.key, $0) }) { first, _ in first }
         clusterKeys = inventory.clusters.map(\.key)
         position = Dictionary(inventory.clusters.enumerated().map { ($1.key, $0) }) { first, _ in first }

@@ -60,7 +60,7 @@ extension InventoryChecker {
             error(at: path, "found \(address), which is the address of a group, expected that of one server")
         } else if address.isResolvedStub, server.port == 53 {
             refuseStub(server, at: path)
-        } else if let listener = inventory.dns.listen.firstIndex(where: { $0.takes(server) }) {
+        } else if let listener = inventory.dns.listen.firstIndex(where: { takes($0, server) }) {
             error(
                 at: path, and: ("dns" + "listen" as InventoryPath)[listener],
                 "found \(server), which is where Namebridge itself listens: questions would go round in"
@@ -68,6 +68,14 @@ extension InventoryChecker {
         } else if isUpstream, address.isLoopback, server.port == 53 {
             refuseStub(server, at: path)
         }
+    }
+
+    /// True where what is sent to `server` arrives at `listener`.
+    private func takes(_ listener: Endpoint, _ server: Endpoint) -> Bool {
+        if listener.takes(server) { return true }
+        let address = server.address.unmapped
+        return listener.address.isUnspecified && listener.port == server.port
+            && listener.address.family == address.family && ownAddresses.contains(address)
     }
 
     /// Refuses a resolver on this very host, whose own servers may well include Namebridge.

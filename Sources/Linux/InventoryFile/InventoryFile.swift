@@ -1,3 +1,4 @@
+package import IPAddressing
 package import Inventory
 
 /// Reads configuration files: text to tree with line and column to `Inventory`.
@@ -10,14 +11,16 @@ package enum InventoryFile {
     /// - Parameters:
     ///   - text: The file's octets, UTF-8.
     ///   - name: What messages call the file.
+    ///   - isOwnAddress: Whether this host has the address: a DNS server there may be Namebridge itself.
     /// - Returns: The inventory, nil where any problem is an error; every problem in the order of the file.
-    package static func read(_ text: [UInt8], name: String) -> (inventory: Inventory?, problems: [Diagnostic])
-    {
+    package static func read(
+        _ text: [UInt8], name: String, isOwnAddress: (IPAddress) -> Bool = { _ in false }
+    ) -> (inventory: Inventory?, problems: [Diagnostic]) {
         let report = Report(file: name)
         guard let root = readTree(text, report) else { return (nil, report.sorted) }
         report.root = root
         let inventory = Field(node: root, path: InventoryPath(), report: report).inventory()
-        report.add(inventory?.check() ?? [])
+        report.add(inventory?.check(isOwnAddress: isOwnAddress) ?? [])
         return (report.hasErrors ? nil : inventory, report.sorted)
     }
 
