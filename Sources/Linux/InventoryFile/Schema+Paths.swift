@@ -56,8 +56,9 @@ extension Field {
             let id = keys.required("id", .integer(1...0xFF_FFFF))
             let network = keys.required("network", .prefix)
             guard var mesh = network.map({ VXLANSettings(id: id ?? 0, network: $0) }) else {
-                var placeholder = VXLANSettings(id: 0, network: IPPrefix(only: IPAddress(v4: 0)))
-                keys.readMeshOptions(into: &placeholder)
+                // Without a network there is no mesh, but the mistakes in the rest are told all the same.
+                var unused = VXLANSettings(id: 0, network: IPPrefix(only: IPAddress(v4: 0)))
+                keys.readMeshOptions(into: &unused)
                 return nil
             }
             keys.readMeshOptions(into: &mesh)
