@@ -92,6 +92,7 @@ let package = Package(
 
         // Tests
         tests("IPAddressingTests", ["IPAddressing"]),
+        tests("TelemetryTests", ["Telemetry"]),
         tests("NetworkModelTests", ["NetworkModel", "Inventory", "IPAddressing"]),
         tests(
             "NetworkPlanningTests",

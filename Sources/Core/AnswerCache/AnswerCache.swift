@@ -106,6 +106,8 @@ package struct CacheHit: Sendable {
     package let wantsRefresh: Bool
     /// Counts the hits of this entry: the offset by which addresses are rotated.
     package let rotation: UInt32
+    /// As in `CacheLife`.
+    package let owner: UInt16
 }
 
 /// How long an answer is kept, and as what.
@@ -115,6 +117,8 @@ package struct CacheLife: Sendable {
     /// How long it may be served stale after that, in nanoseconds; 0 for negative answers and failures.
     package let stale: Int64
     package let kind: Kind
+    /// Whose answer it is: a number of the caller's, handed back with each hit.
+    package let owner: UInt16
 
     package enum Kind: Sendable {
         case positive
@@ -122,10 +126,11 @@ package struct CacheLife: Sendable {
         case failure
     }
 
-    package init(fresh: Int64, stale: Int64, kind: Kind) {
+    package init(fresh: Int64, stale: Int64, kind: Kind, owner: UInt16 = 0) {
         self.fresh = fresh
         self.stale = stale
         self.kind = kind
+        self.owner = owner
     }
 }
 

@@ -3,7 +3,7 @@
 /// ```
 ///  0 hash 8 | 8 stored 8 | 16 fresh 4 | 20 stale 4 | 24 ask after 4 | 28 size 4 | 32 next 4 | 36 hits 4
 /// 40 message length 2, error text length 2 | 44 name length 1, view 1, type 2
-/// 48 class 2, flags 1, uses 1 | 52 marks 2, error code 2
+/// 48 owner 2, flags 1, uses 1 | 52 marks 2, error code 2
 /// 56 message | marks, eight octets each | error text | up to a multiple of eight
 /// ```
 /// `stored` is in nanoseconds of `MonotonicTime`; the other times are milliseconds since then, at most 49
@@ -24,8 +24,8 @@ enum CacheEntry {
     static let lengths = 40
     /// Name length in the low octet, then the view, then the type's 16 bits.
     static let nameViewType = 44
-    /// Class in the low 16 bits, then `Flags`, then the uses that eviction counts.
-    static let classFlagsUses = 48
+    /// The owner in the low 16 bits, then `Flags`, then the uses that eviction counts.
+    static let ownerFlagsUses = 48
     /// Number of marks in the low 16 bits, then the Extended DNS Error's code.
     static let marksAndErrorCode = 52
     static let headerLength = 56

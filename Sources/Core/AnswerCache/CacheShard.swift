@@ -55,11 +55,11 @@ struct CacheShard: ~Copyable, Sendable {
         let staleUntil = CacheEntry.time(CacheEntry.stale, of: entry, in: ring)
         let mayAsk = now.nanoseconds >= CacheEntry.time(CacheEntry.askAfter, of: entry, in: ring)
         let isFresh = now.nanoseconds < expires
-        let word = ring.load32(entry + CacheEntry.classFlagsUses)
+        let word = ring.load32(entry + CacheEntry.ownerFlagsUses)
         let uses = UInt8(truncatingIfNeeded: word >> 24)
         // Somebody asks for it, fresh or not: when it is replaced, or becomes the oldest, that counts.
         if uses < CacheEntry.mostUses {
-            ring.store(word &+ 0x0100_0000, entry + CacheEntry.classFlagsUses)
+            ring.store(word &+ 0x0100_0000, entry + CacheEntry.ownerFlagsUses)
         }
         guard isFresh || (now.nanoseconds < staleUntil && !mayAsk) else { return nil }
         let stored = Int64(bitPattern: ring.load64(entry + CacheEntry.stored))
@@ -114,7 +114,8 @@ struct CacheShard: ~Copyable, Sendable {
         _ ring: borrowing EntryRing, _ entry: Int, at now: MonotonicTime, wantsRefresh: Bool,
         rotation: UInt32, into answer: inout PreparedAnswer
     ) -> CacheHit {
-        let flags = UInt8(truncatingIfNeeded: ring.load32(entry + CacheEntry.classFlagsUses) >> 16)
+        let word = ring.load32(entry + CacheEntry.ownerFlagsUses)
+        let flags = UInt8(truncatingIfNeeded: word >> 16)
         let lengths = ring.load32(entry + CacheEntry.lengths)
         let length = Int(lengths & 0xFFFF)
         let marks = Int(ring.load32(entry + CacheEntry.marksAndErrorCode) & 0xFFFF)
@@ -136,7 +137,7 @@ struct CacheShard: ~Copyable, Sendable {
             isFresh: now.nanoseconds < CacheEntry.time(CacheEntry.fresh, of: entry, in: ring),
             isNegative: flags & CacheEntry.Flags.isNegative != 0,
             isFailure: flags & CacheEntry.Flags.isFailure != 0,
-            wantsRefresh: wantsRefresh, rotation: rotation)
+            wantsRefresh: wantsRefresh, rotation: rotation, owner: UInt16(truncatingIfNeeded: word))
     }
 
     private func find(_ key: CacheKey, _ message: Span<UInt8>) -> UInt32? {
@@ -159,13 +160,15 @@ struct CacheShard: ~Copyable, Sendable {
         guard ring.load64(entry + CacheEntry.hash) == key.hash,
             ring.load32(entry + CacheEntry.nameViewType) == key.nameViewType
         else { return false }
-        let word = ring.load32(entry + CacheEntry.classFlagsUses)
+        let word = ring.load32(entry + CacheEntry.ownerFlagsUses)
         let variant = CacheEntry.Flags.wantsDNSSEC | CacheEntry.Flags.checkingDisabled
-        guard UInt16(truncatingIfNeeded: word) == key.recordClass,
-            UInt8(truncatingIfNeeded: word >> 16) & variant == key.flags
-        else { return false }
+        guard UInt8(truncatingIfNeeded: word >> 16) & variant == key.flags else { return false }
         let length = Int(key.nameLength)
-        let name = ring.octets(entry + CacheEntry.headerLength + Question.nameStart, count: length)
+        // The name, the type, which stands in the entry's head too, and the class.
+        let name = ring.octets(entry + CacheEntry.headerLength + Question.nameStart, count: length + 4)
+        guard name[length + 2] == UInt8(key.recordClass >> 8),
+            name[length + 3] == UInt8(truncatingIfNeeded: key.recordClass)
+        else { return false }
         for index in 0..<length
         where foldedOctet(name[index]) != foldedOctet(message[Question.nameStart + index]) {
             return false
@@ -218,10 +221,10 @@ struct CacheShard: ~Copyable, Sendable {
             return false
         }
         // It stays where it is in the order of age: its uses must still count when its turn comes.
-        let uses = large.load32(entry + CacheEntry.classFlagsUses) & 0xFF00_0000
+        let uses = large.load32(entry + CacheEntry.ownerFlagsUses) & 0xFF00_0000
         Self.write(key, answer, text, size, life, to: &large, entry, now)
         large.store(
-            large.load32(entry + CacheEntry.classFlagsUses) | uses, entry + CacheEntry.classFlagsUses)
+            large.load32(entry + CacheEntry.ownerFlagsUses) | uses, entry + CacheEntry.ownerFlagsUses)
         return true
     }
 
@@ -242,7 +245,7 @@ struct CacheShard: ~Copyable, Sendable {
         ring.store(UInt32(0), entry + CacheEntry.hits)
         ring.store(UInt32(answer.octets.count) | UInt32(text.count) << 16, entry + CacheEntry.lengths)
         ring.store(key.nameViewType, entry + CacheEntry.nameViewType)
-        ring.store(UInt32(key.recordClass) | UInt32(flags) << 16, entry + CacheEntry.classFlagsUses)
+        ring.store(UInt32(life.owner) | UInt32(flags) << 16, entry + CacheEntry.ownerFlagsUses)
         ring.store(
             UInt32(answer.marks.count) | UInt32(truncatingIfNeeded: answer.extendedError?.code ?? 0) << 16,
             entry + CacheEntry.marksAndErrorCode)
@@ -275,7 +278,7 @@ struct CacheShard: ~Copyable, Sendable {
     private mutating func evictFromSmall(_ now: MonotonicTime) {
         let entry = small.oldest
         let size = Int(small.load32(entry + CacheEntry.size))
-        let word = small.load32(entry + CacheEntry.classFlagsUses)
+        let word = small.load32(entry + CacheEntry.ownerFlagsUses)
         defer { small.removeOldest(size) }
         guard !Self.isDead(word) else { return }
         let hash = small.load64(entry + CacheEntry.hash)
@@ -286,7 +289,7 @@ struct CacheShard: ~Copyable, Sendable {
         if place == nil, word >> 24 > 0, !isOver { place = append(size, toLarge: true, now) }
         if let place {
             large.copy(from: small, entry, to: Self.offset(place), count: size)
-            large.store(word & 0x00FF_FFFF, Self.offset(place) + CacheEntry.classFlagsUses)
+            large.store(word & 0x00FF_FFFF, Self.offset(place) + CacheEntry.ownerFlagsUses)
             link(place, hash)
         } else {
             statistics.entries -= 1
@@ -301,7 +304,7 @@ struct CacheShard: ~Copyable, Sendable {
     private mutating func evictFromLarge(_ now: MonotonicTime) {
         let entry = large.oldest
         let size = Int(large.load32(entry + CacheEntry.size))
-        let word = large.load32(entry + CacheEntry.classFlagsUses)
+        let word = large.load32(entry + CacheEntry.ownerFlagsUses)
         guard !Self.isDead(word) else {
             large.removeOldest(size)
             return
@@ -313,7 +316,7 @@ struct CacheShard: ~Copyable, Sendable {
         // The octets stay where they were until something is written there: `move` reads them before that.
         if word >> 24 > 0, !isOver, let offset = large.append(size) {
             large.move(entry, to: offset, count: size)
-            large.store(word &- 0x0100_0000, offset + CacheEntry.classFlagsUses)
+            large.store(word &- 0x0100_0000, offset + CacheEntry.ownerFlagsUses)
             link(Self.reference(offset, isLarge: true), hash)
         } else {
             statistics.entries -= 1
@@ -360,7 +363,7 @@ struct CacheShard: ~Copyable, Sendable {
     private mutating func remove(_ reference: UInt32) {
         let entry = Self.offset(reference)
         let dead = UInt32(CacheEntry.Flags.isDead) << 16
-        let field = entry + CacheEntry.classFlagsUses
+        let field = entry + CacheEntry.ownerFlagsUses
         if Self.isLarge(reference) {
             unlink(reference, large.load64(entry + CacheEntry.hash))
             large.store(large.load32(field) | dead, field)
@@ -423,7 +426,7 @@ struct CacheShard: ~Copyable, Sendable {
     }
 
     private func flags(_ reference: UInt32) -> UInt8 {
-        let field = Self.offset(reference) + CacheEntry.classFlagsUses
+        let field = Self.offset(reference) + CacheEntry.ownerFlagsUses
         let word = Self.isLarge(reference) ? large.load32(field) : small.load32(field)
         return UInt8(truncatingIfNeeded: word >> 16)
     }

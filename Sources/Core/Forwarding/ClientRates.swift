@@ -72,6 +72,7 @@ extension ForwardingEngine {
         counters.limited += 1
         guard limit.slip > 0, counters.limited % limit.slip == 0 else { return true }
         counters.slipped += 1
+        meters.count(.refused, rcode: 0, view: clientView, cluster: 0, nil)
         let terms = replyTerms(query, path)
         outbox.reply(path) { octets in
             let base = octets.count

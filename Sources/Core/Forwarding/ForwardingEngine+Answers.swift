@@ -33,6 +33,7 @@ extension ForwardingEngine {
         }
         let sent = table.transactions[slot].attempts[attempt].sent
         servers[path.server].answered(after: now.nanoseconds(since: sent))
+        meters.serverLatency.record(nanoseconds: now.nanoseconds(since: sent), row: path.server)
         if header.isTruncated {
             truncated(slot, target, attempt, at: now, random: &random, into: &outbox)
             return
@@ -103,6 +104,7 @@ extension ForwardingEngine {
         let path = table.transactions[slot].attempts[attempt].path
         guard path.transport == .udp else {
             counters.malformed += 1
+            count(.malformed, path.server)
             table.endAttempt(attempt, of: slot, .unusable)
             askNextServer(slot, target, at: now, random: &random, into: &outbox)
             return
@@ -122,6 +124,7 @@ extension ForwardingEngine {
         random: inout some RandomNumberGenerator, into outbox: inout Outbox
     ) {
         let server = table.transactions[slot].attempts[attempt].path.server
+        count(.declined, server)
         table.endAttempt(attempt, of: slot, .declined(rcode: rcode))
         let isAboutEDNS =
             rcode == ResponseCode.formatError.rawValue || rcode == ResponseCode.notImplemented.rawValue
@@ -151,14 +154,17 @@ extension ForwardingEngine {
             try Self.map(message, question, slot, table, target.mapping, with: &mapper, into: &prepared)
         } catch .wire {
             counters.malformed += 1
+            count(.malformed, server)
             table.endAttempt(attempt, of: slot, .unusable)
             askNextServer(slot, target, at: now, random: &random, into: &outbox)
             return
         } catch {
             counters.malformed += 1
+            count(.malformed, server)
             holdBack(slot, target, ExtendedError(.other, Self.explain(error, target)), at: now, into: &outbox)
             return
         }
+        count(.answered, server)
         guard checkAddresses(slot, target) else {
             holdBack(slot, target, Refusals.rebinding, at: now, into: &outbox)
             return
@@ -176,7 +182,7 @@ extension ForwardingEngine {
         blameSilence(slot, longerThan: nil, at: now)
         keepPrepared(slot, target, at: now)
         counters.answered += Int(table.transactions[slot].waiterCount)
-        finish(slot, into: &outbox)
+        finish(slot, target, .miss, at: now, into: &outbox)
     }
 
     /// A function of its own, so that the question's borrow of the table stands beside the other fields'
@@ -221,18 +227,22 @@ extension ForwardingEngine {
         prepared.octets.set16(ResponseCode.serverFailure.rawValue, at: 2)
         prepared.extendedError = reason
         keepFailure(slot, target, at: now)
-        finish(slot, into: &outbox)
+        finish(slot, target, .miss, at: now, into: &outbox)
     }
 
     /// Gives the prepared answer to everybody who waits for `slot`, and frees it.
-    private mutating func finish(_ slot: Int, freshness: AnswerFreshness = .age(0), into outbox: inout Outbox)
-    {
+    private mutating func finish(
+        _ slot: Int, _ target: RouteTarget, _ source: AnswerSource, freshness: AnswerFreshness = .age(0),
+        at now: MonotonicTime, into outbox: inout Outbox
+    ) {
         let length = table.transactions[slot].question.nameLength + 4
+        var replies = 0
         var waiter = table.transactions[slot].firstWaiter
         while waiter >= 0 {  // a list without cycles
             let index = Int(waiter)
             waiter = table.waiters[index].next
             guard table.waiters[index].terms.limit != ReplyTerms.nobody else { continue }
+            replies += 1
             let start = outbox.octets.count
             outbox.octets.appendReply(
                 prepared, to: table.question(ofWaiter: index, length: length), table.waiters[index].terms,
@@ -240,8 +250,26 @@ extension ForwardingEngine {
             outbox.replies.append(
                 Outbox.Reply(path: table.waiters[index].path, start: start, end: outbox.octets.count))
         }
+        countReplies(replies, slot, target, source, at: now)
         timers.clear(slot)
         table.removeTransaction(slot)
+    }
+
+    /// Counts what the clients of `slot` are given: the prepared answer.
+    private mutating func countReplies(
+        _ replies: Int, _ slot: Int, _ target: RouteTarget, _ source: AnswerSource, at now: MonotonicTime
+    ) {
+        let cluster = policy.groups[target.groups[table.transactions[slot].groupPosition]].number
+        meters.count(
+            source, rcode: prepared.rcode, view: Int(table.transactions[slot].view), cluster: cluster,
+            prepared.extendedError, replies: replies)
+        meters.lookups.record(
+            nanoseconds: now.nanoseconds(since: table.transactions[slot].started), row: cluster)
+    }
+
+    /// Counts what happened between us and a server.
+    mutating func count(_ event: ServerEvent, _ server: Int) {
+        meters.serverEvents.count(row: server, column: event.rawValue)
     }
 
     /// Gives everybody who waits for `slot` an expired answer (RFC 8767), or tells them that no server
@@ -255,12 +283,12 @@ extension ForwardingEngine {
         if let hit = loadInPlaceOfFailure(slot, at: now) {
             if hit.isFresh {  // Somebody else got an answer in the meantime.
                 counters.hits += waiters
-                finish(slot, freshness: .age(hit.age), into: &outbox)
+                finish(slot, target, .hit, freshness: .age(hit.age), at: now, into: &outbox)
                 return
             }
             counters.stale += waiters
             prepared.extendedError = ExtendedError(code: ExtendedError.Code.staleAnswer.rawValue, text: text)
-            finish(slot, freshness: target.staleFreshness, into: &outbox)
+            finish(slot, target, .stale, freshness: target.staleFreshness, at: now, into: &outbox)
             return
         }
         let code: ExtendedError.Code =
@@ -270,7 +298,7 @@ extension ForwardingEngine {
         prepared.octets.set16(rcode.rawValue, at: 2)
         prepared.extendedError = ExtendedError(code: code.rawValue, text: text)
         keepFailure(slot, target, at: now)
-        finish(slot, into: &outbox)
+        finish(slot, target, .miss, at: now, into: &outbox)
     }
 
     /// Which server failed how, as in `prod: 10.0.0.10:53 timeout, 10.0.0.11:53 answered SERVFAIL`.

@@ -82,6 +82,7 @@ extension ForwardingEngine {
     /// it.
     mutating func blame(_ server: Int, _ reason: UpstreamFailure, at now: MonotonicTime) {
         servers[server].failed(at: now)
+        count(ServerEvent(reason), server)
         guard board.isProbed else { return }
         let group = policy.groups[policy.groupOfServer[server]]
         let isLastResort = !group.servers.contains { $0 != server && !board.servers[$0].isDead }
@@ -138,6 +139,7 @@ extension ForwardingEngine {
         outbox.questions.append(
             Outbox.OutgoingQuestion(path: path, start: start, end: outbox.octets.count))
         counters.sent += 1
+        count(transport == .udp ? .askedOverUDP : .askedOverTCP, server)
         let wait = waitMilliseconds(slot, target, server, transport)
         let due = min(now.advanced(milliseconds: wait), table.transactions[slot].groupDeadline)
         timers.set(slot, due: due, now: now)

@@ -27,6 +27,9 @@ extension ForwardingEngine {
             freshness = target.staleFreshness
             if terms.hasEDNS { prepared.extendedError = staleError(target) }
         }
+        meters.count(
+            hit.isFresh ? .hit : .stale, rcode: prepared.rcode, view: view, cluster: Int(hit.owner),
+            prepared.extendedError)
         let start = outbox.octets.count
         outbox.octets.appendReply(
             prepared, to: message.extracting(query.question.range), terms, freshness: freshness,
@@ -84,7 +87,7 @@ extension ForwardingEngine {
         guard seconds > 0 else { return }
         let life = CacheLife(
             fresh: Int64(seconds) * 1_000_000_000, stale: timing.isNegative ? 0 : limits.staleNanoseconds,
-            kind: timing.isNegative ? .negative : .positive)
+            kind: timing.isNegative ? .negative : .positive, owner: owner(of: slot, target))
         cache.store(key, prepared, life, at: now)
     }
 
@@ -129,7 +132,14 @@ extension ForwardingEngine {
     mutating func keepFailure(_ slot: Int, _ target: RouteTarget, at now: MonotonicTime) {
         guard let cache, isKeepable(table.transactions[slot].question, target), let key = key(slot, cache)
         else { return }
-        cache.store(key, prepared, CacheLife(fresh: 1_000_000_000, stale: 0, kind: .failure), at: now)
+        let life = CacheLife(
+            fresh: 1_000_000_000, stale: 0, kind: .failure, owner: owner(of: slot, target))
+        cache.store(key, prepared, life, at: now)
+    }
+
+    /// The number of the group that `slot` asks now, under which its answer is kept.
+    private func owner(of slot: Int, _ target: RouteTarget) -> UInt16 {
+        UInt16(clamping: policy.groups[target.groups[table.transactions[slot].groupPosition]].number)
     }
 
     /// Begins a prepared answer to the question of `slot`.

@@ -1,5 +1,6 @@
 import DNSWire
 import DomainNames
+import Telemetry
 
 /// Replies that need no server.
 extension ForwardingEngine {
@@ -11,6 +12,7 @@ extension ForwardingEngine {
     ) {
         guard let header = try? MessageHeader(reading: message) else { return }
         counters.rejected += 1
+        meters.count(.refused, rcode: rcode.rawValue, view: clientView, cluster: 0, nil)
         let terms = ReplyTerms(header: header, edns: edns, limit: replyLimit(edns, path))
         outbox.reply(path) { octets in
             octets.appendEmptyReply(rcode, to: message.extracting(question?.range ?? 0..<0), terms)
@@ -50,10 +52,11 @@ extension ForwardingEngine {
         replyEmpty(message, query, path, .serverFailure, reason, into: &outbox)
     }
 
-    func replyEmpty(
+    mutating func replyEmpty(
         _ message: Span<UInt8>, _ query: ClientQuery, _ path: ClientPath, _ rcode: ResponseCode,
         _ reason: ExtendedError?, into outbox: inout Outbox
     ) {
+        meters.count(.refused, rcode: rcode.rawValue, view: clientView, cluster: 0, reason)
         let terms = replyTerms(query, path)
         outbox.reply(path) { octets in
             octets.appendEmptyReply(rcode, to: message.extracting(query.question.range), terms, error: reason)
@@ -81,6 +84,9 @@ extension ForwardingEngine {
         prepared.capTTLs(at: target.cacheLimits.negativeSeconds)
         prepared.extendedError = Refusals.noSuchName
         counters.denied += 1
+        meters.count(
+            .local, rcode: prepared.rcode, view: clientView, cluster: policy.groups[target.groups[0]].number,
+            prepared.extendedError)
         let terms = replyTerms(query, path)
         outbox.reply(path) { octets in octets.appendReply(prepared, to: question, terms) }
         return true
@@ -102,6 +108,7 @@ extension ForwardingEngine {
             prepared.octets.set16(isApex || exists ? 0 : ResponseCode.nameError.rawValue, at: 2)
             let isSOAAsked = isApex && query.question.type == RecordType.soa
             prepared.appendPrivateZoneSOA(zoneStart: zoneStart, to: isSOAAsked ? .answer : .authority)
+            meters.count(.local, rcode: prepared.rcode, view: clientView, cluster: 0, nil)
             let terms = replyTerms(query, path)
             outbox.reply(path) { octets in octets.appendReply(prepared, to: question, terms) }
         }

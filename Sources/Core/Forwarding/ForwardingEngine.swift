@@ -17,6 +17,10 @@ package import Telemetry
 package struct ForwardingEngine: ~Copyable {
     package let policy: ForwardingPolicy
     package internal(set) var counters = EngineCounters()
+    /// What is counted with labels.
+    package internal(set) var meters: EngineMeters
+    /// The view of the client whose message is being taken, for counting; -1: none.
+    var clientView = -1
 
     var table: TransactionTable
     var timers = TimerWheel()
@@ -47,6 +51,7 @@ package struct ForwardingEngine: ~Copyable {
             ?? HealthBoard(
                 servers: policy.servers.count, groups: policy.groups.count, isProbed: false)
         self.policy = policy
+        meters = EngineMeters(policy)
         self.cache = cache
         self.hashKey = hashKey
         table = TransactionTable(
@@ -76,6 +81,7 @@ package struct ForwardingEngine: ~Copyable {
         random: inout some RandomNumberGenerator, into outbox: inout Outbox
     ) {
         counters.messages += 1
+        clientView = -1
         if policy.dropsStrangers, policy.view(of: path.client.address) == nil {
             counters.ignored += 1
             return
@@ -90,6 +96,7 @@ package struct ForwardingEngine: ~Copyable {
                 refuse(message, query, path, Refusals.client, into: &outbox)
                 return
             }
+            clientView = view
             if let refusal = Refusals.refusal(of: query) {
                 refuse(message, query, path, refusal, into: &outbox)
                 return

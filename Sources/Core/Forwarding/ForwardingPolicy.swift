@@ -14,6 +14,10 @@ package final class ForwardingPolicy: Sendable {
     /// any.
     package let groups: [ServerGroup]
 
+    /// The names of all groups that there are or were in policies before this one: counts stay under the same
+    /// number, whatever the order. The first, empty, is for what no group answered.
+    package let clusterNames: [String]
+
     package let targets: [RouteTarget]
 
     /// For each server the group it belongs to.
@@ -65,15 +69,18 @@ package final class ForwardingPolicy: Sendable {
         case reverse(AddressFamily, isPrivate: Bool)
     }
 
-    /// - Parameter inventory: Checked: `Inventory.check` found no error in it.
-    package init(_ inventory: Inventory) {
-        var builder = PolicyBuilder(inventory.dns.cache)
+    /// - Parameters:
+    ///   - inventory: Checked: `Inventory.check` found no error in it.
+    ///   - old: The policy that this one takes the place of.
+    package init(_ inventory: Inventory, after old: ForwardingPolicy? = nil) {
+        var builder = PolicyBuilder(inventory.dns.cache, clusterNames: old?.clusterNames ?? [""])
         builder.addClusters(inventory.clusters)
         builder.addViews(inventory)
         builder.addUpstream(inventory.dns.upstream)
         builder.addReverseZones()
         servers = builder.servers
         groups = builder.groups
+        clusterNames = builder.clusterNames
         groupOfServer = builder.groups.indices.flatMap { group in
             builder.groups[group].servers.map { _ in group }
         }

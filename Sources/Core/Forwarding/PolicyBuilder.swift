@@ -15,13 +15,17 @@ struct PolicyBuilder {
     /// The domains of all clusters, each once.
     var bareDomains: [DomainName] = []
 
+    /// See `ForwardingPolicy.clusterNames`.
+    private(set) var clusterNames: [String]
+
     private let cache: CacheSettings
     private var groupByCluster: [String: Int] = [:]
     /// For each group how long its answers are kept, and whether the Kubernetes schema has all its names.
     private var limits: [(cache: CacheLimits, hasOnlyKubernetesNames: Bool)] = []
 
-    init(_ cache: CacheSettings) {
+    init(_ cache: CacheSettings, clusterNames: [String]) {
         self.cache = cache
+        self.clusterNames = clusterNames
     }
 
     mutating func addClusters(_ clusters: [Cluster]) {
@@ -111,9 +115,11 @@ struct PolicyBuilder {
     ) -> Int {
         let first = servers.count
         servers += endpoints
+        let number = clusterNames.firstIndex(of: name) ?? clusterNames.count
+        if number == clusterNames.count { clusterNames.append(name) }
         groups.append(
             ServerGroup(
-                name: name, servers: Array(first..<servers.count), domain: domain,
+                name: name, number: number, servers: Array(first..<servers.count), domain: domain,
                 addresses: IPPrefixTable(containing: addresses), patience: patience))
         return groups.count - 1
     }

@@ -8,6 +8,9 @@ package struct ServerGroup: Sendable {
     /// The cluster's key, or `upstream`; stands in logs and in the texts of Extended DNS Errors.
     package let name: String
 
+    /// Its place in `ForwardingPolicy.clusterNames`: stays the same over reloads.
+    package let number: Int
+
     /// Indexes into `ForwardingPolicy.servers`, in the order of the file.
     package let servers: [Int]
 

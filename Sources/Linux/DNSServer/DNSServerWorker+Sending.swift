@@ -1,6 +1,7 @@
 import DNSWire
 import Forwarding
 import LinuxSystem
+import Telemetry
 
 // From the outbox to the sockets.
 
@@ -55,6 +56,8 @@ extension DNSServerWorker {
         for listener in 0..<listeners.count where listeners[listener].sender.count > 0 {
             sendReplies(of: listener)
         }
+        turns.record(
+            nanoseconds: MonotonicClock.now.nanoseconds(since: now), row: 0, times: outbox.replies.count)
     }
 
     private mutating func sendReplies(of listener: Int) {

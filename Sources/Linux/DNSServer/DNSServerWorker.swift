@@ -18,6 +18,8 @@ struct DNSServerWorker: ~Copyable {
     var outbox = Outbox()
     var random = KernelRandom()
     var counters = WorkerCounters()
+    /// See `WorkerStatistics.turns`.
+    var turns = LatencyTable(rows: 1)
     var now = MonotonicClock.now
 
     var listeners: OwnedArray<DatagramListener>
@@ -138,6 +140,8 @@ struct DNSServerWorker: ~Copyable {
     private mutating func publish() {
         var statistics = WorkerStatistics()
         statistics.engine = engine.counters
+        statistics.meters = engine.meters
+        statistics.turns = turns
         statistics.sockets = counters
         statistics.inFlight = engine.transactionCount
         statistics.connections = clients.count

@@ -1,9 +1,14 @@
 package import Forwarding
+package import Telemetry
 
 /// What one worker has done since its start, and what it has in hand.
 package struct WorkerStatistics: Hashable, Sendable {
     /// What became of the questions.
     package var engine = EngineCounters()
+    /// The same with labels; nil until the worker has told them for the first time.
+    package var meters: EngineMeters? = nil
+    /// From reading a batch of messages to having sent the replies that it brought: one row.
+    package var turns = LatencyTable(rows: 1)
     /// What its sockets did.
     package var sockets = WorkerCounters()
     /// Questions that wait for a server's answer.

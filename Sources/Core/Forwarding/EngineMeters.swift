@@ -1,0 +1,104 @@
+import DNSWire
+package import Telemetry
+
+/// What one engine counts with labels: replies by view, cluster, source and rcode; latencies; what servers
+/// did; Extended DNS Errors.
+///
+/// Plain numbers in arrays of a fixed size: a reply costs one addition. The worker hands copies out.
+package struct EngineMeters: Hashable, Sendable {
+    /// Views as in `ForwardingPolicy.views`, one up; clusters by `ServerGroup.number`.
+    package var answers: AnswerCounts
+    /// From the first client's question to the reply, of questions that servers were asked; rows by
+    /// `ServerGroup.number`.
+    package var lookups: LatencyTable
+    /// From a question to a server to its answer; rows as `ForwardingPolicy.servers`.
+    package var serverLatency: LatencyTable
+    /// Rows as `ForwardingPolicy.servers`, columns by `ServerEvent`.
+    package var serverEvents: CounterTable
+    /// Replies with an Extended DNS Error: one row, columns by code, the last one for codes above the known.
+    package var extendedErrors = CounterTable(rows: 1, columns: Self.errorColumns)
+
+    /// INFO-CODEs 0...31 and others (IANA: 0...30 are assigned).
+    package static let errorColumns = 33
+
+    package init(_ policy: ForwardingPolicy) {
+        let clusters = policy.clusterNames.count
+        answers = AnswerCounts(views: policy.views.count + 1, clusters: clusters)
+        lookups = LatencyTable(rows: clusters)
+        serverLatency = LatencyTable(rows: policy.servers.count)
+        serverEvents = CounterTable(rows: policy.servers.count, columns: ServerEvent.allCases.count)
+    }
+
+    /// Counts replies.
+    ///
+    /// - Parameters:
+    ///   - view: Index into `ForwardingPolicy.views`; -1: the client has none.
+    ///   - cluster: A `ServerGroup.number`; 0: nobody's answer.
+    mutating func count(
+        _ source: AnswerSource, rcode: Int, view: Int, cluster: Int, _ error: ExtendedError?, replies: Int = 1
+    ) {
+        answers.count(source, rcode: rcode, view: view + 1, cluster: cluster, replies: replies)
+        guard let error else { return }
+        for _ in 0..<replies {
+            extendedErrors.count(row: 0, column: min(error.code, Self.errorColumns - 1))
+        }
+    }
+
+    /// Goes over to another policy: what it has in common with the old one, by name, counts on.
+    package mutating func adopt(_ policy: ForwardingPolicy, after old: ForwardingPolicy) {
+        let views: [Int?] = policy.views.map { view in
+            old.views.firstIndex { $0.name == view.name }.map { $0 + 1 }
+        }
+        // A policy made after another one knows all its clusters, under the same numbers.
+        answers = answers.rearranged(views: [0] + views, clusters: policy.clusterNames.count)
+        lookups = lookups.rearranged(policy.clusterNames.indices.map { $0 < lookups.rows ? $0 : nil })
+        let servers: [Int?] = policy.servers.indices.map { server in
+            let name = policy.groups[policy.groupOfServer[server]].name
+            return old.servers.indices.first { other in
+                old.servers[other] == policy.servers[server]
+                    && old.groups[old.groupOfServer[other]].name == name
+            }
+        }
+        serverLatency = serverLatency.rearranged(servers)
+        serverEvents = serverEvents.rearranged(servers)
+    }
+
+    /// Adds another worker's.
+    package mutating func add(_ other: EngineMeters) {
+        answers.add(other.answers)
+        lookups.add(other.lookups)
+        serverLatency.add(other.serverLatency)
+        serverEvents.add(other.serverEvents)
+        extendedErrors.add(other.extendedErrors)
+    }
+}
+
+/// What happens between us and one server.
+package enum ServerEvent: Int, CaseIterable, Sendable {
+    /// It was asked, over UDP or over TCP.
+    case askedOverUDP
+    case askedOverTCP
+    /// It gave a usable answer.
+    case answered
+    /// It answered SERVFAIL, REFUSED or the like.
+    case declined
+    /// Its answer could not be read or mapped.
+    case malformed
+    /// Why no answer came; see `UpstreamFailure`.
+    case refused
+    case unreachable
+    case closed
+    case noSocket
+    case timeout
+
+    init(_ failure: UpstreamFailure) {
+        self =
+            switch failure {
+            case .refused: .refused
+            case .unreachable: .unreachable
+            case .closed: .closed
+            case .noSocket: .noSocket
+            case .timeout: .timeout
+            }
+    }
+}
