@@ -6,7 +6,9 @@ UNITDIR ?= $(PREFIX)/lib/systemd/system
 DESTDIR ?=
 
 SBINDIR = $(PREFIX)/sbin
+SYSUSERSDIR = $(PREFIX)/lib/sysusers.d
 MANDIR = $(PREFIX)/share/man
+COMPLETIONS = $(PREFIX)/share
 DEMODIR = $(PREFIX)/share/namebridge/demo
 
 # libraries to build with
@@ -17,16 +19,19 @@ RUN_PACKAGES = bind9-dnsutils
 BENCH_PACKAGES = python3 dnsperf dnsdist unbound dnsmasq-base
 # servers to break, and what breaks and asks them
 FAULTS_PACKAGES = python3 knot nsd bind9-dnsutils nftables iproute2
+# what makes a package
+DEB_PACKAGES = debhelper dpkg-dev
 # real name servers, clients and network tools that the tests work with
 TEST_PACKAGES = knot knot-dnsutils nsd bind9 bind9-dnsutils unbound dnsmasq-base dnsperf \
 	nftables conntrack iptables iproute2 iputils-ping socat mandoc
 
 SETUP = Sources/Support/Setup
 STATIC = .build-static
+DEB = .build-deb
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test bench faults install clean static
-.PHONY: check-swift build-packages run-packages test-packages bench-packages faults-packages
+.PHONY: help build run test bench faults install install-files deb try-deb clean static
+.PHONY: check-swift build-packages run-packages test-packages bench-packages faults-packages deb-packages try-deb-packages
 
 help:
 	@echo 'make build    the release binary, .build/release/namebridge'
@@ -35,6 +40,8 @@ help:
 	@echo 'make bench    CPU per query beside a minimal relay in C and other forwarders; BENCH=--help for options'
 	@echo 'make faults   what clients notice when name servers die, under load; FAULTS=--help for options; needs root'
 	@echo 'make install  binary, unit, man pages, sample configuration (PREFIX, DESTDIR, SYSCONFDIR, UNITDIR)'
+	@echo 'make deb      a Debian package, in $(DEB)'
+	@echo 'make try-deb  install, use, upgrade, remove and purge it in a Debian of its own under systemd; needs root'
 	@echo 'make clean    remove what was built'
 	@echo 'run, test, bench and faults install the Debian packages that they miss, with sudo where needed.'
 
@@ -52,6 +59,12 @@ test-packages:
 
 bench-packages:
 	@sh $(SETUP)/install-packages.sh $(BUILD_PACKAGES) $(BENCH_PACKAGES)
+
+deb-packages:
+	@sh $(SETUP)/install-packages.sh $(BUILD_PACKAGES) $(DEB_PACKAGES)
+
+try-deb-packages:
+	@sh $(SETUP)/install-packages.sh debootstrap systemd-container
 
 faults-packages:
 	@sh $(SETUP)/install-packages.sh $(BUILD_PACKAGES) $(FAULTS_PACKAGES)
@@ -81,20 +94,42 @@ static: check-swift build-packages
 		echo 'The binary still needs the shared libraries of Swift; remove $(STATIC) and try again.' >&2; exit 1; fi
 
 install: static
+	@$(MAKE) --no-print-directory install-files
+	@if [ -z '$(DESTDIR)' ]; then systemd-sysusers $(SYSUSERSDIR)/namebridge.conf || \
+		echo 'Make a system user "namebridge": the unit needs it.' >&2; fi
+
+# `install` without the build, also for packages.
+install-files:
 	install -D -m 755 $(STATIC)/release/namebridge $(DESTDIR)$(SBINDIR)/namebridge
 	install -d $(DESTDIR)$(UNITDIR)
 	for unit in systemd/*.service; do \
 		sed 's|/usr/sbin/|$(SBINDIR)/|; s|/etc/namebridge|$(SYSCONFDIR)/namebridge|' "$$unit" \
 			> $(DESTDIR)$(UNITDIR)/$$(basename "$$unit") && \
 		chmod 644 $(DESTDIR)$(UNITDIR)/$$(basename "$$unit") || exit 1; done
+	install -D -m 644 systemd/sysusers.conf $(DESTDIR)$(SYSUSERSDIR)/namebridge.conf
 	for page in config/man/*.[58]; do \
 		install -D -m 644 "$$page" $(DESTDIR)$(MANDIR)/man$${page##*.}/$$(basename "$$page") || exit 1; done
 	for zone in config/demo/*.zone; do \
 		install -D -m 644 "$$zone" $(DESTDIR)$(DEMODIR)/$$(basename "$$zone") || exit 1; done
+	install -d $(DESTDIR)$(COMPLETIONS)/bash-completion/completions $(DESTDIR)$(COMPLETIONS)/zsh/vendor-completions \
+		$(DESTDIR)$(COMPLETIONS)/fish/vendor_completions.d
+	$(STATIC)/release/namebridge --generate-completion-script bash | sed 1d \
+		> $(DESTDIR)$(COMPLETIONS)/bash-completion/completions/namebridge
+	$(STATIC)/release/namebridge --generate-completion-script zsh \
+		> $(DESTDIR)$(COMPLETIONS)/zsh/vendor-completions/_namebridge
+	$(STATIC)/release/namebridge --generate-completion-script fish \
+		> $(DESTDIR)$(COMPLETIONS)/fish/vendor_completions.d/namebridge.fish
 	@if [ -e $(DESTDIR)$(SYSCONFDIR)/namebridge/namebridge.yaml ]; then \
 		echo 'Kept $(DESTDIR)$(SYSCONFDIR)/namebridge/namebridge.yaml; the new sample is beside it.'; \
 		install -m 644 config/namebridge.yaml $(DESTDIR)$(SYSCONFDIR)/namebridge/namebridge.yaml.sample; \
 	else install -D -m 644 config/namebridge.yaml $(DESTDIR)$(SYSCONFDIR)/namebridge/namebridge.yaml; fi
 
+# Names that users, upgrades and `dpkg` agree on: config/debian.
+deb: static deb-packages
+	sh $(SETUP)/build-deb.sh $(STATIC)/release/namebridge $(DEB)
+
+try-deb: deb try-deb-packages
+	bash $(SETUP)/try-deb.sh $(DEB)/namebridge_*.deb .build-try-deb
+
 clean:
-	rm -rf .build .build-static
+	rm -rf .build .build-static .build-deb .build-try-deb

@@ -1,0 +1,43 @@
+#!/bin/sh
+# Builds a Debian package from the static binary and what is in config/debian and systemd, with debhelper's parts:
+# build-deb.sh BINARY FOLDER. The package is left in FOLDER.
+set -eu
+
+binary=$1
+folder=$2
+version=$("$binary" --version)
+source=$folder/source
+package=$source/debian/namebridge
+
+rm -rf "$folder"
+mkdir -p "$source"
+cp -R config/debian "$source/debian"
+cp systemd/sysusers.conf "$source/debian/namebridge.sysusers"
+date=$(git log -1 --format=%aD 2>/dev/null) || date=$(date -R)
+printf 'namebridge (%s) stable; urgency=medium\n\n  * Version %s.\n\n -- The Namebridge project <namebridge@localhost>  %s\n' \
+    "$version" "$version" "$date" >"$source/debian/changelog"
+
+make --no-print-directory install-files DESTDIR="$package" PREFIX=/usr SYSCONFDIR=/etc \
+    UNITDIR=/lib/systemd/system >/dev/null
+units=$(cd systemd && ls | grep -v '^namebridge-net\.')
+
+cd "$source"
+dh_testroot
+dh_installsysusers
+# Units' names hold no spaces. Routes stay while the program is replaced; the new one only changes what differs.
+dh_installsystemd --no-enable --no-start $units
+dh_installsystemd --no-enable --no-start --no-restart-after-upgrade --no-stop-on-upgrade namebridge-net.service
+dh_installdocs
+dh_installchangelogs
+dh_lintian
+dh_compress
+dh_fixperms
+dh_strip --no-automatic-dbgsym
+dh_installdeb
+dh_shlibdeps
+dh_gencontrol
+dh_md5sums
+dh_builddeb --destdir=..
+cd - >/dev/null
+rm -rf "$source"
+printf 'Built %s; install it with: sudo apt install ./%s\n' "$folder"/*.deb "$folder"/*.deb

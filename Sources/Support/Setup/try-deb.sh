@@ -1,0 +1,165 @@
+#!/bin/bash
+# Installs a package in a Debian root of its own under a booted systemd, uses it, upgrades it while it runs, removes and
+# purges it, and says what each step left: try-deb.sh PACKAGE FOLDER. Needs root, debootstrap and systemd-nspawn.
+#
+# The root has a network namespace of its own: nothing of this host's network is seen or changed.
+set -euo pipefail
+
+package=$(realpath "$1")
+folder=$2
+mirror=${MIRROR:-http://deb.debian.org/debian}
+base=$folder/base
+root=$folder/root
+failures=0
+booted=
+
+say() { printf '%s\n' "$*"; }
+
+# Runs a command in the booted root.
+inside() { nsenter --target "$booted" --all --wdns=/ -- env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin TERM=dumb "$@"; }
+
+# Says whether a command held: expect TEXT COMMAND...
+expect() {
+    local text=$1
+    shift
+    if "$@" >"$folder/output" 2>&1; then
+        say "ok    $text"
+    else
+        say "FAIL  $text"
+        sed 's/^/      /' "$folder/output"
+        failures=$((failures + 1))
+    fi
+}
+
+# Waits up to 30 s for a command to hold.
+await() {
+    local tries=0
+    until "$@" >/dev/null 2>&1; do
+        tries=$((tries + 1))
+        if [ $tries -ge 150 ]; then return 1; fi
+        sleep 0.2
+    done
+}
+
+answers() { [ -n "$(inside dig +short +time=1 +tries=1 @127.0.0.1 "$@")" ]; }
+stopped() { ! inside systemctl --quiet is-active "$1"; }
+same() { diff -u "$1" "$2"; }
+files() { (cd "$root" && find etc lib/systemd usr run -xdev ! -type d -a ! -path 'run/systemd/*' -a ! -path 'run/udev/*' 2>/dev/null | sort) >"$1"; }
+network() { inside sh -c 'ip -4 rule; ip route show table all | grep -v fe80; ip -d link | sed "s/ qlen.*//"; nft list ruleset; sysctl -a 2>/dev/null | grep -E "forward|rp_filter"' >"$1"; }
+
+shut_down() {
+    [ -n "$container" ] && kill -TERM "$container" 2>/dev/null || true
+    for _ in $(seq 50); do [ -e "/proc/$container" ] || break; sleep 0.2; done
+    kill -KILL "$container" 2>/dev/null || true
+    container=
+}
+container=
+trap shut_down EXIT
+
+mkdir -p "$folder"
+if [ ! -e "$base.done" ]; then
+    rm -rf "$base"
+    debootstrap --variant=minbase --include=systemd,systemd-sysv,dbus,procps,bind9-dnsutils "${SUITE:-bookworm}" \
+        "$base" "$mirror" >"$folder/debootstrap.log"
+    # What the package needs comes first: then a difference later is the package's own.
+    cp "$package" "$base/root/package.deb"
+    chroot "$base" apt-get -q -y install /root/package.deb >>"$folder/debootstrap.log"
+    chroot "$base" dpkg --purge namebridge >>"$folder/debootstrap.log"
+    chroot "$base" sh -c 'id namebridge >/dev/null 2>&1 && deluser --quiet --system namebridge || true'
+    touch "$base.done"
+fi
+rm -rf "$root"
+cp -a "$base" "$root"
+cp "$package" "$root/root/package.deb"
+
+systemd-nspawn --quiet --directory "$root" --boot --private-network --register=no --keep-unit \
+    --machine "namebridge-$$" --capability=CAP_NET_ADMIN </dev/null >"$folder/boot.log" 2>&1 &
+container=$!
+await pgrep -P "$container"
+booted=$(pgrep -P "$container" | head -1)
+await inside systemctl --quiet is-active multi-user.target
+expect 'a clean Debian is booted' inside systemctl --quiet is-active multi-user.target
+inside ip link set lo up
+inside sh -c 'ip link add office0 type veth peer name office1 && ip addr add 172.16.0.5/18 dev office0 && ip link set office0 up && ip link set office1 up &&
+    ip link add node0 type veth peer name node1 && ip addr add 172.18.14.11/24 dev node0 && ip link set node0 up && ip link set node1 up'
+files "$folder/before"
+network "$folder/network-before"
+
+expect 'installs' inside dpkg --install /root/package.deb
+cat "$folder/output"
+expect 'is not started by being installed' stopped namebridge.service
+expect 'made its user' inside id namebridge
+expect 'has its manual' test -e "$root/usr/share/man/man8/namebridge.8.gz"
+expect 'units are in order' inside sh -c 'systemd-analyze verify --man=no /lib/systemd/system/namebridge*.service'
+
+# The demo's two clusters are the CoreDNS of this host's.
+inside setsid namebridge serve --demo </dev/null >"$folder/demo.log" 2>&1 &
+await grep -q 'dig' "$folder/demo.log"
+ports=$(inside ss -Hlun 'src 127.0.0.1' 2>/dev/null | awk '{ print $4 }' | sed 's/.*://' | sort -n)
+say "the demo listens at $(echo $ports)"
+prod=$(for port in $ports; do [ -n "$(inside dig +short +time=1 +tries=1 -p "$port" @127.0.0.1 dns-version.cluster.local TXT)" ] && echo "$port"; done | head -1) || true
+cat >"$root/etc/namebridge/namebridge.yaml" <<END
+dns:
+  listen: ["127.0.0.1:53", "172.16.0.5:53"]
+clusters:
+  prod:
+    dns: ["127.0.0.1:$prod"]
+    pods: [10.244.0.0/16]
+    services: [10.96.0.0/16]
+    cni: calico-ipip
+    nodes: { master1: { address: 172.18.14.11 } }
+sites:
+  office: { networks: [172.16.0.0/18], router: 172.16.0.1 }
+paths:
+  - { from: office, to: prod, via: relay, relays: [master1], source: snat }
+END
+expect 'its file is right' inside namebridge check
+expect 'is enabled and started' inside systemctl enable --now namebridge.service
+expect 'answers at port 53' await answers web.shop.svc.prod.cluster.local
+expect 'runs as its user' inside sh -c 'ps -o user= -p "$(systemctl show -P MainPID namebridge)" | grep -qx namebridge'
+expect 'holds CAP_NET_BIND_SERVICE and nothing else' inside sh -c \
+    'for set in CapEff CapPrm; do case $(sed -n "s/^$set:.//p" "/proc/$(systemctl show -P MainPID namebridge)/status") in 0000000000000400 | 0000000000000000) ;; *) exit 1 ;; esac; done'
+expect 'status tells its state' inside namebridge status
+expect 'is sandboxed: exposure at most 2.0' inside sh -c \
+    'systemd-analyze security namebridge.service | awk "/Overall exposure/ { print; exit !(\$(NF - 2) <= 2.0) }"'
+cat "$folder/output"
+if inside systemctl cat namebridge.service | grep -q ExecReload; then
+    expect 'reloads' inside systemctl reload namebridge.service
+    expect 'answers after the reload' answers web.shop.svc.prod.cluster.local
+fi
+expect 'kill -9 brings it back' inside sh -c 'kill -KILL "$(systemctl show -P MainPID namebridge)"'
+expect 'answers after a kill' await answers web.shop.svc.prod.cluster.local
+
+expect 'namebridge-net sets routes and translation' inside systemctl enable --now namebridge-net.service
+expect 'all of it is there' inside namebridge net status
+if [ -e "$root/lib/systemd/system/namebridge-agent.service" ]; then
+    expect 'the agent starts' inside systemctl enable --now namebridge-agent.service
+    inside nft flush ruleset
+    expect 'the agent heals a flush' await inside sh -c 'namebridge net status'
+    expect 'the agent is alive' inside systemctl --quiet is-active namebridge-agent.service
+fi
+network "$folder/network-set"
+
+# The same again as a newer version, with everything running.
+rm -rf "$folder/newer"
+dpkg-deb --raw-extract "$package" "$folder/newer"
+sed -i 's/^Version: .*/&+newer/' "$folder/newer/DEBIAN/control"
+dpkg-deb --root-owner-group --build "$folder/newer" "$root/root/newer.deb" >/dev/null
+printf '\n# a line of the administrator\n' >>"$root/etc/namebridge/namebridge.yaml"
+expect 'is upgraded while it runs' inside dpkg --force-confdef --force-confold --install /root/newer.deb
+expect 'keeps the configuration' grep -q 'line of the administrator' "$root/etc/namebridge/namebridge.yaml"
+expect 'answers after the upgrade' await answers web.shop.svc.prod.cluster.local
+expect 'kept routes and translation' inside namebridge net status
+
+expect 'is removed' inside dpkg --remove namebridge
+cat "$folder/output"
+expect 'is stopped by that' stopped namebridge.service
+network "$folder/network-after"
+expect 'the network is as before' same "$folder/network-before" "$folder/network-after"
+expect 'the configuration stays' test -e "$root/etc/namebridge/namebridge.yaml"
+expect 'is purged' inside dpkg --purge namebridge
+files "$folder/after"
+expect 'nothing is left' sh -c "diff '$folder/before' '$folder/after' | grep '^[<>]' | grep -vE ' (etc/(passwd|group|shadow|gshadow)-?|usr/.*\.(cache|db))\$' && exit 1 || true"
+
+say "$failures of these failed"
+[ "$failures" -eq 0 ]
