@@ -19,7 +19,7 @@ printf 'namebridge (%s) stable; urgency=medium\n\n  * Version %s.\n\n -- The Nam
 
 make --no-print-directory install-files DESTDIR="$package" PREFIX=/usr SYSCONFDIR=/etc \
     UNITDIR=/lib/systemd/system >/dev/null
-units=$(cd systemd && ls | grep -v '^namebridge-net\.')
+units=$(cd systemd && ls namebridge*.* | grep -v '^namebridge-net\.')
 
 cd "$source"
 dh_testroot
