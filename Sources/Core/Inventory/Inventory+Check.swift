@@ -12,6 +12,7 @@ extension Inventory {
         var checker = InventoryChecker(self, ownAddresses: own)
         checker.checkDNS()
         checker.checkViews()
+        checker.checkAdmin()
         checker.checkClusters()
         checker.checkNames()
         checker.checkPrefixes()

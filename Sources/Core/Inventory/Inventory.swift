@@ -8,6 +8,8 @@ package import IPAddressing
 package struct Inventory: Hashable, Sendable {
     package var dns: DNSSettings
 
+    package var admin: AdminSettings
+
     /// In the order of the file.
     package var clusters: [Cluster]
 
@@ -18,9 +20,11 @@ package struct Inventory: Hashable, Sendable {
     package var paths: [Path]
 
     package init(
-        dns: DNSSettings = DNSSettings(), clusters: [Cluster] = [], sites: [Site] = [], paths: [Path] = []
+        dns: DNSSettings = DNSSettings(), admin: AdminSettings = AdminSettings(), clusters: [Cluster] = [],
+        sites: [Site] = [], paths: [Path] = []
     ) {
         self.dns = dns
+        self.admin = admin
         self.clusters = clusters
         self.sites = sites
         self.paths = paths

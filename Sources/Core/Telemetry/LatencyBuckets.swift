@@ -34,8 +34,8 @@ package enum LatencyBuckets {
         return (perOctave + quarter + 1) << (octave - 2)
     }
 
-    /// The buckets whose upper bounds are exported: one for each doubling.
-    package static let exported = stride(from: 0, to: count - 1, by: perOctave)
+    /// Of the upper bounds one for each doubling is exported: those of the buckets whose index this divides.
+    package static let exportedEvery = perOctave
 }
 
 /// Latency histograms in rows: one for each cluster, or each server. Fixed memory: 83 numbers a row.

@@ -8,10 +8,12 @@ import Telemetry
 
 /// Answers what is asked about a running DNS server, and does what it is told to it.
 package final class ServerControl: Sendable {
-    private let server: DNSServer
-    private let version: String
-    private let cacheLimit: Int
+    let server: DNSServer
+    let version: String
+    let cacheLimit: Int
     private let start = MonotonicClock.now
+    /// The same by the time of day, in seconds since 1970.
+    let startSeconds = WallClock.seconds
     /// Numbers of questions at some times, the oldest first, never empty: the rate is taken since the oldest.
     private let samples: Mutex<[Sample]>
 
@@ -23,6 +25,9 @@ package final class ServerControl: Sendable {
     /// The rate is that of the last 10 to 15 s.
     private static let mostSamples = 3
 
+    /// Ticks that follow each other faster are one.
+    private static let shortestTickMilliseconds = 4_000
+
     /// - Parameters:
     ///   - version: The program's.
     ///   - cacheLimit: The memory for kept answers, in octets.
@@ -33,10 +38,15 @@ package final class ServerControl: Sendable {
         samples = Mutex([Sample(time: start, questions: 0)])
     }
 
-    /// Notes how many questions there were; to be called every five seconds.
+    /// Notes how many questions there were; to be called every five seconds, by one thread or several.
     package func tick() {
         let sample = Sample(time: MonotonicClock.now, questions: questionCount)
         samples.withLock { samples in
+            if let last = samples.last, last.time > start,
+                sample.time < last.time.advanced(milliseconds: Self.shortestTickMilliseconds)
+            {
+                return  // another thread was quicker
+            }
             samples.append(sample)
             if samples.count > Self.mostSamples { samples.removeFirst() }
         }

@@ -32,6 +32,19 @@ package struct ServerStatistics: Hashable, Sendable {
     package init(workers: [WorkerStatistics]) {
         self.workers = workers
     }
+
+    /// All workers' counts with labels; nil before the first of them has told any.
+    package var meters: EngineMeters? {
+        workers.reduce(into: nil) { sum, worker in
+            guard let meters = worker.meters else { return }
+            if sum == nil { sum = meters } else { sum?.add(meters) }
+        }
+    }
+
+    /// All workers' turns.
+    package var turns: LatencyHistogram {
+        workers.reduce(into: LatencyHistogram()) { $0.add($1.turns.total) }
+    }
 }
 
 extension WorkerStatistics {

@@ -212,6 +212,13 @@ extension Scalar where Value == Endpoint {
             Reading(Endpoint(text, defaultPort: 53))
         }
     }
+
+    /// An address to listen on for HTTP, with the usual port where none is given.
+    static var adminListener: Scalar {
+        Scalar(expected: "ADDRESS or ADDRESS:PORT, an IPv6 address with a port as [ADDRESS]:PORT") { text in
+            Reading(Endpoint(text, defaultPort: AdminSettings.defaultPort))
+        }
+    }
 }
 
 extension Scalar where Value == IPPrefix {

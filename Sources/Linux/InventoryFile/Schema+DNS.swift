@@ -10,6 +10,7 @@ extension Field {
         mapping { keys in
             var inventory = Inventory()
             keys.read("dns", into: &inventory.dns) { $0.dnsSettings() }
+            keys.read("admin", into: &inventory.admin) { $0.adminSettings() }
             keys.read("clusters", into: &inventory.clusters) { $0.entries(named: .key) { $1.cluster($0) } }
             keys.read("sites", into: &inventory.sites) { $0.entries(named: .key) { $1.site($0) } }
             keys.read("paths", into: &inventory.paths) { $0.list { $0.networkPath() } }
@@ -32,6 +33,16 @@ extension Field {
             keys.read("cache", into: &dns.cache) { $0.cacheSettings() }
             keys.read("max-udp-size", into: &dns.maximumUDPSize, .integer(512...4096, "a number of octets"))
             return dns
+        }
+    }
+
+    private func adminSettings() -> AdminSettings? {
+        mapping { keys in
+            var admin = AdminSettings()
+            keys.read("listen", into: &admin.listen) { $0.list(of: .adminListener) }
+            keys.read("clients", into: &admin.clients) { $0.list(of: .prefix) }
+            keys.read("hosts", into: &admin.hosts) { $0.list(of: .name) }
+            return admin
         }
     }
 

@@ -50,13 +50,15 @@ struct Serve: ParsableCommand {
         let workers = inventory.dns.workers ?? ProcessLimits.processorCount
         let server = try start(inventory, policy, workers: workers)
         let limit = inventory.dns.cache.size
-        let controlServer = try control.listen(
-            for: ServerControl(server, version: Namebridge.version, cacheLimit: limit))
+        let serverControl = ServerControl(server, version: Namebridge.version, cacheLimit: limit)
+        let controlServer = try control.listen(for: serverControl)
+        let httpServer = AdminListener.start(inventory.admin, serverControl)
         for endpoint in server.boundEndpoints { Log.notice("listening", [("address", "\(endpoint)")]) }
         Log.notice("serving", [("clusters", "\(inventory.clusters.count)"), ("workers", "\(workers)")])
         if demo.demo { printTour(controlServer?.path) }
         let signal = try failing { () throws(Errno) in try signals.wait() }
         Log.notice("stopping", [("signal", signal == SIGTERM ? "SIGTERM" : "SIGINT")])
+        httpServer?.stop()
         controlServer?.stop()
         server.stop()
         Log.notice("stopped")

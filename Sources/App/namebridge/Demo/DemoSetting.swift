@@ -15,6 +15,7 @@ enum DemoSetting {
         Inventory(
             dns: DNSSettings(
                 listen: [Endpoint(address: loopback, port: 5300)], bareDomain: ["prod", "staging"]),
+            admin: AdminSettings(listen: [Endpoint(address: loopback, port: 5303)]),
             clusters: [
                 Cluster(
                     key: "prod", dns: [prod], pods: prefixes(["10.244.0.0/16"]),

@@ -1,0 +1,27 @@
+import AdminServer
+import Inventory
+import LinuxSystem
+
+/// The HTTP side of a running server.
+enum AdminListener {
+    /// Shows how the server is doing where `admin.listen` says so.
+    ///
+    /// - Returns: Nil where nothing is to be shown, or, after a line in the log, cannot be: names are
+    ///   answered all the same.
+    static func start(_ settings: AdminSettings, _ control: ServerControl) -> HTTPServer? {
+        guard !settings.listen.isEmpty else { return nil }
+        let pages = AdminPages(control)
+        let ownName = ThisHost.name
+        let access = HTTPServer.Access(
+            clients: settings.clients, hosts: settings.hosts + (ownName.isEmpty ? [] : [ownName]))
+        do throws(HTTPServerError) {
+            let server = try HTTPServer(
+                listen: settings.listen, access: access, tick: control.tick, respond: pages.respond)
+            for endpoint in server.endpoints { Log.notice("status page", [("url", "http://\(endpoint)/")]) }
+            return server
+        } catch {
+            Log.failure("no status page", [("reason", "\(error)")])
+            return nil
+        }
+    }
+}

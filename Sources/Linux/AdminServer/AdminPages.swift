@@ -1,0 +1,34 @@
+/// What is served over HTTP: which path gives what.
+package struct AdminPages: Sendable {
+    private let control: ServerControl
+
+    package init(_ control: ServerControl) {
+        self.control = control
+    }
+
+    /// The answer to `path`; nil where nothing is there.
+    package func respond(_ path: String) -> HTTPResponse? {
+        switch path {
+        case "/metrics": HTTPResponse(.ok, .metrics, control.metrics)
+        case "/health": HTTPResponse(.ok, .text, "ok\n")
+        case "/ready": ready
+        case "/status.json": HTTPResponse(.ok, .json, control.status.json.text() + "\n")
+        default: nil
+        }
+    }
+
+    /// Ready: some name server answers, so that questions can be asked.
+    private var ready: HTTPResponse {
+        let groups = control.status.groups
+        if groups.contains(where: { $0.servers.contains { $0.state != "dead" } }) {
+            return HTTPResponse(.ok, .text, "ready\n")
+        }
+        let reasons = groups.flatMap { group in
+            group.servers.map {
+                "\(group.name): \($0.address) is dead (\($0.lastError ?? "no reason known"))\n"
+            }
+        }
+        let text = reasons.isEmpty ? "no name server is configured\n" : reasons.joined()
+        return HTTPResponse(.unavailable, .text, "no cluster can be asked\n" + text)
+    }
+}

@@ -1,0 +1,73 @@
+import LinuxSystem
+import Telemetry
+
+/// One HTTP client: a request comes in, an answer goes out, and that is all.
+final class HTTPConnection {
+    let socket: FileDescriptor
+    /// When it is closed, whatever it is doing.
+    private(set) var deadline: MonotonicTime
+    private var input: [UInt8] = []
+    private var output: [UInt8] = []
+    private var sent = 0
+
+    init(_ socket: consuming FileDescriptor, deadline: MonotonicTime) {
+        self.socket = socket
+        self.deadline = deadline
+    }
+
+    /// True once there is an answer to be sent.
+    var isAnswering: Bool { !output.isEmpty }
+
+    enum Step: Hashable {
+        case waiting
+        case request(HTTPRequest)
+        case problem(HTTPProblem)
+        case finished
+    }
+
+    /// Reads what is there.
+    func receive(_ buffer: inout [UInt8]) -> Step {
+        var span = buffer.mutableSpan
+        let received: StreamSocket.Received
+        do throws(Errno) {
+            received = try StreamSocket.receive(from: socket, into: &span)
+        } catch {
+            return .finished
+        }
+        switch received {
+        case .nothing: return .waiting
+        case .end: return .finished
+        case .octets(let count): input += buffer[..<count]
+        }
+        guard let end = HTTPRequest.endOfHead(in: input) else {
+            return input.count > HTTPRequest.longestHead ? .problem(.headTooLong) : .waiting
+        }
+        guard end <= HTTPRequest.longestHead else { return .problem(.headTooLong) }
+        do throws(HTTPProblem) {
+            return .request(try HTTPRequest(parsing: input[..<end]))
+        } catch {
+            return .problem(error)
+        }
+    }
+
+    func answer(_ response: HTTPResponse, isHead: Bool, deadline: MonotonicTime) {
+        input = []
+        output = response.octets(isHead: isHead)
+        self.deadline = deadline
+    }
+
+    /// Sends what the client takes; `finished` once it has all.
+    func send() -> Step {
+        let output = output
+        do throws(Errno) {
+            while sent < output.count {  // each turn sends something, or ends
+                let count = try StreamSocket.send(output.span.extracting(sent..<output.count), on: socket)
+                guard count > 0 else { return .waiting }
+                sent += count
+            }
+        } catch {
+            return .finished
+        }
+        return .finished
+    }
+}

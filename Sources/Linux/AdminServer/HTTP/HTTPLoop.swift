@@ -1,0 +1,158 @@
+import IPAddressing
+import LinuxSystem
+import Telemetry
+
+/// The thread's part of `HTTPServer`.
+final class HTTPLoop: Sendable {
+    let epoll: Epoll
+    private let listeners: [HTTPListener]
+    private let access: HTTPServer.Access
+    private let tick: @Sendable () -> Void
+    private let respond: HTTPServer.Responder
+
+    static let wakeToken: UInt64 = 0
+    /// The token of connection 0; the others follow. Those of listeners come after all of them.
+    private static let firstConnection: UInt64 = 1
+    private static let firstListener = firstConnection + UInt64(HTTPServer.mostConnections)
+
+    init(
+        _ listeners: [HTTPListener], _ access: HTTPServer.Access, _ tick: @escaping @Sendable () -> Void,
+        _ respond: @escaping HTTPServer.Responder
+    ) throws(Errno) {
+        epoll = try Epoll()
+        for (index, listener) in listeners.enumerated() {
+            try epoll.add(listener.socket, .readable, token: Self.firstListener + UInt64(index))
+        }
+        self.listeners = listeners
+        self.access = access
+        self.tick = tick
+        self.respond = respond
+    }
+
+    /// Serves until the wake-up.
+    func run() {
+        var events = EpollEvents(capacity: 64)
+        var connections = [HTTPConnection?](repeating: nil, count: HTTPServer.mostConnections)
+        var buffer = [UInt8](repeating: 0, count: 4096)
+        var nextTick = MonotonicClock.now.advanced(milliseconds: ControlServer.tickMilliseconds)
+        while true {
+            let count: Int
+            do throws(Errno) {
+                count = try epoll.wait(into: &events, milliseconds: patience(connections, nextTick))
+            } catch {
+                preconditionFailure("epoll cannot wait: \(error)")
+            }
+            let now = MonotonicClock.now
+            for index in 0..<count {
+                switch events[index].token {
+                case Self.wakeToken: return
+                case let token where token >= Self.firstListener:
+                    accept(Int(token - Self.firstListener), into: &connections, &buffer, at: now)
+                case let token:
+                    serve(&connections[Int(token - Self.firstConnection)], token, &buffer, at: now)
+                }
+            }
+            for (slot, connection) in connections.enumerated() {
+                if let connection, connection.deadline <= now { expire(&connections[slot], connection, now) }
+            }
+            if nextTick <= now {
+                tick()
+                nextTick = now.advanced(milliseconds: ControlServer.tickMilliseconds)
+            }
+        }
+    }
+
+    /// Milliseconds until the tick or the first deadline of a connection.
+    private func patience(_ connections: [HTTPConnection?], _ nextTick: MonotonicTime) -> Int32 {
+        let next = connections.reduce(nextTick) { next, connection in
+            connection.map { min(next, $0.deadline) } ?? next
+        }
+        let nanoseconds = next.nanoseconds(since: MonotonicClock.now)
+        return Int32(clamping: max(0, (nanoseconds + 999_999) / 1_000_000))
+    }
+
+    /// Tells a client that has not asked in time so, and closes the connection.
+    private func expire(_ slot: inout HTTPConnection?, _ connection: HTTPConnection, _ now: MonotonicTime) {
+        if !connection.isAnswering {
+            connection.answer(HTTPResponse(.tooSlow), isHead: false, deadline: now)
+            _ = connection.send()
+        }
+        slot = nil
+    }
+
+    /// Takes one client in; a stranger is told so and gone.
+    private func accept(
+        _ listener: Int, into connections: inout [HTTPConnection?], _ buffer: inout [UInt8],
+        at now: MonotonicTime
+    ) {
+        do throws(Errno) {
+            guard let accepted = try StreamSocket.accept(from: listeners[listener].socket) else { return }
+            let isAllowed = access.clients.longestMatch(accepted.client.address) != nil
+            let deadline = now.advanced(milliseconds: HTTPServer.askingMilliseconds)
+            let connection = HTTPConnection(accepted.takeDescriptor(), deadline: deadline)
+            guard isAllowed else {
+                // What it has sent is read, or the kernel would cut our answer off with a reset.
+                _ = connection.receive(&buffer)
+                connection.answer(HTTPResponse(.notAllowed), isHead: false, deadline: now)
+                _ = connection.send()
+                return
+            }
+            let slot = connections.firstIndex { $0 == nil } ?? longestWaiting(connections)
+            connections[slot] = nil
+            try epoll.add(connection.socket, .readable, token: Self.firstConnection + UInt64(slot))
+            connections[slot] = connection
+        } catch {
+            // The client is gone, or descriptors are short: the next one may have more luck.
+        }
+    }
+
+    /// The connection whose time is up first; there is one.
+    private func longestWaiting(_ connections: [HTTPConnection?]) -> Int {
+        let never = MonotonicTime(nanoseconds: .max)
+        let deadlines = connections.map { $0?.deadline ?? never }
+        return deadlines.indices.min { deadlines[$0] < deadlines[$1] } ?? 0
+    }
+
+    /// Goes on with one client as far as it is ready; `slot` is nil once it is done, and its socket closed.
+    private func serve(
+        _ slot: inout HTTPConnection?, _ token: UInt64, _ buffer: inout [UInt8], at now: MonotonicTime
+    ) {
+        guard let connection = slot else { return }
+        if !connection.isAnswering {
+            let deadline = now.advanced(milliseconds: HTTPServer.answeringMilliseconds)
+            switch connection.receive(&buffer) {
+            case .waiting: return
+            case .request(let request):
+                connection.answer(answer(to: request), isHead: request.isHead, deadline: deadline)
+            case .problem(let problem):
+                connection.answer(HTTPResponse(problem), isHead: false, deadline: deadline)
+            case .finished:
+                slot = nil
+                return
+            }
+        }
+        guard connection.send() == .waiting else {
+            slot = nil
+            return
+        }
+        do throws(Errno) {
+            try epoll.modify(connection.socket, .writable, token: token)
+        } catch {
+            slot = nil
+        }
+    }
+
+    private func answer(to request: HTTPRequest) -> HTTPResponse {
+        guard isOurs(request.host) else { return HTTPResponse(.strangeHost) }
+        return respond(request.path) ?? HTTPResponse(.notFound)
+    }
+
+    /// True where `host` is an address, `localhost`, or a name of this machine.
+    ///
+    /// A browser that a foreign name has led here sends that name; it can't send an address in its place.
+    private func isOurs(_ host: String?) -> Bool {
+        guard let host, host != "localhost", !access.hosts.contains(host) else { return true }
+        let bare = host.hasPrefix("[") && host.hasSuffix("]") ? String(host.dropFirst().dropLast()) : host
+        return IPAddress(bare) != nil
+    }
+}

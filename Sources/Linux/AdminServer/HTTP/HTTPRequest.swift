@@ -1,0 +1,146 @@
+/// The head of an HTTP/1.1 request as far as this server needs it (RFC 9112): no request here has a body.
+struct HTTPRequest: Hashable, Sendable {
+    /// True for HEAD: the answer comes without its body.
+    let isHead: Bool
+    /// The path of the target, beginning with `/`, without the query.
+    let path: String
+    /// The Host field without its port, in lower case; nil where there is none (HTTP/1.0).
+    let host: String?
+
+    /// The longest head that is read, in octets.
+    static let longestHead = 8192
+    /// The longest target, in octets: longer than anything that is served here.
+    private static let longestTarget = 1024
+
+    /// Where the head ends in `octets`, the empty line included; nil where it goes on.
+    static func endOfHead(in octets: [UInt8]) -> Int? {
+        let end: [UInt8] = [13, 10, 13, 10]
+        guard octets.count >= end.count else { return nil }
+        return (end.count...octets.count).first { octets[($0 - end.count)..<$0].elementsEqual(end) }
+    }
+
+    /// Reads a head, which ends with its empty line.
+    init(parsing head: ArraySlice<UInt8>) throws(HTTPProblem) {
+        // CR and LF inside lines, and all that is not ASCII, is refused below.
+        let lines = Self.lines(of: head.dropLast(4))
+        guard let first = lines.first else { throw .malformed }
+        let parts = first.split(separator: 0x20, omittingEmptySubsequences: false)
+        guard parts.count == 3 else { throw .malformed }
+        let version = String(decoding: parts[2], as: UTF8.self)
+        guard version == "HTTP/1.1" || version == "HTTP/1.0" else { throw .wrongVersion }
+        switch String(decoding: parts[0], as: UTF8.self) {
+        case "GET": isHead = false
+        case "HEAD": isHead = true
+        default: throw .wrongMethod
+        }
+        guard parts[1].count <= Self.longestTarget else { throw .targetTooLong }
+        guard parts[1].first == UInt8(ascii: "/"), parts[1].allSatisfy({ $0 > 0x20 && $0 < 0x7F }) else {
+            throw .malformed
+        }
+        path = String(decoding: parts[1].prefix { $0 != UInt8(ascii: "?") }, as: UTF8.self)
+        host = try Self.readFields(lines.dropFirst())
+        guard host != nil || version == "HTTP/1.0" else { throw .malformed }  // RFC 9112 section 3.2
+    }
+
+    private static func lines(of head: ArraySlice<UInt8>) -> [ArraySlice<UInt8>] {
+        var lines: [ArraySlice<UInt8>] = []
+        var start = head.startIndex
+        for index in head.indices where head[index] == 13 {
+            guard index >= start, index + 1 < head.endIndex, head[index + 1] == 10 else { continue }
+            lines.append(head[start..<index])
+            start = index + 2
+        }
+        return lines + [head[start...]]
+    }
+
+    /// Checks the fields; gives the host.
+    private static func readFields(_ lines: ArraySlice<ArraySlice<UInt8>>) throws(HTTPProblem) -> String? {
+        var host: String?
+        for line in lines {
+            guard line.allSatisfy({ $0 == 9 || ($0 >= 0x20 && $0 != 0x7F) }),
+                let colon = line.firstIndex(of: UInt8(ascii: ":")), colon > line.startIndex,
+                line[..<colon].allSatisfy(isTokenOctet)
+            else { throw .malformed }
+            let value = trimmed(line[(colon + 1)...])
+            switch String(decoding: line[..<colon], as: UTF8.self).lowercased() {
+            case "host":
+                guard host == nil else { throw .malformed }
+                host = withoutPort(String(decoding: value, as: UTF8.self).lowercased())
+            case "transfer-encoding": throw .hasBody
+            case "content-length": guard value.elementsEqual([UInt8(ascii: "0")]) else { throw .hasBody }
+            default: break
+            }
+        }
+        return host
+    }
+
+    /// A tchar of RFC 9110 section 5.6.2.
+    private static func isTokenOctet(_ octet: UInt8) -> Bool {
+        switch octet {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+            UInt8(ascii: "0")...UInt8(ascii: "9"):
+            true
+        default: Array("!#$%&'*+-.^_`|~".utf8).contains(octet)
+        }
+    }
+
+    private static func trimmed(_ value: ArraySlice<UInt8>) -> ArraySlice<UInt8> {
+        var value = value
+        while let first = value.first, first == 0x20 || first == 9 { value = value.dropFirst() }
+        while let last = value.last, last == 0x20 || last == 9 { value = value.dropLast() }
+        return value
+    }
+
+    /// `[::1]:9153` gives `[::1]`, `relay:9153` gives `relay`.
+    private static func withoutPort(_ host: String) -> String {
+        if host.hasPrefix("["), let end = host.firstIndex(of: "]") { return String(host[...end]) }
+        return String(host.prefix { $0 != ":" })
+    }
+}
+
+/// Why a request gets no answer of its own, with the status that says so (RFC 9110 section 15).
+enum HTTPProblem: Error, Hashable, Sendable {
+    case malformed
+    case strangeHost
+    case notAllowed
+    case notFound
+    case wrongMethod
+    case tooSlow
+    case hasBody
+    case targetTooLong
+    case headTooLong
+    case wrongVersion
+
+    var status: HTTPResponse.Status {
+        switch self {
+        case .malformed: .badRequest
+        case .strangeHost: .misdirected
+        case .notAllowed: .forbidden
+        case .notFound: .notFound
+        case .wrongMethod: .methodNotAllowed
+        case .tooSlow: .requestTimeout
+        case .hasBody: .contentTooLarge
+        case .targetTooLong: .targetTooLong
+        case .headTooLong: .headTooLarge
+        case .wrongVersion: .versionNotSupported
+        }
+    }
+
+    /// What went wrong, and what to do about it.
+    var text: String {
+        switch self {
+        case .malformed: "This is no HTTP/1.1 request."
+        case .strangeHost:
+            "This name is not known here: use an address or the machine's own host name, or add the name to"
+                + " admin.hosts. (A page of a foreign site must not read this one under a name of its own.)"
+        case .notAllowed: "This address is not in admin.clients."
+        case .notFound: "There is /, /metrics, /status.json, /health and /ready."
+        case .wrongMethod: "Only GET and HEAD are served."
+        case .tooSlow: "The request did not come in time."
+        case .hasBody: "No request here has a body."
+        case .targetTooLong: "The path is too long."
+        case .headTooLong: "The request's head is too long."
+        case .wrongVersion: "Only HTTP/1.0 and HTTP/1.1 are spoken here."
+        }
+    }
+}

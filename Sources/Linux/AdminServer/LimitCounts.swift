@@ -1,0 +1,33 @@
+import DNSServer
+import Forwarding
+
+/// The limits that were hit, each with its name in metrics and a few words.
+package struct LimitCount: Hashable, Sendable {
+    /// Stands in the label `limit`.
+    package let name: String
+    /// For people.
+    package let words: String
+    package let count: Int
+
+    /// All limits, in the order in which they are shown.
+    static func all(_ statistics: ServerStatistics) -> [LimitCount] {
+        fields.map { field in
+            LimitCount(name: field.name, words: field.words, count: statistics.sum(field.count))
+        }
+    }
+
+    private static let fields: [(name: String, words: String, count: @Sendable (WorkerStatistics) -> Int)] = [
+        ("rate", "questions beyond a network's rate", { $0.engine.limited }),
+        ("rate-slipped", "of these told to come by TCP", { $0.engine.slipped }),
+        ("in-flight", "questions turned away, tables full", { $0.engine.overloaded }),
+        ("rebinding", "answers from outside with an inside address held back", { $0.engine.blocked }),
+        ("tcp-refused", "connections refused for lack of room", { $0.sockets.connectionsRefused }),
+        ("tcp-displaced", "idle connections closed for others", { $0.sockets.connectionsDisplaced }),
+        ("tcp-idle", "connections closed for idling", { $0.sockets.connectionsExpired }),
+        ("reply-buffer", "replies dropped, socket buffer full", { $0.sockets.datagramsDropped }),
+        (
+            "question-buffer", "questions to servers dropped, socket buffer full",
+            { $0.sockets.questionsDropped }
+        ),
+    ]
+}

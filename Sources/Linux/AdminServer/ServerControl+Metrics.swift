@@ -1,0 +1,136 @@
+import AnswerCache
+import DNSServer
+import Forwarding
+import LinuxSystem
+import Telemetry
+
+extension ServerControl {
+    /// Everything that is counted, for Prometheus. Labels are bounded by the configuration.
+    package var metrics: String {
+        let server = server
+        var text = PrometheusText()
+        let statistics = server.statistics
+        addProcess(&text)
+        addQuestions(&text, statistics)
+        if let meters = statistics.meters {
+            addAnswers(&text, meters, server.policy)
+            addServers(&text, meters, server)
+        }
+        addCache(&text, server, statistics)
+        addLimits(&text, statistics)
+        return text.text
+    }
+
+    private func addProcess(_ text: inout PrometheusText) {
+        let usage = ProcessUsage.now
+        text.family("namebridge_build_info", .gauge, "The program's version; always 1.") {
+            $0.add(1, [("version", version)])
+        }
+        text.single(
+            "process_start_time_seconds", .gauge, "When the server was started, in seconds since 1970.",
+            startSeconds)
+        text.family("process_cpu_seconds_total", .counter, "Processor time used.") {
+            $0.add(microseconds: usage.processorMicroseconds)
+        }
+        if let resident = usage.residentOctets {
+            text.single("process_resident_memory_bytes", .gauge, "Resident memory.", resident)
+        }
+        if let descriptors = usage.descriptors {
+            text.single("process_open_fds", .gauge, "Open file descriptors.", descriptors)
+        }
+    }
+
+    private func addQuestions(_ text: inout PrometheusText, _ statistics: ServerStatistics) {
+        func counter(_ name: String, _ help: String, _ number: (WorkerStatistics) -> Int) {
+            text.single(name, .counter, help, statistics.sum(number))
+        }
+        text.single("namebridge_workers", .gauge, "Worker threads.", statistics.workers.count)
+        counter("namebridge_questions_total", "Messages from clients that were questions.") {
+            $0.engine.messages - $0.engine.ignored
+        }
+        counter("namebridge_questions_ignored_total", "Messages from clients that got no reply.") {
+            $0.engine.ignored + $0.sockets.datagramsIgnored
+        }
+        counter("namebridge_questions_joined_total", "Questions that waited for one in flight already.") {
+            $0.engine.joined
+        }
+        counter("namebridge_questions_retried_total", "Questions sent again because nothing came.") {
+            $0.engine.retried
+        }
+        counter("namebridge_answers_unmatched_total", "Messages from servers that match no question.") {
+            $0.engine.unmatched
+        }
+        counter("namebridge_answers_straying_total", "Clusters' answers with an address outside of them.") {
+            $0.engine.straying
+        }
+        counter("namebridge_answer_records_dropped_total", "Records left out of servers' answers.") {
+            $0.engine.droppedRecords
+        }
+        text.single(
+            "namebridge_questions_in_flight", .gauge, "Questions that wait for a server's answer.",
+            statistics.sum { $0.inFlight })
+        text.single(
+            "namebridge_client_connections", .gauge, "TCP connections of clients.",
+            statistics.sum { $0.connections })
+        text.family(
+            "namebridge_turn_seconds", .histogram,
+            "From reading questions or answers to having sent the replies: what a cached answer takes."
+        ) { $0.add(statistics.turns) }
+    }
+
+    private func addAnswers(
+        _ text: inout PrometheusText, _ meters: EngineMeters, _ policy: ForwardingPolicy
+    ) {
+        text.family("namebridge_answers_total", .counter, "Replies to clients.") { family in
+            for cell in meters.answers.cells(of: policy) {
+                family.add(
+                    cell.count,
+                    [
+                        ("cluster", cell.cluster), ("view", cell.view), ("source", "\(cell.source)"),
+                        ("rcode", cell.rcode),
+                    ])
+            }
+        }
+        text.family(
+            "namebridge_lookup_seconds", .histogram,
+            "From a client's question to the reply where servers were asked."
+        ) { family in
+            for group in policy.groups {
+                family.add(meters.lookups.histogram(group.number), [("cluster", group.name)])
+            }
+        }
+        text.family(
+            "namebridge_extended_errors_total", .counter, "Replies with an Extended DNS Error (RFC 8914)."
+        ) { family in
+            for error in meters.extendedErrorCounts {
+                family.add(error.count, [("code", error.code), ("purpose", error.purpose)])
+            }
+        }
+    }
+
+    private func addCache(
+        _ text: inout PrometheusText, _ server: DNSServer, _ statistics: ServerStatistics
+    ) {
+        guard let cache = server.cache?.statistics else { return }
+        text.single("namebridge_cache_entries", .gauge, "Answers that are kept.", cache.entries)
+        text.single("namebridge_cache_bytes", .gauge, "Memory that kept answers take.", cache.octets)
+        text.single("namebridge_cache_limit_bytes", .gauge, "Memory that they may take.", cacheLimit)
+        text.single("namebridge_cache_hits_total", .counter, "Look-ups that found an answer.", cache.hits)
+        text.single(
+            "namebridge_cache_misses_total", .counter, "Look-ups that found none that holds.", cache.misses)
+        text.single(
+            "namebridge_cache_evictions_total", .counter, "Answers dropped for lack of room.", cache.evictions
+        )
+        text.single(
+            "namebridge_cache_refreshes_total", .counter,
+            "Questions asked again before their answer expired.",
+            statistics.sum { $0.engine.refreshed })
+    }
+
+    private func addLimits(_ text: inout PrometheusText, _ statistics: ServerStatistics) {
+        text.family("namebridge_limit_hits_total", .counter, "What was turned away or cut, by limit.") {
+            family in
+            for limit in LimitCount.all(statistics) { family.add(limit.count, [("limit", limit.name)]) }
+        }
+    }
+}
