@@ -85,6 +85,7 @@ let package = Package(
 
         // Support
         .executableTarget(name: "floor", path: "Sources/Support/Floor"),
+        .target(name: "LabProbe", path: "Sources/Support/LabProbe"),
         support("TestSupport", [
             "AnswerCache", "Forwarding", "DNSWire", "DomainNames", "IPAddressing", "Inventory", "Telemetry", "LDNSBridge",
             "NetworkKernel", "NetworkPlanning", "NetworkModel", "LinuxSystem",
@@ -134,7 +135,7 @@ let package = Package(
                 "NetworkKernel", "NetworkPlanning", "NetworkModel", "LinuxSystem", "InventoryFile", "Inventory",
                 "IPAddressing", "TestSupport",
             ]),
-        tests("NetworkLabTests", ["namebridge", "LinuxSystem"]),
+        tests("NetworkLabTests", ["namebridge", "LabProbe", "LinuxSystem"]),
         tests("EndToEndTests", ["namebridge", "TestSupport"]),
     ],
     swiftLanguageModes: [.v6]

@@ -10,11 +10,12 @@ final class Lab: @unchecked Sendable {
     private let prefix: String
     private let folder: URL
     private var hosts: [String] = []
+    let sockets: ProbeSockets
 
     /// True where namespaces can be made; else the reason is printed once.
     static let isPossible: Bool = {
         guard getuid() == 0 else { return skipped("only root can make network namespaces") }
-        for program in ["ip", "nft", "iptables", "conntrack", "socat", "ping"] {
+        for program in ["ip", "nft", "iptables", "conntrack"] {
             let found = ["/usr/sbin", "/sbin", "/usr/bin", "/bin"].contains {
                 FileManager.default.isExecutableFile(atPath: "\($0)/\(program)")
             }
@@ -30,23 +31,32 @@ final class Lab: @unchecked Sendable {
         return false
     }
 
-    /// - Parameter script: Shell commands that build the network, with the functions of `prelude`.
-    init(_ name: String, hosts: [String], script: String) throws {
+    /// - Parameters:
+    ///   - script: Shell commands that build the network, with the functions of `prelude`.
+    ///   - answering: The hosts that answer probes.
+    init(_ name: String, hosts: [String], script: String, answering: [String] = []) throws {
         prefix = "nb\(getpid())\(name)"
+        sockets = ProbeSockets()
         folder = FileManager.default.temporaryDirectory.appending(path: prefix)
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-        for host in hosts {
-            self.hosts.append(host)
-            // Without duplicate address detection an address is there at once, and nothing changes by itself later.
-            try expectGood(
-                """
-                ip netns add \(prefix)\(host); ip -n \(prefix)\(host) link set lo up
-                on \(host) sysctl -qw net.ipv6.conf.all.accept_dad=0 net.ipv6.conf.default.accept_dad=0
-                """)
-        }
-        try expectGood(script)
-        // The servers listen, and the links are up.
-        try expectGood("sleep 1")
+        self.hosts = hosts
+        // Without duplicate address detection an address is there at once, and nothing changes by itself later.
+        try expectGood(
+            """
+            for h in \(hosts.joined(separator: " ")); do
+                ip netns add $P$h; ip -n $P$h link set lo up
+                on $h sysctl -qw net.ipv6.conf.all.accept_dad=0 net.ipv6.conf.default.accept_dad=0
+            done
+            \(script)
+            # The kernel reports carriers a little later, and the links' states with them.
+            for h in \(hosts.joined(separator: " ")); do
+                for try in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+                    ip -n $P$h link | grep -q 'NO-CARRIER\\|state DOWN\\|state LOWERLAYERDOWN' || break
+                    sleep 0.1
+                done
+            done
+            """)
+        for host in answering { try sockets.answer(in: space(of: host)) }
     }
 
     deinit {
@@ -77,16 +87,31 @@ final class Lab: @unchecked Sendable {
         # address HOST DEVICE ADDRESS/LENGTH...
         address() { h=$1 d=$2; shift 2; for a; do ip -n $P$h addr add $a dev $d nodad 2>/dev/null ||
             ip -n $P$h addr add $a dev $d; done; }
-        # pod HOST POD GATEWAY ADDRESS: a pod with an address of its own behind a device of its host
+        # pod HOST POD GATEWAY ADDRESS [GATEWAY ADDRESS]: a pod with addresses of its own behind a device of its host
         pod() {
-            wire $2 eth0 $1 cali$2
-            ip -n $P$2 addr add $4/32 dev eth0
-            ip -n $P$2 route add $3 dev eth0; ip -n $P$2 route add default via $3
-            ip -n $P$1 addr add $3/32 dev cali$2; ip -n $P$1 route add $4/32 dev cali$2
-            on $1 sysctl -qw net.ipv4.conf.cali$2.forwarding=1
+            h=$1 p=$2; shift 2
+            wire $p eth0 $h cali$p
+            while [ $# -gt 0 ]; do
+                case $1 in *:*) f=-6 l=128 ;; *) f=-4 l=32 ;; esac
+                ip -n $P$p addr add $2/$l dev eth0; ip -n $P$h addr add $1/$l dev cali$p
+                ip -n $P$p $f route add $1 dev eth0; ip -n $P$p $f route add default via $1
+                ip -n $P$h $f route add $2 dev cali$p
+                shift 2
+            done
+            forward $h cali$p
+        }
+        # service HOST ADDRESS POD: translates as kube-proxy does
+        service() {
+            case $2 in *:*) t="ip6tables -t nat" b="[$3]" ;; *) t="iptables -t nat" b=$3 ;; esac
+            for q in tcp udp; do
+                on $1 $t -A PREROUTING -d $2 -p $q --dport 80 -j DNAT --to-destination $b:9400
+            done
         }
         # forward HOST DEVICE...
-        forward() { h=$1; shift; for d; do on $h sysctl -qw net.ipv4.conf.$d.forwarding=1; done; }
+        forward() {
+            h=$1; shift
+            for d; do on $h sysctl -qw net.ipv4.conf.$d.forwarding=1 net.ipv6.conf.$d.force_forwarding=1; done
+        }
         # tunnel HOST ADDRESS NODE-ADDRESS NUMBER: what stands for the device of Calico's IPIP mode, which not every kernel has
         tunnel() {
             ip -n $P$1 link add tunl0 address 02:00:00:00:00:$4 type vxlan id 4096 dstport 8472 local $3 nolearning
@@ -97,15 +122,6 @@ final class Lab: @unchecked Sendable {
             ip -n $P$1 neigh replace $3 lladdr 02:00:00:00:00:$5 dev tunl0 nud permanent
             ip netns exec $P$1 bridge fdb append 02:00:00:00:00:$5 dev tunl0 dst $4
             ip -n $P$1 route add $2 via $3 dev tunl0 onlink proto bird
-        }
-        # background HOST COMMAND...: keeps no descriptor of the script open
-        background() { h=$1; shift; ip netns exec $P$h "$@" </dev/null >/dev/null 2>&1 & }
-        # answer HOST...: says to whoever asks at port 9400 which address was seen
-        answer() {
-            for a; do
-                background $a socat TCP-LISTEN:9400,fork,reuseaddr SYSTEM:'echo $SOCAT_PEERADDR'
-                background $a socat UDP-RECVFROM:9400,fork SYSTEM:'echo $SOCAT_PEERADDR'
-            done
         }
 
         """
@@ -125,8 +141,33 @@ final class Lab: @unchecked Sendable {
         try on(host, "env NAMEBRIDGE_NET_STATE=\(state(of: host)) \(Shell.program) net \(arguments)")
     }
 
+    /// Runs `namebridge net ARGUMENTS` on each of several hosts, two at a time; the results in the hosts' order.
+    func net(each hosts: [String], _ arguments: String) throws -> [Shell.Result] {
+        var results: [Shell.Result] = []
+        for start in stride(from: 0, to: hosts.count, by: 2) {
+            let pair = hosts[start..<min(start + 2, hosts.count)]
+            let text = try script(
+                pair.map { host in
+                    """
+                    ( c=0; on \(host) env NAMEBRIDGE_NET_STATE=\(state(of: host)) \(Shell.program) net \(arguments) \\
+                        >\(folder.path)/\(host).out 2>&1 || c=$?; echo "exit $c" >>\(folder.path)/\(host).out ) &
+                    """
+                }.joined(separator: "\n") + "\nwait\n"
+                    + pair.map { "cat \(folder.path)/\($0).out" }.joined(separator: "\necho =====\n"))
+            for part in text.components(separatedBy: "=====\n") {
+                let end = part.range(of: "exit ", options: .backwards)
+                let code = end.flatMap { Int32(part[$0.upperBound...].trimmingCharacters(in: .newlines)) } ?? -1
+                results.append(Shell.Result(code: code, output: String(part[..<(end?.lowerBound ?? part.endIndex)])))
+            }
+        }
+        return results
+    }
+
     /// The namespace that a host is.
     func name(of host: String) -> String { prefix + host }
+
+    /// The file of the namespace that a host is.
+    func space(of host: String) -> String { "/run/netns/\(prefix)\(host)" }
 
     /// The folder of a host's own state.
     func state(of host: String) -> String { folder.appending(path: "state-\(host)").path }

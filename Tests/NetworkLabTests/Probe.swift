@@ -1,58 +1,71 @@
-import Foundation
-
 /// A question from one host to an address, and what came of it.
 struct Probe: Hashable, CustomStringConvertible {
     let host: String
     let address: String
+    var port = ProbeSockets.port
 
-    var description: String { "\(host) -> \(address)" }
+    /// How many questions over UDP are asked, one after the other; a network that works loses none.
+    static let datagrams: Int32 = 20
+
+    /// Services have ports alone: what answers an echo request to one is not what serves it.
+    var isOfService: Bool { port != ProbeSockets.port }
+    var description: String { "\(host) -> \(address)" + (isOfService ? ":\(port)" : "") }
 
     /// What worked.
     struct Outcome: Equatable, CustomStringConvertible {
         /// The address that the far side saw; nil where nothing came back.
         var tcp: String?
         var udp: String?
-        var echo: Bool
-        /// An echo request of 1,400 octets that may not be cut.
-        var large: Bool
 
-        var isWhole: Bool { tcp != nil && udp != nil && echo && large }
-        var isBroken: Bool { tcp == nil && udp == nil && !echo && !large }
+        /// How many of the questions over UDP were answered.
+        var datagrams: Int
+
+        /// An echo request; nil where none was sent.
+        var echo: Bool?
+
+        /// An echo request of 1,400 octets that may not be cut; nil where none was sent.
+        var large: Bool?
+
+        /// What TCP said where it failed.
+        var error: String?
+
+        var isWhole: Bool {
+            tcp != nil && udp != nil && datagrams == Probe.datagrams && echo != false && large != false
+        }
+        var isBroken: Bool { tcp == nil && udp == nil && echo != true && large != true }
+
+        /// True where everything works, and the far side saw `source`.
+        func isWhole(from source: String?) -> Bool { isWhole && tcp == source && udp == source }
+
         var description: String {
-            "tcp \(tcp ?? "-") udp \(udp ?? "-") echo \(echo ? "yes" : "-") 1400 \(large ? "yes" : "-")"
+            let echoes = [("echo", echo), ("1400", large)].map { name, works in
+                works.map { " \(name) \($0 ? "yes" : "no")" } ?? ""
+            }
+            return "tcp \(tcp ?? error ?? "-") udp \(udp ?? "-") \(datagrams)" + echoes.joined()
         }
     }
 }
 
 extension Lab {
-    /// Asks all at once.
-    func probe(_ probes: [Probe]) throws -> [Probe: Probe.Outcome] {
-        var text = ""
-        for (index, probe) in probes.enumerated() {
-            let target = probe.address.contains(":") ? "[\(probe.address)]" : probe.address
-            text += """
-                ( t=$(on \(probe.host) timeout 3 socat -u TCP:\(target):9400,connect-timeout=2 - 2>/dev/null || true)
-                  # A datagram may be lost on a busy machine: a path that works carries one of three.
-                  for try in 1 2 3; do
-                      u=$(echo x | on \(probe.host) timeout 3 socat -t1 - UDP:\(target):9400 2>/dev/null || true)
-                      if [ -n "$u" ]; then break; fi
-                  done
-                  e=- l=-
-                  on \(probe.host) ping -q -c1 -W2 \(probe.address) >/dev/null 2>&1 && e=yes
-                  on \(probe.host) ping -q -c1 -W2 -M do -s 1372 \(probe.address) >/dev/null 2>&1 && l=yes
-                  echo "\(index) ${t:--} ${u:--} $e $l" ) &
+    /// Asks all at once, and waits as long as an answer may take on a busy machine.
+    func probe(_ probes: [Probe]) throws -> [(probe: Probe, outcome: Probe.Outcome)] {
+        try run(probes, milliseconds: 8_000)
+    }
 
-                """
-        }
-        var outcomes: [Probe: Probe.Outcome] = [:]
-        for line in try script(text + "wait").split(separator: "\n") {
-            let words = line.split(separator: " ").map { String($0).trimmingCharacters(in: ["[", "]"]) }
-            guard words.count == 5, let index = Int(words[0]) else { continue }
-            outcomes[probes[index]] = Probe.Outcome(
-                tcp: words[1] == "-" ? nil : words[1], udp: words[2] == "-" ? nil : words[2], echo: words[3] == "yes",
-                large: words[4] == "yes")
-        }
-        return outcomes
+    /// Asks all at once where nothing is expected to come back.
+    func probeInVain(_ probes: [Probe]) throws -> [(probe: Probe, outcome: Probe.Outcome)] {
+        try run(probes, milliseconds: 700)
+    }
+
+    private func run(_ probes: [Probe], milliseconds: Int32) throws -> [(probe: Probe, outcome: Probe.Outcome)] {
+        let outcomes = try sockets.run(probes.map { (space(of: $0.host), $0) }, milliseconds: milliseconds)
+        return zip(probes, outcomes).map { ($0, $1) }
+    }
+
+    /// Sends fifty megaoctets over TCP, each compared with what was sent; how many arrived.
+    func transfer(from: String, to: String, at address: String) -> Int {
+        ProbeSockets.transfer(
+            from: space(of: from), to: space(of: to), address: address, octets: 50_000_000, milliseconds: 30_000)
     }
 
     /// Each host to each of the addresses of others.

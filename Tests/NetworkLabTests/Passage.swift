@@ -1,0 +1,71 @@
+import Testing
+
+/// A way that packets shall take, and what came of it without our doing.
+struct Passage {
+    let probe: Probe
+
+    /// The source that the far side saw before; nil where nothing came back.
+    var before: String?
+
+    /// The source that the far side shall see.
+    let source: String
+
+    init(_ host: String, _ address: String, port: UInt16 = ProbeSockets.port, before: String? = nil, from source: String) {
+        probe = Probe(host: host, address: address, port: port)
+        self.before = before
+        self.source = source
+    }
+}
+
+extension Lab {
+    /// The network is broken as `passages` say; one apply on each host makes it whole, a second one changes nothing,
+    /// and after a removal the hosts are as they were and the network is broken again.
+    ///
+    /// - Parameter whole: What else must work while it is whole.
+    func expectRepair(
+        by file: String, on hosts: [String], of passages: [Passage], whole: () throws -> Void = {}
+    ) throws {
+        let before = try hosts.map { try snapshot($0) }
+        try expectBroken(passages, "before")
+        for (host, result) in zip(hosts, try net(each: hosts, "apply --config \(file)")) {
+            #expect(result.code == 0, "\(host): \(result.output)")
+        }
+        for (passage, answer) in zip(passages, try probe(passages.map(\.probe))) {
+            #expect(answer.outcome.isWhole(from: passage.source), "\(answer.probe) from \(passage.source): \(answer.outcome)")
+        }
+        try whole()
+        for (host, result) in zip(hosts, try net(each: hosts, "apply --config \(file)")) {
+            #expect(result.code == 0 && result.output.hasSuffix("nothing to do\n"), "\(host): \(result.output)")
+        }
+        for (host, result) in zip(hosts, try net(each: hosts, "status --config \(file)")) {
+            #expect(result.code == 0, "\(host): \(result.output)")
+        }
+        for (host, result) in zip(hosts, try net(each: hosts, "remove")) {
+            #expect(result.code == 0, "\(host): \(result.output)")
+        }
+        for (host, state) in zip(hosts, before) {
+            let left = try snapshot(host)
+            #expect(left == state, "\(host): \(Self.changes(from: state, to: left))")
+        }
+        try expectBroken(passages, "after")
+    }
+
+    private func expectBroken(_ passages: [Passage], _ when: String) throws {
+        let answers = try probeInVain(passages.filter { $0.before == nil }.map(\.probe))
+        for answer in answers { #expect(answer.outcome.isBroken, "\(when): \(answer.probe): \(answer.outcome)") }
+        let working = passages.filter { $0.before != nil }
+        for (passage, answer) in zip(working, try probe(working.map(\.probe))) {
+            #expect(answer.outcome.isWhole(from: passage.before), "\(when): \(answer.probe): \(answer.outcome)")
+        }
+    }
+
+    /// The lines that differ.
+    private static func changes(from old: String, to new: String) -> String {
+        new.split(separator: "\n").difference(from: old.split(separator: "\n")).map { change in
+            switch change {
+            case .insert(_, let line, _): "+\(line)"
+            case .remove(_, let line, _): "-\(line)"
+            }
+        }.joined(separator: "\n")
+    }
+}

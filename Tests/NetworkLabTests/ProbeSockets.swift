@@ -1,0 +1,59 @@
+import Glibc
+import LabProbe
+
+/// The sockets that ask and answer in the hosts of one lab.
+@safe final class ProbeSockets {
+    private let lab: OpaquePointer?
+
+    /// The port of those who answer.
+    static let port: UInt16 = 9400
+
+    // Sound: the structure is made here, freed in `deinit`, and used by one test's task alone.
+    init() { unsafe lab = lab_create() }
+    deinit { if let lab = unsafe lab { unsafe lab_destroy(lab) } }
+
+    /// Lets the host whose namespace has the file `space` answer.
+    func answer(in space: String) throws {
+        guard unsafe lab_answer(lab, space, Self.port) == 0 else { throw failure("nobody answers in \(space)") }
+    }
+
+    /// Asks all at once, and waits until all are answered or the time is up.
+    ///
+    /// - Parameter probes: Each with the file of the namespace that it starts in.
+    func run(_ probes: [(space: String, probe: Probe)], milliseconds: Int32) throws -> [Probe.Outcome] {
+        unsafe lab_forget(lab)
+        for (space, probe) in probes {
+            let number = unsafe lab_add(
+                lab, space, probe.address, probe.port, Probe.datagrams, probe.isOfService ? 0 : 1)
+            guard number >= 0 else { throw failure("\(probe) cannot be asked") }
+        }
+        guard unsafe lab_run(lab, milliseconds) == 0 else { throw failure("the probes did not run") }
+        return probes.enumerated().map { index, item in
+            let outcome = unsafe lab_take(lab, Int32(index))
+            return Probe.Outcome(
+                tcp: text(outcome.tcp), udp: text(outcome.udp), datagrams: Int(outcome.datagrams),
+                echo: item.probe.isOfService ? nil : outcome.echo == 1,
+                large: item.probe.isOfService ? nil : outcome.large == 1,
+                error: outcome.error == 0 ? nil : unsafe String(cString: strerror(outcome.error)))
+        }
+    }
+
+    /// Sends octets from one namespace to another, each compared with what was sent; how many arrived.
+    static func transfer(from: String, to: String, address: String, octets: Int, milliseconds: Int32) -> Int {
+        unsafe lab_transfer(from, to, address, 9500, octets, milliseconds)
+    }
+
+    /// A text of C in a fixed array; nil where it is empty.
+    private func text<Array>(_ array: Array) -> String? {
+        let text = unsafe withUnsafeBytes(of: array) { octets in
+            // Sound: the octets are read while the copy lives.
+            unsafe String(decoding: octets.prefix { $0 != 0 }, as: UTF8.self)
+        }
+        return text.isEmpty ? nil : text
+    }
+
+    private func failure(_ what: String) -> LabFailure {
+        let reason = errno
+        return LabFailure(text: unsafe "\(what): \(String(cString: strerror(reason)))")
+    }
+}
