@@ -15,8 +15,8 @@ DEMODIR = $(PREFIX)/share/namebridge/demo
 BUILD_PACKAGES = libldns-dev libyaml-dev pkg-config
 # tools that `run` prints commands for
 RUN_PACKAGES = bind9-dnsutils
-# peers that the forwarder is measured against, and what makes the load
-BENCH_PACKAGES = python3 dnsperf dnsdist unbound dnsmasq-base
+# peers that the forwarder is measured against, what makes the load, and what changes a kernel's network
+BENCH_PACKAGES = python3 dnsperf dnsdist unbound dnsmasq-base nftables iptables iproute2
 # servers to break, and what breaks and asks them
 FAULTS_PACKAGES = python3 knot nsd bind9-dnsutils nftables iproute2
 # what makes a package
@@ -37,7 +37,8 @@ help:
 	@echo 'make build    the release binary, .build/release/namebridge'
 	@echo 'make run      build, then a forwarder and two demo clusters on loopback, with dig lines to try'
 	@echo 'make test     every test, real name servers included'
-	@echo 'make bench    CPU per query beside a minimal relay in C and other forwarders; BENCH=--help for options'
+	@echo 'make bench    CPU per query beside a minimal relay in C and other forwarders, and how long plans of'
+	@echo '              1,000 hosts take (BENCH=--network: that alone); BENCH=--help for options'
 	@echo 'make faults   what clients notice when name servers die, under load; FAULTS=--help for options; needs root'
 	@echo 'make install  binary, unit, man pages, sample configuration (PREFIX, DESTDIR, SYSCONFDIR, UNITDIR)'
 	@echo 'make deb      a Debian package, in $(DEB)'

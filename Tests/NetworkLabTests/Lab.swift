@@ -172,6 +172,9 @@ final class Lab: @unchecked Sendable {
     /// The folder of a host's own state.
     func state(of host: String) -> String { folder.appending(path: "state-\(host)").path }
 
+    /// A file that is gone with the network.
+    func path(_ name: String) -> String { folder.appending(path: name).path }
+
     /// Writes a file that is gone with the network; its path.
     func file(_ name: String, _ text: String) throws -> String {
         let url = folder.appending(path: name)

@@ -16,6 +16,24 @@ import Testing
     }
 
     @Test(arguments: Networks.all)
+    func `with headings each because is said once for all of its lines`(name: String) throws {
+        for plan in NetworkPlanner(try Networks.inventory(name)).plans() {
+            var (each, once) = (LineWriter(), LineWriter())
+            plan.write(to: &each)
+            plan.write(to: &once, reasons: .asHeadings)
+            let lines = once.text.split(separator: "\n")
+            #expect(lines.allSatisfy { !$0.hasPrefix("+ ip ") || $0.contains(" alias ") || !$0.contains("path ") })
+            // Without its because each command is the same.
+            let commands = each.text.split(separator: "\n").filter { $0.hasPrefix("+ ip ") }
+                .map { $0.prefix(upTo: $0.range(of: "  # ")?.lowerBound ?? $0.endIndex) }
+            #expect(lines.filter { $0.hasPrefix("+ ip ") } == commands)
+            for (line, next) in zip(lines, lines.dropFirst()) where line.hasPrefix("# path") && line.hasSuffix(":") {
+                #expect(next.hasPrefix("+ "), "\(line)")
+            }
+        }
+    }
+
+    @Test(arguments: Networks.all)
     func `nft takes every table that is planned`(name: String) throws {
         for plan in NetworkPlanner(try Networks.inventory(name)).plans() where !plan.table.chains.isEmpty {
             try expectNFTAccepts(plan.table.replacement)

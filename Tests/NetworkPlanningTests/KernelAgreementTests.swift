@@ -19,6 +19,8 @@ import Testing
             iptables -P FORWARD DROP; ip6tables -P FORWARD DROP
             iptables -t nat -A POSTROUTING -s 192.168.0.0/20 -j MASQUERADE
             iptables -A FORWARD -i br9 -j ACCEPT
+            # An address of IPv6 has its routes only once the link is there, which the kernel notes a moment later.
+            for i in $(seq 100); do ip -o link show eth0 | grep -q "state UP" && break; sleep 0.05; done
 
             """
         for address in located.host.addresses {

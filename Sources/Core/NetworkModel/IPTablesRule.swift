@@ -75,8 +75,13 @@ package struct IPTablesRule: Hashable, Sendable {
 extension IPTablesRule: CustomStringConvertible {
     /// The rule as arguments of `iptables`, after `-A`, `-I` or `-D`.
     package var description: String {
-        ([chain] + words.map { $0.contains(" ") || $0.isEmpty ? JSONValue.quote($0) : $0 })
-            .joined(separator: " ")
+        ([chain] + words.map { Self.isPlain($0) ? $0 : JSONValue.quote($0) }).joined(separator: " ")
+    }
+
+    /// True for a word that needs no quotation marks.
+    private static func isPlain(_ word: String) -> Bool {
+        !word.isEmpty
+            && word.utf8.allSatisfy { $0 != 0x20 && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "\\") }
     }
 
     /// The program that manages it.
@@ -111,26 +116,31 @@ extension IPTablesState {
     /// Splits at spaces outside of quotation marks; a backslash takes the next character as it is.
     package static func words(of line: Substring) -> [String] {
         var words: [String] = []
-        var word: String?
+        var word: [UInt8] = []
+        var isInWord = false
         var isQuoted = false
         var isEscaped = false
-        for character in line {
-            if isEscaped {
-                word = (word ?? "") + String(character)
+        for octet in line.utf8 {
+            switch octet {
+            case _ where isEscaped:
+                word.append(octet)
                 isEscaped = false
-            } else if character == "\\" {
+            case UInt8(ascii: "\\"):
                 isEscaped = true
-            } else if character == "\"" {
+                isInWord = true
+            case UInt8(ascii: "\""):
                 isQuoted.toggle()
-                word = word ?? ""
-            } else if character == " ", !isQuoted {
-                if let finished = word { words.append(finished) }
-                word = nil
-            } else {
-                word = (word ?? "") + String(character)
+                isInWord = true
+            case UInt8(ascii: " ") where !isQuoted:
+                if isInWord { words.append(String(decoding: word, as: UTF8.self)) }
+                word.removeAll(keepingCapacity: true)
+                isInWord = false
+            default:
+                word.append(octet)
+                isInWord = true
             }
         }
-        if let finished = word { words.append(finished) }
+        if isInWord { words.append(String(decoding: word, as: UTF8.self)) }
         return words
     }
 }

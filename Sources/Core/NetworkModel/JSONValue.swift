@@ -66,6 +66,10 @@ extension JSONValue: CustomStringConvertible {
 
     /// `text` between quotation marks, escaped (RFC 8259 section 7).
     package static func quote(_ text: String) -> String {
+        let isPlain = text.utf8.allSatisfy {
+            $0 >= 0x20 && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "\\")
+        }
+        if isPlain { return "\"" + text + "\"" }
         var quoted = "\""
         for scalar in text.unicodeScalars {
             switch scalar {

@@ -2,8 +2,7 @@ package import IPAddressing
 package import Inventory
 
 /// Puts text together octet by octet, without a string for each part: a mesh of a thousand nodes has millions
-/// of
-/// lines.
+/// of lines.
 package struct LineWriter: Sendable {
     /// The text so far, UTF-8.
     package private(set) var octets: [UInt8] = []
@@ -12,6 +11,9 @@ package struct LineWriter: Sendable {
 
     /// The text so far.
     package var text: String { String(decoding: octets, as: UTF8.self) }
+
+    /// Begins anew, in the memory of the text so far.
+    package mutating func clear() { octets.removeAll(keepingCapacity: true) }
 
     package mutating func write(_ text: String) { octets.append(contentsOf: text.utf8) }
 

@@ -44,7 +44,9 @@ extension ForwardAccept {
         case .answers(let client):
             words = ["-d", client.description, "-m", "conntrack", "--ctstate", "RELATED,ESTABLISHED"]
         }
-        words += ["-m", "comment", "--comment", Ownership.tag + because, "-j", "ACCEPT"]
+        // The kernel takes 255 octets.
+        let comment = String((Ownership.tag + because).prefix(200))
+        words += ["-m", "comment", "--comment", comment, "-j", "ACCEPT"]
         return IPTablesRule(family: family, table: "filter", chain: chain, words: words)
     }
 }

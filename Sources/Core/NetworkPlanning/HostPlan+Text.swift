@@ -12,46 +12,54 @@ extension HostPlan {
         return writer.text
     }
 
+    /// Where the reader finds why something is there.
+    package enum Reasons: Sendable {
+        /// Behind each line, as a comment.
+        case onEachLine
+        /// On a line of its own, before the lines that it is the because of.
+        case asHeadings
+    }
+
     /// Writes `text`; in the order of `desiredSteps`, whose commands the lines are.
-    package func write(to writer: inout LineWriter) {
+    package func write(to writer: inout LineWriter, reasons: Reasons = .onEachLine) {
         writer.write("# \(host.place)/\(host.host.name)")
         let names = roles.map(\.rawValue).joined(separator: ", ")
         writer.write(roles.isEmpty ? ": no part in any path\n" : ": \(names)\n")
         for note in notes { writer.write("# \(note)\n") }
+        var lines = PlanLines(writer: consume writer, reasons: reasons)
         for step in stepsBeforePeers {
             if case .set(let setting, _, let value) = step.change {
-                writer.write("+ sysctl -w \(setting)=\(value)  # \(step.because)\n")
+                lines.write(step.because) { $0.write("+ sysctl -w \(setting)=\(value)") }
             } else {
-                writer.write(step.text)
+                for command in step.commands { lines.write(step.because) { $0.write("+ \(command)") } }
             }
         }
-        write(neighbours, after: "+ ip neigh replace ", to: &writer) { $0.write(to: &$1) }
-        write(forwardingEntries, after: "+ bridge fdb replace ", to: &writer) { $0.write(to: &$1) }
-        for step in stepsForTable { writer.write(step.text) }
-        let (v4, v6) = ("+ ip route prepend ", "+ ip route replace ")
+        for neighbour in neighbours {
+            lines.write(neighbour.because) {
+                $0.write("+ ip neigh replace ")
+                neighbour.value.write(to: &$0)
+            }
+        }
+        for entry in forwardingEntries {
+            lines.write(entry.because) {
+                $0.write("+ bridge fdb replace ")
+                entry.value.write(to: &$0)
+            }
+        }
+        for step in stepsForTable { lines.writeCommented(step.text) }
         for route in routes {
-            write([route], after: route.value.destination.family == .v4 ? v4 : v6, to: &writer) {
-                $0.write(to: &$1)
+            lines.write(route.because) {
+                $0.write(
+                    route.value.destination.family == .v4 ? "+ ip route prepend " : "+ ip route replace ")
+                route.value.write(to: &$0)
             }
         }
         for accept in accepts {
             let rule = accept.value.rule(in: "FORWARD", because: accept.because)
-            writer.write("+ \(rule.program) -t filter -I \(rule)  # only where a foreign FORWARD drops\n")
+            lines.writeCommented(
+                "+ \(rule.program) -t filter -I \(rule)  # only where a foreign FORWARD drops\n")
         }
-    }
-
-    /// One line for each object: the verb, the object, and its because as a comment.
-    private func write<Value>(
-        _ objects: [Desired<Value>], after verb: String, to writer: inout LineWriter,
-        _ write: (Value, inout LineWriter) -> Void
-    ) {
-        for object in objects {
-            writer.write(verb)
-            write(object.value, &writer)
-            writer.write("  # ")
-            writer.write(object.because)
-            writer.write("\n")
-        }
+        writer = lines.writer
     }
 
     /// The additions that bring the plan about on a host that has nothing of it, in their order; devices that
@@ -87,6 +95,38 @@ extension HostPlan {
     }
 }
 
+/// Writes the lines of a plan, each with its because.
+private struct PlanLines {
+    var writer: LineWriter
+    let reasons: HostPlan.Reasons
+
+    /// The because of the last line that had none of its own.
+    private var heading = ""
+
+    init(writer: consuming LineWriter, reasons: HostPlan.Reasons) {
+        self.writer = writer
+        self.reasons = reasons
+    }
+
+    mutating func write(_ because: String, _ line: (inout LineWriter) -> Void) {
+        if reasons == .asHeadings, because != heading {
+            heading = because
+            writer.write("# ")
+            writer.write(because)
+            writer.write(":\n")
+        }
+        line(&writer)
+        if reasons == .onEachLine {
+            writer.write("  # ")
+            writer.write(because)
+        }
+        writer.write("\n")
+    }
+
+    /// Lines that say themselves why they are there.
+    mutating func writeCommented(_ text: String) { writer.write(text) }
+}
+
 extension Step {
     /// The step as `net plan` shows it: `+` for what comes, `-` for what goes, each line with its because; of
     /// our
@@ -112,12 +152,19 @@ extension Step {
 
     /// Rules carry their because themselves.
     private static func lines(of new: FilterTable, from old: FilterTable?) -> String {
-        let before = (old?.description ?? "").split(separator: "\n", omittingEmptySubsequences: true)
-        let after = new.description.split(separator: "\n", omittingEmptySubsequences: true)
+        let before = Set((old?.description ?? "").split(separator: "\n"))
+        let after = new.description.split(separator: "\n")
         var text = ""
-        for line in before where !after.contains(line) { text += "- nft: \(line)\n" }
+        if let old {
+            let kept = Set(after)
+            for line in old.description.split(separator: "\n") where !kept.contains(line) {
+                text += "- nft: \(line)\n"
+            }
+        }
         for line in after {
-            text += before.contains(line) ? "  nft: \(line)\n" : "+ nft: \(line)\n"
+            text += before.contains(line) ? "  nft: " : "+ nft: "
+            text += line
+            text += "\n"
         }
         return text
     }

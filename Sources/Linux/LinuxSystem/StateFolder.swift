@@ -117,14 +117,5 @@ package enum FileContents {
 
 extension FileDescriptor {
     /// Writes all of `octets`. Corresponds to write(2).
-    func write(_ octets: [UInt8]) throws(Errno) {
-        var rest = octets[...]
-        while !rest.isEmpty {  // each turn writes something, or throws
-            // Sound: the octets live during the call.
-            let count = try systemCall {
-                unsafe rest.withUnsafeBytes { unsafe Glibc.write(number, $0.baseAddress, $0.count) }
-            }
-            rest = rest.dropFirst(count)
-        }
-    }
+    func write(_ octets: [UInt8]) throws(Errno) { try writeAll(octets, to: number) }
 }

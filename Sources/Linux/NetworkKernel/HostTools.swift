@@ -11,6 +11,7 @@ package enum HostTools {
     private static let packages = [
         "ip": "iproute2", "bridge": "iproute2", "nft": "nftables", "iptables": "iptables",
         "ip6tables": "iptables", "iptables-save": "iptables", "ip6tables-save": "iptables",
+        "iptables-restore": "iptables", "ip6tables-restore": "iptables",
         "conntrack": "conntrack",
     ]
 

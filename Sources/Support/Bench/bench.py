@@ -26,6 +26,7 @@ from pathlib import Path
 
 from clusters import address_of
 from contenders import OUTER_DOMAIN, Setting, all_contenders
+from network import Failed, measure_network
 from processes import Server, free_port, run, wait_until
 from tables import table
 
@@ -275,6 +276,8 @@ def parse_arguments():
     parser.add_argument("--loads", type=some_of(loads), default=loads, help=f"some of {','.join(loads)}")
     parser.add_argument("--contenders", type=some_of(names), default=[], help=f"some of {','.join(names)}")
     parser.add_argument("--driver", choices=["dnsperf", "floor"], default="dnsperf", help="of UDP loads")
+    parser.add_argument(
+        "--network", action="store_true", help="routes and rules of a large mesh alone: no load, no contender")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=int, default=3, help="length of one measurement")
     parser.add_argument("--in-flight", type=int, default=200, help="questions in flight")
@@ -288,6 +291,8 @@ def parse_arguments():
 def main():
     """Runs the loads; every process that was started has ended when it returns, however it returns."""
     options = parse_arguments()
+    if options.network:
+        sys.exit(measure_network(options.namebridge, options.rounds))
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: sys.exit(143))  # as an exception: every server's block ends
     missing = [tool for tool in ("dnsperf", "dig", "taskset", "setpriv") if shutil.which(tool) is None]
@@ -308,6 +313,8 @@ def main():
             if options.json:
                 document = {"heading": heading(options), "loads": bench.figures}
                 Path(options.json).write_text(json.dumps(document, indent=2) + "\n")
+    if options.loads == list(LOADS) and not options.contenders:
+        sys.exit(measure_network(options.namebridge, options.rounds))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 import ArgumentParser
 import IPAddressing
 import Inventory
+import LinuxSystem
 import NetworkKernel
 import NetworkModel
 import NetworkPlanning
@@ -38,7 +39,7 @@ struct NetPlan: ParsableCommand {
 
     func run() throws {
         let planner = NetworkPlanner(try host.configuration.load())
-        if all { return printAll(planner) }
+        if all { return try printAll(planner) }
         let plan = try host.plan(of: planner)
         if desired {
             print(plan.text, terminator: "")
@@ -61,34 +62,34 @@ struct NetPlan: ParsableCommand {
         if difference.isRefused { throw ExitStatus.problem }
     }
 
-    private func printAll(_ planner: NetworkPlanner) {
-        for plan in planner.plans() { print(plan.text) }
-        for instruction in planner.instructions() {
-            for route in instruction.routes {
-                let hops = route.nextHops.map { "\($0.name) (\($0.address))" }.joined(separator: ", ")
-                print("# \(instruction.subject.words): \(route.destination) via \(hops)  # \(route.because)")
-            }
-            for pool in instruction.pools {
-                print("# \(instruction.subject.words): IPPool \(pool.prefix), disabled  # \(pool.because)")
-            }
-            if case .kubeProxy = instruction.subject {
-                print("# \(instruction.subject.words): iptables.masqueradeAll: true")
-            }
+    /// One host after the other, in one piece of memory: a large mesh has half a gigabyte of text.
+    private func printAll(_ planner: NetworkPlanner) throws {
+        var writer = LineWriter()
+        var isRefused = false
+        for host in planner.hosts {
+            let plan = planner.plan(for: host)
+            guard !plan.roles.isEmpty else { continue }
+            isRefused = isRefused || plan.isRefused
+            plan.write(to: &writer, reasons: .asHeadings)
+            writer.write("\n")
+            if writer.octets.count >= Self.portion { try flush(&writer) }
         }
+        for instruction in planner.instructions() { writer.write(instruction.text) }
+        try flush(&writer)
+        if isRefused { throw ExitStatus.problem }
     }
-}
 
-extension OwnerInstruction.Subject {
-    /// Whose device it is.
-    fileprivate var words: String {
-        switch self {
-        case .router(let site, let addresses):
-            "router of \(site)"
-                + (addresses.isEmpty ? "" : " (\(addresses.map(\.description).joined(separator: ", ")))")
-        case .routeTable(let cluster, let name): "route table \(name) of \(cluster)"
-        case .calico(let cluster): "Calico of \(cluster)"
-        case .kubeProxy(let cluster): "kube-proxy of \(cluster)"
+    /// In octets: few system calls, and a buffer that stays in the CPU's caches.
+    private static let portion = 1 << 18
+
+    private func flush(_ writer: inout LineWriter) throws {
+        do throws(Errno) {
+            try StandardOutput.write(writer.octets)
+        } catch {
+            printError("namebridge: standard output: \(error)")
+            throw ExitStatus.problem
         }
+        writer.clear()
     }
 }
 

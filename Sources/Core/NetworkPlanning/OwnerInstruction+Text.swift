@@ -1,0 +1,43 @@
+import IPAddressing
+
+extension OwnerInstruction {
+    /// The instruction as comments: whose device it is and why in a line of its own, below it what to enter.
+    /// Ends with a line's end.
+    package var text: String {
+        var text = ""
+        var because: String?
+        for (line, reason) in entries {
+            if reason != because {
+                because = reason
+                text += "# \(subject.words)" + (reason.isEmpty ? "" : ", for \(reason)") + ":\n"
+            }
+            text += "#   \(line)\n"
+        }
+        return text
+    }
+
+    /// What to enter, and what for.
+    private var entries: [(line: String, because: String)] {
+        var entries = routes.map { route in
+            let hops = route.nextHops.map { "\($0.name) (\($0.address))" }.joined(separator: ", ")
+            return (line: "\(route.destination) via \(hops)", because: route.because)
+        }
+        entries += pools.map { (line: "IPPool \($0.prefix), disabled", because: $0.because) }
+        if case .kubeProxy = subject { entries.append((line: "iptables.masqueradeAll: true", because: "")) }
+        return entries
+    }
+}
+
+extension OwnerInstruction.Subject {
+    /// Whose device it is.
+    fileprivate var words: String {
+        switch self {
+        case .router(let site, let addresses):
+            "router of \(site)"
+                + (addresses.isEmpty ? "" : " (\(addresses.map(\.description).joined(separator: ", ")))")
+        case .routeTable(let cluster, let name): "route table \(name) of \(cluster)"
+        case .calico(let cluster): "Calico of \(cluster)"
+        case .kubeProxy(let cluster): "kube-proxy of \(cluster)"
+        }
+    }
+}
