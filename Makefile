@@ -21,6 +21,8 @@ BENCH_PACKAGES = python3 dnsperf dnsdist unbound dnsmasq-base nftables iptables 
 FAULTS_PACKAGES = python3 knot nsd bind9-dnsutils nftables iproute2
 # what makes a package
 DEB_PACKAGES = debhelper dpkg-dev
+# what runs the fuzzers
+FUZZ_PACKAGES = python3
 # real name servers, clients and network tools that the tests work with
 TEST_PACKAGES = knot knot-dnsutils nsd bind9 bind9-dnsutils unbound dnsmasq-base dnsperf \
 	nftables conntrack iptables iproute2 iputils-ping socat mandoc
@@ -30,8 +32,8 @@ STATIC = .build-static
 DEB = .build-deb
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test bench faults install install-files deb try-deb clean static
-.PHONY: check-swift build-packages run-packages test-packages bench-packages faults-packages deb-packages try-deb-packages
+.PHONY: help build run test bench faults fuzz install install-files deb try-deb clean static
+.PHONY: check-swift build-packages run-packages test-packages bench-packages faults-packages fuzz-packages deb-packages try-deb-packages
 
 help:
 	@echo 'make build    the release binary, .build/release/namebridge'
@@ -40,6 +42,7 @@ help:
 	@echo 'make bench    CPU per query beside a minimal relay in C and other forwarders, and how long plans of'
 	@echo '              1,000 hosts take (BENCH=--network: that alone); BENCH=--help for options'
 	@echo 'make faults   what clients notice when name servers die, under load; FAULTS=--help for options; needs root'
+	@echo 'make fuzz     every parser fed with broken input under the address sanitizer; FUZZ=--help for options'
 	@echo 'make install  binary, unit, man pages, sample configuration (PREFIX, DESTDIR, SYSCONFDIR, UNITDIR)'
 	@echo 'make deb      a Debian package, in $(DEB)'
 	@echo 'make try-deb  install, use, upgrade, remove and purge it in a Debian of its own under systemd; needs root'
@@ -70,6 +73,9 @@ try-deb-packages:
 faults-packages:
 	@sh $(SETUP)/install-packages.sh $(BUILD_PACKAGES) $(FAULTS_PACKAGES)
 
+fuzz-packages:
+	@sh $(SETUP)/install-packages.sh $(BUILD_PACKAGES) $(FUZZ_PACKAGES)
+
 build: check-swift build-packages
 	swift build -c release --product namebridge
 
@@ -86,6 +92,9 @@ bench: check-swift bench-packages build
 faults: check-swift faults-packages build
 	swift build -c release --product floor
 	python3 Sources/Support/Bench/faults.py $(FAULTS)
+
+fuzz: check-swift fuzz-packages
+	python3 Sources/Support/Fuzzer/fuzz.py $(FUZZ)
 
 # The binary for installing: Swift's libraries inside, C libraries shared (for security updates of libldns). It has a
 # build folder of its own, since a build in a used one can leave Swift's libraries outside without saying so.
@@ -133,4 +142,4 @@ try-deb: deb try-deb-packages
 	bash $(SETUP)/try-deb.sh $(DEB)/namebridge_*.deb .build-try-deb
 
 clean:
-	rm -rf .build .build-static .build-deb .build-try-deb
+	rm -rf .build .build-static .build-fuzz .build-deb .build-try-deb

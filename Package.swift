@@ -91,6 +91,11 @@ let package = Package(
             "NetworkKernel", "NetworkPlanning", "NetworkModel", "LinuxSystem",
         ]),
 
+        support("FuzzTargets", [
+            "TestSupport", "AdminServer", "AnswerCache", "DNSWire", "Forwarding", "IPAddressing", "Inventory",
+            "InventoryFile", "NetworkModel", "NetworkPlanning", "Telemetry",
+        ]),
+
         // Tests
         tests("IPAddressingTests", ["IPAddressing"]),
         tests("TelemetryTests", ["Telemetry"]),
@@ -136,7 +141,16 @@ let package = Package(
                 "IPAddressing", "TestSupport",
             ]),
         tests("NetworkLabTests", ["namebridge", "LabProbe", "LinuxSystem"]),
+        tests("FuzzTests", ["FuzzTargets"], data: ["Corpus"]),
         tests("EndToEndTests", ["namebridge", "TestSupport"]),
     ],
     swiftLanguageModes: [.v6]
 )
+
+// libFuzzer brings its own `main`: such a program links with `--sanitize fuzzer` alone.
+if Context.environment["NAMEBRIDGE_FUZZ"] != nil {
+    package.targets.append(
+        .executableTarget(
+            name: "fuzzer", dependencies: ["FuzzTargets"], path: "Sources/Support/Fuzzer", exclude: ["fuzz.py"],
+            swiftSettings: strict + [.unsafeFlags(["-parse-as-library"])]))
+}
