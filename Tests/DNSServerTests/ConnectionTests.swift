@@ -121,3 +121,58 @@ import Testing
         #expect(server.statistics.workers.map(\.sockets.connectionsRefused) == [1])
     }
 }
+
+/// Limits of connections beyond which somebody has to go.
+@Suite struct ConnectionLimitTests {
+    @Test func `an old connection ends once its questions are answered`() throws {
+        let upstream = try TestUpstream()
+        var settings = DNSServerSettings()
+        settings.idleTimeoutMilliseconds = 400
+        settings.connectionMilliseconds = 300
+        let server = try startServer([upstream.endpoint], settings: settings)
+        defer { server.stop() }
+        let client = try StreamClient(try #require(server.boundEndpoints.first))
+        var answered = 0
+        // Never idle: 50 questions, 20 ms apart.
+        for id in 1...50 as ClosedRange<UInt16> {
+            try? client.send(TestMessage.framed(TestMessage.question("n\(id).example.org", id: id)))
+            guard try client.receiveIDs(1) == [id] else { break }
+            answered += 1
+            if try client.receive(milliseconds: 20) == .closed { break }
+        }
+        #expect((5...40).contains(answered))
+        server.stop()
+        #expect(server.statistics.workers.map(\.sockets.connectionsRetired) == [1])
+    }
+
+    @Test func `a client that leaves its answers lying is closed when the buffers of all are full`() throws {
+        let upstream = try TestUpstream { question, _ in
+            // A record of 30,000 octets of an unknown type.
+            [TestMessage.answer(to: question).prefix(6) + [0, 1, 0, 0, 0, 0] + question[12..<Self.end(question)]
+                + [0xC0, 12, 0xFF, 0, 0, 1, 0, 0, 0, 30, 0x75, 0x30] + [UInt8](repeating: 0, count: 30_000)]
+        }
+        var settings = DNSServerSettings()
+        settings.outputTotal = 100_000
+        let server = try startServer([upstream.endpoint], settings: settings)
+        defer { server.stop() }
+        let bound = try #require(server.boundEndpoints.first)
+        let hoarder = try StreamClient(bound)
+        let reader = try StreamClient(bound)
+        let questions = (1...100).flatMap { TestMessage.framed(TestMessage.question("n\($0).example.org", id: $0)) }
+        try hoarder.send(questions)
+        #expect(try reader.receive(milliseconds: 200) == .silence)
+        for id in 1...20 as ClosedRange<UInt16> {
+            try reader.send(TestMessage.framed(TestMessage.question("m\(id).example.org", id: id)))
+            #expect(try reader.receiveIDs(1) == [id])
+        }
+        server.stop()
+        #expect(server.statistics.workers.map(\.sockets.connectionsChoked) == [1])
+    }
+
+    /// Offset behind the question.
+    private static func end(_ question: [UInt8]) -> Int {
+        var position = 12
+        while question[position] != 0 { position += 1 + Int(question[position]) }
+        return position + 5
+    }
+}

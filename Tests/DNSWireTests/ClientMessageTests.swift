@@ -101,7 +101,7 @@ private let rows = [
     fileprivate func outcome(row: Row) {
         let outcome: Row.Outcome =
             switch ClientMessage(reading: row.message.span) {
-            case .ignore: .ignore
+            case .ignore, .cookieRequest: .ignore
             case .query(let query): .query(hasEDNS: query.edns != nil, isSigned: query.isSigned)
             case .reject(let rcode, let question, let edns):
                 .reject(rcode.rawValue, hasQuestion: question != nil, hasEDNS: edns != nil)

@@ -278,12 +278,30 @@ enum HostileRows {
 
     private static let options: [HostileRow] =
         [
-            (3, 0), (3, 8), (5, 1), (8, 0), (8, 3), (8, 40), (9, 0), (10, 8), (10, 24), (11, 0), (11, 2), (12, 0), (12, 128),
+            (3, 0), (3, 8), (5, 1), (8, 0), (8, 3), (8, 40), (9, 0), (10, 8), (10, 16), (10, 24), (10, 40), (11, 0),
+            (11, 2), (12, 0), (12, 128),
             (13, 1), (14, 1), (15, 0), (15, 2), (18, 1), (26_946, 3), (65_001, 0), (65_534, 6), (65_535, 1), (0, 4), (1, 18),
         ].map {
             edns(
                 "EDNS option \($0.0) of \($0.1) octets", "RFC 6891 section 6.1.2",
                 HostileMessage.opt(HostileMessage.option($0.0, $0.1)), outcome: fine)
+        } + [
+            edns(
+                "a second cookie of a wrong length", "RFC 7873 section 5.2",
+                HostileMessage.opt(HostileMessage.option(10, 8) + HostileMessage.option(10, 3)), outcome: fine),
+            edns(
+                "a cookie that somebody else made", "RFC 9018 section 4.2",
+                HostileMessage.opt(HostileMessage.two(10) + [0, 24, 7, 7, 7, 7, 7, 7, 7, 7, 1] + zeros(15)),
+                outcome: fine),
+            HostileRow(
+                "QDCOUNT 0 with a cookie", "RFC 7873 section 5.4",
+                HostileMessage(
+                    counts: [0, 0, 0, 1], name: [], typeAndClass: [], tail: HostileMessage.opt(HostileMessage.option(10, 8))),
+                fine),
+        ] + [0, 1, 7, 9, 15, 41, 64].map {
+            edns(
+                "a cookie of \($0) octets", "RFC 7873 section 5.2.2", HostileMessage.opt(HostileMessage.option(10, $0)),
+                outcome: malformed)
         } + [
             edns(
                 "the same option four times", "RFC 6891 section 6.1.2",

@@ -34,6 +34,13 @@ package struct ClientQuery: Sendable {
     package let edns: EDNS?
     /// True where a TSIG or SIG(0) record signs the message (RFC 8945, RFC 2931).
     package let isSigned: Bool
+    /// Octets of the whole message.
+    package let octets: Int
+    /// The client's cookie (RFC 7873).
+    package var cookie: ClientCookie?
+
+    /// True where a cookie of ours shows that the sender's address is not forged.
+    package var isProven: Bool { cookie?.isProof ?? false }
 
     package var recursionDesired: Bool { header.flags & MessageHeader.Flags.recursionDesired != 0 }
     package var checkingDisabled: Bool { header.flags & MessageHeader.Flags.checkingDisabled != 0 }
@@ -52,18 +59,28 @@ package enum ClientMessage: Sendable {
     /// read.
     case reject(ResponseCode, question: Question?, edns: EDNS?)
 
-    /// Reads `message`; every octet string is one of the three cases.
+    /// No question but a cookie: the client wants one of ours (RFC 7873 section 5.4).
+    case cookieRequest(MessageHeader, EDNS, ClientCookie)
+
+    /// Reads `message`; every octet string is one of the four cases.
     package init(reading message: Span<UInt8>) {
         guard let header = try? MessageHeader(reading: message), !header.isResponse else {
             self = .ignore
             return
         }
         guard header.opcode == 0 else {  // RFC 6895 section 2.2
-            self = .reject(.notImplemented, question: nil, edns: nil)
+            self = .reject(.notImplemented, question: nil, edns: QueryTail.edns(of: message, header))
+            return
+        }
+        if header.questionCount == 0, let edns = QueryTail.edns(of: message, header), edns.version == 0,
+            let cookie = try? edns.cookie(in: message)
+        {
+            self = .cookieRequest(header, edns, cookie)
             return
         }
         guard header.questionCount == 1, let question = try? Question(reading: message) else {
-            self = .reject(.formatError, question: nil, edns: nil)  // RFC 9619 section 4
+            // RFC 9619 section 4
+            self = .reject(.formatError, question: nil, edns: QueryTail.edns(of: message, header))
             return
         }
         var tail = QueryTail()
@@ -77,8 +94,17 @@ package enum ClientMessage: Sendable {
             self = .reject(.badVersion, question: question, edns: edns)  // RFC 6891 section 6.1.3
             return
         }
+        let cookie: ClientCookie?
+        do throws(WireError) {
+            cookie = try tail.edns?.cookie(in: message)
+        } catch {
+            self = .reject(.formatError, question: question, edns: tail.edns)  // RFC 7873 section 5.2.2
+            return
+        }
         self = .query(
-            ClientQuery(header: header, question: question, edns: tail.edns, isSigned: tail.isSigned))
+            ClientQuery(
+                header: header, question: question, edns: tail.edns, isSigned: tail.isSigned,
+                octets: message.count, cookie: cookie))
     }
 }
 
@@ -86,6 +112,23 @@ package enum ClientMessage: Sendable {
 private struct QueryTail {
     var edns: EDNS?
     var isSigned = false
+
+    /// The OPT record of a message that is answered with an error (RFC 6891 section 7); nil where there is
+    /// none, or where what stands before it can't be read.
+    static func edns(of message: Span<UInt8>, _ header: MessageHeader) -> EDNS? {
+        guard header.additionalCount > 0 else { return nil }
+        var position = MessageHeader.length
+        for _ in 0..<header.questionCount {  // each takes at least five octets of the message
+            guard let name = try? walkName(in: message, at: position), message.count - name.end >= 4 else {
+                return nil
+            }
+            position = name.end + 4
+        }
+        var tail = QueryTail()
+        // Whatever stands behind an OPT that was found does not count.
+        try? tail.read(message, header, from: position)
+        return tail.edns
+    }
 
     mutating func read(_ message: Span<UInt8>, _ header: MessageHeader, from start: Int) throws(WireError) {
         var position = start

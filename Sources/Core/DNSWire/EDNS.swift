@@ -79,14 +79,22 @@ extension OctetBuffer {
     /// - Parameter payloadSize: What we can take over UDP, in octets.
     package mutating func appendOPT(
         rcode: ResponseCode = .noError, payloadSize: Int = EDNS.advertisedPayloadSize, wantsDNSSEC: Bool,
-        error: ExtendedError? = nil
+        cookie: ClientCookie? = nil, error: ExtendedError? = nil
     ) {
         append(0)
         append16(RecordType.opt)
         append16(payloadSize)
         append16((rcode.rawValue >> 4) << 8)  // extended rcode, version 0
         append16(wantsDNSSEC ? 0x8000 : 0)
-        append16(error?.optionLength ?? 0)
+        let cookieLength = cookie?.reply == nil ? 0 : ClientCookie.replyOptionLength
+        append16(cookieLength + (error?.optionLength ?? 0))
+        if let cookie, let server = cookie.reply {
+            append16(EDNS.OptionCode.cookie)
+            append16(ClientCookie.replyOptionLength - 4)
+            append64(cookie.client)
+            append64(server.head)
+            append64(server.hash)
+        }
         guard let error else { return }
         append16(EDNS.OptionCode.extendedError)
         append16(2 + error.text.count)

@@ -59,6 +59,7 @@ package struct ResponseCode: Hashable, Sendable {
     package static let refused = ResponseCode(5)
     package static let notAuthoritative = ResponseCode(9)
     package static let badVersion = ResponseCode(16)
+    package static let badCookie = ResponseCode(23)
 }
 
 /// Record and question types that need our attention (IANA DNS parameters; RFC 6895 section 3.1).

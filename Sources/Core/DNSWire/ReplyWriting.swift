@@ -10,6 +10,19 @@ package struct ReplyTerms: Sendable {
     package var wantsAuthenticData: Bool
     /// The most octets that the reply may take: 512...65535, or `nobody`.
     package var limit: Int
+    /// Octets of the message that asked.
+    package var askedOctets = 0
+    /// The cookie that goes back with EDNS (RFC 7873 section 5.2).
+    package var cookie: ClientCookie?
+
+    /// True where a cookie of ours shows that the client's address is not forged.
+    package var isProven: Bool { cookie?.isProof ?? false }
+
+    /// Octets of OPT without an Extended DNS Error; 0 without EDNS.
+    fileprivate var reservedOctets: Int {
+        guard hasEDNS else { return 0 }
+        return EDNS.emptyRecordLength + (cookie?.reply == nil ? 0 : ClientCookie.replyOptionLength)
+    }
 
     /// - Parameter limit: What the transport and, over UDP, the client's payload size and ours allow.
     package init(header: MessageHeader, edns: EDNS?, limit: Int) {
@@ -90,7 +103,7 @@ extension OctetBuffer {
         freshness: AnswerFreshness = .age(0), rotation: UInt32 = 0, error: ExtendedError? = nil
     ) {
         let base = count
-        let reserved = terms.hasEDNS ? EDNS.emptyRecordLength : 0
+        let reserved = terms.reservedOctets
         let size = answer.octets.count
         if size + reserved <= terms.limit {
             append(answer.octets.span)
@@ -179,12 +192,12 @@ extension OctetBuffer {
     private mutating func appendOPT(
         base: Int, rcode: ResponseCode = .noError, _ terms: ReplyTerms, _ error: ExtendedError?
     ) {
-        let room = terms.limit - (count - base) - EDNS.emptyRecordLength
+        let room = terms.limit - (count - base) - terms.reservedOctets
         var sent = error
         if let error, error.optionLength > room {
             sent = room >= 6 ? ExtendedError(code: error.code, text: []) : nil
         }
-        appendOPT(rcode: rcode, wantsDNSSEC: terms.wantsDNSSEC, error: sent)
+        appendOPT(rcode: rcode, wantsDNSSEC: terms.wantsDNSSEC, cookie: terms.cookie, error: sent)
         set16(number16(at: base + 10) + 1, at: base + 10)
     }
 
@@ -202,5 +215,17 @@ extension OctetBuffer {
         append32(0)
         append(question)
         if terms.hasEDNS { appendOPT(base: base, rcode: rcode, terms, error) }
+    }
+
+    /// Makes the reply that stands from `base` to the end an empty one that is no longer than its question:
+    /// with TC, so that the client comes by TCP; with BADCOOKIE and a good cookie for one that knows cookies
+    /// (RFC 7873 section 5.2.3).
+    package mutating func reduceReply(from base: Int, nameLength: Int, _ terms: ReplyTerms) {
+        truncate(to: base + MessageHeader.length + nameLength + 4)
+        let rcode: ResponseCode = terms.cookie == nil ? .noError : .badCookie
+        let truncation = terms.cookie == nil ? MessageHeader.Flags.truncated : 0
+        set16(Int(terms.flags | truncation) | rcode.rawValue & 0xF, at: base + 2)
+        for offset in [6, 8, 10] { set16(0, at: base + offset) }
+        if terms.hasEDNS { appendOPT(base: base, rcode: rcode, terms, nil) }
     }
 }

@@ -10,6 +10,7 @@ extension ForwardingEngine {
         _ message: Span<UInt8>, over path: UpstreamPath, at now: MonotonicTime,
         random: inout some RandomNumberGenerator, into outbox: inout Outbox
     ) {
+        currentTime = now
         guard let header = try? MessageHeader(reading: message), header.isResponse, header.opcode == 0,
             let slot = table.transaction(withID: header.id), let target = table.transactions[slot].target,
             let attempt = attempt(of: slot, id: header.id, path)
@@ -249,6 +250,7 @@ extension ForwardingEngine {
                 freshness: freshness)
             outbox.replies.append(
                 Outbox.Reply(path: table.waiters[index].path, start: start, end: outbox.octets.count))
+            settle(table.waiters[index].terms, nameLength: length - 4, in: &outbox)
         }
         countReplies(replies, slot, target, source, at: now)
         timers.clear(slot)
@@ -291,9 +293,15 @@ extension ForwardingEngine {
             finish(slot, target, .stale, freshness: target.staleFreshness, at: now, into: &outbox)
             return
         }
-        let code: ExtendedError.Code =
+        var code: ExtendedError.Code =
             table.transactions[slot].lastDecline >= 0 ? .networkError : .noReachableAuthority
-        counters.failed += waiters
+        if table.transactions[slot].isTurnedAway {
+            code = .other
+            counters.overloaded += waiters
+            counters.overloadedGroups += waiters
+        } else {
+            counters.failed += waiters
+        }
         beginPrepared(slot)
         prepared.octets.set16(rcode.rawValue, at: 2)
         prepared.extendedError = ExtendedError(code: code.rawValue, text: text)
@@ -304,6 +312,9 @@ extension ForwardingEngine {
     /// Which server failed how, as in `prod: 10.0.0.10:53 timeout, 10.0.0.11:53 answered SERVFAIL`.
     func failureText(_ slot: Int, _ target: RouteTarget) -> [UInt8] {
         let group = policy.groups[target.groups[table.transactions[slot].groupPosition]]
+        if table.transactions[slot].isTurnedAway {
+            return Array("\(group.name): too many questions in flight".utf8)
+        }
         var parts: [String] = []
         for server in group.servers {
             var outcome: String?

@@ -24,6 +24,12 @@ extension ForwardingEngine {
         table.dropAttempts(of: slot)
         table.transactions[slot].groupPosition = position
         table.transactions[slot].lastDecline = -1
+        guard table.enter(target.groups[position], slot, atMost: limits.transactionsPerGroup) else {
+            table.transactions[slot].isTurnedAway = true
+            groupFailed(slot, target, at: now, random: &random, into: &outbox)
+            return
+        }
+        table.transactions[slot].isTurnedAway = false
         // What is left of the client's patience is shared by the groups that are left.
         let left = table.transactions[slot].deadline.nanoseconds(since: now) / 1_000_000
         let share = Int(left) / (target.groups.count - position)
@@ -227,6 +233,7 @@ extension ForwardingEngine {
         _ path: UpstreamPath, _ failure: UpstreamFailure, at now: MonotonicTime,
         random: inout some RandomNumberGenerator, into outbox: inout Outbox
     ) {
+        currentTime = now
         if failure != .closed { blame(path.server, failure, at: now) }
         var left = table.waitingCount(path)
         for slot in table.transactions.indices where table.transactions[slot].target != nil {

@@ -35,6 +35,7 @@ extension ForwardingEngine {
             prepared, to: message.extracting(query.question.range), terms, freshness: freshness,
             rotation: hit.rotation)
         outbox.replies.append(Outbox.Reply(path: path, start: start, end: outbox.octets.count))
+        settle(terms, nameLength: query.question.nameLength, in: &outbox)
         if hit.wantsRefresh {
             refresh(message, query, path, view, at: now, random: &random, into: &outbox)
         }
@@ -130,7 +131,9 @@ extension ForwardingEngine {
 
     /// Keeps the failure that stands in `prepared`, briefly (RFC 9520 section 3.2).
     mutating func keepFailure(_ slot: Int, _ target: RouteTarget, at now: MonotonicTime) {
-        guard let cache, isKeepable(table.transactions[slot].question, target), let key = key(slot, cache)
+        // What was not asked for want of room may be asked again at once.
+        guard !table.transactions[slot].isTurnedAway, let cache,
+            isKeepable(table.transactions[slot].question, target), let key = key(slot, cache)
         else { return }
         let life = CacheLife(
             fresh: 1_000_000_000, stale: 0, kind: .failure, owner: owner(of: slot, target))

@@ -13,10 +13,12 @@ extension ForwardingEngine {
         guard let header = try? MessageHeader(reading: message) else { return }
         counters.rejected += 1
         meters.count(.refused, rcode: rcode.rawValue, view: clientView, cluster: 0, nil)
-        let terms = ReplyTerms(header: header, edns: edns, limit: replyLimit(edns, path))
+        var terms = ReplyTerms(header: header, edns: edns, limit: replyLimit(edns, path))
+        terms.askedOctets = message.count
         outbox.reply(path) { octets in
             octets.appendEmptyReply(rcode, to: message.extracting(question?.range ?? 0..<0), terms)
         }
+        settle(terms, nameLength: question?.nameLength, in: &outbox)
     }
 
     /// Answers REFUSED with the reason.
@@ -33,11 +35,11 @@ extension ForwardingEngine {
     /// Nobody is told where nobody asked: a refresh that finds no room is dropped.
     mutating func overloaded(
         _ message: Span<UInt8>, _ query: ClientQuery, _ path: ClientPath, _ terms: ReplyTerms,
-        into outbox: inout Outbox
+        _ reason: ExtendedError = Refusals.overload, into outbox: inout Outbox
     ) {
         counters.overloaded += 1
         guard terms.limit != ReplyTerms.nobody else { return }
-        replyEmpty(message, query, path, .serverFailure, Refusals.overload, into: &outbox)
+        replyEmpty(message, query, path, .serverFailure, reason, into: &outbox)
     }
 
     /// Answers SERVFAIL for a name that can't be asked: under the cluster's own domain it would pass 255
@@ -61,6 +63,7 @@ extension ForwardingEngine {
         outbox.reply(path) { octets in
             octets.appendEmptyReply(rcode, to: message.extracting(query.question.range), terms, error: reason)
         }
+        settle(terms, nameLength: query.question.nameLength, in: &outbox)
     }
 
     /// Answers NXDOMAIN for a name that no cluster can have, once the cluster's SOA is known; false where it
@@ -89,6 +92,7 @@ extension ForwardingEngine {
             prepared.extendedError)
         let terms = replyTerms(query, path)
         outbox.reply(path) { octets in octets.appendReply(prepared, to: question, terms) }
+        settle(terms, nameLength: query.question.nameLength, in: &outbox)
         return true
     }
 
@@ -111,6 +115,7 @@ extension ForwardingEngine {
             meters.count(.local, rcode: prepared.rcode, view: clientView, cluster: 0, nil)
             let terms = replyTerms(query, path)
             outbox.reply(path) { octets in octets.appendReply(prepared, to: question, terms) }
+            settle(terms, nameLength: query.question.nameLength, in: &outbox)
         }
     }
 }
@@ -121,6 +126,7 @@ enum Refusals {
     /// The same for everything that a view's clients may not see: it tells nothing.
     static let view = ExtendedError(.prohibited, "this client may not ask for this name")
     static let overload = ExtendedError(.other, "too many questions in flight")
+    static let clientOverload = ExtendedError(.other, "too many questions of this client in flight")
     static let rebinding = ExtendedError(
         .blocked, "the answer from outside holds an address inside a cluster; see dns.allow-rebinding")
     static let noSuchName = ExtendedError(.synthesized, "no cluster can have this name")

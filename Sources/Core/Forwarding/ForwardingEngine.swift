@@ -36,16 +36,28 @@ package struct ForwardingEngine: ~Copyable {
     let hashKey: UInt64
     /// Made with the first question that it counts.
     var rates: ClientRates?
+    var allowance: ReplyAllowance
+    let proven: ProvenClients
+    let cookies: CookieSecrets
+    let limits: EngineLimits
+    /// The time of the message or deadline that is being worked on.
+    var currentTime = MonotonicTime(nanoseconds: 0)
+    /// Seconds since 1970, modulo 2^32: the time of cookies. To be set now and then, as with each batch.
+    package var unixTime: UInt32 = 0
 
     /// - Parameters:
     ///   - hashKey: Random bits: keeps strangers from choosing questions that collide in our tables.
     ///   - cache: Shared with the other workers; nil: every question is asked.
     ///   - board: The servers' health, shared with the other workers and the prober; nil: nobody probes.
-    ///   - limits: How much may be in flight.
+    ///   - identity: What the process knows of its own, shared with the other workers; nil: made from
+    ///     `hashKey`.
+    ///   - limits: How much may be in flight; nil: as the policy says.
     package init(
         policy: ForwardingPolicy, hashKey: UInt64, cache: AnswerCache? = nil, board: HealthBoard? = nil,
-        limits: EngineLimits = EngineLimits()
+        identity: ProcessIdentity? = nil, limits: EngineLimits? = nil
     ) {
+        let identity = identity ?? ProcessIdentity(seed: hashKey)
+        let limits = limits ?? policy.limits
         self.board =
             board
             ?? HealthBoard(
@@ -54,9 +66,13 @@ package struct ForwardingEngine: ~Copyable {
         meters = EngineMeters(policy)
         self.cache = cache
         self.hashKey = hashKey
+        self.limits = limits
+        allowance = ReplyAllowance(hashKey: hashKey)
+        proven = identity.provenClients
+        cookies = identity.cookies
         table = TransactionTable(
             mostTransactions: limits.transactions, mostWaiters: limits.waiters,
-            servers: policy.servers.count)
+            servers: policy.servers.count, groups: policy.groups.count, hashKey: hashKey)
         servers = Array(repeating: ServerState(), count: policy.servers.count)
     }
 
@@ -82,6 +98,7 @@ package struct ForwardingEngine: ~Copyable {
     ) {
         counters.messages += 1
         clientView = -1
+        currentTime = now
         if policy.dropsStrangers, policy.view(of: path.client.address) == nil {
             counters.ignored += 1
             return
@@ -91,7 +108,12 @@ package struct ForwardingEngine: ~Copyable {
             counters.ignored += 1
         case .reject(let rcode, let question, let edns):
             reject(message, rcode, question, edns, path, into: &outbox)
-        case .query(let query):
+        case .cookieRequest(let header, let edns, var cookie):
+            cookies.judge(&cookie, from: path.client.address, at: unixTime)
+            giveCookie(message, header, edns, cookie, path, into: &outbox)
+        case .query(var query):
+            if query.cookie != nil { judgeCookie(of: &query, from: path) }
+            if path.transport == .tcp { proven.note(path.client.address, at: now) }
             guard let view = policy.view(of: path.client.address) else {
                 refuse(message, query, path, Refusals.client, into: &outbox)
                 return
@@ -125,6 +147,11 @@ package struct ForwardingEngine: ~Copyable {
             nameLength: query.question.nameLength, suffixStart: suffixStart, type: query.question.type,
             recordClass: query.question.recordClass, wantsDNSSEC: query.wantsDNSSEC,
             checkingDisabled: query.checkingDisabled, recursionDesired: query.recursionDesired)
+        guard !hasTooMany(path, terms) else {
+            counters.overloadedClients += 1
+            overloaded(message, query, path, terms, Refusals.clientOverload, into: &outbox)
+            return
+        }
         let key = hash(message, shape, target, view)
         let question = message.extracting(query.question.range)
         if let slot = table.find(key: key, target: target, view: view, shape, in: message) {
@@ -171,7 +198,10 @@ package struct ForwardingEngine: ~Copyable {
 
     /// What the client's transport and EDNS allow.
     func replyTerms(_ query: ClientQuery, _ path: ClientPath) -> ReplyTerms {
-        ReplyTerms(header: query.header, edns: query.edns, limit: replyLimit(query.edns, path))
+        var terms = ReplyTerms(header: query.header, edns: query.edns, limit: replyLimit(query.edns, path))
+        terms.askedOctets = query.octets
+        terms.cookie = query.cookie
+        return terms
     }
 
     func replyLimit(_ edns: EDNS?, _ path: ClientPath) -> Int {
@@ -185,75 +215,10 @@ package struct ForwardingEngine: ~Copyable {
     package mutating func expire(
         at now: MonotonicTime, random: inout some RandomNumberGenerator, into outbox: inout Outbox
     ) {
+        currentTime = now
         while let slot = timers.popDue(at: now) {  // each turn clears a timer; new ones lie ahead of `now`
             guard table.transactions[slot].target != nil else { continue }
             timerFired(slot, at: now, random: &random, into: &outbox)
         }
     }
-}
-
-/// How much one engine keeps in flight.
-package struct EngineLimits: Hashable, Sendable {
-    /// Questions in flight, 1...32768. Beyond it new questions are answered SERVFAIL at once.
-    package var transactions = 16_384
-    /// Clients waiting for them.
-    package var waiters = 32_768
-
-    /// Clients that wait for the same question.
-    static let mostWaitersPerTransaction: Int32 = 512
-
-    package init() {}
-}
-
-/// What an engine has done, counted since its start.
-package struct EngineCounters: Hashable, Sendable {
-    /// Messages from clients.
-    package var messages = 0
-    /// Messages that got no reply: too short, not questions, or from strangers where `dns.refuse` drops.
-    package var ignored = 0
-    /// Messages from clients that were answered with an error of form or support.
-    package var rejected = 0
-    /// Questions that the policy refused.
-    package var refused = 0
-    /// Questions answered from what every private site knows (RFC 6303).
-    package var local = 0
-    /// Questions answered from the cache.
-    package var hits = 0
-    /// Questions answered from the cache with an expired answer, because no server gave a new one.
-    package var stale = 0
-    /// Questions asked again before their kept answer expired.
-    package var refreshed = 0
-    /// Questions for names that no cluster can have, answered without asking.
-    package var denied = 0
-    /// Questions that waited for one that was in flight already.
-    package var joined = 0
-    /// Questions that were not asked because their clients ask too fast.
-    package var limited = 0
-    /// Of these: answered with TC, so that the client comes by TCP.
-    package var slipped = 0
-    /// Questions turned away because the tables were full.
-    package var overloaded = 0
-    /// Messages sent to servers.
-    package var sent = 0
-    /// Of these: sent over TCP because the UDP answer was truncated.
-    package var askedOverTCP = 0
-    /// Of these: sent because an earlier one brought nothing.
-    package var retried = 0
-    /// Messages from servers that match nothing in flight: late, or forged.
-    package var unmatched = 0
-    /// Messages from servers that could not be read or mapped.
-    package var malformed = 0
-    /// Records in answers that were left out: of another class, outside the cluster's domain, or owned by
-    /// nothing that was asked.
-    package var droppedRecords = 0
-    /// Replies that were held back because a name of the outside led to an address inside a cluster.
-    package var blocked = 0
-    /// Answers of clusters with an address outside their prefixes.
-    package var straying = 0
-    /// Replies with an answer that a server gave.
-    package var answered = 0
-    /// Replies that say that no server answered.
-    package var failed = 0
-
-    package init() {}
 }

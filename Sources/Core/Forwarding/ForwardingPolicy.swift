@@ -39,11 +39,25 @@ package final class ForwardingPolicy: Sendable {
         var access: ViewAccess?
     }
 
+    /// Octets a second beyond those received; 0: no limit. See `ReplyAllowance`.
+    struct ReplyLimits: Sendable {
+        let unproven: Int
+        let proven: Int
+
+        var isSet: Bool { unproven > 0 || proven > 0 }
+    }
+
     /// The pods and services of all clusters; nil where the file names none.
     let clusterAddresses: IPPrefixTable<Bool>?
 
     /// How fast clients may have questions asked; nil: as fast as they like.
     let rateLimit: RateLimit?
+
+    /// What clients may have in flight.
+    package let limits: EngineLimits
+
+    /// What clients may get back over UDP beyond what they sent.
+    let replyLimits: ReplyLimits
 
     /// True where who may not ask gets no reply at all.
     let dropsStrangers: Bool
@@ -88,6 +102,9 @@ package final class ForwardingPolicy: Sendable {
         views = builder.views
         maximumUDPSize = inventory.dns.maximumUDPSize
         rateLimit = inventory.dns.rateLimit.perSecond > 0 ? inventory.dns.rateLimit : nil
+        limits = EngineLimits(inventory.dns.limits)
+        replyLimits = ReplyLimits(
+            unproven: inventory.dns.limits.unprovenExcess, proven: inventory.dns.limits.provenExcess)
         dropsStrangers = inventory.dns.refuse == .drop
         clients = IPPrefixTable(inventory.dns.clients.map { ($0, true) })
         viewByClient =

@@ -34,6 +34,11 @@ struct Transaction {
     /// The last response code by which a server of the current group declined; -1: none did.
     var lastDecline = -1
 
+    /// The group that the slot counts for in `TransactionTable.enter`; -1: none.
+    var countedGroup: Int32 = -1
+    /// True where the current group was not asked since it has too many questions in flight.
+    var isTurnedAway = false
+
     /// The first group that failed, as a place in `target.groups`; -1: none did. Then a 'no' is not to be
     /// believed.
     var failedGroup = -1

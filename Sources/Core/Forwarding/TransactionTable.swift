@@ -26,6 +26,10 @@ struct TransactionTable: ~Copyable {
 
     /// For each path the attempts in state `waiting`; see `place`.
     private var waitingCounts: [Int32]
+    /// For each group the transactions that ask it; see `enter`.
+    private var groupCounts: [Int32]
+    private var load = ClientLoad()
+    private let hashKey: UInt64
 
     let mostTransactions: Int
     let mostWaiters: Int
@@ -38,7 +42,11 @@ struct TransactionTable: ~Copyable {
     /// - Parameters:
     ///   - mostTransactions: 1...32768, so that an unused message ID is always found quickly.
     ///   - servers: The number of servers that paths of attempts lead to.
-    init(mostTransactions: Int, mostWaiters: Int, servers: Int) {
+    ///   - groups: The number of groups that these are in.
+    ///   - hashKey: Random bits.
+    init(mostTransactions: Int, mostWaiters: Int, servers: Int, groups: Int = 1, hashKey: UInt64 = 0) {
+        groupCounts = Array(repeating: 0, count: groups)
+        self.hashKey = hashKey
         waitingCounts = Array(repeating: 0, count: servers * Self.pathsPerServer)
         self.mostTransactions = min(mostTransactions, 32_768)
         self.mostWaiters = mostWaiters
@@ -67,10 +75,12 @@ struct TransactionTable: ~Copyable {
     /// Frees `slot`, its message IDs and its waiters.
     mutating func removeTransaction(_ slot: Int) {
         dropAttempts(of: slot)
+        leaveGroup(slot)
         unlink(slot)
         var waiter = transactions[slot].firstWaiter
         while waiter >= 0 {  // a list without cycles: every waiter is in one
             let next = waiters[Int(waiter)].next
+            countWaiter(waiters[Int(waiter)], -1)
             waiters[Int(waiter)].next = freeWaiter
             freeWaiter = waiter
             waiterCount -= 1
@@ -137,6 +147,32 @@ struct TransactionTable: ~Copyable {
             return false
         }
         return true
+    }
+
+    // MARK: - Numbers in flight
+
+    /// Counts `slot` for `group`, and no longer for another; false, and for none, where that one has `most`.
+    mutating func enter(_ group: Int, _ slot: Int, atMost most: Int) -> Bool {
+        leaveGroup(slot)
+        guard Int(groupCounts[group]) < most else { return false }
+        groupCounts[group] += 1
+        transactions[slot].countedGroup = Int32(group)
+        return true
+    }
+
+    private mutating func leaveGroup(_ slot: Int) {
+        let group = transactions[slot].countedGroup
+        guard group >= 0 else { return }
+        groupCounts[Int(group)] -= 1
+        transactions[slot].countedGroup = -1
+    }
+
+    /// Questions of the client that wait; sometimes more than there are, never fewer.
+    func waiterCount(of client: IPAddress) -> Int { load.count(client.hostHash(key: hashKey)) }
+
+    private mutating func countWaiter(_ waiter: Waiter, _ change: Int32) {
+        guard waiter.terms.limit != ReplyTerms.nobody else { return }
+        load.change(waiter.path.client.address.hostHash(key: hashKey), by: change)
     }
 
     // MARK: - Message IDs
@@ -225,6 +261,7 @@ struct TransactionTable: ~Copyable {
         let index = Int(freeWaiter)
         freeWaiter = waiters[index].next
         waiters[index] = Waiter(path: path, terms: terms)
+        countWaiter(waiters[index], 1)
         waiterCount += 1
         copyQuestion(question, to: index)
         if transactions[slot].firstWaiter < 0 {

@@ -28,6 +28,13 @@ package struct DNSSettings: Hashable, Sendable {
     /// How fast each network of clients may have questions asked.
     package var rateLimit = RateLimit()
 
+    /// What clients may take, so that none takes it all.
+    package var limits = DNSLimits()
+
+    /// The path of the file with the secrets of our cookies (RFC 9018); nil: a random one that no other
+    /// server knows.
+    package var cookieSecretFile: String?
+
     /// The number of worker threads, 1...256. Nil, the default: one per core.
     package var workers: Int?
 

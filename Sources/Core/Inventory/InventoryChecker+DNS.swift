@@ -47,6 +47,7 @@ extension InventoryChecker {
                 at: path + "cache" + "size",
                 "found \(dns.cache.size) octets, expected at least 1MiB, or 0B to keep no answers")
         }
+        checkLimits()
     }
 
     /// Checks a server that is asked: one of `dns.upstream` or of a cluster.

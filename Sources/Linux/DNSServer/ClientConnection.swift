@@ -15,6 +15,8 @@ final class ClientConnection {
     var interest: Epoll.Interest = .readable
     /// True while it stands in the worker's list of connections to be served.
     var isListed = false
+    /// Octets of `output` that `ClientTable.queuedOctets` counts.
+    var countedOctets = 0
 
     init(_ descriptor: consuming FileDescriptor, path: ClientPath, at now: MonotonicTime) {
         self.descriptor = descriptor
@@ -32,9 +34,22 @@ struct ClientProgress: Hashable, Sendable {
     /// When it last brought a whole message or took octets of an answer. Single octets don't count, so that a
     /// client can't hold a connection for ever by one octet at a time.
     private(set) var lastActivity: MonotonicTime
+    private let startedAt: MonotonicTime
+    /// True once it is so old that no more questions are taken from it.
+    private(set) var isRetired = false
 
     init(startedAt now: MonotonicTime) {
         lastActivity = now
+        startedAt = now
+    }
+
+    /// Retires a connection that is old enough; true where that is news.
+    mutating func retireWhereOld(at now: MonotonicTime, _ settings: DNSServerSettings) -> Bool {
+        guard !isRetired, startedAt.advanced(milliseconds: settings.connectionMilliseconds) <= now else {
+            return false
+        }
+        isRetired = true
+        return true
     }
 
     mutating func tookQuestion(at now: MonotonicTime) {
@@ -57,15 +72,15 @@ struct ClientProgress: Hashable, Sendable {
 
     /// True where another question may be taken, with `queued` octets waiting for the client to read them.
     func mayTakeQuestion(queued: Int, _ settings: DNSServerSettings) -> Bool {
-        pending < settings.questionsPerConnection && queued < settings.outputLimit
+        !isRetired && pending < settings.questionsPerConnection && queued < settings.outputLimit
     }
 
     /// True where everything that was asked has been answered and read, so that the connection can be closed
     /// for another.
     func isIdle(queued: Int) -> Bool { pending == 0 && queued == 0 }
 
-    /// True where the client has ended and got everything.
-    func isFinished(queued: Int) -> Bool { hasEnded && isIdle(queued: queued) }
+    /// True where no more questions come, and the client got everything.
+    func isFinished(queued: Int) -> Bool { (hasEnded || isRetired) && isIdle(queued: queued) }
 
     func isExpired(at now: MonotonicTime, _ settings: DNSServerSettings) -> Bool {
         lastActivity.advanced(milliseconds: settings.idleTimeoutMilliseconds) <= now

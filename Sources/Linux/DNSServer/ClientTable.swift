@@ -11,6 +11,8 @@ struct ClientTable {
     private var generations: [UInt32]
     private var free: [Int]
     private var countByClient: [IPAddress: Int] = [:]
+    /// Octets that wait for clients to take them, on all connections; see `recount`.
+    private(set) var queuedOctets = 0
     private let settings: DNSServerSettings
 
     init(_ settings: DNSServerSettings) {
@@ -69,11 +71,28 @@ struct ClientTable {
     mutating func remove(_ slot: Int) {
         guard let connection = connections[slot] else { return }
         connections[slot] = nil
+        queuedOctets -= connection.countedOctets
+        connection.countedOctets = 0
         generations[slot] = EventToken.generation(after: generations[slot])
         free.append(slot)
         let client = connection.path.client.address
         let left = countByClient[client, default: 1] - 1
         countByClient[client] = left > 0 ? left : nil
+    }
+
+    /// To be called once a connection's queue has changed.
+    mutating func recount(_ connection: ClientConnection) {
+        guard connections[Int(connection.path.socket)] === connection else { return }
+        queuedOctets += connection.output.count - connection.countedOctets
+        connection.countedOctets = connection.output.count
+    }
+
+    /// Retires the connections that are old enough at `now`, and gives them.
+    func retired(at now: MonotonicTime) -> [ClientConnection] {
+        connections.compactMap { connection in
+            guard let connection, connection.progress.retireWhereOld(at: now, settings) else { return nil }
+            return connection
+        }
     }
 
     /// The connection in `slot`, where it is still that of `generation`.

@@ -1,4 +1,5 @@
 package import AnswerCache
+package import DNSWire
 package import Forwarding
 package import IPAddressing
 import LinuxSystem
@@ -33,11 +34,14 @@ package final class DNSServer: Sendable {
     ///     endpoint.
     ///   - workers: Threads, at least 1.
     ///   - cacheOctets: The memory for kept answers, in octets; 0 keeps none.
+    ///   - limits: How much each worker has in flight; nil: as the policy says.
+    ///   - cookieSecrets: Shared with other servers (RFC 9018); empty: the process makes its own.
     ///   - news: Called when a name server dies, comes back or changes; nil: no server is probed, and none
     /// given up.
     package init(
         listen endpoints: [Endpoint], policy: ForwardingPolicy, workers: Int, cacheOctets: Int = 0,
-        settings: DNSServerSettings = DNSServerSettings(), limits: EngineLimits = EngineLimits(),
+        settings: DNSServerSettings = DNSServerSettings(), limits: EngineLimits? = nil,
+        cookieSecrets: [SipHash.Key] = [],
         news: (@Sendable (HealthNews) -> Void)? = nil
     ) throws(DNSServerError) {
         precondition(workers > 0, "a server has at least one worker")
@@ -45,6 +49,8 @@ package final class DNSServer: Sendable {
         boundEndpoints = sockets.first?.datagram.map(\.endpoint) ?? []
         self.policy = policy
         let random = KernelRandom()
+        let identity = ProcessIdentity(
+            secret: SipHash.Key(low: random.next(), high: random.next()), cookieSecrets: cookieSecrets)
         cache = cacheOctets > 0 ? AnswerCache(octets: cacheOctets, hashKey: random.next()) : nil
         board = HealthBoard(servers: policy.servers.count, groups: policy.groups.count, isProbed: news != nil)
         var seeds: [WorkerSeed] = []
@@ -53,7 +59,7 @@ package final class DNSServer: Sendable {
                 seeds.append(
                     try WorkerSeed(
                         index: index, sockets: sockets, policy: policy, cache: cache, board: board,
-                        settings: settings, limits: limits))
+                        identity: identity, settings: settings, limits: limits))
             } catch {
                 throw .cannotStartWorker(index, error)
             }
@@ -117,7 +123,8 @@ final class WorkerSeed: Sendable {
     let cache: AnswerCache?
     let board: HealthBoard
     let settings: DNSServerSettings
-    let limits: EngineLimits
+    let identity: ProcessIdentity
+    let limits: EngineLimits?
     let epoll: Epoll
     let wake: EventFD
     /// Written by the worker now and then, and when it ends.
@@ -125,14 +132,15 @@ final class WorkerSeed: Sendable {
 
     init(
         index: Int, sockets: ListeningSockets, policy: ForwardingPolicy, cache: AnswerCache?,
-        board: HealthBoard,
-        settings: DNSServerSettings, limits: EngineLimits
+        board: HealthBoard, identity: ProcessIdentity,
+        settings: DNSServerSettings, limits: EngineLimits?
     ) throws(Errno) {
         self.index = index
         self.sockets = sockets
         self.policy = policy
         self.cache = cache
         self.board = board
+        self.identity = identity
         self.settings = settings
         self.limits = limits
         epoll = try Epoll()

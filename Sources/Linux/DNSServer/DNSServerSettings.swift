@@ -1,3 +1,5 @@
+package import Inventory
+
 /// The bounds of a server's connections. Times are in milliseconds.
 package struct DNSServerSettings: Hashable, Sendable {
     /// How long a client's connection may bring no whole message and take no answer (RFC 7766 section 6.2.3).
@@ -10,10 +12,23 @@ package struct DNSServerSettings: Hashable, Sendable {
     package var questionsPerConnection = 128
     /// Octets that wait for a connection to take them; no more questions are taken from it meanwhile.
     package var outputLimit = 256 * 1024
+    /// The same for all connections of a worker; beyond it one that leaves its own lying is closed.
+    package var outputTotal = 16 * 1024 * 1024
+    /// How old a client's connection may get; then no more questions are taken from it.
+    package var connectionMilliseconds = 600_000
     /// How long a connection towards a server is kept without a question on it.
     package var upstreamIdleMilliseconds = 5_000
 
     package init() {}
+
+    package init(_ limits: DNSLimits) {
+        idleTimeoutMilliseconds = Int(limits.idleTime / .milliseconds(1))
+        connectionMilliseconds = Int(limits.connectionTime / .milliseconds(1))
+        connectionsPerWorker = limits.connections
+        connectionsPerClient = min(limits.connectionsPerClient, limits.connections)
+        outputLimit = limits.connectionBuffer
+        outputTotal = limits.connectionBuffers
+    }
 
     /// How often connections are looked at for having been idle too long.
     var sweepMilliseconds: Int {

@@ -185,7 +185,7 @@ extension DNSServerWorker {
                 close(connection)
                 continue
             }
-            let isDrained = takeQuestions(connection)
+            let isDrained = connection.progress.isRetired || takeQuestions(connection)
             guard clients.find(Int(connection.path.socket), connection.path.generation) === connection else {
                 continue
             }
@@ -198,10 +198,19 @@ extension DNSServerWorker {
         }
     }
 
+    /// Has connections that are too old end once their questions are answered.
+    mutating func retireClients() {
+        for connection in clients.retired(at: now) {
+            counters.connectionsRetired += 1
+            list(connection)
+        }
+    }
+
     private mutating func write(_ connection: ClientConnection) -> Bool {
         guard connection.output.count > 0 else { return true }
         do throws(Errno) {
             let sent = try connection.output.send(on: connection.descriptor)
+            clients.recount(connection)
             if sent > 0 { connection.progress.sentOctets(at: now) }
             return true
         } catch {

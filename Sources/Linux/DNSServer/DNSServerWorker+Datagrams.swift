@@ -34,6 +34,7 @@ extension DNSServerWorker {
     /// The clock is read again: an answer that expired before the question was asked must not seem fresh.
     mutating func beginQuestions() {
         now = MonotonicClock.now
+        engine.unixTime = UInt32(truncatingIfNeeded: WallClock.seconds)
         engine.beginBatch(random: &random)
     }
 

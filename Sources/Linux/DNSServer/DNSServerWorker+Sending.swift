@@ -75,8 +75,18 @@ extension DNSServerWorker {
         }
         connection.output.append(outbox.octets.span.extracting(reply.start..<reply.end))
         connection.progress.settledQuestion()
+        clients.recount(connection)
+        // A client that takes its answers never has so many lying.
+        if clients.queuedOctets > settings.outputTotal, connection.output.count > Self.usualBacklog {
+            counters.connectionsChoked += 1
+            clients.remove(Int(reply.path.socket))
+            return
+        }
         list(connection)
     }
+
+    /// Octets that may lie in a connection's queue whatever the others have: the longest message.
+    private static var usualBacklog: Int { 65_537 }
 
     /// Tells the engine of the failures met while sending: it may have more to send then.
     private mutating func reportFailures() {

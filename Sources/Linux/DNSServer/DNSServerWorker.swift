@@ -52,7 +52,7 @@ struct DNSServerWorker: ~Copyable {
         self.seed = seed
         engine = ForwardingEngine(
             policy: seed.policy, hashKey: random.next(), cache: seed.cache, board: seed.board,
-            limits: seed.limits)
+            identity: seed.identity, limits: seed.limits)
         let sockets = seed.sockets.datagram
         listeners = OwnedArray(count: sockets.count) { DatagramListener(sockets[$0]) }
         let servers = seed.policy.servers
@@ -163,6 +163,7 @@ struct DNSServerWorker: ~Copyable {
             counters.connectionsExpired += 1
             clients.remove(slot)
         }
+        retireClients()
         if clients.count > 0 { isNeeded = true }
         for server in 0..<upstreams.count {
             let stream = upstreams[server].stream

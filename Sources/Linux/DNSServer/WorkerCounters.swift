@@ -19,6 +19,10 @@ package struct WorkerCounters: Hashable, Sendable {
     package var connectionsDisplaced = 0
     /// Connections closed for being idle too long.
     package var connectionsExpired = 0
+    /// Connections that were too old to bring more questions.
+    package var connectionsRetired = 0
+    /// Connections closed for leaving answers lying while the buffers of all were full.
+    package var connectionsChoked = 0
     /// Replies to connections that had gone.
     package var repliesUndeliverable = 0
     /// Datagrams sent to servers.

@@ -41,7 +41,7 @@ package struct ZoneResponder: Sendable {
     package func appendReply(to message: Span<UInt8>, isDatagram: Bool, into replies: inout OctetBuffer) {
         let base = replies.count
         switch ClientMessage(reading: message) {
-        case .ignore:
+        case .ignore, .cookieRequest:
             return
         case .reject(let rcode, let question, let edns):
             guard let header = try? MessageHeader(reading: message) else { return }

@@ -145,6 +145,13 @@ extension Scalar where Value == String {
         }
     }
 
+    /// The path of a file; no relative one, since a service has no folder of its own to begin from.
+    static var path: Scalar {
+        Scalar(expected: "an absolute path") { text in
+            Reading((2...4095).contains(text.utf8.count) && text.hasPrefix("/") ? text : nil)
+        }
+    }
+
     /// The name of a node, host, subnet or view: also capitals, dots and underscores.
     static var name: Scalar {
         Scalar(expected: "a name of 1 to 253 letters, digits, dots, hyphens and underscores") { text in

@@ -29,6 +29,8 @@ extension Field {
             keys.read("upstream", into: &dns.upstream) { $0.list(of: .server) }
             keys.read("allow-rebinding", into: &dns.allowRebinding) { $0.list(of: .domainName) }
             keys.read("rate-limit", into: &dns.rateLimit) { $0.rateLimit() }
+            keys.read("limits", into: &dns.limits) { $0.limits() }
+            keys.read("cookie-secret-file", into: &dns.cookieSecretFile, .path)
             keys.read("workers", into: &dns.workers, .integer(1...256, "a number of threads"))
             keys.read("cache", into: &dns.cache) { $0.cacheSettings() }
             keys.read("max-udp-size", into: &dns.maximumUDPSize, .integer(512...4096, "a number of octets"))

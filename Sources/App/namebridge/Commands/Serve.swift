@@ -1,6 +1,7 @@
 import AdminServer
 import ArgumentParser
 import DNSServer
+import DNSWire
 import Forwarding
 import Glibc
 import IPAddressing
@@ -68,14 +69,27 @@ struct Serve: ParsableCommand {
     private static let wantedDescriptors = 65_536
 
     private func start(_ inventory: Inventory, _ policy: ForwardingPolicy, workers: Int) throws -> DNSServer {
+        let secrets = try cookieSecrets(inventory.dns.cookieSecretFile)
         do throws(DNSServerError) {
             let server = try DNSServer(
                 listen: inventory.dns.listen, policy: policy, workers: workers,
-                cacheOctets: inventory.dns.cache.size, news: Self.log)
+                cacheOctets: inventory.dns.cache.size, settings: DNSServerSettings(inventory.dns.limits),
+                cookieSecrets: secrets, news: Self.log)
             try server.start()
             return server
         } catch {
             Log.failure("not started", [("reason", "\(error)")])
+            throw ExitStatus.problem
+        }
+    }
+
+    /// The secrets that other forwarders have too; empty without a file.
+    private func cookieSecrets(_ path: String?) throws -> [SipHash.Key] {
+        guard let path else { return [] }
+        do throws(CookieSecretError) {
+            return try CookieSecretFile.read(path)
+        } catch {
+            Log.failure("not started", [("reason", "dns.cookie-secret-file: \(error)")])
             throw ExitStatus.problem
         }
     }

@@ -1,0 +1,62 @@
+/// What an engine has done, counted since its start.
+package struct EngineCounters: Hashable, Sendable {
+    /// Messages from clients.
+    package var messages = 0
+    /// Messages that got no reply: too short, not questions, or from strangers where `dns.refuse` drops.
+    package var ignored = 0
+    /// Messages from clients that were answered with an error of form or support.
+    package var rejected = 0
+    /// Questions that the policy refused.
+    package var refused = 0
+    /// Questions answered from what every private site knows (RFC 6303).
+    package var local = 0
+    /// Questions answered from the cache.
+    package var hits = 0
+    /// Questions answered from the cache with an expired answer, because no server gave a new one.
+    package var stale = 0
+    /// Questions asked again before their kept answer expired.
+    package var refreshed = 0
+    /// Questions for names that no cluster can have, answered without asking.
+    package var denied = 0
+    /// Questions that waited for one that was in flight already.
+    package var joined = 0
+    /// Questions that were not asked because their clients ask too fast.
+    package var limited = 0
+    /// Of these: answered with TC, so that the client comes by TCP.
+    package var slipped = 0
+    /// Questions turned away because the tables were full, or because of the numbers below.
+    package var overloaded = 0
+    /// Of these: because the client had too many in flight.
+    package var overloadedClients = 0
+    /// Of these: because the cluster had too many in flight.
+    package var overloadedGroups = 0
+    /// Replies over UDP that were cut to nothing or to TC, since the client's address may be forged.
+    package var withheld = 0
+    /// Questions with a cookie of ours.
+    package var cookiesGood = 0
+    /// Questions with a server's cookie that is not ours, or not any more.
+    package var cookiesBad = 0
+    /// Messages sent to servers.
+    package var sent = 0
+    /// Of these: sent over TCP because the UDP answer was truncated.
+    package var askedOverTCP = 0
+    /// Of these: sent because an earlier one brought nothing.
+    package var retried = 0
+    /// Messages from servers that match nothing in flight: late, or forged.
+    package var unmatched = 0
+    /// Messages from servers that could not be read or mapped.
+    package var malformed = 0
+    /// Records in answers that were left out: of another class, outside the cluster's domain, or owned by
+    /// nothing that was asked.
+    package var droppedRecords = 0
+    /// Replies that were held back because a name of the outside led to an address inside a cluster.
+    package var blocked = 0
+    /// Answers of clusters with an address outside their prefixes.
+    package var straying = 0
+    /// Replies with an answer that a server gave.
+    package var answered = 0
+    /// Replies that say that no server answered.
+    package var failed = 0
+
+    package init() {}
+}

@@ -1,0 +1,37 @@
+import DNSWire
+import IPAddressing
+
+/// Cookies between clients and us (RFC 7873 section 5.2).
+extension ForwardingEngine {
+    /// Finds out whether the cookie of a question is ours, and makes the one that goes back.
+    ///
+    /// A bad one costs the client nothing (section 5.2.4 lets the server choose): its question is answered
+    /// as one without cookie, and the answer brings a good one.
+    mutating func judgeCookie(of query: inout ClientQuery, from path: ClientPath) {
+        guard var cookie = query.cookie else { return }
+        cookies.judge(&cookie, from: path.client.address, at: unixTime)
+        if cookie.isProof {
+            counters.cookiesGood += 1
+        } else if cookie.server != nil {
+            counters.cookiesBad += 1
+        }
+        query.cookie = cookie
+    }
+
+    /// Answers a message that has no question and asks for a cookie (RFC 7873 section 5.4).
+    mutating func giveCookie(
+        _ message: Span<UInt8>, _ header: MessageHeader, _ edns: EDNS, _ cookie: ClientCookie,
+        _ path: ClientPath, into outbox: inout Outbox
+    ) {
+        guard policy.view(of: path.client.address) != nil else {
+            reject(message, .refused, nil, edns, path, into: &outbox)
+            return
+        }
+        var terms = ReplyTerms(header: header, edns: edns, limit: replyLimit(edns, path))
+        terms.askedOctets = message.count
+        terms.cookie = cookie
+        let question = message.extracting(0..<0)
+        outbox.reply(path) { octets in octets.appendEmptyReply(.noError, to: question, terms) }
+        settle(terms, nameLength: nil, in: &outbox)
+    }
+}

@@ -1,0 +1,63 @@
+import IPAddressing
+import Telemetry
+
+/// Token buckets for keys of which there may be any number, in a fixed room.
+///
+/// A bucket is kept as one point in time, until when its tokens are used up: taking moves it on by what they
+/// cost, and one that lies more than its depth ahead has none left. A key has two places, of which the one
+/// that was full again first gives way to a newcomer. Losing a bucket favours its key, never hurts another.
+struct TokenBuckets {
+    private struct Bucket {
+        /// Hash of the key; 0: free.
+        var key: UInt64 = 0
+        /// When all tokens are back, in nanoseconds of `MonotonicTime`.
+        var fullAt: Int64 = 0
+    }
+
+    private var buckets: [Bucket]
+
+    /// - Parameter count: Even; 16 octets each.
+    init(count: Int) {
+        buckets = Array(repeating: Bucket(), count: count)
+    }
+
+    /// Takes tokens that are back after `cost` nanoseconds from the bucket of `key`; false where fewer are
+    /// left.
+    ///
+    /// - Parameters:
+    ///   - key: A hash; it is not 0.
+    ///   - depth: Nanoseconds in which an empty bucket fills.
+    mutating func take(_ key: UInt64, cost: Int64, depth: Int64, at now: MonotonicTime) -> Bool {
+        let first = Int(key >> 40) % buckets.count
+        let second = first ^ 1
+        var place = buckets[first].fullAt <= buckets[second].fullAt ? first : second
+        if buckets[first].key == key { place = first } else if buckets[second].key == key { place = second }
+        if buckets[place].key != key { buckets[place] = Bucket(key: key) }
+        let fullAt = max(buckets[place].fullAt, now.nanoseconds)
+        guard fullAt - now.nanoseconds <= depth - cost else { return false }
+        buckets[place].fullAt = fullAt + cost
+        return true
+    }
+}
+
+extension IPAddress {
+    /// A keyed hash of the address' network, a /24 or a /56; never 0.
+    func networkHash(key: UInt64) -> UInt64 {
+        let network = family == .v4 ? bits >> 8 : bits >> 72 | 1 << 120
+        return Self.mixed(network, key)
+    }
+
+    /// A keyed hash of whom the address belongs to: one IPv4 address, or a /64, which is the smallest that a
+    /// host may choose its address from; never 0.
+    func hostHash(key: UInt64) -> UInt64 {
+        let host = family == .v4 ? bits | 1 << 96 : bits >> 64 | 3 << 96
+        return Self.mixed(host, key)
+    }
+
+    private static func mixed(_ bits: UInt128, _ key: UInt64) -> UInt64 {
+        var hash = (UInt64(truncatingIfNeeded: bits) ^ key) &* 0x9E37_79B9_7F4A_7C15
+        hash ^= UInt64(truncatingIfNeeded: bits >> 64)
+        hash = (hash ^ hash >> 29) &* 0xBF58_476D_1CE4_E5B9
+        return (hash ^ hash >> 32) | 1
+    }
+}

@@ -1,0 +1,22 @@
+extension InventoryChecker {
+    /// Checks `dns.limits` where a number can't mean what it says.
+    mutating func checkLimits() {
+        let limits = inventory.dns.limits
+        let dns: InventoryPath = "dns"
+        let path = dns + "limits"
+        for (key, time) in [("idle-time", limits.idleTime), ("connection-time", limits.connectionTime)]
+        where time < .seconds(1) {
+            error(at: path + key, "found a time below 1s, in which no client can bring a question")
+        }
+        if limits.connectionBuffer < 65_536 {
+            error(
+                at: path + "connection-buffer",
+                "found \(limits.connectionBuffer) octets, expected at least 64KiB: the longest answer")
+        }
+        if limits.connectionBuffers < limits.connectionBuffer {
+            error(
+                at: path + "connection-buffers",
+                "found \(limits.connectionBuffers) octets, expected at least those of connection-buffer")
+        }
+    }
+}

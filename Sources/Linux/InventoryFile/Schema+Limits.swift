@@ -1,0 +1,26 @@
+import Inventory
+
+extension Field {
+    /// `dns.limits`.
+    func limits() -> DNSLimits? {
+        mapping { keys in
+            var limits = DNSLimits()
+            keys.read("questions", into: &limits.questions, .integer(1...32_768, "a number of questions"))
+            keys.read(
+                "questions-per-cluster", into: &limits.questionsPerCluster,
+                .integer(1...32_768, "a number of questions"))
+            keys.read(
+                "questions-per-client", into: &limits.questionsPerClient,
+                .integer(1...32_768, "a number of questions"))
+            keys.read("connections", into: &limits.connections, .integer(1...65_536))
+            keys.read("connections-per-client", into: &limits.connectionsPerClient, .integer(1...65_536))
+            keys.read("idle-time", into: &limits.idleTime, .duration)
+            keys.read("connection-time", into: &limits.connectionTime, .duration)
+            keys.read("connection-buffer", into: &limits.connectionBuffer, .size)
+            keys.read("connection-buffers", into: &limits.connectionBuffers, .size)
+            keys.read("unproven-excess", into: &limits.unprovenExcess, .size)
+            keys.read("proven-excess", into: &limits.provenExcess, .size)
+            return limits
+        }
+    }
+}
