@@ -65,7 +65,7 @@ let package = Package(
         linux("DemoClusters", ["LinuxSystem", "LDNSBridge", "DNSWire", "DomainNames", "IPAddressing"]),
         linux("InventoryFile", ["CYAML", "Inventory", "IPAddressing", "DomainNames"]),
         linux("AdminServer", [
-            "DNSServer", "LinuxSystem", "AnswerCache", "Forwarding", "DomainNames", "IPAddressing", "Telemetry",
+            "DNSServer", "LinuxSystem", "AnswerCache", "Forwarding", "DomainNames", "IPAddressing", "Inventory", "Telemetry",
         ]),
         linux("NetworkKernel", ["LinuxSystem", "NetworkPlanning", "NetworkModel", "Inventory", "IPAddressing"]),
         linux("DNSServer", [

@@ -113,13 +113,14 @@ private struct Setting {
             key: "prod", dns: [cluster.endpoint], services: [try IPPrefix(parsing: "10.96.0.0/16")])
         var dns = DNSSettings()
         dns.bareDomain = ["prod"]
+        dns.cache.size = 4 << 20
         let inventory = Inventory(dns: dns, clusters: [prod])
         let listen = Endpoint(address: IPAddress(v4: 0x7F00_0001), port: 0)
         server = try DNSServer(
             listen: [listen], policy: ForwardingPolicy(inventory), workers: 2, cacheOctets: 4 << 20)
         try server.start()
         path = try SocketPath()
-        let answers = ServerControl(server, version: "1", cacheLimit: 4 << 20)
+        let answers = ServerControl(server, version: "1", inventory: inventory)
         control = try ControlServer(path: path.path, tick: answers.tick, respond: answers.answer)
     }
 
@@ -168,12 +169,15 @@ private struct Setting {
         #expect(total.failed == 0 && total.inFlight == 0)
         #expect(status.recentQuestions == 4 && status.recentMilliseconds > 0)
         #expect(status.cache?.entries == 1 && status.cache?.limit == 4 << 20)
-        #expect(
-            status.groups == [
-                ServerStatus.Group(
-                    name: "prod",
-                    servers: [ServerStatus.Server(address: "\(setting.cluster.endpoint)", state: "full")])
-            ])
+        let prod = try #require(status.groups.first)
+        #expect(status.groups.count == 1 && prod.name == "prod" && prod.domain == "cluster.local")
+        #expect(prod.replies == 3 && prod.latency.count == 1)
+        let server = try #require(prod.servers.first)
+        #expect(prod.servers.count == 1 && server.address == "\(setting.cluster.endpoint)" && server.state == "full")
+        #expect(server.asked == 1 && server.answered == 1 && server.failures == 0 && server.latency.count == 1)
+        #expect(status.responseCodes == [.init("NOERROR", "", 3), .init("REFUSED", "", 1)])
+        #expect(status.extendedErrors == [.init("20", "Not Authoritative", 1)])
+        #expect(status.troubles == [])
     }
 
     @Test(

@@ -1,3 +1,5 @@
+import LinuxSystem
+
 /// What is served over HTTP: which path gives what.
 package struct AdminPages: Sendable {
     private let control: ServerControl
@@ -9,12 +11,19 @@ package struct AdminPages: Sendable {
     /// The answer to `path`; nil where nothing is there.
     package func respond(_ path: String) -> HTTPResponse? {
         switch path {
+        case "/": page
         case "/metrics": HTTPResponse(.ok, .metrics, control.metrics)
         case "/health": HTTPResponse(.ok, .text, "ok\n")
         case "/ready": ready
         case "/status.json": HTTPResponse(.ok, .json, control.status.json.text() + "\n")
         default: nil
         }
+    }
+
+    private var page: HTTPResponse {
+        let random = KernelRandom()
+        let nonce = String(random.next(), radix: 16) + String(random.next(), radix: 16)
+        return HTTPResponse(.ok, .page, StatusPage(control.status).document(nonce: nonce), nonce: nonce)
     }
 
     /// Ready: some name server answers, so that questions can be asked.

@@ -18,6 +18,7 @@ extension ServerControl {
         }
         addCache(&text, server, statistics)
         addLimits(&text, statistics)
+        addNetwork(&text)
         return text.text
     }
 
@@ -125,6 +126,27 @@ extension ServerControl {
             "namebridge_cache_refreshes_total", .counter,
             "Questions asked again before their answer expired.",
             statistics.sum { $0.engine.refreshed })
+    }
+
+    private func addNetwork(_ text: inout PrometheusText) {
+        guard let network = networkObjects else { return }
+        text.single(
+            "namebridge_network_agent_up", .gauge, "1 while the network agent runs.",
+            network.isRunning ? 1 : 0)
+        text.family("namebridge_network_objects", .gauge, "Routes, rules and the like on this host.") {
+            $0.add(network.wanted, [("state", "wanted")])
+            $0.add(network.present, [("state", "present")])
+        }
+        text.single(
+            "namebridge_network_healed_total", .counter, "Objects that were missing and put back.",
+            network.healed)
+        text.single(
+            "namebridge_network_failures_total", .counter, "Attempts to put something back that failed.",
+            network.failures)
+        text.single(
+            "namebridge_network_contested_objects", .gauge,
+            "Objects that somebody takes away again and again.",
+            network.contested.count)
     }
 
     private func addLimits(_ text: inout PrometheusText, _ statistics: ServerStatistics) {

@@ -11,6 +11,22 @@ package struct ServerStatus: Hashable, Sendable {
     package var cache: Cache?
     /// The clusters that are asked, and last `upstream`.
     package var groups: [Group] = []
+    /// What this machine is called.
+    package var host = ""
+    /// The last minutes, the oldest first, one for each five seconds.
+    package var history: [HistoryPoint] = []
+    /// How long answers took in the last one or two minutes: out of the cache, and where servers were asked.
+    package var cachedLatency = Latency()
+    package var lookupLatency = Latency()
+    /// Replies by response code; limits that were hit; Extended DNS Errors by code.
+    package var responseCodes: [NamedCount] = []
+    package var limits: [NamedCount] = []
+    package var extendedErrors: [NamedCount] = []
+    /// The places and paths of the configuration.
+    package var sites: [Site] = []
+    package var paths: [Path] = []
+    /// What the network agent says; nil where there is none.
+    package var network: NetworkObjects?
 
     package init() {}
 
@@ -89,11 +105,23 @@ package struct ServerStatus: Hashable, Sendable {
     package struct Group: Hashable, Sendable {
         package var name: String
         package var servers: [Server]
+        /// The zone that its servers hold; empty for `upstream`.
+        package var domain = ""
+        /// What clients may call it.
+        package var names: [String] = []
+        /// The prefixes of its pods and services.
+        package var prefixes: [String] = []
+        /// Replies with its answers, cached or not.
+        package var replies = 0
+        /// How long look-ups took, in the last one or two minutes.
+        package var latency = Latency()
 
         package init(name: String, servers: [Server]) {
             self.name = name
             self.servers = servers
         }
+
+        package var deadServers: Int { servers.count { $0.state == Server.dead } }
     }
 
     /// A name server as its last probes found it.
@@ -106,6 +134,14 @@ package struct ServerStatus: Hashable, Sendable {
         package var roundTripMicroseconds: Int?
         /// Nil while nothing went wrong.
         package var lastError: String?
+        /// Since the start.
+        package var asked = 0
+        package var answered = 0
+        package var failures = 0
+        /// How long its answers took, in the last one or two minutes.
+        package var latency = Latency()
+
+        static let dead = "dead"
 
         package init(
             address: String, state: String, roundTripMicroseconds: Int? = nil, lastError: String? = nil
@@ -122,18 +158,19 @@ package struct ServerStatus: Hashable, Sendable {
 
 extension ServerStatus {
     package var json: JSONValue {
-        .object([
-            ("version", .string(version)),
-            ("pid", .number(processID)),
-            ("uptime-seconds", .number(uptimeSeconds)),
-            ("recent-questions", .number(recentQuestions)),
-            ("recent-milliseconds", .number(recentMilliseconds)),
-            ("questions-per-second", .number(questionsPerSecond)),
-            ("total", Self.numbers(total, Worker.fields)),
-            ("workers", .array(workers.map { Self.numbers($0, Worker.fields) })),
-            ("cache", cache.map { Self.numbers($0, Cache.fields) } ?? .null),
-            ("clusters", .array(groups.map(\.json))),
-        ])
+        .object(
+            [
+                ("version", .string(version)),
+                ("pid", .number(processID)),
+                ("uptime-seconds", .number(uptimeSeconds)),
+                ("recent-questions", .number(recentQuestions)),
+                ("recent-milliseconds", .number(recentMilliseconds)),
+                ("questions-per-second", .number(questionsPerSecond)),
+                ("total", Self.numbers(total, Worker.fields)),
+                ("workers", .array(workers.map { Self.numbers($0, Worker.fields) })),
+                ("cache", cache.map { Self.numbers($0, Cache.fields) } ?? .null),
+                ("clusters", .array(groups.map(\.json))),
+            ] + detailMembers)
     }
 
     /// Reads what another process wrote; what is missing stays 0.
@@ -148,6 +185,7 @@ extension ServerStatus {
             self.cache = Self.read(cache, Cache(), Cache.fields)
         }
         groups = (json["clusters"]?.array ?? []).map(Group.init(json:))
+        readDetails(json)
     }
 
     private static func numbers<Root>(
@@ -160,35 +198,5 @@ extension ServerStatus {
         _ json: JSONValue, _ empty: Root, _ fields: [(name: String, path: WritableKeyPath<Root, Int>)]
     ) -> Root {
         fields.reduce(into: empty) { $0[keyPath: $1.path] = json[$1.name]?.number ?? 0 }
-    }
-}
-
-extension ServerStatus.Group {
-    fileprivate var json: JSONValue {
-        .object([
-            ("name", .string(name)),
-            (
-                "servers",
-                .array(
-                    servers.map { server in
-                        .object([
-                            ("address", .string(server.address)),
-                            ("state", .string(server.state)),
-                            ("rtt-microseconds", server.roundTripMicroseconds.map { .number($0) } ?? .null),
-                            ("last-error", .optional(server.lastError)),
-                        ])
-                    })
-            ),
-        ])
-    }
-
-    fileprivate init(json: JSONValue) {
-        name = json["name"]?.string ?? ""
-        servers = (json["servers"]?.array ?? []).map { server in
-            ServerStatus.Server(
-                address: server["address"]?.string ?? "", state: server["state"]?.string ?? "",
-                roundTripMicroseconds: server["rtt-microseconds"]?.number,
-                lastError: server["last-error"]?.string)
-        }
     }
 }

@@ -50,8 +50,7 @@ struct Serve: ParsableCommand {
         let policy = ForwardingPolicy(inventory)
         let workers = inventory.dns.workers ?? ProcessLimits.processorCount
         let server = try start(inventory, policy, workers: workers)
-        let limit = inventory.dns.cache.size
-        let serverControl = ServerControl(server, version: Namebridge.version, cacheLimit: limit)
+        let serverControl = ServerControl(server, version: Namebridge.version, inventory: inventory)
         let controlServer = try control.listen(for: serverControl)
         let httpServer = AdminListener.start(inventory.admin, serverControl)
         for endpoint in server.boundEndpoints { Log.notice("listening", [("address", "\(endpoint)")]) }

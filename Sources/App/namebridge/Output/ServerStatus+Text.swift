@@ -7,7 +7,7 @@ extension ServerStatus {
     }
 
     private var heading: String {
-        let uptime = Self.duration(seconds: uptimeSeconds)
+        let uptime = Figures.duration(seconds: uptimeSeconds)
         return Style.heading.paint("namebridge \(version)  process \(processID)  up \(uptime)", on: .output)
     }
 
@@ -16,10 +16,10 @@ extension ServerStatus {
         var table = TextTable([.left, .right, .left])
         let seconds = (recentMilliseconds + 500) / 1000
         let rate = "\(questionsPerSecond)/s over the last \(seconds) s"
-        table.add(["questions", Self.grouped(total.questions), rate])
+        table.add(["questions", Figures.grouped(total.questions), rate])
         func add(_ label: String, _ count: Int, always: Bool = false) {
             guard count > 0 || always else { return }
-            table.add(["  " + label, Self.grouped(count), Self.percent(count, of: total.questions)])
+            table.add(["  " + label, Figures.grouped(count), Figures.percent(count, of: total.questions)])
         }
         add("from the cache", total.hits, always: true)
         add("from the cache, stale", total.stale)
@@ -35,9 +35,10 @@ extension ServerStatus {
     private var cacheLine: String {
         guard let cache else { return "cache: none" }
         let noun = cache.entries == 1 ? "answer" : "answers"
-        return "cache: \(Self.grouped(cache.entries)) \(noun), \(Self.size(cache.octets)) of"
-            + " \(Self.size(cache.limit)), \(Self.percent(cache.hits, of: cache.hits + cache.misses)) hits,"
-            + " \(Self.grouped(cache.evictions)) evicted"
+        return "cache: \(Figures.grouped(cache.entries)) \(noun), \(Figures.size(cache.octets)) of"
+            + " \(Figures.size(cache.limit)),"
+            + " \(Figures.percent(cache.hits, of: cache.hits + cache.misses)) hits,"
+            + " \(Figures.grouped(cache.evictions)) evicted"
     }
 
     private var workerLines: [String] {
@@ -49,7 +50,10 @@ extension ServerStatus {
     }
 
     private static func row(_ name: String, _ worker: Worker) -> [String] {
-        [name, grouped(worker.questions), grouped(worker.inFlight), grouped(worker.connections)]
+        [
+            name, Figures.grouped(worker.questions), Figures.grouped(worker.inFlight),
+            Figures.grouped(worker.connections),
+        ]
     }
 
     private var serverLines: [String] {
@@ -58,7 +62,7 @@ extension ServerStatus {
         var states: [String] = []
         for group in groups {
             for (index, server) in group.servers.enumerated() {
-                let time = server.roundTripMicroseconds.map(Self.milliseconds) ?? "-"
+                let time = server.roundTripMicroseconds.map { Figures.time(microseconds: $0) } ?? "-"
                 table.add([
                     index == 0 ? group.name : "", server.address, server.state, time, server.lastError ?? "",
                 ])
@@ -78,44 +82,3 @@ extension ServerStatus {
 }
 
 // MARK: - Numbers for people
-
-extension ServerStatus {
-    /// Digits in groups of three.
-    private static func grouped(_ number: Int) -> String {
-        let digits = Array(String(number))
-        var text = ""
-        for (index, digit) in digits.enumerated() {
-            if index > 0, (digits.count - index).isMultiple(of: 3), digits[index - 1] != "-" { text += " " }
-            text.append(digit)
-        }
-        return text
-    }
-
-    /// One digit behind the point.
-    private static func percent(_ part: Int, of whole: Int) -> String {
-        guard whole > 0 else { return "0.0 %" }
-        let tenths = (part * 1000 + whole / 2) / whole
-        return "\(tenths / 10).\(tenths % 10) %"
-    }
-
-    private static func size(_ octets: Int) -> String {
-        guard octets >= 1 << 20 else { return "\((octets + 1023) >> 10) KiB" }
-        let tenths = octets * 10 / (1 << 20)
-        return "\(tenths / 10).\(tenths % 10) MiB"
-    }
-
-    private static func milliseconds(_ microseconds: Int) -> String {
-        "\(microseconds / 1000).\(microseconds % 1000 / 100) ms"
-    }
-
-    /// The two largest units.
-    private static func duration(seconds: Int) -> String {
-        let units = [("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1)]
-        guard let first = units.firstIndex(where: { seconds >= $0.1 }) else { return "0 s" }
-        var text = "\(seconds / units[first].1) \(units[first].0)"
-        if first + 1 < units.count {
-            text += " \(seconds % units[first].1 / units[first + 1].1) \(units[first + 1].0)"
-        }
-        return text
-    }
-}

@@ -1,0 +1,171 @@
+import AnswerCache
+import DNSServer
+import Forwarding
+import Inventory
+import LinuxSystem
+import Synchronization
+import Telemetry
+
+// How the server is doing.
+
+extension ServerControl {
+    /// How the server is doing now.
+    package var status: ServerStatus {
+        let now = MonotonicClock.now
+        let statistics = server.statistics
+        let history = history.withLock { $0 }
+        var status = ServerStatus()
+        status.version = version
+        status.processID = ProcessLimits.processID
+        status.host = ThisHost.name
+        status.uptimeSeconds = now.seconds(since: start)
+        status.workers = statistics.workers.map(ServerStatus.Worker.init)
+        let sample = StatusHistory.Sample(statistics, at: now)
+        status.recentQuestions = max(0, sample.questions - history.reference.questions)
+        status.recentMilliseconds = Int(now.nanoseconds(since: history.reference.time) / 1_000_000)
+        status.history = history.points(upTo: sample)
+        status.cache = server.cache.map { ServerStatus.Cache($0.statistics, limit: cacheLimit) }
+        status.limits = LimitCount.all(statistics).map { .init($0.name, $0.words, $0.count) }
+        let latencies = StatusHistory.Latencies(turns: statistics.turns, meters: statistics.meters)
+        status.cachedLatency = history.recent(latencies) { $0.turns }
+        status.lookupLatency = history.recent(latencies) { $0.meters?.lookups.total ?? LatencyHistogram() }
+        status.groups = groups(latencies, history)
+        if let meters = latencies.meters { addCounts(meters, to: &status) }
+        addPlaces(to: &status)
+        status.network = networkObjects
+        return status
+    }
+
+    private func groups(
+        _ latencies: StatusHistory.Latencies, _ history: StatusHistory
+    ) -> [ServerStatus.Group] {
+        let policy = server.policy
+        let board = server.board
+        return policy.groups.map { group in
+            var shown = ServerStatus.Group(
+                name: group.name,
+                servers: group.servers.map { index in
+                    let health = board.servers[index]
+                    let lastError = health.lastError
+                    var shown = ServerStatus.Server(
+                        address: "\(policy.servers[index])", state: health.mode.words,
+                        roundTripMicroseconds: health.roundTrip > 0 ? Int(health.roundTrip / 1000) : nil,
+                        lastError: lastError.isEmpty ? nil : lastError)
+                    shown.latency = history.recent(latencies) {
+                        $0.meters?.serverLatency.histogram(index) ?? LatencyHistogram()
+                    }
+                    guard let meters = latencies.meters else { return shown }
+                    shown.asked =
+                        meters.value(.askedOverUDP, index) + meters.value(.askedOverTCP, index)
+                    shown.answered = meters.value(.answered, index)
+                    shown.failures = Self.failures.reduce(0) { $0 + meters.value($1.0, index) }
+                    return shown
+                })
+            shown.latency = history.recent(latencies) {
+                $0.meters?.lookups.histogram(group.number) ?? LatencyHistogram()
+            }
+            if let cluster = inventory.cluster(group.name) {
+                shown.domain = "\(cluster.domain)"
+                shown.names = cluster.names.map { "\($0)" }
+                shown.prefixes = (cluster.services + cluster.pods).map { "\($0)" }
+            }
+            return shown
+        }
+    }
+
+    private func addCounts(_ meters: EngineMeters, to status: inout ServerStatus) {
+        let cells = meters.answers.cells(of: server.policy)
+        status.responseCodes = ResponseCodeColumn.names.compactMap { name in
+            let count = cells.reduce(0) { $1.rcode == name ? $0 + $1.count : $0 }
+            return count > 0 ? .init(name, "", count) : nil
+        }
+        for index in status.groups.indices {
+            let name = status.groups[index].name
+            status.groups[index].replies = cells.reduce(0) { $1.cluster == name ? $0 + $1.count : $0 }
+        }
+        status.extendedErrors = meters.extendedErrorCounts.map { .init($0.code, $0.purpose, $0.count) }
+    }
+
+    private func addPlaces(to status: inout ServerStatus) {
+        status.sites = inventory.sites.map { site in
+            ServerStatus.Site(name: site.key, prefixes: site.networks.map { "\($0)" })
+        }
+        status.paths = inventory.paths.map { path in
+            let (from, to) =
+                switch path.ends {
+                case .oneWay(let from, let to): ([from], [to])
+                case .mutual(let members): (members, [])
+                }
+            let (carrier, details) = Self.words(for: path.carrier)
+            return ServerStatus.Path(from: from, to: to, carrier: carrier, details: details)
+        }
+    }
+
+    private static func words(for carrier: PathCarrier) -> (carrier: String, details: [String]) {
+        switch carrier {
+        case .relay(let relay):
+            let source =
+                switch relay.source {
+                case .keep: "source kept"
+                case .snat: "source translated"
+                }
+            return ("relay", [relay.relays.joined(separator: ", "), source])
+        case .routed: return ("routed", ["source kept"])
+        case .vxlan(let segment): return ("vxlan", ["segment \(segment.id), UDP port \(segment.port)"])
+        }
+    }
+
+    /// What the network agent last wrote; nil where there is none, or its file is not for us.
+    var networkObjects: ServerStatus.NetworkObjects? {
+        do throws(Errno) {
+            let octets = try FileContents.read(Self.agentFile)
+            return JSONValue(reading: octets).map(ServerStatus.NetworkObjects.init(json:))
+        } catch {
+            return nil
+        }
+    }
+
+    /// Written by `namebridge net agent`.
+    private static let agentFile = "/run/namebridge-net/agent.json"
+}
+
+extension ServerStatus.Worker {
+    init(_ statistics: WorkerStatistics) {
+        let engine = statistics.engine
+        questions = engine.messages - engine.ignored
+        hits = engine.hits
+        stale = engine.stale
+        // A refresh ahead of time is answered, too, but to nobody.
+        answered = max(0, engine.answered - engine.refreshed)
+        local = engine.local + engine.denied
+        refused = engine.refused
+        rejected = engine.rejected
+        overloaded = engine.overloaded
+        failed = engine.failed
+        inFlight = statistics.inFlight
+        connections = statistics.connections
+    }
+}
+
+extension ServerStatus.Cache {
+    init(_ statistics: CacheStatistics, limit: Int) {
+        entries = statistics.entries
+        octets = statistics.octets
+        self.limit = limit
+        hits = statistics.hits
+        misses = statistics.misses
+        evictions = statistics.evictions
+    }
+}
+
+extension ServerHealth.Mode {
+    /// For people.
+    fileprivate var words: String {
+        switch self {
+        case .full: "full"
+        case .withoutEDNS: "without EDNS"
+        case .onlyTCP: "TCP only"
+        case .dead: ServerStatus.Server.dead
+        }
+    }
+}

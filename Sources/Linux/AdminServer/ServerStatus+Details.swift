@@ -1,0 +1,307 @@
+package import Telemetry
+
+// The parts of a status beyond the plain numbers.
+
+extension ServerStatus {
+    /// What was counted under one name.
+    package struct NamedCount: Hashable, Sendable {
+        /// Short, as in metrics.
+        package var name: String
+        /// For people; empty where the name says it all.
+        package var words: String
+        package var count: Int
+
+        package init(_ name: String, _ words: String = "", _ count: Int) {
+            self.name = name
+            self.words = words
+            self.count = count
+        }
+    }
+
+    /// Times that 500, 950 and 990 of 1000 did not exceed, in microseconds; nil where there was none.
+    package struct Latency: Hashable, Sendable {
+        package var count = 0
+        package var median: Int?
+        package var p95: Int?
+        package var p99: Int?
+
+        package init() {}
+
+        package init(_ histogram: LatencyHistogram) {
+            count = histogram.count
+            median = histogram.quantile(permille: 500)
+            p95 = histogram.quantile(permille: 950)
+            p99 = histogram.quantile(permille: 990)
+        }
+    }
+
+    /// Some seconds of the past.
+    package struct HistoryPoint: Hashable, Sendable {
+        package var milliseconds: Int
+        package var questions: Int
+        /// Of these: no server answered.
+        package var failed: Int
+
+        package init(milliseconds: Int, questions: Int, failed: Int) {
+            self.milliseconds = milliseconds
+            self.questions = questions
+            self.failed = failed
+        }
+
+        package var questionsPerSecond: Int { milliseconds > 0 ? questions * 1000 / milliseconds : 0 }
+    }
+
+    /// A place of the configuration that is no cluster.
+    package struct Site: Hashable, Sendable {
+        package var name: String
+        package var prefixes: [String]
+
+        package init(name: String, prefixes: [String]) {
+            self.name = name
+            self.prefixes = prefixes
+        }
+    }
+
+    /// How packets get from some places to others.
+    package struct Path: Hashable, Sendable {
+        /// Keys of sites and clusters. Nobody in `to`: all of `from` reach each other.
+        package var from: [String]
+        package var to: [String]
+        /// `relay`, `routed` or `vxlan`.
+        package var carrier: String
+        /// Which hosts, which segment, and what becomes of the source address.
+        package var details: [String]
+
+        package init(from: [String], to: [String], carrier: String, details: [String]) {
+            self.from = from
+            self.to = to
+            self.carrier = carrier
+            self.details = details
+        }
+    }
+
+    /// The objects that the network agent keeps on this host.
+    package struct NetworkObjects: Hashable, Sendable {
+        package var isRunning = false
+        package var wanted = 0
+        package var present = 0
+        package var healed = 0
+        package var failures = 0
+        /// Objects that were missing at the last loss, and who likely took them away.
+        package var lastLost: [String] = []
+        package var lastLossTime: Int?
+        package var suspicion: String?
+        /// Objects that somebody takes away again and again.
+        package var contested: [String] = []
+        /// What is wrong now.
+        package var trouble: String?
+
+        package init() {}
+    }
+
+    /// What is wrong now, the worst first; empty where all is well.
+    package var troubles: [String] {
+        var troubles: [String] = []
+        for group in groups where group.deadServers > 0 {
+            let total = group.servers.count
+            troubles.append(
+                group.deadServers == total
+                    ? "\(group.name): no name server answers"
+                    : "\(group.name): \(group.deadServers) of \(total) name servers are dead")
+        }
+        if let network {
+            if !network.isRunning { troubles.append("the network agent has ended") }
+            if let trouble = network.trouble { troubles.append("network: \(trouble)") }
+            if network.present < network.wanted {
+                troubles.append("network: \(network.wanted - network.present) objects are missing")
+            }
+        }
+        return troubles
+    }
+}
+
+// MARK: - JSON
+
+extension ServerStatus {
+    /// The members beyond the plain numbers.
+    var detailMembers: [(String, JSONValue)] {
+        [
+            ("host", .string(host)),
+            ("troubles", .array(troubles.map { .string($0) })),
+            ("history", .array(history.map(\.json))),
+            ("latency", .object([("cached", cachedLatency.json), ("lookups", lookupLatency.json)])),
+            ("response-codes", .array(responseCodes.map(\.json))),
+            ("limits", .array(limits.map(\.json))),
+            ("extended-errors", .array(extendedErrors.map(\.json))),
+            ("sites", .array(sites.map(\.json))),
+            ("paths", .array(paths.map(\.json))),
+            ("network", network?.json ?? .null),
+        ]
+    }
+
+    /// Reads what `detailMembers` wrote; what is missing stays empty.
+    mutating func readDetails(_ json: JSONValue) {
+        host = json["host"]?.string ?? ""
+        history = (json["history"]?.array ?? []).map { point in
+            HistoryPoint(
+                milliseconds: point["milliseconds"]?.number ?? 0, questions: point["questions"]?.number ?? 0,
+                failed: point["failed"]?.number ?? 0)
+        }
+        cachedLatency = Latency(json: json["latency"]?["cached"])
+        lookupLatency = Latency(json: json["latency"]?["lookups"])
+        responseCodes = NamedCount.list(json["response-codes"])
+        limits = NamedCount.list(json["limits"])
+        extendedErrors = NamedCount.list(json["extended-errors"])
+        sites = (json["sites"]?.array ?? []).map {
+            Site(name: $0["name"]?.string ?? "", prefixes: JSONValue.strings($0["prefixes"]))
+        }
+        paths = (json["paths"]?.array ?? []).map {
+            Path(
+                from: JSONValue.strings($0["from"]), to: JSONValue.strings($0["to"]),
+                carrier: $0["carrier"]?.string ?? "", details: JSONValue.strings($0["details"]))
+        }
+        if let network = json["network"], case .object = network {
+            self.network = NetworkObjects(json: network)
+        }
+    }
+}
+
+extension JSONValue {
+    /// The strings of an array; empty where there is none.
+    static func strings(_ value: JSONValue?) -> [String] { (value?.array ?? []).compactMap(\.string) }
+
+    static func number(_ value: Int?) -> JSONValue { value.map { .number($0) } ?? .null }
+}
+
+extension ServerStatus.NamedCount {
+    fileprivate var json: JSONValue {
+        .object([("name", .string(name)), ("words", .string(words)), ("count", .number(count))])
+    }
+
+    fileprivate static func list(_ json: JSONValue?) -> [Self] {
+        (json?.array ?? []).map {
+            Self($0["name"]?.string ?? "", $0["words"]?.string ?? "", $0["count"]?.number ?? 0)
+        }
+    }
+}
+
+extension ServerStatus.Latency {
+    fileprivate var json: JSONValue {
+        .object([
+            ("count", .number(count)), ("p50-microseconds", .number(median)),
+            ("p95-microseconds", .number(p95)), ("p99-microseconds", .number(p99)),
+        ])
+    }
+
+    fileprivate init(json: JSONValue?) {
+        count = json?["count"]?.number ?? 0
+        median = json?["p50-microseconds"]?.number
+        p95 = json?["p95-microseconds"]?.number
+        p99 = json?["p99-microseconds"]?.number
+    }
+}
+
+extension ServerStatus.HistoryPoint {
+    fileprivate var json: JSONValue {
+        .object([
+            ("milliseconds", .number(milliseconds)), ("questions", .number(questions)),
+            ("failed", .number(failed)),
+        ])
+    }
+}
+
+extension ServerStatus.Site {
+    fileprivate var json: JSONValue {
+        .object([("name", .string(name)), ("prefixes", .array(prefixes.map { .string($0) }))])
+    }
+}
+
+extension ServerStatus.Path {
+    fileprivate var json: JSONValue {
+        .object([
+            ("from", .array(from.map { .string($0) })), ("to", .array(to.map { .string($0) })),
+            ("carrier", .string(carrier)), ("details", .array(details.map { .string($0) })),
+        ])
+    }
+}
+
+extension ServerStatus.NetworkObjects {
+    fileprivate var json: JSONValue {
+        .object([
+            ("running", .flag(isRunning)), ("wanted", .number(wanted)), ("present", .number(present)),
+            ("healed", .number(healed)), ("failures", .number(failures)),
+            (
+                "last-loss",
+                .object([
+                    ("time", .number(lastLossTime)), ("objects", .array(lastLost.map { .string($0) })),
+                    ("by", .optional(suspicion)),
+                ])
+            ),
+            ("contested", .array(contested.map { .string($0) })), ("trouble", .optional(trouble)),
+        ])
+    }
+
+    /// Reads what the agent or `json` wrote; what is missing stays empty.
+    init(json: JSONValue) {
+        if case .flag(true)? = json["running"] { isRunning = true }
+        wanted = json["wanted"]?.number ?? 0
+        present = json["present"]?.number ?? 0
+        healed = json["healed"]?.number ?? 0
+        failures = json["failures"]?.number ?? 0
+        lastLost = JSONValue.strings(json["last-loss"]?["objects"])
+        lastLossTime = json["last-loss"]?["time"]?.number
+        suspicion = json["last-loss"]?["by"]?.string
+        contested = JSONValue.strings(json["contested"])
+        trouble = json["trouble"]?.string
+    }
+}
+
+extension ServerStatus.Group {
+    var json: JSONValue {
+        .object([
+            ("name", .string(name)),
+            ("domain", .string(domain)),
+            ("names", .array(names.map { .string($0) })),
+            ("prefixes", .array(prefixes.map { .string($0) })),
+            ("replies", .number(replies)),
+            ("latency", latency.json),
+            ("servers", .array(servers.map(\.json))),
+        ])
+    }
+
+    init(json: JSONValue) {
+        name = json["name"]?.string ?? ""
+        domain = json["domain"]?.string ?? ""
+        names = JSONValue.strings(json["names"])
+        prefixes = JSONValue.strings(json["prefixes"])
+        replies = json["replies"]?.number ?? 0
+        latency = ServerStatus.Latency(json: json["latency"])
+        servers = (json["servers"]?.array ?? []).map(ServerStatus.Server.init(json:))
+    }
+}
+
+extension ServerStatus.Server {
+    fileprivate var json: JSONValue {
+        .object([
+            ("address", .string(address)),
+            ("state", .string(state)),
+            ("rtt-microseconds", .number(roundTripMicroseconds)),
+            ("last-error", .optional(lastError)),
+            ("asked", .number(asked)),
+            ("answered", .number(answered)),
+            ("failures", .number(failures)),
+            ("latency", latency.json),
+        ])
+    }
+
+    fileprivate init(json: JSONValue) {
+        address = json["address"]?.string ?? ""
+        state = json["state"]?.string ?? ""
+        roundTripMicroseconds = json["rtt-microseconds"]?.number
+        lastError = json["last-error"]?.string
+        asked = json["asked"]?.number ?? 0
+        answered = json["answered"]?.number ?? 0
+        failures = json["failures"]?.number ?? 0
+        latency = ServerStatus.Latency(json: json["latency"])
+    }
+}

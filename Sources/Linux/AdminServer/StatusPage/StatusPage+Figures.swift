@@ -1,0 +1,76 @@
+// The row of large figures at the top.
+
+extension StatusPage {
+    var figures: String {
+        let total = status.total
+        let answered = total.hits + total.stale + total.answered + total.failed
+        let tiles = [
+            tile(
+                "Questions a second", Self.grouped(status.questionsPerSecond), sparkline,
+                note: "\(Self.grouped(total.questions)) since the start"),
+            tile(
+                "From the cache", Figures.percent(total.hits + total.stale, of: answered),
+                bar(total.hits + total.stale, of: answered, "accent"),
+                note: cacheNote),
+            latencyTile("Cached answer takes", status.cachedLatency, "no answer yet"),
+            latencyTile("Asking a cluster takes", status.lookupLatency, "none was asked of late"),
+            tile(
+                "No server answered", Self.grouped(total.failed),
+                bar(total.failed, of: answered, total.failed > 0 ? "bad" : "accent"),
+                note: "\(Self.grouped(total.stale)) answered with stale data, "
+                    + "\(Self.grouped(total.inFlight)) in flight"),
+        ]
+        return "<div class=\"tiles\">\(tiles.joined())</div>"
+    }
+
+    private var cacheNote: String {
+        guard let cache = status.cache else { return "nothing is kept" }
+        return "\(Self.count(cache.entries, "answer")), \(Figures.size(cache.octets)) of"
+            + " \(Figures.size(cache.limit))"
+    }
+
+    private func tile(_ label: String, _ figure: String, _ picture: String, note: String) -> String {
+        """
+        <div class="tile"><h3>\(label.escapedForHTML)</h3><p class="figure">\(figure.escapedForHTML)</p>\
+        \(picture)<p class="note">\(note.escapedForHTML)</p></div>
+        """
+    }
+
+    private func latencyTile(_ label: String, _ latency: ServerStatus.Latency, _ none: String) -> String {
+        guard let median = latency.median else { return tile(label, "–", "", note: none) }
+        return """
+            <div class="tile"><h3>\(label.escapedForHTML)</h3>\
+            <p class="figure">\(Self.time(median).escapedForHTML)</p>\
+            <dl class="quantiles"><div><dt>p95</dt><dd>\(Self.time(latency.p95))</dd></div>\
+            <div><dt>p99</dt><dd>\(Self.time(latency.p99))</dd></div></dl>\
+            <p class="note">median of \(Self.grouped(latency.count))</p></div>
+            """
+    }
+
+    /// A thin bar of 0 to 100 %.
+    func bar(_ part: Int, of whole: Int, _ colour: String) -> String {
+        let width = whole > 0 ? min(1000, part * 1000 / whole) : 0
+        return """
+            <svg class="bar" viewBox="0 0 1000 10" preserveAspectRatio="none" aria-hidden="true">\
+            <rect class="track" width="1000" height="10" rx="0"/>\
+            <rect class="\(colour)" width="\(part > 0 ? max(6, width) : 0)" height="10"/></svg>
+            """
+    }
+
+    /// Questions a second of the last five minutes.
+    private var sparkline: String {
+        let rates = status.history.map(\.questionsPerSecond)
+        guard rates.count > 1, let highest = rates.max() else { return "<div class=\"spark\"></div>" }
+        let points = rates.enumerated().map { index, rate in
+            let x = index * 600 / (rates.count - 1)
+            let y = 58 - (highest > 0 ? rate * 54 / highest : 0)
+            return "\(x),\(y)"
+        }
+        return """
+            <svg class="spark" viewBox="0 0 600 60" preserveAspectRatio="none" role="img" \
+            aria-label="Questions a second in the last minutes, at most \(highest)">\
+            <polygon points="0,60 \(points.joined(separator: " ")) 600,60"/>\
+            <polyline points="\(points.joined(separator: " "))"/></svg>
+            """
+    }
+}

@@ -1,0 +1,155 @@
+// The tables and lists below the picture.
+
+extension StatusPage {
+    // MARK: - Name servers
+
+    var serverTable: String {
+        guard !status.groups.isEmpty else { return "<p class=\"empty\">No name server is configured.</p>" }
+        let heads = ["Cluster", "Server", "State", "Probe", "Median", "p99", "Asked", "Failed", "Last error"]
+        let rows = status.groups.flatMap { group in
+            group.servers.enumerated().map { index, server in row(group, server, isFirst: index == 0) }
+        }
+        return """
+            <table class="servers"><thead><tr>\
+            \(heads.map { "<th scope=\"col\">\($0)</th>" }.joined())</tr></thead>
+            <tbody>\(rows.joined(separator: "\n"))</tbody></table>
+            """
+    }
+
+    private func row(_ group: ServerStatus.Group, _ server: ServerStatus.Server, isFirst: Bool) -> String {
+        func cell(_ label: String, _ text: String, _ kind: String = "") -> String {
+            "<td data-label=\"\(label)\"\(kind.isEmpty ? "" : " class=\"\(kind)\"")>\(text)</td>"
+        }
+        let failureKind = server.failures > 0 ? "number" : "number quiet"
+        // An error of the past is no news beside a server that answers.
+        let error = server.lastError?.escapedForHTML ?? ""
+        return "<tr\(isFirst ? " class=\"first\"" : "")>"
+            + "<th scope=\"row\" data-label=\"Cluster\">\(group.name.escapedForHTML)</th>"
+            + cell("Server", "<code>\(server.address.escapedForHTML)</code>")
+            + cell(
+                "State",
+                "<span class=\"state \(server.look)\"><span class=\"dot\"></span>"
+                    + "\(server.stateWords.escapedForHTML)</span>")
+            + cell("Probe", Self.time(server.roundTripMicroseconds), "number")
+            + cell("Median", Self.time(server.latency.median), "number")
+            + cell("p99", Self.time(server.latency.p99), "number")
+            + cell("Asked", Self.grouped(server.asked), "number")
+            + cell("Failed", Self.grouped(server.failures), failureKind)
+            + cell("Last error", error, server.state == ServerStatus.Server.dead ? "error" : "error quiet")
+            + "</tr>"
+    }
+
+    // MARK: - Answers
+
+    var answersSection: String {
+        let total = status.total
+        let sources = [
+            ("from the cache", total.hits, "accent"), ("from the cache, stale", total.stale, "warn"),
+            ("from a server", total.answered, "accent"), ("known here", total.local, "accent"),
+            ("refused", total.refused + total.rejected, "warn"), ("turned away", total.overloaded, "bad"),
+            ("no server answered", total.failed, "bad"),
+        ].filter { $0.1 > 0 }
+        let sum = sources.reduce(0) { $0 + $1.1 }
+        guard sum > 0 else {
+            return section("Answers", "<p class=\"empty\">Nobody has asked yet.</p>", isBare: false)
+        }
+        let bySource = sources.map { bars($0.0, $0.1, of: sum, $0.2) }.joined()
+        let codes = status.responseCodes.sorted { $0.count > $1.count }
+        let codeSum = codes.reduce(0) { $0 + $1.count }
+        let byCode = codes.map { code in
+            let isBad = code.name == "SERVFAIL"
+            return bars(code.name, code.count, of: codeSum, isBad ? "bad" : "accent")
+        }
+        return section(
+            "Answers",
+            "<div class=\"bars\">\(bySource)</div><h3>By response code</h3>"
+                + "<div class=\"bars\">\(byCode.joined())</div>",
+            isBare: false)
+    }
+
+    private func bars(_ label: String, _ count: Int, of whole: Int, _ colour: String) -> String {
+        """
+        <div><span>\(label.escapedForHTML)</span><span class="number">\(Self.grouped(count))</span>\
+        \(bar(count, of: whole, colour))</div>
+        """
+    }
+
+    // MARK: - Limits and errors
+
+    var limitsSection: String {
+        let limits = status.limits.filter { $0.count > 0 }.sorted { $0.count > $1.count }
+        let errors = status.extendedErrors.sorted { $0.count > $1.count }
+        let limitList =
+            limits.isEmpty
+            ? "<p class=\"empty\">No limit was hit.</p>"
+            : list(limits.map { ($0.words, $0.count) })
+        let errorList =
+            errors.isEmpty
+            ? "<p class=\"empty\">No reply needed a reason.</p>"
+            : list(errors.map { ("\($0.name) \($0.words)", $0.count) })
+        return section(
+            "Limits", "\(limitList)<h3>Reasons given with replies (EDE)</h3>\(errorList)", isBare: false)
+    }
+
+    /// Words and numbers.
+    func list(_ rows: [(String, Int)]) -> String {
+        "<dl class=\"list\">"
+            + rows.map { "<div><dt>\($0.0.escapedForHTML)</dt><dd>\(Self.grouped($0.1))</dd></div>" }.joined()
+            + "</dl>"
+    }
+
+    // MARK: - Network
+
+    var networkSection: String {
+        guard let network = status.network else {
+            let text =
+                status.paths.isEmpty
+                ? "The configuration has no paths." : "No network agent reports from this host."
+            return section("Network objects", "<p class=\"empty\">\(text)</p>", isBare: false)
+        }
+        let missing = max(0, network.wanted - network.present)
+        var parts = [
+            list([
+                ("in place", network.present), ("missing", missing), ("put back so far", network.healed),
+            ])
+        ]
+        if !network.isRunning { parts.append("<p class=\"alarm\">The network agent has ended.</p>") }
+        if let trouble = network.trouble {
+            parts.append("<p class=\"alarm\">\(trouble.escapedForHTML)</p>")
+        }
+        if !network.contested.isEmpty { parts.append(Self.objects("Fought over", network.contested)) }
+        if !network.lastLost.isEmpty {
+            let by = network.suspicion.map { ", likely by \($0)" } ?? ""
+            parts.append(Self.objects("Last lost\(by)", network.lastLost))
+        }
+        return section("Network objects", parts.joined(), isBare: false)
+    }
+
+    private static func objects(_ heading: String, _ names: [String]) -> String {
+        let shown = names.prefix(8).map { "<li><code>\($0.escapedForHTML)</code></li>" }.joined()
+        let more = names.count > 8 ? "<li>and \(names.count - 8) more</li>" : ""
+        return "<h3>\(heading.escapedForHTML)</h3><ul class=\"objects\">\(shown)\(more)</ul>"
+    }
+}
+
+extension ServerStatus.Server {
+    /// How it is drawn.
+    var look: String {
+        switch state {
+        case Self.dead: "bad"
+        case "full": "good"
+        default: "warn"
+        }
+    }
+
+    /// The state in words.
+    var stateWords: String { state == "full" ? "answers" : state }
+}
+
+extension ServerStatus.Group {
+    /// How it is drawn.
+    var look: String {
+        if deadServers == servers.count { return "bad" }
+        return deadServers > 0 || servers.contains { $0.look == "warn" } ? "warn" : "good"
+    }
+}

@@ -1,0 +1,118 @@
+/// A drawing of sites, this forwarder, paths and clusters as SVG: boxes in columns or in one, lines between
+/// them. Colours come from the page's style.
+struct StatusPicture {
+    let width: Int
+    private(set) var height = 0
+    private var lines = ""
+    private var boxes = ""
+
+    /// Numbers are units of the drawing, about one pixel each.
+    private enum Size {
+        static let head = 30
+        static let line = 19
+        static let padding = 12
+    }
+
+    /// A box before it has its place.
+    struct Box {
+        var title: String
+        /// Below the title.
+        var notes: [String] = []
+        /// With a coloured dot each.
+        var servers: [ServerLine] = []
+        var kind = ""
+
+        struct ServerLine {
+            var text: String
+            var figure: String
+            var look: String
+        }
+
+        var height: Int {
+            Size.head + Size.line * (notes.count + servers.count) + (notes.isEmpty && servers.isEmpty ? 4 : 8)
+        }
+    }
+
+    /// Where a box stands.
+    struct Frame {
+        let x: Int
+        let y: Int
+        let width: Int
+        let height: Int
+
+        var left: Point { Point(x: x, y: y + 20) }
+        var right: Point { Point(x: x + width, y: y + 20) }
+        var lowerLeft: Point { Point(x: x, y: y + height - 13) }
+        var lowerRight: Point { Point(x: x + width, y: y + height - 13) }
+        var bottom: Int { y + height }
+    }
+
+    struct Point {
+        let x: Int
+        let y: Int
+    }
+
+    init(width: Int) {
+        self.width = width
+    }
+
+    /// Draws a box with its upper left corner at a point.
+    @discardableResult
+    mutating func add(_ box: Box, x: Int, y: Int, width: Int) -> Frame {
+        let frame = Frame(x: x, y: y, width: width, height: box.height)
+        let room = (width - 2 * Size.padding) / 7
+        boxes += """
+            <g class="box \(box.kind)">\
+            <rect x="\(x)" y="\(y)" width="\(width)" height="\(box.height)" rx="7"/>\
+            <text class="title" x="\(x + Size.padding)" y="\(y + 24)">\
+            \(box.title.cut(room - 2).escapedForHTML)</text>
+            """
+        var base = y + 24
+        for note in box.notes {
+            base += Size.line
+            boxes += """
+                <text class="small" x="\(x + Size.padding)" y="\(base)">\
+                \(note.cut(room).escapedForHTML)</text>
+                """
+        }
+        for server in box.servers {
+            base += Size.line
+            boxes += """
+                <circle class="\(server.look)" cx="\(x + Size.padding + 4)" cy="\(base - 4)" r="4"/>\
+                <text class="server" x="\(x + Size.padding + 15)" y="\(base)">\
+                \(server.text.cut(room - 9).escapedForHTML)</text>\
+                <text class="small end" x="\(x + width - Size.padding)" y="\(base)">\
+                \(server.figure.escapedForHTML)</text>
+                """
+        }
+        boxes += "</g>\n"
+        height = max(height, frame.bottom)
+        return frame
+    }
+
+    /// Draws a curve that leaves and arrives level.
+    mutating func connect(_ from: Point, _ to: Point, _ kind: String) {
+        let bend = (from.x + to.x) / 2
+        let curve = "M\(from.x) \(from.y)C\(bend) \(from.y) \(bend) \(to.y) \(to.x) \(to.y)"
+        lines += "<path class=\"\(kind)\" d=\"\(curve)\"/>\n"
+    }
+
+    /// Draws a branch of a tree: down, then to the right.
+    mutating func branch(_ from: Point, _ to: Point, _ kind: String) {
+        lines += "<path class=\"\(kind)\" d=\"M\(from.x) \(from.y)V\(to.y - 6)q0 6 6 6H\(to.x)\"/>\n"
+    }
+
+    /// The heights of `boxes` and the gaps between them.
+    static func stack(_ boxes: [Box], gap: Int) -> Int {
+        boxes.reduce(0) { $0 + $1.height } + max(0, boxes.count - 1) * gap
+    }
+
+    /// The whole drawing; lines lie below boxes.
+    func svg(class kind: String, label: String) -> String {
+        """
+        <svg class="picture \(kind)" viewBox="-1 -1 \(width + 2) \(height + 2)" role="img" \
+        aria-label="\(label.escapedForHTML)">
+        \(lines)\(boxes)</svg>
+        """
+    }
+}

@@ -1,0 +1,109 @@
+import Testing
+
+@testable import AdminServer
+
+/// A status with something of everything, every text of which is `text`.
+private func fullStatus(_ text: String) -> ServerStatus {
+    var status = ServerStatus()
+    status.version = text
+    status.host = text
+    status.uptimeSeconds = 100_000
+    var worker = ServerStatus.Worker()
+    worker.questions = 1_234_567
+    worker.hits = 900_000
+    worker.stale = 3
+    worker.answered = 1_000
+    worker.failed = 17
+    status.workers = [worker]
+    status.recentQuestions = 5_000
+    status.recentMilliseconds = 10_000
+    var cache = ServerStatus.Cache()
+    cache.entries = 1
+    status.cache = cache
+    var server = ServerStatus.Server(address: text, state: text, roundTripMicroseconds: 812, lastError: text)
+    server.latency.median = 1_500
+    var group = ServerStatus.Group(name: text, servers: [server, server])
+    group.servers[1].state = "dead"
+    group.domain = text
+    group.names = [text]
+    group.prefixes = [text, text]
+    status.groups = [group]
+    status.history = [10, 0, 300].map { .init(milliseconds: 5_000, questions: $0, failed: 0) }
+    status.cachedLatency.median = 12
+    status.responseCodes = [.init(text, text, 5)]
+    status.limits = [.init(text, text, 5)]
+    status.extendedErrors = [.init(text, text, 5)]
+    status.sites = [.init(name: text, prefixes: [text])]
+    status.paths = [.init(from: [text], to: [], carrier: text, details: [text])]
+    var network = ServerStatus.NetworkObjects()
+    network.wanted = 9
+    network.present = 8
+    network.lastLost = [text]
+    network.lastLossTime = 5
+    network.suspicion = text
+    network.contested = [text]
+    network.trouble = text
+    status.network = network
+    return status
+}
+
+@Suite struct StatusPageTests {
+    private static let hostile = "\"'><script>alert(1)</script><img src=x onerror=alert(1)>&\u{1B}[31m\n"
+
+    @Test func `what is shown cannot become part of the page`() {
+        let page = StatusPage(fullStatus(Self.hostile)).document(nonce: "abc")
+        #expect(!page.contains("<script>"))
+        #expect(!page.contains("<img"))
+        #expect(!page.contains("\u{1B}"))
+        // The page's own elements and nothing else, whatever the texts are.
+        let plain = StatusPage(fullStatus("plain")).document(nonce: "abc")
+        func tags(_ page: String) -> [Substring] {
+            page.split(separator: "<").dropFirst().map { $0.prefix { $0 != ">" && $0 != " " } }
+        }
+        #expect(tags(page) == tags(plain))
+    }
+
+    @Test func `elements are closed in the order in which they were opened`() throws {
+        let page = StatusPage(fullStatus("plain")).document(nonce: "abc")
+        let void: Set<String> = ["!doctype", "meta", "link", "br"]
+        var open: [String] = []
+        for piece in page.split(separator: "<").dropFirst() {
+            let tag = try #require(piece.split(separator: ">", omittingEmptySubsequences: false).first)
+            let name = tag.prefix { $0 != " " && $0 != "/" || $0 == tag.first }
+            if name.hasPrefix("/") {
+                #expect(open.popLast() == String(name.dropFirst()), "\(tag)")
+            } else if !tag.hasSuffix("/"), !void.contains(String(name)) {
+                open.append(String(name))
+            }
+        }
+        #expect(open.isEmpty)
+    }
+
+    @Test func `nothing is loaded from elsewhere, and only what has the nonce runs`() {
+        let page = StatusPage(fullStatus("plain")).document(nonce: "n0nce")
+        for word in ["src=", "@import", "url(", "http://", "https://", "style=\"", "onclick", "onload"] {
+            #expect(!page.contains(word), "\(word)")
+        }
+        #expect(page.contains("<script nonce=\"n0nce\">"))
+        #expect(page.contains("<style nonce=\"n0nce\">"))
+    }
+
+    @Test func `an empty status makes a page, too`() {
+        let page = StatusPage(ServerStatus()).document(nonce: "a")
+        #expect(page.contains("Nobody has asked yet."))
+        #expect(page.contains("All well"))
+    }
+
+    @Test func `what is wrong stands at the top`() {
+        let page = StatusPage(fullStatus("plain")).document(nonce: "a")
+        #expect(page.contains("plain: 1 of 2 name servers are dead"))
+        #expect(page.contains("network: 1 objects are missing"))
+        #expect(page.contains("<title>(!) Namebridge on plain</title>"))
+    }
+
+    @Test(arguments: ["plain", hostile]) func `a status survives its way through JSON`(_ text: String) throws {
+        let status = fullStatus(text)
+        let json = try #require(JSONValue(reading: Array(status.json.text().utf8)))
+        #expect(ServerStatus(json: json) == status)
+    }
+}
