@@ -188,11 +188,13 @@ final class Lab: @unchecked Sendable {
         try expectGood(
             """
             for c in "nft -j list ruleset" "ip -d route show table all" "ip -6 -d route show table all" "ip -d rule" \\
-                "ip -6 -d rule" "ip -d link" "ip -o addr" "ip neigh show nud permanent" "bridge fdb" "iptables-save" \\
-                "ip6tables-save"; do
+                "ip -6 -d rule" "ip -d link" "ip -o addr" "ip neigh show nud permanent" "iptables-save" "ip6tables-save"; do
                 echo "## $c"
-                on \(host) $c | grep -v '^#' | sed 's/"packets": [0-9]*, "bytes": [0-9]*//g; s/\\[[0-9]*:[0-9]*\\]//g'
+                on \(host) $c | grep -v '^#' | sed 's/"packets": [0-9]*, "bytes": [0-9]*//g; s/\\[[0-9]*:[0-9]*\\]//g
+                    s/_timer *[0-9.]*//g'
             done
+            # Bridges learn the others by themselves.
+            on \(host) bridge fdb | grep 'permanent\\|static'
             on \(host) sysctl -a -r 'net.ipv[46].(conf|ip_forward)' 2>/dev/null | grep -v stable_secret
             """)
     }

@@ -34,8 +34,10 @@ struct Probe: Hashable, CustomStringConvertible {
         }
         var isBroken: Bool { tcp == nil && udp == nil && echo != true && large != true }
 
-        /// True where everything works, and the far side saw `source`.
-        func isWhole(from source: String?) -> Bool { isWhole && tcp == source && udp == source }
+        /// True where everything works, and the far side saw one of `sources`.
+        func isWhole(from sources: Set<String>) -> Bool {
+            isWhole && [tcp, udp].allSatisfy { $0.map(sources.contains) == true }
+        }
 
         var description: String {
             let echoes = [("echo", echo), ("1400", large)].map { name, works in

@@ -28,6 +28,14 @@ import Testing
                 "ip addr add \(address)/\(address.family == .v4 ? 24 : 64) dev eth0"
                 + (address.family == .v6 ? " nodad\n" : "\n")
         }
+        // The kernel lists IPv6 addresses as its own once the cable is seen to be plugged in.
+        let count = located.host.addresses.filter { $0.family == .v6 }.count
+        script += """
+            for try in $(seq 50); do
+                [ "$(ip -6 route show table local type local dev eth0 | wc -l)" -ge \(count) ] && break; sleep 0.05
+            done
+
+            """
         machine.run(script)
         return machine
     }

@@ -144,7 +144,7 @@ import Testing
         let saved = """
             *nat
             :POSTROUTING ACCEPT [0:0]
-            -A POSTROUTING -s 192.168.40.0/22 -d 10.10.64.0/18 -j MASQUERADE
+            -A POSTROUTING -s 192.168.40.0/22 -d 10.20.0.0/16 -j MASQUERADE
             -A POSTROUTING -s 192.168.0.0/20 -j MASQUERADE
             COMMIT
             """
@@ -152,13 +152,13 @@ import Testing
         let found = difference(from: state, to: plan)
         #expect(
             found.conflicts.map(\.message) == [
-                "\"iptables -t nat -A POSTROUTING -s 192.168.40.0/22 -d 10.10.64.0/18 -j MASQUERADE\" does the same as"
+                "\"iptables -t nat -A POSTROUTING -s 192.168.40.0/22 -d 10.20.0.0/16 -j MASQUERADE\" does the same as"
                     + " \"path shanghai -> shop via node1\"; ours decides first"
             ])
         let commands = found.conflicts.flatMap(\.adoption).flatMap(\.commands).map(\.description)
         #expect(
             commands == [
-                "iptables -w 5 -t nat -D POSTROUTING -s 192.168.40.0/22 -d 10.10.64.0/18 -j MASQUERADE"
+                "iptables -w 5 -t nat -D POSTROUTING -s 192.168.40.0/22 -d 10.20.0.0/16 -j MASQUERADE"
             ])
         #expect(!found.steps.contains { if case .remove = $0.change { true } else { false } })
     }

@@ -73,6 +73,14 @@ struct RelayPlanning {
         }
     }
 
+    /// True where the cloud leads from the VPN's end to the pods without the relays, and back: only requests
+    /// to services come by a relay, and the clients of pods keep their addresses, wherever the pod is.
+    var podsBypassRelays: Bool {
+        guard let endpoint, !relays.contains(where: { $0.isSame(as: endpoint) }) else { return false }
+        return planner.isReachedByFabric(from: endpoint, to: relays, in: cluster)
+            && PrefixSet.overlap(cluster.subnets.flatMap(\.networks), cluster.pods)
+    }
+
     func contribute(to builder: inout PlanBuilder) {
         let host = builder.host
         if relays.contains(where: { $0.isSame(as: host) }) { contributeRelay(to: &builder) }
@@ -149,7 +157,11 @@ struct RelayPlanning {
                 action = .masquerade(isFullyRandom: true)
             }
         }
-        builder.translate(traffic, action, because: because)
+        if podsBypassRelays {
+            builder.translateServices(traffic, action, because: because)
+        } else {
+            builder.translate(traffic, action, because: because)
+        }
     }
 
     /// A relay that is no node has no routes to pods, unless its network has.

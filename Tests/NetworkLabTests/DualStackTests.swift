@@ -1,0 +1,112 @@
+import Testing
+
+/// An office with addresses of both families that reaches a cluster through two relays, by a router that is ours: what
+/// differs in source or destination may take another relay, and comes back by the one that it took.
+@Suite(.enabled(if: Lab.isPossible), .serialized) struct DualStackTests {
+    private static let hosts = ["pc", "router", "relay1", "relay2", "node1", "node2", "p1", "p2"]
+    private static let changed = ["router", "relay1", "relay2", "node1", "node2"]
+
+    @Test func `one relay carries both families to pods and services`() throws {
+        let lab = try Lab("dual", hosts: Self.hosts, script: Self.script, answering: ["p1", "p2"])
+        let file = try lab.file("dual.yaml", Self.configuration(relays: "relay1"))
+        try lab.expectRepair(
+            by: file, on: Self.changed.filter { $0 != "relay2" },
+            of: [
+                Passage("pc", "10.32.1.10", from: "10.14.0.61"), Passage("pc", "10.32.2.10", from: "10.14.0.61"),
+                Passage("pc", "fd00:32:0:1::a", from: "fd00:14::61"), Passage("pc", "fd00:32:0:2::a", from: "fd00:14::61"),
+                // Either node may translate; the pod sees it by its address on the side where the pod is.
+                Passage("pc", "10.20.0.101", port: 80, from: "10.32.1.1", "10.14.0.12"),
+                Passage("pc", "10.20.0.102", port: 80, from: "10.32.2.1", "10.14.0.11"),
+                Passage("pc", "fd00:20::101", port: 80, from: "fd00:32:0:1::1", "fd00:14::12"),
+                Passage("pc", "fd00:20::102", port: 80, from: "fd00:32:0:2::1", "fd00:14::11"),
+            ]
+        ) {
+            #expect(lab.transfer(from: "pc", to: "p2", at: "fd00:32:0:2::a") == 50_000_000)
+        }
+    }
+
+    @Test func `two relays share the work, and each answer comes back by the relay that its question took`() throws {
+        let lab = try Lab("multi", hosts: Self.hosts, script: Self.script + Self.more, answering: ["p1", "p2"])
+        let file = try lab.file("multi.yaml", Self.configuration(relays: "relay1, relay2"))
+        let before = try Self.changed.map { try lab.snapshot($0) }
+        let four = (10...25).map { Probe(host: "pc", address: "10.32.1.\($0)") }
+        let six = (10...25).map { Probe(host: "pc", address: "fd00:32:0:2::\($0)") }
+        for answer in try lab.probeInVain(four + six) { #expect(answer.outcome.isBroken, "before: \(answer.probe)") }
+
+        for result in try lab.net(each: Self.changed, "apply --config \(file)") { #expect(result.code == 0, "\(result.output)") }
+        for (probes, relays) in [(four, ["10.14.0.61", "10.14.0.62"]), (six, ["fd00:14::61", "fd00:14::62"])] {
+            let answers = try lab.probe(probes)
+            for answer in answers {
+                #expect(answer.outcome.isWhole && relays.contains(answer.outcome.tcp ?? "-"), "\(answer)")
+            }
+            // By chance all take one relay once in thirty thousand times.
+            #expect(Set(answers.map(\.outcome.tcp)).count == 2, "\(answers)")
+        }
+        for result in try lab.net(each: Self.changed, "apply --config \(file)") {
+            #expect(result.code == 0 && result.output.hasSuffix("nothing to do\n"), "\(result.output)")
+        }
+
+        for result in try lab.net(each: Self.changed, "remove") { #expect(result.code == 0, "\(result.output)") }
+        #expect(try Self.changed.map { try lab.snapshot($0) } == before)
+        for answer in try lab.probeInVain(four + six) { #expect(answer.outcome.isBroken, "after: \(answer.probe)") }
+    }
+
+    private static let script = """
+        wire pc eth0 router office
+        address pc eth0 172.16.0.100/18 fd00:16::100/64; address router office 172.16.0.1/18 fd00:16::1/64
+        ip -n ${P}pc route add default via 172.16.0.1; ip -n ${P}pc -6 route add default via fd00:16::1
+        ip -n ${P}router link add br0 type bridge mcast_snooping 0; ip -n ${P}router link set br0 up
+        address router br0 10.14.0.1/24 fd00:14::1/64; forward router office br0
+        for h in relay1 relay2 node1 node2; do
+            wire $h eth0 router $h; ip -n ${P}router link set $h master br0
+            case $h in relay*) n=6${h#relay} ;; *) n=1${h#node} ;; esac
+            address $h eth0 10.14.0.$n/24 fd00:14::$n/64
+            ip -n $P$h route add default via 10.14.0.1; ip -n $P$h -6 route add default via fd00:14::1
+        done
+        for n in 1 2; do
+            pod node$n p$n 10.32.$n.1 10.32.$n.10 fd00:32:0:$n::1 fd00:32:0:$n::a
+            forward node$n eth0
+            service node$n 10.20.0.101 10.32.1.10; service node$n 10.20.0.102 10.32.2.10
+            service node$n fd00:20::101 fd00:32:0:1::a; service node$n fd00:20::102 fd00:32:0:2::a
+        done
+        ip -n ${P}node1 route add 10.32.2.0/24 via 10.14.0.12; ip -n ${P}node2 route add 10.32.1.0/24 via 10.14.0.11
+        ip -n ${P}node1 -6 route add fd00:32:0:2::/64 via fd00:14::12
+        ip -n ${P}node2 -6 route add fd00:32:0:1::/64 via fd00:14::11
+
+        """
+
+    /// Sixteen addresses for one pod of each family, since the way is chosen by source and destination.
+    private static let more = """
+        for n in 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25; do
+            ip -n ${P}p1 addr add 10.32.1.$n/32 dev eth0; ip -n ${P}node1 route add 10.32.1.$n dev calip1
+        done
+        for n in 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25; do
+            ip -n ${P}p2 addr add fd00:32:0:2::$n/128 dev eth0; ip -n ${P}node2 -6 route add fd00:32:0:2::$n dev calip2
+        done
+
+        """
+
+    private static func configuration(relays: String) -> String {
+        """
+        clusters:
+          prod:
+            pods: [10.32.0.0/16, "fd00:32::/48"]
+            services: [10.20.0.0/16, "fd00:20::/112"]
+            cni: calico-bgp
+            nodes:
+              node1: { address: [10.14.0.11, "fd00:14::11"], pods: [10.32.1.0/24, "fd00:32:0:1::/64"] }
+              node2: { address: [10.14.0.12, "fd00:14::12"], pods: [10.32.2.0/24, "fd00:32:0:2::/64"] }
+            hosts:
+              relay1: { address: [10.14.0.61, "fd00:14::61"] }
+              relay2: { address: [10.14.0.62, "fd00:14::62"] }
+        sites:
+          office:
+            networks: [172.16.0.0/18, "fd00:16::/64"]
+            router: [172.16.0.1, "fd00:16::1"]
+            hosts: { router: { address: [172.16.0.1, "fd00:16::1"] } }
+        paths:
+          - { from: office, to: prod, via: relay, relays: [\(relays)] }
+
+        """
+    }
+}
