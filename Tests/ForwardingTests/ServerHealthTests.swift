@@ -1,3 +1,4 @@
+import IPAddressing
 import Telemetry
 import Testing
 
@@ -5,10 +6,14 @@ import Testing
 
 /// What is believed of a name server after failures and probes.
 struct ServerHealthTests {
+    private static var newState: ServerState {
+        ServerState(Endpoint(address: IPAddress(v4: 1), port: 53), ProcessIdentity(seed: 1))
+    }
+
     private let now = MonotonicTime(nanoseconds: 776_000_000_000)
 
     @Test func `a probe that is answered makes good what failed before`() {
-        var state = ServerState()
+        var state = Self.newState
         state.failed(at: now)
         #expect(state.isAvoided(at: now))
         state.notice(answeredProbes: 1)
@@ -17,7 +22,7 @@ struct ServerHealthTests {
     }
 
     @Test func `a probe that was answered before a failure excuses nothing`() {
-        var state = ServerState()
+        var state = Self.newState
         state.notice(answeredProbes: 1)
         state.failed(at: now)
         state.notice(answeredProbes: 1)
@@ -25,7 +30,7 @@ struct ServerHealthTests {
     }
 
     @Test func `the round-trip time of the later of probe and question counts`() {
-        var state = ServerState()
+        var state = Self.newState
         state.answered(after: 1_000_000)
         #expect(!state.isProbedSince)
         state.notice(answeredProbes: 1)

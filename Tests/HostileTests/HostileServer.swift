@@ -103,7 +103,7 @@ struct HostileReply {
         var position = opt.dataStart
         while position + 4 <= opt.end {
             codes.append(Int(octets[position]) << 8 | Int(octets[position + 1]))
-            position += 4 + Int(octets[position + 2]) << 8 + Int(octets[position + 3])
+            position += 4 + (Int(octets[position + 2]) << 8 | Int(octets[position + 3]))
         }
         return codes
     }

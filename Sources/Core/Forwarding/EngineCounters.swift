@@ -32,6 +32,10 @@ package struct EngineCounters: Hashable, Sendable {
     package var overloadedGroups = 0
     /// Replies over UDP that were cut to nothing or to TC, since the client's address may be forged.
     package var withheld = 0
+    /// Questions of our own that came back to us.
+    package var loops = 0
+    /// Answers of servers without the cookie that they should have: asked for again over TCP.
+    package var doubtfulCookies = 0
     /// Questions with a cookie of ours.
     package var cookiesGood = 0
     /// Questions with a server's cookie that is not ours, or not any more.

@@ -35,6 +35,10 @@ extension ForwardingEngine {
         let sent = table.transactions[slot].attempts[attempt].sent
         servers[path.server].answered(after: now.nanoseconds(since: sent))
         meters.serverLatency.record(nanoseconds: now.nanoseconds(since: sent), row: path.server)
+        guard
+            checkCookie(
+                message, question, header, slot, target, attempt, at: now, random: &random, into: &outbox)
+        else { return }
         if header.isTruncated {
             truncated(slot, target, attempt, at: now, random: &random, into: &outbox)
             return
@@ -98,7 +102,7 @@ extension ForwardingEngine {
 
     /// The answer did not fit: over UDP the server is asked for it again over TCP, unless it is already; over
     /// TCP, where everything fits, another server is asked.
-    private mutating func truncated(
+    mutating func truncated(
         _ slot: Int, _ target: RouteTarget, _ attempt: Int, at now: MonotonicTime,
         random: inout some RandomNumberGenerator, into outbox: inout Outbox
     ) {
@@ -321,6 +325,9 @@ extension ForwardingEngine {
             for index in 0..<table.transactions[slot].attemptCount
             where table.transactions[slot].attempts[index].path.server == server {
                 outcome = Self.describe(table.transactions[slot].attempts[index])
+            }
+            if board.servers[server].mode == .looping {
+                outcome = "forwards our questions back to us"
             }
             if outcome == nil, board.servers[server].isDead {
                 outcome = "down (\(board.servers[server].lastError))"

@@ -137,11 +137,14 @@ extension ForwardingEngine {
         let path = UpstreamPath(
             server: server, socket: transport == .udp ? batchSocket : 0, transport: transport)
         let withEDNS = usingEDNS && mode != .withoutEDNS && !servers[server].refusesEDNS(at: now)
+        let withCookie = withEDNS && servers[server].cookie.isSent(at: now)
         table.addAttempt(
-            Attempt(id: id, state: .waiting, usesEDNS: withEDNS, path: path, sent: now), to: slot)
+            Attempt(
+                id: id, state: .waiting, usesEDNS: withEDNS, sentCookie: withCookie, path: path, sent: now),
+            to: slot)
         let start = outbox.octets.count
-        appendQuestion(
-            slot, target, id, withEDNS ? board.servers[server].payloadSize : nil, to: &outbox.octets)
+        appendQuestion(slot, target, id, withEDNS, to: &outbox.octets)
+        if withEDNS { appendOPT(slot, server, withCookie: withCookie, to: &outbox.octets) }
         outbox.questions.append(
             Outbox.OutgoingQuestion(path: path, start: start, end: outbox.octets.count))
         counters.sent += 1
@@ -172,7 +175,7 @@ extension ForwardingEngine {
     /// Appends the question as the servers know it: the client's letter case, the cluster's own suffix, our
     /// EDNS.
     private func appendQuestion(
-        _ slot: Int, _ target: RouteTarget, _ id: UInt16, _ payloadSize: Int?, to octets: inout OctetBuffer
+        _ slot: Int, _ target: RouteTarget, _ id: UInt16, _ withEDNS: Bool, to octets: inout OctetBuffer
     ) {
         let shape = table.transactions[slot].question
         var flags: UInt16 = shape.recursionDesired ? MessageHeader.Flags.recursionDesired : 0
@@ -181,7 +184,7 @@ extension ForwardingEngine {
         octets.append16(Int(flags))
         octets.append16(1)
         octets.append32(0)
-        octets.append16(payloadSize == nil ? 0 : 1)
+        octets.append16(withEDNS ? 1 : 0)
         let question = table.question(of: slot)
         if target.rewritesQuestion {
             octets.append(question, 0..<shape.suffixStart)
@@ -190,7 +193,19 @@ extension ForwardingEngine {
         } else {
             octets.append(question)
         }
-        if let payloadSize { octets.appendOPT(payloadSize: payloadSize, wantsDNSSEC: shape.wantsDNSSEC) }
+    }
+
+    /// Appends our OPT record: size, DO, our cookie and the trail by which we know the question again.
+    private func appendOPT(_ slot: Int, _ server: Int, withCookie: Bool, to octets: inout OctetBuffer) {
+        let marks = table.transactions[slot].loopMarks
+        octets.appendOPT(
+            payloadSize: board.servers[server].payloadSize,
+            wantsDNSSEC: table.transactions[slot].question.wantsDNSSEC)
+        let cookie = servers[server].cookie
+        let length = LoopTrail.optionLength(marks.count + 1) + (withCookie ? cookie.optionLength : 0)
+        octets.set16(length, at: octets.count - 2)
+        if withCookie { octets.append(cookie) }
+        octets.appendLoopTrail(marks, servers[server].mark)
     }
 
     // MARK: - What follows silence and failure

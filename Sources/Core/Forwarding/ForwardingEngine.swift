@@ -73,7 +73,7 @@ package struct ForwardingEngine: ~Copyable {
         table = TransactionTable(
             mostTransactions: limits.transactions, mostWaiters: limits.waiters,
             servers: policy.servers.count, groups: policy.groups.count, hashKey: hashKey)
-        servers = Array(repeating: ServerState(), count: policy.servers.count)
+        servers = policy.servers.map { ServerState($0, identity) }
     }
 
     /// Questions in flight.
@@ -114,6 +114,7 @@ package struct ForwardingEngine: ~Copyable {
         case .query(var query):
             if query.cookie != nil { judgeCookie(of: &query, from: path) }
             if path.transport == .tcp { proven.note(path.client.address, at: now) }
+            if isLoop(message, &query, path, into: &outbox) { return }
             guard let view = policy.view(of: path.client.address) else {
                 refuse(message, query, path, Refusals.client, into: &outbox)
                 return
@@ -181,6 +182,7 @@ package struct ForwardingEngine: ~Copyable {
         table.transactions[slot].target = target
         table.transactions[slot].view = Int32(view)
         table.transactions[slot].question = shape
+        table.transactions[slot].loopMarks = query.loopMarks
         start(slot, at: now, random: &random, into: &outbox)
     }
 

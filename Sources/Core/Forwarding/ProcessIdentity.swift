@@ -1,4 +1,5 @@
 package import DNSWire
+package import IPAddressing
 
 /// What all workers of a process share and nobody outside knows: it makes tags that only this process can
 /// have made.
@@ -16,6 +17,20 @@ package struct ProcessIdentity: Sendable {
         cookies = CookieSecrets(shared: cookieSecrets, random: secret.derived(1))
         provenClients = ProvenClients(hashKey: secret.derived(2).low)
         tagKey = secret.derived(3)
+    }
+
+    /// The mark of questions to `server`, which only this process can have made.
+    package func mark(of server: Endpoint) -> UInt64 { tag(server, 1) }
+
+    /// Our cookie towards `server`.
+    func clientCookie(for server: Endpoint) -> UInt64 { tag(server, 2) }
+
+    private func tag(_ server: Endpoint, _ purpose: UInt64) -> UInt64 {
+        var hash = SipHash(tagKey)
+        hash.combine(octetsOf: UInt64(truncatingIfNeeded: server.address.bits >> 64))
+        hash.combine(octetsOf: UInt64(truncatingIfNeeded: server.address.bits))
+        hash.combine(octetsOf: UInt64(server.port) << 8 | purpose)
+        return hash.finish()
     }
 
     init(seed: UInt64) {

@@ -1,4 +1,5 @@
 import Synchronization
+package import Telemetry
 
 /// What all workers and the prober know together of one name server.
 ///
@@ -8,6 +9,7 @@ package final class ServerHealth: Sendable {
     private let roundTripValue = Atomic<Int64>(0)
     private let payloadSizeValue = Atomic<Int>(1232)
     private let answeredProbesValue = Atomic<Int>(0)
+    private let loopedAtValue = Atomic<Int64>(.min)
     private let errorText = Mutex<String>("")
 
     /// How the server can be reached; each is worse than the one before.
@@ -20,13 +22,16 @@ package final class ServerHealth: Sendable {
         case onlyTCP
         /// It does not answer: only probes are sent to it.
         case dead
+        /// It forwards our questions back to us: only probes are sent to it.
+        case looping
     }
 
     package init() {}
 
     package var mode: Mode { Mode(rawValue: modeValue.load(ordering: .relaxed)) ?? .dead }
 
-    package var isDead: Bool { modeValue.load(ordering: .relaxed) == Mode.dead.rawValue }
+    /// True where only probes are to be sent to it.
+    package var isDead: Bool { modeValue.load(ordering: .relaxed) >= Mode.dead.rawValue }
 
     /// The round-trip time that probes saw, smoothed, in nanoseconds; 0 while none was answered.
     package var roundTrip: Int64 { roundTripValue.load(ordering: .relaxed) }
@@ -54,6 +59,23 @@ package final class ServerHealth: Sendable {
         answeredProbesValue.add(1, ordering: .relaxed)
         payloadSizeValue.store(payloadSize, ordering: .relaxed)
         return modeValue.exchange(mode.rawValue, ordering: .relaxed) != mode.rawValue
+    }
+
+    /// A question to it came back: it is given up until probes come back no more.
+    package func markLooping(_ reason: String, at now: MonotonicTime) {
+        loopedAtValue.store(now.nanoseconds, ordering: .relaxed)
+        guard modeValue.exchange(Mode.looping.rawValue, ordering: .relaxed) != Mode.looping.rawValue else {
+            return
+        }
+        errorText.withLock { $0 = reason }
+    }
+
+    /// True where a question to it came back lately: what its probes say does not count.
+    ///
+    /// A dead server is probed every half second, but for a loop through resolvers only now and then.
+    package func isLooping(at now: MonotonicTime) -> Bool {
+        guard mode == .looping else { return false }
+        return now.nanoseconds - loopedAtValue.load(ordering: .relaxed) < 30_000_000_000
     }
 
     /// It is given up until a probe is answered. True where that is news.

@@ -1,3 +1,4 @@
+import IPAddressing
 import Telemetry
 
 /// What one worker has learnt of one name server.
@@ -19,6 +20,15 @@ struct ServerState {
 
     /// True where a probe was answered later than a question of this worker.
     private(set) var isProbedSince = false
+
+    /// Stands in each question to it, so that we know one that comes back; see `LoopTrail`.
+    let mark: UInt64
+    var cookie: UpstreamCookie
+
+    init(_ server: Endpoint, _ identity: ProcessIdentity) {
+        mark = identity.mark(of: server)
+        cookie = UpstreamCookie(client: identity.clientCookie(for: server))
+    }
 
     /// Until then it is asked without EDNS.
     private var withoutEDNSUntil = MonotonicTime(nanoseconds: 0)

@@ -39,6 +39,9 @@ struct Transaction {
     /// True where the current group was not asked since it has too many questions in flight.
     var isTurnedAway = false
 
+    /// The marks that the question brought; ours is added on its way out.
+    var loopMarks: [UInt64] = []
+
     /// The first group that failed, as a place in `target.groups`; -1: none did. Then a 'no' is not to be
     /// believed.
     var failedGroup = -1
@@ -69,6 +72,8 @@ struct Attempt {
     var id: UInt16 = 0
     var state = State.unused
     var usesEDNS = true
+    /// True where our cookie went with it.
+    var sentCookie = false
     /// True once its silence was counted as a failure of the server.
     var isBlamed = false
     var path = UpstreamPath(server: 0, socket: 0, transport: .udp)

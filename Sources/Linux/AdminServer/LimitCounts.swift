@@ -23,6 +23,8 @@ package struct LimitCount: Hashable, Sendable {
         ("in-flight-client", "of these for the client's number", { $0.engine.overloadedClients }),
         ("in-flight-cluster", "of these for the cluster's number", { $0.engine.overloadedGroups }),
         ("reply-excess", "replies withheld, address may be forged", { $0.engine.withheld }),
+        ("loop", "questions of ours that came back", { $0.engine.loops }),
+        ("server-cookie", "answers without the server's cookie", { $0.engine.doubtfulCookies }),
         ("rebinding", "answers from outside with an inside address held back", { $0.engine.blocked }),
         ("tcp-refused", "connections refused for lack of room", { $0.sockets.connectionsRefused }),
         ("tcp-displaced", "idle connections closed for others", { $0.sockets.connectionsDisplaced }),

@@ -126,6 +126,7 @@ extension ServerHealth.Mode {
         case .withoutEDNS: "without-edns"
         case .onlyTCP: "tcp-only"
         case .dead: "dead"
+        case .looping: "looping"
         }
     }
 }

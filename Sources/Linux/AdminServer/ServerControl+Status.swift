@@ -166,6 +166,7 @@ extension ServerHealth.Mode {
         case .withoutEDNS: "without EDNS"
         case .onlyTCP: "TCP only"
         case .dead: ServerStatus.Server.dead
+        case .looping: ServerStatus.Server.looping
         }
     }
 }

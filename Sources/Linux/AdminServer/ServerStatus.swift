@@ -121,14 +121,14 @@ package struct ServerStatus: Hashable, Sendable {
             self.servers = servers
         }
 
-        package var deadServers: Int { servers.count { $0.state == Server.dead } }
+        package var deadServers: Int { servers.count { $0.isDown } }
     }
 
     /// A name server as its last probes found it.
     package struct Server: Hashable, Sendable {
         /// `ADDRESS:PORT`.
         package var address: String
-        /// `full`, `without EDNS`, `TCP only` or `dead`.
+        /// `full`, `without EDNS`, `TCP only`, `dead` or `looping`.
         package var state: String
         /// Nil while no probe was answered.
         package var roundTripMicroseconds: Int?
@@ -142,6 +142,11 @@ package struct ServerStatus: Hashable, Sendable {
         package var latency = Latency()
 
         static let dead = "dead"
+        /// `state` of one that forwards our questions back to us.
+        static let looping = "looping"
+
+        /// True where it is not asked.
+        var isDown: Bool { state == Self.dead || state == Self.looping }
 
         package init(
             address: String, state: String, roundTripMicroseconds: Int? = nil, lastError: String? = nil

@@ -66,7 +66,7 @@ package final class DNSServer: Sendable {
         }
         self.seeds = seeds
         do throws(Errno) {
-            prober = if let news { try ServerProber(policy, board, news: news) } else { nil }
+            prober = if let news { try ServerProber(policy, board, identity, news: news) } else { nil }
         } catch {
             throw .cannotStartWorker(workers, error)
         }

@@ -11,14 +11,23 @@ struct ProbedServer {
     let server: Endpoint
     let questions: [ProbeQuestion]
     var probe: ServerProbe
+    /// The mark by which a question to it is known when it comes back.
+    let mark: UInt64
+    /// The name that finds loops through servers that drop marks.
+    let loopQuestion: ProbeQuestion?
     /// What was last told of it.
     var lastMode = ServerHealth.Mode.full
 
     private var sockets: [ServerProbe.Way: ProbeSocket] = [:]
 
-    init(_ server: Endpoint, questions: [ProbeQuestion], probe: ServerProbe) {
+    init(
+        _ server: Endpoint, questions: [ProbeQuestion], mark: UInt64, loopQuestion: ProbeQuestion?,
+        probe: ServerProbe
+    ) {
         self.server = server
         self.questions = questions
+        self.mark = mark
+        self.loopQuestion = loopQuestion
         self.probe = probe
     }
 
@@ -29,12 +38,19 @@ struct ProbedServer {
 
     /// Sends the round's question in one way.
     mutating func ask(_ way: ServerProbe.Way, id: UInt16, token: UInt64, _ epoll: borrowing Epoll) {
-        let question = questions[probe.rounds % questions.count]
+        let question = question(of: probe.rounds)
         guard
-            let message = try? QuestionMessage.make(
+            var message = try? QuestionMessage.make(
                 question.name, type: question.type, id: id,
                 payloadSize: way == .withoutEDNS ? nil : UInt16(EDNS.advertisedPayloadSize))
         else { return }
+        if way != .withoutEDNS {
+            // OPT stands last and is empty: its length are the last two octets.
+            let option = LoopTrail.option(mark)
+            message.removeLast(2)
+            message += [UInt8(truncatingIfNeeded: option.count >> 8), UInt8(truncatingIfNeeded: option.count)]
+            message += option
+        }
         do throws(Errno) {
             let socket = try ProbeSocket(way, server, id: id, token: token, message)
             try epoll.add(
@@ -44,6 +60,15 @@ struct ProbedServer {
         } catch {
             probe.failed(way, error.text.lowercased())
         }
+    }
+
+    /// Rounds after which the name that finds loops is asked for again, and the first of them.
+    private static let roundsPerLoopQuestion = 12
+    private static let firstLoopRound = 2
+
+    private func question(of round: Int) -> ProbeQuestion {
+        if round % Self.roundsPerLoopQuestion == Self.firstLoopRound, let loopQuestion { return loopQuestion }
+        return questions[round % questions.count]
     }
 
     /// Takes what the socket of one way has brought.

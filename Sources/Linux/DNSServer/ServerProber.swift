@@ -13,6 +13,7 @@ import Telemetry
 final class ServerProber: Sendable {
     private let policy: ForwardingPolicy
     private let board: HealthBoard
+    private let identity: ProcessIdentity
     private let news: @Sendable (HealthNews) -> Void
     private let epoll: Epoll
     private let wake: EventFD
@@ -20,10 +21,12 @@ final class ServerProber: Sendable {
 
     /// - Parameter news: Called on the prober's thread when a server dies, comes back or changes its mode.
     init(
-        _ policy: ForwardingPolicy, _ board: HealthBoard, news: @escaping @Sendable (HealthNews) -> Void
+        _ policy: ForwardingPolicy, _ board: HealthBoard, _ identity: ProcessIdentity,
+        news: @escaping @Sendable (HealthNews) -> Void
     ) throws(Errno) {
         self.policy = policy
         self.board = board
+        self.identity = identity
         self.news = news
         epoll = try Epoll()
         wake = try EventFD()
@@ -48,6 +51,7 @@ final class ServerProber: Sendable {
             // The first round at once; later ones spread out, since each lasts a little differently.
             ProbedServer(
                 policy.servers[index], questions: questions(for: index),
+                mark: identity.mark(of: policy.servers[index]), loopQuestion: loopQuestion(for: index),
                 probe: ServerProbe(firstAt: start.advanced(milliseconds: index % 50)))
         }
         var events = EpollEvents(capacity: 64)
@@ -74,11 +78,13 @@ final class ServerProber: Sendable {
     /// Ends the round of a server that is over, and begins one that is due.
     private func step(_ probed: inout ProbedServer, _ index: Int, _ id: UInt16, at now: MonotonicTime) {
         let health = board.servers[index]
-        if probed.lastMode != .dead, health.isDead {
+        if health.isDead, probed.lastMode != health.mode {
             probed.probe.hurry(at: now)
-            tell(&probed, index, .dead, health.lastError)
+            tell(&probed, index, health.mode, health.lastError)
         }
         switch probed.probe.finish(isDead: health.isDead, at: now) {
+        case .alive where health.isLooping(at: now), .dead where health.isLooping(at: now):
+            probed.close()
         case .alive(let mode, let roundTrip, let payloadSize):
             probed.close()
             health.answered(in: mode, after: roundTrip, payloadSize: payloadSize)
@@ -116,6 +122,17 @@ final class ServerProber: Sendable {
         let now = MonotonicClock.now
         let next = probes.map { $0.probe.due.nanoseconds(since: now) }.min() ?? 100_000_000
         return Int32(clamping: max(1, min(100, (next + 999_999) / 1_000_000)))
+    }
+
+    /// A name that nobody has: below the cluster's domain, or below `internal`, which ICANN keeps free.
+    private func loopQuestion(for server: Int) -> ProbeQuestion? {
+        let domain = policy.groups[policy.groupOfServer[server]].domain
+        let parent = domain ?? (try? DomainName(parsing: "internal"))
+        guard let parent,
+            let label = try? DomainName(labels: [LoopName.label(identity.mark(of: policy.servers[server]))]),
+            let name = try? label.appending(parent)
+        else { return nil }
+        return ProbeQuestion(name: name, type: UInt16(LoopName.type))
     }
 
     private func questions(for server: Int) -> [ProbeQuestion] {

@@ -196,8 +196,10 @@ enum ScenarioText {
             head.append("edns \(opt.recordClass)")
             if opt.ttl >> 16 & 0xFF > 0 { head.append("version \(opt.ttl >> 16 & 0xFF)") }
             if opt.ttl & 0x8000 != 0 { head.append("do") }
-            for case .octets(let options) in opt.data where !options.isEmpty {
-                head.append(describe(options: options))
+            for case .octets(let options) in opt.data {
+                // What we send to servers in every question: cookie and loop mark.
+                let others = message.flags & 0x8000 == 0 ? without([10, 65_317], options) : options
+                if !others.isEmpty { head.append(describe(options: others)) }
             }
         }
         for (word, bit) in ScenarioTerms.flagBits where message.flags & bit != 0 { head.append(word) }
@@ -210,6 +212,19 @@ enum ScenarioText {
             for record in records where record.type != 41 { lines.append("  \(section) \(describe(record))") }
         }
         return lines
+    }
+
+    /// Options besides those of `codes`.
+    private static func without(_ codes: Set<Int>, _ options: [UInt8]) -> [UInt8] {
+        var kept: [UInt8] = []
+        var position = 0
+        while position + 4 <= options.count {
+            let code = Int(options[position]) << 8 | Int(options[position + 1])
+            let end = position + 4 + (Int(options[position + 2]) << 8 | Int(options[position + 3]))
+            if !codes.contains(code) { kept += options[position..<min(end, options.count)] }
+            position = end
+        }
+        return kept
     }
 
     private static func describe(options: [UInt8]) -> String {

@@ -101,6 +101,7 @@ struct Serve: ParsableCommand {
         case .withoutEDNS: Log.notice("server up without EDNS", fields)
         case .onlyTCP: Log.notice("server up over TCP alone", fields)
         case .dead: Log.failure("server down", fields + [("reason", news.reason)])
+        case .looping: Log.failure("server forwards to us, not asked", fields + [("reason", news.reason)])
         }
     }
 

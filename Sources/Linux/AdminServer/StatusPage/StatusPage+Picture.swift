@@ -49,7 +49,7 @@ extension StatusPage {
         var box = StatusPicture.Box(title: group.name, notes: notes, kind: "place \(group.look)")
         for server in group.servers.prefix(Self.mostServers) {
             let figure =
-                server.state == ServerStatus.Server.dead ? "dead" : Self.time(server.roundTripMicroseconds)
+                server.isDown ? server.state : Self.time(server.roundTripMicroseconds)
             box.servers.append(.init(text: server.address, figure: figure, look: server.look))
         }
         if group.servers.count > Self.mostServers {

@@ -35,7 +35,7 @@ extension StatusPage {
             + cell("p99", Self.time(server.latency.p99), "number")
             + cell("Asked", Self.grouped(server.asked), "number")
             + cell("Failed", Self.grouped(server.failures), failureKind)
-            + cell("Last error", error, server.state == ServerStatus.Server.dead ? "error" : "error quiet")
+            + cell("Last error", error, server.isDown ? "error" : "error quiet")
             + "</tr>"
     }
 
