@@ -27,3 +27,13 @@ extension InterfaceAddress: CustomStringConvertible {
     /// As `ip addr add` takes it.
     package var description: String { "\(address)/\(length) dev \(device)" }
 }
+
+extension InterfaceAddress {
+    /// The route to its network that the kernel makes with it; nil for an address alone.
+    package var connectedRoute: Route? {
+        guard length < address.family.bitWidth else { return nil }
+        return Route(
+            destination: network, routeProtocol: 2, metric: address.family == .v4 ? 0 : 256,
+            nextHops: [NextHop(gateway: nil, device: device)], source: address.family == .v4 ? address : nil)
+    }
+}

@@ -209,6 +209,23 @@ struct DifferenceCalculation {
         for desired in plan.addresses where !present.contains(desired.value) {
             step(.add(.address(desired.value)), desired.because)
         }
+        for desired in plan.addresses where present.contains(desired.value) {
+            guard let route = missingNetwork(of: desired.value) else { continue }
+            step(.add(.route(route)), desired.because)
+        }
+    }
+
+    /// The route that the kernel makes with an address, where somebody has taken it away: the gateways of our
+    /// routes are reached by it. Nil where it is there, or comes by itself once the device is up.
+    private func missingNetwork(of address: InterfaceAddress) -> Route? {
+        guard let route = address.connectedRoute, observed.link(address.device)?.isUp == true else {
+            return nil
+        }
+        let isThere = observed.routes.contains {
+            $0.isConnected && $0.destination == route.destination
+                && $0.nextHops.contains { $0.device == address.device }
+        }
+        return isThere ? nil : route
     }
 
     private mutating func neighbourSteps() {

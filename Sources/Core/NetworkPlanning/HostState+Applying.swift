@@ -22,6 +22,7 @@ extension HostState {
         case .link(let link): links.append(link)
         case .address(let address):
             if !addresses.contains(address) { addresses.append(address) }
+            if let route = address.connectedRoute, !routes.contains(route) { routes.append(route) }
         case .route(let route):
             let index = routes.firstIndex { $0.destination == route.destination && $0.table == route.table }
             routes.insert(route, at: index ?? routes.endIndex)
@@ -50,7 +51,9 @@ extension HostState {
             neighbours.removeAll { $0.device == link.name }
             forwardingEntries.removeAll { $0.device == link.name }
             settings = settings.filter { $0.key.device != .named(link.name) }
-        case .address(let address): addresses.removeAll { $0 == address }
+        case .address(let address):
+            addresses.removeAll { $0 == address }
+            routes.removeAll { $0 == address.connectedRoute }
         case .route(let route):
             if let index = routes.firstIndex(where: { $0.satisfies(route) }) { routes.remove(at: index) }
         case .neighbour(let neighbour): neighbours.removeAll { $0 == neighbour }

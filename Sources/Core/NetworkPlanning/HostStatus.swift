@@ -66,6 +66,10 @@ package struct HostStatus: Hashable, Sendable {
         }
         for route in resolved.routes { add(.route(route.value), "route \(route.value)", route.because) }
         for step in difference.steps {
+            guard case .add(.route(let route)) = step.change, !route.isOurs else { continue }
+            rows.append(Row(condition: .missing, object: "route \(route)", because: step.because))
+        }
+        for step in difference.steps {
             guard case .remove = step.change, let command = step.inverse.commands.first else { continue }
             rows.append(Row(condition: .leftOver, object: "\(command)", because: step.because))
         }
