@@ -228,7 +228,9 @@ enum Shell {
     /// Runs a script to its end, which is at most a minute away; what it prints on both outputs. What it leaves running
     /// does not delay it.
     static func run(_ script: String) throws -> Result {
-        let result = try ChildProcess.run("/bin/sh", ["-c", "exec 2>&1\n" + script], timeout: 60_000)
+        // A server that is left running would hold the locks of other tests.
+        let result = try ChildProcess.run(
+            "/bin/sh", ["-c", "exec 2>&1\n" + script], timeout: 60_000, inherits: false)
         guard case .exit(let status) = result.ending else { return Result(code: -1, output: "\(result.ending)") }
         return Result(code: status, output: String(decoding: result.output, as: UTF8.self))
     }

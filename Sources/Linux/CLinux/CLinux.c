@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/netlink.h>
 #include <sched.h>
 #include <stddef.h>
 #include <string.h>
@@ -68,6 +69,11 @@ int clinux_is_socket(const char *path) {
     return S_ISSOCK(status.st_mode);
 }
 
+int clinux_bind_netlink(int socket) {
+    struct sockaddr_nl address = {.nl_family = AF_NETLINK};
+    return bind(socket, (struct sockaddr *)&address, sizeof address);
+}
+
 int clinux_epoll_control(int epoll, int operation, int descriptor, uint32_t events, uint64_t token) {
     struct epoll_event event = {.events = events, .data = {.u64 = token}};
     return epoll_ctl(epoll, operation, descriptor, &event);
@@ -110,5 +116,7 @@ const int clinux_accept_flags = SOCK_NONBLOCK | SOCK_CLOEXEC;
 const int clinux_eventfd_flags = EFD_NONBLOCK | EFD_CLOEXEC;
 const int clinux_signalfd_flags = SFD_NONBLOCK | SFD_CLOEXEC;
 const int clinux_epoll_flags = EPOLL_CLOEXEC;
+const int clinux_netlink_type = SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC;
+const int clinux_inotify_flags = IN_NONBLOCK | IN_CLOEXEC;
 const short clinux_spawn_flags = POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF;
 const short clinux_spawn_session = POSIX_SPAWN_SETSID;

@@ -43,8 +43,10 @@ package enum ChildProcess {
     /// - Parameters:
     ///   - timeout: In milliseconds; the program is killed then.
     ///   - outputLimit: In octets, for the output and the errors each.
+    ///   - inherits: True where it holds open what this process does on purpose, such as a lock.
     package static func run(
-        _ path: String, _ arguments: [String], input: [UInt8] = [], timeout: Int, outputLimit: Int = 64 << 20
+        _ path: String, _ arguments: [String], input: [UInt8] = [], timeout: Int, outputLimit: Int = 64 << 20,
+        inherits: Bool = true
     ) throws(Errno) -> Result {
         let script = FileDescriptor(owning: try systemCall { unsafe clinux_memory_file("input") })
         try script.write(input)
@@ -54,7 +56,7 @@ package enum ChildProcess {
         var errors = try OutputPipe()
         let process = try spawn(
             path, arguments, input: script.number, output: output.writeNumber, errors: errors.writeNumber,
-            flags: clinux_spawn_flags)
+            flags: clinux_spawn_flags, inherits: inherits)
         output.closeWriteEnd()
         errors.closeWriteEnd()
         let end = MonotonicClock.now.nanoseconds + Int64(timeout) * 1_000_000
@@ -81,7 +83,7 @@ package enum ChildProcess {
         return try spawn(
             path, arguments, environment: environment, input: null.number, output: file.number,
             errors: file.number,
-            flags: clinux_spawn_flags & ~Int16(POSIX_SPAWN_SETPGROUP) | clinux_spawn_session)
+            flags: clinux_spawn_flags & ~Int16(POSIX_SPAWN_SETPGROUP) | clinux_spawn_session, inherits: false)
     }
 
     // MARK: - The parts of a run
@@ -123,7 +125,7 @@ package enum ChildProcess {
     /// Corresponds to posix_spawn(3), with all signals as they are by default.
     private static func spawn(
         _ path: String, _ arguments: [String], environment: [String] = [], input: Int32, output: Int32,
-        errors: Int32, flags: Int16
+        errors: Int32, flags: Int16, inherits: Bool
     ) throws(Errno) -> pid_t {
         var attributes = posix_spawnattr_t()
         var actions = unsafe posix_spawn_file_actions_t()
@@ -144,7 +146,7 @@ package enum ChildProcess {
         for (target, source) in [(0, input), (1, output), (2, errors)] as [(Int32, Int32)] {
             unsafe posix_spawn_file_actions_adddup2(&actions, source, target)
         }
-        if flags & clinux_spawn_session != 0 {
+        if !inherits {
             // Sound: writes into the structure. The process holds nothing of ours open, locks least of all.
             unsafe clinux_spawn_close_from(&actions, 3)
         }

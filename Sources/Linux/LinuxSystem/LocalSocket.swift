@@ -91,6 +91,16 @@ package struct Credentials: Hashable, Sendable {
 
 /// What is done to paths; each call is one of the system's.
 package enum FilePath {
+    /// `path` from the root on: behind the current folder where it is relative. Corresponds to getcwd(3).
+    package static func fromRoot(_ path: String) -> String {
+        if path.hasPrefix("/") { return path }
+        var folder = [CChar](repeating: 0, count: 4096)
+        // Sound: at most the array's count of octets is written, with a NUL at the end.
+        guard unsafe getcwd(&folder, folder.count) != nil else { return path }
+        let name = String(decoding: folder.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        return name + "/" + path
+    }
+
     /// True where a socket stands at `path`, false for anything else, nil for nothing. Corresponds to
     /// lstat(2).
     package static func isSocket(_ path: String) throws(Errno) -> Bool? {

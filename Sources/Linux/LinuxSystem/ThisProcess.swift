@@ -74,3 +74,19 @@ package enum ThisProcess {
             ? String(decoding: octets[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self) : nil
     }
 }
+
+extension ThisProcess {
+    /// What another process is called, at most 15 octets; nil where there is none. Corresponds to proc(5),
+    /// comm.
+    package static func name(of process: Int) -> String? {
+        do throws(Errno) {
+            let octets = try FileContents.read("/proc/\(process)/comm")
+            return String(decoding: octets.prefix { $0 != 0x0A }, as: UTF8.self)
+        } catch {
+            return nil
+        }
+    }
+
+    /// Seconds since 1970, for people: this clock can be set. Corresponds to time(2).
+    package static var wallClock: Int { time(nil) }
+}

@@ -3,6 +3,7 @@
 #ifndef NAMEBRIDGE_CLINUX_H
 #define NAMEBRIDGE_CLINUX_H
 
+#include <net/if.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
@@ -12,6 +13,7 @@
 #include <stdint.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/inotify.h>
 #include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
@@ -45,6 +47,9 @@ int clinux_peer_owner(int socket, uid_t *user, gid_t *group);
 int clinux_peer_groups(int socket, gid_t *groups, int capacity);
 /// 1 where `path` is a socket, 0 where it is something else; -1 with errno. Does not follow a symbolic link.
 int clinux_is_socket(const char *path);
+
+/// bind(2) of a netlink socket to the address that the kernel chooses.
+int clinux_bind_netlink(int socket);
 
 int clinux_epoll_control(int epoll, int operation, int descriptor, uint32_t events, uint64_t token);
 uint64_t clinux_event_token(const struct epoll_event *event);
@@ -81,6 +86,8 @@ extern const int clinux_accept_flags;
 extern const int clinux_eventfd_flags;
 extern const int clinux_signalfd_flags;
 extern const int clinux_epoll_flags;
+extern const int clinux_netlink_type;
+extern const int clinux_inotify_flags;
 extern const short clinux_spawn_flags;
 extern const short clinux_spawn_session;
 

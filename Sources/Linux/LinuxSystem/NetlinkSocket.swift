@@ -1,0 +1,69 @@
+import CLinux
+import Glibc
+
+/// Hears what the kernel tells of one of its parts. Corresponds to netlink(7).
+package struct NetlinkSocket: ~Copyable, Sendable {
+    package let descriptor: FileDescriptor
+
+    /// What was waiting.
+    package enum Reading: Sendable {
+        /// Nothing.
+        case none
+        /// One datagram of the kernel.
+        case datagram([UInt8])
+        /// The kernel had more to say than there was room for: anything may have happened (ENOBUFS).
+        case overrun
+    }
+
+    /// NETLINK_ROUTE and NETLINK_NETFILTER.
+    package enum Part: Int32, Sendable {
+        case route = 0
+        case netfilter = 12
+    }
+
+    /// - Parameter groups: Numbers of multicast groups, 1 and up, as the kernel's headers give them.
+    /// - Throws: EPERM where the process may not hear a group.
+    package init(_ part: Part, groups: [Int32]) throws(Errno) {
+        descriptor = try Self.open(part, groups)
+    }
+
+    private static func open(_ part: Part, _ groups: [Int32]) throws(Errno) -> FileDescriptor {
+        let opened = FileDescriptor(
+            owning: try systemCall { socket(AF_NETLINK, clinux_netlink_type, part.rawValue) })
+        opened.tryOption(SOL_SOCKET, SO_RCVBUF, SO_RCVBUFFORCE, 4 << 20)
+        // An unbound socket hears nothing of what the kernel does by itself.
+        try systemCall { clinux_bind_netlink(opened.number) }
+        for group in groups { try opened.setOption(270, 1, group) }  // SOL_NETLINK, NETLINK_ADD_MEMBERSHIP
+        return opened
+    }
+
+    /// Takes the next datagram, without waiting. Corresponds to recv(2).
+    package func receive() throws(Errno) -> Reading {
+        var buffer = [UInt8](repeating: 0, count: Self.largestDatagram)
+        let number = descriptor.number
+        do throws(Errno) {
+            let count = try nonBlockingCall {
+                // Sound: at most the buffer's count of octets is written into it.
+                unsafe buffer.withUnsafeMutableBytes { unsafe recv(number, $0.baseAddress, $0.count, 0) }
+            }
+            guard let count else { return .none }
+            return .datagram(Array(buffer[..<count]))
+        } catch {
+            if error.code == ENOBUFS { return .overrun }
+            throw error
+        }
+    }
+
+    /// The kernel makes none larger for events, in octets.
+    private static let largestDatagram = 65_536
+}
+
+/// The devices of this host.
+package enum NetworkDevices {
+    /// The kernel's number of the device `name`; nil where there is none. Corresponds to if_nametoindex(3).
+    package static func index(of name: String) -> Int? {
+        // Sound: the name is read during the call.
+        let index = unsafe if_nametoindex(name)
+        return index == 0 ? nil : Int(index)
+    }
+}
