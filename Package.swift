@@ -51,7 +51,7 @@ let package = Package(
         core("AnswerCache", ["DomainNames", "DNSWire", "Telemetry"]),
         core("Inventory", ["IPAddressing", "DomainNames"]),
         core("NetworkModel", ["IPAddressing", "Inventory"]),
-        core("NetworkPlanning", ["IPAddressing", "DomainNames", "Inventory", "NetworkModel"]),
+        core("NetworkPlanning", ["IPAddressing", "DomainNames", "Inventory", "NetworkModel", "Telemetry"]),
         core("Forwarding", ["AnswerCache", "IPAddressing", "DomainNames", "DNSWire", "Inventory", "Telemetry"]),
 
         // Linux
@@ -67,7 +67,7 @@ let package = Package(
         linux("AdminServer", [
             "DNSServer", "LinuxSystem", "AnswerCache", "Forwarding", "DomainNames", "IPAddressing", "Inventory", "Telemetry",
         ]),
-        linux("NetworkKernel", ["LinuxSystem", "NetworkPlanning", "NetworkModel", "Inventory", "IPAddressing"]),
+        linux("NetworkKernel", ["LinuxSystem", "NetworkPlanning", "NetworkModel", "Inventory", "IPAddressing", "Telemetry"]),
         linux("DNSServer", [
             "LinuxSystem", "LDNSBridge", "AnswerCache", "Forwarding", "DNSWire", "DomainNames", "IPAddressing", "Inventory", "Telemetry",
         ]),
@@ -102,7 +102,7 @@ let package = Package(
         tests("NetworkModelTests", ["NetworkModel", "Inventory", "IPAddressing"]),
         tests(
             "NetworkPlanningTests",
-            ["NetworkPlanning", "NetworkModel", "InventoryFile", "Inventory", "IPAddressing", "TestSupport"],
+            ["NetworkPlanning", "NetworkModel", "InventoryFile", "Inventory", "IPAddressing", "Telemetry", "TestSupport"],
             data: ["Goldens"]),
         tests("DomainNamesTests", ["DomainNames"]),
         tests("DNSWireTests", ["DNSWire", "DomainNames", "TestSupport"]),
@@ -138,7 +138,7 @@ let package = Package(
             "NetworkKernelTests",
             [
                 "NetworkKernel", "NetworkPlanning", "NetworkModel", "LinuxSystem", "InventoryFile", "Inventory",
-                "IPAddressing", "TestSupport",
+                "IPAddressing", "Telemetry", "TestSupport",
             ]),
         tests("NetworkLabTests", ["namebridge", "LabProbe", "LinuxSystem"]),
         tests("FuzzTests", ["FuzzTargets"], data: ["Corpus"]),

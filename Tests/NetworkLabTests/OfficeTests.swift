@@ -3,7 +3,7 @@ import Testing
 /// An office that reaches the pods and services of a cluster through a relay, on hosts that others use as well: docker,
 /// kube-proxy and hands have left rules there, and the firewall drops what it does not know.
 @Suite(.enabled(if: Lab.isPossible), .serialized) struct OfficeTests {
-    private static let hosts = ["pc", "router", "master1", "node3", "relay1", "p1", "p3"]
+    static let hosts = ["pc", "router", "master1", "node3", "relay1", "p1", "p3"]
     private static let passages = [
         Passage("pc", "172.17.33.10", from: "172.17.14.60"), Passage("pc", "172.17.54.10", from: "172.17.14.60"),
         // The relay hides the office, and the node that translates hides the relay: the answer comes back through both.
@@ -37,7 +37,7 @@ import Testing
 
     // MARK: - The network
 
-    private static let script = """
+    static let script = """
         wire pc eth0 router office
         ip -n ${P}router link add br0 type bridge; ip -n ${P}router link set br0 up
         for h in master1 node3 relay1; do wire $h eth0 router $h; ip -n ${P}router link set $h master br0; done
@@ -58,7 +58,7 @@ import Testing
         """
 
     /// On every host: rules as docker and kube-proxy make them, rules by hand, a firewall that drops, strict filters.
-    private static let strangers = """
+    static let strangers = """
         for h in master1 node3 relay1; do
             on $h iptables -P FORWARD DROP
             on $h iptables -N DOCKER-USER; on $h iptables -A DOCKER-USER -j RETURN
@@ -80,7 +80,7 @@ import Testing
 
         """
 
-    private static let configuration = """
+    static let configuration = """
         clusters:
           prod:
             dns: [172.17.16.10]

@@ -29,7 +29,7 @@ import Testing
                 + (address.family == .v6 ? " nodad\n" : "\n")
             // The kernel's own route comes a moment later.
             script +=
-                "for try in $(seq 40); do ip -\(address.family == .v4 ? 4 : 6) route show table local | "
+                "for try in $(seq 100); do ip -\(address.family == .v4 ? 4 : 6) route show table local | "
                 + "grep -q '^local \(address) ' && break; sleep 0.05; done\n"
         }
         // The kernel lists IPv6 addresses as its own once the cable is seen to be plugged in.

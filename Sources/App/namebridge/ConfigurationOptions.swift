@@ -20,19 +20,26 @@ struct ConfigurationOptions: ParsableArguments {
 
     /// The inventory of the file; problems go to standard error.
     /// - Throws: `ExitStatus.usage` where the file cannot be read or has errors.
-    func load() throws -> Inventory {
+    func load() throws -> Inventory { try loadWithText().inventory }
+
+    /// The inventory of the file, and the text that it was read from.
+    /// - Throws: As `load` does.
+    func loadWithText() throws -> (inventory: Inventory, text: String) {
         let read = try Configuration(path: path)
         for problem in read.problems { printError(Style.error.paint(problem)) }
         guard let inventory = read.inventory else {
             printError("namebridge: \(path): not used, since it has errors")
             throw ExitStatus.usage
         }
-        return inventory
+        return (inventory, String(decoding: read.octets, as: UTF8.self))
     }
 }
 
 /// A configuration file that was read.
 struct Configuration {
+    /// What stands in it.
+    let octets: [UInt8]
+
     /// Nil where the file has errors.
     let inventory: Inventory?
     let problems: [Diagnostic]
@@ -40,8 +47,9 @@ struct Configuration {
     /// - Throws: `ExitStatus.usage`, after a message, where the file cannot be read.
     init(path: String) throws {
         do throws(FileError) {
+            octets = try contents(ofFile: path)
             (inventory, problems) = InventoryFile.read(
-                try contents(ofFile: path), name: path, isOwnAddress: HostAddresses.contains)
+                octets, name: path, isOwnAddress: HostAddresses.contains)
         } catch {
             printError("namebridge: \(error)")
             if error.isAbsent {

@@ -48,6 +48,14 @@ package struct HostPlan: Hashable, Sendable {
             && routes.isEmpty && accepts.isEmpty && table.chains.isEmpty
     }
 
+    /// The number of objects that the host shall have, each rule being one.
+    package func objectCount(on observed: HostState) -> Int {
+        let plan = resolved(on: observed)
+        return plan.links.count + plan.addresses.count + plan.settings.count + plan.neighbours.count
+            + plan.forwardingEntries.count + plan.routes.count + plan.acceptRules(on: observed).count
+            + plan.table.chains.map(\.rules.count).reduce(0, +)
+    }
+
     /// True where a note forbids to apply the plan.
     package var isRefused: Bool { notes.contains { $0.severity == .refusal } }
 }

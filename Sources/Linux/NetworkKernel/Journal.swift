@@ -22,16 +22,21 @@ package struct Journal: Sendable, Hashable {
     /// The links that the apply makes: such a link is ours even before it has its alias.
     package var making: Set<String>
 
+    /// What the host shall be kept as once the apply is done and confirmed; nil where nobody said.
+    package var wanted: Wanted?
+
     /// True once all is done and only `net confirm` is missing.
     package var waits: Bool
 
     package init(
-        identifier: String, process: Int, before: HostState, steps: [Step], records: [SettingRecord]
+        identifier: String, process: Int, before: HostState, steps: [Step], records: [SettingRecord],
+        wanted: Wanted? = nil
     ) {
         self.identifier = identifier
         self.process = process
         self.before = before.partConcerned(by: steps)
         self.records = records
+        self.wanted = wanted
         settings = []
         making = []
         waits = false
@@ -64,11 +69,13 @@ package struct Journal: Sendable, Hashable {
 extension Journal {
     /// One line of JSON.
     var text: String {
-        JSONValue.object([
+        var members: [String: JSONValue] = [
             "version": .integer(1), "identifier": .string(identifier), "process": .integer(process),
             "before": before.json, "settings": settings.json, "records": records.json,
             "making": .array(making.sorted().map { .string($0) }), "waits": .boolean(waits),
-        ]).description
+        ]
+        members["wanted"] = wanted?.json
+        return JSONValue.object(members).description
     }
 
     /// Reads what `text` wrote; nil for anything else.
@@ -84,6 +91,7 @@ extension Journal {
         self.process = process
         self.settings = settings
         self.records = records
+        wanted = json["wanted"].flatMap { Wanted($0) }
         self.making = Set(making.compactMap(\.string))
         self.waits = waits
     }

@@ -15,6 +15,10 @@ package indirect enum KernelError: Error, Sendable {
     case system(what: String, Errno)
     /// Another process is changing this host.
     case locked(path: String)
+    /// Another agent keeps this host; nil where its process is not known.
+    case agentRuns(process: Int?)
+    /// A configuration that no plan can be made from.
+    case notFollowed(path: String, why: String)
     /// An earlier apply waits for `net confirm`.
     case waiting(Journal)
     case damagedFile(path: String, why: String)
@@ -43,6 +47,10 @@ extension KernelError: CustomStringConvertible {
         case .locked(let path):
             "another namebridge is changing this host right now (it holds \(path)):"
                 + " try again when it is done"
+        case .agentRuns(let process):
+            "another \"namebridge net agent\" keeps this host"
+                + (process.map { " (process \($0))" } ?? "") + ": one is enough"
+        case .notFollowed(let path, let why): "\(path): \(why)"
         case .waiting(let journal):
             "the apply of process \(journal.process) waits for \"namebridge net confirm\":"
                 + " confirm it, or wait until it is undone"

@@ -28,6 +28,8 @@ package struct NetworkApplier<Machine: Kernel> {
     package enum Outcome: Sendable {
         case nothingToDo(Difference)
         case applied(Difference)
+        /// There is something to do, and `Options.proceeds` said that it is not to be done now.
+        case postponed(Difference)
     }
 
     /// How an apply is to be done.
@@ -37,16 +39,23 @@ package struct NetworkApplier<Machine: Kernel> {
         package var resolvers: [IPAddress]
         package var sessions: [IPAddress]
 
+        /// What the host shall be kept as from then on; nil leaves that as it is.
+        package var wanted: Wanted?
+
+        /// Decides whether steps are taken now.
+        package var proceeds: (Difference) -> Bool = { _ in true }
+
         /// Starts what undoes the apply of that journal by itself; nil where nothing is to be confirmed.
         package var armUndo: ((Journal) throws(KernelError) -> Void)?
 
         package init(
             adopts: Bool = false, resolvers: [IPAddress] = [], sessions: [IPAddress] = [],
-            armUndo: ((Journal) throws(KernelError) -> Void)? = nil
+            wanted: Wanted? = nil, armUndo: ((Journal) throws(KernelError) -> Void)? = nil
         ) {
             self.adopts = adopts
             self.resolvers = resolvers
             self.sessions = sessions
+            self.wanted = wanted
             self.armUndo = armUndo
         }
     }
@@ -60,6 +69,35 @@ package struct NetworkApplier<Machine: Kernel> {
         let lock = try store.lock()
         defer { _ = lock.number }
         try recover()
+        return try change(to: plan, identifier: identifier, process: process, options)
+    }
+
+    /// Brings the host back to what is wanted of it.
+    ///
+    /// - Parameter plan: Of that configuration, on this host.
+    /// - Returns: Nil where somebody else is changing the host just now.
+    package func keep(
+        identifier: String, process: Int, options: Options,
+        plan: (AppliedConfiguration) throws(KernelError) -> HostPlan
+    ) throws(KernelError) -> Keeping? {
+        guard let lock = try store.lockUnlessTaken() else { return nil }
+        defer { _ = lock.number }
+        try recover()
+        guard case .configuration(let configuration)? = try store.wanted() else { return .nothingWanted }
+        let plan = try plan(configuration)
+        return .kept(plan, try change(to: plan, identifier: identifier, process: process, options))
+    }
+
+    /// What has come of keeping.
+    package enum Keeping: Sendable {
+        case nothingWanted
+        case kept(HostPlan, Outcome)
+    }
+
+    /// The work of an apply, with the lock taken and nothing left behind by others.
+    private func change(
+        to plan: HostPlan, identifier: String, process: Int, _ options: Options
+    ) throws(KernelError) -> Outcome {
         let before = try kernel.observe()
         let records = try store.records()
         let context = HostContext(
@@ -67,12 +105,16 @@ package struct NetworkApplier<Machine: Kernel> {
         var difference = NetworkPlanning.difference(from: before, to: plan, context: context)
         guard !difference.isRefused else { throw .refused(difference.notes) }
         if options.adopts { difference.steps += difference.conflicts.flatMap(\.adoption) }
-        guard !difference.steps.isEmpty else { return .nothingToDo(difference) }
+        guard !difference.steps.isEmpty else {
+            if let wanted = options.wanted { try store.write(wanted) }
+            return .nothingToDo(difference)
+        }
+        guard options.proceeds(difference) else { return .postponed(difference) }
         difference.steps += Self.forgetting(before, in: difference.steps)
 
         var journal = Journal(
             identifier: identifier, process: process, before: before, steps: difference.steps,
-            records: records)
+            records: records, wanted: options.wanted)
         try store.write(journal)
         do throws(KernelError) {
             try options.armUndo?(journal)
@@ -80,7 +122,7 @@ package struct NetworkApplier<Machine: Kernel> {
             try verify(plan, difference.records(after: records), options)
             try store.write(difference.records(after: records))
             journal.waits = options.armUndo != nil
-            if journal.waits { try store.write(journal) } else { try store.removeJournal() }
+            if journal.waits { try store.write(journal) } else { try finish(journal) }
         } catch {
             announce("# failed: taking everything back")
             try rollBack(journal, after: error)
@@ -88,11 +130,18 @@ package struct NetworkApplier<Machine: Kernel> {
         return .applied(difference)
     }
 
+    /// The apply of `journal` stays, and is what is wanted.
+    private func finish(_ journal: Journal) throws(KernelError) {
+        if let wanted = journal.wanted { try store.write(wanted) }
+        try store.removeJournal()
+    }
+
     /// Takes away all that is ours; connections whose translation goes are forgotten.
     package func remove(identifier: String, process: Int) throws(KernelError) -> Outcome {
         let nobody = Host(name: "", addresses: [])
         let plan = HostPlan(host: LocatedHost(place: "", host: nobody, podPrefixes: [], isNode: false))
-        return try apply(plan, identifier: identifier, process: process)
+        return try apply(
+            plan, identifier: identifier, process: process, options: Options(wanted: .nothing))
     }
 
     /// Keeps what waits for a confirmation; the journal of it, or nil where nothing waits.
@@ -100,7 +149,7 @@ package struct NetworkApplier<Machine: Kernel> {
         let lock = try store.lock()
         defer { _ = lock.number }
         guard let journal = try store.journal(), journal.waits else { return nil }
-        try store.removeJournal()
+        try finish(journal)
         return journal
     }
 
@@ -110,6 +159,8 @@ package struct NetworkApplier<Machine: Kernel> {
         let lock = try store.lock()
         defer { _ = lock.number }
         guard let journal = try store.journal(), journal.identifier == identifier else { return false }
+        // Whoever follows the file must not apply it again by himself.
+        if let wanted = journal.wanted { try store.write(unconfirmed: wanted) }
         try restore(journal)
         return true
     }

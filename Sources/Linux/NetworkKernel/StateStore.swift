@@ -26,16 +26,22 @@ package struct StateStore: Sendable {
 
     /// Keeps all others from changing the host, until the end of the lock.
     package func lock() throws(KernelError) -> FileDescriptor {
-        do throws(Errno) {
-            // A command of a killed process may last a moment longer than the process.
-            for _ in 0..<50 {
-                if let lock = try folder.lock("lock") { return lock }
-                ThisProcess.sleep(milliseconds: 20)
-            }
-        } catch {
-            throw .system(what: "\(folder.path)/lock cannot be locked", error)
+        // A command of a killed process may last a moment longer than the process; an agent that puts
+        // something back takes about as long.
+        for _ in 0..<100 {
+            if let lock = try lockUnlessTaken() { return lock }
+            ThisProcess.sleep(milliseconds: 20)
         }
         throw .locked(path: "\(folder.path)/lock")
+    }
+
+    /// The lock, without waiting; nil where somebody else has it.
+    package func lockUnlessTaken(_ name: String = "lock") throws(KernelError) -> FileDescriptor? {
+        do throws(Errno) {
+            return try folder.lock(name)
+        } catch {
+            throw .system(what: "\(folder.path)/\(name) cannot be locked", error)
+        }
     }
 
     /// Nil where no apply is unfinished.
@@ -66,7 +72,7 @@ package struct StateStore: Sendable {
 
     // MARK: - Files that end with a line that proves that they are whole
 
-    private func read(_ name: String) throws(KernelError) -> JSONValue? {
+    func read(_ name: String) throws(KernelError) -> JSONValue? {
         let octets: [UInt8]?
         do throws(Errno) {
             octets = try folder.read(name)
@@ -85,7 +91,7 @@ package struct StateStore: Sendable {
         }
     }
 
-    private func write(_ name: String, _ text: String) throws(KernelError) {
+    func write(_ name: String, _ text: String) throws(KernelError) {
         let line = Array(text.utf8)
         do throws(Errno) {
             try folder.write(name, line + Array("\n\(Self.seal(line[...]))\n".utf8))
@@ -94,7 +100,25 @@ package struct StateStore: Sendable {
         }
     }
 
-    private func remove(_ name: String) throws(KernelError) {
+    /// Writes a file that other programs read, too: one line of JSON.
+    func writePlain(_ name: String, _ json: JSONValue) throws(KernelError) {
+        do throws(Errno) {
+            try folder.write(name, Array("\(json)\n".utf8))
+        } catch {
+            throw .system(what: "\(folder.path)/\(name) cannot be written", error)
+        }
+    }
+
+    /// Nil where the file is missing or damaged.
+    func readPlain(_ name: String) -> JSONValue? {
+        do {
+            return try folder.read(name).map { octets in try JSONReader.read(octets) }
+        } catch {
+            return nil
+        }
+    }
+
+    func remove(_ name: String) throws(KernelError) {
         do throws(Errno) {
             try folder.remove(name)
         } catch {
@@ -102,7 +126,7 @@ package struct StateStore: Sendable {
         }
     }
 
-    private func damaged(_ name: String, _ why: String) -> KernelError {
+    func damaged(_ name: String, _ why: String) -> KernelError {
         .damagedFile(path: "\(folder.path)/\(name)", why: why)
     }
 

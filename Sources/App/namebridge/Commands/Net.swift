@@ -13,10 +13,11 @@ struct Net: ParsableCommand {
               namebridge net plan                 what would be changed on this host
               namebridge net apply --confirm 60s  change it, and back unless "net confirm" comes in time
               namebridge net status               is everything there, and what has it carried
+              namebridge net agent                put back what others take away, until SIGTERM
               namebridge net remove               leave this host as it was
             """,
         subcommands: [
             NetPlan.self, NetApply.self, NetConfirm.self, NetStatus.self, NetRemove.self, NetRender.self,
-            NetUndo.self,
+            NetAgent.self, NetUndo.self,
         ])
 }

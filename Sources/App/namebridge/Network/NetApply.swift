@@ -36,7 +36,7 @@ struct NetApply: ParsableCommand {
     var adopt = false
 
     func run() throws {
-        let plan = try host.plan()
+        let (plan, applied) = try host.planAndConfiguration()
         // What was begun is finished, whatever becomes of the terminal.
         ThisProcess.ignore([SIGHUP, SIGINT, SIGTERM, SIGPIPE])
         let outcome = try NetFailure.reported { () throws(KernelError) in
@@ -45,10 +45,10 @@ struct NetApply: ParsableCommand {
             let store = try NetState.store()
             return try NetworkApplier(kernel: kernel, store: store, announce: announce).apply(
                 plan, identifier: Self.newIdentifier, process: Int(ThisProcess.identifier),
-                options: options(store))
+                options: options(store, applied))
         }
         switch outcome {
-        case .nothingToDo(let difference):
+        case .nothingToDo(let difference), .postponed(let difference):
             difference.printNotes()
             print("nothing to do")
         case .applied(let difference):
@@ -60,9 +60,12 @@ struct NetApply: ParsableCommand {
         }
     }
 
-    private func options(_ store: StateStore) -> NetworkApplier<LinuxKernel>.Options {
+    private func options(
+        _ store: StateStore, _ applied: AppliedConfiguration
+    ) -> NetworkApplier<LinuxKernel>.Options {
         var options = NetworkApplier<LinuxKernel>.Options(
-            adopts: adopt, resolvers: HostSurroundings.resolvers(), sessions: HostSurroundings.sessions())
+            adopts: adopt, resolvers: HostSurroundings.resolvers(), sessions: HostSurroundings.sessions(),
+            wanted: .configuration(applied))
         if let confirm {
             options.armUndo = { journal throws(KernelError) in
                 try UndoTimer.start(journal: journal.identifier, seconds: confirm.seconds, store: store)

@@ -23,6 +23,17 @@ struct NetHostOptions: ParsableArguments {
 
     func plan(of planner: NetworkPlanner) throws -> HostPlan { planner.plan(for: try located(in: planner)) }
 
+    /// The host's plan, and what an agent needs to know to keep it.
+    /// - Throws: As `plan` does.
+    func planAndConfiguration() throws -> (HostPlan, AppliedConfiguration) {
+        let (inventory, text) = try configuration.loadWithText()
+        let plan = try plan(of: NetworkPlanner(inventory))
+        let applied = AppliedConfiguration(
+            path: FilePath.fromRoot(configuration.path), host: "\(plan.host.place)/\(plan.host.host.name)",
+            isChosen: host != nil, text: text)
+        return (plan, applied)
+    }
+
     private func located(in planner: NetworkPlanner) throws -> LocatedHost {
         let known = planner.hosts.map { "\($0.place)/\($0.host.name)" }.joined(separator: ", ")
         if let host {

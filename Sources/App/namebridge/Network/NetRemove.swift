@@ -12,7 +12,8 @@ struct NetRemove: ParsableCommand {
         abstract: "Take everything of ours off this host.",
         discussion: """
             It needs no configuration: what is ours is recognised by itself. Settings go back to what they were, \
-            unless somebody else has changed them since.
+            unless somebody else has changed them since. A running agent puts nothing back until the next apply, or \
+            until it is started anew.
 
             Example:
               sudo namebridge net remove
@@ -28,7 +29,7 @@ struct NetRemove: ParsableCommand {
                 identifier: NetApply.newIdentifier, process: Int(ThisProcess.identifier))
         }
         switch outcome {
-        case .nothingToDo: print("nothing to do")
+        case .nothingToDo, .postponed: print("nothing to do")
         case .applied(let difference): print("removed, \(difference.steps.count) steps")
         }
     }

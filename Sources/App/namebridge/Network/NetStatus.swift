@@ -1,6 +1,7 @@
 import AdminServer
 import ArgumentParser
 import Inventory
+import LinuxSystem
 import NetworkKernel
 import NetworkPlanning
 
@@ -24,22 +25,27 @@ struct NetStatus: ParsableCommand {
 
     func run() throws {
         let plan = try host.plan()
-        let (status, journal) = try NetFailure.reported { () throws(KernelError) -> (HostStatus, Journal?) in
-            let kernel = LinuxKernel()
+        let kernel = LinuxKernel()
+        let store = try NetFailure.reported { () throws(KernelError) in
             try kernel.check()
-            let store = try NetState.store()
+            return try NetState.store()
+        }
+        let (status, journal) = try NetFailure.reported { () throws(KernelError) -> (HostStatus, Journal?) in
             let context = try NetState.context(store)
             return (HostStatus(of: plan, on: try kernel.observe(), context: context), try store.journal())
         }
+        let agent = try NetFailure.reported { () throws(KernelError) in
+            AgentReport(status: store.agentStatus(), isRunning: try store.hasAgent())
+        }
+        let name = "\(plan.host.place)/\(plan.host.host.name)"
         switch output {
-        case .text: printText(status, journal, name: "\(plan.host.place)/\(plan.host.host.name)")
-        case .json:
-            print(Self.json(status, journal, name: "\(plan.host.place)/\(plan.host.host.name)").text())
+        case .text: printText(status, journal, agent, name: name)
+        case .json: print(Self.json(status, journal, agent, name: name).text())
         }
         if !status.isFine || journal?.waits == false { throw ExitStatus.problem }
     }
 
-    private func printText(_ status: HostStatus, _ journal: Journal?, name: String) {
+    private func printText(_ status: HostStatus, _ journal: Journal?, _ agent: AgentReport, name: String) {
         for row in status.rows {
             var line = "\(Self.padded(row.condition.rawValue)) \(row.object)"
             if let packets = row.packets, let octets = row.octets {
@@ -56,6 +62,7 @@ struct NetStatus: ParsableCommand {
                         + " takes it back"
             )
         }
+        if let line = agent.line(now: ThisProcess.wallClock) { print(line) }
         let off = status.rows.filter { $0.condition != .present }.count
         print(
             "\(name): \(status.rows.count) objects, "
@@ -66,10 +73,13 @@ struct NetStatus: ParsableCommand {
         text + String(repeating: " ", count: max(0, 9 - text.count))
     }
 
-    private static func json(_ status: HostStatus, _ journal: Journal?, name: String) -> JSONValue {
+    private static func json(
+        _ status: HostStatus, _ journal: Journal?, _ agent: AgentReport, name: String
+    ) -> JSONValue {
         .object([
             ("host", .string(name)), ("fine", .flag(status.isFine)),
             ("waiting", .flag(journal?.waits ?? false)), ("interrupted", .flag(journal?.waits == false)),
+            ("agent", agent.json),
             ("objects", .array(status.rows.map { json($0) })),
         ])
     }

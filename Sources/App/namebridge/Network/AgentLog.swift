@@ -1,0 +1,49 @@
+import Inventory
+import NetworkKernel
+import NetworkPlanning
+
+/// An agent's news as lines of the log.
+enum AgentLog {
+    /// More of one loss are counted alone.
+    private static let mostLines = 20
+
+    static func write(_ news: AgentNews) {
+        switch news {
+        case .keeping(let plan, let path): Log.notice("keeping", [("host", name(plan)), ("file", path)])
+        case .idle(let reason): Log.notice("idle", [("reason", reason)])
+        case .lost(let losses): write(losses)
+        case .repaired(let objects, let milliseconds, let suspicion):
+            var fields = [("objects", "\(objects)")]
+            // Without an event nobody knows since when.
+            if let milliseconds { fields.append(("after", "\(milliseconds)ms")) }
+            if let suspicion { fields.append(("likely", suspicion)) }
+            Log.notice("put back", fields)
+        case .contested(let contested, let suspicion):
+            var fields = [
+                ("object", contested.object), ("times", "\(contested.times)"),
+                ("next", "\(contested.hold / 1000)s, then twice as long, up to 60s"),
+            ]
+            if let suspicion { fields.append(("likely", suspicion)) }
+            Log.failure("taken away again and again", fields)
+        case .failed(let reason): Log.failure("not as planned", [("reason", reason)])
+        case .recovered: Log.notice("as planned again")
+        case .followed(let plan, let steps, let path):
+            Log.notice("file applied", [("host", name(plan)), ("file", path), ("steps", "\(steps)")])
+        case .notFollowed(_, let reason):
+            for line in reason.split(separator: "\n") {
+                Log.failure("file not applied", [("reason", String(line))])
+            }
+        }
+    }
+
+    private static func write(_ losses: [Loss]) {
+        for loss in losses.prefix(mostLines) {
+            var fields = [("object", loss.text)]
+            if !loss.because.isEmpty { fields.append(("because", loss.because)) }
+            Log.warning(loss.kind.rawValue, fields)
+        }
+        if losses.count > mostLines { Log.warning("lost", [("more", "\(losses.count - mostLines)")]) }
+    }
+
+    private static func name(_ plan: HostPlan) -> String { "\(plan.host.place)/\(plan.host.host.name)" }
+}

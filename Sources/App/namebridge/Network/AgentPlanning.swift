@@ -1,0 +1,35 @@
+import IPAddressing
+import Inventory
+import InventoryFile
+import LinuxSystem
+import NetworkKernel
+import NetworkPlanning
+
+/// Makes an agent's plans: what goes wrong is its to tell.
+enum AgentPlanning {
+    /// The plan for `host`, or for the host that carries an address of this machine.
+    static func plan(_ text: String, _ path: String, _ host: String?) throws(KernelError) -> HostPlan {
+        let (inventory, problems) = InventoryFile.read(
+            Array(text.utf8), name: path, isOwnAddress: HostAddresses.contains)
+        guard let inventory else {
+            let lines = problems.map { "\($0)" }.joined(separator: "\n")
+            throw .notFollowed(path: path, why: "it has errors\n\(lines)")
+        }
+        let planner = NetworkPlanner(inventory)
+        if let host {
+            guard let located = planner.host(named: host) else {
+                throw .notFollowed(path: path, why: "it has no host \(host)")
+            }
+            return planner.plan(for: located)
+        }
+        let found = planner.hosts(carrying: try LinuxKernel.ownAddresses())
+        guard let located = found.first, found.count == 1 else {
+            throw .notFollowed(
+                path: path,
+                why: found.isEmpty
+                    ? "none of its hosts has an address of this machine"
+                    : "this machine has addresses of several of its hosts: choose one with --host")
+        }
+        return planner.plan(for: located)
+    }
+}

@@ -1,0 +1,61 @@
+import AdminServer
+import NetworkKernel
+
+/// What `net status` says of the agent.
+struct AgentReport {
+    /// Nil where none was there since the host's start.
+    let status: AgentStatus?
+    let isRunning: Bool
+
+    /// Nil where none was there since the host's start.
+    ///
+    /// - Parameter now: Seconds since 1970.
+    func line(now: Int) -> String? {
+        guard let status else { return isRunning ? "agent: running" : nil }
+        var parts = [
+            isRunning ? "agent: running" : status.isRunning ? "agent: died" : "agent: ended",
+            "\(status.healed) healed in \(status.repairs) turns",
+        ]
+        if let loss = status.lastLoss {
+            var text = "last: \(Self.age(now - loss.time)) ago, \(loss.objects.first ?? "")"
+            if loss.objects.count > 1 { text += " and \(loss.objects.count - 1) more" }
+            if let milliseconds = loss.milliseconds { text += ", back after \(milliseconds) ms" }
+            if let suspicion = loss.suspicion { text += ", likely \(suspicion)" }
+            parts.append(text)
+        }
+        if !status.contested.isEmpty {
+            parts.append("fought over: " + status.contested.joined(separator: ", "))
+        }
+        if let trouble = status.trouble { parts.append("trouble: \(trouble)") }
+        return parts.joined(separator: "; ")
+    }
+
+    var json: JSONValue {
+        guard let status else { return .object([("running", .flag(isRunning))]) }
+        var last: JSONValue = .null
+        if let loss = status.lastLoss {
+            last = .object([
+                ("time", .number(loss.time)), ("objects", .array(loss.objects.map { .string($0) })),
+                ("milliseconds", loss.milliseconds.map { .number($0) } ?? .null),
+                ("by", loss.suspicion.map { .string($0) } ?? .null),
+            ])
+        }
+        return .object([
+            ("running", .flag(isRunning)), ("process", .number(status.process)),
+            ("started", .number(status.started)), ("wanted", .number(status.wanted)),
+            ("present", .number(status.present)), ("healed", .number(status.healed)),
+            ("repairs", .number(status.repairs)), ("failures", .number(status.failures)),
+            ("contested", .array(status.contested.map { .string($0) })),
+            ("trouble", status.trouble.map { .string($0) } ?? .null), ("last-loss", last),
+        ])
+    }
+
+    /// As in `5 s`, `3 min`, `2 h`.
+    private static func age(_ seconds: Int) -> String {
+        switch max(0, seconds) {
+        case let few where few < 120: "\(few) s"
+        case let some where some < 7200: "\(some / 60) min"
+        case let many: "\(many / 3600) h"
+        }
+    }
+}

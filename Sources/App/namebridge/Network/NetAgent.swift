@@ -1,0 +1,183 @@
+import ArgumentParser
+import Glibc
+import LinuxSystem
+import NetworkKernel
+import NetworkPlanning
+import Telemetry
+
+/// `namebridge net agent`: keeps the host as planned.
+struct NetAgent: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "agent",
+        abstract: "Keep this host as planned: put back what others take away, within a second.",
+        discussion: """
+            It applies the file at its start and whenever the file changes, by the way of "net apply" and with its \
+            refusals; a file with mistakes changes nothing. It listens to the kernel's events, and looks at everything \
+            once in a while. Each loss is told with what it was, for how long and who likely did it. What another \
+            "net apply" or "net remove" does holds for it, too. SIGHUP makes it look at the file and the host; SIGTERM \
+            ends it, and everything stays in place.
+
+            Example:
+              sudo namebridge net agent
+            """)
+
+    @OptionGroup var host: NetHostOptions
+
+    @Option(
+        name: .long,
+        help: ArgumentHelp("Look at everything once in this time, such as 60s or 5m.", valueName: "duration"))
+    var fullCheck = WholeSeconds.minute
+
+    func run() throws {
+        let loop = try NetFailure.reported { () throws(KernelError) in
+            try LinuxKernel().check()
+            return try AgentLoop(
+                settings: NetworkAgent<LinuxKernel, KernelWatch>.Settings(
+                    path: FilePath.fromRoot(host.configuration.path), host: host.host,
+                    slowCheckSeconds: fullCheck.seconds, process: Int(ThisProcess.identifier),
+                    wallClock: { ThisProcess.wallClock }, deviceIndex: NetworkDevices.index,
+                    plan: AgentPlanning.plan))
+        }
+        try NetFailure.reported { () throws(KernelError) in try loop.run() }
+    }
+}
+
+/// Waits for what an agent must know of, and tells it.
+final class AgentLoop {
+    private let agent: NetworkAgent<LinuxKernel, KernelWatch>
+    private let watch: KernelWatch
+    private let lock: FileDescriptor
+    private let epoll: Epoll
+    private let signals: SignalFD
+    private let state: StateStore
+
+    /// Of the state's folder and of the file's; another file gets another one.
+    private var folders: FolderWatch
+    private var watchedPath: String
+    private var lastFollow = MonotonicClock.now
+    private let slowCheck: Int
+
+    private enum Token: UInt64 { case kernel = 1, signals, folders }
+
+    init(settings: NetworkAgent<LinuxKernel, KernelWatch>.Settings) throws(KernelError) {
+        state = try NetState.store()
+        lock = try state.agentLock()
+        watch = try KernelWatch()
+        var settings = settings
+        settings.resolvers = HostSurroundings.resolvers
+        agent = NetworkAgent(
+            kernel: LinuxKernel(), source: watch, store: state, settings: settings,
+            clock: { MonotonicClock.now }, tell: AgentLog.write)
+        slowCheck = settings.slowCheckSeconds * 1000
+        watchedPath = settings.path
+        do throws(Errno) {
+            epoll = try Epoll()
+            signals = try SignalFD([SIGTERM, SIGINT, SIGHUP])
+            folders = try Self.folders(state.path, settings.path)
+            try watch.register(with: epoll, token: Token.kernel.rawValue)
+            try epoll.add(signals.descriptor, .readable, token: Token.signals.rawValue)
+            try epoll.add(folders.descriptor, .readable, token: Token.folders.rawValue)
+        } catch {
+            throw .system(what: "the agent cannot wait for events", error)
+        }
+        ThisProcess.ignore([SIGPIPE])
+    }
+
+    /// Until SIGTERM or SIGINT.
+    func run() throws(KernelError) {
+        defer { _ = lock.number }
+        try agent.start()
+        var events = EpollEvents(capacity: 8)
+        while true {
+            if MonotonicClock.now >= agent.nextCheck { turn() }
+            let left = agent.nextCheck.nanoseconds(since: MonotonicClock.now)
+            let milliseconds = Int32(clamping: max(0, (left + 999_999) / 1_000_000))
+            do throws(Errno) {
+                let count = try epoll.wait(into: &events, milliseconds: milliseconds)
+                for index in 0..<count where try take(events[index].token) {
+                    agent.stop()
+                    Log.notice("stopped, everything stays in place")
+                    return
+                }
+            } catch {
+                throw .system(what: "the agent cannot wait for events", error)
+            }
+        }
+    }
+
+    /// - Returns: True where a signal says that it is time to end.
+    private func take(_ token: UInt64) throws(Errno) -> Bool {
+        switch Token(rawValue: token) {
+        case .kernel: agent.listen()
+        case .signals:
+            while let signal = try signals.next() {  // ends with the signals that wait
+                if signal != SIGHUP { return true }
+                agent.lookAgain()
+            }
+        case .folders:
+            let names = try folders.names()
+            let file = watchedPath.split(separator: "/").last.map(String.init) ?? ""
+            // A ConfigMap's file is a link through ..data, and that is what is replaced.
+            if names.contains(file) || names.contains("..data") { agent.lookAgain() }
+            if names.contains(StateStore.wantedName) { agent.checkSoon() }
+        case nil: break
+        }
+        return false
+    }
+
+    private func turn() {
+        let now = MonotonicClock.now
+        if agent.mustFollow || now >= lastFollow.advanced(milliseconds: slowCheck) {
+            lastFollow = now
+            agent.follow(read(agent.path))
+        }
+        agent.check()
+        watchFile()
+    }
+
+    private func read(_ path: String) -> Result<String, Errno> {
+        do throws(FileError) {
+            return .success(String(decoding: try contents(ofFile: path), as: UTF8.self))
+        } catch {
+            return .failure(Errno(code: error.code))
+        }
+    }
+
+    /// Goes over to the folder of another file where one was applied.
+    private func watchFile() {
+        guard agent.path != watchedPath else { return }
+        watchedPath = agent.path
+        do throws(Errno) {
+            folders = try Self.folders(state.path, watchedPath)
+            try epoll.add(folders.descriptor, .readable, token: Token.folders.rawValue)
+        } catch {
+            // The slow check reads the file all the same.
+            Log.warning("file not watched", [("path", watchedPath), ("reason", "\(error)")])
+        }
+    }
+
+    private static func folders(_ state: String, _ file: String) throws(Errno) -> FolderWatch {
+        let folders = try FolderWatch()
+        try folders.add(state)
+        let end = file.lastIndex(of: "/") ?? file.startIndex
+        // Without its folder the file is read at the slow check.
+        do throws(Errno) { try folders.add(end == file.startIndex ? "/" : String(file[..<end])) } catch {}
+        return folders
+    }
+}
+
+/// A time of whole seconds, as `60s` or `5m`, up to a day.
+struct WholeSeconds: ExpressibleByArgument, CustomStringConvertible {
+    let seconds: Int
+
+    static let minute = WholeSeconds(seconds: 60)
+
+    private init(seconds: Int) { self.seconds = seconds }
+
+    init?(argument: String) {
+        guard let time = ConfirmationTime(argument: argument) else { return nil }
+        seconds = time.seconds
+    }
+
+    var description: String { "\(seconds)s" }
+}

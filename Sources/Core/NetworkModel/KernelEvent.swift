@@ -1,0 +1,59 @@
+package import IPAddressing
+
+/// Something that has changed in the kernel's network, as it tells those who listen (rtnetlink(7),
+/// nf_tables).
+package struct KernelEvent: Hashable, Sendable {
+    package var subject: Subject
+
+    /// False where it was made or altered.
+    package var isGone: Bool
+
+    /// Who asked for it; nil where the kernel did it by itself, or does not say.
+    package var actor: Actor?
+
+    /// What it is about.
+    package enum Subject: Hashable, Sendable {
+        case link(name: String, index: Int, isUp: Bool)
+        case address(IPAddress?, device: Int)
+        case route(IPPrefix, routeProtocol: Int)
+        case policyRule(ruleProtocol: Int)
+        /// A neighbour or an entry of a forwarding table.
+        case neighbour(device: Int)
+        /// A setting of one device, or of `KernelEvent.allDevices`.
+        case setting(device: Int)
+        case table(String)
+        case chain(String, table: String)
+        case filterRule(chain: String, table: String)
+        /// The end of a transaction of nf_tables: all such events since the last one are its.
+        case transaction
+    }
+
+    /// A process.
+    package struct Actor: Hashable, Sendable {
+        package var process: Int
+
+        /// What /proc calls it, at most 15 octets; nil where it is gone.
+        package var name: String?
+
+        package init(process: Int, name: String? = nil) {
+            self.process = process
+            self.name = name
+        }
+    }
+
+    /// Stands for the settings of all devices (NETCONFA_IFINDEX_ALL).
+    package static let allDevices = -1
+
+    package init(_ subject: Subject, isGone: Bool = false, actor: Actor? = nil) {
+        self.subject = subject
+        self.isGone = isGone
+        self.actor = actor
+    }
+}
+
+extension KernelEvent.Actor: CustomStringConvertible {
+    /// As in `nft (process 4711)`.
+    package var description: String {
+        name.map { "\($0) (process \(process))" } ?? "process \(process), which has ended"
+    }
+}

@@ -1,0 +1,116 @@
+import NetworkModel
+
+/// Something that was as planned and is no longer, in the words of the tool that makes it.
+package struct Loss: Hashable, Sendable {
+    package var kind: Kind
+
+    /// The command that makes the object, or the rule in its chain.
+    package var text: String
+
+    /// The path that needs it; empty where none does.
+    package var because: String
+
+    package enum Kind: String, Hashable, Sendable {
+        case lost, changed
+        /// It is marked as ours, and we did not make it.
+        case added
+    }
+
+    init(_ kind: Kind, _ text: String, because: String) {
+        self.kind = kind
+        self.text = text
+        self.because = because
+    }
+}
+
+extension [Step] {
+    /// What the steps make good.
+    package var losses: [Loss] {
+        let made = devicesMade
+        return flatMap { step -> [Loss] in
+            guard case .set(let setting, _, let value) = step.change, let name = setting.device.name,
+                made.contains(name)
+            else { return step.losses }
+            return [Loss(.lost, "sysctl \(setting)=\(value)", because: step.because)]
+        }
+    }
+
+    /// The devices that are made: their settings went with them.
+    var devicesMade: Set<String> {
+        Set(compactMap { if case .add(.link(let link)) = $0.change { link.name } else { nil } })
+    }
+}
+
+extension Step {
+    /// What the step makes good by itself.
+    fileprivate var losses: [Loss] {
+        switch change {
+        case .add(.table(let table)): Self.losses(of: table, from: nil)
+        case .replace(.table(let old), with: .table(let new)): Self.losses(of: new, from: old)
+        case .remove(.table(let table)): [Loss(.added, "nft table \(table.name)", because: "")]
+        case .add(let object): [Loss(.lost, Self.text(object), because: because)]
+        case .remove(let object): [Loss(.added, Self.text(object), because: because)]
+        case .replace(.link, with: .link):
+            commands.map { Loss(.changed, "\($0)", because: because) }
+        case .replace(let old, let new):
+            [Loss(.changed, "\(Self.text(new)) (was: \(Self.text(old)))", because: because)]
+        case .set(let setting, let old, let new):
+            [Loss(.changed, "sysctl \(setting)=\(new) (was: \(old))", because: because)]
+        case .forget: []
+        }
+    }
+
+    private static func text(_ object: NetworkObject) -> String {
+        Command.commands(for: .add(object)).first.map { "\($0)" } ?? ""
+    }
+
+    /// Rule by rule; each carries its because itself.
+    private static func losses(of wanted: FilterTable, from present: FilterTable?) -> [Loss] {
+        func rules(_ table: FilterTable?) -> [Loss] {
+            (table?.chains ?? []).flatMap { chain in
+                chain.rules.map { rule in
+                    var bare = rule
+                    bare.comment = nil
+                    return Loss(
+                        .lost, "nft rule inet \(wanted.name) \(chain.name) \(bare)",
+                        because: rule.comment ?? "")
+                }
+            }
+        }
+        let before = rules(present)
+        let after = rules(wanted)
+        let missing = after.filter { !before.contains($0) }
+        let surplus = before.filter { !after.contains($0) }.map { Loss(.added, $0.text, because: $0.because) }
+        let all = missing + surplus
+        // The same rules in another order, or chains with other hooks.
+        return all.isEmpty ? [Loss(.changed, "nft table inet \(wanted.name)", because: "")] : all
+    }
+}
+
+extension Change {
+    /// What is changed, without its properties: the same for each loss of the same object. Nil for what is no
+    /// object.
+    package var objectName: String? {
+        switch self {
+        case .add(let object), .remove(let object), .replace(_, with: let object): object.name
+        case .set(let setting, _, _): "sysctl \(setting)"
+        case .forget: nil
+        }
+    }
+}
+
+extension NetworkObject {
+    fileprivate var name: String {
+        switch self {
+        case .link(let link): "link \(link.name)"
+        case .address(let address): "address \(address)"
+        case .route(let route): "route \(route.destination)"
+        case .neighbour(let neighbour): "neighbour \(neighbour.address) dev \(neighbour.device)"
+        case .forwardingEntry(let entry), .extraForwardingEntry(let entry):
+            "forwarding entry \(entry.mac) dev \(entry.device)"
+        case .policyRule(let rule): "rule \(rule)"
+        case .table(let table): "nft table \(table.name)"
+        case .iptablesRule(let rule): "\(rule.program) \(rule)"
+        }
+    }
+}

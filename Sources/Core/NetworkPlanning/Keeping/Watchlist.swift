@@ -1,0 +1,65 @@
+import IPAddressing
+import Inventory
+package import NetworkModel
+
+/// Which of the kernel's events may be about what is ours; the others, of which a busy node has many, are
+/// passed over.
+package struct Watchlist: Hashable, Sendable {
+    /// The devices that the plan's objects are on, or that its packets use; the indices are the kernel's.
+    private var devices: Set<String> = []
+    private var deviceIndices: Set<Int> = [KernelEvent.allDevices]
+
+    /// Our own devices.
+    private var ownIndices: Set<Int> = []
+    private var prefixes: Set<IPPrefix> = []
+
+    /// True where rules of ours are, or may have to be, in somebody else's chains.
+    private var hasAccepts = false
+    private var isEmpty = true
+
+    /// Concerns nothing.
+    package init() {}
+
+    /// - Parameter index: The kernel's number of a device; nil where it has none of that name.
+    package init(of plan: HostPlan, on observed: HostState, index: (String) -> Int?) {
+        guard !plan.isEmpty else { return }
+        let resolved = plan.resolved(on: observed)
+        isEmpty = false
+        hasAccepts = !plan.accepts.isEmpty
+        prefixes = Set(resolved.routes.map(\.value.destination))
+        let own = resolved.links.map(\.value.name)
+        devices.formUnion(own)
+        for link in resolved.links {
+            guard case .vxlan(let mesh) = link.value.kind, let underlay = mesh.underlay?.name else {
+                continue
+            }
+            devices.insert(underlay)
+        }
+        devices.formUnion(resolved.settings.compactMap(\.value.setting.device.name))
+        for route in observed.routes where route.isOurs {
+            devices.formUnion(route.nextHops.compactMap(\.device))
+        }
+        devices.formUnion(plan.host.host.addresses.compactMap(observed.device))
+        deviceIndices.formUnion(devices.compactMap(index))
+        ownIndices = Set(own.compactMap(index))
+    }
+
+    /// True where `event` may have taken or altered something of ours.
+    package func concerns(_ event: KernelEvent) -> Bool {
+        guard !isEmpty else { return false }
+        switch event.subject {
+        case .link(let name, let index, _): return devices.contains(name) || deviceIndices.contains(index)
+        case .address(_, let device), .setting(let device): return deviceIndices.contains(device)
+        case .route(let prefix, let routeProtocol):
+            return routeProtocol == Ownership.routeProtocol || prefixes.contains(prefix)
+        case .policyRule(let ruleProtocol): return ruleProtocol == Ownership.routeProtocol
+        case .neighbour(let device): return ownIndices.contains(device)
+        case .table(let name):
+            return name == Ownership.table || hasAccepts && name == "filter" && event.isGone
+        case .chain(let chain, let table), .filterRule(let chain, let table):
+            return table == Ownership.table
+                || hasAccepts && table == "filter" && ["FORWARD", "DOCKER-USER"].contains(chain)
+        case .transaction: return false
+        }
+    }
+}

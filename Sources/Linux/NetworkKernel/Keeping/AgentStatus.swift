@@ -1,0 +1,92 @@
+package import NetworkModel
+
+/// What an agent has seen and done, for whoever asks: `net status`, metrics.
+package struct AgentStatus: Hashable, Sendable {
+    package var process: Int
+
+    /// False once it has ended in order.
+    package var isRunning = true
+
+    /// Seconds since 1970.
+    package var started: Int
+
+    /// Objects that the plan has, and how many of them were there at the last look.
+    package var wanted = 0
+    package var present = 0
+
+    /// Objects that were put back, and in how many turns.
+    package var healed = 0
+    package var repairs = 0
+
+    /// Attempts to put something back, or to follow the file, that failed.
+    package var failures = 0
+
+    package var lastLoss: LastLoss?
+
+    /// Objects that somebody takes away again and again.
+    package var contested: [String] = []
+
+    /// What is wrong now; nil where nothing is.
+    package var trouble: String?
+
+    package init(process: Int, started: Int) {
+        self.process = process
+        self.started = started
+    }
+
+    /// The last time that something was not as planned.
+    package struct LastLoss: Hashable, Sendable {
+        /// Seconds since 1970.
+        package var time: Int
+        package var objects: [String]
+
+        /// From the first event to the moment at which all was seen to be back; nil without an event, where
+        /// it may have been gone since the look before.
+        package var milliseconds: Int?
+
+        /// Who likely did it.
+        package var suspicion: String?
+    }
+}
+
+extension AgentStatus {
+    package var json: JSONValue {
+        var members: [String: JSONValue] = [
+            "version": .integer(1), "process": .integer(process), "running": .boolean(isRunning),
+            "started": .integer(started), "wanted": .integer(wanted), "present": .integer(present),
+            "healed": .integer(healed), "repairs": .integer(repairs), "failures": .integer(failures),
+            "contested": .array(contested.map { .string($0) }),
+        ]
+        members["trouble"] = trouble.map { .string($0) }
+        if let lastLoss {
+            var loss: [String: JSONValue] = [
+                "time": .integer(lastLoss.time), "objects": .array(lastLoss.objects.map { .string($0) }),
+            ]
+            loss["milliseconds"] = lastLoss.milliseconds.map { .integer($0) }
+            loss["by"] = lastLoss.suspicion.map { .string($0) }
+            members["last-loss"] = .object(loss)
+        }
+        return .object(members)
+    }
+
+    /// Reads what `json` wrote; nil for anything else.
+    package init?(_ json: JSONValue) {
+        guard json["version"] == .integer(1), let process = json["process"]?.integer,
+            let isRunning = json["running"]?.boolean, let started = json["started"]?.integer
+        else { return nil }
+        self.init(process: process, started: started)
+        self.isRunning = isRunning
+        wanted = json["wanted"]?.integer ?? 0
+        present = json["present"]?.integer ?? 0
+        healed = json["healed"]?.integer ?? 0
+        repairs = json["repairs"]?.integer ?? 0
+        failures = json["failures"]?.integer ?? 0
+        contested = json["contested"]?.elements?.compactMap(\.string) ?? []
+        trouble = json["trouble"]?.string
+        if let loss = json["last-loss"], let time = loss["time"]?.integer {
+            lastLoss = LastLoss(
+                time: time, objects: loss["objects"]?.elements?.compactMap(\.string) ?? [],
+                milliseconds: loss["milliseconds"]?.integer, suspicion: loss["by"]?.string)
+        }
+    }
+}

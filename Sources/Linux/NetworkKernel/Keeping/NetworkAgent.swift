@@ -1,0 +1,325 @@
+package import IPAddressing
+import LinuxSystem
+import NetworkModel
+package import NetworkPlanning
+package import Telemetry
+
+/// Keeps a host as it was applied: what others take away is put back, whatever it was and whoever did it.
+///
+/// It waits for nothing by itself: its caller tells it that there are events (`listen`) and what the file
+/// says (`follow`), and calls `check` when `nextCheck` has come. One thread uses it.
+///
+/// ```
+/// events -> of ours? -> a burst is over -> lock -> observe -> difference -> fought over? wait
+/// -> apply, observe again -> news, status
+/// ```
+package final class NetworkAgent<Machine: Kernel, Source: EventSource> {
+    private let kernel: AttentiveKernel<Machine, Source>
+    let store: StateStore
+    let settings: Settings
+    private let clock: () -> MonotonicTime
+    let tell: (AgentNews) -> Void
+    private var schedule: RepairSchedule
+    private var watchlist = Watchlist() {
+        didSet { kernel.concerns = watchlist.concerns }
+    }
+
+    /// The plan that the host is kept as, and what it was made from.
+    private var planned: (configuration: AppliedConfiguration, plan: HostPlan)?
+
+    /// The file that is followed: the last one that was applied.
+    package internal(set) var path: String
+
+    /// What the file said when it was not used, and why.
+    var rejected: (text: String, reason: String)?
+
+    /// True where the file must be looked at again at the next check.
+    package internal(set) var mustFollow = false
+
+    private(set) var status: AgentStatus
+    private var written: AgentStatus?
+    private var idleReason: String?
+    private var complaint: String?
+
+    /// What was told as lost and is not back yet, and since when it is missing.
+    private var told: [Loss] = []
+    private var lossBegan: MonotonicTime?
+    private var turns = 0
+    private var rejections = 0
+
+    /// How an agent works.
+    package struct Settings {
+        /// The file to follow until something is applied from another one.
+        package var path: String
+
+        /// The host as it was chosen by name; nil where its addresses tell.
+        package var host: String?
+        package var slowCheckSeconds: Int
+        package var process: Int
+
+        /// Seconds since 1970.
+        package var wallClock: () -> Int
+        package var resolvers: () -> [IPAddress] = { [] }
+
+        /// The kernel's number of a device.
+        package var deviceIndex: (String) -> Int?
+
+        /// The plan for the host of that name, or for the one that the addresses tell, by a file's text.
+        package var plan: (_ text: String, _ path: String, _ host: String?) throws(KernelError) -> HostPlan
+
+        package init(
+            path: String, host: String?, slowCheckSeconds: Int, process: Int, wallClock: @escaping () -> Int,
+            deviceIndex: @escaping (String) -> Int?,
+            plan: @escaping (String, String, String?) throws(KernelError) -> HostPlan
+        ) {
+            self.path = path
+            self.host = host
+            self.slowCheckSeconds = slowCheckSeconds
+            self.process = process
+            self.wallClock = wallClock
+            self.deviceIndex = deviceIndex
+            self.plan = plan
+        }
+    }
+
+    /// - Parameter clock: Its readings never go back.
+    package init(
+        kernel: Machine, source: Source, store: StateStore, settings: Settings,
+        clock: @escaping () -> MonotonicTime, tell: @escaping (AgentNews) -> Void
+    ) {
+        self.kernel = AttentiveKernel(machine: kernel, source: source)
+        self.store = store
+        self.settings = settings
+        self.clock = clock
+        self.tell = tell
+        path = settings.path
+        schedule = RepairSchedule(slowCheckSeconds: settings.slowCheckSeconds, now: clock())
+        status = AgentStatus(process: settings.process, started: settings.wallClock())
+        self.kernel.concerned = { [weak self] in self?.noteConcern() }
+    }
+
+    /// When `check` is to be called next.
+    package var nextCheck: MonotonicTime { schedule.nextCheck }
+
+    /// Takes the kernel's waiting events.
+    package func listen() {
+        let batch = kernel.listen()
+        if batch.isIncomplete || batch.events.contains(where: watchlist.concerns) {
+            schedule.noteEvent(at: clock())
+        }
+        // What came before the first event that matters tells nothing of it.
+        if schedule.firstEvent == nil, lossBegan == nil { kernel.endLook() }
+    }
+
+    /// Has the host looked at soon: what is wanted of it may have changed.
+    package func checkSoon() { schedule.repeatCheck(at: clock()) }
+
+    /// Has the file and the host looked at soon.
+    package func lookAgain() {
+        mustFollow = true
+        // An editor may write in several steps.
+        schedule.repeatCheck(at: clock().advanced(milliseconds: RepairSchedule.quiet))
+    }
+
+    /// Looks at the whole host, and puts back what is missing.
+    package func check() {
+        let began = clock()
+        lossBegan = schedule.beginCheck() ?? lossBegan
+        do throws(KernelError) {
+            try keep()
+        } catch .waiting(let journal) {
+            be(idle: "the apply of process \(journal.process) waits for its confirmation")
+            schedule.repeatCheck(at: clock().advanced(milliseconds: 1_000))
+        } catch {
+            fail(error)
+        }
+        kernel.endLook(keepsSuspects: lossBegan != nil)
+        schedule.endCheck(began: began, ended: clock())
+        status.contested = schedule.contested
+        writeStatus()
+    }
+
+    /// Applies a configuration by the way of every apply, with its refusals.
+    func apply(_ plan: HostPlan, _ wanted: AppliedConfiguration) throws(KernelError) -> Int {
+        let options = options(wanted: .configuration(wanted))
+        let outcome = try applier.apply(
+            plan, identifier: nextIdentifier, process: settings.process, options: options)
+        planned = (wanted, plan)
+        path = wanted.path
+        watch(plan)
+        rejections = 0
+        checkSoon()
+        kernel.endLook()
+        guard case .applied(let difference) = outcome else { return 0 }
+        return difference.steps.count
+    }
+
+    /// Ends in order; everything stays on the host.
+    package func stop() {
+        status.isRunning = false
+        writeStatus()
+    }
+
+    /// The file was not applied: where nothing is kept yet, it is tried again, ever more rarely.
+    func noteRejection(isIdle: Bool) {
+        status.failures += 1
+        if isIdle {
+            rejections += 1
+            mustFollow = true
+            schedule.repeatCheck(at: clock().advanced(milliseconds: RepairSchedule.hold(rejections)))
+        }
+        writeStatus()
+    }
+
+    func writeStatus() {
+        guard status != written else { return }
+        // Only the display suffers: the next change is written again.
+        do throws(KernelError) { try store.write(status) } catch { return }
+        written = status
+    }
+
+    // MARK: - One look
+
+    private typealias Applier = NetworkApplier<AttentiveKernel<Machine, Source>>
+
+    private var applier: Applier { NetworkApplier(kernel: kernel, store: store, announce: { _ in }) }
+
+    private func options(wanted: Wanted? = nil) -> Applier.Options {
+        Applier.Options(resolvers: settings.resolvers(), wanted: wanted)
+    }
+
+    /// Different for each journal since the host's start.
+    private var nextIdentifier: String {
+        turns += 1
+        return "\(settings.process)-\(clock().nanoseconds)-\(turns)"
+    }
+
+    private func keep() throws(KernelError) {
+        var options = options()
+        var hold: MonotonicTime?
+        let decision = Holding()
+        let (schedule, clock) = (schedule, clock)
+        options.proceeds = { [weak self] difference in
+            if case .wait(let until) = schedule.decide(about: difference.objectNames, at: clock()) {
+                decision.until = until
+                return false
+            }
+            self?.tellLoss(of: difference)
+            return true
+        }
+        let keeping = try applier.keep(
+            identifier: nextIdentifier, process: settings.process, options: options, plan: plan)
+        hold = decision.until
+        switch keeping {
+        case nil: self.schedule.repeatCheck(at: clock().advanced(milliseconds: Self.busyPause))
+        case .nothingWanted?:
+            watchlist = Watchlist()
+            planned = nil
+            (status.wanted, status.present) = (0, 0)
+            be(idle: "nothing is wanted on this host: \"namebridge net apply\" changes that")
+            calm()
+        case .kept(let plan, let outcome)?:
+            idleReason = nil
+            kept(plan, outcome, hold: hold)
+        }
+    }
+
+    /// Another command changes the host: look again after this time, in milliseconds.
+    private static var busyPause: Int { 100 }
+
+    /// What the closure of one look leaves behind.
+    private final class Holding { var until: MonotonicTime? }
+
+    private func plan(of configuration: AppliedConfiguration) throws(KernelError) -> HostPlan {
+        if let planned, planned.configuration == configuration { return planned.plan }
+        let plan = try settings.plan(configuration.text, configuration.path, configuration.host)
+        planned = (configuration, plan)
+        path = configuration.path
+        tell(.keeping(plan, path: configuration.path))
+        return plan
+    }
+
+    private func kept(_ plan: HostPlan, _ outcome: Applier.Outcome, hold: MonotonicTime?) {
+        let now = clock()
+        watch(plan)
+        if kernel.isTorn { schedule.noteEvent(at: now) }
+        switch outcome {
+        case .nothingToDo: status.present = status.wanted
+        case .postponed(let difference):
+            status.present = max(0, status.wanted - difference.lossCount)
+            if let hold { schedule.repeatCheck(at: hold) }
+            return
+        case .applied(let difference):
+            status.present = status.wanted
+            repaired(difference, at: now)
+        }
+        calm()
+    }
+
+    /// An event came in the middle of a look.
+    private func noteConcern() { lossBegan = lossBegan ?? clock() }
+
+    /// From now on events that concern `plan` count.
+    private func watch(_ plan: HostPlan) {
+        guard let observed = kernel.lastObserved else { return }
+        watchlist = Watchlist(of: plan, on: observed, index: settings.deviceIndex)
+        status.wanted = plan.objectCount(on: observed)
+    }
+
+    private func repaired(_ difference: Difference, at now: MonotonicTime) {
+        let milliseconds = lossBegan.map { Int(now.nanoseconds(since: $0) / 1_000_000) }
+        let suspicion = Suspicion.text(for: difference.steps, from: kernel.suspects)
+        status.healed += difference.lossCount
+        status.repairs += 1
+        let names = difference.objectNames
+        status.lastLoss = AgentStatus.LastLoss(
+            time: settings.wallClock(), objects: Array(names.prefix(20)), milliseconds: milliseconds,
+            suspicion: suspicion)
+        tell(.repaired(objects: difference.lossCount, milliseconds: milliseconds, suspicion: suspicion))
+        let contested = schedule.noteRepair(of: names, at: now)
+        for object in contested where object.isNew { tell(.contested(object, suspicion: suspicion)) }
+    }
+
+    private func tellLoss(of difference: Difference) {
+        let losses = difference.steps.losses
+        // What could not be put back is not told at every attempt.
+        guard losses != told else { return }
+        told = losses
+        tell(.lost(losses))
+    }
+
+    /// Everything is as it should be.
+    private func calm() {
+        told = []
+        lossBegan = nil
+        schedule.noteSuccess()
+        status.trouble = nil
+        if complaint != nil { tell(.recovered) }
+        complaint = nil
+    }
+
+    private func be(idle reason: String) {
+        if idleReason != reason { tell(.idle(reason: reason)) }
+        idleReason = reason
+    }
+
+    private func fail(_ error: KernelError) {
+        schedule.noteFailure(at: clock())
+        status.failures += 1
+        let text = "\(error)"
+        status.trouble = text
+        if complaint != text { tell(.failed(text)) }
+        complaint = text
+    }
+}
+
+extension Difference {
+    /// The objects that the steps change, each once.
+    fileprivate var objectNames: [String] {
+        var seen: Set<String> = []
+        return steps.compactMap(\.change.objectName).filter { seen.insert($0).inserted }
+    }
+
+    /// Lost and changed objects, rules counted one by one.
+    fileprivate var lossCount: Int { steps.losses.count }
+}

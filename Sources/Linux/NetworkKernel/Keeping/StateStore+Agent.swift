@@ -1,0 +1,61 @@
+package import LinuxSystem
+import NetworkModel
+
+/// What an agent and the other commands tell each other.
+extension StateStore {
+    /// What the host shall be kept as; nil where nothing was applied or removed since its start.
+    package func wanted() throws(KernelError) -> Wanted? { try wanted("wanted") }
+
+    /// The configuration whose apply was undone since nobody confirmed it.
+    package func unconfirmed() throws(KernelError) -> Wanted? { try wanted("unconfirmed") }
+
+    package func write(_ wanted: Wanted) throws(KernelError) {
+        try write("wanted", wanted.json.description)
+        try remove("unconfirmed")
+    }
+
+    package func write(unconfirmed: Wanted) throws(KernelError) {
+        try write("unconfirmed", unconfirmed.json.description)
+    }
+
+    /// Forgets that the host was cleared.
+    package func removeWanted() throws(KernelError) { try remove("wanted") }
+
+    private func wanted(_ name: String) throws(KernelError) -> Wanted? {
+        guard let json = try read(name) else { return nil }
+        guard let wanted = Wanted(json) else {
+            throw damaged(name, "it is no record of an apply of this version")
+        }
+        return wanted
+    }
+
+    /// The name of the file that changes with what is wanted.
+    package static var wantedName: String { "wanted" }
+
+    // MARK: - The agent
+
+    /// A line of JSON, for other programs, too.
+    package func write(_ status: AgentStatus) throws(KernelError) {
+        try writePlain("agent.json", status.json)
+    }
+
+    /// Nil where no agent was there since the host's start, or where it cannot be read.
+    package func agentStatus() -> AgentStatus? { readPlain("agent.json").flatMap { AgentStatus($0) } }
+
+    /// Makes this process the host's one agent until the end of the lock.
+    package func agentLock() throws(KernelError) -> FileDescriptor {
+        // Somebody may be asking just now whether there is an agent.
+        for _ in 0..<25 {
+            if let lock = try lockUnlessTaken("agent.lock") { return lock }
+            ThisProcess.sleep(milliseconds: 20)
+        }
+        throw .agentRuns(process: agentStatus()?.process)
+    }
+
+    /// True while an agent runs.
+    package func hasAgent() throws(KernelError) -> Bool {
+        guard let lock = try lockUnlessTaken("agent.lock") else { return true }
+        _ = lock.number
+        return false
+    }
+}

@@ -1,0 +1,95 @@
+import IPAddressing
+import LinuxSystem
+import NetworkKernel
+import NetworkModel
+import NetworkPlanning
+import Testing
+import TestSupport
+
+/// An agent follows its file, with the refusals of every apply, and what others apply.
+@Suite struct AgentFollowingTests {
+    @Test func `a changed file is applied, one with mistakes changes nothing and is told once`() throws {
+        let run = try AgentRun.started()
+        run.agent.follow(.success("wrong"))
+        run.agent.follow(.success("wrong"))
+        #expect(run.takeNews() == ["not followed: /etc/namebridge/namebridge.yaml: it is wrong"])
+        run.agent.follow(.failure(Errno.noSuchFile))
+        #expect(run.takeNews().count == 1)
+        run.flushRules()
+        run.runUntilQuiet()
+        #expect(run.isWhole, "the old plan holds")
+        _ = run.takeNews()
+
+        run.agent.follow(.success("empty"))
+        run.runUntilQuiet()
+        #expect(run.run.kernel.state.deviations(from: run.run.fresh) == [])
+        #expect(run.takeNews().first?.hasPrefix("followed") == true)
+        run.agent.follow(.success(AgentRun.good))
+        #expect(run.isWhole)
+    }
+
+    @Test func `a refused plan changes nothing`() throws {
+        let run = try AgentRun(LabHosts(network: "vxlan-mesh", host: "001"))
+        try run.agent.start()
+        run.run.kernel.disturb { state in
+            for index in state.routes.indices where state.routes[index].isDefault {
+                state.routes[index].nextHops = run.run.plan.routes.prefix(1).map {
+                    NextHop(gateway: $0.value.destination.address, device: "eth0", isOnLink: true)
+                }
+            }
+        }
+        let before = run.run.kernel.state
+        run.agent.follow(.success(AgentRun.good))
+        #expect(run.run.kernel.state == before)
+        #expect(run.takeNews().first?.contains("refusal") == true)
+        #expect(run.agent.mustFollow, "at a host's start the network may still come")
+    }
+
+    @Test func `an apply that waits is not touched, and one that was undone is not done again`() throws {
+        let run = try AgentRun(LabHosts(network: "vxlan-mesh", host: "001"))
+        try run.agent.start()
+        let applied = AppliedConfiguration(path: "/tmp/new.yaml", host: "c1/001", isChosen: false, text: AgentRun.good)
+        let options = NetworkApplier<FakeKernel>.Options(wanted: .configuration(applied), armUndo: { _ in })
+        #expect(try run.run.apply(options))
+        run.agent.follow(.success(AgentRun.good))
+        run.flushRules()
+        run.wait(milliseconds: 5_000)
+        #expect(!run.isWhole && run.takeNews() == ["idle"])
+        #expect(try run.run.undo())
+        run.agent.follow(.success(AgentRun.good))
+        run.wait(milliseconds: 5_000)
+        #expect(run.run.kernel.state.deviations(from: run.run.fresh) == [])
+        #expect(run.takeNews().contains { $0.contains("nobody confirmed it") })
+    }
+
+    @Test func `what somebody else has applied and confirmed is kept, and its file followed`() throws {
+        let run = try AgentRun.started()
+        let applied = AppliedConfiguration(path: "/tmp/new.yaml", host: "c1/001", isChosen: false, text: AgentRun.good)
+        let options = NetworkApplier<FakeKernel>.Options(wanted: .configuration(applied), armUndo: { _ in })
+        #expect(try run.run.remove())
+        #expect(try run.run.apply(options))
+        #expect(try run.run.confirm() != nil)
+        run.agent.checkSoon()
+        run.runUntilQuiet()
+        #expect(run.agent.path == "/tmp/new.yaml" && run.takeNews() == ["keeping"])
+        run.flushRules()
+        run.runUntilQuiet()
+        #expect(run.isWhole)
+    }
+
+    @Test func `two agents: the second is told so`() throws {
+        let run = try AgentRun.started()
+        #expect(try !run.run.store.hasAgent())
+        let lock = try run.run.store.agentLock()
+        #expect(try run.run.store.hasAgent() && lock.number >= 0)
+        #expect(throws: KernelError.self) { _ = try run.run.store.agentLock() }
+    }
+
+    @Test func `the status says after reading what it said before`() throws {
+        let run = try AgentRun.started()
+        run.flushRoutes()
+        run.runUntilQuiet()
+        let status = try #require(run.status)
+        #expect(AgentStatus(status.json) == status && status.lastLoss != nil)
+    }
+}

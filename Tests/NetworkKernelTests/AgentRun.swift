@@ -1,0 +1,146 @@
+import Foundation
+import IPAddressing
+import NetworkKernel
+import NetworkModel
+import NetworkPlanning
+import Telemetry
+import Testing
+import TestSupport
+
+/// An agent with a kernel of memory, a clock that is set by hand, and files that are strings.
+final class AgentRun {
+    let run: Run
+    let events = FakeEvents()
+    let agent: NetworkAgent<NoisyKernel, FakeEvents>
+    private let clock = Clock()
+    private let heard = Heard()
+
+    /// The plan's text; other texts have no plan.
+    static let good = "good"
+
+    init(_ lab: LabHosts = LabHosts(network: "vxlan-mesh", host: "001"), sharing other: AgentRun? = nil) throws {
+        run = try other?.run ?? Run(lab)
+        let plan = run.plan
+        let settings = NetworkAgent<NoisyKernel, FakeEvents>.Settings(
+            path: "/etc/namebridge/namebridge.yaml", host: nil, slowCheckSeconds: 60, process: 77, wallClock: { 1_000 },
+            deviceIndex: { name in ["eth0": 2, "nbvx10001": 9][name] },
+            plan: { text, path, _ throws(KernelError) in
+                if text == Self.good { return plan }
+                if text == "empty" { return HostPlan(host: plan.host) }
+                throw .notFollowed(path: path, why: "it is \(text)")
+            })
+        let (clock, heard) = (clock, heard)
+        agent = NetworkAgent(
+            kernel: NoisyKernel(kernel: run.kernel, events: events), source: events, store: run.store, settings: settings,
+            clock: { clock.now }, tell: { heard.news.append($0) })
+    }
+
+    /// The file is applied, and the agent has looked at the host once.
+    static func started(_ lab: LabHosts = LabHosts(network: "vxlan-mesh", host: "001")) throws -> AgentRun {
+        let run = try AgentRun(lab)
+        try run.agent.start()
+        run.agent.follow(.success(good))
+        run.runUntilQuiet()
+        _ = run.takeNews()
+        return run
+    }
+
+    /// What was told since the last call, in short.
+    func takeNews() -> [String] {
+        defer { heard.news = [] }
+        return heard.news.map { news in
+            switch news {
+            case .keeping: "keeping"
+            case .idle: "idle"
+            case .lost(let losses): "lost \(losses.count)"
+            case .repaired(let objects, let milliseconds, _):
+                "repaired \(objects) after \(milliseconds.map { "\($0) ms" } ?? "unknown")"
+            case .contested(let contested, _): "contested \(contested.object)"
+            case .failed: "failed"
+            case .recovered: "recovered"
+            case .followed(_, let steps, _): "followed \(steps)"
+            case .notFollowed(_, let reason): "not followed: \(reason)"
+            }
+        }
+    }
+
+    /// Somebody changes the host, and the kernel tells of it.
+    func disturb(_ happened: [KernelEvent], _ change: (inout HostState) -> Void) {
+        run.kernel.disturb(change)
+        events.waiting += happened
+        agent.listen()
+    }
+
+    func flushRules() {
+        disturb([
+            KernelEvent(.table(Ownership.table), isGone: true),
+            KernelEvent(.transaction, actor: KernelEvent.Actor(process: 5, name: "nft")),
+        ]) { $0.tables.removeAll { $0.isOurs } }
+    }
+
+    func flushRoutes() {
+        let gone = run.kernel.state.routes.filter(\.isOurs)
+        disturb(gone.map { KernelEvent(.route($0.destination, routeProtocol: $0.routeProtocol), isGone: true) }) {
+            $0.routes.removeAll { $0.isOurs }
+        }
+    }
+
+    /// Lets the time go on by that much, with every look at its time.
+    func wait(milliseconds: Int) {
+        let end = clock.now.advanced(milliseconds: milliseconds)
+        while agent.nextCheck <= end {
+            clock.now = max(clock.now, agent.nextCheck)
+            agent.check()
+        }
+        clock.now = end
+    }
+
+    /// Looks that are due within a second.
+    func runUntilQuiet() { wait(milliseconds: 1_000) }
+
+    /// How long the agent would sleep now, in milliseconds.
+    var sleep: Int { Int(agent.nextCheck.nanoseconds(since: clock.now) / 1_000_000) }
+
+    /// True where everything of the plan is there.
+    var isWhole: Bool {
+        difference(from: run.kernel.state, to: run.plan).steps.isEmpty
+    }
+
+    var status: AgentStatus? { run.store.agentStatus() }
+
+    final class Clock { var now = MonotonicTime(nanoseconds: 1_000_000_000_000) }
+    final class Heard { var news: [AgentNews] = [] }
+}
+
+/// Events that a test makes.
+final class FakeEvents: EventSource {
+    var waiting: [KernelEvent] = []
+    var isIncomplete = false
+
+    func take() -> EventBatch {
+        defer { (waiting, isIncomplete) = ([], false) }
+        return EventBatch(waiting, isIncomplete: isIncomplete)
+    }
+}
+
+/// A kernel that tells of what is done to it, as the real one does, whoever does it.
+struct NoisyKernel: Kernel {
+    let kernel: FakeKernel
+    let events: FakeEvents
+
+    func observe() throws(KernelError) -> HostState { try kernel.observe() }
+
+    func perform(_ steps: [Step], announce: (String) -> Void) throws(KernelError) {
+        for step in steps {
+            switch step.change {
+            case .add(.table(let table)): events.waiting.append(KernelEvent(.table(table.name)))
+            case .add(.link(let link)):
+                events.waiting.append(KernelEvent(.link(name: link.name, index: 9, isUp: true)))
+            case .add(.route(let route)):
+                events.waiting.append(KernelEvent(.route(route.destination, routeProtocol: route.routeProtocol)))
+            default: break
+            }
+        }
+        try kernel.perform(steps, announce: announce)
+    }
+}

@@ -1,0 +1,147 @@
+import LinuxSystem
+import NetworkKernel
+import NetworkModel
+import NetworkPlanning
+import Testing
+import TestSupport
+
+/// An agent puts back what others take away: soon, once, not for ever against somebody, and not what was removed.
+@Suite struct AgentTests {
+    @Test(arguments: LabHosts.all)
+    func `what is lost is told and back soon after its burst`(lab: LabHosts) throws {
+        let run = try AgentRun.started(lab)
+        #expect(run.isWhole)
+        run.flushRules()
+        run.flushRoutes()
+        run.wait(milliseconds: 40)
+        #expect(!run.isWhole, "the burst may go on")
+        run.wait(milliseconds: 10)
+        #expect(run.isWhole)
+        let news = run.takeNews()
+        #expect(news.count == 2 && news[0].hasPrefix("lost") && news[1].hasSuffix("after 50 ms"), "\(news)")
+        let status = try #require(run.status)
+        #expect(status.repairs == 1 && status.wanted == status.present && status.healed > 0)
+        #expect(status.lastLoss?.milliseconds == 50 && status.lastLoss?.time == 1_000)
+    }
+
+    @Test func `its own changes make it look no further`() throws {
+        let run = try AgentRun.started()
+        run.flushRoutes()
+        run.wait(milliseconds: 50)
+        run.agent.listen()
+        #expect(run.sleep == 60_000)
+        let calls = run.run.kernel.calls
+        run.wait(milliseconds: 30_000)
+        #expect(run.run.kernel.calls == calls)
+    }
+
+    @Test func `what concerns others wakes nobody`() throws {
+        let run = try AgentRun.started()
+        let calls = run.run.kernel.calls
+        run.disturb([
+            KernelEvent(.table("hers"), isGone: true), KernelEvent(.transaction), KernelEvent(.neighbour(device: 2)),
+            KernelEvent(.link(name: "cali1", index: 40, isUp: true)), KernelEvent(.setting(device: 40)),
+        ]) { _ in }
+        run.wait(milliseconds: 10_000)
+        #expect(run.run.kernel.calls == calls)
+    }
+
+    @Test func `without an event the slow look finds it, and does not know since when`() throws {
+        let run = try AgentRun.started()
+        run.disturb([]) { $0.tables.removeAll { $0.isOurs } }
+        run.wait(milliseconds: 60_000)
+        #expect(run.isWhole && run.takeNews().last?.hasSuffix("after unknown") == true)
+    }
+
+    @Test func `events that were lost make it look at once`() throws {
+        let run = try AgentRun.started()
+        run.run.kernel.disturb { $0.routes.removeAll { $0.isOurs } }
+        run.events.isIncomplete = true
+        run.agent.listen()
+        run.wait(milliseconds: 50)
+        #expect(run.isWhole)
+    }
+
+    @Test func `somebody who takes the same object away again and again is told of once and left alone longer`() throws {
+        let run = try AgentRun.started()
+        var repaired = 0
+        var contested: [String] = []
+        for _ in 0..<300 {  // five minutes
+            if run.isWhole { run.flushRules() }
+            run.wait(milliseconds: 1_000)
+            let news = run.takeNews()
+            repaired += news.filter { $0.hasPrefix("repaired") }.count
+            contested += news.filter { $0.hasPrefix("contested") }
+        }
+        #expect(contested == ["contested nft table namebridge"])
+        #expect((10...20).contains(repaired), "\(repaired)")
+        #expect(run.status?.contested == ["nft table namebridge"])
+    }
+
+    @Test func `another object is put back at once though one is fought over`() throws {
+        let run = try AgentRun.started()
+        for _ in 0..<7 {
+            run.flushRules()
+            run.wait(milliseconds: 300)
+        }
+        #expect(!run.isWhole)
+        run.flushRoutes()
+        run.wait(milliseconds: 50)
+        #expect(run.isWhole)
+    }
+
+    @Test func `who stops is forgiven`() throws {
+        let run = try AgentRun.started()
+        for _ in 0..<6 {
+            run.flushRules()
+            run.wait(milliseconds: 2_000)
+        }
+        run.wait(milliseconds: 120_000)
+        #expect(run.isWhole && run.status?.contested == [])
+        run.flushRules()
+        run.wait(milliseconds: 50)
+        #expect(run.isWhole)
+    }
+
+    @Test func `what was removed stays away until the next apply, also after a crash`() throws {
+        let run = try AgentRun.started()
+        #expect(try run.run.remove())
+        run.flushRules()
+        run.wait(milliseconds: 120_000)
+        #expect(run.run.kernel.state.deviations(from: run.run.fresh) == [] && run.takeNews() == ["idle"])
+        #expect(run.status?.wanted == 0)
+
+        let second = try AgentRun(sharing: run)
+        try second.agent.start()
+        second.agent.follow(.success(AgentRun.good))
+        second.runUntilQuiet()
+        #expect(second.takeNews() == ["idle"])
+
+        second.agent.stop()
+        let third = try AgentRun(sharing: run)
+        try third.agent.start()
+        third.agent.follow(.success(AgentRun.good))
+        third.runUntilQuiet()
+        #expect(third.isWhole && third.takeNews() == ["keeping"], "a start in order is a wish")
+    }
+
+    @Test func `while another changes the host it waits`() throws {
+        let run = try AgentRun.started()
+        let lock = try run.run.store.lock()
+        run.flushRules()
+        run.wait(milliseconds: 500)
+        #expect(!run.isWhole && lock.number >= 0 && run.takeNews() == [])
+    }
+
+    @Test func `a repair that fails is told once and tried again`() throws {
+        let run = try AgentRun.started()
+        run.run.kernel.fault = .death(at: run.run.kernel.calls + 2)
+        run.flushRules()
+        run.wait(milliseconds: 10_000)
+        // The first failure names the command, later ones the look that comes before it.
+        #expect(run.takeNews().filter { $0 == "failed" }.count <= 2)
+        run.run.kernel.fault = nil
+        run.wait(milliseconds: 60_000)
+        #expect(run.isWhole && run.takeNews().contains("recovered"))
+    }
+}

@@ -1,0 +1,173 @@
+import Foundation
+import Testing
+
+/// Under a running agent, traffic is back soon after somebody has flushed rules or routes, or deleted a device, and what was
+/// removed stays away.
+@Suite(.enabled(if: Lab.isPossible), .serialized) struct AgentTests {
+    @Test func `a relay whose rules and routes are flushed carries again`() throws {
+        let lab = try Lab(
+            "agrelay", hosts: OfficeTests.hosts, script: OfficeTests.script + OfficeTests.strangers, answering: ["p3"])
+        let file = try lab.file("office.yaml", OfficeTests.configuration)
+        let before = try lab.snapshot("relay1")
+        for host in ["master1", "node3"] { #expect(try lab.net(host, "apply --config \(file)").code == 0) }
+        let agent = try RunningAgent(on: "relay1", of: lab, file: file)
+        let probe = Probe(host: "pc", address: "172.17.54.10")
+        #expect(try lab.probe([probe]).allSatisfy(\.outcome.isWhole))
+
+        for disturbance in [
+            Disturbance("on relay1 nft flush ruleset", of: "nft rule"),
+            // Whoever restarts docker gets his chains anew, and ours with them.
+            Disturbance(
+                "on relay1 iptables -N DOCKER-USER; on relay1 iptables -P FORWARD DROP; "
+                    + "on relay1 iptables -A FORWARD -j DOCKER-USER", of: "iptables"),
+            Disturbance("on relay1 iptables -F DOCKER-USER", of: "iptables"),
+            Disturbance("on relay1 sysctl -qw net.ipv4.conf.eth0.forwarding=0", of: "sysctl"),
+        ] {
+            try agent.heals(disturbance, lab, probe)
+        }
+        let status = try lab.net("relay1", "status --config \(file)")
+        #expect(status.code == 0 && status.output.contains("agent: running"), "\(status.output)")
+
+        #expect(try lab.net("relay1", "remove").code == 0)
+        try lab.script("sleep 1")
+        #expect(try lab.probeInVain([probe]).allSatisfy(\.outcome.isBroken))
+        #expect(try agent.end().contains("stopped"))
+        // What the test has flushed was not ours.
+        #expect(try lab.snapshot("relay1").contains("namebridge") == before.contains("namebridge"))
+    }
+
+    @Test func `a mesh whose device, routes or entries go carries again`() throws {
+        let lab = try Lab("agmesh", hosts: ["n1", "n2", "p1", "p2"], script: Self.script, answering: ["p2"])
+        let file = try lab.file("mesh.yaml", Self.configuration)
+        #expect(try lab.net("n2", "apply --config \(file)").code == 0)
+        let agent = try RunningAgent(on: "n1", of: lab, file: file)
+        let probe = Probe(host: "p1", address: "10.235.88.10")
+        #expect(try lab.probe([probe]).allSatisfy(\.outcome.isWhole))
+        for disturbance in [
+            Disturbance("ip -n ${P}n1 link del nbvx10001", of: "link"),
+            Disturbance("ip -n ${P}n1 route flush proto 78", of: "route"),
+            Disturbance("ip -n ${P}n1 route flush table main; ip -n ${P}n1 route add 192.168.0.0/24 dev eth0; "
+                + "ip -n ${P}n1 route add 10.234.111.10 dev calip1", of: "route"),
+            Disturbance("ip -n ${P}n1 link set nbvx10001 down", of: "link"),
+        ] {
+            try agent.heals(disturbance, lab, probe)
+        }
+        let log = try agent.end()
+        #expect(log.contains("device nbvx10001 was deleted") && log.contains("routes were deleted by ip"), "\(log)")
+        // Everything stays in place.
+        #expect(try lab.probe([probe]).allSatisfy(\.outcome.isWhole))
+        #expect(try lab.net("n1", "status --config \(file)").code == 0)
+        #expect(try lab.net("n1", "remove").code == 0)
+    }
+
+    @Test func `a changed file is applied, and one with mistakes changes nothing`() throws {
+        let lab = try Lab("agfile", hosts: ["n1", "n2", "p1", "p2"], script: Self.script, answering: ["p2"])
+        let file = try lab.file("mesh.yaml", Self.configuration)
+        let agent = try RunningAgent(on: "n1", of: lab, file: file)
+        _ = try lab.file("mesh.yaml", "clusters: [")
+        try agent.waits(for: "file not applied", lab)
+        try lab.script("on n1 nft flush ruleset")
+        try agent.waits(for: "put back", lab)
+        _ = try lab.file("mesh.yaml", Self.configuration.replacing("10.255.1.0/24", with: "10.255.2.0/24"))
+        try agent.waits(for: "file applied", lab)
+        #expect(try lab.on("n1", "ip -o addr show dev nbvx10001").output.contains("10.255.2."))
+        _ = try agent.end()
+    }
+
+    private static let script = """
+        wire n1 eth0 n2 eth0
+        address n1 eth0 192.168.0.21/24; address n2 eth0 192.168.0.16/24
+        pod n1 p1 10.234.111.1 10.234.111.10; pod n2 p2 10.235.88.1 10.235.88.10
+
+        """
+
+    private static let configuration = """
+        clusters:
+          c1:
+            pods: [10.234.64.0/18]
+            nodes: { a: { address: 192.168.0.21, pods: [10.234.111.0/24] } }
+          c2:
+            pods: [10.235.64.0/18]
+            nodes: { b: { address: 192.168.0.16, pods: [10.235.88.0/24] } }
+        paths:
+          - { between: [c1, c2], via: vxlan, vxlan: { id: 10001, port: 4899, network: 10.255.1.0/24 } }
+
+        """
+}
+
+/// What somebody does to a host.
+struct Disturbance {
+    let command: String
+    /// What the agent says first of a lost object.
+    let object: String
+
+    init(_ command: String, of object: String) {
+        self.command = command
+        self.object = object
+    }
+}
+
+/// An agent in the background of one host.
+final class RunningAgent {
+    private let lab: Lab
+    private let log: URL
+    private let process = Process()
+
+    /// Returns once the host is as planned.
+    init(on host: String, of lab: Lab, file: String) throws {
+        self.lab = lab
+        log = URL(filePath: try lab.file("agent-\(host).log", ""))
+        process.executableURL = URL(filePath: "/usr/bin/env")
+        process.arguments = [
+            "NAMEBRIDGE_NET_STATE=\(lab.state(of: host))", "ip", "netns", "exec", lab.name(of: host), Shell.program, "net",
+            "agent", "--config", file,
+        ]
+        process.standardError = try FileHandle(forWritingTo: log)
+        try process.run()
+        try waits(for: "keeping", lab)
+    }
+
+    deinit { if process.isRunning { process.terminate() } }
+
+    private var text: String { (try? String(contentsOf: log, encoding: .utf8)) ?? "" }
+
+    /// The part of the log that was there at the last wait.
+    private var seen = ""
+
+    /// Waits for a new line with `words` in the log, a few seconds at most.
+    func waits(for words: String, _ lab: Lab) throws {
+        for _ in 0..<100 {
+            let new = text.dropFirst(seen.count)
+            if new.contains(words) {
+                seen = text
+                return
+            }
+            Thread.sleep(forTimeInterval: 0.05)
+        }
+        throw LabFailure(text: "the agent does not say \"\(words)\":\n\(text)")
+    }
+
+    /// Something is done to the host; the agent says that it is back after less than a second, and the probe says so, too.
+    func heals(_ disturbance: Disturbance, _ lab: Lab, _ probe: Probe) throws {
+        try lab.script(disturbance.command)
+        try waits(for: "put back", lab)
+        let line = seen.split(separator: "\n").last { $0.contains("put back") } ?? ""
+        let after = line.split(separator: " ").first { $0.hasPrefix("after=") }
+        let milliseconds = after.flatMap { Int($0.dropFirst(6).dropLast(2)) }
+        print("back after \(milliseconds ?? -1) ms: \(disturbance.command)")
+        // The machine that tests run on is a busy one: twice the promise.
+        #expect((milliseconds ?? 9_999) < 2_000, "\(disturbance.command): \(line)")
+        #expect(seen.contains("object=\"\(disturbance.object)") || seen.contains(disturbance.object), "\(seen)")
+        for answer in try lab.probe([probe]) {
+            #expect(answer.outcome.isWhole, "\(disturbance.command): \(answer.outcome)\n\(seen)")
+        }
+    }
+
+    /// Ends it as systemd does; what it has said.
+    func end() throws -> String {
+        process.terminate()
+        process.waitUntilExit()
+        #expect(process.terminationStatus == 0)
+        return text
+    }
+}
