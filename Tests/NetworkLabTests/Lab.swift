@@ -195,7 +195,7 @@ final class Lab: @unchecked Sendable {
             done
             # Bridges learn the others by themselves.
             on \(host) bridge fdb | grep 'permanent\\|static'
-            on \(host) sysctl -a -r 'net.ipv[46].(conf|ip_forward)' 2>/dev/null | grep -v stable_secret
+            on \(host) sysctl -a -r 'net.ipv[46].(conf|ip_forward|fib_)' 2>/dev/null | grep -v stable_secret
             """)
     }
 

@@ -81,6 +81,10 @@ import Testing
         #expect(settings.keys.contains { $0.description == "net.ipv4.conf.all.rp_filter" })
         #expect(KernelSetting("net.ipv4.conf.eth0/5.rp_filter")?.device == .named("eth0.5"))
         #expect(KernelSetting("net.ipv4.ip_forward") == nil)
+        #expect(KernelSetting("net.ipv4.conf.eth0.fib_multipath_hash_policy") == nil)
+        #expect(KernelSetting("net.ipv6.forwarding") == nil)
+        let policy = "net.ipv6.fib_multipath_hash_policy"
+        #expect(KernelSetting(policy)?.description == policy && KernelSetting(policy)?.device == .named("all"))
     }
 
     @Test func `saved rules of iptables are read with policies, words and comments`() throws {

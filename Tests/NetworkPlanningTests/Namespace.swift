@@ -67,7 +67,8 @@ final class Namespace {
                 + PolicyRule.read(octets("ip -j -d -6 rule"), family: .v6),
             neighbours: try Neighbour.read(octets("ip -j neigh")),
             forwardingEntries: try ForwardingEntry.read(octets("bridge -j fdb")),
-            settings: KernelSetting.read(run("sysctl net.ipv4.conf net.ipv6.conf 2>/dev/null")),
+            settings: KernelSetting.read(
+                run("sysctl net.ipv4.conf net.ipv6.conf net.ipv6.fib_multipath_hash_policy 2>/dev/null")),
             tables: try FilterTable.read(ruleset: octets("nft -j list ruleset")),
             iptables: [
                 IPTablesState(family: .v4, saved: run("iptables-save 2>/dev/null")),

@@ -1,10 +1,10 @@
 package import IPAddressing
 
-/// A setting of the kernel for one device, as in `net.ipv4.conf.eth0.forwarding`.
+/// A setting of the kernel for one device, as in `net.ipv4.conf.eth0.forwarding`, or for the host.
 package struct KernelSetting: Hashable, Sendable {
     package var family: AddressFamily
 
-    /// `all` and `default` are names of devices here.
+    /// `all` and `default` are names of devices here; settings of the host are those of `all`.
     package var device: DeviceReference
     package var name: Name
 
@@ -19,7 +19,13 @@ package struct KernelSetting: Hashable, Sendable {
         case reversePathFilter = "rp_filter"
         /// IPv6: 2 keeps learning the default route from the router although the host forwards.
         case acceptRouterAdvertisements = "accept_ra"
+        /// Of the host: what one of several next hops is chosen by. 3 takes addresses and protocol alone
+        /// (Linux 5.14 and later); 0 takes IPv6's flow label as well, which TCP changes when a packet is lost.
+        case multipathHashPolicy = "fib_multipath_hash_policy"
     }
+
+    /// True for a setting that no device has.
+    package var isOfHost: Bool { name == .multipathHashPolicy }
 
     package init(family: AddressFamily, device: DeviceReference, name: Name) {
         self.family = family
@@ -31,6 +37,7 @@ package struct KernelSetting: Hashable, Sendable {
 extension KernelSetting: CustomStringConvertible {
     /// As `sysctl` writes it; dots in a device's name are slashes there.
     package var description: String {
+        if isOfHost { return "net.ip\(family).\(name.rawValue)" }
         let text =
             if let name = device.name {
                 name.split(separator: ".", omittingEmptySubsequences: false).joined(separator: "/")
@@ -41,16 +48,19 @@ extension KernelSetting: CustomStringConvertible {
     /// Reads the key of a line of `sysctl`; nil for a setting that nothing here depends on.
     package init?(_ text: some StringProtocol) {
         let parts = text.split(separator: ".", omittingEmptySubsequences: false)
-        guard parts.count == 5, parts[0] == "net", parts[2] == "conf",
-            let name = Name(rawValue: String(parts[4]))
+        let isOfHost = parts.count == 3
+        guard isOfHost || parts.count == 5 && parts[2] == "conf", parts[0] == "net",
+            let name = Name(rawValue: String(parts[parts.count - 1])),
+            isOfHost == (name == .multipathHashPolicy)
         else { return nil }
         switch parts[1] {
         case "ipv4": family = .v4
         case "ipv6": family = .v6
         default: return nil
         }
+        let named = isOfHost ? "all" : parts[3]
         device = .named(
-            parts[3].split(separator: "/", omittingEmptySubsequences: false).joined(separator: "."))
+            named.split(separator: "/", omittingEmptySubsequences: false).joined(separator: "."))
         self.name = name
     }
 }

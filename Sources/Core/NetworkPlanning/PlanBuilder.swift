@@ -96,6 +96,10 @@ struct PlanBuilder {
             let others = hop.addresses.filter { $0.family == family && $0 != gateway }
             if !others.isEmpty { plan.otherAddresses[gateway] = others }
         }
+        if family == .v6, gateways.count > 1 {
+            // Else a connection that loses a packet goes on through a hop that does not know it.
+            setting(.multipathHashPolicy, .v6, .named("all"), 3, because: because)
+        }
         route(
             Route(destination: destination, nextHops: gateways.map { NextHop(gateway: $0) }), because: because
         )

@@ -12,6 +12,7 @@ enum KernelSettings {
             for device in FileContents.names(in: folder) {
                 for name in KernelSetting.Name.allCases {
                     let setting = KernelSetting(family: family, device: .named(device), name: name)
+                    if setting.isOfHost, device != "all" { continue }
                     if let value = value(of: setting) { settings[setting] = value }
                 }
             }
@@ -44,6 +45,7 @@ enum KernelSettings {
     /// Nil for a device that is not named yet.
     private static func path(of setting: KernelSetting) -> String? {
         guard let device = setting.device.name else { return nil }
+        if setting.isOfHost { return "/proc/sys/net/ip\(setting.family)/\(setting.name.rawValue)" }
         return "/proc/sys/net/ip\(setting.family)/conf/\(device)/\(setting.name.rawValue)"
     }
 }

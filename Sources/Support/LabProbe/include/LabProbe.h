@@ -1,5 +1,6 @@
 // Probes between network namespaces, sent and answered by the one thread that calls: no process, no server and no
-// scheduling stands between a question and its answer, so that what is lost was lost by the network.
+// scheduling stands between a question and its answer, so that what is lost was lost by the network. (socat with
+// SYSTEM:echo loses its answer where the shell ends before the question is written to it.)
 #ifndef NAMEBRIDGE_LAB_PROBE_H
 #define NAMEBRIDGE_LAB_PROBE_H
 
