@@ -1,6 +1,7 @@
 import AdminServer
 import ArgumentParser
 import Glibc
+import LinuxSystem
 
 /// Where the control socket is: the same for the server and for those who ask it.
 struct ControlOptions: ParsableArguments {
@@ -31,6 +32,15 @@ struct ControlOptions: ParsableArguments {
             return "\(folder)/control.sock"
         }
         return geteuid() == 0 ? Self.systemPath : Self.userPath
+    }
+
+    /// Makes the folder of `serverPath` where it is the default one and missing; nil where there is none.
+    func prepareFolder() -> (path: String, isMade: Bool)? {
+        guard let path = serverPath else { return nil }
+        let folder = FilePath.parent(of: path)
+        // `listen` says what is wrong with a folder that can't be made.
+        let isMade = control == nil ? (try? FilePath.makeFolder(folder)) ?? false : false
+        return FilePath.isFolder(folder) ? (folder, isMade) : nil
     }
 
     /// Where a running server is looked for, the likeliest first.

@@ -7,7 +7,7 @@ package final class NativeThread: Sendable {
     private let handle: pthread_t
     private let isJoined = Mutex(false)
 
-    /// Starts `body` on a thread of its own, with all signals blocked.
+    /// Starts `body` on a thread of its own, with all signals blocked but those of traps.
     ///
     /// - Parameters:
     ///   - name: At most 15 octets (pthread_setname_np(3)); longer ones are cut.
@@ -23,10 +23,12 @@ package final class NativeThread: Sendable {
         var before = sigset_t()
         // Sound: both sets are locals; a thread inherits the mask of the one that starts it.
         unsafe sigfillset(&all)
+        // A signal of a trap that is blocked would end the process without a word.
+        _ = unsafe clinux_remove_fatal_signals(&all)
         unsafe pthread_sigmask(SIG_SETMASK, &all, &before)
         defer { unsafe pthread_sigmask(SIG_SETMASK, &before, nil) }
 
-        let boxed = unsafe Unmanaged.passRetained(ThreadBody(body))
+        let boxed = unsafe Unmanaged.passRetained(ThreadBody(name, body))
         var thread = pthread_t()
         // Sound: the new thread takes over the retained body.
         let code = unsafe pthread_create(&thread, &attributes, runThread, boxed.toOpaque())
@@ -35,9 +37,6 @@ package final class NativeThread: Sendable {
             throw Errno(code: code)
         }
         handle = thread
-        let cut = String(decoding: name.utf8.prefix(15), as: UTF8.self)
-        // Sound: the name is copied. A thread without a name works as well, so the result does not matter.
-        _ = unsafe clinux_set_thread_name(thread, cut)
     }
 
     /// Waits until the thread has ended; calls after the first return once that one does. Corresponds to
@@ -51,10 +50,20 @@ package final class NativeThread: Sendable {
 }
 
 private final class ThreadBody: Sendable {
-    let run: @Sendable () -> Void
+    private let name: String
+    private let body: @Sendable () -> Void
 
-    init(_ run: @escaping @Sendable () -> Void) {
-        self.run = run
+    init(_ name: String, _ body: @escaping @Sendable () -> Void) {
+        self.name = name
+        self.body = body
+    }
+
+    /// On the new thread, which names itself: another thread would have to write to a file of /proc.
+    func run() {
+        let cut = String(decoding: name.utf8.prefix(15), as: UTF8.self)
+        // Sound: the name is copied. A thread without a name works as well, so the result does not matter.
+        _ = unsafe clinux_set_thread_name(pthread_self(), cut)
+        body()
     }
 }
 

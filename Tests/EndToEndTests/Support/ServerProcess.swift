@@ -28,6 +28,8 @@ final class ServerProcess: Sendable {
 
     func signal(_ number: Int32) { child.signal(number) }
 
+    var hasEnded: Bool { !child.isRunning }
+
     /// Kills it, and returns when it is gone.
     func end() {
         signal(SIGCONT)

@@ -27,6 +27,8 @@ struct Serve: ParsableCommand {
 
     @OptionGroup var control: ControlOptions
 
+    @OptionGroup var privileges: PrivilegeOptions
+
     func validate() throws {
         try demo.validate(with: options)
     }
@@ -34,6 +36,7 @@ struct Serve: ParsableCommand {
     func run() throws {
         // Before any thread starts: each inherits that these signals come here alone.
         let signals = try failing { () throws(Errno) in try SignalFD([SIGTERM, SIGINT]) }
+        try failing { () throws(Errno) in try ProcessPrivileges.reportFatalSignals() }
         _ = try failing { () throws(Errno) in
             try ProcessLimits.raiseDescriptorLimit(to: Self.wantedDescriptors)
         }
@@ -49,7 +52,11 @@ struct Serve: ParsableCommand {
     private func serve(_ inventory: Inventory, until signals: borrowing SignalFD) throws {
         let policy = ForwardingPolicy(inventory)
         let workers = inventory.dns.workers ?? ProcessLimits.processorCount
-        let server = try start(inventory, policy, workers: workers)
+        let server = try listen(inventory, policy, workers: workers)
+        let folder = control.prepareFolder()
+        defer { if let folder, folder.isMade { try? FilePath.removeFolder(folder.path) } }
+        try privileges.drop(socketFolder: folder?.path, isDemo: demo.demo)
+        try failing { () throws(DNSServerError) in try server.start() }
         let serverControl = ServerControl(server, version: Namebridge.version, inventory: inventory)
         let controlServer = try control.listen(for: serverControl)
         let httpServer = AdminListener.start(inventory.admin, serverControl)
@@ -67,18 +74,15 @@ struct Serve: ParsableCommand {
     /// Enough for the sockets of 16 workers to 32 servers, and their clients' connections.
     private static let wantedDescriptors = 65_536
 
-    private func start(_ inventory: Inventory, _ policy: ForwardingPolicy, workers: Int) throws -> DNSServer {
+    private func listen(
+        _ inventory: Inventory, _ policy: ForwardingPolicy, workers: Int
+    ) throws -> DNSServer {
         let secrets = try cookieSecrets(inventory.dns.cookieSecretFile)
-        do throws(DNSServerError) {
-            let server = try DNSServer(
+        return try failing { () throws(DNSServerError) in
+            try DNSServer(
                 listen: inventory.dns.listen, policy: policy, workers: workers,
                 cacheOctets: inventory.dns.cache.size, settings: DNSServerSettings(inventory.dns.limits),
                 cookieSecrets: secrets, news: Self.log)
-            try server.start()
-            return server
-        } catch {
-            Log.failure("not started", [("reason", "\(error)")])
-            throw ExitStatus.problem
         }
     }
 
@@ -123,8 +127,10 @@ struct Serve: ParsableCommand {
     }
 
     /// Runs `call`, and ends the command with a message where it fails.
-    private func failing<Result: ~Copyable>(_ call: () throws(Errno) -> Result) throws -> Result {
-        do throws(Errno) {
+    private func failing<Result: ~Copyable, Failure: Error>(
+        _ call: () throws(Failure) -> Result
+    ) throws -> Result {
+        do throws(Failure) {
             return try call()
         } catch {
             Log.failure("not started", [("reason", "\(error)")])

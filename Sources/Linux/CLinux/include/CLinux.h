@@ -22,6 +22,8 @@
 #include <sys/types.h>
 #include <sys/un.h>
 
+#include "CLinuxProcess.h"
+
 /// One datagram of a batch; the layout of struct mmsghdr.
 struct clinux_message {
     struct msghdr header;

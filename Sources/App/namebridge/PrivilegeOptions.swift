@@ -1,0 +1,53 @@
+import ArgumentParser
+import LinuxSystem
+
+/// What the server's process keeps once its sockets are bound.
+struct PrivilegeOptions: ParsableArguments {
+    @Option(
+        name: .long,
+        help: ArgumentHelp(
+            "Whom the server becomes when root starts it.",
+            discussion: "Default: namebridge, where there is such a user. `--user root` keeps it root.",
+            valueName: "name"))
+    var user: String?
+
+    /// Whom root becomes without `--user`.
+    private static let usualUser = "namebridge"
+
+    /// Gives up what is not needed any more; to be called before any thread is started.
+    ///
+    /// - Parameters:
+    ///   - socketFolder: Where the control socket comes to stand; nil: nowhere.
+    ///   - isDemo: True where root stays root unless `--user` says otherwise.
+    /// - Throws: `ExitStatus`, after a message, where the user is unknown or something could not be given up.
+    func drop(socketFolder: String?, isDemo: Bool) throws {
+        let wanted = user ?? (isDemo ? "root" : Self.usualUser)
+        let found = SystemUser(named: wanted)
+        if user != nil, found == nil {
+            Log.failure("not started", [("reason", "there is no user \"\(wanted)\"")])
+            throw ExitStatus.usage
+        }
+        let target = ProcessPrivileges.isRoot && found?.user != 0 ? found : nil
+        do throws(Errno) {
+            if let target, let socketFolder { try FilePath.give(socketFolder, to: target) }
+            let left = try ProcessPrivileges.reduce(to: target, socketFolder: socketFolder)
+            log(left, target)
+        } catch {
+            Log.failure("not started", [("reason", "privileges could not be given up: \(error)")])
+            throw ExitStatus.problem
+        }
+    }
+
+    private func log(_ left: ProcessPrivileges.Left, _ target: SystemUser?) {
+        if ProcessPrivileges.isRoot, user == nil {
+            Log.warning("stays root", [("reason", "there is no user \(Self.usualUser)")])
+        }
+        Log.notice(
+            "privileges dropped",
+            [
+                ("user", target?.name ?? "unchanged"),
+                ("capabilities", left.mayBindLowPorts ? "net-bind-service" : "none"),
+                ("writes", left.isKeptFromWriting ? "control-socket" : "not-kept-from"),
+            ])
+    }
+}

@@ -1,0 +1,74 @@
+import Foundation
+import Glibc
+import Testing
+
+extension EndToEnd {
+    /// What the server's process keeps, and how it dies.
+    @Suite struct Privileges {
+        private let folder: TemporaryFolder
+        private let server: ServerProcess
+
+        /// A server of its own, which root has become `nobody`.
+        init() throws {
+            let program = try #require(Tool.namebridge)
+            folder = try TemporaryFolder()
+            let port = try FreePort.next()
+            let file = try folder.write(
+                """
+                dns: { listen: ["127.0.0.1:\(port)"] }
+                clusters: { prod: { dns: ["127.0.0.1:9"] } }
+                """, to: "privileges.yaml")
+            let sockets = folder.path + "/sockets"
+            try FileManager.default.createDirectory(atPath: sockets, withIntermediateDirectories: true)
+            // The words of `nobody` alone: other users are not on every host.
+            let user = geteuid() == 0 ? ["--user", "nobody"] : []
+            server = try ServerProcess(
+                "privileges", [program, "serve", "--config", file, "--control", sockets + "/control"] + user,
+                in: folder)
+            let server = server
+            try server.waitUntil { server.output.contains("serving") }
+        }
+
+        private func status() throws -> [String: String] {
+            let text = try String(contentsOfFile: "/proc/\(server.identifier)/status", encoding: .utf8)
+            return text.split(separator: "\n").reduce(into: [:]) { fields, line in
+                let parts = line.split(separator: ":", maxSplits: 1)
+                if parts.count == 2 { fields[String(parts[0])] = parts[1].trimmingCharacters(in: .whitespaces) }
+            }
+        }
+
+        @Test func `a server that root starts is somebody else with one capability`() throws {
+            guard geteuid() == 0 else { return print("skipped: root alone can become somebody else") }
+            let status = try status()
+            let entry = unsafe getpwnam("nobody")
+            // The entry stays until the next call, and its number is copied.
+            let user = unsafe "\(entry?.pointee.pw_uid ?? 0)"
+            #expect(status["Uid"] == [user, user, user, user].joined(separator: "\t"))
+            #expect(status["Groups"] == "")
+            // Bit 10: CAP_NET_BIND_SERVICE; a container may lack even that.
+            for field in ["CapPrm", "CapEff", "CapBnd"] {
+                let capabilities = UInt64(status[field] ?? "", radix: 16) ?? .max
+                #expect(capabilities & ~0x400 == 0, "\(field) \(status[field] ?? "")")
+            }
+            #expect(status["CapInh"] == "0000000000000000" && status["CapAmb"] == "0000000000000000")
+        }
+
+        @Test func `no program that it might run gains a privilege, and no memory is left in a core file`() throws {
+            #expect(try status()["NoNewPrivs"] == "1")
+            let limits = try String(contentsOfFile: "/proc/\(server.identifier)/limits", encoding: .utf8)
+            let core = limits.split(separator: "\n").first { $0.hasPrefix("Max core file size") }
+            #expect(core?.split(separator: " ").dropFirst(4).prefix(2) == ["0", "0"], "\(core ?? "")")
+        }
+
+        @Test(arguments: [SIGILL, SIGABRT, SIGSEGV])
+        func `a trap ends the process at once, with a word`(signal: Int32) throws {
+            let start = ContinuousClock.now
+            server.signal(signal)
+            let deadline = Deadline(5_000)
+            while !server.hasEnded, !deadline.isOver { Deadline.pause() }
+            #expect(server.hasEnded)
+            #expect(start.duration(to: .now) < .seconds(1))
+            #expect(server.output.contains("died signal=SIG"), "\(server.output)")
+        }
+    }
+}
