@@ -149,3 +149,30 @@ import Testing
         #expect(try Neighbour.read(Array("\n".utf8)).isEmpty)
     }
 }
+
+@Suite struct TrackedConnectionTests {
+    @Test func `a connection is translated where answers go elsewhere than to its source`() {
+        let text = """
+            udp      17 29 src=10.8.0.1 dst=10.9.0.2 sport=5000 dport=99 [UNREPLIED] src=10.9.0.2 dst=10.8.0.1 sport=99 \
+            dport=5000 mark=0 use=1
+            tcp      6 431999 ESTABLISHED src=10.8.0.2 dst=10.9.0.2 sport=5001 dport=99 src=10.9.0.2 dst=10.9.0.1 \
+            sport=99 dport=14764 [ASSURED] mark=0 use=1
+            icmpv6   58 29 src=fd00::1 dst=fd01::2 type=128 code=0 id=7 src=fd01::2 dst=fd00::1 type=129 code=0 id=7 use=1
+            conntrack v1.4.7 (conntrack-tools): 3 flow entries have been shown.
+            tcp src=nonsense dst=10.9.0.2 src=1 dst=2
+            """
+        let connections = TrackedConnection.read(Array(text.utf8))
+        #expect(connections.map(\.isTranslated) == [false, true, false])
+        #expect(connections.map(\.source.description) == ["10.8.0.1", "10.8.0.2", "fd00::1"])
+    }
+}
+
+@Suite struct IPTablesWordsTests {
+    @Test(arguments: [
+        ["FORWARD", "-j", "ACCEPT"], ["A", "two words", "with \"marks\"", "back\\slash", ""], ["é", "日本 語"],
+    ])
+    func `what is written is read again`(words: [String]) {
+        let rule = IPTablesRule(family: .v4, table: "filter", chain: "X", words: words)
+        #expect(IPTablesState.words(of: Substring("\(rule)")) == ["X"] + words)
+    }
+}

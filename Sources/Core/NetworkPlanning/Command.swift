@@ -30,6 +30,10 @@ extension Command: CustomStringConvertible {
 }
 
 extension Command {
+    /// Ends a command that forgets connections that are not translated: answers to them go to their source.
+    /// `conntrack` takes no prefix there, so that each source has to be seen first.
+    package static let untranslated = " -q <the same source>"
+
     static func commands(for change: Change) -> [Command] {
         switch change {
         case .add(let object): adding(object)
@@ -47,7 +51,8 @@ extension Command {
             [
                 Command(
                     .conntrack,
-                    "-D -f ip\(range.source.family) -s \(range.source) -d \(range.destination)")
+                    "-D -f ip\(range.source.family) -s \(range.source) -d \(range.destination)"
+                        + (range.part == .untranslated ? Self.untranslated : ""))
             ]
         }
     }

@@ -122,10 +122,20 @@ package struct ForwardAccept: Hashable, Sendable {
 package struct ConnectionRange: Hashable, Sendable {
     package var source: IPPrefix
     package var destination: IPPrefix
+    package var part: Part
 
-    package init(source: IPPrefix, destination: IPPrefix) {
+    package enum Part: Hashable, Sendable {
+        /// Those that go by their own source: they began before a rule that translates it. Others keep the
+        /// source that they have, since a connection does not survive another.
+        case untranslated
+        /// Every one: the rule that translates them goes.
+        case all
+    }
+
+    package init(source: IPPrefix, destination: IPPrefix, part: Part = .untranslated) {
         self.source = source
         self.destination = destination
+        self.part = part
     }
 }
 

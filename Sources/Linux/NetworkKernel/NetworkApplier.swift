@@ -205,25 +205,38 @@ package struct NetworkApplier<Machine: Kernel> {
     }
 
     /// Connections that a rule of ours translated until now: where the rule goes, they must be forgotten,
-    /// too.
+    /// too. A rule that stays as it is leaves its connections alone.
     private static func forgetting(_ before: HostState, in steps: [Step]) -> [Step] {
-        guard steps.contains(where: { $0.change.takesTable }), let table = before.ownTable else { return [] }
-        let known = Set(steps.map(\.change))
+        guard let after = steps.lazy.compactMap(\.change.tableAfter).first, let table = before.ownTable
+        else { return [] }
+        let staying = Set(after.anonymousRules)
         var seen: Set<Change> = []
-        return table.chains.flatMap(\.rules).flatMap(\.translatedRanges).compactMap { range in
-            let change = Change.forget(range)
-            guard !known.contains(change), seen.insert(change).inserted else { return nil }
-            return Step(change, because: "its rule goes")
-        }
+        return table.anonymousRules.filter { !staying.contains($0) }.flatMap(\.translatedRanges)
+            .compactMap { range in
+                let change = Change.forget(range)
+                return seen.insert(change).inserted ? Step(change, because: "its rule goes") : nil
+            }
     }
 }
 
 extension Change {
-    /// True where rules of our table may go.
-    fileprivate var takesTable: Bool {
+    /// Our table as the change leaves it, empty where it goes; nil for a change of something else.
+    fileprivate var tableAfter: FilterTable? {
         switch self {
-        case .remove(.table), .replace(.table, with: .table): true
-        default: false
+        case .remove(.table(let table)): FilterTable(family: table.family, name: table.name)
+        case .replace(.table, with: .table(let table)): table
+        default: nil
+        }
+    }
+}
+
+extension FilterTable {
+    /// What its rules do, whatever they have counted and are called.
+    fileprivate var anonymousRules: [FilterRule] {
+        withoutCounters.chains.flatMap(\.rules).map { rule in
+            var rule = rule
+            rule.comment = nil
+            return rule
         }
     }
 }
@@ -245,7 +258,7 @@ extension FilterRule {
             }
         }
         return sources.flatMap { source in
-            destinations.map { ConnectionRange(source: source, destination: $0) }
+            destinations.map { ConnectionRange(source: source, destination: $0, part: .all) }
         }
     }
 }
