@@ -163,6 +163,78 @@ import Testing
         #expect(!found.steps.contains { if case .remove = $0.change { true } else { false } })
     }
 
+    @Test func `a rule by hand for more than ours stays, since other traffic may need it`() throws {
+        let plan = try Networks.plan("node1", in: Networks.inventory("office-over-vpn"))
+        var state = FakeHost.fresh(plan.host)
+        let saved = "*nat\n:POSTROUTING ACCEPT [0:0]\n-A POSTROUTING -s 192.168.0.0/16 -d 10.10.64.0/18 -j MASQUERADE\nCOMMIT\n"
+        state.iptables = [IPTablesState(family: .v4, saved: saved)]
+        let found = difference(from: state, to: plan).conflicts
+        #expect(found.count == 1 && found[0].message.contains("is for more than"))
+        #expect(found.flatMap(\.adoption) == [])
+    }
+
+    @Test(arguments: [(3, true), (4, true), (12, false), (16, false)])
+    func `only routes that hands have made are taken over, those of daemons stay`(
+        routeProtocol: Int, isByHand: Bool
+    ) throws {
+        let plan = try router()
+        var state = FakeHost.fresh(plan.host)
+        let same = Route(
+            destination: try IPPrefix(parsing: "10.96.0.0/16"), routeProtocol: routeProtocol,
+            nextHops: [NextHop(gateway: IPAddress("192.168.5.11"), device: "eth0")])
+        state.routes.append(same)
+        let found = difference(from: state, to: plan).conflicts
+        #expect(found.map(\.adoption.count) == (isByHand ? [1] : []))
+    }
+
+    @Test func `a firewall that drops is named with the lines that open it, until they are there`() throws {
+        let plan = try router()
+        var state = FakeHost.fresh(plan.host)
+        let hook = FilterHook(type: .filter, point: .forward, priority: 10)
+        for name in ["site", "firewalld"] {
+            let chain = FilterChain(
+                name: name == "site" ? "forward" : "filter_FORWARD", hook: hook,
+                rules: [
+                    FilterRule([.connectionState(["established", "related"])], .accept),
+                    FilterRule([], .reject(.other("{}"))),
+                ])
+            state.tables.append(FilterTable(family: .inet, name: name, chains: [chain]))
+        }
+        let found = difference(from: state, to: plan).conflicts
+        let comment = "comment \"path office -> prod via n1\"'"
+        #expect(
+            found.map(\.remedy) == [
+                [
+                    "nft 'insert rule inet site forward ip saddr 192.168.7.0/24 ip daddr 10.244.0.0/16"
+                        + " counter accept \(comment)",
+                    "nft 'insert rule inet site forward ip saddr 192.168.7.0/24 ct original ip daddr 10.96.0.0/16"
+                        + " counter accept \(comment)",
+                ],
+                [
+                    "firewall-cmd --permanent --new-policy namebridge",
+                    "firewall-cmd --permanent --policy namebridge --add-ingress-zone ANY",
+                    "firewall-cmd --permanent --policy namebridge --add-egress-zone ANY",
+                    "firewall-cmd --permanent --policy namebridge --add-rich-rule 'rule family=\"ipv4\""
+                        + " source address=\"192.168.7.0/24\" destination address=\"10.244.0.0/16\" accept'",
+                    "firewall-cmd --permanent --policy namebridge --add-rich-rule 'rule family=\"ipv4\""
+                        + " source address=\"192.168.7.0/24\" destination address=\"10.96.0.0/16\" accept'",
+                    "firewall-cmd --reload",
+                ],
+            ])
+        for index in state.tables.indices where ["site", "firewalld"].contains(state.tables[index].name) {
+            let source = PrefixSet([try IPPrefix(parsing: "192.168.0.0/16")])
+            let destination = PrefixSet([try IPPrefix(parsing: "10.0.0.0/8")])
+            state.tables[index].chains.append(
+                FilterChain(
+                    name: "paths",
+                    rules: [
+                        FilterRule([.source(source), .destination(destination)], .accept),
+                        FilterRule([.source(source), .originalDestination(destination)], .accept),
+                    ]))
+        }
+        #expect(difference(from: state, to: plan).conflicts == [])
+    }
+
     @Test func `a foreign route for our prefix stays, and is named`() throws {
         let plan = try router()
         var state = FakeHost.fresh(plan.host)

@@ -18,11 +18,15 @@ extension DifferenceCalculation {
                 let same = ours.first(where: { $0.isAbout(source, destination) })
             else { return nil }
             let text = "\(rule.program) -t nat -A \(rule)"
-            let isSame = same.matches.contains(.source(PrefixSet([source])))
-            let reason = isSame ? "does the same as" : "is for some of the traffic of"
+            let because = same.comment ?? "ours"
+            guard ours.contains(where: { $0.covers(source, destination) }) else {
+                return Conflict(
+                    "\"\(text)\" is for more than \"\(because)\"; ours decides first, and this one stays"
+                        + " with --adopt, too, since other traffic may need it")
+            }
             return Conflict(
-                "\"\(text)\" \(reason) \"\(same.comment ?? "ours")\"; ours decides first",
-                adoption: [Step(.remove(.iptablesRule(rule)), because: same.comment ?? "adopted")])
+                "\"\(text)\" does the same as \"\(because)\"; ours decides first",
+                adoption: [Step(.remove(.iptablesRule(rule)), because: because)])
         }
     }
 
@@ -39,13 +43,17 @@ extension DifferenceCalculation {
                 route.nextHops.count == desired.value.nextHops.count
                 && zip(route.nextHops, desired.value.nextHops).allSatisfy { $0.satisfies($1) }
             let hides = route.metric < desired.value.metric
+            let isByHand = Route.protocolsOfHands.contains(route.routeProtocol)
+            // What a daemon keeps there does no harm, and would come back.
+            if isSame, !hides, !isByHand { return nil }
             let effect =
                 if hides { "hides ours, whose metric is \(desired.value.metric)" } else if isSame {
                     "does the same as ours"
                 } else { "leads elsewhere; ours goes before it" }
             return Conflict(
                 "\"ip route add \(route)\" \(effect) (\(desired.because))",
-                adoption: isSame || hides ? [Step(.remove(.route(route)), because: desired.because)] : [])
+                adoption: isByHand && (isSame || hides)
+                    ? [Step(.remove(.route(route)), because: desired.because)] : [])
         }
     }
 
@@ -65,43 +73,11 @@ extension DifferenceCalculation {
             }
         }
     }
-
-    /// Chains of nft that drop what is forwarded, where no rule of ours may be put.
-    private func foreignFirewalls() -> [Conflict] {
-        guard !plan.accepts.isEmpty else { return [] }
-        return observed.tables.filter { !$0.isOurs && !$0.isOfIPTables }.flatMap { table in
-            table.chains.filter { chain in
-                guard let hook = chain.hook, hook.point == .forward, hook.type == .filter else {
-                    return false
-                }
-                return !hook.acceptsByDefault || chain.endsWithRejection
-            }.map { chain in
-                Conflict(
-                    "the chain \(chain.name) of nft table \(table.family.rawValue) \(table.name) drops what"
-                        + " it does"
-                        + " not know: let its owner accept the traffic of the paths there (with firewalld: a"
-                        + " policy"
-                        + " from the zone of the clients to that of the cluster)")
-            }
-        }
-    }
 }
 
-extension FilterTable {
-    /// True for the tables that iptables-nft keeps, which `IPTablesState` describes.
-    fileprivate var isOfIPTables: Bool {
-        [.ip, .ip6].contains(family) && ["filter", "nat", "mangle", "raw", "security"].contains(name)
-    }
-}
-
-extension FilterChain {
-    fileprivate var endsWithRejection: Bool {
-        guard let last = rules.last, last.matches.isEmpty else { return false }
-        switch last.action {
-        case .drop, .reject: return true
-        default: return false
-        }
-    }
+extension Route {
+    /// Of routes that nobody keeps there: `ip route add` and `ip route add proto static` (linux/rtnetlink.h).
+    fileprivate static let protocolsOfHands: Set<Int> = [3, 4]
 }
 
 extension FilterAction {
@@ -114,6 +90,20 @@ extension FilterAction {
 }
 
 extension FilterRule {
+    /// True where the rule decides on every packet from `source` to `destination`.
+    fileprivate func covers(_ source: IPPrefix, _ destination: IPPrefix) -> Bool {
+        var isFrom = false
+        var isTo = false
+        for match in matches {
+            switch match {
+            case .source(let set): isFrom = set.contains(PrefixSet([source]))
+            case .destination(let set): isTo = set.contains(PrefixSet([destination]))
+            default: return false
+            }
+        }
+        return isFrom && isTo
+    }
+
     /// True where the rule decides on some packets from `source` to `destination`.
     fileprivate func isAbout(_ source: IPPrefix, _ destination: IPPrefix) -> Bool {
         var isFrom = false

@@ -49,9 +49,13 @@ package struct Conflict: Hashable, Sendable {
     /// What takes the foreign object away once ours is there (`--adopt`); empty where it must stay.
     package var adoption: [Step]
 
-    package init(_ message: String, adoption: [Step] = []) {
+    /// What the owner of the foreign object must enter, one command each; empty where nothing is to be done.
+    package var remedy: [String]
+
+    package init(_ message: String, adoption: [Step] = [], remedy: [String] = []) {
         self.message = message
         self.adoption = adoption
+        self.remedy = remedy
     }
 }
 

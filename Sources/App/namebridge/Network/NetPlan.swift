@@ -97,6 +97,9 @@ extension Difference {
     /// What the reader must know before the steps.
     func printNotes() {
         for note in notes { print("# \(note)") }
-        for conflict in conflicts { print("# foreign: \(conflict.message)") }
+        for conflict in conflicts {
+            print("# foreign: \(conflict.message)")
+            for line in conflict.remedy { print("#   \(line)") }
+        }
     }
 }
