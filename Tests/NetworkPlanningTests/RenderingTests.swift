@@ -57,6 +57,34 @@ import Testing
         }
     }
 
+    @Test func `the unit for a named host is the one that is installed`() throws {
+        let file = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent().appending(path: "systemd/namebridge-net.service")
+        let installed = String(decoding: try Data(contentsOf: file), as: UTF8.self).split(separator: "\n")
+            .filter { !$0.hasPrefix("#") && !$0.hasPrefix("Description=") }
+        let rendered = try Renderer(Networks.inventory("office-to-cluster")).render(.systemd, for: "relay1")
+            .replacing(" --host prod/relay1", with: "").split(separator: "\n")
+            .filter { !$0.hasPrefix("#") && !$0.hasPrefix("Description=") }
+        #expect(rendered == installed)
+    }
+
+    @Test func `a pool that is smaller than a block of Calico says so`() throws {
+        let inventory = try Networks.inventory(
+            yaml: """
+                clusters:
+                  near: { pods: [10.1.0.0/16], cni: calico-bgp, nodes: { n: { address: 10.9.0.1, pods: [10.1.0.0/24] } } }
+                  far:
+                    pods: [10.2.0.0/26]
+                    services: [10.3.0.0/28, "fd00::/124"]
+                    cni: calico-bgp
+                    nodes: { f: { address: 10.9.0.2, pods: [10.2.0.0/26] } }
+                paths: [{ between: [near, far], via: routed }]
+                """)
+        let text = try Renderer(inventory).render(.calico, for: "near")
+        #expect(text.contains("  cidr: 10.2.0.0/26\n  disabled"))
+        #expect(text.contains("  cidr: 10.3.0.0/28\n  blockSize: 28\n") && text.contains("blockSize: 124\n"))
+    }
+
     @Test func `a name that is none, and a server that is nowhere, are errors that say what to do`() throws {
         let inventory = try Networks.inventory("office-over-vpn")
         #expect(throws: RenderError.serverAddressNeeded) { try Renderer(inventory).render(.dnsmasq) }

@@ -30,12 +30,17 @@ enum CalicoRendering {
                 metadata:
                   name: \(pool.name)
                 spec:
-                  cidr: \(pool.prefix)
+                  cidr: \(pool.prefix)\(blockSize(pool.prefix))
                   disabled: true
                   natOutgoing: false
 
                 """
             }.joined(separator: "---\n")
+    }
+
+    /// A pool holds at least one block, of 2^6 addresses unless it says otherwise.
+    private static func blockSize(_ prefix: IPPrefix) -> String {
+        prefix.length > prefix.family.bitWidth - 6 ? "\n  blockSize: \(prefix.length)" : ""
     }
 }
 

@@ -1,7 +1,7 @@
 import IPAddressing
 
 /// Cisco IOS: `ip route PREFIX MASK NEXT-HOP [name NAME]` (IOS IP Routing: Protocol-Independent Command
-/// Reference).
+/// Reference), `ipv6 route PREFIX/LENGTH NEXT-HOP`, whose names not every release takes.
 enum CiscoIOSRendering {
     static func text(_ routes: [RouteAdvice], of name: String) -> String {
         "! \(name)\n"
@@ -11,7 +11,7 @@ enum CiscoIOSRendering {
                     destination.family == .v4
                         ? "ip route \(destination.address) \(destination.mask) \(hop.address)"
                             + " name \(label(route.because))"
-                        : "ipv6 route \(destination) \(hop.address) name \(label(route.because))"
+                        : "! \(route.because)\nipv6 route \(destination) \(hop.address)"
                 }
             }.joined()
     }

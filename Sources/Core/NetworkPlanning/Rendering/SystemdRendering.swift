@@ -1,10 +1,10 @@
 import Inventory
 
-/// A unit that makes the plan at each boot and takes it away when it is stopped.
+/// A unit that makes the plan at each boot and takes it away when it is stopped: the one that is installed
+/// with the program, for a host that is named instead of found by its addresses.
 ///
 /// It makes the whole plan anew from the file: nothing is appended twice, and nothing has to wait for pods,
-/// which
-/// kubelet starts long after any unit.
+/// which kubelet starts long after any unit.
 struct SystemdRendering {
     private let plan: HostPlan
 
@@ -12,24 +12,55 @@ struct SystemdRendering {
 
     var text: String {
         let name = "\(plan.host.place)/\(plan.host.host.name)"
+        let apply = "/usr/sbin/namebridge net apply --config /etc/namebridge/namebridge.yaml --host \(name)"
         return """
             # /etc/systemd/system/namebridge-net.service
-            # Once a boot; "namebridge net agent" as Type=simple instead puts back what others take away.
+            # Once a boot; "namebridge net agent" puts back what others take away later.
             [Unit]
-            Description=Namebridge routes and translation of \(name)
+            Description=Routes and translation of \(name)
+            Documentation=man:namebridge(8) man:namebridge.yaml(5)
             Wants=network-online.target
-            After=network-online.target nftables.service docker.service firewalld.service
+            After=network-online.target systemd-networkd.service NetworkManager.service
+            After=nftables.service netfilter-persistent.service ufw.service firewalld.service docker.service
+            Before=kubelet.service k3s.service k3s-agent.service
 
             [Service]
             Type=oneshot
             RemainAfterExit=yes
-            ExecStart=/usr/bin/namebridge net apply --host \(name)
-            ExecReload=/usr/bin/namebridge net apply --host \(name)
-            ExecStop=/usr/bin/namebridge net remove
+            ExecStart=\(apply)
+            ExecReload=\(apply)
+            ExecStop=/usr/sbin/namebridge net remove
+            Restart=on-failure
+            RestartSec=10s
+            RestartPreventExitStatus=2
+            \(Self.sandbox)
 
             [Install]
             WantedBy=multi-user.target
 
             """
     }
+
+    /// What the unit may do: change the network of the host, and write its state.
+    private static let sandbox = """
+        CapabilityBoundingSet=CAP_NET_ADMIN CAP_NET_RAW
+        AmbientCapabilities=CAP_NET_ADMIN CAP_NET_RAW
+        NoNewPrivileges=yes
+        RestrictAddressFamilies=AF_INET AF_INET6 AF_NETLINK AF_UNIX
+        SystemCallArchitectures=native
+        LockPersonality=yes
+        MemoryDenyWriteExecute=yes
+        RestrictNamespaces=yes
+        RestrictRealtime=yes
+        RestrictSUIDSGID=yes
+        ProtectSystem=strict
+        ReadWritePaths=/run /proc/sys/net
+        ProtectHome=yes
+        ProtectClock=yes
+        ProtectControlGroups=yes
+        ProtectHostname=yes
+        ProtectKernelLogs=yes
+        PrivateTmp=yes
+        UMask=0077
+        """
 }

@@ -1,0 +1,88 @@
+import Foundation
+import LinuxSystem
+import Testing
+
+/// The unit that is installed for hosts: systemd understands it, and what it starts needs no more than it grants.
+@Suite(.enabled(if: Lab.isPossible && Lab.has("setpriv", "mount")), .serialized) struct UnitTests {
+    private static let unit: String = {
+        let file = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent().appending(path: "systemd/namebridge-net.service")
+        return (try? String(contentsOf: file, encoding: .utf8)) ?? ""
+    }()
+
+    private static func values(_ key: String) -> [String] {
+        unit.split(separator: "\n").filter { $0.hasPrefix(key + "=") }.map { String($0.dropFirst(key.count + 1)) }
+    }
+
+    @Test(.enabled(if: Lab.has("systemd-analyze"))) func `systemd finds no fault in the unit`() throws {
+        let lab = try Lab("verify", hosts: [], script: "")
+        let file = try lab.file(
+            "namebridge-net.service", Self.unit.replacing("/usr/sbin/namebridge", with: Shell.program))
+        let result = try Shell.run("systemd-analyze verify --man=no --recursive-errors=no \(file)")
+        #expect(result.code == 0 && result.output == "", "\(result.output)")
+    }
+
+    @Test func `its commands work with its rights, in a file system that is read-only but for its paths`() throws {
+        let lab = try Lab(
+            "unit", hosts: ["net", "host"],
+            script: """
+                wire host eth0 net host; address net host 192.168.0.1/24; address host eth0 192.168.0.21/24
+                ip -n ${P}host route add default via 192.168.0.1
+                on host iptables -P FORWARD DROP
+                on host sysctl -qw net.ipv4.conf.all.rp_filter=1
+
+                """)
+        let file = try lab.file("namebridge.yaml", Self.configuration)
+        #expect(Self.values("ProtectKernelTunables") == [], "it could not write below /proc/sys/net")
+        #expect(Self.values("ReadWritePaths") == ["/run /proc/sys/net"])
+        let before = try lab.snapshot("host")
+        let commands = ["ExecStart", "ExecReload", "ExecStop"].flatMap(Self.values)
+        #expect(commands.count == 3)
+        // In the mount namespace of one call: all is read-only but for an empty /run, as at boot.
+        let script = """
+            set -e
+            mount --make-rprivate /
+            mount -o bind,remount,ro /
+            mount -t tmpfs run /run
+            if touch /etc/namebridge-try 2>/dev/null; then echo "/etc can be written"; exit 9; fi
+            namebridge() { \(Self.privileges) \(Shell.program) "$@"; }
+
+            """ + commands.map { $0.replacing("/usr/sbin/namebridge", with: "namebridge") }
+            .map { $0.replacing("/etc/namebridge/namebridge.yaml", with: file) }
+            .map { $0.hasSuffix("remove") ? "namebridge net status --config \(file); ls /run/namebridge-net; \($0)" : $0 }
+            .joined(separator: "\n")
+        let path = try lab.file("unit.sh", script)
+        let result = try lab.on("host", "sh \(path)")
+        #expect(result.code == 0, "\(result.output)")
+        for text in [": applied, ", "\nnothing to do\n", ", all as planned", "\nsettings\n", "\nremoved, "] {
+            #expect(result.output.contains(text), "\(text): \(result.output)")
+        }
+        #expect(try lab.snapshot("host") == before)
+    }
+
+    /// What setpriv(1) makes of the unit's capabilities.
+    private static var privileges: String {
+        let names = values("CapabilityBoundingSet").flatMap { $0.split(separator: " ") }
+            .map { "+" + $0.dropFirst("CAP_".count).lowercased() }.joined(separator: ",")
+        return "setpriv --bounding-set=-all,\(names) --inh-caps=-all,\(names) --no-new-privs"
+    }
+
+    private static let configuration = """
+        clusters:
+          c1:
+            pods: [10.234.64.0/18]
+            cni: calico-ipip
+            nodes: { a: { address: 192.168.0.21, pods: [10.234.111.0/24] } }
+          c2:
+            pods: [10.235.64.0/18]
+            services: [10.235.0.0/18]
+            cni: calico-ipip
+            nodes: { b: { address: 192.168.0.16, pods: [10.235.88.0/24] } }
+        sites:
+          office: { networks: [172.16.0.0/18], router: 192.168.0.1 }
+        paths:
+          - { between: [c1, c2], via: vxlan, vxlan: { id: 10001, port: 4899, network: 10.255.1.0/24 } }
+          - { from: office, to: c1, via: relay, relays: [a] }
+
+        """
+}
