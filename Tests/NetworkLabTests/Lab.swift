@@ -26,6 +26,14 @@ final class Lab: @unchecked Sendable {
         return made?.code == 0 ? true : skipped("network namespaces cannot be made here")
     }()
 
+    /// True where all of the programs are installed; else the reason is printed.
+    static func has(_ programs: String...) -> Bool {
+        for program in programs where ChildProcess.path(of: program) == nil {
+            return skipped("\(program) is not installed")
+        }
+        return true
+    }
+
     private static func skipped(_ reason: String) -> Bool {
         print("NetworkLabTests are skipped: \(reason)")
         return false
@@ -190,8 +198,8 @@ final class Lab: @unchecked Sendable {
             for c in "nft -j list ruleset" "ip -d route show table all" "ip -6 -d route show table all" "ip -d rule" \\
                 "ip -6 -d rule" "ip -d link" "ip -o addr" "ip neigh show nud permanent" "iptables-save" "ip6tables-save"; do
                 echo "## $c"
-                on \(host) $c | grep -v '^#' | sed 's/"packets": [0-9]*, "bytes": [0-9]*//g; s/\\[[0-9]*:[0-9]*\\]//g
-                    s/_timer *[0-9.]*//g'
+                on \(host) $c 2>/dev/null | grep -v '^#' |
+                    sed 's/"packets": [0-9]*, "bytes": [0-9]*//g; s/\\[[0-9]*:[0-9]*\\]//g; s/_timer *[0-9.]*//g'
             done
             # Bridges learn the others by themselves.
             on \(host) bridge fdb | grep 'permanent\\|static'

@@ -32,7 +32,10 @@ struct NetApply: ParsableCommand {
 
     @Flag(
         name: .long,
-        help: "Take away hand-made rules and routes that do the same as ours, once ours are there.")
+        help: """
+            Take away hand-made rules and routes that do the same as ours, once ours are there; they do not \
+            come back with "net remove".
+            """)
     var adopt = false
 
     func run() throws {
