@@ -166,7 +166,7 @@ import Testing
     @Test func `a rule by hand for more than ours stays, since other traffic may need it`() throws {
         let plan = try Networks.plan("node1", in: Networks.inventory("office-over-vpn"))
         var state = FakeHost.fresh(plan.host)
-        let saved = "*nat\n:POSTROUTING ACCEPT [0:0]\n-A POSTROUTING -s 192.168.0.0/16 -d 10.10.64.0/18 -j MASQUERADE\nCOMMIT\n"
+        let saved = "*nat\n:POSTROUTING ACCEPT [0:0]\n-A POSTROUTING -s 192.168.0.0/16 -d 10.20.0.0/16 -j MASQUERADE\nCOMMIT\n"
         state.iptables = [IPTablesState(family: .v4, saved: saved)]
         let found = difference(from: state, to: plan).conflicts
         #expect(found.count == 1 && found[0].message.contains("is for more than"))

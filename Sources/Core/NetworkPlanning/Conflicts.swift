@@ -97,7 +97,8 @@ extension FilterRule {
         for match in matches {
             switch match {
             case .source(let set): isFrom = set.contains(PrefixSet([source]))
-            case .destination(let set): isTo = set.contains(PrefixSet([destination]))
+            case .destination(let set), .originalDestination(let set):
+                isTo = set.contains(PrefixSet([destination]))
             default: return false
             }
         }
