@@ -290,7 +290,7 @@ def measure_freshness(options):
     early = next((size for at, size in sizes if at >= mark), 0)
     return {
         "seconds": report["seconds"], "peak": f"{peak['received'] / peak['seconds']:,.0f}",
-        "rate": f"{rate:,}",
+        "rate": f"{rate:,}", "skipped": f"{report['skipped']:,}",
         "received": f"{report['received']:,}", "outdated": report["outdated"],
         "bad": f"{report['lost']} / {report['failed']} / {report['wrong']}",
         "ttl": report["longest_ttl"], "p99": report["p99"] / 1000, "max": report["max"] / 1000,
@@ -327,7 +327,8 @@ DOWN = {
     "fault": "cluster, nothing kept", "first": "first answer", "ms": "after (ms)",
     "again": "slowest of the next", "again_ms": "after (ms)"}
 FRESH = {
-    "seconds": "seconds", "peak": "peak QPS", "rate": "QPS", "received": "answers", "outdated": "outdated",
+    "seconds": "seconds", "peak": "peak QPS", "rate": "QPS", "skipped": "not asked in time",
+    "received": "answers", "outdated": "outdated",
     "bad": "lost / failed / wrong", "ttl": "longest TTL", "p99": "p99 (ms)", "max": "longest (ms)",
     "rss_early": "RSS early (MiB)", "rss_after": "RSS after (MiB)", "rss_change": "change",
     "cpu": "CPU/query (us)"}

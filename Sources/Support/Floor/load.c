@@ -17,8 +17,13 @@
 static const int64_t patience = 1000000000;
 /// Sub-buckets per power of two of the histogram: an error of at most 1/32.
 enum { subBuckets = 32, bucketCount = 64 * subBuckets };
+/// Nanoseconds that questions of a fixed rate may be late; those that are later are left out, and counted, so
+/// that a stall of this program, or of the machine, ends in no burst and makes the load no longer.
+static const int64_t lateness = 50000000;
 /// Passes over what is still unanswered with `--once`.
 enum { passLimit = 5 };
+/// Questions in flight at most: a quarter of all IDs stays free, so that one is found quickly.
+enum { inFlightLimit = 49152 };
 
 /// A question in flight, indexed by its ID; `sent` 0: free.
 struct Asked {
@@ -54,6 +59,8 @@ struct Load {
     long next, pass, answeredNames;
     uint16_t nextID;
     long lost, inFlight;
+    /// Questions of a fixed rate that were not sent; answers that came after `patience`, or unasked.
+    long skipped, late;
     int64_t latestSend;
     struct Second total;
     struct Second *seconds;  // by when the question was sent, from `start`; NULL: not wanted
@@ -144,7 +151,6 @@ static enum Verdict judge(
     if (length < headerLength) return wrong;
     if ((message[3] & 0x0F) != 0) return failed;
     if (length < end || read16(message + 6) != 1) return wrong;
-    if (memcmp(message + headerLength, question + headerLength, end - headerLength) != 0) return wrong;
     size_t owner = end < length && (message[end] & 0xC0) == 0xC0 ? end + 2 : endOfName(message, length, end);
     if (owner == 0 || length < owner + 14 || read16(message + owner) != 1) return wrong;
     *ttl = (uint32_t)read16(message + owner + 4) << 16 | read16(message + owner + 6);
@@ -158,6 +164,14 @@ static enum Verdict judge(
     int64_t left = *ttl > 0 ? *ttl - 1 : 0;
     return sent + left * 1000000000 <= expiry + load->options->ttl * INT64_C(1000000000)
         ? right : outdated;
+}
+
+/// Whether the message repeats the question for name `number`. Where it does not, it is as a rule the late answer
+/// to one that was given up, and whose ID is in use again.
+static bool isAnswerTo(const struct Load *load, const uint8_t *message, size_t length, long number) {
+    uint8_t question[headerLength + 256 + 32];
+    size_t end = writeQuestion(question, 0, number, &load->suffix);
+    return length >= end && memcmp(message + headerLength, question + headerLength, end - headerLength) == 0;
 }
 
 /// The kernel's receive stamp of message `index`, or the clock's reading where it has none.
@@ -190,25 +204,37 @@ static long nextName(struct Load *load) {
     return -1;
 }
 
+/// The next ID that is free, or whose question was given up; -1: too many are in flight.
+static int nextID(struct Load *load, int64_t now) {
+    for (int turn = 0; turn < 1 << 16; turn++) {
+        uint16_t id = load->nextID++;
+        struct Asked *asked = &load->asked[id];
+        if (asked->sent != 0 && now - asked->sent >= patience) {
+            asked->sent = 0;
+            load->lost++;
+            load->inFlight--;
+        }
+        if (load->inFlight >= inFlightLimit) return -1;
+        if (asked->sent == 0) return id;
+    }
+    return -1;
+}
+
 /// Sends up to `wanted` questions, one batch at most; returns how many.
 static int ask(struct Load *load, long wanted) {
     int count = 0;
     int64_t now = nanoseconds(CLOCK_REALTIME);
     while (count < wanted && count < batchLimit) {
-        struct Asked *asked = &load->asked[load->nextID];
-        if (asked->sent != 0) {
-            if (now - asked->sent < patience) break;  // every ID is in flight
-            load->lost++;
-            load->inFlight--;
-        }
+        int id = nextID(load, now);
+        if (id < 0) break;
+        struct Asked *asked = &load->asked[id];
         long name = nextName(load);
         if (name < 0) break;
         *asked = (struct Asked){now, name};
         struct Second *second = secondOf(load, now);
         if (second != NULL) second->sent++;
-        size_t length = writeQuestion(load->questions.bytes[count], load->nextID, name, &load->suffix);
+        size_t length = writeQuestion(load->questions.bytes[count], (uint16_t)id, name, &load->suffix);
         load->questions.vectors[count++].iov_len = length;
-        load->nextID++;
     }
     sendBatch(load->socket, load->questions.headers, count);
     load->total.sent += count;
@@ -228,7 +254,10 @@ static int takeAnswers(struct Load *load) {
         size_t length = load->answers.headers[index].msg_len;
         if (length < headerLength) continue;
         struct Asked *asked = &load->asked[read16(message)];
-        if (asked->sent == 0) continue;
+        if (asked->sent == 0 || !isAnswerTo(load, message, length, asked->name)) {
+            load->late++;
+            continue;
+        }
         int64_t sent = asked->sent, latency = receiveStamp(load, index) - sent;
         asked->sent = 0;
         load->inFlight--;
@@ -274,6 +303,14 @@ static void runWindow(struct Load *load) {
     }
 }
 
+/// Leaves out what is too late to be sent; returns when the next question is due.
+static int64_t skipLate(struct Load *load, int64_t due, int64_t now, int64_t interval) {
+    if (now - due <= lateness) return due;
+    int64_t skipped = (now - due) / interval;
+    load->skipped += skipped;
+    return due + skipped * interval;
+}
+
 /// Sends each question when it is due, for the time given, then waits for the last answers.
 static void runRate(struct Load *load) {
     prctl(PR_SET_TIMERSLACK, 1UL);  // the default adds 50 us to every wait
@@ -283,8 +320,11 @@ static void runRate(struct Load *load) {
     // Ends: `due` only grows, and after `end` it waits `patience` at most.
     for (;;) {
         int64_t now = nanoseconds(CLOCK_MONOTONIC);
-        if (now - due > load->latestSend && due < end) load->latestSend = now - due;
-        while (due <= now && due < end && ask(load, 1) == 1) due += interval;
+        if (due < end) {
+            if (now - due > load->latestSend) load->latestSend = now - due;
+            due = skipLate(load, due, now, interval);
+            if (due <= now && due < end) due += ask(load, (now - due) / interval + 1) * interval;
+        }
         if (due >= end && (load->inFlight == 0 || now > end + patience)) break;
         int64_t wait = due < end ? due - nanoseconds(CLOCK_MONOTONIC) : 10000000;
         struct timespec timeout = {0, wait < 0 ? 0 : wait % 1000000000};
@@ -309,8 +349,9 @@ static void printSecond(const struct Second *second) {
 static void report(const struct Load *load, double seconds) {
     printf("{");
     printSecond(&load->total);
-    printf(", \"lost\": %ld, \"names\": %ld, \"seconds\": %.3f, \"latest_send\": %.1f", load->lost,
-           load->answeredNames, seconds, (double)load->latestSend / 1000);
+    printf(", \"lost\": %ld, \"skipped\": %ld, \"late\": %ld, \"names\": %ld, \"seconds\": %.3f", load->lost,
+           load->skipped, load->late, load->answeredNames, seconds);
+    printf(", \"latest_send\": %.1f", (double)load->latestSend / 1000);
     if (load->seconds != NULL) {
         printf(", \"start\": %.3f, \"timeline\": [", (double)load->start / 1e9);
         for (int index = 0; index < load->secondCount; index++) {
