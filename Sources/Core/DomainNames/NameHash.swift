@@ -21,20 +21,18 @@ package struct NameHash: Hashable, Sendable {
         var position = start
         let end = start + count
         while end - position >= 8 {
-            var word: UInt64 = 0
-            for index in 0..<8 { word |= UInt64(octets[position + index]) << UInt64(index * 8) }
-            mix(foldedWord(word))
+            mix(foldedWord(word(octets, at: position)))
             position += 8
         }
         if position < end {
-            var word: UInt64 = 0
+            var rest: UInt64 = 0
             var shift: UInt64 = 0
             while position < end {
-                word |= UInt64(octets[position]) << shift
+                rest |= UInt64(octets[position]) << shift
                 shift += 8
                 position += 1
             }
-            mix(foldedWord(word))
+            mix(foldedWord(rest))
         }
     }
 
@@ -55,15 +53,4 @@ package struct NameHash: Hashable, Sendable {
         let product = (state ^ word).multipliedFullWidth(by: 0xA076_1D64_78BD_642F)
         state = product.high ^ product.low ^ word
     }
-}
-
-/// Eight octets with each ASCII capital turned into its small letter.
-private func foldedWord(_ word: UInt64) -> UInt64 {
-    // Per octet, without carries between octets: bit 7 of `atLeastA` and `aboveZ` tells the comparison's
-    // outcome.
-    let low = word & 0x7F7F_7F7F_7F7F_7F7F
-    let atLeastA = low &+ 0x3F3F_3F3F_3F3F_3F3F
-    let aboveZ = low &+ 0x2525_2525_2525_2525
-    let capital = atLeastA & ~aboveZ & ~word & 0x8080_8080_8080_8080
-    return word | capital >> 2
 }

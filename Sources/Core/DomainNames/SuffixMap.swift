@@ -4,38 +4,69 @@
 /// Built once, then immutable. Asking hashes the name's endings from the root leftwards, one step a label, so
 /// the cost does not depend on the number of suffixes.
 package struct SuffixMap<Value: Sendable>: Sendable {
-    private struct Entry: Sendable {
-        let suffix: DomainName  // folded
-        let value: Value
-        /// The next entry whose suffix has the same hash.
-        let next: Int?
-    }
+    @usableFromInline let index: SuffixIndex
+    /// As the suffixes of `index`.
+    @usableFromInline let values: [Value]
 
     /// What a look-up found.
     package struct Match: Sendable {
         /// Offset of the suffix inside the name.
         package let suffixStart: Int
         package let value: Value
-    }
 
-    private var entries: [Entry] = []
-    private var firstEntryByHash: [UInt64: Int] = [:]
-    private var mostLabels = 0
-
-    /// The first of the given suffixes wins where two are equal.
-    package init(_ suffixes: [(suffix: DomainName, value: Value)]) {
-        for (suffix, value) in suffixes {
-            let folded = suffix.folded
-            guard !entries.contains(where: { $0.suffix == folded }) else { continue }
-            let hash = Self.hash(of: folded)
-            entries.append(Entry(suffix: folded, value: value, next: firstEntryByHash[hash]))
-            firstEntryByHash[hash] = entries.count - 1
-            mostLabels = max(mostLabels, folded.labels.count)
+        @usableFromInline
+        init(suffixStart: Int, value: Value) {
+            self.suffixStart = suffixStart
+            self.value = value
         }
     }
 
+    /// The first of the given suffixes wins where two are equal.
+    package init(_ suffixes: [(suffix: DomainName, value: Value)]) {
+        index = SuffixIndex(suffixes.map(\.suffix))
+        values = suffixes.map(\.value)
+    }
+
     /// The longest suffix of the uncompressed name at `start`, whose form has been checked.
+    @inlinable
     package func longestMatch(_ octets: Span<UInt8>, at start: Int) -> Match? {
+        guard let place = index.longestMatch(octets, at: start) else { return nil }
+        return Match(suffixStart: place.start, value: values[place.suffix])
+    }
+
+    /// The longest suffix of `name`.
+    package func longestMatch(_ name: DomainName) -> Match? {
+        longestMatch(name.wire.span, at: 0)
+    }
+}
+
+/// The part of a suffix map that does not depend on its values, so that it need not be specialised.
+@usableFromInline
+struct SuffixIndex: Sendable {
+    private let suffixes: [DomainName]  // folded
+    /// Open addressing, a power of two of places at most half full: a suffix's number plus one; 0: free.
+    private var places: [Int]
+    private var mostLabels = 0
+
+    init(_ names: [DomainName]) {
+        suffixes = names.map(\.folded)
+        var count = 4
+        while count < suffixes.count * 2 { count *= 2 }
+        places = Array(repeating: 0, count: count)
+        for (number, suffix) in suffixes.enumerated() {
+            let hash = Self.hash(of: suffix)
+            guard find(hash, suffix.wire.span, 0) == nil else { continue }
+            var place = Self.spread(hash) & (count - 1)
+            while places[place] != 0 { place = (place + 1) & (count - 1) }  // half of the places are free
+            places[place] = number + 1
+            mostLabels = max(mostLabels, suffix.labels.count)
+        }
+    }
+
+    /// The longest suffix of the uncompressed name at `start`, whose form has been checked: where it begins,
+    /// and its number.
+    @usableFromInline
+    func longestMatch(_ octets: Span<UInt8>, at start: Int) -> (start: Int, suffix: Int)? {
         // A name of 255 octets has at most 127 labels.
         var starts = InlineArray<128, UInt8>(repeating: 0)
         var count = 0
@@ -45,39 +76,33 @@ package struct SuffixMap<Value: Sendable>: Sendable {
             count += 1
             position += 1 + Int(octets[position])
         }
-        var best: Match?
-        if let entry = entry(hash: emptySuffixHash, octets, position) {
-            best = Match(suffixStart: position, value: entry.value)
-        }
+        var best = find(emptySuffixHash, octets, position).map { (start: position, suffix: $0) }
         var hash = emptySuffixHash
         var end = position
         var depth = 1
         while depth <= min(count, mostLabels) {
             let labelStart = start + Int(starts[count - depth])
             hash = extend(hash, octets, labelStart, end)
-            if let entry = entry(hash: hash, octets, labelStart) {
-                best = Match(suffixStart: labelStart, value: entry.value)
-            }
+            if let suffix = find(hash, octets, labelStart) { best = (labelStart, suffix) }
             end = labelStart
             depth += 1
         }
         return best
     }
 
-    /// The longest suffix of `name`.
-    package func longestMatch(_ name: DomainName) -> Match? {
-        longestMatch(name.wire.span, at: 0)
-    }
-
-    /// The entry whose suffix has this hash and equals the name at `start`.
-    private func entry(hash: UInt64, _ octets: Span<UInt8>, _ start: Int) -> Entry? {
-        var index = firstEntryByHash[hash]
-        while let current = index {  // ends: `next` is always a smaller index
-            if Self.isEqual(octets, start, entries[current].suffix) { return entries[current] }
-            index = entries[current].next
+    /// The suffix that has this hash and equals the name at `start`.
+    private func find(_ hash: UInt64, _ octets: Span<UInt8>, _ start: Int) -> Int? {
+        var place = Self.spread(hash) & (places.count - 1)
+        while places[place] != 0 {  // ends: half of the places are free
+            let suffix = places[place] - 1
+            if isEqual(octets, start, suffix) { return suffix }
+            place = (place + 1) & (places.count - 1)
         }
         return nil
     }
+
+    /// FNV-1a's best bits lie in the middle.
+    private static func spread(_ hash: UInt64) -> Int { Int(truncatingIfNeeded: hash ^ hash >> 32) }
 
     private static func hash(of suffix: DomainName) -> UInt64 {
         let wire = suffix.wire.span
@@ -96,11 +121,10 @@ package struct SuffixMap<Value: Sendable>: Sendable {
         return hash
     }
 
-    private static func isEqual(_ octets: Span<UInt8>, _ start: Int, _ suffix: DomainName) -> Bool {
-        guard octets.count - start >= suffix.wire.count else { return false }
-        let wire = suffix.wire.span
-        for index in wire.indices where foldedOctet(octets[start + index]) != wire[index] { return false }
-        return true
+    private func isEqual(_ octets: Span<UInt8>, _ start: Int, _ suffix: Int) -> Bool {
+        let wire = suffixes[suffix].wire
+        guard octets.count - start >= wire.count else { return false }
+        return isEqualFolded(octets, start, wire.span, 0, count: wire.count)
     }
 }
 

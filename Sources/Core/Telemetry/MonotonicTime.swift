@@ -5,24 +5,33 @@
 package struct MonotonicTime: Hashable, Comparable, Sendable {
     package var nanoseconds: Int64
 
+    @inlinable
     package init(nanoseconds: Int64) {
         self.nanoseconds = nanoseconds
     }
 
+    /// Whole milliseconds, rounded down.
+    @inlinable
+    package var milliseconds: Int64 { nanoseconds / 1_000_000 }
+
+    @inlinable
     package static func < (left: MonotonicTime, right: MonotonicTime) -> Bool {
         left.nanoseconds < right.nanoseconds
     }
 
+    @inlinable
     package func advanced(milliseconds: Int) -> MonotonicTime {
         MonotonicTime(nanoseconds: nanoseconds + Int64(milliseconds) * 1_000_000)
     }
 
     /// Nanoseconds from `earlier` to here; negative where `earlier` is later.
+    @inlinable
     package func nanoseconds(since earlier: MonotonicTime) -> Int64 {
         nanoseconds - earlier.nanoseconds
     }
 
     /// Whole seconds from `earlier` to here; 0 where `earlier` is later.
+    @inlinable
     package func seconds(since earlier: MonotonicTime) -> Int {
         Int(max(0, nanoseconds - earlier.nanoseconds) / 1_000_000_000)
     }
