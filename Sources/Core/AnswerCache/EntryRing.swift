@@ -5,7 +5,7 @@
 ///   0        head                 tail       capacity
 ///   |........|entry|entry|...|entry|..........|
 /// ```
-/// Entries lie whole, one behind the other, at multiples of eight; where one would cross the end, the rest of
+/// Entries lie whole, one behind the other, at multiples of four; where one would cross the end, the rest of
 /// the room is skipped. `0 <= head < capacity`, `0 <= tail <= capacity`, `used` is the number of octets from
 /// head to tail with what is skipped. Pages that were never written cost no memory.
 ///
@@ -23,9 +23,9 @@ struct EntryRing: ~Copyable, @unchecked Sendable {
     /// Where the entries before the wrap end; `capacity` while nothing is skipped.
     private var wrap: Int
 
-    /// - Parameter capacity: In octets; rounded down to a multiple of eight.
+    /// - Parameter capacity: In octets; rounded down to a multiple of four.
     init(capacity: Int) {
-        self.capacity = min(capacity, Self.mostOctets) & ~7
+        self.capacity = min(capacity, Self.mostOctets) & ~3
         unsafe storage = .allocate(byteCount: max(self.capacity, 8), alignment: 8)
         wrap = self.capacity
     }
@@ -39,7 +39,7 @@ struct EntryRing: ~Copyable, @unchecked Sendable {
     /// The offset of the oldest entry; meaningless in an empty ring.
     var oldest: Int { head }
 
-    /// Takes `size` octets, a multiple of eight, at the tail; nil where they are not free.
+    /// Takes `size` octets, a multiple of four, at the tail; nil where they are not free.
     mutating func append(_ size: Int) -> Int? {
         if used == 0 {
             head = 0
@@ -83,19 +83,9 @@ struct EntryRing: ~Copyable, @unchecked Sendable {
         return unsafe storage.load(fromByteOffset: offset, as: UInt32.self)
     }
 
-    func load64(_ offset: Int) -> UInt64 {
-        precondition(offset >= 0 && offset <= capacity - 8, "read past a ring's end")
-        return unsafe storage.load(fromByteOffset: offset, as: UInt64.self)
-    }
-
     mutating func store(_ value: UInt32, _ offset: Int) {
         precondition(offset >= 0 && offset <= capacity - 4, "write past a ring's end")
         unsafe storage.storeBytes(of: value, toByteOffset: offset, as: UInt32.self)
-    }
-
-    mutating func store(_ value: UInt64, _ offset: Int) {
-        precondition(offset >= 0 && offset <= capacity - 8, "write past a ring's end")
-        unsafe storage.storeBytes(of: value, toByteOffset: offset, as: UInt64.self)
     }
 
     /// The octets from `offset` on.

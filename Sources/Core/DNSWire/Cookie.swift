@@ -69,11 +69,3 @@ extension Span<UInt8> {
         UInt64(try number32(at: position)) << 32 | UInt64(try number32(at: position + 4))
     }
 }
-
-extension OctetBuffer {
-    /// Appends `number` in network order.
-    package mutating func append64(_ number: UInt64) {
-        append32(UInt32(truncatingIfNeeded: number >> 32))
-        append32(UInt32(truncatingIfNeeded: number))
-    }
-}

@@ -68,8 +68,20 @@ package struct OctetBuffer: ~Copyable, @unchecked Sendable {
 
     /// Appends `number` in network order.
     package mutating func append32(_ number: UInt32) {
-        append16(Int(number >> 16))
-        append16(Int(number & 0xFFFF))
+        reserve(4)
+        // Sound: `reserve` made room behind `count`; a trivial value may be stored at any address.
+        unsafe UnsafeMutableRawBufferPointer(storage).storeBytes(
+            of: number.bigEndian, toByteOffset: count, as: UInt32.self)
+        count += 4
+    }
+
+    /// Appends `number` in network order.
+    package mutating func append64(_ number: UInt64) {
+        reserve(8)
+        // Sound: as in `append32`.
+        unsafe UnsafeMutableRawBufferPointer(storage).storeBytes(
+            of: number.bigEndian, toByteOffset: count, as: UInt64.self)
+        count += 8
     }
 
     package mutating func append(_ octets: Span<UInt8>) {

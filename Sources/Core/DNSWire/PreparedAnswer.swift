@@ -110,10 +110,9 @@ package struct RecordMarks: ~Copyable, Sendable {
     }
 
     package mutating func append(_ mark: RecordMark) {
-        octets.append16(Int(mark.ttlOffset))
-        octets.append16(Int(mark.end))
-        octets.append16(Int(mark.type))
-        octets.append16(Int(mark.section.rawValue) << 8)
+        octets.append64(
+            UInt64(mark.ttlOffset) << 48 | UInt64(mark.end) << 32 | UInt64(mark.type) << 16
+                | UInt64(mark.section.rawValue) << 8)
     }
 
     mutating func append(_ marks: Span<UInt8>) {
