@@ -46,7 +46,7 @@ import Testing
                 }
                 let id = table.drawID(for: slot, random: &random)
                 #expect(ids.values.allSatisfy { !$0.contains(id) })
-                table.transactions[slot].attempts[table.transactions[slot].attemptCount].id = id
+                table[slot, table.transactions[slot].attemptCount].id = id
                 table.transactions[slot].attemptCount += 1
                 ids[slot, default: []].insert(id)
             default:
@@ -69,7 +69,7 @@ import Testing
             guard let slot = table.addTransaction(key: UInt64(key)) else { continue }
             for attempt in 0..<Transaction.mostAttempts {
                 let id = table.drawID(for: slot, random: &random)
-                table.transactions[slot].attempts[attempt].id = id
+                table[slot, attempt].id = id
                 table.transactions[slot].attemptCount = attempt + 1
                 if table.transaction(withID: id) != slot { Issue.record("ID \(id) is another's") }
             }

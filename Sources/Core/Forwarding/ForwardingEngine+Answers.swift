@@ -32,7 +32,7 @@ extension ForwardingEngine {
             counters.unmatched += 1
             return
         }
-        let sent = table.transactions[slot].attempts[attempt].sent
+        let sent = table[slot, attempt].sent
         servers[path.server].answered(after: now.nanoseconds(since: sent))
         meters.serverLatency.record(nanoseconds: now.nanoseconds(since: sent), row: path.server)
         guard
@@ -71,7 +71,7 @@ extension ForwardingEngine {
     /// The attempt that waits for an answer with this ID on this path (RFC 5452 section 9.1).
     private func attempt(of slot: Int, id: UInt16, _ path: UpstreamPath) -> Int? {
         for index in 0..<table.transactions[slot].attemptCount {
-            let attempt = table.transactions[slot].attempts[index]
+            let attempt = table[slot, index]
             if attempt.id == id, attempt.state == .waiting, attempt.path == path { return index }
         }
         return nil
@@ -85,19 +85,11 @@ extension ForwardingEngine {
         guard question.type == shape.type, question.recordClass == shape.recordClass else { return false }
         let asked = table.question(of: slot)
         let kept = target.rewritesQuestion ? shape.suffixStart : shape.nameLength
-        let inner = target.rewritesQuestion ? target.mapping.inner.wire.count : 0
-        guard question.nameLength == kept + inner else { return false }
-        for index in 0..<kept
-        where foldedOctet(message[Question.nameStart + index]) != foldedOctet(asked[index]) {
-            return false
-        }
-        for index in 0..<inner
-        where foldedOctet(message[Question.nameStart + kept + index])
-            != foldedOctet(target.mapping.inner.wire[index])
-        {
-            return false
-        }
-        return true
+        let inner = target.mapping.inner.wire
+        let innerLength = target.rewritesQuestion ? inner.count : 0
+        return question.nameLength == kept + innerLength
+            && isEqualFolded(message, Question.nameStart, asked, 0, count: kept)
+            && isEqualFolded(message, Question.nameStart + kept, inner.span, 0, count: innerLength)
     }
 
     /// The answer did not fit: over UDP the server is asked for it again over TCP, unless it is already; over
@@ -106,7 +98,7 @@ extension ForwardingEngine {
         _ slot: Int, _ target: RouteTarget, _ attempt: Int, at now: MonotonicTime,
         random: inout some RandomNumberGenerator, into outbox: inout Outbox
     ) {
-        let path = table.transactions[slot].attempts[attempt].path
+        let path = table[slot, attempt].path
         guard path.transport == .udp else {
             counters.malformed += 1
             count(.malformed, path.server)
@@ -128,15 +120,15 @@ extension ForwardingEngine {
         _ slot: Int, _ target: RouteTarget, _ attempt: Int, _ rcode: Int, at now: MonotonicTime,
         random: inout some RandomNumberGenerator, into outbox: inout Outbox
     ) {
-        let server = table.transactions[slot].attempts[attempt].path.server
+        let server = table[slot, attempt].path.server
         count(.declined, server)
         table.endAttempt(attempt, of: slot, .declined(rcode: rcode))
         let isAboutEDNS =
             rcode == ResponseCode.formatError.rawValue || rcode == ResponseCode.notImplemented.rawValue
-        if isAboutEDNS, table.transactions[slot].attempts[attempt].usesEDNS {
+        if isAboutEDNS, table[slot, attempt].usesEDNS {
             // RFC 6891 section 6.2.2: such a server may not know EDNS.
             send(
-                slot, target, to: server, table.transactions[slot].attempts[attempt].path.transport,
+                slot, target, to: server, table[slot, attempt].path.transport,
                 usingEDNS: false, at: now, random: &random, into: &outbox)
             return
         }
@@ -151,8 +143,8 @@ extension ForwardingEngine {
         _ attempt: Int, at now: MonotonicTime, random: inout some RandomNumberGenerator,
         into outbox: inout Outbox
     ) {
-        let server = table.transactions[slot].attempts[attempt].path.server
-        if !table.transactions[slot].attempts[attempt].usesEDNS, declinedEDNS(server, slot, before: attempt) {
+        let server = table[slot, attempt].path.server
+        if !table[slot, attempt].usesEDNS, declinedEDNS(server, slot, before: attempt) {
             servers[server].learnRefusal(ofEDNSAt: now)
         }
         do throws(MappingError) {
@@ -204,7 +196,7 @@ extension ForwardingEngine {
     /// True where `server` declined an earlier question with EDNS.
     private func declinedEDNS(_ server: Int, _ slot: Int, before attempt: Int) -> Bool {
         for index in 0..<attempt {
-            let earlier = table.transactions[slot].attempts[index]
+            let earlier = table[slot, index]
             if earlier.path.server == server, earlier.usesEDNS, case .declined = earlier.state { return true }
         }
         return false
@@ -323,8 +315,8 @@ extension ForwardingEngine {
         for server in group.servers {
             var outcome: String?
             for index in 0..<table.transactions[slot].attemptCount
-            where table.transactions[slot].attempts[index].path.server == server {
-                outcome = Self.describe(table.transactions[slot].attempts[index])
+            where table[slot, index].path.server == server {
+                outcome = Self.describe(table[slot, index])
             }
             if board.servers[server].mode == .looping {
                 outcome = "forwards our questions back to us"

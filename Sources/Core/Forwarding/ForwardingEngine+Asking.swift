@@ -102,7 +102,7 @@ extension ForwardingEngine {
     private func timesAsked(_ server: Int, by slot: Int) -> Int? {
         var asked = 0
         for index in 0..<table.transactions[slot].attemptCount {
-            let attempt = table.transactions[slot].attempts[index]
+            let attempt = table[slot, index]
             guard attempt.path.server == server else { continue }
             switch attempt.state {
             case .declined, .unusable, .failed, .truncated: return nil
@@ -114,7 +114,7 @@ extension ForwardingEngine {
 
     func isWaiting(_ slot: Int) -> Bool {
         for index in 0..<table.transactions[slot].attemptCount
-        where table.transactions[slot].attempts[index].state == .waiting {
+        where table[slot, index].state == .waiting {
             return true
         }
         return false
@@ -237,9 +237,9 @@ extension ForwardingEngine {
     /// usually takes.
     mutating func blameSilence(_ slot: Int, longerThan milliseconds: Int?, at now: MonotonicTime) {
         for index in 0..<table.transactions[slot].attemptCount
-        where isOverdue(table.transactions[slot].attempts[index], milliseconds, at: now) {
-            table.transactions[slot].attempts[index].isBlamed = true
-            blame(table.transactions[slot].attempts[index].path.server, .timeout, at: now)
+        where isOverdue(table[slot, index], milliseconds, at: now) {
+            table[slot, index].isBlamed = true
+            blame(table[slot, index].path.server, .timeout, at: now)
         }
     }
 
@@ -255,8 +255,8 @@ extension ForwardingEngine {
             guard left > 0 else { return }  // a dead server's errors come by the thousand
             var hit = false
             for index in 0..<table.transactions[slot].attemptCount
-            where table.transactions[slot].attempts[index].path == path
-                && table.transactions[slot].attempts[index].state == .waiting
+            where table[slot, index].path == path
+                && table[slot, index].state == .waiting
             {
                 table.endAttempt(index, of: slot, .failed(failure))
                 hit = true
@@ -276,8 +276,8 @@ extension ForwardingEngine {
     func timesAskedOverTCP(_ server: Int, by slot: Int) -> Int {
         var asked = 0
         for index in 0..<table.transactions[slot].attemptCount
-        where table.transactions[slot].attempts[index].path.server == server
-            && table.transactions[slot].attempts[index].path.transport == .tcp
+        where table[slot, index].path.server == server
+            && table[slot, index].path.transport == .tcp
         {
             asked += 1
         }

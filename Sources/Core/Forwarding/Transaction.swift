@@ -28,8 +28,7 @@ struct Transaction {
 
     /// Place in `target.groups` of the group that is asked now.
     var groupPosition = 0
-    /// Questions sent so far to the current group, the oldest first; `attemptCount` of them.
-    var attempts = InlineArray<8, Attempt>(repeating: Attempt())
+    /// Questions sent so far to the current group; see `TransactionTable.subscript`.
     var attemptCount = 0
     /// The last response code by which a server of the current group declined; -1: none did.
     var lastDecline = -1

@@ -10,6 +10,9 @@ import Telemetry
 /// none. Bounded: beyond `mostTransactions` or `mostWaiters` nothing is taken in.
 struct TransactionTable: ~Copyable {
     var transactions: [Transaction] = []
+    /// The attempts of transaction i, the oldest first, from place i * `Transaction.mostAttempts`. They stand
+    /// apart so that looking at one touches nothing that is counted or copied.
+    private var attempts: [Attempt] = []
     private var freeTransaction: Int32 = -1
     private(set) var activeCount = 0
 
@@ -19,8 +22,8 @@ struct TransactionTable: ~Copyable {
     /// The question of waiter i as it was asked, from octet i * `questionRoom`.
     private var questions: [UInt8] = []
 
-    /// The transaction that uses each message ID; -1: none.
-    private var transactionByID: [Int32]
+    /// The transaction that uses each message ID; -1: none. Slots are at most 32767.
+    private var transactionByID: [Int16]
     private var usedIDs = 0
     private var buckets: [Int32]
 
@@ -114,6 +117,8 @@ struct TransactionTable: ~Copyable {
         let new = min(max(old * 2, Self.firstCapacity), mostTransactions)
         guard new > old else { return false }
         transactions.append(contentsOf: repeatElement(Transaction(), count: new - old))
+        attempts.append(
+            contentsOf: repeatElement(Attempt(), count: (new - old) * Transaction.mostAttempts))
         for slot in (old..<new).reversed() {
             transactions[slot].next = freeTransaction
             freeTransaction = Int32(slot)
@@ -141,12 +146,7 @@ struct TransactionTable: ~Copyable {
 
     private func isSameName(_ slot: Int, _ message: Span<UInt8>, _ length: Int) -> Bool {
         let start = Int(transactions[slot].firstWaiter) * Self.questionRoom
-        let span = questions.span
-        for index in 0..<length
-        where foldedOctet(span[start + index]) != foldedOctet(message[Question.nameStart + index]) {
-            return false
-        }
-        return true
+        return isEqualFolded(questions.span, start, message, Question.nameStart, count: length)
     }
 
     // MARK: - Numbers in flight
@@ -184,12 +184,12 @@ struct TransactionTable: ~Copyable {
     mutating func drawID(for slot: Int, random: inout some RandomNumberGenerator) -> UInt16 {
         let sent = transactions[slot].attemptCount
         if sent > 0, usedIDs >= Self.mostUsedIDs - mostTransactions {
-            return transactions[slot].attempts[sent - 1].id
+            return self[slot, sent - 1].id
         }
         while true {  // ends, after four turns on average at worst: a quarter of all IDs is never in use
             let id = UInt16(truncatingIfNeeded: random.next())
             if transactionByID[Int(id)] < 0 {
-                transactionByID[Int(id)] = Int32(slot)
+                transactionByID[Int(id)] = Int16(slot)
                 usedIDs += 1
                 return id
             }
@@ -200,7 +200,7 @@ struct TransactionTable: ~Copyable {
     private static let mostUsedIDs = 49_152
 
     private mutating func releaseID(_ id: UInt16, of slot: Int) {
-        guard transactionByID[Int(id)] == Int32(slot) else { return }
+        guard transactionByID[Int(id)] == Int16(slot) else { return }
         transactionByID[Int(id)] = -1
         usedIDs -= 1
     }
@@ -213,26 +213,32 @@ struct TransactionTable: ~Copyable {
 
     // MARK: - Attempts
 
+    /// Attempt `index` of `slot`, 0..<8; those from `attemptCount` on mean nothing.
+    subscript(slot: Int, index: Int) -> Attempt {
+        get { attempts[slot * Transaction.mostAttempts + index] }
+        set { attempts[slot * Transaction.mostAttempts + index] = newValue }
+    }
+
     /// Adds an attempt that waits; there is room for it.
     mutating func addAttempt(_ attempt: Attempt, to slot: Int) {
         let index = transactions[slot].attemptCount
-        transactions[slot].attempts[index] = attempt
+        self[slot, index] = attempt
         transactions[slot].attemptCount = index + 1
         waitingCounts[Self.place(attempt.path)] += 1
     }
 
     /// An attempt waits no longer.
     mutating func endAttempt(_ index: Int, of slot: Int, _ state: Attempt.State) {
-        if transactions[slot].attempts[index].state == .waiting {
-            waitingCounts[Self.place(transactions[slot].attempts[index].path)] -= 1
+        if self[slot, index].state == .waiting {
+            waitingCounts[Self.place(self[slot, index].path)] -= 1
         }
-        transactions[slot].attempts[index].state = state
+        self[slot, index].state = state
     }
 
     /// Forgets all attempts of `slot`: what still comes for them is not ours any more.
     mutating func dropAttempts(of slot: Int) {
         for index in 0..<transactions[slot].attemptCount {
-            releaseID(transactions[slot].attempts[index].id, of: slot)
+            releaseID(self[slot, index].id, of: slot)
             endAttempt(index, of: slot, .unused)
         }
         transactions[slot].attemptCount = 0
@@ -276,8 +282,13 @@ struct TransactionTable: ~Copyable {
 
     private mutating func copyQuestion(_ question: Span<UInt8>, to waiter: Int) {
         let start = waiter * Self.questionRoom
-        var room = questions.mutableSpan
-        for index in question.indices { room[start + index] = question[index] }
+        unsafe questions.withUnsafeMutableBytes { room in
+            unsafe question.withUnsafeBytes { octets in
+                // Sound: each waiter has `questionRoom` octets, and `addWaiter` lets no longer question in.
+                unsafe UnsafeMutableRawBufferPointer(rebasing: room[start..<(start + octets.count)])
+                    .copyMemory(from: octets)
+            }
+        }
     }
 
     private mutating func growWaiters(_ filler: Waiter) {
