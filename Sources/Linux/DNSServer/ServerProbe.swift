@@ -6,10 +6,9 @@ import Telemetry
 
 /// Decides how the probing of one name server goes on: when to ask, over what, and what the answers mean.
 ///
-/// While the server is well, one question over UDP with EDNS every two seconds is enough; every second where
-/// it is slow. Where that brings
-/// nothing the same question goes out in every way at once, and the best that is answered tells how to reach
-/// it.
+/// While the server is well, one question over UDP with EDNS every two seconds is enough; every half second
+/// where it is slow, or was a moment ago. Where that brings nothing the same question goes out in every way
+/// at once, and the best that is answered tells how to reach it.
 struct ServerProbe {
     /// A way to ask.
     enum Way: Int, CaseIterable {
@@ -28,6 +27,8 @@ struct ServerProbe {
     private var failures = 0
     /// Rounds in a row in which the server could only be reached in a worse way.
     private var worseRounds = 0
+    /// Quick answers that a server owes which was slow or silent.
+    private var owedAnswers = 0
     private var reason = ""
     /// What is known of TCP; nil before the first try.
     private var reachesTCP: Bool?
@@ -35,8 +36,11 @@ struct ServerProbe {
     private static let pauseMilliseconds = 2_000
     private static let pauseWhileDeadMilliseconds = 500
     /// Others are asked instead of a slow server: nobody but probes sees that it has become quick again.
-    private static let pauseWhileSlowMilliseconds = 1_000
+    private static let pauseWhileSlowMilliseconds = 500
     private static let slowNanoseconds: Int64 = 100_000_000
+    /// Answers in a row until a server that was slow or silent counts as quick: the first may still be late
+    /// for a reason of its own, and would keep workers away for as long as the longer pause lasts.
+    private static let answersUntilQuick = 4
     private static let patienceMilliseconds = 400
     /// Every so many rounds TCP is tried as well.
     private static let roundsPerTCP = 15
@@ -99,14 +103,15 @@ struct ServerProbe {
                 due = now
                 return .doubtful
             }
-            let isSlow = roundTrip > Self.slowNanoseconds
+            owedAnswers = roundTrip > Self.slowNanoseconds ? Self.answersUntilQuick : max(owedAnswers - 1, 0)
             due = now.advanced(
-                milliseconds: isSlow ? Self.pauseWhileSlowMilliseconds : Self.pauseMilliseconds)
+                milliseconds: owedAnswers > 0 ? Self.pauseWhileSlowMilliseconds : Self.pauseMilliseconds)
             return .alive(
                 mode, roundTrip: roundTrip,
                 payloadSize: reachesTCP == false ? 4096 : EDNS.advertisedPayloadSize)
         }
         failures += 1
+        owedAnswers = Self.answersUntilQuick
         if failures == 1, !isDead {
             due = now
             return .doubtful
