@@ -56,7 +56,7 @@ import Testing
         let reply = try #require(engine.ask(questionOctets("b.example"), from: client).first)
         #expect(rcode(of: reply) == 2)
         #expect(text(reply) == "upstream: 172.16.1.1:53 forwards our questions back to us")
-        board.servers[0].answered(in: .full, after: 1, payloadSize: 1232)
+        board.servers[0].answered(in: .full, after: 1, payloadSize: 1232, at: MonotonicTime(nanoseconds: 0))
         engine.now = engine.now.advanced(milliseconds: 2_000)
         engine.forgetQuestions()
         engine.ask(questionOctets("c.example"), from: client)

@@ -41,10 +41,10 @@ struct ServerHealthTests {
 
     @Test func `a server that became quick is known as quick at once, a slow one by and by`() {
         let health = ServerHealth()
-        health.answered(in: .full, after: 1_000_000, payloadSize: 1232)
-        health.answered(in: .full, after: 301_000_000, payloadSize: 1232)
+        health.answered(in: .full, after: 1_000_000, payloadSize: 1232, at: MonotonicTime(nanoseconds: 0))
+        health.answered(in: .full, after: 301_000_000, payloadSize: 1232, at: MonotonicTime(nanoseconds: 0))
         #expect(health.roundTrip == 76_000_000)
-        health.answered(in: .full, after: 2_000_000, payloadSize: 1232)
+        health.answered(in: .full, after: 2_000_000, payloadSize: 1232, at: MonotonicTime(nanoseconds: 0))
         #expect(health.roundTrip == 2_000_000)
         #expect(health.answeredProbes == 3)
     }

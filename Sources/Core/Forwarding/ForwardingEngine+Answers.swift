@@ -177,7 +177,7 @@ extension ForwardingEngine {
         }
         // Who was asked too and is still silent, longer than usual, has failed us.
         blameSilence(slot, longerThan: nil, at: now)
-        keepPrepared(slot, target, at: now)
+        keepPrepared(slot, target, askedAt: table[slot, attempt].sent)
         counters.answered += Int(table.transactions[slot].waiterCount)
         finish(slot, target, .miss, at: now, into: &outbox)
     }

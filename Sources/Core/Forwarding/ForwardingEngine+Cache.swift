@@ -17,16 +17,16 @@ extension ForwardingEngine {
         guard let hit = cache.load(key, message, at: now, into: &prepared) else { return false }
         let terms = replyTerms(query, path)
         var freshness = AnswerFreshness.age(hit.age)
-        if hit.isFresh {
-            counters.hits += 1
-        } else {
-            guard case .ask(let target, _) = policy.route(message, query.question, view: view) else {
-                return false
+        if !hit.isFresh || hit.isFailure {
+            guard case .ask(let target, _) = policy.route(message, query.question, view: view),
+                !isRevived(target, since: hit.failedAt)
+            else { return false }
+            if !hit.isFresh {
+                freshness = target.staleFreshness
+                if terms.hasEDNS { prepared.extendedError = staleError(target) }
             }
-            counters.stale += 1
-            freshness = target.staleFreshness
-            if terms.hasEDNS { prepared.extendedError = staleError(target) }
         }
+        if hit.isFresh { counters.hits += 1 } else { counters.stale += 1 }
         meters.count(
             hit.isFresh ? .hit : .stale, rcode: prepared.rcode, view: view, cluster: Int(hit.owner),
             prepared.extendedError)
@@ -40,6 +40,14 @@ extension ForwardingEngine {
             refresh(message, query, path, view, at: now, random: &random, into: &outbox)
         }
         return true
+    }
+
+    /// True where a server of the target's groups was dead and has been found alive since: what failed then
+    /// may work now.
+    private func isRevived(_ target: RouteTarget, since time: MonotonicTime) -> Bool {
+        target.groups.contains { group in
+            policy.groups[group].servers.contains { board.servers[$0].revivedAt >= time }
+        }
     }
 
     /// What stands with a stale answer whose question was asked in vain less than a second ago.
@@ -62,7 +70,10 @@ extension ForwardingEngine {
     }
 
     /// Keeps the prepared answer to `slot` for as long as its records and the settings allow.
-    mutating func keepPrepared(_ slot: Int, _ target: RouteTarget, at now: MonotonicTime) {
+    ///
+    /// - Parameter time: When the server was asked. The answer ages from then on: it held when the server
+    ///   gave it, and how long it was on its way nobody knows.
+    mutating func keepPrepared(_ slot: Int, _ target: RouteTarget, askedAt time: MonotonicTime) {
         let shape = table.transactions[slot].question
         let timing = prepared.timing(type: shape.type)
         let limits = target.cacheLimits
@@ -89,7 +100,7 @@ extension ForwardingEngine {
         let life = CacheLife(
             fresh: Int64(seconds) * 1_000_000_000, stale: timing.isNegative ? 0 : limits.staleNanoseconds,
             kind: timing.isNegative ? .negative : .positive, owner: owner(of: slot, target))
-        cache.store(key, prepared, life, at: now)
+        cache.store(key, prepared, life, at: time)
     }
 
     /// False for questions whose answers do not hold for the next client: those to ANY (RFC 8482 section 4),

@@ -10,6 +10,7 @@ package final class ServerHealth: Sendable {
     private let payloadSizeValue = Atomic<Int>(1232)
     private let answeredProbesValue = Atomic<Int>(0)
     private let loopedAtValue = Atomic<Int64>(.min)
+    private let revivedAtValue = Atomic<Int64>(.min)
     private let errorText = Mutex<String>("")
 
     /// How the server can be reached; each is worse than the one before.
@@ -39,19 +40,28 @@ package final class ServerHealth: Sendable {
     /// Probes answered so far: tells one that was answered since from those before.
     package var answeredProbes: Int { answeredProbesValue.load(ordering: .relaxed) }
 
+    /// When a probe last found it alive after it had been dead; what was asked in vain before is to be asked
+    /// again.
+    package var revivedAt: MonotonicTime {
+        MonotonicTime(nanoseconds: revivedAtValue.load(ordering: .relaxed))
+    }
+
     /// The UDP payload size to advertise to it, in octets.
     package var payloadSize: Int { payloadSizeValue.load(ordering: .relaxed) }
 
     /// Why it was last found dead, or what its last probe said; empty while nothing went wrong.
     package var lastError: String { errorText.withLock { $0 } }
 
-    /// It answered a probe in this mode.
+    /// It answered a probe in this mode, at `now`.
     ///
     /// - Parameter payloadSize: What to advertise to it: more where truncated answers can't be asked again
     /// over TCP.
     /// - Returns: True where it was dead before, or in another mode.
     @discardableResult
-    package func answered(in mode: Mode, after nanoseconds: Int64, payloadSize: Int) -> Bool {
+    package func answered(
+        in mode: Mode, after nanoseconds: Int64, payloadSize: Int, at now: MonotonicTime
+    ) -> Bool {
+        if isDead { revivedAtValue.store(now.nanoseconds, ordering: .relaxed) }
         // It may seem slow for a moment, but never quicker than it is: a fall is believed at once.
         let old = roundTrip
         let isQuicker = old == 0 || nanoseconds < old

@@ -74,8 +74,8 @@ extension ForwardingEngine {
         _ target: RouteTarget, _ attempt: Int, at now: MonotonicTime,
         random: inout some RandomNumberGenerator, into outbox: inout Outbox
     ) -> Bool {
-        guard table.transactions[slot].attempts[attempt].sentCookie else { return true }
-        let path = table.transactions[slot].attempts[attempt].path
+        guard table[slot, attempt].sentCookie else { return true }
+        let path = table[slot, attempt].path
         let edns = EDNS.ofAnswer(message, header, from: question.end)
         let data = edns?.option(EDNS.OptionCode.cookie, in: message)
         let verdict = servers[path.server].cookie.judge(data, in: message, over: path.transport, at: now)
@@ -100,8 +100,8 @@ extension ForwardingEngine {
 
     private func hasBadCookie(_ server: Int, _ slot: Int) -> Bool {
         for index in 0..<table.transactions[slot].attemptCount
-        where table.transactions[slot].attempts[index].path.server == server
-            && table.transactions[slot].attempts[index].state
+        where table[slot, index].path.server == server
+            && table[slot, index].state
                 == .declined(rcode: ResponseCode.badCookie.rawValue)
         {
             return true

@@ -87,7 +87,7 @@ final class ServerProber: Sendable {
             probed.close()
         case .alive(let mode, let roundTrip, let payloadSize):
             probed.close()
-            health.answered(in: mode, after: roundTrip, payloadSize: payloadSize)
+            health.answered(in: mode, after: roundTrip, payloadSize: payloadSize, at: now)
             if mode != probed.lastMode { tell(&probed, index, mode, "") }
         case .dead(let reason):
             probed.close()

@@ -293,7 +293,7 @@ package final class ScenarioPlayer {
             }
         }
         board.servers[server].answered(
-            in: mode, after: Int64(milliseconds) * 1_000_000, payloadSize: size)
+            in: mode, after: Int64(milliseconds) * 1_000_000, payloadSize: size, at: now)
     }
 
     private func learnSOA(_ line: Scenario.Line) throws(ScenarioError) {
