@@ -20,7 +20,7 @@ package struct KernelSetting: Hashable, Sendable {
         /// IPv6: 2 keeps learning the default route from the router although the host forwards.
         case acceptRouterAdvertisements = "accept_ra"
         /// Of the host: what one of several next hops is chosen by. 3 takes addresses and protocol alone
-        /// (Linux 5.14 and later); 0 takes IPv6's flow label as well, which TCP changes when a packet is lost.
+        /// (Linux 5.14 and later); 0 takes IPv6's flow label too, which TCP changes when a packet is lost.
         case multipathHashPolicy = "fib_multipath_hash_policy"
     }
 
