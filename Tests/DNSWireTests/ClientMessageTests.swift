@@ -68,6 +68,8 @@ private let rows = [
     Row("an answer gets no answer, or two forwarders talk for ever", query(flags: 0x8100), .ignore),
     Row("an answer with nonsense behind the header", query(flags: 0x8000) + [1], .ignore),
     Row("NOTIFY (RFC 6895 section 2.2)", query(flags: 0x2000), .reject(4, hasQuestion: false, hasEDNS: false)),
+    Row("NOTIFY with EDNS (RFC 6891 section 7)", query(flags: 0x2000, additionals: [opt()]),
+        .reject(4, hasQuestion: false, hasEDNS: true)),
     Row("an opcode that nobody knows, and no question", [1, 2, 0x78, 0] + [UInt8](repeating: 0, count: 8),
         .reject(4, hasQuestion: false, hasEDNS: false)),
     Row("a header alone (RFC 9619)", Array(query(questions: 0).prefix(12)), unreadable),

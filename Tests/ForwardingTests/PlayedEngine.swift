@@ -1,3 +1,4 @@
+import AnswerCache
 import DNSWire
 import IPAddressing
 import Inventory
@@ -22,9 +23,12 @@ final class PlayedEngine {
     private(set) var replies: [(client: IPAddress, octets: [UInt8])] = []
     private(set) var questions: [Question] = []
 
-    init(_ inventory: Inventory, board: HealthBoard? = nil, identity: ProcessIdentity? = nil) {
+    init(
+        _ inventory: Inventory, board: HealthBoard? = nil, identity: ProcessIdentity? = nil,
+        cache: AnswerCache? = nil
+    ) {
         engine = ForwardingEngine(
-            policy: ForwardingPolicy(inventory), hashKey: 11, board: board, identity: identity)
+            policy: ForwardingPolicy(inventory), hashKey: 11, cache: cache, board: board, identity: identity)
         engine.unixTime = 1_800_000_000
     }
 

@@ -38,8 +38,6 @@ package struct ClientQuery: Sendable {
     package let octets: Int
     /// The client's cookie (RFC 7873).
     package var cookie: ClientCookie?
-    /// The marks of forwarders that the question has passed; see `LoopTrail`.
-    package var loopMarks: [UInt64] = []
 
     /// True where a cookie of ours shows that the sender's address is not forged.
     package var isProven: Bool { cookie?.isProof ?? false }

@@ -7,20 +7,21 @@ extension ForwardingEngine {
     /// True for a question of our own, which some server has forwarded to us: that server is not asked any
     /// more while it does so, and the question is refused.
     mutating func isLoop(
-        _ message: Span<UInt8>, _ query: inout ClientQuery, _ path: ClientPath, into outbox: inout Outbox
+        _ message: Span<UInt8>, _ query: ClientQuery, _ path: ClientPath, into outbox: inout Outbox
     ) -> Bool {
-        if let edns = query.edns, edns.optionsLength > 0 { query.loopMarks = edns.loopMarks(in: message) }
+        if !loopMarks.isEmpty { loopMarks = [] }
+        if let edns = query.edns, edns.optionsLength > 0 { loopMarks = edns.loopMarks(in: message) }
         if let server = ownServer(message, query) {
             counters.loops += 1
-            let hops = max(query.loopMarks.count, 1)
+            let hops = max(loopMarks.count, 1)
             let text = Self.loopText("\(policy.servers[server])", path.client.address, hops)
             if board.isProbed { board.servers[server].markLooping(text, at: currentTime) }
             refuse(message, query, path, ExtendedError(.other, text), into: &outbox)
             return true
         }
-        guard query.loopMarks.count >= LoopTrail.mostMarks else { return false }
+        guard loopMarks.count >= LoopTrail.mostMarks else { return false }
         counters.loops += 1
-        let text = "this question has passed \(query.loopMarks.count) forwarders: they form a loop"
+        let text = "this question has passed \(loopMarks.count) forwarders: they form a loop"
         refuse(message, query, path, ExtendedError(.other, text), into: &outbox)
         return true
     }
@@ -31,8 +32,8 @@ extension ForwardingEngine {
         if query.question.type == LoopName.type, let mark = LoopName.mark(in: message) {
             return servers.firstIndex { $0.mark == mark }
         }
-        guard !query.loopMarks.isEmpty else { return nil }
-        return servers.firstIndex { query.loopMarks.contains($0.mark) }
+        guard !loopMarks.isEmpty else { return nil }
+        return servers.firstIndex { loopMarks.contains($0.mark) }
     }
 
     private static func loopText(_ server: String, _ client: IPAddress, _ hops: Int) -> String {

@@ -40,6 +40,8 @@ package struct ForwardingEngine: ~Copyable {
     let proven: ProvenClients
     let cookies: CookieSecrets
     let limits: EngineLimits
+    /// The marks of forwarders that the question at hand has passed; see `LoopTrail`.
+    var loopMarks: [UInt64] = []
     /// The time of the message or deadline that is being worked on.
     var currentTime = MonotonicTime(nanoseconds: 0)
     /// Seconds since 1970, modulo 2^32: the time of cookies. To be set now and then, as with each batch.
@@ -114,7 +116,7 @@ package struct ForwardingEngine: ~Copyable {
         case .query(var query):
             if query.cookie != nil { judgeCookie(of: &query, from: path) }
             if path.transport == .tcp { proven.note(path.client.address, at: now) }
-            if isLoop(message, &query, path, into: &outbox) { return }
+            if isLoop(message, query, path, into: &outbox) { return }
             guard let view = policy.view(of: path.client.address) else {
                 refuse(message, query, path, Refusals.client, into: &outbox)
                 return
@@ -182,7 +184,7 @@ package struct ForwardingEngine: ~Copyable {
         table.transactions[slot].target = target
         table.transactions[slot].view = Int32(view)
         table.transactions[slot].question = shape
-        table.transactions[slot].loopMarks = query.loopMarks
+        table.transactions[slot].loopMarks = loopMarks
         start(slot, at: now, random: &random, into: &outbox)
     }
 

@@ -92,11 +92,15 @@ extension ForwardingEngine {
     ///
     /// - Parameter nameLength: Octets of the question's name; nil where the reply has no question.
     mutating func settle(_ terms: ReplyTerms, nameLength: Int?, in outbox: inout Outbox) {
-        guard let reply = outbox.replies.last, reply.path.transport == .udp else { return }
-        let excess = reply.end - reply.start - terms.askedOctets
-        guard excess > 0, !terms.isProven, !reply.path.client.address.isLoopback, policy.replyLimits.isSet,
-            !allowance.take(excess, reply.path.client.address, policy.replyLimits, proven, at: currentTime)
+        // Field by field: this is passed with every reply.
+        let last = outbox.replies.count - 1
+        guard last >= 0, outbox.replies[last].path.transport == .udp, !terms.isProven else { return }
+        let excess = outbox.replies[last].end - outbox.replies[last].start - terms.askedOctets
+        let client = outbox.replies[last].path.client.address
+        guard excess > 0, !client.isLoopback, policy.replyLimits.isSet,
+            !allowance.take(excess, client, policy.replyLimits, proven, at: currentTime)
         else { return }
+        let reply = outbox.replies[last]
         counters.withheld += 1
         outbox.replies.removeLast()
         guard counters.withheld % 2 == 0, let nameLength else {
