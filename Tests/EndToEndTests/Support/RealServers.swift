@@ -80,7 +80,9 @@ enum RealServers {
     }
 
     /// BIND 9 as the office's server: it has `example.net` itself, and leaves cluster names to `forwarder`.
-    static func named(port: Int, forwarder: Int, in folder: TemporaryFolder) throws -> ServerProcess {
+    static func named(
+        port: Int, forwarder: Int, in folder: TemporaryFolder, options: String = ""
+    ) throws -> ServerProcess {
         let zone = """
             $TTL 60
             @ IN SOA ns.example.net. hostmaster.example.net. 1 7200 1800 86400 60
@@ -105,6 +107,7 @@ enum RealServers {
                 empty-zones-enable no;
                 notify no;
                 max-records-per-type 0;  // a headless service may have more than the usual 100
+                \(options)
             };
             controls { };
             zone "example.net" { type primary; file "\(file)"; };
