@@ -34,6 +34,14 @@ func tests(_ name: String, _ dependencies: [Target.Dependency] = [], data: [Stri
         name: name, dependencies: dependencies, path: "Tests/\(name)", exclude: data, swiftSettings: strict)
 }
 
+/// Links a release with packed relocations (DT_RELR, which loaders know from glibc 2.36 on, Debian 12's): they
+/// take 9 KB instead of a megabyte that the loader reads and that stays resident. Only lld can, of the toolchain.
+let packed: [LinkerSetting] = [
+    .unsafeFlags(
+        ["-use-ld=lld", "-Xlinker", "-z", "-Xlinker", "pack-relative-relocs", "-Xlinker", "--icf=safe"],
+        .when(configuration: .release)),
+]
+
 let package = Package(
     name: "namebridge",
     products: [
@@ -81,7 +89,7 @@ let package = Package(
                 "Forwarding", "DNSWire", "DomainNames", "IPAddressing", "Inventory", "Telemetry",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
-            path: "Sources/App/namebridge", swiftSettings: strict),
+            path: "Sources/App/namebridge", swiftSettings: strict, linkerSettings: packed),
 
         // Support
         .executableTarget(name: "floor", path: "Sources/Support/Floor"),
