@@ -177,9 +177,12 @@ extension ForwardingEngine {
         }
         // Who was asked too and is still silent, longer than usual, has failed us.
         blameSilence(slot, longerThan: nil, at: now)
-        keepPrepared(slot, target, askedAt: table[slot, attempt].sent)
+        let asked = table[slot, attempt].sent
+        keepPrepared(slot, target, askedAt: asked)
         counters.answered += Int(table.transactions[slot].waiterCount)
-        finish(slot, target, .miss, at: now, into: &outbox)
+        // Whole seconds on the way count, so that a late answer holds no longer for who waits for it either.
+        let age = UInt32(clamping: now.seconds(since: asked))
+        finish(slot, target, .miss, freshness: .age(age), at: now, into: &outbox)
     }
 
     /// A function of its own, so that the question's borrow of the table stands beside the other fields'
