@@ -124,7 +124,8 @@ struct RelayPlanning {
         warnRelay(&builder, because: because)
     }
 
-    /// Forwarding of both directions, on the devices concerned alone.
+    /// Forwarding of both directions, on the devices concerned alone. It is the device that a packet comes in
+    /// by that decides: for requests the one towards the near end, for answers the one towards the far end.
     private func forward(_ traffic: PathTraffic, in builder: inout PlanBuilder, because: String) {
         let family = traffic.family
         if let uplink = builder.host.host.uplink(family) {
@@ -133,7 +134,15 @@ struct RelayPlanning {
                 builder.setting(.reversePathFilter, .v4, uplink, 2, because: because)
             }
         }
-        for prefix in traffic.pods.prefixes { builder.forwarding(family, .toward(prefix), because: because) }
+        for prefix in traffic.pods.prefixes + traffic.sources.prefixes {
+            builder.forwarding(family, .toward(prefix), because: because)
+        }
+        guard !isOwnNode(builder.host) else { return }
+        // Its routes to pods and services lead to nodes, and are still to be made.
+        for node in planner.entries(of: cluster, family) {
+            guard let address = node.host.address(family) else { continue }
+            builder.forwarding(family, .toward(IPPrefix(only: address)), because: because)
+        }
     }
 
     private func translate(
