@@ -103,11 +103,17 @@ private struct JSONReader {
         }
     }
 
+    /// Larger ones are not read the same by everybody (RFC 8259 section 6), and a thousand times this one is
+    /// still a number here: what is summed and scaled does not overflow.
+    private static let largest = 1 << 53
+
     private mutating func number() -> JSONValue? {
         let start = position
         if peek == UInt8(ascii: "-") { position += 1 }
         while let octet = peek, (0x30...0x39).contains(octet) { position += 1 }
-        return Int(String(decoding: octets[start..<position], as: UTF8.self)).map { .number($0) }
+        let digits = String(decoding: octets[start..<position], as: UTF8.self)
+        guard let number = Int(digits), number.magnitude <= Self.largest.magnitude else { return nil }
+        return .number(number)
     }
 
     private mutating func string() -> String? {
