@@ -128,10 +128,10 @@ let package = Package(
         tests("NamebridgeTests", ["namebridge"]),
         tests("LinuxSystemTests", ["LinuxSystem", "IPAddressing", "Telemetry"]),
         tests("DNSServerTests", [
-            "DNSServer", "LinuxSystem", "Forwarding", "DNSWire", "IPAddressing", "Inventory", "Telemetry",
+            "DNSServer", "LinuxSystem", "Forwarding", "DNSWire", "IPAddressing", "Inventory", "Telemetry", "TestSupport",
         ]),
         tests("HostileTests", [
-            "DNSServer", "LinuxSystem", "Forwarding", "DNSWire", "DomainNames", "IPAddressing", "Inventory",
+            "DNSServer", "LinuxSystem", "Forwarding", "DNSWire", "DomainNames", "IPAddressing", "Inventory", "TestSupport",
         ]),
         tests("AdminServerTests", [
             "AdminServer", "DNSServer", "LinuxSystem", "Forwarding", "DomainNames", "IPAddressing", "Inventory",

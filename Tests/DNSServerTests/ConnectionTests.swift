@@ -1,5 +1,6 @@
 import DNSServer
 import IPAddressing
+import TestSupport
 import Testing
 
 /// Clients' TCP connections (RFC 7766).

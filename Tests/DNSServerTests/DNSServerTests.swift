@@ -2,6 +2,7 @@ import DNSServer
 import Forwarding
 import IPAddressing
 import Inventory
+import TestSupport
 import Testing
 
 /// A server in front of `upstreams`, which stand for every name.

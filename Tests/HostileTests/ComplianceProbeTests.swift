@@ -1,4 +1,5 @@
 import DNSWire
+import TestSupport
 import Testing
 
 /// The probes by which ISC's EDNS compliance tester judges a server (RFC 8906 section 8), as far as they

@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 /// A message put together octet by octet: nothing keeps it from being wrong.

@@ -1,4 +1,5 @@
 import DNSWire
+import TestSupport
 import Testing
 
 /// The server against everything in `HostileRows`, over both transports.

@@ -1,3 +1,5 @@
+import TestSupport
+
 /// Malformed and odd messages, a table for each part of a message.
 enum HostileRows {
     static let all = lengths + counts + names + oddNames + headers + kinds + records

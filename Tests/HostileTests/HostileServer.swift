@@ -4,6 +4,7 @@ import DomainNames
 import Forwarding
 import IPAddressing
 import Inventory
+import TestSupport
 import Testing
 
 /// A forwarder with one cluster and one upstream, both played by the same server, which has an address and

@@ -1,4 +1,5 @@
 import DNSServer
+import TestSupport
 import Testing
 
 /// Streams that are no proper sequence of messages (RFC 7766 section 8, RFC 1035 section 4.2.2).

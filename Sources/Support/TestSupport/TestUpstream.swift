@@ -1,17 +1,19 @@
 import DNSWire
-import IPAddressing
-import LinuxSystem
+package import IPAddressing
+package import LinuxSystem
 
 /// A name server on loopback that answers by a function, over UDP and TCP, on a thread of its own.
-final class TestUpstream: Sendable {
+package final class TestUpstream: Sendable {
     /// What it answers to one question; an empty list is silence, an empty message ends a TCP connection.
-    typealias Responder = @Sendable (_ question: [UInt8], _ isStream: Bool) -> [[UInt8]]
+    package typealias Responder = @Sendable (_ question: [UInt8], _ isStream: Bool) -> [[UInt8]]
 
-    let endpoint: Endpoint
+    package let endpoint: Endpoint
     private let wake: EventFD
     private let thread: NativeThread
 
-    init(_ respond: @escaping Responder = { question, _ in [TestMessage.answer(to: question)] }) throws {
+    package init(
+        _ respond: @escaping Responder = { question, _ in [TestMessage.answer(to: question)] }
+    ) throws {
         let any = Endpoint(address: IPAddress(v4: 0x7F00_0001), port: 0)
         let wake = try EventFD()
         let loop = try UpstreamLoop(any, respond)
@@ -45,7 +47,8 @@ private final class UpstreamLoop: Sendable {
     /// A port that is free over UDP may be taken over TCP: then another one is tried.
     private static func bind(_ any: Endpoint) throws -> Sockets {
         for _ in 0..<32 {
-            let datagram = try DatagramSocket.listen(on: any, sharesPort: false, reportsLocalAddress: false)
+            let datagram = try DatagramSocket.listen(
+                on: any, sharesPort: false, reportsLocalAddress: false)
             let endpoint = try datagram.localEndpoint()
             guard let listener = try? StreamSocket.listen(on: endpoint, sharesPort: false) else { continue }
             return Sockets(datagram: datagram, listener: listener, endpoint: endpoint)
@@ -64,7 +67,9 @@ private final class UpstreamLoop: Sendable {
         var streams: [UpstreamPeer] = []
         // Ends with the wake-up, whose token is 0; the bound is there for a test that forgets it.
         for _ in 0..<100_000 {
-            guard let count = try? epoll.wait(into: &events, milliseconds: 10_000), count > 0 else { return }
+            guard let count = try? epoll.wait(into: &events, milliseconds: 10_000), count > 0 else {
+                return
+            }
             for index in 0..<count {
                 switch events[index].token {
                 case 0: return
@@ -106,10 +111,14 @@ private final class UpstreamPeer {
     func serve(_ respond: TestUpstream.Responder) {
         var buffer = [UInt8](repeating: 0, count: 65_536)
         var span = buffer.mutableSpan
-        guard case .octets(let count)? = try? StreamSocket.receive(from: descriptor, into: &span) else { return }
+        guard case .octets(let count)? = try? StreamSocket.receive(from: descriptor, into: &span) else {
+            return
+        }
         framing.append(buffer.span.extracting(first: count))
         while let range = try? framing.next() {
-            let question = framing.withMessage(range) { message in (0..<message.count).map { message[$0] } }
+            let question = framing.withMessage(range) { message in
+                (0..<message.count).map { message[$0] }
+            }
             for answer in respond(question, true) {
                 guard !answer.isEmpty else {
                     try? StreamSocket.endSending(on: descriptor)
@@ -121,7 +130,8 @@ private final class UpstreamPeer {
     }
 }
 
-func copy(of batch: borrowing DatagramBatch, _ index: Int) -> [UInt8] {
+/// The octets of the message in a slot of `batch`.
+package func copy(of batch: borrowing DatagramBatch, _ index: Int) -> [UInt8] {
     let message = batch.message(index)
     return (0..<message.count).map { message[$0] }
 }

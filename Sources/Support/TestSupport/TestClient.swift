@@ -1,46 +1,47 @@
 import DNSWire
-import IPAddressing
+package import IPAddressing
 import LinuxSystem
 
 /// A client over UDP whose waits end after two seconds.
-final class DatagramClient {
+package final class DatagramClient {
     private let socket: FileDescriptor
     private let epoll: Epoll
     private var events = EpollEvents(capacity: 4)
     private var batch = DatagramBatch(capacity: 1, slotSize: 65_535)
     private var sender = DatagramSender(capacity: 1)
 
-    init(_ server: Endpoint) throws {
+    package init(_ server: Endpoint) throws {
         socket = try DatagramSocket.connect(to: server)
         epoll = try Epoll()
         try epoll.add(socket, .readable, token: 1)
     }
 
-    func send(_ message: [UInt8]) {
+    package func send(_ message: [UInt8]) {
         sender.add(start: 0, end: message.count)
         _ = sender.send(message.span, on: socket, stopsAtError: true)
     }
 
     /// The next datagram; nil after `milliseconds` without one.
-    func receive(milliseconds: Int32 = 2000) throws -> [UInt8]? {
+    package func receive(milliseconds: Int32 = 2000) throws -> [UInt8]? {
         guard try epoll.wait(into: &events, milliseconds: milliseconds) > 0 else { return nil }
         return try batch.receive(from: socket) == 1 ? copy(of: batch, 0) : nil
     }
 
-    func ask(_ name: String, id: UInt16) throws -> [UInt8]? {
+    /// The reply to an A question for `name`.
+    package func ask(_ name: String, id: UInt16) throws -> [UInt8]? {
         send(TestMessage.question(name, id: id))
         return try receive()
     }
 }
 
 /// A client over TCP whose waits end after two seconds.
-final class StreamClient {
+package final class StreamClient {
     private let socket: FileDescriptor
     private let epoll: Epoll
     private var events = EpollEvents(capacity: 4)
     private var framing = StreamFraming()
 
-    init(_ server: Endpoint) throws {
+    package init(_ server: Endpoint) throws {
         socket = try StreamSocket.connect(to: server)
         epoll = try Epoll()
         try epoll.add(socket, .writable, token: 1)
@@ -49,27 +50,28 @@ final class StreamClient {
         try epoll.modify(socket, .readable, token: 1)
     }
 
-    func send(_ octets: [UInt8]) throws {
+    package func send(_ octets: [UInt8]) throws {
         _ = try StreamSocket.send(octets.span, on: socket)
     }
 
     /// Says that no more questions come; answers still do.
-    func endSending() throws {
+    package func endSending() throws {
         try StreamSocket.endSending(on: socket)
     }
 
-    enum Event: Hashable {
+    package enum Event: Hashable {
         case message([UInt8])
         case closed
         case silence
     }
 
     /// What comes next within `milliseconds`.
-    func receive(milliseconds: Int32 = 2000) throws -> Event {
+    package func receive(milliseconds: Int32 = 2000) throws -> Event {
         var buffer = [UInt8](repeating: 0, count: 65_536)
         while true {
             if let range = try framing.next() {
-                return .message(framing.withMessage(range) { message in (0..<message.count).map { message[$0] } })
+                return .message(
+                    framing.withMessage(range) { message in (0..<message.count).map { message[$0] } })
             }
             guard try epoll.wait(into: &events, milliseconds: milliseconds) > 0 else { return .silence }
             var span = buffer.mutableSpan
@@ -86,9 +88,11 @@ final class StreamClient {
     }
 
     /// The IDs of the next `count` messages; fewer where they do not come.
-    func receiveIDs(_ count: Int) throws -> [UInt16] {
+    package func receiveIDs(_ count: Int) throws -> [UInt16] {
         var ids: [UInt16] = []
-        while ids.count < count, case .message(let message) = try receive() { ids.append(TestMessage.id(message)) }
+        while ids.count < count, case .message(let message) = try receive() {
+            ids.append(TestMessage.id(message))
+        }
         return ids
     }
 }

@@ -1,1 +1,0 @@
-../DNSServerTests/TestClient.swift
