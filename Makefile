@@ -29,10 +29,11 @@ TEST_PACKAGES = knot knot-dnsutils nsd bind9 bind9-dnsutils unbound dnsmasq-base
 
 SETUP = Sources/Support/Setup
 STATIC = .build-static
+TSAN = .build-tsan
 DEB = .build-deb
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test bench faults fuzz install install-files deb try-deb clean static
+.PHONY: help build run test bench faults fuzz tsan abuse soak install install-files deb try-deb clean static
 .PHONY: check-swift build-packages run-packages test-packages bench-packages faults-packages fuzz-packages deb-packages try-deb-packages
 
 help:
@@ -43,6 +44,9 @@ help:
 	@echo '              1,000 hosts take (BENCH=--network: that alone); BENCH=--help for options'
 	@echo 'make faults   what clients notice when name servers die, under load; FAULTS=--help for options; needs root'
 	@echo 'make fuzz     every parser fed with broken input under the address sanitizer; FUZZ=--help for options'
+	@echo 'make tsan     the tests of everything that has threads, under the thread sanitizer'
+	@echo 'make abuse    what an honest client notices of floods and idle connections; ABUSE=--help; needs root'
+	@echo 'make soak     ten minutes of everything at once, with deaths and flushes; SOAK=--help; needs root'
 	@echo 'make install  binary, unit, man pages, sample configuration (PREFIX, DESTDIR, SYSCONFDIR, UNITDIR)'
 	@echo 'make deb      a Debian package, in $(DEB)'
 	@echo 'make try-deb  install, use, upgrade, remove and purge it in a Debian of its own under systemd; needs root'
@@ -96,6 +100,21 @@ faults: check-swift faults-packages build
 fuzz: check-swift fuzz-packages
 	python3 Sources/Support/Fuzzer/fuzz.py $(FUZZ)
 
+# A report ends the process that it is about, be it the tests or a server that they started, and stays in TSAN's folder.
+tsan: check-swift test-packages
+	rm -f $(TSAN)/report.*
+	TSAN_OPTIONS='halt_on_error=1 log_path=$(CURDIR)/$(TSAN)/report' swift test --sanitize thread --scratch-path $(TSAN) \
+		--disable-xctest --filter '^(EndToEndTests|DNSServerTests|HostileTests|AdminServerTests)\.'
+	@if ls $(TSAN)/report.* 2>/dev/null; then cat $(TSAN)/report.*; exit 1; fi
+
+abuse: check-swift faults-packages build
+	swift build -c release --product floor
+	python3 Sources/Support/Bench/abuse.py $(ABUSE)
+
+soak: check-swift faults-packages build
+	swift build -c release --product floor
+	python3 Sources/Support/Bench/soak.py $(SOAK)
+
 # The binary for installing: Swift's libraries inside, C libraries shared (for security updates of libldns). It has a
 # build folder of its own, since a build in a used one can leave Swift's libraries outside without saying so.
 static: check-swift build-packages
@@ -142,4 +161,4 @@ try-deb: deb try-deb-packages
 	bash $(SETUP)/try-deb.sh $(DEB)/namebridge_*.deb .build-try-deb
 
 clean:
-	rm -rf .build .build-static .build-fuzz .build-deb .build-try-deb
+	rm -rf .build .build-static .build-fuzz $(TSAN) .build-deb .build-try-deb

@@ -76,6 +76,8 @@ static inline void write32(uint8_t *at, uint32_t value) {
 int openListener(uint16_t port);
 /// A non-blocking UDP socket connected to a loopback port, from a random port of its own.
 int openConnected(uint16_t port);
+/// The same to any address, from an address of this host; see `Options`.
+int openConnectedTo(in_addr_t to, uint16_t port, in_addr_t from);
 /// A non-blocking TCP socket that listens on a loopback port.
 int openStreamListener(uint16_t port);
 /// Adds a descriptor to an epoll set for reading, level-triggered, with `tag` as its data.
@@ -119,6 +121,8 @@ struct Options {
     int dropPercent;
     /// Seconds after which a name's address changes; 0: never.
     int change;
+    /// Where `load` asks, and from where, in network byte order; 0: 127.0.0.1, and any.
+    in_addr_t to, from;
 };
 
 /// Answers every question on `port`, over UDP and TCP. Prints how many on SIGUSR1. Does not return.

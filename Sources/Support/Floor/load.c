@@ -370,7 +370,7 @@ int runLoad(const struct Options *options) {
     load.isAnswered = calloc((size_t)options->count, 1);
     if (load.isAnswered == NULL) fail("calloc");
     if (!parseName(options->suffix, &load.suffix) || load.suffix.length > 240) fail("suffix");
-    load.socket = openConnected(options->port);
+    load.socket = openConnectedTo(options->to, options->port, options->from);
     int yes = 1;
     setsockopt(load.socket, SOL_SOCKET, SO_TIMESTAMPNS, &yes, sizeof yes);
     prepareBatch(&load.questions, false);

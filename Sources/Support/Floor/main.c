@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "floor.h"
 
+#include <arpa/inet.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,13 +14,14 @@ static const char usage[] =
     "       floor relay PORT UPSTREAM_PORT [--sockets N] [--draw batch|question] [--rewrite OUTER INNER]\n"
     "       floor load PORT [--suffix NAME] [--count N] [--rate QPS | --window N] [--seconds S]\n"
     "                       [--once] [--timeline] [--change SECONDS --ttl SECONDS]\n"
+    "                       [--to ADDRESS] [--from ADDRESS]\n"
     "       floor delay PORT UPSTREAM_PORT [--delay MILLISECONDS] [--drop PERCENT]\n"
     "\n"
-    "All on 127.0.0.1. `answer` gives each question of type A one address, over UDP and TCP, and prints how\n"
-    "many on SIGUSR1. `relay` forwards over UDP from N sockets with random ports (default 16). `load` asks\n"
-    "n0.NAME, n1.NAME ... over UDP at a fixed rate or with a fixed number in flight, checks each address,\n"
-    "and prints one line of JSON, with `--timeline` second by second. `delay` is a bad way to a server: it\n"
-    "loses a share of the questions and holds each answer back; SIGUSR1 makes it a good one, and bad again.\n"
+    "All on 127.0.0.1, but `load` can go elsewhere. `answer` gives each question of type A one address, over UDP\n"
+    "and TCP, and prints how many on SIGUSR1. `relay` forwards over UDP from N sockets with random ports (default\n"
+    "16). `load` asks n0.NAME, n1.NAME ... over UDP at a fixed rate or with a fixed number in flight, checks each\n"
+    "address, and prints one line of JSON, with `--timeline` second by second. `delay` is a bad way to a server:\n"
+    "it loses a share of the questions and holds each answer back; SIGUSR1 makes it a good one, and bad again.\n"
     "With `--change` a name's address changes every so often, and an answer that lives on for longer than\n"
     "the `--ttl` of the upstream allows is counted as outdated.\n";
 
@@ -58,6 +60,7 @@ static struct Options readOptions(int count, char **arguments) {
         {"seconds", required_argument, NULL, 'l'}, {"once", no_argument, NULL, 'o'},
         {"timeline", no_argument, NULL, 'n'},      {"delay", required_argument, NULL, 'y'},
         {"drop", required_argument, NULL, 'p'},    {"change", required_argument, NULL, 'g'},
+        {"to", required_argument, NULL, 'a'},      {"from", required_argument, NULL, 'm'},
         {NULL, 0, NULL, 0}};
     long ports[2] = {0, 0};
     int portCount = 0, option;
@@ -82,6 +85,8 @@ static struct Options readOptions(int count, char **arguments) {
         case 'y': options.delayMilliseconds = (int)number(optarg, 0, 10000); break;
         case 'p': options.dropPercent = (int)number(optarg, 0, 100); break;
         case 'g': options.change = (int)number(optarg, 1, 3600); break;
+        case 'a': if (inet_pton(AF_INET, optarg, &options.to) != 1) refuse(); break;
+        case 'm': if (inet_pton(AF_INET, optarg, &options.from) != 1) refuse(); break;
         default: refuse();
         }
     }

@@ -42,9 +42,14 @@ int openListener(uint16_t port) {
     return descriptor;
 }
 
-int openConnected(uint16_t port) {
+int openConnected(uint16_t port) { return openConnectedTo(0, port, 0); }
+
+int openConnectedTo(in_addr_t to, uint16_t port, in_addr_t from) {
     int descriptor = openDatagram();
+    struct sockaddr_in own = {.sin_family = AF_INET, .sin_addr.s_addr = from};
+    if (from != 0 && bind(descriptor, (struct sockaddr *)&own, sizeof own) < 0) fail("bind");
     struct sockaddr_in address = loopback(port);
+    if (to != 0) address.sin_addr.s_addr = to;
     if (connect(descriptor, (struct sockaddr *)&address, sizeof address) < 0) fail("connect");
     return descriptor;
 }
