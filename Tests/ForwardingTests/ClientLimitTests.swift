@@ -52,8 +52,8 @@ import Testing
         func forged() -> IPAddress { IPAddress(v4: 0x0A00_0000 | UInt32(truncatingIfNeeded: random.next()) & 0xFF_FFFF) }
         _ = flood(engine, milliseconds: 400, each: 20, forged)
         let first = (0..<2).flatMap { _ in engine.ask(local, from: honest) }
-        #expect(first.map { $0[2] & 2 } == [2], "one of two questions is answered with TC")
-        #expect(first.map(\.count) == [local.count])
+        #expect((1...2).contains(first.count), "at most every fourth is dropped")
+        #expect(first.allSatisfy { $0[2] & 2 == 2 && $0.count == local.count })
         #expect(engine.ask(local, from: honest, over: .tcp).first.map { $0[2] & 2 } == 0)
         for _ in 0..<300 {
             _ = flood(engine, milliseconds: 1, each: 2, forged)
@@ -61,7 +61,8 @@ import Testing
         }
         engine.now = engine.now.advanced(milliseconds: 3_660_000)
         _ = flood(engine, milliseconds: 400, each: 20, forged)
-        #expect((0..<2).flatMap { _ in engine.ask(local, from: honest) }.map { $0[2] & 2 } == [2])
+        let later = (0..<2).flatMap { _ in engine.ask(local, from: honest) }
+        #expect(!later.isEmpty && later.allSatisfy { $0[2] & 2 == 2 })
     }
 
     @Test func `an office's usual questions stay inside the allowance, and the host has none`() {

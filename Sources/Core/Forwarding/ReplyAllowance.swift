@@ -11,9 +11,9 @@ import Telemetry
 /// an address that came by TCP        its own account
 /// any other                          the account of its network, and one for all such networks
 /// ```
-/// An answer that would overdraw an account is withheld: every second time it becomes an empty one with TC,
-/// which is no longer than the question, and else it is dropped. So a flood gets back half of what it sends,
-/// and what the accounts allow; an honest client comes by TCP, once in an hour, and then has its own account.
+/// An answer that would overdraw an account is withheld: it becomes an empty one with TC, which is no
+/// longer than the question, and every fourth time it is dropped. So a flood gets back three quarters of what
+/// it sends, and what the accounts allow; an honest client comes by TCP, once in an hour, and then has its own account.
 struct ReplyAllowance {
     private var accounts = TokenBuckets(count: 8192)
     /// When the account of all unproven networks is full again, in nanoseconds of `MonotonicTime`.
@@ -88,6 +88,9 @@ package final class ProvenClients: Sendable {
 }
 
 extension ForwardingEngine {
+    /// Of so many replies that are withheld one is dropped: a drop costs an honest client a second or more.
+    private static var drop: Int { 4 }
+
     /// Withholds the reply that was just put into the outbox where its client has no allowance for it.
     ///
     /// - Parameter nameLength: Octets of the question's name; nil where the reply has no question.
@@ -103,7 +106,7 @@ extension ForwardingEngine {
         let reply = outbox.replies[last]
         counters.withheld += 1
         outbox.replies.removeLast()
-        guard counters.withheld % 2 == 0, let nameLength else {
+        guard counters.withheld % Self.drop != 0, let nameLength else {
             outbox.octets.truncate(to: reply.start)
             return
         }

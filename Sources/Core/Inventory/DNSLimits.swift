@@ -32,11 +32,11 @@ package struct DNSLimits: Hashable, Sendable {
 
     /// Octets a second that a network, a /24 or a /56, may get back over UDP beyond those that it sent, while
     /// nothing shows that its addresses are not forged; four times that for all such networks. Beyond it
-    /// answers become TC, or nothing. 0: no limit.
+    /// most answers become TC, a few nothing. 0: no limit.
     package var unprovenExcess = 8 << 10
 
     /// The same for an address that has come by TCP within the hour; one with a cookie has no limit.
-    package var provenExcess = 512 << 10
+    package var provenExcess = 2 << 20
 
     package init() {}
 }
