@@ -133,6 +133,15 @@ import Testing
         #expect(try cache.load("a.b", at: 29.2)?.wantsRefresh == true)
     }
 
+    @Test func `an answer that is being refreshed is not served past its life`() throws {
+        var cache = NamedCache()
+        try cache.store("a.b", [1], .init(), Sample.life(30, stale: 3600))
+        for time in [1.0, 2, 3] { _ = try cache.load("a.b", at: time) }
+        #expect(try cache.load("a.b", at: 29.5)?.wantsRefresh == true)
+        #expect(try cache.load("a.b", at: 29.9)?.isFresh == true)
+        #expect(try cache.load("a.b", at: 30.1) == nil, "nobody has failed: the answer on its way is waited for")
+    }
+
     @Test(arguments: [
         ("it is not asked often", 30.0, CacheLife.Kind.positive, 0),
         ("it lives too short for it to matter", 2, .positive, 9),

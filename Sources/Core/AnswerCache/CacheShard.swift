@@ -68,7 +68,8 @@ struct CacheShard: ~Copyable, Sendable {
         let isFailure = UInt8(truncatingIfNeeded: word >> 16) & CacheEntry.Flags.isFailure != 0
         let wantsRefresh =
             isFresh && mayAsk && !isFailure && hits >= 3 && isNearEnd(now.milliseconds, stored, expires)
-        if wantsRefresh { postpone(&ring, entry, until: now.milliseconds + refreshPatience) }
+        // No longer than it is fresh: whoever comes after that waits for the answer that is on its way.
+        if wantsRefresh { postpone(&ring, entry, until: min(now.milliseconds + refreshPatience, expires)) }
         return copyOut(ring, entry, at: now, wantsRefresh: wantsRefresh, rotation: hits, into: &answer)
     }
 
