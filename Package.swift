@@ -55,11 +55,12 @@ let package = Package(
         core("IPAddressing"),
         core("DomainNames"),
         core("Telemetry"),
+        core("JSON"),
         core("DNSWire", ["DomainNames"]),
         core("AnswerCache", ["DomainNames", "DNSWire", "Telemetry"]),
         core("Inventory", ["IPAddressing", "DomainNames"]),
-        core("NetworkModel", ["IPAddressing", "Inventory"]),
-        core("NetworkPlanning", ["IPAddressing", "DomainNames", "Inventory", "NetworkModel", "Telemetry"]),
+        core("NetworkModel", ["IPAddressing", "Inventory", "JSON"]),
+        core("NetworkPlanning", ["IPAddressing", "DomainNames", "Inventory", "JSON", "NetworkModel", "Telemetry"]),
         core("Forwarding", ["AnswerCache", "IPAddressing", "DomainNames", "DNSWire", "Inventory", "Telemetry"]),
 
         // Linux
@@ -73,9 +74,12 @@ let package = Package(
         linux("DemoClusters", ["LinuxSystem", "LDNSBridge", "DNSWire", "DomainNames", "IPAddressing"]),
         linux("InventoryFile", ["CYAML", "Inventory", "IPAddressing", "DomainNames"]),
         linux("AdminServer", [
-            "DNSServer", "LinuxSystem", "AnswerCache", "Forwarding", "DomainNames", "IPAddressing", "Inventory", "Telemetry",
+            "DNSServer", "LinuxSystem", "AnswerCache", "Forwarding", "DomainNames", "IPAddressing", "Inventory", "JSON",
+            "Telemetry",
         ]),
-        linux("NetworkKernel", ["LinuxSystem", "NetworkPlanning", "NetworkModel", "Inventory", "IPAddressing", "Telemetry"]),
+        linux("NetworkKernel", [
+            "LinuxSystem", "NetworkPlanning", "NetworkModel", "Inventory", "IPAddressing", "JSON", "Telemetry",
+        ]),
         linux("DNSServer", [
             "LinuxSystem", "LDNSBridge", "AnswerCache", "Forwarding", "DNSWire", "DomainNames", "IPAddressing", "Inventory", "Telemetry",
         ]),
@@ -86,7 +90,7 @@ let package = Package(
             dependencies: [
                 "AdminServer", "DNSServer", "LinuxSystem", "LDNSBridge", "DemoClusters", "InventoryFile",
                 "NetworkKernel", "NetworkPlanning", "NetworkModel",
-                "Forwarding", "DNSWire", "DomainNames", "IPAddressing", "Inventory", "Telemetry",
+                "Forwarding", "DNSWire", "DomainNames", "IPAddressing", "Inventory", "JSON", "Telemetry",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "Sources/App/namebridge", swiftSettings: strict, linkerSettings: packed),
@@ -101,13 +105,14 @@ let package = Package(
 
         support("FuzzTargets", [
             "TestSupport", "AdminServer", "AnswerCache", "DNSWire", "Forwarding", "IPAddressing", "Inventory",
-            "InventoryFile", "NetworkModel", "NetworkPlanning", "Telemetry",
+            "InventoryFile", "JSON", "NetworkModel", "NetworkPlanning", "Telemetry",
         ]),
 
         // Tests
         tests("IPAddressingTests", ["IPAddressing"]),
         tests("TelemetryTests", ["Telemetry"]),
-        tests("NetworkModelTests", ["NetworkModel", "Inventory", "IPAddressing"]),
+        tests("JSONTests", ["JSON"]),
+        tests("NetworkModelTests", ["NetworkModel", "Inventory", "IPAddressing", "JSON"]),
         tests(
             "NetworkPlanningTests",
             ["NetworkPlanning", "NetworkModel", "InventoryFile", "Inventory", "IPAddressing", "Telemetry", "TestSupport"],
@@ -135,7 +140,7 @@ let package = Package(
         ]),
         tests("AdminServerTests", [
             "AdminServer", "DNSServer", "LinuxSystem", "Forwarding", "DomainNames", "IPAddressing", "Inventory",
-            "Telemetry",
+            "JSON", "Telemetry",
         ]),
         tests("LDNSBridgeTests", ["LDNSBridge", "DomainNames"]),
         tests("DemoClustersTests", ["DemoClusters", "LDNSBridge", "DNSWire", "DomainNames"]),

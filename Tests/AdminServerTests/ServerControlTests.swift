@@ -4,6 +4,7 @@ import DomainNames
 import Forwarding
 import IPAddressing
 import Inventory
+import JSON
 import LinuxSystem
 import Synchronization
 import Telemetry
@@ -143,7 +144,7 @@ private struct Setting {
     }
 
     func flush(_ scope: FlushScope) throws -> Int? {
-        try ControlClient.ask(.flush(scope), at: [path.path]).answer["flushed"]?.number
+        try ControlClient.ask(.flush(scope), at: [path.path]).answer["flushed"]?.integer
     }
 
     /// The status once `isReached`, or the last one: numbers may be a tenth of a second old.
@@ -236,7 +237,7 @@ private struct Setting {
                 ])
         ]
         let text = Array(status.json.text().utf8)
-        #expect(ServerStatus(json: try #require(JSONValue(reading: text))) == status)
+        #expect(ServerStatus(json: try JSONReader.read(text)) == status)
         #expect(ServerStatus(json: .null) == ServerStatus(), "what is missing stays empty")
     }
 }

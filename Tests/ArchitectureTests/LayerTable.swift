@@ -3,7 +3,7 @@
 enum LayerTable {
     /// Values and decisions: no socket, clock, file, process, randomness or logging.
     static let core = [
-        "IPAddressing", "DomainNames", "Telemetry", "DNSWire", "Inventory", "AnswerCache", "Forwarding",
+        "IPAddressing", "DomainNames", "Telemetry", "JSON", "DNSWire", "Inventory", "AnswerCache", "Forwarding",
         "NetworkModel", "NetworkPlanning", "PacketPath",
     ]
 

@@ -1,5 +1,6 @@
 import IPAddressing
 import Inventory
+import JSON
 import NetworkModel
 import Testing
 

@@ -1,6 +1,7 @@
 import AdminServer
 import ArgumentParser
 import Glibc
+import JSON
 import LinuxSystem
 
 /// Where the control socket is: the same for the server and for those who ask it.

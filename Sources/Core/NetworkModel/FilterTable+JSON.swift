@@ -1,4 +1,5 @@
 import IPAddressing
+import JSON
 
 extension FilterTable {
     /// The tables of what `nft -j list ruleset` prints, in its order.

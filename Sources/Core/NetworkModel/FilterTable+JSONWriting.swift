@@ -1,4 +1,5 @@
 import IPAddressing
+package import JSON
 
 extension FilterTable {
     /// The items of the table as `nft -j list ruleset` lists them, and as `nft -j -f` takes them inside of

@@ -1,4 +1,5 @@
 import IPAddressing
+import JSON
 
 extension FilterTable: CustomStringConvertible {
     /// The table as `nft -f` reads it, its chains in order, without counters' values.

@@ -1,5 +1,6 @@
 package import IPAddressing
 import Inventory
+import JSON
 
 extension Link {
     /// The devices that `ip -j -d link` prints.

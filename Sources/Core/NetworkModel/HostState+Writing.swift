@@ -1,5 +1,6 @@
 import IPAddressing
 import Inventory
+package import JSON
 
 /// The texts from which the readers of `ip -j`, `bridge -j` and `nft -j` get the same values again.
 extension HostState {

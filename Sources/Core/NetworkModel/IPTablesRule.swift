@@ -1,4 +1,5 @@
 package import IPAddressing
+import JSON
 
 /// What `iptables-save` or `ip6tables-save` says of one family's foreign chains.
 package struct IPTablesState: Hashable, Sendable {

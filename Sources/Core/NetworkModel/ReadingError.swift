@@ -1,3 +1,5 @@
+package import JSON
+
 /// Why a program's output could not be read.
 package enum ReadingError: Error, Hashable, Sendable {
     /// The output is not JSON.

@@ -1,4 +1,5 @@
 import IPAddressing
+import JSON
 import NetworkModel
 
 /// One call of a program that changes the kernel.

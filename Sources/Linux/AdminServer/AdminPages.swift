@@ -1,3 +1,4 @@
+import JSON
 import LinuxSystem
 
 /// What is served over HTTP: which path gives what.

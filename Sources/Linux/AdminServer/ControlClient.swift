@@ -1,3 +1,4 @@
+package import JSON
 import LinuxSystem
 import Telemetry
 
@@ -24,7 +25,7 @@ package enum ControlClient {
             } catch {
                 throw .failed(path: path, error)
             }
-            guard let answer = JSONValue(reading: octets) else { throw .noAnswer(path: path) }
+            guard let answer = try? JSONReader.read(octets) else { throw .noAnswer(path: path) }
             if let reason = answer["error"]?.string { throw .refused(reason) }
             return (answer, path)
         }

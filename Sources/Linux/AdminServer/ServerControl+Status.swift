@@ -2,6 +2,7 @@ import AnswerCache
 import DNSServer
 import Forwarding
 import Inventory
+import JSON
 import LinuxSystem
 import Synchronization
 import Telemetry
@@ -119,7 +120,7 @@ extension ServerControl {
     var networkObjects: ServerStatus.NetworkObjects? {
         do throws(Errno) {
             let octets = try FileContents.read(Self.agentFile)
-            return JSONValue(reading: octets).map(ServerStatus.NetworkObjects.init(json:))
+            return (try? JSONReader.read(octets)).map(ServerStatus.NetworkObjects.init(json:))
         } catch {
             return nil
         }

@@ -3,6 +3,7 @@ package import DNSServer
 import DomainNames
 import Forwarding
 package import Inventory
+package import JSON
 import LinuxSystem
 import Synchronization
 import Telemetry
@@ -65,7 +66,7 @@ package final class ServerControl: Sendable {
             }
             count = cache.removeAll { policy.mayAnswer($0, group: group) }
         }
-        return .object([("flushed", .number(count))])
+        return .object([("flushed", .integer(count))])
     }
 
     private static func refusal(_ reason: String) -> JSONValue { .object([("error", .string(reason))]) }

@@ -1,3 +1,4 @@
+import JSON
 package import Telemetry
 
 // The parts of a status beyond the plain numbers.
@@ -142,20 +143,20 @@ extension ServerStatus {
     /// Reads what `detailMembers` wrote; what is missing stays empty.
     mutating func readDetails(_ json: JSONValue) {
         host = json["host"]?.string ?? ""
-        history = (json["history"]?.array ?? []).map { point in
+        history = (json["history"]?.elements ?? []).map { point in
             HistoryPoint(
-                milliseconds: point["milliseconds"]?.number ?? 0, questions: point["questions"]?.number ?? 0,
-                failed: point["failed"]?.number ?? 0)
+                milliseconds: point["milliseconds"]?.count ?? 0, questions: point["questions"]?.count ?? 0,
+                failed: point["failed"]?.count ?? 0)
         }
         cachedLatency = Latency(json: json["latency"]?["cached"])
         lookupLatency = Latency(json: json["latency"]?["lookups"])
         responseCodes = NamedCount.list(json["response-codes"])
         limits = NamedCount.list(json["limits"])
         extendedErrors = NamedCount.list(json["extended-errors"])
-        sites = (json["sites"]?.array ?? []).map {
+        sites = (json["sites"]?.elements ?? []).map {
             Site(name: $0["name"]?.string ?? "", prefixes: JSONValue.strings($0["prefixes"]))
         }
-        paths = (json["paths"]?.array ?? []).map {
+        paths = (json["paths"]?.elements ?? []).map {
             Path(
                 from: JSONValue.strings($0["from"]), to: JSONValue.strings($0["to"]),
                 carrier: $0["carrier"]?.string ?? "", details: JSONValue.strings($0["details"]))
@@ -168,19 +169,18 @@ extension ServerStatus {
 
 extension JSONValue {
     /// The strings of an array; empty where there is none.
-    static func strings(_ value: JSONValue?) -> [String] { (value?.array ?? []).compactMap(\.string) }
+    static func strings(_ value: JSONValue?) -> [String] { (value?.elements ?? []).compactMap(\.string) }
 
-    static func number(_ value: Int?) -> JSONValue { value.map { .number($0) } ?? .null }
 }
 
 extension ServerStatus.NamedCount {
     fileprivate var json: JSONValue {
-        .object([("name", .string(name)), ("words", .string(words)), ("count", .number(count))])
+        .object([("name", .string(name)), ("words", .string(words)), ("count", .integer(count))])
     }
 
     fileprivate static func list(_ json: JSONValue?) -> [Self] {
-        (json?.array ?? []).map {
-            Self($0["name"]?.string ?? "", $0["words"]?.string ?? "", $0["count"]?.number ?? 0)
+        (json?.elements ?? []).map {
+            Self($0["name"]?.string ?? "", $0["words"]?.string ?? "", $0["count"]?.count ?? 0)
         }
     }
 }
@@ -188,24 +188,24 @@ extension ServerStatus.NamedCount {
 extension ServerStatus.Latency {
     fileprivate var json: JSONValue {
         .object([
-            ("count", .number(count)), ("p50-microseconds", .number(median)),
-            ("p95-microseconds", .number(p95)), ("p99-microseconds", .number(p99)),
+            ("count", .integer(count)), ("p50-microseconds", .optional(median)),
+            ("p95-microseconds", .optional(p95)), ("p99-microseconds", .optional(p99)),
         ])
     }
 
     fileprivate init(json: JSONValue?) {
-        count = json?["count"]?.number ?? 0
-        median = json?["p50-microseconds"]?.number
-        p95 = json?["p95-microseconds"]?.number
-        p99 = json?["p99-microseconds"]?.number
+        count = json?["count"]?.count ?? 0
+        median = json?["p50-microseconds"]?.count
+        p95 = json?["p95-microseconds"]?.count
+        p99 = json?["p99-microseconds"]?.count
     }
 }
 
 extension ServerStatus.HistoryPoint {
     fileprivate var json: JSONValue {
         .object([
-            ("milliseconds", .number(milliseconds)), ("questions", .number(questions)),
-            ("failed", .number(failed)),
+            ("milliseconds", .integer(milliseconds)), ("questions", .integer(questions)),
+            ("failed", .integer(failed)),
         ])
     }
 }
@@ -228,12 +228,12 @@ extension ServerStatus.Path {
 extension ServerStatus.NetworkObjects {
     fileprivate var json: JSONValue {
         .object([
-            ("running", .flag(isRunning)), ("wanted", .number(wanted)), ("present", .number(present)),
-            ("healed", .number(healed)), ("failures", .number(failures)),
+            ("running", .boolean(isRunning)), ("wanted", .integer(wanted)), ("present", .integer(present)),
+            ("healed", .integer(healed)), ("failures", .integer(failures)),
             (
                 "last-loss",
                 .object([
-                    ("time", .number(lastLossTime)), ("objects", .array(lastLost.map { .string($0) })),
+                    ("time", .optional(lastLossTime)), ("objects", .array(lastLost.map { .string($0) })),
                     ("by", .optional(suspicion)),
                 ])
             ),
@@ -243,13 +243,13 @@ extension ServerStatus.NetworkObjects {
 
     /// Reads what the agent or `json` wrote; what is missing stays empty.
     init(json: JSONValue) {
-        if case .flag(true)? = json["running"] { isRunning = true }
-        wanted = json["wanted"]?.number ?? 0
-        present = json["present"]?.number ?? 0
-        healed = json["healed"]?.number ?? 0
-        failures = json["failures"]?.number ?? 0
+        if case .boolean(true)? = json["running"] { isRunning = true }
+        wanted = json["wanted"]?.count ?? 0
+        present = json["present"]?.count ?? 0
+        healed = json["healed"]?.count ?? 0
+        failures = json["failures"]?.count ?? 0
         lastLost = JSONValue.strings(json["last-loss"]?["objects"])
-        lastLossTime = json["last-loss"]?["time"]?.number
+        lastLossTime = json["last-loss"]?["time"]?.count
         suspicion = json["last-loss"]?["by"]?.string
         contested = JSONValue.strings(json["contested"])
         trouble = json["trouble"]?.string
@@ -263,7 +263,7 @@ extension ServerStatus.Group {
             ("domain", .string(domain)),
             ("names", .array(names.map { .string($0) })),
             ("prefixes", .array(prefixes.map { .string($0) })),
-            ("replies", .number(replies)),
+            ("replies", .integer(replies)),
             ("latency", latency.json),
             ("servers", .array(servers.map(\.json))),
         ])
@@ -274,9 +274,9 @@ extension ServerStatus.Group {
         domain = json["domain"]?.string ?? ""
         names = JSONValue.strings(json["names"])
         prefixes = JSONValue.strings(json["prefixes"])
-        replies = json["replies"]?.number ?? 0
+        replies = json["replies"]?.count ?? 0
         latency = ServerStatus.Latency(json: json["latency"])
-        servers = (json["servers"]?.array ?? []).map(ServerStatus.Server.init(json:))
+        servers = (json["servers"]?.elements ?? []).map(ServerStatus.Server.init(json:))
     }
 }
 
@@ -285,11 +285,11 @@ extension ServerStatus.Server {
         .object([
             ("address", .string(address)),
             ("state", .string(state)),
-            ("rtt-microseconds", .number(roundTripMicroseconds)),
+            ("rtt-microseconds", .optional(roundTripMicroseconds)),
             ("last-error", .optional(lastError)),
-            ("asked", .number(asked)),
-            ("answered", .number(answered)),
-            ("failures", .number(failures)),
+            ("asked", .integer(asked)),
+            ("answered", .integer(answered)),
+            ("failures", .integer(failures)),
             ("latency", latency.json),
         ])
     }
@@ -297,11 +297,11 @@ extension ServerStatus.Server {
     fileprivate init(json: JSONValue) {
         address = json["address"]?.string ?? ""
         state = json["state"]?.string ?? ""
-        roundTripMicroseconds = json["rtt-microseconds"]?.number
+        roundTripMicroseconds = json["rtt-microseconds"]?.count
         lastError = json["last-error"]?.string
-        asked = json["asked"]?.number ?? 0
-        answered = json["answered"]?.number ?? 0
-        failures = json["failures"]?.number ?? 0
+        asked = json["asked"]?.count ?? 0
+        answered = json["answered"]?.count ?? 0
+        failures = json["failures"]?.count ?? 0
         latency = ServerStatus.Latency(json: json["latency"])
     }
 }

@@ -1,3 +1,5 @@
+package import JSON
+
 /// How a running server is doing: what `namebridge status` shows.
 package struct ServerStatus: Hashable, Sendable {
     package var version = ""
@@ -166,11 +168,11 @@ extension ServerStatus {
         .object(
             [
                 ("version", .string(version)),
-                ("pid", .number(processID)),
-                ("uptime-seconds", .number(uptimeSeconds)),
-                ("recent-questions", .number(recentQuestions)),
-                ("recent-milliseconds", .number(recentMilliseconds)),
-                ("questions-per-second", .number(questionsPerSecond)),
+                ("pid", .integer(processID)),
+                ("uptime-seconds", .integer(uptimeSeconds)),
+                ("recent-questions", .integer(recentQuestions)),
+                ("recent-milliseconds", .integer(recentMilliseconds)),
+                ("questions-per-second", .integer(questionsPerSecond)),
                 ("total", Self.numbers(total, Worker.fields)),
                 ("workers", .array(workers.map { Self.numbers($0, Worker.fields) })),
                 ("cache", cache.map { Self.numbers($0, Cache.fields) } ?? .null),
@@ -181,27 +183,27 @@ extension ServerStatus {
     /// Reads what another process wrote; what is missing stays 0.
     package init(json: JSONValue) {
         version = json["version"]?.string ?? ""
-        processID = json["pid"]?.number ?? 0
-        uptimeSeconds = json["uptime-seconds"]?.number ?? 0
-        recentQuestions = json["recent-questions"]?.number ?? 0
-        recentMilliseconds = json["recent-milliseconds"]?.number ?? 0
-        workers = (json["workers"]?.array ?? []).map { Self.read($0, Worker(), Worker.fields) }
+        processID = json["pid"]?.count ?? 0
+        uptimeSeconds = json["uptime-seconds"]?.count ?? 0
+        recentQuestions = json["recent-questions"]?.count ?? 0
+        recentMilliseconds = json["recent-milliseconds"]?.count ?? 0
+        workers = (json["workers"]?.elements ?? []).map { Self.read($0, Worker(), Worker.fields) }
         if let cache = json["cache"], case .object = cache {
             self.cache = Self.read(cache, Cache(), Cache.fields)
         }
-        groups = (json["clusters"]?.array ?? []).map(Group.init(json:))
+        groups = (json["clusters"]?.elements ?? []).map(Group.init(json:))
         readDetails(json)
     }
 
     private static func numbers<Root>(
         _ value: Root, _ fields: [(name: String, path: WritableKeyPath<Root, Int>)]
     ) -> JSONValue {
-        .object(fields.map { ($0.name, .number(value[keyPath: $0.path])) })
+        .object(fields.map { ($0.name, .integer(value[keyPath: $0.path])) })
     }
 
     private static func read<Root>(
         _ json: JSONValue, _ empty: Root, _ fields: [(name: String, path: WritableKeyPath<Root, Int>)]
     ) -> Root {
-        fields.reduce(into: empty) { $0[keyPath: $1.path] = json[$1.name]?.number ?? 0 }
+        fields.reduce(into: empty) { $0[keyPath: $1.path] = json[$1.name]?.count ?? 0 }
     }
 }

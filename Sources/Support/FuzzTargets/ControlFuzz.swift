@@ -1,4 +1,5 @@
 import AdminServer
+import JSON
 
 /// A line to the control socket, and the same octets as the JSON that a client of it reads.
 enum ControlFuzz {
@@ -11,9 +12,9 @@ enum ControlFuzz {
                 objections.append("\(request.line) is read as something else")
             }
         }
-        if let value = JSONValue(reading: input) {
+        if let value = try? JSONReader.read(input) {
             let text = value.text()
-            if JSONValue(reading: Array(text.utf8))?.text() != text {
+            if (try? JSONReader.read(Array(text.utf8))) != value {
                 objections.append("the text of a value is read as something else")
             }
             let status = ServerStatus(json: value)

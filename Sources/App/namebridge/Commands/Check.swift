@@ -2,6 +2,7 @@ import AdminServer
 import ArgumentParser
 import Inventory
 import InventoryFile
+import JSON
 
 /// `namebridge check`: tells every mistake of a configuration at once.
 struct Check: ParsableCommand {
@@ -69,8 +70,8 @@ struct Check: ParsableCommand {
         let problems = configuration.problems.map { problem in
             JSONValue.object([
                 ("severity", .string(problem.severity == .warning ? "warning" : "error")),
-                ("line", .number(problem.line)),
-                ("column", .number(problem.column)),
+                ("line", .integer(problem.line)),
+                ("column", .integer(problem.column)),
                 ("path", .string(problem.path.description)),
                 ("message", .string(problem.message)),
                 ("suggestion", .optional(problem.suggestion)),
@@ -78,7 +79,7 @@ struct Check: ParsableCommand {
         }
         return .object([
             ("file", .string(path)),
-            ("valid", .flag(configuration.inventory != nil)),
+            ("valid", .boolean(configuration.inventory != nil)),
             ("problems", .array(problems)),
         ])
     }

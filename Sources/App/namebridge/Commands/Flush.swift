@@ -1,6 +1,7 @@
 import AdminServer
 import ArgumentParser
 import DomainNames
+import JSON
 
 /// `namebridge flush`: makes the running server forget answers.
 struct Flush: ParsableCommand {
@@ -37,7 +38,7 @@ struct Flush: ParsableCommand {
         let answer = try options.ask(.flush(try scope()))
         switch output {
         case .text:
-            let count = answer["flushed"]?.number ?? 0
+            let count = answer["flushed"]?.integer ?? 0
             print("\(count) \(count == 1 ? "answer" : "answers") forgotten")
         case .json: print(answer.text())
         }

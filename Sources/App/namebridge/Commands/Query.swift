@@ -5,6 +5,7 @@ import DomainNames
 import Forwarding
 import IPAddressing
 import Inventory
+import JSON
 import LDNSBridge
 
 /// `namebridge query`: asks one question and shows each decision on the way.

@@ -1,5 +1,6 @@
 import AdminServer
 import ArgumentParser
+import JSON
 
 /// `namebridge status`: how the running server is doing.
 struct Status: ParsableCommand {

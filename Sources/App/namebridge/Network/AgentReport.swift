@@ -1,4 +1,5 @@
 import AdminServer
+import JSON
 import NetworkKernel
 
 /// What `net status` says of the agent.
@@ -31,20 +32,20 @@ struct AgentReport {
     }
 
     var json: JSONValue {
-        guard let status else { return .object([("running", .flag(isRunning))]) }
+        guard let status else { return .object([("running", .boolean(isRunning))]) }
         var last: JSONValue = .null
         if let loss = status.lastLoss {
             last = .object([
-                ("time", .number(loss.time)), ("objects", .array(loss.objects.map { .string($0) })),
-                ("milliseconds", loss.milliseconds.map { .number($0) } ?? .null),
+                ("time", .integer(loss.time)), ("objects", .array(loss.objects.map { .string($0) })),
+                ("milliseconds", loss.milliseconds.map { .integer($0) } ?? .null),
                 ("by", loss.suspicion.map { .string($0) } ?? .null),
             ])
         }
         return .object([
-            ("running", .flag(isRunning)), ("process", .number(status.process)),
-            ("started", .number(status.started)), ("wanted", .number(status.wanted)),
-            ("present", .number(status.present)), ("healed", .number(status.healed)),
-            ("repairs", .number(status.repairs)), ("failures", .number(status.failures)),
+            ("running", .boolean(isRunning)), ("process", .integer(status.process)),
+            ("started", .integer(status.started)), ("wanted", .integer(status.wanted)),
+            ("present", .integer(status.present)), ("healed", .integer(status.healed)),
+            ("repairs", .integer(status.repairs)), ("failures", .integer(status.failures)),
             ("contested", .array(status.contested.map { .string($0) })),
             ("trouble", status.trouble.map { .string($0) } ?? .null), ("last-loss", last),
         ])

@@ -1,6 +1,7 @@
 import AdminServer
 import ArgumentParser
 import Inventory
+import JSON
 import LinuxSystem
 import NetworkKernel
 import NetworkPlanning
@@ -77,16 +78,17 @@ struct NetStatus: ParsableCommand {
         _ status: HostStatus, _ journal: Journal?, _ agent: AgentReport, name: String
     ) -> JSONValue {
         .object([
-            ("host", .string(name)), ("fine", .flag(status.isFine)),
-            ("waiting", .flag(journal?.waits ?? false)), ("interrupted", .flag(journal?.waits == false)),
+            ("host", .string(name)), ("fine", .boolean(status.isFine)),
+            ("waiting", .boolean(journal?.waits ?? false)),
+            ("interrupted", .boolean(journal?.waits == false)),
             ("agent", agent.json),
             ("objects", .array(status.rows.map { json($0) })),
         ])
     }
 
     private static func json(_ row: HostStatus.Row) -> JSONValue {
-        let packets: JSONValue = row.packets.map { .number($0) } ?? .null
-        let octets: JSONValue = row.octets.map { .number($0) } ?? .null
+        let packets: JSONValue = row.packets.map { .integer($0) } ?? .null
+        let octets: JSONValue = row.octets.map { .integer($0) } ?? .null
         return .object([
             ("condition", .string(row.condition.rawValue)), ("object", .string(row.object)),
             ("because", .string(row.because)), ("packets", packets), ("octets", octets),

@@ -2,6 +2,7 @@ import AdminServer
 import DNSWire
 import Forwarding
 import IPAddressing
+import JSON
 import LDNSBridge
 
 /// The report for programs.
@@ -15,7 +16,7 @@ extension QueryReport {
             ("view", .optional(view)),
             ("route", route.json()),
             ("exchanges", .array(exchanges.map { $0.json() })),
-            ("microseconds", .number(Int(nanoseconds / 1000))),
+            ("microseconds", .integer(Int(nanoseconds / 1000))),
             ("reply", replyJSON()),
         ])
     }
@@ -26,8 +27,8 @@ extension QueryReport {
         let rcode = UInt16(message.rcode) | UInt16(message.edns?.extendedRcode ?? 0) << 4
         return .object([
             ("rcode", .string(Mnemonics.rcode(rcode))),
-            ("truncated", .flag(message.isTruncated)),
-            ("answers", .number(message.records[.answer]?.count ?? 0)),
+            ("truncated", .boolean(message.isTruncated)),
+            ("answers", .integer(message.records[.answer]?.count ?? 0)),
             ("extendedError", ExtendedError.first(in: reply)?.json() ?? .null),
             ("text", .optional(try? MessageText.present(reply))),
             ("wire", .string(reply.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined())),
@@ -38,7 +39,7 @@ extension QueryReport {
 extension ExtendedError {
     fileprivate func json() -> JSONValue {
         .object([
-            ("code", .number(code)),
+            ("code", .integer(code)),
             ("purpose", .string(purpose)),
             ("text", .string(String(decoding: text, as: UTF8.self))),
         ])
@@ -73,17 +74,17 @@ extension QueryReport.Exchange {
             ("group", .string(group)),
             ("transport", .string(transport.word)),
             ("question", .string(question)),
-            ("sentMicroseconds", .number(Int(sentNanoseconds / 1000))),
+            ("sentMicroseconds", .integer(Int(sentNanoseconds / 1000))),
         ]
         switch outcome {
         case nil:
             members.append(("failure", .string("nothing came")))
         case .failure(let reason, let after):
-            members += [("failure", .string(reason)), ("microseconds", .number(Int(after / 1000)))]
+            members += [("failure", .string(reason)), ("microseconds", .integer(Int(after / 1000)))]
         case .answer(let rcode, let records, let octets, let isTruncated, let after):
             members += [
-                ("rcode", .string(rcode)), ("answers", .number(records)), ("octets", .number(octets)),
-                ("truncated", .flag(isTruncated)), ("microseconds", .number(Int(after / 1000))),
+                ("rcode", .string(rcode)), ("answers", .integer(records)), ("octets", .integer(octets)),
+                ("truncated", .boolean(isTruncated)), ("microseconds", .integer(Int(after / 1000))),
             ]
         }
         return .object(members)

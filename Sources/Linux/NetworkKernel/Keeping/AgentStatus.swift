@@ -1,4 +1,4 @@
-package import NetworkModel
+package import JSON
 
 /// What an agent has seen and done, for whoever asks: `net status`, metrics.
 package struct AgentStatus: Hashable, Sendable {

@@ -1,3 +1,4 @@
+import JSON
 import NetworkModel
 
 /// What this host shall be kept as: the last apply that was confirmed, or the removal after it.

@@ -1,4 +1,4 @@
-import NetworkModel
+import JSON
 import Testing
 
 @Suite struct JSONTests {
@@ -6,12 +6,27 @@ import Testing
         (#"{"a":[1,-2,true,false,null,"x\"\\\n\u00e9\ud83d\ude00"],"b":{}}"#, "every kind"),
         (" [ ] ", "space around"), ("1.50", "a fraction is kept as written"), (#""""#, "an empty string"),
         ("123456789012345678901234567890", "a number of more than 64 bits"),
+        (#""a\"b\\c\n\t\u0001 \u007f ä""#, "what is escaped, and what is not"),
+        (#"{"b":1,"a":{"d":[],"c":{}}}"#, "members out of order, and nothing inside"),
     ])
-    func `a text that is JSON is read, and its canonical text reads the same`(
-        text: String, reason: String
-    ) throws {
+    func `a text that is JSON is read, and what is written of it reads the same`(text: String, reason: String) throws {
         let value = try JSONReader.read(Array(text.utf8))
         #expect(try JSONReader.read(Array(value.description.utf8)) == value, "\(reason)")
+        #expect(try JSONReader.read(Array(value.text().utf8)) == value, "\(reason)")
+    }
+
+    @Test func `members are compared in any order, written for people in their own, compactly by key`() {
+        let one: JSONValue = .object([("b", .integer(1)), ("a", .array([.null, .boolean(true)]))])
+        let other: JSONValue = .object(["a": .array([.null, .boolean(true)]), "b": .integer(1)])
+        #expect(one == other && one.hashValue == other.hashValue)
+        #expect(one.description == #"{"a":[null,true],"b":1}"#)
+        #expect(one.text() == "{\n  \"b\": 1,\n  \"a\": [\n    null,\n    true\n  ]\n}")
+    }
+
+    @Test func `of a key that stands twice the later value counts`() throws {
+        let value = try JSONReader.read(Array(#"{"a":1,"a":2}"#.utf8))
+        #expect(value["a"] == .integer(2) && value == .object(["a": .integer(2)]))
+        #expect(value.description == #"{"a":2}"#)
     }
 
     @Test(arguments: [

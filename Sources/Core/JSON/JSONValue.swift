@@ -1,0 +1,163 @@
+/// One value of a JSON text (RFC 8259).
+package indirect enum JSONValue: Sendable {
+    case null
+    case boolean(Bool)
+    /// A number without fraction and exponent that fits in 64 bits.
+    case integer(Int)
+    /// Any other number, as it is written.
+    case number(String)
+    case string(String)
+    case array([JSONValue])
+    /// Members in the order in which they were read or are written; where a key stands twice, the later one
+    /// counts.
+    case object([(key: String, value: JSONValue)])
+
+    /// An object whose members are written in the order of their keys.
+    package static func object(_ members: [String: JSONValue]) -> JSONValue {
+        .object(members.sorted { $0.key < $1.key }.map { ($0.key, $0.value) })
+    }
+
+    /// A string, or null.
+    package static func optional(_ text: String?) -> JSONValue { text.map { .string($0) } ?? .null }
+
+    /// A whole number, or null.
+    package static func optional(_ number: Int?) -> JSONValue { number.map { .integer($0) } ?? .null }
+}
+
+// MARK: - Looking inside
+
+extension JSONValue {
+    /// The member `key` of an object; nil where it is missing or where this is no object.
+    package subscript(key: String) -> JSONValue? {
+        guard case .object(let members) = self else { return nil }
+        return members.last { $0.key == key }?.value
+    }
+
+    package var string: String? {
+        guard case .string(let text) = self else { return nil }
+        return text
+    }
+
+    package var integer: Int? {
+        guard case .integer(let value) = self else { return nil }
+        return value
+    }
+
+    package var boolean: Bool? {
+        guard case .boolean(let value) = self else { return nil }
+        return value
+    }
+
+    /// The elements of an array; nil where this is none.
+    package var elements: [JSONValue]? {
+        guard case .array(let elements) = self else { return nil }
+        return elements
+    }
+
+    /// The members of an object; nil where this is none.
+    package var members: [(key: String, value: JSONValue)]? {
+        guard case .object(let members) = self else { return nil }
+        return members
+    }
+
+    /// The only member of an object of one member; nil where this is none.
+    package var onlyMember: (key: String, value: JSONValue)? {
+        guard case .object(let members) = self, members.count == 1 else { return nil }
+        return members.first
+    }
+}
+
+// MARK: - Comparing
+
+extension JSONValue: Hashable {
+    /// Objects are equal where they have equal members, in whatever order.
+    package static func == (left: JSONValue, right: JSONValue) -> Bool {
+        switch (left, right) {
+        case (.null, .null): true
+        case (.boolean(let left), .boolean(let right)): left == right
+        case (.integer(let left), .integer(let right)): left == right
+        case (.number(let left), .number(let right)), (.string(let left), .string(let right)): left == right
+        case (.array(let left), .array(let right)): left == right
+        case (.object(let left), .object(let right)): effective(left) == effective(right)
+        default: false
+        }
+    }
+
+    package func hash(into hasher: inout Hasher) {
+        switch self {
+        case .null: hasher.combine(0)
+        case .boolean(let value): hasher.combine(value)
+        case .integer(let value): hasher.combine(value)
+        case .number(let text), .string(let text): hasher.combine(text)
+        case .array(let elements): hasher.combine(elements)
+        case .object(let members): hasher.combine(Self.effective(members))
+        }
+    }
+
+    /// The members that count.
+    private static func effective(_ members: [(key: String, value: JSONValue)]) -> [String: JSONValue] {
+        Dictionary(members.lazy.map { ($0.key, $0.value) }) { _, later in later }
+    }
+}
+
+// MARK: - Writing
+
+extension JSONValue: CustomStringConvertible {
+    /// Compact, members sorted by key: equal values have equal texts.
+    package var description: String {
+        switch self {
+        case .null: "null"
+        case .boolean(let value): value ? "true" : "false"
+        case .integer(let value): String(value)
+        case .number(let text): text
+        case .string(let text): Self.quote(text)
+        case .array(let elements): "[" + elements.map(\.description).joined(separator: ",") + "]"
+        case .object(let members):
+            "{"
+                + Self.effective(members).sorted { $0.key < $1.key }
+                .map { Self.quote($0.key) + ":" + $0.value.description }.joined(separator: ",") + "}"
+        }
+    }
+
+    /// For people: members in their order, indented by two spaces for each level.
+    ///
+    /// - Parameter indent: What stands before each line but the first.
+    package func text(indent: String = "") -> String {
+        let inner = indent + "  "
+        switch self {
+        case .array(let values) where !values.isEmpty:
+            return Self.block("[", values.map { inner + $0.text(indent: inner) }, indent + "]")
+        case .object(let members) where !members.isEmpty:
+            let lines = members.map { "\(inner)\(Self.quote($0.key)): \($0.value.text(indent: inner))" }
+            return Self.block("{", lines, indent + "}")
+        default: return description
+        }
+    }
+
+    private static func block(_ open: String, _ lines: [String], _ close: String) -> String {
+        "\(open)\n\(lines.joined(separator: ",\n"))\n\(close)"
+    }
+
+    /// `text` between quotation marks, escaped (RFC 8259 section 7).
+    package static func quote(_ text: String) -> String {
+        let isPlain = text.utf8.allSatisfy {
+            $0 >= 0x20 && $0 != 0x7F && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "\\")
+        }
+        if isPlain { return "\"" + text + "\"" }
+        var quoted = "\""
+        for scalar in text.unicodeScalars {
+            switch scalar {
+            case "\"": quoted += "\\\""
+            case "\\": quoted += "\\\\"
+            case "\n": quoted += "\\n"
+            case "\r": quoted += "\\r"
+            case "\t": quoted += "\\t"
+            // DEL needs no escape in JSON; a terminal is better off without it.
+            case _ where scalar.value < 0x20 || scalar.value == 0x7F:
+                quoted += "\\u00" + (scalar.value < 16 ? "0" : "") + String(scalar.value, radix: 16)
+            default: quoted.unicodeScalars.append(scalar)
+            }
+        }
+        return quoted + "\""
+    }
+}
