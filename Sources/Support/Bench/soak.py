@@ -187,7 +187,8 @@ def report(soak, lives):
         ("the server lives and answers", lives and died == 0),
         ("no answer was wrong", wrong == 0),
         ("less than one question in 10,000 was lost or failed", (lost + failed) * 10_000 <= sent),
-        ("memory does not grow: late at most 1.1 times early", late <= early * 1.1),
+        # What the allocator takes at once when tables grow comes in steps of some MiB, and stays.
+        ("memory does not grow: late at most 1.1 times early and 4 MiB", late <= early * 1.1 + 4),
         ("descriptors come back", soak.rest[0] <= min(descriptors) + 40),
         ("the number of threads stays", soak.rest[1] == min(threads) and max(threads) <= min(threads) + 2),
     ]
