@@ -74,6 +74,39 @@ import Testing
         #expect(rules.map(\.isOurs) == [false, false, true, false, false])
     }
 
+    /// `nft -j list chains` and `nft -j list chain` name tables by the way alone.
+    @Test func `a listing of chains is read without tables of its own`() throws {
+        let text = """
+            {"nftables": [{"metainfo": {"version": "1.0.6"}},
+            {"chain": {"family": "ip", "table": "nat", "name": "KUBE-SEP-1", "handle": 5}},
+            {"chain": {"family": "inet", "table": "site", "name": "forward", "handle": 1, "type": "filter",
+            "hook": "forward", "prio": 0, "policy": "drop"}},
+            {"rule": {"family": "inet", "table": "site", "chain": "forward", "handle": 4, "expr": [{"accept": null}]}}]}
+            """
+        let tables = try FilterTable.read(ruleset: Array(text.utf8))
+        #expect(tables.map(\.name) == ["nat", "site"] && tables.map(\.family) == [.ip, .inet])
+        #expect(tables[1].chains.map(\.rules.count) == [1] && tables[1].chains[0].hook?.acceptsByDefault == false)
+    }
+
+    @Test func `of many chains of iptables only those that are asked for are read`() {
+        let text = """
+            *nat
+            :POSTROUTING ACCEPT [0:0]
+            :POSTROUTING-2 - [0:0]
+            -A POSTROUTING -s 10.0.0.0/8 -j MASQUERADE
+            -A POSTROUTING-2 -j RETURN
+            -A KUBE-SVC-1 -m comment --comment "POSTROUTING " -j RETURN
+            COMMIT
+            *filter
+            :FORWARD DROP [0:0]
+            """
+        let names: Set = ["POSTROUTING", "FORWARD"]
+        let state = IPTablesState(family: .v4, saved: Array(text.utf8), chains: names)
+        let whole = IPTablesState(family: .v4, saved: text)
+        #expect(state.chains == whole.chains.filter { names.contains($0.name) })
+        #expect(state.rules.count == 1 && state.chain("FORWARD", of: "filter")?.policy == "DROP")
+    }
+
     @Test func `settings that forwarding depends on are read`() {
         let settings = KernelSetting.read(Captures.sysctl)
         let forwarding = KernelSetting(family: .v4, device: .named("eth0"), name: .forwarding)

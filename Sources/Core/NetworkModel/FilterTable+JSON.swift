@@ -2,7 +2,8 @@ import IPAddressing
 import JSON
 
 extension FilterTable {
-    /// The tables of what `nft -j list ruleset` prints, in its order.
+    /// The tables of what `nft -j list ruleset` prints, in its order; also of a listing of chains or of a
+    /// single chain, which names the tables by the way.
     package static func read(ruleset text: [UInt8]) throws(ReadingError) -> [FilterTable] {
         let document = try ReadingError.json(text, of: "nft -j list ruleset")
         guard let items = document["nftables"]?.elements else {
@@ -28,12 +29,10 @@ private struct RulesetReader {
         switch key {
         case "table":
             guard let name = value["name"]?.string else { return }
-            tableIndex["\(familyName) \(name)"] = tables.count
-            tables.append(FilterTable(family: family, name: name))
+            _ = index(of: name, family)
         case "chain":
-            guard let table = value["table"]?.string, let name = value["name"]?.string,
-                let index = tableIndex["\(familyName) \(table)"]
-            else { return }
+            guard let table = value["table"]?.string, let name = value["name"]?.string else { return }
+            let index = index(of: table, family)
             chainIndex["\(familyName) \(table) \(name)"] = tables[index].chains.count
             tables[index].chains.append(FilterChain(name: name, hook: hook(value)))
         case "rule":
@@ -44,6 +43,15 @@ private struct RulesetReader {
             tables[index].chains[position].rules.append(FilterRule(json: value))
         default: return
         }
+    }
+
+    /// The position of a table, which is made where it is not there yet.
+    private mutating func index(of name: String, _ family: FilterFamily) -> Int {
+        let key = "\(family.rawValue) \(name)"
+        if let index = tableIndex[key] { return index }
+        tableIndex[key] = tables.count
+        tables.append(FilterTable(family: family, name: name))
+        return tables.count - 1
     }
 
     private func hook(_ chain: JSONValue) -> FilterHook? {

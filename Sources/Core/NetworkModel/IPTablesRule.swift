@@ -114,6 +114,20 @@ extension IPTablesState {
         }
     }
 
+    /// Reads only the chains of these names of what `iptables-save` prints, which a node has megabytes of.
+    package init(family: AddressFamily, saved text: [UInt8], chains names: Set<String>) {
+        let names = names.map { Array($0.utf8) }
+        var rest: [UInt8] = []
+        for line in text.split(separator: UInt8(ascii: "\n")) {
+            let start = line.first == UInt8(ascii: "-") ? line.dropFirst(3) : line.dropFirst()
+            let name = start.prefix { $0 != UInt8(ascii: " ") }
+            guard line.first == UInt8(ascii: "*") || names.contains(where: name.elementsEqual) else { continue }
+            rest += line
+            rest.append(UInt8(ascii: "\n"))
+        }
+        self.init(family: family, saved: String(decoding: rest, as: UTF8.self))
+    }
+
     /// Splits at spaces outside of quotation marks; a backslash takes the next character as it is.
     package static func words(of line: Substring) -> [String] {
         var words: [String] = []

@@ -1,6 +1,6 @@
 import IPAddressing
 import Inventory
-import NetworkModel
+package import NetworkModel
 
 extension DifferenceCalculation {
     /// Chains of nft that drop what is forwarded and do not let the plan's traffic through; no rule of ours
@@ -65,7 +65,7 @@ extension FilterFamily {
 
 extension FilterTable {
     /// True for the tables that iptables-nft keeps, which `IPTablesState` describes.
-    fileprivate var isOfIPTables: Bool {
+    package var isOfIPTables: Bool {
         [.ip, .ip6].contains(family) && ["filter", "nat", "mangle", "raw", "security"].contains(name)
     }
 
@@ -81,9 +81,12 @@ extension FilterTable {
 }
 
 extension FilterChain {
+    /// True for a base chain that may drop forwarded packets.
+    package var filtersForwarded: Bool { hook?.point == .forward && hook?.type == .filter }
+
     /// True for a chain of forwarded packets that drops what none of its rules knows.
-    fileprivate var dropsForwarded: Bool {
-        guard let hook, hook.point == .forward, hook.type == .filter else { return false }
+    package var dropsForwarded: Bool {
+        guard filtersForwarded, let hook else { return false }
         return !hook.acceptsByDefault || endsWithRejection
     }
 

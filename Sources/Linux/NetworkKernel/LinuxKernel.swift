@@ -43,15 +43,16 @@ package struct LinuxKernel: Kernel {
             state.neighbours = try Neighbour.read(Self.ip(["-j", "neigh", "show", "nud", "permanent"]))
             let entries = try Self.run("bridge", ["-j", "fdb"])
             state.forwardingEntries = try ForwardingEntry.read(entries)
+            let rules = try RulesReading()
             for family in AddressFamily.allCases {
                 let option = family == .v4 ? "-4" : "-6"
                 let routes = try Self.ip(["-j", "-d", option, "route", "show", "table", "all"])
                 state.routes += try Route.read(routes, family: family)
                 state.policyRules += try PolicyRule.read(
                     Self.ip(["-j", "-d", option, "rule"]), family: family)
-                state.iptables += try Self.firewall(family)
+                state.iptables += try rules.firewall(family)
             }
-            state.tables = try FilterTable.read(ruleset: Self.run("nft", ["-j", "list", "ruleset"]))
+            state.tables = try rules.tables()
             state.settings = KernelSettings.read()
             return state
         }
@@ -88,13 +89,5 @@ package struct LinuxKernel: Kernel {
         if arguments.contains("-6"), errors.contains("not supported") { return [] }
         throw KernelError.failed(
             command: "ip " + arguments.joined(separator: " "), result.ending, errors: errors)
-    }
-
-    /// `iptables-save` makes no tables by being asked, unlike `iptables -L`.
-    private static func firewall(_ family: AddressFamily) throws -> [IPTablesState] {
-        let program = family == .v4 ? "iptables-save" : "ip6tables-save"
-        guard HostTools.isInstalled(program) else { return [] }
-        let text = String(decoding: try HostTools.run(program, []), as: UTF8.self)
-        return [IPTablesState(family: family, saved: text)]
     }
 }
