@@ -1,5 +1,6 @@
 import DNSWire
 import IPAddressing
+import Telemetry
 
 /// Cookies between clients and us (RFC 7873 section 5.2).
 extension ForwardingEngine {
@@ -31,6 +32,7 @@ extension ForwardingEngine {
         terms.askedOctets = message.count
         terms.cookie = cookie
         let question = message.extracting(0..<0)
+        meters.count(.local, rcode: 0, view: clientView, cluster: 0, nil)
         outbox.reply(path) { octets in octets.appendEmptyReply(.noError, to: question, terms) }
         settle(terms, nameLength: nil, in: &outbox)
     }

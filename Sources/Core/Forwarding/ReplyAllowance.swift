@@ -13,7 +13,8 @@ import Telemetry
 /// ```
 /// An answer that would overdraw an account is withheld: it becomes an empty one with TC, which is no
 /// longer than the question, and every fourth time it is dropped. So a flood gets back three quarters of what
-/// it sends, and what the accounts allow; an honest client comes by TCP, once in an hour, and then has its own account.
+/// it sends, and what the accounts allow; an honest client comes by TCP, once in an hour, and then has its
+/// own account.
 struct ReplyAllowance {
     private var accounts = TokenBuckets(count: 8192)
     /// When the account of all unproven networks is full again, in nanoseconds of `MonotonicTime`.

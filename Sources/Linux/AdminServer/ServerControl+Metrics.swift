@@ -67,6 +67,10 @@ extension ServerControl {
         counter("namebridge_answer_records_dropped_total", "Records left out of servers' answers.") {
             $0.engine.droppedRecords
         }
+        text.family("namebridge_cookies_total", .counter, "Questions with a server's cookie (RFC 7873).") {
+            $0.add(statistics.sum { $0.engine.cookiesGood }, [("result", "good")])
+            $0.add(statistics.sum { $0.engine.cookiesBad }, [("result", "bad")])
+        }
         text.single(
             "namebridge_questions_in_flight", .gauge, "Questions that wait for a server's answer.",
             statistics.sum { $0.inFlight })

@@ -3,7 +3,11 @@ import AdminServer
 /// What `namebridge status` prints.
 extension ServerStatus {
     func text() -> String {
-        ([heading, ""] + questionLines + [""] + workerLines + [""] + serverLines).joined(separator: "\n")
+        ([heading] + troubleLines + [""] + questionLines + latencyLines + [""] + workerLines
+            + [""] + serverLines
+            + counterLines("limit", limits.map { ($0.words, $0.count) })
+            + counterLines("reason given (EDE)", extendedErrors.map { ("\($0.name) \($0.words)", $0.count) })
+            + networkLines).joined(separator: "\n")
     }
 
     private var heading: String {
