@@ -131,7 +131,7 @@ install: static
 install-files:
 	install -D -m 755 $(STATIC)/release/namebridge $(DESTDIR)$(SBINDIR)/namebridge
 	install -d $(DESTDIR)$(UNITDIR)
-	for unit in systemd/*.service; do \
+	for unit in systemd/*.service systemd/*.socket; do \
 		sed 's|/usr/sbin/|$(SBINDIR)/|; s|/etc/namebridge|$(SYSCONFDIR)/namebridge|' "$$unit" \
 			> $(DESTDIR)$(UNITDIR)/$$(basename "$$unit") && \
 		chmod 644 $(DESTDIR)$(UNITDIR)/$$(basename "$$unit") || exit 1; done

@@ -130,7 +130,7 @@ let package = Package(
             ],
             data: ["Scenarios"]),
         tests("ArchitectureTests"),
-        tests("NamebridgeTests", ["namebridge"]),
+        tests("NamebridgeTests", ["namebridge", "LabProbe"]),
         tests("LinuxSystemTests", ["LinuxSystem", "IPAddressing", "Telemetry"]),
         tests("DNSServerTests", [
             "DNSServer", "LinuxSystem", "Forwarding", "DNSWire", "IPAddressing", "Inventory", "Telemetry", "TestSupport",

@@ -31,9 +31,9 @@ enum Program {
     }
 
     /// Starts it; its standard error stream can be read.
-    static func start(_ arguments: [String]) throws -> Running {
+    static func start(_ arguments: [String], environment: [String: String] = [:]) throws -> Running {
         let errors = Pipe()
-        let process = make(arguments, [:])
+        let process = make(arguments, environment)
         process.standardOutput = FileHandle.nullDevice
         process.standardError = errors
         try process.run()

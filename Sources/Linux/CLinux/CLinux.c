@@ -48,6 +48,14 @@ int clinux_local_address(struct sockaddr_un *address, const char *path) {
     return 0;
 }
 
+int clinux_service_address(struct sockaddr_un *address, const char *name) {
+    if (clinux_local_address(address, name) != 0) return -1;
+    int length = (int)(offsetof(struct sockaddr_un, sun_path) + strlen(name));
+    if (name[0] != '@') return length + 1;
+    address->sun_path[0] = '\0';
+    return length;
+}
+
 int clinux_peer_owner(int socket, uid_t *user, gid_t *group) {
     struct ucred peer;
     socklen_t length = sizeof peer;
@@ -112,6 +120,7 @@ const int clinux_ipv4_pmtu_omit = IP_PMTUDISC_OMIT;
 const int clinux_ipv6_pmtu_omit = IPV6_PMTUDISC_OMIT;
 const int clinux_nonblocking_stream = SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC;
 const int clinux_nonblocking_datagram = SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC;
+const int clinux_local_datagram = SOCK_DGRAM | SOCK_CLOEXEC;
 const int clinux_accept_flags = SOCK_NONBLOCK | SOCK_CLOEXEC;
 const int clinux_eventfd_flags = EFD_NONBLOCK | EFD_CLOEXEC;
 const int clinux_signalfd_flags = SFD_NONBLOCK | SFD_CLOEXEC;

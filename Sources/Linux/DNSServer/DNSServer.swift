@@ -2,7 +2,7 @@ package import AnswerCache
 package import DNSWire
 package import Forwarding
 package import IPAddressing
-import LinuxSystem
+package import LinuxSystem
 import Synchronization
 
 /// Forwards DNS questions between sockets and engines: worker threads that share nothing but the policy.
@@ -36,16 +36,17 @@ package final class DNSServer: Sendable {
     ///   - cacheOctets: The memory for kept answers, in octets; 0 keeps none.
     ///   - limits: How much each worker has in flight; nil: as the policy says.
     ///   - cookieSecrets: Shared with other servers (RFC 9018); empty: the process makes its own.
+    ///   - inherited: Sockets of the service manager, used for the endpoints that they are bound to.
     ///   - news: Called when a name server dies, comes back or changes; nil: no server is probed, and none
     /// given up.
     package init(
         listen endpoints: [Endpoint], policy: ForwardingPolicy, workers: Int, cacheOctets: Int = 0,
         settings: DNSServerSettings = DNSServerSettings(), limits: EngineLimits? = nil,
-        cookieSecrets: [SipHash.Key] = [],
+        cookieSecrets: [SipHash.Key] = [], inherited: [InheritedSocket] = [],
         news: (@Sendable (HealthNews) -> Void)? = nil
     ) throws(DNSServerError) {
         precondition(workers > 0, "a server has at least one worker")
-        let sockets = try ListeningSockets.bind(endpoints, workers: workers)
+        let sockets = try ListeningSockets.bind(endpoints, workers: workers, inherited: inherited)
         boundEndpoints = sockets.first?.datagram.map(\.endpoint) ?? []
         self.policy = policy
         let random = KernelRandom()
@@ -108,6 +109,9 @@ package final class DNSServer: Sendable {
         for thread in running { thread.join() }
     }
 
+    /// How often each worker's loop has turned; see `WorkerPulse`.
+    package var workerTurns: [Int] { seeds.map { $0.turns.load(ordering: .relaxed) } }
+
     /// What the workers have done and have in hand: a tenth of a second old while they run, exact once they
     /// are stopped.
     package var statistics: ServerStatistics {
@@ -129,6 +133,8 @@ final class WorkerSeed: Sendable {
     let wake: EventFD
     /// Written by the worker now and then, and when it ends.
     let published = Mutex(WorkerStatistics())
+    /// How often the worker's loop has turned.
+    let turns = Atomic(0)
 
     init(
         index: Int, sockets: ListeningSockets, policy: ForwardingPolicy, cache: AnswerCache?,
@@ -147,7 +153,9 @@ final class WorkerSeed: Sendable {
         wake = try EventFD()
         try epoll.add(wake.descriptor, .readable, token: EventToken(.wake, 0).rawValue)
         for (index, socket) in sockets.datagram.enumerated() {
-            try epoll.add(socket.descriptor, .readable, token: EventToken(.datagramListener, index).rawValue)
+            try epoll.add(
+                socket.descriptor, socket.isShared ? [.readable, .exclusive] : .readable,
+                token: EventToken(.datagramListener, index).rawValue)
         }
         for (index, socket) in sockets.stream.enumerated() {
             try epoll.add(socket.descriptor, .readable, token: EventToken(.streamListener, index).rawValue)

@@ -7,6 +7,8 @@ package enum DNSServerError: Error, Hashable, Sendable {
     case cannotListen(Endpoint, Transport, Errno)
     /// A worker's thread or one of its descriptors can't be made.
     case cannotStartWorker(Int, Errno)
+    /// The inherited socket for this endpoint, `[::]`, is bound for IPv4 too.
+    case takesBothFamilies(Endpoint)
 }
 
 extension DNSServerError: CustomStringConvertible {
@@ -16,6 +18,10 @@ extension DNSServerError: CustomStringConvertible {
             let name = transport == .udp ? "UDP" : "TCP"
             let advice = Self.advice(endpoint, transport, error).map { ": \($0)" } ?? ""
             return "cannot listen on \(endpoint) (\(name)): \(error)\(advice)"
+        case .takesBothFamilies(let endpoint):
+            return
+                "cannot listen on \(endpoint): the inherited socket takes IPv4 too: set "
+                + "BindIPv6Only=ipv6-only in the socket unit"
         case .cannotStartWorker(let index, let error):
             return
                 "cannot start worker \(index): \(error): raise the limits of open files and threads (ulimit)"

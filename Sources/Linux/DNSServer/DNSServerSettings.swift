@@ -19,6 +19,9 @@ package struct DNSServerSettings: Hashable, Sendable {
     /// How long a connection towards a server is kept without a question on it.
     package var upstreamIdleMilliseconds = 5_000
 
+    /// How long a worker without anything to do sleeps at most; nil: until something comes.
+    package var longestSleepMilliseconds: Int? = nil
+
     package init() {}
 
     package init(_ limits: DNSLimits) {

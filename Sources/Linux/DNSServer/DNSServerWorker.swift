@@ -63,6 +63,7 @@ struct DNSServerWorker: ~Copyable {
     /// Serves until the seed's `wake` is signalled.
     mutating func run() {
         while !isStopping {
+            seed.turns.wrappingAdd(1, ordering: .relaxed)
             let count: Int
             do throws(Errno) {
                 count = try seed.epoll.wait(into: &events, milliseconds: patience())
@@ -124,9 +125,10 @@ struct DNSServerWorker: ~Copyable {
             let publish = lastPublished.advanced(milliseconds: WorkerStatistics.publishMilliseconds)
             next = next.map { min($0, publish) } ?? publish
         }
-        guard let next else { return nil }
+        let longest = settings.longestSleepMilliseconds
+        guard let next else { return longest.map { Int32(clamping: $0) } }
         let nanoseconds = next.nanoseconds(since: MonotonicClock.now)
-        return Int32(clamping: min(60_000, max(0, (nanoseconds + 999_999) / 1_000_000)))
+        return Int32(clamping: min(longest ?? 60_000, max(0, Int(nanoseconds + 999_999) / 1_000_000)))
     }
 
     /// Tells the numbers at most ten times a second, so that no question pays for it; the last ones are told

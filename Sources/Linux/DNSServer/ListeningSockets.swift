@@ -2,15 +2,18 @@ import Forwarding
 import IPAddressing
 import LinuxSystem
 
-/// A listening socket of one worker.
+/// A listening socket of one worker, or of all where it was inherited.
 final class ListeningSocket: Sendable {
     let descriptor: FileDescriptor
     /// Where it is bound; the port is never 0.
     let endpoint: Endpoint
+    /// True where all workers take from it.
+    let isShared: Bool
 
-    init(_ descriptor: consuming FileDescriptor, _ endpoint: Endpoint) {
+    init(_ descriptor: consuming FileDescriptor, _ endpoint: Endpoint, isShared: Bool = false) {
         self.descriptor = descriptor
         self.endpoint = endpoint
+        self.isShared = isShared
     }
 
     /// True where it hears on every address of the host, so that replies must say which one they leave from.
@@ -27,10 +30,18 @@ extension ListeningSockets {
     /// Binds every endpoint for every worker; the kernel spreads the clients over the workers (SO_REUSEPORT).
     ///
     /// Port 0 lets the kernel choose a port, the same for all workers and for UDP and TCP.
-    static func bind(_ endpoints: [Endpoint], workers: Int) throws(DNSServerError) -> [ListeningSockets] {
+    ///
+    /// - Parameter inherited: Used for the endpoints that they are bound to.
+    static func bind(
+        _ endpoints: [Endpoint], workers: Int, inherited: [InheritedSocket] = []
+    ) throws(DNSServerError) -> [ListeningSockets] {
         var all = Array(repeating: ListeningSockets(), count: workers)
         for endpoint in endpoints {
-            let pairs = try bind(endpoint, workers: workers)
+            let own = inherited.filter { $0.endpoint == endpoint }
+            let pairs =
+                own.isEmpty
+                ? try bind(endpoint, workers: workers)
+                : Array(repeating: try share(own, endpoint), count: workers)
             for (worker, pair) in pairs.enumerated() {
                 all[worker].datagram.append(pair.datagram)
                 all[worker].stream.append(pair.stream)
@@ -78,6 +89,38 @@ extension ListeningSockets {
             return (datagram, ListeningSocket(socket, datagram.endpoint))
         } catch {
             throw .cannotListen(datagram.endpoint, .tcp, error)
+        }
+    }
+    /// The pair of sockets that all workers take from, made of those inherited; what is missing is bound.
+    ///
+    /// A socket of its own for each worker is not to be had: beside a socket of another user, such as the
+    /// service manager's, the kernel lets none be bound, whatever its options (socket(7), SO_REUSEPORT).
+    private static func share(
+        _ inherited: [InheritedSocket], _ endpoint: Endpoint
+    ) throws(DNSServerError) -> Pair {
+        if inherited.contains(where: \.takesBothFamilies) { throw .takesBothFamilies(endpoint) }
+        return (
+            try share(inherited.first { !$0.isStream }, endpoint, .udp),
+            try share(inherited.first(where: \.isStream), endpoint, .tcp)
+        )
+    }
+
+    private static func share(
+        _ inherited: InheritedSocket?, _ endpoint: Endpoint, _ transport: Transport
+    ) throws(DNSServerError) -> ListeningSocket {
+        do throws(Errno) {
+            let descriptor: FileDescriptor
+            if let inherited {
+                descriptor = try inherited.adopt()
+            } else if transport == .tcp {
+                descriptor = try StreamSocket.listen(on: endpoint, sharesPort: false)
+            } else {
+                descriptor = try DatagramSocket.listen(
+                    on: endpoint, sharesPort: false, reportsLocalAddress: endpoint.address.isUnspecified)
+            }
+            return ListeningSocket(descriptor, endpoint, isShared: true)
+        } catch {
+            throw .cannotListen(endpoint, transport, error)
         }
     }
 }

@@ -19,8 +19,18 @@ package enum DatagramSocket {
     ) throws(Errno) -> FileDescriptor {
         let socket = try open(endpoint.address.family)
         if sharesPort { try socket.setOption(SOL_SOCKET, SO_REUSEPORT, 1) }
-        if endpoint.address.family == .v6 {
-            try socket.setOption(IPPROTO_IPV6, IPV6_V6ONLY, 1)
+        if endpoint.address.family == .v6 { try socket.setOption(IPPROTO_IPV6, IPV6_V6ONLY, 1) }
+        try prepare(socket, endpoint.address.family, reportsLocalAddress: reportsLocalAddress)
+        try socket.bind(to: endpoint)
+        return socket
+    }
+
+    /// Sets what a socket for questions needs whoever has made it.
+    static func prepare(
+        _ socket: borrowing FileDescriptor, _ family: AddressFamily, reportsLocalAddress: Bool
+    ) throws(Errno) {
+        grantBuffers(socket)
+        if family == .v6 {
             if reportsLocalAddress { try socket.setOption(IPPROTO_IPV6, IPV6_RECVPKTINFO, 1) }
             // Large replies go out in fragments rather than fail, whatever path MTU somebody has made us
             // believe.
@@ -29,8 +39,6 @@ package enum DatagramSocket {
             if reportsLocalAddress { try socket.setOption(IPPROTO_IP, IP_PKTINFO, 1) }
             try socket.setOption(IPPROTO_IP, IP_MTU_DISCOVER, clinux_ipv4_pmtu_omit)
         }
-        try socket.bind(to: endpoint)
-        return socket
     }
 
     /// A socket that sends to `server` and receives from it alone, on a port that the kernel draws at random.
@@ -39,6 +47,7 @@ package enum DatagramSocket {
     /// `discardErrors` empties the queue of details.
     package static func connect(to server: Endpoint) throws(Errno) -> FileDescriptor {
         let socket = try open(server.address.family)
+        grantBuffers(socket)
         if server.address.family == .v6 {
             try socket.setOption(IPPROTO_IPV6, IPV6_RECVERR, 1)
         } else {
@@ -62,13 +71,16 @@ package enum DatagramSocket {
     }
 
     private static func open(_ family: AddressFamily) throws(Errno) -> FileDescriptor {
-        let socket = FileDescriptor(
+        FileDescriptor(
             owning: try systemCall {
                 Glibc.socket(
                     family == .v4 ? AF_INET : AF_INET6, clinux_nonblocking_datagram, Int32(IPPROTO_UDP))
             })
+    }
+
+    /// Asks for `bufferSize` in both directions.
+    private static func grantBuffers(_ socket: borrowing FileDescriptor) {
         socket.tryOption(SOL_SOCKET, SO_RCVBUF, SO_RCVBUFFORCE, bufferSize)
         socket.tryOption(SOL_SOCKET, SO_SNDBUF, SO_SNDBUFFORCE, bufferSize)
-        return socket
     }
 }

@@ -16,6 +16,9 @@ package struct Epoll: ~Copyable, Sendable {
         package static let readable = Interest(rawValue: 0x001)  // EPOLLIN
         package static let writable = Interest(rawValue: 0x004)  // EPOLLOUT
         package static let failed = Interest(rawValue: 0x008)  // EPOLLERR
+        /// Of several epolls that watch the same descriptor, one wakes rather than all (EPOLLEXCLUSIVE); such
+        /// a watch can't be modified.
+        package static let exclusive = Interest(rawValue: 1 << 28)
         package static let hungUp = Interest(rawValue: 0x010)  // EPOLLHUP
     }
 

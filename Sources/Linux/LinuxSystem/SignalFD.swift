@@ -31,10 +31,18 @@ package struct SignalFD: ~Copyable, Sendable {
     package func wait() throws(Errno) -> Int32 {
         // Ends with a signal: poll returns once one waits, and nobody else reads this descriptor.
         while true {
-            if let signal = try next() { return signal }
-            var watched = pollfd(fd: descriptor.number, events: Int16(POLLIN), revents: 0)
-            // Sound: one structure, as the count says.
-            try systemCall { unsafe poll(&watched, 1, -1) }
+            if let signal = try wait(milliseconds: -1) { return signal }
         }
+    }
+
+    /// The next signal's number; nil where none comes in time. Corresponds to poll(2).
+    ///
+    /// - Parameter milliseconds: -1 waits without end.
+    package func wait(milliseconds: Int32) throws(Errno) -> Int32? {
+        if let signal = try next() { return signal }
+        var watched = pollfd(fd: descriptor.number, events: Int16(POLLIN), revents: 0)
+        // Sound: one structure, as the count says.
+        try systemCall { unsafe poll(&watched, 1, milliseconds) }
+        return try next()
     }
 }

@@ -19,7 +19,7 @@ printf 'namebridge (%s) stable; urgency=medium\n\n  * Version %s.\n\n -- The Nam
 
 make --no-print-directory install-files DESTDIR="$package" PREFIX=/usr SYSCONFDIR=/etc \
     UNITDIR=/lib/systemd/system >/dev/null
-units=$(cd systemd && ls namebridge*.* | grep -v '^namebridge-net\.')
+units=$(cd systemd && ls namebridge*.service | grep -v '^namebridge-net\.')
 
 cd "$source"
 dh_testroot
@@ -27,6 +27,8 @@ dh_installsysusers
 # Units' names hold no spaces. Routes stay while the program is replaced; the new one only changes what differs.
 dh_installsystemd --no-enable --no-start $units
 dh_installsystemd --no-enable --no-start --no-restart-after-upgrade --no-stop-on-upgrade namebridge-net.service
+# Questions wait in its sockets meanwhile. It stands last so that a removal stops it before the service.
+dh_installsystemd --no-enable --no-start --no-restart-after-upgrade --no-stop-on-upgrade namebridge.socket
 dh_installdocs
 dh_installchangelogs
 dh_lintian

@@ -90,7 +90,7 @@ cat "$folder/output"
 expect 'is not started by being installed' stopped namebridge.service
 expect 'made its user' inside id namebridge
 expect 'has its manual' test -e "$root/usr/share/man/man8/namebridge.8.gz"
-expect 'units are in order' inside sh -c 'systemd-analyze verify --man=no /lib/systemd/system/namebridge*.service'
+expect 'units are in order' inside sh -c 'systemd-analyze verify --man=no /lib/systemd/system/namebridge*.service /lib/systemd/system/namebridge*.socket'
 
 # The demo's two clusters are the CoreDNS of this host's.
 inside setsid namebridge serve --demo </dev/null >"$folder/demo.log" 2>&1 &
@@ -115,6 +115,9 @@ paths:
 END
 expect 'its file is right' inside namebridge check
 expect 'is enabled and started' inside systemctl enable --now namebridge.service
+# systemd waited for its word: the sockets are bound.
+expect 'listens once systemd has it started' sh -c "nsenter --target $booted --net ss -Hlun 'sport = :53' | grep -q '172.16.0.5:53'"
+expect 'says what it does' sh -c "nsenter --target $booted --all env SYSTEMD_PAGER= systemctl show -P StatusText namebridge | grep -q 'serving 1 clusters'"
 expect 'answers at port 53' await answers web.shop.svc.prod.cluster.local
 expect 'runs as its user' inside sh -c 'ps -o user= -p "$(systemctl show -P MainPID namebridge)" | grep -qx namebridge'
 expect 'holds CAP_NET_BIND_SERVICE and nothing else' inside sh -c \
@@ -129,6 +132,49 @@ if inside systemctl cat namebridge.service | grep -q ExecReload; then
 fi
 expect 'kill -9 brings it back' inside sh -c 'kill -KILL "$(systemctl show -P MainPID namebridge)"'
 expect 'answers after a kill' await answers web.shop.svc.prod.cluster.local
+
+# A process that hangs is ended and started by the watchdog, here within a second of it.
+inside mkdir -p /run/systemd/system/namebridge.service.d
+printf '[Service]\nWatchdogSec=1s\n' >"$root/watchdog.conf"
+inside cp /watchdog.conf /run/systemd/system/namebridge.service.d/watchdog.conf
+rm "$root/watchdog.conf"
+inside systemctl daemon-reload
+inside systemctl restart namebridge.service
+expect 'answers with a watchdog of a second' await answers web.shop.svc.prod.cluster.local
+sleep 3
+expect 'feeds it' inside sh -c '[ "$(systemctl show -P NRestarts namebridge)" -eq 0 ]'
+held=$(inside systemctl show -P MainPID namebridge)
+begin=$(date +%s%N)
+inside kill -STOP "$held"
+expect 'answers after it has hung' await answers web.shop.svc.prod.cluster.local
+say "      $((($(date +%s%N) - begin) / 1000000)) ms after it was stopped"
+expect 'as another process' inside sh -c "[ \"\$(systemctl show -P MainPID namebridge)\" -ne $held ]"
+expect 'the watchdog has done it' inside sh -c 'journalctl -q -u namebridge | grep -q "Watchdog timeout"'
+inside rm -r /run/systemd/system/namebridge.service.d
+inside systemctl daemon-reload
+
+# Port 53 held by systemd: no question is lost while the server is replaced.
+inside systemctl stop namebridge.service
+printf '[Socket]\nListenDatagram=\nListenStream=\n' >"$root/socket.conf"
+for address in 127.0.0.1:53 172.16.0.5:53; do printf 'ListenDatagram=%s\nListenStream=%s\n' $address $address >>"$root/socket.conf"; done
+inside mkdir -p /run/systemd/system/namebridge.socket.d
+inside cp /socket.conf /run/systemd/system/namebridge.socket.d/addresses.conf
+rm "$root/socket.conf"
+inside systemctl daemon-reload
+expect 'its socket unit starts' inside systemctl start namebridge.socket
+expect 'a question starts it' answers +time=5 web.shop.svc.prod.cluster.local
+expect 'uses the sockets' inside sh -c 'journalctl -q -u namebridge | grep -q "inherited address=172.16.0.5:53 transport=tcp"'
+expect 'answers over TCP' answers +tcp web.shop.svc.prod.cluster.local
+inside sh -c 'for try in $(seq 20); do dig +short +time=4 +tries=1 @172.16.0.5 web.shop.svc.prod.cluster.local; sleep 0.1; done' >"$folder/answers" &
+asking=$!
+for _ in 1 2 3; do sleep 0.5; inside systemctl restart namebridge.service; done
+wait $asking
+expect 'answers every question while it is restarted' sh -c "[ \"\$(grep -c '^10[.]' '$folder/answers')\" -eq 20 ]"
+inside systemctl stop namebridge.socket namebridge.service
+inside rm -r /run/systemd/system/namebridge.socket.d
+inside systemctl daemon-reload
+inside systemctl start namebridge.service
+expect 'answers with ports of its own again' await answers web.shop.svc.prod.cluster.local
 
 expect 'namebridge-net sets routes and translation' inside systemctl enable --now namebridge-net.service
 expect 'all of it is there' inside namebridge net status

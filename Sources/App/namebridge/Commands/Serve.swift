@@ -51,8 +51,9 @@ struct Serve: ParsableCommand {
 
     private func serve(_ inventory: Inventory, until signals: borrowing SignalFD) throws {
         let policy = ForwardingPolicy(inventory)
+        var watch = ServiceWatch()
         let workers = inventory.dns.workers ?? ProcessLimits.processorCount
-        let server = try listen(inventory, policy, workers: workers)
+        let server = try listen(inventory, policy, workers: workers, watch)
         let folder = control.prepareFolder()
         defer { if let folder, folder.isMade { try? FilePath.removeFolder(folder.path) } }
         try privileges.drop(socketFolder: folder?.path, isDemo: demo.demo)
@@ -62,9 +63,11 @@ struct Serve: ParsableCommand {
         let httpServer = AdminListener.start(inventory.admin, serverControl)
         for endpoint in server.boundEndpoints { Log.notice("listening", [("address", "\(endpoint)")]) }
         Log.notice("serving", [("clusters", "\(inventory.clusters.count)"), ("workers", "\(workers)")])
+        watch.tellReady("serving \(inventory.clusters.count) clusters with \(workers) workers")
         if demo.demo { printTour(controlServer?.path) }
-        let signal = try failing { () throws(Errno) in try signals.wait() }
+        let signal = try failing { () throws(Errno) in try watch.wait(for: signals, server) }
         Log.notice("stopping", [("signal", signal == SIGTERM ? "SIGTERM" : "SIGINT")])
+        watch.tellStopping()
         httpServer?.stop()
         controlServer?.stop()
         server.stop()
@@ -75,14 +78,23 @@ struct Serve: ParsableCommand {
     private static let wantedDescriptors = 65_536
 
     private func listen(
-        _ inventory: Inventory, _ policy: ForwardingPolicy, workers: Int
+        _ inventory: Inventory, _ policy: ForwardingPolicy, workers: Int, _ watch: ServiceWatch
     ) throws -> DNSServer {
         let secrets = try cookieSecrets(inventory.dns.cookieSecretFile)
+        var settings = DNSServerSettings(inventory.dns.limits)
+        settings.longestSleepMilliseconds = watch.longestSleepMilliseconds
+        let inherited = ServiceWatch.inheritedSockets
+        for socket in inherited {
+            let isUsed = inventory.dns.listen.contains(socket.endpoint)
+            let fields = [("address", "\(socket.endpoint)"), ("transport", socket.isStream ? "tcp" : "udp")]
+            if isUsed { Log.notice("inherited", fields) }
+            else { Log.warning("inherited and not in dns.listen", fields) }
+        }
         return try failing { () throws(DNSServerError) in
             try DNSServer(
                 listen: inventory.dns.listen, policy: policy, workers: workers,
-                cacheOctets: inventory.dns.cache.size, settings: DNSServerSettings(inventory.dns.limits),
-                cookieSecrets: secrets, news: Self.log)
+                cacheOctets: inventory.dns.cache.size, settings: settings,
+                cookieSecrets: secrets, inherited: inherited, news: Self.log)
         }
     }
 

@@ -43,6 +43,8 @@ int clinux_accept4(int socket, struct sockaddr *address, socklen_t *length, int 
 
 /// Fills a sockaddr_un; -1 with ENAMETOOLONG where `path` does not fit.
 int clinux_local_address(struct sockaddr_un *address, const char *path);
+/// As clinux_local_address; a name that begins with "@" is an abstract one (unix(7)). The address's length, or -1.
+int clinux_service_address(struct sockaddr_un *address, const char *name);
 /// The user and the group of the process at the other end of a local socket (SO_PEERCRED); -1 with errno.
 int clinux_peer_owner(int socket, uid_t *user, gid_t *group);
 /// The other groups of that process (SO_PEERGROUPS), at most `capacity`; their number, or -1 with errno.
@@ -84,6 +86,7 @@ extern const int clinux_ipv4_pmtu_omit;
 extern const int clinux_ipv6_pmtu_omit;
 extern const int clinux_nonblocking_stream;
 extern const int clinux_nonblocking_datagram;
+extern const int clinux_local_datagram;
 extern const int clinux_accept_flags;
 extern const int clinux_eventfd_flags;
 extern const int clinux_signalfd_flags;

@@ -6,6 +6,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 /// The sockets of one laboratory.
 struct lab;
@@ -49,5 +50,9 @@ void lab_forget(struct lab *lab);
 /// Sends `octets` over TCP from one namespace to another; how many arrived as they were sent, or -1 with errno.
 long lab_transfer(
     const char *from, const char *to, const char *address, uint16_t port, long octets, int milliseconds);
+
+/// Stops one thread of another process where it is, and lets it go; both from the same thread. -1 with errno.
+int lab_hold(pid_t thread);
+int lab_release(pid_t thread);
 
 #endif

@@ -1,0 +1,80 @@
+import DNSServer
+import Glibc
+import LinuxSystem
+
+/// What the service manager hears of a running server, and what it has given it (sd_notify(3),
+/// sd_listen_fds(3)); nothing where none has started it.
+struct ServiceWatch {
+    private let manager: ServiceManager?
+    /// What the watchdog allows between two signs of life, in milliseconds; nil without one.
+    private let patience: Int?
+    private var pulse = WorkerPulse()
+    /// Looks at the workers, one after the other, that found one standing still.
+    private var misses = 0
+
+    /// Reads NOTIFY_SOCKET, WATCHDOG_USEC and WATCHDOG_PID.
+    init() {
+        do throws(Errno) {
+            manager = try environment("NOTIFY_SOCKET").map { (path) throws(Errno) in
+                try ServiceManager(address: path)
+            }
+        } catch {
+            Log.warning("service manager is not told", [("reason", "NOTIFY_SOCKET: \(error)")])
+            manager = nil
+        }
+        let isMeant = environment("WATCHDOG_PID").map { $0 == "\(ThisProcess.identifier)" } ?? true
+        let microseconds = isMeant ? environment("WATCHDOG_USEC").flatMap { Int($0) } : nil
+        patience = microseconds.flatMap { $0 > 0 ? max(8, $0 / 1000) : nil }
+    }
+
+    /// How long a worker may sleep so that its life shows in time, in milliseconds; nil: as long as it likes.
+    var longestSleepMilliseconds: Int? { patience.map { $0 / 8 } }
+
+    /// The sockets that were given to this process: LISTEN_FDS of them, where LISTEN_PID means it.
+    static var inheritedSockets: [InheritedSocket] {
+        guard environment("LISTEN_PID") == "\(ThisProcess.identifier)",
+            let count = environment("LISTEN_FDS").flatMap({ Int($0) })
+        else { return [] }
+        return InheritedSocket.all(count: count)
+    }
+
+    /// It serves.
+    ///
+    /// - Parameter status: What it does, for `systemctl status`.
+    func tellReady(_ status: String) { tell(.ready, .status(status)) }
+
+    /// It begins to read its configuration again; `tellReady` ends that.
+    func tellReloading() { tell(.reloading(since: MonotonicClock.now)) }
+
+    /// It ends.
+    func tellStopping() { tell(.stopping, .status("stopping")) }
+
+    /// The next signal's number; until it comes, the watchdog is fed while every worker is alive.
+    mutating func wait(for signals: borrowing SignalFD, _ server: DNSServer) throws(Errno) -> Int32 {
+        guard let patience else { return try signals.wait() }
+        while true {  // ends with a signal
+            feedWatchdog(server)
+            if let signal = try signals.wait(milliseconds: Int32(clamping: patience / 4)) { return signal }
+        }
+    }
+
+    private mutating func feedWatchdog(_ server: DNSServer) {
+        guard pulse.isEveryWorkerAlive(server.workerTurns) else {
+            misses += 1
+            if misses == 2 { Log.failure("watchdog not fed", [("reason", "a worker stands still")]) }
+            return
+        }
+        if misses >= 2 { Log.notice("watchdog fed again") }
+        misses = 0
+        tell(.alive)
+    }
+
+    /// A manager that does not listen changes nothing for the clients.
+    private func tell(_ news: ServiceManager.News...) {
+        do throws(Errno) {
+            try manager?.tell(news)
+        } catch {
+            Log.warning("service manager is not told", [("reason", "\(error)")])
+        }
+    }
+}
