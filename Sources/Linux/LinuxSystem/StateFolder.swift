@@ -5,13 +5,17 @@ import Glibc
 package struct StateFolder: Sendable {
     package let path: String
 
-    /// Makes the folder, for its owner alone, where it is missing; its parent must be there.
+    /// Makes the folder where it is missing; its parent must be there. Others than its owner can't list it,
+    /// and can read what is written for them.
     package init(path: String) throws(Errno) {
         self.path = path
         // Sound: the path is read during the call.
         if unsafe mkdir(path, 0o700) != 0 {
             let code = clinux_errno()
             guard code == EEXIST else { throw Errno(code: code) }
+        } else {
+            // Sound: the path is read during the call. A mode of its own: umask(2) does not touch it.
+            try systemCall { unsafe chmod(path, 0o711) }
         }
     }
 
@@ -29,12 +33,16 @@ package struct StateFolder: Sendable {
     }
 
     /// Puts `octets` in place of the file of that name; on the disk when it returns.
-    package func write(_ name: String, _ octets: [UInt8]) throws(Errno) {
+    ///
+    /// - Parameter isForAll: Everybody may read the file, not only its owner.
+    package func write(_ name: String, _ octets: [UInt8], isForAll: Bool = false) throws(Errno) {
         let new = "\(path)/\(name).new"
         // Sound: the paths are read during the calls.
         let file = FileDescriptor(
             owning: try systemCall { unsafe open(new, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600) })
         try file.write(octets)
+        // Sound: changes a file of our own.
+        if isForAll { try systemCall { fchmod(file.number, 0o644) } }
         try systemCall { fsync(file.number) }
         try systemCall { unsafe rename(new, "\(path)/\(name)") }
         try synchronize()

@@ -101,10 +101,10 @@ package struct StateStore: Sendable {
         }
     }
 
-    /// Writes a file that other programs read, too: one line of JSON.
+    /// Writes a file that other programs and users read, too: one line of JSON.
     func writePlain(_ name: String, _ json: JSONValue) throws(KernelError) {
         do throws(Errno) {
-            try folder.write(name, Array("\(json)\n".utf8))
+            try folder.write(name, Array("\(json)\n".utf8), isForAll: true)
         } catch {
             throw .system(what: "\(folder.path)/\(name) cannot be written", error)
         }

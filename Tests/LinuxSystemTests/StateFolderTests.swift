@@ -1,0 +1,29 @@
+import Glibc
+import LinuxSystem
+import Testing
+
+/// Who may read what is kept in a folder of state.
+@Suite struct StateFolderTests {
+    @Test func `others may read what is written for all, and nothing else`() throws {
+        let path = "/tmp/namebridge-state-folder-\(getpid())"
+        let folder = try StateFolder(path: path)
+        defer {
+            for name in ["ours", "everybody's"] { try? folder.remove(name) }
+            // Sound: the path is read during the call.
+            unsafe rmdir(path)
+        }
+        try folder.write("ours", [1])
+        try folder.write("everybody's", [2], isForAll: true)
+        #expect(Self.mode(path) == 0o711, "names can be looked up, not listed")
+        #expect(Self.mode("\(path)/ours") == 0o600)
+        #expect(Self.mode("\(path)/everybody's") == 0o644)
+        #expect(try folder.read("everybody's") == [2])
+    }
+
+    private static func mode(_ path: String) -> mode_t {
+        var status = stat()
+        // Sound: the path and the structure live during the call.
+        guard unsafe stat(path, &status) == 0 else { return 0 }
+        return status.st_mode & 0o777
+    }
+}
