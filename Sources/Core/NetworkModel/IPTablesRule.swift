@@ -121,7 +121,8 @@ extension IPTablesState {
         for line in text.split(separator: UInt8(ascii: "\n")) {
             let start = line.first == UInt8(ascii: "-") ? line.dropFirst(3) : line.dropFirst()
             let name = start.prefix { $0 != UInt8(ascii: " ") }
-            guard line.first == UInt8(ascii: "*") || names.contains(where: name.elementsEqual) else { continue }
+            let isTable = line.first == UInt8(ascii: "*")
+            guard isTable || names.contains(where: name.elementsEqual) else { continue }
             rest += line
             rest.append(UInt8(ascii: "\n"))
         }
