@@ -61,6 +61,7 @@ let package = Package(
         core("Inventory", ["IPAddressing", "DomainNames"]),
         core("NetworkModel", ["IPAddressing", "Inventory", "JSON"]),
         core("NetworkPlanning", ["IPAddressing", "DomainNames", "Inventory", "JSON", "NetworkModel", "Telemetry"]),
+        core("Diagnosis", ["IPAddressing", "DomainNames"]),
         core("Forwarding", ["AnswerCache", "IPAddressing", "DomainNames", "DNSWire", "Inventory", "Telemetry"]),
 
         // Linux
@@ -89,7 +90,7 @@ let package = Package(
             name: "namebridge",
             dependencies: [
                 "AdminServer", "DNSServer", "LinuxSystem", "LDNSBridge", "DemoClusters", "InventoryFile",
-                "NetworkKernel", "NetworkPlanning", "NetworkModel",
+                "NetworkKernel", "NetworkPlanning", "NetworkModel", "Diagnosis",
                 "Forwarding", "DNSWire", "DomainNames", "IPAddressing", "Inventory", "JSON", "Telemetry",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
@@ -118,6 +119,7 @@ let package = Package(
             ["NetworkPlanning", "NetworkModel", "InventoryFile", "Inventory", "IPAddressing", "Telemetry", "TestSupport"],
             data: ["Goldens"]),
         tests("DomainNamesTests", ["DomainNames"]),
+        tests("DiagnosisTests", ["Diagnosis", "DomainNames", "IPAddressing"]),
         tests("DNSWireTests", ["DNSWire", "DomainNames", "TestSupport"]),
         tests("AnswerCacheTests", ["AnswerCache", "DNSWire", "DomainNames", "Telemetry", "TestSupport"]),
         tests("CodecOracleTests", ["DNSWire", "DomainNames", "LDNSBridge", "TestSupport"]),

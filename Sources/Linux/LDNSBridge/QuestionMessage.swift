@@ -4,24 +4,29 @@ import Glibc
 
 /// Questions as libldns makes them, for probes and for people; the packet path makes its own.
 package enum QuestionMessage {
-    /// A whole message that asks for `name` in class IN, recursion desired.
+    /// A whole message that asks for `name`, recursion desired.
     ///
     /// - Parameters:
     ///   - type: The type's number.
+    ///   - recordClass: The class's number; 1 is IN, 3 CH.
     ///   - payloadSize: What EDNS advertises, in octets; nil: no EDNS.
+    ///   - checkingDisabled: CD, which keeps a validating resolver from validating (RFC 4035 section 3.2.2).
     package static func make(
-        _ name: DomainName, type: UInt16, id: UInt16, payloadSize: UInt16?
+        _ name: DomainName, type: UInt16, recordClass: UInt16 = 1, id: UInt16, payloadSize: UInt16?,
+        checkingDisabled: Bool = false
     ) throws(LDNSError) -> [UInt8] {
         var owner = try OwnedName(name)
         // Sound, here and below: the packet takes the name over, lives to the end of the function and is
         // freed there.
         guard
             let packet = unsafe ldns_pkt_query_new(
-                owner.pointer, ldns_rr_type(rawValue: UInt32(type)), LDNS_RR_CLASS_IN, UInt16(LDNS_RD))
+                owner.pointer, ldns_rr_type(rawValue: UInt32(type)),
+                ldns_rr_class(rawValue: UInt32(recordClass)), UInt16(LDNS_RD))
         else { throw .noMemory }
         unsafe owner.pointer = nil
         defer { unsafe ldns_pkt_free(packet) }
         unsafe ldns_pkt_set_id(packet, id)
+        unsafe ldns_pkt_set_cd(packet, checkingDisabled)
         if let payloadSize { unsafe ldns_pkt_set_edns_udp_size(packet, payloadSize) }
         var wire: UnsafeMutablePointer<UInt8>?
         var size = 0
@@ -32,6 +37,20 @@ package enum QuestionMessage {
         // Sound: libldns has allocated `size` octets, which are ours to free(3).
         defer { unsafe free(wire) }
         return unsafe [UInt8](UnsafeBufferPointer(start: wire, count: size))
+    }
+
+    /// `message` made `size` octets long by the padding option (RFC 7830 section 3); one that is too long
+    /// already stays as it is.
+    ///
+    /// - Parameter message: One of `make`, with EDNS: it ends with the length of its OPT's data, which is 0.
+    package static func padded(_ message: [UInt8], to size: Int) -> [UInt8] {
+        let padding = size - message.count - 4
+        guard message.count > 2, padding >= 0 else { return message }
+        func network16(_ number: Int) -> [UInt8] {
+            [UInt8(truncatingIfNeeded: number >> 8), UInt8(truncatingIfNeeded: number)]
+        }
+        return Array(message.dropLast(2)) + network16(padding + 4) + network16(12) + network16(padding)
+            + [UInt8](repeating: 0, count: padding)
     }
 }
 

@@ -66,7 +66,7 @@ package enum ThisProcess {
     }
 
     /// What a symbolic link says; nil where there is none. Corresponds to readlink(2).
-    private static func target(of path: String) -> String? {
+    package static func target(of path: String) -> String? {
         var octets = [CChar](repeating: 0, count: 4096)
         // Sound: the kernel writes at most the array's count of octets.
         let count = unsafe readlink(path, &octets, octets.count)

@@ -3,74 +3,25 @@ import Glibc
 import IPAddressing
 import LinuxSystem
 
-/// One question on its way to a server, on a socket of its own.
+/// One question of the engine on its way to a server.
 final class UpstreamExchange {
     let path: UpstreamPath
     /// Its place in `QueryReport.exchanges`.
     let row: Int
 
-    private let socket: FileDescriptor
-    private var unsent: [UInt8]
-    private var received: [UInt8] = []
+    private let socket: QuestionSocket
 
     init(_ question: [UInt8], to server: Endpoint, by path: UpstreamPath, row: Int) throws(Errno) {
         self.path = path
         self.row = row
-        switch path.transport {
-        case .udp:
-            socket = try DatagramSocket.connect(to: server)
-            unsent = question
-        case .tcp:
-            socket = try StreamSocket.connect(to: server)
-            unsent = [
-                UInt8(truncatingIfNeeded: question.count >> 8), UInt8(truncatingIfNeeded: question.count),
-            ]
-            unsent += question
-        }
+        socket = try QuestionSocket(question, to: server, over: path.transport)
     }
 
     /// What the socket is to be watched for, for poll(2).
-    var watched: pollfd {
-        let events = unsent.isEmpty ? POLLIN : POLLIN | POLLOUT
-        return pollfd(fd: socket.number, events: Int16(events), revents: 0)
-    }
+    var watched: pollfd { socket.watched }
 
     /// Sends and receives as far as the socket lets it; the answer, once it is whole.
-    func advance() throws(ExchangeFailure) -> [UInt8]? {
-        do throws(Errno) {
-            if let error = socket.pendingError() { throw error }
-            if !unsent.isEmpty {
-                // send(2) on a connected socket: a datagram leaves as a whole.
-                let octets = unsent
-                unsent.removeFirst(try StreamSocket.send(octets.span, on: socket))
-            }
-            var room = [UInt8](repeating: 0, count: 65_535)
-            var span = room.mutableSpan
-            switch try StreamSocket.receive(from: socket, into: &span) {
-            case .nothing: return nil
-            case .octets(let count): return take(room[..<count])
-            case .end:
-                guard path.transport == .udp else { break }  // there it is an empty datagram
-                return nil
-            }
-        } catch {
-            // A connection that is still being made takes and gives nothing.
-            if error.code == ENOTCONN || error.code == EAGAIN { return nil }
-            throw ExchangeFailure(error)
-        }
-        throw .closed
-    }
-
-    private func take(_ octets: ArraySlice<UInt8>) -> [UInt8]? {
-        guard path.transport == .tcp else { return Array(octets) }
-        received += octets
-        guard received.count >= 2 else { return nil }
-        let length = Int(received[0]) << 8 | Int(received[1])
-        guard received.count - 2 >= length else { return nil }
-        let message = Array(received[2..<(2 + length)])
-        received.removeFirst(2 + length)
-        return message
-    }
+    func advance() throws(ExchangeFailure) -> [UInt8]? { try socket.advance() }
 }
 
 /// Why an exchange brings nothing, for the engine and in words.

@@ -1,0 +1,95 @@
+import ArgumentParser
+import Diagnosis
+import DomainNames
+import IPAddressing
+import JSON
+
+/// `namebridge doctor`: finds what keeps names from being answered, and says what to add where.
+struct Doctor: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Find what keeps names from being answered, and say which line to add where.",
+        discussion: """
+            It looks at a client, without any configuration: whether the resolvers that it asks hand the suffix on, \
+            and whether something rejects the answers. Nothing is changed. The exit code is 1 where there is a problem.
+
+            Examples:
+              namebridge doctor --suffix prod.cluster.local --forwarder 172.16.0.5
+              namebridge doctor --suffix prod.cluster.local --forwarder 172.16.0.5 web.shop.svc.prod.cluster.local
+              namebridge doctor --suffix prod.cluster.local --resolver 172.16.0.1 --output json
+            """)
+
+    @Argument(
+        help: "With --suffix: a name whose address is compared. (default: kubernetes.default.svc.SUFFIX)")
+    var name: String?
+
+    @Option(
+        name: .long, help: ArgumentHelp("Look at a client of this cluster's suffix.", valueName: "domain"))
+    var suffix: String?
+
+    @Option(
+        name: .long,
+        help: ArgumentHelp(
+            "With --suffix: where Namebridge answers, to compare with.", valueName: "address[:port]"))
+    var forwarder: String?
+
+    @Option(
+        name: .long,
+        help: ArgumentHelp(
+            "With --suffix: a resolver to look at, instead of those in resolv.conf; may be given again.",
+            valueName: "address[:port]"))
+    var resolver: [String] = []
+
+    @Option(
+        name: .long,
+        help: ArgumentHelp(
+            "With --suffix: read resolv.conf and nsswitch.conf below this folder, as of a container.",
+            valueName: "folder"))
+    var root = "/"
+
+    @Option(name: .long, help: "How to write the result: text or json.")
+    var output = OutputForm.text
+
+    func validate() throws {
+        guard let suffix else {
+            throw ValidationError("Name the suffix of a cluster with --suffix.")
+        }
+        let domain = try Self.domain(suffix)
+        if let name, try !Self.domain(name).isAtOrBelow(domain) {
+            throw ValidationError("\"\(name)\" is not below \(suffix).")
+        }
+        for text in resolver + [forwarder].compactMap({ $0 }) { _ = try Self.server(text) }
+    }
+
+    func run() throws {
+        guard let suffix else { throw ExitStatus.usage }
+        let report = DoctorReport(findings: ClientDiagnosis(try inspection(of: suffix).run()).findings)
+        switch output {
+        case .text: print(report.text())
+        case .json: print(report.json().text())
+        }
+        if !report.isFine { throw ExitStatus.problem }
+    }
+
+    private func inspection(of suffix: String) throws -> ClientInspection {
+        let domain = try Self.domain(suffix)
+        let name = name ?? "kubernetes.default.svc.\(suffix)"
+        return ClientInspection(
+            suffix: domain, name: try Self.domain(name), forwarder: try forwarder.map(Self.server),
+            resolvers: try resolver.map(Self.server), root: root)
+    }
+
+    private static func domain(_ text: String) throws -> DomainName {
+        do throws(DomainNameError) {
+            return try DomainName(parsing: text)
+        } catch {
+            throw ValidationError("The name \"\(text)\" \(error).")
+        }
+    }
+
+    private static func server(_ text: String) throws -> Endpoint {
+        guard let endpoint = Endpoint(text, defaultPort: 53) else {
+            throw ValidationError("\"\(text)\" is no address; write it like 172.16.0.5 or [fd00::5]:53.")
+        }
+        return endpoint
+    }
+}

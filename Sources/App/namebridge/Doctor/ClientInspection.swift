@@ -1,0 +1,100 @@
+import Diagnosis
+import DomainNames
+import Forwarding
+import IPAddressing
+import LinuxSystem
+
+/// Looks at a client: its files, the resolvers that it asks, and the forwarder for comparison.
+struct ClientInspection {
+    let suffix: DomainName
+    let name: DomainName
+    let forwarder: Endpoint?
+
+    /// Asked instead of those in resolv.conf, where there are any.
+    let resolvers: [Endpoint]
+
+    /// The folder that stands for `/`.
+    let root: String
+
+    private static let dataProbes: [Probe] = [.zone, .version, .address]
+    private static let uncheckedProbes: [Probe] = [.zoneUnchecked, .addressUnchecked, .software]
+
+    /// Asked later: a resolver that still looks for keys would let them wait for its verdict, too.
+    private static let wayProbes: [Probe] = [
+        .zonePlain, .zoneOverTCP, .zonePadded, .addressOverTCP, .addressLarge, .reverse,
+    ]
+
+    /// Asks all there is to ask: two rounds of three seconds at most.
+    func run() -> ClientObservation {
+        var client = ClientObservation(suffix: suffix, name: name)
+        if resolvers.isEmpty { readFiles(into: &client) }
+        let owners = SocketOwners()
+        let servers = resolvers.isEmpty ? Self.used(client.resolverFile) : resolvers
+        client.resolvers = servers.map { ServerObservation(server: $0, process: owners.process(at: $0)) }
+        client.forwarder = forwarder.map { ServerObservation(server: $0) }
+        ask(Self.dataProbes, Self.uncheckedProbes, &client)
+        ask(Self.wayProbes, [], &client)
+        if resolvers.isEmpty, root == "/" { client.libraryAddresses = libraryAddresses() }
+        return client
+    }
+
+    /// Asks `probes` of everybody, and `others` of the resolvers alone.
+    private func ask(_ probes: [Probe], _ others: [Probe], _ client: inout ClientObservation) {
+        let address = client.forwarder?.addresses.first
+        let writer = ProbeQuestions(suffix: suffix, name: name, address: address)
+        var random = SystemRandomNumberGenerator()
+        var questions: [Interrogation.Question] = []
+        for resolver in client.resolvers where resolver.server != forwarder {
+            questions += writer.questions(probes + others, to: resolver.server, random: &random)
+        }
+        if let forwarder { questions += writer.questions(probes, to: forwarder, random: &random) }
+        let outcomes = Interrogation.ask(questions)
+        for index in client.resolvers.indices {
+            let found = outcomes[client.resolvers[index].server] ?? [:]
+            client.resolvers[index].outcomes.merge(found) { $1 }
+        }
+        if let forwarder { client.forwarder?.outcomes.merge(outcomes[forwarder] ?? [:]) { $1 } }
+    }
+
+    // MARK: - The host's own files
+
+    private func readFiles(into client: inout ClientObservation) {
+        let root = root.hasSuffix("/") ? String(root.dropLast()) : root
+        client.resolverFile = TextFile.read(root + "/etc/resolv.conf").map { ResolverFile(reading: $0) }
+        client.nameServices = TextFile.read(root + "/etc/nsswitch.conf").map {
+            NameServiceSwitch(reading: $0)
+        }
+        guard root.isEmpty, let path = ChildProcess.path(of: "resolvectl"),
+            client.resolverFile?.servers.contains(where: { $0.address.bits == 0x7F00_0035 }) == true
+        else { return }
+        client.resolvedDomains = Self.output(path, ["domain"]).map { ResolvedDomains(reading: $0) }
+    }
+
+    private static func used(_ file: ResolverFile?) -> [Endpoint] {
+        var servers: [Endpoint] = []
+        for server in file?.servers ?? [] where !servers.contains(server) { servers.append(server) }
+        return servers
+    }
+
+    /// What getent(1), and with it every program, finds for the name; nil where it is not there.
+    private func libraryAddresses() -> [IPAddress]? {
+        guard let path = ChildProcess.path(of: "getent"),
+            let text = Self.output(path, ["ahostsv4", "\(name)"])
+        else { return nil }
+        let addresses = text.split(separator: "\n").compactMap { line in
+            line.split(separator: " ").first.flatMap { IPAddress($0) }
+        }
+        return Set(addresses).sorted()
+    }
+
+    /// What a program prints within five seconds, whatever its exit code; nil where it cannot be run.
+    private static func output(_ path: String, _ arguments: [String]) -> String? {
+        do throws(Errno) {
+            let result = try ChildProcess.run(path, arguments, timeout: 5_000, outputLimit: 1 << 20)
+            guard case .exit = result.ending else { return nil }
+            return String(decoding: result.output, as: UTF8.self)
+        } catch {
+            return nil
+        }
+    }
+}

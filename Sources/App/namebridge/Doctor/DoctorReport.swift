@@ -1,0 +1,94 @@
+import Diagnosis
+import JSON
+
+/// What `namebridge doctor` prints.
+struct DoctorReport {
+    let findings: [Finding]
+
+    /// True where nothing keeps names from being answered.
+    var isFine: Bool { !findings.contains { $0.severity == .problem } }
+
+    /// Findings below their subjects, with the lines that mend them; last the count.
+    func text() -> String {
+        var lines: [String] = []
+        var subject: String?
+        for finding in findings {
+            if finding.subject != subject {
+                subject = finding.subject
+                lines.append(Style.heading.paint(finding.subject, on: .output))
+            }
+            lines += Self.lines(finding)
+        }
+        return (lines + [summary]).joined(separator: "\n")
+    }
+
+    private static func lines(_ finding: Finding) -> [String] {
+        let word = finding.severity.rawValue
+        let padded = word + String(repeating: " ", count: 8 - word.count)
+        var lines = ["  \(style(finding.severity).paint(padded, on: .output)) \(finding.summary)"]
+        lines += wrapped(finding.meaning, at: 88).map { "           \($0)" }
+        for remedy in finding.remedies {
+            lines.append("           " + Style.faint.paint("\(remedy.software): \(remedy.file)", on: .output))
+            lines += remedy.lines.map { "             \($0)" }
+            if let command = remedy.command {
+                lines.append("           " + Style.faint.paint("then: \(command)", on: .output))
+            }
+        }
+        return lines
+    }
+
+    private static func style(_ severity: Finding.Severity) -> Style {
+        switch severity {
+        case .ok: .success
+        case .warning: .heading
+        case .problem: .error
+        }
+    }
+
+    /// Lines of at most `width` characters, where words allow it.
+    private static func wrapped(_ text: String, at width: Int) -> [String] {
+        var lines: [String] = []
+        for word in text.split(separator: " ") {
+            if let last = lines.last, last.count + 1 + word.count <= width {
+                lines[lines.count - 1] = last + " " + word
+            } else {
+                lines.append(String(word))
+            }
+        }
+        return lines
+    }
+
+    /// Such as `12 checks: 1 problem, 2 warnings`.
+    private var summary: String {
+        let problems = findings.filter { $0.severity == .problem }.count
+        let warnings = findings.filter { $0.severity == .warning }.count
+        func count(_ number: Int, _ noun: String) -> String { "\(number) \(noun)\(number == 1 ? "" : "s")" }
+        let line = "\(count(findings.count, "check")): "
+            + (problems + warnings == 0
+                ? "all fine" : "\(count(problems, "problem")), \(count(warnings, "warning"))")
+        return (isFine ? Style.success : .error).paint(line, on: .output)
+    }
+
+    func json() -> JSONValue {
+        .object([
+            ("fine", .boolean(isFine)),
+            ("findings", .array(findings.map { Self.json($0) })),
+        ])
+    }
+
+    private static func json(_ finding: Finding) -> JSONValue {
+        .object([
+            ("severity", .string(finding.severity.rawValue)), ("subject", .string(finding.subject)),
+            ("check", .string(finding.check.rawValue)), ("summary", .string(finding.summary)),
+            ("meaning", .string(finding.meaning)),
+            ("remedies", .array(finding.remedies.map { json($0) })),
+        ])
+    }
+
+    private static func json(_ remedy: Remedy) -> JSONValue {
+        .object([
+            ("software", .string(remedy.software)), ("file", .string(remedy.file)),
+            ("lines", .array(remedy.lines.map { .string($0) })), ("command", .optional(remedy.command)),
+        ])
+    }
+}

@@ -1,0 +1,107 @@
+import Diagnosis
+import Forwarding
+import Glibc
+import IPAddressing
+import LinuxSystem
+import Telemetry
+
+/// Many questions to many servers at once, each on a socket of its own, within one time.
+struct Interrogation {
+    /// One question and whom it goes to.
+    struct Question {
+        let server: Endpoint
+        let probe: Probe
+        let transport: Transport
+
+        /// The whole message.
+        let message: [UInt8]
+    }
+
+    /// A question that waits for its answer.
+    private struct Open {
+        let question: Int
+        var socket: QuestionSocket
+        var sent: MonotonicTime
+    }
+
+    private let questions: [Question]
+    private var outcomes: [ProbeOutcome]
+    private var open: [Open] = []
+
+    /// How long all of it takes at most.
+    private static let patienceMilliseconds = 3_000
+
+    /// When datagrams that brought nothing are sent once more.
+    private static let repeatMilliseconds = 1_000
+
+    private init(_ questions: [Question]) {
+        self.questions = questions
+        outcomes = questions.map { _ in .silence }
+    }
+
+    /// What became of the questions, by server and probe.
+    static func ask(_ questions: [Question]) -> [Endpoint: [Probe: ProbeOutcome]] {
+        var interrogation = Interrogation(questions)
+        interrogation.run()
+        var outcomes: [Endpoint: [Probe: ProbeOutcome]] = [:]
+        for (question, outcome) in zip(questions, interrogation.outcomes) {
+            outcomes[question.server, default: [:]][question.probe] = outcome
+        }
+        return outcomes
+    }
+
+    private mutating func run() {
+        let start = MonotonicClock.now
+        let end = start.advanced(milliseconds: Self.patienceMilliseconds)
+        let again = start.advanced(milliseconds: Self.repeatMilliseconds)
+        var isRepeated = false
+        for index in questions.indices { send(index) }
+        while !open.isEmpty {  // ends: at the deadline at the latest
+            let now = MonotonicClock.now
+            if now >= end { return }
+            if now >= again, !isRepeated {
+                isRepeated = true
+                for index in open.map(\.question) where questions[index].transport == .udp { send(index) }
+            }
+            wait(until: isRepeated ? end : again)
+            advance()
+        }
+    }
+
+    private mutating func send(_ index: Int) {
+        let question = questions[index]
+        do throws(Errno) {
+            let socket = try QuestionSocket(
+                question.message, to: question.server, over: question.transport)
+            open.append(Open(question: index, socket: socket, sent: MonotonicClock.now))
+        } catch {
+            outcomes[index] = .failure(error.text)
+        }
+    }
+
+    /// Corresponds to poll(2).
+    private func wait(until due: MonotonicTime) {
+        var watched = open.map(\.socket.watched)
+        let left = max(0, due.nanoseconds(since: MonotonicClock.now))
+        // Sound: the kernel reads and writes `count` structures. An interruption is a short wait.
+        _ = unsafe poll(&watched, nfds_t(watched.count), Int32(clamping: left / 1_000_000 + 1))
+    }
+
+    private mutating func advance() {
+        var done: Set<Int> = []
+        for exchange in open where !done.contains(exchange.question) {
+            do throws(ExchangeFailure) {
+                guard let message = try exchange.socket.advance(),
+                    message.prefix(2) == questions[exchange.question].message.prefix(2),
+                    var answer = ProbeAnswer(reading: message)
+                else { continue }
+                answer.nanoseconds = MonotonicClock.now.nanoseconds(since: exchange.sent)
+                outcomes[exchange.question] = .answer(answer)
+            } catch {
+                outcomes[exchange.question] = .failure(error.words)
+            }
+            done.insert(exchange.question)
+        }
+        open.removeAll { done.contains($0.question) }
+    }
+}

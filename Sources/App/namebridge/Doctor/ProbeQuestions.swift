@@ -1,0 +1,74 @@
+import Diagnosis
+import DNSWire
+import DomainNames
+import Forwarding
+import IPAddressing
+import LDNSBridge
+
+/// Writes the questions of the probes.
+struct ProbeQuestions {
+    /// The zone that `zone` and `version` ask about.
+    let suffix: DomainName
+
+    /// The name that `address` asks for.
+    let name: DomainName
+
+    /// The address that `reverse` asks about; nil leaves it out.
+    var address: IPAddress?
+
+    /// The questions of `probes` for `server`; one that cannot be written is left out.
+    func questions(
+        _ probes: [Probe], to server: Endpoint, random: inout some RandomNumberGenerator
+    ) -> [Interrogation.Question] {
+        probes.compactMap { probe in
+            let id = UInt16(truncatingIfNeeded: random.next())
+            guard let message = message(probe, id: id) else { return nil }
+            let isStream = probe == .zoneOverTCP || probe == .addressOverTCP
+            return Interrogation.Question(
+                server: server, probe: probe, transport: isStream ? .tcp : .udp, message: message)
+        }
+    }
+
+    /// What the padded question measures: no more than fits into every packet of IPv6 (RFC 9715).
+    private static let paddedSize = 1232
+
+    private func message(_ probe: Probe, id: UInt16) -> [UInt8]? {
+        do throws(LDNSError) {
+            switch probe {
+            case .zone: return try make(suffix, RecordType.soa, id)
+            case .zoneUnchecked, .zoneOverTCP: return try make(suffix, RecordType.soa, id, unchecked: true)
+            case .zonePlain: return try make(suffix, RecordType.soa, id, room: nil, unchecked: true)
+            case .zonePadded:
+                let question = try make(suffix, RecordType.soa, id, unchecked: true)
+                return QuestionMessage.padded(question, to: Self.paddedSize)
+            case .version:
+                guard let name = below("dns-version", suffix) else { return nil }
+                return try make(name, RecordType.txt, id)
+            case .address: return try make(name, RecordType.a, id)
+            case .addressUnchecked, .addressOverTCP: return try make(name, RecordType.a, id, unchecked: true)
+            case .addressLarge: return try make(name, RecordType.a, id, room: 4096, unchecked: true)
+            case .reverse:
+                guard let address, let name = try? DomainName(reverseOf: address) else { return nil }
+                return try make(name, RecordType.ptr, id)
+            case .software:
+                guard let name = try? DomainName(parsing: "version.bind") else { return nil }
+                return try QuestionMessage.make(
+                    name, type: UInt16(RecordType.txt), recordClass: UInt16(RecordClass.chaos), id: id,
+                    payloadSize: nil)
+            }
+        } catch {
+            return nil
+        }
+    }
+
+    private func below(_ label: String, _ suffix: DomainName) -> DomainName? {
+        try? DomainName(labels: [Array(label.utf8)] + suffix.labels)
+    }
+
+    private func make(
+        _ name: DomainName, _ type: Int, _ id: UInt16, room: UInt16? = 1232, unchecked: Bool = false
+    ) throws(LDNSError) -> [UInt8] {
+        try QuestionMessage.make(
+            name, type: UInt16(type), id: id, payloadSize: room, checkingDisabled: unchecked)
+    }
+}

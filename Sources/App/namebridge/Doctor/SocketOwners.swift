@@ -1,0 +1,65 @@
+import Diagnosis
+import IPAddressing
+import LinuxSystem
+
+/// Which processes hold the sockets of this host; those of others are seen by root alone.
+struct SocketOwners {
+    /// A process and what it is called.
+    struct Owner: Hashable {
+        let process: Int
+        let name: String
+    }
+
+    let table: SocketTable
+    private var owners: [Int: Owner] = [:]
+
+    /// Reads /proc once.
+    init() {
+        var table = SocketTable()
+        for (file, isStream) in [("udp", false), ("udp6", false), ("tcp", true), ("tcp6", true)] {
+            if let text = TextFile.read("/proc/net/\(file)") { table.read(text, isStream: isStream) }
+        }
+        self.table = table
+        let wanted = Set(table.sockets.map(\.inode))
+        for process in FileContents.names(in: "/proc").compactMap({ Int($0) }) {
+            let folder = "/proc/\(process)/fd"
+            for number in FileContents.names(in: folder) {
+                guard let target = ThisProcess.target(of: "\(folder)/\(number)"),
+                    target.hasPrefix("socket:["), let inode = Int(target.dropFirst(8).dropLast()),
+                    wanted.contains(inode),
+                    let name = ThisProcess.name(of: process)
+                else { continue }
+                owners[inode] = Owner(process: process, name: name)
+            }
+        }
+    }
+
+    /// Who holds the socket; nil where it is not to be seen.
+    func owner(of socket: ListeningSocket) -> Owner? { owners[socket.inode] }
+
+    /// The name of the local process that answers datagrams to `server`; nil where none is known.
+    func process(at server: Endpoint) -> String? {
+        guard server.address.isLoopback || HostAddresses.contains(server.address) else { return nil }
+        let exact = table.sockets(at: server, isStream: false).sorted {
+            !$0.endpoint.address.isUnspecified && $1.endpoint.address.isUnspecified
+        }
+        return exact.lazy.compactMap { owner(of: $0)?.name }.first
+    }
+}
+
+/// Small files of text.
+enum TextFile {
+    /// What stands in the file; nil where it cannot be read.
+    static func read(_ path: String) -> String? {
+        do throws(Errno) {
+            return String(decoding: try FileContents.read(path), as: UTF8.self)
+        } catch {
+            return nil
+        }
+    }
+
+    /// The number that stands in the file alone.
+    static func number(_ path: String) -> Int? {
+        read(path).flatMap { Int($0.split { $0.isWhitespace }.first ?? "") }
+    }
+}

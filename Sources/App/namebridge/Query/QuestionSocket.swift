@@ -1,0 +1,70 @@
+import Forwarding
+import Glibc
+import IPAddressing
+import LinuxSystem
+
+/// A socket of its own for one question to a server.
+final class QuestionSocket {
+    private let transport: Transport
+    private let socket: FileDescriptor
+    private var unsent: [UInt8]
+    private var received: [UInt8] = []
+
+    init(_ question: [UInt8], to server: Endpoint, over transport: Transport) throws(Errno) {
+        self.transport = transport
+        switch transport {
+        case .udp:
+            socket = try DatagramSocket.connect(to: server)
+            unsent = question
+        case .tcp:
+            socket = try StreamSocket.connect(to: server)
+            unsent = [
+                UInt8(truncatingIfNeeded: question.count >> 8), UInt8(truncatingIfNeeded: question.count),
+            ]
+            unsent += question
+        }
+    }
+
+    /// What the socket is to be watched for, for poll(2).
+    var watched: pollfd {
+        let events = unsent.isEmpty ? POLLIN : POLLIN | POLLOUT
+        return pollfd(fd: socket.number, events: Int16(events), revents: 0)
+    }
+
+    /// Sends and receives as far as the socket lets it; the answer, once it is whole.
+    func advance() throws(ExchangeFailure) -> [UInt8]? {
+        do throws(Errno) {
+            if let error = socket.pendingError() { throw error }
+            if !unsent.isEmpty {
+                // send(2) on a connected socket: a datagram leaves as a whole.
+                let octets = unsent
+                unsent.removeFirst(try StreamSocket.send(octets.span, on: socket))
+            }
+            var room = [UInt8](repeating: 0, count: 65_535)
+            var span = room.mutableSpan
+            switch try StreamSocket.receive(from: socket, into: &span) {
+            case .nothing: return nil
+            case .octets(let count): return take(room[..<count])
+            case .end:
+                guard transport == .udp else { break }  // there it is an empty datagram
+                return nil
+            }
+        } catch {
+            // A connection that is still being made takes and gives nothing.
+            if error.code == ENOTCONN || error.code == EAGAIN { return nil }
+            throw ExchangeFailure(error)
+        }
+        throw .closed
+    }
+
+    private func take(_ octets: ArraySlice<UInt8>) -> [UInt8]? {
+        guard transport == .tcp else { return Array(octets) }
+        received += octets
+        guard received.count >= 2 else { return nil }
+        let length = Int(received[0]) << 8 | Int(received[1])
+        guard received.count - 2 >= length else { return nil }
+        let message = Array(received[2..<(2 + length)])
+        received.removeFirst(2 + length)
+        return message
+    }
+}

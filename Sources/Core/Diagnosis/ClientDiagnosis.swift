@@ -1,0 +1,180 @@
+import DomainNames
+import IPAddressing
+
+/// Judges what was seen on a client.
+package struct ClientDiagnosis: Sendable {
+    private let client: ClientObservation
+
+    package init(_ client: ClientObservation) { self.client = client }
+
+    /// The client's own files first, then the forwarder, then each resolver, last what programs get.
+    package var findings: [Finding] {
+        var findings: [Finding] = []
+        if let file = client.resolverFile { findings += [resolverList(file), searchList(file)] }
+        if let services = client.nameServices { findings.append(multicast(services)) }
+        if let domains = client.resolvedDomains { findings.append(routing(domains)) }
+        if let forwarder = client.forwarder {
+            let subject = "Namebridge \(forwarder.server)"
+            findings += ServerDiagnosis(seen: forwarder, subject: subject).findings
+            if forwarder.isAlive { findings.append(served(forwarder, subject)) }
+        }
+        for resolver in client.resolvers {
+            let subject = "resolver \(resolver.server)" + Self.kind(resolver.software)
+            if resolver.server != client.forwarder?.server {
+                findings += ServerDiagnosis(seen: resolver, subject: subject).findings
+            }
+            findings += ResolverDiagnosis(seen: resolver, client: client, subject: subject).findings
+        }
+        if let programs { findings.append(programs) }
+        return findings
+    }
+
+    private static func kind(_ software: ResolverSoftware) -> String {
+        software == .unknown ? "" : " (\(software.rawValue))"
+    }
+
+    // MARK: - The client's files
+
+    private static let file = "/etc/resolv.conf"
+
+    private func resolverList(_ file: ResolverFile) -> Finding {
+        guard !file.servers.isEmpty else {
+            return Finding(
+                .problem, Self.file, .resolverList, "names no server",
+                "The C library asks 127.0.0.1 then, where often nobody listens.")
+        }
+        let list = file.servers.map { "\($0.address)" }.joined(separator: ", ")
+        if file.servers.count > ResolverFile.usedServers {
+            return Finding(
+                .warning, Self.file, .resolverList, "names \(file.servers.count) servers: \(list)",
+                "The C library asks the first three alone.")
+        }
+        if file.servers.count > 1, let odd = oddResolvers() { return odd }
+        return Finding(.ok, Self.file, .resolverList, "asks \(list)")
+    }
+
+    /// Resolvers of one list must all know the suffix: the next one is asked where one is silent, and not
+    /// where it denies the name.
+    private func oddResolvers() -> Finding? {
+        let expected = client.forwarder?.addresses ?? []
+        guard !expected.isEmpty else { return nil }
+        let good = client.resolvers.filter { $0.addresses == expected }
+        let bad = client.resolvers.filter { $0.isAlive && $0.addresses != expected }
+        guard !good.isEmpty, !bad.isEmpty else { return nil }
+        return Finding(
+            .warning, Self.file, .resolverList,
+            "\(bad.map { "\($0.server.address)" }.joined(separator: ", ")) does not know"
+                + " \(client.suffixText),"
+                + " \(good.map { "\($0.server.address)" }.joined(separator: ", ")) does",
+            "A client asks the first server that answers and takes its no for a no: names come and go. All"
+                + " servers of the list must know the suffix.")
+    }
+
+    private func searchList(_ file: ResolverFile) -> Finding {
+        let list = file.search.isEmpty ? "no search list" : "search \(file.search.joined(separator: " "))"
+        let dots = client.nameText.split(separator: ".").count - 1
+        if !file.search.isEmpty, file.dots > dots {
+            return Finding(
+                .warning, Self.file, .searchList, "\(list), ndots \(file.dots)",
+                "\(client.nameText) has \(dots) dots: it is asked below each domain of the search list before"
+                    + " it is asked as it is, \(file.search.count) questions in vain for each. Write names"
+                    + " with a dot at the end, or lower ndots.",
+                remedies: [Remedy("C library", Self.file, ["options ndots:1"])])
+        }
+        if file.timeout < 2 {
+            return Finding(
+                .warning, Self.file, .searchList, "gives servers \(file.timeout) s to answer",
+                "While a cluster's server is dead, Namebridge may take longer to ask the others.",
+                remedies: [Remedy("C library", Self.file, ["options timeout:5"])])
+        }
+        return Finding(.ok, Self.file, .searchList, "\(list), ndots \(file.dots)")
+    }
+
+    private func multicast(_ services: NameServiceSwitch) -> Finding {
+        let file = "/etc/nsswitch.conf"
+        let line = "hosts: \(services.words.joined(separator: " "))"
+        guard client.isLocal, let service = services.multicastBeforeDNS else {
+            return Finding(.ok, file, .multicast, line)
+        }
+        let expected = client.forwarder?.addresses ?? client.resolvers.first?.addresses ?? []
+        if let found = client.libraryAddresses, !found.isEmpty, found == expected {
+            return Finding(
+                .ok, file, .multicast, "\(line): multicast DNS comes first, but leaves the name to DNS")
+        }
+        let isProven = client.libraryAddresses?.isEmpty == true && !expected.isEmpty
+        return Finding(
+            isProven ? .problem : .warning, file, .multicast,
+            "\(service) comes before dns and ends the search for names below .local",
+            "Programs may ask the local network by multicast instead of the DNS, wait, and give up. Newer"
+                + " versions leave names of more than two labels to DNS, unless /etc/mdns.allow says"
+                + " otherwise.",
+            remedies: [Remedy("C library", file, [services.mended])])
+    }
+
+    private func routing(_ domains: ResolvedDomains) -> Finding {
+        let subject = "systemd-resolved"
+        if let match = domains.match(client.suffix) {
+            return Finding(.ok, subject, .searchList, "sends names below \(match.isEmpty ? "." : match) on")
+        }
+        return Finding(
+            .warning, subject, .searchList, "has no routing domain for \(client.suffixText)",
+            "It asks its default servers, or multicast DNS for names below .local.",
+            remedies: Remedies(suffix: client.suffix, forwarder: client.forwarder?.server)
+                .forwarding(.resolved))
+    }
+
+    // MARK: - Namebridge and programs
+
+    /// Whether the forwarder knows the suffix and the name.
+    private func served(_ forwarder: ServerObservation, _ subject: String) -> Finding {
+        let addresses = forwarder.addresses
+        if !addresses.isEmpty {
+            return Finding(
+                .ok, subject, .forwarded, "\(client.nameText) is \(ResolverDiagnosis.list(addresses))")
+        }
+        let answer = forwarder[.address] ?? forwarder[.addressOverTCP] ?? forwarder[.zone]
+        let said = answer?.words ?? "nothing"
+        switch answer?.rcode {
+        case ProbeAnswer.refused:
+            return Finding(
+                .problem, subject, .forwarded, "refuses \(client.suffixText): \(said)",
+                "This host's address is not among those that may ask, or no cluster has the suffix.",
+                remedies: [
+                    Remedy(
+                        "Namebridge", "/etc/namebridge/namebridge.yaml",
+                        ["dns:", "  clients: [...]  # with this host's network"], then: "namebridge reload")
+                ])
+        case ProbeAnswer.serverFailure:
+            return Finding(
+                .problem, subject, .forwarded, "gets no answer from the cluster: \(said)",
+                "Run \"namebridge doctor\" on \(forwarder.server.address): it asks the cluster's servers.")
+        case ProbeAnswer.nameError, 0:
+            let isKnown = forwarder[.version]?.texts.isEmpty == false || forwarder[.zone]?.isFine == true
+            return Finding(
+                isKnown ? .warning : .problem, subject, .forwarded,
+                "\(client.nameText) does not exist: \(said)",
+                isKnown
+                    ? "The suffix is known. Name something that exists to have addresses compared."
+                    : "No cluster of its configuration answers for \(client.suffixText).")
+        default:
+            return Finding(.problem, subject, .forwarded, "\(client.nameText): \(said)")
+        }
+    }
+
+    /// What the C library makes of it all.
+    private var programs: Finding? {
+        guard let found = client.libraryAddresses else { return nil }
+        let expected = client.forwarder?.addresses ?? client.resolvers.first?.addresses ?? []
+        let subject = "programs on this host"
+        if !found.isEmpty, expected.isEmpty || found == expected {
+            return Finding(
+                .ok, subject, .programs, "get \(ResolverDiagnosis.list(found)) for \(client.nameText)")
+        }
+        guard !expected.isEmpty else { return nil }
+        return Finding(
+            .problem, subject, .programs,
+            "get \(found.isEmpty ? "nothing" : ResolverDiagnosis.list(found)) for \(client.nameText)",
+            "The DNS has \(ResolverDiagnosis.list(expected)), but the C library does not find it: /etc/hosts,"
+                + " nsswitch.conf, a cache (nscd), or a resolver from above.")
+    }
+}

@@ -1,0 +1,42 @@
+package import DomainNames
+package import IPAddressing
+
+/// What was seen on a client, or anywhere else that names of a cluster are asked for.
+package struct ClientObservation: Hashable, Sendable {
+    /// Of the cluster, such as `prod.cluster.local`.
+    package var suffix: DomainName
+
+    /// The name whose address is asked for.
+    package var name: DomainName
+
+    /// Nil where it cannot be read, or is not to be.
+    package var resolverFile: ResolverFile?
+    package var nameServices: NameServiceSwitch?
+    package var resolvedDomains: ResolvedDomains?
+
+    /// Namebridge, asked directly; nil where nobody said where it is.
+    package var forwarder: ServerObservation?
+
+    /// Those that the client asks, in their order.
+    package var resolvers: [ServerObservation] = []
+
+    /// The IPv4 addresses that the C library finds for the name, in ascending order; nil where it was not
+    /// asked.
+    package var libraryAddresses: [IPAddress]?
+
+    package init(suffix: DomainName, name: DomainName) {
+        self.suffix = suffix
+        self.name = name
+    }
+
+    var suffixText: String { Self.bare(suffix) }
+    var nameText: String { Self.bare(name) }
+
+    /// Names below it belong to multicast DNS (RFC 6762 section 3).
+    var isLocal: Bool { suffixText == "local" || suffixText.lowercased().hasSuffix(".local") }
+
+    static func bare(_ name: DomainName) -> String {
+        let text = "\(name)"
+        return text.hasSuffix(".") && text.utf8.count > 1 ? String(text.dropLast()) : text
+    }
+}

@@ -1,0 +1,81 @@
+/// What one check found.
+package struct Finding: Hashable, Sendable {
+    package var severity: Severity
+
+    /// What was looked at, such as `resolver 172.16.0.1:53`.
+    package var subject: String
+
+    /// Which check it is, for programs: one of `Check`.
+    package var check: Check
+
+    /// What is so, in one line.
+    package var summary: String
+
+    /// What that means for names and those who ask for them; empty where nothing is wrong.
+    package var meaning: String
+
+    /// What would mend it; several where the software is not known.
+    package var remedies: [Remedy]
+
+    package enum Severity: String, Hashable, Sendable, CaseIterable {
+        case ok
+        /// It works, but not always or not for everything.
+        case warning
+        case problem
+    }
+
+    package init(
+        _ severity: Severity, _ subject: String, _ check: Check, _ summary: String, _ meaning: String = "",
+        remedies: [Remedy] = []
+    ) {
+        self.severity = severity
+        self.subject = subject
+        self.check = check
+        self.summary = summary
+        self.meaning = meaning
+        self.remedies = remedies
+    }
+}
+
+/// The checks; their raw values stand in the output for programs and do not change.
+package enum Check: String, Hashable, Sendable, CaseIterable {
+    case resolverList = "resolver-list"
+    case searchList = "search-list"
+    case multicast
+    case programs
+    case reachable
+    case forwarded
+    case validation
+    case rebinding
+    case stream = "tcp"
+    case extensions = "edns"
+    case packetSize = "packet-size"
+    case reverse
+    case time
+    case listening
+    case agreement
+    case routes
+    case conntrack
+    case reversePath = "reverse-path"
+    case descriptors
+}
+
+/// Lines to add, and where.
+package struct Remedy: Hashable, Sendable {
+    /// Whose file it is, such as `dnsmasq`.
+    package var software: String
+
+    /// The file, with what stands around the lines where that matters.
+    package var file: String
+    package var lines: [String]
+
+    /// The command that makes it hold; nil where none is needed.
+    package var command: String?
+
+    package init(_ software: String, _ file: String, _ lines: [String], then command: String? = nil) {
+        self.software = software
+        self.file = file
+        self.lines = lines
+        self.command = command
+    }
+}

@@ -1,0 +1,142 @@
+package import DomainNames
+package import IPAddressing
+
+/// The questions that a server is asked, all at once. Those that try a way to ask have CD set, so that a
+/// validating resolver's verdict does not look like a fault of the way (RFC 4035 section 3.2.2).
+package enum Probe: String, Hashable, Sendable, CaseIterable {
+    /// The SOA of the suffix, over UDP with EDNS.
+    case zone
+    /// The same with CD: without validation.
+    case zoneUnchecked
+    /// The same without EDNS.
+    case zonePlain
+    case zoneOverTCP
+    /// The same in a message of 1232 octets (RFC 7830).
+    case zonePadded
+    /// `dns-version`, a TXT record that every cluster has.
+    case version
+    /// The address of the name in question, over UDP with room for 1232 octets.
+    case address
+    /// The same with CD.
+    case addressUnchecked
+    case addressOverTCP
+    /// The same over UDP with room for 4096 octets.
+    case addressLarge
+    /// The name of the address that the forwarder has given.
+    case reverse
+    /// `version.bind`, class CH: what the server calls itself.
+    case software
+}
+
+/// What came of one question.
+package enum ProbeOutcome: Hashable, Sendable {
+    case answer(ProbeAnswer)
+    /// Nothing came in time.
+    case silence
+    /// The question could not be sent, in the system's words.
+    case failure(String)
+
+    package var answer: ProbeAnswer? {
+        if case .answer(let answer) = self { answer } else { nil }
+    }
+}
+
+/// What a server's answer says.
+package struct ProbeAnswer: Hashable, Sendable {
+    /// With its upper bits from OPT, 0...4095 (RFC 6891 section 6.1.3).
+    package var rcode = 0
+    package var isTruncated = false
+    package var hasEDNS = false
+
+    /// In ascending order.
+    package var addresses: [IPAddress] = []
+
+    /// The strings of TXT records, each record's joined.
+    package var texts: [String] = []
+
+    /// Targets of PTR records.
+    package var names: [DomainName] = []
+
+    /// Owner and primary server of the SOA record among the answers or in the authority section.
+    package var zone: Zone?
+
+    /// INFO-CODE and text (RFC 8914 section 2); nil for none.
+    package var extendedError: ExtendedErrorReport?
+
+    /// The message's length.
+    package var octets = 0
+
+    /// From the question's last sending to the answer.
+    package var nanoseconds: Int64 = 0
+
+    package init() {}
+
+    package struct Zone: Hashable, Sendable {
+        package var owner: DomainName
+        package var primary: DomainName
+
+        package init(owner: DomainName, primary: DomainName) {
+            self.owner = owner
+            self.primary = primary
+        }
+    }
+
+    package struct ExtendedErrorReport: Hashable, Sendable {
+        package var code: Int
+        package var text: String
+
+        package init(code: Int, text: String) {
+            self.code = code
+            self.text = text
+        }
+
+        /// True for the codes by which validators reject (RFC 8914 sections 4.6 to 4.13; 25 and 27 of IANA's
+        /// registry).
+        package var isValidation: Bool { (5...12).contains(code) || code == 25 || code == 27 }
+    }
+
+    package static let serverFailure = 2
+    package static let nameError = 3
+    package static let refused = 5
+    package var isFine: Bool { rcode == 0 }
+
+    /// Such as `NXDOMAIN`, or `SERVFAIL (6: DNSSEC Bogus)`.
+    package var words: String {
+        let mnemonics = ["NOERROR", "FORMERR", "SERVFAIL", "NXDOMAIN", "NOTIMP", "REFUSED"]
+        let name = mnemonics.indices.contains(rcode) ? mnemonics[rcode] : "rcode \(rcode)"
+        let base = rcode == 0 && addresses.isEmpty && texts.isEmpty && names.isEmpty ? "no data" : name
+        guard let error = extendedError else { return base }
+        return "\(base) (extended error \(error.code)\(error.text.isEmpty ? "" : ": " + error.text))"
+    }
+}
+
+/// What was seen of a name server.
+package struct ServerObservation: Hashable, Sendable {
+    package var server: Endpoint
+    package var outcomes: [Probe: ProbeOutcome]
+
+    /// The local process that listens there; nil where it is on another host, or not to be seen.
+    package var process: String?
+
+    package init(server: Endpoint, outcomes: [Probe: ProbeOutcome] = [:], process: String? = nil) {
+        self.server = server
+        self.outcomes = outcomes
+        self.process = process
+    }
+
+    package subscript(probe: Probe) -> ProbeAnswer? { outcomes[probe]?.answer }
+
+    /// True where any question was answered.
+    package var isAlive: Bool { outcomes.values.contains { $0.answer != nil } }
+
+    /// The addresses of the name, over TCP where they did not come whole over UDP.
+    package var addresses: [IPAddress] {
+        if let direct = self[.address], !direct.isTruncated { return direct.addresses }
+        return self[.addressOverTCP]?.addresses ?? []
+    }
+
+    /// What it is.
+    package var software: ResolverSoftware {
+        ResolverSoftware(server: server, version: self[.software]?.texts.first, process: process)
+    }
+}

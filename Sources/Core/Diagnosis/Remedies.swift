@@ -1,0 +1,237 @@
+package import DomainNames
+package import IPAddressing
+
+/// Writes the lines that each resolver needs for one suffix.
+package struct Remedies: Sendable {
+    let suffix: String
+
+    /// Where Namebridge answers; nil where it was not named.
+    let forwarder: Endpoint?
+
+    package init(suffix: DomainName, forwarder: Endpoint?) {
+        let text = "\(suffix)"
+        self.suffix = text.hasSuffix(".") ? String(text.dropLast()) : text
+        self.forwarder = forwarder
+    }
+
+    private static let dnsmasqFile = "/etc/dnsmasq.d/namebridge.conf"
+    private static let unboundFile = "/etc/unbound/unbound.conf.d/namebridge.conf"
+    private static let bindOptions = "/etc/bind/named.conf.options, inside of options { }"
+    private static let kresdFile = "/etc/knot-resolver/kresd.conf"
+    private static let recursorFile = "/etc/powerdns/recursor.conf"
+    private static let resolvedFile = "/etc/systemd/resolved.conf.d/namebridge.conf"
+    private static let anchorsFile = "/etc/dnssec-trust-anchors.d/namebridge.negative"
+
+    private static let afterDnsmasq = "systemctl restart dnsmasq"
+    private static let afterUnbound = "unbound-control reload"
+    private static let afterBind = "rndc reconfig"
+    private static let afterResolved = "systemctl restart systemd-resolved"
+
+    /// The kinds that are meant: all common ones where nothing is known.
+    private func each(_ software: ResolverSoftware, _ write: (ResolverSoftware) -> [Remedy]) -> [Remedy] {
+        guard software == .unknown else { return write(software) }
+        return [ResolverSoftware.dnsmasq, .unbound, .bind].flatMap(write)
+    }
+
+    // MARK: - Forwarding
+
+    /// Sends the names below the suffix to the forwarder, with all else that the software wants for it.
+    func forwarding(_ software: ResolverSoftware) -> [Remedy] { each(software, forwardingLines) }
+
+    private func forwardingLines(_ software: ResolverSoftware) -> [Remedy] {
+        let address = forwarder.map { "\($0.address)" } ?? "FORWARDER"
+        let port = forwarder.map(\.port).flatMap { $0 == 53 ? nil : $0 }
+        func target(_ separator: String) -> String { address + (port.map { separator + "\($0)" } ?? "") }
+        switch software {
+        case .dnsmasq:
+            return [
+                Remedy(
+                    "dnsmasq", Self.dnsmasqFile,
+                    ["server=/\(suffix)/\(target("#"))", "rebind-domain-ok=/\(suffix)/"],
+                    then: Self.afterDnsmasq)
+            ]
+        case .unbound:
+            var lines = [
+                "server:", "    domain-insecure: \"\(suffix).\"", "    private-domain: \"\(suffix).\"",
+                "    local-zone: \"\(suffix).\" transparent",
+            ]
+            if forwarder?.address.isLoopback == true { lines.append("    do-not-query-localhost: no") }
+            lines += ["forward-zone:", "    name: \"\(suffix).\"", "    forward-addr: \(target("@"))"]
+            return [Remedy("Unbound", Self.unboundFile, lines, then: Self.afterUnbound)]
+        case .bind:
+            let to = address + (port.map { " port \($0)" } ?? "")
+            return [
+                Remedy("BIND", Self.bindOptions, ["validate-except { \"\(suffix)\"; };"]),
+                Remedy(
+                    "BIND", "/etc/bind/named.conf.local",
+                    ["zone \"\(suffix)\" { type forward; forward only; forwarders { \(to); }; };"],
+                    then: Self.afterBind),
+            ]
+        case .resolved:
+            let server = forwarder.map { $0.port == 53 ? "\($0.address)" : "\($0)" } ?? address
+            return [
+                Remedy(
+                    "systemd-resolved", Self.resolvedFile,
+                    ["[Resolve]", "DNS=\(server)", "Domains=~\(suffix)"], then: Self.afterResolved),
+                Remedy("systemd-resolved", Self.anchorsFile, [suffix], then: Self.afterResolved),
+            ]
+        case .knotResolver:
+            let rule = "policy.add(policy.suffix(policy.STUB('\(target("@"))'), {todname('\(suffix).')}))"
+            return [Remedy("Knot Resolver", Self.kresdFile, [rule], then: "systemctl restart kresd@1")]
+        case .recursor:
+            return [
+                Remedy(
+                    "PowerDNS Recursor", Self.recursorFile, ["forward-zones+=\(suffix)=\(target(":"))"],
+                    then: "systemctl restart pdns-recursor")
+            ]
+        case .namebridge:
+            return [
+                Remedy(
+                    "Namebridge", "/etc/namebridge/namebridge.yaml",
+                    ["dns:", "  upstream: [\"\(forwarder.map { "\($0)" } ?? address)\"]"],
+                    then: "namebridge check && systemctl restart namebridge")
+            ]
+        case .unknown: return []
+        }
+    }
+
+    // MARK: - Validation
+
+    /// Keeps a validating resolver from checking the suffix against the signed root, which denies it.
+    func insecure(_ software: ResolverSoftware) -> [Remedy] { each(software, insecureLines) }
+
+    private func insecureLines(_ software: ResolverSoftware) -> [Remedy] {
+        switch software {
+        case .unbound:
+            return [
+                Remedy(
+                    "Unbound", Self.unboundFile, ["server:", "    domain-insecure: \"\(suffix).\""],
+                    then: Self.afterUnbound)
+            ]
+        case .bind:
+            return [
+                Remedy(
+                    "BIND", Self.bindOptions, ["validate-except { \"\(suffix)\"; };"], then: Self.afterBind)
+            ]
+        case .dnsmasq:
+            // It does not validate what server=/SUFFIX/ADDRESS sends elsewhere (dnsmasq(8), --dnssec).
+            return forwardingLines(.dnsmasq)
+        case .resolved:
+            return [Remedy("systemd-resolved", Self.anchorsFile, [suffix], then: Self.afterResolved)]
+        case .knotResolver:
+            return [
+                Remedy(
+                    "Knot Resolver", Self.kresdFile, ["trust_anchors.set_insecure({'\(suffix).'})"],
+                    then: "systemctl restart kresd@1")
+            ]
+        case .recursor:
+            return [
+                Remedy(
+                    "PowerDNS Recursor", "the file of lua-config-file", ["addNTA('\(suffix)')"],
+                    then: "systemctl restart pdns-recursor")
+            ]
+        case .namebridge, .unknown: return []
+        }
+    }
+
+    // MARK: - Rebinding
+
+    /// Lets private addresses pass below the suffix.
+    func rebinding(_ software: ResolverSoftware, example: IPAddress?) -> [Remedy] {
+        each(software) { rebindingLines($0, example) }
+    }
+
+    private func rebindingLines(_ software: ResolverSoftware, _ example: IPAddress?) -> [Remedy] {
+        switch software {
+        case .dnsmasq:
+            return [
+                Remedy(
+                    "dnsmasq", Self.dnsmasqFile, ["rebind-domain-ok=/\(suffix)/"], then: Self.afterDnsmasq)
+            ]
+        case .unbound:
+            return [
+                Remedy(
+                    "Unbound", Self.unboundFile, ["server:", "    private-domain: \"\(suffix).\""],
+                    then: Self.afterUnbound)
+            ]
+        case .bind:
+            return [
+                Remedy(
+                    "BIND", Self.bindOptions + ", behind the prefixes of deny-answer-addresses",
+                    ["except-from { \"\(suffix)\"; }"], then: Self.afterBind)
+            ]
+        case .knotResolver:
+            return [
+                Remedy(
+                    "Knot Resolver", Self.kresdFile, ["modules.unload 'rebinding'"],
+                    then: "systemctl restart kresd@1")
+            ]
+        case .namebridge:
+            return [
+                Remedy(
+                    "Namebridge", "/etc/namebridge/namebridge.yaml",
+                    ["dns:", "  allow-rebinding: [\(suffix)]"],
+                    then: "namebridge check && systemctl restart namebridge")
+            ]
+        case .resolved, .recursor, .unknown: return []
+        }
+    }
+
+    // MARK: - Reverse names
+
+    /// Sends the reverse zone of `address`'s /16 or /64 to the forwarder, past built-in private zones.
+    func reverse(_ software: ResolverSoftware, of address: IPAddress) -> [Remedy] {
+        each(software) { reverseLines($0, address) }
+    }
+
+    private func reverseLines(_ software: ResolverSoftware, _ address: IPAddress) -> [Remedy] {
+        guard let forwarder else { return [] }
+        let zone = Self.reverseZone(of: address)
+        let length = address.family == .v4 ? 16 : 64
+        let network = IPPrefix(around: address, length: length) ?? IPPrefix(only: address)
+        func target(_ separator: String) -> String {
+            "\(forwarder.address)" + (forwarder.port == 53 ? "" : separator + "\(forwarder.port)")
+        }
+        switch software {
+        case .dnsmasq:
+            let line = "rev-server=\(network),\(target("#"))"
+            return [Remedy("dnsmasq", Self.dnsmasqFile, [line], then: Self.afterDnsmasq)]
+        case .unbound:
+            let lines = [
+                "server:", "    domain-insecure: \"\(zone).\"", "    local-zone: \"\(zone).\" transparent",
+                "forward-zone:", "    name: \"\(zone).\"", "    forward-addr: \(target("@"))",
+            ]
+            return [Remedy("Unbound", Self.unboundFile, lines, then: Self.afterUnbound)]
+        case .bind:
+            let to = target(" port ")
+            return [
+                Remedy(
+                    "BIND", Self.bindOptions, ["disable-empty-zone \"\(Self.builtInZone(of: address))\";"]),
+                Remedy(
+                    "BIND", "/etc/bind/named.conf.local",
+                    ["zone \"\(zone)\" { type forward; forward only; forwarders { \(to); }; };"],
+                    then: Self.afterBind),
+            ]
+        case .resolved:
+            return [
+                Remedy("systemd-resolved", Self.resolvedFile, ["Domains=~\(zone)"], then: Self.afterResolved)
+            ]
+        default: return []
+        }
+    }
+
+    /// The zone of the address's /16 or /64 (RFC 1035 section 3.5, RFC 3596 section 2.5).
+    private static func reverseZone(of address: IPAddress) -> String {
+        let octets = address.octets
+        if address.family == .v4 { return "\(octets[1]).\(octets[0]).in-addr.arpa" }
+        let nibbles = octets.prefix(8).flatMap { [$0 >> 4, $0 & 15] }
+        return (nibbles.reversed().map { String($0, radix: 16) } + ["ip6.arpa"]).joined(separator: ".")
+    }
+
+    /// The zone that resolvers answer by themselves and that holds the address (RFC 6303 section 4).
+    private static func builtInZone(of address: IPAddress) -> String {
+        guard address.family == .v4 else { return "D.F.IP6.ARPA" }
+        let octets = address.octets
+        return octets[0] == 10 ? "10.IN-ADDR.ARPA" : "\(octets[1]).\(octets[0]).IN-ADDR.ARPA"
+    }
+}

@@ -1,0 +1,168 @@
+import DomainNames
+import IPAddressing
+
+/// Judges whether a resolver hands the names of the suffix on, by comparing it with the forwarder.
+struct ResolverDiagnosis {
+    let seen: ServerObservation
+    let client: ClientObservation
+    let subject: String
+
+    private var remedies: Remedies { Remedies(suffix: client.suffix, forwarder: client.forwarder?.server) }
+    private var expected: [IPAddress] { client.forwarder?.addresses ?? [] }
+
+    /// True where the resolver is the forwarder.
+    private var isForwarder: Bool { seen.server == client.forwarder?.server }
+
+    var findings: [Finding] {
+        // Else it is told already that it does not answer.
+        guard Probe.allCases.contains(where: { $0 != .software && seen[$0] != nil }) else { return [] }
+        if isForwarder { return [Finding(.ok, subject, .forwarded, "is Namebridge itself")] }
+        var findings: [Finding] = []
+        if isRejectedByValidation { findings.append(validation) }
+        if isGuarded { findings.append(rebinding) }
+        if findings.isEmpty { findings.append(forwarded) }
+        if let reverse { findings.append(reverse) }
+        return findings
+    }
+
+    // MARK: - What is wrong
+
+    /// SERVFAIL, or silence while keys are looked for, that ends with CD set; or SERVFAIL that says why.
+    private var isRejectedByValidation: Bool {
+        [(Probe.zone, Probe.zoneUnchecked), (.address, .addressUnchecked)].contains { probe, unchecked in
+            let answer = seen[probe]
+            guard answer == nil || answer?.rcode == ProbeAnswer.serverFailure else { return false }
+            if answer?.extendedError?.isValidation == true { return true }
+            return seen[unchecked].map { $0.rcode != ProbeAnswer.serverFailure && agrees($0) } ?? false
+        }
+    }
+
+    /// Other records of the suffix pass, but its addresses do not.
+    private var isGuarded: Bool {
+        let shown = [seen[.address], seen[.addressUnchecked], seen[.addressOverTCP]].compactMap { $0 }
+        guard !shown.isEmpty, shown.allSatisfy(\.addresses.isEmpty), !expected.isEmpty else { return false }
+        return isHandedOn
+    }
+
+    /// The zone's data that holds no address is the forwarder's.
+    private var isHandedOn: Bool {
+        [Probe.zone, .zoneUnchecked, .version].contains { probe in seen[probe].map { agrees($0) } ?? false }
+    }
+
+    /// True where an answer is one that the forwarder gives.
+    private func agrees(_ answer: ProbeAnswer) -> Bool {
+        let own = [Probe.zone, .version, .address].compactMap { client.forwarder?[$0] }
+        if let zone = answer.zone, own.contains(where: { $0.zone == zone }) { return true }
+        if !answer.addresses.isEmpty, answer.addresses == expected { return true }
+        if !answer.texts.isEmpty, own.contains(where: { $0.texts == answer.texts }) { return true }
+        guard client.forwarder == nil, answer.isFine else { return false }
+        return answer.zone?.owner.isAtOrBelow(client.suffix) == true || !answer.texts.isEmpty
+    }
+
+    // MARK: - Findings
+
+    private var validation: Finding {
+        let answer = [Probe.address, .zone].compactMap { seen[$0] }
+            .first { $0.rcode == ProbeAnswer.serverFailure }
+        return Finding(
+            .problem, subject, .validation,
+            "rejects the answers: it validates, and \(client.suffixText) is not signed",
+            "It says \(answer?.words ?? "nothing in time"), and answers once validation is off (CD). The"
+                + " signed root denies private domains, so that the resolver must be told that this one is"
+                + " on purpose.",
+            remedies: remedies.insecure(seen.software))
+    }
+
+    private var rebinding: Finding {
+        let answer = seen[.address] ?? seen[.addressOverTCP]
+        return Finding(
+            .problem, subject, .rebinding,
+            "takes the addresses out of the answers (protection against DNS rebinding)",
+            "Other records of \(client.suffixText) pass, but for the address of \(client.nameText) it says"
+                + " \(answer?.words ?? "nothing"), where Namebridge says \(Self.list(expected)): private"
+                + " addresses must be allowed below this suffix.",
+            remedies: remedies.rebinding(seen.software, example: expected.first))
+    }
+
+    private var forwarded: Finding {
+        let addresses = seen.addresses
+        let name = client.nameText
+        if !expected.isEmpty {
+            if addresses == expected {
+                return Finding(
+                    .ok, subject, .forwarded,
+                    "hands \(client.suffixText) on: \(name) is \(Self.list(addresses))")
+            }
+            return addresses.isEmpty ? notForwarded : elsewhere(addresses)
+        }
+        guard let forwarder = client.forwarder else { return alone(addresses) }
+        guard forwarder.isAlive else {
+            return Finding(
+                .warning, subject, .forwarded, "cannot be compared with Namebridge, which does not answer")
+        }
+        if isHandedOn {
+            return Finding(
+                .ok, subject, .forwarded, "hands \(client.suffixText) on, where \(name) does not exist")
+        }
+        return addresses.isEmpty ? notForwarded : elsewhere(addresses)
+    }
+
+    /// Where nobody said what is right.
+    private func alone(_ addresses: [IPAddress]) -> Finding {
+        if !addresses.isEmpty {
+            return Finding(
+                .ok, subject, .forwarded, "knows \(client.nameText): \(Self.list(addresses))")
+        }
+        if isHandedOn {
+            return Finding(
+                .ok, subject, .forwarded,
+                "hands \(client.suffixText) on; with --forwarder its addresses are compared, too")
+        }
+        return notForwarded
+    }
+
+    private var notForwarded: Finding {
+        let answer = seen[.address] ?? seen[.zone] ?? seen[.addressOverTCP]
+        let said = answer?.words ?? "nothing"
+        guard answer?.rcode == ProbeAnswer.serverFailure else {
+            return Finding(
+                .problem, subject, .forwarded, "does not hand \(client.suffixText) on to Namebridge",
+                "It says \(said) for \(client.nameText) by itself or asks the public DNS, which knows nothing"
+                    + " of it.",
+                remedies: remedies.forwarding(seen.software))
+        }
+        return Finding(
+            .problem, subject, .forwarded, "fails to get answers for \(client.suffixText): \(said)",
+            "It hands the suffix on to a server that does not answer it, or may not ask Namebridge: look at"
+                + " its forward zone, the firewall between the two, and dns.clients of Namebridge.",
+            remedies: remedies.forwarding(seen.software))
+    }
+
+    private func elsewhere(_ addresses: [IPAddress]) -> Finding {
+        Finding(
+            .problem, subject, .forwarded,
+            "has other addresses for \(client.nameText): \(Self.list(addresses))",
+            "Namebridge says \(expected.isEmpty ? "that there are none" : Self.list(expected)): the resolver"
+                + " asks another server, or keeps old answers.",
+            remedies: remedies.forwarding(seen.software))
+    }
+
+    private var reverse: Finding? {
+        guard let right = client.forwarder?[.reverse], !right.names.isEmpty, let address = expected.first,
+            let own = seen[.reverse]
+        else { return nil }
+        if own.names == right.names {
+            return Finding(.ok, subject, .reverse, "hands reverse names on: \(address) is \(right.names[0])")
+        }
+        return Finding(
+            .warning, subject, .reverse, "does not hand the reverse name of \(address) on: \(own.words)",
+            "Names of addresses in logs and tools are missing. These lines are for the network around that"
+                + " address; \"namebridge net render --format FORMAT\" prints those of all clusters.",
+            remedies: remedies.reverse(seen.software, of: address))
+    }
+
+    static func list(_ addresses: [IPAddress]) -> String {
+        addresses.prefix(4).map(\.description).joined(separator: ", ")
+            + (addresses.count > 4 ? ", ... (\(addresses.count))" : "")
+    }
+}

@@ -1,0 +1,116 @@
+import DomainNames
+import IPAddressing
+
+/// Judges what one server, a resolver or the forwarder itself, answered about one suffix: how it is reached.
+struct ServerDiagnosis {
+    let seen: ServerObservation
+
+    /// Such as `resolver 172.16.0.1:53 (dnsmasq)`.
+    let subject: String
+
+    /// Longer, and clients begin to ask elsewhere or give up, in nanoseconds.
+    private static let slow: Int64 = 2_000_000_000
+
+    /// Whether it answers at all, over which transports, and how large a packet may be.
+    var findings: [Finding] {
+        guard isReached else { return [reachable] }
+        return [reachable] + [stream, extensions, packetSize, time].compactMap { $0 }
+    }
+
+    /// True where it answers about the suffix, in whatever way.
+    private var isReached: Bool { udp != nil || tcp != nil }
+
+    private var udp: ProbeAnswer? {
+        [.zone, .zoneUnchecked, .zonePlain, .address, .version].compactMap { seen[$0] }.first
+    }
+
+    private var tcp: ProbeAnswer? { seen[.zoneOverTCP] ?? seen[.addressOverTCP] }
+
+    /// What came of the zone's question over UDP with EDNS, without validation where that was asked.
+    private var extended: ProbeOutcome? { seen.outcomes[.zoneUnchecked] ?? seen.outcomes[.zone] }
+
+    private var reachable: Finding {
+        if udp != nil { return Finding(.ok, subject, .reachable, "answers over UDP") }
+        if tcp != nil {
+            return Finding(
+                .problem, subject, .reachable, "answers over TCP, but not over UDP",
+                "Clients ask over UDP first: a firewall on the way drops it, and they wait in vain.",
+                remedies: [Self.firewall("udp", seen.server)])
+        }
+        let why = seen.outcomes[.zone].map(Self.words) ?? "it was not asked"
+        return Finding(
+            .problem, subject, .reachable, "does not answer: \(why)",
+            "Nothing listens at \(seen.server), or a firewall or a missing route is in the way.")
+    }
+
+    private var stream: Finding? {
+        if tcp != nil { return Finding(.ok, subject, .stream, "answers over TCP") }
+        guard let outcome = seen.outcomes[.zoneOverTCP] else { return nil }
+        return Finding(
+            .problem, subject, .stream, "does not answer over TCP: \(Self.words(outcome))",
+            "Answers that do not fit into a datagram, as those of services with many endpoints, come over TCP"
+                + " alone (RFC 7766): they fail.",
+            remedies: [Self.firewall("tcp", seen.server)])
+    }
+
+    private var extensions: Finding? {
+        guard seen[.zonePlain] != nil, let outcome = extended else { return nil }
+        guard let answer = outcome.answer else {
+            return Finding(
+                .warning, subject, .extensions, "answers questions without EDNS only",
+                "Something on the way drops or does not understand EDNS (RFC 6891): each question waits"
+                    + " until it is asked again without, and nobody learns the reason of a failure.")
+        }
+        guard !answer.hasEDNS else { return Finding(.ok, subject, .extensions, "speaks EDNS") }
+        return Finding(
+            .warning, subject, .extensions, "takes EDNS out of its answers",
+            "Answers are limited to 512 octets, and the reasons of failures are lost on the way.")
+    }
+
+    private var packetSize: Finding? {
+        guard extended?.answer != nil, let padded = seen.outcomes[.zonePadded] else { return nil }
+        guard padded.answer != nil else {
+            return Finding(
+                .problem, subject, .packetSize, "loses packets of 1,232 octets: \(Self.words(padded))",
+                "A tunnel on the way carries less than it says (its MTU), so that large questions and answers"
+                    + " get lost. Correct the MTU of that link; until then let answers be small.",
+                remedies: [
+                    Remedy("Namebridge", "/etc/namebridge/namebridge.yaml", ["dns:", "  max-udp-size: 512"])
+                ])
+        }
+        if let large = seen.outcomes[.addressLarge], large.answer == nil,
+            let whole = seen[.addressOverTCP], whole.octets > 1_232
+        {
+            return Finding(
+                .warning, subject, .packetSize,
+                "an answer of \(whole.octets) octets gets lost over UDP, though it comes over TCP",
+                "Fragments do not pass. Clients that offer more than 1,232 octets wait in vain (RFC 9715).",
+                remedies: [
+                    Remedy("Namebridge", "/etc/namebridge/namebridge.yaml", ["dns:", "  max-udp-size: 1232"])
+                ])
+        }
+        return Finding(.ok, subject, .packetSize, "packets of 1,232 octets pass")
+    }
+
+    private var time: Finding? {
+        let times = [Probe.zone, .address].compactMap { seen[$0]?.nanoseconds }
+        guard let slowest = times.max(), slowest > Self.slow else { return nil }
+        return Finding(
+            .warning, subject, .time, "takes \(slowest / 1_000_000) ms to answer",
+            "Clients wait 5 s at most before they ask elsewhere or give up.")
+    }
+
+    static func words(_ outcome: ProbeOutcome) -> String {
+        switch outcome {
+        case .answer(let answer): answer.words
+        case .silence: "no answer in time"
+        case .failure(let reason): reason
+        }
+    }
+
+    private static func firewall(_ transport: String, _ server: Endpoint) -> Remedy {
+        Remedy(
+            "firewall", "/etc/nftables.conf of \(server.address), in its input chain, and on the way",
+            ["\(transport) dport \(server.port) accept"], then: "systemctl reload nftables")
+    }
+}

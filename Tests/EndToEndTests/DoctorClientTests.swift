@@ -1,0 +1,284 @@
+import Foundation
+import Testing
+
+extension EndToEnd {
+    /// `namebridge doctor --suffix` behind the resolvers that offices have, each with a mistake that is often made; and
+    /// the same resolver with the lines that the doctor says.
+    @Suite struct DoctorsAtClients {
+        /// A resolver whose configuration is a file with places for lines to add.
+        struct Patient {
+            let name: String
+            let command: (String, TemporaryFolder) throws -> [String]
+            let configuration: (Int, Int, TemporaryFolder) throws -> String
+            /// Puts the lines of a remedy where its file's name says.
+            let apply: (String, DoctorReport.Remedy) -> String
+            /// What is asked until it is up.
+            var probe = "localhost"
+        }
+
+        private func examine(_ arguments: [String], port: Int) throws -> DoctorReport {
+            let network = try OfficeNetwork.running()
+            return try DoctorReport(
+                ["--suffix", "prod.cluster.local", "--forwarder", "127.0.0.1:\(network.port)", "--resolver", "127.0.0.1:\(port)"]
+                    + arguments)
+        }
+
+        /// The doctor finds `checks`, and nothing once its lines have been added.
+        private func expectCure(_ patient: Patient, finding checks: Set<String>) throws {
+            let network = try OfficeNetwork.running()
+            let folder = try TemporaryFolder()
+            let port = try FreePort.next()
+            var text = try patient.configuration(port, network.port, folder)
+            func started(_ text: String) throws -> ServerProcess {
+                let file = try folder.write(text, to: "\(patient.name).conf")
+                return try RealServers.started(
+                    patient.name, patient.command(file, folder), port, patient.probe, in: folder)
+            }
+            let ill = try started(text)
+            let report = try examine([], port: port)
+            ill.end()
+            #expect(report.status == (report.problems.isEmpty ? 0 : 1))
+            #expect(Set(report.trouble.map(\.check)) == checks, "\(report.text)")
+            for finding in report.trouble {
+                #expect(!finding.remedies.isEmpty && !finding.meaning.isEmpty, "\(report.text)")
+                for remedy in finding.remedies {
+                    #expect(remedy.software.lowercased() == patient.name, "\(report.text)")
+                    text = patient.apply(text, remedy)
+                }
+            }
+            let cured = try started(text)
+            let second = try examine([], port: port)
+            cured.end()
+            #expect(second.status == 0 && second.trouble.isEmpty, "\(text)\n\(second.text)")
+        }
+
+        // MARK: - dnsmasq
+
+        private static func dnsmasq(_ lines: String) -> Patient {
+            Patient(
+                name: "dnsmasq",
+                command: { file, _ in
+                    ["dnsmasq", "--keep-in-foreground", "--log-facility=-", "--conf-file=\(file)", "--user=", "--pid-file="]
+                },
+                configuration: { port, forwarder, _ in
+                    """
+                    port=\(port)
+                    listen-address=127.0.0.1
+                    bind-interfaces
+                    no-resolv
+                    no-hosts
+                    stop-dns-rebind
+                    bogus-priv
+                    \(lines.replacingOccurrences(of: "FORWARDER", with: "127.0.0.1#\(forwarder)"))
+
+                    """
+                },
+                apply: { text, remedy in text + remedy.lines.joined(separator: "\n") + "\n" })
+        }
+
+        private static let hasDnsmasq = Tool.areInstalled("dnsmasq")
+
+        @Test(.enabled(if: hasDnsmasq, "dnsmasq is missing: apt install dnsmasq-base"))
+        func `dnsmasq's rebind guard is found, and let pass`() throws {
+            try expectCure(Self.dnsmasq("server=/prod.cluster.local/FORWARDER"), finding: ["rebinding", "reverse"])
+        }
+
+        @Test(.enabled(if: hasDnsmasq, "dnsmasq is missing: apt install dnsmasq-base"))
+        func `dnsmasq that does not know the suffix is told where it is`() throws {
+            try expectCure(Self.dnsmasq("local=/local/"), finding: ["forwarded", "reverse"])
+        }
+
+        // MARK: - Unbound
+
+        private static func unbound(_ server: String, _ zones: String) -> Patient {
+            Patient(
+                name: "unbound", command: { file, _ in ["unbound", "-d", "-p", "-c", file] },
+                configuration: { port, forwarder, folder in
+                    """
+                    server:
+                        username: ""
+                        chroot: ""
+                        directory: "\(folder.path)"
+                        pidfile: ""
+                        use-syslog: no
+                        interface: 127.0.0.1@\(port)
+                        access-control: 127.0.0.0/8 allow
+                        num-threads: 1
+                        \(server)
+                    remote-control:
+                        control-enable: no
+                    \(zones.replacingOccurrences(of: "FORWARDER", with: "127.0.0.1@\(forwarder)"))
+
+                    """
+                }, apply: { text, remedy in text + remedy.lines.joined(separator: "\n") + "\n" })
+        }
+
+        private static let hasUnbound = Tool.areInstalled("unbound")
+        private static let anchor = """
+            module-config: "validator iterator"
+                do-not-query-localhost: no
+                trust-anchor: ". IN DS 20326 8 2 E06D44B80B8F1D39A95C0B0D7C65D08458E880409BBC683457104237C7F8EC8D"
+            """
+        private static let zone = "forward-zone:\n    name: \"prod.cluster.local.\"\n    forward-addr: FORWARDER"
+
+        @Test(.enabled(if: hasUnbound, "unbound is missing: apt install unbound"))
+        func `a validating Unbound that rejects private domains is found, and told of this one`() throws {
+            try expectCure(Self.unbound(Self.anchor, Self.zone), finding: ["validation", "reverse"])
+        }
+
+        @Test(.enabled(if: hasUnbound, "unbound is missing: apt install unbound"))
+        func `Unbound that rejects and takes addresses out is cured of both`() throws {
+            let server = Self.anchor + "\n    private-address: 10.0.0.0/8"
+            try expectCure(Self.unbound(server, Self.zone), finding: ["validation", "rebinding", "reverse"])
+        }
+
+        @Test(.enabled(if: hasUnbound, "unbound is missing: apt install unbound"))
+        func `Unbound that denies the suffix is told where it is`() throws {
+            let server = "module-config: \"iterator\"\n    local-zone: \"cluster.local.\" static"
+            try expectCure(Self.unbound(server, ""), finding: ["forwarded", "reverse"])
+        }
+
+        // MARK: - BIND
+
+        private static func bind(_ options: String, _ zones: String) -> Patient {
+            Patient(
+                name: "bind", command: { file, _ in ["named", "-g", "-n", "1", "-c", file] },
+                configuration: { port, forwarder, folder in
+                    """
+                    options {
+                        directory "\(folder.path)";
+                        pid-file none;
+                        session-keyfile "\(folder.path)/session.key";
+                        listen-on port \(port) { 127.0.0.1; };
+                        listen-on-v6 { none; };
+                        recursion yes;
+                        allow-query { any; };
+                        empty-zones-enable yes;
+                        \(options)
+                    /* options */
+                    };
+                    controls { };
+                    zone "." { type hint; file "/dev/null"; };
+                    zone "example.net" { type primary; file "\(try folder.write(Self.ownZone, to: "own.zone"))"; };
+                    \(zones.replacingOccurrences(of: "FORWARDER", with: "127.0.0.1 port \(forwarder)"))
+
+                    """
+                },
+                apply: { text, remedy in
+                    let lines = remedy.lines.joined(separator: "\n")
+                    for (file, place) in [("behind the prefixes", "/* prefixes */"), ("inside of options", "/* options */")] {
+                        guard remedy.file.contains(file), let range = text.range(of: place) else { continue }
+                        return text.replacingCharacters(in: range, with: lines + "\n" + place)
+                    }
+                    return text + lines + "\n"
+                }, probe: "example.net")
+        }
+
+        /// What it knows by itself: where it has no root, every other name is a failure.
+        private static let ownZone = """
+            $TTL 60
+            @ IN SOA ns hostmaster 1 7200 1800 86400 60
+            @ IN NS ns
+            ns IN A 192.0.2.1
+
+            """
+
+        @Test func `BIND that takes private addresses out is found, and told of the exception`() throws {
+            let guarded = "dnssec-validation no;\n    deny-answer-addresses { 10.0.0.0/8; } /* prefixes */;"
+            let zone = "zone \"prod.cluster.local\" { type forward; forward only; forwarders { FORWARDER; }; };"
+            try expectCure(Self.bind(guarded, zone), finding: ["rebinding", "reverse"])
+        }
+
+        @Test func `BIND that does not know the suffix is told where it is`() throws {
+            try expectCure(Self.bind("dnssec-validation no;", ""), finding: ["forwarded", "reverse"])
+        }
+
+        // MARK: - Without any resolver's fault
+
+        @Test func `the forwarder itself and a good resolver are well`() throws {
+            let network = try OfficeNetwork.running()
+            for port in [network.port, network.namedPort] {
+                let report = try examine([], port: port)
+                #expect(report.status == 0 && report.trouble.isEmpty, "\(report.text)")
+            }
+        }
+
+        @Test func `a name with a large answer is asked in every way`() throws {
+            let network = try OfficeNetwork.running()
+            let report = try examine(["big.test.svc.prod.cluster.local"], port: network.namedPort)
+            #expect(report.status == 0 && report.trouble.isEmpty, "\(report.text)")
+        }
+
+        @Test func `a dead cluster's suffix, a silent resolver and wrong words are told apart`() throws {
+            let network = try OfficeNetwork.running()
+            let dead = try DoctorReport(["--suffix", "dead.cluster.local", "--forwarder", "127.0.0.1:\(network.port)",
+                                         "--resolver", "127.0.0.1:\(network.port)"])
+            #expect(dead.status == 1)
+            #expect(dead.problems.contains { $0.summary.contains("no answer from the cluster") }, "\(dead.text)")
+            let silent = try examine([], port: FreePort.next())
+            #expect(silent.status == 1)
+            #expect(silent.problems.map(\.check) == ["reachable"], "\(silent.text)")
+            for wrong in [["--suffix", "a..b"], ["--suffix", "a.b", "c.d"], ["--forwarder", "1.2.3.4"],
+                          ["--suffix", "a.b", "--resolver", "nowhere"]] {
+                #expect(try DoctorReport(wrong).status == 2, "\(wrong)")
+            }
+        }
+
+        @Test func `resolv_conf and nsswitch_conf of another root are read`() throws {
+            let folder = try TemporaryFolder()
+            _ = try folder.write("nameserver 127.0.0.1\nsearch lan\noptions ndots:7\n", to: "etc/resolv.conf")
+            _ = try folder.write("hosts: files mdns4_minimal [NOTFOUND=return] dns\n", to: "etc/nsswitch.conf")
+            let report = try DoctorReport(["--suffix", "prod.cluster.local", "--root", folder.path])
+            #expect(report.trouble.contains { $0.check == "search-list" && $0.remedies.first?.lines == ["options ndots:1"] })
+            let multicast = try #require(report.trouble.first { $0.check == "multicast" })
+            #expect(multicast.remedies.first?.lines == ["hosts: files dns mdns4_minimal"], "\(report.text)")
+        }
+    }
+}
+
+/// What `namebridge doctor --output json` says.
+struct DoctorReport {
+    struct Remedy {
+        let software: String
+        let file: String
+        let lines: [String]
+    }
+
+    struct Finding {
+        let severity: String
+        let subject: String
+        let check: String
+        let summary: String
+        let meaning: String
+        let remedies: [Remedy]
+    }
+
+    let status: Int32
+    let text: String
+    let findings: [Finding]
+
+    var trouble: [Finding] { findings.filter { $0.severity != "ok" } }
+    var problems: [Finding] { findings.filter { $0.severity == "problem" } }
+
+    /// - Parameter prefix: What stands before the program's name, such as a namespace's `nsenter`.
+    init(_ arguments: [String], prefix: [String] = [], environment: [String: String] = [:]) throws {
+        let program = try #require(Tool.namebridge)
+        let result = try Tool.run(
+            prefix + [program, "doctor", "--output", "json"] + arguments, environment: environment)
+        status = result.status
+        text = result.output + result.errors
+        let json = (try? JSONSerialization.jsonObject(with: Data(result.output.utf8))) as? [String: Any]
+        let list = json?["findings"] as? [[String: Any]] ?? []
+        findings = list.map { finding in
+            func string(_ key: String, _ object: [String: Any]) -> String { object[key] as? String ?? "" }
+            let remedies = finding["remedies"] as? [[String: Any]] ?? []
+            return Finding(
+                severity: string("severity", finding), subject: string("subject", finding), check: string("check", finding),
+                summary: string("summary", finding), meaning: string("meaning", finding),
+                remedies: remedies.map {
+                    Remedy(
+                        software: string("software", $0), file: string("file", $0), lines: $0["lines"] as? [String] ?? [])
+                })
+        }
+    }
+}
