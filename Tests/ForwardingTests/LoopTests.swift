@@ -95,12 +95,26 @@ import Testing
 
     @Test func `a probe's name finds a loop through servers that drop marks`() throws {
         let (engine, board, identity) = played([looping, well])
-        let label = String(decoding: LoopName.label(identity.mark(of: well)), as: UTF8.self)
+        let label = String(decoding: LoopName.label(identity.mark(of: well, group: 0)), as: UTF8.self)
         engine.ask(questionOctets("\(label.uppercased()).internal", type: 13, options: nil), from: client)
         #expect(board.servers[1].mode == .looping && board.servers[0].mode == .full)
         let strange = String(label.dropLast()) + (label.last == "0" ? "1" : "0")
         engine.ask(questionOctets("\(strange).internal", type: 13), from: client)
         #expect(engine.counters.loops == 1 && engine.questions.count == 1)
+    }
+
+    @Test func `a server that sends back other names is still asked for its cluster's`() throws {
+        var inventory = Inventory()
+        inventory.clusters = [Cluster(key: "prod", dns: [looping])]
+        inventory.dns.upstream = [looping]
+        let board = HealthBoard(servers: 2, groups: 2, isProbed: true)
+        let engine = PlayedEngine(inventory, board: board, identity: ProcessIdentity(seed: 3))
+        engine.ask(questionOctets("a.example"), from: client)
+        engine.ask(try forwarded(try #require(engine.questions.first)), from: looping.address)
+        #expect(board.servers.map(\.mode) == [.full, .looping])
+        engine.forgetQuestions()
+        engine.ask(questionOctets("a.b.svc.prod.cluster.local"), from: client)
+        #expect(engine.questions.map(\.path.server) == [0])
     }
 
     @Test func `a server that loops is found well once nothing comes back`() {

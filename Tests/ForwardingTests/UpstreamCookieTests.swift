@@ -118,6 +118,7 @@ import Testing
         let identity = ProcessIdentity(seed: 5)
         let servers = (1...20).map { Endpoint(address: IPAddress(v4: $0), port: 53) }
         #expect(Set(servers.map { identity.clientCookie(for: $0) }).count == 20)
-        #expect(Set(servers.map { identity.mark(of: $0) } + servers.map { identity.clientCookie(for: $0) }).count == 40)
+        let marks = servers.flatMap { server in (0..<3).map { identity.mark(of: server, group: $0) } }
+        #expect(Set(marks + servers.map { identity.clientCookie(for: $0) }).count == 80)
     }
 }

@@ -75,7 +75,8 @@ package struct ForwardingEngine: ~Copyable {
         table = TransactionTable(
             mostTransactions: limits.transactions, mostWaiters: limits.waiters,
             servers: policy.servers.count, groups: policy.groups.count, hashKey: hashKey)
-        servers = policy.servers.map { ServerState($0, identity) }
+        servers = zip(policy.servers, policy.groupOfServer)
+            .map { ServerState($0, group: $1, identity) }
     }
 
     /// Questions in flight.

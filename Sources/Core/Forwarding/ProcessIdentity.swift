@@ -20,11 +20,15 @@ package struct ProcessIdentity: Sendable {
     }
 
     /// The mark of questions to `server`, which only this process can have made.
-    package func mark(of server: Endpoint) -> UInt64 { tag(server, 1) }
+    ///
+    /// - Parameter group: As `ForwardingPolicy.groupOfServer`: a server that is asked for a cluster's names
+    ///   and for all others may send back the one and answer the other.
+    package func mark(of server: Endpoint, group: Int) -> UInt64 { tag(server, UInt64(group) << 24 | 1) }
 
     /// Our cookie towards `server`.
     func clientCookie(for server: Endpoint) -> UInt64 { tag(server, 2) }
 
+    /// - Parameter purpose: Leaves octets 1 and 2 to the port.
     private func tag(_ server: Endpoint, _ purpose: UInt64) -> UInt64 {
         var hash = SipHash(tagKey)
         hash.combine(octetsOf: UInt64(truncatingIfNeeded: server.address.bits >> 64))

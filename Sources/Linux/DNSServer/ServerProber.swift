@@ -51,7 +51,7 @@ final class ServerProber: Sendable {
             // The first round at once; later ones spread out, since each lasts a little differently.
             ProbedServer(
                 policy.servers[index], questions: questions(for: index),
-                mark: identity.mark(of: policy.servers[index]), loopQuestion: loopQuestion(for: index),
+                mark: mark(of: index), loopQuestion: loopQuestion(for: index),
                 probe: ServerProbe(firstAt: start.advanced(milliseconds: index % 50)))
         }
         var events = EpollEvents(capacity: 64)
@@ -124,12 +124,17 @@ final class ServerProber: Sendable {
         return Int32(clamping: max(1, min(100, (next + 999_999) / 1_000_000)))
     }
 
+    /// Stands in each probe of the server; the same as in the workers' questions.
+    private func mark(of server: Int) -> UInt64 {
+        identity.mark(of: policy.servers[server], group: policy.groupOfServer[server])
+    }
+
     /// A name that nobody has: below the cluster's domain, or below `internal`, which ICANN keeps free.
     private func loopQuestion(for server: Int) -> ProbeQuestion? {
         let domain = policy.groups[policy.groupOfServer[server]].domain
         let parent = domain ?? (try? DomainName(parsing: "internal"))
         guard let parent,
-            let label = try? DomainName(labels: [LoopName.label(identity.mark(of: policy.servers[server]))]),
+            let label = try? DomainName(labels: [LoopName.label(mark(of: server))]),
             let name = try? label.appending(parent)
         else { return nil }
         return ProbeQuestion(name: name, type: UInt16(LoopName.type))
