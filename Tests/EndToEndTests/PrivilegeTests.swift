@@ -22,11 +22,41 @@ extension EndToEnd {
             try FileManager.default.createDirectory(atPath: sockets, withIntermediateDirectories: true)
             // The words of `nobody` alone: other users are not on every host.
             let user = geteuid() == 0 ? ["--user", "nobody"] : []
+            // As an administrator would: `serve` takes no folder that it is told of for its own.
+            if geteuid() == 0 { try Self.give(sockets, to: "nobody") }
             server = try ServerProcess(
                 "privileges", [program, "serve", "--config", file, "--control", sockets + "/control"] + user,
                 in: folder)
             let server = server
             try server.waitUntil { server.output.contains("serving") }
+        }
+
+        private static func give(_ path: String, to user: String) throws {
+            let entry = unsafe getpwnam(user)
+            // The entry stays until the next call, and its number is copied.
+            let number = try #require(unsafe entry?.pointee.pw_uid)
+            // The path is read during the call.
+            let result = unsafe chown(path, number, 0)
+            #expect(result == 0)
+        }
+
+        @Test func `a folder that --control names stays whose it is`() throws {
+            guard geteuid() == 0 else { return print("skipped: root alone can give a folder away") }
+            let program = try #require(Tool.namebridge)
+            let port = try FreePort.next()
+            let file = try folder.write("dns: { listen: [\"127.0.0.1:\(port)\"] }\n", to: "foreign.yaml")
+            let others = folder.path + "/others"
+            try FileManager.default.createDirectory(atPath: others, withIntermediateDirectories: true)
+            let second = try ServerProcess(
+                "foreign folder",
+                [program, "serve", "--config", file, "--control", others + "/control",
+                    "--user", "nobody"],
+                in: folder)
+            let deadline = Deadline(5_000)
+            while !second.hasEnded, !deadline.isOver { Deadline.pause() }
+            #expect(second.hasEnded && second.output.contains("ermission denied"), "\(second.output)")
+            let attributes = try FileManager.default.attributesOfItem(atPath: others)
+            #expect(attributes[.ownerAccountID] as? Int == 0)
         }
 
         private func status() throws -> [String: String] {

@@ -36,12 +36,21 @@ struct ControlOptions: ParsableArguments {
     }
 
     /// Makes the folder of `serverPath` where it is the default one and missing; nil where there is none.
-    func prepareFolder() -> (path: String, isMade: Bool)? {
+    func prepareFolder() -> Folder? {
         guard let path = serverPath else { return nil }
         let folder = FilePath.parent(of: path)
         // `listen` says what is wrong with a folder that can't be made.
         let isMade = control == nil ? (try? FilePath.makeFolder(folder)) ?? false : false
-        return FilePath.isFolder(folder) ? (folder, isMade) : nil
+        return FilePath.isFolder(folder) ? Folder(path: folder, isMade: isMade, isOurs: control == nil) : nil
+    }
+
+    /// What the control socket stands in.
+    struct Folder {
+        let path: String
+        /// True where it was missing.
+        let isMade: Bool
+        /// True for the default one, in which nothing else is kept.
+        let isOurs: Bool
     }
 
     /// Where a running server is looked for, the likeliest first.

@@ -17,10 +17,11 @@ struct PrivilegeOptions: ParsableArguments {
     /// Gives up what is not needed any more; to be called before any thread is started.
     ///
     /// - Parameters:
-    ///   - socketFolder: Where the control socket comes to stand; nil: nowhere.
+    ///   - socketFolder: Where the control socket comes to stand; nil: nowhere. It is given to the server's
+    ///     user where it is ours: others, such as /run, stay whose they are.
     ///   - isDemo: True where root stays root unless `--user` says otherwise.
     /// - Throws: `ExitStatus`, after a message, where the user is unknown or something could not be given up.
-    func drop(socketFolder: String?, isDemo: Bool) throws {
+    func drop(socketFolder: ControlOptions.Folder?, isDemo: Bool) throws {
         let wanted = user ?? (isDemo ? "root" : Self.usualUser)
         let found = SystemUser(named: wanted)
         if user != nil, found == nil {
@@ -29,8 +30,10 @@ struct PrivilegeOptions: ParsableArguments {
         }
         let target = ProcessPrivileges.isRoot && found?.user != 0 ? found : nil
         do throws(Errno) {
-            if let target, let socketFolder { try FilePath.give(socketFolder, to: target) }
-            let left = try ProcessPrivileges.reduce(to: target, socketFolder: socketFolder)
+            if let target, let socketFolder, socketFolder.isOurs {
+                try FilePath.give(socketFolder.path, to: target)
+            }
+            let left = try ProcessPrivileges.reduce(to: target, socketFolder: socketFolder?.path)
             log(left, target)
         } catch {
             Log.failure("not started", [("reason", "privileges could not be given up: \(error)")])

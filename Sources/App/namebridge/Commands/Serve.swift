@@ -56,7 +56,7 @@ struct Serve: ParsableCommand {
         let server = try listen(inventory, policy, workers: workers, watch)
         let folder = control.prepareFolder()
         defer { if let folder, folder.isMade { try? FilePath.removeFolder(folder.path) } }
-        try privileges.drop(socketFolder: folder?.path, isDemo: demo.demo)
+        try privileges.drop(socketFolder: folder, isDemo: demo.demo)
         try failing { () throws(DNSServerError) in try server.start() }
         let serverControl = ServerControl(server, version: Namebridge.version, inventory: inventory)
         let controlServer = try control.listen(for: serverControl)
