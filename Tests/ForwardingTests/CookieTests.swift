@@ -133,6 +133,14 @@ import Testing
         let message = header + [0, 0, 41, 4, 208, 0, 0, 0, 0, 0, 12] + lonely
         let reply = try #require(engine.ask(message, from: client).first)
         #expect(rcode(of: reply) == 0 && option(10, of: reply)?.count == 24)
+        let good = try #require(option(10, of: reply))
+        for (cookie, code) in [(good, 0), (Array(good.dropLast()) + [good[23] ^ 1], 23), (Array(good.prefix(16)), 23)] {
+            let length = UInt8(cookie.count)
+            let message = header + [0, 0, 41, 4, 208, 0, 0, 0, 0, 0, length + 4, 0, 10, 0, length] + cookie
+            let reply = try #require(engine.ask(message, from: client).first)
+            #expect(rcode(of: reply) == code, "RFC 7873 section 5.4")
+            #expect(option(10, of: reply)?.count == 24)
+        }
         let stranger = IPAddress(v4: 0x0808_0808)
         let refusal = try #require(engine.ask(message, from: stranger).first)
         #expect(rcode(of: refusal) == 5 && option(10, of: refusal) == nil)

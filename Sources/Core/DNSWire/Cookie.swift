@@ -8,6 +8,8 @@ package struct ClientCookie: Hashable, Sendable {
     package let client: UInt64
     /// The server's part, where it has the length of ours.
     package let server: ServerCookie?
+    /// True where there is a server's part, of whatever length.
+    package let hasServerPart: Bool
     /// What goes back: set by who holds the secret.
     package var reply: ServerCookie?
     /// True where `server` is ours, and so the sender's address is not forged.
@@ -21,6 +23,7 @@ package struct ClientCookie: Hashable, Sendable {
             throw .dataLength(offset: range.lowerBound)
         }
         client = try message.number64(at: range.lowerBound)
+        hasServerPart = range.count > 8
         server =
             range.count == 24
             ? ServerCookie(

@@ -19,7 +19,8 @@ extension ForwardingEngine {
         query.cookie = cookie
     }
 
-    /// Answers a message that has no question and asks for a cookie (RFC 7873 section 5.4).
+    /// Answers a message that has no question and asks for a cookie: BADCOOKIE where it has one that is not
+    /// ours (RFC 7873 section 5.4).
     mutating func giveCookie(
         _ message: Span<UInt8>, _ header: MessageHeader, _ edns: EDNS, _ cookie: ClientCookie,
         _ path: ClientPath, into outbox: inout Outbox
@@ -32,8 +33,9 @@ extension ForwardingEngine {
         terms.askedOctets = message.count
         terms.cookie = cookie
         let question = message.extracting(0..<0)
-        meters.count(.local, rcode: 0, view: clientView, cluster: 0, nil)
-        outbox.reply(path) { octets in octets.appendEmptyReply(.noError, to: question, terms) }
+        let rcode: ResponseCode = cookie.hasServerPart && !cookie.isProof ? .badCookie : .noError
+        meters.count(.local, rcode: rcode.rawValue, view: clientView, cluster: 0, nil)
+        outbox.reply(path) { octets in octets.appendEmptyReply(rcode, to: question, terms) }
         settle(terms, nameLength: nil, in: &outbox)
     }
 }

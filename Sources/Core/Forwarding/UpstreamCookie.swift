@@ -43,10 +43,13 @@ struct UpstreamCookie {
             absentUntil = now.advanced(milliseconds: Self.pauseMilliseconds)
             return .fine
         }
-        guard data.count >= 8, (try? message.number64(at: data.lowerBound)) == client else {
+        // A length that no cookie has counts as a wrong one (section 5.3).
+        guard data.count == 8 || (16...40).contains(data.count),
+            (try? message.number64(at: data.lowerBound)) == client
+        else {
             return transport == .tcp ? .fine : .doubtful
         }
-        if (16...40).contains(data.count) {
+        if data.count > 8 {
             server = (data.lowerBound + 8..<data.upperBound).map { message[$0] }
         } else if server.isEmpty {
             // Ours came back alone: a server that echoes what it does not know.
