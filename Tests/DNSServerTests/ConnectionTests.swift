@@ -1,7 +1,11 @@
-import DNSServer
+import Forwarding
 import IPAddressing
+import LinuxSystem
+import Telemetry
 import TestSupport
 import Testing
+
+@testable import DNSServer
 
 /// Clients' TCP connections (RFC 7766).
 @Suite struct ConnectionTests {
@@ -105,6 +109,25 @@ import Testing
             try client.send(framedQuestion(9))
             #expect(try client.receiveIDs(1) == [9])
         }
+    }
+
+    @Test func `an IPv6 network of one host counts as one client`() throws {
+        var settings = DNSServerSettings()
+        settings.connectionsPerClient = 1
+        var table = ClientTable(settings)
+        func address(_ text: String) throws -> IPAddress { try #require(IPAddress(text)) }
+        let first = Endpoint(address: try address("fd00::1"), port: 4_000)
+        let made = table.insert { slot, generation in
+            let path = ClientPath(
+                client: first, local: first.address, interface: 0, socket: UInt32(slot), generation: generation,
+                transport: .tcp)
+            return ClientConnection(FileDescriptor(owning: -1), path: path, at: MonotonicTime(nanoseconds: 0))
+        }
+        let slot = Int(try #require(made).path.socket)
+        #expect(table.admission(of: try address("fd00::2:0:0:2")) == .displace(slot: slot))
+        #expect(table.admission(of: try address("fd00:0:0:1::1")) == .admit)
+        table.remove(slot)
+        #expect(table.admission(of: try address("fd00::2")) == .admit)
     }
 
     @Test func `where all connections are busy a new one is refused`() throws {

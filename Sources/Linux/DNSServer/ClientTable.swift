@@ -10,6 +10,7 @@ struct ClientTable {
     private var connections: [ClientConnection?]
     private var generations: [UInt32]
     private var free: [Int]
+    /// By `owner`.
     private var countByClient: [IPAddress: Int] = [:]
     /// Octets that wait for clients to take them, on all connections; see `recount`.
     private(set) var queuedOctets = 0
@@ -35,8 +36,10 @@ struct ClientTable {
     /// Decides about a new connection of `client`: at a limit the longest idle one gives way, of the same
     /// client where that client is at its own limit; where all are busy, the new one is refused.
     func admission(of client: IPAddress) -> Admission {
-        if countByClient[client, default: 0] >= settings.connectionsPerClient {
-            return longestIdle { $0.path.client.address == client }.map { .displace(slot: $0) } ?? .refuse
+        let owner = client.owner
+        if countByClient[owner, default: 0] >= settings.connectionsPerClient {
+            let idle = longestIdle { $0.path.client.address.owner == owner }
+            return idle.map { .displace(slot: $0) } ?? .refuse
         }
         guard free.isEmpty else { return .admit }
         return longestIdle { _ in true }.map { .displace(slot: $0) } ?? .refuse
@@ -63,7 +66,7 @@ struct ClientTable {
         guard let slot = free.last, let connection = make(slot, generations[slot]) else { return nil }
         free.removeLast()
         connections[slot] = connection
-        countByClient[connection.path.client.address, default: 0] += 1
+        countByClient[connection.path.client.address.owner, default: 0] += 1
         return connection
     }
 
@@ -75,7 +78,7 @@ struct ClientTable {
         connection.countedOctets = 0
         generations[slot] = EventToken.generation(after: generations[slot])
         free.append(slot)
-        let client = connection.path.client.address
+        let client = connection.path.client.address.owner
         let left = countByClient[client, default: 1] - 1
         countByClient[client] = left > 0 ? left : nil
     }
@@ -104,5 +107,13 @@ struct ClientTable {
     /// The slots of the connections that have been idle too long at `now`.
     func expired(at now: MonotonicTime) -> [Int] {
         connections.indices.filter { connections[$0]?.progress.isExpired(at: now, settings) ?? false }
+    }
+}
+
+extension IPAddress {
+    /// Whom the address belongs to: itself, or over IPv6 its /64, from which a host chooses as many as it
+    /// likes.
+    fileprivate var owner: IPAddress {
+        family == .v4 ? self : IPAddress(v6: bits & ~UInt128(UInt64.max))
     }
 }

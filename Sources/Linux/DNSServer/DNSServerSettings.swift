@@ -6,7 +6,7 @@ package struct DNSServerSettings: Hashable, Sendable {
     package var idleTimeoutMilliseconds = 10_000
     /// Clients' connections of one worker.
     package var connectionsPerWorker = 1024
-    /// Connections of one client's address to one worker.
+    /// Connections of one client, an IPv4 address or an IPv6 /64, to one worker.
     package var connectionsPerClient = 64
     /// Questions of one connection that wait for their answers; no more are taken from it meanwhile.
     package var questionsPerConnection = 128
