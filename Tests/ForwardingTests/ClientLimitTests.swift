@@ -95,7 +95,7 @@ import Testing
         let greedy = IPAddress(v4: 0x0A00_0007)
         let replies = (0..<50).flatMap { engine.ask(questionOctets("a\($0).example"), from: greedy) }
         #expect(engine.questions.count == 10)
-        #expect(replies.count == 40 && replies.allSatisfy { rcode(of: $0) == 2 })
+        #expect(replies.count == 40 && replies.allSatisfy { rcode(of: $0) == 0 && $0[2] & 2 == 2 })
         #expect(engine.counters.overloadedClients == 40)
         engine.ask(questionOctets("b.example"), from: honest)
         #expect(engine.questions.count == 11)
@@ -103,6 +103,34 @@ import Testing
         engine.forgetQuestions()
         engine.ask(questionOctets("c.example"), from: greedy)
         #expect(engine.questions.count == 1, "what was given up does not count any more")
+    }
+
+    @Test func `questions forged in a client's name leave it its own over TCP`() throws {
+        let engine = PlayedEngine(inventory())
+        for index in 0..<50 { engine.ask(questionOctets("a\(index).example"), from: honest) }
+        #expect(engine.questions.count == 10)
+        for index in 0..<10 {
+            #expect(engine.ask(questionOctets("b\(index).example"), from: honest, over: .tcp).isEmpty)
+        }
+        #expect(engine.questions.count == 20)
+        let refusal = try #require(engine.ask(questionOctets("c.example"), from: honest, over: .tcp).first)
+        #expect(rcode(of: refusal) == 2)
+        let text = String(decoding: try #require(option(15, of: refusal))[2...], as: UTF8.self)
+        #expect(text == "too many questions of this client in flight")
+    }
+
+    @Test func `nobody keeps others from a name by asking for it often`() throws {
+        var inventory = inventory()
+        inventory.dns.limits.questions = 2_000
+        inventory.dns.limits.questionsPerClient = 1_000
+        let engine = PlayedEngine(inventory)
+        let greedy = IPAddress(v4: 0x0A00_0007)
+        for _ in 0..<1_000 { engine.ask(questionOctets("a.example"), from: greedy, over: .tcp) }
+        #expect(engine.questions.count == 2, "512 wait for each")
+        #expect(engine.ask(questionOctets("a.example"), from: honest).isEmpty)
+        #expect(engine.counters.overloaded == 0)
+        engine.pass(milliseconds: 5_000)
+        #expect(engine.replies.contains { $0.client == honest })
     }
 
     @Test func `a silent cluster's questions leave room for those of others`() throws {

@@ -45,6 +45,15 @@ extension ForwardingEngine {
         counters.limited += 1
         guard limit.slip > 0, counters.limited % limit.slip == 0 else { return true }
         counters.slipped += 1
+        sendToTCP(message, query, path, into: &outbox)
+        return true
+    }
+
+    /// Answers with TC, or BADCOOKIE and a good cookie, so that the client shows that its address is not
+    /// forged.
+    mutating func sendToTCP(
+        _ message: Span<UInt8>, _ query: ClientQuery, _ path: ClientPath, into outbox: inout Outbox
+    ) {
         meters.count(.refused, rcode: 0, view: clientView, cluster: 0, nil)
         let terms = replyTerms(query, path)
         outbox.reply(path) { octets in
@@ -53,6 +62,5 @@ extension ForwardingEngine {
             octets.reduceReply(from: base, nameLength: query.question.nameLength, terms)
         }
         settle(terms, nameLength: query.question.nameLength, in: &outbox)
-        return true
     }
 }

@@ -152,16 +152,15 @@ package struct ForwardingEngine: ~Copyable {
             recordClass: query.question.recordClass, wantsDNSSEC: query.wantsDNSSEC,
             checkingDisabled: query.checkingDisabled, recursionDesired: query.recursionDesired)
         guard !hasTooMany(path, terms) else {
-            counters.overloadedClients += 1
-            overloaded(message, query, path, terms, Refusals.clientOverload, into: &outbox)
+            turnAway(message, query, path, terms, into: &outbox)
             return
         }
         let key = hash(message, shape, target, view)
         let question = message.extracting(query.question.range)
-        if let slot = table.find(key: key, target: target, view: view, shape, in: message) {
-            guard table.transactions[slot].waiterCount < EngineLimits.mostWaitersPerTransaction,
-                table.addWaiter(path, terms, question: question, to: slot)
-            else {
+        if let slot = table.find(key: key, target: target, view: view, shape, in: message),
+            table.transactions[slot].waiterCount < EngineLimits.mostWaitersPerTransaction
+        {
+            guard table.addWaiter(path, terms, question: question, to: slot) else {
                 overloaded(message, query, path, terms, into: &outbox)
                 return
             }

@@ -168,11 +168,21 @@ struct TransactionTable: ~Copyable {
     }
 
     /// Questions of the client that wait; sometimes more than there are, never fewer.
-    func waiterCount(of client: IPAddress) -> Int { load.count(client.hostHash(key: hashKey)) }
+    ///
+    /// - Parameter isProven: Those that came over TCP or with a cookie of ours, or else the others, which
+    ///   somebody else may have sent in the client's name.
+    func waiterCount(of client: IPAddress, isProven: Bool) -> Int {
+        load.count(loadHash(client, isProven: isProven))
+    }
+
+    private func loadHash(_ client: IPAddress, isProven: Bool) -> UInt64 {
+        client.hostHash(key: isProven ? ~hashKey : hashKey)
+    }
 
     private mutating func countWaiter(_ waiter: Waiter, _ change: Int32) {
         guard waiter.terms.limit != ReplyTerms.nobody else { return }
-        load.change(waiter.path.client.address.hostHash(key: hashKey), by: change)
+        let isProven = waiter.path.transport == .tcp || waiter.terms.isProven
+        load.change(loadHash(waiter.path.client.address, isProven: isProven), by: change)
     }
 
     // MARK: - Message IDs

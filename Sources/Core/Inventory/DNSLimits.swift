@@ -8,14 +8,15 @@ package struct DNSLimits: Hashable, Sendable {
     /// answer, or SERVFAIL.
     package var questionsPerCluster = 4_096
 
-    /// Of these: of one client, an IPv4 address or an IPv6 /64. Beyond it new ones get SERVFAIL at once.
+    /// Of these: of one client, an IPv4 address or an IPv6 /64. Beyond it new ones are sent to TCP, and get
+    /// SERVFAIL at once where they have come that way. What may be forged is counted apart.
     package var questionsPerClient = 1_024
 
     /// Clients' connections. Beyond it the one idle longest gives way; where none is idle, new ones are
     /// closed.
     package var connections = 1_024
 
-    /// Of these: of one client's address, in the same way.
+    /// Of these: of one client, an IPv4 address or an IPv6 /64, in the same way.
     package var connectionsPerClient = 64
 
     /// How long a connection may bring no whole message and take no answer.
