@@ -30,12 +30,12 @@ package struct AdminPages: Sendable {
     /// Ready: some name server answers, so that questions can be asked.
     private var ready: HTTPResponse {
         let groups = control.status.groups
-        if groups.contains(where: { $0.servers.contains { $0.state != "dead" } }) {
+        if groups.contains(where: { $0.servers.contains { !$0.isDown } }) {
             return HTTPResponse(.ok, .text, "ready\n")
         }
         let reasons = groups.flatMap { group in
             group.servers.map {
-                "\(group.name): \($0.address) is dead (\($0.lastError ?? "no reason known"))\n"
+                "\(group.name): \($0.address) is \($0.state) (\($0.lastError ?? "no reason known"))\n"
             }
         }
         let text = reasons.isEmpty ? "no name server is configured\n" : reasons.joined()
