@@ -9,10 +9,12 @@ struct Doctor: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Find what keeps names from being answered, and say which line to add where.",
         discussion: """
-            It looks at a client, without any configuration: whether the resolvers that it asks hand the suffix on, \
-            and whether something rejects the answers. Nothing is changed. The exit code is 1 where there is a problem.
+            On the forwarder it looks at the sockets, the clusters' servers and the host. With --suffix it looks at \
+            a client instead, without any configuration: whether the resolvers that it asks hand the suffix on, and \
+            whether something rejects the answers. Nothing is changed. The exit code is 1 where there is a problem.
 
             Examples:
+              sudo namebridge doctor
               namebridge doctor --suffix prod.cluster.local --forwarder 172.16.0.5
               namebridge doctor --suffix prod.cluster.local --forwarder 172.16.0.5 web.shop.svc.prod.cluster.local
               namebridge doctor --suffix prod.cluster.local --resolver 172.16.0.1 --output json
@@ -46,12 +48,19 @@ struct Doctor: ParsableCommand {
             valueName: "folder"))
     var root = "/"
 
+    @OptionGroup var options: ConfigurationOptions
+
+    @OptionGroup var control: ControlOptions
+
     @Option(name: .long, help: "How to write the result: text or json.")
     var output = OutputForm.text
 
     func validate() throws {
         guard let suffix else {
-            throw ValidationError("Name the suffix of a cluster with --suffix.")
+            guard name == nil, forwarder == nil, resolver.isEmpty, root == "/" else {
+                throw ValidationError("A name, --forwarder, --resolver and --root go with --suffix.")
+            }
+            return
         }
         let domain = try Self.domain(suffix)
         if let name, try !Self.domain(name).isAtOrBelow(domain) {
@@ -61,13 +70,18 @@ struct Doctor: ParsableCommand {
     }
 
     func run() throws {
-        guard let suffix else { throw ExitStatus.usage }
-        let report = DoctorReport(findings: ClientDiagnosis(try inspection(of: suffix).run()).findings)
+        let report = DoctorReport(findings: try findings())
         switch output {
         case .text: print(report.text())
         case .json: print(report.json().text())
         }
         if !report.isFine { throw ExitStatus.problem }
+    }
+
+    private func findings() throws -> [Finding] {
+        if let suffix { return ClientDiagnosis(try inspection(of: suffix).run()).findings }
+        let inspection = ForwarderInspection(inventory: try options.load(), controlPaths: control.clientPaths)
+        return ForwarderDiagnosis(inspection.run()).findings
     }
 
     private func inspection(of suffix: String) throws -> ClientInspection {

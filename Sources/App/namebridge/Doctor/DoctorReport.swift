@@ -63,7 +63,8 @@ struct DoctorReport {
         let problems = findings.filter { $0.severity == .problem }.count
         let warnings = findings.filter { $0.severity == .warning }.count
         func count(_ number: Int, _ noun: String) -> String { "\(number) \(noun)\(number == 1 ? "" : "s")" }
-        let line = "\(count(findings.count, "check")): "
+        let line =
+            "\(count(findings.count, "check")): "
             + (problems + warnings == 0
                 ? "all fine" : "\(count(problems, "problem")), \(count(warnings, "warning"))")
         return (isFine ? Style.success : .error).paint(line, on: .output)

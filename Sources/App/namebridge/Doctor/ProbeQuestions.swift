@@ -1,5 +1,5 @@
-import Diagnosis
 import DNSWire
+import Diagnosis
 import DomainNames
 import Forwarding
 import IPAddressing

@@ -1,0 +1,152 @@
+import AdminServer
+import Diagnosis
+import DomainNames
+import Forwarding
+import IPAddressing
+import Inventory
+import LinuxSystem
+import NetworkKernel
+import NetworkPlanning
+
+/// Looks at the host that Namebridge runs on: its sockets, the clusters' servers, the kernel.
+struct ForwarderInspection {
+    let inventory: Inventory
+
+    /// Where a running server may be asked.
+    let controlPaths: [String]
+
+    private static let serverProbes: [Probe] = [
+        .zone, .zonePlain, .zoneOverTCP, .zonePadded, .version, .address,
+    ]
+
+    /// Asks everybody at once: three seconds at most.
+    func run() -> ForwarderObservation {
+        var seen = ForwarderObservation()
+        let outcomes = Interrogation.ask(questions())
+        let own = runningProcess()
+        let owners = SocketOwners()
+        seen.listeners = inventory.dns.listen.map { endpoint in
+            func holders(_ isStream: Bool) -> [ForwarderObservation.Holder] {
+                owners.table.sockets(at: endpoint, isStream: isStream).map { socket in
+                    let owner = owners.owner(of: socket)
+                    let isOurs = owner.map { $0.process == own || $0.name == "namebridge" } ?? false
+                    return ForwarderObservation.Holder(
+                        endpoint: socket.endpoint, process: owner?.process, name: owner?.name, isOurs: isOurs)
+                }
+            }
+            let target = Self.reachable(endpoint)
+            return ForwarderObservation.Listener(
+                endpoint: endpoint, datagrams: holders(false), streams: holders(true),
+                answers: ServerObservation(server: target, outcomes: outcomes[target] ?? [:]))
+        }
+        seen.clusters = inventory.clusters.map { cluster in
+            ForwarderObservation.ClusterServers(
+                key: cluster.key, domain: Self.bare(cluster.domain),
+                servers: cluster.dns.map { ServerObservation(server: $0, outcomes: outcomes[$0] ?? [:]) })
+        }
+        seen.host = host(own)
+        return seen
+    }
+
+    private func questions() -> [Interrogation.Question] {
+        var random = SystemRandomNumberGenerator()
+        var questions: [Interrogation.Question] = []
+        for cluster in inventory.clusters {
+            let writer = ProbeQuestions(
+                suffix: cluster.domain, name: Self.kubernetes(below: cluster.domain))
+            for server in cluster.dns {
+                questions += writer.questions(Self.serverProbes, to: server, random: &random)
+            }
+        }
+        let suffix = inventory.clusters.lazy.compactMap(\.names.first).first ?? .clusterLocal
+        let writer = ProbeQuestions(suffix: suffix, name: Self.kubernetes(below: suffix))
+        for endpoint in Set(inventory.dns.listen.map(Self.reachable)) {
+            questions += writer.questions([.zone, .zoneOverTCP], to: endpoint, random: &random)
+        }
+        return questions
+    }
+
+    /// The service that every cluster has.
+    private static func kubernetes(below suffix: DomainName) -> DomainName {
+        let labels = ["kubernetes", "default", "svc"].map { Array($0.utf8) }
+        return (try? DomainName(labels: labels + suffix.labels)) ?? suffix
+    }
+
+    /// Where questions to `endpoint` can be sent: the loopback address for all addresses.
+    private static func reachable(_ endpoint: Endpoint) -> Endpoint {
+        guard endpoint.address.isUnspecified else { return endpoint }
+        let loopback = endpoint.address.family == .v4 ? IPAddress(v4: 0x7F00_0001) : IPAddress(v6: 1)
+        return Endpoint(address: loopback, port: endpoint.port)
+    }
+
+    private static func bare(_ name: DomainName) -> String {
+        let text = "\(name)"
+        return text.hasSuffix(".") ? String(text.dropLast()) : text
+    }
+
+    /// The process of the running server; nil where none can be asked.
+    private func runningProcess() -> Int? {
+        do throws(ControlError) {
+            let status = ServerStatus(json: try ControlClient.ask(.status, at: controlPaths).answer)
+            return status.processID > 0 ? status.processID : nil
+        } catch {
+            return nil
+        }
+    }
+
+    // MARK: - The host
+
+    private func host(_ process: Int?) -> ForwarderObservation.HostObservation {
+        var host = ForwarderObservation.HostObservation()
+        let settings = "/proc/sys/net/netfilter/nf_conntrack_"
+        host.trackedConnections = TextFile.number(settings + "count")
+        host.trackedLimit = TextFile.number(settings + "max")
+        host.reversePathDrops = TextFile.read("/proc/net/netstat").flatMap(Self.reversePathDrops)
+        host.descriptorLimit = process.flatMap { TextFile.read("/proc/\($0)/limits") }.flatMap(
+            Self.descriptors)
+        if !inventory.paths.isEmpty { readNetwork(into: &host) }
+        return host
+    }
+
+    /// The counter that `nstat` calls TcpExtIPReversePathFilter: names on one line, numbers on the next.
+    private static func reversePathDrops(_ text: String) -> Int? {
+        let lines = text.split(separator: "\n").filter { $0.hasPrefix("TcpExt:") }.map {
+            $0.split(separator: " ")
+        }
+        guard lines.count == 2, let column = lines[0].firstIndex(of: "IPReversePathFilter"),
+            column < lines[1].count
+        else { return nil }
+        return Int(lines[1][column])
+    }
+
+    /// The soft limit in /proc/PID/limits (proc(5)).
+    private static func descriptors(_ text: String) -> Int? {
+        let line = text.split(separator: "\n").first { $0.hasPrefix("Max open files") }
+        return line?.split(separator: " ").dropFirst(3).first.flatMap { Int($0) }
+    }
+
+    /// What `namebridge net status` compares, where this host has a part in a path.
+    private func readNetwork(into host: inout ForwarderObservation.HostObservation) {
+        do throws(KernelError) {
+            let planner = NetworkPlanner(inventory)
+            let found = planner.hosts(carrying: try LinuxKernel.ownAddresses())
+            guard let located = found.first else { return }
+            let plan = planner.plan(for: located)
+            guard !plan.isEmpty else { return }
+            let kernel = LinuxKernel()
+            try kernel.check()
+            var context = HostContext(
+                resolvers: HostSurroundings.resolvers(), sessions: HostSurroundings.sessions())
+            // Looking makes no folder.
+            if FilePath.isFolder(NetState.path) { context.records = try NetState.store().records() }
+            let status = HostStatus(of: plan, on: try kernel.observe(), context: context)
+            host.networkName = "\(located.place)/\(located.host.name)"
+            host.networkObjects = status.rows.count
+            host.networkFaults = status.rows.filter { $0.condition != .present }.map {
+                "\($0.condition.rawValue): \($0.object)"
+            }
+        } catch {
+            host.networkObstacle = "\(error)"
+        }
+    }
+}

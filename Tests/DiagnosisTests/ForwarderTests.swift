@@ -1,0 +1,79 @@
+import Diagnosis
+import IPAddressing
+import Testing
+
+/// What is made of a forwarder's sockets and of its host.
+@Suite struct ForwarderTests {
+    private static func listener(
+        _ text: String, _ holders: [ForwarderObservation.Holder]
+    ) throws -> ForwarderObservation.Listener {
+        let endpoint = try #require(Endpoint(text, defaultPort: 53))
+        return ForwarderObservation.Listener(
+            endpoint: endpoint, datagrams: holders, streams: holders, answers: ServerObservation(server: endpoint))
+    }
+
+    private static func holder(_ text: String, _ name: String?) throws -> ForwarderObservation.Holder {
+        ForwarderObservation.Holder(
+            endpoint: try #require(Endpoint(text, defaultPort: 53)), process: name == nil ? nil : 7, name: name,
+            isOurs: name == "namebridge")
+    }
+
+    @Test(arguments: [
+        ("systemd-resolve", "127.0.0.53", "DNSStubListener=no"), ("dnsmasq", "0.0.0.0", "port=0  # no DNS; DHCP stays"),
+        ("unbound", "127.0.0.1", "    port: 5353"), ("named", "127.0.0.1", "listen-on port 5353 { 127.0.0.1; };"),
+    ])
+    func `who has port 53 is told how to give it away`(name: String, address: String, line: String) throws {
+        var seen = ForwarderObservation()
+        seen.listeners = [try Self.listener("0.0.0.0", [Self.holder(address, name)])]
+        let finding = try #require(ForwarderDiagnosis(seen).findings.first)
+        #expect(finding.severity == .problem && finding.summary.contains("\(name) (process 7)"))
+        #expect(finding.remedies.flatMap(\.lines).contains(line), "\(finding.remedies)")
+    }
+
+    @Test func `a process that is not to be seen still has the port`() throws {
+        var seen = ForwarderObservation()
+        seen.listeners = [try Self.listener("127.0.0.1", [Self.holder("127.0.0.1", nil)])]
+        let finding = try #require(ForwarderDiagnosis(seen).findings.first)
+        #expect(finding.severity == .problem && finding.summary.contains("only root can see"))
+    }
+
+    @Test func `others at addresses of their own do no harm`() throws {
+        var seen = ForwarderObservation()
+        let holders = [try Self.holder("0.0.0.0", "namebridge"), try Self.holder("192.168.122.1", "dnsmasq")]
+        seen.listeners = [try Self.listener("0.0.0.0", holders)]
+        let finding = try #require(ForwarderDiagnosis(seen).findings.first)
+        #expect(finding.severity == .ok && finding.summary.contains("192.168.122.1 belongs to others"))
+    }
+
+    @Test(arguments: [
+        (100, 262_144, Finding.Severity.ok), (209_715, 262_144, .ok), (209_716, 262_144, .warning),
+        (249_036, 262_144, .warning), (262_144, 262_144, .problem),
+    ])
+    func `the connection table warns from four fifths on`(count: Int, limit: Int, severity: Finding.Severity) {
+        var seen = ForwarderObservation()
+        seen.host.trackedConnections = count
+        seen.host.trackedLimit = limit
+        #expect(ForwarderDiagnosis(seen).findings.map(\.severity) == [severity])
+    }
+
+    @Test func `routes that are off are a problem, and unread ones a warning`() {
+        var seen = ForwarderObservation()
+        seen.host.networkName = "prod/relay1"
+        seen.host.networkObjects = 7
+        seen.host.networkFaults = ["missing: route 172.17.33.0/24 via 172.17.14.11 proto 78"]
+        var finding = ForwarderDiagnosis(seen).findings.first
+        #expect(finding?.severity == .problem && finding?.remedies.first?.command == "namebridge net apply")
+        seen.host.networkObstacle = "only root may do that"
+        finding = ForwarderDiagnosis(seen).findings.first
+        #expect(finding?.severity == .warning)
+    }
+
+    @Test func `dropped packets and few descriptors are told where they matter`() {
+        var seen = ForwarderObservation()
+        seen.host.reversePathDrops = 12
+        #expect(ForwarderDiagnosis(seen).findings.isEmpty, "no path goes through this host")
+        seen.host.networkName = "prod/relay1"
+        seen.host.descriptorLimit = 1024
+        #expect(ForwarderDiagnosis(seen).findings.map(\.severity) == [.ok, .warning, .warning])
+    }
+}
