@@ -133,6 +133,53 @@ import TestSupport
         #expect(!run.isWhole && lock.number >= 0 && run.takeNews() == [])
     }
 
+    /// The kernel takes the mesh's device along with the one that it is on.
+    @Test func `what can be put back is, though the device of something else is gone`() throws {
+        let run = try AgentRun.started(LabHosts(network: "vxlan-mesh", host: "001"))
+        let uplink = run.run.kernel.state
+        run.disturb([KernelEvent(.link(name: "eth0", index: 2, isUp: false), isGone: true)]) { state in
+            state.links.removeAll { $0.name != "lo" && $0.name != "tunl0" }
+            state.addresses.removeAll { $0.device != "lo" }
+            state.routes = []
+            state.neighbours = []
+            state.forwardingEntries = []
+            state.settings = state.settings.filter { ["all", "default", "tunl0"].contains($0.key.device.name) }
+        }
+        run.flushRules()
+        run.wait(milliseconds: 50)
+        #expect(run.run.kernel.state.ownTable != nil)
+        let news = run.takeNews()
+        #expect(news.count == 3 && news[0].hasPrefix("lost") && news[2] == "failed", "\(news)")
+        #expect(news[1] == "repaired \(run.run.kernel.state.ownRules) after 50 ms")
+        let status = try #require(run.status)
+        #expect(status.present < status.wanted && status.trouble?.contains("Cannot find device \"eth0\"") == true)
+
+        // It comes back, and the rest with it.
+        run.disturb([KernelEvent(.link(name: "eth0", index: 2, isUp: true))]) { state in
+            state.links = uplink.links.filter { !$0.isOurs }
+            state.addresses = uplink.addresses.filter { $0.device == "eth0" }
+            state.routes = uplink.routes.filter { !$0.isOurs && $0.nextHops.contains { $0.device == "eth0" } }
+            for (setting, value) in uplink.settings where setting.device.name == "eth0" { state.settings[setting] = value }
+        }
+        run.wait(milliseconds: 60_000)
+        #expect(run.isWhole && run.takeNews().contains("recovered"))
+        #expect(run.status?.trouble == nil)
+    }
+
+    @Test func `a command that fails every time keeps nothing else away`() throws {
+        let run = try AgentRun.started(LabHosts(network: "office-to-cluster", host: "relay1"))
+        run.run.kernel.refusal = { $0.contains("route prepend 172.17.33.0/24") }
+        run.flushRules()
+        run.flushRoutes()
+        run.wait(milliseconds: 500)
+        let missing = difference(from: run.run.kernel.state, to: run.run.plan).steps
+        #expect(missing.count == 1 && missing[0].text.contains("172.17.33.0/24"), "\(missing)")
+        #expect(run.takeNews().contains("failed") && run.status?.trouble?.contains("172.17.33.0/24") == true)
+        run.run.kernel.refusal = nil
+        run.wait(milliseconds: 60_000)
+        #expect(run.isWhole && run.takeNews().contains("recovered"))
+    }
+
     @Test func `a repair that fails is told once and tried again`() throws {
         let run = try AgentRun.started()
         run.run.kernel.fault = .death(at: run.run.kernel.calls + 2)
@@ -144,4 +191,9 @@ import TestSupport
         run.wait(milliseconds: 60_000)
         #expect(run.isWhole && run.takeNews().contains("recovered"))
     }
+}
+
+extension HostState {
+    /// The number of rules in our table.
+    fileprivate var ownRules: Int { ownTable?.chains.map(\.rules.count).reduce(0, +) ?? 0 }
 }

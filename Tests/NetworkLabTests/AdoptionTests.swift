@@ -54,7 +54,8 @@ import Testing
         let before = try Self.changed.map { try Self.lines(lab.snapshot($0)) }
         let traffic = try Traffic(lab)
         for host in Self.changed { #expect(try lab.net(host, "apply --config \(file)").code == 0) }
-        #expect(try lab.net("relay1", "status --config \(file)").output.contains("shadowed"))
+        let status = try lab.net("relay1", "status --config \(file)")
+        #expect(status.code == 0 && status.output.contains("preceded  \"iptables -t nat -A POSTROUTING"), "\(status.output)")
         for host in Self.changed { #expect(try lab.net(host, "remove").code == 0) }
         let report = try traffic.end()
         #expect(report.lost <= 1 && report.sent > 100, "\(report)")

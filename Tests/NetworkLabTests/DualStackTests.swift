@@ -55,6 +55,48 @@ import Testing
         for answer in try lab.probeInVain(four + six) { #expect(answer.outcome.isBroken, "after: \(answer.probe)") }
     }
 
+    /// The router keeps sending what belongs to a dead relay there, and says so nowhere: one has to look at the relays.
+    /// With the relay's route withdrawn the connections of the other go on, and those of the dead one open anew.
+    @Test func `when one of two relays dies, the half that it carried stops until its route is withdrawn`() throws {
+        let lab = try Lab("dies", hosts: Self.hosts, script: Self.script + Self.more, answering: ["p1", "p2"])
+        let file = try lab.file("multi.yaml", Self.configuration(relays: "relay1, relay2"))
+        for result in try lab.net(each: Self.changed, "apply --config \(file)") { #expect(result.code == 0, "\(result.output)") }
+        let probes = (10...25).map { Probe(host: "pc", address: "10.32.1.\($0)") }
+        let whole = try lab.probe(probes)
+        #expect(whole.allSatisfy(\.outcome.isWhole) && Set(whole.map(\.outcome.tcp)).count == 2, "\(whole)")
+        let plan = try lab.net("router", "plan --config \(file)").output
+        #expect(plan.contains("do not notice that one of several next hops is dead"), "\(plan)")
+
+        try lab.script("ip -n ${P}relay2 link set eth0 down")
+        let half = zip(probes, whole)
+        let alive = half.filter { $0.1.outcome.tcp == "10.14.0.61" }.map(\.0)
+        let dead = half.filter { $0.1.outcome.tcp == "10.14.0.62" }.map(\.0)
+        for answer in try lab.probe(alive) { #expect(answer.outcome.isWhole, "\(answer)") }
+        for answer in try lab.probeInVain(dead) { #expect(answer.outcome.isBroken, "\(answer)") }
+        #expect(try lab.net("relay2", "status --config \(file)").code == 1)
+
+        let one = try lab.file("one.yaml", Self.configuration(relays: "relay1"))
+        #expect(try lab.net("router", "apply --config \(one)").code == 0)
+        for answer in try lab.probe(probes) {
+            #expect(answer.outcome.isWhole(from: ["10.14.0.61"]), "\(answer)")
+        }
+    }
+
+    /// What stands for a kernel of before Linux 5.14: the file that came with policy 3 says nothing.
+    @Test func `an older kernel gets another policy, with a warning, and everything else`() throws {
+        let lab = try Lab("older", hosts: Self.hosts, script: Self.script)
+        let file = try lab.file("multi.yaml", Self.configuration(relays: "relay1, relay2"))
+        let nothing = try lab.file("nothing", "")
+        let result = try lab.on(
+            "router",
+            "sh -c 'mount --bind \(nothing) /proc/sys/net/ipv6/fib_multipath_hash_fields && "
+                + "NAMEBRIDGE_NET_STATE=\(lab.state(of: "router")) \(Shell.program) net apply --config \(file)'")
+        #expect(result.code == 0 && result.output.contains("this kernel is older than Linux 5.14"), "\(result.output)")
+        #expect(try lab.on("router", "sysctl -n net.ipv6.fib_multipath_hash_policy").output == "1\n")
+        #expect(try lab.net("router", "remove").code == 0)
+        #expect(try lab.on("router", "sysctl -n net.ipv6.fib_multipath_hash_policy").output == "0\n")
+    }
+
     private static let script = """
         wire pc eth0 router office
         address pc eth0 172.16.0.100/18 fd00:16::100/64; address router office 172.16.0.1/18 fd00:16::1/64

@@ -4,12 +4,20 @@ import Testing
 /// node of the old cluster; its nodes have strict reverse path filters.
 @Suite(.enabled(if: Lab.isPossible), .serialized) struct RelayTests {
     /// The node's address takes plans on the nodes as well, whose strict filters would drop what arrives by the tunnel;
-    /// the tunnel's own takes the relay alone.
-    @Test(arguments: [("node", ["web02", "node36"], "10.0.0.19"), ("masquerade", ["web02"], "172.26.95.0")])
-    func `a relay brings pods of one cluster to those of another`(translation: String, changed: [String], source: String) throws {
+    /// the tunnel's own takes the relay alone. Where the tunnel has none, masquerading takes the node's.
+    @Test(arguments: [
+        Case(translation: "node", changed: ["web02", "node36"], source: "10.0.0.19"),
+        Case(translation: "masquerade", changed: ["web02"], source: "172.26.95.0"),
+        Case(translation: "masquerade", isBare: true, changed: ["web02", "node36"], source: "10.0.0.19"),
+        Case(translation: "node", isHostile: true, changed: ["web02", "node36"], source: "10.0.0.19"),
+    ])
+    func `a relay brings pods of one cluster to those of another`(variant: Case) throws {
         let lab = try Lab(
-            "r\(translation)", hosts: ["vpc", "web02", "node36", "old", "new"], script: Self.script, answering: ["old"])
-        let file = try lab.file("relay.yaml", Self.configuration.replacing("snat: node", with: "snat: \(translation)"))
+            "r\(variant)", hosts: ["vpc", "web02", "node36", "old", "new"],
+            script: Self.script + (variant.isBare ? Self.bare : "") + (variant.isHostile ? Self.strangers : ""),
+            answering: ["old"])
+        let text = Self.configuration.replacing("snat: node", with: "snat: \(variant.translation)")
+        let file = try lab.file("relay.yaml", text)
         for answer in try lab.probeInVain([Probe(host: "new", address: "172.26.139.70")]) {
             #expect(answer.outcome.isBroken, "the cloud knows no route")
         }
@@ -17,8 +25,45 @@ import Testing
         let row = try lab.net("new", "render --config \(file) --format vpc").output
         #expect(row.contains("172.26.0.0/16\tVM\tweb02 (10.0.0.19)"), "\(row)")
         try lab.script("ip -n ${P}vpc route add 172.26.0.0/16 via 10.0.0.19")
-        try lab.expectRepair(by: file, on: changed, of: [Passage("new", "172.26.139.70", from: source)])
+        try lab.expectRepair(by: file, on: variant.changed, of: [Passage("new", "172.26.139.70", from: variant.source)])
     }
+
+    /// How the relay translates, and what is on the hosts.
+    struct Case: CustomStringConvertible {
+        let translation: String
+        var isBare = false
+        var isHostile = false
+        let changed: [String]
+        let source: String
+
+        var description: String { translation + (isBare ? "bare" : "") + (isHostile ? "hostile" : "") }
+    }
+
+    /// With the last address of a device its routes go as well. The filter of all devices is off: with it on, nothing
+    /// that one device has lets asymmetric packets in where it has no address.
+    private static let bare = """
+        for h in web02 node36; do
+            ip -n $P$h -4 addr flush dev tunl0
+            on $h sysctl -qw net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.eth0.rp_filter=1 net.ipv4.conf.tunl0.rp_filter=1
+        done
+        peer web02 172.26.139.64/26 172.26.139.64 10.0.0.36 36; peer node36 172.26.95.0/26 172.26.95.0 10.0.0.19 19
+
+        """
+
+    /// Rules as docker and kube-proxy make them, rules by hand, a firewall that drops, and another's route.
+    private static let strangers = """
+        for h in web02 node36; do
+            on $h iptables -P FORWARD DROP
+            on $h iptables -N DOCKER-USER; on $h iptables -A DOCKER-USER -j RETURN; on $h iptables -A FORWARD -j DOCKER-USER
+            on $h iptables -A FORWARD -i cali+ -j ACCEPT; on $h iptables -A FORWARD -o cali+ -j ACCEPT
+            on $h iptables -t nat -N KUBE-POSTROUTING; on $h iptables -t nat -A POSTROUTING -j KUBE-POSTROUTING
+            on $h iptables -t nat -A POSTROUTING -s 10.0.0.0/8 ! -d 172.26.0.0/16 -j MASQUERADE
+            on $h iptables -t nat -A POSTROUTING -s 10.0.0.0/8 -j ACCEPT
+            on $h ip route add 172.26.240.0/26 via 10.0.3.254 proto static
+            on $h sysctl -qw net.ipv4.conf.eth0.rp_filter=1 net.ipv4.conf.tunl0.rp_filter=1
+        done
+
+        """
 
     private static let script = """
         ip -n ${P}vpc link add br0 type bridge; ip -n ${P}vpc link set br0 up; address vpc br0 10.0.3.254/22

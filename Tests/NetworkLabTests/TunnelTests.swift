@@ -21,6 +21,62 @@ import Testing
         }
     }
 
+    /// As kube-proxy does with masquerade-all: what it translates gets the node's address as source, so that pods see
+    /// their clients and services work all the same. The office's gateway is told of nothing new.
+    @Test(arguments: [false, true])
+    func `with masquerade-all the clients' addresses can be kept`(isHostile: Bool) throws {
+        let lab = try Lab(
+            "fourall\(isHostile)", hosts: Self.hosts,
+            script: Self.script + Self.masqueradeAll + (isHostile ? Self.strangers : ""), answering: ["p1", "p2"])
+        let text = Self.configuration(source: "keep").replacing("masquerade-all: false", with: "masquerade-all: true")
+        let file = try lab.file("vpn.yaml", text)
+        let before = try ["node1", "node2", "vpn"].map { try lab.snapshot($0) }
+        for host in ["node1", "node2", "vpn"] {
+            let result = try lab.net(host, "apply --config \(file)")
+            #expect(result.code == 0, "\(host): \(result.output)")
+        }
+        for (passage, answer) in zip(Self.keptPassages, try lab.probe(Self.keptPassages.map(\.probe))) {
+            #expect(answer.outcome.isWhole(from: passage.sources), "\(answer.probe) from \(passage.sources): \(answer.outcome)")
+        }
+        for host in ["node1", "node2", "vpn"] {
+            let status = try lab.net(host, "status --config \(file)")
+            #expect(status.code == 0, "\(host): \(status.output)")
+            #expect(try lab.net(host, "remove").code == 0)
+        }
+        #expect(try ["node1", "node2", "vpn"].map { try lab.snapshot($0) } == before)
+    }
+
+    /// Pods see the clients themselves; behind services they see the node that the request came in by, by the address of
+    /// the device that leads to the pod.
+    private static let keptPassages = [
+        Passage("pc", "10.10.64.10", from: "192.168.40.100"), Passage("pc", "10.10.65.10", from: "192.168.40.100"),
+        Passage("pc", "10.20.0.101", port: 80, from: "10.10.64.1"),
+        Passage("pc", "10.20.0.102", port: 80, from: "10.10.0.11"),
+    ]
+
+    private static let masqueradeAll = """
+        for h in node1 node2; do
+            on $h iptables -t nat -N KUBE-POSTROUTING; on $h iptables -t nat -A POSTROUTING -j KUBE-POSTROUTING
+            on $h iptables -t nat -A KUBE-POSTROUTING -m mark ! --mark 0x4000/0x4000 -j RETURN
+            on $h iptables -t nat -A KUBE-POSTROUTING -j MASQUERADE
+            on $h iptables -t nat -I PREROUTING -d 10.20.0.0/16 -j MARK --set-xmark 0x4000/0x4000
+        done
+
+        """
+
+    /// A firewall that drops on each of the hosts, with docker's chains, and rules and routes of others.
+    private static let strangers = """
+        for h in node1 node2 vpn; do
+            on $h iptables -P FORWARD DROP
+            on $h iptables -N DOCKER-USER; on $h iptables -A DOCKER-USER -j RETURN; on $h iptables -A FORWARD -j DOCKER-USER
+            on $h iptables -A FORWARD -i cali+ -j ACCEPT; on $h iptables -A FORWARD -o cali+ -j ACCEPT
+            on $h iptables -t nat -A POSTROUTING -s 10.123.0.0/16 ! -o docker0 -j MASQUERADE
+            on $h ip rule add from 10.99.0.0/16 lookup 99 priority 1000
+            on $h ip route add 10.98.0.0/16 dev eth0 proto static
+        done
+
+        """
+
     /// The planner knows what would come of it, and says which field of kube-proxy it takes.
     @Test func `keeping the clients' addresses is refused with the field that is missing`() throws {
         let lab = try Lab("fourkeep", hosts: ["node1"], script: "wire node1 eth0 node1 other; address node1 eth0 10.10.0.11/24")

@@ -117,6 +117,8 @@ import Testing
         #expect(KernelSetting("net.ipv4.ip_forward") == nil)
         #expect(KernelSetting("net.ipv4.conf.eth0.fib_multipath_hash_policy") == nil)
         #expect(KernelSetting("net.ipv6.forwarding") == nil)
+        let fields = KernelSetting.read("net.ipv6.fib_multipath_hash_fields = 0x0007\n")
+        #expect(fields.map(\.value) == [7] && fields.first?.key.isOfHost == true)
         let policy = "net.ipv6.fib_multipath_hash_policy"
         #expect(KernelSetting(policy)?.description == policy && KernelSetting(policy)?.device == .named("all"))
     }

@@ -22,6 +22,109 @@ import Testing
         }
     }
 
+    @Test(arguments: [(0, 0), (1, 1)])
+    func `a tunnel without an address gets no filter, and a stricter one of all devices is told`(
+        all: Int, warnings: Int
+    ) throws {
+        let plan = try Networks.plan("node1", in: Networks.inventory(yaml: Self.bareTunnel))
+        var state = FakeHost.fresh(plan.host)
+        state.settings[KernelSetting(family: .v4, device: .named("all"), name: .reversePathFilter)] = all
+        let steps = difference(from: state, to: plan)
+        let line = "+ sysctl -w net.ipv4.conf.tunl0.rp_filter=0  # was 1; path office -> prod via relay\n"
+        #expect(steps.steps.map(\.text) == [line])
+        #expect(steps.notes.filter { $0.message.contains("tunl0 has no address") }.count == warnings)
+        state.addresses.append(
+            InterfaceAddress(device: "tunl0", address: try #require(IPAddress("10.7.1.0")), length: 32))
+        #expect(difference(from: state, to: plan).steps == [])
+    }
+
+    private static let bareTunnel = """
+        clusters:
+          prod:
+            pods: [10.7.0.0/16]
+            cni: calico-ipip
+            nodes:
+              node1: { address: 192.168.0.21, pods: [10.7.1.0/24] }
+              relay: { address: 192.168.0.22, pods: [10.7.2.0/24] }
+        sites:
+          office: { networks: [10.8.0.0/24], router: 192.168.0.1 }
+        paths:
+          - { from: office, to: prod, via: relay, relays: [relay] }
+
+        """
+
+    /// From several next hops to the first of them and back: the kernel cannot tell the two apart.
+    @Test func `a route that keeps its first next hop is replaced by way of another metric`() throws {
+        let near = NextHop(gateway: IPAddress("10.0.0.1"), device: "eth0")
+        let far = NextHop(gateway: IPAddress("10.0.0.2"), device: "eth0")
+        let prefix = try IPPrefix(parsing: "10.9.0.0/16")
+        let one = Route(destination: prefix, nextHops: [near])
+        let two = Route(destination: prefix, nextHops: [near, far])
+        let commands = Step(.replace(.route(two), with: .route(one)), because: "").commands.map(\.line)
+        #expect(commands == [
+            "route prepend 10.9.0.0/16 via 10.0.0.1 dev eth0 proto 78 metric 1",
+            "route del 10.9.0.0/16 proto 78 nexthop via 10.0.0.1 dev eth0 nexthop via 10.0.0.2 dev eth0",
+            "route prepend 10.9.0.0/16 via 10.0.0.1 dev eth0 proto 78",
+            "route del 10.9.0.0/16 via 10.0.0.1 dev eth0 proto 78 metric 1",
+        ])
+        #expect(Step(.replace(.route(one), with: .route(two)), because: "").commands.count == 4)
+    }
+
+    /// Fields of its own came with the policy that takes them (Linux 5.14).
+    @Test(arguments: [(true, true, [3]), (true, false, [1]), (false, false, [])])
+    func `an older kernel gets the policy for several next hops that it has`(
+        hasPolicy: Bool, hasFields: Bool, values: [Int]
+    ) throws {
+        let plan = try Networks.plan("router", in: Networks.inventory(yaml: Self.twoRelays))
+        var state = FakeHost.fresh(plan.host)
+        let all = DeviceReference.named("all")
+        let policy = KernelSetting(family: .v6, device: all, name: .multipathHashPolicy)
+        if !hasPolicy { state.settings[policy] = nil }
+        if !hasFields {
+            state.settings[KernelSetting(family: .v6, device: all, name: .multipathHashFields)] = nil
+        }
+        let steps = difference(from: state, to: plan)
+        #expect(!steps.isRefused)
+        let set = steps.steps.compactMap { step -> Int? in
+            if case .set(policy, _, let value) = step.change { value } else { nil }
+        }
+        #expect(set == values)
+        let warnings = steps.notes.filter { $0.severity == .warning && $0.message.contains("this kernel") }
+        #expect(warnings.count == (hasFields ? 0 : 1), "\(steps.notes)")
+    }
+
+    private static let twoRelays = """
+        clusters:
+          prod:
+            pods: ["fd00:32::/48"]
+            nodes: { n1: { address: "fd00:14::11", pods: ["fd00:32:0:1::/64"] } }
+            hosts: { r1: { address: "fd00:14::61" }, r2: { address: "fd00:14::62" } }
+        sites:
+          office:
+            networks: ["fd00:16::/64"]
+            router: "fd00:14::1"
+            hosts: { router: { address: "fd00:14::1" } }
+        paths:
+          - { from: office, to: prod, via: relay, relays: [r1, r2] }
+
+        """
+
+    @Test func `a foreign route that ours goes before is told and no fault`() throws {
+        let plan = try Networks.plan("001", in: Networks.inventory("vxlan-mesh"))
+        var state = FakeHost.fresh(plan.host)
+        let steps = difference(from: state, to: plan)
+        state.apply(steps.steps)
+        let context = HostContext(records: steps.records(after: []))
+        let ours = try #require(plan.routes.first?.value)
+        let elsewhere = NextHop(gateway: IPAddress("192.168.0.99"), device: "eth0")
+        state.routes.append(
+            Route(destination: ours.destination, routeProtocol: 4, metric: 0, nextHops: [elsewhere]))
+        let status = HostStatus(of: plan, on: state, context: context)
+        #expect(status.isFine && status.rows.filter { $0.condition == .preceded }.count == 1)
+        state.routes.swapAt(state.routes.count - 1, try #require(state.routes.firstIndex { $0.isOurs }))
+        #expect(!HostStatus(of: plan, on: state, context: context).isFine)
+    }
+
     @Test(arguments: Networks.all)
     func `a plan of nothing takes away all of ours and nothing else`(name: String) throws {
         for plan in NetworkPlanner(try Networks.inventory(name)).plans() {

@@ -68,7 +68,9 @@ final class Namespace {
             neighbours: try Neighbour.read(octets("ip -j neigh")),
             forwardingEntries: try ForwardingEntry.read(octets("bridge -j fdb")),
             settings: KernelSetting.read(
-                run("sysctl net.ipv4.conf net.ipv6.conf net.ipv6.fib_multipath_hash_policy 2>/dev/null")),
+                run(
+                    "sysctl net.ipv4.conf net.ipv6.conf net.ipv6.fib_multipath_hash_policy"
+                        + " net.ipv6.fib_multipath_hash_fields 2>/dev/null")),
             tables: try FilterTable.read(ruleset: octets("nft -j list ruleset")),
             iptables: [
                 IPTablesState(family: .v4, saved: run("iptables-save 2>/dev/null")),

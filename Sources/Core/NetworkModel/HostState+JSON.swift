@@ -175,7 +175,7 @@ extension KernelSetting {
         for line in text.split(separator: "\n") {
             let parts = line.split(separator: "=", maxSplits: 1)
             guard parts.count == 2, let setting = KernelSetting(parts[0].filter { $0 != " " }),
-                let value = Int(parts[1].filter { $0 != " " })
+                let value = number(parts[1].filter { $0 != " " })
             else { continue }
             settings[setting] = value
         }

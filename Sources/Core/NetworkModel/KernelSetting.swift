@@ -22,10 +22,15 @@ package struct KernelSetting: Hashable, Sendable {
         /// Of the host: what one of several next hops is chosen by. 3 takes addresses and protocol alone
         /// (Linux 5.14 and later); 0 takes IPv6's flow label too, which TCP changes when a packet is lost.
         case multipathHashPolicy = "fib_multipath_hash_policy"
+        /// Of the host, and never changed: what policy 3 takes. A kernel without it has no policy 3.
+        case multipathHashFields = "fib_multipath_hash_fields"
+
+        /// True for a setting that no device has.
+        var isOfHost: Bool { self == .multipathHashPolicy || self == .multipathHashFields }
     }
 
     /// True for a setting that no device has.
-    package var isOfHost: Bool { name == .multipathHashPolicy }
+    package var isOfHost: Bool { name.isOfHost }
 
     package init(family: AddressFamily, device: DeviceReference, name: Name) {
         self.family = family
@@ -45,13 +50,18 @@ extension KernelSetting: CustomStringConvertible {
         return "net.ip\(family).conf.\(text).\(name.rawValue)"
     }
 
+    /// The number that a setting's file holds: decimal, or hexadecimal after `0x`; nil for anything else.
+    package static func number(_ text: some StringProtocol) -> Int? {
+        text.hasPrefix("0x") ? Int(text.dropFirst(2), radix: 16) : Int(text)
+    }
+
     /// Reads the key of a line of `sysctl`; nil for a setting that nothing here depends on.
     package init?(_ text: some StringProtocol) {
         let parts = text.split(separator: ".", omittingEmptySubsequences: false)
         let isOfHost = parts.count == 3
         guard isOfHost || parts.count == 5 && parts[2] == "conf", parts[0] == "net",
             let name = Name(rawValue: String(parts[parts.count - 1])),
-            isOfHost == (name == .multipathHashPolicy)
+            isOfHost == name.isOfHost
         else { return nil }
         switch parts[1] {
         case "ipv4": family = .v4

@@ -133,7 +133,15 @@ extension Command {
     /// goes, so that the prefix is never without.
     private static func replacing(_ old: Route, with new: Route) -> [Command] {
         if new.destination.family == .v6, old.metric == new.metric { return adding(.route(new)) }
-        return adding(.route(new)) + removing(.route(old))
+        guard old.metric == new.metric, old.nextHops.first?.gateway == new.nextHops.first?.gateway,
+            old.nextHops.count != new.nextHops.count
+        else { return adding(.route(new)) + removing(.route(old)) }
+        // Asked to delete one route with several next hops and one with the first of them alone, the kernel
+        // takes whichever stands first (Linux 6.18): the new one stands in with another metric meanwhile.
+        var deputy = new
+        deputy.metric += 1
+        return adding(.route(deputy)) + removing(.route(old)) + adding(.route(new))
+            + removing(.route(deputy))
     }
 }
 

@@ -22,10 +22,12 @@ extension DifferenceCalculation {
             guard ours.contains(where: { $0.covers(source, destination) }) else {
                 return Conflict(
                     "\"\(text)\" is for more than \"\(because)\"; ours decides first, and this one stays"
-                        + " with --adopt, too, since other traffic may need it")
+                        + " with --adopt, too, since other traffic may need it",
+                    isHarmless: true)
             }
             return Conflict(
                 "\"\(text)\" does the same as \"\(because)\"; ours decides first",
+                isHarmless: true,
                 adoption: [Step(.remove(.iptablesRule(rule)), because: because)])
         }
     }
@@ -52,6 +54,7 @@ extension DifferenceCalculation {
                 } else { "leads elsewhere; ours goes before it" }
             return Conflict(
                 "\"ip route add \(route)\" \(effect) (\(desired.because))",
+                isHarmless: !hides,
                 adoption: isByHand && (isSame || hides)
                     ? [Step(.remove(.route(route)), because: desired.because)] : [])
         }

@@ -46,14 +46,20 @@ package struct Conflict: Hashable, Sendable {
     /// The foreign object, in the words of the tool that shows it, and what it does to ours.
     package var message: String
 
+    /// True where ours decides all the same: nothing is wrong with the host.
+    package var isHarmless: Bool
+
     /// What takes the foreign object away once ours is there (`--adopt`); empty where it must stay.
     package var adoption: [Step]
 
     /// What the owner of the foreign object must enter, one command each; empty where nothing is to be done.
     package var remedy: [String]
 
-    package init(_ message: String, adoption: [Step] = [], remedy: [String] = []) {
+    package init(
+        _ message: String, isHarmless: Bool = false, adoption: [Step] = [], remedy: [String] = []
+    ) {
         self.message = message
+        self.isHarmless = isHarmless
         self.adoption = adoption
         self.remedy = remedy
     }
@@ -324,6 +330,7 @@ struct DifferenceCalculation {
         guard value.setting.name == .reversePathFilter, let name = value.setting.device.name,
             !plan.links.contains(where: { $0.value.name == name })
         else { return present == value.value }
+        if value.value == 0 { return present == 0 }
         let all = KernelSetting(family: .v4, device: .named("all"), name: .reversePathFilter)
         return max(present, observed.settings[all] ?? 0) != 1
     }

@@ -11,6 +11,10 @@ package struct HostPlan: Hashable, Sendable {
     package var links: [Desired<Link>] = []
     package var addresses: [Desired<InterfaceAddress>] = []
     package var settings: [Desired<SettingValue>] = []
+
+    /// Settings that are needed only where a tunnel device has no address: packets then go through it with
+    /// the node's own address, and answers come back beside it.
+    package var settingsOfBareTunnels: [Desired<BareTunnelSetting>] = []
     package var neighbours: [Desired<Neighbour>] = []
     package var forwardingEntries: [Desired<ForwardingEntry>] = []
     package var routes: [Desired<Route>] = []
@@ -45,7 +49,7 @@ package struct HostPlan: Hashable, Sendable {
     package var isEmpty: Bool {
         links.isEmpty && addresses.isEmpty && settings.isEmpty && neighbours.isEmpty
             && forwardingEntries.isEmpty
-            && routes.isEmpty && accepts.isEmpty && table.chains.isEmpty
+            && routes.isEmpty && accepts.isEmpty && table.chains.isEmpty && settingsOfBareTunnels.isEmpty
     }
 
     /// The number of objects that the host shall have, each rule being one.
@@ -92,6 +96,17 @@ package struct SettingValue: Hashable, Sendable {
 
     package init(_ setting: KernelSetting, _ value: Int) {
         self.setting = setting
+        self.value = value
+    }
+}
+
+/// A setting for hosts where the device `tunnel` is there and has no address of IPv4.
+package struct BareTunnelSetting: Hashable, Sendable {
+    package var tunnel: String
+    package var value: SettingValue
+
+    package init(tunnel: String, _ value: SettingValue) {
+        self.tunnel = tunnel
         self.value = value
     }
 }

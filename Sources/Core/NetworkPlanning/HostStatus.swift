@@ -24,11 +24,16 @@ package struct HostStatus: Hashable, Sendable {
         case present, missing, changed
         /// It is ours, and no path needs it.
         case leftOver = "left over"
-        /// Something foreign does the same, or stands in the way.
+        /// Something foreign stands in the way.
         case shadowed
+        /// Something foreign is there for the same traffic, and ours goes before it.
+        case preceded
+
+        /// True where nothing is to be done.
+        package var isFine: Bool { self == .present || self == .preceded }
     }
 
-    package var isFine: Bool { rows.allSatisfy { $0.condition == .present } }
+    package var isFine: Bool { rows.allSatisfy(\.condition.isFine) }
 
     /// Compares what is with what shall be.
     package init(of plan: HostPlan, on observed: HostState, context: HostContext) {
@@ -74,7 +79,8 @@ package struct HostStatus: Hashable, Sendable {
             rows.append(Row(condition: .leftOver, object: "\(command)", because: step.because))
         }
         for conflict in difference.conflicts {
-            rows.append(Row(condition: .shadowed, object: conflict.message, because: ""))
+            let condition: Condition = conflict.isHarmless ? .preceded : .shadowed
+            rows.append(Row(condition: condition, object: conflict.message, because: ""))
         }
     }
 

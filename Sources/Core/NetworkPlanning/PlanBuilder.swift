@@ -115,6 +115,13 @@ struct PlanBuilder {
         plan.settings.append(Desired(SettingValue(setting, value), because: because))
     }
 
+    /// Loosens the reverse path filter of `device` on a host whose device `tunnel` has no address.
+    mutating func loosen(_ device: DeviceReference, whereBare tunnel: String, because: String) {
+        let setting = KernelSetting(family: .v4, device: device, name: .reversePathFilter)
+        let desired = Desired(BareTunnelSetting(tunnel: tunnel, SettingValue(setting, 2)), because: because)
+        if !plan.settingsOfBareTunnels.contains(desired) { plan.settingsOfBareTunnels.append(desired) }
+    }
+
     /// Packets that come in by `device` are forwarded, and no others that were not before.
     mutating func forwarding(_ family: AddressFamily, _ device: DeviceReference, because: String) {
         setting(family == .v4 ? .forwarding : .forceForwarding, family, device, 1, because: because)

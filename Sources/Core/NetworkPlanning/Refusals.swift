@@ -7,42 +7,44 @@ extension DifferenceCalculation {
     func refusals() -> [PlanNote] {
         let guarded = guardedAddresses()
         let connected = connectedNetworks()
-        var notes: [PlanNote] = []
-        for desired in plan.routes {
-            let destination = desired.value.destination
-            for (address, role) in guarded where destination.contains(address) {
-                notes.append(
-                    PlanNote(
-                        .refusal,
-                        "\(desired.because): the route to \(destination) would cover \(address), \(role):"
-                            + " take that"
-                            + " address out of the prefixes of the inventory"))
-            }
-            for (network, device) in connected where network.overlaps(destination) {
-                notes.append(
-                    PlanNote(
-                        .refusal,
-                        "\(desired.because): \(destination) overlaps \(network), which this host is"
-                            + " connected to on"
-                            + " \(device): one of the two networks needs other addresses"))
-            }
-            notes += unreachable(desired)
+        return plan.routes.flatMap { refusals(of: $0, guarded, connected) }
+            + plan.addresses.flatMap { refusals(of: $0, connected) }
+    }
+
+    /// What forbids a route.
+    func refusals(
+        of desired: Desired<Route>, _ guarded: [(IPAddress, String)], _ connected: [(IPPrefix, String)]
+    ) -> [PlanNote] {
+        let destination = desired.value.destination
+        let covering = guarded.filter { destination.contains($0.0) }.map { address, role in
+            PlanNote(
+                .refusal,
+                "\(desired.because): the route to \(destination) would cover \(address), \(role): take that"
+                    + " address out of the prefixes of the inventory")
         }
-        for desired in plan.addresses {
-            for (network, device) in connected where network.overlaps(desired.value.network) {
-                notes.append(
-                    PlanNote(
-                        .refusal,
-                        "\(desired.because): the segment's network \(desired.value.network) overlaps"
-                            + " \(network), which"
-                            + " this host is connected to on \(device): choose another vxlan.network"))
-            }
+        let overlapping = connected.filter { $0.0.overlaps(destination) }.map { network, device in
+            PlanNote(
+                .refusal,
+                "\(desired.because): \(destination) overlaps \(network), which this host is connected to"
+                    + " on \(device): one of the two networks needs other addresses")
         }
-        return notes
+        return covering + overlapping + unreachable(desired)
+    }
+
+    /// What forbids an address.
+    func refusals(
+        of desired: Desired<InterfaceAddress>, _ connected: [(IPPrefix, String)]
+    ) -> [PlanNote] {
+        connected.filter { $0.0.overlaps(desired.value.network) }.map { network, device in
+            PlanNote(
+                .refusal,
+                "\(desired.because): the segment's network \(desired.value.network) overlaps \(network),"
+                    + " which this host is connected to on \(device): choose another vxlan.network")
+        }
     }
 
     /// Addresses that must be reached as they are reached now, and what each is.
-    private func guardedAddresses() -> [(IPAddress, String)] {
+    func guardedAddresses() -> [(IPAddress, String)] {
         var guarded: [(IPAddress, String)] = []
         for route in observed.routes where route.isDefault && !route.isOurs {
             for gateway in route.nextHops.compactMap(\.gateway) {
@@ -62,7 +64,7 @@ extension DifferenceCalculation {
     }
 
     /// The networks of the host's own devices, without those of ours.
-    private func connectedNetworks() -> [(IPPrefix, String)] {
+    func connectedNetworks() -> [(IPPrefix, String)] {
         let own = Set(observed.links.filter(\.isOurs).map(\.name))
         return observed.addresses.filter {
             !own.contains($0.device) && !$0.isLinkLocal && !$0.address.isLoopback

@@ -13,6 +13,8 @@ extension RelayPlanning {
             if isAsymmetric, traffic.family == .v4, !isRelay, let tunnel {
                 builder.take(role: .node)
                 builder.setting(.reversePathFilter, .v4, tunnel, 2, because: path.label)
+            } else if traffic.family == .v4, !isRelay, let device = cluster.cni?.tunnelDevice {
+                builder.loosen(.named(device), whereBare: device, because: path.label)
             }
             if !isRelay, needsEntry { enter(traffic, in: &builder) }
         }
@@ -100,7 +102,8 @@ extension RelayPlanning {
                 .advice,
                 "\(because): pods on other nodes see the relay's address on \(device), not"
                     + " \(builder.host.host.addresses.first?.description ?? "its first one"): name it in"
-                    + " allow-lists and network policies")
+                    + " allow-lists and network policies; where that device has no address they see the"
+                    + " relay's own, and the plans of the nodes are needed too")
         }
         if relays.count == 1 {
             builder.note(

@@ -132,6 +132,8 @@ struct RelayPlanning {
             builder.forwarding(family, uplink, because: because)
             if isAsymmetric, family == .v4 {
                 builder.setting(.reversePathFilter, .v4, uplink, 2, because: because)
+            } else if family == .v4, let device = cluster.cni?.tunnelDevice {
+                builder.loosen(uplink, whereBare: device, because: because)
             }
         }
         for prefix in traffic.pods.prefixes + traffic.sources.prefixes {

@@ -43,7 +43,8 @@ extension HostPlan {
         for index in plan.links.indices {
             plan.links[index].value = Self.resolve(links[index].value, on: observed, &notes)
         }
-        plan.settings = settings.flatMap { Self.resolve($0, on: observed, &notes) }
+        let tunnels = Self.needed(settingsOfBareTunnels, on: observed)
+        plan.settings = (settings + tunnels).flatMap { Self.resolve($0, on: observed, &notes) }
         plan.settings = Self.unique(plan.settings)
         let reachable = Reachability(observed, planned: addresses.map(\.value))
         for index in plan.routes.indices {
@@ -96,11 +97,77 @@ extension HostPlan {
             }
         case .toward(let prefix): devices = observed.devices(toward: prefix)
         }
+        if setting.name == .multipathHashPolicy, let known = hashPolicy(desired, on: observed, &notes) {
+            return known
+        }
         return devices.flatMap { device in
             var value = desired.value
             value.setting.device = .named(device)
+            loosenFully(&value, because: desired.because, on: observed, &notes)
             return observed.equivalents(of: value).map { Desired($0, because: desired.because) }
         }
+    }
+
+    /// On a device without an address of IPv4 a loose filter is as strict as a strict one
+    /// (fib_validate_source of the kernel): there only none lets asymmetric packets pass.
+    private static func loosenFully(
+        _ value: inout SettingValue, because: String, on observed: HostState, _ notes: inout [PlanNote]
+    ) {
+        guard value.setting.name == .reversePathFilter, value.value == 2,
+            let name = value.setting.device.name, observed.link(name)?.isOurs == false,
+            !observed.addresses.contains(where: { $0.device == name && $0.address.family == .v4 })
+        else { return }
+        value.value = 0
+        let all = KernelSetting(family: .v4, device: .named("all"), name: .reversePathFilter)
+        guard let present = observed.settings[all], present != 0 else { return }
+        notes.append(
+            PlanNote(
+                .warning,
+                "\(because): \(name) has no address and \(all) is \(present): the kernel drops packets that"
+                    + " come in by it from where others are led to, and a looser filter of the device"
+                    + " alone does not help: give \(name) an address, or set \(all) to 0 and choose each"
+                    + " device's own"))
+    }
+
+    /// The settings whose tunnel is there and has no address of IPv4.
+    private static func needed(
+        _ settings: [Desired<BareTunnelSetting>], on observed: HostState
+    ) -> [Desired<SettingValue>] {
+        settings.filter { desired in
+            observed.link(desired.value.tunnel) != nil
+                && !observed.addresses.contains {
+                    $0.device == desired.value.tunnel && $0.address.family == .v4 && !$0.isLinkLocal
+                }
+        }.map { Desired($0.value.value, because: $0.because) }
+    }
+
+    /// What an older kernel has in place of the policy; nil where it has that, or is not known.
+    private static func hashPolicy(
+        _ desired: Desired<SettingValue>, on observed: HostState, _ notes: inout [PlanNote]
+    ) -> [Desired<SettingValue>]? {
+        let all = DeviceReference.named("all")
+        let family = desired.value.setting.family
+        let fields = KernelSetting(family: family, device: all, name: .multipathHashFields)
+        guard observed.settings[fields] == nil,
+            observed.settings.keys.contains(where: { $0.family == family })
+        else { return nil }
+        guard observed.settings[desired.value.setting] != nil else {
+            notes.append(
+                PlanNote(
+                    .warning,
+                    "\(desired.because): this kernel has no \(desired.value.setting): connections that lose"
+                        + " a packet may go on through another relay, and end"))
+            return []
+        }
+        notes.append(
+            PlanNote(
+                .warning,
+                "\(desired.because): this kernel is older than Linux 5.14 and has no"
+                    + " \(desired.value.setting) = \(desired.value.value): it gets 1, so that each connection"
+                    + " stays with its relay, but fragments of large UDP packets may take another one"))
+        var older = desired
+        older.value.value = 1
+        return [older]
     }
 
     private static func unique(_ settings: [Desired<SettingValue>]) -> [Desired<SettingValue>] {

@@ -25,7 +25,7 @@ enum KernelSettings {
         guard let path = path(of: setting) else { return nil }
         do throws(Errno) {
             let text = String(decoding: try FileContents.read(path), as: UTF8.self)
-            return Int(text.filter { !$0.isWhitespace })
+            return KernelSetting.number(text.filter { !$0.isWhitespace })
         } catch {
             return nil
         }

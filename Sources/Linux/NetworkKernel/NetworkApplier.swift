@@ -12,11 +12,11 @@ package import NetworkPlanning
 ///                                                 \ an error, or a difference: taken back by the journal
 /// ```
 package struct NetworkApplier<Machine: Kernel> {
-    private let kernel: Machine
-    private let store: StateStore
+    let kernel: Machine
+    let store: StateStore
 
     /// Gets a line for each command before it runs, and for each turn of events.
-    private let announce: (String) -> Void
+    let announce: (String) -> Void
 
     package init(kernel: Machine, store: StateStore, announce: @escaping (String) -> Void) {
         self.kernel = kernel

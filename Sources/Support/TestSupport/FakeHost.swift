@@ -31,6 +31,10 @@ package enum FakeHost {
                     destination: network.network, routeProtocol: 2, metric: 0,
                     nextHops: [NextHop(gateway: nil, device: "eth0")], source: address))
         }
+        let names = [(KernelSetting.Name.multipathHashPolicy, 0), (.multipathHashFields, 7)]
+        for (name, value) in names {
+            state.settings[KernelSetting(family: .v6, device: .named("all"), name: name)] = value
+        }
         for family in AddressFamily.allCases {
             for device in ["all", "default", "eth0", "tunl0"] {
                 let device = DeviceReference.named(device)

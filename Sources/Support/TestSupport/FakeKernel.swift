@@ -16,6 +16,9 @@ package final class FakeKernel: Kernel {
     /// What happens at which call.
     package var fault: Fault?
 
+    /// True for commands that fail whenever they come.
+    package var refusal: ((String) -> Bool)?
+
     /// Where a kernel of memory stops to work.
     package enum Fault: Hashable, Sendable {
         /// The call of that number fails, once.
@@ -78,6 +81,7 @@ package final class FakeKernel: Kernel {
 
     private func count(_ what: String) throws(KernelError) {
         calls += 1
+        if refusal?(what) == true { throw Self.error(what, "refused by the test") }
         switch fault {
         case .failure(let number) where calls == number: throw Self.error(what, "injected failure")
         case .death(let number) where calls >= number: throw Self.error(what, "the process is dead")
@@ -94,6 +98,10 @@ package final class FakeKernel: Kernel {
         switch change {
         case .add(.link(let link)) where state.link(link.name) != nil:
             throw Self.error(command, "RTNETLINK answers: File exists")
+        case .add(.link(let link)):
+            guard case .vxlan(let mesh) = link.kind, let name = mesh.underlay?.name, state.link(name) == nil
+            else { return }
+            throw Self.noDevice(command, name)
         case .add(.address(let address)):
             guard state.link(address.device) != nil else { throw Self.noDevice(command, address.device) }
             guard !state.addresses.contains(address) else {

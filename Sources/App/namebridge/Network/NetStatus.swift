@@ -12,7 +12,8 @@ struct NetStatus: ParsableCommand {
         commandName: "status",
         abstract: "Tell which parts of the plan are present, missing, changed or in somebody's way.",
         discussion: """
-            Rules come with what they have counted. The exit code is 1 where something is off.
+            Rules come with what they have counted. What others have for the same traffic is told as "preceded" where \
+            ours goes before it. The exit code is 1 where something is off.
 
             Examples:
               sudo namebridge net status
@@ -53,7 +54,7 @@ struct NetStatus: ParsableCommand {
                 line += "  \(packets) packets, \(octets) octets"
             }
             if !row.because.isEmpty { line += "  # \(row.because)" }
-            print(row.condition == .present ? line : Style.error.paint(line, on: .output))
+            print(row.condition.isFine ? line : Style.error.paint(line, on: .output))
         }
         if let journal {
             print(
@@ -64,9 +65,10 @@ struct NetStatus: ParsableCommand {
             )
         }
         if let line = agent.line(now: ThisProcess.wallClock) { print(line) }
-        let off = status.rows.filter { $0.condition != .present }.count
+        let off = status.rows.filter { !$0.condition.isFine }.count
+        let ours = status.rows.filter { $0.condition != .preceded }.count
         print(
-            "\(name): \(status.rows.count) objects, "
+            "\(name): \(ours) objects, "
                 + (off == 0 ? "all as planned" : "\(off) not as planned"))
     }
 

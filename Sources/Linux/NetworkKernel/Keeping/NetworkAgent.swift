@@ -207,8 +207,13 @@ package final class NetworkAgent<Machine: Kernel, Source: EventSource> {
             self?.tellLoss(of: difference)
             return true
         }
-        let keeping = try applier.keep(
-            identifier: nextIdentifier, process: settings.process, options: options, plan: plan)
+        let keeping: Applier.Keeping?
+        do throws(KernelError) {
+            keeping = try applier.keep(
+                identifier: nextIdentifier, process: settings.process, options: options, plan: plan)
+        } catch {
+            try salvage(after: error, options)
+        }
         hold = decision.until
         switch keeping {
         case nil: self.schedule.repeatCheck(at: clock().advanced(milliseconds: Self.busyPause))
@@ -222,6 +227,28 @@ package final class NetworkAgent<Machine: Kernel, Source: EventSource> {
             idleReason = nil
             kept(plan, outcome, hold: hold)
         }
+    }
+
+    /// One object cannot come back: the others do. The error is told all the same, and all of it tried again.
+    private func salvage(after error: KernelError, _ options: Applier.Options) throws(KernelError) -> Never {
+        let isTold: Bool
+        switch error {
+        case .refused: isTold = false
+        case .rolledBack: isTold = true
+        default: throw error
+        }
+        guard let salvage = try applier.salvage(options: options, plan: plan) else { throw error }
+        if let planned, let observed = kernel.lastObserved {
+            watch(planned.plan)
+            let rest = difference(from: observed, to: planned.plan)
+            status.present = max(0, status.wanted - rest.lossCount)
+        }
+        guard !salvage.steps.isEmpty else { throw error }
+        if !isTold { tellLoss(of: salvage.difference) }
+        var restored = salvage.difference
+        restored.steps = salvage.steps
+        repaired(restored, at: clock())
+        throw error
     }
 
     /// Another command changes the host: look again after this time, in milliseconds.

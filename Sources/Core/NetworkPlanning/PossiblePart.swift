@@ -1,0 +1,57 @@
+import IPAddressing
+import Inventory
+package import NetworkModel
+
+extension HostPlan {
+    /// The plan without what cannot be on the host as it is: what is on devices that are gone, or would need
+    /// them, and routes and addresses that must not be there now. An apply refuses the whole plan then; what
+    /// was applied before is kept as far as it can be.
+    package func possiblePart(on observed: HostState, context: HostContext) -> HostPlan {
+        var part = self
+        let lost = Set(links.map(\.value).filter { !$0.isPossible(on: observed) }.map(\.name))
+        part.links.removeAll { lost.contains($0.value.name) }
+        part.addresses.removeAll { lost.contains($0.value.device) }
+        part.neighbours.removeAll { lost.contains($0.value.device) }
+        part.forwardingEntries.removeAll { lost.contains($0.value.device) }
+        let made = Set(part.links.map(\.value.name))
+        func isThere(_ device: DeviceReference) -> Bool {
+            switch device {
+            case .named("all"), .named("default"), .toward: true
+            case .named(let name): made.contains(name) || observed.link(name) != nil
+            case .carrying(let address): observed.device(carrying: address) != nil
+            }
+        }
+        part.settings.removeAll { !isThere($0.value.setting.device) }
+        part.settingsOfBareTunnels.removeAll { !isThere($0.value.value.setting.device) }
+        part.routes.removeAll { route in
+            route.value.nextHops.contains { $0.device.map { !isThere(.named($0)) } ?? false }
+        }
+        part.removeRefused(on: observed, context: context)
+        return part
+    }
+
+    /// Takes out the routes and addresses that a refusal is about.
+    private mutating func removeRefused(on observed: HostState, context: HostContext) {
+        let resolved = resolved(on: observed)
+        let judge = DifferenceCalculation(plan: resolved, observed: observed, context: context)
+        let (guarded, connected) = (judge.guardedAddresses(), judge.connectedNetworks())
+        let kept = zip(routes, resolved.routes).filter { _, route in
+            judge.refusals(of: route, guarded, connected).isEmpty
+        }
+        routes = kept.map(\.0)
+        addresses.removeAll { !judge.refusals(of: $0, connected).isEmpty }
+    }
+}
+
+extension Link {
+    /// False where a device that it needs is gone, or somebody else's has its name.
+    fileprivate func isPossible(on observed: HostState) -> Bool {
+        if let present = observed.link(name), !present.isOurs { return false }
+        guard case .vxlan(let mesh) = kind else { return true }
+        switch mesh.underlay {
+        case .named(let device): return observed.link(device) != nil
+        case .carrying(let address): return observed.device(carrying: address) != nil
+        case .toward, nil: return true
+        }
+    }
+}
