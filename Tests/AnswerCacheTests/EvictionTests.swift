@@ -147,7 +147,7 @@ import Testing
                 try Self.store(name, UInt32(step), records: random.number(in: 1..<20), in: &shard)
                 model[name] = UInt32(step)
             case 4 where random.oneIn(2_000):
-                _ = shard.removeAll { _ in true }
+                _ = shard.removeAll { _, _ in true }
                 model = [:]
             default:
                 guard let address = try Self.address(of: name, in: &shard) else { continue }

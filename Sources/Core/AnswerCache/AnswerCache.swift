@@ -82,6 +82,11 @@ package final class AnswerCache: Sendable {
     /// Forgets every answer for which `isMeant` says so of the question's name in wire form; gives their
     /// number.
     package func removeAll(where isMeant: (Span<UInt8>) -> Bool) -> Int {
+        removeAll { name, _ in isMeant(name) }
+    }
+
+    /// The same, by name and view.
+    package func removeAll(where isMeant: (Span<UInt8>, _ view: Int) -> Bool) -> Int {
         shards.reduce(0) { sum, shard in sum + shard.state.withLock { $0.removeAll(where: isMeant) } }
     }
 

@@ -414,12 +414,13 @@ struct CacheShard: ~Copyable, Sendable {
         statistics.entries -= 1
     }
 
-    mutating func removeAll(where isMeant: (Span<UInt8>) -> Bool) -> Int {
+    mutating func removeAll(where isMeant: (Span<UInt8>, _ view: Int) -> Bool) -> Int {
         var found: [UInt32] = []
         for head in heads {
             var reference = head
             while reference != 0 {  // each list ends
-                if isMeant(name(of: reference)) { found.append(reference) }
+                let view = Int(load32(CacheEntry.nameViewType, of: reference) >> 8 & 0xFF)
+                if isMeant(name(of: reference), view) { found.append(reference) }
                 reference = next(of: reference)
             }
         }
@@ -447,19 +448,18 @@ struct CacheShard: ~Copyable, Sendable {
             var reference = head
             while reference != 0 {  // each list ends
                 let following = next(of: reference)
-                let entry = Self.offset(reference)
-                let hash =
-                    Self.isLarge(reference)
-                    ? large.load32(entry + CacheEntry.hash) : small.load32(entry + CacheEntry.hash)
-                link(reference, hash)
+                link(reference, load32(CacheEntry.hash, of: reference))
                 reference = following
             }
         }
     }
 
-    private func next(of reference: UInt32) -> UInt32 {
-        let field = Self.offset(reference) + CacheEntry.next
-        return Self.isLarge(reference) ? large.load32(field) : small.load32(field)
+    private func next(of reference: UInt32) -> UInt32 { load32(CacheEntry.next, of: reference) }
+
+    /// A field of an entry in either ring.
+    private func load32(_ field: Int, of reference: UInt32) -> UInt32 {
+        let place = Self.offset(reference) + field
+        return Self.isLarge(reference) ? large.load32(place) : small.load32(place)
     }
 
     private mutating func setNext(of reference: UInt32, to next: UInt32) {

@@ -63,4 +63,38 @@ package struct EngineCounters: Hashable, Sendable {
     package var failed = 0
 
     package init() {}
+
+    /// Adds what another engine has done.
+    mutating func add(_ other: EngineCounters) {
+        messages += other.messages
+        ignored += other.ignored
+        rejected += other.rejected
+        refused += other.refused
+        local += other.local
+        hits += other.hits
+        stale += other.stale
+        refreshed += other.refreshed
+        denied += other.denied
+        joined += other.joined
+        limited += other.limited
+        slipped += other.slipped
+        overloaded += other.overloaded
+        overloadedClients += other.overloadedClients
+        overloadedGroups += other.overloadedGroups
+        withheld += other.withheld
+        loops += other.loops
+        doubtfulCookies += other.doubtfulCookies
+        cookiesGood += other.cookiesGood
+        cookiesBad += other.cookiesBad
+        sent += other.sent
+        askedOverTCP += other.askedOverTCP
+        retried += other.retried
+        unmatched += other.unmatched
+        malformed += other.malformed
+        droppedRecords += other.droppedRecords
+        blocked += other.blocked
+        straying += other.straying
+        answered += other.answered
+        failed += other.failed
+    }
 }

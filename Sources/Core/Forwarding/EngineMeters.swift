@@ -52,13 +52,7 @@ package struct EngineMeters: Hashable, Sendable {
         // A policy made after another one knows all its clusters, under the same numbers.
         answers = answers.rearranged(views: [0] + views, clusters: policy.clusterNames.count)
         lookups = lookups.rearranged(policy.clusterNames.indices.map { $0 < lookups.rows ? $0 : nil })
-        let servers: [Int?] = policy.servers.indices.map { server in
-            let name = policy.groups[policy.groupOfServer[server]].name
-            return old.servers.indices.first { other in
-                old.servers[other] == policy.servers[server]
-                    && old.groups[old.groupOfServer[other]].name == name
-            }
-        }
+        let servers = policy.places(in: old)
         serverLatency = serverLatency.rearranged(servers)
         serverEvents = serverEvents.rearranged(servers)
     }

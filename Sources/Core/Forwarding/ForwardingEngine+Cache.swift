@@ -10,7 +10,7 @@ extension ForwardingEngine {
         _ message: Span<UInt8>, _ query: ClientQuery, _ path: ClientPath, _ view: Int, at now: MonotonicTime,
         random: inout some RandomNumberGenerator, into outbox: inout Outbox
     ) -> Bool {
-        guard let cache else { return false }
+        guard let cache, mayUseCache(message, query.question, view) else { return false }
         let key = cache.key(
             message, query.question, view: view, wantsDNSSEC: query.wantsDNSSEC,
             checkingDisabled: query.checkingDisabled)
@@ -116,7 +116,9 @@ extension ForwardingEngine {
     /// The key under which the answer that stands in `prepared` is kept.
     private func key(_ slot: Int, _ cache: AnswerCache) -> CacheKey? {
         let shape = table.transactions[slot].question
-        guard let question = try? Question(reading: prepared.octets.span) else { return nil }
+        guard let question = try? Question(reading: prepared.octets.span),
+            mayUseCache(prepared.octets.span, question, Int(table.transactions[slot].view))
+        else { return nil }
         return cache.key(
             prepared.octets.span, question, view: Int(table.transactions[slot].view),
             wantsDNSSEC: shape.wantsDNSSEC, checkingDisabled: shape.checkingDisabled)

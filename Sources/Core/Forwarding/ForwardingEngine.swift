@@ -30,6 +30,8 @@ package struct ForwardingEngine: ~Copyable {
     /// Room for a second answer, while `prepared` is filled from the cache.
     var scratch = PreparedAnswer()
     let cache: AnswerCache?
+    /// Changes of the policy since which others may have kept answers by other rules; see `mayUseCache`.
+    var changes: [PolicyChange] = []
     var mapper = AnswerMapper()
     /// The place in each server's pool of sockets that this batch's questions go out of.
     var batchSocket = 0

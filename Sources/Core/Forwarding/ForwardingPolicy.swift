@@ -50,6 +50,14 @@ package final class ForwardingPolicy: Sendable {
     /// The pods and services of all clusters; nil where the file names none.
     let clusterAddresses: IPPrefixTable<Bool>?
 
+    /// The same and `dns.allow-rebinding`, to be compared: what decides about answers from `dns.upstream`.
+    let guarded: Guarded
+
+    struct Guarded: Hashable, Sendable {
+        let prefixes: [IPPrefix]
+        let exceptions: [DomainName]
+    }
+
     /// How fast clients may have questions asked; nil: as fast as they like.
     let rateLimit: RateLimit?
 
@@ -115,6 +123,9 @@ package final class ForwardingPolicy: Sendable {
                 })
         suffixes = SuffixMap(builder.suffixes)
         clusterAddresses = IPPrefixTable(containing: inventory.clusters.flatMap { $0.pods + $0.services })
+        guarded = Guarded(
+            prefixes: inventory.clusters.flatMap { $0.pods + $0.services },
+            exceptions: inventory.dns.allowRebinding)
         rebindingNames = SuffixMap(inventory.dns.allowRebinding.map { ($0, true) })
         reverse = ReverseRouting(builder.reverse)
         upstreamTarget = builder.upstreamTarget

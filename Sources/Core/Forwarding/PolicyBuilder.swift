@@ -120,7 +120,8 @@ struct PolicyBuilder {
         groups.append(
             ServerGroup(
                 name: name, number: number, servers: Array(first..<servers.count), domain: domain,
-                addresses: IPPrefixTable(containing: addresses), patience: patience))
+                addresses: IPPrefixTable(containing: addresses), prefixes: addresses,
+                patience: patience))
         return groups.count - 1
     }
 

@@ -5,18 +5,29 @@ package import IPAddressing
 /// have made.
 package struct ProcessIdentity: Sendable {
     /// Makes and knows the cookies that clients get.
-    let cookies: CookieSecrets
+    private(set) var cookies: CookieSecrets
     let provenClients: ProvenClients
     /// Makes our cookies towards servers and the marks of our questions.
     let tagKey: SipHash.Key
+    private let cookieKey: SipHash.Key
 
     /// - Parameters:
     ///   - secret: Drawn at start.
     ///   - cookieSecrets: From a file, for all servers of a site; empty: the process has its own.
     package init(secret: SipHash.Key, cookieSecrets: [SipHash.Key]) {
-        cookies = CookieSecrets(shared: cookieSecrets, random: secret.derived(1))
+        cookieKey = secret.derived(1)
+        cookies = CookieSecrets(shared: cookieSecrets, random: cookieKey)
         provenClients = ProvenClients(hashKey: secret.derived(2).low)
         tagKey = secret.derived(3)
+    }
+
+    /// The same process with other cookies.
+    ///
+    /// - Parameter secrets: As in `init`.
+    package func with(cookieSecrets secrets: [SipHash.Key]) -> ProcessIdentity {
+        var other = self
+        other.cookies = CookieSecrets(shared: secrets, random: cookieKey)
+        return other
     }
 
     /// The mark of questions to `server`, which only this process can have made.

@@ -20,6 +20,9 @@ package struct ServerGroup: Sendable {
     /// The cluster's pods and services; nil for `dns.upstream`, and where the file names none.
     package let addresses: IPPrefixTable<Bool>?
 
+    /// The same, to be compared.
+    let prefixes: [IPPrefix]
+
     /// How long the group is waited for.
     package let patience: Patience
 

@@ -113,6 +113,24 @@ package final class HealthBoard: Sendable {
         self.isProbed = isProbed
     }
 
+    /// The board of the policy that takes the old one's place: what is known of the servers and groups that
+    /// they have in common goes on.
+    package convenience init(_ change: PolicyChange, after board: HealthBoard) {
+        let places = change.new.places(in: change.old)
+        let servers = places.map { $0.map { board.servers[$0] } ?? ServerHealth() }
+        let old = board.noSuchNames.withLock { $0 }
+        let names = change.new.groups.map { group in
+            change.old.groups.firstIndex { change.isSame($0, group) }.map { old[$0] } ?? []
+        }
+        self.init(servers, names, isProbed: board.isProbed)
+    }
+
+    private init(_ servers: [ServerHealth], _ names: [[UInt8]], isProbed: Bool) {
+        self.servers = servers
+        noSuchNames = Mutex(names)
+        self.isProbed = isProbed
+    }
+
     /// A whole message that denies a name with the group's SOA, nothing in it compressed, its question the
     /// root's SOA; nil while the SOA is not known.
     package func noSuchName(group: Int) -> [UInt8]? {
