@@ -14,7 +14,7 @@ struct ClientTable {
     private var countByClient: [IPAddress: Int] = [:]
     /// Octets that wait for clients to take them, on all connections; see `recount`.
     private(set) var queuedOctets = 0
-    private let settings: DNSServerSettings
+    private var settings: DNSServerSettings
 
     init(_ settings: DNSServerSettings) {
         self.settings = settings
@@ -24,6 +24,11 @@ struct ClientTable {
     }
 
     var count: Int { connections.count - free.count }
+
+    /// Goes over to other settings; the number of slots stays.
+    mutating func adopt(_ settings: DNSServerSettings) {
+        self.settings = settings
+    }
 
     /// What is to be done with a new connection.
     enum Admission: Hashable {

@@ -10,20 +10,17 @@ import Synchronization
 /// Binds its sockets when it is made, so that a mistake shows before anything runs; serves between `start`
 /// and `stop`.
 package final class DNSServer: Sendable {
-    /// Where it listens, in the order asked for; ports that the kernel chose stand here as numbers.
-    package let boundEndpoints: [Endpoint]
-
-    /// Who may ask, and where each question goes.
-    package let policy: ForwardingPolicy
-
     /// What the workers keep of the answers; nil: nothing.
     package let cache: AnswerCache?
 
-    /// What the workers and the prober know of the name servers.
-    package let board: HealthBoard
+    /// What it serves by; see `replace`.
+    let current: Mutex<CurrentServing>
 
-    private let seeds: [WorkerSeed]
-    private let prober: ServerProber?
+    let seeds: [WorkerSeed]
+    private let news: (@Sendable (HealthNews) -> Void)?
+    let prober: Mutex<ServerProber?>
+    /// Not listened on any more.
+    let retiredListeners = Mutex<[RetiredListener]>([])
     private let threads = Mutex<[NativeThread]>([])
 
     /// Octets of a worker's stack: its calls are shallow, and its tables live elsewhere.
@@ -46,30 +43,42 @@ package final class DNSServer: Sendable {
         news: (@Sendable (HealthNews) -> Void)? = nil
     ) throws(DNSServerError) {
         precondition(workers > 0, "a server has at least one worker")
-        let sockets = try ListeningSockets.bind(endpoints, workers: workers, inherited: inherited)
-        boundEndpoints = sockets.first?.datagram.map(\.endpoint) ?? []
-        self.policy = policy
+        let listeners = try Listeners.bind(endpoints, workers: workers, inherited: inherited)
         let random = KernelRandom()
         let identity = ProcessIdentity(
             secret: SipHash.Key(low: random.next(), high: random.next()), cookieSecrets: cookieSecrets)
         cache = cacheOctets > 0 ? AnswerCache(octets: cacheOctets, hashKey: random.next()) : nil
-        board = HealthBoard(servers: policy.servers.count, groups: policy.groups.count, isProbed: news != nil)
+        let board = HealthBoard(
+            servers: policy.servers.count, groups: policy.groups.count, isProbed: news != nil)
         var seeds: [WorkerSeed] = []
-        for (index, sockets) in sockets.enumerated() {
+        for (index, sockets) in listeners.byWorker.enumerated() {
+            let serving = Serving(
+                policy: policy, board: board, identity: identity, settings: settings, sockets: sockets)
             do throws(Errno) {
-                seeds.append(
-                    try WorkerSeed(
-                        index: index, sockets: sockets, policy: policy, cache: cache, board: board,
-                        identity: identity, settings: settings, limits: limits))
+                seeds.append(try WorkerSeed(index: index, serving, cache: cache, limits: limits))
             } catch {
                 throw .cannotStartWorker(index, error)
             }
         }
         self.seeds = seeds
+        self.news = news
+        current = Mutex(
+            CurrentServing(
+                policy: policy, board: board, identity: identity, settings: settings, listeners: listeners))
+        prober = Mutex(nil)
+        let first = try makeProber(policy, board, identity)
+        prober.withLock { $0 = first }
+    }
+
+    /// Not started; nil where nobody wants news.
+    func makeProber(
+        _ policy: ForwardingPolicy, _ board: HealthBoard, _ identity: ProcessIdentity
+    ) throws(DNSServerError) -> ServerProber? {
+        guard let news else { return nil }
         do throws(Errno) {
-            prober = if let news { try ServerProber(policy, board, identity, news: news) } else { nil }
+            return try ServerProber(policy, board, identity, news: news)
         } catch {
-            throw .cannotStartWorker(workers, error)
+            throw .cannotStartWorker(seeds.count, error)
         }
     }
 
@@ -80,7 +89,7 @@ package final class DNSServer: Sendable {
     /// Starts the workers. To be called once.
     package func start() throws(DNSServerError) {
         do throws(Errno) {
-            try prober?.start()
+            try prober.withLock { $0 }?.start()
         } catch {
             throw .cannotStartWorker(seeds.count, error)
         }
@@ -100,8 +109,8 @@ package final class DNSServer: Sendable {
 
     /// Tells the workers to end, and waits until they have. The sockets close with the server.
     package func stop() {
-        prober?.stop()
-        for seed in seeds { seed.wake.signal() }
+        prober.withLock { $0 }?.stop()
+        for seed in seeds { seed.give(.stop, seed.endReceipt) }
         let running = threads.withLock { threads in
             defer { threads = [] }
             return threads
@@ -112,6 +121,9 @@ package final class DNSServer: Sendable {
     /// How often each worker's loop has turned; see `WorkerPulse`.
     package var workerTurns: [Int] { seeds.map { $0.turns.load(ordering: .relaxed) } }
 
+    /// True between `start` and `stop`.
+    var isRunning: Bool { threads.withLock { !$0.isEmpty } }
+
     /// What the workers have done and have in hand: a tenth of a second old while they run, exact once they
     /// are stopped.
     package var statistics: ServerStatistics {
@@ -119,46 +131,72 @@ package final class DNSServer: Sendable {
     }
 }
 
+/// What a server serves by, all workers together.
+struct CurrentServing: Sendable {
+    var policy: ForwardingPolicy
+    var board: HealthBoard
+    var identity: ProcessIdentity
+    var settings: DNSServerSettings
+    var listeners: Listeners
+}
+
+extension DNSServer {
+    /// Who may ask, and where each question goes.
+    package var policy: ForwardingPolicy { current.withLock { $0.policy } }
+
+    /// What the workers and the prober know of the name servers.
+    package var board: HealthBoard { current.withLock { $0.board } }
+
+    /// Policy and board that belong together.
+    package var policyAndBoard: (policy: ForwardingPolicy, board: HealthBoard) {
+        current.withLock { ($0.policy, $0.board) }
+    }
+
+    /// Where it listens, in the order asked for; ports that the kernel chose stand here as numbers.
+    package var boundEndpoints: [Endpoint] { current.withLock { $0.listeners.bound } }
+}
+
 /// What a worker is made of, on the thread that starts it: all that can fail has been done here.
 final class WorkerSeed: Sendable {
     let index: Int
-    let sockets: ListeningSockets
-    let policy: ForwardingPolicy
+    /// What it serves by at first; the worker takes it.
+    let first: Mutex<Serving?>
     let cache: AnswerCache?
-    let board: HealthBoard
-    let settings: DNSServerSettings
-    let identity: ProcessIdentity
     let limits: EngineLimits?
     let epoll: Epoll
     let wake: EventFD
+    let endReceipt: OrderReceipt
+    /// What it is told, in order; `wake` is signalled with each.
+    let orders = Mutex<[WorkerOrder]>([])
     /// Written by the worker now and then, and when it ends.
     let published = Mutex(WorkerStatistics())
     /// How often the worker's loop has turned.
     let turns = Atomic(0)
 
     init(
-        index: Int, sockets: ListeningSockets, policy: ForwardingPolicy, cache: AnswerCache?,
-        board: HealthBoard, identity: ProcessIdentity,
-        settings: DNSServerSettings, limits: EngineLimits?
+        index: Int, _ serving: Serving, cache: AnswerCache?, limits: EngineLimits?
     ) throws(Errno) {
         self.index = index
-        self.sockets = sockets
-        self.policy = policy
+        first = Mutex(serving)
         self.cache = cache
-        self.board = board
-        self.identity = identity
-        self.settings = settings
         self.limits = limits
         epoll = try Epoll()
         wake = try EventFD()
+        endReceipt = try OrderReceipt(workers: 1)
         try epoll.add(wake.descriptor, .readable, token: EventToken(.wake, 0).rawValue)
-        for (index, socket) in sockets.datagram.enumerated() {
+        for (index, socket) in serving.sockets.datagram.enumerated() {
             try epoll.add(
-                socket.descriptor, socket.isShared ? [.readable, .exclusive] : .readable,
+                socket.descriptor, socket.datagramInterest,
                 token: EventToken(.datagramListener, index).rawValue)
         }
-        for (index, socket) in sockets.stream.enumerated() {
+        for (index, socket) in serving.sockets.stream.enumerated() {
             try epoll.add(socket.descriptor, .readable, token: EventToken(.streamListener, index).rawValue)
         }
+    }
+
+    /// Tells the worker what to do.
+    func give(_ task: WorkerOrder.Task, _ receipt: OrderReceipt) {
+        orders.withLock { $0.append(WorkerOrder(task: task, receipt: receipt)) }
+        wake.signal()
     }
 }

@@ -5,6 +5,10 @@ package import LinuxSystem
 /// Why a server can't start: what, where, and what to do about it.
 package enum DNSServerError: Error, Hashable, Sendable {
     case cannotListen(Endpoint, Transport, Errno)
+    /// The first cannot be listened on while the second is, and both belong to this server.
+    case needsRestart(Endpoint, Endpoint)
+    /// The server is not running, or does not react.
+    case notRunning
     /// A worker's thread or one of its descriptors can't be made.
     case cannotStartWorker(Int, Errno)
     /// The inherited socket for this endpoint, `[::]`, is bound for IPv4 too.
@@ -22,6 +26,11 @@ extension DNSServerError: CustomStringConvertible {
             return
                 "cannot listen on \(endpoint): the inherited socket takes IPv4 too: set "
                 + "BindIPv6Only=ipv6-only in the socket unit"
+        case .needsRestart(let endpoint, let other):
+            return "dns.listen: \(endpoint) overlaps with \(other), which is listened on now: this change"
+                + " needs a restart"
+        case .notRunning:
+            return "the server is not running"
         case .cannotStartWorker(let index, let error):
             return
                 "cannot start worker \(index): \(error): raise the limits of open files and threads (ulimit)"

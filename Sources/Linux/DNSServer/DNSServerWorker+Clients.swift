@@ -13,7 +13,7 @@ extension DNSServerWorker {
 
     /// Takes the connections that wait on listening socket `index`.
     mutating func acceptClients(_ index: Int) {
-        let listener = seed.sockets.stream[index]
+        guard let listener = streamListeners[index] else { return }
         for _ in 0..<Self.acceptsPerTurn {
             do throws(Errno) {
                 guard let accepted = try StreamSocket.accept(from: listener.descriptor) else { return }
@@ -48,13 +48,14 @@ extension DNSServerWorker {
     /// Lets all listeners accept again.
     mutating func resumeListeners() {
         hasPausedListener = false
-        for index in seed.sockets.stream.indices { watchListener(index, .readable) }
+        for index in streamListeners.indices { watchListener(index, .readable) }
     }
 
     private func watchListener(_ index: Int, _ interest: Epoll.Interest) {
+        guard let listener = streamListeners[index] else { return }
         let token = EventToken(.streamListener, index).rawValue
         do throws(Errno) {
-            try seed.epoll.modify(seed.sockets.stream[index].descriptor, interest, token: token)
+            try seed.epoll.modify(listener.descriptor, interest, token: token)
         } catch {
             preconditionFailure("a listener is not watched: \(error)")
         }

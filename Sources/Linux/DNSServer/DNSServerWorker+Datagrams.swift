@@ -12,7 +12,7 @@ extension DNSServerWorker {
 
     /// Takes what waits on listening socket `index` into the engine.
     mutating func receiveQuestions(_ index: Int) {
-        let socket = listeners[index].socket
+        guard let socket = listeners[index]?.socket else { return }
         for _ in 0..<Self.batchesPerTurn {
             let count: Int
             do throws(Errno) {
@@ -117,7 +117,8 @@ extension DNSServerWorker {
     private mutating func openSocket(_ server: Int, _ place: Int) throws(Errno) -> ConnectedSocket {
         if let socket = upstreams[server].sockets[place] { return socket }
         let socket = ConnectedSocket(try DatagramSocket.connect(to: upstreams[server].server))
-        let token = EventToken(.upstreamDatagram, server * UpstreamSockets.perServer + place)
+        let token = EventToken(
+            .upstreamDatagram, server * UpstreamSockets.perServer + place, engine: engineNumber)
         try seed.epoll.add(socket.descriptor, .readable, token: token.rawValue)
         upstreams[server].sockets[place] = socket
         return socket

@@ -10,12 +10,15 @@ extension DNSServerWorker {
     mutating func flush() {
         // Ends: a failure makes the engine try a question's next server, and it gives up after a few; a
         // connection's held back questions are finite, since nothing is read here.
-        while !outbox.isEmpty || !failures.isEmpty || !listedClients.isEmpty || !listedUpstreams.isEmpty {
+        while !outbox.isEmpty || !failures.isEmpty || !listedUpstreams.isEmpty
+            || !(listedClients.isEmpty || isDraining)
+        {
             sendQuestions()
             sendReplies()
             outbox.removeAll()
             writeUpstreams()
-            writeClients()
+            // Held back questions are for the engine of today.
+            if !isDraining { writeClients() }
             reportFailures()
         }
     }
@@ -47,21 +50,22 @@ extension DNSServerWorker {
                 queue(reply)
                 continue
             }
-            let listener = Int(path.socket)
-            if listeners[listener].sender.isFull { sendReplies(of: listener) }
-            listeners[listener].sender.add(
+            guard let listener = listeners[Int(path.socket)] else {
+                counters.repliesUndeliverable += 1
+                continue
+            }
+            if listener.sender.isFull { sendReplies(of: listener) }
+            listener.sender.add(
                 start: reply.start, end: reply.end, to: path.client,
-                from: listeners[listener].socket.isWildcard ? path.local : nil, interface: path.interface)
+                from: listener.socket.isWildcard ? path.local : nil, interface: path.interface)
         }
-        for listener in 0..<listeners.count where listeners[listener].sender.count > 0 {
-            sendReplies(of: listener)
-        }
+        for case let listener? in listeners where listener.sender.count > 0 { sendReplies(of: listener) }
         turns.record(
             nanoseconds: MonotonicClock.now.nanoseconds(since: now), row: 0, times: outbox.replies.count)
     }
 
-    private mutating func sendReplies(of listener: Int) {
-        let outcome = listeners[listener].flush(outbox)
+    private mutating func sendReplies(of listener: DatagramListener) {
+        let outcome = listener.flush(outbox)
         counters.datagramsSent += outcome.sent
         counters.datagramsDropped += outcome.dropped
         counters.datagramsFailed += outcome.failed

@@ -39,7 +39,11 @@ extension DNSServerWorker {
         guard let socket = stream.socket else { return }
         try seed.epoll.add(
             socket.descriptor, stream.interest,
-            token: EventToken(.upstreamStream, server, generation: stream.generation).rawValue)
+            token: token(of: stream, server))
+    }
+
+    private func token(of stream: UpstreamStream, _ server: Int) -> UInt64 {
+        EventToken(.upstreamStream, server, engine: engineNumber, generation: stream.generation).rawValue
     }
 
     /// Closes the connection to `server`; its questions move on.
@@ -118,8 +122,7 @@ extension DNSServerWorker {
                 let interest = stream.progress.interest(queued: stream.output.count)
                 guard interest != stream.interest else { continue }
                 stream.interest = interest
-                let token = EventToken(.upstreamStream, server, generation: stream.generation).rawValue
-                try seed.epoll.modify(socket.descriptor, interest, token: token)
+                try seed.epoll.modify(socket.descriptor, interest, token: token(of: stream, server))
             } catch {
                 closeUpstream(server, UpstreamFailure(error) ?? .closed)
             }

@@ -12,9 +12,15 @@ import Telemetry
 /// what came by several sockets leaves by few calls.
 struct DNSServerWorker: ~Copyable {
     let seed: WorkerSeed
-    var settings: DNSServerSettings { seed.settings }
+    var settings: DNSServerSettings
 
+    /// Where questions go; while `isDraining`, one of `draining` in its place.
     var engine: ForwardingEngine
+    /// Stands in the tokens of the sockets in `upstreams`.
+    var engineNumber: UInt8 = 0
+    /// Engines of earlier configurations, the oldest first, with questions in flight.
+    var draining: [DrainingEngine] = []
+    var isDraining = false
     var outbox = Outbox()
     var random = KernelRandom()
     var counters = WorkerCounters()
@@ -22,7 +28,9 @@ struct DNSServerWorker: ~Copyable {
     var turns = LatencyTable(rows: 1)
     var now = MonotonicClock.now
 
-    var listeners: OwnedArray<DatagramListener>
+    /// By the place that paths and tokens name; a listener that is gone leaves its place empty.
+    var listeners: [DatagramListener?]
+    var streamListeners: [ListeningSocket?]
     var upstreams: OwnedArray<Upstream>
     var clients: ClientTable
     /// Connections to be written to, and then read from again where they had been held back.
@@ -43,24 +51,33 @@ struct DNSServerWorker: ~Copyable {
     private var lastPublished = MonotonicClock.now
     /// True where something has happened since `lastPublished`.
     private var hasNews = false
-    private var isStopping = false
+    var isStopping = false
+    private var hasOrders = false
     /// True where a listener waits for descriptors to become free.
     var hasPausedListener = false
 
     /// To be called on the worker's own thread.
     init(_ seed: WorkerSeed) {
         self.seed = seed
+        let first = seed.first.withLock { $0.take() }
+        guard let first else { preconditionFailure("a seed makes one worker") }
+        settings = first.settings
         engine = ForwardingEngine(
-            policy: seed.policy, hashKey: random.next(), cache: seed.cache, board: seed.board,
-            identity: seed.identity, limits: seed.limits)
-        let sockets = seed.sockets.datagram
-        listeners = OwnedArray(count: sockets.count) { DatagramListener(sockets[$0]) }
-        let servers = seed.policy.servers
-        upstreams = OwnedArray(count: servers.count) { Upstream(server: servers[$0]) }
-        clients = ClientTable(seed.settings)
+            policy: first.policy, hashKey: random.next(), cache: seed.cache, board: first.board,
+            identity: first.identity, limits: seed.limits)
+        listeners = first.sockets.datagram.map { DatagramListener($0) }
+        streamListeners = first.sockets.stream
+        upstreams = Self.upstreams(of: first.policy)
+        clients = ClientTable(first.settings)
     }
 
-    /// Serves until the seed's `wake` is signalled.
+    /// Sockets, none of them open, towards all servers of a policy.
+    static func upstreams(of policy: ForwardingPolicy) -> OwnedArray<Upstream> {
+        let servers = policy.servers
+        return OwnedArray(count: servers.count) { Upstream(server: servers[$0]) }
+    }
+
+    /// Serves until it is told to stop.
     mutating func run() {
         while !isStopping {
             seed.turns.wrappingAdd(1, ordering: .relaxed)
@@ -87,7 +104,12 @@ struct DNSServerWorker: ~Copyable {
                     flush()
                 }
             }
+            drain()
             sweepWhereDue()
+            if hasOrders {
+                hasOrders = false
+                obeyOrders()
+            }
             publishWhereDue(isChanged: count > 0)
         }
         publish()
@@ -96,7 +118,7 @@ struct DNSServerWorker: ~Copyable {
     private mutating func handle(_ token: EventToken, _ readiness: Epoll.Interest) {
         switch token.kind {
         case .wake:
-            if seed.wake.clear() { isStopping = true }
+            if seed.wake.clear() { hasOrders = true }
         case .datagramListener:
             receiveQuestions(token.index)
         case .streamListener:
@@ -104,14 +126,23 @@ struct DNSServerWorker: ~Copyable {
         case .client:
             guard let connection = clients.find(token.index, token.generation) else { return }
             serve(connection, readiness)
-        case .upstreamDatagram:
-            receiveAnswers(
-                server: token.index / UpstreamSockets.perServer,
-                socket: token.index % UpstreamSockets.perServer,
-                readiness)
-        case .upstreamStream:
-            serveUpstreamStream(token.index, token.generation, readiness)
+        case .upstreamDatagram, .upstreamStream:
+            if token.engine == engineNumber {
+                handleUpstream(token, readiness)
+            } else if let old = draining.first(where: { $0.number == token.engine }) {
+                withEngine(old) { $0.handleUpstream(token, readiness) }
+            }
         }
+    }
+
+    private mutating func handleUpstream(_ token: EventToken, _ readiness: Epoll.Interest) {
+        let index = token.upstreamIndex
+        if token.kind == .upstreamStream {
+            serveUpstreamStream(index, token.generation, readiness)
+            return
+        }
+        let (server, socket) = index.quotientAndRemainder(dividingBy: UpstreamSockets.perServer)
+        receiveAnswers(server: server, socket: socket, readiness)
     }
 
     // MARK: - Time
@@ -120,6 +151,7 @@ struct DNSServerWorker: ~Copyable {
     /// is.
     private func patience() -> Int32? {
         var next = engine.nextDeadline
+        for old in draining { next = next.map { min($0, old.nextDeadline) } ?? old.nextDeadline }
         if let sweep = nextSweep { next = next.map { min($0, sweep) } ?? sweep }
         if hasNews {
             let publish = lastPublished.advanced(milliseconds: WorkerStatistics.publishMilliseconds)
@@ -139,13 +171,14 @@ struct DNSServerWorker: ~Copyable {
         if hasNews, due <= now || !isChanged { publish() }
     }
 
-    private mutating func publish() {
+    mutating func publish() {
+        for old in draining { engine.takeCounts(of: &old.engine) }
         var statistics = WorkerStatistics()
         statistics.engine = engine.counters
         statistics.meters = engine.meters
         statistics.turns = turns
         statistics.sockets = counters
-        statistics.inFlight = engine.transactionCount
+        statistics.inFlight = draining.reduce(engine.transactionCount) { $0 + $1.engine.transactionCount }
         statistics.connections = clients.count
         seed.published.withLock { $0 = statistics }
         lastPublished = now
@@ -161,6 +194,7 @@ struct DNSServerWorker: ~Copyable {
         guard let due = nextSweep, due <= now else { return }
         var isNeeded = hasPausedListener
         if hasPausedListener { resumeListeners() }
+        if closeRetiredListeners() { isNeeded = true }
         for slot in clients.expired(at: now) {
             counters.connectionsExpired += 1
             clients.remove(slot)
@@ -178,16 +212,18 @@ struct DNSServerWorker: ~Copyable {
 }
 
 /// A listening UDP socket and the replies that leave by it.
-struct DatagramListener: ~Copyable {
+final class DatagramListener {
     let socket: ListeningSocket
     var sender = DatagramSender(capacity: 64)
+    /// When it is closed: it is not listened on any more, but replies still leave by it. Nil: it is in use.
+    var retiredUntil: MonotonicTime?
 
     init(_ socket: ListeningSocket) {
         self.socket = socket
     }
 
     /// Sends the replies gathered, which lie in `outbox`.
-    mutating func flush(_ outbox: borrowing Outbox) -> DatagramSender.Outcome {
+    func flush(_ outbox: borrowing Outbox) -> DatagramSender.Outcome {
         sender.send(outbox.octets.span, on: socket.descriptor, stopsAtError: false)
     }
 }

@@ -1,7 +1,7 @@
 /// What an epoll event is about, packed into its 64 bits: kind (8), generation (24), index (32).
 struct EventToken: Hashable, Sendable {
     enum Kind: UInt8, Sendable {
-        /// The worker is told to stop.
+        /// The worker is told something.
         case wake
         /// Index of a listening UDP socket.
         case datagramListener
@@ -9,9 +9,9 @@ struct EventToken: Hashable, Sendable {
         case streamListener
         /// Slot and generation of a client's connection.
         case client
-        /// Server's index times `UpstreamSockets.perServer` plus the place in its pool.
+        /// Server's index times `UpstreamSockets.perServer` plus the place in its pool, with `engine`.
         case upstreamDatagram
-        /// Server's index, and the generation of the connection towards it.
+        /// Server's index, with `engine`, and the generation of the connection towards it.
         case upstreamStream
     }
 
@@ -38,4 +38,17 @@ struct EventToken: Hashable, Sendable {
         guard let kind = Kind(rawValue: UInt8(rawValue >> 56)) else { return nil }
         self.init(kind, Int(rawValue & 0xFFFF_FFFF), generation: UInt32(rawValue >> 32 & 0xFF_FFFF))
     }
+
+    /// An event of a socket towards a server.
+    ///
+    /// - Parameter engine: The number of the engine that the socket belongs to, in the index's upper 8 bits.
+    init(_ kind: Kind, _ index: Int, engine: UInt8, generation: UInt32 = 0) {
+        self.init(kind, Int(engine) << 24 | index & 0xFF_FFFF, generation: generation)
+    }
+
+    /// The number of the engine that a socket towards a server belongs to.
+    var engine: UInt8 { UInt8(truncatingIfNeeded: index >> 24) }
+
+    /// The index without that number.
+    var upstreamIndex: Int { index & 0xFF_FFFF }
 }

@@ -16,6 +16,9 @@ final class ListeningSocket: Sendable {
         self.isShared = isShared
     }
 
+    /// What epoll watches a UDP socket for: of a shared one each question wakes one worker.
+    var datagramInterest: Epoll.Interest { isShared ? [.readable, .exclusive] : .readable }
+
     /// True where it hears on every address of the host, so that replies must say which one they leave from.
     var isWildcard: Bool { endpoint.address.isUnspecified }
 }
@@ -26,7 +29,39 @@ struct ListeningSockets: Sendable {
     var stream: [ListeningSocket] = []
 }
 
-extension ListeningSockets {
+/// Where a server listens.
+struct Listeners: Sendable {
+    /// In the order asked for.
+    var all: [Listener]
+    let workers: Int
+
+    var bound: [Endpoint] { all.compactMap(\.bound) }
+
+    /// One for each worker.
+    var byWorker: [ListeningSockets] {
+        (0..<workers).map { worker in
+            ListeningSockets(
+                datagram: all.map { $0.pairs[worker].datagram }, stream: all.map { $0.pairs[worker].stream })
+        }
+    }
+}
+
+/// One address that is listened on.
+struct Listener: Sendable {
+    /// As the configuration says it.
+    let asked: Endpoint
+    /// For each worker its sockets, all bound to the same address and port.
+    let pairs: [Pair]
+
+    typealias Pair = (datagram: ListeningSocket, stream: ListeningSocket)
+
+    /// True where the sockets were not bound by this process.
+    var isInherited: Bool { pairs.contains { $0.datagram.isShared } }
+
+    var bound: Endpoint? { pairs.first?.datagram.endpoint }
+}
+
+extension Listeners {
     /// Binds every endpoint for every worker; the kernel spreads the clients over the workers (SO_REUSEPORT).
     ///
     /// Port 0 lets the kernel choose a port, the same for all workers and for UDP and TCP.
@@ -34,23 +69,56 @@ extension ListeningSockets {
     /// - Parameter inherited: Used for the endpoints that they are bound to.
     static func bind(
         _ endpoints: [Endpoint], workers: Int, inherited: [InheritedSocket] = []
-    ) throws(DNSServerError) -> [ListeningSockets] {
-        var all = Array(repeating: ListeningSockets(), count: workers)
+    ) throws(DNSServerError) -> Listeners {
+        var all: [Listener] = []
         for endpoint in endpoints {
             let own = inherited.filter { $0.endpoint == endpoint }
             let pairs =
                 own.isEmpty
                 ? try bind(endpoint, workers: workers)
                 : Array(repeating: try share(own, endpoint), count: workers)
-            for (worker, pair) in pairs.enumerated() {
-                all[worker].datagram.append(pair.datagram)
-                all[worker].stream.append(pair.stream)
-            }
+            all.append(Listener(asked: endpoint, pairs: pairs))
         }
-        return all
+        return Listeners(all: all, workers: workers)
     }
 
-    private typealias Pair = (datagram: ListeningSocket, stream: ListeningSocket)
+    /// Listens on `endpoints`: those that are listened on already stay, the others are bound.
+    ///
+    /// - Parameter retired: UDP sockets of listeners that were given up, and may still be open.
+    func rebound(_ endpoints: [Endpoint], retired: [RetiredListener]) throws(DNSServerError) -> Listeners {
+        var next: [Listener] = []
+        for endpoint in endpoints {
+            if let kept = all.first(where: { $0.asked == endpoint }) {
+                next.append(kept)
+            } else if let old = retired.first(where: { $0.asked == endpoint }), let open = old.sockets {
+                next.append(Listener(asked: endpoint, pairs: try Self.reopen(open)))
+            } else {
+                if let other = overlap(endpoint) { throw .needsRestart(endpoint, other) }
+                next.append(Listener(asked: endpoint, pairs: try Self.bind(endpoint, workers: workers)))
+            }
+        }
+        // Who gave them keeps them open: unheard they would swallow questions.
+        next += all.filter { $0.isInherited && !endpoints.contains($0.asked) }
+        return Listeners(all: next, workers: workers)
+    }
+
+    /// What is listened on that has addresses in common with `endpoint`: the kernel cannot tell them apart
+    /// while both are open.
+    private func overlap(_ endpoint: Endpoint) -> Endpoint? {
+        bound.first { other in
+            other.port == endpoint.port && other.address.family == endpoint.address.family
+                && (other.address.isUnspecified || endpoint.address.isUnspecified)
+        }
+    }
+
+    /// Listens again over TCP where the UDP sockets are still open.
+    private static func reopen(_ open: [ListeningSocket]) throws(DNSServerError) -> [Pair] {
+        var pairs: [Pair] = []
+        for datagram in open { pairs.append(try pair(datagram, sharesPort: open.count > 1)) }
+        return pairs
+    }
+
+    private typealias Pair = Listener.Pair
 
     private static func bind(_ endpoint: Endpoint, workers: Int) throws(DNSServerError) -> [Pair] {
         // A port that the kernel has chosen for UDP may be taken for TCP: then another is tried, a few times.
@@ -84,6 +152,11 @@ extension ListeningSockets {
         } catch {
             throw .cannotListen(endpoint, .udp, error)
         }
+        return try pair(datagram, sharesPort: sharesPort)
+    }
+
+    /// Listens over TCP as well.
+    private static func pair(_ datagram: ListeningSocket, sharesPort: Bool) throws(DNSServerError) -> Pair {
         do throws(Errno) {
             let socket = try StreamSocket.listen(on: datagram.endpoint, sharesPort: sharesPort)
             return (datagram, ListeningSocket(socket, datagram.endpoint))
@@ -122,5 +195,26 @@ extension ListeningSockets {
         } catch {
             throw .cannotListen(endpoint, transport, error)
         }
+    }
+}
+
+/// A listener that was given up: the workers keep its UDP sockets until all replies have left by them.
+struct RetiredListener: Sendable {
+    let asked: Endpoint
+    private let open: [Weak]
+
+    private struct Weak: Sendable {
+        weak let socket: ListeningSocket?
+    }
+
+    init(_ listener: Listener) {
+        asked = listener.asked
+        open = listener.pairs.map { Weak(socket: $0.datagram) }
+    }
+
+    /// nil where a worker has closed its own.
+    var sockets: [ListeningSocket]? {
+        let left = open.compactMap(\.socket)
+        return left.count == open.count ? left : nil
     }
 }

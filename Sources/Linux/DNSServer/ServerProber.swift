@@ -49,10 +49,13 @@ final class ServerProber: Sendable {
         let start = MonotonicClock.now
         var probes = policy.servers.indices.map { index in
             // The first round at once; later ones spread out, since each lasts a little differently.
-            ProbedServer(
+            var probed = ProbedServer(
                 policy.servers[index], questions: questions(for: index),
                 mark: mark(of: index), loopQuestion: loopQuestion(for: index),
                 probe: ServerProbe(firstAt: start.advanced(milliseconds: index % 50)))
+            // What the prober of an earlier configuration found is no news.
+            probed.lastMode = board.servers[index].mode
+            return probed
         }
         var events = EpollEvents(capacity: 64)
         var id: UInt16 = 0

@@ -37,6 +37,11 @@ package struct Epoll: ~Copyable, Sendable {
         try control(EPOLL_CTL_MOD, watched.number, interest, token)
     }
 
+    /// No more events come of it. Closing a descriptor does the same.
+    package func remove(_ watched: borrowing FileDescriptor) throws(Errno) {
+        try control(EPOLL_CTL_DEL, watched.number, [], 0)
+    }
+
     private func control(_ operation: Int32, _ watched: Int32, _ interest: Interest, _ token: UInt64)
         throws(Errno)
     {

@@ -1,0 +1,156 @@
+import Forwarding
+import LinuxSystem
+import Synchronization
+import Telemetry
+
+// From one configuration to the next.
+
+extension DNSServerWorker {
+    /// Engines that drain at a time; beyond it the oldest gives up what it has.
+    private static var mostDraining: Int { 8 }
+    /// How long one drains: longer than any question is waited for.
+    private static var drainMilliseconds: Int { 6_000 }
+
+    /// Does what it was told; called between turns, with nothing left to send.
+    mutating func obeyOrders() {
+        let orders = seed.orders.withLock { orders in
+            defer { orders = [] }
+            return orders
+        }
+        for order in orders {
+            switch order.task {
+            case .stop: isStopping = true
+            case .begin(let change):
+                engine.begin(change)
+                for old in draining { old.engine.begin(change) }
+            case .adopt(let serving, let change): adopt(serving, change, order.receipt)
+            case .settle: engine.settle()
+            }
+            order.receipt.sign()
+        }
+    }
+
+    /// Goes over to another configuration: a new engine takes the questions, the old one drains.
+    private mutating func adopt(_ serving: Serving, _ change: PolicyChange, _ receipt: OrderReceipt) {
+        now = MonotonicClock.now
+        var other = ForwardingEngine(
+            succeeding: &engine, change, board: serving.board, identity: serving.identity,
+            limits: seed.limits)
+        var otherUpstreams = Self.upstreams(of: change.new)
+        swap(&engine, &other)
+        swap(&upstreams, &otherUpstreams)
+        let old = DrainingEngine(
+            other, otherUpstreams, number: engineNumber,
+            end: now.advanced(milliseconds: Self.drainMilliseconds))
+        engineNumber &+= 1  // 256 numbers for at most nine engines: none is in use twice
+        draining.append(old)
+        settings = serving.settings
+        clients.adopt(serving.settings)
+        adoptListeners(serving.sockets, receipt)
+        drain()
+        publish()
+    }
+
+    // MARK: - Old engines
+
+    /// Does `work` with an old engine and its sockets in the place of the current ones.
+    mutating func withEngine(_ old: DrainingEngine, _ work: (inout DNSServerWorker) -> Void) {
+        flush()
+        exchange(old)
+        isDraining = true
+        work(&self)
+        flush()
+        exchange(old)
+        isDraining = false
+        flush()
+    }
+
+    private mutating func exchange(_ old: DrainingEngine) {
+        swap(&engine, &old.engine)
+        swap(&upstreams, &old.upstreams)
+        swap(&engineNumber, &old.number)
+    }
+
+    /// Has old engines do what is due, and lets go of those that have nothing in flight any more.
+    mutating func drain() {
+        guard !draining.isEmpty else { return }
+        now = MonotonicClock.now
+        let tooMany = draining.count - Self.mostDraining
+        for (index, old) in draining.enumerated() where old.nextDeadline <= now || index < tooMany {
+            withEngine(old) { $0.expireEngine(givesUp: old.end <= $0.now || index < tooMany) }
+        }
+        guard draining.contains(where: \.isFinished) else { return }
+        for old in draining where old.isFinished { engine.takeCounts(of: &old.engine) }
+        draining.removeAll(where: \.isFinished)
+    }
+
+    private mutating func expireEngine(givesUp: Bool) {
+        engine.beginBatch(random: &random)
+        engine.expire(at: now, random: &random, into: &outbox)
+        if givesUp { engine.giveUpAll(at: now, into: &outbox) }
+    }
+
+    // MARK: - Listeners
+
+    /// Listens on these sockets and no others. Those that stay keep their places.
+    private mutating func adoptListeners(_ sockets: ListeningSockets, _ receipt: OrderReceipt) {
+        for index in listeners.indices {
+            guard let listener = listeners[index], listener.retiredUntil == nil,
+                !sockets.datagram.contains(where: { $0 === listener.socket })
+            else { continue }
+            retire(listener, index)
+        }
+        for (datagram, stream) in zip(sockets.datagram, sockets.stream) {
+            let isHeard = listeners.contains { $0?.socket === datagram && $0?.retiredUntil == nil }
+            if !isHeard { listen(datagram, stream, receipt) }
+        }
+    }
+
+    /// Takes what waits on a listener and hears it no more. Replies leave by it until all engines of today
+    /// have ended; who connected keeps the connection.
+    private mutating func retire(_ listener: DatagramListener, _ index: Int) {
+        receiveQuestions(index)
+        acceptClients(index)
+        flush()
+        listener.retiredUntil = now.advanced(milliseconds: Self.drainMilliseconds)
+        do throws(Errno) {
+            try seed.epoll.remove(listener.socket.descriptor)
+            if let stream = streamListeners[index] { try seed.epoll.remove(stream.descriptor) }
+            streamListeners[index] = nil
+        } catch {
+            preconditionFailure("a listener is not watched: \(error)")
+        }
+        planSweep()
+    }
+
+    private mutating func listen(
+        _ datagram: ListeningSocket, _ stream: ListeningSocket, _ receipt: OrderReceipt
+    ) {
+        let place = listeners.firstIndex { $0 == nil } ?? listeners.count
+        if place == listeners.count {
+            listeners.append(nil)
+            streamListeners.append(nil)
+        }
+        listeners[place] = DatagramListener(datagram)
+        streamListeners[place] = stream
+        do throws(Errno) {
+            try seed.epoll.add(
+                datagram.descriptor, datagram.datagramInterest,
+                token: EventToken(.datagramListener, place).rawValue)
+            try seed.epoll.add(
+                stream.descriptor, .readable, token: EventToken(.streamListener, place).rawValue)
+        } catch {
+            receipt.note("\(datagram.endpoint) is not heard by every worker: \(error)")
+        }
+    }
+
+    /// Closes listeners that were retired long enough ago; true while there are others.
+    mutating func closeRetiredListeners() -> Bool {
+        var isAnyLeft = false
+        for index in listeners.indices {
+            guard let end = listeners[index]?.retiredUntil else { continue }
+            if end <= now { listeners[index] = nil } else { isAnyLeft = true }
+        }
+        return isAnyLeft
+    }
+}

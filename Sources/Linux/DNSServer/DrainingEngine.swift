@@ -1,0 +1,28 @@
+import Forwarding
+import LinuxSystem
+import Telemetry
+
+/// An engine of an earlier configuration with its sockets towards servers: it answers what it has in flight.
+final class DrainingEngine {
+    var engine: ForwardingEngine
+    var upstreams: OwnedArray<Upstream>
+    /// See `DNSServerWorker.engineNumber`.
+    var number: UInt8
+    /// When what is left is given up.
+    let end: MonotonicTime
+
+    init(
+        _ engine: consuming ForwardingEngine, _ upstreams: consuming OwnedArray<Upstream>, number: UInt8,
+        end: MonotonicTime
+    ) {
+        self.engine = engine
+        self.upstreams = upstreams
+        self.number = number
+        self.end = end
+    }
+
+    /// When something is due.
+    var nextDeadline: MonotonicTime { engine.nextDeadline.map { min($0, end) } ?? end }
+
+    var isFinished: Bool { engine.transactionCount == 0 }
+}
