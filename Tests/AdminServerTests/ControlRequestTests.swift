@@ -4,7 +4,7 @@ import Testing
 
 @Suite struct ControlRequestTests {
     @Test(arguments: [
-        "status", "flush", "flush name web.shop.svc.prod.cluster.local", "flush below cluster.local",
+        "status", "reload", "flush", "flush name web.shop.svc.prod.cluster.local", "flush below cluster.local",
         "flush cluster prod", "flush name a\\032b\\.c.d",
     ])
     func `a request reads back from its line`(line: String) throws {
@@ -15,7 +15,7 @@ import Testing
         arguments: [
             ("", "nothing"), ("   ", "spaces"), ("STATUS", "capitals"), ("status now", "a word too much"),
             ("flush name", "no name"), ("flush all x", "no such kind"), ("flush name a b", "a name and more"),
-            ("reload", "no such request"), ("\u{0}\u{1}\u{2}", "garbage"),
+            ("restart", "no such request"), ("reload x", "a word too much"), ("\u{0}\u{1}\u{2}", "garbage"),
         ])
     func `any other line is refused with what would be right`(line: String, reason: String) {
         #expect(throws: ControlRequestError.unknown, "\(reason)") { try ControlRequest(parsing: line) }

@@ -6,8 +6,8 @@ import Testing
     /// A server without clusters to ask, and its control socket.
     private final class Server {
         let socket: String
-        private let file: TemporaryFile
-        private let running: Program.Running
+        let file: TemporaryFile
+        let running: Program.Running
 
         init() throws {
             socket = "/tmp/namebridge-test-\(UUID().uuidString.prefix(8)).sock"
@@ -59,6 +59,40 @@ import Testing
         #expect(server.stop() == 0)
     }
 
+    @Test func `a reload takes a right file, and nothing of a wrong one`() throws {
+        let server = try Server()
+        func reload() throws -> (code: Int32, generation: Int?, problems: [String]) {
+            let result = try Program.run(["reload", "--control", server.socket, "--output", "json"])
+            let object = try JSONSerialization.jsonObject(with: Data(result.output.utf8)) as? [String: Any]
+            let answer = try #require(object)
+            return (result.code, answer["generation"] as? Int, answer["problems"] as? [String] ?? [])
+        }
+        let right = try String(contentsOfFile: server.file.path, encoding: .utf8)
+        #expect(try reload() == (0, 2, []))
+        let wrong = right.replacingOccurrences(of: "workers", with: "wrokers") + "  staging: { dns: [nowhere] }\n"
+        try wrong.write(toFile: server.file.path, atomically: true, encoding: .utf8)
+        let refused = try reload()
+        #expect(refused.code == 2 && refused.generation == 2 && refused.problems.count == 2)
+        #expect(refused.problems.first?.hasPrefix("\(server.file.path):1:33: dns.wrokers: ") == true)
+        try FileManager.default.removeItem(atPath: server.file.path)
+        #expect(try reload().code == 2)
+        let more = right + "  staging: { dns: [192.0.2.2] }\n"
+        try more.write(toFile: server.file.path, atomically: true, encoding: .utf8)
+        kill(server.running.process.processIdentifier, SIGHUP)
+        var log = ""
+        while !log.contains("reloaded generation=3") {  // ends with the log, at the latest when the program ends
+            let piece = server.running.errors.fileHandleForReading.availableData
+            guard !piece.isEmpty else { break }
+            log += String(decoding: piece, as: UTF8.self)
+        }
+        for line in ["reloaded generation=2 clusters=1", ":1:33: dns.wrokers: ", "not reloaded problems=2 generation=2"] {
+            #expect(log.contains(line))
+        }
+        let status = try Program.run(["status", "--control", server.socket, "--output", "json"]).output
+        #expect(status.contains("\"failures\": 2") && status.contains("staging"))
+        #expect(server.stop() == 0)
+    }
+
     @Test func `a second server leaves the socket of the first alone`() throws {
         let server = try Server()
         let file = try TemporaryFile("dns: { listen: [\"127.0.0.1:0\"] }\n")
@@ -70,6 +104,7 @@ import Testing
     @Test(
         arguments: [
             (["status"], 1, "nobody listens"), (["flush"], 1, "nobody listens"),
+            (["reload"], 1, "nobody listens"),
             (["flush", "a..b"], 2, "a name that is none"), (["flush", "--below"], 2, "below what?"),
             (["flush", "two words"], 2, "neither a key nor a name"),
             (["status", "--output", "xml"], 2, "no such form"),

@@ -61,10 +61,16 @@ struct ControlOptions: ParsableArguments {
     }
 
     /// Asks the running server.
+    ///
+    /// - Parameter patienceMilliseconds: How long is waited for its answer.
     /// - Throws: `ExitStatus.problem`, after a message, where there is none, or it says no.
-    func ask(_ request: ControlRequest) throws -> JSONValue {
+    func ask(
+        _ request: ControlRequest, patienceMilliseconds: Int = ControlServer.patienceMilliseconds
+    ) throws -> JSONValue {
         do throws(ControlError) {
-            return try ControlClient.ask(request, at: clientPaths).answer
+            return try ControlClient.ask(
+                request, at: clientPaths, patienceMilliseconds: patienceMilliseconds
+            ).answer
         } catch {
             printError("namebridge: \(error)")
             throw ExitStatus.problem

@@ -17,7 +17,9 @@ struct Namebridge: ParsableCommand {
             Exit codes: 0 fine, 1 found a problem, 2 wrong usage or configuration.
             """,
         version: version,
-        subcommands: [Serve.self, Check.self, Query.self, Status.self, Flush.self, Net.self, Doctor.self])
+        subcommands: [
+            Serve.self, Check.self, Query.self, Status.self, Flush.self, Reload.self, Net.self, Doctor.self,
+        ])
 
     static let version = "0.1.0"
 

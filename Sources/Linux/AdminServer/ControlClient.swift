@@ -8,8 +8,11 @@ package enum ControlClient {
     private static let longestAnswer = 4 << 20
 
     /// The answer of the first server that listens at one of `paths`.
+    ///
+    /// - Parameter patienceMilliseconds: How long is waited for it.
     package static func ask(
-        _ request: ControlRequest, at paths: [String]
+        _ request: ControlRequest, at paths: [String],
+        patienceMilliseconds: Int = ControlServer.patienceMilliseconds
     ) throws(ControlError) -> (answer: JSONValue, path: String) {
         for path in paths {
             let socket: FileDescriptor
@@ -21,7 +24,7 @@ package enum ControlClient {
             }
             let octets: [UInt8]
             do throws(Errno) {
-                octets = try exchange(request.line + "\n", on: socket)
+                octets = try exchange(request.line + "\n", on: socket, patienceMilliseconds)
             } catch {
                 throw .failed(path: path, error)
             }
@@ -34,7 +37,7 @@ package enum ControlClient {
 
     /// Sends `line`, and reads until the server closes the connection, time is up or too much has come.
     private static func exchange(
-        _ line: String, on socket: borrowing FileDescriptor
+        _ line: String, on socket: borrowing FileDescriptor, _ patienceMilliseconds: Int
     ) throws(Errno) -> [UInt8] {
         // One short line always fits into a fresh socket's buffer.
         _ = try StreamSocket.send(Array(line.utf8).span, on: socket)
@@ -43,7 +46,7 @@ package enum ControlClient {
         var events = EpollEvents(capacity: 1)
         var buffer = [UInt8](repeating: 0, count: 64 * 1024)
         var answer: [UInt8] = []
-        let deadline = MonotonicClock.now.advanced(milliseconds: ControlServer.patienceMilliseconds)
+        let deadline = MonotonicClock.now.advanced(milliseconds: patienceMilliseconds)
         while answer.count < longestAnswer {  // ends: at the deadline at the latest
             let rest = deadline.nanoseconds(since: MonotonicClock.now) / 1_000_000
             guard rest > 0, try epoll.wait(into: &events, milliseconds: Int32(clamping: rest)) > 0

@@ -4,11 +4,14 @@ package import DomainNames
 ///
 /// ```
 /// status
+/// reload
 /// flush | flush name NAME | flush below NAME | flush cluster KEY
 /// ```
 package enum ControlRequest: Hashable, Sendable {
     case status
     case flush(FlushScope)
+    /// Read the configuration again.
+    case reload
 
     /// The longest line, in octets: the longest name has at most 1004 in presentation form.
     package static let longestLine = 1200
@@ -18,6 +21,7 @@ package enum ControlRequest: Hashable, Sendable {
         let words = line.split(separator: " ").map(String.init)
         switch words.count {
         case 1 where words[0] == "status": self = .status
+        case 1 where words[0] == "reload": self = .reload
         case 1 where words[0] == "flush": self = .flush(.everything)
         case 3 where words[0] == "flush": self = .flush(try FlushScope(kind: words[1], words[2]))
         default: throw .unknown
@@ -28,6 +32,7 @@ package enum ControlRequest: Hashable, Sendable {
     package var line: String {
         switch self {
         case .status: "status"
+        case .reload: "reload"
         case .flush(.everything): "flush"
         case .flush(.name(let name)): "flush name \(name)"
         case .flush(.below(let name)): "flush below \(name)"
@@ -76,7 +81,8 @@ extension ControlRequestError: CustomStringConvertible {
     package var description: String {
         switch self {
         case .unknown:
-            "unknown request, expected: status, flush, flush name NAME, flush below NAME, flush cluster KEY"
+            "unknown request, expected: status, reload, flush, flush name NAME, flush below NAME,"
+                + " flush cluster KEY"
         case .badName(let error): "the name \(error)"
         case .tooLong: "the request is longer than \(ControlRequest.longestLine) octets"
         }

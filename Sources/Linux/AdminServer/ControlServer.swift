@@ -22,7 +22,7 @@ package final class ControlServer: Sendable {
     static let mostConnections = 16
 
     /// How long a client may take to ask and to take its answer.
-    static let patienceMilliseconds = 2_000
+    package static let patienceMilliseconds = 2_000
 
     /// How often `tick` is called.
     static let tickMilliseconds = 5_000

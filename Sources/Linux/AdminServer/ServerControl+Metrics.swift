@@ -2,6 +2,7 @@ import AnswerCache
 import DNSServer
 import Forwarding
 import LinuxSystem
+import Synchronization
 import Telemetry
 
 extension ServerControl {
@@ -18,6 +19,7 @@ extension ServerControl {
         }
         addCache(&text, server, statistics)
         addLimits(&text, statistics)
+        addReloads(&text)
         addNetwork(&text)
         return text.text
     }
@@ -130,6 +132,24 @@ extension ServerControl {
             "namebridge_cache_refreshes_total", .counter,
             "Questions asked again before their answer expired.",
             statistics.sum { $0.engine.refreshed })
+    }
+
+    private func addReloads(_ text: inout PrometheusText) {
+        let reload = record.withLock { $0.status }
+        text.single(
+            "namebridge_reload_generation", .gauge,
+            "The configuration's number: 1 at the start, one more with each that was taken.",
+            reload.generation)
+        text.single(
+            "namebridge_reload_failures_total", .counter, "Configurations that were not taken.",
+            reload.failures)
+        text.single(
+            "namebridge_reload_successful", .gauge, "1 unless the last configuration was not taken.",
+            reload.lastProblems.isEmpty ? 1 : 0)
+        text.single(
+            "namebridge_reload_time_seconds", .gauge,
+            "When the configuration in use was taken, in seconds since 1970.",
+            reload.lastSuccess ?? startSeconds)
     }
 
     private func addNetwork(_ text: inout PrometheusText) {

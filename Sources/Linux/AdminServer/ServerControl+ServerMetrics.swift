@@ -5,10 +5,10 @@ import Telemetry
 /// Metrics of the clusters' name servers.
 extension ServerControl {
     func addServers(_ text: inout PrometheusText, _ meters: EngineMeters, _ server: DNSServer) {
-        let policy = server.policy
+        let (policy, board) = server.policyAndBoard
         let rows = policy.servers.indices.map { index in
             (
-                index: index, health: server.board.servers[index],
+                index: index, health: board.servers[index],
                 labels: [
                     ("cluster", policy.groups[policy.groupOfServer[index]].name),
                     ("server", "\(policy.servers[index])"),

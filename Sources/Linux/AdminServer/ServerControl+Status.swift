@@ -34,14 +34,14 @@ extension ServerControl {
         if let meters = latencies.meters { addCounts(meters, to: &status) }
         addPlaces(to: &status)
         status.network = networkObjects
+        status.reload = record.withLock { $0.status }
         return status
     }
 
     private func groups(
         _ latencies: StatusHistory.Latencies, _ history: StatusHistory
     ) -> [ServerStatus.Group] {
-        let policy = server.policy
-        let board = server.board
+        let (policy, board) = server.policyAndBoard
         return policy.groups.map { group in
             var shown = ServerStatus.Group(
                 name: group.name,

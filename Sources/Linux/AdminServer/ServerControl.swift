@@ -16,17 +16,25 @@ package final class ServerControl: Sendable {
     let start = MonotonicClock.now
     /// The same by the time of day, in seconds since 1970.
     let startSeconds = WallClock.seconds
-    let inventory: Inventory
+    /// What it serves by, and what became of reloads.
+    let record: Mutex<ReloadRecord>
+    private let load: ReloadAttempt?
+    /// Held while a reload is under way.
+    private let isReloading = Mutex(())
     /// What the numbers were some time ago.
     let history: Mutex<StatusHistory>
 
     /// - Parameters:
     ///   - version: The program's.
     ///   - inventory: What the server was made from.
-    package init(_ server: DNSServer, version: String, inventory: Inventory) {
+    ///   - load: Reads the configuration again and has the server serve by it; nil: there is none to read.
+    package init(
+        _ server: DNSServer, version: String, inventory: Inventory, load: ReloadAttempt? = nil
+    ) {
         self.server = server
         self.version = version
-        self.inventory = inventory
+        self.load = load
+        record = Mutex(ReloadRecord(inventory))
         cacheLimit = inventory.dns.cache.size
         history = Mutex(StatusHistory(start: start))
     }
@@ -41,6 +49,34 @@ package final class ServerControl: Sendable {
         switch request {
         case .status: status.json
         case .flush(let scope): flush(scope)
+        case .reload: reload().json
+        }
+    }
+
+    // MARK: - Reload
+
+    /// The configuration served by.
+    var inventory: Inventory { record.withLock { $0.inventory } }
+
+    /// Serves by the configuration as it is now; where that cannot be, all stays as it was.
+    ///
+    /// Returns when all workers have gone over. Calls at the same time are done one after the other.
+    @discardableResult
+    package func reload() -> ReloadOutcome {
+        isReloading.withLock { _ in
+            let generation = record.withLock { $0.generation }
+            guard let load else {
+                return ReloadOutcome(
+                    generation: generation, isApplied: false,
+                    problems: ["the demo has no configuration file to read again"])
+            }
+            let old = server.policy
+            let result = load(inventory, generation + 1)
+            if case .success = result {
+                let new = server.policy
+                history.withLock { $0.adopt(new, after: old) }
+            }
+            return record.withLock { $0.note(result, at: WallClock.seconds) }
         }
     }
 

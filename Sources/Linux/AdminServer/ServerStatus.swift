@@ -29,6 +29,7 @@ package struct ServerStatus: Hashable, Sendable {
     package var paths: [Path] = []
     /// What the network agent says; nil where there is none.
     package var network: NetworkObjects?
+    package var reload = Reload()
 
     package init() {}
 
@@ -177,6 +178,7 @@ extension ServerStatus {
                 ("workers", .array(workers.map { Self.numbers($0, Worker.fields) })),
                 ("cache", cache.map { Self.numbers($0, Cache.fields) } ?? .null),
                 ("clusters", .array(groups.map(\.json))),
+                ("reload", reload.json),
             ] + detailMembers)
     }
 
@@ -192,6 +194,7 @@ extension ServerStatus {
             self.cache = Self.read(cache, Cache(), Cache.fields)
         }
         groups = (json["clusters"]?.elements ?? []).map(Group.init(json:))
+        reload = json["reload"].map(Reload.init(json:)) ?? Reload()
         readDetails(json)
     }
 

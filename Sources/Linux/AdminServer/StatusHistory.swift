@@ -51,6 +51,12 @@ struct StatusHistory {
         windowMiddle = Latencies(turns: statistics.turns, meters: statistics.meters)
     }
 
+    /// Goes over to another policy, as `EngineMeters.adopt` does.
+    mutating func adopt(_ policy: ForwardingPolicy, after old: ForwardingPolicy) {
+        windowStart.meters?.adopt(policy, after: old)
+        windowMiddle.meters?.adopt(policy, after: old)
+    }
+
     /// The sample that the rate of late is taken since.
     var reference: Sample { samples[max(0, samples.count - Self.recentSamples)] }
 

@@ -14,7 +14,7 @@ struct Serve: ParsableCommand {
         abstract: "Answer questions for the names of clusters, until SIGTERM or SIGINT.",
         discussion: """
             It reads and checks the configuration, listens, and writes a line to standard error for each change of \
-            state. Ports below 1024 need root or the capability CAP_NET_BIND_SERVICE.
+            state. SIGHUP and `namebridge reload` make it read the file again. Ports below 1024 need root or the capability CAP_NET_BIND_SERVICE.
 
             Examples:
               namebridge serve --demo
@@ -35,7 +35,7 @@ struct Serve: ParsableCommand {
 
     func run() throws {
         // Before any thread starts: each inherits that these signals come here alone.
-        let signals = try failing { () throws(Errno) in try SignalFD([SIGTERM, SIGINT]) }
+        let signals = try failing { () throws(Errno) in try SignalFD([SIGTERM, SIGINT, SIGHUP]) }
         try failing { () throws(Errno) in try ProcessPrivileges.reportFatalSignals() }
         _ = try failing { () throws(Errno) in
             try ProcessLimits.raiseDescriptorLimit(to: Self.wantedDescriptors)
@@ -58,20 +58,34 @@ struct Serve: ParsableCommand {
         defer { if let folder, folder.isMade { try? FilePath.removeFolder(folder.path) } }
         try privileges.drop(socketFolder: folder, isDemo: demo.demo)
         try failing { () throws(DNSServerError) in try server.start() }
-        let serverControl = ServerControl(server, version: Namebridge.version, inventory: inventory)
+        let loader = ConfigurationLoader(path: options.path, server: server, started: inventory)
+        let serverControl = ServerControl(
+            server, version: Namebridge.version, inventory: inventory, load: demo.demo ? nil : loader.load)
         let controlServer = try control.listen(for: serverControl)
         let httpServer = AdminListener.start(inventory.admin, serverControl)
         for endpoint in server.boundEndpoints { Log.notice("listening", [("address", "\(endpoint)")]) }
         Log.notice("serving", [("clusters", "\(inventory.clusters.count)"), ("workers", "\(workers)")])
         watch.tellReady("serving \(inventory.clusters.count) clusters with \(workers) workers")
         if demo.demo { printTour(controlServer?.path) }
-        let signal = try failing { () throws(Errno) in try watch.wait(for: signals, server) }
+        let signal = try waitForEnd(signals, &watch, server) { serverControl.reload() }
         Log.notice("stopping", [("signal", signal == SIGTERM ? "SIGTERM" : "SIGINT")])
         watch.tellStopping()
         httpServer?.stop()
         controlServer?.stop()
         server.stop()
         Log.notice("stopped")
+    }
+
+    /// The signal that ends the server; SIGHUP reloads.
+    private func waitForEnd(
+        _ signals: borrowing SignalFD, _ watch: inout ServiceWatch, _ server: DNSServer,
+        reload: () -> ReloadOutcome
+    ) throws -> Int32 {
+        while true {  // ends with another signal
+            let signal = try failing { () throws(Errno) in try watch.wait(for: signals, server) }
+            guard signal == SIGHUP else { return signal }
+            _ = reload()
+        }
     }
 
     /// Enough for the sockets of 16 workers to 32 servers, and their clients' connections.

@@ -1,0 +1,46 @@
+import AdminServer
+import ArgumentParser
+import JSON
+
+/// `namebridge reload`: makes the running server read its configuration again.
+struct Reload: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Make the running server read its configuration again.",
+        discussion: """
+            The file that the server was started with is read, checked and tried; then the server goes over to it as \
+            a whole. Clients' connections, questions in flight and the kept answers of what has not changed stay. A \
+            file with errors changes nothing: every error is printed, and the command ends with 2. SIGHUP does the \
+            same; the server's log says what became of it.
+
+            Examples:
+              namebridge reload
+              namebridge check && namebridge reload
+            """)
+
+    @OptionGroup var options: ControlOptions
+
+    @Option(name: .long, help: "How to write the result: text or json.")
+    var output = OutputForm.text
+
+    /// Large files take their time on a busy machine.
+    private static let patienceMilliseconds = 60_000
+
+    func run() throws {
+        let answer = try options.ask(.reload, patienceMilliseconds: Self.patienceMilliseconds)
+        guard let outcome = ReloadOutcome(json: answer) else {
+            printError("namebridge: the server gave an answer that is not understood")
+            throw ExitStatus.problem
+        }
+        for warning in outcome.warnings { printError(warning) }
+        for problem in outcome.problems { printError(Style.error.paint(problem)) }
+        if output == .json {
+            print(answer.text())
+        } else if outcome.isApplied {
+            print("reloaded: configuration \(outcome.generation) is in use")
+        }
+        guard outcome.isApplied else {
+            printError("namebridge: not reloaded: configuration \(outcome.generation) stays in use")
+            throw ExitStatus.usage
+        }
+    }
+}

@@ -1,0 +1,91 @@
+import AdminServer
+import DNSServer
+import DNSWire
+import Forwarding
+import Inventory
+import InventoryFile
+import LinuxSystem
+
+/// Reads the file of a running server again, and has the server serve by it.
+struct ConfigurationLoader: Sendable {
+    let path: String
+    let server: DNSServer
+    /// What the server was started with: some of it holds until it ends.
+    let started: Inventory
+
+    /// See `ReloadAttempt`; leaves lines in the log.
+    func load(
+        _ current: Inventory, _ generation: Int
+    ) -> Result<ReloadedConfiguration, ReloadProblems> {
+        do throws(ReloadProblems) {
+            let new = try replace(current)
+            for warning in new.warnings { Log.warning("reload warning", [("reason", warning)]) }
+            Log.notice(
+                "reloaded",
+                [("generation", "\(generation)"), ("clusters", "\(new.inventory.clusters.count)")])
+            return .success(new)
+        } catch {
+            for problem in error.problems { Log.failure("reload problem", [("reason", problem)]) }
+            Log.failure(
+                "not reloaded",
+                [("problems", "\(error.problems.count)"), ("generation", "\(generation - 1)")])
+            return .failure(error)
+        }
+    }
+
+    private func replace(_ current: Inventory) throws(ReloadProblems) -> ReloadedConfiguration {
+        let (inventory, fileWarnings) = try read()
+        var warnings = fileWarnings + restartWarnings(inventory)
+        let secrets = try cookieSecrets(inventory.dns.cookieSecretFile)
+        let policy = ForwardingPolicy(inventory, after: server.policy)
+        let lost = policy.unansweredNames(of: inventory)
+        guard lost.isEmpty else {
+            throw ReloadProblems(lost.map { "the names below \($0) would not be answered by their cluster" })
+        }
+        do throws(DNSServerError) {
+            warnings += try server.replace(
+                DNSServerChange(
+                    listen: inventory.dns.listen, policy: policy,
+                    settings: DNSServerSettings(inventory.dns.limits), cookieSecrets: secrets))
+        } catch {
+            throw ReloadProblems(["\(error)"])
+        }
+        return ReloadedConfiguration(inventory: inventory, warnings: warnings)
+    }
+
+    private func read() throws(ReloadProblems) -> (Inventory, warnings: [String]) {
+        let octets: [UInt8]
+        do throws(FileError) {
+            octets = try contents(ofFile: path)
+        } catch {
+            throw ReloadProblems(["\(error)"])
+        }
+        let (inventory, problems) = InventoryFile.read(
+            octets, name: path, isOwnAddress: HostAddresses.contains)
+        let lines = problems.map { "\($0)" }
+        guard let inventory else { throw ReloadProblems(lines) }
+        return (inventory, lines)
+    }
+
+    private func cookieSecrets(_ path: String?) throws(ReloadProblems) -> [SipHash.Key] {
+        guard let path else { return [] }
+        do throws(CookieSecretError) {
+            return try CookieSecretFile.read(path)
+        } catch {
+            throw ReloadProblems(["dns.cookie-secret-file: \(error)"])
+        }
+    }
+
+    /// What the new configuration says otherwise than the running process can.
+    private func restartWarnings(_ new: Inventory) -> [String] {
+        let dns = started.dns
+        let limits = dns.limits
+        let changes: [(key: String, isChanged: Bool)] = [
+            ("dns.workers", new.dns.workers != dns.workers),
+            ("dns.cache.size", new.dns.cache.size != dns.cache.size),
+            ("dns.limits.connections", new.dns.limits.connections != limits.connections),
+            ("admin", new.admin != started.admin),
+        ]
+        return changes.filter(\.isChanged).map { "\($0.key): this change takes effect with a restart" }
+    }
+}

@@ -1,0 +1,130 @@
+package import Inventory
+package import JSON
+
+/// Reads the configuration again and has the server serve by it, or leaves it as it was.
+///
+/// - Parameters:
+///   - inventory: What is served by now.
+///   - generation: The number of the configuration that is to come.
+package typealias ReloadAttempt =
+    @Sendable (_ inventory: Inventory, _ generation: Int) -> Result<ReloadedConfiguration, ReloadProblems>
+
+/// A configuration that has taken another's place.
+package struct ReloadedConfiguration: Sendable {
+    package let inventory: Inventory
+    /// What was changed and takes a restart, and the file's own warnings.
+    package let warnings: [String]
+
+    package init(inventory: Inventory, warnings: [String]) {
+        self.inventory = inventory
+        self.warnings = warnings
+    }
+}
+
+/// Why a configuration was not taken: every problem, with its place in the file.
+package struct ReloadProblems: Error {
+    package let problems: [String]
+
+    package init(_ problems: [String]) {
+        self.problems = problems
+    }
+}
+
+/// What became of a reload.
+package struct ReloadOutcome: Hashable, Sendable {
+    /// Of the configuration served by now: 1 at the start, one more with each that was taken.
+    package var generation: Int
+    package var isApplied: Bool
+    /// Empty where it was applied.
+    package var problems: [String] = []
+    package var warnings: [String] = []
+
+    package init(generation: Int, isApplied: Bool, problems: [String] = [], warnings: [String] = []) {
+        self.generation = generation
+        self.isApplied = isApplied
+        self.problems = problems
+        self.warnings = warnings
+    }
+
+    /// Reads what another process wrote; nil where it is something else.
+    package init?(json: JSONValue) {
+        guard let isApplied = json["reloaded"]?.boolean else { return nil }
+        self.isApplied = isApplied
+        generation = json["generation"]?.count ?? 0
+        problems = (json["problems"]?.elements ?? []).compactMap(\.string)
+        warnings = (json["warnings"]?.elements ?? []).compactMap(\.string)
+    }
+
+    package var json: JSONValue {
+        .object([
+            ("reloaded", .boolean(isApplied)), ("generation", .integer(generation)),
+            ("problems", .array(problems.map { .string($0) })),
+            ("warnings", .array(warnings.map { .string($0) })),
+        ])
+    }
+}
+
+/// The configuration served by, and what became of reloads since the start.
+struct ReloadRecord: Sendable {
+    private(set) var inventory: Inventory
+    private(set) var status = ServerStatus.Reload()
+
+    var generation: Int { status.generation }
+
+    init(_ inventory: Inventory) {
+        self.inventory = inventory
+    }
+
+    /// - Parameter time: Now, in seconds since 1970.
+    mutating func note(
+        _ result: Result<ReloadedConfiguration, ReloadProblems>, at time: Int
+    ) -> ReloadOutcome {
+        switch result {
+        case .success(let new):
+            inventory = new.inventory
+            status.generation += 1
+            status.lastSuccess = time
+            status.lastProblems = []
+            return ReloadOutcome(generation: generation, isApplied: true, warnings: new.warnings)
+        case .failure(let problems):
+            status.failures += 1
+            status.lastFailure = time
+            status.lastProblems = problems.problems
+            return ReloadOutcome(generation: generation, isApplied: false, problems: problems.problems)
+        }
+    }
+}
+
+extension ServerStatus {
+    /// What became of reloads since the start.
+    package struct Reload: Hashable, Sendable {
+        /// 1 at the start, one more with each configuration that was taken.
+        package var generation = 1
+        /// Configurations that were not taken.
+        package var failures = 0
+        /// When the last one was taken, in seconds since 1970; nil: none since the start.
+        package var lastSuccess: Int?
+        /// When the last one was not taken.
+        package var lastFailure: Int?
+        /// What was wrong with it; empty where a later one was taken.
+        package var lastProblems: [String] = []
+
+        package init() {}
+
+        init(json: JSONValue) {
+            generation = json["generation"]?.count ?? 1
+            failures = json["failures"]?.count ?? 0
+            lastSuccess = json["last-success"]?.integer
+            lastFailure = json["last-failure"]?.integer
+            lastProblems = (json["problems"]?.elements ?? []).compactMap(\.string)
+        }
+
+        var json: JSONValue {
+            .object([
+                ("generation", .integer(generation)), ("failures", .integer(failures)),
+                ("last-success", .optional(lastSuccess)), ("last-failure", .optional(lastFailure)),
+                ("problems", .array(lastProblems.map { .string($0) })),
+            ])
+        }
+    }
+}
