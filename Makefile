@@ -26,6 +26,8 @@ FUZZ_PACKAGES = python3
 # real name servers, clients and network tools that the tests work with
 TEST_PACKAGES = knot knot-dnsutils nsd bind9 bind9-dnsutils unbound dnsmasq-base dnsperf \
 	nftables conntrack iptables iproute2 iputils-ping socat mandoc
+# kubectl, which may come from elsewhere
+KUBECTL_PACKAGE = $(if $(shell command -v kubectl),,kubernetes-client)
 
 SETUP = Sources/Support/Setup
 STATIC = .build-static
@@ -63,7 +65,7 @@ run-packages:
 	@sh $(SETUP)/install-packages.sh $(BUILD_PACKAGES) $(RUN_PACKAGES)
 
 test-packages:
-	@sh $(SETUP)/install-packages.sh $(BUILD_PACKAGES) $(TEST_PACKAGES)
+	@sh $(SETUP)/install-packages.sh $(BUILD_PACKAGES) $(TEST_PACKAGES) $(KUBECTL_PACKAGE)
 
 bench-packages:
 	@sh $(SETUP)/install-packages.sh $(BUILD_PACKAGES) $(BENCH_PACKAGES)

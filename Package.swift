@@ -62,6 +62,7 @@ let package = Package(
         core("NetworkModel", ["IPAddressing", "Inventory", "JSON"]),
         core("NetworkPlanning", ["IPAddressing", "DomainNames", "Inventory", "JSON", "NetworkModel", "Telemetry"]),
         core("Diagnosis", ["IPAddressing", "DomainNames"]),
+        core("ClusterDiscovery", ["DomainNames", "Inventory", "IPAddressing", "JSON"]),
         core("Forwarding", ["AnswerCache", "IPAddressing", "DomainNames", "DNSWire", "Inventory", "Telemetry"]),
 
         // Linux
@@ -73,7 +74,7 @@ let package = Package(
         linux("LinuxSystem", ["CLinux", "IPAddressing", "Telemetry"]),
         linux("LDNSBridge", ["CLDNS", "DomainNames"]),
         linux("DemoClusters", ["LinuxSystem", "LDNSBridge", "DNSWire", "DomainNames", "IPAddressing"]),
-        linux("InventoryFile", ["CYAML", "Inventory", "IPAddressing", "DomainNames"]),
+        linux("InventoryFile", ["CYAML", "Inventory", "IPAddressing", "DomainNames", "JSON"]),
         linux("AdminServer", [
             "DNSServer", "LinuxSystem", "AnswerCache", "Forwarding", "DomainNames", "IPAddressing", "Inventory", "JSON",
             "Telemetry",
@@ -89,8 +90,8 @@ let package = Package(
         .executableTarget(
             name: "namebridge",
             dependencies: [
-                "AdminServer", "DNSServer", "LinuxSystem", "LDNSBridge", "DemoClusters", "InventoryFile",
-                "NetworkKernel", "NetworkPlanning", "NetworkModel", "Diagnosis",
+                "AdminServer", "ClusterDiscovery", "DNSServer", "LinuxSystem", "LDNSBridge", "DemoClusters",
+                "InventoryFile", "NetworkKernel", "NetworkPlanning", "NetworkModel", "Diagnosis",
                 "Forwarding", "DNSWire", "DomainNames", "IPAddressing", "Inventory", "JSON", "Telemetry",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
@@ -113,6 +114,10 @@ let package = Package(
         tests("IPAddressingTests", ["IPAddressing"]),
         tests("TelemetryTests", ["Telemetry"]),
         tests("JSONTests", ["JSON"]),
+        tests("ClusterDiscoveryTests", [
+            "ClusterDiscovery", "DomainNames", "InventoryFile", "Inventory", "IPAddressing", "JSON", "LinuxSystem",
+            "namebridge",
+        ]),
         tests("NetworkModelTests", ["NetworkModel", "Inventory", "IPAddressing", "JSON"]),
         tests(
             "NetworkPlanningTests",

@@ -18,7 +18,8 @@ struct Namebridge: ParsableCommand {
             """,
         version: version,
         subcommands: [
-            Serve.self, Check.self, Query.self, Status.self, Flush.self, Reload.self, Net.self, Doctor.self,
+            Serve.self, Check.self, Query.self, Status.self, Flush.self, Reload.self, Net.self, Discover.self,
+            Doctor.self,
         ])
 
     static let version = "0.1.0"

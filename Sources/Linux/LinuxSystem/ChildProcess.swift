@@ -27,9 +27,11 @@ package enum ChildProcess {
     ]
 
     /// The file of the program `name`; nil where there is none. Corresponds to access(2).
-    package static func path(of name: String) -> String? {
+    ///
+    /// - Parameter folders: Where to look for it, in this order.
+    package static func path(of name: String, in folders: [String] = searchPath) -> String? {
         if name.contains("/") { return name }
-        return searchPath.map { "\($0)/\(name)" }.first { path in
+        return folders.map { "\($0)/\(name)" }.first { path in
             // Sound: the path is read during the call.
             unsafe access(path, X_OK) == 0
         }
@@ -41,12 +43,13 @@ package enum ChildProcess {
     /// it.
     ///
     /// - Parameters:
+    ///   - environment: All of it, as `NAME=VALUE`; nil: nothing but PATH, and the language.
     ///   - timeout: In milliseconds; the program is killed then.
     ///   - outputLimit: In octets, for the output and the errors each.
     ///   - inherits: True where it holds open what this process does on purpose, such as a lock.
     package static func run(
-        _ path: String, _ arguments: [String], input: [UInt8] = [], timeout: Int, outputLimit: Int = 64 << 20,
-        inherits: Bool = true
+        _ path: String, _ arguments: [String], environment: [String]? = nil, input: [UInt8] = [],
+        timeout: Int, outputLimit: Int = 64 << 20, inherits: Bool = true
     ) throws(Errno) -> Result {
         let script = FileDescriptor(owning: try systemCall { unsafe clinux_memory_file("input") })
         try script.write(input)
@@ -55,8 +58,9 @@ package enum ChildProcess {
         var output = try OutputPipe()
         var errors = try OutputPipe()
         let process = try spawn(
-            path, arguments, input: script.number, output: output.writeNumber, errors: errors.writeNumber,
-            flags: clinux_spawn_flags, inherits: inherits)
+            path, arguments, environment: environment ?? plainEnvironment, input: script.number,
+            output: output.writeNumber, errors: errors.writeNumber, flags: clinux_spawn_flags,
+            inherits: inherits)
         output.closeWriteEnd()
         errors.closeWriteEnd()
         let end = MonotonicClock.now.nanoseconds + Int64(timeout) * 1_000_000
@@ -81,10 +85,13 @@ package enum ChildProcess {
         let file = FileDescriptor(
             owning: try systemCall { unsafe open(log, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0o600) })
         return try spawn(
-            path, arguments, environment: environment, input: null.number, output: file.number,
-            errors: file.number,
+            path, arguments, environment: plainEnvironment + environment, input: null.number,
+            output: file.number, errors: file.number,
             flags: clinux_spawn_flags & ~Int16(POSIX_SPAWN_SETPGROUP) | clinux_spawn_session, inherits: false)
     }
+
+    /// What a program gets that needs nothing of the one who started us.
+    private static let plainEnvironment = ["PATH=" + searchPath.joined(separator: ":"), "LC_ALL=C"]
 
     // MARK: - The parts of a run
 
@@ -124,7 +131,7 @@ package enum ChildProcess {
 
     /// Corresponds to posix_spawn(3), with all signals as they are by default.
     private static func spawn(
-        _ path: String, _ arguments: [String], environment: [String] = [], input: Int32, output: Int32,
+        _ path: String, _ arguments: [String], environment: [String], input: Int32, output: Int32,
         errors: Int32, flags: Int16, inherits: Bool
     ) throws(Errno) -> pid_t {
         var attributes = posix_spawnattr_t()
@@ -150,10 +157,9 @@ package enum ChildProcess {
             // Sound: writes into the structure. The process holds nothing of ours open, locks least of all.
             unsafe clinux_spawn_close_from(&actions, 3)
         }
-        let path8 = "PATH=" + searchPath.joined(separator: ":")
         var process: pid_t = 0
         let code = unsafe withCStrings([path] + arguments) { words in
-            unsafe withCStrings([path8, "LC_ALL=C"] + environment) { variables in
+            unsafe withCStrings(environment) { variables in
                 // Sound: every pointer lives during the call.
                 unsafe posix_spawn(&process, path, &actions, &attributes, words, variables)
             }

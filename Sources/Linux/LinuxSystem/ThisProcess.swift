@@ -15,6 +15,16 @@ package enum ThisProcess {
         return own != nil && own == target(of: "/proc/1/ns/net")
     }
 
+    /// What it was started with, as `NAME=VALUE`; empty where /proc is missing. Corresponds to environ(7).
+    package static var environment: [String] {
+        do throws(Errno) {
+            return try FileContents.read("/proc/self/environ").split(separator: 0)
+                .map { String(decoding: $0, as: UTF8.self) }
+        } catch {
+            return []
+        }
+    }
+
     /// From now on these signals do nothing to it. Corresponds to signal(2) with SIG_IGN.
     package static func ignore(_ signals: [Int32]) {
         for number in signals { signal(number, SIG_IGN) }

@@ -1,0 +1,146 @@
+import ArgumentParser
+import ClusterDiscovery
+import Inventory
+import JSON
+
+/// What was found of all clusters that were asked for.
+struct Discovery {
+    /// The clusters that could be asked.
+    private(set) var found: [ClusterFindings] = []
+
+    /// The file in use; nil where none was named.
+    let file: Inventory?
+
+    /// Of the clusters that are in the file as well.
+    private(set) var differences: [ClusterDifference] = []
+
+    private(set) var overlaps: [PrefixOverlap] = []
+
+    /// Contexts that could not be asked, and why.
+    private(set) var failures: [(context: String, reason: String)] = []
+
+    /// - Parameters:
+    ///   - surveys: One for each context, with the key that was chosen for it; nil: a fitting one.
+    init(_ surveys: [(survey: ClusterSurvey, key: String?)], file: Inventory?, contexts: [String]) {
+        self.file = file
+        var taken = Set((file?.sites ?? []).map(\.key))
+        for (survey, _) in surveys {
+            guard let failure = survey.failure else { continue }
+            failures.append((survey.context, Self.reason(failure, survey.context, contexts)))
+        }
+        // Chosen keys first, so that none that is made collides with them.
+        taken.formUnion(surveys.compactMap(\.key))
+        for (survey, chosen) in surveys where survey.failure == nil {
+            var findings = survey.findings(key: chosen ?? ClusterKey.label(of: survey.context))
+            if chosen == nil { findings.key = Self.key(for: findings, file, taken) }
+            taken.insert(findings.key)
+            found.append(findings)
+        }
+        differences = found.compactMap { findings in
+            file?.cluster(findings.key).map { ClusterDifference(from: $0, to: findings) }
+        }
+        let all = (file ?? Inventory()).merging(found)
+        overlaps = PrefixOverlap.find(in: all)
+    }
+
+    /// The key that the cluster has in the file, else one of its own.
+    private static func key(
+        for findings: ClusterFindings, _ file: Inventory?, _ taken: Set<String>
+    ) -> String {
+        if let file {
+            if let key = ClusterKey.match(findings, in: file), !taken.contains(key) { return key }
+            // A cluster of the same name that speaks against it is another cluster.
+            if file.cluster(findings.key) != nil, !taken.contains(findings.key) { return findings.key }
+        }
+        return ClusterKey.free(findings.key, besides: taken)
+    }
+
+    private static func reason(_ failure: KubectlFailure, _ context: String, _ known: [String]) -> String {
+        let reason = failure.explanation(kubectl: kubectlCommand(context: context))
+        guard failure == .noContext else { return reason }
+        if known.isEmpty { return "the kubeconfig has no contexts; --kubeconfig names another file" }
+        let near = nearestSpelling(of: context, among: known).map { "; did you mean \"\(plainText($0))\"?" }
+        let list = known.prefix(8).map(plainText).joined(separator: ", ") + (known.count > 8 ? ", ..." : "")
+        return "the kubeconfig has no such context\(near ?? ""); it has: \(list)"
+    }
+
+    /// True where something needs a person.
+    var hasProblem: Bool { !failures.isEmpty || !overlaps.isEmpty }
+
+    /// Clusters of the file that no context was named for.
+    var unasked: [String] {
+        let keys = Set(found.map(\.key))
+        return (file?.clusters ?? []).map(\.key).filter { !keys.contains($0) }
+    }
+
+    // MARK: - For people
+
+    /// To standard error: what did not work, what may not be read, what overlaps.
+    func printProblems() {
+        for (context, reason) in failures {
+            printError(Style.error.paint("\(plainText(context)): \(reason)"))
+        }
+        for findings in found {
+            for refusal in findings.refusals {
+                printError(Style.heading.paint("\(findings.context): \(refusal)"))
+            }
+            if !findings.missing.isEmpty {
+                let list = findings.missing.map(\.rawValue).joined(separator: ", ")
+                printError("\(findings.context): not found: \(list); the output says how to find that")
+            }
+        }
+        for overlap in overlaps { printError(Style.error.paint(overlap)) }
+    }
+
+    /// The clusters as they stand in a configuration file.
+    var text: String { inventoryText(of: found) }
+
+    /// What differs from the file, one line each, and whole clusters that are new.
+    func printDifference(path: String) {
+        for findings in found {
+            guard let difference = differences.first(where: { $0.key == findings.key }) else {
+                print("clusters.\(findings.key) (context \(findings.context)): not in \(path)")
+                for line in findings.yaml.split(separator: "\n") {
+                    print(Style.success.paint("+ \(line)", on: .output))
+                }
+                continue
+            }
+            let count = difference.rows.count
+            let words = count == 0 ? "as found" : "\(count) \(count == 1 ? "difference" : "differences")"
+            print("clusters.\(findings.key) (context \(findings.context)): \(words)")
+            for row in difference.rows { print(row.style.paint("  \(row.text)", on: .output)) }
+            for key in difference.unknown {
+                print("  ? \(key.rawValue): in the file, and not found in the cluster")
+            }
+        }
+        for key in unasked { print("clusters.\(key): not asked for: no context of it was named") }
+    }
+
+    // MARK: - For programs
+
+    var json: JSONValue {
+        .object([
+            ("clusters", .array(found.map(\.json))),
+            (
+                "failures",
+                .array(
+                    failures.map {
+                        .object([("context", .string($0.context)), ("reason", .string($0.reason))])
+                    })
+            ),
+            ("overlaps", .array(overlaps.map { .string($0.description) })),
+            ("differences", file == nil ? .null : .array(differences.map(\.json))),
+            ("not-asked", .array(unasked.map { .string($0) })),
+        ])
+    }
+}
+
+extension ClusterDifference.Row {
+    fileprivate var style: Style {
+        switch kind {
+        case .new: .success
+        case .gone: .error
+        case .changed: .heading
+        }
+    }
+}

@@ -1,0 +1,73 @@
+import ArgumentParser
+import ClusterDiscovery
+import LinuxSystem
+
+/// Calls kubectl, so that whatever logs people in there works here.
+struct Kubectl: Sendable {
+    private let path: String
+    /// The user's own, since programs that log in look at it, in English.
+    private let environment: [String]
+    /// Nil: where kubectl looks itself.
+    private let kubeconfig: String?
+    /// For each request, in seconds.
+    private let timeout: Int
+
+    /// - Throws: `ExitStatus.usage`, after a message, where there is no kubectl.
+    init(kubeconfig: String?, timeout: Int) throws {
+        let variables = ThisProcess.environment
+        let folders = variables.last { $0.hasPrefix("PATH=") }?.dropFirst(5).split(separator: ":").map(
+            String.init)
+        guard let path = ChildProcess.path(of: "kubectl", in: folders ?? ChildProcess.searchPath) else {
+            printError(
+                "namebridge: there is no kubectl on PATH; install it (Debian: kubernetes-client), or run this"
+                    + " where it is and bring the output over")
+            throw ExitStatus.usage
+        }
+        self.path = path
+        environment = variables.filter { !$0.hasPrefix("LC_ALL=") } + ["LC_ALL=C"]
+        self.kubeconfig = kubeconfig
+        self.timeout = timeout
+    }
+
+    /// What the cluster of `context` answers to `topic` of `survey`.
+    func ask(_ topic: SurveyTopic, of survey: ClusterSurvey) throws(KubectlFailure) -> [UInt8] {
+        let path = survey.path(of: topic)
+        let options = ["--context", survey.context, "--request-timeout=\(timeout)s"]
+        guard let body = topic.body else { return try run(options + ["get", "--raw", path]) }
+        return try run(options + ["create", "--raw", path, "-f", "-"], input: Array(body.utf8))
+    }
+
+    /// The contexts that the kubeconfig has.
+    func contexts() throws(KubectlFailure) -> [String] {
+        lines(try run(["config", "get-contexts", "--output=name"]))
+    }
+
+    /// The context that kubectl would use.
+    func currentContext() throws(KubectlFailure) -> String? {
+        lines(try run(["config", "current-context"])).first
+    }
+
+    private func lines(_ octets: [UInt8]) -> [String] {
+        String(decoding: octets, as: UTF8.self).split(separator: "\n").map(String.init)
+    }
+
+    private func run(_ arguments: [String], input: [UInt8] = []) throws(KubectlFailure) -> [UInt8] {
+        let file = kubeconfig.map { ["--kubeconfig", $0] } ?? []
+        let result: ChildProcess.Result
+        do throws(Errno) {
+            // A program that logs in may take a while before the request begins.
+            result = try ChildProcess.run(
+                path, file + arguments, environment: environment, input: input,
+                timeout: (timeout + 20) * 1000, inherits: false)
+        } catch {
+            throw .other("kubectl can't be run: \(error)")
+        }
+        switch result.ending {
+        case .exit(status: 0): return result.output
+        case .exit: throw KubectlFailure(errors: String(decoding: result.errors, as: UTF8.self))
+        case .signal(let number): throw .other("kubectl was ended by signal \(number)")
+        case .timeout: throw .timeout
+        case .tooMuchOutput: throw .other("the answer is larger than 64 MiB")
+        }
+    }
+}

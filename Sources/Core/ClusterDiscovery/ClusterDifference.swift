@@ -1,0 +1,150 @@
+import DomainNames
+import IPAddressing
+package import Inventory
+
+/// What differs between a cluster of the file in use and what was found of it.
+package struct ClusterDifference: Hashable, Sendable {
+    /// One value that differs.
+    package struct Row: Hashable, Sendable {
+        /// How it differs.
+        package enum Kind: String, Hashable, Sendable {
+            /// Found, and not in the file.
+            case new
+            case changed
+            /// In the file, and no more there. What could not be found is not gone.
+            case gone
+        }
+
+        package let kind: Kind
+
+        /// The key below the cluster, as in `nodes.worker1.pods`.
+        package let path: String
+
+        /// What the file says; nil for what is new.
+        package let old: String?
+
+        /// What was found; nil for what is gone.
+        package let new: String?
+    }
+
+    package let key: String
+
+    /// In the order of the file's keys, nodes by name.
+    package let rows: [Row]
+
+    /// Keys that the file has and that could not be found, so that nothing is known about them.
+    package let unknown: [ClusterFindings.Key]
+
+    package init(from file: Cluster, to findings: ClusterFindings) {
+        key = file.key
+        var rows: [Row] = []
+        if let domain = findings.domain?.value, domain != file.domain {
+            rows.append(Row(.changed, "domain", file.domain.description, domain.description))
+        }
+        if let dns = findings.dns?.value,
+            !Set(file.dns).isSubset(of: dns + findings.otherDNS) || file.dns.isEmpty
+        {
+            rows += Self.row("dns", Self.text(file.dns.map(\.shortText)), Self.text(dns.map(\.shortText)))
+        }
+        if let pods = findings.pods?.value { rows += Self.row("pods", file.pods, pods) }
+        if let services = findings.services?.value { rows += Self.row("services", file.services, services) }
+        if let cni = findings.cni?.value { rows += Self.row("cni", file.cni?.rawValue, cni.rawValue) }
+        if let kubeProxy = findings.kubeProxy?.value {
+            rows += Self.rows(file.kubeProxy, kubeProxy)
+        }
+        if let nodes = findings.nodes?.value { rows += Self.rows(file.nodes, nodes) }
+        self.rows = rows
+        unknown = findings.missing.filter { file.says($0) }
+    }
+
+    private static func rows(_ old: KubeProxySettings, _ new: KubeProxySettings) -> [Row] {
+        row("kube-proxy.mode", old.mode.rawValue, new.mode.rawValue)
+            + row("kube-proxy.masquerade-all", "\(old.masqueradeAll)", "\(new.masqueradeAll)")
+            + row("kube-proxy.cluster-cidr", old.clusterCIDR, new.clusterCIDR)
+    }
+
+    private static func rows(_ old: [Node], _ new: [Node]) -> [Row] {
+        let before = Dictionary(old.map { ($0.name, $0) }) { first, _ in first }
+        let after = Dictionary(new.map { ($0.name, $0) }) { first, _ in first }
+        var rows: [Row] = []
+        for name in Set(before.keys).union(after.keys).sorted() {
+            switch (before[name], after[name]) {
+            case (let old?, let new?):
+                let addresses = (old.addresses.map(\.description), new.addresses.map(\.description))
+                rows += row("nodes.\(name).address", text(addresses.0), text(addresses.1))
+                rows += row("nodes.\(name).pods", old.pods, new.pods)
+            case (let old?, nil): rows.append(Row(.gone, "nodes.\(name)", text(of: old), nil))
+            case (nil, let new?): rows.append(Row(.new, "nodes.\(name)", nil, text(of: new)))
+            case (nil, nil): break
+            }
+        }
+        return rows
+    }
+
+    /// Sets of prefixes: their order says nothing.
+    private static func row(_ path: String, _ old: [IPPrefix], _ new: [IPPrefix]) -> [Row] {
+        if Set(old) == Set(new) { return [] }
+        return row(path, text(old.map(\.description)), text(new.map(\.description)))
+    }
+
+    private static func row(_ path: String, _ old: String?, _ new: String?) -> [Row] {
+        if old == new { return [] }
+        return [Row(old == nil ? .new : new == nil ? .gone : .changed, path, old, new)]
+    }
+
+    private static func text(_ values: [String]) -> String? {
+        values.isEmpty ? nil : values.joined(separator: ", ")
+    }
+
+    private static func text(of node: Node) -> String {
+        let addresses = node.addresses.map(\.description).joined(separator: ", ")
+        let pods = node.pods.map(\.description).joined(separator: ", ")
+        return addresses + (pods.isEmpty ? "" : "; pods \(pods)")
+    }
+}
+
+extension ClusterDifference.Row {
+    fileprivate init(_ kind: Kind, _ path: String, _ old: String?, _ new: String?) {
+        self.init(kind: kind, path: path, old: old, new: new)
+    }
+
+    /// As in `~ services: 10.96.0.0/16 -> 10.96.0.0/12`.
+    package var text: String {
+        switch kind {
+        case .new: "+ \(path): \(new ?? "")"
+        case .gone: "- \(path): \(old ?? "")"
+        case .changed: "~ \(path): \(old ?? "") -> \(new ?? "")"
+        }
+    }
+}
+
+extension Cluster {
+    /// True where the file has a value for `key` that is not the default.
+    fileprivate func says(_ key: ClusterFindings.Key) -> Bool {
+        switch key {
+        case .domain: domain != .clusterLocal
+        case .dns: !dns.isEmpty
+        case .pods: !pods.isEmpty
+        case .services: !services.isEmpty
+        case .cni: cni != nil
+        case .kubeProxy: kubeProxy != KubeProxySettings()
+        case .nodes: !nodes.isEmpty
+        }
+    }
+}
+
+extension Inventory {
+    /// With what was found in the place of what stands under the same keys, and new clusters behind them.
+    package func merging(_ findings: [ClusterFindings]) -> Inventory {
+        var merged = self
+        for found in findings {
+            guard let index = clusters.firstIndex(where: { $0.key == found.key }) else {
+                merged.clusters.append(found.cluster)
+                continue
+            }
+            if let pods = found.pods?.value { merged.clusters[index].pods = pods }
+            if let services = found.services?.value { merged.clusters[index].services = services }
+        }
+        return merged
+    }
+}

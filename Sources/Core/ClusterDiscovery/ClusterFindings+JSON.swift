@@ -1,0 +1,76 @@
+import DomainNames
+import IPAddressing
+import Inventory
+package import JSON
+
+extension ClusterFindings {
+    /// The findings for programs: `{"key": ..., "pods": {"value": [...], "source": "..."}, ...}`; a null
+    /// value for what was not found.
+    package var json: JSONValue {
+        let values = Key.allCases.map { (key: $0.rawValue, value: entry($0)) }
+        return .object(
+            [("key", .string(key)), ("context", .string(context)), ("version", .optional(version))] + values
+                + [
+                    ("other-dns", .array(otherDNS.map { .string($0.description) })),
+                    ("refusals", .array(refusals.map { .string($0) })),
+                ])
+    }
+
+    private func entry(_ key: Key) -> JSONValue {
+        var members: [(key: String, value: JSONValue)] = [
+            ("value", value(of: key)), ("source", .optional(source(of: key))),
+        ]
+        let remarks = self.remarks[key] ?? []
+        if !remarks.isEmpty { members.append(("remarks", .array(remarks.map { .string($0) }))) }
+        if source(of: key) == nil { members.append(("by-hand", .string(key.byHand(kubectl: kubectl)))) }
+        return .object(members)
+    }
+
+    /// As the configuration file has it; null where nothing was found.
+    private func value(of key: Key) -> JSONValue {
+        switch key {
+        case .domain: .optional(domain?.value.description)
+        case .dns: dns.map { strings($0.value) } ?? .null
+        case .pods: pods.map { strings($0.value) } ?? .null
+        case .services: services.map { strings($0.value) } ?? .null
+        case .cni: .optional(cni?.value.rawValue)
+        case .kubeProxy: kubeProxy.map { json(of: $0.value) } ?? .null
+        case .nodes: nodes.map { .object($0.value.map { ($0.name, json(of: $0)) }) } ?? .null
+        }
+    }
+
+    private func json(of settings: KubeProxySettings) -> JSONValue {
+        .object([
+            ("mode", .string(settings.mode.rawValue)), ("masquerade-all", .boolean(settings.masqueradeAll)),
+            ("cluster-cidr", strings(settings.clusterCIDR)),
+        ])
+    }
+
+    private func json(of node: Node) -> JSONValue {
+        .object([("address", strings(node.addresses)), ("pods", strings(node.pods))])
+    }
+
+    private func strings(_ values: [some CustomStringConvertible]) -> JSONValue {
+        .array(values.map { .string($0.description) })
+    }
+}
+
+extension ClusterDifference {
+    /// The difference for programs.
+    package var json: JSONValue {
+        .object([
+            ("key", .string(key)),
+            (
+                "changes",
+                .array(
+                    rows.map { row in
+                        .object([
+                            ("kind", .string(row.kind.rawValue)), ("path", .string(row.path)),
+                            ("old", .optional(row.old)), ("new", .optional(row.new)),
+                        ])
+                    })
+            ),
+            ("unknown", .array(unknown.map { .string($0.rawValue) })),
+        ])
+    }
+}

@@ -1,0 +1,104 @@
+import DomainNames
+import IPAddressing
+import Inventory
+import JSON
+
+extension ClusterFindings {
+    /// The entry below `clusters:` of a configuration file, each value under a comment with its source.
+    package var yaml: String {
+        // A mapping needs something in it that is no comment.
+        var text = "  \(key):\(missing.count == Key.allCases.count ? " {}" : "")\n"
+        let heading = ["context \(context)", version.map { "Kubernetes \($0)" }].compactMap(\.self)
+        text += comment(heading.joined(separator: ", "))
+        for refusal in refusals { text += comment(refusal) }
+        for key in Key.allCases { text += entry(key) }
+        return text
+    }
+
+    /// One key with its comments; commented out where nothing was found.
+    private func entry(_ key: Key) -> String {
+        let remarks = (self.remarks[key] ?? []).map { comment($0) }.joined()
+        guard let source = source(of: key) else {
+            let example = Self.example(of: key)
+            return comment("\(key.rawValue): not found. By hand: \(key.byHand(kubectl: kubectl))") + remarks
+                + "    # \(example)\n"
+        }
+        return comment("from \(source)") + remarks + value(of: key)
+    }
+
+    /// What stands in the place of a value that was not found.
+    private static func example(of key: Key) -> String {
+        switch key {
+        case .domain: "domain: cluster.local"
+        case .dns: "dns: [ADDRESS]"
+        case .pods, .services: "\(key.rawValue): [PREFIX]"
+        case .cni: "cni: " + CNI.allCases.map(\.rawValue).joined(separator: " | ")
+        case .kubeProxy: "kube-proxy: { mode: iptables, masquerade-all: false }"
+        case .nodes: "nodes: { NAME: { address: ADDRESS, pods: [PREFIX] } }"
+        }
+    }
+
+    /// The lines of a key that has a value.
+    private func value(of key: Key) -> String {
+        switch key {
+        case .domain: "    domain: \(scalar(domain?.value.description))\n"
+        case .dns: "    dns: \(list((dns?.value ?? []).map(\.shortText)))\n"
+        case .pods: "    pods: \(list((pods?.value ?? []).map(\.description)))\n"
+        case .services: "    services: \(list((services?.value ?? []).map(\.description)))\n"
+        case .cni: "    cni: \(scalar(cni?.value.rawValue))\n"
+        case .kubeProxy: "    kube-proxy: \(kubeProxy.map { kubeProxyText($0.value) } ?? "{}")\n"
+        case .nodes: "    nodes:\n" + (nodes?.value ?? []).map { "      \(nodeText($0))\n" }.joined()
+        }
+    }
+
+    private func kubeProxyText(_ settings: KubeProxySettings) -> String {
+        var members = ["mode: \(settings.mode.rawValue)", "masquerade-all: \(settings.masqueradeAll)"]
+        if !settings.clusterCIDR.isEmpty {
+            members.append("cluster-cidr: \(list(settings.clusterCIDR.map(\.description)))")
+        }
+        return "{ \(members.joined(separator: ", ")) }"
+    }
+
+    private func nodeText(_ node: Node) -> String {
+        let addresses = node.addresses.map(\.description)
+        let address = addresses.count == 1 ? scalar(addresses.first) : list(addresses)
+        let pods = node.pods.isEmpty ? "" : ", pods: \(list(node.pods.map(\.description)))"
+        return "\(scalar(node.name)): { address: \(address)\(pods) }"
+    }
+}
+
+extension Endpoint {
+    /// Without the port where that is 53.
+    package var shortText: String { port == 53 ? address.description : description }
+}
+
+/// The whole text of a file with nothing but these clusters.
+package func inventoryText(of findings: [ClusterFindings]) -> String {
+    "clusters:\n" + findings.map(\.yaml).joined(separator: "\n")
+}
+
+/// A list in one line.
+private func list(_ texts: [String]) -> String { "[\(texts.map { scalar($0) }.joined(separator: ", "))]" }
+
+/// A scalar, quoted where a reader of YAML might take it for something else.
+private func scalar(_ text: String?) -> String {
+    let text = text ?? ""
+    let isPlain = text.utf8.allSatisfy { isLetterOrDigit($0) || [UInt8](".-_/".utf8).contains($0) }
+    let begins = text.utf8.first.map { isLetterOrDigit($0) } ?? false
+    return isPlain && begins ? text : JSONValue.quote(text)
+}
+
+/// `text` as comment lines of an entry, broken between words.
+private func comment(_ text: String) -> String {
+    var lines: [String] = []
+    var line = "    #"
+    for word in text.split(separator: " ") {
+        if line.count + 1 + word.count > 110, line.count > 5 {
+            lines.append(line)
+            line = "    #"
+        }
+        line += " " + word
+    }
+    lines.append(line)
+    return lines.joined(separator: "\n") + "\n"
+}

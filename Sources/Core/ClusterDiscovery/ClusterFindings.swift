@@ -1,0 +1,124 @@
+package import DomainNames
+package import IPAddressing
+package import Inventory
+
+/// A value, and what of the cluster said so.
+package struct Found<Value: Hashable & Sendable>: Hashable, Sendable {
+    package var value: Value
+
+    /// Such as `ConfigMap kube-system/kubeadm-config`.
+    package var source: String
+
+    package init(_ value: Value, _ source: String) {
+        self.value = value
+        self.source = source
+    }
+}
+
+/// What was found of one cluster. Nil is what was not found.
+package struct ClusterFindings: Hashable, Sendable {
+    /// What the configuration file shall call it.
+    package var key: String
+
+    /// What the kubeconfig calls it.
+    package var context: String
+
+    /// Of Kubernetes, as in `v1.29.3`.
+    package var version: String?
+
+    package var domain: Found<DomainName>?
+    package var dns: Found<[Endpoint]>?
+    package var pods: Found<[IPPrefix]>?
+    package var services: Found<[IPPrefix]>?
+    package var cni: Found<CNI>?
+    package var kubeProxy: Found<KubeProxySettings>?
+    package var nodes: Found<[Node]>?
+
+    /// Other addresses that the cluster's DNS answers at: pods, node ports, load balancers.
+    package var otherDNS: [Endpoint] = []
+
+    /// What else is worth knowing, by the key that it is about.
+    package var remarks: [Key: [String]] = [:]
+
+    /// What was not answered, and why: one line each.
+    package var refusals: [String] = []
+
+    package init(key: String, context: String) {
+        self.key = key
+        self.context = context
+    }
+
+    /// A key of the file that discovery can fill in, in the file's order.
+    package enum Key: String, Hashable, Sendable, CaseIterable {
+        case domain, dns, pods, services, cni
+        case kubeProxy = "kube-proxy"
+        case nodes
+
+        /// How a person finds the value.
+        ///
+        /// - Parameter kubectl: How to call kubectl for this cluster.
+        package func byHand(kubectl: String) -> String {
+            switch self {
+            case .domain:
+                "\(kubectl) -n kube-system get configmap coredns -o yaml; the zone behind \"kubernetes\""
+            case .dns: "\(kubectl) -n kube-system get service -l k8s-app=kube-dns; its CLUSTER-IP"
+            case .pods:
+                "\(kubectl) get nodes -o jsonpath='{.items[*].spec.podCIDRs}', the pools of the CNI, or the"
+                    + " cloud's subnets"
+            case .services: "\(kubectl) cluster-info dump | grep -m1 service-cluster-ip-range"
+            case .cni: "\(kubectl) get daemonsets --all-namespaces"
+            case .kubeProxy: "\(kubectl) -n kube-system get configmap kube-proxy -o yaml"
+            case .nodes: "\(kubectl) get nodes -o wide"
+            }
+        }
+    }
+
+    /// Where the value of `key` came from; nil where it was not found.
+    package func source(of key: Key) -> String? {
+        switch key {
+        case .domain: domain?.source
+        case .dns: dns?.source
+        case .pods: pods?.source
+        case .services: services?.source
+        case .cni: cni?.source
+        case .kubeProxy: kubeProxy?.source
+        case .nodes: nodes?.source
+        }
+    }
+
+    /// The keys without a value.
+    package var missing: [Key] { Key.allCases.filter { source(of: $0) == nil } }
+
+    /// How to call kubectl for this cluster by hand.
+    package var kubectl: String { kubectlCommand(context: context) }
+
+    /// The cluster as the inventory has it; without names of its own where no server was found.
+    package var cluster: Cluster {
+        Cluster(
+            key: key, domain: domain?.value ?? .clusterLocal, names: dns == nil ? [] : nil,
+            dns: dns?.value ?? [], pods: pods?.value ?? [], services: services?.value ?? [],
+            cni: cni?.value, kubeProxy: kubeProxy?.value ?? KubeProxySettings(),
+            nodes: nodes?.value ?? [])
+    }
+}
+
+/// How a person calls kubectl for `context`, quoted for a shell where that is needed.
+package func kubectlCommand(context: String) -> String {
+    let isPlain = context.utf8.allSatisfy {
+        isLetterOrDigit($0) || [UInt8](".-_@:/".utf8).contains($0)
+    }
+    if isPlain { return "kubectl --context \(context)" }
+    let quoted = plainText(context).split(separator: "'", omittingEmptySubsequences: false)
+        .joined(separator: #"'\''"#)
+    return "kubectl --context '\(quoted)'"
+}
+
+/// True for an ASCII letter or digit.
+func isLetterOrDigit(_ octet: UInt8) -> Bool {
+    switch octet {
+    case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+        UInt8(ascii: "0")...UInt8(ascii: "9"):
+        true
+    default: false
+    }
+}

@@ -1,0 +1,178 @@
+import IPAddressing
+import Inventory
+import JSON
+
+extension ClusterSurvey {
+    /// What carries the pods' packets, and what else is to be said about it.
+    func findCNI() -> (found: Found<CNI>?, remarks: [String]) {
+        // The cloud's CNI comes first: Calico and Cilium can enforce policy on top of it.
+        for find in [cloudCNI, calicoCNI, ciliumCNI, flannelCNI, otherCNI] {
+            if let (found, remarks) = find() { return (found, remarks) }
+        }
+        return (nil, [])
+    }
+
+    private typealias Finding = (found: Found<CNI>, remarks: [String])
+
+    // MARK: - Clouds
+
+    private func cloudCNI() -> Finding? {
+        let settings = configMap(named: "cilium-config")
+        let mode = settings?["ipam"]?.string ?? ""
+        if ["eni", "azure", "alibabacloud"].contains(mode) {
+            let found = Found(CNI.vpc, "ipam: \(mode) in ConfigMap kube-system/cilium-config")
+            return (found, ["Cilium runs; its pods have addresses of the cloud's network"])
+        }
+        if let node = daemonSet("aws-node") {
+            return (Found(.vpc, "DaemonSet \(Self.place(of: node)), the Amazon VPC CNI"), cloudRemarks(node))
+        }
+        if let node = daemonSet("azure-cns", "azure-cni-networkmonitor", "terway", "terway-eniip") {
+            return (Found(.vpc, "DaemonSet \(Self.place(of: node))"), [])
+        }
+        let isGoogle = items(.nodes).contains {
+            $0["spec"]?["providerID"]?.string?.hasPrefix("gce://") == true
+        }
+        if isGoogle, let node = daemonSet("netd", "gke-metadata-server", "anetd") {
+            let source = "DaemonSet \(Self.place(of: node)) on nodes of Google Cloud"
+            return (Found(.vpc, source), ["where GKE is routes-based, pods have routes of the VPC as well"])
+        }
+        return nil
+    }
+
+    private func cloudRemarks(_ node: JSONValue) -> [String] {
+        var remarks: [String] = []
+        if Self.variable("AWS_VPC_K8S_CNI_EXTERNALSNAT", of: node) != "true" {
+            remarks.append(
+                "AWS_VPC_K8S_CNI_EXTERNALSNAT is not true: pods' packets to addresses outside of the VPC"
+                    + " leave with the node's address")
+        }
+        if Self.variable("AWS_VPC_K8S_CNI_CUSTOM_NETWORK_CFG", of: node) == "true" {
+            remarks.append(
+                "custom networking: pods get addresses of the subnets that the ENIConfig objects name")
+        }
+        return remarks
+    }
+
+    // MARK: - Calico
+
+    /// Calico's pools that give addresses to pods. A disabled pool only keeps Calico from translating.
+    var calicoPools: [JSONValue] {
+        guard let group = calicoGroup else { return [] }
+        return items(.calicoPools(group: group)).filter { pool in
+            let uses = pool["spec"]?["allowedUses"]?.elements?.compactMap(\.string) ?? ["Workload"]
+            return pool["spec"]?["disabled"]?.boolean != true && uses.contains("Workload")
+        }
+    }
+
+    /// Calico's disabled pools, by their prefixes.
+    var disabledCalicoPools: [IPPrefix] {
+        guard let group = calicoGroup else { return [] }
+        return items(.calicoPools(group: group)).filter { $0["spec"]?["disabled"]?.boolean == true }
+            .compactMap { $0["spec"]?["cidr"]?.string }.compactMap(prefix)
+    }
+
+    private func calicoCNI() -> Finding? {
+        if hasFlannel, calicoBlocks.isEmpty { return nil }  // Canal, or what a change of the CNI left behind
+        let pools = calicoPools
+        // Pools of IPv4 first: encapsulation in IP-in-IP is for them alone.
+        let isIPv6 = { (pool: JSONValue) in pool["spec"]?["cidr"]?.string?.contains(":") == true }
+        if let pool = pools.first(where: { !isIPv6($0) }) ?? pools.first {
+            return calicoCNI(
+                ipip: pool["spec"]?["ipipMode"]?.string, vxlan: pool["spec"]?["vxlanMode"]?.string,
+                "IPPool \(plainText(pool.name))", pools)
+        }
+        guard let node = daemonSet("calico-node"),
+            Self.variable("CALICO_NETWORKING_BACKEND", of: node) != "none"
+        else { return nil }
+        let ipip = Self.variable("CALICO_IPV4POOL_IPIP", of: node)
+        let vxlan = Self.variable("CALICO_IPV4POOL_VXLAN", of: node)
+        guard ipip != nil || vxlan != nil else { return nil }
+        return calicoCNI(ipip: ipip, vxlan: vxlan, "the variables of DaemonSet \(Self.place(of: node))", [])
+    }
+
+    private func calicoCNI(
+        ipip: String?, vxlan: String?, _ source: String, _ pools: [JSONValue]
+    ) -> Finding {
+        let ipip = ipip ?? "Never"
+        let vxlan = vxlan ?? "Never"
+        let cni: CNI = ipip != "Never" ? .calicoIPIP : vxlan != "Never" ? .calicoVXLAN : .calicoBGP
+        let mode = ipip != "Never" ? ipip : vxlan
+        var remarks: [String] = []
+        if mode == "CrossSubnet" {
+            remarks.append("CrossSubnet: encapsulated between subnets only, plain routes within one")
+        }
+        let isIPv6 = { (pool: JSONValue) in pool["spec"]?["cidr"]?.string?.contains(":") == true }
+        let modes = Set(
+            pools.filter { !isIPv6($0) }.map { pool in
+                ["ipipMode", "vxlanMode"].map { pool["spec"]?[$0]?.string ?? "Never" }
+            })
+        if modes.count > 1 {
+            remarks.append("the pools differ in their encapsulation; this is the first one's")
+        }
+        let words = plainText("\(source): ipipMode \(ipip), vxlanMode \(vxlan)")
+        return (Found(cni, words), remarks)
+    }
+
+    /// Confirmed block affinities: which node has which block of addresses.
+    var calicoBlocks: [JSONValue] {
+        guard let group = calicoGroup else { return [] }
+        return items(.calicoBlocks(group: group)).filter { block in
+            let isDeleted = block["spec"]?["deleted"]
+            let state = block["spec"]?["state"]?.string ?? "confirmed"
+            // Blocks of LoadBalancer addresses have a "virtual" owner instead of a node.
+            return state == "confirmed" && isDeleted?.string != "true" && isDeleted?.boolean != true
+                && block["spec"]?["type"]?.string != "virtual"
+        }
+    }
+
+    // MARK: - Cilium, flannel, others
+
+    private func ciliumCNI() -> Finding? {
+        if let settings = configMap(named: "cilium-config") {
+            let chaining = settings["cni-chaining-mode"]?.string ?? "none"
+            if chaining != "none", chaining != "portmap" { return nil }
+            return (Found(.cilium, "ConfigMap kube-system/cilium-config"), ciliumRemarks(settings))
+        }
+        if !items(.ciliumNodes).isEmpty { return (Found(.cilium, "CiliumNode objects"), []) }
+        return daemonSet("cilium").map { (Found(.cilium, "DaemonSet \(Self.place(of: $0))"), []) }
+    }
+
+    /// How Cilium carries packets; `tunnel` until 1.13, `routing-mode` and `tunnel-protocol` since.
+    private func ciliumRemarks(_ settings: JSONValue) -> [String] {
+        let old = settings["tunnel"]?.string
+        let isNative = settings["routing-mode"]?.string == "native" || old == "disabled"
+        if isNative {
+            let whole =
+                settings["ipv4-native-routing-cidr"]?.string ?? settings["native-routing-cidr"]?.string
+            return ["native routing: no encapsulation" + (whole.map { " inside of " + plainText($0) } ?? "")]
+        }
+        let name = settings["tunnel-protocol"]?.string ?? old ?? "vxlan"
+        return [plainText("tunnel: \(name) between nodes")]
+    }
+
+    private func flannelCNI() -> Finding? {
+        guard hasFlannel else { return nil }
+        let annotations = unique(items(.nodes).compactMap { $0.annotation(Self.flannelBackend) })
+        let declared = flannelNetwork?["Backend"]?["Type"]?.string
+        guard let backend = annotations.first ?? declared else { return nil }
+        let source =
+            annotations.isEmpty ? "flannel's net-conf.json" : "the annotation \(Self.flannelBackend) of nodes"
+        let words = plainText("\(source): \(backend)")
+        var remarks: [String] = []
+        if annotations.count > 1 {
+            remarks.append(plainText("nodes differ: " + annotations.joined(separator: ", ")))
+        }
+        switch backend.lowercased() {
+        case "vxlan": return (Found(.flannelVXLAN, words), remarks)
+        case "host-gw": return (Found(.flannelHostGateway, words), remarks)
+        default: return (Found(.other, words), remarks)
+        }
+    }
+
+    private func otherCNI() -> Finding? {
+        let known = daemonSet(
+            "kindnet", "weave-net", "kube-router", "antrea-agent", "kube-ovn-cni", "ovnkube-node",
+            "calico-node", "sdn")
+        return known.map { (Found(.other, "DaemonSet \(Self.place(of: $0))"), []) }
+    }
+}

@@ -1,0 +1,136 @@
+import DomainNames
+import IPAddressing
+import JSON
+
+extension ClusterSurvey {
+    /// The ClusterIPs of the cluster's DNS.
+    func findServers() -> Found<[Endpoint]>? {
+        guard let service = dnsService else { return kubeletServers }
+        let port = Self.port(of: service)?["port"]?.integer ?? 53
+        let servers = Self.addresses(of: service).compactMap { address in
+            UInt16(exactly: port).map { Endpoint(address: address, port: $0) }
+        }
+        return Found(unique(servers), "the ClusterIP of Service \(Self.place(of: service))")
+    }
+
+    /// What the kubelets write into the pods' resolv.conf.
+    private var kubeletServers: Found<[Endpoint]>? {
+        let texts = kubeletSettings?["clusterDNS"]?.elements?.compactMap(\.string) ?? []
+        let servers = texts.compactMap { IPAddress($0) }.map { Endpoint(address: $0, port: 53) }
+        return servers.isEmpty ? nil : Found(unique(servers), "clusterDNS of the kubelets' configuration")
+    }
+
+    /// Where else the cluster's DNS answers: its pods, a port of every node, a load balancer.
+    func findOtherServers() -> [Endpoint] {
+        guard let service = dnsService else { return [] }
+        var servers: [Endpoint] = []
+        for slice in items(.dnsEndpoints(service: service.name)) {
+            let port = (slice["ports"]?.elements ?? []).first { $0["protocol"]?.string != "TCP" }
+            let number = port?["port"]?.integer.flatMap { UInt16(exactly: $0) } ?? 53
+            for endpoint in slice["endpoints"]?.elements ?? []
+            where endpoint["conditions"]?["ready"]?.boolean != false {
+                let addresses = (endpoint["addresses"]?.elements ?? []).compactMap(\.string)
+                servers += addresses.compactMap { IPAddress($0) }.map { Endpoint(address: $0, port: number) }
+            }
+        }
+        let row = Self.port(of: service)
+        if let number = row?["nodePort"]?.integer.flatMap({ UInt16(exactly: $0) }), number > 0 {
+            let nodes = items(.nodes).flatMap(Self.internalAddresses(of:))
+            servers += nodes.map { Endpoint(address: $0, port: number) }
+        }
+        for entry in service["status"]?["loadBalancer"]?["ingress"]?.elements ?? [] {
+            guard let address = entry["ip"]?.string.flatMap({ IPAddress($0) }) else { continue }
+            servers.append(Endpoint(address: address, port: 53))
+        }
+        return unique(servers)
+    }
+
+    /// The row of a service's ports that takes questions over UDP.
+    private static func port(of service: JSONValue) -> JSONValue? {
+        let ports = service["spec"]?["ports"]?.elements ?? []
+        return ports.first { $0["protocol"]?.string == "UDP" } ?? ports.first
+    }
+
+    // MARK: - The domain
+
+    /// The zone that the cluster's DNS serves, from the best source there is, and its other zones.
+    func findDomain() -> (found: Found<DomainName>?, others: [DomainName]) {
+        if let (name, zones) = corefileZones, let first = zones.first {
+            let source = "the Corefile in ConfigMap kube-system/\(plainText(name))"
+            return (Found(first, source), Array(zones.dropFirst()))
+        }
+        let others = [
+            (kubeletSettings?["clusterDomain"]?.string, "clusterDomain of the kubelets' configuration"),
+            (
+                kubeadm?["networking"]?["dnsDomain"]?.string,
+                "networking.dnsDomain in ConfigMap kube-system/kubeadm-config"
+            ),
+            (k3sArguments?.value(of: "cluster-domain"), "k3s --cluster-domain"),
+        ]
+        for (text, source) in others {
+            if let name = text.flatMap(domainName) { return (Found(name, source), []) }
+        }
+        return (nil, [])
+    }
+
+    /// The zones of the Corefile's `kubernetes` plugin, and the ConfigMap that has it.
+    private var corefileZones: (name: String, zones: [DomainName])? {
+        var names = ["coredns", "rke2-coredns-rke2-coredns"]
+        names += items(.configMaps).map(\.name).filter { $0.contains("coredns") && !names.contains($0) }
+        for name in names {
+            guard let text = configMap(named: name)?["Corefile"]?.string else { continue }
+            let zones = kubernetesZones(inCorefile: text)
+            if !zones.isEmpty { return (name, zones) }
+        }
+        return nil
+    }
+
+    /// The kubelets' configuration, as kubeadm keeps it; its name had a version until 1.24.
+    private var kubeletSettings: JSONValue? {
+        let listed = items(.configMaps).first { $0.name.hasPrefix("kubelet-config") }?["data"]
+        let data = listed ?? configMap(named: "kubelet-config")
+        return data?["kubelet"]?.string.flatMap(readYAML)
+    }
+}
+
+/// The forward zones of the `kubernetes` plugin in a Corefile (coredns.io/plugins/kubernetes); where it names
+/// none, those of its server block.
+func kubernetesZones(inCorefile text: String) -> [DomainName] {
+    var blockZones: [String] = []
+    var depth = 0
+    for line in text.split(separator: "\n") {
+        let words = line.prefix { $0 != "#" }.split { $0 == " " || $0 == "\t" || $0 == "\r" }.map(String.init)
+        let plain = words.filter { $0 != "{" && $0 != "}" }
+        if depth == 0, !plain.isEmpty { blockZones = plain }
+        if depth == 1, plain.first == "kubernetes" {
+            let zones = forwardZones(plain.dropFirst())
+            return zones.isEmpty ? forwardZones(blockZones[...]) : zones
+        }
+        for word in words {
+            if word.hasSuffix("{") { depth += 1 }
+            if word == "}" { depth -= 1 }
+        }
+    }
+    return []
+}
+
+/// The names among zones such as `cluster.local:53`, `dns://.:53` and `in-addr.arpa` that are no reverse
+/// ones.
+private func forwardZones(_ words: ArraySlice<String>) -> [DomainName] {
+    let names = words.compactMap { word -> DomainName? in
+        var text = Substring(word)
+        if text.hasSuffix("{") { text = text.dropLast() }
+        if text.hasSuffix(",") { text = text.dropLast() }
+        if text.hasPrefix("dns://") { text = text.dropFirst(6) }
+        guard !text.contains("/") else { return nil }  // a prefix stands for its reverse zone
+        return domainName(String(text.prefix { $0 != ":" }))
+    }
+    return names.filter { $0 != .root && $0.labels.last?.elementsEqual("arpa".utf8) != true }
+}
+
+/// The name that `text` is; nil where it is none that the configuration file takes.
+private func domainName(_ text: String) -> DomainName? {
+    let isPlain = text.utf8.allSatisfy { isLetterOrDigit($0) || [UInt8](".-_".utf8).contains($0) }
+    guard isPlain, !text.isEmpty else { return nil }
+    return try? DomainName(parsing: text)
+}

@@ -1,0 +1,141 @@
+import IPAddressing
+import JSON
+
+/// The documents that several findings are read from.
+extension ClusterSurvey {
+    /// The `data` of a ConfigMap of kube-system, or of flannel's own namespace; nil where there is none.
+    func configMap(named name: String) -> JSONValue? {
+        let listed = items(.configMaps).first { $0.name == name }
+        let map =
+            listed ?? document(.configMap(namespace: "kube-system", name: name))
+            ?? document(.configMap(namespace: "kube-flannel", name: name))
+        return map?["data"]
+    }
+
+    /// Every DaemonSet that could be listed.
+    var daemonSets: [JSONValue] { items(.daemonSets) + items(.systemDaemonSets) }
+
+    /// The DaemonSet called one of `names`; the first in the order of the names.
+    func daemonSet(_ names: String...) -> JSONValue? {
+        for name in names {
+            if let found = daemonSets.first(where: { $0.name == name }) { return found }
+        }
+        return nil
+    }
+
+    /// `namespace/name` of an object.
+    static func place(of object: JSONValue) -> String {
+        plainText((object["metadata"]?["namespace"]?.string ?? "kube-system") + "/" + object.name)
+    }
+
+    /// kubeadm's ClusterConfiguration; nil where kubeadm did not make the cluster.
+    var kubeadm: JSONValue? {
+        configMap(named: "kubeadm-config")?["ClusterConfiguration"]?.string.flatMap(readYAML)
+    }
+
+    /// The arguments of a pod of the control plane, as in `kube-apiserver`; nil where it is no pod.
+    func arguments(of component: String) -> Arguments? {
+        let pod = items(.controlPlane).first {
+            $0["metadata"]?["labels"]?["component"]?.string == component
+        }
+        return pod.map { Arguments(podSpec: $0["spec"]) }
+    }
+
+    /// The arguments that k3s or RKE2 was started with on a server (its annotation of the node); nil where
+    /// neither runs.
+    var k3sArguments: Arguments? {
+        for node in items(.nodes) {
+            guard let text = node.annotation("k3s.io/node-args") ?? node.annotation("rke2.io/node-args"),
+                let words = (try? JSONReader.read(Array(text.utf8)))?.elements?.compactMap(\.string),
+                words.first == "server"
+            else { continue }
+            return Arguments(words: words)
+        }
+        return nil
+    }
+
+    /// The service that answers for names: not the one that a node-local cache asks through.
+    var dnsService: JSONValue? {
+        let services = items(.dnsServices).filter { service in
+            service.name != "kube-dns-upstream" && !Self.addresses(of: service).isEmpty
+        }
+        return services.first { $0.name == "kube-dns" } ?? services.first
+    }
+
+    /// The ClusterIPs of a service, none for a headless one.
+    static func addresses(of service: JSONValue) -> [IPAddress] {
+        let several = service["spec"]?["clusterIPs"]?.elements?.compactMap(\.string) ?? []
+        let texts = several.isEmpty ? [service["spec"]?["clusterIP"]?.string ?? ""] : several
+        return texts.compactMap { IPAddress($0) }
+    }
+
+    /// True where a node has an address of IPv6.
+    var hasIPv6: Bool {
+        items(.nodes).contains { node in
+            Self.internalAddresses(of: node).contains { $0.family == .v6 }
+        }
+    }
+
+    /// A node's addresses of type InternalIP, each once.
+    static func internalAddresses(of node: JSONValue) -> [IPAddress] {
+        let rows = node["status"]?["addresses"]?.elements ?? []
+        let addresses = rows.compactMap { row in
+            row["type"]?.string == "InternalIP" ? row["address"]?.string.flatMap { IPAddress($0) } : nil
+        }
+        return unique(addresses)
+    }
+
+    /// True where flannel runs, alone or below Calico's policy (Canal).
+    var hasFlannel: Bool {
+        daemonSet("kube-flannel-ds", "kube-flannel", "kube-flannel-ds-amd64", "canal") != nil
+            || items(.nodes).contains { $0.annotation(Self.flannelBackend) != nil }
+    }
+
+    static let flannelBackend = "flannel.alpha.coreos.com/backend-type"
+
+    /// flannel's net-conf.json; nil where it has no ConfigMap.
+    var flannelNetwork: JSONValue? {
+        let text = configMap(named: "kube-flannel-cfg") ?? configMap(named: "canal-config")
+        return text?["net-conf.json"]?.string.flatMap { try? JSONReader.read(Array($0.utf8)) }
+    }
+}
+
+/// The command line of a program.
+struct Arguments: Hashable {
+    let words: [String]
+
+    init(words: [String]) { self.words = words }
+
+    /// Of all containers of a pod.
+    init(podSpec spec: JSONValue?) {
+        words = (spec?["containers"]?.elements ?? []).flatMap { container in
+            (container["command"]?.elements ?? []) + (container["args"]?.elements ?? [])
+        }.compactMap(\.string)
+    }
+
+    /// The value of `--name=VALUE` or `--name VALUE`; the last, where it is given several times.
+    func value(of name: String) -> String? { values(of: name).last }
+
+    func values(of name: String) -> [String] {
+        var values: [String] = []
+        for (index, word) in words.enumerated() {
+            if word.hasPrefix("--\(name)=") {
+                values.append(String(word.dropFirst(name.count + 3)))
+            } else if word == "--\(name)", words.indices.contains(index + 1) {
+                values.append(words[index + 1])
+            }
+        }
+        return values
+    }
+
+    /// True where `--name` is given, alone or as true.
+    func has(_ name: String) -> Bool {
+        words.contains("--\(name)") || value(of: name) == "true"
+    }
+}
+
+/// `values` without those that stood before.
+func unique<Value: Hashable>(_ values: [Value]) -> [Value] {
+    var seen: Set<Value> = []
+    return values.filter { seen.insert($0).inserted }
+}

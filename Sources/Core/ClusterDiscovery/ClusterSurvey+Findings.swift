@@ -1,0 +1,108 @@
+import DomainNames
+import IPAddressing
+import Inventory
+import JSON
+
+extension ClusterSurvey {
+    /// What the answers say about the cluster.
+    ///
+    /// - Parameter key: What the configuration file shall call it.
+    package func findings(key: String) -> ClusterFindings {
+        var findings = ClusterFindings(key: key, context: plainText(context))
+        findings.version = document(.version)?["gitVersion"]?.string.map(plainText)
+        let cni = findCNI()
+        findings.cni = cni.found
+        findings.remarks[.cni] = cni.remarks
+        let kubeProxy = findKubeProxy()
+        findings.kubeProxy = kubeProxy.found
+        findings.remarks[.kubeProxy] = kubeProxy.remarks
+        findings.dns = findServers()
+        findings.otherDNS = findOtherServers()
+        let domain = findDomain()
+        findings.domain = domain.found
+        if !domain.others.isEmpty {
+            let names = domain.others.map(\.description).joined(separator: ", ")
+            findings.remarks[.domain] = ["it serves \(names) as well"]
+        }
+        findings.services = servicePrefixes
+        findings.pods = podPrefixes(cni: cni.found?.value)
+        let nodes = findNodes(cni: cni.found?.value)
+        findings.nodes = nodes.found
+        findings.remarks[.nodes] = nodes.remarks
+        findings.addPodRemarks(disabled: disabledCalicoPools)
+        findings.keepNodesInsidePods()
+        findings.addServerRemarks()
+        findings.refusals = refusals
+        return findings
+    }
+
+    /// What was not answered and leaves something unknown, one line each. A question that another one has
+    /// replaced with success is not told.
+    private var refusals: [String] {
+        var lines: [String] = []
+        for (topic, answer) in answers {
+            guard case .failure(let failure) = answer, let purpose = topic.purpose, failure != .notFound
+            else {
+                continue
+            }
+            // The questions that stand in for a list are told of as that list.
+            if topic == .configMaps, !Self.systemConfigMaps.contains(where: isForbidden) { continue }
+            if isForbidden(.configMaps), Self.systemConfigMaps.contains(topic) { continue }
+            if topic == .daemonSets, document(.systemDaemonSets) != nil { continue }
+            if topic == .systemDaemonSets { continue }
+            // A refused dry run is what was wanted.
+            if case .serviceRange = topic, case .invalid = failure { continue }
+            let words = failure.explanation(kubectl: kubectlCommand(context: plainText(context)))
+            lines.append("\(words); not known therefore: \(purpose)")
+        }
+        return lines.sorted()
+    }
+}
+
+extension ClusterFindings {
+    /// What a reader should know about the pods' prefixes.
+    fileprivate mutating func addPodRemarks(disabled: [IPPrefix]) {
+        if !disabled.isEmpty {
+            let list = disabled.map(\.description).joined(separator: ", ")
+            remarks[.pods, default: []].append("disabled pools, where no pods are: \(list)")
+        }
+        guard let pods else {
+            if cni?.value == .vpc {
+                remarks[.pods, default: []].append(
+                    "pods have addresses of the cloud's network: enter the prefixes of their subnets")
+            }
+            return
+        }
+        if pods.source.hasPrefix("spec.podCIDRs") {
+            remarks[.pods, default: []].append(
+                "nodes that come later may get others; who set the cluster up knows the whole range")
+        }
+    }
+
+    /// Takes prefixes of nodes that are outside of `pods` in, since pods do have those addresses.
+    fileprivate mutating func keepNodesInsidePods() {
+        guard let nodes, !nodes.value.isEmpty else { return }
+        let table = IPPrefixTable((pods?.value ?? []).map { ($0, $0) })
+        let outside = nodes.value.flatMap(\.pods).filter {
+            table.longestMatch($0.address)?.contains($0) != true
+        }
+        if outside.isEmpty { return }
+        let extra = joined(outside)
+        let list = extra.map(\.description).joined(separator: ", ")
+        let source = pods?.source ?? "pod prefixes of the nodes, together"
+        if pods != nil {
+            remarks[.pods, default: []].append("\(list): of nodes, outside of what is declared")
+        }
+        pods = Found(withoutNested((pods?.value ?? []) + extra), source)
+    }
+
+    /// Where the DNS answers besides its ClusterIP.
+    fileprivate mutating func addServerRemarks() {
+        guard dns != nil, !otherDNS.isEmpty else { return }
+        let list = otherDNS.prefix(6).map(\.description).joined(separator: ", ")
+        let more = otherDNS.count > 6 ? " and \(otherDNS.count - 6) more" : ""
+        remarks[.dns, default: []].append(
+            "it answers at \(list)\(more) as well: for a host without a route to services (pods' addresses"
+                + " change)")
+    }
+}

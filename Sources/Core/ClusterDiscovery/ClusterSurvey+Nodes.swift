@@ -1,0 +1,97 @@
+import IPAddressing
+import Inventory
+import JSON
+
+extension ClusterSurvey {
+    /// The nodes with their addresses, and the pod prefixes that `cni` has given them.
+    func findNodes(cni: CNI?) -> (found: Found<[Node]>?, remarks: [String]) {
+        var remarks: [String] = []
+        let (prefixes, source) = nodePrefixes(cni: cni)
+        var nodes: [Node] = []
+        var skipped: [String] = []
+        for item in items(.nodes) where isNodeName(item.name) {
+            let addresses = Self.internalAddresses(of: item)
+            if addresses.isEmpty {
+                skipped.append(item.name)
+            } else {
+                nodes.append(Node(name: item.name, addresses: addresses, pods: prefixes[item.name] ?? []))
+            }
+        }
+        if !skipped.isEmpty {
+            remarks.append("without an InternalIP, and left out: " + skipped.joined(separator: ", "))
+        }
+        if nodes.isEmpty { return (nil, remarks) }
+        if cni == .vpc, source == nil {
+            remarks.append("pods have addresses of the cloud's network: nodes have no prefixes of their own")
+        } else if source == nil {
+            remarks.append("pod prefixes of nodes were not found")
+        }
+        if [.calicoIPIP, .calicoVXLAN, .calicoBGP].contains(cni), source != nil {
+            remarks.append(
+                "Calico gives out and takes back blocks as pods come and go: look again now and then")
+        }
+        let words = "InternalIP of the nodes" + (source.map { "; pods: \($0)" } ?? "")
+        return (Found(nodes, words), remarks)
+    }
+
+    /// Each node's prefixes by its name, and where they stand; no source where there are none.
+    private func nodePrefixes(cni: CNI?) -> ([String: [IPPrefix]], source: String?) {
+        switch cni {
+        case .calicoIPIP, .calicoVXLAN, .calicoBGP:
+            let blocks = calicoPrefixes
+            if !blocks.isEmpty { return (blocks, "Calico's block affinities") }
+        case .cilium:
+            let prefixes = ciliumPrefixes
+            if !prefixes.isEmpty { return (prefixes, "spec.ipam.podCIDRs of the CiliumNodes") }
+            let annotated = annotatedPrefixes
+            if !annotated.isEmpty { return (annotated, "Cilium's annotations of the nodes") }
+        default: break
+        }
+        let nodes = items(.nodes).map { ($0.name, Self.podPrefixes(ofNode: $0)) }.filter { !$0.1.isEmpty }
+        let prefixes = Dictionary(nodes) { first, _ in first }
+        return (prefixes, prefixes.isEmpty ? nil : "spec.podCIDRs")
+    }
+
+    private var calicoPrefixes: [String: [IPPrefix]] {
+        var prefixes: [String: [IPPrefix]] = [:]
+        for block in calicoBlocks {
+            guard let node = block["spec"]?["node"]?.string,
+                let cidr = block["spec"]?["cidr"]?.string.flatMap(prefix)
+            else { continue }
+            prefixes[node, default: []].append(cidr)
+        }
+        return prefixes.mapValues { withoutNested($0).sorted() }
+    }
+
+    private var ciliumPrefixes: [String: [IPPrefix]] {
+        var prefixes: [String: [IPPrefix]] = [:]
+        for node in items(.ciliumNodes) {
+            let ipam = node["spec"]?["ipam"]
+            let pools = ipam?["pools"]?["allocated"]?.elements ?? []
+            let texts =
+                (ipam?["podCIDRs"]?.elements ?? []) + pools.flatMap { $0["cidrs"]?.elements ?? [] }
+            let found = texts.compactMap(\.string).compactMap(prefix)
+            if !found.isEmpty { prefixes[node.name] = unique(found) }
+        }
+        return prefixes
+    }
+
+    /// `network.cilium.io/ipv4-pod-cidr`; before Cilium 1.12 `io.cilium.network.ipv4-pod-cidr`.
+    private var annotatedPrefixes: [String: [IPPrefix]] {
+        var prefixes: [String: [IPPrefix]] = [:]
+        for node in items(.nodes) {
+            let texts = ["ipv4-pod-cidr", "ipv6-pod-cidr"].compactMap {
+                node.annotation("network.cilium.io/\($0)") ?? node.annotation("io.cilium.network.\($0)")
+            }
+            let found = texts.compactMap(prefix)
+            if !found.isEmpty { prefixes[node.name] = found }
+        }
+        return prefixes
+    }
+}
+
+/// True for a name that the configuration file takes for a node.
+private func isNodeName(_ name: String) -> Bool {
+    (1...253).contains(name.utf8.count)
+        && name.utf8.allSatisfy { isLetterOrDigit($0) || [UInt8](".-_".utf8).contains($0) }
+}

@@ -1,0 +1,201 @@
+import IPAddressing
+import Inventory
+import JSON
+
+extension ClusterSurvey {
+    // MARK: - Services
+
+    /// The prefixes of ClusterIPs, from the best source there is.
+    var servicePrefixes: Found<[IPPrefix]>? {
+        serviceCIDRPrefixes ?? argumentPrefixes ?? kubeadmPrefixes(of: "serviceSubnet")
+            ?? k3sPrefixes(of: "service-cidr") ?? refusedRange
+    }
+
+    /// ServiceCIDR objects: several, where the range was extended.
+    private var serviceCIDRPrefixes: Found<[IPPrefix]>? {
+        for version in ["v1", "v1beta1"] {
+            let topic = SurveyTopic.serviceCIDRs(version: version)
+            let objects = items(topic)
+            let prefixes = objects.flatMap { object in
+                (object["spec"]?["cidrs"]?.elements ?? []).compactMap(\.string).compactMap(prefix)
+            }
+            if !prefixes.isEmpty {
+                let names = objects.map { plainText($0.name) }.joined(separator: ", ")
+                return Found(withoutNested(prefixes), "ServiceCIDR \(names)")
+            }
+        }
+        return nil
+    }
+
+    private var argumentPrefixes: Found<[IPPrefix]>? {
+        Self.found(
+            arguments(of: "kube-apiserver")?.value(of: "service-cluster-ip-range"),
+            "kube-apiserver --service-cluster-ip-range")
+    }
+
+    private func kubeadmPrefixes(of key: String) -> Found<[IPPrefix]>? {
+        Self.found(
+            kubeadm?["networking"]?[key]?.string,
+            "networking.\(key) in ConfigMap kube-system/kubeadm-config")
+    }
+
+    private func k3sPrefixes(of name: String) -> Found<[IPPrefix]>? {
+        let values = k3sArguments?.values(of: name) ?? []
+        return Self.found(values.joined(separator: ","), "k3s --\(name)")
+    }
+
+    /// What a refused dry run has named.
+    private var refusedRange: Found<[IPPrefix]>? {
+        let prefixes = [false, true].compactMap { isIPv6 in
+            serviceRange(inRefusal: failure(.serviceRange(isIPv6: isIPv6)))
+        }
+        if prefixes.isEmpty { return nil }
+        return Found(
+            unique(prefixes),
+            "the refusal of a service with an impossible address (a dry run: nothing was written)")
+    }
+
+    // MARK: - Pods
+
+    /// The prefixes that pods get their addresses from, as `cni` gives them out.
+    func podPrefixes(cni: CNI?) -> Found<[IPPrefix]>? {
+        switch cni {
+        case .calicoIPIP, .calicoVXLAN, .calicoBGP:
+            if let pools = calicoPoolPrefixes { return pools }
+        case .cilium: if let pools = ciliumPoolPrefixes { return pools }
+        case .flannelVXLAN, .flannelHostGateway: if let network = flannelPrefixes { return network }
+        case .vpc: return nodePrefixUnion  // what kubeadm says is not asked: the cloud gives the addresses
+        case .other, nil: break
+        }
+        return kubeadmPrefixes(of: "podSubnet")
+            ?? Self.found(
+                arguments(of: "kube-controller-manager")?.value(of: "cluster-cidr"),
+                "kube-controller-manager --cluster-cidr")
+            ?? k3sPrefixes(of: "cluster-cidr") ?? nodePrefixUnion
+    }
+
+    private var calicoPoolPrefixes: Found<[IPPrefix]>? {
+        let pools = calicoPools
+        let prefixes = pools.compactMap { $0["spec"]?["cidr"]?.string }.compactMap(prefix)
+        if !prefixes.isEmpty {
+            let names = pools.map { plainText($0.name) }.joined(separator: ", ")
+            return Found(withoutNested(prefixes), "Calico's IPPool \(names)")
+        }
+        guard let node = daemonSet("calico-node") else { return nil }
+        let variables = ["CALICO_IPV4POOL_CIDR", "CALICO_IPV6POOL_CIDR"]
+        let texts = variables.compactMap { Self.variable($0, of: node) }
+        return Self.found(
+            texts.joined(separator: ","),
+            "the variables CALICO_IPV4POOL_CIDR and CALICO_IPV6POOL_CIDR of DaemonSet"
+                + " \(Self.place(of: node))")
+    }
+
+    private var ciliumPoolPrefixes: Found<[IPPrefix]>? {
+        let settings = configMap(named: "cilium-config")
+        let mode = settings?["ipam"]?.string ?? ""
+        if mode == "multi-pool" {
+            let prefixes = items(.ciliumPools).flatMap { pool in
+                ["ipv4", "ipv6"].flatMap { pool["spec"]?[$0]?["cidrs"]?.elements ?? [] }
+            }.compactMap(\.string).compactMap(prefix)
+            return prefixes.isEmpty ? nil : Found(withoutNested(prefixes), "CiliumPodIPPool")
+        }
+        guard mode == "cluster-pool" || mode == "cluster-pool-v2beta" else { return nil }
+        let keys = ["cluster-pool-ipv4-cidr", "cluster-pool-ipv6-cidr"]
+        let enabled = zip(keys, ["enable-ipv4", "enable-ipv6"]).filter { settings?[$1]?.string != "false" }
+        return Self.found(
+            enabled.compactMap { settings?[$0.0]?.string }.joined(separator: ","),
+            "cluster-pool-ipv4-cidr and -ipv6-cidr in ConfigMap kube-system/cilium-config")
+    }
+
+    private var flannelPrefixes: Found<[IPPrefix]>? {
+        guard let network = flannelNetwork else { return nil }
+        let texts = [network["Network"]?.string, network["IPv6Network"]?.string].compactMap(\.self)
+        return Self.found(texts.joined(separator: ","), "flannel's net-conf.json")
+    }
+
+    /// All pod prefixes of nodes, joined where they are neighbours.
+    private var nodePrefixUnion: Found<[IPPrefix]>? {
+        let prefixes = items(.nodes).flatMap(Self.podPrefixes(ofNode:))
+        if prefixes.isEmpty { return nil }
+        return Found(joined(prefixes), "spec.podCIDRs of the nodes, together")
+    }
+
+    /// The prefixes that Kubernetes has given to a node.
+    static func podPrefixes(ofNode node: JSONValue) -> [IPPrefix] {
+        let several = node["spec"]?["podCIDRs"]?.elements?.compactMap(\.string) ?? []
+        let texts = several.isEmpty ? [node["spec"]?["podCIDR"]?.string ?? ""] : several
+        return unique(texts.compactMap(prefix))
+    }
+
+    /// The value of a container's environment variable; nil where it is not set.
+    static func variable(_ name: String, of workload: JSONValue) -> String? {
+        let spec = workload["spec"]?["template"]?["spec"]
+        for container in spec?["containers"]?.elements ?? [] {
+            let variable = container["env"]?.elements?.first { $0["name"]?.string == name }
+            if let value = variable?["value"]?.string { return value }
+        }
+        return nil
+    }
+
+    /// Prefixes between commas or spaces; nil where there is none.
+    static func found(_ text: String?, _ source: String) -> Found<[IPPrefix]>? {
+        let words = (text ?? "").split { $0 == "," || $0 == " " || $0 == "\n" }
+        let prefixes = words.compactMap { prefix(String($0)) }
+        return prefixes.isEmpty ? nil : Found(unique(prefixes), source)
+    }
+}
+
+/// The prefix that `text` means, host bits or not; nil where it is none.
+func prefix(_ text: String) -> IPPrefix? {
+    do throws(IPPrefixError) {
+        return try IPPrefix(parsing: text)
+    } catch {
+        if case .hostBits(let meant) = error { return meant }
+        return nil
+    }
+}
+
+/// The prefix that ends the API server's refusal of a service's address (pkg/registry/core/service of
+/// Kubernetes: "The range of valid IPs is 10.96.0.0/12").
+func serviceRange(inRefusal failure: KubectlFailure?) -> IPPrefix? {
+    guard case .invalid(let words)? = failure, let phrase = words.range(of: "range of valid IPs is ") else {
+        return nil
+    }
+    let text = words[phrase.upperBound...].prefix {
+        $0.isHexDigit || $0 == "." || $0 == ":" || $0 == "/"
+    }
+    var trimmed = String(text)
+    while trimmed.last == "." || trimmed.last == ":" { trimmed.removeLast() }
+    return trimmed.contains("/") ? prefix(trimmed) : nil
+}
+
+/// `prefixes` without those inside of others, in their order.
+func withoutNested(_ prefixes: [IPPrefix]) -> [IPPrefix] {
+    var outer: [IPPrefix] = []
+    for prefix in Set(prefixes).sorted() where outer.last?.contains(prefix) != true { outer.append(prefix) }
+    let kept = Set(outer)
+    return unique(prefixes.filter { kept.contains($0) })
+}
+
+/// The fewest prefixes that hold just the addresses of `prefixes`.
+func joined(_ prefixes: [IPPrefix]) -> [IPPrefix] {
+    var stack: [IPPrefix] = []
+    for prefix in Set(prefixes).sorted() {
+        if let last = stack.last, last.contains(prefix) { continue }
+        stack.append(prefix)
+        // Each turn takes one prefix off the stack.
+        while stack.count >= 2, let both = union(stack[stack.count - 2], stack[stack.count - 1]) {
+            stack.removeLast(2)
+            stack.append(both)
+        }
+    }
+    return stack
+}
+
+/// The prefix whose two halves these are; nil where they are none.
+private func union(_ left: IPPrefix, _ right: IPPrefix) -> IPPrefix? {
+    guard left.length == right.length, left.length > 0, left != right,
+        let both = IPPrefix(around: left.address, length: left.length - 1), both.contains(right)
+    else { return nil }
+    return both
+}

@@ -1,0 +1,146 @@
+/// Why kubectl gave no answer, told from what it wrote to standard error.
+package enum KubectlFailure: Error, Hashable, Sendable {
+    /// The kubeconfig has no context of this name.
+    case noContext
+    /// There is no usable kubeconfig.
+    case noConfiguration(String)
+    /// The API server does not know who asks: the login has expired, or the credentials are wrong.
+    case unauthorized
+    /// The program that logs in (`users[].user.exec` of the kubeconfig) is missing or failed.
+    case login(String)
+    /// The API server's certificate is not the one that the kubeconfig expects.
+    case certificate(String)
+    case unreachable(String)
+    case timeout
+    /// The server knows who asks and refuses; `reason` names user, verb and resource.
+    case forbidden(reason: String)
+    case notFound
+    /// The server took the request and found it wrong, which a dry run may want.
+    case invalid(String)
+    case other(String)
+}
+
+extension KubectlFailure {
+    /// Tells the failure by its words: kubectl's exit status is 1 for all of them.
+    package init(errors text: String) {
+        let lines = text.split(separator: "\n").map { plainText(String($0)) }
+        let place = lines.firstIndex { line in Self.beginnings.contains { line.hasPrefix($0) } }
+        let words = place.map { lines[$0] } ?? lines.last ?? "kubectl failed without a word"
+        func says(_ phrases: String...) -> Bool { phrases.contains { text.contains($0) } }
+        if let reason = Self.reason(text, after: "Error from server (Forbidden): ") {
+            self = .forbidden(reason: reason)
+        } else if says("Error from server (NotFound)", "the server could not find the requested resource") {
+            self = .notFound
+        } else if says("(Unauthorized)", "You must be logged in", "provide credentials") {
+            self = .unauthorized
+        } else if says("getting credentials:", "exec plugin", "no Auth Provider found") {
+            // What the login program says itself stands before kubectl's words.
+            let own = lines[..<(place ?? 0)].suffix(3).joined(separator: " ").prefix(300)
+            let words = Self.tail(words)
+            self = .login(own.isEmpty ? words : words + " (\(own))")
+        } else if says("context \"", "context was not found") && says("does not exist", "was not found") {
+            self = .noContext
+        } else if says(
+            "error loading config file", "invalid configuration", "no configuration has been provided")
+        {
+            self = .noConfiguration(Self.tail(words))
+        } else if says("x509:", "tls: failed to verify", "certificate is") {
+            self = .certificate(Self.tail(words))
+        } else if says(
+            "Client.Timeout", "i/o timeout", "context deadline exceeded", "TLS handshake timeout",
+            "(Timeout)", "request timed out")
+        {
+            self = .timeout
+        } else if says(
+            "was refused", "connection refused", "no such host", "no route to host", "Unable to connect",
+            "network is unreachable", "connection reset")
+        {
+            self = .unreachable(Self.tail(words))
+        } else if says("is invalid:", "(Invalid)", "(BadRequest)") {
+            self = .invalid(plainText(text))
+        } else {
+            self = .other(Self.tail(words))
+        }
+    }
+
+    private static func reason(_ text: String, after prefix: String) -> String? {
+        guard let start = text.range(of: prefix) else { return nil }
+        return plainText(String(text[start.upperBound...].prefix { $0 != "\n" }))
+    }
+
+    /// How the line begins that says what went wrong.
+    private static let beginnings = [
+        "error: ", "Error from server", "Error in configuration", "Unable to connect to the server: ",
+        "The connection to the server", "The request is invalid",
+    ]
+
+    /// `line` without what it begins with.
+    private static func tail(_ line: String) -> String {
+        var line = Substring(line)
+        for beginning in ["error: ", "Unable to connect to the server: ", "getting credentials: "]
+        where line.hasPrefix(beginning) {
+            line = line.dropFirst(beginning.count)
+        }
+        return String(line)
+    }
+
+    /// True where no other question to the same cluster can fare better.
+    package var isFinal: Bool {
+        switch self {
+        case .noContext, .noConfiguration, .unauthorized, .login, .certificate, .unreachable: true
+        case .timeout, .forbidden, .notFound, .invalid, .other: false
+        }
+    }
+
+    /// What happened and what to do.
+    ///
+    /// - Parameter kubectl: How to call kubectl for this cluster by hand.
+    package func explanation(kubectl: String) -> String {
+        switch self {
+        case .noContext:
+            "the kubeconfig has no such context; \"kubectl config get-contexts\" lists those that it has"
+        case .noConfiguration(let words): "the kubeconfig can't be used: \(words)"
+        case .unauthorized:
+            "the API server does not accept the login, which may have expired; log in again, until"
+                + " \"\(kubectl) get nodes\" works"
+        case .login(let words):
+            "the login program of the kubeconfig failed: \(words); log in again, until \"\(kubectl) get"
+                + " nodes\" works"
+        case .certificate(let words):
+            "the API server's certificate is not trusted: \(words); is the kubeconfig the one of this"
+                + " cluster, or a proxy in between?"
+        case .unreachable(let words): "the API server can't be reached: \(words)"
+        case .timeout:
+            "the API server did not answer in time; is there a way to it from here (VPN)? --timeout waits"
+                + " longer"
+        case .forbidden(let reason): "no permission: \(reason)"
+        case .notFound: "the API server has no such thing"
+        case .invalid(let words), .other(let words): words
+        }
+    }
+}
+
+extension StringProtocol {
+    /// Where `phrase` first stands; nil where it does not.
+    func range(of phrase: String) -> Range<Index>? {
+        var start = startIndex
+        while start < endIndex {  // each turn moves on by one character
+            if self[start...].hasPrefix(phrase) { return start..<index(start, offsetBy: phrase.count) }
+            start = index(after: start)
+        }
+        return nil
+    }
+}
+
+/// `text` on one line and without control characters: it came from another machine, and goes to a terminal
+/// or into a comment.
+package func plainText(_ text: String) -> String {
+    var plain = ""
+    for scalar in text.unicodeScalars {
+        let isControl =
+            scalar.value < 0x20 || (0x7F...0x9F).contains(scalar.value) || scalar == "\u{2028}"
+            || scalar == "\u{2029}"
+        plain.unicodeScalars.append(isControl ? " " : scalar)
+    }
+    return plain.split(separator: " ").joined(separator: " ")
+}

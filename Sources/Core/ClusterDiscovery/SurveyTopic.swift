@@ -1,0 +1,108 @@
+import JSON
+
+/// One question to a cluster's API server. Everything is read, but for `serviceRange`, which has a service
+/// that can't be made refused, as a dry run.
+package enum SurveyTopic: Hashable, Sendable {
+    case version
+    /// The API groups that the server has.
+    case groups
+    case nodes
+    /// kube-apiserver, kube-controller-manager and kube-proxy where they are pods.
+    case controlPlane
+    case configMaps
+    /// One of kube-system, where listing them is not permitted, or of another namespace.
+    case configMap(namespace: String, name: String)
+    case daemonSets
+    /// Those of kube-system, where listing all is not permitted.
+    case systemDaemonSets
+    case dnsServices
+    /// The pods behind the service that answers for names.
+    case dnsEndpoints(service: String)
+    /// Since Kubernetes 1.31 (v1beta1) or 1.33 (v1).
+    case serviceCIDRs(version: String)
+    /// - Parameter group: `crd.projectcalico.org/v1`, or `projectcalico.org/v3`.
+    case calicoPools(group: String)
+    case calicoBlocks(group: String)
+    case ciliumNodes
+    case ciliumPools
+    /// Which service addresses there are, by the refusal of one that is none.
+    case serviceRange(isIPv6: Bool)
+}
+
+extension SurveyTopic {
+    /// What the API server is asked for: path and query.
+    package var path: String {
+        switch self {
+        case .version: "/version"
+        case .groups: "/apis"
+        case .nodes: "/api/v1/nodes?limit=500"
+        case .controlPlane:
+            "/api/v1/namespaces/kube-system/pods?limit=500&labelSelector=component%20in%20"
+                + "(kube-apiserver%2Ckube-controller-manager%2Ckube-proxy)"
+        case .configMaps: "/api/v1/namespaces/kube-system/configmaps?limit=500"
+        case .configMap(let namespace, let name): "/api/v1/namespaces/\(namespace)/configmaps/\(name)"
+        case .daemonSets: "/apis/apps/v1/daemonsets?limit=500"
+        case .systemDaemonSets: "/apis/apps/v1/namespaces/kube-system/daemonsets?limit=500"
+        case .dnsServices: "/api/v1/namespaces/kube-system/services?labelSelector=k8s-app%3Dkube-dns"
+        case .dnsEndpoints(let service):
+            "/apis/discovery.k8s.io/v1/namespaces/kube-system/endpointslices?labelSelector="
+                + "kubernetes.io%2Fservice-name%3D\(percentEncoded(service))"
+        case .serviceCIDRs(let version): "/apis/networking.k8s.io/\(version)/servicecidrs?limit=500"
+        case .calicoPools(let group): "/apis/\(group)/ippools?limit=500"
+        case .calicoBlocks(let group): "/apis/\(group)/blockaffinities?limit=500"
+        case .ciliumNodes: "/apis/cilium.io/v2/ciliumnodes?limit=500"
+        case .ciliumPools: "/apis/cilium.io/v2alpha1/ciliumpodippools?limit=500"
+        case .serviceRange: "/api/v1/namespaces/default/services?dryRun=All"
+        }
+    }
+
+    /// What is posted; nil where the question only reads.
+    ///
+    /// The addresses are for documentation (RFC 5737, RFC 3849): no cluster gives them to services.
+    package var body: String? {
+        guard case .serviceRange(let isIPv6) = self else { return nil }
+        let spec: [String: JSONValue] = [
+            "ports": .array([.object(["port": .integer(53)])]),
+            "clusterIP": .string(isIPv6 ? "2001:db8::1" : "192.0.2.1"),
+            "ipFamilyPolicy": .string("SingleStack"),
+            "ipFamilies": .array([.string(isIPv6 ? "IPv6" : "IPv4")]),
+        ]
+        return JSONValue.object([
+            "apiVersion": .string("v1"), "kind": .string("Service"),
+            "metadata": .object(["name": .string("namebridge-discover")]), "spec": .object(spec),
+        ]).description
+    }
+
+    /// What stays unknown without an answer; nil where nothing does.
+    var purpose: String? {
+        switch self {
+        case .version, .groups, .dnsEndpoints, .ciliumPools: nil
+        case .nodes: "nodes, their addresses and pod prefixes"
+        case .controlPlane: "the arguments of kube-apiserver and kube-controller-manager"
+        case .configMaps: "the settings of kubeadm, kube-proxy, kubelet, CoreDNS and the CNI"
+        case .configMap(_, let name): "what ConfigMap \(name) says"
+        case .daemonSets, .systemDaemonSets: "which CNI and kube-proxy run"
+        case .dnsServices: "the address of the cluster's DNS"
+        case .serviceCIDRs: "service prefixes"
+        case .calicoPools: "Calico's pod prefixes and encapsulation"
+        case .calicoBlocks: "Calico's pod prefixes of each node"
+        case .ciliumNodes: "Cilium's pod prefixes of each node"
+        case .serviceRange: "service prefixes"
+        }
+    }
+}
+
+/// `text` for use inside of a query (RFC 3986 section 2.3: unreserved characters stay).
+func percentEncoded(_ text: String) -> String {
+    var encoded = ""
+    for octet in text.utf8 {
+        switch octet {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+            UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"):
+            encoded.unicodeScalars.append(Unicode.Scalar(octet))
+        default:
+            encoded += (octet < 16 ? "%0" : "%") + String(octet, radix: 16, uppercase: true)
+        }
+    }
+    return encoded
+}

@@ -1,0 +1,109 @@
+import ClusterDiscovery
+import DomainNames
+import IPAddressing
+import Inventory
+import InventoryFile
+import JSON
+import Testing
+
+/// What a cluster's answers say, without kubectl in between.
+@Suite struct SurveyTests {
+    /// Asks `cluster` until nothing is left to ask.
+    private func survey(_ cluster: StandInCluster, context: String = "prod") throws -> ClusterSurvey {
+        var survey = ClusterSurvey(context: context) { YAMLValues.read($0) }
+        for _ in 0..<100 {
+            let topics = survey.next()
+            if topics.isEmpty { return survey }
+            for topic in topics {
+                let method = topic.body == nil ? "GET" : "POST"
+                let request = StandInServer.Request(method: method, target: survey.path(of: topic), body: topic.body ?? "")
+                let response = try #require(cluster.answer(request))
+                let message = try? JSONReader.read(Array(response.body.utf8))["message"]?.string
+                switch response.status {
+                case 200: survey.take(Array(response.body.utf8), for: topic)
+                case 403: survey.take(.forbidden(reason: message ?? ""), for: topic)
+                case 404: survey.take(.notFound, for: topic)
+                case 422: survey.take(.invalid(message ?? ""), for: topic)
+                default: survey.take(.other(message ?? ""), for: topic)
+                }
+            }
+        }
+        Issue.record("a survey without end")
+        return survey
+    }
+
+    @Test(arguments: DiscoveryCase.all)
+    func `a cluster's network is found, and the file has no mistake`(_ row: DiscoveryCase) throws {
+        let findings = try survey(row.cluster).findings(key: "prod")
+        let text = inventoryText(of: [findings])
+        #expect(values(text) == ["clusters:", "prod:"] + row.lines)
+        for comment in row.comments { #expect(flat(text).contains(comment), "\(comment): \(text)") }
+        let (inventory, problems) = InventoryFile.read(Array(text.utf8), name: "found.yaml")
+        #expect(inventory?.clusters == [findings.cluster], "\(problems)")
+        #expect(ClusterDifference(from: findings.cluster, to: findings).rows.isEmpty)
+    }
+
+    @Test(arguments: [
+        ("10.96.0.0/12", false, ["10.96.0.0/12"]), ("fd00:20::/112", true, ["fd00:20::/112"]),
+    ])
+    func `where nothing names the service prefixes, a refused dry run does`(
+        range: String, isIPv6: Bool, prefixes: [String]
+    ) throws {
+        var cluster = StandInCluster()
+        cluster.serviceRange = range
+        cluster.addNode("node1", [isIPv6 ? "2001:db8::1" : "10.0.0.1"])
+        let findings = try survey(cluster).findings(key: "prod")
+        #expect(findings.services?.value.map(\.description) == prefixes)
+        #expect(findings.services?.source.contains("dry run") == true)
+    }
+
+    @Test func `k3s tells by the annotation of its servers`() throws {
+        var cluster = StandInCluster()
+        let arguments =
+            #"["server","--cluster-cidr","10.42.0.0/16","--service-cidr=10.43.0.0/16","--cluster-domain","k3s.local"]"#
+        cluster.addNode(
+            "one", ["10.0.0.1"], pods: ["10.42.0.0/24"],
+            annotations: [
+                "k3s.io/node-args": arguments, "flannel.alpha.coreos.com/backend-type": "wireguard",
+            ])
+        let findings = try survey(cluster).findings(key: "prod")
+        #expect(findings.pods?.value.map(\.description) == ["10.42.0.0/16"])
+        #expect(findings.services?.value.map(\.description) == ["10.43.0.0/16"])
+        #expect(findings.domain?.value.description == "k3s.local")
+        #expect(findings.cni?.value == .other && findings.cni?.source.hasSuffix(": wireguard") == true)
+        #expect(findings.kubeProxy?.value == KubeProxySettings())
+    }
+
+    @Test func `prefixes of nodes outside of what is declared are taken in`() throws {
+        var cluster = Clusters.flannel(backend: "vxlan")
+        cluster.addNode("later", ["192.168.0.9"], pods: ["10.245.0.0/24"])
+        let findings = try survey(cluster).findings(key: "prod")
+        #expect(findings.pods?.value.map(\.description) == ["10.244.0.0/16", "10.245.0.0/24"])
+        let text = inventoryText(of: [findings])
+        #expect(InventoryFile.read(Array(text.utf8), name: "found.yaml").inventory != nil)
+    }
+
+    @Test func `without any declaration the prefixes of the nodes are joined`() throws {
+        var cluster = StandInCluster()
+        for number in 0..<3 { cluster.addNode("n\(number)", ["10.0.0.\(number + 1)"], pods: ["10.1.\(number).0/24"]) }
+        let findings = try survey(cluster).findings(key: "prod")
+        #expect(findings.pods?.value.map(\.description) == ["10.1.0.0/23", "10.1.2.0/24"])
+    }
+
+    @Test func `a list without end is left`() {
+        let page = Array(#"{"items": [], "metadata": {"continue": "x"}}"#.utf8)
+        var survey = ClusterSurvey(context: "prod") { YAMLValues.read($0) }
+        for _ in 0..<200 { for topic in survey.next() { survey.take(page, for: topic) } }
+        #expect(survey.next().isEmpty)
+    }
+
+    @Test func `a server that answers nonsense is survived`() throws {
+        for text in ["", "[]", "null", "{\"items\": 5}", "{\"items\": [1, {\"metadata\": []}], \"spec\": \"\"}"] {
+            var survey = ClusterSurvey(context: "prod") { YAMLValues.read($0) }
+            for _ in 0..<20 { for topic in survey.next() { survey.take(Array(text.utf8), for: topic) } }
+            #expect(survey.next().isEmpty)
+            let file = inventoryText(of: [survey.findings(key: "prod")])
+            #expect(InventoryFile.read(Array(file.utf8), name: "found.yaml").inventory != nil, "\(text): \(file)")
+        }
+    }
+}
