@@ -21,18 +21,22 @@ import Testing
         }
     }
 
-    @Test func `every option and command of the program stands in its page`() throws {
-        let page = try String(contentsOf: packageFolder.appending(path: "config/man/namebridge.8"), encoding: .utf8)
+    @Test func `every option and command of the program stands in a page`() throws {
+        let folder = packageFolder.appending(path: "config/man")
+        let page = try FileManager.default.contentsOfDirectory(atPath: folder.path)
+            .filter { $0.hasSuffix(".8") }
+            .map { try String(contentsOf: folder.appending(path: $0), encoding: .utf8) }
+            .joined(separator: "\n")
         for file in try swiftFiles(below: "Sources/App") {
             for (number, line) in file.code.enumerated() where line.contains("@Option(") || line.contains("@Flag(") {
                 guard let name = optionName(in: file.code, after: number) else { continue }
                 let stands = page.contains("Fl Fl \(name)")
-                #expect(stands, "\(file.path):\(number + 1): --\(name) is not in namebridge.8")
+                #expect(stands, "\(file.path):\(number + 1): --\(name) is in no page")
             }
             guard file.path.contains("/Commands/") else { continue }
             let command = file.path.split(separator: "/").last?.dropLast(6).lowercased() ?? ""
             let stands = page.contains(".It Cm \(command)")
-            #expect(stands, "\(file.path):1: \(command) is not in namebridge.8")
+            #expect(stands, "\(file.path):1: \(command) is in no page")
         }
     }
 
