@@ -18,7 +18,7 @@ struct SystemdRendering {
             # Once a boot; "namebridge net agent" puts back what others take away later.
             [Unit]
             Description=Routes and translation of \(name)
-            Documentation=man:namebridge(8) man:namebridge.yaml(5)
+            Documentation=man:namebridge-net(8) man:namebridge.yaml(5)
             Wants=network-online.target
             After=network-online.target systemd-networkd.service NetworkManager.service
             After=nftables.service netfilter-persistent.service ufw.service firewalld.service docker.service
