@@ -129,6 +129,24 @@ import Testing
         #expect(TestMessage.answerCount(try #require(answer)) == 1)
     }
 
+    @Test func `questions that nobody answers fail, however many configurations ago they came`() throws {
+        let upstream = try CountedUpstream(silent: .max)
+        let serving = try Serving(["prod": [upstream.endpoint]])
+        defer { serving.server.stop() }
+        let client = try serving.client()
+        for id in 0..<12 as Range<UInt16> {  // more than drain at a time
+            client.send(TestMessage.question("n\(id).shop.svc.prod.cluster.local", id: id))
+            try serving.wait { $0.engine.messages == Int(id) + 1 }
+            try serving.replace(["prod": [upstream.endpoint]])
+        }
+        var failed: Set<UInt16> = []
+        for _ in 0..<12 {
+            guard let answer = try client.receive(milliseconds: 5000) else { break }
+            if TestMessage.rcode(answer) == 2 { failed.insert(TestMessage.id(answer)) }
+        }
+        #expect(failed.count == 12)
+    }
+
     @Test func `no question is lost while the configuration changes on and on`() throws {
         let upstreams = try (0..<2).map { _ in try CountedUpstream() }
         let serving = try Serving(["prod": [upstreams[0].endpoint]], workers: 2)

@@ -77,6 +77,7 @@ extension DNSServerWorker {
         now = MonotonicClock.now
         let tooMany = draining.count - Self.mostDraining
         for (index, old) in draining.enumerated() where old.nextDeadline <= now || index < tooMany {
+            hasNews = true
             withEngine(old) { $0.expireEngine(givesUp: old.end <= $0.now || index < tooMany) }
         }
         guard draining.contains(where: \.isFinished) else { return }

@@ -50,7 +50,7 @@ struct DNSServerWorker: ~Copyable {
     private var nextSweep: MonotonicTime? = nil
     private var lastPublished = MonotonicClock.now
     /// True where something has happened since `lastPublished`.
-    private var hasNews = false
+    var hasNews = false
     var isStopping = false
     private var hasOrders = false
     /// True where a listener waits for descriptors to become free.
