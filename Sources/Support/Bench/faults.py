@@ -10,6 +10,7 @@ import argparse
 import json
 import os
 import signal
+import subprocess
 import sys
 import tempfile
 import threading
@@ -43,9 +44,10 @@ class Rig:
         path = directory / "namebridge.yaml"
         path.write_text(clusters.configuration(
             self.port, [self.first_port, ports[1]], cache, options.workers, stale))
-        self.log = directory / "namebridge.log"
+        self.log, self.control = directory / "namebridge.log", directory / "control.sock"
         self.namebridge = Server(
-            [options.namebridge, "serve", "--config", path], ",".join(CPUS[:options.workers]), self.log)
+            [options.namebridge, "serve", "--config", path, "--control", self.control],
+            ",".join(CPUS[:options.workers]), self.log)
 
     def __enter__(self):
         try:
@@ -300,6 +302,60 @@ def measure_freshness(options):
 
 # tables
 
+# a configuration that changes
+
+def other_configuration(text, what):
+    """A configuration that differs from `text` in another cluster, or in the cluster that is asked."""
+    if what == "another cluster":
+        return text + '  other:\n    dns: ["127.0.0.1:9"]\n'
+    names = "names: [prod.cluster.local]\n"
+    return text.replace(names, names + "    cache: { max-ttl: 29s }\n")
+
+
+def measure_reload(options, wire, what, cache):
+    """A reload each second under load, to and fro between two configurations."""
+    with tempfile.TemporaryDirectory(prefix="namebridge-faults-") as directory, \
+            Rig(options, Path(directory), cache, wire) as rig:
+        os.chmod(directory, 0o755)
+        rig.load("--once", "--window", "50")
+        quiet = rig.load("--rate", str(options.rate), "--seconds", "10")
+        path, ended, taken, failures = Path(directory) / "namebridge.yaml", threading.Event(), [], []
+        texts = [path.read_text()]
+        texts.append(other_configuration(texts[0], what))
+
+        def reload_on():
+            while not ended.wait(1 - (taken[-1] if taken else 0)):
+                fresh = Path(directory) / "fresh.yaml"
+                fresh.write_text(texts[(len(taken) + 1) % 2])
+                fresh.rename(path)
+                begin = time.monotonic()
+                result = subprocess.run(
+                    [options.namebridge, "reload", "--control", rig.control], capture_output=True, text=True,
+                    timeout=60, check=False)
+                taken.append(time.monotonic() - begin)
+                if result.returncode:
+                    failures.append(result.stderr)
+
+        reloading = threading.Thread(target=reload_on)
+        cpu = rig.namebridge.cpu_seconds()
+        reloading.start()
+        try:
+            report = rig.load(
+                "--rate", str(options.rate), "--seconds", str(options.seconds), timeout=options.seconds + 60)
+        finally:
+            ended.set()
+            reloading.join()
+        cpu = rig.namebridge.cpu_seconds() - cpu
+    if failures:
+        print(failures[0], file=sys.stderr)
+    return {
+        "what": what, "cache": cache, "reloads": len(taken), "failures": len(failures),
+        "took": f"{sorted(taken)[len(taken) // 2] * 1000:.0f} / {max(taken) * 1000:.0f}",
+        "sent": report["sent"], "bad": f"{report['lost']} / {report['failed']} / {report['wrong']}",
+        "before": f"{quiet['p99'] / 1000:.2f} / {quiet['max'] / 1000:.1f}",
+        "during": f"{report['p99'] / 1000:.2f} / {report['max'] / 1000:.1f}", "cpu": cpu / options.seconds}
+
+
 def cell(value):
     """A figure as text: seconds and milliseconds with three digits."""
     return "-" if value is None else f"{value:.2f}" if isinstance(value, float) else str(value)
@@ -326,6 +382,10 @@ BOTH = {
 DOWN = {
     "fault": "cluster, nothing kept", "first": "first answer", "ms": "after (ms)",
     "again": "slowest of the next", "again_ms": "after (ms)"}
+RELOAD = {
+    "what": "what changes", "cache": "cache", "reloads": "reloads", "failures": "refused",
+    "took": "one takes, median / longest (ms)", "sent": "questions", "bad": "lost / failed / wrong",
+    "before": "p99 / longest without (ms)", "during": "p99 / longest with (ms)", "cpu": "CPU busy"}
 FRESH = {
     "seconds": "seconds", "peak": "peak QPS", "rate": "QPS", "skipped": "not asked in time",
     "received": "answers", "outdated": "outdated",
@@ -337,7 +397,8 @@ FRESH = {
 def parse_arguments():
     """Reads the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--parts", default="one,both,down,fresh", help="some of one,both,down,fresh")
+    parts = "one,both,down,reload,fresh"
+    parser.add_argument("--parts", default=parts, help=f"some of {parts}")
     names = ",".join(FAULTS)
     parser.add_argument("--faults", default=names, help=f"of one server: some of {names}")
     parser.add_argument("--caches", default="64MiB,0B", help="cache sizes to try one server's faults with")
@@ -345,6 +406,7 @@ def parse_arguments():
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--delay", type=int, default=300, help="of the slow server, in milliseconds")
     parser.add_argument("--drop", type=int, default=20, help="of the slow server, in percent")
+    parser.add_argument("--seconds", type=int, default=60, help="length of each run with reloads")
     parser.add_argument("--minutes", type=float, default=10, help="length of the freshness run")
     parser.add_argument("--realtime", action="store_true", help="run before all other work; needs root")
     parser.add_argument("--verbose", action="store_true", help="show every second")
@@ -386,6 +448,10 @@ def main():
     if "down" in parts:
         print_table("Nothing kept", DOWN, [
             measure_down(options, wire, fault) for fault in ("killed", "stopped")])
+    if "reload" in parts:
+        print_table("A reload each second", RELOAD, [
+            measure_reload(options, wire, what, cache) for what, cache in (
+                ("another cluster", "64MiB"), ("the cluster asked", "64MiB"), ("the cluster asked", "0B"))])
     if "fresh" in parts:
         print_table("Addresses that change every 5 s", FRESH, [measure_freshness(options)])
 
