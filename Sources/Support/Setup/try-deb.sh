@@ -93,7 +93,7 @@ expect 'has its manual' test -e "$root/usr/share/man/man8/namebridge.8.gz"
 expect 'units are in order' inside sh -c 'systemd-analyze verify --man=no /lib/systemd/system/namebridge*.service /lib/systemd/system/namebridge*.socket'
 
 # The demo's two clusters are the CoreDNS of this host's.
-inside setsid namebridge serve --demo </dev/null >"$folder/demo.log" 2>&1 &
+inside setsid namebridge serve --demo --control /run/demo.sock </dev/null >"$folder/demo.log" 2>&1 &
 await grep -q 'dig' "$folder/demo.log"
 ports=$(inside ss -Hlun 'src 127.0.0.1' 2>/dev/null | awk '{ print $4 }' | sed 's/.*://' | sort -n)
 say "the demo listens at $(echo $ports)"
