@@ -30,6 +30,17 @@ enum Program {
         return Result(code: process.terminationStatus, output: String(decoding: octets, as: UTF8.self))
     }
 
+    /// Runs a line of the shell, in which $0 is the program.
+    static func runShell(_ line: String) throws -> Result {
+        let process = make([], [:])
+        process.executableURL = URL(filePath: "/bin/sh")
+        process.arguments = ["-c", line, folder.appending(path: "namebridge").path]
+        process.standardOutput = FileHandle.nullDevice
+        try process.run()
+        process.waitUntilExit()
+        return Result(code: process.terminationStatus, output: "")
+    }
+
     /// Starts it; its standard error stream can be read.
     static func start(_ arguments: [String], environment: [String: String] = [:]) throws -> Running {
         let errors = Pipe()

@@ -19,6 +19,7 @@ struct ConfigurationLoader: Sendable {
     ) -> Result<ReloadedConfiguration, ReloadProblems> {
         do throws(ReloadProblems) {
             let new = try replace(current)
+            Log.use(new.inventory.log.format)
             for warning in new.warnings { Log.warning("reload warning", [("reason", warning)]) }
             Log.notice(
                 "reloaded",
@@ -85,6 +86,7 @@ struct ConfigurationLoader: Sendable {
             ("dns.cache.size", new.dns.cache.size != dns.cache.size),
             ("dns.limits.connections", new.dns.limits.connections != limits.connections),
             ("admin", new.admin != started.admin),
+            ("log.queries", new.log.queries != started.log.queries),
         ]
         return changes.filter(\.isChanged).map { "\($0.key): this change takes effect with a restart" }
     }

@@ -1,6 +1,8 @@
+import AdminServer
 import DNSServer
 import Glibc
 import LinuxSystem
+import Telemetry
 
 /// What the service manager hears of a running server, and what it has given it (sd_notify(3),
 /// sd_listen_fds(3)); nothing where none has started it.
@@ -11,6 +13,8 @@ struct ServiceWatch {
     private var pulse = WorkerPulse()
     /// Looks at the workers, one after the other, that found one standing still.
     private var misses = 0
+    private var limits = LimitWatch()
+    private var lastLook = MonotonicClock.now
 
     /// Reads NOTIFY_SOCKET, WATCHDOG_USEC and WATCHDOG_PID.
     init() {
@@ -49,12 +53,25 @@ struct ServiceWatch {
     /// It ends.
     func tellStopping() { tell(.stopping, .status("stopping")) }
 
-    /// The next signal's number; until it comes, the watchdog is fed while every worker is alive.
+    /// The next signal's number; until it comes, the watchdog is fed while every worker is alive, and limits
+    /// that are reached go to the log.
     mutating func wait(for signals: borrowing SignalFD, _ server: DNSServer) throws(Errno) -> Int32 {
-        guard let patience else { return try signals.wait() }
+        let period = min(1000, (patience ?? 4000) / 4)
         while true {  // ends with a signal
-            feedWatchdog(server)
-            if let signal = try signals.wait(milliseconds: Int32(clamping: patience / 4)) { return signal }
+            if patience != nil { feedWatchdog(server) }
+            tellLimits(server)
+            if let signal = try signals.wait(milliseconds: Int32(clamping: period)) { return signal }
+        }
+    }
+
+    private mutating func tellLimits(_ server: DNSServer) {
+        let now = MonotonicClock.now
+        guard now.nanoseconds(since: lastLook) >= 1_000_000_000 else { return }
+        lastLook = now
+        for limit in limits.news(server.statistics, at: now) {
+            Log.warning(
+                "limit reached",
+                [("limit", limit.name), ("what", limit.words), ("count", "\(limit.count)")])
         }
     }
 

@@ -62,5 +62,8 @@ extension ForwardingEngine {
             octets.reduceReply(from: base, nameLength: query.question.nameLength, terms)
         }
         settle(terms, nameLength: query.question.nameLength, in: &outbox)
+        log(
+            message.extracting(query.question.range), nameLength: query.question.nameLength,
+            type: query.question.type, path, into: &outbox, ReplyFacts(source: .refused, rcode: 0))
     }
 }

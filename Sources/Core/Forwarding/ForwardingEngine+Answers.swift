@@ -180,6 +180,7 @@ extension ForwardingEngine {
         let asked = table[slot, attempt].sent
         keepPrepared(slot, target, askedAt: asked)
         counters.answered += Int(table.transactions[slot].waiterCount)
+        answeringServer = server
         // Whole seconds on the way count, so that a late answer holds no longer for who waits for it either.
         let age = UInt32(clamping: now.seconds(since: asked))
         finish(slot, target, .miss, freshness: .age(age), at: now, into: &outbox)
@@ -226,6 +227,7 @@ extension ForwardingEngine {
         beginPrepared(slot)
         prepared.octets.set16(ResponseCode.serverFailure.rawValue, at: 2)
         prepared.extendedError = reason
+        noteFailure(slot, target, at: now)
         keepFailure(slot, target, at: now)
         finish(slot, target, .miss, at: now, into: &outbox)
     }
@@ -250,7 +252,12 @@ extension ForwardingEngine {
             outbox.replies.append(
                 Outbox.Reply(path: table.waiters[index].path, start: start, end: outbox.octets.count))
             settle(table.waiters[index].terms, nameLength: length - 4, in: &outbox)
+            log(
+                table.question(ofWaiter: index, length: length), nameLength: length - 4,
+                type: table.transactions[slot].question.type, table.waiters[index].path, into: &outbox,
+                facts(slot, target, source, at: now))
         }
+        answeringServer = -1
         countReplies(replies, slot, target, source, at: now)
         timers.clear(slot)
         table.removeTransaction(slot)
@@ -304,6 +311,7 @@ extension ForwardingEngine {
         beginPrepared(slot)
         prepared.octets.set16(rcode.rawValue, at: 2)
         prepared.extendedError = ExtendedError(code: code.rawValue, text: text)
+        noteFailure(slot, target, at: now)
         keepFailure(slot, target, at: now)
         finish(slot, target, .miss, at: now, into: &outbox)
     }

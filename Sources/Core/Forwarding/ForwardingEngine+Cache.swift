@@ -36,6 +36,10 @@ extension ForwardingEngine {
             rotation: hit.rotation)
         outbox.replies.append(Outbox.Reply(path: path, start: start, end: outbox.octets.count))
         settle(terms, nameLength: query.question.nameLength, in: &outbox)
+        log(
+            message.extracting(query.question.range), nameLength: query.question.nameLength,
+            type: query.question.type, path, into: &outbox,
+            ReplyFacts(source: hit.isFresh ? .hit : .stale, rcode: prepared.rcode, cluster: Int(hit.owner)))
         if hit.wantsRefresh {
             refresh(message, query, path, view, at: now, random: &random, into: &outbox)
         }

@@ -64,6 +64,10 @@ extension ForwardingEngine {
             octets.appendEmptyReply(rcode, to: message.extracting(query.question.range), terms, error: reason)
         }
         settle(terms, nameLength: query.question.nameLength, in: &outbox)
+        log(
+            message.extracting(query.question.range), nameLength: query.question.nameLength,
+            type: query.question.type, path, into: &outbox,
+            ReplyFacts(source: .refused, rcode: rcode.rawValue))
     }
 
     /// Answers NXDOMAIN for a name that no cluster can have, once the cluster's SOA is known; false where it
@@ -93,6 +97,10 @@ extension ForwardingEngine {
         let terms = replyTerms(query, path)
         outbox.reply(path) { octets in octets.appendReply(prepared, to: question, terms) }
         settle(terms, nameLength: query.question.nameLength, in: &outbox)
+        log(
+            question, nameLength: query.question.nameLength, type: query.question.type, path, into: &outbox,
+            ReplyFacts(
+                source: .local, rcode: prepared.rcode, cluster: policy.groups[target.groups[0]].number))
         return true
     }
 
@@ -116,6 +124,9 @@ extension ForwardingEngine {
             let terms = replyTerms(query, path)
             outbox.reply(path) { octets in octets.appendReply(prepared, to: question, terms) }
             settle(terms, nameLength: query.question.nameLength, in: &outbox)
+            log(
+                question, nameLength: query.question.nameLength, type: query.question.type, path,
+                into: &outbox, ReplyFacts(source: .local, rcode: prepared.rcode))
         }
     }
 }

@@ -61,6 +61,8 @@ extension ForwardingEngine {
         old.meters = EngineMeters(old.policy)
         counted.adopt(policy, after: old.policy)
         meters.add(counted)
+        for failure in old.failures.entries { failures.note(failure) }
+        old.failures = FailureTable()
     }
 
     /// Answers everything in flight as if no server had.

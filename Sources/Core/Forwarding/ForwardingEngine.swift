@@ -22,6 +22,11 @@ package struct ForwardingEngine: ~Copyable {
     /// The view of the client whose message is being taken, for counting; -1: none.
     var clientView = -1
 
+    /// Why questions failed, of late.
+    package internal(set) var failures = FailureTable()
+    /// Who has given the answer that is being given on, for the query log; -1: nobody.
+    var answeringServer = -1
+
     var table: TransactionTable
     var timers = TimerWheel()
     var servers: [ServerState]

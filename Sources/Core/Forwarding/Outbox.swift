@@ -14,6 +14,9 @@ package struct Outbox: ~Copyable {
     /// Questions to name servers.
     package var questions: [OutgoingQuestion] = []
 
+    /// Replies to be written down; nil: there is no query log.
+    package var queryLog: QueryLogBatch?
+
     package struct Reply: Sendable {
         package let path: ClientPath
         package let start: Int

@@ -13,6 +13,7 @@ extension Inventory {
         checker.checkDNS()
         checker.checkViews()
         checker.checkAdmin()
+        checker.checkLog()
         checker.checkClusters()
         checker.checkNames()
         checker.checkPrefixes()

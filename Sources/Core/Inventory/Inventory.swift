@@ -10,6 +10,8 @@ package struct Inventory: Hashable, Sendable {
 
     package var admin: AdminSettings
 
+    package var log = LogSettings()
+
     /// In the order of the file.
     package var clusters: [Cluster]
 

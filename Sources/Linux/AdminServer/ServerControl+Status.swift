@@ -1,5 +1,6 @@
 import AnswerCache
 import DNSServer
+import DomainNames
 import Forwarding
 import Inventory
 import JSON
@@ -33,6 +34,7 @@ extension ServerControl {
         status.groups = groups(latencies, history)
         if let meters = latencies.meters { addCounts(meters, to: &status) }
         addPlaces(to: &status)
+        addTrouble(statistics, at: now, to: &status)
         status.network = networkObjects
         status.reload = record.withLock { $0.status }
         return status
@@ -85,6 +87,22 @@ extension ServerControl {
             status.groups[index].replies = cells.reduce(0) { $1.cluster == name ? $0 + $1.count : $0 }
         }
         status.extendedErrors = meters.extendedErrorCounts.map { .init($0.code, $0.purpose, $0.count) }
+    }
+
+    /// The last failures, and who asks what most where the query log is on.
+    private func addTrouble(
+        _ statistics: ServerStatistics, at now: MonotonicTime, to status: inout ServerStatus
+    ) {
+        func text(_ wire: [UInt8]) -> String { (try? DomainName(wire: wire))?.description ?? "" }
+        status.failures = FailureTable.merged(statistics.workers.map(\.failures)).map { failure in
+            ServerStatus.Failure(
+                cluster: failure.cluster, name: text(failure.name),
+                reason: String(decoding: failure.reason, as: UTF8.self), count: failure.count,
+                secondsAgo: now.seconds(since: failure.last))
+        }
+        guard let top = server.queryLog?.top(10) else { return }
+        status.topNames = top.names.map { .init(text($0.key), "", $0.count) }
+        status.topClients = top.clients.map { .init("\($0.key)", "", $0.count) }
     }
 
     private func addPlaces(to status: inout ServerStatus) {

@@ -19,6 +19,24 @@ extension ServerStatus {
         }
     }
 
+    /// Questions to one cluster that failed for one reason.
+    package struct Failure: Hashable, Sendable {
+        package var cluster: String
+        /// The last name that was asked for in vain.
+        package var name: String
+        package var reason: String
+        package var count: Int
+        package var secondsAgo: Int
+
+        package init(cluster: String, name: String, reason: String, count: Int, secondsAgo: Int) {
+            self.cluster = cluster
+            self.name = name
+            self.reason = reason
+            self.count = count
+            self.secondsAgo = secondsAgo
+        }
+    }
+
     /// Times that 500, 950 and 990 of 1000 did not exceed, in microseconds; nil where there was none.
     package struct Latency: Hashable, Sendable {
         package var count = 0
@@ -134,6 +152,9 @@ extension ServerStatus {
             ("response-codes", .array(responseCodes.map(\.json))),
             ("limits", .array(limits.map(\.json))),
             ("extended-errors", .array(extendedErrors.map(\.json))),
+            ("failures", .array(failures.map(\.json))),
+            ("top-names", .array(topNames.map(\.json))),
+            ("top-clients", .array(topClients.map(\.json))),
             ("sites", .array(sites.map(\.json))),
             ("paths", .array(paths.map(\.json))),
             ("network", network?.json ?? .null),
@@ -153,6 +174,9 @@ extension ServerStatus {
         responseCodes = NamedCount.list(json["response-codes"])
         limits = NamedCount.list(json["limits"])
         extendedErrors = NamedCount.list(json["extended-errors"])
+        failures = (json["failures"]?.elements ?? []).map(Failure.init(json:))
+        topNames = NamedCount.list(json["top-names"])
+        topClients = NamedCount.list(json["top-clients"])
         sites = (json["sites"]?.elements ?? []).map {
             Site(name: $0["name"]?.string ?? "", prefixes: JSONValue.strings($0["prefixes"]))
         }
@@ -182,6 +206,22 @@ extension ServerStatus.NamedCount {
         (json?.elements ?? []).map {
             Self($0["name"]?.string ?? "", $0["words"]?.string ?? "", $0["count"]?.count ?? 0)
         }
+    }
+}
+
+extension ServerStatus.Failure {
+    fileprivate var json: JSONValue {
+        .object([
+            ("cluster", .string(cluster)), ("name", .string(name)), ("reason", .string(reason)),
+            ("count", .integer(count)), ("seconds-ago", .integer(secondsAgo)),
+        ])
+    }
+
+    fileprivate init(json: JSONValue) {
+        self.init(
+            cluster: json["cluster"]?.string ?? "", name: json["name"]?.string ?? "",
+            reason: json["reason"]?.string ?? "", count: json["count"]?.count ?? 0,
+            secondsAgo: json["seconds-ago"]?.count ?? 0)
     }
 }
 

@@ -24,6 +24,11 @@ package struct ServerStatus: Hashable, Sendable {
     package var responseCodes: [NamedCount] = []
     package var limits: [NamedCount] = []
     package var extendedErrors: [NamedCount] = []
+    /// The last failures, the latest first.
+    package var failures: [Failure] = []
+    /// What stands in the query log most often; empty without one.
+    package var topNames: [NamedCount] = []
+    package var topClients: [NamedCount] = []
     /// The places and paths of the configuration.
     package var sites: [Site] = []
     package var paths: [Path] = []

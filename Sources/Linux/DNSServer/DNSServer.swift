@@ -16,6 +16,9 @@ package final class DNSServer: Sendable {
     /// What it serves by; see `replace`.
     let current: Mutex<CurrentServing>
 
+    /// Who writes answers down; nil: nobody.
+    package let queryLog: QueryLog?
+
     let seeds: [WorkerSeed]
     private let news: (@Sendable (HealthNews) -> Void)?
     let prober: Mutex<ServerProber?>
@@ -34,16 +37,18 @@ package final class DNSServer: Sendable {
     ///   - limits: How much each worker has in flight; nil: as the policy says.
     ///   - cookieSecrets: Shared with other servers (RFC 9018); empty: the process makes its own.
     ///   - inherited: Sockets of the service manager, used for the endpoints that they are bound to.
+    ///   - queryLog: Who writes answers down; nil: nobody.
     ///   - news: Called when a name server dies, comes back or changes; nil: no server is probed, and none
     /// given up.
     package init(
         listen endpoints: [Endpoint], policy: ForwardingPolicy, workers: Int, cacheOctets: Int = 0,
         settings: DNSServerSettings = DNSServerSettings(), limits: EngineLimits? = nil,
-        cookieSecrets: [SipHash.Key] = [], inherited: [InheritedSocket] = [],
+        cookieSecrets: [SipHash.Key] = [], inherited: [InheritedSocket] = [], queryLog: QueryLog? = nil,
         news: (@Sendable (HealthNews) -> Void)? = nil
     ) throws(DNSServerError) {
         precondition(workers > 0, "a server has at least one worker")
         let listeners = try Listeners.bind(endpoints, workers: workers, inherited: inherited)
+        self.queryLog = queryLog
         let random = KernelRandom()
         let identity = ProcessIdentity(
             secret: SipHash.Key(low: random.next(), high: random.next()), cookieSecrets: cookieSecrets)
@@ -55,7 +60,9 @@ package final class DNSServer: Sendable {
             let serving = Serving(
                 policy: policy, board: board, identity: identity, settings: settings, sockets: sockets)
             do throws(Errno) {
-                seeds.append(try WorkerSeed(index: index, serving, cache: cache, limits: limits))
+                seeds.append(
+                    try WorkerSeed(
+                        index: index, serving, cache: cache, limits: limits, queryLog: queryLog))
             } catch {
                 throw .cannotStartWorker(index, error)
             }
@@ -90,6 +97,7 @@ package final class DNSServer: Sendable {
     package func start() throws(DNSServerError) {
         do throws(Errno) {
             try prober.withLock { $0 }?.start()
+            try queryLog?.start()
         } catch {
             throw .cannotStartWorker(seeds.count, error)
         }
@@ -116,6 +124,7 @@ package final class DNSServer: Sendable {
             return threads
         }
         for thread in running { thread.join() }
+        queryLog?.stop()
     }
 
     /// How often each worker's loop has turned; see `WorkerPulse`.
@@ -163,6 +172,8 @@ final class WorkerSeed: Sendable {
     let first: Mutex<Serving?>
     let cache: AnswerCache?
     let limits: EngineLimits?
+    let queryLog: QueryLog?
+    let queryLogRing: QueryLogRing?
     let epoll: Epoll
     let wake: EventFD
     let endReceipt: OrderReceipt
@@ -174,12 +185,14 @@ final class WorkerSeed: Sendable {
     let turns = Atomic(0)
 
     init(
-        index: Int, _ serving: Serving, cache: AnswerCache?, limits: EngineLimits?
+        index: Int, _ serving: Serving, cache: AnswerCache?, limits: EngineLimits?, queryLog: QueryLog?
     ) throws(Errno) {
         self.index = index
         first = Mutex(serving)
         self.cache = cache
         self.limits = limits
+        self.queryLog = queryLog
+        queryLogRing = queryLog?.addRing()
         epoll = try Epoll()
         wake = try EventFD()
         endReceipt = try OrderReceipt(workers: 1)

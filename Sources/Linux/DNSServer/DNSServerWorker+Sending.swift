@@ -15,6 +15,7 @@ extension DNSServerWorker {
         {
             sendQuestions()
             sendReplies()
+            if outbox.queryLog != nil { writeDown() }
             outbox.removeAll()
             writeUpstreams()
             // Held back questions are for the engine of today.
@@ -62,6 +63,18 @@ extension DNSServerWorker {
         for case let listener? in listeners where listener.sender.count > 0 { sendReplies(of: listener) }
         turns.record(
             nanoseconds: MonotonicClock.now.nanoseconds(since: now), row: 0, times: outbox.replies.count)
+    }
+
+    /// Gives the query log what it wants of the replies that were sent.
+    private mutating func writeDown() {
+        guard let ring = seed.queryLogRing, var batch = outbox.queryLog, !batch.replies.isEmpty
+        else { return }
+        let turn = Int(MonotonicClock.now.nanoseconds(since: now) / 1000)
+        for index in batch.replies.indices where batch.replies[index].microseconds < 0 {
+            batch.replies[index].microseconds = turn
+        }
+        ring.take(&batch.replies)
+        outbox.queryLog = batch
     }
 
     private mutating func sendReplies(of listener: DatagramListener) {

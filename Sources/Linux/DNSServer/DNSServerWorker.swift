@@ -69,6 +69,7 @@ struct DNSServerWorker: ~Copyable {
         streamListeners = first.sockets.stream
         upstreams = Self.upstreams(of: first.policy)
         clients = ClientTable(first.settings)
+        outbox.queryLog = seed.queryLog.map { QueryLogBatch($0.filter, seed: random.next()) }
     }
 
     /// Sockets, none of them open, towards all servers of a policy.
@@ -180,6 +181,7 @@ struct DNSServerWorker: ~Copyable {
         statistics.sockets = counters
         statistics.inFlight = draining.reduce(engine.transactionCount) { $0 + $1.engine.transactionCount }
         statistics.connections = clients.count
+        statistics.failures = engine.failures
         seed.published.withLock { $0 = statistics }
         lastPublished = now
         hasNews = false

@@ -110,8 +110,10 @@ final class ServerProber: Sendable {
         news(
             HealthNews(
                 group: policy.groups[policy.groupOfServer[index]].name, server: policy.servers[index],
-                mode: mode,
-                reason: reason))
+                mode: mode, reason: reason,
+                aliveServers: policy.groups[policy.groupOfServer[index]].servers.count {
+                    !board.servers[$0].isDead
+                }))
     }
 
     /// The SOA record of a cluster's domain serves for answers that no server has to be asked for.
@@ -164,6 +166,8 @@ package struct HealthNews: Sendable {
     package let mode: ServerHealth.Mode
     /// Why it is dead; else empty.
     package let reason: String
+    /// Servers of the group that are not dead, now.
+    package let aliveServers: Int
 }
 
 /// What a probe asks.

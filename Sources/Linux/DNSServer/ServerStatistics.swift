@@ -15,6 +15,8 @@ package struct WorkerStatistics: Hashable, Sendable {
     package var inFlight = 0
     /// Connections of clients.
     package var connections = 0
+    /// Why questions failed, of late.
+    package var failures = FailureTable()
 
     package init() {}
 }

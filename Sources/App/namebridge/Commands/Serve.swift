@@ -50,6 +50,7 @@ struct Serve: ParsableCommand {
     }
 
     private func serve(_ inventory: Inventory, until signals: borrowing SignalFD) throws {
+        Log.use(inventory.log.format)
         let policy = ForwardingPolicy(inventory)
         var watch = ServiceWatch()
         let workers = inventory.dns.workers ?? ProcessLimits.processorCount
@@ -84,7 +85,9 @@ struct Serve: ParsableCommand {
         while true {  // ends with another signal
             let signal = try failing { () throws(Errno) in try watch.wait(for: signals, server) }
             guard signal == SIGHUP else { return signal }
+            watch.tellReloading()
             _ = reload()
+            watch.tellReady("serving, the configuration was read again")
         }
     }
 
@@ -97,6 +100,8 @@ struct Serve: ParsableCommand {
         let secrets = try cookieSecrets(inventory.dns.cookieSecretFile)
         var settings = DNSServerSettings(inventory.dns.limits)
         settings.longestSleepMilliseconds = watch.longestSleepMilliseconds
+        let health = HealthLog()
+        let queryLog = try queryLog(inventory.log)
         let inherited = ServiceWatch.inheritedSockets
         for socket in inherited {
             let isUsed = inventory.dns.listen.contains(socket.endpoint)
@@ -108,7 +113,18 @@ struct Serve: ParsableCommand {
             try DNSServer(
                 listen: inventory.dns.listen, policy: policy, workers: workers,
                 cacheOctets: inventory.dns.cache.size, settings: settings,
-                cookieSecrets: secrets, inherited: inherited, news: Self.log)
+                cookieSecrets: secrets, inherited: inherited, queryLog: queryLog, news: health.write)
+        }
+    }
+
+    /// Opened before privileges are dropped: afterwards no file can be written.
+    private func queryLog(_ settings: LogSettings) throws -> QueryLog? {
+        guard let queries = settings.queries else { return nil }
+        do throws(Errno) {
+            return try QueryLog(queries, write: QueryLogWriter(queries, settings.format).write)
+        } catch {
+            Log.failure("not started", [("reason", "log.queries.output: \(error)")])
+            throw ExitStatus.problem
         }
     }
 
@@ -120,18 +136,6 @@ struct Serve: ParsableCommand {
         } catch {
             Log.failure("not started", [("reason", "dns.cookie-secret-file: \(error)")])
             throw ExitStatus.problem
-        }
-    }
-
-    /// One line for each server that dies, comes back or changes.
-    private static func log(_ news: HealthNews) {
-        let fields = [("cluster", news.group), ("address", "\(news.server)")]
-        switch news.mode {
-        case .full: Log.notice("server up", fields)
-        case .withoutEDNS: Log.notice("server up without EDNS", fields)
-        case .onlyTCP: Log.notice("server up over TCP alone", fields)
-        case .dead: Log.failure("server down", fields + [("reason", news.reason)])
-        case .looping: Log.failure("server forwards to us, not asked", fields + [("reason", news.reason)])
         }
     }
 

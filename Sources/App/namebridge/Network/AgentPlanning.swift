@@ -15,6 +15,7 @@ enum AgentPlanning {
             let lines = problems.map { "\($0)" }.joined(separator: "\n")
             throw .notFollowed(path: path, why: "it has errors\n\(lines)")
         }
+        Log.use(inventory.log.format)
         let planner = NetworkPlanner(inventory)
         if let host {
             guard let located = planner.host(named: host) else {

@@ -1,34 +1,94 @@
+import Glibc
+import Inventory
+import JSON
+import LinuxSystem
+import Synchronization
+import Telemetry
+
 /// The log of a running server: one line for each change of state, to standard error.
 ///
 /// ```
 /// listening address=127.0.0.1:5300
+/// {"time":"2026-07-01T08:30:00Z","level":"notice","event":"listening","address":"127.0.0.1:5300"}
 /// ```
-/// Under systemd each line begins with its priority, which the journal takes off (sd-daemon(3)).
+/// In the journal each line begins with its priority, which the journal takes off (sd-daemon(3)). There are
+/// never more lines than `LineBound` lets through; what was left out is counted in the next line.
 enum Log {
-    /// A change of state.
-    static func notice(_ event: String, _ values: [(key: String, value: String)] = []) {
-        write(5, event, values)
+    typealias Fields = [(key: String, value: String)]
+
+    /// Of syslog(3).
+    enum Priority: Int {
+        case error = 3
+        case warning = 4
+        case notice = 5
+        case information = 6
+
+        /// Its word in JSON.
+        var name: String {
+            switch self {
+            case .error: "error"
+            case .warning: "warning"
+            case .notice: "notice"
+            case .information: "info"
+            }
+        }
     }
+
+    /// A change of state.
+    static func notice(_ event: String, _ values: Fields = []) { write(.notice, event, values) }
 
     /// Something that somebody should look at.
-    static func warning(_ event: String, _ values: [(key: String, value: String)] = []) {
-        write(4, event, values)
-    }
+    static func warning(_ event: String, _ values: Fields = []) { write(.warning, event, values) }
 
     /// Something that does not work.
-    static func failure(_ event: String, _ values: [(key: String, value: String)] = []) {
-        write(3, event, values)
+    static func failure(_ event: String, _ values: Fields = []) { write(.error, event, values) }
+
+    /// Writes lines of that form from now on.
+    static func use(_ format: LogFormat) { state.withLock { $0.format = format } }
+
+    /// The form of lines.
+    static var format: LogFormat { state.withLock { $0.format } }
+
+    /// True where standard error is the journal's stream.
+    static let isJournal = environment("JOURNAL_STREAM").map(StandardError.isStream) ?? false
+
+    /// A line for standard error.
+    static func line(_ priority: Priority, _ event: String, _ values: Fields, _ format: LogFormat) -> String {
+        let prefix = isJournal ? "<\(priority.rawValue)>" : ""
+        switch format {
+        case .text: return prefix + text(event, values)
+        case .json: return prefix + json(priority, event, values)
+        }
     }
 
-    /// - Parameter priority: Of syslog(3): 3 error, 4 warning, 5 notice.
-    private static func write(_ priority: Int, _ event: String, _ values: [(key: String, value: String)]) {
-        let prefix = environment("JOURNAL_STREAM") == nil ? "" : "<\(priority)>"
-        printError(prefix + line(event, values))
+    private struct State {
+        var format = LogFormat.text
+        var bound = LineBound()
+    }
+
+    /// There is one standard error for all threads.
+    private static let state = Mutex(State())
+
+    private static func write(_ priority: Priority, _ event: String, _ values: Fields) {
+        let now = MonotonicClock.now
+        let (dropped, format) = state.withLock { ($0.bound.admit(at: now), $0.format) }
+        guard let dropped else { return }
+        if dropped > 0 { printError(line(.warning, "lines left out", [("count", "\(dropped)")], format)) }
+        printError(line(priority, event, values, format))
     }
 
     /// `event key=value key="value with spaces"`, without line breaks.
-    static func line(_ event: String, _ values: [(key: String, value: String)]) -> String {
+    static func text(_ event: String, _ values: Fields) -> String {
         values.reduce(event) { "\($0) \($1.key)=\(quoted($1.value))" }
+    }
+
+    /// One JSON object, its members in this order.
+    static func json(_ priority: Priority, _ event: String, _ values: Fields) -> String {
+        let head: Fields = [
+            ("time", WallClock.text(WallClock.seconds)), ("level", priority.name), ("event", event),
+        ]
+        let members = (head + values).map { JSONValue.quote($0.key) + ":" + JSONValue.quote($0.value) }
+        return "{" + members.joined(separator: ",") + "}"
     }
 
     private static func quoted(_ value: String) -> String {

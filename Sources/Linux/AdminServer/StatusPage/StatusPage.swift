@@ -43,7 +43,8 @@ package struct StatusPage {
             header, figures,
             section("Where names and packets go", picture, isBare: false),
             section("Name servers", serverTable, isBare: false),
-            "<div class=\"columns\">", answersSection, limitsSection, networkSection, "</div>",
+            "<div class=\"columns\">", answersSection, failuresSection, limitsSection, topSection,
+            networkSection, "</div>",
             footer,
         ].joined(separator: "\n")
     }

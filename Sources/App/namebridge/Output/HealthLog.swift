@@ -1,0 +1,31 @@
+import DNSServer
+import Forwarding
+import Synchronization
+
+/// Writes one line for each server that dies, comes back or changes, and one for each cluster that no server
+/// is left of.
+final class HealthLog: Sendable {
+    /// The clusters without a server.
+    private let downClusters = Mutex<Set<String>>([])
+
+    func write(_ news: HealthNews) {
+        let fields = [("cluster", news.group), ("address", "\(news.server)")]
+        switch news.mode {
+        case .full: Log.notice("server up", fields)
+        case .withoutEDNS: Log.notice("server up without EDNS", fields)
+        case .onlyTCP: Log.notice("server up over TCP alone", fields)
+        case .dead: Log.failure("server down", fields + [("reason", news.reason)])
+        case .looping: Log.failure("server forwards to us, not asked", fields + [("reason", news.reason)])
+        }
+        let isChanged = downClusters.withLock {
+            news.aliveServers == 0 ? $0.insert(news.group).inserted : $0.remove(news.group) != nil
+        }
+        guard isChanged else { return }
+        if news.aliveServers == 0 {
+            let reason = "no server left, \(news.reason)"
+            Log.failure("cluster down", [("cluster", news.group), ("reason", reason)])
+        } else {
+            Log.notice("cluster up", [("cluster", news.group), ("address", "\(news.server)")])
+        }
+    }
+}

@@ -1,0 +1,108 @@
+import DomainNames
+import Forwarding
+import IPAddressing
+import Inventory
+import LDNSBridge
+import LinuxSystem
+import Synchronization
+import Telemetry
+
+/// Writes the query log: one line for each reply that it is given.
+///
+/// ```
+/// query client=10.0.0.7:40213 proto=udp name=web.shop.svc.prod.cluster.local type=A \
+/// sent=web.shop.svc.cluster.local cluster=prod server=10.96.0.10:53 source=miss rcode=NOERROR us=812
+/// ```
+final class QueryLogWriter: Sendable {
+    private let file: AppendedFile
+    private let isStandardError: Bool
+    private let format: LogFormat
+    private let losses = Mutex(Losses())
+
+    /// Replies that were left out and not told yet, and when some were told.
+    private struct Losses {
+        var count = 0
+        var told: MonotonicTime?
+        var isFailing = false
+    }
+
+    /// Opens the output, which may not be possible any more once privileges are dropped.
+    init(_ settings: QueryLogSettings, _ format: LogFormat) throws(Errno) {
+        self.format = format
+        switch settings.output {
+        case .standardError:
+            file = try AppendedFile()
+            isStandardError = true
+        case .file(let path):
+            file = try AppendedFile(path)
+            isStandardError = false
+        }
+    }
+
+    /// - Parameter dropped: Replies that found no room on their way here.
+    func write(_ replies: [LoggedReply], _ dropped: Int) {
+        var text = ""
+        for reply in replies { text += line(Self.fields(reply)) + "\n" }
+        do throws(Errno) {
+            try file.append(text)
+            tell(dropped, nil)
+        } catch {
+            tell(dropped + replies.count, error)
+        }
+    }
+
+    /// Tells at most once a minute that replies were left out, and once that the file takes nothing.
+    private func tell(_ dropped: Int, _ error: Errno?) {
+        let now = MonotonicClock.now
+        let (count, isNewFailure) = losses.withLock { losses in
+            losses.count += dropped
+            let isNew = error != nil && !losses.isFailing
+            losses.isFailing = error != nil
+            let isRecent = losses.told.map { now.seconds(since: $0) < 60 } ?? false
+            if isRecent || losses.count == 0 { return (0, isNew) }
+            defer { losses.count = 0 }
+            losses.told = now
+            return (losses.count, isNew)
+        }
+        if isNewFailure, let error { Log.failure("query log not written", [("reason", "\(error)")]) }
+        if count > 0 { Log.warning("query log left out answers", [("count", "\(count)")]) }
+    }
+
+    private func line(_ fields: Log.Fields) -> String {
+        if isStandardError { return Log.line(.information, "query", fields, format) }
+        switch format {
+        case .text: return Log.text(WallClock.text(WallClock.seconds) + " query", fields)
+        case .json: return Log.json(.information, "query", fields)
+        }
+    }
+
+    private static func fields(_ reply: LoggedReply) -> Log.Fields {
+        var fields: Log.Fields = [
+            ("client", "\(reply.client)"), ("proto", reply.transport == .udp ? "udp" : "tcp"),
+            ("name", name(reply.name)), ("type", Mnemonics.type(UInt16(truncatingIfNeeded: reply.type))),
+        ]
+        if !reply.sent.isEmpty { fields.append(("sent", name(reply.sent))) }
+        if !reply.cluster.isEmpty { fields.append(("cluster", reply.cluster)) }
+        if let server = reply.server { fields.append(("server", "\(server)")) }
+        return fields + [
+            ("source", reply.source.word),
+            ("rcode", Mnemonics.rcode(UInt16(truncatingIfNeeded: reply.rcode))),
+            ("us", "\(max(0, reply.microseconds))"),
+        ]
+    }
+
+    private static func name(_ wire: [UInt8]) -> String { (try? DomainName(wire: wire))?.description ?? "?" }
+}
+
+extension AnswerSource {
+    /// As metrics call it.
+    fileprivate var word: String {
+        switch self {
+        case .hit: "hit"
+        case .miss: "miss"
+        case .stale: "stale"
+        case .local: "local"
+        case .refused: "refused"
+        }
+    }
+}

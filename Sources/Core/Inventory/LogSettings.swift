@@ -1,0 +1,68 @@
+package import DomainNames
+package import IPAddressing
+
+/// What the server writes down, and how.
+package struct LogSettings: Hashable, Sendable {
+    package var format = LogFormat.text
+
+    /// Which answers are written down one by one; nil: none. Default: nil.
+    package var queries: QueryLogSettings?
+
+    package init() {}
+}
+
+/// The form of a line of the log.
+package enum LogFormat: String, Hashable, Sendable, CaseIterable {
+    /// `event key=value key="value with spaces"`.
+    case text
+    /// One JSON object (RFC 8259).
+    case json
+}
+
+/// Which answers are written down. All conditions hold together.
+package struct QueryLogSettings: Hashable, Sendable {
+    /// How many of those that fit are written, drawn at random: above 0, at most 1. Default: all.
+    package var sample = 1.0
+
+    /// Whose; empty: everybody's.
+    package var clients: [IPPrefix] = []
+
+    /// The names asked, and what is below them; empty: all.
+    package var names: [DomainName] = []
+
+    /// The response codes; empty: all.
+    package var responseCodes: [LoggedResponseCode] = []
+
+    package var output = LogOutput.standardError
+
+    package init() {}
+}
+
+/// Where the query log goes.
+package enum LogOutput: Hashable, Sendable {
+    case standardError
+    /// Appended to; an absolute path.
+    case file(String)
+}
+
+/// A response code by its name (IANA, DNS RCODEs).
+package enum LoggedResponseCode: String, Hashable, Sendable, CaseIterable {
+    case noError = "NOERROR"
+    case formatError = "FORMERR"
+    case serverFailure = "SERVFAIL"
+    case nameError = "NXDOMAIN"
+    case notImplemented = "NOTIMP"
+    case refused = "REFUSED"
+
+    /// As it stands in a message.
+    package var number: Int {
+        switch self {
+        case .noError: 0
+        case .formatError: 1
+        case .serverFailure: 2
+        case .nameError: 3
+        case .notImplemented: 4
+        case .refused: 5
+        }
+    }
+}

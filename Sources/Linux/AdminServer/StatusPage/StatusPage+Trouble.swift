@@ -1,0 +1,27 @@
+// What failed of late, and who asks what most.
+
+extension StatusPage {
+    /// The last failures, the latest first.
+    var failuresSection: String {
+        guard !status.failures.isEmpty else {
+            return section("Last failures", "<p class=\"empty\">No question has failed.</p>", isBare: false)
+        }
+        let items = status.failures.prefix(8).map { failure in
+            let ago = Figures.duration(seconds: failure.secondsAgo)
+            let times = failure.count == 1 ? "once" : "\(Self.grouped(failure.count)) times"
+            return "<li>\(failure.reason.escapedForHTML)<br>"
+                + "<small>\(times), last \(ago) ago: <code>\(failure.name.escapedForHTML)</code></small></li>"
+        }
+        return section("Last failures", "<ul class=\"objects\">\(items.joined())</ul>", isBare: false)
+    }
+
+    /// Names and clients; nothing without a query log.
+    var topSection: String {
+        guard !status.topNames.isEmpty else { return "" }
+        return section(
+            "Most asked",
+            list(status.topNames.map { ($0.name, $0.count) }) + "<h3>Who asks most</h3>"
+                + list(status.topClients.map { ($0.name, $0.count) }),
+            isBare: false)
+    }
+}

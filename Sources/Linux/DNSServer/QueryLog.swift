@@ -1,0 +1,129 @@
+package import Forwarding
+package import IPAddressing
+package import Inventory
+package import LinuxSystem
+import Synchronization
+import Telemetry
+
+/// Takes the replies that are to be written down from the workers, and gives them to who writes, on a thread
+/// of its own. No worker waits for it: what finds no room is dropped and counted.
+package final class QueryLog: Sendable {
+    let filter: QueryLogFilter
+    private let write: @Sendable ([LoggedReply], _ dropped: Int) -> Void
+    private let rings = Mutex<[QueryLogRing]>([])
+    private let tables = Mutex(Tables())
+    private let epoll: Epoll
+    private let wake: EventFD
+    private let thread = Mutex<NativeThread?>(nil)
+
+    /// What was written down most often.
+    private struct Tables {
+        var names = TopTable<[UInt8]>(capacity: 256)
+        var clients = TopTable<IPAddress>(capacity: 256)
+    }
+
+    /// The names that were written down most often, in wire form, and the clients; with their numbers.
+    package typealias Top = (names: [(key: [UInt8], count: Int)], clients: [(key: IPAddress, count: Int)])
+
+    /// How often the workers' replies are fetched.
+    private static let periodMilliseconds: Int32 = 200
+
+    /// - Parameter write: Called on the log's thread with replies, and with how many were dropped since the
+    ///   last call.
+    package init(
+        _ settings: QueryLogSettings, write: @escaping @Sendable ([LoggedReply], _ dropped: Int) -> Void
+    ) throws(Errno) {
+        filter = QueryLogFilter(settings)
+        self.write = write
+        epoll = try Epoll()
+        wake = try EventFD()
+        try epoll.add(wake.descriptor, .readable, token: 0)
+    }
+
+    /// At most `limit` of each, the most frequent first.
+    package func top(_ limit: Int) -> Top {
+        tables.withLock { ($0.names.top(limit), $0.clients.top(limit)) }
+    }
+
+    /// Room for one more worker.
+    func addRing() -> QueryLogRing {
+        let ring = QueryLogRing()
+        rings.withLock { $0.append(ring) }
+        return ring
+    }
+
+    /// To be called once.
+    func start() throws(Errno) {
+        let made = try NativeThread(name: "query-log", stackSize: 512 * 1024) { [self] in run() }
+        thread.withLock { $0 = made }
+    }
+
+    /// Writes what is left, and ends; to be called once no worker runs.
+    func stop() {
+        wake.signal()
+        let running = thread.withLock { thread in
+            defer { thread = nil }
+            return thread
+        }
+        running?.join()
+    }
+
+    private func run() {
+        var events = EpollEvents(capacity: 1)
+        while true {
+            let count = (try? epoll.wait(into: &events, milliseconds: Self.periodMilliseconds)) ?? 0
+            fetch()
+            if count > 0 { return }
+        }
+    }
+
+    private func fetch() {
+        var replies: [LoggedReply] = []
+        var dropped = 0
+        for ring in rings.withLock({ $0 }) { ring.empty(into: &replies, &dropped) }
+        guard !replies.isEmpty || dropped > 0 else { return }
+        tables.withLock { tables in
+            for reply in replies {
+                tables.names.add(reply.name.map(Self.folded))
+                tables.clients.add(reply.client.address)
+            }
+        }
+        write(replies, dropped)
+    }
+
+    /// An octet of a name in lower case; lengths, at most 63, stay.
+    private static func folded(_ octet: UInt8) -> UInt8 {
+        (0x41...0x5A).contains(octet) ? octet | 0x20 : octet
+    }
+}
+
+/// The replies of one worker on their way to the log.
+final class QueryLogRing: Sendable {
+    /// Replies that find room between two fetches.
+    static let capacity = 2048
+
+    private let replies = Mutex<[LoggedReply]>([])
+    private let dropped = Atomic(0)
+
+    /// Takes over `batch`, as far as there is room, and does not wait for it.
+    func take(_ batch: inout [LoggedReply]) {
+        let offered = batch
+        let left = replies.withLockIfAvailable { replies in
+            let room = max(0, Self.capacity - replies.count)
+            replies.append(contentsOf: offered.prefix(room))
+            return max(0, offered.count - room)
+        }
+        dropped.wrappingAdd(left ?? offered.count, ordering: .relaxed)
+        batch.removeAll(keepingCapacity: true)
+    }
+
+    /// Gives away what has come.
+    func empty(into all: inout [LoggedReply], _ count: inout Int) {
+        let taken = replies.withLock { replies in
+            defer { replies = [] }
+            return replies
+        }
+        all += taken
+        count += dropped.exchange(0, ordering: .relaxed)
+    }
+}

@@ -1,0 +1,26 @@
+import Glibc
+
+/// A file that lines are appended to, by whatever threads.
+package final class AppendedFile: Sendable {
+    private let descriptor: FileDescriptor
+
+    /// Opens the file, which is made with mode 0640 where there is none. Corresponds to open(2).
+    package init(_ path: String) throws(Errno) {
+        descriptor = FileDescriptor(
+            // Sound: the path is read during the call.
+            owning: try systemCall {
+                unsafe open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0o640)
+            })
+    }
+
+    /// This process's standard error. Corresponds to fcntl(2) with F_DUPFD_CLOEXEC.
+    package init() throws(Errno) {
+        descriptor = FileDescriptor(
+            owning: try systemCall { fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, Int32(3)) })
+    }
+
+    /// Appends `text`. Corresponds to write(2).
+    package func append(_ text: String) throws(Errno) {
+        try writeAll(Array(text.utf8), to: descriptor.number)
+    }
+}

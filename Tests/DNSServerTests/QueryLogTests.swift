@@ -1,0 +1,52 @@
+import DNSServer
+import Forwarding
+import IPAddressing
+import Inventory
+import Synchronization
+import Telemetry
+import TestSupport
+import Testing
+
+@Suite struct QueryLogTests {
+    /// What a server has written down when it has stopped.
+    private final class Notes: Sendable {
+        let replies = Mutex<[LoggedReply]>([])
+    }
+
+    @Test func `a miss, a hit and a refusal are written down`() throws {
+        let upstream = try TestUpstream()
+        let notes = Notes()
+        let log = try QueryLog(QueryLogSettings()) { replies, _ in notes.replies.withLock { $0 += replies } }
+        var dns = DNSSettings()
+        dns.upstream = [upstream.endpoint]
+        let server = try DNSServer(
+            listen: [try #require(Endpoint("127.0.0.1:0", defaultPort: 53))],
+            policy: ForwardingPolicy(Inventory(dns: dns)), workers: 1, cacheOctets: 1 << 20, queryLog: log)
+        try server.start()
+        let client = try DatagramClient(try #require(server.boundEndpoints.first))
+        for id in 1...2 as ClosedRange<UInt16> { _ = try #require(try client.ask("WWW.example.org", id: id)) }
+        server.stop()
+        let replies = notes.replies.withLock { $0 }
+        #expect(replies.map(\.source) == [.miss, .hit])
+        #expect(replies.map(\.server) == [upstream.endpoint, nil])
+        #expect(replies.allSatisfy { $0.cluster == "upstream" && $0.rcode == 0 && $0.type == 1 })
+        #expect(replies.allSatisfy { $0.microseconds >= 0 && $0.transport == .udp })
+        #expect(replies.first?.sent == replies.first?.name)
+        #expect(replies.last?.sent == [])
+        let top = log.top(10)
+        #expect(top.names.map(\.count) == [2] && top.clients.map(\.count) == [2])
+    }
+
+    @Test func `what fails is kept with its cause`() throws {
+        let upstream = try TestUpstream { _, _ in [] }
+        let server = try startServer([upstream.endpoint])
+        let client = try DatagramClient(try #require(server.boundEndpoints.first))
+        client.send(TestMessage.question("www.example.org", id: 1))
+        let answer = try #require(try client.receive(milliseconds: 6000))
+        #expect(TestMessage.rcode(answer) == 2)
+        server.stop()
+        let failures = FailureTable.merged(server.statistics.workers.map(\.failures))
+        #expect(failures.map(\.count) == [1])
+        #expect(failures.first.map { String(decoding: $0.reason, as: UTF8.self) } == "upstream: \(upstream.endpoint) timeout")
+    }
+}
