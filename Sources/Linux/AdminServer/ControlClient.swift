@@ -39,8 +39,13 @@ package enum ControlClient {
     private static func exchange(
         _ line: String, on socket: borrowing FileDescriptor, _ patienceMilliseconds: Int
     ) throws(Errno) -> [UInt8] {
-        // One short line always fits into a fresh socket's buffer.
-        _ = try StreamSocket.send(Array(line.utf8).span, on: socket)
+        do throws(Errno) {
+            // One short line always fits into a fresh socket's buffer.
+            _ = try StreamSocket.send(Array(line.utf8).span, on: socket)
+        } catch {
+            // A server that turns us away may have closed already; what it has said is still to be read.
+            guard error == .brokenPipe else { throw error }
+        }
         let epoll = try Epoll()
         try epoll.add(socket, .readable, token: 0)
         var events = EpollEvents(capacity: 1)

@@ -15,6 +15,7 @@ package struct Errno: Error, Hashable, Sendable {
     package static let connectionRefused = Errno(code: ECONNREFUSED)
     package static let noSuchFile = Errno(code: ENOENT)
     package static let connectionReset = Errno(code: ECONNRESET)
+    package static let brokenPipe = Errno(code: EPIPE)
     package static let hostUnreachable = Errno(code: EHOSTUNREACH)
     package static let networkUnreachable = Errno(code: ENETUNREACH)
     package static let timedOut = Errno(code: ETIMEDOUT)
