@@ -64,7 +64,8 @@ private final class UpstreamLoop: Sendable {
 
     func run() {
         var events = EpollEvents(capacity: 16)
-        var streams: [UpstreamPeer] = []
+        var streams: [UInt64: UpstreamPeer] = [:]
+        var nextToken: UInt64 = 3
         // Ends with the wake-up, whose token is 0; the bound is there for a test that forgets it.
         for _ in 0..<100_000 {
             guard let count = try? epoll.wait(into: &events, milliseconds: 10_000), count > 0 else {
@@ -77,9 +78,12 @@ private final class UpstreamLoop: Sendable {
                 case 2:
                     guard let accepted = try? StreamSocket.accept(from: sockets.listener) else { continue }
                     let peer = UpstreamPeer(accepted.takeDescriptor())
-                    try? epoll.add(peer.descriptor, .readable, token: UInt64(3 + streams.count))
-                    streams.append(peer)
-                case let token: streams[Int(token) - 3].serve(respond)
+                    try? epoll.add(peer.descriptor, .readable, token: nextToken)
+                    streams[nextToken] = peer
+                    nextToken += 1
+                case let token:
+                    // One that has ended would be readable for ever; closed, it is watched no more.
+                    if streams[token]?.serve(respond) == false { streams[token] = nil }
                 }
             }
         }
@@ -108,11 +112,15 @@ private final class UpstreamPeer {
         self.descriptor = descriptor
     }
 
-    func serve(_ respond: TestUpstream.Responder) {
+    /// Answers what has come; false where nothing more will come.
+    func serve(_ respond: TestUpstream.Responder) -> Bool {
         var buffer = [UInt8](repeating: 0, count: 65_536)
         var span = buffer.mutableSpan
-        guard case .octets(let count)? = try? StreamSocket.receive(from: descriptor, into: &span) else {
-            return
+        let count: Int
+        switch try? StreamSocket.receive(from: descriptor, into: &span) {
+        case .octets(let number)?: count = number
+        case .nothing?: return true
+        case .end?, nil: return false
         }
         framing.append(buffer.span.extracting(first: count))
         while let range = try? framing.next() {
@@ -122,11 +130,12 @@ private final class UpstreamPeer {
             for answer in respond(question, true) {
                 guard !answer.isEmpty else {
                     try? StreamSocket.endSending(on: descriptor)
-                    return
+                    return true
                 }
                 _ = try? StreamSocket.send(TestMessage.framed(answer).span, on: descriptor)
             }
         }
+        return true
     }
 }
 
