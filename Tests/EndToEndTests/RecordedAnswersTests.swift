@@ -31,7 +31,7 @@ extension EndToEnd {
             }
             #expect(compared > 1_200)
             #expect(player.standIn.wrongQuestions == 0)
-            #expect(player.standIn.connections < 8, "a connection is kept; those that look whether TCP works come on top")
+            #expect(player.standIn.connections < 8, "a connection is kept")
             player.end()
         }
 

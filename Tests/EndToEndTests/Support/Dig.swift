@@ -21,6 +21,7 @@ struct DigReply {
     var exitCode: Int32 = 0
     /// The address, the port and the transport that the reply came from.
     var server = ""
+    /// From the question to the reply, as the client took it; 0 where there was no reply.
     var milliseconds = 0
     /// All that the client wrote.
     var text = ""
@@ -29,7 +30,6 @@ struct DigReply {
     init(_ result: Tool.Result) {
         text = result.output + result.errors
         exitCode = result.status
-        milliseconds = result.milliseconds
         var section = ""
         for line in result.output.split(separator: "\n", omittingEmptySubsequences: false).map(String.init) {
             if line.hasPrefix(";;"), line.contains("->>HEADER<<-") {
@@ -43,6 +43,8 @@ struct DigReply {
                 errors.append(String(line.drop { $0 == ";" || $0 == " " }.dropFirst(4)).trimmingCharacters(in: .whitespaces))
             } else if line.contains("OPT PSEUDOSECTION") || line.contains("EDNS PSEUDOSECTION") {
                 hasEDNS = true
+            } else if line.hasPrefix(";; Query time: ") {
+                milliseconds = Int(word(behind: "time: ", in: line)) ?? 0
             } else if line.hasPrefix(";; MSG SIZE") || line.hasPrefix(";; Received ") {
                 size = Int(line.split(separator: " ").compactMap { Int($0) }.first ?? 0)
             } else if line.hasPrefix(";; SERVER:") || line.hasPrefix(";; From ") {

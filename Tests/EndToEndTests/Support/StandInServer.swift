@@ -13,7 +13,8 @@ final class StandInServer: Sendable {
     }
 
     let port: Int
-    private let script = Mutex(Script())
+    /// What is played, and what was before: the forwarder may ask twice, and the second question come late.
+    private let scripts = Mutex((now: Script(), before: Script()))
     private let counts = Mutex((connections: 0, wrongQuestions: 0))
     private let isOver = Mutex(false)
 
@@ -28,9 +29,9 @@ final class StandInServer: Sendable {
     /// Lets its threads end.
     func end() { isOver.withLock { $0 = true } }
 
-    func play(_ next: Script) { script.withLock { $0 = next } }
+    func play(_ next: Script) { scripts.withLock { $0 = (next, $0.now) } }
 
-    /// Connections that it has accepted.
+    /// Connections over which what is played was asked; those that look whether TCP works are not counted.
     var connections: Int { counts.withLock { $0.connections } }
 
     /// Questions that were not those of the script.
@@ -45,10 +46,14 @@ final class StandInServer: Sendable {
     private func serveConnections(_ listener: TestSocket) {
         while !isOver.withLock({ $0 }) {
             guard let connection = listener.accept(within: 100) else { continue }
-            counts.withLock { $0.connections += 1 }
             Thread.detachNewThread {
+                var isCounted = false
                 while let message = connection.receiveFramed(within: 60_000) {
                     guard let reply = self.answer(to: message, \.overTCP) else { continue }
+                    if !isCounted, self.scripted(message) != nil {
+                        isCounted = true
+                        self.counts.withLock { $0.connections += 1 }
+                    }
                     guard (try? connection.sendFramed(reply)) != nil else { return }
                 }
             }
@@ -56,9 +61,7 @@ final class StandInServer: Sendable {
     }
 
     private func answer(to message: [UInt8], _ transport: KeyPath<Script, [UInt8]>) -> [UInt8]? {
-        let script = script.withLock { $0 }
-        let end = 12 + script.question.count
-        guard !script.question.isEmpty, message.count >= end, folded(message[12..<end]) == folded(script.question[...]) else {
+        guard let script = scripted(message) else {
             if let reply = answer(message, toProbe: "\u{7}cluster\u{5}local\0\0\u{6}") { return reply }
             if let reply = answer(message, toProbe: "\u{B}dns-version\u{7}cluster\u{5}local\0\0\u{10}") { return reply }
             // The name by which a probe finds loops; silence will do.
@@ -67,6 +70,16 @@ final class StandInServer: Sendable {
             return nil
         }
         return Array(message[..<2]) + script[keyPath: transport].dropFirst(2)
+    }
+
+    /// What is to be said to `message`; nil where it asks something else.
+    private func scripted(_ message: [UInt8]) -> Script? {
+        let (now, before) = scripts.withLock { $0 }
+        return [now, before].first { script in
+            let end = 12 + script.question.count
+            return !script.question.isEmpty && message.count >= end
+                && folded(message[12..<end]) == folded(script.question[...])
+        }
     }
 
     /// An answer without records where `message` asks for this name and type, as the forwarder does to see who lives.
