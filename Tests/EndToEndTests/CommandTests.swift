@@ -145,7 +145,11 @@ extension EndToEnd {
             let zones = Tool.packageFile("config/demo")
             let demo = try ServerProcess(
                 "demo", [try #require(Tool.namebridge), "serve", "--demo", "--demo-zones", zones], in: network.folder)
-            try demo.waitUntil { ReplyHeader(ask(question("dns-version.prod.cluster.local", 16), "127.0.0.1", port)) != nil }
+            // Its own words first: what answers at that port may be somebody else's demo.
+            try demo.waitUntil {
+                demo.output.contains("dig ")
+                    && ReplyHeader(ask(question("dns-version.prod.cluster.local", 16), "127.0.0.1", port)) != nil
+            }
             let lines = demo.output.split(separator: "\n").filter { $0.contains("dig ") }
             #expect(!lines.isEmpty, "\(demo.output)")
             for line in lines {
