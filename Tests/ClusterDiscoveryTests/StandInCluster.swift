@@ -166,10 +166,17 @@ struct StandInCluster: Sendable {
         if let reason = forbidden[path] { return Self.failure(403, "Forbidden", reason) }
         let address = request.body.contains("2001:db8::1") ? "2001:db8::1" : "192.0.2.1"
         let words =
-            "Service \"namebridge-discover\" is invalid: spec.clusterIPs: Invalid value: []string{\"\(address)\"}: "
-            + "failed to allocate IP \(address): the provided IP (\(address)) is not in the valid range. "
-            + "The range of valid IPs is \(serviceRange)"
-        return Self.failure(422, "Invalid", words)
+            "Invalid value: []string{\"\(address)\"}: failed to allocate IP \(address): the provided IP (\(address)) is not"
+            + " in the valid range. The range of valid IPs is \(serviceRange)"
+        // kubectl tells the causes; versions of old nothing else.
+        let cause: [String: JSONValue] = [
+            "reason": .string("FieldValueInvalid"), "field": .string("spec.clusterIPs"), "message": .string(words),
+        ]
+        let details: [String: JSONValue] = [
+            "name": .string("namebridge-discover"), "kind": .string("Service"), "causes": .array([.object(cause)]),
+        ]
+        let service = "Service \"namebridge-discover\" is invalid: spec.clusterIPs: "
+        return Self.failure(422, "Invalid", service + words, details: details)
     }
 
     private func page(of object: JSONValue, _ target: String) -> JSONValue {
@@ -182,10 +189,12 @@ struct StandInCluster: Sendable {
         ])
     }
 
-    private static func failure(_ status: Int, _ reason: String, _ message: String) -> StandInServer.Response {
+    private static func failure(
+        _ status: Int, _ reason: String, _ message: String, details: [String: JSONValue] = [:]
+    ) -> StandInServer.Response {
         let body = JSONValue.object([
             "kind": .string("Status"), "apiVersion": .string("v1"), "status": .string("Failure"),
-            "message": .string(message), "reason": .string(reason), "code": .integer(status),
+            "message": .string(message), "reason": .string(reason), "code": .integer(status), "details": .object(details),
         ])
         return StandInServer.Response(status: status, body: body.description)
     }

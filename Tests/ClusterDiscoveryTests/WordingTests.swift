@@ -24,6 +24,10 @@ import Testing
                 .login("exec: executable aws failed (Token has expired)")
             ),
             (
+                "error: exec plugin: invalid apiVersion \"client.authentication.k8s.io/v1\"\n",
+                .loginVersion("exec plugin: invalid apiVersion \"client.authentication.k8s.io/v1\"")
+            ),
+            (
                 "Unable to connect to the server: tls: failed to verify certificate: x509: signed by unknown authority\n",
                 .certificate("tls: failed to verify certificate: x509: signed by unknown authority")
             ),

@@ -8,6 +8,8 @@ package enum KubectlFailure: Error, Hashable, Sendable {
     case unauthorized
     /// The program that logs in (`users[].user.exec` of the kubeconfig) is missing or failed.
     case login(String)
+    /// kubectl does not know the version of that program's interface (`apiVersion` of `users[].user.exec`).
+    case loginVersion(String)
     /// The API server's certificate is not the one that the kubeconfig expects.
     case certificate(String)
     case unreachable(String)
@@ -33,6 +35,8 @@ extension KubectlFailure {
             self = .notFound
         } else if says("(Unauthorized)", "You must be logged in", "provide credentials") {
             self = .unauthorized
+        } else if says("exec plugin: invalid apiVersion") {
+            self = .loginVersion(Self.tail(words))
         } else if says("getting credentials:", "exec plugin", "no Auth Provider found") {
             // What the login program says itself stands before kubectl's words.
             let own = lines[..<(place ?? 0)].suffix(3).joined(separator: " ").prefix(300)
@@ -87,7 +91,8 @@ extension KubectlFailure {
     /// True where no other question to the same cluster can fare better.
     package var isFinal: Bool {
         switch self {
-        case .noContext, .noConfiguration, .unauthorized, .login, .certificate, .unreachable: true
+        case .noContext, .noConfiguration, .unauthorized, .login, .loginVersion, .certificate, .unreachable:
+            true
         case .timeout, .forbidden, .notFound, .invalid, .other: false
         }
     }
@@ -106,6 +111,9 @@ extension KubectlFailure {
         case .login(let words):
             "the login program of the kubeconfig failed: \(words); log in again, until \"\(kubectl) get"
                 + " nodes\" works"
+        case .loginVersion(let words):
+            "this kubectl can't use the kubeconfig's way to log in: \(words); v1 needs kubectl 1.22 or newer,"
+                + " v1alpha1 one before 1.24: install a fitting one, or have the kubeconfig written anew"
         case .certificate(let words):
             "the API server's certificate is not trusted: \(words); is the kubeconfig the one of this"
                 + " cluster, or a proxy in between?"
