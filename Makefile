@@ -24,7 +24,7 @@ DEB_PACKAGES = debhelper dpkg-dev
 # what runs the fuzzers
 FUZZ_PACKAGES = python3
 # real name servers, clients and network tools that the tests work with
-TEST_PACKAGES = knot knot-dnsutils nsd bind9 bind9-dnsutils unbound dnsmasq-base dnsperf \
+TEST_PACKAGES = knot knot-dnsutils nsd bind9 bind9-dnsutils unbound dnsmasq-base knot-resolver pdns-recursor dnsperf \
 	nftables conntrack iptables iproute2 iputils-ping socat mandoc
 # kubectl, which may come from elsewhere
 KUBECTL_PACKAGE = $(if $(shell command -v kubectl),,kubernetes-client)

@@ -47,6 +47,17 @@ import Testing
         #expect(try domains.match(DomainName(parsing: "prod.cluster.local")) == "prod.cluster.local")
         #expect(try domains.match(DomainName(parsing: "staging.cluster.local")) == "local")
         #expect(try domains.match(DomainName(parsing: "example.net")) == nil)
+        #expect(try ResolvedDomains(reading: "Global: ~.\n").match(DomainName(parsing: "example.net")) == ".")
+    }
+
+    @Test func `the servers that systemd-resolved asks for a suffix are those of its scope`() throws {
+        let domains = ResolvedDomains(
+            reading: "Global: ~prod.cluster.local\nLink 2 (eth0): lan\n",
+            servers: "Global: 172.16.0.5 [fd00::5]:5353#dns.example\nLink 2 (eth0): 172.16.0.1%2\n")
+        let asked = try domains.servers(for: DomainName(parsing: "prod.cluster.local")).map(\.description).sorted()
+        #expect(asked == ["172.16.0.5:53", "[fd00::5]:5353"])
+        #expect(try domains.servers(for: DomainName(parsing: "lan")).map(\.description) == ["172.16.0.1:53"])
+        #expect(try domains.servers(for: DomainName(parsing: "example.net")).isEmpty)
     }
 
     private static let udp = """

@@ -91,6 +91,21 @@ import Testing
         #expect(findings.flatMap(\.remedies).flatMap(\.lines).contains(line))
     }
 
+    @Test func `failures of one that validates whatever CD says are no guard against rebinding`() throws {
+        let findings = try Self.findings(software: "PowerDNS Recursor 4.8.8") { resolver in
+            let failure = try Self.answer(ProbeAnswer.serverFailure)
+            for probe in resolver.outcomes.keys where ![.software, .zoneUnchecked].contains(probe) {
+                resolver.outcomes[probe] = failure
+            }
+        }
+        #expect(Self.trouble(findings) == [.validation], "\(findings)")
+    }
+
+    @Test func `one that takes no long questions, and was not asked any, loses no packets`() throws {
+        let findings = try Self.findings(software: "PowerDNS Recursor 4.8.8") { $0.outcomes[.zonePadded] = nil }
+        #expect(Self.trouble(findings).isEmpty, "\(findings)")
+    }
+
     @Test func `a resolver that waits for the keys of an unreachable root validates, too`() throws {
         let findings = try Self.findings(software: "unbound 1.17.1") { resolver in
             for probe in [Probe.zone, .address, .version] { resolver.outcomes[probe] = .silence }

@@ -10,8 +10,10 @@ extension EndToEnd {
             let name: String
             let command: (String, TemporaryFolder) throws -> [String]
             let configuration: (Int, Int, TemporaryFolder) throws -> String
-            /// Puts the lines of a remedy where its file's name says.
-            let apply: (String, DoctorReport.Remedy) -> String
+            /// Puts the lines of a remedy where its file's name says: into the text, or another file of the folder.
+            let apply: (String, DoctorReport.Remedy, TemporaryFolder) throws -> String
+            /// What its file is called.
+            var file = "resolver.conf"
             /// What is asked until it is up.
             var probe = "localhost"
         }
@@ -30,7 +32,7 @@ extension EndToEnd {
             let port = try FreePort.next()
             var text = try patient.configuration(port, network.port, folder)
             func started(_ text: String) throws -> ServerProcess {
-                let file = try folder.write(text, to: "\(patient.name).conf")
+                let file = try folder.write(text, to: patient.file)
                 return try RealServers.started(
                     patient.name, patient.command(file, folder), port, patient.probe, in: folder)
             }
@@ -43,7 +45,7 @@ extension EndToEnd {
                 #expect(!finding.remedies.isEmpty && !finding.meaning.isEmpty, "\(report.text)")
                 for remedy in finding.remedies {
                     #expect(remedy.software.lowercased() == patient.name, "\(report.text)")
-                    text = patient.apply(text, remedy)
+                    text = try patient.apply(text, remedy, folder)
                 }
             }
             let cured = try started(text)
@@ -73,7 +75,7 @@ extension EndToEnd {
 
                     """
                 },
-                apply: { text, remedy in text + remedy.lines.joined(separator: "\n") + "\n" })
+                apply: { text, remedy, _ in text + remedy.lines.joined(separator: "\n") + "\n" })
         }
 
         private static let hasDnsmasq = Tool.areInstalled("dnsmasq")
@@ -110,7 +112,7 @@ extension EndToEnd {
                     \(zones.replacingOccurrences(of: "FORWARDER", with: "127.0.0.1@\(forwarder)"))
 
                     """
-                }, apply: { text, remedy in text + remedy.lines.joined(separator: "\n") + "\n" })
+                }, apply: { text, remedy, _ in text + remedy.lines.joined(separator: "\n") + "\n" })
         }
 
         private static let hasUnbound = Tool.areInstalled("unbound")
@@ -164,7 +166,7 @@ extension EndToEnd {
 
                     """
                 },
-                apply: { text, remedy in
+                apply: { text, remedy, _ in
                     let lines = remedy.lines.joined(separator: "\n")
                     for (file, place) in [("behind the prefixes", "/* prefixes */"), ("inside of options", "/* options */")] {
                         guard remedy.file.contains(file), let range = text.range(of: place) else { continue }
@@ -191,6 +193,96 @@ extension EndToEnd {
 
         @Test func `BIND that does not know the suffix is told where it is`() throws {
             try expectCure(Self.bind("dnssec-validation no;", ""), finding: ["forwarded", "reverse"])
+        }
+
+        // MARK: - Knot Resolver
+
+        private static func knotResolver(_ rules: String) -> Patient {
+            Patient(
+                name: "knot resolver",
+                command: { file, folder in ["kresd", "-n", "-c", file, try folder.folder("knot-resolver")] },
+                configuration: { port, forwarder, _ in
+                    """
+                    net.listen('127.0.0.1', \(port), { kind = 'dns' })
+                    cache.size = 10 * MB
+                    -- rules
+                    \(rules.replacingOccurrences(of: "FORWARDER", with: "127.0.0.1@\(forwarder)"))
+                    policy.add(policy.all(policy.STUB('127.0.0.1@\(try OfficeNetwork.running().prodPort)')))
+
+                    """
+                },
+                apply: { text, remedy, _ in
+                    text.replacingOccurrences(of: "-- rules", with: remedy.lines.joined(separator: "\n") + "\n-- rules")
+                })
+        }
+
+        private static let hasKnotResolver = Tool.areInstalled("kresd")
+        private static let ownDomain = "{todname('prod.cluster.local.')}"
+
+        @Test(.enabled(if: hasKnotResolver, "kresd is missing: apt install knot-resolver"))
+        func `Knot Resolver that asks somebody else for everything is told where the suffix is`() throws {
+            try expectCure(Self.knotResolver(""), finding: ["forwarded", "reverse"])
+        }
+
+        @Test(.enabled(if: hasKnotResolver, "kresd is missing: apt install knot-resolver"))
+        func `Knot Resolver that validates what it forwards is told not to`() throws {
+            let rule = "policy.add(policy.suffix(policy.FORWARD('FORWARDER'), \(Self.ownDomain)))"
+            try expectCure(Self.knotResolver(rule), finding: ["validation", "reverse"])
+        }
+
+        @Test(.enabled(if: hasKnotResolver, "kresd is missing: apt install knot-resolver"))
+        func `Knot Resolver's rebind guard is found, and let pass`() throws {
+            let rule = "policy.add(policy.suffix(policy.STUB('FORWARDER'), \(Self.ownDomain)))"
+            let guarded = "modules.load('rebinding < iterate')\n\(rule)"
+            try expectCure(Self.knotResolver(guarded), finding: ["rebinding", "reverse"])
+        }
+
+        // MARK: - PowerDNS Recursor
+
+        private static func recursor(_ lines: String) -> Patient {
+            Patient(
+                name: "powerdns recursor", command: { _, folder in ["pdns_recursor", "--config-dir=\(folder.path)"] },
+                configuration: { port, forwarder, folder in
+                    """
+                    local-address=127.0.0.1
+                    local-port=\(port)
+                    socket-dir=\(folder.path)
+                    lua-config-file=\(try folder.write("", to: "recursor.lua"))
+                    daemon=no
+                    write-pid=no
+                    disable-syslog=yes
+                    threads=1
+                    security-poll-suffix=
+                    forward-zones-recurse=.=127.0.0.1:\(try OfficeNetwork.running().prodPort)
+                    \(lines.replacingOccurrences(of: "FORWARDER", with: "127.0.0.1:\(forwarder)"))
+
+                    """
+                },
+                apply: { text, remedy, folder in
+                    let name = String(remedy.file.split(separator: "/").last ?? "")
+                    let lines = remedy.lines.joined(separator: "\n") + "\n"
+                    guard name != "namebridge.conf" else {
+                        return text + lines.replacingOccurrences(of: "/etc/powerdns", with: folder.path)
+                    }
+                    let present = (try? String(contentsOfFile: "\(folder.path)/\(name)", encoding: .utf8)) ?? ""
+                    _ = try folder.write(present + lines, to: name)
+                    return text
+                }, file: "recursor.conf")
+        }
+
+        private static let hasRecursor = Tool.areInstalled("pdns_recursor")
+
+        @Test(
+            .enabled(if: hasRecursor, "pdns_recursor is missing: apt install pdns-recursor"),
+            arguments: ["process", "validate"])
+        func `the PowerDNS Recursor that asks somebody else is told where the suffix is`(validation: String) throws {
+            try expectCure(Self.recursor("dnssec=\(validation)"), finding: ["forwarded", "reverse"])
+        }
+
+        @Test(.enabled(if: hasRecursor, "pdns_recursor is missing: apt install pdns-recursor"))
+        func `the PowerDNS Recursor that validates for those who want it is told of the exception`() throws {
+            let lines = "dnssec=process\nforward-zones=prod.cluster.local=FORWARDER"
+            try expectCure(Self.recursor(lines), finding: ["validation", "reverse"])
         }
 
         // MARK: - Without any resolver's fault

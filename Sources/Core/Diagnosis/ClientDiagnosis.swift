@@ -114,7 +114,24 @@ package struct ClientDiagnosis: Sendable {
     private func routing(_ domains: ResolvedDomains) -> Finding {
         let subject = "systemd-resolved"
         if let match = domains.match(client.suffix) {
-            return Finding(.ok, subject, .searchList, "sends names below \(match.isEmpty ? "." : match) on")
+            let text = match.isEmpty ? "." : match
+            let asked = domains.servers(for: client.suffix)
+            guard let forwarder = client.forwarder?.server, asked.contains(forwarder), asked.count > 1 else {
+                return Finding(.ok, subject, .searchList, "sends names below \(text) on")
+            }
+            let others = asked.subtracting([forwarder]).map { "\($0.address)" }.sorted()
+            return Finding(
+                .warning, subject, .searchList,
+                "sends names below \(text) to \(others.joined(separator: ", ")) as well",
+                "A routing domain holds for all servers beside it, and whichever answered last is asked: the"
+                    + " others must know the suffix, too, or belong to a link instead of the whole host.",
+                remedies: [
+                    Remedy(
+                        "systemd-resolved",
+                        "the link's file in /etc/systemd/network (and no longer in resolved.conf)",
+                        ["[Network]"] + others.map { "DNS=\($0)" },
+                        then: "networkctl reload && systemctl restart systemd-resolved")
+                ])
         }
         return Finding(
             .warning, subject, .searchList, "has no routing domain for \(client.suffixText)",

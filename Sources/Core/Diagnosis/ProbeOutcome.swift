@@ -2,7 +2,8 @@ package import DomainNames
 package import IPAddressing
 
 /// The questions that a server is asked, all at once. Those that try a way to ask have CD set, so that a
-/// validating resolver's verdict does not look like a fault of the way (RFC 4035 section 3.2.2).
+/// validating resolver's verdict does not look like a fault of the way (RFC 4035 section 3.2.2). The others
+/// have AD set, as dig does: some validate for those who ask for it alone (RFC 6840 section 5.7).
 package enum Probe: String, Hashable, Sendable, CaseIterable {
     /// The SOA of the suffix, over UDP with EDNS.
     case zone

@@ -18,7 +18,9 @@ package struct Remedies: Sendable {
     private static let unboundFile = "/etc/unbound/unbound.conf.d/namebridge.conf"
     private static let bindOptions = "/etc/bind/named.conf.options, inside of options { }"
     private static let kresdFile = "/etc/knot-resolver/kresd.conf"
-    private static let recursorFile = "/etc/powerdns/recursor.conf"
+    private static let recursorFile = "/etc/powerdns/recursor.d/namebridge.conf"
+    private static let recursorZones = "/etc/powerdns/namebridge.zones"
+    private static let recursorScript = "/etc/powerdns/recursor.lua"
     private static let resolvedFile = "/etc/systemd/resolved.conf.d/namebridge.conf"
     private static let anchorsFile = "/etc/dnssec-trust-anchors.d/namebridge.negative"
 
@@ -26,6 +28,8 @@ package struct Remedies: Sendable {
     private static let afterUnbound = "unbound-control reload"
     private static let afterBind = "rndc reconfig"
     private static let afterResolved = "systemctl restart systemd-resolved"
+    private static let afterKresd = "systemctl restart 'kresd@*'"
+    private static let afterRecursor = "systemctl restart pdns-recursor"
 
     /// The kinds that are meant: all common ones where nothing is known.
     private func each(_ software: ResolverSoftware, _ write: (ResolverSoftware) -> [Remedy]) -> [Remedy] {
@@ -72,18 +76,10 @@ package struct Remedies: Sendable {
             return [
                 Remedy(
                     "systemd-resolved", Self.resolvedFile,
-                    ["[Resolve]", "DNS=\(server)", "Domains=~\(suffix)"], then: Self.afterResolved),
-                Remedy("systemd-resolved", Self.anchorsFile, [suffix], then: Self.afterResolved),
+                    ["[Resolve]", "DNS=\(server)", "Domains=~\(suffix)"], then: Self.afterResolved)
             ]
-        case .knotResolver:
-            let rule = "policy.add(policy.suffix(policy.STUB('\(target("@"))'), {todname('\(suffix).')}))"
-            return [Remedy("Knot Resolver", Self.kresdFile, [rule], then: "systemctl restart kresd@1")]
-        case .recursor:
-            return [
-                Remedy(
-                    "PowerDNS Recursor", Self.recursorFile, ["forward-zones+=\(suffix)=\(target(":"))"],
-                    then: "systemctl restart pdns-recursor")
-            ]
+        case .knotResolver: return kresdRules(suffix)
+        case .recursor: return recursorZone(suffix)
         case .namebridge:
             return [
                 Remedy(
@@ -93,6 +89,31 @@ package struct Remedies: Sendable {
             ]
         case .unknown: return []
         }
+    }
+
+    /// Knot Resolver takes the first rule that fits, and flags alone let it look further. It must not answer
+    /// with its cache, which knows from the signed root that private domains do not exist.
+    private func kresdRules(_ zone: String) -> [Remedy] {
+        let target = forwarder.map { "\($0.address)" + ($0.port == 53 ? "" : "@\($0.port)") } ?? "FORWARDER"
+        func rule(_ action: String) -> String {
+            "policy.add(policy.suffix(policy.\(action), {todname('\(zone).')}))"
+        }
+        let lines = [rule("FLAGS({'NO_CACHE', 'ALLOW_LOCAL'})"), rule("STUB('\(target)')")]
+        let place = Self.kresdFile + ", above all other rules"
+        return [Remedy("Knot Resolver", place, lines, then: Self.afterKresd)]
+    }
+
+    /// The recursor validates for clients that set AD or DO (its setting `dnssec`). The zones have a file of
+    /// their own: `forward-zones+=` is an error where nothing is set before, and `=` takes back what is.
+    private func recursorZone(_ zone: String) -> [Remedy] {
+        let target = forwarder.map { $0.port == 53 ? "\($0.address)" : "\($0)" } ?? "FORWARDER"
+        return [
+            Remedy(
+                "PowerDNS Recursor", Self.recursorFile, ["forward-zones-file=\(Self.recursorZones)"]),
+            Remedy("PowerDNS Recursor", Self.recursorZones, ["\(zone)=\(target)"]),
+            Remedy(
+                "PowerDNS Recursor", Self.recursorScript, ["addNTA('\(zone)')"], then: Self.afterRecursor),
+        ]
     }
 
     // MARK: - Validation
@@ -121,14 +142,14 @@ package struct Remedies: Sendable {
         case .knotResolver:
             return [
                 Remedy(
-                    "Knot Resolver", Self.kresdFile, ["trust_anchors.set_insecure({'\(suffix).'})"],
-                    then: "systemctl restart kresd@1")
+                    "Knot Resolver", Self.kresdFile + ", in one list with others that are there",
+                    ["trust_anchors.set_insecure({'\(suffix).'})"], then: Self.afterKresd)
             ]
         case .recursor:
             return [
                 Remedy(
-                    "PowerDNS Recursor", "the file of lua-config-file", ["addNTA('\(suffix)')"],
-                    then: "systemctl restart pdns-recursor")
+                    "PowerDNS Recursor", Self.recursorScript, ["addNTA('\(suffix)')"],
+                    then: Self.afterRecursor)
             ]
         case .namebridge, .unknown: return []
         }
@@ -163,8 +184,9 @@ package struct Remedies: Sendable {
         case .knotResolver:
             return [
                 Remedy(
-                    "Knot Resolver", Self.kresdFile, ["modules.unload 'rebinding'"],
-                    then: "systemctl restart kresd@1")
+                    "Knot Resolver", Self.kresdFile + ", above all other rules",
+                    ["policy.add(policy.suffix(policy.FLAGS({'ALLOW_LOCAL'}), {todname('\(suffix).')}))"],
+                    then: Self.afterKresd)
             ]
         case .namebridge:
             return [
@@ -216,7 +238,9 @@ package struct Remedies: Sendable {
             return [
                 Remedy("systemd-resolved", Self.resolvedFile, ["Domains=~\(zone)"], then: Self.afterResolved)
             ]
-        default: return []
+        case .knotResolver: return kresdRules(zone)
+        case .recursor: return recursorZone(zone)
+        case .namebridge, .unknown: return []
         }
     }
 

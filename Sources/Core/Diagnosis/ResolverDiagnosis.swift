@@ -39,7 +39,10 @@ struct ResolverDiagnosis {
 
     /// Other records of the suffix pass, but its addresses do not.
     private var isGuarded: Bool {
+        // Some validate whatever CD says: their failures tell nothing of addresses.
+        let isRejected = isRejectedByValidation
         let shown = [seen[.address], seen[.addressUnchecked], seen[.addressOverTCP]].compactMap { $0 }
+            .filter { !isRejected || $0.rcode != ProbeAnswer.serverFailure }
         guard !shown.isEmpty, shown.allSatisfy(\.addresses.isEmpty), !expected.isEmpty else { return false }
         return isHandedOn
     }

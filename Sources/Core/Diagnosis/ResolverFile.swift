@@ -76,26 +76,48 @@ package struct NameServiceSwitch: Hashable, Sendable {
     }
 }
 
-/// The routing domains of systemd-resolved, as `resolvectl domain` tells them.
+/// Which servers systemd-resolved asks for which suffixes, as `resolvectl domain` and `resolvectl dns` tell
+/// them for each scope: the whole host (`Global`) or a link (`Link 2 (eth0)`).
 package struct ResolvedDomains: Hashable, Sendable {
-    /// The suffixes without `~`, of the whole host and of all links.
-    package var domains: [String] = []
+    /// The suffixes of each scope, without `~`.
+    package var domains: [String: [String]] = [:]
 
-    /// - Parameter text: Lines such as `Global: ~cluster.local` and `Link 2 (eth0): lan ~corp.example`.
-    package init(reading text: String) {
-        for line in text.split(separator: "\n") {
-            guard let colon = line.firstIndex(of: ":") else { continue }
-            for word in line[line.index(after: colon)...].split(separator: " ") {
-                domains.append(String(word.drop { $0 == "~" }))
+    /// The servers of each scope. A domain sends names to any of them, not to a certain one.
+    package var servers: [String: [Endpoint]] = [:]
+
+    /// - Parameters:
+    ///   - domains: Lines such as `Global: ~cluster.local` and `Link 2 (eth0): lan ~corp.example`.
+    ///   - servers: Lines such as `Global: 172.16.0.5` and `Link 2 (eth0): 172.16.0.1%2#dns.example`.
+    package init(reading domains: String, servers: String = "") {
+        for (scope, words) in Self.scopes(domains) {
+            self.domains[scope] = words.map { String($0.drop { $0 == "~" }) }
+        }
+        for (scope, words) in Self.scopes(servers) {
+            self.servers[scope] = words.compactMap { word in
+                Endpoint(word.prefix { $0 != "%" && $0 != "#" }, defaultPort: 53)
             }
+        }
+    }
+
+    private static func scopes(_ text: String) -> [(scope: String, words: [Substring])] {
+        text.split(separator: "\n").compactMap { line in
+            guard let colon = line.firstIndex(of: ":") else { return nil }
+            return (String(line[..<colon]), line[line.index(after: colon)...].split(separator: " "))
         }
     }
 
     /// The longest domain that `suffix` is in; nil where there is none.
     package func match(_ suffix: DomainName) -> String? {
-        domains.filter { text in
-            guard let domain = try? DomainName(parsing: text) else { return false }
+        domains.values.joined().filter { text in
+            guard let domain = try? DomainName(parsing: text.isEmpty ? "." : text) else { return false }
             return suffix.isAtOrBelow(domain)
         }.max { $0.utf8.count < $1.utf8.count }
+    }
+
+    /// Those that may be asked for `suffix` by its longest domain, in no order.
+    package func servers(for suffix: DomainName) -> Set<Endpoint> {
+        guard let match = match(suffix) else { return [] }
+        let scopes = domains.filter { $0.value.contains(match) }.map(\.key)
+        return Set(scopes.flatMap { servers[$0] ?? [] })
     }
 }

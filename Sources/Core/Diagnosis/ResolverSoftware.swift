@@ -11,6 +11,9 @@ package enum ResolverSoftware: String, Hashable, Sendable, CaseIterable {
     case namebridge = "Namebridge"
     case unknown = "resolver of an unknown kind"
 
+    /// False where questions of more than 512 octets get no answer (the recursor's maxIncomingQuerySize).
+    package var takesLongQuestions: Bool { self != .recursor }
+
     /// - Parameters:
     ///   - version: What it answers to `version.bind`; many hide it.
     ///   - process: The process that listens, where it is on this host.

@@ -68,7 +68,8 @@ struct ServerDiagnosis {
     }
 
     private var packetSize: Finding? {
-        guard extended?.answer != nil, let padded = seen.outcomes[.zonePadded] else { return nil }
+        guard extended?.answer != nil else { return nil }
+        guard let padded = seen.outcomes[.zonePadded] else { return fragments }
         guard padded.answer != nil else {
             return Finding(
                 .problem, subject, .packetSize, "loses packets of 1,232 octets: \(Self.words(padded))",
@@ -78,18 +79,21 @@ struct ServerDiagnosis {
                     Remedy("Namebridge", "/etc/namebridge/namebridge.yaml", ["dns:", "  max-udp-size: 512"])
                 ])
         }
-        if let large = seen.outcomes[.addressLarge], large.answer == nil,
+        return fragments ?? Finding(.ok, subject, .packetSize, "packets of 1,232 octets pass")
+    }
+
+    /// Told where larger answers than fit into a packet get lost.
+    private var fragments: Finding? {
+        guard let large = seen.outcomes[.addressLarge], large.answer == nil,
             let whole = seen[.addressOverTCP], whole.octets > 1_232
-        {
-            return Finding(
-                .warning, subject, .packetSize,
-                "an answer of \(whole.octets) octets gets lost over UDP, though it comes over TCP",
-                "Fragments do not pass. Clients that offer more than 1,232 octets wait in vain (RFC 9715).",
-                remedies: [
-                    Remedy("Namebridge", "/etc/namebridge/namebridge.yaml", ["dns:", "  max-udp-size: 1232"])
-                ])
-        }
-        return Finding(.ok, subject, .packetSize, "packets of 1,232 octets pass")
+        else { return nil }
+        return Finding(
+            .warning, subject, .packetSize,
+            "an answer of \(whole.octets) octets gets lost over UDP, though it comes over TCP",
+            "Fragments do not pass. Clients that offer more than 1,232 octets wait in vain (RFC 9715).",
+            remedies: [
+                Remedy("Namebridge", "/etc/namebridge/namebridge.yaml", ["dns:", "  max-udp-size: 1232"])
+            ])
     }
 
     private var time: Finding? {

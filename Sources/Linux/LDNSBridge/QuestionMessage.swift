@@ -11,9 +11,10 @@ package enum QuestionMessage {
     ///   - recordClass: The class's number; 1 is IN, 3 CH.
     ///   - payloadSize: What EDNS advertises, in octets; nil: no EDNS.
     ///   - checkingDisabled: CD, which keeps a validating resolver from validating (RFC 4035 section 3.2.2).
+    ///   - authenticData: AD, which has one that validates on demand do so (RFC 6840 section 5.7).
     package static func make(
         _ name: DomainName, type: UInt16, recordClass: UInt16 = 1, id: UInt16, payloadSize: UInt16?,
-        checkingDisabled: Bool = false
+        checkingDisabled: Bool = false, authenticData: Bool = false
     ) throws(LDNSError) -> [UInt8] {
         var owner = try OwnedName(name)
         // Sound, here and below: the packet takes the name over, lives to the end of the function and is
@@ -27,6 +28,7 @@ package enum QuestionMessage {
         defer { unsafe ldns_pkt_free(packet) }
         unsafe ldns_pkt_set_id(packet, id)
         unsafe ldns_pkt_set_cd(packet, checkingDisabled)
+        unsafe ldns_pkt_set_ad(packet, authenticData)
         if let payloadSize { unsafe ldns_pkt_set_edns_udp_size(packet, payloadSize) }
         var wire: UnsafeMutablePointer<UInt8>?
         var size = 0

@@ -45,7 +45,8 @@ struct ClientInspection {
         var random = SystemRandomNumberGenerator()
         var questions: [Interrogation.Question] = []
         for resolver in client.resolvers where resolver.server != forwarder {
-            questions += writer.questions(probes + others, to: resolver.server, random: &random)
+            let asked = (probes + others).filter { $0 != .zonePadded || resolver.software.takesLongQuestions }
+            questions += writer.questions(asked, to: resolver.server, random: &random)
         }
         if let forwarder { questions += writer.questions(probes, to: forwarder, random: &random) }
         let outcomes = Interrogation.ask(questions)
@@ -67,7 +68,9 @@ struct ClientInspection {
         guard root.isEmpty, let path = ChildProcess.path(of: "resolvectl"),
             client.resolverFile?.servers.contains(where: { $0.address.bits == 0x7F00_0035 }) == true
         else { return }
-        client.resolvedDomains = Self.output(path, ["domain"]).map { ResolvedDomains(reading: $0) }
+        client.resolvedDomains = Self.output(path, ["domain"]).map {
+            ResolvedDomains(reading: $0, servers: Self.output(path, ["dns"]) ?? "")
+        }
     }
 
     private static func used(_ file: ResolverFile?) -> [Endpoint] {

@@ -69,6 +69,7 @@ struct ProbeQuestions {
         _ name: DomainName, _ type: Int, _ id: UInt16, room: UInt16? = 1232, unchecked: Bool = false
     ) throws(LDNSError) -> [UInt8] {
         try QuestionMessage.make(
-            name, type: UInt16(type), id: id, payloadSize: room, checkingDisabled: unchecked)
+            name, type: UInt16(type), id: id, payloadSize: room, checkingDisabled: unchecked,
+            authenticData: !unchecked)
     }
 }
