@@ -33,6 +33,7 @@ final class PlayedEngine {
     }
 
     var counters: EngineCounters { engine.counters }
+    var meters: EngineMeters { engine.meters }
     var unixTime: UInt32 {
         get { engine.unixTime }
         set { engine.unixTime = newValue }

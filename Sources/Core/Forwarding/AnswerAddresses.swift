@@ -64,12 +64,12 @@ extension ForwardingEngine {
     ///
     /// A name of the outside must not lead a browser into a cluster (DNS rebinding). A cluster may well give
     /// addresses outside its prefixes (services without selector, external names): they are counted.
-    mutating func checkAddresses(_ slot: Int, _ target: RouteTarget) -> Bool {
+    mutating func checkAddresses(_ slot: Int, _ target: RouteTarget, from server: Int) -> Bool {
         counters.droppedRecords += mapper.droppedRecords
         guard target.kind == .upstream else {
             let group = policy.groups[target.groups[table.transactions[slot].groupPosition]]
             guard let own = group.addresses else { return true }
-            if prepared.holdsAddress({ own.longestMatch($0) == nil }) { counters.straying += 1 }
+            if prepared.holdsAddress({ own.longestMatch($0) == nil }) { count(.straying, server) }
             return true
         }
         guard let guarded = policy.clusterAddresses,

@@ -55,8 +55,6 @@ package struct EngineCounters: Hashable, Sendable {
     package var droppedRecords = 0
     /// Replies that were held back because a name of the outside led to an address inside a cluster.
     package var blocked = 0
-    /// Answers of clusters with an address outside their prefixes.
-    package var straying = 0
     /// Replies with an answer that a server gave.
     package var answered = 0
     /// Replies that say that no server answered.
@@ -93,7 +91,6 @@ package struct EngineCounters: Hashable, Sendable {
         malformed += other.malformed
         droppedRecords += other.droppedRecords
         blocked += other.blocked
-        straying += other.straying
         answered += other.answered
         failed += other.failed
     }

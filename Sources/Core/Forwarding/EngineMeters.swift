@@ -78,6 +78,8 @@ package enum ServerEvent: Int, CaseIterable, Sendable {
     case declined
     /// Its answer could not be read or mapped.
     case malformed
+    /// Its answer had an address outside the prefixes of its cluster.
+    case straying
     /// Why no answer came; see `UpstreamFailure`.
     case refused
     case unreachable

@@ -162,7 +162,7 @@ extension ForwardingEngine {
             return
         }
         count(.answered, server)
-        guard checkAddresses(slot, target) else {
+        guard checkAddresses(slot, target, from: server) else {
             holdBack(slot, target, Refusals.rebinding, at: now, into: &outbox)
             return
         }

@@ -63,9 +63,6 @@ extension ServerControl {
         counter("namebridge_answers_unmatched_total", "Messages from servers that match no question.") {
             $0.engine.unmatched
         }
-        counter("namebridge_answers_straying_total", "Clusters' answers with an address outside of them.") {
-            $0.engine.straying
-        }
         counter("namebridge_answer_records_dropped_total", "Records left out of servers' answers.") {
             $0.engine.droppedRecords
         }

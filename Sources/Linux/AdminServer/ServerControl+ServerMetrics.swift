@@ -45,6 +45,12 @@ extension ServerControl {
                 }
             }
         }
+        text.family(
+            "namebridge_answers_straying_total", .counter,
+            "Answers with an address outside the prefixes of their cluster."
+        ) {
+            for row in rows { $0.add(meters.value(.straying, row.index), row.labels) }
+        }
         text.family("namebridge_server_failures_total", .counter, "Questions that brought no answer.") {
             for row in rows {
                 for (event, reason) in Self.failures {

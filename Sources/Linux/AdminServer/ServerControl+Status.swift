@@ -61,6 +61,7 @@ extension ServerControl {
                     shown.asked =
                         meters.value(.askedOverUDP, index) + meters.value(.askedOverTCP, index)
                     shown.answered = meters.value(.answered, index)
+                    shown.straying = meters.value(.straying, index)
                     shown.failures = Self.failures.reduce(0) { $0 + meters.value($1.0, index) }
                     return shown
                 })

@@ -330,6 +330,7 @@ extension ServerStatus.Server {
             ("asked", .integer(asked)),
             ("answered", .integer(answered)),
             ("failures", .integer(failures)),
+            ("straying", .integer(straying)),
             ("latency", latency.json),
         ])
     }
@@ -342,6 +343,7 @@ extension ServerStatus.Server {
         asked = json["asked"]?.count ?? 0
         answered = json["answered"]?.count ?? 0
         failures = json["failures"]?.count ?? 0
+        straying = json["straying"]?.count ?? 0
         latency = ServerStatus.Latency(json: json["latency"])
     }
 }

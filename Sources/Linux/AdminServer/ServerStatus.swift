@@ -129,6 +129,8 @@ package struct ServerStatus: Hashable, Sendable {
             self.servers = servers
         }
 
+        package var straying: Int { servers.reduce(0) { $0 + $1.straying } }
+
         package var deadServers: Int { servers.count { $0.isDown } }
     }
 
@@ -146,6 +148,8 @@ package struct ServerStatus: Hashable, Sendable {
         package var asked = 0
         package var answered = 0
         package var failures = 0
+        /// Answers with an address outside the prefixes of its cluster, since the start.
+        package var straying = 0
         /// How long its answers took, in the last one or two minutes.
         package var latency = Latency()
 

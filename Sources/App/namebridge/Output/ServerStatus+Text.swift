@@ -6,6 +6,8 @@ extension ServerStatus {
         ([heading] + troubleLines + [""] + questionLines + latencyLines + [""] + workerLines
             + [""] + serverLines
             + counterLines("limit", limits.map { ($0.words, $0.count) })
+            + counterLines(
+                "answers with an address outside the cluster", groups.map { ("  " + $0.name, $0.straying) })
             + counterLines("reason given (EDE)", extendedErrors.map { ("\($0.name) \($0.words)", $0.count) })
             + networkLines).joined(separator: "\n")
     }

@@ -79,6 +79,12 @@ extension StatusPage {
     var limitsSection: String {
         let limits = status.limits.filter { $0.count > 0 }.sorted { $0.count > $1.count }
         let errors = status.extendedErrors.sorted { $0.count > $1.count }
+        let strays = status.groups.filter { $0.straying > 0 }
+        let strayList =
+            strays.isEmpty
+            ? ""
+            : "<h3>Answers with an address outside their cluster</h3>"
+                + list(strays.map { ($0.name, $0.straying) })
         let limitList =
             limits.isEmpty
             ? "<p class=\"empty\">No limit was hit.</p>"
@@ -88,7 +94,8 @@ extension StatusPage {
             ? "<p class=\"empty\">No reply needed a reason.</p>"
             : list(errors.map { ("\($0.name) \($0.words)", $0.count) })
         return section(
-            "Limits", "\(limitList)<h3>Reasons given with replies (EDE)</h3>\(errorList)", isBare: false)
+            "Limits",
+            "\(limitList)\(strayList)<h3>Reasons given with replies (EDE)</h3>\(errorList)", isBare: false)
     }
 
     /// Words and numbers.
