@@ -137,7 +137,7 @@ let package = Package(
             ],
             data: ["Scenarios"]),
         tests("ArchitectureTests"),
-        tests("NamebridgeTests", ["namebridge", "LabProbe"]),
+        tests("NamebridgeTests", ["namebridge", "LabProbe", "LinuxSystem"]),
         tests("LinuxSystemTests", ["LinuxSystem", "IPAddressing", "Telemetry"]),
         tests("DNSServerTests", [
             "DNSServer", "LinuxSystem", "Forwarding", "DNSWire", "IPAddressing", "Inventory", "Telemetry", "TestSupport",

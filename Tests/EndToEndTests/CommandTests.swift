@@ -99,6 +99,26 @@ extension EndToEnd {
             #expect((read?["problems"] as? [Any])?.count == 2)
         }
 
+        @Test func `check reads the file of cookie secrets`() throws {
+            let folder = try TemporaryFolder()
+            let secret = folder.path + "/secret"
+            let text = "dns: { cookie-secret-file: \(secret) }\nclusters: { prod: { dns: [10.0.0.10] } }\n"
+            let file = try folder.write(text, to: "namebridge.yaml")
+            func check(_ status: Int32, _ words: String...) throws {
+                let result = try run("check", file)
+                #expect(result.status == status, "\(result.output)")
+                for word in words { #expect(result.output.contains(word), "\(word) is missing in\n\(result.output)") }
+            }
+            try check(1, "\(file):1:28: dns.cookie-secret-file: ", "No such file or directory")
+            _ = try folder.write("e5e973e5a6b2a43f\n", to: "secret")
+            try check(1, "\(secret):1: expected a secret of 32 hexadecimal digits, found 16 of them", "openssl rand -hex 16")
+            _ = try folder.write("e5e973e5a6b2a43f48e7dc849e37bfcg\n", to: "secret")
+            try check(1, "found something else among 32 characters")
+            _ = try folder.write("e5e973e5a6b2a43f48e7dc849e37bfcf\n", to: "secret")
+            #expect(try Tool.run(["chmod", "644", secret]).status == 0)
+            try check(0, "warning", "mode 0644: everybody on this host can read it", "chmod 6", "fine")
+        }
+
         @Test func `check has the exit code 2 where there is no file`() throws {
             #expect(try run("check", "/nonexistent.yaml").status == 2)
         }

@@ -12,6 +12,14 @@ struct ConfigurationLoader: Sendable {
     let server: DNSServer
     /// What the server was started with: some of it holds until it ends.
     let started: Inventory
+    /// Found here, on the main thread; files are read again on others.
+    private let serviceUser = CookieSecretFile.serviceUser
+
+    init(path: String, server: DNSServer, started: Inventory) {
+        self.path = path
+        self.server = server
+        self.started = started
+    }
 
     /// See `ReloadAttempt`; leaves lines in the log.
     func load(
@@ -37,7 +45,8 @@ struct ConfigurationLoader: Sendable {
     private func replace(_ current: Inventory) throws(ReloadProblems) -> ReloadedConfiguration {
         let (inventory, fileWarnings) = try read()
         var warnings = fileWarnings + restartWarnings(inventory)
-        let secrets = try cookieSecrets(inventory.dns.cookieSecretFile)
+        let (secrets, secretWarning) = try cookieSecrets(inventory.dns.cookieSecretFile)
+        if let secretWarning { warnings.append("dns.cookie-secret-file: \(secretWarning)") }
         let policy = ForwardingPolicy(inventory, after: server.policy)
         let lost = policy.unansweredNames(of: inventory)
         guard lost.isEmpty else {
@@ -68,10 +77,13 @@ struct ConfigurationLoader: Sendable {
         return (inventory, lines)
     }
 
-    private func cookieSecrets(_ path: String?) throws(ReloadProblems) -> [SipHash.Key] {
-        guard let path else { return [] }
+    private func cookieSecrets(
+        _ path: String?
+    ) throws(ReloadProblems) -> (secrets: [SipHash.Key], warning: String?) {
+        guard let path else { return ([], nil) }
         do throws(CookieSecretError) {
-            return try CookieSecretFile.read(path)
+            let file = try CookieSecretFile(path: path, service: serviceUser)
+            return (file.secrets, file.warning)
         } catch {
             throw ReloadProblems(["dns.cookie-secret-file: \(error)"])
         }

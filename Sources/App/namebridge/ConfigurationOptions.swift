@@ -44,12 +44,14 @@ struct Configuration {
     let inventory: Inventory?
     let problems: [Diagnostic]
 
+    /// - Parameter checksFiles: True where the files are looked at, too, that the configuration names.
     /// - Throws: `ExitStatus.usage`, after a message, where the file cannot be read.
-    init(path: String) throws {
+    init(path: String, checksFiles: Bool = false) throws {
         do throws(FileError) {
             octets = try contents(ofFile: path)
             (inventory, problems) = InventoryFile.read(
-                octets, name: path, isOwnAddress: HostAddresses.contains)
+                octets, name: path, isOwnAddress: HostAddresses.contains,
+                furtherProblems: { checksFiles ? CookieSecretFile.problems(of: $0) : [] })
         } catch {
             printError("namebridge: \(error)")
             if error.isAbsent {

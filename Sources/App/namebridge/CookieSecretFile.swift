@@ -1,34 +1,59 @@
 import DNSWire
+import Glibc
+import Inventory
+import LinuxSystem
 
 /// The file of `dns.cookie-secret-file`: the secrets from which the cookies of RFC 9018 are made, the newest
 /// first, each on a line of 32 hexadecimal digits. Empty lines and those that begin with `#` count for
 /// nothing.
-enum CookieSecretFile {
+struct CookieSecretFile {
+    /// The newest first.
+    let secrets: [SipHash.Key]
+    /// Who may read or change the file that should not; in a sentence, with what to type.
+    let warning: String?
+
     /// More than anybody needs to have in use at once: one makes cookies, others are going or coming.
     private static let mostSecrets = 4
 
-    static func read(_ path: String) throws(CookieSecretError) -> [SipHash.Key] {
+    /// Whom the service's unit runs as. To be asked for on the main thread.
+    static var serviceUser: SystemUser? { SystemUser(named: "namebridge") }
+
+    /// - Parameter service: As `serviceUser`; nil: there is none.
+    init(path: String, service: SystemUser?) throws(CookieSecretError) {
+        let access = FileAccess(ofFile: path)
+        guard access?.isFile ?? true else {
+            throw CookieSecretError(text: "\(path): found something else than a file")
+        }
         let octets: [UInt8]
         do throws(FileError) {
             octets = try contents(ofFile: path)
         } catch {
-            throw CookieSecretError(text: "\(error)")
+            throw CookieSecretError(text: Self.explain(error, access, service))
         }
+        secrets = try Self.read(octets, path)
+        warning = access.flatMap { Self.warning(path, $0, service) }
+    }
+
+    private static func read(_ octets: [UInt8], _ path: String) throws(CookieSecretError) -> [SipHash.Key] {
         var secrets: [SipHash.Key] = []
         for (index, line) in octets.split(separator: 0x0A, omittingEmptySubsequences: false).enumerated() {
             let text = line.filter { $0 != 0x20 && $0 != 0x09 && $0 != 0x0D }
             guard let first = text.first, first != UInt8(ascii: "#") else { continue }
             // What was found is a secret: it is not shown.
             guard let secret = key(text) else {
+                let found =
+                    text.allSatisfy { digit($0) != nil }
+                    ? "\(text.count) of them" : "something else among \(text.count) characters"
                 throw CookieSecretError(
-                    text: "\(path):\(index + 1): expected a secret of 32 hexadecimal digits;"
+                    text: "\(path):\(index + 1): expected a secret of 32 hexadecimal digits, found \(found);"
                         + " `openssl rand -hex 16` makes one")
             }
             secrets.append(secret)
         }
         guard (1...mostSecrets).contains(secrets.count) else {
             throw CookieSecretError(
-                text: "\(path): found \(secrets.count) secrets, expected 1 to \(mostSecrets)")
+                text: "\(path): found \(secrets.count) secrets, expected 1 to \(mostSecrets)"
+                    + (secrets.isEmpty ? "; `openssl rand -hex 16` makes one" : ""))
         }
         return secrets
     }
@@ -57,4 +82,111 @@ enum CookieSecretFile {
 struct CookieSecretError: Error, CustomStringConvertible {
     let text: String
     var description: String { text }
+}
+
+// MARK: - Who may read it
+
+extension CookieSecretFile {
+    /// Why the file can't be read, and what to type where its mode is to blame.
+    private static func explain(_ error: FileError, _ access: FileAccess?, _ service: SystemUser?) -> String {
+        guard error.code == EACCES else { return "\(error)" }
+        let way = access.map { "; for the service: `\(remedy(error.path, $0, service))`" } ?? ""
+        return "\(error) for the user \(geteuid())\(way)"
+    }
+
+    /// Says who may read or change a file of this kind that should not: anybody but its owner, and the
+    /// service's own group.
+    ///
+    /// - Parameter service: Whom the service runs as; nil: not known.
+    static func warning(_ path: String, _ access: FileAccess, _ service: SystemUser?) -> String? {
+        var objections: [String] = []
+        if access.mode & 0o004 != 0 {
+            objections.append("everybody on this host can read it, and forge the cookies of any client")
+        } else if access.mode & 0o040 != 0, ![0, service?.group ?? 0, getegid()].contains(access.group) {
+            objections.append(
+                "the members of group \(access.group) can read it, and forge the cookies of any client")
+        }
+        if access.mode & 0o022 != 0 { objections.append("others than its owner can change it") }
+        guard !objections.isEmpty else { return nil }
+        return "\(path): mode \(access.modeText): \(objections.joined(separator: "; "));"
+            + " to close it: `\(remedy(path, access, service))`"
+    }
+
+    /// Says that the service's user can't read the file; nil where it can, or there is no such user.
+    static func exclusion(_ path: String, _ access: FileAccess, _ service: SystemUser?) -> String? {
+        guard let service, service.user != 0 else { return nil }
+        let mayRead =
+            access.owner == service.user
+            ? access.mode & 0o400 != 0
+            : access.group == service.group ? access.mode & 0o040 != 0 : access.mode & 0o004 != 0
+        guard !mayRead else { return nil }
+        return "\(path): mode \(access.modeText), owner \(access.owner): the user \(service.name), as whom"
+            + " the service runs, cannot read it; type `\(remedy(path, access, service))`"
+    }
+
+    /// The commands after which the owner and the service can read the file, and nobody else.
+    private static func remedy(_ path: String, _ access: FileAccess, _ service: SystemUser?) -> String {
+        let isSafe = path.utf8.allSatisfy {
+            switch $0 {
+            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "/"), UInt8(ascii: "."),
+                UInt8(ascii: "-"), UInt8(ascii: "_"):
+                true
+            default: false
+            }
+        }
+        let parts = path.split(separator: "'", omittingEmptySubsequences: false)
+        let word = isSafe ? path : "'\(parts.joined(separator: "'\\''"))'"
+        guard let service, access.owner != service.user else { return "chmod 600 \(word)" }
+        let change = "chmod 640 \(word)"
+        return access.group == service.group ? change : "chgrp \(service.name) \(word) && \(change)"
+    }
+
+    /// What `namebridge check` says of the file that `inventory` names.
+    static func problems(of inventory: Inventory) -> [InventoryProblem] {
+        guard let path = inventory.dns.cookieSecretFile else { return [] }
+        let place = InventoryPath("dns") + "cookie-secret-file"
+        let service = serviceUser
+        do throws(CookieSecretError) {
+            let file = try CookieSecretFile(path: path, service: service)
+            let access = FileAccess(ofFile: path)
+            let warnings = [file.warning, access.flatMap { Self.exclusion(path, $0, service) }]
+            return warnings.compactMap { $0 }.map { InventoryProblem(.warning, at: place, $0) }
+        } catch {
+            return [InventoryProblem(.error, at: place, error.text)]
+        }
+    }
+}
+
+/// Whose a file is, and who may do what with it.
+struct FileAccess {
+    let owner: UInt32
+    let group: UInt32
+    /// The twelve lowest bits of st_mode.
+    let mode: UInt32
+    /// True for a regular file.
+    let isFile: Bool
+
+    /// Nil where there is nothing at `path`, or nothing that may be looked at. Corresponds to stat(2).
+    init?(ofFile path: String) {
+        var found = stat()
+        // Sound: the path is read, and the structure filled, during the call.
+        guard unsafe stat(path, &found) == 0 else { return nil }
+        self.init(
+            owner: found.st_uid, group: found.st_gid, mode: found.st_mode & 0o7777,
+            isFile: found.st_mode & S_IFMT == S_IFREG)
+    }
+
+    init(owner: UInt32, group: UInt32, mode: UInt32, isFile: Bool = true) {
+        self.owner = owner
+        self.group = group
+        self.mode = mode
+        self.isFile = isFile
+    }
+
+    /// Such as `0644`.
+    var modeText: String {
+        let digits = String(mode, radix: 8)
+        return String(repeating: "0", count: max(0, 4 - digits.utf8.count)) + digits
+    }
 }

@@ -12,15 +12,19 @@ package enum InventoryFile {
     ///   - text: The file's octets, UTF-8.
     ///   - name: What messages call the file.
     ///   - isOwnAddress: Whether this host has the address: a DNS server there may be Namebridge itself.
+    ///   - furtherProblems: What the caller finds in what the file holds; asked where all of it could be
+    ///     read.
     /// - Returns: The inventory, nil where any problem is an error; every problem in the order of the file.
     package static func read(
-        _ text: [UInt8], name: String, isOwnAddress: (IPAddress) -> Bool = { _ in false }
+        _ text: [UInt8], name: String, isOwnAddress: (IPAddress) -> Bool = { _ in false },
+        furtherProblems: (Inventory) -> [InventoryProblem] = { _ in [] }
     ) -> (inventory: Inventory?, problems: [Diagnostic]) {
         let report = Report(file: name)
         guard let root = readTree(text, report) else { return (nil, report.sorted) }
         report.root = root
         let inventory = Field(node: root, path: InventoryPath(), report: report).inventory()
         report.add(inventory?.check(isOwnAddress: isOwnAddress) ?? [])
+        report.add(inventory.map(furtherProblems) ?? [])
         return (report.hasErrors ? nil : inventory, report.sorted)
     }
 

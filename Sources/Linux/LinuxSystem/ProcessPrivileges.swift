@@ -91,6 +91,12 @@ package struct SystemUser: Hashable, Sendable {
     package let user: UInt32
     package let group: UInt32
 
+    package init(name: String, user: UInt32, group: UInt32) {
+        self.name = name
+        self.user = user
+        self.group = group
+    }
+
     /// Nil where there is none of that name. Corresponds to getpwnam(3): for the main thread alone.
     package init?(named name: String) {
         var user = uid_t()

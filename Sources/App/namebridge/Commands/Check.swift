@@ -10,7 +10,7 @@ struct Check: ParsableCommand {
         abstract: "Check a configuration file and tell every mistake in it.",
         discussion: """
             Each mistake stands on a line of its own: FILE:LINE:COLUMN, the key, what was found and what was \
-            expected. The exit code is 1 where there is an error, 2 where the file cannot be read.
+            expected. The file of dns.cookie-secret-file is read, too. The exit code is 1 where there is an error, 2 where the file cannot be read.
 
             Example:
               namebridge check /etc/namebridge/namebridge.yaml
@@ -34,7 +34,7 @@ struct Check: ParsableCommand {
 
     func run() throws {
         let path = file ?? options.path
-        let configuration = try Configuration(path: path)
+        let configuration = try Configuration(path: path, checksFiles: true)
         switch output {
         case .text: printText(configuration, path)
         case .json: print(Self.json(configuration, path).text())

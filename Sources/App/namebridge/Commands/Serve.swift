@@ -132,7 +132,11 @@ struct Serve: ParsableCommand {
     private func cookieSecrets(_ path: String?) throws -> [SipHash.Key] {
         guard let path else { return [] }
         do throws(CookieSecretError) {
-            return try CookieSecretFile.read(path)
+            let file = try CookieSecretFile(path: path, service: CookieSecretFile.serviceUser)
+            if let warning = file.warning {
+                Log.warning("cookie secret open to others", [("reason", warning)])
+            }
+            return file.secrets
         } catch {
             Log.failure("not started", [("reason", "dns.cookie-secret-file: \(error)")])
             throw ExitStatus.problem
