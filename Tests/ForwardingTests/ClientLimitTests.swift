@@ -115,8 +115,7 @@ import Testing
         #expect(engine.questions.count == 20)
         let refusal = try #require(engine.ask(questionOctets("c.example"), from: honest, over: .tcp).first)
         #expect(rcode(of: refusal) == 2)
-        let text = String(decoding: try #require(option(15, of: refusal))[2...], as: UTF8.self)
-        #expect(text == "too many questions of this client in flight")
+        #expect(try text(refusal) == "too many questions of this client in flight")
     }
 
     @Test func `nobody keeps others from a name by asking for it often`() throws {
@@ -133,22 +132,97 @@ import Testing
         #expect(engine.replies.contains { $0.client == honest })
     }
 
+    /// Has `count` addresses that nobody has proven ask for something each.
+    private func ask(_ engine: PlayedEngine, _ count: UInt32, _ name: (UInt32) -> String) {
+        for index in 0..<count {
+            engine.ask(questionOctets(name(index)), from: IPAddress(v4: 0x0A00_0000 | index << 8))
+        }
+    }
+
+    /// Of the Extended DNS Error.
+    private func text(_ reply: [UInt8]) throws -> String {
+        String(decoding: try #require(option(15, of: reply))[2...], as: UTF8.self)
+    }
+
+    private func silent(_ label: String) -> String { "a.\(label).svc.silent.cluster.local" }
+
     @Test func `a silent cluster's questions leave room for those of others`() throws {
         let engine = PlayedEngine(inventory())
-        for index in 0..<60 as Range<UInt32> {
-            engine.ask(questionOctets("a.b\(index).svc.silent.cluster.local"), from: IPAddress(v4: 0x0A00_0000 | index << 8))
-        }
-        #expect(engine.questions.count == 40)
-        #expect(engine.counters.overloadedGroups == 20 && engine.counters.overloaded == 20)
-        let refusal = try #require(engine.replies.last?.octets)
-        let error = try #require(option(15, of: refusal))
-        #expect(rcode(of: refusal) == 2)
-        #expect(String(decoding: error[2...], as: UTF8.self) == "silent: too many questions in flight")
+        ask(engine, 60) { silent("b\($0)") }
+        #expect(engine.questions.count == 20)
+        #expect(engine.counters.overloadedGroups == 40 && engine.counters.overloaded == 40)
         engine.ask(questionOctets("b.example"), from: honest)
-        #expect(engine.questions.count == 41)
+        #expect(engine.questions.count == 21)
         engine.pass(milliseconds: 3_000)
         engine.forgetQuestions()
-        engine.ask(questionOctets("a.b1.svc.silent.cluster.local"), from: honest)
+        engine.ask(questionOctets(silent("b1")), from: honest)
         #expect(engine.questions.count == 1)
+    }
+
+    /// A cookie of the engine's for `client`, as an option.
+    private func cookie(_ engine: PlayedEngine, _ client: IPAddress) throws -> [UInt8] {
+        let asked: [UInt8] = [0, 10, 0, 8, 1, 2, 3, 4, 5, 6, 7, 8]
+        let reply = try #require(engine.ask(questionOctets("9.9.9.10.in-addr.arpa", options: asked), from: client).first)
+        return [0, 10, 0, 24] + (try #require(option(10, of: reply)))
+    }
+
+    @Test func `half of a cluster's places are for clients whose address is not forged`() throws {
+        let engine = PlayedEngine(inventory())
+        let cookie = try cookie(engine, honest)
+        ask(engine, 60) { silent("b\($0)") }
+        #expect(engine.questions.count == 20)
+        let told = try #require(engine.replies.last?.octets)
+        #expect(rcode(of: told) == 0 && told[2] & 2 == 2 && told.count == questionOctets(silent("b59")).count)
+        engine.forgetQuestions()
+
+        engine.ask(questionOctets(silent("c"), options: cookie), from: honest)
+        #expect(engine.questions.count == 1, "a cookie of ours")
+        let wrong = Array(cookie.dropLast()) + [(cookie.last ?? 0) ^ 1]
+        let known = try #require(engine.ask(questionOctets(silent("d"), options: wrong), from: honest).first)
+        #expect(rcode(of: known) == 23 && engine.questions.count == 1, "one that is not ours: BADCOOKIE and a good one")
+        engine.ask(questionOctets(silent("e")), from: IPAddress(v4: 0x7F00_0001))
+        #expect(engine.questions.count == 2, "this host")
+        for index in 0..<18 as Range<UInt32> {
+            engine.ask(questionOctets(silent("f\(index)")), from: IPAddress(v4: 0x0A01_0000 | index), over: .tcp)
+        }
+        #expect(engine.questions.count == 20, "over TCP")
+        let refusal = try #require(engine.ask(questionOctets(silent("g")), from: honest, over: .tcp).first)
+        #expect(rcode(of: refusal) == 2)
+        #expect(try text(refusal) == "silent: too many questions in flight")
+        let late = try #require(engine.ask(questionOctets(silent("h")), from: IPAddress(v4: 0x0A02_0001)).first)
+        #expect(rcode(of: late) == 2, "by TCP it would fare no better")
+    }
+
+    @Test func `half of all places are for clients whose address is not forged`() throws {
+        var inventory = inventory()
+        inventory.dns.limits.questionsPerCluster = 100
+        let engine = PlayedEngine(inventory)
+        let cookie = try cookie(engine, honest)
+        ask(engine, 80) { $0 % 2 == 0 ? silent("b\($0)") : "b\($0).example" }
+        #expect(engine.questions.count == 50 && engine.counters.overloaded == 30)
+        #expect(engine.counters.overloadedGroups == 0)
+        let told = try #require(engine.replies.last?.octets)
+        #expect(rcode(of: told) == 0 && told[2] & 2 == 2)
+        engine.forgetQuestions()
+        engine.ask(questionOctets("c.example", options: cookie), from: honest)
+        for index in 0..<49 as Range<UInt32> {
+            engine.ask(questionOctets("d\(index).example"), from: IPAddress(v4: 0x0A01_0000 | index), over: .tcp)
+        }
+        #expect(engine.questions.count == 50)
+        let refusal = try #require(engine.ask(questionOctets("e.example"), from: honest, over: .tcp).first)
+        #expect(rcode(of: refusal) == 2)
+        #expect(try text(refusal) == "too many questions in flight")
+    }
+
+    @Test func `a cluster that is full is passed over, whoever asks`() throws {
+        var inventory = inventory()
+        let other = Endpoint(address: IPAddress(v4: 0xAC10_0303), port: 53)
+        inventory.clusters.append(Cluster(key: "other", dns: [other]))
+        inventory.dns.bareDomain = ["silent", "other"]
+        let engine = PlayedEngine(inventory)
+        ask(engine, 20) { silent("b\($0)") }
+        engine.forgetQuestions()
+        engine.ask(questionOctets("a.b.svc.cluster.local"), from: honest)
+        #expect(engine.questions.count == 1 && engine.replies.isEmpty)
     }
 }

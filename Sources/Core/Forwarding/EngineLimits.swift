@@ -14,6 +14,13 @@ package struct EngineLimits: Hashable, Sendable {
     /// sender may be forged are counted apart, so that who forges them takes nothing from the client.
     package var waitersPerClient = 1_024
 
+    /// The part of `most` that is open to everybody: half. The other half is for clients whose address is not
+    /// forged.
+    ///
+    /// By default one such client may have 1,024 questions in flight, and a cluster 4,096: a flood from
+    /// forged addresses and a client that joins it over TCP leave room for another one.
+    static func open(_ most: Int) -> Int { most - most / 2 }
+
     /// Clients that wait for the same question; the next one has it asked again, so that nobody can keep
     /// others from a name by asking for it often.
     static let mostWaitersPerTransaction: Int32 = 512
@@ -36,6 +43,26 @@ extension ForwardingEngine {
         guard terms.limit != ReplyTerms.nobody, !path.client.address.isLoopback else { return false }
         let isProven = path.transport == .tcp || terms.isProven
         return table.waiterCount(of: path.client.address, isProven: isProven) >= limits.waitersPerClient
+    }
+
+    /// True where the sender's address is not forged: it came over TCP, with a good cookie, or from this
+    /// host.
+    func isProven(_ path: ClientPath, _ terms: ReplyTerms) -> Bool {
+        path.transport == .tcp || terms.isProven || path.client.address.isLoopback
+    }
+
+    /// No place is left for the question: its client is told so, or, where places are kept for those whose
+    /// address is not forged, to show that its own is not.
+    mutating func denyRoom(
+        _ message: Span<UInt8>, _ query: ClientQuery, _ path: ClientPath, _ terms: ReplyTerms,
+        into outbox: inout Outbox
+    ) {
+        guard terms.limit != ReplyTerms.nobody, !isProven(path, terms), table.hasRoom else {
+            overloaded(message, query, path, terms, into: &outbox)
+            return
+        }
+        counters.overloaded += 1
+        sendToTCP(message, query, path, into: &outbox)
     }
 
     /// Tells a client that has too many questions in flight so: SERVFAIL where they are its own, TC where

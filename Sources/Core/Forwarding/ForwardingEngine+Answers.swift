@@ -233,9 +233,11 @@ extension ForwardingEngine {
     }
 
     /// Gives the prepared answer to everybody who waits for `slot`, and frees it.
+    ///
+    /// - Parameter isReduced: True where nothing but TC or BADCOOKIE goes out, see `OctetBuffer.reduceReply`.
     private mutating func finish(
         _ slot: Int, _ target: RouteTarget, _ source: AnswerSource, freshness: AnswerFreshness = .age(0),
-        at now: MonotonicTime, into outbox: inout Outbox
+        isReduced: Bool = false, at now: MonotonicTime, into outbox: inout Outbox
     ) {
         let length = table.transactions[slot].question.nameLength + 4
         var replies = 0
@@ -249,6 +251,10 @@ extension ForwardingEngine {
             outbox.octets.appendReply(
                 prepared, to: table.question(ofWaiter: index, length: length), table.waiters[index].terms,
                 freshness: freshness)
+            if isReduced {
+                outbox.octets.reduceReply(
+                    from: start, nameLength: length - 4, table.waiters[index].terms)
+            }
             outbox.replies.append(
                 Outbox.Reply(path: table.waiters[index].path, start: start, end: outbox.octets.count))
             settle(table.waiters[index].terms, nameLength: length - 4, in: &outbox)
@@ -312,8 +318,22 @@ extension ForwardingEngine {
         prepared.octets.set16(rcode.rawValue, at: 2)
         prepared.extendedError = ExtendedError(code: code.rawValue, text: text)
         noteFailure(slot, target, at: now)
+        guard !wouldHelpProof(slot, target) else {
+            beginPrepared(slot)
+            finish(slot, target, .refused, isReduced: true, at: now, into: &outbox)
+            return
+        }
         keepFailure(slot, target, at: now)
         finish(slot, target, .miss, at: now, into: &outbox)
+    }
+
+    /// True where `slot` was turned away for lack of room, and would not have been had its clients shown that
+    /// their addresses are not forged: so they are told.
+    private func wouldHelpProof(_ slot: Int, _ target: RouteTarget) -> Bool {
+        let transaction = table.transactions[slot]
+        guard transaction.isTurnedAway, !transaction.isProven else { return false }
+        return table.hasRoom(
+            for: target.groups[transaction.groupPosition], atMost: limits.transactionsPerGroup)
     }
 
     /// Which server failed how, as in `prod: 10.0.0.10:53 timeout, 10.0.0.11:53 answered SERVFAIL`.

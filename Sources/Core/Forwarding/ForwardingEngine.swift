@@ -164,11 +164,13 @@ package struct ForwardingEngine: ~Copyable {
         }
         let key = hash(message, shape, target, view)
         let question = message.extracting(query.question.range)
-        if let slot = table.find(key: key, target: target, view: view, shape, in: message),
+        let isProven = isProven(path, terms)
+        if let slot = table.find(
+            key: key, target: target, view: view, shape, loopMarks: loopMarks, in: message),
             table.transactions[slot].waiterCount < EngineLimits.mostWaitersPerTransaction
         {
-            guard table.addWaiter(path, terms, question: question, to: slot) else {
-                overloaded(message, query, path, terms, into: &outbox)
+            guard table.addWaiter(path, terms, question: question, to: slot, isProven: isProven) else {
+                denyRoom(message, query, path, terms, into: &outbox)
                 return
             }
             counters.joined += 1
@@ -178,13 +180,13 @@ package struct ForwardingEngine: ~Copyable {
             nameTooLong(message, query, path, target, into: &outbox)
             return
         }
-        guard let slot = table.addTransaction(key: key) else {
-            overloaded(message, query, path, terms, into: &outbox)
+        guard let slot = table.addTransaction(key: key, isProven: isProven) else {
+            denyRoom(message, query, path, terms, into: &outbox)
             return
         }
-        guard table.addWaiter(path, terms, question: question, to: slot) else {
+        guard table.addWaiter(path, terms, question: question, to: slot, isProven: isProven) else {
             table.removeTransaction(slot)
-            overloaded(message, query, path, terms, into: &outbox)
+            denyRoom(message, query, path, terms, into: &outbox)
             return
         }
         timers.grow(to: table.transactions.count)
@@ -200,6 +202,7 @@ package struct ForwardingEngine: ~Copyable {
     ) -> UInt64 {
         var hash = NameHash(key: hashKey)
         hash.combine(message, from: Question.nameStart, count: shape.nameLength)
+        for mark in loopMarks { hash.combine(mark) }
         hash.combine(UInt64(shape.type) << 16 | UInt64(shape.recordClass))
         hash.combine(
             UInt64(target.index) << 32 | UInt64(view) << 8 | (shape.wantsDNSSEC ? 1 : 0)

@@ -33,6 +33,10 @@ struct Transaction {
     /// The last response code by which a server of the current group declined; -1: none did.
     var lastDecline = -1
 
+    /// True where the address of one that waits is not forged: then the places may be taken that are kept for
+    /// such clients.
+    var isProven = false
+
     /// The group that the slot counts for in `TransactionTable.enter`; -1: none.
     var countedGroup: Int32 = -1
     /// True where the current group was not asked since it has too many questions in flight.

@@ -59,8 +59,10 @@ struct TransactionTable: ~Copyable {
 
     // MARK: - Transactions
 
-    /// A fresh slot under `key`; nil where the table is full.
-    mutating func addTransaction(key: UInt64) -> Int? {
+    /// A fresh slot under `key`; nil where the table is full, or full but for what is kept for proven
+    /// clients.
+    mutating func addTransaction(key: UInt64, isProven: Bool = true) -> Int? {
+        guard isProven || activeCount < EngineLimits.open(mostTransactions) else { return nil }
         if freeTransaction < 0 {
             guard growTransactions() else { return nil }
         }
@@ -68,6 +70,7 @@ struct TransactionTable: ~Copyable {
         freeTransaction = transactions[slot].next
         transactions[slot] = Transaction()
         transactions[slot].key = key
+        transactions[slot].isProven = isProven
         let bucket = Int(key % UInt64(Self.bucketCount))
         transactions[slot].next = buckets[bucket]
         buckets[bucket] = Int32(slot)
@@ -126,16 +129,18 @@ struct TransactionTable: ~Copyable {
         return true
     }
 
-    /// The transaction that asks the same in the same way: target, view, folded name, type, class and flags.
+    /// The transaction that asks the same in the same way: target, view, folded name, type, class and flags,
+    /// and the trail: servers treat a question by the marks that it brings, which anybody may put there.
     func find(
-        key: UInt64, target: RouteTarget, view: Int, _ shape: QuestionShape, in message: Span<UInt8>
+        key: UInt64, target: RouteTarget, view: Int, _ shape: QuestionShape, loopMarks: [UInt64] = [],
+        in message: Span<UInt8>
     ) -> Int? {
         var current = buckets[Int(key % UInt64(Self.bucketCount))]
         while current >= 0 {  // the bucket's list ends
             let slot = Int(current)
             if transactions[slot].key == key, transactions[slot].target === target,
                 Int(transactions[slot].view) == view, transactions[slot].question == shape,
-                isSameName(slot, message, shape.nameLength)
+                transactions[slot].loopMarks == loopMarks, isSameName(slot, message, shape.nameLength)
             {
                 return slot
             }
@@ -151,9 +156,11 @@ struct TransactionTable: ~Copyable {
 
     // MARK: - Numbers in flight
 
-    /// Counts `slot` for `group`, and no longer for another; false, and for none, where that one has `most`.
+    /// Counts `slot` for `group`, and no longer for another; false, and for none, where that one has `most`,
+    /// or only what is kept for proven clients is left.
     mutating func enter(_ group: Int, _ slot: Int, atMost most: Int) -> Bool {
         leaveGroup(slot)
+        let most = transactions[slot].isProven ? most : EngineLimits.open(most)
         guard Int(groupCounts[group]) < most else { return false }
         groupCounts[group] += 1
         transactions[slot].countedGroup = Int32(group)
@@ -166,6 +173,12 @@ struct TransactionTable: ~Copyable {
         groupCounts[Int(group)] -= 1
         transactions[slot].countedGroup = -1
     }
+
+    /// True where one more question for `group` of a proven client would be taken in.
+    func hasRoom(for group: Int, atMost most: Int) -> Bool { Int(groupCounts[group]) < most }
+
+    /// True where one more question of a proven client would be taken in.
+    var hasRoom: Bool { activeCount < mostTransactions && waiterCount < mostWaiters }
 
     /// Questions of the client that wait; sometimes more than there are, never fewer.
     ///
@@ -268,11 +281,15 @@ struct TransactionTable: ~Copyable {
 
     /// Lets a client wait for `slot`; false where there is no room.
     ///
-    /// - Parameter question: Name, type and class as this client asked.
+    /// - Parameters:
+    ///   - question: Name, type and class as this client asked.
+    ///   - isProven: True where it may take what is kept for proven clients; then `slot` may, too.
     mutating func addWaiter(
-        _ path: ClientPath, _ terms: ReplyTerms, question: Span<UInt8>, to slot: Int
+        _ path: ClientPath, _ terms: ReplyTerms, question: Span<UInt8>, to slot: Int, isProven: Bool = true
     ) -> Bool {
-        guard waiterCount < mostWaiters, question.count <= Self.questionRoom else { return false }
+        let most = isProven ? mostWaiters : EngineLimits.open(mostWaiters)
+        guard waiterCount < most, question.count <= Self.questionRoom else { return false }
+        if isProven { transactions[slot].isProven = true }
         if freeWaiter < 0 { growWaiters(Waiter(path: path, terms: terms)) }
         let index = Int(freeWaiter)
         freeWaiter = waiters[index].next
