@@ -54,6 +54,41 @@ struct ServerProbeTests {
         #expect(probe.due == end.advanced(milliseconds: pause))
     }
 
+    /// Plays `seconds` of a server that is well and answers at once; when each round began, and whether it looked for
+    /// a loop.
+    private func rounds(seconds: Int, _ isDoubted: (Int) -> Bool) -> [(milliseconds: Int, isLoopRound: Bool)] {
+        var probe = ServerProbe(firstAt: Self.start)
+        var found: [(milliseconds: Int, isLoopRound: Bool)] = []
+        for milliseconds in stride(from: 0, to: seconds * 1_000, by: 100) {
+            let now = Self.start.advanced(milliseconds: milliseconds)
+            let isDoubted = isDoubted(milliseconds)
+            if isDoubted { probe.hurryLoopCheck(at: now) }
+            let ways = probe.begin(isDead: false, isDoubted: isDoubted, at: now)
+            guard !ways.isEmpty else { continue }
+            found.append((milliseconds, probe.isLoopRound))
+            for way in ways { probe.succeeded(way, at: now) }
+            _ = probe.finish(isDead: false, at: now)
+        }
+        return found
+    }
+
+    @Test func `a loop is looked for soon after the start, and now and then`() {
+        let loopRounds = rounds(seconds: 60) { _ in false }.filter(\.isLoopRound).map(\.milliseconds)
+        #expect(loopRounds == [2_000, 26_000, 50_000])
+    }
+
+    @Test func `once doubted, a server is looked at for a loop at once`() {
+        let loopRounds = rounds(seconds: 20) { $0 == 8_700 }.filter(\.isLoopRound).map(\.milliseconds)
+        #expect(loopRounds == [2_000, 8_700])
+    }
+
+    @Test func `doubts without end cost one check in two seconds, and no other probe`() {
+        let all = rounds(seconds: 60) { _ in true }
+        #expect((28...31).contains(all.count { $0.isLoopRound }))
+        #expect((28...31).contains(all.count { !$0.isLoopRound }))
+        #expect(zip(all, all.dropFirst()).allSatisfy { !($0.isLoopRound && $1.isLoopRound) })
+    }
+
     @Test func `a server that was slow has four quick answers within two seconds`() {
         var probe = ServerProbe(firstAt: Self.start)
         var now = Self.start

@@ -148,8 +148,9 @@ extension ForwardingEngine {
 
     /// Keeps the failure that stands in `prepared`, briefly (RFC 9520 section 3.2).
     mutating func keepFailure(_ slot: Int, _ target: RouteTarget, at now: MonotonicTime) {
-        // What was not asked for want of room may be asked again at once.
-        guard !table.transactions[slot].isTurnedAway, let cache,
+        // What was not asked for want of room may be asked again at once; what was asked with marks that the
+        // client brought may have failed for these.
+        guard !table.transactions[slot].isTurnedAway, table.transactions[slot].loopMarks.isEmpty, let cache,
             isKeepable(table.transactions[slot].question, target), let key = key(slot, cache)
         else { return }
         let life = CacheLife(

@@ -1,21 +1,32 @@
 import DNSWire
 import DomainNames
 import IPAddressing
+import Telemetry
 
 /// Questions that come back to us.
+///
+/// ```
+/// a question bears the mark of those to a server   refused, and the server suspected: marks can be copied
+/// a probe asks a suspected server for a new name
+/// the name comes back                              answered with a secret
+/// the server's answer to the probe has the secret  the server forwards to us: it is not asked any more
+/// ```
 extension ForwardingEngine {
-    /// True for a question of our own, which some server has forwarded to us: that server is not asked any
-    /// more while it does so, and the question is refused.
+    /// True for a question of our own, which some server seems to have forwarded to us, and for one that goes
+    /// in a circle elsewhere: it is answered here, and goes no further.
     mutating func isLoop(
         _ message: Span<UInt8>, _ query: ClientQuery, _ path: ClientPath, into outbox: inout Outbox
     ) -> Bool {
         if !loopMarks.isEmpty { loopMarks = [] }
         if let edns = query.edns, edns.optionsLength > 0 { loopMarks = edns.loopMarks(in: message) }
-        if let server = ownServer(message, query) {
+        if query.question.type == LoopName.type, answerLoopCheck(message, query, path, into: &outbox) {
+            return true
+        }
+        guard !loopMarks.isEmpty else { return false }
+        if let server = servers.firstIndex(where: { loopMarks.contains($0.mark) }) {
             counters.loops += 1
-            let hops = max(loopMarks.count, 1)
-            let text = Self.loopText("\(policy.servers[server])", path.client.address, hops)
-            if board.isProbed { board.servers[server].markLooping(text, at: currentTime) }
+            board.servers[server].suspectLoop()
+            let text = Self.loopText("\(policy.servers[server])", path.client.address, loopMarks.count)
             refuse(message, query, path, ExtendedError(.other, text), into: &outbox)
             return true
         }
@@ -26,14 +37,29 @@ extension ForwardingEngine {
         return true
     }
 
-    /// The server to which the question had been sent by us: told by its trail, or by a name that only our
-    /// probe asks for.
-    private func ownServer(_ message: Span<UInt8>, _ query: ClientQuery) -> Int? {
-        if query.question.type == LoopName.type, let mark = LoopName.mark(in: message) {
-            return servers.firstIndex { $0.mark == mark }
+    /// Answers a question for a name that a probe of ours asks for now; false where it is another name.
+    private mutating func answerLoopCheck(
+        _ message: Span<UInt8>, _ query: ClientQuery, _ path: ClientPath, into outbox: inout Outbox
+    ) -> Bool {
+        guard let name = LoopName.number(in: message) else { return false }
+        let hops = max(loopMarks.count, 1)
+        for server in board.servers.indices {
+            let secret = board.servers[server].secret(
+                ofName: name,
+                way: Self.loopText("\(policy.servers[server])", path.client.address, hops))
+            guard let secret else { continue }
+            counters.loops += 1
+            counters.local += 1
+            let question = message.extracting(query.question.range)
+            prepared.begin(question: question)
+            prepared.appendLoopAnswer(secret)
+            meters.count(.local, rcode: 0, view: clientView, cluster: 0, nil)
+            let terms = replyTerms(query, path)
+            outbox.reply(path) { octets in octets.appendReply(prepared, to: question, terms) }
+            settle(terms, nameLength: query.question.nameLength, in: &outbox)
+            return true
         }
-        guard !loopMarks.isEmpty else { return nil }
-        return servers.firstIndex { loopMarks.contains($0.mark) }
+        return false
     }
 
     private static func loopText(_ server: String, _ client: IPAddress, _ hops: Int) -> String {
@@ -42,10 +68,10 @@ extension ForwardingEngine {
     }
 }
 
-/// The name by which a probe finds a loop through servers that drop EDNS options, as most resolvers do.
+/// The name by which a probe finds loops, also through servers that drop EDNS options, as most resolvers do.
 ///
-/// Its first label holds the mark of the server that is asked; the rest lies where only that server can send
-/// it back from.
+/// Its first label holds a number that was drawn for this probe; the rest lies where only the server that is
+/// asked can send it back from.
 package enum LoopName {
     /// HINFO, which nobody else asks for.
     package static let type = 13
@@ -53,24 +79,49 @@ package enum LoopName {
     private static let prefix: [UInt8] = Array("namebridge-loop-".utf8)
     private static let digits: [UInt8] = Array("0123456789abcdef".utf8)
 
-    /// The label for `mark`: 32 octets.
-    package static func label(_ mark: UInt64) -> [UInt8] {
-        prefix + stride(from: 60, through: 0, by: -4).map { digits[Int(mark >> UInt64($0) & 0xF)] }
+    /// The label with `number`: 32 octets.
+    package static func label(_ number: UInt64) -> [UInt8] { prefix + hexadecimal(number) }
+
+    /// The data of the HINFO record (RFC 1035 section 3.3.2) that answers with `secret`: 33 octets.
+    package static func answer(_ secret: UInt64) -> [UInt8] {
+        let name = prefix.dropLast()
+        return [UInt8(name.count)] + name + [16] + hexadecimal(secret)
     }
 
-    /// The mark in the first label of the question's name; nil where it is another name.
-    static func mark(in message: Span<UInt8>) -> UInt64? {
+    private static func hexadecimal(_ number: UInt64) -> [UInt8] {
+        stride(from: 60, through: 0, by: -4).map { digits[Int(number >> UInt64($0) & 0xF)] }
+    }
+
+    /// The number in the first label of the question's name; nil where it is another name.
+    static func number(in message: Span<UInt8>) -> UInt64? {
         let start = Question.nameStart
         guard Int(message[start]) == prefix.count + 16 else { return nil }
         for index in prefix.indices where foldedOctet(message[start + 1 + index]) != prefix[index] {
             return nil
         }
-        var mark: UInt64 = 0
+        var number: UInt64 = 0
         for index in 0..<16 {
             let octet = foldedOctet(message[start + 1 + prefix.count + index])
             guard let digit = digits.firstIndex(of: octet) else { return nil }
-            mark = mark << 4 | UInt64(digit)
+            number = number << 4 | UInt64(digit)
         }
-        return mark
+        return number
+    }
+}
+
+extension PreparedAnswer {
+    /// Appends the answer to a question for a `LoopName`; it holds for nobody else, and so for no time.
+    fileprivate mutating func appendLoopAnswer(_ secret: UInt64) {
+        let data = LoopName.answer(secret)
+        octets.append16(0xC000 | MessageHeader.length)
+        octets.append16(LoopName.type)
+        octets.append16(RecordClass.internet)
+        let ttlOffset = octets.count
+        octets.append32(0)
+        octets.append16(data.count)
+        octets.append(data)
+        octets.set16(1, at: 6)
+        marks.append(
+            RecordMark(ttlOffset: ttlOffset, end: octets.count, type: LoopName.type, section: .answer))
     }
 }

@@ -10,6 +10,8 @@ package final class ServerHealth: Sendable {
     private let payloadSizeValue = Atomic<Int>(1232)
     private let answeredProbesValue = Atomic<Int>(0)
     private let loopedAtValue = Atomic<Int64>(.min)
+    private let isSuspectedValue = Atomic<Bool>(false)
+    private let loopTrial = Mutex<LoopTrial?>(nil)
     private let revivedAtValue = Atomic<Int64>(.min)
     private let errorText = Mutex<String>("")
 
@@ -71,8 +73,42 @@ package final class ServerHealth: Sendable {
         return modeValue.exchange(mode.rawValue, ordering: .relaxed) != mode.rawValue
     }
 
+    /// A question came in that bears the mark of those to it. Whoever has seen one can copy the mark: a probe
+    /// finds out whether the server forwards to us.
+    package func suspectLoop() {
+        guard !isSuspectedValue.load(ordering: .relaxed) else { return }
+        isSuspectedValue.store(true, ordering: .relaxed)
+    }
+
+    /// True where it is suspected, or was found to forward to us: then a loop is to be looked for.
+    package var isDoubted: Bool { isSuspectedValue.load(ordering: .relaxed) || mode == .looping }
+
+    /// A probe asks it for the name of `check` from now on; what was suspected before is being looked into.
+    package func begin(_ check: LoopCheck) {
+        isSuspectedValue.store(false, ordering: .relaxed)
+        loopTrial.withLock { $0 = LoopTrial(check: check, way: nil) }
+    }
+
+    /// A question for the name with this number came in.
+    ///
+    /// - Parameter way: How it came, in words.
+    /// - Returns: What the answer is to say; nil where the probe asks for another name.
+    func secret(ofName name: UInt64, way: @autoclosure () -> String) -> UInt64? {
+        loopTrial.withLock { trial in
+            guard let check = trial?.check, check.name == name else { return nil }
+            trial?.way = way()
+            return check.secret
+        }
+    }
+
+    /// Its answer to a probe held what we had answered: it forwards to us.
+    package func confirmLoop(at now: MonotonicTime) {
+        guard let way = loopTrial.withLock({ $0?.way }) else { return }
+        markLooping(way, at: now)
+    }
+
     /// A question to it came back: it is given up until probes come back no more.
-    package func markLooping(_ reason: String, at now: MonotonicTime) {
+    func markLooping(_ reason: String, at now: MonotonicTime) {
         loopedAtValue.store(now.nanoseconds, ordering: .relaxed)
         guard modeValue.exchange(Mode.looping.rawValue, ordering: .relaxed) != Mode.looping.rawValue else {
             return
@@ -94,6 +130,27 @@ package final class ServerHealth: Sendable {
         errorText.withLock { $0 = reason }
         return modeValue.exchange(Mode.dead.rawValue, ordering: .relaxed) != Mode.dead.rawValue
     }
+}
+
+/// A question by which a probe finds out whether a server forwards to us. Both numbers are drawn anew each
+/// time.
+package struct LoopCheck: Hashable, Sendable {
+    /// Stands in the name that is asked for.
+    package let name: UInt64
+    /// Stands in the answer that we give to who asks us for the name. Where the server's answer has it, the
+    /// server has asked us: somebody who saw the name, and copies it, gets the secret himself and no further.
+    package let secret: UInt64
+
+    package init(name: UInt64, secret: UInt64) {
+        self.name = name
+        self.secret = secret
+    }
+}
+
+/// A check that is on, and the way by which its name came back, if it did.
+private struct LoopTrial {
+    let check: LoopCheck
+    var way: String?
 }
 
 /// The health of all servers of a policy, shared by its workers and the prober.

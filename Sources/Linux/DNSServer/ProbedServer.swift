@@ -13,21 +13,25 @@ struct ProbedServer {
     var probe: ServerProbe
     /// The mark by which a question to it is known when it comes back.
     let mark: UInt64
-    /// The name that finds loops through servers that drop marks.
-    let loopQuestion: ProbeQuestion?
+    /// Below which the names stand that find loops.
+    let loopDomain: DomainName?
     /// What was last told of it.
     var lastMode = ServerHealth.Mode.full
+
+    /// The loop check of the round that runs; nil: it is not one that looks for loops.
+    private var loopCheck: LoopCheck?
+    private var hasProvenLoop = false
 
     private var sockets: [ServerProbe.Way: ProbeSocket] = [:]
 
     init(
-        _ server: Endpoint, questions: [ProbeQuestion], mark: UInt64, loopQuestion: ProbeQuestion?,
+        _ server: Endpoint, questions: [ProbeQuestion], mark: UInt64, loopDomain: DomainName?,
         probe: ServerProbe
     ) {
         self.server = server
         self.questions = questions
         self.mark = mark
-        self.loopQuestion = loopQuestion
+        self.loopDomain = loopDomain
         self.probe = probe
     }
 
@@ -36,13 +40,29 @@ struct ProbedServer {
     /// nothing to say yet.
     private var isResolver: Bool { questions.allSatisfy { $0.name == .root } }
 
+    /// Prepares the round that begins.
+    ///
+    /// - Parameter check: What it looks for loops with; nil: it does not.
+    mutating func beginRound(_ check: LoopCheck?) {
+        loopCheck = loopDomain == nil ? nil : check
+        hasProvenLoop = false
+    }
+
+    /// True, once, where an answer of the round shows that the server forwards to us.
+    mutating func takeLoopProof() -> Bool {
+        defer { hasProvenLoop = false }
+        return hasProvenLoop
+    }
+
     /// Sends the round's question in one way.
     mutating func ask(_ way: ServerProbe.Way, id: UInt16, token: UInt64, _ epoll: borrowing Epoll) {
-        let question = question(of: probe.rounds)
+        let question = question
         guard
             var message = try? QuestionMessage.make(
                 question.name, type: question.type, id: id,
-                payloadSize: way == .withoutEDNS ? nil : UInt16(EDNS.advertisedPayloadSize))
+                payloadSize: way == .withoutEDNS ? nil : UInt16(EDNS.advertisedPayloadSize),
+                // The answer that tells a loop is signed by nobody.
+                checkingDisabled: loopCheck != nil)
         else { return }
         if way != .withoutEDNS {
             // OPT stands last and is empty: its length are the last two octets.
@@ -62,13 +82,15 @@ struct ProbedServer {
         }
     }
 
-    /// Rounds after which the name that finds loops is asked for again, and the first of them.
-    private static let roundsPerLoopQuestion = 12
-    private static let firstLoopRound = 2
-
-    private func question(of round: Int) -> ProbeQuestion {
-        if round % Self.roundsPerLoopQuestion == Self.firstLoopRound, let loopQuestion { return loopQuestion }
-        return questions[round % questions.count]
+    /// What the round asks for.
+    private var question: ProbeQuestion {
+        if let loopCheck, let loopDomain,
+            let label = try? DomainName(labels: [LoopName.label(loopCheck.name)]),
+            let name = try? label.appending(loopDomain)
+        {
+            return ProbeQuestion(name: name, type: UInt16(LoopName.type))
+        }
+        return questions[probe.rounds % questions.count]
     }
 
     /// Takes what the socket of one way has brought.
@@ -94,6 +116,11 @@ struct ProbedServer {
         guard let message = try? MessageOracle(answer), message.isResponse, message.id == id else {
             probe.failed(way, "malformed answer")
             return
+        }
+        if let proof = loopCheck.map({ LoopName.answer($0.secret) }),
+            message.records[.answer]?.contains(where: { $0.data == proof }) ?? false
+        {
+            hasProvenLoop = true
         }
         switch ResponseCode(Int(message.rcode)) {
         case .noError, .nameError:

@@ -21,6 +21,8 @@ struct ServerProbe {
     private(set) var due: MonotonicTime
     private(set) var isRunning = false
     private(set) var rounds = 0
+    /// True where the round that runs, or the last one, asks for a name that only a loop brings back.
+    private(set) var isLoopRound = false
 
     private var asked: [Way: MonotonicTime] = [:]
     private var answered: [Way: Int64] = [:]
@@ -44,16 +46,24 @@ struct ServerProbe {
     private static let patienceMilliseconds = 400
     /// Every so many rounds TCP is tried as well.
     private static let roundsPerTCP = 15
+    /// Rounds after which a loop is looked for again, and the first of them.
+    private static let roundsPerLoopCheck = 12
+    private static let firstLoopCheck = 2
 
     init(firstAt time: MonotonicTime) {
         due = time
     }
 
     /// The ways to ask now, where a round is due and none runs.
-    mutating func begin(isDead: Bool, at now: MonotonicTime) -> [Way] {
+    ///
+    /// - Parameter isDoubted: True where a loop is to be looked for: then every other round does, so that
+    ///   whoever raises doubts keeps no server from being probed, and has no more than that done.
+    mutating func begin(isDead: Bool, isDoubted: Bool = false, at now: MonotonicTime) -> [Way] {
         guard !isRunning, now >= due else { return [] }
         isRunning = true
         rounds += 1
+        isLoopRound =
+            !isLoopRound && (isDoubted || rounds % Self.roundsPerLoopCheck == Self.firstLoopCheck)
         reason = "timeout"
         asked = [:]
         answered = [:]
@@ -118,6 +128,12 @@ struct ServerProbe {
         }
         due = now.advanced(milliseconds: Self.pauseWhileDeadMilliseconds)
         return .dead(reason)
+    }
+
+    /// The server is doubted: a loop is looked for at once, unless that was what the last round did.
+    mutating func hurryLoopCheck(at now: MonotonicTime) {
+        guard !isRunning, !isLoopRound else { return }
+        due = min(due, now)
     }
 
     /// The workers gave the server up: it is asked soon, and in every way.

@@ -51,7 +51,7 @@ final class ServerProber: Sendable {
             // The first round at once; later ones spread out, since each lasts a little differently.
             var probed = ProbedServer(
                 policy.servers[index], questions: questions(for: index),
-                mark: mark(of: index), loopQuestion: loopQuestion(for: index),
+                mark: mark(of: index), loopDomain: loopDomain(for: index),
                 probe: ServerProbe(firstAt: start.advanced(milliseconds: index % 50)))
             // What the prober of an earlier configuration found is no news.
             probed.lastMode = board.servers[index].mode
@@ -85,6 +85,8 @@ final class ServerProber: Sendable {
             probed.probe.hurry(at: now)
             tell(&probed, index, health.mode, health.lastError)
         }
+        if health.isDoubted { probed.probe.hurryLoopCheck(at: now) }
+        if probed.takeLoopProof() { health.confirmLoop(at: now) }
         switch probed.probe.finish(isDead: health.isDead, at: now) {
         case .alive where health.isLooping(at: now), .dead where health.isLooping(at: now):
             probed.close()
@@ -99,9 +101,21 @@ final class ServerProber: Sendable {
         case .doubtful, nil:
             if !probed.probe.isRunning { probed.close() }
         }
-        for way in probed.probe.begin(isDead: health.isDead, at: now) {
+        let ways = probed.probe.begin(isDead: health.isDead, isDoubted: health.isDoubted, at: now)
+        guard !ways.isEmpty else { return }
+        beginRound(&probed, health)
+        for way in ways {
             probed.ask(way, id: id, token: UInt64(index * 4 + way.rawValue), epoll)
         }
+    }
+
+    /// Draws the name by which a round looks for a loop, where it does.
+    private func beginRound(_ probed: inout ProbedServer, _ health: ServerHealth) {
+        guard probed.probe.isLoopRound else { return probed.beginRound(nil) }
+        var random = SystemRandomNumberGenerator()
+        let check = LoopCheck(name: random.next(), secret: random.next())
+        health.begin(check)
+        probed.beginRound(check)
     }
 
     private func tell(_ probed: inout ProbedServer, _ index: Int, _ mode: ServerHealth.Mode, _ reason: String)
@@ -134,15 +148,13 @@ final class ServerProber: Sendable {
         identity.mark(of: policy.servers[server], group: policy.groupOfServer[server])
     }
 
-    /// A name that nobody has: below the cluster's domain, or below `internal`, which ICANN keeps free.
-    private func loopQuestion(for server: Int) -> ProbeQuestion? {
-        let domain = policy.groups[policy.groupOfServer[server]].domain
-        let parent = domain ?? (try? DomainName(parsing: "internal"))
-        guard let parent,
-            let label = try? DomainName(labels: [LoopName.label(mark(of: server))]),
-            let name = try? label.appending(parent)
-        else { return nil }
-        return ProbeQuestion(name: name, type: UInt16(LoopName.type))
+    /// Where names stand that nobody has: beside a cluster's services, since forwarders on the way may deny
+    /// what no cluster can have, or below `internal`, which ICANN keeps free.
+    private func loopDomain(for server: Int) -> DomainName? {
+        guard let domain = policy.groups[policy.groupOfServer[server]].domain else {
+            return try? DomainName(parsing: "internal")
+        }
+        return try? DomainName(labels: [Array("default".utf8), Array("svc".utf8)]).appending(domain)
     }
 
     private func questions(for server: Int) -> [ProbeQuestion] {
