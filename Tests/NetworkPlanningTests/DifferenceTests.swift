@@ -208,6 +208,28 @@ import Testing
         #expect(state.settings[filter] == 0 && state.settings[forwarding] == 0)
     }
 
+    /// As Docker and cluster nodes do, whose containers would be cut off.
+    @Test(arguments: [(0, 1, 1), (0, 0, 0), (1, 1, 0)])
+    func `forwarding that somebody has switched on for all devices since is his`(before: Int, after: Int, left: Int) throws {
+        let plan = try Networks.plan("web02", in: Networks.inventory("relay-between-clusters"))
+        var state = FakeHost.fresh(plan.host)
+        let all = KernelSetting(family: .v4, device: .named("all"), name: .forwarding)
+        let ours = KernelSetting(family: .v4, device: .named("eth0"), name: .forwarding)
+        state.settings[all] = before
+        let steps = difference(from: state, to: plan)
+        state.apply(steps.steps)
+        let records = steps.records(after: [], among: [all: before])
+        state.settings[all] = after
+        let nothing = HostPlan(host: plan.host)
+        var removed = state
+        removed.apply(difference(from: state, to: nothing, context: HostContext(records: records)).steps)
+        #expect(removed.settings[ours] == left)
+        // An apply that is taken back goes by the same rule.
+        var restored = state
+        restored.apply(restoration(of: HostState(), settings: records, making: [], from: state))
+        #expect(restored.settings[ours] == left)
+    }
+
     @Test func `a device of that name that is not ours is refused and left alone`() throws {
         let plan = try Networks.plan("001", in: Networks.inventory("vxlan-mesh"))
         var state = FakeHost.fresh(plan.host)

@@ -32,6 +32,15 @@ package struct KernelSetting: Hashable, Sendable {
     /// True for a setting that no device has.
     package var isOfHost: Bool { name.isOfHost }
 
+    /// The setting whose writing writes this one as well: `net.ipv4.ip_forward` writes each device's. Nil
+    /// where there is none.
+    package var overwriting: KernelSetting? {
+        guard family == .v4, name == .forwarding, device != .named("all"), device != .named("default") else {
+            return nil
+        }
+        return KernelSetting(family: .v4, device: .named("all"), name: .forwarding)
+    }
+
     package init(family: AddressFamily, device: DeviceReference, name: Name) {
         self.family = family
         self.device = device

@@ -19,7 +19,11 @@ package struct Difference: Hashable, Sendable {
     package var inverse: [Step] { steps.reversed().filter(\.isReversible).map(\.inverse) }
 
     /// The records of settings as they will be after the steps, given those of before.
-    package func records(after records: [SettingRecord]) -> [SettingRecord] {
+    ///
+    /// - Parameter settings: As observed before the steps.
+    package func records(
+        after records: [SettingRecord], among settings: [KernelSetting: Int] = [:]
+    ) -> [SettingRecord] {
         var records = records
         for step in steps {
             guard case .set(let setting, let old, let new) = step.change else { continue }
@@ -27,7 +31,8 @@ package struct Difference: Hashable, Sendable {
                 let isBack = records[index].previous == new
                 if isBack { records.remove(at: index) } else { records[index].ours = new }
             } else {
-                records.append(SettingRecord(setting: setting, previous: old, ours: new))
+                records.append(
+                    SettingRecord(setting: setting, previous: old, ours: new, among: settings))
             }
         }
         return records
@@ -308,7 +313,7 @@ struct DifferenceCalculation {
         }
         for record in context.records.reversed() where !wanted.contains(record.setting) {
             // Whoever changed it since has his reasons.
-            guard observed.settings[record.setting] == record.ours else { continue }
+            guard record.isOurs(among: observed.settings) else { continue }
             removal(.set(record.setting, from: record.ours, to: record.previous))
         }
     }

@@ -20,18 +20,6 @@ package struct HostContext: Hashable, Sendable {
     }
 }
 
-/// A setting that we changed: it goes back to `previous` where it still has the value that we gave it.
-package struct SettingRecord: Hashable, Sendable {
-    package var setting: KernelSetting
-    package var previous: Int
-    package var ours: Int
-
-    package init(setting: KernelSetting, previous: Int, ours: Int) {
-        self.setting = setting
-        self.previous = previous
-        self.ours = ours
-    }
-}
 
 extension HostPlan {
     /// The plan for the host as it is: devices by their names, the mesh's MTU from its underlay's, gateways

@@ -127,7 +127,7 @@ private struct RestorationCalculation {
             let value = observed.settings[initial] ?? 0
             if value != record.previous { add(.set(record.setting, from: value, to: record.previous)) }
         }
-        for record in settings where observed.settings[record.setting] == record.ours {
+        for record in settings where record.isOurs(among: observed.settings) {
             if let name = record.setting.device.name, gone.contains(name) || made.contains(name) { continue }
             if record.previous == record.ours { continue }
             take(.set(record.setting, from: record.ours, to: record.previous))

@@ -44,18 +44,20 @@ package struct Journal: Sendable, Hashable {
         for step in steps {
             switch step.change {
             case .add(.link(let link)): making.insert(link.name)
-            case .set(let setting, let old, let new): note(setting, old, new)
+            case .set(let setting, let old, let new): note(setting, old, new, among: before.settings)
             default: break
             }
         }
     }
 
     /// Several changes of one setting count as one.
-    private mutating func note(_ setting: KernelSetting, _ old: Int, _ new: Int) {
+    private mutating func note(
+        _ setting: KernelSetting, _ old: Int, _ new: Int, among present: [KernelSetting: Int]
+    ) {
         if let index = settings.firstIndex(where: { $0.setting == setting }) {
             settings[index].ours = new
         } else {
-            settings.append(SettingRecord(setting: setting, previous: old, ours: new))
+            settings.append(SettingRecord(setting: setting, previous: old, ours: new, among: present))
         }
     }
 
@@ -102,10 +104,12 @@ extension [SettingRecord] {
     var json: JSONValue {
         .array(
             map { record in
-                .object([
+                var members: [String: JSONValue] = [
                     "setting": .string(record.setting.description), "previous": .integer(record.previous),
                     "ours": .integer(record.ours),
-                ])
+                ]
+                members["overwriting"] = record.overwriting.map { .integer($0) }
+                return .object(members)
             })
     }
 
@@ -117,7 +121,10 @@ extension [SettingRecord] {
             guard let setting = element["setting"]?.string.flatMap({ KernelSetting($0) }),
                 let previous = element["previous"]?.integer, let ours = element["ours"]?.integer
             else { return nil }
-            append(SettingRecord(setting: setting, previous: previous, ours: ours))
+            append(
+                SettingRecord(
+                    setting: setting, previous: previous, ours: ours,
+                    overwriting: element["overwriting"]?.integer))
         }
     }
 }

@@ -1,4 +1,5 @@
 import LinuxSystem
+import NetworkModel
 package import NetworkPlanning
 
 extension NetworkApplier {
@@ -48,7 +49,7 @@ extension NetworkApplier {
                 guard let culprit = steps.first(where: { $0.isCause(of: error) }) else { return salvage }
                 failed.insert(culprit.change)
             }
-            try store.write(difference.records(after: context.records))
+            try store.write(difference.records(after: context.records, among: observed.settings))
         }
         return salvage
     }

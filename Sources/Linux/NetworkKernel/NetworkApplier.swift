@@ -119,8 +119,9 @@ package struct NetworkApplier<Machine: Kernel> {
         do throws(KernelError) {
             try options.armUndo?(journal)
             try kernel.perform(difference.steps, announce: announce)
-            try verify(plan, difference.records(after: records), options)
-            try store.write(difference.records(after: records))
+            let changed = difference.records(after: records, among: before.settings)
+            try verify(plan, changed, options)
+            try store.write(changed)
             journal.waits = options.armUndo != nil
             if journal.waits { try store.write(journal) } else { try finish(journal) }
         } catch {
