@@ -171,6 +171,16 @@ final class Lab: @unchecked Sendable {
         return results
     }
 
+    /// Asks again and again until `isSo`, as long as it may take on a busy machine; false where it never is.
+    func wait(seconds: Int = 40, until isSo: () throws -> Bool) rethrows -> Bool {
+        let end = ContinuousClock.now + .seconds(seconds)
+        while ContinuousClock.now < end {
+            if try isSo() { return true }
+            Thread.sleep(forTimeInterval: 0.1)
+        }
+        return try isSo()
+    }
+
     /// The namespace that a host is.
     func name(of host: String) -> String { prefix + host }
 

@@ -42,11 +42,13 @@ struct NetApply: ParsableCommand {
         let (plan, applied) = try host.planAndConfiguration()
         // What was begun is finished, whatever becomes of the terminal.
         ThisProcess.ignore([SIGHUP, SIGINT, SIGTERM, SIGPIPE])
+        let announcer = Announcer()
         let outcome = try NetFailure.reported { () throws(KernelError) in
+            defer { announcer.finish() }
             let kernel = LinuxKernel()
             try kernel.check()
             let store = try NetState.store()
-            return try NetworkApplier(kernel: kernel, store: store, announce: announce).apply(
+            return try NetworkApplier(kernel: kernel, store: store, announce: announcer.announce).apply(
                 plan, identifier: Self.newIdentifier, process: Int(ThisProcess.identifier),
                 options: options(store, applied))
         }
@@ -81,7 +83,7 @@ struct NetApply: ParsableCommand {
     static var newIdentifier: String { "\(ThisProcess.identifier)-\(MonotonicClock.now.nanoseconds)" }
 }
 
-/// Writes a command at once: the process may be gone a moment later.
+/// Writes a command at once, into a file that always takes it.
 func announce(_ line: String) {
     print(line)
     fflush(nil)

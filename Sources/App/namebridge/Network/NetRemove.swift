@@ -21,10 +21,13 @@ struct NetRemove: ParsableCommand {
 
     func run() throws {
         ThisProcess.ignore([SIGHUP, SIGINT, SIGTERM, SIGPIPE])
+        let announcer = Announcer()
         let outcome = try NetFailure.reported { () throws(KernelError) in
+            defer { announcer.finish() }
             let kernel = LinuxKernel()
             try kernel.check()
-            let applier = NetworkApplier(kernel: kernel, store: try NetState.store(), announce: announce)
+            let applier = NetworkApplier(
+                kernel: kernel, store: try NetState.store(), announce: announcer.announce)
             return try applier.remove(
                 identifier: NetApply.newIdentifier, process: Int(ThisProcess.identifier))
         }

@@ -1,0 +1,61 @@
+import LinuxSystem
+import Synchronization
+
+/// Prints lines without waiting for whoever reads them: a terminal whose login was cut off takes no more
+/// text, and an apply that waited for it would hold the lock that leading the host back needs.
+final class Announcer: Sendable {
+    private let state = Mutex(State())
+
+    private struct State {
+        /// What is still to be written.
+        var text: [UInt8] = []
+        var isWriting = false
+    }
+
+    /// The thread that wrote last; nil before the first line.
+    private let thread = Mutex<NativeThread?>(nil)
+
+    /// Writes a line at once where it is taken: the process may be gone a moment later. For one thread alone.
+    func announce(_ line: String) {
+        let begins = state.withLock { state in
+            state.text += line.utf8
+            state.text.append(0x0A)
+            defer { state.isWriting = true }
+            return !state.isWriting
+        }
+        guard begins else { return }
+        thread.withLock { thread in
+            thread?.join()  // it has nothing left to do
+            do throws(Errno) {
+                thread = try NativeThread(name: "announcer", stackSize: 256 * 1024) { [self] in write() }
+            } catch {
+                thread = nil
+                write()
+            }
+        }
+    }
+
+    /// Waits until all is written, two seconds at most.
+    func finish() {
+        for _ in 0..<200 where state.withLock({ $0.isWriting }) { ThisProcess.sleep(milliseconds: 10) }
+    }
+
+    /// Ends where nothing is left.
+    private func write() {
+        while let text = next() {
+            // Nobody reads it any more: the work goes on without.
+            do throws(Errno) { try StandardOutput.write(text) } catch { continue }
+        }
+    }
+
+    private func next() -> [UInt8]? {
+        state.withLock { state in
+            guard !state.text.isEmpty else {
+                state.isWriting = false
+                return nil
+            }
+            defer { state.text = [] }
+            return state.text
+        }
+    }
+}
