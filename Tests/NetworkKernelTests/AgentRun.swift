@@ -21,7 +21,7 @@ final class AgentRun {
     init(_ lab: LabHosts = LabHosts(network: "vxlan-mesh", host: "001"), sharing other: AgentRun? = nil) throws {
         run = try other?.run ?? Run(lab)
         let plan = run.plan
-        let settings = NetworkAgent<NoisyKernel, FakeEvents>.Settings(
+        var settings = NetworkAgent<NoisyKernel, FakeEvents>.Settings(
             path: "/etc/namebridge/namebridge.yaml", host: nil, slowCheckSeconds: 60, process: 77, wallClock: { 1_000 },
             deviceIndex: { name in ["eth0": 2, "nbvx10001": 9][name] },
             plan: { text, path, _ throws(KernelError) in
@@ -30,6 +30,7 @@ final class AgentRun {
                 throw .notFollowed(path: path, why: "it is \(text)")
             })
         let (clock, heard) = (clock, heard)
+        settings.ask = { heard.asked += $0 }
         agent = NetworkAgent(
             kernel: NoisyKernel(kernel: run.kernel, events: events), source: events, store: run.store, settings: settings,
             clock: { clock.now }, tell: { heard.news.append($0) })
@@ -45,6 +46,9 @@ final class AgentRun {
         return run
     }
 
+    /// The neighbours that the kernel was made to ask for.
+    var asked: [IPAddress] { heard.asked }
+
     /// What was told since the last call, in short.
     func takeNews() -> [String] {
         defer { heard.news = [] }
@@ -55,6 +59,8 @@ final class AgentRun {
             case .lost(let losses): "lost \(losses.count)"
             case .repaired(let objects, let milliseconds, _):
                 "repaired \(objects) after \(milliseconds.map { "\($0) ms" } ?? "unknown")"
+            case .silent(let hops): "silent \(hops.map(\.gateway))"
+            case .answering(let hops): "answering \(hops.map(\.gateway))"
             case .contested(let contested, _): "contested \(contested.object)"
             case .failed: "failed"
             case .recovered: "recovered"
@@ -109,7 +115,10 @@ final class AgentRun {
     var status: AgentStatus? { run.store.agentStatus() }
 
     final class Clock { var now = MonotonicTime(nanoseconds: 1_000_000_000_000) }
-    final class Heard { var news: [AgentNews] = [] }
+    final class Heard {
+        var news: [AgentNews] = []
+        var asked: [IPAddress] = []
+    }
 }
 
 /// Events that a test makes.

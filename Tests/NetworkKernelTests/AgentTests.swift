@@ -35,6 +35,25 @@ import TestSupport
         #expect(run.run.kernel.calls == calls)
     }
 
+    @Test func `a next hop that does not answer is told once, asked again, and told when it answers`() throws {
+        let run = try AgentRun.started()
+        let gateway = try #require(run.run.plan.routes.first?.value.nextHops.first?.gateway)
+        let device = try #require(run.run.plan.links.first?.value.name)
+        run.run.kernel.disturb {
+            $0.unresolvedNeighbours = [UnresolvedNeighbour(device: device, address: gateway)]
+        }
+        run.wait(milliseconds: run.sleep)
+        #expect(run.takeNews() == [], "it may be asked just now")
+        run.wait(milliseconds: 1_000)
+        #expect(run.takeNews() == ["silent [\(gateway)]"] && run.status?.silent.count == 1)
+        run.wait(milliseconds: 180_000)
+        #expect(run.takeNews() == [] && run.isWhole)
+        #expect(run.asked.count >= 5 && Set(run.asked) == [gateway])
+        run.run.kernel.disturb { $0.unresolvedNeighbours = [] }
+        run.wait(milliseconds: 60_000)
+        #expect(run.takeNews() == ["answering [\(gateway)]"] && run.status?.silent == [])
+    }
+
     @Test func `what concerns others wakes nobody`() throws {
         let run = try AgentRun.started()
         let calls = run.run.kernel.calls

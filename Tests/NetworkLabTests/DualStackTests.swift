@@ -1,3 +1,4 @@
+import Foundation
 import Testing
 
 /// An office with addresses of both families that reaches a cluster through two relays, by a router that is ours: what
@@ -55,7 +56,7 @@ import Testing
         for answer in try lab.probeInVain(four + six) { #expect(answer.outcome.isBroken, "after: \(answer.probe)") }
     }
 
-    /// The router keeps sending what belongs to a dead relay there, and says so nowhere: one has to look at the relays.
+    /// The router keeps sending what belongs to a dead relay there; its status and its agent say so.
     /// With the relay's route withdrawn the connections of the other go on, and those of the dead one open anew.
     @Test func `when one of two relays dies, the half that it carried stops until its route is withdrawn`() throws {
         let lab = try Lab("dies", hosts: Self.hosts, script: Self.script + Self.more, answering: ["p1", "p2"])
@@ -73,6 +74,10 @@ import Testing
         let dead = half.filter { $0.1.outcome.tcp == "10.14.0.62" }.map(\.0)
         for answer in try lab.probe(alive) { #expect(answer.outcome.isWhole, "\(answer)") }
         for answer in try lab.probeInVain(dead) { #expect(answer.outcome.isBroken, "\(answer)") }
+        // By itself the kernel doubts an address only after up to a minute.
+        try lab.script("ip -n ${P}router neigh flush to 10.14.0.62")
+        let status = try lab.waitForSilence(of: "10.14.0.62", on: "router", file)
+        #expect(status.code == 1 && status.output.contains(", all as planned, 1 next hop silent\n"), "\(status.output)")
         #expect(try lab.net("relay2", "status --config \(file)").code == 1)
 
         let one = try lab.file("one.yaml", Self.configuration(relays: "relay1"))
@@ -80,6 +85,26 @@ import Testing
         for answer in try lab.probe(probes) {
             #expect(answer.outcome.isWhole(from: ["10.14.0.61"]), "\(answer)")
         }
+    }
+
+    @Test func `an agent on the router tells of a next hop that is silent, and when it answers again`() throws {
+        let lab = try Lab("silent", hosts: Self.hosts, script: Self.script)
+        let file = try lab.file("multi.yaml", Self.configuration(relays: "relay1, relay2"))
+        let agent = try RunningAgent(on: "router", of: lab, file: file, fullCheck: "1s")
+        // Nothing else is sent that would make the kernel ask for the relay.
+        try lab.script(
+            """
+            ip -n ${P}relay2 link set eth0 down; ip -n ${P}router neigh flush all
+            on router ping -c 1 -W 1 10.14.0.62 || true
+            """)
+        try agent.waits(for: "next hop silent address=10.14.0.62 device=br0", lab, seconds: 30)
+        let status = try lab.net("router", "status --config \(file)")
+        #expect(status.code == 1 && status.output.contains("silent: 10.14.0.62 on br0"), "\(status.output)")
+        try lab.script("ip -n ${P}relay2 link set eth0 up")
+        try agent.waits(for: "next hop answers address=10.14.0.62", lab, seconds: 30)
+        #expect(try lab.net("router", "status --config \(file)").code == 0)
+        let log = try agent.end()
+        #expect(log.components(separatedBy: "next hop silent").count == 2, "\(log)")
     }
 
     /// What stands for a kernel of before Linux 5.14: the file that came with policy 3 says nothing.
@@ -154,5 +179,19 @@ import Testing
           - { from: office, to: prod, via: relay, relays: [\(relays)] }
 
         """
+    }
+}
+
+extension Lab {
+    /// The status of `host` once it says that the next hop `address` is silent; the last one after half a minute.
+    fileprivate func waitForSilence(of address: String, on host: String, _ file: String) throws -> Shell.Result {
+        var status = try net(host, "status --config \(file)")
+        let end = ContinuousClock.now + .seconds(30)
+        while !status.output.contains("silent    next hop \(address) on "), ContinuousClock.now < end {
+            // Somebody must send something for the kernel to ask.
+            try script("on \(host) ping -c 1 -W 1 \(address) >/dev/null || true")
+            status = try net(host, "status --config \(file)")
+        }
+        return status
     }
 }

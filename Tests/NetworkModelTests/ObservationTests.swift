@@ -61,6 +61,19 @@ import Testing
             ])
     }
 
+    @Test func `neighbours that do not answer are read, and no others`() throws {
+        let listing = """
+            [{"dst":"10.14.0.62","dev":"br0","state":["FAILED"]},
+            {"dst":"10.14.0.63","dev":"br0","state":["INCOMPLETE"]},
+            {"dst":"10.14.0.61","dev":"br0","lladdr":"02:00:00:00:00:61","state":["REACHABLE"]},
+            {"dst":"fd00:14::62","dev":"br0","router":null,"state":["FAILED"]},
+            {"dst":"179.17.1.31","dev":"nbvx10001","lladdr":"7a:3a:fe:45:a3:76","state":["PERMANENT"]}]
+            """
+        let found = try UnresolvedNeighbour.read(Array(listing.utf8))
+        #expect(found.map { "\($0.address) \($0.device)" } == ["10.14.0.62 br0", "10.14.0.63 br0", "fd00:14::62 br0"])
+        #expect(try Neighbour.read(Array(listing.utf8)).count == 1)
+    }
+
     @Test func `policy rules are read and written`() throws {
         let rules = try PolicyRule.read(Array(Captures.rule.utf8), family: .v4)
         #expect(

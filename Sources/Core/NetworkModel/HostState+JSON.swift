@@ -61,6 +61,19 @@ extension Neighbour {
     }
 }
 
+extension UnresolvedNeighbour {
+    /// The addresses that `ip -j neigh` lists as asked for (INCOMPLETE) or given up (FAILED).
+    package static func read(_ text: [UInt8]) throws(ReadingError) -> [UnresolvedNeighbour] {
+        try rows(text, of: "ip -j neigh").compactMap { row in
+            guard let states = row["state"]?.elements,
+                states.contains(.string("INCOMPLETE")) || states.contains(.string("FAILED")),
+                let device = row["dev"]?.string, let address = row["dst"]?.string.flatMap({ IPAddress($0) })
+            else { return nil }
+            return UnresolvedNeighbour(device: device, address: address)
+        }
+    }
+}
+
 extension ForwardingEntry {
     /// The entries with a destination among those that `bridge -j fdb` prints.
     package static func read(_ text: [UInt8]) throws(ReadingError) -> [ForwardingEntry] {

@@ -12,6 +12,9 @@ package struct HostState: Hashable, Sendable {
     /// Permanent ones only.
     package var neighbours: [Neighbour]
 
+    /// What nobody has made, and what comes and goes by itself.
+    package var unresolvedNeighbours: [UnresolvedNeighbour] = []
+
     /// Those with an outer destination only.
     package var forwardingEntries: [ForwardingEntry]
     package var settings: [KernelSetting: Int]

@@ -32,6 +32,18 @@ extension Neighbour: CustomStringConvertible {
     }
 }
 
+/// An address of a connected network that was asked for its Ethernet address (ARP, ND) and has not answered
+/// yet. Anybody's is for a moment when the first packet goes to it.
+package struct UnresolvedNeighbour: Hashable, Sendable {
+    package var device: String
+    package var address: IPAddress
+
+    package init(device: String, address: IPAddress) {
+        self.device = device
+        self.address = address
+    }
+}
+
 /// A permanent entry of a VXLAN device's forwarding table: behind which host an Ethernet address is.
 package struct ForwardingEntry: Hashable, Sendable {
     package var device: String

@@ -28,9 +28,14 @@ package struct HostStatus: Hashable, Sendable {
         case shadowed
         /// Something foreign is there for the same traffic, and ours goes before it.
         case preceded
+        /// A next hop of ours does not answer.
+        case silent
 
         /// True where nothing is to be done.
         package var isFine: Bool { self == .present || self == .preceded }
+
+        /// True where the row is of an object that is ours or shall be.
+        package var isOfObject: Bool { self != .preceded && self != .silent }
     }
 
     package var isFine: Bool { rows.allSatisfy(\.condition.isFine) }
@@ -81,6 +86,9 @@ package struct HostStatus: Hashable, Sendable {
         for conflict in difference.conflicts {
             let condition: Condition = conflict.isHarmless ? .preceded : .shadowed
             rows.append(Row(condition: condition, object: conflict.message, because: ""))
+        }
+        for hop in plan.silentNextHops(on: observed) {
+            rows.append(Row(condition: .silent, object: "next hop \(hop)", because: hop.because))
         }
     }
 

@@ -116,8 +116,9 @@ extension RelayPlanning {
         builder.note(
             .warning,
             "\(path.label): routers and clouds do not notice that one of several next hops is dead, and"
-                + " connections that move to another relay are reset: run \"net agent\" on Linux routers, or"
-                + " withdraw the route where the relay fails its health check")
+                + " connections that move to another relay are reset: withdraw the route where the relay"
+                + " fails its health check; on Linux routers \"net agent\" and \"net status\" tell of a"
+                + " next hop that does not answer")
     }
 
     /// True where a pod on another node than the relay's answers a service's client past the node that

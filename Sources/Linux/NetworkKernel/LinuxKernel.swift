@@ -40,7 +40,10 @@ package struct LinuxKernel: Kernel {
             var state = HostState()
             state.links = try Link.read(Self.ip(["-j", "-d", "link"]))
             state.addresses = try InterfaceAddress.read(Self.ip(["-j", "addr"]))
-            state.neighbours = try Neighbour.read(Self.ip(["-j", "neigh", "show", "nud", "permanent"]))
+            let states = ["permanent", "failed", "incomplete"].flatMap { ["nud", $0] }
+            let neighbours = try Self.ip(["-j", "neigh", "show"] + states)
+            state.neighbours = try Neighbour.read(neighbours)
+            state.unresolvedNeighbours = try UnresolvedNeighbour.read(neighbours)
             let entries = try Self.run("bridge", ["-j", "fdb"])
             state.forwardingEntries = try ForwardingEntry.read(entries)
             let rules = try RulesReading()

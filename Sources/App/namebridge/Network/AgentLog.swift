@@ -1,3 +1,4 @@
+import IPAddressing
 import Inventory
 import NetworkKernel
 import NetworkPlanning
@@ -18,6 +19,10 @@ enum AgentLog {
             if let milliseconds { fields.append(("after", "\(milliseconds)ms")) }
             if let suspicion { fields.append(("likely", suspicion)) }
             Log.notice("put back", fields)
+        case .silent(let hops):
+            for hop in hops { Log.warning("next hop silent", fields(hop)) }
+        case .answering(let hops):
+            for hop in hops { Log.notice("next hop answers", fields(hop)) }
         case .contested(let contested, let suspicion):
             var fields = [
                 ("object", contested.object), ("times", "\(contested.times)"),
@@ -43,6 +48,13 @@ enum AgentLog {
             Log.warning(loss.kind.rawValue, fields)
         }
         if losses.count > mostLines { Log.warning("lost", [("more", "\(losses.count - mostLines)")]) }
+    }
+
+    private static func fields(_ hop: SilentNextHop) -> [(String, String)] {
+        [
+            ("address", "\(hop.gateway)"), ("device", hop.device),
+            ("routes", hop.destinations.map(\.description).joined(separator: ",")), ("because", hop.because),
+        ]
     }
 
     private static func name(_ plan: HostPlan) -> String { "\(plan.host.place)/\(plan.host.host.name)" }

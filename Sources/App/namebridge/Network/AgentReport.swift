@@ -27,6 +27,7 @@ struct AgentReport {
         if !status.contested.isEmpty {
             parts.append("fought over: " + status.contested.joined(separator: ", "))
         }
+        if !status.silent.isEmpty { parts.append("silent: " + status.silent.joined(separator: ", ")) }
         if let trouble = status.trouble { parts.append("trouble: \(trouble)") }
         return parts.joined(separator: "; ")
     }
@@ -47,6 +48,7 @@ struct AgentReport {
             ("present", .integer(status.present)), ("healed", .integer(status.healed)),
             ("repairs", .integer(status.repairs)), ("failures", .integer(status.failures)),
             ("contested", .array(status.contested.map { .string($0) })),
+            ("silent", .array(status.silent.map { .string($0) })),
             ("trouble", status.trouble.map { .string($0) } ?? .null), ("last-loss", last),
         ])
     }

@@ -65,6 +65,7 @@ final class AgentLoop {
         watch = try KernelWatch()
         var settings = settings
         settings.resolvers = HostSurroundings.resolvers
+        settings.ask = LinuxKernel.ask
         agent = NetworkAgent(
             kernel: LinuxKernel(), source: watch, store: state, settings: settings,
             clock: { MonotonicClock.now }, tell: AgentLog.write)

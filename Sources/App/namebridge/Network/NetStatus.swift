@@ -4,6 +4,7 @@ import Inventory
 import JSON
 import LinuxSystem
 import NetworkKernel
+import NetworkModel
 import NetworkPlanning
 
 /// `namebridge net status`: how this host is, compared with its plan.
@@ -34,7 +35,8 @@ struct NetStatus: ParsableCommand {
         }
         let (status, journal) = try NetFailure.reported { () throws(KernelError) -> (HostStatus, Journal?) in
             let context = try NetState.context(store)
-            return (HostStatus(of: plan, on: try kernel.observe(), context: context), try store.journal())
+            let observed = try Self.observe(kernel, plan)
+            return (HostStatus(of: plan, on: observed, context: context), try store.journal())
         }
         let agent = try NetFailure.reported { () throws(KernelError) in
             AgentReport(status: store.agentStatus(), isRunning: try store.hasAgent())
@@ -45,6 +47,17 @@ struct NetStatus: ParsableCommand {
         case .json: print(Self.json(status, journal, agent, name: name).text())
         }
         if !status.isFine || journal?.waits == false { throw ExitStatus.problem }
+    }
+
+    /// Looks twice where a next hop has not answered: it may have been given up long ago, or be asked just
+    /// now.
+    private static func observe(_ kernel: LinuxKernel, _ plan: HostPlan) throws(KernelError) -> HostState {
+        let observed = try kernel.observe()
+        let doubtful = plan.silentNextHops(on: observed).map(\.gateway)
+        guard !doubtful.isEmpty else { return observed }
+        LinuxKernel.ask(doubtful)
+        ThisProcess.sleep(milliseconds: 1_000)
+        return try kernel.observe()
     }
 
     private func printText(_ status: HostStatus, _ journal: Journal?, _ agent: AgentReport, name: String) {
@@ -65,11 +78,12 @@ struct NetStatus: ParsableCommand {
             )
         }
         if let line = agent.line(now: ThisProcess.wallClock) { print(line) }
-        let off = status.rows.filter { !$0.condition.isFine }.count
-        let ours = status.rows.filter { $0.condition != .preceded }.count
+        let silent = status.rows.filter { $0.condition == .silent }.count
+        let off = status.rows.filter { !$0.condition.isFine }.count - silent
+        let ours = status.rows.filter(\.condition.isOfObject).count
         print(
-            "\(name): \(ours) objects, "
-                + (off == 0 ? "all as planned" : "\(off) not as planned"))
+            "\(name): \(ours) objects, " + (off == 0 ? "all as planned" : "\(off) not as planned")
+                + (silent == 0 ? "" : ", \(silent) next hop\(silent == 1 ? "" : "s") silent"))
     }
 
     private static func padded(_ text: String) -> String {

@@ -8,6 +8,10 @@ package enum AgentNews {
     case lost([Loss])
     /// All is back. `milliseconds` count from the first event of the loss; nil where no event told of it.
     case repaired(objects: Int, milliseconds: Int?, suspicion: String?)
+    /// Next hops of routes that do not answer; they are not ours to put back.
+    case silent([SilentNextHop])
+    /// Of those that were told with `silent`.
+    case answering([SilentNextHop])
     case contested(RepairSchedule.Contested, suspicion: String?)
     case failed(String)
     /// What was told with `failed` is over.

@@ -26,6 +26,9 @@ package struct AgentStatus: Hashable, Sendable {
     /// Objects that somebody takes away again and again.
     package var contested: [String] = []
 
+    /// Next hops that do not answer.
+    package var silent: [String] = []
+
     /// What is wrong now; nil where nothing is.
     package var trouble: String?
 
@@ -57,6 +60,7 @@ extension AgentStatus {
             "healed": .integer(healed), "repairs": .integer(repairs), "failures": .integer(failures),
             "contested": .array(contested.map { .string($0) }),
         ]
+        if !silent.isEmpty { members["silent"] = .array(silent.map { .string($0) }) }
         members["trouble"] = trouble.map { .string($0) }
         if let lastLoss {
             var loss: [String: JSONValue] = [
@@ -82,6 +86,7 @@ extension AgentStatus {
         repairs = json["repairs"]?.integer ?? 0
         failures = json["failures"]?.integer ?? 0
         contested = json["contested"]?.elements?.compactMap(\.string) ?? []
+        silent = json["silent"]?.elements?.compactMap(\.string) ?? []
         trouble = json["trouble"]?.string
         if let loss = json["last-loss"], let time = loss["time"]?.integer {
             lastLoss = LastLoss(

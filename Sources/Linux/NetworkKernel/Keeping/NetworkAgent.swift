@@ -37,6 +37,7 @@ package final class NetworkAgent<Machine: Kernel, Source: EventSource> {
     package internal(set) var mustFollow = false
 
     private(set) var status: AgentStatus
+    private var silence = SilenceWatch()
     private var written: AgentStatus?
     private var idleReason: String?
     private var complaint: String?
@@ -60,6 +61,9 @@ package final class NetworkAgent<Machine: Kernel, Source: EventSource> {
         /// Seconds since 1970.
         package var wallClock: () -> Int
         package var resolvers: () -> [IPAddress] = { [] }
+
+        /// Makes the kernel ask for these neighbours once more.
+        package var ask: ([IPAddress]) -> Void = { _ in }
 
         /// The kernel's number of a device.
         package var deviceIndex: (String) -> Int?
@@ -127,6 +131,7 @@ package final class NetworkAgent<Machine: Kernel, Source: EventSource> {
         lossBegan = schedule.beginCheck() ?? lossBegan
         do throws(KernelError) {
             try keep()
+            noteSilence()
         } catch .waiting(let journal) {
             be(idle: "the apply of process \(journal.process) waits for its confirmation")
             schedule.repeatCheck(at: clock().advanced(milliseconds: 1_000))
@@ -305,6 +310,18 @@ package final class NetworkAgent<Machine: Kernel, Source: EventSource> {
         tell(.repaired(objects: difference.lossCount, milliseconds: milliseconds, suspicion: suspicion))
         let contested = schedule.noteRepair(of: names, at: now)
         for object in contested where object.isNew { tell(.contested(object, suspicion: suspicion)) }
+    }
+
+    /// Tells of next hops that do not answer: nothing of ours is missing, and yet packets are lost.
+    private func noteSilence() {
+        guard let planned, let observed = kernel.lastObserved else { return }
+        let found = planned.plan.silentNextHops(on: observed)
+        settings.ask(found.map(\.gateway))
+        let news = silence.look(found)
+        if !news.began.isEmpty { tell(.silent(news.began)) }
+        if !news.ended.isEmpty { tell(.answering(news.ended)) }
+        status.silent = silence.silent.map(\.description)
+        if news.isDoubtful { schedule.repeatCheck(at: clock().advanced(milliseconds: 1_000)) }
     }
 
     private func tellLoss(of difference: Difference) {
