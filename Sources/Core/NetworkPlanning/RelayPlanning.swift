@@ -190,6 +190,9 @@ struct RelayPlanning {
                     builder.route(to: prefix, through: [node.host], because: because)
                 }
             }
+            if path.targets.pods {
+                builder.noteRoutes(to: cluster.nodes, of: cluster, because: because)
+            }
             if path.targets.pods, !traffic.pods.isEmpty, cluster.nodes.allSatisfy({ $0.pods.isEmpty }) {
                 builder.note(
                     .warning,

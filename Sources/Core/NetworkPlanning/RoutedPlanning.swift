@@ -51,6 +51,7 @@ struct RoutedPlanning {
                     builder.route(to: prefix, through: [node.host], because: because)
                 }
             }
+            builder.noteRoutes(to: far.nodes, of: far, because: because)
         }
         let entries = planner.entries(of: far, traffic.family, for: builder.host)
         for prefix in traffic.services.prefixes {

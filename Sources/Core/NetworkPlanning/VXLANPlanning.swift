@@ -116,28 +116,21 @@ struct VXLANPlanning {
                 "\(because): the pods of \(own.name) are not known: give"
                     + " clusters.\(cluster.key).nodes.\(own.name).pods, else nobody reaches them")
         }
+        builder.noteBlocks(of: [(own.name, own.pods)], in: cluster, because: because)
         if cluster.cni?.isCalico == true {
-            let whole = own.pods.filter { $0.length < ($0.family == .v4 ? 26 : 122) }
-            if !whole.isEmpty {
-                builder.note(
-                    .advice,
-                    "\(because): \(own.name) has \(whole.map(\.description).joined(separator: ", ")), but"
-                        + " Calico"
-                        + " gives out blocks of /26, several to a node, and moves them: compare with"
-                        + " \"kubectl"
-                        + " get blockaffinities\" and write what you find there")
-            }
             builder.note(
                 .warning,
                 "\(because): Calico of \(cluster.key) translates sources toward other clusters until it has"
                     + " the"
                     + " IPPools of \"net render --format calico\" (pods and services of each peer)")
         }
-        if segment.settings.port != 4789 {
-            builder.note(
-                .advice,
-                "\(because): firewalls between the nodes must let UDP port \(segment.settings.port) through")
-        }
+        let isCommon = [4789, 8472].contains(segment.settings.port)
+        builder.note(
+            .advice,
+            "\(because): firewalls between the nodes must let UDP port \(segment.settings.port) through"
+                + (isCommon
+                    ? "; some hypervisors drop it for themselves: where nothing arrives, choose another"
+                        + " vxlan.port" : ""))
     }
 }
 
