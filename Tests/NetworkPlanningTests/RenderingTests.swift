@@ -57,6 +57,40 @@ import Testing
         }
     }
 
+    /// With IPv4 the policy that the kernel begins with is right; an older one takes no policy 3, and no forwarding of
+    /// single devices of IPv6.
+    @Test(arguments: [("r1, r2", true), ("r1", false)])
+    func `a script sets the policy for several next hops where there are several, on old kernels too`(
+        relays: String, isSet: Bool
+    ) throws {
+        let inventory = try Networks.inventory(
+            yaml: """
+                clusters:
+                  prod:
+                    pods: [10.32.0.0/16, "fd00:32::/48"]
+                    nodes: { n1: { address: [10.14.0.11, "fd00:14::11"], pods: [10.32.1.0/24, "fd00:32:0:1::/64"] } }
+                    hosts:
+                      r1: { address: [10.14.0.61, "fd00:14::61"] }
+                      r2: { address: [10.14.0.62, "fd00:14::62"] }
+                sites:
+                  office:
+                    networks: [172.16.0.0/18, "fd00:16::/64"]
+                    router: [10.14.0.1, "fd00:14::1"]
+                    hosts: { gate: { address: [10.14.0.1, "fd00:14::1"] } }
+                paths: [{ from: office, to: prod, via: relay, relays: [\(relays)] }]
+                """)
+        let lines = try Renderer(inventory).render(.shell, for: "gate").split(separator: "\n").map(String.init)
+        let policies = lines.filter { $0.contains("hash_policy") }
+        #expect(
+            policies == (isSet
+                ? [
+                    "sysctl -w net.ipv6.fib_multipath_hash_policy=3 ||",
+                    "    sysctl -w net.ipv6.fib_multipath_hash_policy=1",
+                ] : []))
+        #expect(lines.contains { $0.hasPrefix("forward6 \"$(ip -o addr show to fd00:14::1 ") }, "\(lines)")
+        #expect(lines.contains("forward6() {") && !lines.contains { $0.hasPrefix("sysctl") && $0.contains("force_") })
+    }
+
     @Test func `the unit for a named host is the one that is installed`() throws {
         let file = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
             .deletingLastPathComponent().appending(path: "systemd/namebridge-net.service")

@@ -1,7 +1,7 @@
 import Inventory
 import NetworkModel
 
-/// The commands that people type today: in the right order, and right when typed twice where that can be had.
+/// The commands that people type today: in the right order, and right when typed twice.
 struct ShellRendering {
     private let plan: HostPlan
 
@@ -13,9 +13,13 @@ struct ShellRendering {
         text += "# Typed by hand this lasts until the next boot, firewall reload or restart of Docker;"
         text += " \"namebridge net agent\" keeps it.\n"
         for note in plan.notes { text += "# \(note)\n" }
+        let steps = plan.desiredSteps
         text += "set -e\n" + IPTablesRendering.function
+        if steps.contains(where: { $0.commands.contains { $0.program == .ip } }) { text += Self.function }
+        let settings = plan.settings.map(\.value.setting)
+        if settings.contains(where: { $0.name == .forceForwarding }) { text += Self.forwardingFunction }
         var because = ""
-        for step in plan.desiredSteps {
+        for step in steps {
             if case .add(.table) = step.change {
                 text += "\n" + IPTablesRendering(plan).rules
                 because = ""
@@ -25,10 +29,53 @@ struct ShellRendering {
                 because = step.because
                 text += "\n# \(because)\n"
             }
-            for command in step.commands { text += Self.line(command) }
+            if case .set(let setting, _, let value) = step.change {
+                text += Self.line(SettingValue(setting, value), step.commands)
+            } else {
+                for command in step.commands {
+                    text += (command.program == .ip ? "new " : "") + Self.line(command)
+                }
+            }
         }
         return text
     }
+
+    /// Makes something unless it is there.
+    private static let function = """
+        new() {
+            error=$("$@" 2>&1) && return
+            case $error in *"File exists"*) ;; *) echo "$error" >&2; return 1 ;; esac
+        }
+
+        """
+
+    /// What brings the wanted effect about on the kernel that the script meets.
+    private static func line(_ value: SettingValue, _ commands: [Command]) -> String {
+        let lines = commands.map(line).joined()
+        switch value.setting.name {
+        case .forceForwarding:
+            let device = value.setting.device
+            return "forward6 \(device.name ?? "\"\(question(about: "\(device)"))\"")\n"
+        case .multipathHashPolicy:
+            // Policy 3 came with Linux 5.14; with policy 1 connections stay with their next hop, too, but
+            // fragments of large UDP packets may take another one.
+            return "\(lines.dropLast()) ||\n    sysctl -w \(value.setting)=1\n"
+        default: return lines
+        }
+    }
+
+    /// Forwards what comes in by a device. Before Linux 6.17 IPv6 does so on all devices or on none, and then
+    /// stops learning the default route from the router unless told otherwise.
+    private static let forwardingFunction = """
+        forward6() {
+            sysctl -w "net.ipv6.conf.$1.force_forwarding=1" 2>/dev/null && return
+            for d in $(ip -6 route show default proto ra | sed -n 's/.* dev \\([^ ]*\\).*/\\1/p'); do
+                sysctl -w "net.ipv6.conf.$d.accept_ra=2"
+            done
+            sysctl -w net.ipv6.conf.all.forwarding=1
+        }
+
+        """
 
     /// Asks the host for the devices that the inventory does not name.
     static func line(_ command: Command) -> String {
@@ -36,19 +83,24 @@ struct ShellRendering {
         // Each turn takes one "<device ...>" away: the loop ends.
         while let start = line.range(of: "<device "), let end = line[start.upperBound...].firstIndex(of: ">")
         {
-            let words = line[start.upperBound..<end].split(separator: " ")
-            let subject = words.last.map(String.init) ?? ""
-            let ask =
-                words.first == "of"
-                ? "$(ip -o addr show to \(subject) | awk '{print $2; exit}')"
-                : "$(ip route get \(subject.split(separator: "/").first ?? "") | sed -n 's/.* dev \\([^"
-                    + " ]*\\).*/\\1/p')"
+            let ask = question(about: String(line[start.lowerBound...end]))
             line.replaceSubrange(start.lowerBound...end, with: ask)
         }
         if command.program == .sysctl, line.contains("$(") {
             line = "-w \"" + line.dropFirst(3) + "\""
         }
         return "\(command.program.rawValue) \(line)\n"
+    }
+
+    /// What the shell replaces by the device that `reference` means, as in `<device of 10.0.0.3>`.
+    private static func question(about reference: String) -> String {
+        let words = reference.filter { $0 != "<" && $0 != ">" }.split(separator: " ")
+        let subject = words.last.map(String.init) ?? ""
+        if words.dropFirst().first == "of" {
+            return "$(ip -o addr show to \(subject) | awk '{print $2; exit}')"
+        }
+        return "$(ip route get \(subject.split(separator: "/").first ?? "")"
+            + " | sed -n 's/.* dev \\([^ ]*\\).*/\\1/p')"
     }
 }
 
