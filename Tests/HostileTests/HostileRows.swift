@@ -28,11 +28,11 @@ enum HostileRows {
             HostileRow("two octets too many", "RFC 1035 section 4.1", whole + [0xC0, 0x0C], malformed),
             HostileRow("a whole message behind the message", "RFC 1035 section 4.1", whole + whole, malformed),
             HostileRow("400 octets of nothing behind the question", "RFC 1035 section 4.1", whole + zeros(400), malformed),
-            HostileRow("12 octets of nothing", "RFC 9619 section 4", zeros(12), malformed),
-            HostileRow("512 octets of nothing", "RFC 9619 section 4", zeros(512), malformed),
+            HostileRow("12 octets of nothing", "RFC 1035 section 4.1.2", zeros(12), malformed),
+            HostileRow("512 octets of nothing", "RFC 1035 section 4.1.2", zeros(512), malformed),
             HostileRow(
                 "512 octets of 0xFF: a response", "RFC 1035 section 4.1.1", [UInt8](repeating: 0xFF, count: 512), .silence),
-            HostileRow("text: GET / HTTP/1.1", "RFC 6895 section 2.2", Array("GET / HTTP/1.1\r\n\r\n".utf8), unknownOpcode),
+            HostileRow("text: GET / HTTP/1.1", "RFC 8906 section 7", Array("GET / HTTP/1.1\r\n\r\n".utf8), unknownOpcode),
         ]
 
     private static func zeros(_ count: Int) -> [UInt8] { [UInt8](repeating: 0, count: count) }
@@ -41,7 +41,7 @@ enum HostileRows {
 
     static let counts: [HostileRow] =
         [
-            ("QDCOUNT 0", "RFC 9619 section 4", [0, 0, 0, 0]),
+            ("QDCOUNT 0", "RFC 1035 section 4.1.2", [0, 0, 0, 0]),
             ("QDCOUNT 2 with one question", "RFC 9619 section 4", [2, 0, 0, 0]),
             ("QDCOUNT 65535", "RFC 9619 section 4", [65_535, 0, 0, 0]),
             ("QDCOUNT 256: the octets swapped", "RFC 9619 section 4", [256, 0, 0, 0]),
@@ -54,7 +54,7 @@ enum HostileRows {
             ("all counts 65535", "RFC 9619 section 4", [65_535, 65_535, 65_535, 65_535]),
         ].map { HostileRow($0.0, $0.1, HostileMessage(counts: $0.2), malformed) } + [
             HostileRow(
-                "QDCOUNT 0 and nothing behind it", "RFC 9619 section 4",
+                "QDCOUNT 0 and nothing behind it", "RFC 1035 section 4.1.2",
                 HostileMessage(counts: [0, 0, 0, 0], name: [], typeAndClass: []), malformed),
             HostileRow(
                 "two questions", "RFC 9619 section 4",
@@ -169,13 +169,13 @@ enum HostileRows {
     static let headers: [HostileRow] =
         (1..<16).map {
             HostileRow(
-                "opcode \($0)", "RFC 6895 section 2.2", HostileMessage(flags: UInt16($0) << 11 | 0x0100), unknownOpcode)
+                "opcode \($0)", "RFC 8906 section 7", HostileMessage(flags: UInt16($0) << 11 | 0x0100), unknownOpcode)
         } + [
             HostileRow(
                 "opcode 15 and nothing but a header", "RFC 8906 section 8.1.4",
                 HostileMessage(flags: 15 << 11, counts: [0, 0, 0, 0], name: [], typeAndClass: []), unknownOpcode),
             HostileRow(
-                "opcode 5 with a malformed name", "RFC 6895 section 2.2", HostileMessage(flags: 5 << 11, name: [0xC0, 12]),
+                "opcode 5 with a malformed name", "RFC 8906 section 7", HostileMessage(flags: 5 << 11, name: [0xC0, 12]),
                 unknownOpcode),
             HostileRow("a response", "RFC 1035 section 4.1.1", HostileMessage(flags: 0x8180), .silence),
             HostileRow("a response with an error", "RFC 1035 section 4.1.1", HostileMessage(flags: 0x8181), .silence),
@@ -202,7 +202,7 @@ enum HostileRows {
         + [
             (0, "RFC 6895 section 3.1"), (41, "RFC 6891 section 6.1.1"), (249, "RFC 2930 section 2"),
             (250, "RFC 8945 section 4.2"),
-            (251, "RFC 1995 section 4"), (252, "RFC 5936 section 2"), (253, "RFC 1035 section 3.2.3"),
+            (251, "RFC 1995 section 4"), (252, "RFC 5936 section 2.1.2"), (253, "RFC 1035 section 3.2.3"),
             (254, "RFC 1035 section 3.2.3"),
         ].map { HostileRow("type \($0.0)", $0.1, .asking(type: $0.0), .refused(ede: 21)) }
         + [3, 10, 24, 46, 47, 99, 128, 255, 256, 1000, 32_768, 65_280, 65_535].map {
@@ -292,7 +292,7 @@ enum HostileRows {
                 "a second cookie of a wrong length", "RFC 7873 section 5.2",
                 HostileMessage.opt(HostileMessage.option(10, 8) + HostileMessage.option(10, 3)), outcome: fine),
             edns(
-                "a cookie that somebody else made", "RFC 9018 section 4.2",
+                "a cookie that somebody else made", "RFC 7873 section 5.2.4",
                 HostileMessage.opt(HostileMessage.two(10) + [0, 24, 7, 7, 7, 7, 7, 7, 7, 7, 1] + zeros(15)),
                 outcome: fine),
             HostileRow(
@@ -322,8 +322,8 @@ enum HostileRows {
             outcome: .refused(ede: 21)),
         edns("an empty TSIG record", "RFC 8945 section 5.5", HostileMessage.record(250, []), outcome: .refused(ede: 21)),
         edns(
-            "a SIG(0) record", "RFC 2931 section 3.1", HostileMessage.record(24, [UInt8](repeating: 0, count: 20)),
-            outcome: .refused(ede: 21)),
+            "a SIG(0) record", "RFC 2931 section 3.2", HostileMessage.record(24, [UInt8](repeating: 0, count: 20)),
+            outcome: fine),
         edns(
             "TSIG and OPT", "RFC 8945 section 5.5", HostileMessage.opt(), HostileMessage.record(250, []),
             outcome: .refused(ede: 21)),

@@ -32,7 +32,8 @@ package struct ClientQuery: Sendable {
     package let header: MessageHeader
     package let question: Question
     package let edns: EDNS?
-    /// True where a TSIG or SIG(0) record signs the message (RFC 8945, RFC 2931).
+    /// True where a TSIG record signs the message (RFC 8945 section 5.1). A SIG(0) is ignored, as whoever
+    /// does not know it must (RFC 2931 section 3.2).
     package let isSigned: Bool
     /// Octets of the whole message.
     package let octets: Int
@@ -68,7 +69,7 @@ package enum ClientMessage: Sendable {
             self = .ignore
             return
         }
-        guard header.opcode == 0 else {  // RFC 6895 section 2.2
+        guard header.opcode == 0 else {  // RFC 8906 section 7
             self = .reject(.notImplemented, question: nil, edns: QueryTail.edns(of: message, header))
             return
         }
@@ -79,7 +80,7 @@ package enum ClientMessage: Sendable {
             return
         }
         guard header.questionCount == 1, let question = try? Question(reading: message) else {
-            // RFC 9619 section 4
+            // RFC 9619 section 4 for more than one; without any there is nothing to answer.
             self = .reject(.formatError, question: nil, edns: QueryTail.edns(of: message, header))
             return
         }
@@ -142,8 +143,15 @@ private struct QueryTail {
                 else {
                     throw .misplacedOPT(offset: position)
                 }
-                edns = try EDNS(in: message, at: position)
-            } else if record.type == RecordType.tsig || record.type == RecordType.sig {
+                let found = try EDNS(fixedPartIn: message, at: position)
+                // Malformed options still get an OPT back (RFC 6891 section 7), those of another version are
+                // not ours to read.
+                edns = found.withoutOptions
+                if found.version == 0 {
+                    try found.checkOptions(in: message)
+                    edns = found
+                }
+            } else if record.type == RecordType.tsig {
                 isSigned = true
             }
             position = record.end

@@ -16,6 +16,12 @@ package struct EDNS: Hashable, Sendable {
     ///
     /// - Throws: where options run past the record; an OPT that is cut off.
     init(in message: Span<UInt8>, at start: Int) throws(WireError) {
+        try self.init(fixedPartIn: message, at: start)
+        try checkOptions(in: message)
+    }
+
+    /// Reads what stands before the options; `option` may be asked only after `checkOptions`.
+    init(fixedPartIn message: Span<UInt8>, at start: Int) throws(WireError) {
         payloadSize = max(512, try message.number16(at: start + 3))
         let flags = try message.number32(at: start + 5)
         extendedRcode = Int(flags >> 24)
@@ -26,6 +32,17 @@ package struct EDNS: Hashable, Sendable {
         guard message.count - optionsStart >= optionsLength else {
             throw .truncated(offset: optionsStart, needed: optionsLength)
         }
+    }
+
+    /// The same as if the record had no options.
+    var withoutOptions: EDNS {
+        var edns = self
+        edns.optionsLength = 0
+        return edns
+    }
+
+    /// Checks that the options fill the record's data (RFC 6891 section 6.1.2).
+    func checkOptions(in message: Span<UInt8>) throws(WireError) {
         var position = optionsStart
         let end = optionsStart + optionsLength
         while position < end {  // advances by at least four octets
@@ -36,7 +53,7 @@ package struct EDNS: Hashable, Sendable {
         }
     }
 
-    /// The first option with this code: the range of its data; the options were checked by `init`.
+    /// The first option with this code: the range of its data; `checkOptions` has gone over them.
     package func option(_ code: Int, in message: Span<UInt8>) -> Range<Int>? {
         var position = optionsStart
         let end = optionsStart + optionsLength
@@ -69,7 +86,7 @@ package struct EDNS: Hashable, Sendable {
     package static let emptyRecordLength = 11
 
     /// The UDP payload size that we advertise to both sides, in octets: fits every path without fragments
-    /// (RFC 9715).
+    /// (RFC 9715 section 3).
     package static let advertisedPayloadSize = 1232
 }
 

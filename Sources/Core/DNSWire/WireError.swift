@@ -13,12 +13,12 @@ package enum WireError: Error, Hashable, Sendable {
     case nameTooLong(offset: Int)
     /// Record data whose fields do not fill its stated length (RFC 1035 section 4.1.3).
     case dataLength(offset: Int)
-    /// An OPT record outside the additional section, not owned by the root, or a second one (RFC 6891 section
-    /// 6.1.1).
+    /// An OPT record outside the additional section, not owned by the root, or a second one (RFC 6891
+    /// sections 6.1.1 and 6.1.2).
     case misplacedOPT(offset: Int)
     /// A response code above 15: its upper bits, in OPT, speak of this hop alone (RFC 6891 section 6.1.3).
     case extendedRcode(Int)
-    /// A message without exactly one question (RFC 9619 section 4).
+    /// A message without exactly one question (RFC 9619 section 4 for more).
     case questionCount(Int)
     /// More records than any honest answer has.
     case tooManyRecords(Int)
