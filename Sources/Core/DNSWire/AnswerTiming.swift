@@ -42,6 +42,53 @@ extension PreparedAnswer {
         }
     }
 
+    /// Gives all records of an RRset the lowest TTL among them (RFC 2181 section 5.2).
+    ///
+    /// Records of a set are looked for next to each other, as servers write them. Signatures are left alone:
+    /// each has the TTL of what it covers (RFC 4034 section 3).
+    package mutating func equalizeTTLs() {
+        guard hasUnequalNeighbours else { return }
+        var first = 0
+        while first < marks.count {  // `first` grows each turn
+            var end = first + 1
+            var least = number32(at: Int(marks[first].ttlOffset))
+            while end < marks.count, isOneSet(first, end) {
+                least = min(least, number32(at: Int(marks[end].ttlOffset)))
+                end += 1
+            }
+            for index in first..<end { octets.set32(least, at: Int(marks[index].ttlOffset)) }
+            first = end
+        }
+    }
+
+    /// True where two records next to each other may be of one RRset and have different TTLs: seldom.
+    private var hasUnequalNeighbours: Bool {
+        var index = 1
+        while index < marks.count {
+            let (one, other) = (marks[index - 1], marks[index])
+            if one.type == other.type, one.section == other.section,
+                number32(at: Int(one.ttlOffset)) != number32(at: Int(other.ttlOffset))
+            {
+                return true
+            }
+            index += 1
+        }
+        return false
+    }
+
+    /// True where records `first` and `other` of the same section are of one RRset.
+    private func isOneSet(_ first: Int, _ other: Int) -> Bool {
+        let type = Int(marks[first].type)
+        guard type == Int(marks[other].type), marks[first].section == marks[other].section,
+            type != RecordType.rrsig, type != RecordType.sig
+        else { return false }
+        var end = 0
+        guard let owner = try? FlatName(in: octets.span, at: start(ofRecord: first), end: &end),
+            let name = try? FlatName(in: octets.span, at: start(ofRecord: other), end: &end)
+        else { return false }
+        return owner.isSame(as: name)
+    }
+
     private func number32(at offset: Int) -> UInt32 {
         UInt32(octets.number16(at: offset)) << 16 | UInt32(octets.number16(at: offset + 2))
     }

@@ -162,6 +162,7 @@ extension ForwardingEngine {
             return
         }
         count(.answered, server)
+        prepared.equalizeTTLs()
         guard checkAddresses(slot, target, from: server) else {
             holdBack(slot, target, Refusals.rebinding, at: now, into: &outbox)
             return
