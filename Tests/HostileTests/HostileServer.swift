@@ -120,7 +120,9 @@ struct HostileReply {
         if !header.isResponse { found.append("QR is not set") }
         if header.opcode != Int(row.octets[2] >> 3 & 0xF) { found.append("another opcode") }
         if header.flags & 0x0040 != 0 { found.append("Z is set") }
-        if header.flags & 0x0400 != 0 { found.append("AA is set") }
+        // Private reverse zones, where no cluster has the name, are ours (RFC 6303 section 3).
+        let isAuthority = row.title.contains("reverse name")
+        if header.flags & 0x0400 != (isAuthority ? 0x0400 : 0) { found.append("AA is \(isAuthority ? "not " : "")set") }
         if let ednsFlags, ednsFlags & 0x7FFF != 0 { found.append("unknown EDNS flags are set") }
         if let version, version != 0 { found.append("EDNS version \(version)") }
         // A good cookie goes back to who has one (RFC 7873 section 5.2).

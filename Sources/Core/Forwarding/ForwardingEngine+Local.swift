@@ -116,13 +116,17 @@ extension ForwardingEngine {
             counters.local += 1
             let question = message.extracting(query.question.range)
             prepared.begin(question: question)
-            let isApex = zoneStart == 0
-            prepared.octets.set16(isApex || exists ? 0 : ResponseCode.nameError.rawValue, at: 2)
-            let isSOAAsked = isApex && query.question.type == RecordType.soa
-            prepared.appendPrivateZoneSOA(zoneStart: zoneStart, to: isSOAAsked ? .answer : .authority)
+            prepared.octets.set16(exists ? 0 : ResponseCode.nameError.rawValue, at: 2)
+            prepared.appendPrivateZone(zoneStart: zoneStart, type: query.question.type)
             meters.count(.local, rcode: prepared.rcode, view: clientView, cluster: 0, nil)
             let terms = replyTerms(query, path)
-            outbox.reply(path) { octets in octets.appendReply(prepared, to: question, terms) }
+            outbox.reply(path) { octets in
+                let base = octets.count
+                octets.appendReply(prepared, to: question, terms)
+                // Who serves the zone speaks with authority (RFC 6303 section 3).
+                let flags = octets.number16(at: base + 2) | Int(MessageHeader.Flags.authoritative)
+                octets.set16(flags, at: base + 2)
+            }
             settle(terms, nameLength: query.question.nameLength, in: &outbox)
             log(
                 question, nameLength: query.question.nameLength, type: query.question.type, path,
@@ -149,7 +153,8 @@ enum Refusals {
 
     /// The reason for which `query` is refused before its name is looked at; nil: it is not.
     static func refusal(of query: ClientQuery) -> ExtendedError? {
-        if query.isSigned { return signed }  // RFC 8945 section 5.5: a changed message no longer verifies
+        // RFC 8945 section 5.5 wants it forwarded unchanged, which we can't: ID, OPT and names are ours.
+        if query.isSigned { return signed }
         if query.question.recordClass != RecordClass.internet { return wrongClass }
         switch query.question.type {
         case RecordType.axfr, RecordType.ixfr, RecordType.tkey, RecordType.tsig, RecordType.mailb,
@@ -163,22 +168,46 @@ enum Refusals {
 }
 
 extension PreparedAnswer {
-    /// Appends the SOA of a locally served zone (RFC 6303 section 3), owned by the ending of the question's
-    /// name.
-    fileprivate mutating func appendPrivateZoneSOA(zoneStart: Int, to section: RecordMark.Section) {
-        octets.append16(0xC000 | MessageHeader.length + zoneStart)
-        octets.append16(RecordType.soa)
+    /// Appends what a locally served zone, an empty one, has for a question of `type` (RFC 6303 section 3).
+    ///
+    /// - Parameter zoneStart: Where the zone's name begins in the question's; 0 is its apex.
+    fileprivate mutating func appendPrivateZone(zoneStart: Int, type: Int) {
+        let name = 0xC000 | MessageHeader.length + zoneStart
+        switch (zoneStart, type) {
+        case (0, RecordType.ns):
+            appendPrivateZoneRecord(name, RecordType.ns, to: .answer) { octets in octets.append16(name) }
+        case (0, RecordType.soa), (0, RecordType.any):
+            appendPrivateZoneSOA(name, to: .answer)
+        default:
+            appendPrivateZoneSOA(name, to: .authority)
+        }
+    }
+
+    private mutating func appendPrivateZoneSOA(_ name: Int, to section: RecordMark.Section) {
+        appendPrivateZoneRecord(name, RecordType.soa, to: section) { octets in
+            octets.append16(name)  // mname: the zone itself, as the RFC has it
+            octets.append([6] + Array("nobody".utf8) + [7] + Array("invalid".utf8) + [0])
+            for number: UInt32 in [1, 3_600, 1_200, 604_800, 10_800] { octets.append32(number) }
+        }
+    }
+
+    /// Appends the zone's only record of `section`.
+    ///
+    /// - Parameters:
+    ///   - name: A pointer to the zone's name, its owner.
+    ///   - appendData: Appends the record's data.
+    private mutating func appendPrivateZoneRecord(
+        _ name: Int, _ type: Int, to section: RecordMark.Section, _ appendData: (inout OctetBuffer) -> Void
+    ) {
+        octets.append16(name)
+        octets.append16(type)
         octets.append16(RecordClass.internet)
         let ttlOffset = octets.count
         octets.append32(10_800)
-        let name = 0xC000 | MessageHeader.length + zoneStart
-        octets.append16(2 + 16 + 20)
-        octets.append16(name)  // mname: the zone itself, as the RFC has it
-        octets.append([6] + Array("nobody".utf8) + [7] + Array("invalid".utf8) + [0])
-        for number: UInt32 in [1, 3_600, 1_200, 604_800, 10_800] { octets.append32(number) }
-        marks.append(
-            RecordMark(
-                ttlOffset: ttlOffset, end: octets.count, type: RecordType.soa, section: section))
+        octets.append16(0)
+        appendData(&octets)
+        octets.set16(octets.count - ttlOffset - 6, at: ttlOffset + 4)
+        marks.append(RecordMark(ttlOffset: ttlOffset, end: octets.count, type: type, section: section))
         octets.set16(1, at: 6 + 2 * Int(section.rawValue))
     }
 }
