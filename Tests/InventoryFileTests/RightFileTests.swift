@@ -22,13 +22,13 @@ import Testing
         let (inventory, problems) = read(wholeFileText)
         #expect(
             problems.map(\.description) == [
-                "test.yaml:17:12: warning: clusters.prod.pods[0]: found 172.17.32.0/19, which overlaps 172.17.0.0/16,"
+                "test.yaml:18:12: warning: clusters.prod.pods[0]: found 172.17.32.0/19, which overlaps 172.17.0.0/16,"
                     + " Docker's default bridge: a relay or laptop that runs Docker cannot reach it; set \"bip\" in its"
                     + " daemon.json",
-                "test.yaml:18:16: warning: clusters.prod.services[0]: found 172.17.16.0/20, which overlaps"
+                "test.yaml:19:16: warning: clusters.prod.services[0]: found 172.17.16.0/20, which overlaps"
                     + " 172.17.0.0/16, Docker's default bridge: a relay or laptop that runs Docker cannot reach it; set"
                     + " \"bip\" in its daemon.json",
-                "test.yaml:33:83: warning: paths[1].vxlan.network: found 179.17.1.0/24, which is public space: its real"
+                "test.yaml:34:83: warning: paths[1].vxlan.network: found 179.17.1.0/24, which is public space: its real"
                     + " owner becomes unreachable; expected private addresses (RFC 1918, RFC 6598)",
             ])
         let read = try #require(inventory)
@@ -44,7 +44,7 @@ import Testing
     }
 
     private func expectedDNS() throws -> DNSSettings {
-        DNSSettings(
+        var dns = DNSSettings(
             listen: [try endpoint("0.0.0.0:53"), try endpoint("[::]:53")],
             clients: [try prefix("172.16.0.0/18"), try prefix("10.0.0.0/8")],
             bareDomain: ["prod", "staging"],
@@ -52,6 +52,8 @@ import Testing
             upstream: [try endpoint("172.16.1.1"), try endpoint("172.16.1.2")], workers: 2,
             cache: CacheSettings(
                 size: 67_108_864, maximumTTL: .seconds(30), negativeTTL: .seconds(5), stale: .seconds(3600)))
+        dns.reverseUpstream = [try prefix("172.16.0.0/18")]
+        return dns
     }
 
     private func expectedClusters() throws -> [Cluster] {
@@ -184,6 +186,7 @@ private let wholeFileText = """
         - clients: [10.0.32.0/21]
           bare-domain: [old]
       upstream: [172.16.1.1, 172.16.1.2]        # every other name; left out: REFUSED
+      reverse-upstream: [172.16.0.0/18]         # private reverse names that it knows
       workers: 2                                # default: one per core
       cache: { size: 64MiB, max-ttl: 30s, negative-ttl: 5s, stale: 1h }
 

@@ -127,7 +127,7 @@ package final class ForwardingPolicy: Sendable {
             prefixes: inventory.clusters.flatMap { $0.pods + $0.services },
             exceptions: inventory.dns.allowRebinding)
         rebindingNames = SuffixMap(inventory.dns.allowRebinding.map { ($0, true) })
-        reverse = ReverseRouting(builder.reverse)
+        reverse = ReverseRouting(builder.reverse, upstream: inventory.dns.reverseUpstream)
         upstreamTarget = builder.upstreamTarget
         bareDomains = builder.bareDomains
         bareRefusals = builder.bareDomains.map { domain in
@@ -186,7 +186,7 @@ package final class ForwardingPolicy: Sendable {
                 return .answer(.privateReverse(zoneStart: suffixStart, exists: true))
             case .nobody where isPrivate:
                 return .answer(.privateReverse(zoneStart: suffixStart, exists: suffixStart == 0))
-            case .aboveCluster, .nobody:
+            case .upstream, .aboveCluster, .nobody:
                 return routeUpstream()
             }
         }

@@ -16,27 +16,35 @@ struct ReverseRouting: Sendable {
     enum Owner: Hashable, Sendable {
         /// All addresses below the name belong to this target's cluster.
         case cluster(target: Int)
+        /// All of them lie in a prefix of `dns.reverse-upstream`, and none belongs to a cluster alone.
+        case upstream
         /// Some addresses below the name belong to a cluster.
         case aboveCluster
         case nobody
     }
 
     private let entries: [Entry]
+    private let upstream: [IPPrefix]
 
-    /// Prefixes of different clusters must not overlap.
-    init(_ entries: [Entry]) {
+    /// - Parameters:
+    ///   - entries: Prefixes of different clusters must not overlap.
+    ///   - upstream: See `DNSSettings.reverseUpstream`.
+    init(_ entries: [Entry], upstream: [IPPrefix] = []) {
         self.entries = entries
+        self.upstream = upstream
     }
 
     /// The owner of the name behind the header of `message`, which ends in the family's reverse zone.
     func owner(of message: Span<UInt8>, nameLength: Int, family: AddressFamily) -> Owner {
-        guard !entries.isEmpty, let range = ReverseRange(in: message, nameLength: nameLength, family: family)
+        guard !entries.isEmpty || !upstream.isEmpty,
+            let range = ReverseRange(in: message, nameLength: nameLength, family: family)
         else {
             return .nobody
         }
         for entry in entries where entry.prefix.contains(range.prefix) {
             return .cluster(target: entry.target)
         }
+        for prefix in upstream where prefix.contains(range.prefix) { return .upstream }
         // A label that is no number ends the range early: such a name is not on the way to any address.
         guard range.isWhole else { return .nobody }
         for entry in entries where range.prefix.contains(entry.prefix) { return .aboveCluster }
@@ -102,12 +110,13 @@ struct ReverseRange {
 
 /// The reverse zones of addresses that mean nothing outside of a site, without `in-addr.arpa` and `ip6.arpa`.
 enum PrivateReverseZones {
-    /// RFC 6303 sections 4.1 to 4.3, and RFC 7793 for 100.64.0.0/10.
+    /// RFC 6303 sections 4.1 and 4.2, and RFC 7793 for 100.64.0.0/10.
     static let v4: [String] =
         ["0", "10", "127", "254.169", "168.192", "2.0.192", "100.51.198", "113.0.203", "255.255.255.255"]
         + (16...31).map { "\($0).172" } + (64...127).map { "\($0).100" }
 
-    /// RFC 6303 sections 4.4 to 4.7: unspecified and loopback, documentation, unique local, link-local.
+    /// RFC 6303 sections 4.3 to 4.6: unspecified and loopback, documentation, unique local, link-local; and
+    /// the other half of the unique local addresses, which nobody may use yet (RFC 4193 section 3.1).
     static let v6: [String] =
         [
             "0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0",

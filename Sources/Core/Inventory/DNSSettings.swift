@@ -25,6 +25,10 @@ package struct DNSSettings: Hashable, Sendable {
     /// are held back (DNS rebinding). Default: none.
     package var allowRebinding: [DomainName] = []
 
+    /// Private prefixes, of no cluster, whose reverse names `upstream` knows; the others are answered here
+    /// (RFC 6303). Default: none.
+    package var reverseUpstream: [IPPrefix] = []
+
     /// How fast each network of clients may have questions asked.
     package var rateLimit = RateLimit()
 

@@ -18,6 +18,12 @@ extension InventoryChecker {
         for (index, server) in dns.upstream.enumerated() {
             checkServer(server, at: (path + "upstream")[index], isUpstream: true)
         }
+        refuseDuplicates(dns.reverseUpstream, at: path + "reverse-upstream")
+        if dns.upstream.isEmpty, !dns.reverseUpstream.isEmpty {
+            error(
+                at: path + "reverse-upstream",
+                "found prefixes, but dns.upstream is empty: nobody could be asked for their names")
+        }
         checkBareDomain(dns.bareDomain, at: path + "bare-domain")
         checkRanges()
     }

@@ -29,6 +29,7 @@ extension Field {
             keys.read("views", into: &dns.views) { $0.views() }
             keys.read("upstream", into: &dns.upstream) { $0.list(of: .server) }
             keys.read("allow-rebinding", into: &dns.allowRebinding) { $0.list(of: .domainName) }
+            keys.read("reverse-upstream", into: &dns.reverseUpstream) { $0.list(of: .prefix) }
             keys.read("rate-limit", into: &dns.rateLimit) { $0.rateLimit() }
             keys.read("limits", into: &dns.limits) { $0.limits() }
             keys.read("cookie-secret-file", into: &dns.cookieSecretFile, .path)
