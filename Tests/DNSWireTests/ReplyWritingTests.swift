@@ -33,7 +33,7 @@ import Testing
         let plain = try asking.reply(to: asking.upstream(), flags: 0x0100)
         let withAD = try asking.reply(to: asking.upstream(), flags: 0x0120)
         #expect(plain[3] & 0x20 == 0)
-        #expect(withAD[3] & 0x20 == 0x20, "RFC 6840 section 5.7")
+        #expect(withAD[3] & 0x20 == 0x20, "RFC 6840 section 5.8")
     }
 
     @Test func `one answer serves clients that spell the question differently`() throws {

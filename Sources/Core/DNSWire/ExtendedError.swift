@@ -21,20 +21,16 @@ package struct ExtendedError: Hashable, Sendable {
         self.text = Array(text[..<end])
     }
 
-    /// The codes that we give (RFC 8914 section 4; 29 and 30 by the IANA registry).
+    /// The codes that we give (RFC 8914 section 4; 29 by the IANA registry).
     package enum Code: Int, Sendable {
         case other = 0
         case staleAnswer = 3
-        case cachedError = 13
-        case notReady = 14
         case blocked = 15
         case prohibited = 18
-        case staleNameError = 19
         case notAuthoritative = 20
         case notSupported = 21
         case noReachableAuthority = 22
         case networkError = 23
-        case invalidData = 24
         case synthesized = 29
     }
 

@@ -68,9 +68,9 @@ package struct RecordDataLayout: Sendable {
             self.init(prefix: 2, names: 1, mayCompress: true)
         case 17:  // RP: RFC 1183 section 2.2
             self.init(prefix: 0, names: 2)
-        case 18, 21, 36, 107:  // AFSDB, RT: RFC 1183; KX: RFC 2230; LP: RFC 6742
+        case 18, 21, 36, 107:  // AFSDB, RT: RFC 1183; KX: RFC 2230 section 3.1; LP: RFC 6742 section 2.4
             self.init(prefix: 2, names: 1)
-        case 26:  // PX: RFC 2163
+        case 26:  // PX: RFC 2163 section 4
             self.init(prefix: 2, names: 2)
         case 33:  // SRV: RFC 2782, which forbids compression
             self.init(prefix: 6, names: 1)

@@ -107,8 +107,8 @@ extension ForwardingEngine {
         cache.store(key, prepared, life, at: time)
     }
 
-    /// False for questions whose answers do not hold for the next client: those to ANY (RFC 8482 section 4),
-    /// and to a resolver what it knows without asking around.
+    /// False for questions whose answers do not hold for the next client: those to ANY, which do not say
+    /// whether they are whole (RFC 8482 section 4.1), and to a resolver what it knows without asking around.
     private func isKeepable(_ shape: QuestionShape, _ target: RouteTarget) -> Bool {
         shape.type != RecordType.any && (target.kind != .upstream || shape.recursionDesired)
     }

@@ -29,7 +29,7 @@ final class ClientConnection {
 struct ClientProgress: Hashable, Sendable {
     /// Questions whose answers have not come yet.
     private(set) var pending = 0
-    /// True once the client has sent its last octet; it may still wait for answers (RFC 7766 section 6.2.4).
+    /// True once the client has sent its last octet; it may still wait for answers (RFC 1035 section 4.2.2).
     private(set) var hasEnded = false
     /// When it last brought a whole message or took octets of an answer. Single octets don't count, so that a
     /// client can't hold a connection for ever by one octet at a time.
