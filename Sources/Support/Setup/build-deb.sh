@@ -1,21 +1,23 @@
 #!/bin/sh
 # Builds a Debian package from the static binary and what is in config/debian and systemd, with debhelper's parts:
-# build-deb.sh BINARY FOLDER. The package is left in FOLDER.
+# build-deb.sh BINARY FOLDER. The package is left in FOLDER. DEBFULLNAME and DEBEMAIL say who maintains it, as for dch(1).
 set -eu
 
 binary=$1
 folder=$2
 version=$("$binary" --version)
+maintainer="${DEBFULLNAME:-The Namebridge project} <${DEBEMAIL:-namebridge@example.org}>"
 source=$folder/source
 package=$source/debian/namebridge
 
 rm -rf "$folder"
 mkdir -p "$source"
 cp -R config/debian "$source/debian"
+sed -i "s/^Maintainer: .*/Maintainer: $maintainer/" "$source/debian/control"
 cp systemd/sysusers.conf "$source/debian/namebridge.sysusers"
 date=$(git log -1 --format=%aD 2>/dev/null) || date=$(date -R)
-printf 'namebridge (%s) stable; urgency=medium\n\n  * Version %s.\n\n -- The Namebridge project <namebridge@localhost>  %s\n' \
-    "$version" "$version" "$date" >"$source/debian/changelog"
+printf 'namebridge (%s) stable; urgency=medium\n\n  * Version %s.\n\n -- %s  %s\n' \
+    "$version" "$version" "$maintainer" "$date" >"$source/debian/changelog"
 
 make --no-print-directory install-files DESTDIR="$package" PREFIX=/usr SYSCONFDIR=/etc \
     UNITDIR=/lib/systemd/system >/dev/null
@@ -31,7 +33,7 @@ dh_installsystemd --no-enable --no-start --no-restart-after-upgrade --no-stop-on
 dh_installsystemd --no-enable --no-start --no-restart-after-upgrade --no-stop-on-upgrade namebridge.socket
 dh_installdocs
 dh_installchangelogs
-dh_lintian
+dh_installlogrotate
 dh_compress
 dh_fixperms
 dh_strip --no-automatic-dbgsym

@@ -59,7 +59,7 @@ trap shut_down EXIT
 mkdir -p "$folder"
 if [ ! -e "$base.done" ]; then
     rm -rf "$base"
-    debootstrap --variant=minbase --include=systemd,systemd-sysv,dbus,procps,bind9-dnsutils "${SUITE:-bookworm}" \
+    debootstrap --variant=minbase --include=systemd,systemd-sysv,dbus,procps,bind9-dnsutils,logrotate "${SUITE:-bookworm}" \
         "$base" "$mirror" >"$folder/debootstrap.log"
     # What the package needs comes first: then a difference later is the package's own.
     cp "$package" "$base/root/package.deb"
@@ -95,12 +95,14 @@ expect 'units are in order' inside sh -c 'systemd-analyze verify --man=no /lib/s
 # The demo's two clusters are the CoreDNS of this host's.
 inside setsid namebridge serve --demo --control /run/demo.sock </dev/null >"$folder/demo.log" 2>&1 &
 await grep -q 'dig' "$folder/demo.log"
-ports=$(inside ss -Hlun 'src 127.0.0.1' 2>/dev/null | awk '{ print $4 }' | sed 's/.*://' | sort -n)
-say "the demo listens at $(echo $ports)"
-prod=$(for port in $ports; do [ -n "$(inside dig +short +time=1 +tries=1 -p "$port" @127.0.0.1 dns-version.cluster.local TXT)" ] && echo "$port"; done | head -1) || true
+prod=5301
+staging=5302
 cat >"$root/etc/namebridge/namebridge.yaml" <<END
 dns:
   listen: ["127.0.0.1:53", "172.16.0.5:53"]
+log:
+  format: json
+  queries: { output: /var/log/namebridge/queries.log }
 clusters:
   prod:
     dns: ["127.0.0.1:$prod"]
@@ -126,10 +128,34 @@ expect 'status tells its state' inside namebridge status
 expect 'is sandboxed: exposure at most 2.0' inside sh -c \
     'systemd-analyze security namebridge.service | awk "/Overall exposure/ { print; exit !(\$(NF - 2) <= 2.0) }"'
 cat "$folder/output"
-if inside systemctl cat namebridge.service | grep -q ExecReload; then
-    expect 'reloads' inside systemctl reload namebridge.service
-    expect 'answers after the reload' answers web.shop.svc.prod.cluster.local
-fi
+
+# What it writes.
+queries=$root/var/log/namebridge/queries.log
+logged() { grep -q '"name":"web.shop.svc.prod.cluster.local' "$queries"; }
+expect 'logs as JSON' inside sh -c 'journalctl -q -o cat -u namebridge | grep -q "^{\"time\":.*\"event\":\"listening\""'
+expect 'logs questions' await logged
+expect 'in a folder of its own' inside sh -c '[ "$(stat -c %U:%a /var/log/namebridge)" = namebridge:755 ]'
+expect 'the log is rotated' inside logrotate --force /etc/logrotate.d/namebridge
+expect 'what was in it is kept' grep -q web.shop.svc.prod.cluster.local "$queries.1"
+answers web.shop.svc.prod.cluster.local || true
+expect 'logs questions after that' await logged
+
+# Another file while it runs.
+reload() { inside systemctl reload namebridge.service; }
+refused() { ! reload; }
+expect 'reloads' reload
+expect 'answers after the reload' answers web.shop.svc.prod.cluster.local
+cp "$root/etc/namebridge/namebridge.yaml" "$folder/right.yaml"
+sed -i 's/pods: .10.244.0.0.16./pods: [10.244.0.0\/33]/' "$root/etc/namebridge/namebridge.yaml"
+expect 'a reload of a wrong file fails' refused
+expect 'with the place in the journal' inside sh -c 'journalctl -q -u namebridge | grep -q "namebridge.yaml:9:"'
+expect 'answers as before' answers web.shop.svc.prod.cluster.local
+sed "s/^clusters:/&\\n  staging: { dns: [\"127.0.0.1:$staging\"] }/" "$folder/right.yaml" >"$root/etc/namebridge/namebridge.yaml"
+expect 'reloads with another cluster' reload
+expect 'answers for it' answers web.shop.svc.staging.cluster.local
+cp "$folder/right.yaml" "$root/etc/namebridge/namebridge.yaml"
+expect 'reloads without it' reload
+
 expect 'kill -9 brings it back' inside sh -c 'kill -KILL "$(systemctl show -P MainPID namebridge)"'
 expect 'answers after a kill' await answers web.shop.svc.prod.cluster.local
 
@@ -148,7 +174,7 @@ begin=$(date +%s%N)
 inside kill -STOP "$held"
 expect 'answers after it has hung' await answers web.shop.svc.prod.cluster.local
 say "      $((($(date +%s%N) - begin) / 1000000)) ms after it was stopped"
-expect 'as another process' inside sh -c "[ \"\$(systemctl show -P MainPID namebridge)\" -ne $held ]"
+expect 'as another process' await inside sh -c "[ \"\$(systemctl show -P MainPID namebridge)\" -ne $held ]"
 expect 'the watchdog has done it' inside sh -c 'journalctl -q -u namebridge | grep -q "Watchdog timeout"'
 inside rm -r /run/systemd/system/namebridge.service.d
 inside systemctl daemon-reload
@@ -163,7 +189,7 @@ rm "$root/socket.conf"
 inside systemctl daemon-reload
 expect 'its socket unit starts' inside systemctl start namebridge.socket
 expect 'a question starts it' answers +time=5 web.shop.svc.prod.cluster.local
-expect 'uses the sockets' inside sh -c 'journalctl -q -u namebridge | grep -q "inherited address=172.16.0.5:53 transport=tcp"'
+expect 'uses the sockets' inside sh -c 'journalctl -q -u namebridge | grep -q "inherited.*172.16.0.5:53.*tcp"'
 expect 'answers over TCP' answers +tcp web.shop.svc.prod.cluster.local
 inside sh -c 'for try in $(seq 20); do dig +short +time=4 +tries=1 @172.16.0.5 web.shop.svc.prod.cluster.local; sleep 0.1; done' >"$folder/answers" &
 asking=$!
@@ -203,7 +229,9 @@ expect 'is stopped by that' stopped namebridge.service
 network "$folder/network-after"
 expect 'the network is as before' same "$folder/network-before" "$folder/network-after"
 expect 'the configuration stays' test -e "$root/etc/namebridge/namebridge.yaml"
+expect 'the logs stay' test -s "$queries"
 expect 'is purged' inside dpkg --purge namebridge
+expect 'the logs are gone' test ! -e "$root/var/log/namebridge"
 files "$folder/after"
 expect 'nothing is left' sh -c "diff '$folder/before' '$folder/after' | grep '^[<>]' | grep -vE ' (etc/(passwd|group|shadow|gshadow)-?|usr/.*\.(cache|db))\$' && exit 1 || true"
 
