@@ -1,3 +1,4 @@
+import Glibc
 import LinuxSystem
 import Synchronization
 
@@ -57,5 +58,13 @@ final class Announcer: Sendable {
             defer { state.text = [] }
             return state.text
         }
+    }
+}
+
+extension ThisProcess {
+    /// What was begun is finished, whatever becomes of the terminal: an apply that is stopped in the middle
+    /// would keep everybody else from leading the host back.
+    static func finishWhatIsBegun() {
+        ignore([SIGHUP, SIGINT, SIGTERM, SIGPIPE, SIGTSTP, SIGTTIN, SIGTTOU])
     }
 }

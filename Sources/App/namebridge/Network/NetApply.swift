@@ -40,8 +40,7 @@ struct NetApply: ParsableCommand {
 
     func run() throws {
         let (plan, applied) = try host.planAndConfiguration()
-        // What was begun is finished, whatever becomes of the terminal.
-        ThisProcess.ignore([SIGHUP, SIGINT, SIGTERM, SIGPIPE])
+        ThisProcess.finishWhatIsBegun()
         let announcer = Announcer()
         let outcome = try NetFailure.reported { () throws(KernelError) in
             defer { announcer.finish() }

@@ -20,7 +20,7 @@ struct NetRemove: ParsableCommand {
             """)
 
     func run() throws {
-        ThisProcess.ignore([SIGHUP, SIGINT, SIGTERM, SIGPIPE])
+        ThisProcess.finishWhatIsBegun()
         let announcer = Announcer()
         let outcome = try NetFailure.reported { () throws(KernelError) in
             defer { announcer.finish() }
@@ -64,11 +64,14 @@ struct NetUndo: ParsableCommand {
             } catch {
                 Log.failure("not undone", [("attempt", "\(attempt)"), ("reason", "\(error)")])
             }
-            ThisProcess.sleep(milliseconds: 2_000)
+            ThisProcess.sleep(milliseconds: attempt < Self.quickAttempts ? 2_000 : 60_000)
         }
         throw ExitStatus.problem
     }
 
-    /// Another process may be changing the host for a moment.
-    private static let attempts = 30
+    /// Another process may be changing the host for a moment; some two minutes.
+    private static let quickAttempts = 30
+
+    /// The rest comes once a minute for a day: where nobody reaches the host, nobody else does it.
+    private static let attempts = quickAttempts + 24 * 60
 }
