@@ -58,7 +58,7 @@ import Testing
 
     /// The router keeps sending what belongs to a dead relay there; its status and its agent say so.
     /// With the relay's route withdrawn the connections of the other go on, and those of the dead one open anew.
-    @Test func `when one of two relays dies, the half that it carried stops until its route is withdrawn`() throws {
+    @Test func `when one of two relays dies, the half that it carried stops until its route is withdrawn`() async throws {
         let lab = try Lab("dies", hosts: Self.hosts, script: Self.script + Self.more, answering: ["p1", "p2"])
         let file = try lab.file("multi.yaml", Self.configuration(relays: "relay1, relay2"))
         for result in try lab.net(each: Self.changed, "apply --config \(file)") { #expect(result.code == 0, "\(result.output)") }
@@ -76,7 +76,7 @@ import Testing
         for answer in try lab.probeInVain(dead) { #expect(answer.outcome.isBroken, "\(answer)") }
         // By itself the kernel doubts an address only after up to a minute.
         try lab.script("ip -n ${P}router neigh flush to 10.14.0.62")
-        let status = try lab.waitForSilence(of: "10.14.0.62", on: "router", file)
+        let status = try await lab.waitForSilence(of: "10.14.0.62", on: "router", file)
         #expect(status.code == 1 && status.output.contains(", all as planned, 1 next hop silent\n"), "\(status.output)")
         #expect(try lab.net("relay2", "status --config \(file)").code == 1)
 
@@ -183,14 +183,15 @@ import Testing
 }
 
 extension Lab {
-    /// The status of `host` once it says that the next hop `address` is silent; the last one after half a minute.
-    fileprivate func waitForSilence(of address: String, on host: String, _ file: String) throws -> Shell.Result {
+    /// The status of `host` once it says that the next hop `address` is silent; the last one where it never does.
+    fileprivate func waitForSilence(of address: String, on host: String, _ file: String) async throws -> Shell.Result {
         var status = try net(host, "status --config \(file)")
-        let end = ContinuousClock.now + .seconds(30)
-        while !status.output.contains("silent    next hop \(address) on "), ContinuousClock.now < end {
+        _ = try await wait {
+            if status.output.contains("silent    next hop \(address) on ") { return true }
             // Somebody must send something for the kernel to ask.
             try script("on \(host) ping -c 1 -W 1 \(address) >/dev/null || true")
             status = try net(host, "status --config \(file)")
+            return false
         }
         return status
     }

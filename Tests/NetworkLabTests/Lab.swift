@@ -171,12 +171,13 @@ final class Lab: @unchecked Sendable {
         return results
     }
 
-    /// Asks again and again until `isSo`, as long as it may take on a busy machine; false where it never is.
-    func wait(seconds: Int = 40, until isSo: () throws -> Bool) rethrows -> Bool {
+    /// Asks again and again until `isSo`, as long as it may take on a busy machine; false where it never is. Meanwhile
+    /// other tests run.
+    func wait(seconds: Int = 60, until isSo: () throws -> Bool) async throws -> Bool {
         let end = ContinuousClock.now + .seconds(seconds)
         while ContinuousClock.now < end {
             if try isSo() { return true }
-            Thread.sleep(forTimeInterval: 0.1)
+            try await Task.sleep(for: .milliseconds(200))
         }
         return try isSo()
     }
