@@ -91,6 +91,16 @@ import Testing
         #expect(findings.flatMap(\.remedies).flatMap(\.lines).contains(line))
     }
 
+    @Test func `systemd-resolved fails with the records beside it where it validates`() throws {
+        let findings = try Self.findings { resolver in
+            resolver.server = Endpoint(address: try #require(IPAddress("127.0.0.53")), port: 53)
+            let failure = try Self.answer(ProbeAnswer.serverFailure, addresses: ["10.96.0.1"])
+            for probe in [Probe.address, .addressUnchecked, .addressOverTCP] { resolver.outcomes[probe] = failure }
+        }
+        #expect(Self.trouble(findings) == [.validation], "\(findings)")
+        #expect(findings.flatMap(\.remedies).flatMap(\.lines) == ["prod.cluster.local"], "local is in the list already")
+    }
+
     @Test func `failures of one that validates whatever CD says are no guard against rebinding`() throws {
         let findings = try Self.findings(software: "PowerDNS Recursor 4.8.8") { resolver in
             let failure = try Self.answer(ProbeAnswer.serverFailure)

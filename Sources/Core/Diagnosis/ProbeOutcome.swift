@@ -130,10 +130,12 @@ package struct ServerObservation: Hashable, Sendable {
     /// True where any question was answered.
     package var isAlive: Bool { outcomes.values.contains { $0.answer != nil } }
 
-    /// The addresses of the name, over TCP where they did not come whole over UDP.
+    /// The addresses of the name, over TCP where they did not come whole over UDP; none where the answer says
+    /// that it failed, whatever it brings.
     package var addresses: [IPAddress] {
-        if let direct = self[.address], !direct.isTruncated { return direct.addresses }
-        return self[.addressOverTCP]?.addresses ?? []
+        let direct = self[.address].flatMap { $0.isTruncated ? nil : $0 }
+        guard let answer = direct ?? self[.addressOverTCP], answer.isFine else { return [] }
+        return answer.addresses
     }
 
     /// What it is.

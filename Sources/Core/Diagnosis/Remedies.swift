@@ -116,6 +116,16 @@ package struct Remedies: Sendable {
         ]
     }
 
+    /// The domains that systemd-resolved does not validate as long as there is no file of such: they must
+    /// stand in ours, which takes the place of its list (dnssec-trust-anchors.d(5)).
+    private static let resolvedPrivate =
+        ["; what is built in, and no longer holds beside a file:"]
+        + ["home.arpa", "10.in-addr.arpa"] + (16...31).map { "\($0).172.in-addr.arpa" }
+        + [
+            "168.192.in-addr.arpa", "170.0.0.192.in-addr.arpa", "171.0.0.192.in-addr.arpa", "d.f.ip6.arpa",
+            "ipv4only.arpa", "corp", "home", "internal", "intranet", "lan", "local", "private", "test",
+        ]
+
     // MARK: - Validation
 
     /// Keeps a validating resolver from checking the suffix against the signed root, which denies it.
@@ -138,7 +148,8 @@ package struct Remedies: Sendable {
             // It does not validate what server=/SUFFIX/ADDRESS sends elsewhere (dnsmasq(8), --dnssec).
             return forwardingLines(.dnsmasq)
         case .resolved:
-            return [Remedy("systemd-resolved", Self.anchorsFile, [suffix], then: Self.afterResolved)]
+            let lines = [suffix] + (suffix.hasSuffix(".local") ? [] : Self.resolvedPrivate)
+            return [Remedy("systemd-resolved", Self.anchorsFile, lines, then: Self.afterResolved)]
         case .knotResolver:
             return [
                 Remedy(

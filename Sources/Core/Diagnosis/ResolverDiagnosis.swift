@@ -27,12 +27,14 @@ struct ResolverDiagnosis {
 
     // MARK: - What is wrong
 
-    /// SERVFAIL, or silence while keys are looked for, that ends with CD set; or SERVFAIL that says why.
+    /// SERVFAIL, or silence while keys are looked for, that ends with CD set; or SERVFAIL that says why, or
+    /// brings the addresses nevertheless, as systemd-resolved's does.
     private var isRejectedByValidation: Bool {
         [(Probe.zone, Probe.zoneUnchecked), (.address, .addressUnchecked)].contains { probe, unchecked in
             let answer = seen[probe]
             guard answer == nil || answer?.rcode == ProbeAnswer.serverFailure else { return false }
             if answer?.extendedError?.isValidation == true { return true }
+            if answer?.addresses.isEmpty == false { return true }
             return seen[unchecked].map { $0.rcode != ProbeAnswer.serverFailure && agrees($0) } ?? false
         }
     }
@@ -67,12 +69,13 @@ struct ResolverDiagnosis {
     private var validation: Finding {
         let answer = [Probe.address, .zone].compactMap { seen[$0] }
             .first { $0.rcode == ProbeAnswer.serverFailure }
+        let hasRecords = answer?.addresses.isEmpty == false
+        let beside = hasRecords ? "with the records beside it" : "and answers once validation is off (CD)"
         return Finding(
             .problem, subject, .validation,
             "rejects the answers: it validates, and \(client.suffixText) is not signed",
-            "It says \(answer?.words ?? "nothing in time"), and answers once validation is off (CD). The"
-                + " signed root denies private domains, so that the resolver must be told that this one is"
-                + " on purpose.",
+            "It says \(answer?.words ?? "nothing in time"), \(beside). The signed root denies private"
+                + " domains, so that the resolver must be told that this one is on purpose.",
             remedies: remedies.insecure(seen.software))
     }
 

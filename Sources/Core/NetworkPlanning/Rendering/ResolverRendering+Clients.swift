@@ -12,8 +12,10 @@ extension ResolverRendering {
             "# /etc/systemd/resolved.conf.d/namebridge.conf; then: systemctl restart systemd-resolved\n"
         text += "# dns.upstream must be set in Namebridge: resolved may ask it for any other name.\n"
         text += "[Resolve]\nDNS=\(target)\nDomains=\(domains)\n"
-        text += "# And, one a line, in /etc/dnssec-trust-anchors.d/namebridge.negative:\n"
-        for suffix in suffixes { text += "# \(suffix)\n" }
+        // A file of such takes the place of the built-in list, which has "local" (dnssec-trust-anchors.d(5)).
+        let others = suffixes.filter { $0 != "local" && !$0.hasSuffix(".local") }
+        guard !others.isEmpty else { return text }
+        text += "# Where it validates: \"namebridge doctor --suffix \(others[0])\" says how to except that.\n"
         return text
     }
 
