@@ -28,12 +28,16 @@ extension EndToEnd {
             #expect(lines == ["10.234.1.7", "10.235.1.7", "10.234.65.5"], "\(result.output)\(result.errors)")
         }
 
-        @Test func `a client that asks for keepalive is not offered it, and served`() throws {
+        @Test func `a client that asks for keepalive over TCP is told how long its connection may be idle`() throws {
             let network = try OfficeNetwork.running()
-            let reply = try dig(Self.name, port: network.port, options: ["+tcp", "+keepopen", "+keepalive"])
-            #expect(reply.data == ["10.234.1.7"], "\(reply.text)")
-            let options = reply.text.split(separator: "\n").drop { !$0.contains("OPT PSEUDOSECTION") }
-            #expect(!options.contains { $0.uppercased().contains("KEEPALIVE") }, "RFC 7828 section 3.3.2: \(reply.text)")
+            let told = try dig(Self.name, port: network.port, options: ["+tcp", "+keepopen", "+keepalive"])
+            #expect(told.data == ["10.234.1.7"], "\(told.text)")
+            #expect(told.text.contains("TCP KEEPALIVE: 10.0 secs"), "RFC 7828 section 3.3.2: \(told.text)")
+            for options in [["+keepalive"], ["+tcp"]] {
+                let reply = try dig(Self.name, port: network.port, options: options)
+                let lines = reply.text.split(separator: "\n").drop { !$0.contains("OPT PSEUDOSECTION") }
+                #expect(!lines.contains { $0.uppercased().contains("KEEPALIVE") }, "\(options): \(reply.text)")
+            }
         }
 
         /// Padding hides lengths inside encryption. Here is none, and an answer in clear text must not have it: it

@@ -126,7 +126,8 @@ struct HostileReply {
         if let ednsFlags, ednsFlags & 0x7FFF != 0 { found.append("unknown EDNS flags are set") }
         if let version, version != 0 { found.append("EDNS version \(version)") }
         // A good cookie goes back to who has one (RFC 7873 section 5.2).
-        for option in options where option != 15 && option != 10 { found.append("option \(option) came back") }
+        // So does, over TCP, the time that a connection may be idle (RFC 7828 section 3.3.2).
+        for option in options where ![15, 10, 11].contains(option) { found.append("option \(option) came back") }
         if octets.count > max(512, row.octets.count * 4) { found.append("\(octets.count) octets amplify") }
         switch row.outcome {
         case .silence: found.append("a reply")

@@ -35,6 +35,8 @@ package struct ClientQuery: Sendable {
     /// True where a TSIG record signs the message (RFC 8945 section 5.1). A SIG(0) is ignored, as whoever
     /// does not know it must (RFC 2931 section 3.2).
     package let isSigned: Bool
+    /// True where the client wants to know how long it may leave its connection idle (RFC 7828).
+    package let wantsKeepalive: Bool
     /// Octets of the whole message.
     package let octets: Int
     /// The client's cookie (RFC 7873).
@@ -105,7 +107,8 @@ package enum ClientMessage: Sendable {
         self = .query(
             ClientQuery(
                 header: header, question: question, edns: tail.edns, isSigned: tail.isSigned,
-                octets: message.count, cookie: cookie))
+                wantsKeepalive: tail.edns?.wantsKeepalive(in: message) ?? false, octets: message.count,
+                cookie: cookie))
     }
 }
 

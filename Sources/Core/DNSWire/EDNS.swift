@@ -76,14 +76,24 @@ package struct EDNS: Hashable, Sendable {
         return ExtendedError(code: code, text: (data.lowerBound + 2..<data.upperBound).map { message[$0] })
     }
 
+    /// True where the sender wants to know how long an idle connection stays: the option without a time, as
+    /// clients send it (RFC 7828 section 3.2.1).
+    func wantsKeepalive(in message: Span<UInt8>) -> Bool {
+        optionsLength > 0 && option(OptionCode.keepalive, in: message)?.isEmpty == true
+    }
+
     /// Option codes (RFC 6891 section 9, IANA registry).
     package enum OptionCode {
         package static let cookie = 10
+        package static let keepalive = 11
         package static let extendedError = 15
     }
 
     /// The length of an OPT record without options, in octets.
     package static let emptyRecordLength = 11
+
+    /// Octets of the keepalive option in a reply, code and length included.
+    static let keepaliveOptionLength = 4 + 2
 
     /// The UDP payload size that we advertise to both sides, in octets: fits every path without fragments
     /// (RFC 9715 section 3).
@@ -93,10 +103,12 @@ package struct EDNS: Hashable, Sendable {
 extension OctetBuffer {
     /// Appends an OPT record of ours (RFC 6891 section 6.1.2).
     ///
-    /// - Parameter payloadSize: What we can take over UDP, in octets.
+    /// - Parameters:
+    ///   - payloadSize: What we can take over UDP, in octets.
+    ///   - keepalive: See `ReplyTerms.keepalive`.
     package mutating func appendOPT(
         rcode: ResponseCode = .noError, payloadSize: Int = EDNS.advertisedPayloadSize, wantsDNSSEC: Bool,
-        cookie: ClientCookie? = nil, error: ExtendedError? = nil
+        cookie: ClientCookie? = nil, keepalive: UInt16? = nil, error: ExtendedError? = nil
     ) {
         append(0)
         append16(RecordType.opt)
@@ -104,13 +116,19 @@ extension OctetBuffer {
         append16((rcode.rawValue >> 4) << 8)  // extended rcode, version 0
         append16(wantsDNSSEC ? 0x8000 : 0)
         let cookieLength = cookie?.reply == nil ? 0 : ClientCookie.replyOptionLength
-        append16(cookieLength + (error?.optionLength ?? 0))
+        let keepaliveLength = keepalive == nil ? 0 : EDNS.keepaliveOptionLength
+        append16(cookieLength + keepaliveLength + (error?.optionLength ?? 0))
         if let cookie, let server = cookie.reply {
             append16(EDNS.OptionCode.cookie)
             append16(ClientCookie.replyOptionLength - 4)
             append64(cookie.client)
             append64(server.head)
             append64(server.hash)
+        }
+        if let keepalive {
+            append16(EDNS.OptionCode.keepalive)
+            append16(EDNS.keepaliveOptionLength - 4)
+            append16(Int(keepalive))
         }
         guard let error else { return }
         append16(EDNS.OptionCode.extendedError)

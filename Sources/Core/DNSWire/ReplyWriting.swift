@@ -14,6 +14,9 @@ package struct ReplyTerms: Sendable {
     package var askedOctets = 0
     /// The cookie that goes back with EDNS (RFC 7873 section 5.2).
     package var cookie: ClientCookie?
+    /// How long the client may leave its connection idle, in units of 100 ms (RFC 7828 section 3.1); nil: it
+    /// did not ask, or has none.
+    package var keepalive: UInt16?
 
     /// True where a cookie of ours shows that the client's address is not forged.
     package var isProven: Bool { cookie?.isProof ?? false }
@@ -22,6 +25,7 @@ package struct ReplyTerms: Sendable {
     fileprivate var reservedOctets: Int {
         guard hasEDNS else { return 0 }
         return EDNS.emptyRecordLength + (cookie?.reply == nil ? 0 : ClientCookie.replyOptionLength)
+            + (keepalive == nil ? 0 : EDNS.keepaliveOptionLength)
     }
 
     /// - Parameter limit: What the transport and, over UDP, the client's payload size and ours allow.
@@ -197,7 +201,9 @@ extension OctetBuffer {
         if let error, error.optionLength > room {
             sent = room >= 6 ? ExtendedError(code: error.code, text: []) : nil
         }
-        appendOPT(rcode: rcode, wantsDNSSEC: terms.wantsDNSSEC, cookie: terms.cookie, error: sent)
+        appendOPT(
+            rcode: rcode, wantsDNSSEC: terms.wantsDNSSEC, cookie: terms.cookie, keepalive: terms.keepalive,
+            error: sent)
         set16(number16(at: base + 10) + 1, at: base + 10)
     }
 

@@ -13,6 +13,8 @@ package struct EngineLimits: Hashable, Sendable {
     /// Of these: questions of one client, an IPv4 address or an IPv6 /64; not those of this host. Those whose
     /// sender may be forged are counted apart, so that who forges them takes nothing from the client.
     package var waitersPerClient = 1_024
+    /// How long a client's connection may be idle, in units of 100 ms (RFC 7828 section 3.1): it is told so.
+    package var keepalive: UInt16 = 100
 
     /// The part of `most` that is open to everybody: half. The other half is for clients whose address is not
     /// forged.
@@ -32,6 +34,7 @@ package struct EngineLimits: Hashable, Sendable {
         transactionsPerGroup = limits.questionsPerCluster
         waiters = 2 * limits.questions
         waitersPerClient = limits.questionsPerClient
+        keepalive = UInt16(clamping: Int(limits.idleTime / .milliseconds(100)))
     }
 }
 

@@ -215,6 +215,7 @@ package struct ForwardingEngine: ~Copyable {
         var terms = ReplyTerms(header: query.header, edns: query.edns, limit: replyLimit(query.edns, path))
         terms.askedOctets = query.octets
         terms.cookie = query.cookie
+        if query.wantsKeepalive, path.transport == .tcp { terms.keepalive = limits.keepalive }
         return terms
     }
 
