@@ -35,7 +35,7 @@ final class Lab: @unchecked Sendable {
     }
 
     private static func skipped(_ reason: String) -> Bool {
-        print("NetworkLabTests are skipped: \(reason)")
+        print("tests of NetworkLabTests are skipped: \(reason)")
         return false
     }
 

@@ -27,8 +27,58 @@ import Testing
         #expect(blocks.count == 1 && blocks.allSatisfy { $0.severity == .advice }, "\(blocks)")
         let start = isRouted ? "f1 has 10.2.0.0/24 (1 other node the like), but" : "f1 has 10.2.0.0/24, but"
         #expect(blocks.first?.message.contains(start) == true, "\(blocks)")
-        let unknown = try Networks.plan(isRouted ? "near/n" : "far/f4", in: inventory).notes
-        #expect(unknown.contains { $0.severity == .warning && $0.message.contains("the pods of f4 are not known") })
+    }
+
+    @Test func `nodes that a relay has no route to are told`() throws {
+        let inventory = try Networks.inventory(
+            yaml: """
+                clusters:
+                  prod:
+                    pods: [10.2.0.0/16]
+                    nodes: { f1: { address: 10.9.0.2, pods: [10.2.0.0/24] }, f4: { address: 10.9.0.5 } }
+                    hosts: { r1: { address: 10.9.0.60 } }
+                sites: { office: { networks: [172.16.0.0/18] } }
+                paths: [{ from: office, to: prod, via: relay, relays: [r1] }]
+                """)
+        let notes = try Networks.plan("r1", in: inventory).notes.filter { $0.severity == .warning }
+        #expect(notes.count == 1 && notes[0].message.contains("the pods of f4 are not known"), "\(notes)")
+    }
+
+    /// Pods answer past the node that translated for them; kube-proxy's section is that of its mode.
+    @Test(arguments: [
+        ("iptables", "iptables"), ("ipvs", "iptables"), ("nftables", "nftables"), ("none", nil),
+    ])
+    func `answers past the entry node are told with the field of kube-proxy that leads them back`(
+        mode: String, section: String?
+    ) throws {
+        let inventory = try Networks.inventory(
+            yaml: """
+                clusters:
+                  shop:
+                    pods: [10.10.64.0/18]
+                    services: [10.20.0.0/16]
+                    cni: vpc
+                    kube-proxy: { mode: \(mode), masquerade-all: false }
+                    nodes: { node1: { address: 10.10.0.11 } }
+                    hosts: { vpn: { address: 10.10.32.5 } }
+                    subnets: { nodes: { networks: [10.10.0.0/24] }, pods: { networks: [10.10.64.0/18] } }
+                sites: { shanghai: { networks: [192.168.40.0/22] } }
+                paths: [{ from: shanghai, to: shop, via: relay, relays: [node1], endpoint: vpn, source: keep }]
+                """)
+        let plan = try Networks.plan("node1", in: inventory)
+        let refusal = try #require(plan.notes.first { $0.message.contains("half of the services fail") })
+        #expect(plan.isRefused && refusal.message.contains("use \"source: snat\""))
+        #expect(refusal.message.contains("masqueradeAll") == (section != nil))
+        let rendered = try? Renderer(inventory).render(.kubeProxy, for: "shop")
+        let told = NetworkPlanner(inventory).instructions().map(\.text).joined()
+        guard let section else {
+            #expect(rendered == nil && !told.contains("kube-proxy"))
+            return
+        }
+        #expect(refusal.message.contains("set \(section).masqueradeAll: true (or clusterCIDR)"))
+        #expect(rendered?.contains("\n\(section):\n  masqueradeAll: true\n") == true, "\(rendered ?? "")")
+        #expect(rendered?.contains("# clusterCIDR: \"10.10.64.0/18\"\n") == true)
+        #expect(told.contains("# kube-proxy of shop:\n#   \(section).masqueradeAll: true\n"), "\(told)")
     }
 
     @Test(arguments: [("", true), ("port: 8472, ", true), ("port: 4899, ", false)])

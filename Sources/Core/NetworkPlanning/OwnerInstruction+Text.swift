@@ -23,7 +23,7 @@ extension OwnerInstruction {
             return (line: "\(route.destination) via \(hops)", because: route.because)
         }
         entries += pools.map { (line: "IPPool \($0.prefix), disabled", because: $0.because) }
-        if case .kubeProxy = subject { entries.append((line: "iptables.masqueradeAll: true", because: "")) }
+        if case .kubeProxy(_, let field) = subject { entries.append((line: "\(field): true", because: "")) }
         return entries
     }
 }
@@ -37,7 +37,7 @@ extension OwnerInstruction.Subject {
                 + (addresses.isEmpty ? "" : " (\(addresses.map(\.description).joined(separator: ", ")))")
         case .routeTable(let cluster, let name): "route table \(name) of \(cluster)"
         case .calico(let cluster): "Calico of \(cluster)"
-        case .kubeProxy(let cluster): "kube-proxy of \(cluster)"
+        case .kubeProxy(let cluster, _): "kube-proxy of \(cluster)"
         }
     }
 }

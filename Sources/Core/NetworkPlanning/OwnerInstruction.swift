@@ -17,8 +17,8 @@ package struct OwnerInstruction: Hashable, Sendable {
         case routeTable(cluster: String, name: String)
         /// The Calico of a cluster.
         case calico(cluster: String)
-        /// The kube-proxy of a cluster: `iptables.masqueradeAll` is to be true.
-        case kubeProxy(cluster: String)
+        /// The kube-proxy of a cluster: `field`, as in `iptables.masqueradeAll`, is to be true.
+        case kubeProxy(cluster: String, field: String)
     }
 
     package init(subject: Subject, routes: [RouteAdvice] = [], pools: [AddressPool] = []) {

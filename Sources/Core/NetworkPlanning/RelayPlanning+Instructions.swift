@@ -9,9 +9,8 @@ extension RelayPlanning {
             instructNearEnd(traffic, &list)
             instructFarEnd(traffic, &list)
         }
-        let needsField = cluster.kubeProxy.mode == .iptables || cluster.kubeProxy.mode == .ipvs
-        if keepsSource, bypassesEntry, needsField {
-            list.mention(.kubeProxy(cluster: cluster.key))
+        if keepsSource, bypassesEntry, let field = cluster.kubeProxy.mode.masqueradeAllField {
+            list.mention(.kubeProxy(cluster: cluster.key, field: field))
         }
     }
 

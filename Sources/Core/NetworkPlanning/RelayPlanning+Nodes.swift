@@ -131,6 +131,13 @@ extension RelayPlanning {
             && !kubeProxyMasquerades
     }
 
+    /// The other way than to translate on the relay; empty where kube-proxy has no field for it.
+    private var fieldAdvice: String {
+        guard let field = cluster.kubeProxy.mode.masqueradeAllField else { return "" }
+        return ", or set \(field): true (or clusterCIDR) in the KubeProxyConfiguration of"
+            + " \(cluster.key) and restart its kube-proxy pods"
+    }
+
     /// `keep` works only where every answer has a way back that is part of the plan.
     private func checkReturn(_ builder: inout PlanBuilder, because: String) {
         let isFabric = !cluster.subnets.isEmpty
@@ -148,9 +155,7 @@ extension RelayPlanning {
                     + " past"
                     + " the node that translated the address, so that about half of the services fail (ping"
                     + " shows"
-                    + " nothing of it): use \"source: snat\", or set iptables.masqueradeAll: true (or"
-                    + " clusterCIDR)"
-                    + " in the KubeProxyConfiguration of \(cluster.key) and restart its kube-proxy pods")
+                    + " nothing of it): use \"source: snat\"" + fieldAdvice)
         }
     }
 }

@@ -51,7 +51,7 @@ struct RoutedPlanning {
                     builder.route(to: prefix, through: [node.host], because: because)
                 }
             }
-            builder.noteRoutes(to: far.nodes, of: far, because: because)
+            builder.noteBlocks(of: far.nodes.map { ($0.name, $0.pods) }, in: far, because: because)
         }
         let entries = planner.entries(of: far, traffic.family, for: builder.host)
         for prefix in traffic.services.prefixes {

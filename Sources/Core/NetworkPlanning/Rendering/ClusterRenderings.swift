@@ -46,17 +46,34 @@ enum CalicoRendering {
 
 /// The field of the KubeProxyConfiguration that hides outside clients behind the node that they came in by.
 enum KubeProxyRendering {
+    /// Empty where it is not kube-proxy that translates services.
     static func text(for cluster: Cluster) -> String {
+        guard let section = cluster.kubeProxy.mode.section else { return "" }
         let pods = cluster.pods.map(\.description).joined(separator: ",")
         return """
             # cluster \(cluster.key): ConfigMap kube-system/kube-proxy, key config.conf
             # (KubeProxyConfiguration); then: kubectl -n kube-system rollout restart daemonset kube-proxy
             # Either every client of services (pods see nodes instead of each other):
-            iptables:
+            \(section):
               masqueradeAll: true
             # or only clients from outside of the cluster:
             # clusterCIDR: "\(pods)"
 
             """
     }
+}
+
+extension KubeProxyMode {
+    /// The section of KubeProxyConfiguration (kubeproxy.config.k8s.io/v1alpha1) that has `masqueradeAll` for
+    /// this mode; nil where none has.
+    fileprivate var section: String? {
+        switch self {
+        case .iptables, .ipvs: "iptables"
+        case .nftables: "nftables"
+        case .userspace, .none: nil
+        }
+    }
+
+    /// As in `iptables.masqueradeAll`; nil where there is no such field.
+    var masqueradeAllField: String? { section.map { $0 + ".masqueradeAll" } }
 }

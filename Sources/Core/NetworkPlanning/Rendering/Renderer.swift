@@ -63,7 +63,7 @@ package struct Renderer: Sendable {
         for instruction in planner.instructions() {
             switch (format, instruction.subject) {
             case (.vpc, .routeTable(let cluster, _)), (.calico, .calico(let cluster)),
-                (.kubeProxy, .kubeProxy(let cluster)):
+                (.kubeProxy, .kubeProxy(let cluster, _)):
                 if name == nil || cluster == name { found.append(instruction) }
             default: break
             }
@@ -107,7 +107,7 @@ package struct Renderer: Sendable {
         case .routeTable(let cluster, let name):
             return VPCRendering.text(owner.routes, table: name, of: cluster)
         case .calico(let cluster): return CalicoRendering.text(owner.pools, of: cluster)
-        case .kubeProxy(let cluster):
+        case .kubeProxy(let cluster, _):
             return planner.clusters[cluster].map { KubeProxyRendering.text(for: $0) } ?? ""
         case .router: return ""
         }
