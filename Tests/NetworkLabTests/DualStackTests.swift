@@ -58,7 +58,8 @@ import Testing
 
     /// The router keeps sending what belongs to a dead relay there; its status and its agent say so.
     /// With the relay's route withdrawn the connections of the other go on, and those of the dead one open anew.
-    @Test func `when one of two relays dies, the half that it carried stops until its route is withdrawn`() async throws {
+    @Test(.enabled(if: Lab.has("ping")))
+    func `when one of two relays dies, the half that it carried stops until its route is withdrawn`() async throws {
         let lab = try Lab("dies", hosts: Self.hosts, script: Self.script + Self.more, answering: ["p1", "p2"])
         let file = try lab.file("multi.yaml", Self.configuration(relays: "relay1, relay2"))
         for result in try lab.net(each: Self.changed, "apply --config \(file)") { #expect(result.code == 0, "\(result.output)") }
@@ -87,7 +88,8 @@ import Testing
         }
     }
 
-    @Test func `an agent on the router tells of a next hop that is silent, and when it answers again`() throws {
+    @Test(.enabled(if: Lab.has("ping")))
+    func `an agent on the router tells of a next hop that is silent, and when it answers again`() throws {
         let lab = try Lab("silent", hosts: Self.hosts, script: Self.script)
         let file = try lab.file("multi.yaml", Self.configuration(relays: "relay1, relay2"))
         let agent = try RunningAgent(on: "router", of: lab, file: file, fullCheck: "1s")
