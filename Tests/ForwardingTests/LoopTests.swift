@@ -105,6 +105,21 @@ import Testing
         #expect(engine.questions.count == 1 && engine.counters.loops == 0)
     }
 
+    @Test func `a mark is known again after a reload that puts other clusters first`() throws {
+        var inventory = Inventory()
+        inventory.clusters = [Cluster(key: "prod", dns: [looping])]
+        inventory.dns.upstream = [looping]
+        let old = ForwardingPolicy(inventory)
+        inventory.clusters.insert(Cluster(key: "new", dns: [looping]), at: 0)
+        let new = ForwardingPolicy(inventory, after: old)
+        let identity = ProcessIdentity(seed: 3)
+        let places = new.places(in: old)
+        #expect(places == [nil, 0, 1])
+        let marks = new.servers.indices.map { identity.mark(of: $0, in: new) }
+        #expect(Array(marks[1...]) == old.servers.indices.map { identity.mark(of: $0, in: old) })
+        #expect(Set(marks).count == 3, "each group's questions have their own")
+    }
+
     @Test func `marks that a client brings spoil nobody else's question`() throws {
         var inventory = Inventory()
         inventory.dns.upstream = [looping]

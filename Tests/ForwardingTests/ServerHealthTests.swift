@@ -7,7 +7,7 @@ import Testing
 /// What is believed of a name server after failures and probes.
 struct ServerHealthTests {
     private static var newState: ServerState {
-        ServerState(Endpoint(address: IPAddress(v4: 1), port: 53), group: 0, ProcessIdentity(seed: 1))
+        ServerState(Endpoint(address: IPAddress(v4: 1), port: 53), mark: 1, ProcessIdentity(seed: 1))
     }
 
     private let now = MonotonicTime(nanoseconds: 776_000_000_000)

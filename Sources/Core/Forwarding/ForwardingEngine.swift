@@ -82,8 +82,9 @@ package struct ForwardingEngine: ~Copyable {
         table = TransactionTable(
             mostTransactions: limits.transactions, mostWaiters: limits.waiters,
             servers: policy.servers.count, groups: policy.groups.count, hashKey: hashKey)
-        servers = zip(policy.servers, policy.groupOfServer)
-            .map { ServerState($0, group: $1, identity) }
+        servers = policy.servers.indices.map { server in
+            ServerState(policy.servers[server], mark: identity.mark(of: server, in: policy), identity)
+        }
     }
 
     /// Questions in flight.

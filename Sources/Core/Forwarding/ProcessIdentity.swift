@@ -1,5 +1,5 @@
 package import DNSWire
-package import IPAddressing
+import IPAddressing
 
 /// What all workers of a process share and nobody outside knows: it makes tags that only this process can
 /// have made.
@@ -30,11 +30,15 @@ package struct ProcessIdentity: Sendable {
         return other
     }
 
-    /// The mark of questions to `server`, which only this process can have made.
-    ///
-    /// - Parameter group: As `ForwardingPolicy.groupOfServer`: a server that is asked for a cluster's names
-    ///   and for all others may send back the one and answer the other.
-    package func mark(of server: Endpoint, group: Int) -> UInt64 { tag(server, UInt64(group) << 24 | 1) }
+    /// The mark of questions to a server of `policy`, which only this process can have made. It stays the
+    /// same from one configuration to the next.
+    package func mark(of server: Int, in policy: ForwardingPolicy) -> UInt64 {
+        mark(of: policy.servers[server], group: policy.groups[policy.groupOfServer[server]].number)
+    }
+
+    /// - Parameter group: A `ServerGroup.number`: a server that is asked for a cluster's names and for all
+    ///   others may send back the one and answer the other.
+    func mark(of server: Endpoint, group: Int) -> UInt64 { tag(server, UInt64(group) << 24 | 1) }
 
     /// Our cookie towards `server`.
     func clientCookie(for server: Endpoint) -> UInt64 { tag(server, 2) }

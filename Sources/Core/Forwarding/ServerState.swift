@@ -25,8 +25,8 @@ struct ServerState {
     let mark: UInt64
     var cookie: UpstreamCookie
 
-    init(_ server: Endpoint, group: Int, _ identity: ProcessIdentity) {
-        mark = identity.mark(of: server, group: group)
+    init(_ server: Endpoint, mark: UInt64, _ identity: ProcessIdentity) {
+        self.mark = mark
         cookie = UpstreamCookie(client: identity.clientCookie(for: server))
     }
 

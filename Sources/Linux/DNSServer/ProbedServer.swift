@@ -11,7 +11,7 @@ struct ProbedServer {
     let server: Endpoint
     let questions: [ProbeQuestion]
     var probe: ServerProbe
-    /// The mark by which a question to it is known when it comes back.
+    /// The mark by which a question to it is known when it comes back: the same as in the workers' questions.
     let mark: UInt64
     /// Below which the names stand that find loops.
     let loopDomain: DomainName?

@@ -51,7 +51,7 @@ final class ServerProber: Sendable {
             // The first round at once; later ones spread out, since each lasts a little differently.
             var probed = ProbedServer(
                 policy.servers[index], questions: questions(for: index),
-                mark: mark(of: index), loopDomain: loopDomain(for: index),
+                mark: identity.mark(of: index, in: policy), loopDomain: loopDomain(for: index),
                 probe: ServerProbe(firstAt: start.advanced(milliseconds: index % 50)))
             // What the prober of an earlier configuration found is no news.
             probed.lastMode = board.servers[index].mode
@@ -141,11 +141,6 @@ final class ServerProber: Sendable {
         let now = MonotonicClock.now
         let next = probes.map { $0.probe.due.nanoseconds(since: now) }.min() ?? 100_000_000
         return Int32(clamping: max(1, min(100, (next + 999_999) / 1_000_000)))
-    }
-
-    /// Stands in each probe of the server; the same as in the workers' questions.
-    private func mark(of server: Int) -> UInt64 {
-        identity.mark(of: policy.servers[server], group: policy.groupOfServer[server])
     }
 
     /// Where names stand that nobody has: beside a cluster's services, since forwarders on the way may deny
