@@ -10,6 +10,7 @@ package final class ServerHealth: Sendable {
     private let payloadSizeValue = Atomic<Int>(1232)
     private let answeredProbesValue = Atomic<Int>(0)
     private let loopedAtValue = Atomic<Int64>(.min)
+    private let isFailingValue = Atomic<Bool>(false)
     private let isSuspectedValue = Atomic<Bool>(false)
     private let loopTrial = Mutex<LoopTrial?>(nil)
     private let revivedAtValue = Atomic<Int64>(.min)
@@ -122,6 +123,18 @@ package final class ServerHealth: Sendable {
     package func isLooping(at now: MonotonicTime) -> Bool {
         guard mode == .looping else { return false }
         return now.nanoseconds - loopedAtValue.load(ordering: .relaxed) < 30_000_000_000
+    }
+
+    /// Questions to it fail one after the other. Those may be ones that it does not answer to anybody, and
+    /// that somebody asks for that very reason: a probe is to say whether it lives, before it is given up.
+    func noteFailures() {
+        guard !isFailingValue.load(ordering: .relaxed) else { return }
+        isFailingValue.store(true, ordering: .relaxed)
+    }
+
+    /// True, once, where questions to it fail.
+    package func takeFailures() -> Bool {
+        isFailingValue.load(ordering: .relaxed) && isFailingValue.exchange(false, ordering: .relaxed)
     }
 
     /// It is given up until a probe is answered. True where that is news.

@@ -136,7 +136,7 @@ struct ServerProbe {
         due = min(due, now)
     }
 
-    /// The workers gave the server up: it is asked soon, and in every way.
+    /// The workers gave the server up, or are about to: it is asked soon, and once it is dead in every way.
     mutating func hurry(at now: MonotonicTime) {
         guard !isRunning else { return }
         due = min(due, now.advanced(milliseconds: Self.pauseWhileDeadMilliseconds))
