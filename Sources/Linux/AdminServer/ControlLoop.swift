@@ -9,6 +9,7 @@ final class ControlLoop: Sendable {
     private let listener: FileDescriptor
     private let mayAsk: @Sendable (Credentials) -> Bool
     private let tick: @Sendable () -> Void
+    private let complain: @Sendable (Errno) -> Void
     private let respond: ControlServer.Responder
 
     static let wakeToken: UInt64 = 0
@@ -18,13 +19,15 @@ final class ControlLoop: Sendable {
 
     init(
         _ listener: consuming FileDescriptor, _ mayAsk: @escaping @Sendable (Credentials) -> Bool,
-        _ tick: @escaping @Sendable () -> Void, _ respond: @escaping ControlServer.Responder
+        _ tick: @escaping @Sendable () -> Void, _ complain: @escaping @Sendable (Errno) -> Void,
+        _ respond: @escaping ControlServer.Responder
     ) throws(Errno) {
         epoll = try Epoll()
         try epoll.add(listener, .readable, token: Self.listenerToken)
         self.listener = listener
         self.mayAsk = mayAsk
         self.tick = tick
+        self.complain = complain
         self.respond = respond
     }
 
@@ -34,10 +37,12 @@ final class ControlLoop: Sendable {
         var connections = [ControlConnection?](repeating: nil, count: ControlServer.mostConnections)
         var buffer = [UInt8](repeating: 0, count: 2048)
         var nextTick = MonotonicClock.now.advanced(milliseconds: ControlServer.tickMilliseconds)
+        var rest = ListenerRest()
         while true {
             let count: Int
             do throws(Errno) {
-                count = try epoll.wait(into: &events, milliseconds: patience(connections, nextTick))
+                let next = rest.end.map { min($0, nextTick) } ?? nextTick
+                count = try epoll.wait(into: &events, milliseconds: patience(connections, next))
             } catch {
                 preconditionFailure("epoll cannot wait: \(error)")
             }
@@ -45,13 +50,14 @@ final class ControlLoop: Sendable {
             for index in 0..<count {
                 switch events[index].token {
                 case Self.wakeToken: return
-                case Self.listenerToken: accept(into: &connections, at: now)
+                case Self.listenerToken: accept(into: &connections, &rest, at: now)
                 case let token: serve(&connections[Int(token - Self.firstConnection)], token, &buffer)
                 }
             }
             for (slot, connection) in connections.enumerated() {
                 if let connection, connection.deadline <= now { connections[slot] = nil }
             }
+            if rest.isOver(at: now) { watchListener(.readable) }
             if nextTick <= now {
                 tick()
                 nextTick = now.advanced(milliseconds: ControlServer.tickMilliseconds)
@@ -59,9 +65,17 @@ final class ControlLoop: Sendable {
         }
     }
 
-    /// Milliseconds until the tick or the first deadline of a connection.
-    private func patience(_ connections: [ControlConnection?], _ nextTick: MonotonicTime) -> Int32 {
-        let next = connections.reduce(nextTick) { next, connection in
+    private func watchListener(_ interest: Epoll.Interest) {
+        do throws(Errno) {
+            try epoll.modify(listener, interest, token: Self.listenerToken)
+        } catch {
+            preconditionFailure("the listener is not watched: \(error)")
+        }
+    }
+
+    /// Milliseconds until `time` or the first deadline of a connection.
+    private func patience(_ connections: [ControlConnection?], _ time: MonotonicTime) -> Int32 {
+        let next = connections.reduce(time) { next, connection in
             connection.map { min(next, $0.deadline) } ?? next
         }
         let nanoseconds = next.nanoseconds(since: MonotonicClock.now)
@@ -69,7 +83,9 @@ final class ControlLoop: Sendable {
     }
 
     /// Takes one client in, or turns it away with a word.
-    private func accept(into connections: inout [ControlConnection?], at now: MonotonicTime) {
+    private func accept(
+        into connections: inout [ControlConnection?], _ rest: inout ListenerRest, at now: MonotonicTime
+    ) {
         let deadline = now.advanced(milliseconds: ControlServer.patienceMilliseconds)
         do throws(Errno) {
             guard let socket = try LocalSocket.accept(from: listener) else { return }
@@ -86,7 +102,10 @@ final class ControlLoop: Sendable {
             try epoll.add(connection.socket, .readable, token: Self.firstConnection + UInt64(free))
             connections[free] = connection
         } catch {
-            // The client is gone, or descriptors are short: the next one may have more luck.
+            // Another error: the client is gone.
+            guard error.isShortage else { return }
+            watchListener([])
+            if rest.begin(at: now) { complain(error) }
         }
     }
 

@@ -33,17 +33,19 @@ package final class ControlServer: Sendable {
     ///   - makesFolder: Whether the folder of `path` is made where it is missing.
     ///   - tick: Called every five seconds on the server's thread.
     ///   - mayAsk: Whether a client of these credentials is served.
+    ///   - complain: Called at most once a minute where clients cannot be taken in.
     package init(
         path: String, makesFolder: Bool = false,
         mayAsk: @escaping @Sendable (Credentials) -> Bool = ControlServer.isOneOfUs,
-        tick: @escaping @Sendable () -> Void = {}, respond: @escaping Responder
+        tick: @escaping @Sendable () -> Void = {},
+        complain: @escaping @Sendable (Errno) -> Void = { _ in }, respond: @escaping Responder
     ) throws(ControlError) {
         try Self.clear(path)
         do throws(Errno) {
             let folder = path.lastIndex(of: "/").map { String(path[..<$0]) } ?? ""
             madeFolder = if makesFolder, try FilePath.makeFolder(folder) { folder } else { nil }
             let wake = try EventFD()
-            let loop = try ControlLoop(LocalSocket.listen(at: path), mayAsk, tick, respond)
+            let loop = try ControlLoop(LocalSocket.listen(at: path), mayAsk, tick, complain, respond)
             try loop.epoll.add(wake.descriptor, .readable, token: ControlLoop.wakeToken)
             thread = try NativeThread(name: "control", stackSize: 512 * 1024) { loop.run() }
             self.wake = wake

@@ -8,6 +8,7 @@ final class HTTPLoop: Sendable {
     private let listeners: [HTTPListener]
     private let access: HTTPServer.Access
     private let tick: @Sendable () -> Void
+    private let complain: @Sendable (Errno) -> Void
     private let respond: HTTPServer.Responder
 
     static let wakeToken: UInt64 = 0
@@ -17,7 +18,7 @@ final class HTTPLoop: Sendable {
 
     init(
         _ listeners: [HTTPListener], _ access: HTTPServer.Access, _ tick: @escaping @Sendable () -> Void,
-        _ respond: @escaping HTTPServer.Responder
+        _ complain: @escaping @Sendable (Errno) -> Void, _ respond: @escaping HTTPServer.Responder
     ) throws(Errno) {
         epoll = try Epoll()
         for (index, listener) in listeners.enumerated() {
@@ -26,6 +27,7 @@ final class HTTPLoop: Sendable {
         self.listeners = listeners
         self.access = access
         self.tick = tick
+        self.complain = complain
         self.respond = respond
     }
 
@@ -35,10 +37,12 @@ final class HTTPLoop: Sendable {
         var connections = [HTTPConnection?](repeating: nil, count: HTTPServer.mostConnections)
         var buffer = [UInt8](repeating: 0, count: 4096)
         var nextTick = MonotonicClock.now.advanced(milliseconds: ControlServer.tickMilliseconds)
+        var rest = ListenerRest()
         while true {
             let count: Int
             do throws(Errno) {
-                count = try epoll.wait(into: &events, milliseconds: patience(connections, nextTick))
+                let next = rest.end.map { min($0, nextTick) } ?? nextTick
+                count = try epoll.wait(into: &events, milliseconds: patience(connections, next))
             } catch {
                 preconditionFailure("epoll cannot wait: \(error)")
             }
@@ -47,7 +51,7 @@ final class HTTPLoop: Sendable {
                 switch events[index].token {
                 case Self.wakeToken: return
                 case let token where token >= Self.firstListener:
-                    accept(Int(token - Self.firstListener), into: &connections, &buffer, at: now)
+                    accept(Int(token - Self.firstListener), into: &connections, &rest, &buffer, at: now)
                 case let token:
                     serve(&connections[Int(token - Self.firstConnection)], token, &buffer, at: now)
                 }
@@ -55,6 +59,7 @@ final class HTTPLoop: Sendable {
             for (slot, connection) in connections.enumerated() {
                 if let connection, connection.deadline <= now { expire(&connections[slot], connection, now) }
             }
+            if rest.isOver(at: now) { watchListeners(.readable) }
             if nextTick <= now {
                 tick()
                 nextTick = now.advanced(milliseconds: ControlServer.tickMilliseconds)
@@ -62,9 +67,19 @@ final class HTTPLoop: Sendable {
         }
     }
 
-    /// Milliseconds until the tick or the first deadline of a connection.
-    private func patience(_ connections: [HTTPConnection?], _ nextTick: MonotonicTime) -> Int32 {
-        let next = connections.reduce(nextTick) { next, connection in
+    private func watchListeners(_ interest: Epoll.Interest) {
+        for (index, listener) in listeners.enumerated() {
+            do throws(Errno) {
+                try epoll.modify(listener.socket, interest, token: Self.firstListener + UInt64(index))
+            } catch {
+                preconditionFailure("a listener is not watched: \(error)")
+            }
+        }
+    }
+
+    /// Milliseconds until `time` or the first deadline of a connection.
+    private func patience(_ connections: [HTTPConnection?], _ time: MonotonicTime) -> Int32 {
+        let next = connections.reduce(time) { next, connection in
             connection.map { min(next, $0.deadline) } ?? next
         }
         let nanoseconds = next.nanoseconds(since: MonotonicClock.now)
@@ -82,8 +97,8 @@ final class HTTPLoop: Sendable {
 
     /// Takes one client in; a stranger is told so and gone.
     private func accept(
-        _ listener: Int, into connections: inout [HTTPConnection?], _ buffer: inout [UInt8],
-        at now: MonotonicTime
+        _ listener: Int, into connections: inout [HTTPConnection?], _ rest: inout ListenerRest,
+        _ buffer: inout [UInt8], at now: MonotonicTime
     ) {
         do throws(Errno) {
             guard let accepted = try StreamSocket.accept(from: listeners[listener].socket) else { return }
@@ -102,7 +117,10 @@ final class HTTPLoop: Sendable {
             try epoll.add(connection.socket, .readable, token: Self.firstConnection + UInt64(slot))
             connections[slot] = connection
         } catch {
-            // The client is gone, or descriptors are short: the next one may have more luck.
+            // Another error: the client is gone.
+            guard error.isShortage else { return }
+            watchListeners([])
+            if rest.begin(at: now) { complain(error) }
         }
     }
 

@@ -38,10 +38,12 @@ package final class HTTPServer: Sendable {
     /// How long it may take to read the answer.
     static let answeringMilliseconds = 15_000
 
-    /// - Parameter tick: Called every five seconds on the server's thread.
+    /// - Parameters:
+    ///   - tick: Called every five seconds on the server's thread.
+    ///   - complain: Called at most once a minute where clients cannot be taken in.
     package init(
         listen wanted: [Endpoint], access: Access, tick: @escaping @Sendable () -> Void = {},
-        respond: @escaping Responder
+        complain: @escaping @Sendable (Errno) -> Void = { _ in }, respond: @escaping Responder
     ) throws(HTTPServerError) {
         var listeners: [HTTPListener] = []
         var endpoints: [Endpoint] = []
@@ -56,7 +58,7 @@ package final class HTTPServer: Sendable {
         }
         do throws(Errno) {
             let wake = try EventFD()
-            let loop = try HTTPLoop(listeners, access, tick, respond)
+            let loop = try HTTPLoop(listeners, access, tick, complain, respond)
             try loop.epoll.add(wake.descriptor, .readable, token: HTTPLoop.wakeToken)
             thread = try NativeThread(name: "http", stackSize: 512 * 1024) { loop.run() }
             self.wake = wake

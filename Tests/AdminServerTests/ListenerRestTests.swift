@@ -1,0 +1,34 @@
+import LinuxSystem
+import Telemetry
+import Testing
+
+@testable import AdminServer
+
+@Suite struct ListenerRestTests {
+    @Test func `a rest takes a second, and is told once a minute`() {
+        var rest = ListenerRest()
+        let start = MonotonicTime(nanoseconds: 1_000_000_000)
+        var isOver = rest.isOver(at: start)
+        #expect(!isOver, "none has begun")
+        let rows: [(seconds: Int, isTold: Bool, reason: String)] = [
+            (0, true, "the first"), (1, false, "the next one at once"), (59, false, "within a minute"),
+            (60, true, "a minute later"), (61, false, "and so on"),
+        ]
+        for row in rows {
+            let now = start.advanced(milliseconds: row.seconds * 1000)
+            let isTold = rest.begin(at: now)
+            #expect(isTold == row.isTold, "\(row.reason)")
+            isOver = rest.isOver(at: now.advanced(milliseconds: 999))
+            #expect(!isOver && rest.end != nil)
+            isOver = rest.isOver(at: now.advanced(milliseconds: 1000))
+            #expect(isOver && rest.end == nil)
+            isOver = rest.isOver(at: now.advanced(milliseconds: 1000))
+            #expect(!isOver, "it is over once")
+        }
+    }
+
+    @Test func `clients who are gone are no reason to rest`() {
+        #expect(Errno.tooManyDescriptors.isShortage && Errno.noMemory.isShortage)
+        #expect(!Errno.connectionReset.isShortage && !Errno.permissionDenied.isShortage)
+    }
+}
