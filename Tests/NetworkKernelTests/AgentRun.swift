@@ -29,6 +29,8 @@ final class AgentRun {
                 if text == "empty" { return HostPlan(host: plan.host) }
                 throw .notFollowed(path: path, why: "it is \(text)")
             })
+        let pathPlans = try lab.pathPlans()
+        settings.pathPlans = { text, _, _ in text == Self.good ? pathPlans : [] }
         let (clock, heard) = (clock, heard)
         settings.ask = { heard.asked += $0 }
         agent = NetworkAgent(

@@ -97,6 +97,32 @@ import TestSupport
         #expect(run.status?.contested == ["nft table namebridge"])
     }
 
+    @Test func `the status says what is missing, and which path needs it`() throws {
+        let run = try AgentRun.started(LabHosts(network: "office-to-cluster", host: "relay1"))
+        let whole = try #require(run.status)
+        #expect(whole.paths.map(\.carrier) == ["relay"] && whole.paths.allSatisfy { $0.wanted > 0 && $0.missing == 0 })
+        run.run.kernel.refusal = { $0.contains("route prepend 172.17.33.0/24") }
+        run.flushRoutes()
+        run.wait(milliseconds: 500)
+        let off = try #require(run.status)
+        #expect(off.missing.count == 1 && off.missing[0].contains("172.17.33.0/24"), "\(off.missing)")
+        #expect(off.paths.map(\.missing) == [1] && off.paths.map(\.wanted) == whole.paths.map(\.wanted))
+        run.run.kernel.refusal = nil
+        run.wait(milliseconds: 60_000)
+        #expect(run.status?.missing == [] && run.status?.paths == whole.paths)
+    }
+
+    @Test(arguments: LabHosts.all)
+    func `whatever is missing, some path needs it`(lab: LabHosts) throws {
+        let run = try Run(lab)
+        let pathPlans = try lab.pathPlans()
+        let missing = difference(from: run.fresh, to: run.plan).steps.losses
+        #expect(!missing.isEmpty)
+        for loss in missing {
+            #expect(pathPlans.contains { $0.count(of: [loss], on: run.fresh) == 1 }, "\(loss.text)")
+        }
+    }
+
     @Test func `another object is put back at once though one is fought over`() throws {
         let run = try AgentRun.started()
         for _ in 0..<7 {

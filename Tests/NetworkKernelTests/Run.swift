@@ -24,13 +24,23 @@ struct LabHosts: CustomTestStringConvertible, Sendable {
     ]
 
     func plan() throws -> HostPlan {
+        let (planner, host) = try place()
+        return planner.plan(for: host)
+    }
+
+    func pathPlans() throws -> [PathPlan] {
+        let (planner, host) = try place()
+        return planner.pathPlans(for: host)
+    }
+
+    private func place() throws -> (NetworkPlanner, LocatedHost) {
         let folder = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
         let file = folder.appending(path: "InventoryFileTests/Networks/\(network).yaml")
         let read = InventoryFile.read(Array(try Data(contentsOf: file)), name: network)
         guard let inventory = read.inventory else { throw Missing(what: "\(read.problems)") }
         let planner = NetworkPlanner(inventory)
-        guard let host = planner.host(named: host) else { throw Missing(what: host) }
-        return planner.plan(for: host)
+        guard let found = planner.host(named: host) else { throw Missing(what: host) }
+        return (planner, found)
     }
 }
 

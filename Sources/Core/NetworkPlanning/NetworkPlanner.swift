@@ -59,17 +59,31 @@ package struct NetworkPlanner: Sendable {
 
     package func plan(for host: LocatedHost) -> HostPlan {
         var builder = PlanBuilder(host: host)
-        for (index, path) in inventory.paths.enumerated() {
-            switch path.carrier {
-            case .relay(let settings):
-                RelayPlanning(planner: self, path: path, settings: settings)?.contribute(to: &builder)
-            case .routed: RoutedPlanning(planner: self, path: path).contribute(to: &builder)
-            case .vxlan:
-                guard let segment = segments[index] else { continue }
-                VXLANPlanning(planner: self, path: path, segment: segment).contribute(to: &builder)
-            }
-        }
+        for index in inventory.paths.indices { contribute(index, to: &builder) }
         return builder.finished
+    }
+
+    /// What each path needs of `host`, as if it were the only one; paths that need nothing are left out.
+    package func pathPlans(for host: LocatedHost) -> [PathPlan] {
+        inventory.paths.indices.compactMap { index in
+            var builder = PlanBuilder(host: host)
+            contribute(index, to: &builder)
+            let plan = builder.finished
+            return plan.isEmpty ? nil : PathPlan(path: inventory.paths[index], plan: plan)
+        }
+    }
+
+    /// - Parameter index: Of the path.
+    private func contribute(_ index: Int, to builder: inout PlanBuilder) {
+        let path = inventory.paths[index]
+        switch path.carrier {
+        case .relay(let settings):
+            RelayPlanning(planner: self, path: path, settings: settings)?.contribute(to: &builder)
+        case .routed: RoutedPlanning(planner: self, path: path).contribute(to: &builder)
+        case .vxlan:
+            guard let segment = segments[index] else { return }
+            VXLANPlanning(planner: self, path: path, segment: segment).contribute(to: &builder)
+        }
     }
 
     /// The plans of all hosts that have a part, in the order of the inventory.

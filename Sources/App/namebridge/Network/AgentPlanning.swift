@@ -9,6 +9,23 @@ import NetworkPlanning
 enum AgentPlanning {
     /// The plan for `host`, or for the host that carries an address of this machine.
     static func plan(_ text: String, _ path: String, _ host: String?) throws(KernelError) -> HostPlan {
+        let (planner, located) = try place(text, path, host)
+        return planner.plan(for: located)
+    }
+
+    /// What each path needs of that plan; nothing where there is none.
+    static func pathPlans(_ text: String, _ path: String, _ host: String?) -> [PathPlan] {
+        do throws(KernelError) {
+            let (planner, located) = try place(text, path, host)
+            return planner.pathPlans(for: located)
+        } catch {
+            return []
+        }
+    }
+
+    private static func place(
+        _ text: String, _ path: String, _ host: String?
+    ) throws(KernelError) -> (NetworkPlanner, LocatedHost) {
         let (inventory, problems) = InventoryFile.read(
             Array(text.utf8), name: path, isOwnAddress: HostAddresses.contains)
         guard let inventory else {
@@ -21,7 +38,7 @@ enum AgentPlanning {
             guard let located = planner.host(named: host) else {
                 throw .notFollowed(path: path, why: "it has no host \(host)")
             }
-            return planner.plan(for: located)
+            return (planner, located)
         }
         let found = planner.hosts(carrying: try LinuxKernel.ownAddresses())
         guard let located = found.first, found.count == 1 else {
@@ -31,6 +48,6 @@ enum AgentPlanning {
                     ? "none of its hosts has an address of this machine"
                     : "this machine has addresses of several of its hosts: choose one with --host")
         }
-        return planner.plan(for: located)
+        return (planner, located)
     }
 }

@@ -66,6 +66,7 @@ final class AgentLoop {
         var settings = settings
         settings.resolvers = HostSurroundings.resolvers
         settings.ask = LinuxKernel.ask
+        settings.pathPlans = AgentPlanning.pathPlans
         agent = NetworkAgent(
             kernel: LinuxKernel(), source: watch, store: state, settings: settings,
             clock: { MonotonicClock.now }, tell: AgentLog.write)

@@ -1,4 +1,7 @@
+import Inventory
 package import JSON
+import NetworkModel
+import NetworkPlanning
 
 /// What an agent has seen and done, for whoever asks: `net status`, metrics.
 package struct AgentStatus: Hashable, Sendable {
@@ -32,9 +35,27 @@ package struct AgentStatus: Hashable, Sendable {
     /// What is wrong now; nil where nothing is.
     package var trouble: String?
 
+    /// Objects that are missing or not as planned, at most twenty of them.
+    package var missing: [String] = []
+
+    /// The paths that this host has a part in.
+    package var paths: [PathState] = []
+
     package init(process: Int, started: Int) {
         self.process = process
         self.started = started
+    }
+
+    /// How much of a path is on this host.
+    package struct PathState: Hashable, Sendable {
+        /// Keys of sites and clusters. Nobody in `to`: all of `from` reach each other.
+        package var from: [String]
+        package var to: [String]
+        /// `relay`, `routed` or `vxlan`.
+        package var carrier: String
+        /// Objects that the path needs on this host, and how many of them are not as planned.
+        package var wanted: Int
+        package var missing: Int
     }
 
     /// The last time that something was not as planned.
@@ -59,6 +80,7 @@ extension AgentStatus {
             "started": .integer(started), "wanted": .integer(wanted), "present": .integer(present),
             "healed": .integer(healed), "repairs": .integer(repairs), "failures": .integer(failures),
             "contested": .array(contested.map { .string($0) }),
+            "missing": .array(missing.map { .string($0) }), "paths": .array(paths.map(\.json)),
         ]
         if !silent.isEmpty { members["silent"] = .array(silent.map { .string($0) }) }
         members["trouble"] = trouble.map { .string($0) }
@@ -88,10 +110,50 @@ extension AgentStatus {
         contested = json["contested"]?.elements?.compactMap(\.string) ?? []
         silent = json["silent"]?.elements?.compactMap(\.string) ?? []
         trouble = json["trouble"]?.string
+        missing = json["missing"]?.elements?.compactMap(\.string) ?? []
+        paths = json["paths"]?.elements?.compactMap(PathState.init(json:)) ?? []
         if let loss = json["last-loss"], let time = loss["time"]?.integer {
             lastLoss = LastLoss(
                 time: time, objects: loss["objects"]?.elements?.compactMap(\.string) ?? [],
                 milliseconds: loss["milliseconds"]?.integer, suspicion: loss["by"]?.string)
         }
+    }
+}
+
+extension AgentStatus.PathState {
+    /// - Parameter missing: What the whole plan misses on the host, as `observed`.
+    init(_ plan: PathPlan, missing: [Loss], on observed: HostState) {
+        switch plan.path.ends {
+        case .oneWay(let near, let far): (from, to) = ([near], [far])
+        case .mutual(let members): (from, to) = (members, [])
+        }
+        carrier =
+            switch plan.path.carrier {
+            case .relay: "relay"
+            case .routed: "routed"
+            case .vxlan: "vxlan"
+            }
+        wanted = plan.objectCount(on: observed)
+        self.missing = plan.count(of: missing, on: observed)
+    }
+
+    fileprivate var json: JSONValue {
+        .object([
+            "from": .array(from.map { .string($0) }), "to": .array(to.map { .string($0) }),
+            "via": .string(carrier), "wanted": .integer(wanted), "missing": .integer(missing),
+        ])
+    }
+
+    /// Nil for what `json` did not write.
+    fileprivate init?(json: JSONValue) {
+        guard let from = json["from"]?.elements, let to = json["to"]?.elements,
+            let carrier = json["via"]?.string, let wanted = json["wanted"]?.integer,
+            let missing = json["missing"]?.integer
+        else { return nil }
+        self.from = from.compactMap(\.string)
+        self.to = to.compactMap(\.string)
+        self.carrier = carrier
+        self.wanted = wanted
+        self.missing = missing
     }
 }

@@ -42,6 +42,9 @@ package final class NetworkAgent<Machine: Kernel, Source: EventSource> {
     private var idleReason: String?
     private var complaint: String?
 
+    /// What each path needs of the plan.
+    private var pathPlans: (configuration: AppliedConfiguration, plans: [PathPlan])?
+
     /// What was told as lost and is not back yet, and since when it is missing.
     private var told: [Loss] = []
     private var lossBegan: MonotonicTime?
@@ -70,6 +73,10 @@ package final class NetworkAgent<Machine: Kernel, Source: EventSource> {
 
         /// The plan for the host of that name, or for the one that the addresses tell, by a file's text.
         package var plan: (_ text: String, _ path: String, _ host: String?) throws(KernelError) -> HostPlan
+
+        /// The parts of that plan, for the same arguments.
+        package var pathPlans: (_ text: String, _ path: String, _ host: String?) -> [PathPlan] =
+            { _, _, _ in [] }
 
         package init(
             path: String, host: String?, slowCheckSeconds: Int, process: Int, wallClock: @escaping () -> Int,
@@ -226,6 +233,7 @@ package final class NetworkAgent<Machine: Kernel, Source: EventSource> {
             watchlist = Watchlist()
             planned = nil
             (status.wanted, status.present) = (0, 0)
+            (status.missing, status.paths) = ([], [])
             be(idle: "nothing is wanted on this host: \"namebridge net apply\" changes that")
             calm()
         case .kept(let plan, let outcome)?:
@@ -247,6 +255,7 @@ package final class NetworkAgent<Machine: Kernel, Source: EventSource> {
             watch(planned.plan)
             let rest = difference(from: observed, to: planned.plan)
             status.present = max(0, status.wanted - rest.lossCount)
+            noteMissing(rest)
         }
         guard !salvage.steps.isEmpty else { throw error }
         if !isTold { tellLoss(of: salvage.difference) }
@@ -276,13 +285,17 @@ package final class NetworkAgent<Machine: Kernel, Source: EventSource> {
         watch(plan)
         if kernel.isTorn { schedule.noteEvent(at: now) }
         switch outcome {
-        case .nothingToDo: status.present = status.wanted
+        case .nothingToDo:
+            status.present = status.wanted
+            noteMissing(nil)
         case .postponed(let difference):
             status.present = max(0, status.wanted - difference.lossCount)
+            noteMissing(difference)
             if let hold { schedule.repeatCheck(at: hold) }
             return
         case .applied(let difference):
             status.present = status.wanted
+            noteMissing(nil)
             repaired(difference, at: now)
         }
         calm()
@@ -296,6 +309,22 @@ package final class NetworkAgent<Machine: Kernel, Source: EventSource> {
         guard let observed = kernel.lastObserved else { return }
         watchlist = Watchlist(of: plan, on: observed, index: settings.deviceIndex)
         status.wanted = plan.objectCount(on: observed)
+    }
+
+    /// Notes what is missing now, and which paths need it.
+    private func noteMissing(_ difference: Difference?) {
+        let missing = (difference?.steps.losses ?? []).filter { $0.kind != .added }
+        status.missing = missing.prefix(20).map(\.text)
+        guard let observed = kernel.lastObserved, let planned else { return }
+        if pathPlans?.configuration != planned.configuration {
+            let (text, path) = (planned.configuration.text, planned.configuration.path)
+            pathPlans = (
+                planned.configuration, settings.pathPlans(text, path, planned.configuration.host)
+            )
+        }
+        status.paths = (pathPlans?.plans ?? []).map {
+            AgentStatus.PathState($0, missing: missing, on: observed)
+        }
     }
 
     private func repaired(_ difference: Difference, at now: MonotonicTime) {

@@ -1,0 +1,24 @@
+package import Inventory
+package import NetworkModel
+
+/// The part of a host's plan that one path needs.
+package struct PathPlan: Hashable, Sendable {
+    package let path: Path
+    package let plan: HostPlan
+
+    /// The number of objects that the path needs on the host.
+    package func objectCount(on observed: HostState) -> Int { plan.objectCount(on: observed) }
+
+    /// How many of `missing` the path needs.
+    ///
+    /// - Parameter missing: What the whole plan misses on the host, as `observed`. An object that several
+    ///   paths need is missing for each of them.
+    package func count(of missing: [Loss], on observed: HostState) -> Int {
+        guard !missing.isEmpty else { return 0 }
+        // Alone, the path misses what is there with another path's comment, too: that is none of `missing`.
+        let texts = Set(missing.map(\.text))
+        return difference(from: observed, to: plan).steps.losses.count {
+            $0.kind != .added && texts.contains($0.text)
+        }
+    }
+}
