@@ -137,10 +137,13 @@ let package = Package(
             ],
             data: ["Scenarios"]),
         tests("ArchitectureTests"),
-        tests("NamebridgeTests", ["namebridge", "LabProbe", "LinuxSystem"]),
+        tests("NamebridgeTests", [
+            "namebridge", "AdminServer", "LabProbe", "LinuxSystem",
+            .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        ]),
         tests("LinuxSystemTests", ["LinuxSystem", "IPAddressing", "Telemetry"]),
         tests("DNSServerTests", [
-            "DNSServer", "LinuxSystem", "Forwarding", "DNSWire", "IPAddressing", "Inventory", "Telemetry", "TestSupport",
+            "DNSServer", "DomainNames", "LinuxSystem", "Forwarding", "DNSWire", "IPAddressing", "Inventory", "Telemetry", "TestSupport",
         ]),
         tests("HostileTests", [
             "DNSServer", "LinuxSystem", "Forwarding", "DNSWire", "DomainNames", "IPAddressing", "Inventory", "TestSupport",

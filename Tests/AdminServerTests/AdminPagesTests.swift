@@ -1,11 +1,11 @@
 import DNSServer
-import Forwarding
 import IPAddressing
 import Inventory
 import Telemetry
 import Testing
 
 @testable import AdminServer
+@testable import Forwarding
 
 /// `/ready` and `/health`.
 @Suite struct AdminPagesTests {

@@ -36,9 +36,15 @@ private func fullStatus(_ text: String) -> ServerStatus {
     status.extendedErrors = [.init(text, text, 5)]
     status.sites = [.init(name: text, prefixes: [text])]
     status.paths = [.init(from: [text], to: [], carrier: text, details: [text])]
+    status.paths[0].state = .init(isKept: true, wanted: 9, missing: 1)
+    status.failures = [.init(cluster: text, name: text, reason: text, count: 2, secondsAgo: 5)]
+    status.topNames = [.init(text, "", 5)]
+    status.topClients = [.init(text, "", 5)]
+    status.reload.lastProblems = [text, text]
     var network = ServerStatus.NetworkObjects()
     network.wanted = 9
     network.present = 8
+    network.missing = [text]
     network.lastLost = [text]
     network.lastLossTime = 5
     network.suspicion = text
@@ -97,9 +103,40 @@ private func fullStatus(_ text: String) -> ServerStatus {
 
     @Test func `what is wrong stands at the top`() {
         let page = StatusPage(fullStatus("plain")).document(nonce: "a")
-        #expect(page.contains("plain: 1 of 2 name servers are dead"))
-        #expect(page.contains("network: 1 objects are missing"))
+        #expect(page.contains("plain: 1 of 2 name servers is down: plain"))
+        #expect(page.contains("path plain: 1 of 9 objects missing"))
+        #expect(page.contains("the changed configuration was not taken: plain, and 1 more"))
         #expect(page.contains("<title>(!) Namebridge on plain</title>"))
+    }
+
+    @Test(
+        arguments: [
+            (nil, "", "not reported", "nobody tells"),
+            (.init(isKept: true, wanted: 9, missing: 0), "good", "9 objects in place", "all is there"),
+            (.init(isKept: true, wanted: 9, missing: 2), "bad", "2 of 9 objects missing", "something is not"),
+            (.init(isKept: false, wanted: 9, missing: 0), "warn", "not watched: the agent has ended", "nobody knows"),
+            (.init(isKept: false, wanted: 1, missing: 1), "bad", "1 of 1 object missing", "it was not there at last"),
+        ] as [(ServerStatus.PathState?, String, String, String)])
+    func `each path is drawn as it is itself`(
+        state: ServerStatus.PathState?, look: String, words: String, reason: String
+    ) {
+        var status = ServerStatus()
+        status.sites = [.init(name: "office", prefixes: []), .init(name: "lab", prefixes: [])]
+        status.groups = [.init(name: "prod", servers: []), .init(name: "dev", servers: [])]
+        status.paths = [
+            .init(from: ["office"], to: ["prod"], carrier: "relay", details: ["relay1"]),
+            .init(from: ["lab"], to: ["dev"], carrier: "routed", details: []),
+        ]
+        status.paths[0].state = state
+        status.paths[1].state = .init(isKept: true, wanted: 3, missing: 0)
+        #expect(status.paths[0].look == look && status.paths[0].stateWords == words, "\(reason)")
+        let page = StatusPage(status).document(nonce: "a")
+        // From the site to the path's box, and on to the cluster; the other path has its own two lines.
+        func lines(_ look: String) -> Int { page.split(separator: "<").count { $0.hasPrefix("path class=\"way \(look)\"") } }
+        #expect(lines(look) == (look == "good" ? 4 : 2), "\(reason)")
+        #expect(lines("good") >= 2, "\(reason)")
+        #expect(page.contains(words) == (state != nil), "\(reason)")
+        #expect(status.troubles.contains("path office -> prod: \(words)") == (look == "bad"), "\(reason)")
     }
 
     @Test(arguments: ["plain", hostile]) func `a status survives its way through JSON`(_ text: String) throws {

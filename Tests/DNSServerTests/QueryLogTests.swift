@@ -1,4 +1,5 @@
 import DNSServer
+import DomainNames
 import Forwarding
 import IPAddressing
 import Inventory
@@ -35,6 +36,43 @@ import Testing
         #expect(replies.last?.sent == [])
         let top = log.top(10)
         #expect(top.names.map(\.count) == [2] && top.clients.map(\.count) == [2])
+    }
+
+    @Test func `another configuration begins, changes and ends what is written down`() throws {
+        let upstream = try TestUpstream()
+        let (first, second) = (Notes(), Notes())
+        func log(_ notes: Notes, _ settings: QueryLogSettings) throws -> QueryLog {
+            try QueryLog(settings) { replies, _ in notes.replies.withLock { $0 += replies } }
+        }
+        var dns = DNSSettings()
+        dns.upstream = [upstream.endpoint]
+        let inventory = Inventory(dns: dns)
+        let listen = [try #require(Endpoint("127.0.0.1:0", defaultPort: 53))]
+        let server = try DNSServer(listen: listen, policy: ForwardingPolicy(inventory), workers: 2, cacheOctets: 1 << 20)
+        try server.start()
+        defer { server.stop() }
+        let client = try DatagramClient(try #require(server.boundEndpoints.first))
+        func serve(_ log: QueryLog?) throws {
+            let policy = ForwardingPolicy(inventory, after: server.policy)
+            _ = try server.replace(
+                DNSServerChange(
+                    listen: listen, policy: policy, settings: DNSServerSettings(), cookieSecrets: [], queryLog: log))
+            for (id, name) in ["www.example.org", "www.example.net"].enumerated() {
+                _ = try #require(try client.ask(name, id: UInt16(id)))
+            }
+        }
+        try serve(nil)
+        #expect(server.queryLog == nil)
+        let all = try log(first, QueryLogSettings())
+        try serve(all)
+        try serve(all)
+        var some = QueryLogSettings()
+        some.names = [try DomainName(parsing: "example.net")]
+        try serve(log(second, some))
+        #expect(first.replies.withLock { $0.count } == 4, "the first log was ended with all that it had")
+        #expect(all.top(1).names.first?.count == 2)
+        try serve(nil)
+        #expect(second.replies.withLock { $0.count } == 1, "only what its filter wants")
     }
 
     @Test func `what fails is kept with its cause`() throws {

@@ -42,9 +42,18 @@ enum Program {
     }
 
     /// Starts it; its standard error stream can be read.
-    static func start(_ arguments: [String], environment: [String: String] = [:]) throws -> Running {
+    ///
+    /// - Parameter descriptors: The most that it may have open; nil: as many as the tests.
+    static func start(
+        _ arguments: [String], environment: [String: String] = [:], descriptors: Int? = nil
+    ) throws -> Running {
         let errors = Pipe()
         let process = make(arguments, environment)
+        if let descriptors {
+            process.executableURL = URL(filePath: "/bin/sh")
+            process.arguments =
+                ["-c", "ulimit -n \(descriptors); exec \"$0\" \"$@\"", folder.appending(path: "namebridge").path] + arguments
+        }
         process.standardOutput = FileHandle.nullDevice
         process.standardError = errors
         try process.run()

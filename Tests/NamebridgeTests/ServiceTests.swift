@@ -9,13 +9,13 @@ import Testing
     private final class Service {
         let manager: StandInManager
         let running: Program.Running
-        private let file: TemporaryFile
+        let file: TemporaryFile
+        let socket = "/tmp/namebridge-test-\(UUID().uuidString.prefix(8)).sock"
 
         init(_ manager: StandInManager, watchdog: String? = nil) throws {
             self.manager = manager
             file = try TemporaryFile(
                 "dns: { listen: [\"127.0.0.1:0\"], workers: 2 }\nclusters:\n  prod: { dns: [192.0.2.1] }\n")
-            let socket = "/tmp/namebridge-test-\(UUID().uuidString.prefix(8)).sock"
             var environment = ["NOTIFY_SOCKET": manager.address]
             if let watchdog { environment["WATCHDOG_USEC"] = watchdog }
             running = try Program.start(
@@ -40,23 +40,54 @@ import Testing
     @Test(arguments: [false, true])
     func `it tells when it serves and when it ends`(isAbstract: Bool) throws {
         let service = try Service(StandInManager(isAbstract: isAbstract))
-        #expect(service.manager.next(within: 10_000) == "READY=1\nSTATUS=serving 1 clusters with 2 workers")
+        #expect(service.manager.next(within: 10_000) == "READY=1\nSTATUS=serving 1 cluster with 2 workers")
         #expect(service.manager.next(within: 100) == nil, "no watchdog, no signs of life")
         service.running.process.terminate()
-        #expect(service.manager.next(within: 10_000) == "STOPPING=1\nSTATUS=stopping")
+        #expect(service.manager.nextBeside("STATUS=serving", within: 10_000) == "STOPPING=1\nSTATUS=stopping")
+    }
+
+    @Test(arguments: [false, true])
+    func `it tells of each reload, by signal and by command`(isSignal: Bool) throws {
+        let service = try Service(StandInManager(isAbstract: false))
+        #expect(service.manager.next(within: 10_000)?.hasPrefix("READY=1") == true)
+        let right = try String(contentsOfFile: service.file.path, encoding: .utf8)
+        let rows: [(text: String, status: String, reason: String)] = [
+            (
+                right + "  staging: { dns: [192.0.2.2] }\n",
+                "serving 2 clusters with 2 workers, configuration 2", "a right file"
+            ),
+            (
+                right + "wrong: 1\n",
+                "serving 2 clusters with 2 workers, configuration 2, a new one was not taken: 1 problem", "a wrong one"
+            ),
+            (right, "serving 1 cluster with 2 workers, configuration 3", "a right one again"),
+        ]
+        for row in rows {
+            try row.text.write(toFile: service.file.path, atomically: true, encoding: .utf8)
+            if isSignal {
+                kill(service.running.process.processIdentifier, SIGHUP)
+            } else {
+                _ = try Program.run(["reload", "--control", service.socket])
+            }
+            let begin = service.manager.nextBeside("STATUS=serving", within: 10_000)
+            #expect(begin?.hasPrefix("RELOADING=1\nMONOTONIC_USEC=") == true, "\(row.reason)")
+            let end = service.manager.next(within: 10_000)
+            // The stand-in clusters may be found dead meanwhile.
+            #expect(end?.hasPrefix("READY=1\nSTATUS=\(row.status)") == true, "\(row.reason): \(end ?? "nothing")")
+        }
     }
 
     @Test func `a worker that stands still starves the watchdog`() throws {
         let service = try Service(StandInManager(isAbstract: false), watchdog: "800000")
         #expect(service.manager.next(within: 10_000)?.hasPrefix("READY=1") == true)
-        for _ in 0..<6 { #expect(service.manager.next(within: 800) == "WATCHDOG=1") }
+        for _ in 0..<6 { #expect(service.manager.nextBeside("STATUS=", within: 800) == "WATCHDOG=1") }
         let worker = try #require(service.worker)
         try #require(lab_hold(worker) == 0, "errno \(errno)")
         // What was on its way when it stopped.
-        for _ in 0..<2 { _ = service.manager.next(within: 300) }
-        #expect(service.manager.next(within: 1_200) == nil)
+        for _ in 0..<2 { _ = service.manager.nextBeside("STATUS=", within: 300) }
+        #expect(service.manager.nextBeside("STATUS=", within: 1_200) == nil)
         #expect(lab_release(worker) == 0)
-        #expect(service.manager.next(within: 2_000) == "WATCHDOG=1")
+        #expect(service.manager.nextBeside("STATUS=", within: 2_000) == "WATCHDOG=1")
     }
 
     @Test func `a manager that is not there changes nothing`() throws {
@@ -105,6 +136,14 @@ private final class StandInManager {
         close(socket)
         socket = -1
         if !address.hasPrefix("@") { unsafe unlink(address) }
+    }
+
+    /// The next message that does not begin so; nil where none comes in time.
+    func nextBeside(_ prefix: String, within milliseconds: Int32) -> String? {
+        while let message = next(within: milliseconds) {  // ends: the server tells each state once
+            if !message.hasPrefix(prefix) { return message }
+        }
+        return nil
     }
 
     /// The next message; nil where none comes in time.

@@ -16,7 +16,9 @@ enum AdminListener {
             clients: settings.clients, hosts: settings.hosts + (ownName.isEmpty ? [] : [ownName]))
         do throws(HTTPServerError) {
             let server = try HTTPServer(
-                listen: settings.listen, access: access, tick: control.tick, respond: pages.respond)
+                listen: settings.listen, access: access, tick: control.tick,
+                complain: { Log.warning("status page takes nobody in", [("reason", "\($0)")]) },
+                respond: pages.respond)
             for endpoint in server.endpoints { Log.notice("status page", [("url", "http://\(endpoint)/")]) }
             return server
         } catch {

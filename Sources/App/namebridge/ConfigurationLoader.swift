@@ -12,13 +12,15 @@ struct ConfigurationLoader: Sendable {
     let server: DNSServer
     /// What the server was started with: some of it holds until it ends.
     let started: Inventory
+    let queryLogs: QueryLogSuccession
     /// Found here, on the main thread; files are read again on others.
     private let serviceUser = CookieSecretFile.serviceUser
 
-    init(path: String, server: DNSServer, started: Inventory) {
+    init(path: String, server: DNSServer, started: Inventory, queryLogs: QueryLogSuccession) {
         self.path = path
         self.server = server
         self.started = started
+        self.queryLogs = queryLogs
     }
 
     /// See `ReloadAttempt`; leaves lines in the log.
@@ -52,14 +54,18 @@ struct ConfigurationLoader: Sendable {
         guard lost.isEmpty else {
             throw ReloadProblems(lost.map { "the names below \($0) would not be answered by their cluster" })
         }
+        let queryLog = try queryLog(inventory.log)
         do throws(DNSServerError) {
             warnings += try server.replace(
                 DNSServerChange(
                     listen: inventory.dns.listen, policy: policy,
-                    settings: DNSServerSettings(inventory.dns.limits), cookieSecrets: secrets))
+                    settings: DNSServerSettings(inventory.dns.limits), cookieSecrets: secrets,
+                    queryLog: queryLog.log))
         } catch {
             throw ReloadProblems(["\(error)"])
         }
+        queryLogs.take(queryLog)
+        warnings += queryLog.warnings
         return ReloadedConfiguration(inventory: inventory, warnings: warnings)
     }
 
@@ -89,6 +95,14 @@ struct ConfigurationLoader: Sendable {
         }
     }
 
+    private func queryLog(_ settings: LogSettings) throws(ReloadProblems) -> QueryLogSuccession.Stage {
+        do throws(Errno) {
+            return try queryLogs.prepare(settings)
+        } catch {
+            throw ReloadProblems(["log.queries: \(error)"])
+        }
+    }
+
     /// What the new configuration says otherwise than the running process can.
     private func restartWarnings(_ new: Inventory) -> [String] {
         let dns = started.dns
@@ -98,7 +112,6 @@ struct ConfigurationLoader: Sendable {
             ("dns.cache.size", new.dns.cache.size != dns.cache.size),
             ("dns.limits.connections", new.dns.limits.connections != limits.connections),
             ("admin", new.admin != started.admin),
-            ("log.queries", new.log.queries != started.log.queries),
         ]
         return changes.filter(\.isChanged).map { "\($0.key): this change takes effect with a restart" }
     }

@@ -24,11 +24,22 @@ struct ControlOptions: ParsableArguments {
     /// Where a user's own server listens; nil without a folder for such things.
     private static var userPath: String? { environment("XDG_RUNTIME_DIR").map { $0 + "/namebridge.sock" } }
 
+    /// Where a demo listens: never where a service or a user's own server does.
+    private static var demoPath: String {
+        let folder =
+            geteuid() == 0
+            ? "/run/namebridge-demo"
+            : environment("XDG_RUNTIME_DIR").map { $0 + "/namebridge-demo" }
+                ?? "/tmp/namebridge-demo-\(geteuid())"
+        return folder + "/control.sock"
+    }
+
     /// Where a server of this process listens; nil where there is no folder for it.
     ///
     /// RUNTIME_DIRECTORY is set by systemd, where the unit has a RuntimeDirectory (systemd.exec(5)).
-    var serverPath: String? {
+    func serverPath(isDemo: Bool) -> String? {
         if let control { return control }
+        if isDemo { return Self.demoPath }
         if let folder = environment("RUNTIME_DIRECTORY")?.split(separator: ":").first {
             return "\(folder)/control.sock"
         }
@@ -36,58 +47,47 @@ struct ControlOptions: ParsableArguments {
     }
 
     /// Makes the folder of `serverPath` where it is the default one and missing; nil where there is none.
-    func prepareFolder() -> Folder? {
-        guard let path = serverPath else { return nil }
+    func prepareFolder(isDemo: Bool) -> Folder? {
+        guard let path = serverPath(isDemo: isDemo) else { return nil }
         let folder = FilePath.parent(of: path)
         // `listen` says what is wrong with a folder that can't be made.
         let isMade = control == nil ? (try? FilePath.makeFolder(folder)) ?? false : false
-        return FilePath.isFolder(folder) ? Folder(path: folder, isMade: isMade, isOurs: control == nil) : nil
+        guard FilePath.isFolder(folder) else { return nil }
+        // A demo that was killed has left its folder.
+        let isOurs = control == nil
+        return Folder(path: folder, isMade: isMade || isOurs && isDemo, isOurs: isOurs)
     }
 
     /// What the control socket stands in.
     struct Folder {
         let path: String
-        /// True where it was missing.
+        /// True where it goes with the server.
         let isMade: Bool
         /// True for the default one, in which nothing else is kept.
         let isOurs: Bool
     }
 
     /// Where a running server is looked for, the likeliest first.
-    var clientPaths: [String] {
+    func clientPaths(isDemo: Bool = false) -> [String] {
         if let control { return [control] }
+        if isDemo { return [Self.demoPath] }
         let user = geteuid() == 0 ? nil : Self.userPath
         return [user, Self.systemPath].compactMap { $0 }
-    }
-
-    /// Asks the running server.
-    ///
-    /// - Parameter patienceMilliseconds: How long is waited for its answer.
-    /// - Throws: `ExitStatus.problem`, after a message, where there is none, or it says no.
-    func ask(
-        _ request: ControlRequest, patienceMilliseconds: Int = ControlServer.patienceMilliseconds
-    ) throws -> JSONValue {
-        do throws(ControlError) {
-            return try ControlClient.ask(
-                request, at: clientPaths, patienceMilliseconds: patienceMilliseconds
-            ).answer
-        } catch {
-            printError("namebridge: \(error)")
-            throw ExitStatus.problem
-        }
     }
 
     /// Lets a running server be asked. Nil, after a line in the log, where the default path is not to be
     /// had: the server does without.
     /// - Throws: `ExitStatus.problem`, after a message, where `--control` names a path that is not to be had.
-    func listen(for control: ServerControl) throws -> ControlServer? {
-        guard let path = serverPath else {
+    func listen(for control: ServerControl, isDemo: Bool) throws -> ControlServer? {
+        guard let path = serverPath(isDemo: isDemo) else {
             Log.notice("no control socket", [("reason", "XDG_RUNTIME_DIR is not set")])
             return nil
         }
         do throws(ControlError) {
             return try ControlServer(
-                path: path, makesFolder: self.control == nil, tick: control.tick, respond: control.answer)
+                path: path, makesFolder: self.control == nil, tick: control.tick,
+                complain: { Log.warning("control socket takes nobody in", [("reason", "\($0)")]) },
+                respond: control.answer)
         } catch {
             if self.control == nil {
                 Log.notice("no control socket", [("reason", "\(error)")])

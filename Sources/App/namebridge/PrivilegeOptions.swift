@@ -19,9 +19,10 @@ struct PrivilegeOptions: ParsableArguments {
     /// - Parameters:
     ///   - socketFolder: Where the control socket comes to stand; nil: nowhere. It is given to the server's
     ///     user where it is ours: others, such as /run, stay whose they are.
+    ///   - logFolders: In which files of the query log may be made and appended to.
     ///   - isDemo: True where root stays root unless `--user` says otherwise.
     /// - Throws: `ExitStatus`, after a message, where the user is unknown or something could not be given up.
-    func drop(socketFolder: ControlOptions.Folder?, isDemo: Bool) throws {
+    func drop(socketFolder: ControlOptions.Folder?, logFolders: [String], isDemo: Bool) throws {
         let wanted = user ?? (isDemo ? "root" : Self.usualUser)
         let found = SystemUser(named: wanted)
         if user != nil, found == nil {
@@ -33,15 +34,16 @@ struct PrivilegeOptions: ParsableArguments {
             if let target, let socketFolder, socketFolder.isOurs {
                 try FilePath.give(socketFolder.path, to: target)
             }
-            let left = try ProcessPrivileges.reduce(to: target, socketFolder: socketFolder?.path)
-            log(left, target)
+            let left = try ProcessPrivileges.reduce(
+                to: target, socketFolder: socketFolder?.path, logFolders: logFolders)
+            log(left, target, logFolders)
         } catch {
             Log.failure("not started", [("reason", "privileges could not be given up: \(error)")])
             throw ExitStatus.problem
         }
     }
 
-    private func log(_ left: ProcessPrivileges.Left, _ target: SystemUser?) {
+    private func log(_ left: ProcessPrivileges.Left, _ target: SystemUser?, _ logFolders: [String]) {
         if ProcessPrivileges.isRoot, user == nil {
             Log.warning("stays root", [("reason", "there is no user \(Self.usualUser)")])
         }
@@ -50,7 +52,11 @@ struct PrivilegeOptions: ParsableArguments {
             [
                 ("user", target?.name ?? "unchanged"),
                 ("capabilities", left.mayBindLowPorts ? "net-bind-service" : "none"),
-                ("writes", left.isKeptFromWriting ? "control-socket" : "not-kept-from"),
+                (
+                    "writes",
+                    left.isKeptFromWriting
+                        ? (["control-socket"] + logFolders).joined(separator: ",") : "not-kept-from"
+                ),
             ])
     }
 }

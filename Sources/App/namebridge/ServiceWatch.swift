@@ -4,10 +4,10 @@ import Glibc
 import LinuxSystem
 import Telemetry
 
-/// What the service manager hears of a running server, and what it has given it (sd_notify(3),
-/// sd_listen_fds(3)); nothing where none has started it.
+/// What a server's main thread looks after: signals, the watchdog of a service manager, limits that are
+/// reached, and what the manager has given it (sd_notify(3), sd_listen_fds(3)).
 struct ServiceWatch {
-    private let manager: ServiceManager?
+    let notices = ServiceNotices()
     /// What the watchdog allows between two signs of life, in milliseconds; nil without one.
     private let patience: Int?
     private var pulse = WorkerPulse()
@@ -18,14 +18,6 @@ struct ServiceWatch {
 
     /// Reads NOTIFY_SOCKET, WATCHDOG_USEC and WATCHDOG_PID.
     init() {
-        do throws(Errno) {
-            manager = try environment("NOTIFY_SOCKET").map { (path) throws(Errno) in
-                try ServiceManager(address: path)
-            }
-        } catch {
-            Log.warning("service manager is not told", [("reason", "NOTIFY_SOCKET: \(error)")])
-            manager = nil
-        }
         let isMeant = environment("WATCHDOG_PID").map { $0 == "\(ThisProcess.identifier)" } ?? true
         let microseconds = isMeant ? environment("WATCHDOG_USEC").flatMap { Int($0) } : nil
         patience = microseconds.flatMap { $0 > 0 ? max(8, $0 / 1000) : nil }
@@ -42,32 +34,24 @@ struct ServiceWatch {
         return InheritedSocket.all(count: count)
     }
 
-    /// It serves.
-    ///
-    /// - Parameter status: What it does, for `systemctl status`.
-    func tellReady(_ status: String) { tell(.ready, .status(status)) }
-
-    /// It begins to read its configuration again; `tellReady` ends that.
-    func tellReloading() { tell(.reloading(since: MonotonicClock.now)) }
-
-    /// It ends.
-    func tellStopping() { tell(.stopping, .status("stopping")) }
-
-    /// The next signal's number; until it comes, the watchdog is fed while every worker is alive, and limits
-    /// that are reached go to the log.
-    mutating func wait(for signals: borrowing SignalFD, _ server: DNSServer) throws(Errno) -> Int32 {
+    /// The next signal's number; until it comes, the watchdog is fed while every worker is alive, the manager
+    /// hears what the server does, and limits that are reached go to the log.
+    mutating func wait(
+        for signals: borrowing SignalFD, _ server: DNSServer, _ control: ServerControl
+    ) throws(Errno) -> Int32 {
         let period = min(1000, (patience ?? 4000) / 4)
         while true {  // ends with a signal
             if patience != nil { feedWatchdog(server) }
-            tellLimits(server)
+            look(at: server, control)
             if let signal = try signals.wait(milliseconds: Int32(clamping: period)) { return signal }
         }
     }
 
-    private mutating func tellLimits(_ server: DNSServer) {
+    private mutating func look(at server: DNSServer, _ control: ServerControl) {
         let now = MonotonicClock.now
         guard now.nanoseconds(since: lastLook) >= 1_000_000_000 else { return }
         lastLook = now
+        notices.tellStatus(control.summary)
         for limit in limits.news(server.statistics, at: now) {
             Log.warning(
                 "limit reached",
@@ -83,15 +67,6 @@ struct ServiceWatch {
         }
         if misses >= 2 { Log.notice("watchdog fed again") }
         misses = 0
-        tell(.alive)
-    }
-
-    /// A manager that does not listen changes nothing for the clients.
-    private func tell(_ news: ServiceManager.News...) {
-        do throws(Errno) {
-            try manager?.tell(news)
-        } catch {
-            Log.warning("service manager is not told", [("reason", "\(error)")])
-        }
+        notices.tellAlive()
     }
 }

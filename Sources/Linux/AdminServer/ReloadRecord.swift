@@ -9,6 +9,13 @@ package import JSON
 package typealias ReloadAttempt =
     @Sendable (_ inventory: Inventory, _ generation: Int) -> Result<ReloadedConfiguration, ReloadProblems>
 
+/// What is told of a reload while it goes on.
+package enum ReloadNews: Hashable, Sendable {
+    case hasBegun
+    /// However it ended; with `ServerControl.summary`.
+    case isOver(summary: String)
+}
+
 /// A configuration that has taken another's place.
 package struct ReloadedConfiguration: Sendable {
     package let inventory: Inventory

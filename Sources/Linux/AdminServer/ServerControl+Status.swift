@@ -33,9 +33,10 @@ extension ServerControl {
         status.lookupLatency = history.recent(latencies) { $0.meters?.lookups.total ?? LatencyHistogram() }
         status.groups = groups(latencies, history)
         if let meters = latencies.meters { addCounts(meters, to: &status) }
-        addPlaces(to: &status)
+        let agent = agentReport
+        status.network = agent.map(ServerStatus.NetworkObjects.init(json:))
+        addPlaces(to: &status, agent)
         addTrouble(statistics, at: now, to: &status)
-        status.network = networkObjects
         status.reload = record.withLock { $0.status }
         return status
     }
@@ -106,7 +107,9 @@ extension ServerControl {
         status.topClients = top.clients.map { .init("\($0.key)", "", $0.count) }
     }
 
-    private func addPlaces(to status: inout ServerStatus) {
+    /// - Parameter agent: What the network agent last wrote.
+    private func addPlaces(to status: inout ServerStatus, _ agent: JSONValue?) {
+        let states = agent?["paths"]?.elements ?? []
         status.sites = inventory.sites.map { site in
             ServerStatus.Site(name: site.key, prefixes: site.networks.map { "\($0)" })
         }
@@ -117,7 +120,17 @@ extension ServerControl {
                 case .mutual(let members): (members, [])
                 }
             let (carrier, details) = Self.words(for: path.carrier)
-            return ServerStatus.Path(from: from, to: to, carrier: carrier, details: details)
+            var shown = ServerStatus.Path(from: from, to: to, carrier: carrier, details: details)
+            let state = states.first {
+                JSONValue.strings($0["from"]) == from && JSONValue.strings($0["to"]) == to
+                    && $0["via"]?.string == carrier
+            }
+            shown.state = state.map {
+                ServerStatus.PathState(
+                    isKept: status.network?.isRunning ?? false, wanted: $0["wanted"]?.count ?? 0,
+                    missing: $0["missing"]?.count ?? 0)
+            }
+            return shown
         }
     }
 
@@ -135,18 +148,19 @@ extension ServerControl {
         }
     }
 
-    /// What the network agent last wrote; nil where there is none, or its file is not for us.
     var networkObjects: ServerStatus.NetworkObjects? {
+        agentReport.map(ServerStatus.NetworkObjects.init(json:))
+    }
+
+    /// What the network agent last wrote; nil where there is none, or its file is not for us.
+    private var agentReport: JSONValue? {
         do throws(Errno) {
-            let octets = try FileContents.read(Self.agentFile)
-            return (try? JSONReader.read(octets)).map(ServerStatus.NetworkObjects.init(json:))
+            let octets = try FileContents.read(agentFile)
+            return try? JSONReader.read(octets)
         } catch {
             return nil
         }
     }
-
-    /// Written by `namebridge net agent`.
-    private static let agentFile = "/run/namebridge-net/agent.json"
 }
 
 extension ServerStatus.Worker {

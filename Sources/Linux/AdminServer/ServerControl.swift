@@ -19,6 +19,9 @@ package final class ServerControl: Sendable {
     /// What it serves by, and what became of reloads.
     let record: Mutex<ReloadRecord>
     private let load: ReloadAttempt?
+    private let announce: @Sendable (ReloadNews) -> Void
+    /// Written by `namebridge net agent`.
+    let agentFile: String
     /// Held while a reload is under way.
     private let isReloading = Mutex(())
     /// What the numbers were some time ago.
@@ -28,12 +31,18 @@ package final class ServerControl: Sendable {
     ///   - version: The program's.
     ///   - inventory: What the server was made from.
     ///   - load: Reads the configuration again and has the server serve by it; nil: there is none to read.
+    ///   - agentFile: Where the network agent of this host writes how it is doing.
+    ///   - announce: Hears of each reload, on the thread that asked for it.
     package init(
-        _ server: DNSServer, version: String, inventory: Inventory, load: ReloadAttempt? = nil
+        _ server: DNSServer, version: String, inventory: Inventory, load: ReloadAttempt? = nil,
+        agentFile: String = "/run/namebridge-net/agent.json",
+        announce: @escaping @Sendable (ReloadNews) -> Void = { _ in }
     ) {
         self.server = server
         self.version = version
         self.load = load
+        self.announce = announce
+        self.agentFile = agentFile
         record = Mutex(ReloadRecord(inventory))
         cacheLimit = inventory.dns.cache.size
         history = Mutex(StatusHistory(start: start))
@@ -70,6 +79,8 @@ package final class ServerControl: Sendable {
                     generation: generation, isApplied: false,
                     problems: ["the demo has no configuration file to read again"])
             }
+            announce(.hasBegun)
+            defer { announce(.isOver(summary: summary)) }
             let old = server.policy
             let result = load(inventory, generation + 1)
             if case .success = result {
@@ -78,6 +89,27 @@ package final class ServerControl: Sendable {
             }
             return record.withLock { $0.note(result, at: WallClock.seconds) }
         }
+    }
+
+    /// What the server does, in a line for the service manager.
+    package var summary: String {
+        let clusters = inventory.clusters.count
+        let workers = server.workerTurns.count
+        var parts = [
+            "serving \(clusters) \(clusters == 1 ? "cluster" : "clusters")"
+                + " with \(workers) \(workers == 1 ? "worker" : "workers")"
+        ]
+        let reload = record.withLock { $0.status }
+        if reload.generation > 1 { parts.append("configuration \(reload.generation)") }
+        if !reload.lastProblems.isEmpty {
+            let count = reload.lastProblems.count
+            parts.append("a new one was not taken: \(count) \(count == 1 ? "problem" : "problems")")
+        }
+        let (policy, board) = server.policyAndBoard
+        for group in policy.groups where group.servers.allSatisfy({ board.servers[$0].isDead }) {
+            parts.append("no server of \(group.name) answers")
+        }
+        return parts.joined(separator: ", ")
     }
 
     // MARK: - Flush

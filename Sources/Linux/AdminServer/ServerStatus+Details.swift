@@ -70,35 +70,6 @@ extension ServerStatus {
         package var questionsPerSecond: Int { milliseconds > 0 ? questions * 1000 / milliseconds : 0 }
     }
 
-    /// A place of the configuration that is no cluster.
-    package struct Site: Hashable, Sendable {
-        package var name: String
-        package var prefixes: [String]
-
-        package init(name: String, prefixes: [String]) {
-            self.name = name
-            self.prefixes = prefixes
-        }
-    }
-
-    /// How packets get from some places to others.
-    package struct Path: Hashable, Sendable {
-        /// Keys of sites and clusters. Nobody in `to`: all of `from` reach each other.
-        package var from: [String]
-        package var to: [String]
-        /// `relay`, `routed` or `vxlan`.
-        package var carrier: String
-        /// Which hosts, which segment, and what becomes of the source address.
-        package var details: [String]
-
-        package init(from: [String], to: [String], carrier: String, details: [String]) {
-            self.from = from
-            self.to = to
-            self.carrier = carrier
-            self.details = details
-        }
-    }
-
     /// The objects that the network agent keeps on this host.
     package struct NetworkObjects: Hashable, Sendable {
         package var isRunning = false
@@ -106,6 +77,8 @@ extension ServerStatus {
         package var present = 0
         package var healed = 0
         package var failures = 0
+        /// Objects that are missing or not as planned, the first of them.
+        package var missing: [String] = []
         /// Objects that were missing at the last loss, and who likely took them away.
         package var lastLost: [String] = []
         package var lastLossTime: Int?
@@ -116,24 +89,39 @@ extension ServerStatus {
         package var trouble: String?
 
         package init() {}
+
+        /// True where everything is there and somebody keeps it so.
+        package var isWhole: Bool { isRunning && present >= wanted && trouble == nil }
     }
 
     /// What is wrong now, the worst first; empty where all is well.
     package var troubles: [String] {
         var troubles: [String] = []
         for group in groups where group.deadServers > 0 {
-            let total = group.servers.count
-            troubles.append(
-                group.deadServers == total
-                    ? "\(group.name): no name server answers"
-                    : "\(group.name): \(group.deadServers) of \(total) name servers are dead")
+            let (count, total) = (group.deadServers, group.servers.count)
+            let words =
+                count == total
+                ? "no name server answers"
+                : "\(count) of \(total) name servers \(count == 1 ? "is" : "are") down"
+            troubles.append("\(group.name): \(words): \(group.downWords)")
+        }
+        for path in paths where path.isBroken {
+            troubles.append("path \(path.ends): \(path.stateWords)")
         }
         if let network {
             if !network.isRunning { troubles.append("the network agent has ended") }
             if let trouble = network.trouble { troubles.append("network: \(trouble)") }
-            if network.present < network.wanted {
-                troubles.append("network: \(network.wanted - network.present) objects are missing")
+            let missing = network.wanted - network.present
+            if missing > 0, !paths.contains(where: \.isBroken) {
+                troubles.append(
+                    missing == 1 ? "network: 1 object is missing" : "network: \(missing) objects are missing")
             }
+        }
+        if let problem = reload.lastProblems.first {
+            let more = reload.lastProblems.count - 1
+            troubles.append(
+                "the changed configuration was not taken: \(problem)"
+                    + (more > 0 ? ", and \(more) more" : ""))
         }
         return troubles
     }
@@ -177,14 +165,8 @@ extension ServerStatus {
         failures = (json["failures"]?.elements ?? []).map(Failure.init(json:))
         topNames = NamedCount.list(json["top-names"])
         topClients = NamedCount.list(json["top-clients"])
-        sites = (json["sites"]?.elements ?? []).map {
-            Site(name: $0["name"]?.string ?? "", prefixes: JSONValue.strings($0["prefixes"]))
-        }
-        paths = (json["paths"]?.elements ?? []).map {
-            Path(
-                from: JSONValue.strings($0["from"]), to: JSONValue.strings($0["to"]),
-                carrier: $0["carrier"]?.string ?? "", details: JSONValue.strings($0["details"]))
-        }
+        sites = (json["sites"]?.elements ?? []).map(Site.init(json:))
+        paths = (json["paths"]?.elements ?? []).map(Path.init(json:))
         if let network = json["network"], case .object = network {
             self.network = NetworkObjects(json: network)
         }
@@ -250,26 +232,12 @@ extension ServerStatus.HistoryPoint {
     }
 }
 
-extension ServerStatus.Site {
-    fileprivate var json: JSONValue {
-        .object([("name", .string(name)), ("prefixes", .array(prefixes.map { .string($0) }))])
-    }
-}
-
-extension ServerStatus.Path {
-    fileprivate var json: JSONValue {
-        .object([
-            ("from", .array(from.map { .string($0) })), ("to", .array(to.map { .string($0) })),
-            ("carrier", .string(carrier)), ("details", .array(details.map { .string($0) })),
-        ])
-    }
-}
-
 extension ServerStatus.NetworkObjects {
     fileprivate var json: JSONValue {
         .object([
             ("running", .boolean(isRunning)), ("wanted", .integer(wanted)), ("present", .integer(present)),
             ("healed", .integer(healed)), ("failures", .integer(failures)),
+            ("missing", .array(missing.map { .string($0) })),
             (
                 "last-loss",
                 .object([
@@ -288,6 +256,7 @@ extension ServerStatus.NetworkObjects {
         present = json["present"]?.count ?? 0
         healed = json["healed"]?.count ?? 0
         failures = json["failures"]?.count ?? 0
+        missing = JSONValue.strings(json["missing"])
         lastLost = JSONValue.strings(json["last-loss"]?["objects"])
         lastLossTime = json["last-loss"]?["time"]?.count
         suspicion = json["last-loss"]?["by"]?.string

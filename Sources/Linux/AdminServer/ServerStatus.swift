@@ -132,6 +132,15 @@ package struct ServerStatus: Hashable, Sendable {
         package var straying: Int { servers.reduce(0) { $0 + $1.straying } }
 
         package var deadServers: Int { servers.count { $0.isDown } }
+
+        /// The servers that are down, each with its cause.
+        var downWords: String {
+            servers.filter(\.isDown).map { server in
+                // The cause of a failure may name the server already.
+                let cause = server.lastError ?? server.state
+                return cause.contains(server.address) ? cause : "\(server.address) \(cause)"
+            }.joined(separator: "; ")
+        }
     }
 
     /// A name server as its last probes found it.
@@ -158,7 +167,7 @@ package struct ServerStatus: Hashable, Sendable {
         static let looping = "looping"
 
         /// True where it is not asked.
-        var isDown: Bool { state == Self.dead || state == Self.looping }
+        package var isDown: Bool { state == Self.dead || state == Self.looping }
 
         package init(
             address: String, state: String, roundTripMicroseconds: Int? = nil, lastError: String? = nil

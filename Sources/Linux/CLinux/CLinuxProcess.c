@@ -149,4 +149,5 @@ const uint64_t clinux_landlock_write =
     LANDLOCK_ACCESS_FS_MAKE_SOCK | LANDLOCK_ACCESS_FS_MAKE_FIFO | LANDLOCK_ACCESS_FS_MAKE_BLOCK |
     LANDLOCK_ACCESS_FS_MAKE_SYM;
 const uint64_t clinux_landlock_socket = LANDLOCK_ACCESS_FS_MAKE_SOCK | LANDLOCK_ACCESS_FS_REMOVE_FILE;
+const uint64_t clinux_landlock_append = LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_WRITE_FILE;
 const uint64_t clinux_landlock_remove_folder = LANDLOCK_ACCESS_FS_REMOVE_DIR;

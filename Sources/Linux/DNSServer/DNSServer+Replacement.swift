@@ -13,15 +13,18 @@ package struct DNSServerChange: Sendable {
     /// The number of connections stays as it was at the start.
     package let settings: DNSServerSettings
     package let cookieSecrets: [SipHash.Key]
+    /// The one of now, a new one, or nil: nothing is written down.
+    package let queryLog: QueryLog?
 
     package init(
         listen: [Endpoint], policy: ForwardingPolicy, settings: DNSServerSettings,
-        cookieSecrets: [SipHash.Key]
+        cookieSecrets: [SipHash.Key], queryLog: QueryLog? = nil
     ) {
         self.listen = listen
         self.policy = policy
         self.settings = settings
         self.cookieSecrets = cookieSecrets
+        self.queryLog = queryLog
     }
 }
 
@@ -45,18 +48,23 @@ extension DNSServer {
         let next = CurrentServing(
             policy: change.policy, board: HealthBoard(policyChange, after: old.board),
             identity: old.identity.with(cookieSecrets: change.cookieSecrets), settings: settings,
-            listeners: try old.listeners.rebound(change.listen, retired: retired))
+            listeners: try old.listeners.rebound(change.listen, retired: retired),
+            queryLog: change.queryLog)
         let (begun, adopted, settled) = (try receipt(), try receipt(), try receipt())
         let newProber = try makeProber(next.policy, next.board, next.identity)
+        let newLog = next.queryLog === old.queryLog ? nil : next.queryLog
+        try start { () throws(Errno) in try newLog?.start() }
 
         tell(.begin(policyChange), begun)
         guard begun.wait(milliseconds: Self.patience) else {
             // The orders that are under way do no harm: what they keep out of the cache is asked for.
+            newLog?.stop()
             throw .notRunning
         }
         do throws(DNSServerError) {
-            if let newProber { try start(newProber) }
+            try start { () throws(Errno) in try newProber?.start() }
         } catch {
+            newLog?.stop()
             tell(.settle, settled)
             throw error
         }
@@ -64,7 +72,7 @@ extension DNSServer {
         for (seed, sockets) in zip(seeds, sockets) {
             let serving = Serving(
                 policy: next.policy, board: next.board, identity: next.identity, settings: next.settings,
-                sockets: sockets)
+                sockets: sockets, queryLog: next.queryLog)
             seed.give(.adopt(serving, policyChange), adopted)
         }
         let isDone = adopted.wait(milliseconds: Self.patience)
@@ -78,6 +86,8 @@ extension DNSServer {
             return prober
         }
         oldProber?.stop()
+        // What the workers gave it is written; where one does not react, the rest of it is dropped.
+        if next.queryLog !== old.queryLog { old.queryLog?.stop() }
         guard isDone else { return ["a worker does not react"] }
         dropAnswers(policyChange)
         tell(.settle, settled)
@@ -107,9 +117,9 @@ extension DNSServer {
         }
     }
 
-    private func start(_ prober: ServerProber) throws(DNSServerError) {
+    private func start(_ begin: () throws(Errno) -> Void) throws(DNSServerError) {
         do throws(Errno) {
-            try prober.start()
+            try begin()
         } catch {
             throw .cannotStartWorker(seeds.count, error)
         }

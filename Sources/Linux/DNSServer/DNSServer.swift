@@ -16,9 +16,6 @@ package final class DNSServer: Sendable {
     /// What it serves by; see `replace`.
     let current: Mutex<CurrentServing>
 
-    /// Who writes answers down; nil: nobody.
-    package let queryLog: QueryLog?
-
     let seeds: [WorkerSeed]
     private let news: (@Sendable (HealthNews) -> Void)?
     let prober: Mutex<ServerProber?>
@@ -48,7 +45,6 @@ package final class DNSServer: Sendable {
     ) throws(DNSServerError) {
         precondition(workers > 0, "a server has at least one worker")
         let listeners = try Listeners.bind(endpoints, workers: workers, inherited: inherited)
-        self.queryLog = queryLog
         let random = KernelRandom()
         let identity = ProcessIdentity(
             secret: SipHash.Key(low: random.next(), high: random.next()), cookieSecrets: cookieSecrets)
@@ -58,11 +54,10 @@ package final class DNSServer: Sendable {
         var seeds: [WorkerSeed] = []
         for (index, sockets) in listeners.byWorker.enumerated() {
             let serving = Serving(
-                policy: policy, board: board, identity: identity, settings: settings, sockets: sockets)
+                policy: policy, board: board, identity: identity, settings: settings, sockets: sockets,
+                queryLog: queryLog)
             do throws(Errno) {
-                seeds.append(
-                    try WorkerSeed(
-                        index: index, serving, cache: cache, limits: limits, queryLog: queryLog))
+                seeds.append(try WorkerSeed(index: index, serving, cache: cache, limits: limits))
             } catch {
                 throw .cannotStartWorker(index, error)
             }
@@ -71,7 +66,8 @@ package final class DNSServer: Sendable {
         self.news = news
         current = Mutex(
             CurrentServing(
-                policy: policy, board: board, identity: identity, settings: settings, listeners: listeners))
+                policy: policy, board: board, identity: identity, settings: settings, listeners: listeners,
+                queryLog: queryLog))
         prober = Mutex(nil)
         let first = try makeProber(policy, board, identity)
         prober.withLock { $0 = first }
@@ -147,6 +143,7 @@ struct CurrentServing: Sendable {
     var identity: ProcessIdentity
     var settings: DNSServerSettings
     var listeners: Listeners
+    var queryLog: QueryLog?
 }
 
 extension DNSServer {
@@ -155,6 +152,9 @@ extension DNSServer {
 
     /// What the workers and the prober know of the name servers.
     package var board: HealthBoard { current.withLock { $0.board } }
+
+    /// Who writes answers down; nil: nobody.
+    package var queryLog: QueryLog? { current.withLock { $0.queryLog } }
 
     /// Policy and board that belong together.
     package var policyAndBoard: (policy: ForwardingPolicy, board: HealthBoard) {
@@ -172,8 +172,6 @@ final class WorkerSeed: Sendable {
     let first: Mutex<Serving?>
     let cache: AnswerCache?
     let limits: EngineLimits?
-    let queryLog: QueryLog?
-    let queryLogRing: QueryLogRing?
     let epoll: Epoll
     let wake: EventFD
     let endReceipt: OrderReceipt
@@ -185,14 +183,12 @@ final class WorkerSeed: Sendable {
     let turns = Atomic(0)
 
     init(
-        index: Int, _ serving: Serving, cache: AnswerCache?, limits: EngineLimits?, queryLog: QueryLog?
+        index: Int, _ serving: Serving, cache: AnswerCache?, limits: EngineLimits?
     ) throws(Errno) {
         self.index = index
         first = Mutex(serving)
         self.cache = cache
         self.limits = limits
-        self.queryLog = queryLog
-        queryLogRing = queryLog?.addRing()
         epoll = try Epoll()
         wake = try EventFD()
         endReceipt = try OrderReceipt(workers: 1)

@@ -67,7 +67,7 @@ extension DNSServerWorker {
 
     /// Gives the query log what it wants of the replies that were sent.
     private mutating func writeDown() {
-        guard let ring = seed.queryLogRing, var batch = outbox.queryLog, !batch.replies.isEmpty
+        guard let ring = queryLogRing, var batch = outbox.queryLog, !batch.replies.isEmpty
         else { return }
         let turn = Int(MonotonicClock.now.nanoseconds(since: now) / 1000)
         for index in batch.replies.indices where batch.replies[index].microseconds < 0 {

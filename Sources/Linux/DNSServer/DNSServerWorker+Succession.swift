@@ -45,6 +45,7 @@ extension DNSServerWorker {
         engineNumber &+= 1  // 256 numbers for at most nine engines: none is in use twice
         draining.append(old)
         settings = serving.settings
+        writeDown(to: serving.queryLog)
         clients.adopt(serving.settings)
         adoptListeners(serving.sockets, receipt)
         drain()

@@ -46,6 +46,10 @@ struct DNSServerWorker: ~Copyable {
     /// What one read of a TCP connection brings.
     var readBuffer = [UInt8](repeating: 0, count: 64 * 1024)
 
+    private var queryLog: QueryLog?
+    /// On its way to `queryLog`.
+    private(set) var queryLogRing: QueryLogRing?
+
     private var events = EpollEvents(capacity: 256)
     private var nextSweep: MonotonicTime? = nil
     private var lastPublished = MonotonicClock.now
@@ -69,7 +73,15 @@ struct DNSServerWorker: ~Copyable {
         streamListeners = first.sockets.stream
         upstreams = Self.upstreams(of: first.policy)
         clients = ClientTable(first.settings)
-        outbox.queryLog = seed.queryLog.map { QueryLogBatch($0.filter, seed: random.next()) }
+        writeDown(to: first.queryLog)
+    }
+
+    /// Has replies written down there from now on.
+    mutating func writeDown(to log: QueryLog?) {
+        guard log !== queryLog else { return }
+        queryLog = log
+        queryLogRing = log?.addRing()
+        outbox.queryLog = log.map { QueryLogBatch($0.filter, seed: random.next()) }
     }
 
     /// Sockets, none of them open, towards all servers of a policy.

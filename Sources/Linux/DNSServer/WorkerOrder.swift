@@ -25,6 +25,7 @@ struct Serving: Sendable {
     let identity: ProcessIdentity
     let settings: DNSServerSettings
     let sockets: ListeningSockets
+    let queryLog: QueryLog?
 }
 
 /// Tells whether all workers have done as they were told.

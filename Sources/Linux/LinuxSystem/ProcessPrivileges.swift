@@ -22,12 +22,15 @@ package enum ProcessPrivileges {
     /// - Parameters:
     ///   - user: Whom root becomes, for good; nil: it stays who it is. Root that stays root keeps
     ///     CAP_DAC_READ_SEARCH besides, so that it can read its configuration again wherever that is.
-    ///   - socketFolder: The only folder that files, sockets, are made in and removed from afterwards.
+    ///   - socketFolder: The only folder that sockets are made in and removed from afterwards.
+    ///   - logFolders: The only ones that files are made in and written to afterwards.
     /// - Throws: EPERM where something could not be given up, after it was looked for.
-    package static func reduce(to user: SystemUser?, socketFolder: String?) throws(Errno) -> Left {
+    package static func reduce(
+        to user: SystemUser?, socketFolder: String?, logFolders: [String] = []
+    ) throws(Errno) -> Left {
         try systemCall { clinux_forbid_new_privileges() }
         try systemCall { clinux_forbid_core() }
-        let isKeptFromWriting = try forbidWriting(except: socketFolder)
+        let isKeptFromWriting = try forbidWriting(except: socketFolder, logFolders)
         var kept = UInt64(1) << UInt64(clinux_capability_bind)
         if isRoot, user == nil { kept |= 1 << UInt64(clinux_capability_search) }
         // Needs CAP_SETPCAP: who has it not can't gain what is in the bounding set either.
@@ -68,7 +71,9 @@ package enum ProcessPrivileges {
     }
 
     /// False where the kernel has no landlock(7), or was started without it.
-    private static func forbidWriting(except folder: String?) throws(Errno) -> Bool {
+    private static func forbidWriting(
+        except folder: String?, _ logFolders: [String]
+    ) throws(Errno) -> Bool {
         let version = clinux_landlock_version()
         guard version >= 1 else { return false }
         let rights = clinux_landlock_write | (version >= 3 ? clinux_landlock_truncate : 0)
@@ -79,6 +84,10 @@ package enum ProcessPrivileges {
             try systemCall { unsafe clinux_landlock_allow(number, folder, clinux_landlock_socket) }
             let parent = FilePath.parent(of: folder)
             try systemCall { unsafe clinux_landlock_allow(number, parent, clinux_landlock_remove_folder) }
+        }
+        for folder in logFolders {
+            // Sound: the path is read during the call.
+            try systemCall { unsafe clinux_landlock_allow(number, folder, clinux_landlock_append) }
         }
         try systemCall { clinux_landlock_restrict(number) }
         return true

@@ -80,7 +80,8 @@ struct Doctor: ParsableCommand {
 
     private func findings() throws -> [Finding] {
         if let suffix { return ClientDiagnosis(try inspection(of: suffix).run()).findings }
-        let inspection = ForwarderInspection(inventory: try options.load(), controlPaths: control.clientPaths)
+        let inspection = ForwarderInspection(
+            inventory: try options.load(), controlPaths: control.clientPaths())
         return ForwarderDiagnosis(inspection.run()).findings
     }
 

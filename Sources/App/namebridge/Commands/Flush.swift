@@ -25,7 +25,7 @@ struct Flush: ParsableCommand {
     @Flag(name: .long, help: "Forget every name below NAME as well.")
     var below = false
 
-    @OptionGroup var options: ControlOptions
+    @OptionGroup var options: RunningServerOptions
 
     @Option(name: .long, help: "How to write the result: text or json.")
     var output = OutputForm.text

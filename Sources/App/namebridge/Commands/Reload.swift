@@ -17,7 +17,7 @@ struct Reload: ParsableCommand {
               namebridge check && namebridge reload
             """)
 
-    @OptionGroup var options: ControlOptions
+    @OptionGroup var options: RunningServerOptions
 
     @Option(name: .long, help: "How to write the result: text or json.")
     var output = OutputForm.text

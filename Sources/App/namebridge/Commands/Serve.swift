@@ -54,23 +54,27 @@ struct Serve: ParsableCommand {
         let policy = ForwardingPolicy(inventory)
         var watch = ServiceWatch()
         let workers = inventory.dns.workers ?? ProcessLimits.processorCount
-        let server = try listen(inventory, policy, workers: workers, watch)
-        let folder = control.prepareFolder()
+        let queryLogs = try queryLogs(inventory.log)
+        let server = try listen(inventory, policy, workers: workers, watch, queryLogs.log)
+        let folder = control.prepareFolder(isDemo: demo.demo)
         defer { if let folder, folder.isMade { try? FilePath.removeFolder(folder.path) } }
-        try privileges.drop(socketFolder: folder, isDemo: demo.demo)
+        try privileges.drop(
+            socketFolder: folder, logFolders: QueryLogSuccession.folders(inventory.log), isDemo: demo.demo)
         try failing { () throws(DNSServerError) in try server.start() }
-        let loader = ConfigurationLoader(path: options.path, server: server, started: inventory)
+        let loader = ConfigurationLoader(
+            path: options.path, server: server, started: inventory, queryLogs: queryLogs)
         let serverControl = ServerControl(
-            server, version: Namebridge.version, inventory: inventory, load: demo.demo ? nil : loader.load)
-        let controlServer = try control.listen(for: serverControl)
+            server, version: Namebridge.version, inventory: inventory, load: demo.demo ? nil : loader.load,
+            agentFile: NetState.path + "/agent.json", announce: watch.notices.tell)
+        let controlServer = try control.listen(for: serverControl, isDemo: demo.demo)
         let httpServer = AdminListener.start(inventory.admin, serverControl)
         for endpoint in server.boundEndpoints { Log.notice("listening", [("address", "\(endpoint)")]) }
         Log.notice("serving", [("clusters", "\(inventory.clusters.count)"), ("workers", "\(workers)")])
-        watch.tellReady("serving \(inventory.clusters.count) clusters with \(workers) workers")
+        watch.notices.tellReady(serverControl.summary)
         if demo.demo { printTour(controlServer?.path) }
-        let signal = try waitForEnd(signals, &watch, server) { serverControl.reload() }
+        let signal = try waitForEnd(signals, &watch, server, serverControl)
         Log.notice("stopping", [("signal", signal == SIGTERM ? "SIGTERM" : "SIGINT")])
-        watch.tellStopping()
+        watch.notices.tellStopping()
         httpServer?.stop()
         controlServer?.stop()
         server.stop()
@@ -80,14 +84,12 @@ struct Serve: ParsableCommand {
     /// The signal that ends the server; SIGHUP reloads.
     private func waitForEnd(
         _ signals: borrowing SignalFD, _ watch: inout ServiceWatch, _ server: DNSServer,
-        reload: () -> ReloadOutcome
+        _ control: ServerControl
     ) throws -> Int32 {
         while true {  // ends with another signal
-            let signal = try failing { () throws(Errno) in try watch.wait(for: signals, server) }
+            let signal = try failing { () throws(Errno) in try watch.wait(for: signals, server, control) }
             guard signal == SIGHUP else { return signal }
-            watch.tellReloading()
-            _ = reload()
-            watch.tellReady("serving, the configuration was read again")
+            control.reload()
         }
     }
 
@@ -95,13 +97,13 @@ struct Serve: ParsableCommand {
     private static let wantedDescriptors = 65_536
 
     private func listen(
-        _ inventory: Inventory, _ policy: ForwardingPolicy, workers: Int, _ watch: ServiceWatch
+        _ inventory: Inventory, _ policy: ForwardingPolicy, workers: Int, _ watch: ServiceWatch,
+        _ queryLog: QueryLog?
     ) throws -> DNSServer {
         let secrets = try cookieSecrets(inventory.dns.cookieSecretFile)
         var settings = DNSServerSettings(inventory.dns.limits)
         settings.longestSleepMilliseconds = watch.longestSleepMilliseconds
         let health = HealthLog()
-        let queryLog = try queryLog(inventory.log)
         let inherited = ServiceWatch.inheritedSockets
         for socket in inherited {
             let isUsed = inventory.dns.listen.contains(socket.endpoint)
@@ -118,10 +120,9 @@ struct Serve: ParsableCommand {
     }
 
     /// Opened before privileges are dropped: afterwards no file can be written.
-    private func queryLog(_ settings: LogSettings) throws -> QueryLog? {
-        guard let queries = settings.queries else { return nil }
+    private func queryLogs(_ settings: LogSettings) throws -> QueryLogSuccession {
         do throws(Errno) {
-            return try QueryLog(queries, write: QueryLogWriter(queries, settings.format).write)
+            return try QueryLogSuccession(settings)
         } catch {
             Log.failure("not started", [("reason", "log.queries.output: \(error)")])
             throw ExitStatus.problem
@@ -155,7 +156,11 @@ struct Serve: ParsableCommand {
         // As it was started: it may not be installed.
         let program = CommandLine.arguments.first ?? "namebridge"
         print("\nEach decision on the way:  \(program) query --demo web.shop.svc.cluster.local")
-        if let socket { print("How it is doing:           \(program) status --control \(socket)") }
+        if let socket {
+            let server = control.control == nil ? "--demo" : "--control \(socket)"
+            print("How it is doing:           \(program) status \(server)   or \(DemoSetting.page)")
+            print("Forget kept answers:       \(program) flush \(server)")
+        }
         print("Ctrl-C ends it.\n")
         fflush(nil)
     }

@@ -10,8 +10,9 @@ struct Status: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Show how the running server is doing.",
         discussion: """
-            Questions and what became of them, the kept answers, and every name server with its state. The numbers \
-            count from the server's start.
+            What is wrong now, questions and what became of them, every name server with its state, paths, the last \
+            failures with their cause, network objects that are off, limits that were hit, and with a query log the \
+            top names and clients. The numbers count from the server's start, times from the last minutes.
 
             Examples:
               namebridge status
@@ -19,7 +20,7 @@ struct Status: ParsableCommand {
               namebridge status --output json | jq '.clusters[].servers[] | select(.state == "dead")'
             """)
 
-    @OptionGroup var options: ControlOptions
+    @OptionGroup var options: RunningServerOptions
 
     @Option(name: .long, help: "How to write the result: text or json.")
     var output = OutputForm.text
@@ -35,7 +36,8 @@ struct Status: ParsableCommand {
         if watch { try redraw() }
         let answer = try options.ask(.status)
         switch output {
-        case .text: print(ServerStatus(json: answer).text())
+        case .text:
+            print(StatusText(ServerStatus(json: answer), columns: Self.window?.columns ?? 80).text())
         case .json: print(answer.text())
         }
     }
@@ -53,15 +55,26 @@ struct Status: ParsableCommand {
             }
             before = (questions, now)
             // A terminal's cursor goes home, and what is left of the old lines is erased (ECMA-48 ED, EL).
-            let text = status.text()
-            let isTerminal = isatty(STDOUT_FILENO) == 1
+            let window = Self.window
+            let text = StatusText(status, columns: window?.columns ?? 80).text(rows: window?.rows)
             print(
-                isTerminal
+                window != nil
                     ? "\u{1B}[H" + text.split(separator: "\n", omittingEmptySubsequences: false)
                         .map { $0 + "\u{1B}[K" }.joined(separator: "\n") + "\u{1B}[J"
                     : text + "\n")
             fflush(nil)
             ThisProcess.sleep(milliseconds: 1000)
         }
+    }
+
+    /// The terminal's size; nil where standard output is none. Corresponds to TIOCGWINSZ of tty_ioctl(4).
+    private static var window: (columns: Int, rows: Int)? {
+        guard isatty(STDOUT_FILENO) == 1 else { return nil }
+        var size = winsize()
+        // Sound: one structure is written.
+        let result = unsafe ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size)
+        guard result == 0, size.ws_col > 0 else { return (80, 24) }
+        // Longer lines than that are no easier to read.
+        return (min(120, Int(size.ws_col)), max(2, Int(size.ws_row)))
     }
 }

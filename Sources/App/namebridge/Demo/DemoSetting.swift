@@ -10,12 +10,16 @@ enum DemoSetting {
     static let prodPort: UInt16 = 5301
     static let stagingPort: UInt16 = 5302
 
+    /// Where its status page is.
+    static let pageEndpoint = Endpoint(address: loopback, port: 5303)
+    static var page: String { "http://\(pageEndpoint)/" }
+
     /// Both clusters serve `cluster.local`; plain names are answered by `prod` first.
     static func inventory(prod: Endpoint, staging: Endpoint) -> Inventory {
         Inventory(
             dns: DNSSettings(
                 listen: [Endpoint(address: loopback, port: 5300)], bareDomain: ["prod", "staging"]),
-            admin: AdminSettings(listen: [Endpoint(address: loopback, port: 5303)]),
+            admin: AdminSettings(listen: [pageEndpoint]),
             clusters: [
                 Cluster(
                     key: "prod", dns: [prod], pods: prefixes(["10.244.0.0/16"]),

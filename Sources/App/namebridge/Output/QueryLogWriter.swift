@@ -14,8 +14,7 @@ import Telemetry
 /// sent=web.shop.svc.cluster.local cluster=prod server=10.96.0.10:53 source=miss rcode=NOERROR us=812
 /// ```
 final class QueryLogWriter: Sendable {
-    private let file: AppendedFile
-    private let isStandardError: Bool
+    private let output: Mutex<QueryLogFile>
     private let format: LogFormat
     private let losses = Mutex(Losses())
 
@@ -26,25 +25,26 @@ final class QueryLogWriter: Sendable {
         var isFailing = false
     }
 
-    /// Opens the output, which may not be possible any more once privileges are dropped.
-    init(_ settings: QueryLogSettings, _ format: LogFormat) throws(Errno) {
+    init(_ file: QueryLogFile, _ format: LogFormat) {
+        output = Mutex(file)
         self.format = format
-        switch settings.output {
-        case .standardError:
-            file = try AppendedFile()
-            isStandardError = true
-        case .file(let path):
-            file = try AppendedFile(path)
-            isStandardError = false
-        }
     }
+
+    /// Where the lines go.
+    var file: QueryLogFile { output.withLock { $0 } }
+
+    /// Has the lines go there from now on.
+    func use(_ file: QueryLogFile) { output.withLock { $0 = file } }
 
     /// - Parameter dropped: Replies that found no room on their way here.
     func write(_ replies: [LoggedReply], _ dropped: Int) {
+        let file = file
         var text = ""
-        for reply in replies { text += line(Self.fields(reply)) + "\n" }
+        for reply in replies {
+            text += line(Self.fields(reply), isStandardError: file.isStandardError) + "\n"
+        }
         do throws(Errno) {
-            try file.append(text)
+            try file.lines.append(text)
             tell(dropped, nil)
         } catch {
             tell(dropped + replies.count, error)
@@ -68,7 +68,7 @@ final class QueryLogWriter: Sendable {
         if count > 0 { Log.warning("query log left out answers", [("count", "\(count)")]) }
     }
 
-    private func line(_ fields: Log.Fields) -> String {
+    private func line(_ fields: Log.Fields, isStandardError: Bool) -> String {
         if isStandardError { return Log.line(.information, "query", fields, format) }
         switch format {
         case .text: return Log.text(WallClock.text(WallClock.seconds) + " query", fields)
@@ -92,6 +92,24 @@ final class QueryLogWriter: Sendable {
     }
 
     private static func name(_ wire: [UInt8]) -> String { (try? DomainName(wire: wire))?.description ?? "?" }
+}
+
+/// Where the query log's lines go.
+final class QueryLogFile: Sendable {
+    let lines: AppendedFile
+    let isStandardError: Bool
+
+    /// Opens it, which may not be possible any more once privileges are dropped.
+    init(_ output: LogOutput) throws(Errno) {
+        switch output {
+        case .standardError:
+            lines = try AppendedFile()
+            isStandardError = true
+        case .file(let path):
+            lines = try AppendedFile(path)
+            isStandardError = false
+        }
+    }
 }
 
 extension AnswerSource {

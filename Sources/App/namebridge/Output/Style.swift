@@ -5,6 +5,7 @@ import Glibc
 enum Style: Int {
     case error = 31
     case success = 32
+    case warning = 33
     case faint = 2
     case heading = 1
 

@@ -14,15 +14,25 @@ struct TextTable {
         self.sides = sides
     }
 
+    /// Its rows.
+    var count: Int { rows.count }
+
+    /// The columns of its longest line may be fewer.
+    var width: Int { widths.reduce(0, +) + 2 * max(0, widths.count - 1) }
+
     mutating func add(_ cells: [String]) {
         rows.append(cells)
     }
 
-    /// The lines, two spaces between columns and none at the end.
-    var lines: [String] {
-        let widths = sides.indices.map { column in
+    private var widths: [Int] {
+        sides.indices.map { column in
             rows.reduce(0) { column < $1.count ? max($0, $1[column].count) : $0 }
         }
+    }
+
+    /// The lines, two spaces between columns and none at the end.
+    var lines: [String] {
+        let widths = widths
         return rows.map { row in
             var line = ""
             for (column, cell) in row.enumerated() where column < sides.count {

@@ -7,7 +7,7 @@ extension StatusPage {
             \(status.paths.isEmpty ? "" : "<span><span class=\"key way\"></span>packets</span>")\
             <span><span class="key dot good"></span>answers</span>\
             <span><span class="key dot warn"></span>answers in part</span>\
-            <span><span class="key dot bad"></span>dead</span></p>
+            <span><span class="key dot bad"></span>dead or broken</span></p>
             """
         return widePicture.svg(class: "wide", label: label) + narrowPicture.svg(class: "narrow", label: label)
             + legend
@@ -65,15 +65,10 @@ extension StatusPage {
 
     private func pathBox(_ path: ServerStatus.Path) -> StatusPicture.Box {
         let titles = ["relay": "Relay", "routed": "Routed", "vxlan": "VXLAN"]
-        return StatusPicture.Box(
-            title: titles[path.carrier] ?? path.carrier, notes: path.details, kind: "way \(networkLook)")
-    }
-
-    /// How the paths of this host are.
-    private var networkLook: String {
-        guard let network = status.network else { return "" }
-        return network.isRunning && network.present >= network.wanted && network.trouble == nil
-            ? "good" : "bad"
+        var box = StatusPicture.Box(
+            title: titles[path.carrier] ?? path.carrier, notes: path.details, kind: "way \(path.look)")
+        if path.state != nil { box.servers = [.init(text: path.stateWords, figure: "", look: path.look)] }
+        return box
     }
 
     // MARK: - Wide
@@ -114,9 +109,9 @@ extension StatusPage {
         for (path, frame) in zip(status.paths, middleFrames.dropFirst()) {
             for place in path.from + path.to {
                 if let site = sites[place] {
-                    picture.connect(site.lowerRight, frame.left, "way \(networkLook)")
+                    picture.connect(site.lowerRight, frame.left, "way \(path.look)")
                 } else if let cluster = clusters[place] {
-                    picture.connect(frame.right, cluster.lowerLeft, "way \(networkLook)")
+                    picture.connect(frame.right, cluster.lowerLeft, "way \(path.look)")
                 }
             }
         }

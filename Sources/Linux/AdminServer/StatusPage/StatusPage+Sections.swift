@@ -124,6 +124,7 @@ extension StatusPage {
         if let trouble = network.trouble {
             parts.append("<p class=\"alarm\">\(trouble.escapedForHTML)</p>")
         }
+        if !network.missing.isEmpty { parts.append(Self.objects("Off now", network.missing)) }
         if !network.contested.isEmpty { parts.append(Self.objects("Fought over", network.contested)) }
         if !network.lastLost.isEmpty {
             let by = network.suspicion.map { ", likely by \($0)" } ?? ""

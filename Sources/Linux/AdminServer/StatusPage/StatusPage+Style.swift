@@ -80,11 +80,13 @@ extension StatusPage {
         .picture rect { fill: var(--sheet); stroke: var(--rule); stroke-width: 1.2; }
         .picture .self rect { fill: var(--tint); stroke: var(--accent); }
         .picture .way rect { fill: var(--paper); stroke-dasharray: 4 3; stroke: var(--quiet); }
-        .picture .place.bad rect { stroke: var(--bad); } .picture .place.warn rect { stroke: var(--warn); }
+        .picture .place.bad rect, .picture .way.bad rect { stroke: var(--bad); }
+        .picture .place.warn rect, .picture .way.warn rect { stroke: var(--warn); }
+        .picture .way.good rect { stroke: var(--good); }
         .picture text { fill: var(--ink); font-size: 13px; }
         .picture .title { font-size: 15px; font-weight: 600; }
         .picture .small { font-size: 12.5px; fill: var(--quiet); }
-        .picture .server { font-size: 12px; }
+        .picture .server { font-size: 12px; } .picture .way .server { font-family: inherit; font-size: 12.5px; }
         .picture .end { text-anchor: end; }
         .picture circle.good { fill: var(--good); } .picture circle.warn { fill: var(--warn); }
         .picture circle.bad { fill: var(--bad); }
@@ -92,7 +94,7 @@ extension StatusPage {
         .picture path.dns { stroke: var(--accent); }
         .picture path.dns.warn { stroke: var(--warn); } .picture path.dns.bad { stroke: var(--bad); }
         .picture path.way { stroke-dasharray: 5 4; } .picture path.way.good { stroke: var(--good); }
-        .picture path.way.bad { stroke: var(--bad); }
+        .picture path.way.warn { stroke: var(--warn); } .picture path.way.bad { stroke: var(--bad); }
         .legend { display: flex; flex-wrap: wrap; align-items: center; gap: 4px; color: var(--quiet);
           font-size: 12.5px; margin-top: 16px; }
         .legend > span { display: inline-flex; align-items: center; gap: 7px; margin-right: 12px; }

@@ -46,6 +46,7 @@ extern const int clinux_capability_last;
 extern const uint64_t clinux_landlock_write;
 extern const uint64_t clinux_landlock_truncate;
 extern const uint64_t clinux_landlock_socket;
+extern const uint64_t clinux_landlock_append;
 extern const uint64_t clinux_landlock_remove_folder;
 
 #endif

@@ -1,0 +1,174 @@
+import AdminServer
+
+// What stands there where there is something to say.
+
+extension StatusText {
+    // MARK: - Name servers
+
+    var servers: [Line] {
+        let all = status.groups.flatMap(\.servers)
+        guard !all.isEmpty else { return [Line("No name server is configured.", .faint)] }
+        let table = serverTable
+        let indent = (status.groups.map(\.name.count) + ["cluster".count]).max() ?? 0
+        var rows = Self.underHeading(Array(table.prefix(1)))
+        for (line, server) in zip(table.dropFirst(), all) {
+            let style: Style? = server.isDown ? .error : server.state == "full" ? nil : .warning
+            rows.append(Line(line, style))
+            if !Self.isShort(server) {
+                // Above its own figures, which stand where they stand for the others.
+                rows[rows.count - 1].text = line.prefix(indent) + "  " + server.address
+                let figures = String(repeating: " ", count: indent) + line.dropFirst(indent)
+                rows.append(Line(figures, style))
+            }
+            guard let error = server.lastError else { continue }
+            // Of a server that answers it is no news.
+            rows += hanging([Row(["  last error:"], error, server.isDown ? .error : .faint)], [.left])
+        }
+        return rows
+    }
+
+    /// True where its address stands in the table, so that others do not need more room for it.
+    private static func isShort(_ server: ServerStatus.Server) -> Bool { server.address.count <= 26 }
+
+    /// One column of the table of servers, and what stands in it.
+    private struct ServerColumn: Sendable {
+        let name: String
+        var side = TextTable.Side.right
+        let cell: @Sendable (ServerStatus.Server) -> String
+    }
+
+    /// Those that the table has at most.
+    private static let serverColumns = [
+        ServerColumn(name: "server", side: .left) { isShort($0) ? $0.address : "" },
+        ServerColumn(name: "state", side: .left) { $0.isDown ? $0.state.uppercased() : $0.state },
+        ServerColumn(name: "RTT") { StatusText.time($0.roundTripMicroseconds) },
+        ServerColumn(name: "p50") { StatusText.time($0.latency.median) },
+        ServerColumn(name: "p99") { StatusText.time($0.latency.p99) },
+        ServerColumn(name: "asked") { Figures.grouped($0.asked) },
+        ServerColumn(name: "failed") { Figures.grouped($0.failures) },
+    ]
+
+    /// What goes, in this order, where there is no room for all of them.
+    private static let dispensableColumns = ["p50", "RTT", "p99"]
+
+    /// The table with as many columns as there is room for, without the colours.
+    private var serverTable: [String] {
+        var shown = Self.serverColumns
+        for name in [nil] + Self.dispensableColumns {
+            shown.removeAll { $0.name == name }
+            let table = serverTable(shown)
+            if table.width <= columns { return table.lines }
+        }
+        return serverTable(shown).lines
+    }
+
+    private func serverTable(_ shown: [ServerColumn]) -> TextTable {
+        var table = TextTable([.left] + shown.map(\.side))
+        table.add(["cluster"] + shown.map(\.name))
+        for group in status.groups {
+            for (index, server) in group.servers.enumerated() {
+                table.add([index == 0 ? group.name : ""] + shown.map { $0.cell(server) })
+            }
+        }
+        return table
+    }
+
+    // MARK: - Failures
+
+    /// As many as the page shows.
+    private static let mostFailures = 8
+
+    /// The last ones, the latest first.
+    var failures: [Line] {
+        guard !status.failures.isEmpty else { return [] }
+        let rows = status.failures.prefix(Self.mostFailures).flatMap { failure in
+            [
+                Row(
+                    [
+                        "  \(Figures.grouped(failure.count)) x",
+                        "\(Figures.duration(seconds: failure.secondsAgo)) ago",
+                    ], failure.reason),
+                Row(["", ""], failure.name, .faint),
+            ]
+        }
+        return [Line("last failures", .faint)] + hanging(rows, [.right, .right])
+    }
+
+    // MARK: - Counts
+
+    private static let mostRows = 10
+
+    var limits: [Line] {
+        counts("limits hit", status.limits.map { ($0.words, $0.count) })
+    }
+
+    /// Clusters that answer with addresses that are not theirs.
+    var strays: [Line] {
+        counts("answers with an address outside the cluster", status.groups.map { ($0.name, $0.straying) })
+    }
+
+    /// Why replies say what they say.
+    var reasons: [Line] {
+        counts("reasons given (EDE)", status.extendedErrors.map { ("\($0.name) \($0.words)", $0.count) })
+    }
+
+    var topNames: [Line] { counts("most asked", status.topNames.map { ($0.name, $0.count) }) }
+
+    var topClients: [Line] { counts("who asks most", status.topClients.map { ($0.name, $0.count) }) }
+
+    /// Those above 0, the largest first.
+    private func counts(_ heading: String, _ counts: [(name: String, count: Int)]) -> [Line] {
+        let sorted = counts.filter { $0.count > 0 }.sorted { $0.count > $1.count }
+        guard !sorted.isEmpty else { return [] }
+        let rows = sorted.prefix(Self.mostRows).map { Row(["  " + Figures.grouped($0.count)], $0.name) }
+        return [Line(heading, .faint)] + hanging(rows, [.right])
+    }
+
+    // MARK: - Paths and the network
+
+    var paths: [Line] {
+        guard !status.paths.isEmpty else { return [] }
+        let rows = status.paths.map { path in
+            let words = ([path.carrier] + path.details).joined(separator: ", ")
+            return Row(["  " + path.ends, path.stateWords], words, Self.style(path.look))
+        }
+        return [Line("paths", .faint)] + hanging(rows, [.left, .left])
+    }
+
+    private static func style(_ look: String) -> Style? {
+        switch look {
+        case "bad": .error
+        case "warn": .warning
+        case "good": .success
+        default: nil
+        }
+    }
+
+    /// What the network agent keeps here.
+    var network: [Line] {
+        guard let network = status.network else { return [] }
+        var head =
+            "\(network.present) of \(network.wanted) objects in place, \(network.healed) put back so far"
+        if network.failures > 0 { head += ", \(network.failures) attempts failed" }
+        var rows = [Row(["network"], head, network.isWhole ? nil : .error)]
+        func add(_ label: String, _ objects: [String], _ style: Style?) {
+            for (index, object) in objects.prefix(Self.mostRows).enumerated() {
+                rows.append(Row([index == 0 ? "  " + label : ""], object, style))
+            }
+            if objects.count > Self.mostRows {
+                rows.append(Row([""], "and \(objects.count - Self.mostRows) more", style))
+            }
+        }
+        if !network.isRunning {
+            rows.append(Row([""], "the agent has ended: nobody puts back what is lost", .error))
+        }
+        add("off", network.missing, .error)
+        add("fought over", network.contested, .warning)
+        if let trouble = network.trouble { add("trouble", [trouble], .error) }
+        if !network.lastLost.isEmpty {
+            add("last lost", network.lastLost, .faint)
+            if let suspicion = network.suspicion { add("likely by", [suspicion], .faint) }
+        }
+        return hanging(rows, [.left])
+    }
+}

@@ -1,0 +1,243 @@
+import AdminServer
+
+/// What `namebridge status` prints: the same as the status page, what is wrong first, in lines of at most
+/// `columns` characters.
+struct StatusText {
+    let status: ServerStatus
+    let columns: Int
+
+    /// One line and its colour.
+    struct Line: Hashable {
+        var text: String
+        var style: Style?
+
+        init(_ text: String, _ style: Style? = nil) {
+            self.text = text
+            self.style = style
+        }
+    }
+
+    /// Narrower windows get lines of this width all the same.
+    private static let leastColumns = 60
+
+    init(_ status: ServerStatus, columns: Int = 80) {
+        self.status = status
+        self.columns = max(Self.leastColumns, columns)
+    }
+
+    /// All lines, an empty one between sections.
+    var lines: [Line] {
+        let sections = [
+            head, questions, servers, paths, failures, network, latencies, limits, strays, reasons,
+            topNames, topClients, workers,
+        ]
+        return Array(sections.filter { !$0.isEmpty }.joined(separator: [Line("")]))
+    }
+
+    /// For standard output.
+    ///
+    /// - Parameter rows: As many lines as there is room for; nil: all.
+    func text(rows: Int? = nil) -> String {
+        var lines = lines
+        if let rows, lines.count > rows {
+            let hidden = lines.count - max(0, rows - 1)
+            lines = lines.prefix(max(0, rows - 1)) + [Line("... \(hidden) more lines", .faint)]
+        }
+        return lines.map { line in
+            let text = line.text.printable
+            return line.style.map { $0.paint(text, on: .output) } ?? text
+        }.joined(separator: "\n")
+    }
+
+    // MARK: - Head
+
+    private var head: [Line] {
+        var name = "namebridge \(status.version)"
+        if !status.host.isEmpty { name += " on \(status.host)" }
+        let facts = [
+            name, "process \(status.processID)",
+            "up \(Figures.duration(seconds: status.uptimeSeconds))",
+            "configuration \(status.reload.generation)",
+        ]
+        let troubles = status.troubles
+        let verdict =
+            troubles.isEmpty
+            ? Line("All well.", .success)
+            : Line(troubles.count == 1 ? "1 problem:" : "\(troubles.count) problems:", .error)
+        return facts.joined(separator: "  ").wrapped(columns).map { Line($0, .heading) } + [verdict]
+            + hanging(troubles.map { Row(["  !"], $0, .error) }, [.left])
+    }
+
+    // MARK: - Questions
+
+    private var questions: [Line] {
+        let total = status.total
+        var table = TextTable([.left, .right, .left])
+        let seconds = (status.recentMilliseconds + 500) / 1000
+        table.add([
+            "questions", Figures.grouped(total.questions),
+            "\(Figures.grouped(status.questionsPerSecond))/s over the last \(seconds) s",
+        ])
+        var styles: [Style?] = [nil]
+        func add(_ label: String, _ count: Int, always: Bool = false, _ style: Style? = nil) {
+            guard count > 0 || always else { return }
+            table.add(["  " + label, Figures.grouped(count), Figures.percent(count, of: total.questions)])
+            styles.append(count > 0 ? style : nil)
+        }
+        add("from the cache", total.hits, always: true)
+        add("from the cache, stale", total.stale, .warning)
+        add("from servers", total.answered, always: true)
+        add("answered here", total.local)
+        add("refused", total.refused)
+        add("malformed", total.rejected)
+        add("turned away, tables full", total.overloaded, .error)
+        add("no server answered", total.failed, always: true, .error)
+        return zip(table.lines, styles).map { Line($0, $1) } + recent + cache
+    }
+
+    /// The last minutes as a curve.
+    private var recent: [Line] {
+        guard status.history.count > 1 else { return [] }
+        let seconds = status.history.reduce(0) { $0 + $1.milliseconds } / 1000
+        let failed = status.history.reduce(0) { $0 + $1.failed }
+        let points = status.history.suffix(max(1, columns - 20))
+        let highest = points.map(\.questionsPerSecond).max() ?? 0
+        let bars = Array("▁▂▃▄▅▆▇█")
+        let curve = points.map { point in
+            highest > 0 ? bars[point.questionsPerSecond * (bars.count - 1) / highest] : bars[0]
+        }
+        let span = Figures.duration(seconds: seconds)
+        return [Line(String(curve), .faint)]
+            + hanging([
+                Row(
+                    [],
+                    "\(span), at most \(Figures.grouped(highest))/s"
+                        + (failed > 0 ? ", \(Figures.grouped(failed)) without an answer" : ""),
+                    failed > 0 ? .error : .faint)
+            ], [])
+    }
+
+    private var cache: [Line] {
+        guard let cache = status.cache else { return [Line("cache: none")] }
+        let noun = cache.entries == 1 ? "answer" : "answers"
+        let text =
+            "cache: \(Figures.grouped(cache.entries)) \(noun), \(Figures.size(cache.octets)) of"
+            + " \(Figures.size(cache.limit)),"
+            + " \(Figures.percent(cache.hits, of: cache.hits + cache.misses)) hits,"
+            + " \(Figures.grouped(cache.evictions)) evicted"
+        return text.wrapped(columns).map { Line($0) }
+    }
+
+    // MARK: - Times
+
+    /// How long answers took of late.
+    private var latencies: [Line] {
+        var table = TextTable([.left, .right, .right, .right, .right])
+        table.add(["time taken", "p50", "p95", "p99", "of"])
+        func add(_ label: String, _ latency: ServerStatus.Latency) {
+            guard latency.count > 0 else { return }
+            let times = [latency.median, latency.p95, latency.p99].map(Self.time)
+            table.add(["  " + label] + times + [Figures.grouped(latency.count)])
+        }
+        add("cached answers", status.cachedLatency)
+        for group in status.groups { add("asking \(group.name)", group.latency) }
+        return table.count > 1 ? Self.underHeading(table.lines) : []
+    }
+
+    // MARK: - Workers
+
+    /// More of them are shown as one.
+    private static let mostWorkers = 8
+
+    private var workers: [Line] {
+        func row(_ name: String, _ worker: ServerStatus.Worker) -> [String] {
+            [name] + [worker.questions, worker.inFlight, worker.connections].map { Figures.grouped($0) }
+        }
+        var table = TextTable([.left, .right, .right, .right])
+        table.add(["worker", "questions", "in flight", "connections"])
+        if status.workers.count <= Self.mostWorkers {
+            for (index, worker) in status.workers.enumerated() { table.add(row("\(index)", worker)) }
+        }
+        table.add(row("all \(status.workers.count)", status.total))
+        return Self.underHeading(table.lines)
+    }
+
+    // MARK: - Pieces
+
+    static func time(_ microseconds: Int?) -> String {
+        microseconds.map { Figures.time(microseconds: $0) } ?? "-"
+    }
+
+    /// The first line names the columns.
+    static func underHeading(_ lines: [String]) -> [Line] {
+        lines.enumerated().map { Line($0.element, $0.offset == 0 ? .faint : nil) }
+    }
+
+    /// Short cells, and beside them a text of any length.
+    struct Row {
+        let cells: [String]
+        let text: String
+        let style: Style?
+
+        init(_ cells: [String], _ text: String, _ style: Style? = nil) {
+            self.cells = cells
+            self.text = text
+            self.style = style
+        }
+    }
+
+    /// Rows whose texts are wrapped beside their cells, or below where little room is left.
+    ///
+    /// - Parameter sides: One for each cell.
+    func hanging(_ rows: [Row], _ sides: [TextTable.Side]) -> [Line] {
+        var table = TextTable(sides)
+        for row in rows { table.add(row.cells) }
+        let width = table.width == 0 ? 0 : table.width + 2
+        let isBeside = columns - width >= 24
+        let indent = isBeside ? width : 4
+        return zip(rows, table.lines).flatMap { row, cells in
+            let texts = row.text.wrapped(columns - indent)
+            let space = String(repeating: " ", count: indent)
+            let first = cells + String(repeating: " ", count: max(0, indent - cells.count))
+            let lines =
+                isBeside
+                ? [first + (texts.first ?? "")] + texts.dropFirst().map { space + $0 }
+                : [cells] + texts.map { space + $0 }
+            return lines.map { Line($0, row.style) }
+        }
+    }
+}
+
+extension String {
+    /// In lines of at most `width` characters: broken at spaces, and inside words that are longer than that.
+    func wrapped(_ width: Int) -> [String] {
+        var lines: [String] = []
+        var line = ""
+        for word in split(separator: " ", omittingEmptySubsequences: false) {
+            var rest = word
+            if !line.isEmpty, line.count + 1 + rest.count > width {
+                lines.append(line)
+                line = ""
+            }
+            if !line.isEmpty { line += " " }
+            while line.count + rest.count > width {  // each turn takes something off the rest
+                let room = max(1, width - line.count)
+                lines.append(line + rest.prefix(room))
+                rest = rest.dropFirst(room)
+                line = ""
+            }
+            line += rest
+        }
+        return line.isEmpty && !lines.isEmpty ? lines : lines + [line]
+    }
+
+    /// With a space for each control character: nothing that is shown can move a terminal's cursor.
+    var printable: String {
+        var text = ""
+        for scalar in unicodeScalars {
+            let isControl = scalar.value < 0x20 || (0x7F..<0xA0).contains(scalar.value)
+            text.unicodeScalars.append(isControl ? " " : scalar)
+        }
+        return text
+    }
+}

@@ -1,0 +1,35 @@
+import AdminServer
+import ArgumentParser
+import JSON
+
+/// Which running server is asked.
+struct RunningServerOptions: ParsableArguments {
+    @OptionGroup var control: ControlOptions
+
+    @Flag(name: .long, help: "Ask the demo that runs, instead of the service.")
+    var demo = false
+
+    func validate() throws {
+        if demo, control.control != nil { throw ValidationError("--demo goes without --control.") }
+    }
+
+    /// Asks it.
+    ///
+    /// - Parameter patienceMilliseconds: How long is waited for its answer.
+    /// - Throws: `ExitStatus.problem`, after a message, where there is none, or it says no.
+    func ask(
+        _ request: ControlRequest, patienceMilliseconds: Int = ControlServer.patienceMilliseconds
+    ) throws -> JSONValue {
+        do throws(ControlError) {
+            return try ControlClient.ask(
+                request, at: control.clientPaths(isDemo: demo), patienceMilliseconds: patienceMilliseconds
+            ).answer
+        } catch .nobodyListens where demo {
+            printError("namebridge: no demo runs: start it with namebridge serve --demo")
+            throw ExitStatus.problem
+        } catch {
+            printError("namebridge: \(error)")
+            throw ExitStatus.problem
+        }
+    }
+}

@@ -1,0 +1,124 @@
+import JSON
+
+// Where packets come from and go to.
+
+extension ServerStatus {
+    /// A place of the configuration that is no cluster.
+    package struct Site: Hashable, Sendable {
+        package var name: String
+        package var prefixes: [String]
+
+        package init(name: String, prefixes: [String]) {
+            self.name = name
+            self.prefixes = prefixes
+        }
+    }
+
+    /// How packets get from some places to others.
+    package struct Path: Hashable, Sendable {
+        /// Keys of sites and clusters. Nobody in `to`: all of `from` reach each other.
+        package var from: [String]
+        package var to: [String]
+        /// `relay`, `routed` or `vxlan`.
+        package var carrier: String
+        /// Which hosts, which segment, and what becomes of the source address.
+        package var details: [String]
+        /// What this host has of it; nil where it has no part in it, or no network agent tells.
+        package var state: PathState?
+
+        package init(from: [String], to: [String], carrier: String, details: [String]) {
+            self.from = from
+            self.to = to
+            self.carrier = carrier
+            self.details = details
+        }
+    }
+
+    /// What one host has of a path.
+    package struct PathState: Hashable, Sendable {
+        /// False where nobody puts back what is lost: the numbers are old.
+        package var isKept: Bool
+        /// Objects that the path needs on this host, and how many of them are not as planned.
+        package var wanted: Int
+        package var missing: Int
+
+        package init(isKept: Bool, wanted: Int, missing: Int) {
+            self.isKept = isKept
+            self.wanted = wanted
+            self.missing = missing
+        }
+    }
+}
+
+// MARK: - Words
+
+extension ServerStatus.Path {
+    /// As in `office -> prod`, `c1 <-> c2`.
+    package var ends: String {
+        let from = from.joined(separator: to.isEmpty ? " <-> " : ", ")
+        return to.isEmpty ? from : from + " -> " + to.joined(separator: ", ")
+    }
+
+    /// True where packets likely do not get through.
+    var isBroken: Bool { (state?.missing ?? 0) > 0 }
+
+    /// How it is drawn: `good`, `warn`, `bad`, or nothing where it is not known.
+    package var look: String {
+        guard let state else { return "" }
+        if state.missing > 0 { return "bad" }
+        return state.isKept ? "good" : "warn"
+    }
+
+    /// The state in words.
+    package var stateWords: String {
+        guard let state else { return "not reported" }
+        let noun = state.wanted == 1 ? "object" : "objects"
+        if state.missing > 0 { return "\(state.missing) of \(state.wanted) \(noun) missing" }
+        return state.isKept ? "\(state.wanted) \(noun) in place" : "not watched: the agent has ended"
+    }
+}
+
+// MARK: - JSON
+
+extension ServerStatus.Site {
+    var json: JSONValue {
+        .object([("name", .string(name)), ("prefixes", .array(prefixes.map { .string($0) }))])
+    }
+
+    init(json: JSONValue) {
+        self.init(name: json["name"]?.string ?? "", prefixes: JSONValue.strings(json["prefixes"]))
+    }
+}
+
+extension ServerStatus.Path {
+    var json: JSONValue {
+        .object([
+            ("from", .array(from.map { .string($0) })), ("to", .array(to.map { .string($0) })),
+            ("carrier", .string(carrier)), ("details", .array(details.map { .string($0) })),
+            ("state", state?.json ?? .null),
+        ])
+    }
+
+    init(json: JSONValue) {
+        self.init(
+            from: JSONValue.strings(json["from"]), to: JSONValue.strings(json["to"]),
+            carrier: json["carrier"]?.string ?? "", details: JSONValue.strings(json["details"]))
+        state = json["state"].flatMap(ServerStatus.PathState.init(json:))
+    }
+}
+
+extension ServerStatus.PathState {
+    fileprivate var json: JSONValue {
+        .object([
+            ("kept", .boolean(isKept)), ("wanted", .integer(wanted)), ("missing", .integer(missing)),
+        ])
+    }
+
+    /// Nil where nothing stands there.
+    fileprivate init?(json: JSONValue) {
+        guard case .object = json else { return nil }
+        self.init(
+            isKept: json["kept"]?.boolean ?? false, wanted: json["wanted"]?.count ?? 0,
+            missing: json["missing"]?.count ?? 0)
+    }
+}

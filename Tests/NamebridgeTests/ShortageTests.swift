@@ -1,0 +1,74 @@
+import Foundation
+import Glibc
+import Testing
+
+/// A server that has no descriptor left for its clients.
+@Suite struct ShortageTests {
+    /// Descriptors that the server may have: enough to start with, and for some clients.
+    private static let limit = 48
+
+    @Test func `without descriptors the pages and the control socket wait instead of spinning`() throws {
+        let socket = "/tmp/namebridge-test-\(UUID().uuidString.prefix(8)).sock"
+        let file = try TemporaryFile(
+            """
+            dns: { listen: ["127.0.0.1:0"], workers: 1 }
+            admin: { listen: ["127.0.0.1:0"] }
+            clusters: { prod: { dns: [192.0.2.1] } }
+
+            """)
+        let server = try Program.start(
+            ["serve", "--config", file.path, "--control", socket], descriptors: Self.limit)
+        defer {
+            server.process.terminate()
+            server.process.waitUntilExit()
+        }
+        var log = ""
+        func read(until word: String) throws {
+            while !log.contains(word) {  // ends with the log, at the latest when the program ends
+                let piece = server.errors.fileHandleForReading.availableData
+                guard !piece.isEmpty else { break }
+                log += String(decoding: piece, as: UTF8.self)
+            }
+            try #require(log.contains(word), "\(log)")
+        }
+        try read(until: "serving clusters=1")
+        let port = try #require(log.firstMatch(of: /url=http:\/\/127\.0\.0\.1:(\d+)\//).flatMap { UInt16($0.1) })
+        let clients = (0..<64).map { _ in Self.connect(port) }
+        try read(until: "status page takes nobody in")
+        #expect(log.contains("Too many open files (EMFILE)"))
+        let before = try Self.processorTime(server.process.processIdentifier)
+        // Who asks over the control socket may or may not find a descriptor. The time is what a loop would spin for.
+        _ = try Program.run(["status", "--control", socket])
+        usleep(1_000_000)
+        let used = try Self.processorTime(server.process.processIdentifier) - before
+        #expect(used < 50, "\(used) hundredths of a second in one")
+        for client in clients { close(client) }
+        // The rest is over within a second, and the first attempt may still meet it.
+        _ = try Program.run(["status", "--control", socket])
+        #expect(try Program.run(["status", "--control", socket]).code == 0)
+        #expect(log.components(separatedBy: "status page takes nobody in").count == 2, "it is told once")
+    }
+
+    /// A connection that nothing is sent on.
+    private static func connect(_ port: UInt16) -> Int32 {
+        let client = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+        var target = sockaddr_in()
+        target.sin_family = sa_family_t(AF_INET)
+        target.sin_port = port.bigEndian
+        target.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+        // Every kind of address begins with what sockaddr has; it lives during the call.
+        unsafe withUnsafePointer(to: &target) {
+            _ = unsafe $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                unsafe Glibc.connect(client, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+            }
+        }
+        return client
+    }
+
+    /// In hundredths of a second (proc_pid_stat(5)).
+    private static func processorTime(_ process: pid_t) throws -> Int {
+        let text = try String(contentsOfFile: "/proc/\(process)/stat", encoding: .utf8)
+        let fields = (text.split(separator: ")").last ?? "").split(separator: " ")
+        return (Int(fields[11]) ?? 0) + (Int(fields[12]) ?? 0)
+    }
+}
