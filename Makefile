@@ -21,6 +21,8 @@ BENCH_PACKAGES = python3 dnsperf dnsdist unbound dnsmasq-base nftables iptables 
 FAULTS_PACKAGES = python3 knot nsd bind9-dnsutils nftables iproute2
 # what makes a package
 DEB_PACKAGES = debhelper dpkg-dev
+# what watches the forwarder, and the network that it watches
+DASHBOARD_PACKAGES = python3 prometheus nftables iptables iproute2 conntrack
 # what runs the fuzzers
 FUZZ_PACKAGES = python3
 # real name servers, clients and network tools that the tests work with
@@ -35,13 +37,14 @@ TSAN = .build-tsan
 DEB = .build-deb
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test bench faults fuzz tsan abuse soak install install-files deb try-deb clean static
-.PHONY: check-swift build-packages run-packages test-packages bench-packages faults-packages fuzz-packages deb-packages try-deb-packages
+.PHONY: help build run test check-dashboard bench faults fuzz tsan abuse soak install install-files deb try-deb clean static
+.PHONY: check-swift build-packages run-packages test-packages bench-packages faults-packages fuzz-packages dashboard-packages deb-packages try-deb-packages
 
 help:
 	@echo 'make build    the release binary, .build/release/namebridge'
 	@echo 'make run      build, then a forwarder and two demo clusters on loopback, with dig lines to try'
 	@echo 'make test     every test, real name servers included'
+	@echo 'make check-dashboard  every query of the Grafana dashboard and every alert, by a Prometheus; needs root'
 	@echo 'make bench    CPU per query beside a minimal relay in C and other forwarders, and how long plans of'
 	@echo '              1,000 hosts take (BENCH=--network: that alone); BENCH=--help for options'
 	@echo 'make faults   what clients notice when name servers die, under load; FAULTS=--help for options; needs root'
@@ -82,6 +85,9 @@ faults-packages:
 fuzz-packages:
 	@sh $(SETUP)/install-packages.sh $(BUILD_PACKAGES) $(FUZZ_PACKAGES)
 
+dashboard-packages:
+	@sh $(SETUP)/install-packages.sh $(BUILD_PACKAGES) $(DASHBOARD_PACKAGES)
+
 build: check-swift build-packages
 	swift build -c release --product namebridge
 
@@ -90,6 +96,9 @@ run: check-swift run-packages build
 
 test: check-swift test-packages
 	swift test --disable-xctest
+
+check-dashboard: check-swift dashboard-packages build
+	python3 Sources/Support/Metrics/check-dashboard.py .build/release/namebridge
 
 bench: check-swift bench-packages build
 	swift build -c release --product floor
