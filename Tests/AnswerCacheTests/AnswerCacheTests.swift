@@ -201,6 +201,16 @@ import Testing
         #expect(statistics.octets == 100 * 56)
     }
 
+    @Test func `views of the lowest and the highest number are told apart`() throws {
+        var cache = NamedCache()
+        try cache.store("a.b", [1], .init(view: 0))
+        try cache.store("a.b", [2], .init(view: 255))
+        for (view, address) in [(0, 1), (255, 2)] as [(Int, UInt32)] {
+            _ = try cache.load("a.b", .init(view: view))
+            #expect(cache.addresses == [address])
+        }
+    }
+
     @Test func `what is forgotten is forgotten, and nothing else`() throws {
         var cache = NamedCache(octets: 8 << 20)
         for index in 0..<3_000 { try cache.store("name\(index).\(index % 3 == 0 ? "prod" : "test")") }

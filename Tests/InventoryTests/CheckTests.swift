@@ -50,6 +50,17 @@ import Testing
             ])
     }
 
+    @Test("there may be 255 views: kept answers tell no more apart", arguments: [255, 256])
+    func manyViews(count: Int) throws {
+        var inventory = Inventory(clusters: [try cluster("a")])
+        inventory.dns.clients = [try IPPrefix(parsing: "10.0.0.0/8")]
+        inventory.dns.views = try (0..<count).map {
+            View(name: "view\($0)", clients: [try IPPrefix(parsing: "10.\($0).0.0/16")])
+        }
+        let errors = inventory.check().filter { $0.severity == .error }
+        #expect(errors.map(\.path.description) == (count > 255 ? ["dns.views[255]"] : []))
+    }
+
     @Test("a suffix may have 123 octets, so that the longest service name fits before it")
     func room() throws {
         var long = try cluster("a")

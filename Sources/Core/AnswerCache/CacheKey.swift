@@ -16,18 +16,21 @@ package struct CacheKey: Sendable {
 
     /// The key of the question in `message`.
     ///
-    /// - Parameter hashKey: Random bits of the process: the same for all keys.
+    /// - Parameters:
+    ///   - view: 0...255.
+    ///   - hashKey: Random bits of the process: the same for all keys.
     init(
         _ message: Span<UInt8>, _ question: Question, view: Int, wantsDNSSEC: Bool, checkingDisabled: Bool,
         hashKey: UInt64
     ) {
+        precondition(view >= 0 && view <= UInt8.max, "a cache key has eight bits for the view")
         var hash = NameHash(key: hashKey)
         hash.combine(message, from: Question.nameStart, count: question.nameLength)
         let flags: UInt64 = (wantsDNSSEC ? 1 : 0) | (checkingDisabled ? 2 : 0)
         hash.combine(
             UInt64(question.type) << 32 | UInt64(question.recordClass) << 16 | UInt64(view) << 8 | flags)
         self.hash = hash.value
-        self.view = UInt8(truncatingIfNeeded: view)
+        self.view = UInt8(view)
         type = UInt16(truncatingIfNeeded: question.type)
         recordClass = UInt16(truncatingIfNeeded: question.recordClass)
         self.wantsDNSSEC = wantsDNSSEC

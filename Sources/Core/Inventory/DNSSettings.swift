@@ -116,6 +116,9 @@ package struct Access: Hashable, Sendable {
 
 /// Split horizon: what some clients get instead of the general settings.
 package struct View: Hashable, Sendable {
+    /// Views there may be: kept answers have eight bits for the view, and 0 stands for no view.
+    package static let mostViews = 255
+
     /// Unique among the views; stands in logs and metrics. Default: `view1`, `view2`, ... by position.
     package var name: String
 

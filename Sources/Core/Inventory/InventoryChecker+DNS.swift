@@ -123,6 +123,12 @@ extension InventoryChecker {
     mutating func checkViews() {
         let views = inventory.dns.views
         let path = "dns" + "views" as InventoryPath
+        if views.count > View.mostViews {
+            error(
+                at: path[View.mostViews],
+                "found \(views.count) views, expected at most \(View.mostViews): put the clients of views that"
+                    + " say the same into one")
+        }
         var names: [String: Int] = [:]
         var claims: [IPPrefix: InventoryPath] = [:]
         for (index, view) in views.enumerated() {
