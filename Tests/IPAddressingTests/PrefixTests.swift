@@ -44,4 +44,37 @@ import Testing
         }
         #expect(table.longestMatch(IPAddress(v6: 1)) == nil)
     }
+
+    @Test("50,000 prefixes, nested and side by side, make a table in a moment")
+    func manyPrefixes() throws {
+        var entries: [(prefix: IPPrefix, value: Int)] = [(try IPPrefix(parsing: "0.0.0.0/0"), -1)]
+        for value in 0..<50_000 {
+            let address = IPAddress(v4: 0x0A00_0000 | UInt32(value / 2) << 8)
+            entries.append((try #require(IPPrefix(around: address, length: value % 2 == 0 ? 24 : 25)), value))
+        }
+        let clock = ContinuousClock()
+        let start = clock.now
+        let table = IPPrefixTable(entries)
+        // A search through all prefixes for each of them took minutes.
+        #expect(clock.now - start < .seconds(10))
+        for pair in stride(from: 0, to: 25_000, by: 999) {
+            let first = 0x0A00_0000 | UInt32(pair) << 8
+            #expect(table.longestMatch(IPAddress(v4: first)) == pair * 2 + 1)
+            #expect(table.longestMatch(IPAddress(v4: first | 0xFF)) == pair * 2)
+        }
+        #expect(table.longestMatch(IPAddress(v4: 0x09FF_FFFF)) == -1)
+        #expect(table.longestMatch(IPAddress(v4: .max)) == -1)
+    }
+
+    @Test("a prefix that ends with the last address, and one that stands twice")
+    func lastAddress() throws {
+        let table = IPPrefixTable([
+            (try IPPrefix(parsing: "ff00::/8"), 1), (try IPPrefix(parsing: "ffff::/16"), 2),
+            (try IPPrefix(parsing: "ffff::/16"), 3), (try IPPrefix(parsing: "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff/128"), 4),
+        ])
+        #expect(table.longestMatch(try #require(IPAddress("feff::1"))) == nil)
+        #expect(table.longestMatch(try #require(IPAddress("ff00::"))) == 1)
+        #expect(table.longestMatch(try #require(IPAddress("ffff::1"))) == 3)
+        #expect(table.longestMatch(IPAddress(v6: .max)) == 4)
+    }
 }

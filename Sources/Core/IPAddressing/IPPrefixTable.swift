@@ -9,7 +9,7 @@ package struct IPPrefixTable<Value: Sendable>: Sendable {
     @usableFromInline let v4Values: [Value?]
     @usableFromInline let v6Values: [Value?]
 
-    /// Where a prefix stands twice, the later value wins.
+    /// Where a prefix stands twice, the later value wins. Takes O(n log n) time.
     package init(_ entries: [(prefix: IPPrefix, value: Value)]) {
         (v4, v4Values) = Self.flatten(entries.filter { $0.prefix.family == .v4 })
         (v6, v6Values) = Self.flatten(entries.filter { $0.prefix.family == .v6 })
@@ -28,26 +28,54 @@ package struct IPPrefixTable<Value: Sendable>: Sendable {
         _ entries: [(prefix: IPPrefix, value: Value)]
     ) -> (ranges: AddressRanges, values: [Value?]) {
         guard !entries.isEmpty else { return (AddressRanges(first: []), []) }
-        // Every border at which the answer can change: the first address of a prefix, and the one after its
-        // last.
-        var borders: Set<UInt128> = [0]
-        for entry in entries {
-            borders.insert(entry.prefix.address.bits)
-            let last = entry.prefix.lastAddress.bits
-            if last < (entry.prefix.family == .v4 ? 0xFFFF_FFFF : UInt128.max) { borders.insert(last + 1) }
+        let most = entries[0].prefix.family == .v4 ? 0xFFFF_FFFF : UInt128.max
+        // By first address, a prefix before those inside it, equal ones in their order.
+        let sorted = entries.enumerated().sorted { one, other in
+            let (first, second) = (one.element.prefix, other.element.prefix)
+            return (first.address.bits, first.length, one.offset)
+                < (second.address.bits, second.length, other.offset)
         }
-        let family = entries[0].prefix.family
-        let sorted = borders.sorted()
-        let values = sorted.map { border in
-            let address = IPAddress(family: family, bits: border)
-            var best: (length: Int, value: Value)?
-            for entry in entries
-            where entry.prefix.contains(address) && entry.prefix.length >= best?.length ?? 0 {
-                best = (entry.prefix.length, entry.value)
-            }
-            return best?.value
+        var sweep = PrefixSweep<Value>()
+        for (_, entry) in sorted {
+            sweep.leave(before: entry.prefix.address.bits)
+            sweep.enter(entry.prefix.address.bits, entry.prefix.lastAddress.bits, entry.value)
         }
-        return (AddressRanges(first: sorted), values)
+        sweep.leave(before: most)
+        return (AddressRanges(first: sweep.first), sweep.values)
+    }
+}
+
+/// Goes through the addresses upwards, in and out of prefixes.
+private struct PrefixSweep<Value> {
+    /// As in `AddressRanges`.
+    private(set) var first: [UInt128] = [0]
+    /// As `first`.
+    private(set) var values: [Value?] = [nil]
+    /// The prefixes that hold the current address, each inside the one before.
+    private var open: [(last: UInt128, value: Value)] = []
+
+    /// Enters a prefix, whose addresses end with `last`.
+    mutating func enter(_ address: UInt128, _ last: UInt128, _ value: Value) {
+        begin(at: address, value)
+        open.append((last, value))
+    }
+
+    /// Leaves all prefixes that end below `address`.
+    mutating func leave(before address: UInt128) {
+        while let inner = open.last, inner.last < address {  // each turn leaves one
+            open.removeLast()
+            begin(at: inner.last + 1, open.last?.value)
+        }
+    }
+
+    /// What begins later at the same address is inside, or is left to.
+    private mutating func begin(at address: UInt128, _ value: Value?) {
+        if first.last == address {
+            values[values.count - 1] = value
+        } else {
+            first.append(address)
+            values.append(value)
+        }
     }
 }
 
