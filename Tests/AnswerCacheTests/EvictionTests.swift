@@ -97,6 +97,34 @@ import Testing
         }
     }
 
+    @Test func `where all were used often, a new one moves few of them and pushes others out`() throws {
+        var shard = CacheShard(octets: 64 * 1024)
+        var names = 0
+        while shard.statistics.evictions == 0 {
+            for _ in 0..<2 { try Self.store("name\(names)", in: &shard) }
+            for _ in 0..<3 { _ = try Self.isFound("name\(names)", in: &shard) }
+            names += 1
+        }
+        #expect(names > 1_000)
+        #expect(try Self.isFound("name63", in: &shard))
+        #expect(try !Self.isFound("name64", in: &shard))
+    }
+
+    @Test func `everything is forgotten although the index grows between two steps`() throws {
+        var shard = CacheShard(octets: 1 << 20)
+        for index in 0..<1_000 { try Self.store("name\(index)", in: &shard) }
+        var removal = shard.removeAll(from: 0) { _, _ in true }
+        var (count, steps) = (removal.count, 1)
+        for index in 0..<4_000 { try Self.store("later\(index)", in: &shard) }
+        while let bucket = removal.next {
+            removal = shard.removeAll(from: bucket) { name, _ in name.count == 14 || name[1] == UInt8(ascii: "n") }
+            count += removal.count
+            steps += 1
+        }
+        for index in 0..<1_000 { #expect(try !Self.isFound("name\(index)", in: &shard)) }
+        #expect(count >= 1_000 && steps > 2)
+    }
+
     @Test func `what comes back soon after it was evicted stays longer`() throws {
         var shard = CacheShard(octets: 64 * 1024)
         for index in 0..<2_000 { try Self.store("filler\(index)", in: &shard) }
@@ -147,7 +175,8 @@ import Testing
                 try Self.store(name, UInt32(step), records: random.number(in: 1..<20), in: &shard)
                 model[name] = UInt32(step)
             case 4 where random.oneIn(2_000):
-                _ = shard.removeAll { _, _ in true }
+                var bucket: Int? = 0
+                while let first = bucket { bucket = shard.removeAll(from: first) { _, _ in true }.next }
                 model = [:]
             default:
                 guard let address = try Self.address(of: name, in: &shard) else { continue }

@@ -5,9 +5,10 @@ package import Telemetry
 /// Answers ready to be sent, shared by all workers, bounded in octets.
 ///
 /// Split into shards by the question's hash, each behind a lock of its own that is held while one entry is
-/// copied. What is kept under pressure is decided as in S3-FIFO (Yang and others, SOSP 2023): a new answer
-/// stands in a small queue first and moves to the large one only if it was asked for again, so a flood of
-/// names that are asked once passes through the small queue alone. All steps take constant time.
+/// copied, or a few hundred are looked at. What is kept under pressure is decided as in S3-FIFO (Yang and
+/// others, SOSP 2023): a new answer stands in a small queue first and moves to the large one only if it was
+/// asked for again, so a flood of names that are asked once passes through the small queue alone. All steps
+/// take bounded time.
 package final class AnswerCache: Sendable {
     private let shards: [Shard]
     /// Bits of a hash that choose the shard are its highest ones; the shard's own tables use the lowest.
@@ -85,9 +86,18 @@ package final class AnswerCache: Sendable {
         removeAll { name, _ in isMeant(name) }
     }
 
-    /// The same, by name and view.
+    /// The same, by name and view. What is stored meanwhile may be looked at, or not.
     package func removeAll(where isMeant: (Span<UInt8>, _ view: Int) -> Bool) -> Int {
-        shards.reduce(0) { sum, shard in sum + shard.state.withLock { $0.removeAll(where: isMeant) } }
+        var sum = 0
+        for shard in shards {
+            var bucket: Int? = 0
+            while let first = bucket {  // ends: grows up to the length of the shard's index
+                let removal = shard.state.withLock { $0.removeAll(from: first, where: isMeant) }
+                sum += removal.count
+                bucket = removal.next
+            }
+        }
+        return sum
     }
 
     /// Sums over all shards.

@@ -218,12 +218,15 @@ struct CacheShard: ~Copyable, Sendable {
         // An answer that would push out a large part of a ring is not worth it.
         guard size <= large.capacity / 4 else { return }
         let isKnown = isRefresh || takeGhost(UInt32(truncatingIfNeeded: key.hash))
-        guard let reference = append(size, toLarge: isKnown || size > small.capacity / 8, now) else { return }
+        var moves = Self.mostMoves
+        guard let reference = append(size, toLarge: isKnown || size > small.capacity / 8, now, &moves) else {
+            return
+        }
         let offset = Self.offset(reference)
         if Self.isLarge(reference) {
-            Self.write(key, answer, isOneRecord, life, to: &large, offset, now)
+            CacheEntry.write(key, answer, isOneRecord, life, to: &large, offset, now)
         } else {
-            Self.write(key, answer, isOneRecord, life, to: &small, offset, now)
+            CacheEntry.write(key, answer, isOneRecord, life, to: &small, offset, now)
         }
         link(reference, UInt32(truncatingIfNeeded: key.hash))
         statistics.entries += 1
@@ -244,74 +247,41 @@ struct CacheShard: ~Copyable, Sendable {
         }
         // It stays where it is in the order of age: its uses must still count when its turn comes.
         let uses = large.load32(entry + CacheEntry.ownerFlagsUses) & 0xFF00_0000
-        Self.write(key, answer, isOneRecord, life, to: &large, entry, now)
+        CacheEntry.write(key, answer, isOneRecord, life, to: &large, entry, now)
         large.store(
             large.load32(entry + CacheEntry.ownerFlagsUses) | uses, entry + CacheEntry.ownerFlagsUses)
         return true
     }
 
-    /// Writes an entry of the size that `store` has reckoned; its `next` is left to `link`.
-    private static func write(
-        _ key: CacheKey, _ answer: borrowing PreparedAnswer, _ isOneRecord: Bool, _ life: CacheLife,
-        to ring: inout EntryRing, _ entry: Int, _ now: MonotonicTime
-    ) {
-        var flags = key.flags
-        if life.kind == .negative { flags |= CacheEntry.Flags.isNegative }
-        if life.kind == .failure { flags |= CacheEntry.Flags.isFailure }
-        if answer.extendedError != nil { flags |= CacheEntry.Flags.hasError }
-        if isOneRecord {
-            flags |= CacheEntry.Flags.isOneRecord
-            if answer.isAuthenticData { flags |= CacheEntry.Flags.isAuthenticData }
-        }
-        let length = isOneRecord ? answer.oneRecordLength : answer.octets.count
-        let marks = isOneRecord ? 0 : answer.marks.count
-        ring.store(UInt32(truncatingIfNeeded: key.hash), entry + CacheEntry.hash)
-        ring.store(UInt32(truncatingIfNeeded: now.milliseconds), entry + CacheEntry.stored)
-        ring.store(UInt32(truncatingIfNeeded: now.milliseconds >> 32) & 0xFFFF, entry + CacheEntry.storedHits)
-        ring.store(CacheEntry.milliseconds(life.fresh), entry + CacheEntry.fresh)
-        ring.store(CacheEntry.milliseconds(life.fresh + life.stale), entry + CacheEntry.stale)
-        ring.store(0, entry + CacheEntry.askAfter)
-        ring.store(key.nameViewType, entry + CacheEntry.nameViewType)
-        ring.store(UInt32(life.owner) | UInt32(flags) << 16, entry + CacheEntry.ownerFlagsUses)
-        ring.store(UInt32(length) | UInt32(marks) << 16, entry + CacheEntry.lengths)
-        let start = entry + CacheEntry.headerLength
-        if isOneRecord {
-            ring.write(answer.oneRecordName, start)
-            ring.write(answer.oneRecordTTL, start + answer.oneRecordName.count)
-            ring.write(answer.oneRecordData, start + answer.oneRecordName.count + 4)
-        } else {
-            ring.write(answer.octets.span, start)
-            ring.write(answer.marks.octets.span, start + length)
-        }
-        guard let error = answer.extendedError else { return }
-        let head = [error.code >> 8, error.code, error.text.count >> 8, error.text.count].map {
-            UInt8(truncatingIfNeeded: $0)
-        }
-        ring.write(head.span, start + length + marks * RecordMarks.size)
-        ring.write(error.text.span, start + length + marks * RecordMarks.size + CacheEntry.errorLength)
-    }
-
     // MARK: - Room
 
+    /// Entries that one `store` moves inside `large` instead of evicting them: where all were used as often as
+    /// counts, it would else move every one of them three times, with the lock held.
+    private static let mostMoves = 64
+
     /// Takes room in a ring, evicting what is least worth keeping; nil where there can't be enough.
-    private mutating func append(_ size: Int, toLarge: Bool, _ now: MonotonicTime) -> UInt32? {
+    ///
+    /// - Parameter moves: How many entries may still be moved instead of evicted.
+    private mutating func append(
+        _ size: Int, toLarge: Bool, _ now: MonotonicTime, _ moves: inout Int
+    ) -> UInt32? {
         if toLarge {
-            while true {  // each turn gives room back, or lowers a count of uses
+            while true {  // each turn gives room back, but for `moves` of them
                 if let offset = large.append(size) { return Self.reference(offset, isLarge: true) }
                 guard !large.isEmpty else { return nil }
-                evictFromLarge(now)
+                evictFromLarge(now, &moves)
             }
         }
         while true {  // each turn takes the oldest entry out of `small`
             if let offset = small.append(size) { return Self.reference(offset, isLarge: false) }
             guard !small.isEmpty else { return nil }
-            evictFromSmall(now)
+            evictFromSmall(now, &moves)
         }
     }
 
     /// Takes the oldest entry out of `small`: it moves to `large` where that has room, and pushes others out
     /// there only if it was used.
-    private mutating func evictFromSmall(_ now: MonotonicTime) {
+    private mutating func evictFromSmall(_ now: MonotonicTime, _ moves: inout Int) {
         let entry = small.oldest
         let size = CacheEntry.size(of: entry, in: small)
         let word = small.load32(entry + CacheEntry.ownerFlagsUses)
@@ -322,7 +292,7 @@ struct CacheShard: ~Copyable, Sendable {
         let isOver = now.milliseconds >= CacheEntry.time(CacheEntry.stale, of: entry, in: small)
         // While `large` has room there is no reason to part with anything.
         var place = isOver ? nil : large.append(size).map { Self.reference($0, isLarge: true) }
-        if place == nil, word >> 24 > 0, !isOver { place = append(size, toLarge: true, now) }
+        if place == nil, word >> 24 > 0, !isOver { place = append(size, toLarge: true, now, &moves) }
         if let place {
             large.copy(from: small, entry, to: Self.offset(place), count: size)
             large.store(word & 0x00FF_FFFF, Self.offset(place) + CacheEntry.ownerFlagsUses)
@@ -335,8 +305,8 @@ struct CacheShard: ~Copyable, Sendable {
     }
 
     /// Takes the oldest entry out of `large`: one that was used goes in again at the other end, its count
-    /// lowered.
-    private mutating func evictFromLarge(_ now: MonotonicTime) {
+    /// lowered, while `moves` are left.
+    private mutating func evictFromLarge(_ now: MonotonicTime, _ moves: inout Int) {
         let entry = large.oldest
         let size = CacheEntry.size(of: entry, in: large)
         let word = large.load32(entry + CacheEntry.ownerFlagsUses)
@@ -349,7 +319,8 @@ struct CacheShard: ~Copyable, Sendable {
         let isOver = now.milliseconds >= CacheEntry.time(CacheEntry.stale, of: entry, in: large)
         large.removeOldest(size)
         // The octets stay where they were until something is written there: `move` reads them before that.
-        if word >> 24 > 0, !isOver, let offset = large.append(size) {
+        if word >> 24 > 0, !isOver, moves > 0, let offset = large.append(size) {
+            moves -= 1
             large.move(entry, to: offset, count: size)
             large.store(word &- 0x0100_0000, offset + CacheEntry.ownerFlagsUses)
             link(Self.reference(offset, isLarge: true), hash)
@@ -414,9 +385,17 @@ struct CacheShard: ~Copyable, Sendable {
         statistics.entries -= 1
     }
 
-    mutating func removeAll(where isMeant: (Span<UInt8>, _ view: Int) -> Bool) -> Int {
+    /// Forgets what is meant among the lists from `bucket` on, a bounded number of them, so that whoever waits
+    /// for the shard waits a moment only; gives the number, and where to go on, nil at the end.
+    ///
+    /// The index may double in between: what was looked at then stands before `next` and behind the old end,
+    /// so that nothing is left out.
+    mutating func removeAll(
+        from bucket: Int, where isMeant: (Span<UInt8>, _ view: Int) -> Bool
+    ) -> (count: Int, next: Int?) {
         var found: [UInt32] = []
-        for head in heads {
+        let end = min(bucket + Self.bucketsPerRemoval, heads.count)
+        for head in heads[min(bucket, end)..<end] {
             var reference = head
             while reference != 0 {  // each list ends
                 let view = Int(load32(CacheEntry.nameViewType, of: reference) >> 8 & 0xFF)
@@ -425,8 +404,11 @@ struct CacheShard: ~Copyable, Sendable {
             }
         }
         for reference in found { remove(reference) }
-        return found.count
+        return (found.count, end < heads.count ? end : nil)
     }
+
+    /// Lists that are looked at with the lock held once; each holds one entry on average, or less.
+    private static let bucketsPerRemoval = 512
 
     @_lifetime(borrow self)
     private func name(of reference: UInt32) -> Span<UInt8> {

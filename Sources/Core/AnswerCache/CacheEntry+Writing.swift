@@ -1,0 +1,45 @@
+import DNSWire
+import Telemetry
+
+extension CacheEntry {
+    /// Writes an entry of the size that the shard has reckoned; its `next` is left to the index.
+    static func write(
+        _ key: CacheKey, _ answer: borrowing PreparedAnswer, _ isOneRecord: Bool, _ life: CacheLife,
+        to ring: inout EntryRing, _ entry: Int, _ now: MonotonicTime
+    ) {
+        var flags = key.flags
+        if life.kind == .negative { flags |= Flags.isNegative }
+        if life.kind == .failure { flags |= Flags.isFailure }
+        if answer.extendedError != nil { flags |= Flags.hasError }
+        if isOneRecord {
+            flags |= Flags.isOneRecord
+            if answer.isAuthenticData { flags |= Flags.isAuthenticData }
+        }
+        let length = isOneRecord ? answer.oneRecordLength : answer.octets.count
+        let marks = isOneRecord ? 0 : answer.marks.count
+        ring.store(UInt32(truncatingIfNeeded: key.hash), entry + hash)
+        ring.store(UInt32(truncatingIfNeeded: now.milliseconds), entry + stored)
+        ring.store(UInt32(truncatingIfNeeded: now.milliseconds >> 32) & 0xFFFF, entry + storedHits)
+        ring.store(milliseconds(life.fresh), entry + fresh)
+        ring.store(milliseconds(life.fresh + life.stale), entry + stale)
+        ring.store(0, entry + askAfter)
+        ring.store(key.nameViewType, entry + nameViewType)
+        ring.store(UInt32(life.owner) | UInt32(flags) << 16, entry + ownerFlagsUses)
+        ring.store(UInt32(length) | UInt32(marks) << 16, entry + lengths)
+        let start = entry + headerLength
+        if isOneRecord {
+            ring.write(answer.oneRecordName, start)
+            ring.write(answer.oneRecordTTL, start + answer.oneRecordName.count)
+            ring.write(answer.oneRecordData, start + answer.oneRecordName.count + 4)
+        } else {
+            ring.write(answer.octets.span, start)
+            ring.write(answer.marks.octets.span, start + length)
+        }
+        guard let error = answer.extendedError else { return }
+        let head = [error.code >> 8, error.code, error.text.count >> 8, error.text.count].map {
+            UInt8(truncatingIfNeeded: $0)
+        }
+        ring.write(head.span, start + length + marks * RecordMarks.size)
+        ring.write(error.text.span, start + length + marks * RecordMarks.size + errorLength)
+    }
+}
