@@ -9,7 +9,7 @@ package final class ServerHealth: Sendable {
     private let roundTripValue = Atomic<Int64>(0)
     private let payloadSizeValue = Atomic<Int>(1232)
     private let answeredProbesValue = Atomic<Int>(0)
-    private let loopedAtValue = Atomic<Int64>(.min)
+    private let loopedAtValue = Atomic<Int64>(0)
     private let isFailingValue = Atomic<Bool>(false)
     private let isSuspectedValue = Atomic<Bool>(false)
     private let loopTrial = Mutex<LoopTrial?>(nil)
