@@ -75,6 +75,21 @@ import Testing
         #expect(second.replies.withLock { $0.count } == 1, "only what its filter wants")
     }
 
+    @Test func `where every server is down, that nobody was asked is no short look-up`() throws {
+        var dns = DNSSettings()
+        dns.upstream = [try #require(Endpoint("192.0.2.1:53", defaultPort: 53))]
+        let server = try DNSServer(
+            listen: [try #require(Endpoint("127.0.0.1:0", defaultPort: 53))],
+            policy: ForwardingPolicy(Inventory(dns: dns)), workers: 1, news: { _ in })
+        server.board.servers[0].markDead("unplugged")
+        try server.start()
+        let client = try DatagramClient(try #require(server.boundEndpoints.first))
+        let answer = try #require(try client.ask("www.example.org", id: 1))
+        #expect(TestMessage.rcode(answer) == 2)
+        server.stop()
+        #expect(server.statistics.meters?.answers != nil && server.statistics.meters?.lookups.total.count == 0)
+    }
+
     @Test func `what fails is kept with its cause`() throws {
         let upstream = try TestUpstream { _, _ in [] }
         let server = try startServer([upstream.endpoint])

@@ -278,6 +278,8 @@ extension ForwardingEngine {
         meters.count(
             source, rcode: prepared.rcode, view: Int(table.transactions[slot].view), cluster: cluster,
             prepared.extendedError, replies: replies)
+        // Where all servers are down nobody is asked, and that is quick.
+        guard table.transactions[slot].attemptCount > 0 else { return }
         meters.lookups.record(
             nanoseconds: now.nanoseconds(since: table.transactions[slot].started), row: cluster)
     }
