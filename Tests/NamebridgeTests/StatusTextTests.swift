@@ -86,11 +86,12 @@ import Testing
 
     private static let golden = """
         namebridge 0.1.0 on relay1  process 4711  up 2 h 13 min  configuration 3
-        4 problems:
+        5 problems:
           !  staging: no name server answers: 172.17.20.11:30053 no answer within 1 s
           !  upstream: no name server answers: our question came back from
              [2001:db8:1234:5678:9abc:def0:1234:5678]:53 after 12 hops
           !  path office -> prod: 2 of 9 objects missing
+          !  network: somebody takes away again and again: nft table namebridge
           !  the changed configuration was not taken: namebridge.yaml:4:3: dns.wrokers:
              unknown key, did you mean "workers"?
 
@@ -167,7 +168,7 @@ import Testing
     @Test func `trouble has colours, and a server that is well has none`() throws {
         let lines = StatusText(Self.troubled).lines
         func style(_ text: String) throws -> Style? { try #require(lines.first { $0.text.contains(text) }).style }
-        #expect(try style("4 problems") == .error)
+        #expect(try style("5 problems") == .error)
         #expect(try style("staging   172.17.20.11:30053") == .error)
         #expect(try style("10.96.0.11:53  ") == .warning)
         #expect(try style("10.96.0.10:53") == nil)

@@ -111,6 +111,12 @@ extension ServerStatus {
         if let network {
             if !network.isRunning { troubles.append("the network agent has ended") }
             if let trouble = network.trouble { troubles.append("network: \(trouble)") }
+            if let contested = network.contested.first {
+                let more = network.contested.count - 1
+                troubles.append(
+                    "network: somebody takes away again and again: \(contested)"
+                        + (more > 0 ? ", and \(more) more" : ""))
+            }
             let missing = network.wanted - network.present
             if missing > 0, !paths.contains(where: \.isBroken) {
                 troubles.append(

@@ -56,7 +56,9 @@ struct Status: ParsableCommand {
             before = (questions, now)
             // A terminal's cursor goes home, and what is left of the old lines is erased (ECMA-48 ED, EL).
             let window = Self.window
-            let text = StatusText(status, columns: window?.columns ?? 80).text(rows: window?.rows)
+            // The cursor ends up on a line of its own.
+            let rows = window.map { $0.rows - 1 }
+            let text = StatusText(status, columns: window?.columns ?? 80).text(rows: rows)
             print(
                 window != nil
                     ? "\u{1B}[H" + text.split(separator: "\n", omittingEmptySubsequences: false)
