@@ -50,7 +50,7 @@ enum Difference: String, CaseIterable {
         let record = message.records.first { $0.start <= error.offset && error.offset <= $0.end }
         switch error {
         case .questionCount: self = .questionCount
-        case .forwardPointer, .headerPointer: self = .pointer
+        case .forwardPointer, .headerPointer, .tooManyPointers: self = .pointer
         case .misplacedOPT: self = .placeOfOPT
         case .extendedRcode: self = .extendedRcode
         case .dataLength where record?.type == 41: self = .options
@@ -113,7 +113,8 @@ extension WireError {
     fileprivate var offset: Int {
         switch self {
         case .truncated(let offset, _), .forwardPointer(let offset, _), .headerPointer(let offset, _),
-            .reservedLabelType(let offset, _), .nameTooLong(let offset), .dataLength(let offset), .misplacedOPT(let offset):
+            .reservedLabelType(let offset, _), .nameTooLong(let offset), .dataLength(let offset), .misplacedOPT(let offset),
+            .tooManyPointers(let offset):
             offset
         case .questionCount, .extendedRcode, .tooManyRecords, .tooManyAliases: 0
         }

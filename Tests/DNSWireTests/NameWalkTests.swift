@@ -32,6 +32,14 @@ private func labels(_ sizes: Int...) -> [UInt8] {
     sizes.flatMap { [UInt8($0)] + [UInt8](repeating: 0x78, count: $0) }
 }
 
+/// Two root labels, and behind them pointers that each point at the one before.
+private func chain(pointers: Int) -> [UInt8] {
+    [0, 0] + (0..<pointers).flatMap { index in
+        let target = index == 0 ? 12 : 14 + (index - 1) * 2
+        return [0xC0 | UInt8(target >> 8), UInt8(target & 0xFF)]
+    }
+}
+
 private let rows = [
     Row("the root", [0], .success((13, 1))),
     Row("a name", [1, 0x61, 2, 0x62, 0x63, 0], .success((18, 6))),
@@ -40,6 +48,8 @@ private let rows = [
     Row("a pointer alone", [1, 0x61, 0, 0xC0, 12], at: 15, .success((17, 3))),
     Row("a pointer into the middle of a name", [1, 0x61, 1, 0x62, 0, 0xC0, 14], at: 17, .success((19, 3))),
     Row("a pointer to a pointer", [1, 0x61, 0, 0xC0, 12, 1, 0x62, 0xC0, 15], at: 17, .success((21, 5))),
+    Row("127 pointers", chain(pointers: 127), at: 12 + 2 + 126 * 2, .success((12 + 2 + 127 * 2, 1))),
+    Row("128 pointers", chain(pointers: 128), at: 12 + 2 + 127 * 2, .failure(.tooManyPointers(offset: 12 + 2 + 127 * 2))),
     Row("255 octets", labels(63, 63, 63, 61) + [0], .success((267, 255))),
     Row("256 octets", labels(63, 63, 63, 62) + [0], .failure(.nameTooLong(offset: 12))),
     Row("255 octets and no end", labels(63, 63, 63, 62), .failure(.truncated(offset: 267, needed: 1))),

@@ -51,7 +51,25 @@ import Testing
             title: "a TLS client", parts: [[0x16, 3, 1, 2, 0, 1, 0, 1, 0xFC, 3, 3] + [UInt8](repeating: 0x5A, count: 507)],
             replies: []),
         Row(title: "the same ID twice", parts: [good(7) + good(7)], replies: [7]),
+        Row(
+            title: "twenty messages of 4,000 names, each at the end of 8,000 pointers",
+            parts: (1...20).map { TestMessage.framed(pointers(id: $0)) } + [good(99)], replies: Set(1...20).union([99])),
     ]
+
+    /// A question with a record whose data is a chain of pointers, and as many records as there is room for, each owned
+    /// by the chain's end. One message took a fifth of a second to read.
+    private static func pointers(id: UInt16) -> [UInt8] {
+        let question = HostileMessage(counts: [1, 0, 0, 4_000]).octets(id: id)
+        let start = question.count + 11
+        let chain = (0..<((0x3FFE - start) / 2)).flatMap { index in
+            HostileMessage.two(0xC000 | (index == 0 ? 12 : start + (index - 1) * 2))
+        }
+        let holder = [0] + HostileMessage.two(65_280) + [0, 1, 0, 0, 0, 5] + HostileMessage.two(chain.count) + chain
+        let top = HostileMessage.two(0xC000 | (start + chain.count - 2))
+        let one = top + HostileMessage.two(65_280) + [0, 1, 0, 0, 0, 5, 0, 0]
+        let others = (0..<3_999).flatMap { _ in one }
+        return question + holder + others
+    }
 
     @Test("a stream ends in order, and the next client is served", arguments: rows)
     func stream(row: Row) throws {

@@ -117,10 +117,14 @@ private struct QueryTail {
     var edns: EDNS?
     var isSigned = false
 
+    /// Questions, and records, that are read: a question has OPT and TSIG at most, one that asks for changes
+    /// a SOA (RFC 1995 section 3). What has more is not worth the work.
+    private static let mostEntries = 32
+
     /// The OPT record of a message that is answered with an error (RFC 6891 section 7); nil where there is
     /// none, or where what stands before it can't be read.
     static func edns(of message: Span<UInt8>, _ header: MessageHeader) -> EDNS? {
-        guard header.additionalCount > 0 else { return nil }
+        guard header.additionalCount > 0, header.questionCount <= Self.mostEntries else { return nil }
         var position = MessageHeader.length
         for _ in 0..<header.questionCount {  // each takes at least five octets of the message
             guard let name = try? walkName(in: message, at: position), message.count - name.end >= 4 else {
@@ -139,7 +143,8 @@ private struct QueryTail {
         let before = header.answerCount + header.authorityCount
         let all = before + header.additionalCount
         var index = 0
-        while index < all {  // each record takes at least eleven octets of the message
+        while index < all {  // ends: so many records at most
+            guard index < Self.mostEntries else { throw .tooManyRecords(all) }
             let record = try RecordExtent(in: message, at: position)
             if record.type == RecordType.opt {
                 guard edns == nil, index >= before, record.ownerLength == 1, record.dataStart - position == 11

@@ -9,6 +9,12 @@ package struct NameExtent: Hashable, Sendable {
     package let length: Int
 }
 
+/// Pointers that one name may follow: as many as it may have labels.
+///
+/// That they lead backwards ends a walk, but only after thousands of steps, and a message has room for
+/// thousands of names.
+private let mostPointers = 127
+
 /// Walks the name at `start` without copying it.
 ///
 /// - Parameters:
@@ -18,6 +24,7 @@ package struct NameExtent: Hashable, Sendable {
 package func walkName(in message: Span<UInt8>, at start: Int) throws(WireError) -> NameExtent {
     var position = start
     var limit = start  // every pointer must land below the last one: the walk ends (RFC 1035 section 4.1.4)
+    var pointers = 0
     var end = -1
     var length = 0
     while true {
@@ -35,6 +42,8 @@ package func walkName(in message: Span<UInt8>, at start: Int) throws(WireError) 
             guard target >= MessageHeader.length else {
                 throw .headerPointer(offset: position, target: target)
             }
+            pointers += 1
+            guard pointers <= mostPointers else { throw .tooManyPointers(offset: start) }
             if end < 0 { end = position + 2 }
             limit = target
             position = target
@@ -64,6 +73,7 @@ package struct FlatName: Sendable {
     ) throws(WireError) {
         var position = start
         var limit = start  // as in `walkName`: pointers go strictly backwards
+        var pointers = 0
         var behind = -1
         while true {
             guard position < message.count else { throw .truncated(offset: position, needed: 1) }
@@ -92,6 +102,8 @@ package struct FlatName: Sendable {
                 guard target >= MessageHeader.length else {
                     throw .headerPointer(offset: position, target: target)
                 }
+                pointers += 1
+                guard pointers <= mostPointers else { throw .tooManyPointers(offset: start) }
                 if behind < 0 { behind = position + 2 }
                 limit = target
                 position = target

@@ -5,6 +5,9 @@ package enum WireError: Error, Hashable, Sendable {
     /// A compression pointer that does not point strictly backwards (RFC 1035 section 4.1.4, RFC 9267 section
     /// 2).
     case forwardPointer(offset: Int, target: Int)
+    /// More pointers in one name than it can have labels: honest names have one, and each costs whoever reads
+    /// it.
+    case tooManyPointers(offset: Int)
     /// A compression pointer into the header, where no name stands and which differs for each receiver.
     case headerPointer(offset: Int, target: Int)
     /// A label type other than a plain label or a pointer (RFC 1035 section 4.1.4, RFC 6891 section 5).
@@ -20,7 +23,7 @@ package enum WireError: Error, Hashable, Sendable {
     case extendedRcode(Int)
     /// A message without exactly one question (RFC 9619 section 4 for more).
     case questionCount(Int)
-    /// More records than any honest answer has.
+    /// More records than any honest answer, or question, has.
     case tooManyRecords(Int)
     /// A chain of aliases longer than any resolver follows (RFC 1034 section 3.6.2 leaves the limit open).
     case tooManyAliases
