@@ -54,6 +54,32 @@ extension EndToEnd {
             cluster.end()
         }
 
+        @Test(.enabled(if: mayMakeNamespaces, "network namespaces need root, iproute2 and util-linux"))
+        func `a host that loses its address asks from the new one at once`() throws {
+            let folder = try TemporaryFolder()
+            let host = try Namespace("host", in: folder)
+            let remote = try Namespace("cluster", in: folder)
+            try host.join(remote)
+            try host.add(["10.99.0.1/24"])
+            try remote.add(["10.99.0.100/24"])
+            let cluster = try RealServers.nsd(
+                ClusterZone(name: "prod", number: 234), port: 5301, on: "0.0.0.0", in: folder, inside: remote)
+            let server = try RealServers.namebridge(
+                "namebridge", Self.configuration(5300, "10.99.0.100:5301"), port: 5300, in: folder, inside: host)
+            for address in ["10.99.0.1", "10.99.0.2"] {
+                for _ in 0..<40 {
+                    let reply = DigReply(
+                        try host.run(
+                            "dig", "-r", "@127.0.0.1", "-p", "5300", "+tries=1", "+time=4", "web.shop.svc.prod.cluster.local"))
+                    #expect(reply.data == ["10.234.1.7"], "from \(address)\n\(reply.text)\(server.output)")
+                }
+                try host.run("ip", "address", "flush", "dev", "cable")
+                try host.add(["10.99.0.2/24"])
+            }
+            server.end()
+            cluster.end()
+        }
+
         private static func configuration(
             _ port: Int, _ cluster: String, clients: [String] = ["127.0.0.0/8", "::1/128"]
         ) -> String {

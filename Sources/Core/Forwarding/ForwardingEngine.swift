@@ -90,6 +90,9 @@ package struct ForwardingEngine: ~Copyable {
     /// Questions in flight.
     package var transactionCount: Int { table.activeCount }
 
+    /// True where an answer may come over `path`.
+    package func isWaiting(for path: UpstreamPath) -> Bool { table.waitingCount(path) > 0 }
+
     /// When `expire` must be called; nil while nothing is in flight.
     package var nextDeadline: MonotonicTime? { timers.nextDue }
 

@@ -87,7 +87,29 @@ extension DNSServerWorker {
             if count < answerBatch.capacity { break }
             flush()
         }
-        if let error { noteFailure(path, UpstreamFailure(error)) }
+        if let error { noteFailure(path, error) }
+    }
+
+    /// Tells the engine of an error. Where no way leads to the server the socket goes, too: a connected one
+    /// keeps the address that it was given, which this host may have lost.
+    private mutating func noteFailure(_ path: UpstreamPath, _ error: Errno) {
+        let failure = UpstreamFailure(error)
+        if failure == .unreachable { upstreams[path.server].sockets[path.socket] = nil }
+        noteFailure(path, failure)
+    }
+
+    /// Closes one socket of each server's pool, where nothing is waited for, so that ports do not stay the
+    /// same (RFC 5452 section 9.2). True where there are more.
+    mutating func renewSockets() -> Bool {
+        var isAnyOpen = false
+        for server in 0..<upstreams.count {
+            let place = upstreams[server].nextRenewal
+            upstreams[server].nextRenewal = (place + 1) % UpstreamSockets.perServer
+            let path = UpstreamPath(server: server, socket: place, transport: .udp)
+            if !engine.isWaiting(for: path) { upstreams[server].sockets[place] = nil }
+            isAnyOpen = isAnyOpen || upstreams[server].sockets.contains { $0 != nil }
+        }
+        return isAnyOpen
     }
 
     /// Sends the questions gathered for one server, out of one socket of its pool.
@@ -95,21 +117,34 @@ extension DNSServerWorker {
         guard upstreams[server].sender.count > 0 else { return }
         let place = upstreams[server].senderSocket
         let path = UpstreamPath(server: server, socket: place, transport: .udp)
-        let socket: ConnectedSocket
-        do throws(Errno) {
-            socket = try openSocket(server, place)
-        } catch {
-            upstreams[server].sender.removeAll()
-            noteFailure(path, UpstreamFailure(opening: error))
-            return
+        let isOld = upstreams[server].sockets[place] != nil
+        guard var socket = openedSocket(path) else { return }
+        var outcome = upstreams[server].flush(outbox, on: socket)
+        if isOld, outcome.sent == 0, let error = outcome.error, UpstreamFailure(error) == .unreachable {
+            // A new socket has an address that this host has now.
+            upstreams[server].sockets[place] = nil
+            upstreams[server].sender.addAgain()
+            guard let fresh = openedSocket(path) else { return }
+            socket = fresh
+            outcome = upstreams[server].flush(outbox, on: socket)
         }
-        let outcome = upstreams[server].flush(outbox, on: socket)
         counters.questionsSent += outcome.sent
         counters.questionsDropped += outcome.dropped
         if let error = outcome.error {
             // The error may be an earlier datagram's (ICMP): all that are in flight over this socket move on.
             DatagramSocket.discardErrors(of: socket.descriptor)
-            noteFailure(path, UpstreamFailure(error))
+            noteFailure(path, error)
+        }
+    }
+
+    /// The socket of `path`; nil where it can't be opened, which the engine hears of.
+    private mutating func openedSocket(_ path: UpstreamPath) -> ConnectedSocket? {
+        do throws(Errno) {
+            return try openSocket(path.server, path.socket)
+        } catch {
+            upstreams[path.server].sender.removeAll()
+            noteFailure(path, UpstreamFailure(opening: error))
+            return nil
         }
     }
 
@@ -121,6 +156,7 @@ extension DNSServerWorker {
             .upstreamDatagram, server * UpstreamSockets.perServer + place, engine: engineNumber)
         try seed.epoll.add(socket.descriptor, .readable, token: token.rawValue)
         upstreams[server].sockets[place] = socket
+        planSweep()
         return socket
     }
 

@@ -215,6 +215,7 @@ struct DNSServerWorker: ~Copyable {
         }
         retireClients()
         if clients.count > 0 { isNeeded = true }
+        if renewSockets() { isNeeded = true }
         for server in 0..<upstreams.count {
             let stream = upstreams[server].stream
             if stream.progress.isExpired(at: now, settings) { closeUpstream(server, .closed) }

@@ -12,6 +12,9 @@ struct Upstream: ~Copyable {
     /// Gathers the questions that go out of `senderSocket`.
     var sender = DatagramSender(capacity: 64)
     var senderSocket = 0
+    /// The place whose socket is closed next, if nothing is waited for there; see
+    /// `DNSServerWorker.renewSockets`.
+    var nextRenewal = 0
 
     init(server: Endpoint) {
         self.server = server

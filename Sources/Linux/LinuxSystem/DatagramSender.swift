@@ -9,6 +9,8 @@ package import IPAddressing
 package struct DatagramSender: ~Copyable {
     package let capacity: Int
     package private(set) var count = 0
+    /// `count` when the last `send` began.
+    private var lastTotal = 0
 
     private let headers: UnsafeMutablePointer<clinux_message>
     private let vectors: UnsafeMutablePointer<iovec>
@@ -98,6 +100,12 @@ package struct DatagramSender: ~Copyable {
             source, interface: interface, to: control)
     }
 
+    /// Adds again what the last `send` was given, where it sent nothing of it.
+    package mutating func addAgain() {
+        precondition(count == 0, "something was added since the last send")
+        count = lastTotal
+    }
+
     /// Forgets what was added.
     package mutating func removeAll() {
         count = 0
@@ -137,6 +145,7 @@ package struct DatagramSender: ~Copyable {
     ) -> Outcome {
         var outcome = Outcome()
         let total = count
+        lastTotal = total
         count = 0
         let number = socket.number
         unsafe octets.withUnsafeBufferPointer { buffer in

@@ -46,7 +46,8 @@ enum RealServers {
 
     /// NSD as the server of a cluster.
     static func nsd(
-        _ cluster: ClusterZone, port: Int, in folder: TemporaryFolder, inside namespace: Namespace? = nil
+        _ cluster: ClusterZone, port: Int, on address: String = "127.0.0.1", in folder: TemporaryFolder,
+        inside namespace: Namespace? = nil
     ) throws -> ServerProcess {
         let name = "nsd-\(cluster.name)-\(port)"
         let zones = try writeZones(cluster, folder).map { "zone:\n    name: \($0.name)\n    zonefile: \($0.file)" }
@@ -61,7 +62,7 @@ enum RealServers {
                 zonelistfile: "\(own)/zone.list"
                 xfrdfile: "\(own)/xfrd.state"
                 xfrdir: "\(own)"
-                ip-address: 127.0.0.1@\(port)
+                ip-address: \(address)@\(port)
                 server-count: 1
             remote-control:
                 control-enable: no
