@@ -27,6 +27,25 @@ struct ServerProbeTests {
         }
     }
 
+    @Test func `a server that workers wait for is asked at once in every way, and dead where it answers none`() {
+        var probe = ServerProbe(firstAt: Self.start)
+        for way in probe.begin(isDead: false, at: Self.start) { probe.succeeded(way, at: Self.start) }
+        _ = probe.finish(isDead: false, at: Self.start)
+        for (milliseconds, isAnswered) in [(100, true), (800, false)] {
+            let now = Self.start.advanced(milliseconds: milliseconds)
+            #expect(probe.mayDoubtLife(at: now))
+            probe.doubtLife(at: now)
+            #expect(probe.begin(isDead: false, at: now) == ServerProbe.Way.allCases)
+            if isAnswered { for way in ServerProbe.Way.allCases { probe.succeeded(way, at: now) } }
+            switch probe.finish(isDead: false, at: probe.due) {
+            case .alive: #expect(isAnswered)
+            case .dead: #expect(!isAnswered)
+            case .doubtful, nil: Issue.record("no verdict at \(milliseconds)")
+            }
+            #expect(!probe.mayDoubtLife(at: now.advanced(milliseconds: 499)), "whoever asks for what is not found")
+        }
+    }
+
     @Test func `a server that is silent twice is dead`() {
         #expect(verdicts([[], []]) == ["doubtful", "dead"])
     }

@@ -155,6 +155,10 @@ private struct CachePlay: ~Copyable {
             take()
         }
         now = end
+        // What a prober finds of servers that workers wait for.
+        for server in 0..<3 where board.servers[server].takeSilence() && !isUp[server] {
+            board.servers[server].markDead("timeout")
+        }
     }
 
     mutating func finish() {

@@ -87,14 +87,14 @@ extension ForwardingEngine {
     /// Counts a failure of the server; gives it up, for all workers, once it is hopeless and somebody probes
     /// it.
     ///
-    /// The prober hears of a few failures early enough for its answer to come first: what a probe that is
-    /// answered makes good, no question that nobody answers undoes in a second.
+    /// Silence alone proves nothing: some names take long to find, and whoever asks for them may do so on
+    /// purpose. A probe finds out.
     mutating func blame(_ server: Int, _ reason: UpstreamFailure, at now: MonotonicTime) {
         servers[server].notice(answeredProbes: board.servers[server].answeredProbes)
         servers[server].failed(at: now)
         count(ServerEvent(reason), server)
         guard board.isProbed else { return }
-        if servers[server].failures >= 2 { board.servers[server].noteFailures() }
+        guard reason != .timeout else { return board.servers[server].suspectSilence() }
         let group = policy.groups[policy.groupOfServer[server]]
         let isLastResort = !group.servers.contains { $0 != server && !board.servers[$0].isDead }
         if servers[server].isHopeless(at: now, isLastResort: isLastResort) {

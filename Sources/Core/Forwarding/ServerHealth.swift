@@ -10,8 +10,8 @@ package final class ServerHealth: Sendable {
     private let payloadSizeValue = Atomic<Int>(1232)
     private let answeredProbesValue = Atomic<Int>(0)
     private let loopedAtValue = Atomic<Int64>(0)
-    private let isFailingValue = Atomic<Bool>(false)
     private let isSuspectedValue = Atomic<Bool>(false)
+    private let isSilentValue = Atomic<Bool>(false)
     private let loopTrial = Mutex<LoopTrial?>(nil)
     private let revivedAtValue = Atomic<Int64>(.min)
     private let errorText = Mutex<String>("")
@@ -81,6 +81,17 @@ package final class ServerHealth: Sendable {
         isSuspectedValue.store(true, ordering: .relaxed)
     }
 
+    /// It owes a worker an answer. It may just not know one to that question: a probe finds out.
+    package func suspectSilence() {
+        guard !isSilentValue.load(ordering: .relaxed) else { return }
+        isSilentValue.store(true, ordering: .relaxed)
+    }
+
+    /// True where it was suspected since the last call.
+    package func takeSilence() -> Bool {
+        isSilentValue.load(ordering: .relaxed) && isSilentValue.exchange(false, ordering: .relaxed)
+    }
+
     /// True where it is suspected, or was found to forward to us: then a loop is to be looked for.
     package var isDoubted: Bool { isSuspectedValue.load(ordering: .relaxed) || mode == .looping }
 
@@ -123,18 +134,6 @@ package final class ServerHealth: Sendable {
     package func isLooping(at now: MonotonicTime) -> Bool {
         guard mode == .looping else { return false }
         return now.nanoseconds - loopedAtValue.load(ordering: .relaxed) < 30_000_000_000
-    }
-
-    /// Questions to it fail one after the other. Those may be ones that it does not answer to anybody, and
-    /// that somebody asks for that very reason: a probe is to say whether it lives, before it is given up.
-    func noteFailures() {
-        guard !isFailingValue.load(ordering: .relaxed) else { return }
-        isFailingValue.store(true, ordering: .relaxed)
-    }
-
-    /// True, once, where questions to it fail.
-    package func takeFailures() -> Bool {
-        isFailingValue.load(ordering: .relaxed) && isFailingValue.exchange(false, ordering: .relaxed)
     }
 
     /// It is given up until a probe is answered. True where that is news.

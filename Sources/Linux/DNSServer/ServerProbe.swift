@@ -27,6 +27,8 @@ struct ServerProbe {
     private var asked: [Way: MonotonicTime] = [:]
     private var answered: [Way: Int64] = [:]
     private var failures = 0
+    /// Until then no doubt of workers is looked into.
+    private var nextDoubt = MonotonicTime(nanoseconds: 0)
     /// Rounds in a row in which the server could only be reached in a worse way.
     private var worseRounds = 0
     /// Quick answers that a server owes which was slow or silent.
@@ -44,6 +46,7 @@ struct ServerProbe {
     /// for a reason of its own, and would keep workers away for as long as the longer pause lasts.
     private static let answersUntilQuick = 4
     private static let patienceMilliseconds = 400
+    private static let pauseBetweenDoubts = 500
     /// Every so many rounds TCP is tried as well.
     private static let roundsPerTCP = 15
     /// Rounds after which a loop is looked for again, and the first of them.
@@ -136,7 +139,19 @@ struct ServerProbe {
         due = min(due, now)
     }
 
-    /// The workers gave the server up, or are about to: it is asked soon, and once it is dead in every way.
+    /// True where workers' doubts are looked into: not more often than every so many milliseconds, whoever
+    /// asks the server for what it can't find.
+    func mayDoubtLife(at now: MonotonicTime) -> Bool { !isRunning && failures == 0 && now >= nextDoubt }
+
+    /// Workers wait for an answer of the server: it is asked at once, in every way, and dead where it answers
+    /// none. To be called where `mayDoubtLife`.
+    mutating func doubtLife(at now: MonotonicTime) {
+        nextDoubt = now.advanced(milliseconds: Self.pauseBetweenDoubts)
+        failures = 1
+        due = min(due, now)
+    }
+
+    /// The workers gave the server up: it is asked soon, and in every way.
     mutating func hurry(at now: MonotonicTime) {
         guard !isRunning else { return }
         due = min(due, now.advanced(milliseconds: Self.pauseWhileDeadMilliseconds))

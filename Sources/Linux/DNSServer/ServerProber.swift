@@ -85,7 +85,7 @@ final class ServerProber: Sendable {
             probed.probe.hurry(at: now)
             tell(&probed, index, health.mode, health.lastError)
         }
-        if health.takeFailures() { probed.probe.hurry(at: now) }
+        if probed.probe.mayDoubtLife(at: now), health.takeSilence() { probed.probe.doubtLife(at: now) }
         if health.isDoubted { probed.probe.hurryLoopCheck(at: now) }
         if probed.takeLoopProof() { health.confirmLoop(at: now) }
         switch probed.probe.finish(isDead: health.isDead, at: now) {
