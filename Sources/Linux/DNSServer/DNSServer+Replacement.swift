@@ -88,8 +88,9 @@ extension DNSServer {
         oldProber?.stop()
         // What the workers gave it is written; where one does not react, the rest of it is dropped.
         if next.queryLog !== old.queryLog { old.queryLog?.stop() }
-        guard isDone else { return ["a worker does not react"] }
+        // No worker keeps answers by the old rules any more, so this holds however late one of them is.
         dropAnswers(policyChange)
+        guard isDone else { return ["a worker does not react"] }
         tell(.settle, settled)
         let inherited = next.listeners.all.filter { $0.isInherited && !change.listen.contains($0.asked) }
         return adopted.problems
