@@ -15,7 +15,7 @@ final class ClientConnection {
     var interest: Epoll.Interest = .readable
     /// True while it stands in the worker's list of connections to be served.
     var isListed = false
-    /// Octets of `output` that `ClientTable.queuedOctets` counts.
+    /// Octets of input and output that `ClientTable.queuedOctets` counts.
     var countedOctets = 0
 
     init(_ descriptor: consuming FileDescriptor, path: ClientPath, at now: MonotonicTime) {

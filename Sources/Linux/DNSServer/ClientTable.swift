@@ -1,3 +1,4 @@
+import DNSWire
 import Forwarding
 import IPAddressing
 import LinuxSystem
@@ -12,7 +13,8 @@ struct ClientTable {
     private var free: [Int]
     /// By `owner`.
     private var countByClient: [IPAddress: Int] = [:]
-    /// Octets that wait for clients to take them, on all connections; see `recount`.
+    /// Octets that wait for clients to take them, or are the beginning of what they ask, on all connections;
+    /// see `recount`.
     private(set) var queuedOctets = 0
     private var settings: DNSServerSettings
 
@@ -88,11 +90,12 @@ struct ClientTable {
         countByClient[client] = left > 0 ? left : nil
     }
 
-    /// To be called once a connection's queue has changed.
+    /// To be called once what a connection holds has changed.
     mutating func recount(_ connection: ClientConnection) {
         guard connections[Int(connection.path.socket)] === connection else { return }
-        queuedOctets += connection.output.count - connection.countedOctets
-        connection.countedOctets = connection.output.count
+        let octets = connection.output.count + connection.framing.heldCount
+        queuedOctets += octets - connection.countedOctets
+        connection.countedOctets = octets
     }
 
     /// Retires the connections that are old enough at `now`, and gives them.

@@ -8,6 +8,9 @@ import LinuxSystem
 extension DNSServerWorker {
     /// Connections that one listener may bring in one turn, so that others get theirs.
     private static var acceptsPerTurn: Int { 16 }
+    /// Octets that a connection may hold of questions that are not whole, whatever the others hold: far more
+    /// than a question has.
+    private static var usualInput: Int { 4096 }
     /// Reads of one connection in one turn.
     private static var readsPerTurn: Int { 4 }
 
@@ -143,7 +146,16 @@ extension DNSServerWorker {
                 return
             case .octets(let count):
                 connection.framing.append(readBuffer.span.extracting(first: count))
-                guard takeQuestions(connection), count == readBuffer.count else { return }
+                let isOpen = takeQuestions(connection)
+                clients.recount(connection)
+                if clients.queuedOctets > settings.outputTotal,
+                    connection.framing.heldCount > Self.usualInput
+                {
+                    counters.connectionsChoked += 1
+                    close(connection)
+                    return
+                }
+                guard isOpen, count == readBuffer.count else { return }
             }
         }
     }

@@ -5,10 +5,19 @@ import LinuxSystem
 // TCP: connections towards servers.
 
 extension DNSServerWorker {
+    /// Octets that may wait for a server to take them: thousands of questions.
+    private static var mostQueued: Int { 256 << 10 }
+
     /// Puts a question behind what the connection to `server` has still to take, and opens one where there is
     /// none.
     mutating func askOverStream(_ server: Int, start: Int, end: Int) {
         let stream = upstreams[server].stream
+        if stream.output.count > Self.mostQueued {
+            // It takes nothing, and may keep the connection alive all the same.
+            closeUpstream(server, .closed)
+            noteFailure(UpstreamPath(server: server, socket: 0, transport: .tcp), .closed)
+            return
+        }
         if stream.progress.phase == .closed {
             do throws(Errno) {
                 stream.open(try StreamSocket.connect(to: upstreams[server].server), at: now)
