@@ -12,13 +12,14 @@ import Testing
     /// Sockets of a service manager: UDP, and TCP where `isStream`, at the same loopback port.
     private func inherited(_ address: String, isStream: Bool) throws -> [InheritedSocket] {
         let endpoint = try #require(Endpoint("\(address):0", defaultPort: 53))
-        let datagram = try DatagramSocket.listen(on: endpoint, sharesPort: false, reportsLocalAddress: false)
-        var numbers = [dup(datagram.number)]
-        if isStream {
-            let stream = try StreamSocket.listen(on: try datagram.localEndpoint(), sharesPort: false)
-            numbers.append(dup(stream.number))
+        for _ in 0..<32 {
+            let datagram = try DatagramSocket.listen(on: endpoint, sharesPort: false, reportsLocalAddress: false)
+            // A port that is free over UDP may be taken over TCP: then another one is tried.
+            guard let stream = try? StreamSocket.listen(on: datagram.localEndpoint(), sharesPort: false) else { continue }
+            let numbers = isStream ? [dup(datagram.number), dup(stream.number)] : [dup(datagram.number)]
+            return try numbers.map { try #require(InheritedSocket(number: $0)) }
         }
-        return try numbers.map { try #require(InheritedSocket(number: $0)) }
+        throw Errno.addressInUse
     }
 
     @Test(arguments: [true, false])
