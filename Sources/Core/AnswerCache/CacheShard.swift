@@ -255,8 +255,8 @@ struct CacheShard: ~Copyable, Sendable {
 
     // MARK: - Room
 
-    /// Entries that one `store` moves inside `large` instead of evicting them: where all were used as often as
-    /// counts, it would else move every one of them three times, with the lock held.
+    /// Entries that one `store` moves inside `large` instead of evicting them: where all were used as often
+    /// as counts, it would else move every one of them three times, with the lock held.
     private static let mostMoves = 64
 
     /// Takes room in a ring, evicting what is least worth keeping; nil where there can't be enough.
@@ -385,8 +385,8 @@ struct CacheShard: ~Copyable, Sendable {
         statistics.entries -= 1
     }
 
-    /// Forgets what is meant among the lists from `bucket` on, a bounded number of them, so that whoever waits
-    /// for the shard waits a moment only; gives the number, and where to go on, nil at the end.
+    /// Forgets what is meant among the lists from `bucket` on, a bounded number of them, so that whoever
+    /// waits for the shard waits a moment only; gives the number, and where to go on, nil at the end.
     ///
     /// The index may double in between: what was looked at then stands before `next` and behind the old end,
     /// so that nothing is left out.

@@ -126,8 +126,8 @@ extension InventoryChecker {
         if views.count > View.mostViews {
             error(
                 at: path[View.mostViews],
-                "found \(views.count) views, expected at most \(View.mostViews): put the clients of views that"
-                    + " say the same into one")
+                "found \(views.count) views, expected at most \(View.mostViews): put the clients of views"
+                    + " that say the same into one")
         }
         var names: [String: Int] = [:]
         var claims: [IPPrefix: InventoryPath] = [:]
