@@ -8,6 +8,8 @@ final class ProbeSocket {
     let descriptor: FileDescriptor
     /// The message ID that the answer must carry.
     let id: UInt16
+    /// The ID as a message begins with it.
+    var idOctets: [UInt8] { [UInt8(id >> 8), UInt8(truncatingIfNeeded: id)] }
     /// What epoll knows it by.
     let token: UInt64
     private let isStream: Bool

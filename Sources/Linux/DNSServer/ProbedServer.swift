@@ -102,6 +102,8 @@ struct ProbedServer {
         do throws(Errno) {
             if try socket.send() { try epoll.modify(socket.descriptor, .readable, token: socket.token) }
             guard let answer = try socket.receive() else { return }
+            // Whoever sends what bears another ID has not seen the question: the answer is still to come.
+            guard way == .overTCP || answer.starts(with: socket.idOctets) else { return }
             judge(answer, way, socket.id, at: now, learn: learn)
         } catch {
             probe.failed(way, error == .connectionRefused ? "refused" : error.text.lowercased())
@@ -113,7 +115,10 @@ struct ProbedServer {
         _ answer: [UInt8], _ way: ServerProbe.Way, _ id: UInt16, at now: MonotonicTime,
         learn: (ResourceRecord) -> Void
     ) {
-        guard let message = try? MessageOracle(answer), message.isResponse, message.id == id else {
+        let asked = question
+        guard let message = try? MessageOracle(answer), message.isResponse, message.id == id,
+            Self.isAnswer(message, to: asked)
+        else {
             probe.failed(way, "malformed answer")
             return
         }
@@ -125,13 +130,30 @@ struct ProbedServer {
         switch ResponseCode(Int(message.rcode)) {
         case .noError, .nameError:
             probe.succeeded(way, at: now)
-            let soa = message.records[.answer]?.first { Int($0.type) == RecordType.soa }
-            if let soa, questions.count > 1, soa.owner == questions[0].name { learn(soa) }
+            // Of a cluster alone: the first question about it is for the SOA of its domain.
+            guard questions.count > 1, Int(asked.type) == RecordType.soa, asked.name == questions[0].name
+            else { return }
+            let soa = message.records[.answer]?.first {
+                Int($0.type) == RecordType.soa && Int($0.recordClass) == RecordClass.internet
+                    && $0.owner == asked.name
+            }
+            if let soa { learn(soa) }
         case .serverFailure where isResolver, .refused where isResolver:
             probe.succeeded(way, at: now)
         default:
             probe.failed(way, "answered rcode \(message.rcode)")
         }
+    }
+
+    /// True where the message has the question that was asked; errors come without it, too.
+    private static func isAnswer(_ message: MessageOracle, to asked: ProbeQuestion) -> Bool {
+        let questions = message.records[.question] ?? []
+        guard let question = questions.first else {
+            let rcode = ResponseCode(Int(message.rcode))
+            return rcode != .noError && rcode != .nameError
+        }
+        return questions.count == 1 && question.owner == asked.name && question.type == asked.type
+            && Int(question.recordClass) == RecordClass.internet
     }
 
     /// Closes what is open.

@@ -58,7 +58,7 @@ final class ServerProber: Sendable {
             return probed
         }
         var events = EpollEvents(capacity: 64)
-        var id: UInt16 = 0
+        let random = KernelRandom()
         while true {
             let count = (try? epoll.wait(into: &events, milliseconds: patience(probes))) ?? 0
             for index in 0..<count {
@@ -72,14 +72,15 @@ final class ServerProber: Sendable {
             }
             let now = MonotonicClock.now
             for index in probes.indices {
-                id &+= 1
-                step(&probes[index], index, id, at: now)
+                step(&probes[index], index, random, at: now)
             }
         }
     }
 
     /// Ends the round of a server that is over, and begins one that is due.
-    private func step(_ probed: inout ProbedServer, _ index: Int, _ id: UInt16, at now: MonotonicTime) {
+    private func step(
+        _ probed: inout ProbedServer, _ index: Int, _ random: KernelRandom, at now: MonotonicTime
+    ) {
         let health = board.servers[index]
         if health.isDead, probed.lastMode != health.mode {
             probed.probe.hurry(at: now)
@@ -104,16 +105,17 @@ final class ServerProber: Sendable {
         }
         let ways = probed.probe.begin(isDead: health.isDead, isDoubted: health.isDoubted, at: now)
         guard !ways.isEmpty else { return }
-        beginRound(&probed, health)
+        beginRound(&probed, health, random)
         for way in ways {
+            // Drawn for each, so that nobody can answer who has not seen the question (RFC 5452 section 9.2).
+            let id = UInt16(truncatingIfNeeded: random.next())
             probed.ask(way, id: id, token: UInt64(index * 4 + way.rawValue), epoll)
         }
     }
 
     /// Draws the name by which a round looks for a loop, where it does.
-    private func beginRound(_ probed: inout ProbedServer, _ health: ServerHealth) {
+    private func beginRound(_ probed: inout ProbedServer, _ health: ServerHealth, _ random: KernelRandom) {
         guard probed.probe.isLoopRound else { return probed.beginRound(nil) }
-        var random = SystemRandomNumberGenerator()
         let check = LoopCheck(name: random.next(), secret: random.next())
         health.begin(check)
         probed.beginRound(check)
