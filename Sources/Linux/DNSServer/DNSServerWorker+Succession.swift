@@ -103,8 +103,7 @@ extension DNSServerWorker {
             retire(listener, index)
         }
         for (datagram, stream) in zip(sockets.datagram, sockets.stream) {
-            let isHeard = listeners.contains { $0?.socket === datagram && $0?.retiredUntil == nil }
-            if !isHeard { listen(datagram, stream, receipt) }
+            listen(datagram, stream, receipt)
         }
     }
 
@@ -125,22 +124,29 @@ extension DNSServerWorker {
         planSweep()
     }
 
+    /// Listens on what is not listened on yet: a socket stands in its place while epoll watches it, and one
+    /// that could not be watched is tried again with the next configuration.
     private mutating func listen(
         _ datagram: ListeningSocket, _ stream: ListeningSocket, _ receipt: OrderReceipt
     ) {
-        let place = listeners.firstIndex { $0 == nil } ?? listeners.count
+        let heard = listeners.firstIndex { $0?.socket === datagram && $0?.retiredUntil == nil }
+        let place = heard ?? listeners.firstIndex { $0 == nil } ?? listeners.count
         if place == listeners.count {
             listeners.append(nil)
             streamListeners.append(nil)
         }
-        listeners[place] = DatagramListener(datagram)
-        streamListeners[place] = stream
         do throws(Errno) {
-            try seed.epoll.add(
-                datagram.descriptor, datagram.datagramInterest,
-                token: EventToken(.datagramListener, place).rawValue)
-            try seed.epoll.add(
-                stream.descriptor, .readable, token: EventToken(.streamListener, place).rawValue)
+            if heard == nil {
+                try seed.epoll.add(
+                    datagram.descriptor, datagram.datagramInterest,
+                    token: EventToken(.datagramListener, place).rawValue)
+                listeners[place] = DatagramListener(datagram)
+            }
+            if streamListeners[place] == nil {
+                try seed.epoll.add(
+                    stream.descriptor, .readable, token: EventToken(.streamListener, place).rawValue)
+                streamListeners[place] = stream
+            }
         } catch {
             receipt.note("\(datagram.endpoint) is not heard by every worker: \(error)")
         }
