@@ -14,20 +14,34 @@ extension ForwardingEngine {
         table.transactions[slot].started = now
         table.transactions[slot].deadline = now.advanced(
             milliseconds: min(patience, ServerGroup.Patience.resolver.total))
-        enterGroup(0, slot, target, at: now, random: &random, into: &outbox)
+        enterGroups(from: 0, slot, target, at: now, random: &random, into: &outbox)
     }
 
+    /// Asks the first group from `first` on that has a server to ask; tells the clients where none has.
+    private mutating func enterGroups(
+        from first: Int, _ slot: Int, _ target: RouteTarget, at now: MonotonicTime,
+        random: inout some RandomNumberGenerator, into outbox: inout Outbox
+    ) {
+        for position in first..<target.groups.count {
+            if enterGroup(position, slot, target, at: now, random: &random, into: &outbox) { return }
+            noteGroupFailure(slot, target)
+            // Called late there may be no patience left: then nobody else is asked.
+            guard now < table.transactions[slot].deadline else { break }
+        }
+        finishWithGroupsFailure(slot, target, at: now, into: &outbox)
+    }
+
+    /// False where none of the group's servers may be asked.
     private mutating func enterGroup(
         _ position: Int, _ slot: Int, _ target: RouteTarget, at now: MonotonicTime,
         random: inout some RandomNumberGenerator, into outbox: inout Outbox
-    ) {
+    ) -> Bool {
         table.dropAttempts(of: slot)
         table.transactions[slot].groupPosition = position
         table.transactions[slot].lastDecline = -1
         guard table.enter(target.groups[position], slot, atMost: limits.transactionsPerGroup) else {
             table.transactions[slot].isTurnedAway = true
-            groupFailed(slot, target, at: now, random: &random, into: &outbox)
-            return
+            return false
         }
         table.transactions[slot].isTurnedAway = false
         // What is left of the client's patience is shared by the groups that are left.
@@ -35,7 +49,11 @@ extension ForwardingEngine {
         let share = Int(left) / (target.groups.count - position)
         let total = min(policy.groups[target.groups[position]].patience.total, share)
         table.transactions[slot].groupDeadline = now.advanced(milliseconds: total)
-        askNextServer(slot, target, at: now, random: &random, into: &outbox)
+        guard let server = bestServer(of: policy.groups[target.groups[position]], for: slot, at: now) else {
+            return false
+        }
+        send(slot, target, to: server, .udp, at: now, random: &random, into: &outbox)
+        return true
     }
 
     /// Asks the best server that may still be asked; gives the group up where there is none and none is
@@ -294,22 +312,34 @@ extension ForwardingEngine {
         _ slot: Int, _ target: RouteTarget, at now: MonotonicTime, random: inout some RandomNumberGenerator,
         into outbox: inout Outbox
     ) {
-        let position = table.transactions[slot].groupPosition
-        let decline = table.transactions[slot].lastDecline
-        if table.transactions[slot].failedGroup < 0 {
-            table.transactions[slot].failedGroup = position
-            table.transactions[slot].failureText = failureText(slot, target)
+        noteGroupFailure(slot, target)
+        // Called late there may be no patience left: then nobody else is asked.
+        if now < table.transactions[slot].deadline {
+            let next = table.transactions[slot].groupPosition + 1
+            enterGroups(from: next, slot, target, at: now, random: &random, into: &outbox)
         } else {
+            finishWithGroupsFailure(slot, target, at: now, into: &outbox)
+        }
+    }
+
+    /// Keeps why the current group failed, as far as it is told.
+    private mutating func noteGroupFailure(_ slot: Int, _ target: RouteTarget) {
+        if table.transactions[slot].failedGroup < 0 {
+            table.transactions[slot].failedGroup = table.transactions[slot].groupPosition
+            table.transactions[slot].failureText = failureText(slot, target)
+        } else if table.transactions[slot].failureText.count < ExtendedError.maximumTextLength {
             table.transactions[slot].failureText += Array("; ".utf8) + failureText(slot, target)
         }
-        // Called late there may be no patience left: then nobody else is asked.
-        if position + 1 < target.groups.count, now < table.transactions[slot].deadline {
-            enterGroup(position + 1, slot, target, at: now, random: &random, into: &outbox)
-        } else {
-            // The rcode is the servers' own where one gave any; never one that we made up in its place.
-            let rcode = target.groups.count == 1 && decline > 0 ? ResponseCode(decline) : .serverFailure
-            finishWithFailure(slot, rcode, at: now, into: &outbox)
-        }
+    }
+
+    /// Tells the clients that no group had an answer.
+    private mutating func finishWithGroupsFailure(
+        _ slot: Int, _ target: RouteTarget, at now: MonotonicTime, into outbox: inout Outbox
+    ) {
+        // The rcode is the servers' own where one gave any; never one that we made up in its place.
+        let decline = table.transactions[slot].lastDecline
+        let rcode = target.groups.count == 1 && decline > 0 ? ResponseCode(decline) : .serverFailure
+        finishWithFailure(slot, rcode, at: now, into: &outbox)
     }
 
     /// The group just asked says that the name does not exist: true where another group is asked for it.
@@ -319,7 +349,7 @@ extension ForwardingEngine {
     ) -> Bool {
         let position = table.transactions[slot].groupPosition
         guard position + 1 < target.groups.count else { return false }
-        enterGroup(position + 1, slot, target, at: now, random: &random, into: &outbox)
+        enterGroups(from: position + 1, slot, target, at: now, random: &random, into: &outbox)
         return true
     }
 }
