@@ -20,6 +20,20 @@ import Testing
         #expect(try folder.read("everybody's") == [2])
     }
 
+    @Test func `lines are not appended to what a symbolic link names`() throws {
+        let path = "/tmp/namebridge-append-\(getpid())"
+        let link = path + ".link"
+        // Sound, here and below: the paths are read during the calls.
+        defer {
+            unsafe unlink(path)
+            unsafe unlink(link)
+        }
+        try AppendedFile(path).append("a line\n")
+        #expect(unsafe symlink(path, link) == 0)
+        #expect(throws: Errno.symbolicLink) { _ = try AppendedFile(link) }
+        #expect(try FileContents.read(path) == Array("a line\n".utf8))
+    }
+
     private static func mode(_ path: String) -> mode_t {
         var status = stat()
         // Sound: the path and the structure live during the call.

@@ -53,9 +53,10 @@ struct ControlOptions: ParsableArguments {
         // `listen` says what is wrong with a folder that can't be made.
         let isMade = control == nil ? (try? FilePath.makeFolder(folder)) ?? false : false
         guard FilePath.isFolder(folder) else { return nil }
-        // A demo that was killed has left its folder.
-        let isOurs = control == nil
-        return Folder(path: folder, isMade: isMade || isOurs && isDemo, isOurs: isOurs)
+        guard control == nil else { return Folder(path: folder, isMade: false, isOurs: false) }
+        // A demo that was killed has left its folder. RUNTIME_DIRECTORY may name any.
+        let isKnown = isDemo || folder == FilePath.parent(of: Self.systemPath)
+        return Folder(path: folder, isMade: isMade || isDemo, isOurs: isMade || isKnown)
     }
 
     /// What the control socket stands in.
@@ -63,7 +64,7 @@ struct ControlOptions: ParsableArguments {
         let path: String
         /// True where it goes with the server.
         let isMade: Bool
-        /// True for the default one, in which nothing else is kept.
+        /// True where nothing else can be kept in it: this process has made it, or it is the default one.
         let isOurs: Bool
     }
 

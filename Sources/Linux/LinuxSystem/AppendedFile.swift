@@ -5,11 +5,15 @@ package final class AppendedFile: Sendable {
     private let descriptor: FileDescriptor
 
     /// Opens the file, which is made with mode 0640 where there is none. Corresponds to open(2).
+    ///
+    /// A symbolic link is not followed: root may open the file, in a folder that belongs to somebody else,
+    /// who could have it write to any file of the host.
     package init(_ path: String) throws(Errno) {
         descriptor = FileDescriptor(
             // Sound: the path is read during the call.
             owning: try systemCall {
-                unsafe open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0o640)
+                unsafe open(
+                    path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NOFOLLOW, 0o640)
             })
     }
 

@@ -14,6 +14,8 @@ package struct Errno: Error, Hashable, Sendable {
     package static let permissionDenied = Errno(code: EACCES)
     package static let connectionRefused = Errno(code: ECONNREFUSED)
     package static let noSuchFile = Errno(code: ENOENT)
+    /// Of open(2) with O_NOFOLLOW, where a symbolic link is there.
+    package static let symbolicLink = Errno(code: ELOOP)
     package static let connectionReset = Errno(code: ECONNRESET)
     package static let brokenPipe = Errno(code: EPIPE)
     package static let hostUnreachable = Errno(code: EHOSTUNREACH)
