@@ -141,7 +141,7 @@ extension JSONValue: CustomStringConvertible {
     /// `text` between quotation marks, escaped (RFC 8259 section 7).
     package static func quote(_ text: String) -> String {
         let isPlain = text.utf8.allSatisfy {
-            $0 >= 0x20 && $0 != 0x7F && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "\\")
+            $0 >= 0x20 && $0 < 0x7F && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "\\")
         }
         if isPlain { return "\"" + text + "\"" }
         var quoted = "\""
@@ -152,8 +152,8 @@ extension JSONValue: CustomStringConvertible {
             case "\n": quoted += "\\n"
             case "\r": quoted += "\\r"
             case "\t": quoted += "\\t"
-            // DEL needs no escape in JSON; a terminal is better off without it.
-            case _ where scalar.value < 0x20 || scalar.value == 0x7F:
+            // DEL and C1 need no escape in JSON; a terminal is better off without them.
+            case _ where scalar.value < 0x20 || (0x7F...0x9F).contains(scalar.value):
                 quoted += "\\u00" + (scalar.value < 16 ? "0" : "") + String(scalar.value, radix: 16)
             default: quoted.unicodeScalars.append(scalar)
             }

@@ -64,7 +64,8 @@ struct Kubectl: Sendable {
         }
         switch result.ending {
         case .exit(status: 0): return result.output
-        case .exit: throw KubectlFailure(errors: String(decoding: result.errors, as: UTF8.self))
+        case .exit: throw KubectlFailure(
+                errors: String(decoding: result.errors, as: UTF8.self).printableLines)
         case .signal(let number): throw .other("kubectl was ended by signal \(number)")
         case .timeout: throw .timeout
         case .tooMuchOutput: throw .other("the answer is larger than 64 MiB")

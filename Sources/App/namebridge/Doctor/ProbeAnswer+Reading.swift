@@ -17,7 +17,7 @@ extension ProbeAnswer {
         for record in answers + (read.records[.authority] ?? []) { take(record) }
         addresses.sort()
         if let error = ExtendedError.first(in: message) {
-            let words = String(decoding: error.text, as: UTF8.self)
+            let words = String(decoding: error.text, as: UTF8.self).printable
             extendedError = ExtendedErrorReport(code: error.code, text: words.isEmpty ? error.purpose : words)
         }
     }
@@ -51,7 +51,7 @@ extension ProbeAnswer {
             text += data[(position + 1)..<end]
             position = end
         }
-        return String(decoding: text, as: UTF8.self)
+        return String(decoding: text, as: UTF8.self).printable
     }
 
     /// The offset behind the name that `data` begins with; nil where none ends in it.

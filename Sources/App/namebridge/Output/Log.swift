@@ -100,7 +100,7 @@ enum Log {
             switch scalar {
             case "\"": text += "\\\""
             case "\\": text += "\\\\"
-            case let control where control.value < 0x20 || control.value == 0x7F: text += " "
+            case let control where control.isControl: text += " "
             default: text.unicodeScalars.append(scalar)
             }
         }

@@ -230,14 +230,4 @@ extension String {
         }
         return line.isEmpty && !lines.isEmpty ? lines : lines + [line]
     }
-
-    /// With a space for each control character: nothing that is shown can move a terminal's cursor.
-    var printable: String {
-        var text = ""
-        for scalar in unicodeScalars {
-            let isControl = scalar.value < 0x20 || (0x7F..<0xA0).contains(scalar.value)
-            text.unicodeScalars.append(isControl ? " " : scalar)
-        }
-        return text
-    }
 }

@@ -4,8 +4,8 @@ import LDNSBridge
 extension ExtendedError {
     /// Such as `22 (No Reachable Authority): prod: 10.0.0.10:53 timeout`.
     var inWords: String {
-        text.isEmpty
-            ? "\(code) (\(purpose))" : "\(code) (\(purpose)): \(String(decoding: text, as: UTF8.self))"
+        let words = String(decoding: text, as: UTF8.self).printable
+        return words.isEmpty ? "\(code) (\(purpose))" : "\(code) (\(purpose)): \(words)"
     }
 
     /// The purpose of the INFO-CODE (IANA registry of Extended DNS Error Codes, RFC 8914 section 5.2).

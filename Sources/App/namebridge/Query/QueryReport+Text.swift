@@ -27,7 +27,7 @@ extension QueryReport {
             return (lines + [row("reply", "none")]).joined(separator: "\n")
         }
         do throws(LDNSError) {
-            lines.append("\n" + (try MessageText.present(reply)))
+            lines.append("\n" + (try MessageText.present(reply)).printableLines)
         } catch {
             lines.append(row("reply", "\(reply.count) octets that libldns does not read: \(error)"))
         }
