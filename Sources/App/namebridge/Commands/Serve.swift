@@ -34,6 +34,8 @@ struct Serve: ParsableCommand {
     }
 
     func run() throws {
+        // Whoever reads what it writes may end at any time: no reason to end with him.
+        ThisProcess.ignore([SIGPIPE])
         // Before any thread starts: each inherits that these signals come here alone.
         let signals = try failing { () throws(Errno) in try SignalFD([SIGTERM, SIGINT, SIGHUP]) }
         try failing { () throws(Errno) in try ProcessPrivileges.reportFatalSignals() }
