@@ -182,6 +182,19 @@ final class RawClient {
         #expect(try ControlClient.ask(.status, at: [path.path]).path == path.path)
     }
 
+    @Test func `how long an answer was waited for, and what else came, is told as it was`() throws {
+        let path = try SocketPath()
+        let server = try ControlServer(path: path.path) { request in
+            if request == .reload { ThisProcess.sleep(milliseconds: 1_500) }
+            return .null
+        }
+        defer { server.stop() }
+        #expect(throws: ControlError.noAnswer(path: path.path, milliseconds: 1_000)) {
+            _ = try ControlClient.ask(.reload, at: [path.path], patienceMilliseconds: 1_000)
+        }
+        #expect("\(ControlError.noAnswer(path: "x", milliseconds: 60_000))".contains("within 60 s"))
+    }
+
     @Test func `who is not one of us is turned away`() throws {
         let path = try SocketPath()
         let server = try ControlServer(path: path.path, mayAsk: { _ in false }) { _ in .null }

@@ -13,14 +13,18 @@ struct ConfigurationLoader: Sendable {
     /// What the server was started with: some of it holds until it ends.
     let started: Inventory
     let queryLogs: QueryLogSuccession
+    let health: HealthLog
     /// Found here, on the main thread; files are read again on others.
     private let serviceUser = CookieSecretFile.serviceUser
 
-    init(path: String, server: DNSServer, started: Inventory, queryLogs: QueryLogSuccession) {
+    init(
+        path: String, server: DNSServer, started: Inventory, queryLogs: QueryLogSuccession, health: HealthLog
+    ) {
         self.path = path
         self.server = server
         self.started = started
         self.queryLogs = queryLogs
+        self.health = health
     }
 
     /// See `ReloadAttempt`; leaves lines in the log.
@@ -62,8 +66,9 @@ struct ConfigurationLoader: Sendable {
                     settings: DNSServerSettings(inventory.dns.limits), cookieSecrets: secrets,
                     queryLog: queryLog.log))
         } catch {
-            throw ReloadProblems(["\(error)"])
+            throw ReloadProblems(["\(error)"], isConfigurationWrong: error.isConfigurationWrong)
         }
+        health.adopt(server.policyAndBoard)
         queryLogs.take(queryLog)
         warnings += queryLog.warnings
         return ReloadedConfiguration(inventory: inventory, warnings: warnings)
@@ -99,7 +104,7 @@ struct ConfigurationLoader: Sendable {
         do throws(Errno) {
             return try queryLogs.prepare(settings)
         } catch {
-            throw ReloadProblems(["log.queries: \(error)"])
+            throw ReloadProblems(["log.queries: \(error)"], isConfigurationWrong: false)
         }
     }
 
@@ -114,5 +119,15 @@ struct ConfigurationLoader: Sendable {
             ("admin", new.admin != started.admin),
         ]
         return changes.filter(\.isChanged).map { "\($0.key): this change takes effect with a restart" }
+    }
+}
+
+extension DNSServerError {
+    /// True where another configuration is needed, and trying again does not help.
+    fileprivate var isConfigurationWrong: Bool {
+        switch self {
+        case .needsRestart, .takesBothFamilies: true
+        case .cannotListen, .notRunning, .workerIsLate, .cannotStartWorker: false
+        }
     }
 }

@@ -22,23 +22,27 @@ package enum ControlClient {
                 if error == .connectionRefused || error == .noSuchFile { continue }
                 throw error == .permissionDenied ? .notAllowed(path: path) : .failed(path: path, error)
             }
-            let octets: [UInt8]
+            let (octets, isLate): ([UInt8], Bool)
             do throws(Errno) {
-                octets = try exchange(request.line + "\n", on: socket, patienceMilliseconds)
+                (octets, isLate) = try exchange(request.line + "\n", on: socket, patienceMilliseconds)
             } catch {
                 throw .failed(path: path, error)
             }
-            guard let answer = try? JSONReader.read(octets) else { throw .noAnswer(path: path) }
+            guard let answer = try? JSONReader.read(octets) else {
+                throw isLate
+                    ? .noAnswer(path: path, milliseconds: patienceMilliseconds) : .unreadable(path: path)
+            }
             if let reason = answer["error"]?.string { throw .refused(reason) }
             return (answer, path)
         }
         throw .nobodyListens(paths: paths)
     }
 
-    /// Sends `line`, and reads until the server closes the connection, time is up or too much has come.
+    /// Sends `line`, and reads until the server closes the connection, time is up (`isLate`) or too much has
+    /// come.
     private static func exchange(
         _ line: String, on socket: borrowing FileDescriptor, _ patienceMilliseconds: Int
-    ) throws(Errno) -> [UInt8] {
+    ) throws(Errno) -> (octets: [UInt8], isLate: Bool) {
         do throws(Errno) {
             // One short line always fits into a fresh socket's buffer.
             _ = try StreamSocket.send(Array(line.utf8).span, on: socket)
@@ -55,20 +59,20 @@ package enum ControlClient {
         while answer.count < longestAnswer {  // ends: at the deadline at the latest
             let rest = deadline.nanoseconds(since: MonotonicClock.now) / 1_000_000
             guard rest > 0, try epoll.wait(into: &events, milliseconds: Int32(clamping: rest)) > 0
-            else { break }
+            else { return (answer, true) }
             var span = buffer.mutableSpan
             do throws(Errno) {
                 switch try StreamSocket.receive(from: socket, into: &span) {
                 case .nothing: continue
-                case .end: return answer
+                case .end: return (answer, false)
                 case .octets(let count): answer += buffer[..<count]
                 }
             } catch {
                 // A server that turns us away closes before it has read our line.
                 guard error == .connectionReset else { throw error }
-                return answer
+                return (answer, false)
             }
         }
-        return answer
+        return (answer, false)
     }
 }

@@ -12,8 +12,10 @@ package enum ControlError: Error, Hashable, Sendable {
     case notAllowed(path: String)
     /// Nobody listens at any of these paths.
     case nobodyListens(paths: [String])
-    /// The connection ended or time ran out before a whole answer had come.
-    case noAnswer(path: String)
+    /// Time ran out before a whole answer had come.
+    case noAnswer(path: String, milliseconds: Int)
+    /// The connection ended before a whole answer had come, or it is none.
+    case unreadable(path: String)
     /// The server says no.
     case refused(String)
 }
@@ -32,7 +34,10 @@ extension ControlError: CustomStringConvertible {
         case .nobodyListens(let paths):
             "no server listens at \(paths.joined(separator: " or ")): start it (systemctl start namebridge,"
                 + " or namebridge serve), or name its socket with --control PATH"
-        case .noAnswer(let path): "\(path): the server gave no answer within 2 s"
+        case .noAnswer(let path, let milliseconds):
+            "\(path): the server gave no answer within \(milliseconds / 1000) s: its log may say why"
+        case .unreadable(let path):
+            "\(path): the server's answer has no end, or is not understood: is it of another version?"
         case .refused(let reason): reason
         }
     }

@@ -31,9 +31,13 @@ package struct ReloadedConfiguration: Sendable {
 /// Why a configuration was not taken: every problem, with its place in the file.
 package struct ReloadProblems: Error {
     package let problems: [String]
+    /// True where another file is needed; false where the host denied what the file asks for, and may grant
+    /// it later.
+    package let isConfigurationWrong: Bool
 
-    package init(_ problems: [String]) {
+    package init(_ problems: [String], isConfigurationWrong: Bool = true) {
         self.problems = problems
+        self.isConfigurationWrong = isConfigurationWrong
     }
 }
 
@@ -42,13 +46,19 @@ package struct ReloadOutcome: Hashable, Sendable {
     /// Of the configuration served by now: 1 at the start, one more with each that was taken.
     package var generation: Int
     package var isApplied: Bool
+    /// See `ReloadProblems`; false where it was applied.
+    package var isConfigurationWrong = false
     /// Empty where it was applied.
     package var problems: [String] = []
     package var warnings: [String] = []
 
-    package init(generation: Int, isApplied: Bool, problems: [String] = [], warnings: [String] = []) {
+    package init(
+        generation: Int, isApplied: Bool, isConfigurationWrong: Bool = false, problems: [String] = [],
+        warnings: [String] = []
+    ) {
         self.generation = generation
         self.isApplied = isApplied
+        self.isConfigurationWrong = isConfigurationWrong
         self.problems = problems
         self.warnings = warnings
     }
@@ -57,6 +67,7 @@ package struct ReloadOutcome: Hashable, Sendable {
     package init?(json: JSONValue) {
         guard let isApplied = json["reloaded"]?.boolean else { return nil }
         self.isApplied = isApplied
+        isConfigurationWrong = json["wrong-configuration"]?.boolean ?? !isApplied
         generation = json["generation"]?.count ?? 0
         problems = (json["problems"]?.elements ?? []).compactMap(\.string)
         warnings = (json["warnings"]?.elements ?? []).compactMap(\.string)
@@ -64,7 +75,8 @@ package struct ReloadOutcome: Hashable, Sendable {
 
     package var json: JSONValue {
         .object([
-            ("reloaded", .boolean(isApplied)), ("generation", .integer(generation)),
+            ("reloaded", .boolean(isApplied)), ("wrong-configuration", .boolean(isConfigurationWrong)),
+            ("generation", .integer(generation)),
             ("problems", .array(problems.map { .string($0) })),
             ("warnings", .array(warnings.map { .string($0) })),
         ])
@@ -97,7 +109,9 @@ struct ReloadRecord: Sendable {
             status.failures += 1
             status.lastFailure = time
             status.lastProblems = problems.problems
-            return ReloadOutcome(generation: generation, isApplied: false, problems: problems.problems)
+            return ReloadOutcome(
+                generation: generation, isApplied: false,
+                isConfigurationWrong: problems.isConfigurationWrong, problems: problems.problems)
         }
     }
 }

@@ -76,7 +76,7 @@ package final class ServerControl: Sendable {
             let generation = record.withLock { $0.generation }
             guard let load else {
                 return ReloadOutcome(
-                    generation: generation, isApplied: false,
+                    generation: generation, isApplied: false, isConfigurationWrong: true,
                     problems: ["the demo has no configuration file to read again"])
             }
             announce(.hasBegun)

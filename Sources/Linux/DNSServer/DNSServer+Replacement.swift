@@ -59,7 +59,7 @@ extension DNSServer {
         guard begun.wait(milliseconds: Self.patience) else {
             // The orders that are under way do no harm: what they keep out of the cache is asked for.
             newLog?.stop()
-            throw .notRunning
+            throw .workerIsLate
         }
         do throws(DNSServerError) {
             try start { () throws(Errno) in try newProber?.start() }

@@ -7,8 +7,10 @@ package enum DNSServerError: Error, Hashable, Sendable {
     case cannotListen(Endpoint, Transport, Errno)
     /// The first cannot be listened on while the second is, and both belong to this server.
     case needsRestart(Endpoint, Endpoint)
-    /// The server is not running, or does not react.
+    /// The server is not running.
     case notRunning
+    /// A worker has not done in time what it was told; nothing has changed.
+    case workerIsLate
     /// A worker's thread or one of its descriptors can't be made.
     case cannotStartWorker(Int, Errno)
     /// The inherited socket for this endpoint, `[::]`, is bound for IPv4 too.
@@ -31,6 +33,8 @@ extension DNSServerError: CustomStringConvertible {
                 + " needs a restart"
         case .notRunning:
             return "the server is not running"
+        case .workerIsLate:
+            return "a worker does not react, and nothing was changed: try again once the host is less busy"
         case .cannotStartWorker(let index, let error):
             return
                 "cannot start worker \(index): \(error): raise the limits of open files and threads (ulimit)"

@@ -9,8 +9,9 @@ struct Reload: ParsableCommand {
         discussion: """
             The file that the server was started with is read, checked and tried; then the server goes over to it as \
             a whole. Clients' connections, questions in flight and the kept answers of what has not changed stay. A \
-            file with errors changes nothing: every error is printed, and the command ends with 2. SIGHUP does the \
-            same; the server's log says what became of it.
+            file with errors changes nothing: every error is printed, and the command ends with 2; or with 1 where \
+            the host denies what a right file asks for, such as a port that is in use. SIGHUP does the same; the \
+            server's log says what became of it.
 
             Examples:
               namebridge reload
@@ -40,7 +41,7 @@ struct Reload: ParsableCommand {
         }
         guard outcome.isApplied else {
             printError("namebridge: not reloaded: configuration \(outcome.generation) stays in use")
-            throw ExitStatus.usage
+            throw outcome.isConfigurationWrong ? ExitStatus.usage : ExitStatus.problem
         }
     }
 }

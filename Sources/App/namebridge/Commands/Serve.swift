@@ -57,14 +57,15 @@ struct Serve: ParsableCommand {
         var watch = ServiceWatch()
         let workers = inventory.dns.workers ?? ProcessLimits.processorCount
         let queryLogs = try queryLogs(inventory.log)
-        let server = try listen(inventory, policy, workers: workers, watch, queryLogs.log)
+        let health = HealthLog()
+        let server = try listen(inventory, policy, workers: workers, watch, queryLogs.log, health)
         let folder = control.prepareFolder(isDemo: demo.demo)
         defer { if let folder, folder.isMade { try? FilePath.removeFolder(folder.path) } }
         try privileges.drop(
             socketFolder: folder, logFolders: QueryLogSuccession.folders(inventory.log), isDemo: demo.demo)
         try failing { () throws(DNSServerError) in try server.start() }
         let loader = ConfigurationLoader(
-            path: options.path, server: server, started: inventory, queryLogs: queryLogs)
+            path: options.path, server: server, started: inventory, queryLogs: queryLogs, health: health)
         let serverControl = ServerControl(
             server, version: Namebridge.version, inventory: inventory, load: demo.demo ? nil : loader.load,
             agentFile: NetState.path + "/agent.json", announce: watch.notices.tell)
@@ -89,7 +90,9 @@ struct Serve: ParsableCommand {
         _ control: ServerControl
     ) throws -> Int32 {
         while true {  // ends with another signal
-            let signal = try failing { () throws(Errno) in try watch.wait(for: signals, server, control) }
+            let signal = try failing("not serving any more") { () throws(Errno) in
+                try watch.wait(for: signals, server, control)
+            }
             guard signal == SIGHUP else { return signal }
             control.reload()
         }
@@ -100,12 +103,11 @@ struct Serve: ParsableCommand {
 
     private func listen(
         _ inventory: Inventory, _ policy: ForwardingPolicy, workers: Int, _ watch: ServiceWatch,
-        _ queryLog: QueryLog?
+        _ queryLog: QueryLog?, _ health: HealthLog
     ) throws -> DNSServer {
         let secrets = try cookieSecrets(inventory.dns.cookieSecretFile)
         var settings = DNSServerSettings(inventory.dns.limits)
         settings.longestSleepMilliseconds = watch.longestSleepMilliseconds
-        let health = HealthLog()
         let inherited = ServiceWatch.inheritedSockets
         for socket in inherited {
             let isUsed = inventory.dns.listen.contains(socket.endpoint)
@@ -126,7 +128,8 @@ struct Serve: ParsableCommand {
         do throws(Errno) {
             return try QueryLogSuccession(settings)
         } catch {
-            Log.failure("not started", [("reason", "log.queries.output: \(error)")])
+            let advice = error == .symbolicLink ? ": name the file itself, not a link to it" : ""
+            Log.failure("not started", [("reason", "log.queries.output: \(error)\(advice)")])
             throw ExitStatus.problem
         }
     }
@@ -168,13 +171,15 @@ struct Serve: ParsableCommand {
     }
 
     /// Runs `call`, and ends the command with a message where it fails.
+    ///
+    /// - Parameter event: What the message says has come of it.
     private func failing<Result: ~Copyable, Failure: Error>(
-        _ call: () throws(Failure) -> Result
+        _ event: String = "not started", _ call: () throws(Failure) -> Result
     ) throws -> Result {
         do throws(Failure) {
             return try call()
         } catch {
-            Log.failure("not started", [("reason", "\(error)")])
+            Log.failure(event, [("reason", "\(error)")])
             throw ExitStatus.problem
         }
     }

@@ -8,6 +8,22 @@ final class HealthLog: Sendable {
     /// The clusters without a server.
     private let downClusters = Mutex<Set<String>>([])
 
+    /// Another configuration is served by: where it gives a cluster other servers, these are not down.
+    func adopt(_ serving: (policy: ForwardingPolicy, board: HealthBoard)) {
+        let groups = serving.policy.groups
+        let known = Set(groups.map(\.name))
+        let dead = groups.filter { group in group.servers.allSatisfy { serving.board.servers[$0].isDead } }
+        let down = Set(dead.map(\.name))
+        // None is added: whoever finds its last server dead says so.
+        let risen = downClusters.withLock { clusters in
+            defer { clusters.formIntersection(down) }
+            return clusters.subtracting(down)
+        }
+        for cluster in risen.sorted() where known.contains(cluster) {
+            Log.notice("cluster up", [("cluster", cluster), ("reason", "it has other servers now")])
+        }
+    }
+
     func write(_ news: HealthNews) {
         let fields = [("cluster", news.group), ("address", "\(news.server)")]
         switch news.mode {
