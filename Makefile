@@ -129,7 +129,7 @@ soak: check-swift faults-packages build
 # The binary for installing: Swift's libraries inside, C libraries shared (for security updates of libldns). It has a
 # build folder of its own, since a build in a used one can leave Swift's libraries outside without saying so.
 static: check-swift build-packages
-	swift build -c release --static-swift-stdlib --product namebridge --scratch-path $(STATIC)
+	swift build -c release --static-swift-stdlib --product namebridge --scratch-path $(STATIC) -Xlinker -z -Xlinker now
 	@if readelf -d $(STATIC)/release/namebridge | grep -q 'NEEDED.*libswift'; then \
 		echo 'The binary still needs the shared libraries of Swift; remove $(STATIC) and try again.' >&2; exit 1; fi
 

@@ -36,6 +36,9 @@ struct PrivilegeOptions: ParsableArguments {
             }
             let left = try ProcessPrivileges.reduce(
                 to: target, socketFolder: socketFolder?.path, logFolders: logFolders)
+            if ProcessPrivileges.isRoot, user == nil, !isDemo {
+                Log.warning("stays root", [("reason", "there is no user \(Self.usualUser)")])
+            }
             log(left, target, logFolders)
         } catch {
             Log.failure("not started", [("reason", "privileges could not be given up: \(error)")])
@@ -44,9 +47,6 @@ struct PrivilegeOptions: ParsableArguments {
     }
 
     private func log(_ left: ProcessPrivileges.Left, _ target: SystemUser?, _ logFolders: [String]) {
-        if ProcessPrivileges.isRoot, user == nil {
-            Log.warning("stays root", [("reason", "there is no user \(Self.usualUser)")])
-        }
         Log.notice(
             "privileges dropped",
             [

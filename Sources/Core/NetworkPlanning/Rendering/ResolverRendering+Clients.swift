@@ -1,16 +1,15 @@
 import IPAddressing
 
 extension ResolverRendering {
-    /// systemd-resolved: `~` sends the names below a suffix here. It may ask the server for others too, so
-    /// that
-    /// Namebridge needs upstream servers.
+    /// systemd-resolved: `~` sends the names below a suffix here. Others are asked here and of the links'
+    /// servers, and a refusal loses to an answer.
     var resolved: String {
         let address = server.address.family == .v4 ? "\(server.address)" : "[\(server.address)]"
         let target = server.port == 53 ? server.address.description : "\(address):\(server.port)"
         let domains = (suffixes + reverseZones).map { "~\($0)" }.joined(separator: " ")
         var text =
             "# /etc/systemd/resolved.conf.d/namebridge.conf; then: systemctl restart systemd-resolved\n"
-        text += "# dns.upstream must be set in Namebridge: resolved may ask it for any other name.\n"
+        text += "# Other names are answered by the servers of the links; without such, set dns.upstream.\n"
         text += "[Resolve]\nDNS=\(target)\nDomains=\(domains)\n"
         // A file of such takes the place of the built-in list, which has "local" (dnssec-trust-anchors.d(5)).
         let others = suffixes.filter { $0 != "local" && !$0.hasSuffix(".local") }
