@@ -26,10 +26,10 @@ units=$(cd systemd && ls namebridge*.service | grep -v '^namebridge-net\.')
 cd "$source"
 dh_testroot
 dh_installsysusers
-# Units' names hold no spaces. Routes stay while the program is replaced; the new one only changes what differs.
-dh_installsystemd --no-enable --no-start $units
+# Units' names hold no spaces. Those that run are started again by an upgrade, and none by being installed.
+dh_installsystemd --no-enable --no-start --restart-after-upgrade $units
+# Routes stay while the program is replaced (the new one only changes what differs), and questions wait in the sockets.
 dh_installsystemd --no-enable --no-start --no-restart-after-upgrade --no-stop-on-upgrade namebridge-net.service
-# Questions wait in its sockets meanwhile. It stands last so that a removal stops it before the service.
 dh_installsystemd --no-enable --no-start --no-restart-after-upgrade --no-stop-on-upgrade namebridge.socket
 dh_installdocs
 dh_installchangelogs

@@ -41,7 +41,8 @@ await() {
     done
 }
 
-answers() { [ -n "$(inside dig +short +time=1 +tries=1 @127.0.0.1 "$@")" ]; }
+# dig says on its standard output that nobody answers.
+answers() { inside dig +short +time=1 +tries=1 @127.0.0.1 "$@" | grep -q '^10[.]'; }
 stopped() { ! inside systemctl --quiet is-active "$1"; }
 same() { diff -u "$1" "$2"; }
 files() { (cd "$root" && find etc lib/systemd usr run -xdev ! -type d -a ! -path 'run/systemd/*' -a ! -path 'run/udev/*' 2>/dev/null | sort) >"$1"; }
@@ -217,15 +218,20 @@ rm -rf "$folder/newer"
 dpkg-deb --raw-extract "$package" "$folder/newer"
 sed -i 's/^Version: .*/&+newer/' "$folder/newer/DEBIAN/control"
 dpkg-deb --root-owner-group --build "$folder/newer" "$root/root/newer.deb" >/dev/null
+held=$(inside systemctl show -P MainPID namebridge)
+keeper=$(inside systemctl show -P MainPID namebridge-agent)
 printf '\n# a line of the administrator\n' >>"$root/etc/namebridge/namebridge.yaml"
 expect 'is upgraded while it runs' inside dpkg --force-confdef --force-confold --install /root/newer.deb
 expect 'keeps the configuration' grep -q 'line of the administrator' "$root/etc/namebridge/namebridge.yaml"
 expect 'answers after the upgrade' await answers web.shop.svc.prod.cluster.local
+expect 'with the new program' inside sh -c "[ \"\$(systemctl show -P MainPID namebridge)\" -ne $held ]"
+expect 'the agent is a new one, too' await inside sh -c "systemctl --quiet is-active namebridge-agent && [ \"\$(systemctl show -P MainPID namebridge-agent)\" -ne $keeper ]"
 expect 'kept routes and translation' inside namebridge net status
 
 expect 'is removed' inside dpkg --remove namebridge
 cat "$folder/output"
 expect 'is stopped by that' stopped namebridge.service
+expect 'so is the agent' stopped namebridge-agent.service
 network "$folder/network-after"
 expect 'the network is as before' same "$folder/network-before" "$folder/network-after"
 expect 'the configuration stays' test -e "$root/etc/namebridge/namebridge.yaml"
