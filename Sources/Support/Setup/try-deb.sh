@@ -120,7 +120,7 @@ expect 'its file is right' inside namebridge check
 expect 'is enabled and started' inside systemctl enable --now namebridge.service
 # systemd waited for its word: the sockets are bound.
 expect 'listens once systemd has it started' sh -c "nsenter --target $booted --net ss -Hlun 'sport = :53' | grep -q '172.16.0.5:53'"
-expect 'says what it does' sh -c "nsenter --target $booted --all env SYSTEMD_PAGER= systemctl show -P StatusText namebridge | grep -q 'serving 1 clusters'"
+expect 'says what it does' sh -c "nsenter --target $booted --all env SYSTEMD_PAGER= systemctl show -P StatusText namebridge | grep -Eq 'serving 1 clusters?'"
 expect 'answers at port 53' await answers web.shop.svc.prod.cluster.local
 expect 'runs as its user' inside sh -c 'ps -o user= -p "$(systemctl show -P MainPID namebridge)" | grep -qx namebridge'
 expect 'holds CAP_NET_BIND_SERVICE and nothing else' inside sh -c \
