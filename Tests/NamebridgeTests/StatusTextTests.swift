@@ -64,7 +64,7 @@ import Testing
         var network = ServerStatus.NetworkObjects()
         (network.isRunning, network.wanted, network.present, network.healed) = (true, 40, 38, 5)
         network.missing = [
-            "ip -4 route add 172.17.33.0/24 via 172.17.14.11 proto 157",
+            "ip -4 route add 172.17.33.0/24 via 172.17.14.11 proto 78",
             "nft rule inet namebridge postrouting ip saddr 172.16.0.0/18 ip daddr 172.17.16.0/20 masquerade",
         ]
         network.lastLost = ["nft table namebridge"]
@@ -124,7 +124,7 @@ import Testing
                           docs.preview.svc.staging.cluster.local
 
         network        38 of 40 objects in place, 5 put back so far
-          off          ip -4 route add 172.17.33.0/24 via 172.17.14.11 proto 157
+          off          ip -4 route add 172.17.33.0/24 via 172.17.14.11 proto 78
                        nft rule inet namebridge postrouting ip saddr 172.16.0.0/18 ip
                        daddr 172.17.16.0/20 masquerade
           fought over  nft table namebridge

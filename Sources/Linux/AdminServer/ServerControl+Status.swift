@@ -34,7 +34,7 @@ extension ServerControl {
         status.groups = groups(latencies, history)
         if let meters = latencies.meters { addCounts(meters, to: &status) }
         let agent = agentReport
-        status.network = agent.map(ServerStatus.NetworkObjects.init(json:))
+        status.network = agent.map(Self.networkObjects)
         addPlaces(to: &status, agent)
         addTrouble(statistics, at: now, to: &status)
         status.reload = record.withLock { $0.status }
@@ -149,7 +149,16 @@ extension ServerControl {
     }
 
     var networkObjects: ServerStatus.NetworkObjects? {
-        agentReport.map(ServerStatus.NetworkObjects.init(json:))
+        agentReport.map(Self.networkObjects)
+    }
+
+    /// What the agent says of its host; one that was killed has not said that it ended.
+    private static func networkObjects(of report: JSONValue) -> ServerStatus.NetworkObjects {
+        var objects = ServerStatus.NetworkObjects(json: report)
+        if let process = report["process"]?.count.flatMap(Int32.init(exactly:)), process > 0 {
+            objects.isRunning = objects.isRunning && ThisProcess.sees(process: process)
+        }
+        return objects
     }
 
     /// What the network agent last wrote; nil where there is none, or its file is not for us.

@@ -6,6 +6,10 @@ package enum ThisProcess {
     /// Corresponds to getpid(2).
     package static var identifier: Int32 { getpid() }
 
+    /// True where there is a process with this number, whoever it belongs to. Corresponds to kill(2) with
+    /// signal 0.
+    package static func sees(process number: Int32) -> Bool { kill(number, 0) == 0 || errno != ESRCH }
+
     /// The file that it was started from; nil where /proc is missing.
     package static var path: String? { target(of: "/proc/self/exe") }
 

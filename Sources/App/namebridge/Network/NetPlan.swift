@@ -75,6 +75,9 @@ struct NetPlan: ParsableCommand {
             if writer.octets.count >= Self.portion { try flush(&writer) }
         }
         for instruction in planner.instructions() { writer.write(instruction.text) }
+        if planner.hosts.isEmpty {
+            writer.write("# \(host.configuration.path) names no hosts or nodes: there is nothing to plan.\n")
+        }
         try flush(&writer)
         if isRefused { throw ExitStatus.problem }
     }

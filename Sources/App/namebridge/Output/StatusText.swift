@@ -139,7 +139,7 @@ struct StatusText {
             let times = [latency.median, latency.p95, latency.p99].map(Self.time)
             table.add(["  " + label] + times + [Figures.grouped(latency.count)])
         }
-        add("cached answers", status.cachedLatency)
+        add("own work", status.cachedLatency)
         for group in status.groups { add("asking \(group.name)", group.latency) }
         return table.count > 1 ? Self.underHeading(table.lines) : []
     }

@@ -12,7 +12,7 @@ extension StatusPage {
                 "From the cache", Figures.percent(total.hits + total.stale, of: answered),
                 bar(total.hits + total.stale, of: answered, "accent"),
                 note: cacheNote),
-            latencyTile("Cached answer takes", status.cachedLatency, "no answer yet"),
+            latencyTile("Own work per answer", status.cachedLatency, "no answer yet"),
             latencyTile("Asking a cluster takes", status.lookupLatency, "none was asked of late"),
             tile(
                 "No server answered", Self.grouped(total.failed),
