@@ -23,6 +23,8 @@ FAULTS_PACKAGES = python3 knot nsd bind9-dnsutils nftables iproute2
 DEB_PACKAGES = debhelper dpkg-dev
 # what watches the forwarder, and the network that it watches
 DASHBOARD_PACKAGES = python3 prometheus nftables iptables iproute2 conntrack
+# forwarders to compare with
+DIFFERENTIAL_PACKAGES = python3 unbound bind9 pdns-recursor knot-resolver dnsmasq-base dnsdist
 # what runs the fuzzers
 FUZZ_PACKAGES = python3
 # real name servers, clients and network tools that the tests work with
@@ -37,8 +39,9 @@ TSAN = .build-tsan
 DEB = .build-deb
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test check-dashboard bench faults fuzz tsan abuse soak install install-files deb try-deb clean static
+.PHONY: help build run test check-dashboard bench differential faults fuzz tsan abuse soak install install-files deb try-deb clean static
 .PHONY: check-swift build-packages run-packages test-packages bench-packages faults-packages fuzz-packages dashboard-packages deb-packages try-deb-packages
+.PHONY: differential-packages
 
 help:
 	@echo 'make build    the release binary, .build/release/namebridge'
@@ -47,6 +50,7 @@ help:
 	@echo 'make check-dashboard  every query of the Grafana dashboard and every alert, by a Prometheus; needs root'
 	@echo 'make bench    CPU per query beside a minimal relay in C and other forwarders, and how long plans of'
 	@echo '              1,000 hosts take (BENCH=--network: that alone); BENCH=--help for options'
+	@echo 'make differential  answer sequences played to ours and to six other forwarders; DIFFERENTIAL=--help'
 	@echo 'make faults   what clients notice when name servers die, under load; FAULTS=--help for options; needs root'
 	@echo 'make fuzz     every parser fed with broken input under the address sanitizer; FUZZ=--help for options'
 	@echo 'make tsan     the tests of everything that has threads, under the thread sanitizer'
@@ -86,6 +90,9 @@ faults-packages:
 fuzz-packages:
 	@sh $(SETUP)/install-packages.sh $(BUILD_PACKAGES) $(FUZZ_PACKAGES)
 
+differential-packages:
+	@sh $(SETUP)/install-packages.sh $(BUILD_PACKAGES) $(DIFFERENTIAL_PACKAGES)
+
 dashboard-packages:
 	@sh $(SETUP)/install-packages.sh $(BUILD_PACKAGES) $(DASHBOARD_PACKAGES)
 
@@ -104,6 +111,9 @@ check-dashboard: check-swift dashboard-packages build
 bench: check-swift bench-packages build
 	swift build -c release --product floor
 	python3 Sources/Support/Bench/bench.py $(BENCH)
+
+differential: check-swift differential-packages build
+	python3 Sources/Support/Differential/differential.py $(DIFFERENTIAL)
 
 faults: check-swift faults-packages build
 	swift build -c release --product floor
