@@ -44,6 +44,15 @@ import Testing
         expectNone(try uses(of: word, in: files).map { "\($0): \(word) is not for Core" })
     }
 
+    @Test(arguments: ["Swift.print(", "debugPrint(", "dump(", "fputs(", "puts(", "STDERR_FILENO", "STDOUT_FILENO"])
+    func `commands print through functions that escape`(word: String) throws {
+        let files = try swiftFiles(below: "Sources/App").filter { file in
+            // They ask for the window's size, and write the log's own escapes.
+            !file.path.hasSuffix("/Printing.swift") && !(word == "STDOUT_FILENO" && file.path.hasSuffix("/Status.swift"))
+        }
+        expectNone(try uses(of: word, in: files).map { "\($0): \(word): text is printed by print or printError" })
+    }
+
     /// Tests have wider rows: a table's row and its reason stay on one line.
     @Test(arguments: [("Sources", 110), ("Tests", 130)])
     func `files lines and functions keep to their budgets`(folder: String, columns: Int) throws {

@@ -45,7 +45,7 @@ import Testing
                 .invalid("The request is invalid: Service \"x\" is invalid: y")
             ),
             ("", .other("kubectl failed without a word")),
-            ("error: \u{1B}[31mred\n", .other("[31mred")),
+            ("error: \u{1B}[31mred\n", .other("\\u{1b}[31mred")),
         ] as [(String, KubectlFailure)])
     func `what kubectl writes is understood`(text: String, failure: KubectlFailure) {
         #expect(KubectlFailure(errors: text) == failure)

@@ -34,6 +34,36 @@ import Testing
         #expect(!result.output.contains("\u{1B}"))
     }
 
+    @Test(
+        "no command shows a control character that stands in a file",
+        arguments: [
+            ["check"], ["check", "--output", "json"], ["serve"], ["query", "web.prod.cluster.local"], ["doctor"],
+            ["net", "plan"], ["net", "render", "--host", "h", "--format", "unbound"], ["net", "status"],
+        ])
+    func escapes(arguments: [String]) throws {
+        // ESC, CSI of eight bits and an override of the direction in keys, a value and a list.
+        let file = try TemporaryFile(
+            #"""
+            "\e]0;title\a": 1
+            "dns\x9b2J": {}
+            "two\nlines": 2
+            clusters: { "pr\u202eod": { dns: ["\e[31m"], "\e[2J": 1 } }
+            """# + "\n")
+        let result = try Program.run(arguments, environment: ["NAMEBRIDGE_CONFIG": file.path])
+        let text = result.output + result.errors
+        #expect(result.code != 0 && text.contains("title"), "\(text)")
+        let bad = text.unicodeScalars.filter {
+            $0 != "\n" && ($0.properties.generalCategory == .control || $0.properties.generalCategory == .format)
+        }
+        #expect(bad.isEmpty, "\(bad.map(\.value)) in \(text)")
+        #expect(!text.contains("two\nlines"), "a key stays on its line")
+    }
+
+    @Test func `a file's name is shown without its control characters`() throws {
+        let result = try Program.run(["check", "/nonexistent/\u{1B}[31m\nfile: fine"])
+        #expect(result.code == 2 && !result.errors.contains("\u{1B}"), "\(result.errors)")
+    }
+
     @Test func `check is content with the sample configuration`() throws {
         let sample = Program.package.appending(path: "config/namebridge.yaml").path
         let result = try Program.run(["check"], environment: ["NAMEBRIDGE_CONFIG": sample])

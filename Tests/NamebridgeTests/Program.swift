@@ -10,6 +10,8 @@ enum Program {
     struct Result {
         let code: Int32
         let output: String
+        /// What went to standard error; empty where it was not kept.
+        var errors = ""
     }
 
     /// A program that runs.
@@ -23,11 +25,19 @@ enum Program {
         let output = Pipe()
         let process = make(arguments, environment)
         process.standardOutput = output
-        process.standardError = FileHandle.nullDevice
+        // A file takes any number of errors while the output is read.
+        let log = FileManager.default.temporaryDirectory.appending(path: "namebridge-\(UUID().uuidString).errors")
+        _ = FileManager.default.createFile(atPath: log.path, contents: nil)
+        defer { try? FileManager.default.removeItem(at: log) }
+        let errors = try FileHandle(forWritingTo: log)
+        process.standardError = errors
         try process.run()
         let octets = output.fileHandleForReading.readDataToEndOfFile()
         process.waitUntilExit()
-        return Result(code: process.terminationStatus, output: String(decoding: octets, as: UTF8.self))
+        try errors.close()
+        return Result(
+            code: process.terminationStatus, output: String(decoding: octets, as: UTF8.self),
+            errors: try String(contentsOf: log, encoding: .utf8))
     }
 
     /// Runs a line of the shell, in which $0 is the program.

@@ -79,7 +79,7 @@ import Testing
     }
 
     @Test func `all that the page shows stands in 80 columns, what is wrong first`() {
-        let text = StatusText(Self.troubled).text()
+        let text = Self.shown(StatusText(Self.troubled).text())
         #expect(text == Self.golden, "\(text)")
     }
 
@@ -183,17 +183,20 @@ import Testing
     }
 
     @Test func `an empty status has lines, too, and a low window gets the first ones`() {
-        let text = StatusText(ServerStatus()).text()
+        let text = Self.shown(StatusText(ServerStatus()).text())
         #expect(text.contains("All well.") && text.contains("No name server is configured."))
-        let low = StatusText(Self.troubled).text(rows: 10).split(separator: "\n", omittingEmptySubsequences: false)
-        #expect(low.count == 10 && low.last?.hasSuffix(" more lines") == true)
+        let low = StatusText(Self.troubled).text(rows: 10)
+        #expect(low.count == 10 && low.last?.rendered(for: nil).hasSuffix(" more lines") == true)
     }
+
+    /// As it goes to a file.
+    private static func shown(_ lines: [StyledText]) -> String { StyledText.joined(lines).rendered(for: nil) }
 
     @Test func `nothing that is shown moves the cursor`() {
         var status = Self.troubled
         status.failures[0].reason = "bad\u{1B}[2J\u{9B}1m\u{7F}news"
-        let text = StatusText(status).text()
-        #expect(text.contains("bad [2J 1m news") && !text.contains("\u{1B}"))
+        let text = Self.shown(StatusText(status).text())
+        #expect(text.contains(#"bad\u{1b}[2J\u{9b}1m\u{7f}news"#) && !text.contains("\u{1B}"))
     }
 
     @Test(

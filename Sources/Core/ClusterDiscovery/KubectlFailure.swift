@@ -1,3 +1,5 @@
+import Inventory
+
 /// Why kubectl gave no answer, told from what it wrote to standard error.
 package enum KubectlFailure: Error, Hashable, Sendable {
     /// The kubeconfig has no context of this name.
@@ -140,15 +142,8 @@ extension StringProtocol {
     }
 }
 
-/// `text` on one line and without control characters: it came from another machine, and goes to a terminal
+/// `text` on one line, single spaces between its words: it came from another machine, and goes to a terminal
 /// or into a comment.
 package func plainText(_ text: String) -> String {
-    var plain = ""
-    for scalar in text.unicodeScalars {
-        let isControl =
-            scalar.value < 0x20 || (0x7F...0x9F).contains(scalar.value) || scalar == "\u{2028}"
-            || scalar == "\u{2029}"
-        plain.unicodeScalars.append(isControl ? " " : scalar)
-    }
-    return plain.split(separator: " ").joined(separator: " ")
+    text.split(whereSeparator: \.isWhitespace).joined(separator: " ").printable
 }

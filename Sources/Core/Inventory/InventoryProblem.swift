@@ -65,15 +65,22 @@ package struct InventoryPath: Hashable, Sendable {
 }
 
 extension InventoryPath: CustomStringConvertible {
+    /// On one line; a key that no right file has stands between quotation marks.
     package var description: String {
         var text = ""
         for step in steps {
             switch step {
-            case .key(let key): text += text.isEmpty ? key : ".\(key)"
+            case .key(let key): text += (text.isEmpty ? "" : ".") + Self.shown(key)
             case .index(let index): text += "[\(index)]"
             }
         }
         return text
+    }
+
+    /// Keys come from the file, whatever stands in it.
+    private static func shown(_ key: String) -> String {
+        let isWord = (1...253).contains(key.utf8.count) && key.utf8.allSatisfy { (0x21..<0x7F).contains($0) }
+        return isWord ? key : quoted(key)
     }
 }
 

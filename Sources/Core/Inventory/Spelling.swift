@@ -46,34 +46,3 @@ func editDistance(_ left: [UInt8], _ right: [UInt8]) -> Int {
     }
     return last[right.count]
 }
-
-/// `text` between quotation marks, fit for one line of a terminal: control and format characters are
-/// escaped, and all after the first 60 characters is left out.
-package func quoted(_ text: String) -> String {
-    var shown = ""
-    for scalar in text.unicodeScalars.prefix(60) {
-        switch scalar {
-        case "\n": shown += "\\n"
-        case "\t": shown += "\\t"
-        case "\"": shown += "\\\""
-        case "\\": shown += "\\\\"
-        default:
-            if isPrintable(scalar) {
-                shown.unicodeScalars.append(scalar)
-            } else {
-                shown += "\\u{" + String(scalar.value, radix: 16) + "}"
-            }
-        }
-    }
-    return "\"" + shown + (text.unicodeScalars.dropFirst(60).isEmpty ? "" : "...") + "\""
-}
-
-/// False for what a terminal would act on or hide: control, format and separator characters other than the
-/// space.
-private func isPrintable(_ scalar: Unicode.Scalar) -> Bool {
-    switch scalar.properties.generalCategory {
-    case .control, .format, .lineSeparator, .paragraphSeparator, .unassigned, .privateUse, .surrogate: false
-    case .spaceSeparator: scalar == " "
-    default: true
-    }
-}

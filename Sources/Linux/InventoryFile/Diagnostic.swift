@@ -26,7 +26,7 @@ package struct Diagnostic: Hashable, Sendable {
 extension Diagnostic: CustomStringConvertible {
     /// `FILE:LINE:COLUMN: PATH: MESSAGE`, as compilers print it, so that editors find the place.
     package var description: String {
-        var text = "\(file):\(line):\(column): "
+        var text = "\(file.printable):\(line):\(column): "
         if severity == .warning { text += "warning: " }
         if !path.steps.isEmpty { text += "\(path): " }
         text += message

@@ -37,7 +37,7 @@ struct Check: ParsableCommand {
         let configuration = try Configuration(path: path, checksFiles: true)
         switch output {
         case .text: printText(configuration, path)
-        case .json: print(Self.json(configuration, path).text())
+        case .json: print(Self.json(configuration, path))
         }
         if configuration.inventory == nil { throw ExitStatus.problem }
     }
@@ -45,13 +45,13 @@ struct Check: ParsableCommand {
     private func printText(_ configuration: Configuration, _ path: String) {
         for problem in configuration.problems {
             let style = problem.severity == .warning ? Style.heading : .error
-            print(style.paint(problem, on: .output))
+            print(style.paint(problem))
         }
         guard let inventory = configuration.inventory else {
-            printError("\(path): \(Self.count(configuration.problems.count, "problem")) found")
+            printError("\(path.printable): \(Self.count(configuration.problems.count, "problem")) found")
             return
         }
-        print(Style.success.paint("\(path): fine: \(Self.summary(inventory))", on: .output))
+        print(Style.success.paint("\(path.printable): fine: \(Self.summary(inventory))"))
     }
 
     /// Such as `3 clusters, 1 site, 2 paths`.

@@ -81,7 +81,7 @@ struct Discover: ParsableCommand {
         let discovery = Discovery(surveys, file: file, contexts: known)
         discovery.printProblems()
         switch output {
-        case .json: print(discovery.json.text())
+        case .json: print(discovery.json)
         case .text where discovery.found.isEmpty: break
         case .text:
             if let merge {

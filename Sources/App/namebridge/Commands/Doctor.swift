@@ -73,7 +73,7 @@ struct Doctor: ParsableCommand {
         let report = DoctorReport(findings: try findings())
         switch output {
         case .text: print(report.text())
-        case .json: print(report.json().text())
+        case .json: print(report.json())
         }
         if !report.isFine { throw ExitStatus.problem }
     }

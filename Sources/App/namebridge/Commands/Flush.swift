@@ -40,7 +40,7 @@ struct Flush: ParsableCommand {
         case .text:
             let count = answer["flushed"]?.integer ?? 0
             print("\(count) \(count == 1 ? "answer" : "answers") forgotten")
-        case .json: print(answer.text())
+        case .json: print(answer)
         }
     }
 

@@ -72,7 +72,7 @@ struct Query: ParsableCommand {
         let report = session.run()
         switch output {
         case .text: print(report.text())
-        case .json: print(report.json().text())
+        case .json: print(report.json())
         }
         guard report.isAnswer else { throw ExitStatus.problem }
     }

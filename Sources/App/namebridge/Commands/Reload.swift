@@ -35,7 +35,7 @@ struct Reload: ParsableCommand {
         for warning in outcome.warnings { printError(warning) }
         for problem in outcome.problems { printError(Style.error.paint(problem)) }
         if output == .json {
-            print(answer.text())
+            print(answer)
         } else if outcome.isApplied {
             print("reloaded: configuration \(outcome.generation) is in use")
         }

@@ -155,7 +155,7 @@ struct Serve: ParsableCommand {
     private func printTour(_ socket: String?) {
         print("\nTwo clusters, prod and staging, both of the domain cluster.local. Ask for their names:\n")
         for step in DemoSetting.tour {
-            if !step.title.isEmpty { print(Style.faint.paint("  # \(step.title)", on: .output)) }
+            if !step.title.isEmpty { print(Style.faint.paint("  # \(step.title)")) }
             print("  \(step.command)")
         }
         // As it was started: it may not be installed.

@@ -37,8 +37,8 @@ struct Status: ParsableCommand {
         let answer = try options.ask(.status)
         switch output {
         case .text:
-            print(StatusText(ServerStatus(json: answer), columns: Self.window?.columns ?? 80).text())
-        case .json: print(answer.text())
+            print(.joined(StatusText(ServerStatus(json: answer), columns: Self.window?.columns ?? 80).text()))
+        case .json: print(answer)
         }
     }
 
@@ -54,16 +54,11 @@ struct Status: ParsableCommand {
                 status.recentMilliseconds = Int(now.nanoseconds(since: before.time) / 1_000_000)
             }
             before = (questions, now)
-            // A terminal's cursor goes home, and what is left of the old lines is erased (ECMA-48 ED, EL).
             let window = Self.window
             // The cursor ends up on a line of its own.
             let rows = window.map { $0.rows - 1 }
-            let text = StatusText(status, columns: window?.columns ?? 80).text(rows: rows)
-            print(
-                window != nil
-                    ? "\u{1B}[H" + text.split(separator: "\n", omittingEmptySubsequences: false)
-                        .map { $0 + "\u{1B}[K" }.joined(separator: "\n") + "\u{1B}[J"
-                    : text + "\n")
+            let lines = StatusText(status, columns: window?.columns ?? 80).text(rows: rows)
+            if window != nil { replaceScreen(with: lines) } else { print(.joined(lines + [StyledText("")])) }
             fflush(nil)
             ThisProcess.sleep(milliseconds: 1000)
         }

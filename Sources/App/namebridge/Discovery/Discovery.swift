@@ -101,14 +101,14 @@ struct Discovery {
             guard let difference = differences.first(where: { $0.key == findings.key }) else {
                 print("clusters.\(findings.key) (context \(findings.context)): not in \(path)")
                 for line in findings.yaml.split(separator: "\n") {
-                    print(Style.success.paint("+ \(line)", on: .output))
+                    print(Style.success.paint("+ \(line)"))
                 }
                 continue
             }
             let count = difference.rows.count
             let words = count == 0 ? "as found" : "\(count) \(count == 1 ? "difference" : "differences")"
             print("clusters.\(findings.key) (context \(findings.context)): \(words)")
-            for row in difference.rows { print(row.style.paint("  \(row.text)", on: .output)) }
+            for row in difference.rows { print(row.style.paint("  \(row.text)")) }
             for key in difference.unknown {
                 print("  ? \(key.rawValue): in the file, and not found in the cluster")
             }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import ClusterDiscovery
+import Inventory
 import LinuxSystem
 
 /// Calls kubectl, so that whatever logs people in there works here.

@@ -1,4 +1,5 @@
 import Diagnosis
+import Inventory
 import JSON
 
 /// What `namebridge doctor` prints.
@@ -9,29 +10,29 @@ struct DoctorReport {
     var isFine: Bool { !findings.contains { $0.severity == .problem } }
 
     /// Findings below their subjects, with the lines that mend them; last the count.
-    func text() -> String {
-        var lines: [String] = []
+    func text() -> StyledText {
+        var lines: [StyledText] = []
         var subject: String?
         for finding in findings {
             if finding.subject != subject {
                 subject = finding.subject
-                lines.append(Style.heading.paint(finding.subject, on: .output))
+                lines.append(Style.heading.paint(finding.subject))
             }
             lines += Self.lines(finding)
         }
-        return (lines + [summary]).joined(separator: "\n")
+        return .joined(lines + [summary])
     }
 
-    private static func lines(_ finding: Finding) -> [String] {
+    private static func lines(_ finding: Finding) -> [StyledText] {
         let word = finding.severity.rawValue
         let padded = word + String(repeating: " ", count: 8 - word.count)
-        var lines = ["  \(style(finding.severity).paint(padded, on: .output)) \(finding.summary)"]
-        lines += wrapped(finding.meaning, at: 88).map { "           \($0)" }
+        var lines = ["  " + style(finding.severity).paint(padded) + " \(finding.summary.printable)"]
+        lines += wrapped(finding.meaning, at: 88).map { StyledText("           \($0.printable)") }
         for remedy in finding.remedies {
-            lines.append("           " + Style.faint.paint("\(remedy.software): \(remedy.file)", on: .output))
-            lines += remedy.lines.map { "             \($0)" }
+            lines.append("           " + Style.faint.paint("\(remedy.software): \(remedy.file)"))
+            lines += remedy.lines.map { StyledText("             \($0)") }
             if let command = remedy.command {
-                lines.append("           " + Style.faint.paint("then: \(command)", on: .output))
+                lines.append("           " + Style.faint.paint("then: \(command)"))
             }
         }
         return lines
@@ -59,7 +60,7 @@ struct DoctorReport {
     }
 
     /// Such as `12 checks: 1 problem, 2 warnings`.
-    private var summary: String {
+    private var summary: StyledText {
         let problems = findings.filter { $0.severity == .problem }.count
         let warnings = findings.filter { $0.severity == .warning }.count
         func count(_ number: Int, _ noun: String) -> String { "\(number) \(noun)\(number == 1 ? "" : "s")" }
@@ -67,7 +68,7 @@ struct DoctorReport {
             "\(count(findings.count, "check")): "
             + (problems + warnings == 0
                 ? "all fine" : "\(count(problems, "problem")), \(count(warnings, "warning"))")
-        return (isFine ? Style.success : .error).paint(line, on: .output)
+        return (isFine ? Style.success : .error).paint(line)
     }
 
     func json() -> JSONValue {

@@ -2,6 +2,7 @@ import DNSWire
 import Diagnosis
 import DomainNames
 import IPAddressing
+import Inventory
 import LDNSBridge
 
 extension ProbeAnswer {

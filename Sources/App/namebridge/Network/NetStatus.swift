@@ -44,7 +44,7 @@ struct NetStatus: ParsableCommand {
         let name = "\(plan.host.place)/\(plan.host.host.name)"
         switch output {
         case .text: printText(status, journal, agent, name: name)
-        case .json: print(Self.json(status, journal, agent, name: name).text())
+        case .json: print(Self.json(status, journal, agent, name: name))
         }
         if !status.isFine || journal?.waits == false { throw ExitStatus.problem }
     }
@@ -67,7 +67,7 @@ struct NetStatus: ParsableCommand {
                 line += "  \(packets) packets, \(octets) octets"
             }
             if !row.because.isEmpty { line += "  # \(row.because)" }
-            print(row.condition.isFine ? line : Style.error.paint(line, on: .output))
+            print(StyledText(line, row.condition.isFine ? nil : .error))
         }
         if let journal {
             print(

@@ -73,8 +73,8 @@ enum Log {
         let now = MonotonicClock.now
         let (dropped, format) = state.withLock { ($0.bound.admit(at: now), $0.format) }
         guard let dropped else { return }
-        if dropped > 0 { printError(line(.warning, "lines left out", [("count", "\(dropped)")], format)) }
-        printError(line(priority, event, values, format))
+        if dropped > 0 { writeError(line(.warning, "lines left out", [("count", "\(dropped)")], format)) }
+        writeError(line(priority, event, values, format))
     }
 
     /// `event key=value key="value with spaces"`, without line breaks.
@@ -100,10 +100,9 @@ enum Log {
             switch scalar {
             case "\"": text += "\\\""
             case "\\": text += "\\\\"
-            case let control where control.isControl: text += " "
             default: text.unicodeScalars.append(scalar)
             }
         }
-        return text + "\""
+        return text.printable + "\""
     }
 }

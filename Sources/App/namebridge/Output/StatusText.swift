@@ -1,4 +1,5 @@
 import AdminServer
+import Inventory
 
 /// What `namebridge status` prints: the same as the status page, what is wrong first, in lines of at most
 /// `columns` characters.
@@ -37,16 +38,13 @@ struct StatusText {
     /// For standard output.
     ///
     /// - Parameter rows: As many lines as there is room for; nil: all.
-    func text(rows: Int? = nil) -> String {
+    func text(rows: Int? = nil) -> [StyledText] {
         var lines = lines
         if let rows, lines.count > rows {
             let hidden = lines.count - max(0, rows - 1)
             lines = lines.prefix(max(0, rows - 1)) + [Line("... \(hidden) more lines", .faint)]
         }
-        return lines.map { line in
-            let text = line.text.printable
-            return line.style.map { $0.paint(text, on: .output) } ?? text
-        }.joined(separator: "\n")
+        return lines.map { StyledText($0.text.printable, $0.style) }
     }
 
     // MARK: - Head

@@ -1,4 +1,5 @@
 import DNSWire
+import Inventory
 import LDNSBridge
 
 extension ExtendedError {

@@ -1,12 +1,13 @@
 import DNSWire
 import Forwarding
 import IPAddressing
+import Inventory
 import LDNSBridge
 
 /// The report for people.
 extension QueryReport {
     /// The steps as comment lines, then the reply as dig prints it.
-    func text() -> String {
+    func text() -> StyledText {
         var lines = [
             row("question", "\(question), by \(client) over \(transport.word)"),
             row("view", view ?? "none"),
@@ -24,17 +25,17 @@ extension QueryReport {
         lines.append(row("time", milliseconds(nanoseconds)))
         if let error = ExtendedError.first(in: reply) { lines.append(row("reason", "EDE \(error.inWords)")) }
         guard !reply.isEmpty else {
-            return (lines + [row("reply", "none")]).joined(separator: "\n")
+            return .joined(lines + [row("reply", "none")])
         }
         do throws(LDNSError) {
-            lines.append("\n" + (try MessageText.present(reply)).printableLines)
+            lines.append(StyledText("\n" + (try MessageText.present(reply))))
         } catch {
             lines.append(row("reply", "\(reply.count) octets that libldns does not read: \(error)"))
         }
-        return lines.joined(separator: "\n")
+        return .joined(lines)
     }
 
-    private func rows(of exchange: Exchange) -> [String] {
+    private func rows(of exchange: Exchange) -> [StyledText] {
         let place = "\(exchange.group) \(exchange.server) over \(exchange.transport.word)"
         let asked = row(
             "asked", "\(place): \(exchange.question), at \(milliseconds(exchange.sentNanoseconds))")
@@ -53,9 +54,9 @@ extension QueryReport {
         }
     }
 
-    private func row(_ title: String, _ text: String) -> String {
+    private func row(_ title: String, _ text: String) -> StyledText {
         let padding = String(repeating: " ", count: max(1, 11 - title.utf8.count))
-        return ";; " + Style.heading.paint(title, on: .output) + padding + text
+        return ";; " + Style.heading.paint(title) + padding + text.printable
     }
 
     /// Such as `1.3 ms`.

@@ -1,0 +1,40 @@
+import Glibc
+import Inventory
+import JSON
+
+// All that commands write to their two streams goes through these functions. They hide the standard library's
+// `print`, so that no text from outside reaches a terminal with control characters in it.
+
+/// Writes lines to standard output.
+func print(_ text: String, terminator: String = "\n") {
+    Swift.print(text.printableLines, terminator: terminator)
+}
+
+func print(_ text: StyledText) { Swift.print(text.rendered(for: .output)) }
+
+/// Writes a value for a program. JSON has its own escapes.
+func print(_ value: JSONValue) { Swift.print(value.text()) }
+
+/// Writes `lines` in place of what the terminal shows: the cursor goes home, and what is left of the old
+/// lines is erased (ECMA-48 ED, EL).
+func replaceScreen(with lines: [StyledText]) {
+    let text = lines.map { $0.rendered(for: .output) + "\u{1B}[K" }.joined(separator: "\n")
+    Swift.print("\u{1B}[H" + text + "\u{1B}[J")
+    fflush(nil)
+}
+
+/// Writes lines to standard error.
+func printError(_ text: String) { printError(StyledText(text)) }
+
+func printError(_ text: StyledText) { writeError(text.rendered(for: .error)) }
+
+/// Writes a line of the log, whose values are escaped by the rules of its form.
+func writeError(_ line: String) {
+    var rest = Array((line + "\n").utf8)[...]
+    while !rest.isEmpty {  // each turn writes something, or ends
+        // Sound: the octets live during the call. No stream is left that could tell of a failure here.
+        let count = unsafe rest.withUnsafeBytes { unsafe write(STDERR_FILENO, $0.baseAddress, $0.count) }
+        guard count > 0 || (count < 0 && errno == EINTR) else { return }
+        rest = rest.dropFirst(max(0, count))
+    }
+}
