@@ -1,3 +1,5 @@
+package import DomainNames
+
 /// Octets under construction: a message, or several behind each other. Owned once; grows as needed and keeps
 /// its room.
 ///
@@ -133,6 +135,26 @@ package struct OctetBuffer: ~Copyable, @unchecked Sendable {
             unsafe UnsafeMutableBufferPointer(rebasing: storage[position..<(position + source.count)])
                 .baseAddress?
                 .update(from: from, count: source.count)
+        }
+    }
+
+    /// Puts the name in wire form that was written at `start`, `length` octets long, into `letterCase`.
+    package mutating func setLetterCase(_ letterCase: LetterCase, ofNameAt start: Int, length: Int) {
+        precondition(
+            start >= 0 && length >= 0 && length <= count - start, "a name lies outside an octet buffer")
+        let octets = unsafe UnsafeMutableRawBufferPointer(storage)
+        var position = 0
+        // Sound: all that is read and written lies inside the name, which was written. Ends: each turn moves
+        // on.
+        while length - position >= 8 {
+            let word = unsafe octets.loadUnaligned(fromByteOffset: start + position, as: UInt64.self)
+            let changed = letterCase.word(UInt64(littleEndian: word), at: position)
+            unsafe octets.storeBytes(
+                of: changed.littleEndian, toByteOffset: start + position, as: UInt64.self)
+            position += 8
+        }
+        for position in position..<length {
+            unsafe storage[start + position] = letterCase.octet(storage[start + position], at: position)
         }
     }
 

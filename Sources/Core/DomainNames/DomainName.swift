@@ -61,6 +61,11 @@ package struct DomainName: Sendable {
     /// The name with ASCII letters in lower case.
     package var folded: DomainName { DomainName(checkedWire: wire.map(foldedOctet)) }
 
+    /// The same name in `letterCase`.
+    package func inLetterCase(_ letterCase: LetterCase) -> DomainName {
+        DomainName(checkedWire: wire.enumerated().map { letterCase.octet($0.element, at: $0.offset) })
+    }
+
     /// True where `self` is `other` or ends with it on a label border.
     package func isAtOrBelow(_ other: DomainName) -> Bool {
         var position = 0

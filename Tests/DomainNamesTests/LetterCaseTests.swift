@@ -1,0 +1,49 @@
+import Testing
+
+@testable import DomainNames
+
+/// Names in a letter case that is drawn at random.
+struct LetterCaseTests {
+    private static let names = ["a", "web.shop.svc.cluster.local", "1234567.89", "_x-[\\]^`{|}~@.zZaA.example"]
+
+    @Test(arguments: names, [0, .max, 0x0123_4567_89AB_CDEF, 0xF0F0_0F0F_AAAA_5555] as [UInt64])
+    func `letters alone change and eight octets at a time change as each does alone`(name: String, bits: UInt64)
+        throws
+    {
+        let wire = try DomainName(parsing: name).wire
+        let letterCase = LetterCase(bits: bits)
+        let changed = wire.enumerated().map { letterCase.octet($0.element, at: $0.offset) }
+        #expect(changed.map(foldedOctet) == wire.map(foldedOctet))
+        for position in stride(from: 0, through: wire.count - 8, by: 8) {
+            let octets = (0..<8).map { changed[position + $0] }
+            let asked = letterCase.word(word(wire.span, at: position), at: position)
+            let expected = word(octets.span, at: 0)
+            #expect(asked == expected, "at \(position)")
+        }
+        let isRepeated = letterCase.isRepeated(in: changed.span, of: wire.span, from: 0, count: wire.count)
+        #expect(isRepeated)
+    }
+
+    @Test func `a name in another letter case is no repetition whichever letter differs`() throws {
+        let wire = try DomainName(parsing: "web.shop.svc.cluster.local").wire
+        let letterCase = LetterCase(bits: 0x5DEE_CE66_D177_1337)
+        let changed = wire.enumerated().map { letterCase.octet($0.element, at: $0.offset) }
+        for index in wire.indices where (wire[index] | 0x20) &- 0x61 < 26 {
+            var other = changed
+            other[index] ^= 0x20
+            let isRepeated = letterCase.isRepeated(in: other.span, of: wire.span, from: 0, count: wire.count)
+            #expect(!isRepeated)
+        }
+    }
+
+    @Test func `each of the first 64 octets of a name takes a bit of its own`() throws {
+        let wire = try DomainName(parsing: String(repeating: "a", count: 63)).wire
+        let changed = (0..<64).map { bit in
+            let letterCase = LetterCase(bits: 1 << UInt64(bit))
+            return wire.indices.filter { letterCase.octet(wire[$0], at: $0) == UInt8(ascii: "a") }
+        }
+        // The first bit stands for the octet of the label's length.
+        #expect(changed.allSatisfy { $0.count <= 1 })
+        #expect(Set(changed.joined()) == Set(1..<64))
+    }
+}
