@@ -26,7 +26,7 @@ import Testing
     /// was found alive.
     private func play(
         rounds: Int, messages: Int = 1, _ respond: @escaping @Sendable ([UInt8]) -> [[UInt8]]
-    ) throws -> [(learnt: [DomainName], isAlive: Bool)] {
+    ) throws -> [(learnt: [DomainName], isAlive: Bool, keepsLetterCase: Bool?)] {
         let upstream = try TestUpstream { question, _ in respond(question) }
         let domain = try DomainName(parsing: "cluster.local")
         let version = try DomainName(parsing: "dns-version.cluster.local")
@@ -37,12 +37,12 @@ import Testing
             mark: 1, loopDomain: nil, probe: ServerProbe(firstAt: start))
         let epoll = try Epoll()
         var events = EpollEvents(capacity: 4)
-        var played: [(learnt: [DomainName], isAlive: Bool)] = []
+        var played: [(learnt: [DomainName], isAlive: Bool, keepsLetterCase: Bool?)] = []
         for _ in 0..<rounds {
             let now = probed.probe.due
             _ = probed.probe.begin(isDead: false, at: now)
             probed.beginRound(nil)
-            probed.ask(.full, id: Self.id, token: 0, epoll)
+            probed.ask(.full, (id: Self.id, letters: 0x5DEE_CE66_D177_1337), token: 0, epoll)
             var learnt: [DomainName] = []
             for _ in 0..<messages {
                 _ = try epoll.wait(into: &events, milliseconds: 5_000)
@@ -50,7 +50,9 @@ import Testing
             }
             let verdict = probed.probe.finish(isDead: false, at: probed.probe.due)
             probed.close()
-            if case .alive = verdict { played.append((learnt, true)) } else { played.append((learnt, false)) }
+            var isAlive = false
+            if case .alive = verdict { isAlive = true }
+            played.append((learnt, isAlive, probed.keepsLetterCase))
         }
         return played
     }
@@ -70,6 +72,43 @@ import Testing
             return [forged, Self.answer(question)]
         }
         #expect(played.map(\.isAlive) == [true])
+    }
+
+    @Test func `a server that repeats the letter case of a name is known to keep it`() throws {
+        #expect(try play(rounds: 2) { [Self.answer($0)] }.map(\.keepsLetterCase) == [true, true])
+        let folded = try play(rounds: 2) { question in
+            var answer = Self.answer(question)
+            for index in 12..<question.count { answer[index] = foldedOctet(answer[index]) }
+            return [answer]
+        }
+        #expect(folded.map(\.keepsLetterCase) == [false, false])
+        #expect(folded.map(\.isAlive) == [true, true])
+    }
+
+    @Test func `a server on a closed port is dead within a fifth of a second`() throws {
+        let free = try TestUpstream { _, _ in [] }.endpoint
+        let start = MonotonicTime(nanoseconds: 776_000_000_000)
+        var probed = ProbedServer(
+            free, questions: [ProbeQuestion(name: try DomainName(parsing: "cluster.local"), type: 6)], mark: 1,
+            loopDomain: nil, probe: ServerProbe(firstAt: start))
+        let epoll = try Epoll()
+        var events = EpollEvents(capacity: 4)
+        _ = probed.probe.begin(isDead: true, at: start)
+        for way in ServerProbe.Way.allCases {
+            probed.ask(way, (id: Self.id, letters: 0), token: UInt64(way.rawValue), epoll)
+        }
+        for _ in 0..<10 where probed.probe.due > start.advanced(milliseconds: 200) {
+            let count = try epoll.wait(into: &events, milliseconds: 1_000)
+            for index in 0..<count {
+                let way = try #require(ServerProbe.Way(rawValue: Int(events[index].token)))
+                probed.handle(way, epoll, at: start) { _ in }
+            }
+        }
+        #expect(probed.probe.due == start.advanced(milliseconds: 200))
+        guard case .dead("refused") = probed.probe.finish(isDead: true, at: probed.probe.due) else {
+            Issue.record("nothing listens there")
+            return
+        }
     }
 
     @Test func `an answer to another question shows nothing`() throws {

@@ -22,6 +22,7 @@ struct ServerProbeTests {
             case .alive(let mode, _, _): "\(mode)"
             case .doubtful: "doubtful"
             case .dead: "dead"
+            case .notAsked: "not asked"
             case nil: "nothing"
             }
         }
@@ -40,9 +41,67 @@ struct ServerProbeTests {
             switch probe.finish(isDead: false, at: probe.due) {
             case .alive: #expect(isAnswered)
             case .dead: #expect(!isAnswered)
-            case .doubtful, nil: Issue.record("no verdict at \(milliseconds)")
+            case .doubtful, .notAsked, nil: Issue.record("no verdict at \(milliseconds)")
             }
             #expect(!probe.mayDoubtLife(at: now.advanced(milliseconds: 499)), "whoever asks for what is not found")
+        }
+    }
+
+    @Test func `a server that is only said to be closed is alive where it answers`() {
+        var probe = ServerProbe(firstAt: Self.start)
+        _ = probe.begin(isDead: false, at: Self.start)
+        for way in ServerProbe.Way.allCases { probe.hinted(way, "refused") }
+        let heard = Self.start.advanced(milliseconds: 199)
+        #expect(probe.finish(isDead: false, at: heard) == nil)
+        probe.succeeded(.full, at: heard)
+        guard case .alive(.full, _, _) = probe.finish(isDead: false, at: probe.due) else {
+            Issue.record("an answer counts, whatever else was said")
+            return
+        }
+    }
+
+    @Test func `a server that is said to be closed and does not answer is dead within half a second`() {
+        var probe = ServerProbe(firstAt: Self.start)
+        var now = Self.start
+        var verdicts: [String] = []
+        while verdicts.count < 2 {
+            for way in probe.begin(isDead: false, at: now) {
+                if way == .overTCP { probe.failed(way, "refused") } else { probe.hinted(way, "refused") }
+            }
+            now = probe.due
+            switch probe.finish(isDead: false, at: now) {
+            case .doubtful: verdicts.append("doubtful")
+            case .dead(let reason): verdicts.append("dead: \(reason)")
+            default: verdicts.append("something else")
+            }
+        }
+        #expect(verdicts == ["doubtful", "dead: refused"])
+        #expect(now <= Self.start.advanced(milliseconds: 500))
+    }
+
+    @Test func `a probe that could not be sent says nothing of the server`() {
+        var probe = ServerProbe(firstAt: Self.start)
+        for round in 0..<5 {
+            for way in probe.begin(isDead: false, at: probe.due) { probe.failedHere(way, "no descriptor") }
+            guard case .notAsked("no descriptor") = probe.finish(isDead: false, at: probe.due) else {
+                Issue.record("round \(round) was not sent")
+                return
+            }
+        }
+    }
+
+    @Test func `a server that is silent over UDP is dead where TCP could not be tried`() {
+        var probe = ServerProbe(firstAt: Self.start)
+        var last: ServerProbe.Verdict?
+        for _ in 0..<2 {
+            for way in probe.begin(isDead: false, at: probe.due) where way == .overTCP {
+                probe.failedHere(way, "no descriptor")
+            }
+            last = probe.finish(isDead: false, at: probe.due)
+        }
+        guard case .dead = last else {
+            Issue.record("silence counts")
+            return
         }
     }
 

@@ -53,29 +53,3 @@ package struct UpstreamPath: Hashable, Sendable {
 package enum UpstreamSockets {
     package static let perServer = 16
 }
-
-/// Why no answer comes by an upstream path.
-package enum UpstreamFailure: UInt8, Hashable, Sendable {
-    /// The host answered that nobody listens: ICMP port unreachable, or a TCP reset.
-    case refused
-    /// A router answered that the way is closed: ICMP host or network unreachable.
-    case unreachable
-    /// The TCP connection was closed with questions unanswered.
-    case closed
-    /// No socket could be opened.
-    case noSocket
-    /// Silence.
-    case timeout
-}
-
-extension UpstreamFailure: CustomStringConvertible {
-    package var description: String {
-        switch self {
-        case .refused: "refused"
-        case .unreachable: "unreachable"
-        case .closed: "closed the connection"
-        case .noSocket: "no socket could be opened"
-        case .timeout: "timeout"
-        }
-    }
-}

@@ -12,6 +12,7 @@ package final class ServerHealth: Sendable {
     private let loopedAtValue = Atomic<Int64>(0)
     private let isSuspectedValue = Atomic<Bool>(false)
     private let isSilentValue = Atomic<Bool>(false)
+    private let keepsLetterCaseValue = Atomic<Bool>(false)
     private let loopTrial = Mutex<LoopTrial?>(nil)
     private let revivedAtValue = Atomic<Int64>(.min)
     private let errorText = Mutex<String>("")
@@ -81,7 +82,17 @@ package final class ServerHealth: Sendable {
         isSuspectedValue.store(true, ordering: .relaxed)
     }
 
-    /// It owes a worker an answer. It may just not know one to that question: a probe finds out.
+    /// True if its last answer to a probe repeated the letter case of the question's name; see `LetterCase`.
+    package var keepsLetterCase: Bool { keepsLetterCaseValue.load(ordering: .relaxed) }
+
+    /// Its answer to a probe repeated the letter case of the question's name, or did not.
+    package func learn(keepsLetterCase: Bool) {
+        guard self.keepsLetterCase != keepsLetterCase else { return }
+        keepsLetterCaseValue.store(keepsLetterCase, ordering: .relaxed)
+    }
+
+    /// It owes a worker an answer, or something on the way says that it can't be reached. It may just not
+    /// know an answer to that question, and such reports can be forged: a probe finds out.
     package func suspectSilence() {
         guard !isSilentValue.load(ordering: .relaxed) else { return }
         isSilentValue.store(true, ordering: .relaxed)
@@ -173,6 +184,10 @@ package final class HealthBoard: Sendable {
     /// True where somebody probes dead servers: without a prober nobody is ever given up.
     package let isProbed: Bool
 
+    /// Rounds of probes that could not be sent, for want of something here.
+    private let unsentProbeRounds = Atomic<Int>(0)
+    private let probeShortage = Mutex<String>("")
+
     /// For each of `ForwardingPolicy.groups` what it says of a name that it does not have; see `noSuchName`.
     private let noSuchNames: Mutex<[[UInt8]]>
 
@@ -198,6 +213,17 @@ package final class HealthBoard: Sendable {
         self.servers = servers
         noSuchNames = Mutex(names)
         self.isProbed = isProbed
+    }
+
+    /// A round of probes could not be sent, for want of something here: it says nothing of the server.
+    package func noteProbeShortage(_ reason: String) {
+        probeShortage.withLock { $0 = reason }
+        unsentProbeRounds.add(1, ordering: .relaxed)
+    }
+
+    /// How many rounds of probes could not be sent so, and why the last one could not.
+    package var unsentProbes: (count: Int, reason: String) {
+        (unsentProbeRounds.load(ordering: .relaxed), probeShortage.withLock { $0 })
     }
 
     /// A whole message that denies a name with the group's SOA, nothing in it compressed, its question the

@@ -42,7 +42,7 @@ extension DNSServer {
         guard isRunning else { throw .notRunning }
         let old = current.withLock { $0 }
         let policyChange = PolicyChange(from: old.policy, to: change.policy)
-        var settings = change.settings
+        var settings = Self.fitted(change.settings, change.policy, workers: seeds.count, change.listen)
         settings.longestSleepMilliseconds = old.settings.longestSleepMilliseconds
         let retired = retiredListeners.withLock { $0.filter { $0.sockets != nil } }
         let next = CurrentServing(
@@ -51,7 +51,7 @@ extension DNSServer {
             listeners: try old.listeners.rebound(change.listen, retired: retired),
             queryLog: change.queryLog)
         let (begun, adopted, settled) = (try receipt(), try receipt(), try receipt())
-        let newProber = try makeProber(next.policy, next.board, next.identity)
+        let newProber = try makeProber(next.policy, next.board, next.identity, settings)
         let newLog = next.queryLog === old.queryLog ? nil : next.queryLog
         try start { () throws(Errno) in try newLog?.start() }
 

@@ -44,6 +44,7 @@ package final class DNSServer: Sendable {
         news: (@Sendable (HealthNews) -> Void)? = nil
     ) throws(DNSServerError) {
         precondition(workers > 0, "a server has at least one worker")
+        let settings = Self.fitted(settings, policy, workers: workers, endpoints)
         let listeners = try Listeners.bind(endpoints, workers: workers, inherited: inherited)
         let random = KernelRandom()
         let identity = ProcessIdentity(
@@ -69,20 +70,35 @@ package final class DNSServer: Sendable {
                 policy: policy, board: board, identity: identity, settings: settings, listeners: listeners,
                 queryLog: queryLog))
         prober = Mutex(nil)
-        let first = try makeProber(policy, board, identity)
+        let first = try makeProber(policy, board, identity, settings)
         prober.withLock { $0 = first }
     }
 
     /// Not started; nil where nobody wants news.
     func makeProber(
-        _ policy: ForwardingPolicy, _ board: HealthBoard, _ identity: ProcessIdentity
+        _ policy: ForwardingPolicy, _ board: HealthBoard, _ identity: ProcessIdentity,
+        _ settings: DNSServerSettings
     ) throws(DNSServerError) -> ServerProber? {
         guard let news else { return nil }
         do throws(Errno) {
-            return try ServerProber(policy, board, identity, news: news)
+            return try ServerProber(policy, board, identity, mostOpen: settings.probeSockets, news: news)
         } catch {
             throw .cannotStartWorker(seeds.count, error)
         }
+    }
+
+    /// `settings` with no more sockets of each kind than the descriptors allow that the process may open.
+    static func fitted(
+        _ settings: DNSServerSettings, _ policy: ForwardingPolicy, workers: Int, _ endpoints: [Endpoint]
+    ) -> DNSServerSettings {
+        var settings = settings
+        settings.fit(
+            into: DescriptorBudget(
+                limit: ProcessLimits.descriptorLimit(orIfUnknown: 1_024),
+                DescriptorBudget.Demand(
+                    workers: workers, endpoints: endpoints.count, servers: policy.servers.count,
+                    connectionsPerWorker: settings.connectionsPerWorker)))
+        return settings
     }
 
     deinit {

@@ -19,6 +19,11 @@ package struct DNSServerSettings: Hashable, Sendable {
     /// How long a connection towards a server is kept without a question on it.
     package var upstreamIdleMilliseconds = 5_000
 
+    /// Sockets of one worker towards servers, TCP included; see `DescriptorBudget`.
+    package var upstreamSocketsPerWorker = 4_096
+    /// Sockets of the prober.
+    package var probeSockets = 256
+
     /// How long a worker without anything to do sleeps at most; nil: until something comes.
     package var longestSleepMilliseconds: Int? = nil
 
@@ -31,6 +36,14 @@ package struct DNSServerSettings: Hashable, Sendable {
         connectionsPerClient = min(limits.connectionsPerClient, limits.connections)
         outputLimit = limits.connectionBuffer
         outputTotal = limits.connectionBuffers
+    }
+
+    /// Takes no more descriptors than `budget` has for each kind of socket.
+    mutating func fit(into budget: DescriptorBudget) {
+        connectionsPerWorker = min(connectionsPerWorker, budget.connectionsPerWorker)
+        connectionsPerClient = min(connectionsPerClient, connectionsPerWorker)
+        upstreamSocketsPerWorker = budget.upstreamSocketsPerWorker
+        probeSockets = budget.probeSockets
     }
 
     /// How often connections are looked at for having been idle too long.

@@ -13,6 +13,8 @@ final class ProbeSocket {
     /// What epoll knows it by.
     let token: UInt64
     private let isStream: Bool
+    /// The question's name as it was sent, letter case and all.
+    private let name: [UInt8]
     private var unsent: [UInt8]
     private var framing = StreamFraming()
 
@@ -22,11 +24,20 @@ final class ProbeSocket {
         self.id = id
         self.token = token
         isStream = way == .overTCP
+        let length = (try? Question(reading: message.span))?.nameLength ?? 0
+        name = Array(message.dropFirst(Question.nameStart).prefix(length))
         descriptor = try isStream ? StreamSocket.connect(to: server) : DatagramSocket.connect(to: server)
-        let length = [
+        let prefix = [
             UInt8(truncatingIfNeeded: message.count >> 8), UInt8(truncatingIfNeeded: message.count),
         ]
-        unsent = isStream ? length + message : message
+        unsent = isStream ? prefix + message : message
+    }
+
+    /// Whether an answer repeats the name's letter case; nil if the name has no letters, and over TCP, where
+    /// nothing has to be shown.
+    func keepsLetterCase(_ answer: [UInt8]) -> Bool? {
+        guard !isStream, name.contains(where: { ($0 | 0x20) &- 0x61 < 26 }) else { return nil }
+        return answer.dropFirst(Question.nameStart).starts(with: name)
     }
 
     /// Sends what is left to send; true once nothing is.

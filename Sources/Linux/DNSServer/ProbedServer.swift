@@ -22,7 +22,14 @@ struct ProbedServer {
     private var loopCheck: LoopCheck?
     private var hasProvenLoop = false
 
+    /// Whether the answers of the round that runs, or of the last one, repeated the letter case of the
+    /// question's name; nil if none showed it.
+    private(set) var keepsLetterCase: Bool?
+
     private var sockets: [ServerProbe.Way: ProbeSocket] = [:]
+
+    /// Sockets that are open.
+    var openCount: Int { sockets.count }
 
     init(
         _ server: Endpoint, questions: [ProbeQuestion], mark: UInt64, loopDomain: DomainName?,
@@ -46,6 +53,7 @@ struct ProbedServer {
     mutating func beginRound(_ check: LoopCheck?) {
         loopCheck = loopDomain == nil ? nil : check
         hasProvenLoop = false
+        keepsLetterCase = nil
     }
 
     /// True, once, where an answer of the round shows that the server forwards to us.
@@ -54,12 +62,17 @@ struct ProbedServer {
         return hasProvenLoop
     }
 
-    /// Sends the round's question in one way.
-    mutating func ask(_ way: ServerProbe.Way, id: UInt16, token: UInt64, _ epoll: borrowing Epoll) {
+    /// Sends the round's question in one way, its ID and letter case drawn from `bits`: so only who has seen
+    /// the question can answer it (RFC 5452 section 9.2).
+    mutating func ask(
+        _ way: ServerProbe.Way, _ bits: (id: UInt16, letters: UInt64), token: UInt64,
+        _ epoll: borrowing Epoll
+    ) {
         let question = question
         guard
             var message = try? QuestionMessage.make(
-                question.name, type: question.type, id: id,
+                question.name.inLetterCase(LetterCase(bits: bits.letters)), type: question.type,
+                id: bits.id,
                 payloadSize: way == .withoutEDNS ? nil : UInt16(EDNS.advertisedPayloadSize),
                 // The answer that tells a loop is signed by nobody.
                 checkingDisabled: loopCheck != nil)
@@ -72,13 +85,16 @@ struct ProbedServer {
             message += option
         }
         do throws(Errno) {
-            let socket = try ProbeSocket(way, server, id: id, token: token, message)
+            let socket = try ProbeSocket(way, server, id: bits.id, token: token, message)
             try epoll.add(
                 socket.descriptor, way == .overTCP ? [.readable, .writable] : .readable, token: token)
-            if way != .overTCP { _ = try socket.send() }
+            if way != .overTCP, try !socket.send() { throw .noBuffers }
             sockets[way] = socket
         } catch {
-            probe.failed(way, error.text.lowercased())
+            switch SocketFault(error) {
+            case .local(let failure): probe.failedHere(way, failure.description)
+            case .remote(let failure): probe.failed(way, failure.description)
+            }
         }
     }
 
@@ -102,25 +118,42 @@ struct ProbedServer {
         do throws(Errno) {
             if try socket.send() { try epoll.modify(socket.descriptor, .readable, token: socket.token) }
             guard let answer = try socket.receive() else { return }
-            // Whoever sends what bears another ID has not seen the question: the answer is still to come.
+            // A sender of another ID has not seen the question: the answer is still to come.
             guard way == .overTCP || answer.starts(with: socket.idOctets) else { return }
-            judge(answer, way, socket.id, at: now, learn: learn)
+            judge(answer, way, socket, at: now, learn: learn)
         } catch {
-            probe.failed(way, error == .connectionRefused ? "refused" : error.text.lowercased())
+            guard way == .overTCP else { return heed(error, way, socket) }
+            switch SocketFault(error) {
+            case .local(let failure): probe.failedHere(way, failure.description)
+            case .remote(let failure): probe.failed(way, failure.description)
+            }
         }
         sockets[way] = nil
     }
 
+    /// Something on the way says by ICMP that the server can't be reached, which can be forged: an answer
+    /// counts all the same, and none within a short time shows that it is so.
+    private mutating func heed(_ error: Errno, _ way: ServerProbe.Way, _ socket: ProbeSocket) {
+        DatagramSocket.discardErrors(of: socket.descriptor)
+        switch SocketFault(error) {
+        case .local(let failure): probe.hinted(way, failure.description)
+        case .remote(let failure): probe.hinted(way, failure.description)
+        }
+    }
+
     private mutating func judge(
-        _ answer: [UInt8], _ way: ServerProbe.Way, _ id: UInt16, at now: MonotonicTime,
+        _ answer: [UInt8], _ way: ServerProbe.Way, _ socket: ProbeSocket, at now: MonotonicTime,
         learn: (ResourceRecord) -> Void
     ) {
         let asked = question
-        guard let message = try? MessageOracle(answer), message.isResponse, message.id == id,
+        guard let message = try? MessageOracle(answer), message.isResponse, message.id == socket.id,
             Self.isAnswer(message, to: asked)
         else {
             probe.failed(way, "malformed answer")
             return
+        }
+        if !(message.records[.question] ?? []).isEmpty, let keeps = socket.keepsLetterCase(answer) {
+            keepsLetterCase = keeps && keepsLetterCase ?? true
         }
         if let proof = loopCheck.map({ LoopName.answer($0.secret) }),
             message.records[.answer]?.contains(where: { $0.data == proof }) ?? false

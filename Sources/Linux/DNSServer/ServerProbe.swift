@@ -34,6 +34,12 @@ struct ServerProbe {
     /// Quick answers that a server owes which was slow or silent.
     private var owedAnswers = 0
     private var reason = ""
+    /// The ways for which something reported that nothing listens there, or that the way is closed.
+    private var hinted: Set<Way> = []
+    /// Why a way could not be asked in, for want of something here; nil: every way was.
+    private var shortage: String?
+    /// When the round began.
+    private var began = MonotonicTime(nanoseconds: 0)
     /// What is known of TCP; nil before the first try.
     private var reachesTCP: Bool?
 
@@ -46,6 +52,9 @@ struct ServerProbe {
     /// for a reason of its own, and would keep workers away for as long as the longer pause lasts.
     private static let answersUntilQuick = 4
     private static let patienceMilliseconds = 400
+    /// How long an answer may still come once every way was reported closed: such reports can be forged, and
+    /// the server's answers take no longer than a real report does.
+    private static let hintedMilliseconds = 200
     private static let pauseBetweenDoubts = 500
     /// Every so many rounds TCP is tried as well.
     private static let roundsPerTCP = 15
@@ -70,6 +79,9 @@ struct ServerProbe {
         reason = "timeout"
         asked = [:]
         answered = [:]
+        hinted = []
+        shortage = nil
+        began = now
         due = now.advanced(milliseconds: Self.patienceMilliseconds)
         let ways: [Way] =
             isDead || failures > 0 || worseRounds > 0
@@ -89,6 +101,29 @@ struct ServerProbe {
         guard asked[way] != nil, answered[way] == nil else { return }
         asked[way] = nil
         if way != .overTCP { reason = why }
+        endSoonIfHinted()
+    }
+
+    /// Something on a way reported that it is closed: the answer may come all the same.
+    mutating func hinted(_ way: Way, _ why: String) {
+        guard asked[way] != nil, answered[way] == nil else { return }
+        hinted.insert(way)
+        if way != .overTCP { reason = why }
+        endSoonIfHinted()
+    }
+
+    /// Shortens the round if nothing is waited for but what was reported closed.
+    private mutating func endSoonIfHinted() {
+        guard !hinted.isEmpty, asked.keys.allSatisfy({ answered[$0] != nil || hinted.contains($0) })
+        else { return }
+        due = min(due, began.advanced(milliseconds: Self.hintedMilliseconds))
+    }
+
+    /// A way could not be asked in, for want of something here.
+    mutating func failedHere(_ way: Way, _ why: String) {
+        guard asked[way] != nil, answered[way] == nil else { return }
+        asked[way] = nil
+        shortage = why
     }
 
     /// What a round found.
@@ -97,6 +132,8 @@ struct ServerProbe {
         /// Not well; it is asked again at once, in every way.
         case doubtful
         case dead(String)
+        /// Nothing: it could not be asked, for want of something here.
+        case notAsked(String)
     }
 
     /// What the round says, once it is over; nil while it runs, or where none does.
@@ -122,6 +159,10 @@ struct ServerProbe {
             return .alive(
                 mode, roundTrip: roundTrip,
                 payloadSize: reachesTCP == false ? 4096 : EDNS.advertisedPayloadSize)
+        }
+        if asked.isEmpty, let shortage {
+            due = now.advanced(milliseconds: Self.pauseWhileDeadMilliseconds)
+            return .notAsked(shortage)
         }
         failures += 1
         owedAnswers = Self.answersUntilQuick

@@ -18,12 +18,17 @@ final class ServerProber: Sendable {
     private let epoll: Epoll
     private let wake: EventFD
     private let thread = ThreadBox()
+    /// Sockets that may be open at a time: rounds beyond it wait until others have ended.
+    private let mostOpen: Int
 
-    /// - Parameter news: Called on the prober's thread when a server dies, comes back or changes its mode.
+    /// - Parameters:
+    ///   - mostOpen: Sockets that may be open at a time.
+    ///   - news: Called on the prober's thread when a server dies, comes back or changes its mode.
     init(
-        _ policy: ForwardingPolicy, _ board: HealthBoard, _ identity: ProcessIdentity,
+        _ policy: ForwardingPolicy, _ board: HealthBoard, _ identity: ProcessIdentity, mostOpen: Int,
         news: @escaping @Sendable (HealthNews) -> Void
     ) throws(Errno) {
+        self.mostOpen = max(mostOpen, ServerProbe.Way.allCases.count)
         self.policy = policy
         self.board = board
         self.identity = identity
@@ -59,8 +64,12 @@ final class ServerProber: Sendable {
         }
         var events = EpollEvents(capacity: 64)
         let random = KernelRandom()
+        var openCount = 0
+        var first = 0
         while true {
-            let count = (try? epoll.wait(into: &events, milliseconds: patience(probes))) ?? 0
+            let isFull = openCount + ServerProbe.Way.allCases.count > mostOpen
+            let patience = patience(probes, atLeast: isFull ? 20 : 1)
+            let count = (try? epoll.wait(into: &events, milliseconds: patience)) ?? 0
             for index in 0..<count {
                 let event = events[index]
                 guard event.token != .max else { return }
@@ -71,17 +80,24 @@ final class ServerProber: Sendable {
                 probes[server].handle(way, epoll, at: MonotonicClock.now) { learn($0, server) }
             }
             let now = MonotonicClock.now
-            for index in probes.indices {
-                step(&probes[index], index, random, at: now)
+            openCount = probes.reduce(0) { $0 + $1.openCount }
+            // Where sockets are short, each server is the first to get some in its turn.
+            first = probes.isEmpty ? 0 : (first + 1) % probes.count
+            for place in probes.indices {
+                let index = (first + place) % probes.count
+                step(&probes[index], index, random, &openCount, at: now)
             }
         }
     }
 
     /// Ends the round of a server that is over, and begins one that is due.
     private func step(
-        _ probed: inout ProbedServer, _ index: Int, _ random: KernelRandom, at now: MonotonicTime
+        _ probed: inout ProbedServer, _ index: Int, _ random: KernelRandom, _ openCount: inout Int,
+        at now: MonotonicTime
     ) {
         let health = board.servers[index]
+        openCount -= probed.openCount
+        defer { openCount += probed.openCount }
         if health.isDead, probed.lastMode != health.mode {
             probed.probe.hurry(at: now)
             tell(&probed, index, health.mode, health.lastError)
@@ -94,22 +110,28 @@ final class ServerProber: Sendable {
             probed.close()
         case .alive(let mode, let roundTrip, let payloadSize):
             probed.close()
+            if let keeps = probed.keepsLetterCase { health.learn(keepsLetterCase: keeps) }
             health.answered(in: mode, after: roundTrip, payloadSize: payloadSize, at: now)
             if mode != probed.lastMode { tell(&probed, index, mode, "") }
         case .dead(let reason):
             probed.close()
             health.markDead(reason)
             if probed.lastMode != .dead { tell(&probed, index, .dead, reason) }
+        case .notAsked(let reason):
+            probed.close()
+            board.noteProbeShortage(reason)
         case .doubtful, nil:
             if !probed.probe.isRunning { probed.close() }
+        }
+        guard probed.probe.isRunning || openCount + ServerProbe.Way.allCases.count <= mostOpen else {
+            return
         }
         let ways = probed.probe.begin(isDead: health.isDead, isDoubted: health.isDoubted, at: now)
         guard !ways.isEmpty else { return }
         beginRound(&probed, health, random)
         for way in ways {
-            // Drawn for each, so that nobody can answer who has not seen the question (RFC 5452 section 9.2).
-            let id = UInt16(truncatingIfNeeded: random.next())
-            probed.ask(way, id: id, token: UInt64(index * 4 + way.rawValue), epoll)
+            let bits = (id: UInt16(truncatingIfNeeded: random.next()), letters: random.next())
+            probed.ask(way, bits, token: UInt64(index * 4 + way.rawValue), epoll)
         }
     }
 
@@ -140,10 +162,12 @@ final class ServerProber: Sendable {
 
     /// To the next whole millisecond that something is due; also often enough to see servers that workers
     /// gave up.
-    private func patience(_ probes: [ProbedServer]) -> Int32 {
+    ///
+    /// - Parameter shortest: In milliseconds; 1, or more while a round that is due waits for sockets.
+    private func patience(_ probes: [ProbedServer], atLeast shortest: Int64) -> Int32 {
         let now = MonotonicClock.now
         let next = probes.map { $0.probe.due.nanoseconds(since: now) }.min() ?? 100_000_000
-        return Int32(clamping: max(1, min(100, (next + 999_999) / 1_000_000)))
+        return Int32(clamping: max(shortest, min(100, (next + 999_999) / 1_000_000)))
     }
 
     /// Where names stand that nobody has: beside a cluster's services, since forwarders on the way may deny

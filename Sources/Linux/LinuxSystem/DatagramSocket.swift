@@ -30,13 +30,23 @@ package enum DatagramSocket {
         _ socket: borrowing FileDescriptor, _ family: AddressFamily, reportsLocalAddress: Bool
     ) throws(Errno) {
         grantBuffers(socket)
+        try ignorePathMTU(socket, family)
+        guard reportsLocalAddress else { return }
         if family == .v6 {
-            if reportsLocalAddress { try socket.setOption(IPPROTO_IPV6, IPV6_RECVPKTINFO, 1) }
-            // Large replies go out in fragments rather than fail, whatever path MTU somebody has made us
-            // believe.
+            try socket.setOption(IPPROTO_IPV6, IPV6_RECVPKTINFO, 1)
+        } else {
+            try socket.setOption(IPPROTO_IP, IP_PKTINFO, 1)
+        }
+    }
+
+    /// Has large datagrams go out in fragments rather than fail: a path MTU is what ICMP says, which anyone
+    /// can send.
+    private static func ignorePathMTU(
+        _ socket: borrowing FileDescriptor, _ family: AddressFamily
+    ) throws(Errno) {
+        if family == .v6 {
             try socket.setOption(IPPROTO_IPV6, IPV6_MTU_DISCOVER, clinux_ipv6_pmtu_omit)
         } else {
-            if reportsLocalAddress { try socket.setOption(IPPROTO_IP, IP_PKTINFO, 1) }
             try socket.setOption(IPPROTO_IP, IP_MTU_DISCOVER, clinux_ipv4_pmtu_omit)
         }
     }
@@ -44,10 +54,12 @@ package enum DatagramSocket {
     /// A socket that sends to `server` and receives from it alone, on a port that the kernel draws at random.
     ///
     /// It also reports what routers and the server's host say by ICMP (ip(7), IP_RECVERR): after an error,
-    /// `discardErrors` empties the queue of details.
+    /// `discardErrors` empties the queue of details. Such a report proves nothing: who knows both ports can
+    /// forge it.
     package static func connect(to server: Endpoint) throws(Errno) -> FileDescriptor {
         let socket = try open(server.address.family)
         grantBuffers(socket)
+        try ignorePathMTU(socket, server.address.family)
         if server.address.family == .v6 {
             try socket.setOption(IPPROTO_IPV6, IPV6_RECVERR, 1)
         } else {

@@ -26,6 +26,11 @@ package struct Errno: Error, Hashable, Sendable {
     package static let messageTooLong = Errno(code: EMSGSIZE)
     package static let tooManyDescriptors = Errno(code: EMFILE)
     package static let tooManyDescriptorsInSystem = Errno(code: ENFILE)
+    /// Of a call that would have to wait; also of connect(2), where no local port is free.
+    package static let tryAgain = Errno(code: EAGAIN)
+    /// Of sendmsg(2), where this host's firewall drops what is sent.
+    package static let notPermitted = Errno(code: EPERM)
+    package static let networkDown = Errno(code: ENETDOWN)
 
     /// The name of the constant, such as `EADDRINUSE`.
     package var name: String {

@@ -16,6 +16,11 @@ package enum ProcessLimits {
         Int(clamping: try readDescriptorLimit().rlim_cur)
     }
 
+    /// The same, and `otherwise` if the kernel does not say.
+    package static func descriptorLimit(orIfUnknown otherwise: Int) -> Int {
+        do throws(Errno) { return try descriptorLimit() } catch { return otherwise }
+    }
+
     /// Raises the number of descriptors to `wanted`, or as near as the hard limit lets it; what it is
     /// afterwards.
     @discardableResult

@@ -1,8 +1,11 @@
 import AdminServer
 import ArgumentParser
+import DNSServer
+import Forwarding
 import Inventory
 import InventoryFile
 import JSON
+import LinuxSystem
 
 /// `namebridge check`: tells every mistake of a configuration at once.
 struct Check: ParsableCommand {
@@ -10,7 +13,8 @@ struct Check: ParsableCommand {
         abstract: "Check a configuration file and tell every mistake in it.",
         discussion: """
             Each mistake stands on a line of its own: FILE:LINE:COLUMN, the key, what was found and what was \
-            expected. The file of dns.cookie-secret-file is read, too. The exit code is 1 where there is an error, 2 where the file cannot be read.
+            expected. The file of dns.cookie-secret-file is read, too. A warning says if servers and workers may need more \
+            descriptors than may be open here. The exit code is 1 where there is an error, 2 where the file cannot be read.
 
             Example:
               namebridge check /etc/namebridge/namebridge.yaml
@@ -51,7 +55,19 @@ struct Check: ParsableCommand {
             printError("\(path.printable): \(Self.count(configuration.problems.count, "problem")) found")
             return
         }
+        if let shortage = Self.shortage(inventory) {
+            print(Style.heading.paint("\(path.printable): warning: \(shortage)"))
+        }
         print(Style.success.paint("\(path.printable): fine: \(Self.summary(inventory))"))
+    }
+
+    /// What the forwarder would lack if it were started here, with descriptors; nil if it has enough.
+    private static func shortage(_ inventory: Inventory) -> String? {
+        let most = 1 << 20
+        let limit = (try? ProcessLimits.raiseDescriptorLimit(to: most)) ?? most
+        let policy = ForwardingPolicy(inventory)
+        let demand = DescriptorBudget.Demand(inventory, policy, processors: ProcessLimits.processorCount)
+        return DescriptorBudget(limit: limit, demand).shortage
     }
 
     /// Such as `3 clusters, 1 site, 2 paths`.
@@ -81,6 +97,7 @@ struct Check: ParsableCommand {
             ("file", .string(path)),
             ("valid", .boolean(configuration.inventory != nil)),
             ("problems", .array(problems)),
+            ("descriptors", .optional(configuration.inventory.flatMap(shortage))),
         ])
     }
 }

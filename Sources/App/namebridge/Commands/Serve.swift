@@ -58,6 +58,7 @@ struct Serve: ParsableCommand {
         let workers = inventory.dns.workers ?? ProcessLimits.processorCount
         let queryLogs = try queryLogs(inventory.log)
         let health = HealthLog()
+        warnOfShortage(inventory, policy)
         let server = try listen(inventory, policy, workers: workers, watch, queryLogs.log, health)
         let folder = control.prepareFolder(isDemo: demo.demo)
         defer { if let folder, folder.isMade { try? FilePath.removeFolder(folder.path) } }
@@ -84,6 +85,14 @@ struct Serve: ParsableCommand {
         Log.notice("stopped")
     }
 
+    /// Says so if the process may open fewer descriptors than the servers and workers may need.
+    private func warnOfShortage(_ inventory: Inventory, _ policy: ForwardingPolicy) {
+        let limit = ProcessLimits.descriptorLimit(orIfUnknown: Self.wantedDescriptors)
+        let demand = DescriptorBudget.Demand(inventory, policy, processors: ProcessLimits.processorCount)
+        guard let shortage = DescriptorBudget(limit: limit, demand).shortage else { return }
+        Log.warning("descriptors are short", [("reason", shortage)])
+    }
+
     /// The signal that ends the server; SIGHUP reloads.
     private func waitForEnd(
         _ signals: borrowing SignalFD, _ watch: inout ServiceWatch, _ server: DNSServer,
@@ -98,8 +107,8 @@ struct Serve: ParsableCommand {
         }
     }
 
-    /// Enough for the sockets of 16 workers to 32 servers, and their clients' connections.
-    private static let wantedDescriptors = 65_536
+    /// More than any budget asks for; the hard limit is often higher, and closing that many takes time.
+    private static let wantedDescriptors = 1 << 20
 
     private func listen(
         _ inventory: Inventory, _ policy: ForwardingPolicy, workers: Int, _ watch: ServiceWatch,
