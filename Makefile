@@ -109,14 +109,14 @@ check-dashboard: check-swift dashboard-packages build
 	python3 Sources/Support/Metrics/check-dashboard.py .build/release/namebridge
 
 bench: check-swift bench-packages build
-	swift build -c release --product floor
+	swift build -c release --product baseline
 	python3 Sources/Support/Bench/bench.py $(BENCH)
 
 differential: check-swift differential-packages build
 	python3 Sources/Support/Differential/differential.py $(DIFFERENTIAL)
 
 faults: check-swift faults-packages build
-	swift build -c release --product floor
+	swift build -c release --product baseline
 	python3 Sources/Support/Bench/faults.py $(FAULTS)
 
 fuzz: check-swift fuzz-packages
@@ -133,11 +133,11 @@ tsan: check-swift test-packages
 	@if ls $(TSAN)/report.* 2>/dev/null; then cat $(TSAN)/report.*; exit 1; fi
 
 abuse: check-swift faults-packages build
-	swift build -c release --product floor
+	swift build -c release --product baseline
 	python3 Sources/Support/Bench/abuse.py $(ABUSE)
 
 soak: check-swift faults-packages build
-	swift build -c release --product floor
+	swift build -c release --product baseline
 	python3 Sources/Support/Bench/soak.py $(SOAK)
 
 # The binary for installing: Swift's libraries inside, C libraries shared (for security updates of libldns). It has a

@@ -98,7 +98,7 @@ let package = Package(
             path: "Sources/App/namebridge", swiftSettings: strict, linkerSettings: packed),
 
         // Support
-        .executableTarget(name: "floor", path: "Sources/Support/Floor"),
+        .executableTarget(name: "baseline", path: "Sources/Support/Baseline"),
         .target(name: "LabProbe", path: "Sources/Support/LabProbe"),
         support("TestSupport", [
             "AnswerCache", "Forwarding", "DNSWire", "DomainNames", "IPAddressing", "Inventory", "Telemetry", "LDNSBridge",

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Abuses Namebridge from one address, and measures what an honest client at another one notices: `make abuse`.
 
-Two network namespaces of their own are joined by a cable: Namebridge and a cluster's name server (the floor) stand
+Two network namespaces of their own are joined by a cable: Namebridge and a cluster's name server (the baseline) stand
 in one, all clients in the other, each at an address of its own. The honest client asks 2,000 questions a second for
 a thousand names, after one over TCP that proves its address. Needs root.
 """
@@ -73,7 +73,7 @@ def question(number, suffix=SUFFIX):
 
 
 class Rig:
-    """Namebridge before the floor, its memory sampled twice a second."""
+    """Namebridge before the baseline, its memory sampled twice a second."""
 
     def __init__(self, options, directory, network):
         self.options, self.network = options, network
@@ -87,7 +87,7 @@ clusters:
   prod: {{ domain: {DOMAIN}, dns: ["127.0.0.1:{upstream}"], services: [10.0.0.0/8], only-kubernetes-names: false }}
 """)
         self.upstream = Server(
-            [options.floor, "answer", str(upstream), "--ttl", "30"], ",".join(CPUS), directory / "upstream.log")
+            [options.baseline, "answer", str(upstream), "--ttl", "30"], ",".join(CPUS), directory / "upstream.log")
         self.namebridge = Server(
             [options.namebridge, "serve", "--config", path, "--control", directory / "control.sock", "--user", "root"],
             ",".join(CPUS), directory / "namebridge.log")
@@ -116,9 +116,9 @@ clusters:
         return len(os.listdir(f"/proc/{self.namebridge.pid}/fd"))
 
     def load(self, source, rate, seconds, count=NAMES):
-        """The floor's load from one of the clients' addresses; a thread whose `report` is there once it has ended."""
+        """The baseline's load from one of the clients' addresses; a thread whose `report` is there once it has ended."""
         command = self.network.prefix() + [
-            str(self.options.floor), "load", str(self.port), "--to", SERVER, "--from", source, "--suffix", SUFFIX,
+            str(self.options.baseline), "load", str(self.port), "--to", SERVER, "--from", source, "--suffix", SUFFIX,
             "--count", str(count), "--rate", str(rate), "--seconds", str(seconds)]
 
         def body():
@@ -325,7 +325,7 @@ def parse_arguments():
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--memory", type=int, default=256, help="that Namebridge may take, in MiB (256)")
     parser.add_argument("--realtime", action="store_true", help="run before all other work of the host")
-    parser.add_argument("--floor", type=Path, default=ROOT / ".build/release/floor")
+    parser.add_argument("--baseline", type=Path, default=ROOT / ".build/release/baseline")
     parser.add_argument("--namebridge", type=Path, default=ROOT / ".build/release/namebridge")
     return parser.parse_args()
 
@@ -341,7 +341,7 @@ def main():
         signal.signal(number, lambda *_: sys.exit(143))  # as an exception: every server's block ends
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    options.floor, options.namebridge = options.floor.resolve(), options.namebridge.resolve()
+    options.baseline, options.namebridge = options.baseline.resolve(), options.namebridge.resolve()
     if options.realtime:
         os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))  # inherited by all that is started
     verdicts, network = Verdicts(), Network()

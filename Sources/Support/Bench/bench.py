@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
-"""Measures Namebridge against the floor and against its peers: `make bench`.
+"""Measures Namebridge against the baseline and against its peers: `make bench`.
 
 Every contender runs alone on one CPU with one worker or thread; the load and the upstream share another.
 Rounds are interleaved: each contender once per round, medians over the rounds. The figure that counts is CPU
 time per query of the whole process, user and system, which a noisy machine disturbs least, and its ratio to
-the floor's.
+the baseline's.
 
 Two drivers make the load. dnsperf keeps a number of questions in flight and is itself the limit against the
 cheapest contenders: they wait for it ("CPU busy"), wake up for small batches and so cost more per query. The
-floor's own generator is cheaper, checks every address, and shows them at work all the time.
+baseline's own generator is cheaper, checks every address, and shows them at work all the time.
 """
 
 import argparse
@@ -68,7 +68,7 @@ LOADS = {
         "TCP hits, pipelined: 1,000 names, warm cache", 1_000, caches=True, transport="tcp", clients=4),
     "workers": Load(
         "Two workers: hits, 1,000 names, warm cache", 1_000, caches=True, clients=64,
-        contenders=("floor", "namebridge", "namebridge-2")),
+        contenders=("baseline", "namebridge", "namebridge-2")),
     "latency": Load("Latency of hits at 20,000 questions per second", 1_000, caches=True, kind="latency"),
     "memory": Load("Resident memory with 100,000 cached names", 100_000, caches=True, kind="memory"),
 }
@@ -83,8 +83,8 @@ class Bench:
 
     def __init__(self, options, directory):
         self.options, self.directory = options, directory
-        self.contenders = all_contenders(Path(options.floor).resolve(), Path(options.namebridge).resolve())
-        self.floor = self.contenders[0].find()
+        self.contenders = all_contenders(Path(options.baseline).resolve(), Path(options.namebridge).resolve())
+        self.baseline = self.contenders[0].find()
         #: load -> contender -> list of one dictionary of figures, or an "error", per round.
         self.figures = {}
 
@@ -103,11 +103,11 @@ class Bench:
             print(table(load, rows), flush=True)
 
     def chosen(self, load):
-        """The contenders of a load; the floor always, because the ratios need it."""
+        """The contenders of a load; the baseline always, because the ratios need it."""
         return [
             one for one in self.contenders
             if (one.name in load.contenders if load.contenders else one.workers == 1)
-            and (one.name == "floor" or not self.options.contenders or one.name in self.options.contenders)]
+            and (one.name == "baseline" or not self.options.contenders or one.name in self.options.contenders)]
 
     def measure(self, load, contender):
         """One contender, alone, under one load; what stops it becomes the row's text."""
@@ -127,7 +127,7 @@ class Bench:
     def measure_running(self, load, contender, program, directory):
         """Starts upstream and contender, checks an answer, warms up and measures."""
         setting = Setting(free_port(), free_port(), directory, load.caches, load.rewrites)
-        upstream_command = [self.floor, "answer", str(setting.upstream), "--ttl", "3600"]
+        upstream_command = [self.baseline, "answer", str(setting.upstream), "--ttl", "3600"]
         command = contender.command(program, setting)
         cpus = ",".join(str(cpu) for cpu in CPUS[:contender.workers])
         with Server(upstream_command, LOAD_CPU, directory / "upstream.log", is_heard=True) as upstream, \
@@ -162,8 +162,8 @@ class Bench:
 
         The share that the upstream was asked proves that a cache is on, or off.
         """
-        is_own = self.options.driver == "floor" and load.transport == "udp" and not load.contenders
-        drive = self.drive_floor if is_own else self.drive_dnsperf
+        is_own = self.options.driver == "baseline" and load.transport == "udp" and not load.contenders
+        drive = self.drive_baseline if is_own else self.drive_dnsperf
         drive(load, setting, 1)
         before, asked = server.cpu_seconds(), count_of(upstream)
         completed, right, lost, seconds = drive(load, setting, self.options.seconds)
@@ -193,7 +193,7 @@ class Bench:
         return (int(figure("Queries completed")), int(figure(r"Response codes:\s+NOERROR")),
                 int(figure("Queries lost")), figure(r"Run time \(s\)"))
 
-    def drive_floor(self, load, setting, seconds):
+    def drive_baseline(self, load, setting, seconds):
         """Our own generator: completed, right (by address) and lost queries, and the time it took."""
         pace = ["--window", str(self.options.in_flight), "--seconds", str(seconds)]
         report = self.generate(load, setting, pace, seconds + 30)
@@ -229,7 +229,7 @@ class Bench:
     def generate(self, load, setting, pace, timeout):
         """Runs our own load generator and returns its report."""
         return json.loads(run([
-            "taskset", "-c", LOAD_CPU, self.floor, "load", str(setting.port), "--suffix", load.suffix,
+            "taskset", "-c", LOAD_CPU, self.baseline, "load", str(setting.port), "--suffix", load.suffix,
             "--count", str(load.names), *pace], timeout))
 
 
@@ -275,7 +275,7 @@ def parse_arguments():
     loads = list(LOADS)
     parser.add_argument("--loads", type=some_of(loads), default=loads, help=f"some of {','.join(loads)}")
     parser.add_argument("--contenders", type=some_of(names), default=[], help=f"some of {','.join(names)}")
-    parser.add_argument("--driver", choices=["dnsperf", "floor"], default="dnsperf", help="of UDP loads")
+    parser.add_argument("--driver", choices=["dnsperf", "baseline"], default="dnsperf", help="of UDP loads")
     parser.add_argument(
         "--network", action="store_true", help="routes and rules of a large mesh alone: no load, no contender")
     parser.add_argument("--rounds", type=int, default=3)
@@ -283,7 +283,7 @@ def parse_arguments():
     parser.add_argument("--in-flight", type=int, default=200, help="questions in flight")
     parser.add_argument("--realtime", action="store_true", help="run before all other work; needs root")
     parser.add_argument("--json", metavar="FILE", help="write every round's figures there")
-    parser.add_argument("--floor", default=ROOT / ".build/release/floor", help="path of the floor")
+    parser.add_argument("--baseline", default=ROOT / ".build/release/baseline", help="path of the baseline")
     parser.add_argument("--namebridge", default=ROOT / ".build/release/namebridge", help="path of ours")
     return parser.parse_args()
 
@@ -298,8 +298,8 @@ def main():
     missing = [tool for tool in ("dnsperf", "dig", "taskset", "setpriv") if shutil.which(tool) is None]
     if missing:
         sys.exit(f"bench: not on PATH: {', '.join(missing)}; in Debian: dnsperf, bind9-dnsutils, util-linux")
-    if not Path(options.floor).exists():
-        sys.exit(f"bench: no {options.floor}; build it first: swift build -c release --product floor")
+    if not Path(options.baseline).exists():
+        sys.exit(f"bench: no {options.baseline}; build it first: swift build -c release --product baseline")
     if options.realtime:
         os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))  # inherited by all that is started
     print(heading(options), flush=True)

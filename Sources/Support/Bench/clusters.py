@@ -16,7 +16,7 @@ TTL = 5
 
 
 def address_of(label):
-    """The address that the floor gives to names with this first label (FNV-1a, 24 bits, in 10.0.0.0/8)."""
+    """The address that the baseline gives to names with this first label (FNV-1a, 24 bits, in 10.0.0.0/8)."""
     value = 2166136261
     for octet in label.lower().encode():
         value = (value ^ octet) * 16777619 % 2**32
@@ -186,10 +186,10 @@ clusters:
 """
 
 
-def load(floor, cpu, port, pace, timeout, count=NAMES):
-    """Runs the floor's load to its end and returns its report."""
+def load(baseline, cpu, port, pace, timeout, count=NAMES):
+    """Runs the baseline's load to its end and returns its report."""
     return json.loads(run(
-        ["taskset", "-c", cpu, floor, "load", str(port), "--suffix", SUFFIX, "--count", str(count), *pace],
+        ["taskset", "-c", cpu, baseline, "load", str(port), "--suffix", SUFFIX, "--count", str(count), *pace],
         timeout))
 
 

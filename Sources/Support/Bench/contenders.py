@@ -55,13 +55,13 @@ class Contender:
         return str(path)
 
 
-class Floor(Contender):
+class Baseline(Contender):
     """The least that it can cost: batched C, answering for hits and relaying for misses."""
 
-    name = "floor"
+    name = "baseline"
     can_rewrite = True
 
-    def __init__(self, path, name="floor", options=()):
+    def __init__(self, path, name="baseline", options=()):
         self.path, self.name, self.options = path, name, list(options)
 
     def find(self):
@@ -253,8 +253,8 @@ class CoreDNS(Contender):
         return [program, "-quiet", "-conf", path]
 
 
-def all_contenders(floor, namebridge):
-    """Every contender, the floor first, in the order of the tables."""
+def all_contenders(baseline, namebridge):
+    """Every contender, the baseline first, in the order of the tables."""
     return [
-        Floor(floor), Namebridge(namebridge), Namebridge(namebridge, "namebridge-2", workers=2), Dnsdist(),
+        Baseline(baseline), Namebridge(namebridge), Namebridge(namebridge, "namebridge-2", workers=2), Dnsdist(),
         Dnsdist("dnsdist-16", sockets=16), Unbound(), KnotResolver(), Smartdns(), Dnsmasq(), CoreDNS()]

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Breaks the name servers of a cluster under load, and measures what clients notice: `make faults`.
 
-Knot DNS and NSD serve the same zone with a TTL of 5 s; the floor asks Namebridge for its names, 20,000 times
+Knot DNS and NSD serve the same zone with a TTL of 5 s; the baseline asks Namebridge for its names, 20,000 times
 a second, and checks every address. The first server, which Namebridge prefers, is hurt after 4 s and healed
 6 s later. All of it lives in a network namespace of its own. Needs root for that (and for --realtime).
 """
@@ -38,7 +38,7 @@ class Rig:
         self.bad_way, self.first_port = None, ports[0]
         if has_bad_way:
             self.first_port = free_port()
-            command = [options.floor, "delay", str(self.first_port), str(ports[0])]
+            command = [options.baseline, "delay", str(self.first_port), str(ports[0])]
             command += ["--delay", str(options.delay), "--drop", str(options.drop)]
             self.bad_way = Server(command, CPUS[-1], directory / "delay.log")
         path = directory / "namebridge.yaml"
@@ -84,7 +84,7 @@ class Rig:
 
     def load(self, *pace, timeout=60):
         """One load to its end; its report."""
-        return clusters.load(self.options.floor, CPUS[-1], self.port, pace, timeout)
+        return clusters.load(self.options.baseline, CPUS[-1], self.port, pace, timeout)
 
     def cost(self, *pace):
         """One load to its end; its report, and Namebridge's CPU time per answer in microseconds."""
@@ -260,7 +260,7 @@ def measure_freshness(options):
         path = directory / "namebridge.yaml"
         path.write_text(clusters.configuration(port, [upstream_port], "64MiB", options.workers))
         upstream = Server(
-            [options.floor, "answer", str(upstream_port), *changing], CPUS[-1], directory / "upstream.log")
+            [options.baseline, "answer", str(upstream_port), *changing], CPUS[-1], directory / "upstream.log")
         namebridge = Server(
             [options.namebridge, "serve", "--config", path], ",".join(CPUS[:options.workers]),
             directory / "namebridge.log")
@@ -268,7 +268,7 @@ def measure_freshness(options):
             if not clusters.is_ready(port):
                 raise RuntimeError(f"namebridge answers nothing: {namebridge.last_words()}")
             peak = clusters.load(
-                options.floor, CPUS[-1], port, [*changing, "--window", "100", "--seconds", "4"], 30)
+                options.baseline, CPUS[-1], port, [*changing, "--window", "100", "--seconds", "4"], 30)
             rate = int(peak["received"] / peak["seconds"] / 2)
             sizes, stopped = [], threading.Event()
 
@@ -282,7 +282,7 @@ def measure_freshness(options):
             cpu = namebridge.cpu_seconds()
             try:
                 report = clusters.load(
-                    options.floor, CPUS[-1], port,
+                    options.baseline, CPUS[-1], port,
                     [*changing, "--rate", str(rate), "--seconds", str(seconds), "--timeline"], seconds + 60)
             finally:
                 stopped.set()
@@ -411,7 +411,7 @@ def parse_arguments():
     parser.add_argument("--realtime", action="store_true", help="run before all other work; needs root")
     parser.add_argument("--verbose", action="store_true", help="show every second")
     parser.add_argument("--show-log", action="store_true", help="show Namebridge's log")
-    parser.add_argument("--floor", type=Path, default=ROOT / ".build/release/floor")
+    parser.add_argument("--baseline", type=Path, default=ROOT / ".build/release/baseline")
     parser.add_argument("--namebridge", type=Path, default=ROOT / ".build/release/namebridge")
     return parser.parse_args()
 
@@ -432,7 +432,7 @@ def main():
     enter_namespace()
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: sys.exit(143))  # as an exception: every server's block ends
-    options.floor, options.namebridge = options.floor.resolve(), options.namebridge.resolve()
+    options.baseline, options.namebridge = options.baseline.resolve(), options.namebridge.resolve()
     if options.realtime:
         os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))  # inherited by all that is started
     wire, parts = Wire(), options.parts.split(",")

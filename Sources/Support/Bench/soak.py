@@ -59,7 +59,7 @@ class Soak:
         """Ten seconds of load after ten seconds of load."""
         while not self.done.is_set():
             self.loads.append(clusters.load(
-                self.options.floor, CPUS[-1], self.port, ["--rate", str(self.options.rate), "--seconds", "10"], 60))
+                self.options.baseline, CPUS[-1], self.port, ["--rate", str(self.options.rate), "--seconds", "10"], 60))
 
     def ask_over_tcp(self):
         """Two questions on each connection."""
@@ -203,7 +203,7 @@ def main():
     parser.add_argument("--rate", type=int, default=5_000, help="questions a second over UDP (5000)")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--seed", type=int, default=1, help="of what is random")
-    parser.add_argument("--floor", type=Path, default=ROOT / ".build/release/floor")
+    parser.add_argument("--baseline", type=Path, default=ROOT / ".build/release/baseline")
     parser.add_argument("--namebridge", type=Path, default=ROOT / ".build/release/namebridge")
     options = parser.parse_args()
     if os.geteuid() != 0:
@@ -214,7 +214,7 @@ def main():
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: sys.exit(143))  # as an exception: every server's block ends
-    options.floor, options.namebridge = options.floor.resolve(), options.namebridge.resolve()
+    options.baseline, options.namebridge = options.baseline.resolve(), options.namebridge.resolve()
     print(f"{len(CPUS)} CPUs, load average {os.getloadavg()[0]:.1f}, {options.minutes:g} minutes, "
           f"{options.rate:,} questions a second, {options.workers} workers", flush=True)
     with tempfile.TemporaryDirectory(prefix="namebridge-soak-") as name:

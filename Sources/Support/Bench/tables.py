@@ -3,7 +3,7 @@
 import statistics
 
 COLUMNS = {
-    "throughput": ["CPU/query (us)", "ratio to floor", "min-max (us)", "QPS", "CPU busy", "asked upstream",
+    "throughput": ["CPU/query (us)", "ratio to baseline", "min-max (us)", "QPS", "CPU busy", "asked upstream",
                    "lost", "wrong"],
     "latency": ["p50 (us)", "p99 (us)", "p99.9 (us)", "CPU/query (us)", "latest send (us)", "lost", "wrong"],
     "memory": ["RSS (MiB)", "of that for the names (MiB)", "names", "cached", "lost", "wrong"],
@@ -13,13 +13,13 @@ COLUMNS = {
 def table(load, rows):
     """The table of `rows`: for each contender a list of figures, or of an "error", by round."""
     columns = COLUMNS[load.kind]
-    floor = median(usable(rows["floor"]), "cpu_us")
+    baseline = median(usable(rows["baseline"]), "cpu_us")
     head = "| contender | " + " | ".join(columns) + " |"
     lines = [f"\n### {load.title}\n", head, "|---" * (len(columns) + 1) + "|"]
     for name, rounds in rows.items():
         good = usable(rounds)
         if good:
-            cells = CELLS[load.kind](good, floor)
+            cells = CELLS[load.kind](good, baseline)
             if len(good) < len(rounds):
                 name = f"{name} ({len(good)} of {len(rounds)} rounds)"
         else:
@@ -39,12 +39,12 @@ def median(rounds, key):
     return statistics.median(values) if values else None
 
 
-def throughput_cells(rounds, floor):
+def throughput_cells(rounds, baseline):
     """The cells of a throughput row."""
     values = [figures["cpu_us"] for figures in rounds]
     middle = statistics.median(values)
     return [
-        f"{middle:.2f}", f"{middle / floor:.2f}x" if floor else "?", f"{min(values):.2f}-{max(values):.2f}",
+        f"{middle:.2f}", f"{middle / baseline:.2f}x" if baseline else "?", f"{min(values):.2f}-{max(values):.2f}",
         f"{median(rounds, 'qps'):,.0f}", f"{median(rounds, 'busy'):.0%}",
         f"{median(rounds, 'asked'):.0%}", *faults(rounds)]
 

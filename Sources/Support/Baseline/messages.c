@@ -1,6 +1,6 @@
-/// The few edits of DNS messages that the floor needs.
+/// The few edits of DNS messages that the baseline needs.
 #define _GNU_SOURCE
-#include "floor.h"
+#include "baseline.h"
 
 #include <string.h>
 #include <time.h>
@@ -9,8 +9,10 @@
 enum { addressRecordLength = 16 };
 /// Octets of an OPT record without options (RFC 6891 section 6.1.2).
 enum { optRecordLength = 11 };
+/// Octets of the SOA record of a negative answer, its names pointers.
+enum { soaRecordLength = 36 };
 /// Record types, by their registered numbers.
-enum { typeA = 1, typeOPT = 41, classIN = 1 };
+enum { typeA = 1, typeSOA = 6, typeOPT = 41, classIN = 1 };
 
 /// An ASCII letter in lower case, any other octet as it is.
 static inline uint8_t folded(uint8_t octet) {
@@ -52,7 +54,38 @@ int64_t endOfAddress(const uint8_t *name, int change, uint32_t address, int64_t 
     return ((changes + 1) * milliseconds - hash % (uint32_t)milliseconds) * 1000000;
 }
 
-size_t answerInPlace(uint8_t *message, size_t length, uint32_t ttl, int change) {
+/// Writes the addresses of the question's name at `record`; returns where they end.
+static uint8_t *writeAddresses(uint8_t *record, const uint8_t *name, const struct Options *options) {
+    uint32_t address = options->change == 0 ? firstOf(addressOfName(name), options->records)
+        : addressAtTime(name, options->change, nanoseconds(CLOCK_REALTIME));
+    for (int index = 0; index < options->records; index++) {
+        write16(record, 0xC000 | headerLength);
+        write16(record + 2, typeA);
+        write16(record + 4, classIN);
+        write32(record + 6, options->ttl);
+        write16(record + 10, 4);
+        write32(record + 12, address + (uint32_t)index);
+        record += addressRecordLength;
+    }
+    return record;
+}
+
+/// Writes the SOA of the domain above the question's name, for 5 seconds; returns where it ends.
+static uint8_t *writeSOA(uint8_t *record, const uint8_t *name) {
+    uint16_t domain = (uint16_t)(0xC000 | (headerLength + 1 + name[0]));
+    static const uint32_t numbers[] = {1, 7200, 1800, 86400, 5};
+    write16(record, domain);
+    write16(record + 2, typeSOA);
+    write16(record + 4, classIN);
+    write32(record + 6, 5);
+    write16(record + 10, soaRecordLength - 12);
+    write16(record + 12, domain);
+    write16(record + 14, domain);
+    for (int index = 0; index < 5; index++) write32(record + 16 + 4 * index, numbers[index]);
+    return record + soaRecordLength;
+}
+
+size_t answerInPlace(uint8_t *message, size_t length, const struct Options *options) {
     if (length < headerLength + 5 || (message[2] & 0xF8) != 0 || read16(message + 4) != 1) return 0;
     size_t end = endOfName(message, length, headerLength);
     if (end == 0 || length - end < 4) return 0;
@@ -60,25 +93,16 @@ size_t answerInPlace(uint8_t *message, size_t length, uint32_t ttl, int change) 
     size_t position = end + 4;
     bool hasOPT = read16(message + 10) != 0 && length - position >= optRecordLength
         && message[position] == 0 && read16(message + position + 1) == typeOPT;
-    bool hasAddress = type == typeA && class == classIN && message[headerLength] != 0;
+    const uint8_t *name = message + headerLength;
+    bool hasAddress = type == typeA && class == classIN && name[0] != 0, hasSOA = !hasAddress && name[0] != 0;
 
     message[2] |= 0x84;  // QR and AA; RD stays as asked
     message[3] = 0x80;   // RA, NOERROR
-    write16(message + 6, hasAddress ? 1 : 0);
-    write16(message + 8, 0);
+    write16(message + 6, hasAddress ? (uint16_t)options->records : 0);
+    write16(message + 8, hasSOA ? 1 : 0);
     write16(message + 10, hasOPT ? 1 : 0);
-    if (hasAddress) {
-        uint8_t *record = message + position;
-        write16(record, 0xC000 | headerLength);
-        write16(record + 2, typeA);
-        write16(record + 4, classIN);
-        write32(record + 6, ttl);
-        write16(record + 10, 4);
-        const uint8_t *name = message + headerLength;
-        write32(record + 12, change == 0 ? addressOfName(name)
-            : addressAtTime(name, change, nanoseconds(CLOCK_REALTIME)));
-        position += addressRecordLength;
-    }
+    if (hasAddress) position = (size_t)(writeAddresses(message + position, name, options) - message);
+    if (hasSOA) position = (size_t)(writeSOA(message + position, name) - message);
     if (hasOPT) {
         uint8_t *record = message + position;
         memset(record, 0, optRecordLength);

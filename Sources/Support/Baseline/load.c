@@ -1,10 +1,10 @@
-/// `floor load`: asks over UDP at a fixed rate, or with a fixed number in flight, and checks every answer.
+/// `baseline load`: asks over UDP at a fixed rate, or with a fixed number in flight, and checks every answer.
 ///
 /// The clock of a question starts right before its send and ends at the kernel's receive stamp of the answer,
 /// so the delays of this program are not counted as the server's. Questions of a fixed rate are sent when
 /// they are due, whatever is still unanswered.
 #define _GNU_SOURCE
-#include "floor.h"
+#include "baseline.h"
 
 #include <poll.h>
 #include <stdio.h>
@@ -13,8 +13,6 @@
 #include <sys/prctl.h>
 #include <time.h>
 
-/// Nanoseconds after which an unanswered question counts as lost.
-static const int64_t patience = 1000000000;
 /// Sub-buckets per power of two of the histogram: an error of at most 1/32.
 enum { subBuckets = 32, bucketCount = 64 * subBuckets };
 /// Nanoseconds that questions of a fixed rate may be late; those that are later are left out, and counted, so
@@ -29,7 +27,11 @@ enum { inFlightLimit = 49152 };
 struct Asked {
     int64_t sent;
     long name;
+    uint16_t type;
 };
+
+/// Record types, by their registered numbers.
+enum { typeA = 1, typeAAAA = 28 };
 
 /// How an answer compares with what is right.
 enum Verdict {
@@ -37,13 +39,15 @@ enum Verdict {
     wrong,
     /// An rcode other than NOERROR.
     failed,
+    /// TC: the client is to come by TCP.
+    truncated,
     /// An address that the name once had, told for longer than its TTL.
     outdated
 };
 
 /// What became of the questions asked within one second; what is missing was lost.
 struct Second {
-    long sent, received, wrong, failed, outdated;
+    long sent, received, wrong, failed, truncated, outdated;
     uint32_t longestTTL;
     int64_t longest;
     uint64_t histogram[bucketCount];
@@ -57,6 +61,12 @@ struct Load {
     struct Asked asked[1 << 16];
     uint8_t *isAnswered;  // one per name
     long next, pass, answeredNames;
+    /// Nanoseconds after which an unanswered question counts as lost.
+    int64_t patience;
+    /// With `--pairs` the name whose AAAA is to be asked next; -1: none is.
+    long halfAsked;
+    /// Addresses that have asked so far; see `Options.clients`.
+    uint32_t turns;
     uint16_t nextID;
     long lost, inFlight;
     /// Questions of a fixed rate that were not sent; answers that came after `patience`, or unasked.
@@ -68,6 +78,8 @@ struct Load {
     int64_t start;
     struct Batch questions, answers;
     uint8_t control[batchLimit][CMSG_SPACE(sizeof(struct timespec))];
+    /// For each question the address that it leaves from; see ip(7), IP_PKTINFO.
+    uint8_t sources[batchLimit][CMSG_SPACE(sizeof(struct in_pktinfo))];
 };
 
 // MARK: - histogram
@@ -109,6 +121,7 @@ static void count(struct Second *second, enum Verdict verdict, int64_t latency, 
     if (second == NULL) return;
     second->wrong += verdict == wrong;
     second->failed += verdict == failed;
+    second->truncated += verdict == truncated;
     second->outdated += verdict == outdated;
     if (verdict != right) return;
     second->received++;
@@ -119,10 +132,12 @@ static void count(struct Second *second, enum Verdict verdict, int64_t latency, 
 
 // MARK: - questions and answers
 
-/// Writes the question for `n<number>.<suffix>`, type A, and returns its length.
-static size_t writeQuestion(uint8_t *message, uint16_t id, long number, const struct WireName *suffix) {
+/// Writes the question for `n<name>.<suffix>` and returns its length.
+static size_t writeQuestion(
+    uint8_t *message, uint16_t id, const struct Asked *asked, const struct WireName *suffix) {
     char digits[24];
     int count = 0;
+    long number = asked->name;
     do digits[count++] = (char)('0' + number % 10); while ((number /= 10) > 0);
     memset(message, 0, headerLength);
     write16(message, id);
@@ -134,43 +149,48 @@ static size_t writeQuestion(uint8_t *message, uint16_t id, long number, const st
     while (count > 0) *at++ = (uint8_t)digits[--count];
     memcpy(at, suffix->bytes, suffix->length);
     at += suffix->length;
-    write16(at, 1);
+    write16(at, asked->type);
     write16(at + 2, 1);
     return (size_t)(at + 4 - message);
 }
 
-/// Compares an answer with what is right for name `number`, asked at `sent`; sets `ttl`, in seconds.
+/// Compares an answer with what is right for the question; sets `ttl`, in seconds.
 ///
 /// With `--change` an answer is right as long as it does not outlive the address by more than the upstream's
 /// TTL, however old the address is. What is left of the TTL may be rounded up to a whole second.
 static enum Verdict judge(
-    const struct Load *load, const uint8_t *message, size_t length, long number, int64_t sent,
-    uint32_t *ttl) {
+    const struct Load *load, const uint8_t *message, size_t length, const struct Asked *asked, uint32_t *ttl) {
     uint8_t question[headerLength + 256 + 32];
-    size_t end = writeQuestion(question, 0, number, &load->suffix);
+    size_t end = writeQuestion(question, 0, asked, &load->suffix);
     if (length < headerLength) return wrong;
+    if ((message[2] & 0x02) != 0) return truncated;
     if ((message[3] & 0x0F) != 0) return failed;
-    if (length < end || read16(message + 6) != 1) return wrong;
+    int records = asked->type == typeA ? load->options->records : 0;
+    if (length < end || read16(message + 6) != records) return wrong;
+    if (records == 0) return right;
     size_t owner = end < length && (message[end] & 0xC0) == 0xC0 ? end + 2 : endOfName(message, length, end);
     if (owner == 0 || length < owner + 14 || read16(message + owner) != 1) return wrong;
     *ttl = (uint32_t)read16(message + owner + 4) << 16 | read16(message + owner + 6);
     const uint8_t *name = question + headerLength, *data = message + owner + 10;
     uint32_t address = (uint32_t)read16(data) << 16 | read16(data + 2);
     int change = load->options->change;
-    if (change == 0) return address == addressOfName(name) ? right : wrong;
-    if (address >> 16 != addressAtTime(name, change, sent) >> 16) return wrong;
+    if (change == 0) {
+        return firstOf(address, records) == firstOf(addressOfName(name), records) ? right : wrong;
+    }
+    if (address >> 16 != addressAtTime(name, change, asked->sent) >> 16) return wrong;
     // The address may be one that came up while the question was on its way: it ends later, that is all.
-    int64_t expiry = endOfAddress(name, change, address, sent + patience);
+    int64_t expiry = endOfAddress(name, change, address, asked->sent + load->patience);
     int64_t left = *ttl > 0 ? *ttl - 1 : 0;
-    return sent + left * 1000000000 <= expiry + load->options->ttl * INT64_C(1000000000)
+    return asked->sent + left * 1000000000 <= expiry + load->options->ttl * INT64_C(1000000000)
         ? right : outdated;
 }
 
-/// Whether the message repeats the question for name `number`. Where it does not, it is as a rule the late answer
+/// Whether the message repeats the question. Where it does not, it is as a rule the late answer
 /// to one that was given up, and whose ID is in use again.
-static bool isAnswerTo(const struct Load *load, const uint8_t *message, size_t length, long number) {
+static bool isAnswerTo(
+    const struct Load *load, const uint8_t *message, size_t length, const struct Asked *asked) {
     uint8_t question[headerLength + 256 + 32];
-    size_t end = writeQuestion(question, 0, number, &load->suffix);
+    size_t end = writeQuestion(question, 0, asked, &load->suffix);
     return length >= end && memcmp(message + headerLength, question + headerLength, end - headerLength) == 0;
 }
 
@@ -209,7 +229,7 @@ static int nextID(struct Load *load, int64_t now) {
     for (int turn = 0; turn < 1 << 16; turn++) {
         uint16_t id = load->nextID++;
         struct Asked *asked = &load->asked[id];
-        if (asked->sent != 0 && now - asked->sent >= patience) {
+        if (asked->sent != 0 && now - asked->sent >= load->patience) {
             asked->sent = 0;
             load->lost++;
             load->inFlight--;
@@ -220,6 +240,30 @@ static int nextID(struct Load *load, int64_t now) {
     return -1;
 }
 
+/// The next question, without its time; its name is -1 where none is left.
+static struct Asked nextQuestion(struct Load *load) {
+    if (load->halfAsked >= 0) {
+        struct Asked second = {.name = load->halfAsked, .type = typeAAAA};
+        load->halfAsked = -1;
+        return second;
+    }
+    load->turns++;
+    struct Asked question = {.name = nextName(load), .type = typeA};
+    if (load->options->pairs) load->halfAsked = question.name;
+    return question;
+}
+
+/// Lets question `index` of the batch leave from the address whose turn it is.
+static void setSource(struct Load *load, int index) {
+    uint32_t turn = load->turns % (uint32_t)load->options->clients;
+    struct cmsghdr *item = (struct cmsghdr *)load->sources[index];
+    struct in_pktinfo source = {.ipi_spec_dst.s_addr = htonl(ntohl(load->options->from) + turn)};
+    item->cmsg_level = IPPROTO_IP;
+    item->cmsg_type = IP_PKTINFO;
+    item->cmsg_len = CMSG_LEN(sizeof source);
+    memcpy(CMSG_DATA(item), &source, sizeof source);
+}
+
 /// Sends up to `wanted` questions, one batch at most; returns how many.
 static int ask(struct Load *load, long wanted) {
     int count = 0;
@@ -228,12 +272,14 @@ static int ask(struct Load *load, long wanted) {
         int id = nextID(load, now);
         if (id < 0) break;
         struct Asked *asked = &load->asked[id];
-        long name = nextName(load);
-        if (name < 0) break;
-        *asked = (struct Asked){now, name};
+        struct Asked question = nextQuestion(load);
+        if (question.name < 0) break;
+        *asked = question;
+        asked->sent = now;
+        if (load->options->clients > 0) setSource(load, count);
         struct Second *second = secondOf(load, now);
         if (second != NULL) second->sent++;
-        size_t length = writeQuestion(load->questions.bytes[count], (uint16_t)id, name, &load->suffix);
+        size_t length = writeQuestion(load->questions.bytes[count], (uint16_t)id, asked, &load->suffix);
         load->questions.vectors[count++].iov_len = length;
     }
     sendBatch(load->socket, load->questions.headers, count);
@@ -254,15 +300,15 @@ static int takeAnswers(struct Load *load) {
         size_t length = load->answers.headers[index].msg_len;
         if (length < headerLength) continue;
         struct Asked *asked = &load->asked[read16(message)];
-        if (asked->sent == 0 || !isAnswerTo(load, message, length, asked->name)) {
+        if (asked->sent == 0 || !isAnswerTo(load, message, length, asked)) {
             load->late++;
             continue;
         }
         int64_t sent = asked->sent, latency = receiveStamp(load, index) - sent;
+        uint32_t ttl = 0;
+        enum Verdict verdict = judge(load, message, length, asked, &ttl);
         asked->sent = 0;
         load->inFlight--;
-        uint32_t ttl = 0;
-        enum Verdict verdict = judge(load, message, length, asked->name, sent, &ttl);
         count(&load->total, verdict, latency, ttl);
         count(secondOf(load, sent), verdict, latency, ttl);
         if (verdict != right) continue;
@@ -272,7 +318,7 @@ static int takeAnswers(struct Load *load) {
     return received;
 }
 
-/// Counts everything in flight as lost: the server has been silent for `patience`.
+/// Counts everything in flight as lost: the server has been silent for too long.
 static void giveUp(struct Load *load) {
     load->lost += load->inFlight;
     load->inFlight = 0;
@@ -296,7 +342,7 @@ static void runWindow(struct Load *load) {
         }
         struct pollfd ready = {.fd = load->socket, .events = POLLIN};
         if (poll(&ready, 1, 10) > 0 && takeAnswers(load) > 0) heard = now;
-        else if (now - heard > patience) {
+        else if (now - heard > load->patience) {
             giveUp(load);
             heard = now;
         }
@@ -325,7 +371,7 @@ static void runRate(struct Load *load) {
             due = skipLate(load, due, now, interval);
             if (due <= now && due < end) due += ask(load, (now - due) / interval + 1) * interval;
         }
-        if (due >= end && (load->inFlight == 0 || now > end + patience)) break;
+        if (due >= end && (load->inFlight == 0 || now > end + load->patience)) break;
         int64_t wait = due < end ? due - nanoseconds(CLOCK_MONOTONIC) : 10000000;
         struct timespec timeout = {0, wait < 0 ? 0 : wait % 1000000000};
         struct pollfd ready = {.fd = load->socket, .events = POLLIN};
@@ -338,8 +384,9 @@ static void runRate(struct Load *load) {
 
 /// Prints the counts and quantiles of a second, or of all of them, as the inside of a JSON object.
 static void printSecond(const struct Second *second) {
-    printf("\"sent\": %ld, \"received\": %ld, \"wrong\": %ld, \"failed\": %ld, \"outdated\": %ld, ",
-           second->sent, second->received, second->wrong, second->failed, second->outdated);
+    printf("\"sent\": %ld, \"received\": %ld, \"wrong\": %ld, \"failed\": %ld, \"truncated\": %ld, "
+           "\"outdated\": %ld, ", second->sent, second->received, second->wrong, second->failed,
+           second->truncated, second->outdated);
     printf("\"p50\": %.1f, \"p99\": %.1f, \"p999\": %.1f, \"max\": %.1f, \"longest_ttl\": %u",
            quantile(second, 0.5), quantile(second, 0.99), quantile(second, 0.999),
            (double)second->longest / 1000, second->longestTTL);
@@ -364,17 +411,32 @@ static void report(const struct Load *load, double seconds) {
     printf("}\n");
 }
 
+/// Gives each question of a batch its destination, and room for its source.
+static void prepareSources(struct Load *load) {
+    for (int index = 0; index < batchLimit; index++) {
+        load->questions.peers[index] = (struct sockaddr_in){
+            .sin_family = AF_INET, .sin_port = htons(load->options->port),
+            .sin_addr.s_addr = load->options->to == 0 ? htonl(INADDR_LOOPBACK) : load->options->to};
+        load->questions.headers[index].msg_hdr.msg_control = load->sources[index];
+        load->questions.headers[index].msg_hdr.msg_controllen = sizeof load->sources[index];
+    }
+}
+
 int runLoad(const struct Options *options) {
     static struct Load load;
     load.options = options;
     load.isAnswered = calloc((size_t)options->count, 1);
     if (load.isAnswered == NULL) fail("calloc");
     if (!parseName(options->suffix, &load.suffix) || load.suffix.length > 240) fail("suffix");
-    load.socket = openConnectedTo(options->to, options->port, options->from);
+    load.halfAsked = -1;
+    load.patience = options->patience * INT64_C(1000000000);
+    load.socket = options->clients > 0
+        ? openDatagram() : openConnectedTo(options->to, options->port, options->from);
     int yes = 1;
     setsockopt(load.socket, SOL_SOCKET, SO_TIMESTAMPNS, &yes, sizeof yes);
-    prepareBatch(&load.questions, false);
+    prepareBatch(&load.questions, options->clients > 0);
     prepareBatch(&load.answers, false);
+    if (options->clients > 0) prepareSources(&load);
     load.start = nanoseconds(CLOCK_REALTIME);
     if (options->timeline) {
         load.secondCount = (int)options->seconds;

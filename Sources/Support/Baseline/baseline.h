@@ -1,9 +1,9 @@
-/// The floor of the measurements: the least that a name server on Linux can do per question, in batched C.
+/// The baseline of the measurements: the least that a name server on Linux can do per question, in batched C.
 ///
-/// One thread, IPv4 on loopback, no cache, no checks beyond what keeps it in bounds. Every contender of
+/// One thread, IPv4, no cache, no checks beyond what keeps it in bounds. Every contender of
 /// `make bench` is reported as a ratio to it, and it serves as the upstream that is never the bottleneck.
-#ifndef FLOOR_H
-#define FLOOR_H
+#ifndef BASELINE_H
+#define BASELINE_H
 
 #include <netinet/in.h>
 #include <stdbool.h>
@@ -19,6 +19,10 @@ enum { messageCapacity = 2048 };
 enum { receiveCapacity = 1536 };
 /// The header of a DNS message, in octets (RFC 1035 section 4.1.1).
 enum { headerLength = 12 };
+/// Addresses of one name at most: so many fit behind `receiveCapacity` octets.
+enum { recordLimit = 30 };
+/// What an answer adds to its question at most: addresses of 16 octets each and an OPT of 11.
+enum { answerGrowth = recordLimit * 16 + 11 };
 
 /// One batch of datagrams: `headers[i]` describes `bytes[i]`, from or to `peers[i]`.
 struct Batch {
@@ -34,6 +38,8 @@ struct WireName {
     uint8_t bytes[256];
 };
 
+struct Options;
+
 // MARK: - messages.c
 
 /// The offset after the name at `start`, or 0 where it is cut off, compressed or ends outside the message.
@@ -42,10 +48,11 @@ size_t endOfName(const uint8_t *message, size_t length, size_t start);
 /// Only the first label counts, so that an answer can be checked after its suffix was rewritten.
 uint32_t addressOfName(const uint8_t *name);
 /// Turns a question into its answer in place and returns the new length; 0: drop it.
-/// Type A gets one record with `ttl` seconds, every other type none; an OPT is answered with an OPT.
-///
-/// - `change`: seconds after which a name's address changes; 0: never. See `addressAtTime`.
-size_t answerInPlace(uint8_t *message, size_t length, uint32_t ttl, int change);
+/// Type A gets `options->records` addresses, every other type an SOA that says that there are none; an OPT is
+/// answered with an OPT. The message grows by `answerGrowth` octets at most.
+size_t answerInPlace(uint8_t *message, size_t length, const struct Options *options);
+/// The first of several addresses of a name, see `Options.records`: the others follow it.
+static inline uint32_t firstOf(uint32_t address, int records) { return records == 1 ? address : address & ~31u; }
 /// The address of a name that changes every `change` seconds, each name at a time of its own: 10, an octet of
 /// the name's hash, and the 16 low bits of how often it has changed. `time` in nanoseconds of the real clock.
 uint32_t addressAtTime(const uint8_t *name, int change, int64_t time);
@@ -72,14 +79,17 @@ static inline void write32(uint8_t *at, uint32_t value) {
 
 // MARK: - sockets.c
 
-/// A non-blocking UDP socket bound to loopback; port 0: any. Ends the process with a message on failure.
-int openListener(uint16_t port);
+/// A non-blocking UDP socket with large buffers, bound to nothing.
+int openDatagram(void);
+/// A non-blocking UDP socket bound to an address, 0: loopback, and a port, 0: any. Ends the process with a message
+/// on failure.
+int openListener(in_addr_t on, uint16_t port);
 /// A non-blocking UDP socket connected to a loopback port, from a random port of its own.
 int openConnected(uint16_t port);
 /// The same to any address, from an address of this host; see `Options`.
 int openConnectedTo(in_addr_t to, uint16_t port, in_addr_t from);
-/// A non-blocking TCP socket that listens on a loopback port.
-int openStreamListener(uint16_t port);
+/// A non-blocking TCP socket that listens on an address, 0: loopback, and a port.
+int openStreamListener(in_addr_t on, uint16_t port);
 /// Adds a descriptor to an epoll set for reading, level-triggered, with `tag` as its data.
 void watch(int epoll, int descriptor, uint64_t tag);
 /// Points every header at its buffer and, where `named`, at its peer. Needed once per batch.
@@ -93,7 +103,7 @@ _Noreturn void fail(const char *what);
 
 // MARK: - random bits and time
 
-/// A small generator (xorshift64*), seeded from the kernel: cheap as the floor should be, not for secrets.
+/// A small generator (xorshift64*), seeded from the kernel: cheap as the baseline should be, not for secrets.
 uint64_t randomBits(void);
 /// Nanoseconds of a clock, as in clock_gettime(2).
 int64_t nanoseconds(int clock);
@@ -121,8 +131,18 @@ struct Options {
     int dropPercent;
     /// Seconds after which a name's address changes; 0: never.
     int change;
+    /// Where servers listen, in network byte order; 0: 127.0.0.1.
+    in_addr_t on;
     /// Where `load` asks, and from where, in network byte order; 0: 127.0.0.1, and any.
     in_addr_t to, from;
+    /// Addresses that `load` asks from, in turns: `from` and those that follow it; 0: one, by a connected socket.
+    int clients;
+    /// True where `load` asks for A and AAAA of each name, as stub resolvers do.
+    bool pairs;
+    /// Addresses of each name, 1...recordLimit.
+    int records;
+    /// Seconds after which `load` counts an unanswered question as lost.
+    int patience;
 };
 
 /// Answers every question on `port`, over UDP and TCP. Prints how many on SIGUSR1. Does not return.

@@ -1,10 +1,10 @@
-/// `floor relay`: the least that forwarding can cost, from a pool of connected sockets with random ports.
+/// `baseline relay`: the least that forwarding can cost, from a pool of connected sockets with random ports.
 ///
 /// It remaps the ID and nothing else: the kernel checks the source address and port of an answer, nobody
 /// compares its question. With a rewriting, the question's suffix is exchanged both ways; pointers to the
-/// start of the question stay right, which is all that `floor answer` uses as the upstream.
+/// start of the question stay right, which is all that `baseline answer` uses as the upstream.
 #define _GNU_SOURCE
-#include "floor.h"
+#include "baseline.h"
 
 #include <sys/epoll.h>
 #include <stdlib.h>
@@ -132,7 +132,7 @@ void runRelay(const struct Options *options) {
     static struct Relay relay;
     relay.options = options;
     int epoll = epoll_create1(EPOLL_CLOEXEC);
-    relay.client = openListener(options->port);
+    relay.client = openListener(options->on, options->port);
     watch(epoll, relay.client, clientTag);
     for (int index = 0; index < options->sockets; index++) {
         relay.upstreams[index] = openConnected(options->upstreamPort);

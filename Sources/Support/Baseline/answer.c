@@ -1,6 +1,6 @@
-/// `floor answer`: the least that answering can cost.
+/// `baseline answer`: the least that answering can cost.
 #define _GNU_SOURCE
-#include "floor.h"
+#include "baseline.h"
 
 #include <errno.h>
 #include <netinet/tcp.h>
@@ -14,8 +14,6 @@
 
 /// Octets read from a TCP client at once.
 enum { streamCapacity = 1 << 16 };
-/// What an answer adds to its question at most: one address record and one OPT.
-enum { answerGrowth = 27 };
 /// Tags of the two listening sockets in the epoll set; every other tag is a `struct Stream *`.
 enum { datagramTag = 1, streamTag = 2 };
 
@@ -42,8 +40,7 @@ static void answerDatagrams(int socket, struct Batch *batch, const struct Option
     int count = receiveBatch(socket, batch), kept = 0;
     struct mmsghdr replies[batchLimit];
     for (int index = 0; index < count; index++) {
-        size_t length = answerInPlace(
-            batch->bytes[index], batch->headers[index].msg_len, options->ttl, options->change);
+        size_t length = answerInPlace(batch->bytes[index], batch->headers[index].msg_len, options);
         if (length == 0) continue;
         batch->vectors[index].iov_len = length;
         replies[kept++] = batch->headers[index];
@@ -70,9 +67,8 @@ static bool writeAll(int descriptor, const uint8_t *bytes, size_t length) {
     return true;
 }
 
-/// Answers every whole question of the stream with one write; false: close it.
+/// Answers every whole question of the stream, with one write where the answers fit; false: close it.
 static bool answerStream(struct Stream *stream, const struct Options *options) {
-    // The shortest question takes 19 octets with its length; its answer `answerGrowth` more.
     static uint8_t replies[streamCapacity * 3];
     ssize_t count = recv(stream->descriptor, stream->bytes + stream->used, streamCapacity - stream->used, 0);
     if (count < 0) return errno == EAGAIN || errno == EINTR;
@@ -83,8 +79,12 @@ static bool answerStream(struct Stream *stream, const struct Options *options) {
         size_t length = read16(stream->bytes + position);
         if (length > receiveCapacity) return false;
         if (stream->used - position - 2 < length) break;
+        if (sizeof replies - filled < 2 + length + answerGrowth) {
+            if (!writeAll(stream->descriptor, replies, filled)) return false;
+            filled = 0;
+        }
         memcpy(replies + filled + 2, stream->bytes + position + 2, length);
-        size_t reply = answerInPlace(replies + filled + 2, length, options->ttl, options->change);
+        size_t reply = answerInPlace(replies + filled + 2, length, options);
         if (reply == 0) return false;
         write16(replies + filled, (uint16_t)reply);
         filled += reply + 2;
@@ -119,7 +119,7 @@ static void serveStream(struct Stream *stream, const struct Options *options) {
 void runAnswer(const struct Options *options) {
     static struct Batch batch;
     int epoll = epoll_create1(EPOLL_CLOEXEC);
-    int datagrams = openListener(options->port), streams = openStreamListener(options->port);
+    int datagrams = openListener(options->on, options->port), streams = openStreamListener(options->on, options->port);
     struct sigaction action = {.sa_handler = wantCount};  // no SA_RESTART: epoll_wait returns with EINTR
     sigaction(SIGUSR1, &action, NULL);
     watch(epoll, datagrams, datagramTag);

@@ -1,9 +1,9 @@
-/// `floor delay`: a bad way to a name server, for kernels without netem: it loses questions and holds answers
+/// `baseline delay`: a bad way to a name server, for kernels without netem: it loses questions and holds answers
 /// back.
 ///
 /// UDP alone, over one socket. Every answer waits for the same time, so the queue is in order of what is due.
 #define _GNU_SOURCE
-#include "floor.h"
+#include "baseline.h"
 
 #include <poll.h>
 #include <signal.h>
@@ -107,7 +107,7 @@ static int64_t sendAnswers(struct Delay *delay) {
 void runDelay(const struct Options *options) {
     static struct Delay delay;
     delay.options = options;
-    delay.client = openListener(options->port);
+    delay.client = openListener(options->on, options->port);
     delay.upstream = openConnected(options->upstreamPort);
     struct sigaction action = {.sa_handler = toggle};
     sigaction(SIGUSR1, &action, NULL);

@@ -1,6 +1,6 @@
-/// The command line of the floor.
+/// The command line of the baseline.
 #define _GNU_SOURCE
-#include "floor.h"
+#include "baseline.h"
 
 #include <arpa/inet.h>
 #include <getopt.h>
@@ -8,22 +8,25 @@
 #include <stdlib.h>
 #include <string.h>
 
-/// What `floor` without a role prints.
+/// What `baseline` without a role prints.
 static const char usage[] =
-    "usage: floor answer PORT [--ttl SECONDS] [--change SECONDS]\n"
-    "       floor relay PORT UPSTREAM_PORT [--sockets N] [--draw batch|question] [--rewrite OUTER INNER]\n"
-    "       floor load PORT [--suffix NAME] [--count N] [--rate QPS | --window N] [--seconds S]\n"
-    "                       [--once] [--timeline] [--change SECONDS --ttl SECONDS]\n"
-    "                       [--to ADDRESS] [--from ADDRESS]\n"
-    "       floor delay PORT UPSTREAM_PORT [--delay MILLISECONDS] [--drop PERCENT]\n"
+    "usage: baseline answer PORT [--ttl SECONDS] [--records N | --change SECONDS] [--on ADDRESS]\n"
+    "       baseline relay PORT UPSTREAM_PORT [--sockets N] [--draw batch|question] [--rewrite OUTER INNER]\n"
+    "                      [--on ADDRESS]\n"
+    "       baseline load PORT [--suffix NAME] [--count N] [--rate QPS | --window N] [--seconds S]\n"
+    "                       [--once] [--timeline] [--records N | --change SECONDS --ttl SECONDS]\n"
+    "                       [--to ADDRESS] [--from ADDRESS [--clients N]] [--pairs] [--patience SECONDS]\n"
+    "       baseline delay PORT UPSTREAM_PORT [--delay MILLISECONDS] [--drop PERCENT] [--on ADDRESS]\n"
     "\n"
-    "All on 127.0.0.1, but `load` can go elsewhere. `answer` gives each question of type A one address, over UDP\n"
-    "and TCP, and prints how many on SIGUSR1. `relay` forwards over UDP from N sockets with random ports (default\n"
+    "All on 127.0.0.1 without `--on` or `--to`. `answer` gives each question of type A one address, or N, over UDP\n"
+    "and TCP, and prints how many questions on SIGUSR1. `relay` forwards over UDP from N sockets with random ports (default\n"
     "16). `load` asks n0.NAME, n1.NAME ... over UDP at a fixed rate or with a fixed number in flight, checks each\n"
     "address, and prints one line of JSON, with `--timeline` second by second. `delay` is a bad way to a server:\n"
     "it loses a share of the questions and holds each answer back; SIGUSR1 makes it a good one, and bad again.\n"
     "With `--change` a name's address changes every so often, and an answer that lives on for longer than\n"
-    "the `--ttl` of the upstream allows is counted as outdated.\n";
+    "the `--ttl` of the upstream allows is counted as outdated. With `--clients` the questions come from so many\n"
+    "addresses, `--from` and those after it, which must be there; with `--pairs` each name is asked for A and AAAA.\n"
+    "What is not answered in `--patience` seconds (1) is lost.\n";
 
 /// Ends with the usage and status 2.
 static _Noreturn void refuse(void) {
@@ -51,7 +54,7 @@ static void readRewriting(struct Options *options, int count, char **arguments) 
 static struct Options readOptions(int count, char **arguments) {
     struct Options options = {
         .ttl = 3600, .sockets = 16, .count = 1000, .suffix = "test.svc.cluster.local", .window = 100,
-        .seconds = 3};
+        .seconds = 3, .records = 1, .patience = 1};
     static const struct option known[] = {
         {"ttl", required_argument, NULL, 't'},     {"sockets", required_argument, NULL, 's'},
         {"draw", required_argument, NULL, 'd'},    {"rewrite", required_argument, NULL, 'w'},
@@ -61,6 +64,9 @@ static struct Options readOptions(int count, char **arguments) {
         {"timeline", no_argument, NULL, 'n'},      {"delay", required_argument, NULL, 'y'},
         {"drop", required_argument, NULL, 'p'},    {"change", required_argument, NULL, 'g'},
         {"to", required_argument, NULL, 'a'},      {"from", required_argument, NULL, 'm'},
+        {"on", required_argument, NULL, 'b'},      {"clients", required_argument, NULL, 'e'},
+        {"pairs", no_argument, NULL, 'i'},         {"records", required_argument, NULL, 'k'},
+        {"patience", required_argument, NULL, 'q'},
         {NULL, 0, NULL, 0}};
     long ports[2] = {0, 0};
     int portCount = 0, option;
@@ -87,12 +93,18 @@ static struct Options readOptions(int count, char **arguments) {
         case 'g': options.change = (int)number(optarg, 1, 3600); break;
         case 'a': if (inet_pton(AF_INET, optarg, &options.to) != 1) refuse(); break;
         case 'm': if (inet_pton(AF_INET, optarg, &options.from) != 1) refuse(); break;
+        case 'b': if (inet_pton(AF_INET, optarg, &options.on) != 1) refuse(); break;
+        case 'e': options.clients = (int)number(optarg, 1, 65536); break;
+        case 'i': options.pairs = true; break;
+        case 'k': options.records = (int)number(optarg, 1, recordLimit); break;
+        case 'q': options.patience = (int)number(optarg, 1, 60); break;
         default: refuse();
         }
     }
     options.port = (uint16_t)ports[0];
     options.upstreamPort = (uint16_t)ports[1];
-    if (portCount == 0) refuse();
+    bool isManyFromNowhere = options.clients > 0 && options.from == 0;
+    if (portCount == 0 || isManyFromNowhere || (options.records > 1 && options.change > 0)) refuse();
     return options;
 }
 

@@ -1,6 +1,6 @@
 /// Sockets, batches, random bits and time.
 #define _GNU_SOURCE
-#include "floor.h"
+#include "baseline.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -16,18 +16,18 @@
 static const int socketBuffer = 4 << 20;
 
 _Noreturn void fail(const char *what) {
-    fprintf(stderr, "floor: %s: %s\n", what, strerror(errno));
+    fprintf(stderr, "baseline: %s: %s\n", what, strerror(errno));
     exit(1);
 }
 
-/// A loopback address with a port.
-static struct sockaddr_in loopback(uint16_t port) {
+/// An address, 0: loopback, with a port.
+static struct sockaddr_in endpoint(in_addr_t address, uint16_t port) {
     return (struct sockaddr_in){
-        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+        .sin_family = AF_INET, .sin_port = htons(port),
+        .sin_addr.s_addr = address == 0 ? htonl(INADDR_LOOPBACK) : address};
 }
 
-/// A non-blocking datagram socket with large buffers.
-static int openDatagram(void) {
+int openDatagram(void) {
     int descriptor = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (descriptor < 0) fail("socket");
     setsockopt(descriptor, SOL_SOCKET, SO_RCVBUF, &socketBuffer, sizeof socketBuffer);  // best effort
@@ -35,9 +35,9 @@ static int openDatagram(void) {
     return descriptor;
 }
 
-int openListener(uint16_t port) {
+int openListener(in_addr_t on, uint16_t port) {
     int descriptor = openDatagram();
-    struct sockaddr_in address = loopback(port);
+    struct sockaddr_in address = endpoint(on, port);
     if (bind(descriptor, (struct sockaddr *)&address, sizeof address) < 0) fail("bind");
     return descriptor;
 }
@@ -48,17 +48,16 @@ int openConnectedTo(in_addr_t to, uint16_t port, in_addr_t from) {
     int descriptor = openDatagram();
     struct sockaddr_in own = {.sin_family = AF_INET, .sin_addr.s_addr = from};
     if (from != 0 && bind(descriptor, (struct sockaddr *)&own, sizeof own) < 0) fail("bind");
-    struct sockaddr_in address = loopback(port);
-    if (to != 0) address.sin_addr.s_addr = to;
+    struct sockaddr_in address = endpoint(to, port);
     if (connect(descriptor, (struct sockaddr *)&address, sizeof address) < 0) fail("connect");
     return descriptor;
 }
 
-int openStreamListener(uint16_t port) {
+int openStreamListener(in_addr_t on, uint16_t port) {
     int descriptor = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), yes = 1;
     if (descriptor < 0) fail("socket");
     setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
-    struct sockaddr_in address = loopback(port);
+    struct sockaddr_in address = endpoint(on, port);
     if (bind(descriptor, (struct sockaddr *)&address, sizeof address) < 0) fail("bind");
     if (listen(descriptor, 128) < 0) fail("listen");
     return descriptor;
