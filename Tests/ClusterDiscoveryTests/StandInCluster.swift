@@ -1,4 +1,5 @@
 import JSON
+import Synchronization
 
 /// What a cluster's API server holds, by path, and how it answers.
 struct StandInCluster: Sendable {
@@ -19,8 +20,14 @@ struct StandInCluster: Sendable {
     /// True where it takes questions and never answers.
     var isSilent = false
 
+    /// True where it refuses a service's address without naming the range, as Kubernetes 1.33 does.
+    var namesNoRange = false
+
     /// The service range that a refusal names.
     var serviceRange = "10.96.0.0/12"
+
+    /// Status, reason and words of what pages after the first get, in turn; empty: the pages.
+    var laterPages: PageFailures?
 
     /// Objects in one answer, for lists.
     var pageSize = 500
@@ -56,7 +63,9 @@ struct StandInCluster: Sendable {
             ]))
     }
 
-    mutating func addDaemonSet(_ name: String, namespace: String = "kube-system", variables: [String: String] = [:]) {
+    mutating func addDaemonSet(
+        _ name: String, namespace: String = "kube-system", variables: [String: String] = [:], desired: Int = 3
+    ) {
         let rows = variables.sorted { $0.key < $1.key }.map { row in
             JSONValue.object(["name": .string(row.key), "value": .string(row.value)])
         }
@@ -66,12 +75,13 @@ struct StandInCluster: Sendable {
             .object([
                 "metadata": Self.metadata(name, namespace: namespace),
                 "spec": .object(["template": .object(["spec": .object(["containers": .array([container])])])]),
+                "status": .object(["desiredNumberScheduled": .integer(desired)]),
             ]))
     }
 
     mutating func addNode(
         _ name: String, _ addresses: [String], pods: [String] = [], annotations: [String: String] = [:],
-        provider: String? = nil
+        labels: [String: String] = [:], version: String = "v1.32.4", provider: String? = nil
     ) {
         var spec: [String: JSONValue] = [:]
         if !pods.isEmpty {
@@ -84,8 +94,10 @@ struct StandInCluster: Sendable {
         append(
             "/api/v1/nodes",
             .object([
-                "metadata": Self.metadata(name, annotations: annotations), "spec": .object(spec),
-                "status": .object(["addresses": .array(rows + [host])]),
+                "metadata": Self.metadata(name, annotations: annotations, labels: labels), "spec": .object(spec),
+                "status": .object([
+                    "addresses": .array(rows + [host]), "nodeInfo": .object(["kubeletVersion": .string(version)]),
+                ]),
             ]))
     }
 
@@ -124,11 +136,13 @@ struct StandInCluster: Sendable {
     }
 
     static func metadata(
-        _ name: String, namespace: String = "kube-system", annotations: [String: String] = [:]
+        _ name: String, namespace: String = "kube-system", annotations: [String: String] = [:],
+        labels: [String: String] = [:]
     ) -> JSONValue {
         .object([
             "name": .string(name), "namespace": .string(namespace),
             "annotations": .object(annotations.mapValues { .string($0) }),
+            "labels": .object(labels.mapValues { .string($0) }),
         ])
     }
 
@@ -145,6 +159,7 @@ struct StandInCluster: Sendable {
         if request.method == "POST" { return create(path, request) }
         guard request.method == "GET" else { return Self.failure(405, "MethodNotAllowed", "nothing is written") }
         if let reason = forbidden[path] { return Self.failure(403, "Forbidden", reason) }
+        if request.target.contains("continue="), let failure = laterPages?.next() { return failure }
         if let object = objects[path] {
             return StandInServer.Response(status: 200, body: page(of: object, request.target).description)
         }
@@ -165,6 +180,11 @@ struct StandInCluster: Sendable {
         }
         if let reason = forbidden[path] { return Self.failure(403, "Forbidden", reason) }
         let address = request.body.contains("2001:db8::1") ? "2001:db8::1" : "192.0.2.1"
+        if namesNoRange {
+            let words = "failed to allocate IP \(address): the provided network does not match the current range"
+            return Self.failure(
+                422, "Invalid", "Service \"namebridge-discover\" is invalid: spec.clusterIPs: Invalid value: \(words)")
+        }
         let words =
             "Invalid value: []string{\"\(address)\"}: failed to allocate IP \(address): the provided IP (\(address)) is not"
             + " in the valid range. The range of valid IPs is \(serviceRange)"
@@ -189,7 +209,7 @@ struct StandInCluster: Sendable {
         ])
     }
 
-    private static func failure(
+    static func failure(
         _ status: Int, _ reason: String, _ message: String, details: [String: JSONValue] = [:]
     ) -> StandInServer.Response {
         let body = JSONValue.object([
@@ -197,5 +217,31 @@ struct StandInCluster: Sendable {
             "message": .string(message), "reason": .string(reason), "code": .integer(status), "details": .object(details),
         ])
         return StandInServer.Response(status: status, body: body.description)
+    }
+}
+
+/// What later pages of a list get instead of their objects, so many times.
+final class PageFailures: Sendable {
+    private let left: Mutex<Int>
+    private let response: StandInServer.Response
+
+    init(_ count: Int, _ response: StandInServer.Response) {
+        left = Mutex(count)
+        self.response = response
+    }
+
+    /// HTTP 410, as when the token's state is compacted away.
+    static func expired(_ count: Int) -> PageFailures {
+        let words = "The provided continue parameter is too old to display a consistent list result."
+        return PageFailures(count, StandInCluster.failure(410, "Expired", words))
+    }
+
+    /// Nil once all have been given.
+    func next() -> StandInServer.Response? {
+        left.withLock { left in
+            guard left > 0 else { return nil }
+            left -= 1
+            return response
+        }
     }
 }

@@ -85,7 +85,34 @@ struct TroubleTests {
         #expect(result.code == 1)
         if version == "v1", result.errors.contains("this kubectl can't use the kubeconfig's way to log in: ") { return }
         #expect(result.errors.contains("prod: the login program of the kubeconfig failed: "), "\(result.errors)")
-        #expect(result.errors.contains("failed: exec: executable no-such-login not found; log in again"), "\(result.errors)")
+        #expect(result.errors.contains("failed: exec: executable no-such-login not found; "), "\(result.errors)")
+        // kubectl's advice is told whole, and once.
+        #expect(result.errors.split(separator: "/#client-go-credential-plugins").count == 2, "\(result.errors)")
+    }
+
+    @Test func `a login program's prompt is shown while it waits, without kubectl's own lines`() throws {
+        let run = try oneRun()
+        let script = try run.write(
+            """
+            #!/bin/sh
+            echo "To sign in, open https://login.example and enter ABCD-EFGH" >&2
+            printf 'Waiting...' >&2
+            echo "$$" > "$(dirname "$0")/asked"
+            echo '{"apiVersion":"client.authentication.k8s.io/v1beta1","kind":"ExecCredential","status":{"token":"t"}}'
+            """, to: "login")
+        try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: script)
+        let text = try String(contentsOf: run.folder.appending(path: "config"), encoding: .utf8).replacing(
+            "user: { token: secret }",
+            with: "user: { exec: { apiVersion: client.authentication.k8s.io/v1beta1, command: \(script),"
+                + " interactiveMode: IfAvailable } }")
+        // kubectl runs the program for TLS alone, which the stand-in does not speak.
+        try run.write(text.replacing("http://", with: "https://"), to: "config")
+        let result = try run.discover()
+        try #require(FileManager.default.fileExists(atPath: run.folder.appending(path: "asked").path))
+        #expect(result.code == 1, "\(result.errors)")
+        #expect(result.errors.contains("open https://login.example and enter ABCD-EFGH\nWaiting..."), "\(result.errors)")
+        let prompts = result.errors.split(separator: "ABCD-EFGH").count - 1
+        #expect(prompts == 1, "the login is shown once: \(result.errors)")
     }
 
     @Test(

@@ -44,6 +44,13 @@ import Testing
                 "The request is invalid: Service \"x\" is invalid: y\n",
                 .invalid("The request is invalid: Service \"x\" is invalid: y")
             ),
+            (
+                "Error from server (Expired): The provided continue parameter is too old\n", .expired
+            ),
+            (
+                "error: exec plugin is configured to use API version v1\nUpdate your kubeconfig\n",
+                .login("exec plugin is configured to use API version v1; Update your kubeconfig")
+            ),
             ("", .other("kubectl failed without a word")),
             ("error: \u{1B}[31mred\n", .other("\\u{1b}[31mred")),
         ] as [(String, KubectlFailure)])

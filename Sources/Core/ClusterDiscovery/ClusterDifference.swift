@@ -32,7 +32,7 @@ package struct ClusterDifference: Hashable, Sendable {
     /// In the order of the file's keys, nodes by name.
     package let rows: [Row]
 
-    /// Keys that the file has and that could not be found, so that nothing is known about them.
+    /// Keys that the file has and that could not be found, or were read in part: nothing is known about them.
     package let unknown: [ClusterFindings.Key]
 
     package init(from file: Cluster, to findings: ClusterFindings) {
@@ -53,8 +53,14 @@ package struct ClusterDifference: Hashable, Sendable {
             rows += Self.rows(file.kubeProxy, kubeProxy)
         }
         if let nodes = findings.nodes?.value { rows += Self.rows(file.nodes, nodes) }
-        self.rows = rows
-        unknown = findings.missing.filter { file.says($0) }
+        // What a list that was read in part does not have is not gone.
+        let partial = findings.partialKeys
+        self.rows = rows.filter { row in
+            row.kind == .new || !partial.contains { row.path.prefix { $0 != "." } == $0.rawValue }
+        }
+        unknown = ClusterFindings.Key.allCases.filter { key in
+            file.says(key) && (findings.missing.contains(key) || partial.contains(key))
+        }
     }
 
     private static func rows(_ old: KubeProxySettings, _ new: KubeProxySettings) -> [Row] {

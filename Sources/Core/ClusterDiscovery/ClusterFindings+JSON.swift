@@ -13,6 +13,7 @@ extension ClusterFindings {
                 + [
                     ("other-dns", .array(otherDNS.map { .string($0.description) })),
                     ("refusals", .array(refusals.map { .string($0) })),
+                    ("partial", .array(partial.map { .string($0) })),
                 ])
     }
 

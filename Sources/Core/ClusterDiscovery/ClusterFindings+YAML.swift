@@ -10,7 +10,7 @@ extension ClusterFindings {
         var text = "  \(key):\(missing.count == Key.allCases.count ? " {}" : "")\n"
         let heading = ["context \(context)", version.map { "Kubernetes \($0)" }].compactMap(\.self)
         text += comment(heading.joined(separator: ", "))
-        for refusal in refusals { text += comment(refusal) }
+        for line in partial + refusals { text += comment(line) }
         for key in Key.allCases { text += entry(key) }
         return text
     }

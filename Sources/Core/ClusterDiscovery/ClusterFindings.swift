@@ -43,6 +43,11 @@ package struct ClusterFindings: Hashable, Sendable {
     /// What was not answered, and why: one line each.
     package var refusals: [String] = []
 
+    /// Lists of which only a part could be read, and why: one line each. What is missing from their keys is
+    /// not gone.
+    package var partial: [String] = []
+    package var partialKeys: Set<Key> = []
+
     package init(key: String, context: String) {
         self.key = key
         self.context = context
@@ -65,7 +70,9 @@ package struct ClusterFindings: Hashable, Sendable {
             case .pods:
                 "\(kubectl) get nodes -o jsonpath='{.items[*].spec.podCIDRs}', the pools of the CNI, or the"
                     + " cloud's subnets"
-            case .services: "\(kubectl) cluster-info dump | grep -m1 service-cluster-ip-range"
+            case .services:
+                "\(kubectl) get servicecidrs (Kubernetes 1.33 and later), or \(kubectl) cluster-info dump"
+                    + " | grep -m1 service-cluster-ip-range"
             case .cni: "\(kubectl) get daemonsets --all-namespaces"
             case .kubeProxy: "\(kubectl) -n kube-system get configmap kube-proxy -o yaml"
             case .nodes: "\(kubectl) get nodes -o wide"

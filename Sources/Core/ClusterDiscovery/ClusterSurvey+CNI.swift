@@ -19,13 +19,14 @@ extension ClusterSurvey {
     private func cloudCNI() -> Finding? {
         let settings = configMap(named: "cilium-config")
         let mode = settings?["ipam"]?.string ?? ""
-        if ["eni", "azure", "alibabacloud"].contains(mode) {
+        if runs("cilium", "anetd") != false, ["eni", "azure", "alibabacloud"].contains(mode) {
             let found = Found(CNI.vpc, "ipam: \(mode) in ConfigMap kube-system/cilium-config")
             return (found, ["Cilium runs; its pods have addresses of the cloud's network"])
         }
         if let node = daemonSet("aws-node") {
             return (Found(.vpc, "DaemonSet \(Self.place(of: node)), the Amazon VPC CNI"), cloudRemarks(node))
         }
+        if let overlay = azureOverlay { return overlay }
         if let node = daemonSet("azure-cns", "azure-cni-networkmonitor", "terway", "terway-eniip") {
             return (Found(.vpc, "DaemonSet \(Self.place(of: node))"), [])
         }
@@ -37,6 +38,17 @@ extension ClusterSurvey {
             return (Found(.vpc, source), ["where GKE is routes-based, pods have routes of the VPC as well"])
         }
         return nil
+    }
+
+    /// AKS with Azure CNI Overlay: its pods' addresses are of no subnet of the virtual network.
+    private var azureOverlay: Finding? {
+        let label = "kubernetes.azure.com/podnetwork-type"
+        let isOverlay = items(.nodes).contains { $0["metadata"]?["labels"]?[label]?.string == "overlay" }
+        guard isOverlay else { return nil }
+        let remark =
+            "pods have addresses of an overlay, which nothing outside of the cluster reaches: lead paths to"
+            + " the services through a node, or use a load balancer"
+        return (Found(.other, "the label \(label): overlay of nodes"), [remark])
     }
 
     private func cloudRemarks(_ node: JSONValue) -> [String] {
@@ -72,7 +84,9 @@ extension ClusterSurvey {
     }
 
     private func calicoCNI() -> Finding? {
-        if hasFlannel, calicoBlocks.isEmpty { return nil }  // Canal, or what a change of the CNI left behind
+        // Pools alone are what a change of the CNI left behind.
+        if runs("calico-node", "calico-vpp-node") == false { return nil }
+        if hasFlannel, calicoBlocks.isEmpty { return nil }  // Canal
         let pools = calicoPools
         // Pools of IPv4 first: encapsulation in IP-in-IP is for them alone.
         let isIPv6 = { (pool: JSONValue) in pool["spec"]?["cidr"]?.string?.contains(":") == true }
@@ -128,6 +142,7 @@ extension ClusterSurvey {
     // MARK: - Cilium, flannel, others
 
     private func ciliumCNI() -> Finding? {
+        if runs("cilium", "anetd") == false { return nil }
         if let settings = configMap(named: "cilium-config") {
             let chaining = settings["cni-chaining-mode"]?.string ?? "none"
             if chaining != "none", chaining != "portmap" { return nil }
@@ -170,9 +185,15 @@ extension ClusterSurvey {
     }
 
     private func otherCNI() -> Finding? {
-        let known = daemonSet(
+        if let known = otherAgent { return (Found(.other, "DaemonSet \(Self.place(of: known))"), []) }
+        let type = openShiftNetwork?["status"]?["networkType"]?.string
+        return type.map { (Found(.other, plainText("networkType \($0) of OpenShift's Network cluster")), []) }
+    }
+
+    /// The agent of a CNI without a name of its own in the file; nil if none is seen to run.
+    var otherAgent: JSONValue? {
+        daemonSet(
             "kindnet", "weave-net", "kube-router", "antrea-agent", "kube-ovn-cni", "ovnkube-node",
             "calico-node", "sdn")
-        return known.map { (Found(.other, "DaemonSet \(Self.place(of: $0))"), []) }
     }
 }

@@ -5,7 +5,7 @@ import JSON
 extension ClusterSurvey {
     /// The ClusterIPs of the cluster's DNS.
     func findServers() -> Found<[Endpoint]>? {
-        guard let service = dnsService else { return kubeletServers }
+        guard let service = dnsService else { return openShiftServers ?? kubeletServers }
         let port = Self.port(of: service)?["port"]?.integer ?? 53
         let servers = Self.addresses(of: service).compactMap { address in
             UInt16(exactly: port).map { Endpoint(address: address, port: $0) }
@@ -13,11 +13,31 @@ extension ClusterSurvey {
         return Found(unique(servers), "the ClusterIP of Service \(Self.place(of: service))")
     }
 
-    /// What the kubelets write into the pods' resolv.conf.
+    /// OpenShift's DNS operator keeps the service in a namespace of its own.
+    private var openShiftServers: Found<[Endpoint]>? {
+        let text = document(.openShiftDNS)?["status"]?["clusterIP"]?.string
+        return text.flatMap { IPAddress($0) }.map {
+            Found([Endpoint(address: $0, port: 53)], "status.clusterIP of OpenShift's DNS default")
+        }
+    }
+
+    /// What the kubelets write into the pods' resolv.conf. A link-local address (of the node-local cache,
+    /// 169.254.20.10) is a server on each node for that node alone.
     private var kubeletServers: Found<[Endpoint]>? {
-        let texts = kubeletSettings?["clusterDNS"]?.elements?.compactMap(\.string) ?? []
-        let servers = texts.compactMap { IPAddress($0) }.map { Endpoint(address: $0, port: 53) }
+        let servers = kubeletAddresses.filter { !isLinkLocal($0) }.map { Endpoint(address: $0, port: 53) }
         return servers.isEmpty ? nil : Found(unique(servers), "clusterDNS of the kubelets' configuration")
+    }
+
+    private var kubeletAddresses: [IPAddress] {
+        (kubeletSettings?["clusterDNS"]?.elements?.compactMap(\.string) ?? []).compactMap { IPAddress($0) }
+    }
+
+    /// What is to be said of the servers.
+    var serverRemarks: [String] {
+        let local = kubeletAddresses.filter(isLinkLocal)
+        guard dnsService == nil, !local.isEmpty else { return [] }
+        let list = local.map(\.description).joined(separator: ", ")
+        return ["\(list) of the kubelets' configuration is a cache on each node, no server for others"]
     }
 
     /// Where else the cluster's DNS answers: its pods, a port of every node, a load balancer.
@@ -66,6 +86,11 @@ extension ClusterSurvey {
                 "networking.dnsDomain in ConfigMap kube-system/kubeadm-config"
             ),
             (k3sArguments?.value(of: "cluster-domain"), "k3s --cluster-domain"),
+            (
+                document(.openShiftDNS)?["status"]?["clusterDomain"]?.string,
+                "status.clusterDomain of OpenShift's DNS default"
+            ),
+            (k3sName.map { _ in "cluster.local" }, "the default of \(k3sName ?? "")"),
         ]
         for (text, source) in others {
             if let name = text.flatMap(domainName) { return (Found(name, source), []) }
@@ -98,8 +123,9 @@ extension ClusterSurvey {
 func kubernetesZones(inCorefile text: String) -> [DomainName] {
     var blockZones: [String] = []
     var depth = 0
-    for line in text.split(separator: "\n") {
-        let words = line.prefix { $0 != "#" }.split { $0 == " " || $0 == "\t" || $0 == "\r" }.map(String.init)
+    // "\r\n" is one character: files from Windows have it.
+    for line in text.split(whereSeparator: \.isNewline) {
+        let words = line.prefix { $0 != "#" }.split(whereSeparator: \.isWhitespace).map(String.init)
         let plain = words.filter { $0 != "{" && $0 != "}" }
         if depth == 0, !plain.isEmpty { blockZones = plain }
         if depth == 1, plain.first == "kubernetes" {

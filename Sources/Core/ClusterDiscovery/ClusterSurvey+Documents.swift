@@ -15,12 +15,25 @@ extension ClusterSurvey {
     /// Every DaemonSet that could be listed.
     var daemonSets: [JSONValue] { items(.daemonSets) + items(.systemDaemonSets) }
 
-    /// The DaemonSet called one of `names`; the first in the order of the names.
-    func daemonSet(_ names: String...) -> JSONValue? {
+    /// The DaemonSet called one of `names` that runs on some node; the first in the order of the names.
+    ///
+    /// One that no node takes (`status.desiredNumberScheduled` 0) is what an earlier CNI has left behind.
+    func daemonSet(_ names: String...) -> JSONValue? { daemonSet(names) }
+
+    func daemonSet(_ names: [String]) -> JSONValue? {
         for name in names {
-            if let found = daemonSets.first(where: { $0.name == name }) { return found }
+            let found = daemonSets.first {
+                $0.name == name && $0["status"]?["desiredNumberScheduled"]?.integer != 0
+            }
+            if let found { return found }
         }
         return nil
+    }
+
+    /// Whether one of these agents runs; nil if DaemonSets could not be listed.
+    func runs(_ agents: String...) -> Bool? {
+        guard document(.daemonSets) != nil || document(.systemDaemonSets) != nil else { return nil }
+        return daemonSet(agents) != nil
     }
 
     /// `namespace/name` of an object.
@@ -43,6 +56,8 @@ extension ClusterSurvey {
 
     /// The arguments that k3s or RKE2 was started with on a server (its annotation of the node); nil where
     /// neither runs.
+    ///
+    /// Agents have none of the server's arguments: where only they are seen, there are the defaults alone.
     var k3sArguments: Arguments? {
         for node in items(.nodes) {
             guard let text = node.annotation("k3s.io/node-args") ?? node.annotation("rke2.io/node-args"),
@@ -50,6 +65,16 @@ extension ClusterSurvey {
                 words.first == "server"
             else { continue }
             return Arguments(words: words)
+        }
+        return k3sName == nil ? nil : Arguments(words: [])
+    }
+
+    /// `k3s` or `RKE2`, by the version of the kubelets (as in `v1.30.4+k3s1`); nil for other distributions.
+    var k3sName: String? {
+        for node in items(.nodes) {
+            let version = node["status"]?["nodeInfo"]?["kubeletVersion"]?.string ?? ""
+            if version.contains("+k3s") || node.annotation("k3s.io/node-args") != nil { return "k3s" }
+            if version.contains("+rke2") || node.annotation("rke2.io/node-args") != nil { return "RKE2" }
         }
         return nil
     }
@@ -86,10 +111,25 @@ extension ClusterSurvey {
     }
 
     /// True where flannel runs, alone or below Calico's policy (Canal).
+    ///
+    /// Its annotations of nodes outlive it; they count where it is part of k3s, which has no DaemonSet of it,
+    /// and where no other CNI's agent is seen.
     var hasFlannel: Bool {
-        daemonSet("kube-flannel-ds", "kube-flannel", "kube-flannel-ds-amd64", "canal") != nil
-            || items(.nodes).contains { $0.annotation(Self.flannelBackend) != nil }
+        if daemonSet("kube-flannel-ds", "kube-flannel", "kube-flannel-ds-amd64", "canal", "rke2-canal") != nil
+        {
+            return true
+        }
+        guard items(.nodes).contains(where: { $0.annotation(Self.flannelBackend) != nil }) else {
+            return false
+        }
+        return k3sName == "k3s"
+            || runs(
+                "calico-node", "cilium", "anetd", "aws-node", "azure-cns", "weave-net", "kube-router",
+                "antrea-agent", "kube-ovn-cni", "ovnkube-node", "kindnet") != true
     }
+
+    /// OpenShift's own description of its network; nil elsewhere.
+    var openShiftNetwork: JSONValue? { document(.openShiftNetwork) }
 
     static let flannelBackend = "flannel.alpha.coreos.com/backend-type"
 

@@ -18,6 +18,7 @@ extension ClusterSurvey {
         findings.remarks[.kubeProxy] = kubeProxy.remarks
         findings.dns = findServers()
         findings.otherDNS = findOtherServers()
+        findings.remarks[.dns] = serverRemarks
         let domain = findDomain()
         findings.domain = domain.found
         if !domain.others.isEmpty {
@@ -33,6 +34,14 @@ extension ClusterSurvey {
         findings.keepNodesInsidePods()
         findings.addServerRemarks()
         findings.refusals = refusals
+        for (topic, failure) in partial {
+            let words = failure.explanation(kubectl: kubectlCommand(context: plainText(context)))
+            findings.partial.append(
+                "partial: only a part of \(topic.purpose ?? topic.path) was read: \(words)")
+            findings.partialKeys.formUnion(topic.keys)
+        }
+        findings.partial.sort()
+        findings.addReasons(of: self)
         return findings
     }
 
@@ -60,6 +69,24 @@ extension ClusterSurvey {
 }
 
 extension ClusterFindings {
+    /// Says under each key without a value which refusals left it open.
+    fileprivate mutating func addReasons(of survey: ClusterSurvey) {
+        for key in missing {
+            let kubectl = self.kubectl
+            let reasons = survey.answers.compactMap { topic, answer -> String? in
+                guard case .failure(let failure) = answer, topic.keys.contains(key), failure != .notFound
+                else {
+                    return nil
+                }
+                if case .serviceRange = topic, case .invalid(let words) = failure {
+                    return "the API server refuses a wrong service address without naming the range: \(words)"
+                }
+                return failure.explanation(kubectl: kubectl)
+            }
+            remarks[key, default: []] += Set(reasons).sorted().prefix(3)
+        }
+    }
+
     /// What a reader should know about the pods' prefixes.
     fileprivate mutating func addPodRemarks(disabled: [IPPrefix]) {
         if !disabled.isEmpty {

@@ -4,7 +4,8 @@ import JSON
 extension ClusterSurvey {
     /// How services are translated on the nodes, and what else is to be said about it.
     func findKubeProxy() -> (found: Found<KubeProxySettings>?, remarks: [String]) {
-        if let replacement = configMap(named: "cilium-config")?["kube-proxy-replacement"]?.string,
+        if runs("cilium", "anetd") != false,
+            let replacement = configMap(named: "cilium-config")?["kube-proxy-replacement"]?.string,
             ["true", "strict"].contains(replacement)
         {
             let source = "kube-proxy-replacement: \(replacement) in ConfigMap kube-system/cilium-config"

@@ -7,6 +7,7 @@ extension ClusterSurvey {
     func findNodes(cni: CNI?) -> (found: Found<[Node]>?, remarks: [String]) {
         var remarks: [String] = []
         let (prefixes, source) = nodePrefixes(cni: cni)
+        remarks += strayBlocks(cni: cni)
         var nodes: [Node] = []
         var skipped: [String] = []
         for item in items(.nodes) where isNodeName(item.name) {
@@ -40,11 +41,23 @@ extension ClusterSurvey {
         case .calicoIPIP, .calicoVXLAN, .calicoBGP:
             let blocks = calicoPrefixes
             if !blocks.isEmpty { return (blocks, "Calico's block affinities") }
+            // Calico's own IPAM pays no heed to podCIDR.
+            guard calicoUsesPodCIDR else { return ([:], nil) }
         case .cilium:
             let prefixes = ciliumPrefixes
             if !prefixes.isEmpty { return (prefixes, "spec.ipam.podCIDRs of the CiliumNodes") }
             let annotated = annotatedPrefixes
             if !annotated.isEmpty { return (annotated, "Cilium's annotations of the nodes") }
+            guard configMap(named: "cilium-config")?["ipam"]?.string ?? "kubernetes" == "kubernetes" else {
+                return ([:], nil)
+            }
+        case .other:
+            let subnets = ovnPrefixes
+            if !subnets.isEmpty { return (subnets, "the annotation k8s.ovn.org/node-subnets of nodes") }
+            let name = otherAgent?.name ?? ""
+            guard !["weave-net", "kube-ovn-cni", "ovnkube-node", "sdn"].contains(name) else {
+                return ([:], nil)
+            }
         default: break
         }
         let nodes = items(.nodes).map { ($0.name, Self.podPrefixes(ofNode: $0)) }.filter { !$0.1.isEmpty }
@@ -52,15 +65,70 @@ extension ClusterSurvey {
         return (prefixes, prefixes.isEmpty ? nil : "spec.podCIDRs")
     }
 
+    /// True where Calico has each node's podCIDR for its pods: host-local IPAM.
+    private var calicoUsesPodCIDR: Bool {
+        let agent = daemonSet("calico-node")
+        if agent.flatMap({ Self.variable("USE_POD_CIDR", of: $0) }) == "true" { return true }
+        return configMap(named: "calico-config")?["cni_network_config"]?.string?.contains("host-local")
+            == true
+    }
+
+    /// Calico's blocks by the node's name in Kubernetes.
     private var calicoPrefixes: [String: [IPPrefix]] {
         var prefixes: [String: [IPPrefix]] = [:]
+        for (name, blocks) in blocksByCalicoName {
+            guard let node = kubernetesName(ofCalicoNode: name, blocks) else { continue }
+            prefixes[node, default: []] += blocks
+        }
+        return prefixes.mapValues { withoutNested($0).sorted() }
+    }
+
+    private var blocksByCalicoName: [String: [IPPrefix]] {
+        var blocks: [String: [IPPrefix]] = [:]
         for block in calicoBlocks {
             guard let node = block["spec"]?["node"]?.string,
                 let cidr = block["spec"]?["cidr"]?.string.flatMap(prefix)
             else { continue }
-            prefixes[node, default: []].append(cidr)
+            blocks[node, default: []].append(cidr)
         }
-        return prefixes.mapValues { withoutNested($0).sorted() }
+        return blocks
+    }
+
+    /// The node that Calico calls `name`: of the same name, or the one whose tunnel address, which Calico
+    /// takes from one of the node's own blocks, lies in one of `blocks`; nil if there is none.
+    private func kubernetesName(ofCalicoNode name: String, _ blocks: [IPPrefix]) -> String? {
+        let nodes = items(.nodes)
+        if nodes.contains(where: { $0.name == name }) { return name }
+        let tunnels = ["IPv4IPIPTunnelAddr", "IPv4VXLANTunnelAddr", "IPv6VXLANTunnelAddr"]
+        return nodes.first { node in
+            tunnels.compactMap { node.annotation("projectcalico.org/" + $0).flatMap { IPAddress($0) } }
+                .contains { address in blocks.contains { $0.contains(address) } }
+        }?.name
+    }
+
+    /// Says which of Calico's blocks belong to no node of the list.
+    private func strayBlocks(cni: CNI?) -> [String] {
+        guard [.calicoIPIP, .calicoVXLAN, .calicoBGP].contains(cni), !items(.nodes).isEmpty else { return [] }
+        return blocksByCalicoName.sorted { $0.key < $1.key }.compactMap { name, blocks in
+            guard kubernetesName(ofCalicoNode: name, blocks) == nil else { return nil }
+            let list = blocks.sorted().map(\.description).joined(separator: ", ")
+            return plainText(
+                "Calico's node \(name) is no node of Kubernetes by name or address; its blocks: \(list)")
+        }
+    }
+
+    /// OVN-Kubernetes: `{"default": "10.244.0.0/24"}`, or a list for two families.
+    private var ovnPrefixes: [String: [IPPrefix]] {
+        var prefixes: [String: [IPPrefix]] = [:]
+        for node in items(.nodes) {
+            guard let text = node.annotation("k8s.ovn.org/node-subnets"),
+                let subnets = (try? JSONReader.read(Array(text.utf8)))?["default"]
+            else { continue }
+            let texts = subnets.elements?.compactMap(\.string) ?? [subnets.string].compactMap(\.self)
+            let found = texts.compactMap(prefix)
+            if !found.isEmpty { prefixes[node.name] = found }
+        }
+        return prefixes
     }
 
     private var ciliumPrefixes: [String: [IPPrefix]] {

@@ -8,7 +8,7 @@ extension ClusterSurvey {
     /// The prefixes of ClusterIPs, from the best source there is.
     var servicePrefixes: Found<[IPPrefix]>? {
         serviceCIDRPrefixes ?? argumentPrefixes ?? kubeadmPrefixes(of: "serviceSubnet")
-            ?? k3sPrefixes(of: "service-cidr") ?? refusedRange
+            ?? k3sPrefixes(of: "service-cidr", otherwise: "10.43.0.0/16") ?? openShiftServices ?? refusedRange
     }
 
     /// ServiceCIDR objects: several, where the range was extended.
@@ -39,9 +39,34 @@ extension ClusterSurvey {
             "networking.\(key) in ConfigMap kube-system/kubeadm-config")
     }
 
-    private func k3sPrefixes(of name: String) -> Found<[IPPrefix]>? {
-        let values = k3sArguments?.values(of: name) ?? []
+    /// - Parameter standard: What k3s and RKE2 take without the argument.
+    private func k3sPrefixes(of name: String, otherwise standard: String) -> Found<[IPPrefix]>? {
+        guard let arguments = k3sArguments else { return nil }
+        let values = arguments.values(of: name)
+        if values.isEmpty { return Self.found(standard, "the default of \(k3sName ?? "k3s")") }
         return Self.found(values.joined(separator: ","), "k3s --\(name)")
+    }
+
+    private var openShiftServices: Found<[IPPrefix]>? {
+        let texts = openShiftNetwork?["status"]?["serviceNetwork"]?.elements?.compactMap(\.string) ?? []
+        return Self.found(
+            texts.joined(separator: ","), "status.serviceNetwork of OpenShift's Network cluster")
+    }
+
+    private var openShiftPods: Found<[IPPrefix]>? {
+        let rows = openShiftNetwork?["status"]?["clusterNetwork"]?.elements ?? []
+        let texts = rows.compactMap { $0["cidr"]?.string }
+        return Self.found(
+            texts.joined(separator: ","), "status.clusterNetwork of OpenShift's Network cluster")
+    }
+
+    /// Weave Net's range, which it divides among the nodes as it likes.
+    private var weavePrefixes: Found<[IPPrefix]>? {
+        guard let node = daemonSet("weave-net") else { return nil }
+        let text = Self.variable("IPALLOC_RANGE", of: node)
+        let source =
+            text == nil ? "Weave Net's default" : "IPALLOC_RANGE of DaemonSet \(Self.place(of: node))"
+        return Self.found(text ?? "10.32.0.0/12", source)
     }
 
     /// What a refused dry run has named.
@@ -65,13 +90,15 @@ extension ClusterSurvey {
         case .cilium: if let pools = ciliumPoolPrefixes { return pools }
         case .flannelVXLAN, .flannelHostGateway: if let network = flannelPrefixes { return network }
         case .vpc: return nodePrefixUnion  // what kubeadm says is not asked: the cloud gives the addresses
-        case .other, nil: break
+        case .other, nil:
+            if hasFlannel, let network = flannelPrefixes { return network }
+            if let found = openShiftPods ?? weavePrefixes { return found }
         }
         return kubeadmPrefixes(of: "podSubnet")
             ?? Self.found(
                 arguments(of: "kube-controller-manager")?.value(of: "cluster-cidr"),
                 "kube-controller-manager --cluster-cidr")
-            ?? k3sPrefixes(of: "cluster-cidr") ?? nodePrefixUnion
+            ?? k3sPrefixes(of: "cluster-cidr", otherwise: "10.42.0.0/16") ?? nodePrefixUnion
     }
 
     private var calicoPoolPrefixes: Found<[IPPrefix]>? {
@@ -139,7 +166,7 @@ extension ClusterSurvey {
 
     /// Prefixes between commas or spaces; nil where there is none.
     static func found(_ text: String?, _ source: String) -> Found<[IPPrefix]>? {
-        let words = (text ?? "").split { $0 == "," || $0 == " " || $0 == "\n" }
+        let words = (text ?? "").split { $0 == "," || $0.isWhitespace }
         let prefixes = words.compactMap { prefix(String($0)) }
         return prefixes.isEmpty ? nil : Found(unique(prefixes), source)
     }
@@ -167,6 +194,11 @@ func serviceRange(inRefusal failure: KubectlFailure?) -> IPPrefix? {
     var trimmed = String(text)
     while trimmed.last == "." || trimmed.last == ":" { trimmed.removeLast() }
     return trimmed.contains("/") ? prefix(trimmed) : nil
+}
+
+/// True for 169.254.0.0/16 (RFC 3927) and fe80::/10 (RFC 4291 section 2.5.6).
+func isLinkLocal(_ address: IPAddress) -> Bool {
+    ["169.254.0.0/16", "fe80::/10"].compactMap(prefix).contains { $0.contains(address) }
 }
 
 /// `prefixes` without those inside of others, in their order.

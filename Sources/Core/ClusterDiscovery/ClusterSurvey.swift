@@ -22,6 +22,12 @@ package struct ClusterSurvey: Sendable {
     /// How many pages of each list were taken.
     private var pages: [SurveyTopic: Int] = [:]
 
+    /// How often each list was begun anew, after it broke off.
+    private var restarts: [SurveyTopic: Int] = [:]
+
+    /// Lists of which only a part was taken, and why.
+    private(set) var partial: [SurveyTopic: KubectlFailure] = [:]
+
     /// Why nothing can be asked any more; nil while something can.
     package private(set) var failure: KubectlFailure?
 
@@ -34,6 +40,9 @@ package struct ClusterSurvey: Sendable {
     /// The pages of 500 items that are taken of one list at most: 20,000 nodes, or ten blocks of 2,000 each.
     private static let mostPages = 40
 
+    /// A list that breaks off is begun anew so often.
+    private static let mostRestarts = 2
+
     package init(context: String, readYAML: @escaping @Sendable (String) -> JSONValue?) {
         self.context = context
         self.readYAML = readYAML
@@ -43,7 +52,8 @@ package struct ClusterSurvey: Sendable {
     package func next() -> [SurveyTopic] {
         if failure != nil { return [] }
         if answers[.version] == nil { return [.version] }
-        // Ends: there are finitely many topics, each asked once, and no list has more than its pages.
+        // Ends: there are finitely many topics, each asked once, and no list has more than its pages and
+        // restarts.
         return wanted.filter { answers[$0] == nil || continuations[$0] != nil }
     }
 
@@ -70,10 +80,24 @@ package struct ClusterSurvey: Sendable {
         }
     }
 
-    /// Takes why there is no answer. A list that broke off keeps what it has.
+    /// Takes why there is no answer.
+    ///
+    /// A list that breaks off half-way (its token has expired, HTTP 410, or the connection was cut) is begun
+    /// anew; a list that breaks off each time keeps what it has, and is known to be partial.
     package mutating func take(_ failure: KubectlFailure, for topic: SurveyTopic) {
         let isFirst = continuations.removeValue(forKey: topic) == nil
-        if isFirst { answers[topic] = .failure(failure) }
+        if isFirst {
+            answers[topic] = .failure(failure)
+            if restarts[topic, default: 0] > 0 { partial[topic] = failure }
+        } else if !failure.isFinal {
+            if restarts[topic, default: 0] < Self.mostRestarts {
+                restarts[topic, default: 0] += 1
+                answers[topic] = nil
+                pages[topic] = nil
+            } else {
+                partial[topic] = failure
+            }
+        }
         if failure.isFinal {
             self.failure = failure
         } else if topic == .version {
@@ -87,7 +111,16 @@ package struct ClusterSurvey: Sendable {
     private mutating func noteContinuation(of topic: SurveyTopic, in document: JSONValue) {
         pages[topic, default: 0] += 1
         let token = document["metadata"]?["continue"]?.string ?? ""
-        continuations[topic] = token.isEmpty || pages[topic, default: 0] >= Self.mostPages ? nil : token
+        guard !token.isEmpty else {
+            continuations[topic] = nil
+            return
+        }
+        guard pages[topic, default: 0] < Self.mostPages else {
+            continuations[topic] = nil
+            partial[topic] = .other("the list has more than \(Self.mostPages) pages")
+            return
+        }
+        continuations[topic] = token
     }
 
     // MARK: - What was answered
@@ -119,6 +152,9 @@ package struct ClusterSurvey: Sendable {
         var topics: [SurveyTopic] = [
             .groups, .nodes, .controlPlane, .configMaps, .daemonSets, .dnsServices,
         ]
+        if hasGroup("operator.openshift.io"), document(.groups) != nil {
+            topics += [.openShiftDNS, .openShiftNetwork]
+        }
         guard topics.allSatisfy({ answers[$0] != nil && continuations[$0] == nil }) else { return topics }
         if isForbidden(.configMaps) { topics += Self.systemConfigMaps }
         if isForbidden(.daemonSets) { topics.append(.systemDaemonSets) }

@@ -19,6 +19,8 @@ package enum KubectlFailure: Error, Hashable, Sendable {
     /// The server knows who asks and refuses; `reason` names user, verb and resource.
     case forbidden(reason: String)
     case notFound
+    /// The token that a list goes on with has expired (HTTP 410): the list must begin anew.
+    case expired
     /// The server took the request and found it wrong, which a dry run may want.
     case invalid(String)
     case other(String)
@@ -27,21 +29,25 @@ package enum KubectlFailure: Error, Hashable, Sendable {
 extension KubectlFailure {
     /// Tells the failure by its words: kubectl's exit status is 1 for all of them.
     package init(errors text: String) {
-        let lines = text.split(separator: "\n").map { plainText(String($0)) }
+        let lines = text.split(whereSeparator: \.isNewline).map { plainText(String($0)) }
         let place = lines.firstIndex { line in Self.beginnings.contains { line.hasPrefix($0) } }
-        let words = place.map { lines[$0] } ?? lines.last ?? "kubectl failed without a word"
+        // What follows the line that says what went wrong is kubectl's advice.
+        let said = place.map { lines[$0...].filter { !$0.isEmpty }.joined(separator: "; ") }
+        let words = said ?? lines.last ?? "kubectl failed without a word"
         func says(_ phrases: String...) -> Bool { phrases.contains { text.contains($0) } }
         if let reason = Self.reason(text, after: "Error from server (Forbidden): ") {
             self = .forbidden(reason: reason)
         } else if says("Error from server (NotFound)", "the server could not find the requested resource") {
             self = .notFound
+        } else if says("(Expired)", "(Gone)", "The provided continue parameter is too old") {
+            self = .expired
         } else if says("(Unauthorized)", "You must be logged in", "provide credentials") {
             self = .unauthorized
         } else if says("exec plugin: invalid apiVersion") {
             self = .loginVersion(Self.tail(words))
         } else if says("getting credentials:", "exec plugin", "no Auth Provider found") {
             // What the login program says itself stands before kubectl's words.
-            let own = lines[..<(place ?? 0)].suffix(3).joined(separator: " ").prefix(300)
+            let own = lines[..<(place ?? 0)].joined(separator: " ").prefix(1000)
             let words = Self.tail(words)
             self = .login(own.isEmpty ? words : words + " (\(own))")
         } else if says("context \"", "context was not found") && says("does not exist", "was not found") {
@@ -71,7 +77,18 @@ extension KubectlFailure {
 
     private static func reason(_ text: String, after prefix: String) -> String? {
         guard let start = text.range(of: prefix) else { return nil }
-        return plainText(String(text[start.upperBound...].prefix { $0 != "\n" }))
+        return plainText(String(text[start.upperBound...].prefix { !$0.isNewline }))
+    }
+
+    /// True for a line of kubectl itself, false for one of a program that it runs to log in.
+    ///
+    /// Half a line that may become either counts as kubectl's.
+    package static func isOwn(_ line: String) -> Bool {
+        // klog: a letter for the severity, month and day, as in "E1130 06:12:33.123456".
+        let isLogged =
+            line.count > 5 && "EWIF".contains(line.prefix(1))
+            && line.dropFirst().prefix(4).allSatisfy(\.isNumber)
+        return isLogged || beginnings.contains { line.hasPrefix($0) || $0.hasPrefix(line) }
     }
 
     /// How the line begins that says what went wrong.
@@ -95,7 +112,7 @@ extension KubectlFailure {
         switch self {
         case .noContext, .noConfiguration, .unauthorized, .login, .loginVersion, .certificate, .unreachable:
             true
-        case .timeout, .forbidden, .notFound, .invalid, .other: false
+        case .timeout, .forbidden, .notFound, .expired, .invalid, .other: false
         }
     }
 
@@ -125,6 +142,7 @@ extension KubectlFailure {
                 + " longer"
         case .forbidden(let reason): "no permission: \(reason)"
         case .notFound: "the API server has no such thing"
+        case .expired: "the list changed while it was read, and its continuation has expired (HTTP 410)"
         case .invalid(let words), .other(let words): words
         }
     }

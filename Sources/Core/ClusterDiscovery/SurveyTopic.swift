@@ -25,6 +25,10 @@ package enum SurveyTopic: Hashable, Sendable {
     case calicoBlocks(group: String)
     case ciliumNodes
     case ciliumPools
+    /// OpenShift's DNS: `operator.openshift.io/v1 DNS default`.
+    case openShiftDNS
+    /// OpenShift's network: `config.openshift.io/v1 Network cluster`.
+    case openShiftNetwork
     /// Which service addresses there are, by the refusal of one that is none.
     case serviceRange(isIPv6: Bool)
 }
@@ -52,6 +56,8 @@ extension SurveyTopic {
         case .calicoBlocks(let group): "/apis/\(group)/blockaffinities?limit=500"
         case .ciliumNodes: "/apis/cilium.io/v2/ciliumnodes?limit=500"
         case .ciliumPools: "/apis/cilium.io/v2alpha1/ciliumpodippools?limit=500"
+        case .openShiftDNS: "/apis/operator.openshift.io/v1/dnses/default"
+        case .openShiftNetwork: "/apis/config.openshift.io/v1/networks/cluster"
         case .serviceRange: "/api/v1/namespaces/default/services?dryRun=All"
         }
     }
@@ -87,7 +93,27 @@ extension SurveyTopic {
         case .calicoPools: "Calico's pod prefixes and encapsulation"
         case .calicoBlocks: "Calico's pod prefixes of each node"
         case .ciliumNodes: "Cilium's pod prefixes of each node"
+        case .openShiftDNS: "address and domain of OpenShift's DNS"
+        case .openShiftNetwork: "OpenShift's pod and service prefixes"
         case .serviceRange: "service prefixes"
+        }
+    }
+}
+
+extension SurveyTopic {
+    /// The keys of the file that the answer is needed for: what a partial list leaves open.
+    var keys: [ClusterFindings.Key] {
+        switch self {
+        case .version, .groups, .ciliumPools: []
+        case .nodes: [.nodes, .pods]
+        case .controlPlane: [.pods, .services, .kubeProxy]
+        case .configMaps, .configMap: [.domain, .cni, .kubeProxy]
+        case .daemonSets, .systemDaemonSets: [.cni, .kubeProxy]
+        case .dnsServices, .dnsEndpoints, .openShiftDNS: [.dns, .domain]
+        case .serviceCIDRs, .serviceRange: [.services]
+        case .calicoPools: [.pods, .cni]
+        case .calicoBlocks, .ciliumNodes: [.nodes, .pods]
+        case .openShiftNetwork: [.pods, .services, .cni]
         }
     }
 }

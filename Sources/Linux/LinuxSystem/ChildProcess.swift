@@ -21,6 +21,21 @@ package enum ChildProcess {
         case tooMuchOutput
     }
 
+    /// How a program is run that may talk with the person at the terminal, such as one that logs in.
+    package struct Conversation {
+        /// In milliseconds, in the place of the run's timeout, once the program has written to its errors:
+        /// the person's time is not the program's silence.
+        package let timeout: Int
+
+        /// Takes what the program writes to its errors, piece by piece, as it comes.
+        package let hear: (ArraySlice<UInt8>) -> Void
+
+        package init(timeout: Int, hear: @escaping (ArraySlice<UInt8>) -> Void) {
+            self.timeout = timeout
+            self.hear = hear
+        }
+    }
+
     /// Where programs are looked for; a daemon's and an ordinary user's PATH may lack the first two.
     package static let searchPath = [
         "/usr/sbin", "/sbin", "/usr/bin", "/bin", "/usr/local/sbin", "/usr/local/bin",
@@ -47,9 +62,11 @@ package enum ChildProcess {
     ///   - timeout: In milliseconds; the program is killed then.
     ///   - outputLimit: In octets, for the output and the errors each.
     ///   - inherits: True where it holds open what this process does on purpose, such as a lock.
+    ///   - conversation: If set, the program reads this process's own input if that is a terminal, and
+    ///     stays in its process group, without which the terminal would stop it.
     package static func run(
         _ path: String, _ arguments: [String], environment: [String]? = nil, input: [UInt8] = [],
-        timeout: Int, outputLimit: Int = 64 << 20, inherits: Bool = true
+        timeout: Int, outputLimit: Int = 64 << 20, inherits: Bool = true, conversation: Conversation? = nil
     ) throws(Errno) -> Result {
         let script = FileDescriptor(owning: try systemCall { unsafe clinux_memory_file("input") })
         try script.write(input)
@@ -57,15 +74,17 @@ package enum ChildProcess {
         try systemCall { lseek(script.number, 0, SEEK_SET) }
         var output = try OutputPipe()
         var errors = try OutputPipe()
+        // Corresponds to isatty(3).
+        let isAtTerminal = conversation != nil && isatty(0) == 1
         let process = try spawn(
-            path, arguments, environment: environment ?? plainEnvironment, input: script.number,
-            output: output.writeNumber, errors: errors.writeNumber, flags: clinux_spawn_flags,
+            path, arguments, environment: environment ?? plainEnvironment,
+            input: isAtTerminal ? 0 : script.number, output: output.writeNumber, errors: errors.writeNumber,
+            flags: isAtTerminal ? clinux_spawn_flags & ~Int16(POSIX_SPAWN_SETPGROUP) : clinux_spawn_flags,
             inherits: inherits)
         output.closeWriteEnd()
         errors.closeWriteEnd()
-        let end = MonotonicClock.now.nanoseconds + Int64(timeout) * 1_000_000
-        let early = collect(&output, &errors, process, until: end, limit: outputLimit)
-        if early != nil { kill(-process, SIGKILL) }
+        let early = collect(&output, &errors, process, timeout, limit: outputLimit, conversation)
+        if early != nil { kill(isAtTerminal ? process : -process, SIGKILL) }
         let status = try wait(for: process)
         let ending =
             early ?? (status & 0x7F == 0 ? .exit(status: status >> 8 & 0xFF) : .signal(status & 0x7F))
@@ -97,12 +116,16 @@ package enum ChildProcess {
 
     /// Takes both outputs until the program has ended; how it must end where that takes too long or too much.
     private static func collect(
-        _ output: inout OutputPipe, _ errors: inout OutputPipe, _ process: pid_t, until end: Int64, limit: Int
+        _ output: inout OutputPipe, _ errors: inout OutputPipe, _ process: pid_t, _ timeout: Int, limit: Int,
+        _ conversation: Conversation?
     ) -> Ending? {
+        let start = MonotonicClock.now.nanoseconds
+        var heard = 0
         let number = clinux_process_descriptor(process)
         defer { if number >= 0 { close(number) } }
-        while true {  // ends at `end` at the latest
-            let left = (end - MonotonicClock.now.nanoseconds) / 1_000_000
+        while true {  // ends after the longer of the two timeouts at the latest
+            let allowed = Int64(heard > 0 ? max(timeout, conversation?.timeout ?? 0) : timeout)
+            let left = allowed - (MonotonicClock.now.nanoseconds - start) / 1_000_000
             guard left > 0 else { return .timeout }
             var polled = [
                 pollfd(fd: number, events: Int16(POLLIN), revents: 0),
@@ -116,6 +139,10 @@ package enum ChildProcess {
                 number < 0 ? output.readNumber < 0 && errors.readNumber < 0 : polled[0].revents != 0
             output.take(limit: limit)
             errors.take(limit: limit)
+            if let conversation, errors.octets.count > heard {
+                conversation.hear(errors.octets[heard...])
+                heard = errors.octets.count
+            }
             if output.isOver(limit) || errors.isOver(limit) { return .tooMuchOutput }
             if hasEnded { return nil }
         }

@@ -65,7 +65,9 @@ struct Discovery {
     }
 
     /// True where something needs a person.
-    var hasProblem: Bool { !failures.isEmpty || !overlaps.isEmpty }
+    var hasProblem: Bool {
+        !failures.isEmpty || !overlaps.isEmpty || found.contains { !$0.partial.isEmpty }
+    }
 
     /// Clusters of the file that no context was named for.
     var unasked: [String] {
@@ -81,6 +83,9 @@ struct Discovery {
             printError(Style.error.paint("\(plainText(context)): \(reason)"))
         }
         for findings in found {
+            for line in findings.partial {
+                printError(Style.error.paint("\(findings.context): \(line)"))
+            }
             for refusal in findings.refusals {
                 printError(Style.heading.paint("\(findings.context): \(refusal)"))
             }
@@ -110,7 +115,9 @@ struct Discovery {
             print("clusters.\(findings.key) (context \(findings.context)): \(words)")
             for row in difference.rows { print(row.style.paint("  \(row.text)")) }
             for key in difference.unknown {
-                print("  ? \(key.rawValue): in the file, and not found in the cluster")
+                let isPartial = findings.partialKeys.contains(key)
+                let words = isPartial ? "read only in part" : "not found"
+                print("  ? \(key.rawValue): in the file, and \(words) in the cluster")
             }
         }
         for key in unasked { print("clusters.\(key): not asked for: no context of it was named") }

@@ -34,7 +34,10 @@ struct Kubectl: Sendable {
     func ask(_ topic: SurveyTopic, of survey: ClusterSurvey) throws(KubectlFailure) -> [UInt8] {
         let path = survey.path(of: topic)
         let options = ["--context", survey.context, "--request-timeout=\(timeout)s"]
-        guard let body = topic.body else { return try run(options + ["get", "--raw", path]) }
+        guard let body = topic.body else {
+            // The first question of a cluster is asked alone, so that the login happens once.
+            return try run(options + ["get", "--raw", path], mayLogIn: topic == .version)
+        }
         return try run(options + ["create", "--raw", path, "-f", "-"], input: Array(body.utf8))
     }
 
@@ -48,24 +51,33 @@ struct Kubectl: Sendable {
         lines(try run(["config", "current-context"])).first
     }
 
+    /// Milliseconds that a person has for a login once the program has asked for it.
+    private static let loginTimeout = 600_000
+
     private func lines(_ octets: [UInt8]) -> [String] {
         String(decoding: octets, as: UTF8.self).split(separator: "\n").map(String.init)
     }
 
-    private func run(_ arguments: [String], input: [UInt8] = []) throws(KubectlFailure) -> [UInt8] {
+    /// - Parameter mayLogIn: True where the program that logs in may ask the person at the terminal.
+    private func run(
+        _ arguments: [String], input: [UInt8] = [], mayLogIn: Bool = false
+    ) throws(KubectlFailure) -> [UInt8] {
+        let relay = LoginRelay()
+        let conversation = ChildProcess.Conversation(timeout: Self.loginTimeout) { relay.hear($0) }
         let file = kubeconfig.map { ["--kubeconfig", $0] } ?? []
         let result: ChildProcess.Result
         do throws(Errno) {
             // A program that logs in may take a while before the request begins.
             result = try ChildProcess.run(
                 path, file + arguments, environment: environment, input: input,
-                timeout: (timeout + 20) * 1000, inherits: false)
+                timeout: (timeout + 20) * 1000, inherits: false, conversation: mayLogIn ? conversation : nil)
         } catch {
             throw .other("kubectl can't be run: \(error)")
         }
         switch result.ending {
         case .exit(status: 0): return result.output
-        case .exit: throw KubectlFailure(
+        case .exit:
+            throw KubectlFailure(
                 errors: String(decoding: result.errors, as: UTF8.self).printableLines)
         case .signal(let number): throw .other("kubectl was ended by signal \(number)")
         case .timeout: throw .timeout

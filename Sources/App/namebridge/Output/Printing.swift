@@ -29,8 +29,8 @@ func printError(_ text: String) { printError(StyledText(text)) }
 func printError(_ text: StyledText) { writeError(text.rendered(for: .error)) }
 
 /// Writes a line of the log, whose values are escaped by the rules of its form.
-func writeError(_ line: String) {
-    var rest = Array((line + "\n").utf8)[...]
+func writeError(_ line: String, terminator: String = "\n") {
+    var rest = Array((line + terminator).utf8)[...]
     while !rest.isEmpty {  // each turn writes something, or ends
         // Sound: the octets live during the call. No stream is left that could tell of a failure here.
         let count = unsafe rest.withUnsafeBytes { unsafe write(STDERR_FILENO, $0.baseAddress, $0.count) }

@@ -1,0 +1,38 @@
+import ClusterDiscovery
+import Inventory
+
+/// Shows what a program that logs in says (an address to open, a code to enter) while it waits for the
+/// person.
+///
+/// What kubectl says itself is not shown: it is told with its remedy once kubectl has ended.
+final class LoginRelay {
+    private var line: [UInt8] = []
+    /// Octets of `line` that were shown.
+    private var shown = 0
+    /// True once kubectl has said something itself: what follows is its advice.
+    private var isOver = false
+
+    /// Takes the next piece; prompts have no line break.
+    func hear(_ piece: ArraySlice<UInt8>) {
+        for octet in piece {
+            guard octet == UInt8(ascii: "\n") else {
+                line.append(octet)
+                continue
+            }
+            show(isWhole: true)
+            line = []
+            shown = 0
+        }
+        show(isWhole: false)
+    }
+
+    private func show(isWhole: Bool) {
+        let text = String(decoding: line, as: UTF8.self)
+        let isOwn = shown == 0 && !line.isEmpty && KubectlFailure.isOwn(text)
+        if isOwn, isWhole { isOver = true }
+        guard !isOver, !isOwn, !line.isEmpty else { return }
+        let piece = String(decoding: line[shown...], as: UTF8.self).printableLines
+        shown = line.count
+        if !piece.isEmpty || isWhole { writeError(piece, terminator: isWhole ? "\n" : "") }
+    }
+}
