@@ -91,6 +91,23 @@ import Testing
         #expect(findings.flatMap(\.remedies).flatMap(\.lines).contains(line))
     }
 
+    @Test(arguments: [("PowerDNS Recursor 4.8.8", "+prod.cluster.local=172.16.0.5"), ("dnsmasq-2.90", "")])
+    func `a failure for a name without an IPv6 address is told`(software: String, line: String) throws {
+        var client = ClientObservation(
+            suffix: try Self.suffix(), name: try DomainName(parsing: "kubernetes.default.svc.prod.cluster.local"))
+        client.forwarder = try Self.whole("172.16.0.5")
+        client.forwarder?.outcomes[.addressV6] = try Self.answer()
+        var resolver = try Self.whole("172.16.0.1")
+        resolver.outcomes[.software] = try Self.answer(texts: [software])
+        resolver.outcomes[.addressV6] = try Self.answer(ProbeAnswer.serverFailure)
+        client.resolvers = [resolver]
+        let findings = ClientDiagnosis(client).findings
+        #expect(Self.trouble(findings) == [.noData], "\(findings)")
+        #expect(line.isEmpty || findings.flatMap(\.remedies).flatMap(\.lines).contains(line))
+        client.forwarder?.outcomes[.addressV6] = try Self.answer(ProbeAnswer.serverFailure)
+        #expect(Self.trouble(ClientDiagnosis(client).findings).isEmpty, "the cluster fails, not the resolver")
+    }
+
     @Test func `systemd-resolved fails with the records beside it where it validates`() throws {
         let findings = try Self.findings { resolver in
             resolver.server = Endpoint(address: try #require(IPAddress("127.0.0.53")), port: 53)

@@ -26,7 +26,9 @@ extension EndToEnd {
         }
 
         /// The doctor finds `checks`, and nothing once its lines have been added.
-        private func expectCure(_ patient: Patient, finding checks: Set<String>) throws {
+        private func expectCure(
+            _ patient: Patient, finding checks: Set<String>, name: String? = nil
+        ) throws {
             let network = try OfficeNetwork.running()
             let folder = try TemporaryFolder()
             let port = try FreePort.next()
@@ -37,7 +39,7 @@ extension EndToEnd {
                     patient.name, patient.command(file, folder), port, patient.probe, in: folder)
             }
             let ill = try started(text)
-            let report = try examine([], port: port)
+            let report = try examine([name].compactMap { $0 }, port: port)
             ill.end()
             #expect(report.status == (report.problems.isEmpty ? 0 : 1))
             #expect(Set(report.trouble.map(\.check)) == checks, "\(report.text)")
@@ -49,7 +51,7 @@ extension EndToEnd {
                 }
             }
             let cured = try started(text)
-            let second = try examine([], port: port)
+            let second = try examine([name].compactMap { $0 }, port: port)
             cured.end()
             #expect(second.status == 0 && second.trouble.isEmpty, "\(text)\n\(second.text)")
         }
@@ -283,6 +285,20 @@ extension EndToEnd {
         func `the PowerDNS Recursor that validates for those who want it is told of the exception`() throws {
             let lines = "dnssec=process\nforward-zones=prod.cluster.local=FORWARDER"
             try expectCure(Self.recursor(lines), finding: ["validation", "reverse"])
+        }
+
+        @Test(.enabled(if: hasRecursor, "pdns_recursor is missing: apt install pdns-recursor"))
+        func `the PowerDNS Recursor that expects authority is told to recurse, and to take many records`() throws {
+            let lines = "dnssec=off\nforward-zones=234.10.in-addr.arpa=FORWARDER, prod.cluster.local=FORWARDER"
+            try expectCure(Self.recursor(lines), finding: ["no-data"], name: "smtp.shop.svc.prod.cluster.local")
+            try expectCure(
+                Self.recursor(lines), finding: ["many-records", "no-data"], name: "big.test.svc.prod.cluster.local")
+        }
+
+        @Test func `BIND that takes a hundred records alone is told to take more`() throws {
+            let zone = "zone \"prod.cluster.local\" { type forward; forward only; forwarders { FORWARDER; }; };"
+            try expectCure(
+                Self.bind("dnssec-validation no;", zone), finding: ["many-records"], name: "big.test.svc.prod.cluster.local")
         }
 
         // MARK: - Without any resolver's fault

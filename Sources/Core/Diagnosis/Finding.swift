@@ -47,6 +47,8 @@ package enum Check: String, Hashable, Sendable, CaseIterable {
     case forwarded
     case validation
     case rebinding
+    case noData = "no-data"
+    case manyRecords = "many-records"
     case stream = "tcp"
     case extensions = "edns"
     case packetSize = "packet-size"

@@ -20,6 +20,8 @@ package enum Probe: String, Hashable, Sendable, CaseIterable {
     case address
     /// The same with CD.
     case addressUnchecked
+    /// The name's IPv6 address, which most clusters do not have: an answer without data.
+    case addressV6
     case addressOverTCP
     /// The same over UDP with room for 4096 octets.
     case addressLarge

@@ -103,14 +103,15 @@ package struct Remedies: Sendable {
         return [Remedy("Knot Resolver", place, lines, then: Self.afterKresd)]
     }
 
-    /// The recursor validates for clients that set AD or DO (its setting `dnssec`). The zones have a file of
+    /// The recursor validates for clients that set AD or DO (its setting `dnssec`). Without `+` it takes the
+    /// server for an authoritative one, and a name without data for a failure. The zones have a file of
     /// their own: `forward-zones+=` is an error where nothing is set before, and `=` takes back what is.
     private func recursorZone(_ zone: String) -> [Remedy] {
         let target = forwarder.map { $0.port == 53 ? "\($0.address)" : "\($0)" } ?? "FORWARDER"
         return [
             Remedy(
                 "PowerDNS Recursor", Self.recursorFile, ["forward-zones-file=\(Self.recursorZones)"]),
-            Remedy("PowerDNS Recursor", Self.recursorZones, ["\(zone)=\(target)"]),
+            Remedy("PowerDNS Recursor", Self.recursorZones, ["+\(zone)=\(target)"]),
             Remedy(
                 "PowerDNS Recursor", Self.recursorScript, ["addNTA('\(zone)')"], then: Self.afterRecursor),
         ]
@@ -163,6 +164,24 @@ package struct Remedies: Sendable {
                     then: Self.afterRecursor)
             ]
         case .namebridge, .unknown: return []
+        }
+    }
+
+    // MARK: - Many records
+
+    /// Lets a name have as many records of a type as a headless service has endpoints.
+    func recordLimit(_ software: ResolverSoftware) -> [Remedy] {
+        switch software {
+        case .bind:
+            return [
+                Remedy("BIND", Self.bindOptions, ["max-records-per-type 0;"], then: Self.afterBind)
+            ]
+        case .recursor:
+            return [
+                Remedy(
+                    "PowerDNS Recursor", Self.recursorFile, ["max-rrset-size=4096"], then: Self.afterRecursor)
+            ]
+        case .dnsmasq, .unbound, .resolved, .knotResolver, .namebridge, .unknown: return []
         }
     }
 

@@ -19,8 +19,9 @@ struct ResolverDiagnosis {
         if isForwarder { return [Finding(.ok, subject, .forwarded, "is Namebridge itself")] }
         var findings: [Finding] = []
         if isRejectedByValidation { findings.append(validation) }
-        if isGuarded { findings.append(rebinding) }
+        if isLimited { findings.append(manyRecords) } else if isGuarded { findings.append(rebinding) }
         if findings.isEmpty { findings.append(forwarded) }
+        if let noData { findings.append(noData) }
         if let reverse { findings.append(reverse) }
         return findings
     }
@@ -47,6 +48,13 @@ struct ResolverDiagnosis {
             .filter { !isRejected || $0.rcode != ProbeAnswer.serverFailure }
         guard !shown.isEmpty, shown.allSatisfy(\.addresses.isEmpty), !expected.isEmpty else { return false }
         return isHandedOn
+    }
+
+    /// It fails for a name that has more records than it takes by default.
+    private var isLimited: Bool {
+        guard let limit = seen.software.recordLimit else { return false }
+        return expected.count > limit && isHandedOn
+            && [Probe.address, .addressOverTCP].contains { seen[$0]?.rcode == ProbeAnswer.serverFailure }
     }
 
     /// The zone's data that holds no address is the forwarder's.
@@ -88,6 +96,29 @@ struct ResolverDiagnosis {
                 + " \(answer?.words ?? "nothing"), where Namebridge says \(Self.list(expected)): private"
                 + " addresses must be allowed below this suffix.",
             remedies: remedies.rebinding(seen.software, example: expected.first))
+    }
+
+    private var manyRecords: Finding {
+        Finding(
+            .problem, subject, .manyRecords,
+            "fails for \(client.nameText), which has \(expected.count) addresses",
+            "Other names of \(client.suffixText) pass: it takes fewer records of a type. Headless services"
+                + " with many endpoints have more.",
+            remedies: remedies.recordLimit(seen.software))
+    }
+
+    /// It fails where Namebridge says that the name has no IPv6 address; nil if it does not.
+    private var noData: Finding? {
+        guard let right = client.forwarder?[.addressV6], right.isFine, right.addresses.isEmpty,
+            seen[.addressV6]?.rcode == ProbeAnswer.serverFailure, !isRejectedByValidation,
+            isHandedOn || !seen.addresses.isEmpty
+        else { return nil }
+        return Finding(
+            .problem, subject, .noData,
+            "fails where a name has no IPv6 address: \(seen[.addressV6]?.words ?? "")",
+            "It takes Namebridge for an authoritative server instead of a recursive one. Programs ask for"
+                + " both kinds of addresses, and may wait or fail.",
+            remedies: remedies.forwarding(seen.software))
     }
 
     private var forwarded: Finding {

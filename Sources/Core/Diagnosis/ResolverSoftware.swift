@@ -14,6 +14,15 @@ package enum ResolverSoftware: String, Hashable, Sendable, CaseIterable {
     /// False where questions of more than 512 octets get no answer (the recursor's maxIncomingQuerySize).
     package var takesLongQuestions: Bool { self != .recursor }
 
+    /// The records of one name and type that it takes by default; nil if there is no limit.
+    var recordLimit: Int? {
+        switch self {
+        case .bind, .unknown: 100  // max-records-per-type, 9.18.28 and later
+        case .recursor: 256  // max-rrset-size, 4.9.9 and later
+        case .dnsmasq, .unbound, .resolved, .knotResolver, .namebridge: nil
+        }
+    }
+
     /// - Parameters:
     ///   - version: What it answers to `version.bind`; many hide it.
     ///   - process: The process that listens, where it is on this host.

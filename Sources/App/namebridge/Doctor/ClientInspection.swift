@@ -16,7 +16,7 @@ struct ClientInspection {
     /// The folder that stands for `/`.
     let root: String
 
-    private static let dataProbes: [Probe] = [.zone, .version, .address]
+    private static let dataProbes: [Probe] = [.zone, .version, .address, .addressV6]
     private static let uncheckedProbes: [Probe] = [.zoneUnchecked, .addressUnchecked, .software]
 
     /// Asked later: a resolver that still looks for keys would let them wait for its verdict, too.

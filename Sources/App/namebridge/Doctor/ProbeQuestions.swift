@@ -45,6 +45,7 @@ struct ProbeQuestions {
                 guard let name = below("dns-version", suffix) else { return nil }
                 return try make(name, RecordType.txt, id)
             case .address: return try make(name, RecordType.a, id)
+            case .addressV6: return try make(name, RecordType.aaaa, id)
             case .addressUnchecked, .addressOverTCP: return try make(name, RecordType.a, id, unchecked: true)
             case .addressLarge: return try make(name, RecordType.a, id, room: 4096, unchecked: true)
             case .reverse:
