@@ -165,7 +165,7 @@ let package = Package(
             ]),
         tests("NetworkLabTests", ["namebridge", "LabProbe", "LinuxSystem"]),
         tests("FuzzTests", ["FuzzTargets"], data: ["Corpus"]),
-        tests("EndToEndTests", ["namebridge", "TestSupport"]),
+        tests("EndToEndTests", ["namebridge", "baseline", "TestSupport"]),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -10,72 +10,58 @@ import Testing
 @Suite struct ClientLimitTests {
     private let honest = IPAddress(v4: 0x0A00_0107)
 
-    /// An answer of ours that is larger than its question.
+    /// A question that is answered here.
     private let local = questionOctets("1.1.168.192.in-addr.arpa", type: 12)
 
-    /// Questions a millisecond for `milliseconds`; octets that came in and went out.
-    private func flood(
-        _ engine: PlayedEngine, milliseconds: Int, each: Int = 10, _ sender: () -> IPAddress
-    ) -> (received: Int, sent: Int) {
-        var sent = 0
-        for _ in 0..<milliseconds {
-            engine.now = engine.now.advanced(milliseconds: 1)
-            for _ in 0..<each { sent += engine.ask(local, from: sender()).reduce(0) { $0 + $1.count } }
-        }
-        return (milliseconds * each * local.count, sent)
+    private static let publicNetwork = IPAddress(v4: 0xCB00_7100)
+
+    /// An engine for public clients, too.
+    private func publicEngine(slip: Int = 1) throws -> PlayedEngine {
+        var inventory = Inventory()
+        inventory.dns.clients.append(try #require(IPPrefix(around: Self.publicNetwork, length: 24)))
+        inventory.dns.responseRateLimit.slip = slip
+        return PlayedEngine(inventory)
     }
 
-    @Test func `a flood from forged addresses gets no more back than it sends`() {
-        for spread in [0xFF, 0xFFFF, 0xFF_FFFF] as [UInt32] {
-            var random = SplitMix64(seed: 9)
-            let engine = PlayedEngine(Inventory())
-            let (received, sent) = flood(engine, milliseconds: 2_000) {
-                IPAddress(v4: 0x0A00_0000 | UInt32(truncatingIfNeeded: random.next()) & spread)
-            }
-            #expect(sent <= received, "\(spread): \(sent) octets for \(received)")
-            #expect(engine.counters.withheld > 0)
+    /// Ten questions a millisecond for a second, each from an address of the public network; the replies.
+    private func flood(_ engine: PlayedEngine) -> [[UInt8]] {
+        (0..<10_000 as Range<UInt32>).flatMap { index in
+            if index % 10 == 0 { engine.now = engine.now.advanced(milliseconds: 1) }
+            return engine.ask(local, from: IPAddress(v4: UInt32(Self.publicNetwork.bits) | index & 0xFF))
         }
     }
 
-    @Test func `strangers' refusals are no more than their questions either`() {
-        var random = SplitMix64(seed: 9)
-        let engine = PlayedEngine(Inventory())
-        let (received, sent) = flood(engine, milliseconds: 2_000) {
-            IPAddress(v4: 0x0B00_0000 | UInt32(truncatingIfNeeded: random.next()) & 0xFF_FFFF)
-        }
-        #expect(sent <= received)
+    @Test func `a flood of one question from a public network gets no more back than it sends`() throws {
+        let engine = try publicEngine()
+        let replies = flood(engine)
+        #expect(replies.count == 10_000, "nothing is dropped")
+        let cut = replies.filter { $0[2] & 2 == 2 }
+        #expect((8_799...8_801).contains(cut.count), "200 a second, five seconds' worth at once")
+        #expect(cut.allSatisfy { $0.count == local.count })
+        #expect(engine.counters.withheld == cut.count)
     }
 
-    @Test func `during a flood an honest client comes once by TCP and is served as before`() {
-        var random = SplitMix64(seed: 9)
-        let engine = PlayedEngine(Inventory())
-        func forged() -> IPAddress { IPAddress(v4: 0x0A00_0000 | UInt32(truncatingIfNeeded: random.next()) & 0xFF_FFFF) }
-        _ = flood(engine, milliseconds: 400, each: 20, forged)
-        let first = (0..<2).flatMap { _ in engine.ask(local, from: honest) }
-        #expect((1...2).contains(first.count), "at most every fourth is dropped")
-        #expect(first.allSatisfy { $0[2] & 2 == 2 && $0.count == local.count })
+    @Test(arguments: [(0, 0), (2, 4_400)]) func `beyond the limit all replies but every slip-th are dropped`(
+        slip: Int, cut: Int
+    ) throws {
+        let replies = flood(try publicEngine(slip: slip))
+        #expect(abs(replies.count { $0[2] & 2 == 2 } - cut) <= 1 && replies.count { $0[2] & 2 == 0 } <= 1_201)
+    }
+
+    @Test func `during a flood an honest client of the same network comes once by TCP and is served as before`() throws {
+        let engine = try publicEngine()
+        let honest = IPAddress(v4: UInt32(Self.publicNetwork.bits) | 7)
+        _ = flood(engine)
+        let told = engine.ask(local, from: honest)
+        #expect(told.count == 1 && told.allSatisfy { $0[2] & 2 == 2 && $0.count == local.count })
         #expect(engine.ask(local, from: honest, over: .tcp).first.map { $0[2] & 2 } == 0)
-        for _ in 0..<300 {
-            _ = flood(engine, milliseconds: 1, each: 2, forged)
-            #expect(engine.ask(local, from: honest).first.map { $0[2] & 2 } == 0)
-        }
-        engine.now = engine.now.advanced(milliseconds: 3_660_000)
-        _ = flood(engine, milliseconds: 400, each: 20, forged)
-        let later = (0..<2).flatMap { _ in engine.ask(local, from: honest) }
-        #expect(!later.isEmpty && later.allSatisfy { $0[2] & 2 == 2 })
+        for _ in 0..<300 { #expect(engine.ask(local, from: honest).first.map { $0[2] & 2 } == 0) }
     }
 
-    @Test func `an office's usual questions stay inside the allowance, and the host has none`() {
+    @Test func `private clients get every answer, however often they ask`() {
         let engine = PlayedEngine(Inventory())
-        var client: UInt32 = 0
-        // 100 answers of this size a second from one network, 4000 from this host.
-        for millisecond in 0..<3_000 {
-            engine.now = engine.now.advanced(milliseconds: 1)
-            client += 1
-            if millisecond % 10 == 0 {
-                #expect(engine.ask(local, from: IPAddress(v4: 0x0A00_0200 | client & 0xFF)).count == 1)
-            }
-            for _ in 0..<4 { #expect(engine.ask(local, from: IPAddress(v4: 0x7F00_0001)).count == 1) }
+        for index in 0..<20_000 as Range<UInt32> {
+            #expect(engine.ask(local, from: IPAddress(v4: 0x0A00_0200 | index & 0xFF)).first.map { $0[2] & 2 } == 0)
         }
         #expect(engine.counters.withheld == 0)
     }
@@ -149,10 +135,10 @@ import Testing
     @Test func `a silent cluster's questions leave room for those of others`() throws {
         let engine = PlayedEngine(inventory())
         ask(engine, 60) { silent("b\($0)") }
-        #expect(engine.questions.count == 20)
-        #expect(engine.counters.overloadedGroups == 40 && engine.counters.overloaded == 40)
+        #expect(engine.questions.count == 30)
+        #expect(engine.counters.overloadedGroups == 30 && engine.counters.overloaded == 30)
         engine.ask(questionOctets("b.example"), from: honest)
-        #expect(engine.questions.count == 21)
+        #expect(engine.questions.count == 31)
         engine.pass(milliseconds: 3_000)
         engine.forgetQuestions()
         engine.ask(questionOctets(silent("b1")), from: honest)
@@ -166,11 +152,11 @@ import Testing
         return [0, 10, 0, 24] + (try #require(option(10, of: reply)))
     }
 
-    @Test func `half of a cluster's places are for clients whose address is not forged`() throws {
+    @Test func `a quarter of a cluster's places is for clients whose address is not forged`() throws {
         let engine = PlayedEngine(inventory())
         let cookie = try cookie(engine, honest)
         ask(engine, 60) { silent("b\($0)") }
-        #expect(engine.questions.count == 20)
+        #expect(engine.questions.count == 30)
         let told = try #require(engine.replies.last?.octets)
         #expect(rcode(of: told) == 0 && told[2] & 2 == 2 && told.count == questionOctets(silent("b59")).count)
         engine.forgetQuestions()
@@ -182,10 +168,10 @@ import Testing
         #expect(rcode(of: known) == 23 && engine.questions.count == 1, "one that is not ours: BADCOOKIE and a good one")
         engine.ask(questionOctets(silent("e")), from: IPAddress(v4: 0x7F00_0001))
         #expect(engine.questions.count == 2, "this host")
-        for index in 0..<18 as Range<UInt32> {
+        for index in 0..<8 as Range<UInt32> {
             engine.ask(questionOctets(silent("f\(index)")), from: IPAddress(v4: 0x0A01_0000 | index), over: .tcp)
         }
-        #expect(engine.questions.count == 20, "over TCP")
+        #expect(engine.questions.count == 10, "over TCP")
         let refusal = try #require(engine.ask(questionOctets(silent("g")), from: honest, over: .tcp).first)
         #expect(rcode(of: refusal) == 2)
         #expect(try text(refusal) == "silent: too many questions in flight")
@@ -193,25 +179,61 @@ import Testing
         #expect(rcode(of: late) == 2, "by TCP it would fare no better")
     }
 
-    @Test func `half of all places are for clients whose address is not forged`() throws {
-        var inventory = inventory()
-        inventory.dns.limits.questionsPerCluster = 100
-        let engine = PlayedEngine(inventory)
-        let cookie = try cookie(engine, honest)
-        ask(engine, 80) { $0 % 2 == 0 ? silent("b\($0)") : "b\($0).example" }
-        #expect(engine.questions.count == 50 && engine.counters.overloaded == 30)
-        #expect(engine.counters.overloadedGroups == 0)
-        let told = try #require(engine.replies.last?.octets)
-        #expect(rcode(of: told) == 0 && told[2] & 2 == 2)
-        engine.forgetQuestions()
-        engine.ask(questionOctets("c.example", options: cookie), from: honest)
-        for index in 0..<49 as Range<UInt32> {
-            engine.ask(questionOctets("d\(index).example"), from: IPAddress(v4: 0x0A01_0000 | index), over: .tcp)
+    /// An inventory without limits but that of all places, 100, and with these clusters, all silent.
+    private func shared(by clusters: Int) -> Inventory {
+        var inventory = Inventory()
+        inventory.clusters = (0..<clusters).map {
+            Cluster(key: "c\($0)", dns: [Endpoint(address: IPAddress(v4: 0xAC10_0300 + UInt32($0)), port: 53)])
         }
-        #expect(engine.questions.count == 50)
-        let refusal = try #require(engine.ask(questionOctets("e.example"), from: honest, over: .tcp).first)
-        #expect(rcode(of: refusal) == 2)
-        #expect(try text(refusal) == "too many questions in flight")
+        inventory.dns.limits.questions = 100
+        return inventory
+    }
+
+    /// Questions of one client, or each of another one, in turns to so many clusters.
+    struct Share: Sendable {
+        let clusters: Int
+        var isOneClient = false
+        var transport = Transport.udp
+        /// Of them so many find a place.
+        let places: Int
+    }
+
+    @Test(arguments: [
+        Share(clusters: 1, places: 38), Share(clusters: 2, places: 50), Share(clusters: 4, places: 60),
+        Share(clusters: 1, isOneClient: true, places: 25), Share(clusters: 4, isOneClient: true, places: 50),
+        Share(clusters: 1, transport: .tcp, places: 50), Share(clusters: 4, transport: .tcp, places: 80),
+        Share(clusters: 1, isOneClient: true, transport: .tcp, places: 33),
+    ])
+    func `whatever is silent, others find a place`(share: Share) {
+        let engine = PlayedEngine(shared(by: share.clusters + 1))
+        for index in 0..<200 {
+            let client = IPAddress(v4: 0x0A00_0000 | (share.isOneClient ? 1 : UInt32(index)) << 8)
+            let name = "a\(index).b.svc.c\(index % share.clusters).cluster.local"
+            engine.ask(questionOctets(name), from: client, over: share.transport)
+        }
+        #expect(abs(engine.questions.count - share.places) <= 1, "\(engine.questions.count)")
+        engine.forgetQuestions()
+        let other = IPAddress(v4: 0x0A01_0001)
+        if share.isOneClient {
+            engine.ask(questionOctets("z.b.svc.c0.cluster.local"), from: other, over: share.transport)
+            #expect(engine.questions.count == 1, "another client, the same cluster")
+        }
+        let client = share.isOneClient ? IPAddress(v4: 0x0A00_0100) : other
+        engine.forgetQuestions()
+        engine.ask(questionOctets("z.b.svc.c\(share.clusters).cluster.local"), from: client, over: share.transport)
+        #expect(engine.questions.count == 1, "the same client, another cluster")
+    }
+
+    @Test func `whom no proof would help is told of the failure at once`() throws {
+        let engine = PlayedEngine(shared(by: 1))
+        for index in 0..<100 { engine.ask(questionOctets("a\(index).b.svc.c0.cluster.local"), from: honest) }
+        let early = try #require(engine.replies.last?.octets)
+        #expect(rcode(of: early) == 0 && early[2] & 2 == 2, "a flood may be in the way")
+        engine.pass(milliseconds: 800)
+        for index in 0..<100 { engine.ask(questionOctets("c\(index).b.svc.c0.cluster.local"), from: honest) }
+        let late = try #require(engine.replies.last?.octets)
+        #expect(rcode(of: late) == 2 && late[2] & 2 == 0, "the cluster is silent")
+        #expect(try text(late) == "c0: too many questions in flight")
     }
 
     @Test func `a cluster that is full is passed over, whoever asks`() throws {
@@ -220,7 +242,7 @@ import Testing
         inventory.clusters.append(Cluster(key: "other", dns: [other]))
         inventory.dns.bareDomain = ["silent", "other"]
         let engine = PlayedEngine(inventory)
-        ask(engine, 20) { silent("b\($0)") }
+        ask(engine, 30) { silent("b\($0)") }
         engine.forgetQuestions()
         engine.ask(questionOctets("a.b.svc.cluster.local"), from: honest)
         #expect(engine.questions.count == 1 && engine.replies.isEmpty)

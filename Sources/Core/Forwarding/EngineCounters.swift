@@ -30,7 +30,7 @@ package struct EngineCounters: Hashable, Sendable {
     package var overloadedClients = 0
     /// Of these: because the cluster had too many in flight.
     package var overloadedGroups = 0
-    /// Replies over UDP that were cut to nothing or to TC, since the client's address may be forged.
+    /// Replies over UDP that the response rate limit cut to TC, or dropped.
     package var withheld = 0
     /// Questions of our own that came back to us.
     package var loops = 0

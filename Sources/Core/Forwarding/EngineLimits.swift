@@ -7,21 +7,18 @@ package struct EngineLimits: Hashable, Sendable {
     /// Questions in flight, 1...32768. Beyond it new questions are answered SERVFAIL at once.
     package var transactions = 16_384
     /// Of these: to one group of servers; beyond it the group counts as failed for new ones.
-    package var transactionsPerGroup = 4_096
+    package var transactionsPerGroup = 16_384
     /// Clients waiting for them.
     package var waiters = 32_768
     /// Of these: questions of one client, an IPv4 address or an IPv6 /64; not those of this host. Those whose
     /// sender may be forged are counted apart, so that who forges them takes nothing from the client.
-    package var waitersPerClient = 1_024
+    package var waitersPerClient = 16_384
     /// How long a client's connection may be idle, in units of 100 ms (RFC 7828 section 3.1): it is told so.
     package var keepalive: UInt16 = 100
 
-    /// The part of `most` that is open to everybody: half. The other half is for clients whose address is not
-    /// forged.
-    ///
-    /// By default one such client may have 1,024 questions in flight, and a cluster 4,096: a flood from
-    /// forged addresses and a client that joins it over TCP leave room for another one.
-    static func open(_ most: Int) -> Int { most - most / 2 }
+    /// The part of `most` that is open to everybody: three quarters. The last quarter is for clients whose
+    /// address is not forged.
+    static func open(_ most: Int) -> Int { most - most / 4 }
 
     /// Clients that wait for the same question; the next one has it asked again, so that nobody can keep
     /// others from a name by asking for it often.
@@ -46,6 +43,12 @@ extension ForwardingEngine {
         guard terms.limit != ReplyTerms.nobody, !path.client.address.isLoopback else { return false }
         let isProven = path.transport == .tcp || terms.isProven
         return table.waiterCount(of: path.client.address, isProven: isProven) >= limits.waitersPerClient
+    }
+
+    /// True if a server of the group is not silent: only then is it worth a client's while to come again by
+    /// TCP.
+    func isAnswering(_ group: ServerGroup) -> Bool {
+        group.servers.contains { !board.servers[$0].isDead && !servers[$0].isAvoided(at: currentTime) }
     }
 
     /// True where the sender's address is not forged: it came over TCP, with a good cookie, or from this
@@ -81,5 +84,37 @@ extension ForwardingEngine {
         }
         counters.overloaded += 1
         sendToTCP(message, query, path, into: &outbox)
+    }
+}
+
+typealias ReplyAllowance = ResponseRateLimiter
+typealias ProvenClients = ValidatedClients
+
+extension ForwardingEngine {
+    /// Charges the reply that was just put into the outbox, and cuts or drops it beyond the limit.
+    ///
+    /// - Parameter nameLength: Octets of the question's name; nil if the reply has no question.
+    mutating func settle(_ terms: ReplyTerms, nameLength: Int?, in outbox: inout Outbox) {
+        guard let reply = outbox.replies.last, reply.path.transport == .udp, !terms.isProven else { return }
+        let verdict = charge(reply, nameLength: nameLength ?? 0, in: outbox)
+        guard verdict != .send else { return }
+        counters.withheld += 1
+        outbox.replies.removeLast()
+        guard verdict == .truncate, let nameLength else {
+            outbox.octets.truncate(to: reply.start)
+            return
+        }
+        outbox.octets.reduceReply(from: reply.start, nameLength: nameLength, terms)
+        outbox.replies.append(
+            Outbox.Reply(path: reply.path, start: reply.start, end: outbox.octets.count))
+    }
+
+    private mutating func charge(
+        _ reply: Outbox.Reply, nameLength: Int, in outbox: borrowing Outbox
+    ) -> ResponseRateLimiter.Verdict {
+        let start = reply.start + MessageHeader.length
+        return allowance.charge(
+            outbox.octets.span.extracting(start..<(start + nameLength)), to: reply.path.client.address,
+            policy.responseRateLimit, proven, at: currentTime)
     }
 }

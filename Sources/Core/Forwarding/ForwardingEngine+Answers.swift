@@ -334,9 +334,11 @@ extension ForwardingEngine {
     /// their addresses are not forged: so they are told.
     private func wouldHelpProof(_ slot: Int, _ target: RouteTarget) -> Bool {
         let transaction = table.transactions[slot]
-        guard transaction.isTurnedAway, !transaction.isProven else { return false }
-        return table.hasRoom(
-            for: target.groups[transaction.groupPosition], atMost: limits.transactionsPerGroup)
+        let group = target.groups[transaction.groupPosition]
+        guard transaction.isTurnedAway, !transaction.isProven, isAnswering(policy.groups[group]) else {
+            return false
+        }
+        return table.hasRoom(for: group, atMost: limits.transactionsPerGroup)
     }
 
     /// Which server failed how, as in `prod: 10.0.0.10:53 timeout, 10.0.0.11:53 answered SERVFAIL`.

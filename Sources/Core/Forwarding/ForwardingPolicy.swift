@@ -39,14 +39,6 @@ package final class ForwardingPolicy: Sendable {
         var access: ViewAccess?
     }
 
-    /// Octets a second beyond those received; 0: no limit. See `ReplyAllowance`.
-    struct ReplyLimits: Sendable {
-        let unproven: Int
-        let proven: Int
-
-        var isSet: Bool { unproven > 0 || proven > 0 }
-    }
-
     /// The pods and services of all clusters; nil where the file names none.
     let clusterAddresses: IPPrefixTable<Bool>?
 
@@ -64,8 +56,8 @@ package final class ForwardingPolicy: Sendable {
     /// What clients may have in flight.
     package let limits: EngineLimits
 
-    /// What clients may get back over UDP beyond what they sent.
-    let replyLimits: ReplyLimits
+    /// How often clients get nearly the same reply over UDP.
+    let responseRateLimit: ResponseRateLimit
 
     /// True where who may not ask gets no reply at all.
     let dropsStrangers: Bool
@@ -111,8 +103,7 @@ package final class ForwardingPolicy: Sendable {
         maximumUDPSize = inventory.dns.maximumUDPSize
         rateLimit = inventory.dns.rateLimit.perSecond > 0 ? inventory.dns.rateLimit : nil
         limits = EngineLimits(inventory.dns.limits)
-        replyLimits = ReplyLimits(
-            unproven: inventory.dns.limits.unprovenExcess, proven: inventory.dns.limits.provenExcess)
+        responseRateLimit = inventory.dns.responseRateLimit
         dropsStrangers = inventory.dns.refuse == .drop
         clients = IPPrefixTable(inventory.dns.clients.map { ($0, true) })
         viewByClient =

@@ -32,6 +32,8 @@ struct TransactionTable: ~Copyable {
     /// For each group the transactions that ask it; see `enter`.
     private var groupCounts: [Int32]
     private var load = ClientLoad()
+    /// The transactions of each client that ask each group; see `enter`.
+    private var groupLoad = ClientLoad()
     private let hashKey: UInt64
 
     let mostTransactions: Int
@@ -156,13 +158,19 @@ struct TransactionTable: ~Copyable {
 
     // MARK: - Numbers in flight
 
-    /// Counts `slot` for `group`, and no longer for another; false, and for none, where that one has `most`,
-    /// or only what is kept for proven clients is left.
+    /// Counts `slot` for `group`, and no longer for another; false, and for none, if the group, or the
+    /// client's share of it, is full.
+    ///
+    /// No fixed number serves both one resolver that asks for a whole office and many clients. So a group may
+    /// have as many places as are free, and a client as many of the group's as are free there: whatever is
+    /// silent, something is left for every other group, and of each group for every other client.
     mutating func enter(_ group: Int, _ slot: Int, atMost most: Int) -> Bool {
         leaveGroup(slot)
-        let most = transactions[slot].isProven ? most : EngineLimits.open(most)
-        guard Int(groupCounts[group]) < most else { return false }
+        let free = freePlaces(of: group, atMost: most, isProven: transactions[slot].isProven)
+        let client = clientHash(slot, group)
+        guard free > 0, client == 0 || groupLoad.count(client) < free else { return false }
         groupCounts[group] += 1
+        if client != 0 { groupLoad.change(client, by: 1) }
         transactions[slot].countedGroup = Int32(group)
         return true
     }
@@ -171,11 +179,31 @@ struct TransactionTable: ~Copyable {
         let group = transactions[slot].countedGroup
         guard group >= 0 else { return }
         groupCounts[Int(group)] -= 1
+        let client = clientHash(slot, Int(group))
+        if client != 0 { groupLoad.change(client, by: -1) }
         transactions[slot].countedGroup = -1
     }
 
-    /// True where one more question for `group` of a proven client would be taken in.
-    func hasRoom(for group: Int, atMost most: Int) -> Bool { Int(groupCounts[group]) < most }
+    /// How many more questions of a client `group` would take in; 0 or less: none.
+    private func freePlaces(of group: Int, atMost most: Int, isProven: Bool) -> Int {
+        let places = isProven ? mostTransactions : EngineLimits.open(mostTransactions)
+        return min(isProven ? most : EngineLimits.open(most), places - activeCount) - Int(groupCounts[group])
+    }
+
+    /// Of the first client that waits for `slot`, and `group`; 0 for clients that are not counted: this host,
+    /// and a refresh.
+    private func clientHash(_ slot: Int, _ group: Int) -> UInt64 {
+        let waiter = waiters[Int(transactions[slot].firstWaiter)]
+        let address = waiter.path.client.address
+        guard waiter.terms.limit != ReplyTerms.nobody, !address.isLoopback else { return 0 }
+        let isProven = waiter.path.transport == .tcp || waiter.terms.isProven
+        return loadHash(address, isProven: isProven) &+ UInt64(group) &* 0x9E37_79B9_7F4A_7C15 | 1
+    }
+
+    /// True if one more question for `group` of a proven client would be taken in.
+    func hasRoom(for group: Int, atMost most: Int) -> Bool {
+        freePlaces(of: group, atMost: most, isProven: true) > 0
+    }
 
     /// True where one more question of a proven client would be taken in.
     var hasRoom: Bool { activeCount < mostTransactions && waiterCount < mostWaiters }

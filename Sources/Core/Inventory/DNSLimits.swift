@@ -4,13 +4,13 @@ package struct DNSLimits: Hashable, Sendable {
     /// Questions that wait for a server, 1...32768. Beyond it new ones get SERVFAIL at once.
     package var questions = 16_384
 
-    /// Of these: to the servers of one cluster, or to those of `upstream`. Beyond it new ones get an expired
-    /// answer, or SERVFAIL.
-    package var questionsPerCluster = 4_096
+    /// Of these: to the servers of one cluster, or to those of `upstream`. Beyond it, and always beyond the
+    /// number of places that are free, new ones get an expired answer, or SERVFAIL.
+    package var questionsPerCluster = 16_384
 
     /// Of these: of one client, an IPv4 address or an IPv6 /64. Beyond it new ones are sent to TCP, and get
-    /// SERVFAIL at once where they have come that way. What may be forged is counted apart.
-    package var questionsPerClient = 1_024
+    /// SERVFAIL at once if they have come that way. What may be forged is counted apart.
+    package var questionsPerClient = 16_384
 
     /// Clients' connections. Beyond it the one idle longest gives way; where none is idle, new ones are
     /// closed.
@@ -30,14 +30,6 @@ package struct DNSLimits: Hashable, Sendable {
 
     /// The same for all connections; beyond it a connection that leaves answers lying is closed.
     package var connectionBuffers = 16 << 20
-
-    /// Octets a second that a network, a /24 or a /56, may get back over UDP beyond those that it sent, while
-    /// nothing shows that its addresses are not forged; four times that for all such networks. Beyond it
-    /// most answers become TC, a few nothing. 0: no limit.
-    package var unprovenExcess = 8 << 10
-
-    /// The same for an address that has come by TCP within the hour; one with a cookie has no limit.
-    package var provenExcess = 2 << 20
 
     package init() {}
 }

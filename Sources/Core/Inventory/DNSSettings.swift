@@ -32,6 +32,9 @@ package struct DNSSettings: Hashable, Sendable {
     /// How fast each network of clients may have questions asked.
     package var rateLimit = RateLimit()
 
+    /// How often a network of clients gets nearly the same reply.
+    package var responseRateLimit = ResponseRateLimit()
+
     /// What clients may take, so that none takes it all.
     package var limits = DNSLimits()
 
@@ -85,9 +88,9 @@ package enum Refusal: String, Hashable, Sendable, CaseIterable {
 /// How fast the clients of one network, a /24 or a /56, may have questions asked over UDP that the cache
 /// can't answer. Each worker counts for itself.
 package struct RateLimit: Hashable, Sendable {
-    /// Questions a second that go on for ever; 0: no limit. Default: 10,000, far more than the misses of 256
-    /// machines, and less than one CoreDNS answers.
-    package var perSecond = 10_000
+    /// Questions a second that go on for ever; 0, the default: no limit. One resolver in front of the
+    /// forwarder asks for a whole office, from one address.
+    package var perSecond = 0
 
     /// Questions at once, 1 or more. Default: 20,000.
     package var burst = 20_000
@@ -95,6 +98,27 @@ package struct RateLimit: Hashable, Sendable {
     /// Every such question beyond the limit is answered with TC, the others are dropped; 0: all are dropped.
     /// Default: 2.
     package var slip = 2
+
+    package init() {}
+}
+
+/// How often a network of clients, a /24 or a /56, gets a reply for one name over UDP without a cookie: a
+/// flood from forged addresses makes us send many to their owner. Each worker counts for itself.
+package struct ResponseRateLimit: Hashable, Sendable {
+    /// For public addresses, replies a second for one name; 0: no limit. An address that has come by TCP
+    /// within the hour has ten times as many of its own. Default: 200.
+    package var perSecond = 200
+
+    /// The same for private addresses; see `IPAddress.isPrivate`. Default: 0, no limit: who may ask is on a
+    /// network of the owner's, and many of its machines ask for the same names.
+    package var privatePerSecond = 0
+
+    /// Every such reply beyond the limit becomes one with TC, the others are dropped; 0: all are dropped. A
+    /// private address always gets TC. Default: 1, since a reply with TC is no longer than its question.
+    package var slip = 1
+
+    /// A network gets replies for all names together at this many times the rate of one name.
+    package static let names: Int64 = 20
 
     package init() {}
 }

@@ -22,7 +22,7 @@ package struct LimitCount: Hashable, Sendable {
         ("in-flight", "questions turned away, tables full", { $0.engine.overloaded }),
         ("in-flight-client", "of these for the client's number", { $0.engine.overloadedClients }),
         ("in-flight-cluster", "of these for the cluster's number", { $0.engine.overloadedGroups }),
-        ("reply-excess", "replies withheld, address may be forged", { $0.engine.withheld }),
+        ("response-rate", "replies beyond the response rate limit", { $0.engine.withheld }),
         ("loop", "questions of ours that came back", { $0.engine.loops }),
         ("server-cookie", "answers without the server's cookie", { $0.engine.doubtfulCookies }),
         ("rebinding", "answers from outside with an inside address held back", { $0.engine.blocked }),

@@ -98,6 +98,8 @@ struct Keys {
     private let field: Field
     private let entries: [YAMLNode.Entry]
     private var known: [String] = []
+    /// Keys that there were once, which are told apart from unknown ones.
+    private var removed: [String] = []
     private var missing: [(key: String, expected: String)] = []
 
     fileprivate init(_ entries: [YAMLNode.Entry], of field: Field) {
@@ -153,10 +155,19 @@ struct Keys {
         }
     }
 
+    /// Reports those of `keys` that are there although they mean nothing any more.
+    mutating func removed(_ keys: [String], _ reason: String) {
+        removed += keys
+        for entry in entries where keys.contains(entry.key) {
+            field.report.fail(
+                at: entry.keyMark, field.path + entry.key, "found \(quoted(entry.key)), \(reason)")
+        }
+    }
+
     /// Reports unknown and missing keys. A missing key that an unknown one is close to is not told
     /// separately.
     fileprivate func reportRest() {
-        for entry in entries where !known.contains(entry.key) {
+        for entry in entries where !known.contains(entry.key) && !removed.contains(entry.key) {
             let suggestion = field.report.isFull ? nil : nearestSpelling(of: entry.key, among: known)
             let list = known.joined(separator: ", ")
             let message = "found the unknown key \(quoted(entry.key)), expected one of: \(list)"

@@ -31,6 +31,7 @@ extension Field {
             keys.read("allow-rebinding", into: &dns.allowRebinding) { $0.list(of: .domainName) }
             keys.read("reverse-upstream", into: &dns.reverseUpstream) { $0.list(of: .prefix) }
             keys.read("rate-limit", into: &dns.rateLimit) { $0.rateLimit() }
+            keys.read("response-rate-limit", into: &dns.responseRateLimit) { $0.responseRateLimit() }
             keys.read("limits", into: &dns.limits) { $0.limits() }
             keys.read("cookie-secret-file", into: &dns.cookieSecretFile, .path)
             keys.read("workers", into: &dns.workers, .integer(1...256, "a number of threads"))
@@ -55,6 +56,18 @@ extension Field {
             var limit = RateLimit()
             keys.read("per-second", into: &limit.perSecond, .integer(0...10_000_000, "a number of questions"))
             keys.read("burst", into: &limit.burst, .integer(1...10_000_000, "a number of questions"))
+            keys.read("slip", into: &limit.slip, .integer(0...100))
+            return limit
+        }
+    }
+
+    private func responseRateLimit() -> ResponseRateLimit? {
+        mapping { keys in
+            var limit = ResponseRateLimit()
+            keys.read("per-second", into: &limit.perSecond, .integer(0...10_000_000, "a number of replies"))
+            keys.read(
+                "private-per-second", into: &limit.privatePerSecond,
+                .integer(0...10_000_000, "a number of replies"))
             keys.read("slip", into: &limit.slip, .integer(0...100))
             return limit
         }

@@ -18,8 +18,9 @@ extension Field {
             keys.read("connection-time", into: &limits.connectionTime, .duration)
             keys.read("connection-buffer", into: &limits.connectionBuffer, .size)
             keys.read("connection-buffers", into: &limits.connectionBuffers, .size)
-            keys.read("unproven-excess", into: &limits.unprovenExcess, .size)
-            keys.read("proven-excess", into: &limits.provenExcess, .size)
+            keys.removed(
+                ["unproven-excess", "proven-excess"],
+                "which dns.response-rate-limit has replaced; by default it limits no private address")
             return limits
         }
     }
