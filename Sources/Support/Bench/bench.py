@@ -6,6 +6,9 @@ Rounds are interleaved: each contender once per round, medians over the rounds. 
 time per query of the whole process, user and system, which a noisy machine disturbs least, and its ratio to
 the baseline's.
 
+The load comes over a cable from another network namespace, as from another host; `--link loopback` is for who is
+not root. Loopback is cheaper for all: what it costs the two of us, and what it hides, is a table of its own.
+
 Two drivers make the load. dnsperf keeps a number of questions in flight and is itself the limit against the
 cheapest contenders: they wait for it ("CPU busy"), wake up for small batches and so cost more per query. The
 baseline's own generator is cheaper, checks every address, and shows them at work all the time.
@@ -26,15 +29,15 @@ from pathlib import Path
 
 from clusters import address_of
 from contenders import OUTER_DOMAIN, Setting, all_contenders
-from network import Failed, measure_network
-from processes import Server, free_port, run, wait_until
-from tables import table
+from network import measure_network
+from office import Loopback, Office, enter_namespace, measure_office
+from processes import CPUS, Server, free_port, run, wait_until
+from tables import link_table, table
 
 ROOT = Path(__file__).resolve().parents[3]
 PLAIN_SUFFIX = "bench.example.com"
 REWRITTEN_SUFFIX = f"test.svc.{OUTER_DOMAIN}"
-#: The CPUs that we may use: a contender gets the first, and one more per further worker; the load the last.
-CPUS = sorted(os.sched_getaffinity(0))
+#: A contender gets the first CPU, and one more per further worker; the load the last.
 LOAD_CPU = str(CPUS[-1])
 
 
@@ -52,6 +55,8 @@ class Load:
     clients: int = 8
     #: Contenders of this load alone; empty: all that have one worker.
     contenders: tuple = ()
+    #: Questions a second where latency is measured.
+    rate: int = 0
 
     @property
     def suffix(self):
@@ -69,7 +74,11 @@ LOADS = {
     "workers": Load(
         "Two workers: hits, 1,000 names, warm cache", 1_000, caches=True, clients=64,
         contenders=("baseline", "namebridge", "namebridge-2")),
-    "latency": Load("Latency of hits at 20,000 questions per second", 1_000, caches=True, kind="latency"),
+    **{
+        f"{kind}-{rate}": Load(
+            f"{title} at {rate:,} questions a second", names, caches=kind == "hit", kind="latency", rate=rate)
+        for kind, title, names in (("hit", "Hits", 1_000), ("miss", "Misses", 100_000))
+        for rate in (1_000, 5_000, 20_000)},
     "memory": Load("Resident memory with 100,000 cached names", 100_000, caches=True, kind="memory"),
 }
 
@@ -81,8 +90,8 @@ class Unusable(Exception):
 class Bench:
     """One run of the harness: its options, its directory, and the figures so far."""
 
-    def __init__(self, options, directory):
-        self.options, self.directory = options, directory
+    def __init__(self, options, directory, link):
+        self.options, self.directory, self.link = options, directory, link
         self.contenders = all_contenders(Path(options.baseline).resolve(), Path(options.namebridge).resolve())
         self.baseline = self.contenders[0].find()
         #: load -> contender -> list of one dictionary of figures, or an "error", per round.
@@ -101,6 +110,21 @@ class Bench:
                     note(f"{key}, round {number + 1} of {rounds}: {contender.name}")
                     rows[contender.name].append(self.measure(load, contender))
             print(table(load, rows), flush=True)
+
+    def compare_links(self, others):
+        """Hits and misses of ours and the baseline over each link, interleaved; prints the ratios side by side."""
+        loads = [key for key in ("hit", "miss") if key in self.options.loads]
+        pair = [one for one in self.contenders if one.name in ("baseline", "namebridge")]
+        figures = {(key, link.name): {one.name: [] for one in pair} for key in loads for link in others}
+        for key in loads:
+            for number in range(self.options.rounds):
+                for link in others:
+                    self.link = link
+                    for contender in pair:
+                        note(f"{key} over {link.name}, round {number + 1}: {contender.name}")
+                        figures[key, link.name][contender.name].append(self.measure(LOADS[key], contender))
+        print(link_table({key: LOADS[key].title for key in loads}, figures), flush=True)
+        self.figures["links"] = {f"{key} over {link}": rows for (key, link), rows in figures.items()}
 
     def chosen(self, load):
         """The contenders of a load; the baseline always, because the ratios need it."""
@@ -126,7 +150,8 @@ class Bench:
 
     def measure_running(self, load, contender, program, directory):
         """Starts upstream and contender, checks an answer, warms up and measures."""
-        setting = Setting(free_port(), free_port(), directory, load.caches, load.rewrites)
+        setting = Setting(
+            free_port(), free_port(), directory, load.caches, load.rewrites, self.link.address)
         upstream_command = [self.baseline, "answer", str(setting.upstream), "--ttl", "3600"]
         command = contender.command(program, setting)
         cpus = ",".join(str(cpu) for cpu in CPUS[:contender.workers])
@@ -143,7 +168,7 @@ class Bench:
         """Waits for one right answer over the load's transport, as asked by dig(1)."""
         name, expected = f"n1.{load.suffix}", address_of("n1")
         transport = ["+tcp"] if load.transport == "tcp" else []
-        command = ["dig", "@127.0.0.1", "-p", str(setting.port), "+short", "+tries=1", "+time=1"]
+        command = [*self.link.prefix(), "dig", f"@{self.link.address}", "-p", str(setting.port), "+short", "+tries=1", "+time=1"]
         command += [*transport, name, "A"]
 
         def is_settled():
@@ -182,7 +207,7 @@ class Bench:
         if not queries.exists():
             queries.write_text("".join(f"n{number}.{load.suffix} A\n" for number in range(load.names)))
         report = run([
-            "taskset", "-c", LOAD_CPU, "dnsperf", "-s", "127.0.0.1", "-p", str(setting.port),
+            *self.link.prefix(), "taskset", "-c", LOAD_CPU, "dnsperf", "-s", self.link.address, "-p", str(setting.port),
             "-d", str(queries), "-m", load.transport, "-c", str(load.clients),
             "-q", str(self.options.in_flight), "-t", "1", "-T", "1", "-l", str(seconds)], seconds + 30)
 
@@ -201,11 +226,11 @@ class Bench:
 
     def measure_latency(self, load, setting, server):
         """A fixed rate from our own generator: quantiles in microseconds."""
-        self.generate(load, setting, ["--once", "--window", "50"], 30)
-        before = server.cpu_seconds()
-        pace = ["--rate", "20000", "--seconds", str(self.options.seconds)]
+        self.generate(load, setting, ["--once" if load.caches else "--seconds=1", "--window", "50"], 30)
+        before = server.precise_cpu_seconds()
+        pace = ["--rate", str(load.rate), "--seconds", str(self.options.seconds)]
         report = self.generate(load, setting, pace, self.options.seconds + 30)
-        used = server.cpu_seconds() - before
+        used = server.precise_cpu_seconds() - before
         if not report["received"] or not server.is_running():
             raise Unusable(f"answered nothing: {server.last_words()}")
         return {
@@ -229,8 +254,8 @@ class Bench:
     def generate(self, load, setting, pace, timeout):
         """Runs our own load generator and returns its report."""
         return json.loads(run([
-            "taskset", "-c", LOAD_CPU, self.baseline, "load", str(setting.port), "--suffix", load.suffix,
-            "--count", str(load.names), *pace], timeout))
+            *self.link.prefix(), "taskset", "-c", LOAD_CPU, self.baseline, "load", str(setting.port),
+            *self.link.load_options(), "--suffix", load.suffix, "--count", str(load.names), *pace], timeout))
 
 
 def count_of(upstream):
@@ -250,7 +275,7 @@ def heading(options):
     models = re.findall(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
     cpu = f"{len(CPUS)} x {models[0]}" if models else f"{len(CPUS)} CPUs"
     priority = ", in real time" if options.realtime else ""
-    return (f"{cpu}, Linux {platform.release()}; driver {options.driver}, {options.in_flight} in flight, "
+    return (f"{cpu}, Linux {platform.release()}; over {options.link}; driver {options.driver}, {options.in_flight} in flight, "
             f"{options.rounds} rounds of {options.seconds} s{priority}, medians.")
 
 
@@ -277,6 +302,12 @@ def parse_arguments():
     parser.add_argument("--contenders", type=some_of(names), default=[], help=f"some of {','.join(names)}")
     parser.add_argument("--driver", choices=["dnsperf", "baseline"], default="dnsperf", help="of UDP loads")
     parser.add_argument(
+        "--link", choices=["veth", "loopback"], default="veth" if os.geteuid() == 0 else "loopback",
+        help="what is between load and contender; veth needs root")
+    parser.add_argument(
+        "--links", action="store_true", help="ours and the baseline over loopback and veth, side by side, alone")
+    parser.add_argument("--office", action="store_true", help="what offices do, with the packaged configuration, alone")
+    parser.add_argument(
         "--network", action="store_true", help="routes and rules of a large mesh alone: no load, no contender")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=int, default=3, help="length of one measurement")
@@ -300,21 +331,42 @@ def main():
         sys.exit(f"bench: not on PATH: {', '.join(missing)}; in Debian: dnsperf, bind9-dnsutils, util-linux")
     if not Path(options.baseline).exists():
         sys.exit(f"bench: no {options.baseline}; build it first: swift build -c release --product baseline")
+    if os.geteuid() == 0:
+        enter_namespace("NAMEBRIDGE_BENCH")
+    elif options.link == "veth" or options.links or options.office:
+        sys.exit("bench: only root can make the network namespace that the load comes from; see --link")
     if options.realtime:
         os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))  # inherited by all that is started
+    options.baseline, options.namebridge = Path(options.baseline).resolve(), Path(options.namebridge).resolve()
     print(heading(options), flush=True)
-    with tempfile.TemporaryDirectory(prefix="namebridge-bench-") as directory:
-        bench = Bench(options, Path(directory))
-        try:
-            bench.measure_all()
-        except KeyboardInterrupt:
-            sys.exit(130)
-        finally:
-            if options.json:
-                document = {"heading": heading(options), "loads": bench.figures}
-                Path(options.json).write_text(json.dumps(document, indent=2) + "\n")
-    if options.loads == list(LOADS) and not options.contenders:
-        sys.exit(measure_network(options.namebridge, options.rounds))
+    if options.office:
+        sys.exit(measure_office(options.namebridge, options.baseline, options.seconds))
+    run_loads(options)
+    if options.loads == list(LOADS) and not options.contenders and not options.links:
+        office = measure_office(options.namebridge, options.baseline, options.seconds) if os.geteuid() == 0 else 0
+        sys.exit(measure_network(options.namebridge, options.rounds) or office)
+
+
+def run_loads(options):
+    """Measures the chosen loads over the chosen link, and compares links."""
+    loopback = Loopback()
+    link = Office() if options.link == "veth" or options.links else loopback
+    try:
+        with tempfile.TemporaryDirectory(prefix="namebridge-bench-") as directory:
+            bench = Bench(options, Path(directory), link)
+            try:
+                if not options.links:
+                    bench.measure_all()
+                if link is not loopback and not options.contenders:
+                    bench.compare_links([loopback, link])
+            except KeyboardInterrupt:
+                sys.exit(130)
+            finally:
+                if options.json:
+                    document = {"heading": heading(options), "loads": bench.figures}
+                    Path(options.json).write_text(json.dumps(document, indent=2) + "\n")
+    finally:
+        link.close()
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """The name servers that are measured: how each is started, alone, with one worker or thread.
 
 A contender writes its configuration into a directory of its own and returns its command line. It listens on
-127.0.0.1:PORT over UDP and TCP and forwards to 127.0.0.1:UPSTREAM. `setting` says what the load needs of it.
+ADDRESS:PORT over UDP and TCP and forwards to 127.0.0.1:UPSTREAM. `setting` says what the load needs of it.
 """
 
 import os
@@ -22,6 +22,10 @@ class Setting:
     directory: Path
     caches: bool
     rewrites: bool
+    #: Where clients find it: 127.0.0.1, or the servers' end of a cable.
+    address: str = "127.0.0.1"
+    #: Who may ask, for contenders that want to know.
+    clients = ("127.0.0.0/8", "10.77.0.0/16")
 
 
 class Contender:
@@ -69,9 +73,10 @@ class Baseline(Contender):
 
     def command(self, program, setting):
         if setting.caches:
-            return [program, "answer", str(setting.port)]
+            return [program, "answer", str(setting.port), "--on", setting.address]
         rewriting = ["--rewrite", OUTER_DOMAIN, INNER_DOMAIN] if setting.rewrites else []
-        return [program, "relay", str(setting.port), str(setting.upstream), *self.options, *rewriting]
+        return [program, "relay", str(setting.port), str(setting.upstream), "--on", setting.address,
+                *self.options, *rewriting]
 
 
 class Namebridge(Contender):
@@ -90,7 +95,7 @@ class Namebridge(Contender):
         cache = "{ size: 64MiB, max-ttl: 1h }" if setting.caches else "{ size: 0B }"
         path = self.write(setting, "namebridge.yaml", f"""\
 dns:
-  listen: ["127.0.0.1:{setting.port}"]
+  listen: ["{setting.address}:{setting.port}"]
   upstream: ["127.0.0.1:{setting.upstream}"]
   workers: {self.workers}
   cache: {cache}
@@ -114,8 +119,8 @@ class Dnsdist(Contender):
     def command(self, program, setting):
         cache = "getPool(''):setCache(newPacketCache(150000, {maxTTL=86400}))" if setting.caches else ""
         path = self.write(setting, "dnsdist.conf", f"""\
-setLocal('127.0.0.1:{setting.port}')
-setACL('127.0.0.0/8')
+setLocal('{setting.address}:{setting.port}')
+setACL({{{", ".join(f"'{prefix}'" for prefix in setting.clients)}}})
 setSecurityPollSuffix('')
 setMaxTCPClientThreads(1)
 setMaxUDPOutstanding(65535)
@@ -135,7 +140,7 @@ class Unbound(Contender):
     def command(self, program, setting):
         path = self.write(setting, "unbound.conf", f"""\
 server:
-  interface: 127.0.0.1
+  interface: {setting.address}
   port: {setting.port}
   num-threads: 1
   do-daemonize: no
@@ -147,6 +152,7 @@ server:
   module-config: "iterator"
   do-not-query-localhost: no
   access-control: 127.0.0.0/8 allow
+  access-control: 10.77.0.0/16 allow
   so-rcvbuf: 4m
   so-sndbuf: 4m
   outgoing-range: 4096
@@ -173,7 +179,7 @@ class Dnsmasq(Contender):
     def command(self, program, setting):
         return [
             program, "--keep-in-foreground", "--conf-file=/dev/null", f"--port={setting.port}",
-            "--listen-address=127.0.0.1", "--bind-interfaces", "--no-resolv", "--no-hosts", "--no-daemon",
+            f"--listen-address={setting.address}", "--bind-interfaces", "--no-resolv", "--no-hosts", "--no-daemon",
             f"--server=127.0.0.1#{setting.upstream}", f"--cache-size={150000 if setting.caches else 0}",
             "--dns-forward-max=10000", "--pid-file="]
 
@@ -191,7 +197,7 @@ class KnotResolver(Contender):
         cache = "" if setting.caches else "policy.add(policy.all(policy.FLAGS({'NO_CACHE'})))"
         action = "FORWARD" if setting.caches else "STUB"
         path = self.write(setting, "kresd.conf", f"""\
-net.listen('127.0.0.1', {setting.port}, {{ kind = 'dns' }})
+net.listen('{setting.address}', {setting.port}, {{ kind = 'dns' }})
 trust_anchors.remove('.')
 modules.unload('priming')
 modules.unload('ta_update')
@@ -213,8 +219,8 @@ class Smartdns(Contender):
 
     def command(self, program, setting):
         path = self.write(setting, "smartdns.conf", f"""\
-bind 127.0.0.1:{setting.port}
-bind-tcp 127.0.0.1:{setting.port}
+bind {setting.address}:{setting.port}
+bind-tcp {setting.address}:{setting.port}
 server 127.0.0.1:{setting.upstream}
 speed-check-mode none
 response-mode fastest-response
@@ -244,7 +250,7 @@ class CoreDNS(Contender):
         rewriting = f"rewrite stop name suffix .{OUTER_DOMAIN}. .{INNER_DOMAIN}. answer auto"
         path = self.write(setting, "Corefile", f"""\
 .:{setting.port} {{
-    bind 127.0.0.1
+    bind {setting.address}
     {rewriting if setting.rewrites else ""}
     {cache}
     forward . 127.0.0.1:{setting.upstream}

@@ -5,7 +5,8 @@ import statistics
 COLUMNS = {
     "throughput": ["CPU/query (us)", "ratio to baseline", "min-max (us)", "QPS", "CPU busy", "asked upstream",
                    "lost", "wrong"],
-    "latency": ["p50 (us)", "p99 (us)", "p99.9 (us)", "CPU/query (us)", "latest send (us)", "lost", "wrong"],
+    "latency": ["p50 (us)", "p99 (us)", "p99.9 (us)", "CPU/query (us)", "ratio to baseline", "latest send (us)",
+                "lost", "wrong"],
     "memory": ["RSS (MiB)", "of that for the names (MiB)", "names", "cached", "lost", "wrong"],
 }
 
@@ -25,6 +26,25 @@ def table(load, rows):
         else:
             cells = [rounds[-1]["error"] if rounds else "not run"] + [""] * (len(columns) - 1)
         lines.append(f"| {name} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def link_table(titles, figures):
+    """Ours and the baseline over each link: `figures` by load and link, then by contender, one by round."""
+    lines = ["\n### Loopback and veth, side by side\n",
+             "| load | over | baseline, CPU/query (us) | namebridge (us) | ratio | of loopback's |", "|---" * 6 + "|"]
+    for load, title in titles.items():
+        first = None
+        for (key, link), rows in figures.items():
+            if key != load:
+                continue
+            least, ours = (median(usable(rows[name]), "cpu_us") for name in ("baseline", "namebridge"))
+            if not least or not ours:
+                lines.append(f"| {title} | {link} | not measured | | | |")
+                continue
+            ratio = ours / least
+            first = first or ratio
+            lines.append(f"| {title} | {link} | {least:.2f} | {ours:.2f} | {ratio:.2f}x | {ratio / first:.2f}x |")
     return "\n".join(lines)
 
 
@@ -49,10 +69,11 @@ def throughput_cells(rounds, baseline):
         f"{median(rounds, 'asked'):.0%}", *faults(rounds)]
 
 
-def latency_cells(rounds, _):
+def latency_cells(rounds, baseline):
     """The cells of a latency row."""
     return [f"{median(rounds, key):,.0f}" for key in ("p50", "p99", "p999")] + [
-        f"{median(rounds, 'cpu_us'):.2f}", f"{median(rounds, 'late'):,.0f}", *faults(rounds)]
+        f"{median(rounds, 'cpu_us'):.2f}", f"{median(rounds, 'cpu_us') / baseline:.2f}x" if baseline else "?",
+        f"{median(rounds, 'late'):,.0f}", *faults(rounds)]
 
 
 def memory_cells(rounds, _):
