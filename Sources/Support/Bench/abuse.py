@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Abuses Namebridge from one address, and measures what an honest client at another one notices: `make abuse`.
+"""Abuses Namebridge from one address, and measures what honest clients at others notice: `make abuse`.
 
 Two network namespaces of their own are joined by a cable: Namebridge and a cluster's name server (the baseline) stand
-in one, all clients in the other, each at an address of its own. The honest client asks 2,000 questions a second for
-a thousand names, after one over TCP that proves its address. Needs root.
+in one, all clients in the other, each at an address of its own. The honest clients, a thousand stub resolvers without
+cookies, ask 2,000 questions a second together for a thousand names. Needs root.
 """
 
 import argparse
@@ -13,7 +13,6 @@ import resource
 import select
 import signal
 import socket
-import subprocess
 import sys
 import tempfile
 import threading
@@ -21,37 +20,20 @@ import time
 from pathlib import Path
 
 from clusters import SUFFIX, DOMAIN
-from processes import Server, free_port, run, wait_until
+from office import PUBLIC, PUBLIC_SERVER, SERVER, Office, enter_namespace
+from processes import CPUS, Server, free_port, run, wait_until
 
 ROOT = Path(__file__).resolve().parents[3]
-CPUS = [str(cpu) for cpu in sorted(os.sched_getaffinity(0))]
-SERVER, HONEST, ATTACKER, IDLER, SLOW = "10.77.0.1", "10.77.1.2", "10.77.2.66", "10.77.16.", "10.77.3.3"
+ALL_CPUS = ",".join(map(str, CPUS))
+ATTACKER, IDLER, SLOW, HONEST = "10.77.2.66", "10.77.16.", "10.77.3.3", "10.77.8.1"
 NAMES = 1_000
 
 
-class Network:
-    """The cable between our namespace and that of the clients, which lives as long as this object."""
+class Network(Office):
+    """The office with the addresses of those who abuse."""
 
     def __init__(self):
-        self.holder = subprocess.Popen(
-            ["setpriv", "--pdeathsig", "KILL", "unshare", "--net", "sleep", "3600"], stdin=subprocess.DEVNULL)
-        own = os.readlink("/proc/self/ns/net")
-        there = f"/proc/{self.holder.pid}/ns/net"
-        if not wait_until(lambda: os.path.exists(there) and os.readlink(there) != own, 5):
-            raise RuntimeError("no second network namespace")
-        for command in (f"ip link add server type veth peer name clients netns {self.holder.pid}",
-                        "ip link set lo up", f"ip addr add {SERVER}/16 dev server", "ip link set server up"):
-            subprocess.run(command.split(), check=True)
-        for command in ["ip link set lo up", "ip link set clients up"] + [
-                f"ip addr add {address}/16 dev clients" for address in
-                [HONEST, ATTACKER, SLOW] + [IDLER + str(number) for number in range(1, 201)]]:
-            self.inside(command.split())
-
-    def prefix(self):
-        return ["nsenter", "--net", "--target", str(self.holder.pid)]
-
-    def inside(self, command):
-        subprocess.run(self.prefix() + command, check=True)
+        super().__init__([ATTACKER, SLOW] + [IDLER + str(number) for number in range(1, 201)])
 
     def enter(self):
         """Takes this thread to the clients' namespace, so that its new sockets are there."""
@@ -59,10 +41,6 @@ class Network:
         with open(f"/proc/{self.holder.pid}/ns/net") as namespace:
             if ctypes.CDLL(None, use_errno=True).setns(namespace.fileno(), 0x40000000) != 0:
                 raise OSError("setns")
-
-    def close(self):
-        self.holder.kill()
-        self.holder.wait()
 
 
 def question(number, suffix=SUFFIX):
@@ -81,16 +59,18 @@ class Rig:
         path = directory / "namebridge.yaml"
         path.write_text(f"""\
 dns:
-  listen: ["{SERVER}:{self.port}"]
+  listen: ["{SERVER}:{self.port}", "{PUBLIC_SERVER}:{self.port}"]
+  clients: [127.0.0.0/8, 10.0.0.0/8, {PUBLIC}/32]
   workers: {options.workers}
 clusters:
   prod: {{ domain: {DOMAIN}, dns: ["127.0.0.1:{upstream}"], services: [10.0.0.0/8], only-kubernetes-names: false }}
 """)
         self.upstream = Server(
-            [options.baseline, "answer", str(upstream), "--ttl", "30"], ",".join(CPUS), directory / "upstream.log")
+            [options.baseline, "answer", str(upstream), "--ttl", "30", "--records", "20"], ALL_CPUS,
+            directory / "upstream.log")
         self.namebridge = Server(
             [options.namebridge, "serve", "--config", path, "--control", directory / "control.sock", "--user", "root"],
-            ",".join(CPUS), directory / "namebridge.log")
+            ALL_CPUS, directory / "namebridge.log")
         self.sizes, self.done = [], threading.Event()
 
     def __enter__(self):
@@ -116,10 +96,10 @@ clusters:
         return len(os.listdir(f"/proc/{self.namebridge.pid}/fd"))
 
     def load(self, source, rate, seconds, count=NAMES):
-        """The baseline's load from one of the clients' addresses; a thread whose `report` is there once it has ended."""
+        """The baseline's load; a thread whose `report` is there once it has ended. `source`: options that say from where."""
         command = self.network.prefix() + [
-            str(self.options.baseline), "load", str(self.port), "--to", SERVER, "--from", source, "--suffix", SUFFIX,
-            "--count", str(count), "--rate", str(rate), "--seconds", str(seconds)]
+            str(self.options.baseline), "load", str(self.port), "--to", SERVER, *source, "--suffix", SUFFIX,
+            "--count", str(count), "--rate", str(rate), "--seconds", str(seconds), "--records", "20"]
 
         def body():
             thread.report = json.loads(run(command, seconds + 30))
@@ -127,20 +107,6 @@ clusters:
         thread = threading.Thread(target=body)
         thread.start()
         return thread
-
-    def prove(self, source):
-        """One question over TCP, as a client asks that was answered with TC."""
-        def body():
-            self.network.enter()
-            with socket.socket() as stream:
-                stream.bind((source, 0))
-                stream.settimeout(5)
-                stream.connect((SERVER, self.port))
-                message = b"\0\1" + question(0)
-                stream.sendall(len(message).to_bytes(2, "big") + message)
-                stream.recv(512)
-
-        self.in_thread(body)
 
     @staticmethod
     def in_thread(body):
@@ -154,16 +120,16 @@ clusters:
         return result[0]
 
     def honest(self, seconds=None):
-        """The honest client alone or beside what goes on: its report."""
-        self.prove(HONEST)
-        thread = self.load(HONEST, self.options.rate, seconds or self.options.seconds)
+        """The honest clients alone or beside what goes on: their report."""
+        source = self.network.load_options()[2:] + ["--pairs"]
+        thread = self.load(source, self.options.rate, seconds or self.options.seconds)
         thread.join()
         return thread.report
 
 
 def figures(report):
     bad = report["lost"] + report["failed"] + report["wrong"]
-    return (f"{report['sent']:,} asked, {bad} lost or failed, p50 {report['p50']:.0f} us, p99 {report['p99']:.0f} us, "
+    return (f"{report['sent']:,} asked, {bad} lost or failed, {report['truncated']} truncated, p50 {report['p50']:.0f} us, p99 {report['p99']:.0f} us, "
             f"longest {report['max'] / 1000:.1f} ms")
 
 
@@ -178,16 +144,17 @@ class Verdicts:
         self.failures += not holds
 
     def honest(self, report, before):
-        """The honest client loses nothing; its p99 at most doubles, where it is more than a busy machine's noise."""
+        """The honest clients lose nothing; their p99 at most doubles, where it is more than a busy machine's noise."""
         print(f"  honest: {figures(report)}")
-        self.expect("the honest client loses nothing", report["lost"] + report["failed"] + report["wrong"] == 0)
-        self.expect(f"its p99 at most doubles ({before['p99']:.0f} to {report['p99']:.0f} us)",
+        bad = sum(report[key] for key in ("lost", "failed", "wrong", "truncated"))
+        self.expect("the honest clients lose nothing, and nothing is truncated", bad == 0)
+        self.expect(f"their p99 at most doubles ({before['p99']:.0f} to {report['p99']:.0f} us)",
                     report["p99"] <= 2 * max(before["p99"], 500))
 
 
 def flood(rig, verdicts, before):
     print(f"\n{rig.options.flood:,} random names a second from one client", flush=True)
-    attack = rig.load(ATTACKER, rig.options.flood, rig.options.seconds + 2, count=10_000_000)
+    attack = rig.load(["--from", ATTACKER], rig.options.flood, rig.options.seconds + 2, count=10_000_000)
     time.sleep(1)
     report = rig.honest()
     attack.join()
@@ -279,21 +246,40 @@ def slowloris(rig, verdicts, before):
 
 
 def reflect(rig, verdicts, before):
-    print("\nA flood whose source is forged: octets back per octet sent", flush=True)
+    print("\nFloods whose source is forged: octets back per octet sent, 20 addresses in each answer", flush=True)
+    # What is let through: five seconds' worth and each second's, of 200 for each name and of 20 times that for all.
+    allowed = (rig.options.seconds + 6) * 200
+    for who, source, server, names, limit in (
+            ("a private victim", IDLER + "77", SERVER, 500, None), ("a public victim, one name", PUBLIC, PUBLIC_SERVER, 1, allowed),
+            ("a public victim, 500 names", PUBLIC, PUBLIC_SERVER, 500, 20 * allowed)):
+        number, sent, replies, back, whole = reflect_at(rig, source, server, names)
+        print(f"  {who}: {number:,} questions of {sent:,} octets, {replies:,} replies of {back:,} octets, "
+              f"{whole:,} of them whole: {back / sent:.2f}")
+        if limit:
+            # Each worker counts for itself.
+            limit *= rig.options.workers
+            verdicts.expect(f"at most {limit:,} whole answers, the others no longer than their questions",
+                            whole <= limit and back <= sent + whole * 20 * 16)
+        else:
+            verdicts.expect("a private client gets every answer", whole == replies > 0)
+
+
+def reflect_at(rig, source, server, names):
+    """Asks for so many names in turns: questions, octets sent, replies, octets back, replies without TC."""
 
     def body():
         rig.network.enter()
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as victim:
-            victim.bind((IDLER + "77", 0))
-            victim.connect((SERVER, rig.port))
+            victim.bind((source, 0))
+            victim.connect((server, rig.port))
             victim.setblocking(False)
-            sent = back = replies = number = 0
+            sent = back = replies = number = whole = 0
             end = time.monotonic() + rig.options.seconds
             while time.monotonic() < end:
                 for _ in range(50):
                     number += 1
                     # With EDNS, as who wants large answers asks; the address and UDP headers count on both sides.
-                    octets = bytearray(number.to_bytes(4, "big")[2:] + question(number % 500))
+                    octets = bytearray(number.to_bytes(4, "big")[2:] + question(number % names))
                     octets[11] = 1
                     octets += b"\0\0\x29\x10\0\0\0\0\0\0\0"
                     try:
@@ -303,23 +289,22 @@ def reflect(rig, verdicts, before):
                         pass
                 while True:
                     try:
-                        back += len(victim.recv(4096)) + 28
+                        reply = victim.recv(4096)
+                        back += len(reply) + 28
                         replies += 1
+                        whole += not reply[2] & 2
                     except BlockingIOError:
                         break
                 time.sleep(0.004)
-            return number, sent, replies, back
+            return number, sent, replies, back, whole
 
-    number, sent, replies, back = rig.in_thread(body)
-    print(f"  {number:,} questions of {sent:,} octets, {replies:,} replies of {back:,} octets: {back / sent:.3f}")
-    verdicts.expect("at most 1.0 times its octets come back, beside 8 KiB a second",
-                    back <= sent + 8 * 1024 * (rig.options.seconds + 1))
+    return rig.in_thread(body)
 
 
 def parse_arguments():
     parser = argparse.ArgumentParser(prog="make abuse ABUSE=...", description=__doc__.splitlines()[0])
     parser.add_argument("--seconds", type=int, default=10, help="of each part (10)")
-    parser.add_argument("--rate", type=int, default=2_000, help="of the honest client (2000)")
+    parser.add_argument("--rate", type=int, default=2_000, help="of the honest clients (2000)")
     parser.add_argument("--flood", type=int, default=30_000, help="of the attacker (30000)")
     parser.add_argument("--connections", type=int, default=10_000, help="that idle (10000)")
     parser.add_argument("--workers", type=int, default=2)
@@ -334,9 +319,7 @@ def main():
     options = parse_arguments()
     if os.geteuid() != 0:
         sys.exit("abuse: needs root, for network namespaces of its own")
-    if os.environ.get("NAMEBRIDGE_ABUSE") != "inside":
-        os.environ["NAMEBRIDGE_ABUSE"] = "inside"
-        os.execvp("unshare", ["unshare", "--net", sys.executable, *sys.argv])
+    enter_namespace("NAMEBRIDGE_ABUSE")
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: sys.exit(143))  # as an exception: every server's block ends
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
@@ -352,7 +335,7 @@ def main():
                 Rig(options, Path(name), network) as rig:
             rig.honest(2)
             before = rig.honest()
-            print(f"\nThe honest client alone\n  honest: {figures(before)}")
+            print(f"\nThe honest clients alone\n  honest: {figures(before)}")
             for part in (flood, idle, slowloris, reflect):
                 part(rig, verdicts, before)
                 print(f"  resident: {rig.sizes[-1] / 2**20:.1f} MiB")

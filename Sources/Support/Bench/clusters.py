@@ -168,12 +168,12 @@ class Wire:
             self.nft(f"delete rule ip faults input handle {handle}")
 
 
-def configuration(listen, servers, cache, workers, stale="1h"):
-    """Namebridge before a cluster with these servers' ports; `cache`: the size, as in the file."""
+def configuration(listen, servers, cache, workers, stale="1h", on="127.0.0.1"):
+    """Namebridge, listening on an address, before a cluster with these servers' ports; `cache`: the size, as in the file."""
     addresses = ", ".join(f'"127.0.0.1:{port}"' for port in servers)
     return f"""\
 dns:
-  listen: ["127.0.0.1:{listen}"]
+  listen: ["{on}:{listen}"]
   workers: {workers}
   cache: {{ size: {cache}, stale: {stale} }}
 clusters:
@@ -186,17 +186,17 @@ clusters:
 """
 
 
-def load(baseline, cpu, port, pace, timeout, count=NAMES):
-    """Runs the baseline's load to its end and returns its report."""
+def load(baseline, cpu, port, pace, timeout, link, count=NAMES):
+    """Runs the baseline's load over a link to its end and returns its report."""
     return json.loads(run(
-        ["taskset", "-c", cpu, baseline, "load", str(port), "--suffix", SUFFIX, "--count", str(count), *pace],
-        timeout))
+        [*link.prefix(), "taskset", "-c", cpu, baseline, "load", str(port), *link.load_options(), "--suffix", SUFFIX,
+         "--count", str(count), *pace], timeout))
 
 
-def dig(port, name, *more):
+def dig(link, port, name, *more):
     """What dig(1) shows of one answer: rcode, TTL of the first record, EDE code and text, milliseconds."""
     begin = time.monotonic()
-    text = run(["dig", "@127.0.0.1", "-p", str(port), "+tries=1", "+time=4", name, "A", *more], 10)
+    text = run([*link.prefix(), "dig", f"@{link.address}", "-p", str(port), "+tries=1", "+time=4", name, "A", *more], 10)
     taken = (time.monotonic() - begin) * 1000
 
     def find(pattern):
@@ -208,6 +208,6 @@ def dig(port, name, *more):
         "ede": find(r"EDE: (\d+)"), "text": find(r"EDE: \d+ \([^)]*\): (.*)$"), "ms": taken}
 
 
-def is_ready(port):
+def is_ready(link, port):
     """Waits until Namebridge answers a name of the cluster."""
-    return wait_until(lambda: dig(port, f"n1.{SUFFIX}", "+time=1")["rcode"] == "NOERROR", 10)
+    return wait_until(lambda: dig(link, port, f"n1.{SUFFIX}", "+time=1")["rcode"] == "NOERROR", 10)

@@ -2,7 +2,7 @@
 """Breaks the name servers of a cluster under load, and measures what clients notice: `make faults`.
 
 Knot DNS and NSD serve the same zone with a TTL of 5 s; the baseline asks Namebridge for its names, 20,000 times
-a second, and checks every address. The first server, which Namebridge prefers, is hurt after 4 s and healed
+a second from a thousand addresses over a cable, and checks every answer. The first server, which Namebridge prefers, is hurt after 4 s and healed
 6 s later. All of it lives in a network namespace of its own. Needs root for that (and for --realtime).
 """
 
@@ -19,6 +19,7 @@ from pathlib import Path
 
 import clusters
 from clusters import SUFFIX, RealServer, Wire, dig
+from office import Loopback, Office, enter_namespace
 from processes import Server, free_port, wait_until
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -31,7 +32,7 @@ class Rig:
     """The two servers, the bad way to the first, and Namebridge."""
 
     def __init__(self, options, directory, cache, wire, has_bad_way=False, stale="1h"):
-        self.options, self.directory, self.wire = options, directory, wire
+        self.options, self.directory, self.wire, self.link = options, directory, wire, options.link
         self.port, ports = free_port(), [free_port(), free_port()]
         self.servers = [
             RealServer(program, port, directory, CPUS[-1]) for program, port in zip(("knotd", "nsd"), ports)]
@@ -43,7 +44,7 @@ class Rig:
             self.bad_way = Server(command, CPUS[-1], directory / "delay.log")
         path = directory / "namebridge.yaml"
         path.write_text(clusters.configuration(
-            self.port, [self.first_port, ports[1]], cache, options.workers, stale))
+            self.port, [self.first_port, ports[1]], cache, options.workers, stale, self.link.address))
         self.log, self.control = directory / "namebridge.log", directory / "control.sock"
         self.namebridge = Server(
             [options.namebridge, "serve", "--config", path, "--control", self.control],
@@ -62,7 +63,7 @@ class Rig:
                 self.servers[0].wait_until_heard(self.first_port)
             self.wire.count(self.first_port)
             self.namebridge.__enter__()
-            if not clusters.is_ready(self.port):
+            if not clusters.is_ready(self.link, self.port):
                 raise RuntimeError(f"namebridge answers nothing: {self.namebridge.last_words()}")
         except BaseException:
             self.__exit__()
@@ -84,7 +85,7 @@ class Rig:
 
     def load(self, *pace, timeout=60):
         """One load to its end; its report."""
-        return clusters.load(self.options.baseline, CPUS[-1], self.port, pace, timeout)
+        return clusters.load(self.options.baseline, CPUS[-1], self.port, pace, timeout, self.link)
 
     def cost(self, *pace):
         """One load to its end; its report, and Namebridge's CPU time per answer in microseconds."""
@@ -209,14 +210,14 @@ def measure_both(options, wire, fault):
             hurt(server)
         hurt_at = time.time()
         time.sleep(8)
-        shown = dig(rig.port, name)
-        missing = dig(rig.port, "never-asked." + SUFFIX)
+        shown = dig(rig.link, rig.port, name)
+        missing = dig(rig.link, rig.port, "never-asked." + SUFFIX)
         loading.join()
         stale, stale_cpu = rig.cost(*peak)
         for server in rig.servers:
             heal(server)
         back_at = min(server.wait_until_heard() for server in rig.servers)
-        is_fresh = wait_until(lambda: dig(rig.port, name)["ede"] == "", 5)
+        is_fresh = wait_until(lambda: dig(rig.link, rig.port, name)["ede"] == "", 5)
         fresh = time.time() - back_at
         after = rig.load("--rate", str(options.rate), "--seconds", "4", "--timeline")
     if options.verbose:
@@ -240,9 +241,9 @@ def measure_down(options, wire, fault):
         time.sleep(1)
         for server in rig.servers:
             (server.kill if fault == "killed" else server.stop)()
-        first = dig(rig.port, f"n11.{SUFFIX}")
+        first = dig(rig.link, rig.port, f"n11.{SUFFIX}")
         time.sleep(1.5)
-        again = [dig(rig.port, f"n{number}.{SUFFIX}") for number in range(12, 17)]
+        again = [dig(rig.link, rig.port, f"n{number}.{SUFFIX}") for number in range(12, 17)]
     slowest = max(again, key=lambda answer: answer["ms"])
     return {
         "fault": fault, "first": f"{first['rcode']}, EDE {first['ede']} `{first['text']}`", "ms": first["ms"],
@@ -258,17 +259,18 @@ def measure_freshness(options):
     with tempfile.TemporaryDirectory(prefix="namebridge-faults-") as name:
         directory, port, upstream_port = Path(name), free_port(), free_port()
         path = directory / "namebridge.yaml"
-        path.write_text(clusters.configuration(port, [upstream_port], "64MiB", options.workers))
+        path.write_text(clusters.configuration(
+            port, [upstream_port], "64MiB", options.workers, on=options.link.address))
         upstream = Server(
             [options.baseline, "answer", str(upstream_port), *changing], CPUS[-1], directory / "upstream.log")
         namebridge = Server(
             [options.namebridge, "serve", "--config", path], ",".join(CPUS[:options.workers]),
             directory / "namebridge.log")
         with upstream, namebridge:
-            if not clusters.is_ready(port):
+            if not clusters.is_ready(options.link, port):
                 raise RuntimeError(f"namebridge answers nothing: {namebridge.last_words()}")
             peak = clusters.load(
-                options.baseline, CPUS[-1], port, [*changing, "--window", "100", "--seconds", "4"], 30)
+                options.baseline, CPUS[-1], port, [*changing, "--window", "100", "--seconds", "4"], 30, options.link)
             rate = int(peak["received"] / peak["seconds"] / 2)
             sizes, stopped = [], threading.Event()
 
@@ -283,7 +285,8 @@ def measure_freshness(options):
             try:
                 report = clusters.load(
                     options.baseline, CPUS[-1], port,
-                    [*changing, "--rate", str(rate), "--seconds", str(seconds), "--timeline"], seconds + 60)
+                    [*changing, "--rate", str(rate), "--seconds", str(seconds), "--timeline"], seconds + 60,
+                    options.link)
             finally:
                 stopped.set()
                 sampling.join()
@@ -408,6 +411,7 @@ def parse_arguments():
     parser.add_argument("--drop", type=int, default=20, help="of the slow server, in percent")
     parser.add_argument("--seconds", type=int, default=60, help="length of each run with reloads")
     parser.add_argument("--minutes", type=float, default=10, help="length of the freshness run")
+    parser.add_argument("--link", choices=["veth", "loopback"], default="veth", help="what is between clients and us")
     parser.add_argument("--realtime", action="store_true", help="run before all other work; needs root")
     parser.add_argument("--verbose", action="store_true", help="show every second")
     parser.add_argument("--show-log", action="store_true", help="show Namebridge's log")
@@ -416,26 +420,26 @@ def parse_arguments():
     return parser.parse_args()
 
 
-def enter_namespace():
-    """Goes on in a network namespace of our own, with loopback up."""
-    if os.environ.get("NAMEBRIDGE_FAULTS") != "inside":
-        os.environ["NAMEBRIDGE_FAULTS"] = "inside"
-        os.execvp("unshare", ["unshare", "--net", sys.executable, *sys.argv])
-    os.system("ip link set lo up")
-
-
 def main():
     """Runs the parts; every process that was started has ended when it returns, however it returns."""
     options = parse_arguments()
     if os.geteuid() != 0:
         sys.exit("faults: needs root, for a network namespace of its own")
-    enter_namespace()
+    enter_namespace("NAMEBRIDGE_FAULTS")
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: sys.exit(143))  # as an exception: every server's block ends
     options.baseline, options.namebridge = options.baseline.resolve(), options.namebridge.resolve()
     if options.realtime:
         os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))  # inherited by all that is started
-    wire, parts = Wire(), options.parts.split(",")
+    options.link = Office() if options.link == "veth" else Loopback()
+    try:
+        measure_parts(options, Wire(), options.parts.split(","))
+    finally:
+        options.link.close()
+
+
+def measure_parts(options, wire, parts):
+    """Measures the chosen parts, and prints their tables."""
     print(f"{len(CPUS)} CPUs, load average {os.getloadavg()[0]:.1f}, {options.rate:,} questions per second, "
           f"{options.workers} worker(s){', in real time' if options.realtime else ''}.", flush=True)
     if "one" in parts:

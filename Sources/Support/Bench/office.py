@@ -17,8 +17,10 @@ from pathlib import Path
 from processes import CPUS, Server, free_port, run, wait_until
 
 ROOT = Path(__file__).resolve().parents[3]
-#: The servers' address, that of one resolver in front, and the first of a thousand stub resolvers.
+#: The addresses of the servers, of one resolver in front, and of the first of a thousand stub resolvers.
 SERVER, FRONT, STUBS = "10.77.0.1", "10.77.1.53", "10.77.8.1"
+#: The clients' end of the cable.
+ROUTER = "10.77.0.2"
 STUB_COUNT = 1_000
 #: A network with public addresses (RFC 5737), for what is limited there alone.
 PUBLIC_SERVER, PUBLIC = "203.0.113.1", "203.0.113.66"
@@ -63,11 +65,17 @@ class Office:
         own, there = os.readlink("/proc/self/ns/net"), f"/proc/{self.holder.pid}/ns/net"
         if not wait_until(lambda: os.path.exists(there) and os.readlink(there) != own, 5):
             raise RuntimeError("no second network namespace")
-        self.batch([], [f"link add server type veth peer name clients netns {self.holder.pid}", "link set server up",
-                        f"addr add {SERVER}/16 dev server", f"addr add {PUBLIC_SERVER}/24 dev server"])
+        # The clients stand behind a router, as it were: the kernel keeps no more than 1,024 neighbours.
+        self.batch([], [
+            f"link add server type veth peer name clients netns {self.holder.pid}", "link set server up",
+            f"addr add {SERVER}/30 dev server", f"addr add {PUBLIC_SERVER}/32 dev server"])
         stubs = [self.stub(number) for number in range(STUB_COUNT)]
-        self.batch(self.prefix(), ["link set lo up", "link set clients up", f"addr add {PUBLIC}/24 dev clients"] + [
-            f"addr add {address}/16 dev clients" for address in [FRONT, *stubs, *more]])
+        self.batch(self.prefix(), [
+            "link set lo up", "link set clients up", f"addr add {ROUTER}/30 dev clients",
+            f"addr add {PUBLIC}/32 dev lo",
+            f"route add {PUBLIC_SERVER} via {SERVER}",
+            *(f"addr add {address}/32 dev lo" for address in [FRONT, *stubs, *more])])
+        self.batch([], [f"route add {network} via {ROUTER}" for network in ("10.77.0.0/16", PUBLIC)])
 
     @staticmethod
     def batch(prefix, commands):

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Keeps Namebridge busy for a long time with all that can happen at once, and says what it came to: `make soak`.
 
-Clients ask over UDP at a steady rate and over TCP; others send what is no question; the cache is emptied and the
+A thousand clients at addresses of their own ask over UDP at a steady rate; others over TCP; others send what is no question; the cache is emptied and the
 configuration read again; one of the cluster's two servers, Knot DNS and NSD, dies and comes back, in turns. Memory,
 descriptors and threads are noted all the while. All of it lives in a network namespace of its own. Needs root.
 """
@@ -19,6 +19,7 @@ import time
 from pathlib import Path
 
 import clusters
+from office import SERVER, Office, enter_namespace
 from processes import Server, free_port, wait_until
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -28,14 +29,14 @@ CPUS = [str(cpu) for cpu in sorted(os.sched_getaffinity(0))]
 class Soak:
     """Namebridge, its servers, and all that is done to them until `done`."""
 
-    def __init__(self, options, directory):
-        self.options, self.directory = options, directory
+    def __init__(self, options, directory, office):
+        self.options, self.directory, self.office = options, directory, office
         self.port = free_port()
         ports = [free_port(), free_port()]
         self.servers = [clusters.RealServer(program, port, directory, ",".join(CPUS))
                         for program, port in zip(("knotd", "nsd"), ports)]
         self.path = directory / "namebridge.yaml"
-        self.path.write_text(clusters.configuration(self.port, ports, "16MiB", options.workers))
+        self.path.write_text(clusters.configuration(self.port, ports, "16MiB", options.workers, on=SERVER))
         self.control = directory / "control.sock"
         self.log = directory / "namebridge.log"
         self.namebridge = Server(
@@ -59,7 +60,8 @@ class Soak:
         """Ten seconds of load after ten seconds of load."""
         while not self.done.is_set():
             self.loads.append(clusters.load(
-                self.options.baseline, CPUS[-1], self.port, ["--rate", str(self.options.rate), "--seconds", "10"], 60))
+                self.options.baseline, CPUS[-1], self.port, ["--rate", str(self.options.rate), "--seconds", "10"], 60,
+                self.office))
 
     def ask_over_tcp(self):
         """Two questions on each connection."""
@@ -69,7 +71,7 @@ class Soak:
                             for label in [f"n{number}"] + clusters.SUFFIX.split(".")) + b"\0"
             message = b"\0\7\1\0\0\1\0\0\0\0\0\0" + name + b"\0\1\0\1"
             try:
-                with socket.create_connection(("127.0.0.1", self.port), timeout=5) as stream:
+                with socket.create_connection((SERVER, self.port), timeout=5) as stream:
                     for _ in range(2):
                         stream.sendall(len(message).to_bytes(2, "big") + message)
                         reply = stream.recv(2048)
@@ -81,7 +83,7 @@ class Soak:
     def send_broken(self):
         """Random octets, with a question's beginning as often as not, over UDP and now and then TCP."""
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as datagrams:
-            datagrams.connect(("127.0.0.1", self.port))
+            datagrams.connect((SERVER, self.port))
             datagrams.setblocking(False)
             while not self.done.wait(0.01):
                 octets = self.random.randbytes(self.random.randrange(80))
@@ -90,7 +92,7 @@ class Soak:
                 self.counts["broken messages"] += 1
                 try:
                     if self.random.random() < 0.1:
-                        with socket.create_connection(("127.0.0.1", self.port), timeout=1) as stream:
+                        with socket.create_connection((SERVER, self.port), timeout=1) as stream:
                             stream.sendall(octets)
                     else:
                         datagrams.send(octets)
@@ -140,7 +142,7 @@ class Soak:
         for server in self.servers:
             server.wait_until_heard()
         with self.namebridge:
-            if not clusters.is_ready(self.port):
+            if not clusters.is_ready(self.office, self.port):
                 raise RuntimeError(f"namebridge answers nothing: {self.namebridge.last_words()}")
             works = [self.load, self.ask_over_tcp, self.send_broken, self.change, self.sample]
             threads = [threading.Thread(target=work) for work in works]
@@ -153,7 +155,7 @@ class Soak:
             # All is over: what it still holds, it holds for good.
             time.sleep(12)
             self.sample_at_rest()
-            lives = self.namebridge.is_running() and clusters.is_ready(self.port)
+            lives = self.namebridge.is_running() and clusters.is_ready(self.office, self.port)
         return lives
 
     def sample_at_rest(self):
@@ -168,9 +170,10 @@ class Soak:
 
 def report(soak, lives):
     """Prints the figures and the verdicts; the number of those that do not hold."""
-    sent, lost, failed, wrong = (sum(load[key] for load in soak.loads) for key in ("sent", "lost", "failed", "wrong"))
+    sent, lost, failed, wrong, truncated = (
+        sum(load[key] for load in soak.loads) for key in ("sent", "lost", "failed", "wrong", "truncated"))
     p99 = sorted(load["p99"] for load in soak.loads)
-    print(f"UDP: {sent:,} asked, {lost} lost, {failed} failed, {wrong} wrong, "
+    print(f"UDP: {sent:,} asked, {lost} lost, {failed} failed, {wrong} wrong, {truncated} truncated, "
           f"p99 {p99[len(p99) // 2] / 1000:.2f} ms (median of {len(p99)} loads), "
           f"longest {max(load['max'] for load in soak.loads) / 1000:.0f} ms")
     print(", ".join(f"{value:,} {key}" for key, value in soak.counts.items()))
@@ -185,7 +188,7 @@ def report(soak, lives):
     died = soak.log.read_text().count("died signal=")
     verdicts = [
         ("the server lives and answers", lives and died == 0),
-        ("no answer was wrong", wrong == 0),
+        ("no answer was wrong, or truncated", wrong + truncated == 0),
         ("less than one question in 10,000 was lost or failed", (lost + failed) * 10_000 <= sent),
         # What the allocator takes at once when tables grow comes in steps of some MiB, and stays.
         ("memory does not grow: late at most 1.1 times early and 4 MiB", late <= early * 1.1 + 4),
@@ -208,21 +211,20 @@ def main():
     options = parser.parse_args()
     if os.geteuid() != 0:
         sys.exit("soak: needs root, for a network namespace of its own")
-    if os.environ.get("NAMEBRIDGE_SOAK") != "inside":
-        os.environ["NAMEBRIDGE_SOAK"] = "inside"
-        os.execvp("unshare", ["unshare", "--net", sys.executable, *sys.argv])
-    subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+    enter_namespace("NAMEBRIDGE_SOAK")
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: sys.exit(143))  # as an exception: every server's block ends
     options.baseline, options.namebridge = options.baseline.resolve(), options.namebridge.resolve()
     print(f"{len(CPUS)} CPUs, load average {os.getloadavg()[0]:.1f}, {options.minutes:g} minutes, "
           f"{options.rate:,} questions a second, {options.workers} workers", flush=True)
+    office = Office()
     with tempfile.TemporaryDirectory(prefix="namebridge-soak-") as name:
-        soak = Soak(options, Path(name))
+        soak = Soak(options, Path(name), office)
         try:
             lives = soak.run()
         finally:
             soak.end()
+            office.close()
         failures = report(soak, lives)
         if failures:
             print("".join(f"  {line}\n" for line in soak.log.read_text().splitlines()[-20:]))
