@@ -34,6 +34,8 @@ private struct Asking: Sendable {
         let outer = PlainName(suffix)
         let mapping = NameMapping(
             inner: try DomainName(parsing: "cluster.local"), outer: try DomainName(parsing: suffix))
+        let bailiwick = Bailiwick.cluster(
+            ClusterBailiwick(ClusterSuffixes([(mapping.outer, 0)]), own: 0, suffix: mapping.outer))
         var mapper = AnswerMapper()
         var prepared = PreparedAnswer()
         var checked = 0
@@ -43,7 +45,8 @@ private struct Asking: Sendable {
             let question = query.questions[0].wire
             let answerQuestion = try Question(reading: upstream.span)
             try mapper.map(
-                upstream.span, answerQuestion, to: question.span, mapping: mapping, isBounded: true, into: &prepared)
+                upstream.span, answerQuestion, to: question.span, mapping: mapping, bailiwick: bailiwick,
+                into: &prepared)
             #expect(mapper.droppedRecords == 0, "\(exchange.title): a real server is believed")
             var whole = 0
             for asking in Asking.all.reversed() {

@@ -40,20 +40,75 @@ import Testing
         #expect(failure(asking) == .nameWouldExceedLimit(name: [1, 0x61] + long.wire), "256 octets")
     }
 
-    @Test func `a message that would pass 65,535 octets fails`() throws {
-        var asking = MappingCase(type: 33)
-        for index in 0..<1000 {
+    /// A headless service of so many pods, whose mapped answer is longer than the cluster's.
+    private func services(_ count: Int, withAddresses: Bool = false) -> MappingCase {
+        var asking = MappingCase(outer: "a-rather-long-name-of-a-cluster.k8s.example.com", type: 33)
+        asking.name = "mysql.test.svc." + asking.outer
+        for index in 0..<count {
             let target = PlainName("pod-\(index).mysql.test.svc.cluster.local")
             asking.answers.append(PlainRecord(owner, type: 33, [.octets([0, 0, 0, 0, 0, 80]), .name(target)]))
+            if withAddresses { asking.additionals.append(address(target)) }
         }
+        return asking
+    }
+
+    @Test func `beyond 65,535 octets additional records go first, whole sets of them and without TC`() throws {
+        let asking = services(700, withAddresses: true)
+        let upstream = asking.upstream(.everywhere)
+        #expect(upstream.count < 65_535)
+        let message = try PlainMessage(decoding: asking.reply(to: upstream))
+        #expect(message.answers.count == 700)
+        #expect(!message.isTruncated)
+        #expect((1..<700).contains(message.additionals.count))
+        var twice = asking
+        twice.additionals = asking.additionals.flatMap { [$0, address($0.owner, 2)] }
+        let pairs = try PlainMessage(decoding: twice.reply(to: twice.upstream(.everywhere)))
+        #expect(pairs.additionals.count % 2 == 0 && !pairs.additionals.isEmpty && !pairs.isTruncated)
+    }
+
+    @Test func `beyond 65,535 octets what a client can use arrives, with TC`() throws {
+        var asking = services(1000)
         let upstream = asking.upstream(.owners)
         #expect(upstream.count < 60_000)
-        asking.outer = "a-rather-long-name-of-a-cluster.k8s.example.com"
-        asking.name = "mysql.test.svc." + asking.outer
-        #expect(failure(asking, upstream) == .messageWouldExceedLimit)
-        asking.answers.removeLast(300)
-        let reply = try asking.plainReply(.owners)
-        #expect(reply.answers.count == 700)
+        let reply = try asking.reply(to: upstream)
+        let message = try PlainMessage(decoding: reply)
+        #expect(message.isTruncated && reply.count <= 65_535 && reply.count > 65_400)
+        #expect(message.answers == Array(try services(1000).expected().prefix(message.answers.count)))
+        // A set that stands whole before it is an answer without it.
+        asking.answers.insert(PlainRecord(owner, type: 16, [.octets([1, 0x61])]), at: 0)
+        let first = try PlainMessage(decoding: asking.reply(to: asking.upstream(.owners)))
+        #expect(first.answers.map(\.type) == [16] && first.isTruncated)
+        // An alias is none.
+        asking.answers[0] = PlainRecord(owner, type: 5, [.name(owner)])
+        let alias = try PlainMessage(decoding: asking.reply(to: asking.upstream(.owners)))
+        #expect(alias.answers.count > 700 && alias.isTruncated)
+    }
+
+    @Test func `beyond 65,535 octets authority records go in whole sets, with TC`() throws {
+        var asking = services(700)
+        let zone = PlainName("cluster.local")
+        asking.authorities = (0..<500).map { PlainRecord(zone, type: 2, [.name(PlainName("ns\($0).elsewhere.example"))]) }
+        asking.additionals = [address(owner)]
+        let message = try PlainMessage(decoding: asking.reply(to: asking.upstream(.owners)))
+        #expect(message.answers.count == 700 && message.authorities.isEmpty && message.additionals.isEmpty)
+        #expect(message.isTruncated)
+    }
+
+    @Test func `an additional name that would pass 255 octets fails nothing`() throws {
+        let labels = [63, 63, 63, 47].map { [UInt8](repeating: 0x78, count: $0) }
+        let long = PlainName(labels: labels + PlainName("cluster.local").labels)
+        var asking = MappingCase()
+        asking.answers = [address(owner)]
+        asking.additionals = [address(PlainName("a.cluster.local")), address(long)]
+        let message = try asking.plainReply()
+        #expect(message.answers.count == 1 && message.additionals.count == 1 && !message.isTruncated)
+    }
+
+    @Test func `TC of the cluster goes on`() throws {
+        var asking = MappingCase(flags: 0x8600)
+        asking.answers = [address(owner)]
+        let message = try asking.plainReply()
+        #expect(message.isTruncated && message.answers.count == 1)
     }
 
     @Test func `the mapper and its answer can be used again after a failure`() throws {

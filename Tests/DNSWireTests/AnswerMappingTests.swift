@@ -135,6 +135,44 @@ private let rows = [
         #expect(reply.answers[0].owner == reply.questions[0].name)
     }
 
+    @Test("owners follow the case of each question, however the cluster writes them", arguments: [
+        "prod.k8s.example.com", "cluster.local",
+    ])
+    func ownerCase(outer: String) throws {
+        for compression in PlainMessage.Compression.allCases {
+            var asking = MappingCase(outer: outer, name: "mysql.test.svc." + outer, type: 33)
+            let owner = PlainName("mysql.test.svc.CLUSTER.local")
+            let pod = PlainName("pod-0.mysql.TEST.svc.cluster.local")
+            asking.answers = [PlainRecord(owner, type: 33, [numbers, .name(pod)])]
+            asking.authorities = [PlainRecord(PlainName("Cluster.local"), type: 2, [name("ns.dns.cluster.local")])]
+            asking.additionals = [PlainRecord(pod, type: 1, [.octets([1, 2, 3, 4])])]
+            var prepared = PreparedAnswer()
+            try asking.prepare(asking.upstream(compression), into: &prepared)
+            for spelling in ["mysql.test.svc.\(outer)", "MYSQL.test.SVC.\(outer.uppercased())", "mYsql.tEst.svC.\(outer)"] {
+                asking.name = spelling
+                let reply = try PlainMessage(decoding: octets(of: prepared, to: asking.query(), limit: 512))
+                let asked = PlainName(spelling)
+                #expect(reply.answers[0].owner == asked, "\(compression)")
+                #expect(reply.additionals[0].owner == PlainName(labels: [Array("pod-0".utf8)] + asked.labels))
+                #expect(reply.authorities[0].owner == PlainName(labels: Array(asked.labels.dropFirst(3))))
+                // Data keeps its spelling.
+                #expect(reply.answers[0].data.last == .name(PlainName("pod-0.mysql.TEST.svc." + outer)))
+            }
+        }
+    }
+
+    @Test func `owners in another case than the question's are pointers to it`() throws {
+        for (asked, outer) in [
+            ("MYSQL.Test.svc.PROD.k8s.example.com", "prod.k8s.example.com"), ("MYSQL.test.SVC.cluster.LOCAL", "cluster.local"),
+        ] {
+            var asking = MappingCase(outer: outer, name: asked)
+            let owner = PlainName("mysql.test.svc.cluster.local")
+            asking.answers = (0..<3).map { PlainRecord(owner, type: 1, [.octets([10, 0, 0, $0])]) }
+            let reply = try asking.reply(to: asking.upstream(.none))
+            #expect(reply.count == 12 + asking.question.count + 3 * 16)
+        }
+    }
+
     @Test func `pointers go backwards and names that stand already are pointed at`() throws {
         var asking = MappingCase(type: 33)
         let owner = PlainName("mysql.test.svc.cluster.local")

@@ -14,6 +14,8 @@ struct MappingCase {
     var authorities: [PlainRecord] = []
     var additionals: [PlainRecord] = []
     var flags: UInt16 = 0x8400
+    /// The names for which the cluster is believed.
+    var bailiwick = Bailiwick.unchecked
 
     /// The cluster's whole answer.
     func upstream(_ compression: PlainMessage.Compression = .everywhere) -> [UInt8] {
@@ -49,7 +51,8 @@ struct MappingCase {
         var mapper = AnswerMapper()
         let asked = question
         try mapper.map(
-            upstream.span, Question(reading: upstream.span), to: asked.span, mapping: mapping, into: &prepared)
+            upstream.span, Question(reading: upstream.span), to: asked.span, mapping: mapping, bailiwick: bailiwick,
+            into: &prepared)
     }
 
     /// The reply's octets to a client that asks so.
@@ -62,6 +65,12 @@ struct MappingCase {
         return octets(
             of: prepared, to: query(payloadSize: payloadSize, flags: flags), limit: limit, freshness: freshness,
             rotation: rotation, error: error)
+    }
+
+    /// What the answer section must hold under the outer suffix.
+    func expected() throws -> [PlainRecord] {
+        let checker = MappingChecker(inner: PlainName(inner), outer: PlainName(outer), query: query(), limit: 65_535)
+        return try checker.expectedSections(of: PlainMessage(decoding: upstream()))[0]
     }
 
     /// The reply with all names written out.

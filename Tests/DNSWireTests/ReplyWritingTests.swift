@@ -186,6 +186,48 @@ import Testing
         #expect(message.additionals == still.additionals)
     }
 
+    /// SRV records that point to pods with names of different lengths.
+    private func services(_ count: Int, to domain: String = "cluster.local") -> [PlainRecord] {
+        (0..<count).map { index in
+            let pod = String(repeating: "p", count: index % 7 + 1) + "-\(index)"
+            let numbers = PlainField.octets([0, 0, 0, 0, 0, UInt8(index & 0xFF)])
+            return PlainRecord(owner, type: 33, ttl: 30, [numbers, .name(PlainName("\(pod).mysql.test.svc." + domain))])
+        }
+    }
+
+    @Test("services of one name trade places, whatever their lengths", arguments: [0, 1, 2, 6, 7, .max] as [UInt32])
+    func serviceRotation(steps: UInt32) throws {
+        for outer in ["prod.k8s.example.com", "cluster.local"] {
+            var asking = MappingCase(outer: outer, name: "mysql.test.svc." + outer, type: 33)
+            let text = PlainRecord(owner, type: 16, ttl: 30, [.octets([1, 0x61])])
+            asking.answers = services(7) + [text] + services(2)
+            asking.additionals = services(7).flatMap { record in
+                record.data.compactMap { if case .name(let name) = $0 { name } else { nil } }
+                    .map { PlainRecord($0, type: 1, ttl: 30, [.octets([10, 0, 0, 1])]) }
+            }
+            for compression in PlainMessage.Compression.allCases {
+                let upstream = asking.upstream(compression)
+                let still = try PlainMessage(decoding: asking.reply(to: upstream, freshness: .age(9)))
+                let message = try PlainMessage(decoding: asking.reply(to: upstream, freshness: .age(9), rotation: steps))
+                let shift = Int(steps % 7)
+                #expect(Array(message.answers.prefix(7)) == (0..<7).map { still.answers[($0 + shift) % 7] })
+                #expect(message.answers[7] == still.answers[7])
+                #expect(Set(message.answers[8...9]) == Set(still.answers[8...9]))
+                #expect(message.additionals == still.additionals)
+                #expect(message.answers.allSatisfy { $0.ttl == 21 })
+            }
+        }
+    }
+
+    @Test func `of a service set that is cut, what goes out trades places`() throws {
+        var asking = MappingCase(type: 33)
+        asking.answers = services(40)
+        let still = try PlainMessage(decoding: asking.reply(to: asking.upstream(), limit: 512))
+        let message = try PlainMessage(decoding: asking.reply(to: asking.upstream(), limit: 512, rotation: 1))
+        #expect(message.isTruncated && message.answers.count == still.answers.count && still.answers.count > 3)
+        #expect(message.answers == Array(still.answers.dropFirst()) + [still.answers[0]])
+    }
+
     @Test func `only addresses of the right length and one class trade places`() throws {
         var asking = MappingCase()
         asking.answers = [

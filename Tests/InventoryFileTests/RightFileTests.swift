@@ -132,7 +132,7 @@ import Testing
                 "fe80::/10",
             ])
         #expect(read.dns.bareDomain.isEmpty && read.dns.views.isEmpty && read.dns.upstream.isEmpty)
-        #expect(read.dns.workers == nil && read.dns.maximumUDPSize == 4096)
+        #expect(read.dns.workers == nil && read.dns.maximumUDPSize == 1232)
         #expect(read.dns.cache.size == 64 << 20 && read.dns.cache.stale == .seconds(3600))
         #expect(read.clusters.map(\.domain.description) == ["cluster.local"])
         #expect(read.clusters.first?.names.map(\.description) == ["prod.cluster.local"])

@@ -109,7 +109,8 @@ package final class AnswerCache: Sendable {
 
 /// What a look-up found.
 package struct CacheHit: Sendable {
-    /// Seconds since the answer came, rounded up: what is left of a TTL is never more than it was.
+    /// Seconds since the answer came, rounded up, so that what is left of a TTL is never more than it was.
+    /// While it is fresh a second is left all the same.
     package let age: UInt32
     /// False once the answer's TTL is over.
     package let isFresh: Bool

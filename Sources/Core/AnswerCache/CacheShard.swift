@@ -142,11 +142,13 @@ struct CacheShard: ~Copyable, Sendable {
         }
         let stored = CacheEntry.storedTime(of: entry, in: ring)
         let isFailure = flags & CacheEntry.Flags.isFailure != 0
-        let age = now.nanoseconds - stored * 1_000_000
+        let fresh = Int64(ring.load32(entry + CacheEntry.fresh))
+        let age = UInt32(clamping: (now.nanoseconds - stored * 1_000_000 + 999_999_999) / 1_000_000_000)
+        let isFresh = now.milliseconds < stored + fresh
         let askAfter = stored + Int64(ring.load32(entry + CacheEntry.askAfter))
         return CacheHit(
-            age: UInt32(clamping: (age + 999_999_999) / 1_000_000_000),
-            isFresh: now.milliseconds < stored + Int64(ring.load32(entry + CacheEntry.fresh)),
+            // In its last second an answer still holds: a TTL of 0 would have every client ask again.
+            age: isFresh ? min(age, UInt32(clamping: max(fresh / 1_000 - 1, 0))) : age, isFresh: isFresh,
             failedAt: MonotonicTime(
                 nanoseconds: (isFailure ? stored : askAfter - failurePatience) * 1_000_000),
             isNegative: flags & CacheEntry.Flags.isNegative != 0,

@@ -2,23 +2,33 @@ import DomainNames
 
 /// Decides which records of an answer are believed (RFC 5452 section 6, RFC 2181 section 5.4.1).
 ///
-/// A cluster speaks for the names below its domain, and about what was asked:
+/// A cluster speaks for its part of the names, see `Bailiwick`, and about what was asked:
 /// ```
-/// answer      owned by the name asked, or by the target of the alias before; a DNAME above it
-/// authority   owned by a name of the domain; SOA and NS of zones above a name outside it that was asked
-///             (reverse names) or that an alias led to
-/// additional  owned by a name of the domain
+/// answer      owned by the name asked, or by the target of the alias before, unless that is another
+///             cluster's; outside the domain only of the type that was asked
+///             a DNAME of its own above the name, unless it covers names of others
+/// authority   its own; NS only unless they cover names of others
+///             SOA of the zone of a name outside the domain that was asked (reverse names) or aliased
+/// additional  its own
 /// ```
 /// A resolver speaks for all names: its answers are held to class and number of aliases alone.
 struct AnswerBounds {
-    /// True where a cluster answers: its domain is not the root.
-    private let hasDomain: Bool
+    /// Nil for a resolver.
+    private let cluster: ClusterBailiwick?
+    private let question: Question
+    private let mapping: NameMapping
+    private let asked: OwnerName
     /// The name that records of the answer section belong to now: the one asked, or the last alias' target.
-    private var current: FlatName
+    private var current: OwnerName
     /// The owner of the last alias, for its signatures; the name asked before there was one.
-    private var previous: FlatName
+    private var previous: OwnerName
     private var aliases = 0
-    private let recordClass: Int
+    /// True once a record was left out that a later alias may have led to.
+    private var hasStray = false
+
+    /// True if an alias came behind a record that was left out: then the answer is to be read in the order
+    /// of its aliases.
+    private(set) var isOutOfOrder = false
 
     /// Aliases that an answer may chain: beyond what any resolver follows.
     static let mostAliases = 16
@@ -26,59 +36,164 @@ struct AnswerBounds {
     /// Records of an answer: as many as an answer of 65,535 octets can have with an address each.
     static let mostRecords = 4096
 
-    /// - Parameter question: The question in `answer`.
-    init(
-        _ answer: Span<UInt8>, _ header: MessageHeader, _ question: Question, _ mapping: NameMapping
-    ) throws(WireError) {
-        let count = header.answerCount + header.authorityCount + header.additionalCount
-        guard count <= Self.mostRecords else { throw .tooManyRecords(count) }
-        hasDomain = mapping.foldedInner.count > 1
-        recordClass = question.recordClass
-        var end = 0
-        current = try FlatName(in: answer, at: Question.nameStart, end: &end)
-        previous = current
+    /// A name that the answer is about.
+    private struct OwnerName {
+        let name: FlatName
+        let isInDomain: Bool
+        let standing: ClusterBailiwick.Standing
     }
 
-    /// True where `record` is to be kept.
+    /// - Parameter question: The question in `answer`.
+    /// - Returns: Nil if everything is believed.
+    init?(
+        _ answer: Span<UInt8>, _ header: MessageHeader, _ question: Question, _ mapping: NameMapping,
+        _ bailiwick: Bailiwick
+    ) throws(WireError) {
+        switch bailiwick {
+        case .unchecked: return nil
+        case .allNames: cluster = nil
+        case .cluster(let own): cluster = own
+        }
+        let count = header.answerCount + header.authorityCount + header.additionalCount
+        guard count <= Self.mostRecords else { throw .tooManyRecords(count) }
+        self.question = question
+        self.mapping = mapping
+        var end = 0
+        let name = try FlatName(in: answer, at: Question.nameStart, end: &end)
+        asked = OwnerName(name: name, isInDomain: Self.isInDomain(name, mapping), standing: .own)
+        current = asked
+        previous = asked
+    }
+
+    private static func isInDomain(_ name: borrowing FlatName, _ mapping: NameMapping) -> Bool {
+        name.start(ofFoldedSuffix: mapping.foldedInner.span) != nil
+    }
+
+    /// True if `record` is to be kept.
     mutating func admits(
-        _ record: RecordExtent, in section: RecordMark.Section, of answer: Span<UInt8>,
-        _ mapping: NameMapping
+        _ record: RecordExtent, in section: RecordMark.Section, of answer: Span<UInt8>
     ) throws(WireError) -> Bool {
-        guard record.recordClass == recordClass else { return false }
+        guard record.recordClass == question.recordClass else { return false }
         let isAlias = section == .answer && record.type == RecordType.cname
         if isAlias {
             aliases += 1
             guard aliases <= Self.mostAliases else { throw .tooManyAliases }
         }
-        guard hasDomain else { return true }
+        guard let cluster else { return true }
         var end = 0
         let owner = try FlatName(in: answer, at: record.start, end: &end)
-        let isInDomain = owner.start(ofFoldedSuffix: mapping.foldedInner.span) != nil
         switch section {
         case .answer:
-            guard isAlias else { return isAnswer(record, owner, isInDomain) }
-            guard owner.isSame(as: current) else { return false }
-            previous = current
-            current = try FlatName(in: answer, at: record.dataStart, end: &end)
-            return true
+            if isAlias { return try follows(record, owner, in: answer, cluster) }
+            return isAnswer(record, owner, cluster)
         case .authority:
-            if isInDomain { return true }
-            guard record.type == RecordType.soa || record.type == RecordType.ns else { return false }
-            return current.start(ofFoldedSuffix: mapping.foldedInner.span) == nil
-                && current.isAtOrBelow(owner)
+            guard Self.isInDomain(owner, mapping) else { return isZone(record, above: owner, cluster) }
+            return isOwn(owner, cluster) && (record.type != RecordType.ns || redirects(owner, cluster))
         case .additional:
-            return isInDomain
+            return Self.isInDomain(owner, mapping) && isOwn(owner, cluster)
         }
     }
 
-    /// True where a record that is no alias belongs into the answer section.
-    private func isAnswer(_ record: RecordExtent, _ owner: FlatName, _ isInDomain: Bool) -> Bool {
-        if owner.isSame(as: current) || owner.isSame(as: previous) { return true }
-        switch record.type {
-        case RecordType.dname: return current.isAtOrBelow(owner) || previous.isAtOrBelow(owner)
-        // CoreDNS answers SOA for any name of its zone with that of the apex, in the answer section.
-        case RecordType.soa: return isInDomain && current.isAtOrBelow(owner)
-        default: return false
+    // MARK: - The answer section
+
+    /// True if the alias `record` leads on from the current name: then it does.
+    private mutating func follows(
+        _ record: RecordExtent, _ owner: FlatName, in answer: Span<UInt8>, _ cluster: ClusterBailiwick
+    ) throws(WireError) -> Bool {
+        guard current.standing != .foreign, owner.isSame(as: current.name) else {
+            hasStray = true
+            return false
         }
+        if hasStray { isOutOfOrder = true }
+        var end = 0
+        let target = try FlatName(in: answer, at: record.dataStart, end: &end)
+        previous = current
+        current = OwnerName(
+            name: target, isInDomain: Self.isInDomain(target, mapping),
+            standing: standing(of: target, cluster))
+        return true
+    }
+
+    /// True if a record that is no alias belongs into the answer section.
+    private mutating func isAnswer(
+        _ record: RecordExtent, _ owner: FlatName, _ cluster: ClusterBailiwick
+    ) -> Bool {
+        switch record.type {
+        case RecordType.dname:
+            return (current.name.isAtOrBelow(owner) || previous.name.isAtOrBelow(owner))
+                && Self.isInDomain(owner, mapping) && redirects(owner, cluster)
+        // CoreDNS answers SOA for any name of its zone with that of the apex, in the answer section.
+        case RecordType.soa where Self.isInDomain(owner, mapping):
+            return current.name.isAtOrBelow(owner) && isOwn(owner, cluster)
+        default:
+            if owner.isSame(as: current.name) { return mayHave(record, current) }
+            if owner.isSame(as: previous.name) { return mayHave(record, previous) }
+            hasStray = true
+            return false
+        }
+    }
+
+    /// True if the cluster may say that `owner` has such a record.
+    private func mayHave(_ record: RecordExtent, _ owner: OwnerName) -> Bool {
+        switch owner.standing {
+        case .own: true
+        case .foreign: false
+        case .outside:
+            // An alias leads outside for the sake of what was asked; it is no word about whose a zone is.
+            switch record.type {
+            case RecordType.ns, RecordType.soa: false
+            case RecordType.rrsig, RecordType.sig: true
+            default: record.type == question.type || question.type == RecordType.any
+            }
+        }
+    }
+
+    // MARK: - Whose a name is
+
+    /// True if `record` is the SOA of a negative answer about a name outside the domain (RFC 2308 section 3).
+    ///
+    /// CoreDNS answers for `in-addr.arpa` as a whole.
+    private func isZone(
+        _ record: RecordExtent, above owner: FlatName, _ cluster: ClusterBailiwick
+    ) -> Bool {
+        guard record.type == RecordType.soa, !current.isInDomain, current.name.isAtOrBelow(owner) else {
+            return false
+        }
+        return switch current.standing {
+        case .own: true
+        case .outside: cluster.standing(of: owner) == .outside
+        case .foreign: false
+        }
+    }
+
+    private func standing(of name: FlatName, _ cluster: ClusterBailiwick) -> ClusterBailiwick.Standing {
+        if Self.isInDomain(name, mapping) {
+            return cluster.holdsOthers ? cluster.standing(of: outer(name)) : .own
+        }
+        // A reverse name may lead to its like: `9.0-63.17.172.in-addr.arpa` (RFC 2317 section 4).
+        if !asked.isInDomain, asked.name.labelCount > 1,
+            name.isAtOrBelow(asked.name, from: Int(asked.name.starts[1]))
+        {
+            return .own
+        }
+        return cluster.standing(of: name)
+    }
+
+    /// True if `owner`, a name of the domain, belongs to the suffix that was asked.
+    private func isOwn(_ owner: FlatName, _ cluster: ClusterBailiwick) -> Bool {
+        !cluster.holdsOthers || cluster.standing(of: outer(owner)) == .own
+    }
+
+    private func redirects(_ owner: FlatName, _ cluster: ClusterBailiwick) -> Bool {
+        cluster.mayRedirect(outer(owner))
+    }
+
+    /// `name` as clients call it; unchanged if it has no room for that, which fails the answer later.
+    private func outer(_ name: FlatName) -> FlatName {
+        var name = name
+        if !mapping.isIdentity, let start = name.start(ofFoldedSuffix: mapping.foldedInner.span) {
+            _ = name.replaceSuffix(from: start, with: mapping.outer.wire.span)
+        }
+        return name
     }
 }

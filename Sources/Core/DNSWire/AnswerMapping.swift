@@ -7,6 +7,8 @@ import DomainNames
 /// anew. Holds only scratch room.
 package struct AnswerMapper: ~Copyable {
     private var table = CompressionTable()
+    /// True once names may point into the question's; not before a record is written anew.
+    private var isQuestionRemembered = false
 
     /// Records of the last answer that were left out because they were not believed; see `AnswerBounds`.
     package private(set) var droppedRecords = 0
@@ -15,51 +17,85 @@ package struct AnswerMapper: ~Copyable {
 
     /// Writes `answer`, a checked response to the inner form of `question`, into `prepared`.
     ///
+    /// What would go beyond 65,535 octets is left out: additional records first, then records of the other
+    /// sections, with TC. TC of `answer` stays.
+    ///
     /// - Parameters:
     ///   - answer: The whole message as it came.
     ///   - answerQuestion: The question in `answer`.
     ///   - question: Name, type and class as the client asked.
     ///   - mapping: Applied to owners and names in data; signatures are dropped unless it is the identity.
-    ///   - isBounded: Whether records that `AnswerBounds` does not admit are left out.
+    ///   - bailiwick: The names for which the server is believed.
     package mutating func map(
         _ answer: Span<UInt8>, _ answerQuestion: Question, to question: Span<UInt8>, mapping: NameMapping,
-        isBounded: Bool = false, into prepared: inout PreparedAnswer
+        bailiwick: Bailiwick = .unchecked, into prepared: inout PreparedAnswer
     ) throws(MappingError) {
         let header: MessageHeader
-        do throws(WireError) { header = try MessageHeader(reading: answer) } catch { throw .wire(error) }
-        prepared.begin(question: question)
-        var flags = UInt16(header.rcode)
-        table.reset()
-        if mapping.isIdentity {
-            flags |= header.flags & MessageHeader.Flags.authenticData
-        } else {
-            try rememberQuestion(of: prepared)
-        }
-        prepared.octets.set16(Int(flags), at: 2)
-        droppedRecords = 0
         var bounds: AnswerBounds?
         do throws(WireError) {
-            bounds = isBounded ? try AnswerBounds(answer, header, answerQuestion, mapping) : nil
+            header = try MessageHeader(reading: answer)
+            bounds = try AnswerBounds(answer, header, answerQuestion, mapping, bailiwick)
         } catch {
             throw .wire(error)
         }
-        var walk = AnswerWalk(header: header, start: answerQuestion.end)
+        begin(header, question, mapping, &prepared)
+        var walk = AnswerWalk(header: header, question: answerQuestion)
+        try append(&walk, of: answer, mapping, &bounds, to: &prepared)
+        guard bounds?.isOutOfOrder ?? false else { return }
+        do throws(WireError) {
+            bounds = try AnswerBounds(answer, header, answerQuestion, mapping, bailiwick)
+            let order = try AliasOrder(answer, header, answerQuestion)
+            walk = AnswerWalk(header: header, question: answerQuestion, order: order)
+        } catch {
+            throw .wire(error)
+        }
+        begin(header, question, mapping, &prepared)
+        try append(&walk, of: answer, mapping, &bounds, to: &prepared)
+    }
+
+    private mutating func begin(
+        _ header: MessageHeader, _ question: Span<UInt8>, _ mapping: NameMapping,
+        _ prepared: inout PreparedAnswer
+    ) {
+        prepared.begin(question: question)
+        table.reset()
+        isQuestionRemembered = false
+        droppedRecords = 0
+        var flags = UInt16(header.rcode) | header.flags & MessageHeader.Flags.truncated
+        if mapping.isIdentity { flags |= header.flags & MessageHeader.Flags.authenticData }
+        prepared.octets.set16(Int(flags), at: 2)
+    }
+
+    /// Appends the records of `walk` that are believed, as many as there is room for.
+    private mutating func append(
+        _ walk: inout AnswerWalk, of answer: Span<UInt8>, _ mapping: NameMapping,
+        _ bounds: inout AnswerBounds?, to prepared: inout PreparedAnswer
+    ) throws(MappingError) {
+        var isFull = false
         while let record = try walk.next(in: answer, &prepared) {
-            guard try admits(record, in: walk.section, of: answer, mapping, &bounds) else { continue }
-            if mapping.isIdentity, try walk.copy(record, of: answer, answerQuestion, into: &prepared) {
-                continue
+            guard !isFull, try admits(record, in: walk.section, of: answer, &bounds) else { continue }
+            if mapping.isIdentity, try walk.copy(record, of: answer, into: &prepared) { continue }
+            if !mapping.isIdentity, isSignature(record.type) { continue }
+            let start = prepared.octets.count
+            do throws(MappingError) {
+                try append(record, in: walk.section, of: answer, mapping, to: &prepared)
+                if prepared.octets.count <= 0xFFFF { continue }
+            } catch {
+                // What nobody asked for does not fail the rest.
+                guard case .nameWouldExceedLimit = error, walk.section == .additional else { throw error }
             }
-            try append(record, in: walk.section, of: answer, mapping, to: &prepared)
+            isFull = true
+            prepared.cut(at: start, type: record.type, walk.section)
         }
     }
 
-    /// True where `record` is believed; counts it where not.
+    /// True if `record` is believed; counts it if not.
     private mutating func admits(
         _ record: RecordExtent, in section: RecordMark.Section, of answer: Span<UInt8>,
-        _ mapping: NameMapping, _ bounds: inout AnswerBounds?
+        _ bounds: inout AnswerBounds?
     ) throws(MappingError) -> Bool {
         do throws(WireError) {
-            let isBelieved = try bounds?.admits(record, in: section, of: answer, mapping) ?? true
+            let isBelieved = try bounds?.admits(record, in: section, of: answer) ?? true
             if !isBelieved { droppedRecords += 1 }
             return isBelieved
         } catch {
@@ -69,6 +105,8 @@ package struct AnswerMapper: ~Copyable {
 
     /// Lets later names point into the question's name.
     private mutating func rememberQuestion(of prepared: borrowing PreparedAnswer) throws(MappingError) {
+        guard !isQuestionRemembered else { return }
+        isQuestionRemembered = true
         do throws(WireError) {
             var end = 0
             let name = try FlatName(in: prepared.octets.span, at: MessageHeader.length, end: &end)
@@ -78,12 +116,12 @@ package struct AnswerMapper: ~Copyable {
         }
     }
 
+    /// Appends `record` under the names that clients use; beyond 65,535 octets it is not counted.
     private mutating func append(
         _ record: RecordExtent, in section: RecordMark.Section, of answer: Span<UInt8>,
-        _ mapping: NameMapping,
-        to prepared: inout PreparedAnswer
+        _ mapping: NameMapping, to prepared: inout PreparedAnswer
     ) throws(MappingError) {
-        if !mapping.isIdentity, isSignature(record.type) { return }
+        try rememberQuestion(of: prepared)
         // The usual owner, a pointer to the question's name, stays one: the two questions are each other's
         // image.
         if record.ownerEnd - record.start == 2, answer[record.start] == 0xC0,
@@ -91,7 +129,8 @@ package struct AnswerMapper: ~Copyable {
         {
             prepared.octets.append16(0xC000 | MessageHeader.length)
         } else {
-            _ = try appendName(at: record.start, of: answer, mapping, compress: true, to: &prepared)
+            _ = try appendName(
+                at: record.start, of: answer, mapping, foldingBefore: prepared.questionEnd, to: &prepared)
         }
         prepared.octets.append(answer, record.ownerEnd..<(record.ownerEnd + 4))
         let ttlOffset = prepared.octets.count
@@ -100,7 +139,7 @@ package struct AnswerMapper: ~Copyable {
         prepared.octets.append16(0)
         try appendData(of: record, in: answer, mapping, to: &prepared)
         let end = prepared.octets.count
-        guard end <= 0xFFFF else { throw .messageWouldExceedLimit }
+        guard end <= 0xFFFF else { return }
         prepared.octets.set16(end - lengthOffset - 2, at: lengthOffset)
         prepared.count(record, in: section, ttlOffset: ttlOffset)
     }
@@ -123,7 +162,8 @@ package struct AnswerMapper: ~Copyable {
         for _ in 0..<layout.names {
             guard position < record.end else { throw .wire(.dataLength(offset: record.dataStart)) }
             position = try appendName(
-                at: position, of: answer, mapping, compress: layout.mayCompress, to: &prepared)
+                at: position, of: answer, mapping, foldingBefore: layout.mayCompress ? 0 : nil,
+                to: &prepared)
         }
         do throws(WireError) {
             try layout.checkTail(of: record, from: position)
@@ -134,9 +174,11 @@ package struct AnswerMapper: ~Copyable {
     }
 
     /// Appends the image of the name at `position`; gives the offset behind the name in `answer`.
+    ///
+    /// - Parameter limit: See `CompressionTable.append`; nil: it is written whole.
     private mutating func appendName(
-        at position: Int, of answer: Span<UInt8>, _ mapping: NameMapping, compress: Bool,
-        to prepared: inout PreparedAnswer
+        at position: Int, of answer: Span<UInt8>, _ mapping: NameMapping,
+        foldingBefore limit: Int?, to prepared: inout PreparedAnswer
     ) throws(MappingError) -> Int {
         var end = 0
         var name: FlatName
@@ -150,8 +192,8 @@ package struct AnswerMapper: ~Copyable {
                 throw .nameWouldExceedLimit(name: name.wire)
             }
         }
-        if compress {
-            table.append(name, to: &prepared.octets, base: 0)
+        if let limit {
+            table.append(name, to: &prepared.octets, foldingBefore: limit)
         } else {
             prepared.octets.append(name)
         }
@@ -171,93 +213,11 @@ private func normalizedTTL(_ ttl: UInt32) -> UInt32 {
 
 extension PreparedAnswer {
     /// Counts a record that was just appended, in its section.
-    fileprivate mutating func count(_ record: RecordExtent, in section: RecordMark.Section, ttlOffset: Int) {
+    mutating func count(_ record: RecordExtent, in section: RecordMark.Section, ttlOffset: Int) {
         marks.append(
             RecordMark(
                 ttlOffset: ttlOffset, end: octets.count, type: record.type, section: section))
         let counter = 6 + 2 * Int(section.rawValue)
         octets.set16(octets.number16(at: counter) + 1, at: counter)
-    }
-}
-
-/// Goes over the records of an answer, checks each, and takes the OPT record out.
-private struct AnswerWalk {
-    private let counts: (answer: Int, authority: Int, additional: Int)
-    /// The low four bits of the response code.
-    private let rcode: Int
-    private var index = 0
-    private var position: Int
-    private var hasOPT = false
-    /// True while the records before were copied as they stood, so that pointers in later ones still hit.
-    private var isAligned = true
-
-    /// The section of the record that `next` gave last.
-    private(set) var section = RecordMark.Section.answer
-
-    init(header: MessageHeader, start: Int) {
-        counts = (header.answerCount, header.authorityCount, header.additionalCount)
-        rcode = header.rcode
-        position = start
-    }
-
-    /// The next record that is to be kept; nil behind the last one.
-    mutating func next(
-        in answer: Span<UInt8>, _ prepared: inout PreparedAnswer
-    ) throws(MappingError) -> RecordExtent? {
-        while index < counts.answer + counts.authority + counts.additional {  // `index` grows each turn
-            section =
-                index < counts.answer
-                ? .answer : index < counts.answer + counts.authority ? .authority : .additional
-            index += 1
-            do throws(WireError) {
-                let record = try RecordExtent(in: answer, at: position)
-                let start = position
-                position = record.end
-                if record.type == RecordType.opt {
-                    guard !hasOPT, section == .additional, record.ownerLength == 1,
-                        record.dataStart - start == 11
-                    else { throw .misplacedOPT(offset: start) }
-                    hasOPT = true
-                    let edns = try EDNS(in: answer, at: start)
-                    guard edns.extendedRcode == 0 else {
-                        throw .extendedRcode(edns.extendedRcode << 4 | rcode)
-                    }
-                    prepared.extendedError = edns.extendedError(in: answer)
-                    isAligned = false
-                    continue
-                }
-                if record.type == RecordType.tsig { continue }  // hop by hop, as OPT (RFC 8945 section 5.5)
-                if let length = fixedDataLength(type: record.type, recordClass: record.recordClass),
-                    record.end - record.dataStart != length
-                {
-                    throw .dataLength(offset: record.dataStart)
-                }
-                return record
-            } catch {
-                throw .wire(error)
-            }
-        }
-        return nil
-    }
-
-    /// Copies `record` octet by octet where everything before it was copied too, so that its pointers stay
-    /// true. False where it has to be written anew.
-    mutating func copy(
-        _ record: RecordExtent, of answer: Span<UInt8>, _ question: Question,
-        into prepared: inout PreparedAnswer
-    ) throws(MappingError) -> Bool {
-        guard isAligned, prepared.octets.count == record.start else {
-            isAligned = false
-            return false
-        }
-        do throws(WireError) {
-            try RecordDataLayout(type: record.type)?.check(record, in: answer)
-        } catch {
-            throw .wire(error)
-        }
-        prepared.octets.append(answer, record.start..<record.end)
-        if record.ttl > 0x7FFF_FFFF { prepared.octets.set32(0, at: record.ownerEnd + 4) }
-        prepared.count(record, in: section, ttlOffset: record.ownerEnd + 4)
-        return true
     }
 }

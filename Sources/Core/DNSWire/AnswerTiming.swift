@@ -52,7 +52,7 @@ extension PreparedAnswer {
         while first < marks.count {  // `first` grows each turn
             var end = first + 1
             var least = number32(at: Int(marks[first].ttlOffset))
-            while end < marks.count, isOneSet(first, end) {
+            while end < marks.count, isTimedAlike(first, end) {
                 least = min(least, number32(at: Int(marks[end].ttlOffset)))
                 end += 1
             }
@@ -76,17 +76,10 @@ extension PreparedAnswer {
         return false
     }
 
-    /// True where records `first` and `other` of the same section are of one RRset.
-    private func isOneSet(_ first: Int, _ other: Int) -> Bool {
+    /// True if records `first` and `other` are of one RRset whose TTLs are to be the same.
+    private func isTimedAlike(_ first: Int, _ other: Int) -> Bool {
         let type = Int(marks[first].type)
-        guard type == Int(marks[other].type), marks[first].section == marks[other].section,
-            type != RecordType.rrsig, type != RecordType.sig
-        else { return false }
-        var end = 0
-        guard let owner = try? FlatName(in: octets.span, at: start(ofRecord: first), end: &end),
-            let name = try? FlatName(in: octets.span, at: start(ofRecord: other), end: &end)
-        else { return false }
-        return owner.isSame(as: name)
+        return type != RecordType.rrsig && type != RecordType.sig && isOneSet(first, other)
     }
 
     private func number32(at offset: Int) -> UInt32 {

@@ -1,10 +1,13 @@
+import DomainNames
+
 /// Where names already stand in a message that is being written, so that later ones can point at them
 /// (RFC 1035 section 4.1.4).
 ///
 /// A tree of labels folded into one hash table: a node is a label at an offset, its parent the offset of the
 /// ending that follows it. A label is found by its octets and its parent, so endings are matched from the
 /// root leftwards without following pointers. Octets are compared exactly: pointing at a name of another case
-/// would change the case.
+/// would change the case. An owner alone is compared with the question's labels without case, so that it
+/// comes as each client wrote its question.
 ///
 /// Fixed size: when it is full, later names are simply not pointed at.
 package struct CompressionTable: ~Copyable {
@@ -40,20 +43,20 @@ package struct CompressionTable: ~Copyable {
         generation += 1
     }
 
-    /// The offset at which the label `octets[start...]` stands in front of the ending at `parent`; nil where
+    /// The offset at which the label `octets[start...]` stands in front of the ending at `parent`; nil if
     /// unknown.
-    ///
-    /// - Parameter base: Offset in `written` of the message's first octet.
-    func find(
+    private func find(
         _ name: borrowing FlatName, label start: Int, parent: Int, in written: borrowing OctetBuffer,
-        base: Int
+        foldingBefore limit: Int
     ) -> Int? {
         let size = Int(name.octets[start]) + 1
         var index = Self.hash(name, start, size, parent)
         for _ in 0..<Self.mostProbes {
             let slot = slots[index]
             guard slot.generation == generation else { return nil }
-            if Int(slot.parent) == parent, Self.isEqual(name, start, size, written, base + Int(slot.offset)) {
+            if Int(slot.parent) == parent,
+                Self.isEqual(name, start, size, written, Int(slot.offset), slot.offset < limit)
+            {
                 return Int(slot.offset)
             }
             index = (index + 1) % Self.slotCount
@@ -78,33 +81,45 @@ package struct CompressionTable: ~Copyable {
     }
 
     private static func isEqual(
-        _ name: borrowing FlatName, _ start: Int, _ size: Int, _ written: borrowing OctetBuffer, _ offset: Int
+        _ name: borrowing FlatName, _ start: Int, _ size: Int, _ written: borrowing OctetBuffer,
+        _ offset: Int, _ isFolded: Bool
     ) -> Bool {
         guard written.count - offset >= size else { return false }
-        for index in 0..<size where name.octets[start + index] != written[offset + index] { return false }
+        for index in 0..<size {
+            let (one, other) = (name.octets[start + index], written[offset + index])
+            if one != other, !isFolded || foldedOctet(one) != foldedOctet(other) { return false }
+        }
         return true
     }
 
     private static func hash(_ name: borrowing FlatName, _ start: Int, _ size: Int, _ parent: Int) -> Int {
         var hash = UInt64(truncatingIfNeeded: parent) &* 0x9E37_79B9_7F4A_7C15
-        for index in 0..<size { hash = (hash ^ UInt64(name.octets[start + index])) &* 0x100_0000_01B3 }
+        for index in 0..<size {
+            hash = (hash ^ UInt64(foldedOctet(name.octets[start + index]))) &* 0x100_0000_01B3
+        }
         return Int(truncatingIfNeeded: (hash >> 32) % UInt64(slotCount))
     }
 }
 
 extension CompressionTable {
-    /// Appends `name` to `written`, pointing at what stands there already, and remembers its labels.
-    package mutating func append(_ name: borrowing FlatName, to written: inout OctetBuffer, base: Int) {
+    /// Appends `name` to the message `written`, pointing at what stands there already, and remembers its
+    /// labels.
+    ///
+    /// - Parameter limit: Labels that stand before this offset are compared without case.
+    package mutating func append(
+        _ name: borrowing FlatName, to written: inout OctetBuffer, foldingBefore limit: Int = 0
+    ) {
         var parent = Self.root
         var label = name.labelCount
         while label > 0,
             let found = find(
-                name, label: Int(name.starts[label - 1]), parent: parent, in: written, base: base)
+                name, label: Int(name.starts[label - 1]), parent: parent, in: written,
+                foldingBefore: limit)
         {
             parent = found
             label -= 1
         }
-        let offset = written.count - base
+        let offset = written.count
         let newEnd = label < name.labelCount ? Int(name.starts[label]) : name.length - 1
         for index in 0..<newEnd { written.append(name.octets[index]) }
         if parent == Self.root { written.append(0) } else { written.append16(0xC000 | parent) }

@@ -77,6 +77,7 @@ package enum RecordType {
     package static let naptr = 35
     package static let dname = 39
     package static let opt = 41
+    package static let ds = 43
     package static let rrsig = 46
     package static let nsec = 47
     package static let nsec3 = 50

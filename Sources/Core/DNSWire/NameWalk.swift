@@ -141,12 +141,14 @@ package struct FlatName: Sendable {
         return true
     }
 
-    /// True where the name is `other` or stands below it, whatever their letter case.
-    func isAtOrBelow(_ other: FlatName) -> Bool {
-        let start = length - other.length
+    /// True if the name is `other`, or stands below it, whatever their letter case.
+    ///
+    /// - Parameter ending: Where the part of `other` begins that is meant, a label's start.
+    func isAtOrBelow(_ other: FlatName, from ending: Int = 0) -> Bool {
+        let start = length - (other.length - ending)
         guard start >= 0 else { return false }
-        for index in 0..<other.length
-        where foldedOctet(octets[start + index]) != foldedOctet(other.octets[index]) {
+        for index in ending..<other.length
+        where foldedOctet(octets[start + index - ending]) != foldedOctet(other.octets[index]) {
             return false
         }
         if start == length - 1 { return true }

@@ -158,6 +158,21 @@ package struct OctetBuffer: ~Copyable, @unchecked Sendable {
         }
     }
 
+    /// Moves the octets of `range` to the left by `steps` places; the first ones come to stand at its end.
+    mutating func rotate(_ range: Range<Int>, by steps: Int) {
+        precondition(
+            range.lowerBound >= 0 && range.upperBound <= count && 0...range.count ~= steps,
+            "an octet buffer rotates what was written")
+        reserve(steps)
+        // Sound: `reserve` made room for `steps` octets behind `count`, where the first ones wait; the other
+        // ranges lie inside what was written, and `update` allows them to overlap.
+        let start = unsafe storage.baseAddress.unsafelyUnwrapped
+        unsafe (start + count).update(from: start + range.lowerBound, count: steps)
+        unsafe (start + range.lowerBound).update(
+            from: start + range.lowerBound + steps, count: range.count - steps)
+        unsafe (start + range.upperBound - steps).update(from: start + count, count: steps)
+    }
+
     /// Drops all octets from `newCount` on.
     package mutating func truncate(to newCount: Int) {
         precondition(newCount >= 0 && newCount <= count, "an octet buffer can only shrink")

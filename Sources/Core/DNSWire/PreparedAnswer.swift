@@ -10,7 +10,7 @@
 ///                             ^ marks[0].end  ^ marks[1].end
 /// ```
 package struct PreparedAnswer: ~Copyable, Sendable {
-    /// The message without OPT. The header's ID is 0 and its flags hold only rcode and AD.
+    /// The message without OPT. The header's ID is 0 and its flags hold only rcode, AD and TC.
     package var octets: OctetBuffer
 
     /// One for each record, in order.
@@ -29,6 +29,11 @@ package struct PreparedAnswer: ~Copyable, Sendable {
     /// Offset behind the question.
     package var questionEnd: Int { MessageHeader.length + questionNameLength + 4 }
 
+    /// True if records are missing that were asked for.
+    package var isTruncated: Bool {
+        octets.number16(at: 2) & Int(MessageHeader.Flags.truncated) != 0
+    }
+
     package var rcode: Int { octets.count >= MessageHeader.length ? octets.number16(at: 2) & 0xF : 0 }
 
     /// The number of records in the answer section.
@@ -37,22 +42,6 @@ package struct PreparedAnswer: ~Copyable, Sendable {
     /// Where the record of `marks[index]` begins.
     package func start(ofRecord index: Int) -> Int {
         index == 0 ? questionEnd : Int(marks[index - 1].end)
-    }
-
-    /// The first record of the additional RRset that ends at `index` or goes on there (RFC 2181 section 5).
-    func startOfAdditionalSet(cutBefore index: Int) -> Int {
-        var end = 0
-        guard let owner = try? FlatName(in: octets.span, at: start(ofRecord: index), end: &end) else {
-            return index
-        }
-        var first = index
-        while first > 0, marks[first - 1].section == .additional, marks[first - 1].type == marks[index].type,
-            let other = try? FlatName(in: octets.span, at: start(ofRecord: first - 1), end: &end),
-            owner.isSame(as: other)
-        {
-            first -= 1
-        }
-        return first
     }
 
     /// Begins a new answer to the question `name`, `type`, `class`; drops what was there.
@@ -65,6 +54,77 @@ package struct PreparedAnswer: ~Copyable, Sendable {
         octets.append32(0)
         octets.set16(1, at: 4)
         octets.append(question)
+    }
+}
+
+// MARK: - RRsets, and answers cut short
+
+extension PreparedAnswer {
+    /// True if records `one` and `other` are of one RRset (RFC 2181 section 5), or signatures of one owner.
+    func isOneSet(_ one: Int, _ other: Int) -> Bool {
+        guard marks[one].type == marks[other].type, marks[one].section == marks[other].section else {
+            return false
+        }
+        // Usual owners are the same pointer.
+        if ownerLength(one) == 2, ownerLength(other) == 2,
+            octets.number16(at: start(ofRecord: one)) == octets.number16(at: start(ofRecord: other))
+        {
+            return true
+        }
+        var end = 0
+        guard let owner = try? FlatName(in: octets.span, at: start(ofRecord: one), end: &end),
+            let name = try? FlatName(in: octets.span, at: start(ofRecord: other), end: &end)
+        else { return false }
+        return owner.isSame(as: name)
+    }
+
+    /// Octets of the owner of record `index` as it is written: 2 for a pointer.
+    func ownerLength(_ index: Int) -> Int {
+        // Type and class stand between the owner and the TTL.
+        Int(marks[index].ttlOffset) - 4 - start(ofRecord: index)
+    }
+
+    /// How many records go out if record `index` does not fit, and whether TC tells of the others.
+    ///
+    /// Additional records go without TC, so no part of a set may stay (RFC 2181 section 9). Of the other
+    /// sections whole sets go; a part of one stays if the answer would be none without it: some clients take
+    /// what they get.
+    func cut(before index: Int) -> (records: Int, isTruncated: Bool) {
+        var first = index
+        while first > 0, isOneSet(first - 1, index) { first -= 1 }  // ends: `first` shrinks
+        switch marks[index].section {
+        case .additional: return (first, false)
+        case .authority: return (first, true)
+        case .answer: return (holdsAnswer(before: first) ? first : index, true)
+        }
+    }
+
+    /// True if a record before `index` is more than the way to an answer.
+    private func holdsAnswer(before index: Int) -> Bool {
+        for place in 0..<index {
+            switch Int(marks[place].type) {
+            case RecordType.cname, RecordType.dname, RecordType.rrsig: continue
+            default: return true
+            }
+        }
+        return false
+    }
+
+    /// Drops the record that begins at `start`, the last one, for which there is no room, and what may not go
+    /// out without it.
+    mutating func cut(at start: Int, type: Int, _ section: RecordMark.Section) {
+        // Its place is kept, so that it is compared like others; of its data nothing is looked at.
+        let ownerEnd = (try? walkName(in: octets.span, at: start).end) ?? start
+        marks.append(RecordMark(ttlOffset: ownerEnd + 4, end: start, type: type, section: section))
+        let (records, isTruncated) = cut(before: marks.count - 1)
+        octets.truncate(to: self.start(ofRecord: records))
+        marks.truncate(to: records)
+        for section in 0..<3 { octets.set16(0, at: 6 + 2 * section) }
+        for index in 0..<records {
+            let counter = 6 + 2 * Int(marks[index].section.rawValue)
+            octets.set16(octets.number16(at: counter) + 1, at: counter)
+        }
+        if isTruncated { octets.set16(octets.number16(at: 2) | Int(MessageHeader.Flags.truncated), at: 2) }
     }
 }
 
@@ -121,6 +181,11 @@ package struct RecordMarks: ~Copyable, Sendable {
 
     mutating func removeAll() {
         octets.removeAll(keeping: 65_536)
+    }
+
+    /// Drops all marks from `newCount` on.
+    mutating func truncate(to newCount: Int) {
+        octets.truncate(to: newCount * Self.size)
     }
 }
 

@@ -78,16 +78,25 @@ extension PreparedAnswer {
         return Int(mark.end) - Int(mark.ttlOffset) == 6 + length ? length : 0
     }
 
-    /// True where records `first` and `other` are addresses of the same name.
-    fileprivate func isSameAddressSet(_ first: Int, _ other: Int) -> Bool {
+    /// True if records `first` and `other` trade places: addresses or services of the same name.
+    fileprivate func trade(_ first: Int, _ other: Int) -> Bool {
         let length = addressLength(first)
-        guard length > 0, addressLength(other) == length else { return false }
+        guard length > 0 ? addressLength(other) == length : isService(first) && isService(other) else {
+            return false
+        }
         // Owner, type and class are the octets before the TTL.
         let (one, two) = (Int(marks[first].ttlOffset), Int(marks[other].ttlOffset))
-        let ownerSize = one - 4 - (first == 0 ? questionEnd : Int(marks[first - 1].end))
-        guard ownerSize == two - 4 - Int(marks[other - 1].end) else { return false }
+        let ownerSize = ownerLength(first)
+        guard ownerSize == ownerLength(other) else { return false }
         for index in 1...(4 + ownerSize) where octets[one - index] != octets[two - index] { return false }
         return true
+    }
+
+    /// True if record `index` is a service whose octets may be moved: nothing points into its owner, which is
+    /// a pointer itself, nor into its data, see `AnswerWalk.copy`.
+    private func isService(_ index: Int) -> Bool {
+        let mark = marks[index]
+        return mark.section == .answer && Int(mark.type) == RecordType.srv && ownerLength(index) == 2
     }
 }
 
@@ -100,7 +109,8 @@ extension OctetBuffer {
     /// - Parameters:
     ///   - question: Name, type and class as this client asked, of the same length as in `answer`.
     ///   - freshness: What becomes of the TTLs.
-    ///   - rotation: Addresses of one name trade places this many times, so that clients spread over them.
+    ///   - rotation: Addresses and services of one name trade places this many times, so that clients spread
+    ///     over them.
     ///   - error: Goes out with EDNS where there is room for it.
     package mutating func appendReply(
         _ answer: borrowing PreparedAnswer, to question: Span<UInt8>, _ terms: ReplyTerms,
@@ -122,39 +132,27 @@ extension OctetBuffer {
         }
         set16(Int(terms.id), at: base)
         set16(Int(flags), at: base + 2)
-        if rotation > 0, answer.marks.count > 1 { rotateAddresses(of: answer, base: base, by: Int(rotation)) }
         switch freshness {
         case .age(0): break
         case .age(let age): setTTLs(of: answer, base: base) { ttl in ttl > age ? ttl - age : 0 }
         case .stale(let seconds): setTTLs(of: answer, base: base) { _ in seconds }
         }
+        if rotation > 0, answer.marks.count > 1 { rotateSets(of: answer, base: base, by: Int(rotation)) }
         if terms.hasEDNS { appendOPT(base: base, terms, error ?? answer.extendedError) }
     }
 
     /// Appends as many whole records of `answer` as fit in `limit` octets, with the counts of what is there.
-    ///
-    /// Without TC no part of an RRset may go out: of an additional one that does not fit, nothing is sent.
     private mutating func appendCut(_ answer: borrowing PreparedAnswer, limit: Int) {
         let base = count
-        var end = answer.questionEnd
-        var counts = InlineArray<3, Int>(repeating: 0)
         var index = 0
-        while index < answer.marks.count, Int(answer.marks[index].end) <= limit {
-            end = Int(answer.marks[index].end)
-            counts[Int(answer.marks[index].section.rawValue)] += 1
-            index += 1
-        }
-        let isAnswerWhole = index < answer.marks.count && answer.marks[index].section == .additional
-        if isAnswerWhole {
-            let first = answer.startOfAdditionalSet(cutBefore: index)
-            counts[2] -= index - first
-            end = answer.start(ofRecord: first)
-        }
-        append(answer.octets.span, 0..<end)
+        while index < answer.marks.count, Int(answer.marks[index].end) <= limit { index += 1 }
+        var isTruncated = false
+        if index < answer.marks.count { (index, isTruncated) = answer.cut(before: index) }
+        append(answer.octets.span, 0..<answer.start(ofRecord: index))
+        var counts = InlineArray<3, Int>(repeating: 0)
+        for record in 0..<index { counts[Int(answer.marks[record].section.rawValue)] += 1 }
         for section in 0..<3 { set16(counts[section], at: base + 6 + 2 * section) }
-        if index < answer.marks.count, !isAnswerWhole {
-            set16(number16(at: base + 2) | Int(MessageHeader.Flags.truncated), at: base + 2)
-        }
+        if isTruncated { set16(number16(at: base + 2) | Int(MessageHeader.Flags.truncated), at: base + 2) }
     }
 
     private mutating func setTTLs(
@@ -169,27 +167,49 @@ extension OctetBuffer {
         }
     }
 
-    /// Lets the addresses of each RRset of the answer section move on by `steps` places.
+    /// Lets the addresses and services of each RRset of the answer section move on by `steps` places.
     ///
-    /// Only runs of records that differ in nothing but their data are touched: same owner octets, type and
-    /// length.
-    private mutating func rotateAddresses(of answer: borrowing PreparedAnswer, base: Int, by steps: Int) {
+    /// Only runs of records are touched that have the same owner octets and type.
+    private mutating func rotateSets(of answer: borrowing PreparedAnswer, base: Int, by steps: Int) {
         var first = 0
         while first < answer.marks.count {  // `first` grows each turn
             var end = first + 1
-            while end < answer.marks.count, answer.isSameAddressSet(first, end) { end += 1 }
-            let run = end - first
-            let length = answer.addressLength(first)
-            if run > 1, length > 0 {
-                for index in 0..<run {
-                    let target = base + Int(answer.marks[first + index].end) - length
-                    guard target + length <= count else { return }
-                    let source = Int(answer.marks[first + (index + steps) % run].end) - length
-                    replace(at: target, with: answer.octets.span.extracting(source..<(source + length)))
+            while end < answer.marks.count, answer.trade(first, end) { end += 1 }
+            if end - first > 1 {
+                if answer.addressLength(first) > 0 {
+                    rotateAddresses(first..<end, of: answer, base: base, by: steps)
+                } else {
+                    rotateRecords(first..<end, of: answer, base: base, by: steps)
                 }
             }
             first = end
         }
+    }
+
+    /// Addresses trade places, whether all of their records have room here or not.
+    private mutating func rotateAddresses(
+        _ run: Range<Int>, of answer: borrowing PreparedAnswer, base: Int, by steps: Int
+    ) {
+        let length = answer.addressLength(run.lowerBound)
+        for index in 0..<run.count {
+            let target = base + Int(answer.marks[run.lowerBound + index].end) - length
+            guard target + length <= count else { return }
+            let source = Int(answer.marks[run.lowerBound + (index + steps) % run.count].end) - length
+            replace(at: target, with: answer.octets.span.extracting(source..<(source + length)))
+        }
+    }
+
+    /// Whole records, of any length, trade places: those that have room here.
+    private mutating func rotateRecords(
+        _ run: Range<Int>, of answer: borrowing PreparedAnswer, base: Int, by steps: Int
+    ) {
+        var end = run.lowerBound
+        while end < run.upperBound, base + Int(answer.marks[end].end) <= count { end += 1 }
+        guard end - run.lowerBound > 1 else { return }
+        let place = run.lowerBound + steps % (end - run.lowerBound)
+        let start = answer.start(ofRecord: run.lowerBound)
+        rotate(
+            base + start..<base + Int(answer.marks[end - 1].end), by: answer.start(ofRecord: place) - start)
     }
 
     /// Appends OPT and counts it; the error's text, then the error, is dropped where it would not fit.

@@ -35,6 +35,4 @@ package enum MappingError: Error, Hashable, Sendable {
     /// A name that would take more than 255 octets under the outer suffix; in wire form, as the cluster gave
     /// it.
     case nameWouldExceedLimit(name: [UInt8])
-    /// The message would take more than 65,535 octets under the outer suffix.
-    case messageWouldExceedLimit
 }

@@ -59,6 +59,13 @@ extension PreparedAnswer {
     }
 }
 
+extension IPPrefixTable where Value == Bool {
+    /// True if packets to `address` may arrive at an address of the set: it is one, or holds one.
+    fileprivate func holds(_ address: IPAddress) -> Bool {
+        longestMatch(address) != nil || address.embedded.contains { longestMatch($0) != nil }
+    }
+}
+
 extension ForwardingEngine {
     /// Looks at the addresses of the prepared answer to `slot`: false where it must not go out.
     ///
@@ -73,7 +80,7 @@ extension ForwardingEngine {
             return true
         }
         guard let guarded = policy.clusterAddresses,
-            prepared.holdsAddress({ guarded.longestMatch($0) != nil }),
+            prepared.holdsAddress({ guarded.holds($0) }),
             !policy.mayLeadInside(prepared.octets.span)
         else { return true }
         counters.blocked += Int(table.transactions[slot].waiterCount)

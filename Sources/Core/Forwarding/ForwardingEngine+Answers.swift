@@ -148,7 +148,9 @@ extension ForwardingEngine {
             servers[server].learnRefusal(ofEDNSAt: now)
         }
         do throws(MappingError) {
-            try Self.map(message, question, slot, table, target.mapping, with: &mapper, into: &prepared)
+            try Self.map(
+                message, question, slot, table, policy.bailiwicks[target.index], with: &mapper,
+                into: &prepared)
         } catch .wire {
             counters.malformed += 1
             count(.malformed, server)
@@ -191,10 +193,11 @@ extension ForwardingEngine {
     /// changes.
     private static func map(
         _ message: Span<UInt8>, _ question: Question, _ slot: Int, _ table: borrowing TransactionTable,
-        _ mapping: NameMapping, with mapper: inout AnswerMapper, into prepared: inout PreparedAnswer
+        _ bailiwick: Bailiwick, with mapper: inout AnswerMapper, into prepared: inout PreparedAnswer
     ) throws(MappingError) {
         try mapper.map(
-            message, question, to: table.question(of: slot), mapping: mapping, isBounded: true,
+            message, question, to: table.question(of: slot),
+            mapping: table.transactions[slot].target?.mapping ?? .identity, bailiwick: bailiwick,
             into: &prepared)
     }
 
@@ -213,8 +216,6 @@ extension ForwardingEngine {
         case .nameWouldExceedLimit(let name):
             "under \(target.mapping.outer) a name in the answer would take more than 255 octets: "
                 + ((try? DomainName(wire: name))?.description ?? "")
-        case .messageWouldExceedLimit:
-            "under \(target.mapping.outer) the answer would take more than 65535 octets"
         }
     }
 

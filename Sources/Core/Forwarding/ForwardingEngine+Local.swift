@@ -70,21 +70,20 @@ extension ForwardingEngine {
             ReplyFacts(source: .refused, rcode: rcode.rawValue))
     }
 
-    /// Answers NXDOMAIN for a name that no cluster can have, once the cluster's SOA is known; false where it
-    /// has to be asked.
+    /// Answers NXDOMAIN for a name that no cluster can have; false if it has to be asked.
     mutating func deny(
         _ message: Span<UInt8>, _ query: ClientQuery, _ path: ClientPath, _ target: RouteTarget,
         _ suffixStart: Int, into outbox: inout Outbox
     ) -> Bool {
         guard target.hasOnlyKubernetesNames, !KubernetesSchema.canExist(message, suffixStart: suffixStart),
-            let template = board.noSuchName(group: target.groups[0]),
-            let denied = try? Question(reading: template.span)
+            let domain = policy.groups[target.groups[0]].domain
         else { return false }
+        let template = board.noSuchName(group: target.groups[0]) ?? NameDenial.message(below: domain)
+        guard let denied = try? Question(reading: template.span) else { return false }
         let question = message.extracting(query.question.range)
         do throws(MappingError) {
             try mapper.map(
-                template.span, denied, to: question, mapping: target.mapping, isBounded: true,
-                into: &prepared)
+                template.span, denied, to: question, mapping: target.mapping, into: &prepared)
         } catch {
             return false
         }
@@ -112,13 +111,12 @@ extension ForwardingEngine {
         switch answer {
         case .refused(let reason):
             refuse(message, query, path, reason, into: &outbox)
-        case .privateReverse(let zoneStart, let exists):
+        case .zone(let zone, let start):
             counters.local += 1
             let question = message.extracting(query.question.range)
-            prepared.begin(question: question)
-            prepared.octets.set16(exists ? 0 : ResponseCode.nameError.rawValue, at: 2)
-            prepared.appendPrivateZone(zoneStart: zoneStart, type: query.question.type)
-            meters.count(.local, rcode: prepared.rcode, view: clientView, cluster: 0, nil)
+            prepared.write(zone, start: start, question: question, type: query.question.type)
+            meters.count(
+                .local, rcode: prepared.rcode, view: clientView, cluster: 0, prepared.extendedError)
             let terms = replyTerms(query, path)
             outbox.reply(path) { octets in
                 let base = octets.count
@@ -164,51 +162,6 @@ enum Refusals {
         default:
             return nil
         }
-    }
-}
-
-extension PreparedAnswer {
-    /// Appends what a locally served zone, an empty one, has for a question of `type` (RFC 6303 section 3).
-    ///
-    /// - Parameter zoneStart: Where the zone's name begins in the question's; 0 is its apex.
-    fileprivate mutating func appendPrivateZone(zoneStart: Int, type: Int) {
-        let name = 0xC000 | MessageHeader.length + zoneStart
-        switch (zoneStart, type) {
-        case (0, RecordType.ns):
-            appendPrivateZoneRecord(name, RecordType.ns, to: .answer) { octets in octets.append16(name) }
-        case (0, RecordType.soa), (0, RecordType.any):
-            appendPrivateZoneSOA(name, to: .answer)
-        default:
-            appendPrivateZoneSOA(name, to: .authority)
-        }
-    }
-
-    private mutating func appendPrivateZoneSOA(_ name: Int, to section: RecordMark.Section) {
-        appendPrivateZoneRecord(name, RecordType.soa, to: section) { octets in
-            octets.append16(name)  // mname: the zone itself, as the RFC has it
-            octets.append([6] + Array("nobody".utf8) + [7] + Array("invalid".utf8) + [0])
-            for number: UInt32 in [1, 3_600, 1_200, 604_800, 10_800] { octets.append32(number) }
-        }
-    }
-
-    /// Appends the zone's only record of `section`.
-    ///
-    /// - Parameters:
-    ///   - name: A pointer to the zone's name, its owner.
-    ///   - appendData: Appends the record's data.
-    private mutating func appendPrivateZoneRecord(
-        _ name: Int, _ type: Int, to section: RecordMark.Section, _ appendData: (inout OctetBuffer) -> Void
-    ) {
-        octets.append16(name)
-        octets.append16(type)
-        octets.append16(RecordClass.internet)
-        let ttlOffset = octets.count
-        octets.append32(10_800)
-        octets.append16(0)
-        appendData(&octets)
-        octets.set16(octets.count - ttlOffset - 6, at: ttlOffset + 4)
-        marks.append(RecordMark(ttlOffset: ttlOffset, end: octets.count, type: type, section: section))
-        octets.set16(1, at: 6 + 2 * Int(section.rawValue))
     }
 }
 

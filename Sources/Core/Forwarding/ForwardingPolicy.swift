@@ -20,6 +20,9 @@ package final class ForwardingPolicy: Sendable {
 
     package let targets: [RouteTarget]
 
+    /// For each target the names for which its servers are believed.
+    let bailiwicks: [Bailiwick]
+
     /// For each server the group it belongs to.
     package let groupOfServer: [Int]
 
@@ -81,6 +84,8 @@ package final class ForwardingPolicy: Sendable {
         case bareDomain(Int)
         /// `in-addr.arpa` or `ip6.arpa`, or a private zone below one of them.
         case reverse(AddressFamily, isPrivate: Bool)
+        /// A name that is answered here.
+        case special(SpecialName)
     }
 
     /// - Parameters:
@@ -91,7 +96,9 @@ package final class ForwardingPolicy: Sendable {
         builder.addClusters(inventory.clusters)
         builder.addViews(inventory)
         builder.addUpstream(inventory.dns.upstream)
+        builder.addSpecialNames(asking: inventory.dns.specialUpstream)
         builder.addReverseZones()
+        bailiwicks = builder.bailiwicks()
         servers = builder.servers
         groups = builder.groups
         clusterNames = builder.clusterNames
@@ -174,12 +181,18 @@ package final class ForwardingPolicy: Sendable {
                 let end = question.nameLength - 1
                 return permitted(targets[target], message, end, view, isReverse: true)
             case .aboveCluster where isPrivate:
-                return .answer(.privateReverse(zoneStart: suffixStart, exists: true))
+                return .answer(.zone(LocalZone(names: .empty(isOnTheWay: true)), start: suffixStart))
             case .nobody where isPrivate:
-                return .answer(.privateReverse(zoneStart: suffixStart, exists: suffixStart == 0))
+                return .answer(.zone(LocalZone(names: .empty(isOnTheWay: false)), start: suffixStart))
             case .upstream, .aboveCluster, .nobody:
                 return routeUpstream()
             }
+        case .special(let name):
+            // Whether the zone above signs it, the zone above says (RFC 4035 section 3.1.4.1).
+            if suffixStart == 0, question.type == RecordType.ds, upstreamTarget != nil, name == .home {
+                return routeUpstream()
+            }
+            return .answer(.zone(name.zone, start: suffixStart))
         }
     }
 

@@ -18,6 +18,9 @@ struct PolicyBuilder {
     /// See `ForwardingPolicy.clusterNames`.
     private(set) var clusterNames: [String]
 
+    /// For each cluster's group the target of its first suffix.
+    private(set) var firstSuffixTarget: [Int: Int] = [:]
+
     private let cache: CacheSettings
     private var groupByCluster: [String: Int] = [:]
     /// For each group how long its answers are kept, and whether the Kubernetes schema has all its names.
@@ -43,6 +46,7 @@ struct PolicyBuilder {
             let hasOnlyKubernetesNames = cluster.onlyKubernetesNames && cluster.domain != Self.clusterSet
             limits.append((CacheLimits(cluster.cache.over(cache)), hasOnlyKubernetesNames))
             groupByCluster[cluster.key] = group
+            firstSuffixTarget[group] = targets.count
             for name in cluster.names {
                 let mapping = NameMapping(inner: cluster.domain, outer: name)
                 let own = cluster.suffixCache[name].map { $0.over(cluster.cache.over(cache)) }
@@ -94,6 +98,14 @@ struct PolicyBuilder {
         let group = addGroup("upstream", endpoints, nil, [], .resolver)
         limits.append((CacheLimits(cache), false))
         upstreamTarget = addTarget([group], .identity, rewritesQuestion: false, .upstream)
+    }
+
+    /// After the clusters' own suffixes: one that is equal belongs to its cluster.
+    mutating func addSpecialNames(asking upstream: [DomainName]) {
+        for special in SpecialName.allCases {
+            guard let name = special.name, !upstream.contains(name) else { continue }
+            suffixes.append((name, .special(special)))
+        }
     }
 
     mutating func addReverseZones() {

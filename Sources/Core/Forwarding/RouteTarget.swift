@@ -135,9 +135,25 @@ package enum LocalAnswer: Sendable {
     /// REFUSED, for the stated reason.
     case refused(ExtendedError)
 
-    /// A name in a private reverse zone that no cluster owns (RFC 6303): `zoneStart` is the zone's offset in
-    /// the name.
-    /// `exists`: the name is a node on the way to a cluster's prefix, so it is NODATA rather than NXDOMAIN
-    /// (RFC 8020).
-    case privateReverse(zoneStart: Int, exists: Bool)
+    /// What a zone says that is served here, with authority. `start` is its offset in the name asked.
+    case zone(LocalZone, start: Int)
+}
+
+/// A zone that is served here: nothing is in it but SOA and NS, and addresses where it stands for the host.
+package struct LocalZone: Sendable {
+    package let names: Names
+    /// Goes with its answers; nil if they need no reason.
+    package var reason: ExtendedError?
+
+    /// What is said of names in the zone.
+    package enum Names: Sendable {
+        /// Neither the zone nor what is below it exists.
+        case denied
+        /// Nothing below the zone exists, but for a node on the way to others' names (RFC 8020).
+        case empty(isOnTheWay: Bool)
+        /// Every name is there and has no data.
+        case withoutData
+        /// Every name has the addresses of the client's own host (RFC 6761 section 6.3).
+        case loopback
+    }
 }

@@ -226,8 +226,7 @@ package final class HealthBoard: Sendable {
         (unsentProbeRounds.load(ordering: .relaxed), probeShortage.withLock { $0 })
     }
 
-    /// A whole message that denies a name with the group's SOA, nothing in it compressed, its question the
-    /// root's SOA; nil while the SOA is not known.
+    /// A message that denies a name with the group's SOA, see `NameDenial`; nil while the SOA is not known.
     package func noSuchName(group: Int) -> [UInt8]? {
         noSuchNames.withLock { $0[group].isEmpty ? nil : $0[group] }
     }
@@ -236,8 +235,6 @@ package final class HealthBoard: Sendable {
     ///
     /// - Parameter record: Owner, type, class, TTL, length and data, uncompressed.
     package func learnSOA(group: Int, record: [UInt8]) {
-        let header: [UInt8] = [0, 0, 0x80, 0x03, 0, 1, 0, 0, 0, 1, 0, 0]
-        let question: [UInt8] = [0, 0, 6, 0, 1]
-        noSuchNames.withLock { $0[group] = header + question + record }
+        noSuchNames.withLock { $0[group] = NameDenial.message(soa: record) }
     }
 }

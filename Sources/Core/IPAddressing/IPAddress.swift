@@ -41,6 +41,24 @@ package struct IPAddress: Hashable, Sendable {
         return IPAddress(v4: UInt32(truncatingIfNeeded: bits))
     }
 
+    /// The IPv4 address that an IPv6 address holds by its form: packets to it may be translated or tunnelled
+    /// there. Empty for other addresses.
+    package var embedded: [IPAddress] {
+        guard family == .v6 else { return [] }
+        let low = IPAddress(v4: UInt32(truncatingIfNeeded: bits))
+        switch UInt32(truncatingIfNeeded: bits >> 96) {
+        // ::/96 and ::ffff:0:0/96 (RFC 4291 section 2.5.5), ::ffff:0:0:0/96 (RFC 2765 section 2.1).
+        case 0: return [0, 0xFFFF, 0xFFFF_0000].contains(UInt64(truncatingIfNeeded: bits >> 32)) ? [low] : []
+        // 64:ff9b::/96 (RFC 6052 section 2.1) and 64:ff9b:1::/48 (RFC 8215 section 3), in its /96 form.
+        case 0x0064_FF9B: return [low]
+        // 2001::/32: the client's, with all bits turned (RFC 4380 section 4).
+        case 0x2001_0000: return [IPAddress(v4: ~UInt32(truncatingIfNeeded: bits))]
+        // 2002::/16 (RFC 3056 section 2).
+        case 0x2002_0000...0x2002_FFFF: return [IPAddress(v4: UInt32(truncatingIfNeeded: bits >> 80))]
+        default: return []
+        }
+    }
+
     /// True for `0.0.0.0` and `::`, which name every address of the host when listened on.
     package var isUnspecified: Bool { bits == 0 }
 

@@ -29,6 +29,10 @@ package struct DNSSettings: Hashable, Sendable {
     /// (RFC 6303). Default: none.
     package var reverseUpstream: [IPPrefix] = []
 
+    /// Names of `SpecialName.forUpstream` that `upstream` is asked for; the others are answered here.
+    /// Default: none.
+    package var specialUpstream: [DomainName] = []
+
     /// How fast each network of clients may have questions asked.
     package var rateLimit = RateLimit()
 
@@ -47,13 +51,14 @@ package struct DNSSettings: Hashable, Sendable {
 
     package var cache: CacheSettings
 
-    /// The largest UDP answer, in octets, 512...4096, whatever size the client offers. Default: 4096.
+    /// The largest UDP answer, in octets, 512...4096, whatever size the client offers. Default: 1232, which
+    /// no path has to fragment (RFC 9715 section 3).
     package var maximumUDPSize: Int
 
     package init(
         listen: [Endpoint] = Self.defaultListen, clients: [IPPrefix] = Self.defaultClients,
         bareDomain: [String] = [], views: [View] = [], upstream: [Endpoint] = [], workers: Int? = nil,
-        cache: CacheSettings = CacheSettings(), maximumUDPSize: Int = 4096
+        cache: CacheSettings = CacheSettings(), maximumUDPSize: Int = 1232
     ) {
         self.listen = listen
         self.clients = clients

@@ -24,8 +24,25 @@ extension InventoryChecker {
                 at: path + "reverse-upstream",
                 "found prefixes, but dns.upstream is empty: nobody could be asked for their names")
         }
+        checkSpecialNames()
         checkBareDomain(dns.bareDomain, at: path + "bare-domain")
         checkRanges()
+    }
+
+    private mutating func checkSpecialNames() {
+        let names = inventory.dns.specialUpstream
+        let path = "dns" + "special-upstream" as InventoryPath
+        refuseDuplicates(names, at: path)
+        let known = SpecialName.forUpstream.map(\.rawValue)
+        for (index, name) in names.enumerated() where !known.contains(name.folded.description) {
+            unknown(
+                name.description, at: path[index], expected: "a name that is otherwise answered here",
+                among: known)
+        }
+        if inventory.dns.upstream.isEmpty, !names.isEmpty {
+            error(
+                at: path, "found names, but dns.upstream is empty: no server could be asked for them")
+        }
     }
 
     private mutating func checkListeners() {

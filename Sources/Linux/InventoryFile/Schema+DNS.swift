@@ -30,6 +30,7 @@ extension Field {
             keys.read("upstream", into: &dns.upstream) { $0.list(of: .server) }
             keys.read("allow-rebinding", into: &dns.allowRebinding) { $0.list(of: .domainName) }
             keys.read("reverse-upstream", into: &dns.reverseUpstream) { $0.list(of: .prefix) }
+            keys.read("special-upstream", into: &dns.specialUpstream) { $0.list(of: .domainName) }
             keys.read("rate-limit", into: &dns.rateLimit) { $0.rateLimit() }
             keys.read("response-rate-limit", into: &dns.responseRateLimit) { $0.responseRateLimit() }
             keys.read("limits", into: &dns.limits) { $0.limits() }

@@ -52,6 +52,7 @@ package struct MappingChecker: Sendable {
         if inner != outer, got.flags & 0x0020 != 0 {
             objections.append("AD is set on names that were changed")
         }
+        if given.isTruncated, !got.isTruncated { objections.append("TC of the cluster is gone") }
         if got.rcode != given.rcode {
             objections.append("rcode \(got.rcode), the cluster gave \(given.rcode)")
         }
@@ -103,7 +104,7 @@ package struct MappingChecker: Sendable {
                 isCut = true
                 if !mayCut { objections.append("\(title): \(due.count - found.count) records are missing") }
                 if index < 2, !got.isTruncated { objections.append("\(title) is cut without TC") }
-                if index == 2, wasWhole, got.isTruncated {
+                if index == 2, wasWhole, got.isTruncated, !given.isTruncated {
                     objections.append("TC although only additional records are missing")
                 }
                 if index == 2, let last = found.last, isSameSet(last, due[found.count]) {
@@ -111,7 +112,7 @@ package struct MappingChecker: Sendable {
                 }
             }
         }
-        if got.isTruncated, !isCut { objections.append("TC although nothing is missing") }
+        if got.isTruncated, !isCut, !given.isTruncated { objections.append("TC although nothing is missing") }
         return objections
     }
 
@@ -119,10 +120,11 @@ package struct MappingChecker: Sendable {
         one.type == other.type && one.owner.isSame(as: other.owner)
     }
 
-    /// Equal, except that the suffix may be spelled as in the configuration or as in the question.
+    /// Equal, except that the suffix may be spelled as in the configuration or as in the question, and an
+    /// owner as in the question altogether.
     private func isSame(_ got: PlainRecord, _ due: PlainRecord) -> Bool {
         guard got.type == due.type, got.recordClass == due.recordClass, got.ttl == due.ttl,
-            got.data.count == due.data.count, isSame(got.owner, due.owner)
+            got.data.count == due.data.count, got.owner.isSame(as: due.owner)
         else { return false }
         return zip(got.data, due.data).allSatisfy { pair in
             switch pair {

@@ -15,6 +15,7 @@ extension Scenario {
     /// upstream 172.16.1.1
     /// allow-rebinding office.example
     /// reverse-upstream 10.0.0.0/16
+    /// special-upstream home.arpa
     /// maximum-udp-size 1232
     /// cluster prod domain cluster.local names prod.k8s.example.com dns 172.17.16.10 pods 172.17.32.0/19
     /// cache max-ttl 30 negative-ttl 5 stale 3600    # in seconds; without the line nothing is kept
@@ -35,6 +36,7 @@ extension Scenario {
             case "upstream": inventory.dns.upstream = try line.endpoints(values)
             case "allow-rebinding": inventory.dns.allowRebinding = try line.names(values)
             case "reverse-upstream": inventory.dns.reverseUpstream = try line.prefixes(values)
+            case "special-upstream": inventory.dns.specialUpstream = try line.names(values)
             case "maximum-udp-size": inventory.dns.maximumUDPSize = try line.number(values.first)
             case "view":
                 let fields = line.fields(values, ["bare-domain", "allow-clusters", "allow-namespaces"])

@@ -70,10 +70,16 @@ struct RouteReport {
         case .answer(.refused(let error)):
             kind = "refused"
             reason = String(decoding: error.text, as: UTF8.self)
-        case .answer(.privateReverse(let zoneStart, _)):
+        case .answer(.zone(let zone, let start)):
             kind = "local"
-            suffix = Self.ending(of: name, from: zoneStart)
-            reason = "a private reverse name that no cluster owns is asked nowhere (RFC 6303)"
+            suffix = Self.ending(of: name, from: start)
+            reason =
+                switch zone.names {
+                case .loopback: "this name is every host's own (RFC 6761)"
+                case .denied, .empty, .withoutData:
+                    zone.reason.map { String(decoding: $0.text, as: UTF8.self) }
+                        ?? "a private reverse name that no cluster owns is asked nowhere (RFC 6303)"
+                }
         }
     }
 

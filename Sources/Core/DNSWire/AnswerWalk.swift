@@ -1,0 +1,98 @@
+/// Goes over the records of an answer, checks each, and takes the OPT record out.
+struct AnswerWalk {
+    private let question: Question
+    private let counts: (answer: Int, authority: Int, additional: Int)
+    /// The low four bits of the response code.
+    private let rcode: Int
+    /// In which order the answer section is read; nil: as it stands.
+    private let order: AliasOrder?
+    private var index = 0
+    private var position: Int
+    private var hasOPT = false
+    /// True while the records before were copied as they stood, so that pointers in later ones still hit.
+    private var isAligned: Bool
+
+    /// The section of the record that `next` gave last.
+    private(set) var section = RecordMark.Section.answer
+
+    init(header: MessageHeader, question: Question, order: AliasOrder? = nil) {
+        self.question = question
+        counts = (header.answerCount, header.authorityCount, header.additionalCount)
+        rcode = header.rcode
+        self.order = order
+        position = question.end
+        isAligned = order == nil
+    }
+
+    /// The next record that is to be kept; nil behind the last one.
+    mutating func next(
+        in answer: Span<UInt8>, _ prepared: inout PreparedAnswer
+    ) throws(MappingError) -> RecordExtent? {
+        while index < counts.answer + counts.authority + counts.additional {  // `index` grows each turn
+            if let order, index <= counts.answer {
+                position = index < counts.answer ? order.starts[index] : order.end
+            }
+            section =
+                index < counts.answer
+                ? .answer : index < counts.answer + counts.authority ? .authority : .additional
+            index += 1
+            do throws(WireError) {
+                let record = try RecordExtent(in: answer, at: position)
+                position = record.end
+                if record.type == RecordType.opt {
+                    try takeOPT(record, in: answer, &prepared)
+                    continue
+                }
+                if record.type == RecordType.tsig { continue }  // hop by hop, as OPT (RFC 8945 section 5.5)
+                if let length = fixedDataLength(type: record.type, recordClass: record.recordClass),
+                    record.end - record.dataStart != length
+                {
+                    throw .dataLength(offset: record.dataStart)
+                }
+                return record
+            } catch {
+                throw .wire(error)
+            }
+        }
+        return nil
+    }
+
+    private mutating func takeOPT(
+        _ record: RecordExtent, in answer: Span<UInt8>, _ prepared: inout PreparedAnswer
+    ) throws(WireError) {
+        guard !hasOPT, section == .additional, record.ownerLength == 1,
+            record.dataStart - record.start == 11
+        else { throw .misplacedOPT(offset: record.start) }
+        hasOPT = true
+        let edns = try EDNS(in: answer, at: record.start)
+        guard edns.extendedRcode == 0 else { throw .extendedRcode(edns.extendedRcode << 4 | rcode) }
+        prepared.extendedError = edns.extendedError(in: answer)
+        isAligned = false
+    }
+
+    /// Copies `record` octet by octet if everything before it was copied too, so that its pointers stay
+    /// true. False if it has to be written anew.
+    ///
+    /// So has an owner that is written out: it may be the question's, whose letter case each client chooses.
+    /// So have SRV records: those of a set trade places from reply to reply, and no name may point into them.
+    mutating func copy(
+        _ record: RecordExtent, of answer: Span<UInt8>, into prepared: inout PreparedAnswer
+    ) throws(MappingError) -> Bool {
+        let ownerStart = answer[record.start]
+        guard isAligned, prepared.octets.count == record.start, record.type != RecordType.srv,
+            ownerStart == 0 || ownerStart >= 0xC0
+        else {
+            isAligned = false
+            return false
+        }
+        do throws(WireError) {
+            try RecordDataLayout(type: record.type)?.check(record, in: answer)
+        } catch {
+            throw .wire(error)
+        }
+        prepared.octets.append(answer, record.start..<record.end)
+        if record.ttl > 0x7FFF_FFFF { prepared.octets.set32(0, at: record.ownerEnd + 4) }
+        prepared.count(record, in: section, ttlOffset: record.ownerEnd + 4)
+        return true
+    }
+}

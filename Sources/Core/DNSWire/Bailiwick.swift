@@ -1,0 +1,103 @@
+package import DomainNames
+
+/// The names for which a server's answers are believed (RFC 5452 section 6): of the records that come from
+/// it, no others leave towards a client.
+package enum Bailiwick: Sendable {
+    /// Nothing is left out: messages of our own making.
+    case unchecked
+    /// A resolver speaks for all names.
+    case allNames
+    /// A cluster speaks for the names below its domain, as far as they belong to the suffix that was asked.
+    case cluster(ClusterBailiwick)
+}
+
+/// The part of the names that one cluster speaks for, as clients call it.
+package struct ClusterBailiwick: Sendable {
+    private let suffixes: ClusterSuffixes
+    /// See `ClusterSuffixes.Owner`.
+    private let own: ClusterSuffixes.Owner
+    /// False if other clusters are asked for the same names.
+    private let isAlone: Bool
+    /// True if suffixes of others lie below the one that the cluster is asked for.
+    let holdsOthers: Bool
+
+    /// - Parameters:
+    ///   - suffix: The suffix that the cluster is asked for.
+    ///   - isAlone: False if other clusters are asked for the same names.
+    package init(
+        _ suffixes: ClusterSuffixes, own: ClusterSuffixes.Owner, suffix: DomainName, isAlone: Bool = true
+    ) {
+        self.suffixes = suffixes
+        self.own = own
+        self.isAlone = isAlone
+        holdsOthers = !suffixes.belongs(allBelow: suffix.wire.span, to: own)
+    }
+
+    /// Whose a name is.
+    enum Standing {
+        /// The cluster's.
+        case own
+        /// No cluster's.
+        case outside
+        /// Another cluster's, or another suffix's.
+        case foreign
+    }
+
+    /// - Parameter name: As clients call it.
+    func standing(of name: borrowing FlatName) -> Standing {
+        guard let owner = suffixes.owner(of: name.octets.span) else { return .outside }
+        return owner == own ? .own : .foreign
+    }
+
+    /// True if a record of the cluster may redirect all names at or below `name`, its own, as DNAME and NS
+    /// do.
+    ///
+    /// - Parameter name: As clients call it.
+    func mayRedirect(_ name: borrowing FlatName) -> Bool {
+        guard isAlone else { return false }
+        return suffixes.belongs(allBelow: name.octets.span, to: own)
+    }
+}
+
+/// All suffixes that lead to clusters, and to whom each belongs.
+package struct ClusterSuffixes: Sendable {
+    /// A number for who is asked below a suffix; 0 or more.
+    package typealias Owner = Int
+
+    private let owners: SuffixMap<Owner>
+    /// For each suffix and each name above one the owner of all suffixes there and below; `several`.
+    private let ownersBelow: SuffixMap<Owner>
+
+    private static let several = -1
+
+    /// The first of the given suffixes wins if two are equal.
+    package init(_ suffixes: [(suffix: DomainName, owner: Owner)]) {
+        owners = SuffixMap(suffixes.map { ($0.suffix, $0.owner) })
+        var below: [DomainName: Owner] = [:]
+        var places: [DomainName] = []
+        for (suffix, owner) in suffixes {
+            var position = 0
+            while true {  // ends with the root: a label is at least two octets
+                if let name = try? DomainName(wire: Array(suffix.wire[position...])) {
+                    let known = below[name]
+                    if known == nil { places.append(name) }
+                    below[name] = known ?? owner == owner ? owner : Self.several
+                }
+                guard suffix.wire[position] != 0 else { break }
+                position += 1 + Int(suffix.wire[position])
+            }
+        }
+        ownersBelow = SuffixMap(places.map { ($0, below[$0] ?? Self.several) })
+    }
+
+    /// The owner of the longest suffix that the uncompressed name in `octets` ends with; nil if it has none.
+    func owner(of octets: Span<UInt8>) -> Owner? {
+        owners.longestMatch(octets, at: 0)?.value
+    }
+
+    /// True if all suffixes at or below the uncompressed name in `octets` belong to `owner`.
+    func belongs(allBelow octets: Span<UInt8>, to owner: Owner) -> Bool {
+        guard let match = ownersBelow.longestMatch(octets, at: 0), match.suffixStart == 0 else { return true }
+        return match.value == owner
+    }
+}

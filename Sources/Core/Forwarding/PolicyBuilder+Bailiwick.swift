@@ -1,0 +1,38 @@
+import DNSWire
+import DomainNames
+
+extension PolicyBuilder {
+    /// For each target the names for which its servers are believed; see `Bailiwick`.
+    ///
+    /// A number says whose a suffix is: that of its target; for a domain that clusters share one behind
+    /// those, since each view has its own target there; one more if its names come from no server.
+    func bailiwicks() -> [Bailiwick] {
+        let noServer = targets.count + bareDomains.count
+        let clusters = ClusterSuffixes(
+            suffixes.compactMap { suffix, use in
+                switch use {
+                case .cluster(let target): (suffix, target)
+                case .bareDomain(let domain): (suffix, targets.count + domain)
+                case .noServers: (suffix, noServer)
+                // A reverse name is answered under its own name, or none.
+                case .reverse(_, isPrivate: false): (suffix, noServer)
+                case .reverse, .special: nil
+                }
+            })
+        return targets.map { target in
+            let owner: Int? =
+                switch target.kind {
+                case .clusterSuffix: target.index
+                case .bareDomain:
+                    bareDomains.firstIndex(of: target.mapping.outer).map { targets.count + $0 }
+                // Of the names below the domain an answer has those of the cluster's first suffix.
+                case .reverse: firstSuffixTarget[target.groups[0]]
+                case .upstream: nil
+                }
+            guard let owner else { return .allNames }
+            return .cluster(
+                ClusterBailiwick(
+                    clusters, own: owner, suffix: target.mapping.outer, isAlone: target.groups.count == 1))
+        }
+    }
+}
