@@ -20,8 +20,8 @@ package struct EngineLimits: Hashable, Sendable {
     /// address is not forged.
     static func open(_ most: Int) -> Int { most - most / 4 }
 
-    /// Clients that wait for the same question; the next one has it asked again, so that nobody can keep
-    /// others from a name by asking for it often.
+    /// Clients that wait for one transaction; the next one begins another, which follows the first: lists
+    /// stay short.
     static let mostWaitersPerTransaction: Int32 = 512
 
     package init() {}

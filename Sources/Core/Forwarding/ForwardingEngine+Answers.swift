@@ -46,14 +46,66 @@ extension ForwardingEngine {
         switch ResponseCode(header.rcode) {
         case .formatError, .serverFailure, .notImplemented, .refused, .notAuthoritative:
             declined(slot, target, attempt, header.rcode, at: now, random: &random, into: &outbox)
-        case .nameError
-        where header.answerCount == 0
-            && passOnToNextGroup(slot, target, at: now, random: &random, into: &outbox):
-            break
-        default:
-            answered(
-                message, question, header, slot, target, attempt, at: now, random: &random, into: &outbox)
+            return
+        default: break
         }
+        let arrival = Arrival(server: path.server, sent: sent, attempt: attempt)
+        takeForAll(message, question, header, slot, target, arrival, at: now, random: &random, into: &outbox)
+    }
+
+    /// Gives an answer to the clients of `slot` and of its followers.
+    private mutating func takeForAll(
+        _ message: Span<UInt8>, _ question: Question, _ header: MessageHeader, _ slot: Int,
+        _ target: RouteTarget, _ arrival: Arrival, at now: MonotonicTime,
+        random: inout some RandomNumberGenerator, into outbox: inout Outbox
+    ) {
+        let followers = table.followers(of: slot)
+        let group = table.transactions[slot].countedGroup
+        let use = take(
+            message, question, header, slot, target, arrival, at: now, random: &random, into: &outbox)
+        guard use == .used else { return }
+        for follower in followers {
+            guard let target = table.transactions[follower].target,
+                table.transactions[follower].followedGroup == group
+            else { continue }
+            // Malformed for one suffix and not for another: the follower asks itself.
+            let arrival = Arrival(server: arrival.server, sent: arrival.sent, attempt: nil)
+            let use = take(
+                message, question, header, follower, target, arrival, at: now, random: &random, into: &outbox)
+            if use == .malformed { timers.set(follower, due: now, now: now) }
+        }
+    }
+
+    /// Where an answer came from.
+    private struct Arrival {
+        let server: Int
+        /// When the server was asked.
+        let sent: MonotonicTime
+        /// The attempt of the transaction that it answers; nil for a follower's, which made none.
+        let attempt: Int?
+    }
+
+    /// What became of an answer.
+    private enum AnswerUse {
+        case used
+        /// It can't be read: another server is asked.
+        case malformed
+    }
+
+    /// Gives an answer to the clients of `slot`, or asks the next group where it says that there is no such
+    /// name.
+    private mutating func take(
+        _ message: Span<UInt8>, _ question: Question, _ header: MessageHeader, _ slot: Int,
+        _ target: RouteTarget, _ arrival: Arrival, at now: MonotonicTime,
+        random: inout some RandomNumberGenerator, into outbox: inout Outbox
+    ) -> AnswerUse {
+        if ResponseCode(header.rcode) == .nameError, header.answerCount == 0,
+            passOnToNextGroup(slot, target, at: now, random: &random, into: &outbox)
+        {
+            return .used
+        }
+        return answered(
+            message, question, header, slot, target, arrival, at: now, random: &random, into: &outbox)
     }
 
     /// The response code of an error that came without its question; nil where it is none.
@@ -140,11 +192,13 @@ extension ForwardingEngine {
     private mutating func answered(
         _ message: Span<UInt8>, _ question: Question, _ header: MessageHeader, _ slot: Int,
         _ target: RouteTarget,
-        _ attempt: Int, at now: MonotonicTime, random: inout some RandomNumberGenerator,
+        _ arrival: Arrival, at now: MonotonicTime, random: inout some RandomNumberGenerator,
         into outbox: inout Outbox
-    ) {
-        let server = table[slot, attempt].path.server
-        if !table[slot, attempt].usesEDNS, declinedEDNS(server, slot, before: attempt) {
+    ) -> AnswerUse {
+        let server = arrival.server
+        if let attempt = arrival.attempt, !table[slot, attempt].usesEDNS,
+            declinedEDNS(server, slot, before: attempt)
+        {
             servers[server].learnRefusal(ofEDNSAt: now)
         }
         do throws(MappingError) {
@@ -152,41 +206,42 @@ extension ForwardingEngine {
                 message, question, slot, table, policy.bailiwicks[target.index], with: &mapper,
                 into: &prepared)
         } catch .wire {
+            guard let attempt = arrival.attempt else { return .malformed }
             counters.malformed += 1
             count(.malformed, server)
             table.endAttempt(attempt, of: slot, .unusable)
             askNextServer(slot, target, at: now, random: &random, into: &outbox)
-            return
+            return .malformed
         } catch {
             counters.malformed += 1
             count(.malformed, server)
             holdBack(slot, target, ExtendedError(.other, Self.explain(error, target)), at: now, into: &outbox)
-            return
+            return .used
         }
         count(.answered, server)
         prepared.equalizeTTLs()
         guard checkAddresses(slot, target, from: server) else {
             holdBack(slot, target, Refusals.rebinding, at: now, into: &outbox)
-            return
+            return .used
         }
         if table.transactions[slot].failedGroup >= 0 {
             guard header.rcode != ResponseCode.nameError.rawValue || header.answerCount > 0 else {
                 // A cluster that failed is not a 'no': the others' NXDOMAIN does not hold for all.
                 finishWithFailure(slot, .serverFailure, at: now, into: &outbox)
-                return
+                return .used
             }
             prepared.extendedError = ExtendedError(
                 code: ExtendedError.Code.networkError.rawValue, text: table.transactions[slot].failureText)
         }
         // Who was asked too and is still silent, longer than usual, has failed us.
         blameSilence(slot, longerThan: nil, at: now)
-        let asked = table[slot, attempt].sent
-        keepPrepared(slot, target, askedAt: asked)
+        keepPrepared(slot, target, askedAt: arrival.sent)
         counters.answered += Int(table.transactions[slot].waiterCount)
         answeringServer = server
         // Whole seconds on the way count, so that a late answer holds no longer for who waits for it either.
-        let age = UInt32(clamping: now.seconds(since: asked))
+        let age = UInt32(clamping: now.seconds(since: arrival.sent))
         finish(slot, target, .miss, freshness: .age(age), at: now, into: &outbox)
+        return .used
     }
 
     /// A function of its own, so that the question's borrow of the table stands beside the other fields'
@@ -345,6 +400,10 @@ extension ForwardingEngine {
     /// Which server failed how, as in `prod: 10.0.0.10:53 timeout, 10.0.0.11:53 answered SERVFAIL`.
     func failureText(_ slot: Int, _ target: RouteTarget) -> [UInt8] {
         let group = policy.groups[target.groups[table.transactions[slot].groupPosition]]
+        if table.transactions[slot].followedGroup != nil {
+            let text = table.transactions[slot].leadersFailure
+            return text.isEmpty ? Array("\(group.name): no answer to the same question in flight".utf8) : text
+        }
         if table.transactions[slot].isTurnedAway {
             return Array("\(group.name): too many questions in flight".utf8)
         }

@@ -39,21 +39,35 @@ extension ForwardingEngine {
         table.dropAttempts(of: slot)
         table.transactions[slot].groupPosition = position
         table.transactions[slot].lastDecline = -1
-        guard table.enter(target.groups[position], slot, atMost: limits.transactionsPerGroup) else {
-            table.transactions[slot].isTurnedAway = true
-            return false
-        }
         table.transactions[slot].isTurnedAway = false
         // What is left of the client's patience is shared by the groups that are left.
         let left = table.transactions[slot].deadline.nanoseconds(since: now) / 1_000_000
         let share = Int(left) / (target.groups.count - position)
         let total = min(policy.groups[target.groups[position]].patience.total, share)
         table.transactions[slot].groupDeadline = now.advanced(milliseconds: total)
-        guard let server = bestServer(of: policy.groups[target.groups[position]], for: slot, at: now) else {
+        if table.leader(of: slot, in: target.groups[position]) != nil {
+            table.follow(in: target.groups[position], slot)
+            counters.joined += 1
+            timers.set(slot, due: table.transactions[slot].groupDeadline, now: now)
+            return true
+        }
+        guard table.enter(target.groups[position], slot, atMost: limits.transactionsPerGroup) else {
+            table.transactions[slot].isTurnedAway = true
             return false
         }
-        send(slot, target, to: server, .udp, at: now, random: &random, into: &outbox)
+        switch choose(from: policy.groups[target.groups[position]], for: slot, at: now) {
+        case .server(let server):
+            send(slot, target, to: server, .udp, at: now, random: &random, into: &outbox)
+        case .crowded: waitForRoom(slot, at: now)
+        case .none: return false
+        }
         return true
+    }
+
+    /// Looks again in a moment whether fewer copies of the question of `slot` are in flight.
+    private mutating func waitForRoom(_ slot: Int, at now: MonotonicTime) {
+        let soon = min(now.advanced(milliseconds: 20), table.transactions[slot].groupDeadline)
+        timers.set(slot, due: soon, now: now)
     }
 
     /// Asks the best server that may still be asked; gives the group up where there is none and none is
@@ -63,27 +77,51 @@ extension ForwardingEngine {
         into outbox: inout Outbox
     ) {
         let group = policy.groups[target.groups[table.transactions[slot].groupPosition]]
-        if let server = bestServer(of: group, for: slot, at: now) {
+        switch choose(from: group, for: slot, at: now) {
+        case .server(let server):
             if table.transactions[slot].attemptCount > 0 { counters.retried += 1 }
             send(slot, target, to: server, .udp, at: now, random: &random, into: &outbox)
-        } else if isWaiting(slot) {
+        case .crowded where isWaiting(slot), .none where isWaiting(slot):
             timers.set(slot, due: table.transactions[slot].groupDeadline, now: now)
-        } else {
-            groupFailed(slot, target, at: now, random: &random, into: &outbox)
+        case .crowded: waitForRoom(slot, at: now)
+        case .none: groupFailed(slot, target, at: now, random: &random, into: &outbox)
         }
     }
 
+    /// Which server to ask next.
+    private enum ServerChoice {
+        case server(Int)
+        /// One could be asked but for the copies of the same question that wait for it.
+        case crowded
+        case none
+    }
+
+    /// Copies of one question that may wait for an answer of one server, whatever clients vary: each is one
+    /// more chance for who guesses answers (RFC 5452 section 5).
+    ///
+    /// Questions that bring marks are asked only while no copy waits, so that they never keep others from
+    /// being asked.
+    private static let mostCopies = 4
+
     /// The server to ask next: the least often asked by this transaction, of these one without recent
-    /// failures, of these the quickest, of these the first of the file. Nil where each is dead, or has been
-    /// asked as often as allowed, or has answered. Below 5 ms all are as quick: nobody notices a difference.
-    private mutating func bestServer(of group: ServerGroup, for slot: Int, at now: MonotonicTime) -> Int? {
-        guard table.transactions[slot].attemptCount < Transaction.mostAttempts else { return nil }
+    /// failures, of these the quickest, of these the first of the file. None where each is dead, or has been
+    /// asked as often as allowed, or has answered. Below 5 ms all are as quick: no client notices.
+    private mutating func choose(
+        from group: ServerGroup, for slot: Int, at now: MonotonicTime
+    ) -> ServerChoice {
+        guard table.transactions[slot].attemptCount < Transaction.mostAttempts else { return .none }
+        let mostCopies = table.transactions[slot].loopMarks.isEmpty ? Self.mostCopies : 1
         var best: Int?
         var bestRank = Int.max
+        var isCrowded = false
         for server in group.servers {
             let isDead = board.isProbed && board.servers[server].isDead
             servers[server].notice(answeredProbes: board.servers[server].answeredProbes)
             guard !isDead, let asked = timesAsked(server, by: slot) else { continue }
+            guard table.waitingCopies(of: slot, at: server) < mostCopies else {
+                isCrowded = true
+                continue
+            }
             let slowness = min(max(Int(roundTrip(of: server) / 1_000_000) - 4, 0), 9_999)
             let rank = asked * 100_000 + (servers[server].isAvoided(at: now) ? 10_000 : 0) + slowness
             if rank < bestRank {
@@ -91,7 +129,8 @@ extension ForwardingEngine {
                 bestRank = rank
             }
         }
-        return best
+        if let best { return .server(best) }
+        return isCrowded ? .crowded : .none
     }
 
     /// The server's round-trip time in nanoseconds: what this worker measured, or a probe since then.
@@ -201,7 +240,8 @@ extension ForwardingEngine {
         _ slot: Int, _ target: RouteTarget, _ id: UInt16, _ withEDNS: Bool, to octets: inout OctetBuffer
     ) {
         let shape = table.transactions[slot].question
-        var flags: UInt16 = shape.recursionDesired ? MessageHeader.Flags.recursionDesired : 0
+        // Always with RD: an answer to a question without it may not hold for the next client, who shares it.
+        var flags: UInt16 = MessageHeader.Flags.recursionDesired
         if shape.checkingDisabled { flags |= MessageHeader.Flags.checkingDisabled }
         octets.append16(Int(id))
         octets.append16(Int(flags))
@@ -243,6 +283,10 @@ extension ForwardingEngine {
         blameSilence(slot, longerThan: 300, at: now)
         if now >= table.transactions[slot].groupDeadline {
             groupFailed(slot, target, at: now, random: &random, into: &outbox)
+        } else if table.transactions[slot].followedGroup != nil {
+            // The leader is gone without an answer that holds here.
+            let position = table.transactions[slot].groupPosition
+            enterGroups(from: position, slot, target, at: now, random: &random, into: &outbox)
         } else {
             askNextServer(slot, target, at: now, random: &random, into: &outbox)
         }
@@ -307,8 +351,35 @@ extension ForwardingEngine {
         return asked
     }
 
-    /// Every server of the current group failed: the next group is asked, or the clients are told.
+    /// Every server of the current group failed: the next group is asked, or the clients are told; the same
+    /// for those that followed with the same marks. Those with others ask themselves, one after the other.
+    ///
+    /// Ends: followers have no followers.
     mutating func groupFailed(
+        _ slot: Int, _ target: RouteTarget, at now: MonotonicTime, random: inout some RandomNumberGenerator,
+        into outbox: inout Outbox
+    ) {
+        let followers = table.followers(of: slot)
+        let group = table.transactions[slot].countedGroup
+        let decline = table.transactions[slot].lastDecline
+        let marks = table.transactions[slot].loopMarks
+        let text = followers.isEmpty ? [] : failureText(slot, target)
+        giveUpGroup(slot, target, at: now, random: &random, into: &outbox)
+        for follower in followers {
+            guard let target = table.transactions[follower].target,
+                table.transactions[follower].followedGroup == group
+            else { continue }
+            guard table.transactions[follower].loopMarks == marks else {
+                timers.set(follower, due: now, now: now)
+                continue
+            }
+            table.transactions[follower].leadersFailure = text
+            table.transactions[follower].lastDecline = decline
+            giveUpGroup(follower, target, at: now, random: &random, into: &outbox)
+        }
+    }
+
+    private mutating func giveUpGroup(
         _ slot: Int, _ target: RouteTarget, at now: MonotonicTime, random: inout some RandomNumberGenerator,
         into outbox: inout Outbox
     ) {

@@ -89,7 +89,7 @@ extension ForwardingEngine {
         // Where nothing is kept, the cluster's own TTLs hold.
         guard let cache else { return }
         prepared.capTTLs(at: cap)
-        guard isKeepable(shape, target), isKeepable(prepared.rcode) else { return }
+        guard isKeepable(shape), isKeepable(prepared.rcode) else { return }
         // A negative answer without SOA does not say how long it holds (RFC 2308 section 5): a second at
         // most. The same for one given in place of a group that failed.
         var seconds = min(timing.seconds ?? 1, cap)
@@ -107,11 +107,8 @@ extension ForwardingEngine {
         cache.store(key, prepared, life, at: time)
     }
 
-    /// False for questions whose answers do not hold for the next client: those to ANY, which do not say
-    /// whether they are whole (RFC 8482 section 4.1), and to a resolver what it knows without asking around.
-    private func isKeepable(_ shape: QuestionShape, _ target: RouteTarget) -> Bool {
-        shape.type != RecordType.any && (target.kind != .upstream || shape.recursionDesired)
-    }
+    /// False for ANY, whose answers do not say whether they are whole (RFC 8482 section 4.1).
+    private func isKeepable(_ shape: QuestionShape) -> Bool { shape.type != RecordType.any }
 
     private func isKeepable(_ rcode: Int) -> Bool {
         rcode == ResponseCode.noError.rawValue || rcode == ResponseCode.nameError.rawValue
@@ -151,7 +148,7 @@ extension ForwardingEngine {
         // What was not asked for want of room may be asked again at once; what was asked with marks that the
         // client brought may have failed for these.
         guard !table.transactions[slot].isTurnedAway, table.transactions[slot].loopMarks.isEmpty, let cache,
-            isKeepable(table.transactions[slot].question, target), let key = key(slot, cache)
+            isKeepable(table.transactions[slot].question), let key = key(slot, cache)
         else { return }
         let life = CacheLife(
             fresh: 1_000_000_000, stale: 0, kind: .failure, owner: owner(of: slot, target))

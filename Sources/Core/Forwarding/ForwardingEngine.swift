@@ -161,17 +161,16 @@ package struct ForwardingEngine: ~Copyable {
         let shape = QuestionShape(
             nameLength: query.question.nameLength, suffixStart: suffixStart, type: query.question.type,
             recordClass: query.question.recordClass, wantsDNSSEC: query.wantsDNSSEC,
-            checkingDisabled: query.checkingDisabled, recursionDesired: query.recursionDesired)
+            checkingDisabled: query.checkingDisabled)
         guard !hasTooMany(path, terms) else {
             turnAway(message, query, path, terms, into: &outbox)
             return
         }
-        let key = hash(message, shape, target, view)
+        let key = hash(message, shape, target)
         let question = message.extracting(query.question.range)
         let isProven = isProven(path, terms)
         if let slot = table.find(
-            key: key, target: target, view: view, shape, loopMarks: loopMarks, in: message),
-            table.transactions[slot].waiterCount < EngineLimits.mostWaitersPerTransaction
+            key: key, target: target, view: view, shape, loopMarks: loopMarks, in: message)
         {
             guard table.addWaiter(path, terms, question: question, to: slot, isProven: isProven) else {
                 denyRoom(message, query, path, terms, into: &outbox)
@@ -201,16 +200,19 @@ package struct ForwardingEngine: ~Copyable {
         start(slot, at: now, random: &random, into: &outbox)
     }
 
-    private func hash(
-        _ message: Span<UInt8>, _ shape: QuestionShape, _ target: RouteTarget, _ view: Int
-    ) -> UInt64 {
+    /// A keyed hash of what servers are asked: the folded name below the cluster's own suffix, type, class.
+    private func hash(_ message: Span<UInt8>, _ shape: QuestionShape, _ target: RouteTarget) -> UInt64 {
         var hash = NameHash(key: hashKey)
-        hash.combine(message, from: Question.nameStart, count: shape.nameLength)
-        for mark in loopMarks { hash.combine(mark) }
+        // In two pieces in either case: the hash of a whole is not that of its pieces.
+        hash.combine(message, from: Question.nameStart, count: shape.suffixStart)
+        if target.rewritesQuestion {
+            let inner = target.mapping.inner.wire
+            hash.combine(inner.span, from: 0, count: inner.count)
+        } else {
+            let start = Question.nameStart + shape.suffixStart
+            hash.combine(message, from: start, count: shape.nameLength - shape.suffixStart)
+        }
         hash.combine(UInt64(shape.type) << 16 | UInt64(shape.recordClass))
-        hash.combine(
-            UInt64(target.index) << 32 | UInt64(view) << 8 | (shape.wantsDNSSEC ? 1 : 0)
-                | (shape.checkingDisabled ? 2 : 0) | (shape.recursionDesired ? 4 : 0))
         return hash.value
     }
 

@@ -42,6 +42,12 @@ struct Transaction {
     /// True where the current group was not asked since it has too many questions in flight.
     var isTurnedAway = false
 
+    /// The group whose answer to another transaction's identical question is waited for, in place of asking;
+    /// nil if it asks itself. See `TransactionTable.leader`.
+    var followedGroup: Int32?
+    /// Why the leader got no answer, once it is known; empty before.
+    var leadersFailure: [UInt8] = []
+
     /// The marks that the question brought; ours is added on its way out.
     var loopMarks: [UInt64] = []
 
@@ -55,6 +61,22 @@ struct Transaction {
 }
 
 /// What is asked, apart from the name's octets.
+///
+/// Routing, waiting together and the cache agree on what makes two questions the same:
+/// ```
+/// of a question      routing              waiting together            cache
+/// name, folded       suffix, target       same                        key
+/// type, class        IN alone; denials    same                        key
+/// client's view      target, permission   same; others follow         key
+/// target, suffix     is the result        same; others follow         by the name
+/// DO                 -                    same; others ask            key
+/// CD                 -                    same; others ask            key
+/// RD                 -                    - (always asked with RD)    -
+/// trail (marks)      own mark: refused    none waits for none;        failures of questions
+///                                         others follow               with marks are not cached
+/// letter case, ID, EDNS size, cookie, transport: each client's own in its reply, nowhere else
+/// ```
+/// "Follow": another transaction that shares the leader's answer, see `TransactionTable.leader`.
 struct QuestionShape: Hashable {
     /// Octets of the name as the client asked it.
     var nameLength = 0
@@ -64,9 +86,6 @@ struct QuestionShape: Hashable {
     var recordClass = 0
     var wantsDNSSEC = false
     var checkingDisabled = false
-
-    /// The client's RD bit: a question that does not want recursion may be answered differently.
-    var recursionDesired = false
 }
 
 /// One message sent to one server.

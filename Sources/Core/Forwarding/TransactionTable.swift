@@ -131,29 +131,141 @@ struct TransactionTable: ~Copyable {
         return true
     }
 
-    /// The transaction that asks the same in the same way: target, view, folded name, type, class and flags,
-    /// and the trail: servers treat a question by the marks that it brings, which anybody may put there.
+    /// The transaction that a client of this question can wait for: same target, view, folded name, type,
+    /// class and flags.
+    ///
+    /// Servers may refuse a question for the marks that it brings, which any client can put there: one
+    /// without marks waits for another one without. One with marks waits for its like, and beyond
+    /// `mostMarked` different trails for any that has marks.
     func find(
         key: UInt64, target: RouteTarget, view: Int, _ shape: QuestionShape, loopMarks: [UInt64] = [],
         in message: Span<UInt8>
     ) -> Int? {
+        var marked: Int?
+        var markedCount = 0
         var current = buckets[Int(key % UInt64(Self.bucketCount))]
         while current >= 0 {  // the bucket's list ends
             let slot = Int(current)
             if transactions[slot].key == key, transactions[slot].target === target,
                 Int(transactions[slot].view) == view, transactions[slot].question == shape,
-                transactions[slot].loopMarks == loopMarks, isSameName(slot, message, shape.nameLength)
+                transactions[slot].loopMarks.isEmpty == loopMarks.isEmpty,
+                transactions[slot].waiterCount < EngineLimits.mostWaitersPerTransaction,
+                isSameName(slot, message, shape.nameLength)
             {
-                return slot
+                if transactions[slot].loopMarks == loopMarks { return slot }
+                marked = slot
+                markedCount += 1
             }
             current = transactions[slot].next
         }
-        return nil
+        return markedCount < Self.mostMarked ? nil : marked
     }
+
+    /// Transactions with different trails for one question.
+    private static let mostMarked = 16
 
     private func isSameName(_ slot: Int, _ message: Span<UInt8>, _ length: Int) -> Bool {
         let start = Int(transactions[slot].firstWaiter) * Self.questionRoom
         return isEqualFolded(questions.span, start, message, Question.nameStart, count: length)
+    }
+
+    // MARK: - Identical questions
+
+    // Clients may ask for one name under several suffixes and views, with any flags and marks: towards a
+    // server these are the same name, type and class, and whoever guesses answers (RFC 5452 section 5) gains
+    // with each copy in flight. So one transaction asks (the leader), and the others wait for its answer,
+    // which each maps for its own clients (followers). All have the same key.
+
+    /// The transaction whose answer from `group` serves `slot` as well; nil if there is none.
+    ///
+    /// One without marks follows only another one without: see `find`.
+    func leader(of slot: Int, in group: Int) -> Int? {
+        var current = buckets[Int(transactions[slot].key % UInt64(Self.bucketCount))]
+        while current >= 0 {  // the bucket's list ends
+            let other = Int(current)
+            if other != slot, transactions[other].key == transactions[slot].key,
+                transactions[other].countedGroup == Int32(group), transactions[other].attemptCount > 0,
+                transactions[slot].loopMarks.isEmpty ? transactions[other].loopMarks.isEmpty : true,
+                hasSameFlags(slot, other), isSameOnTheWire(slot, other)
+            {
+                return other
+            }
+            current = transactions[other].next
+        }
+        return nil
+    }
+
+    /// The transactions that follow `slot` in the group that it asks; empty, without an allocation, for most.
+    func followers(of slot: Int) -> [Int] {
+        let group = transactions[slot].countedGroup
+        var found: [Int] = []
+        guard group >= 0 else { return found }
+        var current = buckets[Int(transactions[slot].key % UInt64(Self.bucketCount))]
+        while current >= 0 {  // the bucket's list ends
+            let other = Int(current)
+            if other != slot, transactions[other].key == transactions[slot].key,
+                transactions[other].followedGroup == group, hasSameFlags(slot, other),
+                isSameOnTheWire(slot, other)
+            {
+                found.append(other)
+            }
+            current = transactions[other].next
+        }
+        return found
+    }
+
+    /// Copies of the question of `slot`, its own included, that wait for an answer of `server`.
+    func waitingCopies(of slot: Int, at server: Int) -> Int {
+        var count = 0
+        var current = buckets[Int(transactions[slot].key % UInt64(Self.bucketCount))]
+        while current >= 0 {  // the bucket's list ends
+            let other = Int(current)
+            if transactions[other].key == transactions[slot].key,
+                other == slot || isSameOnTheWire(slot, other)
+            {
+                for index in 0..<transactions[other].attemptCount
+                where self[other, index].state == .waiting && self[other, index].path.server == server {
+                    count += 1
+                }
+            }
+            current = transactions[other].next
+        }
+        return count
+    }
+
+    private func hasSameFlags(_ one: Int, _ other: Int) -> Bool {
+        transactions[one].question.wantsDNSSEC == transactions[other].question.wantsDNSSEC
+            && transactions[one].question.checkingDisabled == transactions[other].question.checkingDisabled
+    }
+
+    /// True where both ask servers for the same name, type and class, whatever suffix their clients used.
+    private func isSameOnTheWire(_ one: Int, _ other: Int) -> Bool {
+        guard let target = transactions[one].target, let second = transactions[other].target,
+            transactions[one].question.type == transactions[other].question.type,
+            transactions[one].question.recordClass == transactions[other].question.recordClass
+        else { return false }
+        let length = nameLength(of: one, target)
+        guard length == nameLength(of: other, second) else { return false }
+        for offset in 0..<length where octet(offset, of: one, target) != octet(offset, of: other, second) {
+            return false
+        }
+        return true
+    }
+
+    /// Octets of the name that servers are asked for.
+    private func nameLength(of slot: Int, _ target: RouteTarget) -> Int {
+        target.rewritesQuestion
+            ? transactions[slot].question.suffixStart + target.mapping.inner.wire.count
+            : transactions[slot].question.nameLength
+    }
+
+    /// Octet `offset` of the name that servers are asked for, folded.
+    private func octet(_ offset: Int, of slot: Int, _ target: RouteTarget) -> UInt8 {
+        let start = transactions[slot].question.suffixStart
+        guard target.rewritesQuestion, offset >= start else {
+            return foldedOctet(questions[Int(transactions[slot].firstWaiter) * Self.questionRoom + offset])
+        }
+        return foldedOctet(target.mapping.inner.wire[offset - start])
     }
 
     // MARK: - Numbers in flight
@@ -166,6 +278,7 @@ struct TransactionTable: ~Copyable {
     /// silent, something is left for every other group, and of each group for every other client.
     mutating func enter(_ group: Int, _ slot: Int, atMost most: Int) -> Bool {
         leaveGroup(slot)
+        transactions[slot].followedGroup = nil
         let free = freePlaces(of: group, atMost: most, isProven: transactions[slot].isProven)
         let client = clientHash(slot, group)
         guard free > 0, client == 0 || groupLoad.count(client) < free else { return false }
@@ -173,6 +286,13 @@ struct TransactionTable: ~Copyable {
         if client != 0 { groupLoad.change(client, by: 1) }
         transactions[slot].countedGroup = Int32(group)
         return true
+    }
+
+    /// Lets `slot` wait for its leader in `group`, for which it does not count.
+    mutating func follow(in group: Int, _ slot: Int) {
+        leaveGroup(slot)
+        transactions[slot].followedGroup = Int32(group)
+        transactions[slot].leadersFailure = []
     }
 
     private mutating func leaveGroup(_ slot: Int) {
