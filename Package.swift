@@ -60,7 +60,10 @@ let package = Package(
         core("AnswerCache", ["DomainNames", "DNSWire", "Telemetry"]),
         core("Inventory", ["IPAddressing", "DomainNames"]),
         core("NetworkModel", ["IPAddressing", "Inventory", "JSON"]),
-        core("NetworkPlanning", ["IPAddressing", "DomainNames", "Inventory", "JSON", "NetworkModel", "Telemetry"]),
+        core("PacketPath", ["IPAddressing", "JSON", "NetworkModel"]),
+        core("NetworkPlanning", [
+            "IPAddressing", "DomainNames", "Inventory", "JSON", "NetworkModel", "PacketPath", "Telemetry",
+        ]),
         core("Diagnosis", ["IPAddressing", "DomainNames"]),
         core("ClusterDiscovery", ["DomainNames", "Inventory", "IPAddressing", "JSON"]),
         core("Forwarding", ["AnswerCache", "IPAddressing", "DomainNames", "DNSWire", "Inventory", "Telemetry"]),
@@ -102,7 +105,7 @@ let package = Package(
         .target(name: "LabProbe", path: "Sources/Support/LabProbe"),
         support("TestSupport", [
             "AnswerCache", "Forwarding", "DNSWire", "DomainNames", "IPAddressing", "Inventory", "Telemetry", "LDNSBridge",
-            "NetworkKernel", "NetworkPlanning", "NetworkModel", "LinuxSystem",
+            "NetworkKernel", "NetworkPlanning", "NetworkModel", "LinuxSystem", "PacketPath",
         ]),
 
         support("FuzzTargets", [
@@ -118,10 +121,13 @@ let package = Package(
             "ClusterDiscovery", "DomainNames", "InventoryFile", "Inventory", "IPAddressing", "JSON", "LinuxSystem",
             "namebridge",
         ]),
+        tests("PacketPathTests", ["PacketPath", "NetworkModel", "IPAddressing", "JSON"], data: ["RuleSets"]),
         tests("NetworkModelTests", ["NetworkModel", "Inventory", "IPAddressing", "JSON"]),
         tests(
             "NetworkPlanningTests",
-            ["NetworkPlanning", "NetworkModel", "InventoryFile", "Inventory", "IPAddressing", "Telemetry", "TestSupport"],
+            [
+                "NetworkPlanning", "NetworkModel", "PacketPath", "InventoryFile", "Inventory", "IPAddressing", "Telemetry", "TestSupport",
+            ],
             data: ["Goldens"]),
         tests("DomainNamesTests", ["DomainNames"]),
         tests("DiagnosisTests", ["Diagnosis", "DomainNames", "IPAddressing"]),

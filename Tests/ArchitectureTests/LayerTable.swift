@@ -4,7 +4,7 @@ enum LayerTable {
     /// Values and decisions: no socket, clock, file, process, randomness or logging.
     static let core = [
         "IPAddressing", "DomainNames", "Telemetry", "JSON", "DNSWire", "Inventory", "ClusterDiscovery", "AnswerCache",
-        "Forwarding", "NetworkModel", "NetworkPlanning", "PacketPath", "Diagnosis",
+        "Forwarding", "NetworkModel", "PacketPath", "NetworkPlanning", "Diagnosis",
     ]
 
     /// What meets the kernel and C, thinly.

@@ -1,14 +1,25 @@
 import IPAddressing
-import JSON
+package import JSON
 
 extension FilterTable {
     /// The tables of what `nft -j list ruleset` prints, in its order; also of a listing of chains or of a
     /// single chain, which names the tables by the way.
     package static func read(ruleset text: [UInt8]) throws(ReadingError) -> [FilterTable] {
+        read(items: try items(ruleset: text))
+    }
+
+    /// The items of what `nft -j list ...` prints; none if it prints nothing.
+    package static func items(ruleset text: [UInt8]) throws(ReadingError) -> [JSONValue] {
         let document = try ReadingError.json(text, of: "nft -j list ruleset")
+        if document.elements?.isEmpty == true { return [] }
         guard let items = document["nftables"]?.elements else {
             throw .unexpected(program: "nft -j list ruleset", what: "no array \"nftables\"")
         }
+        return items
+    }
+
+    /// The tables that these items make up.
+    package static func read(items: [JSONValue]) -> [FilterTable] {
         var reader = RulesetReader()
         for item in items { reader.read(item) }
         return reader.tables

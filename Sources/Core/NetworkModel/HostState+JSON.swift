@@ -93,7 +93,7 @@ extension Route {
         try rows(text, of: "ip -j -d route").compactMap { Route(json: $0, family: family) }
     }
 
-    private init?(json row: JSONValue, family: AddressFamily) {
+    init?(json row: JSONValue, family: AddressFamily) {
         guard let kind = RouteKind(rawValue: row["type"]?.string ?? "unicast"),
             let destination = Self.destination(row["dst"]?.string ?? "", family: family)
         else { return nil }
@@ -154,11 +154,14 @@ extension PolicyRule {
                 if let table = Route.table(row["table"]) { .lookup(table: table) } else {
                     .other(row["action"]?.string ?? "nop")
                 }
-            return PolicyRule(
+            var rule = PolicyRule(
                 family: family, priority: priority, source: prefix(row["src"], row["srclen"], family),
                 destination: prefix(row["dst"], row["dstlen"], family), inDevice: row["iif"]?.string,
                 outDevice: row["oif"]?.string, mark: mark(row["fwmark"], row["fwmask"]), action: action,
                 ruleProtocol: Route.madeBy(row["protocol"]) ?? 0)
+            rule.isInverted = row["not"] != nil
+            rule.suppressedPrefixLength = row["suppress_prefixlength"]?.integer
+            return rule
         }
     }
 

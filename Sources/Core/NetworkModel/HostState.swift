@@ -1,4 +1,5 @@
 package import IPAddressing
+package import JSON
 
 /// What a host's kernel holds of everything that we make or must take care of.
 package struct HostState: Hashable, Sendable {
@@ -18,8 +19,21 @@ package struct HostState: Hashable, Sendable {
     /// Those with an outer destination only.
     package var forwardingEntries: [ForwardingEntry]
     package var settings: [KernelSetting: Int]
+
+    /// Our own table of nft, and in tests those of others.
     package var tables: [FilterTable]
+
+    /// What `nft -j` lists of the tables of others that packets of ours may pass.
+    package var foreignItems: [JSONValue] = []
+
+    /// What the program `iptables` manages, by family.
     package var iptables: [IPTablesState]
+
+    /// Tables of the older back end, where `iptables` manages those of nft.
+    package var legacyTables: [IPTablesState] = []
+
+    /// What the kernel has said to questions about single packets.
+    package var routeAnswers: [RouteQuestion: RouteAnswer] = [:]
 
     package init(
         links: [Link] = [], addresses: [InterfaceAddress] = [], routes: [Route] = [],

@@ -6,10 +6,17 @@ package struct IPTablesState: Hashable, Sendable {
     package var family: AddressFamily
     package var chains: [IPTablesChain]
 
-    package init(family: AddressFamily, chains: [IPTablesChain] = []) {
+    /// True for the tables that were there before nftables, which `iptables-legacy` manages.
+    package var isLegacy: Bool
+
+    package init(family: AddressFamily, chains: [IPTablesChain] = [], isLegacy: Bool = false) {
         self.family = family
         self.chains = chains
+        self.isLegacy = isLegacy
     }
+
+    /// The program that manages it where the host has both.
+    package var program: String { (family == .v4 ? "iptables" : "ip6tables") + (isLegacy ? "-legacy" : "") }
 
     /// The chain `name` of `table`; nil where there is none.
     package func chain(_ name: String, of table: String) -> IPTablesChain? {
@@ -91,8 +98,8 @@ extension IPTablesRule: CustomStringConvertible {
 
 extension IPTablesState {
     /// Reads what `iptables-save` prints; lines that are not understood are passed over.
-    package init(family: AddressFamily, saved text: String) {
-        self.init(family: family)
+    package init(family: AddressFamily, saved text: String, isLegacy: Bool = false) {
+        self.init(family: family, isLegacy: isLegacy)
         var table = ""
         var index: [String: Int] = [:]
         for line in text.split(separator: "\n") {

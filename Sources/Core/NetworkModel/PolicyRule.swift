@@ -14,6 +14,12 @@ package struct PolicyRule: Hashable, Sendable {
     package var outDevice: String?
     package var mark: Mark?
 
+    /// True where it is for packets that the conditions do not hold for (`ip rule add not ...`).
+    package var isInverted = false
+
+    /// Routes whose prefixes are no longer than this do not count; nil where all count.
+    package var suppressedPrefixLength: Int?
+
     /// What becomes of a packet that matches.
     package var action: Action
 
@@ -59,7 +65,7 @@ package struct PolicyRule: Hashable, Sendable {
 extension PolicyRule: CustomStringConvertible {
     /// As `ip rule add` takes it.
     package var description: String {
-        var text = "from " + (source?.description ?? "all")
+        var text = (isInverted ? "not " : "") + "from " + (source?.description ?? "all")
         if let destination { text += " to \(destination)" }
         if let mark {
             text += " fwmark 0x" + String(mark.value, radix: 16)
@@ -71,6 +77,7 @@ extension PolicyRule: CustomStringConvertible {
         case .lookup(let table): text += " lookup \(table)"
         case .other(let words): text += " \(words)"
         }
+        if let suppressedPrefixLength { text += " suppress_prefixlength \(suppressedPrefixLength)" }
         text += " priority \(priority)"
         if ruleProtocol != 0 { text += " protocol \(ruleProtocol)" }
         return text

@@ -1,0 +1,125 @@
+package import IPAddressing
+
+/// The addresses and ports of a packet, as they are at one point of its way.
+package struct Packet: Hashable, Sendable {
+    package var source: IPAddress
+    package var destination: IPAddress
+
+    /// As nft and iptables call it: `tcp`, `udp`, `icmp`.
+    package var transport: String
+
+    /// 0...65535; 0 where the transport has none.
+    package var sourcePort: Int
+    package var destinationPort: Int
+
+    package init(
+        from source: IPAddress, to destination: IPAddress, transport: String = "tcp",
+        ports: (source: Int, destination: Int) = (0, 0)
+    ) {
+        self.source = source
+        self.destination = destination
+        self.transport = transport
+        sourcePort = ports.source
+        destinationPort = ports.destination
+    }
+
+    package var family: AddressFamily { source.family }
+
+    /// The packet that answers this one.
+    package var reply: Packet {
+        Packet(
+            from: destination, to: source, transport: transport, ports: (destinationPort, sourcePort))
+    }
+}
+
+extension Packet: CustomStringConvertible {
+    /// As in `tcp 172.16.3.50:40000 > 10.96.5.5:80`.
+    package var description: String {
+        guard sourcePort != 0 || destinationPort != 0 else {
+            return "\(transport) \(source) > \(destination)"
+        }
+        let (left, right) =
+            family == .v6 ? ("[\(source)]", "[\(destination)]") : ("\(source)", "\(destination)")
+        return "\(transport) \(left):\(sourcePort) > \(right):\(destinationPort)"
+    }
+}
+
+/// One packet of a connection on its way through one host.
+package struct Flow: Hashable, Sendable {
+    /// As it comes in.
+    package var packet: Packet
+
+    /// As it is between the translation of its destination and that of its source: what the chains of
+    /// `forward` and `input` see.
+    package var inside: Packet
+
+    /// As it leaves.
+    package var leaving: Packet
+
+    /// The first packet of the connection, as it came in.
+    package var original: Packet
+
+    package var isReply: Bool
+    package var state: ConnectionState
+
+    /// Nil if the host sends it itself, or if the device is not known.
+    package var inDevice: String?
+
+    /// Nil if it is for the host itself, or if the device is not known.
+    package var outDevice: String?
+    package var mark: UInt32
+    package var course: Course
+
+    /// Which hooks a packet passes.
+    package enum Course: Hashable, Sendable {
+        case forwarded
+        case delivered
+        /// IPVS takes it behind the `input` hook and sends it on as a packet of the host (`output`).
+        case balanced
+    }
+
+    package init(
+        _ packet: Packet, inside: Packet? = nil, inDevice: String?, outDevice: String?,
+        course: Course = .forwarded
+    ) {
+        self.packet = packet
+        self.inside = inside ?? packet
+        leaving = self.inside
+        original = packet
+        isReply = false
+        state = .new
+        self.inDevice = inDevice
+        self.outDevice = outDevice
+        mark = 0
+        self.course = course
+    }
+
+    /// True if the destination is another one inside.
+    var isDestinationTranslated: Bool {
+        packet.destination != inside.destination || packet.destinationPort != inside.destinationPort
+    }
+
+    /// A later packet of the connection in the same direction.
+    package var established: Flow {
+        var flow = self
+        flow.state = .established
+        return flow
+    }
+
+    /// The packet that answers this one: it comes in by the device that this one leaves by.
+    package var reply: Flow {
+        var flow = Flow(leaving.reply, inside: inside.reply, inDevice: outDevice, outDevice: inDevice)
+        flow.inside.destination = packet.source
+        flow.inside.destinationPort = packet.sourcePort
+        flow.leaving = packet.reply
+        flow.original = original
+        flow.isReply = true
+        flow.state = .established
+        return flow
+    }
+}
+
+/// What connection tracking says of a packet.
+package enum ConnectionState: String, Hashable, Sendable {
+    case new, established, related, invalid, untracked
+}

@@ -1,0 +1,110 @@
+import IPAddressing
+import NetworkModel
+
+/// Bits of which some may not be known.
+struct PartlyKnown: Hashable, Sendable {
+    /// Bits that are not known are 0.
+    private(set) var value: UInt32
+
+    /// 1 for each bit that is known.
+    private(set) var known: UInt32
+
+    init(_ value: UInt32, known: UInt32 = .max) {
+        self.value = value & known
+        self.known = known
+    }
+
+    /// What is certain if it is either this or `other`.
+    func merged(_ other: PartlyKnown) -> PartlyKnown {
+        PartlyKnown(value, known: known & other.known & ~(value ^ other.value))
+    }
+
+    func changed(_ change: MarkChange, copying other: PartlyKnown) -> PartlyKnown {
+        switch change {
+        case .bits(let keep, let change): PartlyKnown((value & keep) ^ change, known: known | ~keep)
+        case .copy(let mask):
+            PartlyKnown(
+                (value & ~mask) ^ (other.value & mask), known: (known & ~mask) | (other.known & mask))
+        case .unknown: PartlyKnown(0, known: 0)
+        }
+    }
+
+    /// The masked bits; nil if one of them is not known.
+    func masked(_ mask: UInt32) -> UInt32? { known & mask == mask ? value & mask : nil }
+}
+
+/// A flow at one point of its way.
+struct PacketState: Hashable, Sendable {
+    let flow: Flow
+    var packet: Packet
+    var hook: FilterHook.HookPoint
+    var mark: PartlyKnown
+    var connectionMark: PartlyKnown
+    var isTracked = true
+
+    /// The first rule that may have changed a mark, and is not known to have.
+    var cause: RulePlace?
+
+    init(_ flow: Flow, at hook: FilterHook.HookPoint) {
+        self.flow = flow
+        self.hook = hook
+        packet = flow.packet
+        mark = PartlyKnown(flow.mark)
+        // A new connection has none; what an older one has been given is not known.
+        connectionMark = flow.state == .new ? PartlyKnown(0) : PartlyKnown(0, known: 0)
+    }
+
+    /// What is certain if it is either this or `other`, which are at the same point.
+    func merged(_ other: PacketState?) -> PacketState {
+        guard let other else { return self }
+        var state = self
+        state.mark = mark.merged(other.mark)
+        state.connectionMark = connectionMark.merged(other.connectionMark)
+        state.isTracked = isTracked && other.isTracked
+        state.cause = cause ?? other.cause
+        return state
+    }
+}
+
+/// Whether a condition holds.
+enum Holding: Hashable, Sendable {
+    case yes, no, unknown
+
+    init(_ truth: Bool) { self = truth ? .yes : .no }
+
+    var negated: Holding {
+        switch self {
+        case .yes: .no
+        case .no: .yes
+        case .unknown: .unknown
+        }
+    }
+}
+
+/// What a packet has for a key.
+enum PacketValue: Hashable, Sendable {
+    case address(IPAddress)
+    case number(UInt64)
+    case word(String)
+    case words(Set<String>)
+    /// The packet has none: a condition on it does not hold, negated or not.
+    case absent
+    case unknown
+}
+
+extension Pattern {
+    func matches(_ value: PacketValue) -> Holding {
+        switch (self, value) {
+        case (_, .unknown), (.unknown, _): .unknown
+        case (.any, _): .yes
+        case (.prefix(let prefix), .address(let address)): Holding(prefix.contains(address))
+        case (.addresses(let range), .address(let address)):
+            Holding(address.family == range.lowerBound.family && range.contains(address))
+        case (.numbers(let range), .number(let number)): Holding(range.contains(number))
+        case (.word(let word), .word(let name)):
+            Holding(word.hasSuffix("*") ? name.hasPrefix(word.dropLast()) : word == name)
+        case (.word(let word), .words(let words)): Holding(words.contains(word))
+        default: .no
+        }
+    }
+}

@@ -1,0 +1,53 @@
+/// What becomes of a packet on its way through a host's rules, and which rules decided it.
+package struct PacketTrace: Hashable, Sendable {
+    package var verdict: Verdict
+
+    /// What has changed or decided something, in order.
+    package var steps: [Step] = []
+
+    /// The packet's mark behind `prerouting`, which routes may be chosen by; nil if it is not known.
+    package var routingMark: UInt32?
+
+    package enum Verdict: Hashable, Sendable {
+        case accepted
+        case dropped(by: RulePlace)
+        /// The rule is not understood, or other programs decide.
+        case unknown(at: RulePlace)
+    }
+
+    /// One decision.
+    package struct Step: Hashable, Sendable {
+        package var rule: RulePlace
+        package var action: Action
+
+        /// The packet at that point.
+        package var packet: Packet
+        package var evidence: Evidence
+    }
+
+    package enum Action: String, Hashable, Sendable {
+        case accept, drop, unknown
+    }
+
+    /// How a step is known.
+    package enum Evidence: String, Hashable, Sendable {
+        /// From the configuration.
+        case planned
+        /// From this kernel, or from an observation of another host.
+        case read
+        /// By a packet that was sent.
+        case probed
+        /// General knowledge.
+        case assumed
+    }
+}
+
+extension PacketTrace.Verdict {
+    /// The rule that drops, or that is not understood; nil if the packet passes.
+    package var place: RulePlace? {
+        switch self {
+        case .accepted: nil
+        case .dropped(let place), .unknown(let place): place
+        }
+    }
+}

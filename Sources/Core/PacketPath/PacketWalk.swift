@@ -1,0 +1,177 @@
+package import IPAddressing
+import JSON
+package import NetworkModel
+
+/// The foreign rules of a host, of both back ends, ready to be walked.
+package struct PacketRules: Sendable {
+    private(set) var tables: [RuleTable]
+
+    /// - Parameter observed: Our own table is left out.
+    package init(_ observed: HostState) {
+        let others = observed.tables.filter { !$0.isOurs }.flatMap(\.json)
+        tables = NFTReader(others + observed.foreignItems).tables
+        for state in observed.legacyTables + observed.iptables {
+            tables += IPTablesReader.tables(of: state)
+        }
+    }
+
+    package var isEmpty: Bool { tables.isEmpty }
+
+    /// The rules as they are once `rules` stand first in their chains.
+    ///
+    /// - Parameter areOurs: False if a walk that passes over ours is to see them.
+    package func inserting(
+        _ rules: [IPTablesRule], program: String, areOurs: Bool = true
+    ) -> PacketRules {
+        var result = self
+        for rule in rules.reversed() {
+            let family: FilterFamily = rule.family == .v4 ? .ip : .ip6
+            let index = tables.firstIndex {
+                $0.owner == .iptables(program: program) && $0.family == family && $0.name == rule.table
+            }
+            guard let index else { continue }
+            var added = PacketRule(rule, number: 0)
+            added.isOurs = areOurs
+            result.tables[index].chains[rule.chain]?.rules.insert(added, at: 0)
+        }
+        return result
+    }
+
+    /// The prefixes of more than one address that conditions name: addresses inside and outside of them may
+    /// fare differently.
+    package var namedPrefixes: Set<IPPrefix> {
+        var found: Set<IPPrefix> = []
+        for rule in tables.lazy.flatMap(\.chains.values).flatMap(\.rules) {
+            for case .condition(let condition) in rule.statements {
+                guard case .elements(let elements) = condition.set else { continue }
+                for case .prefix(let prefix) in elements.lazy.flatMap(\.patterns)
+                where prefix.length < prefix.family.bitWidth {
+                    found.insert(prefix)
+                }
+            }
+        }
+        return found
+    }
+}
+
+/// Follows packets through the rules of a host, in the order in which the kernel calls the chains.
+package struct PacketWalk: Sendable {
+    let rules: PacketRules
+    let routes: RouteLookup
+
+    /// True if rules of ours in foreign chains are to be passed over: what would be without them.
+    let ignoresOurs: Bool
+
+    private let baseChains: [FilterHook.HookPoint: [BaseChain]]
+
+    /// A chain that the kernel calls.
+    private struct BaseChain: Sendable {
+        let table: Int
+        let chain: RuleChain
+        let hook: RuleHook
+    }
+
+    package init(_ rules: PacketRules, routes: RouteLookup, ignoresOurs: Bool = false) {
+        self.rules = rules
+        self.routes = routes
+        self.ignoresOurs = ignoresOurs
+        var found: [FilterHook.HookPoint: [BaseChain]] = [:]
+        for (index, table) in rules.tables.enumerated() where table.isAwake {
+            for chain in table.chains.values {
+                guard let hook = chain.hook else { continue }
+                found[hook.point, default: []].append(BaseChain(table: index, chain: chain, hook: hook))
+            }
+        }
+        baseChains = found.mapValues { chains in
+            chains.sorted {
+                ($0.hook.priority, $0.table, $0.chain.name) < ($1.hook.priority, $1.table, $1.chain.name)
+            }
+        }
+    }
+
+    /// What becomes of `flow`. Behind a rule that drops it the walk goes on as if it had not, so that the
+    /// steps have all that is in the way.
+    package func trace(_ flow: Flow) -> PacketTrace {
+        var trace = PacketTrace(verdict: .accepted)
+        var state = PacketState(flow, at: .ingress)
+        for hook in flow.course.hooks {
+            state.hook = hook
+            if hook == .output { state.packet = flow.inside }
+            pass(hook, &state, &trace)
+            if hook == .prerouting { trace.routingMark = state.mark.masked(.max) }
+        }
+        return trace
+    }
+
+    /// Calls the chains of one hook; translations happen between them.
+    private func pass(_ hook: FilterHook.HookPoint, _ state: inout PacketState, _ trace: inout PacketTrace) {
+        let flow = state.flow
+        for base in baseChains[hook] ?? [] {
+            let table = rules.tables[base.table]
+            guard table.family.carries(flow.packet.family), base.hook.concerns(state) else { continue }
+            if hook == .prerouting, base.hook.priority > -100, !base.hook.isNAT {
+                state.packet = flow.entered
+            }
+            if hook == .postrouting, base.hook.priority > 100, !base.hook.isNAT {
+                state.packet = flow.leaving
+            }
+            var run = ChainRun(walk: self, table: table, base: base.chain, hook: base.hook)
+            let end = run.wholeChain(state)
+            decide(end, packet: state.packet, &trace)
+            state = end.passing ?? state
+        }
+        if hook == .prerouting { state.packet = flow.entered }
+    }
+
+    private func decide(_ end: ChainRun.End, packet: Packet, _ trace: inout PacketTrace) {
+        guard let culprit = end.drop else { return }
+        let isCertain = end.passing == nil
+        let place = isCertain ? culprit : end.doubt ?? culprit
+        trace.steps.append(
+            PacketTrace.Step(
+                rule: place, action: isCertain ? .drop : .unknown, packet: packet, evidence: .read))
+        switch trace.verdict {
+        case .accepted: trace.verdict = isCertain ? .dropped(by: place) : .unknown(at: place)
+        case .unknown: if isCertain { trace.verdict = .dropped(by: place) }
+        case .dropped: break
+        }
+    }
+}
+
+extension Flow {
+    /// The packet behind the translation of its destination.
+    fileprivate var entered: Packet { course == .balanced ? packet : inside }
+}
+
+extension Flow.Course {
+    /// In the order of the kernel.
+    fileprivate var hooks: [FilterHook.HookPoint] {
+        switch self {
+        case .forwarded: [.ingress, .prerouting, .forward, .postrouting, .egress]
+        case .delivered: [.ingress, .prerouting, .input]
+        case .balanced: [.ingress, .prerouting, .input, .output, .postrouting, .egress]
+        }
+    }
+}
+
+extension FilterFamily {
+    /// True if tables of this family see routed packets of `family`.
+    fileprivate func carries(_ family: AddressFamily) -> Bool {
+        switch self {
+        case .inet, .netdev: true
+        case .ip: family == .v4
+        case .ip6: family == .v6
+        case .arp, .bridge: false
+        }
+    }
+}
+
+extension RuleHook {
+    /// NAT chains see the first packet of a connection alone, and chains of a device the packets of it.
+    fileprivate func concerns(_ state: PacketState) -> Bool {
+        if isNAT { return state.flow.state == .new && state.isTracked }
+        guard let devices else { return true }
+        let device = point == .egress ? state.flow.outDevice : state.flow.inDevice
+        return device.map { name in devices.contains(name) } ?? false
+    }
+}
