@@ -63,6 +63,8 @@ final class AgentRun {
                 "repaired \(objects) after \(milliseconds.map { "\($0) ms" } ?? "unknown")"
             case .silent(let hops): "silent \(hops.map(\.gateway))"
             case .answering(let hops): "answering \(hops.map(\.gateway))"
+            case .obstructed(let obstacles): "obstructed \(obstacles.count)"
+            case .cleared(let obstacles): "cleared \(obstacles.count)"
             case .contested(let contested, _): "contested \(contested.object)"
             case .failed: "failed"
             case .recovered: "recovered"
@@ -140,6 +142,10 @@ struct NoisyKernel: Kernel {
     let events: FakeEvents
 
     func observe() throws(KernelError) -> HostState { try kernel.observe() }
+
+    func answers(to questions: [RouteQuestion]) throws(KernelError) -> [RouteQuestion: RouteAnswer] {
+        try kernel.answers(to: questions)
+    }
 
     func perform(_ steps: [Step], announce: (String) -> Void) throws(KernelError) {
         for step in steps {

@@ -28,6 +28,24 @@ import Testing
         try lab.expectRepair(by: file, on: variant.changed, of: [Passage("new", "172.26.139.70", from: variant.source)])
     }
 
+    /// Requests leave by the tunnel, answers come in by eth0: the plan loosens the kernel's filter, and names another's.
+    @Test func `a reverse path rule of another that drops the answers is named`() throws {
+        let lab = try Lab("rback", hosts: ["vpc", "web02", "node36", "old", "new"], script: Self.script, answering: ["old"])
+        let file = try lab.file("relay.yaml", Self.configuration)
+        try lab.script("ip -n ${P}vpc route add 172.26.0.0/16 via 10.0.0.19")
+        for result in try lab.net(each: ["web02", "node36"], "apply --config \(file)") {
+            #expect(result.code == 0, "\(result.output)")
+        }
+        let probe = Probe(host: "new", address: "172.26.139.70")
+        try lab.script("on web02 iptables -t raw -A PREROUTING -m rpfilter --loose --invert -j DROP")
+        #expect(try lab.probe([probe]).allSatisfy(\.outcome.isWhole), "some way back is enough")
+        #expect(try lab.net("web02", "status --config \(file)").code == 0)
+        try lab.script("on web02 iptables -t raw -A PREROUTING -m rpfilter --invert -j DROP")
+        #expect(try lab.probeInVain([probe]).allSatisfy(\.outcome.isBroken))
+        let status = try lab.net("web02", "status --config \(file)")
+        #expect(status.code == 1 && status.output.contains("-A PREROUTING -m rpfilter --invert -j DROP"), "\(status.output)")
+    }
+
     /// How the relay translates, and what is on the hosts.
     struct Case: CustomStringConvertible {
         let translation: String

@@ -224,13 +224,17 @@ import Testing
         for index in state.tables.indices where ["site", "firewalld"].contains(state.tables[index].name) {
             let source = PrefixSet([try IPPrefix(parsing: "192.168.0.0/16")])
             let destination = PrefixSet([try IPPrefix(parsing: "10.0.0.0/8")])
-            state.tables[index].chains.append(
-                FilterChain(
-                    name: "paths",
-                    rules: [
-                        FilterRule([.source(source), .destination(destination)], .accept),
-                        FilterRule([.source(source), .originalDestination(destination)], .accept),
-                    ]))
+            let paths = FilterChain(
+                name: "paths",
+                rules: [
+                    FilterRule([.source(source), .destination(destination)], .accept),
+                    FilterRule([.source(source), .originalDestination(destination)], .accept),
+                ])
+            state.tables[index].chains.append(paths)
+        }
+        #expect(difference(from: state, to: plan).conflicts.count == 2, "nothing jumps to the chains")
+        for index in state.tables.indices where ["site", "firewalld"].contains(state.tables[index].name) {
+            state.tables[index].chains[0].rules.insert(FilterRule([], .jump("paths")), at: 0)
         }
         #expect(difference(from: state, to: plan).conflicts == [])
     }
@@ -255,7 +259,28 @@ import Testing
     @Test(arguments: [
         (":FORWARD ACCEPT [0:0]", nil, "nothing drops"),
         (":FORWARD DROP [0:0]", "FORWARD", "a policy that drops"),
-        (":FORWARD DROP [0:0]\n:DOCKER-USER - [0:0]", "DOCKER-USER", "where Docker asks first"),
+        (
+            ":FORWARD DROP [0:0]\n:DOCKER-USER - [0:0]\n-A FORWARD -j DOCKER-USER", "DOCKER-USER",
+            "where Docker asks first"
+        ),
+        (":FORWARD DROP [0:0]\n:DOCKER-USER - [0:0]", "FORWARD", "nothing jumps to Docker's chain"),
+        (
+            ":FORWARD DROP [0:0]\n:DOCKER-USER - [0:0]\n:first - [0:0]\n-A FORWARD -j first\n"
+                + "-A FORWARD -j DOCKER-USER\n-A first -i eth0 -j REJECT",
+            "FORWARD", "a chain before Docker's rejects"
+        ),
+        (
+            ":FORWARD ACCEPT [0:0]\n:block - [0:0]\n-A FORWARD -j block\n-A block -d 10.0.0.0/8 -j DROP", "FORWARD",
+            "a policy that accepts, and a jump to a chain that drops"
+        ),
+        (
+            ":FORWARD ACCEPT [0:0]\n:block - [0:0]\n-A block -d 10.0.0.0/8 -j DROP", nil,
+            "nothing jumps to the chain that drops"
+        ),
+        (
+            ":FORWARD DROP [0:0]\n-A FORWARD -s 192.168.0.0/16 -j ACCEPT\n-A FORWARD -d 192.168.0.0/16 -j ACCEPT", nil,
+            "rules that accept all of it"
+        ),
         (
             ":FORWARD ACCEPT [0:0]\n-A FORWARD -j REJECT --reject-with icmp-host-prohibited", "FORWARD",
             "a last rule that rejects"

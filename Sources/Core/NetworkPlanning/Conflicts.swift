@@ -4,7 +4,7 @@ import NetworkModel
 extension DifferenceCalculation {
     /// Foreign objects that do the same as ours, or that hide them; each named once.
     func conflicts() -> [Conflict] {
-        handMadeTranslations() + foreignRoutes() + foreignSegments() + foreignFirewalls()
+        handMadeTranslations() + foreignRoutes() + foreignSegments()
     }
 
     /// Rules of iptables for the same pairs, as people type them.

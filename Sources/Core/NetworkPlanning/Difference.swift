@@ -10,10 +10,19 @@ package struct Difference: Hashable, Sendable {
     /// Foreign objects that do the same as ours, or that stand in their way.
     package var conflicts: [Conflict] = []
 
+    /// The rules of iptables that the host shall have, so that foreign chains let the plan's traffic through.
+    package var acceptRules: [Desired<IPTablesRule>] = []
+
     /// What the reader must know; with a refusal among them nothing may be changed.
     package var notes: [PlanNote] = []
 
     package var isRefused: Bool { notes.contains { $0.severity == .refusal } }
+
+    /// Takes the conflicts of a later look along; those that were known are not told twice.
+    package mutating func note(_ later: [Conflict]) {
+        let known = Set(conflicts.map(\.message))
+        conflicts += later.filter { !known.contains($0.message) }
+    }
 
     /// The steps that take everything back, in their order.
     package var inverse: [Step] { steps.reversed().filter(\.isReversible).map(\.inverse) }
@@ -43,30 +52,6 @@ extension Step {
     /// False for what takes nothing away that could be put back.
     fileprivate var isReversible: Bool {
         if case .forget = change { false } else { true }
-    }
-}
-
-/// A foreign object that does the same as one of ours, or that hides it.
-package struct Conflict: Hashable, Sendable {
-    /// The foreign object, in the words of the tool that shows it, and what it does to ours.
-    package var message: String
-
-    /// True where ours decides all the same: nothing is wrong with the host.
-    package var isHarmless: Bool
-
-    /// What takes the foreign object away once ours is there (`--adopt`); empty where it must stay.
-    package var adoption: [Step]
-
-    /// What the owner of the foreign object must enter, one command each; empty where nothing is to be done.
-    package var remedy: [String]
-
-    package init(
-        _ message: String, isHarmless: Bool = false, adoption: [Step] = [], remedy: [String] = []
-    ) {
-        self.message = message
-        self.isHarmless = isHarmless
-        self.adoption = adoption
-        self.remedy = remedy
     }
 }
 
@@ -111,14 +96,16 @@ struct DifferenceCalculation {
 
     mutating func run() {
         result.notes += refusals()
-        result.conflicts = conflicts()
+        let firewall = FirewallJudgement(plan, on: observed)
+        result.acceptRules = firewall.acceptRules
+        result.conflicts = conflicts() + firewall.conflicts + RouteChecks(plan, on: observed).conflicts()
         let rebuilt = linkSteps()
         addressSteps()
         settingSteps()
         neighbourSteps()
         forwardingSteps()
         tableStep()
-        acceptSteps()
+        acceptSteps(misplaced: firewall.misplaced)
         routeSteps(rebuilt)
         ruleSteps()
         result.steps += removals.reversed()
@@ -356,9 +343,13 @@ struct DifferenceCalculation {
         }
     }
 
-    private mutating func acceptSteps() {
-        let rules = plan.acceptRules(on: observed)
-        let present = Set(observed.iptables.flatMap(\.rules).filter(\.isOurs))
+    /// - Parameter misplaced: Rules of ours that are there, but behind what drops.
+    private mutating func acceptSteps(misplaced: Set<IPTablesRule>) {
+        let rules = result.acceptRules
+        for desired in rules where misplaced.contains(desired.value) {
+            step(.remove(.iptablesRule(desired.value)), desired.because)
+        }
+        let present = Set(observed.iptables.flatMap(\.rules).filter(\.isOurs)).subtracting(misplaced)
         let wanted = Set(rules.map(\.value))
         // Each is put first in its chain: from the last to the first they end up in their order.
         for desired in rules.reversed() where !present.contains(desired.value) {

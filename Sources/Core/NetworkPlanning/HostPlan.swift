@@ -56,7 +56,8 @@ package struct HostPlan: Hashable, Sendable {
     package func objectCount(on observed: HostState) -> Int {
         let plan = resolved(on: observed)
         return plan.links.count + plan.addresses.count + plan.settings.count + plan.neighbours.count
-            + plan.forwardingEntries.count + plan.routes.count + plan.acceptRules(on: observed).count
+            + plan.forwardingEntries.count + plan.routes.count
+            + FirewallJudgement(plan, on: observed).acceptRules.count
             + plan.table.chains.map(\.rules.count).reduce(0, +)
     }
 

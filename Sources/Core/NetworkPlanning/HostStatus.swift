@@ -30,12 +30,19 @@ package struct HostStatus: Hashable, Sendable {
         case preceded
         /// A next hop of ours does not answer.
         case silent
+        /// Whether something foreign stands in the way cannot be told.
+        case unknown
 
         /// True where nothing is to be done.
-        package var isFine: Bool { self == .present || self == .preceded }
+        package var isFine: Bool { self == .present || self == .preceded || self == .unknown }
 
         /// True where the row is of an object that is ours or shall be.
-        package var isOfObject: Bool { self != .preceded && self != .silent }
+        package var isOfObject: Bool {
+            switch self {
+            case .present, .missing, .changed, .leftOver, .shadowed: true
+            case .preceded, .silent, .unknown: false
+            }
+        }
     }
 
     package var isFine: Bool { rows.allSatisfy(\.condition.isFine) }
@@ -71,7 +78,7 @@ package struct HostStatus: Hashable, Sendable {
             add(.forwardingEntry(entry.value), "forwarding \(entry.value)", entry.because)
         }
         addRules(of: resolved.table, on: observed)
-        for rule in resolved.acceptRules(on: observed) {
+        for rule in difference.acceptRules {
             add(.iptablesRule(rule.value), "\(rule.value.program) \(rule.value)", rule.because)
         }
         for route in resolved.routes { add(.route(route.value), "route \(route.value)", route.because) }
@@ -84,7 +91,8 @@ package struct HostStatus: Hashable, Sendable {
             rows.append(Row(condition: .leftOver, object: "\(command)", because: step.because))
         }
         for conflict in difference.conflicts {
-            let condition: Condition = conflict.isHarmless ? .preceded : .shadowed
+            let condition: Condition =
+                conflict.isHarmless ? .preceded : conflict.isUnknown ? .unknown : .shadowed
             rows.append(Row(condition: condition, object: conflict.message, because: ""))
         }
         for hop in plan.silentNextHops(on: observed) {

@@ -46,18 +46,30 @@ package struct LinuxKernel: Kernel {
             state.unresolvedNeighbours = try UnresolvedNeighbour.read(neighbours)
             let entries = try Self.run("bridge", ["-j", "fdb"])
             state.forwardingEntries = try ForwardingEntry.read(entries)
-            let rules = try RulesReading()
             for family in AddressFamily.allCases {
                 let option = family == .v4 ? "-4" : "-6"
                 let routes = try Self.ip(["-j", "-d", option, "route", "show", "table", "all"])
                 state.routes += try Route.read(routes, family: family)
                 state.policyRules += try PolicyRule.read(
                     Self.ip(["-j", "-d", option, "rule"]), family: family)
-                state.iptables += try rules.firewall(family)
             }
-            state.tables = try rules.tables()
+            try RulesReading().read(into: &state)
             state.settings = KernelSettings.read()
             return state
+        }
+    }
+
+    package func answers(
+        to questions: [RouteQuestion]
+    ) throws(KernelError) -> [RouteQuestion: RouteAnswer] {
+        let script = questions.map { "\($0)\n\($0) fibmatch\n" }.joined()
+        // Lines that fail are answers, too.
+        let result = try HostTools.attempt("ip", ["-force", "-j", "-batch", "-"], input: script)
+        do throws(ReadingError) {
+            let errors = String(decoding: result.errors, as: UTF8.self)
+            return try RouteAnswer.read(result.output, errors: errors, to: questions)
+        } catch {
+            throw .unreadable(error)
         }
     }
 

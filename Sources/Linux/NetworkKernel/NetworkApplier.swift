@@ -30,6 +30,14 @@ package struct NetworkApplier<Machine: Kernel> {
         case applied(Difference)
         /// There is something to do, and `Options.proceeds` said that it is not to be done now.
         case postponed(Difference)
+
+        /// What was found before anything was done, and of conflicts what was found behind it, too.
+        var difference: Difference {
+            switch self {
+            case .nothingToDo(let difference), .applied(let difference), .postponed(let difference):
+                difference
+            }
+        }
     }
 
     /// How an apply is to be done.
@@ -106,6 +114,8 @@ package struct NetworkApplier<Machine: Kernel> {
         guard !difference.isRefused else { throw .refused(difference.notes) }
         if options.adopts { difference.steps += difference.conflicts.flatMap(\.adoption) }
         guard !difference.steps.isEmpty else {
+            let asked = kernel.asking(plan, on: before)
+            difference.note(NetworkPlanning.difference(from: asked, to: plan, context: context).conflicts)
             if let wanted = options.wanted { try store.write(wanted) }
             return .nothingToDo(difference)
         }
@@ -120,7 +130,7 @@ package struct NetworkApplier<Machine: Kernel> {
             try options.armUndo?(journal)
             try kernel.perform(difference.steps, announce: announce)
             let changed = difference.records(after: records, among: before.settings)
-            try verify(plan, changed, options)
+            difference.note(try verify(plan, changed, options))
             try store.write(changed)
             journal.waits = options.armUndo != nil
             if journal.waits { try store.write(journal) } else { try finish(journal) }
@@ -196,13 +206,16 @@ package struct NetworkApplier<Machine: Kernel> {
         try store.removeJournal()
     }
 
+    /// What still stands in the way once the host is as planned.
     private func verify(
         _ plan: HostPlan, _ records: [SettingRecord], _ options: Options
-    ) throws(KernelError) {
+    ) throws(KernelError) -> [Conflict] {
         let context = HostContext(
             resolvers: options.resolvers, sessions: options.sessions, records: records)
-        let rest = NetworkPlanning.difference(from: try kernel.observe(), to: plan, context: context).steps
-        guard rest.isEmpty else { throw .notConverged(rest) }
+        let rest = NetworkPlanning.difference(
+            from: try kernel.observe(asking: plan), to: plan, context: context)
+        guard rest.steps.isEmpty else { throw .notConverged(rest.steps) }
+        return rest.conflicts
     }
 
     /// Connections that a rule of ours translated until now: where the rule goes, they must be forgotten,

@@ -1,99 +1,152 @@
 import IPAddressing
+import JSON
 import LinuxSystem
 import NetworkModel
-import NetworkPlanning
 
-/// Reads the rules of packets: ours whole, of all others only the chains that may stand in the way of a path.
+/// Reads the rules of packets: ours whole, of all others those that packets of a path may pass.
 ///
 /// kube-proxy alone has some ten rules for each service of a node's cluster: listing all of them takes nft a
-/// second for ten thousand, and this program as long again.
+/// second for ten thousand, and this program as long again. So chains of NAT are left out where a table has
+/// many, and tables of iptables are read as text.
 struct RulesReading {
-    /// All chains of the host, without their rules.
-    private let outline: [FilterTable]
+    /// What `nft -j list tables` and `list chains` say of all tables, without rules.
+    private let outline: [JSONValue]
+
+    /// True for each family whose `iptables` manages tables of nft.
+    private let isOverNFT: [AddressFamily: Bool]
 
     init() throws {
-        outline = try FilterTable.read(ruleset: HostTools.run("nft", ["-j", "list", "chains"]))
-    }
-
-    /// Our table, and those of others that have chains of forwarded packets: with these chains' rules, and
-    /// with those of all chains where one of them drops.
-    func tables() throws -> [FilterTable] {
-        let ours = try Self.list(["table", "inet", Ownership.table])
-        let others = try outline.compactMap { table -> FilterTable? in
-            guard !table.isOurs, !table.isOfIPTables, table.chains.contains(where: \.filtersForwarded) else {
-                return nil
-            }
-            return try Self.readForwardedPart(of: table)
+        outline = try Self.list("tables") + Self.list("chains")
+        var isOverNFT: [AddressFamily: Bool] = [:]
+        for family in AddressFamily.allCases where HostTools.isInstalled("\(Self.program(family))-save") {
+            let version = try HostTools.run(Self.program(family), ["--version"])
+            isOverNFT[family] = String(decoding: version, as: UTF8.self).contains("nf_tables")
         }
-        return ours + others
+        self.isOverNFT = isOverNFT
     }
 
-    private static func readForwardedPart(of table: FilterTable) throws -> FilterTable {
-        var table = table
-        let name = [table.family.rawValue, table.name]
-        for index in table.chains.indices where table.chains[index].filtersForwarded {
-            let chain = table.chains[index].name
-            let found = try list(["chain"] + name + [chain]).first?.chains.first { $0.name == chain }
-            if let found { table.chains[index] = found }
+    /// Puts what is read into `state`.
+    func read(into state: inout HostState) throws {
+        state.tables = try FilterTable.read(
+            items: Self.list("table inet \(Ownership.table)", isTerse: true))
+        var foreign = Set(outline.compactMap { TableName($0) })
+        foreign.remove(TableName(family: .inet, name: Ownership.table))
+        for family in AddressFamily.allCases {
+            guard let isOverNFT = isOverNFT[family] else { continue }
+            let firewall = try isOverNFT ? tables(of: family, among: &foreign) : Self.legacyTables(of: family)
+            state.iptables.append(firewall)
+            guard isOverNFT, HostTools.isInstalled("\(Self.program(family))-legacy-save") else { continue }
+            let legacy = try Self.legacyTables(of: family, suffix: "-legacy")
+            if !legacy.chains.isEmpty { state.legacyTables.append(legacy) }
         }
-        guard table.chains.contains(where: \.dropsForwarded) else { return table }
-        return try list(["table"] + name).first ?? table
+        state.foreignItems = try foreign.sorted().flatMap { try ForeignTable($0, in: outline).items() }
     }
 
-    /// What `nft list` says of one table or chain, without the elements of its sets; empty where it is not
-    /// there, or gone since.
-    private static func list(_ object: [String]) throws -> [FilterTable] {
-        let result = try HostTools.attempt("nft", ["-j", "-t", "list"] + object)
-        if result.ending == .exit(status: 0) { return try FilterTable.read(ruleset: result.output) }
+    private static func program(_ family: AddressFamily) -> String {
+        family == .v4 ? "iptables" : "ip6tables"
+    }
+
+    /// What `nft -j list WHAT` prints; empty if it is not there, or gone since.
+    static func list(_ what: String, isTerse: Bool = false) throws -> [JSONValue] {
+        let arguments = (isTerse ? ["-j", "-t"] : ["-j"]) + ["list \(what)"]
+        let result = try HostTools.attempt("nft", arguments)
+        if result.ending == .exit(status: 0) { return try FilterTable.items(ruleset: result.output) }
         let errors = HostTools.text(result.errors)
         if errors.contains("No such file or directory") { return [] }
-        throw KernelError.failed(
-            command: "nft -j -t list " + object.joined(separator: " "), result.ending, errors: errors)
+        throw KernelError.failed(command: "nft -j list \(what)", result.ending, errors: errors)
     }
 
     // MARK: - iptables
 
-    /// Its chains that rules of ours are in, or rules by hand that do the same as ours.
-    func firewall(_ family: AddressFamily) throws -> [IPTablesState] {
-        let program = family == .v4 ? "iptables" : "ip6tables"
-        guard HostTools.isInstalled("\(program)-save") else { return [] }
-        let version = String(decoding: try HostTools.run(program, ["--version"]), as: UTF8.self)
-        let text =
-            if version.contains("nf_tables") { try namedChains(program, family) } else {
-                // Over legacy tables a listing would make those that are not there; this makes none.
-                try HostTools.run("\(program)-save", [])
+    /// The tables that iptables keeps in nft, asked for one by one, and only those that are there: older
+    /// versions make the tables that they are asked for.
+    ///
+    /// - Parameter foreign: Loses those that iptables has words for.
+    private func tables(of family: AddressFamily, among foreign: inout Set<TableName>) throws -> IPTablesState
+    {
+        let program = Self.program(family)
+        var text: [UInt8] = []
+        for name in ["raw", "mangle", "filter", "security", "nat"] {
+            let table = TableName(family: family == .v4 ? .ip : .ip6, name: name)
+            guard foreign.contains(table) else { continue }
+            if name == "nat" {
+                foreign.remove(table)
+                text += try postrouting(of: table, program)
+                continue
             }
-        return [IPTablesState(family: family, saved: text, chains: Set(Self.chains.map(\.name)))]
+            let result = try HostTools.attempt("\(program)-save", ["-t", name])
+            // Gone since, or with rules of nft that iptables has no words for.
+            guard result.ending == .exit(status: 0), result.output.starts(with: Array("# Generated".utf8))
+            else {
+                continue
+            }
+            foreign.remove(table)
+            text += result.output
+        }
+        return IPTablesState(family: family, saved: String(decoding: text, as: UTF8.self))
     }
 
-    private static let chains = [
-        (table: "filter", name: "DOCKER-USER"), (table: "filter", name: "FORWARD"),
-        (table: "nat", name: "POSTROUTING"),
-    ]
-
-    /// As `iptables-save` writes them, asked for one by one, and only those that are there: older versions
-    /// make the tables that they are asked for.
-    private func namedChains(_ program: String, _ family: AddressFamily) throws -> [UInt8] {
-        var text = ""
-        for (table, chain) in Self.chains where isThere(chain, table, family) {
-            let result = try HostTools.attempt(program, ["-t", table, "-S", chain])
-            // Gone since, or made with nft in a way that iptables has no words for.
-            guard result.ending == .exit(status: 0) else { continue }
-            text += "*\(table)\n"
-            for line in String(decoding: result.output, as: UTF8.self).split(separator: "\n") {
-                let words = line.split(separator: " ")
-                switch words.first {
-                case "-P" where words.count == 3: text += ":\(chain) \(words[2]) [0:0]\n"
-                case "-N": text += ":\(chain) - [0:0]\n"
-                default: text += "\(line)\n"
-                }
-            }
+    /// No rule of iptables drops in NAT, and kube-proxy has most of its rules there: only the chain that
+    /// translates sources is read.
+    private func postrouting(of table: TableName, _ program: String) throws -> [UInt8] {
+        guard
+            outline.contains(where: {
+                $0["chain"]?["name"]?.string == "POSTROUTING" && TableName($0) == table
+            })
+        else { return [] }
+        let result = try HostTools.attempt(program, ["-t", "nat", "-S", "POSTROUTING"])
+        guard result.ending == .exit(status: 0) else { return [] }
+        var text = "*nat\n"
+        for line in String(decoding: result.output, as: UTF8.self).split(separator: "\n") {
+            let words = line.split(separator: " ")
+            text += words.first == "-P" && words.count == 3 ? ":POSTROUTING \(words[2]) [0:0]\n" : "\(line)\n"
         }
         return Array(text.utf8)
     }
 
-    private func isThere(_ chain: String, _ table: String, _ family: AddressFamily) -> Bool {
-        let tables = outline.filter { $0.name == table && $0.family == (family == .v4 ? .ip : .ip6) }
-        return tables.contains { $0.chains.contains { $0.name == chain } }
+    /// The tables of before nftables. A listing would make those that are not there: the kernel says which
+    /// are.
+    private static func legacyTables(of family: AddressFamily, suffix: String = "") throws -> IPTablesState {
+        let names = family == .v4 ? "/proc/net/ip_tables_names" : "/proc/net/ip6_tables_names"
+        var state = IPTablesState(family: family, isLegacy: !suffix.isEmpty)
+        let present: String
+        do throws(Errno) {
+            present = String(decoding: try FileContents.read(names), as: UTF8.self)
+        } catch {
+            return state
+        }
+        for name in present.split(separator: "\n").map({ String($0) }) {
+            let output = try HostTools.run("\(program(family))\(suffix)-save", ["-t", name])
+            let part =
+                name == "nat"
+                ? IPTablesState(family: family, saved: output, chains: ["POSTROUTING"])
+                : IPTablesState(family: family, saved: String(decoding: output, as: UTF8.self))
+            state.chains += part.chains
+        }
+        return state
+    }
+}
+
+/// What tells a table of nft from others.
+struct TableName: Hashable, Comparable {
+    let family: FilterFamily
+    let name: String
+
+    init(family: FilterFamily, name: String) {
+        self.family = family
+        self.name = name
+    }
+
+    /// The table that an item of a listing is or is in; nil for other items.
+    init?(_ item: JSONValue) {
+        guard let (kind, value) = item.onlyMember, let family = value["family"]?.string,
+            let known = FilterFamily(rawValue: family),
+            let name = value[kind == "table" ? "name" : "table"]?.string
+        else { return nil }
+        self.init(family: known, name: name)
+    }
+
+    static func < (left: TableName, right: TableName) -> Bool {
+        (left.family.rawValue, left.name) < (right.family.rawValue, right.name)
     }
 }

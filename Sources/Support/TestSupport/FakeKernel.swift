@@ -2,6 +2,7 @@ import LinuxSystem
 package import NetworkKernel
 package import NetworkModel
 package import NetworkPlanning
+import PacketPath
 
 /// A host's kernel in memory, which refuses what a real one refuses, and fails or dies where a test wants it
 /// to.
@@ -35,6 +36,14 @@ package final class FakeKernel: Kernel {
     package func observe() throws(KernelError) -> HostState {
         try count("observe")
         return state
+    }
+
+    /// What the model of a host says, as `ip route get` would.
+    package func answers(
+        to questions: [RouteQuestion]
+    ) throws(KernelError) -> [RouteQuestion: RouteAnswer] {
+        let lookup = RouteLookup(state)
+        return Dictionary(questions.map { ($0, lookup.answer(to: $0)) }) { first, _ in first }
     }
 
     package func perform(_ steps: [Step], announce: (String) -> Void) throws(KernelError) {

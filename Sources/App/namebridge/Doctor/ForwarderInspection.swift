@@ -139,7 +139,7 @@ struct ForwarderInspection {
                 resolvers: HostSurroundings.resolvers(), sessions: HostSurroundings.sessions())
             // Looking makes no folder.
             if FilePath.isFolder(NetState.path) { context.records = try NetState.store().records() }
-            let status = HostStatus(of: plan, on: try kernel.observe(), context: context)
+            let status = HostStatus(of: plan, on: try kernel.observe(asking: plan), context: context)
             host.networkName = "\(located.place)/\(located.host.name)"
             host.networkObjects = status.rows.count
             host.networkFaults = status.rows.filter { $0.condition != .present }.map {

@@ -23,6 +23,10 @@ enum AgentLog {
             for hop in hops { Log.warning("next hop silent", fields(hop)) }
         case .answering(let hops):
             for hop in hops { Log.notice("next hop answers", fields(hop)) }
+        case .obstructed(let obstacles):
+            for obstacle in obstacles { Log.warning("packets do not pass", [("because", obstacle)]) }
+        case .cleared(let obstacles):
+            for obstacle in obstacles { Log.notice("packets pass again", [("because", obstacle)]) }
         case .contested(let contested, let suspicion):
             var fields = [
                 ("object", contested.object), ("times", "\(contested.times)"),

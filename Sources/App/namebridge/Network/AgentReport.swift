@@ -28,6 +28,9 @@ struct AgentReport {
             parts.append("fought over: " + status.contested.joined(separator: ", "))
         }
         if !status.silent.isEmpty { parts.append("silent: " + status.silent.joined(separator: ", ")) }
+        if !status.obstacles.isEmpty {
+            parts.append("in the way: " + status.obstacles.joined(separator: ", "))
+        }
         if let trouble = status.trouble { parts.append("trouble: \(trouble)") }
         return parts.joined(separator: "; ")
     }
@@ -49,6 +52,7 @@ struct AgentReport {
             ("repairs", .integer(status.repairs)), ("failures", .integer(status.failures)),
             ("contested", .array(status.contested.map { .string($0) })),
             ("silent", .array(status.silent.map { .string($0) })),
+            ("obstacles", .array(status.obstacles.map { .string($0) })),
             ("trouble", status.trouble.map { .string($0) } ?? .null), ("last-loss", last),
         ])
     }

@@ -54,10 +54,10 @@ struct NetStatus: ParsableCommand {
     private static func observe(_ kernel: LinuxKernel, _ plan: HostPlan) throws(KernelError) -> HostState {
         let observed = try kernel.observe()
         let doubtful = plan.silentNextHops(on: observed).map(\.gateway)
-        guard !doubtful.isEmpty else { return observed }
+        guard !doubtful.isEmpty else { return kernel.asking(plan, on: observed) }
         LinuxKernel.ask(doubtful)
         ThisProcess.sleep(milliseconds: 1_000)
-        return try kernel.observe()
+        return try kernel.observe(asking: plan)
     }
 
     private func printText(_ status: HostStatus, _ journal: Journal?, _ agent: AgentReport, name: String) {
@@ -80,9 +80,11 @@ struct NetStatus: ParsableCommand {
         if let line = agent.line(now: ThisProcess.wallClock) { print(line) }
         let silent = status.rows.filter { $0.condition == .silent }.count
         let off = status.rows.filter { !$0.condition.isFine }.count - silent
+        let unknown = status.rows.filter { $0.condition == .unknown }.count
         let ours = status.rows.filter(\.condition.isOfObject).count
         print(
             "\(name): \(ours) objects, " + (off == 0 ? "all as planned" : "\(off) not as planned")
+                + (unknown == 0 ? "" : ", \(unknown) foreign rule\(unknown == 1 ? "" : "s") not understood")
                 + (silent == 0 ? "" : ", \(silent) next hop\(silent == 1 ? "" : "s") silent"))
     }
 

@@ -12,6 +12,10 @@ package enum AgentNews {
     case silent([SilentNextHop])
     /// Of those that were told with `silent`.
     case answering([SilentNextHop])
+    /// Foreign rules or routes that keep packets of the paths from passing; they are not ours to change.
+    case obstructed([String])
+    /// Of those that were told with `obstructed`.
+    case cleared([String])
     case contested(RepairSchedule.Contested, suspicion: String?)
     case failed(String)
     /// What was told with `failed` is over.

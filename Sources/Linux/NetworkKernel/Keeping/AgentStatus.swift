@@ -32,6 +32,9 @@ package struct AgentStatus: Hashable, Sendable {
     /// Next hops that do not answer.
     package var silent: [String] = []
 
+    /// Foreign rules and routes that keep packets of the paths from passing.
+    package var obstacles: [String] = []
+
     /// What is wrong now; nil where nothing is.
     package var trouble: String?
 
@@ -83,6 +86,7 @@ extension AgentStatus {
             "missing": .array(missing.map { .string($0) }), "paths": .array(paths.map(\.json)),
         ]
         if !silent.isEmpty { members["silent"] = .array(silent.map { .string($0) }) }
+        if !obstacles.isEmpty { members["obstacles"] = .array(obstacles.map { .string($0) }) }
         members["trouble"] = trouble.map { .string($0) }
         if let lastLoss {
             var loss: [String: JSONValue] = [
@@ -109,6 +113,7 @@ extension AgentStatus {
         failures = json["failures"]?.integer ?? 0
         contested = json["contested"]?.elements?.compactMap(\.string) ?? []
         silent = json["silent"]?.elements?.compactMap(\.string) ?? []
+        obstacles = json["obstacles"]?.elements?.compactMap(\.string) ?? []
         trouble = json["trouble"]?.string
         missing = json["missing"]?.elements?.compactMap(\.string) ?? []
         paths = json["paths"]?.elements?.compactMap(PathState.init(json:)) ?? []

@@ -59,6 +59,10 @@ final class AttentiveKernel<Machine: Kernel, Source: EventSource>: Kernel {
 
     private static var mostRepetitions: Int { 3 }
 
+    func answers(to questions: [RouteQuestion]) throws(KernelError) -> [RouteQuestion: RouteAnswer] {
+        try machine.answers(to: questions)
+    }
+
     /// True where `batch` has something that concerns us.
     @discardableResult
     private func noteConcern(_ batch: EventBatch) -> Bool {

@@ -284,6 +284,7 @@ package final class NetworkAgent<Machine: Kernel, Source: EventSource> {
         let now = clock()
         watch(plan)
         if kernel.isTorn { schedule.noteEvent(at: now) }
+        noteObstacles(outcome.difference.conflicts)
         switch outcome {
         case .nothingToDo:
             status.present = status.wanted
@@ -351,6 +352,16 @@ package final class NetworkAgent<Machine: Kernel, Source: EventSource> {
         if !news.ended.isEmpty { tell(.answering(news.ended)) }
         status.silent = silence.silent.map(\.description)
         if news.isDoubtful { schedule.repeatCheck(at: clock().advanced(milliseconds: 1_000)) }
+    }
+
+    /// Tells of what stands in the way: nothing of ours is missing, and yet packets are lost.
+    private func noteObstacles(_ conflicts: [Conflict]) {
+        let now = conflicts.filter { !$0.isHarmless && !$0.isUnknown }.map(\.message)
+        let before = status.obstacles
+        let (began, ended) = (now.filter { !before.contains($0) }, before.filter { !now.contains($0) })
+        if !began.isEmpty { tell(.obstructed(began)) }
+        if !ended.isEmpty { tell(.cleared(ended)) }
+        status.obstacles = now
     }
 
     private func tellLoss(of difference: Difference) {

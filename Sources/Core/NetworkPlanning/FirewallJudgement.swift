@@ -1,0 +1,175 @@
+import IPAddressing
+import NetworkModel
+import PacketPath
+
+/// What the foreign rules of a host do to the traffic of a plan, and what may be done about it.
+struct FirewallJudgement {
+    /// The rules of iptables that let the plan's traffic through where a foreign chain would drop it.
+    private(set) var acceptRules: [Desired<IPTablesRule>] = []
+
+    /// Those among them that are there already, but behind what drops.
+    private(set) var misplaced: Set<IPTablesRule> = []
+
+    /// What drops traffic all the same, or is not understood.
+    private(set) var conflicts: [Conflict] = []
+
+    private let plan: HostPlan
+    private let observed: HostState
+    private let rules: PacketRules
+    private let sampling: FlowSampling
+    private let flows: [PlannedFlow]
+
+    /// - Parameter plan: As resolved on `observed`.
+    init(_ plan: HostPlan, on observed: HostState) {
+        self.plan = plan
+        self.observed = observed
+        rules = PacketRules(observed)
+        let sampling = FlowSampling(plan, on: observed, rules: rules)
+        self.sampling = sampling
+        let requests = plan.accepts.isEmpty || rules.isEmpty ? [] : sampling.requests()
+        flows = requests.flatMap { planned in
+            let flows = [planned.flow, planned.flow.established] + sampling.replies(to: planned.flow)
+            return flows.map { PlannedFlow(flow: $0, accept: planned.accept) }
+        }
+        guard !flows.isEmpty else { return }
+        var walked = rules
+        for state in observed.iptables {
+            acceptRules += accepts(in: state)
+            let missing = acceptRules.map(\.value).filter { $0.family == state.family && !isPresent($0) }
+            walked = walked.inserting(missing, program: state.program)
+        }
+        conflicts = Self.conflicts(
+            blocked(by: PacketWalk(walked, routes: sampling.routes)), plan: plan)
+    }
+
+    private func isPresent(_ rule: IPTablesRule) -> Bool {
+        observed.iptables.contains { state in
+            state.family == rule.family
+                && state.chain(rule.chain, of: rule.table)?.rules.contains(rule) == true
+        }
+    }
+
+    // MARK: - What we may add
+
+    /// The accepts of one family: first in the chain that decides on what is forwarded, and where IPVS
+    /// delivers services, in that of what is for the host itself.
+    private mutating func accepts(in state: IPTablesState) -> [Desired<IPTablesRule>] {
+        let without = blocked(by: PacketWalk(rules, routes: sampling.routes, ignoresOurs: true))
+        var found: [Desired<IPTablesRule>] = []
+        for (chain, point) in [("FORWARD", FilterHook.HookPoint.forward), ("INPUT", .input)] {
+            let drops = without.contains { $0.place.isOf(state, table: "filter", hook: point) }
+            guard let present = state.chain(chain, of: "filter") else { continue }
+            let isOurs =
+                present.rules.contains(where: \.isOurs)
+                || chain == "FORWARD"
+                    && state.chain("DOCKER-USER", of: "filter")?.rules.contains(where: \.isOurs) == true
+            guard drops || isOurs else { continue }
+            found += rules(for: point, in: placement(chain, at: point, state), state)
+        }
+        noteMisplaced(found.map(\.value), state)
+        return found
+    }
+
+    private func rules(
+        for point: FilterHook.HookPoint, in chain: String, _ state: IPTablesState
+    ) -> [Desired<IPTablesRule>] {
+        plan.accepts.filter { accept in
+            guard accept.value.family == state.family else { return false }
+            guard point == .input, case .originalPair = accept.value.match else { return point == .forward }
+            return flows.contains { $0.flow.course == .balanced && $0.accept == accept }
+        }.map { Desired($0.value.rule(in: chain, because: $0.because), because: $0.because) }
+    }
+
+    /// The chain that our rules stand first in: where they are, if they are of use there; `DOCKER-USER`,
+    /// which Docker keeps for others, if packets come by it before anything drops them.
+    private func placement(
+        _ base: String, at point: FilterHook.HookPoint, _ state: IPTablesState
+    ) -> String {
+        guard point == .forward, state.chain("DOCKER-USER", of: "filter") != nil else { return base }
+        let isThere = state.chain(base, of: "filter")?.rules.contains(where: \.isOurs) == true
+        let candidates = isThere ? [base, "DOCKER-USER"] : ["DOCKER-USER", base]
+        return candidates.first { passes(rules(for: point, in: $0, state).map(\.value), point, state) }
+            ?? base
+    }
+
+    /// True if no chain of the hook that iptables manages drops once these rules stand first.
+    private func passes(
+        _ added: [IPTablesRule], _ point: FilterHook.HookPoint, _ state: IPTablesState
+    ) -> Bool {
+        let walk = PacketWalk(
+            rules.inserting(added, program: state.program, areOurs: false), routes: sampling.routes,
+            ignoresOurs: true)
+        return !blocked(by: walk).contains { $0.place.isOf(state, table: "filter", hook: point) }
+    }
+
+    /// Our rules stay where they are as long as packets come by them.
+    private mutating func noteMisplaced(_ wanted: [IPTablesRule], _ state: IPTablesState) {
+        let present = wanted.filter(isPresent)
+        guard !present.isEmpty, present.count == wanted.count else { return }
+        let now = blocked(by: PacketWalk(rules, routes: sampling.routes))
+        guard now.contains(where: { $0.place.isOf(state, table: "filter") }) else { return }
+        let points: [FilterHook.HookPoint] = [.forward, .input]
+        let isCurable = points.allSatisfy { passes(wanted, $0, state) }
+        if isCurable { misplaced.formUnion(present) }
+    }
+
+    // MARK: - What is in the way
+
+    /// A flow and what keeps it from passing.
+    private struct Blocked {
+        let planned: PlannedFlow
+        let place: RulePlace
+        let isCertain: Bool
+    }
+
+    private func blocked(by walk: PacketWalk) -> [Blocked] {
+        flows.flatMap { planned in
+            walk.trace(planned.flow).steps.filter { $0.action != .accept }.map { step in
+                Blocked(planned: planned, place: step.rule, isCertain: step.action == .drop)
+            }
+        }
+    }
+
+    /// One for each rule, in the order of the plan.
+    private static func conflicts(_ blocked: [Blocked], plan: HostPlan) -> [Conflict] {
+        var order: [RulePlace] = []
+        var groups: [RulePlace: [Blocked]] = [:]
+        for item in blocked {
+            if groups[item.place] == nil { order.append(item.place) }
+            groups[item.place, default: []].append(item)
+        }
+        return order.compactMap { place in
+            guard let items = groups[place], let first = items.first(where: \.isCertain) ?? items.first else {
+                return nil
+            }
+            let example = "\(first.planned.flow.packet), \(first.planned.flow.ways)"
+            guard first.isCertain else {
+                return Conflict(
+                    "\(place): not understood: whether packets of the paths pass is unknown (\(example))",
+                    isUnknown: true)
+            }
+            let shut = items.filter(\.isCertain)
+            return Conflict(
+                "\(place): drops packets of the paths (\(example)): enter these, and in what makes it",
+                remedy: FirewallRemedy(place).lines(shut.map(\.planned)))
+        }
+    }
+}
+
+extension RulePlace {
+    /// True for a rule that the chains of `state` lead to.
+    fileprivate func isOf(
+        _ state: IPTablesState, table: String, hook: FilterHook.HookPoint? = nil
+    ) -> Bool {
+        owner == .iptables(program: state.program) && family == (state.family == .v4 ? .ip : .ip6)
+            && self.table == table && (hook == nil || self.hook == hook)
+    }
+}
+
+extension Flow {
+    /// As in `from eth0 to eth1`.
+    fileprivate var ways: String {
+        (isReply ? "an answer, " : state == .new ? "" : "established, ")
+            + "\(inDevice ?? "any device") to \(outDevice ?? "any device")"
+    }
+}

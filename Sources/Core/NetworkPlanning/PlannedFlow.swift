@@ -1,0 +1,198 @@
+import IPAddressing
+import Inventory
+import NetworkModel
+import PacketPath
+
+/// A packet that stands for a part of what a plan lets through.
+struct PlannedFlow {
+    let flow: Flow
+
+    /// What lets the connection through.
+    let accept: Desired<ForwardAccept>
+}
+
+/// Finds packets that stand for the whole of a plan's traffic on one host: for each pair of prefixes some
+/// from each part that routes or foreign rules tell apart.
+struct FlowSampling {
+    private let plan: HostPlan
+    private let observed: HostState
+    private let named: Set<IPPrefix>
+    let routes: RouteLookup
+
+    /// Positions of the plan's routes.
+    private let planned: IPPrefixTable<Int>
+
+    /// The ports of an ordinary service and its client: no rule is about them in particular.
+    private static let ports = (source: 47_001, destination: 18_443)
+
+    /// Pairs of prefixes that are looked at; a large mesh has more of the same kind.
+    private static let mostAccepts = 64
+
+    /// Addresses that stand for one prefix.
+    private static let mostAddresses = 6
+
+    /// - Parameter plan: As resolved on `observed`.
+    init(_ plan: HostPlan, on observed: HostState, rules: PacketRules) {
+        self.plan = plan
+        self.observed = observed
+        named = rules.namedPrefixes
+        routes = RouteLookup(observed)
+        planned = IPPrefixTable(plan.routes.enumerated().map { ($1.value.destination, $0) })
+    }
+
+    /// The first packet of each connection that is looked at.
+    func requests() -> [PlannedFlow] {
+        plan.accepts.sample(Self.mostAccepts).flatMap { accept -> [PlannedFlow] in
+            let source: IPPrefix
+            let destination: IPPrefix
+            switch accept.value.match {
+            case .pair(let from, let to), .originalPair(let from, let to): (source, destination) = (from, to)
+            case .answers: return []
+            }
+            let (sources, destinations) = (addresses(in: source), addresses(in: destination))
+            guard let first = sources.first, let last = destinations.first else { return [] }
+            let pairs = destinations.map { (first, $0) } + sources.dropFirst().map { ($0, last) }
+            return pairs.flatMap { pair in
+                ["tcp", "udp"].flatMap { transport in
+                    flows(Packet(from: pair.0, to: pair.1, transport: transport, ports: Self.ports), accept)
+                }
+            }
+        }
+    }
+
+    private func flows(_ packet: Packet, _ accept: Desired<ForwardAccept>) -> [PlannedFlow] {
+        guard case .originalPair(_, let services) = accept.value.match, isServed(services) else {
+            return [flow(packet, inside: packet, accept)]
+        }
+        return plan.backends.filter { $0.family == packet.family }.prefix(2).flatMap { pods in
+            addresses(in: pods).prefix(2).map { pod in
+                var (request, inside) = (packet, packet)
+                if let address = balancedAddress(in: services) { request.destination = address }
+                inside = request
+                inside.destination = pod
+                return flow(request, inside: inside, accept)
+            }
+        }
+    }
+
+    /// True if the host itself translates requests to these services, as a node of their cluster does.
+    func isServed(_ services: IPPrefix) -> Bool {
+        plan.host.isNode && !plan.routes.contains { $0.value.destination.contains(services) }
+            && plan.backends.contains { $0.family == services.family }
+    }
+
+    /// An address of these services that IPVS has on its device; nil without IPVS.
+    private func balancedAddress(in services: IPPrefix) -> IPAddress? {
+        observed.addresses.first { $0.device == "kube-ipvs0" && services.contains($0.address) }?.address
+    }
+
+    private func flow(
+        _ packet: Packet, inside: Packet, _ accept: Desired<ForwardAccept>
+    ) -> PlannedFlow {
+        let isBalanced = inside != packet && routes.isOwn(packet.destination)
+        var flow = Flow(
+            packet, inside: inside, inDevice: device(toward: packet.source),
+            outDevice: device(toward: inside.destination), course: isBalanced ? .balanced : .forwarded)
+        if plan.translates(packet.source), let own = plan.host.host.address(packet.family) {
+            flow.leaving.source = own
+        }
+        return PlannedFlow(flow: flow, accept: accept)
+    }
+
+    /// The answer, by the way that the request takes, and by each device whose reverse path filter the plan
+    /// loosens since answers come in by it that others lead back to.
+    func replies(to request: Flow) -> [Flow] {
+        let loosened = plan.settings.map(\.value).filter {
+            $0.setting.name == .reversePathFilter && $0.value != 1 && request.packet.family == .v4
+        }.compactMap(\.setting.device.name)
+        let own = Set(plan.links.map(\.value.name))
+        let others = loosened.filter {
+            $0 != request.outDevice && !own.contains($0) && observed.link($0) != nil
+        }
+        return [request.reply]
+            + others.map { device in
+                var reply = request.reply
+                reply.inDevice = device
+                return reply
+            }
+    }
+
+    // MARK: - Ways
+
+    /// The device that packets to `address` leave by once the plan is applied; nil if it is not known.
+    func device(toward address: IPAddress) -> String? {
+        if let planned = plannedRoute(to: address) {
+            return planned.value.nextHops.lazy.compactMap { hop in
+                hop.device ?? hop.gateway.flatMap { network(around: $0) }
+            }.first
+        }
+        let route = routes.mainRoute(to: address) ?? routes.decide(RouteLookup.Query(address))?.route
+        return route?.nextHops.first?.device
+    }
+
+    /// The route of the plan that is for `address`; nil if it has none.
+    func plannedRoute(to address: IPAddress) -> Desired<Route>? {
+        planned.longestMatch(address).map { plan.routes[$0] }
+    }
+
+    /// The device of the connected network that `gateway` is in.
+    private func network(around gateway: IPAddress) -> String? {
+        (observed.addresses + plan.addresses.map(\.value)).first { $0.network.contains(gateway) }?.device
+    }
+
+    // MARK: - Addresses
+
+    /// Addresses in `prefix`, one for each device that a part of it is behind, and one for each part that
+    /// foreign rules name. Never empty.
+    func addresses(in prefix: IPPrefix) -> [IPAddress] {
+        var found: [IPAddress] = []
+        var devices: Set<String> = []
+        for part in routedParts(of: prefix) {
+            let address = part.sampleAddress
+            guard !routes.isOwn(address), let device = device(toward: address) else { continue }
+            if devices.insert(device).inserted { found.append(address) }
+        }
+        if found.isEmpty { found = [prefix.sampleAddress] }
+        let parts = named.filter { $0 != prefix && prefix.contains($0) }.sorted()
+        found = Array(found.prefix(4)) + parts.prefix(Self.mostAddresses).map(\.sampleAddress)
+        return Array(found.prefix(Self.mostAddresses))
+    }
+
+    /// What routes lead to inside of `prefix`: those of the plan, and those of the host to other hosts first,
+    /// since what is on the host itself comes and goes.
+    private func routedParts(of prefix: IPPrefix) -> [IPPrefix] {
+        let planned = plan.routes.map(\.value.destination)
+        let others = observed.routes.filter {
+            $0.table == Route.mainTable && $0.kind == .unicast && !$0.isOurs && !$0.nextHops.isEmpty
+        }.map(\.destination).sorted { $0.length < $1.length }
+        let inside = (planned + others).filter { prefix.contains($0) }
+        return inside.isEmpty || planned.contains { $0.contains(prefix) } ? [prefix] + inside : inside
+    }
+}
+
+extension HostPlan {
+    /// True if our table gives packets from `source` another source.
+    fileprivate func translates(_ source: IPAddress) -> Bool {
+        table.chains.filter { $0.hook?.type == .nat }.flatMap(\.rules).contains { rule in
+            rule.matches.contains { match in
+                if case .source(let set) = match { set.contains(source) } else { false }
+            }
+        }
+    }
+}
+
+extension IPPrefix {
+    /// An address inside, neither the first ones nor the last, which have a meaning in networks.
+    var sampleAddress: IPAddress {
+        let span = lastAddress.bits - address.bits
+        return IPAddress(family: family, bits: address.bits + (span > 20 ? 10 : span / 2))
+    }
+}
+
+extension Array {
+    /// At most `count` elements, evenly spread.
+    func sample(_ count: Int) -> [Element] {
+        guard self.count > count else { return self }
+        return (0..<count).map { self[$0 * self.count / count] }
+    }
+}

@@ -1,0 +1,255 @@
+import IPAddressing
+package import NetworkModel
+import PacketPath
+
+/// The packets of a plan whose way the kernel is asked for, and what its answers mean.
+struct RouteChecks {
+    private let plan: HostPlan
+    private let observed: HostState
+    private let sampling: FlowSampling
+    private let walk: PacketWalk
+
+    /// Routes of a plan that are asked about; a large mesh has more of the same kind.
+    private static let mostRoutes = 128
+
+    /// Foreign routes inside of one of ours that are asked about.
+    private static let mostParts = 8
+
+    /// A question and the route that its packet shall take.
+    struct Check {
+        let question: RouteQuestion
+
+        /// One of ours, or for answers the one of the main table.
+        let route: Desired<Route>
+
+        /// The prefix of the plan that the packet stands for.
+        let destination: IPPrefix
+    }
+
+    /// - Parameter plan: As resolved on `observed`.
+    init(_ plan: HostPlan, on observed: HostState) {
+        self.plan = plan
+        self.observed = observed
+        let rules = PacketRules(observed)
+        sampling = FlowSampling(plan, on: observed, rules: rules)
+        walk = PacketWalk(rules, routes: sampling.routes)
+    }
+
+    /// Routes that are missing are told as such, and not asked about.
+    func checks() -> [Check] {
+        let present = Set(observed.routes.filter(\.isOurs).map(\.destination))
+        let ours = plan.routes.filter { present.contains($0.value.destination) }
+        var seen: Set<RouteQuestion> = []
+        let forward = ours.sample(Self.mostRoutes).flatMap { desired in
+            destinations(in: desired.value.destination).flatMap { destination -> [Check] in
+                guard let route = sampling.plannedRoute(to: destination) else { return [] }
+                return questions(to: destination, in: desired.value.destination)
+                    .filter { seen.insert($0).inserted }.map {
+                        Check(question: $0, route: route, destination: route.value.destination)
+                    }
+            }
+        }
+        return forward + answers().filter { seen.insert($0.question).inserted }
+    }
+
+    /// Answers to clients that no route of ours leads to: they shall go where the main table says.
+    private func answers() -> [Check] {
+        plan.accepts.sample(Self.mostAnswers).compactMap { accept -> Check? in
+            let (near, far): (IPPrefix, IPPrefix)
+            switch accept.value.match {
+            case .answers: return nil
+            case .pair(let source, let destination): (near, far) = (source, destination)
+            case .originalPair(let source, let services):
+                guard !sampling.isServed(services) else { return nil }
+                (near, far) = (source, services)
+            }
+            guard let client = sampling.addresses(in: near).first,
+                let server = sampling.addresses(in: far).first,
+                sampling.plannedRoute(to: client) == nil, !sampling.routes.isOwn(client),
+                let main = sampling.routes.mainRoute(to: client),
+                let device = sampling.device(toward: server), observed.link(device) != nil,
+                forwards(device, client.family), device != main.nextHops.first?.device
+            else { return nil }
+            let flow = Flow(Packet(from: server, to: client), inDevice: device, outDevice: nil)
+            let question = RouteQuestion(
+                destination: client,
+                arrival: RouteQuestion.Arrival(source: server, device: device),
+                mark: walk.trace(flow).routingMark ?? 0)
+            guard main.destination.length > 0 || takesAll(question) else { return nil }
+            return Check(question: question, route: Desired(main, because: accept.because), destination: near)
+        }
+    }
+
+    private static let mostAnswers = 16
+
+    /// True if a policy rule decides that is about all packets, as those of a VPN are. Clouds have rules for
+    /// single sources and marks, which lead beside the main table's default route with good reason.
+    private func takesAll(_ question: RouteQuestion) -> Bool {
+        guard let rule = decision(on: question)?.rule else { return false }
+        return rule.source == nil && rule.inDevice == nil && (rule.mark == nil || rule.isInverted)
+    }
+
+    /// An address of the route itself, and one of each foreign route inside of it.
+    private func destinations(in prefix: IPPrefix) -> [IPAddress] {
+        let kinds: Set<RouteKind> = [.unicast, .blackhole, .unreachable, .prohibit, .throw]
+        let foreign = observed.routes.filter { route in
+            !route.isOurs && kinds.contains(route.kind) && prefix.contains(route.destination)
+        }.map(\.destination.sampleAddress)
+        return [prefix.sampleAddress] + foreign.prefix(Self.mostParts).filter { !sampling.routes.isOwn($0) }
+    }
+
+    /// As a packet from each kind of source that the plan has for the destination; as one of the host itself
+    /// if there is none.
+    private func questions(to destination: IPAddress, in prefix: IPPrefix) -> [RouteQuestion] {
+        var found: [RouteQuestion] = []
+        for source in sources(to: prefix) {
+            for address in addresses(in: source) where !sampling.routes.isOwn(address) {
+                guard let device = sampling.device(toward: address), observed.link(device) != nil,
+                    forwards(device, address.family)
+                else { continue }
+                let packet = Packet(from: address, to: destination, ports: (47_001, 18_443))
+                let flow = Flow(packet, inDevice: device, outDevice: nil)
+                let mark = walk.trace(flow).routingMark ?? 0
+                found.append(
+                    RouteQuestion(
+                        destination: destination,
+                        arrival: RouteQuestion.Arrival(source: address, device: device), mark: mark))
+            }
+        }
+        return found.isEmpty ? [RouteQuestion(destination: destination)] : found
+    }
+
+    /// False if the kernel forwards nothing that comes in by the device: then no path comes by it.
+    private func forwards(_ device: String, _ family: AddressFamily) -> Bool {
+        let names: [(String, KernelSetting.Name)] = [
+            (device, .forwarding), (device, .forceForwarding), ("all", .forwarding),
+        ]
+        let values = names.dropLast(family == .v4 ? 2 : 0).compactMap { device, name in
+            observed.settings[KernelSetting(family: family, device: .named(device), name: name)]
+        }
+        return values.isEmpty || values.contains(1)
+    }
+
+    private func sources(to destination: IPPrefix) -> [IPPrefix] {
+        var found: [IPPrefix] = []
+        for accept in plan.accepts.map(\.value) {
+            let (near, far): (IPPrefix, IPPrefix)
+            switch accept.match {
+            case .pair(let source, let target), .originalPair(let source, let target):
+                (near, far) = (source, target)
+            case .answers: continue
+            }
+            for (from, to) in [(near, far), (far, near)]
+            where to.overlaps(destination) && !found.contains(from) && !isService(from) {
+                found.append(from)
+            }
+            if found.count >= 4 { break }
+        }
+        return found
+    }
+
+    /// Nothing comes from the address of a service: its answers come from pods until they are turned back.
+    private func isService(_ prefix: IPPrefix) -> Bool {
+        plan.accepts.contains { accept in
+            if case .originalPair(_, prefix) = accept.value.match { true } else { false }
+        }
+    }
+
+    /// An address of the prefix, and one of each part that a policy rule is about.
+    private func addresses(in prefix: IPPrefix) -> [IPAddress] {
+        let parts = observed.policyRules.compactMap(\.source).filter { $0 != prefix && prefix.contains($0) }
+        return Array(sampling.addresses(in: prefix).prefix(1)) + parts.prefix(4).map(\.sampleAddress)
+    }
+
+    // MARK: - Answers
+
+    /// What leads packets elsewhere than our routes, each named once.
+    func conflicts() -> [Conflict] {
+        guard !observed.routeAnswers.isEmpty else { return [] }
+        var seen: Set<String> = []
+        return checks().compactMap { check in
+            guard let answer = observed.routeAnswers[check.question],
+                let conflict = conflict(check, answer), seen.insert(conflict.key).inserted
+            else { return nil }
+            return conflict.value
+        }
+    }
+
+    private func conflict(_ check: Check, _ answer: RouteAnswer) -> (key: String, value: Conflict)? {
+        let ours = check.route.value
+        let effect: String
+        var culprit = culprit(of: check.question)
+        switch answer {
+        case .forwarded(let hop, let route):
+            let isOurs = ours.nextHops.contains { wanted in
+                hop.gateway == wanted.gateway && (wanted.device == nil || wanted.device == hop.device)
+            }
+            guard !isOurs else { return nil }
+            effect =
+                "leads packets to \(check.destination) " + (hop.gateway.map { "via \($0) " } ?? "")
+                + "out of \(hop.device ?? "?")"
+            if culprit.route?.destination != route.destination || culprit.route?.table != route.table {
+                culprit.route = route
+            }
+        case .delivered: effect = "gives packets to \(check.destination) to this host itself"
+        case .refused(let words): effect = "lets no packet to \(check.destination) through (\(words))"
+        }
+        let name = culprit.description ?? "the kernel"
+        let conflict = Conflict(
+            "\(name) \(effect), instead of \(ours) (asked: ip \(check.question); \(check.route.because))",
+            remedy: culprit.remedy(for: check))
+        return (name + effect, conflict)
+    }
+
+    /// What decides according to the rules and routes that were observed.
+    private func culprit(of question: RouteQuestion) -> Culprit {
+        let decision = decision(on: question)
+        return Culprit(rule: decision?.rule, route: decision?.route)
+    }
+
+    private func decision(on question: RouteQuestion) -> RouteLookup.Decision? {
+        let query = RouteLookup.Query(
+            question.destination, source: question.arrival?.source, inDevice: question.arrival?.device,
+            mark: question.mark)
+        return sampling.routes.decide(query)
+    }
+
+    /// A policy rule, a route, or both.
+    private struct Culprit {
+        var rule: PolicyRule?
+        var route: Route?
+
+        /// Nil if neither is known.
+        var description: String? {
+            let parts = [
+                rule.flatMap { isOrdinary($0) ? nil : "the policy rule \"\($0)\"" },
+                route.map { "the route \"\($0)\"" },
+            ].compactMap(\.self)
+            return parts.isEmpty ? nil : parts.joined(separator: " with ")
+        }
+
+        /// True for the rules that every host has.
+        private func isOrdinary(_ rule: PolicyRule) -> Bool {
+            guard case .lookup(let table) = rule.action else { return false }
+            return [Route.localTable, Route.mainTable, 253].contains(table)
+        }
+
+        /// A policy rule goes before another; a longer prefix can only go.
+        func remedy(for check: Check) -> [String] {
+            let destination = check.destination
+            if let rule, !isOrdinary(rule), rule.priority > 0 {
+                let family = destination.family == .v4 ? "ip" : "ip -6"
+                return ["\(family) rule add to \(destination) lookup main priority \(rule.priority - 1)"]
+            }
+            guard let route, !route.isOurs, destination.contains(route.destination) else { return [] }
+            return ["ip route del \(route)"]
+        }
+    }
+}
+
+extension HostPlan {
+    /// What the kernel is to be asked so that the difference knows whether packets take the plan's routes.
+    package func routeQuestions(on observed: HostState) -> [RouteQuestion] {
+        RouteChecks(resolved(on: observed), on: observed).checks().map(\.question)
+    }
+}

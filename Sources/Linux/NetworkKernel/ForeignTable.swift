@@ -1,0 +1,157 @@
+import JSON
+import LinuxSystem
+import NetworkModel
+
+/// Reads of one foreign table what packets may come by: the chains that the kernel calls, those that jumps
+/// lead to from there, and the sets that their rules ask.
+struct ForeignTable {
+    private let name: TableName
+
+    /// The items of the outline that are this table and its chains.
+    private let outline: [JSONValue]
+
+    /// In a larger table, chains of NAT are not read: no more than a translation is expected of them.
+    private static let mostChainsOfNAT = 100
+
+    /// Words that are no words of the language: nft up to 1.0.6 prints any text in place of a table's flags.
+    private static let knownFlags: Set<String> = ["dormant", "owner", "persist"]
+
+    init(_ name: TableName, in outline: [JSONValue]) {
+        self.name = name
+        self.outline = outline.filter { TableName($0) == name }
+    }
+
+    private var words: String { "\(name.family.rawValue) \(name.name)" }
+
+    /// What `nft -j` lists of it; chains and sets that are not read say so.
+    func items() throws -> [JSONValue] {
+        let chains = outline.compactMap { $0["chain"] }
+        let known = Set(chains.compactMap { $0["name"]?.string })
+        let roots = chains.filter { Self.isCalled($0, among: chains.count) }.compactMap { $0["name"]?.string }
+        guard !roots.isEmpty else { return [] }
+        let table = try table()
+        guard table["table"]?["flags"] != .array([.string("dormant")]) else { return [] }
+        var (rules, waiting, read): ([JSONValue], [String], Set<String>) = ([], roots, [])
+        while !waiting.isEmpty {  // each turn reads chains that no turn has read
+            read.formUnion(waiting)
+            let level = try self.rules(of: waiting)
+            rules += level
+            waiting = Set(level.flatMap { Self.targets($0) }).intersection(known).subtracting(read).sorted()
+            guard waiting.isEmpty else { continue }
+            let maps = try sets(rules)
+            waiting = Set(maps.flatMap { Self.targets($0) }).intersection(known).subtracting(read).sorted()
+            if waiting.isEmpty { return [table] + mark(chains, read) + maps + rules }
+        }
+        return []
+    }
+
+    /// True for a base chain that may decide on routed packets.
+    private static func isCalled(_ chain: JSONValue, among count: Int) -> Bool {
+        guard let hook = chain["hook"]?.string, FilterHook.HookPoint(rawValue: hook) != nil else {
+            return false
+        }
+        guard chain["family"]?.string != "bridge", chain["family"]?.string != "arp" else { return false }
+        return chain["type"]?.string != "nat" || count <= mostChainsOfNAT
+    }
+
+    private func mark(_ chains: [JSONValue], _ read: Set<String>) -> [JSONValue] {
+        chains.map { chain in
+            var members = chain.members ?? []
+            let isNAT = chain["type"]?.string == "nat"
+            // A base chain of NAT that is not read has no rules as far as packets are concerned.
+            if !isNAT, !read.contains(chain["name"]?.string ?? "") {
+                members.append(("unread", .boolean(true)))
+            }
+            return .object(["chain": .object(members)])
+        }
+    }
+
+    /// The table with its flags as words.
+    private func table() throws -> JSONValue {
+        guard let item = outline.first(where: { $0["table"] != nil }), let table = item["table"] else {
+            return .object([
+                "table": .object(["family": .string(name.family.rawValue), "name": .string(name.name)])
+            ])
+        }
+        let flags = table["flags"]?.elements ?? table["flags"].map { [$0] } ?? []
+        guard
+            !flags.allSatisfy({ Self.knownFlags.contains($0.string ?? "") }) || flags == [.string("dormant")]
+        else {
+            return item
+        }
+        let text = String(decoding: try HostTools.run("nft", ["-t", "list table \(words)"]), as: UTF8.self)
+        let line = text.split(separator: "\n").first { $0.contains("flags ") && !$0.contains("type ") }
+        let isDormant = line?.contains("dormant") == true
+        var members = (table.members ?? []).filter { $0.key != "flags" }
+        if isDormant { members.append(("flags", .array([.string("dormant")]))) }
+        return .object(["table": .object(members)])
+    }
+
+    /// The elements of the sets and maps that rules ask.
+    private func sets(_ rules: [JSONValue]) throws -> [JSONValue] {
+        let names = Set(rules.flatMap { Self.references($0) })
+        guard !names.isEmpty else { return [] }
+        let all = try RulesReading.list("sets", isTerse: true) + RulesReading.list("maps", isTerse: true)
+        let declared = all.filter { item in
+            guard let (kind, value) = item.onlyMember, kind == "set" || kind == "map" else { return false }
+            return TableName(item) == name && names.contains(value["name"]?.string ?? "")
+        }
+        return declared.map { item in
+            guard let (kind, value) = item.onlyMember, let name = value["name"]?.string else { return item }
+            do throws(KernelError) {
+                let items = try read("\(kind) \(words) \(name)")
+                return items.first { $0[kind] != nil } ?? item
+            } catch {
+                var members = value.members ?? []
+                members.append(("unread", .boolean(true)))
+                return .object([kind: .object(members)])
+            }
+        }
+    }
+
+    /// - Throws: If there are more elements than is sensible to read, too.
+    private func read(_ what: String) throws(KernelError) -> [JSONValue] {
+        let output = try HostTools.run("nft", ["-j", "list \(what)"])
+        do throws(ReadingError) { return try FilterTable.items(ruleset: output) } catch {
+            throw .unreadable(error)
+        }
+    }
+
+    /// The rules of these chains, each asked for alone: a call that asks for several finds the first only
+    /// (nft 1.0.6). Many are found faster in a listing of the whole table.
+    private func rules(of chains: [String]) throws -> [JSONValue] {
+        let items =
+            chains.count > Self.mostCalls
+            ? try RulesReading.list("table \(words)", isTerse: true)
+            : try chains.flatMap { try RulesReading.list("chain \(words) \($0)") }
+        let names = Set(chains)
+        return items.filter { names.contains($0["rule"]?["chain"]?.string ?? "") }
+    }
+
+    private static let mostCalls = 20
+
+    // MARK: - What rules refer to
+
+    /// The chains that jumps and gotos lead to, in verdict maps as well.
+    private static func targets(_ json: JSONValue) -> [String] {
+        switch json {
+        case .array(let elements): elements.flatMap { targets($0) }
+        case .object(let members):
+            members.flatMap { key, value -> [String] in
+                if key == "jump" || key == "goto", let target = value["target"]?.string { return [target] }
+                return targets(value)
+            }
+        default: []
+        }
+    }
+
+    /// The named sets and maps: `@NAME`.
+    private static func references(_ json: JSONValue) -> [String] {
+        switch json {
+        case .string(let text): text.hasPrefix("@") ? [String(text.dropFirst())] : []
+        case .array(let elements): elements.flatMap { references($0) }
+        case .object(let members): members.flatMap { references($0.value) }
+        default: []
+        }
+    }
+}

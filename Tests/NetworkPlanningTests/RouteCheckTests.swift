@@ -1,0 +1,113 @@
+import IPAddressing
+import NetworkModel
+import NetworkPlanning
+import PacketPath
+import TestSupport
+import Testing
+
+/// Routes that others have made, and rules of which table is asked, must not lead packets of the plan elsewhere unseen.
+@Suite struct RouteCheckTests {
+    private func router() throws -> HostPlan {
+        let inventory = try Networks.inventory(
+            yaml: """
+                clusters:
+                  prod:
+                    pods: [10.244.0.0/16]
+                    services: [10.96.0.0/16]
+                    cni: calico-bgp
+                    nodes: { n1: { address: 192.168.5.11, pods: [10.244.1.0/24] } }
+                sites:
+                  office:
+                    networks: [192.168.7.0/24]
+                    router: 192.168.5.2
+                    hosts: { gate: { address: 192.168.5.2 } }
+                paths: [{ from: office, to: prod, via: relay, relays: [n1] }]
+                """)
+        return try Networks.plan("office/gate", in: inventory)
+    }
+
+    /// What the difference says of ways once the plan is applied, after `change`, with the answers of the model.
+    private func told(_ change: (inout HostState) throws -> Void) throws -> [Conflict] {
+        let plan = try router()
+        var state = FakeHost.fresh(plan.host)
+        let steps = difference(from: state, to: plan)
+        state.apply(steps.steps)
+        try change(&state)
+        let lookup = RouteLookup(state)
+        for question in plan.routeQuestions(on: state) { state.routeAnswers[question] = lookup.answer(to: question) }
+        #expect(!state.routeAnswers.isEmpty)
+        return difference(from: state, to: plan).conflicts
+    }
+
+    private func foreign(_ text: String, table: Int = Route.mainTable, kind: RouteKind = .unicast) throws -> Route {
+        Route(
+            destination: try IPPrefix(parsing: text), kind: kind, table: table, routeProtocol: 4,
+            nextHops: kind == .unicast ? [NextHop(gateway: IPAddress("192.168.5.99"), device: "eth0")] : [])
+    }
+
+    @Test func `a host as planned is told nothing`() throws { #expect(try told { _ in } == []) }
+
+    @Test func `a longer prefix, a black hole and a rule are named with what takes them away`() throws {
+        let longer = try told { $0.routes.append(try foreign("10.244.3.0/24")) }
+        #expect(longer.count == 1 && longer[0].message.contains("the route \"10.244.3.0/24 via 192.168.5.99 dev eth0 proto 4\""))
+        #expect(longer.flatMap(\.remedy) == ["ip route del 10.244.3.0/24 via 192.168.5.99 dev eth0 proto 4"])
+
+        let hole = try told { $0.routes.append(try foreign("10.96.4.0/24", kind: .blackhole)) }
+        #expect(hole.count == 1 && hole[0].message.contains("lets no packet to 10.96.0.0/16 through"), "\(hole)")
+
+        let rule = try told { state in
+            state.routes.append(try foreign("0.0.0.0/0", table: 52))
+            state.policyRules.append(
+                PolicyRule(
+                    family: .v4, priority: 5270, destination: try IPPrefix(parsing: "10.96.0.0/12"),
+                    action: .lookup(table: 52), ruleProtocol: 0))
+        }
+        #expect(rule.count == 1 && rule[0].message.contains("the policy rule \"from all to 10.96.0.0/12 lookup 52"), "\(rule)")
+        #expect(rule.flatMap(\.remedy) == ["ip rule add to 10.96.0.0/16 lookup main priority 5269"])
+        #expect(!rule[0].isHarmless && !rule[0].isUnknown)
+    }
+
+    @Test func `prefixes beside ours, tables that are not asked and rules for others are no matter`() throws {
+        let told = try told { state in
+            state.routes += [
+                try foreign("10.245.3.0/24"), try foreign("10.244.3.0/24", table: 100), try foreign("10.0.0.0/8"),
+            ]
+            state.policyRules.append(
+                PolicyRule(
+                    family: .v4, priority: 90, source: try IPPrefix(parsing: "192.168.8.0/24"), action: .lookup(table: 100),
+                    ruleProtocol: 0))
+        }
+        #expect(told == [])
+    }
+
+    @Test func `services that IPVS delivers need an accept in INPUT`() throws {
+        let inventory = try Networks.inventory(
+            yaml: """
+                clusters:
+                  prod:
+                    pods: [10.244.0.0/16]
+                    services: [10.96.0.0/16]
+                    cni: calico-bgp
+                    kube-proxy: { mode: ipvs }
+                    nodes: { n1: { address: 192.168.5.11, pods: [10.244.1.0/24] } }
+                sites: { office: { networks: [192.168.7.0/24], router: 192.168.5.1 } }
+                paths: [{ from: office, to: prod, via: relay, relays: [n1] }]
+                """)
+        let plan = try Networks.plan("prod/n1", in: inventory)
+        var state = FakeHost.fresh(plan.host)
+        state.iptables = [IPTablesState(family: .v4, saved: "*filter\n:INPUT DROP [0:0]\n:FORWARD ACCEPT [0:0]\nCOMMIT\n")]
+        #expect(difference(from: state, to: plan).acceptRules == [], "without IPVS nothing is delivered")
+        state.links.append(Link(name: "kube-ipvs0", kind: .other("dummy")))
+        state.addresses.append(
+            InterfaceAddress(device: "kube-ipvs0", address: try #require(IPAddress("10.96.0.10")), length: 32))
+        let found = difference(from: state, to: plan)
+        #expect(
+            found.acceptRules.map { $0.value.description } == [
+                "INPUT -s 192.168.7.0/24 -d 10.96.0.0/16 -m comment --comment"
+                    + " \"namebridge: path office -> prod via n1\" -j ACCEPT"
+            ])
+        #expect(found.conflicts == [])
+        state.apply(found.steps)
+        #expect(difference(from: state, to: plan).steps == [])
+    }
+}
