@@ -51,6 +51,9 @@ package struct ResponseCode: Hashable, Sendable {
 
     package init(_ rawValue: Int) { self.rawValue = rawValue }
 
+    /// True for one that speaks of the hop, not of the name.
+    package var needsEDNS: Bool { rawValue > 15 }
+
     package static let noError = ResponseCode(0)
     package static let formatError = ResponseCode(1)
     package static let serverFailure = ResponseCode(2)

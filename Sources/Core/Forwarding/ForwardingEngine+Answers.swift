@@ -39,13 +39,19 @@ extension ForwardingEngine {
             checkCookie(
                 message, question, header, slot, target, attempt, at: now, random: &random, into: &outbox)
         else { return }
-        if header.isTruncated {
+        // Over TCP there is no more to be had: the client gets what is there.
+        if header.isTruncated, path.transport == .udp || header.answerCount == 0 {
             truncated(slot, target, attempt, at: now, random: &random, into: &outbox)
             return
         }
-        switch ResponseCode(header.rcode) {
-        case .formatError, .serverFailure, .notImplemented, .refused, .notAuthoritative:
-            declined(slot, target, attempt, header.rcode, at: now, random: &random, into: &outbox)
+        // To who takes part in EDNS like that it is not spoken; without it, what is malformed stays so.
+        let rcode =
+            ResponseCode(of: message, header, from: question.end)
+            ?? (table[slot, attempt].usesEDNS ? .formatError : ResponseCode(header.rcode))
+        switch rcode {
+        case .formatError, .serverFailure, .notImplemented, .refused, .notAuthoritative,
+            _ where rcode.needsEDNS:
+            declined(slot, target, attempt, rcode.rawValue, at: now, random: &random, into: &outbox)
             return
         default: break
         }
@@ -108,16 +114,10 @@ extension ForwardingEngine {
             message, question, header, slot, target, arrival, at: now, random: &random, into: &outbox)
     }
 
-    /// The response code of an error that came without its question; nil where it is none.
-    ///
-    /// One above 15 (BADVERS: the server does not like our EDNS) counts as FORMERR.
+    /// The response code of an error that came without its question; nil if it is none.
     private static func errorWithoutQuestion(_ message: Span<UInt8>, _ header: MessageHeader) -> Int? {
-        if header.rcode != 0, header.rcode != ResponseCode.nameError.rawValue { return header.rcode }
-        guard header.answerCount == 0, header.authorityCount == 0, header.additionalCount == 1,
-            let record = try? RecordExtent(in: message, at: MessageHeader.length),
-            record.type == RecordType.opt, record.ttl >> 24 != 0
-        else { return nil }
-        return ResponseCode.formatError.rawValue
+        let rcode = ResponseCode(of: message, header, from: MessageHeader.length) ?? .formatError
+        return rcode == .noError || rcode == .nameError ? nil : rcode.rawValue
     }
 
     /// The attempt that waits for an answer with this ID on this path (RFC 5452 section 9.1).
@@ -144,17 +144,15 @@ extension ForwardingEngine {
             && isEqualFolded(message, Question.nameStart + kept, inner.span, 0, count: innerLength)
     }
 
-    /// The answer did not fit: over UDP the server is asked for it again over TCP, unless it is already; over
-    /// TCP, where everything fits, another server is asked.
+    /// The answer did not fit: over UDP the server is asked for it again over TCP, unless it is already; one
+    /// over TCP holds nothing, and another server is asked.
     mutating func truncated(
         _ slot: Int, _ target: RouteTarget, _ attempt: Int, at now: MonotonicTime,
         random: inout some RandomNumberGenerator, into outbox: inout Outbox
     ) {
         let path = table[slot, attempt].path
         guard path.transport == .udp else {
-            counters.malformed += 1
-            count(.malformed, path.server)
-            table.endAttempt(attempt, of: slot, .unusable)
+            table.endAttempt(attempt, of: slot, .truncated)
             askNextServer(slot, target, at: now, random: &random, into: &outbox)
             return
         }
@@ -176,7 +174,7 @@ extension ForwardingEngine {
         count(.declined, server)
         table.endAttempt(attempt, of: slot, .declined(rcode: rcode))
         let isAboutEDNS =
-            rcode == ResponseCode.formatError.rawValue || rcode == ResponseCode.notImplemented.rawValue
+            [ResponseCode.formatError, .notImplemented, .badVersion].contains(ResponseCode(rcode))
         if isAboutEDNS, table[slot, attempt].usesEDNS {
             // RFC 6891 section 6.2.2: such a server may not know EDNS.
             send(
@@ -196,9 +194,9 @@ extension ForwardingEngine {
         into outbox: inout Outbox
     ) -> AnswerUse {
         let server = arrival.server
-        if let attempt = arrival.attempt, !table[slot, attempt].usesEDNS,
-            declinedEDNS(server, slot, before: attempt)
-        {
+        if let attempt = arrival.attempt, table[slot, attempt].usesEDNS {
+            servers[server].learnEDNS()
+        } else if let attempt = arrival.attempt, declinedEDNS(server, slot, before: attempt) {
             servers[server].learnRefusal(ofEDNSAt: now)
         }
         do throws(MappingError) {
@@ -436,7 +434,7 @@ extension ForwardingEngine {
         case .failed(.timeout): "timeout\(transport)"
         case .declined(let rcode): "answered \(name(ofRcode: rcode))\(transport)"
         case .unusable: "gave a malformed answer\(transport)"
-        case .truncated: "truncated"
+        case .truncated: "truncated\(transport)"
         case .unused: "not asked"
         }
     }
@@ -448,6 +446,7 @@ extension ForwardingEngine {
         case 4: "NOTIMP"
         case 5: "REFUSED"
         case 9: "NOTAUTH"
+        case 16: "BADVERS"
         default: "rcode \(rcode)"
         }
     }

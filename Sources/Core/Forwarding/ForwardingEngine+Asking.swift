@@ -116,7 +116,7 @@ extension ForwardingEngine {
         var isCrowded = false
         for server in group.servers {
             let isDead = board.isProbed && board.servers[server].isDead
-            servers[server].notice(answeredProbes: board.servers[server].answeredProbes)
+            notice(server)
             guard !isDead, let asked = timesAsked(server, by: slot) else { continue }
             guard table.waitingCopies(of: slot, at: server) < mostCopies else {
                 isCrowded = true
@@ -133,6 +133,12 @@ extension ForwardingEngine {
         return isCrowded ? .crowded : .none
     }
 
+    /// Takes over what probes of the server found.
+    private mutating func notice(_ server: Int) {
+        let health = board.servers[server]
+        servers[server].notice(answeredProbes: health.answeredProbes, isFull: health.mode == .full)
+    }
+
     /// The server's round-trip time in nanoseconds: what this worker measured, or a probe since then.
     ///
     /// A server that became slow, and is not asked any more, is asked again once probes find it quick.
@@ -147,7 +153,7 @@ extension ForwardingEngine {
     /// Silence alone proves nothing: some names take long to find, and whoever asks for them may do so on
     /// purpose. A probe finds out.
     mutating func blame(_ server: Int, _ reason: UpstreamFailure, at now: MonotonicTime) {
-        servers[server].notice(answeredProbes: board.servers[server].answeredProbes)
+        notice(server)
         servers[server].failed(at: now)
         count(ServerEvent(reason), server)
         guard board.isProbed else { return }
@@ -407,9 +413,14 @@ extension ForwardingEngine {
     private mutating func finishWithGroupsFailure(
         _ slot: Int, _ target: RouteTarget, at now: MonotonicTime, into outbox: inout Outbox
     ) {
-        // The rcode is the servers' own where one gave any; never one that we made up in its place.
+        // The rcode is the servers' own if one gave any that says something of the name. FORMERR and NOTIMP
+        // say that the server did not like our question: the client's was fine.
         let decline = table.transactions[slot].lastDecline
-        let rcode = target.groups.count == 1 && decline > 0 ? ResponseCode(decline) : .serverFailure
+        let isAboutUs =
+            ResponseCode(decline).needsEDNS
+            || [ResponseCode.formatError, .notImplemented].contains(ResponseCode(decline))
+        let rcode =
+            target.groups.count == 1 && decline > 0 && !isAboutUs ? ResponseCode(decline) : .serverFailure
         finishWithFailure(slot, rcode, at: now, into: &outbox)
     }
 

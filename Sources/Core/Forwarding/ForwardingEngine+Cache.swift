@@ -89,7 +89,7 @@ extension ForwardingEngine {
         // Where nothing is kept, the cluster's own TTLs hold.
         guard let cache else { return }
         prepared.capTTLs(at: cap)
-        guard isKeepable(shape), isKeepable(prepared.rcode) else { return }
+        guard isKeepable(shape), isKeepable(prepared.rcode), !prepared.isTruncated else { return }
         // A negative answer without SOA does not say how long it holds (RFC 2308 section 5): a second at
         // most. The same for one given in place of a group that failed.
         var seconds = min(timing.seconds ?? 1, cap)

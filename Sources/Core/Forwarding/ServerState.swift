@@ -51,10 +51,31 @@ struct ServerState {
         avoidedUntil = now.advanced(milliseconds: penalty)
     }
 
-    /// It declined a question with EDNS and answered the same one without: so it is asked for five minutes,
+    /// True once it has answered a question with EDNS.
+    private var knowsEDNS = false
+    /// Questions in a row that it declined with EDNS and answered without.
+    private var refusals = 0
+
+    /// It declined a question with EDNS and answered the same one without: so it is asked for ten seconds,
     /// since it may be replaced by one that knows EDNS.
+    ///
+    /// One that has shown that it knows EDNS loses DO, cookies and loop marks only after several such
+    /// questions: one name may have a fault of its own.
     mutating func learnRefusal(ofEDNSAt now: MonotonicTime) {
-        withoutEDNSUntil = now.advanced(milliseconds: 300_000)
+        refusals += 1
+        guard !knowsEDNS || refusals >= Self.refusalsUntilBelieved else { return }
+        knowsEDNS = false
+        refusals = 0
+        withoutEDNSUntil = now.advanced(milliseconds: 10_000)
+    }
+
+    private static let refusalsUntilBelieved = 3
+
+    /// It answered a question with EDNS, ours or a probe's.
+    mutating func learnEDNS() {
+        knowsEDNS = true
+        refusals = 0
+        withoutEDNSUntil = MonotonicTime(nanoseconds: 0)
     }
 
     func refusesEDNS(at now: MonotonicTime) -> Bool { now < withoutEDNSUntil }
@@ -62,10 +83,13 @@ struct ServerState {
     /// Takes over what probes found: one that was answered since makes good what failed before.
     ///
     /// How slow the server is now, the probe's round-trip time says.
-    mutating func notice(answeredProbes count: Int) {
+    ///
+    /// - Parameter isFull: True if the last one was answered with EDNS.
+    mutating func notice(answeredProbes count: Int, isFull: Bool = false) {
         guard count != answeredProbes else { return }
         answeredProbes = count
         isProbedSince = true
+        if isFull { learnEDNS() }
         forgive()
     }
 

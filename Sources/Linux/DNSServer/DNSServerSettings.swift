@@ -18,6 +18,8 @@ package struct DNSServerSettings: Hashable, Sendable {
     package var connectionMilliseconds = 600_000
     /// How long a connection towards a server is kept without a question on it.
     package var upstreamIdleMilliseconds = 5_000
+    /// How long one may owe all of its answers; then it is closed, and its questions are asked anew.
+    package var upstreamSilenceMilliseconds = 1_500
 
     /// Sockets of one worker towards servers, TCP included; see `DescriptorBudget`.
     package var upstreamSocketsPerWorker = 4_096

@@ -72,9 +72,12 @@ struct UpstreamProgress: Hashable, Sendable {
         outstanding = 0
     }
 
-    /// True where it has been kept long enough, with or without questions outstanding.
+    /// True if it has been kept long enough without questions, or owes an answer for longer than one takes:
+    /// what is on the way may have forgotten the connection.
     func isExpired(at now: MonotonicTime, _ settings: DNSServerSettings) -> Bool {
-        phase != .closed && lastActivity.advanced(milliseconds: settings.upstreamIdleMilliseconds) <= now
+        let limit =
+            outstanding > 0 ? settings.upstreamSilenceMilliseconds : settings.upstreamIdleMilliseconds
+        return phase != .closed && lastActivity.advanced(milliseconds: limit) <= now
     }
 
     /// What the socket is to be watched for, with `queued` octets waiting to be sent.

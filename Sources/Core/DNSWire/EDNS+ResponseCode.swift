@@ -1,0 +1,24 @@
+extension ResponseCode {
+    /// The whole response code of an answer: its upper bits stand in OPT (RFC 6891 section 6.1.3).
+    ///
+    /// Nil if the answer has an OPT record in another section, below a name, or a second one (section 6.1.1):
+    /// the server does not know what EDNS is. Of an answer that can't be read to its end, what was found.
+    ///
+    /// - Parameter start: Offset behind the question.
+    package init?(of message: Span<UInt8>, _ header: MessageHeader, from start: Int) {
+        var rcode = header.rcode
+        var hasOPT = false
+        let before = header.answerCount + header.authorityCount
+        var position = start
+        for index in 0..<(before + header.additionalCount) {  // each takes at least eleven octets
+            guard let record = try? RecordExtent(in: message, at: position) else { break }
+            if record.type == RecordType.opt {
+                guard !hasOPT, index >= before, record.ownerLength == 1 else { return nil }
+                hasOPT = true
+                rcode |= Int(record.ttl >> 24) << 4
+            }
+            position = record.end
+        }
+        self.init(rcode)
+    }
+}
