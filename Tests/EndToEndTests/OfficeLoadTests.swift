@@ -30,6 +30,13 @@ extension EndToEnd {
             }
         }
 
+        @Test(.enabled(if: isPossible && Tool.areInstalled("dnsperf"), "needs root, iproute2, util-linux and dnsperf"))
+        func `two hundred clients behind one address have connections of their own`() throws {
+            let report = try Office().askOverTCP(connections: 200)
+            #expect(report.contains("Queries completed") && !report.contains("Queries completed:    0"), "\(report)")
+            #expect(report.contains("Queries lost:         0 ") && report.contains("Reconnections:        0"), "\(report)")
+        }
+
         @Test(.enabled(if: isPossible, "network namespaces need root, iproute2 and util-linux"))
         func `a dead cluster takes nothing from the others of one resolver in front`() throws {
             let office = try Office()
@@ -95,6 +102,15 @@ private final class Office {
 
     /// Runs a load to its end.
     func ask(_ options: String) throws -> Report { try askTogether([options])[0] }
+
+    /// Asks for a second over so many connections from one address; what dnsperf(1) reports.
+    func askOverTCP(connections: Int) throws -> String {
+        let names = try folder.write("n1.test.svc.prod.cluster.local A\n", to: "names")
+        let result = try office.run(
+            "dnsperf", "-s", "10.98.0.1", "-m", "tcp", "-d", names, "-c", "\(connections)", "-q", "\(connections)",
+            "-l", "1", "-t", "5")
+        return result.output + result.errors
+    }
 
     /// Runs loads at the same time.
     func askTogether(_ loads: [String]) throws -> [Report] {

@@ -17,7 +17,7 @@ package struct DNSLimits: Hashable, Sendable {
     package var connections = 1_024
 
     /// Of these: of one client, an IPv4 address or an IPv6 /64, in the same way.
-    package var connectionsPerClient = 64
+    package var connectionsPerClient = 256
 
     /// How long a connection may bring no whole message and take no answer.
     package var idleTime: Duration = .seconds(10)

@@ -7,7 +7,7 @@ package struct DNSServerSettings: Hashable, Sendable {
     /// Clients' connections of one worker.
     package var connectionsPerWorker = 1024
     /// Connections of one client, an IPv4 address or an IPv6 /64, to one worker.
-    package var connectionsPerClient = 64
+    package var connectionsPerClient = 256
     /// Questions of one connection that wait for their answers; no more are taken from it meanwhile.
     package var questionsPerConnection = 128
     /// Octets that wait for a connection to take them; no more questions are taken from it meanwhile.
