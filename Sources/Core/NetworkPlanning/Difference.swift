@@ -1,6 +1,7 @@
 import IPAddressing
 import Inventory
 package import NetworkModel
+import PacketPath
 
 /// What separates a host from its plan, as steps that can be taken one after the other.
 package struct Difference: Hashable, Sendable {
@@ -96,9 +97,11 @@ struct DifferenceCalculation {
 
     mutating func run() {
         result.notes += refusals()
-        let firewall = FirewallJudgement(plan, on: observed)
+        let rules = PacketRules(observed)
+        let firewall = FirewallJudgement(plan, on: observed, rules: rules)
         result.acceptRules = firewall.acceptRules
-        result.conflicts = conflicts() + firewall.conflicts + RouteChecks(plan, on: observed).conflicts()
+        let checks = RouteChecks(plan, on: observed, rules: rules)
+        result.conflicts = conflicts() + firewall.conflicts + checks.conflicts()
         let rebuilt = linkSteps()
         addressSteps()
         settingSteps()

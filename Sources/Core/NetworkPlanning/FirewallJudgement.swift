@@ -19,11 +19,13 @@ struct FirewallJudgement {
     private let sampling: FlowSampling
     private let flows: [PlannedFlow]
 
-    /// - Parameter plan: As resolved on `observed`.
-    init(_ plan: HostPlan, on observed: HostState) {
+    /// - Parameters:
+    ///   - plan: As resolved on `observed`.
+    ///   - rules: Those of `observed`.
+    init(_ plan: HostPlan, on observed: HostState, rules: PacketRules) {
         self.plan = plan
         self.observed = observed
-        rules = PacketRules(observed)
+        self.rules = rules
         let sampling = FlowSampling(plan, on: observed, rules: rules)
         self.sampling = sampling
         let requests = plan.accepts.isEmpty || rules.isEmpty ? [] : sampling.requests()

@@ -53,11 +53,17 @@ package struct HostPlan: Hashable, Sendable {
     }
 
     /// The number of objects that the host shall have, each rule being one.
-    package func objectCount(on observed: HostState) -> Int {
+    ///
+    /// - Parameter acceptRules: As the difference of the whole host has them.
+    package func objectCount(
+        on observed: HostState, acceptRules: [Desired<IPTablesRule>]
+    ) -> Int {
+        let ours = acceptRules.count { rule in
+            accepts.contains { $0.value.rule(in: rule.value.chain, because: rule.because) == rule.value }
+        }
         let plan = resolved(on: observed)
         return plan.links.count + plan.addresses.count + plan.settings.count + plan.neighbours.count
-            + plan.forwardingEntries.count + plan.routes.count
-            + FirewallJudgement(plan, on: observed).acceptRules.count
+            + plan.forwardingEntries.count + plan.routes.count + ours
             + plan.table.chains.map(\.rules.count).reduce(0, +)
     }
 

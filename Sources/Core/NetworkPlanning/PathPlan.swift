@@ -7,7 +7,13 @@ package struct PathPlan: Hashable, Sendable {
     package let plan: HostPlan
 
     /// The number of objects that the path needs on the host.
-    package func objectCount(on observed: HostState) -> Int { plan.objectCount(on: observed) }
+    ///
+    /// - Parameter acceptRules: As the difference of the whole host has them.
+    package func objectCount(
+        on observed: HostState, acceptRules: [Desired<IPTablesRule>]
+    ) -> Int {
+        plan.objectCount(on: observed, acceptRules: acceptRules)
+    }
 
     /// How many of `missing` the path needs.
     ///

@@ -26,11 +26,12 @@ struct RouteChecks {
         let destination: IPPrefix
     }
 
-    /// - Parameter plan: As resolved on `observed`.
-    init(_ plan: HostPlan, on observed: HostState) {
+    /// - Parameters:
+    ///   - plan: As resolved on `observed`.
+    ///   - rules: Those of `observed`.
+    init(_ plan: HostPlan, on observed: HostState, rules: PacketRules) {
         self.plan = plan
         self.observed = observed
-        let rules = PacketRules(observed)
         sampling = FlowSampling(plan, on: observed, rules: rules)
         walk = PacketWalk(rules, routes: sampling.routes)
     }
@@ -250,6 +251,7 @@ struct RouteChecks {
 extension HostPlan {
     /// What the kernel is to be asked so that the difference knows whether packets take the plan's routes.
     package func routeQuestions(on observed: HostState) -> [RouteQuestion] {
-        RouteChecks(resolved(on: observed), on: observed).checks().map(\.question)
+        let rules = PacketRules(observed)
+        return RouteChecks(resolved(on: observed), on: observed, rules: rules).checks().map(\.question)
     }
 }

@@ -126,8 +126,12 @@ extension AgentStatus {
 }
 
 extension AgentStatus.PathState {
-    /// - Parameter missing: What the whole plan misses on the host, as `observed`.
-    init(_ plan: PathPlan, missing: [Loss], on observed: HostState) {
+    /// - Parameters:
+    ///   - missing: What the whole plan misses on the host, as `observed`.
+    ///   - acceptRules: Those of the whole plan.
+    init(
+        _ plan: PathPlan, missing: [Loss], acceptRules: [Desired<IPTablesRule>], on observed: HostState
+    ) {
         switch plan.path.ends {
         case .oneWay(let near, let far): (from, to) = ([near], [far])
         case .mutual(let members): (from, to) = (members, [])
@@ -138,7 +142,7 @@ extension AgentStatus.PathState {
             case .routed: "routed"
             case .vxlan: "vxlan"
             }
-        wanted = plan.objectCount(on: observed)
+        wanted = plan.objectCount(on: observed, acceptRules: acceptRules)
         self.missing = plan.count(of: missing, on: observed)
     }
 

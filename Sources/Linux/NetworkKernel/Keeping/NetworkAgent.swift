@@ -42,6 +42,9 @@ package final class NetworkAgent<Machine: Kernel, Source: EventSource> {
     private var idleReason: String?
     private var complaint: String?
 
+    /// The rules in chains of others that the last look found to be needed.
+    private var acceptRules: [Desired<IPTablesRule>] = []
+
     /// What each path needs of the plan.
     private var pathPlans: (configuration: AppliedConfiguration, plans: [PathPlan])?
 
@@ -158,6 +161,7 @@ package final class NetworkAgent<Machine: Kernel, Source: EventSource> {
             plan, identifier: nextIdentifier, process: settings.process, options: options)
         planned = (wanted, plan)
         path = wanted.path
+        acceptRules = outcome.difference.acceptRules
         watch(plan)
         rejections = 0
         checkSoon()
@@ -252,8 +256,9 @@ package final class NetworkAgent<Machine: Kernel, Source: EventSource> {
         }
         guard let salvage = try applier.salvage(options: options, plan: plan) else { throw error }
         if let planned, let observed = kernel.lastObserved {
-            watch(planned.plan)
             let rest = difference(from: observed, to: planned.plan)
+            acceptRules = rest.acceptRules
+            watch(planned.plan)
             status.present = max(0, status.wanted - rest.lossCount)
             noteMissing(rest)
         }
@@ -282,6 +287,7 @@ package final class NetworkAgent<Machine: Kernel, Source: EventSource> {
 
     private func kept(_ plan: HostPlan, _ outcome: Applier.Outcome, hold: MonotonicTime?) {
         let now = clock()
+        acceptRules = outcome.difference.acceptRules
         watch(plan)
         if kernel.isTorn { schedule.noteEvent(at: now) }
         noteObstacles(outcome.difference.conflicts)
@@ -309,7 +315,7 @@ package final class NetworkAgent<Machine: Kernel, Source: EventSource> {
     private func watch(_ plan: HostPlan) {
         guard let observed = kernel.lastObserved else { return }
         watchlist = Watchlist(of: plan, on: observed, index: settings.deviceIndex)
-        status.wanted = plan.objectCount(on: observed)
+        status.wanted = plan.objectCount(on: observed, acceptRules: acceptRules)
     }
 
     /// Notes what is missing now, and which paths need it.
@@ -324,7 +330,7 @@ package final class NetworkAgent<Machine: Kernel, Source: EventSource> {
             )
         }
         status.paths = (pathPlans?.plans ?? []).map {
-            AgentStatus.PathState($0, missing: missing, on: observed)
+            AgentStatus.PathState($0, missing: missing, acceptRules: acceptRules, on: observed)
         }
     }
 
