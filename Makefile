@@ -115,6 +115,9 @@ bench: check-swift bench-packages build
 differential: check-swift differential-packages build
 	python3 Sources/Support/Differential/differential.py $(DIFFERENTIAL)
 
+bench-reload: check-swift build
+	python3 Sources/Support/Bench/reload.py $(RELOAD)
+
 faults: check-swift faults-packages build
 	swift build -c release --product baseline
 	python3 Sources/Support/Bench/faults.py $(FAULTS)

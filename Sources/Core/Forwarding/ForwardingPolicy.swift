@@ -128,8 +128,10 @@ package final class ForwardingPolicy: Sendable {
         reverse = ReverseRouting(builder.reverse, upstream: inventory.dns.reverseUpstream)
         upstreamTarget = builder.upstreamTarget
         bareDomains = builder.bareDomains
+        let clusters = inventory.clusters
+        let examples = FirstPlaces(clusters.map(\.domain))
         bareRefusals = builder.bareDomains.map { domain in
-            let example = inventory.clusters.first { $0.domain == domain }?.names.first
+            let example = examples[domain].flatMap { clusters[$0].names.first }
             let hint = example.map { "; ask below a cluster's own name, such as \($0)" } ?? ""
             return ExtendedError(
                 .notAuthoritative, "no cluster answers plain \(domain) for this client\(hint)")

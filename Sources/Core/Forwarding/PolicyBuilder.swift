@@ -21,6 +21,8 @@ struct PolicyBuilder {
     /// For each cluster's group the target of its first suffix.
     private(set) var firstSuffixTarget: [Int: Int] = [:]
 
+    /// Where each of `clusterNames` stands.
+    private var numberByName: [String: Int]
     private let cache: CacheSettings
     private var groupByCluster: [String: Int] = [:]
     /// For each group how long its answers are kept, and whether the Kubernetes schema has all its names.
@@ -29,10 +31,12 @@ struct PolicyBuilder {
     init(_ cache: CacheSettings, clusterNames: [String]) {
         self.cache = cache
         self.clusterNames = clusterNames
+        numberByName = Dictionary(zip(clusterNames, 0...), uniquingKeysWith: { first, _ in first })
     }
 
     mutating func addClusters(_ clusters: [Cluster]) {
-        for cluster in clusters where !bareDomains.contains(cluster.domain) {
+        var domains: Set<DomainName> = []
+        for cluster in clusters where domains.insert(cluster.domain).inserted {
             bareDomains.append(cluster.domain)
         }
         for cluster in clusters where cluster.dns.isEmpty {
@@ -68,22 +72,20 @@ struct PolicyBuilder {
     private static let clusterSet = try? DomainName(parsing: "clusterset.local")
 
     mutating func addViews(_ inventory: Inventory) {
-        views.append(view(named: "default", inventory.dns.bareDomain, inventory.clusters))
+        views.append(view(named: "default", inventory.dns.bareDomain))
         for other in inventory.dns.views {
-            var view = view(named: other.name, other.bareDomain, inventory.clusters)
+            var view = view(named: other.name, other.bareDomain)
             if other.allow != Access() { view.access = ViewAccess(other.allow) }
             views.append(view)
         }
     }
 
-    private mutating func view(
-        named name: String, _ keys: [String], _ clusters: [Cluster]
-    ) -> ForwardingPolicy.ViewPolicy {
+    /// - Parameter keys: The clusters that answer plain domains, in this order.
+    private mutating func view(named name: String, _ keys: [String]) -> ForwardingPolicy.ViewPolicy {
         var bareTargets: [Int] = []
+        let members = Dictionary(grouping: keys.compactMap { groupByCluster[$0] }) { groups[$0].domain }
         for domain in bareDomains {
-            let members = keys.filter { key in clusters.contains { $0.key == key && $0.domain == domain } }
-                .compactMap { groupByCluster[$0] }
-            guard !members.isEmpty else {
+            guard let members = members[domain] else {
                 bareTargets.append(-1)
                 continue
             }
@@ -127,8 +129,11 @@ struct PolicyBuilder {
     ) -> Int {
         let first = servers.count
         servers += endpoints
-        let number = clusterNames.firstIndex(of: name) ?? clusterNames.count
-        if number == clusterNames.count { clusterNames.append(name) }
+        let number = numberByName[name] ?? clusterNames.count
+        if number == clusterNames.count {
+            clusterNames.append(name)
+            numberByName[name] = number
+        }
         groups.append(
             ServerGroup(
                 name: name, number: number, servers: Array(first..<servers.count), domain: domain,

@@ -38,9 +38,11 @@ package final class PolicyChange: Sendable {
         return oldKinds[before.index] == newKinds[after.index]
     }
 
-    /// True where the groups, one of each policy, are the same servers for the same names.
-    func isSame(_ group: ServerGroup, _ other: ServerGroup) -> Bool {
-        GroupContent(group, old) == GroupContent(other, new)
+    /// For each group of the new policy the old policy's group of the same servers for the same names; nil if
+    /// there is none.
+    var groupPlaces: [Int?] {
+        let places = FirstPlaces(old.groups.map { GroupContent($0, old) })
+        return new.groups.map { places[GroupContent($0, new)] }
     }
 }
 
@@ -105,11 +107,17 @@ private struct GroupContent: Hashable {
 extension ForwardingPolicy {
     /// For each server its place in `old`, under the same name of a group; nil for one that is not there.
     func places(in old: ForwardingPolicy) -> [Int?] {
-        servers.indices.map { server in
-            let name = groups[groupOfServer[server]].name
-            return old.servers.indices.first { other in
-                old.servers[other] == servers[server] && old.groups[old.groupOfServer[other]].name == name
-            }
-        }
+        let places = FirstPlaces(old.servers.indices.map(old.serverIdentity))
+        return servers.indices.map { places[serverIdentity($0)] }
+    }
+
+    /// What makes a server the same one in two policies.
+    private func serverIdentity(_ server: Int) -> ServerIdentity {
+        ServerIdentity(endpoint: servers[server], group: groups[groupOfServer[server]].name)
+    }
+
+    private struct ServerIdentity: Hashable {
+        let endpoint: Endpoint
+        let group: String
     }
 }

@@ -203,9 +203,7 @@ package final class HealthBoard: Sendable {
         let places = change.new.places(in: change.old)
         let servers = places.map { $0.map { board.servers[$0] } ?? ServerHealth() }
         let old = board.noSuchNames.withLock { $0 }
-        let names = change.new.groups.map { group in
-            change.old.groups.firstIndex { change.isSame($0, group) }.map { old[$0] } ?? []
-        }
+        let names = change.groupPlaces.map { $0.map { old[$0] } ?? [] }
         self.init(servers, names, isProbed: board.isProbed)
     }
 
