@@ -57,6 +57,7 @@ let package = Package(
         core("Telemetry"),
         core("JSON"),
         core("DNSWire", ["DomainNames"]),
+        core("HTTP"),
         core("AnswerCache", ["DomainNames", "DNSWire", "Telemetry"]),
         core("Inventory", ["IPAddressing", "DomainNames"]),
         core("NetworkModel", ["IPAddressing", "Inventory", "JSON"]),
@@ -79,8 +80,8 @@ let package = Package(
         linux("DemoClusters", ["LinuxSystem", "LDNSBridge", "DNSWire", "DomainNames", "IPAddressing"]),
         linux("InventoryFile", ["CYAML", "Inventory", "IPAddressing", "DomainNames", "JSON"]),
         linux("AdminServer", [
-            "DNSServer", "LinuxSystem", "AnswerCache", "Forwarding", "DomainNames", "IPAddressing", "Inventory", "JSON",
-            "Telemetry",
+            "DNSServer", "LinuxSystem", "AnswerCache", "Forwarding", "DomainNames", "HTTP", "IPAddressing", "Inventory",
+            "JSON", "Telemetry",
         ]),
         linux("NetworkKernel", [
             "LinuxSystem", "NetworkPlanning", "NetworkModel", "Inventory", "IPAddressing", "JSON", "Telemetry",
@@ -117,6 +118,7 @@ let package = Package(
         tests("IPAddressingTests", ["IPAddressing"]),
         tests("TelemetryTests", ["Telemetry"]),
         tests("JSONTests", ["JSON"]),
+        tests("HTTPTests", ["HTTP"]),
         tests("ClusterDiscoveryTests", [
             "ClusterDiscovery", "DomainNames", "InventoryFile", "Inventory", "IPAddressing", "JSON", "LinuxSystem",
             "namebridge",
@@ -155,8 +157,8 @@ let package = Package(
             "DNSServer", "LinuxSystem", "Forwarding", "DNSWire", "DomainNames", "IPAddressing", "Inventory", "TestSupport",
         ]),
         tests("AdminServerTests", [
-            "AdminServer", "DNSServer", "LinuxSystem", "Forwarding", "DomainNames", "IPAddressing", "Inventory",
-            "JSON", "Telemetry",
+            "AdminServer", "DNSServer", "LinuxSystem", "Forwarding", "DomainNames", "HTTP", "IPAddressing",
+            "Inventory", "JSON", "Telemetry",
         ]),
         tests("LDNSBridgeTests", ["LDNSBridge", "DomainNames"]),
         tests("DemoClustersTests", ["DemoClusters", "LDNSBridge", "DNSWire", "DomainNames"]),

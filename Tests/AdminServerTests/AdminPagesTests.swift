@@ -1,4 +1,5 @@
 import DNSServer
+import HTTP
 import IPAddressing
 import Inventory
 import Telemetry

@@ -1,4 +1,5 @@
 import AdminServer
+import HTTP
 import IPAddressing
 import LinuxSystem
 import Testing

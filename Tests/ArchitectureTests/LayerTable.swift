@@ -3,8 +3,8 @@
 enum LayerTable {
     /// Values and decisions: no socket, clock, file, process, randomness or logging.
     static let core = [
-        "IPAddressing", "DomainNames", "Telemetry", "JSON", "DNSWire", "Inventory", "ClusterDiscovery", "AnswerCache",
-        "Forwarding", "NetworkModel", "PacketPath", "NetworkPlanning", "Diagnosis",
+        "IPAddressing", "DomainNames", "Telemetry", "JSON", "HTTP", "DNSWire", "Inventory", "ClusterDiscovery",
+        "AnswerCache", "Forwarding", "NetworkModel", "PacketPath", "NetworkPlanning", "Diagnosis",
     ]
 
     /// What meets the kernel and C, thinly.

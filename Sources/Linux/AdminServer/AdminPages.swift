@@ -1,3 +1,4 @@
+package import HTTP
 import JSON
 import LinuxSystem
 

@@ -1,3 +1,4 @@
+import HTTP
 import LinuxSystem
 import Telemetry
 

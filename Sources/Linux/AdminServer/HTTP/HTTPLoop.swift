@@ -1,3 +1,4 @@
+import HTTP
 import IPAddressing
 import LinuxSystem
 import Telemetry

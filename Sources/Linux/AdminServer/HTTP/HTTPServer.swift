@@ -1,3 +1,4 @@
+package import HTTP
 package import IPAddressing
 package import LinuxSystem
 import Synchronization

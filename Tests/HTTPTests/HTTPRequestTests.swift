@@ -1,6 +1,5 @@
+import HTTP
 import Testing
-
-@testable import AdminServer
 
 /// One request's head, and what is made of it.
 struct HTTPCase: Sendable, CustomTestStringConvertible {
@@ -38,6 +37,11 @@ struct HTTPCase: Sendable, CustomTestStringConvertible {
         HTTPCase(
             "no body is fine", "GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n",
             .success(.init(path: "/", host: "a"))),
+        HTTPCase("a port and more", "GET / HTTP/1.1\r\nHost: localhost:80@evil\r\n\r\n", .failure(.malformed)),
+        HTTPCase("a user", "GET / HTTP/1.1\r\nHost: evil@localhost\r\n\r\n", .failure(.malformed)),
+        HTTPCase("more after an address", "GET / HTTP/1.1\r\nHost: [::1]evil\r\n\r\n", .failure(.malformed)),
+        HTTPCase("an open bracket", "GET / HTTP/1.1\r\nHost: [::1\r\n\r\n", .failure(.malformed)),
+        HTTPCase("a list of hosts", "GET / HTTP/1.1\r\nHost: localhost, evil\r\n\r\n", .failure(.malformed)),
         HTTPCase("1.1 does", "GET / HTTP/1.1\r\n\r\n", .failure(.malformed)),
         HTTPCase("two hosts", "GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", .failure(.malformed)),
         HTTPCase("another method", "POST / HTTP/1.1\r\nHost: a\r\n\r\n", .failure(.wrongMethod)),

@@ -1,26 +1,26 @@
 /// The head of an HTTP/1.1 request as far as this server needs it (RFC 9112): no request here has a body.
-struct HTTPRequest: Hashable, Sendable {
+package struct HTTPRequest: Hashable, Sendable {
     /// True for HEAD: the answer comes without its body.
-    let isHead: Bool
+    package let isHead: Bool
     /// The path of the target, beginning with `/`, without the query.
-    let path: String
+    package let path: String
     /// The Host field without its port, in lower case; nil where there is none (HTTP/1.0).
-    let host: String?
+    package let host: String?
 
     /// The longest head that is read, in octets.
-    static let longestHead = 8192
+    package static let longestHead = 8192
     /// The longest target, in octets: longer than anything that is served here.
     private static let longestTarget = 1024
 
     /// Where the head ends in `octets`, the empty line included; nil where it goes on.
-    static func endOfHead(in octets: [UInt8]) -> Int? {
+    package static func endOfHead(in octets: [UInt8]) -> Int? {
         let end: [UInt8] = [13, 10, 13, 10]
         guard octets.count >= end.count else { return nil }
         return (end.count...octets.count).first { octets[($0 - end.count)..<$0].elementsEqual(end) }
     }
 
     /// Reads a head, which ends with its empty line.
-    init(parsing head: ArraySlice<UInt8>) throws(HTTPProblem) {
+    package init(parsing head: ArraySlice<UInt8>) throws(HTTPProblem) {
         // CR and LF inside lines, and all that is not ASCII, is refused below.
         let lines = Self.lines(of: head.dropLast(4))
         guard let first = lines.first else { throw .malformed }
@@ -65,7 +65,8 @@ struct HTTPRequest: Hashable, Sendable {
             switch String(decoding: line[..<colon], as: UTF8.self).lowercased() {
             case "host":
                 guard host == nil else { throw .malformed }
-                host = withoutPort(String(decoding: value, as: UTF8.self).lowercased())
+                guard let name = name(ofHost: value) else { throw .malformed }
+                host = name
             case "transfer-encoding": throw .hasBody
             case "content-length": guard value.elementsEqual([UInt8(ascii: "0")]) else { throw .hasBody }
             default: break
@@ -91,15 +92,39 @@ struct HTTPRequest: Hashable, Sendable {
         return value
     }
 
-    /// `[::1]:9153` gives `[::1]`, `relay:9153` gives `relay`.
-    private static func withoutPort(_ host: String) -> String {
-        if host.hasPrefix("["), let end = host.firstIndex(of: "]") { return String(host[...end]) }
-        return String(host.prefix { $0 != ":" })
+    /// `[::1]:9153` gives `[::1]`, `Relay:9153` gives `relay`; nil if it is no host with at most a port, such
+    /// as `relay:80@evil` (RFC 9110 section 7.2).
+    private static func name(ofHost value: ArraySlice<UInt8>) -> String? {
+        let isBracketed = value.first == UInt8(ascii: "[")
+        guard let end = isBracketed
+            ? value.firstIndex(of: UInt8(ascii: "]")).map({ $0 + 1 })
+            : value.firstIndex(of: UInt8(ascii: ":")) ?? value.endIndex
+        else { return nil }
+        let inner = isBracketed ? value[(value.startIndex + 1)..<(end - 1)] : value[..<end]
+        let rest = value[end...]
+        guard inner.allSatisfy({ isNameOctet($0) || (isBracketed && $0 == UInt8(ascii: ":")) }),
+            rest.isEmpty || rest.first == UInt8(ascii: ":"), rest.dropFirst().allSatisfy(isDigit)
+        else { return nil }
+        return String(decoding: value[..<end], as: UTF8.self).lowercased()
+    }
+
+    private static func isDigit(_ octet: UInt8) -> Bool {
+        octet >= UInt8(ascii: "0") && octet <= UInt8(ascii: "9")
+    }
+
+    /// A letter, digit, hyphen, underscore or dot: what host names and IPv4 addresses are made of.
+    private static func isNameOctet(_ octet: UInt8) -> Bool {
+        switch octet {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "-"),
+            UInt8(ascii: "_"), UInt8(ascii: "."):
+            true
+        default: isDigit(octet)
+        }
     }
 }
 
 /// Why a request gets no answer of its own, with the status that says so (RFC 9110 section 15).
-enum HTTPProblem: Error, Hashable, Sendable {
+package enum HTTPProblem: Error, Hashable, Sendable {
     case malformed
     case strangeHost
     case notAllowed
@@ -111,7 +136,7 @@ enum HTTPProblem: Error, Hashable, Sendable {
     case headTooLong
     case wrongVersion
 
-    var status: HTTPResponse.Status {
+    package var status: HTTPResponse.Status {
         switch self {
         case .malformed: .badRequest
         case .strangeHost: .misdirected
@@ -127,7 +152,7 @@ enum HTTPProblem: Error, Hashable, Sendable {
     }
 
     /// What went wrong, and what to do about it.
-    var text: String {
+    package var text: String {
         switch self {
         case .malformed: "This is no HTTP/1.1 request."
         case .strangeHost:

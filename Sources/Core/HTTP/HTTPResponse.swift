@@ -13,7 +13,7 @@ package struct HTTPResponse: Hashable, Sendable {
         self.nonce = nonce
     }
 
-    init(_ problem: HTTPProblem) {
+    package init(_ problem: HTTPProblem) {
         self.init(problem.status, .text, problem.text + "\n")
     }
 
@@ -61,7 +61,7 @@ package struct HTTPResponse: Hashable, Sendable {
     /// What goes over the wire.
     ///
     /// - Parameter isHead: The body is left out, its length is not.
-    func octets(isHead: Bool) -> [UInt8] {
+    package func octets(isHead: Bool) -> [UInt8] {
         let body = Array(body.utf8)
         let own =
             nonce.map { "style-src 'nonce-\($0)'; script-src 'nonce-\($0)'; connect-src 'self'; " } ?? ""
