@@ -34,16 +34,23 @@ import Testing
                 """)
         let file = try lab.file("namebridge.yaml", Self.configuration)
         #expect(Self.values("ProtectKernelTunables") == [], "it could not write below /proc/sys/net")
-        #expect(Self.values("ReadWritePaths") == ["/run /proc/sys/net"])
+        #expect(Self.values("ReadWritePaths") == ["/run/xtables.lock /proc/sys/net"])
+        #expect(Self.values("RuntimeDirectory") == ["namebridge-net"])
         let before = try lab.snapshot("host")
         let commands = ["ExecStart", "ExecReload", "ExecStop"].flatMap(Self.values)
         #expect(commands.count == 3)
-        // In the mount namespace of one call: all is read-only but for an empty /run, as at boot.
+        // In the mount namespace of one call: all is read-only but for its own folder below an empty /run, as at
+        // boot, and the lock.
         let script = """
             set -e
             mount --make-rprivate /
             mount -o bind,remount,ro /
             mount -t tmpfs run /run
+            mkdir -m 0711 /run/namebridge-net
+            (umask 0077; touch /run/xtables.lock)
+            for path in /run/namebridge-net /run/xtables.lock; do mount --bind $path $path; done
+            mount -o remount,bind,ro /run
+            if touch /run/namebridge-try 2>/dev/null; then echo "/run can be written"; exit 9; fi
             if touch /etc/namebridge-try 2>/dev/null; then echo "/etc can be written"; exit 9; fi
             namebridge() { \(Self.privileges) \(Shell.program) "$@"; }
 

@@ -27,6 +27,7 @@ struct SystemdRendering {
             [Service]
             Type=oneshot
             RemainAfterExit=yes
+            ExecStartPre=+/usr/bin/touch /run/xtables.lock
             ExecStart=\(apply)
             ExecReload=\(apply)
             ExecStop=/usr/sbin/namebridge net remove
@@ -48,13 +49,18 @@ struct SystemdRendering {
         NoNewPrivileges=yes
         RestrictAddressFamilies=AF_INET AF_INET6 AF_NETLINK AF_UNIX
         SystemCallArchitectures=native
+        SystemCallFilter=@system-service
+        SystemCallErrorNumber=EPERM
         LockPersonality=yes
         MemoryDenyWriteExecute=yes
         RestrictNamespaces=yes
         RestrictRealtime=yes
         RestrictSUIDSGID=yes
         ProtectSystem=strict
-        ReadWritePaths=/run /proc/sys/net
+        RuntimeDirectory=namebridge-net
+        RuntimeDirectoryMode=0711
+        RuntimeDirectoryPreserve=yes
+        ReadWritePaths=/run/xtables.lock /proc/sys/net
         ProtectHome=yes
         ProtectClock=yes
         ProtectControlGroups=yes
