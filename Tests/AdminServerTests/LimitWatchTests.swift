@@ -26,9 +26,4 @@ import Testing
         let counts = [LimitCount(name: "tcp-idle", words: "", count: 9)]
         #expect(watch.news(counts, at: MonotonicTime(nanoseconds: 0)).isEmpty)
     }
-
-    @Test func `every limit has a name of its own`() {
-        let names = LimitCount.all(.init(workers: [])).map(\.name)
-        #expect(Set(names).count == names.count)
-    }
 }

@@ -6,17 +6,18 @@ import Synchronization
 import Telemetry
 
 extension ServerControl {
-    /// Everything that is counted, for Prometheus. Labels are bounded by the configuration.
+    /// Everything that is counted, for Prometheus. Labels are bounded by the configuration; see
+    /// `ServerMetrics.mostDetailed`.
     package var metrics: String {
         let server = server
         var text = PrometheusText()
         let statistics = server.statistics
         addProcess(&text)
         addQuestions(&text, statistics)
-        if let meters = statistics.meters {
-            addAnswers(&text, meters, server.policy)
-            addServers(&text, meters, server)
-        }
+        let (policy, board) = server.policyAndBoard
+        let meters = statistics.meters(of: policy)
+        addAnswers(&text, meters, policy)
+        ServerMetrics(meters, policy, board).add(to: &text)
         addCache(&text, server, statistics)
         addLimits(&text, statistics)
         addReloads(&text)
@@ -99,6 +100,9 @@ extension ServerControl {
             "namebridge_lookup_seconds", .histogram,
             "From a client's question to the reply where servers were asked."
         ) { family in
+            guard policy.servers.count <= ServerMetrics.mostDetailed else {
+                return family.add(meters.lookups.total, [("cluster", "")])
+            }
             for group in policy.groups {
                 family.add(meters.lookups.histogram(group.number), [("cluster", group.name)])
             }

@@ -63,7 +63,7 @@ extension ServerControl {
                         meters.value(.askedOverUDP, index) + meters.value(.askedOverTCP, index)
                     shown.answered = meters.value(.answered, index)
                     shown.straying = meters.value(.straying, index)
-                    shown.failures = Self.failures.reduce(0) { $0 + meters.value($1.0, index) }
+                    shown.failures = ServerMetrics.failures.reduce(0) { $0 + meters.value($1.0, index) }
                     return shown
                 })
             shown.latency = history.recent(latencies) {

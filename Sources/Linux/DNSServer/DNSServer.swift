@@ -148,7 +148,7 @@ package final class DNSServer: Sendable {
     /// What the workers have done and have in hand: a tenth of a second old while they run, exact once they
     /// are stopped.
     package var statistics: ServerStatistics {
-        ServerStatistics(workers: seeds.map { $0.published.withLock { $0 } })
+        ServerStatistics(workers: seeds.map { $0.published.withLock { $0 } }, policy: policy)
     }
 }
 

@@ -188,7 +188,7 @@ struct DNSServerWorker: ~Copyable {
         for old in draining { engine.takeCounts(of: &old.engine) }
         var statistics = WorkerStatistics()
         statistics.engine = engine.counters
-        statistics.meters = engine.meters
+        statistics.meters = WorkerMeters(meters: engine.meters, policy: engine.policy)
         statistics.turns = turns
         statistics.sockets = counters
         statistics.inFlight = draining.reduce(engine.transactionCount) { $0 + $1.engine.transactionCount }

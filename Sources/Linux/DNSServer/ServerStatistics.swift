@@ -6,7 +6,7 @@ package struct WorkerStatistics: Hashable, Sendable {
     /// What became of the questions.
     package var engine = EngineCounters()
     /// The same with labels; nil until the worker has told them for the first time.
-    package var meters: EngineMeters? = nil
+    var meters: WorkerMeters? = nil
     /// From reading a batch of messages to having sent the replies that it brought: one row.
     package var turns = LatencyTable(rows: 1)
     /// What its sockets did.
@@ -21,8 +21,28 @@ package struct WorkerStatistics: Hashable, Sendable {
     package init() {}
 }
 
+/// Counts whose rows are those of a policy.
+struct WorkerMeters: Hashable, Sendable {
+    let meters: EngineMeters
+    let policy: ForwardingPolicy
+
+    static func == (left: WorkerMeters, right: WorkerMeters) -> Bool {
+        left.policy === right.policy && left.meters == right.meters
+    }
+
+    func hash(into hasher: inout Hasher) { hasher.combine(meters) }
+
+    /// The same counts in the rows of another policy; those of what it does not have are left out.
+    func inRows(of other: ForwardingPolicy) -> EngineMeters {
+        guard policy !== other else { return meters }
+        var adopted = meters
+        adopted.adopt(other, after: policy)
+        return adopted
+    }
+}
+
 /// What a server has done, readable while it runs.
-package struct ServerStatistics: Hashable, Sendable {
+package struct ServerStatistics: Sendable {
     /// One for each worker; at most `WorkerStatistics.publishMilliseconds` old.
     package let workers: [WorkerStatistics]
 
@@ -31,15 +51,22 @@ package struct ServerStatistics: Hashable, Sendable {
         workers.reduce(0) { $0 + number($1) }
     }
 
-    package init(workers: [WorkerStatistics]) {
+    /// What the server serves by; a worker may still go by the policy before.
+    package let policy: ForwardingPolicy
+
+    package init(workers: [WorkerStatistics], policy: ForwardingPolicy) {
         self.workers = workers
+        self.policy = policy
     }
 
-    /// All workers' counts with labels; nil before the first of them has told any.
-    package var meters: EngineMeters? {
-        workers.reduce(into: nil) { sum, worker in
-            guard let meters = worker.meters else { return }
-            if sum == nil { sum = meters } else { sum?.add(meters) }
+    /// All workers' counts with labels, in the rows of `policy`; see `meters(of:)`.
+    package var meters: EngineMeters { meters(of: policy) }
+
+    /// All workers' counts with labels, in the rows of a policy that the server has or had: 0 before the
+    /// first worker has told any.
+    package func meters(of policy: ForwardingPolicy) -> EngineMeters {
+        workers.reduce(into: EngineMeters(policy)) { sum, worker in
+            if let meters = worker.meters { sum.add(meters.inRows(of: policy)) }
         }
     }
 

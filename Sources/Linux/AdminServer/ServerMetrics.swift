@@ -1,26 +1,63 @@
-import DNSServer
 import Forwarding
 import Telemetry
 
 /// Metrics of the clusters' name servers.
-extension ServerControl {
-    func addServers(_ text: inout PrometheusText, _ meters: EngineMeters, _ server: DNSServer) {
-        let (policy, board) = server.policyAndBoard
-        let rows = policy.servers.indices.map { index in
-            (
-                index: index, health: board.servers[index],
-                labels: [
-                    ("cluster", policy.groups[policy.groupOfServer[index]].name),
-                    ("server", "\(policy.servers[index])"),
-                ]
-            )
+struct ServerMetrics {
+    /// With more name servers than this, what is told of each is its state and the counts above 0; latencies
+    /// are told of all together, under empty labels. So a page of 2,000 clusters stays below 2 MiB.
+    static let mostDetailed = 256
+
+    private let rows: [(index: Int, health: ServerHealth, labels: [(String, String)])]
+    private let meters: EngineMeters
+    private var isDetailed: Bool { rows.count <= Self.mostDetailed }
+
+    /// - Parameter meters: In the rows of `policy`.
+    init(_ meters: EngineMeters, _ policy: ForwardingPolicy, _ board: HealthBoard) {
+        self.meters = meters
+        rows = policy.servers.indices.map { index in
+            let group = policy.groups[policy.groupOfServer[index]].name
+            let labels = [("cluster", group), ("server", "\(policy.servers[index])")]
+            return (index, board.servers[index], labels)
         }
+    }
+
+    func add(to text: inout PrometheusText) {
+        addStates(to: &text)
+        addCounts(
+            "namebridge_server_questions_total", "Questions sent to the name server.", label: "transport",
+            [(.askedOverUDP, "udp"), (.askedOverTCP, "tcp")], to: &text)
+        addCounts(
+            "namebridge_server_answers_total", "What the name server answered.", label: "result",
+            [(.answered, "answered"), (.declined, "declined"), (.malformed, "malformed")], to: &text)
+        text.family(
+            "namebridge_answers_straying_total", .counter,
+            "Answers with an address outside the prefixes of their cluster."
+        ) {
+            for row in rows {
+                let count = meters.value(.straying, row.index)
+                if isDetailed || count > 0 { $0.add(count, row.labels) }
+            }
+        }
+        addCounts(
+            "namebridge_server_failures_total", "Questions that brought no answer.", label: "reason",
+            Self.failures, to: &text)
+        text.family(
+            "namebridge_server_answer_seconds", .histogram, "From a question to the name server's answer."
+        ) {
+            guard isDetailed else {
+                return $0.add(meters.serverLatency.total, [("cluster", ""), ("server", "")])
+            }
+            for row in rows { $0.add(meters.serverLatency.histogram(row.index), row.labels) }
+        }
+    }
+
+    private func addStates(to text: inout PrometheusText) {
         text.family("namebridge_server_up", .gauge, "1 where the name server answers, 0 where it is dead.") {
             for row in rows { $0.add(row.health.isDead ? 0 : 1, row.labels) }
         }
         text.family("namebridge_server_state", .gauge, "1 for the state that the name server is in.") {
             for row in rows {
-                for mode in ServerHealth.Mode.allCases {
+                for mode in ServerHealth.Mode.allCases where isDetailed || row.health.mode == mode {
                     $0.add(row.health.mode == mode ? 1 : 0, row.labels + [("state", mode.label)])
                 }
             }
@@ -31,43 +68,22 @@ extension ServerControl {
                 $0.add(microseconds: Int(row.health.roundTrip / 1000), row.labels)
             }
         }
-        text.family("namebridge_server_questions_total", .counter, "Questions sent to the name server.") {
-            for row in rows {
-                for (event, transport) in [(ServerEvent.askedOverUDP, "udp"), (.askedOverTCP, "tcp")] {
-                    $0.add(meters.value(event, row.index), row.labels + [("transport", transport)])
-                }
-            }
-        }
-        text.family("namebridge_server_answers_total", .counter, "What the name server answered.") {
-            for row in rows {
-                for (event, result) in Self.results {
-                    $0.add(meters.value(event, row.index), row.labels + [("result", result)])
-                }
-            }
-        }
-        text.family(
-            "namebridge_answers_straying_total", .counter,
-            "Answers with an address outside the prefixes of their cluster."
-        ) {
-            for row in rows { $0.add(meters.value(.straying, row.index), row.labels) }
-        }
-        text.family("namebridge_server_failures_total", .counter, "Questions that brought no answer.") {
-            for row in rows {
-                for (event, reason) in Self.failures {
-                    $0.add(meters.value(event, row.index), row.labels + [("reason", reason)])
-                }
-            }
-        }
-        text.family(
-            "namebridge_server_answer_seconds", .histogram, "From a question to the name server's answer."
-        ) {
-            for row in rows { $0.add(meters.serverLatency.histogram(row.index), row.labels) }
-        }
     }
 
-    private static let results: [(ServerEvent, String)] = [
-        (.answered, "answered"), (.declined, "declined"), (.malformed, "malformed"),
-    ]
+    /// Adds a counter of events, each under a value of `label`.
+    private func addCounts(
+        _ name: String, _ help: String, label: String, _ events: [(ServerEvent, String)],
+        to text: inout PrometheusText
+    ) {
+        text.family(name, .counter, help) {
+            for row in rows {
+                for (event, value) in events {
+                    let count = meters.value(event, row.index)
+                    if isDetailed || count > 0 { $0.add(count, row.labels + [(label, value)]) }
+                }
+            }
+        }
+    }
 
     /// Why a question brought no answer, each with its label.
     static let failures: [(ServerEvent, String)] = [
