@@ -65,6 +65,9 @@ extension ForwardingEngine {
         old.failures = FailureTable()
     }
 
+    /// True while a client waits for an answer of a server.
+    package var hasWaitingClients: Bool { table.waiterCount > 0 }
+
     /// Answers everything in flight as if no server had.
     package mutating func giveUpAll(at now: MonotonicTime, into outbox: inout Outbox) {
         currentTime = now

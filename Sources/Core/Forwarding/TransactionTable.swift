@@ -18,7 +18,7 @@ struct TransactionTable: ~Copyable {
 
     private(set) var waiters: [Waiter] = []
     private var freeWaiter: Int32 = -1
-    private var waiterCount = 0
+    private(set) var waiterCount = 0
     /// The question of waiter i as it was asked, from octet i * `questionRoom`.
     private var questions: [UInt8] = []
 

@@ -48,8 +48,13 @@ struct ClientProgress: Hashable, Sendable {
         guard !isRetired, startedAt.advanced(milliseconds: settings.connectionMilliseconds) <= now else {
             return false
         }
-        isRetired = true
+        retire()
         return true
+    }
+
+    /// No more questions are taken from now on.
+    mutating func retire() {
+        isRetired = true
     }
 
     mutating func tookQuestion(at now: MonotonicTime) {

@@ -106,6 +106,9 @@ struct ClientTable {
         }
     }
 
+    /// All connections.
+    var all: [ClientConnection] { connections.compactMap(\.self) }
+
     /// The connection in `slot`, where it is still that of `generation`.
     func find(_ slot: Int, _ generation: UInt32) -> ClientConnection? {
         guard slot < connections.count, generations[slot] == generation else { return nil }

@@ -128,14 +128,18 @@ package final class DNSServer: Sendable {
     }
 
     /// Tells the workers to end, and waits until they have. The sockets close with the server.
-    package func stop() {
-        prober.withLock { $0 }?.stop()
-        for seed in seeds { seed.give(.stop, seed.endReceipt) }
+    ///
+    /// - Parameter answering: Questions that have come are answered first, within
+    ///   `DNSServerWorker.endMilliseconds`; otherwise they are forgotten.
+    package func stop(answering: Bool = false) {
+        if !answering { prober.withLock { $0 }?.stop() }
+        for seed in seeds { seed.give(answering ? .end : .stop, seed.endReceipt) }
         let running = threads.withLock { threads in
             defer { threads = [] }
             return threads
         }
         for thread in running { thread.join() }
+        prober.withLock { $0 }?.stop()
         queryLog?.stop()
     }
 

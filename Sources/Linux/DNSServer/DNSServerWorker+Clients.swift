@@ -211,6 +211,15 @@ extension DNSServerWorker {
         }
     }
 
+    /// Takes what the clients have asked, and has every connection end once that is answered.
+    mutating func endClients() {
+        for connection in clients.all {
+            read(connection)
+            connection.progress.retire()
+            list(connection)
+        }
+    }
+
     /// Has connections that are too old end once their questions are answered.
     mutating func retireClients() {
         for connection in clients.retired(at: now) {

@@ -3,7 +3,7 @@ import LinuxSystem
 import Synchronization
 import Telemetry
 
-// From one configuration to the next.
+// From one configuration to the next, and from the last question to the end.
 
 extension DNSServerWorker {
     /// Engines that drain at a time; beyond it the oldest gives up what it has.
@@ -20,6 +20,7 @@ extension DNSServerWorker {
         for order in orders {
             switch order.task {
             case .stop: isStopping = true
+            case .end: beginEnd()
             case .begin(let change):
                 engine.begin(change)
                 for old in draining { old.engine.begin(change) }
@@ -32,6 +33,7 @@ extension DNSServerWorker {
 
     /// Goes over to another configuration: a new engine takes the questions, the old one drains.
     private mutating func adopt(_ serving: Serving, _ change: PolicyChange, _ receipt: OrderReceipt) {
+        guard end == nil else { return }
         now = MonotonicClock.now
         var other = ForwardingEngine(
             succeeding: &engine, change, board: serving.board, identity: serving.identity,
@@ -114,6 +116,12 @@ extension DNSServerWorker {
         acceptClients(index)
         flush()
         listener.retiredUntil = now.advanced(milliseconds: Self.drainMilliseconds)
+        unwatch(listener, index)
+        planSweep()
+    }
+
+    /// Hears a listener no more.
+    private mutating func unwatch(_ listener: DatagramListener, _ index: Int) {
         do throws(Errno) {
             try seed.epoll.remove(listener.socket.descriptor)
             if let stream = streamListeners[index] { try seed.epoll.remove(stream.descriptor) }
@@ -121,7 +129,6 @@ extension DNSServerWorker {
         } catch {
             preconditionFailure("a listener is not watched: \(error)")
         }
-        planSweep()
     }
 
     /// Listens on what is not listened on yet: a socket stands in its place while epoll watches it, and one
@@ -160,5 +167,66 @@ extension DNSServerWorker {
             if end <= now { listeners[index] = nil } else { isAnyLeft = true }
         }
         return isAnyLeft
+    }
+}
+
+// MARK: - The end
+
+// ```
+// beginEnd          what clients have sent is taken; listeners and connections are heard no more
+// each turn         answers come and are passed on; connections close once they have theirs
+// endWhereAnswered  nothing waits any more, or the time is up: what is left gets SERVFAIL; the worker stops
+// ```
+extension DNSServerWorker {
+    /// How long clients are answered at the end: longer than any question is waited for, and well below
+    /// `TimeoutStopSec` of namebridge.service.
+    static var endMilliseconds: Int { 6_000 }
+    /// How often a listener is emptied at the end, in turns: more than its buffer holds as a rule.
+    private static var lastTurns: Int { 16 }
+
+    /// Takes no more questions from now on.
+    mutating func beginEnd() {
+        guard end == nil else { return }
+        now = MonotonicClock.now
+        for (index, listener) in listeners.enumerated() {
+            guard let listener, listener.retiredUntil == nil else { continue }
+            // What waits in a socket of the service manager is for the process that comes next.
+            if !listener.socket.isShared { empty(index) }
+            unwatch(listener, index)
+        }
+        endClients()
+        flush()
+        end = now.advanced(milliseconds: Self.endMilliseconds)
+    }
+
+    /// Takes what waits on listener `index`.
+    private mutating func empty(_ index: Int) {
+        for _ in 0..<Self.lastTurns {
+            let before = counters.datagramsReceived
+            receiveQuestions(index)
+            acceptClients(index)
+            flush()
+            if counters.datagramsReceived == before { break }
+        }
+    }
+
+    /// Stops once every client has its answer, or the time for it is up.
+    mutating func endWhereAnswered() {
+        guard let end else { return }
+        let isLate = end <= MonotonicClock.now
+        guard isLate || !isAnyClientWaiting else { return }
+        giveUpAll()
+        isStopping = true
+    }
+
+    private var isAnyClientWaiting: Bool {
+        engine.hasWaitingClients || clients.count > 0 || draining.contains { $0.engine.hasWaitingClients }
+    }
+
+    /// Tells the clients that still wait so.
+    private mutating func giveUpAll() {
+        engine.giveUpAll(at: now, into: &outbox)
+        flush()
+        for old in draining { withEngine(old) { $0.engine.giveUpAll(at: $0.now, into: &$0.outbox) } }
     }
 }

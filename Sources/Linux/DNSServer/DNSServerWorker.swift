@@ -56,6 +56,8 @@ struct DNSServerWorker: ~Copyable {
     /// True where something has happened since `lastPublished`.
     var hasNews = false
     var isStopping = false
+    /// Once no more questions are taken: when those that wait are given up; see `beginEnd`.
+    var end: MonotonicTime?
     private var hasOrders = false
     /// True where a listener waits for descriptors to become free.
     var hasPausedListener = false
@@ -123,6 +125,7 @@ struct DNSServerWorker: ~Copyable {
                 hasOrders = false
                 obeyOrders()
             }
+            endWhereAnswered()
             publishWhereDue(isChanged: count > 0)
         }
         publish()
@@ -165,6 +168,7 @@ struct DNSServerWorker: ~Copyable {
     private func patience() -> Int32? {
         var next = engine.nextDeadline
         for old in draining { next = next.map { min($0, old.nextDeadline) } ?? old.nextDeadline }
+        if let end { next = next.map { min($0, end) } ?? end }
         if let sweep = nextSweep { next = next.map { min($0, sweep) } ?? sweep }
         if hasNews {
             let publish = lastPublished.advanced(milliseconds: WorkerStatistics.publishMilliseconds)

@@ -9,6 +9,8 @@ struct WorkerOrder: Sendable {
 
     enum Task: Sendable {
         case stop
+        /// Take no more questions, answer those that were taken, and stop; see `DNSServerWorker.beginEnd`.
+        case end
         /// The policy is about to change; see `ForwardingEngine.begin`.
         case begin(PolicyChange)
         /// Serve by another configuration.

@@ -79,9 +79,9 @@ struct Serve: ParsableCommand {
         let signal = try waitForEnd(signals, &watch, server, serverControl)
         Log.notice("stopping", [("signal", signal == SIGTERM ? "SIGTERM" : "SIGINT")])
         watch.notices.tellStopping()
+        server.stop(answering: true)
         httpServer?.stop()
         controlServer?.stop()
-        server.stop()
         Log.notice("stopped")
     }
 
