@@ -77,6 +77,21 @@ import Testing
         }
     }
 
+    @Test func `a reload that takes long neither starves the watchdog nor holds up the end`() throws {
+        let service = try Service(StandInManager(isAbstract: false), watchdog: "800000")
+        #expect(service.manager.next(within: 10_000)?.hasPrefix("READY=1") == true)
+        try FileManager.default.removeItem(atPath: service.file.path)
+        // Reading it goes on until another process writes to it.
+        try #require(unsafe mkfifo(service.file.path, 0o600) == 0)
+        kill(service.running.process.processIdentifier, SIGHUP)
+        while service.manager.nextBeside("STATUS=", within: 800)?.hasPrefix("RELOADING=1") == false {}
+        for _ in 0..<6 { #expect(service.manager.nextBeside("STATUS=", within: 800) == "WATCHDOG=1") }
+        service.running.process.terminate()
+        while let news = service.manager.nextBeside("STATUS=", within: 2_000), !news.hasPrefix("STOPPING=1") {}
+        service.running.process.waitUntilExit()
+        #expect(service.running.process.terminationStatus == 0)
+    }
+
     @Test func `a worker that stands still starves the watchdog`() throws {
         let service = try Service(StandInManager(isAbstract: false), watchdog: "800000")
         #expect(service.manager.next(within: 10_000)?.hasPrefix("READY=1") == true)

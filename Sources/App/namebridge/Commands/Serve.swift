@@ -98,12 +98,13 @@ struct Serve: ParsableCommand {
         _ signals: borrowing SignalFD, _ watch: inout ServiceWatch, _ server: DNSServer,
         _ control: ServerControl
     ) throws -> Int32 {
+        let reloads = ReloadThread(control)
         while true {  // ends with another signal
             let signal = try failing("not serving any more") { () throws(Errno) in
                 try watch.wait(for: signals, server, control)
             }
             guard signal == SIGHUP else { return signal }
-            control.reload()
+            reloads.request()
         }
     }
 
