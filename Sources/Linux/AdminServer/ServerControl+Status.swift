@@ -22,6 +22,7 @@ extension ServerControl {
         status.host = ThisHost.name
         status.uptimeSeconds = now.seconds(since: start)
         status.workers = statistics.workers.map(ServerStatus.Worker.init)
+        status.absentListeners = server.absentEndpoints.map { "\($0)" }
         let sample = StatusHistory.Sample(statistics, at: now)
         status.recentQuestions = max(0, sample.questions - history.reference.questions)
         status.recentMilliseconds = Int(now.nanoseconds(since: history.reference.time) / 1_000_000)

@@ -105,6 +105,10 @@ extension ServerStatus {
                 : "\(count) of \(total) name servers \(count == 1 ? "is" : "are") down"
             troubles.append("\(group.name): \(words): \(group.downWords)")
         }
+        for address in absentListeners {
+            troubles.append(
+                "dns.listen: this host does not have the address of \(address); it is heard once it has")
+        }
         for path in paths where path.isBroken {
             troubles.append("path \(path.ends): \(path.stateWords)")
         }

@@ -9,6 +9,8 @@ package struct ServerStatus: Hashable, Sendable {
     package var recentQuestions = 0
     package var recentMilliseconds = 0
     package var workers: [Worker] = []
+    /// Of `dns.listen` what no client reaches, since the host does not have the address.
+    package var absentListeners: [String] = []
     /// Nil where no answers are kept.
     package var cache: Cache?
     /// The clusters that are asked, and last `upstream`.
@@ -194,6 +196,7 @@ extension ServerStatus {
                 ("questions-per-second", .integer(questionsPerSecond)),
                 ("total", Self.numbers(total, Worker.fields)),
                 ("workers", .array(workers.map { Self.numbers($0, Worker.fields) })),
+                ("absent-listeners", .array(absentListeners.map { .string($0) })),
                 ("cache", cache.map { Self.numbers($0, Cache.fields) } ?? .null),
                 ("clusters", .array(groups.map(\.json))),
                 ("reload", reload.json),
@@ -208,6 +211,7 @@ extension ServerStatus {
         recentQuestions = json["recent-questions"]?.count ?? 0
         recentMilliseconds = json["recent-milliseconds"]?.count ?? 0
         workers = (json["workers"]?.elements ?? []).map { Self.read($0, Worker(), Worker.fields) }
+        absentListeners = JSONValue.strings(json["absent-listeners"])
         if let cache = json["cache"], case .object = cache {
             self.cache = Self.read(cache, Cache(), Cache.fields)
         }

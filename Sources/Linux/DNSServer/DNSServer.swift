@@ -183,6 +183,9 @@ extension DNSServer {
 
     /// Where it listens, in the order asked for; ports that the kernel chose stand here as numbers.
     package var boundEndpoints: [Endpoint] { current.withLock { $0.listeners.bound } }
+
+    /// Those of them that no client reaches, since the host does not have the address now.
+    package var absentEndpoints: [Endpoint] { current.withLock { $0.listeners }.absent }
 }
 
 /// What a worker is made of, on the thread that starts it: all that can fail has been done here.

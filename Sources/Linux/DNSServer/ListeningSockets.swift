@@ -64,7 +64,9 @@ struct Listener: Sendable {
 extension Listeners {
     /// Binds every endpoint for every worker; the kernel spreads the clients over the workers (SO_REUSEPORT).
     ///
-    /// Port 0 lets the kernel choose a port, the same for all workers and for UDP and TCP.
+    /// Port 0 lets the kernel choose a port, the same for all workers and for UDP and TCP. An address that
+    /// the host does not have is listened on as well, and heard once the host has it.
+    /// - Throws: Also if the host has none of the addresses.
     ///
     /// - Parameter inherited: Used for the endpoints that they are bound to.
     static func bind(
@@ -75,12 +77,20 @@ extension Listeners {
             let own = inherited.filter { $0.endpoint == endpoint }
             let pairs =
                 own.isEmpty
-                ? try bind(endpoint, workers: workers)
+                ? try bind(endpoint, workers: workers, absent: endpoints.count > 1)
                 : Array(repeating: try share(own, endpoint), count: workers)
             all.append(Listener(asked: endpoint, pairs: pairs))
         }
-        return Listeners(all: all, workers: workers)
+        let listeners = Listeners(all: all, workers: workers)
+        let absent = listeners.absent
+        if let first = absent.first, absent.count == all.count {
+            throw .cannotListen(first, .udp, .addressNotAvailable)
+        }
+        return listeners
     }
+
+    /// Where clients reach nothing, since the host does not have the address.
+    var absent: [Endpoint] { bound.filter { !HostAddresses.mayHave($0.address) } }
 
     /// Listens on `endpoints`: those that are listened on already stay, the others are bound.
     ///
@@ -94,7 +104,8 @@ extension Listeners {
                 next.append(Listener(asked: endpoint, pairs: try Self.reopen(open)))
             } else {
                 if let other = overlap(endpoint) { throw .needsRestart(endpoint, other) }
-                next.append(Listener(asked: endpoint, pairs: try Self.bind(endpoint, workers: workers)))
+                let pairs = try Self.bind(endpoint, workers: workers, absent: true)
+                next.append(Listener(asked: endpoint, pairs: pairs))
             }
         }
         // Who gave them keeps them open: unheard they would swallow questions.
@@ -114,56 +125,67 @@ extension Listeners {
     /// Listens again over TCP where the UDP sockets are still open.
     private static func reopen(_ open: [ListeningSocket]) throws(DNSServerError) -> [Pair] {
         var pairs: [Pair] = []
-        for datagram in open { pairs.append(try pair(datagram, sharesPort: open.count > 1)) }
+        for datagram in open { pairs.append(try pair(datagram, sharesPort: open.count > 1, absent: true)) }
         return pairs
     }
 
     private typealias Pair = Listener.Pair
 
-    private static func bind(_ endpoint: Endpoint, workers: Int) throws(DNSServerError) -> [Pair] {
+    private static func bind(
+        _ endpoint: Endpoint, workers: Int, absent: Bool
+    ) throws(DNSServerError) -> [Pair] {
         // A port that the kernel has chosen for UDP may be taken for TCP: then another is tried, a few times.
         for _ in 0..<(endpoint.port == 0 ? 16 : 0) {
             do throws(DNSServerError) {
-                return try bindOnce(endpoint, workers: workers)
+                return try bindOnce(endpoint, workers: workers, absent: absent)
             } catch .cannotListen(_, .tcp, .addressInUse) {
                 continue
             }
         }
-        return try bindOnce(endpoint, workers: workers)
+        return try bindOnce(endpoint, workers: workers, absent: absent)
     }
 
-    private static func bindOnce(_ endpoint: Endpoint, workers: Int) throws(DNSServerError) -> [Pair] {
+    private static func bindOnce(
+        _ endpoint: Endpoint, workers: Int, absent: Bool
+    ) throws(DNSServerError) -> [Pair] {
         // With SO_REUSEPORT the kernel lets a second server of the same user in, which would silently get
         // half of the questions. A first socket without it finds out.
-        if workers == 1 { return [try bindPair(endpoint, sharesPort: false)] }
-        let chosen = try bindPair(endpoint, sharesPort: false).datagram.endpoint
+        if workers == 1 { return [try bindPair(endpoint, sharesPort: false, absent: absent)] }
+        let chosen = try bindPair(endpoint, sharesPort: false, absent: absent).datagram.endpoint
         var pairs: [Pair] = []
-        for _ in 0..<workers { pairs.append(try bindPair(chosen, sharesPort: true)) }
+        for _ in 0..<workers { pairs.append(try bindPair(chosen, sharesPort: true, absent: absent)) }
         return pairs
     }
 
-    private static func bindPair(_ endpoint: Endpoint, sharesPort: Bool) throws(DNSServerError) -> Pair {
+    private static func bindPair(
+        _ endpoint: Endpoint, sharesPort: Bool, absent: Bool
+    ) throws(DNSServerError) -> Pair {
         let datagram: ListeningSocket
         do throws(Errno) {
             let socket = try DatagramSocket.listen(
-                on: endpoint, sharesPort: sharesPort, reportsLocalAddress: endpoint.address.isUnspecified)
+                on: endpoint, sharesPort: sharesPort, reportsLocalAddress: endpoint.address.isUnspecified,
+                absent: absent)
             let bound = try socket.localEndpoint()
             datagram = ListeningSocket(socket, bound)
         } catch {
             throw .cannotListen(endpoint, .udp, error)
         }
-        return try pair(datagram, sharesPort: sharesPort)
+        return try pair(datagram, sharesPort: sharesPort, absent: absent)
     }
 
     /// Listens over TCP as well.
-    private static func pair(_ datagram: ListeningSocket, sharesPort: Bool) throws(DNSServerError) -> Pair {
+    private static func pair(
+        _ datagram: ListeningSocket, sharesPort: Bool, absent: Bool
+    ) throws(DNSServerError) -> Pair {
         do throws(Errno) {
-            let socket = try StreamSocket.listen(on: datagram.endpoint, sharesPort: sharesPort)
+            let socket = try StreamSocket.listen(
+                on: datagram.endpoint, sharesPort: sharesPort, absent: absent)
             return (datagram, ListeningSocket(socket, datagram.endpoint))
         } catch {
             throw .cannotListen(datagram.endpoint, .tcp, error)
         }
     }
+
     /// The pair of sockets that all workers take from, made of those inherited; what is missing is bound.
     ///
     /// A socket of its own for each worker is not to be had: beside a socket of another user, such as the

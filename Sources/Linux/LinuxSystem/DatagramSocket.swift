@@ -14,14 +14,15 @@ package enum DatagramSocket {
     ///     over them.
     ///   - reportsLocalAddress: Each datagram comes with the address that it was sent to; needed where
     ///     `endpoint` is unspecified and the host has several.
+    ///   - absent: The host need not have the address yet.
     package static func listen(
-        on endpoint: Endpoint, sharesPort: Bool, reportsLocalAddress: Bool
+        on endpoint: Endpoint, sharesPort: Bool, reportsLocalAddress: Bool, absent: Bool = false
     ) throws(Errno) -> FileDescriptor {
         let socket = try open(endpoint.address.family)
         if sharesPort { try socket.setOption(SOL_SOCKET, SO_REUSEPORT, 1) }
         if endpoint.address.family == .v6 { try socket.setOption(IPPROTO_IPV6, IPV6_V6ONLY, 1) }
         try prepare(socket, endpoint.address.family, reportsLocalAddress: reportsLocalAddress)
-        try socket.bind(to: endpoint)
+        try socket.bind(to: endpoint, absent: absent)
         return socket
     }
 

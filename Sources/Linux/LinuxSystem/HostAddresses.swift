@@ -9,10 +9,28 @@ package enum HostAddresses {
         canBind(address) && !canBind(documentation(address.family))
     }
 
+    /// False if the host certainly does not have `address`.
+    package static func mayHave(_ address: IPAddress) -> Bool {
+        do throws(Errno) {
+            _ = try bound(to: address)
+            return true
+        } catch {
+            return error != .addressNotAvailable
+        }
+    }
+
     private static func canBind(_ address: IPAddress) -> Bool {
+        do throws(Errno) {
+            _ = try bound(to: address)
+            return true
+        } catch {
+            return false
+        }
+    }
+
+    private static func bound(to address: IPAddress) throws(Errno) -> FileDescriptor {
         let endpoint = Endpoint(address: address, port: 0)
-        let socket = try? DatagramSocket.listen(on: endpoint, sharesPort: false, reportsLocalAddress: false)
-        return socket != nil
+        return try DatagramSocket.listen(on: endpoint, sharesPort: false, reportsLocalAddress: false)
     }
 
     /// An address that no host has: 192.0.2.1 (RFC 5737) or 2001:db8::1 (RFC 3849).

@@ -24,7 +24,17 @@ extension FileDescriptor {
     }
 
     /// Corresponds to bind(2).
-    func bind(to endpoint: Endpoint) throws(Errno) {
+    ///
+    /// - Parameter absent: The host need not have the address yet: the socket is reached once it has (ip(7),
+    ///   IP_FREEBIND).
+    func bind(to endpoint: Endpoint, absent: Bool = false) throws(Errno) {
+        if absent {
+            if endpoint.address.family == .v6 {
+                try setOption(IPPROTO_IPV6, IPV6_FREEBIND, 1)
+            } else {
+                try setOption(IPPROTO_IP, IP_FREEBIND, 1)
+            }
+        }
         // Sound: the address lives during the call.
         try systemCall {
             unsafe SocketAddress.withAddress(of: endpoint) { unsafe Glibc.bind(number, $0, $1) }

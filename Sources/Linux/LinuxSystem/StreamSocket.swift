@@ -5,13 +5,17 @@ package import IPAddressing
 /// TCP sockets; all of them non-blocking, closed on exec, and sending at once (TCP_NODELAY).
 package enum StreamSocket {
     /// A socket that accepts connections on `endpoint`.
-    package static func listen(on endpoint: Endpoint, sharesPort: Bool) throws(Errno) -> FileDescriptor {
+    ///
+    /// - Parameter absent: The host need not have the address yet.
+    package static func listen(
+        on endpoint: Endpoint, sharesPort: Bool, absent: Bool = false
+    ) throws(Errno) -> FileDescriptor {
         let socket = try open(endpoint.address.family)
         // A restarted server takes its port back although old connections linger (socket(7), SO_REUSEADDR).
         try socket.setOption(SOL_SOCKET, SO_REUSEADDR, 1)
         if sharesPort { try socket.setOption(SOL_SOCKET, SO_REUSEPORT, 1) }
         if endpoint.address.family == .v6 { try socket.setOption(IPPROTO_IPV6, IPV6_V6ONLY, 1) }
-        try socket.bind(to: endpoint)
+        try socket.bind(to: endpoint, absent: absent)
         try systemCall { Glibc.listen(socket.number, 1024) }
         return socket
     }

@@ -72,6 +72,9 @@ struct Serve: ParsableCommand {
             agentFile: NetState.path + "/agent.json", announce: watch.notices.tell)
         let controlServer = try control.listen(for: serverControl, isDemo: demo.demo)
         let httpServer = AdminListener.start(inventory.admin, serverControl)
+        for endpoint in server.absentEndpoints {
+            Log.warning("listening, without the address", [("address", "\(endpoint)")])
+        }
         for endpoint in server.boundEndpoints { Log.notice("listening", [("address", "\(endpoint)")]) }
         Log.notice("serving", [("clusters", "\(inventory.clusters.count)"), ("workers", "\(workers)")])
         watch.notices.tellReady(serverControl.summary)
