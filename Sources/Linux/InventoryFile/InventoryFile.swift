@@ -20,7 +20,7 @@ package enum InventoryFile {
         furtherProblems: (Inventory) -> [InventoryProblem] = { _ in [] }
     ) -> (inventory: Inventory?, problems: [Diagnostic]) {
         let report = Report(file: name)
-        guard let root = readTree(text, report) else { return (nil, report.sorted) }
+        guard let root = readTree(text.withoutByteOrderMark, report) else { return (nil, report.sorted) }
         report.root = root
         let inventory = Field(node: root, path: InventoryPath(), report: report).inventory()
         report.add(inventory?.check(isOwnAddress: isOwnAddress) ?? [])
@@ -39,5 +39,12 @@ package enum InventoryFile {
             report.add(error)
             return nil
         }
+    }
+}
+
+extension [UInt8] {
+    /// Some editors begin a file with a byte order mark, which means nothing in UTF-8 (RFC 3629 section 6).
+    var withoutByteOrderMark: [UInt8] {
+        starts(with: [0xEF, 0xBB, 0xBF]) ? Array(dropFirst(3)) : self
     }
 }

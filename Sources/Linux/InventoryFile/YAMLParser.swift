@@ -56,18 +56,14 @@ struct YAMLParser: ~Copyable {
             let problem = unsafe parser.pointee.problem.map { unsafe String(cString: $0) }
             let mark = unsafe Mark(parser.pointee.problem_mark)
             let context = unsafe parser.pointee.context == nil ? nil : Mark(parser.pointee.context_mark)
-            let index = unsafe Int(parser.pointee.problem_mark.index)
-            let words = plainWords(for: problem ?? "out of memory", at: character(index), began: context)
-            throw YAMLError(mark: mark, message: words)
+            // Sound: the buffer is initialised whole, and copied here.
+            let octets = unsafe Array(text)
+            throw YAMLMistake(
+                problem: problem ?? "out of memory", mark: mark, began: context,
+                text: String(decoding: octets, as: UTF8.self)
+            ).error
         }
         return event.value
-    }
-
-    /// The character at `index`, counted in characters; nil past the end.
-    private func character(_ index: Int) -> Unicode.Scalar? {
-        // Sound: the buffer is initialised whole, and copied here.
-        let octets = unsafe Array(text)
-        return String(decoding: octets, as: UTF8.self).unicodeScalars.dropFirst(index).first
     }
 }
 

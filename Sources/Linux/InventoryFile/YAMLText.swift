@@ -11,7 +11,6 @@ func checkText(_ text: [UInt8]) throws(YAMLError) {
     }
     var decoder = Unicode.UTF8.ForwardParser()
     var octets = text.makeIterator()
-    var isFirst = true
     while true {  // every turn consumes an octet or ends
         switch decoder.parseScalar(from: &octets) {
         case .emptyInput: return
@@ -19,15 +18,14 @@ func checkText(_ text: [UInt8]) throws(YAMLError) {
             throw YAMLError(mark: mark, message: "found octets that are not UTF-8, expected UTF-8 text")
         case .valid(let encoded):
             let scalar = Unicode.UTF8.decode(encoded)
-            guard isAllowed(scalar) || (isFirst && scalar == "\u{FEFF}") else {
+            guard isAllowed(scalar) else {
                 throw YAMLError(mark: mark, message: refusal(of: scalar))
             }
             if scalar == "\n" {
                 mark = Mark(line: mark.line + 1, column: 1)
-            } else if !(isFirst && scalar == "\u{FEFF}") {
+            } else {
                 mark.column += 1
             }
-            isFirst = false
         }
     }
 }

@@ -6,7 +6,7 @@ package enum YAMLValues {
     /// nothing is left but null, and of tags their value.
     package static func read(_ text: String) -> JSONValue? {
         do throws(YAMLError) {
-            let octets = Array(text.utf8)
+            let octets = Array(text.utf8).withoutByteOrderMark
             try checkText(octets)
             var builder = YAMLTreeBuilder(text: octets)
             return json(try builder.build())
