@@ -144,4 +144,19 @@ private func fullStatus(_ text: String) -> ServerStatus {
         let json = try JSONReader.read(Array(status.json.text().utf8))
         #expect(ServerStatus(json: json) == status)
     }
+
+    @Test func `an agent that ended is missed where there is something to keep, and nowhere else`() {
+        var status = ServerStatus()
+        var network = ServerStatus.NetworkObjects()
+        network.trouble = "the file is not there"
+        status.network = network
+        #expect(status.troubles.isEmpty, "it wanted nothing")
+        status.network?.wanted = 7
+        #expect(status.troubles.isEmpty, "no path is left")
+        status.paths = [.init(from: ["office"], to: ["prod"], carrier: "relay", details: [])]
+        #expect(status.troubles.contains("the network agent has ended"))
+        status.network?.wanted = 0
+        status.network?.isRunning = true
+        #expect(status.troubles == ["network: the file is not there"])
+    }
 }

@@ -117,7 +117,7 @@ struct TroubleTests {
 
     @Test(
         arguments: [
-            ("config-that-is-not-there", ["discover"], "has no contexts"),
+            ("config-that-is-not-there", ["discover"], "there is no kubeconfig: "),
             ("broken", ["discover"], "the kubeconfig can't be used"),
             ("config", ["discover", "--key", "A_b"], "can't be a key"),
             ("config", ["discover", "--key", "a", "--key", "b"], "more --key than --context"),

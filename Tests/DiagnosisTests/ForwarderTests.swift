@@ -37,6 +37,35 @@ import Testing
         #expect(finding.severity == .problem && finding.summary.contains("only root can see"))
     }
 
+    @Test func `answers tell what a user who is not root does not see`() throws {
+        var seen = ForwarderObservation()
+        seen.listeners = [try Self.listener("127.0.0.1", [Self.holder("127.0.0.1", nil)])]
+        func finding(_ rcode: Int) throws -> Finding {
+            var answer = ProbeAnswer()
+            answer.rcode = rcode
+            for probe in [Probe.zone, .zoneOverTCP] { seen.listeners[0].answers.outcomes[probe] = .answer(answer) }
+            return try #require(ForwarderDiagnosis(seen).findings.first)
+        }
+        #expect(try finding(0).severity == .ok)
+        #expect(try finding(ProbeAnswer.serverFailure).severity == .warning)
+    }
+
+    @Test(arguments: [(0, Finding.Severity.ok), (ProbeAnswer.serverFailure, .warning), (ProbeAnswer.refused, .problem)])
+    func `the servers of dns_upstream are looked at`(rcode: Int, severity: Finding.Severity) throws {
+        var seen = ForwarderObservation()
+        var answer = ProbeAnswer()
+        answer.rcode = rcode
+        answer.hasEDNS = true
+        let outcomes = Dictionary(uniqueKeysWithValues: [Probe.zone, .zonePlain, .zoneOverTCP].map {
+            ($0, ProbeOutcome.answer(answer))
+        })
+        let server = Endpoint(address: try #require(IPAddress("172.16.1.1")), port: 53)
+        seen.upstream = [ServerObservation(server: server, outcomes: outcomes)]
+        #expect(ForwarderDiagnosis(seen).findings.map(\.severity) == [severity])
+        seen.upstream[0].outcomes = outcomes.mapValues { _ in .silence }
+        #expect(ForwarderDiagnosis(seen).findings.first?.severity == .problem)
+    }
+
     @Test func `others at addresses of their own do no harm`() throws {
         var seen = ForwarderObservation()
         let holders = [try Self.holder("0.0.0.0", "namebridge"), try Self.holder("192.168.122.1", "dnsmasq")]

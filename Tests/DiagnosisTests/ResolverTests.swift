@@ -108,6 +108,26 @@ import Testing
         #expect(Self.trouble(ClientDiagnosis(client).findings).isEmpty, "the cluster fails, not the resolver")
     }
 
+    @Test(arguments: [(18, "  clients: [...]  # with this host's network"), (20, "    names: [prod.cluster.local]")])
+    func `a refusal is told by its reason`(code: Int, line: String) throws {
+        var client = ClientObservation(
+            suffix: try Self.suffix(), name: try DomainName(parsing: "kubernetes.default.svc.prod.cluster.local"))
+        var forwarder = try Self.whole("172.16.0.5")
+        for probe in forwarder.outcomes.keys {
+            forwarder.outcomes[probe] = try Self.answer(ProbeAnswer.refused, error: code)
+        }
+        client.forwarder = forwarder
+        let lines = ClientDiagnosis(client).findings.flatMap(\.remedies).flatMap(\.lines)
+        #expect(lines.contains(line) && lines.count < 4, "\(lines)")
+    }
+
+    @Test func `a client without resolv_conf has a problem`() throws {
+        var client = ClientObservation(suffix: try Self.suffix(), name: try Self.suffix())
+        #expect(ClientDiagnosis(client).findings.isEmpty, "a resolver was named")
+        client.hasOwnFiles = true
+        #expect(Self.trouble(ClientDiagnosis(client).findings) == [.resolverList])
+    }
+
     @Test func `systemd-resolved fails with the records beside it where it validates`() throws {
         let findings = try Self.findings { resolver in
             resolver.server = Endpoint(address: try #require(IPAddress("127.0.0.53")), port: 53)

@@ -23,6 +23,25 @@ extension EndToEnd {
             #expect(report.status == 1)
         }
 
+        @Test(.enabled(if: geteuid() == 0 && Tool.areInstalled("setpriv"), "only root can be another user"))
+        func `a user who is not root finds a healthy server well, and its upstream looked at`() throws {
+            let network = try OfficeNetwork.running()
+            let folder = try TemporaryFolder()
+            let port = try FreePort.next()
+            let text = """
+                dns: { listen: ["127.0.0.1:\(port)"], workers: 1, upstream: ["127.0.0.1:\(network.namedPort)"] }
+                clusters: { prod: { dns: ["127.0.0.1:\(network.prodPort)"] } }
+
+                """
+            let server = try RealServers.namebridge("namebridge", text, port: port, in: folder)
+            defer { server.end() }
+            let report = try DoctorReport(
+                ["--config", folder.path + "/namebridge.yaml"], prefix: ["setpriv", "--reuid=65534", "--clear-groups"])
+            #expect(report.status == 0, "\(report.text)")
+            #expect(report.findings.contains { $0.check == "listening" && $0.severity == "ok" }, "\(report.text)")
+            #expect(report.findings.contains { $0.subject.hasPrefix("dns.upstream, server ") }, "\(report.text)")
+        }
+
         @Test func `a dead server beside a living one is a warning, and a server of another cluster a problem`() throws {
             let network = try OfficeNetwork.running()
             let folder = try TemporaryFolder()

@@ -37,6 +37,9 @@ import Testing
         #expect(text.contains("www.x.test.\t30\tIN\tCNAME\ta.x.test.\n"))
         #expect(text.contains("a.x.test.\t5\tIN\tA\t192.0.2.1\n"))
         #expect(!text.contains("Query time"))
+        let error: [UInt8] = Array(answer.dropLast(9)) + [15, 0, 15, 0, 11, 0, 22] + Array("prod down".utf8)
+        let words = try MessageText.present(error)
+        #expect(words.contains("; EDE: 22 (No Reachable Authority): (prod down)"), "\(words)")
     }
 
     @Test func `a message cut anywhere is refused`() {

@@ -24,6 +24,15 @@ import Testing
         #expect(try Program.run(arguments).code == code, "\(reason)")
     }
 
+    @Test(arguments: [
+        (["chek", "x.yaml"], "did you mean \"check\"?"), (["net", "paln"], "did you mean \"plan\"?"),
+        (["xyzzy"], "Commands: serve, check, "),
+    ])
+    func `a mistyped command is told the nearest one`(arguments: [String], words: String) throws {
+        let result = try Program.run(arguments)
+        #expect(result.code == 2 && result.errors.contains(words), "\(result.errors)")
+    }
+
     @Test func `check tells every mistake where it stands`() throws {
         let file = try TemporaryFile("dns:\n  listen: [nowhere]\nclusters:\n  prod: { dsn: [10.96.0.10] }\n")
         let result = try Program.run(["check", file.path])

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Glibc
+import Inventory
 
 /// The command line: `namebridge COMMAND`.
 @main
@@ -26,6 +27,10 @@ struct Namebridge: ParsableCommand {
 
     /// Runs the command; wrong usage ends with `ExitStatus.usage` instead of the parser's 64.
     static func main() {
+        if let complaint = unknownCommand(in: CommandLine.arguments.dropFirst()) {
+            printError(complaint)
+            Glibc.exit(ExitStatus.usage.rawValue)
+        }
         do {
             var command = try parseAsRoot()
             try command.run()
@@ -37,6 +42,26 @@ struct Namebridge: ParsableCommand {
             }
             Glibc.exit(status == .validationFailure ? ExitStatus.usage.rawValue : status.rawValue)
         }
+    }
+
+    /// What to say of the first word that names no command; nil if all do. The parser knows no suggestion.
+    private static func unknownCommand(in words: ArraySlice<String>) -> String? {
+        var command: any ParsableCommand.Type = Self.self
+        var path = "namebridge"
+        for word in words {
+            let known = command.configuration.subcommands
+            // An option may have a value, which is no command.
+            if known.isEmpty || word.hasPrefix("-") || word == "help" { return nil }
+            guard let next = known.first(where: { $0._commandName == word }) else {
+                let names = known.map { $0._commandName }
+                let near = nearestSpelling(of: word, among: names).map { "; did you mean \"\($0)\"?" } ?? ""
+                return "\(path): there is no command \(quoted(word))\(near)\nCommands: "
+                    + names.joined(separator: ", ")
+            }
+            command = next
+            path += " " + word
+        }
+        return nil
     }
 }
 

@@ -10,7 +10,11 @@ package struct ClientDiagnosis: Sendable {
     /// The client's own files first, then the forwarder, then each resolver, last what programs get.
     package var findings: [Finding] {
         var findings: [Finding] = []
-        if let file = client.resolverFile { findings += [resolverList(file), searchList(file)] }
+        if let file = client.resolverFile {
+            findings += [resolverList(file), searchList(file)]
+        } else if client.hasOwnFiles {
+            findings.append(noResolverFile)
+        }
         if let services = client.nameServices { findings.append(multicast(services)) }
         if let domains = client.resolvedDomains { findings.append(routing(domains)) }
         if let forwarder = client.forwarder {
@@ -36,6 +40,13 @@ package struct ClientDiagnosis: Sendable {
     // MARK: - The client's files
 
     private static let file = "/etc/resolv.conf"
+
+    private var noResolverFile: Finding {
+        Finding(
+            .problem, Self.file, .resolverList, "cannot be read",
+            "The C library asks 127.0.0.1 then, where often no server listens. --resolver names a resolver to"
+                + " look at, --root another place of the file.")
+    }
 
     private func resolverList(_ file: ResolverFile) -> Finding {
         guard !file.servers.isEmpty else {
@@ -153,14 +164,7 @@ package struct ClientDiagnosis: Sendable {
         let said = answer?.words ?? "nothing"
         switch answer?.rcode {
         case ProbeAnswer.refused:
-            return Finding(
-                .problem, subject, .forwarded, "refuses \(client.suffixText): \(said)",
-                "This host's address is not among those that may ask, or no cluster has the suffix.",
-                remedies: [
-                    Remedy(
-                        "Namebridge", "/etc/namebridge/namebridge.yaml",
-                        ["dns:", "  clients: [...]  # with this host's network"], then: "namebridge reload")
-                ])
+            return refused(subject, answer?.extendedError?.code, said)
         case ProbeAnswer.serverFailure:
             return Finding(
                 .problem, subject, .forwarded, "gets no answer from the cluster: \(said)",
@@ -175,6 +179,35 @@ package struct ClientDiagnosis: Sendable {
                     : "No cluster of its configuration answers for \(client.suffixText).")
         default:
             return Finding(.problem, subject, .forwarded, "\(client.nameText): \(said)")
+        }
+    }
+
+    /// - Parameter code: The INFO-CODE that says why; nil for none.
+    private func refused(_ subject: String, _ code: Int?, _ said: String) -> Finding {
+        let file = "/etc/namebridge/namebridge.yaml"
+        let clients = Remedy(
+            "Namebridge", file, ["dns:", "  clients: [...]  # with this host's network"],
+            then: "namebridge reload")
+        let names = Remedy(
+            "Namebridge", file, ["clusters:", "  ...:", "    names: [\(client.suffixText)]"],
+            then: "namebridge reload")
+        let summary = "refuses \(client.suffixText): \(said)"
+        switch code {
+        case 18:  // Prohibited
+            return Finding(
+                .problem, subject, .forwarded, summary,
+                "This host's address is not among those that may ask.",
+                remedies: [clients])
+        case 20:  // Not Authoritative
+            return Finding(
+                .problem, subject, .forwarded, summary,
+                "No cluster of its configuration has this suffix: is it spelled as in \"names\"?",
+                remedies: [names])
+        default:
+            return Finding(
+                .problem, subject, .forwarded, summary,
+                "This host's address is not among those that may ask, or no cluster has the suffix.",
+                remedies: [clients, names])
         }
     }
 

@@ -9,6 +9,9 @@ package struct ClientObservation: Hashable, Sendable {
     /// The name whose address is asked for.
     package var name: DomainName
 
+    /// True if the client's own files were looked for.
+    package var hasOwnFiles = false
+
     /// Nil where it cannot be read, or is not to be.
     package var resolverFile: ResolverFile?
     package var nameServices: NameServiceSwitch?

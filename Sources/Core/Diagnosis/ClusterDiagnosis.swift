@@ -12,42 +12,11 @@ struct ClusterDiagnosis {
             + [agreement(alive)].compactMap { $0 }
     }
 
-    /// Beyond it the server is one that the forwarder avoids, in nanoseconds.
-    private static let slow: Int64 = 400_000_000
-
     private func findings(_ server: ServerObservation, isAlone: Bool) -> [Finding] {
         let subject = "cluster \(seen.key), server \(server.server)"
-        var findings = ServerDiagnosis(seen: server, subject: subject).findings
-        if !isAlone {
-            // The others answer in its place.
-            for index in findings.indices where findings[index].check == .reachable {
-                if findings[index].severity == .problem { findings[index].severity = .warning }
-            }
-        }
-        for index in findings.indices where findings[index].check == .packetSize {
-            // What we tell clients changes nothing between us and the cluster.
-            findings[index].remedies = []
-        }
-        guard server.isAlive else { return findings }
-        if let served = served(server, subject) { findings.append(served) }
-        let times = [Probe.zone, .version, .address].compactMap { server[$0]?.nanoseconds }
-        if let best = times.min(), best > Self.slow {
-            findings.append(
-                Finding(
-                    .warning, subject, .time, "takes \(best / 1_000_000) ms for the quickest answer",
-                    "Every name that is not in the cache takes that long, and a few such servers in a row use"
-                        + " up the 5 s that clients wait."))
-        }
-        let trouble = findings.filter { $0.severity != .ok }
-        guard trouble.isEmpty else { return trouble }
-        let time = (times.min() ?? 0) / 1_000
-        return [
-            Finding(
-                .ok, subject, .reachable,
-                "answers over UDP and TCP, with EDNS and 1,232 octets,"
-                    + " in \(time / 1_000).\(time % 1_000 / 100) ms"
-            )
-        ]
+        return AskedServerDiagnosis(
+            seen: server, subject: subject, isAlone: isAlone, served: served(server, subject)
+        ).findings
     }
 
     /// Whether it serves the cluster's zone; nil where it does.

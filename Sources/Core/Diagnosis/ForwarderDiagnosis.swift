@@ -6,10 +6,11 @@ package struct ForwarderDiagnosis: Sendable {
 
     package init(_ seen: ForwarderObservation) { self.seen = seen }
 
-    /// The sockets first, then each cluster, last the host.
+    /// The sockets first, then each cluster and `dns.upstream`, last the host.
     package var findings: [Finding] {
         seen.listeners.map { ListenerDiagnosis(seen: $0).finding }
             + seen.clusters.flatMap { ClusterDiagnosis(seen: $0).findings }
+            + UpstreamDiagnosis(servers: seen.upstream).findings
             + HostDiagnosis(seen: seen.host).findings
     }
 }
@@ -26,7 +27,10 @@ struct ListenerDiagnosis {
         }
         let strangers = (seen.datagrams + seen.streams).filter { !$0.isOurs }
         guard own.contains(where: { $0 == nil }) else { return listening(own[0]?.process, strangers) }
-        if let stranger = strangers.first { return taken(stranger, strangers) }
+        if let stranger = strangers.first {
+            let isHidden = strangers.allSatisfy { $0.name == nil }
+            return (isHidden ? hidden : nil) ?? taken(stranger, strangers)
+        }
         return Finding(
             .problem, subject, .listening, "nobody listens",
             "The server does not run, or runs with another configuration.",
@@ -51,7 +55,22 @@ struct ListenerDiagnosis {
         return Finding(.ok, subject, .listening, "\(who) listens and answers over UDP and TCP\(note)")
     }
 
-    // MARK: - Somebody else's
+    /// What answers say where root alone sees whose the sockets are; nil if no answer came.
+    private var hidden: Finding? {
+        let answers = [seen.answers[.zone], seen.answers[.zoneOverTCP]].compactMap { $0 }
+        guard let first = answers.first else { return nil }
+        if answers.count == 2, answers.allSatisfy(\.isFine) {
+            return Finding(
+                .ok, subject, .listening,
+                "answers for a cluster over UDP and TCP (root alone sees which process it is)")
+        }
+        return Finding(
+            .warning, subject, .listening,
+            "\(ForwarderObservation.Holder.hiddenWords) answers: \(first.words)",
+            "Whether it is Namebridge is not to be seen: run this as root.")
+    }
+
+    // MARK: - Another process
 
     private func taken(
         _ stranger: ForwarderObservation.Holder, _ strangers: [ForwarderObservation.Holder]

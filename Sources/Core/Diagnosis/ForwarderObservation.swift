@@ -5,6 +5,9 @@ package struct ForwarderObservation: Hashable, Sendable {
     /// One for each address of `dns.listen`.
     package var listeners: [Listener] = []
     package var clusters: [ClusterServers] = []
+
+    /// The servers of `dns.upstream`.
+    package var upstream: [ServerObservation] = []
     package var host = HostObservation()
 
     package init() {}
@@ -46,8 +49,10 @@ package struct ForwarderObservation: Hashable, Sendable {
             self.isOurs = isOurs
         }
 
+        static let hiddenWords = "a process that only root can see"
+
         var words: String {
-            guard let name, let process else { return "a process that only root can see" }
+            guard let name, let process else { return Self.hiddenWords }
             return "\(name) (process \(process))"
         }
     }

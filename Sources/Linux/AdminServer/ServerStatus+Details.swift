@@ -94,6 +94,12 @@ extension ServerStatus {
         package var isWhole: Bool { isRunning && present >= wanted && trouble == nil }
     }
 
+    /// False if the last words of an agent that ended do not matter: this host has nothing to keep.
+    package var isAgentNeeded: Bool {
+        guard let network else { return false }
+        return network.isRunning || (network.wanted > 0 && !paths.isEmpty)
+    }
+
     /// What is wrong now, the worst first; empty where all is well.
     package var troubles: [String] {
         var troubles: [String] = []
@@ -112,7 +118,7 @@ extension ServerStatus {
         for path in paths where path.isBroken {
             troubles.append("path \(path.ends): \(path.stateWords)")
         }
-        if let network {
+        if let network, isAgentNeeded {
             if !network.isRunning { troubles.append("the network agent has ended") }
             if let trouble = network.trouble { troubles.append("network: \(trouble)") }
             if let contested = network.contested.first {

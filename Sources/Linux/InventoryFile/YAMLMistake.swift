@@ -46,8 +46,8 @@ struct YAMLMistake {
         return min(mark, last)
     }
 
-    /// The first IPv6 address, with or without a port, that stands outside of quotation marks where YAML reads
-    /// something else: it begins with a bracket that does not end behind it, or with a colon.
+    /// The first IPv6 address, with or without a port, that stands outside of quotation marks where YAML
+    /// reads something else: it begins with a bracket that does not end behind it, or with a colon.
     static func unquotedAddress(in line: String) -> (text: String, column: Int)? {
         var quote: Character?
         var index = line.startIndex

@@ -11,7 +11,15 @@ package enum MessageText {
         var lines = text.split(separator: "\n", omittingEmptySubsequences: false)
         lines.removeAll { line in figures.contains { line.hasPrefix($0) } }
         while lines.last?.isEmpty == true { lines.removeLast() }
-        return lines.joined(separator: "\n") + "\n"
+        return lines.map(withoutNumbers).joined(separator: "\n") + "\n"
+    }
+
+    /// libldns writes the text of an Extended DNS Error as numbers before it writes it in letters.
+    private static func withoutNumbers(_ line: Substring) -> Substring {
+        guard line.hasPrefix("; EDE: "), let end = line.firstIndex(of: ")") else { return line }
+        let rest = line[end...].dropFirst(3)
+        guard line[end...].hasPrefix("): ") else { return line }
+        return line[...end] + ": " + rest.drop { $0.isHexDigit || $0 == " " }
     }
 }
 

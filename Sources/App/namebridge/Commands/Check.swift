@@ -7,10 +7,10 @@ import InventoryFile
 import JSON
 import LinuxSystem
 
-/// `namebridge check`: tells every mistake of a configuration at once.
+/// `namebridge check`: tells the mistakes of a configuration; text that is no YAML ends the list.
 struct Check: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Check a configuration file and tell every mistake in it.",
+        abstract: "Check a configuration file and tell the mistakes in it.",
         discussion: """
             Each mistake stands on a line of its own: FILE:LINE:COLUMN, the key, what was found and what was \
             expected. The file of dns.cookie-secret-file is read, too. A warning says if servers and workers may need more \

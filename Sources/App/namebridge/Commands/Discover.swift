@@ -99,7 +99,10 @@ struct Discover: ParsableCommand {
             let known = try kubectl.contexts()
             if !context.isEmpty { return (context, known) }
             if known.isEmpty {
-                printError("namebridge: the kubeconfig has no contexts; --kubeconfig names another file")
+                let absent = kubectl.absentFiles?.joined(separator: ", ")
+                printError(
+                    absent.map { "namebridge: there is no kubeconfig: \(plainText($0)) does not exist" }
+                        ?? "namebridge: the kubeconfig has no contexts; --kubeconfig names another file")
                 throw KubectlFailure.noContext
             }
             guard let current = try? kubectl.currentContext(), known.contains(current) else {

@@ -12,7 +12,8 @@ struct Status: ParsableCommand {
         discussion: """
             What is wrong now, questions and what became of them, every name server with its state, paths, the last \
             failures with their cause, network objects that are off, limits that were hit, and with a query log the \
-            top names and clients. The numbers count from the server's start, times from the last minutes.
+            top names and clients. The numbers count from the server's start, times from the last minutes. The exit \
+            code is 1 if there is a problem.
 
             Examples:
               namebridge status
@@ -35,11 +36,12 @@ struct Status: ParsableCommand {
     func run() throws {
         if watch { try redraw() }
         let answer = try options.ask(.status)
+        let status = ServerStatus(json: answer)
         switch output {
-        case .text:
-            print(.joined(StatusText(ServerStatus(json: answer), columns: Self.window?.columns ?? 80).text()))
+        case .text: print(.joined(StatusText(status, columns: Self.window?.columns ?? 80).text()))
         case .json: print(answer)
         }
+        if !status.troubles.isEmpty { throw ExitStatus.problem }
     }
 
     /// Shows the status again and again; ends with a signal, or with the server.

@@ -41,6 +41,17 @@ struct Kubectl: Sendable {
         return try run(options + ["create", "--raw", path, "-f", "-"], input: Array(body.utf8))
     }
 
+    /// The files that kubectl looks for, if none of them exists; nil if one does.
+    var absentFiles: [String]? {
+        func variable(_ name: String) -> String? {
+            environment.last { $0.hasPrefix(name + "=") }.map { String($0.dropFirst(name.count + 1)) }
+        }
+        let list = variable("KUBECONFIG")?.split(separator: ":").map(String.init) ?? []
+        let usual = list.isEmpty ? [(variable("HOME") ?? "") + "/.kube/config"] : list
+        let files = kubeconfig.map { [$0] } ?? usual
+        return files.contains { (try? FileContents.read($0)) != nil } ? nil : files
+    }
+
     /// The contexts that the kubeconfig has.
     func contexts() throws(KubectlFailure) -> [String] {
         lines(try run(["config", "get-contexts", "--output=name"]))

@@ -60,6 +60,7 @@ struct ClientInspection {
     // MARK: - The host's own files
 
     private func readFiles(into client: inout ClientObservation) {
+        client.hasOwnFiles = true
         let root = root.hasSuffix("/") ? String(root.dropLast()) : root
         client.resolverFile = TextFile.read(root + "/etc/resolv.conf").map { ResolverFile(reading: $0) }
         client.nameServices = TextFile.read(root + "/etc/nsswitch.conf").map {

@@ -6,8 +6,8 @@ import JSON
 struct DoctorReport {
     let findings: [Finding]
 
-    /// True where nothing keeps names from being answered.
-    var isFine: Bool { !findings.contains { $0.severity == .problem } }
+    /// True if something was looked at, and nothing keeps names from being answered.
+    var isFine: Bool { !findings.isEmpty && !findings.contains { $0.severity == .problem } }
 
     /// Findings below their subjects, with the lines that mend them; last the count.
     func text() -> StyledText {
@@ -61,6 +61,7 @@ struct DoctorReport {
 
     /// Such as `12 checks: 1 problem, 2 warnings`.
     private var summary: StyledText {
+        guard !findings.isEmpty else { return Style.error.paint("nothing could be looked at") }
         let problems = findings.filter { $0.severity == .problem }.count
         let warnings = findings.filter { $0.severity == .warning }.count
         func count(_ number: Int, _ noun: String) -> String { "\(number) \(noun)\(number == 1 ? "" : "s")" }

@@ -19,6 +19,9 @@ struct ForwarderInspection {
         .zone, .zonePlain, .zoneOverTCP, .zonePadded, .version, .address,
     ]
 
+    /// Some resolvers take no long questions.
+    private static let upstreamProbes: [Probe] = [.zone, .zonePlain, .zoneOverTCP]
+
     /// Asks everybody at once: three seconds at most.
     func run() -> ForwarderObservation {
         var seen = ForwarderObservation()
@@ -44,6 +47,9 @@ struct ForwarderInspection {
                 key: cluster.key, domain: Self.bare(cluster.domain),
                 servers: cluster.dns.map { ServerObservation(server: $0, outcomes: outcomes[$0] ?? [:]) })
         }
+        seen.upstream = inventory.dns.upstream.map {
+            ServerObservation(server: $0, outcomes: outcomes[$0] ?? [:])
+        }
         seen.host = host(own)
         return seen
     }
@@ -57,6 +63,10 @@ struct ForwarderInspection {
             for server in cluster.dns {
                 questions += writer.questions(Self.serverProbes, to: server, random: &random)
             }
+        }
+        let root = ProbeQuestions(suffix: .root, name: .root)
+        for server in inventory.dns.upstream {
+            questions += root.questions(Self.upstreamProbes, to: server, random: &random)
         }
         let suffix = inventory.clusters.lazy.compactMap(\.names.first).first ?? .clusterLocal
         let writer = ProbeQuestions(suffix: suffix, name: Self.kubernetes(below: suffix))

@@ -146,7 +146,7 @@ extension StatusText {
 
     /// What the network agent keeps here.
     var network: [Line] {
-        guard let network = status.network else { return [] }
+        guard let network = status.network, status.isAgentNeeded else { return [] }
         var head =
             "\(network.present) of \(network.wanted) objects in place, \(network.healed) put back so far"
         if network.failures > 0 { head += ", \(network.failures) attempts failed" }

@@ -108,7 +108,7 @@ extension StatusPage {
     // MARK: - Network
 
     var networkSection: String {
-        guard let network = status.network else {
+        guard let network = status.network, status.isAgentNeeded else {
             let text =
                 status.paths.isEmpty
                 ? "The configuration has no paths." : "No network agent reports from this host."
