@@ -159,4 +159,24 @@ private func fullStatus(_ text: String) -> ServerStatus {
         status.network?.isRunning = true
         #expect(status.troubles == ["network: the file is not there"])
     }
+
+    @Test(arguments: [(100, 5, false), (100, 6, true), (19, 19, false), (20, 2, true), (0, 0, false)])
+    func `many failures of late are a problem`(questions: Int, failed: Int, isBad: Bool) {
+        var status = ServerStatus()
+        (status.success.seconds, status.success.questions, status.success.failed) = (300, questions, failed)
+        #expect(status.troubles.isEmpty != isBad)
+        #expect(ServerStatus(json: status.json).success == status.success)
+    }
+
+    @Test func `refused networks are a problem that names network and key, until they ask no more`() {
+        var status = ServerStatus()
+        status.refusedClients = [.init(network: "172.20.5.0/24", count: 31, secondsAgo: 3)]
+        #expect(
+            status.troubles == [
+                "clients of 172.20.5.0/24 are refused (31 questions, the last 3 s ago): dns.clients does not hold them"
+            ])
+        #expect(ServerStatus(json: status.json).refusedClients == status.refusedClients)
+        status.refusedClients[0].secondsAgo = 300
+        #expect(status.troubles.isEmpty)
+    }
 }

@@ -1,4 +1,5 @@
 import Foundation
+import Glibc
 import Testing
 
 extension EndToEnd {
@@ -142,6 +143,33 @@ extension EndToEnd {
             let result = try run("serve", "--config", file)
             #expect(result.status == 1, "\(result.errors)")
             #expect(result.errors.contains("127.0.0.1:\(network.prodPort)"), "\(result.errors)")
+        }
+
+        @Test func `status names those who are refused and what fails, and has the exit code 1`() throws {
+            let folder = try TemporaryFolder()
+            let port = try FreePort.next()
+            func status(_ clients: String) throws -> Tool.Result {
+                let file = try folder.write(
+                    """
+                    dns: { listen: ["127.0.0.1:\(port)"], clients: [\(clients)], workers: 1 }
+                    clusters: { prod: { dns: ["127.0.0.1:9"] } }
+
+                    """, to: "namebridge.yaml")
+                let socket = folder.path + "/control.sock"
+                let command = [try #require(Tool.namebridge), "serve", "--config", file, "--control", socket]
+                let server = try RealServers.started("namebridge", command, port, "ready.invalid", in: folder)
+                defer { server.end() }
+                for _ in 0..<30 { _ = try dig("web.shop.svc.prod.cluster.local", port: port) }
+                usleep(300_000)
+                return try run("status", "--control", socket)
+            }
+            let refused = try status("10.0.0.0/8")
+            #expect(refused.status == 1, "\(refused.output)")
+            #expect(refused.output.contains("clients of 127.0.0.0/24 are refused"), "\(refused.output)")
+            #expect(refused.output.contains("dns.clients"), "\(refused.output)")
+            let failing = try status("127.0.0.0/8")
+            #expect(failing.status == 1 && failing.output.contains("only 0.0 % of the 3"), "\(failing.output)")
+            #expect(!failing.output.contains("are refused"), "\(failing.output)")
         }
 
         @Test func `serve ends with the exit code 0 when it is told to`() throws {

@@ -34,6 +34,7 @@ final class PlayedEngine {
 
     var counters: EngineCounters { engine.counters }
     var meters: EngineMeters { engine.meters }
+    var refusedClients: RefusedClients { engine.refusedClients }
     var unixTime: UInt32 {
         get { engine.unixTime }
         set { engine.unixTime = newValue }

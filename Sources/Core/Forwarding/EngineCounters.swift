@@ -8,6 +8,8 @@ package struct EngineCounters: Hashable, Sendable {
     package var rejected = 0
     /// Questions that the policy refused.
     package var refused = 0
+    /// Of these: since no prefix of `dns.clients` holds the client.
+    package var strangers = 0
     /// Questions answered from what every private site knows (RFC 6303).
     package var local = 0
     /// Questions answered from the cache.
@@ -68,6 +70,7 @@ package struct EngineCounters: Hashable, Sendable {
         ignored += other.ignored
         rejected += other.rejected
         refused += other.refused
+        strangers += other.strangers
         local += other.local
         hits += other.hits
         stale += other.stale

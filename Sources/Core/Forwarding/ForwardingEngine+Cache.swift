@@ -26,7 +26,10 @@ extension ForwardingEngine {
                 if terms.hasEDNS { prepared.extendedError = staleError(target) }
             }
         }
-        if hit.isFresh { counters.hits += 1 } else { counters.stale += 1 }
+        // A failure stays one, wherever it came from.
+        if hit.isFailure { counters.failed += 1 } else if hit.isFresh { counters.hits += 1 } else {
+            counters.stale += 1
+        }
         meters.count(
             hit.isFresh ? .hit : .stale, rcode: prepared.rcode, view: view, cluster: Int(hit.owner),
             prepared.extendedError)

@@ -63,6 +63,8 @@ extension ForwardingEngine {
         meters.add(counted)
         for failure in old.failures.entries { failures.note(failure) }
         old.failures = FailureTable()
+        refusedClients.add(old.refusedClients)
+        old.refusedClients = RefusedClients()
     }
 
     /// True while a client waits for an answer of a server.

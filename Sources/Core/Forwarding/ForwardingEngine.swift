@@ -24,6 +24,8 @@ package struct ForwardingEngine: ~Copyable {
 
     /// Why questions failed, of late.
     package internal(set) var failures = FailureTable()
+    /// Who was refused, of late.
+    package internal(set) var refusedClients = RefusedClients()
     /// Who has given the answer that is being given on, for the query log; -1: nobody.
     var answeringServer = -1
 
@@ -115,6 +117,7 @@ package struct ForwardingEngine: ~Copyable {
         currentTime = now
         if policy.dropsStrangers, policy.view(of: path.client.address) == nil {
             counters.ignored += 1
+            if path.client.address.isPrivate { refusedClients.note(path.client.address, at: now) }
             return
         }
         switch ClientMessage(reading: message) {
@@ -130,6 +133,7 @@ package struct ForwardingEngine: ~Copyable {
             if path.transport == .tcp { proven.note(path.client.address, at: now) }
             if isLoop(message, query, path, into: &outbox) { return }
             guard let view = policy.view(of: path.client.address) else {
+                noteRefused(path.client.address, asking: message, at: now)
                 refuse(message, query, path, Refusals.client, into: &outbox)
                 return
             }

@@ -150,6 +150,14 @@ package final class ForwardingPolicy: Sendable {
         rebindingNames.longestMatch(message, at: Question.nameStart) != nil
     }
 
+    /// True if the name asked in `message` is at or below a suffix of a cluster.
+    func isClusterName(_ message: Span<UInt8>) -> Bool {
+        switch suffixes.longestMatch(message, at: Question.nameStart)?.value {
+        case .cluster, .noServers, .bareDomain: true
+        case .reverse, .special, nil: false
+        }
+    }
+
     /// Where the question in `message` goes.
     ///
     /// - Parameter view: Index into `views`.

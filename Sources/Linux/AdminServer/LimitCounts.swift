@@ -19,6 +19,7 @@ package struct LimitCount: Hashable, Sendable {
     private static let fields: [(name: String, words: String, count: @Sendable (WorkerStatistics) -> Int)] = [
         ("rate", "questions beyond a network's rate", { $0.engine.limited }),
         ("rate-slipped", "of these told to come by TCP", { $0.engine.slipped }),
+        ("clients", "questions of clients that are not in dns.clients", { $0.engine.strangers }),
         ("in-flight", "questions turned away, tables full", { $0.engine.overloaded }),
         ("in-flight-client", "of these for the client's number", { $0.engine.overloadedClients }),
         ("in-flight-cluster", "of these for the cluster's number", { $0.engine.overloadedGroups }),

@@ -2,6 +2,7 @@ import AnswerCache
 import DNSServer
 import DomainNames
 import Forwarding
+import IPAddressing
 import Inventory
 import JSON
 import LinuxSystem
@@ -26,6 +27,8 @@ extension ServerControl {
         let sample = StatusHistory.Sample(statistics, at: now)
         status.recentQuestions = max(0, sample.questions - history.reference.questions)
         status.recentMilliseconds = Int(now.nanoseconds(since: history.reference.time) / 1_000_000)
+        status.success = history.success(upTo: sample)
+        status.refusedClients = refusedClients(statistics, at: now)
         status.history = history.points(upTo: sample)
         status.cache = server.cache.map { ServerStatus.Cache($0.statistics, limit: cacheLimit) }
         status.limits = LimitCount.all(statistics).map { .init($0.name, $0.words, $0.count) }
@@ -106,6 +109,19 @@ extension ServerControl {
         guard let top = server.queryLog?.top(10) else { return }
         status.topNames = top.names.map { .init(text($0.key), "", $0.count) }
         status.topClients = top.clients.map { .init("\($0.key)", "", $0.count) }
+    }
+
+    /// Those that the configuration in use refuses still.
+    private func refusedClients(
+        _ statistics: ServerStatistics, at now: MonotonicTime
+    ) -> [ServerStatus.RefusedNetwork] {
+        let policy = server.policy
+        return RefusedClients.merged(statistics.workers.map(\.refusedClients))
+            .filter { policy.view(of: $0.network.address) == nil }
+            .map {
+                ServerStatus.RefusedNetwork(
+                    network: "\($0.network)", count: $0.count, secondsAgo: now.seconds(since: $0.last))
+            }
     }
 
     /// - Parameter agent: What the network agent last wrote.

@@ -115,6 +115,7 @@ extension ServerStatus {
             troubles.append(
                 "dns.listen: this host does not have the address of \(address); it is heard once it has")
         }
+        troubles += clientTroubles
         for path in paths where path.isBroken {
             troubles.append("path \(path.ends): \(path.stateWords)")
         }

@@ -17,6 +17,10 @@ package struct ServerStatus: Hashable, Sendable {
     package var groups: [Group] = []
     /// What this machine is called.
     package var host = ""
+    /// How many got an answer.
+    package var success = Success()
+    /// The last one first.
+    package var refusedClients: [RefusedNetwork] = []
     /// The last minutes, the oldest first, one for each five seconds.
     package var history: [HistoryPoint] = []
     /// How long answers took in the last one or two minutes: out of the cache, and where servers were asked.
@@ -194,6 +198,8 @@ extension ServerStatus {
                 ("recent-questions", .integer(recentQuestions)),
                 ("recent-milliseconds", .integer(recentMilliseconds)),
                 ("questions-per-second", .integer(questionsPerSecond)),
+                ("success", Self.numbers(success, Success.fields)),
+                ("refused-clients", .array(refusedClients.map(\.json))),
                 ("total", Self.numbers(total, Worker.fields)),
                 ("workers", .array(workers.map { Self.numbers($0, Worker.fields) })),
                 ("absent-listeners", .array(absentListeners.map { .string($0) })),
@@ -212,6 +218,8 @@ extension ServerStatus {
         recentMilliseconds = json["recent-milliseconds"]?.count ?? 0
         workers = (json["workers"]?.elements ?? []).map { Self.read($0, Worker(), Worker.fields) }
         absentListeners = JSONValue.strings(json["absent-listeners"])
+        success = json["success"].map { Self.read($0, Success(), Success.fields) } ?? Success()
+        refusedClients = (json["refused-clients"]?.elements ?? []).map(RefusedNetwork.init(json:))
         if let cache = json["cache"], case .object = cache {
             self.cache = Self.read(cache, Cache(), Cache.fields)
         }

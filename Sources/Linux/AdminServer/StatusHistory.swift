@@ -14,6 +14,9 @@ struct StatusHistory {
     struct Sample {
         let time: MonotonicTime
         let questions: Int
+        /// Of these: not allowed, or malformed.
+        let refused: Int
+        /// Of these: answered with a failure.
         let failed: Int
     }
 
@@ -32,7 +35,7 @@ struct StatusHistory {
     private static let windowMilliseconds = 60_000
 
     init(start: MonotonicTime) {
-        samples = [Sample(time: start, questions: 0, failed: 0)]
+        samples = [Sample(time: start, questions: 0, refused: 0, failed: 0)]
         nextMiddle = start.advanced(milliseconds: Self.windowMilliseconds)
     }
 
@@ -60,6 +63,16 @@ struct StatusHistory {
     /// The sample that the rate of late is taken since.
     var reference: Sample { samples[max(0, samples.count - Self.recentSamples)] }
 
+    /// What became of the questions since the oldest sample.
+    func success(upTo now: Sample) -> ServerStatus.Success {
+        var success = ServerStatus.Success()
+        guard let first = samples.first else { return success }
+        success.seconds = now.time.seconds(since: first.time)
+        success.questions = max(0, now.questions - now.refused - first.questions + first.refused)
+        success.failed = min(success.questions, max(0, now.failed - first.failed))
+        return success
+    }
+
     /// What `histogram` gives now, without what it gave when the window began.
     func recent(
         _ now: Latencies, _ histogram: (Latencies) -> LatencyHistogram
@@ -84,6 +97,7 @@ extension StatusHistory.Sample {
     init(_ statistics: ServerStatistics, at now: MonotonicTime) {
         time = now
         questions = statistics.sum { $0.engine.messages - $0.engine.ignored }
-        failed = statistics.sum { $0.engine.failed }
+        refused = statistics.sum { $0.engine.refused + $0.engine.rejected }
+        failed = statistics.sum { $0.engine.failed + $0.engine.overloaded }
     }
 }

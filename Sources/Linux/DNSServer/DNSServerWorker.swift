@@ -198,6 +198,7 @@ struct DNSServerWorker: ~Copyable {
         statistics.inFlight = draining.reduce(engine.transactionCount) { $0 + $1.engine.transactionCount }
         statistics.connections = clients.count
         statistics.failures = engine.failures
+        statistics.refusedClients = engine.refusedClients
         seed.published.withLock { $0 = statistics }
         lastPublished = now
         hasNews = false

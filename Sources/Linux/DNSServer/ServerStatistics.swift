@@ -17,6 +17,8 @@ package struct WorkerStatistics: Hashable, Sendable {
     package var connections = 0
     /// Why questions failed, of late.
     package var failures = FailureTable()
+    /// Who was refused, of late.
+    package var refusedClients = RefusedClients()
 
     package init() {}
 }

@@ -77,6 +77,12 @@ struct StatusText {
             "\(Figures.grouped(status.questionsPerSecond))/s over the last \(seconds) s",
         ])
         var styles: [Style?] = [nil]
+        if let percent = status.success.percent {
+            let span = Figures.duration(seconds: status.success.seconds)
+            let count = Figures.grouped(status.success.questions)
+            table.add(["  answered of late", percent, "of \(count) in \(span)"])
+            styles.append(status.success.failed > 0 ? .warning : .success)
+        }
         func add(_ label: String, _ count: Int, always: Bool = false, _ style: Style? = nil) {
             guard count > 0 || always else { return }
             table.add(["  " + label, Figures.grouped(count), Figures.percent(count, of: total.questions)])

@@ -15,10 +15,12 @@ extension StatusPage {
             latencyTile("Own work per answer", status.cachedLatency, "no answer yet"),
             latencyTile("Asking a cluster takes", status.lookupLatency, "none was asked of late"),
             tile(
-                "No server answered", Self.grouped(total.failed),
-                bar(total.failed, of: answered, total.failed > 0 ? "bad" : "accent"),
-                note: "\(Self.grouped(total.stale)) answered with stale data, "
-                    + "\(Self.grouped(total.inFlight)) in flight"),
+                "Answered of late", status.success.percent ?? "–",
+                bar(status.success.failed, of: status.success.questions, "bad"),
+                note: "of \(Self.grouped(status.success.questions)) in "
+                    + "\(Figures.duration(seconds: status.success.seconds)); "
+                    + "\(Self.grouped(total.failed)) failed since the start, "
+                    + "\(Self.grouped(total.stale)) answered with stale data"),
         ]
         return "<div class=\"tiles\">\(tiles.joined())</div>"
     }

@@ -1,0 +1,64 @@
+import DNSWire
+package import IPAddressing
+package import Telemetry
+
+/// The networks whose clients were refused of late, since no prefix of `dns.clients` holds them.
+package struct RefusedClients: Hashable, Sendable {
+    package struct Entry: Hashable, Sendable {
+        /// A /24 or a /64.
+        package let network: IPPrefix
+        /// Questions.
+        package var count: Int
+        package var last: MonotonicTime
+    }
+
+    /// Networks that are kept; beyond it the one that asked longest ago makes room.
+    package static let capacity = 16
+
+    package private(set) var entries: [Entry] = []
+
+    package init() {}
+
+    /// Counts a question of `client`.
+    package mutating func note(_ client: IPAddress, at now: MonotonicTime) {
+        let length = client.family == .v4 ? 24 : 64
+        let network = IPPrefix(around: client, length: length) ?? IPPrefix(only: client)
+        note(Entry(network: network, count: 1, last: now))
+    }
+
+    private mutating func note(_ entry: Entry) {
+        if let place = entries.firstIndex(where: { $0.network == entry.network }) {
+            entries[place].count += entry.count
+            entries[place].last = max(entries[place].last, entry.last)
+            return
+        }
+        if entries.count >= Self.capacity,
+            let oldest = entries.indices.min(by: { entries[$0].last < entries[$1].last })
+        {
+            entries.remove(at: oldest)
+        }
+        entries.append(entry)
+    }
+
+    /// Takes over what another engine has noted.
+    mutating func add(_ other: RefusedClients) {
+        for entry in other.entries { note(entry) }
+    }
+
+    /// The entries of several workers, the last one first.
+    package static func merged(_ tables: [RefusedClients]) -> [Entry] {
+        var all = RefusedClients()
+        for table in tables { all.add(table) }
+        return all.entries.sorted { $1.last < $0.last }
+    }
+}
+
+extension ForwardingEngine {
+    /// Notes a client that may not ask, if it likely should: it is at a private address, or asks for a name
+    /// of a cluster. Other strangers come to every server that the Internet reaches.
+    mutating func noteRefused(_ client: IPAddress, asking message: Span<UInt8>, at now: MonotonicTime) {
+        counters.strangers += 1
+        guard client.isPrivate || policy.isClusterName(message) else { return }
+        refusedClients.note(client, at: now)
+    }
+}

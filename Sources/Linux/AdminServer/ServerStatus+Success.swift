@@ -1,0 +1,81 @@
+import JSON
+
+// Whether clients get what they ask for.
+
+extension ServerStatus {
+    /// What became of the questions of the last five minutes that were allowed and well-formed.
+    package struct Success: Hashable, Sendable {
+        package var seconds = 0
+        package var questions = 0
+        /// Of these: answered with a failure, wherever it came from.
+        package var failed = 0
+
+        package init() {}
+
+        /// Such as `99.8 %`; nil if none was asked.
+        package var percent: String? {
+            questions > 0 ? Figures.percent(max(0, questions - failed), of: questions) : nil
+        }
+
+        /// Fewer questions tell nothing.
+        private static let leastQuestions = 20
+
+        /// More than one in twenty failed.
+        var isBad: Bool { questions >= Self.leastQuestions && failed * 20 > questions }
+
+        static var fields: [(name: String, path: WritableKeyPath<Success, Int>)] {
+            [("seconds", \.seconds), ("questions", \.questions), ("failed", \.failed)]
+        }
+    }
+
+    /// A network whose clients are refused, since no prefix of `dns.clients` holds them.
+    package struct RefusedNetwork: Hashable, Sendable {
+        package var network: String
+        /// Questions since the start.
+        package var count: Int
+        package var secondsAgo: Int
+
+        package init(network: String, count: Int, secondsAgo: Int) {
+            self.network = network
+            self.count = count
+            self.secondsAgo = secondsAgo
+        }
+
+        /// Longer ago, and it is no problem any more.
+        private static let recentSeconds = 300
+
+        var isRecent: Bool { secondsAgo < Self.recentSeconds }
+    }
+
+    /// What is wrong with how clients are answered.
+    var clientTroubles: [String] {
+        var troubles: [String] = []
+        if success.isBad, let percent = success.percent {
+            troubles.append(
+                "only \(percent) of the \(success.questions) questions of the last"
+                    + " \(Figures.duration(seconds: success.seconds)) were answered")
+        }
+        for refused in refusedClients where refused.isRecent {
+            let questions = refused.count == 1 ? "1 question" : "\(refused.count) questions"
+            troubles.append(
+                "clients of \(refused.network) are refused (\(questions), the last"
+                    + " \(Figures.duration(seconds: refused.secondsAgo)) ago): dns.clients does not hold"
+                    + " them")
+        }
+        return troubles
+    }
+}
+
+extension ServerStatus.RefusedNetwork {
+    var json: JSONValue {
+        .object([
+            ("network", .string(network)), ("count", .integer(count)), ("seconds-ago", .integer(secondsAgo)),
+        ])
+    }
+
+    init(json: JSONValue) {
+        self.init(
+            network: json["network"]?.string ?? "", count: json["count"]?.count ?? 0,
+            secondsAgo: json["seconds-ago"]?.count ?? 0)
+    }
+}
