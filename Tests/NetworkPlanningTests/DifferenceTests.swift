@@ -177,7 +177,8 @@ import Testing
         let steps = difference(from: state, to: after)
         state.apply(steps.steps)
         #expect(difference(from: state, to: after).steps == [])
-        state.apply(steps.inverse)
+        let part = old.partConcerned(by: steps.steps)
+        state.apply(restoration(of: part, settings: [], making: [], from: state))
         #expect(state.deviations(from: old) == [])
     }
 

@@ -19,6 +19,9 @@ package struct Difference: Hashable, Sendable {
 
     package var isRefused: Bool { notes.contains { $0.severity == .refusal } }
 
+    /// Our links before and after: their settings come and go with them.
+    package var ownDevices: Set<String> = []
+
     /// Takes the conflicts of a later look along; those that were known are not told twice.
     package mutating func note(_ later: [Conflict]) {
         let known = Set(conflicts.map(\.message))
@@ -28,7 +31,7 @@ package struct Difference: Hashable, Sendable {
     /// The steps that take everything back, in their order.
     package var inverse: [Step] { steps.reversed().filter(\.isReversible).map(\.inverse) }
 
-    /// The records of settings as they will be after the steps, given those of before.
+    /// The records of settings as they will be after the steps, given those of before; none of our links'.
     ///
     /// - Parameter settings: As observed before the steps.
     package func records(
@@ -45,7 +48,7 @@ package struct Difference: Hashable, Sendable {
                     SettingRecord(setting: setting, previous: old, ours: new, among: settings))
             }
         }
-        return records
+        return records.filter { $0.setting.device.name.map { !ownDevices.contains($0) } ?? true }
     }
 }
 
@@ -85,14 +88,15 @@ struct DifferenceCalculation {
     /// Steps that take away, kept until all others stand.
     private var removals: [Step] = []
 
-    /// Our links that must be made anew, with all that is on them.
-    private var doomed: Set<String> = []
+    /// Our links that go before all else, with all that is on them.
+    private var gone: Set<String> = []
 
     init(plan: HostPlan, observed: HostState, context: HostContext) {
         self.plan = plan
         self.observed = observed
         self.context = context
         result.notes = plan.notes
+        result.ownDevices = Set((observed.links.filter(\.isOurs) + plan.links.map(\.value)).map(\.name))
     }
 
     mutating func run() {
@@ -102,14 +106,15 @@ struct DifferenceCalculation {
         result.acceptRules = firewall.acceptRules
         let checks = RouteChecks(plan, on: observed, rules: rules)
         result.conflicts = conflicts() + firewall.conflicts + checks.conflicts()
-        let rebuilt = linkSteps()
+        dismantle()
+        linkSteps()
         addressSteps()
         settingSteps()
         neighbourSteps()
         forwardingSteps()
         tableStep()
         acceptSteps(misplaced: firewall.misplaced)
-        routeSteps(rebuilt)
+        routeSteps()
         ruleSteps()
         result.steps += removals.reversed()
         forgetSteps()
@@ -130,17 +135,26 @@ struct DifferenceCalculation {
 
     // MARK: Links
 
-    /// - Returns: The names of links that are made anew.
-    private mutating func linkSteps() -> Set<String> {
-        let wanted = Dictionary(plan.links.map { ($0.value.name, $0) }) { first, _ in first }
-        for link in observed.links where link.isOurs && wanted[link.name] == nil {
-            removal(.remove(.link(link)))
-            doomed.insert(link.name)
+    /// Takes away what is in the way of links: the one case of delete before add.
+    private mutating func dismantle() {
+        let links = OwnLinks(
+            wanted: plan.links.map(\.value), wantedAddresses: plan.addresses.map(\.value), present: observed)
+        for link in links.inTheWay {
+            let because = plan.links.first { $0.value.name == link.name }?.because ?? Self.noLonger
+            for change in links.dismantling(link) { step(change, because) }
+            gone.insert(link.name)
         }
-        var rebuilt: Set<String> = []
+    }
+
+    private mutating func linkSteps() {
+        let wanted = Set(plan.links.map(\.value.name))
+        for link in observed.links
+        where link.isOurs && !wanted.contains(link.name) && !gone.contains(link.name) {
+            removal(.remove(.link(link)))
+        }
         for desired in plan.links {
             let link = desired.value
-            guard let present = observed.link(link.name) else {
+            guard let present = observed.link(link.name), !gone.contains(link.name) else {
                 step(.add(.link(link)), desired.because)
                 continue
             }
@@ -151,13 +165,6 @@ struct DifferenceCalculation {
                         "\(desired.because): a device \(link.name) is there that is not ours: give the path"
                             + " another"
                             + " name with vxlan.device, or delete it with \"ip link del dev \(link.name)\""))
-                continue
-            }
-            if present.kind != link.kind {
-                // Two devices cannot have one number: this is the one case of delete before add.
-                dismantle(present, because: desired.because)
-                rebuilt.insert(link.name)
-                step(.add(.link(link)), desired.because)
             } else if present.differs(from: link) {
                 var target = link
                 target.mtu = link.mtu ?? present.mtu
@@ -166,37 +173,11 @@ struct DifferenceCalculation {
                 step(.replace(.link(present), with: .link(target)), desired.because)
             }
         }
-        return rebuilt
-    }
-
-    /// Takes a link away with all that is on it, so that the inverse brings all of it back.
-    private mutating func dismantle(_ link: Link, because: String) {
-        doomed.insert(link.name)
-        for route in observed.routes where route.isOurs && route.uses(link.name) {
-            step(.remove(.route(route)), because)
-        }
-        let entries = Self.objects(for: observed.forwardingEntries.filter { $0.device == link.name })
-        for entry in entries.reversed() { step(.remove(entry), because) }
-        for neighbour in observed.neighbours where neighbour.device == link.name {
-            step(.remove(.neighbour(neighbour)), because)
-        }
-        for address in observed.addresses where address.device == link.name && !address.isLinkLocal {
-            step(.remove(.address(address)), because)
-        }
-        for (setting, value) in observed.settings where setting.device == .named(link.name) {
-            step(.set(setting, from: value, to: initialValue(of: setting)), because)
-        }
-        step(.remove(.link(link)), because)
     }
 
     /// Our links as observed, without those that go first.
     private var ownDevices: Set<String> {
-        Set(observed.links.filter(\.isOurs).map(\.name))
-    }
-
-    /// True where what was observed on `device` will be gone by the time of an addition.
-    private func isRebuilt(_ device: String) -> Bool {
-        doomed.contains(device) && plan.links.contains { $0.value.name == device }
+        Set(observed.links.filter(\.isOurs).map(\.name)).subtracting(gone)
     }
 
     // MARK: What is on links
@@ -205,12 +186,10 @@ struct DifferenceCalculation {
         let wanted = Set(plan.addresses.map(\.value))
         let devices = ownDevices
         for address in observed.addresses
-        where devices.contains(address.device) && !address.isLinkLocal && !wanted.contains(address)
-            && !isRebuilt(address.device)
-        {
+        where devices.contains(address.device) && !address.isLinkLocal && !wanted.contains(address) {
             removal(.remove(.address(address)))
         }
-        let present = Set(observed.addresses.filter { !isRebuilt($0.device) })
+        let present = Set(observed.addresses.filter { !gone.contains($0.device) })
         for desired in plan.addresses where !present.contains(desired.value) {
             step(.add(.address(desired.value)), desired.because)
         }
@@ -236,7 +215,7 @@ struct DifferenceCalculation {
     private mutating func neighbourSteps() {
         let devices = ownDevices
         let wanted = Set(plan.neighbours.map(\.value))
-        let here = observed.neighbours.filter { devices.contains($0.device) && !isRebuilt($0.device) }
+        let here = observed.neighbours.filter { devices.contains($0.device) }
         let present = Set(here)
         let byAddress = Dictionary(here.map { (NeighbourKey($0), $0) }) { first, _ in first }
         var replaced: Set<Neighbour> = []
@@ -256,7 +235,7 @@ struct DifferenceCalculation {
     private mutating func forwardingSteps() {
         let devices = ownDevices
         let wanted = Set(plan.forwardingEntries.map(\.value))
-        let here = observed.forwardingEntries.filter { devices.contains($0.device) && !isRebuilt($0.device) }
+        let here = observed.forwardingEntries.filter { devices.contains($0.device) }
         let present = Set(here)
         let byMAC = Dictionary(grouping: here) { ForwardingKey($0) }
         // An entry that was appended to a right one sends each packet twice: it goes like any other.
@@ -274,19 +253,7 @@ struct DifferenceCalculation {
             plan.forwardingEntries.map(\.value).filter { !present.contains($0) }.map(ForwardingKey.init))
         let right = Set(present.filter { wanted.contains($0) }.map(ForwardingKey.init))
         let unwanted = here.filter { !wanted.contains($0) && !replaced.contains(ForwardingKey($0)) }
-        for object in Self.objects(for: unwanted, beside: right) { removal(.remove(object)) }
-    }
-
-    /// Entries as they can be added one after the other: the first for each Ethernet address replaces what
-    /// there
-    /// is, further ones stand beside it.
-    private static func objects(
-        for entries: [ForwardingEntry], beside others: Set<ForwardingKey> = []
-    ) -> [NetworkObject] {
-        var seen = others
-        return entries.map {
-            seen.insert(ForwardingKey($0)).inserted ? .forwardingEntry($0) : .extraForwardingEntry($0)
-        }
+        for object in ForwardingKey.objects(for: unwanted, beside: right) { removal(.remove(object)) }
     }
 
     // MARK: Settings
@@ -295,13 +262,14 @@ struct DifferenceCalculation {
         let wanted = Set(plan.settings.map(\.value.setting))
         for desired in plan.settings where !isSatisfied(desired.value) {
             let setting = desired.value.setting
-            let present = setting.device.name.map(isRebuilt) == true ? nil : observed.settings[setting]
+            let present = setting.device.name.map(gone.contains) == true ? nil : observed.settings[setting]
             let old = present ?? initialValue(of: setting)
             if old != desired.value.value {
                 step(.set(setting, from: old, to: desired.value.value), desired.because)
             }
         }
         for record in context.records.reversed() where !wanted.contains(record.setting) {
+            if let device = record.setting.device.name, result.ownDevices.contains(device) { continue }
             // Whoever changed it since has his reasons.
             guard record.isOurs(among: observed.settings) else { continue }
             removal(.set(record.setting, from: record.ours, to: record.previous))
@@ -320,7 +288,7 @@ struct DifferenceCalculation {
     /// lets asymmetric packets pass.
     private func isSatisfied(_ value: SettingValue) -> Bool {
         guard let present = observed.settings[value.setting],
-            value.setting.device.name.map(isRebuilt) != true
+            value.setting.device.name.map(gone.contains) != true
         else { return false }
         guard value.setting.name == .reversePathFilter, let name = value.setting.device.name,
             !plan.links.contains(where: { $0.value.name == name })
@@ -379,9 +347,9 @@ struct DifferenceCalculation {
 
     // MARK: Routes
 
-    private mutating func routeSteps(_ rebuilt: Set<String>) {
+    private mutating func routeSteps() {
         let own = observed.routes.filter { route in
-            route.isOurs && !rebuilt.contains { route.uses($0) }
+            route.isOurs && !gone.contains { route.uses($0) }
         }
         var byDestination: [RouteKey: [Route]] = [:]
         for route in own { byDestination[RouteKey(route), default: []].append(route) }
@@ -440,17 +408,6 @@ private struct NeighbourKey: Hashable {
     }
 }
 
-/// What is replaced together in a forwarding table.
-private struct ForwardingKey: Hashable {
-    let device: String
-    let mac: MACAddress
-
-    init(_ entry: ForwardingEntry) {
-        device = entry.device
-        mac = entry.mac
-    }
-}
-
 /// What routes of ours are told apart by.
 private struct RouteKey: Hashable {
     let destination: IPPrefix
@@ -462,11 +419,6 @@ private struct RouteKey: Hashable {
         table = route.table
         metric = route.metric
     }
-}
-
-extension Route {
-    /// True where one of its next hops is on `device`.
-    fileprivate func uses(_ device: String) -> Bool { nextHops.contains { $0.device == device } }
 }
 
 extension Link {

@@ -1,8 +1,10 @@
+import IPAddressing
 package import NetworkModel
 
 extension HostState {
     /// Does to the model what `change` does to a kernel, as far as the model goes: a link that goes takes its
-    /// addresses, routes, neighbours and forwarding entries with it.
+    /// addresses, routes, neighbours and forwarding entries with it, the first address of an IPv4 network the
+    /// other ones (fib_add_ifaddr and inet_del_ifa of the kernel), and the last one the device's routes.
     package mutating func apply(_ change: Change) {
         switch change {
         case .add(let object): add(object)
@@ -19,7 +21,13 @@ extension HostState {
 
     private mutating func add(_ object: NetworkObject) {
         switch object {
-        case .link(let link): links.append(link)
+        case .link(let link):
+            links.append(link)
+            for (setting, value) in settings where setting.device == .named("default") {
+                var own = setting
+                own.device = .named(link.name)
+                settings[own] = value
+            }
         case .address(let address):
             if !addresses.contains(address) { addresses.append(address) }
             if let route = address.connectedRoute, !routes.contains(route) { routes.append(route) }
@@ -51,9 +59,7 @@ extension HostState {
             neighbours.removeAll { $0.device == link.name }
             forwardingEntries.removeAll { $0.device == link.name }
             settings = settings.filter { $0.key.device != .named(link.name) }
-        case .address(let address):
-            addresses.removeAll { $0 == address }
-            routes.removeAll { $0 == address.connectedRoute }
+        case .address(let address): remove(address)
         case .route(let route):
             if let index = routes.firstIndex(where: { $0.satisfies(route) }) { routes.remove(at: index) }
         case .neighbour(let neighbour): neighbours.removeAll { $0 == neighbour }
@@ -68,6 +74,23 @@ extension HostState {
         }
     }
 
+    private mutating func remove(_ address: InterfaceAddress) {
+        let isFirst = addresses.first { $0.isSecondary(to: address) || $0 == address } == address
+        var going = [address]
+        if isFirst { going += addresses.filter { $0.isSecondary(to: address) } }
+        for address in going {
+            addresses.removeAll { $0 == address }
+            let stays = addresses.contains { $0.connectedRoute == address.connectedRoute }
+            if !stays { routes.removeAll { $0 == address.connectedRoute } }
+        }
+        let family = address.address.family
+        let isLast = !addresses.contains { $0.device == address.device && $0.address.family == family }
+        guard isLast, family == .v4 else { return }
+        routes.removeAll { route in
+            route.destination.family == family && route.nextHops.contains { $0.device == address.device }
+        }
+    }
+
     private mutating func change(_ rule: IPTablesRule, _ edit: (inout [IPTablesRule]) -> Void) {
         guard let state = iptables.firstIndex(where: { $0.family == rule.family }),
             let chain = iptables[state].chains.firstIndex(where: {
@@ -75,6 +98,13 @@ extension HostState {
             })
         else { return }
         edit(&iptables[state].chains[chain].rules)
+    }
+}
+
+extension InterfaceAddress {
+    /// True for another IPv4 address of the same network on the same device.
+    fileprivate func isSecondary(to other: InterfaceAddress) -> Bool {
+        self != other && device == other.device && address.family == .v4 && network == other.network
     }
 }
 

@@ -3,7 +3,8 @@ import Inventory
 package import NetworkModel
 
 extension HostState {
-    /// The part that is ours, and of the foreign objects those that `steps` take away.
+    /// The part that is ours, with the settings of our links, and of the foreign objects those that `steps`
+    /// take away.
     package func partConcerned(by steps: [Step]) -> HostState {
         var part = HostState()
         part.links = links.filter(\.isOurs)
@@ -11,6 +12,7 @@ extension HostState {
         part.addresses = addresses.filter { devices.contains($0.device) && !$0.isLinkLocal }
         part.neighbours = neighbours.filter { devices.contains($0.device) }
         part.forwardingEntries = forwardingEntries.filter { devices.contains($0.device) }
+        part.settings = settings.filter { $0.key.device.name.map(devices.contains) ?? false }
         part.tables = tables.filter(\.isOurs).map(\.withoutCounters)
         let removed = Set(steps.compactMap(\.change.removedObject))
         part.routes = routes.filter { $0.isOurs || removed.contains(.route($0)) }
@@ -57,6 +59,9 @@ private struct RestorationCalculation {
     let before: HostState
     var now: HostState
     let observed: HostState
+
+    /// Our links, before and now: settings of theirs are no one else's.
+    let ownDevices: Set<String>
     private(set) var steps: [Step] = []
     private var removals: [Step] = []
 
@@ -64,6 +69,7 @@ private struct RestorationCalculation {
         self.before = before
         self.now = now
         self.observed = observed
+        ownDevices = Set((before.links + now.links).map(\.name))
     }
 
     mutating func run(_ settings: [SettingRecord]) {
@@ -103,34 +109,36 @@ private struct RestorationCalculation {
         for object in present where !kept.contains(key(object)) { take(.remove(wrap(object))) }
     }
 
-    /// A link of another kind goes first, with all that is on it.
+    /// What is in the way goes first, with all that is on it.
     private mutating func links() {
-        let wanted = Dictionary(before.links.map { ($0.name, $0) }) { first, _ in first }
-        for link in now.links where wanted[link.name].map({ $0.kind != link.kind }) ?? false {
-            for route in now.routes where route.nextHops.contains(where: { $0.device == link.name }) {
-                add(.remove(.route(route)))
-                now.apply(.remove(.route(route)))
+        let links = OwnLinks(wanted: before.links, wantedAddresses: before.addresses, present: now)
+        for link in links.inTheWay {
+            for change in links.dismantling(link) {
+                add(change)
+                now.apply(change)
             }
-            add(.remove(.link(link)))
-            now.apply(.remove(.link(link)))
         }
         pairs(before.links, now.links, { $0.name }) { .link($0) }
     }
 
     private mutating func put(_ settings: [SettingRecord]) {
-        let gone = Set(now.links.map(\.name)).subtracting(before.links.map(\.name))
-        let made = Set(before.links.map(\.name)).subtracting(now.links.map(\.name))
-        for record in settings where record.setting.device.name.map(made.contains) ?? false {
-            // A link that is made again has its settings from `default`.
-            var initial = record.setting
-            initial.device = .named("default")
-            let value = observed.settings[initial] ?? 0
-            if value != record.previous { add(.set(record.setting, from: value, to: record.previous)) }
-        }
+        let present = Set(now.links.map(\.name))
+        for link in before.links { putSettings(of: link, isThere: present.contains(link.name)) }
         for record in settings where record.isOurs(among: observed.settings) {
-            if let name = record.setting.device.name, gone.contains(name) || made.contains(name) { continue }
+            if let name = record.setting.device.name, ownDevices.contains(name) { continue }
             if record.previous == record.ours { continue }
             take(.set(record.setting, from: record.ours, to: record.previous))
+        }
+    }
+
+    /// A link that is made again has its settings from `default`.
+    private mutating func putSettings(of link: Link, isThere: Bool) {
+        let wanted = before.settings.filter { $0.key.device == .named(link.name) }
+        for (setting, value) in wanted.sorted(by: { $0.key.description < $1.key.description }) {
+            var source = setting
+            if !isThere { source.device = .named("default") }
+            let present = observed.settings[source] ?? 0
+            if present != value { add(.set(setting, from: present, to: value)) }
         }
     }
 
@@ -171,7 +179,7 @@ private struct RestorationCalculation {
 
     private mutating func routes() {
         let kept = Set(before.routes)
-        let all = Set(observed.routes)
+        let all = Set(observed.routes.filter { !$0.isOurs } + now.routes)
         var extra = now.routes.filter { !kept.contains($0) }
         for route in before.routes where !all.contains(route) {
             let same = extra.firstIndex {

@@ -78,6 +78,10 @@ extension Journal {
             "making": .array(making.sorted().map { .string($0) }), "waits": .boolean(waits),
         ]
         members["wanted"] = wanted?.json
+        members["linkSettings"] = .object(
+            Dictionary(
+                before.settings.map { ($0.key.description, JSONValue.integer($0.value)) },
+                uniquingKeysWith: { first, _ in first }))
         return JSONValue.object(members).description
     }
 
@@ -90,6 +94,10 @@ extension Journal {
             let records = [SettingRecord](json: json["records"]), let making = json["making"]?.elements
         else { return nil }
         do throws(ReadingError) { self.before = try HostState(json: before) } catch { return nil }
+        for (key, value) in json["linkSettings"]?.members ?? [] {
+            guard let setting = KernelSetting(key), let value = value.integer else { return nil }
+            self.before.settings[setting] = value
+        }
         self.identifier = identifier
         self.process = process
         self.settings = settings

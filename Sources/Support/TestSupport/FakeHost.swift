@@ -78,7 +78,8 @@ extension HostState {
         return state
     }
 
-    /// What this state has and `other` lacks, and the reverse, where order does not count.
+    /// What this state has and `other` lacks, and the reverse, where order does not count: nor does that of
+    /// our rules among themselves, which accept one as the other.
     package func deviations(from other: HostState) -> [String] {
         let (left, right) = (Set(normalized.lines), Set(other.normalized.lines))
         return left.subtracting(right).map { "+ " + $0 } + right.subtracting(left).map { "- " + $0 }
@@ -88,6 +89,8 @@ extension HostState {
         links.map { "\($0)" } + addresses.map(\.description) + routes.map(\.description)
             + neighbours.map(\.description) + forwardingEntries.map(\.description)
             + settings.map { "\($0.key)=\($0.value)" } + tables.map(\.description)
-            + iptables.map { state in state.rules.map(\.description).joined(separator: "\n") }
+            + iptables.map { state in
+                state.rules.filter { !$0.isOurs }.map(\.description).joined(separator: "\n")
+            } + iptables.flatMap(\.rules).filter(\.isOurs).map(\.description)
     }
 }

@@ -1,3 +1,4 @@
+import IPAddressing
 import LinuxSystem
 package import NetworkKernel
 package import NetworkModel
@@ -82,7 +83,9 @@ package final class FakeKernel: Kernel {
             if case .link = new {
                 if index == count - 1 { state.apply(change) }
             } else {
-                state.apply(index == 0 ? .add(new) : .remove(old))
+                let half: Change = index == 0 ? .add(new) : .remove(old)
+                try refuse(half, command)
+                state.apply(half)
             }
         default: if index == count - 1 { state.apply(change) }
         }
@@ -107,22 +110,13 @@ package final class FakeKernel: Kernel {
         switch change {
         case .add(.link(let link)) where state.link(link.name) != nil:
             throw Self.error(command, "RTNETLINK answers: File exists")
-        case .add(.link(let link)):
-            guard case .vxlan(let mesh) = link.kind, let name = mesh.underlay?.name, state.link(name) == nil
-            else { return }
-            throw Self.noDevice(command, name)
+        case .add(.link(let link)): try refuse(link, command)
         case .add(.address(let address)):
             guard state.link(address.device) != nil else { throw Self.noDevice(command, address.device) }
             guard !state.addresses.contains(address) else {
                 throw Self.error(command, "RTNETLINK answers: File exists")
             }
-        case .add(.route(let route)):
-            guard !state.routes.contains(route) else {
-                throw Self.error(command, "RTNETLINK answers: File exists")
-            }
-            for device in route.nextHops.compactMap(\.device) where state.link(device)?.isUp != true {
-                throw Self.error(command, "Error: Device for nexthop is not up.")
-            }
+        case .add(.route(let route)): try refuse(route, command)
         case .add(.neighbour(let neighbour)) where state.link(neighbour.device) == nil:
             throw Self.noDevice(command, neighbour.device)
         case .add(.forwardingEntry(let entry)) where state.link(entry.device) == nil:
@@ -136,6 +130,33 @@ package final class FakeKernel: Kernel {
                 throw Self.error(command, "cannot stat: No such file or directory")
             }
         default: break
+        }
+    }
+
+    /// A number has one device for each port (vxlan_vni_in_use of the kernel), and a device has its underlay.
+    private func refuse(_ link: Link, _ command: String) throws(KernelError) {
+        guard case .vxlan(let mesh) = link.kind else { return }
+        if let name = mesh.underlay?.name, state.link(name) == nil { throw Self.noDevice(command, name) }
+        for case .vxlan(let other) in state.links.map(\.kind)
+        where other.id == mesh.id && other.port == mesh.port {
+            throw Self.error(command, "Error: A VXLAN device with the specified VNI already exists.")
+        }
+    }
+
+    /// A gateway is in a connected network of the device that leads to it.
+    private func refuse(_ route: Route, _ command: String) throws(KernelError) {
+        guard !state.routes.contains(route) else {
+            throw Self.error(command, "RTNETLINK answers: File exists")
+        }
+        for device in route.nextHops.compactMap(\.device) where state.link(device)?.isUp != true {
+            throw Self.error(command, "Error: Device for nexthop is not up.")
+        }
+        for hop in route.nextHops where !hop.isOnLink {
+            guard let gateway = hop.gateway, gateway.bits >> 118 != 0x3FA else { continue }
+            let isConnected = state.addresses.contains {
+                $0.network.contains(gateway) && (hop.device == nil || hop.device == $0.device)
+            }
+            if !isConnected { throw Self.error(command, "Error: Nexthop has invalid gateway.") }
         }
     }
 
