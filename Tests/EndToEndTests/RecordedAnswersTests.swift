@@ -17,10 +17,7 @@ extension EndToEnd {
             #expect(Self.recordings.count == 652)
             let player = try Player(Self.recordings)
             var compared = 0
-            // Once the forwarder has seen an SOA it denies impossible names itself: those answers come last.
-            let exchanges = Self.recordings.filter { $0.type != "AXFR" && $0.type != "SOA" }
-                + Self.recordings.filter { $0.type == "SOA" }
-            for exchange in exchanges {
+            for exchange in Self.recordings where exchange.type != "AXFR" {
                 for suffix in Player.suffixes {
                     // A reverse name has one form only, which names the first suffix.
                     if exchange.name.hasSuffix(".arpa"), suffix != Player.suffixes[0] { continue }
@@ -72,6 +69,7 @@ private struct Player {
               prod:
                 names: [\(Self.suffixes.joined(separator: ", "))]
                 dns: ["127.0.0.1:\(standIn.port)"]
+                only-kubernetes-names: false
                 services: [10.234.0.0/18, 10.235.0.0/18, 10.96.0.0/12, 10.250.0.0/16]
                 pods: [10.234.64.0/18, 10.235.64.0/18, 10.244.0.0/16]
             """
