@@ -7,7 +7,7 @@ import TestSupport
 import Testing
 
 /// Addresses of `dns.listen` that the host does not have.
-@Suite struct AbsentAddressTests {
+@Suite(.serialized) struct AbsentAddressTests {
     private let absent = Endpoint(address: IPAddress(v4: 0xC000_0207), port: 5353)
 
     @Test(arguments: [1, 2])
