@@ -1,4 +1,5 @@
 import DNSServer
+import DomainNames
 import Forwarding
 import IPAddressing
 import Inventory
@@ -228,7 +229,8 @@ private final class CountedUpstream: Sendable {
         self.tag = tag
         upstream = try TestUpstream { question, _ in
             // Probes ask for the apex and for names that begin with something else.
-            guard question.contains(subsequence: TestMessage.wire("shop").dropLast()) else {
+            let folded = question.map(foldedOctet)
+            guard folded.contains(subsequence: TestMessage.wire("shop").dropLast()) else {
                 return [TestMessage.answer(to: question, records: 0)]
             }
             if counter.silent.subtract(1, ordering: .relaxed).oldValue > 0 { return [] }

@@ -110,7 +110,6 @@ private struct CachePlay: ~Copyable {
             socket: nextClient, generation: 0, transport: .udp)
         owed[nextClient] = (name, isStaging)
         nextClient += 1
-        engine.beginBatch(random: &random)
         engine.receiveQuestion(octets.span, from: path, at: now, random: &random, into: &outbox)
     }
 
@@ -141,9 +140,9 @@ private struct CachePlay: ~Copyable {
             isNewer = life > 0
         }
         let octets = message.encoded()
-        let unmatched = engine.counters.unmatched
+        let passedOver = engine.counters.unmatched + engine.counters.late
         engine.receiveAnswer(octets.span, over: question.path, at: now, random: &random, into: &outbox)
-        guard isNewer, engine.counters.unmatched == unmatched else { return }
+        guard isNewer, engine.counters.unmatched + engine.counters.late == passedOver else { return }
         firstValid[key] = message.answers.isEmpty ? given.count : given.count - 1
     }
 

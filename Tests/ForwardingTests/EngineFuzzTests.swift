@@ -95,7 +95,6 @@ private struct EngineFuzz: ~Copyable {
             transport: random.oneIn(4) ? .tcp : .udp)
         let ignored = engine.counters.ignored
         owed[nextClient] = now
-        engine.beginBatch(random: &random)
         engine.receiveQuestion(octets.span, from: path, at: now, random: &random, into: &outbox)
         if engine.counters.ignored > ignored { owed[nextClient] = nil }
         nextClient += 1
@@ -121,8 +120,18 @@ private struct EngineFuzz: ~Copyable {
     private mutating func fail() {
         guard !sent.isEmpty else { return }
         let path = random.pick(sent.map(\.path))
-        let failure = random.pick([UpstreamFailure.refused, .unreachable, .closed, .noSocket, .timeout])
-        engine.upstreamFailed(path, failure, at: now, random: &random, into: &outbox)
+        switch random.number(in: 0..<5) {
+        case 0:
+            let failure = random.pick([UpstreamFailure.refused, .unreachable, .closed, .timeout])
+            engine.upstreamFailed(path, failure, at: now, random: &random, into: &outbox)
+        case 1: engine.upstreamFailed(path, here: .descriptors, at: now, random: &random, into: &outbox)
+        case 2: engine.upstreamHinted(path, at: now, random: &random, into: &outbox)
+        case 3: engine.distrust(path, at: now, random: &random, into: &outbox)
+        default:
+            let octets = random.pick(sent.map(\.octets))
+            let id = UInt16(octets[0]) << 8 | UInt16(octets[1])
+            engine.questionUnsent(id, over: path, .buffer, at: now, random: &random, into: &outbox)
+        }
     }
 
     mutating func pass(milliseconds: Int) {

@@ -134,6 +134,29 @@ import Testing
         #expect(count7 == 0, "the socket is quiet again")
     }
 
+    @Test(arguments: loopback)
+    func `what ICMP says of an earlier datagram keeps no later one from being sent`(address: IPAddress) throws {
+        let target: Endpoint
+        do {
+            let closed = try DatagramSocket.listen(
+                on: Endpoint(address: address, port: 0), sharesPort: false, reportsLocalAddress: false)
+            target = try closed.localEndpoint()
+        }
+        let client = try DatagramSocket.connect(to: target)
+        var sender = DatagramSender(capacity: 4)
+        sender.add(start: 0, end: 1)
+        _ = sender.send(([1] as [UInt8]).span, on: client, stopsAtError: true)
+        try waitFor(client)
+        let server = try DatagramSocket.listen(on: target, sharesPort: false, reportsLocalAddress: false)
+        for _ in 0..<3 { sender.add(start: 0, end: 1) }
+        let outcome = sender.send(([1] as [UInt8]).span, on: client, stopsAtError: true)
+        #expect(outcome.sent == 3 && outcome.error == nil && outcome.reported == .connectionRefused)
+        try waitFor(server)
+        var batch = DatagramBatch(capacity: 4, slotSize: 64)
+        let count = try batch.receive(from: server)
+        #expect(count == 3)
+    }
+
     @Test func `IPv6 sockets take no IPv4 clients`() throws {
         let any = Endpoint(address: IPAddress(v6: 0), port: 0)
         let server = try DatagramSocket.listen(on: any, sharesPort: false, reportsLocalAddress: true)

@@ -48,8 +48,10 @@ package struct EngineCounters: Hashable, Sendable {
     package var askedOverTCP = 0
     /// Of these: sent because an earlier one brought nothing.
     package var retried = 0
-    /// Messages from servers that match nothing in flight: late, or forged.
+    /// Messages from servers that match nothing that was asked: forged, or delivered twice.
     package var unmatched = 0
+    /// Answers to questions that were not asked any more.
+    package var late = 0
     /// Messages from servers that could not be read or mapped.
     package var malformed = 0
     /// Records in answers that were left out: of another class, outside the cluster's domain, or owned by
@@ -91,6 +93,7 @@ package struct EngineCounters: Hashable, Sendable {
         askedOverTCP += other.askedOverTCP
         retried += other.retried
         unmatched += other.unmatched
+        late += other.late
         malformed += other.malformed
         droppedRecords += other.droppedRecords
         blocked += other.blocked

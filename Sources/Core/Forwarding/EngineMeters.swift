@@ -84,8 +84,9 @@ package enum ServerEvent: Int, CaseIterable, Sendable {
     case refused
     case unreachable
     case closed
-    case noSocket
     case timeout
+    /// A question could not leave, for want of something here; see `LocalFailure`.
+    case unsent
 
     init(_ failure: UpstreamFailure) {
         self =
@@ -93,7 +94,6 @@ package enum ServerEvent: Int, CaseIterable, Sendable {
             case .refused: .refused
             case .unreachable: .unreachable
             case .closed: .closed
-            case .noSocket: .noSocket
             case .timeout: .timeout
             }
     }

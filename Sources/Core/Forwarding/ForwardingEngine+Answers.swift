@@ -6,32 +6,94 @@ package import Telemetry
 /// Taking servers' answers, and giving them to the clients that wait.
 extension ForwardingEngine {
     /// Takes a message from a server.
+    @discardableResult
     package mutating func receiveAnswer(
         _ message: Span<UInt8>, over path: UpstreamPath, at now: MonotonicTime,
         random: inout some RandomNumberGenerator, into outbox: inout Outbox
-    ) {
+    ) -> AnswerOutcome {
         currentTime = now
-        guard let header = try? MessageHeader(reading: message), header.isResponse, header.opcode == 0,
-            let slot = table.transaction(withID: header.id), let target = table.transactions[slot].target,
-            let attempt = attempt(of: slot, id: header.id, path)
+        guard let header = try? MessageHeader(reading: message), header.isResponse, header.opcode == 0
         else {
             counters.unmatched += 1
-            return
+            return .mismatch
+        }
+        guard let slot = table.transaction(withID: header.id), let target = table.transactions[slot].target,
+            let attempt = attempt(of: slot, id: header.id, path)
+        else {
+            guard table.takeAbandoned(header.id, by: path) else {
+                counters.unmatched += 1
+                return .mismatch
+            }
+            counters.late += 1
+            return .late
         }
         guard let question = try? Question(reading: message), header.questionCount == 1 else {
             // An error often comes without the question (RFC 1035 section 4.1.1 leaves it open; CoreDNS does
             // so).
             guard header.questionCount == 0, let rcode = Self.errorWithoutQuestion(message, header) else {
                 counters.unmatched += 1
-                return
+                return .mismatch
             }
             declined(slot, target, attempt, rcode, at: now, random: &random, into: &outbox)
-            return
+            return .taken
         }
         guard isOurs(question, in: message, slot, target) else {
             counters.unmatched += 1
-            return
+            distrustAnswer(slot, target, attempt, at: now, random: &random, into: &outbox)
+            return .mismatch
         }
+        guard let letterCase = table[slot, attempt].letterCase else {
+            take(
+                message, question, header, slot, target, attempt, at: now, random: &random, into: &outbox)
+            return .taken
+        }
+        let answer = inClientsLetterCase(message, slot, target)
+        guard
+            letterCase.isRepeated(
+                in: message, of: answer.span, from: Question.nameStart, count: question.nameLength)
+        else {
+            counters.unmatched += 1
+            distrustAnswer(slot, target, attempt, at: now, random: &random, into: &outbox)
+            return .mismatch
+        }
+        take(answer.span, question, header, slot, target, attempt, at: now, random: &random, into: &outbox)
+        return .taken
+    }
+
+    /// The answer as if the question had been asked in the client's letter case: its records' names refer to
+    /// the question's.
+    private func inClientsLetterCase(
+        _ message: Span<UInt8>, _ slot: Int, _ target: RouteTarget
+    ) -> OctetBuffer {
+        var answer = OctetBuffer(capacity: message.count)
+        answer.append(message)
+        let shape = table.transactions[slot].question
+        let kept = target.rewritesQuestion ? shape.suffixStart : shape.nameLength
+        answer.replace(at: Question.nameStart, with: table.question(of: slot).extracting(first: kept))
+        let inner = target.mapping.inner.wire
+        if target.rewritesQuestion { answer.replace(at: Question.nameStart + kept, with: inner.span) }
+        return answer
+    }
+
+    /// An answer with the right ID came by the right path to another question: it may be forged, or the
+    /// server does not repeat questions, and the right one is asked for over TCP.
+    private mutating func distrustAnswer(
+        _ slot: Int, _ target: RouteTarget, _ attempt: Int, at now: MonotonicTime,
+        random: inout some RandomNumberGenerator, into outbox: inout Outbox
+    ) {
+        let path = table[slot, attempt].path
+        guard path.transport == .udp else { return }
+        table.abandonAttempt(attempt, of: slot, .distrusted)
+        askOverTCP(slot, target, path.server, at: now, random: &random, into: &outbox)
+    }
+
+    /// Takes an answer to the question that was asked.
+    private mutating func take(
+        _ message: Span<UInt8>, _ question: Question, _ header: MessageHeader, _ slot: Int,
+        _ target: RouteTarget, _ attempt: Int, at now: MonotonicTime,
+        random: inout some RandomNumberGenerator, into outbox: inout Outbox
+    ) {
+        let path = table[slot, attempt].path
         let sent = table[slot, attempt].sent
         servers[path.server].answered(after: now.nanoseconds(since: sent))
         meters.serverLatency.record(nanoseconds: now.nanoseconds(since: sent), row: path.server)
@@ -121,7 +183,7 @@ extension ForwardingEngine {
     }
 
     /// The attempt that waits for an answer with this ID on this path (RFC 5452 section 9.1).
-    private func attempt(of slot: Int, id: UInt16, _ path: UpstreamPath) -> Int? {
+    func attempt(of slot: Int, id: UInt16, _ path: UpstreamPath) -> Int? {
         for index in 0..<table.transactions[slot].attemptCount {
             let attempt = table[slot, index]
             if attempt.id == id, attempt.state == .waiting, attempt.path == path { return index }
@@ -157,12 +219,7 @@ extension ForwardingEngine {
             return
         }
         table.endAttempt(attempt, of: slot, .truncated)
-        guard timesAskedOverTCP(path.server, by: slot) == 0 else {
-            if !isWaiting(slot) { askNextServer(slot, target, at: now, random: &random, into: &outbox) }
-            return
-        }
-        counters.askedOverTCP += 1
-        send(slot, target, to: path.server, .tcp, at: now, random: &random, into: &outbox)
+        askOverTCP(slot, target, path.server, at: now, random: &random, into: &outbox)
     }
 
     /// A server gave an error instead of an answer: another one is asked.
@@ -410,7 +467,9 @@ extension ForwardingEngine {
             var outcome: String?
             for index in 0..<table.transactions[slot].attemptCount
             where table[slot, index].path.server == server {
-                outcome = Self.describe(table[slot, index])
+                // What ICMP said is worth telling once probes have found the same.
+                let isFoundDead = table[slot, index].isHinted && board.servers[server].isDead
+                outcome = isFoundDead ? nil : Self.describe(table[slot, index])
             }
             if board.servers[server].mode == .looping {
                 outcome = "forwards our questions back to us"
@@ -430,11 +489,12 @@ extension ForwardingEngine {
         case .failed(.refused): "refused\(transport)"
         case .failed(.unreachable): "unreachable\(transport)"
         case .failed(.closed): "closed the connection"
-        case .failed(.noSocket): "not asked: no socket could be opened"
         case .failed(.timeout): "timeout\(transport)"
         case .declined(let rcode): "answered \(name(ofRcode: rcode))\(transport)"
         case .unusable: "gave a malformed answer\(transport)"
         case .truncated: "truncated\(transport)"
+        case .distrusted: "answered doubtfully"
+        case .unsent(let failure): "not asked: \(failure)"
         case .unused: "not asked"
         }
     }

@@ -81,7 +81,7 @@ extension ForwardingEngine {
         case .server(let server):
             if table.transactions[slot].attemptCount > 0 { counters.retried += 1 }
             send(slot, target, to: server, .udp, at: now, random: &random, into: &outbox)
-        case .crowded where isWaiting(slot), .none where isWaiting(slot):
+        case .crowded where isWaiting(slot), .none where isWaiting(slot) && !isRefused(slot, group):
             timers.set(slot, due: table.transactions[slot].groupDeadline, now: now)
         case .crowded: waitForRoom(slot, at: now)
         case .none: groupFailed(slot, target, at: now, random: &random, into: &outbox)
@@ -101,7 +101,15 @@ extension ForwardingEngine {
     ///
     /// Questions that bring marks are asked only while no copy waits, so that they never keep others from
     /// being asked.
-    private static let mostCopies = 4
+    static let mostCopies = 4
+
+    /// True if ICMP says that no answer will come, and probes have found the same of every server.
+    private func isRefused(_ slot: Int, _ group: ServerGroup) -> Bool {
+        guard board.isProbed, group.servers.allSatisfy({ board.servers[$0].isDead }) else { return false }
+        return (0..<table.transactions[slot].attemptCount).allSatisfy {
+            table[slot, $0].state != .waiting || table[slot, $0].isHinted
+        }
+    }
 
     /// The server to ask next: the least often asked by this transaction, of these one without recent
     /// failures, of these the quickest, of these the first of the file. None where each is dead, or has been
@@ -147,36 +155,34 @@ extension ForwardingEngine {
         return servers[server].isProbedSince && probed > 0 ? probed : servers[server].roundTrip
     }
 
-    /// Counts a failure of the server; gives it up, for all workers, once it is hopeless and somebody probes
-    /// it.
+    /// Counts a failure of the server, which is asked after others for a while.
     ///
-    /// Silence alone proves nothing: some names take long to find, and whoever asks for them may do so on
-    /// purpose. A probe finds out.
+    /// It proves nothing: some names take long to find, and a client may ask for them on purpose. Whether the
+    /// server is to be given up a probe finds out.
     mutating func blame(_ server: Int, _ reason: UpstreamFailure, at now: MonotonicTime) {
         notice(server)
         servers[server].failed(at: now)
         count(ServerEvent(reason), server)
-        guard board.isProbed else { return }
-        guard reason != .timeout else { return board.servers[server].suspectSilence() }
-        let group = policy.groups[policy.groupOfServer[server]]
-        let isLastResort = !group.servers.contains { $0 != server && !board.servers[$0].isDead }
-        if servers[server].isHopeless(at: now, isLastResort: isLastResort) {
-            board.servers[server].markDead(reason.description)
-        }
+        if board.isProbed { board.servers[server].suspectSilence() }
     }
 
     /// How often `slot` has asked `server`; nil where it must not be asked again: it answered, is asked
     /// enough, or is asked over TCP, which loses nothing.
     private func timesAsked(_ server: Int, by slot: Int) -> Int? {
         var asked = 0
+        var hinted = 0
         for index in 0..<table.transactions[slot].attemptCount {
             let attempt = table[slot, index]
             guard attempt.path.server == server else { continue }
             switch attempt.state {
-            case .declined, .unusable, .failed, .truncated: return nil
+            case .declined, .unusable, .failed, .truncated, .distrusted: return nil
+            // One that was said not to arrive counts half: then it goes out five times at most.
+            case .waiting where attempt.isHinted: hinted += 1
             case .waiting, .unused: asked += 1
+            case .unsent: break
             }
         }
+        asked += (hinted + 1) / 2
         return asked < 3 ? asked : nil  // RFC 9520 section 3.1
     }
 
@@ -203,15 +209,25 @@ extension ForwardingEngine {
         let mode = board.servers[server].mode
         let transport = mode == .onlyTCP ? .tcp : transport
         let path = UpstreamPath(
-            server: server, socket: transport == .udp ? batchSocket : 0, transport: transport)
+            server: server, socket: transport == .udp ? Int(takingSockets[server]) : 0,
+            transport: transport)
+        let letterCase =
+            transport == .udp && board.servers[server].keepsLetterCase
+            ? LetterCase(bits: random.next()) : nil
         let withEDNS = usingEDNS && mode != .withoutEDNS && !servers[server].refusesEDNS(at: now)
         let withCookie = withEDNS && servers[server].cookie.isSent(at: now)
         table.addAttempt(
             Attempt(
-                id: id, state: .waiting, usesEDNS: withEDNS, sentCookie: withCookie, path: path, sent: now),
+                id: id, state: .waiting, usesEDNS: withEDNS, sentCookie: withCookie, letterCase: letterCase,
+                path: path, sent: now),
             to: slot)
         let start = outbox.octets.count
         appendQuestion(slot, target, id, withEDNS, to: &outbox.octets)
+        if let letterCase {
+            outbox.octets.setLetterCase(
+                letterCase, ofNameAt: start + Question.nameStart,
+                length: outbox.octets.count - start - Question.nameStart - 4)
+        }
         if withEDNS { appendOPT(slot, server, withCookie: withCookie, to: &outbox.octets) }
         outbox.questions.append(
             Outbox.OutgoingQuestion(path: path, start: start, end: outbox.octets.count))

@@ -40,8 +40,8 @@ package struct ForwardingEngine: ~Copyable {
     /// Changes of the policy since which others may have kept answers by other rules; see `mayUseCache`.
     var changes: [PolicyChange] = []
     var mapper = AnswerMapper()
-    /// The place in each server's pool of sockets that this batch's questions go out of.
-    var batchSocket = 0
+    /// For each server the place in its pool of sockets that questions go out of now.
+    var takingSockets: [UInt8]
     let hashKey: UInt64
     /// Made with the first question that it counts.
     var rates: ClientRates?
@@ -84,6 +84,7 @@ package struct ForwardingEngine: ~Copyable {
         table = TransactionTable(
             mostTransactions: limits.transactions, mostWaiters: limits.waiters,
             servers: policy.servers.count, groups: policy.groups.count, hashKey: hashKey)
+        takingSockets = Array(repeating: 0, count: policy.servers.count)
         servers = policy.servers.indices.map { server in
             ServerState(policy.servers[server], mark: identity.mark(of: server, in: policy), identity)
         }
@@ -97,13 +98,6 @@ package struct ForwardingEngine: ~Copyable {
 
     /// When `expire` must be called; nil while nothing is in flight.
     package var nextDeadline: MonotonicTime? { timers.nextDue }
-
-    /// To be called before each batch of messages: draws the sockets that the batch's questions go out of.
-    ///
-    /// A stranger can't know the draw; drawing once a batch keeps the system calls few.
-    package mutating func beginBatch(random: inout some RandomNumberGenerator) {
-        batchSocket = Int(truncatingIfNeeded: random.next() % UInt64(UpstreamSockets.perServer))
-    }
 
     // MARK: - From clients
 

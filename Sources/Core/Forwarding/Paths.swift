@@ -48,8 +48,8 @@ package struct UpstreamPath: Hashable, Sendable {
     }
 }
 
-/// The pool of connected UDP sockets that each worker keeps to each server, each on a random port (RFC 5452
-/// section 9.2).
+/// The places of the connected UDP sockets that each worker keeps to each server, each on a random port
+/// (RFC 5452 section 9.2). Fewer take questions at a time: the others wait for answers, or are not open.
 package enum UpstreamSockets {
-    package static let perServer = 16
+    package static let perServer = 48
 }

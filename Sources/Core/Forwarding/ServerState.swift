@@ -8,9 +8,8 @@ struct ServerState {
     private(set) var roundTrip: Int64 = 0
     private var deviation: Int64 = 0
 
-    /// Failures since the last answer, the first of them at `failingSince`.
+    /// Failures since the last answer.
     private(set) var failures = 0
-    private(set) var failingSince = MonotonicTime(nanoseconds: 0)
 
     /// Until then others are asked first; see `penalty`.
     private(set) var avoidedUntil = MonotonicTime(nanoseconds: 0)
@@ -46,7 +45,6 @@ struct ServerState {
     }
 
     mutating func failed(at now: MonotonicTime) {
-        if failures == 0 { failingSince = now }
         failures = min(failures + 1, 16)
         avoidedUntil = now.advanced(milliseconds: penalty)
     }
@@ -106,13 +104,6 @@ struct ServerState {
     var patienceMilliseconds: Int {
         guard roundTrip > 0 else { return 400 }
         return Int(min(max((roundTrip + 4 * deviation) / 1_000_000, 10), 400))
-    }
-
-    /// True where it has not answered at all for so long, and so often, that asking it is a waste.
-    ///
-    /// - Parameter isLastResort: No other server of its group is alive: then the judgement takes longer.
-    func isHopeless(at now: MonotonicTime, isLastResort: Bool) -> Bool {
-        failures >= 3 && now.nanoseconds(since: failingSince) >= (isLastResort ? 1_000_000_000 : 250_000_000)
     }
 
     /// Half a second after the first failure, doubling up to four seconds, in milliseconds.

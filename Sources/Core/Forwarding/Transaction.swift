@@ -98,6 +98,10 @@ struct Attempt {
     var sentCookie = false
     /// True once its silence was counted as a failure of the server.
     var isBlamed = false
+    /// True once ICMP said that no answer will come: then an answer is waited for all the same.
+    var isHinted = false
+    /// The letter case in which the name went out; nil: the client's.
+    var letterCase: LetterCase?
     var path = UpstreamPath(server: 0, socket: 0, transport: .udp)
     var sent = MonotonicTime(nanoseconds: 0)
 
@@ -112,6 +116,10 @@ struct Attempt {
         case unusable
         /// Over UDP the answer was truncated: it is asked again over TCP.
         case truncated
+        /// What came over UDP may be forged: it is asked again over TCP.
+        case distrusted
+        /// The question could not leave, for want of something here.
+        case unsent(LocalFailure)
     }
 }
 

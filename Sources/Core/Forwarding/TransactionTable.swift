@@ -27,6 +27,7 @@ struct TransactionTable: ~Copyable {
     private var usedIDs = 0
     private var buckets: [Int32]
 
+    private var abandoned = AbandonedQuestions()
     /// For each path the attempts in state `waiting`; see `place`.
     private var waitingCounts: [Int32]
     /// For each group the transactions that ask it; see `enter`.
@@ -406,13 +407,28 @@ struct TransactionTable: ~Copyable {
         self[slot, index].state = state
     }
 
+    /// An attempt waits no longer, though its answer may still come.
+    mutating func abandonAttempt(_ index: Int, of slot: Int, _ state: Attempt.State) {
+        abandoned.note(self[slot, index].id, at: Self.place(self[slot, index].path))
+        endAttempt(index, of: slot, state)
+    }
+
     /// Forgets all attempts of `slot`: what still comes for them is not ours any more.
     mutating func dropAttempts(of slot: Int) {
         for index in 0..<transactions[slot].attemptCount {
-            releaseID(self[slot, index].id, of: slot)
+            let attempt = self[slot, index]
+            if attempt.state == .waiting {
+                abandoned.note(attempt.id, at: Self.place(attempt.path))
+            }
+            releaseID(attempt.id, of: slot)
             endAttempt(index, of: slot, .unused)
         }
         transactions[slot].attemptCount = 0
+    }
+
+    /// True, once, if an answer with this ID comes by `path` to a question that was given up.
+    mutating func takeAbandoned(_ id: UInt16, by path: UpstreamPath) -> Bool {
+        abandoned.take(id, at: Self.place(path))
     }
 
     /// How many attempts wait for an answer by `path`.

@@ -7,8 +7,6 @@ package enum UpstreamFailure: UInt8, Hashable, Sendable {
     case unreachable
     /// The TCP connection was closed with questions unanswered.
     case closed
-    /// No socket could be opened.
-    case noSocket
     /// Silence.
     case timeout
 }
@@ -19,7 +17,6 @@ extension UpstreamFailure: CustomStringConvertible {
         case .refused: "refused"
         case .unreachable: "unreachable"
         case .closed: "closed the connection"
-        case .noSocket: "no socket could be opened"
         case .timeout: "timeout"
         }
     }

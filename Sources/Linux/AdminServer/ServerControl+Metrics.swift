@@ -64,6 +64,20 @@ extension ServerControl {
         counter("namebridge_answers_unmatched_total", "Messages from servers that match no question.") {
             $0.engine.unmatched
         }
+        counter(
+            "namebridge_icmp_errors_total", "Sockets of which ICMP said that no answer comes, true or forged."
+        ) {
+            $0.sockets.upstreamHints
+        }
+        counter("namebridge_answers_late_total", "Answers to questions that were not asked any more.") {
+            $0.engine.late
+        }
+        counter(
+            "namebridge_sockets_distrusted_total",
+            "Sockets given up, and their questions asked over TCP, for several answers that match none."
+        ) {
+            $0.sockets.distrustedSockets
+        }
         counter("namebridge_answer_records_dropped_total", "Records left out of servers' answers.") {
             $0.engine.droppedRecords
         }

@@ -88,7 +88,7 @@ struct ServerMetrics {
     /// Why a question brought no answer, each with its label.
     static let failures: [(ServerEvent, String)] = [
         (.timeout, "timeout"), (.refused, "refused"), (.unreachable, "unreachable"), (.closed, "closed"),
-        (.noSocket, "no-socket"),
+        (.unsent, "not-sent"),
     ]
 }
 

@@ -4,7 +4,7 @@ import IPAddressing
 import LinuxSystem
 import Telemetry
 
-// UDP: questions from clients, answers from servers.
+// UDP: questions from clients, questions to servers and their answers.
 
 extension DNSServerWorker {
     /// Batches that one socket may bring in one turn, so that others get theirs.
@@ -35,7 +35,6 @@ extension DNSServerWorker {
     mutating func beginQuestions() {
         now = MonotonicClock.now
         engine.unixTime = UInt32(truncatingIfNeeded: WallClock.seconds)
-        engine.beginBatch(random: &random)
     }
 
     private mutating func receiveQuestion(_ place: Int, _ socket: ListeningSocket, _ index: Int) {
@@ -59,112 +58,209 @@ extension DNSServerWorker {
             transport: .udp)
         engine.receiveQuestion(place, of: clientBatch, from: path, at: now, random: &random, into: &outbox)
     }
+}
 
-    /// Takes what server `server` has sent to place `socket` of its pool into the engine.
+// MARK: - Servers
+
+extension DNSServerWorker {
+    /// Takes what server `server` has sent to place `place` of its pool into the engine.
     mutating func receiveAnswers(server: Int, socket place: Int, _ readiness: Epoll.Interest) {
-        guard let socket = upstreams[server].sockets[place] else { return }
+        guard let socket = upstreams[server].socket(place) else { return }
         let path = UpstreamPath(server: server, socket: place, transport: .udp)
-        var error: Errno? = nil
+        var isHinted = false
         if readiness.contains(.failed) {
-            error = socket.descriptor.pendingError()
+            isHinted = socket.descriptor.pendingError() != nil
             DatagramSocket.discardErrors(of: socket.descriptor)
         }
+        var isDistrusted = false
         for _ in 0..<Self.batchesPerTurn {
             let count: Int
             do throws(Errno) {
                 count = try answerBatch.receive(from: socket.descriptor)
-            } catch let met {
-                error = met
+            } catch {
+                isHinted = true
                 DatagramSocket.discardErrors(of: socket.descriptor)
                 continue
             }
-            if count > 0 { engine.beginBatch(random: &random) }
             counters.answersReceived += count
-            for place in 0..<count {
-                engine.receiveAnswer(
-                    place, of: answerBatch, over: path, at: now, random: &random, into: &outbox)
+            for slot in 0..<count {
+                let outcome = engine.receiveAnswer(
+                    slot, of: answerBatch, over: path, at: now, random: &random, into: &outbox)
+                guard outcome == .mismatch, upstreams[server].ports.mismatched(place) else { continue }
+                isDistrusted = true
             }
             if count < answerBatch.capacity { break }
             flush()
         }
-        if let error { noteFailure(path, error) }
+        if isDistrusted { return distrust(path) }
+        if isHinted { noteHint(path) }
+        if upstreams[server].ports.isLeaving(place), !engine.isWaiting(for: path) {
+            upstreams[server].close(place)
+        }
     }
 
-    /// Tells the engine of an error. Where no way leads to the server the socket goes, too: a connected one
-    /// keeps the address that it was given, which this host may have lost.
-    private mutating func noteFailure(_ path: UpstreamPath, _ error: Errno) {
-        let failure = UpstreamFailure(error)
-        if failure == .unreachable { upstreams[path.server].sockets[path.socket] = nil }
-        noteFailure(path, failure)
+    /// Too many answers came by `path` that match no question: its questions are asked over TCP, and its
+    /// port is given up.
+    private mutating func distrust(_ path: UpstreamPath) {
+        flush()
+        counters.distrustedSockets += 1
+        engine.distrust(path, at: now, random: &random, into: &outbox)
+        upstreams[path.server].close(path.socket)
+        drawPort(for: path.server)
     }
 
-    /// Closes one socket of each server's pool, where nothing is waited for, so that ports do not stay the
-    /// same (RFC 5452 section 9.2). True where there are more.
+    /// ICMP says that no answers come by `path`: they are still listened for, but no more questions go out of
+    /// a port that a forger seems to know, and the engine asks elsewhere.
+    private mutating func noteHint(_ path: UpstreamPath) {
+        guard upstreams[path.server].ports.hinted(path.socket) else { return }
+        counters.upstreamHints += 1
+        upstreams[path.server].ports.retire(path.socket)
+        drawPort(for: path.server)
+        news.append(UpstreamNews(path, .hinted))
+    }
+
+    /// Closes the sockets that have taken their questions and wait for no answer (RFC 5452 section 9.2). True
+    /// if there are others.
     mutating func renewSockets() -> Bool {
         var isAnyOpen = false
-        for server in 0..<upstreams.count {
-            let place = upstreams[server].nextRenewal
-            upstreams[server].nextRenewal = (place + 1) % UpstreamSockets.perServer
-            let path = UpstreamPath(server: server, socket: place, transport: .udp)
-            if !engine.isWaiting(for: path) { upstreams[server].sockets[place] = nil }
-            isAnyOpen = isAnyOpen || upstreams[server].sockets.contains { $0 != nil }
+        for server in 0..<upstreams.count where !upstreams[server].isUnused {
+            for place in 0..<UpstreamSockets.perServer where upstreams[server].ports.isOpen(place) {
+                if isDone(server, place) { upstreams[server].close(place) } else { isAnyOpen = true }
+            }
+            drawPort(for: server)
         }
         return isAnyOpen
+    }
+
+    /// True if the socket has taken all the questions that it may take, and their answers are here.
+    private func isDone(_ server: Int, _ place: Int) -> Bool {
+        let ports = upstreams[server].ports
+        guard ports.isLeaving(place) || ports.isSpent(place, at: now) else { return false }
+        return !engine.isWaiting(for: UpstreamPath(server: server, socket: place, transport: .udp))
+    }
+
+    /// Draws the port that the next questions to `server` go out of.
+    mutating func drawPort(for server: Int) {
+        upstreams[server].ports.draw(random.next(), among: portsPerServer)
+        let place = upstreams[server].ports.place
+        if upstreams[server].ports.isSpent(place, at: now) {
+            if isDone(server, place) {
+                upstreams[server].close(place)
+            } else {
+                upstreams[server].ports.retire(place)
+            }
+        }
+        engine.sendQuestions(to: server, from: upstreams[server].ports.place)
+    }
+
+    /// As many for each server as `PortPool` has, while less than half of the worker's sockets are open; then
+    /// each server's share.
+    private var portsPerServer: Int {
+        let most = settings.upstreamSocketsPerWorker
+        return openSockets.value * 2 < most ? PortPool.mostTaking : most / max(1, upstreams.count)
     }
 
     /// Sends the questions gathered for one server, out of one socket of its pool.
     mutating func sendQuestions(to server: Int) {
         guard upstreams[server].sender.count > 0 else { return }
-        let place = upstreams[server].senderSocket
-        let path = UpstreamPath(server: server, socket: place, transport: .udp)
-        let isOld = upstreams[server].sockets[place] != nil
-        guard var socket = openedSocket(path) else { return }
-        var outcome = upstreams[server].flush(outbox, on: socket)
-        if isOld, outcome.sent == 0, let error = outcome.error, UpstreamFailure(error) == .unreachable {
-            // A new socket has an address that this host has now.
-            upstreams[server].sockets[place] = nil
-            upstreams[server].sender.addAgain()
-            guard let fresh = openedSocket(path) else { return }
-            socket = fresh
-            outcome = upstreams[server].flush(outbox, on: socket)
-        }
+        let path = UpstreamPath(server: server, socket: upstreams[server].senderSocket, transport: .udp)
+        let outcome = deliver(path)
         counters.questionsSent += outcome.sent
         counters.questionsDropped += outcome.dropped
-        if let error = outcome.error {
-            // The error may be an earlier datagram's (ICMP): all that are in flight over this socket move on.
-            DatagramSocket.discardErrors(of: socket.descriptor)
-            noteFailure(path, error)
+        upstreams[server].ports.took(outcome.sent, path.socket)
+        if outcome.reported != nil { noteHint(path) }
+        if let error = outcome.error, case .remote(.unreachable) = SocketFault(error) {
+            // This host has no way there: what was asked before will not be answered either.
+            news.append(UpstreamNews(path, error))
+        } else if outcome.sent < upstreams[server].sender.lastCount {
+            noteUnsent(path, from: outcome.sent, outcome.error)
         }
+        drawPort(for: server)
     }
 
-    /// The socket of `path`; nil where it can't be opened, which the engine hears of.
-    private mutating func openedSocket(_ path: UpstreamPath) -> ConnectedSocket? {
+    /// Sends what was gathered for `path`; by a new socket if there is no way by the old one, which keeps the
+    /// address that it was given, and this host may have lost that.
+    private mutating func deliver(_ path: UpstreamPath) -> DatagramSender.Outcome {
+        let isOld = upstreams[path.server].ports.isOpen(path.socket)
         do throws(Errno) {
-            return try openSocket(path.server, path.socket)
+            let socket = try openedSocket(path)
+            let outcome = upstreams[path.server].flush(outbox, on: socket)
+            guard isOld, outcome.sent == 0, let error = outcome.error,
+                SocketFault(error) == .remote(.unreachable)
+            else { return outcome }
+            upstreams[path.server].close(path.socket)
+            upstreams[path.server].sender.addAgain()
+            return upstreams[path.server].flush(outbox, on: try openedSocket(path))
         } catch {
-            upstreams[path.server].sender.removeAll()
-            noteFailure(path, UpstreamFailure(opening: error))
-            return nil
+            upstreams[path.server].sender.giveUpAll()
+            var outcome = DatagramSender.Outcome()
+            outcome.failed = upstreams[path.server].sender.lastCount
+            outcome.error = error
+            return outcome
         }
     }
 
-    /// Place `place` of a server's pool, opened where it is not.
-    private mutating func openSocket(_ server: Int, _ place: Int) throws(Errno) -> ConnectedSocket {
-        if let socket = upstreams[server].sockets[place] { return socket }
-        let socket = ConnectedSocket(try DatagramSocket.connect(to: upstreams[server].server))
+    /// The questions of the last batch from `first` on did not leave: for `error`, or since the socket's
+    /// buffer is full.
+    private mutating func noteUnsent(_ path: UpstreamPath, from first: Int, _ error: Errno?) {
+        var failure = LocalFailure.buffer
+        if let error, case .local(let why) = SocketFault(error) { failure = why }
+        for index in first..<upstreams[path.server].sender.lastCount {
+            let start = upstreams[path.server].sender.lastStart(index)
+            let id = UInt16(truncatingIfNeeded: outbox.octets.number16(at: start))
+            news.append(UpstreamNews(path, .unsent(id: id, failure)))
+        }
+    }
+
+    /// The socket of `path`, opened if it is closed.
+    private mutating func openedSocket(_ path: UpstreamPath) throws(Errno) -> ConnectedSocket {
+        if let socket = upstreams[path.server].socket(path.socket) { return socket }
+        let server = upstreams[path.server].server
+        let socket = try withDescriptor { () throws(Errno) in try DatagramSocket.connect(to: server) }
         let token = EventToken(
-            .upstreamDatagram, server * UpstreamSockets.perServer + place, engine: engineNumber)
+            .upstreamDatagram, path.server * UpstreamSockets.perServer + path.socket, engine: engineNumber)
         try seed.epoll.add(socket.descriptor, .readable, token: token.rawValue)
-        upstreams[server].sockets[place] = socket
+        upstreams[path.server].open(path.socket, socket, until: PortPool.Life(random.next(), from: now))
         planSweep()
         return socket
     }
 
-    /// Remembers what the engine is to be told once the outbox is empty; nil is not worth telling.
-    mutating func noteFailure(_ path: UpstreamPath, _ failure: UpstreamFailure?) {
-        guard let failure else { return }
-        counters.upstreamFailures += 1
-        failures.append((path, failure))
+    /// Opens a socket towards a server; if there is no room for it, an idle one makes some.
+    mutating func withDescriptor(
+        _ open: () throws(Errno) -> FileDescriptor
+    ) throws(Errno) -> ConnectedSocket {
+        if openSockets.value >= settings.upstreamSocketsPerWorker, !closeIdleSocket() {
+            throw .tooManyDescriptors
+        }
+        do throws(Errno) {
+            return ConnectedSocket(try open(), openSockets)
+        } catch {
+            switch SocketFault(error) {
+            case .local(.descriptors), .local(.memory), .local(.ports):
+                guard closeIdleSocket() else { throw error }
+                return ConnectedSocket(try open(), openSockets)
+            default: throw error
+            }
+        }
+    }
+
+    /// Closes a socket towards some server that waits for nothing; false if there is none.
+    private mutating func closeIdleSocket() -> Bool {
+        for step in 0..<upstreams.count {
+            let server = (nextIdleServer + step) % upstreams.count
+            for place in 0..<UpstreamSockets.perServer where upstreams[server].ports.isOpen(place) {
+                let path = UpstreamPath(server: server, socket: place, transport: .udp)
+                guard !engine.isWaiting(for: path) else { continue }
+                upstreams[server].close(place)
+                nextIdleServer = server
+                return true
+            }
+            guard upstreams[server].stream.progress.isIdle else { continue }
+            upstreams[server].stream.close()
+            nextIdleServer = server
+            return true
+        }
+        return false
     }
 }
 
@@ -182,7 +278,7 @@ extension ForwardingEngine {
     fileprivate mutating func receiveAnswer(
         _ place: Int, of batch: borrowing DatagramBatch, over path: UpstreamPath, at now: MonotonicTime,
         random: inout KernelRandom, into outbox: inout Outbox
-    ) {
+    ) -> AnswerOutcome {
         receiveAnswer(batch.message(place), over: path, at: now, random: &random, into: &outbox)
     }
 }

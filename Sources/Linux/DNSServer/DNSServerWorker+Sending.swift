@@ -10,7 +10,7 @@ extension DNSServerWorker {
     mutating func flush() {
         // Ends: a failure makes the engine try a question's next server, and it gives up after a few; a
         // connection's held back questions are finite, since nothing is read here.
-        while !outbox.isEmpty || !failures.isEmpty || !listedUpstreams.isEmpty
+        while !outbox.isEmpty || !news.isEmpty || !listedUpstreams.isEmpty
             || !(listedClients.isEmpty || isDraining)
         {
             sendQuestions()
@@ -20,7 +20,7 @@ extension DNSServerWorker {
             writeUpstreams()
             // Held back questions are for the engine of today.
             if !isDraining { writeClients() }
-            reportFailures()
+            tellNews()
         }
     }
 
@@ -105,13 +105,26 @@ extension DNSServerWorker {
     /// Octets that may lie in a connection's queue whatever the others have: the longest message.
     private static var usualBacklog: Int { 65_537 }
 
-    /// Tells the engine of the failures met while sending: it may have more to send then.
-    private mutating func reportFailures() {
-        guard !failures.isEmpty else { return }
-        let met = failures
-        failures.removeAll(keepingCapacity: true)
-        for (path, failure) in met {
-            engine.upstreamFailed(path, failure, at: now, random: &random, into: &outbox)
+    /// Tells the engine what was learnt while sending: it may have more to send then.
+    private mutating func tellNews() {
+        guard !news.isEmpty else { return }
+        let told = news
+        news.removeAll(keepingCapacity: true)
+        for item in told {
+            switch item.event {
+            case .failed(let failure):
+                counters.upstreamFailures += 1
+                engine.upstreamFailed(item.path, failure, at: now, random: &random, into: &outbox)
+            case .failedHere(let failure):
+                counters.localFailures += 1
+                engine.upstreamFailed(item.path, here: failure, at: now, random: &random, into: &outbox)
+            case .unsent(let id, let failure):
+                counters.localFailures += 1
+                engine.questionUnsent(
+                    id, over: item.path, failure, at: now, random: &random, into: &outbox)
+            case .hinted:
+                engine.upstreamHinted(item.path, at: now, random: &random, into: &outbox)
+            }
         }
     }
 }

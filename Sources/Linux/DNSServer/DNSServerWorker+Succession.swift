@@ -89,7 +89,6 @@ extension DNSServerWorker {
     }
 
     private mutating func expireEngine(givesUp: Bool) {
-        engine.beginBatch(random: &random)
         engine.expire(at: now, random: &random, into: &outbox)
         if givesUp { engine.giveUpAll(at: now, into: &outbox) }
     }

@@ -14,18 +14,22 @@ extension DNSServerWorker {
         let stream = upstreams[server].stream
         if stream.output.count > Self.mostQueued {
             // It takes nothing, and may keep the connection alive all the same.
-            closeUpstream(server, .closed)
-            noteFailure(UpstreamPath(server: server, socket: 0, transport: .tcp), .closed)
+            closeUpstream(server, .failed(.closed))
+            let path = UpstreamPath(server: server, socket: 0, transport: .tcp)
+            news.append(UpstreamNews(path, .failed(.closed)))
             return
         }
         if stream.progress.phase == .closed {
             do throws(Errno) {
-                stream.open(try StreamSocket.connect(to: upstreams[server].server), at: now)
+                let endpoint = upstreams[server].server
+                stream.open(
+                    try withDescriptor { () throws(Errno) in try StreamSocket.connect(to: endpoint) },
+                    at: now)
                 try watchNew(stream, server)
             } catch {
                 stream.close()
-                noteFailure(
-                    UpstreamPath(server: server, socket: 0, transport: .tcp), UpstreamFailure(opening: error))
+                news.append(
+                    UpstreamNews(UpstreamPath(server: server, socket: 0, transport: .tcp), error))
                 return
             }
             counters.upstreamConnections += 1
@@ -56,11 +60,18 @@ extension DNSServerWorker {
     }
 
     /// Closes the connection to `server`; its questions move on.
-    mutating func closeUpstream(_ server: Int, _ failure: UpstreamFailure) {
+    mutating func closeUpstream(_ server: Int, _ event: UpstreamNews.Event) {
         let stream = upstreams[server].stream
         let hadQuestions = stream.progress.outstanding > 0
         stream.close()
-        if hadQuestions { noteFailure(UpstreamPath(server: server, socket: 0, transport: .tcp), failure) }
+        guard hadQuestions else { return }
+        news.append(UpstreamNews(UpstreamPath(server: server, socket: 0, transport: .tcp), event))
+    }
+
+    /// The same after an error.
+    private mutating func closeUpstream(_ server: Int, _ error: Errno) {
+        closeUpstream(
+            server, UpstreamNews(UpstreamPath(server: server, socket: 0, transport: .tcp), error).event)
     }
 
     /// Goes on with a connection that is ready.
@@ -69,7 +80,7 @@ extension DNSServerWorker {
         guard stream.progress.phase != .closed, stream.generation == generation else { return }
         if stream.progress.phase == .connecting {
             if let error = stream.socket?.descriptor.pendingError() {
-                closeUpstream(server, UpstreamFailure(error) ?? .closed)
+                closeUpstream(server, error)
                 return
             }
             stream.progress.connected(at: now)
@@ -89,26 +100,30 @@ extension DNSServerWorker {
                 var buffer = readBuffer.mutableSpan
                 received = try StreamSocket.receive(from: socket.descriptor, into: &buffer)
             } catch {
-                closeUpstream(server, UpstreamFailure(error) ?? .closed)
+                closeUpstream(server, error)
                 return
             }
             switch received {
             case .nothing: return
             case .end:
-                closeUpstream(server, .closed)
+                closeUpstream(server, .failed(.closed))
                 return
             case .octets(let count):
                 stream.framing.append(readBuffer.span.extracting(first: count))
-                engine.beginBatch(random: &random)
                 do throws(FramingError) {
                     while let range = try stream.framing.next() {  // each turn takes octets
                         stream.progress.answered(at: now)
-                        stream.framing.withMessage(range) { message in
+                        let outcome = stream.framing.withMessage(range) { message in
                             engine.receiveAnswer(message, over: path, at: now, random: &random, into: &outbox)
+                        }
+                        // Nobody else writes there: the server has lost count of its own answers.
+                        guard outcome != .mismatch else {
+                            closeUpstream(server, .failed(.closed))
+                            return
                         }
                     }
                 } catch {
-                    closeUpstream(server, .closed)
+                    closeUpstream(server, .failed(.closed))
                     return
                 }
                 if count < readBuffer.count { return }
@@ -133,7 +148,7 @@ extension DNSServerWorker {
                 stream.interest = interest
                 try seed.epoll.modify(socket.descriptor, interest, token: token(of: stream, server))
             } catch {
-                closeUpstream(server, UpstreamFailure(error) ?? .closed)
+                closeUpstream(server, error)
             }
         }
     }

@@ -36,8 +36,12 @@ struct DNSServerWorker: ~Copyable {
     /// Connections to be written to, and then read from again where they had been held back.
     var listedClients: [ClientConnection] = []
     var listedUpstreams: [Int] = []
-    /// Met while the outbox was being sent; the engine hears of them when it is empty.
-    var failures: [(path: UpstreamPath, failure: UpstreamFailure)] = []
+    /// Learnt while the outbox was being sent; the engine hears of it when the outbox is empty.
+    var news: [UpstreamNews] = []
+    /// Of all engines.
+    let openSockets = OpenSocketCount()
+    /// Where the search for a socket that can be closed goes on.
+    var nextIdleServer = 0
 
     /// Questions are short; of a longer datagram the rest is cut off, and it is ignored.
     var clientBatch = DatagramBatch(capacity: 64, slotSize: 4096)
@@ -114,7 +118,6 @@ struct DNSServerWorker: ~Copyable {
                 now = MonotonicClock.now
                 if deadline <= now {
                     hasNews = true
-                    engine.beginBatch(random: &random)
                     engine.expire(at: now, random: &random, into: &outbox)
                     flush()
                 }
@@ -223,7 +226,9 @@ struct DNSServerWorker: ~Copyable {
         if renewSockets() { isNeeded = true }
         for server in 0..<upstreams.count {
             let stream = upstreams[server].stream
-            if stream.progress.isExpired(at: now, settings) { closeUpstream(server, .closed) }
+            if stream.progress.isExpired(at: now, settings) {
+                closeUpstream(server, .failed(.closed))
+            }
             if stream.progress.phase != .closed { isNeeded = true }
         }
         nextSweep = isNeeded ? now.advanced(milliseconds: settings.sweepMilliseconds) : nil

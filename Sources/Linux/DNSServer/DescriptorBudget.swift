@@ -65,7 +65,7 @@ package struct DescriptorBudget: Hashable, Sendable {
         let allProbes = min(Self.mostProbes, Self.socketsPerProbe * demand.servers)
         probeSockets = max(Self.socketsPerProbe, min(allProbes, left / 8))
         let shared = max(0, left - probeSockets)
-        let most = workers * demand.servers * (UpstreamSockets.perServer + 1)
+        let most = workers * demand.servers * (2 * PortPool.mostTaking + 1)
         let connections = workers * demand.connectionsPerWorker
         let towardsServers = min(most, max(shared / 2, shared - connections))
         upstreamSocketsPerWorker = max(1, towardsServers / workers)

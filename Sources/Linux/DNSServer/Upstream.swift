@@ -6,19 +6,37 @@ import LinuxSystem
 /// The sockets of one worker towards one server.
 struct Upstream: ~Copyable {
     let server: Endpoint
-    /// `UpstreamSockets.perServer` places; each is opened when its first question goes out.
-    var sockets: [ConnectedSocket?]
+    /// By place, `UpstreamSockets.perServer` of them; empty until the first opens.
+    private var sockets: [ConnectedSocket?] = []
+    /// Which of them take questions.
+    var ports = PortPool()
     let stream = UpstreamStream()
     /// Gathers the questions that go out of `senderSocket`.
     var sender = DatagramSender(capacity: 64)
     var senderSocket = 0
-    /// The place whose socket is closed next, if nothing is waited for there; see
-    /// `DNSServerWorker.renewSockets`.
-    var nextRenewal = 0
 
     init(server: Endpoint) {
         self.server = server
-        sockets = Array(repeating: nil, count: UpstreamSockets.perServer)
+    }
+
+    /// The socket at `place`; nil if it is closed.
+    func socket(_ place: Int) -> ConnectedSocket? {
+        ports.isOpen(place) ? sockets[place] : nil
+    }
+
+    /// True if none of its UDP sockets was ever open.
+    var isUnused: Bool { sockets.isEmpty }
+
+    mutating func open(_ place: Int, _ socket: ConnectedSocket, until life: PortPool.Life) {
+        if sockets.isEmpty { sockets = Array(repeating: nil, count: UpstreamSockets.perServer) }
+        sockets[place] = socket
+        ports.opened(place, life)
+    }
+
+    mutating func close(_ place: Int) {
+        guard ports.isOpen(place) else { return }
+        sockets[place] = nil
+        ports.closed(place)
     }
 
     /// Sends the questions gathered, which lie in `outbox`.
@@ -28,32 +46,55 @@ struct Upstream: ~Copyable {
 }
 
 /// A UDP or TCP socket that is connected to a server.
-final class ConnectedSocket: Sendable {
+final class ConnectedSocket {
     let descriptor: FileDescriptor
+    private let count: OpenSocketCount
 
-    init(_ descriptor: consuming FileDescriptor) {
+    /// - Parameter count: Counts it while it is open.
+    init(_ descriptor: consuming FileDescriptor, _ count: OpenSocketCount) {
         self.descriptor = descriptor
+        self.count = count
+        count.value += 1
+    }
+
+    deinit {
+        count.value -= 1
     }
 }
 
-/// What the engine is told after the errors of sockets towards servers.
-extension UpstreamFailure {
-    /// nil for an error that concerns one datagram's size alone.
-    init?(_ error: Errno) {
-        switch error {
-        case .connectionRefused, .connectionReset: self = .refused
-        case .timedOut: self = .timeout
-        case .messageTooLong: return nil
-        default: self = .unreachable
-        }
+/// How many sockets of one worker towards servers are open.
+final class OpenSocketCount {
+    fileprivate(set) var value = 0
+}
+
+/// What the engine is to be told of a path once the outbox is empty.
+struct UpstreamNews {
+    let path: UpstreamPath
+    let event: Event
+
+    enum Event {
+        /// The server, or the way to it, has failed what waits for it there.
+        case failed(UpstreamFailure)
+        /// The same for want of something here.
+        case failedHere(LocalFailure)
+        /// The question with this ID could not leave.
+        case unsent(id: UInt16, LocalFailure)
+        /// Something says by ICMP that no answer will come.
+        case hinted
     }
 
-    /// Of an error met where a socket was to be opened.
-    init(opening error: Errno) {
-        switch error {
-        case .connectionRefused: self = .refused
-        case .hostUnreachable, .networkUnreachable: self = .unreachable
-        default: self = .noSocket
-        }
+    /// What waits on the path fails by `error`.
+    init(_ path: UpstreamPath, _ error: Errno) {
+        self.path = path
+        event =
+            switch SocketFault(error) {
+            case .local(let failure): .failedHere(failure)
+            case .remote(let failure): .failed(failure)
+            }
+    }
+
+    init(_ path: UpstreamPath, _ event: Event) {
+        self.path = path
+        self.event = event
     }
 }

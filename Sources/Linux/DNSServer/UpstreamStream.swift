@@ -17,9 +17,9 @@ final class UpstreamStream {
     var isListed = false
 
     /// Begins with a new connection; what was left of the one before is gone.
-    func open(_ descriptor: consuming FileDescriptor, at now: MonotonicTime) {
+    func open(_ connected: ConnectedSocket, at now: MonotonicTime) {
         generation = EventToken.generation(after: generation)
-        socket = ConnectedSocket(descriptor)
+        socket = connected
         framing = StreamFraming()
         progress.began(at: now)
     }
@@ -71,6 +71,9 @@ struct UpstreamProgress: Hashable, Sendable {
         phase = .closed
         outstanding = 0
     }
+
+    /// True if it is open and nothing is waited for.
+    var isIdle: Bool { phase == .open && outstanding == 0 }
 
     /// True if it has been kept long enough without questions, or owes an answer for longer than one takes:
     /// what is on the way may have forgotten the connection.

@@ -31,8 +31,14 @@ package struct WorkerCounters: Hashable, Sendable {
     package var questionsDropped = 0
     /// Datagrams from servers.
     package var answersReceived = 0
-    /// Errors of sockets and connections towards servers.
+    /// Errors of servers' connections, and of ways to servers.
     package var upstreamFailures = 0
+    /// Questions that could not leave for want of something here.
+    package var localFailures = 0
+    /// Sockets towards servers of which ICMP said that no answer comes.
+    package var upstreamHints = 0
+    /// Sockets towards servers given up for answers that match no question; see `PortPool.mostMismatches`.
+    package var distrustedSockets = 0
     /// Connections made to servers.
     package var upstreamConnections = 0
 

@@ -11,6 +11,9 @@ package struct DatagramSender: ~Copyable {
     package private(set) var count = 0
     /// `count` when the last `send` began.
     private var lastTotal = 0
+    /// How often a datagram is tried again that met an error which may be an earlier one's: as often as that
+    /// may come in between by chance, even in a flood of ICMP.
+    private static let mostTries = 4
 
     private let headers: UnsafeMutablePointer<clinux_message>
     private let vectors: UnsafeMutablePointer<iovec>
@@ -30,6 +33,11 @@ package struct DatagramSender: ~Copyable {
         package var failed = 0
         /// The last error.
         package var error: Errno? = nil
+        /// An error that was gone with the next try: on a connected socket, what ICMP said of a datagram sent
+        /// before.
+        package var reported: Errno? = nil
+
+        package init() {}
     }
 
     /// - Parameter capacity: Datagrams per call.
@@ -106,8 +114,19 @@ package struct DatagramSender: ~Copyable {
         count = lastTotal
     }
 
-    /// Forgets what was added.
-    package mutating func removeAll() {
+    /// Where datagram `index` of the last `send` began, to tell those that were not sent.
+    package func lastStart(_ index: Int) -> Int {
+        precondition(index >= 0 && index < lastTotal, "a datagram is asked for that was not sent")
+        // Sound: all slots are initialised.
+        return unsafe starts[index]
+    }
+
+    /// The number of datagrams that the last `send` was given.
+    package var lastCount: Int { lastTotal }
+
+    /// Sends nothing of what was added, as if every datagram had met an error.
+    package mutating func giveUpAll() {
+        lastTotal = count
         count = 0
     }
 
@@ -138,8 +157,8 @@ package struct DatagramSender: ~Copyable {
 
     /// Sends what was added, out of `octets`, and forgets it.
     ///
-    /// - Parameter stopsAtError: True leaves the rest unsent after an error, as failed; else only the
-    ///   datagram that met it is.
+    /// - Parameter stopsAtError: True, for a connected socket, tries a datagram that met an error again, and
+    ///   leaves it and the rest unsent if the error stays, as failed; else only the datagram that met it is.
     package mutating func send(
         _ octets: Span<UInt8>, on socket: borrowing FileDescriptor, stopsAtError: Bool
     ) -> Outcome {
@@ -170,7 +189,8 @@ package struct DatagramSender: ~Copyable {
         _ outcome: inout Outcome
     ) {
         var next = 0
-        // Ends: each turn sends at least one datagram or gives one up.
+        var tries = 0
+        // Ends: each turn sends at least one datagram, gives one up or is one of a few tries.
         while next < total {
             do throws(Errno) {
                 // Sound: the headers from `next` to `total` are initialised and point at what lives during
@@ -184,7 +204,13 @@ package struct DatagramSender: ~Copyable {
                 }
                 outcome.sent += Int(sent)
                 next += Int(sent)
+                tries = 0
             } catch {
+                tries += 1
+                if stopsAtError, tries < Self.mostTries {
+                    outcome.reported = error
+                    continue
+                }
                 outcome.error = error
                 let given = stopsAtError ? total - next : 1
                 outcome.failed += given

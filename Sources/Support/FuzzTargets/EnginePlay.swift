@@ -62,7 +62,6 @@ struct EnginePlay: ~Copyable {
             client: Endpoint(address: IPAddress(v4: client), port: 5353), local: IPAddress(v4: 0x0A00_0001),
             interface: 1, socket: 0, generation: 0, transport: transport)
         let ignored = engine.counters.ignored
-        engine.beginBatch(random: &random)
         engine.receiveQuestion(message.span, from: path, at: now, random: &random, into: &outbox)
         var replies: [[UInt8]] = []
         let end = now.advanced(milliseconds: 5_000)

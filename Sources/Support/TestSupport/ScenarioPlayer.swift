@@ -14,7 +14,7 @@ import Telemetry
 /// | `server ADDRESS is asked NAME TYPE TERMS` | the next question that was sent is exactly this |
 /// | `server ADDRESS answers RCODE TERMS` + records | a server's message comes in |
 /// | `server ADDRESS answers octets HEX` | its octets behind the ID; `Q` stands for the question asked |
-/// | `server ADDRESS fails refused` | or `unreachable`, `closed`, `no-socket`; `over tcp` may follow |
+/// | `server ADDRESS fails refused` | or `unreachable`, `closed`, `icmp`, `no-socket`; then `over tcp` |
 /// | `server ADDRESS is found dead REASON` | the prober says so |
 /// | `server ADDRESS is found alive` | or `without-edns`, `over-tcp`; `rtt MS`, `size OCTETS` may follow |
 /// | `cluster KEY has soa "RECORD"` | the prober learns it |
@@ -146,7 +146,6 @@ package final class ScenarioPlayer {
             let id = Int(octets[0]) << 8 | Int(octets[1])
             clientQuestions[ClientKey(address: endpoint.address, id: id)] = Array(octets[12...])
         }
-        engine.beginBatch(random: &random)
         engine.receiveQuestion(octets.span, from: path, at: now, random: &random, into: &outbox)
     }
 
@@ -253,16 +252,24 @@ package final class ScenarioPlayer {
     private func serverFails(_ line: Scenario.Line, _ words: ArraySlice<String>) throws(ScenarioError) {
         let address = try line.endpoint(line.words[1], defaultPort: 53).address
         let failures: [String: UpstreamFailure] = [
-            "refused": .refused, "unreachable": .unreachable, "closed": .closed, "no-socket": .noSocket,
+            "refused": .refused, "unreachable": .unreachable, "closed": .closed,
         ]
-        guard let failure = words.first.flatMap({ failures[$0] }) else {
+        let word = words.first ?? ""
+        let isLocal = word == "no-socket"
+        guard isLocal || word == "icmp" || failures[word] != nil else {
             throw ScenarioError(line: line.number, text: "which failure?")
         }
         let transport: Transport = words.contains("tcp") ? .tcp : .udp
         guard let sent = asked[address]?.last(where: { $0.path.transport == transport }) else {
             throw ScenarioError(line: line.number, text: "\(address) has not been asked so")
         }
-        engine.upstreamFailed(sent.path, failure, at: now, random: &random, into: &outbox)
+        if let failure = failures[word] {
+            engine.upstreamFailed(sent.path, failure, at: now, random: &random, into: &outbox)
+        } else if isLocal {
+            engine.upstreamFailed(sent.path, here: .descriptors, at: now, random: &random, into: &outbox)
+        } else {
+            engine.upstreamHinted(sent.path, at: now, random: &random, into: &outbox)
+        }
     }
 
     // MARK: - The prober

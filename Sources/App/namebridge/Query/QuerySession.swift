@@ -64,7 +64,6 @@ struct QuerySession: ~Copyable {
     mutating func run() -> QueryReport {
         let message = self.message
         started = MonotonicClock.now
-        engine.beginBatch(random: &random)
         engine.receiveQuestion(message.span, from: path, at: started, random: &random, into: &outbox)
         carryOut()
         // Ends: the engine gives every question up.

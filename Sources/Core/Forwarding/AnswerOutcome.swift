@@ -1,0 +1,30 @@
+/// What became of a message that came from a server.
+package enum AnswerOutcome: Hashable, Sendable {
+    /// It answers a question, well or not.
+    case taken
+    /// It answers a question that is not asked any more.
+    case late
+    /// It answers nothing that was asked by this path: it may be forged.
+    case mismatch
+}
+
+/// The message IDs of questions that were given up while an answer could still come, each with its path: so
+/// that a late answer is not taken for a forged one.
+///
+/// An ID is remembered until its answer comes or another question with it is given up.
+struct AbandonedQuestions {
+    /// For each ID the path's place, one up; 0: none.
+    private var places: [Int32] = Array(repeating: 0, count: 65_536)
+
+    /// - Parameter place: Of the path, as `TransactionTable` numbers them.
+    mutating func note(_ id: UInt16, at place: Int) {
+        places[Int(id)] = Int32(truncatingIfNeeded: place + 1)
+    }
+
+    /// True, once, if a question with this ID was given up that was asked by this path.
+    mutating func take(_ id: UInt16, at place: Int) -> Bool {
+        guard places[Int(id)] == Int32(truncatingIfNeeded: place + 1) else { return false }
+        places[Int(id)] = 0
+        return true
+    }
+}
