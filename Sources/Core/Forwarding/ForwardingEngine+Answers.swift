@@ -60,33 +60,6 @@ extension ForwardingEngine {
         return .taken
     }
 
-    /// The answer as if the question had been asked in the client's letter case: its records' names refer to
-    /// the question's.
-    private func inClientsLetterCase(
-        _ message: Span<UInt8>, _ slot: Int, _ target: RouteTarget
-    ) -> OctetBuffer {
-        var answer = OctetBuffer(capacity: message.count)
-        answer.append(message)
-        let shape = table.transactions[slot].question
-        let kept = target.rewritesQuestion ? shape.suffixStart : shape.nameLength
-        answer.replace(at: Question.nameStart, with: table.question(of: slot).extracting(first: kept))
-        let inner = target.mapping.inner.wire
-        if target.rewritesQuestion { answer.replace(at: Question.nameStart + kept, with: inner.span) }
-        return answer
-    }
-
-    /// An answer with the right ID came by the right path to another question: it may be forged, or the
-    /// server does not repeat questions, and the right one is asked for over TCP.
-    private mutating func distrustAnswer(
-        _ slot: Int, _ target: RouteTarget, _ attempt: Int, at now: MonotonicTime,
-        random: inout some RandomNumberGenerator, into outbox: inout Outbox
-    ) {
-        let path = table[slot, attempt].path
-        guard path.transport == .udp else { return }
-        table.abandonAttempt(attempt, of: slot, .distrusted)
-        askOverTCP(slot, target, path.server, at: now, random: &random, into: &outbox)
-    }
-
     /// Takes an answer to the question that was asked.
     private mutating func take(
         _ message: Span<UInt8>, _ question: Question, _ header: MessageHeader, _ slot: Int,
