@@ -28,3 +28,16 @@ struct AbandonedQuestions {
         return true
     }
 }
+
+extension TransactionTable {
+    /// An attempt waits no longer, though its answer may still come.
+    mutating func abandonAttempt(_ index: Int, of slot: Int, _ state: Attempt.State) {
+        abandoned.note(self[slot, index].id, at: Self.place(self[slot, index].path))
+        endAttempt(index, of: slot, state)
+    }
+
+    /// True, once, if an answer with this ID comes by `path` to a question that was given up.
+    mutating func takeAbandoned(_ id: UInt16, by path: UpstreamPath) -> Bool {
+        abandoned.take(id, at: Self.place(path))
+    }
+}

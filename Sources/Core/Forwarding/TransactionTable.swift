@@ -27,7 +27,7 @@ struct TransactionTable: ~Copyable {
     private var usedIDs = 0
     private var buckets: [Int32]
 
-    private var abandoned = AbandonedQuestions()
+    var abandoned = AbandonedQuestions()
     /// For each path the attempts in state `waiting`; see `place`.
     private var waitingCounts: [Int32]
     /// For each group the transactions that ask it; see `enter`.
@@ -407,12 +407,6 @@ struct TransactionTable: ~Copyable {
         self[slot, index].state = state
     }
 
-    /// An attempt waits no longer, though its answer may still come.
-    mutating func abandonAttempt(_ index: Int, of slot: Int, _ state: Attempt.State) {
-        abandoned.note(self[slot, index].id, at: Self.place(self[slot, index].path))
-        endAttempt(index, of: slot, state)
-    }
-
     /// Forgets all attempts of `slot`: what still comes for them is not ours any more.
     mutating func dropAttempts(of slot: Int) {
         for index in 0..<transactions[slot].attemptCount {
@@ -426,18 +420,13 @@ struct TransactionTable: ~Copyable {
         transactions[slot].attemptCount = 0
     }
 
-    /// True, once, if an answer with this ID comes by `path` to a question that was given up.
-    mutating func takeAbandoned(_ id: UInt16, by path: UpstreamPath) -> Bool {
-        abandoned.take(id, at: Self.place(path))
-    }
-
     /// How many attempts wait for an answer by `path`.
     func waitingCount(_ path: UpstreamPath) -> Int { Int(waitingCounts[Self.place(path)]) }
 
     /// The pool's sockets, and TCP.
     private static let pathsPerServer = UpstreamSockets.perServer + 1
 
-    private static func place(_ path: UpstreamPath) -> Int {
+    static func place(_ path: UpstreamPath) -> Int {
         path.server * pathsPerServer + (path.transport == .tcp ? UpstreamSockets.perServer : path.socket)
     }
 
