@@ -61,7 +61,7 @@ extension EndToEnd {
                 try dig("\(label).shop.svc.prod.cluster.local A", port: port).data == ["10.9.9.7"]
             }
             #expect(try isServed("web"))
-            let seen = try #require(server.questions.last { $0[13...].starts(with: Array("web".utf8)) })
+            let seen = try #require(server.questions.last { $0[13...].prefix(3).map { $0 | 0x20 } == Array("web".utf8) })
             let start = server.loopChecks.count
             var refused = 0
             let deadline = Deadline(15_000)
