@@ -41,7 +41,7 @@ DEB = .build-deb
 .DEFAULT_GOAL := help
 .PHONY: help build run test check-dashboard bench differential faults fuzz tsan abuse soak install install-files deb try-deb clean static
 .PHONY: check-swift build-packages run-packages test-packages bench-packages faults-packages fuzz-packages dashboard-packages deb-packages try-deb-packages
-.PHONY: differential-packages
+.PHONY: differential-packages bench-reload
 
 help:
 	@echo 'make build    the release binary, .build/release/namebridge'
@@ -50,6 +50,7 @@ help:
 	@echo 'make check-dashboard  every query of the Grafana dashboard and every alert, by a Prometheus; needs root'
 	@echo 'make bench    CPU per query beside a minimal relay in C and other forwarders, and how long plans of'
 	@echo '              1,000 hosts take (BENCH=--network: that alone); BENCH=--help for options'
+	@echo 'make bench-reload  CPU time of a reload by the number of suffixes'
 	@echo 'make differential  answer sequences played to ours and to six other forwarders; DIFFERENTIAL=--help'
 	@echo 'make faults   what clients notice when name servers die, under load; FAULTS=--help for options; needs root'
 	@echo 'make fuzz     every parser fed with broken input under the address sanitizer; FUZZ=--help for options'
