@@ -22,11 +22,10 @@ import sys
 import tempfile
 import threading
 import time
-from dataclasses import dataclass
 from pathlib import Path
 
 from grammar import DOMAIN, describe, kind_of
-from peers import all_peers
+from peers import ZonedSetting, all_peers
 from reasons import reason
 from standin import StandIn
 from wire import RCODES, Message, query
@@ -39,18 +38,6 @@ ROOT = Path(__file__).resolve().parents[3]
 BATCH = 200
 #: Seconds that a client waits for an answer, as the stub resolver of glibc does.
 PATIENCE = 5.0
-
-
-@dataclass(frozen=True)
-class Setting:
-    """What a start of a forwarder needs; `addresses` are the servers of the batch, all at port `upstream`."""
-
-    port: int
-    upstream: int
-    directory: Path
-    addresses: list
-    caches: bool = True
-    rewrites: bool = False
 
 
 class Outcome:
@@ -147,7 +134,7 @@ class Forwarder:
         shutil.rmtree(self.directory, ignore_errors=True)
         self.directory.mkdir()
         port = free_port()
-        setting = Setting(port, self.upstream, self.directory, self.addresses)
+        setting = ZonedSetting(port, self.upstream, self.directory, True, False, addresses=tuple(self.addresses))
         command = self.contender.command(self.contender.find(), setting)
         cpus = ",".join(str(cpu) for cpu in sorted(os.sched_getaffinity(0)))
         with Server(command, cpus, self.directory / "log", self.contender.environment()) as server:
@@ -251,8 +238,8 @@ def main():
     parser.add_argument("--namebridge", type=Path, default=ROOT / ".build/release/namebridge")
     options = parser.parse_args()
     seeds = options.only or list(range(options.seed, options.seed + options.sequences))
-    contenders = [peer for peer in all_peers(options.namebridge) if peer.find()]
-    missing = [peer.name for peer in all_peers(options.namebridge) if not peer.find()]
+    contenders = [peer for peer in all_peers(options.namebridge.resolve()) if peer.find()]
+    missing = [peer.name for peer in all_peers(options.namebridge.resolve()) if not peer.find()]
     if missing:
         print("not installed, left out:", ", ".join(missing), file=sys.stderr)
     addresses = [f"127.1.{number // 100}.{number % 100 + 1}" for number in range(min(BATCH, len(seeds)))]

@@ -1,12 +1,20 @@
 """The forwarders that are compared: ours twice, with and without rewriting, and what Debian has."""
 
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 from grammar import DOMAIN
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "Bench"))
-from contenders import Contender, Dnsdist, Dnsmasq, KnotResolver, Namebridge, Unbound  # noqa: E402
+from contenders import Contender, Dnsdist, Dnsmasq, KnotResolver, Namebridge, Setting, Unbound  # noqa: E402
+
+
+@dataclass(frozen=True)
+class ZonedSetting(Setting):
+    """What a start of a forwarder needs; `addresses` are the servers of the batch, all at port `upstream`."""
+
+    addresses: tuple = ()
 
 
 def zones(setting):
