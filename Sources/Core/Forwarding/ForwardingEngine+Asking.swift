@@ -429,14 +429,10 @@ extension ForwardingEngine {
     private mutating func finishWithGroupsFailure(
         _ slot: Int, _ target: RouteTarget, at now: MonotonicTime, into outbox: inout Outbox
     ) {
-        // The rcode is the servers' own if one gave any that says something of the name. FORMERR and NOTIMP
-        // say that the server did not like our question: the client's was fine.
-        let decline = table.transactions[slot].lastDecline
-        let isAboutUs =
-            ResponseCode(decline).needsEDNS
-            || [ResponseCode.formatError, .notImplemented].contains(ResponseCode(decline))
-        let rcode =
-            target.groups.count == 1 && decline > 0 && !isAboutUs ? ResponseCode(decline) : .serverFailure
+        // A refusal is given on. Every other code says what the server thinks of our question or of itself
+        // (FORMERR, NOTIMP, NOTAUTH): the client's question was fine.
+        let isRefused = ResponseCode(table.transactions[slot].lastDecline) == .refused
+        let rcode: ResponseCode = target.groups.count == 1 && isRefused ? .refused : .serverFailure
         finishWithFailure(slot, rcode, at: now, into: &outbox)
     }
 
