@@ -202,7 +202,9 @@ def compare(forwarders, seeds, shows):
                 outcome = forwarder.outcomes[seed]
                 print(f"    {forwarder.name:18} {outcome.status} {sorted(outcome.records)}")
         if mine.value != mapped.outcomes[seed].value:
-            kinds["rewriting changes the answer", mine.word(), mapped.outcomes[seed].word(), ""].append(seed)
+            word = mapped.outcomes[seed].word()
+            why = reason(features, mine.word(), word) or ""
+            kinds["rewriting changes the answer", mine.word(), word, why].append(seed)
         for stray in strays(mine, DOMAIN.format((seed - seeds[0]) % BATCH)):
             kinds["stray record", stray, "", ""].append(seed)
         usual = majority(others)
@@ -213,7 +215,7 @@ def compare(forwarders, seeds, shows):
             agreed += 1
             continue
         word = next(outcome for outcome in others if outcome.value == usual).word()
-        kinds["differs", mine.word(), word, reason(features, mine, usual) or ""].append(seed)
+        kinds["differs", mine.word(), word, reason(features, mine.word(), word) or ""].append(seed)
     for forwarder in forwarders:
         words = collections.Counter(outcome.status for outcome in forwarder.outcomes.values())
         print(f"{forwarder.name:18}", ", ".join(f"{word} {count}" for word, count in words.most_common(8)))
