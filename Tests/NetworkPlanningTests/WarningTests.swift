@@ -75,7 +75,7 @@ import Testing
             #expect(rendered == nil && !told.contains("kube-proxy"))
             return
         }
-        #expect(refusal.message.contains("set \(section).masqueradeAll: true (or clusterCIDR)"))
+        #expect(refusal.message.contains("set \(section).masqueradeAll: true (or a clusterCIDR of each family"))
         #expect(rendered?.contains("\n\(section):\n  masqueradeAll: true\n") == true, "\(rendered ?? "")")
         #expect(rendered?.contains("# clusterCIDR: \"10.10.64.0/18\"\n") == true)
         #expect(told.contains("# kube-proxy of shop:\n#   \(section).masqueradeAll: true\n"), "\(told)")

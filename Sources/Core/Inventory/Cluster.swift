@@ -100,7 +100,8 @@ package struct KubeProxySettings: Hashable, Sendable {
     /// Default: false.
     package var masqueradeAll: Bool
 
-    /// The field `clusterCIDR`: traffic to services from outside of it is masqueraded. Default: not set.
+    /// The field `clusterCIDR`: traffic to services from outside of the prefixes of its own family is
+    /// masqueraded; of a family that has none here, nothing is. Default: not set.
     package var clusterCIDR: [IPPrefix]
 
     package init(mode: KubeProxyMode = .iptables, masqueradeAll: Bool = false, clusterCIDR: [IPPrefix] = []) {

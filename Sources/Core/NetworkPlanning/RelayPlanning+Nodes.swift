@@ -49,8 +49,7 @@ extension RelayPlanning {
         else { return }
         builder.take(role: .entry)
         let because = path.label
-        let outside = relays.filter { !isOwnNode($0) }.flatMap(\.host.addresses).map { IPPrefix(only: $0) }
-        let sources = keepsSource ? traffic.sources.prefixes : outside.of(traffic.family)
+        let sources = keepsSource ? traffic.sources.prefixes : relaySources.map { IPPrefix(only: $0) }
         guard let entering = PathTraffic(traffic.family, sources: sources, to: cluster, targets: path.targets)
         else {
             return
@@ -58,11 +57,18 @@ extension RelayPlanning {
         if let uplink = builder.host.host.uplink(traffic.family) {
             builder.forwarding(traffic.family, uplink, because: because)
         }
-        if !kubeProxyMasquerades {
+        if !cluster.kubeProxy.hides(entering.sources) {
             builder.translateServices(entering, .masquerade(isFullyRandom: true), because: because)
         }
         builder.refuseUnusedServices(entering, because: because)
         builder.accept(entering, because: because)
+    }
+
+    /// What relays that are no nodes ask nodes with: an address of theirs, or the one that they translate to.
+    private var relaySources: [IPAddress] {
+        let own = relays.filter { !isOwnNode($0) }.flatMap(\.host.addresses)
+        guard case .snat(.addresses(let chosen)) = settings.source else { return own }
+        return own + AddressFamily.allCases.compactMap { family in chosen.first { $0.family == family } }
     }
 
     // MARK: Warnings
@@ -134,8 +140,8 @@ extension RelayPlanning {
     /// The other way than to translate on the relay; empty where kube-proxy has no field for it.
     private var fieldAdvice: String {
         guard let field = cluster.kubeProxy.mode.masqueradeAllField else { return "" }
-        return ", or set \(field): true (or clusterCIDR) in the KubeProxyConfiguration of"
-            + " \(cluster.key) and restart its kube-proxy pods"
+        return ", or set \(field): true (or a clusterCIDR of each family, without the clients) in the"
+            + " KubeProxyConfiguration of \(cluster.key) and restart its kube-proxy pods"
     }
 
     /// `keep` works only where every answer has a way back that is part of the plan.

@@ -54,9 +54,10 @@ struct RelayPlanning {
 
     func isOwnNode(_ host: LocatedHost) -> Bool { host.isNode && host.place == cluster.key }
 
-    /// True where kube-proxy hides clients from outside behind the node that they came in by.
+    /// True if kube-proxy hides the path's clients behind the node that they came in by, with each family
+    /// that has services.
     var kubeProxyMasquerades: Bool {
-        cluster.kubeProxy.masqueradeAll || !cluster.kubeProxy.clusterCIDR.isEmpty
+        traffic.allSatisfy { $0.services.isEmpty || cluster.kubeProxy.hides($0.sources) }
     }
 
     /// The tunnel through which packets reach pods on other nodes.

@@ -130,7 +130,7 @@ extension NetworkPlanner {
     ) {
         guard !traffic.services.isEmpty else { return }
         builder.take(role: .entry)
-        if !cluster.kubeProxy.masqueradeAll, cluster.kubeProxy.clusterCIDR.isEmpty {
+        if !cluster.kubeProxy.hides(traffic.sources) {
             builder.translateServices(traffic, .masquerade(isFullyRandom: true), because: because)
         }
         builder.refuseUnusedServices(traffic, because: because)
