@@ -91,14 +91,14 @@ import TestSupport
 
     @Test func `a program that is missing or fails is named with what to do`() throws {
         do {
-            try HostTools.run("no-such-nft", [])
+            try HostTools.run(Command(Command.Program("no-such-nft"), []))
         } catch {
             #expect("\(error)" == "the program no-such-nft is not installed: install the package no-such-nft")
         }
         do {
-            try HostTools.run("sh", ["-c", "echo wrong >&2; exit 4"])
+            try HostTools.run(Command(Command.Program("sh"), ["-c", "echo wrong >&2; exit 4"]))
         } catch {
-            #expect("\(error)" == "\"sh -c echo wrong >&2; exit 4\" failed (exit status 4): wrong")
+            #expect("\(error)" == "\"sh -c \"echo wrong >&2; exit 4\"\" failed (exit status 4): wrong")
         }
     }
 }

@@ -60,7 +60,7 @@ import Testing
         let prefix = try IPPrefix(parsing: "10.9.0.0/16")
         let one = Route(destination: prefix, nextHops: [near])
         let two = Route(destination: prefix, nextHops: [near, far])
-        let commands = Step(.replace(.route(two), with: .route(one)), because: "").commands.map(\.line)
+        let commands = Step(.replace(.route(two), with: .route(one)), because: "").commands.map(\.argumentLine)
         #expect(commands == [
             "route prepend 10.9.0.0/16 via 10.0.0.1 dev eth0 proto 78 metric 1",
             "route del 10.9.0.0/16 proto 78 nexthop via 10.0.0.1 dev eth0 nexthop via 10.0.0.2 dev eth0",

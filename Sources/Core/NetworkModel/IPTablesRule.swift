@@ -1,5 +1,4 @@
 package import IPAddressing
-import JSON
 
 /// What `iptables-save` or `ip6tables-save` says of one family's foreign chains.
 package struct IPTablesState: Hashable, Sendable {
@@ -80,20 +79,15 @@ package struct IPTablesRule: Hashable, Sendable {
     }
 }
 
-extension IPTablesRule: CustomStringConvertible {
-    /// The rule as arguments of `iptables`, after `-A`, `-I` or `-D`.
-    package var description: String {
-        ([chain] + words.map { Self.isPlain($0) ? $0 : JSONValue.quote($0) }).joined(separator: " ")
-    }
-
-    /// True for a word that needs no quotation marks.
-    private static func isPlain(_ word: String) -> Bool {
-        !word.isEmpty
-            && word.utf8.allSatisfy { $0 != 0x20 && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "\\") }
+extension IPTablesRule: CommandObject {
+    /// As `iptables` takes it after `-A`, `-I` or `-D`, and as a file of `iptables-restore` has it.
+    package func write(to writer: inout some ArgumentWriter) {
+        writer.add(chain)
+        for word in words { writer.add(word) }
     }
 
     /// The program that manages it.
-    package var program: String { family == .v4 ? "iptables" : "ip6tables" }
+    package var program: Command.Program { .iptables(family) }
 }
 
 extension IPTablesState {

@@ -23,9 +23,13 @@ package struct InterfaceAddress: Hashable, Sendable {
     package var isLinkLocal: Bool { address.family == .v6 && address.bits >> 118 == 0x3FA }
 }
 
-extension InterfaceAddress: CustomStringConvertible {
+extension InterfaceAddress: CommandObject {
     /// As `ip addr add` takes it.
-    package var description: String { "\(address)/\(length) dev \(device)" }
+    package func write(to writer: inout some ArgumentWriter) {
+        writer.add("\(address)/\(length)")
+        writer.add("dev")
+        writer.add(device)
+    }
 }
 
 extension InterfaceAddress {

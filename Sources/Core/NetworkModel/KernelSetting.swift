@@ -51,12 +51,17 @@ package struct KernelSetting: Hashable, Sendable {
 extension KernelSetting: CustomStringConvertible {
     /// As `sysctl` writes it; dots in a device's name are slashes there.
     package var description: String {
-        if isOfHost { return "net.ip\(family).\(name.rawValue)" }
         let text =
             if let name = device.name {
                 name.split(separator: ".", omittingEmptySubsequences: false).joined(separator: "/")
             } else { device.description }
-        return "net.ip\(family).conf.\(text).\(name.rawValue)"
+        return self.text(device: text)
+    }
+
+    /// As `sysctl` writes it with `device` in the place of the device's name.
+    package func text(device: String) -> String {
+        if isOfHost { return "net.ip\(family).\(name.rawValue)" }
+        return "net.ip\(family).conf.\(device).\(name.rawValue)"
     }
 
     /// The number that a setting's file holds: decimal, or hexadecimal after `0x`; nil for anything else.

@@ -14,21 +14,16 @@ package struct Neighbour: Hashable, Sendable {
     }
 }
 
-extension Neighbour: CustomStringConvertible {
+extension Neighbour: CommandObject {
     /// As `ip neigh replace` takes it.
-    package var description: String {
-        var writer = LineWriter()
-        write(to: &writer)
-        return writer.text
-    }
-
-    package func write(to writer: inout LineWriter) {
-        writer.write(address)
-        writer.write(" lladdr ")
-        writer.write(mac)
-        writer.write(" dev ")
-        writer.write(device)
-        writer.write(" nud permanent")
+    package func write(to writer: inout some ArgumentWriter) {
+        writer.add(address)
+        writer.add("lladdr")
+        writer.add(mac)
+        writer.add("dev")
+        writer.add(device)
+        writer.add("nud")
+        writer.add("permanent")
     }
 }
 
@@ -59,20 +54,15 @@ package struct ForwardingEntry: Hashable, Sendable {
     }
 }
 
-extension ForwardingEntry: CustomStringConvertible {
+extension ForwardingEntry: CommandObject {
     /// As `bridge fdb replace` takes it.
-    package var description: String {
-        var writer = LineWriter()
-        write(to: &writer)
-        return writer.text
-    }
-
-    package func write(to writer: inout LineWriter) {
-        writer.write(mac)
-        writer.write(" dev ")
-        writer.write(device)
-        writer.write(" dst ")
-        writer.write(destination)
-        writer.write(" self permanent")
+    package func write(to writer: inout some ArgumentWriter) {
+        writer.add(mac)
+        writer.add("dev")
+        writer.add(device)
+        writer.add("dst")
+        writer.add(destination)
+        writer.add("self")
+        writer.add("permanent")
     }
 }

@@ -39,7 +39,7 @@ package struct PolicyRule: Hashable, Sendable {
 
     package enum Action: Hashable, Sendable {
         case lookup(table: Int)
-        /// Another one, in the words of `ip rule`.
+        /// Another one, in the word of `ip rule`.
         case other(String)
     }
 
@@ -62,24 +62,29 @@ package struct PolicyRule: Hashable, Sendable {
     package var isOurs: Bool { ruleProtocol == Ownership.routeProtocol }
 }
 
-extension PolicyRule: CustomStringConvertible {
+extension PolicyRule: CommandObject {
     /// As `ip rule add` takes it.
-    package var description: String {
-        var text = (isInverted ? "not " : "") + "from " + (source?.description ?? "all")
-        if let destination { text += " to \(destination)" }
-        if let mark {
-            text += " fwmark 0x" + String(mark.value, radix: 16)
-            if mark.mask != .max { text += "/0x" + String(mark.mask, radix: 16) }
-        }
-        if let inDevice { text += " iif \(inDevice)" }
-        if let outDevice { text += " oif \(outDevice)" }
+    package func write(to writer: inout some ArgumentWriter) {
+        func add(_ words: String...) { for word in words { writer.add(word) } }
+        if isInverted { add("not") }
+        add("from", source?.description ?? "all")
+        if let destination { add("to", destination.description) }
+        if let mark { add("fwmark", mark.description) }
+        if let inDevice { add("iif", inDevice) }
+        if let outDevice { add("oif", outDevice) }
         switch action {
-        case .lookup(let table): text += " lookup \(table)"
-        case .other(let words): text += " \(words)"
+        case .lookup(let table): add("lookup", String(table))
+        case .other(let word): add(word)
         }
-        if let suppressedPrefixLength { text += " suppress_prefixlength \(suppressedPrefixLength)" }
-        text += " priority \(priority)"
-        if ruleProtocol != 0 { text += " protocol \(ruleProtocol)" }
-        return text
+        if let suppressedPrefixLength { add("suppress_prefixlength", String(suppressedPrefixLength)) }
+        add("priority", String(priority))
+        if ruleProtocol != 0 { add("protocol", String(ruleProtocol)) }
+    }
+}
+
+extension PolicyRule.Mark: CustomStringConvertible {
+    /// As `ip rule` takes it.
+    package var description: String {
+        "0x" + String(value, radix: 16) + (mask == .max ? "" : "/0x" + String(mask, radix: 16))
     }
 }

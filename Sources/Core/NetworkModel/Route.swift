@@ -96,43 +96,50 @@ extension NextHop: Comparable {
     }
 }
 
-extension Route: CustomStringConvertible {
-    /// As `ip route` takes it after the verb.
-    package var description: String {
-        var writer = LineWriter()
-        write(to: &writer)
-        return writer.text
-    }
-
-    package func write(to writer: inout LineWriter) {
-        if kind != .unicast { writer.write(kind.rawValue + " ") }
-        if destination.length == 0 { writer.write("default") } else { writer.write(destination) }
+extension Route: CommandObject {
+    /// As `ip route` takes it.
+    package func write(to writer: inout some ArgumentWriter) {
+        if kind != .unicast { writer.add(kind.rawValue) }
+        if destination.length == 0 { writer.add("default") } else { writer.add(destination) }
         if nextHops.count == 1 { nextHops[0].write(to: &writer, for: destination.family, isAlone: true) }
-        if table != Self.mainTable { writer.write(" table \(table)") }
-        writer.write(" proto ")
-        writer.write(routeProtocol)
-        if metric != 0 { writer.write(" metric \(metric)") }
-        if let source { writer.write(" src \(source)") }
+        if table != Self.mainTable {
+            writer.add("table")
+            writer.add(table)
+        }
+        writer.add("proto")
+        writer.add(routeProtocol)
+        if metric != 0 {
+            writer.add("metric")
+            writer.add(metric)
+        }
+        if let source {
+            writer.add("src")
+            writer.add(source)
+        }
         guard nextHops.count > 1 else { return }
         for hop in nextHops {
-            writer.write(" nexthop")
+            writer.add("nexthop")
             hop.write(to: &writer, for: destination.family, isAlone: false)
         }
     }
 }
 
 extension NextHop {
-    /// As `ip route` takes it, with a space before each word.
-    fileprivate func write(to writer: inout LineWriter, for family: AddressFamily, isAlone: Bool) {
+    /// As `ip route` takes it.
+    fileprivate func write(to writer: inout some ArgumentWriter, for family: AddressFamily, isAlone: Bool) {
         if let gateway {
-            writer.write(gateway.family == family ? " via " : " via inet6 ")
-            writer.write(gateway)
+            writer.add("via")
+            if gateway.family != family { writer.add("inet6") }
+            writer.add(gateway)
         }
         if let device {
-            writer.write(" dev ")
-            writer.write(device)
+            writer.add("dev")
+            writer.add(device)
         }
-        if isOnLink { writer.write(" onlink") }
-        if !isAlone, weight != 1 { writer.write(" weight \(weight)") }
+        if isOnLink { writer.add("onlink") }
+        if !isAlone, weight != 1 {
+            writer.add("weight")
+            writer.add(weight)
+        }
     }
 }

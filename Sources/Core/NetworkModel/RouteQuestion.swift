@@ -28,13 +28,22 @@ package struct RouteQuestion: Hashable, Sendable {
     }
 }
 
-extension RouteQuestion: CustomStringConvertible {
+extension RouteQuestion: CommandObject {
     /// As `ip` takes it.
-    package var description: String {
-        var text = "route get \(destination)"
-        if let arrival { text += " from \(arrival.source) iif \(arrival.device)" }
-        if mark != 0 { text += " mark 0x" + String(mark, radix: 16) }
-        return text
+    package func write(to writer: inout some ArgumentWriter) {
+        writer.add("route")
+        writer.add("get")
+        writer.add(destination)
+        if let arrival {
+            writer.add("from")
+            writer.add(arrival.source)
+            writer.add("iif")
+            writer.add(arrival.device)
+        }
+        if mark != 0 {
+            writer.add("mark")
+            writer.add("0x" + String(mark, radix: 16))
+        }
     }
 }
 

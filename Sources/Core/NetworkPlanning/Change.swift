@@ -50,7 +50,4 @@ package struct Step: Hashable, Sendable {
     }
 
     package var inverse: Step { Step(change.inverse, because: because) }
-
-    /// What does the step, in order.
-    package var commands: [Command] { Command.commands(for: change) }
 }

@@ -36,13 +36,13 @@ extension HostPlan {
         }
         for neighbour in neighbours {
             lines.write(neighbour.because) {
-                $0.write("+ ip neigh replace ")
+                $0.write("+ ip neigh replace")
                 neighbour.value.write(to: &$0)
             }
         }
         for entry in forwardingEntries {
             lines.write(entry.because) {
-                $0.write("+ bridge fdb replace ")
+                $0.write("+ bridge fdb replace")
                 entry.value.write(to: &$0)
             }
         }
@@ -50,7 +50,7 @@ extension HostPlan {
         for route in routes {
             lines.write(route.because) {
                 $0.write(
-                    route.value.destination.family == .v4 ? "+ ip route prepend " : "+ ip route replace ")
+                    route.value.destination.family == .v4 ? "+ ip route prepend" : "+ ip route replace")
                 route.value.write(to: &$0)
             }
         }
@@ -146,7 +146,7 @@ extension Step {
 
     private func lines(_ sign: String, _ change: Change) -> String {
         var text = ""
-        for command in Command.commands(for: change) { text += "\(sign) \(command)  # \(because)\n" }
+        for command in change.commands { text += "\(sign) \(command)  # \(because)\n" }
         return text
     }
 

@@ -21,7 +21,7 @@ struct ForeignTable {
         self.outline = outline.filter { TableName($0) == name }
     }
 
-    private var words: String { "\(name.family.rawValue) \(name.name)" }
+    private var words: [Command.Argument] { [.word(name.family.rawValue), .word(name.name)] }
 
     /// What `nft -j` lists of it; chains and sets that are not read say so.
     func items() throws -> [JSONValue] {
@@ -79,7 +79,9 @@ struct ForeignTable {
         else {
             return item
         }
-        let text = String(decoding: try HostTools.run("nft", ["-t", "list table \(words)"]), as: UTF8.self)
+        let text = String(
+            decoding: try HostTools.run(Command(.nft, ["list", "table"] + words, options: ["-t"])),
+            as: UTF8.self)
         let line = text.split(separator: "\n").first { $0.contains("flags ") && !$0.contains("type ") }
         let isDormant = line?.contains("dormant") == true
         var members = (table.members ?? []).filter { $0.key != "flags" }
@@ -91,7 +93,7 @@ struct ForeignTable {
     private func sets(_ rules: [JSONValue]) throws -> [JSONValue] {
         let names = Set(rules.flatMap { Self.references($0) })
         guard !names.isEmpty else { return [] }
-        let all = try RulesReading.list("sets", isTerse: true) + RulesReading.list("maps", isTerse: true)
+        let all = try RulesReading.list(["sets"], isTerse: true) + RulesReading.list(["maps"], isTerse: true)
         let declared = all.filter { item in
             guard let (kind, value) = item.onlyMember, kind == "set" || kind == "map" else { return false }
             return TableName(item) == name && names.contains(value["name"]?.string ?? "")
@@ -99,7 +101,7 @@ struct ForeignTable {
         return declared.map { item in
             guard let (kind, value) = item.onlyMember, let name = value["name"]?.string else { return item }
             do throws(KernelError) {
-                let items = try read("\(kind) \(words) \(name)")
+                let items = try read([.word(kind)] + words + [.word(name)])
                 return items.first { $0[kind] != nil } ?? item
             } catch {
                 var members = value.members ?? []
@@ -110,8 +112,8 @@ struct ForeignTable {
     }
 
     /// - Throws: If there are more elements than is sensible to read, too.
-    private func read(_ what: String) throws(KernelError) -> [JSONValue] {
-        let output = try HostTools.run("nft", ["-j", "list \(what)"])
+    private func read(_ what: [Command.Argument]) throws(KernelError) -> [JSONValue] {
+        let output = try HostTools.run(Command(.nft, ["list"] + what, options: ["-j"]))
         do throws(ReadingError) { return try FilterTable.items(ruleset: output) } catch {
             throw .unreadable(error)
         }
@@ -122,8 +124,8 @@ struct ForeignTable {
     private func rules(of chains: [String]) throws -> [JSONValue] {
         let items =
             chains.count > Self.mostCalls
-            ? try RulesReading.list("table \(words)", isTerse: true)
-            : try chains.flatMap { try RulesReading.list("chain \(words) \($0)") }
+            ? try RulesReading.list(["table"] + words, isTerse: true)
+            : try chains.flatMap { try RulesReading.list(["chain"] + words + [.word($0)]) }
         let names = Set(chains)
         return items.filter { names.contains($0["rule"]?["chain"]?.string ?? "") }
     }

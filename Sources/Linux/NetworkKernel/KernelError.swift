@@ -10,7 +10,7 @@ package indirect enum KernelError: Error, Sendable {
     case missingProgram(String, package: String)
     case oldProgram(String, version: String, needed: String)
     /// A program ended otherwise than well.
-    case failed(command: String, ChildProcess.Ending, errors: String)
+    case failed(Command, ChildProcess.Ending, errors: String)
     case unreadable(ReadingError)
     case system(what: String, Errno)
     /// Another process is changing this host.
@@ -41,7 +41,7 @@ extension KernelError: CustomStringConvertible {
         case .oldProgram(let program, let version, let needed):
             "\(program) is of version \(version), and \(needed) is the oldest that will do: upgrade it"
         case .failed(let command, let ending, let errors):
-            "\"\(command)\" \(Self.words(ending))" + (errors.isEmpty ? "" : ": \(errors)")
+            "\"\(command.line)\" \(Self.words(ending))" + (errors.isEmpty ? "" : ": \(errors)")
         case .unreadable(let error): "\(error): is that program of an unknown version?"
         case .system(let what, let error): "\(what): \(error)"
         case .locked(let path):

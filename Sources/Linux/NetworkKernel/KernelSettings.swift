@@ -38,7 +38,8 @@ enum KernelSettings {
             try FileContents.write("\(value)\n", to: path)
         } catch {
             throw .failed(
-                command: "sysctl -w \(setting)=\(value)", .exit(status: 1), errors: "\(path): \(error)")
+                Command(.sysctl, ["-w", .assignment(setting, value)]), .exit(status: 1),
+                errors: "\(path): \(error)")
         }
     }
 

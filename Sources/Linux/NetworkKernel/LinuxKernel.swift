@@ -13,10 +13,8 @@ package struct LinuxKernel: Kernel {
     /// - Throws: Where the user is not root, or a program is missing or too old.
     package func check() throws(KernelError) {
         guard geteuid() == 0 else { throw .notPrivileged }
-        for program in ["ip", "bridge", "nft"] where !HostTools.isInstalled(program) {
-            throw .missingProgram(program, package: program == "nft" ? "nftables" : "iproute2")
-        }
-        let text = String(decoding: try HostTools.run("nft", ["--version"]), as: UTF8.self)
+        for program in [Command.Program.ip, .bridge, .nft] { _ = try HostTools.path(of: program) }
+        let text = String(decoding: try HostTools.run(Command(.nft, ["--version"])), as: UTF8.self)
         try Self.checkVersion(of: text)
     }
 
@@ -38,20 +36,20 @@ package struct LinuxKernel: Kernel {
     package func observe() throws(KernelError) -> HostState {
         try reading {
             var state = HostState()
-            state.links = try Link.read(Self.ip(["-j", "-d", "link"]))
-            state.addresses = try InterfaceAddress.read(Self.ip(["-j", "addr"]))
-            let states = ["permanent", "failed", "incomplete"].flatMap { ["nud", $0] }
-            let neighbours = try Self.ip(["-j", "neigh", "show"] + states)
+            state.links = try Link.read(Self.ip(["link"], options: ["-j", "-d"]))
+            state.addresses = try InterfaceAddress.read(Self.ip(["addr"], options: ["-j"]))
+            let neighbours = try Self.ip(
+                ["neigh", "show", "nud", "permanent", "nud", "failed", "nud", "incomplete"], options: ["-j"])
             state.neighbours = try Neighbour.read(neighbours)
             state.unresolvedNeighbours = try UnresolvedNeighbour.read(neighbours)
-            let entries = try Self.run("bridge", ["-j", "fdb"])
+            let entries = try HostTools.run(Command(.bridge, ["fdb"], options: ["-j"]))
             state.forwardingEntries = try ForwardingEntry.read(entries)
             for family in AddressFamily.allCases {
-                let option = family == .v4 ? "-4" : "-6"
-                let routes = try Self.ip(["-j", "-d", option, "route", "show", "table", "all"])
+                let options = ["-j", "-d", family == .v4 ? "-4" : "-6"]
+                let routes = try Self.ip(["route", "show", "table", "all"], options: options)
                 state.routes += try Route.read(routes, family: family)
                 state.policyRules += try PolicyRule.read(
-                    Self.ip(["-j", "-d", option, "rule"]), family: family)
+                    Self.ip(["rule"], options: options), family: family)
             }
             try RulesReading().read(into: &state)
             state.settings = KernelSettings.read()
@@ -64,7 +62,8 @@ package struct LinuxKernel: Kernel {
     ) throws(KernelError) -> [RouteQuestion: RouteAnswer] {
         let script = questions.map { "\($0)\n\($0) fibmatch\n" }.joined()
         // Lines that fail are answers, too.
-        let result = try HostTools.attempt("ip", ["-force", "-j", "-batch", "-"], input: script)
+        let result = try HostTools.attempt(
+            Command(.ip, ["-batch", "-"], options: ["-force", "-j"], input: script))
         do throws(ReadingError) {
             let errors = String(decoding: result.errors, as: UTF8.self)
             return try RouteAnswer.read(result.output, errors: errors, to: questions)
@@ -76,7 +75,7 @@ package struct LinuxKernel: Kernel {
     /// Without the right to read rules: what a plan needs to find this host's name.
     package static func ownAddresses() throws(KernelError) -> [IPAddress] {
         try LinuxKernel().reading {
-            try InterfaceAddress.read(Self.ip(["-j", "addr"])).map(\.address)
+            try InterfaceAddress.read(Self.ip(["addr"], options: ["-j"])).map(\.address)
         }
     }
 
@@ -92,17 +91,15 @@ package struct LinuxKernel: Kernel {
         }
     }
 
-    private static func run(_ program: String, _ arguments: [String]) throws -> [UInt8] {
-        try HostTools.run(program, arguments)
-    }
-
     /// Empty for a family that the kernel does without.
-    private static func ip(_ arguments: [String]) throws -> [UInt8] {
-        let result = try HostTools.attempt("ip", arguments)
+    private static func ip(
+        _ arguments: [Command.Argument], options: [String]
+    ) throws(KernelError) -> [UInt8] {
+        let command = Command(.ip, arguments, options: options)
+        let result = try HostTools.attempt(command)
         if result.ending == .exit(status: 0) { return result.output }
         let errors = HostTools.text(result.errors)
-        if arguments.contains("-6"), errors.contains("not supported") { return [] }
-        throw KernelError.failed(
-            command: "ip " + arguments.joined(separator: " "), result.ending, errors: errors)
+        if options.contains("-6"), errors.contains("not supported") { return [] }
+        throw .failed(command, result.ending, errors: errors)
     }
 }

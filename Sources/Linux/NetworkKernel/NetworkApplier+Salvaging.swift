@@ -73,9 +73,6 @@ extension Step {
     /// True where `error` names one of its commands.
     fileprivate func isCause(of error: KernelError) -> Bool {
         guard case .failed(let failed, _, _) = error else { return false }
-        return commands.contains { command in
-            let call = ([command.program.rawValue] + command.arguments).joined(separator: " ")
-            return failed == "\(command)" || failed == call || command.program == .nft && failed == "nft -f -"
-        }
+        return commands.contains(failed)
     }
 }

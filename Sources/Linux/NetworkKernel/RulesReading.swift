@@ -16,10 +16,10 @@ struct RulesReading {
     private let isOverNFT: [AddressFamily: Bool]
 
     init() throws {
-        outline = try Self.list("tables") + Self.list("chains")
+        outline = try Self.list(["tables"]) + Self.list(["chains"])
         var isOverNFT: [AddressFamily: Bool] = [:]
-        for family in AddressFamily.allCases where HostTools.isInstalled("\(Self.program(family))-save") {
-            let version = try HostTools.run(Self.program(family), ["--version"])
+        for family in AddressFamily.allCases where HostTools.isInstalled(.iptables(family).save) {
+            let version = try HostTools.run(Command(.iptables(family), ["--version"]))
             isOverNFT[family] = String(decoding: version, as: UTF8.self).contains("nf_tables")
         }
         self.isOverNFT = isOverNFT
@@ -28,32 +28,28 @@ struct RulesReading {
     /// Puts what is read into `state`.
     func read(into state: inout HostState) throws {
         state.tables = try FilterTable.read(
-            items: Self.list("table inet \(Ownership.table)", isTerse: true))
+            items: Self.list(["table", "inet", .word(Ownership.table)], isTerse: true))
         var foreign = Set(outline.compactMap { TableName($0) })
         foreign.remove(TableName(family: .inet, name: Ownership.table))
         for family in AddressFamily.allCases {
             guard let isOverNFT = isOverNFT[family] else { continue }
             let firewall = try isOverNFT ? tables(of: family, among: &foreign) : Self.legacyTables(of: family)
             state.iptables.append(firewall)
-            guard isOverNFT, HostTools.isInstalled("\(Self.program(family))-legacy-save") else { continue }
-            let legacy = try Self.legacyTables(of: family, suffix: "-legacy")
+            guard isOverNFT, HostTools.isInstalled(.iptables(family).legacy.save) else { continue }
+            let legacy = try Self.legacyTables(of: family, isBesideNFT: true)
             if !legacy.chains.isEmpty { state.legacyTables.append(legacy) }
         }
         state.foreignItems = try foreign.sorted().flatMap { try ForeignTable($0, in: outline).items() }
     }
 
-    private static func program(_ family: AddressFamily) -> String {
-        family == .v4 ? "iptables" : "ip6tables"
-    }
-
     /// What `nft -j list WHAT` prints; empty if it is not there, or gone since.
-    static func list(_ what: String, isTerse: Bool = false) throws -> [JSONValue] {
-        let arguments = (isTerse ? ["-j", "-t"] : ["-j"]) + ["list \(what)"]
-        let result = try HostTools.attempt("nft", arguments)
+    static func list(_ what: [Command.Argument], isTerse: Bool = false) throws -> [JSONValue] {
+        let command = Command(.nft, ["list"] + what, options: isTerse ? ["-j", "-t"] : ["-j"])
+        let result = try HostTools.attempt(command)
         if result.ending == .exit(status: 0) { return try FilterTable.items(ruleset: result.output) }
         let errors = HostTools.text(result.errors)
         if errors.contains("No such file or directory") { return [] }
-        throw KernelError.failed(command: "nft -j list \(what)", result.ending, errors: errors)
+        throw KernelError.failed(command, result.ending, errors: errors)
     }
 
     // MARK: - iptables
@@ -64,17 +60,16 @@ struct RulesReading {
     /// - Parameter foreign: Loses those that iptables has words for.
     private func tables(of family: AddressFamily, among foreign: inout Set<TableName>) throws -> IPTablesState
     {
-        let program = Self.program(family)
         var text: [UInt8] = []
         for name in ["raw", "mangle", "filter", "security", "nat"] {
             let table = TableName(family: family == .v4 ? .ip : .ip6, name: name)
             guard foreign.contains(table) else { continue }
             if name == "nat" {
                 foreign.remove(table)
-                text += try postrouting(of: table, program)
+                text += try postrouting(of: table, .iptables(family))
                 continue
             }
-            let result = try HostTools.attempt("\(program)-save", ["-t", name])
+            let result = try HostTools.attempt(Command(.iptables(family).save, ["-t", .word(name)]))
             // Gone since, or with rules of nft that iptables has no words for.
             guard result.ending == .exit(status: 0), result.output.starts(with: Array("# Generated".utf8))
             else {
@@ -88,13 +83,13 @@ struct RulesReading {
 
     /// No rule of iptables drops in NAT, and kube-proxy has most of its rules there: only the chain that
     /// translates sources is read.
-    private func postrouting(of table: TableName, _ program: String) throws -> [UInt8] {
+    private func postrouting(of table: TableName, _ program: Command.Program) throws -> [UInt8] {
         guard
             outline.contains(where: {
                 $0["chain"]?["name"]?.string == "POSTROUTING" && TableName($0) == table
             })
         else { return [] }
-        let result = try HostTools.attempt(program, ["-t", "nat", "-S", "POSTROUTING"])
+        let result = try HostTools.attempt(Command(program, ["-t", "nat", "-S", "POSTROUTING"]))
         guard result.ending == .exit(status: 0) else { return [] }
         var text = "*nat\n"
         for line in String(decoding: result.output, as: UTF8.self).split(separator: "\n") {
@@ -106,9 +101,15 @@ struct RulesReading {
 
     /// The tables of before nftables. A listing would make those that are not there: the kernel says which
     /// are.
-    private static func legacyTables(of family: AddressFamily, suffix: String = "") throws -> IPTablesState {
+    ///
+    /// - Parameter isBesideNFT: True if `iptables` itself manages tables of nft.
+    private static func legacyTables(
+        of family: AddressFamily, isBesideNFT: Bool = false
+    ) throws -> IPTablesState {
+        let program = Command.Program.iptables(family)
+        let save = isBesideNFT ? program.legacy.save : program.save
         let names = family == .v4 ? "/proc/net/ip_tables_names" : "/proc/net/ip6_tables_names"
-        var state = IPTablesState(family: family, isLegacy: !suffix.isEmpty)
+        var state = IPTablesState(family: family, isLegacy: isBesideNFT)
         let present: String
         do throws(Errno) {
             present = String(decoding: try FileContents.read(names), as: UTF8.self)
@@ -116,7 +117,7 @@ struct RulesReading {
             return state
         }
         for name in present.split(separator: "\n").map({ String($0) }) {
-            let output = try HostTools.run("\(program(family))\(suffix)-save", ["-t", name])
+            let output = try HostTools.run(Command(save, ["-t", .word(name)]))
             let part =
                 name == "nat"
                 ? IPTablesState(family: family, saved: output, chains: ["POSTROUTING"])

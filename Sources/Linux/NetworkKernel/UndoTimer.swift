@@ -1,4 +1,5 @@
 import LinuxSystem
+import NetworkModel
 
 /// A process of its own that takes an apply back when nobody confirms it in time: it outlives the apply, the
 /// login and the terminal that it was started from.
@@ -14,10 +15,11 @@ package enum UndoTimer {
         }
         let arguments = ["net", "undo", journal, String(seconds), store.path]
         if ThisProcess.isInHostNetwork, !FileContents.names(in: "/run/systemd/system").isEmpty,
-            HostTools.isInstalled("systemd-run")
+            HostTools.isInstalled(.systemdRun)
         {
-            let unit = ["--quiet", "--collect", "--unit=namebridge-undo-\(journal)", program]
-            let result = try HostTools.attempt("systemd-run", unit + arguments)
+            let unit = ["--quiet", "--collect", "--unit=namebridge-undo-\(journal)"]
+            let result = try HostTools.attempt(
+                Command(.systemdRun, ([program] + arguments).map { .word($0) }, options: unit))
             if result.ending == .exit(status: 0) { return }
         }
         do throws(Errno) {
@@ -26,4 +28,8 @@ package enum UndoTimer {
             throw .system(what: "the undo timer could not be started", error)
         }
     }
+}
+
+extension Command.Program {
+    fileprivate static let systemdRun = Command.Program("systemd-run")
 }

@@ -35,7 +35,7 @@ package final class FakeKernel: Kernel {
     package func disturb(_ change: (inout HostState) -> Void) { change(&state) }
 
     package func observe() throws(KernelError) -> HostState {
-        try count("observe")
+        try count(Command(.ip, ["link"]))
         return state
     }
 
@@ -56,17 +56,17 @@ package final class FakeKernel: Kernel {
         let commands = step.commands
         for (index, command) in commands.enumerated() {
             announce("\(command)")
-            try count("\(command)")
+            try count(command)
             if commands.count == 1 {
-                try refuse(step.change, "\(command)")
+                try refuse(step.change, command)
                 state.apply(step.change)
             } else {
-                try part(index, of: commands.count, step.change, "\(command)")
+                try part(index, of: commands.count, step.change, command)
             }
         }
     }
 
-    private func part(_ index: Int, of count: Int, _ change: Change, _ command: String) throws(KernelError) {
+    private func part(_ index: Int, of count: Int, _ change: Change, _ command: Command) throws(KernelError) {
         switch change {
         case .add(.link(let link)):
             if index == 0 {
@@ -76,8 +76,8 @@ package final class FakeKernel: Kernel {
                 bare.isUp = false
                 state.apply(.add(.link(bare)))
             } else if let position = state.links.firstIndex(where: { $0.name == link.name }) {
-                if command.contains(" alias ") { state.links[position].alias = link.alias }
-                if command.hasSuffix(" up") { state.links[position].isUp = true }
+                if command.arguments.contains("alias") { state.links[position].alias = link.alias }
+                if command.arguments.last == "up" { state.links[position].isUp = true }
             }
         case .replace(let old, let new):
             if case .link = new {
@@ -91,22 +91,22 @@ package final class FakeKernel: Kernel {
         }
     }
 
-    private func count(_ what: String) throws(KernelError) {
+    private func count(_ command: Command) throws(KernelError) {
         calls += 1
-        if refusal?(what) == true { throw Self.error(what, "refused by the test") }
+        if refusal?("\(command)") == true { throw Self.error(command, "refused by the test") }
         switch fault {
-        case .failure(let number) where calls == number: throw Self.error(what, "injected failure")
-        case .death(let number) where calls >= number: throw Self.error(what, "the process is dead")
+        case .failure(let number) where calls == number: throw Self.error(command, "injected failure")
+        case .death(let number) where calls >= number: throw Self.error(command, "the process is dead")
         default: break
         }
     }
 
-    private static func error(_ command: String, _ text: String) -> KernelError {
-        .failed(command: command, .exit(status: 2), errors: text)
+    private static func error(_ command: Command, _ text: String) -> KernelError {
+        .failed(command, .exit(status: 2), errors: text)
     }
 
     /// What `ip` and the kernel say to a command that does not fit the host.
-    private func refuse(_ change: Change, _ command: String) throws(KernelError) {
+    private func refuse(_ change: Change, _ command: Command) throws(KernelError) {
         switch change {
         case .add(.link(let link)) where state.link(link.name) != nil:
             throw Self.error(command, "RTNETLINK answers: File exists")
@@ -134,7 +134,7 @@ package final class FakeKernel: Kernel {
     }
 
     /// A number has one device for each port (vxlan_vni_in_use of the kernel), and a device has its underlay.
-    private func refuse(_ link: Link, _ command: String) throws(KernelError) {
+    private func refuse(_ link: Link, _ command: Command) throws(KernelError) {
         guard case .vxlan(let mesh) = link.kind else { return }
         if let name = mesh.underlay?.name, state.link(name) == nil { throw Self.noDevice(command, name) }
         for case .vxlan(let other) in state.links.map(\.kind)
@@ -144,7 +144,7 @@ package final class FakeKernel: Kernel {
     }
 
     /// A gateway is in a connected network of the device that leads to it.
-    private func refuse(_ route: Route, _ command: String) throws(KernelError) {
+    private func refuse(_ route: Route, _ command: Command) throws(KernelError) {
         guard !state.routes.contains(route) else {
             throw Self.error(command, "RTNETLINK answers: File exists")
         }
@@ -160,7 +160,7 @@ package final class FakeKernel: Kernel {
         }
     }
 
-    private static func noDevice(_ command: String, _ device: String) -> KernelError {
+    private static func noDevice(_ command: Command, _ device: String) -> KernelError {
         error(command, "Cannot find device \"\(device)\"")
     }
 

@@ -61,7 +61,7 @@ extension Step {
     }
 
     private static func text(_ object: NetworkObject) -> String {
-        Command.commands(for: .add(object)).first.map { "\($0)" } ?? ""
+        Change.add(object).commands.first.map { "\($0)" } ?? ""
     }
 
     /// Rule by rule; each carries its because itself.

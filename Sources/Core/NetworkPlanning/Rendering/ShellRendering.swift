@@ -1,3 +1,4 @@
+import IPAddressing
 import Inventory
 import NetworkModel
 
@@ -55,7 +56,7 @@ struct ShellRendering {
         switch value.setting.name {
         case .forceForwarding:
             let device = value.setting.device
-            return "forward6 \(device.name ?? "\"\(question(about: "\(device)"))\"")\n"
+            return "forward6 \(device.name ?? "\"\(question(about: device))\"")\n"
         case .multipathHashPolicy:
             // Policy 3 came with Linux 5.14; with policy 1 connections stay with their next hop, too, but
             // fragments of large UDP packets may take another one.
@@ -79,39 +80,27 @@ struct ShellRendering {
 
     /// Asks the host for the devices that the inventory does not name.
     static func line(_ command: Command) -> String {
-        var line = command.line
-        // Each turn takes one "<device ...>" away: the loop ends.
-        while let start = line.range(of: "<device "), let end = line[start.upperBound...].firstIndex(of: ">")
-        {
-            let ask = question(about: String(line[start.lowerBound...end]))
-            line.replaceSubrange(start.lowerBound...end, with: ask)
+        var writer = LineWriter()
+        writer.write(command.head.joined(separator: " "))
+        for argument in command.arguments {
+            switch argument {
+            case .device(let device) where device.name == nil: writer.write(" " + question(about: device))
+            case .assignment(let setting, let value) where setting.device.name == nil:
+                writer.write(" \"\(setting.text(device: question(about: setting.device)))=\(value)\"")
+            default: writer.add(argument)
+            }
         }
-        if command.program == .sysctl, line.contains("$(") {
-            line = "-w \"" + line.dropFirst(3) + "\""
-        }
-        return "\(command.program.rawValue) \(line)\n"
+        writer.write("\n")
+        return writer.text
     }
 
-    /// What the shell replaces by the device that `reference` means, as in `<device of 10.0.0.3>`.
-    private static func question(about reference: String) -> String {
-        let words = reference.filter { $0 != "<" && $0 != ">" }.split(separator: " ")
-        let subject = words.last.map(String.init) ?? ""
-        if words.dropFirst().first == "of" {
-            return "$(ip -o addr show to \(subject) | awk '{print $2; exit}')"
+    /// What the shell replaces by the name of the device.
+    private static func question(about device: DeviceReference) -> String {
+        switch device {
+        case .named(let name): name
+        case .carrying(let address): "$(ip -o addr show to \(address) | awk '{print $2; exit}')"
+        case .toward(let prefix):
+            "$(ip route get \(prefix.address) | sed -n 's/.* dev \\([^ ]*\\).*/\\1/p')"
         }
-        return "$(ip route get \(subject.split(separator: "/").first ?? "")"
-            + " | sed -n 's/.* dev \\([^ ]*\\).*/\\1/p')"
-    }
-}
-
-extension String {
-    /// Where `other` stands first; nil where it does not.
-    fileprivate func range(of other: String) -> Range<Index>? {
-        var start = startIndex
-        while start < endIndex {  // one character further each turn
-            if self[start...].hasPrefix(other) { return start..<index(start, offsetBy: other.count) }
-            start = index(after: start)
-        }
-        return nil
     }
 }

@@ -1,0 +1,80 @@
+package import IPAddressing
+package import Inventory
+import JSON
+
+/// Takes the arguments of a command one by one: as text, or as a list for a call.
+package protocol ArgumentWriter {
+    mutating func add(_ word: String)
+    mutating func add(_ number: Int)
+    mutating func add(_ address: IPAddress)
+    mutating func add(_ prefix: IPPrefix)
+    mutating func add(_ mac: MACAddress)
+}
+
+/// An object that arguments of `ip` or `bridge` name, with all its properties.
+package protocol CommandObject: CustomStringConvertible {
+    /// Writes the arguments that stand after the verb.
+    func write(to writer: inout some ArgumentWriter)
+}
+
+extension CommandObject {
+    /// The arguments that stand after the verb.
+    package var arguments: [Command.Argument] {
+        var list = ArgumentList()
+        write(to: &list)
+        return list.arguments
+    }
+
+    /// As it stands after the verb.
+    package var description: String {
+        var writer = LineWriter()
+        write(to: &writer)
+        return String(writer.text.dropFirst())
+    }
+}
+
+/// Arguments one by one.
+private struct ArgumentList: ArgumentWriter {
+    var arguments: [Command.Argument] = []
+
+    mutating func add(_ word: String) { arguments.append(.word(word)) }
+    mutating func add(_ number: Int) { add(String(number)) }
+    mutating func add(_ address: IPAddress) { add(address.description) }
+    mutating func add(_ prefix: IPPrefix) { add(prefix.description) }
+    mutating func add(_ mac: MACAddress) { add(mac.description) }
+}
+
+/// Each argument after a space, in quotation marks if it needs them.
+extension LineWriter: ArgumentWriter {
+    package mutating func add(_ word: String) {
+        write(" ")
+        write(word.isPlain ? word : JSONValue.quote(word))
+    }
+
+    package mutating func add(_ number: Int) {
+        write(" ")
+        write(number)
+    }
+
+    package mutating func add(_ address: IPAddress) {
+        write(" ")
+        write(address)
+    }
+
+    package mutating func add(_ prefix: IPPrefix) {
+        write(" ")
+        write(prefix)
+    }
+
+    package mutating func add(_ mac: MACAddress) {
+        write(" ")
+        write(mac)
+    }
+}
+
+extension String {
+    /// True for a word that needs no quotation marks.
+    fileprivate var isPlain: Bool {
+        !isEmpty && utf8.allSatisfy { $0 != 0x20 && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "\\") }
+    }
+}

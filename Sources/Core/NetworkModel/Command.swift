@@ -1,0 +1,139 @@
+package import IPAddressing
+
+/// One call of a program that reads or changes the network.
+package struct Command: Hashable, Sendable {
+    package var program: Program
+
+    /// The network namespace that the command is about, as `ip netns` names it; nil for the one that this
+    /// process is in.
+    package var namespace: String?
+
+    /// What stands before the arguments. Commands that differ in their arguments alone can share one call.
+    package var options: [String]
+    package var arguments: [Argument]
+
+    /// What the program reads from its standard input; nil if it reads nothing.
+    package var input: String?
+
+    package init(
+        _ program: Program, _ arguments: [Argument], options: [String] = [], input: String? = nil,
+        in namespace: String? = nil
+    ) {
+        self.program = program
+        self.options = options
+        self.arguments = arguments
+        self.input = input
+        self.namespace = namespace
+    }
+
+    /// A program, by the name of its file.
+    package struct Program: Hashable, Sendable, CustomStringConvertible {
+        package var name: String
+
+        package init(_ name: String) { self.name = name }
+
+        package static let ip = Program("ip")
+        package static let bridge = Program("bridge")
+        package static let nft = Program("nft")
+        package static let sysctl = Program("sysctl")
+        package static let conntrack = Program("conntrack")
+        package static let iptables = Program("iptables")
+        package static let ip6tables = Program("ip6tables")
+
+        /// The iptables of a family.
+        package static func iptables(_ family: AddressFamily) -> Program {
+            family == .v4 ? iptables : ip6tables
+        }
+
+        package var description: String { name }
+    }
+
+    /// One argument of a command, passed on without a shell.
+    package enum Argument: Hashable, Sendable {
+        case word(String)
+        /// The name of a device; a command can run only once the host has been seen for it.
+        case device(DeviceReference)
+        /// `SETTING=VALUE` of `sysctl`.
+        case assignment(KernelSetting, Int)
+        /// The source of each connection that is found: a command with it is a pattern of several.
+        case sameSource
+    }
+
+    /// The words of the call, the program that is started first: `ip netns exec` enters the namespace for
+    /// programs that have no option for it.
+    package var words: [String] { head + arguments.map(\.text) }
+
+    /// The words before the arguments.
+    package var head: [String] {
+        guard let namespace else { return [program.name] + options }
+        switch program {
+        case .ip, .bridge: return [program.name, "-n", namespace] + options
+        default: return ["ip", "netns", "exec", namespace, program.name] + options
+        }
+    }
+}
+
+// MARK: - As text
+
+extension Command: CustomStringConvertible {
+    /// As one types it, with its input below.
+    package var description: String { input.map { "\(line) <<'END'\n\($0)END" } ?? line }
+
+    /// As one types it, without its input.
+    package var line: String {
+        var writer = LineWriter()
+        for word in head { writer.add(word) }
+        return String(writer.text.dropFirst()) + (arguments.isEmpty ? "" : " ") + argumentLine
+    }
+
+    /// The arguments as one types them, and as a file of `iptables-restore` has them.
+    package var argumentLine: String {
+        var writer = LineWriter()
+        for argument in arguments { writer.add(argument) }
+        return String(writer.text.dropFirst())
+    }
+
+    /// The arguments as a line of a batch of `ip` or `bridge`; nil if no such line says them: `#` begins a
+    /// comment there, wherever it stands, and one kind of quotation mark ends at the next.
+    package var batchLine: String? {
+        var words: [String] = []
+        for text in arguments.map(\.text) {
+            guard !text.isEmpty, !text.contains(where: { $0 == "#" || $0.isNewline }) else { return nil }
+            if !text.contains(where: { " \t\\\"'".contains($0) }) {
+                words.append(text)
+            } else if !text.contains("\"") {
+                words.append("\"\(text)\"")
+            } else if !text.contains("'") {
+                words.append("'\(text)'")
+            } else {
+                return nil
+            }
+        }
+        return words.joined(separator: " ")
+    }
+}
+
+extension Command.Argument: ExpressibleByStringInterpolation {
+    package init(stringLiteral text: String) { self = .word(text) }
+}
+
+extension Command.Argument {
+    /// As the program gets it.
+    package var text: String {
+        switch self {
+        case .word(let word): word
+        case .device(let device): device.description
+        case .assignment(let setting, let value): "\(setting)=\(value)"
+        case .sameSource: "<the same source>"
+        }
+    }
+}
+
+extension LineWriter {
+    /// A space and the argument, in quotation marks if it needs them; what is not known yet is no word.
+    package mutating func add(_ argument: Command.Argument) {
+        if case .word(let word) = argument { return add(word) }
+        write(" ")
+        write(argument.text)
+    }
+}

@@ -1,0 +1,163 @@
+import IPAddressing
+package import NetworkModel
+
+extension Step {
+    /// What does the step, in order.
+    package var commands: [Command] { change.commands }
+}
+
+extension Change {
+    /// What makes the change, in order.
+    package var commands: [Command] {
+        switch self {
+        case .add(let object): object.additions
+        case .remove(let object): object.removals
+        case .replace(.link(let old), .link(let new)): Self.alter(old, to: new)
+        case .replace(.route(let old), .route(let new)): Self.replace(old, with: new)
+        case .replace(let old, let new):
+            switch new {
+            case .table, .neighbour, .forwardingEntry: new.additions
+            default: new.additions + old.removals
+            }
+        case .set(let setting, _, let value): [Command(.sysctl, ["-w", .assignment(setting, value)])]
+        case .forget(let range): [range.forgetting]
+        }
+    }
+
+    /// What can be altered while the device stays; its other properties are never in a `replace`.
+    private static func alter(_ old: Link, to new: Link) -> [Command] {
+        var changes: [[Command.Argument]] = []
+        if let mtu = new.mtu, mtu != old.mtu { changes.append(["mtu", "\(mtu.assumed)"]) }
+        if let mac = new.mac, mac != old.mac { changes.append(["address", "\(mac)"]) }
+        if let alias = new.alias, alias != old.alias { changes.append(["alias", .word(alias)]) }
+        if new.isUp != old.isUp { changes.append([new.isUp ? "up" : "down"]) }
+        return changes.map { new.setting($0) }
+    }
+
+    /// IPv6 knows one route for each prefix and metric; with IPv4 the new one goes before the old one, which
+    /// then
+    /// goes, so that the prefix is never without.
+    private static func replace(_ old: Route, with new: Route) -> [Command] {
+        if new.destination.family == .v6, old.metric == new.metric { return [new.addition] }
+        guard old.metric == new.metric, old.nextHops.first?.gateway == new.nextHops.first?.gateway,
+            old.nextHops.count != new.nextHops.count
+        else { return [new.addition, old.removal] }
+        // Asked to delete one route with several next hops and one with the first of them alone, the kernel
+        // takes whichever stands first (Linux 6.18): the new one stands in with another metric meanwhile.
+        var deputy = new
+        deputy.metric += 1
+        return [deputy.addition, old.removal, new.addition, deputy.removal]
+    }
+}
+
+extension NetworkObject {
+    /// What makes the object.
+    fileprivate var additions: [Command] {
+        switch self {
+        case .link(let link): link.additions
+        case .address(let address):
+            [
+                Command(
+                    .ip,
+                    ["addr", "add"] + address.arguments + (address.address.family == .v6 ? ["nodad"] : []))
+            ]
+        case .route(let route): [route.addition]
+        case .neighbour(let neighbour): [Command(.ip, ["neigh", "replace"] + neighbour.arguments)]
+        case .forwardingEntry(let entry): [Command(.bridge, ["fdb", "replace"] + entry.arguments)]
+        case .extraForwardingEntry(let entry): [Command(.bridge, ["fdb", "append"] + entry.arguments)]
+        case .policyRule(let rule): [rule.command("add")]
+        case .table(let table): [Command(.nft, ["-f", "-"], input: table.replacement)]
+        case .iptablesRule(let rule): [rule.command("-I")]
+        }
+    }
+
+    /// What takes the object away.
+    fileprivate var removals: [Command] {
+        switch self {
+        case .link(let link): [Command(.ip, ["link", "del", "dev", .word(link.name)])]
+        case .address(let address): [Command(.ip, ["addr", "del"] + address.arguments)]
+        case .route(let route): [route.removal]
+        case .neighbour(let neighbour):
+            [Command(.ip, ["neigh", "del", "\(neighbour.address)", "dev", .word(neighbour.device)])]
+        case .forwardingEntry(let entry), .extraForwardingEntry(let entry):
+            [
+                Command(
+                    .bridge,
+                    [
+                        "fdb", "del", "\(entry.mac)", "dev", .word(entry.device), "dst",
+                        "\(entry.destination)",
+                        "self",
+                    ])
+            ]
+        case .policyRule(let rule): [rule.command("del")]
+        case .table(let table): [Command(.nft, ["-f", "-"], input: table.deletion)]
+        case .iptablesRule(let rule): [rule.command("-D")]
+        }
+    }
+}
+
+extension Link {
+    /// A device comes up last, when it has everything: setting it down later would lose its routes.
+    fileprivate var additions: [Command] {
+        var add: [Command.Argument] = ["link", "add", .word(name)]
+        if let mtu { add += ["mtu", "\(mtu.assumed)"] }
+        if let mac { add += ["address", "\(mac)"] }
+        switch kind {
+        case .vxlan(let mesh):
+            add += ["type", "vxlan", "id", "\(mesh.id)", "dstport", "\(mesh.port)"]
+            if let local = mesh.local { add += ["local", "\(local)"] }
+            if let underlay = mesh.underlay { add += ["dev", .device(underlay)] }
+            add.append(mesh.isLearning ? "learning" : "nolearning")
+        case .other(let kind): add += ["type", .word(kind)]
+        }
+        var commands = [Command(.ip, add)]
+        if let alias { commands.append(setting(["alias", .word(alias)])) }
+        if isUp { commands.append(setting(["up"])) }
+        return commands
+    }
+
+    /// Changes `property` of the device.
+    fileprivate func setting(_ property: [Command.Argument]) -> Command {
+        Command(.ip, ["link", "set", "dev", .word(name)] + property)
+    }
+}
+
+extension Route {
+    /// Before a foreign route of the same prefix, which stays as it is.
+    fileprivate var addition: Command {
+        Command(.ip, ["route", destination.family == .v4 ? "prepend" : "replace"] + arguments)
+    }
+
+    fileprivate var removal: Command { Command(.ip, ["route", "del"] + arguments) }
+}
+
+extension PolicyRule {
+    /// `from all` fits both families: the option says which one is meant.
+    fileprivate func command(_ verb: Command.Argument) -> Command {
+        Command(.ip, ["rule", verb] + arguments, options: ["-\(family.digit)"])
+    }
+}
+
+extension IPTablesRule {
+    fileprivate func command(_ verb: Command.Argument) -> Command {
+        Command(program, [verb] + arguments, options: ["-w", "5", "-t", table])
+    }
+}
+
+extension ConnectionRange {
+    /// Forgets the connections. Answers to those that are not translated go to their source; `conntrack`
+    /// takes no prefix there, so that each source has to be seen first.
+    fileprivate var forgetting: Command {
+        Command(.conntrack, ["-D"] + arguments + (part == .untranslated ? ["-q", .sameSource] : []))
+    }
+
+    /// As `conntrack` takes them after the verb.
+    package var arguments: [Command.Argument] {
+        ["-f", "ip\(source.family)", "-s", "\(source)", "-d", "\(destination)"]
+    }
+}
+
+extension AddressFamily {
+    /// As the options `-4` and `-6` of `ip` have it.
+    var digit: Int { self == .v4 ? 4 : 6 }
+}
