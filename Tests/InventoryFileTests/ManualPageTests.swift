@@ -29,7 +29,7 @@ import Testing
             subnets: { s: { strange-key: x } }
         sites: { b: { strange-key: x } }
         paths:
-          - { strange-key: x }
+          - { strange-key: x, relays: [{ strange-key: x }] }
           - between: [a, b]
             via: vxlan
             vxlan: { strange-key: x, endpoints: { n: { strange-key: x } } }
@@ -39,7 +39,7 @@ import Testing
     func keys() {
         let (_, problems) = InventoryFile.read(Array(Self.everyMapping.utf8), name: "x")
         let lists = problems.compactMap { $0.message.split(separator: "expected one of: ").dropFirst().first }
-        #expect(lists.count == 22)
+        #expect(lists.count == 23)
         let words = Set(page.split { " \n,:".contains($0) }.map(String.init))
         let missing = Set(lists.flatMap { $0.split(separator: ", ").map(String.init) }).subtracting(words)
         #expect(missing.sorted() == [])
@@ -50,7 +50,7 @@ import Testing
         let section = try #require(page.split(separator: ".Sh EXAMPLES").last?.split(separator: ".Sh").first)
         let examples = section.split(separator: ".Bd -literal -offset indent\n").dropFirst()
             .compactMap { $0.split(separator: ".Ed").first }
-        #expect(examples.count == 4)
+        #expect(examples.count == 5)
         for example in examples {
             let (inventory, problems) = InventoryFile.read(Array(example.utf8), name: "x")
             #expect(inventory != nil)

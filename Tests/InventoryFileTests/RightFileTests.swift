@@ -92,6 +92,48 @@ import Testing
         ]
     }
 
+    @Test("clusters that share all addresses are accepted once each has a map")
+    func maps() throws {
+        let text = """
+            dns: { views: [{ clients: [10.0.0.0/24], inside: [prod] }] }
+            clusters:
+              prod:
+                dns: [10.96.0.10]
+                pods: [10.244.0.0/16, "fd00:10:244::/56"]
+                map: { 10.244.0.0/16: 10.200.0.0/16, "fd00:10:244::/56": "fd6e:1::/56" }
+                nodes: { n1: { address: 192.168.10.11 } }
+              staging:
+                dns: [10.96.0.11]
+                pods: [10.244.0.0/16]
+                map: { 10.244.0.0/16: 10.201.0.0/16 }
+                nodes: { n1: { address: 192.168.10.11 } }
+              names: { dns: [10.96.0.12], pods: [10.244.0.0/16] }
+            sites:
+              office: { networks: [172.16.0.0/18], map: { 172.16.0.0/18: 10.250.0.0/18 }, hosts: { relay: { address: 172.16.0.2 } } }
+            paths:
+              - from: office
+                to: prod
+                via: relay
+                relays: [{ host: office/relay, uplink: upx, gateway: [192.168.10.11, "fd00::1"] }]
+                source: map
+                map: false
+              - { from: office, to: staging, via: relay, relays: [{ host: office/relay, uplink: upy }] }
+            """
+        let (inventory, problems) = read(text)
+        #expect(problems.filter { $0.severity == .error }.map(\.description) == [])
+        let read = try #require(inventory)
+        let prod = try #require(read.cluster("prod"))
+        #expect(prod.addressMap.pairs.map(\.outer.description) == ["10.200.0.0/16", "fd6e:1::/56"])
+        #expect(read.site("office")?.addressMap.outer(of: try address("172.16.0.9")) == IPAddress("10.250.0.9"))
+        #expect(read.dns.views.map(\.inside) == [["prod"]])
+        let relay = Relay(host: "office/relay", uplink: "upx", gateways: [try address("192.168.10.11"), try address("fd00::1")])
+        #expect(read.paths.first?.carrier == .relay(RelaySettings(relays: [relay], source: .map)))
+        #expect(read.paths.map(\.isMapped) == [false, true])
+        #expect(read.paths.map { $0.visiblePrefixes(of: prod).map(\.description) } == [
+            ["10.244.0.0/16", "fd00:10:244::/56"], ["10.200.0.0/16", "fd6e:1::/56"],
+        ])
+    }
+
     @Test("a suffix may have cache settings of its own")
     func suffixSettings() throws {
         let text = """

@@ -35,7 +35,7 @@ import Testing
         let inventory = Inventory(clusters: [
             try cluster("a", pods: [first]), try cluster("b", services: [second]),
         ])
-        let errors = inventory.check().filter { $0.severity == .error }
+        let errors = inventory.check().filter { $0.severity == .error && $0.other != nil }
         #expect(errors.map(\.path.description) == (overlap ? ["clusters.b.services[0]"] : []))
         #expect(errors.map(\.other?.description) == (overlap ? ["clusters.a.pods[0]"] : []))
     }
@@ -46,7 +46,8 @@ import Testing
             clusters: try ["a", "b", "c", "d"].map { try cluster($0, pods: ["10.1.0.0/16"]) })
         #expect(
             inventory.check().map(\.path.description) == [
-                "clusters.b.pods[0]", "clusters.c.pods[0]", "clusters.d.pods[0]",
+                "clusters.b.pods[0]", "clusters.c.pods[0]", "clusters.d.pods[0]", "clusters.a", "clusters.b",
+                "clusters.c", "clusters.d",
             ])
     }
 

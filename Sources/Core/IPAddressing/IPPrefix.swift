@@ -41,6 +41,9 @@ package struct IPPrefix: Hashable, Sendable {
         contains(other) || other.contains(self)
     }
 
+    /// The bits past `length`.
+    var hostMask: UInt128 { Self.hostMask(family, length) }
+
     private static func hostMask(_ family: AddressFamily, _ length: Int) -> UInt128 {
         let hostBits = family.bitWidth - length
         return hostBits == 128 ? .max : (UInt128(1) << UInt128(hostBits)) - 1

@@ -32,6 +32,10 @@ package struct Cluster: Hashable, Sendable {
     /// The prefixes of its services' ClusterIPs.
     package var services: [IPPrefix]
 
+    /// Which outer addresses stand for those of `pods` and `services` outside of the cluster, because other
+    /// networks have the same ones. Empty, the default: the addresses are used as they are.
+    package var addressMap = PrefixMap()
+
     /// What carries its pods' packets; nil: not known.
     package var cni: CNI?
 
@@ -67,6 +71,9 @@ package struct Cluster: Hashable, Sendable {
         self.hosts = hosts
         self.subnets = subnets
     }
+
+    /// True if others see its addresses as outer ones.
+    package var isMapped: Bool { !addressMap.isEmpty }
 
     /// `<key>.cluster.local`; nothing where `key` is no label.
     package static func defaultNames(key: String) -> [DomainName] {

@@ -157,6 +157,10 @@ package struct View: Hashable, Sendable {
     /// Keys of the clusters that answer these clients' names below the plain cluster domain, in this order.
     package var bareDomain: [String]
 
+    /// Keys of the clusters that these clients stand inside of: they see the inner addresses of clusters with
+    /// a `map`. Default: none; what follows from the client's address and from paths holds all the same.
+    package var inside: [String] = []
+
     /// What these clients may ask; everything else is refused alike. Default: everything.
     package var allow = Access()
 

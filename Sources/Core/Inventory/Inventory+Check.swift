@@ -5,8 +5,13 @@ extension Inventory {
     ///
     /// Takes O(n log n) time for n values, so that a hostile file cannot keep the program busy.
     ///
-    /// - Parameter isOwnAddress: Whether this host has the address; asked for the DNS servers alone.
-    package func check(isOwnAddress: (IPAddress) -> Bool = { _ in false }) -> [InventoryProblem] {
+    /// - Parameters:
+    ///   - isOwnAddress: Whether this host has the address; asked for the DNS servers alone.
+    ///   - hostRoutes: The prefixes that this host has routes to, which no proposal takes; asked if there is
+    ///     something to propose.
+    package func check(
+        isOwnAddress: (IPAddress) -> Bool = { _ in false }, hostRoutes: () -> [IPPrefix] = { [] }
+    ) -> [InventoryProblem] {
         let servers = dns.upstream + clusters.flatMap(\.dns)
         let own = Set(servers.map(\.address.unmapped)).filter { !$0.isUnspecified && isOwnAddress($0) }
         var checker = InventoryChecker(self, ownAddresses: own)
@@ -20,6 +25,8 @@ extension Inventory {
         checker.checkHosts()
         checker.checkSites()
         checker.checkPaths()
+        checker.checkMaps()
+        checker.proposeMaps(besides: hostRoutes)
         return checker.problems
     }
 }
@@ -42,6 +49,12 @@ struct InventoryChecker {
     /// The first site of each key.
     let sites: [String: Site]
 
+    /// The clusters without a map whose addresses lead to several places.
+    private(set) var clustersInNeedOfMap: [String] = []
+
+    /// The clusters that are an end of a path.
+    let clustersOnPaths: Set<String>
+
     /// The addresses of DNS servers that are this host's own.
     let ownAddresses: Set<IPAddress>
 
@@ -51,6 +64,7 @@ struct InventoryChecker {
         clusters = Dictionary(inventory.clusters.map { ($0.key, $0) }) { first, _ in first }
         clusterKeys = inventory.clusters.map(\.key)
         position = Dictionary(inventory.clusters.enumerated().map { ($1.key, $0) }) { first, _ in first }
+        clustersOnPaths = Set(inventory.paths.flatMap(\.ends.keys))
         sites = Dictionary(inventory.sites.map { ($0.key, $0) }) { first, _ in first }
     }
 
@@ -61,6 +75,11 @@ struct InventoryChecker {
         problems.append(
             InventoryProblem(
                 .error, at: path, and: other, isAboutKey: isAboutKey, message, suggestion: suggestion))
+    }
+
+    /// Notes that this cluster needs a map; those without one get a proposal.
+    mutating func needMap(_ key: String) {
+        if clusters[key]?.isMapped == false { clustersInNeedOfMap.append(key) }
     }
 
     mutating func warn(at path: InventoryPath, and other: InventoryPath? = nil, _ message: String) {

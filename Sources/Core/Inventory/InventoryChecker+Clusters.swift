@@ -31,13 +31,17 @@ extension InventoryChecker {
             {
                 let here = (path + "dns")[index]
                 checkServer(server, at: here, isUpstream: false)
-                if let other = owners[server], other.domain == cluster.domain {
+                // Servers of one inner address are told apart by their outer ones.
+                let asked = Endpoint(
+                    address: cluster.addressMap.outer(of: server.address) ?? server.address, port: server.port
+                )
+                if let other = owners[asked], other.domain == cluster.domain {
                     warn(
                         at: here, and: other.path,
                         "found \(server), which serves \(cluster.domain) for another cluster already: both"
                             + " names would get the same answers; expected servers of its own")
                 } else {
-                    owners[server] = (cluster.domain, here)
+                    owners[asked] = (cluster.domain, here)
                 }
             }
             if cluster.dns.isEmpty, !cluster.names.isEmpty {

@@ -169,6 +169,7 @@ extension InventoryChecker {
             }
             checkBareDomain(view.bareDomain, at: path[index] + "bare-domain")
             checkAccess(of: view, at: path[index])
+            checkInside(of: view, at: path[index] + "inside")
         }
         warnOfSilentViews()
     }
@@ -186,6 +187,27 @@ extension InventoryChecker {
             error(
                 at: (path + "bare-domain")[index], and: allow + "clusters",
                 "found \(key), which these clients may not ask, expected a cluster of allow.clusters")
+        }
+    }
+
+    /// The clusters that a view's clients stand inside of.
+    private mutating func checkInside(of view: View, at path: InventoryPath) {
+        refuseDuplicates(view.inside, at: path)
+        var claims: [Claim] = []
+        for (index, key) in view.inside.enumerated() {
+            guard let cluster = clusters[key] else {
+                unknown(key, at: path[index], expected: "a cluster", among: clusterKeys)
+                continue
+            }
+            claims += (cluster.pods + cluster.services).map {
+                Claim(prefix: $0, path: path[index], owner: key, purpose: "")
+            }
+        }
+        for (outer, inner) in nested(claims) where outer.owner != inner.owner {
+            error(
+                at: inner.path, and: outer.path,
+                "found \(inner.owner), which shares \(inner.prefix) with \(outer.owner): no client stands"
+                    + " inside of both; expected one of them")
         }
     }
 

@@ -10,6 +10,7 @@ extension InventoryChecker {
                 error(at: here + "targets", "found an empty list, expected pods, services or both")
             }
             checkEnds(path.ends, at: here)
+            checkOwnNetworks(of: path, at: here)
             if let earlier = known[path.ends], earlier.targets.overlaps(path.targets) {
                 error(
                     at: here, and: InventoryPath("paths")[earlier.index],
@@ -48,7 +49,6 @@ extension InventoryChecker {
             if from == to {
                 error(at: path + "to", "found the same at both ends, expected two different ones")
             }
-            checkOwnNetworks(from: from, to: to, at: path)
         case .mutual(let members):
             if members.count < 2 {
                 error(at: path + "between", "found \(members.count) of them, expected two or more clusters")
@@ -70,9 +70,13 @@ extension InventoryChecker {
         }
     }
 
-    /// A site that has a cluster's addresses at home never sends them on.
-    private mutating func checkOwnNetworks(from: String, to: String, at path: InventoryPath) {
-        guard let site = sites[from], let cluster = clusters[to] else { return }
+    /// A site that has a cluster's addresses at home never sends them on. Outer ranges are checked with the
+    /// maps.
+    private mutating func checkOwnNetworks(of checked: Path, at path: InventoryPath) {
+        guard case .oneWay(let from, let to) = checked.ends, let site = sites[from],
+            let cluster = clusters[to],
+            !cluster.isMapped || !checked.isMapped
+        else { return }
         let sitePath = InventoryPath("sites") + from + "networks"
         let clusterPath = InventoryPath("clusters") + to
         var claims = site.networks.enumerated().map {
@@ -89,7 +93,8 @@ extension InventoryChecker {
                 at: near.path, and: far.path,
                 "found \(near.prefix), which overlaps \(far.prefix) of cluster \(to): site \(from) takes"
                     + " these addresses for its own and never sends them to \(path); expected networks"
-                    + " apart")
+                    + " apart, or a \"map\" of the cluster")
+            if !cluster.isMapped { needMap(to) }
         }
     }
 
@@ -103,11 +108,17 @@ extension InventoryChecker {
         if relay.relays.isEmpty {
             error(at: here + "relays", "found an empty list, expected at least one host that forwards")
         }
-        refuseDuplicates(relay.relays, at: here + "relays")
-        for (index, reference) in relay.relays.enumerated() {
-            guard let found = locate(reference, in: places, at: (here + "relays")[index]) else { continue }
-            checkFamilies(of: found, path, at: (here + "relays")[index])
+        refuseDuplicates(relay.relays.map(\.host), at: here + "relays")
+        for (index, entry) in relay.relays.enumerated() {
+            let place = (here + "relays")[index]
+            if Set(entry.gateways.map(\.family)).count < entry.gateways.count {
+                error(
+                    at: place + "gateway", "found two addresses of one family, expected at most one of each")
+            }
+            guard let found = locate(entry.host, in: places, at: place) else { continue }
+            checkFamilies(of: found, path, at: place)
         }
+        if relay.source == .map { checkMappedSource(of: path, at: here + "source") }
         if let endpoint = relay.endpoint { _ = locate(endpoint, in: places, at: here + "endpoint") }
         guard case .snat(.addresses(let addresses)) = relay.source else { return }
         if relay.relays.count > 1 {

@@ -14,28 +14,56 @@ extension InventoryChecker {
     }
 
     /// Pod and service prefixes: apart from each other, and from what the Internet uses.
+    ///
+    /// The prefixes of clusters with a map may be those of other ones with a map or without a path.
     mutating func checkPrefixes() {
-        var claims: [Claim] = []
+        var plain: [Claim] = []
         for cluster in inventory.clusters {
-            let path = InventoryPath("clusters") + cluster.key
-            for (purpose, prefixes) in [("pods", cluster.pods), ("services", cluster.services)] {
-                for (index, prefix) in prefixes.enumerated() {
-                    let here = (path + purpose)[index]
-                    claims.append(Claim(prefix: prefix, path: here, owner: cluster.key, purpose: purpose))
-                    warnOfForeignSpace(prefix, at: here)
-                }
+            let claims = self.claims(of: cluster)
+            for claim in claims { warnOfForeignSpace(claim.prefix, at: claim.path) }
+            if cluster.isMapped {
+                for (outer, inner) in nested(claims) { reportOverlap(outer, inner) }
+            } else {
+                plain += claims
             }
         }
-        for (outer, inner) in nested(claims) { reportOverlap(outer, inner) }
+        for (outer, inner) in nested(plain) { reportOverlap(outer, inner) }
+        checkMappedAgainstPlain()
+    }
+
+    /// A cluster on a path that has no map keeps its addresses for itself.
+    private mutating func checkMappedAgainstPlain() {
+        let mapped = ""
+        let all = inventory.clusters.filter { $0.isMapped || clustersOnPaths.contains($0.key) }
+            .flatMap { claims(of: $0, owner: $0.isMapped ? mapped : $0.key) }
+        for (outer, inner) in nested(all) where (outer.owner == mapped) != (inner.owner == mapped) {
+            reportOverlap(outer, inner)
+        }
+    }
+
+    /// The pods and services of `cluster` as they are inside.
+    private func claims(of cluster: Cluster, owner: String? = nil) -> [Claim] {
+        let path = InventoryPath("clusters") + cluster.key
+        return [("pods", cluster.pods), ("services", cluster.services)].flatMap { purpose, prefixes in
+            prefixes.enumerated().map { index, prefix in
+                Claim(
+                    prefix: prefix, path: (path + purpose)[index], owner: owner ?? cluster.key,
+                    purpose: purpose)
+            }
+        }
     }
 
     private mutating func reportOverlap(_ outer: Claim, _ inner: Claim) {
         let (first, second) = isBefore(outer, inner) ? (outer, inner) : (inner, outer)
         if first.owner != second.owner {
+            let otherKey = key(of: first)
+            needMap(otherKey)
+            needMap(key(of: second))
             error(
                 at: second.path, and: first.path,
-                "found \(second.prefix), which overlaps \(first.prefix) of cluster \(first.owner); expected"
-                    + " prefixes that no other cluster has: an address must lead to one place")
+                "found \(second.prefix), which overlaps \(first.prefix) of cluster \(otherKey); expected"
+                    + " prefixes that no other cluster has, or a \"map\" of each: an address must lead to one"
+                    + " place")
         } else if first.purpose != second.purpose {
             error(
                 at: second.path, and: first.path,
@@ -50,10 +78,16 @@ extension InventoryChecker {
         }
     }
 
+    /// The key of the cluster or site that the claim stands in.
+    private func key(of claim: Claim) -> String {
+        guard claim.path.steps.count > 1, case .key(let key) = claim.path.steps[1] else { return claim.owner }
+        return key
+    }
+
     /// The order of the file: clusters, then pods before services, then positions.
     private func isBefore(_ left: Claim, _ right: Claim) -> Bool {
-        let leftRank = (position[left.owner] ?? 0, left.purpose == "pods" ? 0 : 1)
-        let rightRank = (position[right.owner] ?? 0, right.purpose == "pods" ? 0 : 1)
+        let leftRank = (position[key(of: left)] ?? 0, left.purpose == "pods" ? 0 : 1)
+        let rightRank = (position[key(of: right)] ?? 0, right.purpose == "pods" ? 0 : 1)
         if leftRank != rightRank { return leftRank < rightRank }
         guard case .index(let leftIndex)? = left.path.steps.last,
             case .index(let rightIndex)? = right.path.steps.last
@@ -87,7 +121,7 @@ extension InventoryChecker {
         return pairs
     }
 
-    private mutating func warnOfForeignSpace(_ prefix: IPPrefix, at path: InventoryPath) {
+    mutating func warnOfForeignSpace(_ prefix: IPPrefix, at path: InventoryPath) {
         if let space = ForeignSpace(prefix) {
             warn(
                 at: path,

@@ -8,10 +8,23 @@ package struct Path: Hashable, Sendable {
     /// What is made reachable at the far end. Default: pods and services.
     package var targets: PathTargets
 
-    package init(ends: PathEnds, carrier: PathCarrier, targets: PathTargets = PathTargets()) {
+    /// False if the near end uses the inner addresses of a far end that has a `map`. Default: true.
+    package var isMapped: Bool
+
+    package init(
+        ends: PathEnds, carrier: PathCarrier, targets: PathTargets = PathTargets(), isMapped: Bool = true
+    ) {
         self.ends = ends
         self.carrier = carrier
         self.targets = targets
+        self.isMapped = isMapped
+    }
+
+    /// The prefixes of `cluster`, its far end, that the near end sends packets to: outer ones if the cluster
+    /// has a map and the path uses it, without what the map leaves out.
+    package func visiblePrefixes(of cluster: Cluster) -> [IPPrefix] {
+        let inner = targets.prefixes(of: cluster)
+        return isMapped && cluster.isMapped ? inner.flatMap { cluster.addressMap.outer(of: $0) } : inner
     }
 }
 
@@ -54,10 +67,8 @@ package struct PathTargets: Hashable, Sendable {
 
 /// The hosts that forward, and the source address that the far end sees.
 package struct RelaySettings: Hashable, Sendable {
-    /// Nodes or hosts as `NAME` (looked for in the path's `to`, then `from`) or `CLUSTER-OR-SITE/NAME`; one
-    /// or more.
-    /// Several are next hops of equal rank.
-    package var relays: [String]
+    /// One or more; several are next hops of equal rank.
+    package var relays: [Relay]
 
     /// Default: masquerade.
     package var source: PathSource
@@ -66,10 +77,35 @@ package struct RelaySettings: Hashable, Sendable {
     /// `relays`.
     package var endpoint: String?
 
-    package init(relays: [String], source: PathSource = .snat(.masquerade), endpoint: String? = nil) {
+    package init(relays: [Relay], source: PathSource = .snat(.masquerade), endpoint: String? = nil) {
         self.relays = relays
         self.source = source
         self.endpoint = endpoint
+    }
+}
+
+/// A host that forwards, and by which of its devices it reaches the far end where that cannot be derived.
+package struct Relay: Hashable, Sendable {
+    /// A node or host as `NAME` (looked for in the path's `to`, then `from`) or `CLUSTER-OR-SITE/NAME`.
+    package var host: String
+
+    /// The interface that leads into the far end; nil: that with the host's address there.
+    package var uplink: String?
+
+    /// The next hops towards the far end, at most one per family; empty: derived from the nodes.
+    package var gateways: [IPAddress]
+
+    package init(host: String, uplink: String? = nil, gateways: [IPAddress] = []) {
+        self.host = host
+        self.uplink = uplink
+        self.gateways = gateways
+    }
+}
+
+extension Relay: ExpressibleByStringLiteral {
+    /// The host of this name, with everything derived.
+    package init(stringLiteral host: String) {
+        self.init(host: host)
     }
 }
 
@@ -79,6 +115,8 @@ package enum PathSource: Hashable, Sendable {
     case snat(SourceTranslation)
     /// The client's own; the far end's routes must then lead back through the same relay.
     case keep
+    /// The client's outer one: that of the near end's `map`, whether a cluster's or a site's.
+    case map
 }
 
 /// Which address a relay puts in: key `snat`.

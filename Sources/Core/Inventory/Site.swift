@@ -11,6 +11,10 @@ package struct Site: Hashable, Sendable {
     /// The addresses of the router that gets the routes to the clusters, at most one per family.
     package var routers: [IPAddress]
 
+    /// Which outer addresses clusters see for those of `networks`, on paths with `source: map`.
+    /// Default: empty.
+    package var addressMap = PrefixMap()
+
     /// Machines with a part in a path: relays, VPN endpoints, Linux routers.
     package var hosts: [Host]
 

@@ -166,7 +166,7 @@ extension Path {
     private var text: String {
         switch (ends, carrier) {
         case (.oneWay(let from, let to), .relay(let settings)):
-            "path \(from) -> \(to) via \(settings.relays.joined(separator: ", "))"
+            "path \(from) -> \(to) via \(settings.relays.map(\.host).joined(separator: ", "))"
         case (.oneWay(let from, let to), .routed): "path \(from) -> \(to) routed"
         case (.oneWay(let from, let to), .vxlan(let mesh)): "path \(from) -> \(to) via vxlan \(mesh.id)"
         case (.mutual(let members), .relay): "path \(members.joined(separator: " <-> ")) via relay"

@@ -31,7 +31,7 @@ struct RelayPlanning {
         self.settings = settings
         self.from = from
         self.cluster = cluster
-        relays = settings.relays.compactMap { planner.inventory.host($0, in: [to, from]) }
+        relays = settings.relays.compactMap { planner.inventory.host($0.host, in: [to, from]) }
         endpoint = settings.endpoint.flatMap { planner.inventory.host($0, in: [to, from]) }
         guard !relays.isEmpty else { return nil }
         traffic = AddressFamily.allCases.compactMap {
@@ -69,7 +69,7 @@ struct RelayPlanning {
     var isAsymmetric: Bool {
         guard tunnel != nil else { return false }
         switch settings.source {
-        case .keep, .snat(.nodeAddress), .snat(.addresses): return true
+        case .keep, .map, .snat(.nodeAddress), .snat(.addresses): return true
         case .snat(.masquerade): return false
         }
     }

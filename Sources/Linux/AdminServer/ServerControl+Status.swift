@@ -157,9 +157,10 @@ extension ServerControl {
             let source =
                 switch relay.source {
                 case .keep: "source kept"
+                case .map: "source mapped"
                 case .snat: "source translated"
                 }
-            return ("relay", [relay.relays.joined(separator: ", "), source])
+            return ("relay", [relay.relays.map(\.host).joined(separator: ", "), source])
         case .routed: return ("routed", ["source kept"])
         case .vxlan(let segment): return ("vxlan", ["segment \(segment.id), UDP port \(segment.port)"])
         }

@@ -19,6 +19,7 @@ extension Field {
             keys.read("only-kubernetes-names", into: &cluster.onlyKubernetesNames, .boolean)
             keys.read("pods", into: &cluster.pods) { $0.list(of: .prefix) }
             keys.read("services", into: &cluster.services) { $0.list(of: .prefix) }
+            keys.read("map", into: &cluster.addressMap) { $0.prefixMap() }
             keys.read("cni", into: &cluster.cni, .word)
             keys.read("kube-proxy", into: &cluster.kubeProxy) { $0.kubeProxySettings() }
             keys.read("nodes", into: &cluster.nodes) { $0.entries(named: .name) { $1.node($0) } }
@@ -92,12 +93,37 @@ extension Field {
         return read ?? Subnet(name: name, networks: [])
     }
 
+    /// `inner prefix: outer prefix`, any number of them; those that are wrong are left out.
+    private func prefixMap() -> PrefixMap? {
+        guard case .mapping(let entries) = node.content else {
+            fail(expected: "a mapping: \"inner prefix: outer prefix\"")
+            return nil
+        }
+        return PrefixMap(
+            entries.compactMap { entry in
+                let field = Field(node: entry.value, path: path + entry.key, report: report)
+                let key = Field(
+                    node: YAMLNode(mark: entry.keyMark, content: .scalar(entry.key)), path: field.path,
+                    report: report)
+                let inner = key.read(.prefix)
+                guard let outer = field.read(.prefix), let inner else { return nil }
+                guard let pair = PrefixPair(inner: inner, outer: outer) else {
+                    field.fail(
+                        "found \(outer) for \(inner), expected an IP\(inner.family) prefix of the same"
+                            + " length, /\(inner.length)")
+                    return nil
+                }
+                return pair
+            })
+    }
+
     /// One entry of `sites`.
     func site(_ key: String) -> Site {
         let read = mapping { keys in
             var site = Site(key: key, networks: [])
             site.networks = keys.required("networks", "its prefixes") { $0.list(of: .prefix) } ?? []
             keys.read("router", into: &site.routers) { $0.oneOrMore(.address) }
+            keys.read("map", into: &site.addressMap) { $0.prefixMap() }
             keys.read("hosts", into: &site.hosts) { $0.entries(named: .name) { $1.host($0) } }
             return site
         }

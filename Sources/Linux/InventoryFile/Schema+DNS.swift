@@ -98,6 +98,7 @@ extension Field {
                 keys.required("clients", "the prefixes of the clients it is for") { $0.list(of: .prefix) }
                 ?? []
             keys.read("bare-domain", into: &view.bareDomain) { $0.list(of: .reference) }
+            keys.read("inside", into: &view.inside) { $0.list(of: .reference) }
             keys.read("allow", into: &view.allow) { $0.access() }
             return view
         }

@@ -8,7 +8,15 @@ private enum Via: String, CaseIterable {
 
 /// The words of `source`.
 private enum SourceWord: String, CaseIterable {
-    case snat, keep
+    case snat, keep, map
+
+    func source(_ translation: SourceTranslation) -> PathSource {
+        switch self {
+        case .snat: .snat(translation)
+        case .keep: .keep
+        case .map: .map
+        }
+    }
 }
 
 /// The words of `targets`.
@@ -25,9 +33,11 @@ extension Field {
             let relay = keys.relaySettings(isDue: via == .relay)
             let mesh = keys.mesh(isDue: via == .vxlan)
             let targets = keys.targets()
+            var isMapped = true
+            keys.read("map", into: &isMapped, .boolean)
             if let via { keys.refuseKeys(strangeTo: via) }
             guard let ends, let via, let carrier = carrier(via, ends, relay, mesh) else { return nil }
-            return Path(ends: ends, carrier: carrier, targets: targets)
+            return Path(ends: ends, carrier: carrier, targets: targets, isMapped: isMapped)
         }
     }
 
@@ -48,6 +58,18 @@ extension Field {
         case (.relay, .oneWay): return relay.map { .relay($0) }
         case (.vxlan, .mutual): return mesh.map { .vxlan($0) }
         case (.routed, _): return .routed
+        }
+    }
+
+    /// The name of a host, or a mapping that says more of it.
+    fileprivate func relay() -> Relay? {
+        guard case .mapping = node.content else { return read(.reference).map { Relay(host: $0) } }
+        return mapping { keys in
+            let host = keys.required("host", .reference)
+            var relay = Relay(host: host ?? "")
+            keys.read("uplink", into: &relay.uplink, .device)
+            keys.read("gateway", into: &relay.gateways) { $0.oneOrMore(.address) }
+            return host == nil ? nil : relay
         }
     }
 
@@ -113,21 +135,21 @@ extension Keys {
         let expected = "the hosts that forward"
         let relays =
             isDue
-            ? required("relays", expected) { $0.list(of: .reference) }
-            : value(of: "relays") { $0.list(of: .reference) }
+            ? required("relays", expected) { $0.list { $0.relay() } }
+            : value(of: "relays") { $0.list { $0.relay() } }
         var source = SourceWord.snat
         read("source", into: &source, .word)
         var translation: SourceTranslation?
         read("snat", into: &translation) { $0.sourceTranslation() }
-        if source == .keep {
-            refuse(["snat"], "which means nothing with \"source: keep\"; expected \"source: snat\"")
+        if source != .snat {
+            refuse(
+                ["snat"],
+                "which means nothing with \"source: \(source.rawValue)\"; expected \"source: snat\"")
         }
         var endpoint: String?
         read("endpoint", into: &endpoint, .reference)
         return relays.map {
-            RelaySettings(
-                relays: $0, source: source == .keep ? .keep : .snat(translation ?? .masquerade),
-                endpoint: endpoint)
+            RelaySettings(relays: $0, source: source.source(translation ?? .masquerade), endpoint: endpoint)
         }
     }
 

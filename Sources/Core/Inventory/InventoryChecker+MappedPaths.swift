@@ -1,0 +1,136 @@
+import IPAddressing
+
+extension InventoryChecker {
+    /// Paths with `map: false` lead to inner addresses, which must be those of one place at their near end.
+    mutating func checkUnmappedPaths() {
+        var claims: [String: [Claim]] = [:]
+        for (index, path) in inventory.paths.enumerated() where !path.isMapped {
+            let here = InventoryPath("paths")[index] + "map"
+            let near: String
+            let far: [String]
+            switch path.ends {
+            case .oneWay(let from, let to): (near, far) = (from, [to])
+            case .mutual(let members): (near, far) = ("[\(index)]", members)
+            }
+            if !far.contains(where: { clusters[$0]?.isMapped == true }) {
+                warn(
+                    at: here,
+                    "found \"map: false\", but \(far.joined(separator: " and ")) has no map to leave out"
+                )
+            }
+            for key in far {
+                guard let cluster = clusters[key] else { continue }
+                claims[near, default: []] += path.targets.prefixes(of: cluster).map {
+                    Claim(prefix: $0, path: here, owner: key, purpose: "")
+                }
+            }
+        }
+        for (near, claims) in claims.sorted(by: { $0.key < $1.key }) {
+            let own = (clusters[near].map { $0.pods + $0.services } ?? []).map {
+                Claim(prefix: $0, path: InventoryPath("clusters") + near, owner: near, purpose: "")
+            }
+            for (outer, inner) in nested(claims + own) where outer.owner != inner.owner {
+                let (claim, other) = inner.owner == near ? (outer, inner) : (inner, outer)
+                guard [claim, other].contains(where: { clusters[$0.owner]?.isMapped == true }) else {
+                    continue
+                }
+                error(
+                    at: claim.path, and: other.path == claim.path ? nil : other.path,
+                    "found \"map: false\", with which \(inner.prefix) leads to \(claim.owner) and to"
+                        + " \(other.owner); expected outer addresses for one of them")
+            }
+        }
+    }
+
+    /// `source: map` takes the near end's map.
+    mutating func checkMappedSource(of path: Path, at here: InventoryPath) {
+        guard case .oneWay(let from, _) = path.ends else { return }
+        guard let map = clusters[from]?.addressMap ?? sites[from]?.addressMap, map.isEmpty else { return }
+        let place = (clusters[from] == nil ? "sites" : "clusters" as InventoryPath) + from
+        error(
+            at: here, and: place,
+            "found map, but \(from) has none; expected \"map\" in \(place), inner prefix: outer prefix")
+    }
+
+    /// An address of a node or host leads to one machine, unless all that have it are mapped or on no path.
+    ///
+    /// A node and a host, or two hosts, of one name and address are one machine.
+    mutating func checkSharedAddresses() {
+        var owners: [IPAddress: (key: String, name: String, isNode: Bool, path: InventoryPath)] = [:]
+        func isApart(_ key: String) -> Bool {
+            clusters[key]?.isMapped == true || !clustersOnPaths.contains(key)
+        }
+        for cluster in inventory.clusters {
+            let path = InventoryPath("clusters") + cluster.key
+            let machines =
+                cluster.nodes.map { (host: $0.host, isNode: true, path: path + "nodes" + $0.name) }
+                + cluster.hosts.map { (host: $0, isNode: false, path: path + "hosts" + $0.name) }
+            for (host, isNode, here) in machines {
+                for address in host.addresses {
+                    guard let owner = owners[address] else {
+                        owners[address] = (cluster.key, host.name, isNode, here)
+                        continue
+                    }
+                    let isOneMachine = owner.name == host.name && !(owner.isNode && isNode)
+                    if owner.key == cluster.key || isOneMachine || isApart(owner.key) && isApart(cluster.key)
+                    {
+                        continue
+                    }
+                    error(
+                        at: here + "address", and: owner.path,
+                        "found \(address), which \(owner.name) of cluster \(owner.key) has too; expected each"
+                            + " address at one machine, or a \"map\" of both clusters")
+                }
+            }
+        }
+    }
+
+    /// A relay into several clusters whose nodes have the same addresses must know the device to each.
+    mutating func checkUplinks() {
+        struct Way: Hashable {
+            let relay: String
+            let own: IPAddress
+            let node: IPAddress
+        }
+        var ways: [(way: Way, cluster: String, path: InventoryPath)] = []
+        for (index, path) in inventory.paths.enumerated() {
+            guard case .relay(let relay) = path.carrier, case .oneWay(let from, let to) = path.ends,
+                let cluster = clusters[to], cluster.isMapped
+            else { continue }
+            for (position, entry) in relay.relays.prefix(64).enumerated() where entry.uplink == nil {
+                guard let found = inventory.host(entry.host, in: [to, from]),
+                    found.place != to || found.host.device == nil && !found.isNode
+                else { continue }
+                let here = (InventoryPath("paths")[index] + "relays")[position]
+                for own in found.host.addresses.firstOfEachFamily {
+                    for node in cluster.nodes.flatMap(\.addresses) where node.family == own.family {
+                        ways.append((Way(relay: found.host.name, own: own, node: node), to, here))
+                    }
+                }
+            }
+        }
+        var first: [Way: (cluster: String, path: InventoryPath)] = [:]
+        var told: Set<InventoryPath> = []
+        for (way, cluster, here) in ways {
+            guard let other = first[way] else {
+                first[way] = (cluster, here)
+                continue
+            }
+            guard other.cluster != cluster else { continue }
+            for (place, into, also) in [(other.path, other.cluster, cluster), (here, cluster, other.cluster)]
+            where told.insert(place).inserted {
+                error(
+                    at: place,
+                    "found \(way.relay), which cannot tell the nodes of \(into) from those of \(also):"
+                        + " both have \(way.node); expected the device into \(into), as in { host: \(way.relay),"
+                        + " uplink: eth1, gateway: \(way.node) }")
+            }
+        }
+    }
+}
+
+extension [IPAddress] {
+    fileprivate var firstOfEachFamily: [IPAddress] {
+        AddressFamily.allCases.compactMap { family in first { $0.family == family } }
+    }
+}
