@@ -122,8 +122,8 @@ extension InventoryChecker {
                 error(
                     at: place,
                     "found \(way.relay), which cannot tell the nodes of \(into) from those of \(also):"
-                        + " both have \(way.node); expected the device into \(into), as in { host: \(way.relay),"
-                        + " uplink: eth1, gateway: \(way.node) }")
+                        + " both have \(way.node); expected the device into \(into), as in"
+                        + " { host: \(way.relay), uplink: eth1, gateway: \(way.node) }")
             }
         }
     }

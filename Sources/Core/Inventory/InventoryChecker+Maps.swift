@@ -115,8 +115,8 @@ extension InventoryChecker {
                 warn(
                     at: outer.path,
                     "found \(outer.prefix), which is inside of \(sharedSpaceText): Tailscale, NetBird and"
-                        + " Firezone give their machines such addresses; expected private ones (RFC 1918) where they"
-                        + " are used")
+                        + " Firezone give their machines such addresses; expected private ones (RFC 1918)"
+                        + " where they are used")
             }
         }
         for (wide, narrow) in nested(outers + reachablePrefixes()) {
