@@ -31,7 +31,7 @@ enum LayerTable {
     /// Every module, the lowest first.
     static let all = core + linux + app
 
-    /// What is wrong with `module`, of `layer`, importing `imported`; nil where it may.
+    /// What is wrong with `module`, of `layer`, importing `imported`; nil if it may.
     static func objection(to imported: String, in module: String, layer: String) -> String? {
         if forbidden.contains(imported) { return "\(imported) is not imported anywhere" }
         if layer == "Support" { return nil }

@@ -117,7 +117,7 @@ private struct CodeBlanker {
         take(blank: true)
     }
 
-    /// The number of `#` before the string literal that starts here; nil where none starts.
+    /// The number of `#` before the string literal that starts here; nil if none starts.
     private func literalHashes() -> Int? {
         guard text[position] == UInt8(ascii: "\"") || text[position] == UInt8(ascii: "#") else { return nil }
         var end = position

@@ -12,7 +12,7 @@ final class DiscoverRun {
         let errors: String
     }
 
-    /// The folder of kubectl on PATH; nil where there is none.
+    /// The folder of kubectl on PATH; nil if there is none.
     static let kubectlFolder = (ProcessInfo.processInfo.environment["PATH"] ?? "/usr/local/bin:/usr/bin:/bin")
         .split(separator: ":").map(String.init)
         .first { FileManager.default.isExecutableFile(atPath: $0 + "/kubectl") }

@@ -11,16 +11,16 @@ struct StandInCluster: Sendable {
     /// Paths that whoever asks may not read: `(path, reason)`, the reason as the API server words it.
     var forbidden: [String: String] = [:]
 
-    /// True where nothing may be read but the version.
+    /// True if nothing may be read but the version.
     var isSealed = false
 
-    /// True where the login has expired.
+    /// True if the login has expired.
     var isLoggedOut = false
 
-    /// True where it takes questions and never answers.
+    /// True if it takes questions and never answers.
     var isSilent = false
 
-    /// True where it refuses a service's address without naming the range, as Kubernetes 1.33 does.
+    /// True if it refuses a service's address without naming the range, as Kubernetes 1.33 does.
     var namesNoRange = false
 
     /// The service range that a refusal names.

@@ -45,7 +45,7 @@ enum Difference: String, CaseIterable {
     // We take what libldns refuses.
     case opaque = "data of a type without names: it goes on octet by octet (RFC 3597), libldns reads it"
 
-    /// Why we refuse what libldns takes; nil where nothing in the list explains it.
+    /// Why we refuse what libldns takes; nil if nothing in the list explains it.
     init?(refusing message: [UInt8], for error: WireError) {
         let record = message.records.first { $0.start <= error.offset && error.offset <= $0.end }
         switch error {
@@ -63,7 +63,7 @@ enum Difference: String, CaseIterable {
         }
     }
 
-    /// True where the data of `record` is used up by some of the fields of its type, but not by all.
+    /// True if the data of `record` is used up by some of the fields of its type, but not by all.
     private static func endsBehindField(_ record: RecordExtent, _ message: [UInt8]) -> Bool {
         var position = record.dataStart
         for piece in PlainPiece.layout(of: record.type) {

@@ -34,7 +34,7 @@ extension EndToEnd {
                 forwarder = try RealServers.namebridge("namebridge", text + "\n", port: port, in: folder)
             }
 
-            /// Asks for a name that exists; true where its address comes.
+            /// Asks for a name that exists; true if its address comes.
             func isAnswered(within milliseconds: Int = 2_500) -> Bool {
                 let reply = ask(question("web.shop.svc.twin.cluster.local"), "127.0.0.1", port, within: milliseconds)
                 return ReplyHeader(reply)?.answers == 1

@@ -129,7 +129,7 @@ private struct Player {
         String(decoding: octets.filter { (0x20...0x7E).contains($0) }, as: UTF8.self)
     }
 
-    /// The forwarder's reply to a message as it stands; nil where none comes.
+    /// The forwarder's reply to a message as it stands; nil if none comes.
     func reply(to query: [UInt8], _ transport: String) throws -> [UInt8]? {
         guard transport == "tcp" else {
             try udp.send(query)

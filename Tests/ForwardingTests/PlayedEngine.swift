@@ -94,7 +94,7 @@ func questionOctets(_ name: String, type: Int = 1, options: [UInt8]? = []) -> [U
     return message.encoded()
 }
 
-/// The data of an option of a message whose last record is OPT; nil where it has none.
+/// The data of an option of a message whose last record is OPT; nil if it has none.
 func option(_ code: Int, of octets: [UInt8]) -> [UInt8]? {
     guard let message = try? PlainMessage(decoding: octets), let opt = message.opt else { return nil }
     for case .octets(let options) in opt.data {

@@ -71,7 +71,7 @@ struct HostileReply {
     /// Types of the records besides OPT, in order.
     let types: [Int]
 
-    /// Nil where the octets are no whole message.
+    /// Nil if the octets are no whole message.
     init?(_ octets: [UInt8]) {
         guard let header = try? MessageHeader(reading: octets.span) else { return nil }
         var position = MessageHeader.length

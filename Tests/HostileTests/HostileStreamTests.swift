@@ -10,7 +10,7 @@ import Testing
         let parts: [[UInt8]]
         /// Replies that come, by their IDs, whatever their order.
         let replies: Set<UInt16>
-        /// True where the client then ends its side, false where the server has to close by itself.
+        /// True if the client then ends its side, false if the server has to close by itself.
         var clientEnds = true
 
         var testDescription: String { title }

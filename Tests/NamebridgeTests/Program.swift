@@ -10,7 +10,7 @@ enum Program {
     struct Result {
         let code: Int32
         let output: String
-        /// What went to standard error; empty where it was not kept.
+        /// What went to standard error; empty if it was not kept.
         var errors = ""
     }
 

@@ -153,7 +153,7 @@ private final class StandInManager {
         if !address.hasPrefix("@") { unsafe unlink(address) }
     }
 
-    /// The next message that does not begin so; nil where none comes in time.
+    /// The next message that does not begin so; nil if none comes in time.
     func nextBeside(_ prefix: String, within milliseconds: Int32) -> String? {
         while let message = next(within: milliseconds) {  // ends: the server tells each state once
             if !message.hasPrefix(prefix) { return message }
@@ -161,7 +161,7 @@ private final class StandInManager {
         return nil
     }
 
-    /// The next message; nil where none comes in time.
+    /// The next message; nil if none comes in time.
     func next(within milliseconds: Int32) -> String? {
         var watched = pollfd(fd: socket, events: Int16(POLLIN), revents: 0)
         guard unsafe poll(&watched, 1, milliseconds) == 1 else { return nil }

@@ -111,7 +111,7 @@ final class AgentRun {
     /// How long the agent would sleep now, in milliseconds.
     var sleep: Int { Int(agent.nextCheck.nanoseconds(since: clock.now) / 1_000_000) }
 
-    /// True where everything of the plan is there.
+    /// True if everything of the plan is there.
     var isWhole: Bool {
         difference(from: run.kernel.state, to: run.plan).steps.isEmpty
     }

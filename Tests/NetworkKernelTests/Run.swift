@@ -77,7 +77,7 @@ final class Run {
         NetworkApplier(kernel: kernel, store: store) { self.announced.append($0) }
     }
 
-    /// True where something was changed.
+    /// True if something was changed.
     func apply(_ options: NetworkApplier<FakeKernel>.Options = .init()) throws -> Bool {
         if case .applied = try applier.apply(plan, identifier: "1", process: 1, options: options) { true } else { false }
     }

@@ -12,7 +12,7 @@ final class Lab: @unchecked Sendable {
     private var hosts: [String] = []
     let sockets: ProbeSockets
 
-    /// True where namespaces can be made; else the reason is printed once.
+    /// True if namespaces can be made; else the reason is printed once.
     static let isPossible: Bool = {
         guard getuid() == 0 else { return skipped("only root can make network namespaces") }
         for program in ["ip", "nft", "iptables", "conntrack"] {
@@ -26,7 +26,7 @@ final class Lab: @unchecked Sendable {
         return made?.code == 0 ? true : skipped("network namespaces cannot be made here")
     }()
 
-    /// True where all of the programs are installed; else the reason is printed.
+    /// True if all of the programs are installed; else the reason is printed.
     static func has(_ programs: String...) -> Bool {
         for program in programs where ChildProcess.path(of: program) == nil {
             return skipped("\(program) is not installed")
@@ -171,7 +171,7 @@ final class Lab: @unchecked Sendable {
         return results
     }
 
-    /// Asks again and again until `isSo`, as long as it may take on a busy machine; false where it never is. Meanwhile
+    /// Asks again and again until `isSo`, as long as it may take on a busy machine; false if it never is. Meanwhile
     /// other tests run.
     func wait(seconds: Int = 60, until isSo: () throws -> Bool) async throws -> Bool {
         let end = ContinuousClock.now + .seconds(seconds)

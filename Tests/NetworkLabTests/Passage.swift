@@ -4,7 +4,7 @@ import Testing
 struct Passage {
     let probe: Probe
 
-    /// The source that the far side saw before; nil where nothing came back.
+    /// The source that the far side saw before; nil if nothing came back.
     var before: String?
 
     /// The sources that the far side may see: one, but for services that one of several nodes translates.

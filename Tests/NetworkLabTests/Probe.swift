@@ -13,17 +13,17 @@ struct Probe: Hashable, CustomStringConvertible {
 
     /// What worked.
     struct Outcome: Equatable, CustomStringConvertible {
-        /// The address that the far side saw; nil where nothing came back.
+        /// The address that the far side saw; nil if nothing came back.
         var tcp: String?
         var udp: String?
 
         /// How many of the questions over UDP were answered.
         var datagrams: Int
 
-        /// An echo request; nil where none was sent.
+        /// An echo request; nil if none was sent.
         var echo: Bool?
 
-        /// An echo request of 1,400 octets that may not be cut; nil where none was sent.
+        /// An echo request of 1,400 octets that may not be cut; nil if none was sent.
         var large: Bool?
 
         /// What TCP said where it failed.
@@ -34,7 +34,7 @@ struct Probe: Hashable, CustomStringConvertible {
         }
         var isBroken: Bool { tcp == nil && udp == nil && echo != true && large != true }
 
-        /// True where everything works, and the far side saw one of `sources`.
+        /// True if everything works, and the far side saw one of `sources`.
         func isWhole(from sources: Set<String>) -> Bool {
             isWhole && [tcp, udp].allSatisfy { $0.map(sources.contains) == true }
         }

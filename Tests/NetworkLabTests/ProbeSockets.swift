@@ -43,7 +43,7 @@ import LabProbe
         unsafe lab_transfer(from, to, address, 9500, octets, milliseconds)
     }
 
-    /// A text of C in a fixed array; nil where it is empty.
+    /// A text of C in a fixed array; nil if it is empty.
     private func text<Array>(_ array: Array) -> String? {
         let text = unsafe withUnsafeBytes(of: array) { octets in
             // Sound: the octets are read while the copy lives.

@@ -10,7 +10,7 @@ final class Namespace {
     private let input = Pipe()
     private let output = Pipe()
 
-    /// Nil where namespaces cannot be made (no root) or a program is missing.
+    /// Nil if namespaces cannot be made (no root) or a program is missing.
     init?() {
         process.executableURL = URL(filePath: "/usr/bin/env")
         process.arguments = ["timeout", "60", "unshare", "-n", "sh"]

@@ -6,7 +6,7 @@ import LinuxSystem
 enum AdminListener {
     /// Shows how the server is doing where `admin.listen` says so.
     ///
-    /// - Returns: Nil where nothing is to be shown, or, after a line in the log, cannot be: names are
+    /// - Returns: Nil if nothing is to be shown, or, after a line in the log, cannot be: names are
     ///   answered all the same.
     static func start(_ settings: AdminSettings, _ control: ServerControl) -> HTTPServer? {
         guard !settings.listen.isEmpty else { return nil }

@@ -123,7 +123,7 @@ struct ConfigurationLoader: Sendable {
 }
 
 extension DNSServerError {
-    /// True where another configuration is needed, and trying again does not help.
+    /// True if another configuration is needed, and trying again does not help.
     fileprivate var isConfigurationWrong: Bool {
         switch self {
         case .needsRestart, .takesBothFamilies: true

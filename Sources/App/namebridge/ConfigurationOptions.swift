@@ -40,11 +40,11 @@ struct Configuration {
     /// What stands in it.
     let octets: [UInt8]
 
-    /// Nil where the file has errors.
+    /// Nil if the file has errors.
     let inventory: Inventory?
     let problems: [Diagnostic]
 
-    /// - Parameter checksFiles: True where the files are looked at, too, that the configuration names.
+    /// - Parameter checksFiles: True if the files are looked at, too, that the configuration names.
     /// - Throws: `ExitStatus.usage`, after a message, where the file cannot be read.
     init(path: String, checksFiles: Bool = false) throws {
         do throws(FileError) {
@@ -62,7 +62,7 @@ struct Configuration {
     }
 }
 
-/// The value of an environment variable; nil where it is absent or empty. Corresponds to getenv(3).
+/// The value of an environment variable; nil if it is absent or empty. Corresponds to getenv(3).
 func environment(_ name: String) -> String? {
     // Sound: nothing in this program changes the environment, so the string stays while it is copied.
     guard let value = unsafe getenv(name) else { return nil }

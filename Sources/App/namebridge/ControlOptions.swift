@@ -34,7 +34,7 @@ struct ControlOptions: ParsableArguments {
         return folder + "/control.sock"
     }
 
-    /// Where a server of this process listens; nil where there is no folder for it.
+    /// Where a server of this process listens; nil if there is no folder for it.
     ///
     /// RUNTIME_DIRECTORY is set by systemd, where the unit has a RuntimeDirectory (systemd.exec(5)).
     func serverPath(isDemo: Bool) -> String? {
@@ -46,7 +46,7 @@ struct ControlOptions: ParsableArguments {
         return geteuid() == 0 ? Self.systemPath : Self.userPath
     }
 
-    /// Makes the folder of `serverPath` where it is the default one and missing; nil where there is none.
+    /// Makes the folder of `serverPath` where it is the default one and missing; nil if there is none.
     func prepareFolder(isDemo: Bool) -> Folder? {
         guard let path = serverPath(isDemo: isDemo) else { return nil }
         let folder = FilePath.parent(of: path)
@@ -62,9 +62,9 @@ struct ControlOptions: ParsableArguments {
     /// What the control socket stands in.
     struct Folder {
         let path: String
-        /// True where it goes with the server.
+        /// True if it goes with the server.
         let isMade: Bool
-        /// True where nothing else can be kept in it: this process has made it, or it is the default one.
+        /// True if nothing else can be kept in it: this process has made it, or it is the default one.
         let isOurs: Bool
     }
 

@@ -112,7 +112,7 @@ extension CookieSecretFile {
             + " to close it: `\(remedy(path, access, service))`"
     }
 
-    /// Says that the service's user can't read the file; nil where it can, or there is no such user.
+    /// Says that the service's user can't read the file; nil if it can, or there is no such user.
     static func exclusion(_ path: String, _ access: FileAccess, _ service: SystemUser?) -> String? {
         guard let service, service.user != 0 else { return nil }
         let mayRead =
@@ -167,7 +167,7 @@ struct FileAccess {
     /// True for a regular file.
     let isFile: Bool
 
-    /// Nil where there is nothing at `path`, or nothing that may be looked at. Corresponds to stat(2).
+    /// Nil if there is nothing at `path`, or nothing that may be looked at. Corresponds to stat(2).
     init?(ofFile path: String) {
         var found = stat()
         // Sound: the path is read, and the structure filled, during the call.

@@ -3,10 +3,10 @@ import Glibc
 /// A file that could not be read.
 struct FileError: Error, CustomStringConvertible {
     let path: String
-    /// errno(3) of the call that failed; 0 where the file is too large.
+    /// errno(3) of the call that failed; 0 if the file is too large.
     let code: Int32
 
-    /// True where there is no such file.
+    /// True if there is no such file.
     var isAbsent: Bool { code == ENOENT || code == ENOTDIR }
 
     var description: String {

@@ -20,7 +20,7 @@ struct PrivilegeOptions: ParsableArguments {
     ///   - socketFolder: Where the control socket comes to stand; nil: nowhere. It is given to the server's
     ///     user where it is ours: others, such as /run, stay whose they are.
     ///   - logFolders: In which files of the query log may be made and appended to.
-    ///   - isDemo: True where root stays root unless `--user` says otherwise.
+    ///   - isDemo: True if root stays root unless `--user` says otherwise.
     /// - Throws: `ExitStatus`, after a message, where the user is unknown or something could not be given up.
     func drop(socketFolder: ControlOptions.Folder?, logFolders: [String], isDemo: Bool) throws {
         let wanted = user ?? (isDemo ? "root" : Self.usualUser)

@@ -65,7 +65,7 @@ package final class AnswerCache: Sendable {
         shard(key.hash).state.withLock { $0.store(key, answer, life, at: now) }
     }
 
-    /// True where the last answer to the question was positive, whether it still holds or not.
+    /// True if the last answer to the question was positive, whether it still holds or not.
     package func holdsPositive(_ key: CacheKey, _ message: Span<UInt8>) -> Bool {
         shard(key.hash).state.withLock { $0.holdsPositive(key, message) }
     }

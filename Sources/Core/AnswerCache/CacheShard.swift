@@ -46,7 +46,7 @@ struct CacheShard: ~Copyable, Sendable {
         return nil
     }
 
-    /// Copies the entry at `entry` out and counts the use; nil where its question has to be asked.
+    /// Copies the entry at `entry` out and counts the use; nil if its question has to be asked.
     private static func use(
         _ ring: inout EntryRing, _ entry: Int, at now: MonotonicTime, into answer: inout PreparedAnswer
     ) -> CacheHit? {
@@ -235,7 +235,7 @@ struct CacheShard: ~Copyable, Sendable {
         if statistics.entries > heads.count { growIndex() }
     }
 
-    /// Puts an answer in the place of the one to the same question; false where it is longer or shorter.
+    /// Puts an answer in the place of the one to the same question; false if it is longer or shorter.
     ///
     /// Else names whose answers live for seconds would fill the room with their past.
     private mutating func rewrite(
@@ -261,7 +261,7 @@ struct CacheShard: ~Copyable, Sendable {
     /// as counts, it would else move every one of them three times, with the lock held.
     private static let mostMoves = 64
 
-    /// Takes room in a ring, evicting what is least worth keeping; nil where there can't be enough.
+    /// Takes room in a ring, evicting what is least worth keeping; nil if there can't be enough.
     ///
     /// - Parameter moves: How many entries may still be moved instead of evicted.
     private mutating func append(

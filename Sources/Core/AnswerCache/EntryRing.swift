@@ -39,7 +39,7 @@ struct EntryRing: ~Copyable, @unchecked Sendable {
     /// The offset of the oldest entry; meaningless in an empty ring.
     var oldest: Int { head }
 
-    /// Takes `size` octets, a multiple of four, at the tail; nil where they are not free.
+    /// Takes `size` octets, a multiple of four, at the tail; nil if they are not free.
     mutating func append(_ size: Int) -> Int? {
         if used == 0 {
             head = 0

@@ -125,7 +125,7 @@ extension ClusterDifference.Row {
 }
 
 extension Cluster {
-    /// True where the file has a value for `key` that is not the default.
+    /// True if the file has a value for `key` that is not the default.
     fileprivate func says(_ key: ClusterFindings.Key) -> Bool {
         switch key {
         case .domain: domain != .clusterLocal

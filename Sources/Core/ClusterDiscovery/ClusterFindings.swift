@@ -80,7 +80,7 @@ package struct ClusterFindings: Hashable, Sendable {
         }
     }
 
-    /// Where the value of `key` came from; nil where it was not found.
+    /// Where the value of `key` came from; nil if it was not found.
     package func source(of key: Key) -> String? {
         switch key {
         case .domain: domain?.source

@@ -49,7 +49,7 @@ package enum ClusterKey {
         return key
     }
 
-    /// The key of the cluster of `inventory` that `findings` are about; nil where there is none.
+    /// The key of the cluster of `inventory` that `findings` are about; nil if there is none.
     ///
     /// It has a node's address or the DNS server, and nothing that speaks against it.
     package static func match(_ findings: ClusterFindings, in inventory: Inventory) -> String? {

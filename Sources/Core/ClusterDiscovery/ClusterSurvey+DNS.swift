@@ -154,7 +154,7 @@ private func forwardZones(_ words: ArraySlice<String>) -> [DomainName] {
     return names.filter { $0 != .root && $0.labels.last?.elementsEqual("arpa".utf8) != true }
 }
 
-/// The name that `text` is; nil where it is none that the configuration file takes.
+/// The name that `text` is; nil if it is none that the configuration file takes.
 private func domainName(_ text: String) -> DomainName? {
     let isPlain = text.utf8.allSatisfy { isLetterOrDigit($0) || [UInt8](".-_".utf8).contains($0) }
     guard isPlain, !text.isEmpty else { return nil }

@@ -3,7 +3,7 @@ import JSON
 
 /// The documents that several findings are read from.
 extension ClusterSurvey {
-    /// The `data` of a ConfigMap of kube-system, or of flannel's own namespace; nil where there is none.
+    /// The `data` of a ConfigMap of kube-system, or of flannel's own namespace; nil if there is none.
     func configMap(named name: String) -> JSONValue? {
         let listed = items(.configMaps).first { $0.name == name }
         let map =
@@ -41,12 +41,12 @@ extension ClusterSurvey {
         plainText((object["metadata"]?["namespace"]?.string ?? "kube-system") + "/" + object.name)
     }
 
-    /// kubeadm's ClusterConfiguration; nil where kubeadm did not make the cluster.
+    /// kubeadm's ClusterConfiguration; nil if kubeadm did not make the cluster.
     var kubeadm: JSONValue? {
         configMap(named: "kubeadm-config")?["ClusterConfiguration"]?.string.flatMap(readYAML)
     }
 
-    /// The arguments of a pod of the control plane, as in `kube-apiserver`; nil where it is no pod.
+    /// The arguments of a pod of the control plane, as in `kube-apiserver`; nil if it is no pod.
     func arguments(of component: String) -> Arguments? {
         let pod = items(.controlPlane).first {
             $0["metadata"]?["labels"]?["component"]?.string == component
@@ -54,7 +54,7 @@ extension ClusterSurvey {
         return pod.map { Arguments(podSpec: $0["spec"]) }
     }
 
-    /// The arguments that k3s or RKE2 was started with on a server (its annotation of the node); nil where
+    /// The arguments that k3s or RKE2 was started with on a server (its annotation of the node); nil if
     /// neither runs.
     ///
     /// Agents have none of the server's arguments: where only they are seen, there are the defaults alone.
@@ -94,7 +94,7 @@ extension ClusterSurvey {
         return texts.compactMap { IPAddress($0) }
     }
 
-    /// True where a node has an address of IPv6.
+    /// True if a node has an address of IPv6.
     var hasIPv6: Bool {
         items(.nodes).contains { node in
             Self.internalAddresses(of: node).contains { $0.family == .v6 }
@@ -110,7 +110,7 @@ extension ClusterSurvey {
         return unique(addresses)
     }
 
-    /// True where flannel runs, alone or below Calico's policy (Canal).
+    /// True if flannel runs, alone or below Calico's policy (Canal).
     ///
     /// Its annotations of nodes outlive it; they count where it is part of k3s, which has no DaemonSet of it,
     /// and where no other CNI's agent is seen.
@@ -133,7 +133,7 @@ extension ClusterSurvey {
 
     static let flannelBackend = "flannel.alpha.coreos.com/backend-type"
 
-    /// flannel's net-conf.json; nil where it has no ConfigMap.
+    /// flannel's net-conf.json; nil if it has no ConfigMap.
     var flannelNetwork: JSONValue? {
         let text = configMap(named: "kube-flannel-cfg") ?? configMap(named: "canal-config")
         return text?["net-conf.json"]?.string.flatMap { try? JSONReader.read(Array($0.utf8)) }
@@ -168,7 +168,7 @@ struct Arguments: Hashable {
         return values
     }
 
-    /// True where `--name` is given, alone or as true.
+    /// True if `--name` is given, alone or as true.
     func has(_ name: String) -> Bool {
         words.contains("--\(name)") || value(of: name) == "true"
     }

@@ -65,7 +65,7 @@ extension ClusterSurvey {
         return (prefixes, prefixes.isEmpty ? nil : "spec.podCIDRs")
     }
 
-    /// True where Calico has each node's podCIDR for its pods: host-local IPAM.
+    /// True if Calico has each node's podCIDR for its pods: host-local IPAM.
     private var calicoUsesPodCIDR: Bool {
         let agent = daemonSet("calico-node")
         if agent.flatMap({ Self.variable("USE_POD_CIDR", of: $0) }) == "true" { return true }

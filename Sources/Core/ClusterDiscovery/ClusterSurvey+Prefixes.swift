@@ -154,7 +154,7 @@ extension ClusterSurvey {
         return unique(texts.compactMap(prefix))
     }
 
-    /// The value of a container's environment variable; nil where it is not set.
+    /// The value of a container's environment variable; nil if it is not set.
     static func variable(_ name: String, of workload: JSONValue) -> String? {
         let spec = workload["spec"]?["template"]?["spec"]
         for container in spec?["containers"]?.elements ?? [] {
@@ -164,7 +164,7 @@ extension ClusterSurvey {
         return nil
     }
 
-    /// Prefixes between commas or spaces; nil where there is none.
+    /// Prefixes between commas or spaces; nil if there is none.
     static func found(_ text: String?, _ source: String) -> Found<[IPPrefix]>? {
         let words = (text ?? "").split { $0 == "," || $0.isWhitespace }
         let prefixes = words.compactMap { prefix(String($0)) }
@@ -172,7 +172,7 @@ extension ClusterSurvey {
     }
 }
 
-/// The prefix that `text` means, host bits or not; nil where it is none.
+/// The prefix that `text` means, host bits or not; nil if it is none.
 func prefix(_ text: String) -> IPPrefix? {
     do throws(IPPrefixError) {
         return try IPPrefix(parsing: text)
@@ -224,7 +224,7 @@ func joined(_ prefixes: [IPPrefix]) -> [IPPrefix] {
     return stack
 }
 
-/// The prefix whose two halves these are; nil where they are none.
+/// The prefix whose two halves these are; nil if they are none.
 private func union(_ left: IPPrefix, _ right: IPPrefix) -> IPPrefix? {
     guard left.length == right.length, left.length > 0, left != right,
         let both = IPPrefix(around: left.address, length: left.length - 1), both.contains(right)

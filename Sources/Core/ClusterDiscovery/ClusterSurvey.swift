@@ -10,7 +10,7 @@ package struct ClusterSurvey: Sendable {
     /// What the kubeconfig calls the cluster.
     package let context: String
 
-    /// Reads the YAML that stands inside of ConfigMaps, every scalar as a string; nil where it is none.
+    /// Reads the YAML that stands inside of ConfigMaps, every scalar as a string; nil if it is none.
     let readYAML: @Sendable (String) -> JSONValue?
 
     /// What came of each question.
@@ -125,13 +125,13 @@ package struct ClusterSurvey: Sendable {
 
     // MARK: - What was answered
 
-    /// What the server answered to `topic`; nil where it did not, or was not asked.
+    /// What the server answered to `topic`; nil if it did not, or was not asked.
     func document(_ topic: SurveyTopic) -> JSONValue? {
         guard case .document(let value)? = answers[topic] else { return nil }
         return value
     }
 
-    /// The items of a list; empty where there is none.
+    /// The items of a list; empty if there is none.
     func items(_ topic: SurveyTopic) -> [JSONValue] { document(topic)?.items ?? [] }
 
     func failure(_ topic: SurveyTopic) -> KubectlFailure? {
@@ -139,7 +139,7 @@ package struct ClusterSurvey: Sendable {
         return failure
     }
 
-    /// True where the server refused `topic` to whoever asks.
+    /// True if the server refused `topic` to whoever asks.
     func isForbidden(_ topic: SurveyTopic) -> Bool {
         guard case .forbidden? = failure(topic) else { return false }
         return true
@@ -202,13 +202,13 @@ package struct ClusterSurvey: Sendable {
         calicoGroup.map { [.calicoPools(group: $0), .calicoBlocks(group: $0)] } ?? []
     }
 
-    /// True where the server has the API group, and where it did not say which it has.
+    /// True if the server has the API group, and where it did not say which it has.
     private func hasGroup(_ name: String) -> Bool {
         guard let groups = document(.groups)?["groups"]?.elements else { return true }
         return groups.contains { $0["name"]?.string == name }
     }
 
-    /// Such as `v1`; empty where the group or the list of groups is not there.
+    /// Such as `v1`; empty if the group or the list of groups is not there.
     private func versions(of name: String) -> [String] {
         let groups = document(.groups)?["groups"]?.elements ?? []
         let group = groups.first { $0["name"]?.string == name }
@@ -217,12 +217,12 @@ package struct ClusterSurvey: Sendable {
 }
 
 extension JSONValue {
-    /// The elements of a Kubernetes list; empty where this is none.
+    /// The elements of a Kubernetes list; empty if this is none.
     var items: [JSONValue] { self["items"]?.elements ?? [] }
 
-    /// What a Kubernetes object is called; empty where it has no name.
+    /// What a Kubernetes object is called; empty if it has no name.
     var name: String { self["metadata"]?["name"]?.string ?? "" }
 
-    /// Its value of an annotation; nil where it has none.
+    /// Its value of an annotation; nil if it has none.
     func annotation(_ key: String) -> String? { self["metadata"]?["annotations"]?[key]?.string }
 }

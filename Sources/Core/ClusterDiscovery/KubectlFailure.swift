@@ -107,7 +107,7 @@ extension KubectlFailure {
         return String(line)
     }
 
-    /// True where no other question to the same cluster can fare better.
+    /// True if no other question to the same cluster can fare better.
     package var isFinal: Bool {
         switch self {
         case .noContext, .noConfiguration, .unauthorized, .login, .loginVersion, .certificate, .unreachable:
@@ -149,7 +149,7 @@ extension KubectlFailure {
 }
 
 extension StringProtocol {
-    /// Where `phrase` first stands; nil where it does not.
+    /// Where `phrase` first stands; nil if it does not.
     func range(of phrase: String) -> Range<Index>? {
         var start = startIndex
         while start < endIndex {  // each turn moves on by one character

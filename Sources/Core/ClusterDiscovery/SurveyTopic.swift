@@ -62,7 +62,7 @@ extension SurveyTopic {
         }
     }
 
-    /// What is posted; nil where the question only reads.
+    /// What is posted; nil if the question only reads.
     ///
     /// The addresses are for documentation (RFC 5737, RFC 3849): no cluster gives them to services.
     package var body: String? {
@@ -79,7 +79,7 @@ extension SurveyTopic {
         ]).description
     }
 
-    /// What stays unknown without an answer; nil where nothing does.
+    /// What stays unknown without an answer; nil if nothing does.
     var purpose: String? {
         switch self {
         case .version, .groups, .dnsEndpoints, .ciliumPools: nil

@@ -4,7 +4,7 @@ package struct AnswerTiming: Hashable, Sendable {
     package let isNegative: Bool
 
     /// Seconds until the first of its records runs out; for a negative answer the SOA's word (RFC 2308
-    /// section 5). Nil where it does not say: a negative answer without SOA.
+    /// section 5). Nil if it does not say: a negative answer without SOA.
     package let seconds: UInt32?
 }
 
@@ -61,7 +61,7 @@ extension PreparedAnswer {
         }
     }
 
-    /// True where two records next to each other may be of one RRset and have different TTLs: seldom.
+    /// True if two records next to each other may be of one RRset and have different TTLs: seldom.
     private var hasUnequalNeighbours: Bool {
         var index = 1
         while index < marks.count {

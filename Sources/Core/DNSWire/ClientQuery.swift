@@ -32,17 +32,17 @@ package struct ClientQuery: Sendable {
     package let header: MessageHeader
     package let question: Question
     package let edns: EDNS?
-    /// True where a TSIG record signs the message (RFC 8945 section 5.1). A SIG(0) is ignored, as whoever
+    /// True if a TSIG record signs the message (RFC 8945 section 5.1). A SIG(0) is ignored, as whoever
     /// does not know it must (RFC 2931 section 3.2).
     package let isSigned: Bool
-    /// True where the client wants to know how long it may leave its connection idle (RFC 7828).
+    /// True if the client wants to know how long it may leave its connection idle (RFC 7828).
     package let wantsKeepalive: Bool
     /// Octets of the whole message.
     package let octets: Int
     /// The client's cookie (RFC 7873).
     package var cookie: ClientCookie?
 
-    /// True where a cookie of ours shows that the sender's address is not forged.
+    /// True if a cookie of ours shows that the sender's address is not forged.
     package var isProven: Bool { cookie?.isProof ?? false }
 
     package var recursionDesired: Bool { header.flags & MessageHeader.Flags.recursionDesired != 0 }
@@ -121,7 +121,7 @@ private struct QueryTail {
     /// a SOA (RFC 1995 section 3). What has more is not worth the work.
     private static let mostEntries = 32
 
-    /// The OPT record of a message that is answered with an error (RFC 6891 section 7); nil where there is
+    /// The OPT record of a message that is answered with an error (RFC 6891 section 7); nil if there is
     /// none, or where what stands before it can't be read.
     static func edns(of message: Span<UInt8>, _ header: MessageHeader) -> EDNS? {
         guard header.additionalCount > 0, header.questionCount <= Self.mostEntries else { return nil }

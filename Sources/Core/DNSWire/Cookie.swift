@@ -8,11 +8,11 @@ package struct ClientCookie: Hashable, Sendable {
     package let client: UInt64
     /// The server's part, where it has the length of ours.
     package let server: ServerCookie?
-    /// True where there is a server's part, of whatever length.
+    /// True if there is a server's part, of whatever length.
     package let hasServerPart: Bool
     /// What goes back: set by who holds the secret.
     package var reply: ServerCookie?
-    /// True where `server` is ours, and so the sender's address is not forged.
+    /// True if `server` is ours, and so the sender's address is not forged.
     package var isProof = false
 
     /// Reads the option's data in `range`.

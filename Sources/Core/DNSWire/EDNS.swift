@@ -76,7 +76,7 @@ package struct EDNS: Hashable, Sendable {
         return ExtendedError(code: code, text: (data.lowerBound + 2..<data.upperBound).map { message[$0] })
     }
 
-    /// True where the sender wants to know how long an idle connection stays: the option without a time, as
+    /// True if the sender wants to know how long an idle connection stays: the option without a time, as
     /// clients send it (RFC 7828 section 3.2.1).
     func wantsKeepalive(in message: Span<UInt8>) -> Bool {
         optionsLength > 0 && option(OptionCode.keepalive, in: message)?.isEmpty == true

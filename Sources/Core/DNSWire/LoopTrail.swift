@@ -24,7 +24,7 @@ package enum LoopTrail {
 }
 
 extension EDNS {
-    /// The marks of the question's trail; empty where it has none, or one that can't be read.
+    /// The marks of the question's trail; empty if it has none, or one that can't be read.
     package func loopMarks(in message: Span<UInt8>) -> [UInt64] {
         guard optionsLength > 0, let range = option(LoopTrail.optionCode, in: message), range.count >= 9,
             range.count % 8 == 1, message[range.lowerBound] == 1
@@ -33,7 +33,7 @@ extension EDNS {
             .compactMap { try? message.number64(at: $0) }
     }
 
-    /// What the OPT record of an answer says; nil where it has none or can't be read.
+    /// What the OPT record of an answer says; nil if it has none or can't be read.
     ///
     /// - Parameter start: Offset behind the question.
     package static func ofAnswer(_ message: Span<UInt8>, _ header: MessageHeader, from start: Int) -> EDNS? {

@@ -14,7 +14,7 @@ package struct NameMapping: Hashable, Sendable {
     /// `inner` in wire form with ASCII letters in lower case.
     let foldedInner: [UInt8]
 
-    /// True where names are the same on both sides: nothing is rewritten.
+    /// True if names are the same on both sides: nothing is rewritten.
     package let isIdentity: Bool
 
     package init(inner: DomainName, outer: DomainName) {

@@ -132,7 +132,7 @@ package struct FlatName: Sendable {
         return nil
     }
 
-    /// True where both are the same name, whatever their letter case (RFC 4343 section 3).
+    /// True if both are the same name, whatever their letter case (RFC 4343 section 3).
     func isSame(as other: FlatName) -> Bool {
         guard length == other.length else { return false }
         for index in 0..<length where foldedOctet(octets[index]) != foldedOctet(other.octets[index]) {

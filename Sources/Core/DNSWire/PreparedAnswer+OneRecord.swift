@@ -9,7 +9,7 @@ extension PreparedAnswer {
     private static let recordHeadLength = 6
     private static let pointerToName = 0xC000 | MessageHeader.length
 
-    /// True where the message holds nothing else, and no rcode.
+    /// True if the message holds nothing else, and no rcode.
     ///
     /// - Parameter type: The question's.
     package func isOneRecord(type: Int) -> Bool {

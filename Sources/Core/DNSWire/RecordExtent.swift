@@ -132,7 +132,7 @@ package struct RecordDataLayout: Sendable {
     }
 }
 
-/// The exact data length that a type without names must have, in octets; nil where it may vary.
+/// The exact data length that a type without names must have, in octets; nil if it may vary.
 package func fixedDataLength(type: Int, recordClass: Int) -> Int? {
     guard recordClass == RecordClass.internet else { return nil }
     return switch type {

@@ -6,7 +6,7 @@ package struct ReplyTerms: Sendable {
     package var copiedFlags: UInt16
     package var hasEDNS: Bool
     package var wantsDNSSEC: Bool
-    /// True where the client would look at AD (RFC 6840 section 5.7).
+    /// True if the client would look at AD (RFC 6840 section 5.7).
     package var wantsAuthenticData: Bool
     /// The most octets that the reply may take: 512...65535, or `nobody`.
     package var limit: Int
@@ -18,7 +18,7 @@ package struct ReplyTerms: Sendable {
     /// did not ask, or has none.
     package var keepalive: UInt16?
 
-    /// True where a cookie of ours shows that the client's address is not forged.
+    /// True if a cookie of ours shows that the client's address is not forged.
     package var isProven: Bool { cookie?.isProof ?? false }
 
     /// Octets of OPT without an Extended DNS Error; 0 without EDNS.
@@ -64,7 +64,7 @@ package enum AnswerFreshness: Hashable, Sendable {
 }
 
 extension PreparedAnswer {
-    /// Octets of the address in record `index` of the answer section; 0 where it holds none.
+    /// Octets of the address in record `index` of the answer section; 0 if it holds none.
     fileprivate func addressLength(_ index: Int) -> Int {
         let mark = marks[index]
         guard mark.section == .answer else { return 0 }
@@ -229,7 +229,7 @@ extension OctetBuffer {
 
     /// Appends a reply without records: an error, or a NODATA that nobody but us gives.
     ///
-    /// - Parameter question: Name, type and class as asked; empty where the question could not be read.
+    /// - Parameter question: Name, type and class as asked; empty if the question could not be read.
     package mutating func appendEmptyReply(
         _ rcode: ResponseCode, to question: Span<UInt8>, _ terms: ReplyTerms, error: ExtendedError? = nil
     ) {

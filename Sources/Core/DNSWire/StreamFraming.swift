@@ -26,7 +26,7 @@ package struct StreamFraming: ~Copyable {
         buffer.append(octets)
     }
 
-    /// Takes the next whole message; nil where more octets are due.
+    /// Takes the next whole message; nil if more octets are due.
     ///
     /// - Returns: Where it lies, for `withMessage`; valid until the next `append`.
     /// - Throws: `FramingError` for a length of zero: no message is that short, so the peer has lost its

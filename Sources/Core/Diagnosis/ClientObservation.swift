@@ -12,18 +12,18 @@ package struct ClientObservation: Hashable, Sendable {
     /// True if the client's own files were looked for.
     package var hasOwnFiles = false
 
-    /// Nil where it cannot be read, or is not to be.
+    /// Nil if it cannot be read, or is not to be.
     package var resolverFile: ResolverFile?
     package var nameServices: NameServiceSwitch?
     package var resolvedDomains: ResolvedDomains?
 
-    /// Namebridge, asked directly; nil where nobody said where it is.
+    /// Namebridge, asked directly; nil if nobody said where it is.
     package var forwarder: ServerObservation?
 
     /// Those that the client asks, in their order.
     package var resolvers: [ServerObservation] = []
 
-    /// The IPv4 addresses that the C library finds for the name, in ascending order; nil where it was not
+    /// The IPv4 addresses that the C library finds for the name, in ascending order; nil if it was not
     /// asked.
     package var libraryAddresses: [IPAddress]?
 

@@ -19,7 +19,7 @@ struct ClusterDiagnosis {
         ).findings
     }
 
-    /// Whether it serves the cluster's zone; nil where it does.
+    /// Whether it serves the cluster's zone; nil if it does.
     private func served(_ server: ServerObservation, _ subject: String) -> Finding? {
         guard let answer = server[.version] ?? server[.zone] ?? server[.zoneOverTCP] else { return nil }
         if answer.isFine { return nil }

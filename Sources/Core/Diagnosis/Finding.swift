@@ -11,7 +11,7 @@ package struct Finding: Hashable, Sendable {
     /// What is so, in one line.
     package var summary: String
 
-    /// What that means for names and those who ask for them; empty where nothing is wrong.
+    /// What that means for names and those who ask for them; empty if nothing is wrong.
     package var meaning: String
 
     /// What would mend it; several where the software is not known.
@@ -71,7 +71,7 @@ package struct Remedy: Hashable, Sendable {
     package var file: String
     package var lines: [String]
 
-    /// The command that makes it hold; nil where none is needed.
+    /// The command that makes it hold; nil if none is needed.
     package var command: String?
 
     package init(_ software: String, _ file: String, _ lines: [String], then command: String? = nil) {

@@ -35,7 +35,7 @@ package struct ForwarderObservation: Hashable, Sendable {
     package struct Holder: Hashable, Sendable {
         package var endpoint: Endpoint
 
-        /// Nil where it is not to be seen: other users' processes are seen by root alone.
+        /// Nil if it is not to be seen: other users' processes are seen by root alone.
         package var process: Int?
         package var name: String?
 
@@ -74,7 +74,7 @@ package struct ForwarderObservation: Hashable, Sendable {
 
     /// What else of the host matters; nil for what cannot be seen or does not matter here.
     package struct HostObservation: Hashable, Sendable {
-        /// Such as `prod/relay1`; nil where the host has no part in a path.
+        /// Such as `prod/relay1`; nil if the host has no part in a path.
         package var networkName: String?
         package var networkObjects = 0
 

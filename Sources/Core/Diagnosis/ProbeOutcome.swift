@@ -118,7 +118,7 @@ package struct ServerObservation: Hashable, Sendable {
     package var server: Endpoint
     package var outcomes: [Probe: ProbeOutcome]
 
-    /// The local process that listens there; nil where it is on another host, or not to be seen.
+    /// The local process that listens there; nil if it is on another host, or not to be seen.
     package var process: String?
 
     package init(server: Endpoint, outcomes: [Probe: ProbeOutcome] = [:], process: String? = nil) {
@@ -129,10 +129,10 @@ package struct ServerObservation: Hashable, Sendable {
 
     package subscript(probe: Probe) -> ProbeAnswer? { outcomes[probe]?.answer }
 
-    /// True where any question was answered.
+    /// True if any question was answered.
     package var isAlive: Bool { outcomes.values.contains { $0.answer != nil } }
 
-    /// The addresses of the name, over TCP where they did not come whole over UDP; none where the answer says
+    /// The addresses of the name, over TCP where they did not come whole over UDP; none if the answer says
     /// that it failed, whatever it brings.
     package var addresses: [IPAddress] {
         let direct = self[.address].flatMap { $0.isTruncated ? nil : $0 }

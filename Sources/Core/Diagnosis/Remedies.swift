@@ -5,7 +5,7 @@ package import IPAddressing
 package struct Remedies: Sendable {
     let suffix: String
 
-    /// Where Namebridge answers; nil where it was not named.
+    /// Where Namebridge answers; nil if it was not named.
     let forwarder: Endpoint?
 
     package init(suffix: DomainName, forwarder: Endpoint?) {

@@ -10,7 +10,7 @@ struct ResolverDiagnosis {
     private var remedies: Remedies { Remedies(suffix: client.suffix, forwarder: client.forwarder?.server) }
     private var expected: [IPAddress] { client.forwarder?.addresses ?? [] }
 
-    /// True where the resolver is the forwarder.
+    /// True if the resolver is the forwarder.
     private var isForwarder: Bool { seen.server == client.forwarder?.server }
 
     var findings: [Finding] {
@@ -62,7 +62,7 @@ struct ResolverDiagnosis {
         [Probe.zone, .zoneUnchecked, .version].contains { probe in seen[probe].map { agrees($0) } ?? false }
     }
 
-    /// True where an answer is one that the forwarder gives.
+    /// True if an answer is one that the forwarder gives.
     private func agrees(_ answer: ProbeAnswer) -> Bool {
         let own = [Probe.zone, .version, .address].compactMap { client.forwarder?[$0] }
         if let zone = answer.zone, own.contains(where: { $0.zone == zone }) { return true }

@@ -29,7 +29,7 @@ package struct ResolverFile: Hashable, Sendable {
         }
     }
 
-    /// The number behind an option such as `ndots`; nil where it is not given.
+    /// The number behind an option such as `ndots`; nil if it is not given.
     package func number(_ option: String) -> Int? {
         options.last { $0.hasPrefix(option + ":") }.flatMap { Int($0.dropFirst(option.count + 1)) }
     }
@@ -58,7 +58,7 @@ package struct NameServiceSwitch: Hashable, Sendable {
         }
     }
 
-    /// The service that ends the search for `.local` names before DNS is asked; nil where none does.
+    /// The service that ends the search for `.local` names before DNS is asked; nil if none does.
     package var multicastBeforeDNS: String? {
         let dns = words.firstIndex { $0 == "dns" || $0 == "resolve" } ?? words.endIndex
         for (index, word) in words.enumerated() where word.hasPrefix("mdns") && index < dns {
@@ -106,7 +106,7 @@ package struct ResolvedDomains: Hashable, Sendable {
         }
     }
 
-    /// The longest domain that `suffix` is in; nil where there is none.
+    /// The longest domain that `suffix` is in; nil if there is none.
     package func match(_ suffix: DomainName) -> String? {
         domains.values.joined().filter { text in
             guard let domain = try? DomainName(parsing: text.isEmpty ? "." : text) else { return false }

@@ -11,7 +11,7 @@ package enum ResolverSoftware: String, Hashable, Sendable, CaseIterable {
     case namebridge = "Namebridge"
     case unknown = "resolver of an unknown kind"
 
-    /// False where questions of more than 512 octets get no answer (the recursor's maxIncomingQuerySize).
+    /// False if questions of more than 512 octets get no answer (the recursor's maxIncomingQuerySize).
     package var takesLongQuestions: Bool { self != .recursor }
 
     /// The records of one name and type that it takes by default; nil if there is no limit.
@@ -51,7 +51,7 @@ package enum ResolverSoftware: String, Hashable, Sendable, CaseIterable {
 }
 
 extension String {
-    /// True where it begins with `lead` and a digit.
+    /// True if it begins with `lead` and a digit.
     fileprivate func range(ofDigits lead: String) -> Bool {
         guard hasPrefix(lead), let next = dropFirst(lead.count).first else { return false }
         return next.isNumber

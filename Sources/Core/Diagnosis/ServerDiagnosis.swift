@@ -17,7 +17,7 @@ struct ServerDiagnosis {
         return [reachable] + [stream, extensions, packetSize, time].compactMap { $0 }
     }
 
-    /// True where it answers about the suffix, in whatever way.
+    /// True if it answers about the suffix, in whatever way.
     private var isReached: Bool { udp != nil || tcp != nil }
 
     private var udp: ProbeAnswer? {

@@ -66,7 +66,7 @@ package struct DomainName: Sendable {
         DomainName(checkedWire: wire.enumerated().map { letterCase.octet($0.element, at: $0.offset) })
     }
 
-    /// True where `self` is `other` or ends with it on a label border.
+    /// True if `self` is `other` or ends with it on a label border.
     package func isAtOrBelow(_ other: DomainName) -> Bool {
         var position = 0
         while wire.count - position > other.wire.count {  // ends: a label is at least two octets
@@ -83,7 +83,7 @@ package struct DomainName: Sendable {
         return DomainName(checkedWire: joined)
     }
 
-    /// `self` with the ending `old` replaced by `new`; nil where it does not end with `old`.
+    /// `self` with the ending `old` replaced by `new`; nil if it does not end with `old`.
     package func replacingSuffix(
         _ old: DomainName, with new: DomainName
     ) throws(DomainNameError) -> DomainName? {

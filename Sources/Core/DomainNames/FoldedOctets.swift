@@ -1,4 +1,4 @@
-/// True where `count` octets of two spans are the same, ASCII case folded away.
+/// True if `count` octets of two spans are the same, ASCII case folded away.
 ///
 /// Eight octets a step; the last step overlaps the one before where `count` is no multiple.
 @inlinable

@@ -4,7 +4,7 @@ package struct HTTPRequest: Hashable, Sendable {
     package let isHead: Bool
     /// The path of the target, beginning with `/`, without the query.
     package let path: String
-    /// The Host field without its port, in lower case; nil where there is none (HTTP/1.0).
+    /// The Host field without its port, in lower case; nil if there is none (HTTP/1.0).
     package let host: String?
 
     /// The longest head that is read, in octets.
@@ -12,7 +12,7 @@ package struct HTTPRequest: Hashable, Sendable {
     /// The longest target, in octets: longer than anything that is served here.
     private static let longestTarget = 1024
 
-    /// Where the head ends in `octets`, the empty line included; nil where it goes on.
+    /// Where the head ends in `octets`, the empty line included; nil if it goes on.
     package static func endOfHead(in octets: [UInt8]) -> Int? {
         let end: [UInt8] = [13, 10, 13, 10]
         guard octets.count >= end.count else { return nil }

@@ -3,7 +3,7 @@ package struct HTTPResponse: Hashable, Sendable {
     package let status: Status
     package let type: MediaType
     package let body: String
-    /// Lets the page's own style and script run (CSP); nil where there is none.
+    /// Lets the page's own style and script run (CSP); nil if there is none.
     package let nonce: String?
 
     package init(_ status: Status = .ok, _ type: MediaType, _ body: String, nonce: String? = nil) {

@@ -7,7 +7,7 @@ package struct IPPrefix: Hashable, Sendable {
     package let length: Int
 
     /// Makes the prefix of `length` bits around `address`; host bits are cleared.
-    /// Nil where `length` is outside the family's range.
+    /// Nil if `length` is outside the family's range.
     package init?(around address: IPAddress, length: Int) {
         guard (0...address.family.bitWidth).contains(length) else { return nil }
         self.address = IPAddress(
@@ -36,7 +36,7 @@ package struct IPPrefix: Hashable, Sendable {
         other.length >= length && contains(other.address)
     }
 
-    /// True where the two ranges share an address: then one contains the other.
+    /// True if the two ranges share an address: then one contains the other.
     package func overlaps(_ other: IPPrefix) -> Bool {
         contains(other) || other.contains(self)
     }

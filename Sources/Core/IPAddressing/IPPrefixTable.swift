@@ -86,7 +86,7 @@ struct AddressRanges: Sendable {
     /// from 0 on; or empty.
     let first: [UInt128]
 
-    /// The range that holds an address; nil where there are none.
+    /// The range that holds an address; nil if there are none.
     @usableFromInline
     func find(_ bits: UInt128) -> Int? {
         var low = 0

@@ -10,7 +10,7 @@ package struct Cluster: Hashable, Sendable {
     package var domain: DomainName
 
     /// What clients may call it: suffixes that stand for `domain`; PTR answers use the first.
-    /// Default: `<key>.cluster.local`; read from a file, none where the cluster has no `dns`.
+    /// Default: `<key>.cluster.local`; read from a file, none if the cluster has no `dns`.
     package var names: [DomainName]
 
     /// Its DNS servers: ClusterIP, NodePort or pod addresses; port 53 where none is given.
@@ -23,7 +23,7 @@ package struct Cluster: Hashable, Sendable {
     package var suffixCache: [DomainName: ClusterCacheSettings] = [:]
 
     /// Whether names that its CoreDNS cannot have (`www.example.com.<namespace>.svc.<suffix>`, from search
-    /// lists) are denied without asking it. False where its zone holds other names too. Default: true.
+    /// lists) are denied without asking it. False if its zone holds other names too. Default: true.
     package var onlyKubernetesNames: Bool
 
     /// The prefixes of its pods.

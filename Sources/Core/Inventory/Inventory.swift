@@ -32,12 +32,12 @@ package struct Inventory: Hashable, Sendable {
         self.paths = paths
     }
 
-    /// The cluster called `key`; nil where there is none.
+    /// The cluster called `key`; nil if there is none.
     package func cluster(_ key: String) -> Cluster? {
         clusters.first { $0.key == key }
     }
 
-    /// The site called `key`; nil where there is none.
+    /// The site called `key`; nil if there is none.
     package func site(_ key: String) -> Site? {
         sites.first { $0.key == key }
     }
@@ -46,7 +46,7 @@ package struct Inventory: Hashable, Sendable {
     /// order.
     ///
     /// - Parameter places: Keys of clusters and sites.
-    /// - Returns: Nil where none of them has it.
+    /// - Returns: Nil if none of them has it.
     package func host(_ reference: String, in places: [String]) -> LocatedHost? {
         let parts = reference.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
             .map(String.init)
@@ -71,7 +71,7 @@ package struct LocatedHost: Hashable, Sendable {
     package let place: String
     package let host: Host
 
-    /// The prefixes of the pods on it; empty where it is no node or where they are not known.
+    /// The prefixes of the pods on it; empty if it is no node or where they are not known.
     package let podPrefixes: [IPPrefix]
 
     /// True for a node of a cluster, false for another host of a cluster or site.

@@ -94,7 +94,7 @@ extension InventoryChecker {
         }
     }
 
-    /// True where what is sent to `server` arrives at `listener`.
+    /// True if what is sent to `server` arrives at `listener`.
     private func takes(_ listener: Endpoint, _ server: Endpoint) -> Bool {
         if listener.takes(server) { return true }
         let address = server.address.unmapped
@@ -228,7 +228,7 @@ extension InventoryChecker {
 }
 
 extension Endpoint {
-    /// True where a question sent to `server` arrives at a socket that listens here.
+    /// True if a question sent to `server` arrives at a socket that listens here.
     fileprivate func takes(_ server: Endpoint) -> Bool {
         guard port == server.port, port != 0 else { return false }
         let asked = server.address.unmapped

@@ -195,7 +195,7 @@ extension InventoryChecker {
 }
 
 extension PathTargets {
-    /// True where some prefix belongs to both.
+    /// True if some prefix belongs to both.
     fileprivate func overlaps(_ other: PathTargets) -> Bool {
         pods && other.pods || services && other.services
     }

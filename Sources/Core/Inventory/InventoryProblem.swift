@@ -8,7 +8,7 @@ package struct InventoryProblem: Hashable, Sendable {
     /// The other value that it contradicts, where there is one.
     package var other: InventoryPath?
 
-    /// True where the key at the end of `path` is at fault, whatever value it has.
+    /// True if the key at the end of `path` is at fault, whatever value it has.
     package var isAboutKey: Bool
 
     /// What was found, what was expected and what to do, in one line.
@@ -54,7 +54,7 @@ package struct InventoryPath: Hashable, Sendable {
         InventoryPath(path.steps + [.key(key)])
     }
 
-    /// True where `self` is `other` or a place inside it.
+    /// True if `self` is `other` or a place inside it.
     package func isAtOrInside(_ other: InventoryPath) -> Bool {
         steps.starts(with: other.steps)
     }

@@ -28,7 +28,7 @@ package struct MACAddress: Hashable, Sendable {
         stride(from: 40, through: 0, by: -8).map { UInt8(truncatingIfNeeded: bits >> UInt64($0)) }
     }
 
-    /// True where the first octet's lowest bit is set; no interface has such an address (IEEE 802).
+    /// True if the first octet's lowest bit is set; no interface has such an address (IEEE 802).
     package var isMulticast: Bool { bits >> 40 & 1 == 1 }
 
     private static func value(ofHexDigit digit: UInt8) -> UInt64? {

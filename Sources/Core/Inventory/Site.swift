@@ -25,6 +25,6 @@ package struct Site: Hashable, Sendable {
         self.hosts = hosts
     }
 
-    /// The first of the router's addresses; nil where no router is named.
+    /// The first of the router's addresses; nil if no router is named.
     package var router: IPAddress? { routers.first }
 }

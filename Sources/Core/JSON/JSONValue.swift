@@ -27,7 +27,7 @@ package indirect enum JSONValue: Sendable {
 // MARK: - Looking inside
 
 extension JSONValue {
-    /// The member `key` of an object; nil where it is missing or where this is no object.
+    /// The member `key` of an object; nil if it is missing or where this is no object.
     package subscript(key: String) -> JSONValue? {
         guard case .object(let members) = self else { return nil }
         return members.last { $0.key == key }?.value
@@ -48,19 +48,19 @@ extension JSONValue {
         return value
     }
 
-    /// The elements of an array; nil where this is none.
+    /// The elements of an array; nil if this is none.
     package var elements: [JSONValue]? {
         guard case .array(let elements) = self else { return nil }
         return elements
     }
 
-    /// The members of an object; nil where this is none.
+    /// The members of an object; nil if this is none.
     package var members: [(key: String, value: JSONValue)]? {
         guard case .object(let members) = self else { return nil }
         return members
     }
 
-    /// The only member of an object of one member; nil where this is none.
+    /// The only member of an object of one member; nil if this is none.
     package var onlyMember: (key: String, value: JSONValue)? {
         guard case .object(let members) = self, members.count == 1 else { return nil }
         return members.first

@@ -61,7 +61,7 @@ package struct FilterHook: Hashable, Sendable {
     /// Lower is earlier: mangle -150, dstnat -100, filter 0, srcnat 100.
     package var priority: Int
 
-    /// False where the policy is to drop what no rule decides.
+    /// False if the policy is to drop what no rule decides.
     package var acceptsByDefault: Bool
 
     package enum ChainType: String, Hashable, Sendable {
@@ -88,10 +88,10 @@ package struct FilterRule: Hashable, Sendable {
     /// At most 128 octets.
     package var comment: String?
 
-    /// What it has counted; nil where it has not been observed or does not count.
+    /// What it has counted; nil if it has not been observed or does not count.
     package var counter: Counter?
 
-    /// What names it in its chain; nil where it has not been observed.
+    /// What names it in its chain; nil if it has not been observed.
     package var handle: Int?
 
     package struct Counter: Hashable, Sendable {

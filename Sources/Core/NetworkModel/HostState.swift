@@ -52,15 +52,15 @@ package struct HostState: Hashable, Sendable {
         self.iptables = iptables
     }
 
-    /// The link called `name`; nil where there is none.
+    /// The link called `name`; nil if there is none.
     package func link(_ name: String) -> Link? { links.first { $0.name == name } }
 
-    /// The device that carries `address`; nil where none does.
+    /// The device that carries `address`; nil if none does.
     package func device(carrying address: IPAddress) -> String? {
         addresses.first { $0.address == address }?.device
     }
 
-    /// Our own table; nil where there is none.
+    /// Our own table; nil if there is none.
     package var ownTable: FilterTable? { tables.first(where: \.isOurs) }
 
     /// The devices that the host sends packets to `prefix` out of: those of every route inside it, and of the

@@ -17,7 +17,7 @@ package struct IPTablesState: Hashable, Sendable {
     /// The program that manages it where the host has both.
     package var program: String { (family == .v4 ? "iptables" : "ip6tables") + (isLegacy ? "-legacy" : "") }
 
-    /// The chain `name` of `table`; nil where there is none.
+    /// The chain `name` of `table`; nil if there is none.
     package func chain(_ name: String, of table: String) -> IPTablesChain? {
         chains.first { $0.name == name && $0.table == table }
     }
@@ -66,7 +66,7 @@ package struct IPTablesRule: Hashable, Sendable {
     package var comment: String? { word(after: "--comment") }
     package var isOurs: Bool { comment?.hasPrefix(Ownership.tag) == true }
 
-    /// The word behind `option`; nil where there is none or where it is negated.
+    /// The word behind `option`; nil if there is none or where it is negated.
     package func word(after option: String) -> String? {
         guard let index = words.firstIndex(of: option), index + 1 < words.count else { return nil }
         if index > 0, words[index - 1] == "!" { return nil }

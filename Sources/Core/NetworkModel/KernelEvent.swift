@@ -5,10 +5,10 @@ package import IPAddressing
 package struct KernelEvent: Hashable, Sendable {
     package var subject: Subject
 
-    /// False where it was made or altered.
+    /// False if it was made or altered.
     package var isGone: Bool
 
-    /// Who asked for it; nil where the kernel did it by itself, or does not say.
+    /// Who asked for it; nil if the kernel did it by itself, or does not say.
     package var actor: Actor?
 
     /// What it is about.
@@ -32,7 +32,7 @@ package struct KernelEvent: Hashable, Sendable {
     package struct Actor: Hashable, Sendable {
         package var process: Int
 
-        /// What /proc calls it, at most 15 octets; nil where it is gone.
+        /// What /proc calls it, at most 15 octets; nil if it is gone.
         package var name: String?
 
         package init(process: Int, name: String? = nil) {

@@ -33,7 +33,7 @@ package struct KernelSetting: Hashable, Sendable {
     package var isOfHost: Bool { name.isOfHost }
 
     /// The setting whose writing writes this one as well: `net.ipv4.ip_forward` writes each device's. Nil
-    /// where there is none.
+    /// if there is none.
     package var overwriting: KernelSetting? {
         guard family == .v4, name == .forwarding, device != .named("all"), device != .named("default") else {
             return nil

@@ -31,7 +31,7 @@ package struct Link: Hashable, Sendable {
         self.master = master
     }
 
-    /// True where its alias says that we made it.
+    /// True if its alias says that we made it.
     package var isOurs: Bool { alias?.hasPrefix(Ownership.tag) == true }
 }
 
@@ -54,7 +54,7 @@ package struct VXLANLink: Hashable, Sendable {
     /// The device that the encapsulated packets leave by.
     package var underlay: DeviceReference?
 
-    /// True where the device notes senders in its forwarding table by itself.
+    /// True if the device notes senders in its forwarding table by itself.
     package var isLearning: Bool
 
     package init(id: Int, port: Int, local: IPAddress?, underlay: DeviceReference?, isLearning: Bool = false)
@@ -73,7 +73,7 @@ package enum LinkMTU: Hashable, Sendable {
     /// What is left of the underlay's MTU after so many octets of encapsulation.
     case underlay(less: Int)
 
-    /// In octets; nil where the underlay has to be seen first.
+    /// In octets; nil if the underlay has to be seen first.
     package var octets: Int? {
         guard case .octets(let octets) = self else { return nil }
         return octets

@@ -14,16 +14,16 @@ package struct PolicyRule: Hashable, Sendable {
     package var outDevice: String?
     package var mark: Mark?
 
-    /// True where it is for packets that the conditions do not hold for (`ip rule add not ...`).
+    /// True if it is for packets that the conditions do not hold for (`ip rule add not ...`).
     package var isInverted = false
 
-    /// Routes whose prefixes are no longer than this do not count; nil where all count.
+    /// Routes whose prefixes are no longer than this do not count; nil if all count.
     package var suppressedPrefixLength: Int?
 
     /// What becomes of a packet that matches.
     package var action: Action
 
-    /// Who made it; 0 where it is not said.
+    /// Who made it; 0 if it is not said.
     package var ruleProtocol: Int
 
     /// The bits of the packet's mark that count, and what they must be.

@@ -23,7 +23,7 @@ package struct PrefixSet: Hashable, Sendable {
 
     package var isEmpty: Bool { prefixes.isEmpty }
 
-    /// The family of all its prefixes; nil where it is empty or mixed.
+    /// The family of all its prefixes; nil if it is empty or mixed.
     package var family: AddressFamily? {
         guard let first = prefixes.first, prefixes.last?.family == first.family else { return nil }
         return first.family
@@ -33,7 +33,7 @@ package struct PrefixSet: Hashable, Sendable {
         prefixes.contains { $0.contains(address) }
     }
 
-    /// True where every address of `other` is in this set.
+    /// True if every address of `other` is in this set.
     package func contains(_ other: PrefixSet) -> Bool {
         other.prefixes.allSatisfy { inner in prefixes.contains { $0.contains(inner) } }
     }
@@ -64,7 +64,7 @@ package struct PrefixSet: Hashable, Sendable {
         hostBits >= 128 ? .max : (UInt128(1) << UInt128(hostBits)) - 1
     }
 
-    /// The prefix that two neighbouring halves make up; nil where they are none.
+    /// The prefix that two neighbouring halves make up; nil if they are none.
     private static func union(_ low: IPPrefix, _ high: IPPrefix) -> IPPrefix? {
         guard low.length == high.length, low.length > 0, low.family == high.family, low != high,
             let union = IPPrefix(around: low.address, length: low.length - 1), union.contains(high)
@@ -89,7 +89,7 @@ extension IPPrefix {
 }
 
 extension PrefixSet {
-    /// True where an address is in both.
+    /// True if an address is in both.
     package static func overlap(_ left: [IPPrefix], _ right: [IPPrefix]) -> Bool {
         left.contains { one in right.contains { $0.overlaps(one) } }
     }

@@ -64,7 +64,7 @@ package struct NextHop: Hashable, Sendable {
     /// Nil in a desired route: the device of the network that the gateway is in.
     package var device: String?
 
-    /// True where the gateway need not be in a connected network.
+    /// True if the gateway need not be in a connected network.
     package var isOnLink: Bool
 
     /// 1...256: its share among several.
@@ -77,7 +77,7 @@ package struct NextHop: Hashable, Sendable {
         self.weight = weight
     }
 
-    /// True where this observed next hop is what `desired` asks for.
+    /// True if this observed next hop is what `desired` asks for.
     package func satisfies(_ desired: NextHop) -> Bool {
         gateway == desired.gateway && isOnLink == desired.isOnLink && weight == desired.weight
             && (desired.device == nil || device == desired.device)

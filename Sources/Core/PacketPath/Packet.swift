@@ -8,7 +8,7 @@ package struct Packet: Hashable, Sendable {
     /// As nft and iptables call it: `tcp`, `udp`, `icmp`.
     package var transport: String
 
-    /// 0...65535; 0 where the transport has none.
+    /// 0...65535; 0 if the transport has none.
     package var sourcePort: Int
     package var destinationPort: Int
 

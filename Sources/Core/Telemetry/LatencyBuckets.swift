@@ -131,7 +131,7 @@ package struct LatencyHistogram: Hashable, Sendable {
     }
 
     /// The time, in microseconds, that `permille` of 1000 times do not exceed, drawn evenly inside its
-    /// bucket. Nil where there is none. Times above the highest bound count as that bound.
+    /// bucket. Nil if there is none. Times above the highest bound count as that bound.
     package func quantile(permille: Int) -> Int? {
         let total = count
         guard total > 0 else { return nil }

@@ -12,7 +12,7 @@ package struct LineBound: Sendable {
 
     package init() {}
 
-    /// Whether a line may be written now: how many were left out before it; nil where it is left out itself.
+    /// Whether a line may be written now: how many were left out before it; nil if it is left out itself.
     package mutating func admit(at now: MonotonicTime) -> Int? {
         let full = Int64(Self.burst) * 1_000_000_000
         if let last {

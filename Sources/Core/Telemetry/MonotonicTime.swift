@@ -30,7 +30,7 @@ package struct MonotonicTime: Hashable, Comparable, Sendable {
         nanoseconds - earlier.nanoseconds
     }
 
-    /// Whole seconds from `earlier` to here; 0 where `earlier` is later.
+    /// Whole seconds from `earlier` to here; 0 if `earlier` is later.
     @inlinable
     package func seconds(since earlier: MonotonicTime) -> Int {
         Int(max(0, nanoseconds - earlier.nanoseconds) / 1_000_000_000)

@@ -10,7 +10,7 @@ package struct AdminPages: Sendable {
         self.control = control
     }
 
-    /// The answer to `path`; nil where nothing is there.
+    /// The answer to `path`; nil if nothing is there.
     package func respond(_ path: String) -> HTTPResponse? {
         switch path {
         case "/": page

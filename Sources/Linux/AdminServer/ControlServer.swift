@@ -9,7 +9,7 @@ import Telemetry
 /// thread: it never waits for one of them, there are few at a time, and each has two seconds.
 package final class ControlServer: Sendable {
     package let path: String
-    /// The folder that was made for the socket, and goes with it; nil where it was there.
+    /// The folder that was made for the socket, and goes with it; nil if it was there.
     private let madeFolder: String?
     private let wake: EventFD
     private let thread: NativeThread

@@ -15,7 +15,7 @@ struct ListenerRest {
 
     /// Begins a rest, or prolongs it.
     ///
-    /// - Returns: True where somebody is to be told.
+    /// - Returns: True if somebody is to be told.
     mutating func begin(at now: MonotonicTime) -> Bool {
         end = now.advanced(milliseconds: Self.milliseconds)
         if let lastTold, now.seconds(since: lastTold) < Self.silentSeconds { return false }
@@ -25,7 +25,7 @@ struct ListenerRest {
 
     /// Ends the rest where its time has come.
     ///
-    /// - Returns: True where the listeners are to be listened to again.
+    /// - Returns: True if the listeners are to be listened to again.
     mutating func isOver(at now: MonotonicTime) -> Bool {
         guard let end, end <= now else { return false }
         self.end = nil
@@ -34,7 +34,7 @@ struct ListenerRest {
 }
 
 extension Errno {
-    /// True where the call may succeed later, as it is: descriptors or memory are short (accept(2)).
+    /// True if the call may succeed later, as it is: descriptors or memory are short (accept(2)).
     var isShortage: Bool {
         switch self {
         case .tooManyDescriptors, .tooManyDescriptorsInSystem, .noMemory, .noBuffers: true

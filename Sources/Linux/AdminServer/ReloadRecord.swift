@@ -31,7 +31,7 @@ package struct ReloadedConfiguration: Sendable {
 /// Why a configuration was not taken: every problem, with its place in the file.
 package struct ReloadProblems: Error {
     package let problems: [String]
-    /// True where another file is needed; false where the host denied what the file asks for, and may grant
+    /// True if another file is needed; false if the host denied what the file asks for, and may grant
     /// it later.
     package let isConfigurationWrong: Bool
 
@@ -46,9 +46,9 @@ package struct ReloadOutcome: Hashable, Sendable {
     /// Of the configuration served by now: 1 at the start, one more with each that was taken.
     package var generation: Int
     package var isApplied: Bool
-    /// See `ReloadProblems`; false where it was applied.
+    /// See `ReloadProblems`; false if it was applied.
     package var isConfigurationWrong = false
-    /// Empty where it was applied.
+    /// Empty if it was applied.
     package var problems: [String] = []
     package var warnings: [String] = []
 
@@ -63,7 +63,7 @@ package struct ReloadOutcome: Hashable, Sendable {
         self.warnings = warnings
     }
 
-    /// Reads what another process wrote; nil where it is something else.
+    /// Reads what another process wrote; nil if it is something else.
     package init?(json: JSONValue) {
         guard let isApplied = json["reloaded"]?.boolean else { return nil }
         self.isApplied = isApplied
@@ -127,7 +127,7 @@ extension ServerStatus {
         package var lastSuccess: Int?
         /// When the last one was not taken.
         package var lastFailure: Int?
-        /// What was wrong with it; empty where a later one was taken.
+        /// What was wrong with it; empty if a later one was taken.
         package var lastProblems: [String] = []
 
         package init() {}

@@ -179,7 +179,7 @@ extension ServerControl {
         return objects
     }
 
-    /// What the network agent last wrote; nil where there is none, or its file is not for us.
+    /// What the network agent last wrote; nil if there is none, or its file is not for us.
     private var agentReport: JSONValue? {
         do throws(Errno) {
             let octets = try FileContents.read(agentFile)

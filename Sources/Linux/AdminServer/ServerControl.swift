@@ -141,7 +141,7 @@ package final class ServerControl: Sendable {
 }
 
 extension DomainName {
-    /// Copies a name in wire form; nil where it is not one.
+    /// Copies a name in wire form; nil if it is not one.
     fileprivate init?(_ wire: Span<UInt8>) {
         var octets: [UInt8] = []
         octets.reserveCapacity(wire.count)

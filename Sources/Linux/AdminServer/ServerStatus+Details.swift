@@ -8,7 +8,7 @@ extension ServerStatus {
     package struct NamedCount: Hashable, Sendable {
         /// Short, as in metrics.
         package var name: String
-        /// For people; empty where the name says it all.
+        /// For people; empty if the name says it all.
         package var words: String
         package var count: Int
 
@@ -37,7 +37,7 @@ extension ServerStatus {
         }
     }
 
-    /// Times that 500, 950 and 990 of 1000 did not exceed, in microseconds; nil where there was none.
+    /// Times that 500, 950 and 990 of 1000 did not exceed, in microseconds; nil if there was none.
     package struct Latency: Hashable, Sendable {
         package var count = 0
         package var median: Int?
@@ -90,7 +90,7 @@ extension ServerStatus {
 
         package init() {}
 
-        /// True where everything is there and somebody keeps it so.
+        /// True if everything is there and somebody keeps it so.
         package var isWhole: Bool { isRunning && present >= wanted && trouble == nil }
     }
 
@@ -100,7 +100,7 @@ extension ServerStatus {
         return network.isRunning || (network.wanted > 0 && !paths.isEmpty)
     }
 
-    /// What is wrong now, the worst first; empty where all is well.
+    /// What is wrong now, the worst first; empty if all is well.
     package var troubles: [String] {
         var troubles: [String] = []
         for group in groups where group.deadServers > 0 {
@@ -191,7 +191,7 @@ extension ServerStatus {
 }
 
 extension JSONValue {
-    /// The strings of an array; empty where there is none.
+    /// The strings of an array; empty if there is none.
     static func strings(_ value: JSONValue?) -> [String] { (value?.elements ?? []).compactMap(\.string) }
 
 }

@@ -23,7 +23,7 @@ extension ServerStatus {
         package var carrier: String
         /// Which hosts, which segment, and what becomes of the source address.
         package var details: [String]
-        /// What this host has of it; nil where it has no part in it, or no network agent tells.
+        /// What this host has of it; nil if it has no part in it, or no network agent tells.
         package var state: PathState?
 
         package init(from: [String], to: [String], carrier: String, details: [String]) {
@@ -36,7 +36,7 @@ extension ServerStatus {
 
     /// What one host has of a path.
     package struct PathState: Hashable, Sendable {
-        /// False where nobody puts back what is lost: the numbers are old.
+        /// False if nobody puts back what is lost: the numbers are old.
         package var isKept: Bool
         /// Objects that the path needs on this host, and how many of them are not as planned.
         package var wanted: Int
@@ -59,7 +59,7 @@ extension ServerStatus.Path {
         return to.isEmpty ? from : from + " -> " + to.joined(separator: ", ")
     }
 
-    /// True where packets likely do not get through.
+    /// True if packets likely do not get through.
     var isBroken: Bool { (state?.missing ?? 0) > 0 }
 
     /// How it is drawn: `good`, `warn`, `bad`, or nothing where it is not known.
@@ -114,7 +114,7 @@ extension ServerStatus.PathState {
         ])
     }
 
-    /// Nil where nothing stands there.
+    /// Nil if nothing stands there.
     fileprivate init?(json: JSONValue) {
         guard case .object = json else { return nil }
         self.init(

@@ -11,7 +11,7 @@ package struct ServerStatus: Hashable, Sendable {
     package var workers: [Worker] = []
     /// Of `dns.listen` what no client reaches, since the host does not have the address.
     package var absentListeners: [String] = []
-    /// Nil where no answers are kept.
+    /// Nil if no answers are kept.
     package var cache: Cache?
     /// The clusters that are asked, and last `upstream`.
     package var groups: [Group] = []
@@ -38,7 +38,7 @@ package struct ServerStatus: Hashable, Sendable {
     /// The places and paths of the configuration.
     package var sites: [Site] = []
     package var paths: [Path] = []
-    /// What the network agent says; nil where there is none.
+    /// What the network agent says; nil if there is none.
     package var network: NetworkObjects?
     package var reload = Reload()
 
@@ -172,7 +172,7 @@ package struct ServerStatus: Hashable, Sendable {
         /// `state` of one that forwards our questions back to us.
         static let looping = "looping"
 
-        /// True where it is not asked.
+        /// True if it is not asked.
         package var isDown: Bool { state == Self.dead || state == Self.looping }
 
         package init(

@@ -20,7 +20,7 @@ struct StatusHistory {
         let failed: Int
     }
 
-    /// Latencies since the server's start; nil where nothing was told yet.
+    /// Latencies since the server's start; nil if nothing was told yet.
     struct Latencies {
         var turns = LatencyHistogram()
         var meters: EngineMeters?

@@ -43,7 +43,7 @@ struct ClientProgress: Hashable, Sendable {
         startedAt = now
     }
 
-    /// Retires a connection that is old enough; true where that is news.
+    /// Retires a connection that is old enough; true if that is news.
     mutating func retireWhereOld(at now: MonotonicTime, _ settings: DNSServerSettings) -> Bool {
         guard !isRetired, startedAt.advanced(milliseconds: settings.connectionMilliseconds) <= now else {
             return false
@@ -75,16 +75,16 @@ struct ClientProgress: Hashable, Sendable {
         hasEnded = true
     }
 
-    /// True where another question may be taken, with `queued` octets waiting for the client to read them.
+    /// True if another question may be taken, with `queued` octets waiting for the client to read them.
     func mayTakeQuestion(queued: Int, _ settings: DNSServerSettings) -> Bool {
         !isRetired && pending < settings.questionsPerConnection && queued < settings.outputLimit
     }
 
-    /// True where everything that was asked has been answered and read, so that the connection can be closed
+    /// True if everything that was asked has been answered and read, so that the connection can be closed
     /// for another.
     func isIdle(queued: Int) -> Bool { pending == 0 && queued == 0 }
 
-    /// True where no more questions come, and the client got everything.
+    /// True if no more questions come, and the client got everything.
     func isFinished(queued: Int) -> Bool { (hasEnded || isRetired) && isIdle(queued: queued) }
 
     func isExpired(at now: MonotonicTime, _ settings: DNSServerSettings) -> Bool {

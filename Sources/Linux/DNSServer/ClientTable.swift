@@ -65,7 +65,7 @@ struct ClientTable {
         return longest?.slot
     }
 
-    /// Puts a connection, made for the slot and generation that it is given, into the table; nil where it is
+    /// Puts a connection, made for the slot and generation that it is given, into the table; nil if it is
     /// full.
     mutating func insert(_ make: (_ slot: Int, _ generation: UInt32) -> ClientConnection?)
         -> ClientConnection?

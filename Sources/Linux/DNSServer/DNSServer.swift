@@ -74,7 +74,7 @@ package final class DNSServer: Sendable {
         prober.withLock { $0 = first }
     }
 
-    /// Not started; nil where nobody wants news.
+    /// Not started; nil if nobody wants news.
     func makeProber(
         _ policy: ForwardingPolicy, _ board: HealthBoard, _ identity: ProcessIdentity,
         _ settings: DNSServerSettings

@@ -162,7 +162,7 @@ extension DNSServerWorker {
 
     /// Takes whole messages into the engine, as many as the connection may have in flight.
     ///
-    /// - Returns: False where the connection was closed, or is held back.
+    /// - Returns: False if the connection was closed, or is held back.
     private mutating func takeQuestions(_ connection: ClientConnection) -> Bool {
         beginQuestions()
         while connection.progress.mayTakeQuestion(queued: connection.output.count, settings) {

@@ -57,13 +57,13 @@ struct DNSServerWorker: ~Copyable {
     private var events = EpollEvents(capacity: 256)
     private var nextSweep: MonotonicTime? = nil
     private var lastPublished = MonotonicClock.now
-    /// True where something has happened since `lastPublished`.
+    /// True if something has happened since `lastPublished`.
     var hasNews = false
     var isStopping = false
     /// Once no more questions are taken: when those that wait are given up; see `beginEnd`.
     var end: MonotonicTime?
     private var hasOrders = false
-    /// True where a listener waits for descriptors to become free.
+    /// True if a listener waits for descriptors to become free.
     var hasPausedListener = false
 
     /// To be called on the worker's own thread.
@@ -166,7 +166,7 @@ struct DNSServerWorker: ~Copyable {
 
     // MARK: - Time
 
-    /// How long to wait for events: to the next whole millisecond that something is due; nil where nothing
+    /// How long to wait for events: to the next whole millisecond that something is due; nil if nothing
     /// is.
     private func patience() -> Int32? {
         var next = engine.nextDeadline

@@ -7,7 +7,7 @@ final class ListeningSocket: Sendable {
     let descriptor: FileDescriptor
     /// Where it is bound; the port is never 0.
     let endpoint: Endpoint
-    /// True where all workers take from it.
+    /// True if all workers take from it.
     let isShared: Bool
 
     init(_ descriptor: consuming FileDescriptor, _ endpoint: Endpoint, isShared: Bool = false) {
@@ -19,7 +19,7 @@ final class ListeningSocket: Sendable {
     /// What epoll watches a UDP socket for: of a shared one each question wakes one worker.
     var datagramInterest: Epoll.Interest { isShared ? [.readable, .exclusive] : .readable }
 
-    /// True where it hears on every address of the host, so that replies must say which one they leave from.
+    /// True if it hears on every address of the host, so that replies must say which one they leave from.
     var isWildcard: Bool { endpoint.address.isUnspecified }
 }
 
@@ -55,7 +55,7 @@ struct Listener: Sendable {
 
     typealias Pair = (datagram: ListeningSocket, stream: ListeningSocket)
 
-    /// True where the sockets were not bound by this process.
+    /// True if the sockets were not bound by this process.
     var isInherited: Bool { pairs.contains { $0.datagram.isShared } }
 
     var bound: Endpoint? { pairs.first?.datagram.endpoint }
@@ -234,7 +234,7 @@ struct RetiredListener: Sendable {
         open = listener.pairs.map { Weak(socket: $0.datagram) }
     }
 
-    /// nil where a worker has closed its own.
+    /// nil if a worker has closed its own.
     var sockets: [ListeningSocket]? {
         let left = open.compactMap(\.socket)
         return left.count == open.count ? left : nil

@@ -178,7 +178,7 @@ struct ProbedServer {
         }
     }
 
-    /// True where the message has the question that was asked; errors come without it, too.
+    /// True if the message has the question that was asked; errors come without it, too.
     private static func isAnswer(_ message: MessageOracle, to asked: ProbeQuestion) -> Bool {
         let questions = message.records[.question] ?? []
         guard let question = questions.first else {

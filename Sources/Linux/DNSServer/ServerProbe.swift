@@ -21,7 +21,7 @@ struct ServerProbe {
     private(set) var due: MonotonicTime
     private(set) var isRunning = false
     private(set) var rounds = 0
-    /// True where the round that runs, or the last one, asks for a name that only a loop brings back.
+    /// True if the round that runs, or the last one, asks for a name that only a loop brings back.
     private(set) var isLoopRound = false
 
     private var asked: [Way: MonotonicTime] = [:]
@@ -68,7 +68,7 @@ struct ServerProbe {
 
     /// The ways to ask now, where a round is due and none runs.
     ///
-    /// - Parameter isDoubted: True where a loop is to be looked for: then every other round does, so that
+    /// - Parameter isDoubted: True if a loop is to be looked for: then every other round does, so that
     ///   whoever raises doubts keeps no server from being probed, and has no more than that done.
     mutating func begin(isDead: Bool, isDoubted: Bool = false, at now: MonotonicTime) -> [Way] {
         guard !isRunning, now >= due else { return [] }
@@ -180,7 +180,7 @@ struct ServerProbe {
         due = min(due, now)
     }
 
-    /// True where workers' doubts are looked into: not more often than every so many milliseconds, whoever
+    /// True if workers' doubts are looked into: not more often than every so many milliseconds, whoever
     /// asks the server for what it can't find.
     func mayDoubtLife(at now: MonotonicTime) -> Bool { !isRunning && failures == 0 && now >= nextDoubt }
 

@@ -58,7 +58,7 @@ final class OrderReceipt: Sendable {
     /// What was noted, each once.
     var problems: [String] { noted.withLock { $0 } }
 
-    /// Waits until all have signed; false where that takes longer than `milliseconds`.
+    /// Waits until all have signed; false if that takes longer than `milliseconds`.
     func wait(milliseconds: Int32) -> Bool {
         var events = EpollEvents(capacity: 1)
         do throws(Errno) {

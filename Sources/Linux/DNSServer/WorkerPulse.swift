@@ -5,7 +5,7 @@ package struct WorkerPulse: Sendable {
 
     package init() {}
 
-    /// True where every worker's loop has turned since this was last true, or at the first look.
+    /// True if every worker's loop has turned since this was last true, or at the first look.
     ///
     /// - Parameter turns: Of `DNSServer.workerTurns`.
     package mutating func isEveryWorkerAlive(_ turns: [Int]) -> Bool {

@@ -2,7 +2,7 @@ import Inventory
 
 /// A value of the file on its way into the model: it knows where it stands and where to report.
 ///
-/// Each reading function gives nil where the value is wrong, after reporting why.
+/// Each reading function gives nil if the value is wrong, after reporting why.
 struct Field {
     let node: YAMLNode
     let path: InventoryPath
@@ -107,7 +107,7 @@ struct Keys {
         self.entries = entries
     }
 
-    /// True where the mapping has `key`.
+    /// True if the mapping has `key`.
     func has(_ key: String) -> Bool {
         entries.contains { $0.key == key }
     }
@@ -128,7 +128,7 @@ struct Keys {
         if let value = value(of: key, { $0.read(kind) }) { target = value }
     }
 
-    /// The value of `key`; nil where the key is missing or its value wrong.
+    /// The value of `key`; nil if the key is missing or its value wrong.
     mutating func value<Value>(of key: String, _ read: (Field) -> Value?) -> Value? {
         known.append(key)
         guard let entry = entries.first(where: { $0.key == key }) else { return nil }

@@ -14,7 +14,7 @@ package enum InventoryFile {
     ///   - isOwnAddress: Whether this host has the address: a DNS server there may be Namebridge itself.
     ///   - furtherProblems: What the caller finds in what the file holds; asked where all of it could be
     ///     read.
-    /// - Returns: The inventory, nil where any problem is an error; every problem in the order of the file.
+    /// - Returns: The inventory, nil if any problem is an error; every problem in the order of the file.
     package static func read(
         _ text: [UInt8], name: String, isOwnAddress: (IPAddress) -> Bool = { _ in false },
         furtherProblems: (Inventory) -> [InventoryProblem] = { _ in [] }

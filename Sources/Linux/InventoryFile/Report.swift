@@ -68,12 +68,12 @@ final class Report {
         }
     }
 
-    /// True where `path` itself was found unreadable.
+    /// True if `path` itself was found unreadable.
     func isDistrusted(_ path: InventoryPath) -> Bool {
         unreadable.contains(path)
     }
 
-    /// True where further problems are only counted.
+    /// True if further problems are only counted.
     var isFull: Bool { diagnostics.count >= Self.maximumCount }
 
     /// Notes that only the elements at `kept` of the list at `path` are in the model.
@@ -120,7 +120,7 @@ final class Report {
         root?.mark(at: path.steps[...]) ?? Mark(line: 1, column: 1)
     }
 
-    /// True where an unreadable value lies on the way to `path` or inside it.
+    /// True if an unreadable value lies on the way to `path` or inside it.
     private func isConsequence(_ path: InventoryPath) -> Bool {
         affected.contains(path)
             || (0...path.steps.count).contains {

@@ -263,7 +263,7 @@ private func decimal(_ text: some StringProtocol) -> Int? {
     return Int(text)
 }
 
-/// The number that `text` begins with, nil where there is none, and what follows it.
+/// The number that `text` begins with, nil if there is none, and what follows it.
 private func splitUnit(_ text: String) -> (number: Int?, unit: String) {
     let digits = text.prefix { $0.isASCII && $0.isNumber }
     let unit = text.dropFirst(digits.count).drop { $0 == " " }

@@ -113,7 +113,7 @@ extension Field {
         }
     }
 
-    /// The position in the list that the value is in; 0 where it is in none.
+    /// The position in the list that the value is in; 0 if it is in none.
     private var position: Int {
         guard case .index(let index)? = path.steps.last else { return 0 }
         return index

@@ -41,7 +41,7 @@ extension Field {
         }
     }
 
-    /// Nil where `via` does not go with the ends, or where its settings are wrong.
+    /// Nil if `via` does not go with the ends, or where its settings are wrong.
     private func carrier(
         _ via: Via, _ ends: PathEnds, _ relay: RelaySettings?, _ mesh: VXLANSettings?
     ) -> PathCarrier? {

@@ -61,7 +61,7 @@ struct YAMLNode {
         }
     }
 
-    /// True where the first of `steps` leads to a value.
+    /// True if the first of `steps` leads to a value.
     private func holds(_ steps: ArraySlice<InventoryPath.Step>) -> Bool {
         switch (steps.first, content) {
         case (.index(let index), .sequence(let elements)): elements.indices.contains(index)

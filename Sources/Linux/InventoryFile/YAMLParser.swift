@@ -12,10 +12,10 @@ struct YAMLEvent {
     let kind: Kind
     let mark: Mark
 
-    /// True where the event carries `&NAME`.
+    /// True if the event carries `&NAME`.
     let hasAnchor: Bool
 
-    /// True where the event carries a tag, as in `!!str`.
+    /// True if the event carries a tag, as in `!!str`.
     let hasTag: Bool
 }
 
@@ -72,7 +72,7 @@ struct YAMLParser: ~Copyable {
 private struct OwnedEvent: ~Copyable {
     private var event = unsafe yaml_event_t()
 
-    /// Nil where the parser stopped at an error.
+    /// Nil if the parser stopped at an error.
     init?(from parser: UnsafeMutablePointer<yaml_parser_t>) {
         // Sound: `parser` is initialised by its owner; the call fills `event` or leaves it empty.
         guard unsafe yaml_parser_parse(parser, &event) == 1 else { return nil }

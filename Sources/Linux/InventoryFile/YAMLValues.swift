@@ -2,7 +2,7 @@ package import JSON
 
 /// YAML of other programs, such as what stands inside of a ConfigMap.
 package enum YAMLValues {
-    /// The first document of `text` with every scalar as a string; nil where it is no YAML. Of aliases
+    /// The first document of `text` with every scalar as a string; nil if it is no YAML. Of aliases
     /// nothing is left but null, and of tags their value.
     package static func read(_ text: String) -> JSONValue? {
         do throws(YAMLError) {

@@ -41,7 +41,7 @@ package enum ChildProcess {
         "/usr/sbin", "/sbin", "/usr/bin", "/bin", "/usr/local/sbin", "/usr/local/bin",
     ]
 
-    /// The file of the program `name`; nil where there is none. Corresponds to access(2).
+    /// The file of the program `name`; nil if there is none. Corresponds to access(2).
     ///
     /// - Parameter folders: Where to look for it, in this order.
     package static func path(of name: String, in folders: [String] = searchPath) -> String? {
@@ -61,7 +61,7 @@ package enum ChildProcess {
     ///   - environment: All of it, as `NAME=VALUE`; nil: nothing but PATH, and the language.
     ///   - timeout: In milliseconds; the program is killed then.
     ///   - outputLimit: In octets, for the output and the errors each.
-    ///   - inherits: True where it holds open what this process does on purpose, such as a lock.
+    ///   - inherits: True if it holds open what this process does on purpose, such as a lock.
     ///   - conversation: If set, the program reads this process's own input if that is a terminal, and
     ///     stays in its process group, without which the terminal would stop it.
     package static func run(

@@ -59,7 +59,7 @@ package struct DatagramBatch: ~Copyable {
         unsafe octets.deallocate()
     }
 
-    /// Receives what waits on `socket`, at most `capacity` datagrams; their number, 0 where none waits.
+    /// Receives what waits on `socket`, at most `capacity` datagrams; their number, 0 if none waits.
     package mutating func receive(from socket: borrowing FileDescriptor) throws(Errno) -> Int {
         rearm()
         let number = socket.number
@@ -93,13 +93,13 @@ package struct DatagramBatch: ~Copyable {
         return unsafe _overrideLifetime(span, borrowing: self)
     }
 
-    /// True where datagram `index` was longer than its slot.
+    /// True if datagram `index` was longer than its slot.
     package func isCut(_ index: Int) -> Bool {
         check(index)
         return unsafe headers[index].header.msg_flags & Int32(MSG_TRUNC) != 0
     }
 
-    /// Who sent datagram `index`, with the interface's index where the address is link-local; nil where the
+    /// Who sent datagram `index`, with the interface's index where the address is link-local; nil if the
     /// kernel named nobody.
     package func sender(_ index: Int) -> (endpoint: Endpoint, scope: UInt32)? {
         check(index)
@@ -109,7 +109,7 @@ package struct DatagramBatch: ~Copyable {
             names + index * Self.nameStride, length: headers[index].header.msg_namelen)
     }
 
-    /// The address that datagram `index` was sent to and the interface that it came by; nil where the socket
+    /// The address that datagram `index` was sent to and the interface that it came by; nil if the socket
     /// does not report it. Corresponds to IP_PKTINFO (ip(7)) and IPV6_PKTINFO (RFC 3542 section 6).
     package func destination(_ index: Int) -> (address: IPAddress, interface: UInt32)? {
         check(index)

@@ -83,7 +83,7 @@ package struct DatagramSender: ~Copyable {
     /// Adds the datagram `octets[start..<end]` of a later `send`.
     ///
     /// - Parameters:
-    ///   - source: The address that it leaves from; nil where the socket is bound to it. It must be of the
+    ///   - source: The address that it leaves from; nil if the socket is bound to it. It must be of the
     ///     client's family.
     ///   - interface: The interface to leave by, used where an address is link-local; routes decide
     ///     elsewhere.

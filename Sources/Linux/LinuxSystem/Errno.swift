@@ -49,7 +49,7 @@ extension Errno: CustomStringConvertible {
     package var description: String { "\(text) (\(name))" }
 }
 
-/// Makes a system call until it is not interrupted; nil where it would block.
+/// Makes a system call until it is not interrupted; nil if it would block.
 ///
 /// EBADF and EFAULT are our own bugs, and trap.
 @inline(__always)

@@ -15,7 +15,7 @@ package struct EventFD: ~Copyable, Sendable {
         _ = eventfd_write(descriptor.number, 1)
     }
 
-    /// Takes all signals; true where there was one.
+    /// Takes all signals; true if there was one.
     package func clear() -> Bool {
         var value: eventfd_t = 0
         // Sound: the kernel writes eight octets.

@@ -2,7 +2,7 @@ package import IPAddressing
 
 /// The addresses of this host.
 package enum HostAddresses {
-    /// True where the host has `address`: the kernel lets a socket be bound to it (bind(2), EADDRNOTAVAIL).
+    /// True if the host has `address`: the kernel lets a socket be bound to it (bind(2), EADDRNOTAVAIL).
     ///
     /// Always false on a host that binds to any address (ip(7), ip_nonlocal_bind): there is no telling.
     package static func contains(_ address: IPAddress) -> Bool {

@@ -19,7 +19,7 @@ package enum LocalSocket {
         return socket
     }
 
-    /// The next connection; nil where none is waiting. Corresponds to accept4(2).
+    /// The next connection; nil if none is waiting. Corresponds to accept4(2).
     package static func accept(from listener: borrowing FileDescriptor) throws(Errno) -> FileDescriptor? {
         let number = listener.number
         let accepted = try nonBlockingCall { clinux_accept4(number, nil, nil, clinux_accept_flags) }
@@ -101,7 +101,7 @@ package enum FilePath {
         return name + "/" + path
     }
 
-    /// True where a socket stands at `path`, false for anything else, nil for nothing. Corresponds to
+    /// True if a socket stands at `path`, false for anything else, nil for nothing. Corresponds to
     /// lstat(2).
     package static func isSocket(_ path: String) throws(Errno) -> Bool? {
         // Sound: the path is read during the call.
@@ -118,7 +118,7 @@ package enum FilePath {
         try systemCall { unsafe unlink(path) }
     }
 
-    /// Makes the folder `path` with mode 0755; false where something is there. Corresponds to mkdir(2).
+    /// Makes the folder `path` with mode 0755; false if something is there. Corresponds to mkdir(2).
     package static func makeFolder(_ path: String) throws(Errno) -> Bool {
         do throws(Errno) {
             // Sound: the path is read during the call.

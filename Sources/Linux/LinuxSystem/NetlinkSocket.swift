@@ -60,7 +60,7 @@ package struct NetlinkSocket: ~Copyable, Sendable {
 
 /// The devices of this host.
 package enum NetworkDevices {
-    /// The kernel's number of the device `name`; nil where there is none. Corresponds to if_nametoindex(3).
+    /// The kernel's number of the device `name`; nil if there is none. Corresponds to if_nametoindex(3).
     package static func index(of name: String) -> Int? {
         // Sound: the name is read during the call.
         let index = unsafe if_nametoindex(name)

@@ -5,15 +5,15 @@ import Glibc
 package enum ProcessPrivileges {
     /// What was left after `reduce`.
     package struct Left: Hashable, Sendable {
-        /// True where it has the user that it was to become.
+        /// True if it has the user that it was to become.
         package var hasChangedUser: Bool
         /// Ports below 1024 can be bound when the configuration is read again.
         package var mayBindLowPorts: Bool
-        /// True where the kernel keeps it from writing files (landlock(7)).
+        /// True if the kernel keeps it from writing files (landlock(7)).
         package var isKeptFromWriting: Bool
     }
 
-    /// True where it runs as root. Corresponds to geteuid(2).
+    /// True if it runs as root. Corresponds to geteuid(2).
     package static var isRoot: Bool { geteuid() == 0 }
 
     /// Gives up every privilege but CAP_NET_BIND_SERVICE, where that is there; to be called before any thread
@@ -70,7 +70,7 @@ package enum ProcessPrivileges {
         return set
     }
 
-    /// False where the kernel has no landlock(7), or was started without it.
+    /// False if the kernel has no landlock(7), or was started without it.
     private static func forbidWriting(
         except folder: String?, _ logFolders: [String]
     ) throws(Errno) -> Bool {
@@ -106,7 +106,7 @@ package struct SystemUser: Hashable, Sendable {
         self.group = group
     }
 
-    /// Nil where there is none of that name. Corresponds to getpwnam(3): for the main thread alone.
+    /// Nil if there is none of that name. Corresponds to getpwnam(3): for the main thread alone.
     package init?(named name: String) {
         var user = uid_t()
         var group = gid_t()
@@ -125,7 +125,7 @@ extension FilePath {
         return slash == path.startIndex ? "/" : String(path[..<slash])
     }
 
-    /// True where a folder stands at `path`. Corresponds to opendir(3).
+    /// True if a folder stands at `path`. Corresponds to opendir(3).
     package static func isFolder(_ path: String) -> Bool {
         // Sound: the path is read during the call; the folder is closed at once.
         guard let folder = unsafe opendir(path) else { return false }

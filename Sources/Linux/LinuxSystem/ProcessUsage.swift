@@ -4,9 +4,9 @@ import Glibc
 package struct ProcessUsage: Sendable {
     /// Time on processors, in user and kernel mode, in microseconds. Corresponds to getrusage(2).
     package let processorMicroseconds: Int
-    /// Memory that is resident now, in octets; nil where /proc is missing (proc_pid_statm(5)).
+    /// Memory that is resident now, in octets; nil if /proc is missing (proc_pid_statm(5)).
     package let residentOctets: Int?
-    /// Open descriptors; nil where /proc is missing (proc_pid_fd(5)).
+    /// Open descriptors; nil if /proc is missing (proc_pid_fd(5)).
     package let descriptors: Int?
 
     package static var now: ProcessUsage {
@@ -61,7 +61,7 @@ package enum WallClock {
 
 /// What this host is called.
 package enum ThisHost {
-    /// Its name, as far as its first NUL octet; empty where it has none. Corresponds to gethostname(2).
+    /// Its name, as far as its first NUL octet; empty if it has none. Corresponds to gethostname(2).
     package static var name: String {
         var octets = [CChar](repeating: 0, count: 256)
         // Sound: the kernel writes at most the array's count of octets.

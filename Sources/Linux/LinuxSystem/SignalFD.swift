@@ -18,7 +18,7 @@ package struct SignalFD: ~Copyable, Sendable {
             owning: try systemCall { unsafe signalfd(-1, &set, clinux_signalfd_flags) })
     }
 
-    /// The next signal's number; nil where none is waiting.
+    /// The next signal's number; nil if none is waiting.
     package func next() throws(Errno) -> Int32? {
         var info = signalfd_siginfo()
         let size = MemoryLayout<signalfd_siginfo>.size
@@ -35,7 +35,7 @@ package struct SignalFD: ~Copyable, Sendable {
         }
     }
 
-    /// The next signal's number; nil where none comes in time. Corresponds to poll(2).
+    /// The next signal's number; nil if none comes in time. Corresponds to poll(2).
     ///
     /// - Parameter milliseconds: -1 waits without end.
     package func wait(milliseconds: Int32) throws(Errno) -> Int32? {

@@ -2,7 +2,7 @@ import Glibc
 
 /// This process's standard error.
 package enum StandardError {
-    /// True where it is the file that `stream` names by its device and its number, as JOURNAL_STREAM does
+    /// True if it is the file that `stream` names by its device and its number, as JOURNAL_STREAM does
     /// (systemd.exec(5)). Corresponds to fstat(2).
     package static func isStream(_ stream: String) -> Bool {
         var status = stat()

@@ -22,7 +22,7 @@ package struct StateFolder: Sendable {
     /// The folder at `path`, which somebody has made.
     package init(existing path: String) { self.path = path }
 
-    /// The file of that name, whole; nil where there is none.
+    /// The file of that name, whole; nil if there is none.
     package func read(_ name: String) throws(Errno) -> [UInt8]? {
         do throws(Errno) {
             return try FileContents.read("\(path)/\(name)")
@@ -60,7 +60,7 @@ package struct StateFolder: Sendable {
 
     /// Takes the lock that the file of that name stands for, until the end of the descriptor and of every
     /// program that was started in the meantime: what a killed process has begun is over before the next one
-    /// gets the lock. Nil where somebody else has it. Corresponds to flock(2).
+    /// gets the lock. Nil if somebody else has it. Corresponds to flock(2).
     package func lock(_ name: String) throws(Errno) -> FileDescriptor? {
         // Sound: the path is read during the call.
         let file = FileDescriptor(
@@ -106,7 +106,7 @@ package enum FileContents {
         try file.write(Array(text.utf8))
     }
 
-    /// The names in the folder at `path`, in no order; empty where there is none. Corresponds to readdir(3).
+    /// The names in the folder at `path`, in no order; empty if there is none. Corresponds to readdir(3).
     package static func names(in path: String) -> [String] {
         // Sound: the path is read during the call; the folder is closed below.
         guard let folder = unsafe opendir(path) else { return [] }

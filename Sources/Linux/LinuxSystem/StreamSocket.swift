@@ -29,7 +29,7 @@ package enum StreamSocket {
         package consuming func takeDescriptor() -> FileDescriptor { descriptor }
     }
 
-    /// The next connection; nil where none is waiting. Corresponds to accept4(2).
+    /// The next connection; nil if none is waiting. Corresponds to accept4(2).
     package static func accept(from listener: borrowing FileDescriptor) throws(Errno) -> Accepted? {
         var accepted: Int32? = nil
         let number = listener.number
@@ -79,7 +79,7 @@ package enum StreamSocket {
         return count == 0 ? .end : .octets(count)
     }
 
-    /// Sends the beginning of `octets`; the number sent, 0 where the connection takes no more now.
+    /// Sends the beginning of `octets`; the number sent, 0 if the connection takes no more now.
     package static func send(_ octets: Span<UInt8>, on socket: borrowing FileDescriptor) throws(Errno) -> Int
     {
         let number = socket.number

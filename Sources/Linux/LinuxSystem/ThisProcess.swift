@@ -6,20 +6,20 @@ package enum ThisProcess {
     /// Corresponds to getpid(2).
     package static var identifier: Int32 { getpid() }
 
-    /// True where there is a process with this number, whoever it belongs to. Corresponds to kill(2) with
+    /// True if there is a process with this number, whoever it belongs to. Corresponds to kill(2) with
     /// signal 0.
     package static func sees(process number: Int32) -> Bool { kill(number, 0) == 0 || errno != ESRCH }
 
-    /// The file that it was started from; nil where /proc is missing.
+    /// The file that it was started from; nil if /proc is missing.
     package static var path: String? { target(of: "/proc/self/exe") }
 
-    /// True where it is in the network namespace that the host itself is in.
+    /// True if it is in the network namespace that the host itself is in.
     package static var isInHostNetwork: Bool {
         let own = target(of: "/proc/self/ns/net")
         return own != nil && own == target(of: "/proc/1/ns/net")
     }
 
-    /// What it was started with, as `NAME=VALUE`; empty where /proc is missing. Corresponds to environ(7).
+    /// What it was started with, as `NAME=VALUE`; empty if /proc is missing. Corresponds to environ(7).
     package static var environment: [String] {
         do throws(Errno) {
             return try FileContents.read("/proc/self/environ").split(separator: 0)
@@ -57,7 +57,7 @@ package enum ThisProcess {
         return peers
     }
 
-    /// A variable that another process was started with; nil where it has none, or may not be looked at.
+    /// A variable that another process was started with; nil if it has none, or may not be looked at.
     private static func variable(_ name: String, of process: Int32) -> String? {
         do throws(Errno) {
             let octets = try FileContents.read("/proc/\(process)/environ")
@@ -79,7 +79,7 @@ package enum ThisProcess {
         }
     }
 
-    /// What a symbolic link says; nil where there is none. Corresponds to readlink(2).
+    /// What a symbolic link says; nil if there is none. Corresponds to readlink(2).
     package static func target(of path: String) -> String? {
         var octets = [CChar](repeating: 0, count: 4096)
         // Sound: the kernel writes at most the array's count of octets.
@@ -90,7 +90,7 @@ package enum ThisProcess {
 }
 
 extension ThisProcess {
-    /// What another process is called, at most 15 octets; nil where there is none. Corresponds to proc(5),
+    /// What another process is called, at most 15 octets; nil if there is none. Corresponds to proc(5),
     /// comm.
     package static func name(of process: Int) -> String? {
         do throws(Errno) {

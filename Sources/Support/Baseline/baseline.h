@@ -42,7 +42,7 @@ struct Options;
 
 // MARK: - messages.c
 
-/// The offset after the name at `start`, or 0 where it is cut off, compressed or ends outside the message.
+/// The offset after the name at `start`, or 0 if it is cut off, compressed or ends outside the message.
 size_t endOfName(const uint8_t *message, size_t length, size_t start);
 /// The address that stands for a name: 10.x.y.z, from its first label, letter case ignored; host byte order.
 /// Only the first label counts, so that an answer can be checked after its suffix was rewritten.
@@ -62,7 +62,7 @@ int64_t endOfAddress(const uint8_t *name, int change, uint32_t address, int64_t 
 /// Replaces the suffix `from` of the question's name with `to`, in place; returns the new length, which is
 /// `length` where the suffix differs. Pointers to the question's start stay right, others are not followed.
 size_t replaceSuffix(uint8_t *message, size_t length, const struct WireName *from, const struct WireName *to);
-/// Reads the presentation form `text` (letters, digits, hyphens, dots); false where it is no name.
+/// Reads the presentation form `text` (letters, digits, hyphens, dots); false if it is no name.
 bool parseName(const char *text, struct WireName *name);
 /// Reads a 16-bit number in network byte order.
 static inline uint16_t read16(const uint8_t *at) { return (uint16_t)(at[0] << 8 | at[1]); }
@@ -137,7 +137,7 @@ struct Options {
     in_addr_t to, from;
     /// Addresses that `load` asks from, in turns: `from` and those that follow it; 0: one, by a connected socket.
     int clients;
-    /// True where `load` asks for A and AAAA of each name, as stub resolvers do.
+    /// True if `load` asks for A and AAAA of each name, as stub resolvers do.
     bool pairs;
     /// Addresses of each name, 1...recordLimit.
     int records;

@@ -52,7 +52,7 @@ struct EnginePlay: ~Copyable {
         return ForwardingPolicy((try? scenario?.inventory()) ?? Inventory())
     }()
 
-    /// The reply to `message`, once all that it set off is over; nil where there is none.
+    /// The reply to `message`, once all that it set off is over; nil if there is none.
     ///
     /// - Parameter client: Its address: 10.0.0.0/8 may ask.
     mutating func ask(

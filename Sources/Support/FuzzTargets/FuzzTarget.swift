@@ -16,7 +16,7 @@ package enum FuzzTarget: String, CaseIterable, Sendable {
     /// The output of `ip`, `bridge`, `nft` and `iptables-save`.
     case observation
 
-    /// All that the program did wrong with `input`; empty where all is well.
+    /// All that the program did wrong with `input`; empty if all is well.
     package func objections(to input: [UInt8]) -> [String] {
         switch self {
         case .client: ClientFuzz.objections(to: input)

@@ -10,9 +10,9 @@ package struct MappingChecker: Sendable {
     package let query: [UInt8]
     /// The most octets that the reply may take.
     package let limit: Int
-    /// False where the reply has room for all records.
+    /// False if the reply has room for all records.
     package var mayCut = true
-    /// False where the inner suffix's octets may stand inside of a label or of opaque data.
+    /// False if the inner suffix's octets may stand inside of a label or of opaque data.
     package var looksAtBareOctets = true
 
     package init(inner: PlainName, outer: PlainName, query: [UInt8], limit: Int) {
@@ -25,7 +25,7 @@ package struct MappingChecker: Sendable {
     /// Types that belong to one hop (OPT, TSIG), or hold no more once names are changed (RRSIG, NSEC, NSEC3).
     private var leftOut: Set<Int> { inner == outer ? [41, 250] : [41, 250, 46, 47, 50] }
 
-    /// All that is wrong with `reply`, which was made of `upstream`; empty where all is well.
+    /// All that is wrong with `reply`, which was made of `upstream`; empty if all is well.
     package func objections(to reply: [UInt8], madeFrom upstream: [UInt8]) -> [String] {
         do throws(PlainDecodingError) {
             let asked = try PlainMessage(decoding: query)

@@ -27,12 +27,12 @@ package struct PlainName: Hashable, Sendable {
         PlainName(labels: labels.map { $0.map { (0x41...0x5A).contains($0) ? $0 + 32 : $0 } })
     }
 
-    /// True where both are the same name, whatever their letter case (RFC 4343 section 3).
+    /// True if both are the same name, whatever their letter case (RFC 4343 section 3).
     package func isSame(as other: PlainName) -> Bool {
         lowercased == other.lowercased
     }
 
-    /// True where the last labels are those of `suffix`, whatever their letter case.
+    /// True if the last labels are those of `suffix`, whatever their letter case.
     package func ends(with suffix: PlainName) -> Bool {
         labels.count >= suffix.labels.count
             && PlainName(labels: labels.suffix(suffix.labels.count)).isSame(as: suffix)

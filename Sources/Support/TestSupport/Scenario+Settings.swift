@@ -59,7 +59,7 @@ extension Scenario {
         return inventory
     }
 
-    /// True where a line begins with `keyword`.
+    /// True if a line begins with `keyword`.
     func hasSetting(_ keyword: String) -> Bool { settings.contains { $0.words[0] == keyword } }
 
     /// What a line `limits transactions 2 waiters 3` says.

@@ -56,7 +56,7 @@ package final class ScenarioPlayer {
         random = SplitMix64(seed: seed)
     }
 
-    /// What went otherwise than `scenario` says; nil where nothing did.
+    /// What went otherwise than `scenario` says; nil if nothing did.
     package static func play(_ scenario: Scenario, seed: UInt64) -> ScenarioError? {
         do throws(ScenarioError) {
             let player = try ScenarioPlayer(scenario, seed: seed)

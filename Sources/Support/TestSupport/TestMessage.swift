@@ -32,15 +32,15 @@ package enum TestMessage {
         [UInt8(message.count >> 8), UInt8(message.count & 0xFF)] + message
     }
 
-    /// 0 where there is none.
+    /// 0 if there is none.
     package static func id(_ message: [UInt8]) -> UInt16 {
         message.count < 2 ? 0 : UInt16(message[0]) << 8 | UInt16(message[1])
     }
 
-    /// Without EDNS's part; nil where there is no header.
+    /// Without EDNS's part; nil if there is no header.
     package static func rcode(_ message: [UInt8]) -> UInt8? { message.count < 12 ? nil : message[3] & 0x0F }
 
-    /// ANCOUNT; nil where there is no header.
+    /// ANCOUNT; nil if there is no header.
     package static func answerCount(_ message: [UInt8]) -> Int? {
         message.count < 12 ? nil : Int(message[6]) << 8 | Int(message[7])
     }

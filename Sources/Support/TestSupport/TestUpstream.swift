@@ -112,7 +112,7 @@ private final class UpstreamPeer {
         self.descriptor = descriptor
     }
 
-    /// Answers what has come; false where nothing more will come.
+    /// Answers what has come; false if nothing more will come.
     func serve(_ respond: TestUpstream.Responder) -> Bool {
         var buffer = [UInt8](repeating: 0, count: 65_536)
         var span = buffer.mutableSpan

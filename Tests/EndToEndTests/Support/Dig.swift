@@ -2,7 +2,7 @@ import Foundation
 
 /// A reply as `dig` or `kdig` shows it.
 struct DigReply {
-    /// `NOERROR`, `NXDOMAIN`, ...; empty where there was no reply.
+    /// `NOERROR`, `NXDOMAIN`, ...; empty if there was no reply.
     var status = ""
     /// Such as `qr`, `rd`, `ra`, `tc`.
     var flags: Set<String> = []
@@ -15,13 +15,13 @@ struct DigReply {
     var additional: [String] = []
     /// In octets.
     var size = 0
-    /// True where the reply has an OPT record.
+    /// True if the reply has an OPT record.
     var hasEDNS = false
     /// The exit code of the client.
     var exitCode: Int32 = 0
     /// The address, the port and the transport that the reply came from.
     var server = ""
-    /// From the question to the reply, as the client took it; 0 where there was no reply.
+    /// From the question to the reply, as the client took it; 0 if there was no reply.
     var milliseconds = 0
     /// All that the client wrote.
     var text = ""

@@ -3,7 +3,7 @@ enum RealServers {
     /// The programs that the shared network consists of, and what to install for them.
     static let programs = ["knotd": "knot", "nsd": "nsd", "named": "bind9", "dig": "bind9-dnsutils", "kdig": "knot-dnsutils"]
 
-    /// Why the real servers can't be started; nil where they can.
+    /// Why the real servers can't be started; nil if they can.
     static let obstacle: String? = {
         let missing = programs.filter { Tool.installed($0.key) == nil }.values.sorted()
         if !missing.isEmpty { return "missing: apt install \(missing.joined(separator: " "))" }

@@ -38,7 +38,7 @@ final class ServerProcess: Sendable {
         Ending.shared.forget(identifier)
     }
 
-    /// Asks it to end, as a service manager does; its exit code, or nil where it is not gone in time.
+    /// Asks it to end, as a service manager does; its exit code, or nil if it is not gone in time.
     func terminate(within milliseconds: Int) -> Int32? {
         signal(SIGTERM)
         let deadline = Deadline(milliseconds)
@@ -103,13 +103,13 @@ enum Tool {
         return found
     }
 
-    /// Where `name` is installed; nil where it is not.
+    /// Where `name` is installed; nil if it is not.
     static func installed(_ name: String) -> String? {
         ["/usr/sbin", "/usr/bin", "/sbin", "/bin", "/usr/local/sbin", "/usr/local/bin"]
             .map { "\($0)/\(name)" }.first { FileManager.default.isExecutableFile(atPath: $0) }
     }
 
-    /// True where all of `names` are installed.
+    /// True if all of `names` are installed.
     static func areInstalled(_ names: String...) -> Bool { names.allSatisfy { installed($0) != nil } }
 
     /// Runs `command` to its end, for 30 s at most.

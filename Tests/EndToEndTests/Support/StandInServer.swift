@@ -72,7 +72,7 @@ final class StandInServer: Sendable {
         return Array(message[..<2]) + script[keyPath: transport].dropFirst(2)
     }
 
-    /// What is to be said to `message`; nil where it asks something else.
+    /// What is to be said to `message`; nil if it asks something else.
     private func scripted(_ message: [UInt8]) -> Script? {
         let (now, before) = scripts.withLock { $0 }
         return [now, before].first { script in

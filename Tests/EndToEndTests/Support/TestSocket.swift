@@ -89,7 +89,7 @@ final class TestSocket: Sendable {
         }
     }
 
-    /// The next octets, `most` at most; empty at the end of the stream, nil where nothing comes in time.
+    /// The next octets, `most` at most; empty at the end of the stream, nil if nothing comes in time.
     func receive(most: Int = 65_535, within milliseconds: Int) -> [UInt8]? {
         guard isReadable(within: milliseconds) else { return nil }
         var octets = [UInt8](repeating: 0, count: most)
@@ -105,7 +105,7 @@ final class TestSocket: Sendable {
         return unsafe poll(&request, 1, Int32(milliseconds)) > 0
     }
 
-    /// A connection that a client has opened; nil where none comes in time.
+    /// A connection that a client has opened; nil if none comes in time.
     func accept(within milliseconds: Int) -> TestSocket? {
         guard isReadable(within: milliseconds) else { return nil }
         let accepted = Glibc.accept(descriptor, nil, nil)
@@ -143,7 +143,7 @@ final class TestSocket: Sendable {
         [UInt8(message.count >> 8), UInt8(message.count & 0xFF)] + message
     }
 
-    /// The next message; nil where the stream ends or nothing comes in time.
+    /// The next message; nil if the stream ends or nothing comes in time.
     func receiveFramed(within milliseconds: Int) -> [UInt8]? {
         let deadline = Deadline(milliseconds)
         guard let prefix = receiveExactly(2, deadline) else { return nil }

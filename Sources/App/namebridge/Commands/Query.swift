@@ -114,7 +114,7 @@ extension DomainName {
 }
 
 extension QueryReport {
-    /// True where a server's answer came, a 'no' included.
+    /// True if a server's answer came, a 'no' included.
     fileprivate var isAnswer: Bool {
         guard let header = try? MessageHeader(reading: reply.span) else { return false }
         return header.rcode == ResponseCode.noError.rawValue

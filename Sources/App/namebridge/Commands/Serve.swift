@@ -164,7 +164,7 @@ struct Serve: ParsableCommand {
 
     /// What to type, for a person; the log goes to standard error.
     ///
-    /// - Parameter socket: Where it can be asked for its status; nil where it cannot.
+    /// - Parameter socket: Where it can be asked for its status; nil if it cannot.
     private func printTour(_ socket: String?) {
         print("\nTwo clusters, prod and staging, both of the domain cluster.local. Ask for their names:\n")
         for step in DemoSetting.tour {

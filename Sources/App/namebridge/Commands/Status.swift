@@ -66,7 +66,7 @@ struct Status: ParsableCommand {
         }
     }
 
-    /// The terminal's size; nil where standard output is none. Corresponds to TIOCGWINSZ of tty_ioctl(4).
+    /// The terminal's size; nil if standard output is none. Corresponds to TIOCGWINSZ of tty_ioctl(4).
     private static var window: (columns: Int, rows: Int)? {
         guard isatty(STDOUT_FILENO) == 1 else { return nil }
         var size = winsize()

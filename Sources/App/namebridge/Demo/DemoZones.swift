@@ -36,7 +36,7 @@ struct DemoZones {
         throw ExitStatus.usage
     }
 
-    /// The folder of this program's file; nil where /proc is not mounted.
+    /// The folder of this program's file; nil if /proc is not mounted.
     private static func programFolder() -> String? {
         var path = [CChar](repeating: 0, count: Int(PATH_MAX))
         // Sound: at most `count` octets are written.

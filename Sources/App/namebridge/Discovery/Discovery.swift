@@ -8,7 +8,7 @@ struct Discovery {
     /// The clusters that could be asked.
     private(set) var found: [ClusterFindings] = []
 
-    /// The file in use; nil where none was named.
+    /// The file in use; nil if none was named.
     let file: Inventory?
 
     /// Of the clusters that are in the file as well.
@@ -64,7 +64,7 @@ struct Discovery {
         return "the kubeconfig has no such context\(near ?? ""); it has: \(list)"
     }
 
-    /// True where something needs a person.
+    /// True if something needs a person.
     var hasProblem: Bool {
         !failures.isEmpty || !overlaps.isEmpty || found.contains { !$0.partial.isEmpty }
     }

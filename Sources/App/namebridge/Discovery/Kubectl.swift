@@ -69,7 +69,7 @@ struct Kubectl: Sendable {
         String(decoding: octets, as: UTF8.self).split(separator: "\n").map(String.init)
     }
 
-    /// - Parameter mayLogIn: True where the program that logs in may ask the person at the terminal.
+    /// - Parameter mayLogIn: True if the program that logs in may ask the person at the terminal.
     private func run(
         _ arguments: [String], input: [UInt8] = [], mayLogIn: Bool = false
     ) throws(KubectlFailure) -> [UInt8] {

@@ -80,7 +80,7 @@ struct ClientInspection {
         return servers
     }
 
-    /// What getent(1), and with it every program, finds for the name; nil where it is not there.
+    /// What getent(1), and with it every program, finds for the name; nil if it is not there.
     private func libraryAddresses() -> [IPAddress]? {
         guard let path = ChildProcess.path(of: "getent"),
             let text = Self.output(path, ["ahostsv4", "\(name)"])
@@ -91,7 +91,7 @@ struct ClientInspection {
         return Set(addresses).sorted()
     }
 
-    /// What a program prints within five seconds, whatever its exit code; nil where it cannot be run.
+    /// What a program prints within five seconds, whatever its exit code; nil if it cannot be run.
     private static func output(_ path: String, _ arguments: [String]) -> String? {
         do throws(Errno) {
             let result = try ChildProcess.run(path, arguments, timeout: 5_000, outputLimit: 1 << 20)

@@ -94,7 +94,7 @@ struct ForwarderInspection {
         return text.hasSuffix(".") ? String(text.dropLast()) : text
     }
 
-    /// The process of the running server; nil where none can be asked.
+    /// The process of the running server; nil if none can be asked.
     private func runningProcess() -> Int? {
         do throws(ControlError) {
             let status = ServerStatus(json: try ControlClient.ask(.status, at: controlPaths).answer)

@@ -34,10 +34,10 @@ struct SocketOwners {
         }
     }
 
-    /// Who holds the socket; nil where it is not to be seen.
+    /// Who holds the socket; nil if it is not to be seen.
     func owner(of socket: ListeningSocket) -> Owner? { owners[socket.inode] }
 
-    /// The name of the local process that answers datagrams to `server`; nil where none is known.
+    /// The name of the local process that answers datagrams to `server`; nil if none is known.
     func process(at server: Endpoint) -> String? {
         guard server.address.isLoopback || HostAddresses.contains(server.address) else { return nil }
         let exact = table.sockets(at: server, isStream: false).sorted {
@@ -49,7 +49,7 @@ struct SocketOwners {
 
 /// Small files of text.
 enum TextFile {
-    /// What stands in the file; nil where it cannot be read.
+    /// What stands in the file; nil if it cannot be read.
     static func read(_ path: String) -> String? {
         do throws(Errno) {
             return String(decoding: try FileContents.read(path), as: UTF8.self)

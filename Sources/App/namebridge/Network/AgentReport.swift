@@ -4,11 +4,11 @@ import NetworkKernel
 
 /// What `net status` says of the agent.
 struct AgentReport {
-    /// Nil where none was there since the host's start.
+    /// Nil if none was there since the host's start.
     let status: AgentStatus?
     let isRunning: Bool
 
-    /// Nil where none was there since the host's start.
+    /// Nil if none was there since the host's start.
     ///
     /// - Parameter now: Seconds since 1970.
     func line(now: Int) -> String? {

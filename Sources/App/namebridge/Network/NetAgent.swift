@@ -107,7 +107,7 @@ final class AgentLoop {
         }
     }
 
-    /// - Returns: True where a signal says that it is time to end.
+    /// - Returns: True if a signal says that it is time to end.
     private func take(_ token: UInt64) throws(Errno) -> Bool {
         switch Token(rawValue: token) {
         case .kernel: agent.listen()

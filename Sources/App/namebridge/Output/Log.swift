@@ -49,7 +49,7 @@ enum Log {
     /// The form of lines.
     static var format: LogFormat { state.withLock { $0.format } }
 
-    /// True where standard error is the journal's stream.
+    /// True if standard error is the journal's stream.
     static let isJournal = environment("JOURNAL_STREAM").map(StandardError.isStream) ?? false
 
     /// A line for standard error.

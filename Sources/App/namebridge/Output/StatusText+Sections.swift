@@ -27,7 +27,7 @@ extension StatusText {
         return rows
     }
 
-    /// True where its address stands in the table, so that others do not need more room for it.
+    /// True if its address stands in the table, so that others do not need more room for it.
     private static func isShort(_ server: ServerStatus.Server) -> Bool { server.address.count <= 26 }
 
     /// One column of the table of servers, and what stands in it.

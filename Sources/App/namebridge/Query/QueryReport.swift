@@ -9,11 +9,11 @@ struct QueryReport {
     let question: String
     let client: IPAddress
     let transport: Transport
-    /// The view's name; nil where the client may not ask.
+    /// The view's name; nil if the client may not ask.
     var view: String?
     var route: RouteReport
     var exchanges: [Exchange] = []
-    /// The reply that a client would get; empty where none came.
+    /// The reply that a client would get; empty if none came.
     var reply: [UInt8] = []
     /// From the question to the reply.
     var nanoseconds: Int64 = 0
@@ -43,13 +43,13 @@ struct QueryReport {
 struct RouteReport {
     /// `cluster`, `bare-domain`, `reverse`, `upstream`, `local` or `refused`.
     let kind: String
-    /// The ending of the name that decided; nil where none did.
+    /// The ending of the name that decided; nil if none did.
     var suffix: String?
     /// The clusters in the order in which they are asked, with their servers.
     var groups: [(name: String, servers: [Endpoint])] = []
-    /// The names outside and inside; nil where they are the same.
+    /// The names outside and inside; nil if they are the same.
     var mapping: (outer: String, inner: String)?
-    /// Why nobody is asked; nil where somebody is.
+    /// Why nobody is asked; nil if somebody is.
     var reason: String?
 
     init(_ route: Route, name: DomainName, policy: ForwardingPolicy) {

@@ -166,7 +166,7 @@ final class HTTPLoop: Sendable {
         return respond(request.path) ?? HTTPResponse(.notFound)
     }
 
-    /// True where `host` is an address, `localhost`, or a name of this machine.
+    /// True if `host` is an address, `localhost`, or a name of this machine.
     ///
     /// A browser that a foreign name has led here sends that name; it can't send an address in its place.
     private func isOurs(_ host: String?) -> Bool {

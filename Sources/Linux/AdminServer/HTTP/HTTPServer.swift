@@ -87,7 +87,7 @@ package final class HTTPServer: Sendable {
 
 /// Why the server cannot be had.
 package struct HTTPServerError: Error, Hashable, Sendable, CustomStringConvertible {
-    /// Where it could not listen; nil where something else failed.
+    /// Where it could not listen; nil if something else failed.
     package let endpoint: Endpoint?
     package let error: Errno
 

@@ -49,7 +49,7 @@ int clinux_service_address(struct sockaddr_un *address, const char *name);
 int clinux_peer_owner(int socket, uid_t *user, gid_t *group);
 /// The other groups of that process (SO_PEERGROUPS), at most `capacity`; their number, or -1 with errno.
 int clinux_peer_groups(int socket, gid_t *groups, int capacity);
-/// 1 where `path` is a socket, 0 where it is something else; -1 with errno. Does not follow a symbolic link.
+/// 1 where `path` is a socket, 0 if it is something else; -1 with errno. Does not follow a symbolic link.
 int clinux_is_socket(const char *path);
 
 /// bind(2) of a netlink socket to the address that the kernel chooses.

@@ -11,7 +11,7 @@
 /// The sockets of one laboratory.
 struct lab;
 
-/// What became of one probe. A text is empty where nothing came back.
+/// What became of one probe. A text is empty if nothing came back.
 struct lab_outcome {
     /// The source address that the far side saw.
     char tcp[46];
@@ -21,7 +21,7 @@ struct lab_outcome {
     /// 1 where an echo request was answered; of 64 octets, and of 1,400 that may not be cut.
     int echo;
     int large;
-    /// The errno that TCP ended with; 0 where none did.
+    /// The errno that TCP ended with; 0 if none did.
     int error;
 };
 
@@ -35,7 +35,7 @@ int lab_answer(struct lab *lab, const char *space, uint16_t port);
 /// Adds a probe from the namespace `space` to `address`; its number, or -1 with errno.
 ///
 /// - Parameter datagrams: How many questions over UDP are asked.
-/// - Parameter echoes: 0 where no echo request is sent.
+/// - Parameter echoes: 0 if no echo request is sent.
 int lab_add(struct lab *lab, const char *space, const char *address, uint16_t port, int datagrams, int echoes);
 
 /// Runs all probes at once, until each has all that it asks for or the time is up. -1 with errno.
