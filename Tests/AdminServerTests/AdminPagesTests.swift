@@ -21,7 +21,7 @@ import Testing
             ([.dead, .dead], 503, ["c0: 192.0.2.1:53 is dead (no answer)", "c1: 192.0.2.2:53 is dead"], "none answers"),
             ([.looping, .dead], 503, ["c0: 192.0.2.1:53 is looping (came back)"], "who forwards to us answers nothing"),
             ([.looping, .looping], 503, ["c1: 192.0.2.2:53 is looping (came back)"], "all forward to us"),
-            ([], 503, ["no name server is configured"], "nobody is there to be asked"),
+            ([], 503, ["no name server is configured"], "there is no server to ask"),
         ] as [([Fate], Int, [String], String)])
     func `ready says whether a cluster can be asked, and why not`(
         fates: [Fate], code: Int, words: [String], reason: String

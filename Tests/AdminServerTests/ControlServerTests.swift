@@ -83,7 +83,7 @@ final class RawClient {
         server.stop()
         server.stop()
         #expect(!FileManager.default.fileExists(atPath: path.path))
-        #expect(throws: ControlError.nobodyListens(paths: [path.path])) {
+        #expect(throws: ControlError.noServer(paths: [path.path])) {
             try ControlClient.ask(.status, at: [path.path])
         }
     }
@@ -106,7 +106,7 @@ final class RawClient {
         let path = try SocketPath()
         do { _ = try LocalSocket.listen(at: path.path) }
         #expect(try FilePath.isSocket(path.path) == true)
-        #expect(throws: ControlError.nobodyListens(paths: [path.path])) {
+        #expect(throws: ControlError.noServer(paths: [path.path])) {
             try ControlClient.ask(.status, at: [path.path])
         }
         let server = try Self.start(path)
@@ -169,7 +169,7 @@ final class RawClient {
         #expect((try? JSONReader.read(Array(answer.utf8)))?["asked"]?.string == "status")
     }
 
-    @Test func `clients who say nothing keep nobody out for longer than two seconds`() throws {
+    @Test func `silent clients block others for at most two seconds`() throws {
         let path = try SocketPath()
         let server = try Self.start(path)
         defer { server.stop() }
@@ -222,7 +222,7 @@ final class RawClient {
         let listener = try LocalSocket.listen(at: path.path)
         let client = try LocalSocket.connect(to: path.path)
         guard let accepted = try LocalSocket.accept(from: listener) else {
-            Issue.record("nobody waits")
+            Issue.record("no connection waits")
             return
         }
         let peer = try LocalSocket.peer(of: accepted)

@@ -113,7 +113,7 @@ private final class WebClient {
         #expect(answer.hasSuffix("0123456789abcdef"))
     }
 
-    @Test func `clients that ask nothing keep nobody out`() throws {
+    @Test func `clients that ask nothing do not block others`() throws {
         let server = try Self.start()
         defer { server.stop() }
         let endpoint = try #require(server.endpoints.first)

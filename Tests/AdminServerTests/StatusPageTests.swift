@@ -97,7 +97,7 @@ private func fullStatus(_ text: String) -> ServerStatus {
 
     @Test func `an empty status makes a page, too`() {
         let page = StatusPage(ServerStatus()).document(nonce: "a")
-        #expect(page.contains("Nobody has asked yet."))
+        #expect(page.contains("No questions yet."))
         #expect(page.contains("All well"))
     }
 
@@ -111,11 +111,11 @@ private func fullStatus(_ text: String) -> ServerStatus {
 
     @Test(
         arguments: [
-            (nil, "", "not reported", "nobody tells"),
-            (.init(isKept: true, wanted: 9, missing: 0), "good", "9 objects in place", "all is there"),
-            (.init(isKept: true, wanted: 9, missing: 2), "bad", "2 of 9 objects missing", "something is not"),
-            (.init(isKept: false, wanted: 9, missing: 0), "warn", "not watched: the agent has ended", "nobody knows"),
-            (.init(isKept: false, wanted: 1, missing: 1), "bad", "1 of 1 object missing", "it was not there at last"),
+            (nil, "", "not reported", "no agent reports"),
+            (.init(isKept: true, wanted: 9, missing: 0), "good", "9 objects in place", "everything is in place"),
+            (.init(isKept: true, wanted: 9, missing: 2), "bad", "2 of 9 objects missing", "something is missing"),
+            (.init(isKept: false, wanted: 9, missing: 0), "warn", "not watched: the agent has ended", "no agent"),
+            (.init(isKept: false, wanted: 1, missing: 1), "bad", "1 of 1 object missing", "the last report said so"),
         ] as [(ServerStatus.PathState?, String, String, String)])
     func `each path is drawn as it is itself`(
         state: ServerStatus.PathState?, look: String, words: String, reason: String
@@ -145,7 +145,7 @@ private func fullStatus(_ text: String) -> ServerStatus {
         #expect(ServerStatus(json: json) == status)
     }
 
-    @Test func `an agent that ended is missed where there is something to keep, and nowhere else`() {
+    @Test func `an agent that ended is reported only if there is something to keep`() {
         var status = ServerStatus()
         var network = ServerStatus.NetworkObjects()
         network.trouble = "the file is not there"

@@ -139,7 +139,7 @@ import Testing
         for time in [1.0, 2, 3] { _ = try cache.load("a.b", at: time) }
         #expect(try cache.load("a.b", at: 29.5)?.wantsRefresh == true)
         #expect(try cache.load("a.b", at: 29.9)?.isFresh == true)
-        #expect(try cache.load("a.b", at: 30.1) == nil, "nobody has failed: the answer on its way is waited for")
+        #expect(try cache.load("a.b", at: 30.1) == nil, "nothing has failed: the client waits for the answer under way")
     }
 
     @Test(arguments: [

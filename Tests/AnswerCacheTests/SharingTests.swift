@@ -5,7 +5,7 @@ import Testing
 
 /// Several threads at one cache.
 @Suite struct SharingTests {
-    /// The name's number, as its address: whoever loads it sees whether it is the right one.
+    /// The name's number as its address, so that a reader sees whether it got the right entry.
     private static func work(on cache: AnswerCache, seed: UInt64) -> (wrong: Int, found: Int) {
         var random = SplitMix64(seed: seed)
         var loaded = PreparedAnswer()

@@ -30,7 +30,7 @@ import Testing
         var offences: [String] = []
         for row in try rows() {
             for name in quoted(row.code, by: "`") where !isFile(name, in: paths) && !isDeclared(name, declared) {
-                offences.append("\(Self.article):\(row.line): `\(name)` is nowhere in Sources")
+                offences.append("\(Self.article):\(row.line): `\(name)` is not in Sources")
             }
         }
         #expect(offences.isEmpty, "\(offences.joined(separator: "\n"))")
@@ -52,11 +52,11 @@ import Testing
                     name.hasSuffix("…")
                     ? scenarios.contains { $0.hasPrefix(name.dropLast()) } : scenarios.contains("\(name).scenario")
                 if !isScenario, !isFile(name, in: paths), !isDeclared(name, declared) {
-                    offences.append("\(Self.article):\(row.line): `\(name)` is nowhere in Tests")
+                    offences.append("\(Self.article):\(row.line): `\(name)` is not in Tests")
                 }
             }
             for name in quoted(row.test, by: "*") where !isHostileRow(name, declaredNames(in: hostile), hostile) {
-                offences.append("\(Self.article):\(row.line): *\(name)* is nowhere in HostileTests")
+                offences.append("\(Self.article):\(row.line): *\(name)* is not in HostileTests")
             }
         }
         #expect(offences.isEmpty, "\(offences.joined(separator: "\n"))")

@@ -8,7 +8,7 @@ struct StandInCluster: Sendable {
         "/version": .object(["major": .string("1"), "minor": .string("32"), "gitVersion": .string("v1.32.4")])
     ]
 
-    /// Paths that whoever asks may not read: `(path, reason)`, the reason as the API server words it.
+    /// Paths that the user may not read: `(path, reason)`, the reason as the API server words it.
     var forbidden: [String: String] = [:]
 
     /// True if nothing may be read but the version.

@@ -146,7 +146,7 @@ import Testing
     }
 }
 
-/// Limits of connections beyond which somebody has to go.
+/// Limits beyond which connections are closed.
 @Suite struct ConnectionLimitTests {
     @Test func `an old connection ends once its questions are answered`() throws {
         let upstream = try TestUpstream()

@@ -123,7 +123,7 @@ func startServer(
         }
     }
 
-    @Test func `an address of nobody is reported with what to do`() {
+    @Test func `an address that the host lacks is reported with what to do`() {
         do {
             _ = try startServer([], listen: ["203.0.113.7:0"])
             Issue.record("a foreign address was bound")

@@ -68,7 +68,7 @@ import Testing
         client.send(TestMessage.question("n0.example.org", id: 0))
         while first.statistics.sum({ $0.engine.messages }) < 1 {}
         let end = try NativeThread(name: "end", stackSize: 1 << 20) { first.stop(answering: true) }
-        // One of the two answers, whoever takes it.
+        // One of the two workers gives the answer.
         for id in 1..<50 as Range<UInt16> { client.send(TestMessage.question("n\(id).example.org", id: id)) }
         end.join()
         for id in 50..<100 as Range<UInt16> { client.send(TestMessage.question("n\(id).example.org", id: id)) }

@@ -96,7 +96,7 @@ import Testing
         let rows: [([Int], Bool, String)] = [
             ([0, 0], true, "the first look"), ([1, 0], false, "one has not moved"),
             ([9, 0], false, "whatever the others do"), ([9, 1], true, "both have moved"),
-            ([9, 1], false, "nobody has"), ([10, 2], true, "both"),
+            ([9, 1], false, "neither has moved"), ([10, 2], true, "both"),
         ]
         for (turns, isAlive, reason) in rows {
             #expect(pulse.isEveryWorkerAlive(turns) == isAlive, "\(reason)")

@@ -75,7 +75,7 @@ import Testing
         #expect(second.replies.withLock { $0.count } == 1, "only what its filter wants")
     }
 
-    @Test func `where every server is down, that nobody was asked is no short look-up`() throws {
+    @Test func `if every server is down, the log does not show a quick look-up`() throws {
         var dns = DNSSettings()
         dns.upstream = [try #require(Endpoint("192.0.2.1:53", defaultPort: 53))]
         let server = try DNSServer(

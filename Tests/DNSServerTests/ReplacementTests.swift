@@ -130,7 +130,7 @@ import Testing
         #expect(TestMessage.answerCount(try #require(answer)) == 1)
     }
 
-    @Test func `questions that nobody answers fail, however many configurations ago they came`() throws {
+    @Test func `unanswered questions fail, however many configurations ago they came`() throws {
         let upstream = try CountedUpstream(silent: .max)
         let serving = try Serving(["prod": [upstream.endpoint]])
         defer { serving.server.stop() }
@@ -199,10 +199,10 @@ private struct Serving {
 
     /// Waits until the first worker's numbers, which may be a tenth of a second old, fulfil `condition`.
     func wait(until condition: (WorkerStatistics) -> Bool) throws {
-        let nobody = try client()
+        let idle = try client()
         for _ in 0..<2000 {
             if let worker = server.statistics.workers.first, condition(worker) { return }
-            _ = try nobody.receive(milliseconds: 1)
+            _ = try idle.receive(milliseconds: 1)
         }
         Issue.record("the numbers never came")
     }

@@ -43,7 +43,7 @@ struct ServerProbeTests {
             case .dead: #expect(!isAnswered)
             case .doubtful, .notAsked, nil: Issue.record("no verdict at \(milliseconds)")
             }
-            #expect(!probe.mayDoubtLife(at: now.advanced(milliseconds: 499)), "whoever asks for what is not found")
+            #expect(!probe.mayDoubtLife(at: now.advanced(milliseconds: 499)), "clients ask for names that are not found")
         }
     }
 

@@ -34,7 +34,7 @@ private let other = name("b.pod.cluster.local")
 private let otherOuter = name("b.pod.prod.k8s.example.com")
 private let foreign = name("www.example.net")
 private let nearMiss = name("a.svc.acluster.local")
-/// The name `a.cluster.local` uncompressed, as octets that nobody may take for a name.
+/// The name `a.cluster.local` uncompressed, as octets that must not be read as a name.
 private let opaque: PlainField = .octets(PlainName("a.cluster.local").wire)
 
 private let rows = [

@@ -70,7 +70,7 @@ private let rows = [
     Row("NOTIFY (RFC 8906 section 7)", query(flags: 0x2000), .reject(4, hasQuestion: false, hasEDNS: false)),
     Row("NOTIFY with EDNS (RFC 6891 section 7)", query(flags: 0x2000, additionals: [opt()]),
         .reject(4, hasQuestion: false, hasEDNS: true)),
-    Row("an opcode that nobody knows, and no question", [1, 2, 0x78, 0] + [UInt8](repeating: 0, count: 8),
+    Row("an unassigned opcode, and no question", [1, 2, 0x78, 0] + [UInt8](repeating: 0, count: 8),
         .reject(4, hasQuestion: false, hasEDNS: false)),
     Row("a header alone", Array(query(questions: 0).prefix(12)), unreadable),
     Row("two questions (RFC 9619 section 4)", query(questions: 2), unreadable),

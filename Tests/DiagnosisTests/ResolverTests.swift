@@ -169,7 +169,7 @@ import Testing
         #expect(Self.trouble(findings) == [.validation], "\(findings)")
     }
 
-    @Test func `a name that is denied by somebody else is not handed on`() throws {
+    @Test func `a name that another server denies is not forwarded`() throws {
         let findings = try Self.findings { resolver in
             for probe in resolver.outcomes.keys where probe != .software {
                 resolver.outcomes[probe] = try Self.answer(ProbeAnswer.nameError)

@@ -193,7 +193,7 @@ extension EndToEnd {
             let zones = Tool.packageFile("config/demo")
             let demo = try ServerProcess(
                 "demo", [try #require(Tool.namebridge), "serve", "--demo", "--demo-zones", zones], in: network.folder)
-            // Its own words first: what answers at that port may be somebody else's demo.
+            // Its own words first: another demo may answer at that port.
             try demo.waitUntil {
                 demo.output.contains("dig ")
                     && ReplyHeader(ask(question("dns-version.prod.cluster.local", 16), "127.0.0.1", port)) != nil

@@ -3,7 +3,7 @@ import Testing
 extension EndToEnd {
     /// Cookies with the programs that made them common.
     @Suite struct Cookies {
-        /// BIND that answers nobody without a good cookie, and two forwarders to it that share its secret.
+        /// BIND that answers only clients with a good cookie, and two forwarders to it that share its secret.
         private struct Jar {
             static let secret = "e5e973e5a6b2a43f48e7dc849e37bfcf"
             let folder: TemporaryFolder

@@ -222,7 +222,7 @@ extension EndToEnd {
         private static let ownDomain = "{todname('prod.cluster.local.')}"
 
         @Test(.enabled(if: hasKnotResolver, "kresd is missing: apt install knot-resolver"))
-        func `Knot Resolver that asks somebody else for everything is told where the suffix is`() throws {
+        func `Knot Resolver that forwards everything gets a rule for the suffix`() throws {
             try expectCure(Self.knotResolver(""), finding: ["forwarded", "reverse"])
         }
 
@@ -277,7 +277,7 @@ extension EndToEnd {
         @Test(
             .enabled(if: hasRecursor, "pdns_recursor is missing: apt install pdns-recursor"),
             arguments: ["process", "validate"])
-        func `the PowerDNS Recursor that asks somebody else is told where the suffix is`(validation: String) throws {
+        func `the PowerDNS Recursor that forwards everything gets a rule for the suffix`(validation: String) throws {
             try expectCure(Self.recursor("dnssec=\(validation)"), finding: ["forwarded", "reverse"])
         }
 

@@ -81,7 +81,7 @@ extension EndToEnd {
             let taken = try #require(report.problems.first { $0.check == "listening" }, "\(report.text)")
             #expect(taken.summary.contains("dnsmasq (process \(other.identifier))"), "\(report.text)")
             let lines = try #require(taken.remedies.first { $0.software == "dnsmasq" }).lines
-            // Without DNS and DHCP it listens nowhere.
+            // Without DNS and DHCP it does not listen.
             let mended = try ServerProcess("dnsmasq", dnsmasq(lines.joined(separator: "\n") + "\n"), in: folder)
             let server = try RealServers.started(
                 "namebridge", [#require(Tool.namebridge), "serve", "--config", file], port, "ready.invalid", in: folder)
@@ -92,7 +92,7 @@ extension EndToEnd {
             #expect(second.status == 0 && second.trouble.isEmpty, "\(second.text)")
         }
 
-        @Test func `nobody listens, and wrong files and words have the exit code 2`() throws {
+        @Test func `no server listens, and wrong files and words have the exit code 2`() throws {
             let folder = try TemporaryFolder()
             let file = try configuration(FreePort.next(), "  prod: { dns: [\"127.0.0.1:9\"] }", in: folder)
             let report = try DoctorReport(["--config", file])

@@ -43,7 +43,7 @@ extension EndToEnd {
             }
         }
 
-        @Test func `who copies our marks, and the names of our probes, keeps nobody from a server`() throws {
+        @Test func `a client that copies our marks and probe names does not block a server`() throws {
             let folder = try TemporaryFolder()
             let server = try TappedServer()
             defer { server.end() }
@@ -69,7 +69,7 @@ extension EndToEnd {
                 // As the server's questions come by on the wire, they are sent to the forwarder as they are.
                 for _ in 0..<20 { refused += ReplyHeader(ask(seen, "127.0.0.1", port))?.rcode == 5 ? 1 : 0 }
                 if let check = server.loopChecks.last {
-                    #expect(ReplyHeader(ask(check, "127.0.0.1", port))?.answers == 1, "what nobody else can use")
+                    #expect(ReplyHeader(ask(check, "127.0.0.1", port))?.answers == 1, "no other client can use it")
                 }
                 #expect(try isServed("web\(refused)"))
             }

@@ -67,8 +67,8 @@ extension EndToEnd {
             }
         }
 
-        @Test func `a server that root starts is somebody else with one capability`() throws {
-            guard geteuid() == 0 else { return print("skipped: root alone can become somebody else") }
+        @Test func `a server that root starts becomes another user with one capability`() throws {
+            guard geteuid() == 0 else { return print("skipped: only root can become another user") }
             let status = try status()
             let entry = unsafe getpwnam("nobody")
             // The entry stays until the next call, and its number is copied.

@@ -64,10 +64,10 @@ extension EndToEnd {
 
         @Test(arguments: [
             ("-x 10.234.200.1", "beside the cluster's /18 prefixes, although its server has the name"),
-            ("-x 10.99.0.1", "in no cluster at all"), ("-x fd99::1", "a unique local address that nobody owns"),
+            ("-x 10.99.0.1", "in no cluster at all"), ("-x fd99::1", "a unique local address of no cluster"),
             ("-x 192.168.7.7", "another private prefix"),
         ])
-        func `a private reverse name that nobody owns is answered here`(address: String, reason: String) throws {
+        func `a private reverse name of no cluster is answered here`(address: String, reason: String) throws {
             let network = try OfficeNetwork.running()
             let reply = try dig(address, port: network.port)
             #expect(reply.status == "NXDOMAIN", "\(reason)\n\(reply.text)")

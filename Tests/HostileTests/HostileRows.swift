@@ -155,7 +155,7 @@ enum HostileRows {
         name(
             "a name that is too long inside the cluster", "RFC 1035 section 2.3.4",
             label(63) + label(63) + label(63) + label(50) + TestMessage.wire("p.lan"), .rcode(2)),
-        name("a private reverse name of nobody", "RFC 6303 section 3", TestMessage.wire("9.9.9.10.in-addr.arpa"), .rcode(3)),
+        name("a private reverse name of no cluster", "RFC 6303 section 3", TestMessage.wire("9.9.9.10.in-addr.arpa"), .rcode(3)),
         name(
             "a reverse name with 40 labels", "RFC 1035 section 3.5",
             (0..<40).flatMap { _ in [1, 0x31] as [UInt8] } + TestMessage.wire("10.in-addr.arpa"), .rcode(3)),
@@ -292,7 +292,7 @@ enum HostileRows {
                 "a second cookie of a wrong length", "RFC 7873 section 5.2",
                 HostileMessage.opt(HostileMessage.option(10, 8) + HostileMessage.option(10, 3)), outcome: fine),
             edns(
-                "a cookie that somebody else made", "RFC 7873 section 5.2.4",
+                "a cookie that another server made", "RFC 7873 section 5.2.4",
                 HostileMessage.opt(HostileMessage.two(10) + [0, 24, 7, 7, 7, 7, 7, 7, 7, 7, 1] + zeros(15)),
                 outcome: fine),
             HostileRow(

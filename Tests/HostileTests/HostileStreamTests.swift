@@ -92,7 +92,7 @@ import Testing
         #expect(try next.receiveIDs(1) == [99])
     }
 
-    @Test func `a hundred connections that say nothing keep nobody out`() throws {
+    @Test func `a hundred silent connections do not block others`() throws {
         var settings = DNSServerSettings()
         settings.connectionsPerClient = 16
         let server = try HostileServer(settings: settings)

@@ -3,7 +3,7 @@ import Inventory
 import InventoryFile
 import Testing
 
-/// Files that nobody wrote by hand: whatever the octets, there is an inventory or an error, in bounded time.
+/// Generated files: any octets give an inventory or an error, in bounded time.
 @Suite("Hostile files") struct HostileFileTests {
     /// Marsaglia's xorshift64*: the same octets for the same seed everywhere.
     private struct Generator: RandomNumberGenerator {

@@ -9,7 +9,7 @@ import Testing
             ("10.0.0.5:53", true, "the host's address, and the port listened on"),
             ("10.0.0.5:5353", false, "another port"),
             ("10.0.0.6:53", false, "another host's address"),
-            ("[fd00::5]:53", false, "nobody listens on IPv6"),
+            ("[fd00::5]:53", false, "it does not listen on IPv6"),
         ])
     func ownAddress(server: String, isError: Bool, reason: String) throws {
         let own = try [#require(IPAddress("10.0.0.5")), #require(IPAddress("fd00::5"))]

@@ -7,8 +7,8 @@ import Testing
 @Suite struct SystemTests {
     @Test(arguments: DatagramTests.loopback) func `a stream brings octets and its end`(address: IPAddress) throws {
         let listener = try StreamSocket.listen(on: Endpoint(address: address, port: 0), sharesPort: false)
-        let nobody = try StreamSocket.accept(from: listener) == nil
-        #expect(nobody)
+        let isIdle = try StreamSocket.accept(from: listener) == nil
+        #expect(isIdle)
         let epoll = try Epoll()
         var events = EpollEvents(capacity: 4)
         try epoll.add(listener, .readable, token: 1)

@@ -34,7 +34,7 @@ import Testing
     }
 
     @Test func `check tells every mistake where it stands`() throws {
-        let file = try TemporaryFile("dns:\n  listen: [nowhere]\nclusters:\n  prod: { dsn: [10.96.0.10] }\n")
+        let file = try TemporaryFile("dns:\n  listen: [no-address]\nclusters:\n  prod: { dsn: [10.96.0.10] }\n")
         let result = try Program.run(["check", file.path])
         #expect(result.code == 1)
         #expect(result.output.contains("\(file.path):2:12: "))

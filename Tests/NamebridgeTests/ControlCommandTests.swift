@@ -69,7 +69,7 @@ import Testing
         }
         let right = try String(contentsOfFile: server.file.path, encoding: .utf8)
         #expect(try reload() == (0, 2, []))
-        let wrong = right.replacingOccurrences(of: "workers", with: "wrokers") + "  staging: { dns: [nowhere] }\n"
+        let wrong = right.replacingOccurrences(of: "workers", with: "wrokers") + "  staging: { dns: [no-address] }\n"
         try wrong.write(toFile: server.file.path, atomically: true, encoding: .utf8)
         let refused = try reload()
         #expect(refused.code == 2 && refused.generation == 2 && refused.problems.count == 2)
@@ -103,8 +103,8 @@ import Testing
 
     @Test(
         arguments: [
-            (["status"], 1, "nobody listens"), (["flush"], 1, "nobody listens"),
-            (["reload"], 1, "nobody listens"),
+            (["status"], 1, "no server listens"), (["flush"], 1, "no server listens"),
+            (["reload"], 1, "no server listens"),
             (["flush", "a..b"], 2, "a name that is none"), (["flush", "--below"], 2, "below what?"),
             (["flush", "two words"], 2, "neither a key nor a name"),
             (["status", "--output", "xml"], 2, "no such form"),

@@ -84,7 +84,7 @@ import Testing
     private func service(_ exists: Bool) -> SystemUser? { exists ? SystemUser(name: "namebridge", user: 99, group: 98) : nil }
 
     @Test(arguments: accesses)
-    func `the service's group may read the file, nobody else`(
+    func `only the service's group may read the file`(
         owner: UInt32, group: UInt32, mode: UInt32, hasService: Bool, expected: String?
     ) {
         let access = FileAccess(owner: owner, group: group, mode: mode)

@@ -90,7 +90,7 @@ import Testing
           !  upstream: no name server answers: our question came back from
              [2001:db8:1234:5678:9abc:def0:1234:5678]:53 after 12 hops
           !  path office -> prod: 2 of 9 objects missing
-          !  network: somebody takes away again and again: nft table namebridge
+          !  network: removed again and again by another program: nft table namebridge
           !  the changed configuration was not taken: namebridge.yaml:4:3: dns.wrokers:
              unknown key, did you mean "workers"?
 

@@ -148,7 +148,7 @@ import Testing
 
         """
 
-    /// Somebody's rule that makes the kernel track connections.
+    /// A foreign rule that makes the kernel track connections.
     private static let tracking = "on relay1 iptables -A FORWARD -m conntrack --ctstate INVALID -j DROP\n"
 
     private static let configuration = """

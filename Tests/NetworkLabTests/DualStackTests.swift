@@ -190,7 +190,7 @@ extension Lab {
         var status = try net(host, "status --config \(file)")
         _ = try await wait {
             if status.output.contains("silent    next hop \(address) on ") { return true }
-            // Somebody must send something for the kernel to ask.
+            // The kernel asks for a neighbour only if there is a packet for it.
             try script("on \(host) ping -c 1 -W 1 \(address) >/dev/null || true")
             status = try net(host, "status --config \(file)")
             return false

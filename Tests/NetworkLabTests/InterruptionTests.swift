@@ -77,7 +77,7 @@ import Testing
         ("a route over the default gateway", "on host ip addr add 10.235.88.2/32 dev eth0; "
             + "on host ip route replace default via 10.235.88.1 dev eth0 onlink"),
         ("the segment's network is in use", "on host ip addr add 10.255.1.9/24 dev eth0"),
-        ("a device of that name is somebody else's", "on host ip link add nbvx10001 type veth peer name other"),
+        ("a foreign device has that name", "on host ip link add nbvx10001 type veth peer name other"),
     ])
     func `a dangerous plan is refused before any change`(what: String, command: String) throws {
         let lab = try Self.lab("refuse")

@@ -79,9 +79,9 @@ import Testing
 
         """
 
-    /// On every host: strict filters, a firewall that drops in both families, with docker's chains and a table of nft,
-    /// rules as kube-proxy makes them, a rule by hand that ends POSTROUTING, and routes of others that lead the prefixes
-    /// of the paths elsewhere. Each cluster lets its own pods and nodes through, and nobody else.
+    /// On every host: strict filters, a firewall that drops in both families, with docker's chains and a table of nft, rules as
+    /// kube-proxy makes them, a rule by hand that ends POSTROUTING, and routes of others that lead the prefixes of the paths
+    /// elsewhere. Each cluster accepts only its own pods and nodes.
     private static let strangers = """
         for h in n1 n2 n3 n4 router; do
             for d in all eth0; do on $h sysctl -qw net.ipv4.conf.$d.rp_filter=1; done

@@ -44,7 +44,7 @@ import Testing
         }
     }
 
-    /// What somebody takes away is seen, and put back by the next apply; what he did himself stays.
+    /// The status shows what was removed, and the next apply restores it; a foreign change stays.
     @Test func `what was flushed is missing in the status and back after an apply`() throws {
         let lab = try Lab("oflush", hosts: Self.hosts, script: Self.script)
         let file = try lab.file("office.yaml", Self.configuration)

@@ -14,7 +14,7 @@ import LabProbe
 
     /// Lets the host whose namespace has the file `space` answer.
     func answer(in space: String) throws {
-        guard unsafe lab_answer(lab, space, Self.port) == 0 else { throw failure("nobody answers in \(space)") }
+        guard unsafe lab_answer(lab, space, Self.port) == 0 else { throw failure("no server answers in \(space)") }
     }
 
     /// Asks all at once, and waits until all are answered or the time is up.

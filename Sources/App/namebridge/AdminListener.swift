@@ -17,7 +17,7 @@ enum AdminListener {
         do throws(HTTPServerError) {
             let server = try HTTPServer(
                 listen: settings.listen, access: access, tick: control.tick,
-                complain: { Log.warning("status page takes nobody in", [("reason", "\($0)")]) },
+                complain: { Log.warning("status page accepts no connections", [("reason", "\($0)")]) },
                 respond: pages.respond)
             for endpoint in server.endpoints { Log.notice("status page", [("url", "http://\(endpoint)/")]) }
             return server

@@ -87,7 +87,7 @@ struct ControlOptions: ParsableArguments {
         do throws(ControlError) {
             return try ControlServer(
                 path: path, makesFolder: self.control == nil, tick: control.tick,
-                complain: { Log.warning("control socket takes nobody in", [("reason", "\($0)")]) },
+                complain: { Log.warning("control socket accepts no connections", [("reason", "\($0)")]) },
                 respond: control.answer)
         } catch {
             if self.control == nil {

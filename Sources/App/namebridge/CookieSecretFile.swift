@@ -124,7 +124,7 @@ extension CookieSecretFile {
             + " the service runs, cannot read it; type `\(remedy(path, access, service))`"
     }
 
-    /// The commands after which the owner and the service can read the file, and nobody else.
+    /// The commands after which only the owner and the service can read the file.
     private static func remedy(_ path: String, _ access: FileAccess, _ service: SystemUser?) -> String {
         let isSafe = path.utf8.allSatisfy {
             switch $0 {

@@ -17,8 +17,9 @@ struct PrivilegeOptions: ParsableArguments {
     /// Gives up what is not needed any more; to be called before any thread is started.
     ///
     /// - Parameters:
-    ///   - socketFolder: Where the control socket comes to stand; nil: nowhere. It is given to the server's
-    ///     user where it is ours: others, such as /run, stay whose they are.
+    ///   - socketFolder: The folder of the control socket; nil: no socket. If this process owns it, it is
+    /// given to
+    ///     the server's user; others, such as /run, keep their owner.
     ///   - logFolders: In which files of the query log may be made and appended to.
     ///   - isDemo: True if root stays root unless `--user` says otherwise.
     /// - Throws: `ExitStatus`, after a message, where the user is unknown or something could not be given up.

@@ -24,7 +24,7 @@ struct RunningServerOptions: ParsableArguments {
             return try ControlClient.ask(
                 request, at: control.clientPaths(isDemo: demo), patienceMilliseconds: patienceMilliseconds
             ).answer
-        } catch .nobodyListens where demo {
+        } catch .noServer where demo {
             printError("namebridge: no demo runs: start it with namebridge serve --demo")
             throw ExitStatus.problem
         } catch {

@@ -39,7 +39,7 @@ final class ServiceNotices: Sendable {
         if isNews { tell(.status(status)) }
     }
 
-    /// A reload, whoever asked for it.
+    /// A reload, requested by a signal or a command.
     func tell(_ news: ReloadNews) {
         switch news {
         case .hasBegun: tell(.reloading(since: MonotonicClock.now))

@@ -70,7 +70,7 @@ package final class AnswerCache: Sendable {
         shard(key.hash).state.withLock { $0.holdsPositive(key, message) }
     }
 
-    /// Copies what is left to say when nobody answered the question: a positive answer, as a rule expired.
+    /// Copies the answer to give when no server answered the question: a positive answer, as a rule expired.
     ///
     /// The question counts as asked in vain: for a second `load` gives this answer without asking again (RFC
     /// 9520 section 3.2).

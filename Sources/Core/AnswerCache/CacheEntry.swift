@@ -22,7 +22,7 @@ enum CacheEntry {
     static let fresh = 16
     /// When it may not be served stale any more.
     static let stale = 20
-    /// Until then nobody asks for it again: that is under way, or has just failed.
+    /// Until then the question is not asked again: a refresh is under way, or has just failed.
     static let askAfter = 24
     /// Name length in the low octet, then the view, then the type's 16 bits.
     static let nameViewType = 28

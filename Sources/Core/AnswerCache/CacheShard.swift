@@ -57,7 +57,7 @@ struct CacheShard: ~Copyable, Sendable {
         let isFresh = now.milliseconds < expires
         let word = ring.load32(entry + CacheEntry.ownerFlagsUses)
         let uses = UInt8(truncatingIfNeeded: word >> 24)
-        // Somebody asks for it, fresh or not: when it is replaced, or becomes the oldest, that counts.
+        // A use counts whether the answer is fresh or not: it decides about replacing and evicting the entry.
         if uses < CacheEntry.mostUses {
             ring.store(word &+ 0x0100_0000, entry + CacheEntry.ownerFlagsUses)
         }
@@ -68,7 +68,7 @@ struct CacheShard: ~Copyable, Sendable {
         let isFailure = UInt8(truncatingIfNeeded: word >> 16) & CacheEntry.Flags.isFailure != 0
         let wantsRefresh =
             isFresh && mayAsk && !isFailure && hits >= 3 && isNearEnd(now.milliseconds, stored, expires)
-        // No longer than it is fresh: whoever comes after that waits for the answer that is on its way.
+        // No longer than it is fresh: a client that asks after that waits for the answer under way.
         if wantsRefresh { postpone(&ring, entry, until: min(now.milliseconds + refreshPatience, expires)) }
         return copyOut(ring, entry, at: now, wantsRefresh: wantsRefresh, rotation: hits, into: &answer)
     }
@@ -372,7 +372,7 @@ struct CacheShard: ~Copyable, Sendable {
         }
     }
 
-    /// Marks an entry dead: nobody finds it any more.
+    /// Marks an entry dead: no look-up finds it any more.
     private mutating func remove(_ reference: UInt32) {
         let entry = Self.offset(reference)
         let dead = UInt32(CacheEntry.Flags.isDead) << 16
@@ -387,8 +387,8 @@ struct CacheShard: ~Copyable, Sendable {
         statistics.entries -= 1
     }
 
-    /// Forgets what is meant among the lists from `bucket` on, a bounded number of them, so that whoever
-    /// waits for the shard waits a moment only; gives the number, and where to go on, nil at the end.
+    /// Removes the matching entries of the lists from `bucket` on, a bounded number of lists, so that a
+    /// waiting thread gets the shard soon. Gives the number removed, and where to continue; nil at the end.
     ///
     /// The index may double in between: what was looked at then stands before `next` and behind the old end,
     /// so that nothing is left out.

@@ -139,7 +139,7 @@ package struct ClusterSurvey: Sendable {
         return failure
     }
 
-    /// True if the server refused `topic` to whoever asks.
+    /// True if the server refused `topic` to the user of the kubeconfig.
     func isForbidden(_ topic: SurveyTopic) -> Bool {
         guard case .forbidden? = failure(topic) else { return false }
         return true

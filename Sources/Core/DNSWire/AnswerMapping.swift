@@ -81,7 +81,7 @@ package struct AnswerMapper: ~Copyable {
                 try append(record, in: walk.section, of: answer, mapping, to: &prepared)
                 if prepared.octets.count <= 0xFFFF { continue }
             } catch {
-                // What nobody asked for does not fail the rest.
+                // A record of the additional section may fail without failing the rest.
                 guard case .nameWouldExceedLimit = error, walk.section == .additional else { throw error }
             }
             isFull = true

@@ -32,7 +32,7 @@ package struct ClientQuery: Sendable {
     package let header: MessageHeader
     package let question: Question
     package let edns: EDNS?
-    /// True if a TSIG record signs the message (RFC 8945 section 5.1). A SIG(0) is ignored, as whoever
+    /// True if a TSIG record signs the message (RFC 8945 section 5.1). A SIG(0) is ignored, as a server that
     /// does not know it must (RFC 2931 section 3.2).
     package let isSigned: Bool
     /// True if the client wants to know how long it may leave its connection idle (RFC 7828).

@@ -4,12 +4,12 @@
 /// ```
 /// | version 1 = 1 | mark 8 | mark 8 | ...
 /// ```
-/// A mark tells nothing to others; whoever made it knows which server it had sent the question to.
+/// A mark has a meaning only for the forwarder that made it: the server that it had sent the question to.
 package enum LoopTrail {
     /// A code for private use (RFC 6891 section 9).
     package static let optionCode = 65_317
 
-    /// A question that has passed so many forwarders goes in a circle, or nowhere.
+    /// A question that has passed so many forwarders is in a loop.
     package static let mostMarks = 8
 
     /// The option's octets, code and length included, for `count` marks.

@@ -1,5 +1,5 @@
-/// An answer ready to be sent to whoever asked its question: names and counts final, without OPT, TTLs as
-/// received.
+/// An answer ready to be sent to any client that asks its question: names and counts final, without OPT, TTLs
+/// as received.
 ///
 /// What differs between two clients that ask the same (ID, letter case, flags, EDNS, room, age) is put in by
 /// `OctetBuffer.appendReply`. Names that equal an ending of the question's name point into the question, so

@@ -40,7 +40,7 @@ package struct ReplyTerms: Sendable {
         self.limit = limit
     }
 
-    /// A limit that says that no reply is wanted: somebody asks for the sake of the cache.
+    /// A limit that says that no reply is wanted: the question refreshes the cache.
     package static let nobody = 0
 
     /// The room for a UDP reply: 512 octets without EDNS (RFC 1035 section 4.2.1), else the client's payload
@@ -227,7 +227,7 @@ extension OctetBuffer {
         set16(number16(at: base + 10) + 1, at: base + 10)
     }
 
-    /// Appends a reply without records: an error, or a NODATA that nobody but us gives.
+    /// Appends a reply without records: an error, or a NODATA that is made here.
     ///
     /// - Parameter question: Name, type and class as asked; empty if the question could not be read.
     package mutating func appendEmptyReply(

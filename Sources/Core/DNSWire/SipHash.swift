@@ -1,7 +1,7 @@
-/// SipHash-2-4, a keyed hash of which nobody without the key can tell anything (Aumasson and Bernstein,
+/// SipHash-2-4, a keyed hash whose values can't be predicted without the key (Aumasson and Bernstein,
 /// "SipHash: a fast short-input PRF", 2012).
 ///
-/// For tags that strangers must not be able to make: cookies and loop marks.
+/// For tags that only this process can make: cookies and loop marks.
 package struct SipHash: Sendable {
     private var v0: UInt64
     private var v1: UInt64

@@ -5,8 +5,8 @@ package enum WireError: Error, Hashable, Sendable {
     /// A compression pointer that does not point strictly backwards (RFC 1035 section 4.1.4, RFC 9267 section
     /// 2).
     case forwardPointer(offset: Int, target: Int)
-    /// More pointers in one name than it can have labels: honest names have one, and each costs whoever reads
-    /// it.
+    /// More pointers in one name than it can have labels: ordinary names have one, and each costs time
+    /// to follow.
     case tooManyPointers(offset: Int)
     /// A compression pointer into the header, where no name stands and which differs for each receiver.
     case headerPointer(offset: Int, target: Int)

@@ -52,7 +52,7 @@ package struct ClientDiagnosis: Sendable {
         guard !file.servers.isEmpty else {
             return Finding(
                 .problem, Self.file, .resolverList, "names no server",
-                "The C library asks 127.0.0.1 then, where often nobody listens.")
+                "The C library asks 127.0.0.1 then, where often no server listens.")
         }
         let list = file.servers.map { "\($0.address)" }.joined(separator: ", ")
         if file.servers.count > ResolverFile.usedServers {

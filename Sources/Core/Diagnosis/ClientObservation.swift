@@ -17,7 +17,7 @@ package struct ClientObservation: Hashable, Sendable {
     package var nameServices: NameServiceSwitch?
     package var resolvedDomains: ResolvedDomains?
 
-    /// Namebridge, asked directly; nil if nobody said where it is.
+    /// Namebridge, asked directly; nil if its address was not given.
     package var forwarder: ServerObservation?
 
     /// Those that the client asks, in their order.

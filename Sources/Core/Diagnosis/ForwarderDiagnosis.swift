@@ -32,7 +32,7 @@ struct ListenerDiagnosis {
             return (isHidden ? hidden : nil) ?? taken(stranger, strangers)
         }
         return Finding(
-            .problem, subject, .listening, "nobody listens",
+            .problem, subject, .listening, "no server listens",
             "The server does not run, or runs with another configuration.",
             remedies: [Remedy("systemd", "namebridge.service", [], then: "systemctl restart namebridge")])
     }
@@ -86,7 +86,7 @@ struct ListenerDiagnosis {
             remedies: Self.freeing(stranger.name ?? "", seen.endpoint.port) + [
                 Remedy(
                     "Namebridge", "/etc/namebridge/namebridge.yaml",
-                    ["dns:", "  listen: [\"ADDRESS:\(seen.endpoint.port)\"]  # one that nobody else uses"],
+                    ["dns:", "  listen: [\"ADDRESS:\(seen.endpoint.port)\"]  # one that is free"],
                     then: "systemctl restart namebridge")
             ])
     }

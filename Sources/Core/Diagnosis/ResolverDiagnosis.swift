@@ -144,7 +144,7 @@ struct ResolverDiagnosis {
         return addresses.isEmpty ? notForwarded : elsewhere(addresses)
     }
 
-    /// Where nobody said what is right.
+    /// Without an expected answer to compare with.
     private func alone(_ addresses: [IPAddress]) -> Finding {
         if !addresses.isEmpty {
             return Finding(

@@ -59,7 +59,7 @@ struct ServerDiagnosis {
             return Finding(
                 .warning, subject, .extensions, "answers questions without EDNS only",
                 "Something on the way drops or does not understand EDNS (RFC 6891): each question waits"
-                    + " until it is asked again without, and nobody learns the reason of a failure.")
+                    + " until it is asked again without, and the reason of a failure is lost.")
         }
         guard !answer.hasEDNS else { return Finding(.ok, subject, .extensions, "speaks EDNS") }
         return Finding(

@@ -82,7 +82,7 @@ package struct DNSSettings: Hashable, Sendable {
     ].compactMap { try? IPPrefix(parsing: $0) }
 }
 
-/// What somebody gets who may not ask at all.
+/// The reply to a client that may not ask at all.
 package enum Refusal: String, Hashable, Sendable, CaseIterable {
     /// REFUSED, with the reason.
     case answer

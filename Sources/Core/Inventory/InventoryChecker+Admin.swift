@@ -14,7 +14,8 @@ extension InventoryChecker {
         }
         if admin.clients.isEmpty {
             error(
-                at: path + "clients", "found an empty list, expected at least one prefix: nobody could look")
+                at: path + "clients",
+                "found an empty list, expected at least one prefix: no client could read the page")
         }
         let isOpen = admin.listen.contains { !$0.address.isLoopback }
         if isOpen, admin.clients == AdminSettings.defaultClients {

@@ -11,7 +11,9 @@ extension InventoryChecker {
         }
         checkListeners()
         if dns.clients.isEmpty {
-            error(at: path + "clients", "found an empty list, expected at least one prefix: nobody could ask")
+            error(
+                at: path + "clients",
+                "found an empty list, expected at least one prefix: no client could ask")
         }
         refuseDuplicates(dns.clients, at: path + "clients")
         refuseDuplicates(dns.upstream, at: path + "upstream")
@@ -22,7 +24,7 @@ extension InventoryChecker {
         if dns.upstream.isEmpty, !dns.reverseUpstream.isEmpty {
             error(
                 at: path + "reverse-upstream",
-                "found prefixes, but dns.upstream is empty: nobody could be asked for their names")
+                "found prefixes, but dns.upstream is empty: no server could be asked for their names")
         }
         checkSpecialNames()
         checkBareDomain(dns.bareDomain, at: path + "bare-domain")

@@ -36,7 +36,7 @@ extension InventoryChecker {
         }
     }
 
-    /// The segment's addresses are nobody else's.
+    /// The segment's addresses must not be used by anything else.
     private mutating func checkMeshNetwork(_ mesh: VXLANSettings, at path: InventoryPath) {
         let here = path + "network"
         for cluster in inventory.clusters {

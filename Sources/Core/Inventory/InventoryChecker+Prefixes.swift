@@ -136,7 +136,7 @@ extension InventoryChecker {
     }
 }
 
-/// The network of `docker0` where nobody chose another.
+/// The network of `docker0` by default.
 private let dockerBridge: IPPrefix = prefix(172, 17, 0, 0, length: 16)
 
 /// IPv4 space that is not for private networks.

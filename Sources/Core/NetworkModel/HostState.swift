@@ -13,7 +13,7 @@ package struct HostState: Hashable, Sendable {
     /// Permanent ones only.
     package var neighbours: [Neighbour]
 
-    /// What nobody has made, and what comes and goes by itself.
+    /// Made by the kernel, and removed by it after a while.
     package var unresolvedNeighbours: [UnresolvedNeighbour] = []
 
     /// Those with an outer destination only.

@@ -44,7 +44,7 @@ package struct IPTablesChain: Hashable, Sendable {
     }
 }
 
-/// A rule of iptables, made by somebody else or, where its comment says so, by us.
+/// A rule of iptables. Its comment says if it is ours; another program made it otherwise.
 package struct IPTablesRule: Hashable, Sendable {
     package var family: AddressFamily
     package var table: String

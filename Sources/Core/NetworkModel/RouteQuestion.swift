@@ -53,7 +53,7 @@ package enum RouteAnswer: Hashable, Sendable {
     case forwarded(NextHop, route: Route)
     /// The packet is for the host itself.
     case delivered
-    /// The packet goes nowhere, in the words of the kernel.
+    /// The kernel would not send the packet; the text is the kernel's own.
     case refused(String)
 }
 

@@ -160,7 +160,7 @@ private struct IPTablesWords {
         case ("rpfilter", "--invert"): reversePath?.isInverted = true
         case ("rpfilter", "--accept-local"): break
         case ("physdev", "--physdev-is-bridged"):
-            // What is routed is bridged nowhere.
+            // A routed packet crosses no bridge.
             if !isNegated { found.append(.condition(.never)) }
         case ("limit", _), ("hashlimit", "--hashlimit-upto"), ("connlimit", "--connlimit-upto"):
             // Meant for those who send too much: the packets of an ordinary flow are within any limit.

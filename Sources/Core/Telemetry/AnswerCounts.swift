@@ -78,7 +78,7 @@ package enum AnswerSource: UInt8, CaseIterable, Sendable {
     case stale
     /// What is known here: names that can't exist, private reverse zones.
     case local
-    /// Nowhere: not allowed, not supported, malformed, too much.
+    /// No source: the question was refused, malformed, not supported or over a limit.
     case refused
 }
 

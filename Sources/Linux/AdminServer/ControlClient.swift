@@ -35,7 +35,7 @@ package enum ControlClient {
             if let reason = answer["error"]?.string { throw .refused(reason) }
             return (answer, path)
         }
-        throw .nobodyListens(paths: paths)
+        throw .noServer(paths: paths)
     }
 
     /// Sends `line`, and reads until the server closes the connection, time is up (`isLate`) or too much has

@@ -10,8 +10,8 @@ package enum ControlError: Error, Hashable, Sendable {
     case failed(path: String, Errno)
     /// This process may not connect.
     case notAllowed(path: String)
-    /// Nobody listens at any of these paths.
-    case nobodyListens(paths: [String])
+    /// No server listens at any of these paths.
+    case noServer(paths: [String])
     /// Time ran out before a whole answer had come.
     case noAnswer(path: String, milliseconds: Int)
     /// The connection ended before a whole answer had come, or it is none.
@@ -31,7 +31,7 @@ extension ControlError: CustomStringConvertible {
             "\(path): \(error)"
         case .notAllowed(let path):
             "\(path): permission denied: ask as root, or as the server's own user or group"
-        case .nobodyListens(let paths):
+        case .noServer(let paths):
             "no server listens at \(paths.joined(separator: " or ")): start it (systemctl start namebridge,"
                 + " or namebridge serve), or name its socket with --control PATH"
         case .noAnswer(let path, let milliseconds):

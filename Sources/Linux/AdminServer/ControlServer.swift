@@ -82,7 +82,7 @@ package final class ControlServer: Sendable {
             || peer.otherGroups.contains(own.group)
     }
 
-    /// Makes room at `path`, unless somebody is there.
+    /// Removes a stale socket at `path`; a live server there is an error.
     private static func clear(_ path: String) throws(ControlError) {
         guard let isSocket = try standing(at: path) else { return }
         guard isSocket else { throw .isNoSocket(path: path) }

@@ -15,7 +15,7 @@ struct ListenerRest {
 
     /// Begins a rest, or prolongs it.
     ///
-    /// - Returns: True if somebody is to be told.
+    /// - Returns: True if this must be logged.
     mutating func begin(at now: MonotonicTime) -> Bool {
         end = now.advanced(milliseconds: Self.milliseconds)
         if let lastTold, now.seconds(since: lastTold) < Self.silentSeconds { return false }

@@ -184,7 +184,7 @@ extension ServerControl {
             network.failures)
         text.single(
             "namebridge_network_contested_objects", .gauge,
-            "Objects that somebody takes away again and again.",
+            "Objects that another program removes again and again.",
             network.contested.count)
     }
 

@@ -196,7 +196,7 @@ extension ServerStatus.Worker {
         questions = engine.messages - engine.ignored
         hits = engine.hits
         stale = engine.stale
-        // A refresh ahead of time is answered, too, but to nobody.
+        // A refresh ahead of expiry counts as answered although no client gets a reply.
         answered = max(0, engine.answered - engine.refreshed)
         local = engine.local + engine.denied
         refused = engine.refused

@@ -83,14 +83,14 @@ extension ServerStatus {
         package var lastLost: [String] = []
         package var lastLossTime: Int?
         package var suspicion: String?
-        /// Objects that somebody takes away again and again.
+        /// Objects that another program removes again and again.
         package var contested: [String] = []
         /// What is wrong now.
         package var trouble: String?
 
         package init() {}
 
-        /// True if everything is there and somebody keeps it so.
+        /// True if the agent runs and everything is in place.
         package var isWhole: Bool { isRunning && present >= wanted && trouble == nil }
     }
 
@@ -125,7 +125,7 @@ extension ServerStatus {
             if let contested = network.contested.first {
                 let more = network.contested.count - 1
                 troubles.append(
-                    "network: somebody takes away again and again: \(contested)"
+                    "network: removed again and again by another program: \(contested)"
                         + (more > 0 ? ", and \(more) more" : ""))
             }
             let missing = network.wanted - network.present

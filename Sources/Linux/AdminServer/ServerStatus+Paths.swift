@@ -16,7 +16,7 @@ extension ServerStatus {
 
     /// How packets get from some places to others.
     package struct Path: Hashable, Sendable {
-        /// Keys of sites and clusters. Nobody in `to`: all of `from` reach each other.
+        /// Keys of sites and clusters. If `to` is empty, all of `from` reach each other.
         package var from: [String]
         package var to: [String]
         /// `relay`, `routed` or `vxlan`.
@@ -36,7 +36,7 @@ extension ServerStatus {
 
     /// What one host has of a path.
     package struct PathState: Hashable, Sendable {
-        /// False if nobody puts back what is lost: the numbers are old.
+        /// False if no agent runs: lost objects are not restored, and the numbers are old.
         package var isKept: Bool
         /// Objects that the path needs on this host, and how many of them are not as planned.
         package var wanted: Int

@@ -34,7 +34,7 @@ package final class DNSServer: Sendable {
     ///   - limits: How much each worker has in flight; nil: as the policy says.
     ///   - cookieSecrets: Shared with other servers (RFC 9018); empty: the process makes its own.
     ///   - inherited: Sockets of the service manager, used for the endpoints that they are bound to.
-    ///   - queryLog: Who writes answers down; nil: nobody.
+    ///   - queryLog: The log that answers are written to; nil: none.
     ///   - news: Called when a name server dies, comes back or changes; nil: no server is probed, and none
     /// given up.
     package init(
@@ -74,7 +74,7 @@ package final class DNSServer: Sendable {
         prober.withLock { $0 = first }
     }
 
-    /// Not started; nil if nobody wants news.
+    /// Not started; nil if `news` is.
     func makeProber(
         _ policy: ForwardingPolicy, _ board: HealthBoard, _ identity: ProcessIdentity,
         _ settings: DNSServerSettings
@@ -173,7 +173,7 @@ extension DNSServer {
     /// What the workers and the prober know of the name servers.
     package var board: HealthBoard { current.withLock { $0.board } }
 
-    /// Who writes answers down; nil: nobody.
+    /// The log that answers are written to; nil: none.
     package var queryLog: QueryLog? { current.withLock { $0.queryLog } }
 
     /// Policy and board that belong together.

@@ -116,7 +116,7 @@ extension DNSServerWorker {
                         let outcome = stream.framing.withMessage(range) { message in
                             engine.receiveAnswer(message, over: path, at: now, random: &random, into: &outbox)
                         }
-                        // Nobody else writes there: the server has lost count of its own answers.
+                        // The connection has only one writer, so the server has mixed up its own answers.
                         guard outcome != .mismatch else {
                             closeUpstream(server, .failed(.closed))
                             return

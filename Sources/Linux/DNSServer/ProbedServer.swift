@@ -74,7 +74,7 @@ struct ProbedServer {
                 question.name.inLetterCase(LetterCase(bits: bits.letters)), type: question.type,
                 id: bits.id,
                 payloadSize: way == .withoutEDNS ? nil : UInt16(EDNS.advertisedPayloadSize),
-                // The answer that tells a loop is signed by nobody.
+                // The answer that shows a loop has no DNSSEC signature.
                 checkingDisabled: loopCheck != nil)
         else { return }
         if way != .withoutEDNS {

@@ -45,7 +45,7 @@ struct ServerProbe {
 
     private static let pauseMilliseconds = 2_000
     private static let pauseWhileDeadMilliseconds = 500
-    /// Others are asked instead of a slow server: nobody but probes sees that it has become quick again.
+    /// Clients' questions go to other servers than a slow one, so only probes see that it is quick again.
     private static let pauseWhileSlowMilliseconds = 500
     private static let slowNanoseconds: Int64 = 100_000_000
     /// Answers in a row until a server that was slow or silent counts as quick: the first may still be late
@@ -68,8 +68,8 @@ struct ServerProbe {
 
     /// The ways to ask now, where a round is due and none runs.
     ///
-    /// - Parameter isDoubted: True if a loop is to be looked for: then every other round does, so that
-    ///   whoever raises doubts keeps no server from being probed, and has no more than that done.
+    /// - Parameter isDoubted: True if a loop is to be looked for. Every other round does so: a client that
+    ///   raises such doubts does not keep the server from being probed, and causes no extra probes.
     mutating func begin(isDead: Bool, isDoubted: Bool = false, at now: MonotonicTime) -> [Way] {
         guard !isRunning, now >= due else { return [] }
         isRunning = true
@@ -180,8 +180,8 @@ struct ServerProbe {
         due = min(due, now)
     }
 
-    /// True if workers' doubts are looked into: not more often than every so many milliseconds, whoever
-    /// asks the server for what it can't find.
+    /// True if workers' doubts are looked into: at most once in so many milliseconds, however often clients
+    /// ask for names that the server does not find.
     func mayDoubtLife(at now: MonotonicTime) -> Bool { !isRunning && failures == 0 && now >= nextDoubt }
 
     /// Workers wait for an answer of the server: it is asked at once, in every way, and dead where it answers

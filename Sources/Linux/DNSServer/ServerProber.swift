@@ -170,8 +170,8 @@ final class ServerProber: Sendable {
         return Int32(clamping: max(shortest, min(100, (next + 999_999) / 1_000_000)))
     }
 
-    /// Where names stand that nobody has: beside a cluster's services, since forwarders on the way may deny
-    /// what no cluster can have, or below `internal`, which ICANN keeps free.
+    /// The domain of names that do not exist: beside a cluster's services, since forwarders on the way may
+    /// deny what no cluster can have, or below `internal`, which ICANN keeps free.
     private func loopDomain(for server: Int) -> DomainName? {
         guard let domain = policy.groups[policy.groupOfServer[server]].domain else {
             return try? DomainName(parsing: "internal")

@@ -3,7 +3,7 @@
 package struct WorkerCounters: Hashable, Sendable {
     /// Datagrams from clients.
     package var datagramsReceived = 0
-    /// Datagrams from clients that were larger than any question, or from nowhere.
+    /// Datagrams from clients that were larger than any question, or had no source address.
     package var datagramsIgnored = 0
     /// Replies sent by UDP.
     package var datagramsSent = 0

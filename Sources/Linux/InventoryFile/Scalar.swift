@@ -74,7 +74,7 @@ extension Scalar where Value == Int {
         }
     }
 
-    /// The size that somebody meant who wrote `M`, `mb` or no unit at all.
+    /// The size that `M`, `mb` or a number without unit was likely meant to be.
     private static func suggestion(_ number: Int, _ unit: String, _ shifts: [String: Int]) -> String {
         if let letter = unit.lowercased().first,
             let near = shifts.keys.first(where: { $0.lowercased().first == letter })

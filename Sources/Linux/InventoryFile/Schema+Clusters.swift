@@ -9,7 +9,7 @@ extension Field {
             var cluster = Cluster(key: key, names: [])
             keys.read("domain", into: &cluster.domain, .domainName)
             keys.read("dns", into: &cluster.dns) { $0.list(of: .server) }
-            // Without servers there is nobody to ask: such a cluster is in the file for its network only.
+            // A cluster without servers is in the file for its network only.
             if keys.has("dns") { cluster.names = Cluster.defaultNames(key: key) }
             if let suffixes = keys.value(of: "names", { $0.list { $0.suffix() } }) {
                 cluster.names = suffixes.map(\.name)

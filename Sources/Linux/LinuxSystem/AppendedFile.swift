@@ -6,8 +6,8 @@ package final class AppendedFile: Sendable {
 
     /// Opens the file, which is made with mode 0640 where there is none. Corresponds to open(2).
     ///
-    /// A symbolic link is not followed: root may open the file, in a folder that belongs to somebody else,
-    /// who could have it write to any file of the host.
+    /// A symbolic link is not followed: root may open the file in a folder of another user, who could make it
+    /// write to any file of the host.
     package init(_ path: String) throws(Errno) {
         descriptor = FileDescriptor(
             // Sound: the path is read during the call.

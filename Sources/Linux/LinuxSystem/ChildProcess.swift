@@ -200,7 +200,7 @@ package enum ChildProcess {
 private func withCStrings<Value>(
     _ strings: [String], _ body: (UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>) -> Value
 ) -> Value {
-    // Sound: strdup's copies live until the deferred free, and nobody keeps them beyond `body`.
+    // Sound: strdup's copies live until the deferred free, and `body` does not keep them.
     var copies = unsafe strings.map { unsafe strdup($0) }
     defer { unsafe copies.forEach { unsafe free($0) } }
     unsafe copies.append(nil)

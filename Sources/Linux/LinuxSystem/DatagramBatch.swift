@@ -99,8 +99,8 @@ package struct DatagramBatch: ~Copyable {
         return unsafe headers[index].header.msg_flags & Int32(MSG_TRUNC) != 0
     }
 
-    /// Who sent datagram `index`, with the interface's index where the address is link-local; nil if the
-    /// kernel named nobody.
+    /// The sender of datagram `index`, with the interface's index if the address is link-local; nil if the
+    /// kernel named no sender.
     package func sender(_ index: Int) -> (endpoint: Endpoint, scope: UInt32)? {
         check(index)
         // Sound: the kernel wrote `msg_namelen` octets of an address into the slot, which holds all IP

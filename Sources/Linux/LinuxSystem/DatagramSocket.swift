@@ -26,7 +26,7 @@ package enum DatagramSocket {
         return socket
     }
 
-    /// Sets what a socket for questions needs whoever has made it.
+    /// Sets the options that a socket for questions needs, whether this process has made it or inherited it.
     static func prepare(
         _ socket: borrowing FileDescriptor, _ family: AddressFamily, reportsLocalAddress: Bool
     ) throws(Errno) {

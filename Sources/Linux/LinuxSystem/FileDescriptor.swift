@@ -5,7 +5,7 @@ package struct FileDescriptor: ~Copyable, Sendable {
     /// The kernel's number, for calls that borrow it; never kept.
     package let number: Int32
 
-    /// Takes over `number`, which nobody else closes.
+    /// Takes ownership of `number`.
     package init(owning number: Int32) {
         self.number = number
     }

@@ -12,7 +12,7 @@ package enum LocalSocket {
         let number = socket.number
         // Sound: the address lives during the call.
         try unsafe withAddress(of: path) { unsafe bind(number, $0, $1) }
-        // In time: before `listen` nobody can connect.
+        // Early enough: before `listen` no client can connect.
         // Sound: the path is read during the call.
         try systemCall { unsafe chmod(path, 0o660) }
         try systemCall { Glibc.listen(number, 16) }
@@ -47,7 +47,7 @@ package enum LocalSocket {
         // Sound: one number is written to each.
         try systemCall { unsafe clinux_peer_owner(number, &user, &group) }
         var others = [gid_t](repeating: 0, count: 256)
-        // Sound: at most `count` numbers are written. More groups than that are nobody we know: none counts.
+        // Sound: at most `count` numbers are written. A client in more groups than that counts as in none.
         let count = unsafe others.withUnsafeMutableBufferPointer {
             unsafe clinux_peer_groups(number, $0.baseAddress, Int32($0.count))
         }

@@ -133,7 +133,7 @@ extension FilePath {
         return true
     }
 
-    /// Makes `path`, a folder, somebody's; a symbolic link is not followed. Corresponds to fchownat(2).
+    /// Gives the folder `path` to `user`; a symbolic link is not followed. Corresponds to fchownat(2).
     package static func give(_ path: String, to user: SystemUser) throws(Errno) {
         // Sound: the path is read during the call.
         try systemCall { unsafe fchownat(AT_FDCWD, path, user.user, user.group, AT_SYMLINK_NOFOLLOW) }

@@ -29,7 +29,7 @@ package struct SignalFD: ~Copyable, Sendable {
 
     /// The next signal's number; waits for it.
     package func wait() throws(Errno) -> Int32 {
-        // Ends with a signal: poll returns once one waits, and nobody else reads this descriptor.
+        // Ends with a signal: poll returns once one waits, and this is the only reader of the descriptor.
         while true {
             if let signal = try wait(milliseconds: -1) { return signal }
         }

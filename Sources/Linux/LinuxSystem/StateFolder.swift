@@ -19,7 +19,7 @@ package struct StateFolder: Sendable {
         }
     }
 
-    /// The folder at `path`, which somebody has made.
+    /// The folder at `path`, which exists.
     package init(existing path: String) { self.path = path }
 
     /// The file of that name, whole; nil if there is none.
@@ -58,9 +58,9 @@ package struct StateFolder: Sendable {
         try synchronize()
     }
 
-    /// Takes the lock that the file of that name stands for, until the end of the descriptor and of every
-    /// program that was started in the meantime: what a killed process has begun is over before the next one
-    /// gets the lock. Nil if somebody else has it. Corresponds to flock(2).
+    /// Takes the lock of the file of that name. The lock is held until the descriptor is closed and every
+    /// program that was started in the meantime has ended: what a killed process has begun is over before the
+    /// next one gets the lock. Nil if another process has it. Corresponds to flock(2).
     package func lock(_ name: String) throws(Errno) -> FileDescriptor? {
         // Sound: the path is read during the call.
         let file = FileDescriptor(

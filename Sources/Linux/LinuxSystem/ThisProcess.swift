@@ -6,7 +6,7 @@ package enum ThisProcess {
     /// Corresponds to getpid(2).
     package static var identifier: Int32 { getpid() }
 
-    /// True if there is a process with this number, whoever it belongs to. Corresponds to kill(2) with
+    /// True if there is a process with this number, of this user or another. Corresponds to kill(2) with
     /// signal 0.
     package static func sees(process number: Int32) -> Bool { kill(number, 0) == 0 || errno != ESRCH }
 

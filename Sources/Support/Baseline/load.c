@@ -110,7 +110,7 @@ static double quantile(const struct Second *second, double share) {
     return (double)second->longest / 1000;
 }
 
-/// The second in which a question was sent, or NULL where nobody wants to know.
+/// The second in which a question was sent, or NULL if latencies are not counted.
 static struct Second *secondOf(struct Load *load, int64_t sent) {
     int64_t index = (sent - load->start) / 1000000000;
     return load->seconds != NULL && index >= 0 && index < load->secondCount ? &load->seconds[index] : NULL;

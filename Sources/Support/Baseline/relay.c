@@ -1,8 +1,8 @@
 /// `baseline relay`: the least that forwarding can cost, from a pool of connected sockets with random ports.
 ///
-/// It remaps the ID and nothing else: the kernel checks the source address and port of an answer, nobody
-/// compares its question. With a rewriting, the question's suffix is exchanged both ways; pointers to the
-/// start of the question stay right, which is all that `baseline answer` uses as the upstream.
+/// It remaps the ID and nothing else: the kernel checks the source address and port of an answer, and the
+/// question in it is not compared. With a rewriting, the question's suffix is exchanged both ways; pointers
+/// to the start of the question stay right, which is all that `baseline answer` uses as the upstream.
 #define _GNU_SOURCE
 #include "baseline.h"
 

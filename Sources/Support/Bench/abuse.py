@@ -44,7 +44,7 @@ class Network(Office):
 
 
 def question(number, suffix=SUFFIX):
-    """A question for a name that nobody else asks for, without an ID."""
+    """A question for a name of its own, without an ID."""
     labels = [f"q{number}"] + suffix.split(".")
     name = b"".join(bytes([len(label)]) + label.encode() for label in labels) + b"\0"
     return b"\1\0\0\1\0\0\0\0\0\0" + name + b"\0\1\0\1"

@@ -265,7 +265,7 @@ def count_of(upstream):
 
 
 def note(text):
-    """Progress, on standard error and only where somebody watches."""
+    """Progress, on standard error and only if that is a terminal."""
     if sys.stderr.isatty():
         print(f"bench: {text}", file=sys.stderr, flush=True)
 

@@ -105,7 +105,7 @@ zone:
         self.server.process.wait()
 
     def stop(self):
-        """SIGSTOP: its sockets take questions in, nobody answers them."""
+        """SIGSTOP: its sockets receive questions, which are not answered."""
         self.server._signal(signal.SIGSTOP)
 
     def go_on(self):

@@ -2,8 +2,8 @@ import Forwarding
 
 /// `terms` and a client's message: asked twice, so that the second one may be answered from the cache.
 ///
-/// Bit 0 of `terms`: over TCP. Bits 1 and 2: from which view, or from nobody who may ask. The rest: how the
-/// servers take it.
+/// Bit 0 of `terms`: over TCP. Bits 1 and 2: from which view, or from a client that may not ask. The rest:
+/// how the servers behave.
 enum ClientFuzz {
     private static let clients: [UInt32] = [0x0A00_0007, 0x0A00_0107, 0xC000_0207, 0x0A00_0008]
 

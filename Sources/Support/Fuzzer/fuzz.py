@@ -95,7 +95,7 @@ def write_seeds(target, folder):
 
 
 def dictionary(target, folder):
-    """The words that a file's schema or a listing knows, for libFuzzer to put in; nil where octets are all."""
+    """The words that a file's schema or a listing knows, for libFuzzer to put in; None if the input is octets."""
     texts = {"file": "".join(file.read_text() for file in (TESTS / "InventoryFileTests" / "Networks").glob("*"))
              + (ROOT / "config" / "namebridge.yaml").read_text(),
              "observation": "".join(captures().values()),

@@ -192,7 +192,7 @@ static void serve_tcp(int server)
     struct sockaddr_in6 peer;
     socklen_t length = sizeof peer;
     int client;
-    // Ends when nobody waits.
+    // Ends when no connection waits.
     while ((client = accept4(server, (struct sockaddr *)&peer, &length, SOCK_CLOEXEC)) >= 0) {
         char text[46];
         print_address(&peer, text);

@@ -20,7 +20,7 @@ int lab_socket(const char *space, int family, int type, int protocol)
     if (home >= 0 && away >= 0 && setns(away, CLONE_NEWNET) == 0) {
         made = socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol);
         reason = errno;
-        // The thread belongs to somebody else, who did not ask to be moved.
+        // The thread belongs to the caller and must stay in its namespace.
         if (setns(home, CLONE_NEWNET) != 0) abort();
     } else {
         reason = errno;

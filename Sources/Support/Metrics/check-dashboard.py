@@ -190,7 +190,7 @@ class Clients(threading.Thread):
                 client.sendto(question(number, name, kind), ("127.0.0.1", 5353))
                 client.recv(65535)
             except OSError:
-                pass  # nothing has come yet, or nobody listens yet
+                pass  # nothing has come yet, or the server does not listen yet
             if number % 20 == 0:
                 self.ask_over_tcp(number, name, kind)
 

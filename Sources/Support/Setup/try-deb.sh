@@ -41,7 +41,7 @@ await() {
     done
 }
 
-# dig says on its standard output that nobody answers.
+# dig prints timeouts on its standard output.
 answers() { inside dig +short +time=1 +tries=1 @127.0.0.1 "$@" | grep -q '^10[.]'; }
 stopped() { ! inside systemctl --quiet is-active "$1"; }
 same() { diff -u "$1" "$2"; }

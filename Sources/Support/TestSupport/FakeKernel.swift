@@ -31,7 +31,7 @@ package final class FakeKernel: Kernel {
 
     package init(_ state: HostState) { self.state = state }
 
-    /// Lets somebody else change the host.
+    /// Changes the host as another program would.
     package func disturb(_ change: (inout HostState) -> Void) { change(&state) }
 
     package func observe() throws(KernelError) -> HostState {

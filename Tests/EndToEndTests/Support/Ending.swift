@@ -18,12 +18,12 @@ final class Ending: Sendable {
             return
         }
         pipe = ends[1]
-        let nowhere = unsafe open("/dev/null", O_WRONLY | O_CLOEXEC)
+        let sink = unsafe open("/dev/null", O_WRONLY | O_CLOEXEC)
         _ = try? Child(
-            ["/bin/sh", "-c", Self.script], environment: ["PATH": "/usr/bin:/bin"], input: ends[0], output: nowhere,
-            errors: nowhere)
+            ["/bin/sh", "-c", Self.script], environment: ["PATH": "/usr/bin:/bin"], input: ends[0], output: sink,
+            errors: sink)
         close(ends[0])
-        close(nowhere)
+        close(sink)
     }
 
     /// Kills the process `identifier` at the end.

@@ -17,9 +17,9 @@ final class OfficeNetwork: Sendable {
     let isolatedPort: Int
     let folder: TemporaryFolder
 
-    /// Ports of the cluster `dead`: nobody listens there.
+    /// Ports of the cluster `dead`, with no server.
     private let closedPorts: [Int]
-    /// The server of the cluster `silent`: it answers those who look whether it lives, and nobody else.
+    /// The server of the cluster `silent`: it answers health probes, and no other question.
     private let silent: StandInServer
     private let servers: [ServerProcess]
 

@@ -83,7 +83,7 @@ struct Deadline {
         return max(0, Int(duration / .milliseconds(1)))
     }
 
-    /// The shortest useful time between two looks at something that tells nobody when it changes.
+    /// The shortest useful time between two looks at something that gives no event when it changes.
     static func pause() { usleep(10_000) }
 }
 

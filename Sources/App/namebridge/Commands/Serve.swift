@@ -34,7 +34,7 @@ struct Serve: ParsableCommand {
     }
 
     func run() throws {
-        // Whoever reads what it writes may end at any time: no reason to end with him.
+        // The reader of standard output may exit at any time; the server must not exit with it.
         ThisProcess.ignore([SIGPIPE])
         // Before any thread starts: each inherits that these signals come here alone.
         let signals = try failing { () throws(Errno) in try SignalFD([SIGTERM, SIGINT, SIGHUP]) }

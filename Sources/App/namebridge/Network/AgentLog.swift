@@ -15,7 +15,7 @@ enum AgentLog {
         case .lost(let losses): write(losses)
         case .repaired(let objects, let milliseconds, let suspicion):
             var fields = [("objects", "\(objects)")]
-            // Without an event nobody knows since when.
+            // Without an event the time of the change is unknown.
             if let milliseconds { fields.append(("after", "\(milliseconds)ms")) }
             if let suspicion { fields.append(("likely", suspicion)) }
             Log.notice("put back", fields)

@@ -2,8 +2,8 @@ import Glibc
 import LinuxSystem
 import Synchronization
 
-/// Prints lines without waiting for whoever reads them: a terminal whose login was cut off takes no more
-/// text, and an apply that waited for it would hold the lock that leading the host back needs.
+/// Prints lines without waiting for the reader. A terminal whose login was cut off takes no more text, and an
+/// apply that waited for it would hold the lock that the rollback needs.
 final class Announcer: Sendable {
     private let state = Mutex(State())
 
@@ -44,7 +44,7 @@ final class Announcer: Sendable {
     /// Ends where nothing is left.
     private func write() {
         while let text = next() {
-            // Nobody reads it any more: the work goes on without.
+            // The reader is gone: the work goes on without output.
             do throws(Errno) { try StandardOutput.write(text) } catch { continue }
         }
     }

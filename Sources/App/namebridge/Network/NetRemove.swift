@@ -12,8 +12,8 @@ struct NetRemove: ParsableCommand {
         abstract: "Take everything of ours off this host.",
         discussion: """
             It needs no configuration: what is ours is recognised by itself. Settings go back to what they were, \
-            unless somebody else has changed them since. A running agent puts nothing back until the next apply, or \
-            until it is started anew.
+            unless another program has changed them since. A running agent restores nothing until the next \
+            apply, or until it is started again.
 
             Example:
               sudo namebridge net remove
@@ -41,7 +41,7 @@ struct NetRemove: ParsableCommand {
 /// `namebridge net undo`: the process that waits for a confirmation; started by `net apply --confirm` alone.
 struct NetUndo: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "undo", abstract: "Wait, then undo an apply that nobody has confirmed.",
+        commandName: "undo", abstract: "Wait, then undo an apply that was not confirmed.",
         shouldDisplay: false)
 
     @Argument(help: "The identifier of the apply.") var journal: String
@@ -72,6 +72,7 @@ struct NetUndo: ParsableCommand {
     /// Another process may be changing the host for a moment; some two minutes.
     private static let quickAttempts = 30
 
-    /// The rest comes once a minute for a day: where nobody reaches the host, nobody else does it.
+    /// After the quick attempts, one attempt a minute for a day: a host that can't be reached must
+    /// restore itself.
     private static let attempts = quickAttempts + 24 * 60
 }

@@ -6,7 +6,7 @@ import NetworkPlanning
 struct NetRender: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "render",
-        abstract: "Write the plan for somebody who enters it by hand, or for another program.",
+        abstract: "Write the plan for a person who enters it by hand, or for another program.",
         discussion: """
             Formats for a host: shell, iptables, nft, systemd. For the router of a site: cisco-ios, huawei-vrp, h3c, \
             mikrotik, vyos, linux. For the owner of a cluster: vpc, calico, kube-proxy. For resolvers and clients: \

@@ -11,7 +11,7 @@ import NetworkPlanning
 struct NetStatus: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "status",
-        abstract: "Tell which parts of the plan are present, missing, changed or in somebody's way.",
+        abstract: "Show which parts of the plan are present, missing, changed or in conflict.",
         discussion: """
             Rules come with what they have counted. What others have for the same traffic is told as "preceded" where \
             ours goes before it. The exit code is 1 where something is off.

@@ -14,7 +14,7 @@ final class HealthLog: Sendable {
         let known = Set(groups.map(\.name))
         let dead = groups.filter { group in group.servers.allSatisfy { serving.board.servers[$0].isDead } }
         let down = Set(dead.map(\.name))
-        // None is added: whoever finds its last server dead says so.
+        // No event is added here: the worker that finds the last server of a cluster dead reports it.
         let risen = downClusters.withLock { clusters in
             defer { clusters.formIntersection(down) }
             return clusters.subtracting(down)

@@ -37,7 +37,7 @@ enum Log {
     /// A change of state.
     static func notice(_ event: String, _ values: Fields = []) { write(.notice, event, values) }
 
-    /// Something that somebody should look at.
+    /// An event that needs an administrator's attention.
     static func warning(_ event: String, _ values: Fields = []) { write(.warning, event, values) }
 
     /// Something that does not work.

@@ -160,7 +160,7 @@ extension StatusText {
             }
         }
         if !network.isRunning {
-            rows.append(Row([""], "the agent has ended: nobody puts back what is lost", .error))
+            rows.append(Row([""], "the agent has ended: lost objects are not restored", .error))
         }
         add("off", network.missing, .error)
         add("fought over", network.contested, .warning)

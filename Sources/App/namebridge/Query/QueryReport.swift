@@ -49,7 +49,7 @@ struct RouteReport {
     var groups: [(name: String, servers: [Endpoint])] = []
     /// The names outside and inside; nil if they are the same.
     var mapping: (outer: String, inner: String)?
-    /// Why nobody is asked; nil if somebody is.
+    /// Why no server is asked; nil if one is.
     var reason: String?
 
     init(_ route: Route, name: DomainName, policy: ForwardingPolicy) {
@@ -78,7 +78,7 @@ struct RouteReport {
                 case .loopback: "this name is every host's own (RFC 6761)"
                 case .denied, .empty, .withoutData:
                     zone.reason.map { String(decoding: $0.text, as: UTF8.self) }
-                        ?? "a private reverse name that no cluster owns is asked nowhere (RFC 6303)"
+                        ?? "a private reverse name that no cluster owns is answered here (RFC 6303)"
                 }
         }
     }

@@ -51,7 +51,7 @@ extension StatusPage {
         ].filter { $0.1 > 0 }
         let sum = sources.reduce(0) { $0 + $1.1 }
         guard sum > 0 else {
-            return section("Answers", "<p class=\"empty\">Nobody has asked yet.</p>", isBare: false)
+            return section("Answers", "<p class=\"empty\">No questions yet.</p>", isBare: false)
         }
         let bySource = sources.map { bars($0.0, $0.1, of: sum, $0.2) }.joined()
         let codes = status.responseCodes.sorted { $0.count > $1.count }
