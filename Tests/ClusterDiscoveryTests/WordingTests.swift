@@ -51,7 +51,7 @@ import Testing
                 "error: exec plugin is configured to use API version v1\nUpdate your kubeconfig\n",
                 .login("exec plugin is configured to use API version v1; Update your kubeconfig")
             ),
-            ("", .other("kubectl failed without a word")),
+            ("", .other("kubectl failed without a message")),
             ("error: \u{1B}[31mred\n", .other("\\u{1b}[31mred")),
         ] as [(String, KubectlFailure)])
     func `what kubectl writes is understood`(text: String, failure: KubectlFailure) {

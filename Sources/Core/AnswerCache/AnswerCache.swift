@@ -4,16 +4,15 @@ package import Telemetry
 
 /// Answers ready to be sent, shared by all workers, bounded in octets.
 ///
-/// Split into shards by the question's hash, each behind a lock of its own that is held while one entry is
-/// copied, or a few hundred are looked at. What is kept under pressure is decided as in S3-FIFO (Yang and
-/// others, SOSP 2023): a new answer stands in a small queue first and moves to the large one only if it was
-/// asked for again, so a flood of names that are asked once passes through the small queue alone. All steps
-/// take bounded time.
+/// Split into shards by the question's hash. Each shard has its own lock, which is held while one entry is
+/// copied or a few hundred are examined. Eviction follows S3-FIFO (Yang and others, SOSP 2023): a new answer
+/// is first in a small queue and moves to the large one only if it is asked for again, so a flood of names
+/// that are asked once passes through the small queue alone. Every step takes bounded time.
 package final class AnswerCache: Sendable {
     private let shards: [Shard]
-    /// Bits of a hash that choose the shard are its highest ones; the shard's own tables use the lowest.
+    /// The number of highest bits of a hash that choose the shard; the shard's own tables use the lowest.
     private let shardBits: Int
-    /// Random bits: keeps strangers from choosing questions that collide in our tables.
+    /// Random bits, so that clients can't choose questions that collide in our tables.
     private let hashKey: UInt64
 
     private final class Shard: Sendable {
@@ -29,7 +28,7 @@ package final class AnswerCache: Sendable {
     ///   - hashKey: Random bits.
     package init(octets: Int, hashKey: UInt64) {
         self.hashKey = hashKey
-        // A shard of a mebibyte or more holds the largest message many times over.
+        // A shard of a mebibyte or more has room for many messages of the largest size.
         var bits = 0
         while bits < 6, octets >> (bits + 1) >= 1 << 20 { bits += 1 }
         shardBits = bits
@@ -37,7 +36,7 @@ package final class AnswerCache: Sendable {
         shards = (0..<(1 << bits)).map { _ in Shard(octets: share) }
     }
 
-    /// The key of the question in `message`, as a view asks it.
+    /// The key of the question in `message` in `view`.
     package func key(
         _ message: Span<UInt8>, _ question: Question, view: Int, wantsDNSSEC: Bool, checkingDisabled: Bool
     ) -> CacheKey {
@@ -50,15 +49,15 @@ package final class AnswerCache: Sendable {
         shards[shardBits == 0 ? 0 : Int(truncatingIfNeeded: hash >> UInt64(64 - shardBits))]
     }
 
-    /// Copies the answer to the question in `message` into `answer`: a fresh one; or a stale one where the
-    /// question was asked in vain a moment ago. Nil: it has to be asked.
+    /// Copies the cached answer to the question in `message` into `answer`: a fresh one, or a stale one if an
+    /// attempt to refresh it has just failed. Nil if the question must be asked.
     package func load(
         _ key: CacheKey, _ message: Span<UInt8>, at now: MonotonicTime, into answer: inout PreparedAnswer
     ) -> CacheHit? {
         shard(key.hash).state.withLock { $0.load(key, message, at: now, into: &answer) }
     }
 
-    /// Keeps `answer` under `key`, in place of what was there.
+    /// Stores `answer` under `key` and replaces an older one.
     package func store(
         _ key: CacheKey, _ answer: borrowing PreparedAnswer, _ life: CacheLife, at now: MonotonicTime
     ) {
@@ -72,21 +71,20 @@ package final class AnswerCache: Sendable {
 
     /// Copies the answer to give when no server answered the question: a positive answer, as a rule expired.
     ///
-    /// The question counts as asked in vain: for a second `load` gives this answer without asking again (RFC
-    /// 9520 section 3.2).
+    /// It records the failure: for a second `load` gives this answer without asking again (RFC 9520
+    /// section 3.2).
     package func loadInPlaceOfFailure(
         _ key: CacheKey, _ message: Span<UInt8>, at now: MonotonicTime, into answer: inout PreparedAnswer
     ) -> CacheHit? {
         shard(key.hash).state.withLock { $0.loadInPlaceOfFailure(key, message, at: now, into: &answer) }
     }
 
-    /// Forgets every answer for which `isMeant` says so of the question's name in wire form; gives their
-    /// number.
+    /// Removes every answer whose question's name, in wire form, satisfies `isMeant`; gives their number.
     package func removeAll(where isMeant: (Span<UInt8>) -> Bool) -> Int {
         removeAll { name, _ in isMeant(name) }
     }
 
-    /// The same, by name and view. What is stored meanwhile may be looked at, or not.
+    /// The same, by name and view. An answer stored during the call may be missed.
     package func removeAll(where isMeant: (Span<UInt8>, _ view: Int) -> Bool) -> Int {
         var sum = 0
         for shard in shards {
@@ -109,33 +107,33 @@ package final class AnswerCache: Sendable {
 
 /// What a look-up found.
 package struct CacheHit: Sendable {
-    /// Seconds since the answer came, rounded up, so that what is left of a TTL is never more than it was.
-    /// While it is fresh a second is left all the same.
+    /// Seconds since the answer came, rounded up, so that a remaining TTL is never too long. A fresh answer
+    /// has at least one second left.
     package let age: UInt32
     /// False once the answer's TTL is over.
     package let isFresh: Bool
-    /// When the question was asked in vain, where that is why the answer is a failure or not fresh.
+    /// When the last attempt to ask the question failed, if the answer is a failure or stale for that reason.
     package let failedAt: MonotonicTime
     package let isNegative: Bool
     package let isFailure: Bool
-    /// True for one hit of a popular answer shortly before it expires: ask again now.
+    /// True for one hit of a popular answer shortly before it expires: the caller should refresh it now.
     ///
-    /// Another one gets it two seconds later, should the first bring nothing.
+    /// If it does not, another hit has the value true two seconds later.
     package let wantsRefresh: Bool
-    /// Counts the hits of this entry: the offset by which addresses are rotated.
+    /// The number of hits of this entry before: the offset by which addresses are rotated.
     package let rotation: UInt32
     /// As in `CacheLife`.
     package let owner: UInt16
 }
 
-/// How long an answer is kept, and as what.
+/// How long an answer may be used, and its kind.
 package struct CacheLife: Sendable {
     /// How long it is fresh, in nanoseconds.
     package let fresh: Int64
     /// How long it may be served stale after that, in nanoseconds; 0 for negative answers and failures.
     package let stale: Int64
     package let kind: Kind
-    /// Whose answer it is: a number of the caller's, handed back with each hit.
+    /// A number that the caller chooses, returned with each hit: which server or cluster gave the answer.
     package let owner: UInt16
 
     package enum Kind: Sendable {
@@ -152,10 +150,10 @@ package struct CacheLife: Sendable {
     }
 }
 
-/// What the cache holds and has done.
+/// The content of the cache, and counters.
 package struct CacheStatistics: Hashable, Sendable {
     package var entries = 0
-    /// Octets of the entries' room in use.
+    /// Octets in use by entries.
     package var octets = 0
     package var hits = 0
     package var misses = 0

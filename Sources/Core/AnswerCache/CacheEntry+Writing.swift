@@ -2,7 +2,7 @@ import DNSWire
 import Telemetry
 
 extension CacheEntry {
-    /// Writes an entry of the size that the shard has reckoned; its `next` is left to the index.
+    /// Writes an entry of the size that the shard has computed; the index sets `next`.
     static func write(
         _ key: CacheKey, _ answer: borrowing PreparedAnswer, _ isOneRecord: Bool, _ life: CacheLife,
         to ring: inout EntryRing, _ entry: Int, _ now: MonotonicTime

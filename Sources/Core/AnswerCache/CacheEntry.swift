@@ -8,8 +8,8 @@
 /// Times are in milliseconds: `stored` of `MonotonicTime`, rounded down; the others since then, at most 49
 /// days.
 ///
-/// Most answers hold one record that repeats the question's name and type, in class IN. Of these, with
-/// `isOneRecord`, only what does not stand in the fields above is kept, without marks: name | TTL 4 | data.
+/// Most answers hold one record that repeats the question's name and type, in class IN. Such an entry, with
+/// `isOneRecord`, has no marks, and only what is not in the fields above: name | TTL 4 | data.
 enum CacheEntry {
     /// The low 32 bits of the key's hash; the highest have chosen the shard.
     static let hash = 0
@@ -18,9 +18,9 @@ enum CacheEntry {
     static let stored = 8
     /// The other 16 bits of `stored`, then the hits in the high 16 bits.
     static let storedHits = 12
-    /// When its TTL is over.
+    /// When the TTL ends.
     static let fresh = 16
-    /// When it may not be served stale any more.
+    /// When it may no longer be served stale.
     static let stale = 20
     /// Until then the question is not asked again: a refresh is under way, or has just failed.
     static let askAfter = 24
@@ -39,17 +39,17 @@ enum CacheEntry {
         Int64(ring.load32(entry + stored)) | Int64(ring.load32(entry + storedHits) & 0xFFFF) << 32
     }
 
-    /// One of the times that are kept since the entry was stored, in milliseconds of `MonotonicTime`.
+    /// One of the times stored relative to `stored`, in milliseconds of `MonotonicTime`.
     static func time(_ field: Int, of entry: Int, in ring: borrowing EntryRing) -> Int64 {
         storedTime(of: entry, in: ring) + Int64(ring.load32(entry + field))
     }
 
-    /// Nanoseconds as such a time; longer than 49 days counts as these.
+    /// Nanoseconds as such a time; at most 49 days.
     static func milliseconds(_ nanoseconds: Int64) -> UInt32 {
         UInt32(clamping: nanoseconds / 1_000_000)
     }
 
-    /// Octets of an entry of which these are known.
+    /// The size of an entry with these parts, in octets.
     static func size(messageLength: Int, marks: Int, errorText: Int?) -> Int {
         let error = errorText.map { $0 + errorLength } ?? 0
         return (headerLength + messageLength + marks * 8 + error + 3) & ~3
@@ -76,20 +76,20 @@ enum CacheEntry {
         )
     }
 
-    /// What an entry is, and how it stands.
+    /// Bits that say what kind of answer an entry is, and its state.
     enum Flags {
         static let wantsDNSSEC: UInt8 = 1
         static let checkingDisabled: UInt8 = 2
-        /// Replaced or flushed: its room is given back when it becomes the oldest.
+        /// Replaced or flushed: its room is freed when it becomes the oldest.
         static let isDead: UInt8 = 4
         static let isOneRecord: UInt8 = 8
         static let isNegative: UInt8 = 16
         static let isFailure: UInt8 = 32
         static let hasError: UInt8 = 64
-        /// AD of an answer of one record, whose header is not kept.
+        /// The bit AD of an answer of one record, whose header is not stored.
         static let isAuthenticData: UInt8 = 128
     }
 
-    /// Uses are counted up to here: an entry gets at most so many more rounds before it is evicted.
+    /// Uses are counted up to this number: an entry survives at most so many evictions.
     static let mostUses: UInt8 = 3
 }

@@ -1,9 +1,9 @@
 import DNSWire
 import DomainNames
 
-/// What an answer is kept under: the view, the question and what changes the answer's records.
+/// What identifies an answer: the view, the question, and the flags that change the answer's records.
 package struct CacheKey: Sendable {
-    /// Keyed hash of all the rest, the name folded.
+    /// Keyed hash of the other fields and of the name in lower case.
     package internal(set) var hash: UInt64
     /// Index of the view, 0...255.
     package let view: UInt8
@@ -11,7 +11,7 @@ package struct CacheKey: Sendable {
     package let recordClass: UInt16
     package let wantsDNSSEC: Bool
     package let checkingDisabled: Bool
-    /// Octets of the name, which stands behind the header of the message that goes with the key.
+    /// Octets of the name, which follows the header of the message that belongs to the key.
     package let nameLength: UInt8
 
     /// The key of the question in `message`.

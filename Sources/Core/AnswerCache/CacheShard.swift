@@ -4,15 +4,16 @@ import Telemetry
 
 /// One shard of the cache: two rings of entries and a hash index over both.
 ///
-/// The index is a table of list heads; an entry's `next` goes on. A reference is an offset divided by four,
-/// plus one, with the highest bit telling the ring; 0 ends a list. Every live entry is in exactly one list.
+/// The index is a table of list heads; an entry's `next` links to the following one. A reference is an offset
+/// divided by four, plus one, with the highest bit telling the ring; 0 ends a list. Every live entry is in
+/// exactly one list.
 struct CacheShard: ~Copyable, Sendable {
-    /// Where new answers stand first.
+    /// The ring of new answers.
     private var small: EntryRing
-    /// Where answers that were asked for again stand.
+    /// The ring of answers that were asked for again.
     private var large: EntryRing
     private var heads: [UInt32]
-    /// The hashes of answers that left `small` unused, for a while: one that comes back goes to `large` at
+    /// The hashes of the last answers that left `small` unused: if one comes back, it goes to `large` at
     /// once. Empty until the first leaves.
     private var ghosts: [UInt32] = []
     private(set) var statistics = CacheStatistics()
@@ -69,7 +70,7 @@ struct CacheShard: ~Copyable, Sendable {
         let wantsRefresh =
             isFresh && mayAsk && !isFailure && hits >= 3 && isNearEnd(now.milliseconds, stored, expires)
         // No longer than it is fresh: a client that asks after that waits for the answer under way.
-        if wantsRefresh { postpone(&ring, entry, until: min(now.milliseconds + refreshPatience, expires)) }
+        if wantsRefresh { postpone(&ring, entry, until: min(now.milliseconds + refreshTimeout, expires)) }
         return copyOut(ring, entry, at: now, wantsRefresh: wantsRefresh, rotation: hits, into: &answer)
     }
 
@@ -85,7 +86,7 @@ struct CacheShard: ~Copyable, Sendable {
             return nil
         }
         let entry = Self.offset(reference)
-        let end = now.milliseconds + Self.failurePatience
+        let end = now.milliseconds + Self.failureTime
         if Self.isLarge(reference) {
             Self.postpone(&large, entry, until: end)
             return Self.copyOut(large, entry, at: now, wantsRefresh: false, rotation: 0, into: &answer)
@@ -94,10 +95,10 @@ struct CacheShard: ~Copyable, Sendable {
         return Self.copyOut(small, entry, at: now, wantsRefresh: false, rotation: 0, into: &answer)
     }
 
-    /// In milliseconds: longer than the servers of a cluster are waited for.
-    private static let refreshPatience: Int64 = 2_000
-    /// In milliseconds: the least that RFC 9520 section 3.2 asks for, since the next try may be a good one.
-    private static let failurePatience: Int64 = 1_000
+    /// In milliseconds: longer than the total time that a cluster's servers are given.
+    private static let refreshTimeout: Int64 = 2_000
+    /// In milliseconds: the minimum of RFC 9520 section 3.2, since the next try may succeed.
+    private static let failureTime: Int64 = 1_000
 
     /// - Parameter time: In milliseconds of `MonotonicTime`.
     private static func postpone(_ ring: inout EntryRing, _ entry: Int, until time: Int64) {
@@ -105,8 +106,8 @@ struct CacheShard: ~Copyable, Sendable {
         ring.store(UInt32(clamping: wait), entry + CacheEntry.askAfter)
     }
 
-    /// The last tenth of the answer's life, and at least its last second where it lives for more than two; in
-    /// milliseconds.
+    /// True in the last tenth of the answer's life, and in its last second if it lives for more than two; all
+    /// in milliseconds.
     private static func isNearEnd(_ now: Int64, _ stored: Int64, _ expires: Int64) -> Bool {
         let life = expires - stored
         guard life > 2_000 else { return false }
@@ -147,10 +148,10 @@ struct CacheShard: ~Copyable, Sendable {
         let isFresh = now.milliseconds < stored + fresh
         let askAfter = stored + Int64(ring.load32(entry + CacheEntry.askAfter))
         return CacheHit(
-            // In its last second an answer still holds: a TTL of 0 would have every client ask again.
+            // In its last second an answer has a TTL of 1: with a TTL of 0 every client would ask again.
             age: isFresh ? min(age, UInt32(clamping: max(fresh / 1_000 - 1, 0))) : age, isFresh: isFresh,
             failedAt: MonotonicTime(
-                nanoseconds: (isFailure ? stored : askAfter - failurePatience) * 1_000_000),
+                nanoseconds: (isFailure ? stored : askAfter - failureTime) * 1_000_000),
             isNegative: flags & CacheEntry.Flags.isNegative != 0,
             isFailure: isFailure, wantsRefresh: wantsRefresh, rotation: rotation,
             owner: UInt16(truncatingIfNeeded: ownerFlagsUses))
@@ -184,7 +185,7 @@ struct CacheShard: ~Copyable, Sendable {
         let start = nameStart(word, entry)
         var recordClass = RecordClass.internet
         if flags & CacheEntry.Flags.isOneRecord == 0 {
-            // Behind the name stand the type, which the entry's head has too, and the class.
+            // The type, which is also in the entry's head, and the class follow the name.
             let octets = ring.octets(start + length + 2, count: 2)
             recordClass = Int(octets[0]) << 8 | Int(octets[1])
         }
@@ -193,7 +194,7 @@ struct CacheShard: ~Copyable, Sendable {
                 ring.octets(start, count: length), 0, message, Question.nameStart, count: length)
     }
 
-    /// Where the name stands in an entry with this word of owner, flags and uses.
+    /// The offset of the name in an entry with this word of owner, flags and uses.
     private static func nameStart(_ ownerFlagsUses: UInt32, _ entry: Int) -> Int {
         let isOneRecord = UInt8(truncatingIfNeeded: ownerFlagsUses >> 16) & CacheEntry.Flags.isOneRecord != 0
         return entry + CacheEntry.headerLength + (isOneRecord ? 0 : Question.nameStart)
@@ -211,13 +212,13 @@ struct CacheShard: ~Copyable, Sendable {
         var isRefresh = false
         if let old = find(key, answer.octets.span) {
             isRefresh = true
-            // A good answer, even a stale one, is worth more than the news that none came.
+            // A usable answer, even a stale one, is worth more than a failure.
             if life.kind == .failure, !isFailure(old), isUsable(old, at: now) { return }
             if rewrite(old, key, answer, isOneRecord, size, life, at: now) { return }
             remove(old)
         }
         defer { statistics.octets = small.used + large.used }
-        // An answer that would push out a large part of a ring is not worth it.
+        // An answer that would evict a large part of a ring is not stored.
         guard size <= large.capacity / 4 else { return }
         let isKnown = isRefresh || takeGhost(UInt32(truncatingIfNeeded: key.hash))
         var moves = Self.mostMoves
@@ -235,19 +236,19 @@ struct CacheShard: ~Copyable, Sendable {
         if statistics.entries > heads.count { growIndex() }
     }
 
-    /// Puts an answer in the place of the one to the same question; false if it is longer or shorter.
+    /// Overwrites the answer to the same question in place; false if the new one has another size.
     ///
-    /// Else names whose answers live for seconds would fill the room with their past.
+    /// Otherwise old versions of short-lived answers would fill the ring.
     private mutating func rewrite(
         _ reference: UInt32, _ key: CacheKey, _ answer: borrowing PreparedAnswer, _ isOneRecord: Bool,
         _ size: Int, _ life: CacheLife, at now: MonotonicTime
     ) -> Bool {
         let entry = Self.offset(reference)
-        // One in the small ring has proved by now that it belongs in the large one.
+        // An entry of the small ring that is stored again moves to the large one.
         guard Self.isLarge(reference), CacheEntry.size(of: entry, in: large) == size else {
             return false
         }
-        // It stays where it is in the order of age: its uses must still count when its turn comes.
+        // Its position in the order of age stays the same, so its uses must still count when its turn comes.
         let uses = large.load32(entry + CacheEntry.ownerFlagsUses) & 0xFF00_0000
         CacheEntry.write(key, answer, isOneRecord, life, to: &large, entry, now)
         large.store(
@@ -257,11 +258,11 @@ struct CacheShard: ~Copyable, Sendable {
 
     // MARK: - Room
 
-    /// Entries that one `store` moves inside `large` instead of evicting them: where all were used as often
-    /// as counts, it would else move every one of them three times, with the lock held.
+    /// Entries that one `store` may move inside `large` instead of evicting them: if all had the highest
+    /// number of uses, it would otherwise move every one of them three times, with the lock held.
     private static let mostMoves = 64
 
-    /// Takes room in a ring, evicting what is least worth keeping; nil if there can't be enough.
+    /// Reserves room in a ring, evicting the entries of least value; nil if there can't be enough.
     ///
     /// - Parameter moves: How many entries may still be moved instead of evicted.
     private mutating func append(
@@ -281,8 +282,8 @@ struct CacheShard: ~Copyable, Sendable {
         }
     }
 
-    /// Takes the oldest entry out of `small`: it moves to `large` where that has room, and pushes others out
-    /// there only if it was used.
+    /// Takes the oldest entry out of `small`: it moves to `large` if that has room, and evicts others there
+    /// only if it was used.
     private mutating func evictFromSmall(_ now: MonotonicTime, _ moves: inout Int) {
         let entry = small.oldest
         let size = CacheEntry.size(of: entry, in: small)
@@ -292,7 +293,7 @@ struct CacheShard: ~Copyable, Sendable {
         let hash = small.load32(entry + CacheEntry.hash)
         unlink(Self.reference(entry, isLarge: false), hash)
         let isOver = now.milliseconds >= CacheEntry.time(CacheEntry.stale, of: entry, in: small)
-        // While `large` has room there is no reason to part with anything.
+        // While `large` has room nothing needs to be evicted.
         var place = isOver ? nil : large.append(size).map { Self.reference($0, isLarge: true) }
         if place == nil, word >> 24 > 0, !isOver { place = append(size, toLarge: true, now, &moves) }
         if let place {
@@ -306,8 +307,8 @@ struct CacheShard: ~Copyable, Sendable {
         }
     }
 
-    /// Takes the oldest entry out of `large`: one that was used goes in again at the other end, its count
-    /// lowered, while `moves` are left.
+    /// Takes the oldest entry out of `large`: one that was used is appended again with a lower count, as long
+    /// as `moves` allows it.
     private mutating func evictFromLarge(_ now: MonotonicTime, _ moves: inout Int) {
         let entry = large.oldest
         let size = CacheEntry.size(of: entry, in: large)
@@ -320,7 +321,7 @@ struct CacheShard: ~Copyable, Sendable {
         unlink(Self.reference(entry, isLarge: true), hash)
         let isOver = now.milliseconds >= CacheEntry.time(CacheEntry.stale, of: entry, in: large)
         large.removeOldest(size)
-        // The octets stay where they were until something is written there: `move` reads them before that.
+        // The octets stay in place until that room is written: `move` reads them before.
         if word >> 24 > 0, !isOver, moves > 0, let offset = large.append(size) {
             moves -= 1
             large.move(entry, to: offset, count: size)
@@ -332,13 +333,13 @@ struct CacheShard: ~Copyable, Sendable {
         }
     }
 
-    /// Remembers a hash whose answer leaves `small`.
+    /// Stores the hash of an answer that leaves `small`.
     private mutating func leaveGhost(_ hash: UInt32) {
         if ghosts.count < heads.count { ghosts = Array(repeating: 0, count: heads.count) }
         ghosts[Int(hash) & (ghosts.count - 1)] = hash
     }
 
-    /// True, once, for a hash whose answer left `small` not long ago.
+    /// True, once, for a hash whose answer has recently left `small`.
     private mutating func takeGhost(_ hash: UInt32) -> Bool {
         guard !ghosts.isEmpty else { return false }
         let index = Int(hash) & (ghosts.count - 1)
@@ -390,8 +391,8 @@ struct CacheShard: ~Copyable, Sendable {
     /// Removes the matching entries of the lists from `bucket` on, a bounded number of lists, so that a
     /// waiting thread gets the shard soon. Gives the number removed, and where to continue; nil at the end.
     ///
-    /// The index may double in between: what was looked at then stands before `next` and behind the old end,
-    /// so that nothing is left out.
+    /// The index may double between two calls: the lists that were examined then lie before `next` and after
+    /// the old end, so none is skipped.
     mutating func removeAll(
         from bucket: Int, where isMeant: (Span<UInt8>, _ view: Int) -> Bool
     ) -> (count: Int, next: Int?) {
@@ -409,7 +410,7 @@ struct CacheShard: ~Copyable, Sendable {
         return (found.count, end < heads.count ? end : nil)
     }
 
-    /// Lists that are looked at with the lock held once; each holds one entry on average, or less.
+    /// Lists that are examined while the lock is held once; each holds at most one entry on average.
     private static let bucketsPerRemoval = 512
 
     @_lifetime(borrow self)

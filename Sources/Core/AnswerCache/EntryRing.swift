@@ -1,18 +1,18 @@
-/// A fixed room for cache entries, used as a ring: new ones go in at the tail, the oldest come out at the
-/// head.
+/// Room for cache entries of a fixed size, used as a ring: new entries go in at the tail, the oldest come out
+/// at the head.
 ///
 /// ```
 ///   0        head                 tail       capacity
 ///   |........|entry|entry|...|entry|..........|
 /// ```
-/// Entries lie whole, one behind the other, at multiples of four; where one would cross the end, the rest of
+/// Entries are contiguous, one after the other, at multiples of four; if one would cross the end, the rest of
 /// the room is skipped. `0 <= head < capacity`, `0 <= tail <= capacity`, `used` is the number of octets from
-/// head to tail with what is skipped. Pages that were never written cost no memory.
+/// head to tail including what is skipped. Pages that were never written cost no memory.
 ///
-/// Sendable: it is the only owner of its storage, and nothing hands the address out beyond a call.
+/// Sendable: it is the only owner of its storage, and the address never leaves a call.
 @safe
 struct EntryRing: ~Copyable, @unchecked Sendable {
-    /// Offsets and sizes are kept in 32 bits.
+    /// Offsets and sizes are stored in 32 bits.
     static let mostOctets = 1 << 31
 
     let capacity: Int
@@ -20,7 +20,7 @@ struct EntryRing: ~Copyable, @unchecked Sendable {
     private(set) var used = 0
     private var head = 0
     private var tail = 0
-    /// Where the entries before the wrap end; `capacity` while nothing is skipped.
+    /// Where the entries before the wrap end; `capacity` if nothing is skipped.
     private var wrap: Int
 
     /// - Parameter capacity: In octets; rounded down to a multiple of four.
@@ -65,7 +65,7 @@ struct EntryRing: ~Copyable, @unchecked Sendable {
         return offset
     }
 
-    /// Gives back the oldest entry's `size` octets.
+    /// Frees the `size` octets of the oldest entry.
     mutating func removeOldest(_ size: Int) {
         head += size
         used -= size

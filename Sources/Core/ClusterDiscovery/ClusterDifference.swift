@@ -2,7 +2,7 @@ import DomainNames
 import IPAddressing
 package import Inventory
 
-/// What differs between a cluster of the file in use and what was found of it.
+/// The differences between a cluster of the file in use and the findings.
 package struct ClusterDifference: Hashable, Sendable {
     /// One value that differs.
     package struct Row: Hashable, Sendable {
@@ -11,7 +11,7 @@ package struct ClusterDifference: Hashable, Sendable {
             /// Found, and not in the file.
             case new
             case changed
-            /// In the file, and no more there. What could not be found is not gone.
+            /// In the file, and no longer there. A value that could not be found is not gone.
             case gone
         }
 
@@ -20,10 +20,10 @@ package struct ClusterDifference: Hashable, Sendable {
         /// The key below the cluster, as in `nodes.worker1.pods`.
         package let path: String
 
-        /// What the file says; nil for what is new.
+        /// The file's value; nil for a new one.
         package let old: String?
 
-        /// What was found; nil for what is gone.
+        /// The found value; nil for one that is gone.
         package let new: String?
     }
 
@@ -32,7 +32,7 @@ package struct ClusterDifference: Hashable, Sendable {
     /// In the order of the file's keys, nodes by name.
     package let rows: [Row]
 
-    /// Keys that the file has and that could not be found, or were read in part: nothing is known about them.
+    /// Keys that the file has and that could not be found, or were read in part: they are unknown.
     package let unknown: [ClusterFindings.Key]
 
     package init(from file: Cluster, to findings: ClusterFindings) {
@@ -53,7 +53,7 @@ package struct ClusterDifference: Hashable, Sendable {
             rows += Self.rows(file.kubeProxy, kubeProxy)
         }
         if let nodes = findings.nodes?.value { rows += Self.rows(file.nodes, nodes) }
-        // What a list that was read in part does not have is not gone.
+        // A value that is missing in a list that was read in part is not gone.
         let partial = findings.partialKeys
         self.rows = rows.filter { row in
             row.kind == .new || !partial.contains { row.path.prefix { $0 != "." } == $0.rawValue }
@@ -87,7 +87,7 @@ package struct ClusterDifference: Hashable, Sendable {
         return rows
     }
 
-    /// Sets of prefixes: their order says nothing.
+    /// Compares sets of prefixes: their order does not matter.
     private static func row(_ path: String, _ old: [IPPrefix], _ new: [IPPrefix]) -> [Row] {
         if Set(old) == Set(new) { return [] }
         return row(path, text(old.map(\.description)), text(new.map(\.description)))
@@ -140,7 +140,8 @@ extension Cluster {
 }
 
 extension Inventory {
-    /// With what was found in the place of what stands under the same keys, and new clusters behind them.
+    /// The inventory with the findings in place of the values under the same keys, and new clusters at
+    /// the end.
     package func merging(_ findings: [ClusterFindings]) -> Inventory {
         var merged = self
         for found in findings {

@@ -4,8 +4,8 @@ import Inventory
 package import JSON
 
 extension ClusterFindings {
-    /// The findings for programs: `{"key": ..., "pods": {"value": [...], "source": "..."}, ...}`; a null
-    /// value for what was not found.
+    /// The findings for programs: `{"key": ..., "pods": {"value": [...], "source": "..."}, ...}`; the value
+    /// is null if nothing was found.
     package var json: JSONValue {
         let values = Key.allCases.map { (key: $0.rawValue, value: entry($0)) }
         return .object(
@@ -27,7 +27,7 @@ extension ClusterFindings {
         return .object(members)
     }
 
-    /// As the configuration file has it; null where nothing was found.
+    /// As the configuration file has it; null if nothing was found.
     private func value(of key: Key) -> JSONValue {
         switch key {
         case .domain: .optional(domain?.value.description)

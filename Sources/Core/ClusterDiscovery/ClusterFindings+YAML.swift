@@ -6,7 +6,7 @@ import JSON
 extension ClusterFindings {
     /// The entry below `clusters:` of a configuration file, each value under a comment with its source.
     package var yaml: String {
-        // A mapping needs something in it that is no comment.
+        // A mapping must contain something besides comments.
         var text = "  \(key):\(missing.count == Key.allCases.count ? " {}" : "")\n"
         let heading = ["context \(context)", version.map { "Kubernetes \($0)" }].compactMap(\.self)
         text += comment(heading.joined(separator: ", "))
@@ -15,7 +15,7 @@ extension ClusterFindings {
         return text
     }
 
-    /// One key with its comments; commented out where nothing was found.
+    /// One key with its comments; commented out if nothing was found.
     private func entry(_ key: Key) -> String {
         let remarks = (self.remarks[key] ?? []).map { comment($0) }.joined()
         guard let source = source(of: key) else {
@@ -26,7 +26,7 @@ extension ClusterFindings {
         return comment("from \(source)") + remarks + value(of: key)
     }
 
-    /// What stands in the place of a value that was not found.
+    /// The placeholder for a value that was not found.
     private static func example(of key: Key) -> String {
         switch key {
         case .domain: "domain: cluster.local"
@@ -68,11 +68,11 @@ extension ClusterFindings {
 }
 
 extension Endpoint {
-    /// Without the port where that is 53.
+    /// Without the port if that is 53.
     package var shortText: String { port == 53 ? address.description : description }
 }
 
-/// The whole text of a file with nothing but these clusters.
+/// The text of a file with only these clusters.
 package func inventoryText(of findings: [ClusterFindings]) -> String {
     "clusters:\n" + findings.map(\.yaml).joined(separator: "\n")
 }
@@ -80,7 +80,7 @@ package func inventoryText(of findings: [ClusterFindings]) -> String {
 /// A list in one line.
 private func list(_ texts: [String]) -> String { "[\(texts.map { scalar($0) }.joined(separator: ", "))]" }
 
-/// A scalar, quoted where a reader of YAML might take it for something else.
+/// A scalar, quoted if YAML would read it as something else.
 private func scalar(_ text: String?) -> String {
     let text = text ?? ""
     let isPlain = text.utf8.allSatisfy { isLetterOrDigit($0) || [UInt8](".-_/".utf8).contains($0) }

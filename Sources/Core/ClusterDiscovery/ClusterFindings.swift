@@ -2,7 +2,7 @@ package import DomainNames
 package import IPAddressing
 package import Inventory
 
-/// A value, and what of the cluster said so.
+/// A value, and its source in the cluster.
 package struct Found<Value: Hashable & Sendable>: Hashable, Sendable {
     package var value: Value
 
@@ -15,12 +15,12 @@ package struct Found<Value: Hashable & Sendable>: Hashable, Sendable {
     }
 }
 
-/// What was found of one cluster. Nil is what was not found.
+/// The findings about one cluster. Nil is what was not found.
 package struct ClusterFindings: Hashable, Sendable {
-    /// What the configuration file shall call it.
+    /// Its key in the configuration file.
     package var key: String
 
-    /// What the kubeconfig calls it.
+    /// Its context in the kubeconfig.
     package var context: String
 
     /// Of Kubernetes, as in `v1.29.3`.
@@ -37,14 +37,14 @@ package struct ClusterFindings: Hashable, Sendable {
     /// Other addresses that the cluster's DNS answers at: pods, node ports, load balancers.
     package var otherDNS: [Endpoint] = []
 
-    /// What else is worth knowing, by the key that it is about.
+    /// Further remarks, by the key that they are about.
     package var remarks: [Key: [String]] = [:]
 
-    /// What was not answered, and why: one line each.
+    /// The questions without an answer, and why: one line each.
     package var refusals: [String] = []
 
-    /// Lists of which only a part could be read, and why: one line each. What is missing from their keys is
-    /// not gone.
+    /// Lists of which only a part could be read, and why: one line each. A value that is missing from their
+    /// keys is not gone.
     package var partial: [String] = []
     package var partialKeys: Set<Key> = []
 
@@ -59,7 +59,7 @@ package struct ClusterFindings: Hashable, Sendable {
         case kubeProxy = "kube-proxy"
         case nodes
 
-        /// How a person finds the value.
+        /// How to find the value by hand.
         ///
         /// - Parameter kubectl: How to call kubectl for this cluster.
         package func byHand(kubectl: String) -> String {
@@ -99,7 +99,7 @@ package struct ClusterFindings: Hashable, Sendable {
     /// How to call kubectl for this cluster by hand.
     package var kubectl: String { kubectlCommand(context: context) }
 
-    /// The cluster as the inventory has it; without names of its own where no server was found.
+    /// The cluster for the inventory; without names if no server was found.
     package var cluster: Cluster {
         Cluster(
             key: key, domain: domain?.value ?? .clusterLocal, names: dns == nil ? [] : nil,
@@ -109,7 +109,7 @@ package struct ClusterFindings: Hashable, Sendable {
     }
 }
 
-/// How a person calls kubectl for `context`, quoted for a shell where that is needed.
+/// The call of kubectl for `context`, quoted for a shell if needed.
 package func kubectlCommand(context: String) -> String {
     let isPlain = context.utf8.allSatisfy {
         isLetterOrDigit($0) || [UInt8](".-_@:/".utf8).contains($0)

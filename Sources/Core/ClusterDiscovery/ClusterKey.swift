@@ -1,17 +1,17 @@
 import IPAddressing
 package import Inventory
 
-/// Finds the keys of clusters in a configuration file.
+/// Chooses the keys of clusters in a configuration file.
 package enum ClusterKey {
-    /// Labels that the Kubernetes DNS schema uses itself, so that no cluster can be called by them.
+    /// Labels that the Kubernetes DNS schema uses itself, so that no cluster can have them as its key.
     private static let reserved: Set<String> = ["svc", "pod", "dns", "ns", "dns-version", "hostmaster"]
 
     /// The longest key, a label of the DNS (RFC 1035 section 2.3.4), in octets.
     private static let longest = 63
 
-    /// A valid key out of what a kubeconfig calls a cluster: its last part where it is one of EKS
-    /// (`arn:aws:eks:REGION:ACCOUNT:cluster/NAME`) or GKE (`gke_PROJECT_ZONE_NAME`), what follows `@` where
-    /// it is one of kubeadm (`USER@CLUSTER`).
+    /// A valid key made from the name of a cluster in a kubeconfig: its last part if it is one of EKS
+    /// (`arn:aws:eks:REGION:ACCOUNT:cluster/NAME`) or GKE (`gke_PROJECT_ZONE_NAME`), what follows `@` if it
+    /// is one of kubeadm (`USER@CLUSTER`).
     package static func label(of context: String) -> String {
         var text = Substring(context)
         if text.hasPrefix("arn:"), let slash = text.lastIndex(of: "/") {
@@ -34,10 +34,10 @@ package enum ClusterKey {
         return reserved.contains(label) ? label + "-cluster" : label
     }
 
-    /// True for what the configuration file takes as a key.
+    /// True for a key that the configuration file accepts.
     package static func isValid(_ key: String) -> Bool { label(of: key) == key }
 
-    /// `label`, or with a number behind it where `taken` has that already.
+    /// `label`, with a number appended if `taken` already has it.
     package static func free(_ label: String, besides taken: Set<String>) -> String {
         var key = label
         var number = 2
@@ -51,7 +51,7 @@ package enum ClusterKey {
 
     /// The key of the cluster of `inventory` that `findings` are about; nil if there is none.
     ///
-    /// It has a node's address or the DNS server, and nothing that speaks against it.
+    /// It shares a node's address or the DNS server, and nothing contradicts it.
     package static func match(_ findings: ClusterFindings, in inventory: Inventory) -> String? {
         let addresses = Set((findings.nodes?.value ?? []).flatMap(\.addresses))
         let servers = Set((findings.dns?.value ?? []) + findings.otherDNS)

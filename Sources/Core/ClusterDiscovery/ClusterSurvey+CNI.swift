@@ -3,7 +3,7 @@ import Inventory
 import JSON
 
 extension ClusterSurvey {
-    /// What carries the pods' packets, and what else is to be said about it.
+    /// The CNI that carries the pods' packets, and remarks about it.
     func findCNI() -> (found: Found<CNI>?, remarks: [String]) {
         // The cloud's CNI comes first: Calico and Cilium can enforce policy on top of it.
         for find in [cloudCNI, calicoCNI, ciliumCNI, flannelCNI, otherCNI] {
@@ -40,7 +40,7 @@ extension ClusterSurvey {
         return nil
     }
 
-    /// AKS with Azure CNI Overlay: its pods' addresses are of no subnet of the virtual network.
+    /// AKS with Azure CNI Overlay: its pods' addresses are in no subnet of the virtual network.
     private var azureOverlay: Finding? {
         let label = "kubernetes.azure.com/podnetwork-type"
         let isOverlay = items(.nodes).contains { $0["metadata"]?["labels"]?[label]?.string == "overlay" }
@@ -67,7 +67,7 @@ extension ClusterSurvey {
 
     // MARK: - Calico
 
-    /// Calico's pools that give addresses to pods. A disabled pool only keeps Calico from translating.
+    /// Calico's pools that give addresses to pods. A disabled pool only disables translation.
     var calicoPools: [JSONValue] {
         guard let group = calicoGroup else { return [] }
         return items(.calicoPools(group: group)).filter { pool in
@@ -84,11 +84,11 @@ extension ClusterSurvey {
     }
 
     private func calicoCNI() -> Finding? {
-        // Pools alone are what a change of the CNI left behind.
+        // Pools without an agent are left over from an earlier CNI.
         if runs("calico-node", "calico-vpp-node") == false { return nil }
         if hasFlannel, calicoBlocks.isEmpty { return nil }  // Canal
         let pools = calicoPools
-        // Pools of IPv4 first: encapsulation in IP-in-IP is for them alone.
+        // Pools of IPv4 first: only they have IP-in-IP.
         let isIPv6 = { (pool: JSONValue) in pool["spec"]?["cidr"]?.string?.contains(":") == true }
         if let pool = pools.first(where: { !isIPv6($0) }) ?? pools.first {
             return calicoCNI(
@@ -127,7 +127,7 @@ extension ClusterSurvey {
         return (Found(cni, words), remarks)
     }
 
-    /// Confirmed block affinities: which node has which block of addresses.
+    /// Confirmed block affinities: the node of each block of addresses.
     var calicoBlocks: [JSONValue] {
         guard let group = calicoGroup else { return [] }
         return items(.calicoBlocks(group: group)).filter { block in
@@ -190,7 +190,7 @@ extension ClusterSurvey {
         return type.map { (Found(.other, plainText("networkType \($0) of OpenShift's Network cluster")), []) }
     }
 
-    /// The agent of a CNI without a name of its own in the file; nil if none is seen to run.
+    /// The agent of a CNI that has no value of its own in the file; nil if none is seen to run.
     var otherAgent: JSONValue? {
         daemonSet(
             "kindnet", "weave-net", "kube-router", "antrea-agent", "kube-ovn-cni", "ovnkube-node",

@@ -13,7 +13,7 @@ extension ClusterSurvey {
         return Found(unique(servers), "the ClusterIP of Service \(Self.place(of: service))")
     }
 
-    /// OpenShift's DNS operator keeps the service in a namespace of its own.
+    /// OpenShift's DNS operator has the service in its own namespace.
     private var openShiftServers: Found<[Endpoint]>? {
         let text = document(.openShiftDNS)?["status"]?["clusterIP"]?.string
         return text.flatMap { IPAddress($0) }.map {
@@ -21,8 +21,8 @@ extension ClusterSurvey {
         }
     }
 
-    /// What the kubelets write into the pods' resolv.conf. A link-local address (of the node-local cache,
-    /// 169.254.20.10) is a server on each node for that node alone.
+    /// The servers that the kubelets write into the pods' resolv.conf. A link-local address (of the
+    /// node-local cache, 169.254.20.10) is a server on each node for that node only.
     private var kubeletServers: Found<[Endpoint]>? {
         let servers = kubeletAddresses.filter { !isLinkLocal($0) }.map { Endpoint(address: $0, port: 53) }
         return servers.isEmpty ? nil : Found(unique(servers), "clusterDNS of the kubelets' configuration")
@@ -32,7 +32,7 @@ extension ClusterSurvey {
         (kubeletSettings?["clusterDNS"]?.elements?.compactMap(\.string) ?? []).compactMap { IPAddress($0) }
     }
 
-    /// What is to be said of the servers.
+    /// Remarks about the servers.
     var serverRemarks: [String] {
         let local = kubeletAddresses.filter(isLinkLocal)
         guard dnsService == nil, !local.isEmpty else { return [] }
@@ -40,7 +40,7 @@ extension ClusterSurvey {
         return ["\(list) of the kubelets' configuration is a cache on each node, no server for others"]
     }
 
-    /// Where else the cluster's DNS answers: its pods, a port of every node, a load balancer.
+    /// Further addresses of the cluster's DNS: its pods, a port of every node, a load balancer.
     func findOtherServers() -> [Endpoint] {
         guard let service = dnsService else { return [] }
         var servers: [Endpoint] = []
@@ -65,7 +65,7 @@ extension ClusterSurvey {
         return unique(servers)
     }
 
-    /// The row of a service's ports that takes questions over UDP.
+    /// The row of a service's ports that receives questions over UDP.
     private static func port(of service: JSONValue) -> JSONValue? {
         let ports = service["spec"]?["ports"]?.elements ?? []
         return ports.first { $0["protocol"]?.string == "UDP" } ?? ports.first
@@ -110,7 +110,7 @@ extension ClusterSurvey {
         return nil
     }
 
-    /// The kubelets' configuration, as kubeadm keeps it; its name had a version until 1.24.
+    /// The kubelets' configuration as kubeadm stores it; its name had a version until 1.24.
     private var kubeletSettings: JSONValue? {
         let listed = items(.configMaps).first { $0.name.hasPrefix("kubelet-config") }?["data"]
         let data = listed ?? configMap(named: "kubelet-config")
@@ -118,7 +118,7 @@ extension ClusterSurvey {
     }
 }
 
-/// The forward zones of the `kubernetes` plugin in a Corefile (coredns.io/plugins/kubernetes); where it names
+/// The forward zones of the `kubernetes` plugin in a Corefile (coredns.io/plugins/kubernetes); if it names
 /// none, those of its server block.
 func kubernetesZones(inCorefile text: String) -> [DomainName] {
     var blockZones: [String] = []
@@ -140,8 +140,8 @@ func kubernetesZones(inCorefile text: String) -> [DomainName] {
     return []
 }
 
-/// The names among zones such as `cluster.local:53`, `dns://.:53` and `in-addr.arpa` that are no reverse
-/// ones.
+/// The names among zones such as `cluster.local:53`, `dns://.:53` and `in-addr.arpa` that are not
+/// reverse ones.
 private func forwardZones(_ words: ArraySlice<String>) -> [DomainName] {
     let names = words.compactMap { word -> DomainName? in
         var text = Substring(word)
@@ -154,7 +154,7 @@ private func forwardZones(_ words: ArraySlice<String>) -> [DomainName] {
     return names.filter { $0 != .root && $0.labels.last?.elementsEqual("arpa".utf8) != true }
 }
 
-/// The name that `text` is; nil if it is none that the configuration file takes.
+/// The name in `text`; nil if the configuration file does not accept it.
 private func domainName(_ text: String) -> DomainName? {
     let isPlain = text.utf8.allSatisfy { isLetterOrDigit($0) || [UInt8](".-_".utf8).contains($0) }
     guard isPlain, !text.isEmpty else { return nil }

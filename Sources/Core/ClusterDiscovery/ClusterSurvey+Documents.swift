@@ -17,7 +17,7 @@ extension ClusterSurvey {
 
     /// The DaemonSet called one of `names` that runs on some node; the first in the order of the names.
     ///
-    /// One that no node takes (`status.desiredNumberScheduled` 0) is what an earlier CNI has left behind.
+    /// One that no node runs (`status.desiredNumberScheduled` 0) is left over from an earlier CNI.
     func daemonSet(_ names: String...) -> JSONValue? { daemonSet(names) }
 
     func daemonSet(_ names: [String]) -> JSONValue? {
@@ -57,7 +57,7 @@ extension ClusterSurvey {
     /// The arguments that k3s or RKE2 was started with on a server (its annotation of the node); nil if
     /// neither runs.
     ///
-    /// Agents have none of the server's arguments: where only they are seen, there are the defaults alone.
+    /// Agents have none of the server's arguments: if only agents are seen, only the defaults are known.
     var k3sArguments: Arguments? {
         for node in items(.nodes) {
             guard let text = node.annotation("k3s.io/node-args") ?? node.annotation("rke2.io/node-args"),
@@ -79,7 +79,7 @@ extension ClusterSurvey {
         return nil
     }
 
-    /// The service that answers for names: not the one that a node-local cache asks through.
+    /// The service of the cluster's DNS: not the one that a node-local cache uses.
     var dnsService: JSONValue? {
         let services = items(.dnsServices).filter { service in
             service.name != "kube-dns-upstream" && !Self.addresses(of: service).isEmpty
@@ -112,8 +112,8 @@ extension ClusterSurvey {
 
     /// True if flannel runs, alone or below Calico's policy (Canal).
     ///
-    /// Its annotations of nodes outlive it; they count where it is part of k3s, which has no DaemonSet of it,
-    /// and where no other CNI's agent is seen.
+    /// Its annotations of nodes remain when it is removed; they count if it is part of k3s, which has no
+    /// DaemonSet of it, and if no other CNI's agent is seen.
     var hasFlannel: Bool {
         if daemonSet("kube-flannel-ds", "kube-flannel", "kube-flannel-ds-amd64", "canal", "rke2-canal") != nil
         {
@@ -153,7 +153,7 @@ struct Arguments: Hashable {
         }.compactMap(\.string)
     }
 
-    /// The value of `--name=VALUE` or `--name VALUE`; the last, where it is given several times.
+    /// The value of `--name=VALUE` or `--name VALUE`; the last if there are several.
     func value(of name: String) -> String? { values(of: name).last }
 
     func values(of name: String) -> [String] {
@@ -174,7 +174,7 @@ struct Arguments: Hashable {
     }
 }
 
-/// `values` without those that stood before.
+/// `values` without repetitions.
 func unique<Value: Hashable>(_ values: [Value]) -> [Value] {
     var seen: Set<Value> = []
     return values.filter { seen.insert($0).inserted }

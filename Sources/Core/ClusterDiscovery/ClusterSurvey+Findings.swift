@@ -4,9 +4,9 @@ import Inventory
 import JSON
 
 extension ClusterSurvey {
-    /// What the answers say about the cluster.
+    /// The findings of all answers.
     ///
-    /// - Parameter key: What the configuration file shall call it.
+    /// - Parameter key: The cluster's key in the configuration file.
     package func findings(key: String) -> ClusterFindings {
         var findings = ClusterFindings(key: key, context: plainText(context))
         findings.version = document(.version)?["gitVersion"]?.string.map(plainText)
@@ -45,8 +45,8 @@ extension ClusterSurvey {
         return findings
     }
 
-    /// What was not answered and leaves something unknown, one line each. A question that another one has
-    /// replaced with success is not told.
+    /// The questions without an answer that leave something unknown, one line each. A question that another
+    /// one has replaced with success is left out.
     private var refusals: [String] {
         var lines: [String] = []
         for (topic, answer) in answers {
@@ -54,12 +54,12 @@ extension ClusterSurvey {
             else {
                 continue
             }
-            // The questions that stand in for a list are told of as that list.
+            // The questions that replace a list are reported as that list.
             if topic == .configMaps, !Self.systemConfigMaps.contains(where: isForbidden) { continue }
             if isForbidden(.configMaps), Self.systemConfigMaps.contains(topic) { continue }
             if topic == .daemonSets, document(.systemDaemonSets) != nil { continue }
             if topic == .systemDaemonSets { continue }
-            // A refused dry run is what was wanted.
+            // A refused dry run is the purpose of the question.
             if case .serviceRange = topic, case .invalid = failure { continue }
             let words = failure.explanation(kubectl: kubectlCommand(context: plainText(context)))
             lines.append("\(words); not known therefore: \(purpose)")
@@ -69,7 +69,7 @@ extension ClusterSurvey {
 }
 
 extension ClusterFindings {
-    /// Says under each key without a value which refusals left it open.
+    /// Adds to each key without a value the refusals that are the reason.
     fileprivate mutating func addReasons(of survey: ClusterSurvey) {
         for key in missing {
             let kubectl = self.kubectl
@@ -87,7 +87,7 @@ extension ClusterFindings {
         }
     }
 
-    /// What a reader should know about the pods' prefixes.
+    /// Remarks about the pods' prefixes.
     fileprivate mutating func addPodRemarks(disabled: [IPPrefix]) {
         if !disabled.isEmpty {
             let list = disabled.map(\.description).joined(separator: ", ")
@@ -106,7 +106,7 @@ extension ClusterFindings {
         }
     }
 
-    /// Takes prefixes of nodes that are outside of `pods` in, since pods do have those addresses.
+    /// Adds prefixes of nodes that are outside of `pods`, since pods do have those addresses.
     fileprivate mutating func keepNodesInsidePods() {
         guard let nodes, !nodes.value.isEmpty else { return }
         let table = IPPrefixTable((pods?.value ?? []).map { ($0, $0) })
@@ -123,7 +123,7 @@ extension ClusterFindings {
         pods = Found(withoutNested((pods?.value ?? []) + extra), source)
     }
 
-    /// Where the DNS answers besides its ClusterIP.
+    /// Remarks about addresses of the DNS besides its ClusterIP.
     fileprivate mutating func addServerRemarks() {
         guard dns != nil, !otherDNS.isEmpty else { return }
         let list = otherDNS.prefix(6).map(\.description).joined(separator: ", ")

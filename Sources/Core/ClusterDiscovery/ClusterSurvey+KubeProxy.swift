@@ -2,7 +2,7 @@ import Inventory
 import JSON
 
 extension ClusterSurvey {
-    /// How services are translated on the nodes, and what else is to be said about it.
+    /// How services are translated on the nodes, and remarks about it.
     func findKubeProxy() -> (found: Found<KubeProxySettings>?, remarks: [String]) {
         if runs("cilium", "anetd") != false,
             let replacement = configMap(named: "cilium-config")?["kube-proxy-replacement"]?.string,

@@ -35,13 +35,13 @@ extension ClusterSurvey {
         return (Found(nodes, words), remarks)
     }
 
-    /// Each node's prefixes by its name, and where they stand; no source where there are none.
+    /// Each node's prefixes by its name, and their source; no source if there are none.
     private func nodePrefixes(cni: CNI?) -> ([String: [IPPrefix]], source: String?) {
         switch cni {
         case .calicoIPIP, .calicoVXLAN, .calicoBGP:
             let blocks = calicoPrefixes
             if !blocks.isEmpty { return (blocks, "Calico's block affinities") }
-            // Calico's own IPAM pays no heed to podCIDR.
+            // Calico's own IPAM ignores podCIDR.
             guard calicoUsesPodCIDR else { return ([:], nil) }
         case .cilium:
             let prefixes = ciliumPrefixes
@@ -106,7 +106,7 @@ extension ClusterSurvey {
         }?.name
     }
 
-    /// Says which of Calico's blocks belong to no node of the list.
+    /// Remarks about Calico's blocks that belong to no node of the list.
     private func strayBlocks(cni: CNI?) -> [String] {
         guard [.calicoIPIP, .calicoVXLAN, .calicoBGP].contains(cni), !items(.nodes).isEmpty else { return [] }
         return blocksByCalicoName.sorted { $0.key < $1.key }.compactMap { name, blocks in
@@ -158,7 +158,7 @@ extension ClusterSurvey {
     }
 }
 
-/// True for a name that the configuration file takes for a node.
+/// True for a name that the configuration file accepts for a node.
 private func isNodeName(_ name: String) -> Bool {
     (1...253).contains(name.utf8.count)
         && name.utf8.allSatisfy { isLetterOrDigit($0) || [UInt8](".-_".utf8).contains($0) }

@@ -11,7 +11,7 @@ extension ClusterSurvey {
             ?? k3sPrefixes(of: "service-cidr", otherwise: "10.43.0.0/16") ?? openShiftServices ?? refusedRange
     }
 
-    /// ServiceCIDR objects: several, where the range was extended.
+    /// ServiceCIDR objects: several if the range was extended.
     private var serviceCIDRPrefixes: Found<[IPPrefix]>? {
         for version in ["v1", "v1beta1"] {
             let topic = SurveyTopic.serviceCIDRs(version: version)
@@ -39,7 +39,7 @@ extension ClusterSurvey {
             "networking.\(key) in ConfigMap kube-system/kubeadm-config")
     }
 
-    /// - Parameter standard: What k3s and RKE2 take without the argument.
+    /// - Parameter standard: The default of k3s and RKE2.
     private func k3sPrefixes(of name: String, otherwise standard: String) -> Found<[IPPrefix]>? {
         guard let arguments = k3sArguments else { return nil }
         let values = arguments.values(of: name)
@@ -60,7 +60,7 @@ extension ClusterSurvey {
             texts.joined(separator: ","), "status.clusterNetwork of OpenShift's Network cluster")
     }
 
-    /// Weave Net's range, which it divides among the nodes as it likes.
+    /// Weave Net's range, which it divides among the nodes itself.
     private var weavePrefixes: Found<[IPPrefix]>? {
         guard let node = daemonSet("weave-net") else { return nil }
         let text = Self.variable("IPALLOC_RANGE", of: node)
@@ -69,7 +69,7 @@ extension ClusterSurvey {
         return Self.found(text ?? "10.32.0.0/12", source)
     }
 
-    /// What a refused dry run has named.
+    /// The range named in the refusal of a dry run.
     private var refusedRange: Found<[IPPrefix]>? {
         let prefixes = [false, true].compactMap { isIPv6 in
             serviceRange(inRefusal: failure(.serviceRange(isIPv6: isIPv6)))
@@ -89,7 +89,7 @@ extension ClusterSurvey {
             if let pools = calicoPoolPrefixes { return pools }
         case .cilium: if let pools = ciliumPoolPrefixes { return pools }
         case .flannelVXLAN, .flannelHostGateway: if let network = flannelPrefixes { return network }
-        case .vpc: return nodePrefixUnion  // what kubeadm says is not asked: the cloud gives the addresses
+        case .vpc: return nodePrefixUnion  // not kubeadm's: the cloud assigns the addresses
         case .other, nil:
             if hasFlannel, let network = flannelPrefixes { return network }
             if let found = openShiftPods ?? weavePrefixes { return found }
@@ -140,7 +140,7 @@ extension ClusterSurvey {
         return Self.found(texts.joined(separator: ","), "flannel's net-conf.json")
     }
 
-    /// All pod prefixes of nodes, joined where they are neighbours.
+    /// All pod prefixes of nodes; adjacent ones are joined.
     private var nodePrefixUnion: Found<[IPPrefix]>? {
         let prefixes = items(.nodes).flatMap(Self.podPrefixes(ofNode:))
         if prefixes.isEmpty { return nil }
@@ -172,7 +172,7 @@ extension ClusterSurvey {
     }
 }
 
-/// The prefix that `text` means, host bits or not; nil if it is none.
+/// The prefix in `text`, with or without host bits; nil if it is none.
 func prefix(_ text: String) -> IPPrefix? {
     do throws(IPPrefixError) {
         return try IPPrefix(parsing: text)
@@ -182,7 +182,7 @@ func prefix(_ text: String) -> IPPrefix? {
     }
 }
 
-/// The prefix that ends the API server's refusal of a service's address (pkg/registry/core/service of
+/// The prefix at the end of the API server's refusal of a service's address (pkg/registry/core/service of
 /// Kubernetes: "The range of valid IPs is 10.96.0.0/12").
 func serviceRange(inRefusal failure: KubectlFailure?) -> IPPrefix? {
     guard case .invalid(let words)? = failure, let phrase = words.range(of: "range of valid IPs is ") else {
@@ -201,7 +201,7 @@ func isLinkLocal(_ address: IPAddress) -> Bool {
     ["169.254.0.0/16", "fe80::/10"].compactMap(prefix).contains { $0.contains(address) }
 }
 
-/// `prefixes` without those inside of others, in their order.
+/// `prefixes` in their order, without those inside of others.
 func withoutNested(_ prefixes: [IPPrefix]) -> [IPPrefix] {
     var outer: [IPPrefix] = []
     for prefix in Set(prefixes).sorted() where outer.last?.contains(prefix) != true { outer.append(prefix) }
@@ -209,7 +209,7 @@ func withoutNested(_ prefixes: [IPPrefix]) -> [IPPrefix] {
     return unique(prefixes.filter { kept.contains($0) })
 }
 
-/// The fewest prefixes that hold just the addresses of `prefixes`.
+/// The fewest prefixes that contain exactly the addresses of `prefixes`.
 func joined(_ prefixes: [IPPrefix]) -> [IPPrefix] {
     var stack: [IPPrefix] = []
     for prefix in Set(prefixes).sorted() {
@@ -224,7 +224,7 @@ func joined(_ prefixes: [IPPrefix]) -> [IPPrefix] {
     return stack
 }
 
-/// The prefix whose two halves these are; nil if they are none.
+/// The prefix whose two halves these are; nil if they are not.
 private func union(_ left: IPPrefix, _ right: IPPrefix) -> IPPrefix? {
     guard left.length == right.length, left.length > 0, left != right,
         let both = IPPrefix(around: left.address, length: left.length - 1), both.contains(right)

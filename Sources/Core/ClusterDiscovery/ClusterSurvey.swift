@@ -1,46 +1,46 @@
 package import JSON
 
-/// Asks one cluster's API server, question after question: what comes next depends on what was answered.
+/// Questions one cluster's API server step by step: the next questions depend on the answers.
 ///
 /// ```
 /// next() -> topics -> (kubectl) -> take(answer, for: topic) -> next() ... until next() is empty
 /// ```
-/// It does no I/O itself; `findings` reads what was answered.
+/// It does no I/O itself; `findings` evaluates the answers.
 package struct ClusterSurvey: Sendable {
-    /// What the kubeconfig calls the cluster.
+    /// The cluster's context in the kubeconfig.
     package let context: String
 
-    /// Reads the YAML that stands inside of ConfigMaps, every scalar as a string; nil if it is none.
+    /// Parses the YAML inside of ConfigMaps, every scalar as a string; nil if it is not YAML.
     let readYAML: @Sendable (String) -> JSONValue?
 
-    /// What came of each question.
+    /// The outcome of each question.
     private(set) var answers: [SurveyTopic: Answer] = [:]
 
-    /// Lists that go on, and where (`metadata.continue`).
+    /// Lists with further pages, and where these begin (`metadata.continue`).
     private var continuations: [SurveyTopic: String] = [:]
 
-    /// How many pages of each list were taken.
+    /// The number of pages that were read of each list.
     private var pages: [SurveyTopic: Int] = [:]
 
-    /// How often each list was begun anew, after it broke off.
+    /// How often each list was read from the start again, after it broke off.
     private var restarts: [SurveyTopic: Int] = [:]
 
-    /// Lists of which only a part was taken, and why.
+    /// Lists of which only a part was read, and why.
     private(set) var partial: [SurveyTopic: KubectlFailure] = [:]
 
-    /// Why nothing can be asked any more; nil while something can.
+    /// Why no further question makes sense; nil as long as one does.
     package private(set) var failure: KubectlFailure?
 
-    /// What came of a question.
+    /// The outcome of a question.
     enum Answer: Hashable, Sendable {
         case document(JSONValue)
         case failure(KubectlFailure)
     }
 
-    /// The pages of 500 items that are taken of one list at most: 20,000 nodes, or ten blocks of 2,000 each.
+    /// The most pages of 500 items that are read of one list: 20,000 nodes, or ten blocks of 2,000 each.
     private static let mostPages = 40
 
-    /// A list that breaks off is begun anew so often.
+    /// How often a list that breaks off is read from the start again.
     private static let mostRestarts = 2
 
     package init(context: String, readYAML: @escaping @Sendable (String) -> JSONValue?) {
@@ -48,7 +48,7 @@ package struct ClusterSurvey: Sendable {
         self.readYAML = readYAML
     }
 
-    /// What to ask now; nothing once all is known that can be.
+    /// The questions to ask now; empty once everything is known that can be.
     package func next() -> [SurveyTopic] {
         if failure != nil { return [] }
         if answers[.version] == nil { return [.version] }
@@ -57,13 +57,13 @@ package struct ClusterSurvey: Sendable {
         return wanted.filter { answers[$0] == nil || continuations[$0] != nil }
     }
 
-    /// The path and query to ask for `topic` with.
+    /// The path and query of the request for `topic`.
     package func path(of topic: SurveyTopic) -> String {
         guard let token = continuations[topic] else { return topic.path }
         return topic.path + "&continue=" + percentEncoded(token)
     }
 
-    /// Takes what kubectl has printed.
+    /// Takes the output of kubectl.
     package mutating func take(_ octets: [UInt8], for topic: SurveyTopic) {
         do throws(JSONError) {
             let document = try JSONReader.read(octets)
@@ -80,10 +80,10 @@ package struct ClusterSurvey: Sendable {
         }
     }
 
-    /// Takes why there is no answer.
+    /// Takes the reason for a missing answer.
     ///
-    /// A list that breaks off half-way (its token has expired, HTTP 410, or the connection was cut) is begun
-    /// anew; a list that breaks off each time keeps what it has, and is known to be partial.
+    /// A list that breaks off half-way (its token has expired, HTTP 410, or the connection was cut) is read
+    /// from the start again; if it breaks off each time, what was read is kept and marked as partial.
     package mutating func take(_ failure: KubectlFailure, for topic: SurveyTopic) {
         let isFirst = continuations.removeValue(forKey: topic) == nil
         if isFirst {
@@ -125,7 +125,7 @@ package struct ClusterSurvey: Sendable {
 
     // MARK: - What was answered
 
-    /// What the server answered to `topic`; nil if it did not, or was not asked.
+    /// The server's answer to `topic`; nil if there is none, or it was not asked.
     func document(_ topic: SurveyTopic) -> JSONValue? {
         guard case .document(let value)? = answers[topic] else { return nil }
         return value
@@ -147,7 +147,7 @@ package struct ClusterSurvey: Sendable {
 
     // MARK: - What to ask
 
-    /// Every question that makes sense by what is known so far.
+    /// Every question that makes sense with what is known so far.
     private var wanted: [SurveyTopic] {
         var topics: [SurveyTopic] = [
             .groups, .nodes, .controlPlane, .configMaps, .daemonSets, .dnsServices,
@@ -183,7 +183,7 @@ package struct ClusterSurvey: Sendable {
 
     static let flannelConfigMap = SurveyTopic.configMap(namespace: "kube-flannel", name: "kube-flannel-cfg")
 
-    /// The newest version first, the older one where that is not there.
+    /// The newest version first, the older one if that is missing.
     private var serviceCIDRTopics: [SurveyTopic] {
         let newest = SurveyTopic.serviceCIDRs(version: "v1")
         guard failure(newest) == .notFound, versions(of: "networking.k8s.io").contains("v1beta1") else {
@@ -202,13 +202,13 @@ package struct ClusterSurvey: Sendable {
         calicoGroup.map { [.calicoPools(group: $0), .calicoBlocks(group: $0)] } ?? []
     }
 
-    /// True if the server has the API group, and where it did not say which it has.
+    /// True if the server has the API group, and if its groups are unknown.
     private func hasGroup(_ name: String) -> Bool {
         guard let groups = document(.groups)?["groups"]?.elements else { return true }
         return groups.contains { $0["name"]?.string == name }
     }
 
-    /// Such as `v1`; empty if the group or the list of groups is not there.
+    /// Such as `v1`; empty if the group or the list of groups is missing.
     private func versions(of name: String) -> [String] {
         let groups = document(.groups)?["groups"]?.elements ?? []
         let group = groups.first { $0["name"]?.string == name }
@@ -220,9 +220,9 @@ extension JSONValue {
     /// The elements of a Kubernetes list; empty if this is none.
     var items: [JSONValue] { self["items"]?.elements ?? [] }
 
-    /// What a Kubernetes object is called; empty if it has no name.
+    /// The name of a Kubernetes object; empty if it has none.
     var name: String { self["metadata"]?["name"]?.string ?? "" }
 
-    /// Its value of an annotation; nil if it has none.
+    /// The value of an annotation; nil if it has none.
     func annotation(_ key: String) -> String? { self["metadata"]?["annotations"]?[key]?.string }
 }

@@ -1,12 +1,12 @@
 import Inventory
 
-/// Why kubectl gave no answer, told from what it wrote to standard error.
+/// Why kubectl gave no answer, derived from its standard error.
 package enum KubectlFailure: Error, Hashable, Sendable {
     /// The kubeconfig has no context of this name.
     case noContext
     /// There is no usable kubeconfig.
     case noConfiguration(String)
-    /// The API server does not know who asks: the login has expired, or the credentials are wrong.
+    /// The API server rejects the credentials: the login has expired, or they are wrong.
     case unauthorized
     /// The program that logs in (`users[].user.exec` of the kubeconfig) is missing or failed.
     case login(String)
@@ -16,24 +16,24 @@ package enum KubectlFailure: Error, Hashable, Sendable {
     case certificate(String)
     case unreachable(String)
     case timeout
-    /// The server knows who asks and refuses; `reason` names user, verb and resource.
+    /// The server knows the user and refuses; `reason` names user, verb and resource.
     case forbidden(reason: String)
     case notFound
-    /// The token that a list goes on with has expired (HTTP 410): the list must begin anew.
+    /// The token for the next page of a list has expired (HTTP 410): the list must be read from the start.
     case expired
-    /// The server took the request and found it wrong, which a dry run may want.
+    /// The server found the request invalid, which is the purpose of a dry run.
     case invalid(String)
     case other(String)
 }
 
 extension KubectlFailure {
-    /// Tells the failure by its words: kubectl's exit status is 1 for all of them.
+    /// Recognises the failure by its words: kubectl's exit status is 1 for all of them.
     package init(errors text: String) {
         let lines = text.split(whereSeparator: \.isNewline).map { plainText(String($0)) }
         let place = lines.firstIndex { line in Self.beginnings.contains { line.hasPrefix($0) } }
-        // What follows the line that says what went wrong is kubectl's advice.
+        // The line that says what went wrong is followed by kubectl's advice.
         let said = place.map { lines[$0...].filter { !$0.isEmpty }.joined(separator: "; ") }
-        let words = said ?? lines.last ?? "kubectl failed without a word"
+        let words = said ?? lines.last ?? "kubectl failed without a message"
         func says(_ phrases: String...) -> Bool { phrases.contains { text.contains($0) } }
         if let reason = Self.reason(text, after: "Error from server (Forbidden): ") {
             self = .forbidden(reason: reason)
@@ -46,7 +46,7 @@ extension KubectlFailure {
         } else if says("exec plugin: invalid apiVersion") {
             self = .loginVersion(Self.tail(words))
         } else if says("getting credentials:", "exec plugin", "no Auth Provider found") {
-            // What the login program says itself stands before kubectl's words.
+            // The output of the login program comes before kubectl's.
             let own = lines[..<(place ?? 0)].joined(separator: " ").prefix(1000)
             let words = Self.tail(words)
             self = .login(own.isEmpty ? words : words + " (\(own))")
@@ -82,7 +82,7 @@ extension KubectlFailure {
 
     /// True for a line of kubectl itself, false for one of a program that it runs to log in.
     ///
-    /// Half a line that may become either counts as kubectl's.
+    ///     The beginning of a line that may become either counts as kubectl's.
     package static func isOwn(_ line: String) -> Bool {
         // klog: a letter for the severity, month and day, as in "E1130 06:12:33.123456".
         let isLogged =
@@ -91,13 +91,13 @@ extension KubectlFailure {
         return isLogged || beginnings.contains { line.hasPrefix($0) || $0.hasPrefix(line) }
     }
 
-    /// How the line begins that says what went wrong.
+    /// The first words of the line that says what went wrong.
     private static let beginnings = [
         "error: ", "Error from server", "Error in configuration", "Unable to connect to the server: ",
         "The connection to the server", "The request is invalid",
     ]
 
-    /// `line` without what it begins with.
+    /// `line` without these first words.
     private static func tail(_ line: String) -> String {
         var line = Substring(line)
         for beginning in ["error: ", "Unable to connect to the server: ", "getting credentials: "]
@@ -107,7 +107,7 @@ extension KubectlFailure {
         return String(line)
     }
 
-    /// True if no other question to the same cluster can fare better.
+    /// True if any other question to the same cluster would fail too.
     package var isFinal: Bool {
         switch self {
         case .noContext, .noConfiguration, .unauthorized, .login, .loginVersion, .certificate, .unreachable:
@@ -116,7 +116,7 @@ extension KubectlFailure {
         }
     }
 
-    /// What happened and what to do.
+    /// The failure and what to do.
     ///
     /// - Parameter kubectl: How to call kubectl for this cluster by hand.
     package func explanation(kubectl: String) -> String {
@@ -132,7 +132,7 @@ extension KubectlFailure {
                 + " nodes\" works"
         case .loginVersion(let words):
             "this kubectl can't use the kubeconfig's way to log in: \(words); v1 needs kubectl 1.22 or newer,"
-                + " v1alpha1 one before 1.24: install a fitting one, or have the kubeconfig written anew"
+                + " v1alpha1 one before 1.24: install a matching one, or have the kubeconfig written again"
         case .certificate(let words):
             "the API server's certificate is not trusted: \(words); is the kubeconfig the one of this"
                 + " cluster, or a proxy in between?"
@@ -141,7 +141,7 @@ extension KubectlFailure {
             "the API server did not answer in time; is there a way to it from here (VPN)? --timeout waits"
                 + " longer"
         case .forbidden(let reason): "no permission: \(reason)"
-        case .notFound: "the API server has no such thing"
+        case .notFound: "the API server does not have this"
         case .expired: "the list changed while it was read, and its continuation has expired (HTTP 410)"
         case .invalid(let words), .other(let words): words
         }
@@ -149,7 +149,7 @@ extension KubectlFailure {
 }
 
 extension StringProtocol {
-    /// Where `phrase` first stands; nil if it does not.
+    /// The first range of `phrase`; nil if there is none.
     func range(of phrase: String) -> Range<Index>? {
         var start = startIndex
         while start < endIndex {  // each turn moves on by one character
@@ -160,8 +160,8 @@ extension StringProtocol {
     }
 }
 
-/// `text` on one line, single spaces between its words: it came from another machine, and goes to a terminal
-/// or into a comment.
+/// `text` on one line, single spaces between its words: it came from another machine, and is printed to a
+/// terminal or into a comment.
 package func plainText(_ text: String) -> String {
     text.split(whereSeparator: \.isWhitespace).joined(separator: " ").printable
 }

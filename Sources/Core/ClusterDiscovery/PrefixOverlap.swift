@@ -3,21 +3,21 @@ package import Inventory
 
 /// Two prefixes that share addresses and belong to different places, or to pods and services of one.
 package struct PrefixOverlap: Hashable, Sendable {
-    /// A prefix and whose it is.
+    /// A prefix and its owner.
     package struct Claim: Hashable, Sendable {
         package let prefix: IPPrefix
 
         /// The key of a cluster or site.
         package let place: String
 
-        /// The key that the prefix stands under: `pods`, `services` or `networks`.
+        /// The key of the prefix: `pods`, `services` or `networks`.
         package let purpose: String
     }
 
     package let first: Claim
     package let second: Claim
 
-    /// The overlaps that are told at most: more of them say nothing new.
+    /// The most overlaps that are reported: more of them say nothing new.
     private static let most = 100
 
     /// The overlaps between clusters, and of clusters with sites, in the order of the addresses.
@@ -33,7 +33,7 @@ package struct PrefixOverlap: Hashable, Sendable {
         var open: [Claim] = []
         var overlaps: [PrefixOverlap] = []
         for claim in claims.sorted(by: { $0.prefix < $1.prefix }) where overlaps.count < most {
-            // Prefixes are apart or inside each other: what does not hold this one holds none that follows.
+            // Prefixes are disjoint or nested: one that does not contain this one contains none that follows.
             open.removeAll { !$0.prefix.contains(claim.prefix) }
             for outer in open where outer.isRival(of: claim) && overlaps.count < most {
                 overlaps.append(PrefixOverlap(first: outer, second: claim))
@@ -45,7 +45,7 @@ package struct PrefixOverlap: Hashable, Sendable {
 }
 
 extension PrefixOverlap.Claim {
-    /// Sites may well overlap each other, and one place may name a prefix twice.
+    /// Sites may overlap each other, and one place may name a prefix twice.
     fileprivate func isRival(of other: Self) -> Bool {
         if purpose == "networks", other.purpose == "networks" { return false }
         return place != other.place || purpose != other.purpose

@@ -1,7 +1,7 @@
 import JSON
 
-/// One question to a cluster's API server. Everything is read, but for `serviceRange`, which has a service
-/// that can't be made refused, as a dry run.
+/// One question to a cluster's API server. All of them read, except for `serviceRange`: a dry run that makes
+/// an impossible service, to be refused.
 package enum SurveyTopic: Hashable, Sendable {
     case version
     /// The API groups that the server has.
@@ -10,13 +10,13 @@ package enum SurveyTopic: Hashable, Sendable {
     /// kube-apiserver, kube-controller-manager and kube-proxy where they are pods.
     case controlPlane
     case configMaps
-    /// One of kube-system, where listing them is not permitted, or of another namespace.
+    /// One of kube-system, if listing them is not permitted, or of another namespace.
     case configMap(namespace: String, name: String)
     case daemonSets
-    /// Those of kube-system, where listing all is not permitted.
+    /// Those of kube-system, if listing all is not permitted.
     case systemDaemonSets
     case dnsServices
-    /// The pods behind the service that answers for names.
+    /// The pods of the cluster's DNS service.
     case dnsEndpoints(service: String)
     /// Since Kubernetes 1.31 (v1beta1) or 1.33 (v1).
     case serviceCIDRs(version: String)
@@ -29,12 +29,12 @@ package enum SurveyTopic: Hashable, Sendable {
     case openShiftDNS
     /// OpenShift's network: `config.openshift.io/v1 Network cluster`.
     case openShiftNetwork
-    /// Which service addresses there are, by the refusal of one that is none.
+    /// The range of service addresses, from the refusal of an impossible one.
     case serviceRange(isIPv6: Bool)
 }
 
 extension SurveyTopic {
-    /// What the API server is asked for: path and query.
+    /// The path and query of the request.
     package var path: String {
         switch self {
         case .version: "/version"
@@ -62,7 +62,7 @@ extension SurveyTopic {
         }
     }
 
-    /// What is posted; nil if the question only reads.
+    /// The body to post; nil for a question that only reads.
     ///
     /// The addresses are for documentation (RFC 5737, RFC 3849): no cluster gives them to services.
     package var body: String? {
@@ -79,7 +79,7 @@ extension SurveyTopic {
         ]).description
     }
 
-    /// What stays unknown without an answer; nil if nothing does.
+    /// What stays unknown without an answer; nil if nothing.
     var purpose: String? {
         switch self {
         case .version, .groups, .dnsEndpoints, .ciliumPools: nil
@@ -101,7 +101,7 @@ extension SurveyTopic {
 }
 
 extension SurveyTopic {
-    /// The keys of the file that the answer is needed for: what a partial list leaves open.
+    /// The keys of the file that depend on the answer: unknown if the list is partial.
     var keys: [ClusterFindings.Key] {
         switch self {
         case .version, .groups, .ciliumPools: []
@@ -118,7 +118,7 @@ extension SurveyTopic {
     }
 }
 
-/// `text` for use inside of a query (RFC 3986 section 2.3: unreserved characters stay).
+/// `text` for a query (RFC 3986 section 2.3: unreserved characters stay).
 func percentEncoded(_ text: String) -> String {
     var encoded = ""
     for octet in text.utf8 {

@@ -1,15 +1,15 @@
 import DomainNames
 
-/// The records of an answer section in the order in which its aliases are followed (RFC 1034 section 3.6.2):
-/// for answers that do not stand so themselves. What no alias leads to comes last.
+/// The records of an answer section in the order in which its aliases are followed (RFC 1034 section 3.6.2),
+/// for answers that do not have this order themselves. Records that no alias leads to come last.
 struct AliasOrder {
     /// Where the records begin.
     private(set) var starts: [Int] = []
-    /// Offset behind the section.
+    /// Offset after the section.
     let end: Int
 
     private let records: [RecordExtent]
-    /// Hashes of the records' owners: most are told apart by them.
+    /// Hashes of the records' owners: most are distinguished by them.
     private let hashes: [UInt64]
     private var isTaken: [Bool]
 
@@ -39,7 +39,7 @@ struct AliasOrder {
         for index in records.indices where !isTaken[index] { starts.append(records[index].start) }
     }
 
-    /// Takes the records that `name` owns, behind the DNAMEs above it.
+    /// Takes the records that `name` owns, after the DNAMEs above it.
     ///
     /// - Returns: The name that its alias leads to.
     private mutating func take(

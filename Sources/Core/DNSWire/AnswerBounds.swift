@@ -1,8 +1,8 @@
 import DomainNames
 
-/// Decides which records of an answer are believed (RFC 5452 section 6, RFC 2181 section 5.4.1).
+/// Decides which records of an answer are accepted (RFC 5452 section 6, RFC 2181 section 5.4.1).
 ///
-/// A cluster speaks for its part of the names, see `Bailiwick`, and about what was asked:
+/// A cluster is authoritative for its part of the names, see `Bailiwick`, and for what was asked:
 /// ```
 /// answer      owned by the name asked, or by the target of the alias before, unless that is another
 ///             cluster's; outside the domain only of the type that was asked
@@ -11,26 +11,26 @@ import DomainNames
 ///             SOA of the zone of a name outside the domain that was asked (reverse names) or aliased
 /// additional  its own
 /// ```
-/// A resolver speaks for all names: its answers are held to class and number of aliases alone.
+/// A resolver may answer about all names: only class and number of aliases are checked.
 struct AnswerBounds {
     /// Nil for a resolver.
     private let cluster: ClusterBailiwick?
     private let question: Question
     private let mapping: NameMapping
     private let asked: OwnerName
-    /// The name that records of the answer section belong to now: the one asked, or the last alias' target.
+    /// The name that records of the answer section must have now: the one asked, or the last alias' target.
     private var current: OwnerName
     /// The owner of the last alias, for its signatures; the name asked before there was one.
     private var previous: OwnerName
     private var aliases = 0
-    /// True once a record was left out that a later alias may have led to.
+    /// True once a record was dropped that a later alias may have led to.
     private var hasStray = false
 
-    /// True if an alias came behind a record that was left out: then the answer is to be read in the order
-    /// of its aliases.
+    /// True if an alias came after a dropped record: then the answer must be read in the order of
+    /// its aliases.
     private(set) var isOutOfOrder = false
 
-    /// Aliases that an answer may chain: beyond what any resolver follows.
+    /// The longest chain of aliases in an answer: longer than any resolver follows.
     static let mostAliases = 16
 
     /// Records of an answer: as many as an answer of 65,535 octets can have with an address each.
@@ -44,7 +44,7 @@ struct AnswerBounds {
     }
 
     /// - Parameter question: The question in `answer`.
-    /// - Returns: Nil if everything is believed.
+    /// - Returns: Nil if everything is accepted.
     init?(
         _ answer: Span<UInt8>, _ header: MessageHeader, _ question: Question, _ mapping: NameMapping,
         _ bailiwick: Bailiwick
@@ -96,7 +96,7 @@ struct AnswerBounds {
 
     // MARK: - The answer section
 
-    /// True if the alias `record` leads on from the current name: then it does.
+    /// True if the alias `record` belongs to the current name, which becomes the alias' target.
     private mutating func follows(
         _ record: RecordExtent, _ owner: FlatName, in answer: Span<UInt8>, _ cluster: ClusterBailiwick
     ) throws(WireError) -> Bool {
@@ -114,7 +114,7 @@ struct AnswerBounds {
         return true
     }
 
-    /// True if a record that is no alias belongs into the answer section.
+    /// True if a record that is not an alias belongs in the answer section.
     private mutating func isAnswer(
         _ record: RecordExtent, _ owner: FlatName, _ cluster: ClusterBailiwick
     ) -> Bool {
@@ -133,13 +133,14 @@ struct AnswerBounds {
         }
     }
 
-    /// True if the cluster may say that `owner` has such a record.
+    /// True if the cluster is authoritative for such a record of `owner`.
     private func mayHave(_ record: RecordExtent, _ owner: OwnerName) -> Bool {
         switch owner.standing {
         case .own: true
         case .foreign: false
         case .outside:
-            // An alias leads outside for the sake of what was asked; it is no word about whose a zone is.
+            // An alias may lead outside to answer the question; that gives no authority over the
+            // target's zone.
             switch record.type {
             case RecordType.ns, RecordType.soa: false
             case RecordType.rrsig, RecordType.sig: true
@@ -170,7 +171,7 @@ struct AnswerBounds {
         if Self.isInDomain(name, mapping) {
             return cluster.holdsOthers ? cluster.standing(of: outer(name)) : .own
         }
-        // A reverse name may lead to its like: `9.0-63.17.172.in-addr.arpa` (RFC 2317 section 4).
+        // A reverse name may be an alias of another one: `9.0-63.17.172.in-addr.arpa` (RFC 2317 section 4).
         if !asked.isInDomain, asked.name.labelCount > 1,
             name.isAtOrBelow(asked.name, from: Int(asked.name.starts[1]))
         {

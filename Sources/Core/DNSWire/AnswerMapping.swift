@@ -3,29 +3,29 @@ import DomainNames
 /// Turns a cluster's answers into prepared answers under the names that were asked.
 ///
 /// Every name at or below the mapping's inner suffix, as an owner or in the data of the types that
-/// `RecordDataLayout` lists, gets the outer suffix; all other octets stay as they are. Compression is built
-/// anew. Holds only scratch room.
+/// `RecordDataLayout` lists, gets the outer suffix; all other octets stay as they are. Names are compressed
+/// anew. Between calls it holds only buffers for reuse.
 package struct AnswerMapper: ~Copyable {
     private var table = CompressionTable()
-    /// True once names may point into the question's; not before a record is written anew.
+    /// True once names may be compressed into the question's name; false before a record is written anew.
     private var isQuestionRemembered = false
 
-    /// Records of the last answer that were left out because they were not believed; see `AnswerBounds`.
+    /// Records of the last answer that were dropped because they were not accepted; see `AnswerBounds`.
     package private(set) var droppedRecords = 0
 
     package init() {}
 
     /// Writes `answer`, a checked response to the inner form of `question`, into `prepared`.
     ///
-    /// What would go beyond 65,535 octets is left out: additional records first, then records of the other
-    /// sections, with TC. TC of `answer` stays.
+    /// What would exceed 65,535 octets is left out: additional records first, then records of the other
+    /// sections, with TC. A TC of `answer` is kept.
     ///
     /// - Parameters:
     ///   - answer: The whole message as it came.
     ///   - answerQuestion: The question in `answer`.
     ///   - question: Name, type and class as the client asked.
     ///   - mapping: Applied to owners and names in data; signatures are dropped unless it is the identity.
-    ///   - bailiwick: The names for which the server is believed.
+    ///   - bailiwick: The names for which the server is authoritative.
     package mutating func map(
         _ answer: Span<UInt8>, _ answerQuestion: Question, to question: Span<UInt8>, mapping: NameMapping,
         bailiwick: Bailiwick = .unchecked, into prepared: inout PreparedAnswer
@@ -66,7 +66,7 @@ package struct AnswerMapper: ~Copyable {
         prepared.octets.set16(Int(flags), at: 2)
     }
 
-    /// Appends the records of `walk` that are believed, as many as there is room for.
+    /// Appends the accepted records of `walk`, as many as there is room for.
     private mutating func append(
         _ walk: inout AnswerWalk, of answer: Span<UInt8>, _ mapping: NameMapping,
         _ bounds: inout AnswerBounds?, to prepared: inout PreparedAnswer
@@ -89,7 +89,7 @@ package struct AnswerMapper: ~Copyable {
         }
     }
 
-    /// True if `record` is believed; counts it if not.
+    /// True if `record` is accepted; a record that is not is counted.
     private mutating func admits(
         _ record: RecordExtent, in section: RecordMark.Section, of answer: Span<UInt8>,
         _ bounds: inout AnswerBounds?
@@ -103,7 +103,7 @@ package struct AnswerMapper: ~Copyable {
         }
     }
 
-    /// Lets later names point into the question's name.
+    /// Lets later names be compressed into the question's name.
     private mutating func rememberQuestion(of prepared: borrowing PreparedAnswer) throws(MappingError) {
         guard !isQuestionRemembered else { return }
         isQuestionRemembered = true
@@ -116,14 +116,14 @@ package struct AnswerMapper: ~Copyable {
         }
     }
 
-    /// Appends `record` under the names that clients use; beyond 65,535 octets it is not counted.
+    /// Appends `record` with the outer names; beyond 65,535 octets it is not counted.
     private mutating func append(
         _ record: RecordExtent, in section: RecordMark.Section, of answer: Span<UInt8>,
         _ mapping: NameMapping, to prepared: inout PreparedAnswer
     ) throws(MappingError) {
         try rememberQuestion(of: prepared)
-        // The usual owner, a pointer to the question's name, stays one: the two questions are each other's
-        // image.
+        // The usual owner, a pointer to the question's name, is copied: both questions have it at the
+        // same offset.
         if record.ownerEnd - record.start == 2, answer[record.start] == 0xC0,
             answer[record.start + 1] == UInt8(MessageHeader.length)
         {
@@ -173,7 +173,7 @@ package struct AnswerMapper: ~Copyable {
         prepared.octets.append(answer, position..<record.end)
     }
 
-    /// Appends the image of the name at `position`; gives the offset behind the name in `answer`.
+    /// Appends the outer form of the name at `position`; gives the offset after the name in `answer`.
     ///
     /// - Parameter limit: See `CompressionTable.append`; nil: it is written whole.
     private mutating func appendName(
@@ -200,13 +200,13 @@ package struct AnswerMapper: ~Copyable {
         return end
     }
 
-    /// True for records that no longer hold once a name has been changed (RFC 4034, RFC 5155).
+    /// True for records that are not valid once a name has been changed (RFC 4034, RFC 5155).
     private func isSignature(_ type: Int) -> Bool {
         type == RecordType.rrsig || type == RecordType.nsec || type == RecordType.nsec3
     }
 }
 
-/// A TTL as it is to be used: one with the highest bit set counts as zero (RFC 2181 section 8).
+/// A TTL as receivers must read it: one with the highest bit set counts as zero (RFC 2181 section 8).
 private func normalizedTTL(_ ttl: UInt32) -> UInt32 {
     ttl > 0x7FFF_FFFF ? 0 : ttl
 }

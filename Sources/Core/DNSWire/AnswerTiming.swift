@@ -1,15 +1,15 @@
-/// How long an answer says that it may be kept.
+/// How long an answer may be cached.
 package struct AnswerTiming: Hashable, Sendable {
     /// NXDOMAIN, or NOERROR without a record of the type asked (RFC 2308 section 2).
     package let isNegative: Bool
 
-    /// Seconds until the first of its records runs out; for a negative answer the SOA's word (RFC 2308
-    /// section 5). Nil if it does not say: a negative answer without SOA.
+    /// Seconds until the first of its records expires; for a negative answer the time of its SOA (RFC 2308
+    /// section 5). Nil for a negative answer without SOA.
     package let seconds: UInt32?
 }
 
 extension PreparedAnswer {
-    /// Reads how long the answer may be kept, for a question of `type`.
+    /// How long the answer may be cached, for a question of `type`.
     package func timing(type: Int) -> AnswerTiming {
         var isPositive = false
         var least = UInt32.max
@@ -22,7 +22,7 @@ extension PreparedAnswer {
                 if Int(mark.type) == type || type == RecordType.any { isPositive = true }
                 least = min(least, ttl)
             case .authority where Int(mark.type) == RecordType.soa:
-                // The SOA's last field is the time that negative answers may be kept.
+                // The SOA's last field limits the TTL of negative answers.
                 negative = min(ttl, number32(at: Int(mark.end) - 4))
             case .authority, .additional:
                 least = min(least, ttl)
@@ -44,8 +44,8 @@ extension PreparedAnswer {
 
     /// Gives all records of an RRset the lowest TTL among them (RFC 2181 section 5.2).
     ///
-    /// Records of a set are looked for next to each other, as servers write them. Signatures are left alone:
-    /// each has the TTL of what it covers (RFC 4034 section 3).
+    /// Only adjacent records are compared, as servers write them. Signatures are left alone: each has the TTL
+    /// of what it covers (RFC 4034 section 3).
     package mutating func equalizeTTLs() {
         guard hasUnequalNeighbours else { return }
         var first = 0
@@ -61,7 +61,7 @@ extension PreparedAnswer {
         }
     }
 
-    /// True if two records next to each other may be of one RRset and have different TTLs: seldom.
+    /// True if two adjacent records may be of one RRset and have different TTLs, which is rare.
     private var hasUnequalNeighbours: Bool {
         var index = 1
         while index < marks.count {
@@ -76,7 +76,7 @@ extension PreparedAnswer {
         return false
     }
 
-    /// True if records `first` and `other` are of one RRset whose TTLs are to be the same.
+    /// True if records `first` and `other` are of one RRset whose TTLs must be equal.
     private func isTimedAlike(_ first: Int, _ other: Int) -> Bool {
         let type = Int(marks[first].type)
         return type != RecordType.rrsig && type != RecordType.sig && isOneSet(first, other)

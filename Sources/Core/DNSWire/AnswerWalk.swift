@@ -1,18 +1,18 @@
-/// Goes over the records of an answer, checks each, and takes the OPT record out.
+/// Walks the records of an answer, checks each, and takes the OPT record out.
 struct AnswerWalk {
     private let question: Question
     private let counts: (answer: Int, authority: Int, additional: Int)
     /// The low four bits of the response code.
     private let rcode: Int
-    /// In which order the answer section is read; nil: as it stands.
+    /// The order in which the answer section is read; nil: as it is in the message.
     private let order: AliasOrder?
     private var index = 0
     private var position: Int
     private var hasOPT = false
-    /// True while the records before were copied as they stood, so that pointers in later ones still hit.
+    /// True while all records so far were copied unchanged, so that pointers in later ones are still right.
     private var isAligned: Bool
 
-    /// The section of the record that `next` gave last.
+    /// The section of the record that `next` returned last.
     private(set) var section = RecordMark.Section.answer
 
     init(header: MessageHeader, question: Question, order: AliasOrder? = nil) {
@@ -24,7 +24,7 @@ struct AnswerWalk {
         isAligned = order == nil
     }
 
-    /// The next record that is to be kept; nil behind the last one.
+    /// The next record to copy; nil after the last one.
     mutating func next(
         in answer: Span<UInt8>, _ prepared: inout PreparedAnswer
     ) throws(MappingError) -> RecordExtent? {
@@ -70,11 +70,12 @@ struct AnswerWalk {
         isAligned = false
     }
 
-    /// Copies `record` octet by octet if everything before it was copied too, so that its pointers stay
-    /// true. False if it has to be written anew.
+    /// Copies `record` octet by octet if everything before it was copied too, so that its pointers
+    /// stay right.
     ///
-    /// So has an owner that is written out: it may be the question's, whose letter case each client chooses.
-    /// So have SRV records: those of a set trade places from reply to reply, and no name may point into them.
+    /// False if it must be written anew. That includes a record whose owner is not compressed: the owner may
+    /// be the question's name, whose letter case each client chooses. It includes SRV records: those of a set
+    /// are rotated from reply to reply, so no name may point into them.
     mutating func copy(
         _ record: RecordExtent, of answer: Span<UInt8>, into prepared: inout PreparedAnswer
     ) throws(MappingError) -> Bool {

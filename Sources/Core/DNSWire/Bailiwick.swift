@@ -1,24 +1,24 @@
 package import DomainNames
 
-/// The names for which a server's answers are believed (RFC 5452 section 6): of the records that come from
-/// it, no others leave towards a client.
+/// The names for which a server's answers are accepted (RFC 5452 section 6): all other records that it sends
+/// are dropped.
 package enum Bailiwick: Sendable {
-    /// Nothing is left out: messages of our own making.
+    /// Nothing is dropped: for messages made here.
     case unchecked
-    /// A resolver speaks for all names.
+    /// A resolver may answer about all names.
     case allNames
-    /// A cluster speaks for the names below its domain, as far as they belong to the suffix that was asked.
+    /// A cluster answers for the names below its domain, as far as they belong to the suffix that was asked.
     case cluster(ClusterBailiwick)
 }
 
-/// The part of the names that one cluster speaks for, as clients call it.
+/// The names, in outer form, for which one cluster's answers are accepted.
 package struct ClusterBailiwick: Sendable {
     private let suffixes: ClusterSuffixes
     /// See `ClusterSuffixes.Owner`.
     private let own: ClusterSuffixes.Owner
     /// False if other clusters are asked for the same names.
     private let isAlone: Bool
-    /// True if suffixes of others lie below the one that the cluster is asked for.
+    /// True if suffixes of other clusters lie below the one that the cluster is asked for.
     let holdsOthers: Bool
 
     /// - Parameters:
@@ -33,7 +33,7 @@ package struct ClusterBailiwick: Sendable {
         holdsOthers = !suffixes.belongs(allBelow: suffix.wire.span, to: own)
     }
 
-    /// Whose a name is.
+    /// Which cluster a name belongs to.
     enum Standing {
         /// The cluster's.
         case own
@@ -43,29 +43,29 @@ package struct ClusterBailiwick: Sendable {
         case foreign
     }
 
-    /// - Parameter name: As clients call it.
+    /// - Parameter name: In outer form.
     func standing(of name: borrowing FlatName) -> Standing {
         guard let owner = suffixes.owner(of: name.octets.span) else { return .outside }
         return owner == own ? .own : .foreign
     }
 
-    /// True if a record of the cluster may redirect all names at or below `name`, its own, as DNAME and NS
-    /// do.
+    /// True if a record of the cluster may redirect all names at or below `name`, its own, as DNAME and
+    /// NS do.
     ///
-    /// - Parameter name: As clients call it.
+    /// - Parameter name: In outer form.
     func mayRedirect(_ name: borrowing FlatName) -> Bool {
         guard isAlone else { return false }
         return suffixes.belongs(allBelow: name.octets.span, to: own)
     }
 }
 
-/// All suffixes that lead to clusters, and to whom each belongs.
+/// All suffixes of clusters, and the owner of each.
 package struct ClusterSuffixes: Sendable {
-    /// A number for who is asked below a suffix; 0 or more.
+    /// A number, 0 or more, for the servers that are asked below a suffix.
     package typealias Owner = Int
 
     private let owners: SuffixMap<Owner>
-    /// For each suffix and each name above one the owner of all suffixes there and below; `several`.
+    /// For each suffix, and each name above one: the owner of all suffixes at or below it, or `several`.
     private let ownersBelow: SuffixMap<Owner>
 
     private static let several = -1

@@ -1,6 +1,6 @@
 /// The one question of a message: where its name stands, and what is asked (RFC 1035 section 4.1.2).
 package struct Question: Hashable, Sendable {
-    /// The name begins behind the header and is never compressed.
+    /// The name begins after the header and is never compressed.
     package static let nameStart = MessageHeader.length
 
     /// Octets of the name in wire form, 1...255.
@@ -8,15 +8,15 @@ package struct Question: Hashable, Sendable {
     package let type: Int
     package let recordClass: Int
 
-    /// Offset behind the question.
+    /// Offset after the question.
     package var end: Int { Self.nameStart + nameLength + 4 }
 
     /// The range of name, type and class inside the message.
     package var range: Range<Int> { Self.nameStart..<end }
 
-    /// Reads the question behind the header of `message`.
+    /// Reads the question after the header of `message`.
     package init(reading message: Span<UInt8>) throws(WireError) {
-        // Nothing but the header stands before it, so every pointer would go into the header or forwards.
+        // Only the header precedes it, so every pointer would lead into the header or forwards.
         let extent = try walkName(in: message, at: Self.nameStart)
         guard extent.end - Self.nameStart == extent.length else {
             throw .forwardPointer(offset: Self.nameStart, target: 0)
@@ -27,7 +27,7 @@ package struct Question: Hashable, Sendable {
     }
 }
 
-/// A client's question, checked, its octets left where they are.
+/// A client's question, checked; its octets stay in the message.
 package struct ClientQuery: Sendable {
     package let header: MessageHeader
     package let question: Question
@@ -35,7 +35,7 @@ package struct ClientQuery: Sendable {
     /// True if a TSIG record signs the message (RFC 8945 section 5.1). A SIG(0) is ignored, as a server that
     /// does not know it must (RFC 2931 section 3.2).
     package let isSigned: Bool
-    /// True if the client wants to know how long it may leave its connection idle (RFC 7828).
+    /// True if the client asks how long its connection may be idle (RFC 7828).
     package let wantsKeepalive: Bool
     /// Octets of the whole message.
     package let octets: Int
@@ -55,14 +55,14 @@ package struct ClientQuery: Sendable {
 package enum ClientMessage: Sendable {
     case query(ClientQuery)
 
-    /// Not a question, or too short to answer: no reply (an answer to an answer would be a loop).
+    /// Not a question, or too short to answer: no reply (a reply to a response could loop).
     case ignore
 
-    /// A message that gets an error: the header's ID and opcode are echoed, the question where it could be
-    /// read.
+    /// A message that gets an error: the header's ID and opcode are copied, and the question if it could
+    /// be read.
     case reject(ResponseCode, question: Question?, edns: EDNS?)
 
-    /// No question but a cookie: the client wants one of ours (RFC 7873 section 5.4).
+    /// No question but a cookie: the client asks for a server cookie (RFC 7873 section 5.4).
     case cookieRequest(MessageHeader, EDNS, ClientCookie)
 
     /// Reads `message`; every octet string is one of the four cases.
@@ -112,17 +112,17 @@ package enum ClientMessage: Sendable {
     }
 }
 
-/// What stands behind a query's question.
+/// The sections after a query's question.
 private struct QueryTail {
     var edns: EDNS?
     var isSigned = false
 
-    /// Questions, and records, that are read: a question has OPT and TSIG at most, one that asks for changes
-    /// a SOA (RFC 1995 section 3). What has more is not worth the work.
+    /// The most questions and records that are read: a query has OPT and TSIG at most, and one that asks for
+    /// changes a SOA (RFC 1995 section 3). A message with more is rejected.
     private static let mostEntries = 32
 
-    /// The OPT record of a message that is answered with an error (RFC 6891 section 7); nil if there is
-    /// none, or where what stands before it can't be read.
+    /// The OPT record of a message that is answered with an error (RFC 6891 section 7); nil if there is none,
+    /// or if what precedes it can't be read.
     static func edns(of message: Span<UInt8>, _ header: MessageHeader) -> EDNS? {
         guard header.additionalCount > 0, header.questionCount <= Self.mostEntries else { return nil }
         var position = MessageHeader.length
@@ -133,7 +133,7 @@ private struct QueryTail {
             position = name.end + 4
         }
         var tail = QueryTail()
-        // Whatever stands behind an OPT that was found does not count.
+        // Errors after an OPT that was found do not matter.
         try? tail.read(message, header, from: position)
         return tail.edns
     }
@@ -152,8 +152,8 @@ private struct QueryTail {
                     throw .misplacedOPT(offset: position)
                 }
                 let found = try EDNS(fixedPartIn: message, at: position)
-                // Malformed options still get an OPT back (RFC 6891 section 7), those of another version are
-                // not ours to read.
+                // Malformed options still get an OPT back (RFC 6891 section 7); the options of another
+                // version are not read.
                 edns = found.withoutOptions
                 if found.version == 0 {
                     try found.checkOptions(in: message)

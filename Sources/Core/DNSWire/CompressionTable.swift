@@ -1,18 +1,18 @@
 import DomainNames
 
-/// Where names already stand in a message that is being written, so that later ones can point at them
-/// (RFC 1035 section 4.1.4).
+/// The names in a message that is being written, so that later ones can be compressed to point at them (RFC
+/// 1035 section 4.1.4).
 ///
-/// A tree of labels folded into one hash table: a node is a label at an offset, its parent the offset of the
+/// A tree of labels stored in one hash table: a node is a label at an offset, its parent the offset of the
 /// ending that follows it. A label is found by its octets and its parent, so endings are matched from the
 /// root leftwards without following pointers. Octets are compared exactly: pointing at a name of another case
-/// would change the case. An owner alone is compared with the question's labels without case, so that it
-/// comes as each client wrote its question.
+/// would change the case. Only an owner is compared with the question's labels without case, so that it
+/// appears as each client wrote its question.
 ///
-/// Fixed size: when it is full, later names are simply not pointed at.
+/// Fixed size: when it is full, later names are not added.
 package struct CompressionTable: ~Copyable {
     private struct Slot {
-        /// The slot is in use only where this equals the table's generation.
+        /// The slot is in use only if this equals the table's generation.
         var generation: UInt32 = 0
         var parent: UInt16 = 0
         var offset: UInt16 = 0
@@ -21,10 +21,10 @@ package struct CompressionTable: ~Copyable {
     private var slots: [Slot]
     private var generation: UInt32 = 0
 
-    /// 2048 slots of eight octets: enough for every name of a message of 500 records.
+    /// 2048 slots of eight octets: enough for all names of a message of 500 records.
     private static let slotCount = 2048
 
-    /// Slots tried before giving up.
+    /// Slots examined before a look-up gives up.
     private static let mostProbes = 16
 
     /// The parent of a top-level label. No label stands at offset 0: the header is there.
@@ -34,7 +34,7 @@ package struct CompressionTable: ~Copyable {
         slots = Array(repeating: Slot(), count: Self.slotCount)
     }
 
-    /// Forgets everything, for the next message.
+    /// Removes all entries, for the next message.
     package mutating func reset() {
         if generation == .max {
             for index in slots.indices { slots[index].generation = 0 }
@@ -43,8 +43,8 @@ package struct CompressionTable: ~Copyable {
         generation += 1
     }
 
-    /// The offset at which the label `octets[start...]` stands in front of the ending at `parent`; nil if
-    /// unknown.
+    /// The offset at which the label `octets[start...]` is written before the ending at `parent`; nil if it
+    /// is not in the table.
     private func find(
         _ name: borrowing FlatName, label start: Int, parent: Int, in written: borrowing OctetBuffer,
         foldingBefore limit: Int
@@ -64,7 +64,7 @@ package struct CompressionTable: ~Copyable {
         return nil
     }
 
-    /// Remembers that the label of `name` at `start` stands at `offset`, in front of the ending at `parent`.
+    /// Adds the label of `name` at `start`, written at `offset` before the ending at `parent`.
     mutating func insert(_ name: borrowing FlatName, label start: Int, parent: Int, offset: Int) {
         guard offset <= 0x3FFF, parent <= 0x3FFF else { return }
         let size = Int(name.octets[start]) + 1
@@ -102,10 +102,10 @@ package struct CompressionTable: ~Copyable {
 }
 
 extension CompressionTable {
-    /// Appends `name` to the message `written`, pointing at what stands there already, and remembers its
-    /// labels.
+    /// Appends `name` to the message `written`, compressed to names that are in the table, and adds
+    /// its labels.
     ///
-    /// - Parameter limit: Labels that stand before this offset are compared without case.
+    /// - Parameter limit: Labels before this offset are compared without case.
     package mutating func append(
         _ name: borrowing FlatName, to written: inout OctetBuffer, foldingBefore limit: Int = 0
     ) {
@@ -126,8 +126,7 @@ extension CompressionTable {
         remember(name, labels: label, parent: parent, at: offset)
     }
 
-    /// Remembers the first `labels` labels of `name`, written out from `offset` on in front of the ending at
-    /// `parent`.
+    /// Adds the first `labels` labels of `name`, written from `offset` on before the ending at `parent`.
     private mutating func remember(_ name: borrowing FlatName, labels: Int, parent: Int, at offset: Int) {
         var parent = parent
         var label = labels
@@ -139,7 +138,7 @@ extension CompressionTable {
         }
     }
 
-    /// Remembers all labels of a name that was written out whole at `offset`.
+    /// Adds all labels of a name that was written uncompressed at `offset`.
     package mutating func remember(_ name: borrowing FlatName, at offset: Int) {
         remember(name, labels: name.labelCount, parent: Self.root, at: offset)
     }

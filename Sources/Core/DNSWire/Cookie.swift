@@ -4,20 +4,20 @@
 /// | client cookie 8 | server cookie 0, or 8...32 |
 /// ```
 package struct ClientCookie: Hashable, Sendable {
-    /// The client's own part, which goes back as it came.
+    /// The client's own part, which is returned unchanged.
     package let client: UInt64
-    /// The server's part, where it has the length of ours.
+    /// The server's part, if it has the length of ours.
     package let server: ServerCookie?
-    /// True if there is a server's part, of whatever length.
+    /// True if there is a server's part of any length.
     package let hasServerPart: Bool
-    /// What goes back: set by who holds the secret.
+    /// The server cookie to return; set by the owner of the secret.
     package var reply: ServerCookie?
-    /// True if `server` is ours, and so the sender's address is not forged.
+    /// True if `server` was made by us: the client's address is validated.
     package var isProof = false
 
     /// Reads the option's data in `range`.
     ///
-    /// - Throws: For a length that no cookie has, which gets FORMERR (section 5.2.2).
+    /// - Throws: For a length that no cookie has; the reply is FORMERR (section 5.2.2).
     init(in message: Span<UInt8>, _ range: Range<Int>) throws(WireError) {
         guard range.count == 8 || (16...40).contains(range.count) else {
             throw .dataLength(offset: range.lowerBound)
@@ -53,7 +53,7 @@ package struct ServerCookie: Hashable, Sendable {
 }
 
 extension ClientCookie {
-    /// Octets of the option that goes back, code and length included.
+    /// Octets of the option in a reply, code and length included.
     static let replyOptionLength = 4 + 8 + 16
 }
 

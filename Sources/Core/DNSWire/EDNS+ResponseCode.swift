@@ -1,10 +1,10 @@
 extension ResponseCode {
-    /// The whole response code of an answer: its upper bits stand in OPT (RFC 6891 section 6.1.3).
+    /// The whole response code of an answer: its upper bits are in OPT (RFC 6891 section 6.1.3).
     ///
     /// Nil if the answer has an OPT record in another section, below a name, or a second one (section 6.1.1):
-    /// the server does not know what EDNS is. Of an answer that can't be read to its end, what was found.
+    /// then the server does not support EDNS. If the answer can't be read to its end, what was found counts.
     ///
-    /// - Parameter start: Offset behind the question.
+    /// - Parameter start: Offset after the question.
     package init?(of message: Span<UInt8>, _ header: MessageHeader, from start: Int) {
         var rcode = header.rcode
         var hasOPT = false

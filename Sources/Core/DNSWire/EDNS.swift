@@ -1,4 +1,4 @@
-/// What an OPT record says (RFC 6891 section 6.1.3).
+/// The content of an OPT record (RFC 6891 section 6.1.3).
 package struct EDNS: Hashable, Sendable {
     /// The sender's UDP payload size, in octets, 512...65535: values below 512 are read as 512 (section
     /// 6.2.3).
@@ -12,15 +12,15 @@ package struct EDNS: Hashable, Sendable {
     package var optionsStart: Int
     package var optionsLength: Int
 
-    /// Reads the OPT record whose owner, the root, stands at `start`.
+    /// Reads the OPT record whose owner, the root, is at `start`.
     ///
-    /// - Throws: where options run past the record; an OPT that is cut off.
+    /// - Throws: If options exceed the record, or the OPT is cut off.
     init(in message: Span<UInt8>, at start: Int) throws(WireError) {
         try self.init(fixedPartIn: message, at: start)
         try checkOptions(in: message)
     }
 
-    /// Reads what stands before the options; `option` may be asked only after `checkOptions`.
+    /// Reads what precedes the options; `option` may be used only after `checkOptions`.
     init(fixedPartIn message: Span<UInt8>, at start: Int) throws(WireError) {
         payloadSize = max(512, try message.number16(at: start + 3))
         let flags = try message.number32(at: start + 5)
@@ -34,7 +34,7 @@ package struct EDNS: Hashable, Sendable {
         }
     }
 
-    /// The same as if the record had no options.
+    /// This record without its options.
     var withoutOptions: EDNS {
         var edns = self
         edns.optionsLength = 0
@@ -53,7 +53,7 @@ package struct EDNS: Hashable, Sendable {
         }
     }
 
-    /// The first option with this code: the range of its data; `checkOptions` has gone over them.
+    /// The range of the data of the first option with this code; requires `checkOptions`.
     package func option(_ code: Int, in message: Span<UInt8>) -> Range<Int>? {
         var position = optionsStart
         let end = optionsStart + optionsLength
@@ -68,7 +68,7 @@ package struct EDNS: Hashable, Sendable {
         return nil
     }
 
-    /// The Extended DNS Error that the message carries, if any (RFC 8914 section 2).
+    /// The Extended DNS Error in the message, if any (RFC 8914 section 2).
     package func extendedError(in message: Span<UInt8>) -> ExtendedError? {
         guard let data = option(OptionCode.extendedError, in: message), data.count >= 2,
             let code = try? message.number16(at: data.lowerBound)
@@ -76,7 +76,7 @@ package struct EDNS: Hashable, Sendable {
         return ExtendedError(code: code, text: (data.lowerBound + 2..<data.upperBound).map { message[$0] })
     }
 
-    /// True if the sender wants to know how long an idle connection stays: the option without a time, as
+    /// True if the sender asks how long an idle connection may stay open: the option without a time, as
     /// clients send it (RFC 7828 section 3.2.1).
     func wantsKeepalive(in message: Span<UInt8>) -> Bool {
         optionsLength > 0 && option(OptionCode.keepalive, in: message)?.isEmpty == true
@@ -95,8 +95,8 @@ package struct EDNS: Hashable, Sendable {
     /// Octets of the keepalive option in a reply, code and length included.
     static let keepaliveOptionLength = 4 + 2
 
-    /// The UDP payload size that we advertise to both sides, in octets: fits every path without fragments
-    /// (RFC 9715 section 3).
+    /// The UDP payload size that we advertise to clients and servers, in octets: passes every path without
+    /// fragmentation (RFC 9715 section 3).
     package static let advertisedPayloadSize = 1232
 }
 
@@ -104,7 +104,7 @@ extension OctetBuffer {
     /// Appends an OPT record of ours (RFC 6891 section 6.1.2).
     ///
     /// - Parameters:
-    ///   - payloadSize: What we can take over UDP, in octets.
+    ///   - payloadSize: The largest UDP message that we accept, in octets.
     ///   - keepalive: See `ReplyTerms.keepalive`.
     package mutating func appendOPT(
         rcode: ResponseCode = .noError, payloadSize: Int = EDNS.advertisedPayloadSize, wantsDNSSEC: Bool,

@@ -6,7 +6,7 @@ package struct ExtendedError: Hashable, Sendable {
     /// The EXTRA-TEXT, UTF-8; cut to `maximumTextLength` octets.
     package let text: [UInt8]
 
-    /// The longest text that is sent, in octets: enough for a sentence, small beside 512.
+    /// The longest text that is sent, in octets: enough for a sentence, and small compared to 512.
     package static let maximumTextLength = 200
 
     package init(_ code: Code, _ text: String) {
@@ -16,12 +16,12 @@ package struct ExtendedError: Hashable, Sendable {
     package init(code: Int, text: [UInt8]) {
         self.code = code
         var end = min(text.count, Self.maximumTextLength)
-        // Do not cut inside a UTF-8 sequence: its later octets are 10xxxxxx.
+        // Does not cut inside a UTF-8 sequence: its later octets are 10xxxxxx.
         while end < text.count, end > 0, text[end] & 0xC0 == 0x80 { end -= 1 }
         self.text = Array(text[..<end])
     }
 
-    /// The codes that we give (RFC 8914 section 4; 29 by the IANA registry).
+    /// The codes that we use (RFC 8914 section 4; 29 by the IANA registry).
     package enum Code: Int, Sendable {
         case other = 0
         case staleAnswer = 3
@@ -34,6 +34,6 @@ package struct ExtendedError: Hashable, Sendable {
         case synthesized = 29
     }
 
-    /// The option's length on the wire, its four octets of code and length included.
+    /// The option's length on the wire, with the four octets of code and length.
     package var optionLength: Int { 4 + 2 + text.count }
 }

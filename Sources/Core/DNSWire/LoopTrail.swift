@@ -1,5 +1,5 @@
-/// The EDNS option by which forwarders like this one know questions that come back to them: the marks of all
-/// that a question has passed, the first one first.
+/// The EDNS option by which forwarders like this one recognise questions that come back to them: the marks of
+/// all forwarders that a question has passed, in order.
 ///
 /// ```
 /// | version 1 = 1 | mark 8 | mark 8 | ...
@@ -15,7 +15,7 @@ package enum LoopTrail {
     /// The option's octets, code and length included, for `count` marks.
     package static func optionLength(_ count: Int) -> Int { 4 + 1 + 8 * count }
 
-    /// The option with one mark, for messages that are made elsewhere.
+    /// The option with one mark, for messages that are built elsewhere.
     package static func option(_ mark: UInt64) -> [UInt8] {
         var octets = OctetBuffer(capacity: 64)
         octets.appendLoopTrail([], mark)
@@ -33,9 +33,9 @@ extension EDNS {
             .compactMap { try? message.number64(at: $0) }
     }
 
-    /// What the OPT record of an answer says; nil if it has none or can't be read.
+    /// The OPT record of an answer; nil if it has none or can't be read.
     ///
-    /// - Parameter start: Offset behind the question.
+    /// - Parameter start: Offset after the question.
     package static func ofAnswer(_ message: Span<UInt8>, _ header: MessageHeader, from start: Int) -> EDNS? {
         let before = header.answerCount + header.authorityCount
         var position = start
@@ -51,7 +51,7 @@ extension EDNS {
 }
 
 extension OctetBuffer {
-    /// Appends the option with `marks` and another one.
+    /// Appends the option with `marks`, then `mark`.
     package mutating func appendLoopTrail(_ marks: [UInt64], _ mark: UInt64) {
         append16(LoopTrail.optionCode)
         append16(LoopTrail.optionLength(marks.count + 1) - 4)

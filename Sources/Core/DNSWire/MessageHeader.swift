@@ -51,7 +51,7 @@ package struct ResponseCode: Hashable, Sendable {
 
     package init(_ rawValue: Int) { self.rawValue = rawValue }
 
-    /// True for one that speaks of the hop, not of the name.
+    /// True for a code above 15, which is sent in part in OPT.
     package var needsEDNS: Bool { rawValue > 15 }
 
     package static let noError = ResponseCode(0)
@@ -65,7 +65,7 @@ package struct ResponseCode: Hashable, Sendable {
     package static let badCookie = ResponseCode(23)
 }
 
-/// Record and question types that need our attention (IANA DNS parameters; RFC 6895 section 3.1).
+/// Record and question types that are treated specially (IANA DNS parameters; RFC 6895 section 3.1).
 package enum RecordType {
     package static let a = 1
     package static let ns = 2

@@ -3,12 +3,11 @@ package import DomainNames
 /// The change of suffix between what a client asks and what a cluster serves.
 ///
 /// `mysql.test.svc.prod.cluster.local` (outer) and `mysql.test.svc.cluster.local` (inner) differ in the
-/// endings
-/// `outer` = `prod.cluster.local` and `inner` = `cluster.local`.
+/// endings `outer` = `prod.cluster.local` and `inner` = `cluster.local`.
 package struct NameMapping: Hashable, Sendable {
     /// The cluster's own domain.
     package let inner: DomainName
-    /// What clients call it.
+    /// The name that clients use for it.
     package let outer: DomainName
 
     /// `inner` in wire form with ASCII letters in lower case.
@@ -24,6 +23,6 @@ package struct NameMapping: Hashable, Sendable {
         isIdentity = inner == outer
     }
 
-    /// Nothing is rewritten.
+    /// The mapping that changes nothing.
     package static let identity = NameMapping(inner: .root, outer: .root)
 }

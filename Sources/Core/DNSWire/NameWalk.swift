@@ -1,8 +1,8 @@
 import DomainNames
 
-/// Where a name stands in a message, and how long it is.
+/// The place and length of a name in a message.
 package struct NameExtent: Hashable, Sendable {
-    /// Offset of the first octet behind the name: behind its root label or its first pointer.
+    /// Offset of the first octet after the name: after its root label or its first pointer.
     package let end: Int
 
     /// The length of the name without compression, in octets, 1...255.
@@ -11,8 +11,8 @@ package struct NameExtent: Hashable, Sendable {
 
 /// Pointers that one name may follow: as many as it may have labels.
 ///
-/// That they lead backwards ends a walk, but only after thousands of steps, and a message has room for
-/// thousands of names.
+/// Walks end anyway because pointers lead backwards, but only after thousands of steps, and a message has
+/// room for thousands of names.
 private let mostPointers = 127
 
 /// Walks the name at `start` without copying it.
@@ -53,10 +53,10 @@ package func walkName(in message: Span<UInt8>, at start: Int) throws(WireError) 
     }
 }
 
-/// A name taken out of a message: uncompressed, case as it stood, with the place of each label.
+/// A name copied out of a message: uncompressed, in its letter case, with the offset of each label.
 ///
-/// Fixed room, so that it lives on the stack: `octets[..<length]` is the name, `starts[..<labelCount]` the
-/// offsets of its labels' length octets from left to right, without the root's.
+/// It has a fixed size, so that it lives on the stack: `octets[..<length]` is the name,
+/// `starts[..<labelCount]` the offsets of its labels' length octets from left to right, without the root's.
 package struct FlatName: Sendable {
     package private(set) var octets = InlineArray<256, UInt8>(repeating: 0)
     package private(set) var starts = InlineArray<128, UInt8>(repeating: 0)
@@ -67,7 +67,7 @@ package struct FlatName: Sendable {
     /// Labels in use, 0...127.
     package private(set) var labelCount = 0
 
-    /// Reads the name at `start`; `end` becomes the offset behind it.
+    /// Reads the name at `start`; `end` becomes the offset after it.
     package init(
         in message: Span<UInt8>, at start: Int, end: inout Int
     ) throws(WireError) {
@@ -113,14 +113,14 @@ package struct FlatName: Sendable {
         }
     }
 
-    /// The offset inside the name at which `suffix` begins, where the name is at or below it; else nil.
+    /// The offset inside the name at which `suffix` begins if the name is at or below it; else nil.
     ///
     /// - Parameter suffix: An uncompressed name in wire form with ASCII letters in lower case.
     package func start(ofFoldedSuffix suffix: Span<UInt8>) -> Int? {
         let start = length - suffix.count
         guard start >= 0 else { return nil }
         for index in suffix.indices where foldedOctet(octets[start + index]) != suffix[index] { return nil }
-        // The octets are equal: now `start` must be a label's length octet, not the inside of a label.
+        // The octets are equal: `start` must also be a label's length octet, not the inside of a label.
         if start == length - 1 { return start }
         var label = labelCount - 1
         while label >= 0 {
@@ -132,7 +132,7 @@ package struct FlatName: Sendable {
         return nil
     }
 
-    /// True if both are the same name, whatever their letter case (RFC 4343 section 3).
+    /// True if both are the same name, ASCII case ignored (RFC 4343 section 3).
     func isSame(as other: FlatName) -> Bool {
         guard length == other.length else { return false }
         for index in 0..<length where foldedOctet(octets[index]) != foldedOctet(other.octets[index]) {
@@ -141,9 +141,9 @@ package struct FlatName: Sendable {
         return true
     }
 
-    /// True if the name is `other`, or stands below it, whatever their letter case.
+    /// True if the name is `other` or below it, ASCII case ignored.
     ///
-    /// - Parameter ending: Where the part of `other` begins that is meant, a label's start.
+    /// - Parameter ending: Only the part of `other` from this offset, a label's start, is compared.
     func isAtOrBelow(_ other: FlatName, from ending: Int = 0) -> Bool {
         let start = length - (other.length - ending)
         guard start >= 0 else { return false }
@@ -159,8 +159,8 @@ package struct FlatName: Sendable {
     /// The name in wire form.
     package var wire: [UInt8] { (0..<length).map { octets[$0] } }
 
-    /// Replaces all from `start`, which must be a label's start or the root's, by `suffix`.
-    /// False, and nothing changed, where more than 255 octets would result.
+    /// Replaces everything from `start`, which must be a label's start or the root's, by `suffix`. False, and
+    /// nothing is changed, if the result would exceed 255 octets.
     package mutating func replaceSuffix(from start: Int, with suffix: Span<UInt8>) -> Bool {
         guard start + suffix.count <= maximumNameLength else { return false }
         while labelCount > 0, Int(starts[labelCount - 1]) >= start { labelCount -= 1 }

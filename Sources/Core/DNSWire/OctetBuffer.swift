@@ -1,12 +1,12 @@
 package import DomainNames
 
-/// Octets under construction: a message, or several behind each other. Owned once; grows as needed and keeps
-/// its room.
+/// Octets of a message, or of several in a row, while they are written. Has a single owner, grows as needed
+/// and keeps its capacity.
 ///
-/// `0 <= count <= capacity`. Everything is checked against `count`, so no caller can reach uninitialised
-/// memory.
+/// `0 <= count <= capacity`. Every access is checked against `count`, so no caller reaches
+/// uninitialised memory.
 ///
-/// Sendable: it is the only owner of its storage, and nothing hands the address out beyond a call.
+/// Sendable: it is the only owner of its storage, and the address never leaves a call.
 @safe
 package struct OctetBuffer: ~Copyable, @unchecked Sendable {
     private var storage: UnsafeMutableBufferPointer<UInt8>
@@ -14,7 +14,7 @@ package struct OctetBuffer: ~Copyable, @unchecked Sendable {
     /// The number of octets written so far.
     package private(set) var count = 0
 
-    /// - Parameter capacity: Octets that fit before the buffer first grows; at least 64 are taken.
+    /// - Parameter capacity: Octets that fit before the buffer first grows; at least 64.
     package init(capacity: Int) {
         unsafe storage = .allocate(capacity: max(capacity, 64))
     }
@@ -107,25 +107,25 @@ package struct OctetBuffer: ~Copyable, @unchecked Sendable {
         append(octets.span)
     }
 
-    /// Overwrites one octet that was written before.
+    /// Overwrites the octet at `position`, which must be below `count`.
     package mutating func set(_ octet: UInt8, at position: Int) {
         precondition(position >= 0 && position < count, "write past the end of an octet buffer")
         unsafe storage[position] = octet
     }
 
-    /// Overwrites two octets that were written before.
+    /// Overwrites the two octets at `position`, which must be below `count`.
     package mutating func set16(_ number: Int, at position: Int) {
         set(UInt8(truncatingIfNeeded: number >> 8), at: position)
         set(UInt8(truncatingIfNeeded: number), at: position + 1)
     }
 
-    /// Overwrites four octets that were written before.
+    /// Overwrites the four octets at `position`, which must be below `count`.
     package mutating func set32(_ number: UInt32, at position: Int) {
         set16(Int(number >> 16), at: position)
         set16(Int(number & 0xFFFF), at: position + 2)
     }
 
-    /// Overwrites octets that were written before with all of `octets`.
+    /// Overwrites the octets from `position` on with all of `octets`; the range must lie below `count`.
     package mutating func replace(at position: Int, with octets: Span<UInt8>) {
         precondition(
             position >= 0 && octets.count <= count - position, "write past the end of an octet buffer")
@@ -138,14 +138,14 @@ package struct OctetBuffer: ~Copyable, @unchecked Sendable {
         }
     }
 
-    /// Puts the name in wire form that was written at `start`, `length` octets long, into `letterCase`.
+    /// Changes the name in wire form that is at `start`, `length` octets long, to `letterCase`.
     package mutating func setLetterCase(_ letterCase: LetterCase, ofNameAt start: Int, length: Int) {
         precondition(
             start >= 0 && length >= 0 && length <= count - start, "a name lies outside an octet buffer")
         let octets = unsafe UnsafeMutableRawBufferPointer(storage)
         var position = 0
-        // Sound: all that is read and written lies inside the name, which was written. Ends: each turn moves
-        // on.
+        // Sound: all that is read and written lies inside the name, which was written. Ends: `position` grows
+        // each turn.
         while length - position >= 8 {
             let word = unsafe octets.loadUnaligned(fromByteOffset: start + position, as: UInt64.self)
             let changed = letterCase.word(UInt64(littleEndian: word), at: position)
@@ -158,14 +158,14 @@ package struct OctetBuffer: ~Copyable, @unchecked Sendable {
         }
     }
 
-    /// Moves the octets of `range` to the left by `steps` places; the first ones come to stand at its end.
+    /// Moves the octets of `range` to the left by `steps` places; the first ones go to its end.
     mutating func rotate(_ range: Range<Int>, by steps: Int) {
         precondition(
             range.lowerBound >= 0 && range.upperBound <= count && 0...range.count ~= steps,
             "an octet buffer rotates what was written")
         reserve(steps)
-        // Sound: `reserve` made room for `steps` octets behind `count`, where the first ones wait; the other
-        // ranges lie inside what was written, and `update` allows them to overlap.
+        // Sound: `reserve` made room for `steps` octets after `count`, where the first ones are saved; the
+        // other ranges lie inside what was written, and `update` allows them to overlap.
         let start = unsafe storage.baseAddress.unsafelyUnwrapped
         unsafe (start + count).update(from: start + range.lowerBound, count: steps)
         unsafe (start + range.lowerBound).update(
@@ -189,7 +189,7 @@ package struct OctetBuffer: ~Copyable, @unchecked Sendable {
         count -= dropped
     }
 
-    /// Drops all octets, and the room as well where it has grown past `keeping` octets.
+    /// Drops all octets, and also the storage if it has grown past `keeping` octets.
     package mutating func removeAll(keeping: Int = .max) {
         count = 0
         guard unsafe storage.count > keeping else { return }

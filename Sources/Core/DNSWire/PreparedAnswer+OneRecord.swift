@@ -1,5 +1,5 @@
-/// Answers of one record that repeats the question's name and type, in class IN: most of all answers, and
-/// kept without what the question says already.
+/// Answers of one record that repeats the question's name and type, in class IN: most of all answers. They
+/// are cached without what the question already says.
 ///
 /// ```
 /// | name | TTL 4 | data |
@@ -9,7 +9,7 @@ extension PreparedAnswer {
     private static let recordHeadLength = 6
     private static let pointerToName = 0xC000 | MessageHeader.length
 
-    /// True if the message holds nothing else, and no rcode.
+    /// True if the message has just this record, and no rcode.
     ///
     /// - Parameter type: The question's.
     package func isOneRecord(type: Int) -> Bool {
@@ -25,7 +25,7 @@ extension PreparedAnswer {
             && octets.number16(at: start - 2) == RecordClass.internet
     }
 
-    /// Octets of the form above. Of an answer of one record alone, as are the next four.
+    /// Octets of the form above. Only for an answer of one record, as are the next four members.
     package var oneRecordLength: Int { questionNameLength + 4 + octets.count - questionEnd - 12 }
 
     package var isAuthenticData: Bool {
@@ -51,9 +51,9 @@ extension PreparedAnswer {
         get { octets.span.extracting((questionEnd + 12)..<octets.count) }
     }
 
-    /// Takes over an answer of one record that was kept in the form above.
+    /// Loads an answer of one record that was cached in the form above.
     package mutating func load(
-        oneRecord kept: Span<UInt8>, nameLength: Int, type: Int, isAuthenticData: Bool
+        oneRecord cached: Span<UInt8>, nameLength: Int, type: Int, isAuthenticData: Bool
     ) {
         octets.removeAll(keeping: 65_536)
         marks.removeAll()
@@ -64,13 +64,13 @@ extension PreparedAnswer {
         let dataStart = nameLength + 4
         octets.append64(flags << 32 | 0x1_0001)  // one question, one answer
         octets.append32(0)
-        octets.append(kept, 0..<nameLength)
+        octets.append(cached, 0..<nameLength)
         octets.append32(typeAndClass)
         octets.append16(Self.pointerToName)
         octets.append32(typeAndClass)
-        octets.append(kept, nameLength..<dataStart)
-        octets.append16(kept.count - dataStart)
-        octets.append(kept, dataStart..<kept.count)
+        octets.append(cached, nameLength..<dataStart)
+        octets.append16(cached.count - dataStart)
+        octets.append(cached, dataStart..<cached.count)
         marks.append(
             RecordMark(
                 ttlOffset: questionEnd + Self.recordHeadLength, end: octets.count, type: type,

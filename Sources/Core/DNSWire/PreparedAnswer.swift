@@ -1,9 +1,9 @@
 /// An answer ready to be sent to any client that asks its question: names and counts final, without OPT, TTLs
 /// as received.
 ///
-/// What differs between two clients that ask the same (ID, letter case, flags, EDNS, room, age) is put in by
-/// `OctetBuffer.appendReply`. Names that equal an ending of the question's name point into the question, so
-/// that they follow each client's letter case.
+/// What differs between two clients that ask the same (ID, letter case, flags, EDNS, room, age) is filled in
+/// by `OctetBuffer.appendReply`. Names that equal an ending of the question's name are compressed into the
+/// question, so that they have each client's letter case.
 ///
 /// ```
 /// | header | question | record | record | ... |
@@ -26,10 +26,10 @@ package struct PreparedAnswer: ~Copyable, Sendable {
         octets = OctetBuffer(capacity: 4096)
     }
 
-    /// Offset behind the question.
+    /// Offset after the question.
     package var questionEnd: Int { MessageHeader.length + questionNameLength + 4 }
 
-    /// True if records are missing that were asked for.
+    /// True if records that were asked for are missing.
     package var isTruncated: Bool {
         octets.number16(at: 2) & Int(MessageHeader.Flags.truncated) != 0
     }
@@ -39,12 +39,12 @@ package struct PreparedAnswer: ~Copyable, Sendable {
     /// The number of records in the answer section.
     package var answerCount: Int { octets.number16(at: 6) }
 
-    /// Where the record of `marks[index]` begins.
+    /// The offset of the record of `marks[index]`.
     package func start(ofRecord index: Int) -> Int {
         index == 0 ? questionEnd : Int(marks[index - 1].end)
     }
 
-    /// Begins a new answer to the question `name`, `type`, `class`; drops what was there.
+    /// Begins a new answer to the question `name`, `type`, `class`; drops the old one.
     package mutating func begin(question: Span<UInt8>) {
         octets.removeAll(keeping: 65_536)
         marks.removeAll()
@@ -65,7 +65,7 @@ extension PreparedAnswer {
         guard marks[one].type == marks[other].type, marks[one].section == marks[other].section else {
             return false
         }
-        // Usual owners are the same pointer.
+        // Most owners are the same pointer.
         if ownerLength(one) == 2, ownerLength(other) == 2,
             octets.number16(at: start(ofRecord: one)) == octets.number16(at: start(ofRecord: other))
         {
@@ -78,17 +78,17 @@ extension PreparedAnswer {
         return owner.isSame(as: name)
     }
 
-    /// Octets of the owner of record `index` as it is written: 2 for a pointer.
+    /// Octets of the owner of record `index` as written: 2 for a pointer.
     func ownerLength(_ index: Int) -> Int {
-        // Type and class stand between the owner and the TTL.
+        // Type and class are between the owner and the TTL.
         Int(marks[index].ttlOffset) - 4 - start(ofRecord: index)
     }
 
-    /// How many records go out if record `index` does not fit, and whether TC tells of the others.
+    /// How many records are sent if record `index` does not fit, and whether TC is set.
     ///
-    /// Additional records go without TC, so no part of a set may stay (RFC 2181 section 9). Of the other
-    /// sections whole sets go; a part of one stays if the answer would be none without it: some clients take
-    /// what they get.
+    /// Additional records are dropped without TC, so no part of a set may stay (RFC 2181 section 9). Of the
+    /// other sections whole sets are dropped; a part of one stays if without it the reply would have no
+    /// answer, since some clients use what they get.
     func cut(before index: Int) -> (records: Int, isTruncated: Bool) {
         var first = index
         while first > 0, isOneSet(first - 1, index) { first -= 1 }  // ends: `first` shrinks
@@ -99,7 +99,7 @@ extension PreparedAnswer {
         }
     }
 
-    /// True if a record before `index` is more than the way to an answer.
+    /// True if a record before `index` answers the question: it is more than an alias on the way.
     private func holdsAnswer(before index: Int) -> Bool {
         for place in 0..<index {
             switch Int(marks[place].type) {
@@ -110,10 +110,10 @@ extension PreparedAnswer {
         return false
     }
 
-    /// Drops the record that begins at `start`, the last one, for which there is no room, and what may not go
-    /// out without it.
+    /// Drops the record that begins at `start`, the last one, for which there is no room, and the records
+    /// that must not be sent without it.
     mutating func cut(at start: Int, type: Int, _ section: RecordMark.Section) {
-        // Its place is kept, so that it is compared like others; of its data nothing is looked at.
+        // It gets a mark so that it is compared like other records; its data is not read.
         let ownerEnd = (try? walkName(in: octets.span, at: start).end) ?? start
         marks.append(RecordMark(ttlOffset: ownerEnd + 4, end: start, type: type, section: section))
         let (records, isTruncated) = cut(before: marks.count - 1)
@@ -129,23 +129,23 @@ extension PreparedAnswer {
 }
 
 extension PreparedAnswer {
-    /// Takes over an answer that was kept elsewhere.
+    /// Loads an answer that was cached.
     ///
     /// - Parameters:
     ///   - message: As in `octets`.
     ///   - marks: As in `RecordMarks.octets`.
-    package mutating func load(message: Span<UInt8>, marks kept: Span<UInt8>, nameLength: Int) {
+    package mutating func load(message: Span<UInt8>, marks cached: Span<UInt8>, nameLength: Int) {
         octets.removeAll(keeping: 65_536)
         octets.append(message)
         marks.removeAll()
-        marks.append(kept)
+        marks.append(cached)
         extendedError = nil
         questionNameLength = nameLength
     }
 }
 
-/// The marks of a message's records, in order, eight octets each, so that they are kept and copied as one
-/// string.
+/// The marks of a message's records, in order, eight octets each, so that they are stored and copied as
+/// one string.
 ///
 /// ```
 /// | TTL offset 2 | end 2 | type 2 | section 1 | unused 1 |
@@ -189,11 +189,11 @@ package struct RecordMarks: ~Copyable, Sendable {
     }
 }
 
-/// What must be known of a record in a prepared answer to patch or cut it.
+/// What is needed of a record in a prepared answer to patch or drop it.
 package struct RecordMark: Sendable {
     /// Offset of the four octets of its TTL.
     package let ttlOffset: UInt16
-    /// Offset behind its last octet.
+    /// Offset after its last octet.
     package let end: UInt16
     package let type: UInt16
     package let section: Section

@@ -1,4 +1,4 @@
-/// Where one resource record stands in a message (RFC 1035 section 4.1.3).
+/// The place of one resource record in a message (RFC 1035 section 4.1.3).
 ///
 /// ```
 /// | owner | type 2 | class 2 | TTL 4 | length 2 | data |
@@ -33,29 +33,29 @@ package struct RecordExtent: Hashable, Sendable {
 
 /// How the data of a record type is laid out around the names in it.
 ///
-/// Only types with names inside are listed; the data of every other type is one opaque string (RFC 3597
+/// Only types that contain names are listed; the data of every other type is one opaque string (RFC 3597
 /// section 4).
 package struct RecordDataLayout: Sendable {
     /// Octets before the first name.
     let prefix: Int
     /// Length-prefixed strings between the prefix and the first name (NAPTR has three).
     var strings = 0
-    /// Names behind each other.
+    /// The number of names, one after the other.
     let names: Int
-    /// May our output use compression here? Only in the types of RFC 1035 (RFC 3597 section 4).
+    /// True if our output may compress the names: only in the types of RFC 1035 (RFC 3597 section 4).
     var mayCompress = false
-    /// What stands behind the names.
+    /// What follows the names.
     var tail = Tail.none
 
     enum Tail: Sendable {
         case none
         /// Exactly this many octets.
         case octets(Int)
-        /// Whatever is left.
+        /// All remaining octets of the data.
         case rest
     }
 
-    /// The layout of `type`; nil for a type without names, known or not.
+    /// The layout of `type`; nil for a type without names or an unknown one.
     package init?(type: Int) {
         switch type {
         case 2, 3, 4, 5, 7, 8, 9, 12:  // NS MD MF CNAME MB MG MR PTR: RFC 1035 section 3.3

@@ -1,4 +1,4 @@
-/// What a client's message says about the reply that it can take.
+/// What a client's message says about the reply that it accepts.
 package struct ReplyTerms: Sendable {
     package var id: UInt16
     /// The opcode and RD and CD bits of the question, which are copied (RFC 1035 section 4.1.1, RFC 4035
@@ -6,19 +6,19 @@ package struct ReplyTerms: Sendable {
     package var copiedFlags: UInt16
     package var hasEDNS: Bool
     package var wantsDNSSEC: Bool
-    /// True if the client would look at AD (RFC 6840 section 5.7).
+    /// True if the client uses AD (RFC 6840 section 5.7).
     package var wantsAuthenticData: Bool
     /// The most octets that the reply may take: 512...65535, or `nobody`.
     package var limit: Int
-    /// Octets of the message that asked.
+    /// Octets of the client's message.
     package var askedOctets = 0
-    /// The cookie that goes back with EDNS (RFC 7873 section 5.2).
+    /// The cookie that is returned in EDNS (RFC 7873 section 5.2).
     package var cookie: ClientCookie?
-    /// How long the client may leave its connection idle, in units of 100 ms (RFC 7828 section 3.1); nil: it
-    /// did not ask, or has none.
+    /// How long the client may leave its connection idle, in units of 100 ms (RFC 7828 section 3.1); nil: not
+    /// asked for, or no connection.
     package var keepalive: UInt16?
 
-    /// True if a cookie of ours shows that the client's address is not forged.
+    /// True if a cookie of ours validates the client's address.
     package var isProven: Bool { cookie?.isProof ?? false }
 
     /// Octets of OPT without an Extended DNS Error; 0 without EDNS.
@@ -44,7 +44,7 @@ package struct ReplyTerms: Sendable {
     package static let nobody = 0
 
     /// The room for a UDP reply: 512 octets without EDNS (RFC 1035 section 4.2.1), else the client's payload
-    /// size.
+    /// size, at most ours.
     package static func datagramLimit(edns: EDNS?, ours: Int) -> Int {
         edns.map { min($0.payloadSize, ours) } ?? 512
     }
@@ -54,12 +54,12 @@ package struct ReplyTerms: Sendable {
     }
 }
 
-/// What becomes of an answer's TTLs in a reply.
+/// How the TTLs of an answer are changed in a reply.
 package enum AnswerFreshness: Hashable, Sendable {
-    /// Each is lowered by the seconds that the answer has been held.
+    /// Each is lowered by the answer's age in seconds.
     case age(UInt32)
-    /// All are set to these seconds: the answer has expired and nothing newer is to be had (RFC 8767 section
-    /// 4).
+    /// All are set to this number of seconds: the answer has expired and no newer one is available (RFC 8767
+    /// section 4).
     case stale(UInt32)
 }
 
@@ -74,11 +74,12 @@ extension PreparedAnswer {
             case RecordType.aaaa: 16
             default: 0
             }
-        // In another class than IN the same type may hold anything: count what stands behind TTL and length.
+        // In a class other than IN the same type may hold anything, so the octets after TTL and length
+        // are counted.
         return Int(mark.end) - Int(mark.ttlOffset) == 6 + length ? length : 0
     }
 
-    /// True if records `first` and `other` trade places: addresses or services of the same name.
+    /// True if records `first` and `other` may be rotated: addresses or services of the same name.
     fileprivate func trade(_ first: Int, _ other: Int) -> Bool {
         let length = addressLength(first)
         guard length > 0 ? addressLength(other) == length : isService(first) && isService(other) else {
@@ -92,8 +93,8 @@ extension PreparedAnswer {
         return true
     }
 
-    /// True if record `index` is a service whose octets may be moved: nothing points into its owner, which is
-    /// a pointer itself, nor into its data, see `AnswerWalk.copy`.
+    /// True if record `index` is a service whose octets may be moved: no pointer leads into its owner, which
+    /// is a pointer itself, or into its data, see `AnswerWalk.copy`.
     private func isService(_ index: Int) -> Bool {
         let mark = marks[index]
         return mark.section == .answer && Int(mark.type) == RecordType.srv && ownerLength(index) == 2
@@ -103,15 +104,15 @@ extension PreparedAnswer {
 extension OctetBuffer {
     /// Appends the reply that gives `answer` to one client.
     ///
-    /// Where it does not fit, whole records are left out from the end; TC is set once one of the answer or
-    /// authority section is missing (RFC 2181 section 9).
+    /// If it does not fit, whole records are dropped from the end; TC is set if one of the answer or
+    /// authority section is dropped (RFC 2181 section 9).
     ///
     /// - Parameters:
     ///   - question: Name, type and class as this client asked, of the same length as in `answer`.
-    ///   - freshness: What becomes of the TTLs.
-    ///   - rotation: Addresses and services of one name trade places this many times, so that clients spread
-    ///     over them.
-    ///   - error: Goes out with EDNS where there is room for it.
+    ///   - freshness: How the TTLs are changed.
+    ///   - rotation: Addresses and services of one name are rotated by this number, so that clients spread
+    /// over them.
+    ///   - error: Sent with EDNS if there is room for it.
     package mutating func appendReply(
         _ answer: borrowing PreparedAnswer, to question: Span<UInt8>, _ terms: ReplyTerms,
         freshness: AnswerFreshness = .age(0), rotation: UInt32 = 0, error: ExtendedError? = nil
@@ -141,7 +142,7 @@ extension OctetBuffer {
         if terms.hasEDNS { appendOPT(base: base, terms, error ?? answer.extendedError) }
     }
 
-    /// Appends as many whole records of `answer` as fit in `limit` octets, with the counts of what is there.
+    /// Appends as many whole records of `answer` as fit in `limit` octets, and sets the counts.
     private mutating func appendCut(_ answer: borrowing PreparedAnswer, limit: Int) {
         let base = count
         var index = 0
@@ -161,15 +162,15 @@ extension OctetBuffer {
         for index in 0..<answer.marks.count {
             let mark = answer.marks[index]
             let offset = base + Int(mark.ttlOffset)
-            // Behind the end lie the records that did not fit.
+            // Records after the end did not fit.
             guard count - offset >= 4 else { return }
             set32(change(UInt32(number16(at: offset)) << 16 | UInt32(number16(at: offset + 2))), at: offset)
         }
     }
 
-    /// Lets the addresses and services of each RRset of the answer section move on by `steps` places.
+    /// Rotates the addresses and services of each RRset of the answer section by `steps` places.
     ///
-    /// Only runs of records are touched that have the same owner octets and type.
+    /// Only adjacent records with the same owner octets and type form a set.
     private mutating func rotateSets(of answer: borrowing PreparedAnswer, base: Int, by steps: Int) {
         var first = 0
         while first < answer.marks.count {  // `first` grows each turn
@@ -186,7 +187,7 @@ extension OctetBuffer {
         }
     }
 
-    /// Addresses trade places, whether all of their records have room here or not.
+    /// Rotates addresses, also of records that have no room here.
     private mutating func rotateAddresses(
         _ run: Range<Int>, of answer: borrowing PreparedAnswer, base: Int, by steps: Int
     ) {
@@ -199,7 +200,7 @@ extension OctetBuffer {
         }
     }
 
-    /// Whole records, of any length, trade places: those that have room here.
+    /// Rotates whole records of any length: those that have room here.
     private mutating func rotateRecords(
         _ run: Range<Int>, of answer: borrowing PreparedAnswer, base: Int, by steps: Int
     ) {
@@ -212,7 +213,7 @@ extension OctetBuffer {
             base + start..<base + Int(answer.marks[end - 1].end), by: answer.start(ofRecord: place) - start)
     }
 
-    /// Appends OPT and counts it; the error's text, then the error, is dropped where it would not fit.
+    /// Appends OPT and counts it; the error's text, then the error, is left out if it would not fit.
     private mutating func appendOPT(
         base: Int, rcode: ResponseCode = .noError, _ terms: ReplyTerms, _ error: ExtendedError?
     ) {
@@ -243,9 +244,9 @@ extension OctetBuffer {
         if terms.hasEDNS { appendOPT(base: base, rcode: rcode, terms, error) }
     }
 
-    /// Makes the reply that stands from `base` to the end an empty one that is no longer than its question:
-    /// with TC, so that the client comes by TCP; with BADCOOKIE and a good cookie for one that knows cookies
-    /// (RFC 7873 section 5.2.3).
+    /// Turns the reply from `base` to the end into one without records that is no longer than its question:
+    /// with TC, so that the client comes by TCP; with BADCOOKIE and a good cookie if the client supports
+    /// cookies (RFC 7873 section 5.2.3).
     package mutating func reduceReply(from base: Int, nameLength: Int, _ terms: ReplyTerms) {
         truncate(to: base + MessageHeader.length + nameLength + 4)
         let rcode: ResponseCode = terms.cookie == nil ? .noError : .badCookie

@@ -7,7 +7,7 @@ package struct SipHash: Sendable {
     private var v1: UInt64
     private var v2: UInt64
     private var v3: UInt64
-    /// Octets taken in by `combine`.
+    /// The number of octets that `combine` has processed.
     private var count: UInt64 = 0
 
     package init(_ key: Key) {
@@ -34,7 +34,7 @@ package struct SipHash: Sendable {
             high = octets[8...].reversed().reduce(0) { $0 << 8 | UInt64($1) }
         }
 
-        /// The key that follows from this one and a number.
+        /// A key derived from this one and a number.
         package func derived(_ number: UInt64) -> Key {
             var one = SipHash(self)
             one.combine(octetsOf: number)
@@ -44,13 +44,13 @@ package struct SipHash: Sendable {
         }
     }
 
-    /// Takes in the eight octets of `number` in network order.
+    /// Adds the eight octets of `number` in network order.
     package mutating func combine(octetsOf number: UInt64) {
         absorb(number.byteSwapped)
         count &+= 8
     }
 
-    /// Ends the message with the lowest `octets` octets of `number`, 0...7 of them, in network order.
+    /// Ends the input with the lowest `octets` octets of `number`, 0...7 of them, in network order.
     ///
     /// - Returns: The hash as a number whose octets in network order are the hash's.
     package consuming func finish(octets: Int = 0, of number: UInt64 = 0) -> UInt64 {

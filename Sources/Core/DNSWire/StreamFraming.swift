@@ -1,24 +1,24 @@
-/// Cuts the octets of a TCP connection into messages, each behind its length in two octets (RFC 1035 section
-/// 4.2.2).
+/// Splits the octets of a TCP connection into messages, each after its length in two octets (RFC 1035
+/// section 4.2.2).
 ///
 /// ```
 /// ... taken ... | length | message ... | length | message ... | beginning of another
 ///               ^ start                                                             ^ buffer.count
 /// ```
-/// `0 <= start <= buffer.count`. The buffer never holds more than one incomplete message besides what one
-/// `append` brought, as long as its owner takes every message before it appends again.
+/// `0 <= start <= buffer.count`. The buffer never holds more than one incomplete message and the octets of
+/// one `append`, as long as its owner takes every message before it appends again.
 package struct StreamFraming: ~Copyable {
     private var buffer: OctetBuffer
     private var start = 0
 
-    /// The room that an empty buffer keeps, in octets.
+    /// The capacity that an empty buffer keeps, in octets.
     private static let usualRoom = 4096
 
     package init() {
         buffer = OctetBuffer(capacity: 512)
     }
 
-    /// Adds what the connection has brought. Ranges given before are void.
+    /// Adds octets from the connection. Earlier ranges become invalid.
     package mutating func append(_ octets: Span<UInt8>) {
         buffer.removeFirst(start)
         start = 0
@@ -26,11 +26,11 @@ package struct StreamFraming: ~Copyable {
         buffer.append(octets)
     }
 
-    /// Takes the next whole message; nil if more octets are due.
+    /// Takes the next whole message; nil if more octets are needed.
     ///
-    /// - Returns: Where it lies, for `withMessage`; valid until the next `append`.
-    /// - Throws: `FramingError` for a length of zero: no message is that short, so the peer has lost its
-    ///   place, and the connection is of no more use.
+    /// - Returns: Its range, for `withMessage`; valid until the next `append`.
+    /// - Throws: `FramingError` for a length of zero: no message is that short, so the peer's framing is
+    ///   wrong and the connection can't be used any more.
     package mutating func next() throws(FramingError) -> Range<Int>? {
         guard buffer.count - start >= 2 else { return nil }
         let length = buffer.number16(at: start)
@@ -41,17 +41,17 @@ package struct StreamFraming: ~Copyable {
         return first..<start
     }
 
-    /// Calls `body` with the message that `next` has given.
+    /// Calls `body` with the message at a range that `next` returned.
     package borrowing func withMessage<Result>(_ range: Range<Int>, _ body: (Span<UInt8>) -> Result) -> Result
     {
         body(buffer.span.extracting(range))
     }
 
-    /// Octets held for messages that have not been taken.
+    /// Octets of messages that have not been taken.
     package var heldCount: Int { buffer.count - start }
 }
 
-/// Why a connection's octets can't be cut into messages.
+/// Why a connection's octets can't be split into messages.
 package enum FramingError: Error, Hashable, Sendable {
     case emptyMessage
 }

@@ -1,13 +1,13 @@
 import DomainNames
 import IPAddressing
 
-/// Judges what was seen on a client.
+/// Evaluates the observation of a client.
 package struct ClientDiagnosis: Sendable {
     private let client: ClientObservation
 
     package init(_ client: ClientObservation) { self.client = client }
 
-    /// The client's own files first, then the forwarder, then each resolver, last what programs get.
+    /// The client's own files first, then the forwarder, then each resolver, last the result for programs.
     package var findings: [Finding] {
         var findings: [Finding] = []
         if let file = client.resolverFile {
@@ -58,14 +58,14 @@ package struct ClientDiagnosis: Sendable {
         if file.servers.count > ResolverFile.usedServers {
             return Finding(
                 .warning, Self.file, .resolverList, "names \(file.servers.count) servers: \(list)",
-                "The C library asks the first three alone.")
+                "The C library asks only the first three.")
         }
         if file.servers.count > 1, let odd = oddResolvers() { return odd }
         return Finding(.ok, Self.file, .resolverList, "asks \(list)")
     }
 
-    /// Resolvers of one list must all know the suffix: the next one is asked where one is silent, and not
-    /// where it denies the name.
+    /// All resolvers of one list must know the suffix: the next one is asked only if one does not answer, not
+    /// if it denies the name.
     private func oddResolvers() -> Finding? {
         let expected = client.forwarder?.addresses ?? []
         guard !expected.isEmpty else { return nil }
@@ -77,8 +77,8 @@ package struct ClientDiagnosis: Sendable {
             "\(bad.map { "\($0.server.address)" }.joined(separator: ", ")) does not know"
                 + " \(client.suffixText),"
                 + " \(good.map { "\($0.server.address)" }.joined(separator: ", ")) does",
-            "A client asks the first server that answers and takes its no for a no: names come and go. All"
-                + " servers of the list must know the suffix.")
+                "A client asks the first server that answers and accepts its denial, so names are found only"
+                    + " some of the time. All servers of the list must know the suffix.")
     }
 
     private func searchList(_ file: ResolverFile) -> Finding {
@@ -88,7 +88,7 @@ package struct ClientDiagnosis: Sendable {
             return Finding(
                 .warning, Self.file, .searchList, "\(list), ndots \(file.dots)",
                 "\(client.nameText) has \(dots) dots: it is asked below each domain of the search list before"
-                    + " it is asked as it is, \(file.search.count) questions in vain for each. Write names"
+                    + " it is asked as it is, \(file.search.count) needless questions for each. Write names"
                     + " with a dot at the end, or lower ndots.",
                 remedies: [Remedy("C library", Self.file, ["options ndots:1"])])
         }
@@ -182,7 +182,7 @@ package struct ClientDiagnosis: Sendable {
         }
     }
 
-    /// - Parameter code: The INFO-CODE that says why; nil for none.
+    /// - Parameter code: The INFO-CODE of the refusal; nil for none.
     private func refused(_ subject: String, _ code: Int?, _ said: String) -> Finding {
         let file = "/etc/namebridge/namebridge.yaml"
         let clients = Remedy(
@@ -211,7 +211,7 @@ package struct ClientDiagnosis: Sendable {
         }
     }
 
-    /// What the C library makes of it all.
+    /// The result for programs that use the C library.
     private var programs: Finding? {
         guard let found = client.libraryAddresses else { return nil }
         let expected = client.forwarder?.addresses ?? client.resolvers.first?.addresses ?? []

@@ -1,7 +1,7 @@
 package import DomainNames
 package import IPAddressing
 
-/// What was seen on a client, or anywhere else that names of a cluster are asked for.
+/// The observation of a client, or of any host that asks for names of a cluster.
 package struct ClientObservation: Hashable, Sendable {
     /// Of the cluster, such as `prod.cluster.local`.
     package var suffix: DomainName
@@ -9,10 +9,10 @@ package struct ClientObservation: Hashable, Sendable {
     /// The name whose address is asked for.
     package var name: DomainName
 
-    /// True if the client's own files were looked for.
+    /// True if the client's own files were searched for.
     package var hasOwnFiles = false
 
-    /// Nil if it cannot be read, or is not to be.
+    /// Nil if it cannot be read, or must not be.
     package var resolverFile: ResolverFile?
     package var nameServices: NameServiceSwitch?
     package var resolvedDomains: ResolvedDomains?

@@ -1,6 +1,6 @@
 import IPAddressing
 
-/// Judges the servers of one cluster, as the forwarder asks them.
+/// Evaluates the servers of one cluster, as seen from the forwarder.
 struct ClusterDiagnosis {
     let seen: ForwarderObservation.ClusterServers
 
@@ -56,7 +56,7 @@ struct ClusterDiagnosis {
             return Finding(
                 .problem, subject, .agreement, "its servers know different clusters",
                 "The service \"kubernetes\" has another address at each (\(list.joined(separator: "; "))):"
-                    + " names come from one cluster or the other, by chance. Take out the wrong server.",
+                    + " answers come from one cluster or the other at random. Remove the wrong server.",
                 remedies: [
                     Remedy(
                         "Namebridge", "/etc/namebridge/namebridge.yaml",

@@ -1,20 +1,20 @@
-/// What one check found.
+/// The result of one check.
 package struct Finding: Hashable, Sendable {
     package var severity: Severity
 
-    /// What was looked at, such as `resolver 172.16.0.1:53`.
+    /// The object of the check, such as `resolver 172.16.0.1:53`.
     package var subject: String
 
-    /// Which check it is, for programs: one of `Check`.
+    /// The check, for programs that read the output.
     package var check: Check
 
-    /// What is so, in one line.
+    /// The result, in one line.
     package var summary: String
 
-    /// What that means for names and those who ask for them; empty if nothing is wrong.
+    /// The consequence for names and clients; empty if nothing is wrong.
     package var meaning: String
 
-    /// What would mend it; several where the software is not known.
+    /// What would repair it; several if the software is unknown.
     package var remedies: [Remedy]
 
     package enum Severity: String, Hashable, Sendable, CaseIterable {
@@ -37,7 +37,7 @@ package struct Finding: Hashable, Sendable {
     }
 }
 
-/// The checks; their raw values stand in the output for programs and do not change.
+/// The checks; their raw values are part of the output for programs and do not change.
 package enum Check: String, Hashable, Sendable, CaseIterable {
     case resolverList = "resolver-list"
     case searchList = "search-list"
@@ -64,14 +64,14 @@ package enum Check: String, Hashable, Sendable, CaseIterable {
 
 /// Lines to add, and where.
 package struct Remedy: Hashable, Sendable {
-    /// Whose file it is, such as `dnsmasq`.
+    /// The program whose file it is, such as `dnsmasq`.
     package var software: String
 
-    /// The file, with what stands around the lines where that matters.
+    /// The file, and the lines around the new ones if their place matters.
     package var file: String
     package var lines: [String]
 
-    /// The command that makes it hold; nil if none is needed.
+    /// The command that applies the lines; nil if none is needed.
     package var command: String?
 
     package init(_ software: String, _ file: String, _ lines: [String], then command: String? = nil) {

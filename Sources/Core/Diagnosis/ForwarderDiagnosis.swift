@@ -1,6 +1,6 @@
 import IPAddressing
 
-/// Judges what was seen on a forwarder.
+/// Evaluates the observation of a forwarder.
 package struct ForwarderDiagnosis: Sendable {
     private let seen: ForwarderObservation
 
@@ -15,7 +15,7 @@ package struct ForwarderDiagnosis: Sendable {
     }
 }
 
-/// Judges one address of `dns.listen`.
+/// Evaluates one address of `dns.listen`.
 struct ListenerDiagnosis {
     let seen: ForwarderObservation.Listener
 
@@ -55,7 +55,7 @@ struct ListenerDiagnosis {
         return Finding(.ok, subject, .listening, "\(who) listens and answers over UDP and TCP\(note)")
     }
 
-    /// What answers say where root alone sees whose the sockets are; nil if no answer came.
+    /// What the answers show if only root can see the owners of the sockets; nil if no answer came.
     private var hidden: Finding? {
         let answers = [seen.answers[.zone], seen.answers[.zoneOverTCP]].compactMap { $0 }
         guard let first = answers.first else { return nil }
@@ -67,7 +67,7 @@ struct ListenerDiagnosis {
         return Finding(
             .warning, subject, .listening,
             "\(ForwarderObservation.Holder.hiddenWords) answers: \(first.words)",
-            "Whether it is Namebridge is not to be seen: run this as root.")
+            "Only root can see whether it is Namebridge.")
     }
 
     // MARK: - Another process
@@ -91,7 +91,7 @@ struct ListenerDiagnosis {
             ])
     }
 
-    /// The lines that make the process give the port away.
+    /// The configuration that makes the process free the port.
     private static func freeing(_ name: String, _ port: UInt16) -> [Remedy] {
         switch name {
         case _ where name.hasPrefix("systemd-resolve"):

@@ -1,6 +1,6 @@
 package import IPAddressing
 
-/// What was seen on a host that Namebridge runs on, or shall run on.
+/// The observation of a host that runs Namebridge, or will.
 package struct ForwarderObservation: Hashable, Sendable {
     /// One for each address of `dns.listen`.
     package var listeners: [Listener] = []
@@ -12,15 +12,15 @@ package struct ForwarderObservation: Hashable, Sendable {
 
     package init() {}
 
-    /// An address that is to be listened at.
+    /// An address to listen at.
     package struct Listener: Hashable, Sendable {
         package var endpoint: Endpoint
 
-        /// Who holds it over UDP and over TCP.
+        /// The processes that hold it over UDP and over TCP.
         package var datagrams: [Holder]
         package var streams: [Holder]
 
-        /// What came of questions to it.
+        /// The outcomes of questions to it.
         package var answers: ServerObservation
 
         package init(endpoint: Endpoint, datagrams: [Holder], streams: [Holder], answers: ServerObservation) {
@@ -35,7 +35,7 @@ package struct ForwarderObservation: Hashable, Sendable {
     package struct Holder: Hashable, Sendable {
         package var endpoint: Endpoint
 
-        /// Nil if it is not to be seen: other users' processes are seen by root alone.
+        /// Nil if it is unknown: only root sees other users' processes.
         package var process: Int?
         package var name: String?
 
@@ -72,16 +72,16 @@ package struct ForwarderObservation: Hashable, Sendable {
         }
     }
 
-    /// What else of the host matters; nil for what cannot be seen or does not matter here.
+    /// Other properties of the host; nil for what cannot be observed or does not matter here.
     package struct HostObservation: Hashable, Sendable {
         /// Such as `prod/relay1`; nil if the host has no part in a path.
         package var networkName: String?
         package var networkObjects = 0
 
-        /// Objects that are not as planned, in words.
+        /// Objects that differ from the plan, in words.
         package var networkFaults: [String] = []
 
-        /// Why the network cannot be looked at.
+        /// Why the network cannot be observed.
         package var networkObstacle: String?
 
         /// Entries of the connection table, and the most that there may be.

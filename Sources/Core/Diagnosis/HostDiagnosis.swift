@@ -1,10 +1,10 @@
-/// Judges what else of the forwarder's host matters.
+/// Evaluates the other properties of the forwarder's host.
 struct HostDiagnosis {
     let seen: ForwarderObservation.HostObservation
 
     var findings: [Finding] { [network, conntrack, reversePath, descriptors].compactMap { $0 } }
 
-    /// What `namebridge net status` compares.
+    /// The comparison of `namebridge net status`.
     private var network: Finding? {
         if let obstacle = seen.networkObstacle {
             return Finding(
@@ -25,7 +25,7 @@ struct HostDiagnosis {
             remedies: [Remedy("Namebridge", "this host", [], then: "namebridge net apply")])
     }
 
-    /// Percent of the table from which new connections are in danger.
+    /// The use of the table, in percent, from which new connections may fail.
     private static let fullFrom = 80
 
     private var conntrack: Finding? {
@@ -38,7 +38,7 @@ struct HostDiagnosis {
         guard percent >= Self.fullFrom else { return Finding(.ok, subject, .conntrack, line) }
         return Finding(
             percent >= 95 ? .problem : .warning, subject, .conntrack, line,
-            "Once it is full, the kernel drops new connections and questions without a word to anybody.",
+            "Once it is full, the kernel drops new connections and questions without any notice.",
             remedies: [
                 Remedy(
                     "Linux", "/etc/sysctl.d/90-namebridge.conf",

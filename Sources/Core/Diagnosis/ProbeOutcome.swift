@@ -1,9 +1,9 @@
 package import DomainNames
 package import IPAddressing
 
-/// The questions that a server is asked, all at once. Those that try a way to ask have CD set, so that a
-/// validating resolver's verdict does not look like a fault of the way (RFC 4035 section 3.2.2). The others
-/// have AD set, as dig does: some validate for those who ask for it alone (RFC 6840 section 5.7).
+/// The questions to a server, all sent at once. Those that test a transport have CD set, so that a validating
+/// resolver's verdict does not look like a fault of the transport (RFC 4035 section 3.2.2). The others have
+/// AD set, as dig does: some resolvers validate only for clients that set it (RFC 6840 section 5.7).
 package enum Probe: String, Hashable, Sendable, CaseIterable {
     /// The SOA of the suffix, over UDP with EDNS.
     case zone
@@ -27,16 +27,16 @@ package enum Probe: String, Hashable, Sendable, CaseIterable {
     case addressLarge
     /// The name of the address that the forwarder has given.
     case reverse
-    /// `version.bind`, class CH: what the server calls itself.
+    /// `version.bind`, class CH: the server's name for itself.
     case software
 }
 
-/// What came of one question.
+/// The outcome of one question.
 package enum ProbeOutcome: Hashable, Sendable {
     case answer(ProbeAnswer)
-    /// Nothing came in time.
+    /// No answer in time.
     case silence
-    /// The question could not be sent, in the system's words.
+    /// The question could not be sent; the text is the system's.
     case failure(String)
 
     package var answer: ProbeAnswer? {
@@ -44,7 +44,7 @@ package enum ProbeOutcome: Hashable, Sendable {
     }
 }
 
-/// What a server's answer says.
+/// The content of a server's answer.
 package struct ProbeAnswer: Hashable, Sendable {
     /// With its upper bits from OPT, 0...4095 (RFC 6891 section 6.1.3).
     package var rcode = 0
@@ -113,12 +113,12 @@ package struct ProbeAnswer: Hashable, Sendable {
     }
 }
 
-/// What was seen of a name server.
+/// The observation of a name server.
 package struct ServerObservation: Hashable, Sendable {
     package var server: Endpoint
     package var outcomes: [Probe: ProbeOutcome]
 
-    /// The local process that listens there; nil if it is on another host, or not to be seen.
+    /// The local process that listens there; nil if it is on another host, or unknown.
     package var process: String?
 
     package init(server: Endpoint, outcomes: [Probe: ProbeOutcome] = [:], process: String? = nil) {
@@ -132,15 +132,15 @@ package struct ServerObservation: Hashable, Sendable {
     /// True if any question was answered.
     package var isAlive: Bool { outcomes.values.contains { $0.answer != nil } }
 
-    /// The addresses of the name, over TCP where they did not come whole over UDP; none if the answer says
-    /// that it failed, whatever it brings.
+    /// The addresses of the name, over TCP if the answer over UDP was truncated; none if the response code is
+    /// an error.
     package var addresses: [IPAddress] {
         let direct = self[.address].flatMap { $0.isTruncated ? nil : $0 }
         guard let answer = direct ?? self[.addressOverTCP], answer.isFine else { return [] }
         return answer.addresses
     }
 
-    /// What it is.
+    /// The kind of resolver.
     package var software: ResolverSoftware {
         ResolverSoftware(server: server, version: self[.software]?.texts.first, process: process)
     }

@@ -1,11 +1,11 @@
 package import DomainNames
 package import IPAddressing
 
-/// Writes the lines that each resolver needs for one suffix.
+/// Writes the configuration that each resolver needs for one suffix.
 package struct Remedies: Sendable {
     let suffix: String
 
-    /// Where Namebridge answers; nil if it was not named.
+    /// The address of Namebridge; nil if it was not given.
     let forwarder: Endpoint?
 
     package init(suffix: DomainName, forwarder: Endpoint?) {
@@ -31,7 +31,7 @@ package struct Remedies: Sendable {
     private static let afterKresd = "systemctl restart 'kresd@*'"
     private static let afterRecursor = "systemctl restart pdns-recursor"
 
-    /// The kinds that are meant: all common ones where nothing is known.
+    /// The kinds to write for: all common ones if the kind is unknown.
     private func each(_ software: ResolverSoftware, _ write: (ResolverSoftware) -> [Remedy]) -> [Remedy] {
         guard software == .unknown else { return write(software) }
         return [ResolverSoftware.dnsmasq, .unbound, .bind].flatMap(write)
@@ -39,7 +39,7 @@ package struct Remedies: Sendable {
 
     // MARK: - Forwarding
 
-    /// Sends the names below the suffix to the forwarder, with all else that the software wants for it.
+    /// Sends the names below the suffix to the forwarder, with all that the software needs for it.
     func forwarding(_ software: ResolverSoftware) -> [Remedy] { each(software, forwardingLines) }
 
     private func forwardingLines(_ software: ResolverSoftware) -> [Remedy] {
@@ -91,8 +91,8 @@ package struct Remedies: Sendable {
         }
     }
 
-    /// Knot Resolver takes the first rule that fits, and flags alone let it look further. It must not answer
-    /// with its cache, which knows from the signed root that private domains do not exist.
+    /// Knot Resolver applies the first rule that matches, and flags alone let it continue. It must not answer
+    /// from its cache, which knows from the signed root that private domains do not exist.
     private func kresdRules(_ zone: String) -> [Remedy] {
         let target = forwarder.map { "\($0.address)" + ($0.port == 53 ? "" : "@\($0.port)") } ?? "FORWARDER"
         func rule(_ action: String) -> String {
@@ -103,9 +103,9 @@ package struct Remedies: Sendable {
         return [Remedy("Knot Resolver", place, lines, then: Self.afterKresd)]
     }
 
-    /// The recursor validates for clients that set AD or DO (its setting `dnssec`). Without `+` it takes the
-    /// server for an authoritative one, and a name without data for a failure. The zones have a file of
-    /// their own: `forward-zones+=` is an error where nothing is set before, and `=` takes back what is.
+    /// The recursor validates for clients that set AD or DO (its setting `dnssec`). Without `+` it treats the
+    /// server as an authoritative one, and a name without data as a failure. The zones have their own file:
+    /// `forward-zones+=` is an error if nothing is set before, and `=` overwrites what is.
     private func recursorZone(_ zone: String) -> [Remedy] {
         let target = forwarder.map { $0.port == 53 ? "\($0.address)" : "\($0)" } ?? "FORWARDER"
         return [
@@ -117,10 +117,10 @@ package struct Remedies: Sendable {
         ]
     }
 
-    /// The domains that systemd-resolved does not validate as long as there is no file of such: they must
-    /// stand in ours, which takes the place of its list (dnssec-trust-anchors.d(5)).
+    /// The domains that systemd-resolved does not validate as long as there is no such file. They must be in
+    /// ours, which replaces its list (dnssec-trust-anchors.d(5)).
     private static let resolvedPrivate =
-        ["; what is built in, and no longer holds beside a file:"]
+        ["; the built-in list, which a file replaces:"]
         + ["home.arpa", "10.in-addr.arpa"] + (16...31).map { "\($0).172.in-addr.arpa" }
         + [
             "168.192.in-addr.arpa", "170.0.0.192.in-addr.arpa", "171.0.0.192.in-addr.arpa", "d.f.ip6.arpa",
@@ -169,7 +169,7 @@ package struct Remedies: Sendable {
 
     // MARK: - Many records
 
-    /// Lets a name have as many records of a type as a headless service has endpoints.
+    /// Allows a name as many records of a type as a headless service has endpoints.
     func recordLimit(_ software: ResolverSoftware) -> [Remedy] {
         switch software {
         case .bind:
@@ -187,7 +187,7 @@ package struct Remedies: Sendable {
 
     // MARK: - Rebinding
 
-    /// Lets private addresses pass below the suffix.
+    /// Allows private addresses below the suffix.
     func rebinding(_ software: ResolverSoftware, example: IPAddress?) -> [Remedy] {
         each(software) { rebindingLines($0, example) }
     }
@@ -282,7 +282,7 @@ package struct Remedies: Sendable {
         return (nibbles.reversed().map { String($0, radix: 16) } + ["ip6.arpa"]).joined(separator: ".")
     }
 
-    /// The zone that resolvers answer by themselves and that holds the address (RFC 6303 section 4).
+    /// The built-in zone of resolvers that contains the address (RFC 6303 section 4).
     private static func builtInZone(of address: IPAddress) -> String {
         guard address.family == .v4 else { return "D.F.IP6.ARPA" }
         let octets = address.octets

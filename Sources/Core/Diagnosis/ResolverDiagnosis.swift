@@ -1,7 +1,7 @@
 import DomainNames
 import IPAddressing
 
-/// Judges whether a resolver hands the names of the suffix on, by comparing it with the forwarder.
+/// Evaluates whether a resolver forwards the names of the suffix, by comparing it with the forwarder.
 struct ResolverDiagnosis {
     let seen: ServerObservation
     let client: ClientObservation
@@ -14,7 +14,7 @@ struct ResolverDiagnosis {
     private var isForwarder: Bool { seen.server == client.forwarder?.server }
 
     var findings: [Finding] {
-        // Else it is told already that it does not answer.
+        // Otherwise another finding says that it does not answer.
         guard Probe.allCases.contains(where: { $0 != .software && seen[$0] != nil }) else { return [] }
         if isForwarder { return [Finding(.ok, subject, .forwarded, "is Namebridge itself")] }
         var findings: [Finding] = []
@@ -28,8 +28,8 @@ struct ResolverDiagnosis {
 
     // MARK: - What is wrong
 
-    /// SERVFAIL, or silence while keys are looked for, that ends with CD set; or SERVFAIL that says why, or
-    /// brings the addresses nevertheless, as systemd-resolved's does.
+    /// True for SERVFAIL, or no answer while keys are searched for, that ends with CD set; and for SERVFAIL
+    /// that gives the reason, or comes with the addresses, as systemd-resolved's does.
     private var isRejectedByValidation: Bool {
         [(Probe.zone, Probe.zoneUnchecked), (.address, .addressUnchecked)].contains { probe, unchecked in
             let answer = seen[probe]
@@ -40,9 +40,9 @@ struct ResolverDiagnosis {
         }
     }
 
-    /// Other records of the suffix pass, but its addresses do not.
+    /// True if other records of the suffix pass, but not its addresses.
     private var isGuarded: Bool {
-        // Some validate whatever CD says: their failures tell nothing of addresses.
+        // Some validate in spite of CD: their failures say nothing about addresses.
         let isRejected = isRejectedByValidation
         let shown = [seen[.address], seen[.addressUnchecked], seen[.addressOverTCP]].compactMap { $0 }
             .filter { !isRejected || $0.rcode != ProbeAnswer.serverFailure }
@@ -50,19 +50,19 @@ struct ResolverDiagnosis {
         return isHandedOn
     }
 
-    /// It fails for a name that has more records than it takes by default.
+    /// True if it fails for a name that has more records than it accepts by default.
     private var isLimited: Bool {
         guard let limit = seen.software.recordLimit else { return false }
         return expected.count > limit && isHandedOn
             && [Probe.address, .addressOverTCP].contains { seen[$0]?.rcode == ProbeAnswer.serverFailure }
     }
 
-    /// The zone's data that holds no address is the forwarder's.
+    /// True if the zone's records without addresses are the forwarder's.
     private var isHandedOn: Bool {
         [Probe.zone, .zoneUnchecked, .version].contains { probe in seen[probe].map { agrees($0) } ?? false }
     }
 
-    /// True if an answer is one that the forwarder gives.
+    /// True if an answer equals one of the forwarder.
     private func agrees(_ answer: ProbeAnswer) -> Bool {
         let own = [Probe.zone, .version, .address].compactMap { client.forwarder?[$0] }
         if let zone = answer.zone, own.contains(where: { $0.zone == zone }) { return true }
@@ -83,7 +83,7 @@ struct ResolverDiagnosis {
             .problem, subject, .validation,
             "rejects the answers: it validates, and \(client.suffixText) is not signed",
             "It says \(answer?.words ?? "nothing in time"), \(beside). The signed root denies private"
-                + " domains, so that the resolver must be told that this one is on purpose.",
+                + " domains, so the resolver must be configured not to validate this one.",
             remedies: remedies.insecure(seen.software))
     }
 
@@ -107,7 +107,7 @@ struct ResolverDiagnosis {
             remedies: remedies.recordLimit(seen.software))
     }
 
-    /// It fails where Namebridge says that the name has no IPv6 address; nil if it does not.
+    /// Reports a failure where Namebridge says that the name has no IPv6 address; nil if there is none.
     private var noData: Finding? {
         guard let right = client.forwarder?[.addressV6], right.isFine, right.addresses.isEmpty,
             seen[.addressV6]?.rcode == ProbeAnswer.serverFailure, !isRejectedByValidation,
@@ -116,7 +116,7 @@ struct ResolverDiagnosis {
         return Finding(
             .problem, subject, .noData,
             "fails where a name has no IPv6 address: \(seen[.addressV6]?.words ?? "")",
-            "It takes Namebridge for an authoritative server instead of a recursive one. Programs ask for"
+            "It treats Namebridge as an authoritative server instead of a recursive one. Programs ask for"
                 + " both kinds of addresses, and may wait or fail.",
             remedies: remedies.forwarding(seen.software))
     }

@@ -68,7 +68,7 @@ package struct NameServiceSwitch: Hashable, Sendable {
         return nil
     }
 
-    /// The line with the multicast services behind DNS and without what ended the search.
+    /// The line with the multicast services after DNS and without what ended the search.
     package var mended: String {
         let multicast = words.filter { $0.hasPrefix("mdns") }
         let others = words.filter { !$0.hasPrefix("mdns") && !$0.uppercased().contains("NOTFOUND=RETURN") }

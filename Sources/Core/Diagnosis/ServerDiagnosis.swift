@@ -1,14 +1,14 @@
 import DomainNames
 import IPAddressing
 
-/// Judges what one server, a resolver or the forwarder itself, answered about one suffix: how it is reached.
+/// Evaluates the answers of one server, a resolver or the forwarder itself, about one suffix: its transport.
 struct ServerDiagnosis {
     let seen: ServerObservation
 
     /// Such as `resolver 172.16.0.1:53 (dnsmasq)`.
     let subject: String
 
-    /// Longer, and clients begin to ask elsewhere or give up, in nanoseconds.
+    /// The time after which clients ask another server or give up, in nanoseconds.
     private static let slow: Int64 = 2_000_000_000
 
     /// Whether it answers at all, over which transports, and how large a packet may be.
@@ -17,7 +17,7 @@ struct ServerDiagnosis {
         return [reachable] + [stream, extensions, packetSize, time].compactMap { $0 }
     }
 
-    /// True if it answers about the suffix, in whatever way.
+    /// True if it gives any answer about the suffix.
     private var isReached: Bool { udp != nil || tcp != nil }
 
     private var udp: ProbeAnswer? {
@@ -26,7 +26,7 @@ struct ServerDiagnosis {
 
     private var tcp: ProbeAnswer? { seen[.zoneOverTCP] ?? seen[.addressOverTCP] }
 
-    /// What came of the zone's question over UDP with EDNS, without validation where that was asked.
+    /// The outcome of the zone's question over UDP with EDNS, without validation if that was asked.
     private var extended: ProbeOutcome? { seen.outcomes[.zoneUnchecked] ?? seen.outcomes[.zone] }
 
     private var reachable: Finding {
@@ -34,7 +34,7 @@ struct ServerDiagnosis {
         if tcp != nil {
             return Finding(
                 .problem, subject, .reachable, "answers over TCP, but not over UDP",
-                "Clients ask over UDP first: a firewall on the way drops it, and they wait in vain.",
+                "Clients ask over UDP first: a firewall on the way drops it, and they wait for nothing.",
                 remedies: [Self.firewall("udp", seen.server)])
         }
         let why = seen.outcomes[.zone].map(Self.words) ?? "it was not asked"
@@ -48,8 +48,8 @@ struct ServerDiagnosis {
         guard let outcome = seen.outcomes[.zoneOverTCP] else { return nil }
         return Finding(
             .problem, subject, .stream, "does not answer over TCP: \(Self.words(outcome))",
-            "Answers that do not fit into a datagram, as those of services with many endpoints, come over TCP"
-                + " alone (RFC 7766): they fail.",
+                "Answers that do not fit into a datagram, such as those of services with many endpoints,"
+                    + " come only over TCP (RFC 7766): they fail.",
             remedies: [Self.firewall("tcp", seen.server)])
     }
 
@@ -61,7 +61,7 @@ struct ServerDiagnosis {
                 "Something on the way drops or does not understand EDNS (RFC 6891): each question waits"
                     + " until it is asked again without, and the reason of a failure is lost.")
         }
-        guard !answer.hasEDNS else { return Finding(.ok, subject, .extensions, "speaks EDNS") }
+        guard !answer.hasEDNS else { return Finding(.ok, subject, .extensions, "supports EDNS") }
         return Finding(
             .warning, subject, .extensions, "takes EDNS out of its answers",
             "Answers are limited to 512 octets, and the reasons of failures are lost on the way.")
@@ -82,7 +82,7 @@ struct ServerDiagnosis {
         return fragments ?? Finding(.ok, subject, .packetSize, "packets of 1,232 octets pass")
     }
 
-    /// Told where larger answers than fit into a packet get lost.
+    /// Reports that answers larger than one packet get lost.
     private var fragments: Finding? {
         guard let large = seen.outcomes[.addressLarge], large.answer == nil,
             let whole = seen[.addressOverTCP], whole.octets > 1_232
@@ -90,7 +90,7 @@ struct ServerDiagnosis {
         return Finding(
             .warning, subject, .packetSize,
             "an answer of \(whole.octets) octets gets lost over UDP, though it comes over TCP",
-            "Fragments do not pass. Clients that offer more than 1,232 octets wait in vain (RFC 9715).",
+            "Fragments do not pass. Clients that offer more than 1,232 octets wait for nothing (RFC 9715).",
             remedies: [
                 Remedy("Namebridge", "/etc/namebridge/namebridge.yaml", ["dns:", "  max-udp-size: 1232"])
             ])

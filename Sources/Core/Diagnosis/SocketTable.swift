@@ -1,12 +1,12 @@
 package import IPAddressing
 
-/// The sockets that wait for questions on a host, as /proc/net/udp, udp6, tcp and tcp6 tell (proc(5)).
+/// The sockets of a host that receive questions, read from /proc/net/udp, udp6, tcp and tcp6 (proc(5)).
 package struct SocketTable: Hashable, Sendable {
     package var sockets: [ListeningSocket] = []
 
     package init() {}
 
-    /// Adds what a file of one transport says; lines that are not understood are passed over.
+    /// Adds the sockets in a file of one transport; unknown lines are skipped.
     ///
     /// ```
     ///   sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
@@ -24,13 +24,13 @@ package struct SocketTable: Hashable, Sendable {
         }
     }
 
-    /// Sockets that questions to `endpoint` may end up at, or that keep others from being bound there.
+    /// Sockets that may receive questions to `endpoint`, or keep others from being bound there.
     package func sockets(at endpoint: Endpoint, isStream: Bool) -> [ListeningSocket] {
         sockets.filter { socket in
             guard socket.isStream == isStream, socket.endpoint.port == endpoint.port else { return false }
             let own = socket.endpoint.address
             if own == endpoint.address { return true }
-            // `::` takes IPv4 as well, unless it says otherwise, which is not to be seen here.
+            // `::` receives IPv4 too, unless the socket is restricted to IPv6, which /proc does not show.
             if own.isUnspecified { return own.family == endpoint.address.family || own.family == .v6 }
             return endpoint.address.isUnspecified && endpoint.address.family == own.family
         }
@@ -53,12 +53,12 @@ package struct SocketTable: Hashable, Sendable {
     }
 }
 
-/// A socket that waits for datagrams or connections.
+/// A socket that receives datagrams or connections.
 package struct ListeningSocket: Hashable, Sendable {
     package var endpoint: Endpoint
     package var isStream: Bool
 
-    /// The number by which a process's descriptors tell that it holds the socket.
+    /// The number by which a process's descriptors are matched with the socket.
     package var inode: Int
 
     package init(endpoint: Endpoint, isStream: Bool, inode: Int) {

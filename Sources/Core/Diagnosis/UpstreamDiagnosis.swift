@@ -1,4 +1,4 @@
-/// Judges the servers of `dns.upstream`, as the forwarder asks them.
+/// Evaluates the servers of `dns.upstream`, as seen from the forwarder.
 struct UpstreamDiagnosis {
     let servers: [ServerObservation]
 
@@ -18,7 +18,7 @@ struct UpstreamDiagnosis {
         guard answer.rcode == ProbeAnswer.refused else {
             return Finding(
                 .warning, subject, .forwarded, "does not know the root zone: \(answer.words)",
-                "It may know private names alone, or have no way to the public DNS.")
+                "It may know only private names, or cannot reach the public DNS.")
         }
         return Finding(
             .problem, subject, .forwarded, "refuses this host's questions: \(answer.words)",
@@ -26,7 +26,7 @@ struct UpstreamDiagnosis {
     }
 }
 
-/// Judges one server that the forwarder asks, beside the others of its group.
+/// Evaluates one server that the forwarder asks, beside the others of its group.
 struct AskedServerDiagnosis {
     let seen: ServerObservation
     let subject: String
@@ -34,23 +34,23 @@ struct AskedServerDiagnosis {
     /// True if no other server of its group answers.
     let isAlone: Bool
 
-    /// What is wrong with what it serves; nil if nothing is.
+    /// A fault of the zone that it serves; nil if there is none.
     let served: Finding?
 
-    /// Beyond it the server is one that the forwarder avoids, in nanoseconds.
+    /// The time after which the forwarder avoids the server, in nanoseconds.
     private static let slow: Int64 = 400_000_000
 
-    /// What is wrong, or one line that says that nothing is.
+    /// The faults, or one line that says that there is none.
     var findings: [Finding] {
         var findings = ServerDiagnosis(seen: seen, subject: subject).findings
         if !isAlone {
-            // The others answer in its place.
+            // The other servers answer instead.
             for index in findings.indices where findings[index].check == .reachable {
                 if findings[index].severity == .problem { findings[index].severity = .warning }
             }
         }
         for index in findings.indices where findings[index].check == .packetSize {
-            // What we tell clients changes nothing between us and the cluster.
+            // Changes for clients do not help between us and the cluster.
             findings[index].remedies = []
         }
         guard seen.isAlive else { return findings }

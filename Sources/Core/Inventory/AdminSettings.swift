@@ -1,11 +1,11 @@
 package import IPAddressing
 
-/// Where the server shows how it is doing over HTTP: metrics, health, the status page.
+/// How the server shows its state over HTTP: metrics, health, the status page.
 package struct AdminSettings: Hashable, Sendable {
     /// The addresses listened on over TCP. Default: none, nothing is shown.
     package var listen: [Endpoint]
 
-    /// Who may look. Default: this machine alone.
+    /// Who may read the pages. Default: this machine only.
     package var clients: [IPPrefix]
 
     /// Names by which browsers and collectors call this machine, besides its addresses, `localhost` and its

@@ -1,7 +1,7 @@
 package import DomainNames
 package import IPAddressing
 
-/// A Kubernetes cluster: its names, its name servers and what is known of its network.
+/// A Kubernetes cluster: its names, its name servers and its network as far as it is known.
 package struct Cluster: Hashable, Sendable {
     /// Its name in the file: lower-case letters, digits and inner hyphens; unique among clusters and sites.
     package var key: String
@@ -9,17 +9,17 @@ package struct Cluster: Hashable, Sendable {
     /// The zone that its CoreDNS serves. Default: `cluster.local`.
     package var domain: DomainName
 
-    /// What clients may call it: suffixes that stand for `domain`; PTR answers use the first.
-    /// Default: `<key>.cluster.local`; read from a file, none if the cluster has no `dns`.
+    /// The suffixes that clients may use instead of `domain`; PTR answers use the first. Default:
+    /// `<key>.cluster.local`; read from a file, none if the cluster has no `dns`.
     package var names: [DomainName]
 
     /// Its DNS servers: ClusterIP, NodePort or pod addresses; port 53 where none is given.
     package var dns: [Endpoint]
 
-    /// How long its answers are kept, where that differs from `dns.cache`.
+    /// How long its answers are cached, if that differs from `dns.cache`.
     package var cache: ClusterCacheSettings
 
-    /// How long answers below one of `names` are kept, where that differs from `cache`.
+    /// How long answers below one of `names` are cached, if that differs from `cache`.
     package var suffixCache: [DomainName: ClusterCacheSettings] = [:]
 
     /// Whether names that its CoreDNS cannot have (`www.example.com.<namespace>.svc.<suffix>`, from search
@@ -47,7 +47,7 @@ package struct Cluster: Hashable, Sendable {
     /// Machines in the cluster's network that are no nodes: dedicated relays, VPN endpoints.
     package var hosts: [Host]
 
-    /// The subnets of the network (VPC) that the cluster lives in, where they have route tables of their own.
+    /// The subnets of the cluster's network (VPC), if they have route tables of their own.
     package var subnets: [Subnet]
 
     package init(
@@ -118,7 +118,7 @@ package struct KubeProxySettings: Hashable, Sendable {
     }
 }
 
-/// How services are translated on a node; `none` where something else than kube-proxy does it.
+/// How services are translated on a node; `none` if another program than kube-proxy does it.
 package enum KubeProxyMode: String, Hashable, Sendable, CaseIterable {
     case iptables, ipvs, nftables, userspace, none
 }

@@ -9,7 +9,7 @@ package struct DNSSettings: Hashable, Sendable {
     /// Who may ask. Default: loopback, RFC 1918, unique local (RFC 4193) and link-local addresses.
     package var clients: [IPPrefix]
 
-    /// What those who may not ask get. Default: `answer`.
+    /// The reply to clients that may not ask. Default: `answer`.
     package var refuse = Refusal.answer
 
     /// Keys of the clusters that answer names below the plain cluster domain, in this order. Default: none.
@@ -18,11 +18,11 @@ package struct DNSSettings: Hashable, Sendable {
     /// Other `bareDomain` lists for some clients; the longest matching prefix wins. Default: none.
     package var views: [View]
 
-    /// The servers for every other name; with none of them such questions are refused. Default: none.
+    /// The servers for every other name; if there are none such questions are refused. Default: none.
     package var upstream: [Endpoint]
 
     /// Names below which answers from `upstream` may hold addresses inside a cluster; elsewhere such answers
-    /// are held back (DNS rebinding). Default: none.
+    /// are not given (DNS rebinding). Default: none.
     package var allowRebinding: [DomainName] = []
 
     /// Private prefixes, of no cluster, whose reverse names `upstream` knows; the others are answered here
@@ -33,17 +33,16 @@ package struct DNSSettings: Hashable, Sendable {
     /// Default: none.
     package var specialUpstream: [DomainName] = []
 
-    /// How fast each network of clients may have questions asked.
+    /// How many questions each network of clients may have sent to servers.
     package var rateLimit = RateLimit()
 
-    /// How often a network of clients gets nearly the same reply.
+    /// How often a network of clients gets the same reply.
     package var responseRateLimit = ResponseRateLimit()
 
-    /// What clients may take, so that none takes it all.
+    /// Limits on what clients may use.
     package var limits = DNSLimits()
 
-    /// The path of the file with the secrets of our cookies (RFC 9018); nil: a random one that no other
-    /// server knows.
+    /// The path of the file with the secrets of our cookies (RFC 9018); nil: a random secret of this process.
     package var cookieSecretFile: String?
 
     /// The number of worker threads, 1...256. Nil, the default: one per core.
@@ -90,11 +89,11 @@ package enum Refusal: String, Hashable, Sendable, CaseIterable {
     case drop
 }
 
-/// How fast the clients of one network, a /24 or a /56, may have questions asked over UDP that the cache
-/// can't answer. Each worker counts for itself.
+/// How many questions the clients of one network, a /24 or a /56, may ask over UDP that the cache can't
+/// answer. Each worker counts for itself.
 package struct RateLimit: Hashable, Sendable {
-    /// Questions a second that go on for ever; 0, the default: no limit. One resolver in front of the
-    /// forwarder asks for a whole office, from one address.
+    /// Questions a second in the long run; 0, the default: no limit. A resolver in front of the forwarder
+    /// asks for a whole office from one address.
     package var perSecond = 0
 
     /// Questions at once, 1 or more. Default: 20,000.
@@ -107,15 +106,16 @@ package struct RateLimit: Hashable, Sendable {
     package init() {}
 }
 
-/// How often a network of clients, a /24 or a /56, gets a reply for one name over UDP without a cookie: a
-/// flood from forged addresses makes us send many to their owner. Each worker counts for itself.
+/// How often a network of clients, a /24 or a /56, gets a reply for one name over UDP without a cookie:
+/// forged questions make us send many replies to the owner of the forged address. Each worker counts
+/// for itself.
 package struct ResponseRateLimit: Hashable, Sendable {
     /// For public addresses, replies a second for one name; 0: no limit. An address that has come by TCP
-    /// within the hour has ten times as many of its own. Default: 200.
+    /// within the hour has its own limit, ten times as high. Default: 200.
     package var perSecond = 200
 
-    /// The same for private addresses; see `IPAddress.isPrivate`. Default: 0, no limit: who may ask is on a
-    /// network of the owner's, and many of its machines ask for the same names.
+    /// The same for private addresses; see `IPAddress.isPrivate`. Default: 0, no limit: the clients allowed
+    /// there are on the owner's networks, and many of them ask for the same names.
     package var privatePerSecond = 0
 
     /// Every such reply beyond the limit becomes one with TC, the others are dropped; 0: all are dropped. A
@@ -145,10 +145,10 @@ package struct Access: Hashable, Sendable {
 
 /// Split horizon: what some clients get instead of the general settings.
 package struct View: Hashable, Sendable {
-    /// Views there may be: kept answers have eight bits for the view, and 0 stands for no view.
+    /// The most views: the cache has eight bits for the view, and 0 is for clients without one.
     package static let mostViews = 255
 
-    /// Unique among the views; stands in logs and metrics. Default: `view1`, `view2`, ... by position.
+    /// Unique among the views; used in logs and metrics. Default: `view1`, `view2`, ... by position.
     package var name: String
 
     /// The clients that this view is for; never empty in a checked inventory.
@@ -171,9 +171,9 @@ package struct View: Hashable, Sendable {
     }
 }
 
-/// How much is kept of what was answered, and for how long.
+/// How many answers are cached, and for how long.
 package struct CacheSettings: Hashable, Sendable {
-    /// The memory for answers, in octets; 0 keeps nothing. Default: 64 MiB.
+    /// The memory for answers, in octets; 0 turns the cache off. Default: 64 MiB.
     package var size: Int
 
     /// The longest time that a positive answer is served. Default: 30 s.
@@ -182,8 +182,8 @@ package struct CacheSettings: Hashable, Sendable {
     /// The longest time that a negative answer is served (RFC 2308). Default: 5 s.
     package var negativeTTL: Duration
 
-    /// How long past its TTL an answer may be served while no server answers (RFC 8767); 0: never. Default: 1
-    /// h.
+    /// How long past its TTL an answer may be served while no server answers (RFC 8767); 0: never. Default:
+    /// one hour.
     package var stale: Duration
 
     package init(
@@ -197,8 +197,8 @@ package struct CacheSettings: Hashable, Sendable {
     }
 }
 
-/// What one cluster has instead of the general `CacheSettings`; nil: as there. The memory is shared by all
-/// clusters.
+/// The cache settings of one cluster that differ from the general `CacheSettings`; nil: as there. The memory
+/// is shared by all clusters.
 package struct ClusterCacheSettings: Hashable, Sendable {
     /// The longest time that a positive answer is served.
     package var maximumTTL: Duration?
@@ -215,7 +215,7 @@ package struct ClusterCacheSettings: Hashable, Sendable {
         self.stale = stale
     }
 
-    /// The settings that hold where `general` is for more than these.
+    /// These settings, completed with those of `general`.
     package func over(_ general: CacheSettings) -> CacheSettings {
         CacheSettings(
             size: general.size, maximumTTL: maximumTTL ?? general.maximumTTL,

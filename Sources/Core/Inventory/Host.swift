@@ -41,6 +41,6 @@ package struct Node: Hashable, Sendable {
         self.device = device
     }
 
-    /// The node without what only Kubernetes knows.
+    /// The node without its Kubernetes properties.
     package var host: Host { Host(name: name, addresses: addresses, device: device) }
 }

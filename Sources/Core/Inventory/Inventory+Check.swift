@@ -1,7 +1,7 @@
 package import IPAddressing
 
 extension Inventory {
-    /// Every contradiction between the parts of the inventory, and what in it is likely a mistake.
+    /// Every contradiction between the parts of the inventory, and every likely mistake.
     ///
     /// Takes O(n log n) time for n values, so that a hostile file cannot keep the program busy.
     ///
@@ -31,8 +31,7 @@ extension Inventory {
     }
 }
 
-/// Collects problems while the checks walk through one inventory. Each topic is an extension in a file of
-/// its own.
+/// Collects the problems of one inventory. Each topic is an extension in its own file.
 struct InventoryChecker {
     let inventory: Inventory
     private(set) var problems: [InventoryProblem] = []
@@ -43,7 +42,7 @@ struct InventoryChecker {
     /// The keys of all clusters in the order of the file.
     let clusterKeys: [String]
 
-    /// The place of each cluster in the file.
+    /// The position of each cluster in the file.
     let position: [String: Int]
 
     /// The first site of each key.
@@ -86,11 +85,12 @@ struct InventoryChecker {
         problems.append(InventoryProblem(.warning, at: path, and: other, message))
     }
 
-    /// Says that `found` is none of `known`, and which of them it is likely to be.
+    /// Reports that `found` is not in `known`, and suggests the nearest of them.
     mutating func unknown(
         _ found: String, at path: InventoryPath, expected: String, among known: some Collection<String>
     ) {
-        // Each suggestion compares with all candidates: a file of thousands of both gets few of them.
+        // Each suggestion compares with all candidates: in a file with thousands of both only the first
+        // get one.
         let mayCompare = problems.count * known.count <= 50_000
         let list = known.isEmpty ? "there is none" : known.prefix(8).joined(separator: ", ")
         error(
@@ -99,7 +99,7 @@ struct InventoryChecker {
             suggestion: mayCompare ? nearestSpelling(of: found, among: known) : nil)
     }
 
-    /// Says which of `values` stand in the list at `path` more than once.
+    /// Reports the values that are in the list at `path` more than once.
     mutating func refuseDuplicates<Value: Hashable>(_ values: [Value], at path: InventoryPath) {
         var first: [Value: Int] = [:]
         for (index, value) in values.enumerated() {

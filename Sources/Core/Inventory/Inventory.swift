@@ -1,10 +1,10 @@
 package import IPAddressing
 
-/// What one configuration file says: the DNS settings, the clusters and sites, and the paths between them.
+/// The content of one configuration file: the DNS settings, the clusters and sites, and the paths
+/// between them.
 ///
 /// Both halves of the program are derived from it, so that no name is answered with an address that the
-/// network
-/// cannot carry. A value made by hand may be inconsistent; `check()` says where.
+/// network cannot carry. A value that was not read from a file may be inconsistent; `check()` reports where.
 package struct Inventory: Hashable, Sendable {
     package var dns: DNSSettings
 
@@ -42,8 +42,7 @@ package struct Inventory: Hashable, Sendable {
         sites.first { $0.key == key }
     }
 
-    /// The host that `reference` (`NAME` or `CLUSTER-OR-SITE/NAME`) means, looked for in `places` in that
-    /// order.
+    /// The host that `reference` (`NAME` or `CLUSTER-OR-SITE/NAME`) means, searched for in `places` in order.
     ///
     /// - Parameter places: Keys of clusters and sites.
     /// - Returns: Nil if none of them has it.
@@ -71,7 +70,7 @@ package struct LocatedHost: Hashable, Sendable {
     package let place: String
     package let host: Host
 
-    /// The prefixes of the pods on it; empty if it is no node or where they are not known.
+    /// The prefixes of the pods on it; empty if it is not a node or if they are not known.
     package let podPrefixes: [IPPrefix]
 
     /// True for a node of a cluster, false for another host of a cluster or site.

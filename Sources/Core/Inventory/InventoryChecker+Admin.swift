@@ -1,7 +1,7 @@
 import IPAddressing
 
 extension InventoryChecker {
-    /// Where the server shows how it is doing, and to whom.
+    /// Where the status pages are served, and to whom.
     mutating func checkAdmin() {
         let admin = inventory.admin
         let path: InventoryPath = "admin"

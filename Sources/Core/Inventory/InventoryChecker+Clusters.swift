@@ -52,7 +52,7 @@ extension InventoryChecker {
         }
     }
 
-    /// Suffixes: claimed once, out of the way of the schema, and short enough.
+    /// Suffixes: each used once, apart from the names of the schema, and short enough.
     mutating func checkNames() {
         var claims = bareDomainClaims()
         let zones = knownZones()
@@ -94,7 +94,7 @@ extension InventoryChecker {
         return claims
     }
 
-    /// Every domain and suffix below which a cluster's names stand.
+    /// Every domain and suffix that cluster names are below.
     private func knownZones() -> [DomainName: InventoryPath] {
         var zones: [DomainName: InventoryPath] = [.clusterLocal: "clusters"]
         for cluster in inventory.clusters {

@@ -70,12 +70,12 @@ extension InventoryChecker {
         if dns.cache.size != 0, dns.cache.size < 1 << 20 {
             error(
                 at: path + "cache" + "size",
-                "found \(dns.cache.size) octets, expected at least 1MiB, or 0B to keep no answers")
+                "found \(dns.cache.size) octets, expected at least 1MiB, or 0B to cache no answers")
         }
         checkLimits()
     }
 
-    /// Checks a server that is asked: one of `dns.upstream` or of a cluster.
+    /// Checks a server that questions are sent to: one of `dns.upstream` or of a cluster.
     mutating func checkServer(_ server: Endpoint, at path: InventoryPath, isUpstream: Bool) {
         let address = server.address.unmapped
         if server.port == 0 {
@@ -104,7 +104,7 @@ extension InventoryChecker {
             && listener.address.family == address.family && ownAddresses.contains(address)
     }
 
-    /// Refuses a resolver on this very host, whose own servers may well include Namebridge.
+    /// Refuses a resolver on this host, whose own servers may include Namebridge.
     private mutating func refuseStub(_ server: Endpoint, at path: InventoryPath) {
         error(
             at: path,

@@ -1,8 +1,7 @@
 import IPAddressing
 
 extension InventoryChecker {
-    /// Nodes and other hosts of clusters: told apart by name and address, with pods where the cluster has
-    /// them.
+    /// Nodes and other hosts of clusters: unique names and addresses, and pods if the cluster has them.
     mutating func checkHosts() {
         for cluster in inventory.clusters {
             let path = InventoryPath("clusters") + cluster.key
@@ -15,7 +14,7 @@ extension InventoryChecker {
         }
     }
 
-    /// Sites: keys that no cluster has, one router address per family, hosts told apart.
+    /// Sites: keys that no cluster has, one router address per family, unique hosts.
     mutating func checkSites() {
         for site in inventory.sites {
             let path = InventoryPath("sites") + site.key
@@ -35,7 +34,7 @@ extension InventoryChecker {
         }
     }
 
-    /// A host is found by its addresses: within one place each may stand once, and outside of services.
+    /// A host is found by its addresses: in one place each must be unique, and not in a prefix of services.
     private mutating func checkIdentities(
         nodes: [Host], hosts: [Host], pods: [IPPrefix], services: [IPPrefix], at path: InventoryPath
     ) {

@@ -1,5 +1,5 @@
 extension InventoryChecker {
-    /// Checks `dns.limits` where a number can't mean what it says.
+    /// Checks `dns.limits` for values that can't work.
     mutating func checkLimits() {
         let limits = inventory.dns.limits
         let dns: InventoryPath = "dns"

@@ -1,5 +1,5 @@
 extension InventoryChecker {
-    /// Checks that the query log can have a line.
+    /// Checks the settings of the query log.
     mutating func checkLog() {
         guard let queries = inventory.log.queries else { return }
         let path: InventoryPath = "log"

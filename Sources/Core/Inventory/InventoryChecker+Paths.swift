@@ -1,7 +1,7 @@
 package import IPAddressing
 
 extension InventoryChecker {
-    /// Paths: ends that exist, hosts that can do what is asked of them.
+    /// Paths: ends that exist, and hosts that can carry them.
     mutating func checkPaths() {
         var known: [PathEnds: (index: Int, targets: PathTargets)] = [:]
         for (index, path) in inventory.paths.enumerated() {
@@ -70,8 +70,7 @@ extension InventoryChecker {
         }
     }
 
-    /// A site that has a cluster's addresses at home never sends them on. Outer ranges are checked with the
-    /// maps.
+    /// A site whose own networks include a cluster's addresses never sends packets to the cluster.
     private mutating func checkOwnNetworks(of checked: Path, at path: InventoryPath) {
         guard case .oneWay(let from, let to) = checked.ends, let site = sites[from],
             let cluster = clusters[to],
@@ -132,11 +131,11 @@ extension InventoryChecker {
         }
     }
 
-    /// The host that `reference` means; says so where there is none.
+    /// The host that `reference` means; reports a reference to none.
     private mutating func locate(
         _ reference: String, in places: [String], at path: InventoryPath
     ) -> LocatedHost? {
-        // A place that does not exist has been reported: what is missing in it is not told again.
+        // A place that does not exist has been reported already.
         guard places.allSatisfy({ clusters[$0] != nil || sites[$0] != nil }) else { return nil }
         if let found = inventory.host(reference, in: places) { return found }
         var known: [String] = []
@@ -152,7 +151,7 @@ extension InventoryChecker {
         return nil
     }
 
-    /// A relay can carry a family only where it has an address of it.
+    /// A relay can carry a family only if it has an address of it.
     private mutating func checkFamilies(of relay: LocatedHost, _ path: Path, at here: InventoryPath) {
         guard case .oneWay(_, let to) = path.ends, let cluster = clusters[to], !relay.host.addresses.isEmpty
         else { return }
@@ -168,7 +167,7 @@ extension InventoryChecker {
         }
     }
 
-    /// Routes to pods lead to nodes, so that these must be known.
+    /// Routes to pods lead to nodes, so the nodes must be known.
     private mutating func checkNodes(of path: Path, at here: InventoryPath) {
         let receivers: [String] =
             switch path.ends {

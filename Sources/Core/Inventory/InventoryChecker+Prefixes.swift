@@ -1,7 +1,7 @@
 import IPAddressing
 
 extension InventoryChecker {
-    /// One prefix of the file, and whose it is.
+    /// One prefix of the file, and its owner.
     struct Claim {
         let prefix: IPPrefix
         let path: InventoryPath
@@ -13,9 +13,7 @@ extension InventoryChecker {
         let purpose: String
     }
 
-    /// Pod and service prefixes: apart from each other, and from what the Internet uses.
-    ///
-    /// The prefixes of clusters with a map may be those of other ones with a map or without a path.
+    /// Pod and service prefixes: disjoint, and not used on the Internet.
     mutating func checkPrefixes() {
         var plain: [Claim] = []
         for cluster in inventory.clusters {
@@ -98,8 +96,8 @@ extension InventoryChecker {
     /// Pairs of overlapping claims: each claim with the nearest one around it of another owner or purpose,
     /// else with the nearest one around it.
     ///
-    /// Two prefixes are apart or one holds the other, so that in sorted order a stack of open prefixes
-    /// finds all.
+    ///     Two prefixes are disjoint or one contains the other, so in sorted order a stack of open prefixes
+    /// finds all pairs.
     func nested(_ claims: [Claim]) -> [(outer: Claim, inner: Claim)] {
         var open: [Claim] = []
         var pairs: [(outer: Claim, inner: Claim)] = []
@@ -111,7 +109,7 @@ extension InventoryChecker {
             }
             let rival = open.last { $0.owner != claim.owner } ?? open.last { $0.purpose != claim.purpose }
             pairs.append((rival ?? nearest, claim))
-            // Two entries of one prefix say all that more would: the stack stays at most 2 * 129 deep.
+            // Two entries of one prefix are enough: the stack stays at most 2 * 129 deep.
             let equal = open.suffix(2).filter { $0.prefix == claim.prefix }
             let isNews =
                 equal.count < 2
@@ -144,7 +142,7 @@ enum ForeignSpace: String {
     case `public` = "which is public space: its real owner becomes unreachable"
     case reserved = "which is reserved space (240.0.0.0/4): many systems drop its packets"
 
-    /// Nil for private and shared space, and for IPv6, where clusters may well use public addresses.
+    /// Nil for private and shared space, and for IPv6, where clusters often use public addresses.
     init?(_ prefix: IPPrefix) {
         guard prefix.family == .v4 else { return nil }
         if reservedSpace.contains(prefix) {

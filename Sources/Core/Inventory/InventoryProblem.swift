@@ -2,19 +2,19 @@
 package struct InventoryProblem: Hashable, Sendable {
     package var severity: Severity
 
-    /// Where: the value that is at fault.
+    /// The place of the wrong value.
     package var path: InventoryPath
 
-    /// The other value that it contradicts, where there is one.
+    /// The other value that it contradicts, if there is one.
     package var other: InventoryPath?
 
-    /// True if the key at the end of `path` is at fault, whatever value it has.
+    /// True if the key at the end of `path` is wrong, not its value.
     package var isAboutKey: Bool
 
     /// What was found, what was expected and what to do, in one line.
     package var message: String
 
-    /// The nearest right spelling, where there is one.
+    /// The nearest right spelling, if there is one.
     package var suggestion: String?
 
     package init(
@@ -30,7 +30,7 @@ package struct InventoryProblem: Hashable, Sendable {
     }
 }
 
-/// Whether a problem keeps the file from being used.
+/// Whether the file can be used despite the problem.
 package enum Severity: String, Hashable, Sendable {
     case error, warning
 }
@@ -65,7 +65,7 @@ package struct InventoryPath: Hashable, Sendable {
 }
 
 extension InventoryPath: CustomStringConvertible {
-    /// On one line; a key that no right file has stands between quotation marks.
+    /// On one line; a key that no valid file has is in quotation marks.
     package var description: String {
         var text = ""
         for step in steps {
@@ -77,7 +77,7 @@ extension InventoryPath: CustomStringConvertible {
         return text
     }
 
-    /// Keys come from the file, whatever stands in it.
+    /// Keys come from the file and may hold any text.
     private static func shown(_ key: String) -> String {
         let isWord = (1...253).contains(key.utf8.count) && key.utf8.allSatisfy { (0x21..<0x7F).contains($0) }
         return isWord ? key : quoted(key)

@@ -1,11 +1,11 @@
 package import DomainNames
 package import IPAddressing
 
-/// What the server writes down, and how.
+/// What the server logs, and how.
 package struct LogSettings: Hashable, Sendable {
     package var format = LogFormat.text
 
-    /// Which answers are written down one by one; nil: none. Default: nil.
+    /// Which answers are logged one by one; nil: none. Default: nil.
     package var queries: QueryLogSettings?
 
     package init() {}
@@ -19,12 +19,12 @@ package enum LogFormat: String, Hashable, Sendable, CaseIterable {
     case json
 }
 
-/// Which answers are written down. All conditions hold together.
+/// Which answers are logged: those that meet all conditions.
 package struct QueryLogSettings: Hashable, Sendable {
-    /// How many of those that fit are written, drawn at random: above 0, at most 1. Default: all.
+    /// The share of matching answers that is logged, chosen at random: above 0, at most 1. Default: all.
     package var sample = 1.0
 
-    /// Whose; empty: everybody's.
+    /// The clients' addresses; empty: all.
     package var clients: [IPPrefix] = []
 
     /// The names asked, and what is below them; empty: all.
@@ -54,7 +54,7 @@ package enum LoggedResponseCode: String, Hashable, Sendable, CaseIterable {
     case notImplemented = "NOTIMP"
     case refused = "REFUSED"
 
-    /// As it stands in a message.
+    /// The code in a message.
     package var number: Int {
         switch self {
         case .noError: 0

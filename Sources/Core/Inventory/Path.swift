@@ -1,11 +1,11 @@
 package import IPAddressing
 
-/// Who shall reach whom, and how the packets get there.
+/// Which places reach which, and how the packets are carried.
 package struct Path: Hashable, Sendable {
     package var ends: PathEnds
     package var carrier: PathCarrier
 
-    /// What is made reachable at the far end. Default: pods and services.
+    /// What is reachable at the far end. Default: pods and services.
     package var targets: PathTargets
 
     /// False if the near end uses the inner addresses of a far end that has a `map`. Default: true.
@@ -44,11 +44,11 @@ package enum PathEnds: Hashable, Sendable {
     }
 }
 
-/// What moves the packets of a path: key `via`.
+/// How the packets of a path are carried: key `via`.
 package enum PathCarrier: Hashable, Sendable {
     /// Hosts that forward between the two ends; only one way.
     case relay(RelaySettings)
-    /// Plain routes to the nodes' pod prefixes, where all hosts are on one link.
+    /// Plain routes to the nodes' pod prefixes; all hosts must be on one link.
     case routed
     /// A VXLAN device on every node of the clusters; only mutual.
     case vxlan(VXLANSettings)
@@ -67,7 +67,8 @@ package struct PathTargets: Hashable, Sendable {
 
 /// The hosts that forward, and the source address that the far end sees.
 package struct RelaySettings: Hashable, Sendable {
-    /// One or more; several are next hops of equal rank.
+    /// Nodes or hosts as `NAME` (searched for in the path's `to`, then `from`) or `CLUSTER-OR-SITE/NAME`; one
+    /// or more. Several are next hops of equal rank.
     package var relays: [Relay]
 
     /// Default: masquerade.
@@ -111,7 +112,7 @@ extension Relay: ExpressibleByStringLiteral {
 
 /// The source address that the far end of a path sees: key `source`.
 package enum PathSource: Hashable, Sendable {
-    /// The relay's, chosen as said.
+    /// An address of the relay.
     case snat(SourceTranslation)
     /// The client's own; the far end's routes must then lead back through the same relay.
     case keep
@@ -119,7 +120,7 @@ package enum PathSource: Hashable, Sendable {
     case map
 }
 
-/// Which address a relay puts in: key `snat`.
+/// The address that a relay uses as source: key `snat`.
 package enum SourceTranslation: Hashable, Sendable {
     /// `masquerade`: the address of the interface that the packet leaves by.
     case masquerade
@@ -166,7 +167,7 @@ package struct VXLANSettings: Hashable, Sendable {
     }
 }
 
-/// What one node has inside a VXLAN segment; what is nil is derived from the node's address.
+/// One node's part in a VXLAN segment; what is nil is derived from the node's address.
 package struct VXLANEndpoint: Hashable, Sendable {
     /// A node as `NAME` (looked for in the path's clusters in order) or `CLUSTER/NAME`.
     package var node: String

@@ -1,8 +1,8 @@
 extension String {
-    /// The text on one line, fit for a terminal, a log or a comment: every character that would act on a
-    /// terminal or hide in it is escaped, as in `\u{1b}`, `\n` and `\t`.
+    /// The text on one line, safe for a terminal, a log or a comment: every character that controls a
+    /// terminal or is invisible is escaped, as in `\u{1b}`, `\n` and `\t`.
     ///
-    /// Everything that was read from a file, a socket or another program passes here before it is shown.
+    /// Everything that was read from a file, a socket or another program must pass here before it is shown.
     package var printable: String { escaping { _ in false } }
 
     /// The same for text of several lines: line feeds and tabs stay.
@@ -23,8 +23,8 @@ extension String {
 }
 
 extension Unicode.Scalar {
-    /// False for what a terminal would act on or hide: control, format and separator characters other than
-    /// the space.
+    /// False for control, format and separator characters other than the space: a terminal would act on them
+    /// or hide them.
     fileprivate var isPrintable: Bool {
         if (0x20..<0x7F).contains(value) { return true }
         switch properties.generalCategory {

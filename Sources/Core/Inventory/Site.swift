@@ -1,6 +1,6 @@
 package import IPAddressing
 
-/// A place without a cluster whose machines shall reach clusters: an office, a data centre, a VPN's clients.
+/// A place without a cluster whose machines reach clusters: an office, a data centre, a VPN's clients.
 package struct Site: Hashable, Sendable {
     /// Its name in the file; unique among clusters and sites.
     package var key: String

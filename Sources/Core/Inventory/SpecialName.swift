@@ -1,6 +1,6 @@
 package import DomainNames
 
-/// A name that is not for the DNS of the Internet: it, and all below it, is answered here.
+/// A name that is not in the public DNS: it, and all names below it, are answered here.
 package enum SpecialName: String, Hashable, Sendable, CaseIterable {
     /// This very host (RFC 6761 section 6.3).
     case localhost
@@ -16,11 +16,11 @@ package enum SpecialName: String, Hashable, Sendable, CaseIterable {
     case home = "home.arpa"
     /// What resolvers say of themselves (RFC 9462).
     case resolver = "resolver.arpa"
-    /// Browsers that are denied it do not send their questions elsewhere, over HTTPS.
+    /// Browsers that get NXDOMAIN for it do not switch to DNS over HTTPS.
     case canary = "use-application-dns.net"
 
     package var name: DomainName? { try? DomainName(parsing: rawValue) }
 
-    /// Those that `dns.special-upstream` may name: the others mean nothing to any resolver.
+    /// Those that `dns.special-upstream` may name: no resolver has answers for the others.
     package static let forUpstream: [SpecialName] = [.test, .home, .canary]
 }

@@ -1,4 +1,4 @@
-/// The word of `candidates` that `found` most likely was meant to be; nil if none is near.
+/// The word of `candidates` that `found` was most likely meant to be; nil if none is near.
 ///
 /// Case and the difference of `_` and `-` do not count; otherwise one slip is allowed for every three
 /// letters, and at least one.

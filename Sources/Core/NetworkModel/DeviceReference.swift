@@ -8,7 +8,7 @@ package enum DeviceReference: Hashable, Sendable {
     /// Every device that the host sends packets to this prefix out of.
     case toward(IPPrefix)
 
-    /// The name; nil if the host has to be seen first.
+    /// The name; nil if the host must be observed first.
     package var name: String? {
         guard case .named(let name) = self else { return nil }
         return name

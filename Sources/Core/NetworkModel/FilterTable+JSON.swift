@@ -2,13 +2,13 @@ import IPAddressing
 package import JSON
 
 extension FilterTable {
-    /// The tables of what `nft -j list ruleset` prints, in its order; also of a listing of chains or of a
-    /// single chain, which names the tables by the way.
+    /// The tables in the output of `nft -j list ruleset`, in its order; also in a listing of chains or of a
+    /// single chain, which names the tables too.
     package static func read(ruleset text: [UInt8]) throws(ReadingError) -> [FilterTable] {
         read(items: try items(ruleset: text))
     }
 
-    /// The items of what `nft -j list ...` prints; none if it prints nothing.
+    /// The items in the output of `nft -j list ...`; none if it is empty.
     package static func items(ruleset text: [UInt8]) throws(ReadingError) -> [JSONValue] {
         let document = try ReadingError.json(text, of: "nft -j list ruleset")
         if document.elements?.isEmpty == true { return [] }
@@ -26,13 +26,13 @@ extension FilterTable {
     }
 }
 
-/// Puts the flat listing of nft together to tables.
+/// Builds tables from the flat listing of nft.
 private struct RulesetReader {
     private(set) var tables: [FilterTable] = []
     private var tableIndex: [String: Int] = [:]
     private var chainIndex: [String: Int] = [:]
 
-    /// Items of other kinds (sets, maps, counters) are passed over.
+    /// Items of other kinds (sets, maps, counters) are skipped.
     mutating func read(_ item: JSONValue) {
         guard let (key, value) = item.onlyMember, let familyName = value["family"]?.string,
             let family = FilterFamily(rawValue: familyName)
@@ -56,7 +56,7 @@ private struct RulesetReader {
         }
     }
 
-    /// The position of a table, which is made where it is not there yet.
+    /// The index of a table, which is added if it is missing.
     private mutating func index(of name: String, _ family: FilterFamily) -> Int {
         let key = "\(family.rawValue) \(name)"
         if let index = tableIndex[key] { return index }
@@ -82,7 +82,7 @@ extension FilterRule {
         for statement in json["expr"]?.elements ?? [] { take(statement) }
     }
 
-    /// A rule has one action: what comes after a first one is kept as the text of both.
+    /// A rule has one action: further ones are kept as text together with the first.
     private mutating func take(_ statement: JSONValue) {
         guard let (key, value) = statement.onlyMember else {
             return matches.append(.other(statement.description))

@@ -160,7 +160,7 @@ extension PrefixSet {
 }
 
 extension JSONValue {
-    /// The value that `text`, which was one's description, is of.
+    /// The value whose description is `text`.
     fileprivate static func parsed(_ text: String) -> JSONValue {
         do throws(JSONError) { return try JSONReader.read(Array(text.utf8)) } catch { return .string(text) }
     }

@@ -12,19 +12,19 @@ extension FilterTable: CustomStringConvertible {
         return text + "}\n"
     }
 
-    /// One transaction that puts this table in place of whatever table of its name there is.
+    /// One transaction that replaces any table of this name by this one.
     package var replacement: String {
         "table \(family.rawValue) \(name)\ndelete table \(family.rawValue) \(name)\n" + description
     }
 
-    /// One transaction after which no table of this name is there.
+    /// One transaction that deletes the table of this name if there is one.
     package var deletion: String {
         "table \(family.rawValue) \(name)\ndelete table \(family.rawValue) \(name)\n"
     }
 }
 
 extension FilterChain: CustomStringConvertible {
-    /// As inside of a table's braces, each line with its tabulators and its end.
+    /// The lines inside a table's braces, each with its tabs and line end.
     package var description: String {
         var text = "\tchain \(name) {\n"
         if let hook { text += "\t\t\(hook)\n" }
@@ -34,7 +34,7 @@ extension FilterChain: CustomStringConvertible {
 }
 
 extension FilterHook: CustomStringConvertible {
-    /// As the first line of a base chain.
+    /// The first line of a base chain.
     package var description: String {
         "type \(type.rawValue) hook \(point.rawValue) priority \(priorityText);"
             + " policy \(acceptsByDefault ? "accept" : "drop");"
@@ -50,7 +50,7 @@ extension FilterHook: CustomStringConvertible {
 }
 
 extension FilterRule: CustomStringConvertible {
-    /// As `nft add rule` takes it after the chain; every rule counts.
+    /// The rule as `nft add rule` takes it after the chain; every rule has a counter.
     package var description: String {
         var words = matches.map(\.description)
         words.append("counter")

@@ -17,7 +17,7 @@ package struct FilterTable: Hashable, Sendable {
     /// True for the one table that is ours.
     package var isOurs: Bool { family == .inet && name == Ownership.table }
 
-    /// The table without what the kernel counts and chooses, and without empty chains' order.
+    /// The table without counters and handles, and without the order of empty chains.
     package var withoutCounters: FilterTable {
         var table = self
         for index in table.chains.indices { table.chains[index] = table.chains[index].withoutCounters }
@@ -31,7 +31,7 @@ package enum FilterFamily: String, Hashable, Sendable {
     case ip, ip6, inet, arp, bridge, netdev
 }
 
-/// A chain of nftables: a base chain where it has a hook, else a target of jumps.
+/// A chain of nftables: a base chain if it has a hook, else a target of jumps.
 package struct FilterChain: Hashable, Sendable {
     package var name: String
     package var hook: FilterHook?
@@ -53,7 +53,7 @@ package struct FilterChain: Hashable, Sendable {
     }
 }
 
-/// Where in a packet's way a base chain stands.
+/// The hook, type and priority of a base chain.
 package struct FilterHook: Hashable, Sendable {
     package var type: ChainType
     package var point: HookPoint
@@ -80,7 +80,7 @@ package struct FilterHook: Hashable, Sendable {
     }
 }
 
-/// A rule: all of its matches must hold for its action to be done.
+/// A rule: its action applies if all of its matches hold.
 package struct FilterRule: Hashable, Sendable {
     package var matches: [FilterMatch]
     package var action: FilterAction
@@ -88,10 +88,10 @@ package struct FilterRule: Hashable, Sendable {
     /// At most 128 octets.
     package var comment: String?
 
-    /// What it has counted; nil if it has not been observed or does not count.
+    /// The counter's value; nil if it has not been observed or does not count.
     package var counter: Counter?
 
-    /// What names it in its chain; nil if it has not been observed.
+    /// Identifies the rule in its chain; nil if it has not been observed.
     package var handle: Int?
 
     package struct Counter: Hashable, Sendable {
@@ -139,16 +139,16 @@ package enum FilterMatch: Hashable, Sendable {
 
 /// What a rule does.
 package enum FilterAction: Hashable, Sendable {
-    /// Nothing but counting.
+    /// Counts only.
     case count
     case accept, drop, `return`
     case reject(Rejection)
     case jump(String)
     case goto(String)
-    /// Puts in the address of the device that the packet leaves by.
+    /// Translates to the address of the device that the packet leaves by.
     case masquerade(isFullyRandom: Bool)
     case sourceTranslation(to: IPAddress, isFullyRandom: Bool)
-    /// Lowers the segment size that a TCP peer announces to what the route carries.
+    /// Lowers the segment size that a TCP peer announces to the route's MTU.
     case clampSegmentSize
     /// Another one, as compact JSON.
     case other(String)

@@ -122,7 +122,7 @@ extension Route {
         "babel": 42, "openr": 99, "bgp": 186, "isis": 187, "ospf": 188, "rip": 189, "eigrp": 192,
     ]
 
-    /// A number, given as one or by one of `names`; an unknown name reads as -1, which is no number of ours.
+    /// A number, given as one or by one of `names`; an unknown name gives -1, which is not used by us.
     static func number(_ json: JSONValue?, _ names: [String: Int]) -> Int? {
         guard let json else { return nil }
         if let number = json.integer { return number }

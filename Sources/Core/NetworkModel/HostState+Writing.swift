@@ -2,7 +2,7 @@ import IPAddressing
 import Inventory
 package import JSON
 
-/// The texts from which the readers of `ip -j`, `bridge -j` and `nft -j` get the same values again.
+/// The texts that the readers of `ip -j`, `bridge -j` and `nft -j` parse to the same values.
 extension HostState {
     /// The whole state but for the settings, as one JSON value.
     package var json: JSONValue {
@@ -19,7 +19,7 @@ extension HostState {
         ])
     }
 
-    /// Reads what `json` wrote.
+    /// Parses what `json` wrote.
     package init(json: JSONValue) throws(ReadingError) {
         func text(_ key: String) -> [UInt8] { Array((json[key] ?? .array([])).description.utf8) }
         self.init(

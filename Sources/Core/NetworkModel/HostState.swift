@@ -1,7 +1,7 @@
 package import IPAddressing
 package import JSON
 
-/// What a host's kernel holds of everything that we make or must take care of.
+/// The state of a host's kernel, as far as we make it or depend on it.
 package struct HostState: Hashable, Sendable {
     package var links: [Link]
     package var addresses: [InterfaceAddress]
@@ -23,7 +23,7 @@ package struct HostState: Hashable, Sendable {
     /// Our own table of nft, and in tests those of others.
     package var tables: [FilterTable]
 
-    /// What `nft -j` lists of the tables of others that packets of ours may pass.
+    /// The output of `nft -j` for foreign tables that our packets may pass.
     package var foreignItems: [JSONValue] = []
 
     /// What the program `iptables` manages, by family.
@@ -32,7 +32,7 @@ package struct HostState: Hashable, Sendable {
     /// Tables of the older back end, where `iptables` manages those of nft.
     package var legacyTables: [IPTablesState] = []
 
-    /// What the kernel has said to questions about single packets.
+    /// The kernel's answers to questions about single packets.
     package var routeAnswers: [RouteQuestion: RouteAnswer] = [:]
 
     package init(
@@ -63,7 +63,7 @@ package struct HostState: Hashable, Sendable {
     /// Our own table; nil if there is none.
     package var ownTable: FilterTable? { tables.first(where: \.isOurs) }
 
-    /// The devices that the host sends packets to `prefix` out of: those of every route inside it, and of the
+    /// The devices by which the host sends packets to `prefix`: those of every route inside it, and of the
     /// longest one around it.
     package func devices(toward prefix: IPPrefix) -> [String] {
         let candidates = routes.filter {

@@ -1,11 +1,11 @@
 package import IPAddressing
 
-/// What `iptables-save` or `ip6tables-save` says of one family's foreign chains.
+/// One family's foreign chains as `iptables-save` or `ip6tables-save` lists them.
 package struct IPTablesState: Hashable, Sendable {
     package var family: AddressFamily
     package var chains: [IPTablesChain]
 
-    /// True for the tables that were there before nftables, which `iptables-legacy` manages.
+    /// True for the older tables beside nftables, which `iptables-legacy` manages.
     package var isLegacy: Bool
 
     package init(family: AddressFamily, chains: [IPTablesChain] = [], isLegacy: Bool = false) {
@@ -14,7 +14,7 @@ package struct IPTablesState: Hashable, Sendable {
         self.isLegacy = isLegacy
     }
 
-    /// The program that manages it where the host has both.
+    /// The program that manages it if the host has both.
     package var program: String { (family == .v4 ? "iptables" : "ip6tables") + (isLegacy ? "-legacy" : "") }
 
     /// The chain `name` of `table`; nil if there is none.
@@ -66,7 +66,7 @@ package struct IPTablesRule: Hashable, Sendable {
     package var comment: String? { word(after: "--comment") }
     package var isOurs: Bool { comment?.hasPrefix(Ownership.tag) == true }
 
-    /// The word behind `option`; nil if there is none or where it is negated.
+    /// The word after `option`; nil if there is none or if it is negated.
     package func word(after option: String) -> String? {
         guard let index = words.firstIndex(of: option), index + 1 < words.count else { return nil }
         if index > 0, words[index - 1] == "!" { return nil }
@@ -91,7 +91,7 @@ extension IPTablesRule: CommandObject {
 }
 
 extension IPTablesState {
-    /// Reads what `iptables-save` prints; lines that are not understood are passed over.
+    /// Parses the output of `iptables-save`; unknown lines are skipped.
     package init(family: AddressFamily, saved text: String, isLegacy: Bool = false) {
         self.init(family: family, isLegacy: isLegacy)
         var table = ""
@@ -115,7 +115,7 @@ extension IPTablesState {
         }
     }
 
-    /// Reads only the chains of these names of what `iptables-save` prints, which a node has megabytes of.
+    /// Parses only the chains of these names in the output of `iptables-save`, which on a node has megabytes.
     package init(family: AddressFamily, saved text: [UInt8], chains names: Set<String>) {
         let names = names.map { Array($0.utf8) }
         var rest: [UInt8] = []

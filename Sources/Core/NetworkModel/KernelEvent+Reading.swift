@@ -9,7 +9,7 @@ package enum NetlinkFamily: Hashable, Sendable {
 }
 
 extension KernelEvent {
-    /// The events in a datagram of netlink; what is of other kinds, or cut short, is left out.
+    /// The events in a datagram of netlink; those of other kinds, and incomplete ones, are skipped.
     ///
     /// ```
     /// | length 32 | type 16 | flags 16 | sequence 32 | port 32 | a structure of the type's | attributes ...
@@ -24,7 +24,8 @@ extension KernelEvent {
             guard length >= 16, length <= datagram.count - start else { break }
             let body = NetlinkBytes(datagram[(start + 16)..<(start + length)])
             let type = message.number16(4)
-            // libnl puts a counter above the 22 bits of the process; what is no process is chosen there, too.
+            // libnl puts a counter above the 22 bits of the process; ports without a process are chosen
+            // there, too.
             let port = message.number32(12) & 0x3F_FFFF
             let actor = port == 0 ? nil : Actor(process: port)
             let event =
@@ -36,7 +37,7 @@ extension KernelEvent {
         return events
     }
 
-    /// The numbers are RTM_NEWLINK and so on, of linux/rtnetlink.h; odd ones take away.
+    /// The numbers are RTM_NEWLINK and so on, of linux/rtnetlink.h; odd ones delete.
     private static func route(_ type: Int, _ body: NetlinkBytes, _ actor: Actor?) -> KernelEvent? {
         let subject: Subject
         switch type {
@@ -79,7 +80,7 @@ extension KernelEvent {
             guard let table = body.text(1, after: 4), let chain = body.text(2, after: 4) else { return nil }
             return KernelEvent(.filterRule(chain: chain, table: table), isGone: type == 8, actor: actor)
         case 15:
-            // This one says who it was, and by name: a program that is gone by now has told its own.
+            // This event names its process; a process that has ended by now was named by an earlier event.
             guard let process = body.attribute(2, after: 4), process.count >= 4 else { return nil }
             let number = Int(UInt32(truncatingIfNeeded: process.number32(0)).byteSwapped)
             return KernelEvent(.transaction, actor: Actor(process: number, name: body.text(3, after: 4)))
@@ -88,7 +89,7 @@ extension KernelEvent {
     }
 }
 
-/// Numbers in the machine's order and attributes of a netlink message; what lies past the end reads as 0.
+/// Numbers in host byte order and attributes of a netlink message; octets past the end read as 0.
 private struct NetlinkBytes {
     private let octets: ArraySlice<UInt8>
 
@@ -110,7 +111,7 @@ private struct NetlinkBytes {
         return Int(UInt32(littleEndian: value))
     }
 
-    /// The value of the first attribute of that type behind a structure of `header` octets.
+    /// The value of the first attribute of that type after a structure of `header` octets.
     ///
     /// ```
     /// | length 16 | type 16 | value ... | up to 3 octets until the next one |

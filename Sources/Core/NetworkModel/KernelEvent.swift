@@ -1,17 +1,16 @@
 package import IPAddressing
 
-/// Something that has changed in the kernel's network, as it tells those who listen (rtnetlink(7),
-/// nf_tables).
+/// A change of the kernel's network, as it is reported to subscribers (rtnetlink(7), nf_tables).
 package struct KernelEvent: Hashable, Sendable {
     package var subject: Subject
 
-    /// False if it was made or altered.
+    /// True if it was deleted, false if it was made or altered.
     package var isGone: Bool
 
-    /// Who asked for it; nil if the kernel did it by itself, or does not say.
+    /// The process that asked for it; nil if the kernel changed it by itself, or does not say.
     package var actor: Actor?
 
-    /// What it is about.
+    /// The object that has changed.
     package enum Subject: Hashable, Sendable {
         case link(name: String, index: Int, isUp: Bool)
         case address(IPAddress?, device: Int)
@@ -24,7 +23,7 @@ package struct KernelEvent: Hashable, Sendable {
         case table(String)
         case chain(String, table: String)
         case filterRule(chain: String, table: String)
-        /// The end of a transaction of nf_tables: all such events since the last one are its.
+        /// The end of a transaction of nf_tables: all its events since the last one belong to it.
         case transaction
     }
 
@@ -32,7 +31,7 @@ package struct KernelEvent: Hashable, Sendable {
     package struct Actor: Hashable, Sendable {
         package var process: Int
 
-        /// What /proc calls it, at most 15 octets; nil if it is gone.
+        /// Its name in /proc, at most 15 octets; nil if it has ended.
         package var name: String?
 
         package init(process: Int, name: String? = nil) {

@@ -19,10 +19,10 @@ package struct KernelSetting: Hashable, Sendable {
         case reversePathFilter = "rp_filter"
         /// IPv6: 2 keeps learning the default route from the router although the host forwards.
         case acceptRouterAdvertisements = "accept_ra"
-        /// Of the host: what one of several next hops is chosen by. 3 takes addresses and protocol alone
-        /// (Linux 5.14 and later); 0 takes IPv6's flow label too, which TCP changes when a packet is lost.
+        /// Of the host: how one of several next hops is chosen. 3 uses only addresses and protocol (Linux
+        /// 5.14 and later); 0 also uses IPv6's flow label, which TCP changes when a packet is lost.
         case multipathHashPolicy = "fib_multipath_hash_policy"
-        /// Of the host, and never changed: what policy 3 takes. A kernel without it has no policy 3.
+        /// Of the host, and never changed: the fields of policy 3. A kernel without it has no policy 3.
         case multipathHashFields = "fib_multipath_hash_fields"
 
         /// True for a setting that no device has.
@@ -32,8 +32,8 @@ package struct KernelSetting: Hashable, Sendable {
     /// True for a setting that no device has.
     package var isOfHost: Bool { name.isOfHost }
 
-    /// The setting whose writing writes this one as well: `net.ipv4.ip_forward` writes each device's. Nil
-    /// if there is none.
+    /// The setting whose writing also writes this one: `net.ipv4.ip_forward` writes each device's. Nil if
+    /// there is none.
     package var overwriting: KernelSetting? {
         guard family == .v4, name == .forwarding, device != .named("all"), device != .named("default") else {
             return nil
@@ -69,7 +69,7 @@ extension KernelSetting: CustomStringConvertible {
         text.hasPrefix("0x") ? Int(text.dropFirst(2), radix: 16) : Int(text)
     }
 
-    /// Reads the key of a line of `sysctl`; nil for a setting that nothing here depends on.
+    /// Parses the key of a line of `sysctl`; nil for a setting that is not used here.
     package init?(_ text: some StringProtocol) {
         let parts = text.split(separator: ".", omittingEmptySubsequences: false)
         let isOfHost = parts.count == 3

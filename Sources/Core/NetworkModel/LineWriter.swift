@@ -1,7 +1,7 @@
 package import IPAddressing
 package import Inventory
 
-/// Puts text together octet by octet, without a string for each part: a mesh of a thousand nodes has millions
+/// Builds text octet by octet, without a string for each part: a mesh of a thousand nodes has millions
 /// of lines.
 package struct LineWriter: Sendable {
     /// The text so far, UTF-8.
@@ -12,7 +12,7 @@ package struct LineWriter: Sendable {
     /// The text so far.
     package var text: String { String(decoding: octets, as: UTF8.self) }
 
-    /// Begins anew, in the memory of the text so far.
+    /// Clears the text and keeps its memory.
     package mutating func clear() { octets.removeAll(keepingCapacity: true) }
 
     package mutating func write(_ text: String) { octets.append(contentsOf: text.utf8) }

@@ -12,7 +12,7 @@ package struct Link: Hashable, Sendable {
     package var mac: MACAddress?
     package var isUp: Bool
 
-    /// The text that tells whose the device is (`ip link set alias`).
+    /// The text that says who owns the device (`ip link set alias`).
     package var alias: String?
 
     /// The bridge that it is a port of.
@@ -35,7 +35,7 @@ package struct Link: Hashable, Sendable {
     package var isOurs: Bool { alias?.hasPrefix(Ownership.tag) == true }
 }
 
-/// What a network device is.
+/// The kind of a network device.
 package enum LinkKind: Hashable, Sendable {
     case vxlan(VXLANLink)
     /// As `ip -d link` names it (`veth`, `bridge`, `ipip`); empty for hardware.
@@ -54,7 +54,7 @@ package struct VXLANLink: Hashable, Sendable {
     /// The device that the encapsulated packets leave by.
     package var underlay: DeviceReference?
 
-    /// True if the device notes senders in its forwarding table by itself.
+    /// True if the device adds senders to its forwarding table by itself.
     package var isLearning: Bool
 
     package init(id: Int, port: Int, local: IPAddress?, underlay: DeviceReference?, isLearning: Bool = false)
@@ -70,16 +70,16 @@ package struct VXLANLink: Hashable, Sendable {
 /// The largest packet of a device.
 package enum LinkMTU: Hashable, Sendable {
     case octets(Int)
-    /// What is left of the underlay's MTU after so many octets of encapsulation.
+    /// The underlay's MTU less this many octets of encapsulation.
     case underlay(less: Int)
 
-    /// In octets; nil if the underlay has to be seen first.
+    /// In octets; nil if the underlay must be observed first.
     package var octets: Int? {
         guard case .octets(let octets) = self else { return nil }
         return octets
     }
 
-    /// In octets; what depends on an unseen underlay is taken from one of 1500.
+    /// In octets; 1500 is assumed for an underlay that has not been observed.
     package var assumed: Int {
         switch self {
         case .octets(let octets): octets
@@ -88,9 +88,9 @@ package enum LinkMTU: Hashable, Sendable {
     }
 }
 
-/// How a restarted process knows its own objects without having kept a memory of them.
+/// How a restarted process recognises its own objects without a memory of them.
 package enum Ownership {
-    /// Begins the alias of each link and the comment of each rule of ours that lives in a foreign chain.
+    /// The start of the alias of each link, and of the comment of each of our rules in a foreign chain.
     package static let tag = "namebridge: "
 
     /// The protocol number of our routes and rules: `N`, which is in no registry of routing daemons.

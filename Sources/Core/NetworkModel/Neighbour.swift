@@ -1,7 +1,7 @@
 package import IPAddressing
 package import Inventory
 
-/// A permanent entry of the neighbour table: which Ethernet address an address has on a device (ARP, ND).
+/// A permanent entry of the neighbour table: the Ethernet address of an IP address on a device (ARP, ND).
 package struct Neighbour: Hashable, Sendable {
     package var device: String
     package var address: IPAddress
@@ -28,7 +28,7 @@ extension Neighbour: CommandObject {
 }
 
 /// An address of a connected network that was asked for its Ethernet address (ARP, ND) and has not answered
-/// yet. Anybody's is for a moment when the first packet goes to it.
+/// yet. Every address is one for a moment when the first packet is sent to it.
 package struct UnresolvedNeighbour: Hashable, Sendable {
     package var device: String
     package var address: IPAddress
@@ -39,7 +39,7 @@ package struct UnresolvedNeighbour: Hashable, Sendable {
     }
 }
 
-/// A permanent entry of a VXLAN device's forwarding table: behind which host an Ethernet address is.
+/// A permanent entry of a VXLAN device's forwarding table: the host that an Ethernet address is at.
 package struct ForwardingEntry: Hashable, Sendable {
     package var device: String
     package var mac: MACAddress

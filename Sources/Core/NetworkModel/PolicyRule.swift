@@ -1,10 +1,10 @@
 package import IPAddressing
 
-/// A rule of the routing policy database: which packets look in which table.
+/// A rule of the routing policy database: which packets use which table.
 package struct PolicyRule: Hashable, Sendable {
     package var family: AddressFamily
 
-    /// The lower is asked first.
+    /// The lowest applies first.
     package var priority: Int
 
     /// Nil: any.
@@ -20,13 +20,13 @@ package struct PolicyRule: Hashable, Sendable {
     /// Routes whose prefixes are no longer than this do not count; nil if all count.
     package var suppressedPrefixLength: Int?
 
-    /// What becomes of a packet that matches.
+    /// The action for packets that match.
     package var action: Action
 
-    /// Who made it; 0 if it is not said.
+    /// The protocol number of the program that made it; 0 if unknown.
     package var ruleProtocol: Int
 
-    /// The bits of the packet's mark that count, and what they must be.
+    /// The bits of the packet's mark that are compared, and their value.
     package struct Mark: Hashable, Sendable {
         package var value: UInt32
         package var mask: UInt32
@@ -39,7 +39,7 @@ package struct PolicyRule: Hashable, Sendable {
 
     package enum Action: Hashable, Sendable {
         case lookup(table: Int)
-        /// Another one, in the word of `ip rule`.
+        /// Another one, as `ip rule` prints it.
         case other(String)
     }
 

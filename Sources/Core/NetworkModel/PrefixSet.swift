@@ -1,8 +1,8 @@
 package import IPAddressing
 
-/// A set of addresses as the fewest prefixes that make it up, so that equal sets are equal values.
+/// A set of addresses as the fewest prefixes, so that equal sets are equal values.
 package struct PrefixSet: Hashable, Sendable {
-    /// Sorted, apart from each other, and no two of them are the halves of one.
+    /// Sorted and disjoint, and no two of them are the halves of one.
     package let prefixes: [IPPrefix]
 
     package init(_ prefixes: [IPPrefix]) {
@@ -64,7 +64,7 @@ package struct PrefixSet: Hashable, Sendable {
         hostBits >= 128 ? .max : (UInt128(1) << UInt128(hostBits)) - 1
     }
 
-    /// The prefix that two neighbouring halves make up; nil if they are none.
+    /// The prefix that two adjacent halves form; nil if they do not.
     private static func union(_ low: IPPrefix, _ high: IPPrefix) -> IPPrefix? {
         guard low.length == high.length, low.length > 0, low.family == high.family, low != high,
             let union = IPPrefix(around: low.address, length: low.length - 1), union.contains(high)

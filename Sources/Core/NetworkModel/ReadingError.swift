@@ -7,7 +7,7 @@ package enum ReadingError: Error, Hashable, Sendable {
     /// It is JSON of another shape than the program's known versions print.
     case unexpected(program: String, what: String)
 
-    /// Reads `text` as JSON; nothing at all reads as an empty array, since `ip` prints that for empty tables.
+    /// Parses `text` as JSON; empty text is an empty array, since `ip` prints nothing for empty tables.
     static func json(_ text: [UInt8], of program: String) throws(ReadingError) -> JSONValue {
         if text.allSatisfy({ $0 == 0x20 || $0 == 0x0A }) { return .array([]) }
         do throws(JSONError) {

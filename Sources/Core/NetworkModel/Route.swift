@@ -8,7 +8,7 @@ package struct Route: Hashable, Sendable {
     /// 254 is `main`, 255 `local`, 253 `default`.
     package var table: Int
 
-    /// Who made it: 2 is the kernel, 3 `boot`, 4 `static`; 78 are we.
+    /// The program that made it: 2 is the kernel, 3 `boot`, 4 `static`; 78 is Namebridge.
     package var routeProtocol: Int
 
     /// 0 is the most preferred; IPv6 routes made without one get 1024.
@@ -52,12 +52,12 @@ package struct Route: Hashable, Sendable {
     package var isDefault: Bool { destination.length == 0 && table == Self.mainTable && kind == .unicast }
 }
 
-/// What a route does with its packets.
+/// What happens to a route's packets.
 package enum RouteKind: String, Hashable, Sendable {
     case unicast, local, broadcast, multicast, anycast, blackhole, unreachable, prohibit, `throw`, nat
 }
 
-/// One way that a route's packets may take.
+/// One of the hops that a route's packets may take.
 package struct NextHop: Hashable, Sendable {
     package var gateway: IPAddress?
 
@@ -67,7 +67,7 @@ package struct NextHop: Hashable, Sendable {
     /// True if the gateway need not be in a connected network.
     package var isOnLink: Bool
 
-    /// 1...256: its share among several.
+    /// 1...256: its share if there are several.
     package var weight: Int
 
     package init(gateway: IPAddress?, device: String? = nil, isOnLink: Bool = false, weight: Int = 1) {
@@ -77,7 +77,7 @@ package struct NextHop: Hashable, Sendable {
         self.weight = weight
     }
 
-    /// True if this observed next hop is what `desired` asks for.
+    /// True if this observed next hop fulfils `desired`.
     package func satisfies(_ desired: NextHop) -> Bool {
         gateway == desired.gateway && isOnLink == desired.isOnLink && weight == desired.weight
             && (desired.device == nil || device == desired.device)

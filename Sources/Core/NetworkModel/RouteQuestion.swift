@@ -47,9 +47,9 @@ extension RouteQuestion: CommandObject {
     }
 }
 
-/// What the kernel says to a question about a packet.
+/// The kernel's answer to a question about a packet.
 package enum RouteAnswer: Hashable, Sendable {
-    /// The packet goes on by this hop; `route` is what it was chosen from.
+    /// The packet is sent to this hop; `route` is the route that it was chosen from.
     case forwarded(NextHop, route: Route)
     /// The packet is for the host itself.
     case delivered
@@ -61,7 +61,7 @@ extension RouteAnswer {
     /// The answers to `questions`, each asked twice in one batch of `ip -force -j -batch -`: plainly, and
     /// for the route itself (`fibmatch`).
     ///
-    /// A line that fails prints nothing on the output, and its number on the error output.
+    /// A command that fails prints no row, and its line number on the error output.
     package static func read(
         _ output: [UInt8], errors: String, to questions: [RouteQuestion]
     ) throws(ReadingError) -> [RouteQuestion: RouteAnswer] {

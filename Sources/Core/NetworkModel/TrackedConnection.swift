@@ -1,6 +1,6 @@
 package import IPAddressing
 
-/// A connection that the kernel keeps the translation of (`conntrack -L`).
+/// A connection whose translation the kernel tracks (`conntrack -L`).
 package struct TrackedConnection: Hashable, Sendable {
     /// The address that it was opened from.
     package let source: IPAddress
@@ -10,7 +10,7 @@ package struct TrackedConnection: Hashable, Sendable {
 
     package var isTranslated: Bool { source != answersTo }
 
-    /// The connections that `conntrack -L` prints, one a line; lines that are not understood are passed over.
+    /// The connections that `conntrack -L` prints, one a line; unknown lines are skipped.
     ///
     /// ```
     /// udp 17 29 src=10.8.0.1 dst=10.9.0.2 sport=5 dport=9 [UNREPLIED] src=10.9.0.2 dst=10.9.0.1 ...

@@ -2,7 +2,7 @@ import IPAddressing
 import NetworkModel
 
 extension ChainRun {
-    /// What the packet has for `key`.
+    /// The packet's value of `key`.
     func value(of key: PacketKey, in state: PacketState) -> PacketValue {
         let packet = state.packet
         switch key {
@@ -41,7 +41,7 @@ extension ChainRun {
         }
     }
 
-    /// Before the route is chosen, and for packets of the host itself, there is none: its name is empty.
+    /// The device's name; empty before the route is chosen, and for packets of the host itself.
     private func device(_ direction: PacketKey.Direction, _ state: PacketState) -> PacketValue {
         let isThere: Bool
         switch (direction, state.hook) {
@@ -56,7 +56,7 @@ extension ChainRun {
     }
 
     private func connection(_ key: PacketKey.ConnectionKey, _ state: PacketState) -> PacketValue {
-        // Connection tracking has not seen it before priority -200.
+        // Connection tracking comes at priority -200.
         let isSeen = state.hook != .ingress && !(state.hook == .prerouting && hook.priority < -200)
         guard state.isTracked, isSeen else { return key == .state ? .word("untracked") : .absent }
         switch key {
@@ -87,6 +87,6 @@ extension ChainRun {
 }
 
 extension Flow {
-    /// The address that the connection was opened to, as the far end has it.
+    /// The destination of the connection at the far end, after translation.
     fileprivate var connectedTo: IPAddress { isReply ? packet.source : inside.destination }
 }

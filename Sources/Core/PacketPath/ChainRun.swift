@@ -3,29 +3,30 @@ import NetworkModel
 
 /// One call of a base chain with one packet.
 ///
-/// A condition that is not known leads both ways: the run goes on with what is certain in either case, and
-/// ends with all that may come of it. So its time grows with the rules, not with what is not known.
+/// An unknown condition is followed both ways: the run continues with what is certain in either case, and
+/// ends with every possible outcome. So its time grows with the number of rules, not with the number of
+/// unknown conditions.
 struct ChainRun {
     let walk: PacketWalk
     let table: RuleTable
     let base: RuleChain
     let hook: RuleHook
 
-    /// The rules that may still be tried: a bound on what jumps can multiply.
+    /// The number of rules that may still be evaluated: a limit for chains of jumps.
     private var budget = 200_000
 
-    /// What may come of a chain.
+    /// The possible outcomes of a chain.
     struct End {
-        /// The packet behind the base chain, if it may pass.
+        /// The packet after the base chain, if it may pass.
         var passing: PacketState?
 
-        /// The packet that goes on behind the jump that led here, if it may.
+        /// The packet after the jump to this chain, if it may return.
         var returning: PacketState?
 
         /// The first rule that may drop it.
         var drop: RulePlace?
 
-        /// The first rule that decides and is not known to.
+        /// The first rule that decides on an unknown condition.
         var doubt: RulePlace?
     }
 
@@ -36,7 +37,7 @@ struct ChainRun {
         self.hook = hook
     }
 
-    /// Runs the base chain, whose policy decides what no rule does.
+    /// Runs the base chain, whose policy applies if no rule decides.
     mutating func wholeChain(_ state: PacketState) -> End {
         var end = run(base, state, depth: 0)
         guard let rest = end.returning else { return end }
@@ -73,12 +74,12 @@ struct ChainRun {
         return end
     }
 
-    /// The packet behind the rule; nil if it certainly does not get there.
+    /// The packet after the rule; nil if it certainly does not get there.
     private mutating func apply(
         _ rule: PacketRule, of chain: RuleChain, _ start: PacketState, _ depth: Int, _ end: inout End
     ) -> PacketState? {
         var state = start
-        // What makes it unknown whether the rule holds; nil as long as it does.
+        // The cause for not knowing whether the rule applies; nil as long as that is known.
         var doubt: RulePlace?
         for statement in rule.statements {
             switch statement {
@@ -114,18 +115,18 @@ struct ChainRun {
         return doubt == nil ? state : state.merged(start)
     }
 
-    /// A verdict of a rule that may hold.
+    /// A verdict of a rule that may apply.
     private struct Decision {
         var verdict: RuleVerdict
         let rule: PacketRule
         let chain: RuleChain
 
-        /// What makes it unknown whether the rule holds; nil if it does.
+        /// The cause for not knowing whether the rule applies; nil if it does.
         var doubt: RulePlace?
         let depth: Int
     }
 
-    /// - Parameter otherwise: The packet as it goes on if the rule does not hold; nil if it holds.
+    /// - Parameter otherwise: The packet after the rule if that does not apply; nil if it applies.
     private mutating func decide(
         _ decision: Decision, _ state: PacketState, otherwise: PacketState?, _ end: inout End
     ) -> PacketState? {
@@ -161,7 +162,7 @@ struct ChainRun {
         }
     }
 
-    /// Anything may come of it.
+    /// Adds every possible outcome.
     private func leaveOpen(_ decision: Decision, _ state: PacketState, _ end: inout End) {
         let place = place(decision.rule, in: decision.chain)
         end.doubt = end.doubt ?? place
@@ -169,9 +170,9 @@ struct ChainRun {
         end.passing = state.merged(end.passing)
     }
 
-    /// The verdict that a map gives; every element that may match may decide.
+    /// The verdict of a map; every element that may match may decide.
     ///
-    /// - Parameter states: The packet at the map, and in front of the rule.
+    /// - Parameter states: The packet at the map, and before the rule.
     private mutating func look(
         _ keys: [PacketKey], _ set: RuleSet, _ step: Decision, _ states: (PacketState, PacketState),
         _ end: inout End

@@ -1,7 +1,7 @@
 import IPAddressing
 import NetworkModel
 
-/// Reads what `iptables-save` prints of one table.
+/// Parses one table of `iptables-save`.
 enum IPTablesReader {
     /// The tables of one family, in the order in which the kernel calls them at the same priority.
     static func tables(of state: IPTablesState) -> [RuleTable] {
@@ -27,7 +27,7 @@ enum IPTablesReader {
         return tables
     }
 
-    /// Where the kernel calls the chain: its name and its table say so (iptables(8)).
+    /// The hook of the chain, given by its name and its table (iptables(8)).
     private static func hook(_ chain: IPTablesChain, policy: String) -> RuleHook? {
         let points: [String: FilterHook.HookPoint] = [
             "PREROUTING": .prerouting, "INPUT": .input, "FORWARD": .forward, "OUTPUT": .output,
@@ -52,21 +52,21 @@ extension PacketRule {
     }
 }
 
-/// Reads the words of one rule.
+/// Parses the words of one rule.
 private struct IPTablesWords {
     private let words: [String]
     private var position = 0
 
-    /// The module that the options belong to: `--mark` is of two.
+    /// The module that the next options belong to: two modules have `--mark`.
     private var module = ""
 
-    /// Parts of the match `rpfilter`, which is judged once it is whole.
+    /// The options of the match `rpfilter`, which becomes a condition at its end.
     private var reversePath: (isLoose: Bool, heedsMark: Bool, isInverted: Bool)?
     private var found: [Statement] = []
 
     init(_ words: [String]) { self.words = words }
 
-    /// Each turn takes a word at least, so the loop ends with the rule.
+    /// Each turn takes at least one word, so the loop ends with the rule.
     mutating func statements() -> [Statement] {
         var verdict: [Statement] = []
         while position < words.count {
@@ -163,7 +163,7 @@ private struct IPTablesWords {
             // A routed packet crosses no bridge.
             if !isNegated { found.append(.condition(.never)) }
         case ("limit", _), ("hashlimit", "--hashlimit-upto"), ("connlimit", "--connlimit-upto"):
-            // Meant for those who send too much: the packets of an ordinary flow are within any limit.
+            // Limits apply to excessive traffic: the packets of an ordinary flow are below every limit.
             skipValues()
         case ("hashlimit", "--hashlimit-above"), ("connlimit", "--connlimit-above"):
             skipValues()
@@ -241,7 +241,7 @@ private struct IPTablesWords {
         return .prefix(prefix)
     }
 
-    /// A name ends in `+` for any rest.
+    /// A name that ends in `+` matches any rest.
     private static func device(_ text: String) -> Pattern {
         .word(text.hasSuffix("+") ? text.dropLast() + "*" : text)
     }

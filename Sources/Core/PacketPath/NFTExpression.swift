@@ -1,7 +1,7 @@
 import IPAddressing
 import JSON
 
-/// Reads the expressions of nft's JSON: keys, values, sets of values.
+/// Parses the expressions of nft's JSON: keys, values, sets of values.
 enum NFTExpression {
     /// The value of a `match`.
     static func condition(_ match: JSONValue) -> Condition {
@@ -133,7 +133,7 @@ enum NFTExpression {
 
     // MARK: Values
 
-    /// The values that `keys` are compared with.
+    /// Bits of the flags octet (RFC 9293 section 3.1).
     static func set(_ json: JSONValue, of keys: [PacketKey]) -> RuleSet {
         if let name = json.string, name.hasPrefix("@") { return .named(String(name.dropFirst())) }
         if let elements = json["set"]?.elements {
@@ -217,7 +217,7 @@ enum NFTExpression {
 
     // MARK: Marks
 
-    /// What `meta mark set` or `ct mark set` makes of the mark.
+    /// The change that `meta mark set` or `ct mark set` makes.
     static func change(_ json: JSONValue, _ isOfConnection: Bool) -> MarkChange {
         if let number = json.integer.flatMap({ UInt32(exactly: $0) }) {
             return .bits(keep: 0, change: number)
@@ -246,7 +246,7 @@ extension PacketKey {
 
 /// The names of protocols above IP.
 enum Transport {
-    /// The name that rules are compared by: numbers of common protocols have theirs (IANA protocol numbers).
+    /// The name in rules: numbers of common protocols have one (IANA protocol numbers).
     static func name(_ text: String) -> String { numbers[text] ?? text }
 
     private static let numbers = [

@@ -2,7 +2,7 @@ import IPAddressing
 import JSON
 import NetworkModel
 
-/// Reads the items of `nft -j list ...`: tables, chains, sets and maps with their elements, rules.
+/// Parses the items of `nft -j list ...`: tables, chains, sets and maps with their elements, rules.
 struct NFTReader {
     private(set) var tables: [RuleTable] = []
     private var position: [String: Int] = [:]
@@ -21,8 +21,8 @@ struct NFTReader {
         let index = index(of: name, family)
         switch kind {
         case "table":
-            // A list of words; versions before 1.0.7 print any text there, and then a reader of the plain
-            // text has put the right one in its place.
+            // A list of words; versions before 1.0.7 print another text there, which the reader of the plain
+            // text has corrected.
             let flags = value["flags"]?.elements ?? value["flags"].map { [$0] } ?? []
             if flags.contains(.string("dormant")) { tables[index].isAwake = false }
         case "chain":
@@ -48,7 +48,7 @@ struct NFTReader {
         return tables.count - 1
     }
 
-    /// A named set; without elements in a listing that leaves them out.
+    /// A named set; unknown if the listing has no elements.
     private static func set(_ value: JSONValue) -> RuleSet {
         guard value["unread"] == nil else { return .unknown("its elements are not read") }
         let types = value["type"]?.elements ?? value["type"].map { [$0] } ?? []
@@ -70,7 +70,7 @@ extension RuleHook {
 }
 
 extension PacketKey {
-    /// The kind of key that a set of this type is asked with: what its elements are read as.
+    /// The kind of key for a set of this type, which tells how its elements are parsed.
     fileprivate init(type: String) {
         switch type {
         case "ipv4_addr": self = .address(.source, .v4)
@@ -107,7 +107,7 @@ extension Statement {
             self = .lookup(keys, NFTExpression.set(value["data"] ?? .null, of: keys))
         case "mangle": self = Self.change(value)
         case "limit", "ct count":
-            // Meant for those who send too much: the packets of an ordinary flow are within any limit.
+            // Limits apply to excessive traffic: the packets of an ordinary flow are below every limit.
             self = value["inv"]?.boolean == true ? .condition(.never) : .nothing
         case "set", "meter":
             let limits = value["stmt"]?.elements ?? value["stmt"].map { [$0] } ?? []
@@ -127,7 +127,7 @@ extension Statement {
         }
     }
 
-    /// What is set on the packet. Other addresses would make it another packet: that is not followed.
+    /// A change of the packet. A change of its addresses would make it another packet and is not followed.
     private static func change(_ value: JSONValue) -> Statement {
         guard let key = value["key"] else { return .unknown(value.description) }
         let isOfConnection = key["ct"]?["key"]?.string == "mark"
@@ -142,7 +142,7 @@ extension Statement {
 }
 
 extension RuleVerdict {
-    /// Translations end a chain as accept does; what they do to a packet is part of the flow.
+    /// Translations end a chain as accept does; their effect on the packet is part of the flow.
     init?(_ json: JSONValue) {
         guard let (key, value) = json.onlyMember ?? json.string.map({ ($0, .null) }) else { return nil }
         switch key {
@@ -159,10 +159,10 @@ extension RuleVerdict {
 }
 
 extension Condition {
-    /// Holds for no packet.
+    /// Matches no packet.
     static let never = Condition(keys: [.constant], set: .elements([]))
 
-    /// Nothing is known of it.
+    /// A condition that is not understood.
     static func unknown(_ text: String) -> Condition {
         Condition(keys: [.unknown(text)], set: .elements([RuleSet.Element(patterns: [.any])]))
     }

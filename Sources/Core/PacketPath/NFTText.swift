@@ -1,6 +1,6 @@
 import JSON
 
-/// Writes rules that were read as JSON in nft's own words, for people to find them by.
+/// Writes rules that were parsed from JSON in nft's syntax, so that people find them.
 enum NFTText {
     static func rule(_ parts: [JSONValue]) -> String {
         parts.map { statement($0) }.filter { !$0.isEmpty }.joined(separator: " ")
@@ -33,7 +33,7 @@ enum NFTText {
         }
     }
 
-    /// Routes and interfaces that are not there are written as `missing`.
+    /// For routes and interfaces, the value false is written as `missing`.
     private static func operand(_ json: JSONValue, of left: String) -> String {
         guard let truth = json.boolean else { return expression(json) }
         return truth ? "exists" : "missing"
@@ -69,7 +69,7 @@ enum NFTText {
         }
     }
 
-    /// A long set is cut: its rule is found by the handle.
+    /// A long set is shortened: its rule is found by the handle.
     private static func set(_ elements: [JSONValue]) -> String {
         let shown = elements.prefix(8).map { expression($0) }.joined(separator: ", ")
         return "{ \(shown)\(elements.count > 8 ? ", ..." : "") }"

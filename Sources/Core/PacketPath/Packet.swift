@@ -1,6 +1,6 @@
 package import IPAddressing
 
-/// The addresses and ports of a packet, as they are at one point of its way.
+/// The addresses and ports of a packet at one point of its path.
 package struct Packet: Hashable, Sendable {
     package var source: IPAddress
     package var destination: IPAddress
@@ -44,19 +44,19 @@ extension Packet: CustomStringConvertible {
     }
 }
 
-/// One packet of a connection on its way through one host.
+/// One packet of a connection on its path through one host.
 package struct Flow: Hashable, Sendable {
-    /// As it comes in.
+    /// As it arrives.
     package var packet: Packet
 
-    /// As it is between the translation of its destination and that of its source: what the chains of
-    /// `forward` and `input` see.
+    /// Between the translation of its destination and that of its source, as the chains of `forward` and
+    /// `input` see it.
     package var inside: Packet
 
     /// As it leaves.
     package var leaving: Packet
 
-    /// The first packet of the connection, as it came in.
+    /// The first packet of the connection, as it arrived.
     package var original: Packet
 
     package var isReply: Bool
@@ -70,11 +70,11 @@ package struct Flow: Hashable, Sendable {
     package var mark: UInt32
     package var course: Course
 
-    /// Which hooks a packet passes.
+    /// The hooks that a packet passes.
     package enum Course: Hashable, Sendable {
         case forwarded
         case delivered
-        /// IPVS takes it behind the `input` hook and sends it on as a packet of the host (`output`).
+        /// IPVS takes it after the `input` hook and sends it as a packet of the host (`output`).
         case balanced
     }
 
@@ -94,7 +94,7 @@ package struct Flow: Hashable, Sendable {
         self.course = course
     }
 
-    /// True if the destination is another one inside.
+    /// True if its destination is translated.
     var isDestinationTranslated: Bool {
         packet.destination != inside.destination || packet.destinationPort != inside.destinationPort
     }
@@ -106,7 +106,7 @@ package struct Flow: Hashable, Sendable {
         return flow
     }
 
-    /// The packet that answers this one: it comes in by the device that this one leaves by.
+    /// The packet that answers this one: it arrives by the device that this one leaves by.
     package var reply: Flow {
         var flow = Flow(leaving.reply, inside: inside.reply, inDevice: outDevice, outDevice: inDevice)
         flow.inside.destination = packet.source
@@ -119,7 +119,7 @@ package struct Flow: Hashable, Sendable {
     }
 }
 
-/// What connection tracking says of a packet.
+/// The state that connection tracking gives a packet.
 package enum ConnectionState: String, Hashable, Sendable {
     case new, established, related, invalid, untracked
 }

@@ -1,12 +1,12 @@
 import IPAddressing
 import NetworkModel
 
-/// Bits of which some may not be known.
+/// Bits, some of which may be unknown.
 struct PartlyKnown: Hashable, Sendable {
-    /// Bits that are not known are 0.
+    /// Unknown bits are 0.
     private(set) var value: UInt32
 
-    /// 1 for each bit that is known.
+    /// 1 for each known bit.
     private(set) var known: UInt32
 
     init(_ value: UInt32, known: UInt32 = .max) {
@@ -14,7 +14,7 @@ struct PartlyKnown: Hashable, Sendable {
         self.known = known
     }
 
-    /// What is certain if it is either this or `other`.
+    /// The bits that are certain if the value is either this or `other`.
     func merged(_ other: PartlyKnown) -> PartlyKnown {
         PartlyKnown(value, known: known & other.known & ~(value ^ other.value))
     }
@@ -29,11 +29,11 @@ struct PartlyKnown: Hashable, Sendable {
         }
     }
 
-    /// The masked bits; nil if one of them is not known.
+    /// The masked bits; nil if one of them is unknown.
     func masked(_ mask: UInt32) -> UInt32? { known & mask == mask ? value & mask : nil }
 }
 
-/// A flow at one point of its way.
+/// A flow at one point of its path.
 struct PacketState: Hashable, Sendable {
     let flow: Flow
     var packet: Packet
@@ -42,7 +42,7 @@ struct PacketState: Hashable, Sendable {
     var connectionMark: PartlyKnown
     var isTracked = true
 
-    /// The first rule that may have changed a mark, and is not known to have.
+    /// The first rule that may have changed a mark on an unknown condition.
     var cause: RulePlace?
 
     init(_ flow: Flow, at hook: FilterHook.HookPoint) {
@@ -50,11 +50,11 @@ struct PacketState: Hashable, Sendable {
         self.hook = hook
         packet = flow.packet
         mark = PartlyKnown(flow.mark)
-        // A new connection has none; what an older one has been given is not known.
+        // A new connection has none; the mark of an older one is unknown.
         connectionMark = flow.state == .new ? PartlyKnown(0) : PartlyKnown(0, known: 0)
     }
 
-    /// What is certain if it is either this or `other`, which are at the same point.
+    /// The state that is certain if it is either this or `other`, which is at the same point.
     func merged(_ other: PacketState?) -> PacketState {
         guard let other else { return self }
         var state = self
@@ -81,13 +81,13 @@ enum Holding: Hashable, Sendable {
     }
 }
 
-/// What a packet has for a key.
+/// A packet's value of a key.
 enum PacketValue: Hashable, Sendable {
     case address(IPAddress)
     case number(UInt64)
     case word(String)
     case words(Set<String>)
-    /// The packet has none: a condition on it does not hold, negated or not.
+    /// The packet has no value: a condition on it does not match, negated or not.
     case absent
     case unknown
 }

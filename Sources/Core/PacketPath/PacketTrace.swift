@@ -1,17 +1,17 @@
-/// What becomes of a packet on its way through a host's rules, and which rules decided it.
+/// The outcome of a packet's path through a host's rules, and the rules that decided it.
 package struct PacketTrace: Hashable, Sendable {
     package var verdict: Verdict
 
-    /// What has changed or decided something, in order.
+    /// The changes and decisions, in order.
     package var steps: [Step] = []
 
-    /// The packet's mark behind `prerouting`, which routes may be chosen by; nil if it is not known.
+    /// The packet's mark after `prerouting`, on which routes may depend; nil if it is unknown.
     package var routingMark: UInt32?
 
     package enum Verdict: Hashable, Sendable {
         case accepted
         case dropped(by: RulePlace)
-        /// The rule is not understood, or other programs decide.
+        /// The rule is not understood, or another program decides.
         case unknown(at: RulePlace)
     }
 
@@ -29,7 +29,7 @@ package struct PacketTrace: Hashable, Sendable {
         case accept, drop, unknown
     }
 
-    /// How a step is known.
+    /// The source of a step.
     package enum Evidence: String, Hashable, Sendable {
         /// From the configuration.
         case planned

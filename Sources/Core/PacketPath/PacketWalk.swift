@@ -17,9 +17,9 @@ package struct PacketRules: Sendable {
 
     package var isEmpty: Bool { tables.isEmpty }
 
-    /// The rules as they are once `rules` stand first in their chains.
+    /// The rules with `rules` first in their chains.
     ///
-    /// - Parameter areOurs: False if a walk that passes over ours is to see them.
+    /// - Parameter areOurs: False if a walk that skips our rules must see them.
     package func inserting(
         _ rules: [IPTablesRule], program: String, areOurs: Bool = true
     ) -> PacketRules {
@@ -37,8 +37,8 @@ package struct PacketRules: Sendable {
         return result
     }
 
-    /// The prefixes of more than one address that conditions name: addresses inside and outside of them may
-    /// fare differently.
+    /// The prefixes of more than one address in conditions: addresses inside and outside of them may have
+    /// different outcomes.
     package var namedPrefixes: Set<IPPrefix> {
         var found: Set<IPPrefix> = []
         for rule in tables.lazy.flatMap(\.chains.values).flatMap(\.rules) {
@@ -54,12 +54,12 @@ package struct PacketRules: Sendable {
     }
 }
 
-/// Follows packets through the rules of a host, in the order in which the kernel calls the chains.
+/// Follows packets through the rules of a host, in the order in which the kernel runs the chains.
 package struct PacketWalk: Sendable {
     let rules: PacketRules
     let routes: RouteLookup
 
-    /// True if rules of ours in foreign chains are to be passed over: what would be without them.
+    /// True if our rules in foreign chains are skipped, to see the outcome without them.
     let ignoresOurs: Bool
 
     private let baseChains: [FilterHook.HookPoint: [BaseChain]]
@@ -89,8 +89,8 @@ package struct PacketWalk: Sendable {
         }
     }
 
-    /// What becomes of `flow`. Behind a rule that drops it the walk goes on as if it had not, so that the
-    /// steps have all that is in the way.
+    /// The outcome for `flow`. After a rule that drops it the walk continues as if it had not, so that the
+    /// steps have every obstacle.
     package func trace(_ flow: Flow) -> PacketTrace {
         var trace = PacketTrace(verdict: .accepted)
         var state = PacketState(flow, at: .ingress)
@@ -103,7 +103,7 @@ package struct PacketWalk: Sendable {
         return trace
     }
 
-    /// Calls the chains of one hook; translations happen between them.
+    /// Runs the chains of one hook; translations happen between them.
     private func pass(_ hook: FilterHook.HookPoint, _ state: inout PacketState, _ trace: inout PacketTrace) {
         let flow = state.flow
         for base in baseChains[hook] ?? [] {
@@ -139,12 +139,12 @@ package struct PacketWalk: Sendable {
 }
 
 extension Flow {
-    /// The packet behind the translation of its destination.
+    /// The packet after the translation of its destination.
     fileprivate var entered: Packet { course == .balanced ? packet : inside }
 }
 
 extension Flow.Course {
-    /// In the order of the kernel.
+    /// In the kernel's order.
     fileprivate var hooks: [FilterHook.HookPoint] {
         switch self {
         case .forwarded: [.ingress, .prerouting, .forward, .postrouting, .egress]
@@ -155,7 +155,7 @@ extension Flow.Course {
 }
 
 extension FilterFamily {
-    /// True if tables of this family see routed packets of `family`.
+    /// True if tables of this family apply to routed packets of `family`.
     fileprivate func carries(_ family: AddressFamily) -> Bool {
         switch self {
         case .inet, .netdev: true
@@ -167,7 +167,7 @@ extension FilterFamily {
 }
 
 extension RuleHook {
-    /// NAT chains see the first packet of a connection alone, and chains of a device the packets of it.
+    /// NAT chains apply only to the first packet of a connection, and chains of a device to its packets.
     fileprivate func concerns(_ state: PacketState) -> Bool {
         if isNAT { return state.flow.state == .new && state.isTracked }
         guard let devices else { return true }

@@ -1,15 +1,15 @@
 package import IPAddressing
 package import NetworkModel
 
-/// Finds the route of a packet in what was observed of a host, as the kernel does: policy rules by their
-/// priority, in each table the longest prefix, then the lowest metric.
+/// Finds the route of a packet in an observed host as the kernel does: policy rules by priority, in each
+/// table the longest prefix, then the lowest metric.
 package struct RouteLookup: Sendable {
-    /// In the order in which they are asked.
+    /// In the order in which they apply.
     private let rules: [PolicyRule]
     private let tables: [Int: [Route]]
     private let ownAddresses: Set<IPAddress>
 
-    /// What is asked for.
+    /// The packet whose route is looked up.
     package struct Query: Hashable, Sendable {
         package var destination: IPAddress
         package var source: IPAddress?
@@ -17,10 +17,10 @@ package struct RouteLookup: Sendable {
         /// Nil for packets of the host itself.
         package var inDevice: String?
 
-        /// Routes through other devices do not count; nil if all count.
+        /// Only routes through this device count; nil if all count.
         package var outDevice: String?
 
-        /// Nil if it is not known.
+        /// Nil if it is unknown.
         package var mark: UInt32?
 
         package init(
@@ -35,7 +35,7 @@ package struct RouteLookup: Sendable {
         }
     }
 
-    /// What decides: a rule alone (`blackhole` and the like), or a rule and the route of its table.
+    /// The result: a rule alone (`blackhole` and the like), or a rule and the route of its table.
     package struct Decision: Hashable, Sendable {
         package var rule: PolicyRule
         package var route: Route?
@@ -51,7 +51,7 @@ package struct RouteLookup: Sendable {
         rules = isWhole ? observed : (observed + Self.initial).sorted { $0.priority < $1.priority }
     }
 
-    /// The rules of a host on which none were made (ip-rule(8)).
+    /// The rules of a host without added ones (ip-rule(8)).
     private static let initial = AddressFamily.allCases.flatMap { family in
         [(0, Route.localTable), (32_766, Route.mainTable), (32_767, 253)].map { priority, table in
             PolicyRule(family: family, priority: priority, action: .lookup(table: table), ruleProtocol: 2)
@@ -70,7 +70,7 @@ package struct RouteLookup: Sendable {
         return ranked.map(\.element)
     }
 
-    /// Nil if nothing leads to the destination.
+    /// Nil if no route leads to the destination.
     package func decide(_ query: Query) -> Decision? {
         for rule in rules where Self.holds(rule, for: query) {
             guard case .lookup(let table) = rule.action else {
@@ -88,7 +88,7 @@ package struct RouteLookup: Sendable {
         return nil
     }
 
-    /// The route of the main table, whatever policy rules say; nil if it has none.
+    /// The route of the main table, regardless of policy rules; nil if it has none.
     package func mainRoute(to destination: IPAddress) -> Route? {
         route(in: Route.mainTable, Query(destination)).flatMap { $0.nextHops.isEmpty ? nil : $0 }
     }
@@ -108,7 +108,7 @@ package struct RouteLookup: Sendable {
             }
     }
 
-    /// What the kernel calls the address, as in `fib daddr type`.
+    /// The kernel's type of the address, as in `fib daddr type`.
     func type(of address: IPAddress) -> String {
         if isOwn(address) { return "local" }
         let bits = address.bits
@@ -130,7 +130,7 @@ package struct RouteLookup: Sendable {
 }
 
 extension RouteLookup {
-    /// What `ip route get` would say on this host.
+    /// The answer of `ip route get` on this host.
     package func answer(to question: RouteQuestion) -> RouteAnswer {
         let query = Query(
             question.destination, source: question.arrival?.source, inDevice: question.arrival?.device,

@@ -1,14 +1,14 @@
 import IPAddressing
 package import NetworkModel
 
-/// A table of rules of packets, whichever program made it.
+/// A table of packet rules, of nft or iptables.
 struct RuleTable: Sendable {
     /// `ip`, `ip6`, `inet` or `netdev`.
     let family: FilterFamily
     let name: String
     let owner: RuleOwner
 
-    /// False if the table is known to be asleep: its chains are in no packet's way.
+    /// False if the table is known to be dormant: its chains are not run.
     var isAwake = true
     var chains: [String: RuleChain] = [:]
 
@@ -16,7 +16,7 @@ struct RuleTable: Sendable {
     var sets: [String: RuleSet] = [:]
 }
 
-/// Who has a table, and so the language that it is spoken of in.
+/// The program that manages a table, and so the syntax for it.
 package enum RuleOwner: Hashable, Sendable {
     case nft
     case iptables(program: String)
@@ -28,32 +28,32 @@ struct RuleChain: Sendable {
     var hook: RuleHook?
     var rules: [PacketRule] = []
 
-    /// False if the chain is known by name alone.
+    /// False if only the chain's name is known.
     var isRead = true
 }
 
-/// Where a base chain is called.
+/// Where the kernel runs a base chain.
 struct RuleHook: Hashable, Sendable {
     var isNAT: Bool
     var point: FilterHook.HookPoint
     var priority: Int
     var acceptsByDefault: Bool
 
-    /// Nil but at the hooks of single devices.
+    /// Nil except at the hooks of single devices.
     var devices: [String]?
 }
 
-/// A rule: statements one after the other, up to the first condition that does not hold.
+/// A rule: statements in order, up to the first condition that does not match.
 struct PacketRule: Sendable {
     var statements: [Statement]
 
-    /// What names it: its handle (nft), or its number in the chain from 1 on (iptables).
+    /// Identifies it: its handle (nft), or its number in the chain from 1 on (iptables).
     var number: Int?
 
     /// True for a rule of ours in a foreign chain.
     var isOurs = false
 
-    /// In the words of its program, made only if it is told.
+    /// In the syntax of its program; built only when it is shown.
     var text: @Sendable () -> String
 }
 
@@ -63,15 +63,15 @@ indirect enum Statement: Sendable {
     case mark(MarkChange, isOfConnection: Bool)
     case untrack
     case verdict(RuleVerdict)
-    /// The verdict that a map gives for the values of the keys.
+    /// The verdict of a map for the values of the keys.
     case lookup([PacketKey], RuleSet)
-    /// Nothing that decides on the packet: counters, logs.
+    /// A statement without effect on the packet: counters, logs.
     case nothing
-    /// What it does with the packet is not known.
+    /// A statement whose effect is unknown.
     case unknown(String)
 }
 
-/// What a rule decides.
+/// The decision of a rule.
 enum RuleVerdict: Hashable, Sendable {
     case accept, drop, `return`
     case jump(String)
@@ -88,20 +88,20 @@ enum MarkChange: Hashable, Sendable {
     case unknown
 }
 
-/// A comparison of what a packet has with a set of values.
+/// A comparison of a packet's values with a set of values.
 struct Condition: Sendable {
     var keys: [PacketKey]
     var set: RuleSet
     var isNegated = false
 }
 
-/// Values that a packet's may be among.
+/// Values to compare with.
 enum RuleSet: Sendable {
     /// Each element has a pattern for each key, and in a map a verdict.
     case elements([Element])
     /// One of the table's own sets.
     case named(String)
-    /// Elements that could not be read.
+    /// A set whose elements could not be parsed.
     case unknown(String)
 
     struct Element: Sendable {
@@ -121,7 +121,7 @@ enum Pattern: Hashable, Sendable {
     case unknown
 }
 
-/// What can be asked of a packet.
+/// A property of a packet that rules compare.
 enum PacketKey: Hashable, Sendable {
     /// Nil as family: any.
     case address(Side, AddressFamily?)
@@ -136,7 +136,7 @@ enum PacketKey: Hashable, Sendable {
     case connection(ConnectionKey)
     /// The flags of TCP under a mask.
     case flags(mask: Int)
-    /// Never there: a packet of ICMP is asked of alone.
+    /// Always absent: packets of ICMP itself are not examined.
     case ofICMP
     /// `exists` or `missing`: a route back to the source.
     case reversePath(ReversePath, heedsMark: Bool)
@@ -150,11 +150,11 @@ enum PacketKey: Hashable, Sendable {
     enum Side: Hashable, Sendable { case source, destination }
     enum Direction: Hashable, Sendable { case incoming, outgoing }
 
-    /// What a route back to the source must be.
+    /// The condition on a route back to the source.
     enum ReversePath: Hashable, Sendable {
-        /// The one that packets to the source take leads through the incoming device (`rpfilter`).
+        /// The route for packets to the source leaves by the incoming device (`rpfilter`).
         case strict
-        /// Some route to the source leads through the incoming device (`fib saddr . iif`).
+        /// Some route to the source leaves by the incoming device (`fib saddr . iif`).
         case throughDevice
         /// There is one (`rpfilter --loose`, `fib saddr`).
         case loose
@@ -163,7 +163,7 @@ enum PacketKey: Hashable, Sendable {
     enum ConnectionKey: Hashable, Sendable { case state, status, direction }
 }
 
-/// A rule, or the policy of a chain, by what its owner finds it by.
+/// A rule, or the policy of a chain, identified so that its owner can find it.
 package struct RulePlace: Hashable, Sendable {
     package var owner: RuleOwner
     package var family: FilterFamily
@@ -176,7 +176,7 @@ package struct RulePlace: Hashable, Sendable {
     /// The rule, or `policy drop`.
     package var text: String
 
-    /// The chain that the kernel calls, from which jumps lead to `chain`.
+    /// The base chain from which jumps lead to `chain`.
     package var baseChain: String
     package var hook: FilterHook.HookPoint
 }

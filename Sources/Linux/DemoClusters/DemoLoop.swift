@@ -3,10 +3,9 @@ import Glibc
 import IPAddressing
 import LinuxSystem
 
-/// What a demo server's thread owns and does.
+/// The state and loop of a demo server's thread.
 ///
-/// `@unchecked Sendable`: made by one thread and handed over to the server's own, the only one that calls
-/// `run`.
+/// `@unchecked Sendable`: made by one thread and passed to the server's own, the only one that calls `run`.
 final class DemoLoop: @unchecked Sendable {
     private let responder: ZoneResponder
     private let sockets: DemoServer.Sockets
@@ -26,7 +25,7 @@ final class DemoLoop: @unchecked Sendable {
         self.stop = stop
     }
 
-    /// Serves until it is told to stop. An error of the kernel ends it as well, and clients see silence.
+    /// Serves until it is told to stop. An error of the kernel ends it too; clients then get no answer.
     func run() {
         do throws(Errno) {
             let epoll = try Epoll()
@@ -91,13 +90,13 @@ final class DemoLoop: @unchecked Sendable {
     }
 }
 
-/// One TCP connection of a demo server: messages behind their lengths, answered in order.
+/// One TCP connection of a demo server: messages after their lengths, answered in order.
 final class DemoConnection {
     private let accepted: StreamSocket.Accepted
     private var input: [UInt8] = []
     private var output: [UInt8] = []
 
-    /// Output that waits beyond this is a client that does not read; it is dropped.
+    /// The most output that may wait; a client that reads less is disconnected.
     private static let mostOutput = 1 << 20
 
     init(_ accepted: consuming StreamSocket.Accepted) {
@@ -108,13 +107,13 @@ final class DemoConnection {
         try epoll.add(accepted.descriptor, .readable, token: token)
     }
 
-    /// Watches for room as well while output waits.
+    /// Watches for writability too while output waits.
     func rewatch(by epoll: borrowing Epoll, token: UInt64) throws(Errno) {
         try epoll.modify(
             accepted.descriptor, output.isEmpty ? .readable : [.readable, .writable], token: token)
     }
 
-    /// Reads and answers what is there; false once the connection is to be closed.
+    /// Reads and answers what has come; false if the connection must be closed.
     func serve(_ responder: ZoneResponder) throws(Errno) -> Bool {
         var chunk = [UInt8](repeating: 0, count: 4096)
         var room = chunk.mutableSpan

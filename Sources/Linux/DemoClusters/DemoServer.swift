@@ -7,7 +7,7 @@ package import LinuxSystem
 ///
 /// It stops and closes its sockets at the end of its life.
 package struct DemoServer: ~Copyable {
-    /// Where it listens, with the port that the kernel chose where 0 was asked for.
+    /// Where it listens, with the port that the kernel chose if 0 was requested.
     package let endpoint: Endpoint
 
     private let stop: StopSignal
@@ -25,14 +25,14 @@ package struct DemoServer: ~Copyable {
         self.thread = consume thread
     }
 
-    /// The sockets of one server; `endpoint` has the port that the kernel chose where 0 was asked for.
+    /// The sockets of one server; `endpoint` has the port that the kernel chose if 0 was requested.
     struct Sockets: ~Copyable, Sendable {
         let datagrams: FileDescriptor
         let streams: FileDescriptor
         let endpoint: Endpoint
     }
 
-    /// A port that the kernel has chosen for UDP may be taken for TCP: then another is tried, a few times.
+    /// A port that the kernel chose for UDP may be in use for TCP: then another is tried, a few times.
     private static func bind(_ endpoint: Endpoint) throws(Errno) -> Sockets {
         for _ in 0..<(endpoint.port == 0 ? 16 : 0) {
             do throws(Errno) {

@@ -12,7 +12,7 @@ package struct ZoneResponder: Sendable {
     /// The zones: the owners of SOA records, the longest first.
     private let zones: [ResourceRecord]
 
-    /// How many CNAME records are followed at most; bounds the walk over a loop of them.
+    /// The most CNAME records that are followed; bounds the walk over a loop of them.
     private static let longestChain = 8
 
     /// - Parameter records: Of any number of zones; each has its SOA record.
@@ -34,9 +34,9 @@ package struct ZoneResponder: Sendable {
         self.names = names
     }
 
-    /// Appends the reply to `message`; nothing where it deserves none.
+    /// Appends the reply to `message`; nothing if it must not get one.
     ///
-    /// - Parameter isDatagram: Over UDP the client's size bounds the reply, and TC is set where it does not
+    /// - Parameter isDatagram: Over UDP the client's size bounds the reply, and TC is set if it does not fit.
     /// fit.
     package func appendReply(to message: Span<UInt8>, isDatagram: Bool, into replies: inout OctetBuffer) {
         let base = replies.count
@@ -118,7 +118,7 @@ package struct ZoneResponder: Sendable {
         _ record: ResourceRecord, _ section: RecordMark.Section, _ answer: inout PreparedAnswer,
         _ counts: inout InlineArray<3, Int>
     ) {
-        // 16-bit offsets reach no further; a zone of the demo holds no such answer.
+        // Offsets have 16 bits; no zone of the demo has such an answer.
         guard answer.octets.count + record.owner.wire.count + 10 + record.data.count < 65_000 else { return }
         if isQuestion(record.owner, of: answer) {
             answer.octets.append16(0xC000 | MessageHeader.length)

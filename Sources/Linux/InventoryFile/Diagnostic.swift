@@ -1,10 +1,10 @@
 package import Inventory
 
-/// One mistake in a file, for people: where it is, what was found, what was expected.
+/// One mistake in a file, for people: its place, what was found, what was expected.
 package struct Diagnostic: Hashable, Sendable {
     package var severity: Severity
 
-    /// What the reader was told that the file is called.
+    /// The file's name in messages.
     package var file: String
 
     /// Counted from 1.
@@ -13,13 +13,13 @@ package struct Diagnostic: Hashable, Sendable {
     /// In characters, counted from 1.
     package var column: Int
 
-    /// The value at fault, as in `dns.views[0].clients`; empty for the file as a whole.
+    /// The wrong value, as in `dns.views[0].clients`; empty for the file as a whole.
     package var path: InventoryPath
 
     /// What was found and what was expected, in one line without an end mark.
     package var message: String
 
-    /// The nearest right spelling, where there is one.
+    /// The nearest right spelling, if there is one.
     package var suggestion: String?
 }
 

@@ -1,6 +1,6 @@
 import Inventory
 
-/// A value of the file on its way into the model: it knows where it stands and where to report.
+/// A value of the file on its way into the model, with its place and the report for its mistakes.
 ///
 /// Each reading function gives nil if the value is wrong, after reporting why.
 struct Field {
@@ -13,7 +13,7 @@ struct Field {
         report.fail(at: node.mark, path, message, suggestion: suggestion)
     }
 
-    /// Reports that something else than the value stands here; what was refused already is not told again.
+    /// Reports that another value was expected here; a value that was refused already is not reported again.
     func fail(expected: String, suggestion: String? = nil) {
         if case .refused = node.content { return report.distrust(path) }
         fail("found \(node.found), expected \(expected)", suggestion: suggestion)
@@ -61,8 +61,8 @@ struct Field {
         return list(of: kind)
     }
 
-    /// Reads a mapping whose keys are names that the file gives: every entry is in the result, whatever is
-    /// wrong in it.
+    /// Reads a mapping whose keys are names that the file gives: every entry is in the result, even with
+    /// mistakes in it.
     func entries<Element>(named kind: Scalar<String>, _ read: (String, Field) -> Element) -> [Element]? {
         guard case .mapping(let entries) = node.content else {
             fail(expected: "a mapping: \"name: ...\"")
@@ -93,12 +93,13 @@ struct Field {
     }
 }
 
-/// The keys of one mapping, read by name. What is asked for is what is known: unknown keys are what remains.
+/// The keys of one mapping, read by name. The keys that are read are the known ones; those that remain
+/// are unknown.
 struct Keys {
     private let field: Field
     private let entries: [YAMLNode.Entry]
     private var known: [String] = []
-    /// Keys that there were once, which are told apart from unknown ones.
+    /// Keys of earlier versions, which are reported differently from unknown ones.
     private var removed: [String] = []
     private var missing: [(key: String, expected: String)] = []
 
@@ -112,13 +113,12 @@ struct Keys {
         entries.contains { $0.key == key }
     }
 
-    /// Reads the value of `key` into `target`, which keeps its value where the key is missing or its value
-    /// wrong.
+    /// Reads the value of `key` into `target`, which is unchanged if the key is missing or its value wrong.
     mutating func read<Value>(_ key: String, into target: inout Value, _ read: (Field) -> Value?) {
         if let value = value(of: key, read) { target = value }
     }
 
-    /// Reads a scalar into `target`, which keeps its value where the key is missing or its value wrong.
+    /// Reads a scalar into `target`, which is unchanged if the key is missing or its value wrong.
     mutating func read<Value>(_ key: String, into target: inout Value, _ kind: Scalar<Value>) {
         read(key, into: &target) { $0.read(kind) }
     }
@@ -146,7 +146,7 @@ struct Keys {
         required(key, kind.expected) { $0.read(kind) }
     }
 
-    /// Reports those of `keys` that are there although they mean nothing here.
+    /// Reports those of `keys` that are present although they have no effect here.
     mutating func refuse(_ keys: [String], _ reason: String) {
         known += keys
         for entry in entries where keys.contains(entry.key) {
@@ -155,7 +155,7 @@ struct Keys {
         }
     }
 
-    /// Reports those of `keys` that are there although they mean nothing any more.
+    /// Reports those of `keys` that are present although they no longer have an effect.
     mutating func removed(_ keys: [String], _ reason: String) {
         removed += keys
         for entry in entries where keys.contains(entry.key) {
@@ -164,8 +164,7 @@ struct Keys {
         }
     }
 
-    /// Reports unknown and missing keys. A missing key that an unknown one is close to is not told
-    /// separately.
+    /// Reports unknown and missing keys. A missing key is not reported if an unknown one is close to it.
     fileprivate func reportRest() {
         for entry in entries where !known.contains(entry.key) && !removed.contains(entry.key) {
             let suggestion = field.report.isFull ? nil : nearestSpelling(of: entry.key, among: known)
@@ -175,7 +174,7 @@ struct Keys {
                 field.report.complain(at: entry.keyMark, field.path + entry.key, message)
                 continue
             }
-            // The known key that was likely meant is not missing, only misspelled.
+            // The known key that was likely meant is misspelled, not missing.
             field.report.fail(
                 at: entry.keyMark, field.path + entry.key, message, suggestion: suggestion)
             field.report.distrust(field.path + suggestion)

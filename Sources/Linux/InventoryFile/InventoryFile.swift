@@ -6,14 +6,14 @@ package enum InventoryFile {
     /// The longest file that is read, in octets.
     package static let maximumSize = 4 << 20
 
-    /// Reads a whole configuration file. Never stops at the first mistake, except where the text is no YAML.
+    /// Reads a whole configuration file. Reports every mistake, unless the text is not YAML.
     ///
     /// - Parameters:
     ///   - text: The file's octets, UTF-8.
-    ///   - name: What messages call the file.
+    ///   - name: The file's name in messages.
     ///   - isOwnAddress: Whether this host has the address: a DNS server there may be Namebridge itself.
-    ///   - furtherProblems: What the caller finds in what the file holds; asked where all of it could be
-    ///     read.
+    ///   - furtherProblems: Problems that the caller finds in the inventory; called if all of it could
+    /// be read.
     /// - Returns: The inventory, nil if any problem is an error; every problem in the order of the file.
     package static func read(
         _ text: [UInt8], name: String, isOwnAddress: (IPAddress) -> Bool = { _ in false },
@@ -43,7 +43,7 @@ package enum InventoryFile {
 }
 
 extension [UInt8] {
-    /// Some editors begin a file with a byte order mark, which means nothing in UTF-8 (RFC 3629 section 6).
+    /// Some editors begin a file with a byte order mark, which has no meaning in UTF-8 (RFC 3629 section 6).
     var withoutByteOrderMark: [UInt8] {
         starts(with: [0xEF, 0xBB, 0xBF]) ? Array(dropFirst(3)) : self
     }

@@ -1,14 +1,14 @@
 import Inventory
 
-/// Collects what is wrong with one file while it is read.
+/// Collects the mistakes of one file while it is read.
 ///
-/// A class, since every reader of a part adds to the same report; it never leaves one call of
-/// `InventoryFile.read`.
+/// A class, since the readers of all parts add to the same report; it never leaves one call
+/// of `InventoryFile.read`.
 final class Report {
-    /// Past so many problems only their number is told.
+    /// Beyond this number only the count of further problems is reported.
     static let maximumCount = 500
 
-    /// Once the tree is built; gives positions to the problems of `Inventory.check()`.
+    /// The root of the tree once that is built; gives positions to the problems of `Inventory.check()`.
     var root: YAMLNode?
 
     private let file: String
@@ -16,10 +16,10 @@ final class Report {
     private var untold = 0
     private(set) var hasErrors = false
 
-    /// Values that could not be read: a contradiction that involves them is likely only a consequence.
+    /// Values that could not be read: a contradiction with one of them is likely only a consequence.
     private var unreadable: Set<InventoryPath> = []
 
-    /// The unreadable values and everything that holds one.
+    /// The unreadable values and all values that contain one.
     private var affected: Set<InventoryPath> = []
 
     /// For lists with unreadable elements: the position in the file of each element of the model.
@@ -48,13 +48,13 @@ final class Report {
         fail(at: error.mark, error.path, error.message)
     }
 
-    /// Notes an error at `mark`; `path` counts as unreadable.
+    /// Adds an error at `mark`; `path` counts as unreadable.
     func fail(at mark: Mark, _ path: InventoryPath, _ message: String, suggestion: String? = nil) {
         distrust(path)
         add(.error, mark, path, message, suggestion)
     }
 
-    /// Notes an error at `mark` that nothing else can be a consequence of.
+    /// Adds an error at `mark` that has no consequences for other values.
     func complain(at mark: Mark, _ path: InventoryPath, _ message: String) {
         add(.error, mark, path, message, nil)
     }
@@ -81,7 +81,7 @@ final class Report {
         positions[path] = kept
     }
 
-    /// Adds what contradicts itself in the model, at its place in the file.
+    /// Adds the contradictions in the model, each at its place in the file.
     func add(_ problems: [InventoryProblem]) {
         for problem in problems {
             let path = inFile(problem.path)
@@ -128,7 +128,7 @@ final class Report {
             }
     }
 
-    /// The path of the file that leads to what `path` leads to in the model.
+    /// The path in the file of the value at `path` in the model.
     private func inFile(_ path: InventoryPath) -> InventoryPath {
         var translated = InventoryPath()
         for step in path.steps {

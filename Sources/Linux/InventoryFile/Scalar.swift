@@ -2,18 +2,18 @@ import DomainNames
 import IPAddressing
 import Inventory
 
-/// A kind of scalar: what it is called in messages, and how its text is read. The schema gives a value its
-/// type, so that quotes change nothing and no word turns into something else.
+/// A kind of scalar: its name in messages, and how its text is read. The schema gives a value its type, so
+/// quotes change nothing and no word turns into a value of another type.
 struct Scalar<Value> {
     /// What was expected, as in `an address`.
     let expected: String
     let read: (String) -> Reading<Value>
 }
 
-/// What came of a text.
+/// The result of reading a text.
 enum Reading<Value> {
     case value(Value)
-    /// `expected` where more can be said than the kind's own.
+    /// `expected` if there is more to say than the kind's own text.
     case wrong(expected: String?, suggestion: String?)
 
     /// Wrong where `value` is nil.
@@ -35,7 +35,7 @@ extension Scalar where Value == Bool {
         }
     }
 
-    /// What other YAML readers take for true or false.
+    /// How other YAML readers read true or false.
     private static func meaning(of text: String) -> String? {
         switch text.lowercased() {
         case "true", "yes", "on", "y", "1": "true"
@@ -62,7 +62,7 @@ extension Scalar where Value == Int {
     static var size: Scalar {
         Scalar(expected: "a size with its unit: B, KiB, MiB or GiB, as in 64MiB") { text in
             let (number, unit) = splitUnit(text)
-            if number == 0, unit.isEmpty { return .value(0) }  // nothing is nothing in every unit
+            if number == 0, unit.isEmpty { return .value(0) }  // zero needs no unit
             let shifts = ["B": 0, "KiB": 10, "MiB": 20, "GiB": 30]
             guard let number, let shift = shifts[unit] else {
                 return .wrong(expected: nil, suggestion: number.map { suggestion($0, unit, shifts) })
@@ -145,7 +145,7 @@ extension Scalar where Value == String {
         }
     }
 
-    /// The path of a file; no relative one, since a service has no folder of its own to begin from.
+    /// The path of a file; absolute, since a service has no folder of its own.
     static var path: Scalar {
         Scalar(expected: "an absolute path") { text in
             Reading((2...4095).contains(text.utf8.count) && text.hasPrefix("/") ? text : nil)
@@ -159,7 +159,7 @@ extension Scalar where Value == String {
         }
     }
 
-    /// `NAME` or `PLACE/NAME`; whether there is such a one is for the cross-checks.
+    /// `NAME` or `PLACE/NAME`; the cross-checks decide if it exists.
     static var reference: Scalar {
         Scalar(expected: "a name, or CLUSTER/NAME or SITE/NAME") { text in
             let parts = text.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)

@@ -3,7 +3,7 @@ import IPAddressing
 import Inventory
 
 extension Field {
-    /// One entry of `clusters`; whatever is wrong in it keeps its default.
+    /// One entry of `clusters`; wrong values keep their defaults.
     func cluster(_ key: String) -> Cluster {
         let read = mapping { keys in
             var cluster = Cluster(key: key, names: [])
@@ -30,7 +30,7 @@ extension Field {
         return read ?? Cluster(key: key, names: [])
     }
 
-    /// A suffix alone, or with settings of its own.
+    /// A suffix alone, or with its own settings.
     private func suffix() -> (name: DomainName, cache: ClusterCacheSettings?)? {
         guard case .mapping = node.content else { return read(.domainName).map { ($0, nil) } }
         return mapping { keys in

@@ -85,7 +85,7 @@ extension Field {
         }
     }
 
-    /// Views are named by their position in the file where they have no name.
+    /// Views without a name are named by their position in the file.
     private func views() -> [View]? {
         list { $0.view() }
     }

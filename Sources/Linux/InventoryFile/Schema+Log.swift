@@ -25,7 +25,7 @@ extension Field {
 }
 
 extension Scalar where Value == Double {
-    /// A part of a whole, above nothing.
+    /// A fraction above 0 and at most 1.
     fileprivate static var fraction: Scalar {
         Scalar(expected: "a number above 0 and at most 1, as in 0.01") { text in
             let isDecimal =

@@ -41,7 +41,7 @@ extension Field {
         }
     }
 
-    /// Nil if `via` does not go with the ends, or where its settings are wrong.
+    /// Nil if `via` does not fit the ends, or if its settings are wrong.
     private func carrier(
         _ via: Via, _ ends: PathEnds, _ relay: RelaySettings?, _ mesh: VXLANSettings?
     ) -> PathCarrier? {
@@ -78,7 +78,7 @@ extension Field {
             let id = keys.required("id", .integer(1...0xFF_FFFF))
             let network = keys.required("network", .prefix)
             guard var mesh = network.map({ VXLANSettings(id: id ?? 0, network: $0) }) else {
-                // Without a network there is no mesh, but the mistakes in the rest are told all the same.
+                // Without a network there is no mesh, but mistakes in the rest are still reported.
                 var unused = VXLANSettings(id: 0, network: IPPrefix(only: IPAddress(v4: 0)))
                 keys.readMeshOptions(into: &unused)
                 return nil
@@ -130,7 +130,7 @@ extension Keys {
         return .oneWay(from: from, to: to)
     }
 
-    /// The settings that go with `via: relay`; read in any case, so that every mistake in them is told.
+    /// The settings of `via: relay`; read in any case, so that every mistake in them is reported.
     fileprivate mutating func relaySettings(isDue: Bool) -> RelaySettings? {
         let expected = "the hosts that forward"
         let relays =
@@ -153,7 +153,7 @@ extension Keys {
         }
     }
 
-    /// The settings that go with `via: vxlan`.
+    /// The settings of `via: vxlan`.
     fileprivate mutating func mesh(isDue: Bool) -> VXLANSettings? {
         isDue
             ? required("vxlan", "a mapping with \"id\" and \"network\"") { $0.meshSettings() }
@@ -174,7 +174,7 @@ extension Keys {
         return PathTargets(pods: words.contains(.pods), services: words.contains(.services))
     }
 
-    /// Refuses what belongs to another way.
+    /// Refuses keys of another `via`.
     fileprivate mutating func refuseKeys(strangeTo via: Via) {
         if via != .relay {
             refuse(["relays", "source", "snat", "endpoint"], "which goes only with \"via: relay\"")

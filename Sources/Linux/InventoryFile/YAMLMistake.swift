@@ -1,17 +1,17 @@
 import IPAddressing
 import Inventory
 
-/// Where libyaml stopped, and why, for a person who writes a configuration.
+/// Where libyaml stopped, and why, in words for the author of a configuration.
 struct YAMLMistake {
-    /// In libyaml's words.
+    /// libyaml's text.
     let problem: String
 
     let mark: Mark
 
-    /// Where the construct began that was not finished.
+    /// The start of the construct that was not finished.
     let began: Mark?
 
-    /// All that was read.
+    /// The whole text that was read.
     let text: String
 
     var error: YAMLError {
@@ -29,8 +29,8 @@ struct YAMLMistake {
         return YAMLError(mark: place, message: plainWords(for: problem, at: character, began: began))
     }
 
-    /// The mark, but never behind the text's last line that is not empty; of a line that was taken for a key,
-    /// its own place.
+    /// The mark, but not after the text's last line that is not empty; for a line that was read as a key, its
+    /// own place.
     private var place: Mark {
         if problem == "could not find expected ':'", let began { return began }
         var end = Mark(line: 1, column: 1)
@@ -46,8 +46,8 @@ struct YAMLMistake {
         return min(mark, last)
     }
 
-    /// The first IPv6 address, with or without a port, that stands outside of quotation marks where YAML
-    /// reads something else: it begins with a bracket that does not end behind it, or with a colon.
+    /// The first IPv6 address, with or without a port, outside of quotation marks where YAML reads something
+    /// else: it begins with a bracket that is not closed after it, or with a colon.
     static func unquotedAddress(in line: String) -> (text: String, column: Int)? {
         var quote: Character?
         var index = line.startIndex
@@ -82,11 +82,11 @@ struct YAMLMistake {
     }
 }
 
-/// What libyaml's message `problem` means to a person who writes a configuration.
+/// Translates libyaml's message `problem` for the author of a configuration.
 ///
 /// - Parameters:
-///   - character: What stands at the place of the problem.
-///   - began: Where the construct began that was not finished.
+///   - character: The character at the place of the problem.
+///   - began: The start of the construct that was not finished.
 private func plainWords(for problem: String, at character: Unicode.Scalar?, began: Mark?) -> String {
     let since = began.map { " that began at line \($0.line), column \($0.column)" } ?? ""
     switch problem {

@@ -30,7 +30,7 @@ struct YAMLNode {
         let value: YAMLNode
     }
 
-    /// What it is, for messages.
+    /// The kind of value, for messages.
     var found: String {
         switch content {
         case .scalar(""): "nothing"
@@ -41,9 +41,9 @@ struct YAMLNode {
         }
     }
 
-    /// The position of the value at `steps` below; where the path leaves the file, of the last that is in it.
+    /// The position of the value at `steps` below; if the path leaves the file, of the last value in it.
     ///
-    /// A list or mapping that a key leads to stands where the key stands.
+    ///     The position of a list or mapping under a key is that of the key.
     func mark(at steps: ArraySlice<InventoryPath.Step>) -> Mark {
         guard let step = steps.first else { return mark }
         let rest = steps.dropFirst()
@@ -71,7 +71,7 @@ struct YAMLNode {
     }
 }
 
-/// Something that is no YAML, or YAML that a configuration may not use.
+/// Text that is not YAML, or YAML that a configuration may not use.
 struct YAMLError: Error {
     let mark: Mark
     var path = InventoryPath()

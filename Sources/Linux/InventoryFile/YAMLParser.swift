@@ -25,7 +25,7 @@ struct YAMLParser: ~Copyable {
     /// Initialised from `init` to `deinit`.
     private let parser: UnsafeMutablePointer<yaml_parser_t>
 
-    /// What the parser reads; it lives as long as the parser.
+    /// The text to parse; it lives as long as the parser.
     private let text: UnsafeMutableBufferPointer<UInt8>
 
     /// Corresponds to yaml_parser_initialize and yaml_parser_set_input_string.
@@ -48,7 +48,7 @@ struct YAMLParser: ~Copyable {
         unsafe text.deallocate()
     }
 
-    /// The next event; not to be called after `streamEnd` or an error. Corresponds to yaml_parser_parse.
+    /// The next event; must not be called after `streamEnd` or an error. Corresponds to yaml_parser_parse.
     mutating func next() throws(YAMLError) -> YAMLEvent {
         // Sound: the parser is initialised, and used by one call at a time.
         guard let event = unsafe OwnedEvent(from: parser) else {
@@ -67,7 +67,7 @@ struct YAMLParser: ~Copyable {
     }
 }
 
-/// An event of libyaml, which owns its strings.
+/// An event of libyaml; it owns its strings.
 @safe
 private struct OwnedEvent: ~Copyable {
     private var event = unsafe yaml_event_t()

@@ -1,6 +1,6 @@
 import Inventory
 
-/// Builds the tree of one document and refuses what a configuration may not use.
+/// Builds the tree of one document and refuses YAML that a configuration may not use.
 struct YAMLTreeBuilder: ~Copyable {
     /// Levels of lists and mappings inside each other; the deepest setting has 6.
     static let maximumDepth = 32
@@ -11,10 +11,10 @@ struct YAMLTreeBuilder: ~Copyable {
     private var parser: YAMLParser
     private var count = 0
 
-    /// Where the value that is being read stands.
+    /// The path of the value that is being read.
     private var path: [InventoryPath.Step] = []
 
-    /// Anchors, aliases, tags, keys that are no text, duplicate keys: reported while the rest is read.
+    /// Anchors, aliases, tags, keys that are not text, duplicate keys: reported while the rest is read.
     private(set) var refused: [YAMLError] = []
 
     init(text: [UInt8]) {
@@ -23,7 +23,7 @@ struct YAMLTreeBuilder: ~Copyable {
 
     /// Reads the whole text.
     ///
-    /// - Throws: What keeps the text from being read to its end.
+    /// - Throws: The error that stops reading before the end.
     mutating func build() throws(YAMLError) -> YAMLNode {
         var root: YAMLNode?
         while true {  // ends: libyaml reports the end of the stream or an error
@@ -41,7 +41,7 @@ struct YAMLTreeBuilder: ~Copyable {
     }
 
     private mutating func refuse(_ mark: Mark, _ message: String) {
-        // A file of nothing but aliases shall not fill the memory with messages.
+        // A file with nothing but aliases must not fill the memory with messages.
         if refused.count <= Report.maximumCount {
             refused.append(YAMLError(mark: mark, path: InventoryPath(path), message: message))
         }

@@ -1,9 +1,9 @@
 package import JSON
 
-/// YAML of other programs, such as what stands inside of a ConfigMap.
+/// YAML of other programs, such as the content of a ConfigMap.
 package enum YAMLValues {
-    /// The first document of `text` with every scalar as a string; nil if it is no YAML. Of aliases
-    /// nothing is left but null, and of tags their value.
+    /// The first document of `text` with every scalar as a string; nil if it is not YAML. Aliases become
+    /// null, and tags are ignored.
     package static func read(_ text: String) -> JSONValue? {
         do throws(YAMLError) {
             let octets = Array(text.utf8).withoutByteOrderMark

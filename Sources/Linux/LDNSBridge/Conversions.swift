@@ -24,7 +24,7 @@ func octets(of field: UnsafeMutablePointer<ldns_rdf>?) -> [UInt8] {
     return unsafe [UInt8](UnsafeBufferPointer(start: data, count: ldns_rdf_size(field)))
 }
 
-/// Copies a record, which stays the caller's.
+/// Copies a record; the caller keeps the original.
 func record(from record: UnsafeMutablePointer<ldns_rr>) throws(LDNSError) -> ResourceRecord {
     var data: [UInt8] = []
     // Sound: the record is alive for the whole function, and it counts its own fields.
@@ -39,7 +39,7 @@ func record(from record: UnsafeMutablePointer<ldns_rr>) throws(LDNSError) -> Res
         data: data)
 }
 
-/// Copies a name, which stays the caller's.
+/// Copies a name; the caller keeps the original.
 func name(from field: UnsafeMutablePointer<ldns_rdf>?) throws(LDNSError) -> DomainName {
     do throws(DomainNameError) {
         return try unsafe DomainName(wire: octets(of: field))
@@ -48,9 +48,9 @@ func name(from field: UnsafeMutablePointer<ldns_rdf>?) throws(LDNSError) -> Doma
     }
 }
 
-/// A name as libldns keeps it, freed with this value.
+/// A name in libldns's form, freed with this value.
 @safe struct OwnedName: ~Copyable {
-    /// Null once libldns has taken it over.
+    /// Null once libldns has taken ownership.
     var pointer: UnsafeMutablePointer<ldns_rdf>?
 
     init(_ name: DomainName) throws(LDNSError) {

@@ -1,6 +1,6 @@
 import CLDNS
 
-/// A message as libldns understands it: the second opinion that our own codec is held against in tests.
+/// A message as libldns parses it: tests compare our own codec with it.
 package struct MessageOracle: Hashable, Sendable {
     /// The four sections of a message (RFC 1035 section 4.1).
     package enum Section: String, Sendable, CaseIterable {
@@ -40,7 +40,7 @@ package struct MessageOracle: Hashable, Sendable {
     package let edns: Extension?
 
     /// Reads a whole message.
-    /// - Throws: `LDNSError.refused` where libldns does not take it.
+    /// - Throws: `LDNSError.refused` if libldns rejects it.
     package init(_ message: [UInt8]) throws(LDNSError) {
         let packet = try OwnedPacket(message)
         let pointer = unsafe packet.pointer
@@ -90,13 +90,13 @@ package struct MessageOracle: Hashable, Sendable {
 }
 
 extension ResourceRecord {
-    /// Without the TTL that libldns invents for a question.
+    /// The record without the TTL that libldns invents for a question.
     fileprivate var asQuestion: ResourceRecord {
         ResourceRecord(owner: owner, type: type, recordClass: recordClass, ttl: 0, data: [])
     }
 }
 
-/// A message that libldns has taken apart, freed with this value.
+/// A message that libldns has parsed, freed with this value.
 @safe struct OwnedPacket: ~Copyable {
     let pointer: UnsafeMutablePointer<ldns_pkt>
 

@@ -2,8 +2,8 @@ import CLDNS
 
 /// A message in the form that dig prints.
 package enum MessageText {
-    /// Header, sections and OPT as lines, without the figures of transport that stand below them in dig.
-    /// - Throws: `LDNSError.refused` where libldns does not take the message.
+    /// Header, sections and OPT as lines, without the lines about the exchange at the end of dig's output.
+    /// - Throws: `LDNSError.refused` if libldns rejects the message.
     package static func present(_ message: [UInt8]) throws(LDNSError) -> String {
         let packet = try OwnedPacket(message)
         // Sound: `packet` is alive during the call; the string is freed by `takeString`.
@@ -23,5 +23,5 @@ package enum MessageText {
     }
 }
 
-/// Begin the lines about an exchange that libldns has not made.
+/// The first words of the lines about an exchange that libldns has not made.
 private let figures = [";; Query time:", ";; SERVER:", ";; WHEN:", ";; MSG SIZE"]

@@ -2,7 +2,7 @@ import CLDNS
 package import DomainNames
 import Glibc
 
-/// Questions as libldns makes them, for probes and for people; the packet path makes its own.
+/// Questions built by libldns, for probes and for people; the packet path builds its own.
 package enum QuestionMessage {
     /// A whole message that asks for `name`, recursion desired.
     ///
@@ -10,15 +10,15 @@ package enum QuestionMessage {
     ///   - type: The type's number.
     ///   - recordClass: The class's number; 1 is IN, 3 CH.
     ///   - payloadSize: What EDNS advertises, in octets; nil: no EDNS.
-    ///   - checkingDisabled: CD, which keeps a validating resolver from validating (RFC 4035 section 3.2.2).
-    ///   - authenticData: AD, which has one that validates on demand do so (RFC 6840 section 5.7).
+    ///   - checkingDisabled: CD: a validating resolver does not validate (RFC 4035 section 3.2.2).
+    ///   - authenticData: AD: a resolver that validates on demand does so (RFC 6840 section 5.7).
     package static func make(
         _ name: DomainName, type: UInt16, recordClass: UInt16 = 1, id: UInt16, payloadSize: UInt16?,
         checkingDisabled: Bool = false, authenticData: Bool = false
     ) throws(LDNSError) -> [UInt8] {
         var owner = try OwnedName(name)
-        // Sound, here and below: the packet takes the name over, lives to the end of the function and is
-        // freed there.
+        // Sound, here and below: the packet takes ownership of the name, lives to the end of the function and
+        // is freed there.
         guard
             let packet = unsafe ldns_pkt_query_new(
                 owner.pointer, ldns_rr_type(rawValue: UInt32(type)),
@@ -41,8 +41,8 @@ package enum QuestionMessage {
         return unsafe [UInt8](UnsafeBufferPointer(start: wire, count: size))
     }
 
-    /// `message` made `size` octets long by the padding option (RFC 7830 section 3); one that is too long
-    /// already stays as it is.
+    /// `message` extended to `size` octets by the padding option (RFC 7830 section 3); a longer one
+    /// is unchanged.
     ///
     /// - Parameter message: One of `make`, with EDNS: it ends with the length of its OPT's data, which is 0.
     package static func padded(_ message: [UInt8], to size: Int) -> [UInt8] {

@@ -1,6 +1,6 @@
 package import DomainNames
 
-/// One record of a zone or a message, outside of any message: all names are whole.
+/// One record, independent of a message: all names are uncompressed.
 package struct ResourceRecord: Hashable, Sendable {
     package let owner: DomainName
     /// The type's number, such as 28 for AAAA.
@@ -21,13 +21,13 @@ package struct ResourceRecord: Hashable, Sendable {
     }
 }
 
-/// What libldns objects to.
+/// Why libldns rejected something.
 package enum LDNSError: Error, Hashable, Sendable {
-    /// A message or a record that it does not read; `reason` in its words.
+    /// A message or a record that it can't parse; `reason` is libldns's text.
     case refused(reason: String)
-    /// A line of a zone file, from 1; where a record spans several, its last.
+    /// A line of a zone file, from 1; the last one of a record that spans several.
     case zoneLine(line: Int, reason: String)
-    /// An object could not be made for want of memory.
+    /// An object could not be made: out of memory.
     case noMemory
 }
 

@@ -7,14 +7,14 @@ package enum ZoneFile {
     /// The records of `text` in their order.
     ///
     /// - Parameters:
-    ///   - origin: What relative names are below, until `$ORIGIN` says otherwise.
+    ///   - origin: The origin of relative names before any `$ORIGIN`.
     ///   - defaultTTL: For records before any `$TTL`, in seconds.
-    /// - Throws: `LDNSError.zoneLine` at the first line that libldns does not read.
+    /// - Throws: `LDNSError.zoneLine` at the first line that libldns can't parse.
     package static func read(
         _ text: [UInt8], origin: DomainName, defaultTTL: UInt32 = 3600
     ) throws(LDNSError) -> [ResourceRecord] {
         guard !text.isEmpty else { return [] }
-        // The library goes wrong on a NUL inside a line, and takes the last line only with its line feed.
+        // The library fails on a NUL inside a line, and reads the last line only with its line feed.
         guard !text.contains(0) else { throw .refused(reason: "a zone file holds no octet 0") }
         var copy = text + [UInt8(ascii: "\n")]
         var origin = try OwnedName(origin)
@@ -40,7 +40,7 @@ package enum ZoneFile {
         return records
     }
 
-    /// libldns counts the empty lines that follow a record to it; this is the last line, from 1, before them.
+    /// libldns counts the empty lines after a record as its own; this is the last line, from 1, before them.
     private static func lastFilledLine(of text: [UInt8], upTo line: Int) -> Int {
         let lines = text.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).prefix(line)
         return (lines.lastIndex { !$0.isEmpty } ?? 0) + 1

@@ -1,10 +1,10 @@
 import Glibc
 
-/// A file that lines are appended to, by whatever threads.
+/// A file that lines are appended to, by any number of threads.
 package final class AppendedFile: Sendable {
     private let descriptor: FileDescriptor
 
-    /// Opens the file, which is made with mode 0640 where there is none. Corresponds to open(2).
+    /// Opens the file, which is made with mode 0640 if it is missing. Corresponds to open(2).
     ///
     /// A symbolic link is not followed: root may open the file in a folder of another user, who could make it
     /// write to any file of the host.

@@ -2,9 +2,9 @@ import CLinux
 import Glibc
 import Telemetry
 
-/// Runs another program, gives it its input, and takes what it says, within a time and a size.
+/// Runs another program, gives it its input, and collects its output, with limits on time and size.
 package enum ChildProcess {
-    /// What a program said, and how it ended.
+    /// A program's output, and how it ended.
     package struct Result: Sendable {
         package let ending: Ending
         package let output: [UInt8]
@@ -15,19 +15,19 @@ package enum ChildProcess {
     package enum Ending: Hashable, Sendable {
         case exit(status: Int32)
         case signal(Int32)
-        /// It was killed since it did not end in time.
+        /// It was killed because it did not end in time.
         case timeout
-        /// It was killed since it said more than was allowed.
+        /// It was killed because its output was larger than allowed.
         case tooMuchOutput
     }
 
-    /// How a program is run that may talk with the person at the terminal, such as one that logs in.
+    /// How to run a program that may talk with the person at the terminal, such as one that logs in.
     package struct Conversation {
-        /// In milliseconds, in the place of the run's timeout, once the program has written to its errors:
-        /// the person's time is not the program's silence.
+        /// In milliseconds, instead of the run's timeout, once the program has written to its errors: then it
+        /// may be waiting for the person.
         package let timeout: Int
 
-        /// Takes what the program writes to its errors, piece by piece, as it comes.
+        /// Receives the program's errors, piece by piece, as they come.
         package let hear: (ArraySlice<UInt8>) -> Void
 
         package init(timeout: Int, hear: @escaping (ArraySlice<UInt8>) -> Void) {
@@ -36,14 +36,14 @@ package enum ChildProcess {
         }
     }
 
-    /// Where programs are looked for; a daemon's and an ordinary user's PATH may lack the first two.
+    /// Where programs are searched for; the PATH of a daemon and of an ordinary user may lack the first two.
     package static let searchPath = [
         "/usr/sbin", "/sbin", "/usr/bin", "/bin", "/usr/local/sbin", "/usr/local/bin",
     ]
 
     /// The file of the program `name`; nil if there is none. Corresponds to access(2).
     ///
-    /// - Parameter folders: Where to look for it, in this order.
+    /// - Parameter folders: Where to search for it, in this order.
     package static func path(of name: String, in folders: [String] = searchPath) -> String? {
         if name.contains("/") { return name }
         return folders.map { "\($0)/\(name)" }.first { path in
@@ -54,14 +54,14 @@ package enum ChildProcess {
 
     /// Runs `path` until it ends, in a process group of its own and with messages in English.
     ///
-    /// Its whole input is there before it starts: however this process ends, the program never reads half of
-    /// it.
+    /// Its whole input is there before it starts: even if this process is killed, the program never reads
+    /// half of it.
     ///
     /// - Parameters:
-    ///   - environment: All of it, as `NAME=VALUE`; nil: nothing but PATH, and the language.
+    ///   - environment: All of it, as `NAME=VALUE`; nil: only PATH, and the language.
     ///   - timeout: In milliseconds; the program is killed then.
     ///   - outputLimit: In octets, for the output and the errors each.
-    ///   - inherits: True if it holds open what this process does on purpose, such as a lock.
+    ///   - inherits: True if it keeps the descriptors that this process marked for it, such as a lock.
     ///   - conversation: If set, the program reads this process's own input if that is a terminal, and
     ///     stays in its process group, without which the terminal would stop it.
     package static func run(
@@ -91,7 +91,7 @@ package enum ChildProcess {
         return Result(ending: ending, output: output.octets, errors: errors.octets)
     }
 
-    /// Starts `path` in a session of its own, where no terminal and no dying login reaches it, and returns.
+    /// Starts `path` in a session of its own, independent of terminals and logins, and returns.
     ///
     /// - Parameter log: The file that its output is appended to.
     /// - Returns: Its process identifier.
@@ -109,12 +109,13 @@ package enum ChildProcess {
             flags: clinux_spawn_flags & ~Int16(POSIX_SPAWN_SETPGROUP) | clinux_spawn_session, inherits: false)
     }
 
-    /// What a program gets that needs nothing of the one who started us.
+    /// The environment of a program that needs nothing of the caller's.
     private static let plainEnvironment = ["PATH=" + searchPath.joined(separator: ":"), "LC_ALL=C"]
 
     // MARK: - The parts of a run
 
-    /// Takes both outputs until the program has ended; how it must end where that takes too long or too much.
+    /// Collects both outputs until the program has ended. If that takes too long or the output is too large,
+    /// gives the ending that must follow.
     private static func collect(
         _ output: inout OutputPipe, _ errors: inout OutputPipe, _ process: pid_t, _ timeout: Int, limit: Int,
         _ conversation: Conversation?
@@ -134,7 +135,7 @@ package enum ChildProcess {
             ]
             // Sound: the array lives during the call.
             _ = unsafe poll(&polled, 3, Int32(min(left, 1_000)))
-            // Looked at before reading: what a program says before its end is in the pipe by then.
+            // Checked before reading: what a program writes before its end is in the pipe by then.
             let hasEnded =
                 number < 0 ? output.readNumber < 0 && errors.readNumber < 0 : polled[0].revents != 0
             output.take(limit: limit)
@@ -181,7 +182,8 @@ package enum ChildProcess {
             unsafe posix_spawn_file_actions_adddup2(&actions, source, target)
         }
         if !inherits {
-            // Sound: writes into the structure. The process holds nothing of ours open, locks least of all.
+            // Sound: writes into the structure. The program inherits none of our descriptors, in particular
+            // no lock.
             unsafe clinux_spawn_close_from(&actions, 3)
         }
         var process: pid_t = 0
@@ -229,14 +231,14 @@ private struct OutputPipe: ~Copyable {
         writeNumber = ends[1]
     }
 
-    /// -1 once nothing more can come, which poll(2) passes over.
+    /// -1 once nothing more can come; poll(2) ignores it.
     var readNumber: Int32 { isAtEnd ? -1 : readEnd.number }
 
     mutating func closeWriteEnd() { writeEnd = nil }
 
     func isOver(_ limit: Int) -> Bool { octets.count > limit }
 
-    /// Takes what there is, up to a little more than `limit` octets in all.
+    /// Reads what is available, up to a little more than `limit` octets in total.
     mutating func take(limit: Int) {
         var chunk = [UInt8](repeating: 0, count: 65_536)
         while !isAtEnd, octets.count <= limit {  // each turn reads something, or ends

@@ -2,7 +2,7 @@ import CLinux
 import Glibc
 package import IPAddressing
 
-/// Room to receive many datagrams by one system call, used again for each. Corresponds to recvmmsg(2).
+/// Memory to receive many datagrams by one system call, used again for each call. Corresponds to recvmmsg(2).
 ///
 /// `0 <= count <= capacity`: the first `count` slots hold what the last call received.
 @safe
@@ -27,7 +27,7 @@ package struct DatagramBatch: ~Copyable {
     package init(capacity: Int, slotSize: Int) {
         self.capacity = capacity
         self.slotSize = slotSize
-        // Slots a whole number of pages apart would share the same few cache lines.
+        // Slots a whole number of pages apart would compete for the same few cache lines.
         stride = (slotSize + 63) / 64 * 64 + 192
         unsafe headers = .allocate(capacity: capacity)
         unsafe vectors = .allocate(capacity: capacity)
@@ -35,8 +35,7 @@ package struct DatagramBatch: ~Copyable {
         unsafe controls = .allocate(byteCount: capacity * Self.controlStride, alignment: 64)
         unsafe octets = .allocate(byteCount: capacity * stride, alignment: 64)
         // Sound: every index below stays under `capacity`, for which there is room in each allocation. The
-        // kernel fills names, controls and octets, and each is read only as far as it says that it has
-        // written.
+        // kernel fills names, controls and octets, and each is read only up to the length that it reports.
         for slot in 0..<capacity {
             unsafe (vectors + slot).initialize(
                 to: iovec(iov_base: octets + slot * stride, iov_len: slotSize))
@@ -59,7 +58,7 @@ package struct DatagramBatch: ~Copyable {
         unsafe octets.deallocate()
     }
 
-    /// Receives what waits on `socket`, at most `capacity` datagrams; their number, 0 if none waits.
+    /// Receives at most `capacity` datagrams from `socket`; their number, 0 if none waits.
     package mutating func receive(from socket: borrowing FileDescriptor) throws(Errno) -> Int {
         rearm()
         let number = socket.number
@@ -71,7 +70,7 @@ package struct DatagramBatch: ~Copyable {
         return count
     }
 
-    /// Tells the kernel again how much room there is, for the slots that it has used.
+    /// Resets the lengths of the slots that the kernel has used.
     private mutating func rearm() {
         for slot in 0..<count {
             unsafe headers[slot].header.msg_namelen = socklen_t(Self.nameStride)
@@ -124,8 +123,8 @@ package struct DatagramBatch: ~Copyable {
             let level = unsafe base.loadUnaligned(fromByteOffset: offset + 8, as: Int32.self)
             let kind = unsafe base.loadUnaligned(fromByteOffset: offset + 12, as: Int32.self)
             if level == Int32(IPPROTO_IP), kind == IP_PKTINFO, size >= 28 {
-                // The second field: for a broadcast it is the interface's own address, from which one can
-                // reply.
+                // The second field: for a broadcast it is the interface's own address, which a reply can be
+                // sent from.
                 return unsafe (
                     SocketAddress.load4(base + offset + 20),
                     base.loadUnaligned(fromByteOffset: offset + 16, as: UInt32.self)

@@ -2,17 +2,17 @@ import CLinux
 import Glibc
 package import IPAddressing
 
-/// Gathers datagrams that lie in one buffer, to send them by one system call. Corresponds to sendmmsg(2).
+/// Collects datagrams in one buffer, to send them by one system call. Corresponds to sendmmsg(2).
 ///
-/// `0 <= count <= capacity`: the first `count` slots are to be sent.
+/// `0 <= count <= capacity`: the first `count` slots are ready to send.
 @safe
 package struct DatagramSender: ~Copyable {
     package let capacity: Int
     package private(set) var count = 0
     /// `count` when the last `send` began.
     private var lastTotal = 0
-    /// How often a datagram is tried again that met an error which may be an earlier one's: as often as that
-    /// may come in between by chance, even in a flood of ICMP.
+    /// How often a datagram is sent again after an error that may belong to an earlier one: more errors of
+    /// earlier datagrams than this can't come in between, even in a flood of ICMP.
     private static let mostTries = 4
 
     private let headers: UnsafeMutablePointer<clinux_message>
@@ -24,17 +24,17 @@ package struct DatagramSender: ~Copyable {
     private static let nameStride = 32
     private static let controlStride = 64
 
-    /// What became of the datagrams of one `send`.
+    /// The result of one `send`.
     package struct Outcome: Hashable, Sendable {
         package var sent = 0
-        /// Not sent, since the socket's buffer was full.
+        /// Not sent, because the socket's buffer was full.
         package var dropped = 0
-        /// Not sent, for `error`.
+        /// Not sent, because of `error`.
         package var failed = 0
         /// The last error.
         package var error: Errno? = nil
-        /// An error that was gone with the next try: on a connected socket, what ICMP said of a datagram sent
-        /// before.
+        /// An error that was gone at the next try: on a connected socket, an ICMP error about an
+        /// earlier datagram.
         package var reported: Errno? = nil
 
         package init() {}
@@ -108,23 +108,23 @@ package struct DatagramSender: ~Copyable {
             source, interface: interface, to: control)
     }
 
-    /// Adds again what the last `send` was given, where it sent nothing of it.
+    /// Adds the datagrams of the last `send` again, if it sent none of them.
     package mutating func addAgain() {
         precondition(count == 0, "something was added since the last send")
         count = lastTotal
     }
 
-    /// Where datagram `index` of the last `send` began, to tell those that were not sent.
+    /// Where datagram `index` of the last `send` began, to identify those that were not sent.
     package func lastStart(_ index: Int) -> Int {
         precondition(index >= 0 && index < lastTotal, "a datagram is asked for that was not sent")
         // Sound: all slots are initialised.
         return unsafe starts[index]
     }
 
-    /// The number of datagrams that the last `send` was given.
+    /// The number of datagrams of the last `send`.
     package var lastCount: Int { lastTotal }
 
-    /// Sends nothing of what was added, as if every datagram had met an error.
+    /// Drops all datagrams, as if each had met an error.
     package mutating func giveUpAll() {
         lastTotal = count
         count = 0
@@ -155,10 +155,10 @@ package struct DatagramSender: ~Copyable {
         return 40
     }
 
-    /// Sends what was added, out of `octets`, and forgets it.
+    /// Sends the added datagrams out of `octets`, and clears the list.
     ///
     /// - Parameter stopsAtError: True, for a connected socket, tries a datagram that met an error again, and
-    ///   leaves it and the rest unsent if the error stays, as failed; else only the datagram that met it is.
+    ///   if the error stays leaves it and the rest unsent, as failed; else only the datagram that met it is.
     package mutating func send(
         _ octets: Span<UInt8>, on socket: borrowing FileDescriptor, stopsAtError: Bool
     ) -> Outcome {
@@ -182,7 +182,7 @@ package struct DatagramSender: ~Copyable {
         return outcome
     }
 
-    /// Sends `total` datagrams, going on behind what the kernel did not take.
+    /// Sends `total` datagrams, continuing after those that the kernel did not accept.
     @unsafe
     private func sendAll(
         _ headers: UnsafeMutablePointer<clinux_message>, _ total: Int, _ number: Int32, _ stopsAtError: Bool,

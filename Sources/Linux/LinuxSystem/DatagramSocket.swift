@@ -4,14 +4,14 @@ package import IPAddressing
 
 /// UDP sockets; all of them non-blocking and closed on exec.
 package enum DatagramSocket {
-    /// What the kernel holds for us while we are busy, in octets; it may grant less (socket(7), SO_RCVBUF).
+    /// The size of the kernel's buffer, in octets; the kernel may grant less (socket(7), SO_RCVBUF).
     private static let bufferSize: Int32 = 4 * 1024 * 1024
 
-    /// A socket that receives from everybody on `endpoint`.
+    /// A socket that receives from all clients on `endpoint`.
     ///
     /// - Parameters:
-    ///   - sharesPort: Other sockets of ours may have the same endpoint, and the kernel spreads the clients
-    ///     over them.
+    ///   - sharesPort: Other sockets of ours may have the same endpoint, and the kernel distributes
+    /// the clients.
     ///   - reportsLocalAddress: Each datagram comes with the address that it was sent to; needed where
     ///     `endpoint` is unspecified and the host has several.
     ///   - absent: The host need not have the address yet.
@@ -40,8 +40,8 @@ package enum DatagramSocket {
         }
     }
 
-    /// Has large datagrams go out in fragments rather than fail: a path MTU is what ICMP says, which anyone
-    /// can send.
+    /// Lets large datagrams be fragmented instead of failing: the path MTU depends on ICMP, which anyone
+    /// can forge.
     private static func ignorePathMTU(
         _ socket: borrowing FileDescriptor, _ family: AddressFamily
     ) throws(Errno) {
@@ -52,11 +52,11 @@ package enum DatagramSocket {
         }
     }
 
-    /// A socket that sends to `server` and receives from it alone, on a port that the kernel draws at random.
+    /// A socket that sends to `server` and receives only from it, on a random port of the kernel's choice.
     ///
-    /// It also reports what routers and the server's host say by ICMP (ip(7), IP_RECVERR): after an error,
-    /// `discardErrors` empties the queue of details. Such a report proves nothing: who knows both ports can
-    /// forge it.
+    /// It also reports ICMP errors of routers and the server's host (ip(7), IP_RECVERR): after an error,
+    /// `discardErrors` empties the queue of details. Such a report proves nothing: a sender who knows both
+    /// ports can forge it.
     package static func connect(to server: Endpoint) throws(Errno) -> FileDescriptor {
         let socket = try open(server.address.family)
         grantBuffers(socket)

@@ -26,7 +26,7 @@ package struct Epoll: ~Copyable, Sendable {
         descriptor = FileDescriptor(owning: try systemCall { epoll_create1(clinux_epoll_flags) })
     }
 
-    /// - Parameter token: Comes back with each event of this descriptor.
+    /// - Parameter token: Returned with each event of this descriptor.
     package func add(_ watched: borrowing FileDescriptor, _ interest: Interest, token: UInt64) throws(Errno) {
         try control(EPOLL_CTL_ADD, watched.number, interest, token)
     }
@@ -37,7 +37,7 @@ package struct Epoll: ~Copyable, Sendable {
         try control(EPOLL_CTL_MOD, watched.number, interest, token)
     }
 
-    /// No more events come of it. Closing a descriptor does the same.
+    /// Stops watching. Closing a descriptor does the same.
     package func remove(_ watched: borrowing FileDescriptor) throws(Errno) {
         try control(EPOLL_CTL_DEL, watched.number, [], 0)
     }
@@ -52,7 +52,7 @@ package struct Epoll: ~Copyable, Sendable {
 
     /// Waits for events; returns their number, 0 after `milliseconds` without one.
     ///
-    /// - Parameter milliseconds: nil waits without end. Corresponds to epoll_wait(2).
+    /// - Parameter milliseconds: nil waits without limit. Corresponds to epoll_wait(2).
     package func wait(into events: inout EpollEvents, milliseconds: Int32?) throws(Errno) -> Int {
         let number = descriptor.number
         // Sound: the kernel writes at most `count` events into the buffer.

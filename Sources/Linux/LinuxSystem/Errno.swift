@@ -14,7 +14,7 @@ package struct Errno: Error, Hashable, Sendable {
     package static let permissionDenied = Errno(code: EACCES)
     package static let connectionRefused = Errno(code: ECONNREFUSED)
     package static let noSuchFile = Errno(code: ENOENT)
-    /// Of open(2) with O_NOFOLLOW, where a symbolic link is there.
+    /// Of open(2) with O_NOFOLLOW, if there is a symbolic link.
     package static let symbolicLink = Errno(code: ELOOP)
     package static let connectionReset = Errno(code: ECONNRESET)
     package static let brokenPipe = Errno(code: EPIPE)
@@ -26,9 +26,9 @@ package struct Errno: Error, Hashable, Sendable {
     package static let messageTooLong = Errno(code: EMSGSIZE)
     package static let tooManyDescriptors = Errno(code: EMFILE)
     package static let tooManyDescriptorsInSystem = Errno(code: ENFILE)
-    /// Of a call that would have to wait; also of connect(2), where no local port is free.
+    /// Of a call that would have to wait; also of connect(2), if no local port is free.
     package static let tryAgain = Errno(code: EAGAIN)
-    /// Of sendmsg(2), where this host's firewall drops what is sent.
+    /// Of sendmsg(2), if this host's firewall drops the packet.
     package static let notPermitted = Errno(code: EPERM)
     package static let networkDown = Errno(code: ENETDOWN)
 

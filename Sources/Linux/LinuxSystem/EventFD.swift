@@ -11,11 +11,11 @@ package struct EventFD: ~Copyable, Sendable {
 
     /// Makes the descriptor readable until `clear`.
     package func signal() {
-        // Fails only where the counter is full, and then the descriptor is readable already.
+        // Fails only if the counter is full, and then the descriptor is readable already.
         _ = eventfd_write(descriptor.number, 1)
     }
 
-    /// Takes all signals; true if there was one.
+    /// Resets the descriptor; true if it was readable.
     package func clear() -> Bool {
         var value: eventfd_t = 0
         // Sound: the kernel writes eight octets.

@@ -2,7 +2,7 @@ import Glibc
 
 /// An open file descriptor, owned once and closed at the end of its life.
 package struct FileDescriptor: ~Copyable, Sendable {
-    /// The kernel's number, for calls that borrow it; never kept.
+    /// The kernel's number, for calls that borrow it; do not store it.
     package let number: Int32
 
     /// Takes ownership of `number`.
@@ -11,8 +11,7 @@ package struct FileDescriptor: ~Copyable, Sendable {
     }
 
     deinit {
-        // EINTR and EIO free the number as well on Linux (close(2)), so there is nothing to do about an
-        // error.
+        // On Linux EINTR and EIO free the number as well (close(2)), so an error needs no handling.
         _ = close(number)
     }
 }

@@ -1,7 +1,7 @@
 import CLinux
 import Glibc
 
-/// Tells when files in folders are put in place or written. Corresponds to inotify(7).
+/// Reports when files in folders are replaced or written. Corresponds to inotify(7).
 package struct FolderWatch: ~Copyable, Sendable {
     package let descriptor: FileDescriptor
 
@@ -9,7 +9,7 @@ package struct FolderWatch: ~Copyable, Sendable {
         descriptor = FileDescriptor(owning: try systemCall { inotify_init1(clinux_inotify_flags) })
     }
 
-    /// Watches the folder at `path`; what was there before is not told.
+    /// Watches the folder at `path`; files that are already there are not reported.
     package func add(_ path: String) throws(Errno) {
         let number = descriptor.number
         let mask = UInt32(IN_CLOSE_WRITE | IN_MOVED_TO | IN_DELETE | IN_ONLYDIR)
@@ -18,7 +18,7 @@ package struct FolderWatch: ~Copyable, Sendable {
     }
 
     /// The names of files that have changed since the last call; without their folders. Ends since each turn
-    /// takes what waits.
+    /// takes what is available.
     package func names() throws(Errno) -> [String] {
         var names: [String] = []
         var buffer = [UInt8](repeating: 0, count: 16_384)

@@ -4,7 +4,8 @@ package import IPAddressing
 package enum HostAddresses {
     /// True if the host has `address`: the kernel lets a socket be bound to it (bind(2), EADDRNOTAVAIL).
     ///
-    /// Always false on a host that binds to any address (ip(7), ip_nonlocal_bind): there is no telling.
+    /// Always false on a host that binds to any address (ip(7), ip_nonlocal_bind): there the kernel
+    /// can't tell.
     package static func contains(_ address: IPAddress) -> Bool {
         canBind(address) && !canBind(documentation(address.family))
     }

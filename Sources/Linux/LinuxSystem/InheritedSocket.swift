@@ -4,7 +4,7 @@ package import IPAddressing
 
 /// A listening socket that the service manager has made for this process. Corresponds to sd_listen_fds(3).
 package struct InheritedSocket: Hashable, Sendable {
-    /// Its descriptor, which `adopt` takes over.
+    /// Its descriptor, which `adopt` takes ownership of.
     private let number: Int32
     /// Where it is bound.
     package let endpoint: Endpoint
@@ -41,7 +41,7 @@ package struct InheritedSocket: Hashable, Sendable {
             && Self.option(number, Int32(IPPROTO_IPV6), IPV6_V6ONLY) == 0
     }
 
-    /// Takes the socket over and makes it as one of ours is; to be called once.
+    /// Takes ownership of the socket and sets its options as for our own; call it once.
     package func adopt() throws(Errno) -> FileDescriptor {
         let socket = FileDescriptor(owning: number)
         let number = number
@@ -54,8 +54,8 @@ package struct InheritedSocket: Hashable, Sendable {
         return socket
     }
 
-    /// The value of an option that is an int; nil for a descriptor that is no socket. Corresponds to
-    /// getsockopt(2).
+    /// The value of an option that is an int; nil for a descriptor that is not a socket. Corresponds
+    /// to getsockopt(2).
     private static func option(_ number: Int32, _ level: Int32, _ name: Int32) -> Int32? {
         var value: Int32 = 0
         var length = socklen_t(4)

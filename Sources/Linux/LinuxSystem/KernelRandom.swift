@@ -6,7 +6,7 @@ import Glibc
 /// A class, so that no copy gives the same numbers a second time. For one thread.
 package final class KernelRandom: RandomNumberGenerator {
     private var numbers = InlineArray<64, UInt64>(repeating: 0)
-    /// Numbers before this are used up; 64 means that none is left.
+    /// Numbers before this index are used; 64 means that none is left.
     private var position = 64
 
     package init() {}

@@ -1,12 +1,12 @@
 import CLinux
 import Glibc
 
-/// Stream sockets with a path in the file system (unix(7)); all of them non-blocking and closed on exec.
-/// What is sent and received goes through `StreamSocket`.
+/// Stream sockets with a path in the file system (unix(7)); all of them non-blocking and closed on exec. Use
+/// `StreamSocket` to send and receive.
 package enum LocalSocket {
     /// A socket that accepts connections at `path`, for its owner and its group (mode 0660).
     ///
-    /// - Throws: EADDRINUSE where something stands at `path`.
+    /// - Throws: EADDRINUSE if there is a file at `path`.
     package static func listen(at path: String) throws(Errno) -> FileDescriptor {
         let socket = try open()
         let number = socket.number
@@ -29,8 +29,8 @@ package enum LocalSocket {
 
     /// A connection to the process that listens at `path`.
     ///
-    /// - Throws: ENOENT without a socket there, ECONNREFUSED where its process is gone, EACCES, EAGAIN where
-    ///   its queue is full.
+    /// - Throws: ENOENT without a socket there, ECONNREFUSED if its process is gone, EACCES, EAGAIN if its
+    ///   queue is full.
     package static func connect(to path: String) throws(Errno) -> FileDescriptor {
         let socket = try open()
         let number = socket.number
@@ -39,7 +39,8 @@ package enum LocalSocket {
         return socket
     }
 
-    /// Who is at the other end of a connection. Corresponds to SO_PEERCRED and SO_PEERGROUPS of socket(7).
+    /// The process at the other end of a connection. Corresponds to SO_PEERCRED and SO_PEERGROUPS
+    /// of socket(7).
     package static func peer(of socket: borrowing FileDescriptor) throws(Errno) -> Credentials {
         var user = uid_t()
         var group = gid_t()
@@ -64,7 +65,7 @@ package enum LocalSocket {
         var address = sockaddr_un()
         // Sound: writes one address, and refuses a path that does not fit.
         try systemCall { unsafe clinux_local_address(&address, path) }
-        // Sound: every kind of address begins with what sockaddr has, and its true length goes along.
+        // Sound: every kind of address begins with the fields of sockaddr, and its true length is passed too.
         _ = try unsafe withUnsafePointer(to: &address) { (pointer) throws(Errno) in
             try unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { (generic) throws(Errno) in
                 try systemCall { unsafe call(generic, socklen_t(MemoryLayout<sockaddr_un>.size)) }
@@ -73,7 +74,7 @@ package enum LocalSocket {
     }
 }
 
-/// Who a process is (credentials(7)).
+/// The user and groups of a process (credentials(7)).
 package struct Credentials: Hashable, Sendable {
     package let user: UInt32
     package let group: UInt32
@@ -89,9 +90,9 @@ package struct Credentials: Hashable, Sendable {
     package static var own: Credentials { Credentials(user: geteuid(), group: getegid()) }
 }
 
-/// What is done to paths; each call is one of the system's.
+/// Operations on paths; each is one system call.
 package enum FilePath {
-    /// `path` from the root on: behind the current folder where it is relative. Corresponds to getcwd(3).
+    /// `path` as an absolute path: below the current folder if it is relative. Corresponds to getcwd(3).
     package static func fromRoot(_ path: String) -> String {
         if path.hasPrefix("/") { return path }
         var folder = [CChar](repeating: 0, count: 4096)

@@ -7,14 +7,14 @@ package final class NativeThread: Sendable {
     private let handle: pthread_t
     private let isJoined = Mutex(false)
 
-    /// Starts `body` on a thread of its own, with all signals blocked but those of traps.
+    /// Starts `body` on a new thread, with all signals blocked except those of traps.
     ///
     /// - Parameters:
     ///   - name: At most 15 octets (pthread_setname_np(3)); longer ones are cut.
     ///   - stackSize: In octets; a multiple of the page size.
     package init(name: String, stackSize: Int, _ body: @escaping @Sendable () -> Void) throws(Errno) {
         var attributes = pthread_attr_t()
-        // Sound: initialised here, destroyed below, used in between alone.
+        // Sound: initialised here, destroyed below, used only in between.
         unsafe pthread_attr_init(&attributes)
         defer { unsafe pthread_attr_destroy(&attributes) }
         unsafe pthread_attr_setstacksize(&attributes, stackSize)
@@ -23,14 +23,14 @@ package final class NativeThread: Sendable {
         var before = sigset_t()
         // Sound: both sets are locals; a thread inherits the mask of the one that starts it.
         unsafe sigfillset(&all)
-        // A signal of a trap that is blocked would end the process without a word.
+        // A blocked signal of a trap would end the process without a message.
         _ = unsafe clinux_remove_fatal_signals(&all)
         unsafe pthread_sigmask(SIG_SETMASK, &all, &before)
         defer { unsafe pthread_sigmask(SIG_SETMASK, &before, nil) }
 
         let boxed = unsafe Unmanaged.passRetained(ThreadBody(name, body))
         var thread = pthread_t()
-        // Sound: the new thread takes over the retained body.
+        // Sound: the new thread takes ownership of the retained body.
         let code = unsafe pthread_create(&thread, &attributes, runThread, boxed.toOpaque())
         guard code == 0 else {
             unsafe boxed.release()
@@ -39,8 +39,8 @@ package final class NativeThread: Sendable {
         handle = thread
     }
 
-    /// Waits until the thread has ended; calls after the first return once that one does. Corresponds to
-    /// pthread_join(3).
+    /// Waits until the thread has ended; later calls return when the first one does. Corresponds
+    /// to pthread_join(3).
     package func join() {
         isJoined.withLock { isJoined in
             if !isJoined { _ = pthread_join(handle, nil) }

@@ -1,17 +1,17 @@
 import CLinux
 import Glibc
 
-/// Hears what the kernel tells of one of its parts. Corresponds to netlink(7).
+/// Receives the kernel's events. Corresponds to netlink(7).
 package struct NetlinkSocket: ~Copyable, Sendable {
     package let descriptor: FileDescriptor
 
-    /// What was waiting.
+    /// The result of reading.
     package enum Reading: Sendable {
-        /// Nothing.
+        /// No datagram waits.
         case none
         /// One datagram of the kernel.
         case datagram([UInt8])
-        /// The kernel had more to say than there was room for: anything may have happened (ENOBUFS).
+        /// Datagrams were lost for lack of room, so any event may have been missed (ENOBUFS).
         case overrun
     }
 
@@ -22,7 +22,7 @@ package struct NetlinkSocket: ~Copyable, Sendable {
     }
 
     /// - Parameter groups: Numbers of multicast groups, 1 and up, as the kernel's headers give them.
-    /// - Throws: EPERM where the process may not hear a group.
+    /// - Throws: EPERM if the process may not join a group.
     package init(_ part: Part, groups: [Int32]) throws(Errno) {
         descriptor = try Self.open(part, groups)
     }
@@ -31,7 +31,7 @@ package struct NetlinkSocket: ~Copyable, Sendable {
         let opened = FileDescriptor(
             owning: try systemCall { socket(AF_NETLINK, clinux_netlink_type, part.rawValue) })
         opened.tryOption(SOL_SOCKET, SO_RCVBUF, SO_RCVBUFFORCE, 4 << 20)
-        // An unbound socket hears nothing of what the kernel does by itself.
+        // An unbound socket receives no events that the kernel causes by itself.
         try systemCall { clinux_bind_netlink(opened.number) }
         for group in groups { try opened.setOption(270, 1, group) }  // SOL_NETLINK, NETLINK_ADD_MEMBERSHIP
         return opened
@@ -54,7 +54,7 @@ package struct NetlinkSocket: ~Copyable, Sendable {
         }
     }
 
-    /// The kernel makes none larger for events, in octets.
+    /// The largest datagram of an event, in octets.
     private static let largestDatagram = 65_536
 }
 

@@ -1,4 +1,4 @@
-/// A fixed number of values that are owned once, such as sockets; an array that takes noncopyable elements.
+/// A fixed number of values with a single owner, such as sockets; an array for noncopyable elements.
 @safe
 package struct OwnedArray<Element: ~Copyable>: ~Copyable {
     private let storage: UnsafeMutableBufferPointer<Element>

@@ -1,7 +1,7 @@
 import CLinux
 import Glibc
 
-/// What this process may use of the host.
+/// The resources that this process may use.
 package enum ProcessLimits {
     /// The number of processors that it may run on, at least 1. Corresponds to sched_getaffinity(2).
     package static var processorCount: Int {
@@ -21,8 +21,8 @@ package enum ProcessLimits {
         do throws(Errno) { return try descriptorLimit() } catch { return otherwise }
     }
 
-    /// Raises the number of descriptors to `wanted`, or as near as the hard limit lets it; what it is
-    /// afterwards.
+    /// Raises the number of descriptors to `wanted`, or as near as the hard limit allows; gives the
+    /// new number.
     @discardableResult
     package static func raiseDescriptorLimit(to wanted: Int) throws(Errno) -> Int {
         var limit = try readDescriptorLimit()

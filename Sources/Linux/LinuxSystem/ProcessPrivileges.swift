@@ -1,11 +1,11 @@
 import CLinux
 import Glibc
 
-/// What this process may do to the host, and how it gives up what it does not need.
+/// The privileges of this process, and how it gives up those that it does not need.
 package enum ProcessPrivileges {
-    /// What was left after `reduce`.
+    /// The privileges after `reduce`.
     package struct Left: Hashable, Sendable {
-        /// True if it has the user that it was to become.
+        /// True if it runs as the requested user.
         package var hasChangedUser: Bool
         /// Ports below 1024 can be bound when the configuration is read again.
         package var mayBindLowPorts: Bool
@@ -16,15 +16,15 @@ package enum ProcessPrivileges {
     /// True if it runs as root. Corresponds to geteuid(2).
     package static var isRoot: Bool { geteuid() == 0 }
 
-    /// Gives up every privilege but CAP_NET_BIND_SERVICE, where that is there; to be called before any thread
-    /// is started, since capabilities and landlock rules belong to threads and are inherited.
+    /// Gives up every privilege except CAP_NET_BIND_SERVICE, if it has that. Call it before any thread is
+    /// started, since capabilities and landlock rules belong to threads and are inherited.
     ///
     /// - Parameters:
-    ///   - user: Whom root becomes, for good; nil: it stays who it is. Root that stays root keeps
-    ///     CAP_DAC_READ_SEARCH besides, so that it can read its configuration again wherever that is.
+    ///   - user: The user that root becomes, for good; nil: the user stays. If that is root it keeps
+    /// CAP_DAC_READ_SEARCH too, so that it can read its configuration again anywhere.
     ///   - socketFolder: The only folder that sockets are made in and removed from afterwards.
-    ///   - logFolders: The only ones that files are made in and written to afterwards.
-    /// - Throws: EPERM where something could not be given up, after it was looked for.
+    ///   - logFolders: The only folders that files are made in and written to afterwards.
+    /// - Throws: EPERM if a privilege could not be given up; the result is checked.
     package static func reduce(
         to user: SystemUser?, socketFolder: String?, logFolders: [String] = []
     ) throws(Errno) -> Left {
@@ -33,7 +33,7 @@ package enum ProcessPrivileges {
         let isKeptFromWriting = try forbidWriting(except: socketFolder, logFolders)
         var kept = UInt64(1) << UInt64(clinux_capability_bind)
         if isRoot, user == nil { kept |= 1 << UInt64(clinux_capability_search) }
-        // Needs CAP_SETPCAP: who has it not can't gain what is in the bounding set either.
+        // Needs CAP_SETPCAP: a process without it can't gain what is in the bounding set either.
         for capability in 0...clinux_capability_last where kept & 1 << UInt64(capability) == 0 {
             _ = clinux_drop_bounding(capability)
         }
@@ -57,8 +57,8 @@ package enum ProcessPrivileges {
             isKeptFromWriting: isKeptFromWriting)
     }
 
-    /// Has a line written to standard error when a fatal signal, such as the trap of a broken invariant, ends
-    /// the process. Corresponds to sigaction(2).
+    /// Writes a line to standard error when a fatal signal, such as the trap of a broken invariant, ends the
+    /// process. Corresponds to sigaction(2).
     package static func reportFatalSignals() throws(Errno) {
         try systemCall { clinux_report_fatal_signals() }
     }

@@ -5,8 +5,8 @@ import Glibc
 package struct SignalFD: ~Copyable, Sendable {
     package let descriptor: FileDescriptor
 
-    /// Blocks `signals` in the calling thread and all threads that it starts later, and delivers them here
-    /// instead.
+    /// Blocks `signals` in the calling thread and all threads that it starts later; they are received
+    /// here instead.
     package init(_ signals: [Int32]) throws(Errno) {
         var set = sigset_t()
         // Sound: the set is a local of ours, and the kernel reads it only.
@@ -37,7 +37,7 @@ package struct SignalFD: ~Copyable, Sendable {
 
     /// The next signal's number; nil if none comes in time. Corresponds to poll(2).
     ///
-    /// - Parameter milliseconds: -1 waits without end.
+    /// - Parameter milliseconds: -1 waits without limit.
     package func wait(milliseconds: Int32) throws(Errno) -> Int32? {
         if let signal = try next() { return signal }
         var watched = pollfd(fd: descriptor.number, events: Int16(POLLIN), revents: 0)

@@ -112,7 +112,7 @@ extension SocketAddress {
 }
 
 extension IPAddress {
-    /// True for `fe80::/10`, which means something only together with an interface (RFC 4291 section 2.5.6).
+    /// True for `fe80::/10`, which has a meaning only together with an interface (RFC 4291 section 2.5.6).
     @inline(__always)
     package var isLinkLocal: Bool { family == .v6 && bits >> 118 == 0b11_1111_1010 }
 }

@@ -12,8 +12,7 @@ extension FileDescriptor {
         try systemCall { unsafe setsockopt(number, Int32(level), Int32(option), &value, 4) }
     }
 
-    /// Sets a size through `forced`, which needs CAP_NET_ADMIN and passes the host's limit, else through
-    /// `option`.
+    /// Sets a size with `forced`, which needs CAP_NET_ADMIN and exceeds the host's limit, else with `option`.
     func tryOption(_ level: some BinaryInteger, _ option: Int32, _ forced: Int32, _ value: Int32) {
         do throws(Errno) {
             try setOption(level, forced, value)
@@ -25,8 +24,8 @@ extension FileDescriptor {
 
     /// Corresponds to bind(2).
     ///
-    /// - Parameter absent: The host need not have the address yet: the socket is reached once it has (ip(7),
-    ///   IP_FREEBIND).
+    /// - Parameter absent: The host need not have the address yet: the socket can be reached once it has
+    ///   (ip(7), IP_FREEBIND).
     func bind(to endpoint: Endpoint, absent: Bool = false) throws(Errno) {
         if absent {
             if endpoint.address.family == .v6 {
@@ -49,7 +48,7 @@ extension FileDescriptor {
         }
     }
 
-    /// Where this socket is bound, with the port that the kernel chose. Corresponds to getsockname(2).
+    /// The local endpoint of this socket, with the port that the kernel chose. Corresponds to getsockname(2).
     package func localEndpoint() throws(Errno) -> Endpoint {
         let read = try unsafe SocketAddress.readAddress { (address, length) throws(Errno) in
             // Sound: the kernel writes at most `length` octets.
@@ -59,8 +58,7 @@ extension FileDescriptor {
         return read.endpoint
     }
 
-    /// The error that waits on this socket, which is taken; nil for none. Corresponds to getsockopt(2) with
-    /// SO_ERROR.
+    /// Takes the pending error of this socket; nil for none. Corresponds to getsockopt(2) with SO_ERROR.
     package func pendingError() -> Errno? {
         var code: Int32 = 0
         var length = socklen_t(4)

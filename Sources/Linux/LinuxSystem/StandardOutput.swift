@@ -1,8 +1,8 @@
 import Glibc
 
-/// This process's standard output, for more text than `print` takes quickly.
+/// This process's standard output, for more text than `print` can write quickly.
 package enum StandardOutput {
-    /// Writes all of `octets`, behind what was printed before. Corresponds to write(2).
+    /// Writes all of `octets`, after what was printed before. Corresponds to write(2).
     package static func write(_ octets: [UInt8]) throws(Errno) {
         fflush(nil)
         try writeAll(octets, to: STDOUT_FILENO)

@@ -5,8 +5,8 @@ import Glibc
 package struct StateFolder: Sendable {
     package let path: String
 
-    /// Makes the folder where it is missing; its parent must be there. Others than its owner can't list it,
-    /// and can read what is written for them.
+    /// Makes the folder if it is missing; its parent must exist. Users other than its owner can't list it,
+    /// and can read only files that are written for all.
     package init(path: String) throws(Errno) {
         self.path = path
         // Sound: the path is read during the call.
@@ -14,7 +14,8 @@ package struct StateFolder: Sendable {
             let code = clinux_errno()
             guard code == EEXIST else { throw Errno(code: code) }
         } else {
-            // Sound: the path is read during the call. A mode of its own: umask(2) does not touch it.
+            // Sound: the path is read during the call. The mode is set explicitly, since mkdir(2)
+            // applies umask(2).
             try systemCall { unsafe chmod(path, 0o711) }
         }
     }
@@ -32,9 +33,9 @@ package struct StateFolder: Sendable {
         }
     }
 
-    /// Puts `octets` in place of the file of that name; on the disk when it returns.
+    /// Replaces the file of that name by `octets`; it is on the disk when this returns.
     ///
-    /// - Parameter isForAll: Everybody may read the file, not only its owner.
+    /// - Parameter isForAll: Every user may read the file, not only its owner.
     package func write(_ name: String, _ octets: [UInt8], isForAll: Bool = false) throws(Errno) {
         let new = "\(path)/\(name).new"
         // Sound: the paths are read during the calls.
@@ -48,7 +49,7 @@ package struct StateFolder: Sendable {
         try synchronize()
     }
 
-    /// Takes the file of that name away, if there is one.
+    /// Removes the file of that name, if there is one.
     package func remove(_ name: String) throws(Errno) {
         // Sound: the path is read during the call.
         if unsafe unlink("\(path)/\(name)") != 0 {
@@ -70,7 +71,7 @@ package struct StateFolder: Sendable {
         return nil
     }
 
-    /// Brings the folder's list of files to the disk.
+    /// Writes the folder's list of files to the disk.
     private func synchronize() throws(Errno) {
         // Sound: the path is read during the call.
         let folder = FileDescriptor(
@@ -81,7 +82,7 @@ package struct StateFolder: Sendable {
 
 /// Whole files at once.
 package enum FileContents {
-    /// All octets of the file at `path`, which is no larger than a few megaoctets.
+    /// All octets of the file at `path`, which must not be larger than a few megaoctets.
     package static func read(_ path: String) throws(Errno) -> [UInt8] {
         // Sound: the path is read during the call.
         let file = FileDescriptor(owning: try systemCall { unsafe open(path, O_RDONLY | O_CLOEXEC) })
@@ -99,7 +100,7 @@ package enum FileContents {
         }
     }
 
-    /// Writes `text` to the file at `path` as it is, in one call, as the files of /proc/sys want it.
+    /// Writes `text` to the file at `path` in one call, as the files of /proc/sys require.
     package static func write(_ text: String, to path: String) throws(Errno) {
         // Sound: the path is read during the call.
         let file = FileDescriptor(owning: try systemCall { unsafe open(path, O_WRONLY | O_CLOEXEC) })

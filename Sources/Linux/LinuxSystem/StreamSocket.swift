@@ -11,7 +11,7 @@ package enum StreamSocket {
         on endpoint: Endpoint, sharesPort: Bool, absent: Bool = false
     ) throws(Errno) -> FileDescriptor {
         let socket = try open(endpoint.address.family)
-        // A restarted server takes its port back although old connections linger (socket(7), SO_REUSEADDR).
+        // A restarted server binds its port again although old connections linger (socket(7), SO_REUSEADDR).
         try socket.setOption(SOL_SOCKET, SO_REUSEADDR, 1)
         if sharesPort { try socket.setOption(SOL_SOCKET, SO_REUSEPORT, 1) }
         if endpoint.address.family == .v6 { try socket.setOption(IPPROTO_IPV6, IPV6_V6ONLY, 1) }
@@ -25,7 +25,7 @@ package enum StreamSocket {
         package let descriptor: FileDescriptor
         package let client: Endpoint
 
-        /// Gives the socket away.
+        /// Gives up ownership of the socket.
         package consuming func takeDescriptor() -> FileDescriptor { descriptor }
     }
 
@@ -42,13 +42,13 @@ package enum StreamSocket {
         guard let accepted else { return nil }
         let descriptor = FileDescriptor(owning: accepted)
         guard let read else { throw Errno(code: EAFNOSUPPORT) }
-        // Without it answers wait for the acknowledgement of the one before; they come all the same.
+        // Without it answers wait for the acknowledgement of the one before; an error here does no harm.
         do throws(Errno) { try descriptor.setOption(IPPROTO_TCP, TCP_NODELAY, 1) } catch {}
         return Accepted(descriptor: descriptor, client: read.endpoint)
     }
 
-    /// Begins a connection to `server`; it is there, or has failed, once the socket is writable: see
-    /// `pendingError`.
+    /// Begins a connection to `server`; it is established, or has failed, when the socket becomes writable:
+    /// see `pendingError`.
     package static func connect(to server: Endpoint) throws(Errno) -> FileDescriptor {
         let socket = try open(server.address.family)
         try socket.setOption(IPPROTO_TCP, TCP_NODELAY, 1)
@@ -66,7 +66,7 @@ package enum StreamSocket {
         case end
     }
 
-    /// Reads what is there into `buffer`. Corresponds to recv(2).
+    /// Reads available octets into `buffer`. Corresponds to recv(2).
     package static func receive(
         from socket: borrowing FileDescriptor, into buffer: inout MutableSpan<UInt8>
     ) throws(Errno) -> Received {
@@ -79,7 +79,7 @@ package enum StreamSocket {
         return count == 0 ? .end : .octets(count)
     }
 
-    /// Sends the beginning of `octets`; the number sent, 0 if the connection takes no more now.
+    /// Sends as much of `octets` as the kernel accepts; the number sent, 0 if none.
     package static func send(_ octets: Span<UInt8>, on socket: borrowing FileDescriptor) throws(Errno) -> Int
     {
         let number = socket.number
@@ -92,7 +92,7 @@ package enum StreamSocket {
         }
     }
 
-    /// Says that no more octets come from here; the other side may go on. Corresponds to shutdown(2).
+    /// Closes the sending direction; the other side may still send. Corresponds to shutdown(2).
     package static func endSending(on socket: borrowing FileDescriptor) throws(Errno) {
         let number = socket.number
         try systemCall { shutdown(number, Int32(SHUT_WR)) }

@@ -1,7 +1,7 @@
 import CLinux
 import Glibc
 
-/// What this process knows of itself.
+/// Properties of this process.
 package enum ThisProcess {
     /// Corresponds to getpid(2).
     package static var identifier: Int32 { getpid() }
@@ -19,7 +19,7 @@ package enum ThisProcess {
         return own != nil && own == target(of: "/proc/1/ns/net")
     }
 
-    /// What it was started with, as `NAME=VALUE`; empty if /proc is missing. Corresponds to environ(7).
+    /// Its environment at the start, as `NAME=VALUE`; empty if /proc is missing. Corresponds to environ(7).
     package static var environment: [String] {
         do throws(Errno) {
             return try FileContents.read("/proc/self/environ").split(separator: 0)
@@ -29,7 +29,7 @@ package enum ThisProcess {
         }
     }
 
-    /// From now on these signals do nothing to it. Corresponds to signal(2) with SIG_IGN.
+    /// Ignores these signals from now on. Corresponds to signal(2) with SIG_IGN.
     package static func ignore(_ signals: [Int32]) {
         for number in signals { signal(number, SIG_IGN) }
     }
@@ -41,8 +41,8 @@ package enum ThisProcess {
         unsafe nanosleep(&time, nil)
     }
 
-    /// The far ends of the ssh sessions that this process or one of its ancestors runs in, as in
-    /// SSH_CONNECTION; sudo takes the variable away, but the shell that called it still has it.
+    /// The clients' addresses of the ssh sessions that this process or one of its ancestors runs in, as in
+    /// SSH_CONNECTION; sudo removes the variable, but the shell that called it still has it.
     package static var sessionPeers: [String] {
         var peers: [String] = []
         var process = getpid()
@@ -57,7 +57,7 @@ package enum ThisProcess {
         return peers
     }
 
-    /// A variable that another process was started with; nil if it has none, or may not be looked at.
+    /// A variable of another process's environment; nil if it has none, or can't be read.
     private static func variable(_ name: String, of process: Int32) -> String? {
         do throws(Errno) {
             let octets = try FileContents.read("/proc/\(process)/environ")
@@ -79,7 +79,7 @@ package enum ThisProcess {
         }
     }
 
-    /// What a symbolic link says; nil if there is none. Corresponds to readlink(2).
+    /// The target of a symbolic link; nil if there is none. Corresponds to readlink(2).
     package static func target(of path: String) -> String? {
         var octets = [CChar](repeating: 0, count: 4096)
         // Sound: the kernel writes at most the array's count of octets.
@@ -90,8 +90,7 @@ package enum ThisProcess {
 }
 
 extension ThisProcess {
-    /// What another process is called, at most 15 octets; nil if there is none. Corresponds to proc(5),
-    /// comm.
+    /// The name of another process, at most 15 octets; nil if there is none. Corresponds to proc(5), comm.
     package static func name(of process: Int) -> String? {
         do throws(Errno) {
             let octets = try FileContents.read("/proc/\(process)/comm")
@@ -101,6 +100,6 @@ extension ThisProcess {
         }
     }
 
-    /// Seconds since 1970, for people: this clock can be set. Corresponds to time(2).
+    /// Seconds since 1970, for display: this clock can be set. Corresponds to time(2).
     package static var wallClock: Int { time(nil) }
 }
