@@ -127,7 +127,7 @@ import Testing
           off          ip -4 route add 172.17.33.0/24 via 172.17.14.11 proto 78
                        nft rule inet namebridge postrouting ip saddr 172.16.0.0/18 ip
                        daddr 172.17.16.0/20 masquerade
-          fought over  nft table namebridge
+          contested    nft table namebridge
           last lost    nft table namebridge
           likely by    nft -f /etc/nftables.conf (process 812)
 

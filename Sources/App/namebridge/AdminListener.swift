@@ -4,10 +4,10 @@ import LinuxSystem
 
 /// The HTTP side of a running server.
 enum AdminListener {
-    /// Shows how the server is doing where `admin.listen` says so.
+    /// Serves the status page at the addresses of `admin.listen`.
     ///
-    /// - Returns: Nil if nothing is to be shown, or, after a line in the log, cannot be: names are
-    ///   answered all the same.
+    /// - Returns: Nil if there are no addresses, or, after a line in the log, if it cannot listen: names are
+    ///   answered anyway.
     static func start(_ settings: AdminSettings, _ control: ServerControl) -> HTTPServer? {
         guard !settings.listen.isEmpty else { return nil }
         let pages = AdminPages(control)

@@ -6,15 +6,15 @@ import Inventory
 import InventoryFile
 import LinuxSystem
 
-/// Reads the file of a running server again, and has the server serve by it.
+/// Reads the file of a running server again, and applies it to the server.
 struct ConfigurationLoader: Sendable {
     let path: String
     let server: DNSServer
-    /// What the server was started with: some of it holds until it ends.
+    /// The configuration at the start: some settings are fixed until the server ends.
     let started: Inventory
     let queryLogs: QueryLogSuccession
     let health: HealthLog
-    /// Found here, on the main thread; files are read again on others.
+    /// Looked up on the main thread; files are read again on other threads.
     private let serviceUser = CookieSecretFile.serviceUser
 
     init(
@@ -27,7 +27,7 @@ struct ConfigurationLoader: Sendable {
         self.health = health
     }
 
-    /// See `ReloadAttempt`; leaves lines in the log.
+    /// See `ReloadAttempt`; writes lines to the log.
     func load(
         _ current: Inventory, _ generation: Int
     ) -> Result<ReloadedConfiguration, ReloadProblems> {
@@ -108,7 +108,7 @@ struct ConfigurationLoader: Sendable {
         }
     }
 
-    /// What the new configuration says otherwise than the running process can.
+    /// The settings of the new configuration that a running process cannot apply.
     private func restartWarnings(_ new: Inventory) -> [String] {
         let dns = started.dns
         let limits = dns.limits
@@ -123,7 +123,7 @@ struct ConfigurationLoader: Sendable {
 }
 
 extension DNSServerError {
-    /// True if another configuration is needed, and trying again does not help.
+    /// True if the configuration must be changed, and trying again does not help.
     fileprivate var isConfigurationWrong: Bool {
         switch self {
         case .needsRestart, .takesBothFamilies: true

@@ -4,7 +4,7 @@ import Inventory
 import InventoryFile
 import LinuxSystem
 
-/// Where the configuration is: the same for every command.
+/// The path of the configuration: the same option for every command.
 struct ConfigurationOptions: ParsableArguments {
     @Option(
         name: .long,
@@ -19,7 +19,7 @@ struct ConfigurationOptions: ParsableArguments {
     var path: String { config ?? environment("NAMEBRIDGE_CONFIG") ?? "/etc/namebridge/namebridge.yaml" }
 
     /// The inventory of the file; problems go to standard error.
-    /// - Throws: `ExitStatus.usage` where the file cannot be read or has errors.
+    /// - Throws: `ExitStatus.usage` if the file cannot be read or has errors.
     func load() throws -> Inventory { try loadWithText().inventory }
 
     /// The inventory of the file, and the text that it was read from.
@@ -37,15 +37,15 @@ struct ConfigurationOptions: ParsableArguments {
 
 /// A configuration file that was read.
 struct Configuration {
-    /// What stands in it.
+    /// The file's content.
     let octets: [UInt8]
 
     /// Nil if the file has errors.
     let inventory: Inventory?
     let problems: [Diagnostic]
 
-    /// - Parameter checksFiles: True if the files are looked at, too, that the configuration names.
-    /// - Throws: `ExitStatus.usage`, after a message, where the file cannot be read.
+    /// - Parameter checksFiles: True if files that the configuration names are checked too.
+    ///     - Throws: `ExitStatus.usage`, after a message, if the file cannot be read.
     init(path: String, checksFiles: Bool = false) throws {
         do throws(FileError) {
             octets = try contents(ofFile: path)

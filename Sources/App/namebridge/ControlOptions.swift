@@ -4,7 +4,7 @@ import Glibc
 import JSON
 import LinuxSystem
 
-/// Where the control socket is: the same for the server and for those who ask it.
+/// The path of the control socket: the same option for the server and for its clients.
 struct ControlOptions: ParsableArguments {
     @Option(
         name: .long,
@@ -18,13 +18,13 @@ struct ControlOptions: ParsableArguments {
         completion: .file(extensions: ["sock"]))
     var control: String?
 
-    /// Where a service and root's server listen.
+    /// The path for a service and for root.
     private static let systemPath = "/run/namebridge/control.sock"
 
-    /// Where a user's own server listens; nil without a folder for such things.
+    /// The path for a user's own server; nil without a folder for such sockets.
     private static var userPath: String? { environment("XDG_RUNTIME_DIR").map { $0 + "/namebridge.sock" } }
 
-    /// Where a demo listens: never where a service or a user's own server does.
+    /// The path for a demo: never the one of a service or of a user's own server.
     private static var demoPath: String {
         let folder =
             geteuid() == 0
@@ -34,9 +34,9 @@ struct ControlOptions: ParsableArguments {
         return folder + "/control.sock"
     }
 
-    /// Where a server of this process listens; nil if there is no folder for it.
+    /// The path of this process's server; nil if there is no folder for it.
     ///
-    /// RUNTIME_DIRECTORY is set by systemd, where the unit has a RuntimeDirectory (systemd.exec(5)).
+    /// systemd sets RUNTIME_DIRECTORY if the unit has a RuntimeDirectory (systemd.exec(5)).
     func serverPath(isDemo: Bool) -> String? {
         if let control { return control }
         if isDemo { return Self.demoPath }
@@ -46,29 +46,29 @@ struct ControlOptions: ParsableArguments {
         return geteuid() == 0 ? Self.systemPath : Self.userPath
     }
 
-    /// Makes the folder of `serverPath` where it is the default one and missing; nil if there is none.
+    /// Makes the folder of `serverPath` if it is the default one and missing; nil if there is none.
     func prepareFolder(isDemo: Bool) -> Folder? {
         guard let path = serverPath(isDemo: isDemo) else { return nil }
         let folder = FilePath.parent(of: path)
-        // `listen` says what is wrong with a folder that can't be made.
+        // `listen` reports a folder that can't be made.
         let isMade = control == nil ? (try? FilePath.makeFolder(folder)) ?? false : false
         guard FilePath.isFolder(folder) else { return nil }
         guard control == nil else { return Folder(path: folder, isMade: false, isOurs: false) }
-        // A demo that was killed has left its folder. RUNTIME_DIRECTORY may name any.
+        // A demo that was killed has left its folder. RUNTIME_DIRECTORY may name any folder.
         let isKnown = isDemo || folder == FilePath.parent(of: Self.systemPath)
         return Folder(path: folder, isMade: isMade || isDemo, isOurs: isMade || isKnown)
     }
 
-    /// What the control socket stands in.
+    /// The folder of the control socket.
     struct Folder {
         let path: String
-        /// True if it goes with the server.
+        /// True if it is removed with the server.
         let isMade: Bool
-        /// True if nothing else can be kept in it: this process has made it, or it is the default one.
+        /// True if it holds nothing else: this process has made it, or it is the default one.
         let isOurs: Bool
     }
 
-    /// Where a running server is looked for, the likeliest first.
+    /// The paths where a running server may listen, the likeliest first.
     func clientPaths(isDemo: Bool = false) -> [String] {
         if let control { return [control] }
         if isDemo { return [Self.demoPath] }
@@ -76,9 +76,10 @@ struct ControlOptions: ParsableArguments {
         return [user, Self.systemPath].compactMap { $0 }
     }
 
-    /// Lets a running server be asked. Nil, after a line in the log, where the default path is not to be
-    /// had: the server does without.
-    /// - Throws: `ExitStatus.problem`, after a message, where `--control` names a path that is not to be had.
+    /// Opens the control socket. Nil, after a line in the log, if the default path cannot be used: the server
+    /// runs without.
+    ///
+    ///     - Throws: `ExitStatus.problem`, after a message, if the path of `--control` cannot be used.
     func listen(for control: ServerControl, isDemo: Bool) throws -> ControlServer? {
         guard let path = serverPath(isDemo: isDemo) else {
             Log.notice("no control socket", [("reason", "XDG_RUNTIME_DIR is not set")])

@@ -4,25 +4,24 @@ import Inventory
 import LinuxSystem
 
 /// The file of `dns.cookie-secret-file`: the secrets from which the cookies of RFC 9018 are made, the newest
-/// first, each on a line of 32 hexadecimal digits. Empty lines and those that begin with `#` count for
-/// nothing.
+/// first, each on a line of 32 hexadecimal digits. Empty lines and those that begin with `#` are ignored.
 struct CookieSecretFile {
     /// The newest first.
     let secrets: [SipHash.Key]
-    /// Who may read or change the file that should not; in a sentence, with what to type.
+    /// A warning that users may read or change the file who should not; in a sentence, with the remedy.
     let warning: String?
 
-    /// More than anybody needs to have in use at once: one makes cookies, others are going or coming.
+    /// The most secrets in use at once: one makes cookies, others are being replaced.
     private static let mostSecrets = 4
 
-    /// Whom the service's unit runs as. To be asked for on the main thread.
+    /// The user of the service's unit. Must be looked up on the main thread.
     static var serviceUser: SystemUser? { SystemUser(named: "namebridge") }
 
     /// - Parameter service: As `serviceUser`; nil: there is none.
     init(path: String, service: SystemUser?) throws(CookieSecretError) {
         let access = FileAccess(ofFile: path)
         guard access?.isFile ?? true else {
-            throw CookieSecretError(text: "\(path): found something else than a file")
+            throw CookieSecretError(text: "\(path): found something other than a file")
         }
         let octets: [UInt8]
         do throws(FileError) {
@@ -39,7 +38,7 @@ struct CookieSecretFile {
         for (index, line) in octets.split(separator: 0x0A, omittingEmptySubsequences: false).enumerated() {
             let text = line.filter { $0 != 0x20 && $0 != 0x09 && $0 != 0x0D }
             guard let first = text.first, first != UInt8(ascii: "#") else { continue }
-            // What was found is a secret: it is not shown.
+            // The line is a secret: it is not shown.
             guard let secret = key(text) else {
                 let found =
                     text.allSatisfy { digit($0) != nil }
@@ -78,7 +77,7 @@ struct CookieSecretFile {
     }
 }
 
-/// What is wrong with the file of secrets; never a secret itself.
+/// A mistake in the file of secrets; never contains a secret.
 struct CookieSecretError: Error, CustomStringConvertible {
     let text: String
     var description: String { text }
@@ -87,21 +86,21 @@ struct CookieSecretError: Error, CustomStringConvertible {
 // MARK: - Who may read it
 
 extension CookieSecretFile {
-    /// Why the file can't be read, and what to type where its mode is to blame.
+    /// Why the file can't be read, and the command to run if its mode is the cause.
     private static func explain(_ error: FileError, _ access: FileAccess?, _ service: SystemUser?) -> String {
         guard error.code == EACCES else { return "\(error)" }
         let way = access.map { "; for the service: `\(remedy(error.path, $0, service))`" } ?? ""
         return "\(error) for the user \(geteuid())\(way)"
     }
 
-    /// Says who may read or change a file of this kind that should not: anybody but its owner, and the
+    /// Reports users who may read or change such a file and should not: all except its owner and the
     /// service's own group.
     ///
-    /// - Parameter service: Whom the service runs as; nil: not known.
+    /// - Parameter service: The user of the service; nil: not known.
     static func warning(_ path: String, _ access: FileAccess, _ service: SystemUser?) -> String? {
         var objections: [String] = []
         if access.mode & 0o004 != 0 {
-            objections.append("everybody on this host can read it, and forge the cookies of any client")
+            objections.append("every user of this host can read it, and forge the cookies of any client")
         } else if access.mode & 0o040 != 0, ![0, service?.group ?? 0, getegid()].contains(access.group) {
             objections.append(
                 "the members of group \(access.group) can read it, and forge the cookies of any client")
@@ -112,7 +111,7 @@ extension CookieSecretFile {
             + " to close it: `\(remedy(path, access, service))`"
     }
 
-    /// Says that the service's user can't read the file; nil if it can, or there is no such user.
+    /// Reports that the service's user can't read the file; nil if it can, or there is no such user.
     static func exclusion(_ path: String, _ access: FileAccess, _ service: SystemUser?) -> String? {
         guard let service, service.user != 0 else { return nil }
         let mayRead =
@@ -142,7 +141,7 @@ extension CookieSecretFile {
         return access.group == service.group ? change : "chgrp \(service.name) \(word) && \(change)"
     }
 
-    /// What `namebridge check` says of the file that `inventory` names.
+    /// The problems that `namebridge check` reports about the file that `inventory` names.
     static func problems(of inventory: Inventory) -> [InventoryProblem] {
         guard let path = inventory.dns.cookieSecretFile else { return [] }
         let place = InventoryPath("dns") + "cookie-secret-file"
@@ -158,7 +157,7 @@ extension CookieSecretFile {
     }
 }
 
-/// Whose a file is, and who may do what with it.
+/// A file's owner, group and mode.
 struct FileAccess {
     let owner: UInt32
     let group: UInt32

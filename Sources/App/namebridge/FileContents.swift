@@ -16,7 +16,7 @@ struct FileError: Error, CustomStringConvertible {
     }
 }
 
-/// More than any configuration or zone file has, in octets.
+/// Larger than any configuration or zone file, in octets.
 private let largestFile = 16 << 20
 
 /// All octets of the file at `path`, at most 16 MiB.

@@ -9,8 +9,8 @@ struct Namebridge: ParsableCommand {
         commandName: "namebridge",
         abstract: "Use the names of Kubernetes clusters as if they were local.",
         discussion: """
-            A DNS forwarder for cluster domains: an office, a laptop, a relay host or another cluster asks it for \
-            names below *.cluster.local, and the right cluster answers.
+            A DNS forwarder for cluster domains: an office, a laptop, a relay host or another cluster asks \
+            it for names below *.cluster.local, and the right cluster answers.
 
             To see it work without setting anything up:
               namebridge serve --demo
@@ -44,13 +44,13 @@ struct Namebridge: ParsableCommand {
         }
     }
 
-    /// What to say of the first word that names no command; nil if all do. The parser knows no suggestion.
+    /// The error for the first word that names no command; nil if all do. The parser makes no suggestions.
     private static func unknownCommand(in words: ArraySlice<String>) -> String? {
         var command: any ParsableCommand.Type = Self.self
         var path = "namebridge"
         for word in words {
             let known = command.configuration.subcommands
-            // An option may have a value, which is no command.
+            // An option may have a value, which is not a command.
             if known.isEmpty || word.hasPrefix("-") || word == "help" { return nil }
             guard let next = known.first(where: { $0._commandName == word }) else {
                 let names = known.map { $0._commandName }
@@ -65,7 +65,7 @@ struct Namebridge: ParsableCommand {
     }
 }
 
-/// What scripts can rely on.
+/// Exit codes that scripts can rely on.
 enum ExitStatus {
     /// It ran and found a problem.
     static let problem = ExitCode(1)

@@ -1,28 +1,27 @@
 import ArgumentParser
 import LinuxSystem
 
-/// What the server's process keeps once its sockets are bound.
+/// The privileges of the server's process once its sockets are bound.
 struct PrivilegeOptions: ParsableArguments {
     @Option(
         name: .long,
         help: ArgumentHelp(
-            "Whom the server becomes when root starts it.",
+            "The user of the server when root starts it.",
             discussion: "Default: namebridge, where there is such a user. `--user root` keeps it root.",
             valueName: "name"))
     var user: String?
 
-    /// Whom root becomes without `--user`.
+    /// The user without `--user`.
     private static let usualUser = "namebridge"
 
-    /// Gives up what is not needed any more; to be called before any thread is started.
+    /// Gives up privileges that are no longer needed; must be called before any thread is started.
     ///
     /// - Parameters:
     ///   - socketFolder: The folder of the control socket; nil: no socket. If this process owns it, it is
-    /// given to
-    ///     the server's user; others, such as /run, keep their owner.
-    ///   - logFolders: In which files of the query log may be made and appended to.
+    ///     given to the server's user; others, such as /run, keep their owner.
+    ///   - logFolders: Where files of the query log may be made and appended to.
     ///   - isDemo: True if root stays root unless `--user` says otherwise.
-    /// - Throws: `ExitStatus`, after a message, where the user is unknown or something could not be given up.
+    /// - Throws: `ExitStatus`, after a message, if the user is unknown or a privilege could not be given up.
     func drop(socketFolder: ControlOptions.Folder?, logFolders: [String], isDemo: Bool) throws {
         let wanted = user ?? (isDemo ? "root" : Self.usualUser)
         let found = SystemUser(named: wanted)

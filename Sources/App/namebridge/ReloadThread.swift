@@ -2,7 +2,8 @@ import AdminServer
 import LinuxSystem
 import Synchronization
 
-/// Reloads on a thread of its own: the thread that feeds the watchdog goes on, however long a reload takes.
+/// Reloads on a thread of its own, so that the thread that feeds the watchdog is not blocked by a
+/// long reload.
 final class ReloadThread: Sendable {
     private let control: ServerControl
     private let state = Mutex(State.idle)
@@ -10,7 +11,7 @@ final class ReloadThread: Sendable {
     private enum State {
         case idle
         case reloading
-        /// The file has changed since the reload under way began, or may have: there is another one.
+        /// The file may have changed since the present reload began: another reload follows.
         case reloadingAgain
     }
 
@@ -18,7 +19,7 @@ final class ReloadThread: Sendable {
         self.control = control
     }
 
-    /// Has the file read again, once for all requests that come before that begins.
+    /// Requests a reload; requests that come before it begins are served together.
     func request() {
         let isFirst = state.withLock { state in
             defer { state = state == .idle ? .reloading : .reloadingAgain }

@@ -2,21 +2,21 @@ import AdminServer
 import ArgumentParser
 import JSON
 
-/// Which running server is asked.
+/// Which running server to ask.
 struct RunningServerOptions: ParsableArguments {
     @OptionGroup var control: ControlOptions
 
-    @Flag(name: .long, help: "Ask the demo that runs, instead of the service.")
+    @Flag(name: .long, help: "Ask the running demo instead of the service.")
     var demo = false
 
     func validate() throws {
         if demo, control.control != nil { throw ValidationError("--demo goes without --control.") }
     }
 
-    /// Asks it.
+    /// Sends it a request.
     ///
-    /// - Parameter patienceMilliseconds: How long is waited for its answer.
-    /// - Throws: `ExitStatus.problem`, after a message, where there is none, or it says no.
+    /// - Parameter patienceMilliseconds: The time limit for its answer.
+    ///     - Throws: `ExitStatus.problem`, after a message, if there is no server, or it refuses.
     func ask(
         _ request: ControlRequest, patienceMilliseconds: Int = ControlServer.patienceMilliseconds
     ) throws -> JSONValue {

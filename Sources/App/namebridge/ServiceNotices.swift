@@ -3,11 +3,11 @@ import LinuxSystem
 import Synchronization
 import Telemetry
 
-/// Tells the service manager that has started this process how it is doing (sd_notify(3)); nothing where none
-/// has.
+/// Reports this process's state to the service manager that has started it (sd_notify(3)); does nothing
+/// without one.
 final class ServiceNotices: Sendable {
     private let manager: ServiceManager?
-    /// What it was last told that the server does.
+    /// The status that was reported last.
     private let toldStatus = Mutex("")
 
     /// Reads NOTIFY_SOCKET.
@@ -22,15 +22,15 @@ final class ServiceNotices: Sendable {
         }
     }
 
-    /// It serves.
+    /// Reports that the server is ready.
     ///
-    /// - Parameter status: What it does, for `systemctl status`.
+    /// - Parameter status: The state of the server, for `systemctl status`.
     func tellReady(_ status: String) {
         toldStatus.withLock { $0 = status }
         tell(.ready, .status(status))
     }
 
-    /// What it does now, where that is news.
+    /// Reports the present state, if it has changed.
     func tellStatus(_ status: String) {
         let isNews = toldStatus.withLock { told in
             defer { told = status }
@@ -49,10 +49,10 @@ final class ServiceNotices: Sendable {
 
     func tellAlive() { tell(.alive) }
 
-    /// It ends.
+    /// Reports that the server is stopping.
     func tellStopping() { tell(.stopping, .status("stopping")) }
 
-    /// A manager that does not listen changes nothing for the clients.
+    /// A failure to report changes nothing for clients.
     private func tell(_ news: ServiceManager.News...) {
         do throws(Errno) {
             try manager?.tell(news)

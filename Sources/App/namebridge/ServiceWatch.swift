@@ -4,14 +4,14 @@ import Glibc
 import LinuxSystem
 import Telemetry
 
-/// What a server's main thread looks after: signals, the watchdog of a service manager, limits that are
-/// reached, and what the manager has given it (sd_notify(3), sd_listen_fds(3)).
+/// The tasks of a server's main thread: signals, the watchdog of a service manager, limits that are reached,
+/// and inherited sockets (sd_notify(3), sd_listen_fds(3)).
 struct ServiceWatch {
     let notices = ServiceNotices()
-    /// What the watchdog allows between two signs of life, in milliseconds; nil without one.
+    /// The watchdog's time limit, in milliseconds; nil without a watchdog.
     private let patience: Int?
     private var pulse = WorkerPulse()
-    /// Looks at the workers, one after the other, that found one standing still.
+    /// Checks in a row that found a worker blocked.
     private var misses = 0
     private var limits = LimitWatch()
     private var lastLook = MonotonicClock.now
@@ -23,10 +23,10 @@ struct ServiceWatch {
         patience = microseconds.flatMap { $0 > 0 ? max(8, $0 / 1000) : nil }
     }
 
-    /// How long a worker may sleep so that its life shows in time, in milliseconds; nil: as long as it likes.
+    /// The longest sleep of a worker that the watchdog allows, in milliseconds; nil: no limit.
     var longestSleepMilliseconds: Int? { patience.map { $0 / 8 } }
 
-    /// The sockets that were given to this process: LISTEN_FDS of them, where LISTEN_PID means it.
+    /// The sockets that this process has inherited: LISTEN_FDS of them, if LISTEN_PID is this process.
     static var inheritedSockets: [InheritedSocket] {
         guard environment("LISTEN_PID") == "\(ThisProcess.identifier)",
             let count = environment("LISTEN_FDS").flatMap({ Int($0) })
@@ -34,8 +34,8 @@ struct ServiceWatch {
         return InheritedSocket.all(count: count)
     }
 
-    /// The next signal's number; until it comes, the watchdog is fed while every worker is alive, the manager
-    /// hears what the server does, and limits that are reached go to the log.
+    /// The next signal's number. Until one comes, the watchdog is fed as long as every worker is alive, the
+    /// manager gets the server's state, and limits that are reached are logged.
     mutating func wait(
         for signals: borrowing SignalFD, _ server: DNSServer, _ control: ServerControl
     ) throws(Errno) -> Int32 {
@@ -62,7 +62,7 @@ struct ServiceWatch {
     private mutating func feedWatchdog(_ server: DNSServer) {
         guard pulse.isEveryWorkerAlive(server.workerTurns) else {
             misses += 1
-            if misses == 2 { Log.failure("watchdog not fed", [("reason", "a worker stands still")]) }
+            if misses == 2 { Log.failure("watchdog not fed", [("reason", "a worker is blocked")]) }
             return
         }
         if misses >= 2 { Log.notice("watchdog fed again") }

@@ -110,8 +110,8 @@ extension OctetBuffer {
     /// - Parameters:
     ///   - question: Name, type and class as this client asked, of the same length as in `answer`.
     ///   - freshness: How the TTLs are changed.
-    ///   - rotation: Addresses and services of one name are rotated by this number, so that clients spread
-    /// over them.
+    ///   - rotation: Addresses and services of one name are rotated by this number, so that
+    ///     clients spread over them.
     ///   - error: Sent with EDNS if there is room for it.
     package mutating func appendReply(
         _ answer: borrowing PreparedAnswer, to question: Span<UInt8>, _ terms: ReplyTerms,

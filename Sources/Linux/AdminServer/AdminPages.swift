@@ -2,7 +2,7 @@ package import HTTP
 import JSON
 import LinuxSystem
 
-/// What is served over HTTP: which path gives what.
+/// The pages served over HTTP, by path.
 package struct AdminPages: Sendable {
     private let control: ServerControl
 
@@ -10,7 +10,7 @@ package struct AdminPages: Sendable {
         self.control = control
     }
 
-    /// The answer to `path`; nil if nothing is there.
+    /// The response for `path`; nil if there is no such page.
     package func respond(_ path: String) -> HTTPResponse? {
         switch path {
         case "/": page
@@ -28,7 +28,7 @@ package struct AdminPages: Sendable {
         return HTTPResponse(.ok, .page, StatusPage(control.status).document(nonce: nonce), nonce: nonce)
     }
 
-    /// Ready: some name server answers, so that questions can be asked.
+    /// Ready: at least one name server answers, so questions can be asked.
     private var ready: HTTPResponse {
         let groups = control.status.groups
         if groups.contains(where: { $0.servers.contains { !$0.isDown } }) {

@@ -2,7 +2,7 @@ package import JSON
 import LinuxSystem
 import Telemetry
 
-/// Asks a running server over its control socket.
+/// Sends requests to a running server over its control socket.
 package enum ControlClient {
     /// The longest answer that is read, in octets.
     private static let longestAnswer = 4 << 20
@@ -38,16 +38,16 @@ package enum ControlClient {
         throw .noServer(paths: paths)
     }
 
-    /// Sends `line`, and reads until the server closes the connection, time is up (`isLate`) or too much has
-    /// come.
+    /// Sends `line`, and reads until the server closes the connection, time is up (`isLate`) or the answer is
+    /// too long.
     private static func exchange(
         _ line: String, on socket: borrowing FileDescriptor, _ patienceMilliseconds: Int
     ) throws(Errno) -> (octets: [UInt8], isLate: Bool) {
         do throws(Errno) {
-            // One short line always fits into a fresh socket's buffer.
+            // One short line always fits into the buffer of a new socket.
             _ = try StreamSocket.send(Array(line.utf8).span, on: socket)
         } catch {
-            // A server that turns us away may have closed already; what it has said is still to be read.
+            // A server that refuses the client may have closed already; its answer must still be read.
             guard error == .brokenPipe else { throw error }
         }
         let epoll = try Epoll()
@@ -68,7 +68,7 @@ package enum ControlClient {
                 case .octets(let count): answer += buffer[..<count]
                 }
             } catch {
-                // A server that turns us away closes before it has read our line.
+                // A server that refuses the client closes before it has read our line.
                 guard error == .connectionReset else { throw error }
                 return (answer, false)
             }

@@ -2,10 +2,10 @@ import JSON
 import LinuxSystem
 import Telemetry
 
-/// One client of the control socket: a line comes in, an answer goes out, and that is all.
+/// One client of the control socket: it sends one line, gets one answer, and is closed.
 final class ControlConnection {
     let socket: FileDescriptor
-    /// When it is closed, whatever it is doing.
+    /// When it is closed, in any state.
     let deadline: MonotonicTime
     private var input: [UInt8] = []
     private var output: [UInt8] = []
@@ -16,18 +16,18 @@ final class ControlConnection {
         self.deadline = deadline
     }
 
-    /// True once there is an answer to be sent.
+    /// True once there is an answer to send.
     var isAnswering: Bool { !output.isEmpty }
 
     enum Step: Hashable {
         case waiting
-        /// A whole line came; its end is cut off.
+        /// A whole line, without its end.
         case line(String)
         case tooLong
         case finished
     }
 
-    /// Reads what is there.
+    /// Reads what has come.
     func receive(_ buffer: inout [UInt8]) -> Step {
         var span = buffer.mutableSpan
         let received: StreamSocket.Received
@@ -38,7 +38,7 @@ final class ControlConnection {
         }
         switch received {
         case .nothing: return .waiting
-        // A line may end with the connection's sending half, too.
+        // A line may also end with the end of the stream.
         case .end: return input.isEmpty ? .finished : .line(Self.text(input[...]))
         case .octets(let count): input += buffer[..<count]
         }
@@ -52,7 +52,7 @@ final class ControlConnection {
         output = Array((value.text() + "\n").utf8)
     }
 
-    /// Sends what the client takes; `finished` once it has all.
+    /// Sends as much as the client accepts; `finished` after the last octet.
     func send() -> Step {
         let output = output
         do throws(Errno) {

@@ -1,10 +1,10 @@
 package import LinuxSystem
 
-/// Why the control socket cannot be had or asked: what, where, and what to do about it.
+/// Why the control socket cannot be opened or used: what, where, and what to do.
 package enum ControlError: Error, Hashable, Sendable {
     /// Another process answers at this path.
     case isTaken(path: String)
-    /// Something that is no socket stands at this path.
+    /// A file that is not a socket is at this path.
     case isNoSocket(path: String)
     /// A call failed.
     case failed(path: String, Errno)
@@ -12,11 +12,11 @@ package enum ControlError: Error, Hashable, Sendable {
     case notAllowed(path: String)
     /// No server listens at any of these paths.
     case noServer(paths: [String])
-    /// Time ran out before a whole answer had come.
+    /// No whole answer came in time.
     case noAnswer(path: String, milliseconds: Int)
-    /// The connection ended before a whole answer had come, or it is none.
+    /// The connection ended before a whole answer had come, or the answer is not valid.
     case unreadable(path: String)
-    /// The server says no.
+    /// The server refused the request.
     case refused(String)
 }
 
@@ -26,7 +26,7 @@ extension ControlError: CustomStringConvertible {
         case .isTaken(let path):
             "\(path): another namebridge listens there: stop it, or name another path with --control"
         case .isNoSocket(let path):
-            "\(path): something else than a socket is there: remove it, or name another path with --control"
+            "\(path): a file that is not a socket is there: remove it, or name another path with --control"
         case .failed(let path, let error):
             "\(path): \(error)"
         case .notAllowed(let path):
@@ -37,7 +37,7 @@ extension ControlError: CustomStringConvertible {
         case .noAnswer(let path, let milliseconds):
             "\(path): the server gave no answer within \(milliseconds / 1000) s: its log may say why"
         case .unreadable(let path):
-            "\(path): the server's answer has no end, or is not understood: is it of another version?"
+            "\(path): the server's answer is incomplete or not understood: does it run another version?"
         case .refused(let reason): reason
         }
     }

@@ -3,7 +3,7 @@ import LinuxSystem
 import Synchronization
 import Telemetry
 
-/// The thread's part of `ControlServer`.
+/// The thread of `ControlServer`.
 final class ControlLoop: Sendable {
     let epoll: Epoll
     private let listener: FileDescriptor
@@ -31,7 +31,7 @@ final class ControlLoop: Sendable {
         self.respond = respond
     }
 
-    /// Serves until the wake-up.
+    /// Serves until the wake event.
     func run() {
         var events = EpollEvents(capacity: 32)
         var connections = [ControlConnection?](repeating: nil, count: ControlServer.mostConnections)
@@ -82,7 +82,7 @@ final class ControlLoop: Sendable {
         return Int32(clamping: max(0, (nanoseconds + 999_999) / 1_000_000))
     }
 
-    /// Takes one client in, or turns it away with a word.
+    /// Accepts one client, or sends it a refusal.
     private func accept(
         into connections: inout [ControlConnection?], _ rest: inout ListenerRest, at now: MonotonicTime
     ) {
@@ -102,7 +102,7 @@ final class ControlLoop: Sendable {
             try epoll.add(connection.socket, .readable, token: Self.firstConnection + UInt64(free))
             connections[free] = connection
         } catch {
-            // Another error: the client is gone.
+            // Any other error: the client is gone.
             guard error.isShortage else { return }
             watchListener([])
             if rest.begin(at: now) { complain(error) }
@@ -114,7 +114,8 @@ final class ControlLoop: Sendable {
         _ = connection.send()
     }
 
-    /// Goes on with one client as far as it is ready; `slot` is nil once it is done, and its socket closed.
+    /// Continues with one client as far as it is ready; `slot` becomes nil once it is done, and its socket
+    /// is closed.
     private func serve(_ slot: inout ControlConnection?, _ token: UInt64, _ buffer: inout [UInt8]) {
         guard let connection = slot else { return }
         if !connection.isAnswering {

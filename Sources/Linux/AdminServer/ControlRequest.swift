@@ -1,6 +1,6 @@
 package import DomainNames
 
-/// What can be asked over the control socket: one line of words.
+/// A request over the control socket: one line of words.
 ///
 /// ```
 /// status
@@ -16,7 +16,7 @@ package enum ControlRequest: Hashable, Sendable {
     /// The longest line, in octets: the longest name has at most 1004 in presentation form.
     package static let longestLine = 1200
 
-    /// Reads a line without its end.
+    /// Parses a line without its end.
     package init(parsing line: String) throws(ControlRequestError) {
         let words = line.split(separator: " ").map(String.init)
         switch words.count {
@@ -28,7 +28,7 @@ package enum ControlRequest: Hashable, Sendable {
         }
     }
 
-    /// The line that asks for it, without its end.
+    /// The request as a line, without its end.
     package var line: String {
         switch self {
         case .status: "status"
@@ -41,14 +41,14 @@ package enum ControlRequest: Hashable, Sendable {
     }
 }
 
-/// Which answers are forgotten.
+/// Which answers are removed from the cache.
 package enum FlushScope: Hashable, Sendable {
     case everything
     /// One name: all its types, in all views.
     case name(DomainName)
     /// A name, and every name below it.
     case below(DomainName)
-    /// What a cluster may have answered; `upstream` stands for the servers of `dns.upstream`.
+    /// The answers of a cluster; `upstream` stands for the servers of `dns.upstream`.
     case cluster(String)
 
     fileprivate init(kind: String, _ value: String) throws(ControlRequestError) {
@@ -70,7 +70,7 @@ package enum FlushScope: Hashable, Sendable {
     }
 }
 
-/// What is wrong with a request.
+/// Why a request is not valid.
 package enum ControlRequestError: Error, Hashable, Sendable {
     case unknown
     case badName(DomainNameError)

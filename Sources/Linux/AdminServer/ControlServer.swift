@@ -5,35 +5,35 @@ import Telemetry
 
 /// Answers requests on a local socket, on a thread of its own.
 ///
-/// It serves root, its own user and its own group. Nothing that a client does or leaves undone keeps the
-/// thread: it never waits for one of them, there are few at a time, and each has two seconds.
+/// It serves root, its own user and its own group. No client can block the thread: it never waits for one of
+/// them, there are few at a time, and each has two seconds.
 package final class ControlServer: Sendable {
     package let path: String
-    /// The folder that was made for the socket, and goes with it; nil if it was there.
+    /// The folder that was made for the socket, and is removed with it; nil if it existed before.
     private let madeFolder: String?
     private let wake: EventFD
     private let thread: NativeThread
     private let isStopped = Mutex(false)
 
-    /// Gives the answer to a request.
+    /// Handles a request.
     package typealias Responder = @Sendable (ControlRequest) -> JSONValue
 
-    /// Clients at a time; more are turned away.
+    /// Clients at a time; more are refused.
     static let mostConnections = 16
 
-    /// How long a client may take to ask and to take its answer.
+    /// How long a client may take to send its request and to read the answer.
     package static let patienceMilliseconds = 2_000
 
     /// How often `tick` is called.
     static let tickMilliseconds = 5_000
 
-    /// Listens at `path`; a socket that a dead process has left there is replaced.
+    /// Listens at `path`; a socket that an earlier process has left there is replaced.
     ///
     /// - Parameters:
-    ///   - makesFolder: Whether the folder of `path` is made where it is missing.
+    ///   - makesFolder: Whether the folder of `path` is made if it is missing.
     ///   - tick: Called every five seconds on the server's thread.
     ///   - mayAsk: Whether a client of these credentials is served.
-    ///   - complain: Called at most once a minute where clients cannot be taken in.
+    ///   - complain: Called at most once a minute if connections cannot be accepted.
     package init(
         path: String, makesFolder: Bool = false,
         mayAsk: @escaping @Sendable (Credentials) -> Bool = ControlServer.isOneOfUs,
@@ -68,7 +68,7 @@ package final class ControlServer: Sendable {
         guard isFirst else { return }
         wake.signal()
         thread.join()
-        // Best effort: the next start replaces what is left.
+        // Best effort: the next start replaces a socket that is left.
         do throws(Errno) {
             try FilePath.remove(path)
             if let madeFolder { try FilePath.removeFolder(madeFolder) }

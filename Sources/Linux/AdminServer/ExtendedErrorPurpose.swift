@@ -1,4 +1,4 @@
-/// What the INFO-CODEs of Extended DNS Errors stand for (IANA, Extended DNS Error Codes).
+/// The purposes of the INFO-CODEs of Extended DNS Errors (IANA, Extended DNS Error Codes).
 package enum ExtendedErrorPurpose {
     private static let names = [
         "Other Error", "Unsupported DNSKEY Algorithm", "Unsupported DS Digest Type", "Stale Answer",

@@ -11,7 +11,7 @@ package enum Figures {
         return text
     }
 
-    /// One digit behind the point.
+    /// One digit after the point.
     package static func percent(_ part: Int, of whole: Int) -> String {
         guard whole > 0 else { return "0.0 %" }
         let tenths = (part * 1000 + whole / 2) / whole
@@ -24,7 +24,7 @@ package enum Figures {
         return "\(tenths / 10).\(tenths % 10) MiB"
     }
 
-    /// Two digits that matter: `85 µs`, `1.2 ms`, `45 ms`, `1.3 s`.
+    /// Two significant digits: `85 µs`, `1.2 ms`, `45 ms`, `1.3 s`.
     package static func time(microseconds: Int) -> String {
         switch microseconds {
         case ..<1000: "\(microseconds) µs"

@@ -1,11 +1,11 @@
 import DNSServer
 import Forwarding
 
-/// The limits that were hit, each with its name in metrics and a few words.
+/// A limit that was reached, with its name in metrics and a description.
 package struct LimitCount: Hashable, Sendable {
-    /// Stands in the label `limit`.
+    /// The value of the label `limit`.
     package let name: String
-    /// For people.
+    /// The description, for people.
     package let words: String
     package let count: Int
 

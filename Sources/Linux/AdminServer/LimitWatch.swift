@@ -1,25 +1,25 @@
 package import DNSServer
 package import Telemetry
 
-/// Tells when a limit is reached: the first time at once, then at most once a minute with a count.
+/// Reports that a limit is reached: the first time at once, then at most once a minute with a count.
 package struct LimitWatch: Sendable {
     /// A limit that was reached.
     package struct News: Hashable, Sendable {
         /// See `LimitCount`.
         package let name: String
         package let words: String
-        /// How often since it was last told.
+        /// How often since the last report.
         package let count: Int
     }
 
     private static let interval: Int64 = 60_000_000_000
 
-    /// What was told of each limit.
+    /// The last report of each limit.
     private var told: [String: (count: Int, time: MonotonicTime?)] = [:]
 
     package init() {}
 
-    /// What is to be told now; to be asked every second or so.
+    /// The reports that are due; call it about once a second.
     package mutating func news(_ statistics: ServerStatistics, at now: MonotonicTime) -> [News] {
         news(LimitCount.all(statistics), at: now)
     }
@@ -29,7 +29,7 @@ package struct LimitWatch: Sendable {
         var news: [News] = []
         for limit in counts where !Self.isOrdinary(limit.name) {
             let before = told[limit.name] ?? (0, nil)
-            // Counts that went down were begun anew.
+            // Counts that went down have started again.
             guard limit.count > before.count else {
                 told[limit.name] = (limit.count, before.time)
                 continue
@@ -41,6 +41,6 @@ package struct LimitWatch: Sendable {
         return news
     }
 
-    /// True for limits that are reached in the course of a good day: clients leave connections idle.
+    /// True for limits that are reached in normal operation: clients leave connections idle.
     private static func isOrdinary(_ name: String) -> Bool { name == "tcp-idle" || name == "tcp-age" }
 }

@@ -1,19 +1,19 @@
 import LinuxSystem
 import Telemetry
 
-/// When a loop listens again after it could not take a connection for want of descriptors or memory: such a
-/// connection goes on waiting, and an event loop that is told of it turns round and round.
+/// When a loop listens again after it could not accept a connection for lack of descriptors or memory. Such a
+/// connection stays in the queue, and an event loop that watched the listener would spin.
 struct ListenerRest {
-    /// How long the listeners rest.
+    /// How long the listeners are not watched.
     private static let milliseconds = 1_000
-    /// It is told at most once in this time.
+    /// It is reported at most once in this time.
     private static let silentSeconds = 60
 
-    /// When the rest is over; nil: the listeners are listened to.
+    /// When the pause ends; nil: the listeners are watched.
     private(set) var end: MonotonicTime?
     private var lastTold: MonotonicTime?
 
-    /// Begins a rest, or prolongs it.
+    /// Begins or extends a pause.
     ///
     /// - Returns: True if this must be logged.
     mutating func begin(at now: MonotonicTime) -> Bool {
@@ -23,9 +23,9 @@ struct ListenerRest {
         return true
     }
 
-    /// Ends the rest where its time has come.
+    /// Ends the pause if it is time.
     ///
-    /// - Returns: True if the listeners are to be listened to again.
+    /// - Returns: True if the listeners must be watched again.
     mutating func isOver(at now: MonotonicTime) -> Bool {
         guard let end, end <= now else { return false }
         self.end = nil
@@ -34,7 +34,7 @@ struct ListenerRest {
 }
 
 extension Errno {
-    /// True if the call may succeed later, as it is: descriptors or memory are short (accept(2)).
+    /// True if the same call may succeed later: descriptors or memory are short (accept(2)).
     var isShortage: Bool {
         switch self {
         case .tooManyDescriptors, .tooManyDescriptorsInSystem, .noMemory, .noBuffers: true

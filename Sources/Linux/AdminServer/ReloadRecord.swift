@@ -1,25 +1,25 @@
 package import Inventory
 package import JSON
 
-/// Reads the configuration again and has the server serve by it, or leaves it as it was.
+/// Reads the configuration again and applies it to the server, or changes nothing.
 ///
 /// - Parameters:
-///   - inventory: What is served by now.
-///   - generation: The number of the configuration that is to come.
+///   - inventory: The configuration in use.
+///   - generation: The number of the new configuration.
 package typealias ReloadAttempt =
     @Sendable (_ inventory: Inventory, _ generation: Int) -> Result<ReloadedConfiguration, ReloadProblems>
 
-/// What is told of a reload while it goes on.
+/// Events of a reload.
 package enum ReloadNews: Hashable, Sendable {
     case hasBegun
-    /// However it ended; with `ServerControl.summary`.
+    /// The reload has ended, with or without success; with `ServerControl.summary`.
     case isOver(summary: String)
 }
 
-/// A configuration that has taken another's place.
+/// A configuration that has replaced another one.
 package struct ReloadedConfiguration: Sendable {
     package let inventory: Inventory
-    /// What was changed and takes a restart, and the file's own warnings.
+    /// Changes that need a restart, and the file's own warnings.
     package let warnings: [String]
 
     package init(inventory: Inventory, warnings: [String]) {
@@ -28,10 +28,10 @@ package struct ReloadedConfiguration: Sendable {
     }
 }
 
-/// Why a configuration was not taken: every problem, with its place in the file.
+/// Why a configuration was not applied: every problem, with its place in the file.
 package struct ReloadProblems: Error {
     package let problems: [String]
-    /// True if another file is needed; false if the host denied what the file asks for, and may grant
+    /// True if the file must be changed; false if the host denied what the file asks for, and may grant
     /// it later.
     package let isConfigurationWrong: Bool
 
@@ -41,9 +41,9 @@ package struct ReloadProblems: Error {
     }
 }
 
-/// What became of a reload.
+/// The result of a reload.
 package struct ReloadOutcome: Hashable, Sendable {
-    /// Of the configuration served by now: 1 at the start, one more with each that was taken.
+    /// The number of the configuration in use: 1 at the start, one more with each that was applied.
     package var generation: Int
     package var isApplied: Bool
     /// See `ReloadProblems`; false if it was applied.
@@ -63,7 +63,7 @@ package struct ReloadOutcome: Hashable, Sendable {
         self.warnings = warnings
     }
 
-    /// Reads what another process wrote; nil if it is something else.
+    /// Parses the result that another process wrote; nil if it is something else.
     package init?(json: JSONValue) {
         guard let isApplied = json["reloaded"]?.boolean else { return nil }
         self.isApplied = isApplied
@@ -83,7 +83,7 @@ package struct ReloadOutcome: Hashable, Sendable {
     }
 }
 
-/// The configuration served by, and what became of reloads since the start.
+/// The configuration in use, and the results of reloads since the start.
 struct ReloadRecord: Sendable {
     private(set) var inventory: Inventory
     private(set) var status = ServerStatus.Reload()
@@ -117,17 +117,17 @@ struct ReloadRecord: Sendable {
 }
 
 extension ServerStatus {
-    /// What became of reloads since the start.
+    /// The results of reloads since the start.
     package struct Reload: Hashable, Sendable {
-        /// 1 at the start, one more with each configuration that was taken.
+        /// 1 at the start, one more with each configuration that was applied.
         package var generation = 1
-        /// Configurations that were not taken.
+        /// Configurations that were not applied.
         package var failures = 0
-        /// When the last one was taken, in seconds since 1970; nil: none since the start.
+        /// When the last one was applied, in seconds since 1970; nil: none since the start.
         package var lastSuccess: Int?
-        /// When the last one was not taken.
+        /// When the last failure was.
         package var lastFailure: Int?
-        /// What was wrong with it; empty if a later one was taken.
+        /// The problems of the last failure; empty if a later configuration was applied.
         package var lastProblems: [String] = []
 
         package init() {}

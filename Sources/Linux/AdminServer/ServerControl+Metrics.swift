@@ -6,8 +6,8 @@ import Synchronization
 import Telemetry
 
 extension ServerControl {
-    /// Everything that is counted, for Prometheus. Labels are bounded by the configuration; see
-    /// `ServerMetrics.mostDetailed`.
+    /// All metrics, for Prometheus. Labels are bounded by the configuration;
+    /// see `ServerMetrics.mostDetailed`.
     package var metrics: String {
         let server = server
         var text = PrometheusText()
@@ -49,16 +49,16 @@ extension ServerControl {
             text.single(name, .counter, help, statistics.sum(number))
         }
         text.single("namebridge_workers", .gauge, "Worker threads.", statistics.workers.count)
-        counter("namebridge_questions_total", "Messages from clients that were questions.") {
+        counter("namebridge_questions_total", "Questions from clients.") {
             $0.engine.messages - $0.engine.ignored
         }
         counter("namebridge_questions_ignored_total", "Messages from clients that got no reply.") {
             $0.engine.ignored + $0.sockets.datagramsIgnored
         }
-        counter("namebridge_questions_joined_total", "Questions that waited for one in flight already.") {
+        counter("namebridge_questions_joined_total", "Questions that joined one in flight.") {
             $0.engine.joined
         }
-        counter("namebridge_questions_retried_total", "Questions sent again because nothing came.") {
+        counter("namebridge_questions_retried_total", "Questions sent again after no answer.") {
             $0.engine.retried
         }
         counter("namebridge_answers_unmatched_total", "Messages from servers that match no question.") {
@@ -69,7 +69,7 @@ extension ServerControl {
         ) {
             $0.sockets.upstreamHints
         }
-        counter("namebridge_answers_late_total", "Answers to questions that were not asked any more.") {
+        counter("namebridge_answers_late_total", "Answers that came after their question was given up.") {
             $0.engine.late
         }
         counter(
@@ -134,12 +134,12 @@ extension ServerControl {
         _ text: inout PrometheusText, _ server: DNSServer, _ statistics: ServerStatistics
     ) {
         guard let cache = server.cache?.statistics else { return }
-        text.single("namebridge_cache_entries", .gauge, "Answers that are kept.", cache.entries)
-        text.single("namebridge_cache_bytes", .gauge, "Memory that kept answers take.", cache.octets)
-        text.single("namebridge_cache_limit_bytes", .gauge, "Memory that they may take.", cacheLimit)
+        text.single("namebridge_cache_entries", .gauge, "Cached answers.", cache.entries)
+        text.single("namebridge_cache_bytes", .gauge, "Memory of cached answers.", cache.octets)
+        text.single("namebridge_cache_limit_bytes", .gauge, "Limit of that memory.", cacheLimit)
         text.single("namebridge_cache_hits_total", .counter, "Look-ups that found an answer.", cache.hits)
         text.single(
-            "namebridge_cache_misses_total", .counter, "Look-ups that found none that holds.", cache.misses)
+            "namebridge_cache_misses_total", .counter, "Look-ups that found no valid answer.", cache.misses)
         text.single(
             "namebridge_cache_evictions_total", .counter, "Answers dropped for lack of room.", cache.evictions
         )
@@ -153,17 +153,17 @@ extension ServerControl {
         let reload = record.withLock { $0.status }
         text.single(
             "namebridge_reload_generation", .gauge,
-            "The configuration's number: 1 at the start, one more with each that was taken.",
+            "The configuration's number: 1 at the start, one more with each that was applied.",
             reload.generation)
         text.single(
-            "namebridge_reload_failures_total", .counter, "Configurations that were not taken.",
+            "namebridge_reload_failures_total", .counter, "Configurations that were not applied.",
             reload.failures)
         text.single(
-            "namebridge_reload_successful", .gauge, "1 unless the last configuration was not taken.",
+            "namebridge_reload_successful", .gauge, "1 unless the last configuration was not applied.",
             reload.lastProblems.isEmpty ? 1 : 0)
         text.single(
             "namebridge_reload_time_seconds", .gauge,
-            "When the configuration in use was taken, in seconds since 1970.",
+            "When the configuration in use was applied, in seconds since 1970.",
             reload.lastSuccess ?? startSeconds)
     }
 
@@ -177,10 +177,10 @@ extension ServerControl {
             $0.add(network.present, [("state", "present")])
         }
         text.single(
-            "namebridge_network_healed_total", .counter, "Objects that were missing and put back.",
+            "namebridge_network_healed_total", .counter, "Lost objects that were restored.",
             network.healed)
         text.single(
-            "namebridge_network_failures_total", .counter, "Attempts to put something back that failed.",
+            "namebridge_network_failures_total", .counter, "Failed attempts to restore objects.",
             network.failures)
         text.single(
             "namebridge_network_contested_objects", .gauge,
@@ -189,7 +189,7 @@ extension ServerControl {
     }
 
     private func addLimits(_ text: inout PrometheusText, _ statistics: ServerStatistics) {
-        text.family("namebridge_limit_hits_total", .counter, "What was turned away or cut, by limit.") {
+        text.family("namebridge_limit_hits_total", .counter, "Questions, replies and connections refused or cut, by limit.") {
             family in
             for limit in LimitCount.all(statistics) { family.add(limit.count, [("limit", limit.name)]) }
         }

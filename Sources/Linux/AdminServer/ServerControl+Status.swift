@@ -9,10 +9,10 @@ import LinuxSystem
 import Synchronization
 import Telemetry
 
-// How the server is doing.
+// The state of the server.
 
 extension ServerControl {
-    /// How the server is doing now.
+    /// The present state of the server.
     package var status: ServerStatus {
         let now = MonotonicClock.now
         let statistics = server.statistics
@@ -95,7 +95,7 @@ extension ServerControl {
         status.extendedErrors = meters.extendedErrorCounts.map { .init($0.code, $0.purpose, $0.count) }
     }
 
-    /// The last failures, and who asks what most where the query log is on.
+    /// The last failures, and the most frequent names and clients if the query log is on.
     private func addTrouble(
         _ statistics: ServerStatistics, at now: MonotonicTime, to status: inout ServerStatus
     ) {
@@ -111,7 +111,7 @@ extension ServerControl {
         status.topClients = top.clients.map { .init("\($0.key)", "", $0.count) }
     }
 
-    /// Those that the configuration in use refuses still.
+    /// Refused networks that the configuration in use still refuses.
     private func refusedClients(
         _ statistics: ServerStatistics, at now: MonotonicTime
     ) -> [ServerStatus.RefusedNetwork] {
@@ -124,7 +124,7 @@ extension ServerControl {
             }
     }
 
-    /// - Parameter agent: What the network agent last wrote.
+    /// - Parameter agent: The last report of the network agent.
     private func addPlaces(to status: inout ServerStatus, _ agent: JSONValue?) {
         let states = agent?["paths"]?.elements ?? []
         status.sites = inventory.sites.map { site in
@@ -170,7 +170,7 @@ extension ServerControl {
         agentReport.map(Self.networkObjects)
     }
 
-    /// What the agent says of its host; one that was killed has not said that it ended.
+    /// The agent's report about its host; an agent that was killed could not report its end.
     private static func networkObjects(of report: JSONValue) -> ServerStatus.NetworkObjects {
         var objects = ServerStatus.NetworkObjects(json: report)
         if let process = report["process"]?.count.flatMap(Int32.init(exactly:)), process > 0 {
@@ -179,7 +179,7 @@ extension ServerControl {
         return objects
     }
 
-    /// What the network agent last wrote; nil if there is none, or its file is not for us.
+    /// The last report of the network agent; nil if there is none, or its file can't be read.
     private var agentReport: JSONValue? {
         do throws(Errno) {
             let octets = try FileContents.read(agentFile)

@@ -8,31 +8,31 @@ import LinuxSystem
 import Synchronization
 import Telemetry
 
-/// Answers what is asked about a running DNS server, and does what it is told to it.
+/// Answers requests about a running DNS server, and executes commands on it.
 package final class ServerControl: Sendable {
     let server: DNSServer
     let version: String
     let cacheLimit: Int
     let start = MonotonicClock.now
-    /// The same by the time of day, in seconds since 1970.
+    /// The same as wall-clock time, in seconds since 1970.
     let startSeconds = WallClock.seconds
-    /// What it serves by, and what became of reloads.
+    /// The configuration in use, and the results of reloads.
     let record: Mutex<ReloadRecord>
     private let load: ReloadAttempt?
     private let announce: @Sendable (ReloadNews) -> Void
     /// Written by `namebridge net agent`.
     let agentFile: String
-    /// Held while a reload is under way.
+    /// Locked during a reload.
     private let isReloading = Mutex(())
-    /// What the numbers were some time ago.
+    /// Earlier values of the numbers.
     let history: Mutex<StatusHistory>
 
     /// - Parameters:
     ///   - version: The program's.
-    ///   - inventory: What the server was made from.
-    ///   - load: Reads the configuration again and has the server serve by it; nil: there is none to read.
-    ///   - agentFile: Where the network agent of this host writes how it is doing.
-    ///   - announce: Hears of each reload, on the thread that asked for it.
+    ///   - inventory: The configuration that the server was made from.
+    ///   - load: Reads the configuration again and applies it; nil: there is no file.
+    ///   - agentFile: The file with the report of this host's network agent.
+    ///   - announce: Called for each event of a reload, on the thread that asked for it.
     package init(
         _ server: DNSServer, version: String, inventory: Inventory, load: ReloadAttempt? = nil,
         agentFile: String = "/run/namebridge-net/agent.json",
@@ -48,7 +48,7 @@ package final class ServerControl: Sendable {
         history = Mutex(StatusHistory(start: start))
     }
 
-    /// Notes the numbers of now; to be called every five seconds, by one thread or several.
+    /// Records the present numbers; call it every five seconds, from one thread or several.
     package func tick() {
         let statistics = server.statistics
         history.withLock { $0.tick(statistics, at: MonotonicClock.now) }
@@ -64,12 +64,12 @@ package final class ServerControl: Sendable {
 
     // MARK: - Reload
 
-    /// The configuration served by.
+    /// The configuration in use.
     var inventory: Inventory { record.withLock { $0.inventory } }
 
-    /// Serves by the configuration as it is now; where that cannot be, all stays as it was.
+    /// Applies the configuration file as it is now; on failure nothing changes.
     ///
-    /// Returns when all workers have gone over. Calls at the same time are done one after the other.
+    ///     Returns when all workers have switched over. Calls at the same time run one after the other.
     @discardableResult
     package func reload() -> ReloadOutcome {
         isReloading.withLock { _ in
@@ -91,7 +91,7 @@ package final class ServerControl: Sendable {
         }
     }
 
-    /// What the server does, in a line for the service manager.
+    /// The state of the server in one line, for the service manager.
     package var summary: String {
         let clusters = inventory.clusters.count
         let workers = server.workerTurns.count
@@ -115,7 +115,7 @@ package final class ServerControl: Sendable {
     // MARK: - Flush
 
     private func flush(_ scope: FlushScope) -> JSONValue {
-        guard let cache = server.cache else { return Self.refusal("the server keeps no answers") }
+        guard let cache = server.cache else { return Self.refusal("the server has no cache") }
         let count: Int
         switch scope {
         case .everything:

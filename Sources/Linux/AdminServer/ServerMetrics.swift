@@ -3,8 +3,8 @@ import Telemetry
 
 /// Metrics of the clusters' name servers.
 struct ServerMetrics {
-    /// With more name servers than this, what is told of each is its state and the counts above 0; latencies
-    /// are told of all together, under empty labels. So a page of 2,000 clusters stays below 2 MiB.
+    /// With more name servers than this, each has only its state and the counts above 0; latencies are given
+    /// for all together, with empty labels. So a page of 2,000 clusters stays below 2 MiB.
     static let mostDetailed = 256
 
     private let rows: [(index: Int, health: ServerHealth, labels: [(String, String)])]
@@ -85,7 +85,7 @@ struct ServerMetrics {
         }
     }
 
-    /// Why a question brought no answer, each with its label.
+    /// The reasons for a question without an answer, each with its label.
     static let failures: [(ServerEvent, String)] = [
         (.timeout, "timeout"), (.refused, "refused"), (.unreachable, "unreachable"), (.closed, "closed"),
         (.unsent, "not-sent"),
@@ -97,7 +97,7 @@ extension EngineMeters {
         serverEvents.value(row: server, column: event.rawValue)
     }
 
-    /// The Extended DNS Errors that were given, by code (IANA, Extended DNS Error Codes).
+    /// The Extended DNS Errors that were sent, by code (IANA, Extended DNS Error Codes).
     var extendedErrorCounts: [(code: String, purpose: String, count: Int)] {
         (0..<Self.errorColumns).compactMap { code in
             let count = extendedErrors.value(row: 0, column: code)
@@ -118,7 +118,7 @@ extension AnswerCounts {
         let count: Int
     }
 
-    /// All counts above 0; what has no view or cluster has an empty name.
+    /// All counts above 0; a count without view or cluster has an empty name.
     func cells(of policy: ForwardingPolicy) -> [Cell] {
         var cells: [Cell] = []
         for view in 0..<min(views, policy.views.count + 1) {

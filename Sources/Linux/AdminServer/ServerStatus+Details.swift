@@ -1,14 +1,14 @@
 import JSON
 package import Telemetry
 
-// The parts of a status beyond the plain numbers.
+// The parts of a status besides the plain numbers.
 
 extension ServerStatus {
-    /// What was counted under one name.
+    /// A count with its name.
     package struct NamedCount: Hashable, Sendable {
         /// Short, as in metrics.
         package var name: String
-        /// For people; empty if the name says it all.
+        /// The description, for people; empty if the name is enough.
         package var words: String
         package var count: Int
 
@@ -22,7 +22,7 @@ extension ServerStatus {
     /// Questions to one cluster that failed for one reason.
     package struct Failure: Hashable, Sendable {
         package var cluster: String
-        /// The last name that was asked for in vain.
+        /// The last name whose question failed.
         package var name: String
         package var reason: String
         package var count: Int
@@ -37,7 +37,7 @@ extension ServerStatus {
         }
     }
 
-    /// Times that 500, 950 and 990 of 1000 did not exceed, in microseconds; nil if there was none.
+    /// The times, in microseconds, that 500, 950 and 990 of 1000 did not exceed; nil without any.
     package struct Latency: Hashable, Sendable {
         package var count = 0
         package var median: Int?
@@ -54,7 +54,7 @@ extension ServerStatus {
         }
     }
 
-    /// Some seconds of the past.
+    /// A few seconds of the past.
     package struct HistoryPoint: Hashable, Sendable {
         package var milliseconds: Int
         package var questions: Int
@@ -70,16 +70,16 @@ extension ServerStatus {
         package var questionsPerSecond: Int { milliseconds > 0 ? questions * 1000 / milliseconds : 0 }
     }
 
-    /// The objects that the network agent keeps on this host.
+    /// The objects that the network agent maintains on this host.
     package struct NetworkObjects: Hashable, Sendable {
         package var isRunning = false
         package var wanted = 0
         package var present = 0
         package var healed = 0
         package var failures = 0
-        /// Objects that are missing or not as planned, the first of them.
+        /// Objects that are missing or not as planned, at most the first few.
         package var missing: [String] = []
-        /// Objects that were missing at the last loss, and who likely took them away.
+        /// Objects that were missing at the last loss, and the process that likely removed them.
         package var lastLost: [String] = []
         package var lastLossTime: Int?
         package var suspicion: String?
@@ -94,7 +94,7 @@ extension ServerStatus {
         package var isWhole: Bool { isRunning && present >= wanted && trouble == nil }
     }
 
-    /// False if the last words of an agent that ended do not matter: this host has nothing to keep.
+    /// False if the last report of an agent that ended does not matter: this host has nothing to maintain.
     package var isAgentNeeded: Bool {
         guard let network else { return false }
         return network.isRunning || (network.wanted > 0 && !paths.isEmpty)
@@ -113,7 +113,7 @@ extension ServerStatus {
         }
         for address in absentListeners {
             troubles.append(
-                "dns.listen: this host does not have the address of \(address); it is heard once it has")
+                "dns.listen: this host does not have the address of \(address); it is served once it has")
         }
         troubles += clientTroubles
         for path in paths where path.isBroken {
@@ -147,7 +147,7 @@ extension ServerStatus {
 // MARK: - JSON
 
 extension ServerStatus {
-    /// The members beyond the plain numbers.
+    /// The JSON members besides the plain numbers.
     var detailMembers: [(String, JSONValue)] {
         [
             ("host", .string(host)),
@@ -166,7 +166,7 @@ extension ServerStatus {
         ]
     }
 
-    /// Reads what `detailMembers` wrote; what is missing stays empty.
+    /// Parses what `detailMembers` wrote; what is missing stays empty.
     mutating func readDetails(_ json: JSONValue) {
         host = json["host"]?.string ?? ""
         history = (json["history"]?.elements ?? []).map { point in
@@ -266,7 +266,7 @@ extension ServerStatus.NetworkObjects {
         ])
     }
 
-    /// Reads what the agent or `json` wrote; what is missing stays empty.
+    /// Parses what the agent or `json` wrote; what is missing stays empty.
     init(json: JSONValue) {
         if case .boolean(true)? = json["running"] { isRunning = true }
         wanted = json["wanted"]?.count ?? 0

@@ -1,9 +1,9 @@
 import JSON
 
-// Where packets come from and go to.
+// The sites and paths of packets.
 
 extension ServerStatus {
-    /// A place of the configuration that is no cluster.
+    /// A place of the configuration that is not a cluster.
     package struct Site: Hashable, Sendable {
         package var name: String
         package var prefixes: [String]
@@ -14,16 +14,16 @@ extension ServerStatus {
         }
     }
 
-    /// How packets get from some places to others.
+    /// How packets travel between places.
     package struct Path: Hashable, Sendable {
         /// Keys of sites and clusters. If `to` is empty, all of `from` reach each other.
         package var from: [String]
         package var to: [String]
         /// `relay`, `routed` or `vxlan`.
         package var carrier: String
-        /// Which hosts, which segment, and what becomes of the source address.
+        /// The relays or the segment, and what happens to the source address.
         package var details: [String]
-        /// What this host has of it; nil if it has no part in it, or no network agent tells.
+        /// The part of it on this host; nil if it has none, or no network agent reports.
         package var state: PathState?
 
         package init(from: [String], to: [String], carrier: String, details: [String]) {
@@ -34,11 +34,11 @@ extension ServerStatus {
         }
     }
 
-    /// What one host has of a path.
+    /// One host's part of a path.
     package struct PathState: Hashable, Sendable {
         /// False if no agent runs: lost objects are not restored, and the numbers are old.
         package var isKept: Bool
-        /// Objects that the path needs on this host, and how many of them are not as planned.
+        /// The number of objects that the path needs on this host; `missing` of them are not as planned.
         package var wanted: Int
         package var missing: Int
 
@@ -62,7 +62,7 @@ extension ServerStatus.Path {
     /// True if packets likely do not get through.
     var isBroken: Bool { (state?.missing ?? 0) > 0 }
 
-    /// How it is drawn: `good`, `warn`, `bad`, or nothing where it is not known.
+    /// Its colour: `good`, `warn`, `bad`, or empty if the state is unknown.
     package var look: String {
         guard let state else { return "" }
         if state.missing > 0 { return "bad" }
@@ -114,7 +114,7 @@ extension ServerStatus.PathState {
         ])
     }
 
-    /// Nil if nothing stands there.
+    /// Nil if the JSON has no state.
     fileprivate init?(json: JSONValue) {
         guard case .object = json else { return nil }
         self.init(

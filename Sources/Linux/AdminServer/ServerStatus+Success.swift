@@ -1,13 +1,13 @@
 import JSON
 
-// Whether clients get what they ask for.
+// Whether clients get the answers that they ask for.
 
 extension ServerStatus {
-    /// What became of the questions of the last five minutes that were allowed and well-formed.
+    /// The results of the allowed and well-formed questions of the last five minutes.
     package struct Success: Hashable, Sendable {
         package var seconds = 0
         package var questions = 0
-        /// Of these: answered with a failure, wherever it came from.
+        /// Of these: answered with a failure, from a server or from here.
         package var failed = 0
 
         package init() {}
@@ -17,7 +17,7 @@ extension ServerStatus {
             questions > 0 ? Figures.percent(max(0, questions - failed), of: questions) : nil
         }
 
-        /// Fewer questions tell nothing.
+        /// Fewer questions say nothing.
         private static let leastQuestions = 20
 
         /// More than one in twenty failed.
@@ -41,13 +41,13 @@ extension ServerStatus {
             self.secondsAgo = secondsAgo
         }
 
-        /// Longer ago, and it is no problem any more.
+        /// A refusal longer ago is no longer a problem.
         private static let recentSeconds = 300
 
         var isRecent: Bool { secondsAgo < Self.recentSeconds }
     }
 
-    /// What is wrong with how clients are answered.
+    /// Problems with the answers that clients get.
     var clientTroubles: [String] {
         var troubles: [String] = []
         if success.isBad, let percent = success.percent {

@@ -1,29 +1,29 @@
 package import JSON
 
-/// How a running server is doing: what `namebridge status` shows.
+/// The state of a running server: what `namebridge status` shows.
 package struct ServerStatus: Hashable, Sendable {
     package var version = ""
     package var processID = 0
     package var uptimeSeconds = 0
-    /// Questions of the last seconds, and how many seconds these were.
+    /// Questions of the last seconds; the number of seconds is in the next field.
     package var recentQuestions = 0
     package var recentMilliseconds = 0
     package var workers: [Worker] = []
-    /// Of `dns.listen` what no client reaches, since the host does not have the address.
+    /// Addresses of `dns.listen` that no client reaches, since the host does not have them.
     package var absentListeners: [String] = []
-    /// Nil if no answers are kept.
+    /// Nil without a cache.
     package var cache: Cache?
-    /// The clusters that are asked, and last `upstream`.
+    /// The clusters with name servers, and last `upstream`.
     package var groups: [Group] = []
-    /// What this machine is called.
+    /// The name of this machine.
     package var host = ""
-    /// How many got an answer.
+    /// The share of questions that were answered.
     package var success = Success()
     /// The last one first.
     package var refusedClients: [RefusedNetwork] = []
     /// The last minutes, the oldest first, one for each five seconds.
     package var history: [HistoryPoint] = []
-    /// How long answers took in the last one or two minutes: out of the cache, and where servers were asked.
+    /// How long answers took in the last one or two minutes: from the cache, and if servers were asked.
     package var cachedLatency = Latency()
     package var lookupLatency = Latency()
     /// Replies by response code; limits that were hit; Extended DNS Errors by code.
@@ -32,19 +32,19 @@ package struct ServerStatus: Hashable, Sendable {
     package var extendedErrors: [NamedCount] = []
     /// The last failures, the latest first.
     package var failures: [Failure] = []
-    /// What stands in the query log most often; empty without one.
+    /// The most frequent names and clients of the query log; empty without one.
     package var topNames: [NamedCount] = []
     package var topClients: [NamedCount] = []
     /// The places and paths of the configuration.
     package var sites: [Site] = []
     package var paths: [Path] = []
-    /// What the network agent says; nil if there is none.
+    /// The report of the network agent; nil if there is none.
     package var network: NetworkObjects?
     package var reload = Reload()
 
     package init() {}
 
-    /// Questions a second, of late.
+    /// Questions a second in the last seconds.
     package var questionsPerSecond: Int {
         recentMilliseconds > 0 ? (recentQuestions * 1000 + recentMilliseconds / 2) / recentMilliseconds : 0
     }
@@ -56,7 +56,7 @@ package struct ServerStatus: Hashable, Sendable {
         }
     }
 
-    /// What one worker has done since the start, and has in hand.
+    /// The counts of one worker since the start, and its present load.
     package struct Worker: Hashable, Sendable {
         /// Messages from clients that were questions.
         package var questions = 0
@@ -64,7 +64,7 @@ package struct ServerStatus: Hashable, Sendable {
         package var hits = 0
         /// Answered from the cache past their TTL, because no server answered.
         package var stale = 0
-        /// Answered with what a server said.
+        /// Answered with a server's answer.
         package var answered = 0
         /// Answered here: names that cannot exist, private reverse names.
         package var local = 0
@@ -72,7 +72,7 @@ package struct ServerStatus: Hashable, Sendable {
         package var refused = 0
         /// Answered with an error of form or support.
         package var rejected = 0
-        /// Turned away because the tables were full.
+        /// Refused because the tables were full.
         package var overloaded = 0
         /// No server answered.
         package var failed = 0
@@ -94,7 +94,7 @@ package struct ServerStatus: Hashable, Sendable {
         }
     }
 
-    /// The answers that are kept.
+    /// The state of the cache.
     package struct Cache: Hashable, Sendable {
         package var entries = 0
         package var octets = 0
@@ -115,13 +115,13 @@ package struct ServerStatus: Hashable, Sendable {
         }
     }
 
-    /// A cluster's servers, or those of `dns.upstream`.
+    /// The servers of a cluster, or of `dns.upstream`.
     package struct Group: Hashable, Sendable {
         package var name: String
         package var servers: [Server]
-        /// The zone that its servers hold; empty for `upstream`.
+        /// The zone of its servers; empty for `upstream`.
         package var domain = ""
-        /// What clients may call it.
+        /// The suffixes that clients use for it.
         package var names: [String] = []
         /// The prefixes of its pods and services.
         package var prefixes: [String] = []
@@ -149,15 +149,15 @@ package struct ServerStatus: Hashable, Sendable {
         }
     }
 
-    /// A name server as its last probes found it.
+    /// A name server as the last probes found it.
     package struct Server: Hashable, Sendable {
         /// `ADDRESS:PORT`.
         package var address: String
         /// `full`, `without EDNS`, `TCP only`, `dead` or `looping`.
         package var state: String
-        /// Nil while no probe was answered.
+        /// Nil if no probe was answered yet.
         package var roundTripMicroseconds: Int?
-        /// Nil while nothing went wrong.
+        /// Nil if there was no error.
         package var lastError: String?
         /// Since the start.
         package var asked = 0
@@ -169,10 +169,10 @@ package struct ServerStatus: Hashable, Sendable {
         package var latency = Latency()
 
         static let dead = "dead"
-        /// `state` of one that forwards our questions back to us.
+        /// The `state` of a server that forwards our questions back to us.
         static let looping = "looping"
 
-        /// True if it is not asked.
+        /// True if no questions are sent to it.
         package var isDown: Bool { state == Self.dead || state == Self.looping }
 
         package init(
@@ -209,7 +209,7 @@ extension ServerStatus {
             ] + detailMembers)
     }
 
-    /// Reads what another process wrote; what is missing stays 0.
+    /// Parses what another process wrote; what is missing stays 0.
     package init(json: JSONValue) {
         version = json["version"]?.string ?? ""
         processID = json["pid"]?.count ?? 0

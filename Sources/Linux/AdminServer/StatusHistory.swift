@@ -2,11 +2,11 @@ import DNSServer
 import Forwarding
 import Telemetry
 
-/// What the numbers were some time ago, so that rates and percentiles are those of late.
+/// Earlier values of the numbers, for rates and percentiles of the last minutes.
 struct StatusHistory {
     /// The oldest first, never empty; `samplePeriod` apart.
     private(set) var samples: [Sample]
-    /// All latencies at the beginning of the window, which is one or two minutes ago, and at its middle.
+    /// All latencies at the beginning of the window, one or two minutes ago, and at its middle.
     private var windowStart = Latencies()
     private var windowMiddle = Latencies()
     private var nextMiddle: MonotonicTime
@@ -20,7 +20,7 @@ struct StatusHistory {
         let failed: Int
     }
 
-    /// Latencies since the server's start; nil if nothing was told yet.
+    /// Latencies since the server's start; nil if no worker has reported yet.
     struct Latencies {
         var turns = LatencyHistogram()
         var meters: EngineMeters?
@@ -28,9 +28,9 @@ struct StatusHistory {
 
     /// Five minutes.
     private static let mostSamples = 61
-    /// The rate of late is that since so many samples ago, 10 to 15 s.
+    /// Recent rates are those since this many samples ago, 10 to 15 s.
     private static let recentSamples = 3
-    /// Ticks that follow each other faster are one.
+    /// A tick that follows another one faster is ignored.
     private static let shortestTickMilliseconds = 4_000
     private static let windowMilliseconds = 60_000
 
@@ -39,7 +39,7 @@ struct StatusHistory {
         nextMiddle = start.advanced(milliseconds: Self.windowMilliseconds)
     }
 
-    /// Notes the numbers of now; to be called every five seconds, by one thread or several.
+    /// Records the present numbers; call it every five seconds, from one thread or several.
     mutating func tick(_ statistics: ServerStatistics, at now: MonotonicTime) {
         if samples.count > 1, let last = samples.last,
             now < last.time.advanced(milliseconds: Self.shortestTickMilliseconds)
@@ -54,16 +54,16 @@ struct StatusHistory {
         windowMiddle = Latencies(turns: statistics.turns, meters: statistics.meters)
     }
 
-    /// Goes over to another policy, as `EngineMeters.adopt` does.
+    /// Switches to another policy, as `EngineMeters.adopt` does.
     mutating func adopt(_ policy: ForwardingPolicy, after old: ForwardingPolicy) {
         windowStart.meters?.adopt(policy, after: old)
         windowMiddle.meters?.adopt(policy, after: old)
     }
 
-    /// The sample that the rate of late is taken since.
+    /// The sample from which recent rates are computed.
     var reference: Sample { samples[max(0, samples.count - Self.recentSamples)] }
 
-    /// What became of the questions since the oldest sample.
+    /// The results of the questions since the oldest sample.
     func success(upTo now: Sample) -> ServerStatus.Success {
         var success = ServerStatus.Success()
         guard let first = samples.first else { return success }
@@ -73,7 +73,7 @@ struct StatusHistory {
         return success
     }
 
-    /// What `histogram` gives now, without what it gave when the window began.
+    /// The counts of `histogram` since the window began.
     func recent(
         _ now: Latencies, _ histogram: (Latencies) -> LatencyHistogram
     ) -> ServerStatus.Latency {

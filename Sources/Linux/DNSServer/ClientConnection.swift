@@ -3,17 +3,17 @@ import Forwarding
 import LinuxSystem
 import Telemetry
 
-/// A client's connection: its socket, the octets on their way in and out, and what it waits for.
+/// A client's connection: its socket, its input and output, and its progress.
 final class ClientConnection {
     let descriptor: FileDescriptor
-    /// Stands on every question of this connection; its answers come back with it.
+    /// Part of every question of this connection, and of its answer.
     let path: ClientPath
     var framing = StreamFraming()
     var output = MessageQueue()
     var progress: ClientProgress
     /// What epoll watches the socket for.
     var interest: Epoll.Interest = .readable
-    /// True while it stands in the worker's list of connections to be served.
+    /// True while it is in the worker's list of connections to serve.
     var isListed = false
     /// Octets of input and output that `ClientTable.queuedOctets` counts.
     var countedOctets = 0
@@ -25,17 +25,17 @@ final class ClientConnection {
     }
 }
 
-/// Decides when a client's connection is read, held back and closed.
+/// Decides when a client's connection is read, paused and closed.
 struct ClientProgress: Hashable, Sendable {
     /// Questions whose answers have not come yet.
     private(set) var pending = 0
     /// True once the client has sent its last octet; it may still wait for answers (RFC 1035 section 4.2.2).
     private(set) var hasEnded = false
     /// When it last brought a whole message or took octets of an answer. Single octets don't count, so that a
-    /// client can't hold a connection for ever by one octet at a time.
+    /// client can't hold a connection open by sending one octet at a time.
     private(set) var lastActivity: MonotonicTime
     private let startedAt: MonotonicTime
-    /// True once it is so old that no more questions are taken from it.
+    /// True once it is so old that it may bring no more questions.
     private(set) var isRetired = false
 
     init(startedAt now: MonotonicTime) {
@@ -43,7 +43,7 @@ struct ClientProgress: Hashable, Sendable {
         startedAt = now
     }
 
-    /// Retires a connection that is old enough; true if that is news.
+    /// Retires a connection that is old enough; true if that happens now.
     mutating func retireWhereOld(at now: MonotonicTime, _ settings: DNSServerSettings) -> Bool {
         guard !isRetired, startedAt.advanced(milliseconds: settings.connectionMilliseconds) <= now else {
             return false
@@ -62,7 +62,7 @@ struct ClientProgress: Hashable, Sendable {
         lastActivity = now
     }
 
-    /// The engine gave an answer, or none is to come.
+    /// The engine gave an answer, or there will be none.
     mutating func settledQuestion() {
         pending = max(0, pending - 1)
     }
@@ -75,13 +75,13 @@ struct ClientProgress: Hashable, Sendable {
         hasEnded = true
     }
 
-    /// True if another question may be taken, with `queued` octets waiting for the client to read them.
+    /// True if another question may be taken while `queued` octets wait for the client to read them.
     func mayTakeQuestion(queued: Int, _ settings: DNSServerSettings) -> Bool {
         !isRetired && pending < settings.questionsPerConnection && queued < settings.outputLimit
     }
 
-    /// True if everything that was asked has been answered and read, so that the connection can be closed
-    /// for another.
+    /// True if every question has been answered and every answer read, so that the connection can be closed
+    /// in favour of another.
     func isIdle(queued: Int) -> Bool { pending == 0 && queued == 0 }
 
     /// True if no more questions come, and the client got everything.
@@ -91,7 +91,7 @@ struct ClientProgress: Hashable, Sendable {
         lastActivity.advanced(milliseconds: settings.idleTimeoutMilliseconds) <= now
     }
 
-    /// What the socket is to be watched for.
+    /// The events to watch the socket for.
     func interest(queued: Int, _ settings: DNSServerSettings) -> Epoll.Interest {
         var interest: Epoll.Interest = []
         if !hasEnded, mayTakeQuestion(queued: queued, settings) { interest.insert(.readable) }

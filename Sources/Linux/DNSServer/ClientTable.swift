@@ -4,7 +4,8 @@ import IPAddressing
 import LinuxSystem
 import Telemetry
 
-/// The clients' connections of one worker, each in a slot whose generation tells it from the ones before.
+/// The clients' connections of one worker, each in a slot whose generation distinguishes it from
+/// earlier ones.
 ///
 /// `connections.count == generations.count == settings.connectionsPerWorker`; `free` holds the empty slots.
 struct ClientTable {
@@ -13,7 +14,7 @@ struct ClientTable {
     private var free: [Int]
     /// By `owner`.
     private var countByClient: [IPAddress: Int] = [:]
-    /// Octets that wait for clients to take them, or are the beginning of what they ask, on all connections;
+    /// Octets that wait for clients to read them, or are the beginning of a question, on all connections;
     /// see `recount`.
     private(set) var queuedOctets = 0
     private var settings: DNSServerSettings
@@ -27,21 +28,21 @@ struct ClientTable {
 
     var count: Int { connections.count - free.count }
 
-    /// Goes over to other settings; the number of slots stays.
+    /// Applies other settings; the number of slots stays.
     mutating func adopt(_ settings: DNSServerSettings) {
         self.settings = settings
     }
 
-    /// What is to be done with a new connection.
+    /// The decision about a new connection.
     enum Admission: Hashable {
         case admit
-        /// There is room once the connection in this slot, which is idle, has been closed.
+        /// There is room once the idle connection in this slot has been closed.
         case displace(slot: Int)
         case refuse
     }
 
-    /// Decides about a new connection of `client`: at a limit the longest idle one gives way, of the same
-    /// client where that client is at its own limit; where all are busy, the new one is refused.
+    /// Decides about a new connection of `client`: at a limit the connection that is idle longest is closed,
+    /// one of the same client if that client is at its own limit; if all are busy, the new one is refused.
     func admission(of client: IPAddress) -> Admission {
         let owner = client.owner
         if countByClient[owner, default: 0] >= settings.connectionsPerClient {
@@ -52,7 +53,7 @@ struct ClientTable {
         return longestIdle { _ in true }.map { .displace(slot: $0) } ?? .refuse
     }
 
-    /// The slot of the connection without anything to wait for that has been so the longest.
+    /// The slot of the connection that has been idle longest.
     func longestIdle(where isWanted: (ClientConnection) -> Bool = { _ in true }) -> Int? {
         var longest: (slot: Int, since: MonotonicTime)? = nil
         for (slot, connection) in connections.enumerated() {
@@ -65,8 +66,7 @@ struct ClientTable {
         return longest?.slot
     }
 
-    /// Puts a connection, made for the slot and generation that it is given, into the table; nil if it is
-    /// full.
+    /// Adds a connection, made for the given slot and generation, to the table; nil if it is full.
     mutating func insert(_ make: (_ slot: Int, _ generation: UInt32) -> ClientConnection?)
         -> ClientConnection?
     {
@@ -77,7 +77,7 @@ struct ClientTable {
         return connection
     }
 
-    /// Takes the connection in `slot` out of the table; it closes with its last use.
+    /// Removes the connection in `slot` from the table; it closes with its last use.
     mutating func remove(_ slot: Int) {
         guard let connection = connections[slot] else { return }
         connections[slot] = nil
@@ -90,7 +90,7 @@ struct ClientTable {
         countByClient[client] = left > 0 ? left : nil
     }
 
-    /// To be called once what a connection holds has changed.
+    /// Must be called when the octets that a connection holds have changed.
     mutating func recount(_ connection: ClientConnection) {
         guard connections[Int(connection.path.socket)] === connection else { return }
         let octets = connection.output.count + connection.framing.heldCount
@@ -98,7 +98,7 @@ struct ClientTable {
         connection.countedOctets = octets
     }
 
-    /// Retires the connections that are old enough at `now`, and gives them.
+    /// Retires the connections that are old enough at `now`, and returns them.
     func retired(at now: MonotonicTime) -> [ClientConnection] {
         connections.compactMap { connection in
             guard let connection, connection.progress.retireWhereOld(at: now, settings) else { return nil }
@@ -109,7 +109,7 @@ struct ClientTable {
     /// All connections.
     var all: [ClientConnection] { connections.compactMap(\.self) }
 
-    /// The connection in `slot`, where it is still that of `generation`.
+    /// The connection in `slot`, if that still has this `generation`.
     func find(_ slot: Int, _ generation: UInt32) -> ClientConnection? {
         guard slot < connections.count, generations[slot] == generation else { return nil }
         return connections[slot]
@@ -122,8 +122,8 @@ struct ClientTable {
 }
 
 extension IPAddress {
-    /// Whom the address belongs to: itself, or over IPv6 its /64, from which a host chooses as many as it
-    /// likes.
+    /// The client that the address belongs to: itself, or over IPv6 its /64, in which a host chooses its
+    /// own addresses.
     fileprivate var owner: IPAddress {
         family == .v4 ? self : IPAddress(v6: bits & ~UInt128(UInt64.max))
     }

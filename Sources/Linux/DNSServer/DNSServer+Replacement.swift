@@ -5,15 +5,15 @@ package import IPAddressing
 import LinuxSystem
 import Synchronization
 
-/// What a running server can be told to serve by instead.
+/// A new configuration for a running server.
 package struct DNSServerChange: Sendable {
     package let listen: [Endpoint]
-    /// Made with `after:` the server's policy of now.
+    /// Made with `after:` the server's present policy.
     package let policy: ForwardingPolicy
     /// The number of connections stays as it was at the start.
     package let settings: DNSServerSettings
     package let cookieSecrets: [SipHash.Key]
-    /// The one of now, a new one, or nil: nothing is written down.
+    /// The present one, a new one, or nil: no log.
     package let queryLog: QueryLog?
 
     package init(
@@ -29,15 +29,15 @@ package struct DNSServerChange: Sendable {
 }
 
 extension DNSServer {
-    /// How long all workers may take to do as they are told, in milliseconds; a turn takes far less.
+    /// How long the workers may take to execute a command, in milliseconds; a turn takes far less.
     private static let patience: Int32 = 20_000
 
-    /// Serves by another configuration from now on; to be called by one thread at a time.
+    /// Switches to another configuration; must be called by one thread at a time.
     ///
-    /// Sockets that stay, clients' connections, questions in flight and all answers that still hold are kept.
-    /// Nothing has changed where it throws.
+    /// Sockets that stay, clients' connections, questions in flight and all answers that are still valid are
+    /// kept. If it throws, nothing has changed.
     ///
-    /// - Returns: What did not work out, in words; as a rule nothing.
+    /// - Returns: What did not succeed, in words; as a rule nothing.
     package func replace(_ change: DNSServerChange) throws(DNSServerError) -> [String] {
         guard isRunning else { throw .notRunning }
         let old = current.withLock { $0 }
@@ -57,7 +57,7 @@ extension DNSServer {
 
         tell(.begin(policyChange), begun)
         guard begun.wait(milliseconds: Self.patience) else {
-            // The orders that are under way do no harm: what they keep out of the cache is asked for.
+            // Commands under way do no harm: answers that they keep out of the cache are asked for again.
             newLog?.stop()
             throw .workerIsLate
         }
@@ -86,11 +86,11 @@ extension DNSServer {
             return prober
         }
         oldProber?.stop()
-        // What the workers gave it is written; where one does not react, the rest of it is dropped.
+        // The workers' last lines are written; the rest of a worker that does not react is dropped.
         if next.queryLog !== old.queryLog { old.queryLog?.stop() }
-        // No worker keeps answers by the old rules any more, so this holds however late one of them is.
+        // No worker, not even a late one, stores answers by the old rules any more.
         dropAnswers(policyChange)
-        guard isDone else { return ["a worker does not react"] }
+        guard isDone else { return ["a worker does not respond"] }
         tell(.settle, settled)
         let inherited = next.listeners.all.filter { $0.isInherited && !change.listen.contains($0.asked) }
         return adopted.problems
@@ -99,7 +99,7 @@ extension DNSServer {
             }
     }
 
-    /// Forgets what does not hold any more.
+    /// Removes answers that are no longer valid.
     private func dropAnswers(_ change: PolicyChange) {
         guard let cache else { return }
         var check = KeptAnswerCheck(change)

@@ -7,36 +7,36 @@ import Synchronization
 
 /// Forwards DNS questions between sockets and engines: worker threads that share nothing but the policy.
 ///
-/// Binds its sockets when it is made, so that a mistake shows before anything runs; serves between `start`
+/// Binds its sockets when it is made, so that an error shows before anything runs; serves between `start`
 /// and `stop`.
 package final class DNSServer: Sendable {
-    /// What the workers keep of the answers; nil: nothing.
+    /// The workers' shared cache; nil: none.
     package let cache: AnswerCache?
 
-    /// What it serves by; see `replace`.
+    /// The present configuration; see `replace`.
     let current: Mutex<CurrentServing>
 
     let seeds: [WorkerSeed]
     private let news: (@Sendable (HealthNews) -> Void)?
     let prober: Mutex<ServerProber?>
-    /// Not listened on any more.
+    /// Listeners that are no longer listened on.
     let retiredListeners = Mutex<[RetiredListener]>([])
     private let threads = Mutex<[NativeThread]>([])
 
-    /// Octets of a worker's stack: its calls are shallow, and its tables live elsewhere.
+    /// Octets of a worker's stack: its calls are shallow, and its tables are on the heap.
     private static let stackSize = 1024 * 1024
 
     /// - Parameters:
     ///   - endpoints: Each is listened on over UDP and TCP. `[::]` means IPv6 alone, `0.0.0.0` is a second
     ///     endpoint.
     ///   - workers: Threads, at least 1.
-    ///   - cacheOctets: The memory for kept answers, in octets; 0 keeps none.
-    ///   - limits: How much each worker has in flight; nil: as the policy says.
+    ///   - cacheOctets: The memory for cached answers, in octets; 0: no cache.
+    ///   - limits: How much each worker has in flight; nil: the policy's limits.
     ///   - cookieSecrets: Shared with other servers (RFC 9018); empty: the process makes its own.
     ///   - inherited: Sockets of the service manager, used for the endpoints that they are bound to.
     ///   - queryLog: The log that answers are written to; nil: none.
     ///   - news: Called when a name server dies, comes back or changes; nil: no server is probed, and none
-    /// given up.
+    ///     given up.
     package init(
         listen endpoints: [Endpoint], policy: ForwardingPolicy, workers: Int, cacheOctets: Int = 0,
         settings: DNSServerSettings = DNSServerSettings(), limits: EngineLimits? = nil,
@@ -87,7 +87,8 @@ package final class DNSServer: Sendable {
         }
     }
 
-    /// `settings` with no more sockets of each kind than the descriptors allow that the process may open.
+    /// `settings` with the number of sockets of each kind limited by the descriptors that the process
+    /// may open.
     static func fitted(
         _ settings: DNSServerSettings, _ policy: ForwardingPolicy, workers: Int, _ endpoints: [Endpoint]
     ) -> DNSServerSettings {
@@ -127,10 +128,10 @@ package final class DNSServer: Sendable {
         }
     }
 
-    /// Tells the workers to end, and waits until they have. The sockets close with the server.
+    /// Tells the workers to end, and waits until they have. The sockets are closed with the server.
     ///
     /// - Parameter answering: Questions that have come are answered first, within
-    ///   `DNSServerWorker.endMilliseconds`; otherwise they are forgotten.
+    ///   `DNSServerWorker.endMilliseconds`; otherwise they are dropped.
     package func stop(answering: Bool = false) {
         if !answering { prober.withLock { $0 }?.stop() }
         for seed in seeds { seed.give(answering ? .end : .stop, seed.endReceipt) }
@@ -149,14 +150,14 @@ package final class DNSServer: Sendable {
     /// True between `start` and `stop`.
     var isRunning: Bool { threads.withLock { !$0.isEmpty } }
 
-    /// What the workers have done and have in hand: a tenth of a second old while they run, exact once they
+    /// The workers' counts and present load: a tenth of a second old while they run, exact once they
     /// are stopped.
     package var statistics: ServerStatistics {
         ServerStatistics(workers: seeds.map { $0.published.withLock { $0 } }, policy: policy)
     }
 }
 
-/// What a server serves by, all workers together.
+/// The configuration of a server, for all workers together.
 struct CurrentServing: Sendable {
     var policy: ForwardingPolicy
     var board: HealthBoard
@@ -170,7 +171,7 @@ extension DNSServer {
     /// Who may ask, and where each question goes.
     package var policy: ForwardingPolicy { current.withLock { $0.policy } }
 
-    /// What the workers and the prober know of the name servers.
+    /// The state of the name servers, as the workers and the prober see it.
     package var board: HealthBoard { current.withLock { $0.board } }
 
     /// The log that answers are written to; nil: none.
@@ -181,26 +182,26 @@ extension DNSServer {
         current.withLock { ($0.policy, $0.board) }
     }
 
-    /// Where it listens, in the order asked for; ports that the kernel chose stand here as numbers.
+    /// Where it listens, in the order of the configuration, with the ports that the kernel chose.
     package var boundEndpoints: [Endpoint] { current.withLock { $0.listeners.bound } }
 
-    /// Those of them that no client reaches, since the host does not have the address now.
+    /// Those that no client reaches, since the host does not have the address now.
     package var absentEndpoints: [Endpoint] { current.withLock { $0.listeners }.absent }
 }
 
-/// What a worker is made of, on the thread that starts it: all that can fail has been done here.
+/// Everything that a worker needs, made on the thread that starts it: all that can fail is done here.
 final class WorkerSeed: Sendable {
     let index: Int
-    /// What it serves by at first; the worker takes it.
+    /// The first configuration; the worker takes it.
     let first: Mutex<Serving?>
     let cache: AnswerCache?
     let limits: EngineLimits?
     let epoll: Epoll
     let wake: EventFD
     let endReceipt: OrderReceipt
-    /// What it is told, in order; `wake` is signalled with each.
+    /// The commands to the worker, in order; `wake` is signalled with each.
     let orders = Mutex<[WorkerOrder]>([])
-    /// Written by the worker now and then, and when it ends.
+    /// Written by the worker from time to time, and when it ends.
     let published = Mutex(WorkerStatistics())
     /// How often the worker's loop has turned.
     let turns = Atomic(0)

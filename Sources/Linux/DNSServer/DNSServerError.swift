@@ -2,14 +2,14 @@ package import Forwarding
 package import IPAddressing
 package import LinuxSystem
 
-/// Why a server can't start: what, where, and what to do about it.
+/// Why a server can't start: what, where, and what to do.
 package enum DNSServerError: Error, Hashable, Sendable {
     case cannotListen(Endpoint, Transport, Errno)
-    /// The first cannot be listened on while the second is, and both belong to this server.
+    /// The first cannot be bound while the second is, and both belong to this server.
     case needsRestart(Endpoint, Endpoint)
     /// The server is not running.
     case notRunning
-    /// A worker has not done in time what it was told; nothing has changed.
+    /// A worker has not executed a command in time; nothing has changed.
     case workerIsLate
     /// A worker's thread or one of its descriptors can't be made.
     case cannotStartWorker(Int, Errno)
@@ -34,7 +34,7 @@ extension DNSServerError: CustomStringConvertible {
         case .notRunning:
             return "the server is not running"
         case .workerIsLate:
-            return "a worker does not react, and nothing was changed: try again once the host is less busy"
+            return "a worker does not respond, and nothing was changed: try again once the host is less busy"
         case .cannotStartWorker(let index, let error):
             return
                 "cannot start worker \(index): \(error): raise the limits of open files and threads (ulimit)"
@@ -49,7 +49,7 @@ extension DNSServerError: CustomStringConvertible {
         case .permissionDenied where endpoint.port < 1024:
             return "a port below 1024 needs root or the capability CAP_NET_BIND_SERVICE"
         case .addressNotAvailable:
-            return "no interface of this host has this address; `ip address` lists those that there are"
+            return "no interface of this host has this address; `ip address` lists those that it has"
         default:
             return nil
         }

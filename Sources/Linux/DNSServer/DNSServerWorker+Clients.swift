@@ -6,10 +6,9 @@ import LinuxSystem
 // TCP: clients' connections.
 
 extension DNSServerWorker {
-    /// Connections that one listener may bring in one turn, so that others get theirs.
+    /// Connections that one listener may bring in one turn, so that other sockets are served too.
     private static var acceptsPerTurn: Int { 16 }
-    /// Octets that a connection may hold of questions that are not whole, whatever the others hold: far more
-    /// than a question has.
+    /// Octets that a connection may hold of incomplete questions at any time: far more than a question has.
     private static var usualInput: Int { 4096 }
     /// Reads of one connection in one turn.
     private static var readsPerTurn: Int { 4 }
@@ -27,15 +26,15 @@ extension DNSServerWorker {
                     makeRoom(index)
                     return
                 default:
-                    // The client went away before we came to it, or a network error (accept(2)): the next
-                    // one.
+                    // The client went away before it was accepted, or a network error (accept(2)): continue
+                    // with the next one.
                     continue
                 }
             }
         }
     }
 
-    /// Frees a descriptor by closing an idle connection; where none is idle, the listener waits until the
+    /// Frees a descriptor by closing an idle connection; if none is idle, the listener waits until the
     /// next sweep.
     private mutating func makeRoom(_ index: Int) {
         if let slot = clients.longestIdle() {
@@ -109,14 +108,14 @@ extension DNSServerWorker {
         clients.remove(Int(connection.path.socket))
     }
 
-    /// Has the connection written to, and read from again, by the next `flush`.
+    /// Adds the connection to those that the next `flush` writes to, and reads from again.
     mutating func list(_ connection: ClientConnection) {
         guard !connection.isListed else { return }
         connection.isListed = true
         listedClients.append(connection)
     }
 
-    /// Reads what the client has sent, and has the connection written to where it takes octets again.
+    /// Reads what the client has sent, and schedules writing if it takes octets again.
     mutating func serve(_ connection: ClientConnection, _ readiness: Epoll.Interest) {
         if !readiness.isDisjoint(with: [.failed, .hungUp]) {
             close(connection)
@@ -127,8 +126,7 @@ extension DNSServerWorker {
     }
 
     private mutating func read(_ connection: ClientConnection) {
-        // A whole message still waits only where the connection was held back; then it is not watched for
-        // more.
+        // A whole message waits here only if the connection was paused; then it is not watched for more.
         for _ in 0..<Self.readsPerTurn {
             guard connection.interest.contains(.readable), !connection.progress.hasEnded else { return }
             let received: StreamSocket.Received
@@ -160,9 +158,9 @@ extension DNSServerWorker {
         }
     }
 
-    /// Takes whole messages into the engine, as many as the connection may have in flight.
+    /// Passes whole messages to the engine, as many as the connection may have in flight.
     ///
-    /// - Returns: False if the connection was closed, or is held back.
+    /// - Returns: False if the connection was closed, or is paused.
     private mutating func takeQuestions(_ connection: ClientConnection) -> Bool {
         beginQuestions()
         while connection.progress.mayTakeQuestion(queued: connection.output.count, settings) {
@@ -183,8 +181,8 @@ extension DNSServerWorker {
         return false
     }
 
-    /// Writes to every listed connection, takes the questions that it had been held back with, and closes it
-    /// where it has finished.
+    /// Writes to every listed connection, takes the questions that were paused, and closes it if it
+    /// has finished.
     mutating func writeClients() {
         guard !listedClients.isEmpty else { return }
         let listed = listedClients
@@ -211,7 +209,7 @@ extension DNSServerWorker {
         }
     }
 
-    /// Takes what the clients have asked, and has every connection end once that is answered.
+    /// Takes what the clients have asked, and lets every connection end when that is answered.
     mutating func endClients() {
         for connection in clients.all {
             read(connection)
@@ -220,7 +218,7 @@ extension DNSServerWorker {
         }
     }
 
-    /// Has connections that are too old end once their questions are answered.
+    /// Lets connections that are too old end when their questions are answered.
     mutating func retireClients() {
         for connection in clients.retired(at: now) {
             counters.connectionsRetired += 1

@@ -7,10 +7,10 @@ import Telemetry
 // UDP: questions from clients, questions to servers and their answers.
 
 extension DNSServerWorker {
-    /// Batches that one socket may bring in one turn, so that others get theirs.
+    /// Batches that one socket may bring in one turn, so that other sockets are served too.
     private static var batchesPerTurn: Int { 4 }
 
-    /// Takes what waits on listening socket `index` into the engine.
+    /// Passes the datagrams on listening socket `index` to the engine.
     mutating func receiveQuestions(_ index: Int) {
         guard let socket = listeners[index]?.socket else { return }
         for _ in 0..<Self.batchesPerTurn {
@@ -18,7 +18,7 @@ extension DNSServerWorker {
             do throws(Errno) {
                 count = try clientBatch.receive(from: socket.descriptor)
             } catch {
-                // An earlier reply met an error, which says nothing about what waits here.
+                // An error of an earlier reply, which says nothing about the datagrams that wait here.
                 continue
             }
             if count > 0 { beginQuestions() }
@@ -29,7 +29,7 @@ extension DNSServerWorker {
         }
     }
 
-    /// To be called once questions were received, before the engine takes them.
+    /// Must be called after questions were received, before the engine gets them.
     ///
     /// The clock is read again: an answer that expired before the question was asked must not seem fresh.
     mutating func beginQuestions() {
@@ -63,7 +63,7 @@ extension DNSServerWorker {
 // MARK: - Servers
 
 extension DNSServerWorker {
-    /// Takes what server `server` has sent to place `place` of its pool into the engine.
+    /// Passes the answers of server `server` at place `place` of its pool to the engine.
     mutating func receiveAnswers(server: Int, socket place: Int, _ readiness: Epoll.Interest) {
         guard let socket = upstreams[server].socket(place) else { return }
         let path = UpstreamPath(server: server, socket: place, transport: .udp)
@@ -99,8 +99,8 @@ extension DNSServerWorker {
         }
     }
 
-    /// Too many answers came by `path` that match no question: its questions are asked over TCP, and its
-    /// port is given up.
+    /// Too many answers on `path` match no question: its questions are asked over TCP, and its port is
+    /// given up.
     private mutating func distrust(_ path: UpstreamPath) {
         flush()
         counters.distrustedSockets += 1
@@ -109,8 +109,8 @@ extension DNSServerWorker {
         drawPort(for: path.server)
     }
 
-    /// ICMP says that no answers come by `path`: they are still listened for, but no more questions go out of
-    /// a port that a forger seems to know, and the engine asks elsewhere.
+    /// ICMP says that no answers come on `path`. It is still listened on, but no more questions are sent from
+    /// a port that a forger may know, and the engine asks elsewhere.
     private mutating func noteHint(_ path: UpstreamPath) {
         guard upstreams[path.server].ports.hinted(path.socket) else { return }
         counters.upstreamHints += 1
@@ -119,7 +119,7 @@ extension DNSServerWorker {
         news.append(UpstreamNews(path, .hinted))
     }
 
-    /// Closes the sockets that have taken their questions and wait for no answer (RFC 5452 section 9.2). True
+    /// Closes the sockets that have sent their questions and wait for no answer (RFC 5452 section 9.2). True
     /// if there are others.
     mutating func renewSockets() -> Bool {
         var isAnyOpen = false
@@ -132,14 +132,14 @@ extension DNSServerWorker {
         return isAnyOpen
     }
 
-    /// True if the socket has taken all the questions that it may take, and their answers are here.
+    /// True if the socket has sent all the questions that it may, and their answers are here.
     private func isDone(_ server: Int, _ place: Int) -> Bool {
         let ports = upstreams[server].ports
         guard ports.isLeaving(place) || ports.isSpent(place, at: now) else { return false }
         return !engine.isWaiting(for: UpstreamPath(server: server, socket: place, transport: .udp))
     }
 
-    /// Draws the port that the next questions to `server` go out of.
+    /// Draws the port that the next questions to `server` are sent from.
     mutating func drawPort(for server: Int) {
         upstreams[server].ports.draw(random.next(), among: portsPerServer)
         let place = upstreams[server].ports.place
@@ -153,14 +153,14 @@ extension DNSServerWorker {
         engine.sendQuestions(to: server, from: upstreams[server].ports.place)
     }
 
-    /// As many for each server as `PortPool` has, while less than half of the worker's sockets are open; then
-    /// each server's share.
+    /// The pool's size for each server while less than half of the worker's sockets are open; then each
+    /// server's share.
     private var portsPerServer: Int {
         let most = settings.upstreamSocketsPerWorker
         return openSockets.value * 2 < most ? PortPool.mostTaking : most / max(1, upstreams.count)
     }
 
-    /// Sends the questions gathered for one server, out of one socket of its pool.
+    /// Sends the collected questions to one server, from one socket of its pool.
     mutating func sendQuestions(to server: Int) {
         guard upstreams[server].sender.count > 0 else { return }
         let path = UpstreamPath(server: server, socket: upstreams[server].senderSocket, transport: .udp)
@@ -170,7 +170,7 @@ extension DNSServerWorker {
         upstreams[server].ports.took(outcome.sent, path.socket)
         if outcome.reported != nil { noteHint(path) }
         if let error = outcome.error, case .remote(.unreachable) = SocketFault(error) {
-            // This host has no way there: what was asked before will not be answered either.
+            // This host has no route: earlier questions will not be answered either.
             news.append(UpstreamNews(path, error))
         } else if outcome.sent < upstreams[server].sender.lastCount {
             noteUnsent(path, from: outcome.sent, outcome.error)
@@ -178,8 +178,8 @@ extension DNSServerWorker {
         drawPort(for: server)
     }
 
-    /// Sends what was gathered for `path`; by a new socket if there is no way by the old one, which keeps the
-    /// address that it was given, and this host may have lost that.
+    /// Sends the datagrams for `path`; on a new socket if the old one has no route, since it keeps its source
+    /// address, which this host may have lost.
     private mutating func deliver(_ path: UpstreamPath) -> DatagramSender.Outcome {
         let isOld = upstreams[path.server].ports.isOpen(path.socket)
         do throws(Errno) {
@@ -200,8 +200,8 @@ extension DNSServerWorker {
         }
     }
 
-    /// The questions of the last batch from `first` on did not leave: for `error`, or since the socket's
-    /// buffer is full.
+    /// The questions of the last batch from `first` on were not sent: because of `error`, or because the
+    /// socket's buffer is full.
     private mutating func noteUnsent(_ path: UpstreamPath, from first: Int, _ error: Errno?) {
         var failure = LocalFailure.buffer
         if let error, case .local(let why) = SocketFault(error) { failure = why }
@@ -225,7 +225,7 @@ extension DNSServerWorker {
         return socket
     }
 
-    /// Opens a socket towards a server; if there is no room for it, an idle one makes some.
+    /// Opens a socket towards a server; if there is no room for it, closes an idle one.
     mutating func withDescriptor(
         _ open: () throws(Errno) -> FileDescriptor
     ) throws(Errno) -> ConnectedSocket {
@@ -244,7 +244,7 @@ extension DNSServerWorker {
         }
     }
 
-    /// Closes a socket towards some server that waits for nothing; false if there is none.
+    /// Closes a socket towards some server that waits for no answer; false if there is none.
     private mutating func closeIdleSocket() -> Bool {
         for step in 0..<upstreams.count {
             let server = (nextIdleServer + step) % upstreams.count
@@ -265,8 +265,8 @@ extension DNSServerWorker {
 }
 
 extension ForwardingEngine {
-    /// Takes question `place` of a batch; a function of its own, in which the batch is borrowed and the rest
-    /// is ours.
+    /// Takes question `place` of a batch; a separate function, in which the batch is borrowed and the rest of
+    /// the worker is accessible.
     fileprivate mutating func receiveQuestion(
         _ place: Int, of batch: borrowing DatagramBatch, from path: ClientPath, at now: MonotonicTime,
         random: inout KernelRandom, into outbox: inout Outbox

@@ -6,10 +6,10 @@ import Telemetry
 // From the outbox to the sockets.
 
 extension DNSServerWorker {
-    /// Sends all that the engine wants sent, and what follows from it.
+    /// Sends everything that the engine has in its outbox, and what follows from that.
     mutating func flush() {
-        // Ends: a failure makes the engine try a question's next server, and it gives up after a few; a
-        // connection's held back questions are finite, since nothing is read here.
+        // Ends: a failure makes the engine try a question's next server, and it gives up after a few; the
+        // paused questions of connections are finite, since nothing is read here.
         while !outbox.isEmpty || !news.isEmpty || !listedUpstreams.isEmpty
             || !(listedClients.isEmpty || isDraining)
         {
@@ -18,7 +18,7 @@ extension DNSServerWorker {
             if outbox.queryLog != nil { writeDown() }
             outbox.removeAll()
             writeUpstreams()
-            // Held back questions are for the engine of today.
+            // Paused questions are for the present engine.
             if !isDraining { writeClients() }
             tellNews()
         }
@@ -65,7 +65,7 @@ extension DNSServerWorker {
             nanoseconds: MonotonicClock.now.nanoseconds(since: now), row: 0, times: outbox.replies.count)
     }
 
-    /// Gives the query log what it wants of the replies that were sent.
+    /// Passes the sent replies that the query log wants to it.
     private mutating func writeDown() {
         guard let ring = queryLogRing, var batch = outbox.queryLog, !batch.replies.isEmpty
         else { return }
@@ -84,7 +84,7 @@ extension DNSServerWorker {
         counters.datagramsFailed += outcome.failed
     }
 
-    /// Puts a reply behind what its connection has still to take.
+    /// Appends a reply to the output of its connection.
     private mutating func queue(_ reply: Outbox.Reply) {
         guard let connection = clients.find(Int(reply.path.socket), reply.path.generation) else {
             counters.repliesUndeliverable += 1
@@ -93,7 +93,7 @@ extension DNSServerWorker {
         connection.output.append(outbox.octets.span.extracting(reply.start..<reply.end))
         connection.progress.settledQuestion()
         clients.recount(connection)
-        // A client that takes its answers never has so many lying.
+        // A client that reads its answers never has so many waiting.
         if clients.queuedOctets > settings.outputTotal, connection.output.count > Self.usualBacklog {
             counters.connectionsChoked += 1
             clients.remove(Int(reply.path.socket))
@@ -102,10 +102,10 @@ extension DNSServerWorker {
         list(connection)
     }
 
-    /// Octets that may lie in a connection's queue whatever the others have: the longest message.
+    /// Octets that may be in a connection's queue at any time: the longest message.
     private static var usualBacklog: Int { 65_537 }
 
-    /// Tells the engine what was learnt while sending: it may have more to send then.
+    /// Reports errors of sending to the engine, which may then have more to send.
     private mutating func tellNews() {
         guard !news.isEmpty else { return }
         let told = news

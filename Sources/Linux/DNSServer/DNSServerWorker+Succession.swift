@@ -6,12 +6,12 @@ import Telemetry
 // From one configuration to the next, and from the last question to the end.
 
 extension DNSServerWorker {
-    /// Engines that drain at a time; beyond it the oldest gives up what it has.
+    /// Engines that drain at a time; beyond it the oldest gives up its questions.
     private static var mostDraining: Int { 8 }
-    /// How long one drains: longer than any question is waited for.
+    /// How long one drains: longer than any question waits.
     private static var drainMilliseconds: Int { 6_000 }
 
-    /// Does what it was told; called between turns, with nothing left to send.
+    /// Executes its commands; called between turns, when nothing is left to send.
     mutating func obeyOrders() {
         let orders = seed.orders.withLock { orders in
             defer { orders = [] }
@@ -31,7 +31,7 @@ extension DNSServerWorker {
         }
     }
 
-    /// Goes over to another configuration: a new engine takes the questions, the old one drains.
+    /// Switches to another configuration: a new engine takes the questions, the old one drains.
     private mutating func adopt(_ serving: Serving, _ change: PolicyChange, _ receipt: OrderReceipt) {
         guard end == nil else { return }
         now = MonotonicClock.now
@@ -56,7 +56,7 @@ extension DNSServerWorker {
 
     // MARK: - Old engines
 
-    /// Does `work` with an old engine and its sockets in the place of the current ones.
+    /// Does `work` with an old engine and its sockets in place of the present ones.
     mutating func withEngine(_ old: DrainingEngine, _ work: (inout DNSServerWorker) -> Void) {
         flush()
         exchange(old)
@@ -74,7 +74,7 @@ extension DNSServerWorker {
         swap(&engineNumber, &old.number)
     }
 
-    /// Has old engines do what is due, and lets go of those that have nothing in flight any more.
+    /// Lets old engines do what is due, and removes those that have nothing in flight any more.
     mutating func drain() {
         guard !draining.isEmpty else { return }
         now = MonotonicClock.now
@@ -95,7 +95,7 @@ extension DNSServerWorker {
 
     // MARK: - Listeners
 
-    /// Listens on these sockets and no others. Those that stay keep their places.
+    /// Listens on these sockets and no others. Those that stay keep their index.
     private mutating func adoptListeners(_ sockets: ListeningSockets, _ receipt: OrderReceipt) {
         for index in listeners.indices {
             guard let listener = listeners[index], listener.retiredUntil == nil,
@@ -108,8 +108,8 @@ extension DNSServerWorker {
         }
     }
 
-    /// Takes what waits on a listener and hears it no more. Replies leave by it until all engines of today
-    /// have ended; who connected keeps the connection.
+    /// Takes what waits on a listener and stops listening. Replies are sent on it until all present engines
+    /// have ended; connections stay open.
     private mutating func retire(_ listener: DatagramListener, _ index: Int) {
         receiveQuestions(index)
         acceptClients(index)
@@ -119,7 +119,7 @@ extension DNSServerWorker {
         planSweep()
     }
 
-    /// Hears a listener no more.
+    /// Stops watching a listener.
     private mutating func unwatch(_ listener: DatagramListener, _ index: Int) {
         do throws(Errno) {
             try seed.epoll.remove(listener.socket.descriptor)
@@ -130,8 +130,8 @@ extension DNSServerWorker {
         }
     }
 
-    /// Listens on what is not listened on yet: a socket stands in its place while epoll watches it, and one
-    /// that could not be watched is tried again with the next configuration.
+    /// Listens on new sockets: a socket has an index while epoll watches it, and one that could not be
+    /// watched is tried again with the next configuration.
     private mutating func listen(
         _ datagram: ListeningSocket, _ stream: ListeningSocket, _ receipt: OrderReceipt
     ) {
@@ -154,7 +154,7 @@ extension DNSServerWorker {
                 streamListeners[place] = stream
             }
         } catch {
-            receipt.note("\(datagram.endpoint) is not heard by every worker: \(error)")
+            receipt.note("\(datagram.endpoint) is not listened on by every worker: \(error)")
         }
     }
 
@@ -177,19 +177,19 @@ extension DNSServerWorker {
 // endWhereAnswered  nothing waits any more, or the time is up: what is left gets SERVFAIL; the worker stops
 // ```
 extension DNSServerWorker {
-    /// How long clients are answered at the end: longer than any question is waited for, and well below
+    /// How long clients are answered at the end: longer than any question waits, and well below
     /// `TimeoutStopSec` of namebridge.service.
     static var endMilliseconds: Int { 6_000 }
-    /// How often a listener is emptied at the end, in turns: more than its buffer holds as a rule.
+    /// How often a listener is emptied at the end, in turns: more than its buffer usually holds.
     private static var lastTurns: Int { 16 }
 
-    /// Takes no more questions from now on.
+    /// Accepts no more questions from now on.
     mutating func beginEnd() {
         guard end == nil else { return }
         now = MonotonicClock.now
         for (index, listener) in listeners.enumerated() {
             guard let listener, listener.retiredUntil == nil else { continue }
-            // What waits in a socket of the service manager is for the process that comes next.
+            // What waits in a socket of the service manager is for the next process.
             if !listener.socket.isShared { empty(index) }
             unwatch(listener, index)
         }
@@ -198,7 +198,7 @@ extension DNSServerWorker {
         end = now.advanced(milliseconds: Self.endMilliseconds)
     }
 
-    /// Takes what waits on listener `index`.
+    /// Takes the datagrams on listener `index`.
     private mutating func empty(_ index: Int) {
         for _ in 0..<Self.lastTurns {
             let before = counters.datagramsReceived
@@ -222,7 +222,7 @@ extension DNSServerWorker {
         engine.hasWaitingClients || clients.count > 0 || draining.contains { $0.engine.hasWaitingClients }
     }
 
-    /// Tells the clients that still wait so.
+    /// Answers the clients that still wait with SERVFAIL.
     private mutating func giveUpAll() {
         engine.giveUpAll(at: now, into: &outbox)
         flush()

@@ -5,15 +5,14 @@ import LinuxSystem
 // TCP: connections towards servers.
 
 extension DNSServerWorker {
-    /// Octets that may wait for a server to take them: thousands of questions.
+    /// Octets that may wait to be sent to a server: thousands of questions.
     private static var mostQueued: Int { 256 << 10 }
 
-    /// Puts a question behind what the connection to `server` has still to take, and opens one where there is
-    /// none.
+    /// Appends a question to the output of the connection to `server`, which is opened if there is none.
     mutating func askOverStream(_ server: Int, start: Int, end: Int) {
         let stream = upstreams[server].stream
         if stream.output.count > Self.mostQueued {
-            // It takes nothing, and may keep the connection alive all the same.
+            // The server takes nothing, although it may keep the connection alive.
             closeUpstream(server, .failed(.closed))
             let path = UpstreamPath(server: server, socket: 0, transport: .tcp)
             news.append(UpstreamNews(path, .failed(.closed)))
@@ -59,7 +58,7 @@ extension DNSServerWorker {
         EventToken(.upstreamStream, server, engine: engineNumber, generation: stream.generation).rawValue
     }
 
-    /// Closes the connection to `server`; its questions move on.
+    /// Closes the connection to `server`; its questions are asked in another way.
     mutating func closeUpstream(_ server: Int, _ event: UpstreamNews.Event) {
         let stream = upstreams[server].stream
         let hadQuestions = stream.progress.outstanding > 0
@@ -74,7 +73,7 @@ extension DNSServerWorker {
             server, UpstreamNews(UpstreamPath(server: server, socket: 0, transport: .tcp), error).event)
     }
 
-    /// Goes on with a connection that is ready.
+    /// Continues with a connection that is ready.
     mutating func serveUpstreamStream(_ server: Int, _ generation: UInt32, _ readiness: Epoll.Interest) {
         let stream = upstreams[server].stream
         guard stream.progress.phase != .closed, stream.generation == generation else { return }
@@ -85,7 +84,7 @@ extension DNSServerWorker {
             }
             stream.progress.connected(at: now)
         }
-        // Answers that came before an error count as well: reading tells of it.
+        // Answers that came before an error count too: reading reports the error.
         if !readiness.isDisjoint(with: [.readable, .failed, .hungUp]) { readAnswers(server) }
         if stream.progress.phase == .open { list(server) }
     }
@@ -93,7 +92,7 @@ extension DNSServerWorker {
     private mutating func readAnswers(_ server: Int) {
         let stream = upstreams[server].stream
         let path = UpstreamPath(server: server, socket: 0, transport: .tcp)
-        for _ in 0..<4 {  // so that others get their turn
+        for _ in 0..<4 {  // so that other sockets are served too
             let received: StreamSocket.Received
             do throws(Errno) {
                 guard let socket = stream.socket else { return }

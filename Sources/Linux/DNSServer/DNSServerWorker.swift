@@ -5,18 +5,18 @@ import LinuxSystem
 import Synchronization
 import Telemetry
 
-/// One thread's share of the server: an engine, and the sockets that feed it, on one epoll loop. Nothing in
-/// it is shared with another thread but the policy.
+/// One thread of the server: an engine and its sockets, on one epoll loop. It shares only the policy, the
+/// cache and the state of name servers with other threads.
 ///
-/// A turn of the loop takes what its ready sockets have brought into the engine, and then sends the outbox:
-/// what came by several sockets leaves by few calls.
+/// A turn of the loop passes the input of all ready sockets to the engine, and then sends the outbox:
+/// messages from many sockets are sent by few calls.
 struct DNSServerWorker: ~Copyable {
     let seed: WorkerSeed
     var settings: DNSServerSettings
 
-    /// Where questions go; while `isDraining`, one of `draining` in its place.
+    /// The present engine; while `isDraining`, one of `draining`.
     var engine: ForwardingEngine
-    /// Stands in the tokens of the sockets in `upstreams`.
+    /// Part of the tokens of the sockets in `upstreams`.
     var engineNumber: UInt8 = 0
     /// Engines of earlier configurations, the oldest first, with questions in flight.
     var draining: [DrainingEngine] = []
@@ -28,30 +28,30 @@ struct DNSServerWorker: ~Copyable {
     var turns = LatencyTable(rows: 1)
     var now = MonotonicClock.now
 
-    /// By the place that paths and tokens name; a listener that is gone leaves its place empty.
+    /// By index, which paths and tokens contain; a listener that is gone leaves its index empty.
     var listeners: [DatagramListener?]
     var streamListeners: [ListeningSocket?]
     var upstreams: OwnedArray<Upstream>
     var clients: ClientTable
-    /// Connections to be written to, and then read from again where they had been held back.
+    /// Connections to write to, and then to read from again if they were paused.
     var listedClients: [ClientConnection] = []
     var listedUpstreams: [Int] = []
-    /// Learnt while the outbox was being sent; the engine hears of it when the outbox is empty.
+    /// Events while the outbox was being sent; the engine gets them when the outbox is empty.
     var news: [UpstreamNews] = []
     /// Of all engines.
     let openSockets = OpenSocketCount()
-    /// Where the search for a socket that can be closed goes on.
+    /// Where the search for a socket to close continues.
     var nextIdleServer = 0
 
-    /// Questions are short; of a longer datagram the rest is cut off, and it is ignored.
+    /// Questions are short; a longer datagram is cut off and ignored.
     var clientBatch = DatagramBatch(capacity: 64, slotSize: 4096)
-    /// Answers may have any size, whatever we advertise.
+    /// Answers may have any size, regardless of what we advertise.
     var answerBatch = DatagramBatch(capacity: 32, slotSize: 65_535)
-    /// What one read of a TCP connection brings.
+    /// The octets of one read of a TCP connection.
     var readBuffer = [UInt8](repeating: 0, count: 64 * 1024)
 
     private var queryLog: QueryLog?
-    /// On its way to `queryLog`.
+    /// Where replies for `queryLog` are collected.
     private(set) var queryLogRing: QueryLogRing?
 
     private var events = EpollEvents(capacity: 256)
@@ -66,7 +66,7 @@ struct DNSServerWorker: ~Copyable {
     /// True if a listener waits for descriptors to become free.
     var hasPausedListener = false
 
-    /// To be called on the worker's own thread.
+    /// Must be called on the worker's own thread.
     init(_ seed: WorkerSeed) {
         self.seed = seed
         let first = seed.first.withLock { $0.take() }
@@ -82,7 +82,7 @@ struct DNSServerWorker: ~Copyable {
         writeDown(to: first.queryLog)
     }
 
-    /// Has replies written down there from now on.
+    /// Lets replies be logged there from now on.
     mutating func writeDown(to log: QueryLog?) {
         guard log !== queryLog else { return }
         queryLog = log
@@ -90,7 +90,7 @@ struct DNSServerWorker: ~Copyable {
         outbox.queryLog = log.map { QueryLogBatch($0.filter, seed: random.next()) }
     }
 
-    /// Sockets, none of them open, towards all servers of a policy.
+    /// Closed sockets for all servers of a policy.
     static func upstreams(of policy: ForwardingPolicy) -> OwnedArray<Upstream> {
         let servers = policy.servers
         return OwnedArray(count: servers.count) { Upstream(server: servers[$0]) }
@@ -166,8 +166,7 @@ struct DNSServerWorker: ~Copyable {
 
     // MARK: - Time
 
-    /// How long to wait for events: to the next whole millisecond that something is due; nil if nothing
-    /// is.
+    /// How long to wait for events: until something is due, rounded up to a millisecond; nil if nothing is.
     private func patience() -> Int32? {
         var next = engine.nextDeadline
         for old in draining { next = next.map { min($0, old.nextDeadline) } ?? old.nextDeadline }
@@ -183,8 +182,8 @@ struct DNSServerWorker: ~Copyable {
         return Int32(clamping: min(longest ?? 60_000, max(0, Int(nanoseconds + 999_999) / 1_000_000)))
     }
 
-    /// Tells the numbers at most ten times a second, so that no question pays for it; the last ones are told
-    /// before the worker falls silent.
+    /// Publishes the counts at most ten times a second, so that no question pays for it; the last ones are
+    /// published before the worker sleeps.
     private mutating func publishWhereDue(isChanged: Bool) {
         hasNews = hasNews || isChanged
         let due = lastPublished.advanced(milliseconds: WorkerStatistics.publishMilliseconds)
@@ -207,7 +206,7 @@ struct DNSServerWorker: ~Copyable {
         hasNews = false
     }
 
-    /// Has connections looked at soon; called for each new one.
+    /// Schedules a check of the connections; called for each new one.
     mutating func planSweep() {
         if nextSweep == nil { nextSweep = now.advanced(milliseconds: settings.sweepMilliseconds) }
     }
@@ -236,18 +235,18 @@ struct DNSServerWorker: ~Copyable {
     }
 }
 
-/// A listening UDP socket and the replies that leave by it.
+/// A listening UDP socket and the replies to send on it.
 final class DatagramListener {
     let socket: ListeningSocket
     var sender = DatagramSender(capacity: 64)
-    /// When it is closed: it is not listened on any more, but replies still leave by it. Nil: it is in use.
+    /// When it is closed: it is no longer listened on, but replies are still sent on it. Nil: it is in use.
     var retiredUntil: MonotonicTime?
 
     init(_ socket: ListeningSocket) {
         self.socket = socket
     }
 
-    /// Sends the replies gathered, which lie in `outbox`.
+    /// Sends the collected replies, which are in `outbox`.
     func flush(_ outbox: borrowing Outbox) -> DatagramSender.Outcome {
         sender.send(outbox.octets.span, on: socket.descriptor, stopsAtError: false)
     }

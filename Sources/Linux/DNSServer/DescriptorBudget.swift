@@ -1,14 +1,14 @@
 package import Forwarding
 package import Inventory
 
-/// How the descriptors that the process may open are shared out, so that no kind of socket takes another's.
+/// How the descriptors that the process may open are divided, so that no kind of socket takes another's.
 ///
 /// ```
 /// limit = own (listeners, epolls, logs) + admin + probes
 ///         + workers * (sockets towards servers + clients' connections)
 /// ```
 /// Servers come before clients' connections: a question over UDP needs a socket towards its server, and no
-/// connection. What one kind has no use for the other gets.
+/// connection. What one kind does not need the other one gets.
 package struct DescriptorBudget: Hashable, Sendable {
     /// Descriptors that the process may open (RLIMIT_NOFILE).
     package let limit: Int
@@ -19,11 +19,12 @@ package struct DescriptorBudget: Hashable, Sendable {
     /// Sockets of the prober, at least one for each way to ask.
     package let probeSockets: Int
 
-    /// The least limit with which each worker can ask every server at the same time, over UDP and over TCP.
+    /// The smallest limit with which each worker can ask every server at the same time, over UDP and
+    /// over TCP.
     private let needed: Int
     private let demand: Demand
 
-    /// What asks for descriptors.
+    /// What needs descriptors.
     package struct Demand: Hashable, Sendable {
         package let workers: Int
         /// Endpoints that are listened on.
@@ -39,7 +40,7 @@ package struct DescriptorBudget: Hashable, Sendable {
             self.connectionsPerWorker = connectionsPerWorker
         }
 
-        /// - Parameter processors: There is one worker for each if the inventory does not say how many.
+        /// - Parameter processors: The number of workers if the inventory has none.
         package init(_ inventory: Inventory, _ policy: ForwardingPolicy, processors: Int) {
             self.init(
                 workers: inventory.dns.workers ?? processors, endpoints: inventory.dns.listen.count,
@@ -48,13 +49,13 @@ package struct DescriptorBudget: Hashable, Sendable {
     }
 
     /// Standard streams, signals, the query log, the prober's and the admin server's epolls and listeners,
-    /// the file and folder that a reload reads, and what it needs besides.
+    /// the file and folder that a reload reads, and a reserve.
     private static let own = 24
     /// An epoll and three events; see `WorkerSeed`.
     private static let ownPerWorker = 5
     /// Connections of the admin server and of the control socket; with a small limit fewer.
     private static let mostAdmin = 48
-    /// Nothing is gained by more probes at the same time.
+    /// More probes at the same time are of no use.
     private static let mostProbes = 1_024
     private static let socketsPerProbe = ServerProbe.Way.allCases.count
 
@@ -76,7 +77,7 @@ package struct DescriptorBudget: Hashable, Sendable {
         self.limit = limit
     }
 
-    /// What is wrong, and what to do about it; nil if every worker can ask all servers at the same time.
+    /// The problem, and what to do; nil if every worker can ask all servers at the same time.
     package var shortage: String? {
         guard upstreamSocketsPerWorker < 2 * demand.servers else { return nil }
         return "\(demand.servers) servers and \(demand.workers) workers may need \(needed) descriptors, and "

@@ -2,13 +2,14 @@ import Forwarding
 import LinuxSystem
 import Telemetry
 
-/// An engine of an earlier configuration with its sockets towards servers: it answers what it has in flight.
+/// An engine of an earlier configuration with its sockets towards servers: it only answers its questions
+/// in flight.
 final class DrainingEngine {
     var engine: ForwardingEngine
     var upstreams: OwnedArray<Upstream>
     /// See `DNSServerWorker.engineNumber`.
     var number: UInt8
-    /// When what is left is given up.
+    /// When the remaining questions are given up.
     let end: MonotonicTime
 
     init(

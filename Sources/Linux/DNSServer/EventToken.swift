@@ -1,7 +1,7 @@
 /// What an epoll event is about, packed into its 64 bits: kind (8), generation (24), index (32).
 struct EventToken: Hashable, Sendable {
     enum Kind: UInt8, Sendable {
-        /// The worker is told something.
+        /// The worker has commands.
         case wake
         /// Index of a listening UDP socket.
         case datagramListener
@@ -9,7 +9,7 @@ struct EventToken: Hashable, Sendable {
         case streamListener
         /// Slot and generation of a client's connection.
         case client
-        /// Server's index times `UpstreamSockets.perServer` plus the place in its pool, with `engine`.
+        /// Server's index times `UpstreamSockets.perServer` plus the index in its pool, with `engine`.
         case upstreamDatagram
         /// Server's index, with `engine`, and the generation of the connection towards it.
         case upstreamStream

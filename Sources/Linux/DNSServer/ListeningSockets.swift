@@ -2,12 +2,12 @@ import Forwarding
 import IPAddressing
 import LinuxSystem
 
-/// A listening socket of one worker, or of all where it was inherited.
+/// A listening socket of one worker, or of all if it was inherited.
 final class ListeningSocket: Sendable {
     let descriptor: FileDescriptor
     /// Where it is bound; the port is never 0.
     let endpoint: Endpoint
-    /// True if all workers take from it.
+    /// True if all workers read from it.
     let isShared: Bool
 
     init(_ descriptor: consuming FileDescriptor, _ endpoint: Endpoint, isShared: Bool = false) {
@@ -16,10 +16,10 @@ final class ListeningSocket: Sendable {
         self.isShared = isShared
     }
 
-    /// What epoll watches a UDP socket for: of a shared one each question wakes one worker.
+    /// The events to watch a UDP socket for: of a shared one each question wakes one worker.
     var datagramInterest: Epoll.Interest { isShared ? [.readable, .exclusive] : .readable }
 
-    /// True if it hears on every address of the host, so that replies must say which one they leave from.
+    /// True if it receives on every address of the host, so that replies must set their source address.
     var isWildcard: Bool { endpoint.address.isUnspecified }
 }
 
@@ -31,7 +31,7 @@ struct ListeningSockets: Sendable {
 
 /// Where a server listens.
 struct Listeners: Sendable {
-    /// In the order asked for.
+    /// In the order of the configuration.
     var all: [Listener]
     let workers: Int
 
@@ -48,7 +48,7 @@ struct Listeners: Sendable {
 
 /// One address that is listened on.
 struct Listener: Sendable {
-    /// As the configuration says it.
+    /// As the configuration has it.
     let asked: Endpoint
     /// For each worker its sockets, all bound to the same address and port.
     let pairs: [Pair]
@@ -62,11 +62,12 @@ struct Listener: Sendable {
 }
 
 extension Listeners {
-    /// Binds every endpoint for every worker; the kernel spreads the clients over the workers (SO_REUSEPORT).
+    /// Binds every endpoint for every worker; the kernel distributes the clients over the
+    /// workers (SO_REUSEPORT).
     ///
     /// Port 0 lets the kernel choose a port, the same for all workers and for UDP and TCP. An address that
-    /// the host does not have is listened on as well, and heard once the host has it.
-    /// - Throws: Also if the host has none of the addresses.
+    /// the host does not have is bound too, and served once the host has it.
+    ///     - Throws: Also if the host has none of the addresses.
     ///
     /// - Parameter inherited: Used for the endpoints that they are bound to.
     static func bind(
@@ -89,7 +90,7 @@ extension Listeners {
         return listeners
     }
 
-    /// Where clients reach nothing, since the host does not have the address.
+    /// Endpoints that no client reaches, since the host does not have the address.
     var absent: [Endpoint] { bound.filter { !HostAddresses.mayHave($0.address) } }
 
     /// Listens on `endpoints`: those that are listened on already stay, the others are bound.
@@ -108,13 +109,13 @@ extension Listeners {
                 next.append(Listener(asked: endpoint, pairs: pairs))
             }
         }
-        // Who gave them keeps them open: unheard they would swallow questions.
+        // The service manager keeps them open: if they were not read, they would swallow questions.
         next += all.filter { $0.isInherited && !endpoints.contains($0.asked) }
         return Listeners(all: next, workers: workers)
     }
 
-    /// What is listened on that has addresses in common with `endpoint`: the kernel cannot tell them apart
-    /// while both are open.
+    /// A listener that has addresses in common with `endpoint`: the kernel cannot distinguish them while both
+    /// are open.
     private func overlap(_ endpoint: Endpoint) -> Endpoint? {
         bound.first { other in
             other.port == endpoint.port && other.address.family == endpoint.address.family
@@ -122,7 +123,7 @@ extension Listeners {
         }
     }
 
-    /// Listens again over TCP where the UDP sockets are still open.
+    /// Listens again over TCP with the UDP sockets that are still open.
     private static func reopen(_ open: [ListeningSocket]) throws(DNSServerError) -> [Pair] {
         var pairs: [Pair] = []
         for datagram in open { pairs.append(try pair(datagram, sharesPort: open.count > 1, absent: true)) }
@@ -134,7 +135,7 @@ extension Listeners {
     private static func bind(
         _ endpoint: Endpoint, workers: Int, absent: Bool
     ) throws(DNSServerError) -> [Pair] {
-        // A port that the kernel has chosen for UDP may be taken for TCP: then another is tried, a few times.
+        // A port that the kernel chose for UDP may be in use for TCP: then another is tried, a few times.
         for _ in 0..<(endpoint.port == 0 ? 16 : 0) {
             do throws(DNSServerError) {
                 return try bindOnce(endpoint, workers: workers, absent: absent)
@@ -148,8 +149,8 @@ extension Listeners {
     private static func bindOnce(
         _ endpoint: Endpoint, workers: Int, absent: Bool
     ) throws(DNSServerError) -> [Pair] {
-        // With SO_REUSEPORT the kernel lets a second server of the same user in, which would silently get
-        // half of the questions. A first socket without it finds out.
+        // With SO_REUSEPORT the kernel would accept a second server of the same user, which would silently
+        // get half of the questions. Binding a first socket without it detects that.
         if workers == 1 { return [try bindPair(endpoint, sharesPort: false, absent: absent)] }
         let chosen = try bindPair(endpoint, sharesPort: false, absent: absent).datagram.endpoint
         var pairs: [Pair] = []
@@ -186,10 +187,10 @@ extension Listeners {
         }
     }
 
-    /// The pair of sockets that all workers take from, made of those inherited; what is missing is bound.
+    /// The pair of sockets that all workers read from, made of those inherited; a missing one is bound.
     ///
-    /// A socket of its own for each worker is not to be had: beside a socket of another user, such as the
-    /// service manager's, the kernel lets none be bound, whatever its options (socket(7), SO_REUSEPORT).
+    ///     Separate sockets for each worker are not possible: beside a socket of another user, such as the
+    /// service manager's, the kernel allows no other, with any option (socket(7), SO_REUSEPORT).
     private static func share(
         _ inherited: [InheritedSocket], _ endpoint: Endpoint
     ) throws(DNSServerError) -> Pair {
@@ -220,7 +221,7 @@ extension Listeners {
     }
 }
 
-/// A listener that was given up: the workers keep its UDP sockets until all replies have left by them.
+/// A listener that was given up: the workers keep its UDP sockets until all replies have been sent on them.
 struct RetiredListener: Sendable {
     let asked: Endpoint
     private let open: [Weak]

@@ -1,15 +1,15 @@
 import DNSWire
 import LinuxSystem
 
-/// Messages on their way into a TCP connection, each behind its length, in one buffer: so that a length and
-/// its message leave by one call, which some servers insist on (RFC 7766 section 8).
+/// Output of a TCP connection in one buffer, each message after its length: so that a length and its message
+/// leave by one call, which some servers require (RFC 7766 section 8).
 ///
 /// `0 <= start <= buffer.count`: what lies before `start` has been sent.
 struct MessageQueue: ~Copyable {
     private var buffer = OctetBuffer(capacity: 512)
     private var start = 0
 
-    /// The room that an empty queue keeps, in octets.
+    /// The capacity that an empty queue keeps, in octets.
     private static let usualRoom = 16 * 1024
 
     /// Octets that wait to be sent.
@@ -22,7 +22,7 @@ struct MessageQueue: ~Copyable {
         buffer.append(message)
     }
 
-    /// Sends what `socket` takes now; the number of octets.
+    /// Sends as much as `socket` accepts; the number of octets.
     mutating func send(on socket: borrowing FileDescriptor) throws(Errno) -> Int {
         guard count > 0 else { return 0 }
         let sent = try StreamSocket.send(buffer.span.extracting(start..<buffer.count), on: socket)
@@ -30,7 +30,7 @@ struct MessageQueue: ~Copyable {
         return sent
     }
 
-    /// Forgets the first `sent` octets of what waits.
+    /// Removes the first `sent` octets.
     private mutating func removeFirst(_ sent: Int) {
         start += sent
         if start == buffer.count {

@@ -1,37 +1,37 @@
 import Forwarding
 import Telemetry
 
-/// Which of the UDP sockets of one worker towards one server takes the next questions, and when it makes room
-/// for a new one, with a new port.
+/// Chooses which UDP socket of one worker towards one server sends the next questions, and when it is
+/// replaced by a new one with a new port.
 ///
 /// ```
 /// closed -> taking questions -> leaving: listens until its questions are done -> closed
 ///                            -> closed at once, if it waits for none
 /// ```
-/// Questions go out of one of `mostTaking` sockets, drawn anew for each batch. A socket takes questions for
-/// 0.5 to 1.5 s and at most 128 to 383 of them, both drawn when it opens: no two are replaced together, and
-/// what was found out about a port is soon worth nothing: to scan all 28,232 ports of Linux's usual range
-/// by the ICMP side channel at 1,000 probes a second takes half a minute (SAD DNS, 2020), in which every
-/// port has been replaced twenty times.
+/// Questions are sent from one of `mostTaking` sockets, drawn anew for each batch. A socket takes questions
+/// for 0.5 to 1.5 s and at most 128 to 383 of them, both drawn when it opens: no two are replaced together,
+/// and knowledge of a port is soon useless. To scan all 28,232 ports of Linux's usual range by the ICMP side
+/// channel at 1,000 probes a second takes half a minute (SAD DNS, 2020), in which every port has been
+/// replaced twenty times.
 ///
-/// A forger who sees no packets has to hit the port, the message ID and the letter case of a question while
-/// it is in flight. At most four copies of a question are, so that one forged packet hits with probability
-/// 4 / (28,232 * 65,536) = 2e-9 where the server does not keep letter case: at 100,000 packets a second, and
-/// with a question of his in flight all the time, once in 77 minutes. With a name of 20 letters towards a
-/// server that keeps their case it is 2^20 times less, once in 150 years. All the while 50 of these packets a
-/// second reach an open port, which shows in metrics and `status`; and after `mostMismatches` of them on one
-/// socket its questions are asked over TCP, and the socket is replaced. So one who knows the port by other
-/// means has four guesses at the ID.
+/// A forger who sees no packets must hit the port, the message ID and the letter case of a question while it
+/// is in flight. There are at most four copies of a question, so that one forged packet succeeds with
+/// probability 4 / (28,232 * 65,536) = 2e-9 if the server does not keep letter case: at 100,000 packets a
+/// second, and with one of the forger's questions in flight all the time, once in 77 minutes. With a name of
+/// 20 letters towards a server that keeps their case it is 2^20 times less, once in 150 years. Meanwhile 50
+/// of these packets a second reach an open port, which shows in metrics and `status`; and after
+/// `mostMismatches` of them on one socket its questions are asked over TCP, and the socket is replaced. So a
+/// forger who knows the port has four guesses at the ID.
 ///
 /// `lanes` holds the places that may be drawn, all different; `free` those that are neither in `lanes` nor
 /// leaving. Together with the leaving ones they are all places, 0..<`UpstreamSockets.perServer`.
 struct PortPool {
     /// Sockets that take questions at a time.
     static let mostTaking = 16
-    /// Answers that match no question, in the life of one socket, before what it waits for is asked over TCP.
+    /// Answers that match no question, in the life of one socket, before its questions are asked over TCP.
     ///
-    /// PowerDNS goes to TCP after the first (`spoof-nearmiss-max`), Unbound forgets its cache after ten
-    /// million (`unwanted-reply-threshold`). A network that delivers a packet twice causes one now and then.
+    /// PowerDNS switches to TCP after the first (`spoof-nearmiss-max`), Unbound clears its cache after ten
+    /// million (`unwanted-reply-threshold`). A network that delivers a packet twice causes one occasionally.
     static let mostMismatches = 4
 
     private var lanes: [UInt8]
@@ -40,15 +40,15 @@ struct PortPool {
     private var ports: [Port] = []
     private var lane = 0
 
-    /// One socket's life.
+    /// The state of one socket.
     private struct Port {
         var isOpen = false
         var isLeaving = false
-        /// Questions that it still takes; and until when.
+        /// Questions that it may still take; and until when.
         var questionsLeft = 0
         var end = MonotonicTime(nanoseconds: 0)
         var mismatches = 0
-        /// True if ICMP said that no answers come, since the last question.
+        /// True if ICMP has reported, since the last question, that no answers come.
         var isHinted = false
     }
 
@@ -57,7 +57,7 @@ struct PortPool {
         free = (UInt8(Self.mostTaking)..<UInt8(UpstreamSockets.perServer)).reversed()
     }
 
-    /// The place whose socket takes the next batch of questions.
+    /// The place whose socket sends the next batch of questions.
     var place: Int { Int(lanes[lane]) }
 
     /// Draws the place for the next batch among `width` of them, 1...`mostTaking`.
@@ -67,7 +67,7 @@ struct PortPool {
         lane = Int(bits % UInt64(max(1, min(width, Self.mostTaking))))
     }
 
-    /// True if the socket at `place` has taken all the questions that it may take.
+    /// True if the socket at `place` has sent all the questions that it may.
     func isSpent(_ place: Int, at now: MonotonicTime) -> Bool {
         guard !ports.isEmpty, ports[place].isOpen else { return false }
         return ports[place].questionsLeft <= 0 || ports[place].end <= now
@@ -110,18 +110,19 @@ struct PortPool {
         ports[place].isHinted = false
     }
 
-    /// ICMP says that no answers come by the socket at `place`; false if it has said so since the last
-    /// question: however often it does, nothing more follows.
+    /// ICMP reports that no answers come on the socket at `place`; false if it has done so since the last
+    /// question: repeated reports have no further effect.
     mutating func hinted(_ place: Int) -> Bool {
         guard isOpen(place), !ports[place].isHinted else { return false }
         ports[place].isHinted = true
         return true
     }
 
-    /// The socket at `place` takes no more questions, and listens until it is closed; the next ones go out of
-    /// a place whose socket is to be opened.
+    /// The socket at `place` takes no more questions, and listens until it is closed; the next ones go to a
+    /// place whose socket must be opened.
     ///
-    /// Where every place is taken by sockets that still wait, which lasts a few seconds at most, it goes on.
+    ///     If every place has a socket that still waits, which lasts a few seconds at most, this
+    /// one continues.
     mutating func retire(_ place: Int) {
         guard isOpen(place), let lane = lanes.firstIndex(of: UInt8(truncatingIfNeeded: place)),
             let fresh = free.popLast()
@@ -130,7 +131,7 @@ struct PortPool {
         ports[place].isLeaving = true
     }
 
-    /// An answer came by `place` that matches no question; true if that was one too many.
+    /// An answer that matches no question came on `place`; true if that was one too many.
     mutating func mismatched(_ place: Int) -> Bool {
         guard isOpen(place) else { return false }
         ports[place].mismatches += 1

@@ -3,17 +3,17 @@ import IPAddressing
 import LinuxSystem
 import Synchronization
 
-/// The socket that one probe goes out of, and comes back by.
+/// The socket that one probe is sent on.
 final class ProbeSocket {
     let descriptor: FileDescriptor
     /// The message ID that the answer must carry.
     let id: UInt16
-    /// The ID as a message begins with it.
+    /// The ID as the first octets of a message.
     var idOctets: [UInt8] { [UInt8(id >> 8), UInt8(truncatingIfNeeded: id)] }
-    /// What epoll knows it by.
+    /// Its token in epoll.
     let token: UInt64
     private let isStream: Bool
-    /// The question's name as it was sent, letter case and all.
+    /// The question's name as it was sent, with its letter case.
     private let name: [UInt8]
     private var unsent: [UInt8]
     private var framing = StreamFraming()
@@ -34,23 +34,23 @@ final class ProbeSocket {
     }
 
     /// Whether an answer repeats the name's letter case; nil if the name has no letters, and over TCP, where
-    /// nothing has to be shown.
+    /// that does not matter.
     func keepsLetterCase(_ answer: [UInt8]) -> Bool? {
         guard !isStream, name.contains(where: { ($0 | 0x20) &- 0x61 < 26 }) else { return nil }
         return answer.dropFirst(Question.nameStart).starts(with: name)
     }
 
-    /// Sends what is left to send; true once nothing is.
+    /// Sends what is left; true once nothing is.
     func send() throws(Errno) -> Bool {
         guard !unsent.isEmpty else { return true }
-        // Connected sockets of both kinds are written alike; a datagram goes whole or not at all.
+        // Connected sockets of both kinds are written the same way; a datagram is sent whole or not at all.
         let octets = unsent
         let sent = try StreamSocket.send(octets.span, on: descriptor)
         unsent.removeFirst(sent)
         return unsent.isEmpty
     }
 
-    /// A function of its own, in which the buffer's room ends before the buffer is read.
+    /// A separate function, so that the access to the buffer's storage ends before the buffer is read.
     private static func receive(
         from descriptor: borrowing FileDescriptor, into buffer: inout [UInt8]
     ) throws(Errno) -> StreamSocket.Received {
@@ -58,7 +58,7 @@ final class ProbeSocket {
         return try StreamSocket.receive(from: descriptor, into: &room)
     }
 
-    /// The answer, where it is whole.
+    /// The answer, if it is complete.
     func receive() throws(Errno) -> [UInt8]? {
         var buffer = [UInt8](repeating: 0, count: 4096)
         let received = try Self.receive(from: descriptor, into: &buffer)
@@ -85,7 +85,7 @@ final class ThreadBox: Sendable {
         thread.withLock { $0 = started }
     }
 
-    /// Waits until the thread, where there is one, has ended.
+    /// Waits until the thread, if there is one, has ended.
     func join() {
         thread.withLock { thread in
             defer { thread = nil }

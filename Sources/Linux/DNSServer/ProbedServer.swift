@@ -11,19 +11,19 @@ struct ProbedServer {
     let server: Endpoint
     let questions: [ProbeQuestion]
     var probe: ServerProbe
-    /// The mark by which a question to it is known when it comes back: the same as in the workers' questions.
+    /// The mark that identifies a question to it that comes back: the same as in the workers' questions.
     let mark: UInt64
-    /// Below which the names stand that find loops.
+    /// The domain of the names that detect loops.
     let loopDomain: DomainName?
-    /// What was last told of it.
+    /// The mode that was last reported.
     var lastMode = ServerHealth.Mode.full
 
-    /// The loop check of the round that runs; nil: it is not one that looks for loops.
+    /// The loop check of the present round; nil: it does not look for loops.
     private var loopCheck: LoopCheck?
     private var hasProvenLoop = false
 
-    /// Whether the answers of the round that runs, or of the last one, repeated the letter case of the
-    /// question's name; nil if none showed it.
+    /// Whether the answers of the present or last round repeated the letter case of the question's name; nil
+    /// if none showed it.
     private(set) var keepsLetterCase: Bool?
 
     private var sockets: [ServerProbe.Way: ProbeSocket] = [:]
@@ -42,28 +42,27 @@ struct ProbedServer {
         self.probe = probe
     }
 
-    /// True for a server of `dns.upstream`, which is asked for the root: where it cannot reach that, in a
-    /// network of its own, it still has the names of that network. A cluster's server that fails has
-    /// nothing to say yet.
+    /// True for a server of `dns.upstream`, which is asked for the root: if it cannot reach that, in an
+    /// isolated network, it still has the names of that network. A cluster's server that fails is not ready.
     private var isResolver: Bool { questions.allSatisfy { $0.name == .root } }
 
-    /// Prepares the round that begins.
+    /// Prepares the next round.
     ///
-    /// - Parameter check: What it looks for loops with; nil: it does not.
+    /// - Parameter check: The loop check to use; nil: none.
     mutating func beginRound(_ check: LoopCheck?) {
         loopCheck = loopDomain == nil ? nil : check
         hasProvenLoop = false
         keepsLetterCase = nil
     }
 
-    /// True, once, where an answer of the round shows that the server forwards to us.
+    /// True, once, if an answer of the round shows that the server forwards to us.
     mutating func takeLoopProof() -> Bool {
         defer { hasProvenLoop = false }
         return hasProvenLoop
     }
 
-    /// Sends the round's question in one way, its ID and letter case drawn from `bits`: so only who has seen
-    /// the question can answer it (RFC 5452 section 9.2).
+    /// Sends the round's question in one way, with ID and letter case drawn from `bits`: only a sender who
+    /// has seen the question can answer it (RFC 5452 section 9.2).
     mutating func ask(
         _ way: ServerProbe.Way, _ bits: (id: UInt16, letters: UInt64), token: UInt64,
         _ epoll: borrowing Epoll
@@ -78,7 +77,7 @@ struct ProbedServer {
                 checkingDisabled: loopCheck != nil)
         else { return }
         if way != .withoutEDNS {
-            // OPT stands last and is empty: its length are the last two octets.
+            // OPT is last and empty: the last two octets are its length.
             let option = LoopTrail.option(mark)
             message.removeLast(2)
             message += [UInt8(truncatingIfNeeded: option.count >> 8), UInt8(truncatingIfNeeded: option.count)]
@@ -98,7 +97,7 @@ struct ProbedServer {
         }
     }
 
-    /// What the round asks for.
+    /// The question of the round.
     private var question: ProbeQuestion {
         if let loopCheck, let loopDomain,
             let label = try? DomainName(labels: [LoopName.label(loopCheck.name)]),
@@ -109,7 +108,7 @@ struct ProbedServer {
         return questions[probe.rounds % questions.count]
     }
 
-    /// Takes what the socket of one way has brought.
+    /// Handles the input of one way's socket.
     mutating func handle(
         _ way: ServerProbe.Way, _ epoll: borrowing Epoll, at now: MonotonicTime,
         learn: (ResourceRecord) -> Void
@@ -118,7 +117,7 @@ struct ProbedServer {
         do throws(Errno) {
             if try socket.send() { try epoll.modify(socket.descriptor, .readable, token: socket.token) }
             guard let answer = try socket.receive() else { return }
-            // A sender of another ID has not seen the question: the answer is still to come.
+            // The sender of another ID has not seen the question: the answer is still to come.
             guard way == .overTCP || answer.starts(with: socket.idOctets) else { return }
             judge(answer, way, socket, at: now, learn: learn)
         } catch {
@@ -131,8 +130,8 @@ struct ProbedServer {
         sockets[way] = nil
     }
 
-    /// Something on the way says by ICMP that the server can't be reached, which can be forged: an answer
-    /// counts all the same, and none within a short time shows that it is so.
+    /// ICMP reports that the server can't be reached, which can be forged: an answer still counts, and none
+    /// within a short time confirms the report.
     private mutating func heed(_ error: Errno, _ way: ServerProbe.Way, _ socket: ProbeSocket) {
         DatagramSocket.discardErrors(of: socket.descriptor)
         switch SocketFault(error) {
@@ -163,7 +162,7 @@ struct ProbedServer {
         switch ResponseCode(Int(message.rcode)) {
         case .noError, .nameError:
             probe.succeeded(way, at: now)
-            // Of a cluster alone: the first question about it is for the SOA of its domain.
+            // For a cluster only: its first question is for the SOA of its domain.
             guard questions.count > 1, Int(asked.type) == RecordType.soa, asked.name == questions[0].name
             else { return }
             let soa = message.records[.answer]?.first {
@@ -178,7 +177,7 @@ struct ProbedServer {
         }
     }
 
-    /// True if the message has the question that was asked; errors come without it, too.
+    /// True if the message has the question that was asked; an error may have none.
     private static func isAnswer(_ message: MessageOracle, to asked: ProbeQuestion) -> Bool {
         let questions = message.records[.question] ?? []
         guard let question = questions.first else {
@@ -189,7 +188,7 @@ struct ProbedServer {
             && Int(question.recordClass) == RecordClass.internet
     }
 
-    /// Closes what is open.
+    /// Closes all sockets.
     mutating func close() {
         sockets = [:]
     }

@@ -5,8 +5,8 @@ package import LinuxSystem
 import Synchronization
 import Telemetry
 
-/// Takes the replies that are to be written down from the workers, and gives them to who writes, on a thread
-/// of its own. No worker waits for it: what finds no room is dropped and counted.
+/// Collects the replies to log from the workers, and passes them to the writer on a thread of its own. No
+/// worker waits for it: replies without room are dropped and counted.
 package final class QueryLog: Sendable {
     let filter: QueryLogFilter
     private let write: @Sendable ([LoggedReply], _ dropped: Int) -> Void
@@ -16,16 +16,16 @@ package final class QueryLog: Sendable {
     private let wake: EventFD
     private let thread = Mutex<NativeThread?>(nil)
 
-    /// What was written down most often.
+    /// The most frequent names and clients.
     private struct Tables {
         var names = TopTable<[UInt8]>(capacity: 256)
         var clients = TopTable<IPAddress>(capacity: 256)
     }
 
-    /// The names that were written down most often, in wire form, and the clients; with their numbers.
+    /// The most frequent logged names, in wire form, and clients; with their counts.
     package typealias Top = (names: [(key: [UInt8], count: Int)], clients: [(key: IPAddress, count: Int)])
 
-    /// How often the workers' replies are fetched.
+    /// How often the workers' replies are collected.
     private static let periodMilliseconds: Int32 = 200
 
     /// - Parameter write: Called on the log's thread with replies, and with how many were dropped since the
@@ -45,20 +45,20 @@ package final class QueryLog: Sendable {
         tables.withLock { ($0.names.top(limit), $0.clients.top(limit)) }
     }
 
-    /// Room for one more worker.
+    /// A buffer for one more worker.
     func addRing() -> QueryLogRing {
         let ring = QueryLogRing()
         rings.withLock { $0.append(ring) }
         return ring
     }
 
-    /// To be called once.
+    /// Must be called once.
     func start() throws(Errno) {
         let made = try NativeThread(name: "query-log", stackSize: 512 * 1024) { [self] in run() }
         thread.withLock { $0 = made }
     }
 
-    /// Writes what is left, and ends; to be called once no worker runs.
+    /// Writes what is left, and ends; must be called after all workers have ended.
     func stop() {
         wake.signal()
         let running = thread.withLock { thread in
@@ -97,15 +97,15 @@ package final class QueryLog: Sendable {
     }
 }
 
-/// The replies of one worker on their way to the log.
+/// The replies of one worker for the log.
 final class QueryLogRing: Sendable {
-    /// Replies that find room between two fetches.
+    /// Replies that fit between two collections.
     static let capacity = 2048
 
     private let replies = Mutex<[LoggedReply]>([])
     private let dropped = Atomic(0)
 
-    /// Takes over `batch`, as far as there is room, and does not wait for it.
+    /// Adds the replies of `batch`, as many as fit, without waiting.
     func take(_ batch: inout [LoggedReply]) {
         let offered = batch
         let left = replies.withLockIfAvailable { replies in
@@ -117,7 +117,7 @@ final class QueryLogRing: Sendable {
         batch.removeAll(keepingCapacity: true)
     }
 
-    /// Gives away what has come.
+    /// Takes all replies.
     func empty(into all: inout [LoggedReply], _ count: inout Int) {
         let taken = replies.withLock { replies in
             defer { replies = [] }

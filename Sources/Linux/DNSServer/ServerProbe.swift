@@ -4,43 +4,43 @@ import Forwarding
 import LinuxSystem
 import Telemetry
 
-/// Decides how the probing of one name server goes on: when to ask, over what, and what the answers mean.
+/// Decides how one name server is probed: when to ask, in which way, and what the answers mean.
 ///
 /// While the server is well, one question over UDP with EDNS every two seconds is enough; every half second
-/// where it is slow, or was a moment ago. Where that brings nothing the same question goes out in every way
-/// at once, and the best that is answered tells how to reach it.
+/// if it is slow, or was a moment ago. If that gets no answer the same question is sent in every way at once,
+/// and the best way that is answered becomes the server's mode.
 struct ServerProbe {
-    /// A way to ask.
+    /// A way to ask the server.
     enum Way: Int, CaseIterable {
         case full = 0
         case withoutEDNS = 1
         case overTCP = 2
     }
 
-    /// When the next round begins; while one runs, when it ends at the latest.
+    /// When the next round begins; during a round, when it ends at the latest.
     private(set) var due: MonotonicTime
     private(set) var isRunning = false
     private(set) var rounds = 0
-    /// True if the round that runs, or the last one, asks for a name that only a loop brings back.
+    /// True if the present or last round asks for a name that only a loop brings back.
     private(set) var isLoopRound = false
 
     private var asked: [Way: MonotonicTime] = [:]
     private var answered: [Way: Int64] = [:]
     private var failures = 0
-    /// Until then no doubt of workers is looked into.
+    /// Until then doubts of workers have no effect.
     private var nextDoubt = MonotonicTime(nanoseconds: 0)
     /// Rounds in a row in which the server could only be reached in a worse way.
     private var worseRounds = 0
-    /// Quick answers that a server owes which was slow or silent.
+    /// Quick answers still required from a server that was slow or silent.
     private var owedAnswers = 0
     private var reason = ""
-    /// The ways for which something reported that nothing listens there, or that the way is closed.
+    /// The ways for which a report says that no server listens, or that the way is closed.
     private var hinted: Set<Way> = []
-    /// Why a way could not be asked in, for want of something here; nil: every way was.
+    /// Why a way could not be used, for lack of local resources; nil: every way was.
     private var shortage: String?
     /// When the round began.
     private var began = MonotonicTime(nanoseconds: 0)
-    /// What is known of TCP; nil before the first try.
+    /// Whether TCP works; nil before the first try.
     private var reachesTCP: Bool?
 
     private static let pauseMilliseconds = 2_000
@@ -48,17 +48,17 @@ struct ServerProbe {
     /// Clients' questions go to other servers than a slow one, so only probes see that it is quick again.
     private static let pauseWhileSlowMilliseconds = 500
     private static let slowNanoseconds: Int64 = 100_000_000
-    /// Answers in a row until a server that was slow or silent counts as quick: the first may still be late
-    /// for a reason of its own, and would keep workers away for as long as the longer pause lasts.
+    /// Answers in a row until a server that was slow or silent counts as quick: the first one may be late for
+    /// another reason, and would keep workers away for the longer pause.
     private static let answersUntilQuick = 4
     private static let patienceMilliseconds = 400
-    /// How long an answer may still come once every way was reported closed: such reports can be forged, and
-    /// the server's answers take no longer than a real report does.
+    /// How long an answer may still come after every way was reported closed: such reports can be forged, and
+    /// the server's answers take no longer than a real report.
     private static let hintedMilliseconds = 200
     private static let pauseBetweenDoubts = 500
-    /// Every so many rounds TCP is tried as well.
+    /// TCP is tried once in so many rounds.
     private static let roundsPerTCP = 15
-    /// Rounds after which a loop is looked for again, and the first of them.
+    /// A loop is looked for again after so many rounds, and at first after this many.
     private static let roundsPerLoopCheck = 12
     private static let firstLoopCheck = 2
 
@@ -66,7 +66,7 @@ struct ServerProbe {
         due = time
     }
 
-    /// The ways to ask now, where a round is due and none runs.
+    /// The ways to ask now, if a round is due and none is running.
     ///
     /// - Parameter isDoubted: True if a loop is to be looked for. Every other round does so: a client that
     ///   raises such doubts does not keep the server from being probed, and causes no extra probes.
@@ -90,13 +90,13 @@ struct ServerProbe {
         return ways
     }
 
-    /// A way brought a usable answer.
+    /// A way got a usable answer.
     mutating func succeeded(_ way: Way, at now: MonotonicTime) {
         guard let sent = asked[way], answered[way] == nil else { return }
         answered[way] = now.nanoseconds(since: sent)
     }
 
-    /// A way brought an error.
+    /// A way got an error.
     mutating func failed(_ way: Way, _ why: String) {
         guard asked[way] != nil, answered[way] == nil else { return }
         asked[way] = nil
@@ -104,7 +104,7 @@ struct ServerProbe {
         endSoonIfHinted()
     }
 
-    /// Something on a way reported that it is closed: the answer may come all the same.
+    /// A report says that a way is closed: the answer may still come.
     mutating func hinted(_ way: Way, _ why: String) {
         guard asked[way] != nil, answered[way] == nil else { return }
         hinted.insert(way)
@@ -112,31 +112,31 @@ struct ServerProbe {
         endSoonIfHinted()
     }
 
-    /// Shortens the round if nothing is waited for but what was reported closed.
+    /// Shortens the round if all outstanding ways were reported closed.
     private mutating func endSoonIfHinted() {
         guard !hinted.isEmpty, asked.keys.allSatisfy({ answered[$0] != nil || hinted.contains($0) })
         else { return }
         due = min(due, began.advanced(milliseconds: Self.hintedMilliseconds))
     }
 
-    /// A way could not be asked in, for want of something here.
+    /// A way could not be used, for lack of local resources.
     mutating func failedHere(_ way: Way, _ why: String) {
         guard asked[way] != nil, answered[way] == nil else { return }
         asked[way] = nil
         shortage = why
     }
 
-    /// What a round found.
+    /// The result of a round.
     enum Verdict {
         case alive(ServerHealth.Mode, roundTrip: Int64, payloadSize: Int)
         /// Not well; it is asked again at once, in every way.
         case doubtful
         case dead(String)
-        /// Nothing: it could not be asked, for want of something here.
+        /// No result: it could not be asked, for lack of local resources.
         case notAsked(String)
     }
 
-    /// What the round says, once it is over; nil while it runs, or where none does.
+    /// The result of the round once it is over; nil while it runs, and without a round.
     mutating func finish(isDead: Bool, at now: MonotonicTime) -> Verdict? {
         guard isRunning, now >= due || asked.keys.allSatisfy({ answered[$0] != nil }) else { return nil }
         isRunning = false
@@ -174,7 +174,7 @@ struct ServerProbe {
         return .dead(reason)
     }
 
-    /// The server is doubted: a loop is looked for at once, unless that was what the last round did.
+    /// The server is doubted: a loop is looked for at once, unless the last round did so.
     mutating func hurryLoopCheck(at now: MonotonicTime) {
         guard !isRunning, !isLoopRound else { return }
         due = min(due, now)
@@ -184,15 +184,15 @@ struct ServerProbe {
     /// ask for names that the server does not find.
     func mayDoubtLife(at now: MonotonicTime) -> Bool { !isRunning && failures == 0 && now >= nextDoubt }
 
-    /// Workers wait for an answer of the server: it is asked at once, in every way, and dead where it answers
-    /// none. To be called where `mayDoubtLife`.
+    /// Workers wait for an answer of the server: it is asked at once, in every way, and is dead if it answers
+    /// none. Must be called only if `mayDoubtLife`.
     mutating func doubtLife(at now: MonotonicTime) {
         nextDoubt = now.advanced(milliseconds: Self.pauseBetweenDoubts)
         failures = 1
         due = min(due, now)
     }
 
-    /// The workers gave the server up: it is asked soon, and in every way.
+    /// The workers gave the server up: it is asked soon, in every way.
     mutating func hurry(at now: MonotonicTime) {
         guard !isRunning else { return }
         due = min(due, now.advanced(milliseconds: Self.pauseWhileDeadMilliseconds))

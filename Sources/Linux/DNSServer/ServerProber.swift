@@ -6,10 +6,10 @@ import LDNSBridge
 import LinuxSystem
 import Telemetry
 
-/// Asks every name server now and then whether it is well, on a thread of its own, and tells the board.
+/// Probes the health of every name server from time to time, on a thread of its own, and updates the board.
 ///
 /// A cluster's servers are asked for the SOA of its domain and for `dns-version`, which every Kubernetes DNS
-/// has; other resolvers for the root's SOA. Messages are made and read by libldns.
+/// has; other resolvers for the root's SOA. Messages are built and parsed by libldns.
 final class ServerProber: Sendable {
     private let policy: ForwardingPolicy
     private let board: HealthBoard
@@ -53,12 +53,12 @@ final class ServerProber: Sendable {
     private func run() {
         let start = MonotonicClock.now
         var probes = policy.servers.indices.map { index in
-            // The first round at once; later ones spread out, since each lasts a little differently.
+            // The first round at once; later ones spread out, since each has a slightly different length.
             var probed = ProbedServer(
                 policy.servers[index], questions: questions(for: index),
                 mark: identity.mark(of: index, in: policy), loopDomain: loopDomain(for: index),
                 probe: ServerProbe(firstAt: start.advanced(milliseconds: index % 50)))
-            // What the prober of an earlier configuration found is no news.
+            // The result of an earlier configuration's prober is not news.
             probed.lastMode = board.servers[index].mode
             return probed
         }
@@ -81,7 +81,7 @@ final class ServerProber: Sendable {
             }
             let now = MonotonicClock.now
             openCount = probes.reduce(0) { $0 + $1.openCount }
-            // Where sockets are short, each server is the first to get some in its turn.
+            // If sockets are short, each server is in turn the first to get one.
             first = probes.isEmpty ? 0 : (first + 1) % probes.count
             for place in probes.indices {
                 let index = (first + place) % probes.count
@@ -90,7 +90,7 @@ final class ServerProber: Sendable {
         }
     }
 
-    /// Ends the round of a server that is over, and begins one that is due.
+    /// Ends the round of a server if it is over, and begins one that is due.
     private func step(
         _ probed: inout ProbedServer, _ index: Int, _ random: KernelRandom, _ openCount: inout Int,
         at now: MonotonicTime
@@ -135,7 +135,7 @@ final class ServerProber: Sendable {
         }
     }
 
-    /// Draws the name by which a round looks for a loop, where it does.
+    /// Draws the name by which a round detects a loop, if it does.
     private func beginRound(_ probed: inout ProbedServer, _ health: ServerHealth, _ random: KernelRandom) {
         guard probed.probe.isLoopRound else { return probed.beginRound(nil) }
         let check = LoopCheck(name: random.next(), secret: random.next())
@@ -155,13 +155,13 @@ final class ServerProber: Sendable {
                 }))
     }
 
-    /// The SOA record of a cluster's domain serves for answers that no server has to be asked for.
+    /// The SOA record of a cluster's domain is used for answers that are made here.
     private func learn(_ record: ResourceRecord, _ server: Int) {
         board.learnSOA(group: policy.groupOfServer[server], record: record.wire)
     }
 
-    /// To the next whole millisecond that something is due; also often enough to see servers that workers
-    /// gave up.
+    /// The time until something is due, rounded up to a millisecond; also short enough to see servers that
+    /// workers gave up.
     ///
     /// - Parameter shortest: In milliseconds; 1, or more while a round that is due waits for sockets.
     private func patience(_ probes: [ProbedServer], atLeast shortest: Int64) -> Int32 {

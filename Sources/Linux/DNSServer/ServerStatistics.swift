@@ -1,23 +1,23 @@
 package import Forwarding
 package import Telemetry
 
-/// What one worker has done since its start, and what it has in hand.
+/// The counts of one worker since its start, and its present load.
 package struct WorkerStatistics: Hashable, Sendable {
-    /// What became of the questions.
+    /// The results of the questions.
     package var engine = EngineCounters()
-    /// The same with labels; nil until the worker has told them for the first time.
+    /// The same with labels; nil until the worker has published them for the first time.
     var meters: WorkerMeters? = nil
-    /// From reading a batch of messages to having sent the replies that it brought: one row.
+    /// From reading a batch of messages to having sent its replies: one row.
     package var turns = LatencyTable(rows: 1)
-    /// What its sockets did.
+    /// The counts of its sockets.
     package var sockets = WorkerCounters()
     /// Questions that wait for a server's answer.
     package var inFlight = 0
     /// Connections of clients.
     package var connections = 0
-    /// Why questions failed, of late.
+    /// The last failures of questions.
     package var failures = FailureTable()
-    /// Who was refused, of late.
+    /// The last refused clients.
     package var refusedClients = RefusedClients()
 
     package init() {}
@@ -34,7 +34,7 @@ struct WorkerMeters: Hashable, Sendable {
 
     func hash(into hasher: inout Hasher) { hasher.combine(meters) }
 
-    /// The same counts in the rows of another policy; those of what it does not have are left out.
+    /// The same counts in the rows of another policy; rows that it does not have are dropped.
     func inRows(of other: ForwardingPolicy) -> EngineMeters {
         guard policy !== other else { return meters }
         var adopted = meters
@@ -43,7 +43,7 @@ struct WorkerMeters: Hashable, Sendable {
     }
 }
 
-/// What a server has done, readable while it runs.
+/// The counts of a server, readable while it runs.
 package struct ServerStatistics: Sendable {
     /// One for each worker; at most `WorkerStatistics.publishMilliseconds` old.
     package let workers: [WorkerStatistics]
@@ -53,7 +53,7 @@ package struct ServerStatistics: Sendable {
         workers.reduce(0) { $0 + number($1) }
     }
 
-    /// What the server serves by; a worker may still go by the policy before.
+    /// The server's policy; a worker may still use the one before.
     package let policy: ForwardingPolicy
 
     package init(workers: [WorkerStatistics], policy: ForwardingPolicy) {
@@ -79,6 +79,6 @@ package struct ServerStatistics: Sendable {
 }
 
 extension WorkerStatistics {
-    /// How often a busy worker tells its numbers.
+    /// How often a busy worker publishes its counts.
     static let publishMilliseconds = 100
 }

@@ -1,12 +1,12 @@
 import Forwarding
 import LinuxSystem
 
-/// What an error of a socket towards a server says.
+/// The meaning of an error of a socket towards a server.
 enum SocketFault: Hashable {
-    /// Something is missing here; the server has no part in it.
+    /// A local resource is missing; the server has no part in it.
     case local(LocalFailure)
-    /// The server, or the way to it. Where a datagram's socket reports it, it may be forged; see
-    /// `UpstreamHint`.
+    /// The server, or the way to it. If the error comes from a datagram's socket it may be forged;
+    /// see `UpstreamHint`.
     case remote(UpstreamFailure)
 
     init(_ error: Errno) {
@@ -19,8 +19,8 @@ enum SocketFault: Hashable {
         case .connectionRefused: self = .remote(.refused)
         case .connectionReset, .brokenPipe: self = .remote(.closed)
         case .timedOut: self = .remote(.timeout)
-        // No route, a link that is down, a family that this host does not have: the way to the server is
-        // closed, wherever, and others may be reached.
+        // No route, a link that is down, a family that this host does not have: the way to this server is
+        // closed, and others may be reached.
         default: self = .remote(.unreachable)
         }
     }

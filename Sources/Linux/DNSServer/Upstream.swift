@@ -11,7 +11,7 @@ struct Upstream: ~Copyable {
     /// Which of them take questions.
     var ports = PortPool()
     let stream = UpstreamStream()
-    /// Gathers the questions that go out of `senderSocket`.
+    /// Collects the questions to send on `senderSocket`.
     var sender = DatagramSender(capacity: 64)
     var senderSocket = 0
 
@@ -39,7 +39,7 @@ struct Upstream: ~Copyable {
         ports.closed(place)
     }
 
-    /// Sends the questions gathered, which lie in `outbox`.
+    /// Sends the collected questions, which are in `outbox`.
     mutating func flush(_ outbox: borrowing Outbox, on socket: ConnectedSocket) -> DatagramSender.Outcome {
         sender.send(outbox.octets.span, on: socket.descriptor, stopsAtError: true)
     }
@@ -62,28 +62,28 @@ final class ConnectedSocket {
     }
 }
 
-/// How many sockets of one worker towards servers are open.
+/// The number of open sockets of one worker towards servers.
 final class OpenSocketCount {
     fileprivate(set) var value = 0
 }
 
-/// What the engine is to be told of a path once the outbox is empty.
+/// An event of a path that the engine gets once the outbox is empty.
 struct UpstreamNews {
     let path: UpstreamPath
     let event: Event
 
     enum Event {
-        /// The server, or the way to it, has failed what waits for it there.
+        /// The server, or the way to it, has failed: so have its questions.
         case failed(UpstreamFailure)
-        /// The same for want of something here.
+        /// The same for lack of a local resource.
         case failedHere(LocalFailure)
-        /// The question with this ID could not leave.
+        /// The question with this ID could not be sent.
         case unsent(id: UInt16, LocalFailure)
-        /// Something says by ICMP that no answer will come.
+        /// ICMP reports that no answer will come.
         case hinted
     }
 
-    /// What waits on the path fails by `error`.
+    /// The questions on the path fail with `error`.
     init(_ path: UpstreamPath, _ error: Errno) {
         self.path = path
         event =

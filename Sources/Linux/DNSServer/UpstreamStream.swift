@@ -2,21 +2,21 @@ import DNSWire
 import LinuxSystem
 import Telemetry
 
-/// The TCP connection of a worker to one server, made when a question needs it and kept for more.
+/// The TCP connection of a worker to one server, opened when a question needs it and kept for more.
 final class UpstreamStream {
     /// nil while there is no connection.
     var socket: ConnectedSocket?
     var framing = StreamFraming()
     var output = MessageQueue()
     var progress = UpstreamProgress()
-    /// Tells events of this connection from those of earlier ones.
+    /// Distinguishes events of this connection from those of earlier ones.
     var generation: UInt32 = 0
-    /// What epoll watches the socket for.
+    /// The events that epoll watches the socket for.
     var interest: Epoll.Interest = []
-    /// True while it stands in the worker's list of connections to be written.
+    /// True while it is in the worker's list of connections to write to.
     var isListed = false
 
-    /// Begins with a new connection; what was left of the one before is gone.
+    /// Begins with a new connection; what was left of the one before is dropped.
     func open(_ connected: ConnectedSocket, at now: MonotonicTime) {
         generation = EventToken.generation(after: generation)
         socket = connected
@@ -24,7 +24,7 @@ final class UpstreamStream {
         progress.began(at: now)
     }
 
-    /// Closes the connection; what waited to be sent is dropped.
+    /// Closes the connection; unsent output is dropped.
     func close() {
         socket = nil
         output.removeAll()
@@ -32,7 +32,7 @@ final class UpstreamStream {
     }
 }
 
-/// Decides how a connection to a server goes on.
+/// Decides when a connection to a server is kept, watched and closed.
 struct UpstreamProgress: Hashable, Sendable {
     enum Phase: Hashable, Sendable {
         case closed
@@ -44,7 +44,7 @@ struct UpstreamProgress: Hashable, Sendable {
     /// Questions sent whose answers have not come.
     private(set) var outstanding = 0
     /// When it last brought an answer, or was given a question while none was outstanding: a connection that
-    /// takes questions and gives nothing back does not live on.
+    /// takes questions and gives no answers does not live on.
     private(set) var lastActivity = MonotonicTime(nanoseconds: 0)
 
     mutating func began(at now: MonotonicTime) {
@@ -72,18 +72,18 @@ struct UpstreamProgress: Hashable, Sendable {
         outstanding = 0
     }
 
-    /// True if it is open and nothing is waited for.
+    /// True if it is open and no answer is outstanding.
     var isIdle: Bool { phase == .open && outstanding == 0 }
 
-    /// True if it has been kept long enough without questions, or owes an answer for longer than one takes:
-    /// what is on the way may have forgotten the connection.
+    /// True if it has been idle long enough, or owes an answer for longer than one takes: a device on the way
+    /// may have dropped the connection.
     func isExpired(at now: MonotonicTime, _ settings: DNSServerSettings) -> Bool {
         let limit =
             outstanding > 0 ? settings.upstreamSilenceMilliseconds : settings.upstreamIdleMilliseconds
         return phase != .closed && lastActivity.advanced(milliseconds: limit) <= now
     }
 
-    /// What the socket is to be watched for, with `queued` octets waiting to be sent.
+    /// The events to watch the socket for, with `queued` octets waiting to be sent.
     func interest(queued: Int) -> Epoll.Interest {
         switch phase {
         case .closed: []

@@ -1,5 +1,4 @@
-/// What a worker's sockets have done, counted since its start; what became of the questions is the engine's
-/// to count.
+/// Counts of a worker's sockets since its start; the results of the questions are counted by the engine.
 package struct WorkerCounters: Hashable, Sendable {
     /// Datagrams from clients.
     package var datagramsReceived = 0
@@ -7,7 +6,7 @@ package struct WorkerCounters: Hashable, Sendable {
     package var datagramsIgnored = 0
     /// Replies sent by UDP.
     package var datagramsSent = 0
-    /// Replies not sent, since the socket's buffer was full.
+    /// Replies not sent, because the socket's buffer was full.
     package var datagramsDropped = 0
     /// Replies that the kernel refused to send.
     package var datagramsFailed = 0
@@ -21,25 +20,25 @@ package struct WorkerCounters: Hashable, Sendable {
     package var connectionsExpired = 0
     /// Connections that were too old to bring more questions.
     package var connectionsRetired = 0
-    /// Connections closed for leaving answers lying while the buffers of all were full.
+    /// Connections closed for not reading answers while the buffers of all were full.
     package var connectionsChoked = 0
     /// Replies to connections that had gone.
     package var repliesUndeliverable = 0
     /// Datagrams sent to servers.
     package var questionsSent = 0
-    /// Datagrams to servers not sent, since the socket's buffer was full.
+    /// Datagrams to servers not sent, because the socket's buffer was full.
     package var questionsDropped = 0
     /// Datagrams from servers.
     package var answersReceived = 0
     /// Errors of servers' connections, and of ways to servers.
     package var upstreamFailures = 0
-    /// Questions that could not leave for want of something here.
+    /// Questions that could not be sent for lack of local resources.
     package var localFailures = 0
-    /// Sockets towards servers of which ICMP said that no answer comes.
+    /// Sockets towards servers for which ICMP reported that no answer comes.
     package var upstreamHints = 0
-    /// Sockets towards servers given up for answers that match no question; see `PortPool.mostMismatches`.
+    /// Sockets towards servers closed for answers that match no question; see `PortPool.mostMismatches`.
     package var distrustedSockets = 0
-    /// Connections made to servers.
+    /// Connections opened to servers.
     package var upstreamConnections = 0
 
     package init() {}

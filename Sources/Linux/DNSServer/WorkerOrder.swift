@@ -2,7 +2,7 @@ import Forwarding
 import LinuxSystem
 import Synchronization
 
-/// What a worker is told while it runs, and where it signs for it.
+/// A command to a running worker, and where the worker acknowledges it.
 struct WorkerOrder: Sendable {
     let task: Task
     let receipt: OrderReceipt
@@ -20,7 +20,7 @@ struct WorkerOrder: Sendable {
     }
 }
 
-/// What a worker serves by: replaced as a whole.
+/// A worker's configuration: replaced as a whole.
 struct Serving: Sendable {
     let policy: ForwardingPolicy
     let board: HealthBoard
@@ -30,14 +30,14 @@ struct Serving: Sendable {
     let queryLog: QueryLog?
 }
 
-/// Tells whether all workers have done as they were told.
+/// Counts the workers that have executed a command.
 final class OrderReceipt: Sendable {
     private let missing: Atomic<Int>
     private let epoll: Epoll
     private let wake: EventFD
     private let noted = Mutex<[String]>([])
 
-    /// - Parameter workers: How many have to sign.
+    /// - Parameter workers: How many must acknowledge.
     init(workers: Int) throws(Errno) {
         missing = Atomic(workers)
         epoll = try Epoll()
@@ -45,20 +45,20 @@ final class OrderReceipt: Sendable {
         try epoll.add(wake.descriptor, .readable, token: 0)
     }
 
-    /// A worker has done it.
+    /// A worker has executed the command.
     func sign() {
         if missing.subtract(1, ordering: .acquiringAndReleasing).newValue == 0 { wake.signal() }
     }
 
-    /// A worker could not do all of it.
+    /// A worker could not execute all of it.
     func note(_ problem: String) {
         noted.withLock { if !$0.contains(problem) { $0.append(problem) } }
     }
 
-    /// What was noted, each once.
+    /// The problems that were noted, each once.
     var problems: [String] { noted.withLock { $0 } }
 
-    /// Waits until all have signed; false if that takes longer than `milliseconds`.
+    /// Waits until all have acknowledged; false if that takes longer than `milliseconds`.
     func wait(milliseconds: Int32) -> Bool {
         var events = EpollEvents(capacity: 1)
         do throws(Errno) {

@@ -1,11 +1,11 @@
-/// Tells whether every worker is alive, which a watchdog is fed on.
+/// Tells whether every worker is alive, for the service manager's watchdog.
 package struct WorkerPulse: Sendable {
-    /// As the workers' counts were when all of them had moved.
+    /// The workers' counts when all of them had last advanced.
     private var last: [Int] = []
 
     package init() {}
 
-    /// True if every worker's loop has turned since this was last true, or at the first look.
+    /// True if every worker's loop has turned since this was last true, and at the first call.
     ///
     /// - Parameter turns: Of `DNSServer.workerTurns`.
     package mutating func isEveryWorkerAlive(_ turns: [Int]) -> Bool {

@@ -12,8 +12,7 @@ package enum InventoryFile {
     ///   - text: The file's octets, UTF-8.
     ///   - name: The file's name in messages.
     ///   - isOwnAddress: Whether this host has the address: a DNS server there may be Namebridge itself.
-    ///   - furtherProblems: Problems that the caller finds in the inventory; called if all of it could
-    /// be read.
+    ///   - furtherProblems: Problems that the caller finds in the inventory, if all of it could be read.
     /// - Returns: The inventory, nil if any problem is an error; every problem in the order of the file.
     package static func read(
         _ text: [UInt8], name: String, isOwnAddress: (IPAddress) -> Bool = { _ in false },

@@ -10,8 +10,7 @@ package enum DatagramSocket {
     /// A socket that receives from all clients on `endpoint`.
     ///
     /// - Parameters:
-    ///   - sharesPort: Other sockets of ours may have the same endpoint, and the kernel distributes
-    /// the clients.
+    ///   - sharesPort: Other sockets of ours may have the same endpoint; the kernel distributes clients.
     ///   - reportsLocalAddress: Each datagram comes with the address that it was sent to; needed where
     ///     `endpoint` is unspecified and the host has several.
     ///   - absent: The host need not have the address yet.

@@ -17,7 +17,7 @@ enum { streamCapacity = 1 << 16 };
 /// Tags of the two listening sockets in the epoll set; every other tag is a `struct Stream *`.
 enum { datagramTag = 1, streamTag = 2 };
 
-/// One TCP client: the octets that have arrived and are not answered yet, `used` of them.
+/// One TCP client: the `used` octets that have arrived and are not answered yet.
 struct Stream {
     int descriptor;
     size_t used;
@@ -29,7 +29,7 @@ static unsigned long long answered = 0;
 /// Set by SIGUSR1: print the count.
 static volatile sig_atomic_t countWanted = 0;
 
-/// Notes that the count is wanted.
+/// Requests printing of the count.
 static void wantCount(int signal) {
     (void)signal;
     countWanted = 1;
@@ -50,7 +50,7 @@ static void answerDatagrams(int socket, struct Batch *batch, const struct Option
     answered += (unsigned)kept;
 }
 
-/// Writes all of it, waiting where the client is slow to read: its loss, it is a measurement.
+/// Writes all of it, waiting if the client is slow to read: it is the one that measures.
 static bool writeAll(int descriptor, const uint8_t *bytes, size_t length) {
     // Ends: every turn writes something, waits at most a second for room, or gives up.
     while (length > 0) {
@@ -67,7 +67,7 @@ static bool writeAll(int descriptor, const uint8_t *bytes, size_t length) {
     return true;
 }
 
-/// Answers every whole question of the stream, with one write where the answers fit; false: close it.
+/// Answers every whole question of the stream, with one write if the answers fit; false: close it.
 static bool answerStream(struct Stream *stream, const struct Options *options) {
     static uint8_t replies[streamCapacity * 3];
     ssize_t count = recv(stream->descriptor, stream->bytes + stream->used, streamCapacity - stream->used, 0);
@@ -96,7 +96,7 @@ static bool answerStream(struct Stream *stream, const struct Options *options) {
     return writeAll(stream->descriptor, replies, filled);
 }
 
-/// Takes a TCP client on; one that cannot be taken is left to try again.
+/// Accepts a TCP client; one that cannot be accepted may try again.
 static void acceptStream(int listener, int epoll) {
     int descriptor = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (descriptor < 0) return;

@@ -1,7 +1,8 @@
-/// The baseline of the measurements: the least that a name server on Linux can do per question, in batched C.
+/// The baseline of the measurements: the least work that a name server on Linux must do per question, in
+/// batched C.
 ///
-/// One thread, IPv4, no cache, no checks beyond what keeps it in bounds. Every contender of
-/// `make bench` is reported as a ratio to it, and it serves as the upstream that is never the bottleneck.
+/// One thread, IPv4, no cache, no checks except those for bounds. Every contender of `make bench` is reported
+/// as a ratio to it, and it serves as the upstream that is never the bottleneck.
 #ifndef BASELINE_H
 #define BASELINE_H
 

@@ -1,10 +1,10 @@
 import Forwarding
 import TestSupport
 
-/// `terms` and a name server's message, which answers the question that it holds itself.
+/// `terms` and a name server's message, which answers the question in it.
 ///
 /// Bit 0 of `terms`: the client asks over TCP. Bit 1: with EDNS, bit 2: with DO. Bit 3: for a name of the
-/// upstream. Bit 4: another question than the message holds.
+/// upstream. Bit 4: another question than the one in the message.
 enum AnswerFuzz {
     static func objections(to input: [UInt8]) -> [String] {
         guard let terms = input.first else { return [] }
@@ -27,7 +27,7 @@ enum AnswerFuzz {
             return play.objections
         }
         play.pass(milliseconds: 1_000)
-        // The second client writes the name in capitals, and the servers are gone.
+        // The second client writes the name in capitals, and the servers are down.
         query.questions[0].name = capitals(query.questions[0].name)
         query.id = 0xCAFE
         let kept = play.ask(query.encoded(), client: 0x0A00_0008, over: transport, .silent)
@@ -36,7 +36,7 @@ enum AnswerFuzz {
         return play.objections
     }
 
-    /// What the client asks, so that a server may answer it by `answer`.
+    /// The client's question for which a server may send `answer`.
     private static func question(of answer: [UInt8], _ isUpstream: Bool) -> PlainQuestion {
         let name = isUpstream ? "www.example" : "web.shop.svc.prod.example"
         let usual = PlainQuestion(PlainName(name), type: 1)
@@ -52,7 +52,7 @@ enum AnswerFuzz {
         return question.name.length <= 255 ? question : usual
     }
 
-    /// Where an uncompressed name behind the header ends.
+    /// The end of an uncompressed name after the header.
     private static func endOfName(_ message: [UInt8]) -> Int? {
         var position = 12
         while position < message.count, (1...63).contains(message[position]) {  // ends: each turn moves on
@@ -68,7 +68,7 @@ enum AnswerFuzz {
     /// Types whose names follow their owner's mapping.
     private static let mappedTypes: Set<Int> = [2, 5, 6, 12, 15, 33, 35, 64, 65]
 
-    /// No name of the cluster's own is left, and the upstream names no address inside of a cluster.
+    /// The cluster's own names must be gone, and the upstream must not give an address inside of a cluster.
     private static func check(_ reply: [UInt8], _ isUpstream: Bool, _ play: inout EnginePlay) {
         guard let message = try? PlainMessage(decoding: reply), let asked = message.questions.first else {
             play.object("a reply without question")

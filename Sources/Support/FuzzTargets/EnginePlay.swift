@@ -6,22 +6,22 @@ import Inventory
 import Telemetry
 import TestSupport
 
-/// An engine with two clusters and an upstream, which is asked one message after the other.
+/// An engine with two clusters and an upstream, which gets one message after the other.
 struct EnginePlay: ~Copyable {
     private var engine: ForwardingEngine
     private var outbox = Outbox()
     private var random = SplitMix64(seed: 1)
     private var now = MonotonicTime(nanoseconds: 5_000_000_000)
-    /// What went wrong so far.
+    /// The errors so far.
     private(set) var objections: [String] = []
 
-    /// How the name servers take a question.
+    /// How the name servers react to a question.
     enum Servers {
         case silent
         case fail(UpstreamFailure)
         /// A message, which gets the ID of the question that it answers.
         case answer([UInt8])
-        /// The question itself with these flags, and records behind it.
+        /// The question itself with these flags, followed by records.
         case echo(flags: UInt16, counts: [UInt8], records: [UInt8])
     }
 
@@ -34,7 +34,7 @@ struct EnginePlay: ~Copyable {
             limits: limits)
     }
 
-    /// The cluster that is called by another name than its own.
+    /// The cluster whose outer name differs from its own.
     static let inner = PlainName("cluster.local")
     static let outer = PlainName("prod.example")
 
@@ -52,7 +52,7 @@ struct EnginePlay: ~Copyable {
         return ForwardingPolicy((try? scenario?.inventory()) ?? Inventory())
     }()
 
-    /// The reply to `message`, once all that it set off is over; nil if there is none.
+    /// The reply to `message`, once everything that follows is done; nil if there is none.
     ///
     /// - Parameter client: Its address: 10.0.0.0/8 may ask.
     mutating func ask(
@@ -106,7 +106,7 @@ struct EnginePlay: ~Copyable {
         engine.receiveAnswer(octets.span, over: path, at: now, random: &random, into: &outbox)
     }
 
-    /// Where the only question of a message of ours ends.
+    /// The end of the only question of a message of ours.
     private static func endOfQuestion(_ message: [UInt8]) -> Int? {
         var position = 12
         while position < message.count, message[position] > 0 { position += 1 + Int(message[position]) }
@@ -141,7 +141,7 @@ struct EnginePlay: ~Copyable {
         }
     }
 
-    /// Names of a cluster go to its own servers alone, and never to the upstream.
+    /// Names of a cluster go only to its own servers, and never to the upstream.
     private mutating func check(question: [UInt8], to path: UpstreamPath) {
         do throws(PlainDecodingError) {
             let sent = try PlainMessage(decoding: question)

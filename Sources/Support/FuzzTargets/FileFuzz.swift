@@ -3,7 +3,7 @@ import Inventory
 import InventoryFile
 import NetworkPlanning
 
-/// A configuration file: read, and where it is right, turned into a policy and the plans of all its hosts.
+/// A configuration file: read, and if it is valid, turned into a policy and the plans of all its hosts.
 enum FileFuzz {
     static func objections(to input: [UInt8]) -> [String] {
         let (inventory, problems) = InventoryFile.read(input, name: "x")

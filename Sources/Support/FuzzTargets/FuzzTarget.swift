@@ -1,7 +1,7 @@
-/// What a fuzzer throws octets at: every door by which octets of strangers come in.
+/// A target of the fuzzer: every place where octets from outside come in.
 ///
-/// Each target plays its part of the program in memory and says what it did wrong; a trap, a leak or an
-/// endless loop are the fuzzer's to see. The same targets replay the findings in every run of the tests.
+/// Each target runs its part of the program in memory and reports its errors; a trap, a leak or an endless
+/// loop is detected by the fuzzer. Every run of the tests replays the findings.
 package enum FuzzTarget: String, CaseIterable, Sendable {
     /// A client's message, to an engine whose name servers answer in one of several ways.
     case client
@@ -16,7 +16,7 @@ package enum FuzzTarget: String, CaseIterable, Sendable {
     /// The output of `ip`, `bridge`, `nft` and `iptables-save`.
     case observation
 
-    /// All that the program did wrong with `input`; empty if all is well.
+    /// The errors of the program with `input`; empty if there are none.
     package func objections(to input: [UInt8]) -> [String] {
         switch self {
         case .client: ClientFuzz.objections(to: input)

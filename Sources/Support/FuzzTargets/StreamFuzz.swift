@@ -1,7 +1,8 @@
 import DNSWire
 import TestSupport
 
-/// A seed and what a TCP connection brings: cut into pieces by the seed, and held against a plain splitting.
+/// A seed and the octets of a TCP connection: cut into pieces by the seed, and compared with a
+/// plain splitting.
 enum StreamFuzz {
     static func objections(to input: [UInt8]) -> [String] {
         guard let seed = input.first else { return [] }

@@ -12,7 +12,7 @@ private let target: FuzzTarget = {
     return target
 }()
 
-/// What libFuzzer calls with each input; `main` is its own.
+/// The function that libFuzzer calls with each input; `main` is its own.
 @_cdecl("LLVMFuzzerTestOneInput")
 public func testOneInput(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
     // Sound: libFuzzer owns `count` octets from `start` on during the call; they are copied here.
@@ -22,7 +22,7 @@ public func testOneInput(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
     return 0
 }
 
-/// Ends the process in the way that libFuzzer takes for a finding.
+/// Ends the process in a way that libFuzzer counts as a finding.
 private func stop(_ reason: String) -> Never {
     print(reason)
     fflush(nil)

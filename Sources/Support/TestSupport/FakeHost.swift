@@ -2,7 +2,7 @@ import IPAddressing
 package import Inventory
 package import NetworkModel
 
-/// Hosts before anything of ours is on them.
+/// Hosts before any change of ours.
 package enum FakeHost {
     /// A host with its inventory addresses on `eth0` in networks of `length` bits, a default gateway, a
     /// firewall of its own, and settings as a distribution leaves them.
@@ -63,8 +63,7 @@ package enum FakeHost {
 }
 
 extension HostState {
-    /// The same state with everything that has no order in one order, and without settings of devices that
-    /// are gone.
+    /// The same state in a canonical order, and without settings of devices that are gone.
     private var normalized: HostState {
         var state = self
         let devices = Set(links.map(\.name) + ["all", "default"])
@@ -78,8 +77,8 @@ extension HostState {
         return state
     }
 
-    /// What this state has and `other` lacks, and the reverse, where order does not count: nor does that of
-    /// our rules among themselves, which accept one as the other.
+    /// The difference between this state and `other`, both ways. Order does not matter, also among our rules,
+    /// which accept the same packets in any order.
     package func deviations(from other: HostState) -> [String] {
         let (left, right) = (Set(normalized.lines), Set(other.normalized.lines))
         return left.subtracting(right).map { "+ " + $0 } + right.subtracting(left).map { "- " + $0 }

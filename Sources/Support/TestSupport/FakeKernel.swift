@@ -5,27 +5,27 @@ package import NetworkModel
 package import NetworkPlanning
 import PacketPath
 
-/// A host's kernel in memory, which refuses what a real one refuses, and fails or dies where a test wants it
+/// A host's kernel in memory, which refuses what a real one refuses, and fails or dies where a test says so.
 /// to.
 ///
 /// Not safe to share between tasks: one test has one.
 package final class FakeKernel: Kernel {
     package private(set) var state: HostState
 
-    /// The number of calls until now: an observation is one, and so is each command.
+    /// The number of calls so far: an observation is one, and so is each command.
     package private(set) var calls = 0
 
-    /// What happens at which call.
+    /// The fault, and at which call.
     package var fault: Fault?
 
-    /// True for commands that fail whenever they come.
+    /// True for commands that always fail.
     package var refusal: ((String) -> Bool)?
 
-    /// Where a kernel of memory stops to work.
+    /// When a kernel in memory stops working.
     package enum Fault: Hashable, Sendable {
         /// The call of that number fails, once.
         case failure(at: Int)
-        /// From the call of that number on nothing works, as for a process that was killed.
+        /// All calls from that number on fail, as for a process that was killed.
         case death(at: Int)
     }
 
@@ -39,7 +39,7 @@ package final class FakeKernel: Kernel {
         return state
     }
 
-    /// What the model of a host says, as `ip route get` would.
+    /// The answers of the model of a host, as of `ip route get`.
     package func answers(
         to questions: [RouteQuestion]
     ) throws(KernelError) -> [RouteQuestion: RouteAnswer] {
@@ -105,7 +105,7 @@ package final class FakeKernel: Kernel {
         .failed(command, .exit(status: 2), errors: text)
     }
 
-    /// What `ip` and the kernel say to a command that does not fit the host.
+    /// The errors of `ip` and the kernel for a command that does not fit the host.
     private func refuse(_ change: Change, _ command: Command) throws(KernelError) {
         switch change {
         case .add(.link(let link)) where state.link(link.name) != nil:
@@ -133,7 +133,8 @@ package final class FakeKernel: Kernel {
         }
     }
 
-    /// A number has one device for each port (vxlan_vni_in_use of the kernel), and a device has its underlay.
+    /// A VXLAN number and port have one device (vxlan_vni_in_use of the kernel), and a device has
+    /// its underlay.
     private func refuse(_ link: Link, _ command: Command) throws(KernelError) {
         guard case .vxlan(let mesh) = link.kind else { return }
         if let name = mesh.underlay?.name, state.link(name) == nil { throw Self.noDevice(command, name) }

@@ -1,10 +1,10 @@
-/// Holds a reply to a client against the cluster's answer: record by record, what the mapping must give.
+/// Compares a reply to a client with the cluster's answer: record by record, what the mapping must give.
 ///
 /// It shares no code with the mapping itself.
 package struct MappingChecker: Sendable {
     /// The cluster's own domain.
     package let inner: PlainName
-    /// What the client called it.
+    /// The client's name for it.
     package let outer: PlainName
     /// The client's whole query.
     package let query: [UInt8]
@@ -22,10 +22,10 @@ package struct MappingChecker: Sendable {
         self.limit = limit
     }
 
-    /// Types that belong to one hop (OPT, TSIG), or hold no more once names are changed (RRSIG, NSEC, NSEC3).
+    /// Types that belong to one hop (OPT, TSIG), or are invalid once names are changed (RRSIG, NSEC, NSEC3).
     private var leftOut: Set<Int> { inner == outer ? [41, 250] : [41, 250, 46, 47, 50] }
 
-    /// All that is wrong with `reply`, which was made of `upstream`; empty if all is well.
+    /// The errors of `reply`, which was made of `upstream`; empty if there are none.
     package func objections(to reply: [UInt8], madeFrom upstream: [UInt8]) -> [String] {
         do throws(PlainDecodingError) {
             let asked = try PlainMessage(decoding: query)
@@ -120,8 +120,8 @@ package struct MappingChecker: Sendable {
         one.type == other.type && one.owner.isSame(as: other.owner)
     }
 
-    /// Equal, except that the suffix may be spelled as in the configuration or as in the question, and an
-    /// owner as in the question altogether.
+    /// Equal, except that the suffix may be spelled as in the configuration or as in the question, and a
+    /// whole owner as in the question.
     private func isSame(_ got: PlainRecord, _ due: PlainRecord) -> Bool {
         guard got.type == due.type, got.recordClass == due.recordClass, got.ttl == due.ttl,
             got.data.count == due.data.count, got.owner.isSame(as: due.owner)
@@ -153,7 +153,7 @@ package struct MappingChecker: Sendable {
         return objections
     }
 
-    /// No name of the cluster's own domain may be left, neither read as a message nor as bare octets.
+    /// No name of the cluster's own domain may be left, neither as a name of the message nor as bare octets.
     private func suffixObjections(_ reply: [UInt8], _ got: PlainMessage) -> [String] {
         guard inner != outer else { return [] }
         let names = got.questions.map(\.name) + got.sections.joined().flatMap(\.names)

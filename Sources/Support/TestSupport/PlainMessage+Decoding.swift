@@ -1,10 +1,10 @@
-/// Why `PlainMessage` does not take a message.
+/// Why `PlainMessage` rejects a message.
 package struct PlainDecodingError: Error, Hashable, Sendable, CustomStringConvertible {
     package let description: String
 }
 
 extension PlainMessage {
-    /// Reads a whole message; nothing may be left behind it.
+    /// Decodes a whole message; no octets may follow it.
     package init(decoding octets: [UInt8]) throws(PlainDecodingError) {
         var reader = PlainReader(octets: octets)
         self.init()

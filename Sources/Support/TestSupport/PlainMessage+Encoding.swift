@@ -2,7 +2,7 @@ extension PlainMessage {
     /// Which names may be compressed.
     package enum Compression: Sendable, CaseIterable {
         case none
-        /// Owners alone, as CoreDNS does over UDP.
+        /// Only owners, as CoreDNS does over UDP.
         case owners
         /// Every name, also where RFC 3597 section 4 forbids it: senders that do so exist.
         case everywhere
@@ -25,7 +25,7 @@ extension PlainMessage {
 private struct PlainWriter {
     let compression: PlainMessage.Compression
     var octets: [UInt8] = []
-    /// Where each name begins that a pointer can reach.
+    /// The offset of each name that a pointer can reach.
     var offsets: [PlainName: Int] = [:]
 
     init(compression: PlainMessage.Compression) {

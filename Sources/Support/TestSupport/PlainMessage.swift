@@ -1,6 +1,6 @@
 /// A message with every name written out: what a test expects, or what it got.
 ///
-/// Decoder and encoder are plain and slow on purpose, and share nothing with the modules under test.
+/// Decoder and encoder are plain and slow, and share no code with the modules under test.
 package struct PlainMessage: Hashable, Sendable {
     package var id: UInt16 = 0
     /// The second 16 bits of the header (RFC 1035 section 4.1.1).
@@ -8,7 +8,7 @@ package struct PlainMessage: Hashable, Sendable {
     package var questions: [PlainQuestion] = []
     package var answers: [PlainRecord] = []
     package var authorities: [PlainRecord] = []
-    /// OPT included, where it stands.
+    /// Including OPT, in its place.
     package var additionals: [PlainRecord] = []
 
     package init() {}
@@ -71,14 +71,14 @@ package enum PlainField: Hashable, Sendable {
     case octets([UInt8])
 }
 
-/// What stands in the data of a type, piece by piece, where names are among it.
+/// The parts of a type's data, if names are among them.
 package enum PlainPiece: Sendable {
     case name
     /// This many octets.
     case octets(Int)
-    /// A string with its length in front.
+    /// A string after its length.
     case string
-    /// All that is left.
+    /// All remaining octets.
     case rest
 
     /// The pieces of `type`; a type without names is one opaque piece.

@@ -1,6 +1,6 @@
-/// A name as a list of its labels: slow, plain, and without any code of the modules under test.
+/// A name as a list of its labels: slow and plain, without code of the modules under test.
 ///
-/// Two names are equal where their octets are, letter case included.
+/// Two names are equal if their octets are, letter case included.
 package struct PlainName: Hashable, Sendable {
     /// From left to right, without the root's empty label.
     package var labels: [[UInt8]]
@@ -27,18 +27,18 @@ package struct PlainName: Hashable, Sendable {
         PlainName(labels: labels.map { $0.map { (0x41...0x5A).contains($0) ? $0 + 32 : $0 } })
     }
 
-    /// True if both are the same name, whatever their letter case (RFC 4343 section 3).
+    /// True if both are the same name, ASCII case ignored (RFC 4343 section 3).
     package func isSame(as other: PlainName) -> Bool {
         lowercased == other.lowercased
     }
 
-    /// True if the last labels are those of `suffix`, whatever their letter case.
+    /// True if the last labels are those of `suffix`, ASCII case ignored.
     package func ends(with suffix: PlainName) -> Bool {
         labels.count >= suffix.labels.count
             && PlainName(labels: labels.suffix(suffix.labels.count)).isSame(as: suffix)
     }
 
-    /// The name with its ending `old` replaced by `new`; itself where it does not end so.
+    /// The name with its ending `old` replaced by `new`; unchanged if it does not end with `old`.
     package func replacing(_ old: PlainName, with new: PlainName) -> PlainName {
         guard ends(with: old) else { return self }
         return PlainName(labels: labels.dropLast(old.labels.count) + new.labels)

@@ -1,4 +1,4 @@
-/// Makes valid answers of any shape out of a random generator.
+/// Makes valid answers of any shape from a random generator.
 package struct RandomMessage: Sendable {
     /// The domain that about half of all names lie under.
     package var domain: PlainName
@@ -7,7 +7,7 @@ package struct RandomMessage: Sendable {
         self.domain = domain
     }
 
-    /// Types whose data is made; the last ones are opaque to a forwarder.
+    /// Types whose data can be made; the last ones are opaque to a forwarder.
     package static let types = [
         1, 28, 2, 5, 6, 12, 15, 33, 39, 35, 17, 18, 36, 64, 65, 14, 21, 26, 107, 16, 13, 65_280, 43, 99, 257,
     ]
@@ -85,7 +85,7 @@ package struct RandomMessage: Sendable {
         }
     }
 
-    /// One that was used before, one with labels before or beside it, or a new one.
+    /// A name that was used before, one with labels before or beside it, or a new one.
     private func anyName(_ names: inout [PlainName], _ random: inout SplitMix64) -> PlainName {
         let made: PlainName
         switch random.number(in: 0..<5) {
@@ -117,7 +117,7 @@ package struct RandomMessage: Sendable {
         switch random.number(in: 0..<8) {
         case 0: random.octets(random.number(in: 1..<10))
         case 1: random.octets(63)
-        // The octets of the domain inside of one label must not be taken for it.
+        // Octets of the domain inside of one label, which must not be read as the domain.
         case 2: Array(([0x61] + domain.wire.dropLast()).prefix(63))
         default: Array(random.pick(["a", "svc", "mysql", "test", "_tcp", "10-0-0-1", "SVC", "*"]).utf8)
         }

@@ -14,11 +14,11 @@ package struct RecordedExchange: Decodable, Sendable {
     package var queryOctets: [UInt8] { octets(hexadecimal: query) }
     package var responseOctets: [UInt8] { octets(hexadecimal: response) }
 
-    /// What a failing test calls it.
+    /// Its name in a failing test.
     package var title: String { "\(cluster) \(version) \(transport) \(name) \(type)" }
 }
 
-/// The octets that pairs of hexadecimal digits stand for; other characters are passed over.
+/// The octets of pairs of hexadecimal digits; other characters are skipped.
 package func octets(hexadecimal text: String) -> [UInt8] {
     let digits = text.compactMap { $0.hexDigitValue }
     return stride(from: 0, to: digits.count - 1, by: 2).map { UInt8(digits[$0] << 4 | digits[$0 + 1]) }

@@ -4,7 +4,7 @@ import IPAddressing
 package import Inventory
 
 extension Scenario {
-    /// What the lines before `---` describe, in the keywords of the configuration file.
+    /// The inventory of the lines before `---`, in the keywords of the configuration file.
     ///
     /// ```
     /// clients 10.0.0.0/8
@@ -62,7 +62,7 @@ extension Scenario {
     /// True if a line begins with `keyword`.
     func hasSetting(_ keyword: String) -> Bool { settings.contains { $0.words[0] == keyword } }
 
-    /// What a line `limits transactions 2 waiters 3` says.
+    /// The limits of a line `limits transactions 2 waiters 3`.
     package func limits() throws(ScenarioError) -> EngineLimits {
         var limits = EngineLimits()
         for line in settings where line.words[0] == "limits" {
@@ -105,7 +105,7 @@ extension Scenario.Line {
         return settings
     }
 
-    /// The words behind each of `keys`; those before the first one under the empty key.
+    /// The words after each of `keys`; those before the first one under the empty key.
     fileprivate func fields(_ words: [String], _ keys: Set<String>) -> [String: [String]] {
         var fields: [String: [String]] = [:]
         var key = ""

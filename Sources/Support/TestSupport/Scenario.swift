@@ -15,10 +15,9 @@
 ///   answer mysql.test.svc.prod.cluster.local 5 A 172.17.17.5
 /// nothing more is sent
 /// ```
-/// All that the engine sends must be expected by a line, and at the end nothing may be in flight. In names
+/// Every message of the engine must be expected by a line, and at the end nothing may be in flight. In names
 /// and records the label `a*63` is 63 times the letter, `'` a quotation mark; a record that begins with `*60`
-/// stands for 60 with `#` counted from 1. What the lines may say is listed at `ScenarioPlayer` and
-/// `ScenarioTerms`.
+/// stands for 60 with `#` counted from 1. The statements are listed at `ScenarioPlayer` and `ScenarioTerms`.
 package struct Scenario: Sendable {
     /// Lines before `---`.
     package var settings: [Line] = []
@@ -56,7 +55,8 @@ package struct Scenario: Sendable {
         guard isPlaying else { throw ScenarioError(line: number, text: "`---` is missing") }
     }
 
-    /// Splits at spaces outside of quotation marks; from a word that begins with `#` on, all is comment.
+    /// Splits at spaces outside of quotation marks; from a word that begins with `#` on, the line is
+    /// a comment.
     private static func words(of row: Substring, _ number: Int) throws(ScenarioError) -> [String] {
         var words: [String] = []
         var word: String?
@@ -93,7 +93,7 @@ package struct Scenario: Sendable {
     }
 }
 
-/// What is wrong with a scenario, or with what the engine did in it.
+/// An error of a scenario, or a difference between it and the engine.
 package struct ScenarioError: Error, Hashable, Sendable {
     /// From 1.
     package let line: Int

@@ -4,7 +4,7 @@ import Forwarding
 import IPAddressing
 import Telemetry
 
-/// Plays a scenario against an engine; the first line that does not hold ends it.
+/// Plays a scenario against an engine; the first line that fails ends it.
 ///
 /// | line | meaning |
 /// |---|---|
@@ -56,7 +56,7 @@ package final class ScenarioPlayer {
         random = SplitMix64(seed: seed)
     }
 
-    /// What went otherwise than `scenario` says; nil if nothing did.
+    /// The first difference from `scenario`; nil if there is none.
     package static func play(_ scenario: Scenario, seed: UInt64) -> ScenarioError? {
         do throws(ScenarioError) {
             let player = try ScenarioPlayer(scenario, seed: seed)
@@ -334,7 +334,7 @@ package final class ScenarioPlayer {
         }
     }
 
-    /// What was sent and not yet expected, as a scenario would say it.
+    /// The messages that were not expected yet, in the words of a scenario.
     private var outstanding: String {
         var text = ""
         for sent in questions {

@@ -1,7 +1,7 @@
 import DomainNames
 import LDNSBridge
 
-/// The words behind a verb: what a message holds besides question and records.
+/// The words after a verb: the parts of a message besides question and records.
 ///
 /// | words | meaning |
 /// |---|---|
@@ -108,14 +108,14 @@ enum ScenarioText {
     }
 
     static func rcode(_ word: String?, _ line: Scenario.Line) throws(ScenarioError) -> Int {
-        // libldns calls it NOTIMPL, everybody else NOTIMP.
+        // libldns calls it NOTIMPL, other programs NOTIMP.
         guard let word, let rcode = word == "NOTIMP" ? 4 : Mnemonics.rcode(named: word) else {
             throw ScenarioError(line: line.number, text: "`\(word ?? "")` is no response code")
         }
         return Int(rcode)
     }
 
-    /// Puts the records of the indented lines into the sections that they name.
+    /// Adds the records of the indented lines to the sections that they name.
     static func addRecords(_ line: Scenario.Line, to message: inout PlainMessage) throws(ScenarioError) {
         for detail in line.details {
             var words = detail.words.dropFirst()
@@ -162,7 +162,7 @@ enum ScenarioText {
             let generic = generic(text)
             let record: ResourceRecord
             if let generic { record = generic } else { record = try RecordText.read(text, origin: .root) }
-            // Written without compression, so that a message of it alone gives the fields of its data.
+            // Uncompressed, so that decoding a message with this record gives the fields of its data.
             let message = [0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0] + wire(record)
             guard let plain = try? PlainMessage(decoding: message).answers.first else {
                 throw LDNSError.refused(reason: "not readable")
@@ -173,7 +173,7 @@ enum ScenarioText {
         }
     }
 
-    /// `NAME TTL TYPE \# LENGTH HEX` (RFC 3597 section 5), which libldns reads for unknown types alone.
+    /// `NAME TTL TYPE \# LENGTH HEX` (RFC 3597 section 5), which libldns reads only for unknown types.
     private static func generic(_ text: String) -> ResourceRecord? {
         let words = text.split(separator: " ").map(String.init)
         guard words.count > 4, words[3] == "\\#", let owner = try? DomainName(parsing: words[0]),
@@ -183,7 +183,7 @@ enum ScenarioText {
         return ResourceRecord(owner: owner, type: type, recordClass: 1, ttl: ttl, data: data)
     }
 
-    /// The lines that a scenario would say it in, for comparing and for people.
+    /// The message as lines of a scenario, for comparing and for people.
     static func describe(_ message: PlainMessage, isTCP: Bool) -> [String] {
         let rcode = UInt32(message.rcode) | ((message.opt?.ttl ?? 0) >> 24) << 4
         var head = [Mnemonics.rcode(UInt16(truncatingIfNeeded: rcode)), "id \(message.id)"]
@@ -197,7 +197,7 @@ enum ScenarioText {
             if opt.ttl >> 16 & 0xFF > 0 { head.append("version \(opt.ttl >> 16 & 0xFF)") }
             if opt.ttl & 0x8000 != 0 { head.append("do") }
             for case .octets(let options) in opt.data {
-                // What we send to servers in every question: cookie and loop mark.
+                // Options in every question that we send to servers: cookie and loop mark.
                 let others = message.flags & 0x8000 == 0 ? without([10, 65_317], options) : options
                 if !others.isEmpty { head.append(describe(options: others)) }
             }

@@ -1,4 +1,4 @@
-/// A small random generator whose whole run follows from its seed, so that a failing test can be repeated.
+/// A small random generator whose sequence follows from its seed, so that a failing test can be repeated.
 /// (Steele, Lea and Flood, "Fast Splittable Pseudorandom Number Generators", 2014.)
 package struct SplitMix64: RandomNumberGenerator, Sendable {
     private var state: UInt64

@@ -2,7 +2,7 @@ import DNSWire
 package import IPAddressing
 import LinuxSystem
 
-/// A client over UDP whose waits end after two seconds.
+/// A client over UDP that waits for two seconds at most.
 package final class DatagramClient {
     private let socket: FileDescriptor
     private let epoll: Epoll
@@ -34,7 +34,7 @@ package final class DatagramClient {
     }
 }
 
-/// A client over TCP whose waits end after two seconds.
+/// A client over TCP that waits for two seconds at most.
 package final class StreamClient {
     private let socket: FileDescriptor
     private let epoll: Epoll
@@ -54,7 +54,7 @@ package final class StreamClient {
         _ = try StreamSocket.send(octets.span, on: socket)
     }
 
-    /// Says that no more questions come; answers still do.
+    /// Ends the sending side; answers still come.
     package func endSending() throws {
         try StreamSocket.endSending(on: socket)
     }
@@ -65,7 +65,7 @@ package final class StreamClient {
         case silence
     }
 
-    /// What comes next within `milliseconds`.
+    /// The next event within `milliseconds`.
     package func receive(milliseconds: Int32 = 2000) throws -> Event {
         var buffer = [UInt8](repeating: 0, count: 65_536)
         while true {
@@ -87,7 +87,7 @@ package final class StreamClient {
         }
     }
 
-    /// The IDs of the next `count` messages; fewer where they do not come.
+    /// The IDs of the next `count` messages; fewer if they do not come.
     package func receiveIDs(_ count: Int) throws -> [UInt16] {
         var ids: [UInt16] = []
         while ids.count < count, case .message(let message) = try receive() {

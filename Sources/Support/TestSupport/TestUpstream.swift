@@ -4,7 +4,7 @@ package import LinuxSystem
 
 /// A name server on loopback that answers by a function, over UDP and TCP, on a thread of its own.
 package final class TestUpstream: Sendable {
-    /// What it answers to one question; an empty list is silence, an empty message ends a TCP connection.
+    /// The answers to one question; an empty list is silence, an empty message ends a TCP connection.
     package typealias Responder = @Sendable (_ question: [UInt8], _ isStream: Bool) -> [[UInt8]]
 
     package let endpoint: Endpoint
@@ -29,7 +29,7 @@ package final class TestUpstream: Sendable {
     }
 }
 
-/// The thread's part of `TestUpstream`.
+/// The thread of `TestUpstream`.
 private final class UpstreamLoop: Sendable {
     var endpoint: Endpoint { sockets.endpoint }
     let epoll: Epoll
@@ -44,7 +44,7 @@ private final class UpstreamLoop: Sendable {
         self.respond = respond
     }
 
-    /// A port that is free over UDP may be taken over TCP: then another one is tried.
+    /// A port that is free over UDP may be in use over TCP: then another one is tried.
     private static func bind(_ any: Endpoint) throws -> Sockets {
         for _ in 0..<32 {
             let datagram = try DatagramSocket.listen(
@@ -66,7 +66,7 @@ private final class UpstreamLoop: Sendable {
         var events = EpollEvents(capacity: 16)
         var streams: [UInt64: UpstreamPeer] = [:]
         var nextToken: UInt64 = 3
-        // Ends with the wake-up, whose token is 0; the bound is there for a test that forgets it.
+        // Ends with the wake event, whose token is 0; the bound is for a test that forgets it.
         for _ in 0..<100_000 {
             guard let count = try? epoll.wait(into: &events, milliseconds: 10_000), count > 0 else {
                 return
@@ -82,7 +82,8 @@ private final class UpstreamLoop: Sendable {
                     streams[nextToken] = peer
                     nextToken += 1
                 case let token:
-                    // One that has ended would be readable for ever; closed, it is watched no more.
+                    // A connection that has ended would be readable for ever; when closed, it is no
+                    // longer watched.
                     if streams[token]?.serve(respond) == false { streams[token] = nil }
                 }
             }

@@ -7,14 +7,15 @@ import InventoryFile
 import JSON
 import LinuxSystem
 
-/// `namebridge check`: tells the mistakes of a configuration; text that is no YAML ends the list.
+/// `namebridge check`: reports the mistakes of a configuration; text that is not YAML ends the list.
 struct Check: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Check a configuration file and tell the mistakes in it.",
+        abstract: "Check a configuration file and report its mistakes.",
         discussion: """
             Each mistake stands on a line of its own: FILE:LINE:COLUMN, the key, what was found and what was \
-            expected. The file of dns.cookie-secret-file is read, too. A warning says if servers and workers may need more \
-            descriptors than may be open here. The exit code is 1 where there is an error, 2 where the file cannot be read.
+            expected. The file of dns.cookie-secret-file is read, too. A warning says if servers and workers \
+            may need more descriptors than may be open here. The exit code is 1 where there is an error, 2 \
+            where the file cannot be read.
 
             Example:
               namebridge check /etc/namebridge/namebridge.yaml
@@ -61,7 +62,8 @@ struct Check: ParsableCommand {
         print(Style.success.paint("\(path.printable): fine: \(Self.summary(inventory))"))
     }
 
-    /// What the forwarder would lack if it were started here, with descriptors; nil if it has enough.
+    /// The shortage of descriptors that the forwarder would have if it were started here; nil if there
+    /// is none.
     private static func shortage(_ inventory: Inventory) -> String? {
         let most = 1 << 20
         let limit = (try? ProcessLimits.raiseDescriptorLimit(to: most)) ?? most

@@ -3,17 +3,18 @@ import ClusterDiscovery
 import Inventory
 import JSON
 
-/// `namebridge discover`: writes the clusters of a configuration file from what the clusters say.
+/// `namebridge discover`: writes the clusters of a configuration file from the clusters' own settings.
 struct Discover: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Find out what a configuration file has to say about clusters.",
+        abstract: "Find the clusters' settings for a configuration file.",
         discussion: """
-            Asks the API servers of kubeconfig contexts through kubectl, so that every way to log in works, and \
-            prints the "clusters" of a configuration file: prefixes, nodes, CNI, kube-proxy, DNS. Comments say where \
-            each value came from, and how to find by hand what was not found. Nothing is written to a cluster.
+            Asks the API servers of kubeconfig contexts through kubectl, so that every way to log in works, \
+            and prints the "clusters" of a configuration file: prefixes, nodes, CNI, kube-proxy, DNS. \
+            Comments say where each value came from, and how to find by hand what was not found. Nothing is \
+            written to a cluster.
 
-            Overlapping prefixes and clusters that could not be asked are told on standard error; the exit code is \
-            1 then.
+            Overlapping prefixes and clusters that could not be asked are reported on standard error; the \
+            exit code is then 1.
 
             Examples:
               namebridge discover --context prod --context staging > clusters.yaml
@@ -31,7 +32,7 @@ struct Discover: ParsableCommand {
     @Option(
         name: .long,
         help: ArgumentHelp(
-            "What to call the cluster in the file, one for each --context in their order. (default: made from"
+            "The cluster's key in the file, one for each --context in their order. (default: made from"
                 + " the context's name, or the key of the same cluster in the file of --merge)",
             valueName: "label"))
     var key: [String] = []
@@ -129,7 +130,7 @@ struct Discover: ParsableCommand {
     }
 }
 
-/// How long a request may take.
+/// The time limit of a request.
 struct RequestTimeout: ExpressibleByArgument {
     /// 1...300.
     let seconds: Int

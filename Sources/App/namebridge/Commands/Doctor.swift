@@ -4,14 +4,15 @@ import DomainNames
 import IPAddressing
 import JSON
 
-/// `namebridge doctor`: finds what keeps names from being answered, and says what to add where.
+/// `namebridge doctor`: finds why names are not answered, and says what to add where.
 struct Doctor: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Find what keeps names from being answered, and say which line to add where.",
+        abstract: "Find why names are not answered, and show which line to add where.",
         discussion: """
-            On the forwarder it looks at the sockets, the clusters' servers and the host. With --suffix it looks at \
-            a client instead, without any configuration: whether the resolvers that it asks hand the suffix on, and \
-            whether something rejects the answers. Nothing is changed. The exit code is 1 where there is a problem.
+            On the forwarder it examines the sockets, the clusters' servers and the host. With --suffix it \
+            examines a client instead, without any configuration: whether its resolvers forward the \
+            suffix, and whether something rejects the answers. Nothing is changed. The exit code is 1 if \
+            there is a problem.
 
             Examples:
               sudo namebridge doctor
@@ -25,7 +26,7 @@ struct Doctor: ParsableCommand {
     var name: String?
 
     @Option(
-        name: .long, help: ArgumentHelp("Look at a client of this cluster's suffix.", valueName: "domain"))
+        name: .long, help: ArgumentHelp("Examine a client of this cluster's suffix.", valueName: "domain"))
     var suffix: String?
 
     @Option(
@@ -37,7 +38,7 @@ struct Doctor: ParsableCommand {
     @Option(
         name: .long,
         help: ArgumentHelp(
-            "With --suffix: a resolver to look at, instead of those in resolv.conf; may be given again.",
+            "With --suffix: a resolver to examine, instead of those in resolv.conf; may be repeated.",
             valueName: "address[:port]"))
     var resolver: [String] = []
 

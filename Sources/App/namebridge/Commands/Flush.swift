@@ -3,14 +3,15 @@ import ArgumentParser
 import DomainNames
 import JSON
 
-/// `namebridge flush`: makes the running server forget answers.
+/// `namebridge flush`: removes answers from the running server's cache.
 struct Flush: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Make the running server forget kept answers.",
+        abstract: "Remove answers from the running server's cache.",
         discussion: """
-            Without an argument it forgets all. CLUSTER is a key of the configuration: every name that the cluster \
-            answers is forgotten, reverse names included; "upstream" stands for dns.upstream. NAME is one name with \
-            all its types, in all views; *.NAME stands for every name below it. A name of one label takes a final dot.
+            Without an argument it removes all. CLUSTER is a key of the configuration: every name that the \
+            cluster answers is removed, reverse names included; "upstream" stands for dns.upstream. NAME is \
+            one name with all its types, in all views; *.NAME stands for every name below it. A name of one \
+            label takes a final dot.
 
             Examples:
               namebridge flush
@@ -19,10 +20,10 @@ struct Flush: ParsableCommand {
               namebridge flush '*.shop.svc.prod.cluster.local'
             """)
 
-    @Argument(help: "What to forget: a cluster's key or a name. (default: everything)")
+    @Argument(help: "What to remove: a cluster's key or a name. (default: everything)")
     var what: String?
 
-    @Flag(name: .long, help: "Forget every name below NAME as well.")
+    @Flag(name: .long, help: "Remove every name below NAME too.")
     var below = false
 
     @OptionGroup var options: RunningServerOptions
@@ -51,7 +52,7 @@ struct Flush: ParsableCommand {
         }
         let isBelow = below || what.hasPrefix("*.")
         if !isBelow, !what.contains(".") {
-            // Nothing that a key cannot have goes into the line that is sent.
+            // The line that is sent contains only characters that a key can have.
             guard !what.isEmpty, what.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) else {
                 throw ValidationError("\"\(what)\" is neither a cluster's key nor a name.")
             }

@@ -6,14 +6,14 @@ struct Net: ParsableCommand {
         abstract:
             "Make the addresses of clusters reachable: routes, translation and meshes from the same file.",
         discussion: """
-            The clusters, sites and paths of the configuration say who shall reach whom. Each host of it gets its \
-            part with one command, and loses it with another; nothing foreign is touched.
+            The clusters, sites and paths of the configuration say which places reach which. Each host gets \
+            its part with one command, and loses it with another; foreign objects are not touched.
 
             Examples:
               namebridge net plan                 what would be changed on this host
-              namebridge net apply --confirm 60s  change it, and back unless "net confirm" comes in time
-              namebridge net status               is everything there, and what has it carried
-              namebridge net agent                put back what others take away, until SIGTERM
+              namebridge net apply --confirm 60s  change it, and undo it unless "net confirm" comes in time
+              namebridge net status               is everything in place, with the packet counts
+              namebridge net agent                restore what other programs remove, until SIGTERM
               namebridge net remove               leave this host as it was
             """,
         subcommands: [

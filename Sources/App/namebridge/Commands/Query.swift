@@ -13,8 +13,8 @@ struct Query: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Ask one question, and show each decision on the way to its answer.",
         discussion: """
-            It asks the clusters itself, by the rules of the configuration; no server needs to run. The exit code is \
-            1 where no server could answer, or the question was refused.
+            It asks the clusters itself, by the rules of the configuration; no server needs to run. The exit \
+            code is 1 if no server could answer, or the question was refused.
 
             Examples:
               namebridge query web.shop.svc.prod.cluster.local
@@ -114,7 +114,7 @@ extension DomainName {
 }
 
 extension QueryReport {
-    /// True if a server's answer came, a 'no' included.
+    /// True if a server's answer came, a denial included.
     fileprivate var isAnswer: Bool {
         guard let header = try? MessageHeader(reading: reply.span) else { return false }
         return header.rcode == ResponseCode.noError.rawValue

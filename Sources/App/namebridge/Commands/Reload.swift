@@ -7,11 +7,11 @@ struct Reload: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Make the running server read its configuration again.",
         discussion: """
-            The file that the server was started with is read, checked and tried; then the server goes over to it as \
-            a whole. Clients' connections, questions in flight and the kept answers of what has not changed stay. A \
-            file with errors changes nothing: every error is printed, and the command ends with 2; or with 1 where \
-            the host denies what a right file asks for, such as a port that is in use. SIGHUP does the same; the \
-            server's log says what became of it.
+            The file that the server was started with is read, checked and tried; then the server switches \
+            to it as a whole. Clients' connections, questions in flight and the cached answers of what has \
+            not changed stay. A file with errors changes nothing: every error is printed, and the command \
+            ends with 2; or with 1 if the host denies what a right file asks for, such as a port that is in \
+            use. SIGHUP does the same; the server's log reports the result.
 
             Examples:
               namebridge reload
@@ -23,7 +23,7 @@ struct Reload: ParsableCommand {
     @Option(name: .long, help: "How to write the result: text or json.")
     var output = OutputForm.text
 
-    /// Large files take their time on a busy machine.
+    /// Large files need time on a busy machine.
     private static let patienceMilliseconds = 60_000
 
     func run() throws {

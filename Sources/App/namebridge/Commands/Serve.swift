@@ -13,8 +13,9 @@ struct Serve: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Answer questions for the names of clusters, until SIGTERM or SIGINT.",
         discussion: """
-            It reads and checks the configuration, listens, and writes a line to standard error for each change of \
-            state. SIGHUP and `namebridge reload` make it read the file again. Ports below 1024 need root or the capability CAP_NET_BIND_SERVICE.
+            It reads and checks the configuration, listens, and writes a line to standard error for each \
+            change of state. SIGHUP and `namebridge reload` make it read the file again. Ports below 1024 \
+            need root or the capability CAP_NET_BIND_SERVICE.
 
             Examples:
               namebridge serve --demo
@@ -36,7 +37,7 @@ struct Serve: ParsableCommand {
     func run() throws {
         // The reader of standard output may exit at any time; the server must not exit with it.
         ThisProcess.ignore([SIGPIPE])
-        // Before any thread starts: each inherits that these signals come here alone.
+        // Before any thread starts, since all threads inherit that these signals are received only here.
         let signals = try failing { () throws(Errno) in try SignalFD([SIGTERM, SIGINT, SIGHUP]) }
         try failing { () throws(Errno) in try ProcessPrivileges.reportFatalSignals() }
         _ = try failing { () throws(Errno) in
@@ -88,7 +89,7 @@ struct Serve: ParsableCommand {
         Log.notice("stopped")
     }
 
-    /// Says so if the process may open fewer descriptors than the servers and workers may need.
+    /// Warns if the process may open fewer descriptors than the servers and workers may need.
     private func warnOfShortage(_ inventory: Inventory, _ policy: ForwardingPolicy) {
         let limit = ProcessLimits.descriptorLimit(orIfUnknown: Self.wantedDescriptors)
         let demand = DescriptorBudget.Demand(inventory, policy, processors: ProcessLimits.processorCount)
@@ -111,7 +112,7 @@ struct Serve: ParsableCommand {
         }
     }
 
-    /// More than any budget asks for; the hard limit is often higher, and closing that many takes time.
+    /// More than any budget needs; the hard limit is often higher, and closing that many takes time.
     private static let wantedDescriptors = 1 << 20
 
     private func listen(
@@ -136,7 +137,7 @@ struct Serve: ParsableCommand {
         }
     }
 
-    /// Opened before privileges are dropped: afterwards no file can be written.
+    /// Opened before privileges are dropped: afterwards files elsewhere cannot be opened.
     private func queryLogs(_ settings: LogSettings) throws -> QueryLogSuccession {
         do throws(Errno) {
             return try QueryLogSuccession(settings)
@@ -147,7 +148,7 @@ struct Serve: ParsableCommand {
         }
     }
 
-    /// The secrets that other forwarders have too; empty without a file.
+    /// The secrets shared with other forwarders; empty without a file.
     private func cookieSecrets(_ path: String?) throws -> [SipHash.Key] {
         guard let path else { return [] }
         do throws(CookieSecretError) {
@@ -162,30 +163,30 @@ struct Serve: ParsableCommand {
         }
     }
 
-    /// What to type, for a person; the log goes to standard error.
+    /// Prints commands to try; the log goes to standard error.
     ///
-    /// - Parameter socket: Where it can be asked for its status; nil if it cannot.
+    /// - Parameter socket: The control socket's path; nil if there is none.
     private func printTour(_ socket: String?) {
         print("\nTwo clusters, prod and staging, both of the domain cluster.local. Ask for their names:\n")
         for step in DemoSetting.tour {
             if !step.title.isEmpty { print(Style.faint.paint("  # \(step.title)")) }
             print("  \(step.command)")
         }
-        // As it was started: it may not be installed.
+        // By the path that it was started with: it may not be installed.
         let program = CommandLine.arguments.first ?? "namebridge"
         print("\nEach decision on the way:  \(program) query --demo web.shop.svc.cluster.local")
         if let socket {
             let server = control.control == nil ? "--demo" : "--control \(socket)"
-            print("How it is doing:           \(program) status \(server)   or \(DemoSetting.page)")
-            print("Forget kept answers:       \(program) flush \(server)")
+            print("Its state:                 \(program) status \(server)   or \(DemoSetting.page)")
+            print("Empty the cache:           \(program) flush \(server)")
         }
         print("Ctrl-C ends it.\n")
         fflush(nil)
     }
 
-    /// Runs `call`, and ends the command with a message where it fails.
+    /// Runs `call`, and ends the command with a message if it fails.
     ///
-    /// - Parameter event: What the message says has come of it.
+    /// - Parameter event: The log's event for the failure.
     private func failing<Result: ~Copyable, Failure: Error>(
         _ event: String = "not started", _ call: () throws(Failure) -> Result
     ) throws -> Result {

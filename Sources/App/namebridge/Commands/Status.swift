@@ -5,15 +5,15 @@ import JSON
 import LinuxSystem
 import Telemetry
 
-/// `namebridge status`: how the running server is doing.
+/// `namebridge status`: the state of the running server.
 struct Status: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Show how the running server is doing.",
+        abstract: "Show the state of the running server.",
         discussion: """
-            What is wrong now, questions and what became of them, every name server with its state, paths, the last \
-            failures with their cause, network objects that are off, limits that were hit, and with a query log the \
-            top names and clients. The numbers count from the server's start, times from the last minutes. The exit \
-            code is 1 if there is a problem.
+            Present problems, questions and their results, every name server with its state, paths, the last \
+            failures with their cause, network objects that are missing, limits that were reached, and with \
+            a query log the top names and clients. The numbers count from the server's start, times from the \
+            last minutes. The exit code is 1 if there is a problem.
 
             Examples:
               namebridge status
@@ -44,7 +44,7 @@ struct Status: ParsableCommand {
         if !status.troubles.isEmpty { throw ExitStatus.problem }
     }
 
-    /// Shows the status again and again; ends with a signal, or with the server.
+    /// Shows the status once a second; ends with a signal, or with the server.
     private func redraw() throws -> Never {
         var before: (questions: Int, time: MonotonicTime)?
         while true {
@@ -57,7 +57,7 @@ struct Status: ParsableCommand {
             }
             before = (questions, now)
             let window = Self.window
-            // The cursor ends up on a line of its own.
+            // The cursor ends on a line of its own.
             let rows = window.map { $0.rows - 1 }
             let lines = StatusText(status, columns: window?.columns ?? 80).text(rows: rows)
             if window != nil { replaceScreen(with: lines) } else { print(.joined(lines + [StyledText("")])) }
@@ -66,7 +66,7 @@ struct Status: ParsableCommand {
         }
     }
 
-    /// The terminal's size; nil if standard output is none. Corresponds to TIOCGWINSZ of tty_ioctl(4).
+    /// The terminal's size; nil if standard output is not one. Corresponds to TIOCGWINSZ of tty_ioctl(4).
     private static var window: (columns: Int, rows: Int)? {
         guard isatty(STDOUT_FILENO) == 1 else { return nil }
         var size = winsize()

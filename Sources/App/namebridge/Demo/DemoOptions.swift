@@ -11,7 +11,7 @@ struct DemoOptions: ParsableArguments {
         completion: .directory)
     var demoZones: String?
 
-    /// The demo has a configuration of its own.
+    /// The demo has its own configuration.
     func validate(with options: ConfigurationOptions) throws {
         if demo, options.config != nil { throw ValidationError("--demo goes without --config.") }
         if !demo, demoZones != nil { throw ValidationError("--demo-zones goes with --demo.") }

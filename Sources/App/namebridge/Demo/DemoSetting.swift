@@ -6,11 +6,11 @@ import Inventory
 enum DemoSetting {
     static let loopback = IPAddress(v4: 0x7F00_0001)
 
-    /// Where the clusters' DNS servers are while `serve --demo` runs.
+    /// The ports of the clusters' DNS servers while `serve --demo` runs.
     static let prodPort: UInt16 = 5301
     static let stagingPort: UInt16 = 5302
 
-    /// Where its status page is.
+    /// The address of its status page.
     static let pageEndpoint = Endpoint(address: loopback, port: 5303)
     static var page: String { "http://\(pageEndpoint)/" }
 
@@ -30,7 +30,7 @@ enum DemoSetting {
             ])
     }
 
-    /// Commands that show what the forwarder does, each with a few words; they work as they stand.
+    /// Commands that show the forwarder's features, each with a description; they can be run as they are.
     static let tour = [
         ("one name in one cluster and in the other", "web.shop.svc.prod.cluster.local"),
         ("", "web.shop.svc.staging.cluster.local"),

@@ -8,9 +8,10 @@ struct DemoZones {
     /// The folder that holds `prod.zone` and `staging.zone`.
     let folder: String
 
-    /// Looks for the folder beside the installed program, then upwards from the program and from here.
+    /// Searches for the folder beside the installed program, then in the folders above the program and the
+    /// current one.
     ///
-    /// - Parameter folder: The only place that is looked at, where it is given.
+    /// - Parameter folder: The only folder to search, if given.
     init?(folder: String?) {
         let program = Self.programFolder()
         let installed = program.map { [$0 + "/../share/namebridge/demo"] } ?? []
@@ -23,7 +24,7 @@ struct DemoZones {
     }
 
     /// The responder for the cluster `name`, from `<name>.zone`.
-    /// - Throws: `ExitStatus.usage`, after a message, where the file cannot be read.
+    /// - Throws: `ExitStatus.usage`, after a message, if the file cannot be read.
     func responder(of name: String) throws -> ZoneResponder {
         let path = "\(folder)/\(name).zone"
         do {
@@ -47,7 +48,7 @@ struct DemoZones {
         return String(decoding: octets[..<slash], as: UTF8.self)
     }
 
-    /// `start`, and so on up to its eighth ancestor: further up than any build folder lies.
+    /// `start` and its ancestors up to the eighth: no build folder is deeper.
     private static func upwards(from start: String) -> [String] {
         (0...8).map { start + String(repeating: "/..", count: $0) }
     }

@@ -6,16 +6,16 @@ import LinuxSystem
 
 /// The name servers of the demo's clusters, running until the end of this value's life.
 struct RunningDemo: ~Copyable {
-    /// The demo's configuration, with the endpoints at which the clusters really are.
+    /// The demo's configuration, with the clusters' actual endpoints.
     let inventory: Inventory
 
     private let prod: DemoServer
     private let staging: DemoServer
 
     /// - Parameters:
-    ///   - zoneFolder: Where the zone files are; nil looks for them.
-    ///   - usesFixedPorts: False lets the kernel choose the ports, so that other demos do not matter.
-    /// - Throws: `ExitStatus`, after a message, where the files or ports are not to be had.
+    ///   - zoneFolder: The folder of the zone files; nil searches for it.
+    ///   - usesFixedPorts: False lets the kernel choose the ports, so that other demos do not interfere.
+    /// - Throws: `ExitStatus`, after a message, if the files or ports are not available.
     init(zoneFolder: String?, usesFixedPorts: Bool) throws {
         guard let zones = DemoZones(folder: zoneFolder) else {
             printError(

@@ -4,10 +4,10 @@ import LinuxSystem
 import Synchronization
 
 extension ClusterSurvey {
-    /// Questions to one cluster that are under way at a time.
+    /// The most questions to one cluster at a time.
     private static let parallel = 4
 
-    /// Asks the cluster of `context` until nothing is left to ask.
+    /// Asks the cluster of `context` until there is no further question.
     static func asking(context: String, _ kubectl: Kubectl) -> ClusterSurvey {
         var survey = ClusterSurvey(context: context) { YAMLValues.read($0) }
         while true {  // ends: each turn answers every topic of one round, and a survey has few rounds
@@ -27,7 +27,7 @@ extension ClusterSurvey {
 
     private typealias Answers = [(SurveyTopic, Result<[UInt8], KubectlFailure>)]
 
-    /// Asks for all of `topics` at once.
+    /// Asks all of `topics` at once.
     private static func ask(_ topics: [SurveyTopic], of survey: ClusterSurvey, _ kubectl: Kubectl) -> Answers
     {
         let collected = Collected()
@@ -40,14 +40,14 @@ extension ClusterSurvey {
             do throws(Errno) {
                 threads.append(try NativeThread(name: "kubectl", stackSize: 1 << 20, work))
             } catch {
-                work()  // one after the other, then
+                work()  // without a thread: one after the other
             }
         }
         for thread in threads { thread.join() }
         return collected.answers.withLock { $0 }
     }
 
-    /// Where the threads leave what they got.
+    /// Collects the threads' answers.
     private final class Collected: Sendable {
         let answers = Mutex<Answers>([])
     }

@@ -3,7 +3,7 @@ import ClusterDiscovery
 import Inventory
 import JSON
 
-/// What was found of all clusters that were asked for.
+/// The findings of all clusters that were asked for.
 struct Discovery {
     /// The clusters that could be asked.
     private(set) var found: [ClusterFindings] = []
@@ -11,7 +11,7 @@ struct Discovery {
     /// The file in use; nil if none was named.
     let file: Inventory?
 
-    /// Of the clusters that are in the file as well.
+    /// For the clusters that are in the file too.
     private(set) var differences: [ClusterDifference] = []
 
     private(set) var overlaps: [PrefixOverlap] = []
@@ -20,7 +20,7 @@ struct Discovery {
     private(set) var failures: [(context: String, reason: String)] = []
 
     /// - Parameters:
-    ///   - surveys: One for each context, with the key that was chosen for it; nil: a fitting one.
+    ///   - surveys: One for each context, with the key that was chosen for it; nil: a free one.
     init(_ surveys: [(survey: ClusterSurvey, key: String?)], file: Inventory?, contexts: [String]) {
         self.file = file
         var taken = Set((file?.sites ?? []).map(\.key))
@@ -28,7 +28,7 @@ struct Discovery {
             guard let failure = survey.failure else { continue }
             failures.append((survey.context, Self.reason(failure, survey.context, contexts)))
         }
-        // Chosen keys first, so that none that is made collides with them.
+        // Chosen keys first, so that no generated key collides with them.
         taken.formUnion(surveys.compactMap(\.key))
         for (survey, chosen) in surveys where survey.failure == nil {
             var findings = survey.findings(key: chosen ?? ClusterKey.label(of: survey.context))
@@ -43,13 +43,13 @@ struct Discovery {
         overlaps = PrefixOverlap.find(in: all)
     }
 
-    /// The key that the cluster has in the file, else one of its own.
+    /// The cluster's key in the file, or a new one.
     private static func key(
         for findings: ClusterFindings, _ file: Inventory?, _ taken: Set<String>
     ) -> String {
         if let file {
             if let key = ClusterKey.match(findings, in: file), !taken.contains(key) { return key }
-            // A cluster of the same name that speaks against it is another cluster.
+            // A cluster of the same key that contradicts the findings is another cluster.
             if file.cluster(findings.key) != nil, !taken.contains(findings.key) { return findings.key }
         }
         return ClusterKey.free(findings.key, besides: taken)
@@ -64,12 +64,12 @@ struct Discovery {
         return "the kubeconfig has no such context\(near ?? ""); it has: \(list)"
     }
 
-    /// True if something needs a person.
+    /// True if a person must act.
     var hasProblem: Bool {
         !failures.isEmpty || !overlaps.isEmpty || found.contains { !$0.partial.isEmpty }
     }
 
-    /// Clusters of the file that no context was named for.
+    /// Clusters of the file for which no context was named.
     var unasked: [String] {
         let keys = Set(found.map(\.key))
         return (file?.clusters ?? []).map(\.key).filter { !keys.contains($0) }
@@ -77,7 +77,7 @@ struct Discovery {
 
     // MARK: - For people
 
-    /// To standard error: what did not work, what may not be read, what overlaps.
+    /// Prints failures, missing permissions and overlaps to standard error.
     func printProblems() {
         for (context, reason) in failures {
             printError(Style.error.paint("\(plainText(context)): \(reason)"))
@@ -97,10 +97,10 @@ struct Discovery {
         for overlap in overlaps { printError(Style.error.paint(overlap)) }
     }
 
-    /// The clusters as they stand in a configuration file.
+    /// The clusters as entries of a configuration file.
     var text: String { inventoryText(of: found) }
 
-    /// What differs from the file, one line each, and whole clusters that are new.
+    /// Prints the differences from the file, one a line, and clusters that are new.
     func printDifference(path: String) {
         for findings in found {
             guard let difference = differences.first(where: { $0.key == findings.key }) else {

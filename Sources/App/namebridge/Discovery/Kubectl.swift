@@ -3,17 +3,17 @@ import ClusterDiscovery
 import Inventory
 import LinuxSystem
 
-/// Calls kubectl, so that whatever logs people in there works here.
+/// Calls kubectl, so that every way to log in that works there works here.
 struct Kubectl: Sendable {
     private let path: String
-    /// The user's own, since programs that log in look at it, in English.
+    /// The user's own environment, since login programs need it, with English messages.
     private let environment: [String]
-    /// Nil: where kubectl looks itself.
+    /// Nil: kubectl's default.
     private let kubeconfig: String?
     /// For each request, in seconds.
     private let timeout: Int
 
-    /// - Throws: `ExitStatus.usage`, after a message, where there is no kubectl.
+    /// - Throws: `ExitStatus.usage`, after a message, if there is no kubectl.
     init(kubeconfig: String?, timeout: Int) throws {
         let variables = ThisProcess.environment
         let folders = variables.last { $0.hasPrefix("PATH=") }?.dropFirst(5).split(separator: ":").map(
@@ -30,18 +30,18 @@ struct Kubectl: Sendable {
         self.timeout = timeout
     }
 
-    /// What the cluster of `context` answers to `topic` of `survey`.
+    /// The answer of the cluster of `context` to `topic` of `survey`.
     func ask(_ topic: SurveyTopic, of survey: ClusterSurvey) throws(KubectlFailure) -> [UInt8] {
         let path = survey.path(of: topic)
         let options = ["--context", survey.context, "--request-timeout=\(timeout)s"]
         guard let body = topic.body else {
-            // The first question of a cluster is asked alone, so that the login happens once.
+            // The first question to a cluster is asked alone, so that the login happens once.
             return try run(options + ["get", "--raw", path], mayLogIn: topic == .version)
         }
         return try run(options + ["create", "--raw", path, "-f", "-"], input: Array(body.utf8))
     }
 
-    /// The files that kubectl looks for, if none of them exists; nil if one does.
+    /// The kubeconfig files that kubectl would read, if none of them exists; nil if one does.
     var absentFiles: [String]? {
         func variable(_ name: String) -> String? {
             environment.last { $0.hasPrefix(name + "=") }.map { String($0.dropFirst(name.count + 1)) }
@@ -78,7 +78,7 @@ struct Kubectl: Sendable {
         let file = kubeconfig.map { ["--kubeconfig", $0] } ?? []
         let result: ChildProcess.Result
         do throws(Errno) {
-            // A program that logs in may take a while before the request begins.
+            // A program that logs in may take some time before the request begins.
             result = try ChildProcess.run(
                 path, file + arguments, environment: environment, input: input,
                 timeout: (timeout + 20) * 1000, inherits: false, conversation: mayLogIn ? conversation : nil)

@@ -1,15 +1,15 @@
 import ClusterDiscovery
 import Inventory
 
-/// Shows what a program that logs in says (an address to open, a code to enter) while it waits for the
-/// person.
+/// Shows the output of a program that logs in (an address to open, a code to enter) while it waits for
+/// the person.
 ///
-/// What kubectl says itself is not shown: it is told with its remedy once kubectl has ended.
+/// kubectl's own output is not shown: it is reported with its remedy once kubectl has ended.
 final class LoginRelay {
     private var line: [UInt8] = []
     /// Octets of `line` that were shown.
     private var shown = 0
-    /// True once kubectl has said something itself: what follows is its advice.
+    /// True once kubectl has written a line itself: its advice follows.
     private var isOver = false
 
     /// Takes the next piece; prompts have no line break.

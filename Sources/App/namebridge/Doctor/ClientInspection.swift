@@ -4,13 +4,13 @@ import Forwarding
 import IPAddressing
 import LinuxSystem
 
-/// Looks at a client: its files, the resolvers that it asks, and the forwarder for comparison.
+/// Examines a client: its files, its resolvers, and the forwarder for comparison.
 struct ClientInspection {
     let suffix: DomainName
     let name: DomainName
     let forwarder: Endpoint?
 
-    /// Asked instead of those in resolv.conf, where there are any.
+    /// Asked instead of those in resolv.conf, if there are any.
     let resolvers: [Endpoint]
 
     /// The folder that stands for `/`.
@@ -19,12 +19,12 @@ struct ClientInspection {
     private static let dataProbes: [Probe] = [.zone, .version, .address, .addressV6]
     private static let uncheckedProbes: [Probe] = [.zoneUnchecked, .addressUnchecked, .software]
 
-    /// Asked later: a resolver that still looks for keys would let them wait for its verdict, too.
+    /// Asked later: a resolver that still fetches keys would delay these answers too.
     private static let wayProbes: [Probe] = [
         .zonePlain, .zoneOverTCP, .zonePadded, .addressOverTCP, .addressLarge, .reverse,
     ]
 
-    /// Asks all there is to ask: two rounds of three seconds at most.
+    /// Asks all questions: two rounds of three seconds at most.
     func run() -> ClientObservation {
         var client = ClientObservation(suffix: suffix, name: name)
         if resolvers.isEmpty { readFiles(into: &client) }
@@ -38,7 +38,7 @@ struct ClientInspection {
         return client
     }
 
-    /// Asks `probes` of everybody, and `others` of the resolvers alone.
+    /// Asks `probes` of all servers, and `others` only of the resolvers.
     private func ask(_ probes: [Probe], _ others: [Probe], _ client: inout ClientObservation) {
         let address = client.forwarder?.addresses.first
         let writer = ProbeQuestions(suffix: suffix, name: name, address: address)
@@ -80,7 +80,7 @@ struct ClientInspection {
         return servers
     }
 
-    /// What getent(1), and with it every program, finds for the name; nil if it is not there.
+    /// The addresses that getent(1), and with it every program, finds for the name; nil if there are none.
     private func libraryAddresses() -> [IPAddress]? {
         guard let path = ChildProcess.path(of: "getent"),
             let text = Self.output(path, ["ahostsv4", "\(name)"])
@@ -91,7 +91,7 @@ struct ClientInspection {
         return Set(addresses).sorted()
     }
 
-    /// What a program prints within five seconds, whatever its exit code; nil if it cannot be run.
+    /// The output of a program within five seconds, with any exit code; nil if it cannot be run.
     private static func output(_ path: String, _ arguments: [String]) -> String? {
         do throws(Errno) {
             let result = try ChildProcess.run(path, arguments, timeout: 5_000, outputLimit: 1 << 20)

@@ -2,14 +2,14 @@ import Diagnosis
 import Inventory
 import JSON
 
-/// What `namebridge doctor` prints.
+/// The output of `namebridge doctor`.
 struct DoctorReport {
     let findings: [Finding]
 
-    /// True if something was looked at, and nothing keeps names from being answered.
+    /// True if something was examined and no problem was found.
     var isFine: Bool { !findings.isEmpty && !findings.contains { $0.severity == .problem } }
 
-    /// Findings below their subjects, with the lines that mend them; last the count.
+    /// Findings below their subjects, with their remedies; last the count.
     func text() -> StyledText {
         var lines: [StyledText] = []
         var subject: String?
@@ -61,7 +61,7 @@ struct DoctorReport {
 
     /// Such as `12 checks: 1 problem, 2 warnings`.
     private var summary: StyledText {
-        guard !findings.isEmpty else { return Style.error.paint("nothing could be looked at") }
+        guard !findings.isEmpty else { return Style.error.paint("nothing could be examined") }
         let problems = findings.filter { $0.severity == .problem }.count
         let warnings = findings.filter { $0.severity == .warning }.count
         func count(_ number: Int, _ noun: String) -> String { "\(number) \(noun)\(number == 1 ? "" : "s")" }

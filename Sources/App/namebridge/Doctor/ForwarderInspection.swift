@@ -8,21 +8,21 @@ import LinuxSystem
 import NetworkKernel
 import NetworkPlanning
 
-/// Looks at the host that Namebridge runs on: its sockets, the clusters' servers, the kernel.
+/// Examines the host that Namebridge runs on: its sockets, the clusters' servers, the kernel.
 struct ForwarderInspection {
     let inventory: Inventory
 
-    /// Where a running server may be asked.
+    /// The paths of the running server's control socket.
     let controlPaths: [String]
 
     private static let serverProbes: [Probe] = [
         .zone, .zonePlain, .zoneOverTCP, .zonePadded, .version, .address,
     ]
 
-    /// Some resolvers take no long questions.
+    /// Some resolvers do not answer long questions.
     private static let upstreamProbes: [Probe] = [.zone, .zonePlain, .zoneOverTCP]
 
-    /// Asks everybody at once: three seconds at most.
+    /// Asks all servers at once: three seconds at most.
     func run() -> ForwarderObservation {
         var seen = ForwarderObservation()
         let outcomes = Interrogation.ask(questions())
@@ -76,13 +76,13 @@ struct ForwarderInspection {
         return questions
     }
 
-    /// The service that every cluster has.
+    /// The name of a service that every cluster has.
     private static func kubernetes(below suffix: DomainName) -> DomainName {
         let labels = ["kubernetes", "default", "svc"].map { Array($0.utf8) }
         return (try? DomainName(labels: labels + suffix.labels)) ?? suffix
     }
 
-    /// Where questions to `endpoint` can be sent: the loopback address for all addresses.
+    /// Where questions to `endpoint` can be sent: the loopback address for an unspecified one.
     private static func reachable(_ endpoint: Endpoint) -> Endpoint {
         guard endpoint.address.isUnspecified else { return endpoint }
         let loopback = endpoint.address.family == .v4 ? IPAddress(v4: 0x7F00_0001) : IPAddress(v6: 1)
@@ -94,7 +94,7 @@ struct ForwarderInspection {
         return text.hasSuffix(".") ? String(text.dropLast()) : text
     }
 
-    /// The process of the running server; nil if none can be asked.
+    /// The process of the running server; nil if no server answers.
     private func runningProcess() -> Int? {
         do throws(ControlError) {
             let status = ServerStatus(json: try ControlClient.ask(.status, at: controlPaths).answer)
@@ -135,7 +135,7 @@ struct ForwarderInspection {
         return line?.split(separator: " ").dropFirst(3).first.flatMap { Int($0) }
     }
 
-    /// What `namebridge net status` compares, where this host has a part in a path.
+    /// The comparison of `namebridge net status`, if this host has a part in a path.
     private func readNetwork(into host: inout ForwarderObservation.HostObservation) {
         do throws(KernelError) {
             let planner = NetworkPlanner(inventory)
@@ -147,7 +147,7 @@ struct ForwarderInspection {
             try kernel.check()
             var context = HostContext(
                 resolvers: HostSurroundings.resolvers(), sessions: HostSurroundings.sessions())
-            // Looking makes no folder.
+            // Reading must not create the folder.
             if FilePath.isFolder(NetState.path) { context.records = try NetState.store().records() }
             let status = HostStatus(of: plan, on: try kernel.observe(asking: plan), context: context)
             host.networkName = "\(located.place)/\(located.host.name)"

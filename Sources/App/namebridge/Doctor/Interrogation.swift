@@ -5,9 +5,9 @@ import IPAddressing
 import LinuxSystem
 import Telemetry
 
-/// Many questions to many servers at once, each on a socket of its own, within one time.
+/// Many questions to many servers at once, each on its own socket, within one time limit.
 struct Interrogation {
-    /// One question and whom it goes to.
+    /// One question and its server.
     struct Question {
         let server: Endpoint
         let probe: Probe
@@ -28,10 +28,10 @@ struct Interrogation {
     private var outcomes: [ProbeOutcome]
     private var open: [Open] = []
 
-    /// How long all of it takes at most.
+    /// The time limit for all questions.
     private static let patienceMilliseconds = 3_000
 
-    /// When datagrams that brought nothing are sent once more.
+    /// When datagrams without an answer are sent once more.
     private static let repeatMilliseconds = 1_000
 
     private init(_ questions: [Question]) {
@@ -39,7 +39,7 @@ struct Interrogation {
         outcomes = questions.map { _ in .silence }
     }
 
-    /// What became of the questions, by server and probe.
+    /// The outcomes of the questions, by server and probe.
     static func ask(_ questions: [Question]) -> [Endpoint: [Probe: ProbeOutcome]] {
         var interrogation = Interrogation(questions)
         interrogation.run()

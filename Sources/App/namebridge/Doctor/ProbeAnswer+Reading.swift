@@ -6,7 +6,7 @@ import Inventory
 import LDNSBridge
 
 extension ProbeAnswer {
-    /// Reads a whole message; nil if it is none, or no response.
+    /// Parses a whole message; nil if it is not a response.
     init?(reading message: [UInt8]) {
         guard let read = try? MessageOracle(message), read.isResponse else { return nil }
         self.init()
@@ -55,7 +55,7 @@ extension ProbeAnswer {
         return String(decoding: text, as: UTF8.self).printable
     }
 
-    /// The offset behind the name that `data` begins with; nil if none ends in it.
+    /// The offset after the name that `data` begins with; nil if it does not end in `data`.
     private static func endOfName(_ data: [UInt8]) -> Int? {
         var position = 0
         while position < data.count {  // advances by at least one octet

@@ -5,18 +5,18 @@ import Forwarding
 import IPAddressing
 import LDNSBridge
 
-/// Writes the questions of the probes.
+/// Builds the questions of the probes.
 struct ProbeQuestions {
-    /// The zone that `zone` and `version` ask about.
+    /// The zone of `zone` and `version`.
     let suffix: DomainName
 
-    /// The name that `address` asks for.
+    /// The name of `address`.
     let name: DomainName
 
-    /// The address that `reverse` asks about; nil leaves it out.
+    /// The address of `reverse`; nil leaves it out.
     var address: IPAddress?
 
-    /// The questions of `probes` for `server`; one that cannot be written is left out.
+    /// The questions of `probes` for `server`; one that cannot be built is left out.
     func questions(
         _ probes: [Probe], to server: Endpoint, random: inout some RandomNumberGenerator
     ) -> [Interrogation.Question] {
@@ -29,7 +29,7 @@ struct ProbeQuestions {
         }
     }
 
-    /// What the padded question measures: no more than fits into every packet of IPv6 (RFC 9715).
+    /// The length of the padded question: as much as fits into every packet of IPv6 (RFC 9715).
     private static let paddedSize = 1232
 
     private func message(_ probe: Probe, id: UInt16) -> [UInt8]? {

@@ -2,9 +2,9 @@ import Diagnosis
 import IPAddressing
 import LinuxSystem
 
-/// Which processes hold the sockets of this host; those of others are seen by root alone.
+/// Which processes hold the sockets of this host; only root sees those of other users.
 struct SocketOwners {
-    /// A process and what it is called.
+    /// A process and its name.
     struct Owner: Hashable {
         let process: Int
         let name: String
@@ -34,7 +34,7 @@ struct SocketOwners {
         }
     }
 
-    /// Who holds the socket; nil if it is not to be seen.
+    /// The process that holds the socket; nil if unknown.
     func owner(of socket: ListeningSocket) -> Owner? { owners[socket.inode] }
 
     /// The name of the local process that answers datagrams to `server`; nil if none is known.
@@ -49,7 +49,7 @@ struct SocketOwners {
 
 /// Small files of text.
 enum TextFile {
-    /// What stands in the file; nil if it cannot be read.
+    /// The file's text; nil if it cannot be read.
     static func read(_ path: String) -> String? {
         do throws(Errno) {
             return String(decoding: try FileContents.read(path), as: UTF8.self)
@@ -58,7 +58,7 @@ enum TextFile {
         }
     }
 
-    /// The number that stands in the file alone.
+    /// The number that is the only content of the file.
     static func number(_ path: String) -> Int? {
         read(path).flatMap { Int($0.split { $0.isWhitespace }.first ?? "") }
     }

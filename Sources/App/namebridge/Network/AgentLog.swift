@@ -3,9 +3,9 @@ import Inventory
 import NetworkKernel
 import NetworkPlanning
 
-/// An agent's news as lines of the log.
+/// Writes an agent's events as lines of the log.
 enum AgentLog {
-    /// More of one loss are counted alone.
+    /// Beyond this number the lines of one loss are only counted.
     private static let mostLines = 20
 
     static func write(_ news: AgentNews) {

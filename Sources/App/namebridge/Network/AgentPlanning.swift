@@ -5,7 +5,7 @@ import LinuxSystem
 import NetworkKernel
 import NetworkPlanning
 
-/// Makes an agent's plans: what goes wrong is its to tell.
+/// Makes an agent's plans; the agent reports the errors.
 enum AgentPlanning {
     /// The plan for `host`, or for the host that carries an address of this machine.
     static func plan(_ text: String, _ path: String, _ host: String?) throws(KernelError) -> HostPlan {
@@ -13,7 +13,7 @@ enum AgentPlanning {
         return planner.plan(for: located)
     }
 
-    /// What each path needs of that plan; nothing where there is none.
+    /// The parts of that plan that each path needs; empty if there is none.
     static func pathPlans(_ text: String, _ path: String, _ host: String?) -> [PathPlan] {
         do throws(KernelError) {
             let (planner, located) = try place(text, path, host)

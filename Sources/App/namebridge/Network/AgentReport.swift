@@ -2,13 +2,13 @@ import AdminServer
 import JSON
 import NetworkKernel
 
-/// What `net status` says of the agent.
+/// The agent's part of `net status`.
 struct AgentReport {
-    /// Nil if none was there since the host's start.
+    /// Nil if there was no agent since the host's start.
     let status: AgentStatus?
     let isRunning: Bool
 
-    /// Nil if none was there since the host's start.
+    /// Nil if there was no agent since the host's start.
     ///
     /// - Parameter now: Seconds since 1970.
     func line(now: Int) -> String? {
@@ -25,7 +25,7 @@ struct AgentReport {
             parts.append(text)
         }
         if !status.contested.isEmpty {
-            parts.append("fought over: " + status.contested.joined(separator: ", "))
+            parts.append("contested: " + status.contested.joined(separator: ", "))
         }
         if !status.silent.isEmpty { parts.append("silent: " + status.silent.joined(separator: ", ")) }
         if !status.obstacles.isEmpty {

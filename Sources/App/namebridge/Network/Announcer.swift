@@ -8,7 +8,7 @@ final class Announcer: Sendable {
     private let state = Mutex(State())
 
     private struct State {
-        /// What is still to be written.
+        /// Text that is still to be written.
         var text: [UInt8] = []
         var isWriting = false
     }
@@ -16,7 +16,8 @@ final class Announcer: Sendable {
     /// The thread that wrote last; nil before the first line.
     private let thread = Mutex<NativeThread?>(nil)
 
-    /// Writes a line at once where it is taken: the process may be gone a moment later. For one thread alone.
+    /// Writes a line at once if the terminal accepts it: the process may be gone a moment later. For one
+    /// thread only.
     func announce(_ line: String) {
         let begins = state.withLock { state in
             state.text += line.utf8
@@ -36,12 +37,12 @@ final class Announcer: Sendable {
         }
     }
 
-    /// Waits until all is written, two seconds at most.
+    /// Waits until all text is written, two seconds at most.
     func finish() {
         for _ in 0..<200 where state.withLock({ $0.isWriting }) { ThisProcess.sleep(milliseconds: 10) }
     }
 
-    /// Ends where nothing is left.
+    /// Ends when no text is left.
     private func write() {
         while let text = next() {
             // The reader is gone: the work goes on without output.
@@ -62,8 +63,8 @@ final class Announcer: Sendable {
 }
 
 extension ThisProcess {
-    /// What was begun is finished, whatever becomes of the terminal: an apply that is stopped in the middle
-    /// would keep everybody else from leading the host back.
+    /// A change that has begun is finished even if the terminal goes away: an apply that stopped in the
+    /// middle would block every other process from rolling back.
     static func finishWhatIsBegun() {
         ignore([SIGHUP, SIGINT, SIGTERM, SIGPIPE, SIGTSTP, SIGTTIN, SIGTTOU])
     }

@@ -9,13 +9,13 @@ import Telemetry
 struct NetAgent: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "agent",
-        abstract: "Keep this host as planned: put back what others take away, within a second.",
+        abstract: "Keep this host as planned: restore what other programs remove, within a second.",
         discussion: """
-            It applies the file at its start and whenever the file changes, by the way of "net apply" and with its \
-            refusals; a file with mistakes changes nothing. It listens to the kernel's events, and looks at everything \
-            once in a while. Each loss is told with what it was, for how long and who likely did it. What another \
-            "net apply" or "net remove" does holds for it, too. SIGHUP makes it look at the file and the host; SIGTERM \
-            ends it, and everything stays in place.
+            It applies the file at its start and whenever the file changes, in the way of "net apply" and \
+            with its refusals; a file with mistakes changes nothing. It listens to the kernel's events, and \
+            checks the whole host from time to time. The log says what was lost, for how long, and which \
+            program likely removed it. Another "net apply" or "net remove" applies to the agent too. SIGHUP \
+            makes it check the file and the host; SIGTERM ends it, and everything stays in place.
 
             Example:
               sudo namebridge net agent
@@ -25,7 +25,7 @@ struct NetAgent: ParsableCommand {
 
     @Option(
         name: .long,
-        help: ArgumentHelp("Look at everything once in this time, such as 60s or 5m.", valueName: "duration"))
+        help: ArgumentHelp("Check the whole host this often, such as 60s or 5m.", valueName: "duration"))
     var fullCheck = WholeSeconds.minute
 
     func run() throws {
@@ -42,7 +42,7 @@ struct NetAgent: ParsableCommand {
     }
 }
 
-/// Waits for what an agent must know of, and tells it.
+/// Waits for the events that an agent needs, and passes them to it.
 final class AgentLoop {
     private let agent: NetworkAgent<LinuxKernel, KernelWatch>
     private let watch: KernelWatch
@@ -51,7 +51,7 @@ final class AgentLoop {
     private let signals: SignalFD
     private let state: StateStore
 
-    /// Of the state's folder and of the file's; another file gets another one.
+    /// Watches the folders of the state and of the file; another file gets a new watch.
     private var folders: FolderWatch
     private var watchedPath: String
     private var lastFollow = MonotonicClock.now
@@ -107,7 +107,7 @@ final class AgentLoop {
         }
     }
 
-    /// - Returns: True if a signal says that it is time to end.
+    /// - Returns: True if a signal requests the end.
     private func take(_ token: UInt64) throws(Errno) -> Bool {
         switch Token(rawValue: token) {
         case .kernel: agent.listen()
@@ -119,7 +119,7 @@ final class AgentLoop {
         case .folders:
             let names = try folders.names()
             let file = watchedPath.split(separator: "/").last.map(String.init) ?? ""
-            // A ConfigMap's file is a link through ..data, and that is what is replaced.
+            // A ConfigMap's file is a link through ..data, which is what is replaced.
             if names.contains(file) || names.contains("..data") { agent.lookAgain() }
             if names.contains(StateStore.wantedName) { agent.checkSoon() }
         case nil: break
@@ -145,7 +145,7 @@ final class AgentLoop {
         }
     }
 
-    /// Goes over to the folder of another file where one was applied.
+    /// Watches the folder of another file if one was applied.
     private func watchFile() {
         guard agent.path != watchedPath else { return }
         watchedPath = agent.path
@@ -153,7 +153,7 @@ final class AgentLoop {
             folders = try Self.folders(state.path, watchedPath)
             try epoll.add(folders.descriptor, .readable, token: Token.folders.rawValue)
         } catch {
-            // The slow check reads the file all the same.
+            // The periodic check reads the file anyway.
             Log.warning("file not watched", [("path", watchedPath), ("reason", "\(error)")])
         }
     }
@@ -162,7 +162,7 @@ final class AgentLoop {
         let folders = try FolderWatch()
         try folders.add(state)
         let end = file.lastIndex(of: "/") ?? file.startIndex
-        // Without its folder the file is read at the slow check.
+        // Without its folder the file is read at the periodic check.
         do throws(Errno) { try folders.add(end == file.startIndex ? "/" : String(file[..<end])) } catch {}
         return folders
     }

@@ -6,14 +6,14 @@ import NetworkKernel
 import NetworkPlanning
 import Telemetry
 
-/// `namebridge net apply`: makes the host as planned.
+/// `namebridge net apply`: brings the host to its planned state.
 struct NetApply: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "apply",
-        abstract: "Make this host as planned, or leave it as it was.",
+        abstract: "Bring this host to its planned state, or leave it as it was.",
         discussion: """
-            Each command is printed before it runs. Where one fails, or the host is not as planned afterwards, \
-            everything is taken back. A second apply has nothing to do.
+            Each command is printed before it runs. If one fails, or the host is not as planned afterwards, \
+            everything is undone. A second apply has nothing to do.
 
             Examples:
               sudo namebridge net apply
@@ -33,8 +33,8 @@ struct NetApply: ParsableCommand {
     @Flag(
         name: .long,
         help: """
-            Take away hand-made rules and routes that do the same as ours, once ours are there; they do not \
-            come back with "net remove".
+            Remove hand-made rules and routes that do the same as ours, once ours are there; "net remove" \
+            does not restore them.
             """)
     var adopt = false
 
@@ -78,11 +78,11 @@ struct NetApply: ParsableCommand {
         return options
     }
 
-    /// Different for each apply since the host's start.
+    /// A new identifier for each apply since the host's start.
     static var newIdentifier: String { "\(ThisProcess.identifier)-\(MonotonicClock.now.nanoseconds)" }
 }
 
-/// Writes a command at once, into a file that always takes it.
+/// Prints a command at once, before it runs.
 func announce(_ line: String) {
     print(line)
     fflush(nil)
@@ -104,7 +104,7 @@ struct ConfirmationTime: ExpressibleByArgument {
     }
 }
 
-/// `namebridge net confirm`: keeps what was applied.
+/// `namebridge net confirm`: keeps an apply.
 struct NetConfirm: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "confirm",

@@ -6,7 +6,7 @@ import NetworkKernel
 import NetworkModel
 import NetworkPlanning
 
-/// Which host of the inventory this one is.
+/// Chooses the host of the inventory.
 struct NetHostOptions: ParsableArguments {
     @OptionGroup var configuration: ConfigurationOptions
 
@@ -18,12 +18,12 @@ struct NetHostOptions: ParsableArguments {
     var host: String?
 
     /// The host's plan.
-    /// - Throws: `ExitStatus.usage`, after a message, where no host or more than one is meant.
+    /// - Throws: `ExitStatus.usage`, after a message, if no host or more than one matches.
     func plan() throws -> HostPlan { try plan(of: NetworkPlanner(configuration.load())) }
 
     func plan(of planner: NetworkPlanner) throws -> HostPlan { planner.plan(for: try located(in: planner)) }
 
-    /// The host's plan, and what an agent needs to know to keep it.
+    /// The host's plan, and the configuration that an agent needs.
     /// - Throws: As `plan` does.
     func planAndConfiguration() throws -> (HostPlan, AppliedConfiguration) {
         let (inventory, text) = try configuration.loadWithText()
@@ -54,7 +54,7 @@ struct NetHostOptions: ParsableArguments {
     }
 }
 
-/// Ends a command where the host cannot be read or changed.
+/// Ends a command when the host cannot be read or changed.
 enum NetFailure {
     /// The value of `body`; its error goes to standard error, each line once.
     static func reported<Value: ~Copyable>(_ body: () throws(KernelError) -> Value) throws -> Value {
@@ -67,13 +67,13 @@ enum NetFailure {
     }
 }
 
-/// Where the state between two runs is.
+/// The folder for the state between two runs.
 enum NetState {
     static var path: String { environment("NAMEBRIDGE_NET_STATE") ?? StateStore.defaultPath }
 
     static func store() throws(KernelError) -> StateStore { try StateStore(path: path) }
 
-    /// What must go on being reached, and what was written down.
+    /// The addresses that must stay reachable, and the saved records.
     static func context(_ store: StateStore) throws(KernelError) -> HostContext {
         HostContext(
             resolvers: HostSurroundings.resolvers(), sessions: HostSurroundings.sessions(),

@@ -6,14 +6,14 @@ import NetworkKernel
 import NetworkModel
 import NetworkPlanning
 
-/// `namebridge net plan`: what would be changed, and why.
+/// `namebridge net plan`: the changes, and why.
 struct NetPlan: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "plan",
-        abstract: "Show what would be changed on this host, and why, and change nothing.",
+        abstract: "Show what would be changed on this host, and why, without changing it.",
         discussion: """
-            Each line is a command: + for what comes, - for what goes, and behind the # the path that needs it. The \
-            exit code is 1 where the plan may not be applied.
+            Each line is a command: + for an addition, - for a removal, and after the # the path that needs \
+            it. The exit code is 1 if the plan may not be applied.
 
             Examples:
               sudo namebridge net plan
@@ -25,7 +25,7 @@ struct NetPlan: ParsableCommand {
 
     @Flag(
         name: .long,
-        help: "Show the whole plan of a host, as if it had nothing yet; needs neither it nor root.")
+        help: "Show the whole plan of a host, as if it had nothing yet; needs neither the host nor root.")
     var desired = false
 
     @Flag(
@@ -62,7 +62,7 @@ struct NetPlan: ParsableCommand {
         if difference.isRefused { throw ExitStatus.problem }
     }
 
-    /// One host after the other, in one piece of memory: a large mesh has half a gigabyte of text.
+    /// One host after the other, in one buffer: a large mesh has half a gigabyte of text.
     private func printAll(_ planner: NetworkPlanner) throws {
         var writer = LineWriter()
         var isRefused = false
@@ -97,7 +97,7 @@ struct NetPlan: ParsableCommand {
 }
 
 extension Difference {
-    /// What the reader must know before the steps.
+    /// Prints the notes that the reader needs before the steps.
     func printNotes() {
         for note in notes { print("# \(note)") }
         for conflict in conflicts {

@@ -5,15 +5,15 @@ import NetworkKernel
 import NetworkPlanning
 import Telemetry
 
-/// `namebridge net remove`: leaves the host as it was.
+/// `namebridge net remove`: restores the host's earlier state.
 struct NetRemove: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "remove",
-        abstract: "Take everything of ours off this host.",
+        abstract: "Remove everything of ours from this host.",
         discussion: """
-            It needs no configuration: what is ours is recognised by itself. Settings go back to what they were, \
-            unless another program has changed them since. A running agent restores nothing until the next \
-            apply, or until it is started again.
+            It needs no configuration: what is ours is recognised by itself. Settings go back to what they \
+            were, unless another program has changed them since. A running agent restores nothing until the \
+            next apply, or until it is started again.
 
             Example:
               sudo namebridge net remove
@@ -38,7 +38,7 @@ struct NetRemove: ParsableCommand {
     }
 }
 
-/// `namebridge net undo`: the process that waits for a confirmation; started by `net apply --confirm` alone.
+/// `namebridge net undo`: the process that waits for a confirmation; started only by `net apply --confirm`.
 struct NetUndo: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "undo", abstract: "Wait, then undo an apply that was not confirmed.",
@@ -69,7 +69,7 @@ struct NetUndo: ParsableCommand {
         throw ExitStatus.problem
     }
 
-    /// Another process may be changing the host for a moment; some two minutes.
+    /// Another process may be changing the host for a moment; about two minutes.
     private static let quickAttempts = 30
 
     /// After the quick attempts, one attempt a minute for a day: a host that can't be reached must

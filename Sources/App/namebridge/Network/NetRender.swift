@@ -2,15 +2,15 @@ import ArgumentParser
 import IPAddressing
 import NetworkPlanning
 
-/// `namebridge net render`: the plan for those who enter it by hand.
+/// `namebridge net render`: the plan in other formats.
 struct NetRender: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "render",
         abstract: "Write the plan for a person who enters it by hand, or for another program.",
         discussion: """
-            Formats for a host: shell, iptables, nft, systemd. For the router of a site: cisco-ios, huawei-vrp, h3c, \
-            mikrotik, vyos, linux. For the owner of a cluster: vpc, calico, kube-proxy. For resolvers and clients: \
-            dnsmasq, bind, unbound, resolved, windows, macos.
+            Formats for a host: shell, iptables, nft, systemd. For the router of a site: cisco-ios, \
+            huawei-vrp, h3c, mikrotik, vyos, linux. For the owner of a cluster: vpc, calico, kube-proxy. For \
+            resolvers and clients: dnsmasq, bind, unbound, resolved, windows, macos.
 
             Examples:
               namebridge net render --host prod/master1 --format shell

@@ -7,14 +7,14 @@ import NetworkKernel
 import NetworkModel
 import NetworkPlanning
 
-/// `namebridge net status`: how this host is, compared with its plan.
+/// `namebridge net status`: the host compared with its plan.
 struct NetStatus: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "status",
         abstract: "Show which parts of the plan are present, missing, changed or in conflict.",
         discussion: """
-            Rules come with what they have counted. What others have for the same traffic is told as "preceded" where \
-            ours goes before it. The exit code is 1 where something is off.
+            Rules are shown with their packet counts. Foreign rules for the same traffic are shown as \
+            "preceded" if ours come before them. The exit code is 1 if something is not as planned.
 
             Examples:
               sudo namebridge net status
@@ -49,8 +49,8 @@ struct NetStatus: ParsableCommand {
         if !status.isFine || journal?.waits == false { throw ExitStatus.problem }
     }
 
-    /// Looks twice where a next hop has not answered: it may have been given up long ago, or be asked just
-    /// now.
+    /// Observes twice if a next hop has not answered: it may have been given up long ago, or is just
+    /// being asked.
     private static func observe(_ kernel: LinuxKernel, _ plan: HostPlan) throws(KernelError) -> HostState {
         let observed = try kernel.observe()
         let doubtful = plan.silentNextHops(on: observed).map(\.gateway)
@@ -74,7 +74,7 @@ struct NetStatus: ParsableCommand {
                 journal.waits
                     ? "waiting for \"namebridge net confirm\""
                     : "the apply of process \(journal.process) was cut short: the next apply or remove"
-                        + " takes it back"
+                        + " undoes it"
             )
         }
         if let line = agent.line(now: ThisProcess.wallClock) { print(line) }

@@ -2,13 +2,13 @@ import DNSServer
 import Forwarding
 import Synchronization
 
-/// Writes one line for each server that dies, comes back or changes, and one for each cluster that no server
-/// is left of.
+/// Writes one line for each server that dies, comes back or changes, and one for each cluster that has no
+/// server left.
 final class HealthLog: Sendable {
     /// The clusters without a server.
     private let downClusters = Mutex<Set<String>>([])
 
-    /// Another configuration is served by: where it gives a cluster other servers, these are not down.
+    /// A new configuration is in use: a cluster that it gives other servers is no longer down.
     func adopt(_ serving: (policy: ForwardingPolicy, board: HealthBoard)) {
         let groups = serving.policy.groups
         let known = Set(groups.map(\.name))

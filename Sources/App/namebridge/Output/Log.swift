@@ -11,19 +11,19 @@ import Telemetry
 /// listening address=127.0.0.1:5300
 /// {"time":"2026-07-01T08:30:00Z","level":"notice","event":"listening","address":"127.0.0.1:5300"}
 /// ```
-/// In the journal each line begins with its priority, which the journal takes off (sd-daemon(3)). There are
-/// never more lines than `LineBound` lets through; what was left out is counted in the next line.
+/// In the journal each line begins with its priority, which the journal removes (sd-daemon(3)). `LineBound`
+/// limits the number of lines; the next line counts those that were left out.
 enum Log {
     typealias Fields = [(key: String, value: String)]
 
-    /// Of syslog(3).
+    /// The priorities of syslog(3).
     enum Priority: Int {
         case error = 3
         case warning = 4
         case notice = 5
         case information = 6
 
-        /// Its word in JSON.
+        /// Its name in JSON.
         var name: String {
             switch self {
             case .error: "error"
@@ -43,7 +43,7 @@ enum Log {
     /// Something that does not work.
     static func failure(_ event: String, _ values: Fields = []) { write(.error, event, values) }
 
-    /// Writes lines of that form from now on.
+    /// Writes lines in this form from now on.
     static func use(_ format: LogFormat) { state.withLock { $0.format = format } }
 
     /// The form of lines.
@@ -66,7 +66,7 @@ enum Log {
         var bound = LineBound()
     }
 
-    /// There is one standard error for all threads.
+    /// One state for all threads, which share standard error.
     private static let state = Mutex(State())
 
     private static func write(_ priority: Priority, _ event: String, _ values: Fields) {

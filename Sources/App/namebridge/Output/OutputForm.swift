@@ -1,6 +1,6 @@
 import ArgumentParser
 
-/// How a command writes its result.
+/// The form of a command's result.
 enum OutputForm: String, CaseIterable, ExpressibleByArgument {
     /// For people.
     case text

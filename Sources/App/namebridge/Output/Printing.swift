@@ -2,8 +2,8 @@ import Glibc
 import Inventory
 import JSON
 
-// All that commands write to their two streams goes through these functions. They hide the standard library's
-// `print`, so that no text from outside reaches a terminal with control characters in it.
+// Everything that commands write to their two streams passes these functions. They hide the standard
+// library's `print`, so that no text from outside brings control characters to a terminal.
 
 /// Writes lines to standard output.
 func print(_ text: String, terminator: String = "\n") {
@@ -15,8 +15,8 @@ func print(_ text: StyledText) { Swift.print(text.rendered(for: .output)) }
 /// Writes a value for a program. JSON has its own escapes.
 func print(_ value: JSONValue) { Swift.print(value.text()) }
 
-/// Writes `lines` in place of what the terminal shows: the cursor goes home, and what is left of the old
-/// lines is erased (ECMA-48 ED, EL).
+/// Replaces the terminal's content by `lines`: the cursor goes to the upper left corner, and the rest of the
+/// old lines is erased (ECMA-48 ED, EL).
 func replaceScreen(with lines: [StyledText]) {
     let text = lines.map { $0.rendered(for: .output) + "\u{1B}[K" }.joined(separator: "\n")
     Swift.print("\u{1B}[H" + text + "\u{1B}[J")
@@ -28,11 +28,11 @@ func printError(_ text: String) { printError(StyledText(text)) }
 
 func printError(_ text: StyledText) { writeError(text.rendered(for: .error)) }
 
-/// Writes a line of the log, whose values are escaped by the rules of its form.
+/// Writes a line of the log, whose values are escaped as its form requires.
 func writeError(_ line: String, terminator: String = "\n") {
     var rest = Array((line + terminator).utf8)[...]
     while !rest.isEmpty {  // each turn writes something, or ends
-        // Sound: the octets live during the call. No stream is left that could tell of a failure here.
+        // Sound: the octets live during the call. A failure cannot be reported: there is no other stream.
         let count = unsafe rest.withUnsafeBytes { unsafe write(STDERR_FILENO, $0.baseAddress, $0.count) }
         guard count > 0 || (count < 0 && errno == EINTR) else { return }
         rest = rest.dropFirst(max(0, count))

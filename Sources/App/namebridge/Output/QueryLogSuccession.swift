@@ -3,23 +3,23 @@ import Inventory
 import LinuxSystem
 import Synchronization
 
-/// The query log of a running server, from one configuration to the next.
+/// The query log of a running server, across configurations.
 final class QueryLogSuccession: Sendable {
-    /// What stands in a configuration, and what it has led to.
+    /// The query log of one configuration.
     struct Stage: Sendable {
         let settings: LogSettings
         let writer: QueryLogWriter?
-        /// Nil: nothing is written down.
+        /// Nil: no log.
         let log: QueryLog?
-        /// Where the lines go from then on.
+        /// The output from then on.
         var file: QueryLogFile?
-        /// What did not work out, with the key that it is about.
+        /// Problems, with the key that they are about.
         var warnings: [String] = []
     }
 
     private let stage: Mutex<Stage>
 
-    /// Opens the output: afterwards that may be possible no more.
+    /// Opens the output: that may be impossible later.
     init(_ settings: LogSettings) throws(Errno) {
         var log: QueryLog?
         var writer: QueryLogWriter?
@@ -39,13 +39,13 @@ final class QueryLogSuccession: Sendable {
         return folders.filter(FilePath.isFolder)
     }
 
-    /// Nil: nothing is written down.
+    /// Nil: no log.
     var log: QueryLog? { stage.withLock { $0.log } }
 
-    /// What is to come with `settings`; nothing has changed yet.
+    /// Prepares the query log for `settings`; nothing changes yet.
     ///
-    /// A file is opened anew, so that one that was moved away is let go of; where that can't be, the lines go
-    /// on where they went.
+    ///     A file is opened again, so that one that was renamed is released; if that fails, the lines go to
+    /// the old output.
     func prepare(_ settings: LogSettings) throws(Errno) -> Stage {
         let old = stage.withLock { $0 }
         guard let queries = settings.queries else { return Stage(settings: settings, writer: nil, log: nil) }
@@ -60,7 +60,7 @@ final class QueryLogSuccession: Sendable {
                     settings: settings, writer: nil, log: nil,
                     warnings: [restart + "; nothing is written until a restart"])
             }
-            warnings = [restart + "; lines go on to where they went, until a restart"]
+            warnings = [restart + "; the old output is used until a restart"]
             file = before
         }
         if let log = old.log, let writer = old.writer, settings == old.settings {
@@ -72,7 +72,7 @@ final class QueryLogSuccession: Sendable {
             warnings: warnings)
     }
 
-    /// It has come.
+    /// Switches to `next`.
     func take(_ next: Stage) {
         if let file = next.file { next.writer?.use(file) }
         stage.withLock { $0 = next }

@@ -7,7 +7,7 @@ import LinuxSystem
 import Synchronization
 import Telemetry
 
-/// Writes the query log: one line for each reply that it is given.
+/// Writes the query log: one line for each reply.
 ///
 /// ```
 /// query client=10.0.0.7:40213 proto=udp name=web.shop.svc.prod.cluster.local type=A \
@@ -18,7 +18,7 @@ final class QueryLogWriter: Sendable {
     private let format: LogFormat
     private let losses = Mutex(Losses())
 
-    /// Replies that were left out and not told yet, and when some were told.
+    /// Replies that were dropped and not reported yet, and the time of the last report.
     private struct Losses {
         var count = 0
         var told: MonotonicTime?
@@ -30,13 +30,13 @@ final class QueryLogWriter: Sendable {
         self.format = format
     }
 
-    /// Where the lines go.
+    /// The output.
     var file: QueryLogFile { output.withLock { $0 } }
 
-    /// Has the lines go there from now on.
+    /// Switches to another output.
     func use(_ file: QueryLogFile) { output.withLock { $0 = file } }
 
-    /// - Parameter dropped: Replies that found no room on their way here.
+    /// - Parameter dropped: Replies for which there was no room on the way here.
     func write(_ replies: [LoggedReply], _ dropped: Int) {
         let file = file
         var text = ""
@@ -51,7 +51,7 @@ final class QueryLogWriter: Sendable {
         }
     }
 
-    /// Tells at most once a minute that replies were left out, and once that the file takes nothing.
+    /// Reports at most once a minute that replies were dropped, and once that the file can't be written.
     private func tell(_ dropped: Int, _ error: Errno?) {
         let now = MonotonicClock.now
         let (count, isNewFailure) = losses.withLock { losses in
@@ -94,12 +94,12 @@ final class QueryLogWriter: Sendable {
     private static func name(_ wire: [UInt8]) -> String { (try? DomainName(wire: wire))?.description ?? "?" }
 }
 
-/// Where the query log's lines go.
+/// The output of the query log.
 final class QueryLogFile: Sendable {
     let lines: AppendedFile
     let isStandardError: Bool
 
-    /// Opens it, which may not be possible any more once privileges are dropped.
+    /// Opens it, which may be impossible once privileges are dropped.
     init(_ output: LogOutput) throws(Errno) {
         switch output {
         case .standardError:
@@ -113,7 +113,7 @@ final class QueryLogFile: Sendable {
 }
 
 extension AnswerSource {
-    /// As metrics call it.
+    /// Its name in metrics.
     fileprivate var word: String {
         switch self {
         case .hit: "hit"

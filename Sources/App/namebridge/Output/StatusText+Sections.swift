@@ -1,6 +1,6 @@
 import AdminServer
 
-// What stands there where there is something to say.
+// Sections that are shown only if there is something to say.
 
 extension StatusText {
     // MARK: - Name servers
@@ -15,29 +15,29 @@ extension StatusText {
             let style: Style? = server.isDown ? .error : server.state == "full" ? nil : .warning
             rows.append(Line(line, style))
             if !Self.isShort(server) {
-                // Above its own figures, which stand where they stand for the others.
+                // Above its own figures, which are in the same columns as the others'.
                 rows[rows.count - 1].text = line.prefix(indent) + "  " + server.address
                 let figures = String(repeating: " ", count: indent) + line.dropFirst(indent)
                 rows.append(Line(figures, style))
             }
             guard let error = server.lastError else { continue }
-            // Of a server that answers it is no news.
+            // The past error of a server that answers is not highlighted.
             rows += hanging([Row(["  last error:"], error, server.isDown ? .error : .faint)], [.left])
         }
         return rows
     }
 
-    /// True if its address stands in the table, so that others do not need more room for it.
+    /// True if its address fits the column, so that the other rows need no more room.
     private static func isShort(_ server: ServerStatus.Server) -> Bool { server.address.count <= 26 }
 
-    /// One column of the table of servers, and what stands in it.
+    /// One column of the table of servers, and its content.
     private struct ServerColumn: Sendable {
         let name: String
         var side = TextTable.Side.right
         let cell: @Sendable (ServerStatus.Server) -> String
     }
 
-    /// Those that the table has at most.
+    /// The columns, if there is room for all.
     private static let serverColumns = [
         ServerColumn(name: "server", side: .left) { isShort($0) ? $0.address : "" },
         ServerColumn(name: "state", side: .left) { $0.isDown ? $0.state.uppercased() : $0.state },
@@ -48,10 +48,10 @@ extension StatusText {
         ServerColumn(name: "failed") { Figures.grouped($0.failures) },
     ]
 
-    /// What goes, in this order, where there is no room for all of them.
+    /// The columns that are left out, in this order, if there is no room for all.
     private static let dispensableColumns = ["p50", "RTT", "p99"]
 
-    /// The table with as many columns as there is room for, without the colours.
+    /// The table with as many columns as there is room for, without colours.
     private var serverTable: [String] {
         var shown = Self.serverColumns
         for name in [nil] + Self.dispensableColumns {
@@ -75,10 +75,10 @@ extension StatusText {
 
     // MARK: - Failures
 
-    /// As many as the page shows.
+    /// As many as on the page.
     private static let mostFailures = 8
 
-    /// The last ones, the latest first.
+    /// The last failures, the latest first.
     var failures: [Line] {
         guard !status.failures.isEmpty else { return [] }
         let rows = status.failures.prefix(Self.mostFailures).flatMap { failure in
@@ -102,12 +102,12 @@ extension StatusText {
         counts("limits hit", status.limits.map { ($0.words, $0.count) })
     }
 
-    /// Clusters that answer with addresses that are not theirs.
+    /// Clusters that answer with addresses outside of their prefixes.
     var strays: [Line] {
         counts("answers with an address outside the cluster", status.groups.map { ($0.name, $0.straying) })
     }
 
-    /// Why replies say what they say.
+    /// The reasons that are sent with replies.
     var reasons: [Line] {
         counts("reasons given (EDE)", status.extendedErrors.map { ("\($0.name) \($0.words)", $0.count) })
     }
@@ -116,7 +116,7 @@ extension StatusText {
 
     var topClients: [Line] { counts("who asks most", status.topClients.map { ($0.name, $0.count) }) }
 
-    /// Those above 0, the largest first.
+    /// The counts above 0, the largest first.
     private func counts(_ heading: String, _ counts: [(name: String, count: Int)]) -> [Line] {
         let sorted = counts.filter { $0.count > 0 }.sorted { $0.count > $1.count }
         guard !sorted.isEmpty else { return [] }
@@ -144,7 +144,7 @@ extension StatusText {
         }
     }
 
-    /// What the network agent keeps here.
+    /// The objects that the network agent maintains here.
     var network: [Line] {
         guard let network = status.network, status.isAgentNeeded else { return [] }
         var head =
@@ -163,7 +163,7 @@ extension StatusText {
             rows.append(Row([""], "the agent has ended: lost objects are not restored", .error))
         }
         add("off", network.missing, .error)
-        add("fought over", network.contested, .warning)
+        add("contested", network.contested, .warning)
         if let trouble = network.trouble { add("trouble", [trouble], .error) }
         if !network.lastLost.isEmpty {
             add("last lost", network.lastLost, .faint)

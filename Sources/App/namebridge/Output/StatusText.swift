@@ -1,7 +1,7 @@
 import AdminServer
 import Inventory
 
-/// What `namebridge status` prints: the same as the status page, what is wrong first, in lines of at most
+/// The output of `namebridge status`: the same as the status page, problems first, in lines of at most
 /// `columns` characters.
 struct StatusText {
     let status: ServerStatus
@@ -18,7 +18,7 @@ struct StatusText {
         }
     }
 
-    /// Narrower windows get lines of this width all the same.
+    /// The least width of lines, also in narrower windows.
     private static let leastColumns = 60
 
     init(_ status: ServerStatus, columns: Int = 80) {
@@ -37,7 +37,7 @@ struct StatusText {
 
     /// For standard output.
     ///
-    /// - Parameter rows: As many lines as there is room for; nil: all.
+    /// - Parameter rows: The number of lines that fit; nil: all.
     func text(rows: Int? = nil) -> [StyledText] {
         var lines = lines
         if let rows, lines.count > rows {
@@ -134,7 +134,7 @@ struct StatusText {
 
     // MARK: - Times
 
-    /// How long answers took of late.
+    /// The times of recent answers.
     private var latencies: [Line] {
         var table = TextTable([.left, .right, .right, .right, .right])
         table.add(["time taken", "p50", "p95", "p99", "of"])
@@ -150,7 +150,7 @@ struct StatusText {
 
     // MARK: - Workers
 
-    /// More of them are shown as one.
+    /// A larger number is shown as one total.
     private static let mostWorkers = 8
 
     private var workers: [Line] {
@@ -172,7 +172,7 @@ struct StatusText {
         microseconds.map { Figures.time(microseconds: $0) } ?? "-"
     }
 
-    /// The first line names the columns.
+    /// Lines with the first one as heading of the columns.
     static func underHeading(_ lines: [String]) -> [Line] {
         lines.enumerated().map { Line($0.element, $0.offset == 0 ? .faint : nil) }
     }
@@ -190,7 +190,7 @@ struct StatusText {
         }
     }
 
-    /// Rows whose texts are wrapped beside their cells, or below where little room is left.
+    /// Rows whose texts are wrapped beside their cells, or below them if little room is left.
     ///
     /// - Parameter sides: One for each cell.
     func hanging(_ rows: [Row], _ sides: [TextTable.Side]) -> [Line] {
@@ -213,7 +213,7 @@ struct StatusText {
 }
 
 extension String {
-    /// In lines of at most `width` characters: broken at spaces, and inside words that are longer than that.
+    /// Lines of at most `width` characters: broken at spaces, and inside words that are longer.
     func wrapped(_ width: Int) -> [String] {
         var lines: [String] = []
         var line = ""

@@ -1,7 +1,7 @@
 import Inventory
 
-/// Text in pieces, each of which may have a colour. Colours are the only control sequences that it brings to
-/// a terminal: what stands in the pieces is escaped.
+/// Text in pieces, each of which may have a colour. Colours are the only control sequences in its output: the
+/// text of the pieces is escaped.
 struct StyledText: Hashable {
     private struct Piece: Hashable {
         let text: String
@@ -25,7 +25,7 @@ struct StyledText: Hashable {
         Self(Array(lines.map(\.pieces).joined(separator: [Piece(text: "\n", style: nil)])))
     }
 
-    /// As it goes to `stream`; nil: without colours.
+    /// The text for `stream`; nil: without colours.
     func rendered(for stream: StandardStream?) -> String {
         let takesColour = stream?.takesColour ?? false
         return pieces.map { piece in

@@ -1,6 +1,6 @@
 /// Rows of text in columns, for people.
 struct TextTable {
-    /// Which side of its column a text stands at.
+    /// The alignment of a column.
     enum Side {
         case left
         case right
@@ -17,7 +17,7 @@ struct TextTable {
     /// Its rows.
     var count: Int { rows.count }
 
-    /// The columns of its longest line may be fewer.
+    /// The width of its widest line.
     var width: Int { widths.reduce(0, +) + 2 * max(0, widths.count - 1) }
 
     mutating func add(_ cells: [String]) {

@@ -7,7 +7,7 @@ import LDNSBridge
 
 /// The report for programs.
 extension QueryReport {
-    /// Everything that `text` tells, and the reply's octets in hexadecimal.
+    /// Everything that `text` shows, and the reply's octets in hexadecimal.
     func json() -> JSONValue {
         .object([
             ("question", .string(question)),
@@ -21,7 +21,7 @@ extension QueryReport {
         ])
     }
 
-    /// Null where no reply came.
+    /// Null if no reply came.
     private func replyJSON() -> JSONValue {
         guard let message = try? MessageOracle(reply) else { return .null }
         let rcode = UInt16(message.rcode) | UInt16(message.edns?.extendedRcode ?? 0) << 4

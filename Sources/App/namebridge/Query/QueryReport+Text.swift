@@ -67,6 +67,6 @@ extension QueryReport {
 }
 
 extension Transport {
-    /// As it is usually written.
+    /// In the usual spelling.
     var word: String { self == .udp ? "UDP" : "TCP" }
 }

@@ -3,7 +3,7 @@ import DomainNames
 import Forwarding
 import IPAddressing
 
-/// What `namebridge query` has seen, step by step.
+/// The result of `namebridge query`, step by step.
 struct QueryReport {
     /// Such as `web.shop.svc.prod.cluster.local. A`.
     let question: String
@@ -18,7 +18,7 @@ struct QueryReport {
     /// From the question to the reply.
     var nanoseconds: Int64 = 0
 
-    /// One question to one server, and what came of it.
+    /// One question to one server, and its outcome.
     struct Exchange {
         let server: Endpoint
         /// The cluster's key, or `upstream`.
@@ -28,26 +28,26 @@ struct QueryReport {
         let question: String
         /// Since the client's question.
         let sentNanoseconds: Int64
-        /// Nil while nothing has come back.
+        /// Nil before the outcome.
         var outcome: Outcome?
     }
 
-    /// What a server's answer, or its absence, was; the time is counted from its question.
+    /// A server's answer, or its absence; the time is counted from its question.
     enum Outcome {
         case answer(rcode: String, records: Int, octets: Int, isTruncated: Bool, nanoseconds: Int64)
         case failure(String, nanoseconds: Int64)
     }
 }
 
-/// Where the policy sends a question, in words.
+/// The policy's route for a question, in words.
 struct RouteReport {
     /// `cluster`, `bare-domain`, `reverse`, `upstream`, `local` or `refused`.
     let kind: String
-    /// The ending of the name that decided; nil if none did.
+    /// The suffix of the name that decided; nil if none did.
     var suffix: String?
     /// The clusters in the order in which they are asked, with their servers.
     var groups: [(name: String, servers: [Endpoint])] = []
-    /// The names outside and inside; nil if they are the same.
+    /// The outer and inner name; nil if they are the same.
     var mapping: (outer: String, inner: String)?
     /// Why no server is asked; nil if one is.
     var reason: String?

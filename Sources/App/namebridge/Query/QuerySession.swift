@@ -7,8 +7,7 @@ import LDNSBridge
 import LinuxSystem
 import Telemetry
 
-/// Asks one question through the forwarder's own policy and engine, with sockets of its own instead of a
-/// server's.
+/// Asks one question with the forwarder's own policy and engine, and its own sockets instead of a server's.
 struct QuerySession: ~Copyable {
     private let policy: ForwardingPolicy
     private var engine: ForwardingEngine
@@ -21,8 +20,8 @@ struct QuerySession: ~Copyable {
     private let path: ClientPath
 
     /// - Parameters:
-    ///   - client: Whose question it would be; decides about permission and view.
-    ///   - transport: How the client asks.
+    ///   - client: The client's address, which decides about permission and view.
+    ///   - transport: The client's transport.
     init(
         _ name: DomainName, type: UInt16, policy: ForwardingPolicy, client: IPAddress, transport: Transport
     ) throws(WireError) {
@@ -60,7 +59,7 @@ struct QuerySession: ~Copyable {
         return written.indices.map { written[$0] }
     }
 
-    /// Asks, and waits until the engine has answered: at most for the patience of the servers' groups.
+    /// Asks, and waits until the engine has answered: at most for the deadlines of the servers' groups.
     mutating func run() -> QueryReport {
         let message = self.message
         started = MonotonicClock.now
@@ -89,7 +88,7 @@ struct QuerySession: ~Copyable {
 
     // MARK: - Between engine and sockets
 
-    /// Sends what the engine wants sent, until it wants no more.
+    /// Sends the engine's messages until there are no more.
     private mutating func carryOut() {
         while !outbox.isEmpty {  // ends: the engine sends a bounded number of questions
             if let reply = outbox.replies.first {

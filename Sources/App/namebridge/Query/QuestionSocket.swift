@@ -3,7 +3,7 @@ import Glibc
 import IPAddressing
 import LinuxSystem
 
-/// A socket of its own for one question to a server.
+/// A socket for one question to a server.
 final class QuestionSocket {
     private let transport: Transport
     private let socket: FileDescriptor
@@ -25,13 +25,13 @@ final class QuestionSocket {
         }
     }
 
-    /// What the socket is to be watched for, for poll(2).
+    /// The events to poll(2) for.
     var watched: pollfd {
         let events = unsent.isEmpty ? POLLIN : POLLIN | POLLOUT
         return pollfd(fd: socket.number, events: Int16(events), revents: 0)
     }
 
-    /// Sends and receives as far as the socket lets it; the answer, once it is whole.
+    /// Sends and receives as much as the socket accepts; the answer, once it is complete.
     func advance() throws(ExchangeFailure) -> [UInt8]? {
         do throws(Errno) {
             if let error = socket.pendingError() { throw error }
@@ -50,7 +50,7 @@ final class QuestionSocket {
                 return nil
             }
         } catch {
-            // A connection that is still being made takes and gives nothing.
+            // A connection that is not established yet is not ready.
             if error.code == ENOTCONN || error.code == EAGAIN { return nil }
             throw ExchangeFailure(error)
         }

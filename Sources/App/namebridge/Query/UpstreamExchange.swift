@@ -3,10 +3,10 @@ import Glibc
 import IPAddressing
 import LinuxSystem
 
-/// One question of the engine on its way to a server.
+/// One question of the engine to a server.
 final class UpstreamExchange {
     let path: UpstreamPath
-    /// Its place in `QueryReport.exchanges`.
+    /// Its index in `QueryReport.exchanges`.
     let row: Int
 
     private let socket: QuestionSocket
@@ -17,14 +17,14 @@ final class UpstreamExchange {
         socket = try QuestionSocket(question, to: server, over: path.transport)
     }
 
-    /// What the socket is to be watched for, for poll(2).
+    /// The events to poll(2) for.
     var watched: pollfd { socket.watched }
 
-    /// Sends and receives as far as the socket lets it; the answer, once it is whole.
+    /// Sends and receives as much as the socket accepts; the answer, once it is complete.
     func advance() throws(ExchangeFailure) -> [UInt8]? { try socket.advance() }
 }
 
-/// Why an exchange brings nothing, for the engine and in words.
+/// Why an exchange has no answer, for the engine and in words.
 struct ExchangeFailure: Error {
     let kind: UpstreamFailure
     let words: String

@@ -2,10 +2,10 @@ import HTTP
 import LinuxSystem
 import Telemetry
 
-/// One HTTP client: a request comes in, an answer goes out, and that is all.
+/// One HTTP client: it sends one request, gets one response, and is closed.
 final class HTTPConnection {
     let socket: FileDescriptor
-    /// When it is closed, whatever it is doing.
+    /// When it is closed, in any state.
     private(set) var deadline: MonotonicTime
     private var input: [UInt8] = []
     private var output: [UInt8] = []
@@ -16,7 +16,7 @@ final class HTTPConnection {
         self.deadline = deadline
     }
 
-    /// True once there is an answer to be sent.
+    /// True once there is a response to send.
     var isAnswering: Bool { !output.isEmpty }
 
     enum Step: Hashable {
@@ -26,7 +26,7 @@ final class HTTPConnection {
         case finished
     }
 
-    /// Reads what is there.
+    /// Reads what has come.
     func receive(_ buffer: inout [UInt8]) -> Step {
         var span = buffer.mutableSpan
         let received: StreamSocket.Received
@@ -57,7 +57,7 @@ final class HTTPConnection {
         self.deadline = deadline
     }
 
-    /// Sends what the client takes; `finished` once it has all.
+    /// Sends as much as the client accepts; `finished` after the last octet.
     func send() -> Step {
         let output = output
         do throws(Errno) {

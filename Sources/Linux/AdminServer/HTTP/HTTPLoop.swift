@@ -3,7 +3,7 @@ import IPAddressing
 import LinuxSystem
 import Telemetry
 
-/// The thread's part of `HTTPServer`.
+/// The thread of `HTTPServer`.
 final class HTTPLoop: Sendable {
     let epoll: Epoll
     private let listeners: [HTTPListener]
@@ -13,7 +13,7 @@ final class HTTPLoop: Sendable {
     private let respond: HTTPServer.Responder
 
     static let wakeToken: UInt64 = 0
-    /// The token of connection 0; the others follow. Those of listeners come after all of them.
+    /// The token of connection 0; the others follow. Those of listeners follow all connections.
     private static let firstConnection: UInt64 = 1
     private static let firstListener = firstConnection + UInt64(HTTPServer.mostConnections)
 
@@ -32,7 +32,7 @@ final class HTTPLoop: Sendable {
         self.respond = respond
     }
 
-    /// Serves until the wake-up.
+    /// Serves until the wake event.
     func run() {
         var events = EpollEvents(capacity: 64)
         var connections = [HTTPConnection?](repeating: nil, count: HTTPServer.mostConnections)
@@ -87,7 +87,7 @@ final class HTTPLoop: Sendable {
         return Int32(clamping: max(0, (nanoseconds + 999_999) / 1_000_000))
     }
 
-    /// Tells a client that has not asked in time so, and closes the connection.
+    /// Tells a client that its request did not come in time, and closes the connection.
     private func expire(_ slot: inout HTTPConnection?, _ connection: HTTPConnection, _ now: MonotonicTime) {
         if !connection.isAnswering {
             connection.answer(HTTPResponse(.tooSlow), isHead: false, deadline: now)
@@ -96,7 +96,7 @@ final class HTTPLoop: Sendable {
         slot = nil
     }
 
-    /// Takes one client in; a stranger is told so and gone.
+    /// Accepts one client; one that is not allowed gets a refusal.
     private func accept(
         _ listener: Int, into connections: inout [HTTPConnection?], _ rest: inout ListenerRest,
         _ buffer: inout [UInt8], at now: MonotonicTime
@@ -107,7 +107,7 @@ final class HTTPLoop: Sendable {
             let deadline = now.advanced(milliseconds: HTTPServer.askingMilliseconds)
             let connection = HTTPConnection(accepted.takeDescriptor(), deadline: deadline)
             guard isAllowed else {
-                // What it has sent is read, or the kernel would cut our answer off with a reset.
+                // The request is read, or the kernel would cut our response off with a reset.
                 _ = connection.receive(&buffer)
                 connection.answer(HTTPResponse(.notAllowed), isHead: false, deadline: now)
                 _ = connection.send()
@@ -118,21 +118,22 @@ final class HTTPLoop: Sendable {
             try epoll.add(connection.socket, .readable, token: Self.firstConnection + UInt64(slot))
             connections[slot] = connection
         } catch {
-            // Another error: the client is gone.
+            // Any other error: the client is gone.
             guard error.isShortage else { return }
             watchListeners([])
             if rest.begin(at: now) { complain(error) }
         }
     }
 
-    /// The connection whose time is up first; there is one.
+    /// The connection whose deadline is first; there is one.
     private func longestWaiting(_ connections: [HTTPConnection?]) -> Int {
         let never = MonotonicTime(nanoseconds: .max)
         let deadlines = connections.map { $0?.deadline ?? never }
         return deadlines.indices.min { deadlines[$0] < deadlines[$1] } ?? 0
     }
 
-    /// Goes on with one client as far as it is ready; `slot` is nil once it is done, and its socket closed.
+    /// Continues with one client as far as it is ready; `slot` becomes nil once it is done, and its socket
+    /// is closed.
     private func serve(
         _ slot: inout HTTPConnection?, _ token: UInt64, _ buffer: inout [UInt8], at now: MonotonicTime
     ) {
@@ -168,7 +169,7 @@ final class HTTPLoop: Sendable {
 
     /// True if `host` is an address, `localhost`, or a name of this machine.
     ///
-    /// A browser that a foreign name has led here sends that name; it can't send an address in its place.
+    /// A browser that a foreign name has led here sends that name; it can't send an address instead.
     private func isOurs(_ host: String?) -> Bool {
         guard let host, host != "localhost", !access.hosts.contains(host) else { return true }
         let bare = host.hasPrefix("[") && host.hasSuffix("]") ? String(host.dropFirst().dropLast()) : host

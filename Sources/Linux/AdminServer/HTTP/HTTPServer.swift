@@ -3,27 +3,27 @@ package import IPAddressing
 package import LinuxSystem
 import Synchronization
 
-/// A small HTTP/1.1 server for people and collectors, on a thread of its own.
+/// A small HTTP/1.1 server for browsers and metrics collectors, on a thread of its own.
 ///
-/// It answers GET and HEAD, one request a connection, without ever waiting for a client: there are few at a
-/// time, each has a few seconds, and of each no more than one head is kept. Whose Host field names a machine
-/// that this one is not is refused, so that a foreign page that has its own name lead here (DNS rebinding)
-/// reads nothing.
+/// It answers GET and HEAD, one request a connection, and never waits for a client: there are few at a
+/// time, each has a few seconds, and for each at most one request head is stored. A request whose Host
+/// field names another machine is refused, so that a foreign page that points its own name here (DNS
+/// rebinding) reads nothing.
 package final class HTTPServer: Sendable {
-    /// Where it listens; ports that the kernel chose stand here as numbers.
+    /// Where it listens, with the ports that the kernel chose.
     package let endpoints: [Endpoint]
     private let wake: EventFD
     private let thread: NativeThread
     private let isStopped = Mutex(false)
 
-    /// Gives the answer to a path; called on the server's thread.
+    /// Gives the response for a path; called on the server's thread.
     package typealias Responder = @Sendable (String) -> HTTPResponse?
 
-    /// Who is answered.
+    /// The clients and host names that are served.
     package struct Access: Sendable {
         /// Clients' addresses.
         let clients: IPPrefixTable<Bool>
-        /// Names, in lower case, by which this machine may be called besides its addresses and `localhost`.
+        /// Names of this machine, in lower case, besides its addresses and `localhost`.
         let hosts: Set<String>
 
         package init(clients: [IPPrefix], hosts: [String]) {
@@ -32,16 +32,16 @@ package final class HTTPServer: Sendable {
         }
     }
 
-    /// Connections at a time; beyond that the one that has waited longest for its client goes.
+    /// Connections at a time; beyond that the one with the earliest deadline is closed.
     static let mostConnections = 32
-    /// How long a client may take to ask.
+    /// How long a client may take to send its request.
     static let askingMilliseconds = 5_000
-    /// How long it may take to read the answer.
+    /// How long it may take to read the response.
     static let answeringMilliseconds = 15_000
 
     /// - Parameters:
     ///   - tick: Called every five seconds on the server's thread.
-    ///   - complain: Called at most once a minute where clients cannot be taken in.
+    ///   - complain: Called at most once a minute if connections cannot be accepted.
     package init(
         listen wanted: [Endpoint], access: Access, tick: @escaping @Sendable () -> Void = {},
         complain: @escaping @Sendable (Errno) -> Void = { _ in }, respond: @escaping Responder
@@ -85,7 +85,7 @@ package final class HTTPServer: Sendable {
     }
 }
 
-/// Why the server cannot be had.
+/// Why the server cannot be started.
 package struct HTTPServerError: Error, Hashable, Sendable, CustomStringConvertible {
     /// Where it could not listen; nil if something else failed.
     package let endpoint: Endpoint?
@@ -96,7 +96,7 @@ package struct HTTPServerError: Error, Hashable, Sendable, CustomStringConvertib
     }
 }
 
-/// A listening socket that can stand in an array.
+/// A listening socket as a class, so that it can be in an array.
 final class HTTPListener: Sendable {
     let socket: FileDescriptor
 

@@ -1,6 +1,6 @@
 extension String {
-    /// The text with all that means something in HTML and SVG escaped, in elements and quoted attributes
-    /// alike; control characters become spaces.
+    /// The text with every character escaped that has a meaning in HTML and SVG, for elements and quoted
+    /// attributes; control characters become spaces.
     var escapedForHTML: String {
         var text = ""
         for scalar in unicodeScalars {
@@ -17,6 +17,6 @@ extension String {
         return text
     }
 
-    /// At most `count` characters, the last of them an ellipsis where something was cut.
+    /// At most `count` characters, the last of them an ellipsis if the text is longer.
     func cut(_ count: Int) -> String { self.count <= count ? self : prefix(count - 1) + "…" }
 }

@@ -26,7 +26,7 @@ extension StatusPage {
     }
 
     private var cacheNote: String {
-        guard let cache = status.cache else { return "nothing is kept" }
+        guard let cache = status.cache else { return "no cache" }
         return "\(Self.count(cache.entries, "answer")), \(Figures.size(cache.octets)) of"
             + " \(Figures.size(cache.limit))"
     }

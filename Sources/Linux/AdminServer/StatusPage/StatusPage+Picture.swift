@@ -21,7 +21,7 @@ extension StatusPage {
 
     // MARK: - Boxes
 
-    /// More would make the drawing useless; the table has all.
+    /// More would make the drawing unreadable; the table has all.
     private static let mostClusters = 24
     private static let mostServers = 6
 
@@ -73,7 +73,7 @@ extension StatusPage {
 
     // MARK: - Wide
 
-    /// Three columns: who asks, what lies between, the clusters.
+    /// Three columns: sites, the forwarder and paths, the clusters.
     private var widePicture: StatusPicture {
         var picture = StatusPicture(width: 1040)
         let groups = status.groups.prefix(Self.mostClusters)
@@ -97,7 +97,7 @@ extension StatusPage {
         let rightFrames = place(right, x: 790, width: 250)
         guard let forwarder = middleFrames.first else { return picture }
         for frame in leftFrames { picture.connect(frame.right, forwarder.left, "dns") }
-        for look in ["good", "warn", "bad"] {  // what is wrong lies on top
+        for look in ["good", "warn", "bad"] {  // faults are drawn on top
             for (group, frame) in zip(groups, rightFrames) where group.look == look {
                 picture.connect(forwarder.right, frame.left, "dns \(look)")
             }
@@ -131,7 +131,7 @@ extension StatusPage {
         var y = root.bottom + 14
         for group in status.groups.prefix(Self.mostClusters) {
             let frame = picture.add(clusterBox(group), x: 36, y: y, width: 324)
-            // The trunk is everybody's; what is wrong is seen at the branch.
+            // The trunk is shared; a fault is shown at its branch.
             picture.branch(trunk, frame.left, "dns")
             y = frame.bottom + 14
         }

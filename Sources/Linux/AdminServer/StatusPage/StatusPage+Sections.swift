@@ -21,7 +21,7 @@ extension StatusPage {
             "<td data-label=\"\(label)\"\(kind.isEmpty ? "" : " class=\"\(kind)\"")>\(text)</td>"
         }
         let failureKind = server.failures > 0 ? "number" : "number quiet"
-        // An error of the past is no news beside a server that answers.
+        // A past error of a server that answers is not highlighted.
         let error = server.lastError?.escapedForHTML ?? ""
         return "<tr\(isFirst ? " class=\"first\"" : "")>"
             + "<th scope=\"row\" data-label=\"Cluster\">\(group.name.escapedForHTML)</th>"
@@ -124,8 +124,10 @@ extension StatusPage {
         if let trouble = network.trouble {
             parts.append("<p class=\"alarm\">\(trouble.escapedForHTML)</p>")
         }
-        if !network.missing.isEmpty { parts.append(Self.objects("Off now", network.missing)) }
-        if !network.contested.isEmpty { parts.append(Self.objects("Fought over", network.contested)) }
+        if !network.missing.isEmpty { parts.append(Self.objects("Missing now", network.missing)) }
+        if !network.contested.isEmpty {
+            parts.append(Self.objects("Removed again and again", network.contested))
+        }
         if !network.lastLost.isEmpty {
             let by = network.suspicion.map { ", likely by \($0)" } ?? ""
             parts.append(Self.objects("Last lost\(by)", network.lastLost))
@@ -141,7 +143,7 @@ extension StatusPage {
 }
 
 extension ServerStatus.Server {
-    /// How it is drawn.
+    /// Its colour.
     var look: String {
         switch state {
         case Self.dead: "bad"
@@ -155,7 +157,7 @@ extension ServerStatus.Server {
 }
 
 extension ServerStatus.Group {
-    /// How it is drawn.
+    /// Its colour.
     var look: String {
         if deadServers == servers.count { return "bad" }
         return deadServers > 0 || servers.contains { $0.look == "warn" } ? "warn" : "good"

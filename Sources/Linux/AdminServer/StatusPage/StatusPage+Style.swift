@@ -1,7 +1,7 @@
-// The page's style and script: constants, so that nothing of what is shown can end up in them.
+// The page's style and script: constants, so that no displayed text can become part of them.
 
 extension StatusPage {
-    /// Fetches the page again while it is looked at, and keeps the old picture where that fails.
+    /// Fetches the page again while it is visible, and keeps the old picture if that fails.
     static let script = """
         setInterval(async () => {
           if (document.hidden) return;

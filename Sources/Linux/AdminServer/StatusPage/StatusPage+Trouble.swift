@@ -1,4 +1,4 @@
-// What failed of late, and who asks what most.
+// The last failures, and the most frequent names and clients.
 
 extension StatusPage {
     /// The last failures, the latest first.
@@ -15,7 +15,7 @@ extension StatusPage {
         return section("Last failures", "<ul class=\"objects\">\(items.joined())</ul>", isBare: false)
     }
 
-    /// Names and clients; nothing without a query log.
+    /// The most frequent names and clients; empty without a query log.
     var topSection: String {
         guard !status.topNames.isEmpty else { return "" }
         return section(

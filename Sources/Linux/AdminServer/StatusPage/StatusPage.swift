@@ -1,7 +1,7 @@
-/// The page at `/`: a server's status for a browser, whole in one document, without a script for the numbers.
+/// The page at `/`: a server's status for a browser, complete in one document that needs no script.
 ///
-/// A script fetches it again every five seconds and puts the new middle in place of the old one; without
-/// scripts the browser loads it again every ten.
+/// A script fetches it again every five seconds and replaces the main part; without scripts the browser
+/// reloads it every ten.
 package struct StatusPage {
     let status: ServerStatus
 
@@ -9,7 +9,7 @@ package struct StatusPage {
         self.status = status
     }
 
-    /// - Parameter nonce: Of the response's Content-Security-Policy: letters and digits.
+    /// - Parameter nonce: The nonce of the response's Content-Security-Policy: letters and digits.
     package func document(nonce: String) -> String {
         """
         <!doctype html>

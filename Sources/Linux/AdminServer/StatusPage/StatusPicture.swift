@@ -13,7 +13,7 @@ struct StatusPicture {
         static let padding = 12
     }
 
-    /// A box before it has its place.
+    /// A box before it is placed.
     struct Box {
         var title: String
         /// Below the title.
@@ -33,7 +33,7 @@ struct StatusPicture {
         }
     }
 
-    /// Where a box stands.
+    /// The place of a box.
     struct Frame {
         let x: Int
         let y: Int
@@ -90,7 +90,7 @@ struct StatusPicture {
         return frame
     }
 
-    /// Draws a curve that leaves and arrives level.
+    /// Draws a curve whose ends are horizontal.
     mutating func connect(_ from: Point, _ to: Point, _ kind: String) {
         let bend = (from.x + to.x) / 2
         let curve = "M\(from.x) \(from.y)C\(bend) \(from.y) \(bend) \(to.y) \(to.x) \(to.y)"
