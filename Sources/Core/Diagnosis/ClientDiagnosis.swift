@@ -77,8 +77,8 @@ package struct ClientDiagnosis: Sendable {
             "\(bad.map { "\($0.server.address)" }.joined(separator: ", ")) does not know"
                 + " \(client.suffixText),"
                 + " \(good.map { "\($0.server.address)" }.joined(separator: ", ")) does",
-                "A client asks the first server that answers and accepts its denial, so names are found only"
-                    + " some of the time. All servers of the list must know the suffix.")
+            "A client asks the first server that answers and accepts its denial, so names are found only"
+                + " some of the time. All servers of the list must know the suffix.")
     }
 
     private func searchList(_ file: ResolverFile) -> Finding {

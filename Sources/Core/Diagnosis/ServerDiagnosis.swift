@@ -48,8 +48,8 @@ struct ServerDiagnosis {
         guard let outcome = seen.outcomes[.zoneOverTCP] else { return nil }
         return Finding(
             .problem, subject, .stream, "does not answer over TCP: \(Self.words(outcome))",
-                "Answers that do not fit into a datagram, such as those of services with many endpoints,"
-                    + " come only over TCP (RFC 7766): they fail.",
+            "Answers that do not fit into a datagram, such as those of services with many endpoints,"
+                + " come only over TCP (RFC 7766): they fail.",
             remedies: [Self.firewall("tcp", seen.server)])
     }
 

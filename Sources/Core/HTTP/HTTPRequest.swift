@@ -96,9 +96,10 @@ package struct HTTPRequest: Hashable, Sendable {
     /// as `relay:80@evil` (RFC 9110 section 7.2).
     private static func name(ofHost value: ArraySlice<UInt8>) -> String? {
         let isBracketed = value.first == UInt8(ascii: "[")
-        guard let end = isBracketed
-            ? value.firstIndex(of: UInt8(ascii: "]")).map({ $0 + 1 })
-            : value.firstIndex(of: UInt8(ascii: ":")) ?? value.endIndex
+        guard
+            let end = isBracketed
+                ? value.firstIndex(of: UInt8(ascii: "]")).map({ $0 + 1 })
+                : value.firstIndex(of: UInt8(ascii: ":")) ?? value.endIndex
         else { return nil }
         let inner = isBracketed ? value[(value.startIndex + 1)..<(end - 1)] : value[..<end]
         let rest = value[end...]

@@ -189,7 +189,7 @@ extension ServerControl {
     }
 
     private func addLimits(_ text: inout PrometheusText, _ statistics: ServerStatistics) {
-        text.family("namebridge_limit_hits_total", .counter, "Questions, replies and connections refused or cut, by limit.") {
+        text.family("namebridge_limit_hits_total", .counter, "What was refused or cut short, by limit.") {
             family in
             for limit in LimitCount.all(statistics) { family.add(limit.count, [("limit", limit.name)]) }
         }

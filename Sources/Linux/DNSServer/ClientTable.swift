@@ -67,7 +67,9 @@ struct ClientTable {
     }
 
     /// Adds a connection, made for the given slot and generation, to the table; nil if it is full.
-    mutating func insert(_ make: (_ slot: Int, _ generation: UInt32) -> ClientConnection?)
+    mutating func insert(
+        _ make: (_ slot: Int, _ generation: UInt32) -> ClientConnection?
+    )
         -> ClientConnection?
     {
         guard let slot = free.last, let connection = make(slot, generations[slot]) else { return nil }

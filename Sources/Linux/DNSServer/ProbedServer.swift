@@ -80,7 +80,9 @@ struct ProbedServer {
             // OPT is last and empty: the last two octets are its length.
             let option = LoopTrail.option(mark)
             message.removeLast(2)
-            message += [UInt8(truncatingIfNeeded: option.count >> 8), UInt8(truncatingIfNeeded: option.count)]
+            message += [
+                UInt8(truncatingIfNeeded: option.count >> 8), UInt8(truncatingIfNeeded: option.count),
+            ]
             message += option
         }
         do throws(Errno) {

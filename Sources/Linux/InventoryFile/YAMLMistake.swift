@@ -102,7 +102,7 @@ private func plainWords(for problem: String, at character: Unicode.Scalar?, bega
     case "mapping values are not allowed in this context":
         return
             "found a \":\" where no key can stand, expected the indentation of the lines around it, or"
-                + " quotes around a value with a colon"
+            + " quotes around a value with a colon"
     case "could not find expected ':'":
         return "found a line that is neither a key nor part of a value, expected \"key: value\""
     case "did not find expected key", "did not find expected '-' indicator":
@@ -120,7 +120,7 @@ private func plainWords(for problem: String, at character: Unicode.Scalar?, bega
         "found invalid Unicode character escape code":
         return
             "found a backslash with a wrong character after it in the quotes\(since), expected \"\\\\\" for"
-                + " a backslash"
+            + " a backslash"
     case "block sequence entries are not allowed in this context":
         return "found a \"-\" where no list entry can stand, expected a line of its own for it"
     case "mapping keys are not allowed in this context":

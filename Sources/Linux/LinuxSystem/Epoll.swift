@@ -31,7 +31,9 @@ package struct Epoll: ~Copyable, Sendable {
         try control(EPOLL_CTL_ADD, watched.number, interest, token)
     }
 
-    package func modify(_ watched: borrowing FileDescriptor, _ interest: Interest, token: UInt64)
+    package func modify(
+        _ watched: borrowing FileDescriptor, _ interest: Interest, token: UInt64
+    )
         throws(Errno)
     {
         try control(EPOLL_CTL_MOD, watched.number, interest, token)
@@ -42,7 +44,9 @@ package struct Epoll: ~Copyable, Sendable {
         try control(EPOLL_CTL_DEL, watched.number, [], 0)
     }
 
-    private func control(_ operation: Int32, _ watched: Int32, _ interest: Interest, _ token: UInt64)
+    private func control(
+        _ operation: Int32, _ watched: Int32, _ interest: Interest, _ token: UInt64
+    )
         throws(Errno)
     {
         try systemCall {

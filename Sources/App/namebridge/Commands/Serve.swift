@@ -126,8 +126,11 @@ struct Serve: ParsableCommand {
         for socket in inherited {
             let isUsed = inventory.dns.listen.contains(socket.endpoint)
             let fields = [("address", "\(socket.endpoint)"), ("transport", socket.isStream ? "tcp" : "udp")]
-            if isUsed { Log.notice("inherited", fields) }
-            else { Log.warning("inherited and not in dns.listen", fields) }
+            if isUsed {
+                Log.notice("inherited", fields)
+            } else {
+                Log.warning("inherited and not in dns.listen", fields)
+            }
         }
         return try failing { () throws(DNSServerError) in
             try DNSServer(

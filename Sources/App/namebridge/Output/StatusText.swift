@@ -112,13 +112,14 @@ struct StatusText {
         }
         let span = Figures.duration(seconds: seconds)
         return [Line(String(curve), .faint)]
-            + hanging([
-                Row(
-                    [],
-                    "\(span), at most \(Figures.grouped(highest))/s"
-                        + (failed > 0 ? ", \(Figures.grouped(failed)) without an answer" : ""),
-                    failed > 0 ? .error : .faint)
-            ], [])
+            + hanging(
+                [
+                    Row(
+                        [],
+                        "\(span), at most \(Figures.grouped(highest))/s"
+                            + (failed > 0 ? ", \(Figures.grouped(failed)) without an answer" : ""),
+                        failed > 0 ? .error : .faint)
+                ], [])
     }
 
     private var cache: [Line] {
