@@ -8,11 +8,15 @@ import LinuxSystem
 
 /// Reads the file of a running server again, and applies it to the server.
 struct ConfigurationLoader: Sendable {
+    /// The file's path.
     let path: String
+    /// The running server.
     let server: DNSServer
     /// The configuration at the start: some settings are fixed until the server ends.
     let started: Inventory
+    /// The query log.
     let queryLogs: QueryLogSuccession
+    /// The log of name servers.
     let health: HealthLog
     /// Looked up on the main thread; files are read again on other threads.
     private let serviceUser = CookieSecretFile.serviceUser
@@ -48,6 +52,7 @@ struct ConfigurationLoader: Sendable {
         }
     }
 
+    /// Reads the file and replaces the server's configuration.
     private func replace(_ current: Inventory) throws(ReloadProblems) -> ReloadedConfiguration {
         let (inventory, fileWarnings) = try read()
         var warnings = fileWarnings + restartWarnings(inventory)
@@ -74,6 +79,7 @@ struct ConfigurationLoader: Sendable {
         return ReloadedConfiguration(inventory: inventory, warnings: warnings)
     }
 
+    /// The inventory of the file, if it has no errors.
     private func read() throws(ReloadProblems) -> (Inventory, warnings: [String]) {
         let octets: [UInt8]
         do throws(FileError) {
@@ -88,6 +94,7 @@ struct ConfigurationLoader: Sendable {
         return (inventory, lines)
     }
 
+    /// The secrets of the file that the inventory names.
     private func cookieSecrets(
         _ path: String?
     ) throws(ReloadProblems) -> (secrets: [SipHash.Key], warning: String?) {
@@ -100,6 +107,7 @@ struct ConfigurationLoader: Sendable {
         }
     }
 
+    /// The query log of the new settings.
     private func queryLog(_ settings: LogSettings) throws(ReloadProblems) -> QueryLogSuccession.Stage {
         do throws(Errno) {
             return try queryLogs.prepare(settings)

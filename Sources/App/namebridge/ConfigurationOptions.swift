@@ -42,6 +42,7 @@ struct Configuration {
 
     /// Nil if the file has errors.
     let inventory: Inventory?
+    /// The mistakes in the file.
     let problems: [Diagnostic]
 
     /// - Parameter checksFiles: True if files that the configuration names are checked too.

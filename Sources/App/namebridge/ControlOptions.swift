@@ -61,6 +61,7 @@ struct ControlOptions: ParsableArguments {
 
     /// The folder of the control socket.
     struct Folder {
+        /// The folder's path.
         let path: String
         /// True if it is removed with the server.
         let isMade: Bool

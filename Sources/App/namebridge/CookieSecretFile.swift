@@ -33,6 +33,7 @@ struct CookieSecretFile {
         warning = access.flatMap { Self.warning(path, $0, service) }
     }
 
+    /// The secrets in a file's content.
     private static func read(_ octets: [UInt8], _ path: String) throws(CookieSecretError) -> [SipHash.Key] {
         var secrets: [SipHash.Key] = []
         for (index, line) in octets.split(separator: 0x0A, omittingEmptySubsequences: false).enumerated() {
@@ -57,6 +58,7 @@ struct CookieSecretFile {
         return secrets
     }
 
+    /// The secret of 32 hexadecimal digits.
     private static func key(_ text: [UInt8]) -> SipHash.Key? {
         guard text.count == 32 else { return nil }
         var octets: [UInt8] = []
@@ -67,6 +69,7 @@ struct CookieSecretFile {
         return SipHash.Key(octets: octets)
     }
 
+    /// The value of a hexadecimal digit.
     private static func digit(_ octet: UInt8) -> UInt8? {
         switch octet {
         case UInt8(ascii: "0")...UInt8(ascii: "9"): octet - UInt8(ascii: "0")
@@ -79,6 +82,7 @@ struct CookieSecretFile {
 
 /// A mistake in the file of secrets; never contains a secret.
 struct CookieSecretError: Error, CustomStringConvertible {
+    /// The mistake in words.
     let text: String
     var description: String { text }
 }
@@ -159,7 +163,9 @@ extension CookieSecretFile {
 
 /// A file's owner, group and mode.
 struct FileAccess {
+    /// The owner's number.
     let owner: UInt32
+    /// The group's number.
     let group: UInt32
     /// The twelve lowest bits of st_mode.
     let mode: UInt32

@@ -2,6 +2,7 @@ import Glibc
 
 /// A file that could not be read.
 struct FileError: Error, CustomStringConvertible {
+    /// The file's path.
     let path: String
     /// errno(3) of the call that failed; 0 if the file is too large.
     let code: Int32

@@ -46,6 +46,7 @@ struct PrivilegeOptions: ParsableArguments {
         }
     }
 
+    /// Logs what was given up.
     private func log(_ left: ProcessPrivileges.Left, _ target: SystemUser?, _ logFolders: [String]) {
         Log.notice(
             "privileges dropped",

@@ -5,11 +5,16 @@ import Synchronization
 /// Reloads on a thread of its own, so that the thread that feeds the watchdog is not blocked by a
 /// long reload.
 final class ReloadThread: Sendable {
+    /// Reloads the configuration.
     private let control: ServerControl
+    /// The state of the thread.
     private let state = Mutex(State.idle)
 
+    /// The states of the thread.
     private enum State {
+        /// No reload is running.
         case idle
+        /// A reload is running.
         case reloading
         /// The file may have changed since the present reload began: another reload follows.
         case reloadingAgain
@@ -34,10 +39,12 @@ final class ReloadThread: Sendable {
         }
     }
 
+    /// Reloads until no further reload is requested.
     private func run() {
         repeat { control.reload() } while isAskedAgain()  // ends when a reload was not asked for meanwhile
     }
 
+    /// True if another reload was requested meanwhile.
     private func isAskedAgain() -> Bool {
         state.withLock { state in
             state = state == .reloadingAgain ? .reloading : .idle

@@ -6,6 +6,7 @@ import Telemetry
 /// Reports this process's state to the service manager that has started it (sd_notify(3)); does nothing
 /// without one.
 final class ServiceNotices: Sendable {
+    /// The service manager; nil without one.
     private let manager: ServiceManager?
     /// The status that was reported last.
     private let toldStatus = Mutex("")
@@ -47,6 +48,7 @@ final class ServiceNotices: Sendable {
         }
     }
 
+    /// Feeds the watchdog.
     func tellAlive() { tell(.alive) }
 
     /// Reports that the server is stopping.

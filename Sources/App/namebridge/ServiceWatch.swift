@@ -7,13 +7,17 @@ import Telemetry
 /// The tasks of a server's main thread: signals, the watchdog of a service manager, limits that are reached,
 /// and inherited sockets (sd_notify(3), sd_listen_fds(3)).
 struct ServiceWatch {
+    /// Reports to the service manager.
     let notices = ServiceNotices()
     /// The watchdog's time limit, in milliseconds; nil without a watchdog.
     private let patience: Int?
+    /// Tells if the workers are alive.
     private var pulse = WorkerPulse()
     /// Checks in a row that found a worker blocked.
     private var misses = 0
+    /// Tells if limits were reached.
     private var limits = LimitWatch()
+    /// When limits were last checked.
     private var lastLook = MonotonicClock.now
 
     /// Reads NOTIFY_SOCKET, WATCHDOG_USEC and WATCHDOG_PID.
@@ -47,6 +51,7 @@ struct ServiceWatch {
         }
     }
 
+    /// Logs the limits that were reached, and reports the state.
     private mutating func look(at server: DNSServer, _ control: ServerControl) {
         let now = MonotonicClock.now
         guard now.nanoseconds(since: lastLook) >= 1_000_000_000 else { return }
@@ -59,6 +64,7 @@ struct ServiceWatch {
         }
     }
 
+    /// Feeds the watchdog if every worker is alive.
     private mutating func feedWatchdog(_ server: DNSServer) {
         guard pulse.isEveryWorkerAlive(server.workerTurns) else {
             misses += 1

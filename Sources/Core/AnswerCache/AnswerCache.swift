@@ -9,13 +9,16 @@ package import Telemetry
 /// is first in a small queue and moves to the large one only if it is asked for again, so a flood of names
 /// that are asked once passes through the small queue alone. Every step takes bounded time.
 package final class AnswerCache: Sendable {
+    /// The shards; their number is a power of two.
     private let shards: [Shard]
     /// The number of highest bits of a hash that choose the shard; the shard's own tables use the lowest.
     private let shardBits: Int
     /// Random bits, so that clients can't choose questions that collide in our tables.
     private let hashKey: UInt64
 
+    /// One shard behind its lock.
     private final class Shard: Sendable {
+        /// The shard; each access holds the lock.
         let state: Mutex<CacheShard>
 
         init(octets: Int) {
@@ -45,6 +48,7 @@ package final class AnswerCache: Sendable {
             hashKey: hashKey)
     }
 
+    /// The shard of a question's hash.
     private func shard(_ hash: UInt64) -> Shard {
         shards[shardBits == 0 ? 0 : Int(truncatingIfNeeded: hash >> UInt64(64 - shardBits))]
     }
@@ -114,7 +118,9 @@ package struct CacheHit: Sendable {
     package let isFresh: Bool
     /// When the last attempt to ask the question failed, if the answer is a failure or stale for that reason.
     package let failedAt: MonotonicTime
+    /// True for NXDOMAIN and NODATA.
     package let isNegative: Bool
+    /// True for an answer that stands for a failure to get one.
     package let isFailure: Bool
     /// True for one hit of a popular answer shortly before it expires: the caller should refresh it now.
     ///
@@ -132,13 +138,18 @@ package struct CacheLife: Sendable {
     package let fresh: Int64
     /// How long it may be served stale after that, in nanoseconds; 0 for negative answers and failures.
     package let stale: Int64
+    /// What kind of answer it is.
     package let kind: Kind
     /// A number that the caller chooses, returned with each hit: which server or cluster gave the answer.
     package let owner: UInt16
 
+    /// The kinds of answers, which differ in how they are replaced and served stale.
     package enum Kind: Sendable {
+        /// An answer with records of the type asked.
         case positive
+        /// NXDOMAIN or NODATA.
         case negative
+        /// A failure, cached so that the question is not asked again at once (RFC 9520)
         case failure
     }
 
@@ -152,13 +163,18 @@ package struct CacheLife: Sendable {
 
 /// The content of the cache, and counters.
 package struct CacheStatistics: Hashable, Sendable {
+    /// Entries that are not dead.
     package var entries = 0
     /// Octets in use by entries.
     package var octets = 0
+    /// Look-ups that found an answer.
     package var hits = 0
+    /// Look-ups that found none.
     package var misses = 0
+    /// Entries evicted for lack of room.
     package var evictions = 0
 
+    /// Adds the counts of another shard.
     mutating func add(_ other: CacheStatistics) {
         entries += other.entries
         octets += other.octets

@@ -13,6 +13,7 @@
 enum CacheEntry {
     /// The low 32 bits of the key's hash; the highest have chosen the shard.
     static let hash = 0
+    /// The reference of the next entry in the same list of the index.
     static let next = 4
     /// The low 32 bits of `stored`.
     static let stored = 8
@@ -30,6 +31,7 @@ enum CacheEntry {
     static let ownerFlagsUses = 32
     /// The message's length in the low 16 bits, then the number of marks.
     static let lengths = 36
+    /// Octets before the message.
     static let headerLength = 40
     /// Code and length of the Extended DNS Error, before its text.
     static let errorLength = 4
@@ -78,13 +80,19 @@ enum CacheEntry {
 
     /// Bits that say what kind of answer an entry is, and its state.
     enum Flags {
+        /// The question had DO.
         static let wantsDNSSEC: UInt8 = 1
+        /// The question had CD.
         static let checkingDisabled: UInt8 = 2
         /// Replaced or flushed: its room is freed when it becomes the oldest.
         static let isDead: UInt8 = 4
+        /// The entry has the short form of an answer of one record.
         static let isOneRecord: UInt8 = 8
+        /// See `CacheHit.isNegative`.
         static let isNegative: UInt8 = 16
+        /// See `CacheHit.isFailure`.
         static let isFailure: UInt8 = 32
+        /// An Extended DNS Error follows the marks.
         static let hasError: UInt8 = 64
         /// The bit AD of an answer of one record, whose header is not stored.
         static let isAuthenticData: UInt8 = 128

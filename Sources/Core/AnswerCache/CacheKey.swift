@@ -7,9 +7,13 @@ package struct CacheKey: Sendable {
     package internal(set) var hash: UInt64
     /// Index of the view, 0...255.
     package let view: UInt8
+    /// The question's type.
     package let type: UInt16
+    /// The question's class.
     package let recordClass: UInt16
+    /// The question has DO.
     package let wantsDNSSEC: Bool
+    /// The question has CD.
     package let checkingDisabled: Bool
     /// Octets of the name, which follows the header of the message that belongs to the key.
     package let nameLength: UInt8
@@ -38,10 +42,12 @@ package struct CacheKey: Sendable {
         nameLength = UInt8(truncatingIfNeeded: question.nameLength)
     }
 
+    /// The bits of `CacheEntry.Flags` that belong to the question.
     var flags: UInt8 {
         (wantsDNSSEC ? CacheEntry.Flags.wantsDNSSEC : 0)
             | (checkingDisabled ? CacheEntry.Flags.checkingDisabled : 0)
     }
 
+    /// The word that an entry of this question has at `CacheEntry.nameViewType`.
     var nameViewType: UInt32 { UInt32(nameLength) | UInt32(view) << 8 | UInt32(type) << 16 }
 }

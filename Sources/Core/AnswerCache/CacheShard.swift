@@ -12,13 +12,17 @@ struct CacheShard: ~Copyable, Sendable {
     private var small: EntryRing
     /// The ring of answers that were asked for again.
     private var large: EntryRing
+    /// The first entry of each list, as a reference; a power of two of them.
     private var heads: [UInt32]
     /// The hashes of the last answers that left `small` unused: if one comes back, it goes to `large` at
     /// once. Empty until the first leaves.
     private var ghosts: [UInt32] = []
+    /// Counts since the start, and the entries now.
     private(set) var statistics = CacheStatistics()
 
+    /// The bit of a reference that is set for entries of `large`.
     private static let largeBit: UInt32 = 0x8000_0000
+    /// The number of lists before the index grows.
     private static let firstHeads = 64
 
     /// - Parameter octets: The room for entries; a tenth is for new ones.
@@ -114,6 +118,7 @@ struct CacheShard: ~Copyable, Sendable {
         return expires - now < max(1_000, life / 10)
     }
 
+    /// Copies an entry's answer out, and describes it.
     private static func copyOut(
         _ ring: borrowing EntryRing, _ entry: Int, at now: MonotonicTime, wantsRefresh: Bool,
         rotation: UInt32, into answer: inout PreparedAnswer
@@ -157,6 +162,7 @@ struct CacheShard: ~Copyable, Sendable {
             owner: UInt16(truncatingIfNeeded: ownerFlagsUses))
     }
 
+    /// The reference of the entry of this question; nil if there is none.
     private func find(_ key: CacheKey, _ message: Span<UInt8>) -> UInt32? {
         var reference = heads[Int(truncatingIfNeeded: key.hash) & (heads.count - 1)]
         while reference != 0 {  // each list ends
@@ -171,6 +177,7 @@ struct CacheShard: ~Copyable, Sendable {
         return nil
     }
 
+    /// True if the entry is of this question, compared octet by octet.
     private static func matches(
         _ ring: borrowing EntryRing, _ entry: Int, _ key: CacheKey, _ message: Span<UInt8>
     ) -> Bool {
@@ -350,12 +357,14 @@ struct CacheShard: ~Copyable, Sendable {
 
     // MARK: - The index
 
+    /// Adds an entry to its list.
     private mutating func link(_ reference: UInt32, _ hash: UInt32) {
         let bucket = Int(hash) & (heads.count - 1)
         setNext(of: reference, to: heads[bucket])
         heads[bucket] = reference
     }
 
+    /// Removes an entry from its list.
     private mutating func unlink(_ reference: UInt32, _ hash: UInt32) {
         let bucket = Int(hash) & (heads.count - 1)
         var current = heads[bucket]
@@ -413,6 +422,7 @@ struct CacheShard: ~Copyable, Sendable {
     /// Lists that are examined while the lock is held once; each holds at most one entry on average.
     private static let bucketsPerRemoval = 512
 
+    /// The question's name of an entry.
     @_lifetime(borrow self)
     private func name(of reference: UInt32) -> Span<UInt8> {
         let entry = Self.offset(reference)
@@ -426,6 +436,7 @@ struct CacheShard: ~Copyable, Sendable {
             count: Int(small.load32(entry + CacheEntry.nameViewType) & 0xFF))
     }
 
+    /// Doubles the number of lists when there are more entries than lists.
     private mutating func growIndex() {
         let old = heads
         heads = Array(repeating: 0, count: old.count * 2)
@@ -458,11 +469,13 @@ struct CacheShard: ~Copyable, Sendable {
         return UInt8(truncatingIfNeeded: word >> 16)
     }
 
+    /// True for an entry that is neither negative nor a failure.
     private func isPositive(_ reference: UInt32) -> Bool {
         flags(reference) & (CacheEntry.Flags.isNegative | CacheEntry.Flags.isFailure) == 0
     }
     private func isFailure(_ reference: UInt32) -> Bool { flags(reference) & CacheEntry.Flags.isFailure != 0 }
 
+    /// True for an entry that is fresh, or may be served stale.
     private func isUsable(_ reference: UInt32, at now: MonotonicTime) -> Bool {
         let entry = Self.offset(reference)
         return now.milliseconds
@@ -471,10 +484,12 @@ struct CacheShard: ~Copyable, Sendable {
                 : CacheEntry.time(CacheEntry.stale, of: entry, in: small))
     }
 
+    /// True for the word of owner, flags and uses of a dead entry.
     private static func isDead(_ word: UInt32) -> Bool {
         UInt8(truncatingIfNeeded: word >> 16) & CacheEntry.Flags.isDead != 0
     }
 
+    /// The reference of the entry at an offset of a ring.
     private static func reference(_ offset: Int, isLarge: Bool) -> UInt32 {
         UInt32(offset / 4 + 1) | (isLarge ? largeBit : 0)
     }

@@ -15,10 +15,15 @@ struct EntryRing: ~Copyable, @unchecked Sendable {
     /// Offsets and sizes are stored in 32 bits.
     static let mostOctets = 1 << 31
 
+    /// Octets of the room, a multiple of four.
     let capacity: Int
+    /// The room itself; pages are only used once written.
     private let storage: UnsafeMutableRawPointer
+    /// Octets from head to tail, including what is skipped.
     private(set) var used = 0
+    /// Offset of the oldest entry.
     private var head = 0
+    /// Offset after the newest entry.
     private var tail = 0
     /// Where the entries before the wrap end; `capacity` if nothing is skipped.
     private var wrap: Int
@@ -34,6 +39,7 @@ struct EntryRing: ~Copyable, @unchecked Sendable {
         unsafe storage.deallocate()
     }
 
+    /// True if it has no entry.
     var isEmpty: Bool { used == 0 }
 
     /// The offset of the oldest entry; meaningless in an empty ring.
@@ -59,6 +65,7 @@ struct EntryRing: ~Copyable, @unchecked Sendable {
         return take(size, at: tail)
     }
 
+    /// Marks `size` octets at `offset` as used.
     private mutating func take(_ size: Int, at offset: Int) -> Int {
         tail = offset + size
         used += size
@@ -78,11 +85,13 @@ struct EntryRing: ~Copyable, @unchecked Sendable {
 
     // MARK: - Octets
 
+    /// The 32-bit number at `offset`.
     func load32(_ offset: Int) -> UInt32 {
         precondition(offset >= 0 && offset <= capacity - 4, "read past a ring's end")
         return unsafe storage.load(fromByteOffset: offset, as: UInt32.self)
     }
 
+    /// Overwrites the 32-bit number at `offset`.
     mutating func store(_ value: UInt32, _ offset: Int) {
         precondition(offset >= 0 && offset <= capacity - 4, "write past a ring's end")
         unsafe storage.storeBytes(of: value, toByteOffset: offset, as: UInt32.self)
@@ -100,6 +109,7 @@ struct EntryRing: ~Copyable, @unchecked Sendable {
         return unsafe _overrideLifetime(span, borrowing: self)
     }
 
+    /// Overwrites the octets from `offset` on.
     mutating func write(_ octets: Span<UInt8>, _ offset: Int) {
         precondition(offset >= 0 && offset <= capacity - octets.count, "write past a ring's end")
         unsafe octets.withUnsafeBufferPointer { source in

@@ -10,11 +10,13 @@ package struct ClusterDifference: Hashable, Sendable {
         package enum Kind: String, Hashable, Sendable {
             /// Found, and not in the file.
             case new
+            /// In the file with another value.
             case changed
             /// In the file, and no longer there. A value that could not be found is not gone.
             case gone
         }
 
+        /// How the value differs.
         package let kind: Kind
 
         /// The key below the cluster, as in `nodes.worker1.pods`.
@@ -27,6 +29,7 @@ package struct ClusterDifference: Hashable, Sendable {
         package let new: String?
     }
 
+    /// The cluster's key in the file.
     package let key: String
 
     /// In the order of the file's keys, nodes by name.
@@ -63,12 +66,14 @@ package struct ClusterDifference: Hashable, Sendable {
         }
     }
 
+    /// The differences of kube-proxy's settings.
     private static func rows(_ old: KubeProxySettings, _ new: KubeProxySettings) -> [Row] {
         row("kube-proxy.mode", old.mode.rawValue, new.mode.rawValue)
             + row("kube-proxy.masquerade-all", "\(old.masqueradeAll)", "\(new.masqueradeAll)")
             + row("kube-proxy.cluster-cidr", old.clusterCIDR, new.clusterCIDR)
     }
 
+    /// The differences of nodes, by name.
     private static func rows(_ old: [Node], _ new: [Node]) -> [Row] {
         let before = Dictionary(old.map { ($0.name, $0) }) { first, _ in first }
         let after = Dictionary(new.map { ($0.name, $0) }) { first, _ in first }
@@ -93,15 +98,18 @@ package struct ClusterDifference: Hashable, Sendable {
         return row(path, text(old.map(\.description)), text(new.map(\.description)))
     }
 
+    /// The difference of one value; empty if there is none.
     private static func row(_ path: String, _ old: String?, _ new: String?) -> [Row] {
         if old == new { return [] }
         return [Row(old == nil ? .new : new == nil ? .gone : .changed, path, old, new)]
     }
 
+    /// Values as one text; nil for none.
     private static func text(_ values: [String]) -> String? {
         values.isEmpty ? nil : values.joined(separator: ", ")
     }
 
+    /// A node's addresses and pod prefixes as one text.
     private static func text(of node: Node) -> String {
         let addresses = node.addresses.map(\.description).joined(separator: ", ")
         let pods = node.pods.map(\.description).joined(separator: ", ")

@@ -17,6 +17,7 @@ extension ClusterFindings {
                 ])
     }
 
+    /// A key's value with its source and remarks.
     private func entry(_ key: Key) -> JSONValue {
         var members: [(key: String, value: JSONValue)] = [
             ("value", value(of: key)), ("source", .optional(source(of: key))),
@@ -40,6 +41,7 @@ extension ClusterFindings {
         }
     }
 
+    /// Kube-proxy's settings as JSON.
     private func json(of settings: KubeProxySettings) -> JSONValue {
         .object([
             ("mode", .string(settings.mode.rawValue)), ("masquerade-all", .boolean(settings.masqueradeAll)),
@@ -47,10 +49,12 @@ extension ClusterFindings {
         ])
     }
 
+    /// A node as JSON.
     private func json(of node: Node) -> JSONValue {
         .object([("address", strings(node.addresses)), ("pods", strings(node.pods))])
     }
 
+    /// Texts as a JSON array.
     private func strings(_ values: [some CustomStringConvertible]) -> JSONValue {
         .array(values.map { .string($0.description) })
     }

@@ -51,6 +51,7 @@ extension ClusterFindings {
         }
     }
 
+    /// Kube-proxy's settings on one line.
     private func kubeProxyText(_ settings: KubeProxySettings) -> String {
         var members = ["mode: \(settings.mode.rawValue)", "masquerade-all: \(settings.masqueradeAll)"]
         if !settings.clusterCIDR.isEmpty {
@@ -59,6 +60,7 @@ extension ClusterFindings {
         return "{ \(members.joined(separator: ", ")) }"
     }
 
+    /// A node on one line.
     private func nodeText(_ node: Node) -> String {
         let addresses = node.addresses.map(\.description)
         let address = addresses.count == 1 ? scalar(addresses.first) : list(addresses)

@@ -4,6 +4,7 @@ package import Inventory
 
 /// A value, and its source in the cluster.
 package struct Found<Value: Hashable & Sendable>: Hashable, Sendable {
+    /// The value.
     package var value: Value
 
     /// Such as `ConfigMap kube-system/kubeadm-config`.
@@ -26,12 +27,19 @@ package struct ClusterFindings: Hashable, Sendable {
     /// Of Kubernetes, as in `v1.29.3`.
     package var version: String?
 
+    /// The zone of the cluster's DNS.
     package var domain: Found<DomainName>?
+    /// The servers of the cluster's DNS.
     package var dns: Found<[Endpoint]>?
+    /// The prefixes of the pods.
     package var pods: Found<[IPPrefix]>?
+    /// The prefixes of the services.
     package var services: Found<[IPPrefix]>?
+    /// The CNI.
     package var cni: Found<CNI>?
+    /// The settings of kube-proxy.
     package var kubeProxy: Found<KubeProxySettings>?
+    /// The nodes.
     package var nodes: Found<[Node]>?
 
     /// Other addresses that the cluster's DNS answers at: pods, node ports, load balancers.
@@ -46,6 +54,7 @@ package struct ClusterFindings: Hashable, Sendable {
     /// Lists of which only a part could be read, and why: one line each. A value that is missing from their
     /// keys is not gone.
     package var partial: [String] = []
+    /// The keys whose list was read only in part.
     package var partialKeys: Set<Key> = []
 
     package init(key: String, context: String) {

@@ -12,10 +12,12 @@ extension ClusterSurvey {
         return (nil, [])
     }
 
+    /// A CNI and remarks about it.
     private typealias Finding = (found: Found<CNI>, remarks: [String])
 
     // MARK: - Clouds
 
+    /// A CNI of a cloud, whose pods have addresses of the cloud's network.
     private func cloudCNI() -> Finding? {
         let settings = configMap(named: "cilium-config")
         let mode = settings?["ipam"]?.string ?? ""
@@ -51,6 +53,7 @@ extension ClusterSurvey {
         return (Found(.other, "the label \(label): overlay of nodes"), [remark])
     }
 
+    /// Remarks about settings of the Amazon VPC CNI.
     private func cloudRemarks(_ node: JSONValue) -> [String] {
         var remarks: [String] = []
         if Self.variable("AWS_VPC_K8S_CNI_EXTERNALSNAT", of: node) != "true" {
@@ -83,6 +86,7 @@ extension ClusterSurvey {
             .compactMap { $0["spec"]?["cidr"]?.string }.compactMap(prefix)
     }
 
+    /// Calico, with the encapsulation of its pools.
     private func calicoCNI() -> Finding? {
         // Pools without an agent are left over from an earlier CNI.
         if runs("calico-node", "calico-vpp-node") == false { return nil }
@@ -104,6 +108,7 @@ extension ClusterSurvey {
         return calicoCNI(ipip: ipip, vxlan: vxlan, "the variables of DaemonSet \(Self.place(of: node))", [])
     }
 
+    /// Calico with the encapsulation of these modes.
     private func calicoCNI(
         ipip: String?, vxlan: String?, _ source: String, _ pools: [JSONValue]
     ) -> Finding {
@@ -141,6 +146,7 @@ extension ClusterSurvey {
 
     // MARK: - Cilium, flannel, others
 
+    /// Cilium.
     private func ciliumCNI() -> Finding? {
         if runs("cilium", "anetd") == false { return nil }
         if let settings = configMap(named: "cilium-config") {
@@ -165,6 +171,7 @@ extension ClusterSurvey {
         return [plainText("tunnel: \(name) between nodes")]
     }
 
+    /// Flannel, by its backend.
     private func flannelCNI() -> Finding? {
         guard hasFlannel else { return nil }
         let annotations = unique(items(.nodes).compactMap { $0.annotation(Self.flannelBackend) })
@@ -184,6 +191,7 @@ extension ClusterSurvey {
         }
     }
 
+    /// A CNI that the file has no value for.
     private func otherCNI() -> Finding? {
         if let known = otherAgent { return (Found(.other, "DaemonSet \(Self.place(of: known))"), []) }
         let type = openShiftNetwork?["status"]?["networkType"]?.string

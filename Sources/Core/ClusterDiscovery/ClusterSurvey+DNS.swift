@@ -28,6 +28,7 @@ extension ClusterSurvey {
         return servers.isEmpty ? nil : Found(unique(servers), "clusterDNS of the kubelets' configuration")
     }
 
+    /// The addresses of `clusterDNS` in the kubelets' configuration.
     private var kubeletAddresses: [IPAddress] {
         (kubeletSettings?["clusterDNS"]?.elements?.compactMap(\.string) ?? []).compactMap { IPAddress($0) }
     }

@@ -20,6 +20,7 @@ extension ClusterSurvey {
     /// One that no node runs (`status.desiredNumberScheduled` 0) is left over from an earlier CNI.
     func daemonSet(_ names: String...) -> JSONValue? { daemonSet(names) }
 
+    /// As `daemonSet(_:)` with several names.
     func daemonSet(_ names: [String]) -> JSONValue? {
         for name in names {
             let found = daemonSets.first {
@@ -131,6 +132,7 @@ extension ClusterSurvey {
     /// OpenShift's own description of its network; nil elsewhere.
     var openShiftNetwork: JSONValue? { document(.openShiftNetwork) }
 
+    /// The annotation of a node with flannel's backend.
     static let flannelBackend = "flannel.alpha.coreos.com/backend-type"
 
     /// flannel's net-conf.json; nil if it has no ConfigMap.
@@ -142,6 +144,7 @@ extension ClusterSurvey {
 
 /// The command line of a program.
 struct Arguments: Hashable {
+    /// The words after the program's name.
     let words: [String]
 
     init(words: [String]) { self.words = words }
@@ -156,6 +159,7 @@ struct Arguments: Hashable {
     /// The value of `--name=VALUE` or `--name VALUE`; the last if there are several.
     func value(of name: String) -> String? { values(of: name).last }
 
+    /// All values of `--name=VALUE` and `--name VALUE`.
     func values(of name: String) -> [String] {
         var values: [String] = []
         for (index, word) in words.enumerated() {

@@ -31,6 +31,7 @@ extension ClusterSurvey {
         return (nil, [])
     }
 
+    /// Settings from a KubeProxyConfiguration.
     private func settingsFound(
         _ settings: JSONValue, _ source: String
     ) -> (Found<KubeProxySettings>?, [String]) {
@@ -54,6 +55,7 @@ extension ClusterSurvey {
         return (Found(found, source), remarks)
     }
 
+    /// Settings from the arguments of a program.
     private func argumentsFound(
         _ arguments: Arguments, _ source: String
     ) -> (Found<KubeProxySettings>?, [String]) {

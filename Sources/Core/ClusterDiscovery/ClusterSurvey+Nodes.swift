@@ -83,6 +83,7 @@ extension ClusterSurvey {
         return prefixes.mapValues { withoutNested($0).sorted() }
     }
 
+    /// Calico's blocks by its own name for the node.
     private var blocksByCalicoName: [String: [IPPrefix]] {
         var blocks: [String: [IPPrefix]] = [:]
         for block in calicoBlocks {
@@ -131,6 +132,7 @@ extension ClusterSurvey {
         return prefixes
     }
 
+    /// The pod prefixes in the CiliumNode objects.
     private var ciliumPrefixes: [String: [IPPrefix]] {
         var prefixes: [String: [IPPrefix]] = [:]
         for node in items(.ciliumNodes) {

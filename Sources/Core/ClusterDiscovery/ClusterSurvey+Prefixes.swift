@@ -27,12 +27,14 @@ extension ClusterSurvey {
         return nil
     }
 
+    /// The range in the arguments of kube-apiserver.
     private var argumentPrefixes: Found<[IPPrefix]>? {
         Self.found(
             arguments(of: "kube-apiserver")?.value(of: "service-cluster-ip-range"),
             "kube-apiserver --service-cluster-ip-range")
     }
 
+    /// The range of a key of kubeadm's `networking`.
     private func kubeadmPrefixes(of key: String) -> Found<[IPPrefix]>? {
         Self.found(
             kubeadm?["networking"]?[key]?.string,
@@ -47,12 +49,14 @@ extension ClusterSurvey {
         return Self.found(values.joined(separator: ","), "k3s --\(name)")
     }
 
+    /// The service network of OpenShift.
     private var openShiftServices: Found<[IPPrefix]>? {
         let texts = openShiftNetwork?["status"]?["serviceNetwork"]?.elements?.compactMap(\.string) ?? []
         return Self.found(
             texts.joined(separator: ","), "status.serviceNetwork of OpenShift's Network cluster")
     }
 
+    /// The cluster network of OpenShift.
     private var openShiftPods: Found<[IPPrefix]>? {
         let rows = openShiftNetwork?["status"]?["clusterNetwork"]?.elements ?? []
         let texts = rows.compactMap { $0["cidr"]?.string }
@@ -101,6 +105,7 @@ extension ClusterSurvey {
             ?? k3sPrefixes(of: "cluster-cidr", otherwise: "10.42.0.0/16") ?? nodePrefixUnion
     }
 
+    /// The prefixes of Calico's pools.
     private var calicoPoolPrefixes: Found<[IPPrefix]>? {
         let pools = calicoPools
         let prefixes = pools.compactMap { $0["spec"]?["cidr"]?.string }.compactMap(prefix)
@@ -117,6 +122,7 @@ extension ClusterSurvey {
                 + " \(Self.place(of: node))")
     }
 
+    /// The prefixes of Cilium's cluster pool.
     private var ciliumPoolPrefixes: Found<[IPPrefix]>? {
         let settings = configMap(named: "cilium-config")
         let mode = settings?["ipam"]?.string ?? ""
@@ -134,6 +140,7 @@ extension ClusterSurvey {
             "cluster-pool-ipv4-cidr and -ipv6-cidr in ConfigMap kube-system/cilium-config")
     }
 
+    /// The network of flannel.
     private var flannelPrefixes: Found<[IPPrefix]>? {
         guard let network = flannelNetwork else { return nil }
         let texts = [network["Network"]?.string, network["IPv6Network"]?.string].compactMap(\.self)

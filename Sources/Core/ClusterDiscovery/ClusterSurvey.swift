@@ -33,7 +33,9 @@ package struct ClusterSurvey: Sendable {
 
     /// The outcome of a question.
     enum Answer: Hashable, Sendable {
+        /// The answer as JSON.
         case document(JSONValue)
+        /// Why there is none.
         case failure(KubectlFailure)
     }
 
@@ -108,6 +110,7 @@ package struct ClusterSurvey: Sendable {
         }
     }
 
+    /// Notes the token of a list's next page, if there is one.
     private mutating func noteContinuation(of topic: SurveyTopic, in document: JSONValue) {
         pages[topic, default: 0] += 1
         let token = document["metadata"]?["continue"]?.string ?? ""
@@ -134,6 +137,7 @@ package struct ClusterSurvey: Sendable {
     /// The items of a list; empty if there is none.
     func items(_ topic: SurveyTopic) -> [JSONValue] { document(topic)?.items ?? [] }
 
+    /// Why the question has no answer; nil if it has one.
     func failure(_ topic: SurveyTopic) -> KubectlFailure? {
         guard case .failure(let failure)? = answers[topic] else { return nil }
         return failure
@@ -177,10 +181,12 @@ package struct ClusterSurvey: Sendable {
         return topics
     }
 
+    /// The ConfigMaps of kube-system, asked one by one if listing them is not permitted.
     static let systemConfigMaps: [SurveyTopic] = [
         "kubeadm-config", "kube-proxy", "kubelet-config", "coredns", "cilium-config", "calico-config",
     ].map { .configMap(namespace: "kube-system", name: $0) }
 
+    /// The ConfigMap with flannel's network.
     static let flannelConfigMap = SurveyTopic.configMap(namespace: "kube-flannel", name: "kube-flannel-cfg")
 
     /// The newest version first, the older one if that is missing.
@@ -198,6 +204,7 @@ package struct ClusterSurvey: Sendable {
         return hasGroup("projectcalico.org") ? "projectcalico.org/v3" : nil
     }
 
+    /// The questions about Calico's resources.
     private var calicoTopics: [SurveyTopic] {
         calicoGroup.map { [.calicoPools(group: $0), .calicoBlocks(group: $0)] } ?? []
     }

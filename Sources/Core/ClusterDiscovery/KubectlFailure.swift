@@ -14,15 +14,19 @@ package enum KubectlFailure: Error, Hashable, Sendable {
     case loginVersion(String)
     /// The API server's certificate is not the one that the kubeconfig expects.
     case certificate(String)
+    /// The API server can't be reached; the text is kubectl's.
     case unreachable(String)
+    /// The API server did not answer in time.
     case timeout
     /// The server knows the user and refuses; `reason` names user, verb and resource.
     case forbidden(reason: String)
+    /// The API server does not have the resource.
     case notFound
     /// The token for the next page of a list has expired (HTTP 410): the list must be read from the start.
     case expired
     /// The server found the request invalid, which is the purpose of a dry run.
     case invalid(String)
+    /// Another failure, in kubectl's words.
     case other(String)
 }
 
@@ -75,6 +79,7 @@ extension KubectlFailure {
         }
     }
 
+    /// The line after `prefix`; nil if there is none.
     private static func reason(_ text: String, after prefix: String) -> String? {
         guard let start = text.range(of: prefix) else { return nil }
         return plainText(String(text[start.upperBound...].prefix { !$0.isNewline }))

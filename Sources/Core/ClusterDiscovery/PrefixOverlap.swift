@@ -5,6 +5,7 @@ package import Inventory
 package struct PrefixOverlap: Hashable, Sendable {
     /// A prefix and its owner.
     package struct Claim: Hashable, Sendable {
+        /// The prefix.
         package let prefix: IPPrefix
 
         /// The key of a cluster or site.
@@ -14,7 +15,9 @@ package struct PrefixOverlap: Hashable, Sendable {
         package let purpose: String
     }
 
+    /// The claim that comes first in the order of addresses.
     package let first: Claim
+    /// The claim that overlaps it.
     package let second: Claim
 
     /// The most overlaps that are reported: more of them say nothing new.

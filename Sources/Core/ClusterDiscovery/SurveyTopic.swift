@@ -3,18 +3,23 @@ import JSON
 /// One question to a cluster's API server. All of them read, except for `serviceRange`: a dry run that makes
 /// an impossible service, to be refused.
 package enum SurveyTopic: Hashable, Sendable {
+    /// The version of Kubernetes.
     case version
     /// The API groups that the server has.
     case groups
+    /// All nodes.
     case nodes
     /// kube-apiserver, kube-controller-manager and kube-proxy where they are pods.
     case controlPlane
+    /// The ConfigMaps of kube-system.
     case configMaps
     /// One of kube-system, if listing them is not permitted, or of another namespace.
     case configMap(namespace: String, name: String)
+    /// The DaemonSets of all namespaces.
     case daemonSets
     /// Those of kube-system, if listing all is not permitted.
     case systemDaemonSets
+    /// The services of kube-system that are the cluster's DNS.
     case dnsServices
     /// The pods of the cluster's DNS service.
     case dnsEndpoints(service: String)
@@ -22,8 +27,11 @@ package enum SurveyTopic: Hashable, Sendable {
     case serviceCIDRs(version: String)
     /// - Parameter group: `crd.projectcalico.org/v1`, or `projectcalico.org/v3`.
     case calicoPools(group: String)
+    /// Calico's block affinities.
     case calicoBlocks(group: String)
+    /// The CiliumNode objects.
     case ciliumNodes
+    /// The pools of Cilium's multi-pool mode.
     case ciliumPools
     /// OpenShift's DNS: `operator.openshift.io/v1 DNS default`.
     case openShiftDNS

@@ -8,9 +8,11 @@ struct AliasOrder {
     /// Offset after the section.
     let end: Int
 
+    /// The records in the order of the message.
     private let records: [RecordExtent]
     /// Hashes of the records' owners: most are distinguished by them.
     private let hashes: [UInt64]
+    /// True for the records that are in `starts` already.
     private var isTaken: [Bool]
 
     /// - Parameter header: Of a message with `AnswerBounds.mostRecords` records at most.
@@ -64,11 +66,13 @@ struct AliasOrder {
         return target
     }
 
+    /// Takes one record.
     private mutating func take(_ index: Int) {
         isTaken[index] = true
         starts.append(records[index].start)
     }
 
+    /// The hash of a name, ASCII case ignored.
     private static func hash(_ name: borrowing FlatName) -> UInt64 {
         var hash = NameHash(key: 0)
         hash.combine(name.octets.span, from: 0, count: name.length)

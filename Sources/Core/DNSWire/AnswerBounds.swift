@@ -15,13 +15,17 @@ import DomainNames
 struct AnswerBounds {
     /// Nil for a resolver.
     private let cluster: ClusterBailiwick?
+    /// The question in the answer.
     private let question: Question
+    /// The mapping of the cluster's names.
     private let mapping: NameMapping
+    /// The name that was asked, in inner form.
     private let asked: OwnerName
     /// The name that records of the answer section must have now: the one asked, or the last alias' target.
     private var current: OwnerName
     /// The owner of the last alias, for its signatures; the name asked before there was one.
     private var previous: OwnerName
+    /// Aliases followed so far.
     private var aliases = 0
     /// True once a record was dropped that a later alias may have led to.
     private var hasStray = false
@@ -38,8 +42,11 @@ struct AnswerBounds {
 
     /// A name that the answer is about.
     private struct OwnerName {
+        /// The name in inner form.
         let name: FlatName
+        /// True for a name at or below the cluster's domain.
         let isInDomain: Bool
+        /// The cluster that the name belongs to.
         let standing: ClusterBailiwick.Standing
     }
 
@@ -65,6 +72,7 @@ struct AnswerBounds {
         previous = asked
     }
 
+    /// True for a name at or below the mapping's inner suffix.
     private static func isInDomain(_ name: borrowing FlatName, _ mapping: NameMapping) -> Bool {
         name.start(ofFoldedSuffix: mapping.foldedInner.span) != nil
     }
@@ -167,6 +175,7 @@ struct AnswerBounds {
         }
     }
 
+    /// The standing of a name in inner form.
     private func standing(of name: FlatName, _ cluster: ClusterBailiwick) -> ClusterBailiwick.Standing {
         if Self.isInDomain(name, mapping) {
             return cluster.holdsOthers ? cluster.standing(of: outer(name)) : .own
@@ -185,6 +194,7 @@ struct AnswerBounds {
         !cluster.holdsOthers || cluster.standing(of: outer(owner)) == .own
     }
 
+    /// True if DNAME and NS records of the cluster are accepted at `owner`.
     private func redirects(_ owner: FlatName, _ cluster: ClusterBailiwick) -> Bool {
         cluster.mayRedirect(outer(owner))
     }

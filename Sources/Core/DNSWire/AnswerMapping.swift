@@ -6,6 +6,7 @@ import DomainNames
 /// `RecordDataLayout` lists, gets the outer suffix; all other octets stay as they are. Names are compressed
 /// anew. Between calls it holds only buffers for reuse.
 package struct AnswerMapper: ~Copyable {
+    /// The names that are written so far, for compression.
     private var table = CompressionTable()
     /// True once names may be compressed into the question's name; false before a record is written anew.
     private var isQuestionRemembered = false
@@ -53,6 +54,7 @@ package struct AnswerMapper: ~Copyable {
         try append(&walk, of: answer, mapping, &bounds, to: &prepared)
     }
 
+    /// Writes header and question of the prepared answer.
     private mutating func begin(
         _ header: MessageHeader, _ question: Span<UInt8>, _ mapping: NameMapping,
         _ prepared: inout PreparedAnswer
@@ -144,6 +146,7 @@ package struct AnswerMapper: ~Copyable {
         prepared.count(record, in: section, ttlOffset: ttlOffset)
     }
 
+    /// Appends a record's data with the outer names.
     private mutating func appendData(
         of record: RecordExtent, in answer: Span<UInt8>, _ mapping: NameMapping,
         to prepared: inout PreparedAnswer

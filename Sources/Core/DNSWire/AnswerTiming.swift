@@ -82,6 +82,7 @@ extension PreparedAnswer {
         return type != RecordType.rrsig && type != RecordType.sig && isOneSet(first, other)
     }
 
+    /// The 32-bit number at `offset` of the message.
     private func number32(at offset: Int) -> UInt32 {
         UInt32(octets.number16(at: offset)) << 16 | UInt32(octets.number16(at: offset + 2))
     }

@@ -1,13 +1,18 @@
 /// Walks the records of an answer, checks each, and takes the OPT record out.
 struct AnswerWalk {
+    /// The question in the answer.
     private let question: Question
+    /// The records of each section, by the header.
     private let counts: (answer: Int, authority: Int, additional: Int)
     /// The low four bits of the response code.
     private let rcode: Int
     /// The order in which the answer section is read; nil: as it is in the message.
     private let order: AliasOrder?
+    /// Records read so far.
     private var index = 0
+    /// Offset of the next record.
     private var position: Int
+    /// True once an OPT record was found.
     private var hasOPT = false
     /// True while all records so far were copied unchanged, so that pointers in later ones are still right.
     private var isAligned: Bool
@@ -57,6 +62,7 @@ struct AnswerWalk {
         return nil
     }
 
+    /// Reads an OPT record, whose extended response code is an error here.
     private mutating func takeOPT(
         _ record: RecordExtent, in answer: Span<UInt8>, _ prepared: inout PreparedAnswer
     ) throws(WireError) {

@@ -13,6 +13,7 @@ package enum Bailiwick: Sendable {
 
 /// The names, in outer form, for which one cluster's answers are accepted.
 package struct ClusterBailiwick: Sendable {
+    /// All suffixes of clusters.
     private let suffixes: ClusterSuffixes
     /// See `ClusterSuffixes.Owner`.
     private let own: ClusterSuffixes.Owner
@@ -64,10 +65,12 @@ package struct ClusterSuffixes: Sendable {
     /// A number, 0 or more, for the servers that are asked below a suffix.
     package typealias Owner = Int
 
+    /// The owner of each suffix.
     private let owners: SuffixMap<Owner>
     /// For each suffix, and each name above one: the owner of all suffixes at or below it, or `several`.
     private let ownersBelow: SuffixMap<Owner>
 
+    /// The value of `ownersBelow` if there is more than one owner.
     private static let several = -1
 
     /// The first of the given suffixes wins if two are equal.

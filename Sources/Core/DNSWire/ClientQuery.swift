@@ -5,7 +5,9 @@ package struct Question: Hashable, Sendable {
 
     /// Octets of the name in wire form, 1...255.
     package let nameLength: Int
+    /// The type asked.
     package let type: Int
+    /// The class asked.
     package let recordClass: Int
 
     /// Offset after the question.
@@ -29,8 +31,11 @@ package struct Question: Hashable, Sendable {
 
 /// A client's question, checked; its octets stay in the message.
 package struct ClientQuery: Sendable {
+    /// The message's header.
     package let header: MessageHeader
+    /// The only question.
     package let question: Question
+    /// The OPT record; nil without EDNS.
     package let edns: EDNS?
     /// True if a TSIG record signs the message (RFC 8945 section 5.1). A SIG(0) is ignored, as a server that
     /// does not know it must (RFC 2931 section 3.2).
@@ -45,14 +50,19 @@ package struct ClientQuery: Sendable {
     /// True if a cookie of ours shows that the sender's address is not forged.
     package var isProven: Bool { cookie?.isProof ?? false }
 
+    /// RD.
     package var recursionDesired: Bool { header.flags & MessageHeader.Flags.recursionDesired != 0 }
+    /// CD.
     package var checkingDisabled: Bool { header.flags & MessageHeader.Flags.checkingDisabled != 0 }
+    /// AD.
     package var authenticDataAsked: Bool { header.flags & MessageHeader.Flags.authenticData != 0 }
+    /// DO.
     package var wantsDNSSEC: Bool { edns?.wantsDNSSEC ?? false }
 }
 
 /// What to do with a datagram or TCP message that a client sent.
 package enum ClientMessage: Sendable {
+    /// A question to answer.
     case query(ClientQuery)
 
     /// Not a question, or too short to answer: no reply (a reply to a response could loop).
@@ -114,7 +124,9 @@ package enum ClientMessage: Sendable {
 
 /// The sections after a query's question.
 private struct QueryTail {
+    /// The OPT record, if one was found.
     var edns: EDNS?
+    /// True if a TSIG record was found.
     var isSigned = false
 
     /// The most questions and records that are read: a query has OPT and TSIG at most, and one that asks for
@@ -138,6 +150,7 @@ private struct QueryTail {
         return tail.edns
     }
 
+    /// Reads the records from `start` to the end of the message.
     mutating func read(_ message: Span<UInt8>, _ header: MessageHeader, from start: Int) throws(WireError) {
         var position = start
         let before = header.answerCount + header.authorityCount

@@ -11,14 +11,19 @@ import DomainNames
 ///
 /// Fixed size: when it is full, later names are not added.
 package struct CompressionTable: ~Copyable {
+    /// A label in the table.
     private struct Slot {
         /// The slot is in use only if this equals the table's generation.
         var generation: UInt32 = 0
+        /// Offset of the ending that follows the label; 0 for the root.
         var parent: UInt16 = 0
+        /// Offset of the label.
         var offset: UInt16 = 0
     }
 
+    /// The hash table, with open addressing.
     private var slots: [Slot]
+    /// The number of the present message.
     private var generation: UInt32 = 0
 
     /// 2048 slots of eight octets: enough for all names of a message of 500 records.
@@ -80,6 +85,7 @@ package struct CompressionTable: ~Copyable {
         }
     }
 
+    /// True if two labels are equal, or equal without case where that is allowed.
     private static func isEqual(
         _ name: borrowing FlatName, _ start: Int, _ size: Int, _ written: borrowing OctetBuffer,
         _ offset: Int, _ isFolded: Bool
@@ -92,6 +98,7 @@ package struct CompressionTable: ~Copyable {
         return true
     }
 
+    /// The first slot of a label.
     private static func hash(_ name: borrowing FlatName, _ start: Int, _ size: Int, _ parent: Int) -> Int {
         var hash = UInt64(truncatingIfNeeded: parent) &* 0x9E37_79B9_7F4A_7C15
         for index in 0..<size {

@@ -39,6 +39,7 @@ package struct ClientCookie: Hashable, Sendable {
 package struct ServerCookie: Hashable, Sendable {
     /// Version, reserved octets and time.
     package let head: UInt64
+    /// The hash that only the owner of the secret can compute.
     package let hash: UInt64
 
     package init(head: UInt64, hash: UInt64) {
@@ -46,6 +47,7 @@ package struct ServerCookie: Hashable, Sendable {
         self.hash = hash
     }
 
+    /// 1 in RFC 9018.
     package var version: Int { Int(head >> 56) }
 
     /// When it was made.

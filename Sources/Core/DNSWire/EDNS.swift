@@ -5,11 +5,13 @@ package struct EDNS: Hashable, Sendable {
     package var payloadSize: Int
     /// The upper eight bits of the response code.
     package var extendedRcode: Int
+    /// The EDNS version; only 0 is defined.
     package var version: Int
     /// DO: the sender wants DNSSEC records (RFC 3225).
     package var wantsDNSSEC: Bool
     /// Offset and length of the options inside the message.
     package var optionsStart: Int
+    /// Length of the options, in octets.
     package var optionsLength: Int
 
     /// Reads the OPT record whose owner, the root, is at `start`.
@@ -85,6 +87,7 @@ package struct EDNS: Hashable, Sendable {
     /// Option codes (RFC 6891 section 9, IANA registry).
     package enum OptionCode {
         package static let cookie = 10
+        /// The idle time of a connection (RFC 7828)
         package static let keepalive = 11
         package static let extendedError = 15
     }

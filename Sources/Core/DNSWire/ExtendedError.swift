@@ -23,14 +23,23 @@ package struct ExtendedError: Hashable, Sendable {
 
     /// The codes that we use (RFC 8914 section 4; 29 by the IANA registry).
     package enum Code: Int, Sendable {
+        /// None of the others fits.
         case other = 0
+        /// The answer has expired, and no server answers.
         case staleAnswer = 3
+        /// An answer was blocked, as DNS rebinding is.
         case blocked = 15
+        /// The client may not ask.
         case prohibited = 18
+        /// No cluster has the name.
         case notAuthoritative = 20
+        /// The opcode or type is not supported.
         case notSupported = 21
+        /// No server of the cluster answered.
         case noReachableAuthority = 22
+        /// The question could not be sent.
         case networkError = 23
+        /// The answer was made here.
         case synthesized = 29
     }
 

@@ -5,17 +5,23 @@
 /// |QR|   opcode  |AA|TC|RD|RA| Z|AD|CD|   rcode   |
 /// ```
 package struct MessageHeader: Hashable, Sendable {
+    /// The message ID.
     package var id: UInt16
     /// The second 16 bits, as drawn above.
     package var flags: UInt16
+    /// QDCOUNT.
     package var questionCount: Int
+    /// ANCOUNT.
     package var answerCount: Int
+    /// NSCOUNT.
     package var authorityCount: Int
+    /// ARCOUNT.
     package var additionalCount: Int
 
     /// The header's length in octets.
     package static let length = 12
 
+    /// Reads the header of a message.
     package init(reading message: Span<UInt8>) throws(WireError) {
         guard message.count >= Self.length else { throw .truncated(offset: 0, needed: Self.length) }
         id = UInt16(truncatingIfNeeded: try message.number16(at: 0))
@@ -26,7 +32,9 @@ package struct MessageHeader: Hashable, Sendable {
         additionalCount = try message.number16(at: 10)
     }
 
+    /// QR.
     package var isResponse: Bool { flags & Flags.response != 0 }
+    /// TC.
     package var isTruncated: Bool { flags & Flags.truncated != 0 }
     /// 0...15 (RFC 6895 section 2.2).
     package var opcode: Int { Int(flags >> 11 & 0xF) }
@@ -35,18 +43,26 @@ package struct MessageHeader: Hashable, Sendable {
 
     /// Bits of `flags`.
     package enum Flags {
+        /// QR.
         package static let response: UInt16 = 0x8000
+        /// AA.
         package static let authoritative: UInt16 = 0x0400
+        /// TC.
         package static let truncated: UInt16 = 0x0200
+        /// RD.
         package static let recursionDesired: UInt16 = 0x0100
+        /// RA.
         package static let recursionAvailable: UInt16 = 0x0080
+        /// AD.
         package static let authenticData: UInt16 = 0x0020
+        /// CD.
         package static let checkingDisabled: UInt16 = 0x0010
     }
 }
 
 /// Response codes (RFC 6895 section 2.3). Those above 15 need EDNS.
 package struct ResponseCode: Hashable, Sendable {
+    /// 0...4095, with the upper bits of OPT.
     package let rawValue: Int
 
     package init(_ rawValue: Int) { self.rawValue = rawValue }
@@ -54,14 +70,23 @@ package struct ResponseCode: Hashable, Sendable {
     /// True for a code above 15, which is sent in part in OPT.
     package var needsEDNS: Bool { rawValue > 15 }
 
+    /// NOERROR.
     package static let noError = ResponseCode(0)
+    /// FORMERR.
     package static let formatError = ResponseCode(1)
+    /// SERVFAIL.
     package static let serverFailure = ResponseCode(2)
+    /// NXDOMAIN.
     package static let nameError = ResponseCode(3)
+    /// NOTIMP.
     package static let notImplemented = ResponseCode(4)
+    /// REFUSED.
     package static let refused = ResponseCode(5)
+    /// NOTAUTH.
     package static let notAuthoritative = ResponseCode(9)
+    /// BADVERS (RFC 6891 section 9)
     package static let badVersion = ResponseCode(16)
+    /// BADCOOKIE (RFC 7873 section 8)
     package static let badCookie = ResponseCode(23)
 }
 

@@ -58,7 +58,9 @@ package func walkName(in message: Span<UInt8>, at start: Int) throws(WireError) 
 /// It has a fixed size, so that it lives on the stack: `octets[..<length]` is the name,
 /// `starts[..<labelCount]` the offsets of its labels' length octets from left to right, without the root's.
 package struct FlatName: Sendable {
+    /// The name in wire form, in the first `length` octets.
     package private(set) var octets = InlineArray<256, UInt8>(repeating: 0)
+    /// Offsets of the labels' length octets.
     package private(set) var starts = InlineArray<128, UInt8>(repeating: 0)
 
     /// Octets in use, 1...255; the root's zero octet included.

@@ -9,6 +9,7 @@ package import DomainNames
 /// Sendable: it is the only owner of its storage, and the address never leaves a call.
 @safe
 package struct OctetBuffer: ~Copyable, @unchecked Sendable {
+    /// The allocation, of which `count` octets are initialised.
     private var storage: UnsafeMutableBufferPointer<UInt8>
 
     /// The number of octets written so far.
@@ -35,6 +36,7 @@ package struct OctetBuffer: ~Copyable, @unchecked Sendable {
         }
     }
 
+    /// The octet at `position`, which must be below `count`.
     package subscript(position: Int) -> UInt8 {
         precondition(position >= 0 && position < count, "read past the end of an octet buffer")
         return unsafe storage[position]
@@ -54,6 +56,7 @@ package struct OctetBuffer: ~Copyable, @unchecked Sendable {
 
     // MARK: - Writing
 
+    /// Appends one octet.
     package mutating func append(_ octet: UInt8) {
         reserve(1)
         unsafe storage[count] = octet
@@ -86,6 +89,7 @@ package struct OctetBuffer: ~Copyable, @unchecked Sendable {
         count += 8
     }
 
+    /// Appends octets.
     package mutating func append(_ octets: Span<UInt8>) {
         let added = octets.count
         guard added > 0 else { return }
@@ -103,6 +107,7 @@ package struct OctetBuffer: ~Copyable, @unchecked Sendable {
         append(octets.extracting(range))
     }
 
+    /// Appends octets.
     package mutating func append(_ octets: [UInt8]) {
         append(octets.span)
     }
@@ -203,6 +208,7 @@ package struct OctetBuffer: ~Copyable, @unchecked Sendable {
         grow(by: added)
     }
 
+    /// Moves the octets to a larger allocation.
     private mutating func grow(by added: Int) {
         let larger = unsafe UnsafeMutableBufferPointer<UInt8>.allocate(
             capacity: max(storage.count * 2, count + added))

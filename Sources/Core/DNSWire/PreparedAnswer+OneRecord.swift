@@ -7,6 +7,7 @@
 extension PreparedAnswer {
     /// Octets between the question and the record's TTL: a pointer to the question's name, type and class.
     private static let recordHeadLength = 6
+    /// The compression pointer to the question's name.
     private static let pointerToName = 0xC000 | MessageHeader.length
 
     /// True if the message has just this record, and no rcode.
@@ -28,10 +29,12 @@ extension PreparedAnswer {
     /// Octets of the form above. Only for an answer of one record, as are the next four members.
     package var oneRecordLength: Int { questionNameLength + 4 + octets.count - questionEnd - 12 }
 
+    /// AD of the answer.
     package var isAuthenticData: Bool {
         octets.number16(at: 2) & Int(MessageHeader.Flags.authenticData) != 0
     }
 
+    /// The question's name.
     package var oneRecordName: Span<UInt8> {
         @_lifetime(borrow self)
         get {
@@ -39,6 +42,7 @@ extension PreparedAnswer {
         }
     }
 
+    /// The record's TTL.
     package var oneRecordTTL: Span<UInt8> {
         @_lifetime(borrow self)
         get {
@@ -46,6 +50,7 @@ extension PreparedAnswer {
         }
     }
 
+    /// The record's data.
     package var oneRecordData: Span<UInt8> {
         @_lifetime(borrow self)
         get { octets.span.extracting((questionEnd + 12)..<octets.count) }

@@ -34,6 +34,7 @@ package struct PreparedAnswer: ~Copyable, Sendable {
         octets.number16(at: 2) & Int(MessageHeader.Flags.truncated) != 0
     }
 
+    /// The response code; 0 for an empty message.
     package var rcode: Int { octets.count >= MessageHeader.length ? octets.number16(at: 2) & 0xF : 0 }
 
     /// The number of records in the answer section.
@@ -159,8 +160,10 @@ package struct RecordMarks: ~Copyable, Sendable {
 
     init() {}
 
+    /// The number of marks.
     package var count: Int { octets.count / Self.size }
 
+    /// The mark of record `index`.
     package subscript(index: Int) -> RecordMark {
         let start = index * Self.size
         return RecordMark(
@@ -169,16 +172,19 @@ package struct RecordMarks: ~Copyable, Sendable {
             section: RecordMark.Section(rawValue: octets[start + 6]) ?? .additional)
     }
 
+    /// Appends a mark.
     package mutating func append(_ mark: RecordMark) {
         octets.append64(
             UInt64(mark.ttlOffset) << 48 | UInt64(mark.end) << 32 | UInt64(mark.type) << 16
                 | UInt64(mark.section.rawValue) << 8)
     }
 
+    /// Appends marks as octets.
     mutating func append(_ marks: Span<UInt8>) {
         octets.append(marks)
     }
 
+    /// Drops all marks.
     mutating func removeAll() {
         octets.removeAll(keeping: 65_536)
     }
@@ -195,7 +201,9 @@ package struct RecordMark: Sendable {
     package let ttlOffset: UInt16
     /// Offset after its last octet.
     package let end: UInt16
+    /// The record's type.
     package let type: UInt16
+    /// The record's section.
     package let section: Section
 
     package init(ttlOffset: Int, end: Int, type: Int, section: Section) {
@@ -205,6 +213,7 @@ package struct RecordMark: Sendable {
         self.section = section
     }
 
+    /// The sections that have records.
     package enum Section: UInt8, Sendable {
         case answer = 0
         case authority = 1

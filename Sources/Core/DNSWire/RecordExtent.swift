@@ -5,16 +5,24 @@
 /// start   ownerEnd                             dataStart   end
 /// ```
 package struct RecordExtent: Hashable, Sendable {
+    /// Offset of the owner.
     package let start: Int
+    /// Offset after the owner.
     package let ownerEnd: Int
     /// Octets of the owner without compression.
     package let ownerLength: Int
+    /// The record's type.
     package let type: Int
+    /// The record's class.
     package let recordClass: Int
+    /// The record's TTL, in seconds.
     package let ttl: UInt32
+    /// Offset of the data.
     package let dataStart: Int
+    /// Offset after the data.
     package let end: Int
 
+    /// Reads the record at `start`, and checks that it lies inside the message.
     package init(in message: Span<UInt8>, at start: Int) throws(WireError) {
         let owner = try walkName(in: message, at: start)
         guard message.count - owner.end >= 10 else { throw .truncated(offset: owner.end, needed: 10) }
@@ -47,6 +55,7 @@ package struct RecordDataLayout: Sendable {
     /// What follows the names.
     var tail = Tail.none
 
+    /// What may follow the names.
     enum Tail: Sendable {
         case none
         /// Exactly this many octets.

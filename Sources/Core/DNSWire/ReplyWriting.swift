@@ -1,10 +1,13 @@
 /// What a client's message says about the reply that it accepts.
 package struct ReplyTerms: Sendable {
+    /// The ID of the question.
     package var id: UInt16
     /// The opcode and RD and CD bits of the question, which are copied (RFC 1035 section 4.1.1, RFC 4035
     /// section 3.2.2).
     package var copiedFlags: UInt16
+    /// True if the question had an OPT record.
     package var hasEDNS: Bool
+    /// DO of the question.
     package var wantsDNSSEC: Bool
     /// True if the client uses AD (RFC 6840 section 5.7).
     package var wantsAuthenticData: Bool
@@ -49,6 +52,7 @@ package struct ReplyTerms: Sendable {
         edns.map { min($0.payloadSize, ours) } ?? 512
     }
 
+    /// The reply's header bits that come from the question.
     fileprivate var flags: UInt16 {
         MessageHeader.Flags.response | MessageHeader.Flags.recursionAvailable | copiedFlags
     }
@@ -156,6 +160,7 @@ extension OctetBuffer {
         if isTruncated { set16(number16(at: base + 2) | Int(MessageHeader.Flags.truncated), at: base + 2) }
     }
 
+    /// Sets or lowers the TTLs of the records before `end`.
     private mutating func setTTLs(
         of answer: borrowing PreparedAnswer, base: Int, _ change: (UInt32) -> UInt32
     ) {

@@ -19,7 +19,9 @@ package struct SipHash: Sendable {
 
     /// 16 secret octets, as the two numbers that they stand for, lowest octet first.
     package struct Key: Hashable, Sendable {
+        /// The first eight octets.
         package let low: UInt64
+        /// The last eight octets.
         package let high: UInt64
 
         package init(low: UInt64, high: UInt64) {
@@ -64,6 +66,7 @@ package struct SipHash: Sendable {
         return (v0 ^ v1 ^ v2 ^ v3).byteSwapped
     }
 
+    /// Takes in one word.
     private mutating func absorb(_ word: UInt64) {
         v3 ^= word
         round()
@@ -71,6 +74,7 @@ package struct SipHash: Sendable {
         v0 ^= word
     }
 
+    /// One round of the algorithm.
     @inline(__always)
     private mutating func round() {
         v0 &+= v1
@@ -85,6 +89,7 @@ package struct SipHash: Sendable {
         v2 = rotated(v2, 32)
     }
 
+    /// `word` rotated to the left.
     @inline(__always)
     private func rotated(_ word: UInt64, _ bits: UInt64) -> UInt64 { word << bits | word >> (64 - bits) }
 }

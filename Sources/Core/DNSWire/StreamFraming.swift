@@ -8,7 +8,9 @@
 /// `0 <= start <= buffer.count`. The buffer never holds more than one incomplete message and the octets of
 /// one `append`, as long as its owner takes every message before it appends again.
 package struct StreamFraming: ~Copyable {
+    /// Octets of the connection, of which those before `start` have been taken.
     private var buffer: OctetBuffer
+    /// Offset of the next message's length.
     private var start = 0
 
     /// The capacity that an empty buffer keeps, in octets.
@@ -53,5 +55,6 @@ package struct StreamFraming: ~Copyable {
 
 /// Why a connection's octets can't be split into messages.
 package enum FramingError: Error, Hashable, Sendable {
+    /// A message of length zero.
     case emptyMessage
 }

@@ -31,6 +31,7 @@ package enum WireError: Error, Hashable, Sendable {
 
 /// Why a well-formed answer can't be given under the names that were asked.
 package enum MappingError: Error, Hashable, Sendable {
+    /// The answer is malformed after all.
     case wire(WireError)
     /// A name that would exceed 255 octets under the outer suffix; in wire form, as the cluster sent it.
     case nameWouldExceedLimit(name: [UInt8])

@@ -3,6 +3,7 @@ import IPAddressing
 
 /// Evaluates the observation of a client.
 package struct ClientDiagnosis: Sendable {
+    /// The observation.
     private let client: ClientObservation
 
     package init(_ client: ClientObservation) { self.client = client }
@@ -33,14 +34,17 @@ package struct ClientDiagnosis: Sendable {
         return findings
     }
 
+    /// The kind of a resolver in parentheses; empty if unknown.
     private static func kind(_ software: ResolverSoftware) -> String {
         software == .unknown ? "" : " (\(software.rawValue))"
     }
 
     // MARK: - The client's files
 
+    /// The file with the list of resolvers.
     private static let file = "/etc/resolv.conf"
 
+    /// The finding if the file can't be read.
     private var noResolverFile: Finding {
         Finding(
             .problem, Self.file, .resolverList, "cannot be read",
@@ -48,6 +52,7 @@ package struct ClientDiagnosis: Sendable {
                 + " look at, --root another place of the file.")
     }
 
+    /// The finding about the list of resolvers.
     private func resolverList(_ file: ResolverFile) -> Finding {
         guard !file.servers.isEmpty else {
             return Finding(
@@ -81,6 +86,7 @@ package struct ClientDiagnosis: Sendable {
                 + " some of the time. All servers of the list must know the suffix.")
     }
 
+    /// The finding about the search list and `ndots`.
     private func searchList(_ file: ResolverFile) -> Finding {
         let list = file.search.isEmpty ? "no search list" : "search \(file.search.joined(separator: " "))"
         let dots = client.nameText.split(separator: ".").count - 1
@@ -101,6 +107,7 @@ package struct ClientDiagnosis: Sendable {
         return Finding(.ok, Self.file, .searchList, "\(list), ndots \(file.dots)")
     }
 
+    /// The finding about multicast DNS in nsswitch.conf.
     private func multicast(_ services: NameServiceSwitch) -> Finding {
         let file = "/etc/nsswitch.conf"
         let line = "hosts: \(services.words.joined(separator: " "))"
@@ -122,6 +129,7 @@ package struct ClientDiagnosis: Sendable {
             remedies: [Remedy("C library", file, [services.mended])])
     }
 
+    /// The finding about systemd-resolved's routing domains.
     private func routing(_ domains: ResolvedDomains) -> Finding {
         let subject = "systemd-resolved"
         if let match = domains.match(client.suffix) {

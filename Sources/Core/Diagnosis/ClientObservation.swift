@@ -14,7 +14,9 @@ package struct ClientObservation: Hashable, Sendable {
 
     /// Nil if it cannot be read, or must not be.
     package var resolverFile: ResolverFile?
+    /// Nsswitch.conf; nil if it cannot be read, or must not be.
     package var nameServices: NameServiceSwitch?
+    /// The routing domains of systemd-resolved; nil without it.
     package var resolvedDomains: ResolvedDomains?
 
     /// Namebridge, asked directly; nil if its address was not given.
@@ -32,12 +34,15 @@ package struct ClientObservation: Hashable, Sendable {
         self.name = name
     }
 
+    /// The suffix without its final dot.
     var suffixText: String { Self.bare(suffix) }
+    /// The name without its final dot.
     var nameText: String { Self.bare(name) }
 
     /// Names below it belong to multicast DNS (RFC 6762 section 3).
     var isLocal: Bool { suffixText == "local" || suffixText.lowercased().hasSuffix(".local") }
 
+    /// A name as text without its final dot.
     static func bare(_ name: DomainName) -> String {
         let text = "\(name)"
         return text.hasSuffix(".") && text.utf8.count > 1 ? String(text.dropLast()) : text

@@ -2,6 +2,7 @@ import IPAddressing
 
 /// Evaluates the servers of one cluster, as seen from the forwarder.
 struct ClusterDiagnosis {
+    /// The observation.
     let seen: ForwarderObservation.ClusterServers
 
     /// Each server, then whether they agree.
@@ -12,6 +13,7 @@ struct ClusterDiagnosis {
             + [agreement(alive)].compactMap { $0 }
     }
 
+    /// The findings about one server.
     private func findings(_ server: ServerObservation, isAlone: Bool) -> [Finding] {
         let subject = "cluster \(seen.key), server \(server.server)"
         return AskedServerDiagnosis(

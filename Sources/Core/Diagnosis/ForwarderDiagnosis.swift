@@ -2,6 +2,7 @@ import IPAddressing
 
 /// Evaluates the observation of a forwarder.
 package struct ForwarderDiagnosis: Sendable {
+    /// The observation.
     private let seen: ForwarderObservation
 
     package init(_ seen: ForwarderObservation) { self.seen = seen }
@@ -17,10 +18,13 @@ package struct ForwarderDiagnosis: Sendable {
 
 /// Evaluates one address of `dns.listen`.
 struct ListenerDiagnosis {
+    /// The observation.
     let seen: ForwarderObservation.Listener
 
+    /// The subject of the finding.
     private var subject: String { "listen \(seen.endpoint)" }
 
+    /// The finding about the address.
     var finding: Finding {
         let own = [seen.datagrams, seen.streams].map { holders in
             holders.first { $0.isOurs && $0.endpoint == seen.endpoint }
@@ -37,6 +41,7 @@ struct ListenerDiagnosis {
             remedies: [Remedy("systemd", "namebridge.service", [], then: "systemctl restart namebridge")])
     }
 
+    /// The finding if Namebridge holds the sockets.
     private func listening(_ process: Int?, _ strangers: [ForwarderObservation.Holder]) -> Finding {
         let who = "Namebridge\(process.map { " (process \($0))" } ?? "")"
         let silent = [("UDP", Probe.zone), ("TCP", .zoneOverTCP)].filter { name, probe in
@@ -72,6 +77,7 @@ struct ListenerDiagnosis {
 
     // MARK: - Another process
 
+    /// The finding if another process holds a socket.
     private func taken(
         _ stranger: ForwarderObservation.Holder, _ strangers: [ForwarderObservation.Holder]
     ) -> Finding {

@@ -4,20 +4,24 @@ package import IPAddressing
 package struct ForwarderObservation: Hashable, Sendable {
     /// One for each address of `dns.listen`.
     package var listeners: [Listener] = []
+    /// The servers of each cluster.
     package var clusters: [ClusterServers] = []
 
     /// The servers of `dns.upstream`.
     package var upstream: [ServerObservation] = []
+    /// Other properties of the host.
     package var host = HostObservation()
 
     package init() {}
 
     /// An address to listen at.
     package struct Listener: Hashable, Sendable {
+        /// The address.
         package var endpoint: Endpoint
 
         /// The processes that hold it over UDP and over TCP.
         package var datagrams: [Holder]
+        /// The processes that hold it over TCP.
         package var streams: [Holder]
 
         /// The outcomes of questions to it.
@@ -33,10 +37,12 @@ package struct ForwarderObservation: Hashable, Sendable {
 
     /// A process and its socket.
     package struct Holder: Hashable, Sendable {
+        /// Where the socket is bound.
         package var endpoint: Endpoint
 
         /// Nil if it is unknown: only root sees other users' processes.
         package var process: Int?
+        /// The process's name.
         package var name: String?
 
         /// True for Namebridge.
@@ -49,8 +55,10 @@ package struct ForwarderObservation: Hashable, Sendable {
             self.isOurs = isOurs
         }
 
+        /// The words for a process that is not known.
         static let hiddenWords = "a process that only root can see"
 
+        /// The process for messages.
         var words: String {
             guard let name, let process else { return Self.hiddenWords }
             return "\(name) (process \(process))"
@@ -59,10 +67,12 @@ package struct ForwarderObservation: Hashable, Sendable {
 
     /// The servers of one cluster.
     package struct ClusterServers: Hashable, Sendable {
+        /// The cluster's key.
         package var key: String
 
         /// The zone that they serve, such as `cluster.local`.
         package var domain: String
+        /// The observation of each server.
         package var servers: [ServerObservation]
 
         package init(key: String, domain: String, servers: [ServerObservation]) {
@@ -76,6 +86,7 @@ package struct ForwarderObservation: Hashable, Sendable {
     package struct HostObservation: Hashable, Sendable {
         /// Such as `prod/relay1`; nil if the host has no part in a path.
         package var networkName: String?
+        /// The number of objects in this host's plan.
         package var networkObjects = 0
 
         /// Objects that differ from the plan, in words.
@@ -86,6 +97,7 @@ package struct ForwarderObservation: Hashable, Sendable {
 
         /// Entries of the connection table, and the most that there may be.
         package var trackedConnections: Int?
+        /// The most entries of the connection table.
         package var trackedLimit: Int?
 
         /// Packets that strict reverse path filters have dropped since the start of the host.

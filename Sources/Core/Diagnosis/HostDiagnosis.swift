@@ -1,7 +1,9 @@
 /// Evaluates the other properties of the forwarder's host.
 struct HostDiagnosis {
+    /// The observation.
     let seen: ForwarderObservation.HostObservation
 
+    /// The findings, without those for which nothing was observed.
     var findings: [Finding] { [network, conntrack, reversePath, descriptors].compactMap { $0 } }
 
     /// The comparison of `namebridge net status`.
@@ -28,6 +30,7 @@ struct HostDiagnosis {
     /// The use of the table, in percent, from which new connections may fail.
     private static let fullFrom = 80
 
+    /// The finding about the connection table.
     private var conntrack: Finding? {
         guard let count = seen.trackedConnections, let limit = seen.trackedLimit, limit > 0 else {
             return nil
@@ -46,6 +49,7 @@ struct HostDiagnosis {
             ])
     }
 
+    /// The finding about reverse path filters.
     private var reversePath: Finding? {
         guard let drops = seen.reversePathDrops, seen.networkName != nil else { return nil }
         let subject = "reverse path filter"
@@ -65,6 +69,7 @@ struct HostDiagnosis {
     /// workers.
     private static let neededDescriptors = 8_192
 
+    /// The finding about the limit of descriptors.
     private var descriptors: Finding? {
         guard let limit = seen.descriptorLimit else { return nil }
         let subject = "descriptors"

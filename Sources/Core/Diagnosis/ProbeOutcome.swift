@@ -11,6 +11,7 @@ package enum Probe: String, Hashable, Sendable, CaseIterable {
     case zoneUnchecked
     /// The same without EDNS.
     case zonePlain
+    /// The same over TCP.
     case zoneOverTCP
     /// The same in a message of 1232 octets (RFC 7830).
     case zonePadded
@@ -22,6 +23,7 @@ package enum Probe: String, Hashable, Sendable, CaseIterable {
     case addressUnchecked
     /// The name's IPv6 address, which most clusters do not have: an answer without data.
     case addressV6
+    /// The same over TCP.
     case addressOverTCP
     /// The same over UDP with room for 4096 octets.
     case addressLarge
@@ -33,12 +35,14 @@ package enum Probe: String, Hashable, Sendable, CaseIterable {
 
 /// The outcome of one question.
 package enum ProbeOutcome: Hashable, Sendable {
+    /// An answer came.
     case answer(ProbeAnswer)
     /// No answer in time.
     case silence
     /// The question could not be sent; the text is the system's.
     case failure(String)
 
+    /// The answer; nil without one.
     package var answer: ProbeAnswer? {
         if case .answer(let answer) = self { answer } else { nil }
     }
@@ -48,7 +52,9 @@ package enum ProbeOutcome: Hashable, Sendable {
 package struct ProbeAnswer: Hashable, Sendable {
     /// With its upper bits from OPT, 0...4095 (RFC 6891 section 6.1.3).
     package var rcode = 0
+    /// TC.
     package var isTruncated = false
+    /// True if it has an OPT record.
     package var hasEDNS = false
 
     /// In ascending order.
@@ -74,8 +80,11 @@ package struct ProbeAnswer: Hashable, Sendable {
 
     package init() {}
 
+    /// The SOA record of an answer.
     package struct Zone: Hashable, Sendable {
+        /// The zone's name.
         package var owner: DomainName
+        /// The primary server's name.
         package var primary: DomainName
 
         package init(owner: DomainName, primary: DomainName) {
@@ -84,8 +93,11 @@ package struct ProbeAnswer: Hashable, Sendable {
         }
     }
 
+    /// The Extended DNS Error of an answer.
     package struct ExtendedErrorReport: Hashable, Sendable {
+        /// The INFO-CODE.
         package var code: Int
+        /// The EXTRA-TEXT.
         package var text: String
 
         package init(code: Int, text: String) {
@@ -98,9 +110,13 @@ package struct ProbeAnswer: Hashable, Sendable {
         package var isValidation: Bool { (5...12).contains(code) || code == 25 || code == 27 }
     }
 
+    /// SERVFAIL.
     package static let serverFailure = 2
+    /// NXDOMAIN.
     package static let nameError = 3
+    /// REFUSED.
     package static let refused = 5
+    /// True for NOERROR.
     package var isFine: Bool { rcode == 0 }
 
     /// Such as `NXDOMAIN`, or `SERVFAIL (6: DNSSEC Bogus)`.
@@ -115,7 +131,9 @@ package struct ProbeAnswer: Hashable, Sendable {
 
 /// The observation of a name server.
 package struct ServerObservation: Hashable, Sendable {
+    /// The server's address and port.
     package var server: Endpoint
+    /// The outcome of each question.
     package var outcomes: [Probe: ProbeOutcome]
 
     /// The local process that listens there; nil if it is on another host, or unknown.
@@ -127,6 +145,7 @@ package struct ServerObservation: Hashable, Sendable {
         self.process = process
     }
 
+    /// The answer to a question; nil without one.
     package subscript(probe: Probe) -> ProbeAnswer? { outcomes[probe]?.answer }
 
     /// True if any question was answered.

@@ -3,6 +3,7 @@ package import IPAddressing
 
 /// Writes the configuration that each resolver needs for one suffix.
 package struct Remedies: Sendable {
+    /// The suffix without its final dot.
     let suffix: String
 
     /// The address of Namebridge; nil if it was not given.
@@ -14,21 +15,36 @@ package struct Remedies: Sendable {
         self.forwarder = forwarder
     }
 
+    /// The file for dnsmasq's lines.
     private static let dnsmasqFile = "/etc/dnsmasq.d/namebridge.conf"
+    /// The file for Unbound's lines.
     private static let unboundFile = "/etc/unbound/unbound.conf.d/namebridge.conf"
+    /// The place for BIND's options.
     private static let bindOptions = "/etc/bind/named.conf.options, inside of options { }"
+    /// The file for Knot Resolver's rules.
     private static let kresdFile = "/etc/knot-resolver/kresd.conf"
+    /// The file for the PowerDNS Recursor's settings.
     private static let recursorFile = "/etc/powerdns/recursor.d/namebridge.conf"
+    /// The file for the PowerDNS Recursor's forward zones.
     private static let recursorZones = "/etc/powerdns/namebridge.zones"
+    /// The file for the PowerDNS Recursor's script.
     private static let recursorScript = "/etc/powerdns/recursor.lua"
+    /// The file for systemd-resolved's settings.
     private static let resolvedFile = "/etc/systemd/resolved.conf.d/namebridge.conf"
+    /// The file for systemd-resolved's negative trust anchors.
     private static let anchorsFile = "/etc/dnssec-trust-anchors.d/namebridge.negative"
 
+    /// The command that applies dnsmasq's lines.
     private static let afterDnsmasq = "systemctl restart dnsmasq"
+    /// The command that applies Unbound's lines.
     private static let afterUnbound = "unbound-control reload"
+    /// The command that applies BIND's lines.
     private static let afterBind = "rndc reconfig"
+    /// The command that applies systemd-resolved's lines.
     private static let afterResolved = "systemctl restart systemd-resolved"
+    /// The command that applies Knot Resolver's rules.
     private static let afterKresd = "systemctl restart 'kresd@*'"
+    /// The command that applies the PowerDNS Recursor's lines.
     private static let afterRecursor = "systemctl restart pdns-recursor"
 
     /// The kinds to write for: all common ones if the kind is unknown.
@@ -42,6 +58,7 @@ package struct Remedies: Sendable {
     /// Sends the names below the suffix to the forwarder, with all that the software needs for it.
     func forwarding(_ software: ResolverSoftware) -> [Remedy] { each(software, forwardingLines) }
 
+    /// The lines that forward the suffix.
     private func forwardingLines(_ software: ResolverSoftware) -> [Remedy] {
         let address = forwarder.map { "\($0.address)" } ?? "FORWARDER"
         let port = forwarder.map(\.port).flatMap { $0 == 53 ? nil : $0 }
@@ -132,6 +149,7 @@ package struct Remedies: Sendable {
     /// Keeps a validating resolver from checking the suffix against the signed root, which denies it.
     func insecure(_ software: ResolverSoftware) -> [Remedy] { each(software, insecureLines) }
 
+    /// The lines that turn validation off for the suffix.
     private func insecureLines(_ software: ResolverSoftware) -> [Remedy] {
         switch software {
         case .unbound:
@@ -192,6 +210,7 @@ package struct Remedies: Sendable {
         each(software) { rebindingLines($0, example) }
     }
 
+    /// The lines that allow private addresses.
     private func rebindingLines(_ software: ResolverSoftware, _ example: IPAddress?) -> [Remedy] {
         switch software {
         case .dnsmasq:
@@ -236,6 +255,7 @@ package struct Remedies: Sendable {
         each(software) { reverseLines($0, address) }
     }
 
+    /// The lines that forward the reverse zone.
     private func reverseLines(_ software: ResolverSoftware, _ address: IPAddress) -> [Remedy] {
         guard let forwarder else { return [] }
         let zone = Self.reverseZone(of: address)

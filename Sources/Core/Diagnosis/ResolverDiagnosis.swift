@@ -3,16 +3,22 @@ import IPAddressing
 
 /// Evaluates whether a resolver forwards the names of the suffix, by comparing it with the forwarder.
 struct ResolverDiagnosis {
+    /// The observation of the resolver.
     let seen: ServerObservation
+    /// The observation of the client.
     let client: ClientObservation
+    /// The subject of the findings.
     let subject: String
 
+    /// The remedies for the suffix.
     private var remedies: Remedies { Remedies(suffix: client.suffix, forwarder: client.forwarder?.server) }
+    /// The addresses that Namebridge gives for the name.
     private var expected: [IPAddress] { client.forwarder?.addresses ?? [] }
 
     /// True if the resolver is the forwarder.
     private var isForwarder: Bool { seen.server == client.forwarder?.server }
 
+    /// The findings about the resolver; empty if it did not answer.
     var findings: [Finding] {
         // Otherwise another finding says that it does not answer.
         guard Probe.allCases.contains(where: { $0 != .software && seen[$0] != nil }) else { return [] }
@@ -74,6 +80,7 @@ struct ResolverDiagnosis {
 
     // MARK: - Findings
 
+    /// The finding if it rejects the answers by validation.
     private var validation: Finding {
         let answer = [Probe.address, .zone].compactMap { seen[$0] }
             .first { $0.rcode == ProbeAnswer.serverFailure }
@@ -87,6 +94,7 @@ struct ResolverDiagnosis {
             remedies: remedies.insecure(seen.software))
     }
 
+    /// The finding if it removes private addresses.
     private var rebinding: Finding {
         let answer = seen[.address] ?? seen[.addressOverTCP]
         return Finding(
@@ -98,6 +106,7 @@ struct ResolverDiagnosis {
             remedies: remedies.rebinding(seen.software, example: expected.first))
     }
 
+    /// The finding if it fails for a name of many records.
     private var manyRecords: Finding {
         Finding(
             .problem, subject, .manyRecords,
@@ -121,6 +130,7 @@ struct ResolverDiagnosis {
             remedies: remedies.forwarding(seen.software))
     }
 
+    /// The finding about forwarding the suffix.
     private var forwarded: Finding {
         let addresses = seen.addresses
         let name = client.nameText
@@ -158,6 +168,7 @@ struct ResolverDiagnosis {
         return notForwarded
     }
 
+    /// The finding if the suffix is not forwarded.
     private var notForwarded: Finding {
         let answer = seen[.address] ?? seen[.zone] ?? seen[.addressOverTCP]
         let said = answer?.words ?? "nothing"
@@ -175,6 +186,7 @@ struct ResolverDiagnosis {
             remedies: remedies.forwarding(seen.software))
     }
 
+    /// The finding if it gives other addresses.
     private func elsewhere(_ addresses: [IPAddress]) -> Finding {
         Finding(
             .problem, subject, .forwarded,
@@ -184,6 +196,7 @@ struct ResolverDiagnosis {
             remedies: remedies.forwarding(seen.software))
     }
 
+    /// The finding about the reverse name of the address.
     private var reverse: Finding? {
         guard let right = client.forwarder?[.reverse], !right.names.isEmpty, let address = expected.first,
             let own = seen[.reverse]
@@ -198,6 +211,7 @@ struct ResolverDiagnosis {
             remedies: remedies.reverse(seen.software, of: address))
     }
 
+    /// Addresses as text.
     static func list(_ addresses: [IPAddress]) -> String {
         addresses.prefix(4).map(\.description).joined(separator: ", ")
             + (addresses.count > 4 ? ", ... (\(addresses.count))" : "")

@@ -99,6 +99,7 @@ package struct ResolvedDomains: Hashable, Sendable {
         }
     }
 
+    /// The lines `SCOPE: WORDS` of resolvectl.
     private static func scopes(_ text: String) -> [(scope: String, words: [Substring])] {
         text.split(separator: "\n").compactMap { line in
             guard let colon = line.firstIndex(of: ":") else { return nil }

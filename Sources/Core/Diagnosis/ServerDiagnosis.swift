@@ -3,6 +3,7 @@ import IPAddressing
 
 /// Evaluates the answers of one server, a resolver or the forwarder itself, about one suffix: its transport.
 struct ServerDiagnosis {
+    /// The observation.
     let seen: ServerObservation
 
     /// Such as `resolver 172.16.0.1:53 (dnsmasq)`.
@@ -20,15 +21,18 @@ struct ServerDiagnosis {
     /// True if it gives any answer about the suffix.
     private var isReached: Bool { udp != nil || tcp != nil }
 
+    /// An answer over UDP; nil without one.
     private var udp: ProbeAnswer? {
         [.zone, .zoneUnchecked, .zonePlain, .address, .version].compactMap { seen[$0] }.first
     }
 
+    /// An answer over TCP; nil without one.
     private var tcp: ProbeAnswer? { seen[.zoneOverTCP] ?? seen[.addressOverTCP] }
 
     /// The outcome of the zone's question over UDP with EDNS, without validation if that was asked.
     private var extended: ProbeOutcome? { seen.outcomes[.zoneUnchecked] ?? seen.outcomes[.zone] }
 
+    /// The finding about UDP.
     private var reachable: Finding {
         if udp != nil { return Finding(.ok, subject, .reachable, "answers over UDP") }
         if tcp != nil {
@@ -43,6 +47,7 @@ struct ServerDiagnosis {
             "Nothing listens at \(seen.server), or a firewall or a missing route is in the way.")
     }
 
+    /// The finding about TCP.
     private var stream: Finding? {
         if tcp != nil { return Finding(.ok, subject, .stream, "answers over TCP") }
         guard let outcome = seen.outcomes[.zoneOverTCP] else { return nil }
@@ -53,6 +58,7 @@ struct ServerDiagnosis {
             remedies: [Self.firewall("tcp", seen.server)])
     }
 
+    /// The finding about EDNS.
     private var extensions: Finding? {
         guard seen[.zonePlain] != nil, let outcome = extended else { return nil }
         guard let answer = outcome.answer else {
@@ -67,6 +73,7 @@ struct ServerDiagnosis {
             "Answers are limited to 512 octets, and the reasons of failures are lost on the way.")
     }
 
+    /// The finding about large packets.
     private var packetSize: Finding? {
         guard extended?.answer != nil else { return nil }
         guard let padded = seen.outcomes[.zonePadded] else { return fragments }
@@ -96,6 +103,7 @@ struct ServerDiagnosis {
             ])
     }
 
+    /// The finding about the time for an answer.
     private var time: Finding? {
         let times = [Probe.zone, .address].compactMap { seen[$0]?.nanoseconds }
         guard let slowest = times.max(), slowest > Self.slow else { return nil }
@@ -104,6 +112,7 @@ struct ServerDiagnosis {
             "Clients wait 5 s at most before they ask elsewhere or give up.")
     }
 
+    /// An outcome in words.
     static func words(_ outcome: ProbeOutcome) -> String {
         switch outcome {
         case .answer(let answer): answer.words
@@ -112,6 +121,7 @@ struct ServerDiagnosis {
         }
     }
 
+    /// The rule that lets the questions pass.
     private static func firewall(_ transport: String, _ server: Endpoint) -> Remedy {
         Remedy(
             "firewall", "/etc/nftables.conf of \(server.address), in its input chain, and on the way",

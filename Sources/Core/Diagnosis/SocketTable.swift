@@ -2,6 +2,7 @@ package import IPAddressing
 
 /// The sockets of a host that receive questions, read from /proc/net/udp, udp6, tcp and tcp6 (proc(5)).
 package struct SocketTable: Hashable, Sendable {
+    /// All sockets that were read.
     package var sockets: [ListeningSocket] = []
 
     package init() {}
@@ -55,7 +56,9 @@ package struct SocketTable: Hashable, Sendable {
 
 /// A socket that receives datagrams or connections.
 package struct ListeningSocket: Hashable, Sendable {
+    /// Where it is bound.
     package var endpoint: Endpoint
+    /// True for TCP, false for UDP.
     package var isStream: Bool
 
     /// The number by which a process's descriptors are matched with the socket.

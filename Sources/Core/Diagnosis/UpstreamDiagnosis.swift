@@ -1,7 +1,9 @@
 /// Evaluates the servers of `dns.upstream`, as seen from the forwarder.
 struct UpstreamDiagnosis {
+    /// The servers of `dns.upstream`.
     let servers: [ServerObservation]
 
+    /// The findings about each server.
     var findings: [Finding] {
         let isAlone = !servers.contains(where: \.isAlive)
         return servers.flatMap { server in
@@ -28,7 +30,9 @@ struct UpstreamDiagnosis {
 
 /// Evaluates one server that the forwarder asks, beside the others of its group.
 struct AskedServerDiagnosis {
+    /// The observation.
     let seen: ServerObservation
+    /// The subject of the findings.
     let subject: String
 
     /// True if no other server of its group answers.

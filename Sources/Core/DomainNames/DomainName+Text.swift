@@ -42,6 +42,7 @@ extension DomainName {
         return (octet, 3)
     }
 
+    /// True for an ASCII digit.
     private static func isDigit(_ octet: UInt8) -> Bool {
         (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(octet)
     }
@@ -56,6 +57,7 @@ extension DomainName: CustomStringConvertible {
         return labels.isEmpty ? "." : labels.map(Self.present).joined(separator: ".")
     }
 
+    /// One label with its special octets escaped.
     private static func present(_ label: [UInt8]) -> String {
         var text = ""
         for octet in label {

@@ -3,6 +3,7 @@
 /// Not a cryptographic hash: it spreads names over tables, and its key, drawn at start, keeps a stranger from
 /// choosing names that all fall into one place.
 package struct NameHash: Hashable, Sendable {
+    /// The hash so far.
     private var state: UInt64
 
     /// - Parameter key: Random bits, the same for all hashes that are compared with each other.
@@ -49,6 +50,7 @@ package struct NameHash: Hashable, Sendable {
         return mixed ^ mixed >> 32
     }
 
+    /// Takes in one word.
     private mutating func mix(_ word: UInt64) {
         let product = (state ^ word).multipliedFullWidth(by: 0xA076_1D64_78BD_642F)
         state = product.high ^ product.low ^ word

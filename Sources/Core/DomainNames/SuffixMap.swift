@@ -4,6 +4,7 @@
 /// Built once, then immutable. Asking hashes the name's endings from the root leftwards, one step a label, so
 /// the cost does not depend on the number of suffixes.
 package struct SuffixMap<Value: Sendable>: Sendable {
+    /// The suffixes, by hash.
     @usableFromInline let index: SuffixIndex
     /// As the suffixes of `index`.
     @usableFromInline let values: [Value]
@@ -12,6 +13,7 @@ package struct SuffixMap<Value: Sendable>: Sendable {
     package struct Match: Sendable {
         /// Offset of the suffix inside the name.
         package let suffixStart: Int
+        /// The suffix's value.
         package let value: Value
 
         @usableFromInline
@@ -46,6 +48,7 @@ struct SuffixIndex: Sendable {
     private let suffixes: [DomainName]  // folded
     /// Open addressing, a power of two of places at most half full: a suffix's number plus one; 0: free.
     private var places: [Int]
+    /// Labels of the longest suffix: longer endings need no look-up.
     private var mostLabels = 0
 
     init(_ names: [DomainName]) {
@@ -104,6 +107,7 @@ struct SuffixIndex: Sendable {
     /// FNV-1a's best bits lie in the middle.
     private static func spread(_ hash: UInt64) -> Int { Int(truncatingIfNeeded: hash ^ hash >> 32) }
 
+    /// The hash of a whole suffix.
     private static func hash(of suffix: DomainName) -> UInt64 {
         let wire = suffix.wire.span
         var starts: [Int] = []
@@ -121,6 +125,7 @@ struct SuffixIndex: Sendable {
         return hash
     }
 
+    /// True if the ending at `start` is the suffix of that number, ASCII case ignored.
     private func isEqual(_ octets: Span<UInt8>, _ start: Int, _ suffix: Int) -> Bool {
         let wire = suffixes[suffix].wire
         guard octets.count - start >= wire.count else { return false }

@@ -42,6 +42,7 @@ package struct HTTPRequest: Hashable, Sendable {
         guard host != nil || version == "HTTP/1.0" else { throw .malformed }  // RFC 9112 section 3.2
     }
 
+    /// The lines of a head, without their ends.
     private static func lines(of head: ArraySlice<UInt8>) -> [ArraySlice<UInt8>] {
         var lines: [ArraySlice<UInt8>] = []
         var start = head.startIndex
@@ -85,6 +86,7 @@ package struct HTTPRequest: Hashable, Sendable {
         }
     }
 
+    /// A field value without the white space around it.
     private static func trimmed(_ value: ArraySlice<UInt8>) -> ArraySlice<UInt8> {
         var value = value
         while let first = value.first, first == 0x20 || first == 9 { value = value.dropFirst() }
@@ -109,6 +111,7 @@ package struct HTTPRequest: Hashable, Sendable {
         return String(decoding: value[..<end], as: UTF8.self).lowercased()
     }
 
+    /// True for an ASCII digit.
     private static func isDigit(_ octet: UInt8) -> Bool {
         octet >= UInt8(ascii: "0") && octet <= UInt8(ascii: "9")
     }
@@ -126,17 +129,28 @@ package struct HTTPRequest: Hashable, Sendable {
 
 /// Why a request gets no answer of its own, with the status that says so (RFC 9110 section 15).
 package enum HTTPProblem: Error, Hashable, Sendable {
+    /// Not HTTP/1.x.
     case malformed
+    /// The Host field names another machine.
     case strangeHost
+    /// The client's address may not read the pages.
     case notAllowed
+    /// No such page.
     case notFound
+    /// Neither GET nor HEAD.
     case wrongMethod
+    /// The request did not come in time.
     case tooSlow
+    /// The request has a body.
     case hasBody
+    /// The target is longer than `longestTarget`.
     case targetTooLong
+    /// The head is longer than `longestHead`.
     case headTooLong
+    /// Another version of HTTP.
     case wrongVersion
 
+    /// The status that is sent.
     package var status: HTTPResponse.Status {
         switch self {
         case .malformed: .badRequest

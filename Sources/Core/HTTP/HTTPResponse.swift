@@ -1,7 +1,10 @@
 /// An answer to an HTTP request; the connection ends with it.
 package struct HTTPResponse: Hashable, Sendable {
+    /// The status code.
     package let status: Status
+    /// The media type of the body.
     package let type: MediaType
+    /// The body as text.
     package let body: String
     /// Lets the page's own style and script run (CSP); nil if there is none.
     package let nonce: String?
@@ -13,6 +16,7 @@ package struct HTTPResponse: Hashable, Sendable {
         self.nonce = nonce
     }
 
+    /// The response that reports a problem.
     package init(_ problem: HTTPProblem) {
         self.init(problem.status, .text, problem.text + "\n")
     }
@@ -32,6 +36,7 @@ package struct HTTPResponse: Hashable, Sendable {
         case unavailable = 503
         case versionNotSupported = 505
 
+        /// The reason phrase.
         fileprivate var reason: String {
             switch self {
             case .ok: "OK"
@@ -50,9 +55,13 @@ package struct HTTPResponse: Hashable, Sendable {
         }
     }
 
+    /// The media types that are served.
     package enum MediaType: String, Sendable {
+        /// Plain text.
         case text = "text/plain; charset=utf-8"
+        /// An HTML page.
         case page = "text/html; charset=utf-8"
+        /// A JSON text.
         case json = "application/json"
         /// Prometheus text exposition format.
         case metrics = "text/plain; version=0.0.4; charset=utf-8"

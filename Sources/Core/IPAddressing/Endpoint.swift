@@ -1,5 +1,6 @@
 /// An address and a port, as in `172.17.16.10:53` or `[fd00::10]:53`.
 package struct Endpoint: Hashable, Sendable {
+    /// The address.
     package let address: IPAddress
 
     /// 0...65535; 0 lets the kernel choose where it is listened on.
@@ -34,6 +35,7 @@ package struct Endpoint: Hashable, Sendable {
         self.init(address: address, port: port)
     }
 
+    /// A decimal port without leading zeros.
     private static func readPort(_ text: Substring) -> UInt16? {
         guard (1...5).contains(text.utf8.count), text.utf8.allSatisfy({ (0x30...0x39).contains($0) }) else {
             return nil

@@ -15,6 +15,7 @@ extension IPAddress {
         }
     }
 
+    /// The number of a dotted IPv4 address.
     private static func readV4(_ text: some StringProtocol) -> UInt32? {
         let parts = text.utf8.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
         guard parts.count == 4 else { return nil }
@@ -39,6 +40,7 @@ extension IPAddress {
         return value <= limit ? value : nil
     }
 
+    /// The number of an IPv6 address.
     private static func readV6(_ text: some StringProtocol) -> UInt128? {
         // "::" may stand once, for one or more groups of zeros.
         var halves: [[Substring]] = [[]]
@@ -63,6 +65,7 @@ extension IPAddress {
         return all.reduce(UInt128(0)) { $0 << 16 | UInt128($1) }
     }
 
+    /// The place of the first `::`; nil if there is none, or a third colon.
     private static func firstGap(in text: Substring) -> Substring.Index? {
         var position = text.startIndex
         while position < text.endIndex {
@@ -73,10 +76,12 @@ extension IPAddress {
         return nil
     }
 
+    /// The parts between colons.
     private static func groups(of text: Substring) -> [Substring] {
         text.isEmpty ? [] : text.split(separator: ":", omittingEmptySubsequences: false)
     }
 
+    /// The numbers of groups of hexadecimal digits; the last may be a dotted IPv4 address.
     private static func readGroups(_ groups: [Substring], dottedAllowed: Bool) -> [UInt16]? {
         var words: [UInt16] = []
         for (index, group) in groups.enumerated() {
@@ -94,6 +99,7 @@ extension IPAddress {
         return words
     }
 
+    /// True for a hexadecimal digit.
     private static func isHexDigit(_ octet: UInt8) -> Bool {
         switch octet {
         case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "a")...UInt8(ascii: "f"),
@@ -116,6 +122,7 @@ extension IPAddress: CustomStringConvertible {
         }
     }
 
+    /// The text of an IPv6 address (RFC 5952)
     private static func writeV6(_ bits: UInt128) -> String {
         if bits >> 32 == 0xFFFF {
             return "::ffff:" + IPAddress(v4: UInt32(truncatingIfNeeded: bits)).description
@@ -127,10 +134,12 @@ extension IPAddress: CustomStringConvertible {
         return hex(words[..<gap.lowerBound]) + "::" + hex(words[gap.upperBound...])
     }
 
+    /// Groups as hexadecimal numbers between colons.
     private static func hex(_ words: ArraySlice<UInt16>) -> String {
         words.map { String($0, radix: 16) }.joined(separator: ":")
     }
 
+    /// The longest run of zero groups, the first of several; nil if none has two.
     private static func longestZeroRun(_ words: [UInt16]) -> Range<Int>? {
         var best: Range<Int>?
         var start = 0

@@ -1,6 +1,8 @@
 /// The two families of the Internet Protocol.
 package enum AddressFamily: UInt8, Hashable, Sendable, CaseIterable {
+    /// IPv4.
     case v4 = 4
+    /// IPv6.
     case v6 = 6
 
     /// The width of an address of this family, in bits.
@@ -11,6 +13,7 @@ package enum AddressFamily: UInt8, Hashable, Sendable, CaseIterable {
 ///
 /// An IPv4 address and the IPv6 address that maps it (`::ffff:a.b.c.d`) are different values; see `unmapped`.
 package struct IPAddress: Hashable, Sendable {
+    /// The family.
     package let family: AddressFamily
 
     /// The address as one number: bits 0...31 for IPv4 (the rest is zero), 0...127 for IPv6.

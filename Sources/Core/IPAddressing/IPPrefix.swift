@@ -21,6 +21,7 @@ package struct IPPrefix: Hashable, Sendable {
         length = address.family.bitWidth
     }
 
+    /// The family of its addresses.
     package var family: AddressFamily { address.family }
 
     /// The last address of the range.
@@ -28,10 +29,12 @@ package struct IPPrefix: Hashable, Sendable {
         IPAddress(family: family, bits: address.bits | Self.hostMask(family, length))
     }
 
+    /// True for an address of the range.
     package func contains(_ other: IPAddress) -> Bool {
         other.family == family && other.bits & ~Self.hostMask(family, length) == address.bits
     }
 
+    /// True for a prefix whose addresses are all in this one.
     package func contains(_ other: IPPrefix) -> Bool {
         other.length >= length && contains(other.address)
     }
@@ -41,7 +44,7 @@ package struct IPPrefix: Hashable, Sendable {
         contains(other) || other.contains(self)
     }
 
-    /// The bits past `length`.
+    /// The bits of an address past `length`.
     var hostMask: UInt128 { Self.hostMask(family, length) }
 
     private static func hostMask(_ family: AddressFamily, _ length: Int) -> UInt128 {

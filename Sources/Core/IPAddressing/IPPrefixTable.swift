@@ -3,7 +3,9 @@
 /// Built once, then immutable. The nested prefixes are flattened into disjoint ranges sorted by their first
 /// address, so that a look-up is one binary search whatever the number and nesting of prefixes.
 package struct IPPrefixTable<Value: Sendable>: Sendable {
+    /// The ranges of IPv4.
     @usableFromInline let v4: AddressRanges
+    /// The ranges of IPv6.
     @usableFromInline let v6: AddressRanges
     /// As the ranges of `v4`; nil between the prefixes.
     @usableFromInline let v4Values: [Value?]
@@ -24,6 +26,7 @@ package struct IPPrefixTable<Value: Sendable>: Sendable {
         }
     }
 
+    /// The disjoint ranges of nested prefixes of one family.
     private static func flatten(
         _ entries: [(prefix: IPPrefix, value: Value)]
     ) -> (ranges: AddressRanges, values: [Value?]) {

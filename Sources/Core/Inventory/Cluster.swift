@@ -39,6 +39,7 @@ package struct Cluster: Hashable, Sendable {
     /// What carries its pods' packets; nil: not known.
     package var cni: CNI?
 
+    /// Its kube-proxy.
     package var kubeProxy: KubeProxySettings
 
     /// In the order of the file.
@@ -86,14 +87,21 @@ package struct Cluster: Hashable, Sendable {
 
 /// What carries the packets between the pods of a cluster; it decides the plan and its warnings.
 package enum CNI: String, Hashable, Sendable, CaseIterable {
+    /// Calico with IP-in-IP.
     case calicoIPIP = "calico-ipip"
+    /// Calico with VXLAN.
     case calicoVXLAN = "calico-vxlan"
+    /// Calico with BGP and no encapsulation.
     case calicoBGP = "calico-bgp"
+    /// Flannel with VXLAN.
     case flannelVXLAN = "flannel-vxlan"
+    /// Flannel with plain routes between nodes.
     case flannelHostGateway = "flannel-host-gw"
+    /// Cilium, in any mode.
     case cilium = "cilium"
     /// Pods have addresses of the cloud's network (VPC-CNI and the like).
     case vpc = "vpc"
+    /// Another one.
     case other = "other"
 }
 

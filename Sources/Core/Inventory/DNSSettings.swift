@@ -48,6 +48,7 @@ package struct DNSSettings: Hashable, Sendable {
     /// The number of worker threads, 1...256. Nil, the default: one per core.
     package var workers: Int?
 
+    /// The cache of answers.
     package var cache: CacheSettings
 
     /// The largest UDP answer, in octets, 512...4096, whatever size the client offers. Default: 1232, which

@@ -33,7 +33,9 @@ extension Inventory {
 
 /// Collects the problems of one inventory. Each topic is an extension in its own file.
 struct InventoryChecker {
+    /// The inventory to check.
     let inventory: Inventory
+    /// The problems found so far.
     private(set) var problems: [InventoryProblem] = []
 
     /// The first cluster of each key.
@@ -67,6 +69,7 @@ struct InventoryChecker {
         sites = Dictionary(inventory.sites.map { ($0.key, $0) }) { first, _ in first }
     }
 
+    /// Adds an error at `path`, with another place that it refers to.
     mutating func error(
         at path: InventoryPath, and other: InventoryPath? = nil, isAboutKey: Bool = false, _ message: String,
         suggestion: String? = nil
@@ -76,7 +79,7 @@ struct InventoryChecker {
                 .error, at: path, and: other, isAboutKey: isAboutKey, message, suggestion: suggestion))
     }
 
-    /// Notes that this cluster needs a map; those without one get a proposal.
+    /// Adds a warning at `path`.
     mutating func needMap(_ key: String) {
         if clusters[key]?.isMapped == false { clustersInNeedOfMap.append(key) }
     }

@@ -6,10 +6,13 @@ package import IPAddressing
 /// Both halves of the program are derived from it, so that no name is answered with an address that the
 /// network cannot carry. A value that was not read from a file may be inconsistent; `check()` reports where.
 package struct Inventory: Hashable, Sendable {
+    /// The forwarder's settings.
     package var dns: DNSSettings
 
+    /// The settings of the status page.
     package var admin: AdminSettings
 
+    /// The settings of the log.
     package var log = LogSettings()
 
     /// In the order of the file.
@@ -68,6 +71,7 @@ package struct Inventory: Hashable, Sendable {
 package struct LocatedHost: Hashable, Sendable {
     /// Key of the cluster or site.
     package let place: String
+    /// The host itself.
     package let host: Host
 
     /// The prefixes of the pods on it; empty if it is not a node or if they are not known.

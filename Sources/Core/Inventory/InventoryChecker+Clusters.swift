@@ -132,6 +132,7 @@ extension InventoryChecker {
         }
     }
 
+    /// A suffix leaves room for the longest service name.
     private mutating func checkRoom(_ name: DomainName, at path: InventoryPath) {
         let room = maximumNameLength - serviceNameOctets
         guard name.wire.count > room else { return }

@@ -31,6 +31,7 @@ extension InventoryChecker {
         checkRanges()
     }
 
+    /// `dns.special-upstream`: known names, and an upstream to ask.
     private mutating func checkSpecialNames() {
         let names = inventory.dns.specialUpstream
         let path = "dns" + "special-upstream" as InventoryPath
@@ -47,6 +48,7 @@ extension InventoryChecker {
         }
     }
 
+    /// `dns.listen`: addresses of this host, each once.
     private mutating func checkListeners() {
         let path = "dns" + "listen" as InventoryPath
         refuseDuplicates(inventory.dns.listen.filter { $0.port != 0 }, at: path)
@@ -58,6 +60,7 @@ extension InventoryChecker {
         }
     }
 
+    /// Numbers with a lower and an upper limit.
     private mutating func checkRanges() {
         let dns = inventory.dns
         let path: InventoryPath = "dns"

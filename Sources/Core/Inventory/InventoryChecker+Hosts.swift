@@ -88,6 +88,7 @@ extension InventoryChecker {
         }
     }
 
+    /// Subnets: prefixes that do not overlap.
     private mutating func checkSubnets(_ cluster: Cluster, at path: InventoryPath) {
         var claims: [Claim] = []
         for subnet in cluster.subnets {

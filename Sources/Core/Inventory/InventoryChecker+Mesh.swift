@@ -23,6 +23,7 @@ extension InventoryChecker {
         checkMeshEndpoints(mesh, members: path.members, at: path.at)
     }
 
+    /// The segment has an address for each node.
     private mutating func checkMeshRoom(_ mesh: VXLANSettings, members: [String], at path: InventoryPath) {
         let nodes = members.reduce(0) { $0 + (clusters[$1]?.nodes.count ?? 0) }
         let hostBits = mesh.network.family.bitWidth - mesh.network.length
@@ -62,6 +63,7 @@ extension InventoryChecker {
         }
     }
 
+    /// Reports a segment whose network overlaps `prefix`.
     private mutating func refuseMeshNetwork(
         _ mesh: VXLANSettings, _ prefix: IPPrefix, _ owner: InventoryPath, at path: InventoryPath
     ) {
@@ -70,6 +72,7 @@ extension InventoryChecker {
             "found \(mesh.network), which overlaps \(prefix); expected a network that nothing else uses")
     }
 
+    /// Endpoints name nodes, and their addresses are unique.
     private mutating func checkMeshEndpoints(_ mesh: VXLANSettings, members: [String], at path: InventoryPath)
     {
         let isKnownPath = members.allSatisfy { clusters[$0] != nil }

@@ -30,6 +30,7 @@ extension InventoryChecker {
 
     // MARK: Ends
 
+    /// The ends exist, and differ.
     private mutating func checkEnds(_ ends: PathEnds, at path: InventoryPath) {
         switch ends {
         case .oneWay(let from, let to):
@@ -58,6 +59,7 @@ extension InventoryChecker {
         }
     }
 
+    /// A cluster of `between` exists and has prefixes.
     private mutating func checkMember(_ key: String, at path: InventoryPath) {
         guard let cluster = clusters[key] else {
             return unknown(key, at: path, expected: "a cluster", among: clusterKeys)
@@ -99,6 +101,7 @@ extension InventoryChecker {
 
     // MARK: Hosts
 
+    /// The relays exist and can translate as configured.
     private mutating func checkRelay(_ relay: RelaySettings, of path: Path, at here: InventoryPath) {
         let places = Array(path.ends.keys.reversed())
         if relay.relays.count > 64 {

@@ -3,7 +3,9 @@ import IPAddressing
 extension InventoryChecker {
     /// One prefix of the file, and its owner.
     struct Claim {
+        /// The prefix.
         let prefix: IPPrefix
+        /// Its place in the file.
         let path: InventoryPath
 
         /// Claims of one owner are compared only to find pods inside services and the like.
@@ -51,6 +53,7 @@ extension InventoryChecker {
         }
     }
 
+    /// Reports a pair of overlapping claims.
     private mutating func reportOverlap(_ outer: Claim, _ inner: Claim) {
         let (first, second) = isBefore(outer, inner) ? (outer, inner) : (inner, outer)
         if first.owner != second.owner {
@@ -119,6 +122,7 @@ extension InventoryChecker {
         return pairs
     }
 
+    /// Warns of public and reserved space, and of Docker's default network.
     mutating func warnOfForeignSpace(_ prefix: IPPrefix, at path: InventoryPath) {
         if let space = ForeignSpace(prefix) {
             warn(
@@ -164,8 +168,10 @@ private let privateSpace: [IPPrefix] = [
     prefix(203, 0, 113, 0, length: 24),
 ]
 
+/// IPv4 space that is reserved (RFC 1112 section 4)
 private let reservedSpace = prefix(240, 0, 0, 0, length: 4)
 
+/// An IPv4 prefix from its octets.
 private func prefix(_ a: UInt32, _ b: UInt32, _ c: UInt32, _ d: UInt32, length: Int) -> IPPrefix {
     let address = IPAddress(v4: a << 24 | b << 16 | c << 8 | d)
     return IPPrefix(around: address, length: length) ?? IPPrefix(only: address)

@@ -1,5 +1,6 @@
 /// A contradiction inside an inventory, or something in it that is likely a mistake.
 package struct InventoryProblem: Hashable, Sendable {
+    /// Error or warning.
     package var severity: Severity
 
     /// The place of the wrong value.
@@ -39,7 +40,9 @@ package enum Severity: String, Hashable, Sendable {
 package struct InventoryPath: Hashable, Sendable {
     /// One step downwards.
     package enum Step: Hashable, Sendable {
+        /// The value of a key.
         case key(String)
+        /// An element of a list.
         case index(Int)
     }
 
@@ -50,6 +53,7 @@ package struct InventoryPath: Hashable, Sendable {
         self.steps = steps
     }
 
+    /// The place of the value of `key` inside of `path`.
     package static func + (path: InventoryPath, key: String) -> InventoryPath {
         InventoryPath(path.steps + [.key(key)])
     }
@@ -59,6 +63,7 @@ package struct InventoryPath: Hashable, Sendable {
         steps.starts(with: other.steps)
     }
 
+    /// The place of an element of the list at this path.
     package subscript(index: Int) -> InventoryPath {
         InventoryPath(steps + [.index(index)])
     }

@@ -3,6 +3,7 @@ package import IPAddressing
 
 /// What the server logs, and how.
 package struct LogSettings: Hashable, Sendable {
+    /// The form of lines. Default: text.
     package var format = LogFormat.text
 
     /// Which answers are logged one by one; nil: none. Default: nil.
@@ -33,6 +34,7 @@ package struct QueryLogSettings: Hashable, Sendable {
     /// The response codes; empty: all.
     package var responseCodes: [LoggedResponseCode] = []
 
+    /// The output. Default: standard error.
     package var output = LogOutput.standardError
 
     package init() {}
@@ -40,6 +42,7 @@ package struct QueryLogSettings: Hashable, Sendable {
 
 /// Where the query log goes.
 package enum LogOutput: Hashable, Sendable {
+    /// This process's standard error stream.
     case standardError
     /// Appended to; an absolute path.
     case file(String)

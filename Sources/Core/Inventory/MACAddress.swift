@@ -31,6 +31,7 @@ package struct MACAddress: Hashable, Sendable {
     /// True if the first octet's lowest bit is set; no interface has such an address (IEEE 802).
     package var isMulticast: Bool { bits >> 40 & 1 == 1 }
 
+    /// The value of one hexadecimal digit.
     private static func value(ofHexDigit digit: UInt8) -> UInt64? {
         switch digit {
         case UInt8(ascii: "0")...UInt8(ascii: "9"): UInt64(digit - UInt8(ascii: "0"))

@@ -2,7 +2,9 @@ package import IPAddressing
 
 /// Which places reach which, and how the packets are carried.
 package struct Path: Hashable, Sendable {
+    /// The places that it connects.
     package var ends: PathEnds
+    /// How packets are carried.
     package var carrier: PathCarrier
 
     /// What is reachable at the far end. Default: pods and services.
@@ -56,7 +58,9 @@ package enum PathCarrier: Hashable, Sendable {
 
 /// Which prefixes of the far end a path carries; at least one of the two in a checked inventory.
 package struct PathTargets: Hashable, Sendable {
+    /// Pods' prefixes are reachable.
     package var pods: Bool
+    /// Services' prefixes are reachable.
     package var services: Bool
 
     package init(pods: Bool = true, services: Bool = true) {
@@ -174,6 +178,7 @@ package struct VXLANEndpoint: Hashable, Sendable {
 
     /// Inside the segment's network.
     package var address: IPAddress?
+    /// The Ethernet address of the device.
     package var mac: MACAddress?
 
     package init(node: String, address: IPAddress? = nil, mac: MACAddress? = nil) {

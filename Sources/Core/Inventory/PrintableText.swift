@@ -8,6 +8,7 @@ extension String {
     /// The same for text of several lines: line feeds and tabs stay.
     package var printableLines: String { escaping { $0 == "\n" || $0 == "\t" } }
 
+    /// Escapes all characters that are not printable, with exceptions.
     private func escaping(except isKept: (Unicode.Scalar) -> Bool) -> String {
         if utf8.allSatisfy({ (0x20..<0x7F).contains($0) }) { return self }
         var shown = ""

@@ -19,6 +19,7 @@ package enum SpecialName: String, Hashable, Sendable, CaseIterable {
     /// Browsers that get NXDOMAIN for it do not switch to DNS over HTTPS.
     case canary = "use-application-dns.net"
 
+    /// The name itself.
     package var name: DomainName? { try? DomainName(parsing: rawValue) }
 
     /// Those that `dns.special-upstream` may name: no resolver has answers for the others.

@@ -17,6 +17,7 @@ package func nearestSpelling(of found: String, among candidates: some Sequence<S
     return best?.word
 }
 
+/// The word in lower case, with `-` for `_`.
 private func comparable(_ word: String) -> [UInt8] {
     word.utf8.map { octet in
         switch octet {

@@ -2,6 +2,7 @@
 package enum JSONError: Error, Hashable, Sendable {
     /// The text ends inside of a value.
     case truncated(offset: Int)
+    /// An octet that does not continue the text.
     case unexpected(offset: Int, octet: UInt8)
     /// More than `JSONReader.maximumDepth` arrays and objects inside each other.
     case tooDeep(offset: Int)
@@ -14,7 +15,9 @@ package struct JSONReader {
     /// Deeper than any program's output that we read; keeps a hostile text from exhausting the stack.
     static let maximumDepth = 64
 
+    /// The whole text.
     private let text: [UInt8]
+    /// Offset of the next octet.
     private var position = 0
 
     /// Reads a whole text: one value and nothing but white space around it.
@@ -30,6 +33,7 @@ package struct JSONReader {
 
     private init(text: [UInt8]) { self.text = text }
 
+    /// Reads a value and the white space before it.
     private mutating func value(depth: Int) throws(JSONError) -> JSONValue {
         guard depth < Self.maximumDepth else { throw .tooDeep(offset: position) }
         skipSpace()
@@ -91,6 +95,7 @@ package struct JSONReader {
         return elements
     }
 
+    /// Reads a number.
     private mutating func number() throws(JSONError) -> JSONValue {
         let start = position
         while position < text.count, Self.isPartOfNumber(text[position]) { position += 1 }
@@ -100,6 +105,7 @@ package struct JSONReader {
         return .number(digits)
     }
 
+    /// True for an octet that a number may contain.
     private static func isPartOfNumber(_ octet: UInt8) -> Bool {
         switch octet {
         case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "+"), UInt8(ascii: "."),
@@ -109,6 +115,7 @@ package struct JSONReader {
         }
     }
 
+    /// Reads one of the three literal names.
     private mutating func word(_ word: StaticString, _ value: JSONValue) throws(JSONError) -> JSONValue {
         for octet in Array(word.description.utf8) { try expect(octet) }
         return value
@@ -116,6 +123,7 @@ package struct JSONReader {
 
     // MARK: Strings
 
+    /// Reads a string with its quotation marks.
     private mutating func string() throws(JSONError) -> String {
         let start = position
         position += 1
@@ -138,6 +146,7 @@ package struct JSONReader {
         octet >= 0x20 && octet != UInt8(ascii: "\"") && octet != UInt8(ascii: "\\")
     }
 
+    /// Reads an escape sequence after its backslash.
     private mutating func escape(into octets: inout ArraySlice<UInt8>) throws(JSONError) {
         let octet = try peek()
         position += 1
@@ -170,6 +179,7 @@ package struct JSONReader {
         return scalar
     }
 
+    /// Reads four hexadecimal digits.
     private mutating func hexadecimal() throws(JSONError) -> UInt32 {
         guard text.count - position >= 4 else { throw .truncated(offset: text.count) }
         let digits = text[position..<position + 4]
@@ -182,21 +192,25 @@ package struct JSONReader {
 
     // MARK: Octets
 
+    /// The next octet.
     private func peek() throws(JSONError) -> UInt8 {
         guard position < text.count else { throw .truncated(offset: position) }
         return text[position]
     }
 
+    /// Reads one certain octet.
     private mutating func expect(_ octet: UInt8) throws(JSONError) {
         let found = try peek()
         guard found == octet else { throw .unexpected(offset: position, octet: found) }
         position += 1
     }
 
+    /// Skips white space.
     private mutating func skipSpace() {
         while position < text.count, Self.isSpace(text[position]) { position += 1 }
     }
 
+    /// True for white space (RFC 8259 section 2)
     private static func isSpace(_ octet: UInt8) -> Bool {
         octet == 0x20 || octet == 0x0A || octet == 0x09 || octet == 0x0D
     }

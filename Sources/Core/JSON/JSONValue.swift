@@ -1,12 +1,16 @@
 /// One value of a JSON text (RFC 8259).
 package indirect enum JSONValue: Sendable {
+    /// `null`.
     case null
+    /// `true` or `false`.
     case boolean(Bool)
     /// A number without fraction and exponent that fits in 64 bits.
     case integer(Int)
     /// Any other number, as it is written.
     case number(String)
+    /// A string.
     case string(String)
+    /// An array.
     case array([JSONValue])
     /// Members in the order in which they were read or are written; where a key stands twice, the later one
     /// counts.
@@ -33,16 +37,19 @@ extension JSONValue {
         return members.last { $0.key == key }?.value
     }
 
+    /// The string; nil for another kind of value.
     package var string: String? {
         guard case .string(let text) = self else { return nil }
         return text
     }
 
+    /// The whole number; nil for another kind of value.
     package var integer: Int? {
         guard case .integer(let value) = self else { return nil }
         return value
     }
 
+    /// The boolean; nil for another kind of value.
     package var boolean: Bool? {
         guard case .boolean(let value) = self else { return nil }
         return value
@@ -134,6 +141,7 @@ extension JSONValue: CustomStringConvertible {
         }
     }
 
+    /// Lines of members or elements between brackets, indented.
     private static func block(_ open: String, _ lines: [String], _ close: String) -> String {
         "\(open)\n\(lines.joined(separator: ",\n"))\n\(close)"
     }

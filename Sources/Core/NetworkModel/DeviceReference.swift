@@ -2,6 +2,7 @@ package import IPAddressing
 
 /// A network device of a host, by its name or, before the host has been seen, by what distinguishes it.
 package enum DeviceReference: Hashable, Sendable {
+    /// The device of this name.
     case named(String)
     /// The device that carries this address.
     case carrying(IPAddress)

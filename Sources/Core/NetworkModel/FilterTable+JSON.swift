@@ -28,8 +28,11 @@ extension FilterTable {
 
 /// Builds tables from the flat listing of nft.
 private struct RulesetReader {
+    /// The tables read so far.
     private(set) var tables: [FilterTable] = []
+    /// Index in `tables` by family and name.
     private var tableIndex: [String: Int] = [:]
+    /// Index in a table's chains by table and name.
     private var chainIndex: [String: Int] = [:]
 
     /// Items of other kinds (sets, maps, counters) are skipped.
@@ -65,6 +68,7 @@ private struct RulesetReader {
         return tables.count - 1
     }
 
+    /// The hook of a base chain; nil for another chain.
     private func hook(_ chain: JSONValue) -> FilterHook? {
         guard let type = chain["type"]?.string.flatMap(FilterHook.ChainType.init(rawValue:)),
             let point = chain["hook"]?.string.flatMap(FilterHook.HookPoint.init(rawValue:)),
@@ -169,6 +173,7 @@ extension FilterMatch {
         }
     }
 
+    /// One name or a list of them.
     private static func names(_ json: JSONValue) -> [String] {
         if let name = json.string { return [name] }
         return (json["set"]?.elements ?? []).compactMap(\.string).sorted()
@@ -218,6 +223,7 @@ extension PrefixSet {
         self.init(prefixes)
     }
 
+    /// The prefixes of a value; nil for one of another kind.
     private static func prefixes(of json: JSONValue) -> [IPPrefix]? {
         if let text = json.string { return IPAddress(text).map { [IPPrefix(only: $0)] } }
         if let prefix = json["prefix"] {

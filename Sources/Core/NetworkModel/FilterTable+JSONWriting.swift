@@ -19,6 +19,7 @@ extension FilterTable {
 }
 
 extension FilterChain {
+    /// The members of the JSON object for the chain.
     fileprivate func members(in table: FilterTable) -> [String: JSONValue] {
         var members: [String: JSONValue] = [
             "family": .string(table.family.rawValue), "table": .string(table.name), "name": .string(name),
@@ -34,6 +35,7 @@ extension FilterChain {
 }
 
 extension FilterRule {
+    /// The members of the JSON object for the rule.
     fileprivate func members(in chain: FilterChain, of table: FilterTable) -> [String: JSONValue] {
         var statements = matches.map { $0.json(family: table.family) }
         let counts = counter ?? Counter(packets: 0, octets: 0)
@@ -52,6 +54,7 @@ extension FilterRule {
 }
 
 extension FilterMatch {
+    /// The match as a statement.
     fileprivate func json(family: FilterFamily) -> JSONValue {
         switch self {
         case .source(let set): Self.equal(Self.payload(set.word, "saddr"), set.json)
@@ -84,20 +87,25 @@ extension FilterMatch {
         }
     }
 
+    /// A match that compares for equality.
     private static func equal(_ left: JSONValue, _ right: JSONValue) -> JSONValue { match("==", left, right) }
 
+    /// A match statement.
     private static func match(_ operation: String, _ left: JSONValue, _ right: JSONValue) -> JSONValue {
         .object(["match": .object(["op": .string(operation), "left": left, "right": right])])
     }
 
+    /// The expression for a field of a header.
     private static func payload(_ name: String, _ field: String) -> JSONValue {
         .object(["payload": .object(["protocol": .string(name), "field": .string(field)])])
     }
 
+    /// The expression for packet meta data.
     private static func meta(_ key: String) -> JSONValue {
         .object(["meta": .object(["key": .string(key)])])
     }
 
+    /// Several values as a set, one as itself.
     fileprivate static func set(_ values: [JSONValue]) -> JSONValue {
         values.count == 1 ? values[0] : .object(["set": .array(values)])
     }
@@ -133,6 +141,7 @@ extension FilterAction {
         }
     }
 
+    /// The arguments of a source translation.
     private static func translation(_ address: IPAddress, _ isFullyRandom: Bool) -> JSONValue {
         var members: [String: JSONValue] = [
             "family": .string(address.family == .v4 ? "ip" : "ip6"), "addr": .string(address.description),
@@ -146,6 +155,7 @@ extension PrefixSet {
     /// `ip` or `ip6`.
     fileprivate var word: String { family == .v6 ? "ip6" : "ip" }
 
+    /// The set as a value of nft's JSON.
     fileprivate var json: JSONValue {
         FilterMatch.set(
             prefixes.map { prefix in

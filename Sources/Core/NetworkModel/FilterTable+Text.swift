@@ -40,6 +40,7 @@ extension FilterHook: CustomStringConvertible {
             + " policy \(acceptsByDefault ? "accept" : "drop");"
     }
 
+    /// The priority as nft prints it.
     private var priorityText: String {
         let names = [-300: "raw", -150: "mangle", -100: "dstnat", 0: "filter", 50: "security", 100: "srcnat"]
         if let name = names[priority] { return name }
@@ -79,8 +80,10 @@ extension FilterMatch: CustomStringConvertible {
         }
     }
 
+    /// The keyword for the family of a set.
     private static func family(_ set: PrefixSet) -> String { set.family == .v6 ? "ip6" : "ip" }
 
+    /// Names in quotation marks, in braces if there are several.
     private static func list(_ names: [String]) -> String {
         let quoted = names.map { "\"\($0)\"" }
         return quoted.count == 1 ? quoted[0] : "{ " + quoted.joined(separator: ", ") + " }"

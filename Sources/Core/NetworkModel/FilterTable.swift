@@ -2,7 +2,9 @@ package import IPAddressing
 
 /// A table of nftables with its chains.
 package struct FilterTable: Hashable, Sendable {
+    /// The family.
     package var family: FilterFamily
+    /// The name, unique in the family.
     package var name: String
 
     /// In the order of the listing.
@@ -33,8 +35,11 @@ package enum FilterFamily: String, Hashable, Sendable {
 
 /// A chain of nftables: a base chain if it has a hook, else a target of jumps.
 package struct FilterChain: Hashable, Sendable {
+    /// The name, unique in the table.
     package var name: String
+    /// Where the kernel runs it; nil for a target of jumps.
     package var hook: FilterHook?
+    /// The rules in order.
     package var rules: [FilterRule]
 
     package init(name: String, hook: FilterHook? = nil, rules: [FilterRule] = []) {
@@ -43,6 +48,7 @@ package struct FilterChain: Hashable, Sendable {
         self.rules = rules
     }
 
+    /// The chain without counters and handles.
     package var withoutCounters: FilterChain {
         var chain = self
         for index in chain.rules.indices {
@@ -55,7 +61,9 @@ package struct FilterChain: Hashable, Sendable {
 
 /// The hook, type and priority of a base chain.
 package struct FilterHook: Hashable, Sendable {
+    /// The type.
     package var type: ChainType
+    /// The hook.
     package var point: HookPoint
 
     /// Lower is earlier: mangle -150, dstnat -100, filter 0, srcnat 100.
@@ -64,10 +72,12 @@ package struct FilterHook: Hashable, Sendable {
     /// False if the policy is to drop what no rule decides.
     package var acceptsByDefault: Bool
 
+    /// The types of base chains.
     package enum ChainType: String, Hashable, Sendable {
         case filter, nat, route
     }
 
+    /// The hooks of base chains.
     package enum HookPoint: String, Hashable, Sendable {
         case prerouting, input, forward, output, postrouting, ingress, egress
     }
@@ -82,7 +92,9 @@ package struct FilterHook: Hashable, Sendable {
 
 /// A rule: its action applies if all of its matches hold.
 package struct FilterRule: Hashable, Sendable {
+    /// The conditions.
     package var matches: [FilterMatch]
+    /// What happens to a packet that meets them.
     package var action: FilterAction
 
     /// At most 128 octets.
@@ -94,8 +106,11 @@ package struct FilterRule: Hashable, Sendable {
     /// Identifies the rule in its chain; nil if it has not been observed.
     package var handle: Int?
 
+    /// A rule's counter.
     package struct Counter: Hashable, Sendable {
+        /// Packets that the rule has matched.
         package var packets: Int
+        /// Octets of these packets.
         package var octets: Int
 
         package init(packets: Int, octets: Int) {
@@ -118,12 +133,15 @@ package struct FilterRule: Hashable, Sendable {
 
 /// A condition on a packet.
 package enum FilterMatch: Hashable, Sendable {
+    /// The source address is in the set.
     case source(PrefixSet)
+    /// The destination address is in the set.
     case destination(PrefixSet)
     /// The destination before translation, as the first packet of the connection had it.
     case originalDestination(PrefixSet)
     /// Names; `*` at the end matches any rest. Sorted.
     case inDevice([String])
+    /// Names of outgoing devices; `*` at the end matches any rest. Sorted.
     case outDevice([String])
     /// Sorted, as `established`, `related`.
     case connectionState([String])
@@ -131,7 +149,9 @@ package enum FilterMatch: Hashable, Sendable {
     case synchronize
     /// As `tcp`, `udp`, `icmp`.
     case transport(String)
+    /// The destination port of a transport.
     case destinationPort(transport: String, Int)
+    /// The masked bits of the packet's mark.
     case mark(value: Int, mask: Int)
     /// Another one, as compact JSON.
     case other(String)
@@ -141,20 +161,28 @@ package enum FilterMatch: Hashable, Sendable {
 package enum FilterAction: Hashable, Sendable {
     /// Counts only.
     case count
+    /// A verdict.
     case accept, drop, `return`
+    /// Drops the packet and reports it to the sender.
     case reject(Rejection)
+    /// Continues in another chain, and returns.
     case jump(String)
+    /// Continues in another chain, without returning.
     case goto(String)
     /// Translates to the address of the device that the packet leaves by.
     case masquerade(isFullyRandom: Bool)
+    /// Translates the source address.
     case sourceTranslation(to: IPAddress, isFullyRandom: Bool)
     /// Lowers the segment size that a TCP peer announces to the route's MTU.
     case clampSegmentSize
     /// Another one, as compact JSON.
     case other(String)
 
+    /// How a packet is rejected.
     package enum Rejection: Hashable, Sendable {
+        /// ICMP host unreachable.
         case hostUnreachable
+        /// Another way, in the words of nft.
         case other(String)
     }
 }

@@ -106,6 +106,7 @@ extension Route {
             source: row["prefsrc"]?.string.flatMap { IPAddress($0) })
     }
 
+    /// The prefix of a route's destination, `default` included.
     private static func destination(_ text: String, family: AddressFamily) -> IPPrefix? {
         if text == "default" { return IPPrefix(around: IPAddress(family: family, bits: 0), length: 0) }
         guard let prefix = try? IPPrefix(parsing: text), prefix.family == family else { return nil }
@@ -130,8 +131,10 @@ extension Route {
         return Int(text) ?? names[text] ?? -1
     }
 
+    /// The number of a routing table.
     static func table(_ json: JSONValue?) -> Int? { number(json, tableNames) }
 
+    /// The number of a route protocol.
     static func madeBy(_ json: JSONValue?) -> Int? { number(json, protocolNames) }
 }
 
@@ -165,6 +168,7 @@ extension PolicyRule {
         }
     }
 
+    /// The prefix of two members: address and length.
     private static func prefix(
         _ address: JSONValue?, _ length: JSONValue?, _ family: AddressFamily
     ) -> IPPrefix? {
@@ -174,11 +178,13 @@ extension PolicyRule {
         return IPPrefix(around: address, length: length?.integer ?? family.bitWidth)
     }
 
+    /// A mark and its mask.
     private static func mark(_ value: JSONValue?, _ mask: JSONValue?) -> Mark? {
         guard let value = value?.string.flatMap(hexadecimal) else { return nil }
         return Mark(value: value, mask: mask?.string.flatMap(hexadecimal) ?? .max)
     }
 
+    /// A hexadecimal number after `0x`.
     private static func hexadecimal(_ text: String) -> UInt32? {
         text.hasPrefix("0x") ? UInt32(text.dropFirst(2), radix: 16) : UInt32(text)
     }

@@ -36,6 +36,7 @@ extension HostState {
             ])
     }
 
+    /// The text of `iptables-save` for these states.
     private static func saved(_ states: [IPTablesState], _ family: AddressFamily) -> String {
         var text = ""
         for chain in states.filter({ $0.family == family }).flatMap(\.chains) {
@@ -47,6 +48,7 @@ extension HostState {
 }
 
 extension JSONValue {
+    /// An address as a JSON string.
     fileprivate static func address(_ address: IPAddress) -> JSONValue { .string(address.description) }
 
     /// Without the members that are null.

@@ -3,11 +3,14 @@ package import JSON
 
 /// The state of a host's kernel, as far as we make it or depend on it.
 package struct HostState: Hashable, Sendable {
+    /// All network devices.
     package var links: [Link]
+    /// The addresses of devices.
     package var addresses: [InterfaceAddress]
 
     /// Of all tables, in the order in which the kernel asks them.
     package var routes: [Route]
+    /// The routing policy rules, by priority.
     package var policyRules: [PolicyRule]
 
     /// Permanent ones only.
@@ -18,6 +21,7 @@ package struct HostState: Hashable, Sendable {
 
     /// Those with an outer destination only.
     package var forwardingEntries: [ForwardingEntry]
+    /// The kernel settings that were read.
     package var settings: [KernelSetting: Int]
 
     /// Our own table of nft, and in tests those of others.

@@ -2,7 +2,9 @@ package import IPAddressing
 
 /// One family's foreign chains as `iptables-save` or `ip6tables-save` lists them.
 package struct IPTablesState: Hashable, Sendable {
+    /// The family.
     package var family: AddressFamily
+    /// The chains in order.
     package var chains: [IPTablesChain]
 
     /// True for the older tables beside nftables, which `iptables-legacy` manages.
@@ -30,10 +32,12 @@ package struct IPTablesState: Hashable, Sendable {
 package struct IPTablesChain: Hashable, Sendable {
     /// As `filter`, `nat`.
     package var table: String
+    /// The name, unique in the table.
     package var name: String
 
     /// `ACCEPT` or `DROP`; nil for a chain that is no hook's.
     package var policy: String?
+    /// The rules in order.
     package var rules: [IPTablesRule]
 
     package init(table: String, name: String, policy: String? = nil, rules: [IPTablesRule] = []) {
@@ -46,8 +50,11 @@ package struct IPTablesChain: Hashable, Sendable {
 
 /// A rule of iptables. Its comment says if it is ours; another program made it otherwise.
 package struct IPTablesRule: Hashable, Sendable {
+    /// The family.
     package var family: AddressFamily
+    /// The table.
     package var table: String
+    /// The chain.
     package var chain: String
 
     /// All words after the chain's name, without quotation marks.
@@ -60,10 +67,15 @@ package struct IPTablesRule: Hashable, Sendable {
         self.words = words
     }
 
+    /// The prefix of `-s`.
     package var source: IPPrefix? { prefix(after: "-s") }
+    /// The prefix of `-d`.
     package var destination: IPPrefix? { prefix(after: "-d") }
+    /// The target of `-j`.
     package var target: String? { word(after: "-j") }
+    /// The text of `--comment`.
     package var comment: String? { word(after: "--comment") }
+    /// True if its comment says that we made it.
     package var isOurs: Bool { comment?.hasPrefix(Ownership.tag) == true }
 
     /// The word after `option`; nil if there is none or if it is negated.
@@ -73,6 +85,7 @@ package struct IPTablesRule: Hashable, Sendable {
         return words[index + 1]
     }
 
+    /// The prefix after `option`.
     private func prefix(after option: String) -> IPPrefix? {
         guard let text = word(after: option) else { return nil }
         return try? IPPrefix(parsing: text)

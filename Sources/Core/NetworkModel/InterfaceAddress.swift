@@ -2,7 +2,9 @@ package import IPAddressing
 
 /// An address on a device, with the length of the network that it is connected to.
 package struct InterfaceAddress: Hashable, Sendable {
+    /// The device's name.
     package var device: String
+    /// The address.
     package var address: IPAddress
 
     /// 0...32 or 0...128.

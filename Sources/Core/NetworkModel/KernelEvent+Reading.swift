@@ -91,20 +91,25 @@ extension KernelEvent {
 
 /// Numbers in host byte order and attributes of a netlink message; octets past the end read as 0.
 private struct NetlinkBytes {
+    /// The octets of a message or an attribute.
     private let octets: ArraySlice<UInt8>
 
     init(_ octets: ArraySlice<UInt8>) { self.octets = octets }
 
+    /// The number of octets.
     var count: Int { octets.count }
 
+    /// The octet at `offset`.
     func byte(_ offset: Int) -> Int {
         offset < octets.count ? Int(octets[octets.startIndex + offset]) : 0
     }
 
+    /// The 16-bit number at `offset`.
     func number16(_ offset: Int) -> Int {
         Int(UInt16(littleEndian: UInt16(byte(offset)) | UInt16(byte(offset + 1)) << 8))
     }
 
+    /// The 32-bit number at `offset`.
     func number32(_ offset: Int) -> Int {
         var value: UInt32 = 0
         for index in 0..<4 { value |= UInt32(byte(offset + index)) << UInt32(8 * index) }
@@ -136,6 +141,7 @@ private struct NetlinkBytes {
         attribute(type, after: header).map { String(decoding: $0.octets.prefix { $0 != 0 }, as: UTF8.self) }
     }
 
+    /// An attribute as an address, by its length.
     func address(_ type: Int, after header: Int) -> IPAddress? {
         guard let value = attribute(type, after: header) else { return nil }
         var bits: UInt128 = 0

@@ -2,6 +2,7 @@ package import IPAddressing
 
 /// A change of the kernel's network, as it is reported to subscribers (rtnetlink(7), nf_tables).
 package struct KernelEvent: Hashable, Sendable {
+    /// The object that has changed.
     package var subject: Subject
 
     /// True if it was deleted, false if it was made or altered.
@@ -12,16 +13,23 @@ package struct KernelEvent: Hashable, Sendable {
 
     /// The object that has changed.
     package enum Subject: Hashable, Sendable {
+        /// A device.
         case link(name: String, index: Int, isUp: Bool)
+        /// An address of a device.
         case address(IPAddress?, device: Int)
+        /// A route.
         case route(IPPrefix, routeProtocol: Int)
+        /// A policy rule.
         case policyRule(ruleProtocol: Int)
         /// A neighbour or an entry of a forwarding table.
         case neighbour(device: Int)
         /// A setting of one device, or of `KernelEvent.allDevices`.
         case setting(device: Int)
+        /// A table of nf_tables.
         case table(String)
+        /// A chain of nf_tables.
         case chain(String, table: String)
+        /// A rule of nf_tables.
         case filterRule(chain: String, table: String)
         /// The end of a transaction of nf_tables: all its events since the last one belong to it.
         case transaction
@@ -29,6 +37,7 @@ package struct KernelEvent: Hashable, Sendable {
 
     /// A process.
     package struct Actor: Hashable, Sendable {
+        /// Its process number.
         package var process: Int
 
         /// Its name in /proc, at most 15 octets; nil if it has ended.

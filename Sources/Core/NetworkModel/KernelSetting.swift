@@ -2,10 +2,12 @@ package import IPAddressing
 
 /// A setting of the kernel for one device, as in `net.ipv4.conf.eth0.forwarding`, or for the host.
 package struct KernelSetting: Hashable, Sendable {
+    /// The family whose packets it is for.
     package var family: AddressFamily
 
     /// `all` and `default` are names of devices here; settings of the host are those of `all`.
     package var device: DeviceReference
+    /// Which setting it is.
     package var name: Name
 
     /// The settings that forwarding depends on.

@@ -15,6 +15,7 @@ package struct LineWriter: Sendable {
     /// Clears the text and keeps its memory.
     package mutating func clear() { octets.removeAll(keepingCapacity: true) }
 
+    /// Appends a text.
     package mutating func write(_ text: String) { octets.append(contentsOf: text.utf8) }
 
     /// Decimal digits.

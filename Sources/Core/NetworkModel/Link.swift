@@ -5,11 +5,14 @@ package import Inventory
 package struct Link: Hashable, Sendable {
     /// 1...15 octets.
     package var name: String
+    /// What kind of device it is.
     package var kind: LinkKind
 
     /// In octets; nil in a desired link: the kernel's own choice.
     package var mtu: LinkMTU?
+    /// The Ethernet address.
     package var mac: MACAddress?
+    /// True if it is switched on.
     package var isUp: Bool
 
     /// The text that says who owns the device (`ip link set alias`).
@@ -37,6 +40,7 @@ package struct Link: Hashable, Sendable {
 
 /// The kind of a network device.
 package enum LinkKind: Hashable, Sendable {
+    /// A VXLAN device.
     case vxlan(VXLANLink)
     /// As `ip -d link` names it (`veth`, `bridge`, `ipip`); empty for hardware.
     case other(String)
@@ -46,6 +50,7 @@ package enum LinkKind: Hashable, Sendable {
 package struct VXLANLink: Hashable, Sendable {
     /// 1...16777215.
     package var id: Int
+    /// The UDP port.
     package var port: Int
 
     /// The source of the encapsulated packets.
@@ -69,6 +74,7 @@ package struct VXLANLink: Hashable, Sendable {
 
 /// The largest packet of a device.
 package enum LinkMTU: Hashable, Sendable {
+    /// A fixed size.
     case octets(Int)
     /// The underlay's MTU less this many octets of encapsulation.
     case underlay(less: Int)

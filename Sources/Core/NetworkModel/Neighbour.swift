@@ -3,8 +3,11 @@ package import Inventory
 
 /// A permanent entry of the neighbour table: the Ethernet address of an IP address on a device (ARP, ND).
 package struct Neighbour: Hashable, Sendable {
+    /// The device's name.
     package var device: String
+    /// The address.
     package var address: IPAddress
+    /// The Ethernet address that it has.
     package var mac: MACAddress
 
     package init(device: String, address: IPAddress, mac: MACAddress) {
@@ -30,7 +33,9 @@ extension Neighbour: CommandObject {
 /// An address of a connected network that was asked for its Ethernet address (ARP, ND) and has not answered
 /// yet. Every address is one for a moment when the first packet is sent to it.
 package struct UnresolvedNeighbour: Hashable, Sendable {
+    /// The device's name.
     package var device: String
+    /// The address.
     package var address: IPAddress
 
     package init(device: String, address: IPAddress) {
@@ -41,7 +46,9 @@ package struct UnresolvedNeighbour: Hashable, Sendable {
 
 /// A permanent entry of a VXLAN device's forwarding table: the host that an Ethernet address is at.
 package struct ForwardingEntry: Hashable, Sendable {
+    /// The device's name.
     package var device: String
+    /// The inner Ethernet address.
     package var mac: MACAddress
 
     /// The outer destination of the encapsulated packets.

@@ -2,6 +2,7 @@ package import IPAddressing
 
 /// A rule of the routing policy database: which packets use which table.
 package struct PolicyRule: Hashable, Sendable {
+    /// The family.
     package var family: AddressFamily
 
     /// The lowest applies first.
@@ -9,9 +10,13 @@ package struct PolicyRule: Hashable, Sendable {
 
     /// Nil: any.
     package var source: IPPrefix?
+    /// Nil: any.
     package var destination: IPPrefix?
+    /// The incoming device; nil: any.
     package var inDevice: String?
+    /// The outgoing device of the host's own packets; nil: any.
     package var outDevice: String?
+    /// The packet's mark; nil: any.
     package var mark: Mark?
 
     /// True if it is for packets that the conditions do not hold for (`ip rule add not ...`).
@@ -28,7 +33,9 @@ package struct PolicyRule: Hashable, Sendable {
 
     /// The bits of the packet's mark that are compared, and their value.
     package struct Mark: Hashable, Sendable {
+        /// The bits that the packet's mark must have.
         package var value: UInt32
+        /// The bits that are compared.
         package var mask: UInt32
 
         package init(value: UInt32, mask: UInt32 = .max) {
@@ -37,7 +44,9 @@ package struct PolicyRule: Hashable, Sendable {
         }
     }
 
+    /// What a rule does.
     package enum Action: Hashable, Sendable {
+        /// Looks for a route in this table.
         case lookup(table: Int)
         /// Another one, as `ip rule` prints it.
         case other(String)
@@ -59,6 +68,7 @@ package struct PolicyRule: Hashable, Sendable {
         self.ruleProtocol = ruleProtocol
     }
 
+    /// True if its protocol number is ours.
     package var isOurs: Bool { ruleProtocol == Ownership.routeProtocol }
 }
 

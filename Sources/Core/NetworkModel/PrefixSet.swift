@@ -21,6 +21,7 @@ package struct PrefixSet: Hashable, Sendable {
         self.prefixes = merged
     }
 
+    /// True if it has no address.
     package var isEmpty: Bool { prefixes.isEmpty }
 
     /// The family of all its prefixes; nil if it is empty or mixed.
@@ -29,6 +30,7 @@ package struct PrefixSet: Hashable, Sendable {
         return first.family
     }
 
+    /// True for an address of the set.
     package func contains(_ address: IPAddress) -> Bool {
         prefixes.contains { $0.contains(address) }
     }
@@ -38,6 +40,7 @@ package struct PrefixSet: Hashable, Sendable {
         other.prefixes.allSatisfy { inner in prefixes.contains { $0.contains(inner) } }
     }
 
+    /// True if an address is in both sets.
     package func overlaps(_ other: PrefixSet) -> Bool {
         other.prefixes.contains { inner in prefixes.contains { $0.overlaps(inner) } }
     }

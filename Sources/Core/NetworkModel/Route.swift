@@ -2,7 +2,9 @@ package import IPAddressing
 
 /// A route of a host.
 package struct Route: Hashable, Sendable {
+    /// The prefix of the destinations.
     package var destination: IPPrefix
+    /// What happens to the packets.
     package var kind: RouteKind
 
     /// 254 is `main`, 255 `local`, 253 `default`.
@@ -34,13 +36,16 @@ package struct Route: Hashable, Sendable {
         self.source = source
     }
 
+    /// The table of ordinary routes.
     package static let mainTable = 254
+    /// The table of the host's own addresses.
     package static let localTable = 255
 
     /// The metric of our routes: before the kernel's default of 1024 with IPv6, where routes of one metric
     /// would merge into one; 0 with IPv4, where order decides.
     package static func ourMetric(_ family: AddressFamily) -> Int { family == .v4 ? 0 : 512 }
 
+    /// True if its protocol number is ours.
     package var isOurs: Bool { routeProtocol == Ownership.routeProtocol }
 
     /// True for the network of one of the host's own addresses.
@@ -49,6 +54,7 @@ package struct Route: Hashable, Sendable {
             && nextHops.allSatisfy { $0.gateway == nil }
     }
 
+    /// True for the default route of the main table.
     package var isDefault: Bool { destination.length == 0 && table == Self.mainTable && kind == .unicast }
 }
 
@@ -59,6 +65,7 @@ package enum RouteKind: String, Hashable, Sendable {
 
 /// One of the hops that a route's packets may take.
 package struct NextHop: Hashable, Sendable {
+    /// The address of the next router; nil: the destination is on the link.
     package var gateway: IPAddress?
 
     /// Nil in a desired route: the device of the network that the gateway is in.

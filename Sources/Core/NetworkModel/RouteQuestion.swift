@@ -3,16 +3,20 @@ import JSON
 
 /// A question to the kernel: which way does it send a packet? Corresponds to `ip route get`.
 package struct RouteQuestion: Hashable, Sendable {
+    /// The destination of the packet.
     package var destination: IPAddress
 
     /// The source and the device of a packet that comes in; nil for one of the host itself.
     package var arrival: Arrival?
 
+    /// The packet's mark.
     package var mark: UInt32
 
     /// Where a packet that comes in is from.
     package struct Arrival: Hashable, Sendable {
+        /// The packet's source address.
         package var source: IPAddress
+        /// The incoming device.
         package var device: String
 
         package init(source: IPAddress, device: String) {

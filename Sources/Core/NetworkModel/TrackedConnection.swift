@@ -8,6 +8,7 @@ package struct TrackedConnection: Hashable, Sendable {
     /// The address that answers go to.
     package let answersTo: IPAddress
 
+    /// True if its source is translated.
     package var isTranslated: Bool { source != answersTo }
 
     /// The connections that `conntrack -L` prints, one a line; unknown lines are skipped.

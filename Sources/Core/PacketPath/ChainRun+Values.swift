@@ -55,6 +55,7 @@ extension ChainRun {
         return name.map { .word($0) } ?? .unknown
     }
 
+    /// The packet's value of a key of connection tracking.
     private func connection(_ key: PacketKey.ConnectionKey, _ state: PacketState) -> PacketValue {
         // Connection tracking comes at priority -200.
         let isSeen = state.hook != .ingress && !(state.hook == .prerouting && hook.priority < -200)
@@ -70,6 +71,7 @@ extension ChainRun {
         }
     }
 
+    /// The packet's value of a reverse path condition.
     private func reversePath(
         _ kind: PacketKey.ReversePath, _ heedsMark: Bool, _ state: PacketState
     ) -> PacketValue {
@@ -83,6 +85,7 @@ extension ChainRun {
         return Self.exists(route?.nextHops.contains { $0.device == device } ?? false)
     }
 
+    /// The words `exists` and `missing`.
     private static func exists(_ truth: Bool) -> PacketValue { .word(truth ? "exists" : "missing") }
 }
 

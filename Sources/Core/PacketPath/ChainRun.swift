@@ -7,9 +7,13 @@ import NetworkModel
 /// ends with every possible outcome. So its time grows with the number of rules, not with the number of
 /// unknown conditions.
 struct ChainRun {
+    /// The walk that the call belongs to.
     let walk: PacketWalk
+    /// The table of the chain.
     let table: RuleTable
+    /// The base chain.
     let base: RuleChain
+    /// The hook of the base chain.
     let hook: RuleHook
 
     /// The number of rules that may still be evaluated: a limit for chains of jumps.
@@ -117,12 +121,16 @@ struct ChainRun {
 
     /// A verdict of a rule that may apply.
     private struct Decision {
+        /// The verdict.
         var verdict: RuleVerdict
+        /// The rule.
         let rule: PacketRule
+        /// The chain of the rule.
         let chain: RuleChain
 
         /// The cause for not knowing whether the rule applies; nil if it does.
         var doubt: RulePlace?
+        /// The number of jumps that led to the chain.
         let depth: Int
     }
 
@@ -201,6 +209,7 @@ struct ChainRun {
 
     // MARK: - Conditions
 
+    /// Whether a condition holds for the packet.
     private func holds(_ condition: Condition, for state: PacketState) -> Holding {
         let values = condition.keys.map { value(of: $0, in: state) }
         if values.contains(.absent) { return .no }
@@ -216,6 +225,7 @@ struct ChainRun {
         return isDoubtful ? .unknown : Holding(condition.isNegated)
     }
 
+    /// Whether a packet's values match an element.
     private static func matches(_ element: RuleSet.Element, _ values: [PacketValue]) -> Holding {
         guard element.patterns.count == values.count else { return .unknown }
         var holding = Holding.yes
@@ -240,6 +250,7 @@ struct ChainRun {
         }
     }
 
+    /// The place of a rule, or of the chain's policy.
     private func place(_ rule: PacketRule?, in chain: RuleChain, text: String? = nil) -> RulePlace {
         RulePlace(
             owner: table.owner, family: table.family, table: table.name, chain: chain.name,
@@ -249,12 +260,14 @@ struct ChainRun {
 }
 
 extension Condition {
+    /// True if a key of the condition is a mark.
     fileprivate var isOfMarks: Bool {
         keys.contains { if case .mark = $0 { true } else { false } }
     }
 }
 
 extension PacketState {
+    /// Sets a mark of the packet or the connection.
     fileprivate mutating func set(_ change: MarkChange, _ isOfConnection: Bool) {
         if isOfConnection {
             connectionMark = connectionMark.changed(change, copying: mark)

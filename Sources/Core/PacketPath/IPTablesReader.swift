@@ -54,7 +54,9 @@ extension PacketRule {
 
 /// Parses the words of one rule.
 private struct IPTablesWords {
+    /// The words after the chain's name.
     private let words: [String]
+    /// Index of the next word.
     private var position = 0
 
     /// The module that the next options belong to: two modules have `--mark`.
@@ -62,6 +64,7 @@ private struct IPTablesWords {
 
     /// The options of the match `rpfilter`, which becomes a condition at its end.
     private var reversePath: (isLoose: Bool, heedsMark: Bool, isInverted: Bool)?
+    /// The statements so far.
     private var found: [Statement] = []
 
     init(_ words: [String]) { self.words = words }
@@ -92,12 +95,14 @@ private struct IPTablesWords {
         return found + verdict
     }
 
+    /// The next word; empty at the end.
     private mutating func take() -> String {
         guard position < words.count else { return "" }
         position += 1
         return words[position - 1]
     }
 
+    /// Adds a condition on one key.
     private mutating func add(_ key: PacketKey, _ patterns: [Pattern], _ isNegated: Bool) {
         let elements = patterns.map { RuleSet.Element(patterns: [$0]) }
         found.append(.condition(Condition(keys: [key], set: .elements(elements), isNegated: isNegated)))
@@ -105,6 +110,7 @@ private struct IPTablesWords {
 
     // MARK: Conditions
 
+    /// Parses an option and its values.
     private mutating func read(_ option: String, _ isNegated: Bool) {
         switch option {
         case "-s": add(.address(.source, nil), [Self.prefix(take())], isNegated)
@@ -137,6 +143,7 @@ private struct IPTablesWords {
         }
     }
 
+    /// Parses an option of a module.
     private mutating func readModule(_ option: String, _ isNegated: Bool) {
         switch (module, option) {
         case ("conntrack", "--ctstate"), ("state", "--state"):
@@ -176,6 +183,7 @@ private struct IPTablesWords {
         }
     }
 
+    /// Skips words up to the next option.
     private mutating func skipValues() {
         while position < words.count, !words[position].hasPrefix("-"), words[position] != "!" {
             position += 1
@@ -184,6 +192,7 @@ private struct IPTablesWords {
 
     // MARK: Targets
 
+    /// Parses a target and its options.
     private mutating func target(isGoto: Bool) -> [Statement] {
         let name = take()
         if isGoto { return [.verdict(.goto(name))] }
@@ -204,6 +213,7 @@ private struct IPTablesWords {
         }
     }
 
+    /// Parses the options of MARK and CONNMARK.
     private mutating func markChange(isOfConnection: Bool) -> Statement {
         let option = take()
         switch option {
@@ -236,6 +246,7 @@ private struct IPTablesWords {
 
     // MARK: Values
 
+    /// The pattern of a prefix.
     private static func prefix(_ text: String) -> Pattern {
         guard let prefix = try? IPPrefix(parsing: text) else { return .unknown }
         return .prefix(prefix)
@@ -246,6 +257,7 @@ private struct IPTablesWords {
         .word(text.hasSuffix("+") ? text.dropLast() + "*" : text)
     }
 
+    /// The pattern of a range of addresses or a single one.
     private static func range(_ text: String) -> Pattern {
         let ends = text.split(separator: "-").map { IPAddress($0) }
         guard ends.count == 2, let first = ends[0], let last = ends[1], first.family == last.family,
@@ -265,10 +277,12 @@ private struct IPTablesWords {
         }
     }
 
+    /// The pattern of an address type list.
     private static func types(_ text: String) -> [Pattern] {
         text.lowercased().split(separator: ",").map { .word(String($0)) }
     }
 
+    /// The bits of TCP flags.
     private static func flags(_ text: String) -> Int {
         if text == "ALL" { return 0x3F }
         return text.lowercased().split(separator: ",").reduce(0) { $0 | (Transport.flags[String($1)] ?? 0) }

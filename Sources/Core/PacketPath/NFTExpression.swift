@@ -27,6 +27,7 @@ enum NFTExpression {
         }
     }
 
+    /// The set of numbers that a comparison accepts.
     private static func comparison(_ operation: String, _ number: UInt64) -> RuleSet {
         let range: ClosedRange<UInt64>?
         switch operation {
@@ -46,6 +47,7 @@ enum NFTExpression {
         return [key(json)]
     }
 
+    /// The key of one expression; `unknown` if it is not understood.
     private static func key(_ json: JSONValue) -> PacketKey {
         guard let (kind, value) = json.onlyMember else { return .unknown(json.description) }
         let known: PacketKey? =
@@ -60,6 +62,7 @@ enum NFTExpression {
         return known ?? .unknown(json.description)
     }
 
+    /// The key of a field of a header.
     private static func payload(_ name: String, _ field: String) -> PacketKey? {
         switch (name, field) {
         case ("ip", "saddr"): .address(.source, .v4)
@@ -77,6 +80,7 @@ enum NFTExpression {
         }
     }
 
+    /// The key of packet meta data.
     private static func meta(_ key: String) -> PacketKey? {
         switch key {
         case "iifname", "iif": .device(.incoming)
@@ -89,6 +93,7 @@ enum NFTExpression {
         }
     }
 
+    /// The key of connection tracking.
     private static func connection(_ key: String, _ direction: String?) -> PacketKey? {
         switch (key, direction) {
         case ("state", _): .connection(.state)
@@ -106,6 +111,7 @@ enum NFTExpression {
         }
     }
 
+    /// The key of a route look-up.
     private static func fib(_ value: JSONValue) -> PacketKey? {
         let flags = Set((value["flags"]?.elements ?? []).compactMap(\.string))
         switch value["result"]?.string {
@@ -120,6 +126,7 @@ enum NFTExpression {
         }
     }
 
+    /// The key of masked bits.
     private static func masked(_ parts: [JSONValue]) -> PacketKey? {
         guard parts.count == 2 else { return nil }
         switch key(parts[0]) {
@@ -160,6 +167,7 @@ enum NFTExpression {
         return RuleSet.Element(patterns: zip(parts, keys).map { pattern($0, for: $1) })
     }
 
+    /// The pattern of one value of a key.
     private static func pattern(_ json: JSONValue, for key: PacketKey) -> Pattern {
         if json.string == "*" { return .any }
         switch key {
@@ -178,6 +186,7 @@ enum NFTExpression {
         }
     }
 
+    /// The pattern of an address, a prefix or a range of addresses.
     private static func address(_ json: JSONValue) -> Pattern? {
         if let text = json.string { return IPAddress(text).map { .prefix(IPPrefix(only: $0)) } }
         if let prefix = json["prefix"] {
@@ -193,6 +202,7 @@ enum NFTExpression {
         return .addresses(first...last)
     }
 
+    /// The pattern of a number or a range of numbers.
     private static func number(_ json: JSONValue) -> Pattern? {
         if let number = json.integer.flatMap({ UInt64(exactly: $0) }) { return .numbers(number...number) }
         guard let ends = json["range"]?.elements, ends.count == 2,
@@ -239,6 +249,7 @@ enum NFTExpression {
 }
 
 extension PacketKey {
+    /// True if the keys are TCP's flags.
     fileprivate var isOfFlags: Bool {
         if case .flags = self { true } else { false }
     }
@@ -249,6 +260,7 @@ enum Transport {
     /// The name in rules: numbers of common protocols have one (IANA protocol numbers).
     static func name(_ text: String) -> String { numbers[text] ?? text }
 
+    /// The names of protocols by their numbers.
     private static let numbers = [
         "1": "icmp", "6": "tcp", "17": "udp", "58": "ipv6-icmp", "132": "sctp", "icmpv6": "ipv6-icmp",
     ]

@@ -4,7 +4,9 @@ import NetworkModel
 
 /// Parses the items of `nft -j list ...`: tables, chains, sets and maps with their elements, rules.
 struct NFTReader {
+    /// The tables read so far.
     private(set) var tables: [RuleTable] = []
+    /// Index in `tables` by family and name.
     private var position: [String: Int] = [:]
 
     init(_ items: [JSONValue]) {
@@ -16,6 +18,7 @@ struct NFTReader {
         }
     }
 
+    /// Reads one item of a listing.
     private mutating func read(_ kind: String, _ value: JSONValue, _ family: FilterFamily) {
         let name = (kind == "table" ? value["name"] : value["table"])?.string ?? ""
         let index = index(of: name, family)
@@ -40,6 +43,7 @@ struct NFTReader {
         }
     }
 
+    /// The index of a table, which is added if it is missing.
     private mutating func index(of name: String, _ family: FilterFamily) -> Int {
         let key = "\(family.rawValue) \(name)"
         if let index = position[key] { return index }

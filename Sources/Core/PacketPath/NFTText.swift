@@ -2,10 +2,12 @@ import JSON
 
 /// Writes rules that were parsed from JSON in nft's syntax, so that people find them.
 enum NFTText {
+    /// The text of a rule.
     static func rule(_ parts: [JSONValue]) -> String {
         parts.map { statement($0) }.filter { !$0.isEmpty }.joined(separator: " ")
     }
 
+    /// The text of a statement.
     private static func statement(_ json: JSONValue) -> String {
         guard let (key, value) = json.onlyMember else { return expression(json) }
         switch key {
@@ -39,6 +41,7 @@ enum NFTText {
         return truth ? "exists" : "missing"
     }
 
+    /// The text of an expression.
     private static func expression(_ json: JSONValue) -> String {
         if let text = json.string { return text }
         if let elements = json.elements {

@@ -2,7 +2,9 @@ package import IPAddressing
 
 /// The addresses and ports of a packet at one point of its path.
 package struct Packet: Hashable, Sendable {
+    /// The source address.
     package var source: IPAddress
+    /// The destination address.
     package var destination: IPAddress
 
     /// As nft and iptables call it: `tcp`, `udp`, `icmp`.
@@ -10,6 +12,7 @@ package struct Packet: Hashable, Sendable {
 
     /// 0...65535; 0 if the transport has none.
     package var sourcePort: Int
+    /// The destination port; 0 if the transport has none.
     package var destinationPort: Int
 
     package init(
@@ -23,6 +26,7 @@ package struct Packet: Hashable, Sendable {
         destinationPort = ports.destination
     }
 
+    /// The family of its addresses.
     package var family: AddressFamily { source.family }
 
     /// The packet that answers this one.
@@ -59,7 +63,9 @@ package struct Flow: Hashable, Sendable {
     /// The first packet of the connection, as it arrived.
     package var original: Packet
 
+    /// True for a packet in the direction of the answers.
     package var isReply: Bool
+    /// The state of its connection.
     package var state: ConnectionState
 
     /// Nil if the host sends it itself, or if the device is not known.
@@ -67,12 +73,16 @@ package struct Flow: Hashable, Sendable {
 
     /// Nil if it is for the host itself, or if the device is not known.
     package var outDevice: String?
+    /// The mark that it arrives with.
     package var mark: UInt32
+    /// The hooks that it passes.
     package var course: Course
 
     /// The hooks that a packet passes.
     package enum Course: Hashable, Sendable {
+        /// It is routed through the host.
         case forwarded
+        /// It is for the host itself.
         case delivered
         /// IPVS takes it after the `input` hook and sends it as a packet of the host (`output`).
         case balanced

@@ -19,6 +19,7 @@ struct PartlyKnown: Hashable, Sendable {
         PartlyKnown(value, known: known & other.known & ~(value ^ other.value))
     }
 
+    /// The bits after a change of the mark.
     func changed(_ change: MarkChange, copying other: PartlyKnown) -> PartlyKnown {
         switch change {
         case .bits(let keep, let change): PartlyKnown((value & keep) ^ change, known: known | ~keep)
@@ -35,11 +36,17 @@ struct PartlyKnown: Hashable, Sendable {
 
 /// A flow at one point of its path.
 struct PacketState: Hashable, Sendable {
+    /// The flow that the packet belongs to.
     let flow: Flow
+    /// The packet at this point.
     var packet: Packet
+    /// The hook at this point.
     var hook: FilterHook.HookPoint
+    /// The packet's mark.
     var mark: PartlyKnown
+    /// The connection's mark.
     var connectionMark: PartlyKnown
+    /// False once a rule has excluded it from connection tracking.
     var isTracked = true
 
     /// The first rule that may have changed a mark on an unknown condition.
@@ -68,10 +75,12 @@ struct PacketState: Hashable, Sendable {
 
 /// Whether a condition holds.
 enum Holding: Hashable, Sendable {
+    /// True, false, or not known.
     case yes, no, unknown
 
     init(_ truth: Bool) { self = truth ? .yes : .no }
 
+    /// The negation; not known stays so.
     var negated: Holding {
         switch self {
         case .yes: .no
@@ -83,16 +92,22 @@ enum Holding: Hashable, Sendable {
 
 /// A packet's value of a key.
 enum PacketValue: Hashable, Sendable {
+    /// An address.
     case address(IPAddress)
+    /// A number, such as a port.
     case number(UInt64)
+    /// A word, such as a device's name.
     case word(String)
+    /// Several words of which each may match.
     case words(Set<String>)
     /// The packet has no value: a condition on it does not match, negated or not.
     case absent
+    /// A value that is not known.
     case unknown
 }
 
 extension Pattern {
+    /// Whether a value matches the pattern.
     func matches(_ value: PacketValue) -> Holding {
         switch (self, value) {
         case (_, .unknown), (.unknown, _): .unknown

@@ -4,6 +4,7 @@ package import NetworkModel
 
 /// The foreign rules of a host, of both back ends, ready to be walked.
 package struct PacketRules: Sendable {
+    /// The tables of both back ends.
     private(set) var tables: [RuleTable]
 
     /// - Parameter observed: Our own table is left out.
@@ -15,6 +16,7 @@ package struct PacketRules: Sendable {
         }
     }
 
+    /// True if there is no rule.
     package var isEmpty: Bool { tables.isEmpty }
 
     /// The rules with `rules` first in their chains.
@@ -56,18 +58,24 @@ package struct PacketRules: Sendable {
 
 /// Follows packets through the rules of a host, in the order in which the kernel runs the chains.
 package struct PacketWalk: Sendable {
+    /// The rules.
     let rules: PacketRules
+    /// The routes.
     let routes: RouteLookup
 
     /// True if our rules in foreign chains are skipped, to see the outcome without them.
     let ignoresOurs: Bool
 
+    /// The base chains of each hook, in the kernel's order.
     private let baseChains: [FilterHook.HookPoint: [BaseChain]]
 
     /// A chain that the kernel calls.
     private struct BaseChain: Sendable {
+        /// Index of the table.
         let table: Int
+        /// The chain.
         let chain: RuleChain
+        /// Its hook.
         let hook: RuleHook
     }
 
@@ -123,6 +131,7 @@ package struct PacketWalk: Sendable {
         if hook == .prerouting { state.packet = flow.entered }
     }
 
+    /// Notes what a base chain has decided.
     private func decide(_ end: ChainRun.End, packet: Packet, _ trace: inout PacketTrace) {
         guard let culprit = end.drop else { return }
         let isCertain = end.passing == nil

@@ -6,12 +6,16 @@ package import NetworkModel
 package struct RouteLookup: Sendable {
     /// In the order in which they apply.
     private let rules: [PolicyRule]
+    /// The routes of each table, in the order in which they match.
     private let tables: [Int: [Route]]
+    /// The host's own addresses.
     private let ownAddresses: Set<IPAddress>
 
     /// The packet whose route is looked up.
     package struct Query: Hashable, Sendable {
+        /// The destination.
         package var destination: IPAddress
+        /// The source; nil if the kernel chooses it.
         package var source: IPAddress?
 
         /// Nil for packets of the host itself.
@@ -37,7 +41,9 @@ package struct RouteLookup: Sendable {
 
     /// The result: a rule alone (`blackhole` and the like), or a rule and the route of its table.
     package struct Decision: Hashable, Sendable {
+        /// The policy rule that decided.
         package var rule: PolicyRule
+        /// The route; nil for a rule that decides alone.
         package var route: Route?
     }
 
@@ -93,6 +99,7 @@ package struct RouteLookup: Sendable {
         route(in: Route.mainTable, Query(destination)).flatMap { $0.nextHops.isEmpty ? nil : $0 }
     }
 
+    /// The route of one table.
     private func route(in table: Int, _ query: Query) -> Route? {
         tables[table]?.first { route in
             route.destination.contains(query.destination)
@@ -116,6 +123,7 @@ package struct RouteLookup: Sendable {
         return decide(Query(address, mark: 0))?.route?.kind.rawValue ?? "unreachable"
     }
 
+    /// True if a policy rule applies to the packet.
     private static func holds(_ rule: PolicyRule, for query: Query) -> Bool {
         guard rule.family == query.destination.family else { return false }
         var holds = rule.destination?.contains(query.destination) ?? true

@@ -5,11 +5,14 @@ package import NetworkModel
 struct RuleTable: Sendable {
     /// `ip`, `ip6`, `inet` or `netdev`.
     let family: FilterFamily
+    /// The table's name.
     let name: String
+    /// The program that manages it.
     let owner: RuleOwner
 
     /// False if the table is known to be dormant: its chains are not run.
     var isAwake = true
+    /// The chains by name.
     var chains: [String: RuleChain] = [:]
 
     /// Named sets and maps.
@@ -18,14 +21,19 @@ struct RuleTable: Sendable {
 
 /// The program that manages a table, and so the syntax for it.
 package enum RuleOwner: Hashable, Sendable {
+    /// nftables.
     case nft
+    /// iptables, by the name of its program.
     case iptables(program: String)
 }
 
 /// A chain of a table.
 struct RuleChain: Sendable {
+    /// The chain's name.
     let name: String
+    /// Where the kernel runs it; nil for a target of jumps.
     var hook: RuleHook?
+    /// The rules in order.
     var rules: [PacketRule] = []
 
     /// False if only the chain's name is known.
@@ -34,9 +42,13 @@ struct RuleChain: Sendable {
 
 /// Where the kernel runs a base chain.
 struct RuleHook: Hashable, Sendable {
+    /// True for a chain of type nat.
     var isNAT: Bool
+    /// The hook.
     var point: FilterHook.HookPoint
+    /// The priority; lower is earlier.
     var priority: Int
+    /// False if the policy is to drop.
     var acceptsByDefault: Bool
 
     /// Nil except at the hooks of single devices.
@@ -45,6 +57,7 @@ struct RuleHook: Hashable, Sendable {
 
 /// A rule: statements in order, up to the first condition that does not match.
 struct PacketRule: Sendable {
+    /// The statements in order.
     var statements: [Statement]
 
     /// Identifies it: its handle (nft), or its number in the chain from 1 on (iptables).
@@ -59,9 +72,13 @@ struct PacketRule: Sendable {
 
 /// A part of a rule.
 indirect enum Statement: Sendable {
+    /// Continues only if the condition holds.
     case condition(Condition)
+    /// Sets the mark of the packet or of the connection.
     case mark(MarkChange, isOfConnection: Bool)
+    /// Excludes the packet from connection tracking.
     case untrack
+    /// Ends the rule with a verdict.
     case verdict(RuleVerdict)
     /// The verdict of a map for the values of the keys.
     case lookup([PacketKey], RuleSet)
@@ -73,8 +90,11 @@ indirect enum Statement: Sendable {
 
 /// The decision of a rule.
 enum RuleVerdict: Hashable, Sendable {
+    /// A verdict of its own.
     case accept, drop, `return`
+    /// Continues in another chain, and returns.
     case jump(String)
+    /// Continues in another chain, without returning.
     case goto(String)
     /// Another program decides.
     case undecided(String)
@@ -82,16 +102,21 @@ enum RuleVerdict: Hashable, Sendable {
 
 /// Sets a mark: `(old & keep) ^ change`, or a copy of the other mark.
 enum MarkChange: Hashable, Sendable {
+    /// Changes certain bits.
     case bits(keep: UInt32, change: UInt32)
     /// The bits of the mask come from the packet's or the connection's mark.
     case copy(mask: UInt32)
+    /// A change that is not understood.
     case unknown
 }
 
 /// A comparison of a packet's values with a set of values.
 struct Condition: Sendable {
+    /// The properties that are compared.
     var keys: [PacketKey]
+    /// The values that they are compared with.
     var set: RuleSet
+    /// True if the comparison is negated.
     var isNegated = false
 }
 
@@ -104,20 +129,28 @@ enum RuleSet: Sendable {
     /// A set whose elements could not be parsed.
     case unknown(String)
 
+    /// An element of a set or map.
     struct Element: Sendable {
+        /// A pattern for each key.
         var patterns: [Pattern]
+        /// The verdict of a map's element; nil in a set.
         var verdict: RuleVerdict?
     }
 }
 
 /// Values that one key may have.
 enum Pattern: Hashable, Sendable {
+    /// Addresses of a prefix.
     case prefix(IPPrefix)
+    /// Addresses of a range.
     case addresses(ClosedRange<IPAddress>)
+    /// Numbers of a range.
     case numbers(ClosedRange<UInt64>)
     /// A word, or the name of a device, whose last character may be `*`.
     case word(String)
+    /// Every value.
     case any
+    /// Values that could not be parsed.
     case unknown
 }
 
@@ -127,12 +160,19 @@ enum PacketKey: Hashable, Sendable {
     case address(Side, AddressFamily?)
     /// Nil as transport: any that has ports.
     case port(Side, transport: String?)
+    /// An address of the connection's first packet.
     case originalAddress(Side)
+    /// A port of the connection's first packet.
     case originalPort(Side)
+    /// The transport protocol.
     case transport
+    /// The address family.
     case family
+    /// The name of a device.
     case device(Direction)
+    /// The masked bits of a mark.
     case mark(mask: UInt32, isOfConnection: Bool)
+    /// A property of the connection.
     case connection(ConnectionKey)
     /// The flags of TCP under a mask.
     case flags(mask: Int)
@@ -142,12 +182,16 @@ enum PacketKey: Hashable, Sendable {
     case reversePath(ReversePath, heedsMark: Bool)
     /// As `local`, `unicast`, `broadcast`.
     case addressType(Side)
+    /// Unicast, broadcast or multicast.
     case packetType
     /// Always true.
     case constant
+    /// A property that is not understood.
     case unknown(String)
 
+    /// The two ends of a packet.
     enum Side: Hashable, Sendable { case source, destination }
+    /// The two devices of a packet.
     enum Direction: Hashable, Sendable { case incoming, outgoing }
 
     /// The condition on a route back to the source.
@@ -160,14 +204,19 @@ enum PacketKey: Hashable, Sendable {
         case loose
     }
 
+    /// The properties of a connection.
     enum ConnectionKey: Hashable, Sendable { case state, status, direction }
 }
 
 /// A rule, or the policy of a chain, identified so that its owner can find it.
 package struct RulePlace: Hashable, Sendable {
+    /// The program that manages the table.
     package var owner: RuleOwner
+    /// The family of the table.
     package var family: FilterFamily
+    /// The table's name.
     package var table: String
+    /// The chain's name.
     package var chain: String
 
     /// The handle (nft) or the number from 1 on (iptables); nil for a policy.
@@ -178,6 +227,7 @@ package struct RulePlace: Hashable, Sendable {
 
     /// The base chain from which jumps lead to `chain`.
     package var baseChain: String
+    /// The hook of the base chain.
     package var hook: FilterHook.HookPoint
 }
 

@@ -6,11 +6,14 @@
 /// View 0 is for clients of no view, cluster 0 for replies that are no cluster's. One thread counts; others
 /// read copies.
 package struct AnswerCounts: Hashable, Sendable {
+    /// Rows for views.
     package private(set) var views: Int
+    /// Rows for clusters in each view.
     package private(set) var clusters: Int
     /// `views * clusters * cellsPerCluster` numbers.
     private var cells: [Int]
 
+    /// Counts of one cluster in one view.
     private static let cellsPerCluster = AnswerSource.allCases.count * ResponseCodeColumn.count
 
     /// - Parameters:
@@ -34,6 +37,7 @@ package struct AnswerCounts: Hashable, Sendable {
         cells[index(source, column, view, cluster)]
     }
 
+    /// The index of a count in `cells`; rows that do not exist are row 0.
     private func index(_ source: AnswerSource, _ column: Int, _ view: Int, _ cluster: Int) -> Int {
         let view = UInt(bitPattern: view) < UInt(views) ? view : 0
         let cluster = UInt(bitPattern: cluster) < UInt(clusters) ? cluster : 0
@@ -89,6 +93,7 @@ package enum ResponseCodeColumn {
         "NOERROR", "FORMERR", "SERVFAIL", "NXDOMAIN", "NOTIMP", "REFUSED", "BADVERS", "BADCOOKIE", "other",
     ]
 
+    /// The number of columns; the last is for all other codes.
     static let count = 9
 
     /// The column of a response code.

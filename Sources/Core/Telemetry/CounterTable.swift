@@ -1,8 +1,11 @@
 /// Counters in rows and columns: one row for each server, say, and one column for each kind of event. One
 /// thread counts; others read copies.
 package struct CounterTable: Hashable, Sendable {
+    /// The number of rows.
     package private(set) var rows: Int
+    /// The number of columns.
     package let columns: Int
+    /// The counts, row after row.
     private var cells: [Int]
 
     package init(rows: Int, columns: Int) {
@@ -17,6 +20,7 @@ package struct CounterTable: Hashable, Sendable {
         cells[row * columns + column] += 1
     }
 
+    /// The count of one cell.
     package func value(row: Int, column: Int) -> Int {
         row < rows && column < columns ? cells[row * columns + column] : 0
     }

@@ -12,8 +12,10 @@ package enum LatencyBuckets {
     private static let firstOctave = 3
     /// Times from 2^23 µs on are one.
     private static let endOctave = 23
+    /// Buckets of one doubling.
     private static let perOctave = 4
 
+    /// The number of buckets.
     package static let count = 1 + (endOctave - firstOctave) * perOctave + 1
 
     /// The bucket of a time; a negative one counts as 0.
@@ -40,10 +42,12 @@ package enum LatencyBuckets {
 
 /// Latency histograms in rows: one for each cluster, or each server. Fixed memory: 83 numbers a row.
 package struct LatencyTable: Hashable, Sendable {
+    /// The number of rows.
     package private(set) var rows: Int
     /// For each row the counts of its buckets, then the sum of its times in microseconds.
     private var cells: [Int]
 
+    /// Numbers of one row: its buckets and its sum.
     private static let cellsPerRow = LatencyBuckets.count + 1
 
     package init(rows: Int) {
@@ -60,6 +64,7 @@ package struct LatencyTable: Hashable, Sendable {
         cells[start + LatencyBuckets.count] += Int(microseconds) * times
     }
 
+    /// The histogram of one row.
     package func histogram(_ row: Int) -> LatencyHistogram {
         guard row < rows else { return LatencyHistogram() }
         let start = row * Self.cellsPerRow
@@ -101,6 +106,7 @@ package struct LatencyTable: Hashable, Sendable {
 package struct LatencyHistogram: Hashable, Sendable {
     /// One for each of `LatencyBuckets`.
     package private(set) var counts: [Int]
+    /// The sum of the times, in microseconds.
     package private(set) var sumMicroseconds: Int
 
     package init() {
@@ -112,8 +118,10 @@ package struct LatencyHistogram: Hashable, Sendable {
         self.sumMicroseconds = sumMicroseconds
     }
 
+    /// The number of times.
     package var count: Int { counts.reduce(0, +) }
 
+    /// Adds the times of another histogram.
     package mutating func add(_ other: LatencyHistogram) {
         for index in counts.indices { counts[index] += other.counts[index] }
         sumMicroseconds += other.sumMicroseconds

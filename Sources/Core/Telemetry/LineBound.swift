@@ -2,10 +2,12 @@
 package struct LineBound: Sendable {
     /// Lines that may come at once, and lines a second after that.
     package static let burst = 200
+    /// Lines a second in the long run.
     package static let perSecond = 20
 
     /// In billionths of a line: 0...burst.
     private var room = Int64(Self.burst) * 1_000_000_000
+    /// When a line was last asked for.
     private var last: MonotonicTime?
     /// Lines left out since the last one that was written.
     package private(set) var dropped = 0

@@ -3,6 +3,7 @@
 ///
 /// A plain number, since it is read and compared for every packet.
 package struct MonotonicTime: Hashable, Comparable, Sendable {
+    /// Nanoseconds since the start of the clock.
     package var nanoseconds: Int64
 
     @inlinable
@@ -19,6 +20,7 @@ package struct MonotonicTime: Hashable, Comparable, Sendable {
         left.nanoseconds < right.nanoseconds
     }
 
+    /// The time `milliseconds` later.
     @inlinable
     package func advanced(milliseconds: Int) -> MonotonicTime {
         MonotonicTime(nanoseconds: nanoseconds + Int64(milliseconds) * 1_000_000)

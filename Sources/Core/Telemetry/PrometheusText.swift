@@ -6,17 +6,24 @@
 /// namebridge_questions_total 42
 /// ```
 package struct PrometheusText {
+    /// The text so far.
     package private(set) var text = ""
 
+    /// The types of metrics.
     package enum Kind: String {
+        /// A number that only grows.
         case counter
+        /// A number that goes up and down.
         case gauge
+        /// Counts by bucket.
         case histogram
     }
 
     /// The samples of one family, which stand together.
     package struct Family {
+        /// The family's name.
         fileprivate let name: String
+        /// The lines of its samples.
         fileprivate var lines = ""
 
         /// A sample; labels in the order given.
@@ -65,11 +72,13 @@ package struct PrometheusText {
         family(name, kind, help) { $0.add(value) }
     }
 
+    /// Labels in braces; empty without labels.
     private static func labels(_ labels: [(String, String)]) -> String {
         guard !labels.isEmpty else { return "" }
         return "{" + labels.map { "\($0.0)=\"\(escaped($0.1))\"" }.joined(separator: ",") + "}"
     }
 
+    /// A label's value with its special characters escaped.
     private static func escaped(_ value: String) -> String {
         guard value.utf8.contains(where: { $0 == 0x5C || $0 == 0x22 || $0 == 0x0A }) else { return value }
         return value.reduce(into: "") { text, character in

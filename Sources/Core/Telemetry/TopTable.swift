@@ -6,7 +6,9 @@
 package struct TopTable<Key: Hashable & Sendable>: Sendable {
     /// How many keys are kept.
     package let capacity: Int
+    /// The keys and their counts, in no order.
     private var entries: [(key: Key, count: Int)] = []
+    /// The index in `entries` of each key.
     private var places: [Key: Int] = [:]
 
     /// - Parameter capacity: 1 or more.

@@ -4,6 +4,7 @@ import LinuxSystem
 
 /// The pages served over HTTP, by path.
 package struct AdminPages: Sendable {
+    /// Answers the pages' questions.
     private let control: ServerControl
 
     package init(_ control: ServerControl) {
@@ -22,6 +23,7 @@ package struct AdminPages: Sendable {
         }
     }
 
+    /// The status page.
     private var page: HTTPResponse {
         let random = KernelRandom()
         let nonce = String(random.next(), radix: 16) + String(random.next(), radix: 16)

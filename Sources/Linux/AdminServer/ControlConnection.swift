@@ -4,11 +4,15 @@ import Telemetry
 
 /// One client of the control socket: it sends one line, gets one answer, and is closed.
 final class ControlConnection {
+    /// The connection.
     let socket: FileDescriptor
     /// When it is closed, in any state.
     let deadline: MonotonicTime
+    /// Octets of an incomplete line.
     private var input: [UInt8] = []
+    /// The answer.
     private var output: [UInt8] = []
+    /// Octets of the answer that are sent.
     private var sent = 0
 
     init(_ socket: consuming FileDescriptor, deadline: MonotonicTime) {
@@ -19,11 +23,15 @@ final class ControlConnection {
     /// True once there is an answer to send.
     var isAnswering: Bool { !output.isEmpty }
 
+    /// What must happen next.
     enum Step: Hashable {
+        /// Wait until the socket is ready.
         case waiting
         /// A whole line, without its end.
         case line(String)
+        /// The line is too long.
         case tooLong
+        /// Close the connection.
         case finished
     }
 
@@ -48,6 +56,7 @@ final class ControlConnection {
         return input.count > ControlRequest.longestLine ? .tooLong : .waiting
     }
 
+    /// Sets the answer.
     func answer(_ value: JSONValue) {
         output = Array((value.text() + "\n").utf8)
     }
@@ -63,6 +72,7 @@ final class ControlConnection {
         return sent == output.count ? .finished : .waiting
     }
 
+    /// A line's text.
     private static func text(_ octets: ArraySlice<UInt8>) -> String {
         String(decoding: octets.last == UInt8(ascii: "\r") ? octets.dropLast() : octets, as: UTF8.self)
     }

@@ -5,14 +5,22 @@ import Telemetry
 
 /// The thread of `ControlServer`.
 final class ControlLoop: Sendable {
+    /// Waits for the listener and all connections.
     let epoll: Epoll
+    /// The listening socket.
     private let listener: FileDescriptor
+    /// Decides who is served.
     private let mayAsk: @Sendable (Credentials) -> Bool
+    /// Called every five seconds.
     private let tick: @Sendable () -> Void
+    /// Called if connections cannot be accepted.
     private let complain: @Sendable (Errno) -> Void
+    /// Handles requests.
     private let respond: ControlServer.Responder
 
+    /// The token of the wake event.
     static let wakeToken: UInt64 = 0
+    /// The token of the listener.
     private static let listenerToken: UInt64 = 1
     /// The token of connection 0; the others follow.
     private static let firstConnection: UInt64 = 2
@@ -65,6 +73,7 @@ final class ControlLoop: Sendable {
         }
     }
 
+    /// Changes what the listener is watched for.
     private func watchListener(_ interest: Epoll.Interest) {
         do throws(Errno) {
             try epoll.modify(listener, interest, token: Self.listenerToken)
@@ -109,6 +118,7 @@ final class ControlLoop: Sendable {
         }
     }
 
+    /// Sends a refusal.
     private func turnAway(_ connection: ControlConnection, _ reason: String) {
         connection.answer(.object([("error", .string(reason))]))
         _ = connection.send()
@@ -139,6 +149,7 @@ final class ControlLoop: Sendable {
         }
     }
 
+    /// The answer to a request's line.
     private func answer(to line: String) -> JSONValue {
         do throws(ControlRequestError) {
             return respond(try ControlRequest(parsing: line))
@@ -147,6 +158,7 @@ final class ControlLoop: Sendable {
         }
     }
 
+    /// A refusal as JSON.
     private static func refusal(_ error: ControlRequestError) -> JSONValue {
         .object([("error", .string("\(error)"))])
     }

@@ -8,7 +8,9 @@ package import DomainNames
 /// flush | flush name NAME | flush below NAME | flush cluster KEY
 /// ```
 package enum ControlRequest: Hashable, Sendable {
+    /// Show the state of the server.
     case status
+    /// Remove answers from the cache.
     case flush(FlushScope)
     /// Read the configuration again.
     case reload
@@ -43,6 +45,7 @@ package enum ControlRequest: Hashable, Sendable {
 
 /// Which answers are removed from the cache.
 package enum FlushScope: Hashable, Sendable {
+    /// All answers.
     case everything
     /// One name: all its types, in all views.
     case name(DomainName)
@@ -72,8 +75,11 @@ package enum FlushScope: Hashable, Sendable {
 
 /// Why a request is not valid.
 package enum ControlRequestError: Error, Hashable, Sendable {
+    /// An unknown word.
     case unknown
+    /// A name that is not one.
     case badName(DomainNameError)
+    /// Longer than `longestLine`.
     case tooLong
 }
 

@@ -8,11 +8,15 @@ import Telemetry
 /// It serves root, its own user and its own group. No client can block the thread: it never waits for one of
 /// them, there are few at a time, and each has two seconds.
 package final class ControlServer: Sendable {
+    /// The path of the socket.
     package let path: String
     /// The folder that was made for the socket, and is removed with it; nil if it existed before.
     private let madeFolder: String?
+    /// Ends the thread.
     private let wake: EventFD
+    /// The server's thread.
     private let thread: NativeThread
+    /// True once `stop` was called.
     private let isStopped = Mutex(false)
 
     /// Handles a request.

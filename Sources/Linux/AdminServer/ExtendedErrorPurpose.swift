@@ -1,5 +1,6 @@
 /// The purposes of the INFO-CODEs of Extended DNS Errors (IANA, Extended DNS Error Codes).
 package enum ExtendedErrorPurpose {
+    /// The purposes by code, from 0.
     private static let names = [
         "Other Error", "Unsupported DNSKEY Algorithm", "Unsupported DS Digest Type", "Stale Answer",
         "Forged Answer", "DNSSEC Indeterminate", "DNSSEC Bogus", "Signature Expired",
@@ -12,6 +13,7 @@ package enum ExtendedErrorPurpose {
         "Unable to conform to policy", "Synthesized", "Invalid Query Type",
     ]
 
+    /// The purpose of a code; empty for an unknown one.
     package static func of(_ code: Int) -> String {
         names.indices.contains(code) ? names[code] : "unassigned"
     }

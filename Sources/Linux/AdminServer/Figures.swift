@@ -18,6 +18,7 @@ package enum Figures {
         return "\(tenths / 10).\(tenths % 10) %"
     }
 
+    /// A number of octets in MiB.
     package static func size(_ octets: Int) -> String {
         guard octets >= 1 << 20 else { return "\((octets + 1023) >> 10) KiB" }
         let tenths = octets * 10 / (1 << 20)

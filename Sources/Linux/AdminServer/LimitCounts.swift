@@ -7,6 +7,7 @@ package struct LimitCount: Hashable, Sendable {
     package let name: String
     /// The description, for people.
     package let words: String
+    /// How often it was reached since the start.
     package let count: Int
 
     /// All limits, in the order in which they are shown.
@@ -16,6 +17,7 @@ package struct LimitCount: Hashable, Sendable {
         }
     }
 
+    /// The limits with their counts of a worker.
     private static let fields: [(name: String, words: String, count: @Sendable (WorkerStatistics) -> Int)] = [
         ("rate", "questions beyond a network's rate", { $0.engine.limited }),
         ("rate-slipped", "of these told to come by TCP", { $0.engine.slipped }),

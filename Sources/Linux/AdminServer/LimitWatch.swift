@@ -7,11 +7,13 @@ package struct LimitWatch: Sendable {
     package struct News: Hashable, Sendable {
         /// See `LimitCount`.
         package let name: String
+        /// See `LimitCount`.
         package let words: String
         /// How often since the last report.
         package let count: Int
     }
 
+    /// Nanoseconds between two reports of one limit.
     private static let interval: Int64 = 60_000_000_000
 
     /// The last report of each limit.

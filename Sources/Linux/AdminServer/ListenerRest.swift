@@ -11,6 +11,7 @@ struct ListenerRest {
 
     /// When the pause ends; nil: the listeners are watched.
     private(set) var end: MonotonicTime?
+    /// When it was last reported.
     private var lastTold: MonotonicTime?
 
     /// Begins or extends a pause.

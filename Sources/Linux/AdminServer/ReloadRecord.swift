@@ -11,6 +11,7 @@ package typealias ReloadAttempt =
 
 /// Events of a reload.
 package enum ReloadNews: Hashable, Sendable {
+    /// A reload has begun.
     case hasBegun
     /// The reload has ended, with or without success; with `ServerControl.summary`.
     case isOver(summary: String)
@@ -18,6 +19,7 @@ package enum ReloadNews: Hashable, Sendable {
 
 /// A configuration that has replaced another one.
 package struct ReloadedConfiguration: Sendable {
+    /// The inventory in use.
     package let inventory: Inventory
     /// Changes that need a restart, and the file's own warnings.
     package let warnings: [String]
@@ -30,6 +32,7 @@ package struct ReloadedConfiguration: Sendable {
 
 /// Why a configuration was not applied: every problem, with its place in the file.
 package struct ReloadProblems: Error {
+    /// The problems.
     package let problems: [String]
     /// True if the file must be changed; false if the host denied what the file asks for, and may grant
     /// it later.
@@ -45,11 +48,13 @@ package struct ReloadProblems: Error {
 package struct ReloadOutcome: Hashable, Sendable {
     /// The number of the configuration in use: 1 at the start, one more with each that was applied.
     package var generation: Int
+    /// True if the configuration was applied.
     package var isApplied: Bool
     /// See `ReloadProblems`; false if it was applied.
     package var isConfigurationWrong = false
     /// Empty if it was applied.
     package var problems: [String] = []
+    /// Changes that need a restart, and the file's warnings.
     package var warnings: [String] = []
 
     package init(
@@ -73,6 +78,7 @@ package struct ReloadOutcome: Hashable, Sendable {
         warnings = (json["warnings"]?.elements ?? []).compactMap(\.string)
     }
 
+    /// The result for the client of the control socket.
     package var json: JSONValue {
         .object([
             ("reloaded", .boolean(isApplied)), ("wrong-configuration", .boolean(isConfigurationWrong)),
@@ -85,9 +91,12 @@ package struct ReloadOutcome: Hashable, Sendable {
 
 /// The configuration in use, and the results of reloads since the start.
 struct ReloadRecord: Sendable {
+    /// The configuration in use.
     private(set) var inventory: Inventory
+    /// The results of reloads.
     private(set) var status = ServerStatus.Reload()
 
+    /// The number of the configuration in use.
     var generation: Int { status.generation }
 
     init(_ inventory: Inventory) {
@@ -140,6 +149,7 @@ extension ServerStatus {
             lastProblems = (json["problems"]?.elements ?? []).compactMap(\.string)
         }
 
+        /// The results as JSON.
         var json: JSONValue {
             .object([
                 ("generation", .integer(generation)), ("failures", .integer(failures)),

@@ -25,6 +25,7 @@ extension ServerControl {
         return text.text
     }
 
+    /// Adds the metrics of the process.
     private func addProcess(_ text: inout PrometheusText) {
         let usage = ProcessUsage.now
         text.family("namebridge_build_info", .gauge, "The program's version; always 1.") {
@@ -44,6 +45,7 @@ extension ServerControl {
         }
     }
 
+    /// Adds the metrics of questions.
     private func addQuestions(_ text: inout PrometheusText, _ statistics: ServerStatistics) {
         func counter(_ name: String, _ help: String, _ number: (WorkerStatistics) -> Int) {
             text.single(name, .counter, help, statistics.sum(number))
@@ -97,6 +99,7 @@ extension ServerControl {
         ) { $0.add(statistics.turns) }
     }
 
+    /// Adds the metrics of answers and their times.
     private func addAnswers(
         _ text: inout PrometheusText, _ meters: EngineMeters, _ policy: ForwardingPolicy
     ) {
@@ -130,6 +133,7 @@ extension ServerControl {
         }
     }
 
+    /// Adds the metrics of the cache.
     private func addCache(
         _ text: inout PrometheusText, _ server: DNSServer, _ statistics: ServerStatistics
     ) {
@@ -149,6 +153,7 @@ extension ServerControl {
             statistics.sum { $0.engine.refreshed })
     }
 
+    /// Adds the metrics of reloads.
     private func addReloads(_ text: inout PrometheusText) {
         let reload = record.withLock { $0.status }
         text.single(
@@ -167,6 +172,7 @@ extension ServerControl {
             reload.lastSuccess ?? startSeconds)
     }
 
+    /// Adds the metrics of the network agent.
     private func addNetwork(_ text: inout PrometheusText) {
         guard let network = networkObjects else { return }
         text.single(
@@ -188,6 +194,7 @@ extension ServerControl {
             network.contested.count)
     }
 
+    /// Adds the metrics of limits.
     private func addLimits(_ text: inout PrometheusText, _ statistics: ServerStatistics) {
         text.family("namebridge_limit_hits_total", .counter, "What was refused or cut short, by limit.") {
             family in

@@ -45,6 +45,7 @@ extension ServerControl {
         return status
     }
 
+    /// The clusters and their name servers.
     private func groups(
         _ latencies: StatusHistory.Latencies, _ history: StatusHistory
     ) -> [ServerStatus.Group] {
@@ -82,6 +83,7 @@ extension ServerControl {
         }
     }
 
+    /// Adds counts by response code, limit and Extended DNS Error.
     private func addCounts(_ meters: EngineMeters, to status: inout ServerStatus) {
         let cells = meters.answers.cells(of: server.policy)
         status.responseCodes = ResponseCodeColumn.names.compactMap { name in
@@ -151,6 +153,7 @@ extension ServerControl {
         }
     }
 
+    /// The kind of a path and its details in words.
     private static func words(for carrier: PathCarrier) -> (carrier: String, details: [String]) {
         switch carrier {
         case .relay(let relay):
@@ -166,6 +169,7 @@ extension ServerControl {
         }
     }
 
+    /// The network agent's report; nil without one.
     var networkObjects: ServerStatus.NetworkObjects? {
         agentReport.map(Self.networkObjects)
     }

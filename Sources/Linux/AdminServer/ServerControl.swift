@@ -10,15 +10,21 @@ import Telemetry
 
 /// Answers requests about a running DNS server, and executes commands on it.
 package final class ServerControl: Sendable {
+    /// The server.
     let server: DNSServer
+    /// The program's version.
     let version: String
+    /// The most octets of the cache.
     let cacheLimit: Int
+    /// When the server was started.
     let start = MonotonicClock.now
     /// The same as wall-clock time, in seconds since 1970.
     let startSeconds = WallClock.seconds
     /// The configuration in use, and the results of reloads.
     let record: Mutex<ReloadRecord>
+    /// Reads and applies the configuration.
     private let load: ReloadAttempt?
+    /// Called for each event of a reload.
     private let announce: @Sendable (ReloadNews) -> Void
     /// Written by `namebridge net agent`.
     let agentFile: String
@@ -54,6 +60,7 @@ package final class ServerControl: Sendable {
         history.withLock { $0.tick(statistics, at: MonotonicClock.now) }
     }
 
+    /// The answer to a request.
     package func answer(_ request: ControlRequest) -> JSONValue {
         switch request {
         case .status: status.json
@@ -114,6 +121,7 @@ package final class ServerControl: Sendable {
 
     // MARK: - Flush
 
+    /// Removes answers from the cache.
     private func flush(_ scope: FlushScope) -> JSONValue {
         guard let cache = server.cache else { return Self.refusal("the server has no cache") }
         let count: Int
@@ -137,6 +145,7 @@ package final class ServerControl: Sendable {
         return .object([("flushed", .integer(count))])
     }
 
+    /// A refusal as JSON.
     private static func refusal(_ reason: String) -> JSONValue { .object([("error", .string(reason))]) }
 }
 

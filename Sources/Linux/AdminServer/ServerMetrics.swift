@@ -7,8 +7,11 @@ struct ServerMetrics {
     /// for all together, with empty labels. So a page of 2,000 clusters stays below 2 MiB.
     static let mostDetailed = 256
 
+    /// The name servers with their labels.
     private let rows: [(index: Int, health: ServerHealth, labels: [(String, String)])]
+    /// The counts.
     private let meters: EngineMeters
+    /// True if each server has all its metrics.
     private var isDetailed: Bool { rows.count <= Self.mostDetailed }
 
     /// - Parameter meters: In the rows of `policy`.
@@ -21,6 +24,7 @@ struct ServerMetrics {
         }
     }
 
+    /// Adds the metrics of all name servers.
     func add(to text: inout PrometheusText) {
         addStates(to: &text)
         addCounts(
@@ -51,6 +55,7 @@ struct ServerMetrics {
         }
     }
 
+    /// Adds the metrics of servers' states.
     private func addStates(to text: inout PrometheusText) {
         text.family("namebridge_server_up", .gauge, "1 where the name server answers, 0 where it is dead.") {
             for row in rows { $0.add(row.health.isDead ? 0 : 1, row.labels) }
@@ -93,6 +98,7 @@ struct ServerMetrics {
 }
 
 extension EngineMeters {
+    /// The count of an event at a server.
     func value(_ event: ServerEvent, _ server: Int) -> Int {
         serverEvents.value(row: server, column: event.rawValue)
     }
@@ -111,10 +117,15 @@ extension EngineMeters {
 extension AnswerCounts {
     /// One label set and its count.
     struct Cell {
+        /// The view's name.
         let view: String
+        /// The cluster's key.
         let cluster: String
+        /// Where the replies came from.
         let source: AnswerSource
+        /// The response code's name.
         let rcode: String
+        /// The number of replies.
         let count: Int
     }
 

@@ -10,6 +10,7 @@ extension ServerStatus {
         package var name: String
         /// The description, for people; empty if the name is enough.
         package var words: String
+        /// The count.
         package var count: Int
 
         package init(_ name: String, _ words: String = "", _ count: Int) {
@@ -21,11 +22,15 @@ extension ServerStatus {
 
     /// Questions to one cluster that failed for one reason.
     package struct Failure: Hashable, Sendable {
+        /// The cluster's key.
         package var cluster: String
         /// The last name whose question failed.
         package var name: String
+        /// Why they failed.
         package var reason: String
+        /// How many failed.
         package var count: Int
+        /// Seconds since the last one.
         package var secondsAgo: Int
 
         package init(cluster: String, name: String, reason: String, count: Int, secondsAgo: Int) {
@@ -39,9 +44,13 @@ extension ServerStatus {
 
     /// The times, in microseconds, that 500, 950 and 990 of 1000 did not exceed; nil without any.
     package struct Latency: Hashable, Sendable {
+        /// The number of times.
         package var count = 0
+        /// The median.
         package var median: Int?
+        /// 95 of 100 did not exceed it.
         package var p95: Int?
+        /// 99 of 100 did not exceed it.
         package var p99: Int?
 
         package init() {}
@@ -56,7 +65,9 @@ extension ServerStatus {
 
     /// A few seconds of the past.
     package struct HistoryPoint: Hashable, Sendable {
+        /// Their length.
         package var milliseconds: Int
+        /// Questions in this time.
         package var questions: Int
         /// Of these: no server answered.
         package var failed: Int
@@ -67,21 +78,29 @@ extension ServerStatus {
             self.failed = failed
         }
 
+        /// The rate.
         package var questionsPerSecond: Int { milliseconds > 0 ? questions * 1000 / milliseconds : 0 }
     }
 
     /// The objects that the network agent maintains on this host.
     package struct NetworkObjects: Hashable, Sendable {
+        /// True if an agent runs.
         package var isRunning = false
+        /// Objects of the plan.
         package var wanted = 0
+        /// Objects that are in place.
         package var present = 0
+        /// Objects that were restored.
         package var healed = 0
+        /// Failed attempts to restore.
         package var failures = 0
         /// Objects that are missing or not as planned, at most the first few.
         package var missing: [String] = []
         /// Objects that were missing at the last loss, and the process that likely removed them.
         package var lastLost: [String] = []
+        /// When the last loss was noticed, in seconds since 1970.
         package var lastLossTime: Int?
+        /// The process that likely caused the last loss.
         package var suspicion: String?
         /// Objects that another program removes again and again.
         package var contested: [String] = []
@@ -201,6 +220,7 @@ extension ServerStatus.NamedCount {
         .object([("name", .string(name)), ("words", .string(words)), ("count", .integer(count))])
     }
 
+    /// The values of an array.
     fileprivate static func list(_ json: JSONValue?) -> [Self] {
         (json?.elements ?? []).map {
             Self($0["name"]?.string ?? "", $0["words"]?.string ?? "", $0["count"]?.count ?? 0)

@@ -5,7 +5,9 @@ import JSON
 extension ServerStatus {
     /// A place of the configuration that is not a cluster.
     package struct Site: Hashable, Sendable {
+        /// The site's key.
         package var name: String
+        /// Its prefixes.
         package var prefixes: [String]
 
         package init(name: String, prefixes: [String]) {
@@ -18,6 +20,7 @@ extension ServerStatus {
     package struct Path: Hashable, Sendable {
         /// Keys of sites and clusters. If `to` is empty, all of `from` reach each other.
         package var from: [String]
+        /// Keys of clusters; empty for a mutual path.
         package var to: [String]
         /// `relay`, `routed` or `vxlan`.
         package var carrier: String
@@ -40,6 +43,7 @@ extension ServerStatus {
         package var isKept: Bool
         /// The number of objects that the path needs on this host; `missing` of them are not as planned.
         package var wanted: Int
+        /// Objects that are missing.
         package var missing: Int
 
         package init(isKept: Bool, wanted: Int, missing: Int) {

@@ -5,7 +5,9 @@ import JSON
 extension ServerStatus {
     /// The results of the allowed and well-formed questions of the last five minutes.
     package struct Success: Hashable, Sendable {
+        /// The length of the time.
         package var seconds = 0
+        /// Questions in this time.
         package var questions = 0
         /// Of these: answered with a failure, from a server or from here.
         package var failed = 0
@@ -23,6 +25,7 @@ extension ServerStatus {
         /// More than one in twenty failed.
         var isBad: Bool { questions >= Self.leastQuestions && failed * 20 > questions }
 
+        /// Each number and its name in JSON.
         static var fields: [(name: String, path: WritableKeyPath<Success, Int>)] {
             [("seconds", \.seconds), ("questions", \.questions), ("failed", \.failed)]
         }
@@ -30,9 +33,11 @@ extension ServerStatus {
 
     /// A network whose clients are refused, since no prefix of `dns.clients` holds them.
     package struct RefusedNetwork: Hashable, Sendable {
+        /// The network as a prefix.
         package var network: String
         /// Questions since the start.
         package var count: Int
+        /// Seconds since the last one.
         package var secondsAgo: Int
 
         package init(network: String, count: Int, secondsAgo: Int) {
@@ -44,6 +49,7 @@ extension ServerStatus {
         /// A refusal longer ago is no longer a problem.
         private static let recentSeconds = 300
 
+        /// True if the last refusal is recent.
         var isRecent: Bool { secondsAgo < Self.recentSeconds }
     }
 

@@ -2,12 +2,17 @@ package import JSON
 
 /// The state of a running server: what `namebridge status` shows.
 package struct ServerStatus: Hashable, Sendable {
+    /// The program's version.
     package var version = ""
+    /// The process's number.
     package var processID = 0
+    /// Seconds since the start.
     package var uptimeSeconds = 0
     /// Questions of the last seconds; the number of seconds is in the next field.
     package var recentQuestions = 0
+    /// Their length.
     package var recentMilliseconds = 0
+    /// The counts of each worker.
     package var workers: [Worker] = []
     /// Addresses of `dns.listen` that no client reaches, since the host does not have them.
     package var absentListeners: [String] = []
@@ -25,21 +30,27 @@ package struct ServerStatus: Hashable, Sendable {
     package var history: [HistoryPoint] = []
     /// How long answers took in the last one or two minutes: from the cache, and if servers were asked.
     package var cachedLatency = Latency()
+    /// The time if servers were asked.
     package var lookupLatency = Latency()
     /// Replies by response code; limits that were hit; Extended DNS Errors by code.
     package var responseCodes: [NamedCount] = []
+    /// Limits that were reached.
     package var limits: [NamedCount] = []
+    /// Extended DNS Errors by code.
     package var extendedErrors: [NamedCount] = []
     /// The last failures, the latest first.
     package var failures: [Failure] = []
     /// The most frequent names and clients of the query log; empty without one.
     package var topNames: [NamedCount] = []
+    /// The most frequent clients.
     package var topClients: [NamedCount] = []
     /// The places and paths of the configuration.
     package var sites: [Site] = []
+    /// The paths.
     package var paths: [Path] = []
     /// The report of the network agent; nil if there is none.
     package var network: NetworkObjects?
+    /// The results of reloads.
     package var reload = Reload()
 
     package init() {}
@@ -96,12 +107,17 @@ package struct ServerStatus: Hashable, Sendable {
 
     /// The state of the cache.
     package struct Cache: Hashable, Sendable {
+        /// Answers in the cache.
         package var entries = 0
+        /// Octets in use.
         package var octets = 0
         /// The most octets that it may take.
         package var limit = 0
+        /// Look-ups that found an answer.
         package var hits = 0
+        /// Look-ups that found none.
         package var misses = 0
+        /// Answers dropped for lack of room.
         package var evictions = 0
 
         package init() {}
@@ -117,7 +133,9 @@ package struct ServerStatus: Hashable, Sendable {
 
     /// The servers of a cluster, or of `dns.upstream`.
     package struct Group: Hashable, Sendable {
+        /// The cluster's key, or `upstream`.
         package var name: String
+        /// The servers.
         package var servers: [Server]
         /// The zone of its servers; empty for `upstream`.
         package var domain = ""
@@ -135,8 +153,10 @@ package struct ServerStatus: Hashable, Sendable {
             self.servers = servers
         }
 
+        /// Answers with an address outside of the prefixes.
         package var straying: Int { servers.reduce(0) { $0 + $1.straying } }
 
+        /// Servers that are not asked.
         package var deadServers: Int { servers.count { $0.isDown } }
 
         /// The servers that are down, each with its cause.
@@ -161,13 +181,16 @@ package struct ServerStatus: Hashable, Sendable {
         package var lastError: String?
         /// Since the start.
         package var asked = 0
+        /// Answers since the start.
         package var answered = 0
+        /// Questions without an answer since the start.
         package var failures = 0
         /// Answers with an address outside the prefixes of its cluster, since the start.
         package var straying = 0
         /// How long its answers took, in the last one or two minutes.
         package var latency = Latency()
 
+        /// The `state` of a server that does not answer.
         static let dead = "dead"
         /// The `state` of a server that forwards our questions back to us.
         static let looping = "looping"
@@ -189,6 +212,7 @@ package struct ServerStatus: Hashable, Sendable {
 // MARK: - JSON
 
 extension ServerStatus {
+    /// The whole status as JSON.
     package var json: JSONValue {
         .object(
             [
@@ -228,12 +252,14 @@ extension ServerStatus {
         readDetails(json)
     }
 
+    /// Numbers by their JSON names.
     private static func numbers<Root>(
         _ value: Root, _ fields: [(name: String, path: WritableKeyPath<Root, Int>)]
     ) -> JSONValue {
         .object(fields.map { ($0.name, .integer(value[keyPath: $0.path])) })
     }
 
+    /// Reads numbers by their JSON names.
     private static func read<Root>(
         _ json: JSONValue, _ empty: Root, _ fields: [(name: String, path: WritableKeyPath<Root, Int>)]
     ) -> Root {

@@ -8,11 +8,16 @@ struct StatusHistory {
     private(set) var samples: [Sample]
     /// All latencies at the beginning of the window, one or two minutes ago, and at its middle.
     private var windowStart = Latencies()
+    /// All latencies at the middle of the window.
     private var windowMiddle = Latencies()
+    /// When the window moves on.
     private var nextMiddle: MonotonicTime
 
+    /// The counts at one time.
     struct Sample {
+        /// When.
         let time: MonotonicTime
+        /// Questions since the start.
         let questions: Int
         /// Of these: not allowed, or malformed.
         let refused: Int
@@ -22,7 +27,9 @@ struct StatusHistory {
 
     /// Latencies since the server's start; nil if no worker has reported yet.
     struct Latencies {
+        /// Turns of the workers' loops.
         var turns = LatencyHistogram()
+        /// Counts with labels.
         var meters: EngineMeters?
     }
 
@@ -32,6 +39,7 @@ struct StatusHistory {
     private static let recentSamples = 3
     /// A tick that follows another one faster is ignored.
     private static let shortestTickMilliseconds = 4_000
+    /// Half the length of the window.
     private static let windowMilliseconds = 60_000
 
     init(start: MonotonicTime) {

@@ -5,11 +5,15 @@ import Telemetry
 
 /// A client's connection: its socket, its input and output, and its progress.
 final class ClientConnection {
+    /// The socket.
     let descriptor: FileDescriptor
     /// Part of every question of this connection, and of its answer.
     let path: ClientPath
+    /// Octets from the client.
     var framing = StreamFraming()
+    /// Answers that are not sent yet.
     var output = MessageQueue()
+    /// Decides when the connection is read and closed.
     var progress: ClientProgress
     /// What epoll watches the socket for.
     var interest: Epoll.Interest = .readable
@@ -34,6 +38,7 @@ struct ClientProgress: Hashable, Sendable {
     /// When it last brought a whole message or took octets of an answer. Single octets don't count, so that a
     /// client can't hold a connection open by sending one octet at a time.
     private(set) var lastActivity: MonotonicTime
+    /// When it was accepted.
     private let startedAt: MonotonicTime
     /// True once it is so old that it may bring no more questions.
     private(set) var isRetired = false
@@ -57,6 +62,7 @@ struct ClientProgress: Hashable, Sendable {
         isRetired = true
     }
 
+    /// Notes a question.
     mutating func tookQuestion(at now: MonotonicTime) {
         pending += 1
         lastActivity = now
@@ -67,10 +73,12 @@ struct ClientProgress: Hashable, Sendable {
         pending = max(0, pending - 1)
     }
 
+    /// Notes that the client has taken octets.
     mutating func sentOctets(at now: MonotonicTime) {
         lastActivity = now
     }
 
+    /// Notes the end of the client's stream.
     mutating func reachedEnd() {
         hasEnded = true
     }
@@ -87,6 +95,7 @@ struct ClientProgress: Hashable, Sendable {
     /// True if no more questions come, and the client got everything.
     func isFinished(queued: Int) -> Bool { (hasEnded || isRetired) && isIdle(queued: queued) }
 
+    /// True if it has been idle too long.
     func isExpired(at now: MonotonicTime, _ settings: DNSServerSettings) -> Bool {
         lastActivity.advanced(milliseconds: settings.idleTimeoutMilliseconds) <= now
     }

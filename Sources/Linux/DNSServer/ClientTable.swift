@@ -9,14 +9,18 @@ import Telemetry
 ///
 /// `connections.count == generations.count == settings.connectionsPerWorker`; `free` holds the empty slots.
 struct ClientTable {
+    /// The connection in each slot.
     private var connections: [ClientConnection?]
+    /// The generation of each slot.
     private var generations: [UInt32]
+    /// The empty slots.
     private var free: [Int]
     /// By `owner`.
     private var countByClient: [IPAddress: Int] = [:]
     /// Octets that wait for clients to read them, or are the beginning of a question, on all connections;
     /// see `recount`.
     private(set) var queuedOctets = 0
+    /// The limits.
     private var settings: DNSServerSettings
 
     init(_ settings: DNSServerSettings) {
@@ -26,6 +30,7 @@ struct ClientTable {
         free = Array((0..<settings.connectionsPerWorker).reversed())
     }
 
+    /// The number of connections.
     var count: Int { connections.count - free.count }
 
     /// Applies other settings; the number of slots stays.
@@ -35,9 +40,11 @@ struct ClientTable {
 
     /// The decision about a new connection.
     enum Admission: Hashable {
+        /// There is room.
         case admit
         /// There is room once the idle connection in this slot has been closed.
         case displace(slot: Int)
+        /// There is no room.
         case refuse
     }
 

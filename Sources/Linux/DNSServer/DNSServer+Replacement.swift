@@ -7,11 +7,13 @@ import Synchronization
 
 /// A new configuration for a running server.
 package struct DNSServerChange: Sendable {
+    /// The endpoints to listen on.
     package let listen: [Endpoint]
     /// Made with `after:` the server's present policy.
     package let policy: ForwardingPolicy
     /// The number of connections stays as it was at the start.
     package let settings: DNSServerSettings
+    /// See `DNSServer.init`.
     package let cookieSecrets: [SipHash.Key]
     /// The present one, a new one, or nil: no log.
     package let queryLog: QueryLog?
@@ -106,10 +108,12 @@ extension DNSServer {
         _ = cache.removeAll { name, view in !check.keeps(name, view: view) }
     }
 
+    /// Gives a command to all workers.
     private func tell(_ task: WorkerOrder.Task, _ receipt: OrderReceipt) {
         for seed in seeds { seed.give(task, receipt) }
     }
 
+    /// A new acknowledgement for all workers.
     private func receipt() throws(DNSServerError) -> OrderReceipt {
         do throws(Errno) {
             return try OrderReceipt(workers: seeds.count)
@@ -118,6 +122,7 @@ extension DNSServer {
         }
     }
 
+    /// Runs `begin`, with its error as one of the server.
     private func start(_ begin: () throws(Errno) -> Void) throws(DNSServerError) {
         do throws(Errno) {
             try begin()

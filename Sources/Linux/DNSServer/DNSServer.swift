@@ -16,11 +16,15 @@ package final class DNSServer: Sendable {
     /// The present configuration; see `replace`.
     let current: Mutex<CurrentServing>
 
+    /// The workers' parts.
     let seeds: [WorkerSeed]
+    /// Called when a name server changes.
     private let news: (@Sendable (HealthNews) -> Void)?
+    /// The prober; nil if `news` is.
     let prober: Mutex<ServerProber?>
     /// Listeners that are no longer listened on.
     let retiredListeners = Mutex<[RetiredListener]>([])
+    /// The workers' threads.
     private let threads = Mutex<[NativeThread]>([])
 
     /// Octets of a worker's stack: its calls are shallow, and its tables are on the heap.
@@ -159,11 +163,17 @@ package final class DNSServer: Sendable {
 
 /// The configuration of a server, for all workers together.
 struct CurrentServing: Sendable {
+    /// The policy.
     var policy: ForwardingPolicy
+    /// The state of name servers.
     var board: HealthBoard
+    /// The secrets of cookies and marks.
     var identity: ProcessIdentity
+    /// The limits of connections.
     var settings: DNSServerSettings
+    /// The listeners.
     var listeners: Listeners
+    /// The query log.
     var queryLog: QueryLog?
 }
 
@@ -191,13 +201,19 @@ extension DNSServer {
 
 /// Everything that a worker needs, made on the thread that starts it: all that can fail is done here.
 final class WorkerSeed: Sendable {
+    /// The worker's index.
     let index: Int
     /// The first configuration; the worker takes it.
     let first: Mutex<Serving?>
+    /// The shared cache.
     let cache: AnswerCache?
+    /// The limits of questions in flight.
     let limits: EngineLimits?
+    /// The worker's epoll.
     let epoll: Epoll
+    /// Signalled for each command.
     let wake: EventFD
+    /// Acknowledges the end.
     let endReceipt: OrderReceipt
     /// The commands to the worker, in order; `wake` is signalled with each.
     let orders = Mutex<[WorkerOrder]>([])

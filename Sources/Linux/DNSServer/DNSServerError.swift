@@ -4,6 +4,7 @@ package import LinuxSystem
 
 /// Why a server can't start: what, where, and what to do.
 package enum DNSServerError: Error, Hashable, Sendable {
+    /// A socket could not be bound.
     case cannotListen(Endpoint, Transport, Errno)
     /// The first cannot be bound while the second is, and both belong to this server.
     case needsRestart(Endpoint, Endpoint)
@@ -41,6 +42,7 @@ extension DNSServerError: CustomStringConvertible {
         }
     }
 
+    /// What to do about an error; nil if there is nothing to say.
     private static func advice(_ endpoint: Endpoint, _ transport: Transport, _ error: Errno) -> String? {
         switch error {
         case .addressInUse:

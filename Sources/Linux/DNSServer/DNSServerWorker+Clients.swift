@@ -53,6 +53,7 @@ extension DNSServerWorker {
         for index in streamListeners.indices { watchListener(index, .readable) }
     }
 
+    /// Changes what a listener is watched for.
     private func watchListener(_ index: Int, _ interest: Epoll.Interest) {
         guard let listener = streamListeners[index] else { return }
         let token = EventToken(.streamListener, index).rawValue
@@ -100,10 +101,12 @@ extension DNSServerWorker {
         planSweep()
     }
 
+    /// The token of a connection.
     private func token(of connection: ClientConnection) -> UInt64 {
         EventToken(.client, Int(connection.path.socket), generation: connection.path.generation).rawValue
     }
 
+    /// Closes a connection.
     private mutating func close(_ connection: ClientConnection) {
         clients.remove(Int(connection.path.socket))
     }
@@ -125,6 +128,7 @@ extension DNSServerWorker {
         list(connection)
     }
 
+    /// Reads from a connection.
     private mutating func read(_ connection: ClientConnection) {
         // A whole message waits here only if the connection was paused; then it is not watched for more.
         for _ in 0..<Self.readsPerTurn {
@@ -226,6 +230,7 @@ extension DNSServerWorker {
         }
     }
 
+    /// Writes to a connection; false if it was closed.
     private mutating func write(_ connection: ClientConnection) -> Bool {
         guard connection.output.count > 0 else { return true }
         do throws(Errno) {
@@ -238,6 +243,7 @@ extension DNSServerWorker {
         }
     }
 
+    /// Changes what a connection is watched for.
     private mutating func watch(_ connection: ClientConnection, _ interest: Epoll.Interest) {
         guard interest != connection.interest else { return }
         connection.interest = interest

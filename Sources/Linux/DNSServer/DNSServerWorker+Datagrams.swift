@@ -37,6 +37,7 @@ extension DNSServerWorker {
         engine.unixTime = UInt32(truncatingIfNeeded: WallClock.seconds)
     }
 
+    /// Takes one question of a batch.
     private mutating func receiveQuestion(_ place: Int, _ socket: ListeningSocket, _ index: Int) {
         guard let sender = clientBatch.sender(place), sender.endpoint.port != 0, !clientBatch.isCut(place)
         else {

@@ -24,6 +24,7 @@ extension DNSServerWorker {
         }
     }
 
+    /// Sends the questions of the outbox.
     private mutating func sendQuestions() {
         guard !outbox.questions.isEmpty else { return }
         for index in outbox.questions.indices {
@@ -42,6 +43,7 @@ extension DNSServerWorker {
         for server in 0..<upstreams.count { sendQuestions(to: server) }
     }
 
+    /// Sends the replies of the outbox.
     private mutating func sendReplies() {
         guard !outbox.replies.isEmpty else { return }
         for index in outbox.replies.indices {
@@ -77,6 +79,7 @@ extension DNSServerWorker {
         outbox.queryLog = batch
     }
 
+    /// Sends the replies of one listener.
     private mutating func sendReplies(of listener: DatagramListener) {
         let outcome = listener.flush(outbox)
         counters.datagramsSent += outcome.sent

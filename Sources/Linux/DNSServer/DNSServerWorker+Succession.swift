@@ -68,6 +68,7 @@ extension DNSServerWorker {
         flush()
     }
 
+    /// Exchanges the present engine and an old one.
     private mutating func exchange(_ old: DrainingEngine) {
         swap(&engine, &old.engine)
         swap(&upstreams, &old.upstreams)
@@ -88,6 +89,7 @@ extension DNSServerWorker {
         draining.removeAll(where: \.isFinished)
     }
 
+    /// Ends the oldest engine.
     private mutating func expireEngine(givesUp: Bool) {
         engine.expire(at: now, random: &random, into: &outbox)
         if givesUp { engine.giveUpAll(at: now, into: &outbox) }
@@ -218,6 +220,7 @@ extension DNSServerWorker {
         isStopping = true
     }
 
+    /// True if a client waits for an answer.
     private var isAnyClientWaiting: Bool {
         engine.hasWaitingClients || clients.count > 0 || draining.contains { $0.engine.hasWaitingClients }
     }

@@ -39,6 +39,7 @@ extension DNSServerWorker {
         list(server)
     }
 
+    /// Adds the connection to those that are written to.
     private mutating func list(_ server: Int) {
         let stream = upstreams[server].stream
         guard !stream.isListed else { return }
@@ -46,6 +47,7 @@ extension DNSServerWorker {
         listedUpstreams.append(server)
     }
 
+    /// Starts to watch a new connection.
     private func watchNew(_ stream: UpstreamStream, _ server: Int) throws(Errno) {
         stream.interest = stream.progress.interest(queued: 0)
         guard let socket = stream.socket else { return }
@@ -54,6 +56,7 @@ extension DNSServerWorker {
             token: token(of: stream, server))
     }
 
+    /// The token of a connection.
     private func token(of stream: UpstreamStream, _ server: Int) -> UInt64 {
         EventToken(.upstreamStream, server, engine: engineNumber, generation: stream.generation).rawValue
     }
@@ -89,6 +92,7 @@ extension DNSServerWorker {
         if stream.progress.phase == .open { list(server) }
     }
 
+    /// Passes the answers of a connection to the engine.
     private mutating func readAnswers(_ server: Int) {
         let stream = upstreams[server].stream
         let path = UpstreamPath(server: server, socket: 0, transport: .tcp)

@@ -11,7 +11,9 @@ import Telemetry
 /// A turn of the loop passes the input of all ready sockets to the engine, and then sends the outbox:
 /// messages from many sockets are sent by few calls.
 struct DNSServerWorker: ~Copyable {
+    /// What the worker was made of.
     let seed: WorkerSeed
+    /// The limits of connections.
     var settings: DNSServerSettings
 
     /// The present engine; while `isDraining`, one of `draining`.
@@ -20,21 +22,30 @@ struct DNSServerWorker: ~Copyable {
     var engineNumber: UInt8 = 0
     /// Engines of earlier configurations, the oldest first, with questions in flight.
     var draining: [DrainingEngine] = []
+    /// True while an old engine is in place of the present one.
     var isDraining = false
+    /// The messages that the engine wants sent.
     var outbox = Outbox()
+    /// Random bits.
     var random = KernelRandom()
+    /// Counts of the sockets.
     var counters = WorkerCounters()
     /// See `WorkerStatistics.turns`.
     var turns = LatencyTable(rows: 1)
+    /// The time of the present turn.
     var now = MonotonicClock.now
 
     /// By index, which paths and tokens contain; a listener that is gone leaves its index empty.
     var listeners: [DatagramListener?]
+    /// By index, as `listeners`.
     var streamListeners: [ListeningSocket?]
+    /// The sockets towards each server.
     var upstreams: OwnedArray<Upstream>
+    /// The clients' connections.
     var clients: ClientTable
     /// Connections to write to, and then to read from again if they were paused.
     var listedClients: [ClientConnection] = []
+    /// Servers whose TCP connection must be written to.
     var listedUpstreams: [Int] = []
     /// Events while the outbox was being sent; the engine gets them when the outbox is empty.
     var news: [UpstreamNews] = []
@@ -50,18 +61,24 @@ struct DNSServerWorker: ~Copyable {
     /// The octets of one read of a TCP connection.
     var readBuffer = [UInt8](repeating: 0, count: 64 * 1024)
 
+    /// The query log; nil: none.
     private var queryLog: QueryLog?
     /// Where replies for `queryLog` are collected.
     private(set) var queryLogRing: QueryLogRing?
 
+    /// The events of the present turn.
     private var events = EpollEvents(capacity: 256)
+    /// When connections are checked next.
     private var nextSweep: MonotonicTime? = nil
+    /// When counts were last published.
     private var lastPublished = MonotonicClock.now
     /// True if something has happened since `lastPublished`.
     var hasNews = false
+    /// True once the loop must end.
     var isStopping = false
     /// Once no more questions are taken: when those that wait are given up; see `beginEnd`.
     var end: MonotonicTime?
+    /// True if there are new commands.
     private var hasOrders = false
     /// True if a listener waits for descriptors to become free.
     var hasPausedListener = false
@@ -134,6 +151,7 @@ struct DNSServerWorker: ~Copyable {
         publish()
     }
 
+    /// Handles one event.
     private mutating func handle(_ token: EventToken, _ readiness: Epoll.Interest) {
         switch token.kind {
         case .wake:
@@ -154,6 +172,7 @@ struct DNSServerWorker: ~Copyable {
         }
     }
 
+    /// Handles an event of a socket towards a server.
     private mutating func handleUpstream(_ token: EventToken, _ readiness: Epoll.Interest) {
         let index = token.upstreamIndex
         if token.kind == .upstreamStream {
@@ -190,6 +209,7 @@ struct DNSServerWorker: ~Copyable {
         if hasNews, due <= now || !isChanged { publish() }
     }
 
+    /// Publishes the counts.
     mutating func publish() {
         for old in draining { engine.takeCounts(of: &old.engine) }
         var statistics = WorkerStatistics()
@@ -211,6 +231,7 @@ struct DNSServerWorker: ~Copyable {
         if nextSweep == nil { nextSweep = now.advanced(milliseconds: settings.sweepMilliseconds) }
     }
 
+    /// Checks the connections if that is due.
     private mutating func sweepWhereDue() {
         guard let due = nextSweep, due <= now else { return }
         var isNeeded = hasPausedListener
@@ -237,7 +258,9 @@ struct DNSServerWorker: ~Copyable {
 
 /// A listening UDP socket and the replies to send on it.
 final class DatagramListener {
+    /// The socket.
     let socket: ListeningSocket
+    /// The replies to send.
     var sender = DatagramSender(capacity: 64)
     /// When it is closed: it is no longer listened on, but replies are still sent on it. Nil: it is in use.
     var retiredUntil: MonotonicTime?

@@ -22,13 +22,16 @@ package struct DescriptorBudget: Hashable, Sendable {
     /// The smallest limit with which each worker can ask every server at the same time, over UDP and
     /// over TCP.
     private let needed: Int
+    /// The demand.
     private let demand: Demand
 
     /// What needs descriptors.
     package struct Demand: Hashable, Sendable {
+        /// The number of workers.
         package let workers: Int
         /// Endpoints that are listened on.
         package let endpoints: Int
+        /// The number of name servers.
         package let servers: Int
         /// Clients' connections that each worker may have.
         package let connectionsPerWorker: Int
@@ -57,6 +60,7 @@ package struct DescriptorBudget: Hashable, Sendable {
     private static let mostAdmin = 48
     /// More probes at the same time are of no use.
     private static let mostProbes = 1_024
+    /// Sockets that one probe may need.
     private static let socketsPerProbe = ServerProbe.Way.allCases.count
 
     package init(limit: Int, _ demand: Demand) {

@@ -5,7 +5,9 @@ import Telemetry
 /// An engine of an earlier configuration with its sockets towards servers: it only answers its questions
 /// in flight.
 final class DrainingEngine {
+    /// The engine.
     var engine: ForwardingEngine
+    /// Its sockets towards servers.
     var upstreams: OwnedArray<Upstream>
     /// See `DNSServerWorker.engineNumber`.
     var number: UInt8
@@ -25,5 +27,6 @@ final class DrainingEngine {
     /// When something is due.
     var nextDeadline: MonotonicTime { engine.nextDeadline.map { min($0, end) } ?? end }
 
+    /// True if it has no question in flight.
     var isFinished: Bool { engine.transactionCount == 0 }
 }

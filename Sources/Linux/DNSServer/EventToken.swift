@@ -1,5 +1,6 @@
 /// What an epoll event is about, packed into its 64 bits: kind (8), generation (24), index (32).
 struct EventToken: Hashable, Sendable {
+    /// The kinds of descriptors.
     enum Kind: UInt8, Sendable {
         /// The worker has commands.
         case wake
@@ -15,13 +16,17 @@ struct EventToken: Hashable, Sendable {
         case upstreamStream
     }
 
+    /// The kind.
     var kind: Kind
+    /// The index, as the kind says.
     var index: Int
+    /// The generation, as the kind says.
     var generation: UInt32 = 0
 
     /// The generation after this one: 24 bits, so that it fits the token.
     static func generation(after generation: UInt32) -> UInt32 { (generation + 1) & 0xFF_FFFF }
 
+    /// The 64 bits for epoll.
     var rawValue: UInt64 {
         UInt64(kind.rawValue) << 56 | UInt64(generation & 0xFF_FFFF) << 32
             | UInt64(UInt32(truncatingIfNeeded: index))

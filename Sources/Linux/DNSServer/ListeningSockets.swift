@@ -4,6 +4,7 @@ import LinuxSystem
 
 /// A listening socket of one worker, or of all if it was inherited.
 final class ListeningSocket: Sendable {
+    /// The socket.
     let descriptor: FileDescriptor
     /// Where it is bound; the port is never 0.
     let endpoint: Endpoint
@@ -25,7 +26,9 @@ final class ListeningSocket: Sendable {
 
 /// The listening sockets of one worker, one of each kind for each endpoint.
 struct ListeningSockets: Sendable {
+    /// The UDP sockets.
     var datagram: [ListeningSocket] = []
+    /// The TCP sockets.
     var stream: [ListeningSocket] = []
 }
 
@@ -33,8 +36,10 @@ struct ListeningSockets: Sendable {
 struct Listeners: Sendable {
     /// In the order of the configuration.
     var all: [Listener]
+    /// The number of workers.
     let workers: Int
 
+    /// The endpoints that are bound.
     var bound: [Endpoint] { all.compactMap(\.bound) }
 
     /// One for each worker.
@@ -53,11 +58,13 @@ struct Listener: Sendable {
     /// For each worker its sockets, all bound to the same address and port.
     let pairs: [Pair]
 
+    /// A UDP socket and a TCP socket of one endpoint.
     typealias Pair = (datagram: ListeningSocket, stream: ListeningSocket)
 
     /// True if the sockets were not bound by this process.
     var isInherited: Bool { pairs.contains { $0.datagram.isShared } }
 
+    /// Where it is bound.
     var bound: Endpoint? { pairs.first?.datagram.endpoint }
 }
 
@@ -130,8 +137,10 @@ extension Listeners {
         return pairs
     }
 
+    /// A UDP socket and a TCP socket of one endpoint.
     private typealias Pair = Listener.Pair
 
+    /// Binds an endpoint for all workers.
     private static func bind(
         _ endpoint: Endpoint, workers: Int, absent: Bool
     ) throws(DNSServerError) -> [Pair] {
@@ -146,6 +155,7 @@ extension Listeners {
         return try bindOnce(endpoint, workers: workers, absent: absent)
     }
 
+    /// Binds an endpoint once for all workers.
     private static func bindOnce(
         _ endpoint: Endpoint, workers: Int, absent: Bool
     ) throws(DNSServerError) -> [Pair] {
@@ -158,6 +168,7 @@ extension Listeners {
         return pairs
     }
 
+    /// Binds a pair of sockets.
     private static func bindPair(
         _ endpoint: Endpoint, sharesPort: Bool, absent: Bool
     ) throws(DNSServerError) -> Pair {
@@ -201,6 +212,7 @@ extension Listeners {
         )
     }
 
+    /// One socket of each kind for all workers.
     private static func share(
         _ inherited: InheritedSocket?, _ endpoint: Endpoint, _ transport: Transport
     ) throws(DNSServerError) -> ListeningSocket {
@@ -223,10 +235,14 @@ extension Listeners {
 
 /// A listener that was given up: the workers keep its UDP sockets until all replies have been sent on them.
 struct RetiredListener: Sendable {
+    /// The endpoint in the configuration.
     let asked: Endpoint
+    /// The UDP sockets.
     private let open: [Weak]
 
+    /// A weak reference in an array.
     private struct Weak: Sendable {
+        /// Nil once all workers have closed it.
         weak let socket: ListeningSocket?
     }
 

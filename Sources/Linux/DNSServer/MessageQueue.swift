@@ -6,7 +6,9 @@ import LinuxSystem
 ///
 /// `0 <= start <= buffer.count`: what lies before `start` has been sent.
 struct MessageQueue: ~Copyable {
+    /// Messages with their lengths.
     private var buffer = OctetBuffer(capacity: 512)
+    /// Octets that are sent.
     private var start = 0
 
     /// The capacity that an empty queue keeps, in octets.
@@ -43,6 +45,7 @@ struct MessageQueue: ~Copyable {
         }
     }
 
+    /// Drops everything.
     mutating func removeAll() {
         buffer.removeAll(keeping: Self.usualRoom)
         start = 0

@@ -34,19 +34,26 @@ struct PortPool {
     /// million (`unwanted-reply-threshold`). A network that delivers a packet twice causes one occasionally.
     static let mostMismatches = 4
 
+    /// The places whose sockets take questions.
     private var lanes: [UInt8]
+    /// The places without a socket that are not in `lanes`.
     private var free: [UInt8]
     /// By place; empty until the first socket opens.
     private var ports: [Port] = []
+    /// The lane of the present batch.
     private var lane = 0
 
     /// The state of one socket.
     private struct Port {
+        /// True if the socket is open.
         var isOpen = false
+        /// True if it takes no more questions.
         var isLeaving = false
         /// Questions that it may still take; and until when.
         var questionsLeft = 0
+        /// When it takes no more questions.
         var end = MonotonicTime(nanoseconds: 0)
+        /// Answers that matched no question.
         var mismatches = 0
         /// True if ICMP has reported, since the last question, that no answers come.
         var isHinted = false
@@ -73,6 +80,7 @@ struct PortPool {
         return ports[place].questionsLeft <= 0 || ports[place].end <= now
     }
 
+    /// True if the socket at `place` is open.
     func isOpen(_ place: Int) -> Bool { !ports.isEmpty && ports[place].isOpen }
 
     /// True if the socket at `place` only listens for the answers to its questions.
@@ -80,7 +88,9 @@ struct PortPool {
 
     /// How long a socket takes questions.
     struct Life {
+        /// The most questions.
         let questions: Int
+        /// The end of its time.
         let end: MonotonicTime
 
         /// - Parameter bits: Random bits.

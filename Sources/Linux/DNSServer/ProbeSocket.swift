@@ -5,6 +5,7 @@ import Synchronization
 
 /// The socket that one probe is sent on.
 final class ProbeSocket {
+    /// The socket.
     let descriptor: FileDescriptor
     /// The message ID that the answer must carry.
     let id: UInt16
@@ -12,10 +13,13 @@ final class ProbeSocket {
     var idOctets: [UInt8] { [UInt8(id >> 8), UInt8(truncatingIfNeeded: id)] }
     /// Its token in epoll.
     let token: UInt64
+    /// True for TCP.
     private let isStream: Bool
     /// The question's name as it was sent, with its letter case.
     private let name: [UInt8]
+    /// Octets that are not sent yet.
     private var unsent: [UInt8]
+    /// Octets of the answer over TCP.
     private var framing = StreamFraming()
 
     init(
@@ -79,8 +83,10 @@ final class ProbeSocket {
 
 /// A thread that is started after the object that owns it was made.
 final class ThreadBox: Sendable {
+    /// The thread.
     private let thread = Mutex<NativeThread?>(nil)
 
+    /// Stores the thread.
     func set(_ started: NativeThread) {
         thread.withLock { $0 = started }
     }

@@ -8,8 +8,11 @@ import Telemetry
 
 /// One name server under probing: the sockets of its running round.
 struct ProbedServer {
+    /// The server.
     let server: Endpoint
+    /// The questions, asked in turn.
     let questions: [ProbeQuestion]
+    /// The state of the probing.
     var probe: ServerProbe
     /// The mark that identifies a question to it that comes back: the same as in the workers' questions.
     let mark: UInt64
@@ -20,12 +23,14 @@ struct ProbedServer {
 
     /// The loop check of the present round; nil: it does not look for loops.
     private var loopCheck: LoopCheck?
+    /// True once an answer has shown a loop.
     private var hasProvenLoop = false
 
     /// Whether the answers of the present or last round repeated the letter case of the question's name; nil
     /// if none showed it.
     private(set) var keepsLetterCase: Bool?
 
+    /// The sockets of the present round.
     private var sockets: [ServerProbe.Way: ProbeSocket] = [:]
 
     /// Sockets that are open.
@@ -142,6 +147,7 @@ struct ProbedServer {
         }
     }
 
+    /// Evaluates an answer.
     private mutating func judge(
         _ answer: [UInt8], _ way: ServerProbe.Way, _ socket: ProbeSocket, at now: MonotonicTime,
         learn: (ResourceRecord) -> Void

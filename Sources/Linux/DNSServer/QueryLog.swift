@@ -8,17 +8,26 @@ import Telemetry
 /// Collects the replies to log from the workers, and passes them to the writer on a thread of its own. No
 /// worker waits for it: replies without room are dropped and counted.
 package final class QueryLog: Sendable {
+    /// Which replies are logged.
     let filter: QueryLogFilter
+    /// Writes the lines.
     private let write: @Sendable ([LoggedReply], _ dropped: Int) -> Void
+    /// The workers' buffers.
     private let rings = Mutex<[QueryLogRing]>([])
+    /// The most frequent names and clients.
     private let tables = Mutex(Tables())
+    /// Waits for the wake event.
     private let epoll: Epoll
+    /// Ends the thread.
     private let wake: EventFD
+    /// The log's thread.
     private let thread = Mutex<NativeThread?>(nil)
 
     /// The most frequent names and clients.
     private struct Tables {
+        /// Names in lower case.
         var names = TopTable<[UInt8]>(capacity: 256)
+        /// Clients' addresses.
         var clients = TopTable<IPAddress>(capacity: 256)
     }
 
@@ -68,6 +77,7 @@ package final class QueryLog: Sendable {
         running?.join()
     }
 
+    /// Collects replies until the wake event.
     private func run() {
         var events = EpollEvents(capacity: 1)
         while true {
@@ -77,6 +87,7 @@ package final class QueryLog: Sendable {
         }
     }
 
+    /// Collects the replies of all workers.
     private func fetch() {
         var replies: [LoggedReply] = []
         var dropped = 0
@@ -102,7 +113,9 @@ final class QueryLogRing: Sendable {
     /// Replies that fit between two collections.
     static let capacity = 2048
 
+    /// The replies that wait.
     private let replies = Mutex<[LoggedReply]>([])
+    /// Replies that did not fit.
     private let dropped = Atomic(0)
 
     /// Adds the replies of `batch`, as many as fit, without waiting.

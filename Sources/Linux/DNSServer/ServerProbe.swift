@@ -12,20 +12,28 @@ import Telemetry
 struct ServerProbe {
     /// A way to ask the server.
     enum Way: Int, CaseIterable {
+        /// Over UDP with EDNS.
         case full = 0
+        /// Over UDP without EDNS.
         case withoutEDNS = 1
+        /// Over TCP.
         case overTCP = 2
     }
 
     /// When the next round begins; during a round, when it ends at the latest.
     private(set) var due: MonotonicTime
+    /// True during a round.
     private(set) var isRunning = false
+    /// Rounds since the start.
     private(set) var rounds = 0
     /// True if the present or last round asks for a name that only a loop brings back.
     private(set) var isLoopRound = false
 
+    /// When each way was asked in this round.
     private var asked: [Way: MonotonicTime] = [:]
+    /// The round-trip time of each way that was answered.
     private var answered: [Way: Int64] = [:]
+    /// Rounds in a row without an answer.
     private var failures = 0
     /// Until then doubts of workers have no effect.
     private var nextDoubt = MonotonicTime(nanoseconds: 0)
@@ -33,6 +41,7 @@ struct ServerProbe {
     private var worseRounds = 0
     /// Quick answers still required from a server that was slow or silent.
     private var owedAnswers = 0
+    /// The last error.
     private var reason = ""
     /// The ways for which a report says that no server listens, or that the way is closed.
     private var hinted: Set<Way> = []
@@ -43,23 +52,29 @@ struct ServerProbe {
     /// Whether TCP works; nil before the first try.
     private var reachesTCP: Bool?
 
+    /// Between two rounds of a quick server.
     private static let pauseMilliseconds = 2_000
+    /// Between two rounds of a dead server.
     private static let pauseWhileDeadMilliseconds = 500
     /// Clients' questions go to other servers than a slow one, so only probes see that it is quick again.
     private static let pauseWhileSlowMilliseconds = 500
+    /// A slower answer is slow.
     private static let slowNanoseconds: Int64 = 100_000_000
     /// Answers in a row until a server that was slow or silent counts as quick: the first one may be late for
     /// another reason, and would keep workers away for the longer pause.
     private static let answersUntilQuick = 4
+    /// How long a round waits for answers.
     private static let patienceMilliseconds = 400
     /// How long an answer may still come after every way was reported closed: such reports can be forged, and
     /// the server's answers take no longer than a real report.
     private static let hintedMilliseconds = 200
+    /// Milliseconds between two doubts that are looked into.
     private static let pauseBetweenDoubts = 500
     /// TCP is tried once in so many rounds.
     private static let roundsPerTCP = 15
     /// A loop is looked for again after so many rounds, and at first after this many.
     private static let roundsPerLoopCheck = 12
+    /// The first round that looks for a loop.
     private static let firstLoopCheck = 2
 
     init(firstAt time: MonotonicTime) {
@@ -128,9 +143,11 @@ struct ServerProbe {
 
     /// The result of a round.
     enum Verdict {
+        /// How the server can be reached.
         case alive(ServerHealth.Mode, roundTrip: Int64, payloadSize: Int)
         /// Not well; it is asked again at once, in every way.
         case doubtful
+        /// No answer in any way.
         case dead(String)
         /// No result: it could not be asked, for lack of local resources.
         case notAsked(String)

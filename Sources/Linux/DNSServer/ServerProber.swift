@@ -11,12 +11,19 @@ import Telemetry
 /// A cluster's servers are asked for the SOA of its domain and for `dns-version`, which every Kubernetes DNS
 /// has; other resolvers for the root's SOA. Messages are built and parsed by libldns.
 final class ServerProber: Sendable {
+    /// The policy with the servers.
     private let policy: ForwardingPolicy
+    /// Where results are stored.
     private let board: HealthBoard
+    /// The secrets of cookies and marks.
     private let identity: ProcessIdentity
+    /// Called when a server changes.
     private let news: @Sendable (HealthNews) -> Void
+    /// Waits for the sockets.
     private let epoll: Epoll
+    /// Ends the thread.
     private let wake: EventFD
+    /// The prober's thread.
     private let thread = ThreadBox()
     /// Sockets that may be open at a time: rounds beyond it wait until others have ended.
     private let mostOpen: Int
@@ -50,6 +57,7 @@ final class ServerProber: Sendable {
         thread.join()
     }
 
+    /// Probes until the wake event.
     private func run() {
         let start = MonotonicClock.now
         var probes = policy.servers.indices.map { index in
@@ -143,6 +151,7 @@ final class ServerProber: Sendable {
         probed.beginRound(check)
     }
 
+    /// Stores and reports a server's mode.
     private func tell(_ probed: inout ProbedServer, _ index: Int, _ mode: ServerHealth.Mode, _ reason: String)
     {
         probed.lastMode = mode
@@ -179,6 +188,7 @@ final class ServerProber: Sendable {
         return try? DomainName(labels: [Array("default".utf8), Array("svc".utf8)]).appending(domain)
     }
 
+    /// The questions for a server.
     private func questions(for server: Int) -> [ProbeQuestion] {
         let group = policy.groupOfServer[server]
         guard let domain = policy.groups[group].domain else {
@@ -196,7 +206,9 @@ final class ServerProber: Sendable {
 package struct HealthNews: Sendable {
     /// The cluster's key, or `upstream`.
     package let group: String
+    /// The server.
     package let server: Endpoint
+    /// How it can be reached.
     package let mode: ServerHealth.Mode
     /// Why it is dead; else empty.
     package let reason: String
@@ -206,6 +218,8 @@ package struct HealthNews: Sendable {
 
 /// What a probe asks.
 struct ProbeQuestion {
+    /// The name.
     let name: DomainName
+    /// The type.
     let type: UInt16
 }

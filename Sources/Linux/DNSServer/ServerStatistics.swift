@@ -25,7 +25,9 @@ package struct WorkerStatistics: Hashable, Sendable {
 
 /// Counts whose rows are those of a policy.
 struct WorkerMeters: Hashable, Sendable {
+    /// The counts.
     let meters: EngineMeters
+    /// The policy that they belong to.
     let policy: ForwardingPolicy
 
     static func == (left: WorkerMeters, right: WorkerMeters) -> Bool {

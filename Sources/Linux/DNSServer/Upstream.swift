@@ -5,14 +5,17 @@ import LinuxSystem
 
 /// The sockets of one worker towards one server.
 struct Upstream: ~Copyable {
+    /// The server.
     let server: Endpoint
     /// By place, `UpstreamSockets.perServer` of them; empty until the first opens.
     private var sockets: [ConnectedSocket?] = []
     /// Which of them take questions.
     var ports = PortPool()
+    /// The TCP connection.
     let stream = UpstreamStream()
     /// Collects the questions to send on `senderSocket`.
     var sender = DatagramSender(capacity: 64)
+    /// The place that the collected questions are sent from.
     var senderSocket = 0
 
     init(server: Endpoint) {
@@ -27,12 +30,14 @@ struct Upstream: ~Copyable {
     /// True if none of its UDP sockets was ever open.
     var isUnused: Bool { sockets.isEmpty }
 
+    /// Stores an opened socket.
     mutating func open(_ place: Int, _ socket: ConnectedSocket, until life: PortPool.Life) {
         if sockets.isEmpty { sockets = Array(repeating: nil, count: UpstreamSockets.perServer) }
         sockets[place] = socket
         ports.opened(place, life)
     }
 
+    /// Closes the socket at `place`.
     mutating func close(_ place: Int) {
         guard ports.isOpen(place) else { return }
         sockets[place] = nil
@@ -47,7 +52,9 @@ struct Upstream: ~Copyable {
 
 /// A UDP or TCP socket that is connected to a server.
 final class ConnectedSocket {
+    /// The socket.
     let descriptor: FileDescriptor
+    /// Counts it.
     private let count: OpenSocketCount
 
     /// - Parameter count: Counts it while it is open.
@@ -64,14 +71,18 @@ final class ConnectedSocket {
 
 /// The number of open sockets of one worker towards servers.
 final class OpenSocketCount {
+    /// The number.
     fileprivate(set) var value = 0
 }
 
 /// An event of a path that the engine gets once the outbox is empty.
 struct UpstreamNews {
+    /// The path.
     let path: UpstreamPath
+    /// The event.
     let event: Event
 
+    /// The events of a path.
     enum Event {
         /// The server, or the way to it, has failed: so have its questions.
         case failed(UpstreamFailure)

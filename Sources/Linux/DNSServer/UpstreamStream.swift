@@ -6,8 +6,11 @@ import Telemetry
 final class UpstreamStream {
     /// nil while there is no connection.
     var socket: ConnectedSocket?
+    /// Octets from the server.
     var framing = StreamFraming()
+    /// Questions that are not sent yet.
     var output = MessageQueue()
+    /// Decides when the connection is closed.
     var progress = UpstreamProgress()
     /// Distinguishes events of this connection from those of earlier ones.
     var generation: UInt32 = 0
@@ -34,12 +37,17 @@ final class UpstreamStream {
 
 /// Decides when a connection to a server is kept, watched and closed.
 struct UpstreamProgress: Hashable, Sendable {
+    /// The phases of a connection.
     enum Phase: Hashable, Sendable {
+        /// There is no connection.
         case closed
+        /// It is being established.
         case connecting
+        /// It is established.
         case open
     }
 
+    /// The phase.
     private(set) var phase = Phase.closed
     /// Questions sent whose answers have not come.
     private(set) var outstanding = 0
@@ -47,26 +55,31 @@ struct UpstreamProgress: Hashable, Sendable {
     /// takes questions and gives no answers does not live on.
     private(set) var lastActivity = MonotonicTime(nanoseconds: 0)
 
+    /// Notes the start of connecting.
     mutating func began(at now: MonotonicTime) {
         phase = .connecting
         lastActivity = now
     }
 
+    /// Notes that the connection is established.
     mutating func connected(at now: MonotonicTime) {
         phase = .open
         lastActivity = now
     }
 
+    /// Notes a question.
     mutating func asked(at now: MonotonicTime) {
         if outstanding == 0 { lastActivity = now }
         outstanding += 1
     }
 
+    /// Notes an answer.
     mutating func answered(at now: MonotonicTime) {
         outstanding = max(0, outstanding - 1)
         lastActivity = now
     }
 
+    /// Notes that the connection is closed.
     mutating func closed() {
         phase = .closed
         outstanding = 0

@@ -4,10 +4,14 @@ import Synchronization
 
 /// A command to a running worker, and where the worker acknowledges it.
 struct WorkerOrder: Sendable {
+    /// The command.
     let task: Task
+    /// Where it is acknowledged.
     let receipt: OrderReceipt
 
+    /// The commands.
     enum Task: Sendable {
+        /// Stop at once.
         case stop
         /// Take no more questions, answer those that were taken, and stop; see `DNSServerWorker.beginEnd`.
         case end
@@ -22,19 +26,29 @@ struct WorkerOrder: Sendable {
 
 /// A worker's configuration: replaced as a whole.
 struct Serving: Sendable {
+    /// The policy.
     let policy: ForwardingPolicy
+    /// The state of name servers.
     let board: HealthBoard
+    /// The secrets of cookies and marks.
     let identity: ProcessIdentity
+    /// The limits of connections.
     let settings: DNSServerSettings
+    /// The sockets to listen on.
     let sockets: ListeningSockets
+    /// The query log.
     let queryLog: QueryLog?
 }
 
 /// Counts the workers that have executed a command.
 final class OrderReceipt: Sendable {
+    /// Workers that have not acknowledged.
     private let missing: Atomic<Int>
+    /// Waits for the last one.
     private let epoll: Epoll
+    /// Signalled by the last one.
     private let wake: EventFD
+    /// Problems so far.
     private let noted = Mutex<[String]>([])
 
     /// - Parameter workers: How many must acknowledge.

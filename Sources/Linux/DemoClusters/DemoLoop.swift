@@ -7,10 +7,15 @@ import LinuxSystem
 ///
 /// `@unchecked Sendable`: made by one thread and passed to the server's own, the only one that calls `run`.
 final class DemoLoop: @unchecked Sendable {
+    /// Answers the questions.
     private let responder: ZoneResponder
+    /// The server's sockets.
     private let sockets: DemoServer.Sockets
+    /// Ends the loop.
     private let stop: StopSignal
+    /// The open connections, by token.
     private var connections: [UInt64: DemoConnection] = [:]
+    /// The token of the next connection.
     private var nextToken: UInt64 = 3
 
     /// Further connections are closed at once: a demo has few clients.
@@ -50,6 +55,7 @@ final class DemoLoop: @unchecked Sendable {
         }
     }
 
+    /// Answers the datagrams that wait.
     private func answerDatagrams(_ batch: inout DatagramBatch) throws(Errno) {
         let count = try batch.receive(from: sockets.datagrams)
         var replies = OctetBuffer(capacity: 8 * 1024)
@@ -65,6 +71,7 @@ final class DemoLoop: @unchecked Sendable {
         _ = sender.send(replies.span, on: sockets.datagrams, stopsAtError: false)
     }
 
+    /// Accepts the connections that wait.
     private func accept(_ epoll: borrowing Epoll) throws(Errno) {
         while let accepted = try StreamSocket.accept(from: sockets.streams) {  // ends with the queue
             guard connections.count < Self.mostConnections else { continue }
@@ -75,6 +82,7 @@ final class DemoLoop: @unchecked Sendable {
         }
     }
 
+    /// Serves one connection.
     private func serve(_ token: UInt64, _ epoll: borrowing Epoll) {
         guard let connection = connections[token] else { return }
         do throws(Errno) {
@@ -92,8 +100,11 @@ final class DemoLoop: @unchecked Sendable {
 
 /// One TCP connection of a demo server: messages after their lengths, answered in order.
 final class DemoConnection {
+    /// The socket.
     private let accepted: StreamSocket.Accepted
+    /// Octets of an incomplete question.
     private var input: [UInt8] = []
+    /// Answers that are not sent yet.
     private var output: [UInt8] = []
 
     /// The most output that may wait; a client that reads less is disconnected.
@@ -103,6 +114,7 @@ final class DemoConnection {
         self.accepted = accepted
     }
 
+    /// Starts to watch the connection.
     func watch(by epoll: borrowing Epoll, token: UInt64) throws(Errno) {
         try epoll.add(accepted.descriptor, .readable, token: token)
     }
@@ -137,6 +149,7 @@ final class DemoConnection {
         return output.count <= Self.mostOutput
     }
 
+    /// Appends the answer to a question.
     private func answer(_ message: [UInt8], _ responder: ZoneResponder) {
         var reply = OctetBuffer(capacity: 4096)
         responder.appendReply(to: message.span, isDatagram: false, into: &reply)

@@ -10,7 +10,9 @@ package struct DemoServer: ~Copyable {
     /// Where it listens, with the port that the kernel chose if 0 was requested.
     package let endpoint: Endpoint
 
+    /// Ends the thread.
     private let stop: StopSignal
+    /// The server's thread.
     private var thread: NativeThread?
 
     /// Starts to listen on `endpoint`.
@@ -27,8 +29,11 @@ package struct DemoServer: ~Copyable {
 
     /// The sockets of one server; `endpoint` has the port that the kernel chose if 0 was requested.
     struct Sockets: ~Copyable, Sendable {
+        /// The UDP socket.
         let datagrams: FileDescriptor
+        /// The listening TCP socket.
         let streams: FileDescriptor
+        /// Where both are bound.
         let endpoint: Endpoint
     }
 
@@ -44,6 +49,7 @@ package struct DemoServer: ~Copyable {
         return try bindOnce(endpoint)
     }
 
+    /// Binds both sockets to one port.
     private static func bindOnce(_ endpoint: Endpoint) throws(Errno) -> Sockets {
         let datagrams = try DatagramSocket.listen(on: endpoint, sharesPort: false, reportsLocalAddress: false)
         let bound = try datagrams.localEndpoint()
@@ -59,6 +65,7 @@ package struct DemoServer: ~Copyable {
 
 /// Ends a server's thread; shared by the thread and its owner.
 final class StopSignal: Sendable {
+    /// Wakes the thread.
     let event: EventFD
 
     init(_ event: consuming EventFD) {

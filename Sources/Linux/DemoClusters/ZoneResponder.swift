@@ -6,6 +6,7 @@ package import LDNSBridge
 ///
 /// Logic without sockets: a message in, a reply out. It serves the demo and tests, not production.
 package struct ZoneResponder: Sendable {
+    /// The records of each owner.
     private let recordsByOwner: [DomainName: [ResourceRecord]]
     /// All owners, and the names between them and their zone's apex (empty non-terminals, RFC 8020).
     private let names: Set<DomainName>
@@ -67,6 +68,7 @@ package struct ZoneResponder: Sendable {
         }
     }
 
+    /// What the client accepts as a reply.
     private static func terms(_ header: MessageHeader, _ edns: EDNS?, _ isDatagram: Bool) -> ReplyTerms {
         let limit = isDatagram ? ReplyTerms.datagramLimit(edns: edns, ours: 4096) : 65_535
         return ReplyTerms(header: header, edns: edns, limit: limit)
@@ -114,6 +116,7 @@ package struct ZoneResponder: Sendable {
 
     // MARK: - Writing records
 
+    /// Appends one record to the answer.
     private func append(
         _ record: ResourceRecord, _ section: RecordMark.Section, _ answer: inout PreparedAnswer,
         _ counts: inout InlineArray<3, Int>
@@ -137,6 +140,7 @@ package struct ZoneResponder: Sendable {
         counts[Int(section.rawValue)] += 1
     }
 
+    /// True if `name` is the question's name.
     private func isQuestion(_ name: DomainName, of answer: borrowing PreparedAnswer) -> Bool {
         guard name.wire.count == answer.questionNameLength else { return false }
         for index in name.wire.indices

@@ -2,6 +2,7 @@ package import Inventory
 
 /// One mistake in a file, for people: its place, what was found, what was expected.
 package struct Diagnostic: Hashable, Sendable {
+    /// Error or warning.
     package var severity: Severity
 
     /// The file's name in messages.

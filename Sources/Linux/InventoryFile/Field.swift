@@ -4,8 +4,11 @@ import Inventory
 ///
 /// Each reading function gives nil if the value is wrong, after reporting why.
 struct Field {
+    /// The value in the tree.
     let node: YAMLNode
+    /// Its path.
     let path: InventoryPath
+    /// Where mistakes are reported.
     let report: Report
 
     /// Reports the value as wrong.
@@ -96,11 +99,15 @@ struct Field {
 /// The keys of one mapping, read by name. The keys that are read are the known ones; those that remain
 /// are unknown.
 struct Keys {
+    /// The mapping.
     private let field: Field
+    /// Its entries.
     private let entries: [YAMLNode.Entry]
+    /// The keys that were read.
     private var known: [String] = []
     /// Keys of earlier versions, which are reported differently from unknown ones.
     private var removed: [String] = []
+    /// Required keys that are missing.
     private var missing: [(key: String, expected: String)] = []
 
     fileprivate init(_ entries: [YAMLNode.Entry], of field: Field) {

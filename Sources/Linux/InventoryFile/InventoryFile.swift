@@ -27,6 +27,7 @@ package enum InventoryFile {
         return (report.hasErrors ? nil : inventory, report.sorted)
     }
 
+    /// The tree of a text; nil after an error.
     private static func readTree(_ text: [UInt8], _ report: Report) -> YAMLNode? {
         do throws(YAMLError) {
             try checkText(text)

@@ -11,9 +11,13 @@ final class Report {
     /// The root of the tree once that is built; gives positions to the problems of `Inventory.check()`.
     var root: YAMLNode?
 
+    /// The file's name in messages.
     private let file: String
+    /// The problems so far.
     private var diagnostics: [Diagnostic] = []
+    /// Problems beyond `maximumCount`.
     private var untold = 0
+    /// True once an error was added.
     private(set) var hasErrors = false
 
     /// Values that could not be read: a contradiction with one of them is likely only a consequence.
@@ -44,6 +48,7 @@ final class Report {
         return shown + [rest]
     }
 
+    /// Adds an error of YAML.
     func add(_ error: YAMLError) {
         fail(at: error.mark, error.path, error.message)
     }
@@ -98,6 +103,7 @@ final class Report {
         }
     }
 
+    /// Adds a problem unless the report is full.
     private func add(
         _ severity: Severity, _ mark: Mark, _ path: InventoryPath, _ message: String, _ suggestion: String?
     ) {
@@ -116,6 +122,7 @@ final class Report {
         untold += 1
     }
 
+    /// The position of a value.
     private func mark(at path: InventoryPath) -> Mark {
         root?.mark(at: path.steps[...]) ?? Mark(line: 1, column: 1)
     }

@@ -7,11 +7,13 @@ import Inventory
 struct Scalar<Value> {
     /// What was expected, as in `an address`.
     let expected: String
+    /// Reads a text of this kind.
     let read: (String) -> Reading<Value>
 }
 
 /// The result of reading a text.
 enum Reading<Value> {
+    /// The value.
     case value(Value)
     /// `expected` if there is more to say than the kind's own text.
     case wrong(expected: String?, suggestion: String?)
@@ -25,6 +27,7 @@ enum Reading<Value> {
 // MARK: - Words and numbers
 
 extension Scalar where Value == Bool {
+    /// True or false.
     static var boolean: Scalar {
         Scalar(expected: "true or false") { text in
             switch text {
@@ -87,6 +90,7 @@ extension Scalar where Value == Int {
 }
 
 extension Scalar where Value == UInt16 {
+    /// A port number.
     static var port: Scalar {
         Scalar(expected: "a port from 1 to 65535") { text in
             Reading(decimal(text).flatMap { UInt16(exactly: $0) }.flatMap { $0 > 0 ? $0 : nil })
@@ -183,6 +187,7 @@ extension Scalar where Value == String {
 }
 
 extension Scalar where Value == DomainName {
+    /// A domain name.
     static var domainName: Scalar {
         Scalar(expected: "a domain name of letters, digits, hyphens and underscores") { text in
             guard text.utf8.allSatisfy({ $0 < 0x80 }) else {
@@ -207,6 +212,7 @@ extension Scalar where Value == DomainName {
 // MARK: - Addresses
 
 extension Scalar where Value == IPAddress {
+    /// An IPv4 or IPv6 address.
     static var address: Scalar {
         Scalar(expected: "an IPv4 or IPv6 address") { Reading(IPAddress($0)) }
     }
@@ -229,6 +235,7 @@ extension Scalar where Value == Endpoint {
 }
 
 extension Scalar where Value == IPPrefix {
+    /// A prefix without host bits.
     static var prefix: Scalar {
         Scalar(expected: "a prefix, as in 10.0.0.0/8 or fd00::/8") { text in
             do throws(IPPrefixError) {
@@ -249,6 +256,7 @@ extension Scalar where Value == IPPrefix {
 }
 
 extension Scalar where Value == MACAddress {
+    /// An Ethernet address.
     static var mac: Scalar {
         Scalar(expected: "an Ethernet address, as in c2:6a:9b:e5:39:8d") { Reading(MACAddress($0)) }
     }
@@ -270,10 +278,13 @@ private func splitUnit(_ text: String) -> (number: Int?, unit: String) {
     return (decimal(digits), String(unit))
 }
 
+/// True for an ASCII digit.
 private func isDigit(_ octet: UInt8) -> Bool { (0x30...0x39).contains(octet) }
 
+/// True for an ASCII lower-case letter.
 private func isLowerCase(_ octet: UInt8) -> Bool { (0x61...0x7A).contains(octet) }
 
+/// True for an octet of names of nodes and devices.
 private func isNameOctet(_ octet: UInt8) -> Bool {
     isDigit(octet) || isLowerCase(octet | 0x20) || octet == UInt8(ascii: ".") || octet == UInt8(ascii: "-")
         || octet == UInt8(ascii: "_")

@@ -41,6 +41,7 @@ extension Field {
         }
     }
 
+    /// `cache` of a cluster or suffix.
     private func clusterCacheSettings() -> ClusterCacheSettings? {
         mapping { keys in
             var cache = ClusterCacheSettings()
@@ -52,6 +53,7 @@ extension Field {
         }
     }
 
+    /// `kube-proxy`.
     private func kubeProxySettings() -> KubeProxySettings? {
         mapping { keys in
             var settings = KubeProxySettings()
@@ -62,6 +64,7 @@ extension Field {
         }
     }
 
+    /// One entry of `nodes`.
     private func node(_ name: String) -> Node {
         let read = mapping { keys in
             var node = Node(name: name, addresses: [])
@@ -73,6 +76,7 @@ extension Field {
         return read ?? Node(name: name, addresses: [])
     }
 
+    /// One entry of `hosts`.
     private func host(_ name: String) -> Host {
         let read = mapping { keys in
             var host = Host(name: name, addresses: [])
@@ -83,6 +87,7 @@ extension Field {
         return read ?? Host(name: name, addresses: [])
     }
 
+    /// One entry of `subnets`.
     private func subnet(_ name: String) -> Subnet {
         let read = mapping { keys in
             var subnet = Subnet(name: name, networks: [])

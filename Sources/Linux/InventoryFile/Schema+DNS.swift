@@ -19,6 +19,7 @@ extension Field {
         }
     }
 
+    /// `dns`.
     private func dnsSettings() -> DNSSettings? {
         mapping { keys in
             var dns = DNSSettings()
@@ -42,6 +43,7 @@ extension Field {
         }
     }
 
+    /// `admin`.
     private func adminSettings() -> AdminSettings? {
         mapping { keys in
             var admin = AdminSettings()
@@ -52,6 +54,7 @@ extension Field {
         }
     }
 
+    /// `dns.rate-limit`.
     private func rateLimit() -> RateLimit? {
         mapping { keys in
             var limit = RateLimit()
@@ -62,6 +65,7 @@ extension Field {
         }
     }
 
+    /// `dns.response-rate-limit`.
     private func responseRateLimit() -> ResponseRateLimit? {
         mapping { keys in
             var limit = ResponseRateLimit()
@@ -74,6 +78,7 @@ extension Field {
         }
     }
 
+    /// `dns.cache`.
     private func cacheSettings() -> CacheSettings? {
         mapping { keys in
             var cache = CacheSettings()
@@ -90,6 +95,7 @@ extension Field {
         list { $0.view() }
     }
 
+    /// One entry of `dns.views`.
     private func view() -> View? {
         mapping { keys in
             var view = View(name: "view\(position + 1)", clients: [])
@@ -104,6 +110,7 @@ extension Field {
         }
     }
 
+    /// `allow` of a view.
     private func access() -> Access? {
         mapping { keys in
             var access = Access()

@@ -11,6 +11,7 @@ extension Field {
         }
     }
 
+    /// `log.queries`.
     private func queryLog() -> QueryLogSettings? {
         mapping { keys in
             var queries = QueryLogSettings()
@@ -41,6 +42,7 @@ extension Scalar where Value == Double {
 }
 
 extension Scalar where Value == LogOutput {
+    /// `log.queries.output`.
     fileprivate static var logOutput: Scalar {
         Scalar(expected: "stderr, or an absolute path") { text in
             if text == "stderr" { return .value(.standardError) }

@@ -61,7 +61,7 @@ extension Field {
         }
     }
 
-    /// The name of a host, or a mapping that says more of it.
+    /// `vxlan`.
     fileprivate func relay() -> Relay? {
         guard case .mapping = node.content else { return read(.reference).map { Relay(host: $0) } }
         return mapping { keys in
@@ -88,6 +88,7 @@ extension Field {
         }
     }
 
+    /// One entry of `vxlan.endpoints`.
     fileprivate func meshEndpoint(_ node: String) -> VXLANEndpoint {
         let read = mapping { keys in
             var endpoint = VXLANEndpoint(node: node)
@@ -160,6 +161,7 @@ extension Keys {
             : value(of: "vxlan") { $0.meshSettings() }
     }
 
+    /// The optional keys of `vxlan`.
     fileprivate mutating func readMeshOptions(into mesh: inout VXLANSettings) {
         read("port", into: &mesh.port, .port)
         read("device", into: &mesh.device, .device)
@@ -168,6 +170,7 @@ extension Keys {
         read("endpoints", into: &mesh.endpoints) { $0.entries(named: .reference) { $1.meshEndpoint($0) } }
     }
 
+    /// `targets`.
     fileprivate mutating func targets() -> PathTargets {
         var words = Target.allCases
         read("targets", into: &words) { $0.list(of: .word) }

@@ -6,6 +6,7 @@ struct YAMLMistake {
     /// libyaml's text.
     let problem: String
 
+    /// Where libyaml stopped.
     let mark: Mark
 
     /// The start of the construct that was not finished.
@@ -14,6 +15,7 @@ struct YAMLMistake {
     /// The whole text that was read.
     let text: String
 
+    /// The mistake in words for people.
     var error: YAMLError {
         let lines = text.unicodeScalars.split(separator: "\n", omittingEmptySubsequences: false).map {
             String(Substring($0))

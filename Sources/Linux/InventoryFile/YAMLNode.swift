@@ -2,7 +2,9 @@ import Inventory
 
 /// A position in the text, both numbers counted from 1; the column in characters.
 struct Mark: Hashable, Comparable {
+    /// From 1.
     var line: Int
+    /// In characters, from 1.
     var column: Int
 
     static func < (left: Mark, right: Mark) -> Bool {
@@ -12,12 +14,18 @@ struct Mark: Hashable, Comparable {
 
 /// A value of a YAML file with its position.
 struct YAMLNode {
+    /// Where the value begins.
     let mark: Mark
+    /// The value itself.
     let content: Content
 
+    /// The kinds of values.
     enum Content {
+        /// A scalar's text.
         case scalar(String)
+        /// The elements of a list.
         case sequence([YAMLNode])
+        /// The entries of a mapping, in the order of the file.
         case mapping([Entry])
         /// Refused while the tree was built, and reported there.
         case refused
@@ -25,8 +33,11 @@ struct YAMLNode {
 
     /// A key and its value.
     struct Entry {
+        /// The key's text.
         let key: String
+        /// Where the key begins.
         let keyMark: Mark
+        /// The value.
         let value: YAMLNode
     }
 
@@ -73,7 +84,10 @@ struct YAMLNode {
 
 /// Text that is not YAML, or YAML that a configuration may not use.
 struct YAMLError: Error {
+    /// Where the mistake is.
     let mark: Mark
+    /// The path of the value, if it is known.
     var path = InventoryPath()
+    /// What was found and what was expected.
     let message: String
 }

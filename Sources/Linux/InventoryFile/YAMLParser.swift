@@ -2,14 +2,19 @@ import CYAML
 
 /// One step of a YAML stream, with its position.
 struct YAMLEvent {
+    /// The kinds of events.
     enum Kind {
         case streamStart, streamEnd, documentStart, documentEnd
+        /// An alias, such as `*NAME`.
         case alias
+        /// A scalar with its text.
         case scalar(String)
         case sequenceStart, sequenceEnd, mappingStart, mappingEnd
     }
 
+    /// The kind.
     let kind: Kind
+    /// Where it begins.
     let mark: Mark
 
     /// True if the event carries `&NAME`.
@@ -70,6 +75,7 @@ struct YAMLParser: ~Copyable {
 /// An event of libyaml; it owns its strings.
 @safe
 private struct OwnedEvent: ~Copyable {
+    /// Libyaml's event.
     private var event = unsafe yaml_event_t()
 
     /// Nil if the parser stopped at an error.
@@ -113,6 +119,7 @@ private struct OwnedEvent: ~Copyable {
         }
     }
 
+    /// An event without text, anchor or tag.
     private func plain(_ kind: YAMLEvent.Kind, _ mark: Mark) -> YAMLEvent {
         YAMLEvent(kind: kind, mark: mark, hasAnchor: false, hasTag: false)
     }

@@ -40,6 +40,7 @@ private func isAllowed(_ scalar: Unicode.Scalar) -> Bool {
     }
 }
 
+/// Why a character is refused.
 private func refusal(of scalar: Unicode.Scalar) -> String {
     if scalar == "\0" { return "found a NUL octet, expected text: is this a binary file, or UTF-16?" }
     let number = String(scalar.value, radix: 16, uppercase: true)

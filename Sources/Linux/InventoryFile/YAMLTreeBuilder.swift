@@ -8,7 +8,9 @@ struct YAMLTreeBuilder: ~Copyable {
     /// Values in one file; ten clusters of a hundred nodes need some ten thousand.
     static let maximumCount = 250_000
 
+    /// Gives the events.
     private var parser: YAMLParser
+    /// Values read so far.
     private var count = 0
 
     /// The path of the value that is being read.
@@ -40,6 +42,7 @@ struct YAMLTreeBuilder: ~Copyable {
         }
     }
 
+    /// Adds an error that does not end the reading.
     private mutating func refuse(_ mark: Mark, _ message: String) {
         // A file with nothing but aliases must not fill the memory with messages.
         if refused.count <= Report.maximumCount {
@@ -47,6 +50,7 @@ struct YAMLTreeBuilder: ~Copyable {
         }
     }
 
+    /// Builds the value that begins with `event`.
     private mutating func node(_ event: YAMLEvent, depth: Int) throws(YAMLError) -> YAMLNode {
         count += 1
         guard count <= Self.maximumCount else {
@@ -66,6 +70,7 @@ struct YAMLTreeBuilder: ~Copyable {
         }
     }
 
+    /// Refuses aliases, anchors and tags.
     private mutating func refuseAdornments(of event: YAMLEvent) {
         if case .alias = event.kind {
             refuse(
@@ -83,6 +88,7 @@ struct YAMLTreeBuilder: ~Copyable {
         }
     }
 
+    /// Builds the elements of a list.
     private mutating func elements(depth: Int) throws(YAMLError) -> [YAMLNode] {
         var elements: [YAMLNode] = []
         while true {  // ends: libyaml closes every list or reports an error
@@ -94,6 +100,7 @@ struct YAMLTreeBuilder: ~Copyable {
         }
     }
 
+    /// Builds the entries of a mapping.
     private mutating func entries(depth: Int) throws(YAMLError) -> [YAMLNode.Entry] {
         var entries: [YAMLNode.Entry] = []
         var known: [String: Mark] = [:]

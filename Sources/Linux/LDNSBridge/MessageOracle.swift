@@ -4,9 +4,13 @@ import CLDNS
 package struct MessageOracle: Hashable, Sendable {
     /// The four sections of a message (RFC 1035 section 4.1).
     package enum Section: String, Sendable, CaseIterable {
+        /// The question section.
         case question
+        /// The answer section.
         case answer
+        /// The authority section.
         case authority
+        /// The additional section.
         case additional
     }
 
@@ -16,6 +20,7 @@ package struct MessageOracle: Hashable, Sendable {
         package let payloadSize: UInt16
         /// The upper eight bits of the rcode.
         package let extendedRcode: UInt8
+        /// The EDNS version.
         package let version: UInt8
         /// DO and the unassigned bits.
         package let flags: UInt16
@@ -23,16 +28,25 @@ package struct MessageOracle: Hashable, Sendable {
         package let options: [UInt8]
     }
 
+    /// The message ID.
     package let id: UInt16
+    /// The opcode.
     package let opcode: UInt8
     /// The lower four bits.
     package let rcode: UInt8
+    /// QR.
     package let isResponse: Bool
+    /// AA.
     package let isAuthoritative: Bool
+    /// TC.
     package let isTruncated: Bool
+    /// RD.
     package let recursionDesired: Bool
+    /// RA.
     package let recursionAvailable: Bool
+    /// AD.
     package let authenticData: Bool
+    /// CD.
     package let checkingDisabled: Bool
     /// The records of each section in their order; those of the question have no TTL and no data.
     package let records: [Section: [ResourceRecord]]
@@ -75,6 +89,7 @@ package struct MessageOracle: Hashable, Sendable {
             options: octets(of: ldns_pkt_edns_data(pointer)))
     }
 
+    /// The records of one section.
     private static func records(
         of list: UnsafeMutablePointer<ldns_rr_list>?
     ) throws(LDNSError) -> [ResourceRecord] {

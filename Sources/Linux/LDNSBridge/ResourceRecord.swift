@@ -2,6 +2,7 @@ package import DomainNames
 
 /// One record, independent of a message: all names are uncompressed.
 package struct ResourceRecord: Hashable, Sendable {
+    /// The owner's name.
     package let owner: DomainName
     /// The type's number, such as 28 for AAAA.
     package let type: UInt16

@@ -46,6 +46,7 @@ package enum ZoneFile {
         return (lines.lastIndex { !$0.isEmpty } ?? 0) + 1
     }
 
+    /// Reads all records of a stream.
     private static func readAll(
         _ stream: UnsafeMutablePointer<FILE>, _ origin: inout OwnedName, _ defaultTTL: UInt32
     ) throws(LDNSError) -> [ResourceRecord] {

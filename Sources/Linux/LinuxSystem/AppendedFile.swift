@@ -2,6 +2,7 @@ import Glibc
 
 /// A file that lines are appended to, by any number of threads.
 package final class AppendedFile: Sendable {
+    /// The open file.
     private let descriptor: FileDescriptor
 
     /// Opens the file, which is made with mode 0640 if it is missing. Corresponds to open(2).

@@ -6,14 +6,19 @@ import Telemetry
 package enum ChildProcess {
     /// A program's output, and how it ended.
     package struct Result: Sendable {
+        /// How it ended.
         package let ending: Ending
+        /// The octets on its standard output.
         package let output: [UInt8]
+        /// The octets on its standard error.
         package let errors: [UInt8]
     }
 
     /// How a program ended.
     package enum Ending: Hashable, Sendable {
+        /// It ended by itself.
         case exit(status: Int32)
+        /// A signal ended it.
         case signal(Int32)
         /// It was killed because it did not end in time.
         case timeout
@@ -215,11 +220,15 @@ private func withCStrings<Value>(
 
 /// One output of a program, read without waiting.
 private struct OutputPipe: ~Copyable {
+    /// The end that this process reads.
     private let readEnd: FileDescriptor
+    /// The end that the program writes; nil once it is closed here.
     private var writeEnd: FileDescriptor?
     /// The number of the end that is written, until it is closed.
     let writeNumber: Int32
+    /// The octets read so far.
     private(set) var octets: [UInt8] = []
+    /// True once the program has closed its end.
     private var isAtEnd = false
 
     init() throws(Errno) {
@@ -234,8 +243,10 @@ private struct OutputPipe: ~Copyable {
     /// -1 once nothing more can come; poll(2) ignores it.
     var readNumber: Int32 { isAtEnd ? -1 : readEnd.number }
 
+    /// Closes this process's copy of the program's end.
     mutating func closeWriteEnd() { writeEnd = nil }
 
+    /// True if the program has written more than `limit` octets.
     func isOver(_ limit: Int) -> Bool { octets.count > limit }
 
     /// Reads what is available, up to a little more than `limit` octets in total.

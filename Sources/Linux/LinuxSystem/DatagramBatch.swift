@@ -7,18 +7,29 @@ package import IPAddressing
 /// `0 <= count <= capacity`: the first `count` slots hold what the last call received.
 @safe
 package struct DatagramBatch: ~Copyable {
+    /// Datagrams per call.
     package let capacity: Int
+    /// Datagrams of the last call.
     package private(set) var count = 0
 
+    /// Octets of a slot that may be filled.
     private let slotSize: Int
+    /// Octets from one slot to the next.
     private let stride: Int
+    /// One header for each slot.
     private let headers: UnsafeMutablePointer<clinux_message>
+    /// One vector for each slot.
     private let vectors: UnsafeMutablePointer<iovec>
+    /// The senders' addresses.
     private let names: UnsafeMutableRawPointer
+    /// The control data.
     private let controls: UnsafeMutableRawPointer
+    /// The slots' octets.
     private let octets: UnsafeMutableRawPointer
 
+    /// Octets for each address.
     private static let nameStride = 32
+    /// Octets for the control data of each slot.
     private static let controlStride = 64
 
     /// - Parameters:
@@ -141,6 +152,7 @@ package struct DatagramBatch: ~Copyable {
         return nil
     }
 
+    /// Checks that datagram `index` was received.
     private func check(_ index: Int) {
         precondition(index >= 0 && index < count, "a datagram is read that was not received")
     }

@@ -7,7 +7,9 @@ package import IPAddressing
 /// `0 <= count <= capacity`: the first `count` slots are ready to send.
 @safe
 package struct DatagramSender: ~Copyable {
+    /// Datagrams per call.
     package let capacity: Int
+    /// Datagrams that are ready to send.
     package private(set) var count = 0
     /// `count` when the last `send` began.
     private var lastTotal = 0
@@ -15,17 +17,25 @@ package struct DatagramSender: ~Copyable {
     /// earlier datagrams than this can't come in between, even in a flood of ICMP.
     private static let mostTries = 4
 
+    /// One header for each slot.
     private let headers: UnsafeMutablePointer<clinux_message>
+    /// One vector for each slot.
     private let vectors: UnsafeMutablePointer<iovec>
+    /// Where each datagram begins in the buffer.
     private let starts: UnsafeMutablePointer<Int>
+    /// The receivers' addresses.
     private let names: UnsafeMutableRawPointer
+    /// The control data.
     private let controls: UnsafeMutableRawPointer
 
+    /// Octets for each address.
     private static let nameStride = 32
+    /// Octets for the control data of each slot.
     private static let controlStride = 64
 
     /// The result of one `send`.
     package struct Outcome: Hashable, Sendable {
+        /// Datagrams that the kernel accepted.
         package var sent = 0
         /// Not sent, because the socket's buffer was full.
         package var dropped = 0
@@ -67,6 +77,7 @@ package struct DatagramSender: ~Copyable {
         unsafe controls.deallocate()
     }
 
+    /// True if no further datagram fits.
     package var isFull: Bool { count == capacity }
 
     /// Adds the datagram `octets[start..<end]` of a later `send`, to the server that the socket is connected

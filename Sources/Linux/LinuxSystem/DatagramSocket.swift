@@ -82,6 +82,7 @@ package enum DatagramSocket {
         }
     }
 
+    /// A socket of the family. Corresponds to socket(2)
     private static func open(_ family: AddressFamily) throws(Errno) -> FileDescriptor {
         FileDescriptor(
             owning: try systemCall {

@@ -3,10 +3,12 @@ import Glibc
 
 /// Watches descriptors for readiness, level-triggered. Corresponds to epoll(7).
 package struct Epoll: ~Copyable, Sendable {
+    /// The epoll itself.
     private let descriptor: FileDescriptor
 
     /// What a descriptor is watched for; errors and hang-ups are always reported.
     package struct Interest: OptionSet, Hashable, Sendable {
+        /// Bits of `EPOLL...`.
         package let rawValue: UInt32
 
         package init(rawValue: UInt32) {
@@ -31,6 +33,7 @@ package struct Epoll: ~Copyable, Sendable {
         try control(EPOLL_CTL_ADD, watched.number, interest, token)
     }
 
+    /// Changes what a descriptor is watched for.
     package func modify(
         _ watched: borrowing FileDescriptor, _ interest: Interest, token: UInt64
     )
@@ -44,6 +47,7 @@ package struct Epoll: ~Copyable, Sendable {
         try control(EPOLL_CTL_DEL, watched.number, [], 0)
     }
 
+    /// Corresponds to epoll_ctl(2)
     private func control(
         _ operation: Int32, _ watched: Int32, _ interest: Interest, _ token: UInt64
     )
@@ -72,7 +76,9 @@ package struct Epoll: ~Copyable, Sendable {
 /// Room for the events of one wait.
 @safe
 package struct EpollEvents: ~Copyable {
+    /// The events of the last wait.
     private let storage: UnsafeMutableBufferPointer<epoll_event>
+    /// Events of the last wait.
     private var count = 0
 
     package init(capacity: Int) {
@@ -84,6 +90,7 @@ package struct EpollEvents: ~Copyable {
         unsafe storage.deallocate()
     }
 
+    /// Lets `body` write events, and notes their number.
     fileprivate mutating func fill(
         _ body: (UnsafeMutableBufferPointer<epoll_event>) throws(Errno) -> Int
     ) throws(Errno) -> Int {

@@ -3,6 +3,7 @@ import Glibc
 
 /// The error of a system call. Corresponds to errno(3).
 package struct Errno: Error, Hashable, Sendable {
+    /// The number, never 0.
     package let code: Int32
 
     package init(code: Int32) {

@@ -3,6 +3,7 @@ import Glibc
 
 /// Wakes a thread that waits in epoll. Corresponds to eventfd(2).
 package struct EventFD: ~Copyable, Sendable {
+    /// The descriptor, to be watched for reading.
     package let descriptor: FileDescriptor
 
     package init() throws(Errno) {

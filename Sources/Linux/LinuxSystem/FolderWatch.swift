@@ -3,6 +3,7 @@ import Glibc
 
 /// Reports when files in folders are replaced or written. Corresponds to inotify(7).
 package struct FolderWatch: ~Copyable, Sendable {
+    /// The descriptor, to be watched for reading.
     package let descriptor: FileDescriptor
 
     package init() throws(Errno) {

@@ -20,6 +20,7 @@ package enum HostAddresses {
         }
     }
 
+    /// True if a socket can be bound to the address.
     private static func canBind(_ address: IPAddress) -> Bool {
         do throws(Errno) {
             _ = try bound(to: address)
@@ -29,6 +30,7 @@ package enum HostAddresses {
         }
     }
 
+    /// A socket that is bound to the address. Corresponds to bind(2)
     private static func bound(to address: IPAddress) throws(Errno) -> FileDescriptor {
         let endpoint = Endpoint(address: address, port: 0)
         return try DatagramSocket.listen(on: endpoint, sharesPort: false, reportsLocalAddress: false)

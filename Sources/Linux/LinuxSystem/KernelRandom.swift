@@ -5,12 +5,14 @@ import Glibc
 ///
 /// A class, so that no copy gives the same numbers a second time. For one thread.
 package final class KernelRandom: RandomNumberGenerator {
+    /// Numbers of the last request.
     private var numbers = InlineArray<64, UInt64>(repeating: 0)
     /// Numbers before this index are used; 64 means that none is left.
     private var position = 64
 
     package init() {}
 
+    /// The next random number.
     package func next() -> UInt64 {
         if position == 64 { refill() }
         let number = numbers[position]
@@ -19,6 +21,7 @@ package final class KernelRandom: RandomNumberGenerator {
         return number
     }
 
+    /// Requests new numbers.
     private func refill() {
         var drawn = InlineArray<64, UInt64>(repeating: 0)
         var span = drawn.mutableSpan

@@ -55,10 +55,12 @@ package enum LocalSocket {
         return Credentials(user: user, group: group, otherGroups: Array(others.prefix(max(0, Int(count)))))
     }
 
+    /// A stream socket of this kind. Corresponds to socket(2)
     private static func open() throws(Errno) -> FileDescriptor {
         FileDescriptor(owning: try systemCall { socket(AF_UNIX, clinux_nonblocking_stream, 0) })
     }
 
+    /// Calls `body` with the address of a path.
     private static func withAddress(
         of path: String, _ call: (UnsafePointer<sockaddr>, socklen_t) -> Int32
     ) throws(Errno) {
@@ -76,8 +78,11 @@ package enum LocalSocket {
 
 /// The user and groups of a process (credentials(7)).
 package struct Credentials: Hashable, Sendable {
+    /// The user's number.
     package let user: UInt32
+    /// The main group's number.
     package let group: UInt32
+    /// The numbers of further groups.
     package let otherGroups: [UInt32]
 
     package init(user: UInt32, group: UInt32, otherGroups: [UInt32] = []) {

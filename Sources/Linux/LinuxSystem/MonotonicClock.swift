@@ -3,6 +3,7 @@ package import Telemetry
 
 /// Reads the clock that never goes back. Corresponds to clock_gettime(2) with CLOCK_MONOTONIC.
 package enum MonotonicClock {
+    /// The present reading.
     @inline(__always)
     package static var now: MonotonicTime {
         var time = timespec()

@@ -4,7 +4,9 @@ import Synchronization
 
 /// A thread of the operating system, for loops that block in the kernel. Corresponds to pthread_create(3).
 package final class NativeThread: Sendable {
+    /// The thread's handle.
     private let handle: pthread_t
+    /// True once the thread was waited for.
     private let isJoined = Mutex(false)
 
     /// Starts `body` on a new thread, with all signals blocked except those of traps.
@@ -49,8 +51,11 @@ package final class NativeThread: Sendable {
     }
 }
 
+/// What the new thread runs.
 private final class ThreadBody: Sendable {
+    /// The thread's name.
     private let name: String
+    /// The work.
     private let body: @Sendable () -> Void
 
     init(_ name: String, _ body: @escaping @Sendable () -> Void) {
@@ -67,6 +72,7 @@ private final class ThreadBody: Sendable {
     }
 }
 
+/// The start routine for pthread_create(3)
 private func runThread(_ argument: UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? {
     guard let argument = unsafe argument else { return nil }
     // Sound: the argument is the body that `NativeThread.init` retained for us.

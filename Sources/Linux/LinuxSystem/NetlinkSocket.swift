@@ -3,6 +3,7 @@ import Glibc
 
 /// Receives the kernel's events. Corresponds to netlink(7).
 package struct NetlinkSocket: ~Copyable, Sendable {
+    /// The descriptor, to be watched for reading.
     package let descriptor: FileDescriptor
 
     /// The result of reading.
@@ -17,7 +18,9 @@ package struct NetlinkSocket: ~Copyable, Sendable {
 
     /// NETLINK_ROUTE and NETLINK_NETFILTER.
     package enum Part: Int32, Sendable {
+        /// Rtnetlink(7)
         case route = 0
+        /// Nf_tables and connection tracking.
         case netfilter = 12
     }
 
@@ -27,6 +30,7 @@ package struct NetlinkSocket: ~Copyable, Sendable {
         descriptor = try Self.open(part, groups)
     }
 
+    /// A socket that has joined the groups.
     private static func open(_ part: Part, _ groups: [Int32]) throws(Errno) -> FileDescriptor {
         let opened = FileDescriptor(
             owning: try systemCall { socket(AF_NETLINK, clinux_netlink_type, part.rawValue) })

@@ -1,6 +1,7 @@
 /// A fixed number of values with a single owner, such as sockets; an array for noncopyable elements.
 @safe
 package struct OwnedArray<Element: ~Copyable>: ~Copyable {
+    /// The elements, all initialised.
     private let storage: UnsafeMutableBufferPointer<Element>
 
     /// - Parameter make: Makes each element, by its index.
@@ -28,8 +29,10 @@ package struct OwnedArray<Element: ~Copyable>: ~Copyable {
         unsafe storage.deinitialize().deallocate()
     }
 
+    /// The number of elements.
     package var count: Int { unsafe storage.count }
 
+    /// Element `index`.
     package subscript(index: Int) -> Element {
         _read {
             precondition(index >= 0 && index < count, "an element is read that the array does not have")

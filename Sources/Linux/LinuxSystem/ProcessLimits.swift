@@ -33,6 +33,7 @@ package enum ProcessLimits {
         return Int(clamping: limit.rlim_cur)
     }
 
+    /// Corresponds to getrlimit(2) with RLIMIT_NOFILE.
     private static func readDescriptorLimit() throws(Errno) -> rlimit {
         var limit = rlimit()
         // Sound: the kernel writes one structure.

@@ -63,6 +63,7 @@ package enum ProcessPrivileges {
         try systemCall { clinux_report_fatal_signals() }
     }
 
+    /// The permitted capabilities, one bit each. Corresponds to capget(2)
     private static func permitted() throws(Errno) -> UInt64 {
         var set: UInt64 = 0
         // Sound: one number is written.
@@ -96,8 +97,11 @@ package enum ProcessPrivileges {
 
 /// A user of this host and its first group.
 package struct SystemUser: Hashable, Sendable {
+    /// The user's name.
     package let name: String
+    /// The user's number.
     package let user: UInt32
+    /// The number of its main group.
     package let group: UInt32
 
     package init(name: String, user: UInt32, group: UInt32) {

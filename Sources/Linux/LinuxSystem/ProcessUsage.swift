@@ -9,6 +9,7 @@ package struct ProcessUsage: Sendable {
     /// Open descriptors; nil if /proc is missing (proc_pid_fd(5)).
     package let descriptors: Int?
 
+    /// The present use.
     package static var now: ProcessUsage {
         var usage = rusage()
         // Sound: the kernel writes one structure.
@@ -20,6 +21,7 @@ package struct ProcessUsage: Sendable {
             residentOctets: residentOctets, descriptors: names > 0 ? names : nil)
     }
 
+    /// Corresponds to proc_pid_statm(5)
     private static var residentOctets: Int? {
         do throws(Errno) {
             let text = String(decoding: try FileContents.read("/proc/self/statm"), as: UTF8.self)

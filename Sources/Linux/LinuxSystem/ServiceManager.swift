@@ -5,7 +5,9 @@ package import Telemetry
 /// The service manager that has started this process, which is told how it is doing. Corresponds to
 /// sd_notify(3).
 package final class ServiceManager: Sendable {
+    /// The socket that messages are sent from.
     private let socket: FileDescriptor
+    /// The manager's address, of NOTIFY_SOCKET.
     private let address: String
 
     /// - Parameter address: Of NOTIFY_SOCKET: a path, or an abstract name behind "@".
@@ -30,6 +32,7 @@ package final class ServiceManager: Sendable {
         case ready
         /// It reads its configuration again since then; `ready` follows.
         case reloading(since: MonotonicTime)
+        /// The service is stopping.
         case stopping
         /// It is alive; see WATCHDOG_USEC.
         case alive

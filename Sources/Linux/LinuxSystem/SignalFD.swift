@@ -3,6 +3,7 @@ import Glibc
 
 /// Receives signals as data. Corresponds to signalfd(2).
 package struct SignalFD: ~Copyable, Sendable {
+    /// The descriptor, to be watched for reading.
     package let descriptor: FileDescriptor
 
     /// Blocks `signals` in the calling thread and all threads that it starts later; they are received

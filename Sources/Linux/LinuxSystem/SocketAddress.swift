@@ -6,7 +6,9 @@ package import IPAddressing
 enum SocketAddress {
     /// Octets that hold either form.
     static let capacity = 28
+    /// Octets of sockaddr_in.
     private static let length4: socklen_t = 16
+    /// Octets of sockaddr_in6.
     private static let length6: socklen_t = 28
 
     /// Writes `endpoint` to `target`, which has room for `capacity` octets; the length of what was written.

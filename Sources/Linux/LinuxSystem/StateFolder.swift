@@ -3,6 +3,7 @@ import Glibc
 
 /// A folder of small files that outlive a process: each is there as a whole or not at all.
 package struct StateFolder: Sendable {
+    /// The folder's path.
     package let path: String
 
     /// Makes the folder if it is missing; its parent must exist. Users other than its owner can't list it,

@@ -22,7 +22,9 @@ package enum StreamSocket {
 
     /// A connection that was accepted.
     package struct Accepted: ~Copyable {
+        /// The connection.
         package let descriptor: FileDescriptor
+        /// The client's address and port.
         package let client: Endpoint
 
         /// Gives up ownership of the socket.
@@ -60,9 +62,13 @@ package enum StreamSocket {
         return socket
     }
 
+    /// The result of a read.
     package enum Received: Hashable, Sendable {
+        /// So many octets were read.
         case octets(Int)
+        /// Nothing has come yet.
         case nothing
+        /// The other side sends no more.
         case end
     }
 
@@ -98,6 +104,7 @@ package enum StreamSocket {
         try systemCall { shutdown(number, Int32(SHUT_WR)) }
     }
 
+    /// A socket of the family. Corresponds to socket(2)
     private static func open(_ family: AddressFamily) throws(Errno) -> FileDescriptor {
         FileDescriptor(
             owning: try systemCall {

@@ -69,6 +69,7 @@ package enum ThisProcess {
         return nil
     }
 
+    /// The parent of a process; nil if it is unknown.
     private static func parent(of process: Int32) -> Int32? {
         do throws(Errno) {
             let text = String(decoding: try FileContents.read("/proc/\(process)/status"), as: UTF8.self)

@@ -6,6 +6,7 @@ import TestSupport
 /// Bit 0 of `terms`: the client asks over TCP. Bit 1: with EDNS, bit 2: with DO. Bit 3: for a name of the
 /// upstream. Bit 4: another question than the one in the message.
 enum AnswerFuzz {
+    /// The errors with this input.
     static func objections(to input: [UInt8]) -> [String] {
         guard let terms = input.first else { return [] }
         let answer = Array(input.dropFirst())
@@ -61,6 +62,7 @@ enum AnswerFuzz {
         return position < message.count && message[position] == 0 ? position + 1 : nil
     }
 
+    /// The name in capitals.
     private static func capitals(_ name: PlainName) -> PlainName {
         PlainName(labels: name.labels.map { $0.map { (0x61...0x7A).contains($0) ? $0 - 32 : $0 } })
     }

@@ -5,8 +5,10 @@ import Forwarding
 /// Bit 0 of `terms`: over TCP. Bits 1 and 2: from which view, or from a client that may not ask. The rest:
 /// how the servers behave.
 enum ClientFuzz {
+    /// Addresses of clients of each view, and of one that may not ask.
     private static let clients: [UInt32] = [0x0A00_0007, 0x0A00_0107, 0xC000_0207, 0x0A00_0008]
 
+    /// The errors with this input.
     static func objections(to input: [UInt8]) -> [String] {
         guard let terms = input.first else { return [] }
         let message = Array(input.dropFirst())
@@ -20,6 +22,7 @@ enum ClientFuzz {
         return play.objections
     }
 
+    /// One of several behaviours of the servers.
     private static func servers(_ choice: Int) -> EnginePlay.Servers {
         let pointer: [UInt8] = [0xC0, 12]
         switch choice {

@@ -3,6 +3,7 @@ import JSON
 
 /// A line to the control socket, and the same octets as the JSON that a client of it reads.
 enum ControlFuzz {
+    /// The errors with this input.
     static func objections(to input: [UInt8]) -> [String] {
         var objections: [String] = []
         let octets = input.prefix { $0 != 0x0A }.prefix(ControlRequest.longestLine)

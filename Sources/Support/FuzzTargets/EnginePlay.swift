@@ -8,16 +8,22 @@ import TestSupport
 
 /// An engine with two clusters and an upstream, which gets one message after the other.
 struct EnginePlay: ~Copyable {
+    /// The engine.
     private var engine: ForwardingEngine
+    /// Its messages.
     private var outbox = Outbox()
+    /// Its random bits.
     private var random = SplitMix64(seed: 1)
+    /// Its time.
     private var now = MonotonicTime(nanoseconds: 5_000_000_000)
     /// The errors so far.
     private(set) var objections: [String] = []
 
     /// How the name servers react to a question.
     enum Servers {
+        /// They do not answer.
         case silent
+        /// The question fails.
         case fail(UpstreamFailure)
         /// A message, which gets the ID of the question that it answers.
         case answer([UInt8])
@@ -36,8 +42,10 @@ struct EnginePlay: ~Copyable {
 
     /// The cluster whose outer name differs from its own.
     static let inner = PlainName("cluster.local")
+    /// The outer name of `inner`.
     static let outer = PlainName("prod.example")
 
+    /// The policy of the two clusters.
     static let policy: ForwardingPolicy = {
         let scenario = try? Scenario(
             """
@@ -81,13 +89,16 @@ struct EnginePlay: ~Copyable {
         return replies.first
     }
 
+    /// Lets time pass.
     mutating func pass(milliseconds: Int) {
         now = now.advanced(milliseconds: milliseconds)
         engine.expire(at: now, random: &random, into: &outbox)
     }
 
+    /// Notes an error.
     mutating func object(_ text: String) { objections.append(text) }
 
+    /// Lets a server react to a question.
     private mutating func answer(_ question: [UInt8], over path: UpstreamPath, _ servers: Servers) {
         var octets: [UInt8]
         switch servers {
@@ -113,6 +124,7 @@ struct EnginePlay: ~Copyable {
         return position + 5 <= message.count ? position + 5 : nil
     }
 
+    /// Takes replies and questions out of the outbox.
     private mutating func take(_ replies: inout [[UInt8]]) -> [(path: UpstreamPath, octets: [UInt8])] {
         for reply in outbox.replies { replies.append((reply.start..<reply.end).map { outbox.octets[$0] }) }
         var questions: [(path: UpstreamPath, octets: [UInt8])] = []
@@ -126,6 +138,7 @@ struct EnginePlay: ~Copyable {
 
     // MARK: - What has to hold
 
+    /// Checks a reply to a client.
     private mutating func check(_ reply: [UInt8], to message: [UInt8], over transport: Transport) {
         do throws(PlainDecodingError) {
             let got = try PlainMessage(decoding: reply)

@@ -5,6 +5,7 @@ import NetworkPlanning
 
 /// A configuration file: read, and if it is valid, turned into a policy and the plans of all its hosts.
 enum FileFuzz {
+    /// The errors with this input.
     static func objections(to input: [UInt8]) -> [String] {
         let (inventory, problems) = InventoryFile.read(input, name: "x")
         var objections: [String] = []

@@ -3,6 +3,7 @@ import NetworkModel
 
 /// The number of a program and what it printed: read, written as the journal does, and read again.
 enum ObservationFuzz {
+    /// The errors with this input.
     static func objections(to input: [UInt8]) -> [String] {
         guard let program = input.first else { return [] }
         guard let state = try? read(Int(program) % 10, Array(input.dropFirst())) else { return [] }
@@ -10,6 +11,7 @@ enum ObservationFuzz {
         return (try? HostState(json: state.json)) == nil ? ["what was written is not readable"] : []
     }
 
+    /// Parses the output of one program.
     private static func read(_ program: Int, _ output: [UInt8]) throws(ReadingError) -> HostState {
         var state = HostState()
         switch program {

@@ -4,6 +4,7 @@ import TestSupport
 /// A seed and the octets of a TCP connection: cut into pieces by the seed, and compared with a
 /// plain splitting.
 enum StreamFuzz {
+    /// The errors with this input.
     static func objections(to input: [UInt8]) -> [String] {
         guard let seed = input.first else { return [] }
         let stream = Array(input.dropFirst())
@@ -38,6 +39,7 @@ enum StreamFuzz {
         return framing.heldCount == expected.left ? [] : ["\(framing.heldCount) octets are held"]
     }
 
+    /// A plain splitting.
     private static func split(_ stream: [UInt8]) -> (messages: [[UInt8]], left: Int, hasEmptyMessage: Bool) {
         var messages: [[UInt8]] = []
         var rest = stream[...]

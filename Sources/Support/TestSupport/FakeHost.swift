@@ -53,6 +53,7 @@ package enum FakeHost {
         return state
     }
 
+    /// A table of another program.
     private static let foreignTable = FilterTable(
         family: .inet, name: "mine",
         chains: [
@@ -84,6 +85,7 @@ extension HostState {
         return left.subtracting(right).map { "+ " + $0 } + right.subtracting(left).map { "- " + $0 }
     }
 
+    /// The objects as lines of text.
     private var lines: [String] {
         links.map { "\($0)" } + addresses.map(\.description) + routes.map(\.description)
             + neighbours.map(\.description) + forwardingEntries.map(\.description)

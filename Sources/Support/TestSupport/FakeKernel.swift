@@ -10,6 +10,7 @@ import PacketPath
 ///
 /// Not safe to share between tasks: one test has one.
 package final class FakeKernel: Kernel {
+    /// The host's state.
     package private(set) var state: HostState
 
     /// The number of calls so far: an observation is one, and so is each command.
@@ -34,6 +35,7 @@ package final class FakeKernel: Kernel {
     /// Changes the host as another program would.
     package func disturb(_ change: (inout HostState) -> Void) { change(&state) }
 
+    /// See `Kernel`.
     package func observe() throws(KernelError) -> HostState {
         try count(Command(.ip, ["link"]))
         return state
@@ -47,6 +49,7 @@ package final class FakeKernel: Kernel {
         return Dictionary(questions.map { ($0, lookup.answer(to: $0)) }) { first, _ in first }
     }
 
+    /// See `Kernel`.
     package func perform(_ steps: [Step], announce: (String) -> Void) throws(KernelError) {
         for step in steps { try perform(step, announce) }
     }
@@ -66,6 +69,7 @@ package final class FakeKernel: Kernel {
         }
     }
 
+    /// One command of a step with several.
     private func part(_ index: Int, of count: Int, _ change: Change, _ command: Command) throws(KernelError) {
         switch change {
         case .add(.link(let link)):
@@ -91,6 +95,7 @@ package final class FakeKernel: Kernel {
         }
     }
 
+    /// Counts a call, and fails it if the test says so.
     private func count(_ command: Command) throws(KernelError) {
         calls += 1
         if refusal?("\(command)") == true { throw Self.error(command, "refused by the test") }
@@ -101,6 +106,7 @@ package final class FakeKernel: Kernel {
         }
     }
 
+    /// An error of a command.
     private static func error(_ command: Command, _ text: String) -> KernelError {
         .failed(command, .exit(status: 2), errors: text)
     }
@@ -161,10 +167,12 @@ package final class FakeKernel: Kernel {
         }
     }
 
+    /// The error for a missing device.
     private static func noDevice(_ command: Command, _ device: String) -> KernelError {
         error(command, "Cannot find device \"\(device)\"")
     }
 
+    /// True if the host has the object.
     private func has(_ object: NetworkObject) -> Bool {
         switch object {
         case .link(let link): state.link(link.name) != nil

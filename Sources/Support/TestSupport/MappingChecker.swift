@@ -39,6 +39,7 @@ package struct MappingChecker: Sendable {
         }
     }
 
+    /// Errors of the header.
     private func headerObjections(
         _ got: PlainMessage, _ asked: PlainMessage, _ given: PlainMessage
     ) -> [String] {
@@ -59,6 +60,7 @@ package struct MappingChecker: Sendable {
         return objections
     }
 
+    /// Errors of the question.
     private func questionObjections(_ reply: [UInt8], _ got: PlainMessage) -> [String] {
         guard got.questions.count == 1 else { return ["\(got.questions.count) questions"] }
         let question = got.questions[0].wire
@@ -84,6 +86,7 @@ package struct MappingChecker: Sendable {
         }
     }
 
+    /// Errors of the records.
     private func recordObjections(_ got: PlainMessage, _ given: PlainMessage) -> [String] {
         var objections: [String] = []
         var isCut = false
@@ -116,6 +119,7 @@ package struct MappingChecker: Sendable {
         return objections
     }
 
+    /// True for two records of one RRset.
     private func isSameSet(_ one: PlainRecord, _ other: PlainRecord) -> Bool {
         one.type == other.type && one.owner.isSame(as: other.owner)
     }
@@ -135,12 +139,14 @@ package struct MappingChecker: Sendable {
         }
     }
 
+    /// True for names that are equal, or equal but for the suffix's case.
     private func isSame(_ got: PlainName, _ due: PlainName) -> Bool {
         guard due.ends(with: outer) else { return got == due }
         return got.ends(with: outer)
             && got.labels.dropLast(outer.labels.count) == due.labels.dropLast(outer.labels.count)
     }
 
+    /// Errors of OPT.
     private func ednsObjections(_ got: PlainMessage, _ asked: PlainMessage) -> [String] {
         let found = got.sections.joined().filter { $0.type == 41 }.count
         guard let asking = asked.opt else { return found == 0 ? [] : ["OPT although the client sent none"] }

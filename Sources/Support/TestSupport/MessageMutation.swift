@@ -6,6 +6,7 @@ extension SplitMix64 {
         return octets
     }
 
+    /// Makes one change.
     private mutating func mutate(_ octets: inout [UInt8]) {
         guard octets.count > 12 else { return }
         let place = number(in: 12..<octets.count)

@@ -1,5 +1,6 @@
 /// Why `PlainMessage` rejects a message.
 package struct PlainDecodingError: Error, Hashable, Sendable, CustomStringConvertible {
+    /// The error in words.
     package let description: String
 }
 
@@ -29,9 +30,12 @@ extension PlainMessage {
 
 /// Reads a message from its first octet to its last.
 private struct PlainReader {
+    /// The message.
     let octets: [UInt8]
+    /// Offset of the next octet.
     var position = 0
 
+    /// The next octets.
     mutating func take(_ count: Int) throws(PlainDecodingError) -> [UInt8] {
         guard octets.count - position >= count else {
             throw PlainDecodingError(
@@ -41,10 +45,12 @@ private struct PlainReader {
         return Array(octets[(position - count)..<position])
     }
 
+    /// The next 16-bit number.
     mutating func number16() throws(PlainDecodingError) -> Int {
         try take(2).reduce(0) { $0 << 8 | Int($1) }
     }
 
+    /// The next record.
     mutating func record() throws(PlainDecodingError) -> PlainRecord {
         let owner = try name()
         let type = try number16()
@@ -70,6 +76,7 @@ private struct PlainReader {
         return PlainRecord(owner, type: type, recordClass: recordClass, ttl: ttl, data)
     }
 
+    /// The next name.
     mutating func name() throws(PlainDecodingError) -> PlainName {
         var labels: [[UInt8]] = []
         var lowest = position

@@ -1,6 +1,7 @@
 extension PlainMessage {
     /// Which names may be compressed.
     package enum Compression: Sendable, CaseIterable {
+        /// No names.
         case none
         /// Only owners, as CoreDNS does over UDP.
         case owners
@@ -22,8 +23,11 @@ extension PlainMessage {
     }
 }
 
+/// Writes a message.
 private struct PlainWriter {
+    /// Which names are compressed.
     let compression: PlainMessage.Compression
+    /// The octets so far.
     var octets: [UInt8] = []
     /// The offset of each name that a pointer can reach.
     var offsets: [PlainName: Int] = [:]
@@ -32,6 +36,7 @@ private struct PlainWriter {
         self.compression = compression
     }
 
+    /// Appends a record.
     mutating func append(_ record: PlainRecord) {
         append(record.owner, compressing: compression != .none)
         octets += octets16(record.type) + octets16(record.recordClass) + octets32(record.ttl)
@@ -47,6 +52,7 @@ private struct PlainWriter {
             lengthOffset..<lengthOffset + 2, with: octets16(octets.count - lengthOffset - 2))
     }
 
+    /// Appends a name.
     mutating func append(_ name: PlainName, compressing: Bool) {
         var rest = name
         while !rest.labels.isEmpty {  // one label shorter each turn

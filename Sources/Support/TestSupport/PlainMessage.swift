@@ -2,11 +2,15 @@
 ///
 /// Decoder and encoder are plain and slow, and share no code with the modules under test.
 package struct PlainMessage: Hashable, Sendable {
+    /// The message ID.
     package var id: UInt16 = 0
     /// The second 16 bits of the header (RFC 1035 section 4.1.1).
     package var flags: UInt16 = 0
+    /// The question section.
     package var questions: [PlainQuestion] = []
+    /// The answer section.
     package var answers: [PlainRecord] = []
+    /// The authority section.
     package var authorities: [PlainRecord] = []
     /// Including OPT, in its place.
     package var additionals: [PlainRecord] = []
@@ -16,7 +20,9 @@ package struct PlainMessage: Hashable, Sendable {
     /// The sections of records in their order.
     package var sections: [[PlainRecord]] { [answers, authorities, additionals] }
 
+    /// The response code.
     package var rcode: Int { Int(flags & 0xF) }
+    /// TC.
     package var isTruncated: Bool { flags & 0x0200 != 0 }
 
     /// The only OPT record of the additional section (RFC 6891).
@@ -25,8 +31,11 @@ package struct PlainMessage: Hashable, Sendable {
 
 /// One entry of the question section (RFC 1035 section 4.1.2).
 package struct PlainQuestion: Hashable, Sendable {
+    /// The name asked.
     package var name: PlainName
+    /// The type asked.
     package var type: Int
+    /// The class asked.
     package var recordClass: Int
 
     package init(_ name: PlainName, type: Int, recordClass: Int = 1) {
@@ -41,10 +50,15 @@ package struct PlainQuestion: Hashable, Sendable {
 
 /// One record (RFC 1035 section 4.1.3).
 package struct PlainRecord: Hashable, Sendable {
+    /// The owner's name.
     package var owner: PlainName
+    /// The type.
     package var type: Int
+    /// The class.
     package var recordClass: Int
+    /// In seconds.
     package var ttl: UInt32
+    /// The parts of the data.
     package var data: [PlainField]
 
     package init(_ owner: PlainName, type: Int, recordClass: Int = 1, ttl: UInt32 = 30, _ data: [PlainField])
@@ -67,12 +81,15 @@ package struct PlainRecord: Hashable, Sendable {
 
 /// A part of a record's data.
 package enum PlainField: Hashable, Sendable {
+    /// A name.
     case name(PlainName)
+    /// Octets.
     case octets([UInt8])
 }
 
 /// The parts of a type's data, if names are among them.
 package enum PlainPiece: Sendable {
+    /// A name.
     case name
     /// This many octets.
     case octets(Int)

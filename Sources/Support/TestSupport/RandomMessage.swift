@@ -44,6 +44,7 @@ package struct RandomMessage: Sendable {
             ttl: random.oneIn(2) ? 0x8000 : 0, [.octets(options)])
     }
 
+    /// A record of a random type.
     private func record(_ names: inout [PlainName], _ random: inout SplitMix64) -> PlainRecord {
         let type = random.pick(Self.types)
         let owner = anyName(&names, &random)
@@ -51,6 +52,7 @@ package struct RandomMessage: Sendable {
         return PlainRecord(owner, type: type, ttl: ttl, data(type, &names, &random))
     }
 
+    /// The data of a type.
     private func data(_ type: Int, _ names: inout [PlainName], _ random: inout SplitMix64) -> [PlainField] {
         switch type {
         case 1: return [.octets(random.octets(4))]
@@ -72,12 +74,14 @@ package struct RandomMessage: Sendable {
         return data
     }
 
+    /// The data after a type's names.
     private func rest(_ type: Int, _ random: inout SplitMix64) -> [UInt8] {
         guard type == 64 || type == 65 else { return random.octets(random.number(in: 0..<20)) }
         // SvcParams (RFC 9460 section 2.2): port, then ipv4hint, with rising keys.
         return random.oneIn(2) ? [] : [0, 3, 0, 2, 1, 0xBB, 0, 4, 0, 4] + random.octets(4)
     }
 
+    /// Length-prefixed strings.
     private func strings(_ count: Int, _ random: inout SplitMix64) -> [UInt8] {
         (0..<count).flatMap { _ in
             let text = random.octets(random.number(in: 0..<9))
@@ -113,6 +117,7 @@ package struct RandomMessage: Sendable {
         return PlainName(labels: labels)
     }
 
+    /// A label.
     private func label(using random: inout SplitMix64) -> [UInt8] {
         switch random.number(in: 0..<8) {
         case 0: random.octets(random.number(in: 1..<10))

@@ -2,16 +2,22 @@
 package struct RecordedExchange: Decodable, Sendable {
     /// Of CoreDNS.
     package let version: String
+    /// The cluster's name.
     package let cluster: String
     /// `udp`, `udp+edns1232`, `udp+edns4096` or `tcp`.
     package let transport: String
+    /// The name asked.
     package let name: String
+    /// The type asked.
     package let type: String
     /// The whole messages in hexadecimal, without the length prefix of TCP.
     private let query: String
+    /// As `query`.
     private let response: String
 
+    /// The question.
     package var queryOctets: [UInt8] { octets(hexadecimal: query) }
+    /// The answer.
     package var responseOctets: [UInt8] { octets(hexadecimal: response) }
 
     /// Its name in a failing test.

@@ -75,6 +75,7 @@ extension Scenario {
 }
 
 extension Scenario.Line {
+    /// The cluster of a line `cluster`.
     fileprivate func cluster() throws(ScenarioError) -> Cluster {
         let fields = fields(
             Array(words.dropFirst()),
@@ -96,6 +97,7 @@ extension Scenario.Line {
         return cluster
     }
 
+    /// The settings of cache words.
     fileprivate func cacheSettings(_ words: [String]) throws(ScenarioError) -> ClusterCacheSettings {
         let fields = fields(words, ["max-ttl", "negative-ttl", "stale"])
         var settings = ClusterCacheSettings()
@@ -115,6 +117,7 @@ extension Scenario.Line {
         return fields
     }
 
+    /// Prefixes.
     fileprivate func prefixes(_ texts: [String]) throws(ScenarioError) -> [IPPrefix] {
         var prefixes: [IPPrefix] = []
         for text in texts {
@@ -126,12 +129,14 @@ extension Scenario.Line {
         return prefixes
     }
 
+    /// Servers.
     fileprivate func endpoints(_ texts: [String]) throws(ScenarioError) -> [Endpoint] {
         var endpoints: [Endpoint] = []
         for text in texts { endpoints.append(try endpoint(text, defaultPort: 53)) }
         return endpoints
     }
 
+    /// An address with a port.
     func endpoint(_ text: String, defaultPort: UInt16) throws(ScenarioError) -> Endpoint {
         guard let endpoint = Endpoint(text, defaultPort: defaultPort) else {
             throw ScenarioError(line: number, text: "\(text) is no address")
@@ -139,12 +144,14 @@ extension Scenario.Line {
         return endpoint
     }
 
+    /// Names.
     fileprivate func names(_ texts: [String]) throws(ScenarioError) -> [DomainName] {
         var names: [DomainName] = []
         for text in texts { names.append(try name(text)) }
         return names
     }
 
+    /// A name.
     fileprivate func name(_ text: String) throws(ScenarioError) -> DomainName {
         guard let name = try? DomainName(parsing: text) else {
             throw ScenarioError(line: number, text: "\(text) is no name")
@@ -152,6 +159,7 @@ extension Scenario.Line {
         return name
     }
 
+    /// A number.
     func number(_ text: String?) throws(ScenarioError) -> Int {
         guard let text, let value = Int(text) else {
             throw ScenarioError(line: number, text: "\(text ?? "nothing") is no number")

@@ -22,13 +22,16 @@ package struct Scenario: Sendable {
     /// Lines before `---`.
     package var settings: [Line] = []
 
+    /// The lines after `---`.
     package var steps: [Line] = []
 
     /// One line that is neither empty nor a comment, with the indented lines below it.
     package struct Line: Sendable {
         /// From 1.
         package let number: Int
+        /// The words of the line.
         package let words: [String]
+        /// The indented lines.
         package var details: [Line] = []
     }
 
@@ -97,5 +100,6 @@ package struct Scenario: Sendable {
 package struct ScenarioError: Error, Hashable, Sendable {
     /// From 1.
     package let line: Int
+    /// The error in words.
     package let text: String
 }

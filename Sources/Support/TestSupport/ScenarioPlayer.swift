@@ -21,26 +21,39 @@ import Telemetry
 /// | `after 400ms` | time passes, through every deadline on the way |
 /// | `nothing more is sent` | all that was sent has been expected |
 package final class ScenarioPlayer {
+    /// The engine.
     private var engine: ForwardingEngine
+    /// The state of name servers.
     private let board: HealthBoard
+    /// The engine's messages.
     private var outbox = Outbox()
+    /// The engine's random bits.
     private var random: SplitMix64
+    /// The present time.
     private var now = MonotonicTime(nanoseconds: 776_000_000_000)
 
+    /// Replies that were not expected yet.
     private var replies: [(path: ClientPath, octets: [UInt8])] = []
+    /// Questions that were not expected yet.
     private var questions: [SentQuestion] = []
     /// The questions that were expected, by the server's address.
     private var asked: [IPAddress: [SentQuestion]] = [:]
     /// The question of each client's message, by address and ID.
     private var clientQuestions: [ClientKey: [UInt8]] = [:]
 
+    /// A question to a server.
     private struct SentQuestion {
+        /// The path.
         let path: UpstreamPath
+        /// The message.
         let octets: [UInt8]
     }
 
+    /// A client's question.
     private struct ClientKey: Hashable {
+        /// The client's address.
         let address: IPAddress
+        /// The message ID.
         let id: Int
     }
 
@@ -73,6 +86,7 @@ package final class ScenarioPlayer {
         }
     }
 
+    /// Plays one line.
     private func play(_ line: Scenario.Line) throws(ScenarioError) {
         let words = line.words
         let rest = words.dropFirst(3)
@@ -96,6 +110,7 @@ package final class ScenarioPlayer {
         takeOutbox()
     }
 
+    /// Takes the engine's messages.
     private func takeOutbox() {
         for reply in outbox.replies {
             replies.append((reply.path, (reply.start..<reply.end).map { outbox.octets[$0] }))
@@ -109,6 +124,7 @@ package final class ScenarioPlayer {
 
     // MARK: - Clients
 
+    /// `client ADDRESS asks`.
     private func clientAsks(_ line: Scenario.Line, _ words: ArraySlice<String>) throws(ScenarioError) {
         var words = words
         let name = words.popFirst()
@@ -129,12 +145,14 @@ package final class ScenarioPlayer {
         try clientSends(octets, terms, line)
     }
 
+    /// `client ADDRESS sends`.
     private func clientSends(_ line: Scenario.Line, _ words: ArraySlice<String>) throws(ScenarioError) {
         let terms = try ScenarioTerms(words.filter { $0 == "over" || $0 == "tcp" }[...], line)
         try clientSends(
             octets(hexadecimal: words.filter { $0 != "over" && $0 != "tcp" }.joined()), terms, line)
     }
 
+    /// Passes a client's message to the engine.
     private func clientSends(
         _ octets: [UInt8], _ terms: ScenarioTerms, _ line: Scenario.Line
     ) throws(ScenarioError) {
@@ -149,6 +167,7 @@ package final class ScenarioPlayer {
         engine.receiveQuestion(octets.span, from: path, at: now, random: &random, into: &outbox)
     }
 
+    /// `client ADDRESS gets`.
     private func clientGets(_ line: Scenario.Line, _ words: ArraySlice<String>) throws(ScenarioError) {
         let address = try line.endpoint(line.words[1], defaultPort: 0).address
         guard let place = replies.firstIndex(where: { $0.path.client.address == address }) else {
@@ -176,6 +195,7 @@ package final class ScenarioPlayer {
         try compare(message, terms.isTCP, with: actual, reply.path.transport == .tcp, line)
     }
 
+    /// Octets of a message's question.
     private func questionLength(_ octets: [UInt8]) -> Int {
         var position = 0
         while position < octets.count, octets[position] != 0 { position += 1 + Int(octets[position]) }
@@ -184,6 +204,7 @@ package final class ScenarioPlayer {
 
     // MARK: - Servers
 
+    /// `server ADDRESS is asked`.
     private func serverIsAsked(_ line: Scenario.Line, _ words: ArraySlice<String>) throws(ScenarioError) {
         let address = try line.endpoint(line.words[1], defaultPort: 53).address
         guard !questions.isEmpty else {
@@ -208,6 +229,7 @@ package final class ScenarioPlayer {
         try compare(message, terms.isTCP, with: actual, sent.path.transport == .tcp, line)
     }
 
+    /// `server ADDRESS answers`.
     private func serverAnswers(_ line: Scenario.Line, _ words: ArraySlice<String>) throws(ScenarioError) {
         let address = try line.endpoint(line.words[1], defaultPort: 53).address
         var words = words
@@ -236,6 +258,7 @@ package final class ScenarioPlayer {
         engine.receiveAnswer(octets.span, over: path, at: now, random: &random, into: &outbox)
     }
 
+    /// Passes a server's message to the engine.
     private func answer(
         to sent: [UInt8], _ terms: ScenarioTerms, _ line: Scenario.Line
     ) throws(ScenarioError) -> PlainMessage {
@@ -249,6 +272,7 @@ package final class ScenarioPlayer {
         return message
     }
 
+    /// `server ADDRESS fails`.
     private func serverFails(_ line: Scenario.Line, _ words: ArraySlice<String>) throws(ScenarioError) {
         let address = try line.endpoint(line.words[1], defaultPort: 53).address
         let failures: [String: UpstreamFailure] = [
@@ -274,6 +298,7 @@ package final class ScenarioPlayer {
 
     // MARK: - The prober
 
+    /// `server ADDRESS is found`.
     private func serverIsFound(
         _ line: Scenario.Line, _ state: String, _ words: ArraySlice<String>
     ) throws(ScenarioError) {
@@ -303,6 +328,7 @@ package final class ScenarioPlayer {
             in: mode, after: Int64(milliseconds) * 1_000_000, payloadSize: size, at: now)
     }
 
+    /// `cluster KEY has soa`.
     private func learnSOA(_ line: Scenario.Line) throws(ScenarioError) {
         guard line.words.count == 5, line.words[3] == "soa",
             let group = engine.policy.groups.firstIndex(where: { $0.name == line.words[1] })
@@ -312,6 +338,7 @@ package final class ScenarioPlayer {
 
     // MARK: - Time and silence
 
+    /// `after TIME`.
     private func pass(_ line: Scenario.Line) throws(ScenarioError) {
         try expectNothing(line: line.number)
         let word = line.words.count > 1 ? line.words[1] : ""
@@ -328,6 +355,7 @@ package final class ScenarioPlayer {
         now = end
     }
 
+    /// `nothing more is sent`.
     private func expectNothing(line: Int) throws(ScenarioError) {
         guard replies.isEmpty, questions.isEmpty else {
             throw ScenarioError(line: line, text: "more was sent than expected\(outstanding)")
@@ -350,6 +378,7 @@ package final class ScenarioPlayer {
         return text.isEmpty ? "" : "; outstanding:" + text
     }
 
+    /// A message in the words of a scenario.
     private func described(_ octets: [UInt8], _ transport: Transport) -> String {
         guard let message = try? PlainMessage(decoding: octets) else {
             return "octets \(hexadecimal(octets))"
@@ -357,6 +386,7 @@ package final class ScenarioPlayer {
         return ScenarioText.describe(message, isTCP: transport == .tcp).joined(separator: "\n  ")
     }
 
+    /// Decodes a message.
     private func decoded(_ octets: [UInt8], _ line: Scenario.Line) throws(ScenarioError) -> PlainMessage {
         do throws(PlainDecodingError) {
             return try PlainMessage(decoding: octets)
@@ -365,6 +395,7 @@ package final class ScenarioPlayer {
         }
     }
 
+    /// Compares a message with the line.
     private func compare(
         _ expected: PlainMessage, _ expectedTCP: Bool, with actual: PlainMessage, _ actualTCP: Bool,
         _ line: Scenario.Line

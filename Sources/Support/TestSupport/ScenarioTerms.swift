@@ -18,22 +18,39 @@ import LDNSBridge
 /// | `wrong id` `wrong socket` | an answer that fits nothing |
 /// | `tsig` | signed with a TSIG record |
 struct ScenarioTerms: Hashable {
+    /// `id`.
     var id: Int?
+    /// The response code.
     var rcode = 0
+    /// `edns`.
     var payloadSize: Int?
+    /// `version`.
     var version = 0
+    /// `do`.
     var wantsDNSSEC = false
+    /// The code of `ede`.
     var errorCode: Int?
+    /// The text of `ede`.
     var errorText = ""
+    /// The header bits.
     var bits: Set<String> = []
+    /// `opcode`.
     var opcode = 0
+    /// `class`.
     var recordClass = 1
+    /// `over tcp`.
     var isTCP = false
+    /// False for `noquestion`.
     var hasQuestion = true
+    /// `questions`.
     var questionCount: Int?
+    /// `question`.
     var question: PlainQuestion?
+    /// `attempt`.
     var attempt: Int?
+    /// `wrong`.
     var wrong: Set<String> = []
+    /// `tsig`.
     var isSigned = false
 
     /// Bits of the header's second 16, as in `PlainMessage.flags`.
@@ -98,6 +115,7 @@ struct ScenarioTerms: Hashable {
 
 /// Questions and records between text and `PlainMessage`.
 enum ScenarioText {
+    /// A question of words.
     static func question(
         _ name: String?, _ type: String?, recordClass: Int = 1, _ line: Scenario.Line
     ) throws(ScenarioError) -> PlainQuestion {
@@ -107,6 +125,7 @@ enum ScenarioText {
         return PlainQuestion(PlainName(name), type: Int(number), recordClass: recordClass)
     }
 
+    /// A response code by its name.
     static func rcode(_ word: String?, _ line: Scenario.Line) throws(ScenarioError) -> Int {
         // libldns calls it NOTIMPL, other programs NOTIMP.
         guard let word, let rcode = word == "NOTIMP" ? 4 : Mnemonics.rcode(named: word) else {
@@ -152,11 +171,13 @@ enum ScenarioText {
         }
     }
 
+    /// A record in wire form.
     private static func wire(_ record: ResourceRecord) -> [UInt8] {
         record.owner.wire + octets16(Int(record.type)) + octets16(Int(record.recordClass))
             + octets32(record.ttl) + octets16(record.data.count) + record.data
     }
 
+    /// A record of text.
     private static func record(_ text: String, _ line: Scenario.Line) throws(ScenarioError) -> PlainRecord {
         do throws(LDNSError) {
             let generic = generic(text)
@@ -227,6 +248,7 @@ enum ScenarioText {
         return kept
     }
 
+    /// The options of an OPT record as words.
     private static func describe(options: [UInt8]) -> String {
         guard options.count >= 6, options[0] == 0, options[1] == 15,
             Int(options[2]) << 8 | Int(options[3]) == options.count - 4
@@ -235,6 +257,7 @@ enum ScenarioText {
         return "ede \(code) \"\(String(decoding: options[6...], as: UTF8.self))\""
     }
 
+    /// A record as text.
     private static func describe(_ record: PlainRecord) -> String {
         let data = record.data.map { field in
             switch field {

@@ -1,12 +1,14 @@
 /// A small random generator whose sequence follows from its seed, so that a failing test can be repeated.
 /// (Steele, Lea and Flood, "Fast Splittable Pseudorandom Number Generators", 2014.)
 package struct SplitMix64: RandomNumberGenerator, Sendable {
+    /// The state.
     private var state: UInt64
 
     package init(seed: UInt64) {
         state = seed
     }
 
+    /// The next number.
     package mutating func next() -> UInt64 {
         state &+= 0x9E37_79B9_7F4A_7C15
         var mixed = state

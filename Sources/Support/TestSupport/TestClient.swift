@@ -4,10 +4,15 @@ import LinuxSystem
 
 /// A client over UDP that waits for two seconds at most.
 package final class DatagramClient {
+    /// The socket.
     private let socket: FileDescriptor
+    /// Waits for the socket.
     private let epoll: Epoll
+    /// The events of a wait.
     private var events = EpollEvents(capacity: 4)
+    /// The received datagram.
     private var batch = DatagramBatch(capacity: 1, slotSize: 65_535)
+    /// Sends one datagram.
     private var sender = DatagramSender(capacity: 1)
 
     package init(_ server: Endpoint) throws {
@@ -16,6 +21,7 @@ package final class DatagramClient {
         try epoll.add(socket, .readable, token: 1)
     }
 
+    /// Sends a message.
     package func send(_ message: [UInt8]) {
         sender.add(start: 0, end: message.count)
         _ = sender.send(message.span, on: socket, stopsAtError: true)
@@ -36,9 +42,13 @@ package final class DatagramClient {
 
 /// A client over TCP that waits for two seconds at most.
 package final class StreamClient {
+    /// The connection.
     private let socket: FileDescriptor
+    /// Waits for the connection.
     private let epoll: Epoll
+    /// The events of a wait.
     private var events = EpollEvents(capacity: 4)
+    /// Octets from the server.
     private var framing = StreamFraming()
 
     package init(_ server: Endpoint) throws {
@@ -50,6 +60,7 @@ package final class StreamClient {
         try epoll.modify(socket, .readable, token: 1)
     }
 
+    /// Sends octets.
     package func send(_ octets: [UInt8]) throws {
         _ = try StreamSocket.send(octets.span, on: socket)
     }
@@ -59,9 +70,13 @@ package final class StreamClient {
         try StreamSocket.endSending(on: socket)
     }
 
+    /// What a connection may bring.
     package enum Event: Hashable {
+        /// A whole message.
         case message([UInt8])
+        /// The server has closed the connection.
         case closed
+        /// Nothing in time.
         case silence
     }
 

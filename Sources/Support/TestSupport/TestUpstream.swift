@@ -7,8 +7,11 @@ package final class TestUpstream: Sendable {
     /// The answers to one question; an empty list is silence, an empty message ends a TCP connection.
     package typealias Responder = @Sendable (_ question: [UInt8], _ isStream: Bool) -> [[UInt8]]
 
+    /// Where it listens.
     package let endpoint: Endpoint
+    /// Ends the thread.
     private let wake: EventFD
+    /// The server's thread.
     private let thread: NativeThread
 
     package init(
@@ -31,9 +34,13 @@ package final class TestUpstream: Sendable {
 
 /// The thread of `TestUpstream`.
 private final class UpstreamLoop: Sendable {
+    /// Where it listens.
     var endpoint: Endpoint { sockets.endpoint }
+    /// Waits for the sockets.
     let epoll: Epoll
+    /// The sockets.
     private let sockets: Sockets
+    /// Gives the answers.
     private let respond: TestUpstream.Responder
 
     init(_ any: Endpoint, _ respond: @escaping TestUpstream.Responder) throws {
@@ -56,12 +63,17 @@ private final class UpstreamLoop: Sendable {
         throw Errno.addressInUse
     }
 
+    /// The sockets of one port.
     private struct Sockets: ~Copyable, Sendable {
+        /// The UDP socket.
         let datagram: FileDescriptor
+        /// The listening TCP socket.
         let listener: FileDescriptor
+        /// Where both are bound.
         let endpoint: Endpoint
     }
 
+    /// Serves until the wake event.
     func run() {
         var events = EpollEvents(capacity: 16)
         var streams: [UInt64: UpstreamPeer] = [:]
@@ -90,6 +102,7 @@ private final class UpstreamLoop: Sendable {
         }
     }
 
+    /// Answers the datagrams that wait.
     private func answerDatagrams() {
         var batch = DatagramBatch(capacity: 32, slotSize: 4096)
         var sender = DatagramSender(capacity: 1)
@@ -106,7 +119,9 @@ private final class UpstreamLoop: Sendable {
 
 /// One TCP connection of `TestUpstream`.
 private final class UpstreamPeer {
+    /// The connection.
     let descriptor: FileDescriptor
+    /// Octets from the client.
     private var framing = StreamFraming()
 
     init(_ descriptor: consuming FileDescriptor) {

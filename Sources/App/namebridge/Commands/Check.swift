@@ -47,6 +47,7 @@ struct Check: ParsableCommand {
         if configuration.inventory == nil { throw ExitStatus.problem }
     }
 
+    /// Prints the mistakes, or a summary of a right file.
     private func printText(_ configuration: Configuration, _ path: String) {
         for problem in configuration.problems {
             let style = problem.severity == .warning ? Style.heading : .error
@@ -80,10 +81,12 @@ struct Check: ParsableCommand {
         ].joined(separator: ", ")
     }
 
+    /// A number with its noun.
     private static func count(_ number: Int, _ noun: String) -> String {
         "\(number) \(noun)\(number == 1 ? "" : "s")"
     }
 
+    /// The mistakes for programs.
     private static func json(_ configuration: Configuration, _ path: String) -> JSONValue {
         let problems = configuration.problems.map { problem in
             JSONValue.object([

@@ -79,6 +79,7 @@ struct Doctor: ParsableCommand {
         if !report.isFine { throw ExitStatus.problem }
     }
 
+    /// The findings of the forwarder, or of a client with `--suffix`.
     private func findings() throws -> [Finding] {
         if let suffix { return ClientDiagnosis(try inspection(of: suffix).run()).findings }
         let inspection = ForwarderInspection(
@@ -86,6 +87,7 @@ struct Doctor: ParsableCommand {
         return ForwarderDiagnosis(inspection.run()).findings
     }
 
+    /// The examination of a client of this suffix.
     private func inspection(of suffix: String) throws -> ClientInspection {
         let domain = try Self.domain(suffix)
         let name = name ?? "kubernetes.default.svc.\(suffix)"
@@ -94,6 +96,7 @@ struct Doctor: ParsableCommand {
             resolvers: try resolver.map(Self.server), root: root)
     }
 
+    /// A domain name of the command line.
     private static func domain(_ text: String) throws -> DomainName {
         do throws(DomainNameError) {
             return try DomainName(parsing: text)
@@ -102,6 +105,7 @@ struct Doctor: ParsableCommand {
         }
     }
 
+    /// A server's address of the command line.
     private static func server(_ text: String) throws -> Endpoint {
         guard let endpoint = Endpoint(text, defaultPort: 53) else {
             throw ValidationError("\"\(text)\" is no address; write it like 172.16.0.5 or [fd00::5]:53.")

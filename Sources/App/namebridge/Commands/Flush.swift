@@ -45,6 +45,7 @@ struct Flush: ParsableCommand {
         }
     }
 
+    /// Which answers the argument means.
     private func scope() throws -> FlushScope {
         guard let what else {
             if below { throw ValidationError("--below needs a NAME.") }

@@ -63,6 +63,7 @@ struct Query: ParsableCommand {
         try ask(question, as: client, by: clusters.inventory)
     }
 
+    /// Asks the question and prints the report.
     private func ask(
         _ question: (name: DomainName, type: UInt16), as client: IPAddress, by inventory: Inventory
     ) throws {
@@ -77,6 +78,7 @@ struct Query: ParsableCommand {
         guard report.isAnswer else { throw ExitStatus.problem }
     }
 
+    /// The name and type of the command line.
     private func readQuestion() throws -> (name: DomainName, type: UInt16) {
         let typeName = type ?? (reverse ? "PTR" : "A")
         guard let type = Mnemonics.type(named: typeName) else {

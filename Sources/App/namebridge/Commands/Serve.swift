@@ -52,6 +52,7 @@ struct Serve: ParsableCommand {
         try serve(clusters.inventory, until: signals)
     }
 
+    /// Starts the server and everything around it, and waits until it must end.
     private func serve(_ inventory: Inventory, until signals: borrowing SignalFD) throws {
         Log.use(inventory.log.format)
         let policy = ForwardingPolicy(inventory)
@@ -115,6 +116,7 @@ struct Serve: ParsableCommand {
     /// More than any budget needs; the hard limit is often higher, and closing that many takes time.
     private static let wantedDescriptors = 1 << 20
 
+    /// The server with its sockets bound.
     private func listen(
         _ inventory: Inventory, _ policy: ForwardingPolicy, workers: Int, _ watch: ServiceWatch,
         _ queryLog: QueryLog?, _ health: HealthLog

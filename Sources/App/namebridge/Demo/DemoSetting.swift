@@ -4,14 +4,17 @@ import Inventory
 /// The demo: two clusters inside this process, and the configuration of a forwarder for them; all on
 /// loopback.
 enum DemoSetting {
+    /// 127.0.0.1.
     static let loopback = IPAddress(v4: 0x7F00_0001)
 
     /// The ports of the clusters' DNS servers while `serve --demo` runs.
     static let prodPort: UInt16 = 5301
+    /// The port of staging's DNS server.
     static let stagingPort: UInt16 = 5302
 
     /// The address of its status page.
     static let pageEndpoint = Endpoint(address: loopback, port: 5303)
+    /// The URL of the status page.
     static var page: String { "http://\(pageEndpoint)/" }
 
     /// Both clusters serve `cluster.local`; plain names are answered by `prod` first.
@@ -45,6 +48,7 @@ enum DemoSetting {
         ("no cluster's name: refused, and why", "www.example.com"),
     ].map { (title: $0.0, command: "dig @127.0.0.1 -p 5300 \($0.1)") }
 
+    /// Prefixes that are known to be right.
     private static func prefixes(_ texts: [String]) -> [IPPrefix] {
         texts.compactMap { try? IPPrefix(parsing: $0) }
     }

@@ -53,6 +53,7 @@ struct DemoZones {
         (0...8).map { start + String(repeating: "/..", count: $0) }
     }
 
+    /// Corresponds to access(2) with R_OK.
     private static func isReadable(_ path: String) -> Bool {
         // Sound: the path is read during the call.
         unsafe access(path, R_OK) == 0

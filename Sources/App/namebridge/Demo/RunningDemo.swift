@@ -9,7 +9,9 @@ struct RunningDemo: ~Copyable {
     /// The demo's configuration, with the clusters' actual endpoints.
     let inventory: Inventory
 
+    /// The name server of prod.
     private let prod: DemoServer
+    /// The name server of staging.
     private let staging: DemoServer
 
     /// - Parameters:
@@ -29,6 +31,7 @@ struct RunningDemo: ~Copyable {
         self.staging = staging
     }
 
+    /// Starts the name server of one cluster.
     private static func start(_ name: String, _ zones: DemoZones, port: UInt16) throws -> DemoServer {
         let responder = try zones.responder(of: name)
         let endpoint = Endpoint(address: DemoSetting.loopback, port: port)

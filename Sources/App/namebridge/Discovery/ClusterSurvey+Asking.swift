@@ -25,6 +25,7 @@ extension ClusterSurvey {
         }
     }
 
+    /// The outcome of each topic.
     private typealias Answers = [(SurveyTopic, Result<[UInt8], KubectlFailure>)]
 
     /// Asks all of `topics` at once.
@@ -49,6 +50,7 @@ extension ClusterSurvey {
 
     /// Collects the threads' answers.
     private final class Collected: Sendable {
+        /// The outcomes so far.
         let answers = Mutex<Answers>([])
     }
 }

@@ -14,6 +14,7 @@ struct Discovery {
     /// For the clusters that are in the file too.
     private(set) var differences: [ClusterDifference] = []
 
+    /// Overlapping prefixes.
     private(set) var overlaps: [PrefixOverlap] = []
 
     /// Contexts that could not be asked, and why.
@@ -55,6 +56,7 @@ struct Discovery {
         return ClusterKey.free(findings.key, besides: taken)
     }
 
+    /// Why a context could not be asked, with a suggestion for a wrong name.
     private static func reason(_ failure: KubectlFailure, _ context: String, _ known: [String]) -> String {
         let reason = failure.explanation(kubectl: kubectlCommand(context: context))
         guard failure == .noContext else { return reason }
@@ -125,6 +127,7 @@ struct Discovery {
 
     // MARK: - For programs
 
+    /// Everything for programs.
     var json: JSONValue {
         .object([
             ("clusters", .array(found.map(\.json))),
@@ -143,6 +146,7 @@ struct Discovery {
 }
 
 extension ClusterDifference.Row {
+    /// The colour of a difference.
     fileprivate var style: Style {
         switch kind {
         case .new: .success

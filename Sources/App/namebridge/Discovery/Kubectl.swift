@@ -5,6 +5,7 @@ import LinuxSystem
 
 /// Calls kubectl, so that every way to log in that works there works here.
 struct Kubectl: Sendable {
+    /// The program's path.
     private let path: String
     /// The user's own environment, since login programs need it, with English messages.
     private let environment: [String]
@@ -65,6 +66,7 @@ struct Kubectl: Sendable {
     /// Milliseconds that a person has for a login once the program has asked for it.
     private static let loginTimeout = 600_000
 
+    /// The lines of an output.
     private func lines(_ octets: [UInt8]) -> [String] {
         String(decoding: octets, as: UTF8.self).split(separator: "\n").map(String.init)
     }

@@ -6,6 +6,7 @@ import Inventory
 ///
 /// kubectl's own output is not shown: it is reported with its remedy once kubectl has ended.
 final class LoginRelay {
+    /// The line that is not complete yet.
     private var line: [UInt8] = []
     /// Octets of `line` that were shown.
     private var shown = 0
@@ -26,6 +27,7 @@ final class LoginRelay {
         show(isWhole: false)
     }
 
+    /// Shows the octets of the line that were not shown yet.
     private func show(isWhole: Bool) {
         let text = String(decoding: line, as: UTF8.self)
         let isOwn = shown == 0 && !line.isEmpty && KubectlFailure.isOwn(text)

@@ -6,8 +6,11 @@ import LinuxSystem
 
 /// Examines a client: its files, its resolvers, and the forwarder for comparison.
 struct ClientInspection {
+    /// The cluster's suffix.
     let suffix: DomainName
+    /// The name whose address is compared.
     let name: DomainName
+    /// The address of Namebridge; nil if it was not given.
     let forwarder: Endpoint?
 
     /// Asked instead of those in resolv.conf, if there are any.
@@ -16,7 +19,9 @@ struct ClientInspection {
     /// The folder that stands for `/`.
     let root: String
 
+    /// The questions whose answers are compared.
     private static let dataProbes: [Probe] = [.zone, .version, .address, .addressV6]
+    /// The questions with CD, and the one for the software.
     private static let uncheckedProbes: [Probe] = [.zoneUnchecked, .addressUnchecked, .software]
 
     /// Asked later: a resolver that still fetches keys would delay these answers too.
@@ -59,6 +64,7 @@ struct ClientInspection {
 
     // MARK: - The host's own files
 
+    /// Reads resolv.conf, nsswitch.conf and systemd-resolved's domains.
     private func readFiles(into client: inout ClientObservation) {
         client.hasOwnFiles = true
         let root = root.hasSuffix("/") ? String(root.dropLast()) : root
@@ -74,6 +80,7 @@ struct ClientInspection {
         }
     }
 
+    /// The resolvers that the C library uses.
     private static func used(_ file: ResolverFile?) -> [Endpoint] {
         var servers: [Endpoint] = []
         for server in file?.servers ?? [] where !servers.contains(server) { servers.append(server) }

@@ -4,6 +4,7 @@ import JSON
 
 /// The output of `namebridge doctor`.
 struct DoctorReport {
+    /// The findings in order.
     let findings: [Finding]
 
     /// True if something was examined and no problem was found.
@@ -23,6 +24,7 @@ struct DoctorReport {
         return .joined(lines + [summary])
     }
 
+    /// The lines of one finding.
     private static func lines(_ finding: Finding) -> [StyledText] {
         let word = finding.severity.rawValue
         let padded = word + String(repeating: " ", count: 8 - word.count)
@@ -38,6 +40,7 @@ struct DoctorReport {
         return lines
     }
 
+    /// The colour of a severity.
     private static func style(_ severity: Finding.Severity) -> Style {
         switch severity {
         case .ok: .success
@@ -72,6 +75,7 @@ struct DoctorReport {
         return (isFine ? Style.success : .error).paint(line)
     }
 
+    /// The findings for programs.
     func json() -> JSONValue {
         .object([
             ("fine", .boolean(isFine)),
@@ -79,6 +83,7 @@ struct DoctorReport {
         ])
     }
 
+    /// One finding for programs.
     private static func json(_ finding: Finding) -> JSONValue {
         .object([
             ("severity", .string(finding.severity.rawValue)), ("subject", .string(finding.subject)),
@@ -88,6 +93,7 @@ struct DoctorReport {
         ])
     }
 
+    /// One remedy for programs.
     private static func json(_ remedy: Remedy) -> JSONValue {
         .object([
             ("software", .string(remedy.software)), ("file", .string(remedy.file)),

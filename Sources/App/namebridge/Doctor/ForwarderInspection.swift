@@ -10,11 +10,13 @@ import NetworkPlanning
 
 /// Examines the host that Namebridge runs on: its sockets, the clusters' servers, the kernel.
 struct ForwarderInspection {
+    /// The configuration.
     let inventory: Inventory
 
     /// The paths of the running server's control socket.
     let controlPaths: [String]
 
+    /// The questions to each server of a cluster.
     private static let serverProbes: [Probe] = [
         .zone, .zonePlain, .zoneOverTCP, .zonePadded, .version, .address,
     ]
@@ -54,6 +56,7 @@ struct ForwarderInspection {
         return seen
     }
 
+    /// All questions to all servers.
     private func questions() -> [Interrogation.Question] {
         var random = SystemRandomNumberGenerator()
         var questions: [Interrogation.Question] = []
@@ -89,6 +92,7 @@ struct ForwarderInspection {
         return Endpoint(address: loopback, port: endpoint.port)
     }
 
+    /// A name as text without its final dot.
     private static func bare(_ name: DomainName) -> String {
         let text = "\(name)"
         return text.hasSuffix(".") ? String(text.dropLast()) : text
@@ -106,6 +110,7 @@ struct ForwarderInspection {
 
     // MARK: - The host
 
+    /// The other properties of the host.
     private func host(_ process: Int?) -> ForwarderObservation.HostObservation {
         var host = ForwarderObservation.HostObservation()
         let settings = "/proc/sys/net/netfilter/nf_conntrack_"

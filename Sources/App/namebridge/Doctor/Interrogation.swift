@@ -9,8 +9,11 @@ import Telemetry
 struct Interrogation {
     /// One question and its server.
     struct Question {
+        /// The server.
         let server: Endpoint
+        /// The probe that the question belongs to.
         let probe: Probe
+        /// The transport.
         let transport: Transport
 
         /// The whole message.
@@ -19,13 +22,19 @@ struct Interrogation {
 
     /// A question that waits for its answer.
     private struct Open {
+        /// The index of the question.
         let question: Int
+        /// Its socket.
         var socket: QuestionSocket
+        /// When it was sent last.
         var sent: MonotonicTime
     }
 
+    /// The questions.
     private let questions: [Question]
+    /// The outcome of each question.
     private var outcomes: [ProbeOutcome]
+    /// The questions without an answer yet.
     private var open: [Open] = []
 
     /// The time limit for all questions.
@@ -50,6 +59,7 @@ struct Interrogation {
         return outcomes
     }
 
+    /// Runs until every question has an outcome.
     private mutating func run() {
         let start = MonotonicClock.now
         let end = start.advanced(milliseconds: Self.patienceMilliseconds)
@@ -68,6 +78,7 @@ struct Interrogation {
         }
     }
 
+    /// Sends one question.
     private mutating func send(_ index: Int) {
         let question = questions[index]
         do throws(Errno) {
@@ -87,6 +98,7 @@ struct Interrogation {
         _ = unsafe poll(&watched, nfds_t(watched.count), Int32(clamping: left / 1_000_000 + 1))
     }
 
+    /// Reads what has come, and repeats what is due.
     private mutating func advance() {
         var done: Set<Int> = []
         for exchange in open where !done.contains(exchange.question) {

@@ -23,6 +23,7 @@ extension ProbeAnswer {
         }
     }
 
+    /// Adds a record's data to the answer.
     private mutating func take(_ record: ResourceRecord) {
         switch Int(record.type) {
         case RecordType.a, RecordType.aaaa:

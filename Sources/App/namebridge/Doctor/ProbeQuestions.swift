@@ -32,6 +32,7 @@ struct ProbeQuestions {
     /// The length of the padded question: as much as fits into every packet of IPv6 (RFC 9715).
     private static let paddedSize = 1232
 
+    /// The message of a probe.
     private func message(_ probe: Probe, id: UInt16) -> [UInt8]? {
         do throws(LDNSError) {
             switch probe {
@@ -62,10 +63,12 @@ struct ProbeQuestions {
         }
     }
 
+    /// The name with a label before the suffix.
     private func below(_ label: String, _ suffix: DomainName) -> DomainName? {
         try? DomainName(labels: [Array(label.utf8)] + suffix.labels)
     }
 
+    /// A question built by libldns.
     private func make(
         _ name: DomainName, _ type: Int, _ id: UInt16, room: UInt16? = 1232, unchecked: Bool = false
     ) throws(LDNSError) -> [UInt8] {

@@ -6,11 +6,15 @@ import LinuxSystem
 struct SocketOwners {
     /// A process and its name.
     struct Owner: Hashable {
+        /// Its number.
         let process: Int
+        /// Its name.
         let name: String
     }
 
+    /// All sockets of the host.
     let table: SocketTable
+    /// The owner of each socket, by inode.
     private var owners: [Int: Owner] = [:]
 
     /// Reads /proc once.

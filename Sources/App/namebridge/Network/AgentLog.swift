@@ -8,6 +8,7 @@ enum AgentLog {
     /// Beyond this number the lines of one loss are only counted.
     private static let mostLines = 20
 
+    /// Writes the lines of one event.
     static func write(_ news: AgentNews) {
         switch news {
         case .keeping(let plan, let path): Log.notice("keeping", [("host", name(plan)), ("file", path)])
@@ -45,6 +46,7 @@ enum AgentLog {
         }
     }
 
+    /// Writes a line for each lost object.
     private static func write(_ losses: [Loss]) {
         for loss in losses.prefix(mostLines) {
             var fields = [("object", loss.text)]
@@ -54,6 +56,7 @@ enum AgentLog {
         if losses.count > mostLines { Log.warning("lost", [("more", "\(losses.count - mostLines)")]) }
     }
 
+    /// The values of a next hop's line.
     private static func fields(_ hop: SilentNextHop) -> [(String, String)] {
         [
             ("address", "\(hop.gateway)"), ("device", hop.device),
@@ -61,5 +64,6 @@ enum AgentLog {
         ]
     }
 
+    /// The host as `PLACE/NAME`.
     private static func name(_ plan: HostPlan) -> String { "\(plan.host.place)/\(plan.host.host.name)" }
 }

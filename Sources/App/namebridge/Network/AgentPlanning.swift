@@ -23,6 +23,7 @@ enum AgentPlanning {
         }
     }
 
+    /// The host of the inventory that is meant.
     private static func place(
         _ text: String, _ path: String, _ host: String?
     ) throws(KernelError) -> (NetworkPlanner, LocatedHost) {

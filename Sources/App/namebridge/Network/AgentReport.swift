@@ -6,6 +6,7 @@ import NetworkKernel
 struct AgentReport {
     /// Nil if there was no agent since the host's start.
     let status: AgentStatus?
+    /// True if its process is alive.
     let isRunning: Bool
 
     /// Nil if there was no agent since the host's start.
@@ -35,6 +36,7 @@ struct AgentReport {
         return parts.joined(separator: "; ")
     }
 
+    /// The report for programs.
     var json: JSONValue {
         guard let status else { return .object([("running", .boolean(isRunning))]) }
         var last: JSONValue = .null

@@ -5,11 +5,14 @@ import Synchronization
 /// Prints lines without waiting for the reader. A terminal whose login was cut off takes no more text, and an
 /// apply that waited for it would hold the lock that the rollback needs.
 final class Announcer: Sendable {
+    /// Text and flag, shared with the thread.
     private let state = Mutex(State())
 
+    /// What both threads share.
     private struct State {
         /// Text that is still to be written.
         var text: [UInt8] = []
+        /// True while the thread writes.
         var isWriting = false
     }
 
@@ -50,6 +53,7 @@ final class Announcer: Sendable {
         }
     }
 
+    /// Takes the waiting text; nil if there is none.
     private func next() -> [UInt8]? {
         state.withLock { state in
             guard !state.text.isEmpty else {

@@ -44,19 +44,29 @@ struct NetAgent: ParsableCommand {
 
 /// Waits for the events that an agent needs, and passes them to it.
 final class AgentLoop {
+    /// Decides what to do.
     private let agent: NetworkAgent<LinuxKernel, KernelWatch>
+    /// The kernel's events.
     private let watch: KernelWatch
+    /// The lock of the one agent of a host.
     private let lock: FileDescriptor
+    /// Waits for all descriptors.
     private let epoll: Epoll
+    /// The signals.
     private let signals: SignalFD
+    /// The folder with the state.
     private let state: StateStore
 
     /// Watches the folders of the state and of the file; another file gets a new watch.
     private var folders: FolderWatch
+    /// The path of the file that is watched.
     private var watchedPath: String
+    /// When the applied configuration was last read.
     private var lastFollow = MonotonicClock.now
+    /// Seconds between full checks.
     private let slowCheck: Int
 
+    /// The descriptors that are waited for.
     private enum Token: UInt64 { case kernel = 1, signals, folders }
 
     init(settings: NetworkAgent<LinuxKernel, KernelWatch>.Settings) throws(KernelError) {
@@ -127,6 +137,7 @@ final class AgentLoop {
         return false
     }
 
+    /// Lets the agent do what is due.
     private func turn() {
         let now = MonotonicClock.now
         if agent.mustFollow || now >= lastFollow.advanced(milliseconds: slowCheck) {
@@ -137,6 +148,7 @@ final class AgentLoop {
         watchFile()
     }
 
+    /// Reads the configuration file.
     private func read(_ path: String) -> Result<String, Errno> {
         do throws(FileError) {
             return .success(String(decoding: try contents(ofFile: path), as: UTF8.self))
@@ -158,6 +170,7 @@ final class AgentLoop {
         }
     }
 
+    /// Watches the folders of the state and of the file.
     private static func folders(_ state: String, _ file: String) throws(Errno) -> FolderWatch {
         let folders = try FolderWatch()
         try folders.add(state)
@@ -170,6 +183,7 @@ final class AgentLoop {
 
 /// A time of whole seconds, as `60s` or `5m`, up to a day.
 struct WholeSeconds: ExpressibleByArgument, CustomStringConvertible {
+    /// 1...86400.
     let seconds: Int
 
     static let minute = WholeSeconds(seconds: 60)

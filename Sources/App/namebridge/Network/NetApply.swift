@@ -64,6 +64,7 @@ struct NetApply: ParsableCommand {
         }
     }
 
+    /// The options of the apply, with the undo timer.
     private func options(
         _ store: StateStore, _ applied: AppliedConfiguration
     ) -> NetworkApplier<LinuxKernel>.Options {

@@ -21,6 +21,7 @@ struct NetHostOptions: ParsableArguments {
     /// - Throws: `ExitStatus.usage`, after a message, if no host or more than one matches.
     func plan() throws -> HostPlan { try plan(of: NetworkPlanner(configuration.load())) }
 
+    /// The plan of the chosen host.
     func plan(of planner: NetworkPlanner) throws -> HostPlan { planner.plan(for: try located(in: planner)) }
 
     /// The host's plan, and the configuration that an agent needs.
@@ -34,6 +35,7 @@ struct NetHostOptions: ParsableArguments {
         return (plan, applied)
     }
 
+    /// The chosen host, or the one that has an address of this machine.
     private func located(in planner: NetworkPlanner) throws -> LocatedHost {
         let known = planner.hosts.map { "\($0.place)/\($0.host.name)" }.joined(separator: ", ")
         if let host {
@@ -69,8 +71,10 @@ enum NetFailure {
 
 /// The folder for the state between two runs.
 enum NetState {
+    /// The folder's path.
     static var path: String { environment("NAMEBRIDGE_NET_STATE") ?? StateStore.defaultPath }
 
+    /// The folder as a store.
     static func store() throws(KernelError) -> StateStore { try StateStore(path: path) }
 
     /// The addresses that must stay reachable, and the saved records.

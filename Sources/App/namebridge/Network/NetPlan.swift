@@ -85,6 +85,7 @@ struct NetPlan: ParsableCommand {
     /// In octets: few system calls, and a buffer that stays in the CPU's caches.
     private static let portion = 1 << 18
 
+    /// Writes the text so far to standard output.
     private func flush(_ writer: inout LineWriter) throws {
         do throws(Errno) {
             try StandardOutput.write(writer.octets)

@@ -60,6 +60,7 @@ struct NetStatus: ParsableCommand {
         return try kernel.observe(asking: plan)
     }
 
+    /// Prints the rows, then a summary.
     private func printText(_ status: HostStatus, _ journal: Journal?, _ agent: AgentReport, name: String) {
         for row in status.rows {
             var line = "\(Self.padded(row.condition.rawValue)) \(row.object)"
@@ -88,10 +89,12 @@ struct NetStatus: ParsableCommand {
                 + (silent == 0 ? "" : ", \(silent) next hop\(silent == 1 ? "" : "s") silent"))
     }
 
+    /// A text padded to the column's width.
     private static func padded(_ text: String) -> String {
         text + String(repeating: " ", count: max(0, 9 - text.count))
     }
 
+    /// The status for programs.
     private static func json(
         _ status: HostStatus, _ journal: Journal?, _ agent: AgentReport, name: String
     ) -> JSONValue {
@@ -104,6 +107,7 @@ struct NetStatus: ParsableCommand {
         ])
     }
 
+    /// One row for programs.
     private static func json(_ row: HostStatus.Row) -> JSONValue {
         let packets: JSONValue = row.packets.map { .integer($0) } ?? .null
         let octets: JSONValue = row.octets.map { .integer($0) } ?? .null

@@ -24,6 +24,7 @@ final class HealthLog: Sendable {
         }
     }
 
+    /// Writes the lines of one event.
     func write(_ news: HealthNews) {
         let fields = [("cluster", news.group), ("address", "\(news.server)")]
         switch news.mode {

@@ -14,13 +14,18 @@ import Telemetry
 /// In the journal each line begins with its priority, which the journal removes (sd-daemon(3)). `LineBound`
 /// limits the number of lines; the next line counts those that were left out.
 enum Log {
+    /// Names and values in order.
     typealias Fields = [(key: String, value: String)]
 
     /// The priorities of syslog(3).
     enum Priority: Int {
+        /// Something does not work.
         case error = 3
+        /// An administrator should look.
         case warning = 4
+        /// A change of state.
         case notice = 5
+        /// A line of the query log.
         case information = 6
 
         /// Its name in JSON.
@@ -61,14 +66,18 @@ enum Log {
         }
     }
 
+    /// The settings and limits of the log.
     private struct State {
+        /// The form of lines.
         var format = LogFormat.text
+        /// The limit of lines.
         var bound = LineBound()
     }
 
     /// One state for all threads, which share standard error.
     private static let state = Mutex(State())
 
+    /// Writes one line.
     private static func write(_ priority: Priority, _ event: String, _ values: Fields) {
         let now = MonotonicClock.now
         let (dropped, format) = state.withLock { ($0.bound.admit(at: now), $0.format) }
@@ -91,6 +100,7 @@ enum Log {
         return "{" + members.joined(separator: ",") + "}"
     }
 
+    /// A value in quotation marks if it needs them.
     private static func quoted(_ value: String) -> String {
         let isPlain =
             !value.isEmpty && value.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F && $0 != UInt8(ascii: "\"") }

@@ -10,6 +10,7 @@ func print(_ text: String, terminator: String = "\n") {
     Swift.print(text.printableLines, terminator: terminator)
 }
 
+/// Writes a line to standard output, with colours on a terminal.
 func print(_ text: StyledText) { Swift.print(text.rendered(for: .output)) }
 
 /// Writes a value for a program. JSON has its own escapes.
@@ -26,6 +27,7 @@ func replaceScreen(with lines: [StyledText]) {
 /// Writes lines to standard error.
 func printError(_ text: String) { printError(StyledText(text)) }
 
+/// Writes a line to standard error, with colours on a terminal.
 func printError(_ text: StyledText) { writeError(text.rendered(for: .error)) }
 
 /// Writes a line of the log, whose values are escaped as its form requires.

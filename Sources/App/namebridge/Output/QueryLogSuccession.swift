@@ -7,7 +7,9 @@ import Synchronization
 final class QueryLogSuccession: Sendable {
     /// The query log of one configuration.
     struct Stage: Sendable {
+        /// The settings of the configuration.
         let settings: LogSettings
+        /// Writes the lines; nil: no log.
         let writer: QueryLogWriter?
         /// Nil: no log.
         let log: QueryLog?
@@ -17,6 +19,7 @@ final class QueryLogSuccession: Sendable {
         var warnings: [String] = []
     }
 
+    /// The present stage.
     private let stage: Mutex<Stage>
 
     /// Opens the output: that may be impossible later.

@@ -14,14 +14,20 @@ import Telemetry
 /// sent=web.shop.svc.cluster.local cluster=prod server=10.96.0.10:53 source=miss rcode=NOERROR us=812
 /// ```
 final class QueryLogWriter: Sendable {
+    /// The output, which a reload may replace.
     private let output: Mutex<QueryLogFile>
+    /// The form of lines.
     private let format: LogFormat
+    /// Dropped replies.
     private let losses = Mutex(Losses())
 
     /// Replies that were dropped and not reported yet, and the time of the last report.
     private struct Losses {
+        /// Replies dropped since the last report.
         var count = 0
+        /// When they were reported last.
         var told: MonotonicTime?
+        /// True while the file can't be written.
         var isFailing = false
     }
 
@@ -68,6 +74,7 @@ final class QueryLogWriter: Sendable {
         if count > 0 { Log.warning("query log left out answers", [("count", "\(count)")]) }
     }
 
+    /// A line in the form of the log.
     private func line(_ fields: Log.Fields, isStandardError: Bool) -> String {
         if isStandardError { return Log.line(.information, "query", fields, format) }
         switch format {
@@ -76,6 +83,7 @@ final class QueryLogWriter: Sendable {
         }
     }
 
+    /// The values of a reply's line.
     private static func fields(_ reply: LoggedReply) -> Log.Fields {
         var fields: Log.Fields = [
             ("client", "\(reply.client)"), ("proto", reply.transport == .udp ? "udp" : "tcp"),
@@ -91,12 +99,15 @@ final class QueryLogWriter: Sendable {
         ]
     }
 
+    /// A name in presentation form.
     private static func name(_ wire: [UInt8]) -> String { (try? DomainName(wire: wire))?.description ?? "?" }
 }
 
 /// The output of the query log.
 final class QueryLogFile: Sendable {
+    /// The open file.
     let lines: AppendedFile
+    /// True for standard error.
     let isStandardError: Bool
 
     /// Opens it, which may be impossible once privileges are dropped.

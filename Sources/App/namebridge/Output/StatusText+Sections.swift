@@ -5,6 +5,7 @@ import AdminServer
 extension StatusText {
     // MARK: - Name servers
 
+    /// The table of name servers.
     var servers: [Line] {
         let all = status.groups.flatMap(\.servers)
         guard !all.isEmpty else { return [Line("No name server is configured.", .faint)] }
@@ -32,8 +33,11 @@ extension StatusText {
 
     /// One column of the table of servers, and its content.
     private struct ServerColumn: Sendable {
+        /// The heading.
         let name: String
+        /// The alignment.
         var side = TextTable.Side.right
+        /// The text of a server's cell.
         let cell: @Sendable (ServerStatus.Server) -> String
     }
 
@@ -62,6 +66,7 @@ extension StatusText {
         return serverTable(shown).lines
     }
 
+    /// The table with these columns.
     private func serverTable(_ shown: [ServerColumn]) -> TextTable {
         var table = TextTable([.left] + shown.map(\.side))
         table.add(["cluster"] + shown.map(\.name))
@@ -96,8 +101,10 @@ extension StatusText {
 
     // MARK: - Counts
 
+    /// The most rows of a list.
     private static let mostRows = 10
 
+    /// The limits that were reached.
     var limits: [Line] {
         counts("limits hit", status.limits.map { ($0.words, $0.count) })
     }
@@ -112,8 +119,10 @@ extension StatusText {
         counts("reasons given (EDE)", status.extendedErrors.map { ("\($0.name) \($0.words)", $0.count) })
     }
 
+    /// The most frequent names.
     var topNames: [Line] { counts("most asked", status.topNames.map { ($0.name, $0.count) }) }
 
+    /// The most frequent clients.
     var topClients: [Line] { counts("who asks most", status.topClients.map { ($0.name, $0.count) }) }
 
     /// The counts above 0, the largest first.
@@ -126,6 +135,7 @@ extension StatusText {
 
     // MARK: - Paths and the network
 
+    /// The paths with their state.
     var paths: [Line] {
         guard !status.paths.isEmpty else { return [] }
         let rows = status.paths.map { path in
@@ -135,6 +145,7 @@ extension StatusText {
         return [Line("paths", .faint)] + hanging(rows, [.left, .left])
     }
 
+    /// The colour of a path's state.
     private static func style(_ look: String) -> Style? {
         switch look {
         case "bad": .error

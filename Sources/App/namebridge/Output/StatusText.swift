@@ -4,12 +4,16 @@ import Inventory
 /// The output of `namebridge status`: the same as the status page, problems first, in lines of at most
 /// `columns` characters.
 struct StatusText {
+    /// The status.
     let status: ServerStatus
+    /// The width of the terminal.
     let columns: Int
 
     /// One line and its colour.
     struct Line: Hashable {
+        /// The text.
         var text: String
+        /// The colour; nil: none.
         var style: Style?
 
         init(_ text: String, _ style: Style? = nil) {
@@ -49,6 +53,7 @@ struct StatusText {
 
     // MARK: - Head
 
+    /// The version, the process and the problems.
     private var head: [Line] {
         var name = "namebridge \(status.version)"
         if !status.host.isEmpty { name += " on \(status.host)" }
@@ -68,6 +73,7 @@ struct StatusText {
 
     // MARK: - Questions
 
+    /// The questions and their results.
     private var questions: [Line] {
         let total = status.total
         var table = TextTable([.left, .right, .left])
@@ -122,6 +128,7 @@ struct StatusText {
                 ], [])
     }
 
+    /// The cache.
     private var cache: [Line] {
         guard let cache = status.cache else { return [Line("cache: none")] }
         let noun = cache.entries == 1 ? "answer" : "answers"
@@ -154,6 +161,7 @@ struct StatusText {
     /// A larger number is shown as one total.
     private static let mostWorkers = 8
 
+    /// The load of each worker.
     private var workers: [Line] {
         func row(_ name: String, _ worker: ServerStatus.Worker) -> [String] {
             [name] + [worker.questions, worker.inFlight, worker.connections].map { Figures.grouped($0) }
@@ -169,6 +177,7 @@ struct StatusText {
 
     // MARK: - Pieces
 
+    /// A time, or a dash.
     static func time(_ microseconds: Int?) -> String {
         microseconds.map { Figures.time(microseconds: $0) } ?? "-"
     }
@@ -180,8 +189,11 @@ struct StatusText {
 
     /// Short cells, and beside them a text of any length.
     struct Row {
+        /// The short cells.
         let cells: [String]
+        /// The text.
         let text: String
+        /// The colour; nil: none.
         let style: Style?
 
         init(_ cells: [String], _ text: String, _ style: Style? = nil) {

@@ -3,10 +3,15 @@ import Glibc
 /// A colour of the terminal (ECMA-48 SGR). Used on a terminal only, and not if NO_COLOR is set
 /// (no-color.org).
 enum Style: Int {
+    /// Red.
     case error = 31
+    /// Green.
     case success = 32
+    /// Yellow.
     case warning = 33
+    /// Faint.
     case faint = 2
+    /// Bold.
     case heading = 1
 
     /// `value` in this colour.
@@ -15,7 +20,9 @@ enum Style: Int {
 
 /// The two streams that a command writes to.
 enum StandardStream: Int32 {
+    /// Standard output.
     case output = 1
+    /// Standard error.
     case error = 2
 
     /// True for a terminal that is not `dumb`, unless NO_COLOR is set. Corresponds to isatty(3).

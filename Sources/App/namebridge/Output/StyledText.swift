@@ -3,11 +3,15 @@ import Inventory
 /// Text in pieces, each of which may have a colour. Colours are the only control sequences in its output: the
 /// text of the pieces is escaped.
 struct StyledText: Hashable {
+    /// A text in one colour.
     private struct Piece: Hashable {
+        /// The text.
         let text: String
+        /// The colour; nil: none.
         let style: Style?
     }
 
+    /// The pieces in order.
     private var pieces: [Piece]
 
     init(_ text: some CustomStringConvertible, _ style: Style? = nil) {

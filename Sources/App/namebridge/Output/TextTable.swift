@@ -2,11 +2,15 @@
 struct TextTable {
     /// The alignment of a column.
     enum Side {
+        /// At the left.
         case left
+        /// At the right.
         case right
     }
 
+    /// The alignment of each column.
     private let sides: [Side]
+    /// The cells of each row.
     private var rows: [[String]] = []
 
     /// - Parameter sides: One for each column.
@@ -20,10 +24,12 @@ struct TextTable {
     /// The width of its widest line.
     var width: Int { widths.reduce(0, +) + 2 * max(0, widths.count - 1) }
 
+    /// Adds a row.
     mutating func add(_ cells: [String]) {
         rows.append(cells)
     }
 
+    /// The width of each column.
     private var widths: [Int] {
         sides.indices.map { column in
             rows.reduce(0) { column < $1.count ? max($0, $1[column].count) : $0 }

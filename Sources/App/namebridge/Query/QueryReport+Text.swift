@@ -35,6 +35,7 @@ extension QueryReport {
         return .joined(lines)
     }
 
+    /// The comment lines of one exchange.
     private func rows(of exchange: Exchange) -> [StyledText] {
         let place = "\(exchange.group) \(exchange.server) over \(exchange.transport.word)"
         let asked = row(
@@ -54,6 +55,7 @@ extension QueryReport {
         }
     }
 
+    /// A comment line with its title.
     private func row(_ title: String, _ text: String) -> StyledText {
         let padding = String(repeating: " ", count: max(1, 11 - title.utf8.count))
         return ";; " + Style.heading.paint(title) + padding + text.printable

@@ -7,11 +7,15 @@ import IPAddressing
 struct QueryReport {
     /// Such as `web.shop.svc.prod.cluster.local. A`.
     let question: String
+    /// The client's address.
     let client: IPAddress
+    /// The client's transport.
     let transport: Transport
     /// The view's name; nil if the client may not ask.
     var view: String?
+    /// The route of the question.
     var route: RouteReport
+    /// The questions to servers, in the order of sending.
     var exchanges: [Exchange] = []
     /// The reply that a client would get; empty if none came.
     var reply: [UInt8] = []
@@ -20,9 +24,11 @@ struct QueryReport {
 
     /// One question to one server, and its outcome.
     struct Exchange {
+        /// The server.
         let server: Endpoint
         /// The cluster's key, or `upstream`.
         let group: String
+        /// The transport.
         let transport: Transport
         /// As sent, such as `web.shop.svc.cluster.local. A`.
         let question: String
@@ -34,7 +40,9 @@ struct QueryReport {
 
     /// A server's answer, or its absence; the time is counted from its question.
     enum Outcome {
+        /// An answer came.
         case answer(rcode: String, records: Int, octets: Int, isTruncated: Bool, nanoseconds: Int64)
+        /// No answer came.
         case failure(String, nanoseconds: Int64)
     }
 }
@@ -91,6 +99,7 @@ struct RouteReport {
         self.reason = reason
     }
 
+    /// The word for a kind of route.
     private static func word(_ kind: RouteTarget.Kind) -> String {
         switch kind {
         case .clusterSuffix: "cluster"
@@ -100,6 +109,7 @@ struct RouteReport {
         }
     }
 
+    /// The end of a name from an offset on.
     private static func ending(of name: DomainName, from start: Int) -> String? {
         (try? DomainName(wire: Array(name.wire[start...])))?.description
     }

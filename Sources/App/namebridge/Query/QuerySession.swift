@@ -9,14 +9,23 @@ import Telemetry
 
 /// Asks one question with the forwarder's own policy and engine, and its own sockets instead of a server's.
 struct QuerySession: ~Copyable {
+    /// The policy of the configuration.
     private let policy: ForwardingPolicy
+    /// The engine.
     private var engine: ForwardingEngine
+    /// The messages that the engine wants sent.
     private var outbox = Outbox()
+    /// Random bits for the engine.
     private var random = SystemRandomNumberGenerator()
+    /// Questions without an answer yet.
     private var open: [UpstreamExchange] = []
+    /// The report so far.
     private var report: QueryReport
+    /// When the question was asked.
     private var started = MonotonicClock.now
+    /// The client's question.
     private let message: [UInt8]
+    /// The path of the only client.
     private let path: ClientPath
 
     /// - Parameters:
@@ -76,6 +85,7 @@ struct QuerySession: ~Copyable {
         return report
     }
 
+    /// Nanoseconds since the question.
     private var elapsed: Int64 { MonotonicClock.now.nanoseconds(since: started) }
 
     /// Waits until a socket is ready or `due` has come. Corresponds to poll(2).
@@ -103,11 +113,13 @@ struct QuerySession: ~Copyable {
         }
     }
 
+    /// The octets of a message in the outbox.
     private static func copy(_ range: Range<Int>, of outbox: borrowing Outbox) -> [UInt8] {
         let octets = outbox.octets.span
         return range.map { octets[$0] }
     }
 
+    /// Sends a question to a server.
     private mutating func send(_ question: [UInt8], by path: UpstreamPath) {
         let server = policy.servers[path.server]
         let group = policy.groups.first { $0.servers.contains(path.server) }?.name ?? ""
@@ -123,6 +135,7 @@ struct QuerySession: ~Copyable {
         }
     }
 
+    /// Continues an exchange.
     private mutating func advance(_ exchange: UpstreamExchange) {
         do throws(ExchangeFailure) {
             while let answer = try exchange.advance() {  // ends with what the socket holds
@@ -136,6 +149,7 @@ struct QuerySession: ~Copyable {
         }
     }
 
+    /// Reports a failed exchange to the engine.
     private mutating func fail(_ row: Int, _ path: UpstreamPath, _ failure: ExchangeFailure) {
         if report.exchanges[row].outcome == nil {
             let after = elapsed - report.exchanges[row].sentNanoseconds
@@ -144,6 +158,7 @@ struct QuerySession: ~Copyable {
         engine.upstreamFailed(path, failure.kind, at: MonotonicClock.now, random: &random, into: &outbox)
     }
 
+    /// Notes an answer in the report.
     private mutating func note(_ answer: [UInt8], _ row: Int) {
         guard let header = try? MessageHeader(reading: answer.span) else { return }
         report.exchanges[row].outcome = .answer(

@@ -5,9 +5,13 @@ import LinuxSystem
 
 /// A socket for one question to a server.
 final class QuestionSocket {
+    /// The transport.
     private let transport: Transport
+    /// The socket.
     private let socket: FileDescriptor
+    /// Octets that are not sent yet.
     private var unsent: [UInt8]
+    /// Octets of an answer that is not complete.
     private var received: [UInt8] = []
 
     init(_ question: [UInt8], to server: Endpoint, over transport: Transport) throws(Errno) {
@@ -57,6 +61,7 @@ final class QuestionSocket {
         throw .closed
     }
 
+    /// The answer, once it is complete.
     private func take(_ octets: ArraySlice<UInt8>) -> [UInt8]? {
         guard transport == .tcp else { return Array(octets) }
         received += octets

@@ -5,10 +5,12 @@ import LinuxSystem
 
 /// One question of the engine to a server.
 final class UpstreamExchange {
+    /// The engine's path for the question.
     let path: UpstreamPath
     /// Its index in `QueryReport.exchanges`.
     let row: Int
 
+    /// The socket of the question.
     private let socket: QuestionSocket
 
     init(_ question: [UInt8], to server: Endpoint, by path: UpstreamPath, row: Int) throws(Errno) {
@@ -26,7 +28,9 @@ final class UpstreamExchange {
 
 /// Why an exchange has no answer, for the engine and in words.
 struct ExchangeFailure: Error {
+    /// The failure for the engine.
     let kind: UpstreamFailure
+    /// The failure in words.
     let words: String
 
     /// The server closed the connection.

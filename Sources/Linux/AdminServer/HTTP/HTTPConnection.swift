@@ -4,11 +4,15 @@ import Telemetry
 
 /// One HTTP client: it sends one request, gets one response, and is closed.
 final class HTTPConnection {
+    /// The connection.
     let socket: FileDescriptor
     /// When it is closed, in any state.
     private(set) var deadline: MonotonicTime
+    /// Octets of an incomplete head.
     private var input: [UInt8] = []
+    /// The response.
     private var output: [UInt8] = []
+    /// Octets of the response that are sent.
     private var sent = 0
 
     init(_ socket: consuming FileDescriptor, deadline: MonotonicTime) {
@@ -19,10 +23,15 @@ final class HTTPConnection {
     /// True once there is a response to send.
     var isAnswering: Bool { !output.isEmpty }
 
+    /// What must happen next.
     enum Step: Hashable {
+        /// Wait until the socket is ready.
         case waiting
+        /// A request is complete.
         case request(HTTPRequest)
+        /// The request is wrong.
         case problem(HTTPProblem)
+        /// Close the connection.
         case finished
     }
 
@@ -51,6 +60,7 @@ final class HTTPConnection {
         }
     }
 
+    /// Sets the response.
     func answer(_ response: HTTPResponse, isHead: Bool, deadline: MonotonicTime) {
         input = []
         output = response.octets(isHead: isHead)

@@ -5,16 +5,24 @@ import Telemetry
 
 /// The thread of `HTTPServer`.
 final class HTTPLoop: Sendable {
+    /// Waits for the listeners and all connections.
     let epoll: Epoll
+    /// The listening sockets.
     private let listeners: [HTTPListener]
+    /// Decides who is served.
     private let access: HTTPServer.Access
+    /// Called every five seconds.
     private let tick: @Sendable () -> Void
+    /// Called if connections cannot be accepted.
     private let complain: @Sendable (Errno) -> Void
+    /// Gives the responses.
     private let respond: HTTPServer.Responder
 
+    /// The token of the wake event.
     static let wakeToken: UInt64 = 0
     /// The token of connection 0; the others follow. Those of listeners follow all connections.
     private static let firstConnection: UInt64 = 1
+    /// The token of listener 0.
     private static let firstListener = firstConnection + UInt64(HTTPServer.mostConnections)
 
     init(
@@ -68,6 +76,7 @@ final class HTTPLoop: Sendable {
         }
     }
 
+    /// Changes what the listeners are watched for.
     private func watchListeners(_ interest: Epoll.Interest) {
         for (index, listener) in listeners.enumerated() {
             do throws(Errno) {
@@ -162,6 +171,7 @@ final class HTTPLoop: Sendable {
         }
     }
 
+    /// The response to a request.
     private func answer(to request: HTTPRequest) -> HTTPResponse {
         guard isOurs(request.host) else { return HTTPResponse(.strangeHost) }
         return respond(request.path) ?? HTTPResponse(.notFound)

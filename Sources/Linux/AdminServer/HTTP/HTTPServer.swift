@@ -12,8 +12,11 @@ import Synchronization
 package final class HTTPServer: Sendable {
     /// Where it listens, with the ports that the kernel chose.
     package let endpoints: [Endpoint]
+    /// Ends the thread.
     private let wake: EventFD
+    /// The server's thread.
     private let thread: NativeThread
+    /// True once `stop` was called.
     private let isStopped = Mutex(false)
 
     /// Gives the response for a path; called on the server's thread.
@@ -89,6 +92,7 @@ package final class HTTPServer: Sendable {
 package struct HTTPServerError: Error, Hashable, Sendable, CustomStringConvertible {
     /// Where it could not listen; nil if something else failed.
     package let endpoint: Endpoint?
+    /// The system's error.
     package let error: Errno
 
     package var description: String {
@@ -98,6 +102,7 @@ package struct HTTPServerError: Error, Hashable, Sendable, CustomStringConvertib
 
 /// A listening socket as a class, so that it can be in an array.
 final class HTTPListener: Sendable {
+    /// The socket.
     let socket: FileDescriptor
 
     init(_ socket: consuming FileDescriptor) {

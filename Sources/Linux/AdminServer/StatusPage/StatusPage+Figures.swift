@@ -1,6 +1,7 @@
 // The row of large figures at the top.
 
 extension StatusPage {
+    /// The row of figures.
     var figures: String {
         let total = status.total
         let answered = total.hits + total.stale + total.answered + total.failed
@@ -25,12 +26,14 @@ extension StatusPage {
         return "<div class=\"tiles\">\(tiles.joined())</div>"
     }
 
+    /// The size of the cache in words.
     private var cacheNote: String {
         guard let cache = status.cache else { return "no cache" }
         return "\(Self.count(cache.entries, "answer")), \(Figures.size(cache.octets)) of"
             + " \(Figures.size(cache.limit))"
     }
 
+    /// One figure with its label.
     private func tile(_ label: String, _ figure: String, _ picture: String, note: String) -> String {
         """
         <div class="tile"><h3>\(label.escapedForHTML)</h3><p class="figure">\(figure.escapedForHTML)</p>\
@@ -38,6 +41,7 @@ extension StatusPage {
         """
     }
 
+    /// One latency with its percentiles.
     private func latencyTile(_ label: String, _ latency: ServerStatus.Latency, _ none: String) -> String {
         guard let median = latency.median else { return tile(label, "–", "", note: none) }
         return """

@@ -1,6 +1,7 @@
 // The picture of sites, relays and clusters, once for wide windows and once for narrow ones.
 
 extension StatusPage {
+    /// Both drawings and the legend.
     var picture: String {
         let legend = """
             <p class="legend"><span><span class="key"></span>names</span>\
@@ -13,6 +14,7 @@ extension StatusPage {
             + legend
     }
 
+    /// The description for screen readers.
     private var label: String {
         let clusters = status.groups.map { "\($0.name) with \(Self.count($0.servers.count, "name server"))" }
         return "Namebridge between \(status.sites.map(\.name).joined(separator: ", ")) and "
@@ -23,8 +25,10 @@ extension StatusPage {
 
     /// More would make the drawing unreadable; the table has all.
     private static let mostClusters = 24
+    /// The most servers in one box.
     private static let mostServers = 6
 
+    /// The box of the forwarder.
     private var forwarderBox: StatusPicture.Box {
         StatusPicture.Box(
             title: "Namebridge",
@@ -34,6 +38,7 @@ extension StatusPage {
             kind: "self")
     }
 
+    /// The boxes of the sites.
     private var siteBoxes: [StatusPicture.Box] {
         guard !status.sites.isEmpty else { return [StatusPicture.Box(title: "Clients", kind: "place")] }
         return status.sites.map {
@@ -41,6 +46,7 @@ extension StatusPage {
         }
     }
 
+    /// The box of a cluster.
     private func clusterBox(_ group: ServerStatus.Group) -> StatusPicture.Box {
         var notes: [String] = []
         if let name = group.names.first { notes.append(name) }
@@ -58,11 +64,13 @@ extension StatusPage {
         return box
     }
 
+    /// The prefixes in at most two lines.
     private static func prefixNotes(_ prefixes: [String]) -> [String] {
         guard prefixes.count > 2 else { return prefixes }
         return [prefixes[0], "and \(prefixes.count - 1) more prefixes"]
     }
 
+    /// The box of a path.
     private func pathBox(_ path: ServerStatus.Path) -> StatusPicture.Box {
         let titles = ["relay": "Relay", "routed": "Routed", "vxlan": "VXLAN"]
         var box = StatusPicture.Box(

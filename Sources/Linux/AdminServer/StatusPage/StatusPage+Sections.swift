@@ -3,6 +3,7 @@
 extension StatusPage {
     // MARK: - Name servers
 
+    /// The table of name servers.
     var serverTable: String {
         guard !status.groups.isEmpty else { return "<p class=\"empty\">No name server is configured.</p>" }
         let heads = ["Cluster", "Server", "State", "Probe", "Median", "p99", "Asked", "Failed", "Last error"]
@@ -16,6 +17,7 @@ extension StatusPage {
             """
     }
 
+    /// The row of one name server.
     private func row(_ group: ServerStatus.Group, _ server: ServerStatus.Server, isFirst: Bool) -> String {
         func cell(_ label: String, _ text: String, _ kind: String = "") -> String {
             "<td data-label=\"\(label)\"\(kind.isEmpty ? "" : " class=\"\(kind)\"")>\(text)</td>"
@@ -41,6 +43,7 @@ extension StatusPage {
 
     // MARK: - Answers
 
+    /// The answers by source and response code.
     var answersSection: String {
         let total = status.total
         let sources = [
@@ -67,6 +70,7 @@ extension StatusPage {
             isBare: false)
     }
 
+    /// One bar with its label.
     private func bars(_ label: String, _ count: Int, of whole: Int, _ colour: String) -> String {
         """
         <div><span>\(label.escapedForHTML)</span><span class="number">\(Self.grouped(count))</span>\
@@ -76,6 +80,7 @@ extension StatusPage {
 
     // MARK: - Limits and errors
 
+    /// The limits that were reached, and the reasons given to clients.
     var limitsSection: String {
         let limits = status.limits.filter { $0.count > 0 }.sorted { $0.count > $1.count }
         let errors = status.extendedErrors.sorted { $0.count > $1.count }
@@ -107,6 +112,7 @@ extension StatusPage {
 
     // MARK: - Network
 
+    /// The objects of the network agent.
     var networkSection: String {
         guard let network = status.network, status.isAgentNeeded else {
             let text =
@@ -135,6 +141,7 @@ extension StatusPage {
         return section("Network objects", parts.joined(), isBare: false)
     }
 
+    /// A list of objects with its heading.
     private static func objects(_ heading: String, _ names: [String]) -> String {
         let shown = names.prefix(8).map { "<li><code>\($0.escapedForHTML)</code></li>" }.joined()
         let more = names.count > 8 ? "<li>and \(names.count - 8) more</li>" : ""

@@ -18,6 +18,7 @@ extension StatusPage {
         }, 5000);
         """
 
+    /// The style sheet.
     static let style = """
         :root {
           --paper: #f6f6f3; --sheet: #ffffff; --ink: #1c2126; --quiet: #66707a; --rule: #e3e3dd;

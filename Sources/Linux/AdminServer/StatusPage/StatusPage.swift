@@ -3,6 +3,7 @@
 /// A script fetches it again every five seconds and replaces the main part; without scripts the browser
 /// reloads it every ten.
 package struct StatusPage {
+    /// The status to show.
     let status: ServerStatus
 
     package init(_ status: ServerStatus) {
@@ -33,11 +34,13 @@ package struct StatusPage {
         """
     }
 
+    /// The title of the document.
     private var title: String {
         let place = status.host.isEmpty ? "Namebridge" : "Namebridge on \(status.host)"
         return status.troubles.isEmpty ? place : "(!) \(place)"
     }
 
+    /// The part that the script replaces.
     private var main: String {
         [
             header, figures,
@@ -51,6 +54,7 @@ package struct StatusPage {
 
     // MARK: - Head
 
+    /// The name, the facts and the problems.
     private var header: String {
         let troubles = status.troubles
         let pill =
@@ -81,6 +85,7 @@ package struct StatusPage {
         M5 13c2-6 12-6 14 0M9.5 17v-7.3M14.5 17v-7.3"/></svg>
         """
 
+    /// The links and notes at the end.
     private var footer: String {
         """
         <footer><a href="/metrics">metrics</a> <a href="/status.json">status.json</a> \
@@ -99,6 +104,7 @@ package struct StatusPage {
         "<section\(isBare ? " class=\"bare\"" : "")><h2>\(heading.escapedForHTML)</h2>\n\(body)</section>"
     }
 
+    /// A number with its noun.
     static func count(_ number: Int, _ noun: String) -> String {
         "\(grouped(number)) \(noun)\(number == 1 ? "" : "s")"
     }
@@ -106,6 +112,7 @@ package struct StatusPage {
     /// Digits in groups of three, which do not break.
     static func grouped(_ number: Int) -> String { Figures.grouped(number, by: "\u{202F}") }
 
+    /// A time, or a dash.
     static func time(_ microseconds: Int?) -> String {
         microseconds.map { Figures.time(microseconds: $0) } ?? "–"
     }

@@ -1,33 +1,47 @@
 /// A drawing of sites, this forwarder, paths and clusters as SVG: boxes in columns or in one, lines between
 /// them. Colours come from the page's style.
 struct StatusPicture {
+    /// The width of the drawing.
     let width: Int
+    /// The height so far.
     private(set) var height = 0
+    /// The lines so far, as SVG.
     private var lines = ""
+    /// The boxes so far, as SVG.
     private var boxes = ""
 
     /// Numbers are units of the drawing, about one pixel each.
     private enum Size {
+        /// The height of a title.
         static let head = 30
+        /// The height of a line of text.
         static let line = 19
+        /// The space inside of a box.
         static let padding = 12
     }
 
     /// A box before it is placed.
     struct Box {
+        /// The first line.
         var title: String
         /// Below the title.
         var notes: [String] = []
         /// With a coloured dot each.
         var servers: [ServerLine] = []
+        /// The class of the box, for the style.
         var kind = ""
 
+        /// One line for a server.
         struct ServerLine {
+            /// The text at the left.
             var text: String
+            /// The text at the right.
             var figure: String
+            /// The colour of the dot.
             var look: String
         }
 
+        /// The height of the box.
         var height: Int {
             Size.head + Size.line * (notes.count + servers.count) + (notes.isEmpty && servers.isEmpty ? 4 : 8)
         }
@@ -35,20 +49,32 @@ struct StatusPicture {
 
     /// The place of a box.
     struct Frame {
+        /// The left edge.
         let x: Int
+        /// The upper edge.
         let y: Int
+        /// The width.
         let width: Int
+        /// The height.
         let height: Int
 
+        /// Where lines from the left end.
         var left: Point { Point(x: x, y: y + 20) }
+        /// Where lines to the right begin.
         var right: Point { Point(x: x + width, y: y + 20) }
+        /// Where lines of the tree end.
         var lowerLeft: Point { Point(x: x, y: y + height - 13) }
+        /// Where lines at the lower right begin.
         var lowerRight: Point { Point(x: x + width, y: y + height - 13) }
+        /// The lower edge.
         var bottom: Int { y + height }
     }
 
+    /// A point of the drawing.
     struct Point {
+        /// From the left.
         let x: Int
+        /// From the top.
         let y: Int
     }
 
