@@ -40,8 +40,7 @@ private let modifiers: Set<String> = [
     "consuming", "borrowing", "mutating", "nonisolated", "isolated",
 ]
 
-/// The line with the closing brace of the body that starts at or after `first`; nil for a requirement of a
-/// protocol.
+/// The line with the closing brace of the body that starts at or after `first`; nil for a requirement of a protocol.
 private func bodyEnd(in code: [Substring], from first: Int) -> Int? {
     var parentheses = 0
     var braces = 0

@@ -208,8 +208,8 @@ private struct Serving {
     }
 }
 
-/// A name server whose answers tell who gave them: the address ends with its tag, and with a number that
-/// grows with each answer. The first clients' questions, not those of probes, get none.
+/// A name server whose answers tell who gave them: the address ends with its tag, and with a number that grows with each answer.
+/// The first clients' questions, not those of probes, get none.
 private final class CountedUpstream: Sendable {
     private let upstream: TestUpstream
     let tag: UInt8

@@ -8,8 +8,7 @@ import Testing
 struct ServerProbeTests {
     private static let start = MonotonicTime(nanoseconds: 776_000_000_000)
 
-    /// Plays rounds, each given as the ways that are answered after so many milliseconds, and returns the
-    /// verdicts.
+    /// Plays rounds, each given as the ways that are answered after so many milliseconds, and returns the verdicts.
     private func verdicts(_ rounds: [[ServerProbe.Way]], after milliseconds: Int = 1) -> [String] {
         var probe = ServerProbe(firstAt: Self.start)
         return rounds.map { answered in

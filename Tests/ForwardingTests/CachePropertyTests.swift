@@ -8,8 +8,8 @@ import Testing
 
 /// Random clients, names, TTLs and servers that come and go: what must hold for every reply.
 ///
-/// Each address that a server gives tells the cluster, the moment and the TTL it was given with, so that a
-/// reply can be judged by itself.
+/// Each address that a server gives tells the cluster, the moment and the TTL it was given with, so that a reply can be judged
+/// by itself.
 @Suite struct CachePropertyTests {
     @Test(arguments: [41, 42, 43] as [UInt64])
     func `no reply is older than it may be, stale while a server answers, or another view's`(seed: UInt64) throws {

@@ -2,8 +2,8 @@ import DNSWire
 import TestSupport
 import Testing
 
-/// The probes by which ISC's EDNS compliance tester judges a server (RFC 8906 section 8), as far as they
-/// concern a forwarder, which has no zone of its own and so never sets AA.
+/// The probes by which ISC's EDNS compliance tester judges a server (RFC 8906 section 8), as far as they concern a forwarder,
+/// which has no zone of its own and so never sets AA.
 @Suite("Compliance probes of RFC 8906") struct ComplianceProbeTests {
     /// One probe: its section, what is asked and what the reply must be.
     struct Probe: Sendable, CustomTestStringConvertible {

@@ -37,11 +37,11 @@ import Testing
         }
     }
 
-    /// Takes the replies to `row` and to the good question, which may come in either order, and compares them
-    /// with what is expected.
+    /// Takes the replies to `row` and to the good question, which may come in either order, and compares them with what
+    /// is expected.
     ///
-    /// Errors of form are answered at once, the good question by way of the upstream: once it is answered, a
-    /// row that was not answered before never will be.
+    /// Errors of form are answered at once, the good question by way of the upstream: once it is answered, a row that was not
+    /// answered before never will be.
     private func judge(
         _ row: HostileRow, good: UInt16, _ transport: String, _ receive: () throws -> [UInt8]?
     ) throws {

@@ -7,8 +7,8 @@ import Inventory
 import TestSupport
 import Testing
 
-/// A forwarder with one cluster and one upstream, both played by the same server, which has an address and
-/// the SOA of every name and no other type.
+/// A forwarder with one cluster and one upstream, both played by the same server, which has an address and the SOA of every name
+/// and no other type.
 final class HostileServer {
     let endpoint: Endpoint
     private let upstream: TestUpstream

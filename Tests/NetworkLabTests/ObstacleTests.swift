@@ -1,7 +1,6 @@
 import Testing
 
-/// What others have put in the way of packets is named, with the lines that clear it, and what only looks like it is
-/// not.
+/// What others have put in the way of packets is named, with the lines that clear it, and what only looks like it is not.
 @Suite(.enabled(if: Lab.isPossible), .serialized) struct ObstacleTests {
     /// Something that another has made on the relay.
     struct Obstacle: Sendable, CustomTestStringConvertible {

@@ -5,8 +5,8 @@
 /// 28 name length 1, view 1, type 2 | 32 owner 2, flags 1, uses 1 | 36 message length 2, marks 2
 /// 40 message | marks, eight octets each | of an error: code 2, length 2, text | up to a multiple of 4
 /// ```
-/// Times are in milliseconds: `stored` of `MonotonicTime`, rounded down; the others since then, at most 49
-/// days.
+/// Times are in milliseconds: `stored` of `MonotonicTime`, rounded down; the others since then, at most
+/// 49 days.
 ///
 /// Most answers hold one record that repeats the question's name and type, in class IN. Such an entry, with
 /// `isOneRecord`, has no marks, and only what is not in the fields above: name | TTL 4 | data.

@@ -101,8 +101,8 @@ struct EntryRing: ~Copyable, @unchecked Sendable {
     @_lifetime(borrow self)
     func octets(_ offset: Int, count: Int) -> Span<UInt8> {
         precondition(offset >= 0 && count >= 0 && offset <= capacity - count, "read past a ring's end")
-        // Sound: inside the room, which lives as long as the borrow; octets handed out by `append` have been
-        // written.
+        // Sound: inside the room, which lives as long as the borrow; octets handed out by `append` have
+        // been written.
         let span = unsafe UnsafeRawBufferPointer(start: storage + offset, count: count).bindMemory(
             to: UInt8.self
         ).span

@@ -54,8 +54,8 @@ package struct ClusterSurvey: Sendable {
     package func next() -> [SurveyTopic] {
         if failure != nil { return [] }
         if answers[.version] == nil { return [.version] }
-        // Ends: there are finitely many topics, each asked once, and no list has more than its pages and
-        // restarts.
+        // Ends: there are finitely many topics, each asked once, and no list has more than its pages
+        // and restarts.
         return wanted.filter { answers[$0] == nil || continuations[$0] != nil }
     }
 

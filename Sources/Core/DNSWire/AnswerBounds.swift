@@ -77,7 +77,7 @@ struct AnswerBounds {
         name.start(ofFoldedSuffix: mapping.foldedInner.span) != nil
     }
 
-    /// True if `record` is to be kept.
+    /// True if `record` is accepted.
     mutating func admits(
         _ record: RecordExtent, in section: RecordMark.Section, of answer: Span<UInt8>
     ) throws(WireError) -> Bool {

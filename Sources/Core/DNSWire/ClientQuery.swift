@@ -1,4 +1,4 @@
-/// The one question of a message: where its name stands, and what is asked (RFC 1035 section 4.1.2).
+/// The only question of a message: the place of its name, type and class (RFC 1035 section 4.1.2).
 package struct Question: Hashable, Sendable {
     /// The name begins after the header and is never compressed.
     package static let nameStart = MessageHeader.length

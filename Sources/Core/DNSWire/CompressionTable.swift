@@ -32,7 +32,7 @@ package struct CompressionTable: ~Copyable {
     /// Slots examined before a look-up gives up.
     private static let mostProbes = 16
 
-    /// The parent of a top-level label. No label stands at offset 0: the header is there.
+    /// The parent of a top-level label. No label is at offset 0, which is in the header.
     package static let root = 0
 
     package init() {

@@ -1,7 +1,7 @@
 /// The content of an OPT record (RFC 6891 section 6.1.3).
 package struct EDNS: Hashable, Sendable {
-    /// The sender's UDP payload size, in octets, 512...65535: values below 512 are read as 512 (section
-    /// 6.2.3).
+    /// The sender's UDP payload size, in octets, 512...65535: values below 512 are read as 512
+    /// (section 6.2.3).
     package var payloadSize: Int
     /// The upper eight bits of the response code.
     package var extendedRcode: Int

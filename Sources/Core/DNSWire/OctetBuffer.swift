@@ -74,7 +74,7 @@ package struct OctetBuffer: ~Copyable, @unchecked Sendable {
     /// Appends `number` in network order.
     package mutating func append32(_ number: UInt32) {
         reserve(4)
-        // Sound: `reserve` made room behind `count`; a trivial value may be stored at any address.
+        // Sound: `reserve` made room after `count`; a trivial value may be stored at any address.
         unsafe UnsafeMutableRawBufferPointer(storage).storeBytes(
             of: number.bigEndian, toByteOffset: count, as: UInt32.self)
         count += 4
@@ -95,7 +95,7 @@ package struct OctetBuffer: ~Copyable, @unchecked Sendable {
         guard added > 0 else { return }
         reserve(added)
         unsafe octets.withUnsafeBufferPointer { source in
-            // Sound: `reserve` made room for `added` octets behind `count`, and the two ranges can't overlap.
+            // Sound: `reserve` made room for `added` octets after `count`, and the two ranges can't overlap.
             unsafe UnsafeMutableBufferPointer(rebasing: storage[count..<(count + added)]).baseAddress?
                 .update(from: source.baseAddress.unsafelyUnwrapped, count: added)
         }

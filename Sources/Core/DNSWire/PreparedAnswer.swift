@@ -152,7 +152,7 @@ extension PreparedAnswer {
 /// | TTL offset 2 | end 2 | type 2 | section 1 | unused 1 |
 /// ```
 package struct RecordMarks: ~Copyable, Sendable {
-    /// All marks behind each other.
+    /// All marks, one after the other.
     package private(set) var octets = OctetBuffer(capacity: 512)
 
     /// Octets of one mark.

@@ -17,7 +17,7 @@ package struct SipHash: Sendable {
         v3 = key.high ^ 0x7465_6462_7974_6573
     }
 
-    /// 16 secret octets, as the two numbers that they stand for, lowest octet first.
+    /// 16 secret octets, as two little-endian numbers.
     package struct Key: Hashable, Sendable {
         /// The first eight octets.
         package let low: UInt64

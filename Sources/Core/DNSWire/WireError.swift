@@ -2,8 +2,8 @@
 package enum WireError: Error, Hashable, Sendable {
     /// The message ends although `needed` more octets are required at `offset`.
     case truncated(offset: Int, needed: Int)
-    /// A compression pointer that does not point strictly backwards (RFC 1035 section 4.1.4, RFC 9267 section
-    /// 2).
+    /// A compression pointer that does not point strictly backwards (RFC 1035 section 4.1.4, RFC 9267
+    /// section 2).
     case forwardPointer(offset: Int, target: Int)
     /// More pointers in one name than it can have labels: ordinary names have one, and each costs time
     /// to follow.

@@ -25,8 +25,7 @@ package struct ClientObservation: Hashable, Sendable {
     /// Those that the client asks, in their order.
     package var resolvers: [ServerObservation] = []
 
-    /// The IPv4 addresses that the C library finds for the name, in ascending order; nil if it was not
-    /// asked.
+    /// The IPv4 addresses that the C library finds for the name, in ascending order; nil if it was not asked.
     package var libraryAddresses: [IPAddress]?
 
     package init(suffix: DomainName, name: DomainName) {

@@ -65,8 +65,8 @@ struct HostDiagnosis {
             ])
     }
 
-    /// Enough for the default limits: 1,024 connections and as many sockets to servers for each of a few
-    /// workers.
+    /// Enough for the default limits: 1,024 connections and as many sockets to servers for each of a
+    /// few workers.
     private static let neededDescriptors = 8_192
 
     /// The finding about the limit of descriptors.

@@ -105,8 +105,8 @@ package struct ProbeAnswer: Hashable, Sendable {
             self.text = text
         }
 
-        /// True for the codes by which validators reject (RFC 8914 sections 4.6 to 4.13; 25 and 27 of IANA's
-        /// registry).
+        /// True for the codes by which validators reject (RFC 8914 sections 4.6 to 4.13; 25 and 27 of
+        /// IANA's registry).
         package var isValidation: Bool { (5...12).contains(code) || code == 25 || code == 27 }
     }
 

@@ -9,10 +9,10 @@ package struct ResolverFile: Hashable, Sendable {
     /// The last `search` or `domain` line.
     package var search: [String] = []
 
-    /// The words behind `options`.
+    /// The words after `options`.
     package var options: [String] = []
 
-    /// - Parameter text: The file; lines that are not understood are passed over, as glibc does.
+    /// - Parameter text: The file; unknown lines are skipped, as glibc does.
     package init(reading text: String) {
         for line in text.split(separator: "\n") {
             let words = line.split { $0 == " " || $0 == "\t" }.map(String.init)
@@ -29,7 +29,7 @@ package struct ResolverFile: Hashable, Sendable {
         }
     }
 
-    /// The number behind an option such as `ndots`; nil if it is not given.
+    /// The number of an option such as `ndots`; nil if it is not given.
     package func number(_ option: String) -> Int? {
         options.last { $0.hasPrefix(option + ":") }.flatMap { Int($0.dropFirst(option.count + 1)) }
     }

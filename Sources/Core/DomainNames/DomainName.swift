@@ -3,9 +3,8 @@
 /// ```
 ///     4 t e s t 3 s v c 0          test.svc.
 /// ```
-/// Any octet may stand in a label (RFC 2181 section 11). Case is kept as given; comparing and hashing ignore
-/// ASCII case (RFC 4343 section 3). On the packet path names stay where they are, in the message: see
-/// `DNSWire`.
+/// A label may hold any octet (RFC 2181 section 11). Case is preserved; comparing and hashing ignore ASCII
+/// case (RFC 4343 section 3). On the packet path names stay where they are, in the message: see `DNSWire`.
 package struct DomainName: Sendable {
     /// Length octets and labels, ending with the zero octet of the root; 1...255 octets, never compressed.
     package let wire: [UInt8]

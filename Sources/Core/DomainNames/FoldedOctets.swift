@@ -33,8 +33,8 @@ func word(_ octets: Span<UInt8>, at position: Int) -> UInt64 {
 /// Eight octets with each ASCII capital turned into its small letter.
 @inlinable
 func foldedWord(_ word: UInt64) -> UInt64 {
-    // Per octet, without carries between octets: bit 7 of `atLeastA` and `aboveZ` tells the comparison's
-    // outcome.
+    // Per octet, without carries between octets: bit 7 of `atLeastA` and `aboveZ` tells the
+    // comparison's outcome.
     let low = word & 0x7F7F_7F7F_7F7F_7F7F
     let atLeastA = low &+ 0x3F3F_3F3F_3F3F_3F3F
     let aboveZ = low &+ 0x2525_2525_2525_2525

@@ -1,5 +1,5 @@
-/// The letter case in which a name is asked for, drawn at random: only who has seen the question can repeat
-/// it.
+/// The random letter case in which a name is asked for: only a sender who has seen the question can
+/// repeat it.
 ///
 /// As a rule servers copy the question's name octet by octet into the answer, so each letter adds one bit to
 /// what a forger has to guess (draft-vixie-dnsext-dns0x20).
@@ -12,7 +12,7 @@ package struct LetterCase: Hashable, Sendable {
         self.bits = bits
     }
 
-    /// `octet`, which stands at `position` of a name in wire form, in this letter case.
+    /// `octet` at `position` of a name in wire form, in this letter case.
     ///
     /// It may be used on length octets: they are at most 63, below `A`.
     @inline(__always)
@@ -25,8 +25,8 @@ package struct LetterCase: Hashable, Sendable {
     /// The same for eight octets from `position`, a multiple of 8, the first of them lowest.
     @inline(__always)
     package func word(_ word: UInt64, at position: Int) -> UInt64 {
-        // Per octet, without carries between octets: bit 7 of `atLeastA` and `aboveZ` tells the comparison's
-        // outcome.
+        // Per octet, without carries between octets: bit 7 of `atLeastA` and `aboveZ` tells the
+        // comparison's outcome.
         let low = (word | 0x2020_2020_2020_2020) & 0x7F7F_7F7F_7F7F_7F7F
         let atLeastA = low &+ 0x1F1F_1F1F_1F1F_1F1F
         let aboveZ = low &+ 0x0505_0505_0505_0505

@@ -1,7 +1,7 @@
 /// A keyed 64-bit hash over names with ASCII case folded away.
 ///
-/// Not a cryptographic hash: it spreads names over tables, and its key, drawn at start, keeps a stranger from
-/// choosing names that all fall into one place.
+/// Not a cryptographic hash: it spreads names over tables, and its key, drawn at the start, keeps clients
+/// from choosing names that collide.
 package struct NameHash: Hashable, Sendable {
     /// The hash so far.
     private var state: UInt64

@@ -136,8 +136,8 @@ struct SuffixIndex: Sendable {
 /// The hash of the root, from which longer endings are built leftwards.
 private let emptySuffixHash: UInt64 = 0xCBF2_9CE4_8422_2325
 
-/// The hash of an ending that is one label, `octets[start..<end]` with its length octet, longer (FNV-1a,
-/// folded).
+/// The hash of an ending that is one label, `octets[start..<end]` with its length octet, longer
+/// (FNV-1a, folded).
 private func extend(_ hash: UInt64, _ octets: Span<UInt8>, _ start: Int, _ end: Int) -> UInt64 {
     var hash = hash
     for position in start..<end {

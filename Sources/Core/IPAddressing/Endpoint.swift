@@ -3,7 +3,7 @@ package struct Endpoint: Hashable, Sendable {
     /// The address.
     package let address: IPAddress
 
-    /// 0...65535; 0 lets the kernel choose where it is listened on.
+    /// 0...65535; 0 for listening lets the kernel choose.
     package let port: UInt16
 
     package init(address: IPAddress, port: UInt16) {

@@ -1,7 +1,6 @@
 extension IPAddress {
-    /// True for an address that no packet from the Internet can come from, where routers do their duty:
-    /// loopback, private (RFC 1918), shared (RFC 6598), unique local (RFC 4193) and link-local addresses of
-    /// both families.
+    /// True for an address that is not routed on the Internet: loopback, private (RFC 1918), shared (RFC
+    /// 6598), unique local (RFC 4193) and link-local addresses of both families.
     package var isPrivate: Bool {
         switch family {
         case .v4:

@@ -42,7 +42,7 @@ extension IPAddress {
 
     /// The number of an IPv6 address.
     private static func readV6(_ text: some StringProtocol) -> UInt128? {
-        // "::" may stand once, for one or more groups of zeros.
+        // "::" may occur once, for one or more groups of zeros.
         var halves: [[Substring]] = [[]]
         var rest = Substring(text)
         if let gap = firstGap(in: rest) {
@@ -113,8 +113,8 @@ extension IPAddress {
 // MARK: - Writing
 
 extension IPAddress: CustomStringConvertible {
-    /// The dotted form, or the form of RFC 5952: lower case, the longest run of zero groups (two or more) as
-    /// `::`.
+    /// The dotted form, or the form of RFC 5952: lower case, the longest run of zero groups (two or more)
+    /// as `::`.
     package var description: String {
         switch family {
         case .v4: octets.map(String.init).joined(separator: ".")

@@ -37,8 +37,8 @@ package struct IPAddress: Hashable, Sendable {
         self.bits = family == .v4 ? bits & 0xFFFF_FFFF : bits
     }
 
-    /// The IPv4 address inside an IPv4-mapped IPv6 address (RFC 4291 section 2.5.5.2), else the address
-    /// itself.
+    /// The IPv4 address inside an IPv4-mapped IPv6 address (RFC 4291 section 2.5.5.2), else the
+    /// address itself.
     package var unmapped: IPAddress {
         guard family == .v6, bits >> 32 == 0xFFFF else { return self }
         return IPAddress(v4: UInt32(truncatingIfNeeded: bits))

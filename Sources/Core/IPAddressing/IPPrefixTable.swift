@@ -1,4 +1,4 @@
-/// A table from prefixes to values, asked by address: the longest prefix that holds the address wins.
+/// A table from prefixes to values, searched by address: the longest prefix that contains the address wins.
 ///
 /// Built once, then immutable. The nested prefixes are flattened into disjoint ranges sorted by their first
 /// address, so that a look-up is one binary search whatever the number and nesting of prefixes.
@@ -11,7 +11,7 @@ package struct IPPrefixTable<Value: Sendable>: Sendable {
     @usableFromInline let v4Values: [Value?]
     @usableFromInline let v6Values: [Value?]
 
-    /// Where a prefix stands twice, the later value wins. Takes O(n log n) time.
+    /// If a prefix occurs twice, the later value wins. Takes O(n log n) time.
     package init(_ entries: [(prefix: IPPrefix, value: Value)]) {
         (v4, v4Values) = Self.flatten(entries.filter { $0.prefix.family == .v4 })
         (v6, v6Values) = Self.flatten(entries.filter { $0.prefix.family == .v6 })
@@ -71,7 +71,7 @@ private struct PrefixSweep<Value> {
         }
     }
 
-    /// What begins later at the same address is inside, or is left to.
+    /// Of ranges that begin at the same address the last one counts.
     private mutating func begin(at address: UInt128, _ value: Value?) {
         if first.last == address {
             values[values.count - 1] = value

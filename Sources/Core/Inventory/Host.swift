@@ -5,8 +5,8 @@ package struct Host: Hashable, Sendable {
     /// Unique within its cluster or site.
     package var name: String
 
-    /// Its own addresses, the one that others reach it by first in each family; never empty in a checked
-    /// inventory.
+    /// Its own addresses, the one that others reach it by first in each family; never empty in a
+    /// checked inventory.
     package var addresses: [IPAddress]
 
     /// The interface that carries `addresses`, as in `eth0`; nil: found on the host.
@@ -24,8 +24,8 @@ package struct Node: Hashable, Sendable {
     /// Its name in Kubernetes; unique within the cluster.
     package var name: String
 
-    /// Its own addresses, the one that others reach it by first in each family; never empty in a checked
-    /// inventory.
+    /// Its own addresses, the one that others reach it by first in each family; never empty in a
+    /// checked inventory.
     package var addresses: [IPAddress]
 
     /// The prefixes of the pods on it; with Calico there may be several (blocks), and they change.

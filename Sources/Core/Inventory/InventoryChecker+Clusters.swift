@@ -67,8 +67,8 @@ extension InventoryChecker {
                     claims[name] = here
                 }
                 checkRoom(name, at: here)
-                // A key of the schema has been reported; the name that follows from it is not a second
-                // mistake.
+                // A key of the schema has been reported; the name that follows from it is not a
+                // second mistake.
                 if schemaLabels.contains(cluster.key), [name] == Cluster.defaultNames(key: cluster.key) {
                     continue
                 }

@@ -78,8 +78,8 @@ package struct RelaySettings: Hashable, Sendable {
     /// Default: masquerade.
     package var source: PathSource
 
-    /// The host through which the far end's network reaches the near end, as with a VPN; a reference like
-    /// `relays`.
+    /// The host through which the far end's network reaches the near end, as with a VPN; a reference
+    /// like `relays`.
     package var endpoint: String?
 
     package init(relays: [Relay], source: PathSource = .snat(.masquerade), endpoint: String? = nil) {

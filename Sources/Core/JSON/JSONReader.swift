@@ -141,7 +141,7 @@ package struct JSONReader {
         return string
     }
 
-    /// True for an octet that stands for itself inside of a string, and does not end it.
+    /// True for an octet of a string that is neither its end nor an escape.
     private static func isPlain(_ octet: UInt8) -> Bool {
         octet >= 0x20 && octet != UInt8(ascii: "\"") && octet != UInt8(ascii: "\\")
     }

@@ -12,8 +12,7 @@ package indirect enum JSONValue: Sendable {
     case string(String)
     /// An array.
     case array([JSONValue])
-    /// Members in the order in which they were read or are written; where a key stands twice, the later one
-    /// counts.
+    /// Members in the order of reading or writing; if a key occurs twice, the later one counts.
     case object([(key: String, value: JSONValue)])
 
     /// An object whose members are written in the order of their keys.
@@ -128,7 +127,7 @@ extension JSONValue: CustomStringConvertible {
 
     /// For people: members in their order, indented by two spaces for each level.
     ///
-    /// - Parameter indent: What stands before each line but the first.
+    /// - Parameter indent: The text before each line but the first.
     package func text(indent: String = "") -> String {
         let inner = indent + "  "
         switch self {
@@ -171,7 +170,8 @@ extension JSONValue: CustomStringConvertible {
         return quoted + "\""
     }
 
-    /// True for what acts on a terminal. Beyond C0 JSON needs no escape for it; a person who looks does.
+    /// True for characters that act on a terminal. Beyond C0 JSON needs no escape for them, but a
+    /// terminal does.
     private static func isControl(_ scalar: Unicode.Scalar) -> Bool {
         switch scalar.properties.generalCategory {
         case .control, .format, .lineSeparator, .paragraphSeparator: true

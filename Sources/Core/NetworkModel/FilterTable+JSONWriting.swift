@@ -2,8 +2,8 @@ import IPAddressing
 package import JSON
 
 extension FilterTable {
-    /// The items of the table as `nft -j list ruleset` lists them, and as `nft -j -f` takes them inside of
-    /// `add`.
+    /// The items of the table as `nft -j list ruleset` lists them, and as `nft -j -f` takes them inside
+    /// of `add`.
     package var json: [JSONValue] {
         var items: [JSONValue] = [
             .object(["table": .object(["family": .string(family.rawValue), "name": .string(name)])])

@@ -16,8 +16,8 @@ package struct KernelSetting: Hashable, Sendable {
         case forwarding
         /// IPv6: forwards packets that came in by the device though `all` does not (Linux 6.17 and later).
         case forceForwarding = "force_forwarding"
-        /// IPv4: 1 drops packets whose answer would leave by another device, 2 only those without a route
-        /// back.
+        /// IPv4: 1 drops packets whose answer would leave by another device, 2 only those without a
+        /// route back.
         case reversePathFilter = "rp_filter"
         /// IPv6: 2 keeps learning the default route from the router although the host forwards.
         case acceptRouterAdvertisements = "accept_ra"

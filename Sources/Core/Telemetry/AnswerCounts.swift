@@ -86,7 +86,7 @@ package enum AnswerSource: UInt8, CaseIterable, Sendable {
     case refused
 }
 
-/// The response codes that are told apart.
+/// The response codes that are counted separately.
 package enum ResponseCodeColumn {
     /// For each column its mnemonic (IANA, DNS RCODEs).
     package static let names = [

@@ -1,7 +1,7 @@
-/// The buckets of all latency histograms: four to each doubling between 8 µs and 8.4 s, and one at either
-/// end.
+/// The buckets of all latency histograms: four to each doubling between 8 µs and 8.4 s, and one at
+/// either end.
 ///
-/// A time read from them is at most an eighth off. Bounds are exact in binary, so that the export of every
+/// A time read from them is wrong by at most an eighth. Bounds are exact in binary, so the export of every
 /// fourth one needs no rounding.
 ///
 /// ```
@@ -36,7 +36,7 @@ package enum LatencyBuckets {
         return (perOctave + quarter + 1) << (octave - 2)
     }
 
-    /// Of the upper bounds one for each doubling is exported: those of the buckets whose index this divides.
+    /// One upper bound for each doubling is exported: those of the buckets whose index this divides.
     package static let exportedEvery = perOctave
 }
 
@@ -129,7 +129,7 @@ package struct LatencyHistogram: Hashable, Sendable {
 
     /// What has come since `earlier`, an older reading of the same histogram.
     package func since(_ earlier: LatencyHistogram) -> LatencyHistogram {
-        // A histogram that was begun anew in between counts from its beginning.
+        // A histogram that has started again meanwhile counts from its beginning.
         guard sumMicroseconds >= earlier.sumMicroseconds,
             zip(counts, earlier.counts).allSatisfy({ $0 >= $1 })
         else { return self }

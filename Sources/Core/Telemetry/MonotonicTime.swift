@@ -1,5 +1,5 @@
-/// A reading of a clock that never goes back, in nanoseconds since an arbitrary start. Corresponds to
-/// CLOCK_MONOTONIC.
+/// A reading of a clock that never goes back, in nanoseconds since an arbitrary start. Corresponds
+/// to CLOCK_MONOTONIC.
 ///
 /// A plain number, since it is read and compared for every packet.
 package struct MonotonicTime: Hashable, Comparable, Sendable {

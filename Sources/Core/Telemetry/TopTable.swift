@@ -1,10 +1,10 @@
-/// The keys that came most often, in little room: the space-saving algorithm (Metwally, Agrawal and
+/// The most frequent keys, in bounded memory: the space-saving algorithm (Metwally, Agrawal and
 /// El Abbadi, 2005).
 ///
 /// `places[entries[i].key] == i` for each `i`; `entries.count <= capacity`. A key that came more than
 /// total / capacity times is in it; a count may be too high by that of the key that had to make room.
 package struct TopTable<Key: Hashable & Sendable>: Sendable {
-    /// How many keys are kept.
+    /// The most keys in the table.
     package let capacity: Int
     /// The keys and their counts, in no order.
     private var entries: [(key: Key, count: Int)] = []

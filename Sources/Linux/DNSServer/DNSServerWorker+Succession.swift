@@ -174,9 +174,9 @@ extension DNSServerWorker {
 // MARK: - The end
 
 // ```
-// beginEnd          what clients have sent is taken; listeners and connections are heard no more
-// each turn         answers come and are passed on; connections close once they have theirs
-// endWhereAnswered  nothing waits any more, or the time is up: what is left gets SERVFAIL; the worker stops
+// beginEnd          what clients have sent is taken; listeners and connections are no longer read
+// each turn         answers are passed to clients; connections close once they have theirs
+// endWhereAnswered  no question waits, or the time is up: the rest gets SERVFAIL; the worker stops
 // ```
 extension DNSServerWorker {
     /// How long clients are answered at the end: longer than any question waits, and well below

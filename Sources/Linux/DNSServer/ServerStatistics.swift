@@ -67,7 +67,7 @@ package struct ServerStatistics: Sendable {
     package var meters: EngineMeters { meters(of: policy) }
 
     /// All workers' counts with labels, in the rows of a policy that the server has or had: 0 before the
-    /// first worker has told any.
+    /// first worker has published any.
     package func meters(of policy: ForwardingPolicy) -> EngineMeters {
         workers.reduce(into: EngineMeters(policy)) { sum, worker in
             if let meters = worker.meters { sum.add(meters.inRows(of: policy)) }

@@ -137,8 +137,8 @@ extension Scalar where Value: RawRepresentable & CaseIterable, Value.RawValue ==
 // MARK: - Names
 
 extension Scalar where Value == String {
-    /// The key of a cluster or site, which becomes a label of names: lower-case letters, digits, inner
-    /// hyphens.
+    /// The key of a cluster or site, which becomes a label of names: lower-case letters, digits,
+    /// inner hyphens.
     static var key: Scalar {
         Scalar(expected: "a name of 1 to 63 lower-case letters, digits and inner hyphens") { text in
             let isKey =

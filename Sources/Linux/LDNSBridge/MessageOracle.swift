@@ -58,8 +58,8 @@ package struct MessageOracle: Hashable, Sendable {
     package init(_ message: [UInt8]) throws(LDNSError) {
         let packet = try OwnedPacket(message)
         let pointer = unsafe packet.pointer
-        // Sound, here and below: `packet` is alive to the end of this initializer, and all that is read is
-        // copied.
+        // Sound, here and below: `packet` is alive to the end of this initializer, and all that is read
+        // is copied.
         defer { _ = packet }
         unsafe id = ldns_pkt_id(pointer)
         unsafe opcode = UInt8(truncatingIfNeeded: ldns_pkt_get_opcode(pointer).rawValue)

@@ -57,7 +57,7 @@ package enum QuestionMessage {
 }
 
 extension ResourceRecord {
-    /// The record as it stands in a message, uncompressed: owner, type, class, TTL, length, data.
+    /// The record in wire form, uncompressed: owner, type, class, TTL, length, data.
     package var wire: [UInt8] {
         func network16(_ number: Int) -> [UInt8] {
             [UInt8(truncatingIfNeeded: number >> 8), UInt8(truncatingIfNeeded: number)]

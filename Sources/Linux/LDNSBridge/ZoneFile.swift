@@ -56,8 +56,8 @@ package enum ZoneFile {
         var previous = try OwnedName(.root)
         while unsafe feof(stream) == 0 {  // each turn reads a line, or ends with an error
             var made: UnsafeMutablePointer<ldns_rr>?
-            // Sound: the two names are owned here; libldns frees what it replaces and leaves the new one to
-            // us.
+            // Sound: the two names are owned here; libldns frees what it replaces and leaves the new one
+            // to us.
             let status = unsafe ldns_rr_new_frm_fp_l(
                 &made, stream, &ttl, &origin.pointer, &previous.pointer, &line)
             // Sound: a record is made on success only, and is ours.

@@ -113,8 +113,8 @@ package struct DatagramBatch: ~Copyable {
     /// kernel named no sender.
     package func sender(_ index: Int) -> (endpoint: Endpoint, scope: UInt32)? {
         check(index)
-        // Sound: the kernel wrote `msg_namelen` octets of an address into the slot, which holds all IP
-        // addresses.
+        // Sound: the kernel wrote `msg_namelen` octets of an address into the slot, which holds all
+        // IP addresses.
         return unsafe SocketAddress.load(
             names + index * Self.nameStride, length: headers[index].header.msg_namelen)
     }

@@ -80,8 +80,8 @@ package struct DatagramSender: ~Copyable {
     /// True if no further datagram fits.
     package var isFull: Bool { count == capacity }
 
-    /// Adds the datagram `octets[start..<end]` of a later `send`, to the server that the socket is connected
-    /// to.
+    /// Adds the datagram `octets[start..<end]` of a later `send`, to the server that the socket is
+    /// connected to.
     package mutating func add(start: Int, end: Int) {
         precondition(
             count < capacity && start >= 0 && start <= end, "a datagram is added where there is no room")

@@ -73,8 +73,8 @@ package enum DatagramSocket {
     /// reports the socket.
     package static func discardErrors(of socket: borrowing FileDescriptor) {
         var octet: UInt8 = 0
-        // Ends: each turn takes one error from the queue; the bound is there for a host that is flooded with
-        // them.
+        // Ends: each turn takes one error from the queue; the bound is there for a host that is flooded
+        // with them.
         for _ in 0..<1024 {
             // Sound: one octet of the datagram that failed is written; the rest is cut off.
             let count = unsafe recv(socket.number, &octet, 1, Int32(MSG_ERRQUEUE | MSG_DONTWAIT))

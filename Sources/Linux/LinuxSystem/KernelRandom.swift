@@ -33,8 +33,8 @@ package final class KernelRandom: RandomNumberGenerator {
                 if count >= 0 || clinux_errno() != EINTR { return count }
             }
         }
-        // The kernel fills the request once it has been seeded, which is before any program starts
-        // (random(7)).
+        // The kernel fills the request once it has been seeded, which is before any program
+        // starts (random(7)).
         precondition(count == 512, "the kernel gave no random numbers")
         numbers = drawn
         position = 0

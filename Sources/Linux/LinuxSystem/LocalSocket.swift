@@ -107,8 +107,7 @@ package enum FilePath {
         return name + "/" + path
     }
 
-    /// True if a socket stands at `path`, false for anything else, nil for nothing. Corresponds to
-    /// lstat(2).
+    /// True if there is a socket at `path`, false for another file, nil for none. Corresponds to lstat(2).
     package static func isSocket(_ path: String) throws(Errno) -> Bool? {
         // Sound: the path is read during the call.
         let result = unsafe clinux_is_socket(path)

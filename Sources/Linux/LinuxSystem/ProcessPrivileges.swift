@@ -123,13 +123,13 @@ package struct SystemUser: Hashable, Sendable {
 }
 
 extension FilePath {
-    /// The folder that `path` stands in.
+    /// The folder of `path`.
     package static func parent(of path: String) -> String {
         guard let slash = path.lastIndex(of: "/") else { return "." }
         return slash == path.startIndex ? "/" : String(path[..<slash])
     }
 
-    /// True if a folder stands at `path`. Corresponds to opendir(3).
+    /// True if there is a folder at `path`. Corresponds to opendir(3).
     package static func isFolder(_ path: String) -> Bool {
         // Sound: the path is read during the call; the folder is closed at once.
         guard let folder = unsafe opendir(path) else { return false }

@@ -2,15 +2,14 @@ import CLinux
 import Glibc
 package import Telemetry
 
-/// The service manager that has started this process, which is told how it is doing. Corresponds to
-/// sd_notify(3).
+/// The service manager that has started this process, which gets its state. Corresponds to sd_notify(3).
 package final class ServiceManager: Sendable {
     /// The socket that messages are sent from.
     private let socket: FileDescriptor
     /// The manager's address, of NOTIFY_SOCKET.
     private let address: String
 
-    /// - Parameter address: Of NOTIFY_SOCKET: a path, or an abstract name behind "@".
+    /// - Parameter address: Of NOTIFY_SOCKET: a path, or an abstract name after "@".
     /// - Throws: ENAMETOOLONG for an address that can't be one.
     package init(address: String) throws(Errno) {
         self.address = address
@@ -26,7 +25,7 @@ package final class ServiceManager: Sendable {
         try systemCall { unsafe setsockopt(number, SOL_SOCKET, SO_SNDTIMEO, &patience, size) }
     }
 
-    /// Something of sd_notify(3) that a manager is told.
+    /// A message of sd_notify(3).
     package enum News: Hashable, Sendable {
         /// It serves; also once it has read its configuration again.
         case ready

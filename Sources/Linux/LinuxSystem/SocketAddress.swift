@@ -1,8 +1,8 @@
 import Glibc
 package import IPAddressing
 
-/// Endpoints in the kernel's form and back: sockaddr_in and sockaddr_in6, by the offsets that CLinux.c
-/// asserts.
+/// Endpoints in the kernel's form and back: sockaddr_in and sockaddr_in6, by the offsets that
+/// CLinux.c asserts.
 enum SocketAddress {
     /// Octets that hold either form.
     static let capacity = 28
@@ -34,8 +34,8 @@ enum SocketAddress {
         return length6
     }
 
-    /// Reads the endpoint at `source`, of which `length` octets were written by the kernel; nil for another
-    /// family.
+    /// Reads the endpoint at `source`, of which `length` octets were written by the kernel; nil for
+    /// another family.
     ///
     /// - Returns: The scope is the interface's index for a link-local address, else 0.
     @inline(__always)

@@ -5,8 +5,8 @@ package import NetworkModel
 package import NetworkPlanning
 import PacketPath
 
-/// A host's kernel in memory, which refuses what a real one refuses, and fails or dies where a test says so.
-/// to.
+/// A host's kernel in memory, which refuses what a real one refuses, and fails or dies where a test says
+/// so. to.
 ///
 /// Not safe to share between tasks: one test has one.
 package final class FakeKernel: Kernel {

@@ -18,7 +18,7 @@ extension Scenario {
     /// special-upstream home.arpa
     /// maximum-udp-size 1232
     /// cluster prod domain cluster.local names prod.k8s.example.com dns 172.17.16.10 pods 172.17.32.0/19
-    /// cache max-ttl 30 negative-ttl 5 stale 3600    # in seconds; without the line nothing is kept
+    /// cache max-ttl 30 negative-ttl 5 stale 3600    # in seconds; without the line there is no cache
     /// probed                                        # servers may be found dead; see `ScenarioPlayer`
     /// ```
     /// A cluster may have the settings of `cache`, and `only-kubernetes-names no`.

@@ -13,7 +13,7 @@ import Telemetry
 /// | `client ADDRESS gets RCODE TERMS` + records | the next reply to this client is exactly this |
 /// | `server ADDRESS is asked NAME TYPE TERMS` | the next question that was sent is exactly this |
 /// | `server ADDRESS answers RCODE TERMS` + records | a server's message comes in |
-/// | `server ADDRESS answers octets HEX` | its octets behind the ID; `Q` stands for the question asked |
+/// | `server ADDRESS answers octets HEX` | its octets after the ID; `Q` stands for the question asked |
 /// | `server ADDRESS fails refused` | or `unreachable`, `closed`, `icmp`, `no-socket`; then `over tcp` |
 /// | `server ADDRESS is found dead REASON` | the prober says so |
 /// | `server ADDRESS is found alive` | or `without-edns`, `over-tcp`; `rtt MS`, `size OCTETS` may follow |
@@ -345,7 +345,7 @@ package final class ScenarioPlayer {
         let unit = word.hasSuffix("ms") ? 1 : 1000
         let milliseconds = unit * (try line.number(String(word.dropLast(unit == 1 ? 2 : 1))))
         let end = now.advanced(milliseconds: milliseconds)
-        while let due = engine.nextDeadline, due <= end {  // each deadline lies behind the one before
+        while let due = engine.nextDeadline, due <= end {  // each deadline is later than the one before
             guard due > now else {
                 throw ScenarioError(line: line.number, text: "a deadline that is over stays set")
             }

@@ -27,7 +27,7 @@ package enum TestMessage {
         return answer
     }
 
-    /// `message` behind its length.
+    /// `message` after its length.
     package static func framed(_ message: [UInt8]) -> [UInt8] {
         [UInt8(message.count >> 8), UInt8(message.count & 0xFF)] + message
     }

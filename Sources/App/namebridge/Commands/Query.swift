@@ -99,8 +99,8 @@ struct Query: ParsableCommand {
 }
 
 extension DomainName {
-    /// The name below `in-addr.arpa` or `ip6.arpa` of an address (RFC 1035 section 3.5, RFC 3596 section
-    /// 2.5).
+    /// The name below `in-addr.arpa` or `ip6.arpa` of an address (RFC 1035 section 3.5, RFC 3596
+    /// section 2.5).
     init(reverseOf address: IPAddress) throws(DomainNameError) {
         switch address.family {
         case .v4:

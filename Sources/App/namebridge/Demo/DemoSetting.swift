@@ -1,8 +1,8 @@
 import IPAddressing
 import Inventory
 
-/// The demo: two clusters inside this process, and the configuration of a forwarder for them; all on
-/// loopback.
+/// The demo: two clusters inside this process, and the configuration of a forwarder for them; all
+/// on loopback.
 enum DemoSetting {
     /// 127.0.0.1.
     static let loopback = IPAddress(v4: 0x7F00_0001)

@@ -1,7 +1,7 @@
 import Glibc
 
-/// A colour of the terminal (ECMA-48 SGR). Used on a terminal only, and not if NO_COLOR is set
-/// (no-color.org).
+/// A colour of the terminal (ECMA-48 SGR). Used on a terminal only, and not if NO_COLOR is
+/// set (no-color.org).
 enum Style: Int {
     /// Red.
     case error = 31
