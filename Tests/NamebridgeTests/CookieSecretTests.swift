@@ -49,7 +49,7 @@ import Testing
         }
     }
 
-    @Test(arguments: [("/nonexistent/secret", "No such file"), ("/tmp", "something else than a file")])
+    @Test(arguments: [("/nonexistent/secret", "No such file"), ("/tmp", "something other than a file")])
     func `a file that is none is told`(path: String, message: String) {
         do {
             _ = try CookieSecretFile(path: path, service: nil)
@@ -66,7 +66,7 @@ import Testing
         let read = try CookieSecretFile(path: file.path, service: nil)
         #expect(read.secrets.count == 1)
         let warning = try #require(read.warning)
-        #expect(warning.contains("mode 0644: everybody on this host can read it"))
+        #expect(warning.contains("mode 0644: every user of this host can read it"))
         #expect(warning.hasSuffix("`chmod 600 \(file.path)`"))
         #expect(try CookieSecretFile(path: closed.path, service: nil).warning == nil)
     }
@@ -75,8 +75,8 @@ import Testing
     private static let accesses: [(UInt32, UInt32, UInt32, Bool, String?)] = [
         (0, 0, 0o600, true, nil), (0, 98, 0o640, true, nil), (99, 98, 0o600, true, nil), (0, 0, 0o640, false, nil),
         (0, 55, 0o640, true, "members of group 55|`chgrp namebridge /etc/s && chmod 640 /etc/s`"),
-        (0, 98, 0o644, true, "everybody|`chmod 640 /etc/s`"), (99, 55, 0o644, true, "everybody|`chmod 600 /etc/s`"),
-        (0, 0, 0o644, false, "everybody|`chmod 600 /etc/s`"),
+        (0, 98, 0o644, true, "every user|`chmod 640 /etc/s`"), (99, 55, 0o644, true, "every user|`chmod 600 /etc/s`"),
+        (0, 0, 0o644, false, "every user|`chmod 600 /etc/s`"),
         (0, 0, 0o660, false, "others than its owner can change it|chmod 600"),
         (0, 0, 0o602, false, "mode 0602|others than its owner can change it"),
     ]

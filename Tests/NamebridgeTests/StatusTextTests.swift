@@ -123,13 +123,13 @@ import Testing
           17 x  12 s ago  staging: 172.17.20.11:30053 refused
                           docs.preview.svc.staging.cluster.local
 
-        network        38 of 40 objects in place, 5 put back so far
-          off          ip -4 route add 172.17.33.0/24 via 172.17.14.11 proto 78
-                       nft rule inet namebridge postrouting ip saddr 172.16.0.0/18 ip
-                       daddr 172.17.16.0/20 masquerade
-          contested    nft table namebridge
-          last lost    nft table namebridge
-          likely by    nft -f /etc/nftables.conf (process 812)
+        network      38 of 40 objects in place, 5 put back so far
+          off        ip -4 route add 172.17.33.0/24 via 172.17.14.11 proto 78
+                     nft rule inet namebridge postrouting ip saddr 172.16.0.0/18 ip
+                     daddr 172.17.16.0/20 masquerade
+          contested  nft table namebridge
+          last lost  nft table namebridge
+          likely by  nft -f /etc/nftables.conf (process 812)
 
         time taken        p50     p95     p99  of
           asking prod  950 µs  1.8 ms  4.4 ms  31
