@@ -37,9 +37,10 @@ SETUP = Sources/Support/Setup
 STATIC = .build-static
 TSAN = .build-tsan
 DEB = .build-deb
+DOCS = .build-docs
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test check-dashboard bench differential faults fuzz tsan abuse soak install install-files deb try-deb clean static
+.PHONY: help build run lint docs test check-dashboard bench differential faults fuzz tsan abuse soak install install-files deb try-deb clean static
 .PHONY: check-swift build-packages run-packages test-packages bench-packages faults-packages fuzz-packages dashboard-packages deb-packages try-deb-packages
 .PHONY: differential-packages bench-reload
 
@@ -47,6 +48,7 @@ help:
 	@echo 'make build    the release binary, .build/release/namebridge'
 	@echo 'make run      build, then a forwarder and two demo clusters on loopback, with dig lines to try'
 	@echo 'make test     every test, real name servers included'
+	@echo 'make lint     the form of all Swift files; make docs: the documentation of modules, in $(DOCS)'
 	@echo 'make check-dashboard  every query of the Grafana dashboard and every alert, by a Prometheus; needs root'
 	@echo 'make bench    CPU per query beside a minimal relay in C and other forwarders, and how long plans of'
 	@echo '              1,000 hosts take (BENCH=--network: that alone); BENCH=--help for options'
@@ -102,6 +104,15 @@ build: check-swift build-packages
 
 run: check-swift run-packages build
 	exec .build/release/namebridge serve --demo
+
+# The form of all Swift files, by .swift-format; Tests has its own with longer lines.
+lint: check-swift
+	swift format lint --strict --parallel --recursive Package.swift Sources Tests
+
+# Essays and declarations of the modules that have an essay, as static pages.
+docs: check-swift build-packages
+	swift build
+	sh $(SETUP)/make-docs.sh $(DOCS)
 
 test: check-swift test-packages
 	swift test --disable-xctest
@@ -191,4 +202,4 @@ try-deb: deb try-deb-packages
 	bash $(SETUP)/try-deb.sh $(DEB)/namebridge_*.deb .build-try-deb
 
 clean:
-	rm -rf .build .build-static .build-fuzz $(TSAN) .build-deb .build-try-deb
+	rm -rf .build .build-static .build-fuzz $(TSAN) .build-deb .build-try-deb $(DOCS)
