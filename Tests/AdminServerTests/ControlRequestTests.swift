@@ -17,12 +17,12 @@ import Testing
             ("flush name", "no name"), ("flush all x", "no such kind"), ("flush name a b", "a name and more"),
             ("restart", "no such request"), ("reload x", "a word too much"), ("\u{0}\u{1}\u{2}", "garbage"),
         ])
-    func `any other line is refused with what would be right`(line: String, reason: String) {
+    func `any other line is refused, and the error names valid requests`(line: String, reason: String) {
         #expect(throws: ControlRequestError.unknown, "\(reason)") { try ControlRequest(parsing: line) }
         #expect("\(ControlRequestError.unknown)".contains("flush cluster KEY"))
     }
 
-    @Test func `a name that is none is refused with what is wrong`() {
+    @Test func `an invalid name is refused with the reason`() {
         #expect(throws: ControlRequestError.badName(.emptyLabel)) {
             try ControlRequest(parsing: "flush name a..b")
         }

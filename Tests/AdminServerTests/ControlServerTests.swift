@@ -75,7 +75,7 @@ final class RawClient {
         }
     }
 
-    @Test func `the socket is for its owner and group, and goes with the server`() throws {
+    @Test func `the socket belongs to its owner and group, and is removed with the server`() throws {
         let path = try SocketPath()
         let server = try Self.start(path)
         let attributes = try FileManager.default.attributesOfItem(atPath: path.path)
@@ -88,7 +88,7 @@ final class RawClient {
         }
     }
 
-    @Test func `a folder that was made for the socket goes with it, a foreign one stays`() throws {
+    @Test func `a folder created for the socket is removed with it, an existing one stays`() throws {
         let place = try SocketPath()
         let folder = place.path + ".d"
         for existed in [false, true] {
@@ -102,7 +102,7 @@ final class RawClient {
         }
     }
 
-    @Test func `a socket that a dead process left is replaced`() throws {
+    @Test func `a socket left by an ended process is replaced`() throws {
         let path = try SocketPath()
         do { _ = try LocalSocket.listen(at: path.path) }
         #expect(try FilePath.isSocket(path.path) == true)
@@ -114,7 +114,7 @@ final class RawClient {
         #expect(try ControlClient.ask(.status, at: [path.path]).path == path.path)
     }
 
-    @Test func `a socket that a living process has is left alone`() throws {
+    @Test func `the socket of a running process is left alone`() throws {
         let path = try SocketPath()
         let first = try Self.start(path)
         defer { first.stop() }
@@ -122,7 +122,7 @@ final class RawClient {
         #expect(try ControlClient.ask(.status, at: [path.path]).path == path.path)
     }
 
-    @Test func `a file that is no socket is left alone`() throws {
+    @Test func `a file that is not a socket is left alone`() throws {
         let path = try SocketPath()
         try "text".write(toFile: path.path, atomically: false, encoding: .utf8)
         #expect(throws: ControlError.isNoSocket(path: path.path)) { try Self.start(path) }
@@ -134,7 +134,7 @@ final class RawClient {
             ("/nonexistent/folder/x.sock", "no such folder"),
             ("/tmp/" + String(repeating: "x", count: 200), "longer than an address"),
         ])
-    func `a path that cannot be had is told`(path: String, reason: String) {
+    func `an unusable path is reported`(path: String, reason: String) {
         #expect(throws: ControlError.self, "\(reason)") {
             try ControlServer(path: path) { _ in .null }
         }
@@ -147,7 +147,7 @@ final class RawClient {
             (Array(repeating: UInt8(ascii: "x"), count: 1500), "a line without end"),
             (Array("flush name a..b\n".utf8), "a name that is none"),
         ])
-    func `a request that is none gets an error`(octets: [UInt8], reason: String) throws {
+    func `an invalid request gets an error`(octets: [UInt8], reason: String) throws {
         let path = try SocketPath()
         let server = try Self.start(path)
         defer { server.stop() }
@@ -182,7 +182,7 @@ final class RawClient {
         #expect(try ControlClient.ask(.status, at: [path.path]).path == path.path)
     }
 
-    @Test func `how long an answer was waited for, and what else came, is told as it was`() throws {
+    @Test func `the error says how long the client waited, and what it received`() throws {
         let path = try SocketPath()
         let server = try ControlServer(path: path.path) { request in
             if request == .reload { ThisProcess.sleep(milliseconds: 1_500) }
@@ -195,7 +195,7 @@ final class RawClient {
         #expect("\(ControlError.noAnswer(path: "x", milliseconds: 60_000))".contains("within 60 s"))
     }
 
-    @Test func `who is not one of us is turned away`() throws {
+    @Test func `a user of no permitted group is refused`() throws {
         let path = try SocketPath()
         let server = try ControlServer(path: path.path, mayAsk: { _ in false }) { _ in .null }
         defer { server.stop() }
@@ -217,7 +217,7 @@ final class RawClient {
         #expect(!ControlServer.isOneOfUs(Credentials(user: other, group: other, otherGroups: [other + 1])))
     }
 
-    @Test func `the kernel says who asks`() throws {
+    @Test func `the kernel identifies the peer`() throws {
         let path = try SocketPath()
         let listener = try LocalSocket.listen(at: path.path)
         let client = try LocalSocket.connect(to: path.path)

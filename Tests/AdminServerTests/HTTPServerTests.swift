@@ -81,13 +81,13 @@ private final class WebClient {
     }
 
     @Test(arguments: ["evil.example", "relay1.example.com.evil.example", "127.0.0.1.evil.example", "", "[evil]"])
-    func `a foreign page's name is refused`(_ host: String) throws {
+    func `a request with another host's name is refused`(_ host: String) throws {
         let server = try Self.start()
         defer { server.stop() }
         #expect(try Self.ask(server, "GET / HTTP/1.1\r\nHost: \(host)\r\n\r\n").hasPrefix("HTTP/1.1 421 "))
     }
 
-    @Test func `a stranger learns why, and nothing else`() throws {
+    @Test func `a refused client gets the reason, and nothing else`() throws {
         let server = try Self.start(clients: "10.0.0.0/8")
         defer { server.stop() }
         let answer = try Self.ask(server, "")
@@ -95,7 +95,7 @@ private final class WebClient {
         #expect(answer.contains("admin.clients"))
     }
 
-    @Test func `nothing there is 404, nonsense 400, too much 431`() throws {
+    @Test func `a missing page is 404, a malformed request 400, a too long one 431`() throws {
         let server = try Self.start { _ in nil }
         defer { server.stop() }
         #expect(try Self.ask(server, "GET /x HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n").hasPrefix("HTTP/1.1 404 "))
@@ -122,7 +122,7 @@ private final class WebClient {
         #expect(try Self.ask(server, "GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n").hasPrefix("HTTP/1.1 200 "))
     }
 
-    @Test func `a taken port is told with its key`() throws {
+    @Test func `a port in use is reported with its key`() throws {
         let server = try Self.start()
         defer { server.stop() }
         let endpoint = try #require(server.endpoints.first)

@@ -5,7 +5,7 @@ import Testing
 @testable import AdminServer
 
 @Suite struct LimitWatchTests {
-    @Test func `a limit is told when it is first reached, then once a minute with a count`() {
+    @Test func `a limit is reported when first reached, then once a minute with a count`() {
         var watch = LimitWatch()
         let rows: [(seconds: Int, count: Int, told: Int?, reason: String)] = [
             (0, 0, nil, "nothing was reached"), (1, 3, 3, "the first time, at once"),
@@ -21,7 +21,7 @@ import Testing
         }
     }
 
-    @Test func `idle connections are no news`() {
+    @Test func `idle connections are not reported`() {
         var watch = LimitWatch()
         let counts = [LimitCount(name: "tcp-idle", words: "", count: 9)]
         #expect(watch.news(counts, at: MonotonicTime(nanoseconds: 0)).isEmpty)

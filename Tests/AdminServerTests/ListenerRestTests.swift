@@ -5,7 +5,7 @@ import Testing
 @testable import AdminServer
 
 @Suite struct ListenerRestTests {
-    @Test func `a rest takes a second, and is told once a minute`() {
+    @Test func `a pause lasts a second, and is reported once a minute`() {
         var rest = ListenerRest()
         let start = MonotonicTime(nanoseconds: 1_000_000_000)
         var isOver = rest.isOver(at: start)
@@ -27,7 +27,7 @@ import Testing
         }
     }
 
-    @Test func `clients who are gone are no reason to rest`() {
+    @Test func `clients that disconnected are no reason to pause`() {
         #expect(Errno.tooManyDescriptors.isShortage && Errno.noMemory.isShortage)
         #expect(!Errno.connectionReset.isShortage && !Errno.permissionDenied.isShortage)
     }

@@ -187,7 +187,7 @@ private struct Setting {
             (.cluster("prod"), 3, "suffix, plain and reverse names are the cluster's"),
             (.below(.clusterLocal), 2, "both suffixes lie below the domain"),
         ] as [(FlushScope, Int, String)])
-    func `what was flushed is asked again`(scope: FlushScope, flushed: Int, reason: String) throws {
+    func `a flushed name is asked again`(scope: FlushScope, flushed: Int, reason: String) throws {
         let setting = try Setting()
         defer { setting.stop() }
         let names = ["web.shop.svc.prod.cluster.local", "web.shop.svc.cluster.local", "7.12.96.10.in-addr.arpa"]
@@ -198,7 +198,7 @@ private struct Setting {
         #expect(setting.cluster.questions == 3 + flushed, "\(reason)")
     }
 
-    @Test func `one name is flushed alone, whatever its case`() throws {
+    @Test func `flushing one name ignores letter case and flushes no other`() throws {
         let setting = try Setting()
         defer { setting.stop() }
         let name = "web.shop.svc.prod.cluster.local"
@@ -208,7 +208,7 @@ private struct Setting {
         #expect(try setting.flush(.below(DomainName(parsing: name))) == 1, "its neighbour below was not")
     }
 
-    @Test func `an unknown cluster is told with those that there are`() throws {
+    @Test func `an unknown cluster is reported with the known ones`() throws {
         let setting = try Setting()
         defer { setting.stop() }
         do {
@@ -219,7 +219,7 @@ private struct Setting {
         }
     }
 
-    @Test func `a status survives its way through JSON`() throws {
+    @Test func `a status is unchanged after encoding and decoding`() throws {
         var status = ServerStatus()
         status.version = "1.2.3 \"x\""
         status.uptimeSeconds = 77

@@ -19,7 +19,7 @@ import Testing
         #expect(lines.contains(#"namebridge_lookup_seconds_count{cluster="c0"} 0"#))
     }
 
-    @Test func `a removed server is gone, whatever the workers have told last`() throws {
+    @Test func `a removed server disappears, whatever the workers reported last`() throws {
         let (control, server) = try control(of: 2)
         try server.start()
         defer { server.stop() }

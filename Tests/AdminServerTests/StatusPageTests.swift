@@ -86,7 +86,7 @@ private func fullStatus(_ text: String) -> ServerStatus {
         #expect(open.isEmpty)
     }
 
-    @Test func `nothing is loaded from elsewhere, and only what has the nonce runs`() {
+    @Test func `nothing is loaded from other hosts, and only scripts with the nonce run`() {
         let page = StatusPage(fullStatus("plain")).document(nonce: "n0nce")
         for word in ["src=", "@import", "url(", "http://", "https://", "style=\"", "onclick", "onload"] {
             #expect(!page.contains(word), "\(word)")
@@ -101,7 +101,7 @@ private func fullStatus(_ text: String) -> ServerStatus {
         #expect(page.contains("All well"))
     }
 
-    @Test func `what is wrong stands at the top`() {
+    @Test func `problems come first`() {
         let page = StatusPage(fullStatus("plain")).document(nonce: "a")
         #expect(page.contains("plain: 1 of 2 name servers is down: plain"))
         #expect(page.contains("path plain: 1 of 9 objects missing"))
@@ -139,13 +139,13 @@ private func fullStatus(_ text: String) -> ServerStatus {
         #expect(status.troubles.contains("path office -> prod: \(words)") == (look == "bad"), "\(reason)")
     }
 
-    @Test(arguments: ["plain", hostile]) func `a status survives its way through JSON`(_ text: String) throws {
+    @Test(arguments: ["plain", hostile]) func `a status is unchanged after encoding and decoding`(_ text: String) throws {
         let status = fullStatus(text)
         let json = try JSONReader.read(Array(status.json.text().utf8))
         #expect(ServerStatus(json: json) == status)
     }
 
-    @Test func `an agent that ended is reported only if there is something to keep`() {
+    @Test func `an ended agent is reported only if there is state to maintain`() {
         var status = ServerStatus()
         var network = ServerStatus.NetworkObjects()
         network.trouble = "the file is not there"
@@ -161,14 +161,14 @@ private func fullStatus(_ text: String) -> ServerStatus {
     }
 
     @Test(arguments: [(100, 5, false), (100, 6, true), (19, 19, false), (20, 2, true), (0, 0, false)])
-    func `many failures of late are a problem`(questions: Int, failed: Int, isBad: Bool) {
+    func `many recent failures are a problem`(questions: Int, failed: Int, isBad: Bool) {
         var status = ServerStatus()
         (status.success.seconds, status.success.questions, status.success.failed) = (300, questions, failed)
         #expect(status.troubles.isEmpty != isBad)
         #expect(ServerStatus(json: status.json).success == status.success)
     }
 
-    @Test func `refused networks are a problem that names network and key, until they ask no more`() {
+    @Test func `refused networks are a problem that names network and key, until their questions stop`() {
         var status = ServerStatus()
         status.refusedClients = [.init(network: "172.20.5.0/24", count: 31, secondsAgo: 3)]
         #expect(

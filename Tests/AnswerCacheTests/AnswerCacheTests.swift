@@ -60,7 +60,7 @@ import Testing
         #expect(try cache.load("a.b", at: 5) == nil)
     }
 
-    @Test func `an expired answer stands in for a failure until its stale time is over`() throws {
+    @Test func `an expired answer replaces a failure until its stale time is over`() throws {
         var cache = NamedCache()
         try cache.store("a.b", [1], .init(), Sample.life(5, stale: 10))
         let hit = try #require(try cache.loadInPlaceOfFailure("a.b", at: 14.9))
@@ -69,7 +69,7 @@ import Testing
         #expect(try cache.loadInPlaceOfFailure("a.b", at: 15) == nil)
     }
 
-    @Test func `what was asked in vain is given stale for a second, then asked again`() throws {
+    @Test func `after a failed question the stale answer is served for a second, then the server is asked again`() throws {
         var cache = NamedCache()
         try cache.store("a.b")
         #expect(try cache.load("a.b", at: 10) == nil)
@@ -85,7 +85,7 @@ import Testing
         ("a 'no' is never given stale", CacheLife.Kind.negative),
         ("nor is a failure", .failure),
     ])
-    func `only positive answers stand in for a failure`(reason: String, kind: CacheLife.Kind) throws {
+    func `only positive answers replace a failure`(reason: String, kind: CacheLife.Kind) throws {
         var cache = NamedCache()
         try cache.store("a.b", [], .init(), Sample.life(5, stale: 100, kind))
         #expect(try cache.load("a.b", at: 1) != nil)
@@ -110,7 +110,7 @@ import Testing
         ("a 'no'", .negative, false),
         ("a failure says nothing of the name", .failure, false),
     ])
-    func `that a name was there is remembered`(
+    func `the cache remembers that a name existed`(
         reason: String, kind: CacheLife.Kind, isPositive: Bool
     ) throws {
         let cache = NamedCache()
@@ -122,7 +122,7 @@ import Testing
         #expect(!before && after == isPositive, "\(reason)")
     }
 
-    @Test func `one hit in two seconds is told to refresh a popular answer before it expires`() throws {
+    @Test func `one hit in two seconds asks for a refresh of a popular answer before it expires`() throws {
         var cache = NamedCache()
         try cache.store("a.b", [1], .init(), Sample.life(30))
         for time in [1.0, 2, 3] { #expect(try cache.load("a.b", at: time)?.wantsRefresh == false) }
@@ -201,7 +201,7 @@ import Testing
         #expect(statistics.octets == 100 * 56)
     }
 
-    @Test func `views of the lowest and the highest number are told apart`() throws {
+    @Test func `views of the lowest and the highest number are distinct`() throws {
         var cache = NamedCache()
         try cache.store("a.b", [1], .init(view: 0))
         try cache.store("a.b", [2], .init(view: 255))
@@ -211,7 +211,7 @@ import Testing
         }
     }
 
-    @Test func `what is forgotten is forgotten, and nothing else`() throws {
+    @Test func `a flush removes the named answers, and nothing else`() throws {
         var cache = NamedCache(octets: 8 << 20)
         for index in 0..<3_000 { try cache.store("name\(index).\(index % 3 == 0 ? "prod" : "test")") }
         let suffix = [4] + Array("prod".utf8) + [0]

@@ -50,7 +50,7 @@ import Testing
         #expect(cache.cache.statistics.octets > max(octets, 64 * 1024) / 20)
     }
 
-    @Test func `the first in is the first out, those that were asked for stay`() throws {
+    @Test func `the oldest is evicted first, those that were asked for stay`() throws {
         var shard = CacheShard(octets: 64 * 1024)
         for index in 0..<2_000 { try Self.store("filler\(index)", in: &shard) }
         let names = (0..<2_000).map { "name\($0)" }
@@ -65,14 +65,14 @@ import Testing
         #expect(kept.count - unused.count == 200)
     }
 
-    @Test func `while there is room nothing goes`() throws {
+    @Test func `nothing is evicted while there is room`() throws {
         var shard = CacheShard(octets: 64 * 1024)
         for index in 0..<700 { try Self.store("name\(index)", in: &shard) }
         #expect(shard.statistics.evictions == 0)
         for index in 0..<700 { #expect(try Self.isFound("name\(index)", in: &shard)) }
     }
 
-    @Test func `answers that are asked for again and again do not fill the room with their past`() throws {
+    @Test func `refreshed answers do not fill the room with old copies`() throws {
         let cache = NamedCache()
         for index in 0..<100 { try cache.store("name\(index)") }
         for index in 0..<100 { try cache.store("name\(index)", [2], at: 5) }
@@ -136,7 +136,7 @@ import Testing
         #expect(try Self.isFound("returning", in: &shard))
     }
 
-    @Test func `names whose hashes are equal are told apart`() throws {
+    @Test func `names whose hashes are equal are distinct`() throws {
         var shard = CacheShard(octets: 1 << 20)
         let names = (0..<60).map { "collision\($0)" }
         for (index, name) in names.enumerated() { try Self.store(name, UInt32(index), hash: 42, in: &shard) }
@@ -163,7 +163,7 @@ import Testing
     }
 
     @Test(arguments: [21, 22, 23] as [UInt64])
-    func `nothing is given that was not stored last under its name`(seed: UInt64) throws {
+    func `only the answer stored last under a name is returned`(seed: UInt64) throws {
         var random = SplitMix64(seed: seed)
         var shard = CacheShard(octets: 64 * 1024)
         var model: [String: UInt32] = [:]

@@ -14,7 +14,7 @@ import Testing
         expectNone(offences)
     }
 
-    @Test func `every module stands in the layer of its folder`() throws {
+    @Test func `every module is in the layer of its folder`() throws {
         for (layer, modules) in [
             ("Core", LayerTable.core), ("Linux", LayerTable.linux), ("App", LayerTable.app),
         ] {
@@ -31,7 +31,7 @@ import Testing
         ("as!", "a cast is checked"),
         ("unsafeBitCast(", "a value keeps its type"),
     ])
-    func `Sources do without a word that ends the process`(word: String, reason: String) throws {
+    func `Sources contain no call that ends the process`(word: String, reason: String) throws {
         expectNone(try uses(of: word, in: swiftFiles(below: "Sources")).map { "\($0): \(word): \(reason)" })
     }
 
@@ -39,7 +39,7 @@ import Testing
         "ContinuousClock", "SuspendingClock", "SystemRandomNumberGenerator", ".random(", ".randomElement(",
         ".shuffled()", "print(", "readLine(", "CommandLine", "Task {", "Task.sleep",
     ])
-    func `Core neither acts nor looks at the world`(word: String) throws {
+    func `Core does no input or output`(word: String) throws {
         let files = try swiftFiles(below: "Sources/Core")
         expectNone(try uses(of: word, in: files).map { "\($0): \(word) is not for Core" })
     }

@@ -10,7 +10,7 @@ import Testing
         ("Novel", "Core", "DNSWire", "module Novel is missing in LayerTable"),
         ("Forwarding", "Core", "DNSServer", "Forwarding stands below DNSServer"),
     ])
-    func `a forbidden import is objected to`(
+    func `a forbidden import is reported`(
         module: String, layer: String, imported: String, objection: String
     ) {
         #expect(LayerTable.objection(to: imported, in: module, layer: layer) == objection)
@@ -21,7 +21,7 @@ import Testing
         ("DNSServer", "Linux", "Glibc"),
         ("namebridge", "App", "ArgumentParser"), ("LoadGenerator", "Support", "Glibc"),
     ])
-    func `a lawful import is not objected to`(module: String, layer: String, imported: String) {
+    func `an allowed import is not reported`(module: String, layer: String, imported: String) {
         #expect(LayerTable.objection(to: imported, in: module, layer: layer) == nil)
     }
 

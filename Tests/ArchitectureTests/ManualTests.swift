@@ -21,7 +21,7 @@ import Testing
         }
     }
 
-    @Test func `every option and command of the program stands in a page`() throws {
+    @Test func `every option and command of the program is in a manual page`() throws {
         let folder = packageFolder.appending(path: "config/man")
         let page = try FileManager.default.contentsOfDirectory(atPath: folder.path)
             .filter { $0.hasSuffix(".8") }

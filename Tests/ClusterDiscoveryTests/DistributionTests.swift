@@ -7,7 +7,7 @@ import Testing
 
 /// What distributions do their own way.
 @Suite struct DistributionTests {
-    @Test func `OpenShift tells its DNS and prefixes in objects of its own`() throws {
+    @Test func `OpenShift publishes its DNS and prefixes in objects of its own`() throws {
         var cluster = StandInCluster()
         cluster.addGroups("apps", "operator.openshift.io", "config.openshift.io")
         cluster.addNode("w1", ["10.0.0.1"])

@@ -14,7 +14,7 @@ import Testing
         return cluster
     }
 
-    @Test func `a list whose token expired is begun anew`() throws {
+    @Test func `a list whose token expired is started again`() throws {
         let findings = try survey(cluster(failures: .expired(2))).findings(key: "prod")
         #expect(findings.nodes?.value.count == 3)
         #expect(findings.partial.isEmpty)
@@ -39,7 +39,7 @@ import Testing
     }
 
     @Test(.enabled(if: DiscoverRun.kubectlFolder != nil, "there is no kubectl on PATH"))
-    func `a partial list ends with 1 and says so, one that could be begun anew with 0`() throws {
+    func `a partial list exits with 1 and says so, one that could be started again with 0`() throws {
         let whole = try DiscoverRun([("prod", cluster(failures: .expired(1)))]).discover()
         #expect(whole.code == 0 && whole.output.contains("worker3"), "\(whole.errors)")
         let part = try DiscoverRun([("prod", cluster(failures: .expired(1000)))]).discover()

@@ -54,7 +54,7 @@ import Testing
 
     // MARK: - Prefixes of nodes
 
-    @Test func `OVN-Kubernetes tells each node's subnets`() throws {
+    @Test func `OVN-Kubernetes publishes each node's subnets`() throws {
         var cluster = StandInCluster()
         cluster.addDaemonSet("ovnkube-node", namespace: "openshift-ovn-kubernetes")
         cluster.addNode(

@@ -33,7 +33,7 @@ import Testing
         #expect(findings.services?.source.contains("dry run") == true)
     }
 
-    @Test func `k3s tells by the annotation of its servers`() throws {
+    @Test func `k3s is recognised by the annotation of its servers`() throws {
         var cluster = StandInCluster()
         let arguments =
             #"["server","--cluster-cidr","10.42.0.0/16","--service-cidr=10.43.0.0/16","--cluster-domain","k3s.local"]"#
@@ -66,14 +66,14 @@ import Testing
         #expect(findings.pods?.value.map(\.description) == ["10.1.0.0/23", "10.1.2.0/24"])
     }
 
-    @Test func `a list without end is left`() {
+    @Test func `an endless list is abandoned`() {
         let page = Array(#"{"items": [], "metadata": {"continue": "x"}}"#.utf8)
         var survey = ClusterSurvey(context: "prod") { YAMLValues.read($0) }
         for _ in 0..<200 { for topic in survey.next() { survey.take(page, for: topic) } }
         #expect(survey.next().isEmpty)
     }
 
-    @Test func `a server that answers nonsense is survived`() throws {
+    @Test func `a server that answers nonsense causes no failure`() throws {
         for text in ["", "[]", "null", "{\"items\": 5}", "{\"items\": [1, {\"metadata\": []}], \"spec\": \"\"}"] {
             var survey = ClusterSurvey(context: "prod") { YAMLValues.read($0) }
             for _ in 0..<20 { for topic in survey.next() { survey.take(Array(text.utf8), for: topic) } }

@@ -11,7 +11,7 @@ struct TroubleTests {
         return try DiscoverRun([("prod", cluster)])
     }
 
-    @Test func `what may not be read is told with resource and access, the rest is found`() throws {
+    @Test func `a forbidden resource is reported with the missing access, the rest is found`() throws {
         let reason = #"nodes is forbidden: User "jane" cannot list resource "nodes" in API group "" at the cluster scope"#
         let run = try oneRun { cluster in
             cluster.forbidden["/api/v1/nodes"] = reason
@@ -37,7 +37,7 @@ struct TroubleTests {
         #expect(try run.check(result.output).code == 0, "\(result.output)")
     }
 
-    @Test func `a login that has expired is told, with what to do`() throws {
+    @Test func `an expired login is reported, with what to do`() throws {
         let result = try oneRun { $0.isLoggedOut = true }.discover()
         #expect(result.code == 1 && result.output.isEmpty)
         let words = "prod: the API server does not accept the login, which may have expired"
@@ -45,7 +45,7 @@ struct TroubleTests {
         #expect(result.errors.contains("kubectl --context prod get nodes"))
     }
 
-    @Test func `a context that is not there is told, with those that are`() throws {
+    @Test func `an unknown context is reported with the known ones`() throws {
         let result = try oneRun().discover("--context", "prdo", "--context", "prod")
         #expect(result.code == 1)
         #expect(
@@ -54,7 +54,7 @@ struct TroubleTests {
         #expect(result.output.contains("\n  prod:\n"), "the other one is found")
     }
 
-    @Test func `a server that is away is told`() throws {
+    @Test func `an unreachable server is reported`() throws {
         let run = try oneRun()
         try run.add("away", server: "http://127.0.0.1:1")
         let result = try run.discover("--context", "away")
@@ -62,19 +62,19 @@ struct TroubleTests {
         #expect(result.errors.contains("away: the API server can't be reached: "), "\(result.errors)")
     }
 
-    @Test func `a server that keeps silent is given up after the timeout`() throws {
+    @Test func `a silent server is given up after the timeout`() throws {
         let result = try oneRun { $0.isSilent = true }.discover("--timeout", "1s")
         #expect(result.code == 1 && result.output.isEmpty)
         #expect(result.errors.contains("prod: the API server did not answer in time"), "\(result.errors)")
     }
 
-    @Test func `without kubectl it says what to install`() throws {
+    @Test func `without kubectl the error says what to install`() throws {
         let result = try oneRun().discover(path: "/nonexistent")
         #expect(result.code == 2 && result.errors.contains("no kubectl on PATH; install it (Debian: kubernetes-client)"))
     }
 
     @Test(arguments: [("v1beta1", "all versions"), ("v1", "1.22 and later")])
-    func `a program that logs in and is missing is told`(version: String, known: String) throws {
+    func `a missing login program is reported`(version: String, known: String) throws {
         let run = try oneRun()
         let text = try String(contentsOf: run.folder.appending(path: "config"), encoding: .utf8).replacing(
             "user: { token: secret }",

@@ -72,7 +72,7 @@ import Testing
         #expect(ClusterKey.isValid(key))
     }
 
-    @Test func `a key that is taken gets a number`() {
+    @Test func `a key already in use gets a number`() {
         #expect(ClusterKey.free("a", besides: ["a", "a-2"]) == "a-3")
         let long = String(repeating: "a", count: 63)
         #expect(ClusterKey.free(long, besides: [long]).count == 63)

@@ -24,20 +24,20 @@ struct DescriptorBudgetTests {
         }
     }
 
-    @Test func `with few descriptors servers come before connections`() {
+    @Test func `with few descriptors servers take precedence over connections`() {
         let budget = budget(64, servers: 1)
         #expect(budget.upstreamSocketsPerWorker >= 3)
         #expect(budget.connectionsPerWorker >= 1)
     }
 
-    @Test func `with plenty everyone gets what it wants`() {
+    @Test func `with enough descriptors every part gets what it asks for`() {
         let budget = budget(65_536, servers: 8)
         #expect(budget.connectionsPerWorker == 1_024)
         #expect(budget.upstreamSocketsPerWorker >= 8 * 17)
         #expect(budget.shortage == nil)
     }
 
-    @Test func `a shortage names what asks for how much`() throws {
+    @Test func `a shortage names each part and its demand`() throws {
         let shortage = try #require(budget(4_096, servers: 2_000).shortage)
         for word in ["2000 servers", "2 workers", "4096", "LimitNOFILE"] { #expect(shortage.contains(word)) }
     }

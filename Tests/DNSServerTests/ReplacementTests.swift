@@ -148,7 +148,7 @@ import Testing
         #expect(failed.count == 12)
     }
 
-    @Test func `no question is lost while the configuration changes on and on`() throws {
+    @Test func `no question is lost while the configuration keeps changing`() throws {
         let upstreams = try (0..<2).map { _ in try CountedUpstream() }
         let serving = try Serving(["prod": [upstreams[0].endpoint]], workers: 2)
         defer { serving.server.stop() }

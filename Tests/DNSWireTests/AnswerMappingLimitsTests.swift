@@ -104,7 +104,7 @@ import Testing
         #expect(message.answers.count == 1 && message.additionals.count == 1 && !message.isTruncated)
     }
 
-    @Test func `TC of the cluster goes on`() throws {
+    @Test func `TC of the cluster is passed on`() throws {
         var asking = MappingCase(flags: 0x8600)
         asking.answers = [address(owner)]
         let message = try asking.plainReply()
@@ -177,7 +177,7 @@ import Testing
         }
     }
 
-    @Test func `TSIG of the cluster's hop goes`() throws {
+    @Test func `TSIG of the cluster's hop is removed`() throws {
         var asking = MappingCase()
         asking.additionals = [PlainRecord(PlainName("key"), type: 250, recordClass: 255, ttl: 0, [.octets([1])])]
         #expect(try asking.plainReply().additionals.isEmpty)
@@ -221,7 +221,7 @@ import Testing
         #expect(failure(asking) == .wire(.misplacedOPT(offset: 12 + 34)), "one in the answer section")
     }
 
-    @Test func `a response code above 15 is of this hop, and no answer`() throws {
+    @Test func `a response code above 15 concerns this hop only, and is not an answer`() throws {
         for outer in ["prod.k8s.example.com", "cluster.local"] {
             var asking = MappingCase(outer: outer, name: "mysql.test.svc." + outer)
             asking.additionals = [opt(ttl: 0x0100_0000)]

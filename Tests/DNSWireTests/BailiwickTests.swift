@@ -129,7 +129,7 @@ private let rows = [
         }
     }
 
-    @Test func `behind an alias to outside comes the SOA of a no`() throws {
+    @Test func `behind an alias to outside comes the SOA of a negative answer`() throws {
         var asking = MappingCase(name: "web.test.svc." + prod)
         asking.bailiwick = try bailiwick(rows[0])
         asking.answers = [record((asked, 5, "db.example.net"))]
@@ -158,7 +158,7 @@ private let rows = [
         #expect(try asking.plainReply().authorities.map(\.owner) == [PlainName("in-addr.arpa")])
     }
 
-    @Test func `a resolver speaks for all names`() throws {
+    @Test func `a resolver is in bailiwick for all names`() throws {
         var asking = MappingCase(inner: "net", outer: "net", name: "www.example.net")
         asking.bailiwick = .allNames
         asking.answers = [

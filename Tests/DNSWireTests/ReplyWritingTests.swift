@@ -27,7 +27,7 @@ import Testing
         #expect(Int(reply[2]) << 8 | Int(reply[3]) == due, "\(reason)")
     }
 
-    @Test func `AD is for clients that look at it`() throws {
+    @Test func `AD is set only for clients that ask for it`() throws {
         var asking = MappingCase(outer: "cluster.local", name: "mysql.test.svc.cluster.local", flags: 0x84A0)
         asking.answers = addresses(1)
         let plain = try asking.reply(to: asking.upstream(), flags: 0x0100)
@@ -219,7 +219,7 @@ import Testing
         }
     }
 
-    @Test func `of a service set that is cut, what goes out trades places`() throws {
+    @Test func `a truncated service set rotates which records are sent`() throws {
         var asking = MappingCase(type: 33)
         asking.answers = services(40)
         let still = try PlainMessage(decoding: asking.reply(to: asking.upstream(), limit: 512))

@@ -37,7 +37,7 @@ import Testing
         #expect(taken == Self.messages)
     }
 
-    @Test func `messages may be taken later than they came`() throws {
+    @Test func `messages may be read later than they arrived`() throws {
         var framing = StreamFraming()
         framing.append(Self.stream.span)
         let taken1 = try framing.next()
@@ -47,7 +47,7 @@ import Testing
         #expect(taken6 == Array(Self.messages.dropFirst()) + Self.messages)
     }
 
-    @Test func `the longest message passes`() throws {
+    @Test func `the longest message is accepted`() throws {
         var framing = StreamFraming()
         framing.append(([0xFF, 0xFF] as [UInt8]).span)
         framing.append([UInt8](repeating: 5, count: 65_534).span)

@@ -28,7 +28,7 @@ import Testing
             "a reverse name"
         ),
     ])
-    func `records that are there are given`(
+    func `existing records are returned`(
         name: String, type: String, answer: [String], reason: String
     ) throws {
         let reply = try ask(prod, name, type)
@@ -45,7 +45,7 @@ import Testing
             ("_tcp.nosuch.cluster.local", "SRV", 3, "no such branch"),
             ("9.9.96.10.in-addr.arpa", "PTR", 3, "no such address"),
         ] as [(String, String, UInt8, String)])
-    func `what is not there comes with the SOA record`(
+    func `a missing name is answered with the SOA record`(
         name: String, type: String, rcode: UInt8, reason: String
     ) throws {
         let reply = try ask(prod, name, type)
@@ -69,7 +69,7 @@ import Testing
         #expect(try ask(prod, "example.com", "A").rcode == 5)
     }
 
-    @Test func `a large answer is cut over UDP and whole over TCP`() throws {
+    @Test func `a large answer is truncated over UDP and complete over TCP`() throws {
         let name = "workers.batch.svc.cluster.local"
         let small = try ask(prod, name, "A")
         #expect(small.isTruncated && (small.records[.answer]?.count ?? 0) < 60)

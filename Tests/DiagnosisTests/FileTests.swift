@@ -89,7 +89,7 @@ import Testing
         ("[2001:db8::1]:53", [2310, 2311], "of its family"),
         ("127.0.0.1:5353", [2302], "the socket for all addresses"),
     ])
-    func `the sockets that stand at an address are found`(text: String, inodes: [Int], reason: String) throws {
+    func `the sockets bound to an address are found`(text: String, inodes: [Int], reason: String) throws {
         var table = SocketTable()
         table.read(Self.udp, isStream: false)
         table.read(Self.udp6, isStream: false)

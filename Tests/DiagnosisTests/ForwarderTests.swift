@@ -22,7 +22,7 @@ import Testing
         ("systemd-resolve", "127.0.0.53", "DNSStubListener=no"), ("dnsmasq", "0.0.0.0", "port=0  # no DNS; DHCP stays"),
         ("unbound", "127.0.0.1", "    port: 5353"), ("named", "127.0.0.1", "listen-on port 5353 { 127.0.0.1; };"),
     ])
-    func `who has port 53 is told how to give it away`(name: String, address: String, line: String) throws {
+    func `the holder of port 53 is reported with how to free it`(name: String, address: String, line: String) throws {
         var seen = ForwarderObservation()
         seen.listeners = [try Self.listener("0.0.0.0", [Self.holder(address, name)])]
         let finding = try #require(ForwarderDiagnosis(seen).findings.first)
@@ -30,14 +30,14 @@ import Testing
         #expect(finding.remedies.flatMap(\.lines).contains(line), "\(finding.remedies)")
     }
 
-    @Test func `a process that is not to be seen still has the port`() throws {
+    @Test func `a process that is hidden still has the port`() throws {
         var seen = ForwarderObservation()
         seen.listeners = [try Self.listener("127.0.0.1", [Self.holder("127.0.0.1", nil)])]
         let finding = try #require(ForwarderDiagnosis(seen).findings.first)
         #expect(finding.severity == .problem && finding.summary.contains("only root can see"))
     }
 
-    @Test func `answers tell what a user who is not root does not see`() throws {
+    @Test func `answers show what a user without root cannot read`() throws {
         var seen = ForwarderObservation()
         seen.listeners = [try Self.listener("127.0.0.1", [Self.holder("127.0.0.1", nil)])]
         func finding(_ rcode: Int) throws -> Finding {
@@ -97,7 +97,7 @@ import Testing
         #expect(finding?.severity == .warning)
     }
 
-    @Test func `dropped packets and few descriptors are told where they matter`() {
+    @Test func `dropped packets and few descriptors are reported where they matter`() {
         var seen = ForwarderObservation()
         seen.host.reversePathDrops = 12
         #expect(ForwarderDiagnosis(seen).findings.isEmpty, "no path goes through this host")

@@ -66,7 +66,7 @@ import Testing
         ("unbound 1.17.1", "    private-domain: \"prod.cluster.local.\""),
         ("9.18.41-Debian", "except-from { \"prod.cluster.local\"; }"),
     ])
-    func `addresses that are held back are a guard against rebinding`(software: String, line: String) throws {
+    func `withheld addresses are a guard against rebinding`(software: String, line: String) throws {
         for held in [try Self.answer(), try Self.answer(ProbeAnswer.refused), try Self.answer(ProbeAnswer.serverFailure)] {
             let findings = try Self.findings(software: software) { resolver in
                 for probe in [Probe.address, .addressUnchecked, .addressOverTCP, .addressLarge] {
@@ -92,7 +92,7 @@ import Testing
     }
 
     @Test(arguments: [("PowerDNS Recursor 4.8.8", "+prod.cluster.local=172.16.0.5"), ("dnsmasq-2.90", "")])
-    func `a failure for a name without an IPv6 address is told`(software: String, line: String) throws {
+    func `a failure for a name without an IPv6 address is reported`(software: String, line: String) throws {
         var client = ClientObservation(
             suffix: try Self.suffix(), name: try DomainName(parsing: "kubernetes.default.svc.prod.cluster.local"))
         client.forwarder = try Self.whole("172.16.0.5")
@@ -109,7 +109,7 @@ import Testing
     }
 
     @Test(arguments: [(18, "  clients: [...]  # with this host's network"), (20, "    names: [prod.cluster.local]")])
-    func `a refusal is told by its reason`(code: Int, line: String) throws {
+    func `a refusal is recognised by its reason`(code: Int, line: String) throws {
         var client = ClientObservation(
             suffix: try Self.suffix(), name: try DomainName(parsing: "kubernetes.default.svc.prod.cluster.local"))
         var forwarder = try Self.whole("172.16.0.5")
@@ -187,7 +187,7 @@ import Testing
         #expect(Set(findings.flatMap(\.remedies).map(\.software)) == ["dnsmasq", "Unbound", "BIND"])
     }
 
-    @Test func `other addresses are told apart from none`() throws {
+    @Test func `wrong addresses are distinguished from none`() throws {
         let wrong = try Self.findings { resolver in
             for probe in [Probe.address, .addressOverTCP, .addressUnchecked, .addressLarge] {
                 resolver.outcomes[probe] = try Self.answer(addresses: ["192.0.2.1", "192.0.2.2"])
@@ -211,7 +211,7 @@ import Testing
         #expect(Self.trouble(fragments) == [.packetSize])
     }
 
-    @Test func `a silent resolver is told once`() throws {
+    @Test func `a silent resolver is reported once`() throws {
         let findings = try Self.findings { resolver in
             for probe in resolver.outcomes.keys { resolver.outcomes[probe] = .failure("Connection refused") }
         }

@@ -28,7 +28,7 @@ extension EndToEnd {
             #expect(lines == ["10.234.1.7", "10.235.1.7", "10.234.65.5"], "\(result.output)\(result.errors)")
         }
 
-        @Test func `a client that asks for keepalive over TCP is told how long its connection may be idle`() throws {
+        @Test func `a client that asks for keepalive over TCP learns how long its connection may be idle`() throws {
             let network = try OfficeNetwork.running()
             let told = try dig(Self.name, port: network.port, options: ["+tcp", "+keepopen", "+keepalive"])
             #expect(told.data == ["10.234.1.7"], "\(told.text)")

@@ -59,13 +59,13 @@ extension EndToEnd {
         @Test(arguments: [
             ("web.shop.svc.dead.cluster.local", 1, "SERVFAIL"), ("none.shop.svc.prod.cluster.local", 0, "NXDOMAIN"),
         ])
-        func `query's exit code tells a failure from a no`(name: String, status: Int32, rcode: String) throws {
+        func `query's exit code tells failure and negative answer apart`(name: String, status: Int32, rcode: String) throws {
             let result = try run("query", "--config", configuration(), name)
             #expect(result.status == status)
             #expect(result.output.contains(rcode), "\(result.output)")
         }
 
-        @Test func `query with words that make no question has the exit code 2`() throws {
+        @Test func `query with arguments that make no question has the exit code 2`() throws {
             #expect(try run("query", "--config", configuration(), "web", "NOTYPE").status == 2)
             #expect(try run("query", "--config", "/nonexistent.yaml", "web").status == 2)
         }
@@ -145,7 +145,7 @@ extension EndToEnd {
             #expect(result.errors.contains("127.0.0.1:\(network.prodPort)"), "\(result.errors)")
         }
 
-        @Test func `status names those who are refused and what fails, and has the exit code 1`() throws {
+        @Test func `status names refused clients and failures, and has the exit code 1`() throws {
             let folder = try TemporaryFolder()
             let port = try FreePort.next()
             func status(_ clients: String) throws -> Tool.Result {
@@ -172,7 +172,7 @@ extension EndToEnd {
             #expect(!failing.output.contains("are refused"), "\(failing.output)")
         }
 
-        @Test func `serve ends with the exit code 0 when it is told to`() throws {
+        @Test func `serve ends with the exit code 0 at SIGTERM`() throws {
             let folder = try TemporaryFolder()
             let port = try FreePort.next()
             let text = "dns: { listen: [\"127.0.0.1:\(port)\"] }\nclusters: { prod: { dns: [\"127.0.0.1:9\"] } }\n"

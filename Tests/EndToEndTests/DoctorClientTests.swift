@@ -83,12 +83,12 @@ extension EndToEnd {
         private static let hasDnsmasq = Tool.areInstalled("dnsmasq")
 
         @Test(.enabled(if: hasDnsmasq, "dnsmasq is missing: apt install dnsmasq-base"))
-        func `dnsmasq's rebind guard is found, and let pass`() throws {
+        func `dnsmasq's rebind guard is found, and the advice lets the suffix through`() throws {
             try expectCure(Self.dnsmasq("server=/prod.cluster.local/FORWARDER"), finding: ["rebinding", "reverse"])
         }
 
         @Test(.enabled(if: hasDnsmasq, "dnsmasq is missing: apt install dnsmasq-base"))
-        func `dnsmasq that does not know the suffix is told where it is`() throws {
+        func `dnsmasq that does not know the suffix gets a line to forward it`() throws {
             try expectCure(Self.dnsmasq("local=/local/"), finding: ["forwarded", "reverse"])
         }
 
@@ -126,18 +126,18 @@ extension EndToEnd {
         private static let zone = "forward-zone:\n    name: \"prod.cluster.local.\"\n    forward-addr: FORWARDER"
 
         @Test(.enabled(if: hasUnbound, "unbound is missing: apt install unbound"))
-        func `a validating Unbound that rejects private domains is found, and told of this one`() throws {
+        func `a validating Unbound that rejects private domains gets an exception for this one`() throws {
             try expectCure(Self.unbound(Self.anchor, Self.zone), finding: ["validation", "reverse"])
         }
 
         @Test(.enabled(if: hasUnbound, "unbound is missing: apt install unbound"))
-        func `Unbound that rejects and takes addresses out is cured of both`() throws {
+        func `Unbound that rejects and removes addresses gets lines against both`() throws {
             let server = Self.anchor + "\n    private-address: 10.0.0.0/8"
             try expectCure(Self.unbound(server, Self.zone), finding: ["validation", "rebinding", "reverse"])
         }
 
         @Test(.enabled(if: hasUnbound, "unbound is missing: apt install unbound"))
-        func `Unbound that denies the suffix is told where it is`() throws {
+        func `Unbound that denies the suffix gets a line to forward it`() throws {
             let server = "module-config: \"iterator\"\n    local-zone: \"cluster.local.\" static"
             try expectCure(Self.unbound(server, ""), finding: ["forwarded", "reverse"])
         }
@@ -187,13 +187,13 @@ extension EndToEnd {
 
             """
 
-        @Test func `BIND that takes private addresses out is found, and told of the exception`() throws {
+        @Test func `BIND that removes private addresses gets an exception`() throws {
             let guarded = "dnssec-validation no;\n    deny-answer-addresses { 10.0.0.0/8; } /* prefixes */;"
             let zone = "zone \"prod.cluster.local\" { type forward; forward only; forwarders { FORWARDER; }; };"
             try expectCure(Self.bind(guarded, zone), finding: ["rebinding", "reverse"])
         }
 
-        @Test func `BIND that does not know the suffix is told where it is`() throws {
+        @Test func `BIND that does not know the suffix gets a zone to forward it`() throws {
             try expectCure(Self.bind("dnssec-validation no;", ""), finding: ["forwarded", "reverse"])
         }
 
@@ -227,13 +227,13 @@ extension EndToEnd {
         }
 
         @Test(.enabled(if: hasKnotResolver, "kresd is missing: apt install knot-resolver"))
-        func `Knot Resolver that validates what it forwards is told not to`() throws {
+        func `Knot Resolver that validates what it forwards gets an exception`() throws {
             let rule = "policy.add(policy.suffix(policy.FORWARD('FORWARDER'), \(Self.ownDomain)))"
             try expectCure(Self.knotResolver(rule), finding: ["validation", "reverse"])
         }
 
         @Test(.enabled(if: hasKnotResolver, "kresd is missing: apt install knot-resolver"))
-        func `Knot Resolver's rebind guard is found, and let pass`() throws {
+        func `Knot Resolver's rebind guard is found, and the advice lets the suffix through`() throws {
             let rule = "policy.add(policy.suffix(policy.STUB('FORWARDER'), \(Self.ownDomain)))"
             let guarded = "modules.load('rebinding < iterate')\n\(rule)"
             try expectCure(Self.knotResolver(guarded), finding: ["rebinding", "reverse"])
@@ -282,20 +282,20 @@ extension EndToEnd {
         }
 
         @Test(.enabled(if: hasRecursor, "pdns_recursor is missing: apt install pdns-recursor"))
-        func `the PowerDNS Recursor that validates for those who want it is told of the exception`() throws {
+        func `the PowerDNS Recursor that validates on request gets an exception`() throws {
             let lines = "dnssec=process\nforward-zones=prod.cluster.local=FORWARDER"
             try expectCure(Self.recursor(lines), finding: ["validation", "reverse"])
         }
 
         @Test(.enabled(if: hasRecursor, "pdns_recursor is missing: apt install pdns-recursor"))
-        func `the PowerDNS Recursor that expects authority is told to recurse, and to take many records`() throws {
+        func `the PowerDNS Recursor that expects authority gets recursion and a higher record limit`() throws {
             let lines = "dnssec=off\nforward-zones=234.10.in-addr.arpa=FORWARDER, prod.cluster.local=FORWARDER"
             try expectCure(Self.recursor(lines), finding: ["no-data"], name: "smtp.shop.svc.prod.cluster.local")
             try expectCure(
                 Self.recursor(lines), finding: ["many-records", "no-data"], name: "big.test.svc.prod.cluster.local")
         }
 
-        @Test func `BIND that takes a hundred records alone is told to take more`() throws {
+        @Test func `BIND with a limit of a hundred records gets a higher one`() throws {
             let zone = "zone \"prod.cluster.local\" { type forward; forward only; forwarders { FORWARDER; }; };"
             try expectCure(
                 Self.bind("dnssec-validation no;", zone), finding: ["many-records"], name: "big.test.svc.prod.cluster.local")
@@ -303,7 +303,7 @@ extension EndToEnd {
 
         // MARK: - Without any resolver's fault
 
-        @Test func `the forwarder itself and a good resolver are well`() throws {
+        @Test func `the forwarder itself and a good resolver have no problem`() throws {
             let network = try OfficeNetwork.running()
             for port in [network.port, network.namedPort] {
                 let report = try examine([], port: port)
@@ -317,7 +317,7 @@ extension EndToEnd {
             #expect(report.status == 0 && report.trouble.isEmpty, "\(report.text)")
         }
 
-        @Test func `a dead cluster's suffix, a silent resolver and wrong words are told apart`() throws {
+        @Test func `a dead cluster's suffix, a silent resolver and wrong arguments are distinguished`() throws {
             let network = try OfficeNetwork.running()
             let dead = try DoctorReport(["--suffix", "dead.cluster.local", "--forwarder", "127.0.0.1:\(network.port)",
                                          "--resolver", "127.0.0.1:\(network.port)"])

@@ -9,7 +9,7 @@ extension EndToEnd {
                 "dns: { listen: [\"127.0.0.1:\(port)\"], workers: 1 }\nclusters:\n\(clusters)\n", to: "doctor.yaml")
         }
 
-        @Test func `a running forwarder and its clusters are looked at, dead ones told`() throws {
+        @Test func `a running forwarder and its clusters are examined, dead ones reported`() throws {
             let network = try OfficeNetwork.running()
             let report = try DoctorReport(["--config", network.folder.path + "/namebridge.yaml"])
             let listening = report.findings.filter { $0.check == "listening" }
@@ -109,7 +109,7 @@ extension EndToEnd {
         @Test(
             .enabled(if: mayMakeNamespaces, "network namespaces need root, iproute2, nftables and util-linux"),
             arguments: [("tcp dport { 5300, 5301 } drop", "tcp"), ("udp length > 1200 drop", "packet-size")])
-        func `what a firewall takes away is found before the forwarder and behind it`(rule: String, check: String) throws {
+        func `packets that a firewall drops are found before the forwarder and behind it`(rule: String, check: String) throws {
             let folder = try TemporaryFolder()
             let host = try Namespace("host", in: folder)
             let cluster = try RealServers.nsd(ClusterZone(name: "prod", number: 234), port: 5301, in: folder, inside: host)

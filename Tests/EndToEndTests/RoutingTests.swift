@@ -79,7 +79,7 @@ extension EndToEnd {
             ("web.shop.svc.prod.cluster.local TXT", "NOERROR", "prod"),
             ("db-0.db.shop.svc.staging.cluster.local AAAA", "NOERROR", "staging"),
         ])
-        func `a no stays a no and brings the SOA under the suffix`(
+        func `a negative answer stays negative and brings the SOA under the suffix`(
             question: String, status: String, cluster: String
         ) throws {
             let network = try OfficeNetwork.running()
@@ -105,7 +105,7 @@ extension EndToEnd {
             #expect(reply.errors.contains { $0.contains("dead") })
         }
 
-        @Test func `a cluster that fails is not a no for a plain name`() throws {
+        @Test func `a failing cluster is not a negative answer for a plain name`() throws {
             let network = try OfficeNetwork.running()
             let reply = try dig("none.shop.svc.cluster.local A", port: network.port, options: ["-b", "127.0.0.3"])
             #expect(reply.status == "SERVFAIL", "\(reply.text)")
@@ -118,7 +118,7 @@ extension EndToEnd {
             ("127.0.0.1", "-c CH version.bind TXT", "only class IN is served"),
             ("127.0.0.66", "web.shop.svc.prod.cluster.local A", "not in dns.clients"),
         ])
-        func `what is not served is refused with the reason`(client: String, question: String, reason: String) throws {
+        func `a name that is not served is refused with the reason`(client: String, question: String, reason: String) throws {
             let network = try OfficeNetwork.running()
             let reply = try dig(question, port: network.port, options: ["-b", client])
             guard !reason.isEmpty else {

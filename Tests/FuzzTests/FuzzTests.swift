@@ -18,7 +18,7 @@ import Testing
     }
 
     @Test(arguments: FuzzTarget.allCases)
-    func `nothing at all is handled too`(target: FuzzTarget) {
+    func `empty input is handled too`(target: FuzzTarget) {
         #expect(target.objections(to: []).isEmpty)
         for octet in [0, 1, 8, 63, 255] as [UInt8] { #expect(target.objections(to: [octet]).isEmpty, "\(octet)") }
     }

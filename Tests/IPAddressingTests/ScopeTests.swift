@@ -10,7 +10,7 @@ import Testing
         ("fdff::1", true), ("fe00::1", false), ("fe80::1", true), ("febf::1", true), ("fec0::1", false),
         ("2001:db8::1", false),
     ])
-    func `private addresses are those that the Internet does not carry`(address: String, isPrivate: Bool) throws {
+    func `private addresses are those not routed on the Internet`(address: String, isPrivate: Bool) throws {
         #expect(try #require(IPAddress(address)).isPrivate == isPrivate)
     }
 }

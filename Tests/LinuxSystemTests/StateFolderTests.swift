@@ -20,7 +20,7 @@ import Testing
         #expect(try folder.read("everybody's") == [2])
     }
 
-    @Test func `lines are not appended to what a symbolic link names`() throws {
+    @Test func `lines are not appended through a symbolic link`() throws {
         let path = "/tmp/namebridge-append-\(getpid())"
         let link = path + ".link"
         // Sound, here and below: the paths are read during the calls.

@@ -20,7 +20,7 @@ import Testing
             (["query", "--demo", "web.shop.svc.prod.cluster.local"], 0, "an answer"),
             (["query", "--demo", "nosuch.shop.svc.prod.cluster.local"], 0, "a 'no' is an answer"),
         ] as [([String], Int32, String)])
-    func `the exit code says how it went`(arguments: [String], code: Int32, reason: String) throws {
+    func `the exit code reports the outcome`(arguments: [String], code: Int32, reason: String) throws {
         #expect(try Program.run(arguments).code == code, "\(reason)")
     }
 
@@ -28,12 +28,12 @@ import Testing
         (["chek", "x.yaml"], "did you mean \"check\"?"), (["net", "paln"], "did you mean \"plan\"?"),
         (["xyzzy"], "Commands: serve, check, "),
     ])
-    func `a mistyped command is told the nearest one`(arguments: [String], words: String) throws {
+    func `a mistyped command gets the nearest one suggested`(arguments: [String], words: String) throws {
         let result = try Program.run(arguments)
         #expect(result.code == 2 && result.errors.contains(words), "\(result.errors)")
     }
 
-    @Test func `check tells every mistake where it stands`() throws {
+    @Test func `check reports every mistake with its place`() throws {
         let file = try TemporaryFile("dns:\n  listen: [no-address]\nclusters:\n  prod: { dsn: [10.96.0.10] }\n")
         let result = try Program.run(["check", file.path])
         #expect(result.code == 1)
@@ -73,7 +73,7 @@ import Testing
         #expect(result.code == 2 && !result.errors.contains("\u{1B}"), "\(result.errors)")
     }
 
-    @Test func `check is content with the sample configuration`() throws {
+    @Test func `check accepts the sample configuration`() throws {
         let sample = Program.package.appending(path: "config/namebridge.yaml").path
         let result = try Program.run(["check"], environment: ["NAMEBRIDGE_CONFIG": sample])
         #expect(result.code == 0)
@@ -101,7 +101,7 @@ import Testing
         #expect((report["route"] as? [String: Any])?["kind"] as? String == "reverse")
     }
 
-    @Test func `serve tells where it listens and stops at SIGTERM`() throws {
+    @Test func `serve prints where it listens and stops at SIGTERM`() throws {
         let file = try TemporaryFile(
             "dns: { listen: [\"127.0.0.1:0\"] }\nclusters:\n  prod: { dns: [192.0.2.1] }\n")
         let server = try Program.start(["serve", "--config", file.path])

@@ -49,7 +49,7 @@ import Testing
         #expect(!FileManager.default.fileExists(atPath: server.socket), "the socket goes with the server")
     }
 
-    @Test func `flush tells how many answers it forgot, and which clusters there are`() throws {
+    @Test func `flush reports how many answers it removed, and which clusters exist`() throws {
         let server = try Server()
         for what in [[], ["prod"], ["web.shop.svc.prod.cluster.local"], ["--below", "cluster.local"]] {
             let flush = try Program.run(["flush", "--control", server.socket] + what)
@@ -59,7 +59,7 @@ import Testing
         #expect(server.stop() == 0)
     }
 
-    @Test func `a reload takes a right file, and nothing of a wrong one`() throws {
+    @Test func `a reload applies a valid file, and nothing of an invalid one`() throws {
         let server = try Server()
         func reload() throws -> (code: Int32, generation: Int?, problems: [String]) {
             let result = try Program.run(["reload", "--control", server.socket, "--output", "json"])

@@ -5,7 +5,7 @@ import Testing
 
 /// Where servers and those who ask them meet.
 @Suite struct ControlOptionsTests {
-    @Test func `a demo has a socket of its own, unless it is told another`() throws {
+    @Test func `a demo has a socket of its own, unless another is given`() throws {
         let options = try ControlOptions.parse([])
         let demo = try #require(options.serverPath(isDemo: true))
         #expect(options.clientPaths(isDemo: true) == [demo], "status --demo finds it")

@@ -29,7 +29,7 @@ import Testing
     private static let one = "e5e973e5a6b2a43f48e7dc849e37bfcf"
 
     @Test(arguments: [(one, 1), ("# newest\n\(one.uppercased())\n\n \(one) \r\n", 2)])
-    func `secrets stand on lines of their own`(text: String, count: Int) throws {
+    func `each secret is on its own line`(text: String, count: Int) throws {
         #expect(try read(text) == count)
     }
 
@@ -39,7 +39,7 @@ import Testing
         ("\(one.dropLast())g", ":1: expected a secret of 32 hexadecimal digits, found something else among 32 characters"),
         (String(repeating: "\(one)\n", count: 5), "found 5 secrets"),
     ])
-    func `a mistake is told with its line, without the secret`(text: String, message: String) throws {
+    func `a mistake is reported with its line, without the secret`(text: String, message: String) throws {
         do {
             _ = try read(text)
             Issue.record("accepted")
@@ -50,7 +50,7 @@ import Testing
     }
 
     @Test(arguments: [("/nonexistent/secret", "No such file"), ("/tmp", "something other than a file")])
-    func `a file that is none is told`(path: String, message: String) {
+    func `a path that is not a file is reported`(path: String, message: String) {
         do {
             _ = try CookieSecretFile(path: path, service: nil)
             Issue.record("accepted")
@@ -59,7 +59,7 @@ import Testing
         }
     }
 
-    @Test func `a file that others can read is used, with what to type`() throws {
+    @Test func `a file that others can read is used, with a warning that says what to type`() throws {
         let file = try SecretFile(Self.one, mode: 0o644)
         let closed = try SecretFile(Self.one)
         defer { withExtendedLifetime((file, closed)) {} }
@@ -100,7 +100,7 @@ import Testing
         (0, 0, 0o600, true), (0, 0, 0o640, true), (0, 98, 0o600, true), (99, 0, 0o200, true), (0, 98, 0o640, false),
         (99, 0, 0o600, false), (0, 0, 0o644, false),
     ] as [(UInt32, UInt32, UInt32, Bool)])
-    func `a file that the service cannot read is told`(owner: UInt32, group: UInt32, mode: UInt32, isTold: Bool) {
+    func `a file that the service cannot read is reported`(owner: UInt32, group: UInt32, mode: UInt32, isTold: Bool) {
         let access = FileAccess(owner: owner, group: group, mode: mode)
         let told = CookieSecretFile.exclusion("/etc/a secret", access, service(true))
         #expect((told != nil) == isTold)

@@ -85,7 +85,7 @@ import Testing
         }
     }
 
-    @Test func `a reload begins a query log, and changes its form`() throws {
+    @Test func `a reload starts a query log, and changes its format`() throws {
         let server = try Server("{ format: text }")
         try server.ask("a.example")
         #expect(try server.reload("{ queries: { rcodes: [REFUSED] } }").code == 0)
@@ -97,7 +97,7 @@ import Testing
         #expect(!server.log.contains("a.example") && !server.log.contains("restart"))
     }
 
-    @Test func `a file that was moved away is let go of with a reload`() throws {
+    @Test func `a reload closes a file that was moved away`() throws {
         let section = "{ queries: { output: FOLDER/queries.log } }"
         let server = try Server(section)
         try server.ask("a.example")

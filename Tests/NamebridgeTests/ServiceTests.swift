@@ -38,7 +38,7 @@ import Testing
     }
 
     @Test(arguments: [false, true])
-    func `it tells when it serves and when it ends`(isAbstract: Bool) throws {
+    func `it notifies when it serves and when it ends`(isAbstract: Bool) throws {
         let service = try Service(StandInManager(isAbstract: isAbstract))
         #expect(service.manager.next(within: 10_000) == "READY=1\nSTATUS=serving 1 cluster with 2 workers")
         #expect(service.manager.next(within: 100) == nil, "no watchdog, no signs of life")
@@ -47,7 +47,7 @@ import Testing
     }
 
     @Test(arguments: [false, true])
-    func `it tells of each reload, by signal and by command`(isSignal: Bool) throws {
+    func `it notifies of each reload, by signal and by command`(isSignal: Bool) throws {
         let service = try Service(StandInManager(isAbstract: false))
         #expect(service.manager.next(within: 10_000)?.hasPrefix("READY=1") == true)
         let right = try String(contentsOfFile: service.file.path, encoding: .utf8)
@@ -77,7 +77,7 @@ import Testing
         }
     }
 
-    @Test func `a reload that takes long neither starves the watchdog nor holds up the end`() throws {
+    @Test func `a long reload neither trips the watchdog nor delays the end`() throws {
         let service = try Service(StandInManager(isAbstract: false), watchdog: "800000")
         #expect(service.manager.next(within: 10_000)?.hasPrefix("READY=1") == true)
         try FileManager.default.removeItem(atPath: service.file.path)
@@ -92,7 +92,7 @@ import Testing
         #expect(service.running.process.terminationStatus == 0)
     }
 
-    @Test func `a worker that stands still starves the watchdog`() throws {
+    @Test func `a stuck worker trips the watchdog`() throws {
         let service = try Service(StandInManager(isAbstract: false), watchdog: "800000")
         #expect(service.manager.next(within: 10_000)?.hasPrefix("READY=1") == true)
         for _ in 0..<6 { #expect(service.manager.nextBeside("STATUS=", within: 800) == "WATCHDOG=1") }
@@ -105,7 +105,7 @@ import Testing
         #expect(service.manager.nextBeside("STATUS=", within: 2_000) == "WATCHDOG=1")
     }
 
-    @Test func `a manager that is not there changes nothing`() throws {
+    @Test func `without a service manager nothing changes`() throws {
         let manager = try StandInManager(isAbstract: false)
         manager.leave()
         let service = try Service(manager, watchdog: "100000")

@@ -78,7 +78,7 @@ import Testing
         return status
     }
 
-    @Test func `all that the page shows stands in 80 columns, what is wrong first`() {
+    @Test func `everything the page shows fits into 80 columns, problems first`() {
         let text = Self.shown(StatusText(Self.troubled).text())
         #expect(text == Self.golden, "\(text)")
     }
@@ -164,7 +164,7 @@ import Testing
         #expect(heads.contains("p50") == (columns >= 100) && heads.contains("RTT") == (columns >= 80))
     }
 
-    @Test func `trouble has colours, and a server that is well has none`() throws {
+    @Test func `problems have colours, and a healthy server has none`() throws {
         let lines = StatusText(Self.troubled).lines
         func style(_ text: String) throws -> Style? { try #require(lines.first { $0.text.contains(text) }).style }
         #expect(try style("5 problems") == .error)

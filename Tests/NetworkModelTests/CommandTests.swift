@@ -29,7 +29,7 @@ import Testing
         #expect(Self.rule.line == "nft -f -")
     }
 
-    @Test func `words are quoted where they need it, and what is not known yet is no word`() {
+    @Test func `arguments are quoted if needed, and an unknown value is omitted`() {
         let device = DeviceReference.named("a b")
         #expect(Command(.ip, ["alias", "path a", ""], options: ["x y"]).line == #"ip "x y" alias "path a" """#)
         #expect(Command(.ip, ["dev", .device(device), "up"]).line == "ip dev a b up")
@@ -41,7 +41,7 @@ import Testing
         (["alias", "a b"], #"alias "a b""#), (["alias", #"a"b"#], #"alias 'a"b'"#), (["alias", "a'b"], #"alias "a'b""#),
         (["alias", #"a"'b"#], nil), (["alias", "a#b"], nil), (["alias", ""], nil), (["alias", "a\nb"], nil),
     ] as [([String], String?)])
-    func `a line of a batch says what the arguments say, or is none`(arguments: [String], line: String?) {
+    func `a line of a batch equals the arguments, or there is no line`(arguments: [String], line: String?) {
         #expect(Command(.ip, arguments.map { .word($0) }).batchLine == line)
     }
 }

@@ -4,7 +4,7 @@ import Testing
 
 /// The kernel's messages about changes, as bytes.
 @Suite struct KernelEventTests {
-    @Test func `a route that goes`() throws {
+    @Test func `a deleted route`() throws {
         // rtmsg: family 2, /24, table 254, protocol 78; RTA_DST 10.235.88.0; asked for by process 4711
         let body: [UInt8] = [2, 24, 0, 0, 254, 78, 0, 1, 0, 0, 0, 0] + Self.attribute(1, [10, 235, 88, 0])
         let prefix = try #require(IPPrefix(around: IPAddress(v4: 0x0AEB_5800), length: 24))
@@ -30,7 +30,7 @@ import Testing
             ])
     }
 
-    @Test func `a table that goes, and who did it`() {
+    @Test func `a deleted table, and which process deleted it`() {
         let table = Self.message(10 << 8 | 2, [1, 0, 0, 0] + Self.attribute(1, Array("namebridge\0".utf8)))
         let end = Self.message(
             10 << 8 | 15, [0, 0, 0, 0] + Self.attribute(2, [0, 0, 0x12, 0x67]) + Self.attribute(3, Array("nft\0".utf8)))
@@ -41,7 +41,7 @@ import Testing
             ])
     }
 
-    @Test func `what is cut short anywhere is left out`() {
+    @Test func `a truncated message is ignored wherever it ends`() {
         let whole = Self.link(flags: 1)
         for length in 0..<(whole.count - 3) { #expect(KernelEvent.read(Array(whole[..<length]), of: .route) == []) }
         var lying = whole

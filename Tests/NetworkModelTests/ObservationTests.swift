@@ -6,7 +6,7 @@ import Testing
 
 /// What the programs print is read as what the kernel holds.
 @Suite struct ObservationTests {
-    @Test func `a VXLAN device is read with what makes it one`() throws {
+    @Test func `a VXLAN device is read with its VXLAN settings`() throws {
         let links = try Link.read(Array(Captures.link.utf8))
         #expect(links.map(\.name) == ["lo", "eth0", "nbvx10001"])
         let mesh = try #require(links.last)
@@ -26,7 +26,7 @@ import Testing
         #expect(addresses.filter(\.isLinkLocal).count == 2)
     }
 
-    @Test func `routes are read and written as ip takes them`() throws {
+    @Test func `routes are read, and written as ip accepts them`() throws {
         let routes = try Route.read(Array(Captures.route.utf8), family: .v4)
         #expect(
             routes.filter(\.isOurs).map(\.description) == [
@@ -61,7 +61,7 @@ import Testing
             ])
     }
 
-    @Test func `neighbours that do not answer are read, and no others`() throws {
+    @Test func `only neighbours that do not answer are read`() throws {
         let listing = """
             [{"dst":"10.14.0.62","dev":"br0","state":["FAILED"]},
             {"dst":"10.14.0.63","dev":"br0","state":["INCOMPLETE"]},
@@ -193,14 +193,14 @@ import Testing
         #expect(throws: error) { try InterfaceAddress.read(Array(text.utf8)) }
     }
 
-    @Test func `nothing at all reads as an empty listing`() throws {
+    @Test func `empty output reads as an empty listing`() throws {
         #expect(try Route.read([], family: .v6).isEmpty)
         #expect(try Neighbour.read(Array("\n".utf8)).isEmpty)
     }
 }
 
 @Suite struct TrackedConnectionTests {
-    @Test func `a connection is translated where answers go elsewhere than to its source`() {
+    @Test func `a connection is translated if its answers do not go to its source`() {
         let text = """
             udp      17 29 src=10.8.0.1 dst=10.9.0.2 sport=5000 dport=99 [UNREPLIED] src=10.9.0.2 dst=10.8.0.1 sport=99 \
             dport=5000 mark=0 use=1

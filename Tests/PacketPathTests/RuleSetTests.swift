@@ -27,9 +27,9 @@ import Testing
         }
     }()
 
-    @Test func `the rows are there`() { #expect(Self.rows.count > 40) }
+    @Test func `the table of packets has rows`() { #expect(Self.rows.count > 40) }
 
-    @Test(arguments: rows) func `packets fare as they would`(row: Row) throws {
+    @Test(arguments: rows) func `packets have the expected outcome`(row: Row) throws {
         let outcome = try TestHost.outcome(row.flow, on: TestHost.state(row.rules))
         #expect(row.outcome == "accept" ? outcome == "accept" : outcome.hasPrefix(row.outcome), "\(outcome)")
     }

@@ -2,7 +2,7 @@ import Telemetry
 import Testing
 
 @Suite struct LineBoundTests {
-    @Test func `a flood is cut to a rate, and what was left out is told once`() {
+    @Test func `a flood is cut to a rate, and the omitted lines are reported once`() {
         var bound = LineBound()
         var now = MonotonicTime(nanoseconds: 5)
         var written = 0

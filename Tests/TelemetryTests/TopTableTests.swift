@@ -2,7 +2,7 @@ import Telemetry
 import Testing
 
 @Suite struct TopTableTests {
-    @Test func `what comes often is found among much that comes once`() {
+    @Test func `a frequent key is found among many that come once`() {
         var table = TopTable<Int>(capacity: 64)
         for turn in 0..<10_000 {
             table.add(1_000 + turn)
