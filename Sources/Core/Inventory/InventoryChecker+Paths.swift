@@ -17,6 +17,7 @@ extension InventoryChecker {
                     "found a second path between the same ends, expected one for each target")
             }
             known[path.ends] = (index, path.targets)
+            checkHealth(of: path, at: here)
             switch path.carrier {
             case .relay(let relay): checkRelay(relay, of: path, at: here)
             case .routed: checkNodes(of: path, at: here)

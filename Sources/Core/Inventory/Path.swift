@@ -13,13 +13,18 @@ package struct Path: Hashable, Sendable {
     /// False if the near end uses the inner addresses of a far end that has a `map`. Default: true.
     package var isMapped: Bool
 
+    /// Whether it carries packets, and what follows when it does not: keys `probe` and `on-down`.
+    package var health: PathHealthSettings
+
     package init(
-        ends: PathEnds, carrier: PathCarrier, targets: PathTargets = PathTargets(), isMapped: Bool = true
+        ends: PathEnds, carrier: PathCarrier, targets: PathTargets = PathTargets(), isMapped: Bool = true,
+        health: PathHealthSettings = PathHealthSettings()
     ) {
         self.ends = ends
         self.carrier = carrier
         self.targets = targets
         self.isMapped = isMapped
+        self.health = health
     }
 
     /// The prefixes of `cluster`, its far end, that the near end sends packets to: outer ones if the cluster

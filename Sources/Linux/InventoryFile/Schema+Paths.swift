@@ -35,9 +35,11 @@ extension Field {
             let targets = keys.targets()
             var isMapped = true
             keys.read("map", into: &isMapped, .boolean)
+            let health = keys.pathHealth()
             if let via { keys.refuseKeys(strangeTo: via) }
             guard let ends, let via, let carrier = carrier(via, ends, relay, mesh) else { return nil }
-            return Path(ends: ends, carrier: carrier, targets: targets, isMapped: isMapped)
+            return Path(
+                ends: ends, carrier: carrier, targets: targets, isMapped: isMapped, health: health)
         }
     }
 
