@@ -60,6 +60,7 @@ let package = Package(
         core("HTTP"),
         core("AnswerCache", ["DomainNames", "DNSWire", "Telemetry"]),
         core("Inventory", ["IPAddressing", "DomainNames"]),
+        core("PathHealth", ["IPAddressing", "Inventory", "Telemetry"]),
         core("NetworkModel", ["IPAddressing", "Inventory", "JSON"]),
         core("PacketPath", ["IPAddressing", "JSON", "NetworkModel"]),
         core("NetworkPlanning", [
@@ -76,12 +77,13 @@ let package = Package(
         .systemLibrary(
             name: "CYAML", path: "Sources/Linux/CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
         linux("LinuxSystem", ["CLinux", "IPAddressing", "Telemetry"]),
+        linux("PathProbing", ["LinuxSystem", "PathHealth", "IPAddressing", "Telemetry"]),
         linux("LDNSBridge", ["CLDNS", "DomainNames"]),
         linux("DemoClusters", ["LinuxSystem", "LDNSBridge", "DNSWire", "DomainNames", "IPAddressing"]),
         linux("InventoryFile", ["CYAML", "Inventory", "IPAddressing", "DomainNames", "JSON"]),
         linux("AdminServer", [
             "DNSServer", "LinuxSystem", "AnswerCache", "Forwarding", "DomainNames", "HTTP", "IPAddressing", "Inventory",
-            "JSON", "Telemetry",
+            "JSON", "PathHealth", "Telemetry",
         ]),
         linux("NetworkKernel", [
             "LinuxSystem", "NetworkPlanning", "NetworkModel", "Inventory", "IPAddressing", "JSON", "Telemetry",
@@ -96,7 +98,8 @@ let package = Package(
             dependencies: [
                 "AdminServer", "ClusterDiscovery", "DNSServer", "LinuxSystem", "LDNSBridge", "DemoClusters",
                 "InventoryFile", "NetworkKernel", "NetworkPlanning", "NetworkModel", "Diagnosis",
-                "Forwarding", "DNSWire", "DomainNames", "IPAddressing", "Inventory", "JSON", "Telemetry",
+                "Forwarding", "DNSWire", "DomainNames", "IPAddressing", "Inventory", "JSON", "PathHealth", "PathProbing",
+                "Telemetry",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "Sources/App/namebridge", swiftSettings: strict, linkerSettings: packed),
@@ -106,7 +109,7 @@ let package = Package(
         .target(name: "LabProbe", path: "Sources/Support/LabProbe"),
         support("TestSupport", [
             "AnswerCache", "Forwarding", "DNSWire", "DomainNames", "IPAddressing", "Inventory", "Telemetry", "LDNSBridge",
-            "NetworkKernel", "NetworkPlanning", "NetworkModel", "LinuxSystem", "PacketPath",
+            "NetworkKernel", "NetworkPlanning", "NetworkModel", "LinuxSystem", "PacketPath", "PathHealth",
         ]),
 
         support("FuzzTargets", [
@@ -131,6 +134,10 @@ let package = Package(
                 "NetworkPlanning", "NetworkModel", "PacketPath", "InventoryFile", "Inventory", "IPAddressing", "Telemetry", "TestSupport",
             ],
             data: ["Goldens"]),
+        tests(
+            "PathHealthTests", ["PathHealth", "IPAddressing", "Inventory", "Telemetry", "TestSupport"],
+            data: ["Scenarios"]),
+        tests("PathProbingTests", ["PathProbing", "PathHealth", "LinuxSystem", "IPAddressing", "Inventory", "Telemetry"]),
         tests("DomainNamesTests", ["DomainNames"]),
         tests("DiagnosisTests", ["Diagnosis", "DomainNames", "IPAddressing"]),
         tests("DNSWireTests", ["DNSWire", "DomainNames", "TestSupport"]),

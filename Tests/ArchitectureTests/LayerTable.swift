@@ -3,13 +3,13 @@
 enum LayerTable {
     /// Values and decisions: no socket, clock, file, process, randomness or logging.
     static let core = [
-        "IPAddressing", "DomainNames", "Telemetry", "JSON", "HTTP", "DNSWire", "Inventory", "ClusterDiscovery",
-        "AnswerCache", "Forwarding", "NetworkModel", "PacketPath", "NetworkPlanning", "Diagnosis",
+        "IPAddressing", "DomainNames", "Telemetry", "JSON", "HTTP", "DNSWire", "Inventory", "PathHealth",
+        "ClusterDiscovery", "AnswerCache", "Forwarding", "NetworkModel", "PacketPath", "NetworkPlanning", "Diagnosis",
     ]
 
     /// What meets the kernel and C, thinly.
     static let linux = [
-        "CLinux", "CLDNS", "CYAML", "LinuxSystem", "LDNSBridge", "DemoClusters", "InventoryFile", "DNSServer",
+        "CLinux", "CLDNS", "CYAML", "LinuxSystem", "PathProbing", "LDNSBridge", "DemoClusters", "InventoryFile", "DNSServer",
         "NetworkKernel",
         "AdminServer",
     ]

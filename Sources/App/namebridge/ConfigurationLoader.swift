@@ -16,19 +16,27 @@ struct ConfigurationLoader: Sendable {
     let started: Inventory
     /// The query log.
     let queryLogs: QueryLogSuccession
-    /// The log of name servers.
-    let health: HealthLog
+    /// What follows the configuration beside the server.
+    let watches: Watches
     /// Looked up on the main thread; files are read again on other threads.
     private let serviceUser = CookieSecretFile.serviceUser
 
     init(
-        path: String, server: DNSServer, started: Inventory, queryLogs: QueryLogSuccession, health: HealthLog
+        path: String, server: DNSServer, started: Inventory, queryLogs: QueryLogSuccession, watches: Watches
     ) {
         self.path = path
         self.server = server
         self.started = started
         self.queryLogs = queryLogs
-        self.health = health
+        self.watches = watches
+    }
+
+    /// What follows the configuration beside the server.
+    struct Watches: Sendable {
+        /// The log of name servers.
+        let health: HealthLog
+        /// The probes of paths.
+        let paths: PathWatch
     }
 
     /// See `ReloadAttempt`; writes lines to the log.
@@ -73,7 +81,8 @@ struct ConfigurationLoader: Sendable {
         } catch {
             throw ReloadProblems(["\(error)"], isConfigurationWrong: error.isConfigurationWrong)
         }
-        health.adopt(server.policyAndBoard)
+        watches.health.adopt(server.policyAndBoard)
+        watches.paths.adopt(inventory)
         queryLogs.take(queryLog)
         warnings += queryLog.warnings
         return ReloadedConfiguration(inventory: inventory, warnings: warnings)

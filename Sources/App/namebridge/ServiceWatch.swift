@@ -41,22 +41,24 @@ struct ServiceWatch {
     /// The next signal's number. Until one comes, the watchdog is fed as long as every worker is alive, the
     /// manager gets the server's state, and limits that are reached are logged.
     mutating func wait(
-        for signals: borrowing SignalFD, _ server: DNSServer, _ control: ServerControl
+        for signals: borrowing SignalFD, _ control: ServerControl, _ paths: PathWatch
     ) throws(Errno) -> Int32 {
+        let server = control.server
         let period = min(1000, (patience ?? 4000) / 4)
         while true {  // ends with a signal
             if patience != nil { feedWatchdog(server) }
-            look(at: server, control)
+            look(at: server, control, paths)
             if let signal = try signals.wait(milliseconds: Int32(clamping: period)) { return signal }
         }
     }
 
     /// Logs the limits that were reached, and reports the state.
-    private mutating func look(at server: DNSServer, _ control: ServerControl) {
+    private mutating func look(at server: DNSServer, _ control: ServerControl, _ paths: PathWatch) {
         let now = MonotonicClock.now
         guard now.nanoseconds(since: lastLook) >= 1_000_000_000 else { return }
         lastLook = now
         notices.tellStatus(control.summary)
+        paths.lookAround()
         for limit in limits.news(server.statistics, at: now) {
             Log.warning(
                 "limit reached",

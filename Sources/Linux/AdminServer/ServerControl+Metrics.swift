@@ -22,6 +22,7 @@ extension ServerControl {
         addLimits(&text, statistics)
         addReloads(&text)
         addNetwork(&text)
+        PathMetrics(reports.pathVerdicts(), at: MonotonicClock.now).add(to: &text)
         return text.text
     }
 

@@ -6,6 +6,7 @@ import IPAddressing
 import Inventory
 import JSON
 import LinuxSystem
+import PathHealth
 import Synchronization
 import Telemetry
 
@@ -40,6 +41,7 @@ extension ServerControl {
         let agent = agentReport
         status.network = agent.map(Self.networkObjects)
         addPlaces(to: &status, agent)
+        addPathHealth(to: &status, at: now)
         addTrouble(statistics, at: now, to: &status)
         status.reload = record.withLock { $0.status }
         return status
@@ -153,6 +155,19 @@ extension ServerControl {
         }
     }
 
+    /// What probes show, beside the paths that they go along.
+    private func addPathHealth(to status: inout ServerStatus, at now: MonotonicTime) {
+        let verdicts = reports.pathVerdicts()
+        for (index, path) in inventory.paths.enumerated() where status.paths.indices.contains(index) {
+            let relays = path.relayHosts
+            let places = path.ends.keys
+            status.paths[index].health = verdicts.filter { verdict in
+                verdict.path.relays == relays && places.contains(verdict.path.from)
+                    && places.contains(verdict.path.to)
+            }.map { ServerStatus.PathHealth($0, at: now) }
+        }
+    }
+
     /// The kind of a path and its details in words.
     private static func words(for carrier: PathCarrier) -> (carrier: String, details: [String]) {
         switch carrier {
@@ -186,7 +201,7 @@ extension ServerControl {
     /// The last report of the network agent; nil if there is none, or its file can't be read.
     private var agentReport: JSONValue? {
         do throws(Errno) {
-            let octets = try FileContents.read(agentFile)
+            let octets = try FileContents.read(reports.agentFile)
             return try? JSONReader.read(octets)
         } catch {
             return nil

@@ -11,7 +11,7 @@ import Telemetry
 /// Answers requests about a running DNS server, and executes commands on it.
 package final class ServerControl: Sendable {
     /// The server.
-    let server: DNSServer
+    package let server: DNSServer
     /// The program's version.
     let version: String
     /// The most octets of the cache.
@@ -26,8 +26,8 @@ package final class ServerControl: Sendable {
     private let load: ReloadAttempt?
     /// Called for each event of a reload.
     private let announce: @Sendable (ReloadNews) -> Void
-    /// Written by `namebridge net agent`.
-    let agentFile: String
+    /// What other parts of this host know.
+    let reports: HostReports
     /// Locked during a reload.
     private let isReloading = Mutex(())
     /// Earlier values of the numbers.
@@ -37,18 +37,18 @@ package final class ServerControl: Sendable {
     ///   - version: The program's.
     ///   - inventory: The configuration that the server was made from.
     ///   - load: Reads the configuration again and applies it; nil: there is no file.
-    ///   - agentFile: The file with the report of this host's network agent.
+    ///   - reports: What other parts of this host know.
     ///   - announce: Called for each event of a reload, on the thread that asked for it.
     package init(
         _ server: DNSServer, version: String, inventory: Inventory, load: ReloadAttempt? = nil,
-        agentFile: String = "/run/namebridge-net/agent.json",
+        reports: HostReports = HostReports(),
         announce: @escaping @Sendable (ReloadNews) -> Void = { _ in }
     ) {
         self.server = server
         self.version = version
         self.load = load
         self.announce = announce
-        self.agentFile = agentFile
+        self.reports = reports
         record = Mutex(ReloadRecord(inventory))
         cacheLimit = inventory.dns.cache.size
         history = Mutex(StatusHistory(start: start))

@@ -28,6 +28,8 @@ extension ServerStatus {
         package var details: [String]
         /// The part of it on this host; nil if it has none, or no network agent reports.
         package var state: PathState?
+        /// What probes show, for each direction that is probed from this host; empty if none is.
+        package var health: [PathHealth] = []
 
         package init(from: [String], to: [String], carrier: String, details: [String]) {
             self.from = from
@@ -64,10 +66,16 @@ extension ServerStatus.Path {
     }
 
     /// True if packets likely do not get through.
-    var isBroken: Bool { (state?.missing ?? 0) > 0 }
+    var isBroken: Bool { (state?.missing ?? 0) > 0 || health.contains(where: \.isDown) }
 
     /// Its colour: `good`, `warn`, `bad`, or empty if the state is unknown.
     package var look: String {
+        let looks = [stateLook] + health.map(\.look)
+        return ["bad", "warn", "good"].first(where: looks.contains) ?? ""
+    }
+
+    /// The colour of this host's part.
+    private var stateLook: String {
         guard let state else { return "" }
         if state.missing > 0 { return "bad" }
         return state.isKept ? "good" : "warn"
@@ -75,7 +83,14 @@ extension ServerStatus.Path {
 
     /// The state in words.
     package var stateWords: String {
-        guard let state else { return "not reported" }
+        let probed = health.map { (to.isEmpty ? "\($0.from) -> \($0.to) " : "") + $0.words }
+        guard !probed.isEmpty else { return objectWords ?? "not reported" }
+        return (probed + [objectWords].compactMap { $0 }).joined(separator: "; ")
+    }
+
+    /// What this host has of it, in words.
+    private var objectWords: String? {
+        guard let state else { return nil }
         let noun = state.wanted == 1 ? "object" : "objects"
         if state.missing > 0 { return "\(state.missing) of \(state.wanted) \(noun) missing" }
         return state.isKept ? "\(state.wanted) \(noun) in place" : "not watched: the agent has ended"
@@ -99,7 +114,7 @@ extension ServerStatus.Path {
         .object([
             ("from", .array(from.map { .string($0) })), ("to", .array(to.map { .string($0) })),
             ("carrier", .string(carrier)), ("details", .array(details.map { .string($0) })),
-            ("state", state?.json ?? .null),
+            ("state", state?.json ?? .null), ("health", .array(health.map(\.json))),
         ])
     }
 
@@ -108,6 +123,7 @@ extension ServerStatus.Path {
             from: JSONValue.strings(json["from"]), to: JSONValue.strings(json["to"]),
             carrier: json["carrier"]?.string ?? "", details: JSONValue.strings(json["details"]))
         state = json["state"].flatMap(ServerStatus.PathState.init(json:))
+        health = (json["health"]?.elements ?? []).map(ServerStatus.PathHealth.init(json:))
     }
 }
 

@@ -12,6 +12,15 @@ extension FileDescriptor {
         try systemCall { unsafe setsockopt(number, Int32(level), Int32(option), &value, 4) }
     }
 
+    /// Has close(2) send a reset and keep nothing in the kernel. Corresponds to setsockopt(2) with SO_LINGER.
+    func resetOnClose() throws(Errno) {
+        var value = linger(l_onoff: 1, l_linger: 0)
+        // Sound: the kernel reads one linger structure.
+        try systemCall {
+            unsafe setsockopt(number, SOL_SOCKET, SO_LINGER, &value, socklen_t(MemoryLayout<linger>.size))
+        }
+    }
+
     /// Sets a size with `forced`, which needs CAP_NET_ADMIN and exceeds the host's limit, else with `option`.
     func tryOption(_ level: some BinaryInteger, _ option: Int32, _ forced: Int32, _ value: Int32) {
         do throws(Errno) {

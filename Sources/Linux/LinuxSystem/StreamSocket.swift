@@ -62,6 +62,13 @@ package enum StreamSocket {
         return socket
     }
 
+    /// As `connect`, for a connection that is only to show that it can be made: closing it sends a reset.
+    package static func probe(_ server: Endpoint) throws(Errno) -> FileDescriptor {
+        let socket = try connect(to: server)
+        try socket.resetOnClose()
+        return socket
+    }
+
     /// The result of a read.
     package enum Received: Hashable, Sendable {
         /// So many octets were read.

@@ -18,6 +18,6 @@ struct Net: ParsableCommand {
             """,
         subcommands: [
             NetPlan.self, NetApply.self, NetConfirm.self, NetStatus.self, NetRemove.self, NetRender.self,
-            NetAgent.self, NetUndo.self,
+            NetAgent.self, NetHealth.self, NetUndo.self,
         ])
 }

@@ -67,11 +67,15 @@ struct Serve: ParsableCommand {
         try privileges.drop(
             socketFolder: folder, logFolders: QueryLogSuccession.folders(inventory.log), isDemo: demo.demo)
         try failing { () throws(DNSServerError) in try server.start() }
+        let paths = try failing { () throws(Errno) in try PathWatch(inventory) }
         let loader = ConfigurationLoader(
-            path: options.path, server: server, started: inventory, queryLogs: queryLogs, health: health)
+            path: options.path, server: server, started: inventory, queryLogs: queryLogs,
+            watches: .init(health: health, paths: paths))
         let serverControl = ServerControl(
             server, version: Namebridge.version, inventory: inventory, load: demo.demo ? nil : loader.load,
-            agentFile: NetState.path + "/agent.json", announce: watch.notices.tell)
+            reports: HostReports(
+                agentFile: NetState.path + "/agent.json", pathVerdicts: { paths.verdicts }),
+            announce: watch.notices.tell)
         let controlServer = try control.listen(for: serverControl, isDemo: demo.demo)
         let httpServer = AdminListener.start(inventory.admin, serverControl)
         for endpoint in server.absentEndpoints {
@@ -81,10 +85,11 @@ struct Serve: ParsableCommand {
         Log.notice("serving", [("clusters", "\(inventory.clusters.count)"), ("workers", "\(workers)")])
         watch.notices.tellReady(serverControl.summary)
         if demo.demo { printTour(controlServer?.path) }
-        let signal = try waitForEnd(signals, &watch, server, serverControl)
+        let signal = try waitForEnd(signals, &watch, serverControl, paths)
         Log.notice("stopping", [("signal", signal == SIGTERM ? "SIGTERM" : "SIGINT")])
         watch.notices.tellStopping()
         server.stop(answering: true)
+        paths.stop()
         httpServer?.stop()
         controlServer?.stop()
         Log.notice("stopped")
@@ -100,13 +105,13 @@ struct Serve: ParsableCommand {
 
     /// The signal that ends the server; SIGHUP reloads.
     private func waitForEnd(
-        _ signals: borrowing SignalFD, _ watch: inout ServiceWatch, _ server: DNSServer,
-        _ control: ServerControl
+        _ signals: borrowing SignalFD, _ watch: inout ServiceWatch, _ control: ServerControl,
+        _ paths: PathWatch
     ) throws -> Int32 {
         let reloads = ReloadThread(control)
         while true {  // ends with another signal
             let signal = try failing("not serving any more") { () throws(Errno) in
-                try watch.wait(for: signals, server, control)
+                try watch.wait(for: signals, control, paths)
             }
             guard signal == SIGHUP else { return signal }
             reloads.request()

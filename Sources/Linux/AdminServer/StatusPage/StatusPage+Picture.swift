@@ -75,7 +75,9 @@ extension StatusPage {
         let titles = ["relay": "Relay", "routed": "Routed", "vxlan": "VXLAN"]
         var box = StatusPicture.Box(
             title: titles[path.carrier] ?? path.carrier, notes: path.details, kind: "way \(path.look)")
-        if path.state != nil { box.servers = [.init(text: path.stateWords, figure: "", look: path.look)] }
+        if path.state != nil || !path.health.isEmpty {
+            box.servers = [.init(text: path.stateWords, figure: "", look: path.look)]
+        }
         return box
     }
 

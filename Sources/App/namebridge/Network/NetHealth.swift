@@ -1,0 +1,58 @@
+import AdminServer
+import ArgumentParser
+import JSON
+
+/// `namebridge net health`: whether the paths that this host speaks for carry packets.
+struct NetHealth: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "health",
+        abstract: "Tell whether paths carry packets, as the running server's probes show it.",
+        discussion: """
+            The exit code is 0 if all paths are up, 1 if one is down or no server runs, 3 if none is down and one is \
+            unknown or none is probed. It suits a check script, such as keepalived's.
+
+            Examples:
+              namebridge net health
+              namebridge net health prod
+              namebridge net health office/prod --output json
+            """)
+
+    @OptionGroup var options: RunningServerOptions
+
+    @Argument(help: "Just paths to or from this site or cluster, or FROM/TO.")
+    var path: String?
+
+    @Option(name: .long, help: "How to write the result: text or json.")
+    var output = OutputForm.text
+
+    func run() throws {
+        let status = ServerStatus(json: try options.ask(.status))
+        let paths = status.paths.flatMap(\.health).filter(isMeant)
+        switch output {
+        case .text: printText(paths)
+        case .json: print(JSONValue.object([("paths", .array(paths.map(\.json)))]))
+        }
+        if paths.contains(where: \.isDown) { throw ExitStatus.problem }
+        if paths.isEmpty || !paths.allSatisfy(\.isUp) { throw ExitCode(3) }
+    }
+
+    private func isMeant(_ health: ServerStatus.PathHealth) -> Bool {
+        guard let path else { return true }
+        return path == health.from || path == health.to || path == "\(health.from)/\(health.to)"
+    }
+
+    private func printText(_ paths: [ServerStatus.PathHealth]) {
+        guard !paths.isEmpty else { return print("no path is probed from this host") }
+        var table = TextTable([.left, .left])
+        for health in paths { table.add([health.name, words(health)]) }
+        for (line, health) in zip(table.lines, paths) {
+            print(StyledText(line, health.isDown ? .error : health.isUp ? nil : .warning))
+        }
+    }
+
+    private func words(_ health: ServerStatus.PathHealth) -> String {
+        guard health.changes > 0 else { return health.words }
+        let changes = health.changes == 1 ? "1 change" : "\(health.changes) changes"
+        return "\(health.words); \(changes), \(Figures.duration(seconds: health.downSeconds)) down so far"
+    }
+}

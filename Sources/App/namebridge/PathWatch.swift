@@ -1,0 +1,59 @@
+import IPAddressing
+import Inventory
+import LinuxSystem
+import PathHealth
+import PathProbing
+import Synchronization
+
+/// Probes the paths that this host speaks for, and writes one line for each that dies or comes back.
+final class PathWatch: Sendable {
+    private let prober: PathProber
+    private let followed: Mutex<Followed>
+
+    /// What the probed paths follow from.
+    private struct Followed {
+        var inventory: Inventory
+        var ownAddresses: [IPAddress]
+    }
+
+    /// Connections of probes that may be open at a time.
+    private static let mostOpen = 1024
+
+    /// Starts probing.
+    init(_ inventory: Inventory) throws(Errno) {
+        let addresses = Self.ownAddresses
+        followed = Mutex(Followed(inventory: inventory, ownAddresses: addresses))
+        let mostOpen = min(Self.mostOpen, ProcessLimits.descriptorLimit(orIfUnknown: 1024) / 8)
+        let log = PathLog()
+        prober = try PathProber(
+            inventory.probedPaths(ownAddresses: addresses), mostOpen: mostOpen, news: log.write)
+        try prober.start()
+    }
+
+    func stop() { prober.stop() }
+
+    /// What is known of each path; at most half a second old.
+    var verdicts: [PathVerdict] { prober.verdicts }
+
+    /// Another configuration is served by.
+    func adopt(_ inventory: Inventory) {
+        followed.withLock { $0.inventory = inventory }
+        follow(Self.ownAddresses)
+    }
+
+    /// This host may have got other addresses, and so stand elsewhere; to be called now and then.
+    func lookAround() {
+        let addresses = Self.ownAddresses
+        guard addresses != followed.withLock({ $0.ownAddresses }) else { return }
+        follow(addresses)
+    }
+
+    private func follow(_ addresses: [IPAddress]) {
+        followed.withLock { followed in
+            followed.ownAddresses = addresses
+            prober.replace(followed.inventory.probedPaths(ownAddresses: addresses))
+        }
+    }
+
+    private static var ownAddresses: [IPAddress] { NetworkInterfaces.all.map(\.address).sorted() }
+}

@@ -1,0 +1,141 @@
+import Inventory
+package import Telemetry
+
+/// Tells for each path whether packets arrive, from probes that are answered or not.
+///
+/// Does no I/O: takes times and what came of connections, and gives what is to be done. A verdict is never
+/// drawn from this host's own faults: a process that was not running, a link that is down, connections that
+/// can't be begun, or every path of a site failing at the same moment.
+package struct PathHealthEngine: Sendable {
+    private var trackers: [PathTracker] = []
+    /// The latest time that was told.
+    private var now: MonotonicTime
+    /// When it asked to be called.
+    private var expected: MonotonicTime?
+
+    /// Called so much later than it asked, in nanoseconds, the process was not running.
+    private static let lateness: Int64 = 250_000_000
+
+    package init(
+        _ paths: [ProbedPath], at now: MonotonicTime, random: inout some RandomNumberGenerator
+    ) {
+        self.now = now
+        trackers = paths.map { path in
+            // Spread out, so that probes of many paths do not go out in one moment.
+            PathTracker(path, at: now, firstAfter: Self.spread(&random))
+        }
+    }
+
+    /// When a path is first probed, in milliseconds.
+    private static func spread(_ random: inout some RandomNumberGenerator) -> Int {
+        Int(random.next() % 200)
+    }
+
+    package var paths: [ProbedPath] { trackers.map(\.path) }
+
+    /// What is known of each path, in the order of `paths`.
+    package var verdicts: [PathVerdict] { trackers.map { $0.verdict(at: now) } }
+
+    /// What is known of the path with this index.
+    package func verdict(_ path: Int) -> PathVerdict { trackers[path].verdict(at: now) }
+
+    /// When `advance` is to be called; nil if there are no paths.
+    package var nextDeadline: MonotonicTime? { trackers.map(\.nextDue).min() }
+
+    /// Probes these paths from now on; what was found out of those that stay goes on.
+    package mutating func replace(
+        _ paths: [ProbedPath], at time: MonotonicTime, random: inout some RandomNumberGenerator,
+        into actions: inout [PathAction]
+    ) {
+        guard paths != self.paths else { return }
+        pass(to: time)
+        for index in trackers.indices { trackers[index].closeAll(index: index, into: &actions) }
+        let old = trackers
+        trackers = paths.map { path in
+            let known = old.first {
+                $0.path.from == path.from && $0.path.to == path.to && $0.path.way == path.way
+            }
+            return known.map { PathTracker(path, after: $0, at: now) }
+                ?? PathTracker(path, at: now, firstAfter: Self.spread(&random))
+        }
+        expected = nextDeadline
+    }
+
+    // MARK: - Events
+
+    /// Does what is due at `time`. Results that have come before are to be told first.
+    package mutating func advance(
+        to time: MonotonicTime, random: inout some RandomNumberGenerator, into actions: inout [PathAction]
+    ) {
+        pass(to: time)
+        for index in trackers.indices where trackers[index].nextDue <= now {
+            trackers[index].advance(at: now, index: index, random: &random, into: &actions)
+            if trackers[index].isJudgementDue(at: now) {
+                trackers[index].judge(excuse: excuse(of: index), at: now)
+            }
+        }
+        for index in trackers.indices { tell(index, into: &actions) }
+        expected = nextDeadline
+    }
+
+    /// Takes what came of a connection; to be followed by `advance`.
+    package mutating func learn(
+        _ result: AttemptResult, of attempt: AttemptID, at time: MonotonicTime,
+        into actions: inout [PathAction]
+    ) {
+        pass(to: time)
+        guard trackers.indices.contains(attempt.path) else { return }
+        trackers[attempt.path].learn(
+            result, of: attempt.number, at: now, index: attempt.path, into: &actions)
+        tell(attempt.path, into: &actions)
+    }
+
+    /// Takes what an examination of this host found.
+    ///
+    /// - Parameter fault: What is wrong with the link towards the path's target; nil if nothing is.
+    package mutating func noteHost(
+        _ fault: String?, path: Int, at time: MonotonicTime, into actions: inout [PathAction]
+    ) {
+        pass(to: time)
+        guard trackers.indices.contains(path) else { return }
+        trackers[path].noteHost(fault, at: now)
+        tell(path, into: &actions)
+    }
+
+    /// Time never goes back, and a jump forward means that this process, or the host, was not running.
+    private mutating func pass(to time: MonotonicTime) {
+        now = max(now, time)
+        guard let expected, now.nanoseconds(since: expected) > Self.lateness else { return }
+        self.expected = nil
+        for index in trackers.indices { trackers[index].forgive(at: now) }
+    }
+
+    private mutating func tell(_ index: Int, into actions: inout [PathAction]) {
+        if trackers[index].takeNews(at: now) { actions.append(.tell(path: index)) }
+    }
+
+    // MARK: - Own faults
+
+    /// Why the silence of a path may be this host's fault; nil: it is not.
+    private func excuse(of index: Int) -> String? {
+        let tracker = trackers[index]
+        if let fault = tracker.hostFault { return fault }
+        let others = trackers.indices.filter { $0 != index && trackers[$0].path.from == tracker.path.from }
+        // With one relay for all of them, the relay explains it as well as this host does.
+        guard others.contains(where: { trackers[$0].path.way != tracker.path.way }),
+            others.allSatisfy({ hasFailedTogether(trackers[$0], with: tracker) })
+        else { return nil }
+        return "all \(others.count + 1) paths of \(tracker.path.from) fail at the same moment,"
+            + " so the fault is likely near this host"
+    }
+
+    /// True if both are silent, and were last answered at about the same time.
+    private func hasFailedTogether(_ one: PathTracker, with other: PathTracker) -> Bool {
+        guard one.state == .down || one.isSilent(at: now) else { return false }
+        guard let last = one.lastAnswer, let otherLast = other.lastAnswer else {
+            return one.lastAnswer == nil && other.lastAnswer == nil
+        }
+        let window = Int64(max(one.timing.every, other.timing.every) + 500) * 1_000_000
+        return abs(last.nanoseconds(since: otherLast)) <= window
+    }
+}

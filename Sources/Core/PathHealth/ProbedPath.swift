@@ -1,0 +1,114 @@
+package import IPAddressing
+package import Inventory
+
+/// A path that probes are sent along, from this host, and what follows from the verdict.
+package struct ProbedPath: Hashable, Sendable {
+    /// Key of the site or cluster that this host stands in, or speaks for.
+    package let from: String
+
+    /// Key of the cluster that is reached.
+    package let to: String
+
+    /// The relays that carry the path; empty if it is routed or a mesh. Which of them carries a probe is the
+    /// choice of the routers on the way.
+    package let relays: [String]
+
+    /// Probed in turn; never empty.
+    package let targets: [ProbeTarget]
+
+    package let settings: ProbeSettings
+
+    package let onDown: OnDown
+
+    package init(
+        from: String, to: String, relays: [String], targets: [ProbeTarget],
+        settings: ProbeSettings = ProbeSettings(), onDown: OnDown = .answer
+    ) {
+        self.from = from
+        self.to = to
+        self.relays = relays
+        self.targets = targets
+        self.settings = settings
+        self.onDown = onDown
+    }
+
+    /// As in `office -> prod via relay1, relay2`.
+    package var name: String {
+        "\(from) -> \(to)" + (relays.isEmpty ? "" : " via " + relays.joined(separator: ", "))
+    }
+
+    /// What fails together: paths of one site over the same relays.
+    var way: [String] { relays.isEmpty ? ["", to] : relays }
+}
+
+/// Where a probe connects to, over TCP.
+package struct ProbeTarget: Hashable, Sendable {
+    package let endpoint: Endpoint
+
+    /// True if a refused connection shows that the path works: a cluster's DNS server may be down while the
+    /// path is not.
+    package let mayRefuse: Bool
+
+    package init(_ endpoint: Endpoint, mayRefuse: Bool) {
+        self.endpoint = endpoint
+        self.mayRefuse = mayRefuse
+    }
+}
+
+extension Inventory {
+    /// The paths to probe from a host with `ownAddresses`: those whose near end it stands in, and those
+    /// whose file entry asks for it.
+    package func probedPaths(ownAddresses: [IPAddress]) -> [ProbedPath] {
+        paths.flatMap { path in
+            ends(of: path).compactMap { probedPath(path, from: $0.from, to: $0.to, ownAddresses) }
+        }
+    }
+
+    private func probedPath(
+        _ path: Path, from: String, to: String, _ ownAddresses: [IPAddress]
+    ) -> ProbedPath? {
+        guard let cluster = cluster(to), path.health.probe?.isOn != false else { return nil }
+        let isNear = isNear(from, ownAddresses) && !isInside(cluster, ownAddresses)
+        // In a mesh the host that asks stands in one cluster, and cannot speak for the others.
+        let isAskedFor =
+            path.isOneWay && (path.health.probe != nil || path.health.onDown == .servfail)
+        guard isNear || isAskedFor else { return nil }
+        let settings = path.health.probe ?? ProbeSettings()
+        let targets =
+            path.probedServers(of: cluster).map { ProbeTarget($0, mayRefuse: true) }
+            + settings.targets.map { ProbeTarget($0, mayRefuse: false) }
+        guard !targets.isEmpty else { return nil }
+        return ProbedPath(
+            from: from, to: to, relays: path.relayHosts, targets: targets, settings: settings,
+            onDown: path.health.onDown ?? (isNear ? .servfail : .answer))
+    }
+
+    private func ends(of path: Path) -> [(from: String, to: String)] {
+        switch path.ends {
+        case .oneWay(let from, let to): [(from, to)]
+        case .mutual(let members):
+            members.flatMap { from in members.filter { $0 != from }.map { (from, $0) } }
+        }
+    }
+
+    /// True if the host stands in the networks of the site, or in the cluster.
+    private func isNear(_ key: String, _ ownAddresses: [IPAddress]) -> Bool {
+        if let site = site(key) {
+            return ownAddresses.contains { address in site.networks.contains { $0.contains(address) } }
+        }
+        return cluster(key).map { isInside($0, ownAddresses) } ?? false
+    }
+
+    /// True if the host is a node or a pod of the cluster.
+    private func isInside(_ cluster: Cluster, _ ownAddresses: [IPAddress]) -> Bool {
+        let own = Set(ownAddresses)
+        return cluster.nodes.contains { !own.isDisjoint(with: $0.addresses) }
+            || ownAddresses.contains { address in cluster.pods.contains { $0.contains(address) } }
+    }
+}
+
+extension Path {
+    fileprivate var isOneWay: Bool {
+        if case .oneWay = ends { true } else { false }
+    }
+}

@@ -1,0 +1,99 @@
+import IPAddressing
+import LinuxSystem
+import PathHealth
+import Telemetry
+
+/// The engine with its sockets: what the prober's thread owns.
+struct ProbeRun: ~Copyable {
+    private var engine: PathHealthEngine
+    private let mostOpen: Int
+    private var sockets: [UInt64: ProbeConnection] = [:]
+    private var actions: [PathAction] = []
+    private var random = KernelRandom()
+
+    init(mostOpen: Int) {
+        self.mostOpen = mostOpen
+        engine = PathHealthEngine([], at: MonotonicClock.now, random: &random)
+    }
+
+    var verdicts: [PathVerdict] { engine.verdicts }
+
+    /// Until the next deadline, in whole milliseconds, rounded up.
+    var milliseconds: Int32 {
+        guard let deadline = engine.nextDeadline else { return 1000 }
+        let wait = (deadline.nanoseconds(since: MonotonicClock.now) + 999_999) / 1_000_000
+        return Int32(clamping: max(0, min(wait, 1000)))
+    }
+
+    mutating func replace(_ paths: [ProbedPath], _ epoll: borrowing Epoll) {
+        engine.replace(paths, at: MonotonicClock.now, random: &random, into: &actions)
+        _ = perform(epoll)
+    }
+
+    /// Takes an event of the connection with this token.
+    mutating func take(_ token: UInt64) {
+        guard let connection = sockets.removeValue(forKey: token) else { return }
+        let result: AttemptResult =
+            switch connection.descriptor.pendingError() {
+            case nil: .answered
+            case .connectionRefused: .refused
+            case .some(let error): .failed(error.text)
+            }
+        engine.learn(result, of: connection.attempt, at: MonotonicClock.now, into: &actions)
+    }
+
+    /// Does what is due; the paths of which something has changed.
+    mutating func advance(_ epoll: borrowing Epoll) -> [PathVerdict] {
+        engine.advance(to: MonotonicClock.now, random: &random, into: &actions)
+        return perform(epoll)
+    }
+
+    private mutating func perform(_ epoll: borrowing Epoll) -> [PathVerdict] {
+        var changed: [Int] = []
+        // Ends: no result of an action asks for a connection, only `advance` does.
+        while !actions.isEmpty {
+            let current = actions
+            actions = []
+            for action in current {
+                switch action {
+                case .connect(let attempt, let target): connect(attempt, to: target, epoll)
+                case .close(let attempt): sockets.removeValue(forKey: attempt.token)
+                case .examineHost(let path, let target):
+                    engine.noteHost(
+                        LocalLink.fault(towards: target), path: path, at: MonotonicClock.now, into: &actions)
+                case .tell(let path): if !changed.contains(path) { changed.append(path) }
+                }
+            }
+        }
+        return changed.map { engine.verdict($0) }
+    }
+
+    private mutating func connect(_ attempt: AttemptID, to target: Endpoint, _ epoll: borrowing Epoll) {
+        do throws(Errno) {
+            guard sockets.count < mostOpen else { throw .tooManyDescriptors }
+            let connection = ProbeConnection(try StreamSocket.probe(target), attempt)
+            try epoll.add(connection.descriptor, .writable, token: attempt.token)
+            sockets[attempt.token] = connection
+        } catch {
+            // A host that connects to itself hears at once that it refuses.
+            let result: AttemptResult = error == .connectionRefused ? .refused : .unsent(error.text)
+            engine.learn(result, of: attempt, at: MonotonicClock.now, into: &actions)
+        }
+    }
+}
+
+/// One connection on its way; closed at the end of its life.
+final class ProbeConnection {
+    let descriptor: FileDescriptor
+    let attempt: AttemptID
+
+    init(_ descriptor: consuming FileDescriptor, _ attempt: AttemptID) {
+        self.descriptor = descriptor
+        self.attempt = attempt
+    }
+}
+
+extension AttemptID {
+    /// What epoll knows its socket by.
+    fileprivate var token: UInt64 { UInt64(UInt32(truncatingIfNeeded: path)) << 32 | UInt64(number) }
+}
