@@ -22,6 +22,22 @@ import Testing
         #expect(try lab.snapshot("n2") == before.1)
     }
 
+    /// What is rendered for those who type it themselves brings the same about, and twice is as good as once.
+    @Test func `the rendered script makes a segment, and runs twice`() throws {
+        let lab = try Lab("mshell", hosts: ["n1", "n2"], script: Self.script)
+        let file = try lab.file("segment.yaml", Self.segments[0].file)
+        for (host, name) in [("n1", "c1/n1"), ("n2", "c2/n2")] {
+            let rendered = try lab.net(host, "render --config \(file) --format shell --host \(name)")
+            let script = try lab.file("\(host).sh", rendered.output)
+            for _ in 1...2 {
+                let result = try lab.on(host, "sh \(script)")
+                #expect(rendered.code == 0 && result.code == 0, "\(host): \(result.output)\n\(rendered.output)")
+            }
+        }
+        let ping = try lab.on("n1", "ping -c 1 -W 5 -I 10.234.1.1 10.235.1.1")
+        #expect(ping.code == 0, "\(ping.output)")
+    }
+
     private static let script = """
         wire n1 eth0 n2 eth0
         address n1 eth0 192.168.0.1/24 192.168.0.3/24

@@ -239,21 +239,33 @@ import Testing
         #expect(difference(from: state, to: plan).conflicts == [])
     }
 
-    @Test func `a foreign route for our prefix stays, and is named`() throws {
+    @Test(arguments: [
+        (0, "192.168.5.99", "ours, the halves of the prefix, go before it", ["10.96.0.0/17", "10.96.128.0/17"]),
+        (1, "192.168.5.99", "ours, the halves of the prefix, go before it", ["10.96.0.0/17", "10.96.128.0/17"]),
+        (100, "192.168.5.99", "leads elsewhere; ours goes before it", ["10.96.0.0/16"]),
+        (0, "192.168.5.11", "does the same as ours", ["10.96.0.0/16"]),
+    ])
+    func `a foreign route for our prefix stays, and is named`(
+        metric: Int, gateway: String, message: String, ours: [String]
+    ) throws {
         let plan = try router()
         var state = FakeHost.fresh(plan.host)
         let prefix = try IPPrefix(parsing: "10.96.0.0/16")
         let foreign = Route(
-            destination: prefix, routeProtocol: 4,
-            nextHops: [NextHop(gateway: IPAddress("192.168.5.99"), device: "eth0")])
+            destination: prefix, routeProtocol: 4, metric: metric,
+            nextHops: [NextHop(gateway: IPAddress(gateway), device: "eth0")])
         state.routes.append(foreign)
         let found = difference(from: state, to: plan)
         #expect(
-            found.conflicts.count == 1
-                && found.conflicts[0].message.contains("leads elsewhere; ours goes before it"))
+            found.conflicts.count == 1 && found.conflicts[0].message.contains(message)
+                && found.conflicts[0].isHarmless)
         state.apply(found.steps)
         #expect(state.routes.contains(foreign))
-        #expect(state.routes.first { $0.destination == prefix }?.isOurs == true)
+        #expect(state.routes.filter { $0.isOurs && prefix.contains($0.destination) }.map(\.destination.description) == ours)
+        #expect(difference(from: state, to: plan).steps.isEmpty)
+        state.routes.removeAll { $0 == foreign }
+        state.apply(difference(from: state, to: plan).steps)
+        #expect(state.routes.filter { $0.isOurs && prefix.contains($0.destination) }.map(\.destination) == [prefix])
     }
 
     @Test(arguments: [

@@ -52,9 +52,35 @@ import Testing
             let subject = plan.host.place + "/" + plan.host.host.name
             for format in [RenderFormat.shell, .iptables] {
                 guard let text = try? Renderer(inventory).render(format, for: subject) else { continue }
+                #expect(!text.contains("<device"), "a shell would read a file")
                 try expectAccepted(text, by: ["sh", "-n", "FILE"])
             }
         }
+    }
+
+    /// Where a tunnel has no address, the nodes behind it need a looser filter, and nothing else.
+    @Test func `hosts that get settings alone are in the list, the plan and the script`() throws {
+        let inventory = try Networks.inventory(
+            yaml: """
+                clusters:
+                  prod:
+                    pods: [10.7.0.0/16]
+                    cni: calico-ipip
+                    nodes:
+                      node1: { address: 192.168.0.21, pods: [10.7.1.0/24] }
+                      relay: { address: 192.168.0.22, pods: [10.7.2.0/24] }
+                sites: { office: { networks: [10.8.0.0/24], router: 192.168.0.1 }, other: { networks: [10.9.0.0/24] } }
+                paths: [{ from: office, to: prod, via: relay, relays: [relay] }]
+                """)
+        let plans = NetworkPlanner(inventory).plans()
+        #expect(plans.map(\.host.host.name) == ["node1", "relay"])
+        let text = plans[0].text
+        #expect(text.hasPrefix("# prod/node1: settings alone\n"), "\(text)")
+        #expect(text.contains("+ sysctl -w net.ipv4.conf.tunl0.rp_filter=0  # only if tunl0 has no address; path"))
+        let scripts = try ["node1", "relay"].map { try Renderer(inventory).render(.shell, for: $0) }
+        #expect(scripts[0].contains("\n    sysctl -w net.ipv4.conf.tunl0.rp_filter=0\n"), "\(scripts[0])")
+        let uplink = "$(ip -o addr show to 192.168.0.22 | awk '{print $2; exit}')"
+        #expect(scripts[1].contains("\n    sysctl -w \"net.ipv4.conf.\(uplink).rp_filter=2\"\n"), "\(scripts[1])")
     }
 
     /// With IPv4 the policy that the kernel begins with is right; an older one takes no policy 3, and no forwarding of

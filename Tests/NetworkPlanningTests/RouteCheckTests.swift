@@ -41,7 +41,7 @@ import Testing
 
     private func foreign(_ text: String, table: Int = Route.mainTable, kind: RouteKind = .unicast) throws -> Route {
         Route(
-            destination: try IPPrefix(parsing: text), kind: kind, table: table, routeProtocol: 4,
+            destination: try IPPrefix(parsing: text), kind: kind, table: table, routeProtocol: 4, metric: 0,
             nextHops: kind == .unicast ? [NextHop(gateway: IPAddress("192.168.5.99"), device: "eth0")] : [])
     }
 

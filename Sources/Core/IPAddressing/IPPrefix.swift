@@ -29,6 +29,14 @@ package struct IPPrefix: Hashable, Sendable {
         IPAddress(family: family, bits: address.bits | Self.hostMask(family, length))
     }
 
+    /// The two prefixes, one bit longer, that make it up; nil for a single address.
+    package var halves: (low: IPPrefix, high: IPPrefix)? {
+        guard let low = IPPrefix(around: address, length: length + 1),
+            let high = IPPrefix(around: lastAddress, length: length + 1)
+        else { return nil }
+        return (low, high)
+    }
+
     /// True for an address of the range.
     package func contains(_ other: IPAddress) -> Bool {
         other.family == family && other.bits & ~Self.hostMask(family, length) == address.bits

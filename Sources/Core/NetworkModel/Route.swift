@@ -41,9 +41,10 @@ package struct Route: Hashable, Sendable {
     /// The table of the host's own addresses.
     package static let localTable = 255
 
-    /// The metric of our routes: before the kernel's default of 1024 with IPv6, where routes of one metric
-    /// would merge into one; 0 with IPv4, where order decides.
-    package static func ourMetric(_ family: AddressFamily) -> Int { family == .v4 ? 0 : 512 }
+    /// The metric of our routes. None is the one that `ip route add` takes by itself (0 with IPv4, 1024 with
+    /// IPv6): a second route of one prefix and metric is refused (File exists), and what another program
+    /// replaces or deletes must not be ours (`HostPlan.besideForeignRoutes`).
+    package static func ourMetric(_ family: AddressFamily) -> Int { family == .v4 ? 1 : 512 }
 
     /// True if its protocol number is ours.
     package var isOurs: Bool { routeProtocol == Ownership.routeProtocol }

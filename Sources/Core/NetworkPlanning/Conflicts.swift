@@ -36,21 +36,23 @@ extension DifferenceCalculation {
     private func foreignRoutes() -> [Conflict] {
         var ours: [IPPrefix: Desired<Route>] = [:]
         for desired in plan.routes { ours[desired.value.destination] = desired }
+        for prefix in plan.halvedPrefixes { ours[prefix] = prefix.halves.flatMap { ours[$0.low] } }
         guard !ours.isEmpty else { return [] }
         return observed.routes.compactMap { route in
             guard !route.isOurs, route.table == Route.mainTable, let desired = ours[route.destination] else {
                 return nil
             }
-            let isSame =
-                route.nextHops.count == desired.value.nextHops.count
-                && zip(route.nextHops, desired.value.nextHops).allSatisfy { $0.satisfies($1) }
-            let hides = route.metric < desired.value.metric
+            let isSame = route.leads(as: desired.value)
+            let isHalved = plan.halvedPrefixes.contains(route.destination)
+            let hides = route.metric < desired.value.metric && !isSame && !isHalved
             let isByHand = Route.protocolsOfHands.contains(route.routeProtocol)
             // What a daemon keeps there does no harm, and would come back.
             if isSame, !hides, !isByHand { return nil }
             let effect =
                 if hides { "hides ours, whose metric is \(desired.value.metric)" } else if isSame {
                     "does the same as ours"
+                } else if isHalved {
+                    "leads elsewhere; ours, the halves of the prefix, go before it"
                 } else { "leads elsewhere; ours goes before it" }
             return Conflict(
                 "\"ip route add \(route)\" \(effect) (\(desired.because))",

@@ -353,7 +353,6 @@ struct DifferenceCalculation {
         }
         var byDestination: [RouteKey: [Route]] = [:]
         for route in own { byDestination[RouteKey(route), default: []].append(route) }
-        let behind = keysBehindForeignRoutes()
         for desired in plan.routes {
             let key = RouteKey(desired.value)
             let present = byDestination.removeValue(forKey: key) ?? []
@@ -366,30 +365,12 @@ struct DifferenceCalculation {
                 }
             }
             if present.isEmpty { step(.add(.route(desired.value)), desired.because) }
-            if right != nil, behind.contains(key) {
-                // The kernel takes no second copy before the first; meanwhile packets go as they went
-                // already.
-                step(.remove(.route(desired.value)), desired.because)
-                step(.add(.route(desired.value)), desired.because)
-            }
         }
         // What is left is wanted by no path; a link that goes takes its routes along, but the inverse needs
         // them.
         for route in own where byDestination[RouteKey(route)]?.contains(route) == true {
             removal(.remove(.route(route)))
         }
-    }
-
-    /// Where a foreign route of the same prefix and metric stands before ours, it takes all packets (IPv4;
-    /// with
-    /// IPv6 there is one route for each metric).
-    private func keysBehindForeignRoutes() -> Set<RouteKey> {
-        let wanted = Set(plan.routes.map { RouteKey($0.value) })
-        var first: [RouteKey: Bool] = [:]
-        for route in observed.routes where wanted.contains(RouteKey(route)) {
-            if first[RouteKey(route)] == nil { first[RouteKey(route)] = route.isOurs }
-        }
-        return Set(first.filter { !$0.value && $0.key.destination.family == .v4 }.map(\.key))
     }
 
     private mutating func ruleSteps() {

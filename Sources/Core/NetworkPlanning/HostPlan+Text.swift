@@ -23,8 +23,7 @@ extension HostPlan {
     /// Writes `text`; in the order of `desiredSteps`, whose commands the lines are.
     package func write(to writer: inout LineWriter, reasons: Reasons = .onEachLine) {
         writer.write("# \(host.place)/\(host.host.name)")
-        let names = roles.map(\.rawValue).joined(separator: ", ")
-        writer.write(roles.isEmpty ? ": no part in any path\n" : ": \(names)\n")
+        writer.write(": \(part)\n")
         for note in notes { writer.write("# \(note)\n") }
         var lines = PlanLines(writer: consume writer, reasons: reasons)
         for step in stepsBeforePeers {
@@ -33,6 +32,11 @@ extension HostPlan {
             } else {
                 for command in step.commands { lines.write(step.because) { $0.write("+ \(command)") } }
             }
+        }
+        for setting in settingsOfBareTunnels {
+            lines.writeCommented(
+                "+ sysctl -w \(setting.value.value.setting)=\(setting.value.value.value)"
+                    + "  # only if \(setting.value.tunnel) has no address; \(setting.because)\n")
         }
         for neighbour in neighbours {
             lines.write(neighbour.because) {
@@ -60,6 +64,12 @@ extension HostPlan {
                 "+ \(rule.program) -t filter -I \(rule)  # only where a foreign FORWARD drops\n")
         }
         writer = lines.writer
+    }
+
+    /// What the host does, in words.
+    var part: String {
+        if !roles.isEmpty { return roles.map(\.rawValue).joined(separator: ", ") }
+        return isEmpty ? "no part in any path" : "settings alone"
     }
 
     /// The additions that bring the plan about on a host that has nothing of it, in their order; devices that

@@ -19,6 +19,9 @@ package struct HostPlan: Hashable, Sendable {
     package var forwardingEntries: [Desired<ForwardingEntry>] = []
     package var routes: [Desired<Route>] = []
 
+    /// The prefixes whose routes stand as their halves, in a plan that is resolved.
+    package var halvedPrefixes: Set<IPPrefix> = []
+
     /// What must be let through where somebody else's firewall drops what it does not know.
     package var accepts: [Desired<ForwardAccept>] = []
 
@@ -51,6 +54,9 @@ package struct HostPlan: Hashable, Sendable {
             && forwardingEntries.isEmpty
             && routes.isEmpty && accepts.isEmpty && table.chains.isEmpty && settingsOfBareTunnels.isEmpty
     }
+
+    /// True if a path needs something of the host, be it a setting alone.
+    package var hasPart: Bool { !roles.isEmpty || !isEmpty }
 
     /// The number of objects that the host shall have, each rule being one.
     ///

@@ -111,10 +111,8 @@ extension InterfaceAddress {
 extension Route {
     /// True where this observed route is what `desired` asks for.
     func satisfies(_ desired: Route) -> Bool {
-        destination == desired.destination && kind == desired.kind && table == desired.table
+        destination == desired.destination && table == desired.table
             && routeProtocol == desired.routeProtocol && metric == desired.metric
-            && (desired.source == nil || source == desired.source)
-            && nextHops.count == desired.nextHops.count
-            && zip(nextHops, desired.nextHops).allSatisfy { $0.satisfies($1) }
+            && (desired.source == nil || source == desired.source) && leads(as: desired)
     }
 }

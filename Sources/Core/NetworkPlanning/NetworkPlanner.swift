@@ -88,7 +88,7 @@ package struct NetworkPlanner: Sendable {
 
     /// The plans of all hosts that have a part, in the order of the inventory.
     package func plans() -> [HostPlan] {
-        hosts.map { plan(for: $0) }.filter { !$0.roles.isEmpty }
+        hosts.map { plan(for: $0) }.filter(\.hasPart)
     }
 
     /// What must be entered in devices that are not ours, in the order of the paths.

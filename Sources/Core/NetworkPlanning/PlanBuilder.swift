@@ -118,7 +118,10 @@ struct PlanBuilder {
     /// Loosens the reverse path filter of `device` on a host whose device `tunnel` has no address.
     mutating func loosen(_ device: DeviceReference, whereBare tunnel: String, because: String) {
         let setting = KernelSetting(family: .v4, device: device, name: .reversePathFilter)
-        let desired = Desired(BareTunnelSetting(tunnel: tunnel, SettingValue(setting, 2)), because: because)
+        // The tunnel itself needs none: without an address a loose filter is as strict as a strict one.
+        let value = device == .named(tunnel) ? 0 : 2
+        let bare = BareTunnelSetting(tunnel: tunnel, SettingValue(setting, value))
+        let desired = Desired(bare, because: because)
         if !plan.settingsOfBareTunnels.contains(desired) { plan.settingsOfBareTunnels.append(desired) }
     }
 

@@ -20,7 +20,6 @@ package struct HostContext: Hashable, Sendable {
     }
 }
 
-
 extension HostPlan {
     /// The plan for the host as it is: devices by their names, the mesh's MTU from its underlay's, gateways
     /// that
@@ -40,6 +39,7 @@ extension HostPlan {
                 reachable.adjust(hop, others: hop.gateway.flatMap { otherAddresses[$0] } ?? [])
             }.sorted()
         }
+        plan.besideForeignRoutes(of: observed)
         chooseSources(&plan, observed)
         plan.notes = (notes + plan.notes).sorted { $0.severity < $1.severity }
         return plan
@@ -101,7 +101,7 @@ extension HostPlan {
     private static func loosenFully(
         _ value: inout SettingValue, because: String, on observed: HostState, _ notes: inout [PlanNote]
     ) {
-        guard value.setting.name == .reversePathFilter, value.value == 2,
+        guard value.setting.name == .reversePathFilter, value.value != 1,
             let name = value.setting.device.name, observed.link(name)?.isOurs == false,
             !observed.addresses.contains(where: { $0.device == name && $0.address.family == .v4 })
         else { return }

@@ -68,7 +68,7 @@ struct NetPlan: ParsableCommand {
         var isRefused = false
         for host in planner.hosts {
             let plan = planner.plan(for: host)
-            guard !plan.roles.isEmpty else { continue }
+            guard plan.hasPart else { continue }
             isRefused = isRefused || plan.isRefused
             plan.write(to: &writer, reasons: .asHeadings)
             writer.write("\n")

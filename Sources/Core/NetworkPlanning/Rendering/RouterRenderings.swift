@@ -1,4 +1,5 @@
 import IPAddressing
+import NetworkModel
 
 /// Cisco IOS: `ip route PREFIX MASK NEXT-HOP [name NAME]` (IOS IP Routing: Protocol-Independent Command
 /// Reference), `ipv6 route PREFIX/LENGTH NEXT-HOP`, whose names not every release takes.
@@ -83,16 +84,14 @@ enum VyOSRendering {
     }
 }
 
-/// A Linux router without Namebridge: `ip route replace`, with several next hops in one route.
+/// A Linux router without Namebridge, with several next hops in one route.
 enum LinuxRendering {
     static func text(_ routes: [RouteAdvice], of name: String) -> String {
-        "# \(name); lasts until the next boot\n"
+        "# \(name); lasts until the next boot\n" + RouteScript.function
             + routes.map { route in
-                let hops =
-                    route.nextHops.count == 1
-                    ? " via \(route.nextHops[0].address)"
-                    : route.nextHops.map { " nexthop via \($0.address)" }.joined()
-                return "ip route replace \(route.destination)\(hops)  # \(route.because)\n"
+                let hops = route.nextHops.map { NextHop(gateway: $0.address) }
+                let line = RouteScript.line(Route(destination: route.destination, nextHops: hops))
+                return "\(line)  # \(route.because)\n"
             }.joined()
     }
 }

@@ -10,7 +10,7 @@ struct ShellRendering {
 
     var text: String {
         var text = "#!/bin/sh\n# \(plan.host.place)/\(plan.host.host.name):"
-        text += " \(plan.roles.map(\.rawValue).joined(separator: ", "))\n"
+        text += " \(plan.part)\n"
         text += "# Typed by hand this lasts until the next boot, firewall reload or restart of Docker;"
         text += " \"namebridge net agent\" keeps it.\n"
         for note in plan.notes { text += "# \(note)\n" }
@@ -19,6 +19,7 @@ struct ShellRendering {
         if steps.contains(where: { $0.commands.contains { $0.program == .ip } }) { text += Self.function }
         let settings = plan.settings.map(\.value.setting)
         if settings.contains(where: { $0.name == .forceForwarding }) { text += Self.forwardingFunction }
+        if !plan.routes.isEmpty { text += RouteScript.function }
         var because = ""
         for step in steps {
             if case .add(.table) = step.change {
@@ -30,22 +31,38 @@ struct ShellRendering {
                 because = step.because
                 text += "\n# \(because)\n"
             }
-            if case .set(let setting, _, let value) = step.change {
+            switch step.change {
+            case .set(let setting, _, let value):
                 text += Self.line(SettingValue(setting, value), step.commands)
-            } else {
+            case .add(.route(let route)): text += RouteScript.line(route) + "\n"
+            default:
                 for command in step.commands {
                     text += (command.program == .ip ? "new " : "") + Self.line(command)
                 }
             }
         }
-        return text
+        return text + bareTunnels
+    }
+
+    /// Settings of tunnel devices that are there and have no address.
+    private var bareTunnels: String {
+        plan.settingsOfBareTunnels.map { desired in
+            let (tunnel, value) = (desired.value.tunnel, desired.value.value)
+            let change = Change.set(value.setting, from: 0, to: value.value)
+            let lines = Step(change, because: desired.because).commands.map(Self.line).joined()
+            return "\n# \(desired.because)\n"
+                + "if ip link show dev \(tunnel) >/dev/null 2>&1 &&\n"
+                + "    [ -z \"$(ip -o -4 addr show dev \(tunnel))\" ]; then\n"
+                + "    \(lines)fi\n"
+        }.joined()
     }
 
     /// Makes something unless it is there.
     private static let function = """
         new() {
             error=$("$@" 2>&1) && return
-            case $error in *"File exists"*) ;; *) echo "$error" >&2; return 1 ;; esac
+            # Of an address, Linux says it in words of its own.
+            case $error in *"File exists"* | *"already assigned"*) ;; *) echo "$error" >&2; return 1 ;; esac
         }
 
         """
