@@ -21,7 +21,7 @@ private final class WebClient {
         _ = try StreamSocket.send(Array(text.utf8).span, on: socket)
     }
 
-    /// What comes until the connection ends; nil if `milliseconds` pass without anything.
+    /// The octets received until the connection ends; nil if `milliseconds` pass without any.
     func readToEnd(milliseconds: Int32 = 8000) throws -> String? {
         var events = EpollEvents(capacity: 1)
         var buffer = [UInt8](repeating: 0, count: 65_536)

@@ -40,7 +40,7 @@ import Testing
         return true
     }
 
-    /// True if `size` octets are free behind the newest entry, or at the start of the room.
+    /// True if `size` octets are free after the newest entry, or at the start of the memory.
     private static func canFit(_ size: Int, _ room: Int, _ model: [(offset: Int, octets: [UInt8])]) -> Bool {
         guard let first = model.first, let last = model.last else { return size <= room }
         let tail = last.offset + last.octets.count

@@ -5,7 +5,7 @@ import Testing
 
 @testable import AnswerCache
 
-/// What goes when the room is full.
+/// What is evicted when the memory is full.
 @Suite struct EvictionTests {
     @Test func `a million names that are asked once do not push out what is asked often`() throws {
         var cache = NamedCache(octets: 1 << 20)

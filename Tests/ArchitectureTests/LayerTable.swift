@@ -1,5 +1,5 @@
-/// The modules of each layer from bottom to top. A module may import those that stand before it, so arrows only go down; a new
-/// module takes its place here.
+/// The modules of each layer from bottom to top. A module may import those before it, so arrows only go down; a new module takes
+/// its place here.
 enum LayerTable {
     /// Values and decisions: no socket, clock, file, process, randomness or logging.
     static let core = [

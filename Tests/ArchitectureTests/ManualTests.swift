@@ -40,7 +40,7 @@ import Testing
         }
     }
 
-    /// The long name of the option whose attribute stands at line `start`: its variable's, with hyphens.
+    /// The long name of the option whose attribute is at line `start`: its variable's, with hyphens.
     private func optionName(in code: [Substring], after start: Int) -> String? {
         guard let line = code[start...].first(where: { $0.contains("var ") }),
             let variable = line.split(separator: "var ").last?.prefix(while: { $0.isLetter })

@@ -62,7 +62,7 @@ import Testing
         #expect(offences.isEmpty, "\(offences.joined(separator: "\n"))")
     }
 
-    /// What stands between two marks.
+    /// The texts between two marks.
     private func quoted(_ text: Substring, by mark: Character) -> [String] {
         text.split(separator: mark, omittingEmptySubsequences: false).enumerated().compactMap { index, part in
             index % 2 == 1 ? String(part) : nil

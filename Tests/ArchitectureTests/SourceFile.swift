@@ -4,11 +4,11 @@ import Foundation
 struct SourceFile {
     /// Relative to the package's folder, such as `Sources/Core/DNSWire/Question.swift`.
     let path: String
-    /// The lines as they stand.
+    /// The unchanged lines.
     let lines: [Substring]
     /// The lines with comments and the content of string literals replaced by spaces.
     let code: [Substring]
-    /// The numbers (from 0) of lines that lie inside a string literal of several lines.
+    /// The numbers (from 0) of lines inside a string literal of several lines.
     let literalLines: Set<Int>
 
     init(path: String, text: String) {
@@ -47,7 +47,7 @@ struct SourceFile {
     }
 }
 
-/// The words that may stand between `import` and the module.
+/// The words allowed between `import` and the module.
 private let importKinds: Set<Substring> = [
     "struct", "class", "enum", "protocol", "typealias", "func", "let", "var",
 ]

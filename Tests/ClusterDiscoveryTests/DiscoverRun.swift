@@ -1,6 +1,6 @@
 import Foundation
 
-/// Runs `namebridge discover` with the real kubectl against stand-in API servers.
+/// Runs `namebridge discover` with the real kubectl against fake API servers.
 final class DiscoverRun {
     let folder: URL
     private var servers: [StandInServer] = []
@@ -30,7 +30,7 @@ final class DiscoverRun {
 
     deinit { try? FileManager.default.removeItem(at: folder) }
 
-    /// Adds a context of a server that is not a stand-in.
+    /// Adds a context of a server that is not a fake one.
     func add(_ context: String, server: String) throws {
         contexts.append((context, server))
         try writeConfiguration()

@@ -6,7 +6,7 @@ struct DiscoveryCase: Sendable, CustomTestStringConvertible {
     let cluster: StandInCluster
     /// Without comments.
     let lines: [String]
-    /// What stands in comments.
+    /// The expected comments.
     var comments: [String] = []
 
     /// True for what is asked through the real kubectl, too.

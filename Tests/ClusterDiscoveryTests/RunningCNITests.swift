@@ -5,7 +5,7 @@ import Inventory
 import JSON
 import Testing
 
-/// The CNI is the one that runs, whatever others have left behind.
+/// The detected CNI is the one that runs, not one that has left traces.
 @Suite struct RunningCNITests {
     @Test func `an agent that no node takes does not run`() throws {
         // EKS, where the Amazon VPC CNI was replaced by Calico.

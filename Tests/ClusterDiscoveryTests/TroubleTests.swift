@@ -86,7 +86,7 @@ struct TroubleTests {
         if version == "v1", result.errors.contains("this kubectl can't use the kubeconfig's way to log in: ") { return }
         #expect(result.errors.contains("prod: the login program of the kubeconfig failed: "), "\(result.errors)")
         #expect(result.errors.contains("failed: exec: executable no-such-login not found; "), "\(result.errors)")
-        // kubectl's advice is told whole, and once.
+        // kubectl's advice is printed completely, and once.
         #expect(result.errors.split(separator: "/#client-go-credential-plugins").count == 2, "\(result.errors)")
     }
 
@@ -105,7 +105,7 @@ struct TroubleTests {
             "user: { token: secret }",
             with: "user: { exec: { apiVersion: client.authentication.k8s.io/v1beta1, command: \(script),"
                 + " interactiveMode: IfAvailable } }")
-        // kubectl runs the program for TLS alone, which the stand-in does not speak.
+        // kubectl runs the program only for TLS, which the fake server does not support.
         try run.write(text.replacing("http://", with: "https://"), to: "config")
         let result = try run.discover()
         try #require(FileManager.default.fileExists(atPath: run.folder.appending(path: "asked").path))

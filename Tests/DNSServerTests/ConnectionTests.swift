@@ -193,7 +193,7 @@ import Testing
         #expect(server.statistics.workers.map(\.sockets.connectionsChoked) == [1])
     }
 
-    /// Offset behind the question.
+    /// The offset after the question.
     private static func end(_ question: [UInt8]) -> Int {
         var position = 12
         while question[position] != 0 { position += 1 + Int(question[position]) }

@@ -5,7 +5,7 @@ import Inventory
 import TestSupport
 import Testing
 
-/// A server in front of `upstreams`, which stand for every name.
+/// A server in front of `upstreams`, which answer every name.
 func startServer(
     _ upstreams: [Endpoint], listen: [String] = ["127.0.0.1:0"], workers: Int = 1,
     settings: DNSServerSettings = DNSServerSettings()

@@ -9,7 +9,7 @@ import Telemetry
 import TestSupport
 import Testing
 
-/// A server that is told to end while clients wait.
+/// A server that is ended while clients wait.
 @Suite struct EndingTests {
     @Test(arguments: [1, 2])
     func `every question that has come is answered`(workers: Int) throws {

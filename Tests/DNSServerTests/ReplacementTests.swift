@@ -39,7 +39,7 @@ import Testing
     }
 
     @Test func `questions in flight are answered by the configuration that they came under`() throws {
-        // Silent to the first question, so that the second one goes out after the change.
+        // Silent to the first question, so that the second one is sent after the change.
         let upstream = try CountedUpstream(silent: 1)
         let serving = try Serving(["prod": [upstream.endpoint]])
         defer { serving.server.stop() }

@@ -74,7 +74,7 @@ import Testing
         let message = try PlainMessage(decoding: reply)
         #expect(message.isTruncated && reply.count <= 65_535 && reply.count > 65_400)
         #expect(message.answers == Array(try services(1000).expected().prefix(message.answers.count)))
-        // A set that stands whole before it is an answer without it.
+        // A complete set before it is an answer without it.
         asking.answers.insert(PlainRecord(owner, type: 16, [.octets([1, 0x61])]), at: 0)
         let first = try PlainMessage(decoding: asking.reply(to: asking.upstream(.owners)))
         #expect(first.answers.map(\.type) == [16] && first.isTruncated)

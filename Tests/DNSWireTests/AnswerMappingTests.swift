@@ -108,7 +108,7 @@ private let rows = [
             case .name(let name): sum + (row.mayCompress ? min(name.length, 2) : name.length)
             }
         }
-        // The second record ends the message; its owner is a pointer, and all its names stand in the first one.
+        // The second record ends the message; its owner is a pointer, and all its names are in the first one.
         let last = Array(reply.suffix(12 + length))
         #expect(Array(last.prefix(4)) == [0xC0, 12] + octets16(row.type))
         #expect(Array(last[10..<12]) == octets16(length))

@@ -28,7 +28,7 @@ struct MappingCase {
         return message.encoded(compression)
     }
 
-    /// Type and class IN behind the name that the client asks.
+    /// Type and class IN after the client's name.
     var question: [UInt8] { PlainQuestion(PlainName(name), type: type).wire }
 
     /// A client's query, with OPT where a payload size is given.

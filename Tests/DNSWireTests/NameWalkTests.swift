@@ -3,13 +3,13 @@ import DomainNames
 import TestSupport
 import Testing
 
-/// Offset behind a name, and its length without compression.
+/// The offset after a name, and its length without compression.
 private struct Extent: Equatable, Sendable {
     let end: Int
     let length: Int
 }
 
-/// Octets from offset 12 on, where the name to be read stands among them, and what must be found.
+/// Octets from offset 12 on, the offset of the name to be read, and the expected result.
 private struct Row: Sendable, CustomTestStringConvertible {
     let reason: String
     /// Behind a header of twelve octets, all 1: so that a name read from there would be seen.
@@ -32,7 +32,7 @@ private func labels(_ sizes: Int...) -> [UInt8] {
     sizes.flatMap { [UInt8($0)] + [UInt8](repeating: 0x78, count: $0) }
 }
 
-/// Two root labels, and behind them pointers that each point at the one before.
+/// Two root labels, followed by pointers that each point at the previous one.
 private func chain(pointers: Int) -> [UInt8] {
     [0, 0] + (0..<pointers).flatMap { index in
         let target = index == 0 ? 12 : 14 + (index - 1) * 2

@@ -6,7 +6,7 @@ import Testing
 @Suite("Replies for one client") struct ReplyWritingTests {
     private let owner = PlainName("mysql.test.svc.cluster.local")
 
-    /// An answer of so many A records, each of 16 octets behind its pointer.
+    /// An answer of so many A records, each of 16 octets with its pointer.
     private func addresses(_ count: Int, _ owner: PlainName? = nil) -> [PlainRecord] {
         (0..<count).map { PlainRecord(owner ?? self.owner, type: 1, [.octets([10, 0, UInt8($0 >> 8), UInt8($0 & 0xFF)])]) }
     }

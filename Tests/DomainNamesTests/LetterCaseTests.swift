@@ -42,7 +42,7 @@ struct LetterCaseTests {
             let letterCase = LetterCase(bits: 1 << UInt64(bit))
             return wire.indices.filter { letterCase.octet(wire[$0], at: $0) == UInt8(ascii: "a") }
         }
-        // The first bit stands for the octet of the label's length.
+        // The first bit is that of the label's length octet.
         #expect(changed.allSatisfy { $0.count <= 1 })
         #expect(Set(changed.joined()) == Set(1..<64))
     }

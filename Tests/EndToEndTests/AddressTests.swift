@@ -113,7 +113,7 @@ struct Namespace {
         try run("ip", "link", "set", "lo", "up")
     }
 
-    /// What stands before a command that is to run inside.
+    /// The prefix of a command that runs inside.
     var prefix: [String] { ["nsenter", "--target", "\(holder.identifier)", "--net"] }
 
     /// Runs a command inside; one that fails is an error, except for clients of the DNS.

@@ -47,7 +47,7 @@ extension EndToEnd {
             for port in [jar.ports[0], jar.ports[1], jar.namedPort] {
                 let again = try dig("www.example.net A", port: port, options: ["+cookie=\(ours)", "+nobadcookie"])
                 #expect(again.status == "NOERROR" && again.data == ["192.0.2.80"], "\(again.text)")
-                // BIND makes one anew each second: only what stands before the time is the same (RFC 9018 section 4.3).
+                // BIND makes a new one each second: only the octets before the time are the same (RFC 9018 section 4.3).
                 #expect(try cookie(again).prefix(24) == ours.prefix(24))
             }
         }

@@ -370,7 +370,7 @@ struct DoctorReport {
     var trouble: [Finding] { findings.filter { $0.severity != "ok" } }
     var problems: [Finding] { findings.filter { $0.severity == "problem" } }
 
-    /// - Parameter prefix: What stands before the program's name, such as a namespace's `nsenter`.
+    /// - Parameter prefix: The words before the program's name, such as a namespace's `nsenter`.
     init(_ arguments: [String], prefix: [String] = [], environment: [String: String] = [:]) throws {
         let program = try #require(Tool.namebridge)
         let result = try Tool.run(

@@ -4,7 +4,7 @@ import Testing
 extension EndToEnd {
     /// The forwarder behind the resolvers that offices have, each with the README's own lines.
     @Suite struct Fronts {
-        /// A resolver, and what stands in its configuration besides the README's lines.
+        /// A resolver, and its configuration besides the README's lines.
         struct Front: Sendable {
             let name: String
             let program: String

@@ -1,7 +1,7 @@
 import Testing
 
 extension EndToEnd {
-    /// The servers behind the forwarder, asked directly: what they serve is what the other tests rely on.
+    /// The servers of the forwarder, asked directly: the other tests rely on their data.
     @Suite struct Harness {
         @Test func `both clusters call themselves cluster.local and have addresses of their own`() throws {
             let network = try OfficeNetwork.withoutForwarders()

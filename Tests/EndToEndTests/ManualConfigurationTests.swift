@@ -2,8 +2,8 @@ import Foundation
 import Testing
 
 extension EndToEnd {
-    /// The lines that the README gives for the resolvers of an office, put into them as they stand: only addresses and
-    /// ports are those of the test.
+    /// The lines that the README gives for the resolvers of an office, used unchanged: only addresses and ports are those of the
+    /// test.
     @Suite struct ManualConfigurations {
         @Test(.enabled(if: Tool.areInstalled("dnsmasq"), "dnsmasq is missing: apt install dnsmasq-base"))
         func `dnsmasq that guards against rebinding`() throws {

@@ -3,7 +3,7 @@ import Testing
 extension EndToEnd {
     /// What the records of each type look like under the suffix that was asked.
     @Suite struct Mapping {
-        /// A record below `shop.svc`, and its data; `@` stands for the suffix that was asked.
+        /// A record below `shop.svc`, and its data; `@` is the suffix that was asked.
         struct Row: CustomTestStringConvertible {
             let type: String
             let name: String

@@ -20,9 +20,9 @@ extension EndToEnd {
                 """, to: "privileges.yaml")
             let sockets = folder.path + "/sockets"
             try FileManager.default.createDirectory(atPath: sockets, withIntermediateDirectories: true)
-            // The words of `nobody` alone: other users are not on every host.
+            // Only for `nobody`: other users do not exist on every host.
             let user = geteuid() == 0 ? ["--user", "nobody"] : []
-            // As an administrator would: `serve` takes no folder that it is told of for its own.
+            // As an administrator would: `serve` does not take ownership of a given folder.
             if geteuid() == 0 { try Self.give(sockets, to: "nobody") }
             server = try ServerProcess(
                 "privileges", [program, "serve", "--config", file, "--control", sockets + "/control"] + user,

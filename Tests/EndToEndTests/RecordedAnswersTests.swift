@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 extension EndToEnd {
-    /// Answers of real CoreDNS servers, given by a stand-in and taken through the running forwarder.
+    /// Recorded answers of real CoreDNS servers, sent by a fake server through the running forwarder.
     @Suite struct RecordedAnswers {
         private static let recordings: [RecordedExchange] = {
             let file = Tool.packageFile("Tests/CoreDNSReplayTests/answers.jsonl")
@@ -43,7 +43,7 @@ extension EndToEnd {
     }
 }
 
-/// Puts recorded questions to a forwarder whose only server is a stand-in with the recorded answers.
+/// Sends recorded questions to a forwarder whose only server is a fake one with the recorded answers.
 private struct Player {
     static let suffixes = ["prod.cluster.local", "prod.k8s.example.com"]
 
@@ -129,7 +129,7 @@ private struct Player {
         String(decoding: octets.filter { (0x20...0x7E).contains($0) }, as: UTF8.self)
     }
 
-    /// The forwarder's reply to a message as it stands; nil if none comes.
+    /// The forwarder's reply to an unchanged message; nil if none comes.
     func reply(to query: [UInt8], _ transport: String) throws -> [UInt8]? {
         guard transport == "tcp" else {
             try udp.send(query)

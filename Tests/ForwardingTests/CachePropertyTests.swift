@@ -148,7 +148,7 @@ private struct CachePlay: ~Copyable {
 
     private mutating func pass(milliseconds: Int) {
         let end = now.advanced(milliseconds: milliseconds)
-        while let due = engine.nextDeadline, due <= end {  // each deadline lies behind the one before
+        while let due = engine.nextDeadline, due <= end {  // each deadline is later than the one before
             now = max(now, due)
             engine.expire(at: now, random: &random, into: &outbox)
             take()
@@ -233,8 +233,8 @@ private struct CachePlay: ~Copyable {
         }
     }
 
-    /// A stale answer goes out where its question was asked in vain, which takes two seconds and holds for one
-    /// more, or where there is nobody to be asked.
+    /// A stale answer is sent if its question failed, which takes two seconds and is remembered for one more, or where there is
+    /// nobody to be asked.
     private mutating func judgeStale(_ key: Asked) {
         let isNobodyThere = (key.isStaging ? [2] : [0, 1]).allSatisfy { board.servers[$0].isDead }
         let time = lastAsked[key] ?? MonotonicTime(nanoseconds: 0)

@@ -8,7 +8,7 @@ import Testing
 
 /// Cookies towards clients (RFC 7873 section 5.2, RFC 9018).
 @Suite struct CookieTests {
-    /// An example of RFC 9018 appendix A: whose cookie comes when, and what goes back.
+    /// An example of RFC 9018 appendix A: the client, the time, the cookie sent and the cookie returned.
     struct Example: Sendable, CustomTestStringConvertible {
         let section: String
         let secrets: [String]

@@ -9,7 +9,7 @@ import Testing
 
 @testable import Forwarding
 
-/// Nothing that a client sends multiplies what is asked: one question goes out, and its answer is shared.
+/// Whatever clients vary, servers are asked once: one question is sent, and its answer is shared.
 @Suite struct IdenticalQuestionTests {
     private let client = IPAddress(v4: 0x0A00_0007)
     private let other = IPAddress(v4: 0x0A20_0007)

@@ -20,7 +20,7 @@ import Testing
         var inventory = Inventory()
         inventory.dns.upstream = [Endpoint(address: IPAddress(v4: 0xAC10_0101), port: 53)]
         inventory.dns.limits.idleTime = .seconds(5)
-        // Answered here, refused, and by a server that says nothing.
+        // Answered here, refused, and by a silent server.
         for (name, type) in [("1.1.168.192.in-addr.arpa", 12), ("a.example.com", 252), ("a.example.com", 1)] {
             let engine = PlayedEngine(inventory)
             engine.ask(

@@ -35,7 +35,7 @@ import Testing
         settings.sample = sample
         let filter = QueryLogFilter(settings)
         let client = try #require(IPAddress("10.0.0.1"))
-        // Draws that lie at equal distances.
+        // Draws at equal distances.
         let chosen = (0..<1_000).count { turn in
             let root: [UInt8] = [0]
             return filter.isChosen(

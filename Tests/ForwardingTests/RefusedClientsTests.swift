@@ -8,7 +8,7 @@ import Testing
 
 @testable import Forwarding
 
-/// Who is refused by `dns.clients`.
+/// Clients that `dns.clients` refuses.
 @Suite struct RefusedClientsTests {
     private func time(_ seconds: Int64) -> MonotonicTime { MonotonicTime(nanoseconds: seconds * 1_000_000_000) }
 

@@ -5,7 +5,7 @@ import Testing
 @testable import Forwarding
 
 @Suite struct ReverseRoutingTests {
-    /// The reverse name of the first `labels` octets or nibbles of `address`, behind twelve octets of header.
+    /// The reverse name of the first `labels` octets or nibbles of `address`, after twelve octets of header.
     private func message(_ address: IPAddress, labels: Int) -> [UInt8] {
         var parts: [String] = address.octets.flatMap { octet in
             address.family == .v4

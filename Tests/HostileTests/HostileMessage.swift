@@ -4,13 +4,13 @@ import Testing
 /// A message put together octet by octet: nothing keeps it from being wrong.
 struct HostileMessage {
     var flags: UInt16 = 0x0100
-    /// What the header says about the four sections, whatever they hold.
+    /// The header's counts of the four sections, which may be wrong.
     var counts: [Int] = [1, 0, 0, 0]
     /// In wire form, or what pretends to be.
     var name = TestMessage.wire("row.example.org")
     /// Type and class; fewer than four octets where the question is cut off.
     var typeAndClass: [UInt8] = [0, 1, 0, 1]
-    /// What stands behind the question.
+    /// The octets after the question.
     var tail: [UInt8] = []
 
     /// The whole message under the ID of the row.
@@ -32,7 +32,7 @@ struct HostileMessage {
         HostileMessage(counts: [1, 0, 0, records.count], tail: records.flatMap { $0 })
     }
 
-    /// An OPT record, well formed unless told otherwise (RFC 6891 section 6.1.2).
+    /// An OPT record, well formed by default (RFC 6891 section 6.1.2).
     static func opt(
         _ options: [UInt8] = [], size: Int = 1232, rcode: UInt8 = 0, version: UInt8 = 0, flags: Int = 0,
         owner: [UInt8] = [0], length: Int? = nil

@@ -37,7 +37,7 @@ enum HostileRows {
 
     private static func zeros(_ count: Int) -> [UInt8] { [UInt8](repeating: 0, count: count) }
 
-    // MARK: - Counts that lie
+    // MARK: - Wrong counts
 
     static let counts: [HostileRow] =
         [

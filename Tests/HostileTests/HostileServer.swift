@@ -114,7 +114,7 @@ struct HostileReply {
         return Int(octets[opt.dataStart + 4]) << 8 | Int(octets[opt.dataStart + 5])
     }
 
-    /// What is wrong with the reply to `row`, whatever its response code; empty: nothing.
+    /// The fault of the reply to `row`, apart from its response code; empty if there is none.
     func objections(to row: HostileRow) -> [String] {
         var found: [String] = []
         if !header.isResponse { found.append("QR is not set") }
@@ -125,8 +125,8 @@ struct HostileReply {
         if header.flags & 0x0400 != (isAuthority ? 0x0400 : 0) { found.append("AA is \(isAuthority ? "not " : "")set") }
         if let ednsFlags, ednsFlags & 0x7FFF != 0 { found.append("unknown EDNS flags are set") }
         if let version, version != 0 { found.append("EDNS version \(version)") }
-        // A good cookie goes back to who has one (RFC 7873 section 5.2).
-        // So does, over TCP, the time that a connection may be idle (RFC 7828 section 3.3.2).
+        // A client with a cookie gets a good one (RFC 7873 section 5.2). So does, over TCP, the time that a connection may be
+        // idle (RFC 7828 section 3.3.2).
         for option in options where ![15, 10, 11].contains(option) { found.append("option \(option) came back") }
         if octets.count > max(512, row.octets.count * 4) { found.append("\(octets.count) octets amplify") }
         switch row.outcome {

@@ -8,7 +8,7 @@ import Testing
     struct Row: Sendable, CustomTestStringConvertible {
         let title: String
         let parts: [[UInt8]]
-        /// Replies that come, by their IDs, whatever their order.
+        /// The replies received, by their IDs, in any order.
         let replies: Set<UInt16>
         /// True if the client then ends its side, false if the server has to close by itself.
         var clientEnds = true

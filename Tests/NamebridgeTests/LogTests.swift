@@ -10,7 +10,7 @@ import Testing
         let socket = "/tmp/namebridge-test-\(UUID().uuidString.prefix(8)).sock"
         let running = try Program.start(
             ["serve", "--config", file.path, "--control", socket],
-            // Another file than standard error: no priority stands before a line.
+            // Another file than standard error: lines have no priority.
             environment: ["JOURNAL_STREAM": "1:2"])
         defer {
             running.process.terminate()

@@ -78,7 +78,7 @@ enum Program {
         return process
     }
 
-    /// Where the tests' own executable lies: the program is built into the same folder.
+    /// The folder of the tests' own executable: the program is built into the same one.
     private static let folder = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath()
         .deletingLastPathComponent()
 }

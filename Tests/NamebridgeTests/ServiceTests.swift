@@ -72,7 +72,7 @@ import Testing
             let begin = service.manager.nextBeside("STATUS=serving", within: 10_000)
             #expect(begin?.hasPrefix("RELOADING=1\nMONOTONIC_USEC=") == true, "\(row.reason)")
             let end = service.manager.next(within: 10_000)
-            // The stand-in clusters may be found dead meanwhile.
+            // The fake clusters may be found dead meanwhile.
             #expect(end?.hasPrefix("READY=1\nSTATUS=\(row.status)") == true, "\(row.reason): \(end ?? "nothing")")
         }
     }
@@ -81,7 +81,7 @@ import Testing
         let service = try Service(StandInManager(isAbstract: false), watchdog: "800000")
         #expect(service.manager.next(within: 10_000)?.hasPrefix("READY=1") == true)
         try FileManager.default.removeItem(atPath: service.file.path)
-        // Reading it goes on until another process writes to it.
+        // Reading it lasts until another process writes to it.
         try #require(unsafe mkfifo(service.file.path, 0o600) == 0)
         kill(service.running.process.processIdentifier, SIGHUP)
         while service.manager.nextBeside("STATUS=", within: 800)?.hasPrefix("RELOADING=1") == false {}

@@ -37,7 +37,7 @@ import Testing
         try read(until: "status page accepts no connections")
         #expect(log.contains("Too many open files (EMFILE)"))
         let before = try Self.processorTime(server.process.processIdentifier)
-        // Who asks over the control socket may or may not find a descriptor. The time is what a loop would spin for.
+        // A client of the control socket may or may not get a descriptor. A busy loop would spin for this time.
         _ = try Program.run(["status", "--control", socket])
         usleep(1_000_000)
         let used = try Self.processorTime(server.process.processIdentifier) - before

@@ -51,7 +51,7 @@ final class AgentRun {
     /// The neighbours that the kernel was made to ask for.
     var asked: [IPAddress] { heard.asked }
 
-    /// What was told since the last call, in short.
+    /// The reports since the last call, abbreviated.
     func takeNews() -> [String] {
         defer { heard.news = [] }
         return heard.news.map { news in

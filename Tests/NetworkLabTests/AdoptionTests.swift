@@ -1,8 +1,8 @@
 import Foundation
 import Testing
 
-/// What hands have set up before us goes on without a gap: it is named, ours stands beside it, and with `--adopt` ours
-/// takes its place while packets pass and connections live.
+/// A manual setup continues to work without a gap: it is reported, ours exists beside it, and with `--adopt` ours takes its place
+/// while packets pass and connections live.
 @Suite(.enabled(if: Lab.isPossible && Lab.has("socat", "ping")), .serialized) struct AdoptionTests {
     @Test func `hand-made rules and routes are taken over while traffic passes`() throws {
         let lab = try Lab("adopt", hosts: Self.hosts, script: Self.network + Self.byHand, answering: ["p3"])
@@ -47,7 +47,7 @@ import Testing
         #expect(try lab.probeInVain([probe]).allSatisfy(\.outcome.isBroken), "nothing is left of either")
     }
 
-    /// Without `--adopt` both stand, and a removal leaves what hands have made byte for byte.
+    /// Without `--adopt` both exist, and a removal leaves the manual setup byte for byte.
     @Test func `what is not adopted outlives us`() throws {
         let lab = try Lab("beside", hosts: Self.hosts, script: Self.network + Self.byHand, answering: ["p3"])
         let file = try lab.file("office.yaml", Self.configuration)
@@ -79,8 +79,7 @@ import Testing
         #expect(report.lost == 0 && report.isConnectionAlive, "\(report)")
     }
 
-    /// A flow that began without translation, and that the kernel therefore goes on leaving untranslated, is made to
-    /// begin anew.
+    /// A flow that began without translation, and that the kernel therefore leaves untranslated, is made to begin anew.
     @Test func `a flow from before the rules works as soon as they are there`() throws {
         let lab = try Lab("flow", hosts: Self.hosts, script: Self.network + Self.routesByHand + Self.tracking, answering: ["p3"])
         let file = try lab.file("office.yaml", Self.configuration)

@@ -109,7 +109,7 @@ import Testing
         #expect(log.components(separatedBy: "next hop silent").count == 2, "\(log)")
     }
 
-    /// What stands for a kernel of before Linux 5.14: the file that came with policy 3 says nothing.
+    /// Imitates a kernel older than Linux 5.14: the file that came with policy 3 is empty.
     @Test func `an older kernel gets another policy, with a warning, and everything else`() throws {
         let lab = try Lab("older", hosts: Self.hosts, script: Self.script)
         let file = try lab.file("multi.yaml", Self.configuration(relays: "relay1, relay2"))

@@ -29,7 +29,7 @@ import Testing
         var description: String { what }
     }
 
-    /// kube-proxy marks what comes from outside of the CIDR, and masquerades what is marked.
+    /// kube-proxy marks packets from outside of the CIDR, and masquerades marked ones.
     private static let script = """
         wire pc eth0 router office
         ip -n ${P}router link add br0 type bridge; ip -n ${P}router link set br0 up

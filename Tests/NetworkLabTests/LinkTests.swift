@@ -1,7 +1,7 @@
 import Testing
 
-/// Two clusters and a site on one link, with addresses of both families: routes to the nodes are enough. The one with
-/// Flannel hides its pods behind their nodes from everybody else; the one with Calico has the pools that it needs.
+/// Two clusters and a site on one link, with addresses of both families: routes to the nodes are enough. The one with Flannel
+/// hides its pods behind their nodes from all other hosts; the one with Calico has the pools that it needs.
 @Suite(.enabled(if: Lab.isPossible), .serialized) struct LinkTests {
     @Test(arguments: [false, true])
     func `clusters and a site on one link need routes alone`(isHostile: Bool) throws {
@@ -35,7 +35,7 @@ import Testing
             list.append(Passage("pc", address("p3", family), from: office))
             list.append(Passage("pc", address("p4", family), from: office))
         }
-        // Each node asks for services at the node of the other cluster that stands where it does in the list.
+        // Each node uses for services the node of the other cluster at the same place in the list.
         return list + [
             Passage("p1", "10.97.0.103", port: 80, from: "10.245.1.1"),
             Passage("p1", "10.97.0.104", port: 80, from: "192.168.10.13"),

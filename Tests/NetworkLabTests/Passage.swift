@@ -38,7 +38,7 @@ extension Lab {
             #expect(result.code == 0 && result.output.hasSuffix("nothing to do\n"), "\(host): \(result.output)")
         }
         for (host, result) in zip(hosts, try net(each: hosts, "status --config \(file)")) {
-            // Routes of others that would lead elsewhere are told, though ours go before them.
+            // Foreign routes that would lead elsewhere are reported, although ours take precedence.
             let odd = result.output.split(separator: "\n").filter { line in
                 ["missing", "changed", "left over", "shadowed"].contains { line.hasPrefix($0) }
             }

@@ -21,8 +21,8 @@ import Testing
         }
     }
 
-    /// As kube-proxy does with masquerade-all: what it translates gets the node's address as source, so that pods see
-    /// their clients and services work all the same. The office's gateway is told of nothing new.
+    /// As kube-proxy does with masquerade-all: what it translates gets the node's address as source, so that pods see their
+    /// clients and services work all the same. The office's gateway needs no change.
     @Test(arguments: [false, true])
     func `with masquerade-all the clients' addresses can be kept`(isHostile: Bool) throws {
         let lab = try Lab(

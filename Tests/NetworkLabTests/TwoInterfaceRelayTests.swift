@@ -1,7 +1,7 @@
 import Testing
 
-/// A relay that stands between: one interface in the office's network, another in that of the nodes, and forwarding off.
-/// Requests come in by the first and answers by the second, and the kernel asks the interface that a packet comes in by.
+/// A relay with two interfaces: one interface in the office's network, another in that of the nodes, and forwarding off. Requests
+/// come in by the first and answers by the second, and the kernel asks the interface that a packet comes in by.
 @Suite(.enabled(if: Lab.isPossible), .serialized) struct TwoInterfaceRelayTests {
     private static let hosts = ["pc", "router", "relay1", "master1", "p1"]
 

@@ -49,7 +49,7 @@ final class Namespace {
     func take(_ steps: [Step]) -> String {
         steps.flatMap(\.commands).map { command in
             if command.program == .conntrack { return "" }
-            // A here document ends with its line: what follows must stand on another one.
+            // A here document ends with its line: the next command must be on another one.
             let said = run("{ \(command.description)\n} >/dev/null")
             return said.isEmpty ? "" : "\(command): \(said)"
         }.joined()

@@ -181,7 +181,7 @@ import Testing
     }
 }
 
-/// Lets a program check a text, which stands in a file named in place of `FILE`; passes where there is no such program.
+/// Checks a text with a program; `FILE` is replaced by the name of a file with the text; passes if there is no such program.
 private func expectAccepted(_ text: String, by command: [String]) throws {
     let file = FileManager.default.temporaryDirectory.appending(path: "\(UUID().uuidString).conf")
     try Data(text.utf8).write(to: file)

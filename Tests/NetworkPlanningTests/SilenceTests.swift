@@ -4,7 +4,7 @@ import NetworkPlanning
 import TestSupport
 import Testing
 
-/// A next hop that does not answer is told, and not one that was asked a moment ago for the first time.
+/// A next hop that does not answer is reported, but not one that was asked for the first time a moment ago.
 @Suite struct SilenceTests {
     private func router() throws -> HostPlan {
         let inventory = try Networks.inventory(

@@ -3,7 +3,7 @@ import NetworkModel
 import NetworkPlanning
 import Testing
 
-/// Who took something away, told from the kernel's events.
+/// The process that removed an object, derived from the kernel's events.
 @Suite struct SuspicionTests {
     struct Case: CustomTestStringConvertible, Sendable {
         let testDescription: String

@@ -5,7 +5,7 @@ import NetworkModel
 import PacketPath
 import Testing
 
-/// A relay that is a node, with an office behind `eth1`, pods of its own and of others.
+/// A relay that is a node, with an office on `eth1`, pods of its own and of other nodes.
 enum TestHost {
     /// - Parameter rules: Files of `RuleSets`: `.json` is what `nft -j list ruleset` prints, `.save` what
     ///   `iptables-save` does.
@@ -50,8 +50,8 @@ enum TestHost {
 
     static func address(_ text: String) throws -> IPAddress { try #require(IPAddress(text), "\(text)") }
 
-    /// A flow as in `tcp 172.16.3.50 > 10.96.0.10 = 10.244.2.8 : 80`: `=` stands before the destination that it is translated to,
-    /// `:` before the port. Devices are those that routes lead to.
+    /// A flow as in `tcp 172.16.3.50 > 10.96.0.10 = 10.244.2.8 : 80`: `=` precedes the destination that it is translated to, `:`
+    /// before the port. Devices are those that routes lead to.
     static func flow(_ text: String, on state: HostState) throws -> Flow {
         let words = text.split(separator: " ").map { String($0) }
         let source = try address(words[1])

@@ -120,7 +120,7 @@ package struct CacheHit: Sendable {
     package let failedAt: MonotonicTime
     /// True for NXDOMAIN and NODATA.
     package let isNegative: Bool
-    /// True for an answer that stands for a failure to get one.
+    /// True for a cached failure.
     package let isFailure: Bool
     /// True for one hit of a popular answer shortly before it expires: the caller should refresh it now.
     ///

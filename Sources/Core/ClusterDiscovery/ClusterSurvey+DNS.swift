@@ -149,7 +149,7 @@ private func forwardZones(_ words: ArraySlice<String>) -> [DomainName] {
         if text.hasSuffix("{") { text = text.dropLast() }
         if text.hasSuffix(",") { text = text.dropLast() }
         if text.hasPrefix("dns://") { text = text.dropFirst(6) }
-        guard !text.contains("/") else { return nil }  // a prefix stands for its reverse zone
+        guard !text.contains("/") else { return nil }  // a prefix means its reverse zone
         return domainName(String(text.prefix { $0 != ":" }))
     }
     return names.filter { $0 != .root && $0.labels.last?.elementsEqual("arpa".utf8) != true }

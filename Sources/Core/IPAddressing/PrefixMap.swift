@@ -12,7 +12,7 @@ package struct PrefixPair: Hashable, Sendable {
     }
 }
 
-/// Which outer address stands for which inner one: each outer prefix for the inner one of the same length.
+/// Maps outer addresses to inner ones: each outer prefix to the inner prefix of the same length.
 ///
 /// A pure function of the file, so that all forwarders and relays agree without sharing state. The inner
 /// prefixes are apart from each other, and so are the outer ones, in a checked inventory; else the answers
@@ -42,7 +42,7 @@ package struct PrefixMap: Hashable, Sendable {
         return pair.outer.address(withHostBitsOf: inner)
     }
 
-    /// The address that `outer` stands for; nil if it is in no outer prefix. O(log n), no allocation.
+    /// The inner address of `outer`; nil if it is in no outer prefix. O(log n), no allocation.
     package func inner(of outer: IPAddress) -> IPAddress? {
         guard let pair = Self.last(byOuter, beginningUpTo: outer, \.outer), pair.outer.contains(outer) else {
             return nil
@@ -56,7 +56,7 @@ package struct PrefixMap: Hashable, Sendable {
         pairs.compactMap { Self.image(of: inner, from: $0.inner, to: $0.outer) }
     }
 
-    /// What `outer` stands for, as above.
+    /// The inner part of `outer`, as above.
     package func inner(of outer: IPPrefix) -> [IPPrefix] {
         pairs.compactMap { Self.image(of: outer, from: $0.outer, to: $0.inner) }
     }

@@ -32,8 +32,8 @@ package struct Cluster: Hashable, Sendable {
     /// The prefixes of its services' ClusterIPs.
     package var services: [IPPrefix]
 
-    /// Which outer addresses stand for those of `pods` and `services` outside of the cluster, because other
-    /// networks have the same ones. Empty, the default: the addresses are used as they are.
+    /// The outer addresses of `pods` and `services` outside of the cluster, because other networks have the
+    /// same ones. Empty, the default: the addresses are used as they are.
     package var addressMap = PrefixMap()
 
     /// What carries its pods' packets; nil: not known.

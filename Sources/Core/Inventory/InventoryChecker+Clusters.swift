@@ -31,7 +31,7 @@ extension InventoryChecker {
             {
                 let here = (path + "dns")[index]
                 checkServer(server, at: here, isUpstream: false)
-                // Servers of one inner address are told apart by their outer ones.
+                // Servers with the same inner address are distinguished by their outer ones.
                 let asked = Endpoint(
                     address: cluster.addressMap.outer(of: server.address) ?? server.address, port: server.port
                 )

@@ -46,7 +46,7 @@ extension InventoryChecker {
 
     // MARK: Ranges
 
-    /// Each inner range lies inside one of the place's own; what the map leaves out is told.
+    /// Each inner range must be inside one of the place's own; ranges outside of the map are reported.
     ///
     /// - Parameter consequence: What becomes of the addresses that are left out.
     private mutating func checkInnerRanges(

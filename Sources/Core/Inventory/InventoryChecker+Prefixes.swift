@@ -79,7 +79,7 @@ extension InventoryChecker {
         }
     }
 
-    /// The key of the cluster or site that the claim stands in.
+    /// The key of the claim's cluster or site.
     private func key(of claim: Claim) -> String {
         guard claim.path.steps.count > 1, case .key(let key) = claim.path.steps[1] else { return claim.owner }
         return key

@@ -76,7 +76,7 @@ extension JSONValue {
 // MARK: - Comparing
 
 extension JSONValue: Hashable {
-    /// Objects are equal where they have equal members, in whatever order.
+    /// Objects are equal if they have equal members, in any order.
     package static func == (left: JSONValue, right: JSONValue) -> Bool {
         switch (left, right) {
         case (.null, .null): true

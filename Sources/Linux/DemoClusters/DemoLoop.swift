@@ -30,7 +30,7 @@ final class DemoLoop: @unchecked Sendable {
         self.stop = stop
     }
 
-    /// Serves until it is told to stop. An error of the kernel ends it too; clients then get no answer.
+    /// Serves until it is stopped. An error of the kernel ends it too; clients then get no answer.
     func run() {
         do throws(Errno) {
             let epoll = try Epoll()

@@ -3,7 +3,7 @@
 #
 #     make-docs.sh OUTPUT
 #
-# The compiler's own tools do it, so that the package needs no plugin. It fails if a link in an essay leads nowhere.
+# The compiler's own tools do it, so that the package needs no plugin. It fails if a link in an essay is broken.
 set -eu
 
 output=$1
@@ -26,7 +26,7 @@ for catalogue in $(find Sources -name '*.docc' | sort); do
     # docc also reports every parameter without a description, which is no fault here.
     if grep -A 1 "doesn't exist at\|is ambiguous at\|Can't resolve" "$output/$module.log" >&2; then broken=yes; fi
 done
-[ $broken = no ] || { echo 'Links that lead nowhere: see above.' >&2; exit 1; }
+[ $broken = no ] || { echo 'Broken links: see above.' >&2; exit 1; }
 docc merge "$output"/archives/*.doccarchive --output-path "$output/site" --synthesized-landing-page-name Namebridge
 rm -rf "$output/graphs" "$output/archives"
 echo "Documentation: $output/site; to read it: python3 -m http.server --directory $output/site"

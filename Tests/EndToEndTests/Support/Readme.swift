@@ -1,6 +1,6 @@
 import Foundation
 
-/// The README's lines for the resolvers that stand in front of Namebridge.
+/// The README's lines for the resolvers in front of Namebridge.
 enum Readme {
     /// The blocks of code below `**NAME**`, in their order, as lines for a test: the forwarder is at `forwarder`, and
     /// the service prefix is the cluster *prod*'s.

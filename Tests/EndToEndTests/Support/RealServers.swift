@@ -181,7 +181,7 @@ enum RealServers {
 
     /// Starts a server and waits until it answers a question on 127.0.0.1 over UDP and takes a connection over TCP.
     ///
-    /// A name server answers with its data; the forwarder in whatever way.
+    /// A name server answers with its data; the forwarder in any way.
     static func started(
         _ name: String, _ command: [String], _ port: Int, _ probe: String, in folder: TemporaryFolder,
         inside namespace: Namespace? = nil

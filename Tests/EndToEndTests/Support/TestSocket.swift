@@ -1,6 +1,6 @@
 import Glibc
 
-/// A client's or a stand-in server's socket on a loopback address; every wait has a deadline.
+/// A client's or a fake server's socket on a loopback address; every wait has a deadline.
 final class TestSocket: Sendable {
     enum Kind { case udp, tcp }
 

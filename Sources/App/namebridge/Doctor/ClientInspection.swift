@@ -16,7 +16,7 @@ struct ClientInspection {
     /// Asked instead of those in resolv.conf, if there are any.
     let resolvers: [Endpoint]
 
-    /// The folder that stands for `/`.
+    /// The folder used as `/`.
     let root: String
 
     /// The questions whose answers are compared.
