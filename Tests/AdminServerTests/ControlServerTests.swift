@@ -39,7 +39,7 @@ final class RawClient {
 
     func endSending() throws { try StreamSocket.endSending(on: socket) }
 
-    /// What comes until the server closes the connection, or `milliseconds` pass without anything.
+    /// The octets received until the server closes the connection, or `milliseconds` pass without any.
     func readToEnd(milliseconds: Int32 = 4000) throws -> String? {
         var events = EpollEvents(capacity: 1)
         var buffer = [UInt8](repeating: 0, count: 4096)
@@ -190,7 +190,7 @@ final class RawClient {
         }
         defer { server.stop() }
         #expect(throws: ControlError.noAnswer(path: path.path, milliseconds: 1_000)) {
-            _ = try ControlClient.ask(.reload, at: [path.path], patienceMilliseconds: 1_000)
+            _ = try ControlClient.ask(.reload, at: [path.path], timeoutMilliseconds: 1_000)
         }
         #expect("\(ControlError.noAnswer(path: "x", milliseconds: 60_000))".contains("within 60 s"))
     }

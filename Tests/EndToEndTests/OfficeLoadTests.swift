@@ -116,7 +116,7 @@ private final class Office {
     func askTogether(_ loads: [String]) throws -> [Report] {
         guard let baseline = Self.baseline else { throw TestFailure("the program baseline is not built") }
         let commands = loads.enumerated().map { index, options in
-            "\(baseline) load 53 --to 10.98.0.1 --records 20 --patience 5 \(options) > \(folder.path)/load\(index) &"
+            "\(baseline) load 53 --to 10.98.0.1 --records 20 --timeout 5 \(options) > \(folder.path)/load\(index) &"
         }
         try office.run("sh", "-c", commands.joined(separator: "\n") + "\nwait")
         return try loads.indices.map { index in

@@ -15,14 +15,14 @@ struct RunningServerOptions: ParsableArguments {
 
     /// Sends it a request.
     ///
-    /// - Parameter patienceMilliseconds: The time limit for its answer.
+    /// - Parameter timeoutMilliseconds: The time limit for its answer.
     ///     - Throws: `ExitStatus.problem`, after a message, if there is no server, or it refuses.
     func ask(
-        _ request: ControlRequest, patienceMilliseconds: Int = ControlServer.patienceMilliseconds
+        _ request: ControlRequest, timeoutMilliseconds: Int = ControlServer.timeoutMilliseconds
     ) throws -> JSONValue {
         do throws(ControlError) {
             return try ControlClient.ask(
-                request, at: control.clientPaths(isDemo: demo), patienceMilliseconds: patienceMilliseconds
+                request, at: control.clientPaths(isDemo: demo), timeoutMilliseconds: timeoutMilliseconds
             ).answer
         } catch .noServer where demo {
             printError("namebridge: no demo runs: start it with namebridge serve --demo")

@@ -10,7 +10,7 @@ struct ServiceWatch {
     /// Reports to the service manager.
     let notices = ServiceNotices()
     /// The watchdog's time limit, in milliseconds; nil without a watchdog.
-    private let patience: Int?
+    private let watchdogTimeout: Int?
     /// Tells if the workers are alive.
     private var pulse = WorkerPulse()
     /// Checks in a row that found a worker blocked.
@@ -24,11 +24,11 @@ struct ServiceWatch {
     init() {
         let isMeant = environment("WATCHDOG_PID").map { $0 == "\(ThisProcess.identifier)" } ?? true
         let microseconds = isMeant ? environment("WATCHDOG_USEC").flatMap { Int($0) } : nil
-        patience = microseconds.flatMap { $0 > 0 ? max(8, $0 / 1000) : nil }
+        watchdogTimeout = microseconds.flatMap { $0 > 0 ? max(8, $0 / 1000) : nil }
     }
 
     /// The longest sleep of a worker that the watchdog allows, in milliseconds; nil: no limit.
-    var longestSleepMilliseconds: Int? { patience.map { $0 / 8 } }
+    var longestSleepMilliseconds: Int? { watchdogTimeout.map { $0 / 8 } }
 
     /// The sockets that this process has inherited: LISTEN_FDS of them, if LISTEN_PID is this process.
     static var inheritedSockets: [InheritedSocket] {
@@ -44,9 +44,9 @@ struct ServiceWatch {
         for signals: borrowing SignalFD, _ control: ServerControl, _ paths: PathWatch
     ) throws(Errno) -> Int32 {
         let server = control.server
-        let period = min(1000, (patience ?? 4000) / 4)
+        let period = min(1000, (watchdogTimeout ?? 4000) / 4)
         while true {  // ends with a signal
-            if patience != nil { feedWatchdog(server) }
+            if watchdogTimeout != nil { feedWatchdog(server) }
             look(at: server, control, paths)
             if let signal = try signals.wait(milliseconds: Int32(clamping: period)) { return signal }
         }

@@ -119,9 +119,9 @@ package struct ClientDiagnosis: Sendable {
             return Finding(
                 .ok, file, .multicast, "\(line): multicast DNS comes first, but leaves the name to DNS")
         }
-        let isProven = client.libraryAddresses?.isEmpty == true && !expected.isEmpty
+        let isConfirmed = client.libraryAddresses?.isEmpty == true && !expected.isEmpty
         return Finding(
-            isProven ? .problem : .warning, file, .multicast,
+            isConfirmed ? .problem : .warning, file, .multicast,
             "\(service) comes before dns and ends the search for names below .local",
             "Programs may ask the local network by multicast instead of the DNS, wait, and give up. Newer"
                 + " versions leave names of more than two labels to DNS, unless /etc/mdns.allow says"

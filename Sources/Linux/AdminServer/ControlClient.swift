@@ -9,10 +9,10 @@ package enum ControlClient {
 
     /// The answer of the first server that listens at one of `paths`.
     ///
-    /// - Parameter patienceMilliseconds: How long is waited for it.
+    /// - Parameter timeoutMilliseconds: How long is waited for it.
     package static func ask(
         _ request: ControlRequest, at paths: [String],
-        patienceMilliseconds: Int = ControlServer.patienceMilliseconds
+        timeoutMilliseconds: Int = ControlServer.timeoutMilliseconds
     ) throws(ControlError) -> (answer: JSONValue, path: String) {
         for path in paths {
             let socket: FileDescriptor
@@ -24,13 +24,13 @@ package enum ControlClient {
             }
             let (octets, isLate): ([UInt8], Bool)
             do throws(Errno) {
-                (octets, isLate) = try exchange(request.line + "\n", on: socket, patienceMilliseconds)
+                (octets, isLate) = try exchange(request.line + "\n", on: socket, timeoutMilliseconds)
             } catch {
                 throw .failed(path: path, error)
             }
             guard let answer = try? JSONReader.read(octets) else {
                 throw isLate
-                    ? .noAnswer(path: path, milliseconds: patienceMilliseconds) : .unreadable(path: path)
+                    ? .noAnswer(path: path, milliseconds: timeoutMilliseconds) : .unreadable(path: path)
             }
             if let reason = answer["error"]?.string { throw .refused(reason) }
             return (answer, path)
@@ -41,7 +41,7 @@ package enum ControlClient {
     /// Sends `line`, and reads until the server closes the connection, time is up (`isLate`) or the answer is
     /// too long.
     private static func exchange(
-        _ line: String, on socket: borrowing FileDescriptor, _ patienceMilliseconds: Int
+        _ line: String, on socket: borrowing FileDescriptor, _ timeoutMilliseconds: Int
     ) throws(Errno) -> (octets: [UInt8], isLate: Bool) {
         do throws(Errno) {
             // One short line always fits into the buffer of a new socket.
@@ -55,7 +55,7 @@ package enum ControlClient {
         var events = EpollEvents(capacity: 1)
         var buffer = [UInt8](repeating: 0, count: 64 * 1024)
         var answer: [UInt8] = []
-        let deadline = MonotonicClock.now.advanced(milliseconds: patienceMilliseconds)
+        let deadline = MonotonicClock.now.advanced(milliseconds: timeoutMilliseconds)
         while answer.count < longestAnswer {  // ends: at the deadline at the latest
             let rest = deadline.nanoseconds(since: MonotonicClock.now) / 1_000_000
             guard rest > 0, try epoll.wait(into: &events, milliseconds: Int32(clamping: rest)) > 0

@@ -50,7 +50,7 @@ final class ControlLoop: Sendable {
             let count: Int
             do throws(Errno) {
                 let next = rest.end.map { min($0, nextTick) } ?? nextTick
-                count = try epoll.wait(into: &events, milliseconds: patience(connections, next))
+                count = try epoll.wait(into: &events, milliseconds: pollTimeout(connections, next))
             } catch {
                 preconditionFailure("epoll cannot wait: \(error)")
             }
@@ -83,7 +83,7 @@ final class ControlLoop: Sendable {
     }
 
     /// Milliseconds until `time` or the first deadline of a connection.
-    private func patience(_ connections: [ControlConnection?], _ time: MonotonicTime) -> Int32 {
+    private func pollTimeout(_ connections: [ControlConnection?], _ time: MonotonicTime) -> Int32 {
         let next = connections.reduce(time) { next, connection in
             connection.map { min(next, $0.deadline) } ?? next
         }
@@ -95,7 +95,7 @@ final class ControlLoop: Sendable {
     private func accept(
         into connections: inout [ControlConnection?], _ rest: inout ListenerRest, at now: MonotonicTime
     ) {
-        let deadline = now.advanced(milliseconds: ControlServer.patienceMilliseconds)
+        let deadline = now.advanced(milliseconds: ControlServer.timeoutMilliseconds)
         do throws(Errno) {
             guard let socket = try LocalSocket.accept(from: listener) else { return }
             let isAllowed = mayAsk(try LocalSocket.peer(of: socket))

@@ -51,7 +51,7 @@ package enum FlushScope: Hashable, Sendable {
     case name(DomainName)
     /// A name, and every name below it.
     case below(DomainName)
-    /// The answers of a cluster; `upstream` stands for the servers of `dns.upstream`.
+    /// The answers of a cluster; `upstream` means the servers of `dns.upstream`.
     case cluster(String)
 
     fileprivate init(kind: String, _ value: String) throws(ControlRequestError) {

@@ -26,7 +26,7 @@ package final class ControlServer: Sendable {
     static let mostConnections = 16
 
     /// How long a client may take to send its request and to read the answer.
-    package static let patienceMilliseconds = 2_000
+    package static let timeoutMilliseconds = 2_000
 
     /// How often `tick` is called.
     static let tickMilliseconds = 5_000

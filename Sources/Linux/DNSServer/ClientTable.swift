@@ -34,7 +34,7 @@ struct ClientTable {
     var count: Int { connections.count - free.count }
 
     /// Applies other settings; the number of slots stays.
-    mutating func adopt(_ settings: DNSServerSettings) {
+    mutating func apply(_ settings: DNSServerSettings) {
         self.settings = settings
     }
 

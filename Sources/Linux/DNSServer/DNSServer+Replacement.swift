@@ -32,7 +32,7 @@ package struct DNSServerChange: Sendable {
 
 extension DNSServer {
     /// How long the workers may take to execute a command, in milliseconds; a turn takes far less.
-    private static let patience: Int32 = 20_000
+    private static let acknowledgementTimeout: Int32 = 20_000
 
     /// Switches to another configuration; must be called by one thread at a time.
     ///
@@ -52,13 +52,13 @@ extension DNSServer {
             identity: old.identity.with(cookieSecrets: change.cookieSecrets), settings: settings,
             listeners: try old.listeners.rebound(change.listen, retired: retired),
             queryLog: change.queryLog)
-        let (begun, adopted, settled) = (try receipt(), try receipt(), try receipt())
+        let (begun, reconfigured, settled) = (try pending(), try pending(), try pending())
         let newProber = try makeProber(next.policy, next.board, next.identity, settings)
         let newLog = next.queryLog === old.queryLog ? nil : next.queryLog
         try start { () throws(Errno) in try newLog?.start() }
 
-        tell(.begin(policyChange), begun)
-        guard begun.wait(milliseconds: Self.patience) else {
+        send(.begin(policyChange), begun)
+        guard begun.wait(milliseconds: Self.acknowledgementTimeout) else {
             // Commands under way do no harm: answers that they keep out of the cache are asked for again.
             newLog?.stop()
             throw .workerIsLate
@@ -67,7 +67,7 @@ extension DNSServer {
             try start { () throws(Errno) in try newProber?.start() }
         } catch {
             newLog?.stop()
-            tell(.settle, settled)
+            send(.settle, settled)
             throw error
         }
         let sockets = next.listeners.byWorker
@@ -75,9 +75,9 @@ extension DNSServer {
             let serving = Serving(
                 policy: next.policy, board: next.board, identity: next.identity, settings: next.settings,
                 sockets: sockets, queryLog: next.queryLog)
-            seed.give(.adopt(serving, policyChange), adopted)
+            seed.send(.reconfigure(serving, policyChange), reconfigured)
         }
-        let isDone = adopted.wait(milliseconds: Self.patience)
+        let isDone = reconfigured.wait(milliseconds: Self.acknowledgementTimeout)
         current.withLock { $0 = next }
         let given = old.listeners.all.filter { listener in
             !next.listeners.all.contains { $0.asked == listener.asked }
@@ -93,9 +93,9 @@ extension DNSServer {
         // No worker, not even a late one, stores answers by the old rules any more.
         dropAnswers(policyChange)
         guard isDone else { return ["a worker does not respond"] }
-        tell(.settle, settled)
+        send(.settle, settled)
         let inherited = next.listeners.all.filter { $0.isInherited && !change.listen.contains($0.asked) }
-        return adopted.problems
+        return reconfigured.problems
             + inherited.map {
                 "dns.listen: \($0.asked) was inherited, and is listened on until a restart"
             }
@@ -109,14 +109,14 @@ extension DNSServer {
     }
 
     /// Gives a command to all workers.
-    private func tell(_ task: WorkerOrder.Task, _ receipt: OrderReceipt) {
-        for seed in seeds { seed.give(task, receipt) }
+    private func send(_ task: WorkerCommand.Task, _ acknowledgement: Acknowledgement) {
+        for seed in seeds { seed.send(task, acknowledgement) }
     }
 
     /// A new acknowledgement for all workers.
-    private func receipt() throws(DNSServerError) -> OrderReceipt {
+    private func pending() throws(DNSServerError) -> Acknowledgement {
         do throws(Errno) {
-            return try OrderReceipt(workers: seeds.count)
+            return try Acknowledgement(workers: seeds.count)
         } catch {
             throw .cannotStartWorker(0, error)
         }

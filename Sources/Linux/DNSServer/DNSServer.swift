@@ -138,7 +138,7 @@ package final class DNSServer: Sendable {
     ///   `DNSServerWorker.endMilliseconds`; otherwise they are dropped.
     package func stop(answering: Bool = false) {
         if !answering { prober.withLock { $0 }?.stop() }
-        for seed in seeds { seed.give(answering ? .end : .stop, seed.endReceipt) }
+        for seed in seeds { seed.send(answering ? .end : .stop, seed.endAcknowledgement) }
         let running = threads.withLock { threads in
             defer { threads = [] }
             return threads
@@ -214,9 +214,9 @@ final class WorkerSeed: Sendable {
     /// Signalled for each command.
     let wake: EventFD
     /// Acknowledges the end.
-    let endReceipt: OrderReceipt
+    let endAcknowledgement: Acknowledgement
     /// The commands to the worker, in order; `wake` is signalled with each.
-    let orders = Mutex<[WorkerOrder]>([])
+    let commands = Mutex<[WorkerCommand]>([])
     /// Written by the worker from time to time, and when it ends.
     let published = Mutex(WorkerStatistics())
     /// How often the worker's loop has turned.
@@ -231,7 +231,7 @@ final class WorkerSeed: Sendable {
         self.limits = limits
         epoll = try Epoll()
         wake = try EventFD()
-        endReceipt = try OrderReceipt(workers: 1)
+        endAcknowledgement = try Acknowledgement(workers: 1)
         try epoll.add(wake.descriptor, .readable, token: EventToken(.wake, 0).rawValue)
         for (index, socket) in serving.sockets.datagram.enumerated() {
             try epoll.add(
@@ -244,8 +244,8 @@ final class WorkerSeed: Sendable {
     }
 
     /// Tells the worker what to do.
-    func give(_ task: WorkerOrder.Task, _ receipt: OrderReceipt) {
-        orders.withLock { $0.append(WorkerOrder(task: task, receipt: receipt)) }
+    func send(_ task: WorkerCommand.Task, _ acknowledgement: Acknowledgement) {
+        commands.withLock { $0.append(WorkerCommand(task: task, acknowledgement: acknowledgement)) }
         wake.signal()
     }
 }

@@ -113,13 +113,13 @@ struct DNSServerWorker: ~Copyable {
         return OwnedArray(count: servers.count) { Upstream(server: servers[$0]) }
     }
 
-    /// Serves until it is told to stop.
+    /// Serves until it is stopped.
     mutating func run() {
         while !isStopping {
             seed.turns.wrappingAdd(1, ordering: .relaxed)
             let count: Int
             do throws(Errno) {
-                count = try seed.epoll.wait(into: &events, milliseconds: patience())
+                count = try seed.epoll.wait(into: &events, milliseconds: pollTimeout())
             } catch {
                 preconditionFailure("epoll cannot wait: \(error)")
             }
@@ -143,7 +143,7 @@ struct DNSServerWorker: ~Copyable {
             sweepWhereDue()
             if hasOrders {
                 hasOrders = false
-                obeyOrders()
+                runCommands()
             }
             endWhereAnswered()
             publishWhereDue(isChanged: count > 0)
@@ -186,7 +186,7 @@ struct DNSServerWorker: ~Copyable {
     // MARK: - Time
 
     /// How long to wait for events: until something is due, rounded up to a millisecond; nil if nothing is.
-    private func patience() -> Int32? {
+    private func pollTimeout() -> Int32? {
         var next = engine.nextDeadline
         for old in draining { next = next.map { min($0, old.nextDeadline) } ?? old.nextDeadline }
         if let end { next = next.map { min($0, end) } ?? end }

@@ -64,7 +64,7 @@ struct ServerProbe {
     /// another reason, and would keep workers away for the longer pause.
     private static let answersUntilQuick = 4
     /// How long a round waits for answers.
-    private static let patienceMilliseconds = 400
+    private static let timeoutMilliseconds = 400
     /// How long an answer may still come after every way was reported closed: such reports can be forged, and
     /// the server's answers take no longer than a real report.
     private static let hintedMilliseconds = 200
@@ -97,7 +97,7 @@ struct ServerProbe {
         hinted = []
         shortage = nil
         began = now
-        due = now.advanced(milliseconds: Self.patienceMilliseconds)
+        due = now.advanced(milliseconds: Self.timeoutMilliseconds)
         let ways: [Way] =
             isDead || failures > 0 || worseRounds > 0
             ? Way.allCases : rounds % Self.roundsPerTCP == 1 ? [.full, .overTCP] : [.full]

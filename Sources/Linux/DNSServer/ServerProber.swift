@@ -76,8 +76,8 @@ final class ServerProber: Sendable {
         var first = 0
         while true {
             let isFull = openCount + ServerProbe.Way.allCases.count > mostOpen
-            let patience = patience(probes, atLeast: isFull ? 20 : 1)
-            let count = (try? epoll.wait(into: &events, milliseconds: patience)) ?? 0
+            let timeout = pollTimeout(probes, atLeast: isFull ? 20 : 1)
+            let count = (try? epoll.wait(into: &events, milliseconds: timeout)) ?? 0
             for index in 0..<count {
                 let event = events[index]
                 guard event.token != .max else { return }
@@ -173,7 +173,7 @@ final class ServerProber: Sendable {
     /// workers gave up.
     ///
     /// - Parameter shortest: In milliseconds; 1, or more while a round that is due waits for sockets.
-    private func patience(_ probes: [ProbedServer], atLeast shortest: Int64) -> Int32 {
+    private func pollTimeout(_ probes: [ProbedServer], atLeast shortest: Int64) -> Int32 {
         let now = MonotonicClock.now
         let next = probes.map { $0.probe.due.nanoseconds(since: now) }.min() ?? 100_000_000
         return Int32(clamping: max(shortest, min(100, (next + 999_999) / 1_000_000)))

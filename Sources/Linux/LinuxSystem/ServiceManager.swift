@@ -18,11 +18,11 @@ package final class ServiceManager: Sendable {
         try systemCall { unsafe clinux_service_address(&checked, address) }
         socket = FileDescriptor(owning: try systemCall { Glibc.socket(AF_UNIX, clinux_local_datagram, 0) })
         // A manager that is busy is waited for, not for ever.
-        var patience = timeval(tv_sec: 1, tv_usec: 0)
+        var timeout = timeval(tv_sec: 1, tv_usec: 0)
         let number = socket.number
         let size = socklen_t(MemoryLayout<timeval>.size)
         // Sound: the kernel reads one structure.
-        try systemCall { unsafe setsockopt(number, SOL_SOCKET, SO_SNDTIMEO, &patience, size) }
+        try systemCall { unsafe setsockopt(number, SOL_SOCKET, SO_SNDTIMEO, &timeout, size) }
     }
 
     /// A message of sd_notify(3).

@@ -143,7 +143,7 @@ struct Options {
     /// Addresses of each name, 1...recordLimit.
     int records;
     /// Seconds after which `load` counts an unanswered question as lost.
-    int patience;
+    int timeout;
 };
 
 /// Answers every question on `port`, over UDP and TCP. Prints how many on SIGUSR1. Does not return.

@@ -62,14 +62,14 @@ struct Load {
     uint8_t *isAnswered;  // one per name
     long next, pass, answeredNames;
     /// Nanoseconds after which an unanswered question counts as lost.
-    int64_t patience;
+    int64_t timeout;
     /// With `--pairs` the name whose AAAA is to be asked next; -1: none is.
     long halfAsked;
     /// Addresses that have asked so far; see `Options.clients`.
     uint32_t turns;
     uint16_t nextID;
     long lost, inFlight;
-    /// Questions of a fixed rate that were not sent; answers that came after `patience`, or unasked.
+    /// Questions of a fixed rate that were not sent; answers that came after `timeout`, or unasked.
     long skipped, late;
     int64_t latestSend;
     struct Second total;
@@ -179,7 +179,7 @@ static enum Verdict judge(
     }
     if (address >> 16 != addressAtTime(name, change, asked->sent) >> 16) return wrong;
     // The address may be one that came up while the question was on its way: it ends later, that is all.
-    int64_t expiry = endOfAddress(name, change, address, asked->sent + load->patience);
+    int64_t expiry = endOfAddress(name, change, address, asked->sent + load->timeout);
     int64_t left = *ttl > 0 ? *ttl - 1 : 0;
     return asked->sent + left * 1000000000 <= expiry + load->options->ttl * INT64_C(1000000000)
         ? right : outdated;
@@ -229,7 +229,7 @@ static int nextID(struct Load *load, int64_t now) {
     for (int turn = 0; turn < 1 << 16; turn++) {
         uint16_t id = load->nextID++;
         struct Asked *asked = &load->asked[id];
-        if (asked->sent != 0 && now - asked->sent >= load->patience) {
+        if (asked->sent != 0 && now - asked->sent >= load->timeout) {
             asked->sent = 0;
             load->lost++;
             load->inFlight--;
@@ -332,7 +332,7 @@ static void runWindow(struct Load *load) {
     int64_t end = nanoseconds(CLOCK_MONOTONIC) + (int64_t)(load->options->seconds * 1e9);
     int64_t heard = nanoseconds(CLOCK_MONOTONIC);
     bool isOver = false;
-    // Ends: at `end` it stops asking, and what is in flight is answered or given up after `patience`.
+    // Ends: at `end` it stops asking, and what is in flight is answered or given up after `timeout`.
     while (!isOver || load->inFlight > 0) {
         int64_t now = nanoseconds(CLOCK_MONOTONIC);
         isOver = isOver || now >= end;
@@ -342,7 +342,7 @@ static void runWindow(struct Load *load) {
         }
         struct pollfd ready = {.fd = load->socket, .events = POLLIN};
         if (poll(&ready, 1, 10) > 0 && takeAnswers(load) > 0) heard = now;
-        else if (now - heard > load->patience) {
+        else if (now - heard > load->timeout) {
             giveUp(load);
             heard = now;
         }
@@ -363,7 +363,7 @@ static void runRate(struct Load *load) {
     int64_t interval = 1000000000 / load->options->rate;
     int64_t start = nanoseconds(CLOCK_MONOTONIC), due = start;
     int64_t end = start + (int64_t)(load->options->seconds * 1e9);
-    // Ends: `due` only grows, and after `end` it waits `patience` at most.
+    // Ends: `due` only grows, and after `end` it waits `timeout` at most.
     for (;;) {
         int64_t now = nanoseconds(CLOCK_MONOTONIC);
         if (due < end) {
@@ -371,7 +371,7 @@ static void runRate(struct Load *load) {
             due = skipLate(load, due, now, interval);
             if (due <= now && due < end) due += ask(load, (now - due) / interval + 1) * interval;
         }
-        if (due >= end && (load->inFlight == 0 || now > end + load->patience)) break;
+        if (due >= end && (load->inFlight == 0 || now > end + load->timeout)) break;
         int64_t wait = due < end ? due - nanoseconds(CLOCK_MONOTONIC) : 10000000;
         struct timespec timeout = {0, wait < 0 ? 0 : wait % 1000000000};
         struct pollfd ready = {.fd = load->socket, .events = POLLIN};
@@ -429,7 +429,7 @@ int runLoad(const struct Options *options) {
     if (load.isAnswered == NULL) fail("calloc");
     if (!parseName(options->suffix, &load.suffix) || load.suffix.length > 240) fail("suffix");
     load.halfAsked = -1;
-    load.patience = options->patience * INT64_C(1000000000);
+    load.timeout = options->timeout * INT64_C(1000000000);
     load.socket = options->clients > 0
         ? openDatagram() : openConnectedTo(options->to, options->port, options->from);
     int yes = 1;

@@ -15,7 +15,7 @@ static const char usage[] =
     "                      [--on ADDRESS]\n"
     "       baseline load PORT [--suffix NAME] [--count N] [--rate QPS | --window N] [--seconds S]\n"
     "                       [--once] [--timeline] [--records N | --change SECONDS --ttl SECONDS]\n"
-    "                       [--to ADDRESS] [--from ADDRESS [--clients N]] [--pairs] [--patience SECONDS]\n"
+    "                       [--to ADDRESS] [--from ADDRESS [--clients N]] [--pairs] [--timeout SECONDS]\n"
     "       baseline delay PORT UPSTREAM_PORT [--delay MILLISECONDS] [--drop PERCENT] [--on ADDRESS]\n"
     "\n"
     "All on 127.0.0.1 without `--on` or `--to`. `answer` gives each question of type A one address, or N, over UDP\n"
@@ -26,7 +26,7 @@ static const char usage[] =
     "With `--change` a name's address changes every so often, and an answer that lives on for longer than\n"
     "the `--ttl` of the upstream allows is counted as outdated. With `--clients` the questions come from so many\n"
     "addresses, `--from` and those after it, which must be there; with `--pairs` each name is asked for A and AAAA.\n"
-    "What is not answered in `--patience` seconds (1) is lost.\n";
+    "What is not answered in `--timeout` seconds (1) is lost.\n";
 
 /// Ends with the usage and status 2.
 static _Noreturn void refuse(void) {
@@ -54,7 +54,7 @@ static void readRewriting(struct Options *options, int count, char **arguments) 
 static struct Options readOptions(int count, char **arguments) {
     struct Options options = {
         .ttl = 3600, .sockets = 16, .count = 1000, .suffix = "test.svc.cluster.local", .window = 100,
-        .seconds = 3, .records = 1, .patience = 1};
+        .seconds = 3, .records = 1, .timeout = 1};
     static const struct option known[] = {
         {"ttl", required_argument, NULL, 't'},     {"sockets", required_argument, NULL, 's'},
         {"draw", required_argument, NULL, 'd'},    {"rewrite", required_argument, NULL, 'w'},
@@ -66,7 +66,7 @@ static struct Options readOptions(int count, char **arguments) {
         {"to", required_argument, NULL, 'a'},      {"from", required_argument, NULL, 'm'},
         {"on", required_argument, NULL, 'b'},      {"clients", required_argument, NULL, 'e'},
         {"pairs", no_argument, NULL, 'i'},         {"records", required_argument, NULL, 'k'},
-        {"patience", required_argument, NULL, 'q'},
+        {"timeout", required_argument, NULL, 'q'},
         {NULL, 0, NULL, 0}};
     long ports[2] = {0, 0};
     int portCount = 0, option;
@@ -97,7 +97,7 @@ static struct Options readOptions(int count, char **arguments) {
         case 'e': options.clients = (int)number(optarg, 1, 65536); break;
         case 'i': options.pairs = true; break;
         case 'k': options.records = (int)number(optarg, 1, recordLimit); break;
-        case 'q': options.patience = (int)number(optarg, 1, 60); break;
+        case 'q': options.timeout = (int)number(optarg, 1, 60); break;
         default: refuse();
         }
     }

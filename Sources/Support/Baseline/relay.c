@@ -15,7 +15,7 @@ enum { socketLimit = 256 };
 /// The tag of the clients' socket in the epoll set; smaller tags are upstream sockets.
 enum { clientTag = socketLimit };
 /// Milliseconds after which an unanswered question gives up its ID.
-enum { patience = 5000 };
+enum { questionTimeout = 5000 };
 
 /// A question in flight: who asked, until when; `expiry` 0: free. Indexed by the ID that the upstream sees.
 struct InFlight {
@@ -63,7 +63,7 @@ static bool takeQuestion(struct Relay *relay, int index, uint16_t socket, uint32
         sent = replaceSuffix(message, length, &relay->options->outer, &relay->options->inner);
     }
     relay->inFlight[id] = (struct InFlight){
-        .expiry = now + patience, .address = batch->peers[index].sin_addr.s_addr,
+        .expiry = now + questionTimeout, .address = batch->peers[index].sin_addr.s_addr,
         .port = batch->peers[index].sin_port, .clientID = read16(message), .socket = socket,
         .isRewritten = sent != length};
     write16(message, (uint16_t)id);

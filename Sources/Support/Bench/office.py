@@ -160,7 +160,7 @@ class OfficeRun:
             source = self.office.load_options(is_front=stubs == 0, count=stubs)
             reports[index] = json.loads(run(
                 [*self.office.prefix(), self.baseline, "load", str(self.port), *source, "--suffix", suffix, "--count",
-                 str(count), "--records", "20", "--patience", "5", "--seconds", str(seconds), *options], seconds + 60))
+                 str(count), "--records", "20", "--timeout", "5", "--seconds", str(seconds), *options], seconds + 60))
 
         threads = [threading.Thread(target=ask, args=(index, *load[1:])) for index, load in enumerate(loads)]
         for thread in threads:

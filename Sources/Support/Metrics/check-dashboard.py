@@ -273,7 +273,7 @@ def check_all(program, folder):
 
 
 def problems_at_last():
-    """What is still wrong when patience ends: rates need some scrapes."""
+    """The checks that still fail at the timeout: rates need some scrapes."""
     began = time.monotonic()
     problems = [*check_names(METRICS), *check_with_promtool()]
     while True:

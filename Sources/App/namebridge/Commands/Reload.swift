@@ -24,10 +24,10 @@ struct Reload: ParsableCommand {
     var output = OutputForm.text
 
     /// Large files need time on a busy machine.
-    private static let patienceMilliseconds = 60_000
+    private static let timeoutMilliseconds = 60_000
 
     func run() throws {
-        let answer = try options.ask(.reload, patienceMilliseconds: Self.patienceMilliseconds)
+        let answer = try options.ask(.reload, timeoutMilliseconds: Self.timeoutMilliseconds)
         guard let outcome = ReloadOutcome(json: answer) else {
             printError("namebridge: the server gave an answer that is not understood")
             throw ExitStatus.problem

@@ -38,7 +38,7 @@ struct Interrogation {
     private var open: [Open] = []
 
     /// The time limit for all questions.
-    private static let patienceMilliseconds = 3_000
+    private static let timeoutMilliseconds = 3_000
 
     /// When datagrams without an answer are sent once more.
     private static let repeatMilliseconds = 1_000
@@ -62,7 +62,7 @@ struct Interrogation {
     /// Runs until every question has an outcome.
     private mutating func run() {
         let start = MonotonicClock.now
-        let end = start.advanced(milliseconds: Self.patienceMilliseconds)
+        let end = start.advanced(milliseconds: Self.timeoutMilliseconds)
         let again = start.advanced(milliseconds: Self.repeatMilliseconds)
         var isRepeated = false
         for index in questions.indices { send(index) }

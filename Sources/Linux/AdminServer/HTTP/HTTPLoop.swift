@@ -51,7 +51,7 @@ final class HTTPLoop: Sendable {
             let count: Int
             do throws(Errno) {
                 let next = rest.end.map { min($0, nextTick) } ?? nextTick
-                count = try epoll.wait(into: &events, milliseconds: patience(connections, next))
+                count = try epoll.wait(into: &events, milliseconds: pollTimeout(connections, next))
             } catch {
                 preconditionFailure("epoll cannot wait: \(error)")
             }
@@ -88,7 +88,7 @@ final class HTTPLoop: Sendable {
     }
 
     /// Milliseconds until `time` or the first deadline of a connection.
-    private func patience(_ connections: [HTTPConnection?], _ time: MonotonicTime) -> Int32 {
+    private func pollTimeout(_ connections: [HTTPConnection?], _ time: MonotonicTime) -> Int32 {
         let next = connections.reduce(time) { next, connection in
             connection.map { min(next, $0.deadline) } ?? next
         }

@@ -3,11 +3,11 @@ import LinuxSystem
 import Synchronization
 
 /// A command to a running worker, and where the worker acknowledges it.
-struct WorkerOrder: Sendable {
+struct WorkerCommand: Sendable {
     /// The command.
     let task: Task
     /// Where it is acknowledged.
-    let receipt: OrderReceipt
+    let acknowledgement: Acknowledgement
 
     /// The commands.
     enum Task: Sendable {
@@ -18,7 +18,7 @@ struct WorkerOrder: Sendable {
         /// The policy is about to change; see `ForwardingEngine.begin`.
         case begin(PolicyChange)
         /// Serve by another configuration.
-        case adopt(Serving, PolicyChange)
+        case reconfigure(Serving, PolicyChange)
         /// The change is complete; see `ForwardingEngine.settle`.
         case settle
     }
@@ -41,7 +41,7 @@ struct Serving: Sendable {
 }
 
 /// Counts the workers that have executed a command.
-final class OrderReceipt: Sendable {
+final class Acknowledgement: Sendable {
     /// Workers that have not acknowledged.
     private let missing: Atomic<Int>
     /// Waits for the last one.
@@ -60,7 +60,7 @@ final class OrderReceipt: Sendable {
     }
 
     /// A worker has executed the command.
-    func sign() {
+    func confirm() {
         if missing.subtract(1, ordering: .acquiringAndReleasing).newValue == 0 { wake.signal() }
     }
 

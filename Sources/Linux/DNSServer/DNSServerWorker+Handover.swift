@@ -12,27 +12,29 @@ extension DNSServerWorker {
     private static var drainMilliseconds: Int { 6_000 }
 
     /// Executes its commands; called between turns, when nothing is left to send.
-    mutating func obeyOrders() {
-        let orders = seed.orders.withLock { orders in
-            defer { orders = [] }
-            return orders
+    mutating func runCommands() {
+        let commands = seed.commands.withLock { commands in
+            defer { commands = [] }
+            return commands
         }
-        for order in orders {
-            switch order.task {
+        for command in commands {
+            switch command.task {
             case .stop: isStopping = true
             case .end: beginEnd()
             case .begin(let change):
                 engine.begin(change)
                 for old in draining { old.engine.begin(change) }
-            case .adopt(let serving, let change): adopt(serving, change, order.receipt)
+            case .reconfigure(let serving, let change): reconfigure(serving, change, command.acknowledgement)
             case .settle: engine.settle()
             }
-            order.receipt.sign()
+            command.acknowledgement.confirm()
         }
     }
 
     /// Switches to another configuration: a new engine takes the questions, the old one drains.
-    private mutating func adopt(_ serving: Serving, _ change: PolicyChange, _ receipt: OrderReceipt) {
+    private mutating func reconfigure(
+        _ serving: Serving, _ change: PolicyChange, _ acknowledgement: Acknowledgement
+    ) {
         guard end == nil else { return }
         now = MonotonicClock.now
         var other = ForwardingEngine(
@@ -48,8 +50,8 @@ extension DNSServerWorker {
         draining.append(old)
         settings = serving.settings
         writeDown(to: serving.queryLog)
-        clients.adopt(serving.settings)
-        adoptListeners(serving.sockets, receipt)
+        clients.apply(serving.settings)
+        switchListeners(serving.sockets, acknowledgement)
         drain()
         publish()
     }
@@ -98,7 +100,7 @@ extension DNSServerWorker {
     // MARK: - Listeners
 
     /// Listens on these sockets and no others. Those that stay keep their index.
-    private mutating func adoptListeners(_ sockets: ListeningSockets, _ receipt: OrderReceipt) {
+    private mutating func switchListeners(_ sockets: ListeningSockets, _ acknowledgement: Acknowledgement) {
         for index in listeners.indices {
             guard let listener = listeners[index], listener.retiredUntil == nil,
                 !sockets.datagram.contains(where: { $0 === listener.socket })
@@ -106,7 +108,7 @@ extension DNSServerWorker {
             retire(listener, index)
         }
         for (datagram, stream) in zip(sockets.datagram, sockets.stream) {
-            listen(datagram, stream, receipt)
+            listen(datagram, stream, acknowledgement)
         }
     }
 
@@ -135,7 +137,7 @@ extension DNSServerWorker {
     /// Listens on new sockets: a socket has an index while epoll watches it, and one that could not be
     /// watched is tried again with the next configuration.
     private mutating func listen(
-        _ datagram: ListeningSocket, _ stream: ListeningSocket, _ receipt: OrderReceipt
+        _ datagram: ListeningSocket, _ stream: ListeningSocket, _ acknowledgement: Acknowledgement
     ) {
         let heard = listeners.firstIndex { $0?.socket === datagram && $0?.retiredUntil == nil }
         let place = heard ?? listeners.firstIndex { $0 == nil } ?? listeners.count
@@ -156,7 +158,7 @@ extension DNSServerWorker {
                 streamListeners[place] = stream
             }
         } catch {
-            receipt.note("\(datagram.endpoint) is not listened on by every worker: \(error)")
+            acknowledgement.note("\(datagram.endpoint) is not listened on by every worker: \(error)")
         }
     }
 
