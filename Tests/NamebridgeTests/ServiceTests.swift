@@ -110,7 +110,7 @@ import Testing
         manager.leave()
         let service = try Service(manager, watchdog: "100000")
         var text = ""
-        while !text.contains("service manager is not told") {  // ends with the log, at the latest with the program
+        while !text.contains("service manager is not notified") {  // ends with the log, at the latest with the program
             let piece = service.running.errors.fileHandleForReading.availableData
             guard !piece.isEmpty else { break }
             text += String(decoding: piece, as: UTF8.self)

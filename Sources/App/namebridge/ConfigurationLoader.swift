@@ -15,14 +15,14 @@ struct ConfigurationLoader: Sendable {
     /// The configuration at the start: some settings are fixed until the server ends.
     let started: Inventory
     /// The query log.
-    let queryLogs: QueryLogSuccession
+    let queryLogs: QueryLogHandover
     /// What follows the configuration beside the server.
     let watches: Watches
     /// Looked up on the main thread; files are read again on other threads.
     private let serviceUser = CookieSecretFile.serviceUser
 
     init(
-        path: String, server: DNSServer, started: Inventory, queryLogs: QueryLogSuccession, watches: Watches
+        path: String, server: DNSServer, started: Inventory, queryLogs: QueryLogHandover, watches: Watches
     ) {
         self.path = path
         self.server = server
@@ -81,7 +81,7 @@ struct ConfigurationLoader: Sendable {
         } catch {
             throw ReloadProblems(["\(error)"], isConfigurationWrong: error.isConfigurationWrong)
         }
-        watches.health.adopt(server.policyAndBoard)
+        watches.health.noteReload(server.policyAndBoard)
         watches.paths.adopt(inventory)
         queryLogs.take(queryLog)
         warnings += queryLog.warnings
@@ -117,7 +117,7 @@ struct ConfigurationLoader: Sendable {
     }
 
     /// The query log of the new settings.
-    private func queryLog(_ settings: LogSettings) throws(ReloadProblems) -> QueryLogSuccession.Stage {
+    private func queryLog(_ settings: LogSettings) throws(ReloadProblems) -> QueryLogHandover.Stage {
         do throws(Errno) {
             return try queryLogs.prepare(settings)
         } catch {

@@ -9,7 +9,7 @@ final class ServiceNotices: Sendable {
     /// The service manager; nil without one.
     private let manager: ServiceManager?
     /// The status that was reported last.
-    private let toldStatus = Mutex("")
+    private let sentStatus = Mutex("")
 
     /// Reads NOTIFY_SOCKET.
     init() {
@@ -18,7 +18,7 @@ final class ServiceNotices: Sendable {
                 try ServiceManager(address: path)
             }
         } catch {
-            Log.warning("service manager is not told", [("reason", "NOTIFY_SOCKET: \(error)")])
+            Log.warning("service manager is not notified", [("reason", "NOTIFY_SOCKET: \(error)")])
             manager = nil
         }
     }
@@ -27,15 +27,15 @@ final class ServiceNotices: Sendable {
     ///
     /// - Parameter status: The state of the server, for `systemctl status`.
     func tellReady(_ status: String) {
-        toldStatus.withLock { $0 = status }
+        sentStatus.withLock { $0 = status }
         tell(.ready, .status(status))
     }
 
     /// Reports the present state, if it has changed.
     func tellStatus(_ status: String) {
-        let isNews = toldStatus.withLock { told in
-            defer { told = status }
-            return told != status
+        let isNews = sentStatus.withLock { sent in
+            defer { sent = status }
+            return sent != status
         }
         if isNews { tell(.status(status)) }
     }
@@ -59,7 +59,7 @@ final class ServiceNotices: Sendable {
         do throws(Errno) {
             try manager?.tell(news)
         } catch {
-            Log.warning("service manager is not told", [("reason", "\(error)")])
+            Log.warning("service manager is not notified", [("reason", "\(error)")])
         }
     }
 }

@@ -110,7 +110,7 @@ extension InventoryChecker {
             }
         }
         var first: [Way: (cluster: String, path: InventoryPath)] = [:]
-        var told: Set<InventoryPath> = []
+        var reported: Set<InventoryPath> = []
         for (way, cluster, here) in ways {
             guard let other = first[way] else {
                 first[way] = (cluster, here)
@@ -118,7 +118,7 @@ extension InventoryChecker {
             }
             guard other.cluster != cluster else { continue }
             for (place, into, also) in [(other.path, other.cluster, cluster), (here, cluster, other.cluster)]
-            where told.insert(place).inserted {
+            where reported.insert(place).inserted {
                 error(
                     at: place,
                     "found \(way.relay), which cannot tell the nodes of \(into) from those of \(also):"

@@ -101,11 +101,11 @@ final class ControlLoop: Sendable {
             let isAllowed = mayAsk(try LocalSocket.peer(of: socket))
             let connection = ControlConnection(socket, deadline: deadline)
             guard isAllowed else {
-                turnAway(connection, "not allowed: ask as root, or as the server's own user or group")
+                reject(connection, "not allowed: ask as root, or as the server's own user or group")
                 return
             }
             guard let free = connections.firstIndex(where: { $0 == nil }) else {
-                turnAway(connection, "busy: \(ControlServer.mostConnections) others are asking")
+                reject(connection, "busy: \(ControlServer.mostConnections) others are asking")
                 return
             }
             try epoll.add(connection.socket, .readable, token: Self.firstConnection + UInt64(free))
@@ -119,7 +119,7 @@ final class ControlLoop: Sendable {
     }
 
     /// Sends a refusal.
-    private func turnAway(_ connection: ControlConnection, _ reason: String) {
+    private func reject(_ connection: ControlConnection, _ reason: String) {
         connection.answer(.object([("error", .string(reason))]))
         _ = connection.send()
     }

@@ -17,7 +17,7 @@ package struct LimitWatch: Sendable {
     private static let interval: Int64 = 60_000_000_000
 
     /// The last report of each limit.
-    private var told: [String: (count: Int, time: MonotonicTime?)] = [:]
+    private var reported: [String: (count: Int, time: MonotonicTime?)] = [:]
 
     package init() {}
 
@@ -30,15 +30,15 @@ package struct LimitWatch: Sendable {
     mutating func news(_ counts: [LimitCount], at now: MonotonicTime) -> [News] {
         var news: [News] = []
         for limit in counts where !Self.isOrdinary(limit.name) {
-            let before = told[limit.name] ?? (0, nil)
+            let before = reported[limit.name] ?? (0, nil)
             // Counts that went down have started again.
             guard limit.count > before.count else {
-                told[limit.name] = (limit.count, before.time)
+                reported[limit.name] = (limit.count, before.time)
                 continue
             }
             if let time = before.time, now.nanoseconds(since: time) < Self.interval { continue }
             news.append(News(name: limit.name, words: limit.words, count: limit.count - before.count))
-            told[limit.name] = (limit.count, now)
+            reported[limit.name] = (limit.count, now)
         }
         return news
     }

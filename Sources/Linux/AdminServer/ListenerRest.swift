@@ -12,15 +12,15 @@ struct ListenerRest {
     /// When the pause ends; nil: the listeners are watched.
     private(set) var end: MonotonicTime?
     /// When it was last reported.
-    private var lastTold: MonotonicTime?
+    private var lastReport: MonotonicTime?
 
     /// Begins or extends a pause.
     ///
     /// - Returns: True if this must be logged.
     mutating func begin(at now: MonotonicTime) -> Bool {
         end = now.advanced(milliseconds: Self.milliseconds)
-        if let lastTold, now.seconds(since: lastTold) < Self.silentSeconds { return false }
-        lastTold = now
+        if let lastReport, now.seconds(since: lastReport) < Self.silentSeconds { return false }
+        lastReport = now
         return true
     }
 

@@ -92,7 +92,7 @@ package final class ServerControl: Sendable {
             let result = load(inventory, generation + 1)
             if case .success = result {
                 let new = server.policy
-                history.withLock { $0.adopt(new, after: old) }
+                history.withLock { $0.rearrange(new, after: old) }
             }
             return record.withLock { $0.note(result, at: WallClock.seconds) }
         }

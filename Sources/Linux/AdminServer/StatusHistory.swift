@@ -63,7 +63,7 @@ struct StatusHistory {
     }
 
     /// Switches to another policy, as `EngineMeters.adopt` does.
-    mutating func adopt(_ policy: ForwardingPolicy, after old: ForwardingPolicy) {
+    mutating func rearrange(_ policy: ForwardingPolicy, after old: ForwardingPolicy) {
         windowStart.meters?.adopt(policy, after: old)
         windowMiddle.meters?.adopt(policy, after: old)
     }

@@ -49,7 +49,7 @@ extension DNSServerWorker {
         engineNumber &+= 1  // 256 numbers for at most nine engines: none is in use twice
         draining.append(old)
         settings = serving.settings
-        writeDown(to: serving.queryLog)
+        useQueryLog(serving.queryLog)
         clients.apply(serving.settings)
         switchListeners(serving.sockets, acknowledgement)
         drain()

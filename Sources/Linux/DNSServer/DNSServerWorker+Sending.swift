@@ -15,7 +15,7 @@ extension DNSServerWorker {
         {
             sendQuestions()
             sendReplies()
-            if outbox.queryLog != nil { writeDown() }
+            if outbox.queryLog != nil { writeQueryLog() }
             outbox.removeAll()
             writeUpstreams()
             // Paused questions are for the present engine.
@@ -68,7 +68,7 @@ extension DNSServerWorker {
     }
 
     /// Passes the sent replies that the query log wants to it.
-    private mutating func writeDown() {
+    private mutating func writeQueryLog() {
         guard let ring = queryLogRing, var batch = outbox.queryLog, !batch.replies.isEmpty
         else { return }
         let turn = Int(MonotonicClock.now.nanoseconds(since: now) / 1000)
@@ -111,9 +111,9 @@ extension DNSServerWorker {
     /// Reports errors of sending to the engine, which may then have more to send.
     private mutating func tellNews() {
         guard !news.isEmpty else { return }
-        let told = news
+        let published = news
         news.removeAll(keepingCapacity: true)
-        for item in told {
+        for item in published {
             switch item.event {
             case .failed(let failure):
                 counters.upstreamFailures += 1

@@ -79,7 +79,7 @@ struct DNSServerWorker: ~Copyable {
     /// Once no more questions are taken: when those that wait are given up; see `beginEnd`.
     var end: MonotonicTime?
     /// True if there are new commands.
-    private var hasOrders = false
+    private var hasCommands = false
     /// True if a listener waits for descriptors to become free.
     var hasPausedListener = false
 
@@ -96,11 +96,11 @@ struct DNSServerWorker: ~Copyable {
         streamListeners = first.sockets.stream
         upstreams = Self.upstreams(of: first.policy)
         clients = ClientTable(first.settings)
-        writeDown(to: first.queryLog)
+        useQueryLog(first.queryLog)
     }
 
     /// Lets replies be logged there from now on.
-    mutating func writeDown(to log: QueryLog?) {
+    mutating func useQueryLog(_ log: QueryLog?) {
         guard log !== queryLog else { return }
         queryLog = log
         queryLogRing = log?.addRing()
@@ -141,8 +141,8 @@ struct DNSServerWorker: ~Copyable {
             }
             drain()
             sweepWhereDue()
-            if hasOrders {
-                hasOrders = false
+            if hasCommands {
+                hasCommands = false
                 runCommands()
             }
             endWhereAnswered()
@@ -155,7 +155,7 @@ struct DNSServerWorker: ~Copyable {
     private mutating func handle(_ token: EventToken, _ readiness: Epoll.Interest) {
         switch token.kind {
         case .wake:
-            if seed.wake.clear() { hasOrders = true }
+            if seed.wake.clear() { hasCommands = true }
         case .datagramListener:
             receiveQuestions(token.index)
         case .streamListener:

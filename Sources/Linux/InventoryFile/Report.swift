@@ -16,7 +16,7 @@ final class Report {
     /// The problems so far.
     private var diagnostics: [Diagnostic] = []
     /// Problems beyond `maximumCount`.
-    private var untold = 0
+    private var omitted = 0
     /// True once an error was added.
     private(set) var hasErrors = false
 
@@ -41,10 +41,10 @@ final class Report {
             )
         }
         let shown = ordered.map(\.element)
-        guard untold > 0, let last = shown.last else { return shown }
+        guard omitted > 0, let last = shown.last else { return shown }
         let rest = Diagnostic(
             severity: hasErrors ? .error : .warning, file: file, line: last.line, column: last.column,
-            path: InventoryPath(), message: "\(untold) more problems are not shown")
+            path: InventoryPath(), message: "\(omitted) more problems are not shown")
         return shown + [rest]
     }
 
@@ -119,7 +119,7 @@ final class Report {
     /// Counts a problem that is not shown.
     private func count(_ severity: Severity) {
         if severity == .error { hasErrors = true }
-        untold += 1
+        omitted += 1
     }
 
     /// The position of a value.

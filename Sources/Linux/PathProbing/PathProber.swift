@@ -11,10 +11,10 @@ package final class PathProber: Sendable {
     private let thread = Mutex<NativeThread?>(nil)
     private let mostOpen: Int
     private let news: @Sendable (PathVerdict) -> Void
-    private let orders = Mutex(Orders())
+    private let commands = Mutex(Commands())
     private let published = Mutex<[PathVerdict]>([])
 
-    private struct Orders {
+    private struct Commands {
         /// To be probed from now on; nil if nothing has changed.
         var paths: [ProbedPath]?
         var isStopped = false
@@ -37,7 +37,7 @@ package final class PathProber: Sendable {
         self.news = news
         epoll = try Epoll()
         wake = try EventFD()
-        orders.withLock { $0.paths = paths }
+        commands.withLock { $0.paths = paths }
         try epoll.add(wake.descriptor, .readable, token: Self.wakeToken)
     }
 
@@ -52,7 +52,7 @@ package final class PathProber: Sendable {
 
     /// Ends probing, and waits until it has ended.
     package func stop() {
-        orders.withLock { $0.isStopped = true }
+        commands.withLock { $0.isStopped = true }
         wake.signal()
         let running = thread.withLock { thread in
             defer { thread = nil }
@@ -63,7 +63,7 @@ package final class PathProber: Sendable {
 
     /// Probes these paths from now on; what was found out of those that stay goes on.
     package func replace(_ paths: [ProbedPath]) {
-        orders.withLock { $0.paths = paths }
+        commands.withLock { $0.paths = paths }
         wake.signal()
     }
 
@@ -74,9 +74,9 @@ package final class PathProber: Sendable {
         var events = EpollEvents(capacity: 64)
         var publicationDue = MonotonicClock.now
         while true {  // ends with `stop`
-            let (paths, isStopped) = orders.withLock { orders in
-                defer { orders.paths = nil }
-                return (orders.paths, orders.isStopped)
+            let (paths, isStopped) = commands.withLock { commands in
+                defer { commands.paths = nil }
+                return (commands.paths, commands.isStopped)
             }
             if isStopped { return }
             if let paths { run.replace(paths, epoll) }

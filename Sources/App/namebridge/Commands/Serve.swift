@@ -65,7 +65,7 @@ struct Serve: ParsableCommand {
         let folder = control.prepareFolder(isDemo: demo.demo)
         defer { if let folder, folder.isMade { try? FilePath.removeFolder(folder.path) } }
         try privileges.drop(
-            socketFolder: folder, logFolders: QueryLogSuccession.folders(inventory.log), isDemo: demo.demo)
+            socketFolder: folder, logFolders: QueryLogHandover.folders(inventory.log), isDemo: demo.demo)
         try failing { () throws(DNSServerError) in try server.start() }
         let paths = try failing { () throws(Errno) in try PathWatch(inventory) }
         let loader = ConfigurationLoader(
@@ -148,9 +148,9 @@ struct Serve: ParsableCommand {
     }
 
     /// Opened before privileges are dropped: afterwards files elsewhere cannot be opened.
-    private func queryLogs(_ settings: LogSettings) throws -> QueryLogSuccession {
+    private func queryLogs(_ settings: LogSettings) throws -> QueryLogHandover {
         do throws(Errno) {
-            return try QueryLogSuccession(settings)
+            return try QueryLogHandover(settings)
         } catch {
             let advice = error == .symbolicLink ? ": name the file itself, not a link to it" : ""
             Log.failure("not started", [("reason", "log.queries.output: \(error)\(advice)")])

@@ -9,7 +9,7 @@ final class HealthLog: Sendable {
     private let downClusters = Mutex<Set<String>>([])
 
     /// A new configuration is in use: a cluster that it gives other servers is no longer down.
-    func adopt(_ serving: (policy: ForwardingPolicy, board: HealthBoard)) {
+    func noteReload(_ serving: (policy: ForwardingPolicy, board: HealthBoard)) {
         let groups = serving.policy.groups
         let known = Set(groups.map(\.name))
         let dead = groups.filter { group in group.servers.allSatisfy { serving.board.servers[$0].isDead } }

@@ -26,7 +26,7 @@ final class QueryLogWriter: Sendable {
         /// Replies dropped since the last report.
         var count = 0
         /// When they were reported last.
-        var told: MonotonicTime?
+        var lastReport: MonotonicTime?
         /// True while the file can't be written.
         var isFailing = false
     }
@@ -64,10 +64,10 @@ final class QueryLogWriter: Sendable {
             losses.count += dropped
             let isNew = error != nil && !losses.isFailing
             losses.isFailing = error != nil
-            let isRecent = losses.told.map { now.seconds(since: $0) < 60 } ?? false
+            let isRecent = losses.lastReport.map { now.seconds(since: $0) < 60 } ?? false
             if isRecent || losses.count == 0 { return (0, isNew) }
             defer { losses.count = 0 }
-            losses.told = now
+            losses.lastReport = now
             return (losses.count, isNew)
         }
         if isNewFailure, let error { Log.failure("query log not written", [("reason", "\(error)")]) }

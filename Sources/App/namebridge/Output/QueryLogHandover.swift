@@ -4,7 +4,7 @@ import LinuxSystem
 import Synchronization
 
 /// The query log of a running server, across configurations.
-final class QueryLogSuccession: Sendable {
+final class QueryLogHandover: Sendable {
     /// The query log of one configuration.
     struct Stage: Sendable {
         /// The settings of the configuration.
