@@ -4,15 +4,20 @@ package import Telemetry
 package struct FailureTable: Hashable, Sendable {
     /// Questions of one cluster that failed for one reason.
     package struct Entry: Hashable, Sendable {
+        /// The cluster's key, or `upstream`.
         package let cluster: String
-        /// As clients are told it.
+        /// The reason as shown to clients.
         package let reason: [UInt8]
         /// The last question: its name in wire form, and its type.
         package var name: [UInt8]
+        /// The type of the last question.
         package var type: Int
+        /// How often it occurred.
         package var count: Int
+        /// The last time.
         package var last: MonotonicTime
 
+        /// Creates an entry.
         package init(
             cluster: String, reason: [UInt8], name: [UInt8], type: Int, count: Int, last: MonotonicTime
         ) {
@@ -24,17 +29,19 @@ package struct FailureTable: Hashable, Sendable {
             self.last = last
         }
 
-        /// True where it is the same failure again.
+        /// True if it is the same failure again.
         fileprivate func isLike(_ other: Entry) -> Bool {
             cluster == other.cluster && reason == other.reason
         }
     }
 
-    /// Entries that are kept; beyond it the one that lies back longest makes room.
+    /// The most entries; a further one replaces the oldest.
     package static let capacity = 16
 
+    /// The entries.
     package private(set) var entries: [Entry] = []
 
+    /// An empty table.
     package init() {}
 
     /// Counts a failure, or several.

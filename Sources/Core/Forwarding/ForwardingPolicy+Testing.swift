@@ -3,10 +3,10 @@ package import DomainNames
 package import Inventory
 
 extension ForwardingPolicy {
-    /// A trial of the tables: the suffixes of `inventory`, which it was made from, below which its own
-    /// cluster would not be asked. Always empty, unless the program is wrong.
+    /// A self-test of the tables: the suffixes of `inventory`, from which it was made, below which their own
+    /// cluster would not be asked. Empty unless the program has a fault.
     package func unansweredNames(of inventory: Inventory) -> [DomainName] {
-        // What is tried must not lie below another suffix, which then would be the right one.
+        // The tested name must not be below another suffix, which would then be the right one.
         let above = Set(inventory.clusters.flatMap(\.names).flatMap(\.namesAbove))
         let places = FirstPlaces(groups.map(\.name))
         return inventory.clusters.filter { !$0.dns.isEmpty }.flatMap { cluster in
@@ -16,6 +16,7 @@ extension ForwardingPolicy {
         }
     }
 
+    /// True if a name below `suffix` is asked at `group`.
     private func asks(_ group: Int?, below suffix: DomainName) -> Bool {
         guard let group, let name = try? DomainName(parsing: "kubernetes.default.svc").appending(suffix)
         else { return true }  // a suffix that leaves no room for names
@@ -24,7 +25,7 @@ extension ForwardingPolicy {
 }
 
 extension DomainName {
-    /// The names that this one lies below, without the root.
+    /// The ancestors of this name, without the root.
     fileprivate var namesAbove: [DomainName] {
         var above: [DomainName] = []
         var start = 0

@@ -1,19 +1,18 @@
 import DNSWire
 import DomainNames
 
-/// What names a cluster can have below its domain (Kubernetes DNS-Based Service Discovery 1.1.0, and CoreDNS'
-/// pod names).
+/// The names that a cluster can have below its domain (Kubernetes DNS-Based Service Discovery 1.1.0, and
+/// CoreDNS' pod names).
 ///
 /// ```
 /// <service>.<namespace>.svc          <endpoint>.<service>.<namespace>.svc
 /// _<port>._<protocol>.<service>.<namespace>.svc
 /// <a-b-c-d>.<namespace>.pod          dns-version   ns.dns   hostmaster
 /// ```
-/// A resolver's search list makes many others, such as `www.example.com.test.svc`: a cluster would say no to
-/// each.
+/// A resolver's search list makes many others, such as `www.example.com.test.svc`: a cluster would deny each.
 enum KubernetesSchema {
-    /// False where no cluster can have the name whose labels stand before `suffixStart`, an offset into the
-    /// name behind the header of `message`.
+    /// False if no cluster can have the name whose labels are before `suffixStart`, an offset into the name
+    /// after the header of `message`.
     static func canExist(_ message: Span<UInt8>, suffixStart: Int) -> Bool {
         var starts = InlineArray<128, UInt8>(repeating: 0)
         var count = 0
@@ -25,7 +24,8 @@ enum KubernetesSchema {
             position += 1 + Int(message[position])
         }
         guard count > 0 else { return true }
-        // CoreDNS reads `*` and `any` as wildcards, and knows `<zone>.pin._zone.<service>.<namespace>.svc`.
+        // CoreDNS reads `*` and `any` as wildcards, and supports
+        // `<zone>.pin._zone.<service>.<namespace>.svc`.
         for index in 0..<count {
             let start = Question.nameStart + Int(starts[index])
             if isLabel("*", message, start) || isLabel("any", message, start)
@@ -47,11 +47,12 @@ enum KubernetesSchema {
             : count == 2 && isLabel("dns", message, top)
     }
 
+    /// True if the label at `start` begins with an underscore.
     private static func beginsWithUnderscore(_ message: Span<UInt8>, _ start: Int) -> Bool {
         message[Question.nameStart + start + 1] == UInt8(ascii: "_")
     }
 
-    /// True where the label at `start` is `text`, lower-case letters, in any case.
+    /// True if the label at `start` is `text`, which is in lower case, in any letter case.
     private static func isLabel(_ text: StaticString, _ message: Span<UInt8>, _ start: Int) -> Bool {
         guard Int(message[start]) == text.utf8CodeUnitCount else { return false }
         return text.withUTF8Buffer { letters in

@@ -2,9 +2,9 @@ import DNSWire
 import Inventory
 
 extension PreparedAnswer {
-    /// Writes what `zone` has for `question`, of `type` (RFC 6303 section 3).
+    /// Writes the answer of `zone` to `question`, of `type` (RFC 6303 section 3).
     ///
-    /// - Parameter start: Where the zone's name begins in the question's; 0 is its apex.
+    /// - Parameter start: The offset of the zone's name in the question's name; 0 at the apex.
     mutating func write(_ zone: LocalZone, start: Int, question: Span<UInt8>, type: Int) {
         begin(question: question)
         extendedError = zone.reason
@@ -31,9 +31,10 @@ extension PreparedAnswer {
         }
     }
 
+    /// A compression pointer into the question's name.
     private static func pointer(to offset: Int) -> Int { 0xC000 | MessageHeader.length + offset }
 
-    /// Appends SOA or NS where they are asked for at the apex, else the SOA of a negative answer.
+    /// Appends SOA or NS if they are asked for at the apex, otherwise the SOA of a negative answer.
     private mutating func appendZone(_ start: Int, _ type: Int) {
         let name = Self.pointer(to: start)
         switch (start, type) {
@@ -46,10 +47,11 @@ extension PreparedAnswer {
         }
     }
 
+    /// Appends the zone's SOA record.
     private mutating func appendSOA(of start: Int, to section: RecordMark.Section) {
         let name = Self.pointer(to: start)
         appendRecord(name, RecordType.soa, to: section) { octets in
-            octets.append16(name)  // mname: the zone itself, as the RFC has it
+            octets.append16(name)  // mname: the zone itself, as in the RFC
             octets.append([6] + Array("nobody".utf8) + [7] + Array("invalid".utf8) + [0])
             for number: UInt32 in [1, 3_600, 1_200, 604_800, 10_800] { octets.append32(number) }
         }

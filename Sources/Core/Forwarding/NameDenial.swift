@@ -10,7 +10,7 @@ enum NameDenial {
         return header + question + soa
     }
 
-    /// The same while the SOA of `domain` is not known: with what CoreDNS has as a rule.
+    /// The same while the SOA of `domain` is unknown: with CoreDNS' defaults.
     static func message(below domain: DomainName) -> [UInt8] {
         let data =
             name("ns.dns", in: domain) + name("hostmaster", in: domain)
@@ -22,11 +22,12 @@ enum NameDenial {
     /// CoreDNS' own default, in seconds.
     private static let ttl: UInt32 = 5
 
-    /// `labels` below `domain`, or `domain` itself if that has no room.
+    /// `labels` below `domain`, or `domain` itself if the name would be too long.
     private static func name(_ labels: String, in domain: DomainName) -> [UInt8] {
         (try? DomainName(parsing: labels).appending(domain))?.wire ?? domain.wire
     }
 
+    /// The number, highest octet first.
     private static func octets(_ number: UInt32) -> [UInt8] {
         [24, 16, 8, 0].map { UInt8(truncatingIfNeeded: number >> $0) }
     }

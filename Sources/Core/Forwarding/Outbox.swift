@@ -1,11 +1,11 @@
 package import DNSWire
 
-/// What the engine wants sent: messages behind each other in one buffer, with a list of replies and one of
+/// The messages that the engine sends: one after the other in one buffer, with a list of replies and one of
 /// questions.
 ///
-/// Filled by the engine while a batch of packets is read, emptied by its owner into system calls, used again.
+/// The engine fills it while a batch of packets is read; its owner sends its messages and uses it again.
 package struct Outbox: ~Copyable {
-    /// All messages. An entry's `range` lies inside.
+    /// All messages. An entry's `range` is inside.
     package var octets: OctetBuffer
 
     /// Replies to clients.
@@ -14,30 +14,40 @@ package struct Outbox: ~Copyable {
     /// Questions to name servers.
     package var questions: [OutgoingQuestion] = []
 
-    /// Replies to be written down; nil: there is no query log.
+    /// Replies for the query log; nil if there is none.
     package var queryLog: QueryLogBatch?
 
+    /// A reply in `octets`.
     package struct Reply: Sendable {
+        /// The destination.
         package let path: ClientPath
+        /// The first octet.
         package let start: Int
+        /// The offset after the last octet.
         package let end: Int
     }
 
+    /// A question in `octets`.
     package struct OutgoingQuestion: Sendable {
+        /// The socket.
         package let path: UpstreamPath
+        /// The first octet.
         package let start: Int
+        /// The offset after the last octet.
         package let end: Int
     }
 
+    /// An empty outbox.
     package init() {
         octets = OctetBuffer(capacity: 256 * 1024)
         replies.reserveCapacity(256)
         questions.reserveCapacity(256)
     }
 
+    /// True if there is nothing to send.
     package var isEmpty: Bool { replies.isEmpty && questions.isEmpty }
 
-    /// Forgets what was sent; keeps the usual room.
+    /// Removes the messages; keeps the usual capacity.
     package mutating func removeAll() {
         octets.removeAll(keeping: 4 * 1024 * 1024)
         replies.removeAll(keepingCapacity: true)

@@ -2,27 +2,34 @@ import Telemetry
 
 /// One timer for each of a table's slots, set and cleared in constant time.
 ///
-/// Time is cut into ticks of 4 ms; a timer due in tick t hangs in the list of place t mod 2048. A timer may
-/// lie at most 8 s ahead, so no two turns of the wheel share a list.
+/// Time is divided into ticks of 4 ms; a timer due in tick t is in the list of place t mod 2048. A timer is
+/// due at most 8 s ahead, so no two turns of the wheel share a list.
 struct TimerWheel: ~Copyable {
+    /// Places of the wheel.
     private static let places = 2048
+    /// The length of a tick.
     private static let tickNanoseconds: Int64 = 4_000_000
 
-    /// The first slot of each place's list; -1 where empty.
+    /// The first slot of each place's list; -1 if empty.
     private var heads: [Int32]
     /// One bit a place: its list is not empty.
     private var occupied: [UInt64]
+    /// The neighbours of each slot in its list.
     private var links: [Link]
     /// Every tick before this one has been emptied.
     private var currentTick: Int64 = 0
 
+    /// The neighbours of a slot.
     private struct Link {
+        /// The next slot; -1 at the end.
         var next: Int32 = -1
+        /// The previous slot; -1 at the start.
         var previous: Int32 = -1
-        /// The tick that the slot's timer is due in; -1 where it has none.
+        /// The tick of the slot's timer; -1 if it has none.
         var tick: Int64 = -1
     }
 
+    /// A wheel without timers.
     init() {
         heads = Array(repeating: -1, count: Self.places)
         occupied = Array(repeating: 0, count: Self.places / 64)
@@ -49,6 +56,7 @@ struct TimerWheel: ~Copyable {
         occupied[place / 64] |= 1 << UInt64(place % 64)
     }
 
+    /// Clears the timer of `slot`.
     mutating func clear(_ slot: Int) {
         let link = links[slot]
         guard link.tick >= 0 else { return }
@@ -59,7 +67,7 @@ struct TimerWheel: ~Copyable {
         links[slot].tick = -1
     }
 
-    /// Takes out one slot whose timer is due; nil where none is.
+    /// Removes one slot whose timer is due; nil if there is none.
     mutating func popDue(at now: MonotonicTime) -> Int? {
         let nowTick = now.nanoseconds / Self.tickNanoseconds
         guard let tick = nextTick, tick <= nowTick else { return nil }
@@ -69,12 +77,12 @@ struct TimerWheel: ~Copyable {
         return slot
     }
 
-    /// When the earliest timer is due; nil where none is set.
+    /// The time of the earliest timer; nil if none is set.
     var nextDue: MonotonicTime? {
         nextTick.map { MonotonicTime(nanoseconds: $0 * Self.tickNanoseconds) }
     }
 
-    /// The earliest tick with a timer: the bits are searched from the current place on, once around.
+    /// The earliest tick with a timer: the bits are searched from the current place, once around.
     private var nextTick: Int64? {
         let start = Int(currentTick % Int64(Self.places))
         let words = Self.places / 64

@@ -1,19 +1,21 @@
 import IPAddressing
 import Telemetry
 
-/// Token buckets for keys of which there may be any number, in a fixed room.
+/// Token buckets for any number of keys, in a fixed amount of memory.
 ///
-/// A bucket is kept as one point in time, until when its tokens are used up: taking moves it on by what they
-/// cost, and one that lies more than its depth ahead has none left. A key has two places, of which the one
-/// that was full again first gives way to a newcomer. Losing a bucket favours its key, never hurts another.
+/// A bucket is stored as one point in time, until which its tokens are used up: taking tokens advances it by
+/// their cost, and a bucket that is more than its depth ahead has none left. A key has two places; a new key
+/// replaces the bucket that is full again first. A lost bucket favours its key and never harms another.
 struct TokenBuckets {
+    /// A bucket.
     private struct Bucket {
         /// Hash of the key; 0: free.
         var key: UInt64 = 0
-        /// When all tokens are back, in nanoseconds of `MonotonicTime`.
+        /// The time when all tokens are back, in nanoseconds of `MonotonicTime`.
         var fullAt: Int64 = 0
     }
 
+    /// All buckets.
     private var buckets: [Bucket]
 
     /// - Parameter count: Even; 16 octets each.
@@ -21,8 +23,7 @@ struct TokenBuckets {
         buckets = Array(repeating: Bucket(), count: count)
     }
 
-    /// Takes tokens that are back after `cost` nanoseconds from the bucket of `key`; false where fewer are
-    /// left.
+    /// Takes tokens that are back after `cost` nanoseconds from the bucket of `key`; false if fewer are left.
     ///
     /// - Parameters:
     ///   - key: A hash; it is not 0.
@@ -47,13 +48,14 @@ extension IPAddress {
         return Self.mixed(network, key)
     }
 
-    /// A keyed hash of whom the address belongs to: one IPv4 address, or a /64, which is the smallest that a
-    /// host may choose its address from; never 0.
+    /// A keyed hash of the client: one IPv4 address, or a /64, the smallest network in which a host may
+    /// choose its address; never 0.
     func hostHash(key: UInt64) -> UInt64 {
         let host = family == .v4 ? bits | 1 << 96 : bits >> 64 | 3 << 96
         return Self.mixed(host, key)
     }
 
+    /// A keyed hash of the bits.
     private static func mixed(_ bits: UInt128, _ key: UInt64) -> UInt64 {
         var hash = (UInt64(truncatingIfNeeded: bits) ^ key) &* 0x9E37_79B9_7F4A_7C15
         hash ^= UInt64(truncatingIfNeeded: bits >> 64)

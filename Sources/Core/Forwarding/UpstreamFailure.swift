@@ -1,9 +1,8 @@
-/// Why no answer comes from a server, as far as the server or the way to it is the cause: it counts against
-/// the server.
+/// Why a server gives no answer, if the server or the way to it is the cause: it counts against the server.
 package enum UpstreamFailure: UInt8, Hashable, Sendable {
-    /// Nothing listens there: a TCP reset.
+    /// No process listens there: a TCP reset.
     case refused
-    /// This host has no way there: no route, or a link that is down.
+    /// This host can't reach it: no route, or a link that is down.
     case unreachable
     /// The TCP connection was closed with questions unanswered.
     case closed
@@ -12,6 +11,7 @@ package enum UpstreamFailure: UInt8, Hashable, Sendable {
 }
 
 extension UpstreamFailure: CustomStringConvertible {
+    /// The failure, as clients see it.
     package var description: String {
         switch self {
         case .refused: "refused"
@@ -22,7 +22,8 @@ extension UpstreamFailure: CustomStringConvertible {
     }
 }
 
-/// Why a question could not leave this host. It says nothing of the server, and never counts against it.
+/// Why a question could not be sent from this host. It shows nothing about the server, and never counts
+/// against it.
 package enum LocalFailure: UInt8, Hashable, Sendable, CaseIterable {
     /// The process, or the host, may open no more descriptors: EMFILE, ENFILE.
     case descriptors
@@ -37,6 +38,7 @@ package enum LocalFailure: UInt8, Hashable, Sendable, CaseIterable {
 }
 
 extension LocalFailure: CustomStringConvertible {
+    /// The failure, as clients see it.
     package var description: String {
         switch self {
         case .descriptors: "no descriptor left here"

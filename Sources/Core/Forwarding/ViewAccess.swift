@@ -4,8 +4,8 @@ import Inventory
 
 /// What the clients of a view may ask of the clusters.
 ///
-/// Everything else is refused alike, before a cache or a server is looked at: neither the answer nor its
-/// time nor its text tells whether the name exists.
+/// Everything else gets the same refusal, before a cache or a server is used: neither the answer nor its time
+/// nor its text reveals whether the name exists.
 struct ViewAccess: Sendable {
     /// Keys of the clusters that may be asked; nil: all.
     private let clusters: Set<String>?
@@ -13,20 +13,22 @@ struct ViewAccess: Sendable {
     /// Labels, lower-case; nil: all namespaces.
     private let namespaces: [[UInt8]]?
 
+    /// The access of a configuration.
     init(_ access: Access) {
         clusters = access.clusters.map { Set($0) }
         namespaces = access.namespaces?.map { Array($0.utf8) }
     }
 
+    /// True if the cluster may be asked.
     func permits(cluster: String) -> Bool { clusters?.contains(cluster) ?? true }
 
-    /// True where a reverse name may be asked: its answer may name any namespace.
+    /// True if a reverse name may be asked: its answer may name any namespace.
     var permitsReverseNames: Bool { namespaces == nil }
 
-    /// True where the name whose labels stand before `suffixStart`, an offset into the name behind the header
-    /// of `message`, lies in a permitted namespace, or in none as the cluster's own names do.
+    /// True if the name whose labels are before `suffixStart`, an offset into the name after the header of
+    /// `message`, is in a permitted namespace, or in no namespace like the cluster's own names.
     ///
-    /// Both `<namespace>.svc` and `<namespace>.pod` count, and what is below (Kubernetes DNS-Based Service
+    /// Both `<namespace>.svc` and `<namespace>.pod` count, and names below them (Kubernetes DNS-Based Service
     /// Discovery 1.1.0 section 2). A wildcard is no permitted namespace.
     func permits(_ message: Span<UInt8>, suffixStart: Int) -> Bool {
         guard let namespaces else { return true }
@@ -49,14 +51,15 @@ struct ViewAccess: Sendable {
         return count == 2 && Self.isLabel("dns", message, last) && Self.isLabel("ns", message, namespace)
     }
 
-    /// What a cluster has at its apex besides `svc` and `pod`.
+    /// The cluster's names at its apex besides `svc` and `pod`.
     private static let ownNames = ["dns-version", "dns", "hostmaster"]
 
+    /// True if the label at `start` is `text`, in any letter case.
     private static func isLabel(_ text: String, _ message: Span<UInt8>, _ start: Int) -> Bool {
         isLabel(Array(text.utf8), message, start)
     }
 
-    /// True where the label at `start` is `label`, which is in lower case, in any case.
+    /// True if the label at `start` is `label`, which is in lower case, in any letter case.
     private static func isLabel(_ label: [UInt8], _ message: Span<UInt8>, _ start: Int) -> Bool {
         guard Int(message[start]) == label.count else { return false }
         for index in label.indices where foldedOctet(message[start + 1 + index]) != label[index] {

@@ -1,20 +1,21 @@
 /// A foreign object that does the same as one of ours, or that hides it.
 package struct Conflict: Hashable, Sendable {
-    /// The foreign object, in the words of the tool that shows it, and what it does to ours.
+    /// The foreign object, in the syntax of the tool that shows it, and its effect on ours.
     package var message: String
 
-    /// True where ours decides all the same: nothing is wrong with the host.
+    /// True if ours takes precedence: the host has no fault.
     package var isHarmless: Bool
 
-    /// True if nobody can tell whether it stands in the way of ours.
+    /// True if it is unknown whether it interferes with ours.
     package var isUnknown: Bool
 
-    /// What takes the foreign object away once ours is there (`--adopt`); empty where it must stay.
+    /// The changes that remove the foreign object once ours exists (`--adopt`); empty if it must stay.
     package var adoption: [Step]
 
-    /// What the owner of the foreign object must enter, one command each; empty where nothing is to be done.
+    /// Commands for the owner of the foreign object; empty if nothing has to be done.
     package var remedy: [String]
 
+    /// Creates a conflict.
     package init(
         _ message: String, isHarmless: Bool = false, isUnknown: Bool = false, adoption: [Step] = [],
         remedy: [String] = []

@@ -2,10 +2,12 @@ import IPAddressing
 import NetworkModel
 import PacketPath
 
-/// The lines that let a plan's traffic through where we may not add rules.
+/// The commands that accept a plan's traffic where we may not add rules.
 struct FirewallRemedy {
+    /// The place of the rule that drops.
     private let place: RulePlace
 
+    /// The remedy for the rule at `place`.
     init(_ place: RulePlace) { self.place = place }
 
     /// One for each kind of traffic that is dropped, put first in the chain that the kernel calls.
@@ -17,6 +19,7 @@ struct FirewallRemedy {
         return shut.map { line($0) }.filter { seen.insert($0).inserted }
     }
 
+    /// The command that accepts the traffic of `planned`.
     private func line(_ planned: PlannedFlow) -> String {
         let accept = accept(planned)
         switch place.owner {
@@ -25,7 +28,7 @@ struct FirewallRemedy {
             return "nft 'insert rule \(place.family.rawValue) \(place.table) \(place.baseChain) \(rule)'"
         case .iptables(let program):
             var words = accept.rule(in: place.baseChain, because: "").words
-            // No comment of ours on a rule that is another's.
+            // A rule of another owner gets no comment of ours.
             if let comment = words.firstIndex(of: "comment") {
                 words.removeSubrange((comment - 1)...(comment + 2))
             }
@@ -41,8 +44,8 @@ struct FirewallRemedy {
         return isEarly ? accept.incomingAnswers : accept.answers
     }
 
-    /// A policy of firewalld(1) 0.9 or later for what is forwarded between any two of its zones. It lets
-    /// answers through by itself, and what a service's translation has changed (`ct status dnat`).
+    /// A policy of firewalld(1) 0.9 or later for what is forwarded between any two of its zones. It accepts
+    /// answers by itself, and packets changed by a service's translation (`ct status dnat`).
     private func firewalldLines(_ shut: [PlannedFlow]) -> [String] {
         let policy = "firewall-cmd --permanent --policy namebridge"
         var seen: Set<ForwardAccept> = []

@@ -2,9 +2,9 @@ import IPAddressing
 import NetworkModel
 
 extension ForwardAccept {
-    /// The rule in the words that `iptables-save` prints it in.
+    /// The rule in the syntax of `iptables-save`.
     ///
-    /// Before `input` nothing is translated: what the connection was opened to is the destination there.
+    /// Before `input` nothing is translated: the destination there is the original one.
     func rule(in chain: String, because: String) -> IPTablesRule {
         var words: [String]
         switch match {
@@ -25,7 +25,7 @@ extension ForwardAccept {
         return IPTablesRule(family: family, table: "filter", chain: chain, words: words)
     }
 
-    /// The rule in the words of nft.
+    /// The rule in the syntax of nft.
     func filterRule(because: String) -> FilterRule {
         let matches: [FilterMatch]
         switch match {
@@ -41,7 +41,7 @@ extension ForwardAccept {
         return FilterRule(matches, .accept, comment: FilterRule.comment(because))
     }
 
-    /// What lets the answers through.
+    /// The rule that accepts the answers.
     var answers: ForwardAccept {
         switch match {
         case .pair(let source, _), .originalPair(let source, _): ForwardAccept(.answers(client: source))
@@ -49,13 +49,13 @@ extension ForwardAccept {
         }
     }
 
-    /// The same traffic as it is before any translation.
+    /// The same traffic before any translation.
     var untranslated: ForwardAccept {
         guard case .originalPair(let source, let destination) = match else { return self }
         return ForwardAccept(.pair(source: source, destination: destination))
     }
 
-    /// The answers as they come in, when their destination may still be an address of this host.
+    /// The answers as they arrive, when their destination may still be an address of this host.
     var incomingAnswers: ForwardAccept {
         guard case .pair(_, let destination) = match,
             let all = IPPrefix(around: IPAddress(family: family, bits: 0), length: 0)

@@ -17,11 +17,12 @@ package struct PathPlan: Hashable, Sendable {
 
     /// How many of `missing` the path needs.
     ///
-    /// - Parameter missing: What the whole plan misses on the host, as `observed`. An object that several
-    ///   paths need is missing for each of them.
+    /// - Parameter missing: The objects of the whole plan that are missing on the host, as `observed`. An
+    ///   object that several paths need is missing for each of them.
     package func count(of missing: [Loss], on observed: HostState) -> Int {
         guard !missing.isEmpty else { return 0 }
-        // Alone, the path misses what is there with another path's comment, too: that is none of `missing`.
+        // Compared alone, the path also lacks objects that exist with another path's comment: those are not
+        // in `missing`.
         let texts = Set(missing.map(\.text))
         return difference(from: observed, to: plan).steps.losses.count {
             $0.kind != .added && texts.contains($0.text)

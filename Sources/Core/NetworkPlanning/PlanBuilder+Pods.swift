@@ -2,7 +2,7 @@ import IPAddressing
 import Inventory
 
 extension PlanBuilder {
-    /// Says what is doubtful about the pods that this host has routes to, of nodes of `cluster`.
+    /// Adds notes about doubtful pod prefixes that this host has routes to, of nodes of `cluster`.
     mutating func noteRoutes(to nodes: [Node], of cluster: Cluster, because: String) {
         let unknown = nodes.filter(\.pods.isEmpty).map(\.name)
         if !unknown.isEmpty, unknown.count < nodes.count {
@@ -14,7 +14,7 @@ extension PlanBuilder {
         noteBlocks(of: nodes.map { ($0.name, $0.pods) }, in: cluster, because: because)
     }
 
-    /// Says which of Calico's nodes have prefixes in the file that Calico does not give out.
+    /// Adds a note for Calico's nodes whose prefixes in the file are not blocks that Calico assigns.
     mutating func noteBlocks(
         of nodes: [(name: String, pods: [IPPrefix])], in cluster: Cluster, because: String
     ) {

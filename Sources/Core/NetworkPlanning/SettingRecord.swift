@@ -1,15 +1,19 @@
 package import NetworkModel
 
-/// A setting that we changed: it goes back to `previous` where it still has the value that we gave it, and
-/// nobody else has given it that since.
+/// A setting that we changed: it is reset to `previous` if it still has our value, and no other program has
+/// set that value since.
 package struct SettingRecord: Hashable, Sendable {
+    /// The setting.
     package var setting: KernelSetting
+    /// Its value before ours.
     package var previous: Int
+    /// The value that we gave it.
     package var ours: Int
 
-    /// What `setting.overwriting` was at that time; nil where there is no such setting.
+    /// The value of `setting.overwriting` at that time; nil if there is no such setting.
     package var overwriting: Int?
 
+    /// Creates a record.
     package init(setting: KernelSetting, previous: Int, ours: Int, overwriting: Int? = nil) {
         self.setting = setting
         self.previous = previous
@@ -26,10 +30,10 @@ package struct SettingRecord: Hashable, Sendable {
             overwriting: setting.overwriting.flatMap { settings[$0] })
     }
 
-    /// True where the value is ours to take back.
+    /// True if we may reset the value.
     ///
-    /// Whoever installs Docker or a cluster's node beside us switches forwarding on for all devices: ours is
-    /// his from then on, though its value is the same.
+    /// Installing Docker or a cluster's node enables forwarding on all devices: from then on our setting
+    /// belongs to that program, although its value is the same.
     package func isOurs(among settings: [KernelSetting: Int]) -> Bool {
         guard settings[setting] == ours else { return false }
         guard let overwriting, let now = setting.overwriting.flatMap({ settings[$0] }) else { return true }

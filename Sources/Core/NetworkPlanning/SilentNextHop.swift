@@ -1,16 +1,20 @@
 package import IPAddressing
 package import NetworkModel
 
-/// A next hop of routes of ours that does not answer: the kernel goes on sending packets there, and they are
+/// A next hop of routes of ours that does not answer: the kernel still sends packets there, and they are
 /// lost.
 package struct SilentNextHop: Hashable, Sendable {
+    /// The next hop's address.
     package var gateway: IPAddress
+    /// The device that leads to it.
     package var device: String
 
-    /// Of the routes that lead there, in their order; never empty.
+    /// The destinations of the routes through it, in their order; never empty.
     package var destinations: [IPPrefix]
+    /// The path that needs it.
     package var because: String
 
+    /// Creates a silent next hop.
     package init(gateway: IPAddress, device: String, destinations: [IPPrefix], because: String) {
         self.gateway = gateway
         self.device = device
@@ -29,8 +33,7 @@ extension SilentNextHop: CustomStringConvertible {
 }
 
 extension HostPlan {
-    /// The next hops that have not answered until now: not of their own doing only where they have not at an
-    /// earlier look, either.
+    /// The next hops that have not answered; only those that did not at an earlier check either are reported.
     package func silentNextHops(on observed: HostState) -> [SilentNextHop] {
         guard !observed.unresolvedNeighbours.isEmpty else { return [] }
         var devices: [IPAddress: [String]] = [:]

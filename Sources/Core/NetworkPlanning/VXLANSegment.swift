@@ -1,8 +1,9 @@
 package import IPAddressing
 package import Inventory
 
-/// The nodes of one VXLAN segment with what each has inside it; worked out once for all of them.
+/// The nodes of one VXLAN segment with the addresses of each; computed once for all of them.
 package struct VXLANSegment: Hashable, Sendable {
+    /// The segment's settings.
     package let settings: VXLANSettings
 
     /// In the order of the file.
@@ -14,33 +15,36 @@ package struct VXLANSegment: Hashable, Sendable {
     /// The position in `peers` of each host, by `CLUSTER/NODE`.
     let position: [String: Int]
 
-    /// The positions in `peers` of each member's nodes, which stand together.
+    /// The positions in `peers` of each member's nodes, which are adjacent.
     let ranges: [Int: Range<Int>]
 
-    /// What keeps the segment from working; the same for each host.
+    /// The reasons why the segment cannot work; the same for each host.
     let notes: [PlanNote]
+    /// The path that needs it.
     let because: String
 
-    /// True where some prefix of IPv6 is carried by a segment of IPv4: its routes use link-local gateways.
+    /// True if a segment of IPv4 carries a prefix of IPv6: its routes use link-local gateways.
     let carriesV6OverV4: Bool
 
     /// A node's place in the segment.
     package struct Peer: Hashable, Sendable {
         /// The position of its cluster in `members`.
         package let member: Int
+        /// The node, as `CLUSTER/NODE`.
         package let name: String
 
         /// The outer address.
         package let underlay: IPAddress
 
-        /// Inside of the segment's network.
+        /// Its address inside of the segment's network.
         package let address: IPAddress
+        /// Its Ethernet address in the segment.
         package let mac: MACAddress
 
         /// The prefixes of the pods on it.
         package let pods: [IPPrefix]
 
-        /// `fe80::/64` and the address that the kernel makes of `mac` (RFC 4291 appendix A).
+        /// `fe80::/64` and the address that the kernel derives from `mac` (RFC 4291 appendix A).
         package var linkLocal: IPAddress {
             let high = (mac.bits >> 24) ^ 0x02_0000
             let identifier = high << 40 | 0xFF_FE00_0000 | mac.bits & 0xFF_FFFF
@@ -48,6 +52,7 @@ package struct VXLANSegment: Hashable, Sendable {
         }
     }
 
+    /// Gives all nodes of `members` their addresses.
     init(_ settings: VXLANSettings, members: [Cluster], path: Path) {
         self.settings = settings
         self.members = members
@@ -83,28 +88,39 @@ package struct VXLANSegment: Hashable, Sendable {
 /// Gives each node its address and its Ethernet address in the segment, the same on every host and every
 /// time.
 private struct SegmentAssignment {
+    /// The segment's settings.
     let settings: VXLANSettings
+    /// The path that needs it.
     let because: String
+    /// The nodes so far.
     private(set) var peers: [VXLANSegment.Peer] = []
+    /// The notes so far.
     private(set) var notes: [PlanNote] = []
+    /// The addresses given in the file, by `CLUSTER/NODE`.
     private var explicit: [String: VXLANEndpoint] = [:]
+    /// The addresses in use, with their nodes.
     private var takenAddresses: [IPAddress: String] = [:]
+    /// The Ethernet addresses in use, with their nodes.
     private var takenMACs: [MACAddress: String] = [:]
+    /// The outer addresses in use, with their nodes.
     private var takenUnderlays: [IPAddress: String] = [:]
+    /// The family of the outer addresses.
     private var underlayFamily: AddressFamily?
 
+    /// Creates an empty segment.
     init(_ settings: VXLANSettings, because: String) {
         self.settings = settings
         self.because = because
         for endpoint in settings.endpoints { explicit[endpoint.node] = endpoint }
     }
 
-    /// Addresses that the file gives go before those that are derived.
+    /// Addresses given in the file take precedence over derived ones.
     mutating func reserve(_ node: Node, of cluster: Cluster, member: Int) {
         guard let address = endpoint(node, cluster)?.address else { return }
         takenAddresses[address] = "\(cluster.key)/\(node.name)"
     }
 
+    /// Adds a node.
     mutating func place(_ node: Node, of cluster: Cluster, member: Int) {
         let name = "\(cluster.key)/\(node.name)"
         let family = underlayFamily ?? node.addresses.first?.family ?? .v4
@@ -130,23 +146,24 @@ private struct SegmentAssignment {
                 pods: node.pods))
     }
 
+    /// The addresses that the file gives to a node.
     private func endpoint(_ node: Node, _ cluster: Cluster) -> VXLANEndpoint? {
         explicit["\(cluster.key)/\(node.name)"] ?? explicit[node.name]
     }
 
+    /// Adds a refusal.
     private mutating func refuse(_ message: String) {
         notes.append(PlanNote(.refusal, "\(because): \(message)"))
     }
 
-    /// The node's own host bits inside the segment's network, as one would choose by hand; where these are
-    /// taken,
-    /// the next free ones from a start that depends on the node's address alone.
+    /// The node's own host bits inside the segment's network, as one would choose by hand; if these are in
+    /// use, the next free ones from a start that depends on the node's address only.
     private mutating func derivedAddress(_ underlay: IPAddress, name: String) -> IPAddress? {
         let network = settings.network
         let hostBits = network.family.bitWidth - network.length
         let mask = hostBits >= 128 ? UInt128.max : (UInt128(1) << UInt128(hostBits)) - 1
         var candidate = underlay.bits & mask
-        // Each turn tries another one of at most 65536: the loop ends.
+        // Each iteration tries another one of at most 65536, so the loop ends.
         for attempt in 0..<min(Int(clamping: mask), 65_536) {
             let address = IPAddress(family: network.family, bits: network.address.bits | candidate)
             if candidate != 0, candidate != mask, takenAddresses[address] == nil {
@@ -166,9 +183,8 @@ private struct SegmentAssignment {
         return nil
     }
 
-    /// `02:6e:` and the four octets of an IPv4 address, so that one reads it; `06:` and a hash of an IPv6
-    /// one.
-    /// Both are locally administered (IEEE 802).
+    /// `02:6e:` and the four octets of an IPv4 address, so that it is readable; `06:` and a hash of an IPv6
+    /// one. Both are locally administered (IEEE 802).
     static func derivedMAC(_ underlay: IPAddress) -> MACAddress {
         switch underlay.family {
         case .v4: MACAddress(bits: 0x026E << 32 | UInt64(truncatingIfNeeded: underlay.bits))

@@ -2,18 +2,18 @@ import JSON
 import LinuxSystem
 import NetworkModel
 
-/// Reads of one foreign table what packets may come by: the chains that the kernel calls, those that jumps
-/// lead to from there, and the sets that their rules ask.
+/// Reads the part of one foreign table that packets may traverse: the chains that the kernel calls, the
+/// chains that jumps lead to from there, and the sets that their rules use.
 struct ForeignTable {
     private let name: TableName
 
     /// The items of the outline that are this table and its chains.
     private let outline: [JSONValue]
 
-    /// In a larger table, chains of NAT are not read: no more than a translation is expected of them.
+    /// In a larger table, chains of NAT are not read: they only translate addresses.
     private static let mostChainsOfNAT = 100
 
-    /// Words that are no words of the language: nft up to 1.0.6 prints any text in place of a table's flags.
+    /// Not valid flags: nft up to 1.0.6 prints arbitrary text in place of a table's flags.
     private static let knownFlags: Set<String> = ["dormant", "owner", "persist"]
 
     init(_ name: TableName, in outline: [JSONValue]) {
@@ -21,9 +21,10 @@ struct ForeignTable {
         self.outline = outline.filter { TableName($0) == name }
     }
 
+    /// The table's family and name, as arguments of nft.
     private var words: [Command.Argument] { [.word(name.family.rawValue), .word(name.name)] }
 
-    /// What `nft -j` lists of it; chains and sets that are not read say so.
+    /// The listing of `nft -j` for it; chains and sets that are not read are marked as such.
     func items() throws -> [JSONValue] {
         let chains = outline.compactMap { $0["chain"] }
         let known = Set(chains.compactMap { $0["name"]?.string })
@@ -54,11 +55,12 @@ struct ForeignTable {
         return chain["type"]?.string != "nat" || count <= mostChainsOfNAT
     }
 
+    /// The chains, those without read rules marked as such.
     private func mark(_ chains: [JSONValue], _ read: Set<String>) -> [JSONValue] {
         chains.map { chain in
             var members = chain.members ?? []
             let isNAT = chain["type"]?.string == "nat"
-            // A base chain of NAT that is not read has no rules as far as packets are concerned.
+            // A base chain of NAT that is not read counts as a chain without rules.
             if !isNAT, !read.contains(chain["name"]?.string ?? "") {
                 members.append(("unread", .boolean(true)))
             }
@@ -89,7 +91,7 @@ struct ForeignTable {
         return .object(["table": .object(members)])
     }
 
-    /// The elements of the sets and maps that rules ask.
+    /// The elements of the sets and maps that rules use.
     private func sets(_ rules: [JSONValue]) throws -> [JSONValue] {
         let names = Set(rules.flatMap { Self.references($0) })
         guard !names.isEmpty else { return [] }
@@ -111,7 +113,7 @@ struct ForeignTable {
         }
     }
 
-    /// - Throws: If there are more elements than is sensible to read, too.
+    /// - Throws: Also if there are too many elements to read.
     private func read(_ what: [Command.Argument]) throws(KernelError) -> [JSONValue] {
         let output = try HostTools.run(Command(.nft, ["list"] + what, options: ["-j"]))
         do throws(ReadingError) { return try FilterTable.items(ruleset: output) } catch {
@@ -119,8 +121,8 @@ struct ForeignTable {
         }
     }
 
-    /// The rules of these chains, each asked for alone: a call that asks for several finds the first only
-    /// (nft 1.0.6). Many are found faster in a listing of the whole table.
+    /// The rules of these chains, each listed by its own call: a call for several lists the first only (nft
+    /// 1.0.6). Many chains are read faster by listing the whole table.
     private func rules(of chains: [String]) throws -> [JSONValue] {
         let items =
             chains.count > Self.mostCalls
@@ -130,9 +132,10 @@ struct ForeignTable {
         return items.filter { names.contains($0["rule"]?["chain"]?.string ?? "") }
     }
 
+    /// The most calls for single chains.
     private static let mostCalls = 20
 
-    // MARK: - What rules refer to
+    // MARK: - References of rules
 
     /// The chains that jumps and gotos lead to, in verdict maps as well.
     private static func targets(_ json: JSONValue) -> [String] {

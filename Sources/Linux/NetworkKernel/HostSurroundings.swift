@@ -1,9 +1,9 @@
 package import IPAddressing
 import LinuxSystem
 
-/// What a host must go on reaching whatever is changed on it.
+/// Addresses that a host must still reach after every change.
 package enum HostSurroundings {
-    /// The name servers of resolv.conf(5), and of systemd-resolved where it stands before them.
+    /// The name servers of resolv.conf(5), and of systemd-resolved if resolv.conf names its stub.
     package static func resolvers() -> [IPAddress] {
         var addresses: [IPAddress] = []
         for path in ["/etc/resolv.conf", "/run/systemd/resolve/resolv.conf"] {
@@ -14,9 +14,10 @@ package enum HostSurroundings {
         return addresses
     }
 
-    /// The far ends of the ssh sessions that this process runs in.
+    /// The remote addresses of the ssh sessions that this process runs in.
     package static func sessions() -> [IPAddress] { ThisProcess.sessionPeers.compactMap { IPAddress($0) } }
 
+    /// The name servers in a file like resolv.conf.
     private static func resolvers(in path: String) -> [IPAddress] {
         do throws(Errno) {
             let text = String(decoding: try FileContents.read(path), as: UTF8.self)

@@ -1,12 +1,12 @@
 package import LinuxSystem
 package import NetworkModel
 
-/// The one door to the programs that read and change the network: `ip`, `bridge`, `nft`, `iptables`,
-/// `conntrack`.
+/// Runs the programs that read and change the network: `ip`, `bridge`, `nft`, `iptables`, `conntrack`.
 package enum HostTools {
-    /// Longer than any of them takes, even for the tables of a large host, in milliseconds.
+    /// The timeout of a program, in milliseconds; enough for the tables of a large host.
     private static let timeout = 30_000
 
+    /// True if the program is installed.
     package static func isInstalled(_ program: Command.Program) -> Bool {
         ChildProcess.path(of: program.name) != nil
     }
@@ -33,9 +33,9 @@ package enum HostTools {
         return result.output
     }
 
-    /// Runs `command` to its end, whichever that is.
+    /// Runs `command` to its end, successful or not.
     package static func attempt(_ command: Command) throws(KernelError) -> ChildProcess.Result {
-        // In a namespace another program may have to start it.
+        // In a namespace another program may be needed to start it.
         _ = try path(of: command.program)
         let words = command.words
         let path = try path(of: Command.Program(words[0]))
@@ -47,14 +47,14 @@ package enum HostTools {
         }
     }
 
-    /// What a program said on its error output, on as few lines as it needs.
+    /// The error output of a program, without empty lines.
     package static func text(_ octets: [UInt8]) -> String {
         String(decoding: octets, as: UTF8.self).split(separator: "\n").joined(separator: "\n  ")
     }
 }
 
 extension Command.Program {
-    /// The Debian package that it is in.
+    /// The Debian package of the program.
     fileprivate var package: String {
         switch self {
         case .ip, .bridge: "iproute2"
@@ -68,9 +68,9 @@ extension Command.Program {
     /// The program of the same package that prints all rules.
     var save: Command.Program { Command.Program(name + "-save") }
 
-    /// The program of the same package that takes what `save` prints.
+    /// The program of the same package that reads the output of `save`.
     var restore: Command.Program { Command.Program(name + "-restore") }
 
-    /// The same for the tables that were there before nftables.
+    /// The same for the tables of legacy iptables.
     var legacy: Command.Program { Command.Program(name + "-legacy") }
 }

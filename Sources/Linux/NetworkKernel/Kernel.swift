@@ -1,28 +1,28 @@
 package import NetworkModel
 package import NetworkPlanning
 
-/// What a host's network can be asked and told: the real one, and a stand-in that fails where a test wants it
-/// to.
+/// The operations on a host's network: implemented by the real kernel, and by a fake one that fails at the
+/// point that a test chooses.
 package protocol Kernel {
-    /// Everything that we make or must take care of, as it is now.
+    /// The present state of everything that we make or must respect.
     func observe() throws(KernelError) -> HostState
 
-    /// Which way the kernel sends the packets that are asked about; questions without an answer are left out.
+    /// The way by which the kernel sends the packets; lookups without an answer are omitted.
     func answers(to questions: [RouteQuestion]) throws(KernelError) -> [RouteQuestion: RouteAnswer]
 
-    /// Takes `steps` one after the other, up to the first that fails.
+    /// Runs `steps` one after the other, up to the first that fails.
     ///
     /// - Parameter announce: Gets each command before it runs.
     func perform(_ steps: [Step], announce: (String) -> Void) throws(KernelError)
 }
 
 extension Kernel {
-    /// The host as it is now, and which way it sends the packets of `plan`.
+    /// The present state of the host, and the way by which it sends the packets of `plan`.
     package func observe(asking plan: HostPlan) throws(KernelError) -> HostState {
         asking(plan, on: try observe())
     }
 
-    /// `observed`, with the kernel's answers. A kernel that cannot be asked says nothing of ways.
+    /// `observed`, with the kernel's answers. A kernel that cannot be asked gives no ways.
     package func asking(_ plan: HostPlan, on observed: HostState) -> HostState {
         var observed = observed
         let questions = plan.routeQuestions(on: observed)

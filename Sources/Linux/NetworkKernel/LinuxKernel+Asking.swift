@@ -2,12 +2,12 @@ package import IPAddressing
 import LinuxSystem
 
 extension LinuxKernel {
-    /// Makes the kernel ask neighbours for their Ethernet addresses: one that has been given up, and that
-    /// nothing is sent to, would stay so for ever.
+    /// Makes the kernel resolve the Ethernet addresses of neighbours: the entry of a neighbour that has
+    /// failed would never change as long as no packet is sent to it.
     ///
-    /// An empty datagram goes to the discard port of each (RFC 863); what answers it does not matter.
+    /// An empty datagram is sent to the discard port of each (RFC 863); its answer does not matter.
     package static func ask(_ addresses: [IPAddress]) {
-        // Without its device a link-local address means nobody.
+        // A link-local address is meaningless without its device.
         for address in addresses where !address.isLinkLocal {
             do throws(Errno) {
                 let socket = try DatagramSocket.connect(to: Endpoint(address: address, port: 9))
@@ -15,7 +15,7 @@ extension LinuxKernel {
                 sender.add(start: 0, end: 0)
                 _ = sender.send([0].span, on: socket, stopsAtError: true)
             } catch {
-                // No route to it: then the look that follows says what there is to say.
+                // There is no route to it: the following check reports that.
                 continue
             }
         }

@@ -4,6 +4,7 @@ package import NetworkModel
 package import NetworkPlanning
 
 extension LinuxKernel {
+    /// Runs the commands of `steps`, several in one call where possible.
     package func perform(_ steps: [Step], announce: (String) -> Void) throws(KernelError) {
         var batch = CommandBatch()
         for step in steps {
@@ -28,8 +29,8 @@ extension LinuxKernel {
 
     // MARK: - Connections
 
-    /// Old connections are no matter of the plan: without the program, or if there are none (exit status 1),
-    /// nothing is wrong with the host.
+    /// Old connections are not part of the plan: a missing program, or no entries (exit status 1), is not an
+    /// error.
     private func forget(_ range: ConnectionRange, _ announce: (String) -> Void) throws(KernelError) {
         guard HostTools.isInstalled(.conntrack) else {
             announce("# no conntrack here: older connections stay as they are until they end; install it")
@@ -56,6 +57,7 @@ extension LinuxKernel {
         for command in commands { try Self.forget(command) }
     }
 
+    /// Deletes old connections.
     private static func forget(_ command: Command) throws(KernelError) {
         let result = try HostTools.attempt(command)
         let errors = HostTools.text(result.errors)
@@ -65,14 +67,16 @@ extension LinuxKernel {
     }
 }
 
-/// Commands that one call of a program can do together.
+/// Commands that one call of a program can run together.
 package struct CommandBatch {
+    /// The commands.
     package var commands: [Command] = []
 
+    /// An empty batch.
     package init() {}
 
-    /// `ip` and `bridge` take many lines, and what restores rules of iptables those of one table; the others
-    /// are called once for each command.
+    /// `ip` and `bridge` read many lines, and `iptables-restore` those of one table; the other programs are
+    /// called once for each command.
     package func takes(_ command: Command) -> Bool {
         guard let last = commands.last else { return true }
         guard last.program == command.program, last.namespace == command.namespace,
@@ -85,7 +89,7 @@ package struct CommandBatch {
         }
     }
 
-    /// Runs the commands, and has none then.
+    /// Runs the commands and empties the batch.
     ///
     /// - Parameter announce: Gets each command before the first one runs.
     mutating func run(_ announce: (String) -> Void) throws(KernelError) {
@@ -100,7 +104,7 @@ package struct CommandBatch {
         throw failure(result)
     }
 
-    /// The one call of several commands; nil if there is none, or no command.
+    /// One call for all commands; nil if the program has no batch mode, or there are no commands.
     package var call: Command? {
         guard var call = commands.first else { return nil }
         switch call.program {
@@ -110,7 +114,7 @@ package struct CommandBatch {
             call.arguments = ["-batch", "-"]
             call.input = lines.map { $0 + "\n" }.joined()
         case .iptables, .ip6tables:
-            // Beside the rules that are there, in one transaction. Corresponds to iptables-restore(8).
+            // Keeps the existing rules, in one transaction. Corresponds to iptables-restore(8).
             guard let table = call.options.last else { return nil }
             call.program = call.program.restore
             call.options = ["--noflush", "-w", "5"]
@@ -121,7 +125,7 @@ package struct CommandBatch {
         return call
     }
 
-    /// Both name the line that they stop at: `Command failed -:3`, `line 3 failed`, where the first line of
+    /// Both print the line at which they stop: `Command failed -:3`, `line 3 failed`, where the first line of
     /// `iptables-restore` is the table's name.
     private func failure(_ result: ChildProcess.Result) -> KernelError {
         let errors = HostTools.text(result.errors)

@@ -3,14 +3,16 @@ package import LinuxSystem
 import NetworkModel
 package import NetworkPlanning
 
-/// What is written down between two runs: the journal of an apply that is not finished, and the settings that
-/// we changed. The kernel's objects are never looked up here; they are recognised by themselves.
+/// The state between two runs: the journal of an unfinished apply, and the settings that we changed. The
+/// kernel's objects are never looked up here; they are recognised by their marks.
 package struct StateStore: Sendable {
+    /// The folder.
     private let folder: StateFolder
 
     /// The default is below /run: like the kernel's state, it is gone after a reboot.
     package static let defaultPath = "/run/namebridge-net"
 
+    /// Opens the folder, which is made if needed.
     package init(path: String) throws(KernelError) {
         do throws(Errno) {
             folder = try StateFolder(path: path)
@@ -19,16 +21,18 @@ package struct StateStore: Sendable {
         }
     }
 
+    /// The path of the folder.
     package var path: String { folder.path }
+    /// The path of the journal.
     package var journalPath: String { "\(folder.path)/journal" }
 
-    /// What the undo timer says, when it runs.
+    /// The output of the undo timer.
     package var logPath: String { "\(folder.path)/undo.log" }
 
-    /// Keeps all others from changing the host, until the end of the lock.
+    /// Prevents other processes from changing the host, until the end of the lock.
     package func lock() throws(KernelError) -> FileDescriptor {
-        // A command of a killed process may last a moment longer than the process; an agent that puts
-        // something back takes about as long.
+        // A command of a killed process may run a moment longer than the process; a repair by the agent takes
+        // about as long.
         for _ in 0..<100 {
             if let lock = try lockUnlessTaken() { return lock }
             ThisProcess.sleep(milliseconds: 20)
@@ -36,7 +40,7 @@ package struct StateStore: Sendable {
         throw .locked(path: "\(folder.path)/lock")
     }
 
-    /// The lock, without waiting; nil where somebody else has it.
+    /// The lock, without waiting; nil if another process holds it.
     package func lockUnlessTaken(_ name: String = "lock") throws(KernelError) -> FileDescriptor? {
         do throws(Errno) {
             return try folder.lock(name)
@@ -45,7 +49,7 @@ package struct StateStore: Sendable {
         }
     }
 
-    /// Nil where no apply is unfinished.
+    /// Nil if no apply is unfinished.
     package func journal() throws(KernelError) -> Journal? {
         guard let json = try read("journal") else { return nil }
         guard let journal = Journal(json) else {
@@ -54,11 +58,13 @@ package struct StateStore: Sendable {
         return journal
     }
 
+    /// Writes the journal.
     package func write(_ journal: Journal) throws(KernelError) { try write("journal", journal.text) }
 
+    /// Removes the journal.
     package func removeJournal() throws(KernelError) { try remove("journal") }
 
-    /// The settings that we changed and nobody has taken back.
+    /// The settings that we changed and have not reset.
     package func records() throws(KernelError) -> [SettingRecord] {
         guard let json = try read("settings") else { return [] }
         guard let records = [SettingRecord](json: json) else {
@@ -67,12 +73,14 @@ package struct StateStore: Sendable {
         return records
     }
 
+    /// Writes the records of settings.
     package func write(_ records: [SettingRecord]) throws(KernelError) {
         if records.isEmpty { try remove("settings") } else { try write("settings", records.json.description) }
     }
 
-    // MARK: - Files that end with a line that proves that they are whole
+    // MARK: - Files that end with a checksum line
 
+    /// Reads a file; nil if there is none.
     func read(_ name: String) throws(KernelError) -> JSONValue? {
         let octets: [UInt8]?
         do throws(Errno) {
@@ -92,6 +100,7 @@ package struct StateStore: Sendable {
         }
     }
 
+    /// Writes a file with its checksum.
     func write(_ name: String, _ text: String) throws(KernelError) {
         let line = Array(text.utf8)
         do throws(Errno) {
@@ -110,7 +119,7 @@ package struct StateStore: Sendable {
         }
     }
 
-    /// Nil where the file is missing or damaged.
+    /// Nil if the file is missing or damaged.
     func readPlain(_ name: String) -> JSONValue? {
         do {
             return try folder.read(name).map { octets in try JSONReader.read(octets) }
@@ -119,6 +128,7 @@ package struct StateStore: Sendable {
         }
     }
 
+    /// Removes a file.
     func remove(_ name: String) throws(KernelError) {
         do throws(Errno) {
             try folder.remove(name)
@@ -127,11 +137,12 @@ package struct StateStore: Sendable {
         }
     }
 
+    /// The error for a damaged file.
     func damaged(_ name: String, _ why: String) -> KernelError {
         .damagedFile(path: "\(folder.path)/\(name)", why: why)
     }
 
-    /// FNV-1a over 64 bits: it finds accidents, which is all that it is for.
+    /// FNV-1a over 64 bits: it only has to detect accidental damage.
     private static func seal(_ line: ArraySlice<UInt8>) -> String {
         var hash: UInt64 = 0xCBF2_9CE4_8422_2325
         for octet in line { hash = (hash ^ UInt64(octet)) &* 0x100_0000_01B3 }

@@ -1,14 +1,14 @@
 import LinuxSystem
 import NetworkModel
 
-/// A process of its own that takes an apply back when nobody confirms it in time: it outlives the apply, the
-/// login and the terminal that it was started from.
+/// A separate process that undoes an apply that is not confirmed in time: it outlives the apply, the login
+/// and the terminal that it was started from.
 package enum UndoTimer {
     /// Starts the timer for the journal of that identifier.
     ///
-    /// With systemd it is a unit of its own, since a login's end can take all of the login's processes along;
-    /// else, or in a network namespace, where a unit would find another network, a process in a session of
-    /// its own.
+    /// With systemd it is a transient unit, since the end of a login can end all of its processes; without
+    /// systemd, or in a network namespace, where a unit would be in another network, it is a process in its
+    /// own session.
     package static func start(journal: String, seconds: Int, store: StateStore) throws(KernelError) {
         guard let program = ThisProcess.path else {
             throw .system(what: "the program's own file cannot be found", Errno(code: 2))
@@ -31,5 +31,6 @@ package enum UndoTimer {
 }
 
 extension Command.Program {
+    /// Starts transient units.
     fileprivate static let systemdRun = Command.Program("systemd-run")
 }

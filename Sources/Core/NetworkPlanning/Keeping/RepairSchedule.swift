@@ -1,50 +1,58 @@
 package import Telemetry
 
-/// When to look, and when to put something back: soon after an event, once for a whole burst of them, never
-/// so often that the looking itself is a load, and ever more rarely where somebody takes the same object away
-/// again and again.
+/// When to observe the host, and when to restore an object: soon after an event, once for a whole burst of
+/// events, never so often that observing is a load, and at growing intervals if another program removes the
+/// same object again and again.
 package struct RepairSchedule: Sendable {
-    /// Looks at everything once in this time without any event, too; in milliseconds.
+    /// The interval of full checks without any event, in milliseconds.
     package let slowCheck: Int
 
     /// A burst is over after this time without an event, in milliseconds.
     package static let quiet = 50
 
-    /// A burst is looked at after this time even when it goes on, in milliseconds.
+    /// A burst leads to a check after this time even if it continues, in milliseconds.
     package static let longestBurst = 250
 
-    /// An object is fought over once it was put back this many times, each soon after the last one.
+    /// An object is contested once it was restored this many times in quick succession.
     package static let patience = 5
 
-    /// The longest time that something fought over is left alone, in milliseconds.
+    /// The longest pause for a contested object, in milliseconds.
     package static let longestHold = 60_000
 
-    /// The first event since the last look, and the last one.
+    /// The first and the last event since the last check.
     package private(set) var firstEvent: MonotonicTime?
+    /// The last event since the last check.
     private var lastEvent: MonotonicTime?
 
-    /// Not before this: after a look, twice the time that it took is left to others.
+    /// The earliest time of the next check: after a check, twice its duration is left to other processes.
     private var earliest: MonotonicTime
+    /// The time of the next full check.
     private var nextSlowCheck: MonotonicTime
+    /// The time of the next attempt after a failure.
     private var retry: MonotonicTime?
+    /// Failed repairs in a row.
     private var failures = 0
+    /// The repairs of each object.
     private var histories: [String: History] = [:]
 
-    /// How often an object was put back.
+    /// How often an object was restored.
     private struct History: Sendable {
+        /// How often it was restored.
         var times: Int
+        /// The last time.
         var last: MonotonicTime
-        /// Until when it is left alone.
+        /// The end of its pause.
         var until: MonotonicTime
     }
 
+    /// Creates a schedule whose first check is due at `now`.
     package init(slowCheckSeconds: Int, now: MonotonicTime) {
         slowCheck = slowCheckSeconds * 1000
         earliest = now
         nextSlowCheck = now
     }
 
-    /// When to look next.
+    /// The time of the next check.
     package var nextCheck: MonotonicTime {
         var next = nextSlowCheck
         if let firstEvent, let lastEvent {
@@ -56,13 +64,14 @@ package struct RepairSchedule: Sendable {
         return max(next, earliest)
     }
 
+    /// An event came that may concern us.
     package mutating func noteEvent(at now: MonotonicTime) {
         if firstEvent == nil { firstEvent = now }
         lastEvent = now
     }
 
-    /// The look begins: it covers all events until now.
-    /// - Returns: When the first of them came; nil where it is a look without any.
+    /// A check begins: it covers all events until now.
+    /// - Returns: The time of the first of them; nil for a check without events.
     package mutating func beginCheck() -> MonotonicTime? {
         defer {
             firstEvent = nil
@@ -72,21 +81,22 @@ package struct RepairSchedule: Sendable {
         return firstEvent
     }
 
+    /// A check has ended.
     package mutating func endCheck(began: MonotonicTime, ended: MonotonicTime) {
         let pause = 2 * max(0, ended.nanoseconds(since: began))
         earliest = MonotonicTime(nanoseconds: ended.nanoseconds + pause)
         nextSlowCheck = ended.advanced(milliseconds: slowCheck)
-        // An object that stayed is forgotten, so that this table has no more entries than the plan.
+        // An object that stayed is removed from the table, so that it has no more entries than the plan.
         histories = histories.filter {
             $0.value.until.advanced(milliseconds: Self.calm($0.value.times)) > ended
         }
     }
 
-    /// Somebody else is changing the host, or a look has failed: when to look again.
+    /// Another process is changing the host, or a check has failed: schedules another check.
     package mutating func repeatCheck(at time: MonotonicTime) { retry = min(retry ?? time, time) }
 
-    /// It did not work: the host may have changed meanwhile, so that the next attempt comes at once; then the
-    /// pause doubles from one second to a minute. An event shortens it to a second.
+    /// A repair failed: the host may have changed meanwhile, so the next attempt is immediate; then the pause
+    /// doubles from one second to a minute. An event shortens it to a second.
     package mutating func noteFailure(at now: MonotonicTime) {
         failures += 1
         let pause = failures == 1 ? Self.quiet : Self.hold(failures - 1)
@@ -94,15 +104,18 @@ package struct RepairSchedule: Sendable {
         repeatCheck(at: now.advanced(milliseconds: pause))
     }
 
+    /// A repair succeeded.
     package mutating func noteSuccess() { failures = 0 }
 
-    /// What to do about objects that are not as planned.
+    /// The decision about objects that are not as planned.
     package enum Decision: Hashable, Sendable {
+        /// Restore them now.
         case repair
-        /// All of them are fought over: none is put back before that time.
+        /// All of them are contested: none is restored before that time.
         case wait(until: MonotonicTime)
     }
 
+    /// Decides whether lost objects are restored now.
     package func decide(about lost: [String], at now: MonotonicTime) -> Decision {
         var soonest: MonotonicTime?
         for object in lost {
@@ -112,17 +125,19 @@ package struct RepairSchedule: Sendable {
         return soonest.map { .wait(until: $0) } ?? .repair
     }
 
-    /// An object that somebody takes away again and again.
+    /// An object that another program removes again and again.
     package struct Contested: Hashable, Sendable {
+        /// The object.
         package let object: String
+        /// How often it was restored.
         package let times: Int
-        /// How long it is left alone when it is lost again, in milliseconds.
+        /// The pause before it is restored the next time, in milliseconds.
         package let hold: Int
-        /// True when it is said for the first time.
+        /// True if it is reported for the first time.
         package let isNew: Bool
     }
 
-    /// Notes that `objects` were put back; those of them that are fought over.
+    /// Notes that `objects` were restored; returns those that are contested.
     package mutating func noteRepair(of objects: [String], at now: MonotonicTime) -> [Contested] {
         objects.compactMap { object in
             let old = histories[object]
@@ -135,14 +150,13 @@ package struct RepairSchedule: Sendable {
         }
     }
 
-    /// What is fought over.
+    /// The contested objects.
     package var contested: [String] { histories.filter { $0.value.times >= Self.patience }.keys.sorted() }
 
     /// 1, 2, 4 ... 60 seconds, in milliseconds; `number` counts from 1.
     package static func hold(_ number: Int) -> Int { min(longestHold, 1000 << min(number - 1, 10)) }
 
-    /// An object that stays this long after its time of being left alone is no longer fought over, in
-    /// milliseconds.
+    /// An object that stays this long after its pause is no longer contested, in milliseconds.
     private static func calm(_ times: Int) -> Int {
         10_000 + (times < patience ? 0 : hold(times - patience + 1))
     }

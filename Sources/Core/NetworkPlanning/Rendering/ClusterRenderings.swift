@@ -4,6 +4,7 @@ import Inventory
 /// Rows for the route tables of a cloud network: destination, next-hop type, next hop, note; separated by
 /// tabulators.
 enum VPCRendering {
+    /// The text for one route table.
     static func text(_ routes: [RouteAdvice], table: String, of cluster: String) -> String {
         guard !routes.isEmpty else { return "" }
         var text =
@@ -16,9 +17,10 @@ enum VPCRendering {
     }
 }
 
-/// IPPools that assign no address and keep Calico from translating sources toward the peers' prefixes, for
-/// `calicoctl apply -f` (the resource of `projectcalico.org/v3`, which checks them).
+/// IPPools that assign no address and prevent Calico from translating sources towards the peers' prefixes,
+/// for `calicoctl apply -f` (the resource of `projectcalico.org/v3`, which checks them).
 enum CalicoRendering {
+    /// The text for one cluster.
     static func text(_ pools: [AddressPool], of cluster: String) -> String {
         guard !pools.isEmpty else { return "" }
         return "# cluster \(cluster): calicoctl apply -f FILE\n"
@@ -38,7 +40,7 @@ enum CalicoRendering {
             }.joined(separator: "---\n")
     }
 
-    /// A pool holds at least one block, of 2^6 addresses unless it says otherwise.
+    /// A pool holds at least one block, of 2^6 addresses by default.
     private static func blockSize(_ prefix: IPPrefix) -> String {
         prefix.length > prefix.family.bitWidth - 6 ? "\n  blockSize: \(prefix.length)" : ""
     }
@@ -65,7 +67,7 @@ enum KubeProxyRendering {
 
 extension KubeProxyMode {
     /// The section of KubeProxyConfiguration (kubeproxy.config.k8s.io/v1alpha1) that has `masqueradeAll` for
-    /// this mode; nil where none has.
+    /// this mode; nil if none has.
     fileprivate var section: String? {
         switch self {
         case .iptables, .ipvs: "iptables"
@@ -74,6 +76,6 @@ extension KubeProxyMode {
         }
     }
 
-    /// As in `iptables.masqueradeAll`; nil where there is no such field.
+    /// As in `iptables.masqueradeAll`; nil if there is no such field.
     var masqueradeAllField: String? { section.map { $0 + ".masqueradeAll" } }
 }

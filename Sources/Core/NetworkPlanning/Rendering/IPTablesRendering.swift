@@ -2,14 +2,16 @@ import IPAddressing
 import Inventory
 import NetworkModel
 
-/// The rules of the plan in the language of iptables, for hosts without our table: each is added once, at the
-/// front
-/// of its chain, since a rule behind a site's ACCEPT is dead.
+/// The rules of the plan in the syntax of iptables, for hosts without our table: each is added once, at the
+/// front of its chain, since a rule after a site's ACCEPT has no effect.
 struct IPTablesRendering {
+    /// The plan.
     private let plan: HostPlan
 
+    /// The rendering of `plan`.
     init(_ plan: HostPlan) { self.plan = plan }
 
+    /// The text.
     var text: String {
         let rules = rules
         guard !rules.isEmpty else { return "" }
@@ -38,6 +40,7 @@ struct IPTablesRendering {
 
         """
 
+    /// The command that adds `rule` once.
     private static func once(_ rule: IPTablesRule) -> String { "once \(rule.program) \(rule.table) \(rule)" }
 
     /// One command for each pair of prefixes; none for a rule that only counts.
@@ -59,6 +62,7 @@ struct IPTablesRendering {
         }
     }
 
+    /// The table and chain of a rule.
     private static func place(
         of action: FilterAction, family: AddressFamily?
     ) -> (table: String, chain: String, target: [String])? {
@@ -79,7 +83,7 @@ struct IPTablesRendering {
         }
     }
 
-    /// The words for each alternative of a match.
+    /// The arguments for each alternative of a match.
     private static func words(for match: FilterMatch) -> [[String]] {
         switch match {
         case .source(let set): set.prefixes.map { ["-s", $0.description] }
@@ -100,7 +104,7 @@ struct IPTablesRendering {
 }
 
 extension FilterRule {
-    /// The family of its addresses; nil where it has none.
+    /// The family of its addresses; nil if it has none.
     fileprivate var family: AddressFamily? {
         for match in matches {
             switch match {

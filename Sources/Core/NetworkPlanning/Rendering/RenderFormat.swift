@@ -1,15 +1,22 @@
-/// A form in which the plan is given to somebody who enters it by hand, or to another program.
+/// A format of the plan for an administrator who enters it by hand, or for another program.
 package enum RenderFormat: String, Hashable, Sendable, CaseIterable {
     // For a host of ours.
+    /// Commands, rules, a script of nft, or a unit.
     case shell, iptables, nft, systemd
     // For a router that is not ours.
+    /// Cisco IOS.
     case ciscoIOS = "cisco-ios"
+    /// Huawei VRP.
     case huaweiVRP = "huawei-vrp"
+    /// H3C Comware, MikroTik RouterOS, VyOS, or a plain Linux router.
     case h3c, mikrotik, vyos, linux
     // For the owners of clusters and their networks.
+    /// Rows for a cloud's route table, or pools of Calico.
     case vpc, calico
+    /// A field of kube-proxy's configuration.
     case kubeProxy = "kube-proxy"
-    // For resolvers and clients that shall ask Namebridge.
+    // For resolvers and clients that ask Namebridge.
+    /// Configuration of a resolver or a client.
     case dnsmasq, bind, unbound, resolved, windows, macos
 
     /// What the name in `net render --host NAME` is for this format.
@@ -22,9 +29,11 @@ package enum RenderFormat: String, Hashable, Sendable, CaseIterable {
         }
     }
 
+    /// The kind of name that a format needs.
     package enum Subject: String, Hashable, Sendable {
+        /// A host, a site or a cluster.
         case host, site, cluster
-        /// None: every resolver gets the same.
+        /// No name: every resolver gets the same text.
         case resolver
     }
 }
@@ -33,13 +42,14 @@ package enum RenderFormat: String, Hashable, Sendable, CaseIterable {
 package enum RenderError: Error, Hashable, Sendable {
     /// No host, site or cluster has that name, or the format needs one.
     case unknownSubject(name: String?, expected: RenderFormat.Subject, known: [String])
-    /// There is nothing to enter there.
+    /// No path needs anything there.
     case nothing(format: RenderFormat, name: String?)
-    /// The configuration listens on all addresses: which one clients shall ask has to be said.
+    /// The configuration listens on all addresses: the address for clients must be given.
     case serverAddressNeeded
 }
 
 extension RenderError: CustomStringConvertible {
+    /// What is wrong, and what to do.
     package var description: String {
         switch self {
         case .unknownSubject(let name, let expected, let known):

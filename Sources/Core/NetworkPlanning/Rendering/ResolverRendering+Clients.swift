@@ -1,8 +1,8 @@
 import IPAddressing
 
 extension ResolverRendering {
-    /// systemd-resolved: `~` sends the names below a suffix here. Others are asked here and of the links'
-    /// servers, and a refusal loses to an answer.
+    /// systemd-resolved: `~` sends the names below a suffix here. Other names are asked here and at the
+    /// links' servers, and an answer takes precedence over a refusal.
     var resolved: String {
         let address = server.address.family == .v4 ? "\(server.address)" : "[\(server.address)]"
         let target = server.port == 53 ? server.address.description : "\(address):\(server.port)"
@@ -11,7 +11,7 @@ extension ResolverRendering {
             "# /etc/systemd/resolved.conf.d/namebridge.conf; then: systemctl restart systemd-resolved\n"
         text += "# Other names are answered by the servers of the links; without such, set dns.upstream.\n"
         text += "[Resolve]\nDNS=\(target)\nDomains=\(domains)\n"
-        // A file of such takes the place of the built-in list, which has "local" (dnssec-trust-anchors.d(5)).
+        // Such a file replaces the built-in list, which contains "local" (dnssec-trust-anchors.d(5)).
         let others = suffixes.filter { $0 != "local" && !$0.hasSuffix(".local") }
         guard !others.isEmpty else { return text }
         text += "# Where it validates: \"namebridge doctor --suffix \(others[0])\" says how to except that.\n"
@@ -19,7 +19,7 @@ extension ResolverRendering {
     }
 
     /// Windows: rules of the name resolution policy table for clients, conditional forwarders for an Active
-    /// Directory server. Both know port 53 only.
+    /// Directory server. Both support port 53 only.
     var windows: String {
         var text = "# PowerShell as administrator, on each client (or as a group policy):\n"
         if server.port != 53 { text += "# Windows asks at port 53 only: let Namebridge listen there.\n" }

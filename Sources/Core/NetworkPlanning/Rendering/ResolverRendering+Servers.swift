@@ -1,7 +1,7 @@
 import IPAddressing
 
 extension ResolverRendering {
-    /// dnsmasq 2.86 or later: its rebind guard lets the private addresses of clusters pass.
+    /// dnsmasq 2.86 or later: its rebind protection accepts the private addresses of clusters.
     var dnsmasq: String {
         let target = server.port == 53 ? server.address.description : "\(server.address)#\(server.port)"
         var text = "# /etc/dnsmasq.d/namebridge.conf; then: systemctl restart dnsmasq\n"

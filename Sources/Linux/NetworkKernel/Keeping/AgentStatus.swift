@@ -3,8 +3,9 @@ package import JSON
 import NetworkModel
 import NetworkPlanning
 
-/// What an agent has seen and done, for whoever asks: `net status`, metrics.
+/// The counts and the present problems of an agent, for `net status`, the status page and metrics.
 package struct AgentStatus: Hashable, Sendable {
+    /// The agent's process.
     package var process: Int
 
     /// False once it has ended in order.
@@ -13,70 +14,78 @@ package struct AgentStatus: Hashable, Sendable {
     /// Seconds since 1970.
     package var started: Int
 
-    /// Objects that the plan has, and how many of them were there at the last look.
+    /// The number of planned objects, and how many of them existed at the last check.
     package var wanted = 0
+    /// The number of planned objects that existed at the last check.
     package var present = 0
 
-    /// Objects that were put back, and in how many turns.
+    /// The number of restored objects, and of repairs.
     package var healed = 0
+    /// The number of repairs.
     package var repairs = 0
 
-    /// Attempts to put something back, or to follow the file, that failed.
+    /// Failed attempts to restore objects or to apply the changed file.
     package var failures = 0
 
+    /// The last deviation.
     package var lastLoss: LastLoss?
 
-    /// Objects that somebody takes away again and again.
+    /// Objects that another program removes again and again.
     package var contested: [String] = []
 
     /// Next hops that do not answer.
     package var silent: [String] = []
 
-    /// Foreign rules and routes that keep packets of the paths from passing.
+    /// Foreign rules and routes that stop packets of the paths.
     package var obstacles: [String] = []
 
-    /// What is wrong now; nil where nothing is.
+    /// The present error; nil if there is none.
     package var trouble: String?
 
     /// Objects that are missing or not as planned, at most twenty of them.
     package var missing: [String] = []
 
-    /// The paths that this host has a part in.
+    /// The paths in which this host has a role.
     package var paths: [PathState] = []
 
+    /// The status of an agent that has just started.
     package init(process: Int, started: Int) {
         self.process = process
         self.started = started
     }
 
-    /// How much of a path is on this host.
+    /// The part of a path on this host.
     package struct PathState: Hashable, Sendable {
-        /// Keys of sites and clusters. Nobody in `to`: all of `from` reach each other.
+        /// Keys of sites and clusters. If `to` is empty, all of `from` reach each other.
         package var from: [String]
+        /// The far end's keys.
         package var to: [String]
         /// `relay`, `routed` or `vxlan`.
         package var carrier: String
         /// Objects that the path needs on this host, and how many of them are not as planned.
         package var wanted: Int
+        /// The number of these that are not as planned.
         package var missing: Int
     }
 
-    /// The last time that something was not as planned.
+    /// The last deviation from the plan.
     package struct LastLoss: Hashable, Sendable {
         /// Seconds since 1970.
         package var time: Int
+        /// The objects concerned.
         package var objects: [String]
 
-        /// From the first event to the moment at which all was seen to be back; nil without an event, where
-        /// it may have been gone since the look before.
+        /// From the first event to the check that found everything restored; nil without an event: it may
+        /// have been missing since the check before.
         package var milliseconds: Int?
 
-        /// Who likely did it.
+        /// The process that likely caused it.
         package var suspicion: String?
     }
 }
 
 extension AgentStatus {
+    /// The status as JSON.
     package var json: JSONValue {
         var members: [String: JSONValue] = [
             "version": .integer(1), "process": .integer(process), "running": .boolean(isRunning),
@@ -127,7 +136,7 @@ extension AgentStatus {
 
 extension AgentStatus.PathState {
     /// - Parameters:
-    ///   - missing: What the whole plan misses on the host, as `observed`.
+    ///   - missing: The objects of the whole plan that are missing on the host, as `observed`.
     ///   - acceptRules: Those of the whole plan.
     init(
         _ plan: PathPlan, missing: [Loss], acceptRules: [Desired<IPTablesRule>], on observed: HostState
@@ -146,6 +155,7 @@ extension AgentStatus.PathState {
         self.missing = plan.count(of: missing, on: observed)
     }
 
+    /// The path as JSON.
     fileprivate var json: JSONValue {
         .object([
             "from": .array(from.map { .string($0) }), "to": .array(to.map { .string($0) }),
@@ -153,7 +163,7 @@ extension AgentStatus.PathState {
         ])
     }
 
-    /// Nil for what `json` did not write.
+    /// Nil if `json` did not write it.
     fileprivate init?(json: JSONValue) {
         guard let from = json["from"]?.elements, let to = json["to"]?.elements,
             let carrier = json["via"]?.string, let wanted = json["wanted"]?.integer,

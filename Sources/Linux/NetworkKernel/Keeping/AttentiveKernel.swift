@@ -1,30 +1,35 @@
 import NetworkModel
 import NetworkPlanning
 
-/// A kernel that is looked at together with its events: each look covers all events before it, so that what
-/// an agent has caused itself is taken before the look that ends its work, and what comes later is somebody
-/// else's.
+/// A kernel whose observations are tied to its events: each observation covers all events before it. The
+/// agent's own events are consumed before the observation that ends its work, so later ones come from other
+/// programs.
 final class AttentiveKernel<Machine: Kernel, Source: EventSource>: Kernel {
+    /// The kernel.
     private let machine: Machine
+    /// The source of events.
     private let source: Source
 
-    /// What has happened since the last look, until our own work began.
+    /// The events since the last observation, until our own work began.
     private(set) var suspects: [KernelEvent] = []
+    /// The last observation.
     private(set) var lastObserved: HostState?
+    /// True from the start of our own work.
     private var isActing = false
 
-    /// True for events that a look must not be torn by.
+    /// True for events that make an observation inconsistent.
     var concerns: (KernelEvent) -> Bool = { _ in false }
 
-    /// Called where such an event came before our own work began.
+    /// Called if such an event came before our own work began.
     var concerned: () -> Void = {}
 
-    /// True where even the last look was torn: another one must follow.
+    /// True if even the last observation was inconsistent: another one must follow.
     private(set) var isTorn = false
 
-    /// More are not needed to tell who it was.
+    /// More are not needed to identify the process.
     private static var mostSuspects: Int { 20_000 }
 
+    /// A kernel with its events.
     init(machine: Machine, source: Source) {
         self.machine = machine
         self.source = source
@@ -37,14 +42,14 @@ final class AttentiveKernel<Machine: Kernel, Source: EventSource>: Kernel {
         return batch
     }
 
-    /// Forgets the events of before, unless what they have done is still to be made good.
+    /// Discards the earlier events, unless their effect still has to be repaired.
     func endLook(keepsSuspects: Bool = false) {
         if !keepsSuspects { suspects = [] }
         isActing = false
     }
 
-    /// What is read of the host comes from several programs: where something of ours changed between them,
-    /// the picture is of no one moment, and is taken again.
+    /// The host is read with several programs: if an object of ours changes between them, the observation is
+    /// of no single moment, and is made again.
     func observe() throws(KernelError) -> HostState {
         noteConcern(listen())
         var state = try machine.observe()
@@ -57,13 +62,15 @@ final class AttentiveKernel<Machine: Kernel, Source: EventSource>: Kernel {
         return state
     }
 
+    /// The most observations in a row.
     private static var mostRepetitions: Int { 3 }
 
+    /// Asks the kernel.
     func answers(to questions: [RouteQuestion]) throws(KernelError) -> [RouteQuestion: RouteAnswer] {
         try machine.answers(to: questions)
     }
 
-    /// True where `batch` has something that concerns us.
+    /// True if `batch` contains an event that concerns us.
     @discardableResult
     private func noteConcern(_ batch: EventBatch) -> Bool {
         guard batch.isIncomplete || batch.events.contains(where: concerns) else { return false }
@@ -71,6 +78,7 @@ final class AttentiveKernel<Machine: Kernel, Source: EventSource>: Kernel {
         return true
     }
 
+    /// Starts our own work and performs `steps`.
     func perform(_ steps: [Step], announce: (String) -> Void) throws(KernelError) {
         isActing = true
         try machine.perform(steps, announce: announce)

@@ -1,9 +1,11 @@
 package import LinuxSystem
 import NetworkModel
 
-/// Hears what changes in the network of this host: what `ip monitor` and `nft monitor` show.
+/// Receives the changes in the network of this host, as `ip monitor` and `nft monitor` show them.
 package final class KernelWatch: EventSource {
+    /// Events of links, addresses, neighbours, routes and rules.
     private let route: NetlinkSocket
+    /// Events of nftables.
     private let filter: NetlinkSocket
 
     /// RTNLGRP_LINK, NEIGH, IPV4_IFADDR, IPV4_ROUTE, IPV4_RULE, IPV6_IFADDR, IPV6_ROUTE, IPV6_RULE,
@@ -13,6 +15,7 @@ package final class KernelWatch: EventSource {
     /// NFNLGRP_NFTABLES of linux/netfilter/nfnetlink.h.
     private static let filterGroups: [Int32] = [7]
 
+    /// Subscribes to the events.
     package init() throws(KernelError) {
         do throws(Errno) {
             route = try NetlinkSocket(.route, groups: Self.routeGroups)
@@ -22,12 +25,13 @@ package final class KernelWatch: EventSource {
         }
     }
 
-    /// Makes `epoll` tell when there is something to take.
+    /// Registers its sockets with `epoll`.
     package func register(with epoll: borrowing Epoll, token: UInt64) throws(Errno) {
         try epoll.add(route.descriptor, .readable, token: token)
         try epoll.add(filter.descriptor, .readable, token: token)
     }
 
+    /// Reads the waiting events.
     package func take() -> EventBatch {
         var batch = EventBatch()
         Self.take(from: route, .route, into: &batch)
@@ -35,7 +39,7 @@ package final class KernelWatch: EventSource {
         return batch
     }
 
-    /// More datagrams than that in one turn are taken in the next one.
+    /// The most datagrams in one call; the rest is read in the next one.
     private static let mostAtOnce = 10_000
 
     private static func take(
@@ -57,7 +61,7 @@ package final class KernelWatch: EventSource {
         }
     }
 
-    /// The event with the name of the process that asked for it, as long as that one is there.
+    /// The event with the name of the process that caused it, if that process still exists.
     private static func named(_ event: KernelEvent, _ names: inout [Int: String?]) -> KernelEvent {
         guard let process = event.actor?.process, event.actor?.name == nil, event.isGone else { return event }
         let name: String?

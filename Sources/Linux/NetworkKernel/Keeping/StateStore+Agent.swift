@@ -2,26 +2,29 @@ import JSON
 package import LinuxSystem
 import NetworkModel
 
-/// What an agent and the other commands tell each other.
+/// The files by which an agent and the other commands exchange state.
 extension StateStore {
-    /// What the host shall be kept as; nil where nothing was applied or removed since its start.
+    /// The desired state of the host; nil if nothing was applied or removed since its start.
     package func wanted() throws(KernelError) -> Wanted? { try wanted("wanted") }
 
-    /// The configuration whose apply was undone since nobody confirmed it.
+    /// The configuration whose apply was undone because it was not confirmed.
     package func unconfirmed() throws(KernelError) -> Wanted? { try wanted("unconfirmed") }
 
+    /// Writes the desired state.
     package func write(_ wanted: Wanted) throws(KernelError) {
         try write("wanted", wanted.json.description)
         try remove("unconfirmed")
     }
 
+    /// Writes the configuration that was not confirmed.
     package func write(unconfirmed: Wanted) throws(KernelError) {
         try write("unconfirmed", unconfirmed.json.description)
     }
 
-    /// Forgets that the host was cleared.
+    /// Deletes the record that everything was removed.
     package func removeWanted() throws(KernelError) { try remove("wanted") }
 
+    /// Reads a desired state.
     private func wanted(_ name: String) throws(KernelError) -> Wanted? {
         guard let json = try read(name) else { return nil }
         guard let wanted = Wanted(json) else {
@@ -30,7 +33,7 @@ extension StateStore {
         return wanted
     }
 
-    /// The name of the file that changes with what is wanted.
+    /// The name of the file that changes with the desired state.
     package static var wantedName: String { "wanted" }
 
     // MARK: - The agent
@@ -40,12 +43,12 @@ extension StateStore {
         try writePlain("agent.json", status.json)
     }
 
-    /// Nil where no agent was there since the host's start, or where it cannot be read.
+    /// Nil if no agent has run since the host's start, or if the file cannot be read.
     package func agentStatus() -> AgentStatus? { readPlain("agent.json").flatMap { AgentStatus($0) } }
 
-    /// Makes this process the host's one agent until the end of the lock.
+    /// Makes this process the host's only agent until the end of the lock.
     package func agentLock() throws(KernelError) -> FileDescriptor {
-        // Somebody may be asking just now whether there is an agent.
+        // Another process may hold the lock for a moment to find out whether there is an agent.
         for _ in 0..<25 {
             if let lock = try lockUnlessTaken("agent.lock") { return lock }
             ThisProcess.sleep(milliseconds: 20)

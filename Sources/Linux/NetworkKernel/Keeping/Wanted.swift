@@ -1,27 +1,29 @@
 import JSON
 import NetworkModel
 
-/// What this host shall be kept as: the last apply that was confirmed, or the removal after it.
+/// The desired state of this host: the last confirmed apply, or the removal after it.
 package enum Wanted: Hashable, Sendable {
-    /// Everything was taken off with `net remove`.
+    /// Everything was removed with `net remove`.
     case nothing
+    /// A configuration is applied.
     case configuration(AppliedConfiguration)
 }
 
 /// A configuration that was applied to this host.
 package struct AppliedConfiguration: Hashable, Sendable {
-    /// The file that it was read from, from the root.
+    /// The absolute path of the file that it was read from.
     package var path: String
 
-    /// Which of its hosts this one is, as `cluster-or-site/name`.
+    /// The host of the inventory that this host is, as `cluster-or-site/name`.
     package var host: String
 
-    /// True where the host was chosen by name, false where its addresses told.
+    /// True if the host was chosen by name, false if it was found by its addresses.
     package var isChosen: Bool
 
     /// The file's content.
     package var text: String
 
+    /// Creates a record of an apply.
     package init(path: String, host: String, isChosen: Bool, text: String) {
         self.path = path
         self.host = host
@@ -31,6 +33,7 @@ package struct AppliedConfiguration: Hashable, Sendable {
 }
 
 extension Wanted {
+    /// The record as JSON.
     var json: JSONValue {
         switch self {
         case .nothing: .object(["version": .integer(1), "nothing": .boolean(true)])
@@ -42,7 +45,7 @@ extension Wanted {
         }
     }
 
-    /// Nil where it is of no known version.
+    /// Nil if its version is unknown.
     init?(_ json: JSONValue) {
         guard json["version"] == .integer(1) else { return nil }
         if json["nothing"] == .boolean(true) {
