@@ -48,7 +48,7 @@ import Testing
         #expect(abs(replies.count { $0[2] & 2 == 2 } - cut) <= 1 && replies.count { $0[2] & 2 == 0 } <= 1_201)
     }
 
-    @Test func `during a flood an honest client of the same network comes once by TCP and is served as before`() throws {
+    @Test func `during a flood an honest client of the same network uses TCP once and is served as before`() throws {
         let engine = try publicEngine()
         let honest = IPAddress(v4: UInt32(Self.publicNetwork.bits) | 7)
         _ = flood(engine)
@@ -104,7 +104,7 @@ import Testing
         #expect(try text(refusal) == "too many questions of this client in flight")
     }
 
-    @Test func `nobody keeps others from a name by asking for it often`() throws {
+    @Test func `asking for a name often does not make it unavailable to others`() throws {
         var inventory = inventory()
         inventory.dns.limits.questions = 2_000
         inventory.dns.limits.questionsPerClient = 1_000
@@ -152,7 +152,7 @@ import Testing
         return [0, 10, 0, 24] + (try #require(option(10, of: reply)))
     }
 
-    @Test func `a quarter of a cluster's places is for clients whose address is not forged`() throws {
+    @Test func `a quarter of a cluster's places is for clients with validated addresses`() throws {
         let engine = PlayedEngine(inventory())
         let cookie = try cookie(engine, honest)
         ask(engine, 60) { silent("b\($0)") }
@@ -204,7 +204,7 @@ import Testing
         Share(clusters: 1, transport: .tcp, places: 50), Share(clusters: 4, transport: .tcp, places: 80),
         Share(clusters: 1, isOneClient: true, transport: .tcp, places: 33),
     ])
-    func `whatever is silent, others find a place`(share: Share) {
+    func `a silent cluster or client leaves places for others`(share: Share) {
         let engine = PlayedEngine(shared(by: share.clusters + 1))
         for index in 0..<200 {
             let client = IPAddress(v4: 0x0A00_0000 | (share.isOneClient ? 1 : UInt32(index)) << 8)
@@ -224,7 +224,7 @@ import Testing
         #expect(engine.questions.count == 1, "the same client, another cluster")
     }
 
-    @Test func `whom no proof would help is told of the failure at once`() throws {
+    @Test func `a client that validation would not help gets the failure at once`() throws {
         let engine = PlayedEngine(shared(by: 1))
         for index in 0..<100 { engine.ask(questionOctets("a\(index).b.svc.c0.cluster.local"), from: honest) }
         let early = try #require(engine.replies.last?.octets)
@@ -236,7 +236,7 @@ import Testing
         #expect(try text(late) == "c0: too many questions in flight")
     }
 
-    @Test func `a cluster that is full is passed over, whoever asks`() throws {
+    @Test func `a full cluster is skipped for every client`() throws {
         var inventory = inventory()
         let other = Endpoint(address: IPAddress(v4: 0xAC10_0303), port: 53)
         inventory.clusters.append(Cluster(key: "other", dns: [other]))

@@ -86,7 +86,7 @@ import Testing
     @Test(arguments: [
         (0, true), (1_799, true), (3_600, true), (3_601, false), (-300, true), (-301, false), (86_400, false),
     ])
-    func `a cookie holds for an hour and five minutes ahead, over midnight too`(age: Int, isGood: Bool) throws {
+    func `a cookie is valid for an hour and five minutes ahead, over midnight too`(age: Int, isGood: Bool) throws {
         let secrets = CookieSecrets(shared: [], random: SipHash.Key(low: 1, high: 2))
         let client = try #require(IPAddress("10.0.0.7"))
         for made in [1_800_000_000, 1_800_057_600 - 5] as [UInt32] {
@@ -127,7 +127,7 @@ import Testing
         }
     }
 
-    @Test func `no question but a cookie gets a cookie`() throws {
+    @Test func `a message with a cookie and no question gets a cookie`() throws {
         let engine = PlayedEngine(inventory())
         let header: [UInt8] = [0, 7, 1, 0, 0, 0, 0, 0, 0, 0, 0, 1]
         let message = header + [0, 0, 41, 4, 208, 0, 0, 0, 0, 0, 12] + lonely
@@ -146,7 +146,7 @@ import Testing
         #expect(rcode(of: refusal) == 5 && option(10, of: refusal) == nil)
     }
 
-    @Test func `who is over its rate gets BADCOOKIE, comes again with the good one and is served`() throws {
+    @Test func `a client over its rate gets BADCOOKIE, repeats with the correct cookie and is served`() throws {
         let engine = PlayedEngine(inventory())
         engine.ask(questionOctets("a.example", options: lonely), from: client)
         #expect(engine.questions.count == 1)

@@ -74,7 +74,7 @@ import Testing
         #expect(engine.questions.count >= 1)
     }
 
-    @Test func `one answer goes to all suffixes and views, each under its own name`() throws {
+    @Test func `one answer is given to all suffixes and views, each under its own name`() throws {
         let engine = try engine()
         for name in names { engine.ask(octets(name), from: client) }
         engine.ask(octets(names[2]), from: other)
@@ -94,7 +94,7 @@ import Testing
         #expect(engine.replies.allSatisfy { (option(15, of: $0.octets) ?? []).count > 10 }, "each says why")
     }
 
-    @Test func `marks that make a server refuse fail no question without them`() throws {
+    @Test func `marks that a server refuses do not fail questions without them`() throws {
         let engine = try engine()
         engine.ask(octets(names[0], options: marks(1)), from: other)
         engine.ask(octets(names[0]), from: client)

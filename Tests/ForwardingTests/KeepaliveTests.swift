@@ -16,7 +16,7 @@ import Testing
         (.tcp, [0, 3, 0, 0], nil, "not asked: another option"),
         (.tcp, [0, 11, 0, 2, 0, 9], nil, "a client must not send a time (section 3.2.1)"),
     ])
-    func `who asks over TCP is told`(transport: Transport, options: [UInt8], told: [UInt8]?, reason: String) throws {
+    func `a client over TCP gets the idle time`(transport: Transport, options: [UInt8], told: [UInt8]?, reason: String) throws {
         var inventory = Inventory()
         inventory.dns.upstream = [Endpoint(address: IPAddress(v4: 0xAC10_0101), port: 53)]
         inventory.dns.limits.idleTime = .seconds(5)

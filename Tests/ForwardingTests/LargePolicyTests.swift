@@ -35,7 +35,7 @@ struct LargePolicyTests {
         #expect(new.unansweredNames(of: other).isEmpty)
     }
 
-    @Test func `a suffix that its cluster does not answer is told`() throws {
+    @Test func `a suffix that its cluster does not answer is reported`() throws {
         var inventory = try large(3)
         let policy = ForwardingPolicy(inventory)
         let lost = try DomainName(parsing: "lost.example.com")

@@ -6,7 +6,7 @@ import Testing
 
 /// A name that many clusters are asked for.
 @Suite struct ManyGroupsTests {
-    @Test func `thousands of clusters that are down are passed over in a row, and told of in short`() throws {
+    @Test func `thousands of dead clusters are skipped in a row, and reported briefly`() throws {
         let count = 2_000
         let keys = (0..<count).map { "c\($0)" }
         var inventory = Inventory()

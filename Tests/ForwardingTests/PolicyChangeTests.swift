@@ -92,7 +92,7 @@ import Testing
         return Inventory(dns: dns, clusters: [prod, Cluster(key: "staging", dns: [server(2)])])
     }
 
-    @Test(arguments: cases) func `an answer is kept where it still holds`(row: Case) throws {
+    @Test(arguments: cases) func `an answer stays cached if it is still valid`(row: Case) throws {
         let old = ForwardingPolicy(try Self.inventory())
         var inventory = try Self.inventory()
         try row.change(&inventory)

@@ -44,7 +44,7 @@ import Testing
         #expect(chosen == count)
     }
 
-    @Test func `failures are kept by cluster and cause, the oldest make room`() {
+    @Test func `failures are stored by cluster and cause, the oldest are replaced`() {
         var table = FailureTable()
         func entry(_ cluster: String, _ time: Int64) -> FailureTable.Entry {
             FailureTable.Entry(

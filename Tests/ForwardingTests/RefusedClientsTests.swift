@@ -12,7 +12,7 @@ import Testing
 @Suite struct RefusedClientsTests {
     private func time(_ seconds: Int64) -> MonotonicTime { MonotonicTime(nanoseconds: seconds * 1_000_000_000) }
 
-    @Test func `clients count by network, and the network that asked longest ago makes room`() throws {
+    @Test func `clients are counted by network, and the oldest network is replaced`() throws {
         var refused = RefusedClients()
         refused.note(try #require(IPAddress("172.20.5.7")), at: time(1))
         refused.note(try #require(IPAddress("172.20.5.8")), at: time(3))
@@ -35,7 +35,7 @@ import Testing
         ("192.0.2.7", "web.shop.svc.prod.cluster.local", true, "it knows our names"),
         ("172.16.0.1", "web.shop.svc.prod.cluster.local", false, "it may ask"),
     ])
-    func `a client that likely should be allowed is noted`(client: String, name: String, isNoted: Bool, reason: String) throws {
+    func `a client that should likely be allowed is noted`(client: String, name: String, isNoted: Bool, reason: String) throws {
         var inventory = Inventory()
         inventory.dns.clients = [try IPPrefix(parsing: "172.16.0.0/16")]
         inventory.clusters = [Cluster(key: "prod", dns: [Endpoint(address: IPAddress(v4: 0xAC11_100A), port: 53)])]

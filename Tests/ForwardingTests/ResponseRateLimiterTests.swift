@@ -44,7 +44,7 @@ import Testing
             testDescription: "private ones may have a limit, too", client: "10.1.2.3", limit: limit(0, private: 100),
             sent: 599),
     ])
-    func `replies are limited as an attack looks`(case: Case) throws {
+    func `replies are limited by their likeness to an attack`(case: Case) throws {
         var limiter = ResponseRateLimiter(hashKey: 3)
         let validated = ValidatedClients(hashKey: 5)
         let client = try #require(IPAddress(`case`.client))
@@ -64,7 +64,7 @@ import Testing
         ("203.0.113.7", 1, 0, 8), ("203.0.113.7", 2, 4, 4), ("203.0.113.7", 0, 8, 0), ("10.1.2.3", 1, 0, 8),
         ("10.1.2.3", 2, 0, 8), ("10.1.2.3", 0, 0, 8),
     ])
-    func `a private client is never left waiting`(client: String, slip: Int, dropped: Int, truncated: Int) throws {
+    func `a private client always gets a reply`(client: String, slip: Int, dropped: Int, truncated: Int) throws {
         var limit = Self.limit(1, private: 1)
         limit.slip = slip
         var limiter = ResponseRateLimiter(hashKey: 3)

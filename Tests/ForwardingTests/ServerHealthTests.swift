@@ -13,7 +13,7 @@ struct ServerHealthTests {
 
     private let now = MonotonicTime(nanoseconds: 776_000_000_000)
 
-    @Test func `a probe that is answered makes good what failed before`() {
+    @Test func `an answered probe cancels earlier failures`() {
         var state = Self.newState
         state.failed(at: now)
         #expect(state.isAvoided(at: now))
@@ -22,7 +22,7 @@ struct ServerHealthTests {
         #expect(state.failures == 0)
     }
 
-    @Test func `a probe that was answered before a failure excuses nothing`() {
+    @Test func `a probe answered before a failure does not cancel it`() {
         var state = Self.newState
         state.notice(answeredProbes: 1)
         state.failed(at: now)
@@ -30,7 +30,7 @@ struct ServerHealthTests {
         #expect(state.isAvoided(at: now))
     }
 
-    @Test func `questions that a server answers to nobody have it probed, and never take it from others`() {
+    @Test func `questions that a server never answers cause probes, and never make it unavailable`() {
         var inventory = Inventory()
         inventory.dns.upstream = [Endpoint(address: IPAddress(v4: 0xAC10_0101), port: 53)]
         let board = HealthBoard(servers: 1, groups: 1, isProbed: true)
@@ -54,7 +54,7 @@ struct ServerHealthTests {
         #expect(!state.isProbedSince)
     }
 
-    @Test func `a server that became quick is known as quick at once, a slow one by and by`() {
+    @Test func `a server that became quick counts as quick at once, one that became slow gradually`() {
         let health = ServerHealth()
         health.answered(in: .full, after: 1_000_000, payloadSize: 1232, at: MonotonicTime(nanoseconds: 0))
         health.answered(in: .full, after: 301_000_000, payloadSize: 1232, at: MonotonicTime(nanoseconds: 0))

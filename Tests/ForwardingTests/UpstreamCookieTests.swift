@@ -73,7 +73,7 @@ import Testing
         #expect(engine.replies.map { rcode(of: $0.octets) } == [0])
     }
 
-    @Test func `a server that has no cookies over TCP either is believed to have lost them`() throws {
+    @Test func `a server without cookies over TCP either counts as one that lost them`() throws {
         let (engine, _) = try acquainted()
         let question = try ask(engine, 1)
         engine.answer(question, try answer(question, cookie: nil))

@@ -9,7 +9,7 @@ import TestSupport
 /// The files between two runs, and what is said where they, or the host, are not as they should be.
 @Suite struct StateStoreTests {
     @Test(arguments: LabHosts.all)
-    func `a journal says after reading what it said before`(lab: LabHosts) throws {
+    func `a journal is unchanged after encoding and decoding`(lab: LabHosts) throws {
         let run = try Run(lab)
         _ = try run.apply()
         var state = run.kernel.state
@@ -22,7 +22,7 @@ import TestSupport
         #expect(read.settings == journal.settings && read.records == journal.records && read.waits)
     }
 
-    @Test func `a file that is cut short anywhere is refused and the host is left alone`() throws {
+    @Test func `a truncated file is refused and the host is not changed`() throws {
         let run = try Run(LabHosts(network: "relay-between-clusters", host: "web02"))
         let journal = Journal(identifier: "7", process: 9, before: run.fresh, steps: [], records: [])
         try run.store.write(journal)
@@ -40,7 +40,7 @@ import TestSupport
         }
     }
 
-    @Test func `two at once: the second is told so and changes nothing`() throws {
+    @Test func `a second process at the same time is refused and changes nothing`() throws {
         let run = try Run(LabHosts(network: "relay-between-clusters", host: "web02"))
         let lock = try run.store.lock()
         do {
@@ -50,7 +50,7 @@ import TestSupport
         #expect(run.kernel.calls == 0 && lock.number >= 0)
     }
 
-    @Test func `what is confirmed stays, what is not goes, and until then nobody else applies`() throws {
+    @Test func `a confirmed apply stays, another one is undone, and until then no other apply runs`() throws {
         let run = try Run(LabHosts(network: "vxlan-mesh", host: "001"))
         var armed: [String] = []
         let options = NetworkApplier<FakeKernel>.Options(armUndo: { armed.append($0.identifier) })
@@ -81,7 +81,7 @@ import TestSupport
         ("nftables v1.0.6 (Lester Gooch #5)\n", true), ("nftables v0.9.3 (Topsy)\n", true), ("nftables v1.1\n", true),
         ("nftables v0.9.2 (Scram)\n", false), ("nftables v0.8.8\n", false), ("", false),
     ])
-    func `an nft that is too old is refused`(text: String, isGood: Bool) {
+    func `an nft of a too old version is refused`(text: String, isGood: Bool) {
         if isGood {
             #expect(throws: Never.self) { try LinuxKernel.checkVersion(of: text) }
         } else {
@@ -89,7 +89,7 @@ import TestSupport
         }
     }
 
-    @Test func `a program that is missing or fails is named with what to do`() throws {
+    @Test func `a missing or failing program is reported with what to do`() throws {
         do {
             try HostTools.run(Command(Command.Program("no-such-nft"), []))
         } catch {

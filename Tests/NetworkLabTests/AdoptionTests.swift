@@ -4,7 +4,7 @@ import Testing
 /// A manual setup continues to work without a gap: it is reported, ours exists beside it, and with `--adopt` ours takes its place
 /// while packets pass and connections live.
 @Suite(.enabled(if: Lab.isPossible && Lab.has("socat", "ping")), .serialized) struct AdoptionTests {
-    @Test func `hand-made rules and routes are taken over while traffic passes`() throws {
+    @Test func `manual rules and routes are adopted while traffic passes`() throws {
         let lab = try Lab("adopt", hosts: Self.hosts, script: Self.network + Self.byHand, answering: ["p3"])
         let file = try lab.file("office.yaml", Self.configuration)
         let before = try Self.changed.map { Set(try Self.lines(lab.snapshot($0)).filter { !$0.hasPrefix("{\"nftables") }) }
@@ -48,7 +48,7 @@ import Testing
     }
 
     /// Without `--adopt` both exist, and a removal leaves the manual setup byte for byte.
-    @Test func `what is not adopted outlives us`() throws {
+    @Test func `objects that are not adopted remain after a removal`() throws {
         let lab = try Lab("beside", hosts: Self.hosts, script: Self.network + Self.byHand, answering: ["p3"])
         let file = try lab.file("office.yaml", Self.configuration)
         let before = try Self.changed.map { try Self.lines(lab.snapshot($0)) }
@@ -80,7 +80,7 @@ import Testing
     }
 
     /// A flow that began without translation, and that the kernel therefore leaves untranslated, is made to begin anew.
-    @Test func `a flow from before the rules works as soon as they are there`() throws {
+    @Test func `a flow older than the rules works as soon as they exist`() throws {
         let lab = try Lab("flow", hosts: Self.hosts, script: Self.network + Self.routesByHand + Self.tracking, answering: ["p3"])
         let file = try lab.file("office.yaml", Self.configuration)
         try lab.script(

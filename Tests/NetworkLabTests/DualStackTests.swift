@@ -89,7 +89,7 @@ import Testing
     }
 
     @Test(.enabled(if: Lab.has("ping")))
-    func `an agent on the router tells of a next hop that is silent, and when it answers again`() throws {
+    func `an agent on the router reports a silent next hop, and when it answers again`() throws {
         let lab = try Lab("silent", hosts: Self.hosts, script: Self.script)
         let file = try lab.file("multi.yaml", Self.configuration(relays: "relay1, relay2"))
         let agent = try RunningAgent(on: "router", of: lab, file: file, fullCheck: "1s")

@@ -40,7 +40,7 @@ import Testing
 
     /// The lines for routers that are not ours, and those for hosts that are.
     @Test(arguments: ["--format linux --host office", "--format shell --host office/gate"])
-    func `rendered routes stand beside foreign ones`(arguments: String) throws {
+    func `rendered routes exist beside foreign ones`(arguments: String) throws {
         let lab = try Lab("frender", hosts: ["gate", "net"], script: Self.script)
         let file = try lab.file("office.yaml", Self.configuration)
         try lab.script(

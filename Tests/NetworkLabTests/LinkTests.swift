@@ -4,7 +4,7 @@ import Testing
 /// hides its pods behind their nodes from all other hosts; the one with Calico has the pools that it needs.
 @Suite(.enabled(if: Lab.isPossible), .serialized) struct LinkTests {
     @Test(arguments: [false, true])
-    func `clusters and a site on one link need routes alone`(isHostile: Bool) throws {
+    func `clusters and a site on one link only need routes`(isHostile: Bool) throws {
         let lab = try Lab(
             "link\(isHostile)", hosts: ["net", "router", "pc", "n1", "n2", "n3", "n4", "p1", "p2", "p3", "p4"],
             script: Self.script + (isHostile ? Self.strangers : ""), answering: ["p1", "p2", "p3", "p4"])

@@ -3,7 +3,7 @@ import Testing
 
 /// An apply over ssh whose login is cut off: the host comes back by itself.
 @Suite(.enabled(if: Lab.isPossible && Lab.has("sshd", "ssh", "ssh-keygen", "mount")), .serialized) struct LoginTests {
-    @Test func `what is applied over a login that dies is undone, and the next login works`() async throws {
+    @Test func `an apply over a login that dies is undone, and the next login works`() async throws {
         let lab = try Lab("login", hosts: ["admin", "host"], script: Self.network)
         let file = try lab.file("mesh.yaml", Self.configuration)
         let login = try await Self.server(lab)

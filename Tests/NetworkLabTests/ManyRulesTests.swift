@@ -4,7 +4,7 @@ import Testing
 /// A node on which others have ten thousand rules: what is ours is compared and put back as fast as on an empty one, and
 /// theirs stay as they are.
 @Suite(.enabled(if: Lab.isPossible), .serialized) struct ManyRulesTests {
-    @Test func `a node with ten thousand rules of kube-proxy is looked at and healed in time`() throws {
+    @Test func `a node with ten thousand rules of kube-proxy is checked and repaired in time`() throws {
         let lab = try Lab("many", hosts: ["net", "host"], script: Self.script)
         let file = try lab.file("office.yaml", Self.configuration)
         let rules = try lab.file("kube-proxy.rules", Self.kubeProxy)
@@ -40,7 +40,7 @@ import Testing
     }
 
     /// Where iptables is that of before nftables, a listing would make tables that were not there.
-    @Test(.enabled(if: Lab.has("xtables-legacy-multi"))) func `rules go beside those of the older iptables`() throws {
+    @Test(.enabled(if: Lab.has("xtables-legacy-multi"))) func `rules are added beside those of legacy iptables`() throws {
         let lab = try Lab("legacy", hosts: ["net", "host"], script: Self.script)
         let file = try lab.file("office.yaml", Self.configuration)
         let wrapped = """

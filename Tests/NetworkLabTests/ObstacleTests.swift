@@ -65,7 +65,7 @@ import Testing
         Obstacle("iptables-legacy that accepts", "on relay iptables-legacy -A FORWARD -i office -j ACCEPT", nil),
     ]
 
-    @Test(arguments: firewalls) func `a firewall of another is named, and its lines open it`(obstacle: Obstacle) throws {
+    @Test(arguments: firewalls) func `a foreign firewall is reported, and its lines open it`(obstacle: Obstacle) throws {
         let lab = try network("obst")
         let file = try whole(lab)
         try lab.script(obstacle.script)
@@ -125,7 +125,7 @@ import Testing
         ),
     ]
 
-    @Test(arguments: routes) func `what leads packets elsewhere is named, and its lines lead them back`(obstacle: Obstacle)
+    @Test(arguments: routes) func `rules that divert packets are reported, and their lines lead them back`(obstacle: Obstacle)
         throws
     {
         let lab = try network("rout")
@@ -161,7 +161,7 @@ import Testing
         ),
         ("iptables -N site; on relay iptables -A FORWARD -j site; on relay iptables -A site -i office -j DROP", "-I FORWARD"),
     ])
-    func `rules of ours go where packets come by them`(script: String, verb: String) throws {
+    func `rules of ours are put where packets traverse them`(script: String, verb: String) throws {
         let lab = try network("place")
         let file = try lab.file("office.yaml", Self.configuration)
         try lab.script("on relay \(script)")
@@ -176,7 +176,7 @@ import Testing
         #expect(try lab.snapshot("relay") == before)
     }
 
-    @Test func `a rule that comes before ours is passed again`() throws {
+    @Test func `a foreign rule put before ours is overtaken again`() throws {
         let lab = try network("again")
         try lab.script("on relay iptables -P FORWARD DROP")
         let file = try whole(lab)
@@ -188,7 +188,7 @@ import Testing
         #expect(try lab.net("relay", "apply --config \(file)").output.hasSuffix("nothing to do\n"))
     }
 
-    @Test func `a rule that cannot be understood is told as unknown`() throws {
+    @Test func `a rule that is not understood is reported as unknown`() throws {
         let lab = try network("unkn")
         let file = try whole(lab)
         try lab.script("on relay iptables -t mangle -A FORWARD -m statistic --mode random --probability 0.5 -j DROP")

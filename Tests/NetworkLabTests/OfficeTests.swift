@@ -45,7 +45,7 @@ import Testing
     }
 
     /// The status shows what was removed, and the next apply restores it; a foreign change stays.
-    @Test func `what was flushed is missing in the status and back after an apply`() throws {
+    @Test func `flushed objects are missing in the status and restored by an apply`() throws {
         let lab = try Lab("oflush", hosts: Self.hosts, script: Self.script)
         let file = try lab.file("office.yaml", Self.configuration)
         #expect(try lab.net("relay1", "apply --config \(file)").code == 0)

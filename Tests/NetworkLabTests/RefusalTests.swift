@@ -3,7 +3,7 @@ import Testing
 
 /// What would cut a host off, and what cannot work, is said in clear words, and the host is left as it is.
 @Suite(.enabled(if: Lab.isPossible), .serialized) struct RefusalTests {
-    @Test func `whatever keeps an apply from being right is told, and the host is left alone`() throws {
+    @Test func `every reason to refuse an apply is reported, and the host is not changed`() throws {
         let lab = try Lab("refused", hosts: ["net", "host"], script: Self.network)
         let file = try lab.file("mesh.yaml", Self.configuration)
         let old = try lab.file("old-nft", "#!/bin/sh\necho 'nftables v0.9.2 (Scram)'\n")
@@ -78,7 +78,7 @@ import Testing
         ("10.235.88.7/24", "true", "10.235.88.0/24, which this host is connected to on eth0"),
         ("10.255.1.9/24", "true", "overlaps 10.255.1.0/24, which this host is connected to on eth0"),
     ])
-    func `a host whose own networks are in the way is left alone`(address: String, command: String, says: String) throws {
+    func `a host with overlapping networks is not changed`(address: String, command: String, says: String) throws {
         let lab = try Lab("covered", hosts: ["net", "host"], script: Self.network)
         let file = try lab.file("mesh.yaml", Self.configuration)
         try lab.script("on host ip addr add \(address) dev eth0; on host \(command)")
@@ -88,7 +88,7 @@ import Testing
         #expect(try lab.snapshot("host") == before)
     }
 
-    @Test func `a router is not led astray from its relays`() throws {
+    @Test func `no route of a router covers its relays`() throws {
         let lab = try Lab("relays", hosts: ["net", "host"], script: Self.network)
         let file = try lab.file("office.yaml", Self.office)
         let before = try Self.settled(lab)
@@ -97,7 +97,7 @@ import Testing
         #expect(try lab.snapshot("host") == before)
     }
 
-    @Test func `two applies at once come to what one does`() throws {
+    @Test func `two applies at once have the result of one`() throws {
         let lab = try Lab("twice", hosts: ["net", "host"], script: Self.network)
         let file = try lab.file("mesh.yaml", Self.configuration)
         let before = try Self.settled(lab)
@@ -118,7 +118,7 @@ import Testing
 
     // MARK: - Foreign firewalls
 
-    @Test func `a firewall that drops is named with the line that opens it, and the line does`() throws {
+    @Test func `a firewall that drops is reported with the line that opens it, and the line does`() throws {
         let lab = try Lab(
             "wall", hosts: ["pc", "host", "p1"],
             script: """

@@ -29,7 +29,7 @@ import Testing
     }
 
     /// Requests leave by the tunnel, answers come in by eth0: the plan loosens the kernel's filter, and names another's.
-    @Test func `a reverse path rule of another that drops the answers is named`() throws {
+    @Test func `a foreign reverse path rule that drops the answers is reported`() throws {
         let lab = try Lab("rback", hosts: ["vpc", "web02", "node36", "old", "new"], script: Self.script, answering: ["old"])
         let file = try lab.file("relay.yaml", Self.configuration)
         try lab.script("ip -n ${P}vpc route add 172.26.0.0/16 via 10.0.0.19")

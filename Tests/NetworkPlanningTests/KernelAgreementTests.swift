@@ -45,7 +45,7 @@ import Testing
     }
 
     @Test(arguments: Networks.all)
-    func `the kernel takes every step and shows what was planned`(name: String) throws {
+    func `the kernel accepts every step and then equals the plan`(name: String) throws {
         for plan in NetworkPlanner(try Networks.inventory(name)).plans() {
             guard let machine = machine(plan.host) else { return }
             let before = try machine.observe()
@@ -77,7 +77,7 @@ import Testing
         }
     }
 
-    @Test func `what others have done to a mesh is put right by the steps`() throws {
+    @Test func `the steps repair foreign changes to a mesh`() throws {
         let plan = try Networks.plan("001", in: Networks.inventory("vxlan-mesh"))
         guard let machine = machine(plan.host) else { return }
         #expect(machine.take(difference(from: try machine.observe(), to: plan).steps) == "")

@@ -68,7 +68,7 @@ import Testing
         ("cluster-cidr: [\"fd00:244::/48\"]", true, "a CIDR of the other family"),
         ("masquerade-all: true, cluster-cidr: [192.168.0.0/16]", false, "all are hidden whatever the CIDR"),
     ])
-    func `keeping sources is refused where kube-proxy leaves clients alone`(
+    func `keeping sources is refused if kube-proxy does not hide clients`(
         settings: String, isRefused: Bool, reason: String
     ) throws {
         let inventory = try Networks.inventory(

@@ -8,7 +8,7 @@ import Testing
     private static let server = Endpoint("172.16.1.53", defaultPort: 53)
 
     @Test(arguments: Networks.all)
-    func `each format says what its reader must enter`(name: String) throws {
+    func `each format has what its reader must enter`(name: String) throws {
         let inventory = try Networks.inventory(name)
         var text = ""
         for format in RenderFormat.allCases {
@@ -31,14 +31,14 @@ import Testing
         (RenderFormat.dnsmasq, ["dnsmasq", "--test", "-C", "FILE"]),
         (.unbound, ["unbound-checkconf", "FILE"]),
     ])
-    func `resolvers take what is rendered for them`(format: RenderFormat, command: [String]) throws {
+    func `resolvers accept what is rendered for them`(format: RenderFormat, command: [String]) throws {
         for name in ["office-to-cluster", "office-over-vpn"] {
             let text = try Renderer(Networks.inventory(name), server: Self.server).render(format)
             try expectAccepted(text, by: command)
         }
     }
 
-    @Test func `BIND takes what is rendered for it`() throws {
+    @Test func `BIND accepts what is rendered for it`() throws {
         let text = try Renderer(Networks.inventory("office-to-cluster"), server: Self.server).render(.bind)
         let parts = text.components(separatedBy: "// Outside of options { }:\n")
         try #require(parts.count == 2)
@@ -145,7 +145,7 @@ import Testing
         #expect(text.contains("  cidr: 10.3.0.0/28\n  blockSize: 28\n") && text.contains("blockSize: 124\n"))
     }
 
-    @Test func `a name that is none, and a server that is nowhere, are errors that say what to do`() throws {
+    @Test func `an unknown name and a missing server are errors that say what to do`() throws {
         let inventory = try Networks.inventory("office-over-vpn")
         #expect(throws: RenderError.serverAddressNeeded) { try Renderer(inventory).render(.dnsmasq) }
         let known = ["shop/node1", "shop/vpn"]

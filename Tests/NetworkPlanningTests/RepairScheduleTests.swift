@@ -21,21 +21,21 @@ import Testing
         ([1_000, 1_030, 1_060], 1_110, "a burst: once, after its end"),
         (Array(stride(from: 1_000, through: 2_000, by: 20)), 1_250, "a burst without end is not waited for"),
     ] as [([Int], Int, String)])
-    func `looks come soon after events and once for each burst`(events: [Int], look: Int, reason: String) {
+    func `checks come soon after events and once for each burst`(events: [Int], look: Int, reason: String) {
         var schedule = Self.quiet
         for event in events { schedule.noteEvent(at: Self.at(event)) }
         #expect(schedule.nextCheck == Self.at(look), "\(reason)")
         #expect(schedule.beginCheck() == events.first.map(Self.at))
     }
 
-    @Test func `after a look twice its time is left to others`() {
+    @Test func `after a check twice its duration is left to other processes`() {
         var schedule = Self.quiet
         schedule.endCheck(began: Self.at(0), ended: Self.at(400))
         schedule.noteEvent(at: Self.at(410))
         #expect(schedule.nextCheck == Self.at(1_200))
     }
 
-    @Test func `what fails is tried again at once, then after 1, 2, 4 and at most 60 seconds`() {
+    @Test func `a failed repair is tried again at once, then after 1, 2, 4 and at most 60 seconds`() {
         var schedule = Self.quiet
         var pauses: [Int64] = []
         var now = Self.start
@@ -49,7 +49,7 @@ import Testing
         #expect(pauses == [0, 1, 2, 4, 8, 16, 32, 60, 60])
     }
 
-    @Test func `an object is fought over at its fifth loss, and then alone`() {
+    @Test func `an object is contested at its fifth loss, independent of others`() {
         var schedule = Self.quiet
         for turn in 1...4 { #expect(schedule.noteRepair(of: ["table"], at: Self.at(turn * 1_000)) == []) }
         let contested = schedule.noteRepair(of: ["table", "route"], at: Self.at(5_000))

@@ -45,9 +45,9 @@ import Testing
             nextHops: kind == .unicast ? [NextHop(gateway: IPAddress("192.168.5.99"), device: "eth0")] : [])
     }
 
-    @Test func `a host as planned is told nothing`() throws { #expect(try told { _ in } == []) }
+    @Test func `a host as planned has no conflict`() throws { #expect(try told { _ in } == []) }
 
-    @Test func `a longer prefix, a black hole and a rule are named with what takes them away`() throws {
+    @Test func `a longer prefix, a black hole and a rule are reported with the command that removes them`() throws {
         let longer = try told { $0.routes.append(try foreign("10.244.3.0/24")) }
         #expect(longer.count == 1 && longer[0].message.contains("the route \"10.244.3.0/24 via 192.168.5.99 dev eth0 proto 4\""))
         #expect(longer.flatMap(\.remedy) == ["ip route del 10.244.3.0/24 via 192.168.5.99 dev eth0 proto 4"])
@@ -67,7 +67,7 @@ import Testing
         #expect(!rule[0].isHarmless && !rule[0].isUnknown)
     }
 
-    @Test func `prefixes beside ours, tables that are not asked and rules for others are no matter`() throws {
+    @Test func `other prefixes, unused tables and rules for others are no conflict`() throws {
         let told = try told { state in
             state.routes += [
                 try foreign("10.245.3.0/24"), try foreign("10.244.3.0/24", table: 100), try foreign("10.0.0.0/8"),

@@ -45,7 +45,7 @@ import Testing
         #expect(Set(first.neighbours.map(\.value.address)).count == 199)
     }
 
-    @Test func `where a derived address is taken another one is found, the same on each host`() throws {
+    @Test func `if a derived address is in use another one is found, the same on each host`() throws {
         var inventory = try Self.mesh(clusters: 3, nodes: 4)
         guard case .vxlan(var mesh) = inventory.paths[0].carrier else { return }
         mesh.network = try IPPrefix(parsing: "100.64.0.0/24")

@@ -30,7 +30,7 @@ import Testing
         UnresolvedNeighbour(device: device, address: try #require(IPAddress(address)))
     }
 
-    @Test func `the status names a silent next hop once, with its routes, and is not fine`() throws {
+    @Test func `the status shows a silent next hop once, with its routes, and is not fine`() throws {
         let plan = try router()
         var state = FakeHost.fresh(plan.host)
         let steps = difference(from: state, to: plan)
@@ -48,7 +48,7 @@ import Testing
         #expect(difference(from: state, to: plan, context: context).steps == [], "it is not ours to put back")
     }
 
-    @Test func `two looks in a row make a silence, one makes a doubt`() throws {
+    @Test func `two checks in a row find a next hop silent, one makes it suspected`() throws {
         func hop(_ address: String) throws -> SilentNextHop {
             SilentNextHop(gateway: try #require(IPAddress(address)), device: "eth0", destinations: [], because: "")
         }

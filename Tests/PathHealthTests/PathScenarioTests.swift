@@ -15,7 +15,7 @@ private let scenarioFiles: [String] = {
     }
 
     @Test(arguments: scenarioFiles)
-    func `the engine plays its part`(path: String) throws {
+    func `the engine follows the scenario`(path: String) throws {
         let file = URL(filePath: path).lastPathComponent
         let text = String(decoding: try Data(contentsOf: URL(filePath: path)), as: UTF8.self)
         do throws(ScenarioError) {
