@@ -172,8 +172,10 @@ import Testing
     @Test func `a client that leaves its answers lying is closed when the buffers of all are full`() throws {
         let upstream = try TestUpstream { question, _ in
             // A record of 30,000 octets of an unknown type.
-            [TestMessage.answer(to: question).prefix(6) + [0, 1, 0, 0, 0, 0] + question[12..<Self.end(question)]
-                + [0xC0, 12, 0xFF, 0, 0, 1, 0, 0, 0, 30, 0x75, 0x30] + [UInt8](repeating: 0, count: 30_000)]
+            [
+                TestMessage.answer(to: question).prefix(6) + [0, 1, 0, 0, 0, 0] + question[12..<Self.end(question)]
+                    + [0xC0, 12, 0xFF, 0, 0, 1, 0, 0, 0, 30, 0x75, 0x30] + [UInt8](repeating: 0, count: 30_000)
+            ]
         }
         var settings = DNSServerSettings()
         settings.outputTotal = 100_000

@@ -20,9 +20,10 @@ func startServer(
 }
 
 @Suite struct DatagramServingTests {
-    @Test(arguments: [
-        ("127.0.0.1:0", nil), ("[::1]:0", nil), ("0.0.0.0:0", "127.0.0.9"), ("[::]:0", "::1"),
-    ] as [(String, String?)])
+    @Test(
+        arguments: [
+            ("127.0.0.1:0", nil), ("[::1]:0", nil), ("0.0.0.0:0", "127.0.0.9"), ("[::]:0", "::1"),
+        ] as [(String, String?)])
     func `a question over UDP is forwarded and answered`(listen: String, asked: String?) throws {
         let upstream = try TestUpstream()
         let server = try startServer([upstream.endpoint], listen: [listen])

@@ -56,16 +56,20 @@ private let rows = [
     Row("PX", 26, [two, inner, other], [two, outer, otherOuter]),
     Row("SRV", 33, [numbers, inner], [numbers, outer]),
     Row("SRV, target outside", 33, [numbers, foreign], [numbers, foreign]),
-    Row("NAPTR, empty strings", 35, [.octets([0, 1, 0, 2]), .octets([0]), .octets([0]), .octets([0]), inner],
+    Row(
+        "NAPTR, empty strings", 35, [.octets([0, 1, 0, 2]), .octets([0]), .octets([0]), .octets([0]), inner],
         [.octets([0, 1, 0, 2]), .octets([0]), .octets([0]), .octets([0]), outer]),
-    Row("NAPTR, strings of which one looks like a name", 35,
+    Row(
+        "NAPTR, strings of which one looks like a name", 35,
         [.octets([0, 1, 0, 2]), .octets([1, 0x73]), .octets([2, 0xC0, 12]), .octets([3, 1, 0x61, 0]), inner],
         [.octets([0, 1, 0, 2]), .octets([1, 0x73]), .octets([2, 0xC0, 12]), .octets([3, 1, 0x61, 0]), outer]),
     Row("KX", 36, [two, inner], [two, outer]),
     Row("DNAME", 39, [inner], [outer]),
-    Row("SVCB with parameters", 64, [.octets([0, 1]), inner, .octets([0, 3, 0, 2, 1, 0xBB])],
+    Row(
+        "SVCB with parameters", 64, [.octets([0, 1]), inner, .octets([0, 3, 0, 2, 1, 0xBB])],
         [.octets([0, 1]), outer, .octets([0, 3, 0, 2, 1, 0xBB])]),
-    Row("HTTPS, target the owner itself (RFC 9460 section 2.5)", 65, [.octets([0, 1]), name(""), .octets([])],
+    Row(
+        "HTTPS, target the owner itself (RFC 9460 section 2.5)", 65, [.octets([0, 1]), name(""), .octets([])],
         [.octets([0, 1]), name(""), .octets([])]),
     Row("HTTPS in alias mode", 65, [.octets([0, 0]), inner, .octets([])], [.octets([0, 0]), outer, .octets([])]),
     Row("LP", 107, [two, inner], [two, outer]),
@@ -135,9 +139,11 @@ private let rows = [
         #expect(reply.answers[0].owner == reply.questions[0].name)
     }
 
-    @Test("owners follow the case of each question, however the cluster writes them", arguments: [
-        "prod.k8s.example.com", "cluster.local",
-    ])
+    @Test(
+        "owners follow the case of each question, however the cluster writes them",
+        arguments: [
+            "prod.k8s.example.com", "cluster.local",
+        ])
     func ownerCase(outer: String) throws {
         for compression in PlainMessage.Compression.allCases {
             var asking = MappingCase(outer: outer, name: "mysql.test.svc." + outer, type: 33)

@@ -38,59 +38,84 @@ private let asked = "web.test.svc.cluster.local"
 private let prod = "prod.k8s.example.com"
 
 private let rows = [
-    Row(reason: "DNAME at the root", suffix: prod, own: 0,
+    Row(
+        reason: "DNAME at the root", suffix: prod, own: 0,
         given: [("", 39, "evil.example"), (asked, 5, "web.evil.example"), ("web.evil.example", 1, "")], due: [5, 1]),
-    Row(reason: "DNAME above the domain", suffix: prod, own: 0,
+    Row(
+        reason: "DNAME above the domain", suffix: prod, own: 0,
         given: [("local", 39, "evil.example"), (asked, 5, "web.evil.example")], due: [5]),
-    Row(reason: "DNAME of the domain, which no other suffix lies below", suffix: prod, own: 0,
+    Row(
+        reason: "DNAME of the domain, which no other suffix lies below", suffix: prod, own: 0,
         given: [("cluster.local", 39, "other.cluster.local"), (asked, 5, "web.test.svc.other.cluster.local")], due: [39, 5]),
-    Row(reason: "DNAME of the domain, below which another cluster's suffix lies", suffix: "prod.lan", own: 1,
+    Row(
+        reason: "DNAME of the domain, below which another cluster's suffix lies", suffix: "prod.lan", own: 1,
         given: [("cluster.local", 39, "evil.example"), (asked, 5, "web.evil.example")], due: [5]),
-    Row(reason: "DNAME inside the domain, beside the other suffix", suffix: "prod.lan", own: 1,
+    Row(
+        reason: "DNAME inside the domain, beside the other suffix", suffix: "prod.lan", own: 1,
         given: [("svc.cluster.local", 39, "evil.example"), (asked, 5, "web.evil.example")], due: [39, 5]),
-    Row(reason: "DNAME of the shared domain", suffix: "cluster.local", own: 4,
+    Row(
+        reason: "DNAME of the shared domain", suffix: "cluster.local", own: 4,
         given: [("cluster.local", 39, "evil.example"), (asked, 5, "web.evil.example")], due: [5]),
-    Row(reason: "DNAME at the shared domain itself, which is asked", suffix: "cluster.local", own: 4, name: "",
+    Row(
+        reason: "DNAME at the shared domain itself, which is asked", suffix: "cluster.local", own: 4, name: "",
         given: [("cluster.local", 39, "evil.example"), ("cluster.local", 1, "")], due: [1]),
-    Row(reason: "DNAME of a cluster that shares its names with others", suffix: "cluster.local", own: 4,
+    Row(
+        reason: "DNAME of a cluster that shares its names with others", suffix: "cluster.local", own: 4,
         given: [("svc.cluster.local", 39, "evil.example"), (asked, 5, "web.evil.example")], due: [5], isAlone: false),
-    Row(reason: "an alias to another cluster's name, and that name's address", suffix: "cluster.local", own: 4,
+    Row(
+        reason: "an alias to another cluster's name, and that name's address", suffix: "cluster.local", own: 4,
         given: [(asked, 5, "web.svc.staging.cluster.local"), ("web.svc.staging.cluster.local", 1, "")], due: [5]),
-    Row(reason: "the same through another cluster's suffix outside the domain", suffix: prod, own: 0,
+    Row(
+        reason: "the same through another cluster's suffix outside the domain", suffix: prod, own: 0,
         given: [(asked, 5, "web.svc.prod.lan"), ("web.svc.prod.lan", 1, "")], due: [5]),
-    Row(reason: "an alias through another cluster's name to outside", suffix: prod, own: 0,
+    Row(
+        reason: "an alias through another cluster's name to outside", suffix: prod, own: 0,
         given: [(asked, 5, "a.prod.lan"), ("a.prod.lan", 5, "b.example"), ("b.example", 1, "")], due: [5]),
-    Row(reason: "the other suffix of the same cluster below this one", suffix: "prod.lan", own: 1,
+    Row(
+        reason: "the other suffix of the same cluster below this one", suffix: "prod.lan", own: 1,
         given: [(asked, 5, "web.svc.east.cluster.local"), ("web.svc.east.cluster.local", 1, "")], due: [5]),
-    Row(reason: "an alias that leaves the domain, with addresses", suffix: prod, own: 0,
+    Row(
+        reason: "an alias that leaves the domain, with addresses", suffix: prod, own: 0,
         given: [(asked, 5, "db.example.net"), ("db.example.net", 5, "db1.example.org"), ("db1.example.org", 1, "")],
         due: [5, 5, 1]),
-    Row(reason: "behind an alias that leaves the domain no word about zones", suffix: prod, own: 0,
+    Row(
+        reason: "behind an alias that leaves the domain no word about zones", suffix: prod, own: 0,
         given: [
             (asked, 5, "com"), ("com", 2, "evil.example"), ("com", 6, "evil.example"), ("com", 39, "evil.example"),
             ("com", 1, ""),
         ],
         due: [5, 1]),
-    Row(reason: "nor where that was asked", suffix: prod, own: 0, type: 2,
+    Row(
+        reason: "nor where that was asked", suffix: prod, own: 0, type: 2,
         given: [(asked, 5, "com"), ("com", 2, "evil.example")], due: [5]),
-    Row(reason: "of a name outside only what was asked", suffix: prod, own: 0,
+    Row(
+        reason: "of a name outside only what was asked", suffix: prod, own: 0,
         given: [(asked, 5, "db.example.net"), ("db.example.net", 16, ""), ("db.example.net", 1, "")], due: [5, 1]),
-    Row(reason: "addresses before their aliases", suffix: prod, own: 0,
+    Row(
+        reason: "addresses before their aliases", suffix: prod, own: 0,
         given: [("c.example.net", 1, ""), ("b.example.net", 5, "c.example.net"), (asked, 5, "b.example.net")],
         due: [5, 5, 1]),
-    Row(reason: "an address before its alias inside the domain, and a stranger's", suffix: "cluster.local", own: 4,
+    Row(
+        reason: "an address before its alias inside the domain, and a stranger's", suffix: "cluster.local", own: 4,
         given: [("b.svc.cluster.local", 1, ""), ("www.bank.example", 1, ""), (asked, 5, "b.svc.cluster.local")],
         due: [5, 1]),
-    Row(reason: "NS above an outside name", suffix: prod, own: 0, section: 1,
+    Row(
+        reason: "NS above an outside name", suffix: prod, own: 0, section: 1,
         given: [("com", 2, "evil.example"), ("", 2, "evil.example"), ("local", 2, "evil.example")], due: []),
-    Row(reason: "NS of the domain", suffix: prod, own: 0, section: 1,
+    Row(
+        reason: "NS of the domain", suffix: prod, own: 0, section: 1,
         given: [("cluster.local", 2, "ns.dns.cluster.local")], due: [2]),
-    Row(reason: "NS of the shared domain, below which others lie", suffix: "cluster.local", own: 4, section: 1,
-        given: [("cluster.local", 2, "evil.example"), ("staging.cluster.local", 2, "evil.example"),
-            ("cluster.local", 6, "cluster.local")], due: [6]),
-    Row(reason: "SOA above the domain", suffix: prod, own: 0, section: 1,
+    Row(
+        reason: "NS of the shared domain, below which others lie", suffix: "cluster.local", own: 4, section: 1,
+        given: [
+            ("cluster.local", 2, "evil.example"), ("staging.cluster.local", 2, "evil.example"),
+            ("cluster.local", 6, "cluster.local"),
+        ], due: [6]),
+    Row(
+        reason: "SOA above the domain", suffix: prod, own: 0, section: 1,
         given: [("local", 6, "local"), ("", 6, "local"), ("cluster.local", 6, "cluster.local")], due: [6]),
-    Row(reason: "additional records of others", suffix: "cluster.local", own: 4, section: 2,
+    Row(
+        reason: "additional records of others", suffix: "cluster.local", own: 4, section: 2,
         given: [("web.staging.cluster.local", 1, ""), ("www.example.net", 1, ""), ("a.svc.cluster.local", 1, "")], due: [1]),
 ]
 
@@ -151,7 +176,9 @@ private let rows = [
         ]
         asking.authorities = [record(("in-addr.arpa", 2, "evil.example"))]
         #expect(try asking.plainReply().sections.map { $0.map(\.type) } == [[5, 12], [], []])
-        asking.answers = [record((name, 5, "9.34.17.172.in-addr.arpa")), record(("9.34.17.172.in-addr.arpa", 12, "evil.example"))]
+        asking.answers = [
+            record((name, 5, "9.34.17.172.in-addr.arpa")), record(("9.34.17.172.in-addr.arpa", 12, "evil.example")),
+        ]
         #expect(try asking.plainReply().answers.map(\.type) == [5], "another cluster's, it may be")
         asking.answers = []
         asking.authorities = [record(("in-addr.arpa", 6, "in-addr.arpa")), record(("ip6.arpa", 6, "ip6.arpa"))]

@@ -52,15 +52,19 @@ private let header: [UInt8] = [0x12, 0x34, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0]
 private let rows = [
     Row("a plain question", query(), .query(hasEDNS: false, isSigned: false)),
     Row("a question with EDNS", query(additionals: [opt()]), .query(hasEDNS: true, isSigned: false)),
-    Row("an unknown option is passed over (RFC 6891 section 6.1.2)",
+    Row(
+        "an unknown option is passed over (RFC 6891 section 6.1.2)",
         query(additionals: [opt(root, [0xFD, 0xE9, 0, 1, 7])]), .query(hasEDNS: true, isSigned: false)),
     Row("records that a query need not have", query(answers: [address]), .query(hasEDNS: false, isSigned: false)),
-    Row("OPT before another additional record", query(additionals: [opt(), address]),
+    Row(
+        "OPT before another additional record", query(additionals: [opt(), address]),
         .query(hasEDNS: true, isSigned: false)),
-    Row("TSIG signs it (RFC 8945)",
+    Row(
+        "TSIG signs it (RFC 8945)",
         query(additionals: [PlainRecord(www, type: 250, recordClass: 255, ttl: 0, [.octets([1, 2, 3])])]),
         .query(hasEDNS: false, isSigned: true)),
-    Row("SIG(0) is ignored where it need not be there (RFC 2931 section 3.2)",
+    Row(
+        "SIG(0) is ignored where it need not be there (RFC 2931 section 3.2)",
         query(additionals: [PlainRecord(root, type: 24, recordClass: 255, ttl: 0, [.octets([UInt8](repeating: 0, count: 19))])]),
         .query(hasEDNS: false, isSigned: false)),
     Row("nothing", [], .ignore),
@@ -68,9 +72,11 @@ private let rows = [
     Row("an answer gets no answer, or two forwarders talk for ever", query(flags: 0x8100), .ignore),
     Row("an answer with nonsense behind the header", query(flags: 0x8000) + [1], .ignore),
     Row("NOTIFY (RFC 8906 section 7)", query(flags: 0x2000), .reject(4, hasQuestion: false, hasEDNS: false)),
-    Row("NOTIFY with EDNS (RFC 6891 section 7)", query(flags: 0x2000, additionals: [opt()]),
+    Row(
+        "NOTIFY with EDNS (RFC 6891 section 7)", query(flags: 0x2000, additionals: [opt()]),
         .reject(4, hasQuestion: false, hasEDNS: true)),
-    Row("an unassigned opcode, and no question", [1, 2, 0x78, 0] + [UInt8](repeating: 0, count: 8),
+    Row(
+        "an unassigned opcode, and no question", [1, 2, 0x78, 0] + [UInt8](repeating: 0, count: 8),
         .reject(4, hasQuestion: false, hasEDNS: false)),
     Row("a header alone", Array(query(questions: 0).prefix(12)), unreadable),
     Row("two questions (RFC 9619 section 4)", query(questions: 2), unreadable),
@@ -80,24 +86,30 @@ private let rows = [
     Row("a pointer in the question into the header", header + [1, 0x61, 0xC0, 4, 0, 1, 0, 1], unreadable),
     Row("a pointer in the question forwards", header + [0xC0, 18, 0, 1, 0, 1, 0], unreadable),
     Row("a label type of RFC 2673, withdrawn", header + [0x41, 1, 0, 0, 1, 0, 1], unreadable),
-    Row("a name of 256 octets", header + (0..<3).flatMap { _ in [63] + [UInt8](repeating: 0x61, count: 63) }
-        + [62] + [UInt8](repeating: 0x61, count: 62) + [0, 0, 1, 0, 1], unreadable),
+    Row(
+        "a name of 256 octets",
+        header + (0..<3).flatMap { _ in [63] + [UInt8](repeating: 0x61, count: 63) }
+            + [62] + [UInt8](repeating: 0x61, count: 62) + [0, 0, 1, 0, 1], unreadable),
     Row("an octet behind the end", query() + [0], formatError),
     Row("an octet behind OPT", query(additionals: [opt()]) + [0], formatErrorEDNS),
     Row("OPT twice (RFC 6891 section 6.1.1)", query(additionals: [opt(), opt()]), formatErrorEDNS),
     Row("OPT below a name", query(additionals: [opt(www)]), formatError),
     Row("OPT in the answer section", query(answers: [opt()]), formatError),
-    Row("OPT owned by a pointer to a root label",
+    Row(
+        "OPT owned by a pointer to a root label",
         query(additionals: [opt()]).dropLast(11)
             + [0xC0, UInt8(12 + www.length - 1), 0, 41, 4, 208, 0, 0, 0, 0, 0, 0], formatError),
-    Row("an option that runs past OPT: the answer has OPT (RFC 6891 section 7)",
+    Row(
+        "an option that runs past OPT: the answer has OPT (RFC 6891 section 7)",
         query(additionals: [opt(root, [0, 10, 0, 9, 1])]), formatErrorEDNS),
     Row("an option without its length", query(additionals: [opt(root, [0, 10, 0])]), formatErrorEDNS),
     Row("OPT that is cut off", query(additionals: [opt()]).dropLast(1), formatError),
     Row("an additional record that is counted but missing", Array(query(additionals: [opt()]).dropLast(11)), formatError),
-    Row("EDNS version 1 (RFC 6891 section 6.1.3)", query(additionals: [opt(ttl: 0x0001_0000)]),
+    Row(
+        "EDNS version 1 (RFC 6891 section 6.1.3)", query(additionals: [opt(ttl: 0x0001_0000)]),
         .reject(16, hasQuestion: true, hasEDNS: true)),
-    Row("EDNS version 1, whose options may look otherwise", query(additionals: [opt(ttl: 0x0001_0000, [0, 10, 0])]),
+    Row(
+        "EDNS version 1, whose options may look otherwise", query(additionals: [opt(ttl: 0x0001_0000, [0, 10, 0])]),
         .reject(16, hasQuestion: true, hasEDNS: true)),
 ]
 

@@ -34,10 +34,11 @@ private func labels(_ sizes: Int...) -> [UInt8] {
 
 /// Two root labels, followed by pointers that each point at the previous one.
 private func chain(pointers: Int) -> [UInt8] {
-    [0, 0] + (0..<pointers).flatMap { index in
-        let target = index == 0 ? 12 : 14 + (index - 1) * 2
-        return [0xC0 | UInt8(target >> 8), UInt8(target & 0xFF)]
-    }
+    [0, 0]
+        + (0..<pointers).flatMap { index in
+            let target = index == 0 ? 12 : 14 + (index - 1) * 2
+            return [0xC0 | UInt8(target >> 8), UInt8(target & 0xFF)]
+        }
 }
 
 private let rows = [
@@ -55,7 +56,8 @@ private let rows = [
     Row("255 octets and no end", labels(63, 63, 63, 62), .failure(.truncated(offset: 267, needed: 1))),
     Row("127 labels", (0..<127).flatMap { _ in [1, 0x61] } + [0], .success((267, 255))),
     Row("128 labels", (0..<128).flatMap { _ in [1, 0x61] } + [0], .failure(.nameTooLong(offset: 12))),
-    Row("256 octets by way of a pointer", labels(63, 63, 63) + [0] + labels(62) + [0xC0, 12], at: 205,
+    Row(
+        "256 octets by way of a pointer", labels(63, 63, 63) + [0] + labels(62) + [0xC0, 12], at: 205,
         .failure(.nameTooLong(offset: 205))),
     Row("255 octets by way of a pointer", labels(63, 63, 63) + [0] + labels(61) + [0xC0, 12], at: 205, .success((269, 255))),
     Row("nothing", [], .failure(.truncated(offset: 12, needed: 1))),
@@ -67,7 +69,8 @@ private let rows = [
     Row("a pointer forwards", [0xC0, 14, 0], .failure(.forwardPointer(offset: 12, target: 14))),
     Row("a pointer past the end", [0xFF, 0xFF], .failure(.forwardPointer(offset: 12, target: 0x3FFF))),
     Row("two pointers at each other", [0xC0, 14, 0xC0, 12], at: 14, .failure(.forwardPointer(offset: 12, target: 14))),
-    Row("a pointer that leads back to where the walk came from", [1, 0x61, 0xC0, 12, 0xC0, 12], at: 16,
+    Row(
+        "a pointer that leads back to where the walk came from", [1, 0x61, 0xC0, 12, 0xC0, 12], at: 16,
         .failure(.forwardPointer(offset: 14, target: 12))),
     Row("a pointer to the header's start", [0xC0, 0], .failure(.headerPointer(offset: 12, target: 0))),
     Row("a pointer to the header's last octet", [0, 0xC0, 11], at: 13, .failure(.headerPointer(offset: 13, target: 11))),
@@ -106,15 +109,17 @@ private let rows = [
         }
     }
 
-    @Test("a suffix is found on label borders, whatever its case", arguments: [
-        ("a.Cluster.LOCAL", 2 as Int?, "letter case does not count (RFC 4343)"),
-        ("cluster.local", 0, "the suffix itself"),
-        ("acluster.local", nil, "the middle of a label"),
-        ("local", nil, "shorter than the suffix"),
-        ("cluster.local.x", nil, "not at the end"),
-        ("a.cluster.loca1", nil, "another label"),
-        ("b.xluster.local", nil, "as long, but other octets"),
-    ])
+    @Test(
+        "a suffix is found on label borders, whatever its case",
+        arguments: [
+            ("a.Cluster.LOCAL", 2 as Int?, "letter case does not count (RFC 4343)"),
+            ("cluster.local", 0, "the suffix itself"),
+            ("acluster.local", nil, "the middle of a label"),
+            ("local", nil, "shorter than the suffix"),
+            ("cluster.local.x", nil, "not at the end"),
+            ("a.cluster.loca1", nil, "another label"),
+            ("b.xluster.local", nil, "as long, but other octets"),
+        ])
     func suffix(text: String, start: Int?, reason: String) throws {
         let suffix = PlainName("cluster.local").wire
         let message = Self.header + PlainName(text).wire

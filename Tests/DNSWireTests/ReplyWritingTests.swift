@@ -11,14 +11,16 @@ import Testing
         (0..<count).map { PlainRecord(owner ?? self.owner, type: 1, [.octets([10, 0, UInt8($0 >> 8), UInt8($0 & 0xFF)])]) }
     }
 
-    @Test("ID, RD and CD are the client's; QR and RA are set, AA and Z never", arguments: [
-        (0x0000, 0x8400, 0x8080, "nothing asked: the cluster's AA goes"),
-        (0x0100, 0x8400, 0x8180, "RD is copied"),
-        (0x0010, 0x8400, 0x8090, "CD is copied (RFC 4035 section 3.2.2)"),
-        (0x0100, 0x8583, 0x8183, "NXDOMAIN stays; the cluster's own RD is not ours"),
-        (0x0000, 0x8455, 0x8085, "REFUSED stays; Z and the cluster's CD go"),
-        (0x0120, 0x84A0, 0x8180, "AD goes where names were changed"),
-    ])
+    @Test(
+        "ID, RD and CD are the client's; QR and RA are set, AA and Z never",
+        arguments: [
+            (0x0000, 0x8400, 0x8080, "nothing asked: the cluster's AA goes"),
+            (0x0100, 0x8400, 0x8180, "RD is copied"),
+            (0x0010, 0x8400, 0x8090, "CD is copied (RFC 4035 section 3.2.2)"),
+            (0x0100, 0x8583, 0x8183, "NXDOMAIN stays; the cluster's own RD is not ours"),
+            (0x0000, 0x8455, 0x8085, "REFUSED stays; Z and the cluster's CD go"),
+            (0x0120, 0x84A0, 0x8180, "AD goes where names were changed"),
+        ])
     func flags(asked: Int, given: Int, due: Int, reason: String) throws {
         var asking = MappingCase(flags: UInt16(given))
         asking.answers = addresses(1)
@@ -51,9 +53,11 @@ import Testing
         }
     }
 
-    @Test("an answer is cut between records at the client's limit, with TC", arguments: [
-        (512, false), (512, true), (1232, false), (1232, true), (4096, true), (65_535, false), (65_535, true),
-    ])
+    @Test(
+        "an answer is cut between records at the client's limit, with TC",
+        arguments: [
+            (512, false), (512, true), (1232, false), (1232, true), (4096, true), (65_535, false), (65_535, true),
+        ])
     func cut(limit: Int, hasEDNS: Bool) throws {
         let fixed = 12 + 41 + (hasEDNS ? 11 : 0)
         let room = (limit - fixed) / 16
@@ -109,10 +113,12 @@ import Testing
 
     // MARK: - Extended DNS Errors
 
-    @Test("the text of an error, then the error, gives way to records", arguments: [
-        (10, 10, "just room for all of it"), (9, 6, "room for the code"), (6, 6, "just room for the code"),
-        (5, 0, "no room"), (0, 0, "full"),
-    ])
+    @Test(
+        "the text of an error, then the error, gives way to records",
+        arguments: [
+            (10, 10, "just room for all of it"), (9, 6, "room for the code"), (6, 6, "just room for the code"),
+            (5, 0, "no room"), (0, 0, "full"),
+        ])
     func errorRoom(room: Int, length: Int, reason: String) throws {
         var asking = MappingCase()
         asking.answers = addresses(20)

@@ -23,15 +23,16 @@ import Testing
         #expect(file.dots == 2 && file.timeout == 1)
     }
 
-    @Test(arguments: [
-        ("hosts: files dns", nil, "nothing before DNS"),
-        ("hosts: files mdns4_minimal [NOTFOUND=return] dns", "mdns4_minimal", "Debian's libnss-mdns"),
-        ("hosts: files mdns_minimal [notfound=RETURN] resolve", "mdns_minimal", "in any case of letters"),
-        ("hosts: files mdns4_minimal dns", nil, "without the action DNS is asked as well"),
-        ("hosts: files mdns4 dns", "mdns4", "the whole service answers and denies"),
-        ("hosts: files dns mdns4", nil, "behind DNS"),
-        ("passwd: files", nil, "no such line"),
-    ] as [(String, String?, String)])
+    @Test(
+        arguments: [
+            ("hosts: files dns", nil, "nothing before DNS"),
+            ("hosts: files mdns4_minimal [NOTFOUND=return] dns", "mdns4_minimal", "Debian's libnss-mdns"),
+            ("hosts: files mdns_minimal [notfound=RETURN] resolve", "mdns_minimal", "in any case of letters"),
+            ("hosts: files mdns4_minimal dns", nil, "without the action DNS is asked as well"),
+            ("hosts: files mdns4 dns", "mdns4", "the whole service answers and denies"),
+            ("hosts: files dns mdns4", nil, "behind DNS"),
+            ("passwd: files", nil, "no such line"),
+        ] as [(String, String?, String)])
     func `a multicast service before DNS is seen`(text: String, service: String?, reason: String) {
         #expect(NameServiceSwitch(reading: text + "\n").multicastBeforeDNS == service, "\(reason)")
     }
@@ -98,13 +99,14 @@ import Testing
         #expect(table.sockets(at: endpoint, isStream: true).isEmpty)
     }
 
-    @Test(arguments: [
-        ("172.16.0.1", "dnsmasq-2.90", nil, ResolverSoftware.dnsmasq),
-        ("172.16.0.1", "unbound 1.17.1", nil, .unbound), ("172.16.0.1", "9.18.41-1~deb12u1-Debian", nil, .bind),
-        ("172.16.0.1", "Knot Resolver 5.6.0", nil, .knotResolver), ("127.0.0.53", nil, nil, .resolved),
-        ("127.0.0.1", nil, "named", .bind), ("127.0.0.1", "dnsmasq-2.90", "unbound", .unbound),
-        ("172.16.0.1", "go away", nil, .unknown), ("172.16.0.1", nil, nil, .unknown),
-    ] as [(String, String?, String?, ResolverSoftware)])
+    @Test(
+        arguments: [
+            ("172.16.0.1", "dnsmasq-2.90", nil, ResolverSoftware.dnsmasq),
+            ("172.16.0.1", "unbound 1.17.1", nil, .unbound), ("172.16.0.1", "9.18.41-1~deb12u1-Debian", nil, .bind),
+            ("172.16.0.1", "Knot Resolver 5.6.0", nil, .knotResolver), ("127.0.0.53", nil, nil, .resolved),
+            ("127.0.0.1", nil, "named", .bind), ("127.0.0.1", "dnsmasq-2.90", "unbound", .unbound),
+            ("172.16.0.1", "go away", nil, .unknown), ("172.16.0.1", nil, nil, .unknown),
+        ] as [(String, String?, String?, ResolverSoftware)])
     func `software is known by its process, its address or what it says`(
         address: String, version: String?, process: String?, expected: ResolverSoftware
     ) throws {

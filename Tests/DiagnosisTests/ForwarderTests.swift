@@ -56,9 +56,10 @@ import Testing
         var answer = ProbeAnswer()
         answer.rcode = rcode
         answer.hasEDNS = true
-        let outcomes = Dictionary(uniqueKeysWithValues: [Probe.zone, .zonePlain, .zoneOverTCP].map {
-            ($0, ProbeOutcome.answer(answer))
-        })
+        let outcomes = Dictionary(
+            uniqueKeysWithValues: [Probe.zone, .zonePlain, .zoneOverTCP].map {
+                ($0, ProbeOutcome.answer(answer))
+            })
         let server = Endpoint(address: try #require(IPAddress("172.16.1.1")), port: 53)
         seen.upstream = [ServerObservation(server: server, outcomes: outcomes)]
         #expect(ForwarderDiagnosis(seen).findings.map(\.severity) == [severity])

@@ -2,7 +2,8 @@ import DomainNames
 import Testing
 
 @Suite("Domain names") struct DomainNameTests {
-    @Test("presentation form is read and written, any octet escaped",
+    @Test(
+        "presentation form is read and written, any octet escaped",
         arguments: [
             ("mysql.test.svc.cluster.local", "mysql.test.svc.cluster.local"),
             ("a.b.", "a.b"), (".", "."), ("a\\.b.c", "a\\.b.c"), ("\\000\\255.x", "\\000\\255.x"), ("a\\b.c", "ab.c"),

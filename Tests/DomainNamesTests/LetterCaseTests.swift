@@ -7,7 +7,9 @@ struct LetterCaseTests {
     private static let names = ["a", "web.shop.svc.cluster.local", "1234567.89", "_x-[\\]^`{|}~@.zZaA.example"]
 
     @Test(arguments: names, [0, .max, 0x0123_4567_89AB_CDEF, 0xF0F0_0F0F_AAAA_5555] as [UInt64])
-    func `letters alone change and eight octets at a time change as each does alone`(name: String, bits: UInt64)
+    func `letters alone change and eight octets at a time change as each does alone`(
+        name: String, bits: UInt64
+    )
         throws
     {
         let wire = try DomainName(parsing: name).wire

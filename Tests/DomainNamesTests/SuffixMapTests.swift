@@ -6,7 +6,8 @@ import Testing
         SuffixMap(try names.map { (try DomainName(parsing: $0), $0) })
     }
 
-    @Test("the longest suffix on label borders wins, whatever the case",
+    @Test(
+        "the longest suffix on label borders wins, whatever the case",
         arguments: [
             ("mysql.svc.prod.cluster.local", "prod.cluster.local"),
             ("MYSQL.svc.PROD.Cluster.Local", "prod.cluster.local"),

@@ -319,15 +319,19 @@ extension EndToEnd {
 
         @Test func `a dead cluster's suffix, a silent resolver and wrong arguments are distinguished`() throws {
             let network = try OfficeNetwork.running()
-            let dead = try DoctorReport(["--suffix", "dead.cluster.local", "--forwarder", "127.0.0.1:\(network.port)",
-                                         "--resolver", "127.0.0.1:\(network.port)"])
+            let dead = try DoctorReport([
+                "--suffix", "dead.cluster.local", "--forwarder", "127.0.0.1:\(network.port)",
+                "--resolver", "127.0.0.1:\(network.port)",
+            ])
             #expect(dead.status == 1)
             #expect(dead.problems.contains { $0.summary.contains("no answer from the cluster") }, "\(dead.text)")
             let silent = try examine([], port: FreePort.next())
             #expect(silent.status == 1)
             #expect(silent.problems.map(\.check) == ["reachable"], "\(silent.text)")
-            for wrong in [["--suffix", "a..b"], ["--suffix", "a.b", "c.d"], ["--forwarder", "1.2.3.4"],
-                          ["--suffix", "a.b", "--resolver", "nowhere"]] {
+            for wrong in [
+                ["--suffix", "a..b"], ["--suffix", "a.b", "c.d"], ["--forwarder", "1.2.3.4"],
+                ["--suffix", "a.b", "--resolver", "nowhere"],
+            ] {
                 #expect(try DoctorReport(wrong).status == 2, "\(wrong)")
             }
         }

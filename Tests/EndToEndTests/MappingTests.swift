@@ -12,24 +12,26 @@ extension EndToEnd {
             var testDescription: String { type }
         }
 
-        @Test(arguments: ["prod.cluster.local.", "prod.k8s.example.com."], [
-            Row(
-                type: "SRV", name: "_pg._tcp.db.shop.svc",
-                data: ["0 50 5432 db-0.db.shop.svc.@", "0 50 5432 db-1.db.shop.svc.@"]),
-            Row(type: "MX", name: "mail.shop.svc", data: ["10 smtp.shop.svc.@", "20 mx.example.net."]),
-            Row(type: "NAPTR", name: "naptr.shop.svc", data: ["100 10 \"S\" \"SIP+D2U\" \"\" _sip._udp.shop.svc.@"]),
-            Row(type: "SVCB", name: "svcb.shop.svc", data: ["1 web.shop.svc.@ port=8443"]),
-            Row(type: "HTTPS", name: "https.shop.svc", data: ["1 web.shop.svc.@ alpn=\"h2\""]),
-            Row(type: "TXT", name: "text.shop.svc", data: ["\"web.shop.svc.cluster.local\""]),
-            Row(type: "TXT", name: "dns-version", data: ["\"1.1.0\""]),
-            Row(type: "RP", name: "rp.shop.svc", data: ["hostmaster.@ text.shop.svc.@"]),
-            Row(type: "AFSDB", name: "afsdb.shop.svc", data: ["1 web.shop.svc.@"]),
-            Row(type: "KX", name: "kx.shop.svc", data: ["1 web.shop.svc.@"]),
-            Row(type: "DNAME", name: "tree.shop.svc", data: ["other.svc.@"]),
-            Row(type: "SOA", name: "", data: ["ns.dns.@ hostmaster.@ 1 7200 1800 86400 5"]),
-            Row(type: "NS", name: "", data: ["ns.dns.@"]),
-            Row(type: "CNAME", name: "alias.shop.svc", data: ["web.shop.svc.@"]),
-        ])
+        @Test(
+            arguments: ["prod.cluster.local.", "prod.k8s.example.com."],
+            [
+                Row(
+                    type: "SRV", name: "_pg._tcp.db.shop.svc",
+                    data: ["0 50 5432 db-0.db.shop.svc.@", "0 50 5432 db-1.db.shop.svc.@"]),
+                Row(type: "MX", name: "mail.shop.svc", data: ["10 smtp.shop.svc.@", "20 mx.example.net."]),
+                Row(type: "NAPTR", name: "naptr.shop.svc", data: ["100 10 \"S\" \"SIP+D2U\" \"\" _sip._udp.shop.svc.@"]),
+                Row(type: "SVCB", name: "svcb.shop.svc", data: ["1 web.shop.svc.@ port=8443"]),
+                Row(type: "HTTPS", name: "https.shop.svc", data: ["1 web.shop.svc.@ alpn=\"h2\""]),
+                Row(type: "TXT", name: "text.shop.svc", data: ["\"web.shop.svc.cluster.local\""]),
+                Row(type: "TXT", name: "dns-version", data: ["\"1.1.0\""]),
+                Row(type: "RP", name: "rp.shop.svc", data: ["hostmaster.@ text.shop.svc.@"]),
+                Row(type: "AFSDB", name: "afsdb.shop.svc", data: ["1 web.shop.svc.@"]),
+                Row(type: "KX", name: "kx.shop.svc", data: ["1 web.shop.svc.@"]),
+                Row(type: "DNAME", name: "tree.shop.svc", data: ["other.svc.@"]),
+                Row(type: "SOA", name: "", data: ["ns.dns.@ hostmaster.@ 1 7200 1800 86400 5"]),
+                Row(type: "NS", name: "", data: ["ns.dns.@"]),
+                Row(type: "CNAME", name: "alias.shop.svc", data: ["web.shop.svc.@"]),
+            ])
         func `names in data come back under the suffix, others as they are`(suffix: String, row: Row) throws {
             let network = try OfficeNetwork.running()
             let name = row.name.isEmpty ? suffix : "\(row.name).\(suffix)"
@@ -42,20 +44,22 @@ extension EndToEnd {
         @Test func `a chain of aliases comes back under one suffix`() throws {
             let network = try OfficeNetwork.running()
             let reply = try dig("alias.shop.svc.prod.k8s.example.com A", port: network.port)
-            #expect(reply.answer == [
-                "alias.shop.svc.prod.k8s.example.com. CNAME web.shop.svc.prod.k8s.example.com.",
-                "web.shop.svc.prod.k8s.example.com. A 10.234.1.7",
-            ])
+            #expect(
+                reply.answer == [
+                    "alias.shop.svc.prod.k8s.example.com. CNAME web.shop.svc.prod.k8s.example.com.",
+                    "web.shop.svc.prod.k8s.example.com. A 10.234.1.7",
+                ])
         }
 
         @Test func `a name below a DNAME comes back with its alias under the suffix`() throws {
             let network = try OfficeNetwork.running()
             let reply = try kdig("web.tree.shop.svc.prod.cluster.local A", port: network.port)
-            #expect(reply.answer == [
-                "tree.shop.svc.prod.cluster.local. DNAME other.svc.prod.cluster.local.",
-                "web.tree.shop.svc.prod.cluster.local. CNAME web.other.svc.prod.cluster.local.",
-                "web.other.svc.prod.cluster.local. A 10.234.1.10",
-            ], "\(reply.text)")
+            #expect(
+                reply.answer == [
+                    "tree.shop.svc.prod.cluster.local. DNAME other.svc.prod.cluster.local.",
+                    "web.tree.shop.svc.prod.cluster.local. CNAME web.other.svc.prod.cluster.local.",
+                    "web.other.svc.prod.cluster.local. A 10.234.1.10",
+                ], "\(reply.text)")
         }
 
         @Test(arguments: ["A", "CNAME"])

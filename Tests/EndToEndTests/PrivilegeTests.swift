@@ -49,8 +49,10 @@ extension EndToEnd {
             try FileManager.default.createDirectory(atPath: others, withIntermediateDirectories: true)
             let second = try ServerProcess(
                 "foreign folder",
-                [program, "serve", "--config", file, "--control", others + "/control",
-                    "--user", "nobody"],
+                [
+                    program, "serve", "--config", file, "--control", others + "/control",
+                    "--user", "nobody",
+                ],
                 in: folder)
             let deadline = Deadline(10_000)
             while !second.hasEnded, !deadline.isOver { Deadline.pause() }

@@ -8,10 +8,11 @@ import Testing
 
 /// Answers of clusters with addresses that are not theirs: given, since services may lead anywhere, and counted.
 @Suite struct StrayingTests {
-    @Test(arguments: [
-        ([172, 17, 16, 5], 0, "a service"), ([172, 17, 33, 7], 0, "a pod"), ([172, 17, 15, 255], 1, "just outside"),
-        ([10, 9, 9, 9], 1, "far away"),
-    ] as [([UInt8], Int, String)])
+    @Test(
+        arguments: [
+            ([172, 17, 16, 5], 0, "a service"), ([172, 17, 33, 7], 0, "a pod"), ([172, 17, 15, 255], 1, "just outside"),
+            ([10, 9, 9, 9], 1, "far away"),
+        ] as [([UInt8], Int, String)])
     func `an address outside of the cluster is counted for the server that gave it`(
         address: [UInt8], strays: Int, reason: String
     ) throws {

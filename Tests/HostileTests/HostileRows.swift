@@ -98,7 +98,9 @@ enum HostileRows {
 
     // MARK: - Names
 
-    private static func name(_ title: String, _ rule: String, _ octets: [UInt8], _ outcome: HostileRow.Outcome = malformed)
+    private static func name(
+        _ title: String, _ rule: String, _ octets: [UInt8], _ outcome: HostileRow.Outcome = malformed
+    )
         -> HostileRow
     {
         HostileRow(title, rule, HostileMessage(name: octets), outcome)
@@ -211,7 +213,9 @@ enum HostileRows {
 
     // MARK: - EDNS and signatures
 
-    private static func edns(_ title: String, _ rule: String, _ records: [UInt8]..., outcome: HostileRow.Outcome)
+    private static func edns(
+        _ title: String, _ rule: String, _ records: [UInt8]..., outcome: HostileRow.Outcome
+    )
         -> HostileRow
     {
         HostileRow(title, rule, HostileMessage(counts: [1, 0, 0, records.count], tail: records.flatMap { $0 }), outcome)
@@ -300,7 +304,8 @@ enum HostileRows {
                 HostileMessage(
                     counts: [0, 0, 0, 1], name: [], typeAndClass: [], tail: HostileMessage.opt(HostileMessage.option(10, 8))),
                 fine),
-        ] + [0, 1, 7, 9, 15, 41, 64].map {
+        ]
+        + [0, 1, 7, 9, 15, 41, 64].map {
             edns(
                 "a cookie of \($0) octets", "RFC 7873 section 5.2.2", HostileMessage.opt(HostileMessage.option(10, $0)),
                 outcome: malformed)

@@ -17,7 +17,8 @@ import Testing
         #expect(PrefixPair(inner: inner, outer: try IPPrefix(parsing: "fd00::/16")) == nil)
     }
 
-    @Test("host bits stay, the first and the last address included",
+    @Test(
+        "host bits stay, the first and the last address included",
         arguments: [
             ("10.244.0.0", "10.200.0.0"), ("10.244.1.7", "10.200.1.7"), ("10.244.255.255", "10.200.255.255"),
             ("10.96.0.10", "10.208.0.10"), ("10.111.255.255", "10.223.255.255"), ("10.245.0.7", "192.168.3.7"),
@@ -49,7 +50,8 @@ import Testing
         #expect(map.outer(of: try #require(IPAddress("ffff::1"))) == IPAddress("ffff::1"))
     }
 
-    @Test("a prefix has the images of its parts",
+    @Test(
+        "a prefix has the images of its parts",
         arguments: [
             ("10.244.0.0/16", ["10.200.0.0/16"]), ("10.244.7.0/24", ["10.200.7.0/24"]),
             ("10.96.0.0/12", ["10.208.0.0/16", "10.209.0.0/24"]), ("10.1.0.0/16", []),

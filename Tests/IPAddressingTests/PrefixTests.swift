@@ -14,11 +14,13 @@ import Testing
         #expect(try IPPrefix(parsing: "::/0").lastAddress.description == "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff")
     }
 
-    @Test("a prefix has two halves, an address none", arguments: [
-        ("10.96.0.0/16", "10.96.0.0/17 10.96.128.0/17"), ("0.0.0.0/0", "0.0.0.0/1 128.0.0.0/1"),
-        ("10.0.0.0/31", "10.0.0.0/32 10.0.0.1/32"), ("fd00::/64", "fd00::/65 fd00::8000:0:0:0/65"),
-        ("10.0.0.1/32", nil), ("fd00::1/128", nil),
-    ])
+    @Test(
+        "a prefix has two halves, an address none",
+        arguments: [
+            ("10.96.0.0/16", "10.96.0.0/17 10.96.128.0/17"), ("0.0.0.0/0", "0.0.0.0/1 128.0.0.0/1"),
+            ("10.0.0.0/31", "10.0.0.0/32 10.0.0.1/32"), ("fd00::/64", "fd00::/65 fd00::8000:0:0:0/65"),
+            ("10.0.0.1/32", nil), ("fd00::1/128", nil),
+        ])
     func halves(prefix: String, halves: String?) throws {
         #expect(try IPPrefix(parsing: prefix).halves.map { "\($0.low) \($0.high)" } == halves)
     }

@@ -13,7 +13,8 @@ import Testing
         return InventoryFile.read(Array(text), name: name + ".yaml")
     }
 
-    @Test("a network that works is accepted, with a warning for each address that will hurt",
+    @Test(
+        "a network that works is accepted, with a warning for each address that will hurt",
         arguments: [
             ("relay-between-clusters", []), ("one-link", []), ("office-over-vpn", []),
             ("office-to-cluster", ["clusters.prod.pods[0]", "clusters.prod.services[0]"]),

@@ -129,9 +129,10 @@ import Testing
         let relay = Relay(host: "office/relay", uplink: "upx", gateways: [try address("192.168.10.11"), try address("fd00::1")])
         #expect(read.paths.first?.carrier == .relay(RelaySettings(relays: [relay], source: .map)))
         #expect(read.paths.map(\.isMapped) == [false, true])
-        #expect(read.paths.map { $0.visiblePrefixes(of: prod).map(\.description) } == [
-            ["10.244.0.0/16", "fd00:10:244::/56"], ["10.200.0.0/16", "fd6e:1::/56"],
-        ])
+        #expect(
+            read.paths.map { $0.visiblePrefixes(of: prod).map(\.description) } == [
+                ["10.244.0.0/16", "fd00:10:244::/56"], ["10.200.0.0/16", "fd6e:1::/56"],
+            ])
     }
 
     @Test("a suffix may have cache settings of its own")

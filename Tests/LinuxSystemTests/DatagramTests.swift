@@ -31,7 +31,7 @@ import Testing
         #expect(count1 == 3)
         for (index, expected) in [[1], [2, 3], [3, 4, 5]].enumerated() as EnumeratedSequence<[[UInt8]]> {
             let octets = copy(of: batch, index)
-        #expect(octets == expected)
+            #expect(octets == expected)
             let from = batch.sender(index)?.endpoint
             let clientEndpoint = try client.localEndpoint()
             #expect(from == clientEndpoint)

@@ -96,10 +96,11 @@ import Testing
         for part in expected.split(separator: "|") { #expect(warning?.contains(part) == true, "\(warning ?? "none")") }
     }
 
-    @Test(arguments: [
-        (0, 0, 0o600, true), (0, 0, 0o640, true), (0, 98, 0o600, true), (99, 0, 0o200, true), (0, 98, 0o640, false),
-        (99, 0, 0o600, false), (0, 0, 0o644, false),
-    ] as [(UInt32, UInt32, UInt32, Bool)])
+    @Test(
+        arguments: [
+            (0, 0, 0o600, true), (0, 0, 0o640, true), (0, 98, 0o600, true), (99, 0, 0o200, true), (0, 98, 0o640, false),
+            (99, 0, 0o600, false), (0, 0, 0o644, false),
+        ] as [(UInt32, UInt32, UInt32, Bool)])
     func `a file that the service cannot read is reported`(owner: UInt32, group: UInt32, mode: UInt32, isTold: Bool) {
         let access = FileAccess(owner: owner, group: group, mode: mode)
         let told = CookieSecretFile.exclusion("/etc/a secret", access, service(true))

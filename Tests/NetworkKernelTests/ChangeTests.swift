@@ -5,8 +5,8 @@ import InventoryFile
 import NetworkKernel
 import NetworkModel
 import NetworkPlanning
-import Testing
 import TestSupport
+import Testing
 
 /// Any inventory applied over any other: the host ends as planned or as before, whatever fails, and a removal leaves it
 /// as it was before the first.

@@ -3,8 +3,8 @@ import LinuxSystem
 import NetworkKernel
 import NetworkModel
 import NetworkPlanning
-import Testing
 import TestSupport
+import Testing
 
 /// The files between two runs, and what is said where they, or the host, are not as they should be.
 @Suite struct StateStoreTests {

@@ -135,11 +135,12 @@ import Testing
 
         """
 
-    private static let byHand = routesByHand + """
-        on relay1 iptables -t nat -A POSTROUTING -s 192.168.0.0/20 -m comment --comment "another hand" -j MASQUERADE
-        on relay1 iptables -t nat -A POSTROUTING -s 172.16.0.0/18 -d 172.17.32.0/19 -m comment --comment hand -j MASQUERADE
+    private static let byHand =
+        routesByHand + """
+            on relay1 iptables -t nat -A POSTROUTING -s 192.168.0.0/20 -m comment --comment "another hand" -j MASQUERADE
+            on relay1 iptables -t nat -A POSTROUTING -s 172.16.0.0/18 -d 172.17.32.0/19 -m comment --comment hand -j MASQUERADE
 
-        """
+            """
 
     private static let routesByHand = """
         ip -n ${P}router route add 172.17.32.0/19 via 172.17.14.60
@@ -207,7 +208,8 @@ private final class Traffic {
             sleep 0.5
             """)
         let text = try lab.script("cat \(lab.path("ping"))")
-        let numbers = text.split(separator: "\n").last { $0.contains("packets transmitted") }?
+        let numbers =
+            text.split(separator: "\n").last { $0.contains("packets transmitted") }?
             .split(separator: " ").compactMap { Int($0) } ?? []
         let echoed = try lab.script("cat \(lab.path("echoed"))")
         return Report(

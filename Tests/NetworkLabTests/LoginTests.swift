@@ -32,8 +32,9 @@ import Testing
         #expect(late.contains("undone in the meantime") && late.contains("exit 1"), "\(late)")
 
         // By the same way, with the confirmation from a second login, it stays; and the first one ends at once.
-        #expect(try lab.script("\(login) '\(state) \(Shell.program) net apply --config \(file) --confirm 30s'")
-            .contains("undone in 30 s"))
+        #expect(
+            try lab.script("\(login) '\(state) \(Shell.program) net apply --config \(file) --confirm 30s'")
+                .contains("undone in 30 s"))
         #expect(try lab.script("\(login) '\(state) \(Shell.program) net confirm'").contains("confirmed"))
         #expect(try lab.net("host", "status --config \(file)").code == 0)
     }
@@ -58,7 +59,8 @@ import Testing
             on host sh -c 'mount -t tmpfs run /run && mkdir /run/sshd && exec "$(command -v sshd)" -D -f \(settings)' \
                 </dev/null >/dev/null 2>&1 &
             """)
-        let login = "on admin ssh -i \(folder)/user -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null "
+        let login =
+            "on admin ssh -i \(folder)/user -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null "
             + "-o LogLevel=ERROR -o BatchMode=yes -o ConnectTimeout=5 root@192.168.0.21"
         let isReady = try await lab.wait { (try? lab.script("\(login) true")) != nil }
         try #require(isReady, "the ssh server does not answer")

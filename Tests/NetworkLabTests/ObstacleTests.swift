@@ -125,7 +125,9 @@ import Testing
         ),
     ]
 
-    @Test(arguments: routes) func `rules that divert packets are reported, and their lines lead them back`(obstacle: Obstacle)
+    @Test(arguments: routes) func `rules that divert packets are reported, and their lines lead them back`(
+        obstacle: Obstacle
+    )
         throws
     {
         let lab = try network("rout")

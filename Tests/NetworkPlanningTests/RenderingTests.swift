@@ -108,11 +108,12 @@ import Testing
         let lines = try Renderer(inventory).render(.shell, for: "gate").split(separator: "\n").map(String.init)
         let policies = lines.filter { $0.contains("hash_policy") }
         #expect(
-            policies == (isSet
-                ? [
-                    "sysctl -w net.ipv6.fib_multipath_hash_policy=3 ||",
-                    "    sysctl -w net.ipv6.fib_multipath_hash_policy=1",
-                ] : []))
+            policies
+                == (isSet
+                    ? [
+                        "sysctl -w net.ipv6.fib_multipath_hash_policy=3 ||",
+                        "    sysctl -w net.ipv6.fib_multipath_hash_policy=1",
+                    ] : []))
         #expect(lines.contains { $0.hasPrefix("forward6 \"$(ip -o addr show to fd00:14::1 ") }, "\(lines)")
         #expect(lines.contains("forward6() {") && !lines.contains { $0.hasPrefix("sysctl") && $0.contains("force_") })
     }

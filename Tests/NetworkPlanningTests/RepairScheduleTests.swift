@@ -15,12 +15,13 @@ import Testing
         return schedule
     }
 
-    @Test(arguments: [
-        ([], 60_000, "nothing happened: the slow look"),
-        ([1_000], 1_050, "one event: soon after it"),
-        ([1_000, 1_030, 1_060], 1_110, "a burst: once, after its end"),
-        (Array(stride(from: 1_000, through: 2_000, by: 20)), 1_250, "a burst without end is not waited for"),
-    ] as [([Int], Int, String)])
+    @Test(
+        arguments: [
+            ([], 60_000, "nothing happened: the slow look"),
+            ([1_000], 1_050, "one event: soon after it"),
+            ([1_000, 1_030, 1_060], 1_110, "a burst: once, after its end"),
+            (Array(stride(from: 1_000, through: 2_000, by: 20)), 1_250, "a burst without end is not waited for"),
+        ] as [([Int], Int, String)])
     func `checks come soon after events and once for each burst`(events: [Int], look: Int, reason: String) {
         var schedule = Self.quiet
         for event in events { schedule.noteEvent(at: Self.at(event)) }

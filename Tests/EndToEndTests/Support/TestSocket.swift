@@ -82,7 +82,8 @@ final class TestSocket: Sendable {
         while sent < octets.count {
             // The buffer outlives the call, and `sent` is inside of it.
             let count = unsafe octets.withUnsafeBytes {
-                unsafe Glibc.send(descriptor, $0.baseAddress! + sent, octets.count - sent, Int32(MSG_NOSIGNAL))
+                unsafe Glibc.send(
+                    descriptor, $0.baseAddress?.advanced(by: sent), octets.count - sent, Int32(MSG_NOSIGNAL))
             }
             guard count > 0 else { throw TestFailure("send: errno \(errno)") }
             sent += count
