@@ -30,40 +30,22 @@ struct ClientRates {
 }
 
 extension ForwardingEngine {
-    /// True where the question must not be asked because its network asks too fast; then the client is told
-    /// to come by TCP, every `slip`th time, which a forged sender can't.
+    /// Charges the network of a client that asks over UDP for a question that is to be asked. Beyond the rate
+    /// every `slip`th client is told to show that its address is its own, and the others get nothing.
     ///
-    /// Answers from the cache cost nobody else anything: they are not counted. TCP has limits of its own, and
-    /// a cookie of ours shows that the sender's address is not forged.
-    mutating func isOverRate(
-        _ message: Span<UInt8>, _ query: ClientQuery, _ path: ClientPath, at now: MonotonicTime,
-        into outbox: inout Outbox
-    ) -> Bool {
-        guard path.transport == .udp, !query.isProven, let limit = policy.rateLimit else { return false }
-        if rates == nil { rates = ClientRates(limit, hashKey: hashKey) }
-        guard rates?.take(path.client.address, at: now) == false else { return false }
-        counters.limited += 1
-        guard limit.slip > 0, counters.limited % limit.slip == 0 else { return true }
-        counters.slipped += 1
-        sendToTCP(message, query, path, into: &outbox)
-        return true
-    }
-
-    /// Answers with TC, or BADCOOKIE and a good cookie, so that the client shows that its address is not
-    /// forged.
-    mutating func sendToTCP(
-        _ message: Span<UInt8>, _ query: ClientQuery, _ path: ClientPath, into outbox: inout Outbox
-    ) {
-        meters.count(.refused, rcode: 0, view: clientView, cluster: 0, nil)
-        let terms = replyTerms(query, path)
-        outbox.reply(path) { octets in
-            let base = octets.count
-            octets.appendEmptyReply(.noError, to: message.extracting(query.question.range), terms)
-            octets.reduceReply(from: base, nameLength: query.question.nameLength, terms)
+    /// Answers from the cache are not counted: they cost no other client anything. TCP has limits of its own,
+    /// and a cookie of ours shows that the sender's address is its own.
+    mutating func holdToRate(_ exchange: ClientExchange, into outbox: inout Outbox) -> StepOutcome {
+        let path = exchange.recipient.path
+        guard path.transport == .udp, !exchange.query.isProven, let limit = policy.rateLimit else {
+            return .open
         }
-        settle(terms, nameLength: query.question.nameLength, in: &outbox)
-        log(
-            message.extracting(query.question.range), nameLength: query.question.nameLength,
-            type: query.question.type, path, into: &outbox, ReplyFacts(source: .refused, rcode: 0))
+        if rates == nil { rates = ClientRates(limit, hashKey: hashKey) }
+        guard rates?.take(path.client.address, at: exchange.now) == false else { return .open }
+        counters.limited += 1
+        guard limit.slip > 0, counters.limited % limit.slip == 0 else { return .done }
+        counters.slipped += 1
+        checkAddress(exchange, into: &outbox)
+        return .done
     }
 }

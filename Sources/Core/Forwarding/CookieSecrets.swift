@@ -23,6 +23,13 @@ package struct CookieSecrets: Sendable {
     private static let renewalAge: UInt32 = 1_800
     private static let clockSkew: UInt32 = 300
 
+    /// A client's cookie with what `judge` finds.
+    func judged(_ cookie: ClientCookie, from client: IPAddress, at now: UInt32) -> ClientCookie {
+        var cookie = cookie
+        judge(&cookie, from: client, at: now)
+        return cookie
+    }
+
     /// Judges the cookie of a question from `client`, and says what goes back.
     ///
     /// - Parameter now: Seconds since 1970, modulo 2^32.

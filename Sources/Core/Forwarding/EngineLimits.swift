@@ -1,6 +1,7 @@
 import DNSWire
 import IPAddressing
 package import Inventory
+import Telemetry
 
 /// How much one engine keeps in flight.
 package struct EngineLimits: Hashable, Sendable {
@@ -36,85 +37,41 @@ package struct EngineLimits: Hashable, Sendable {
 }
 
 extension ForwardingEngine {
-    /// True where the client has so many questions in flight that it gets no more.
+    /// True if the client has so many questions in flight that it gets no more.
     ///
     /// This host's own addresses are not limited: the office's resolver may run here.
-    func hasTooMany(_ path: ClientPath, _ terms: ReplyTerms) -> Bool {
-        guard terms.limit != ReplyTerms.nobody, !path.client.address.isLoopback else { return false }
-        let isProven = path.transport == .tcp || terms.isProven
-        return table.waiterCount(of: path.client.address, isProven: isProven) >= limits.waitersPerClient
+    func hasTooMany(_ recipient: Recipient) -> Bool {
+        let client = recipient.path.client.address
+        guard recipient.wantsReply, !client.isLoopback else { return false }
+        return table.waiterCount(of: client, isProven: recipient.isAddressValidated)
+            >= limits.waitersPerClient
     }
 
     /// True if a server of the group is not silent: only then is it worth a client's while to come again by
     /// TCP.
-    func isAnswering(_ group: ServerGroup) -> Bool {
-        group.servers.contains { !board.servers[$0].isDead && !servers[$0].isAvoided(at: currentTime) }
+    func isAnswering(_ group: ServerGroup, at now: MonotonicTime) -> Bool {
+        group.servers.contains { !board.servers[$0].isDead && !servers[$0].isAvoided(at: now) }
     }
 
-    /// True where the sender's address is not forged: it came over TCP, with a good cookie, or from this
-    /// host.
-    func isProven(_ path: ClientPath, _ terms: ReplyTerms) -> Bool {
-        path.transport == .tcp || terms.isProven || path.client.address.isLoopback
-    }
-
-    /// No place is left for the question: its client is told so, or, where places are kept for those whose
-    /// address is not forged, to show that its own is not.
-    mutating func denyRoom(
-        _ message: Span<UInt8>, _ query: ClientQuery, _ path: ClientPath, _ terms: ReplyTerms,
-        into outbox: inout Outbox
-    ) {
-        guard terms.limit != ReplyTerms.nobody, !isProven(path, terms), table.hasRoom else {
-            overloaded(message, query, path, terms, into: &outbox)
-            return
+    /// No place is left for the question: its client is told so, or, if places are kept for validated
+    /// addresses, to show that its own is one.
+    mutating func denyRoom(_ exchange: ClientExchange, into outbox: inout Outbox) {
+        let recipient = exchange.recipient
+        guard recipient.wantsReply, !recipient.isAddressValidated, table.hasRoom else {
+            return overloaded(exchange, into: &outbox)
         }
         counters.overloaded += 1
-        sendToTCP(message, query, path, into: &outbox)
+        checkAddress(exchange, into: &outbox)
     }
 
-    /// Tells a client that has too many questions in flight so: SERVFAIL where they are its own, TC where
-    /// somebody else may have sent them in its name, since over TCP it has room of its own.
-    mutating func turnAway(
-        _ message: Span<UInt8>, _ query: ClientQuery, _ path: ClientPath, _ terms: ReplyTerms,
-        into outbox: inout Outbox
-    ) {
+    /// Tells a client that has too many questions in flight so: SERVFAIL if they are its own, TC if another
+    /// host may have sent them in its name, since over TCP it has room of its own.
+    mutating func turnAway(_ exchange: ClientExchange, into outbox: inout Outbox) {
         counters.overloadedClients += 1
-        guard path.transport == .udp, !terms.isProven else {
-            overloaded(message, query, path, terms, Refusals.clientOverload, into: &outbox)
-            return
+        guard !exchange.recipient.isAddressValidated else {
+            return overloaded(exchange, Refusals.clientOverload, into: &outbox)
         }
         counters.overloaded += 1
-        sendToTCP(message, query, path, into: &outbox)
-    }
-}
-
-typealias ReplyAllowance = ResponseRateLimiter
-typealias ProvenClients = ValidatedClients
-
-extension ForwardingEngine {
-    /// Charges the reply that was just put into the outbox, and cuts or drops it beyond the limit.
-    ///
-    /// - Parameter nameLength: Octets of the question's name; nil if the reply has no question.
-    mutating func settle(_ terms: ReplyTerms, nameLength: Int?, in outbox: inout Outbox) {
-        guard let reply = outbox.replies.last, reply.path.transport == .udp, !terms.isProven else { return }
-        let verdict = charge(reply, nameLength: nameLength ?? 0, in: outbox)
-        guard verdict != .send else { return }
-        counters.withheld += 1
-        outbox.replies.removeLast()
-        guard verdict == .truncate, let nameLength else {
-            outbox.octets.truncate(to: reply.start)
-            return
-        }
-        outbox.octets.reduceReply(from: reply.start, nameLength: nameLength, terms)
-        outbox.replies.append(
-            Outbox.Reply(path: reply.path, start: reply.start, end: outbox.octets.count))
-    }
-
-    private mutating func charge(
-        _ reply: Outbox.Reply, nameLength: Int, in outbox: borrowing Outbox
-    ) -> ResponseRateLimiter.Verdict {
-        let start = reply.start + MessageHeader.length
-        return allowance.charge(
-            outbox.octets.span.extracting(start..<(start + nameLength)), to: reply.path.client.address,
-            policy.responseRateLimit, proven, at: currentTime)
+        checkAddress(exchange, into: &outbox)
     }
 }

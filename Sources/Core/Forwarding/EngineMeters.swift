@@ -29,19 +29,17 @@ package struct EngineMeters: Hashable, Sendable {
         serverEvents = CounterTable(rows: policy.servers.count, columns: ServerEvent.allCases.count)
     }
 
-    /// Counts replies.
+    /// Counts a reply.
     ///
     /// - Parameters:
-    ///   - view: Index into `ForwardingPolicy.views`; -1: the client has none.
-    ///   - cluster: A `ServerGroup.number`; 0: nobody's answer.
+    ///   - view: Index into `ForwardingPolicy.views`; nil if the client has none.
+    ///   - cluster: A `ServerGroup.number`; 0 for replies that come from no cluster.
     mutating func count(
-        _ source: AnswerSource, rcode: Int, view: Int, cluster: Int, _ error: ExtendedError?, replies: Int = 1
+        _ source: AnswerSource, rcode: Int, view: Int?, cluster: Int, _ error: ExtendedError?
     ) {
-        answers.count(source, rcode: rcode, view: view + 1, cluster: cluster, replies: replies)
+        answers.count(source, rcode: rcode, view: view.map { $0 + 1 } ?? 0, cluster: cluster, replies: 1)
         guard let error else { return }
-        for _ in 0..<replies {
-            extendedErrors.count(row: 0, column: min(error.code, Self.errorColumns - 1))
-        }
+        extendedErrors.count(row: 0, column: min(error.code, Self.errorColumns - 1))
     }
 
     /// Goes over to another policy: what it has in common with the old one, by name, counts on.

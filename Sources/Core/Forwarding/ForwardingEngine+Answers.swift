@@ -11,7 +11,6 @@ extension ForwardingEngine {
         _ message: Span<UInt8>, over path: UpstreamPath, at now: MonotonicTime,
         random: inout some RandomNumberGenerator, into outbox: inout Outbox
     ) -> AnswerOutcome {
-        currentTime = now
         guard let header = try? MessageHeader(reading: message), header.isResponse, header.opcode == 0
         else {
             counters.unmatched += 1
@@ -265,10 +264,10 @@ extension ForwardingEngine {
         blameSilence(slot, longerThan: nil, at: now)
         keepPrepared(slot, target, askedAt: arrival.sent)
         counters.answered += Int(table.transactions[slot].waiterCount)
-        answeringServer = server
         // Whole seconds on the way count, so that a late answer holds no longer for who waits for it either.
         let age = UInt32(clamping: now.seconds(since: arrival.sent))
-        finish(slot, target, .miss, freshness: .age(age), at: now, into: &outbox)
+        finish(
+            slot, Ending(source: .miss, body: .prepared(.age(age)), server: server), at: now, into: &outbox)
         return .used
     }
 
@@ -314,58 +313,65 @@ extension ForwardingEngine {
         prepared.extendedError = reason
         noteFailure(slot, target, at: now)
         keepFailure(slot, target, at: now)
-        finish(slot, target, .miss, at: now, into: &outbox)
+        finish(slot, Ending(source: .miss), at: now, into: &outbox)
     }
 
-    /// Gives the prepared answer to everybody who waits for `slot`, and frees it.
-    ///
-    /// - Parameter isReduced: True where nothing but TC or BADCOOKIE goes out, see `OctetBuffer.reduceReply`.
+    /// How a transaction ends: what its clients are given.
+    private struct Ending {
+        let source: AnswerSource
+        var body = ReplyDraft.Body.prepared()
+        /// The server that answered; nil if none did.
+        var server: Int?
+    }
+
+    /// Gives all clients that wait for `slot` their reply, and frees it.
     private mutating func finish(
-        _ slot: Int, _ target: RouteTarget, _ source: AnswerSource, freshness: AnswerFreshness = .age(0),
-        isReduced: Bool = false, at now: MonotonicTime, into outbox: inout Outbox
+        _ slot: Int, _ ending: Ending, at now: MonotonicTime, into outbox: inout Outbox
     ) {
-        let length = table.transactions[slot].question.nameLength + 4
-        var replies = 0
+        guard let target = table.transactions[slot].target else { return }
+        let draft = draft(ending, slot, target, at: now)
         var waiter = table.transactions[slot].firstWaiter
         while waiter >= 0 {  // a list without cycles
             let index = Int(waiter)
             waiter = table.waiters[index].next
             guard table.waiters[index].terms.limit != ReplyTerms.nobody else { continue }
-            replies += 1
-            let start = outbox.octets.count
-            outbox.octets.appendReply(
-                prepared, to: table.question(ofWaiter: index, length: length), table.waiters[index].terms,
-                freshness: freshness)
-            if isReduced {
-                outbox.octets.reduceReply(
-                    from: start, nameLength: length - 4, table.waiters[index].terms)
-            }
-            outbox.replies.append(
-                Outbox.Reply(path: table.waiters[index].path, start: start, end: outbox.octets.count))
-            settle(table.waiters[index].terms, nameLength: length - 4, in: &outbox)
-            log(
-                table.question(ofWaiter: index, length: length), nameLength: length - 4,
-                type: table.transactions[slot].question.type, table.waiters[index].path, into: &outbox,
-                facts(slot, target, source, at: now))
+            deliver(draft, to: WaiterPlace(waiter: index, slot: slot, now: now), into: &outbox)
         }
-        answeringServer = -1
-        countReplies(replies, slot, target, source, at: now)
+        // Where all servers are down none is asked, and that is quick.
+        if table.transactions[slot].attemptCount > 0 {
+            meters.lookups.record(
+                nanoseconds: now.nanoseconds(since: table.transactions[slot].started), row: draft.cluster)
+        }
         timers.clear(slot)
         table.removeTransaction(slot)
     }
 
-    /// Counts what the clients of `slot` are given: the prepared answer.
-    private mutating func countReplies(
-        _ replies: Int, _ slot: Int, _ target: RouteTarget, _ source: AnswerSource, at now: MonotonicTime
-    ) {
-        let cluster = policy.groups[target.groups[table.transactions[slot].groupPosition]].number
-        meters.count(
-            source, rcode: prepared.rcode, view: Int(table.transactions[slot].view), cluster: cluster,
-            prepared.extendedError, replies: replies)
-        // Where all servers are down nobody is asked, and that is quick.
-        guard table.transactions[slot].attemptCount > 0 else { return }
-        meters.lookups.record(
-            nanoseconds: now.nanoseconds(since: table.transactions[slot].started), row: cluster)
+    /// The reply to each client of `slot`.
+    private func draft(
+        _ ending: Ending, _ slot: Int, _ target: RouteTarget, at now: MonotonicTime
+    ) -> ReplyDraft {
+        let transaction = table.transactions[slot]
+        let elapsed = Int(now.nanoseconds(since: transaction.started) / 1000)
+        // If all servers are down, nothing was sent, and the reply leaves at once.
+        let wasSent = ending.server != nil || transaction.attemptCount > 0
+        return ReplyDraft(
+            body: ending.body, source: ending.source, view: Int(transaction.view),
+            cluster: policy.groups[target.groups[transaction.groupPosition]].number, server: ending.server,
+            sent: wasSent
+                ? ReplyDraft.SentQuestion(target: target, suffixStart: transaction.question.suffixStart)
+                : nil,
+            microseconds: elapsed > 0 ? elapsed : nil)
+    }
+
+    /// Keeps why the clients of `slot` get no answer: what stands in `prepared`.
+    private mutating func noteFailure(_ slot: Int, _ target: RouteTarget, at now: MonotonicTime) {
+        let group = policy.groups[target.groups[table.transactions[slot].groupPosition]]
+        let shape = table.transactions[slot].question
+        failures.note(
+            FailureTable.Entry(
+                cluster: group.name, reason: prepared.extendedError?.text ?? [],
+                name: [UInt8](copying: table.question(of: slot).extracting(first: shape.nameLength)),
+                type: shape.type, count: 1, last: now))
     }
 
     /// Counts what happened between us and a server.
@@ -384,12 +390,14 @@ extension ForwardingEngine {
         if let hit = loadInPlaceOfFailure(slot, at: now) {
             if hit.isFresh {  // Somebody else got an answer in the meantime.
                 counters.hits += waiters
-                finish(slot, target, .hit, freshness: .age(hit.age), at: now, into: &outbox)
+                let ending = Ending(source: .hit, body: .prepared(.age(hit.age)))
+                finish(slot, ending, at: now, into: &outbox)
                 return
             }
             counters.stale += waiters
             prepared.extendedError = ExtendedError(code: ExtendedError.Code.staleAnswer.rawValue, text: text)
-            finish(slot, target, .stale, freshness: target.staleFreshness, at: now, into: &outbox)
+            let ending = Ending(source: .stale, body: .prepared(target.staleFreshness))
+            finish(slot, ending, at: now, into: &outbox)
             return
         }
         var code: ExtendedError.Code =
@@ -405,21 +413,23 @@ extension ForwardingEngine {
         prepared.octets.set16(rcode.rawValue, at: 2)
         prepared.extendedError = ExtendedError(code: code.rawValue, text: text)
         noteFailure(slot, target, at: now)
-        guard !wouldHelpProof(slot, target) else {
+        guard !wouldHelpProof(slot, target, at: now) else {
             beginPrepared(slot)
-            finish(slot, target, .refused, isReduced: true, at: now, into: &outbox)
+            finish(slot, Ending(source: .refused, body: .addressCheck), at: now, into: &outbox)
             return
         }
         keepFailure(slot, target, at: now)
-        finish(slot, target, .miss, at: now, into: &outbox)
+        finish(slot, Ending(source: .miss), at: now, into: &outbox)
     }
 
     /// True where `slot` was turned away for lack of room, and would not have been had its clients shown that
     /// their addresses are not forged: so they are told.
-    private func wouldHelpProof(_ slot: Int, _ target: RouteTarget) -> Bool {
+    private func wouldHelpProof(_ slot: Int, _ target: RouteTarget, at now: MonotonicTime) -> Bool {
         let transaction = table.transactions[slot]
         let group = target.groups[transaction.groupPosition]
-        guard transaction.isTurnedAway, !transaction.isProven, isAnswering(policy.groups[group]) else {
+        guard transaction.isTurnedAway, !transaction.isProven,
+            isAnswering(policy.groups[group], at: now)
+        else {
             return false
         }
         return table.hasRoom(for: group, atMost: limits.transactionsPerGroup)

@@ -337,7 +337,6 @@ extension ForwardingEngine {
         _ path: UpstreamPath, _ failure: UpstreamFailure, at now: MonotonicTime,
         random: inout some RandomNumberGenerator, into outbox: inout Outbox
     ) {
-        currentTime = now
         if failure != .closed { blame(path.server, failure, at: now) }
         var left = table.waitingCount(path)
         for slot in table.transactions.indices where table.transactions[slot].target != nil {

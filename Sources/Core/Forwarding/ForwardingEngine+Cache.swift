@@ -5,48 +5,45 @@ import Telemetry
 
 /// Answering from what was answered before, and keeping what is answered now.
 extension ForwardingEngine {
-    /// Answers `query` from the cache; false where it has to be asked.
+    /// Answers a question from the cache.
     mutating func answerFromCache(
-        _ message: Span<UInt8>, _ query: ClientQuery, _ path: ClientPath, _ view: Int, at now: MonotonicTime,
-        random: inout some RandomNumberGenerator, into outbox: inout Outbox
-    ) -> Bool {
-        guard let cache, mayUseCache(message, query.question, view) else { return false }
+        _ exchange: ClientExchange, random: inout some RandomNumberGenerator, into outbox: inout Outbox
+    ) -> StepOutcome {
+        guard let cache, let view = exchange.view,
+            mayUseCache(exchange.message, exchange.query.question, view)
+        else { return .open }
         let key = cache.key(
-            message, query.question, view: view, wantsDNSSEC: query.wantsDNSSEC,
-            checkingDisabled: query.checkingDisabled)
-        guard let hit = cache.load(key, message, at: now, into: &prepared) else { return false }
-        let terms = replyTerms(query, path)
+            exchange.message, exchange.query.question, view: view,
+            wantsDNSSEC: exchange.query.wantsDNSSEC, checkingDisabled: exchange.query.checkingDisabled)
+        guard let hit = cache.load(key, exchange.message, at: exchange.now, into: &prepared) else {
+            return .open
+        }
         var freshness = AnswerFreshness.age(hit.age)
         if !hit.isFresh || hit.isFailure {
-            guard case .ask(let target, _) = policy.route(message, query.question, view: view),
+            guard
+                case .ask(let target, _) = policy.route(
+                    exchange.message, exchange.query.question, view: view),
                 !isRevived(target, since: hit.failedAt)
-            else { return false }
+            else { return .open }
             if !hit.isFresh {
                 freshness = target.staleFreshness
-                if terms.hasEDNS { prepared.extendedError = staleError(target) }
+                if exchange.recipient.terms.hasEDNS { prepared.extendedError = staleError(target) }
             }
         }
         // A failure stays one, wherever it came from.
-        if hit.isFailure { counters.failed += 1 } else if hit.isFresh { counters.hits += 1 } else {
+        if hit.isFailure {
+            counters.failed += 1
+        } else if hit.isFresh {
+            counters.hits += 1
+        } else {
             counters.stale += 1
         }
-        meters.count(
-            hit.isFresh ? .hit : .stale, rcode: prepared.rcode, view: view, cluster: Int(hit.owner),
-            prepared.extendedError)
-        let start = outbox.octets.count
-        outbox.octets.appendReply(
-            prepared, to: message.extracting(query.question.range), terms, freshness: freshness,
-            rotation: hit.rotation)
-        outbox.replies.append(Outbox.Reply(path: path, start: start, end: outbox.octets.count))
-        settle(terms, nameLength: query.question.nameLength, in: &outbox)
-        log(
-            message.extracting(query.question.range), nameLength: query.question.nameLength,
-            type: query.question.type, path, into: &outbox,
-            ReplyFacts(source: hit.isFresh ? .hit : .stale, rcode: prepared.rcode, cluster: Int(hit.owner)))
-        if hit.wantsRefresh {
-            refresh(message, query, path, view, at: now, random: &random, into: &outbox)
-        }
-        return true
+        let draft = ReplyDraft(
+            body: .prepared(freshness, rotation: hit.rotation), source: hit.isFresh ? .hit : .stale,
+            view: view, cluster: Int(hit.owner))
+        deliver(draft, to: exchange.recipient, into: &outbox)
+        if hit.wantsRefresh { refresh(exchange, random: &random, into: &outbox) }
+        return .done
     }
 
     /// True where a server of the target's groups was dead and has been found alive since: what failed then
@@ -65,15 +62,16 @@ extension ForwardingEngine {
 
     /// Asks again for what was just answered, so that the next client finds it fresh.
     private mutating func refresh(
-        _ message: Span<UInt8>, _ query: ClientQuery, _ path: ClientPath, _ view: Int, at now: MonotonicTime,
-        random: inout some RandomNumberGenerator, into outbox: inout Outbox
+        _ exchange: ClientExchange, random: inout some RandomNumberGenerator, into outbox: inout Outbox
     ) {
-        guard case .ask(let target, let suffixStart) = policy.route(message, query.question, view: view)
+        guard let view = exchange.view,
+            case .ask(let target, let suffixStart) = policy.route(
+                exchange.message, exchange.query.question, view: view)
         else { return }
         counters.refreshed += 1
-        var terms = replyTerms(query, path)
-        terms.limit = ReplyTerms.nobody
-        ask(message, query, path, terms, view, target, suffixStart, at: now, random: &random, into: &outbox)
+        var silent = exchange
+        silent.recipient.terms.limit = ReplyTerms.nobody
+        ask(silent, target, suffixStart: suffixStart, random: &random, into: &outbox)
     }
 
     /// Keeps the prepared answer to `slot` for as long as its records and the settings allow.

@@ -21,21 +21,14 @@ extension ForwardingEngine {
 
     /// Answers a message that has no question and asks for a cookie: BADCOOKIE where it has one that is not
     /// ours (RFC 7873 section 5.4).
-    mutating func giveCookie(
-        _ message: Span<UInt8>, _ header: MessageHeader, _ edns: EDNS, _ cookie: ClientCookie,
-        _ path: ClientPath, into outbox: inout Outbox
-    ) {
-        guard policy.view(of: path.client.address) != nil else {
-            reject(message, .refused, nil, edns, path, into: &outbox)
-            return
+    mutating func giveCookie(_ recipient: Recipient, into outbox: inout Outbox) {
+        guard let cookie = recipient.terms.cookie, policy.view(of: recipient.path.client.address) != nil
+        else {
+            var recipient = recipient
+            recipient.terms.cookie = nil
+            return reject(.refused, recipient, into: &outbox)
         }
-        var terms = ReplyTerms(header: header, edns: edns, limit: replyLimit(edns, path))
-        terms.askedOctets = message.count
-        terms.cookie = cookie
-        let question = message.extracting(0..<0)
         let rcode: ResponseCode = cookie.hasServerPart && !cookie.isProof ? .badCookie : .noError
-        meters.count(.local, rcode: rcode.rawValue, view: clientView, cluster: 0, nil)
-        outbox.reply(path) { octets in octets.appendEmptyReply(rcode, to: question, terms) }
-        settle(terms, nameLength: nil, in: &outbox)
+        deliver(ReplyDraft(body: .empty(rcode, nil), source: .local), to: recipient, into: &outbox)
     }
 }

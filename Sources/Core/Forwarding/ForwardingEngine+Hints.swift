@@ -17,7 +17,6 @@ extension ForwardingEngine {
         _ path: UpstreamPath, at now: MonotonicTime, random: inout some RandomNumberGenerator,
         into outbox: inout Outbox
     ) {
-        currentTime = now
         if board.isProbed { board.servers[path.server].suspectSilence() }
         for slot in slotsWaiting(for: path) {
             guard let target = table.transactions[slot].target else { continue }
@@ -41,7 +40,6 @@ extension ForwardingEngine {
         _ id: UInt16, over path: UpstreamPath, _ failure: LocalFailure, at now: MonotonicTime,
         random: inout some RandomNumberGenerator, into outbox: inout Outbox
     ) {
-        currentTime = now
         guard let slot = table.transaction(withID: id), let target = table.transactions[slot].target,
             let index = attempt(of: slot, id: id, path)
         else { return }
@@ -55,7 +53,6 @@ extension ForwardingEngine {
         _ path: UpstreamPath, here failure: LocalFailure, at now: MonotonicTime,
         random: inout some RandomNumberGenerator, into outbox: inout Outbox
     ) {
-        currentTime = now
         count(.unsent, path.server)
         for slot in slotsWaiting(for: path) {
             guard let target = table.transactions[slot].target else { continue }
@@ -70,7 +67,6 @@ extension ForwardingEngine {
         _ path: UpstreamPath, at now: MonotonicTime, random: inout some RandomNumberGenerator,
         into outbox: inout Outbox
     ) {
-        currentTime = now
         for slot in slotsWaiting(for: path) {
             guard let target = table.transactions[slot].target else { continue }
             endAttempts(of: slot, by: path, .distrusted)

@@ -5,130 +5,91 @@ import Telemetry
 /// Replies that need no server.
 extension ForwardingEngine {
     /// Answers a message that is no proper question.
-    mutating func reject(
-        _ message: Span<UInt8>, _ rcode: ResponseCode, _ question: Question?, _ edns: EDNS?,
-        _ path: ClientPath,
-        into outbox: inout Outbox
-    ) {
-        guard let header = try? MessageHeader(reading: message) else { return }
+    mutating func reject(_ rcode: ResponseCode, _ recipient: Recipient, into outbox: inout Outbox) {
         counters.rejected += 1
-        meters.count(.refused, rcode: rcode.rawValue, view: clientView, cluster: 0, nil)
-        var terms = ReplyTerms(header: header, edns: edns, limit: replyLimit(edns, path))
-        terms.askedOctets = message.count
-        outbox.reply(path) { octets in
-            octets.appendEmptyReply(rcode, to: message.extracting(question?.range ?? 0..<0), terms)
-        }
-        settle(terms, nameLength: question?.nameLength, in: &outbox)
+        deliver(ReplyDraft(body: .empty(rcode, nil), source: .refused), to: recipient, into: &outbox)
     }
 
     /// Answers REFUSED with the reason.
-    mutating func refuse(
-        _ message: Span<UInt8>, _ query: ClientQuery, _ path: ClientPath, _ reason: ExtendedError,
-        into outbox: inout Outbox
-    ) {
+    mutating func refuse(_ exchange: ClientExchange, _ reason: ExtendedError, into outbox: inout Outbox) {
         counters.refused += 1
-        replyEmpty(message, query, path, .refused, reason, into: &outbox)
+        replyEmpty(exchange, .refused, reason, into: &outbox)
     }
 
-    /// Answers SERVFAIL because too much is in flight: at once, so that the client can ask somebody else.
+    /// Answers SERVFAIL because too much is in flight: at once, so that the client can ask another resolver.
     ///
-    /// Nobody is told where nobody asked: a refresh that finds no room is dropped.
+    /// A refresh that finds no room is dropped: no client waits for it.
     mutating func overloaded(
-        _ message: Span<UInt8>, _ query: ClientQuery, _ path: ClientPath, _ terms: ReplyTerms,
-        _ reason: ExtendedError = Refusals.overload, into outbox: inout Outbox
+        _ exchange: ClientExchange, _ reason: ExtendedError = Refusals.overload, into outbox: inout Outbox
     ) {
         counters.overloaded += 1
-        guard terms.limit != ReplyTerms.nobody else { return }
-        replyEmpty(message, query, path, .serverFailure, reason, into: &outbox)
+        guard exchange.recipient.wantsReply else { return }
+        replyEmpty(exchange, .serverFailure, reason, into: &outbox)
     }
 
     /// Answers SERVFAIL for a name that can't be asked: under the cluster's own domain it would pass 255
     /// octets.
     mutating func nameTooLong(
-        _ message: Span<UInt8>, _ query: ClientQuery, _ path: ClientPath, _ target: RouteTarget,
-        into outbox: inout Outbox
+        _ exchange: ClientExchange, _ target: RouteTarget, into outbox: inout Outbox
     ) {
         counters.refused += 1
         let reason = ExtendedError(
             .other, "under \(target.mapping.inner) this name would take more than 255 octets")
-        replyEmpty(message, query, path, .serverFailure, reason, into: &outbox)
+        replyEmpty(exchange, .serverFailure, reason, into: &outbox)
     }
 
-    mutating func replyEmpty(
-        _ message: Span<UInt8>, _ query: ClientQuery, _ path: ClientPath, _ rcode: ResponseCode,
-        _ reason: ExtendedError?, into outbox: inout Outbox
+    private mutating func replyEmpty(
+        _ exchange: ClientExchange, _ rcode: ResponseCode, _ reason: ExtendedError, into outbox: inout Outbox
     ) {
-        meters.count(.refused, rcode: rcode.rawValue, view: clientView, cluster: 0, reason)
-        let terms = replyTerms(query, path)
-        outbox.reply(path) { octets in
-            octets.appendEmptyReply(rcode, to: message.extracting(query.question.range), terms, error: reason)
-        }
-        settle(terms, nameLength: query.question.nameLength, in: &outbox)
-        log(
-            message.extracting(query.question.range), nameLength: query.question.nameLength,
-            type: query.question.type, path, into: &outbox,
-            ReplyFacts(source: .refused, rcode: rcode.rawValue))
+        let draft = ReplyDraft(body: .empty(rcode, reason), source: .refused, view: exchange.view)
+        deliver(draft, to: exchange.recipient, into: &outbox)
     }
 
-    /// Answers NXDOMAIN for a name that no cluster can have; false if it has to be asked.
-    mutating func deny(
-        _ message: Span<UInt8>, _ query: ClientQuery, _ path: ClientPath, _ target: RouteTarget,
-        _ suffixStart: Int, into outbox: inout Outbox
-    ) -> Bool {
-        guard target.hasOnlyKubernetesNames, !KubernetesSchema.canExist(message, suffixStart: suffixStart),
+    /// Answers with TC, or BADCOOKIE and a good cookie, so that the client shows that its address is its own.
+    mutating func checkAddress(_ exchange: ClientExchange, into outbox: inout Outbox) {
+        let draft = ReplyDraft(body: .addressCheck, source: .refused, view: exchange.view)
+        deliver(draft, to: exchange.recipient, into: &outbox)
+    }
+
+    /// Answers NXDOMAIN for a name that no cluster can have.
+    mutating func denyImpossibleName(
+        _ exchange: ClientExchange, _ target: RouteTarget, suffixStart: Int, into outbox: inout Outbox
+    ) -> StepOutcome {
+        guard target.hasOnlyKubernetesNames,
+            !KubernetesSchema.canExist(exchange.message, suffixStart: suffixStart),
             let domain = policy.groups[target.groups[0]].domain
-        else { return false }
+        else { return .open }
         let template = board.noSuchName(group: target.groups[0]) ?? NameDenial.message(below: domain)
-        guard let denied = try? Question(reading: template.span) else { return false }
-        let question = message.extracting(query.question.range)
+        guard let denied = try? Question(reading: template.span) else { return .open }
         do throws(MappingError) {
             try mapper.map(
-                template.span, denied, to: question, mapping: target.mapping, into: &prepared)
+                template.span, denied, to: exchange.recipient.question, mapping: target.mapping,
+                into: &prepared)
         } catch {
-            return false
+            return .open
         }
         prepared.capTTLs(at: target.cacheLimits.negativeSeconds)
         prepared.extendedError = Refusals.noSuchName
         counters.denied += 1
-        meters.count(
-            .local, rcode: prepared.rcode, view: clientView, cluster: policy.groups[target.groups[0]].number,
-            prepared.extendedError)
-        let terms = replyTerms(query, path)
-        outbox.reply(path) { octets in octets.appendReply(prepared, to: question, terms) }
-        settle(terms, nameLength: query.question.nameLength, in: &outbox)
-        log(
-            question, nameLength: query.question.nameLength, type: query.question.type, path, into: &outbox,
-            ReplyFacts(
-                source: .local, rcode: prepared.rcode, cluster: policy.groups[target.groups[0]].number))
-        return true
+        let draft = ReplyDraft(
+            body: .prepared(), source: .local, view: exchange.view,
+            cluster: policy.groups[target.groups[0]].number)
+        deliver(draft, to: exchange.recipient, into: &outbox)
+        return .done
     }
 
     /// Answers from what the policy knows.
-    mutating func reply(
-        _ message: Span<UInt8>, _ query: ClientQuery, _ path: ClientPath, _ answer: LocalAnswer,
-        into outbox: inout Outbox
-    ) {
+    mutating func reply(_ exchange: ClientExchange, _ answer: LocalAnswer, into outbox: inout Outbox) {
         switch answer {
         case .refused(let reason):
-            refuse(message, query, path, reason, into: &outbox)
+            refuse(exchange, reason, into: &outbox)
         case .zone(let zone, let start):
             counters.local += 1
-            let question = message.extracting(query.question.range)
-            prepared.write(zone, start: start, question: question, type: query.question.type)
-            meters.count(
-                .local, rcode: prepared.rcode, view: clientView, cluster: 0, prepared.extendedError)
-            let terms = replyTerms(query, path)
-            outbox.reply(path) { octets in
-                let base = octets.count
-                octets.appendReply(prepared, to: question, terms)
-                // Who serves the zone speaks with authority (RFC 6303 section 3).
-                let flags = octets.number16(at: base + 2) | Int(MessageHeader.Flags.authoritative)
-                octets.set16(flags, at: base + 2)
-            }
-            settle(terms, nameLength: query.question.nameLength, in: &outbox)
-            log(
-                question, nameLength: query.question.nameLength, type: query.question.type, path,
-                into: &outbox, ReplyFacts(source: .local, rcode: prepared.rcode))
+            prepared.write(
+                zone, start: start, question: exchange.recipient.question,
+                type: exchange.query.question.type)
+            let draft = ReplyDraft(body: .authoritative, source: .local, view: exchange.view)
+            deliver(draft, to: exchange.recipient, into: &outbox)
         }
     }
 }
@@ -162,14 +123,5 @@ enum Refusals {
         default:
             return nil
         }
-    }
-}
-
-extension Outbox {
-    /// Appends one reply, written by `write` behind what is there.
-    mutating func reply(_ path: ClientPath, _ write: (inout OctetBuffer) -> Void) {
-        let start = octets.count
-        write(&octets)
-        replies.append(Reply(path: path, start: start, end: octets.count))
     }
 }

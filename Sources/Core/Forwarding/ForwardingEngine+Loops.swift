@@ -12,54 +12,49 @@ import Telemetry
 /// the server's answer to the probe has the secret  the server forwards to us: it is not asked any more
 /// ```
 extension ForwardingEngine {
-    /// True for a question of our own, which some server seems to have forwarded to us, and for one that goes
-    /// in a circle elsewhere: it is answered here, and goes no further.
-    mutating func isLoop(
-        _ message: Span<UInt8>, _ query: ClientQuery, _ path: ClientPath, into outbox: inout Outbox
-    ) -> Bool {
-        if !loopMarks.isEmpty { loopMarks = [] }
-        if let edns = query.edns, edns.optionsLength > 0 { loopMarks = edns.loopMarks(in: message) }
-        if query.question.type == LoopName.type, answerLoopCheck(message, query, path, into: &outbox) {
-            return true
+    /// Answers a question of our own, which some server seems to have forwarded to us, and one that goes in a
+    /// circle elsewhere: it goes no further.
+    mutating func stopLoop(_ exchange: ClientExchange, into outbox: inout Outbox) -> StepOutcome {
+        if exchange.query.question.type == LoopName.type, answerLoopCheck(exchange, into: &outbox) == .done {
+            return .done
         }
-        guard !loopMarks.isEmpty else { return false }
-        if let server = servers.firstIndex(where: { loopMarks.contains($0.mark) }) {
+        let marks = exchange.loopMarks
+        guard !marks.isEmpty else { return .open }
+        if let server = servers.firstIndex(where: { marks.contains($0.mark) }) {
             counters.loops += 1
             board.servers[server].suspectLoop()
-            let text = Self.loopText("\(policy.servers[server])", path.client.address, loopMarks.count)
-            refuse(message, query, path, ExtendedError(.other, text), into: &outbox)
-            return true
+            let client = exchange.recipient.path.client.address
+            let text = Self.loopText("\(policy.servers[server])", client, marks.count)
+            refuse(exchange, ExtendedError(.other, text), into: &outbox)
+            return .done
         }
-        guard loopMarks.count >= LoopTrail.mostMarks else { return false }
+        guard marks.count >= LoopTrail.mostMarks else { return .open }
         counters.loops += 1
-        let text = "this question has passed \(loopMarks.count) forwarders: they form a loop"
-        refuse(message, query, path, ExtendedError(.other, text), into: &outbox)
-        return true
+        let text = "this question has passed \(marks.count) forwarders: they form a loop"
+        refuse(exchange, ExtendedError(.other, text), into: &outbox)
+        return .done
     }
 
-    /// Answers a question for a name that a probe of ours asks for now; false where it is another name.
+    /// Answers a question for a name that a probe of ours asks for now.
     private mutating func answerLoopCheck(
-        _ message: Span<UInt8>, _ query: ClientQuery, _ path: ClientPath, into outbox: inout Outbox
-    ) -> Bool {
-        guard let name = LoopName.number(in: message) else { return false }
-        let hops = max(loopMarks.count, 1)
+        _ exchange: ClientExchange, into outbox: inout Outbox
+    ) -> StepOutcome {
+        guard let name = LoopName.number(in: exchange.message) else { return .open }
+        let client = exchange.recipient.path.client.address
+        let hops = max(exchange.loopMarks.count, 1)
         for server in board.servers.indices {
             let secret = board.servers[server].secret(
-                ofName: name,
-                way: Self.loopText("\(policy.servers[server])", path.client.address, hops))
+                ofName: name, way: Self.loopText("\(policy.servers[server])", client, hops))
             guard let secret else { continue }
             counters.loops += 1
             counters.local += 1
-            let question = message.extracting(query.question.range)
-            prepared.begin(question: question)
+            prepared.begin(question: exchange.recipient.question)
             prepared.appendLoopAnswer(secret)
-            meters.count(.local, rcode: 0, view: clientView, cluster: 0, nil)
-            let terms = replyTerms(query, path)
-            outbox.reply(path) { octets in octets.appendReply(prepared, to: question, terms) }
-            settle(terms, nameLength: query.question.nameLength, in: &outbox)
-            return true
+            let draft = ReplyDraft(body: .prepared(), source: .local, view: exchange.view)
+            deliver(draft, to: exchange.recipient, into: &outbox)
+            return .done
         }
-        return false
+        return .open
     }
 
     private static func loopText(_ server: String, _ client: IPAddress, _ hops: Int) -> String {

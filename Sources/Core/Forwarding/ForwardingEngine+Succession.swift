@@ -31,7 +31,7 @@ extension ForwardingEngine {
         for (server, place) in change.new.places(in: change.old).enumerated() {
             if let place { servers[server] = old.servers[place] }
         }
-        allowance = old.allowance
+        delivery = ReplyDelivery(succeeding: old.delivery, policy)
         if change.new.rateLimit == change.old.rateLimit { rates = old.rates }
         takeCounts(of: &old)
     }
@@ -72,7 +72,6 @@ extension ForwardingEngine {
 
     /// Answers everything in flight as if no server had.
     package mutating func giveUpAll(at now: MonotonicTime, into outbox: inout Outbox) {
-        currentTime = now
         for slot in table.transactions.indices {
             guard let target = table.transactions[slot].target else { continue }
             table.transactions[slot].failureText = failureText(slot, target)

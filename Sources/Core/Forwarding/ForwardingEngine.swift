@@ -19,15 +19,11 @@ package struct ForwardingEngine: ~Copyable {
     package internal(set) var counters = EngineCounters()
     /// What is counted with labels.
     package internal(set) var meters: EngineMeters
-    /// The view of the client whose message is being taken, for counting; -1: none.
-    var clientView = -1
 
     /// Why questions failed, of late.
     package internal(set) var failures = FailureTable()
     /// Who was refused, of late.
     package internal(set) var refusedClients = RefusedClients()
-    /// Who has given the answer that is being given on, for the query log; -1: nobody.
-    var answeringServer = -1
 
     var table: TransactionTable
     var timers = TimerWheel()
@@ -45,14 +41,10 @@ package struct ForwardingEngine: ~Copyable {
     let hashKey: UInt64
     /// Made with the first question that it counts.
     var rates: ClientRates?
-    var allowance: ReplyAllowance
-    let proven: ProvenClients
+    var delivery: ReplyDelivery
+    let validated: ValidatedClients
     let cookies: CookieSecrets
     let limits: EngineLimits
-    /// The marks of forwarders that the question at hand has passed; see `LoopTrail`.
-    var loopMarks: [UInt64] = []
-    /// The time of the message or deadline that is being worked on.
-    var currentTime = MonotonicTime(nanoseconds: 0)
     /// Seconds since 1970, modulo 2^32: the time of cookies. To be set now and then, as with each batch.
     package var unixTime: UInt32 = 0
 
@@ -78,8 +70,8 @@ package struct ForwardingEngine: ~Copyable {
         self.cache = cache
         self.hashKey = hashKey
         self.limits = limits
-        allowance = ReplyAllowance(hashKey: hashKey)
-        proven = identity.provenClients
+        validated = identity.validatedClients
+        delivery = ReplyDelivery(policy, validated: validated, hashKey: hashKey)
         cookies = identity.cookies
         table = TransactionTable(
             mostTransactions: limits.transactions, mostWaiters: limits.waiters,
@@ -107,8 +99,6 @@ package struct ForwardingEngine: ~Copyable {
         random: inout some RandomNumberGenerator, into outbox: inout Outbox
     ) {
         counters.messages += 1
-        clientView = -1
-        currentTime = now
         if policy.dropsStrangers, policy.view(of: path.client.address) == nil {
             counters.ignored += 1
             if path.client.address.isPrivate { refusedClients.note(path.client.address, at: now) }
@@ -118,84 +108,88 @@ package struct ForwardingEngine: ~Copyable {
         case .ignore:
             counters.ignored += 1
         case .reject(let rcode, let question, let edns):
-            reject(message, rcode, question, edns, path, into: &outbox)
-        case .cookieRequest(let header, let edns, var cookie):
-            cookies.judge(&cookie, from: path.client.address, at: unixTime)
-            giveCookie(message, header, edns, cookie, path, into: &outbox)
+            guard let header = try? MessageHeader(reading: message) else { return }
+            var terms = ReplyTerms(header: header, edns: edns, limit: replyLimit(edns, path))
+            terms.askedOctets = message.count
+            let asked = message.extracting(question?.range ?? 0..<0)
+            reject(rcode, Recipient(asked, path: path, terms: terms, at: now), into: &outbox)
+        case .cookieRequest(let header, let edns, let cookie):
+            var terms = ReplyTerms(header: header, edns: edns, limit: replyLimit(edns, path))
+            terms.askedOctets = message.count
+            terms.cookie = cookies.judged(cookie, from: path.client.address, at: unixTime)
+            let asked = message.extracting(0..<0)
+            giveCookie(Recipient(asked, path: path, terms: terms, at: now), into: &outbox)
         case .query(var query):
             if query.cookie != nil { judgeCookie(of: &query, from: path) }
-            if path.transport == .tcp { proven.note(path.client.address, at: now) }
-            if isLoop(message, query, path, into: &outbox) { return }
-            guard let view = policy.view(of: path.client.address) else {
-                noteRefused(path.client.address, asking: message, at: now)
-                refuse(message, query, path, Refusals.client, into: &outbox)
-                return
-            }
-            clientView = view
-            if let refusal = Refusals.refusal(of: query) {
-                refuse(message, query, path, refusal, into: &outbox)
-                return
-            }
-            if answerFromCache(message, query, path, view, at: now, random: &random, into: &outbox) { return }
-            switch policy.route(message, query.question, view: view) {
-            case .answer(let answer):
-                reply(message, query, path, answer, into: &outbox)
-            case .ask(let target, let suffixStart):
-                if deny(message, query, path, target, suffixStart, into: &outbox) { return }
-                if isOverRate(message, query, path, at: now, into: &outbox) { return }
-                ask(
-                    message, query, path, replyTerms(query, path), view, target, suffixStart, at: now,
-                    random: &random, into: &outbox)
-            }
+            let exchange = ClientExchange(
+                message, query, path: path, terms: replyTerms(query, path), at: now)
+            answer(exchange, random: &random, into: &outbox)
+        }
+    }
+
+    /// Answers a question, or has it asked. The first step that is done with it ends the work on it.
+    private mutating func answer(
+        _ exchange: ClientExchange, random: inout some RandomNumberGenerator,
+        into outbox: inout Outbox
+    ) {
+        let client = exchange.recipient.path
+        if client.transport == .tcp { validated.note(client.client.address, at: exchange.now) }
+        guard stopLoop(exchange, into: &outbox) == .open else { return }
+        guard let view = policy.view(of: client.client.address) else {
+            noteRefused(client.client.address, asking: exchange.message, at: exchange.now)
+            return refuse(exchange, Refusals.client, into: &outbox)
+        }
+        var exchange = exchange
+        exchange.view = view
+        if let refusal = Refusals.refusal(of: exchange.query) {
+            return refuse(exchange, refusal, into: &outbox)
+        }
+        guard answerFromCache(exchange, random: &random, into: &outbox) == .open else { return }
+        switch policy.route(exchange.message, exchange.query.question, view: view) {
+        case .answer(let answer):
+            reply(exchange, answer, into: &outbox)
+        case .ask(let target, let suffixStart):
+            guard denyImpossibleName(exchange, target, suffixStart: suffixStart, into: &outbox) == .open,
+                holdToRate(exchange, into: &outbox) == .open
+            else { return }
+            ask(exchange, target, suffixStart: suffixStart, random: &random, into: &outbox)
         }
     }
 
     /// Lets the client wait for a transaction that asks the same, or starts one.
     mutating func ask(
-        _ message: Span<UInt8>, _ query: ClientQuery, _ path: ClientPath, _ terms: ReplyTerms, _ view: Int,
-        _ target: RouteTarget, _ suffixStart: Int, at now: MonotonicTime,
+        _ exchange: ClientExchange, _ target: RouteTarget, suffixStart: Int,
         random: inout some RandomNumberGenerator, into outbox: inout Outbox
     ) {
-        let shape = QuestionShape(
-            nameLength: query.question.nameLength, suffixStart: suffixStart, type: query.question.type,
-            recordClass: query.question.recordClass, wantsDNSSEC: query.wantsDNSSEC,
-            checkingDisabled: query.checkingDisabled)
-        guard !hasTooMany(path, terms) else {
-            turnAway(message, query, path, terms, into: &outbox)
-            return
-        }
-        let key = hash(message, shape, target)
-        let question = message.extracting(query.question.range)
-        let isProven = isProven(path, terms)
+        let shape = QuestionShape(exchange.query, suffixStart: suffixStart)
+        let recipient = exchange.recipient
+        guard let view = exchange.view else { return }
+        guard !hasTooMany(recipient) else { return turnAway(exchange, into: &outbox) }
+        let key = hash(exchange.message, shape, target)
         if let slot = table.find(
-            key: key, target: target, view: view, shape, loopMarks: loopMarks, in: message)
+            key: key, target: target, view: view, shape, loopMarks: exchange.loopMarks,
+            in: exchange.message)
         {
-            guard table.addWaiter(path, terms, question: question, to: slot, isProven: isProven) else {
-                denyRoom(message, query, path, terms, into: &outbox)
-                return
-            }
+            guard table.addWaiter(recipient, to: slot) else { return denyRoom(exchange, into: &outbox) }
             counters.joined += 1
             return
         }
         if target.rewritesQuestion, suffixStart + target.mapping.inner.wire.count > maximumNameLength {
-            nameTooLong(message, query, path, target, into: &outbox)
-            return
+            return nameTooLong(exchange, target, into: &outbox)
         }
-        guard let slot = table.addTransaction(key: key, isProven: isProven) else {
-            denyRoom(message, query, path, terms, into: &outbox)
-            return
+        guard let slot = table.addTransaction(key: key, isProven: recipient.isAddressValidated) else {
+            return denyRoom(exchange, into: &outbox)
         }
-        guard table.addWaiter(path, terms, question: question, to: slot, isProven: isProven) else {
+        guard table.addWaiter(recipient, to: slot) else {
             table.removeTransaction(slot)
-            denyRoom(message, query, path, terms, into: &outbox)
-            return
+            return denyRoom(exchange, into: &outbox)
         }
         timers.grow(to: table.transactions.count)
         table.transactions[slot].target = target
         table.transactions[slot].view = Int32(view)
         table.transactions[slot].question = shape
-        table.transactions[slot].loopMarks = loopMarks
-        start(slot, at: now, random: &random, into: &outbox)
+        table.transactions[slot].loopMarks = exchange.loopMarks
+        start(slot, at: exchange.now, random: &random, into: &outbox)
     }
 
     /// A keyed hash of what servers are asked: the folded name below the cluster's own suffix, type, class.
@@ -234,7 +228,6 @@ package struct ForwardingEngine: ~Copyable {
     package mutating func expire(
         at now: MonotonicTime, random: inout some RandomNumberGenerator, into outbox: inout Outbox
     ) {
-        currentTime = now
         while let slot = timers.popDue(at: now) {  // each turn clears a timer; new ones lie ahead of `now`
             guard table.transactions[slot].target != nil else { continue }
             timerFired(slot, at: now, random: &random, into: &outbox)

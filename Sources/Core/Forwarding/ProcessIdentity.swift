@@ -6,7 +6,7 @@ import IPAddressing
 package struct ProcessIdentity: Sendable {
     /// Makes and knows the cookies that clients get.
     private(set) var cookies: CookieSecrets
-    let provenClients: ProvenClients
+    let validatedClients: ValidatedClients
     /// Makes our cookies towards servers and the marks of our questions.
     let tagKey: SipHash.Key
     private let cookieKey: SipHash.Key
@@ -17,7 +17,7 @@ package struct ProcessIdentity: Sendable {
     package init(secret: SipHash.Key, cookieSecrets: [SipHash.Key]) {
         cookieKey = secret.derived(1)
         cookies = CookieSecrets(shared: cookieSecrets, random: cookieKey)
-        provenClients = ProvenClients(hashKey: secret.derived(2).low)
+        validatedClients = ValidatedClients(hashKey: secret.derived(2).low)
         tagKey = secret.derived(3)
     }
 

@@ -86,6 +86,17 @@ struct QuestionShape: Hashable {
     var recordClass = 0
     var wantsDNSSEC = false
     var checkingDisabled = false
+
+    init() {}
+
+    init(_ query: ClientQuery, suffixStart: Int) {
+        nameLength = query.question.nameLength
+        self.suffixStart = suffixStart
+        type = query.question.type
+        recordClass = query.question.recordClass
+        wantsDNSSEC = query.wantsDNSSEC
+        checkingDisabled = query.checkingDisabled
+    }
 }
 
 /// One message sent to one server.
@@ -121,6 +132,13 @@ struct Attempt {
         /// The question could not leave, for want of something here.
         case unsent(LocalFailure)
     }
+}
+
+/// Where a client that waits stands in `TransactionTable`, and when it is given its reply.
+struct WaiterPlace {
+    let waiter: Int
+    let slot: Int
+    let now: MonotonicTime
 }
 
 /// One client that waits for a transaction.

@@ -1,0 +1,100 @@
+import DNSWire
+import IPAddressing
+import Telemetry
+
+/// Where a reply goes, and what it may look like: the question as one client asked it.
+///
+/// Lives no longer than the octets of the question.
+struct Recipient: ~Escapable {
+    /// Name, type and class; empty if the message had none that could be read.
+    let question: Span<UInt8>
+    let path: ClientPath
+    /// What the client's transport and EDNS allow.
+    var terms: ReplyTerms
+    /// When the reply is given.
+    let now: MonotonicTime
+
+    @_lifetime(copy question)
+    init(_ question: Span<UInt8>, path: ClientPath, terms: ReplyTerms, at now: MonotonicTime) {
+        self.question = question
+        self.path = path
+        self.terms = terms
+        self.now = now
+    }
+
+    /// Octets of the name; 0 if there is no question.
+    var nameLength: Int { max(question.count - 4, 0) }
+
+    /// The type asked for; 0 if there is no question.
+    var type: Int {
+        question.count < 4 ? 0 : Int(question[nameLength]) << 8 | Int(question[nameLength + 1])
+    }
+
+    /// True if the sender's address is its own: it uses TCP, has a good cookie, or is this host.
+    var isAddressValidated: Bool {
+        path.transport == .tcp || terms.isProven || path.client.address.isLoopback
+    }
+
+    /// False for a question that is asked for the cache's sake: nothing is sent.
+    var wantsReply: Bool { terms.limit != ReplyTerms.nobody }
+}
+
+/// One question of a client while the engine works on it: what came, and what is known of it so far.
+///
+/// Lives no longer than the message.
+struct ClientExchange: ~Escapable {
+    /// The whole message.
+    let message: Span<UInt8>
+    let query: ClientQuery
+    var recipient: Recipient
+    /// Index into `ForwardingPolicy.views`: whose rules the client gets. Nil until it is looked up, and for
+    /// clients that may not ask.
+    var view: Int?
+    /// The marks of forwarders that the question has passed; see `LoopTrail`.
+    let loopMarks: [UInt64]
+
+    @_lifetime(copy message)
+    init(
+        _ message: Span<UInt8>, _ query: ClientQuery, path: ClientPath, terms: ReplyTerms,
+        at now: MonotonicTime
+    ) {
+        self.message = message
+        self.query = query
+        recipient = Recipient(message.extracting(query.question.range), path: path, terms: terms, at: now)
+        if let edns = query.edns, edns.optionsLength > 0 {
+            loopMarks = edns.loopMarks(in: message)
+        } else {
+            loopMarks = []
+        }
+    }
+
+    /// When the question came.
+    var now: MonotonicTime { recipient.now }
+}
+
+/// What a step did with a question.
+enum StepOutcome {
+    /// The question has its reply, or gets none: no further step is needed.
+    case done
+    /// The next step is to be tried.
+    case open
+}
+
+extension TransactionTable {
+    /// Lets a client wait for `slot`; false if there is no room. What is kept for validated addresses is for
+    /// those alone.
+    mutating func addWaiter(_ recipient: Recipient, to slot: Int) -> Bool {
+        addWaiter(
+            recipient.path, recipient.terms, question: recipient.question, to: slot,
+            isProven: recipient.isAddressValidated)
+    }
+
+    /// Where the reply to a waiter goes.
+    @_lifetime(borrow self)
+    func recipient(_ place: WaiterPlace) -> Recipient {
+        Recipient(
+            question(
+                ofWaiter: place.waiter, length: transactions[place.slot].question.nameLength + 4),
+            path: waiters[place.waiter].path, terms: waiters[place.waiter].terms, at: place.now)
+    }
+}

@@ -1,0 +1,193 @@
+import DNSWire
+import DomainNames
+import IPAddressing
+import Telemetry
+
+/// A reply that is decided on, before it is written: what goes out, and what is counted and logged of it.
+struct ReplyDraft {
+    let body: Body
+    let source: AnswerSource
+    /// Index into `ForwardingPolicy.views`; nil if the client has none.
+    var view: Int?
+    /// A `ServerGroup.number`; 0 for replies that come from no cluster.
+    var cluster = 0
+    /// Index into `ForwardingPolicy.servers` of the server that answered; nil if none did.
+    var server: Int?
+    /// What a server was asked; nil if none was.
+    var sent: SentQuestion?
+    /// From the question to the reply; nil if it left at once.
+    var microseconds: Int?
+
+    /// What goes out.
+    enum Body {
+        /// The prepared answer.
+        case prepared(AnswerFreshness = .age(0), rotation: UInt32 = 0)
+        /// The prepared answer with AA: who serves a zone speaks with authority (RFC 6303 section 3).
+        case authoritative
+        /// The question and a response code.
+        case empty(ResponseCode, ExtendedError?)
+        /// TC, or BADCOOKIE and a good cookie: the client is to show that its address is its own. See
+        /// `OctetBuffer.reduceReply`.
+        case addressCheck
+    }
+
+    /// The target of a question, and the octets of its name before the suffix that is replaced.
+    struct SentQuestion {
+        let target: RouteTarget
+        let suffixStart: Int
+    }
+}
+
+/// The one way out for replies: the response rate limit decides first, then the reply is written and logged.
+struct ReplyDelivery {
+    private let policy: ForwardingPolicy
+    private let validated: ValidatedClients
+    private var limiter: ResponseRateLimiter
+
+    init(_ policy: ForwardingPolicy, validated: ValidatedClients, hashKey: UInt64) {
+        self.policy = policy
+        self.validated = validated
+        limiter = ResponseRateLimiter(hashKey: hashKey)
+    }
+
+    /// The same for another policy: what clients have been charged goes on.
+    init(succeeding old: ReplyDelivery, _ policy: ForwardingPolicy) {
+        self.policy = policy
+        validated = old.validated
+        limiter = old.limiter
+    }
+
+    /// Sends one reply, or less, or nothing, as the response rate limit says.
+    ///
+    /// - Parameter prepared: What `draft.body` refers to.
+    /// - Returns: What the limit allowed.
+    mutating func deliver(
+        _ draft: ReplyDraft, from prepared: borrowing PreparedAnswer, to recipient: Recipient,
+        into outbox: inout Outbox
+    ) -> ResponseRateLimiter.Verdict {
+        let verdict = verdict(for: recipient)
+        if verdict != .drop, verdict == .send || !recipient.question.isEmpty {
+            let start = outbox.octets.count
+            let body = verdict == .send ? draft.body : .addressCheck
+            outbox.octets.append(body, prepared, to: recipient)
+            outbox.replies.append(
+                Outbox.Reply(path: recipient.path, start: start, end: outbox.octets.count))
+        }
+        if outbox.queryLog != nil, !recipient.question.isEmpty {
+            log(draft, rcode: draft.rcode(prepared), to: recipient, into: &outbox)
+        }
+        return verdict
+    }
+
+    /// The same for a client that waits for a transaction.
+    mutating func deliver(
+        _ draft: ReplyDraft, from prepared: borrowing PreparedAnswer, to place: WaiterPlace,
+        in table: borrowing TransactionTable, into outbox: inout Outbox
+    ) -> ResponseRateLimiter.Verdict {
+        deliver(draft, from: prepared, to: table.recipient(place), into: &outbox)
+    }
+
+    /// Charges the client for a reply.
+    private mutating func verdict(for recipient: Recipient) -> ResponseRateLimiter.Verdict {
+        guard recipient.path.transport == .udp, !recipient.terms.isProven else { return .send }
+        return limiter.charge(
+            recipient.question.extracting(first: recipient.nameLength), to: recipient.path.client.address,
+            policy.responseRateLimit, validated, at: recipient.now)
+    }
+
+    /// Has a reply written down if the query log wants it.
+    @inline(never)
+    private func log(
+        _ draft: ReplyDraft, rcode: Int, to recipient: Recipient, into outbox: inout Outbox
+    ) {
+        let client = recipient.path.client
+        guard let draw = outbox.queryLog?.draw(),
+            outbox.queryLog?.filter.isChosen(
+                recipient.question, nameLength: recipient.nameLength, client: client.address, rcode: rcode,
+                draw: draw) == true
+        else { return }
+        let name = [UInt8](copying: recipient.question.extracting(first: recipient.nameLength))
+        var sent: [UInt8] = []
+        if let question = draft.sent {
+            sent =
+                question.target.rewritesQuestion
+                ? Array(name[..<question.suffixStart]) + question.target.mapping.inner.wire : name
+        }
+        let isKnown = draft.cluster > 0 && policy.clusterNames.indices.contains(draft.cluster)
+        outbox.queryLog?.replies.append(
+            LoggedReply(
+                client: client, transport: recipient.path.transport, name: name, type: recipient.type,
+                sent: sent, cluster: isKnown ? policy.clusterNames[draft.cluster] : "",
+                server: draft.server.map { policy.servers[$0] }, source: draft.source, rcode: rcode,
+                microseconds: draft.microseconds ?? -1))
+    }
+}
+
+extension ReplyDraft {
+    /// The response code that clients see if the rate limit lets the reply pass.
+    func rcode(_ prepared: borrowing PreparedAnswer) -> Int {
+        switch body {
+        case .prepared, .authoritative: prepared.rcode
+        case .empty(let rcode, _): rcode.rawValue
+        case .addressCheck: 0
+        }
+    }
+}
+
+extension ForwardingEngine {
+    /// Sends one reply and counts it.
+    mutating func deliver(
+        _ draft: ReplyDraft, to recipient: Recipient, into outbox: inout Outbox
+    ) {
+        let verdict = delivery.deliver(draft, from: prepared, to: recipient, into: &outbox)
+        count(draft, verdict)
+    }
+
+    /// Sends one reply to a client that waits for a transaction, and counts it.
+    mutating func deliver(_ draft: ReplyDraft, to place: WaiterPlace, into outbox: inout Outbox) {
+        let verdict = delivery.deliver(draft, from: prepared, to: place, in: table, into: &outbox)
+        count(draft, verdict)
+    }
+
+    private mutating func count(_ draft: ReplyDraft, _ verdict: ResponseRateLimiter.Verdict) {
+        let error: ExtendedError? =
+            switch draft.body {
+            case .prepared, .authoritative: prepared.extendedError
+            case .empty(_, let error): error
+            case .addressCheck: nil
+            }
+        meters.count(
+            draft.source, rcode: draft.rcode(prepared), view: draft.view, cluster: draft.cluster, error)
+        if verdict != .send { counters.withheld += 1 }
+    }
+}
+
+extension OctetBuffer {
+    /// Appends the reply to `recipient`.
+    fileprivate mutating func append(
+        _ body: ReplyDraft.Body, _ prepared: borrowing PreparedAnswer, to recipient: Recipient
+    ) {
+        let base = count
+        switch body {
+        case .prepared(let freshness, let rotation):
+            appendReply(
+                prepared, to: recipient.question, recipient.terms, freshness: freshness, rotation: rotation)
+        case .authoritative:
+            appendReply(prepared, to: recipient.question, recipient.terms)
+            set16(number16(at: base + 2) | Int(MessageHeader.Flags.authoritative), at: base + 2)
+        case .empty(let rcode, let error):
+            appendEmptyReply(rcode, to: recipient.question, recipient.terms, error: error)
+        case .addressCheck:
+            appendEmptyReply(.noError, to: recipient.question, recipient.terms)
+            reduceReply(from: base, nameLength: recipient.nameLength, recipient.terms)
+        }
+    }
+}
+
+extension [UInt8] {
+    init(copying octets: Span<UInt8>) {
+        self.init()
+        reserveCapacity(octets.count)
+        for index in octets.indices { append(octets[index]) }
+    }
+}
