@@ -19,12 +19,10 @@ struct AnswerBounds {
     private let question: Question
     /// The mapping of the cluster's names.
     private let mapping: NameMapping
-    /// The name that was asked, in inner form.
-    private let asked: OwnerName
     /// The name that records of the answer section must have now: the one asked, or the last alias' target.
-    private var current: OwnerName
+    private var current = OwnerName.asked
     /// The owner of the last alias, for its signatures; the name asked before there was one.
-    private var previous: OwnerName
+    private var previous = OwnerName.asked
     /// Aliases followed so far.
     private var aliases = 0
     /// True once a record was dropped that a later alias may have led to.
@@ -40,14 +38,14 @@ struct AnswerBounds {
     /// Records of an answer: as many as an answer of 65,535 octets can have with an address each.
     static let mostRecords = 4096
 
-    /// A name that the answer is about.
+    /// A name that the answer is about. It is read anew where it is compared: most records point at it.
     private struct OwnerName {
-        /// The name in inner form.
-        let name: FlatName
-        /// True for a name at or below the cluster's domain.
-        let isInDomain: Bool
+        /// Where it stands in the answer.
+        let start: Int
         /// The cluster that the name belongs to.
         let standing: ClusterBailiwick.Standing
+
+        static let asked = OwnerName(start: Question.nameStart, standing: .own)
     }
 
     /// - Parameter question: The question in `answer`.
@@ -65,16 +63,6 @@ struct AnswerBounds {
         guard count <= Self.mostRecords else { throw .tooManyRecords(count) }
         self.question = question
         self.mapping = mapping
-        var end = 0
-        let name = try FlatName(in: answer, at: Question.nameStart, end: &end)
-        asked = OwnerName(name: name, isInDomain: Self.isInDomain(name, mapping), standing: .own)
-        current = asked
-        previous = asked
-    }
-
-    /// True for a name at or below the mapping's inner suffix.
-    private static func isInDomain(_ name: borrowing FlatName, _ mapping: NameMapping) -> Bool {
-        name.start(ofFoldedSuffix: mapping.foldedInner.span) != nil
     }
 
     /// True if `record` is accepted.
@@ -88,57 +76,82 @@ struct AnswerBounds {
             guard aliases <= Self.mostAliases else { throw .tooManyAliases }
         }
         guard let cluster else { return true }
-        var end = 0
-        let owner = try FlatName(in: answer, at: record.start, end: &end)
         switch section {
         case .answer:
-            if isAlias { return try follows(record, owner, in: answer, cluster) }
-            return isAnswer(record, owner, cluster)
+            if isAlias { return try follows(record, in: answer, cluster) }
+            return try isAnswer(record, in: answer, cluster)
         case .authority:
-            guard Self.isInDomain(owner, mapping) else { return isZone(record, above: owner, cluster) }
+            let owner = try name(at: record.start, in: answer)
+            guard isInDomain(owner) else { return try isZone(record, above: owner, in: answer, cluster) }
             return isOwn(owner, cluster) && (record.type != RecordType.ns || redirects(owner, cluster))
         case .additional:
-            return Self.isInDomain(owner, mapping) && isOwn(owner, cluster)
+            let owner = try name(at: record.start, in: answer)
+            return isInDomain(owner) && isOwn(owner, cluster)
         }
+    }
+
+    /// Reads the name at `start`.
+    private func name(at start: Int, in answer: Span<UInt8>) throws(WireError) -> FlatName {
+        var end = 0
+        return try FlatName(in: answer, at: start, end: &end)
+    }
+
+    /// True for a name at or below the inner suffix of the mapping.
+    private func isInDomain(_ name: borrowing FlatName) -> Bool {
+        name.start(ofFoldedSuffix: mapping.foldedInner.span) != nil
     }
 
     // MARK: - The answer section
 
-    /// True if the alias `record` belongs to the current name, which becomes the alias' target.
-    private mutating func follows(
-        _ record: RecordExtent, _ owner: FlatName, in answer: Span<UInt8>, _ cluster: ClusterBailiwick
+    /// True if `name` owns `record`.
+    private func owns(
+        _ name: OwnerName, _ record: RecordExtent, in answer: Span<UInt8>
     ) throws(WireError) -> Bool {
-        guard current.standing != .foreign, owner.isSame(as: current.name) else {
+        if record.ownerEnd - record.start == 2,
+            name.start <= 0x3FFF, try answer.number16(at: record.start) == 0xC000 | name.start
+        {
+            return true
+        }
+        return try self.name(at: record.start, in: answer).isSame(as: self.name(at: name.start, in: answer))
+    }
+
+    /// True if the alias `record` leads on from the current name: then it does.
+    private mutating func follows(
+        _ record: RecordExtent, in answer: Span<UInt8>, _ cluster: ClusterBailiwick
+    ) throws(WireError) -> Bool {
+        guard current.standing != .foreign, try owns(current, record, in: answer) else {
             hasStray = true
             return false
         }
         if hasStray { isOutOfOrder = true }
-        var end = 0
-        let target = try FlatName(in: answer, at: record.dataStart, end: &end)
+        let target = try name(at: record.dataStart, in: answer)
         previous = current
         current = OwnerName(
-            name: target, isInDomain: Self.isInDomain(target, mapping),
-            standing: standing(of: target, cluster))
+            start: record.dataStart, standing: try standing(of: target, in: answer, cluster))
         return true
     }
 
     /// True if a record that is not an alias belongs in the answer section.
     private mutating func isAnswer(
-        _ record: RecordExtent, _ owner: FlatName, _ cluster: ClusterBailiwick
-    ) -> Bool {
+        _ record: RecordExtent, in answer: Span<UInt8>, _ cluster: ClusterBailiwick
+    ) throws(WireError) -> Bool {
         switch record.type {
         case RecordType.dname:
-            return (current.name.isAtOrBelow(owner) || previous.name.isAtOrBelow(owner))
-                && Self.isInDomain(owner, mapping) && redirects(owner, cluster)
+            let owner = try name(at: record.start, in: answer)
+            let isAbove = try name(at: current.start, in: answer).isAtOrBelow(owner)
+            let wasAbove = try name(at: previous.start, in: answer).isAtOrBelow(owner)
+            return (isAbove || wasAbove) && isInDomain(owner) && redirects(owner, cluster)
         // CoreDNS answers SOA for any name of its zone with that of the apex, in the answer section.
-        case RecordType.soa where Self.isInDomain(owner, mapping):
-            return current.name.isAtOrBelow(owner) && isOwn(owner, cluster)
-        default:
-            if owner.isSame(as: current.name) { return mayHave(record, current) }
-            if owner.isSame(as: previous.name) { return mayHave(record, previous) }
-            hasStray = true
-            return false
+        case RecordType.soa:
+            let owner = try name(at: record.start, in: answer)
+            guard isInDomain(owner) else { break }
+            return try name(at: current.start, in: answer).isAtOrBelow(owner) && isOwn(owner, cluster)
+        default: break
         }
+        if try owns(current, record, in: answer) { return mayHave(record, current) }
+        if try owns(previous, record, in: answer) { return mayHave(record, previous) }
+        hasStray = true
+        return false
     }
 
     /// True if the cluster is authoritative for such a record of `owner`.
@@ -163,26 +176,28 @@ struct AnswerBounds {
     ///
     /// CoreDNS answers for `in-addr.arpa` as a whole.
     private func isZone(
-        _ record: RecordExtent, above owner: FlatName, _ cluster: ClusterBailiwick
-    ) -> Bool {
-        guard record.type == RecordType.soa, !current.isInDomain, current.name.isAtOrBelow(owner) else {
-            return false
-        }
-        return switch current.standing {
+        _ record: RecordExtent, above owner: FlatName, in answer: Span<UInt8>, _ cluster: ClusterBailiwick
+    ) throws(WireError) -> Bool {
+        guard record.type == RecordType.soa else { return false }
+        let current = try name(at: current.start, in: answer)
+        guard !isInDomain(current), current.isAtOrBelow(owner) else { return false }
+        return switch self.current.standing {
         case .own: true
         case .outside: cluster.standing(of: owner) == .outside
         case .foreign: false
         }
     }
 
-    /// The standing of a name in inner form.
-    private func standing(of name: FlatName, _ cluster: ClusterBailiwick) -> ClusterBailiwick.Standing {
-        if Self.isInDomain(name, mapping) {
+    private func standing(
+        of name: FlatName, in answer: Span<UInt8>, _ cluster: ClusterBailiwick
+    ) throws(WireError) -> ClusterBailiwick.Standing {
+        if isInDomain(name) {
             return cluster.holdsOthers ? cluster.standing(of: outer(name)) : .own
         }
-        // A reverse name may be an alias of another one: `9.0-63.17.172.in-addr.arpa` (RFC 2317 section 4).
-        if !asked.isInDomain, asked.name.labelCount > 1,
-            name.isAtOrBelow(asked.name, from: Int(asked.name.starts[1]))
+        // A reverse name may lead to its like: `9.0-63.17.172.in-addr.arpa` (RFC 2317 section 4).
+        let asked = try self.name(at: OwnerName.asked.start, in: answer)
+        if !isInDomain(asked), asked.labelCount > 1,
+            name.isAtOrBelow(asked, from: Int(asked.starts[1]))
         {
             return .own
         }
