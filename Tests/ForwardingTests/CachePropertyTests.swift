@@ -38,9 +38,12 @@ private struct CachePlay: ~Copyable {
     var engine: ForwardingEngine
     var problems: [String] = []
     private let board: HealthBoard
-    private var outbox = Outbox()
+    private var turn: Turn
     private var random: SplitMix64
-    private var now = MonotonicTime(nanoseconds: 50_000_000_000)
+    private var now: MonotonicTime {
+        get { turn.now }
+        set { turn.now = newValue }
+    }
     /// What the client of each path number asked, until it gets its reply.
     private var owed: [UInt32: (name: String, isStaging: Bool)] = [:]
     private var nextClient: UInt32 = 0
@@ -68,6 +71,7 @@ private struct CachePlay: ~Copyable {
 
     init(seed: UInt64, policy: ForwardingPolicy) {
         random = SplitMix64(seed: seed)
+        turn = Turn(at: MonotonicTime(nanoseconds: 50_000_000_000), random: SplitMix64(seed: ~seed))
         board = HealthBoard(servers: 3, groups: policy.groups.count, isProbed: true)
         engine = ForwardingEngine(
             policy: policy, hashKey: seed, cache: AnswerCache(octets: 64 * 1024, hashKey: seed), board: board)
@@ -77,14 +81,14 @@ private struct CachePlay: ~Copyable {
         switch random.number(in: 0..<40) {
         case 0...19: ask()
         case 20...32: answer()
-        case 33 where random.oneIn(4): turn(random.number(in: 0..<3))
+        case 33 where random.oneIn(4): toggle(random.number(in: 0..<3))
         default: pass(milliseconds: random.number(in: 0..<(random.oneIn(5) ? 5_000 : 80)))
         }
         take()
     }
 
     /// A server goes, or comes and is found alive.
-    private mutating func turn(_ server: Int) {
+    private mutating func toggle(_ server: Int) {
         isUp[server].toggle()
         guard isUp[server] else { return }
         board.servers[server].answered(in: .full, after: 1_000_000, payloadSize: 1_232, at: now)
@@ -110,7 +114,7 @@ private struct CachePlay: ~Copyable {
             socket: nextClient, generation: 0, transport: .udp)
         owed[nextClient] = (name, isStaging)
         nextClient += 1
-        engine.receiveQuestion(octets.span, from: path, at: now, random: &random, into: &outbox)
+        engine.receiveQuestion(octets.span, from: path, in: &turn)
     }
 
     private mutating func answer() {
@@ -141,7 +145,7 @@ private struct CachePlay: ~Copyable {
         }
         let octets = message.encoded()
         let passedOver = engine.counters.unmatched + engine.counters.late
-        engine.receiveAnswer(octets.span, over: question.path, at: now, random: &random, into: &outbox)
+        engine.receiveAnswer(octets.span, over: question.path, in: &turn)
         guard isNewer, engine.counters.unmatched + engine.counters.late == passedOver else { return }
         firstValid[key] = message.answers.isEmpty ? given.count : given.count - 1
     }
@@ -150,7 +154,7 @@ private struct CachePlay: ~Copyable {
         let end = now.advanced(milliseconds: milliseconds)
         while let due = engine.nextDeadline, due <= end {  // each deadline is later than the one before
             now = max(now, due)
-            engine.expire(at: now, random: &random, into: &outbox)
+            engine.expire(in: &turn)
             take()
         }
         now = end
@@ -168,8 +172,8 @@ private struct CachePlay: ~Copyable {
     }
 
     private mutating func take() {
-        for reply in outbox.replies {
-            let octets = (reply.start..<reply.end).map { outbox.octets[$0] }
+        for reply in turn.outbox.replies {
+            let octets = (reply.start..<reply.end).map { turn.outbox.octets[$0] }
             guard let asked = owed.removeValue(forKey: reply.path.socket) else {
                 problems.append("a reply that nobody is owed")
                 continue
@@ -180,15 +184,15 @@ private struct CachePlay: ~Copyable {
             }
             for record in message.answers { judge(record, asked, isStale: isMarkedStale(message)) }
         }
-        for question in outbox.questions {
-            let octets = (question.start..<question.end).map { outbox.octets[$0] }
+        for question in turn.outbox.questions {
+            let octets = (question.start..<question.end).map { turn.outbox.octets[$0] }
             sent.append((question.path, octets, now))
             if let owner = try? PlainMessage(decoding: octets).questions.first?.name {
                 lastAsked[Asked(name: "\(owner)".lowercased(), isStaging: question.path.server == 2)] = now
             }
         }
         if sent.count > 60 { sent.removeFirst(30) }
-        outbox.removeAll()
+        turn.outbox.removeAll()
     }
 
     /// True with EDE 3, false with another or none; nil without EDNS, which has no room for it.

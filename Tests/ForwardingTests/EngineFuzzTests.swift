@@ -22,9 +22,12 @@ import Testing
 
 private struct EngineFuzz: ~Copyable {
     var engine: ForwardingEngine
-    var outbox = Outbox()
+    var turn: Turn
     var random: SplitMix64
-    var now = MonotonicTime(nanoseconds: 5_000_000_000)
+    var now: MonotonicTime {
+        get { turn.now }
+        set { turn.now = newValue }
+    }
     var problems: [String] = []
     var replied = 0
     /// When each question that is owed a reply came in; the socket number of its path is its name.
@@ -35,6 +38,7 @@ private struct EngineFuzz: ~Copyable {
 
     init(seed: UInt64, inventory: Inventory) {
         random = SplitMix64(seed: seed)
+        turn = Turn(at: MonotonicTime(nanoseconds: 5_000_000_000), random: SplitMix64(seed: ~seed))
         var limits = EngineLimits()
         limits.transactions = 300
         limits.waiters = 400
@@ -93,10 +97,9 @@ private struct EngineFuzz: ~Copyable {
                 address: IPAddress(v4: 0x0A00_0000 + UInt32(random.number(in: 0..<512))), port: 1),
             local: IPAddress(v4: 1), interface: 0, socket: nextClient, generation: 0,
             transport: random.oneIn(4) ? .tcp : .udp)
-        let ignored = engine.counters.ignored
         owed[nextClient] = now
-        engine.receiveQuestion(octets.span, from: path, at: now, random: &random, into: &outbox)
-        if engine.counters.ignored > ignored { owed[nextClient] = nil }
+        let outcome = engine.receiveQuestion(octets.span, from: path, in: &turn)
+        if outcome == .ignored { owed[nextClient] = nil }
         nextClient += 1
     }
 
@@ -114,7 +117,7 @@ private struct EngineFuzz: ~Copyable {
         if random.oneIn(8) { message.flags |= 0x0200 }
         if random.oneIn(8) { message.flags = 0x8001 + UInt16(random.number(in: 0..<6)) }
         let octets = mutated(message.encoded(random.pick([.none, .owners, .everywhere])))
-        engine.receiveAnswer(octets.span, over: question.path, at: now, random: &random, into: &outbox)
+        engine.receiveAnswer(octets.span, over: question.path, in: &turn)
     }
 
     private mutating func fail() {
@@ -123,14 +126,14 @@ private struct EngineFuzz: ~Copyable {
         switch random.number(in: 0..<5) {
         case 0:
             let failure = random.pick([UpstreamFailure.refused, .unreachable, .closed, .timeout])
-            engine.upstreamFailed(path, failure, at: now, random: &random, into: &outbox)
-        case 1: engine.upstreamFailed(path, here: .descriptors, at: now, random: &random, into: &outbox)
-        case 2: engine.upstreamHinted(path, at: now, random: &random, into: &outbox)
-        case 3: engine.distrust(path, at: now, random: &random, into: &outbox)
+            engine.upstreamFailed(path, failure, in: &turn)
+        case 1: engine.upstreamFailed(path, here: .descriptors, in: &turn)
+        case 2: engine.upstreamHinted(path, in: &turn)
+        case 3: engine.distrust(path, in: &turn)
         default:
             let octets = random.pick(sent.map(\.octets))
             let id = UInt16(octets[0]) << 8 | UInt16(octets[1])
-            engine.questionUnsent(id, over: path, .buffer, at: now, random: &random, into: &outbox)
+            engine.questionUnsent(id, over: path, .buffer, in: &turn)
         }
     }
 
@@ -139,11 +142,11 @@ private struct EngineFuzz: ~Copyable {
         // Now and then late, as on a busy machine.
         while !random.oneIn(20), let due = engine.nextDeadline, due <= end {
             now = max(now, due)
-            engine.expire(at: now, random: &random, into: &outbox)
+            engine.expire(in: &turn)
             take()
         }
         now = end
-        engine.expire(at: now, random: &random, into: &outbox)
+        engine.expire(in: &turn)
     }
 
     mutating func finish() {
@@ -157,8 +160,8 @@ private struct EngineFuzz: ~Copyable {
     }
 
     mutating func take() {
-        for reply in outbox.replies {
-            let octets = (reply.start..<reply.end).map { outbox.octets[$0] }
+        for reply in turn.outbox.replies {
+            let octets = (reply.start..<reply.end).map { turn.outbox.octets[$0] }
             if let asked = owed.removeValue(forKey: reply.path.socket) {
                 replied += 1
                 if now.nanoseconds(since: asked) > 5_000_000_000 {
@@ -174,10 +177,10 @@ private struct EngineFuzz: ~Copyable {
                 problems.append("\(octets.count) octets over UDP")
             }
         }
-        for question in outbox.questions {
-            sent.append((question.path, (question.start..<question.end).map { outbox.octets[$0] }))
+        for question in turn.outbox.questions {
+            sent.append((question.path, (question.start..<question.end).map { turn.outbox.octets[$0] }))
         }
         if sent.count > 400 { sent.removeFirst(200) }
-        outbox.removeAll()
+        turn.outbox.removeAll()
     }
 }

@@ -10,9 +10,12 @@ import TestSupport
 /// An engine whose clients and servers a test plays itself.
 final class PlayedEngine {
     private var engine: ForwardingEngine
-    private var outbox = Outbox()
-    private var random = SplitMix64(seed: 4)
-    var now = MonotonicTime(nanoseconds: 90_000_000_000_000)
+    private var turn = Turn(
+        at: MonotonicTime(nanoseconds: 90_000_000_000_000), random: SplitMix64(seed: 4))
+    var now: MonotonicTime {
+        get { turn.now }
+        set { turn.now = newValue }
+    }
 
     struct Question {
         let path: UpstreamPath
@@ -47,34 +50,34 @@ final class PlayedEngine {
             client: Endpoint(address: client, port: 4_000), local: IPAddress(v4: 0x7F00_0001), interface: 0,
             socket: 0, generation: 0, transport: transport)
         replies = []
-        engine.receiveQuestion(octets.span, from: path, at: now, random: &random, into: &outbox)
+        engine.receiveQuestion(octets.span, from: path, in: &turn)
         take()
         return replies.map(\.octets)
     }
 
     /// A server's answer to a question that was sent.
     func answer(_ question: Question, _ octets: [UInt8]) {
-        engine.receiveAnswer(octets.span, over: question.path, at: now, random: &random, into: &outbox)
+        engine.receiveAnswer(octets.span, over: question.path, in: &turn)
         take()
     }
 
     func pass(milliseconds: Int) {
         now = now.advanced(milliseconds: milliseconds)
-        engine.expire(at: now, random: &random, into: &outbox)
+        engine.expire(in: &turn)
         take()
     }
 
     func forgetQuestions() { questions = [] }
 
     private func take() {
-        for reply in outbox.replies {
-            replies.append((reply.path.client.address, (reply.start..<reply.end).map { outbox.octets[$0] }))
+        for reply in turn.outbox.replies {
+            replies.append((reply.path.client.address, (reply.start..<reply.end).map { turn.outbox.octets[$0] }))
         }
-        for sent in outbox.questions {
+        for sent in turn.outbox.questions {
             questions.append(
-                Question(path: sent.path, octets: (sent.start..<sent.end).map { outbox.octets[$0] }))
+                Question(path: sent.path, octets: (sent.start..<sent.end).map { turn.outbox.octets[$0] }))
         }
-        outbox.removeAll()
+        turn.outbox.removeAll()
     }
 }
 

@@ -66,24 +66,26 @@ extension IPPrefixTable where Value == Bool {
     }
 }
 
-extension ForwardingEngine {
-    /// Looks at the addresses of the prepared answer to `slot`: false where it must not go out.
-    ///
-    /// A name of the outside must not lead a browser into a cluster (DNS rebinding). A cluster may well give
-    /// addresses outside its prefixes (services without selector, external names): they are counted.
-    mutating func checkAddresses(_ slot: Int, _ target: RouteTarget, from server: Int) -> Bool {
-        counters.droppedRecords += mapper.droppedRecords
-        guard target.kind == .upstream else {
-            let group = policy.groups[target.groups[table.transactions[slot].groupPosition]]
-            guard let own = group.addresses else { return true }
-            if prepared.holdsAddress({ own.longestMatch($0) == nil }) { count(.straying, server) }
-            return true
-        }
-        guard let guarded = policy.clusterAddresses,
-            prepared.holdsAddress({ guarded.holds($0) }),
-            !policy.mayLeadInside(prepared.octets.span)
-        else { return true }
-        counters.blocked += Int(table.transactions[slot].waiterCount)
-        return false
+/// What the addresses of an answer mean for it.
+enum AddressVerdict {
+    case fine
+    /// One lies outside the prefixes of its cluster, as those of services without selector and of external
+    /// names do.
+    case straying
+    /// A name from outside leads to an address inside a cluster (DNS rebinding).
+    case rebinding
+}
+
+extension PreparedAnswer {
+    /// True if an address lies outside the prefixes of `group`.
+    func strays(from group: ServerGroup) -> Bool {
+        guard let own = group.addresses else { return false }
+        return holdsAddress { own.longestMatch($0) == nil }
+    }
+
+    /// True if a name from outside leads to an address inside a cluster, and may not.
+    func leadsInside(_ policy: ForwardingPolicy) -> Bool {
+        guard let guarded = policy.clusterAddresses else { return false }
+        return holdsAddress { guarded.holds($0) } && !policy.mayLeadInside(octets.span)
     }
 }

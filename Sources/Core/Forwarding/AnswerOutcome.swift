@@ -1,3 +1,11 @@
+/// What became of a message that came from a client.
+package enum QuestionOutcome: Hashable, Sendable {
+    /// It gets its reply at once or later, unless a limit withholds it.
+    case taken
+    /// It is no question, or comes from a client that gets no reply.
+    case ignored
+}
+
 /// What became of a message that came from a server.
 package enum AnswerOutcome: Hashable, Sendable {
     /// It answers a question, well or not.
@@ -26,18 +34,5 @@ struct AbandonedQuestions {
         guard places[Int(id)] == Int32(truncatingIfNeeded: place + 1) else { return false }
         places[Int(id)] = 0
         return true
-    }
-}
-
-extension TransactionTable {
-    /// An attempt waits no longer, though its answer may still come.
-    mutating func abandonAttempt(_ index: Int, of slot: Int, _ state: Attempt.State) {
-        abandoned.note(self[slot, index].id, at: Self.place(self[slot, index].path))
-        endAttempt(index, of: slot, state)
-    }
-
-    /// True, once, if an answer with this ID comes by `path` to a question that was given up.
-    mutating func takeAbandoned(_ id: UInt16, by path: UpstreamPath) -> Bool {
-        abandoned.take(id, at: Self.place(path))
     }
 }

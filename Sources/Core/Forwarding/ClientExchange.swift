@@ -72,8 +72,8 @@ struct ClientExchange: ~Escapable {
     var now: MonotonicTime { recipient.now }
 }
 
-/// What a step did with a question.
-enum StepOutcome {
+/// How far a question has come.
+enum ExchangeState {
     /// The question has its reply, or gets none: no further step is needed.
     case done
     /// The next step is to be tried.

@@ -28,24 +28,3 @@ struct ClientRates {
         return buckets.take(client.networkHash(key: hashKey), cost: interval, depth: depth, at: now)
     }
 }
-
-extension ForwardingEngine {
-    /// Charges the network of a client that asks over UDP for a question that is to be asked. Beyond the rate
-    /// every `slip`th client is told to show that its address is its own, and the others get nothing.
-    ///
-    /// Answers from the cache are not counted: they cost no other client anything. TCP has limits of its own,
-    /// and a cookie of ours shows that the sender's address is its own.
-    mutating func holdToRate(_ exchange: ClientExchange, into outbox: inout Outbox) -> StepOutcome {
-        let path = exchange.recipient.path
-        guard path.transport == .udp, !exchange.query.isProven, let limit = policy.rateLimit else {
-            return .open
-        }
-        if rates == nil { rates = ClientRates(limit, hashKey: hashKey) }
-        guard rates?.take(path.client.address, at: exchange.now) == false else { return .open }
-        counters.limited += 1
-        guard limit.slip > 0, counters.limited % limit.slip == 0 else { return .done }
-        counters.slipped += 1
-        checkAddress(exchange, into: &outbox)
-        return .done
-    }
-}

@@ -1,28 +1,21 @@
 import AnswerCache
 import DNSWire
 import DomainNames
-package import Telemetry
+import Telemetry
 
 /// Taking servers' answers, and giving them to the clients that wait.
 extension ForwardingEngine {
     /// Takes a message from a server.
     @discardableResult
     package mutating func receiveAnswer(
-        _ message: Span<UInt8>, over path: UpstreamPath, at now: MonotonicTime,
-        random: inout some RandomNumberGenerator, into outbox: inout Outbox
+        _ message: Span<UInt8>, over path: UpstreamPath, in turn: inout Turn
     ) -> AnswerOutcome {
         guard let header = try? MessageHeader(reading: message), header.isResponse, header.opcode == 0
+        else { return mismatch() }
+        guard let slot = table.transaction(withID: header.id),
+            let place = table.attempts(of: slot).place(waitingFor: header.id, by: path)
         else {
-            counters.unmatched += 1
-            return .mismatch
-        }
-        guard let slot = table.transaction(withID: header.id), let target = table.transactions[slot].target,
-            let attempt = attempt(of: slot, id: header.id, path)
-        else {
-            guard table.takeAbandoned(header.id, by: path) else {
-                counters.unmatched += 1
-                return .mismatch
-            }
+            guard table.takeAbandoned(header.id, by: path) else { return mismatch() }
             counters.late += 1
             return .late
         }
@@ -30,266 +23,250 @@ extension ForwardingEngine {
             // An error often comes without the question (RFC 1035 section 4.1.1 leaves it open; CoreDNS does
             // so).
             guard header.questionCount == 0, let rcode = Self.errorWithoutQuestion(message, header) else {
-                counters.unmatched += 1
-                return .mismatch
+                return mismatch()
             }
-            declined(slot, target, attempt, rcode, at: now, random: &random, into: &outbox)
+            advance(slot, after: declined(slot, place, rcode), in: &turn)
             return .taken
         }
-        guard isOurs(question, in: message, slot, target) else {
-            counters.unmatched += 1
-            distrustAnswer(slot, target, attempt, at: now, random: &random, into: &outbox)
-            return .mismatch
+        guard table.isQuestion(of: slot, question, in: message) else {
+            return doubt(slot, place, in: &turn)
         }
-        guard let letterCase = table[slot, attempt].letterCase else {
+        let attempt = table[slot, place]
+        guard let letterCase = attempt.letterCase else {
             take(
-                message, question, header, slot, target, attempt, at: now, random: &random, into: &outbox)
+                ServerAnswer(message, header: header, question: question, attempt: attempt, place: place),
+                slot, in: &turn)
             return .taken
         }
-        let answer = inClientsLetterCase(message, slot, target)
-        guard
-            letterCase.isRepeated(
-                in: message, of: answer.span, from: Question.nameStart, count: question.nameLength)
-        else {
-            counters.unmatched += 1
-            distrustAnswer(slot, target, attempt, at: now, random: &random, into: &outbox)
-            return .mismatch
+        // Moved out while it is read: the rest of the engine changes meanwhile.
+        var restored = OctetBuffer(capacity: 0)
+        swap(&restored, &self.restored)
+        restored.removeAll(keeping: 65_536)
+        restored.append(message)
+        table.restoreLetterCase(of: slot, in: &restored)
+        let isRepeated = letterCase.isRepeated(
+            in: message, of: restored.span, from: Question.nameStart, count: question.nameLength)
+        if isRepeated {
+            take(
+                ServerAnswer(
+                    restored.span, header: header, question: question, attempt: attempt, place: place), slot,
+                in: &turn)
         }
-        take(answer.span, question, header, slot, target, attempt, at: now, random: &random, into: &outbox)
-        return .taken
+        swap(&restored, &self.restored)
+        return isRepeated ? .taken : doubt(slot, place, in: &turn)
+    }
+
+    private mutating func mismatch() -> AnswerOutcome {
+        counters.unmatched += 1
+        return .mismatch
+    }
+
+    /// An answer with the right ID came by the right path to another question: it may be forged, or the
+    /// server does not repeat questions, and the right one is asked for over TCP.
+    private mutating func doubt(_ slot: Int, _ place: Int, in turn: inout Turn) -> AnswerOutcome {
+        let path = table[slot, place].path
+        if path.transport == .udp {
+            table.abandonAttempt(place, of: slot, .distrusted)
+            advance(slot, after: .wantsTCP(server: path.server), in: &turn)
+        }
+        return mismatch()
     }
 
     /// Takes an answer to the question that was asked.
-    private mutating func take(
-        _ message: Span<UInt8>, _ question: Question, _ header: MessageHeader, _ slot: Int,
-        _ target: RouteTarget, _ attempt: Int, at now: MonotonicTime,
-        random: inout some RandomNumberGenerator, into outbox: inout Outbox
-    ) {
-        let path = table[slot, attempt].path
-        let sent = table[slot, attempt].sent
-        servers[path.server].answered(after: now.nanoseconds(since: sent))
-        meters.serverLatency.record(nanoseconds: now.nanoseconds(since: sent), row: path.server)
-        guard
-            checkCookie(
-                message, question, header, slot, target, attempt, at: now, random: &random, into: &outbox)
-        else { return }
-        // Over TCP there is no more to be had: the client gets what is there.
-        if header.isTruncated, path.transport == .udp || header.answerCount == 0 {
-            truncated(slot, target, attempt, at: now, random: &random, into: &outbox)
-            return
+    private mutating func take(_ answer: ServerAnswer, _ slot: Int, in turn: inout Turn) {
+        let roundTrip = turn.now.nanoseconds(since: answer.sent)
+        servers[answer.server].answered(after: roundTrip)
+        meters.serverLatency.record(nanoseconds: roundTrip, row: answer.server)
+        if let event = rejection(of: answer, slot, at: turn.now) {
+            return advance(slot, after: event, in: &turn)
         }
-        // To who takes part in EDNS like that it is not spoken; without it, what is malformed stays so.
-        let rcode =
-            ResponseCode(of: message, header, from: question.end)
-            ?? (table[slot, attempt].usesEDNS ? .formatError : ResponseCode(header.rcode))
-        switch rcode {
-        case .formatError, .serverFailure, .notImplemented, .refused, .notAuthoritative,
-            _ where rcode.needsEDNS:
-            declined(slot, target, attempt, rcode.rawValue, at: now, random: &random, into: &outbox)
-            return
-        default: break
-        }
-        let arrival = Arrival(server: path.server, sent: sent, attempt: attempt)
-        takeForAll(message, question, header, slot, target, arrival, at: now, random: &random, into: &outbox)
+        giveToAll(answer, slot, in: &turn)
     }
 
     /// Gives an answer to the clients of `slot` and of its followers.
-    private mutating func takeForAll(
-        _ message: Span<UInt8>, _ question: Question, _ header: MessageHeader, _ slot: Int,
-        _ target: RouteTarget, _ arrival: Arrival, at now: MonotonicTime,
-        random: inout some RandomNumberGenerator, into outbox: inout Outbox
-    ) {
+    private mutating func giveToAll(_ answer: ServerAnswer, _ slot: Int, in turn: inout Turn) {
         let followers = table.followers(of: slot)
         let group = table.transactions[slot].countedGroup
-        let use = take(
-            message, question, header, slot, target, arrival, at: now, random: &random, into: &outbox)
-        guard use == .used else { return }
+        guard give(answer, to: slot, in: &turn) == .given else { return }
         for follower in followers {
-            guard let target = table.transactions[follower].target,
+            guard table.transactions[follower].target != nil,
                 table.transactions[follower].followedGroup == group
             else { continue }
             // Malformed for one suffix and not for another: the follower asks itself.
-            let arrival = Arrival(server: arrival.server, sent: arrival.sent, attempt: nil)
-            let use = take(
-                message, question, header, follower, target, arrival, at: now, random: &random, into: &outbox)
-            if use == .malformed { timers.set(follower, due: now, now: now) }
+            guard give(ServerAnswer(shared: answer), to: follower, in: &turn) == .given else {
+                timers.set(follower, due: turn.now, now: turn.now)
+                continue
+            }
         }
     }
 
-    /// Where an answer came from.
-    private struct Arrival {
-        let server: Int
-        /// When the server was asked.
-        let sent: MonotonicTime
-        /// The attempt of the transaction that it answers; nil for a follower's, which made none.
-        let attempt: Int?
-    }
+    // MARK: - Answers that are none
 
-    /// What became of an answer.
-    private enum AnswerUse {
-        case used
-        /// It can't be read: another server is asked.
-        case malformed
-    }
-
-    /// Gives an answer to the clients of `slot`, or asks the next group where it says that there is no such
-    /// name.
-    private mutating func take(
-        _ message: Span<UInt8>, _ question: Question, _ header: MessageHeader, _ slot: Int,
-        _ target: RouteTarget, _ arrival: Arrival, at now: MonotonicTime,
-        random: inout some RandomNumberGenerator, into outbox: inout Outbox
-    ) -> AnswerUse {
-        if ResponseCode(header.rcode) == .nameError, header.answerCount == 0,
-            passOnToNextGroup(slot, target, at: now, random: &random, into: &outbox)
+    /// What follows from an answer that can't be given: it may be forged, is truncated or declines; nil if it
+    /// can.
+    private mutating func rejection(
+        of answer: ServerAnswer, _ slot: Int, at now: MonotonicTime
+    ) -> TransactionEvent? {
+        guard let place = answer.attempt else { return nil }
+        if table[slot, place].sentCookie, let event = takeCookie(of: answer, slot, place, at: now) {
+            return event
+        }
+        // Over TCP there is no more to be had: the client gets what is there.
+        if answer.header.isTruncated,
+            table[slot, place].path.transport == .udp || answer.header.answerCount == 0
         {
-            return .used
+            return truncated(slot, place)
         }
-        return answered(
-            message, question, header, slot, target, arrival, at: now, random: &random, into: &outbox)
+        // To a server that takes part in EDNS like that it is not spoken; without it, what is malformed stays
+        // so.
+        let rcode =
+            ResponseCode(of: answer.message, answer.header, from: answer.question.end)
+            ?? (table[slot, place].usesEDNS ? .formatError : ResponseCode(answer.header.rcode))
+        switch rcode {
+        case .formatError, .serverFailure, .notImplemented, .refused, .notAuthoritative,
+            _ where rcode.needsEDNS:
+            return declined(slot, place, rcode)
+        default: return nil
+        }
     }
 
     /// The response code of an error that came without its question; nil if it is none.
-    private static func errorWithoutQuestion(_ message: Span<UInt8>, _ header: MessageHeader) -> Int? {
+    private static func errorWithoutQuestion(
+        _ message: Span<UInt8>, _ header: MessageHeader
+    ) -> ResponseCode? {
         let rcode = ResponseCode(of: message, header, from: MessageHeader.length) ?? .formatError
-        return rcode == .noError || rcode == .nameError ? nil : rcode.rawValue
-    }
-
-    /// The attempt that waits for an answer with this ID on this path (RFC 5452 section 9.1).
-    func attempt(of slot: Int, id: UInt16, _ path: UpstreamPath) -> Int? {
-        for index in 0..<table.transactions[slot].attemptCount {
-            let attempt = table[slot, index]
-            if attempt.id == id, attempt.state == .waiting, attempt.path == path { return index }
-        }
-        return nil
-    }
-
-    /// True where the answer's question is the one that was sent, letter case aside.
-    private func isOurs(
-        _ question: Question, in message: Span<UInt8>, _ slot: Int, _ target: RouteTarget
-    ) -> Bool {
-        let shape = table.transactions[slot].question
-        guard question.type == shape.type, question.recordClass == shape.recordClass else { return false }
-        let asked = table.question(of: slot)
-        let kept = target.rewritesQuestion ? shape.suffixStart : shape.nameLength
-        let inner = target.mapping.inner.wire
-        let innerLength = target.rewritesQuestion ? inner.count : 0
-        return question.nameLength == kept + innerLength
-            && isEqualFolded(message, Question.nameStart, asked, 0, count: kept)
-            && isEqualFolded(message, Question.nameStart + kept, inner.span, 0, count: innerLength)
+        return rcode == .noError || rcode == .nameError ? nil : rcode
     }
 
     /// The answer did not fit: over UDP the server is asked for it again over TCP, unless it is already; one
     /// over TCP holds nothing, and another server is asked.
-    mutating func truncated(
-        _ slot: Int, _ target: RouteTarget, _ attempt: Int, at now: MonotonicTime,
-        random: inout some RandomNumberGenerator, into outbox: inout Outbox
-    ) {
-        let path = table[slot, attempt].path
-        guard path.transport == .udp else {
-            table.endAttempt(attempt, of: slot, .truncated)
-            askNextServer(slot, target, at: now, random: &random, into: &outbox)
-            return
-        }
-        table.endAttempt(attempt, of: slot, .truncated)
-        askOverTCP(slot, target, path.server, at: now, random: &random, into: &outbox)
+    private mutating func truncated(_ slot: Int, _ place: Int) -> TransactionEvent {
+        let path = table[slot, place].path
+        table.endAttempt(place, of: slot, .truncated)
+        return path.transport == .udp ? .wantsTCP(server: path.server) : .attemptFailed
     }
 
     /// A server gave an error instead of an answer: another one is asked.
-    private mutating func declined(
-        _ slot: Int, _ target: RouteTarget, _ attempt: Int, _ rcode: Int, at now: MonotonicTime,
-        random: inout some RandomNumberGenerator, into outbox: inout Outbox
-    ) {
-        let server = table[slot, attempt].path.server
-        count(.declined, server)
-        table.endAttempt(attempt, of: slot, .declined(rcode: rcode))
-        let isAboutEDNS =
-            [ResponseCode.formatError, .notImplemented, .badVersion].contains(ResponseCode(rcode))
-        if isAboutEDNS, table[slot, attempt].usesEDNS {
+    private mutating func declined(_ slot: Int, _ place: Int, _ rcode: ResponseCode) -> TransactionEvent {
+        let path = table[slot, place].path
+        count(.declined, path.server)
+        table.endAttempt(place, of: slot, .declined(rcode))
+        switch rcode {
+        case .formatError, .notImplemented, .badVersion:
+            guard table[slot, place].usesEDNS else { break }
             // RFC 6891 section 6.2.2: such a server may not know EDNS.
-            send(
-                slot, target, to: server, table[slot, attempt].path.transport,
-                usingEDNS: false, at: now, random: &random, into: &outbox)
-            return
+            return .wantsRepeat(
+                AttemptPlan(server: path.server, transport: path.transport, usesEDNS: false))
+        default: break
         }
         table.transactions[slot].lastDecline = rcode
-        askNextServer(slot, target, at: now, random: &random, into: &outbox)
+        return .attemptFailed
     }
 
-    /// Maps an answer back and gives it to everybody who waits.
-    private mutating func answered(
-        _ message: Span<UInt8>, _ question: Question, _ header: MessageHeader, _ slot: Int,
-        _ target: RouteTarget,
-        _ arrival: Arrival, at now: MonotonicTime, random: inout some RandomNumberGenerator,
-        into outbox: inout Outbox
-    ) -> AnswerUse {
-        let server = arrival.server
-        if let attempt = arrival.attempt, table[slot, attempt].usesEDNS {
-            servers[server].learnEDNS()
-        } else if let attempt = arrival.attempt, declinedEDNS(server, slot, before: attempt) {
-            servers[server].learnRefusal(ofEDNSAt: now)
+    /// Learns from the cookie of an answer to a question that had ours.
+    ///
+    /// - Returns: What follows if the answer is not to be taken; nil if it is.
+    private mutating func takeCookie(
+        of answer: ServerAnswer, _ slot: Int, _ place: Int, at now: MonotonicTime
+    ) -> TransactionEvent? {
+        let transport = table[slot, place].path.transport
+        let edns = EDNS.ofAnswer(answer.message, answer.header, from: answer.question.end)
+        let data = edns?.option(EDNS.OptionCode.cookie, in: answer.message)
+        let verdict = servers[answer.server].cookie.judge(data, in: answer.message, over: transport, at: now)
+        guard case .fine = verdict else {
+            counters.doubtfulCookies += 1
+            return truncated(slot, place)
         }
+        let rcode = ResponseCode(answer.header.rcode | (edns?.extendedRcode ?? 0) << 4)
+        guard rcode == .badCookie else { return nil }
+        // The good cookie has just been learnt. Another time over UDP, then over TCP (section 5.3).
+        let isFirst = !table.attempts(of: slot).hasDeclined(answer.server, with: .badCookie)
+        table.endAttempt(place, of: slot, .declined(rcode))
+        guard transport == .udp else { return .attemptFailed }
+        counters.retried += 1
+        return .wantsRepeat(AttemptPlan(server: answer.server, transport: isFirst ? .udp : .tcp))
+    }
+
+    // MARK: - Answers
+
+    /// What became of an answer.
+    private enum AnswerUse {
+        case given
+        /// It can't be read: another server is asked.
+        case malformed
+    }
+
+    /// Gives an answer to the clients of `slot`, or asks the next group if it says that there is no such
+    /// name.
+    private mutating func give(_ answer: ServerAnswer, to slot: Int, in turn: inout Turn) -> AnswerUse {
+        guard let target = table.transactions[slot].target else { return .given }
+        if answer.isNameError, table.transactions[slot].groupPosition + 1 < target.groups.count {
+            advance(slot, after: .nameDenied, in: &turn)
+            return .given
+        }
+        learnEDNS(from: answer, slot, at: turn.now)
         do throws(MappingError) {
-            try Self.map(
-                message, question, slot, table, policy.bailiwicks[target.index], with: &mapper,
-                into: &prepared)
+            try table.map(
+                answer, to: slot, policy.bailiwicks[target.index], with: &mapper, into: &prepared)
         } catch .wire {
-            guard let attempt = arrival.attempt else { return .malformed }
+            guard let place = answer.attempt else { return .malformed }
             counters.malformed += 1
-            count(.malformed, server)
-            table.endAttempt(attempt, of: slot, .unusable)
-            askNextServer(slot, target, at: now, random: &random, into: &outbox)
+            count(.malformed, answer.server)
+            table.endAttempt(place, of: slot, .unusable)
+            advance(slot, after: .attemptFailed, in: &turn)
             return .malformed
         } catch {
             counters.malformed += 1
-            count(.malformed, server)
-            holdBack(slot, target, ExtendedError(.other, Self.explain(error, target)), at: now, into: &outbox)
-            return .used
+            count(.malformed, answer.server)
+            holdBack(slot, ExtendedError(.other, Self.explain(error, target)), in: &turn)
+            return .given
         }
-        count(.answered, server)
+        count(.answered, answer.server)
+        counters.droppedRecords += mapper.droppedRecords
         prepared.equalizeTTLs()
-        guard checkAddresses(slot, target, from: server) else {
-            holdBack(slot, target, Refusals.rebinding, at: now, into: &outbox)
-            return .used
+        switch addressVerdict(slot, target) {
+        case .fine: break
+        case .straying: count(.straying, answer.server)
+        case .rebinding:
+            counters.blocked += Int(table.transactions[slot].waiterCount)
+            holdBack(slot, Refusals.rebinding, in: &turn)
+            return .given
         }
-        if table.transactions[slot].failedGroup >= 0 {
-            guard header.rcode != ResponseCode.nameError.rawValue || header.answerCount > 0 else {
-                // A cluster that failed is not a 'no': the others' NXDOMAIN does not hold for all.
-                finishWithFailure(slot, .serverFailure, at: now, into: &outbox)
-                return .used
+        givePrepared(answer, to: slot, target, in: &turn)
+        return .given
+    }
+
+    /// Gives the prepared answer to the clients of `slot`.
+    private mutating func givePrepared(
+        _ answer: ServerAnswer, to slot: Int, _ target: RouteTarget, in turn: inout Turn
+    ) {
+        if let failure = table.transactions[slot].failure {
+            // A cluster that failed is not a 'no': the others' NXDOMAIN does not hold for all.
+            guard !answer.isNameError else {
+                return finishWithFailure(slot, .serverFailure, at: turn.now, into: &turn.outbox)
             }
             prepared.extendedError = ExtendedError(
-                code: ExtendedError.Code.networkError.rawValue, text: table.transactions[slot].failureText)
+                code: ExtendedError.Code.networkError.rawValue, text: failure.text)
         }
-        // Who was asked too and is still silent, longer than usual, has failed us.
-        blameSilence(slot, longerThan: nil, at: now)
-        keepPrepared(slot, target, askedAt: arrival.sent)
+        // A server that was asked too and is still silent, longer than usual, has failed us.
+        blameSilence(slot, longerThan: nil, at: turn.now)
+        cache.store(&prepared, cachePlace(of: slot, target), askedAt: answer.sent)
         counters.answered += Int(table.transactions[slot].waiterCount)
-        // Whole seconds on the way count, so that a late answer holds no longer for who waits for it either.
-        let age = UInt32(clamping: now.seconds(since: arrival.sent))
-        finish(
-            slot, Ending(source: .miss, body: .prepared(.age(age)), server: server), at: now, into: &outbox)
-        return .used
+        // Whole seconds on the way count, so that a late answer holds no longer for those who wait for it.
+        let age = UInt32(clamping: turn.now.seconds(since: answer.sent))
+        let ending = Ending(source: .miss, body: .prepared(.age(age)), server: answer.server)
+        finish(slot, ending, at: turn.now, into: &turn.outbox)
     }
 
-    /// A function of its own, so that the question's borrow of the table stands beside the other fields'
-    /// changes.
-    private static func map(
-        _ message: Span<UInt8>, _ question: Question, _ slot: Int, _ table: borrowing TransactionTable,
-        _ bailiwick: Bailiwick, with mapper: inout AnswerMapper, into prepared: inout PreparedAnswer
-    ) throws(MappingError) {
-        try mapper.map(
-            message, question, to: table.question(of: slot),
-            mapping: table.transactions[slot].target?.mapping ?? .identity, bailiwick: bailiwick,
-            into: &prepared)
-    }
-
-    /// True where `server` declined an earlier question with EDNS.
-    private func declinedEDNS(_ server: Int, _ slot: Int, before attempt: Int) -> Bool {
-        for index in 0..<attempt {
-            let earlier = table[slot, index]
-            if earlier.path.server == server, earlier.usesEDNS, case .declined = earlier.state { return true }
+    /// An answer to a question with EDNS shows that its server knows it; one to a question without, that it
+    /// does not, if it declined the same with EDNS.
+    private mutating func learnEDNS(from answer: ServerAnswer, _ slot: Int, at now: MonotonicTime) {
+        guard let place = answer.attempt else { return }
+        if table[slot, place].usesEDNS {
+            servers[answer.server].learnEDNS()
+        } else if table.attempts(of: slot).extracting(first: place).hasDeclinedEDNS(answer.server) {
+            servers[answer.server].learnRefusal(ofEDNSAt: now)
         }
-        return false
     }
 
     private static func explain(_ error: MappingError, _ target: RouteTarget) -> String {
@@ -301,20 +278,16 @@ extension ForwardingEngine {
         }
     }
 
-    // MARK: - The end of a transaction
-
-    /// Tells everybody who waits that the answer that came can't be given.
-    private mutating func holdBack(
-        _ slot: Int, _ target: RouteTarget, _ reason: ExtendedError, at now: MonotonicTime,
-        into outbox: inout Outbox
-    ) {
-        beginPrepared(slot)
-        prepared.octets.set16(ResponseCode.serverFailure.rawValue, at: 2)
-        prepared.extendedError = reason
-        noteFailure(slot, target, at: now)
-        keepFailure(slot, target, at: now)
-        finish(slot, Ending(source: .miss), at: now, into: &outbox)
+    /// Whether the addresses of the prepared answer to `slot` may go out.
+    private func addressVerdict(_ slot: Int, _ target: RouteTarget) -> AddressVerdict {
+        guard target.kind != .upstream else {
+            return prepared.leadsInside(policy) ? .rebinding : .fine
+        }
+        let group = policy.groups[target.groups[table.transactions[slot].groupPosition]]
+        return prepared.strays(from: group) ? .straying : .fine
     }
+
+    // MARK: - The end of a transaction
 
     /// How a transaction ends: what its clients are given.
     private struct Ending {
@@ -337,7 +310,7 @@ extension ForwardingEngine {
             guard table.waiters[index].terms.limit != ReplyTerms.nobody else { continue }
             deliver(draft, to: WaiterPlace(waiter: index, slot: slot, now: now), into: &outbox)
         }
-        // Where all servers are down none is asked, and that is quick.
+        // If all servers are down none is asked, and that is quick.
         if table.transactions[slot].attemptCount > 0 {
             meters.lookups.record(
                 nanoseconds: now.nanoseconds(since: table.transactions[slot].started), row: draft.cluster)
@@ -350,17 +323,96 @@ extension ForwardingEngine {
     private func draft(
         _ ending: Ending, _ slot: Int, _ target: RouteTarget, at now: MonotonicTime
     ) -> ReplyDraft {
-        let transaction = table.transactions[slot]
-        let elapsed = Int(now.nanoseconds(since: transaction.started) / 1000)
+        let elapsed = Int(now.nanoseconds(since: table.transactions[slot].started) / 1000)
         // If all servers are down, nothing was sent, and the reply leaves at once.
-        let wasSent = ending.server != nil || transaction.attemptCount > 0
+        let wasSent = ending.server != nil || table.transactions[slot].attemptCount > 0
+        let suffixStart = table.transactions[slot].question.suffixStart
+        let group = target.groups[table.transactions[slot].groupPosition]
         return ReplyDraft(
-            body: ending.body, source: ending.source, view: Int(transaction.view),
-            cluster: policy.groups[target.groups[transaction.groupPosition]].number, server: ending.server,
-            sent: wasSent
-                ? ReplyDraft.SentQuestion(target: target, suffixStart: transaction.question.suffixStart)
-                : nil,
+            body: ending.body, source: ending.source, view: Int(table.transactions[slot].view),
+            cluster: policy.groups[group].number, server: ending.server,
+            sent: wasSent ? ReplyDraft.SentQuestion(target: target, suffixStart: suffixStart) : nil,
             microseconds: elapsed > 0 ? elapsed : nil)
+    }
+
+    /// Tells all clients that wait that the answer that came can't be given.
+    private mutating func holdBack(_ slot: Int, _ reason: ExtendedError, in turn: inout Turn) {
+        guard let target = table.transactions[slot].target else { return }
+        prepareFailure(slot, .serverFailure, reason)
+        noteFailure(slot, target, at: turn.now)
+        cacheFailure(slot, target, at: turn.now)
+        finish(slot, Ending(source: .miss), at: turn.now, into: &turn.outbox)
+    }
+
+    /// Tells the clients that no group had an answer.
+    mutating func finishWithGroupsFailure(
+        _ slot: Int, _ target: RouteTarget, at now: MonotonicTime, into outbox: inout Outbox
+    ) {
+        // A refusal is given on. Every other code says what the server thinks of our question or of itself
+        // (FORMERR, NOTIMP, NOTAUTH): the client's question was fine.
+        let isRefused = table.transactions[slot].lastDecline == .refused
+        let rcode: ResponseCode = target.groups.count == 1 && isRefused ? .refused : .serverFailure
+        finishWithFailure(slot, rcode, at: now, into: &outbox)
+    }
+
+    /// Gives all clients of `slot` an expired answer (RFC 8767), or tells them that no server answered and
+    /// why.
+    mutating func finishWithFailure(
+        _ slot: Int, _ rcode: ResponseCode, at now: MonotonicTime, into outbox: inout Outbox
+    ) {
+        guard let target = table.transactions[slot].target else { return }
+        let text = table.transactions[slot].failure?.text ?? []
+        let waiters = Int(table.transactions[slot].waiterCount)
+        table.begin(&prepared, for: slot)
+        let place = cachePlace(of: slot, target)
+        if let hit = cache.loadInPlaceOfFailure(place, into: &prepared, by: &scratch, at: now) {
+            var ending = Ending(source: .hit, body: .prepared(.age(hit.age)))
+            if hit.isFresh {  // Another client got an answer in the meantime.
+                counters.hits += waiters
+            } else {
+                counters.stale += waiters
+                prepared.extendedError = ExtendedError(
+                    code: ExtendedError.Code.staleAnswer.rawValue, text: text)
+                ending = Ending(source: .stale, body: .prepared(target.staleFreshness))
+            }
+            return finish(slot, ending, at: now, into: &outbox)
+        }
+        var code: ExtendedError.Code =
+            table.transactions[slot].lastDecline != nil ? .networkError : .noReachableAuthority
+        if table.transactions[slot].isTurnedAway {
+            code = .other
+            counters.overloaded += waiters
+            counters.overloadedGroups += waiters
+        } else {
+            counters.failed += waiters
+        }
+        prepareFailure(slot, rcode, ExtendedError(code: code.rawValue, text: text))
+        noteFailure(slot, target, at: now)
+        guard !wouldHelpProof(slot, target, at: now) else {
+            table.begin(&prepared, for: slot)
+            return finish(slot, Ending(source: .refused, body: .addressCheck), at: now, into: &outbox)
+        }
+        cacheFailure(slot, target, at: now)
+        finish(slot, Ending(source: .miss), at: now, into: &outbox)
+    }
+
+    /// True if `slot` was turned away for lack of room, and would not have been had its clients shown that
+    /// their addresses are not forged: so they are told.
+    private func wouldHelpProof(_ slot: Int, _ target: RouteTarget, at now: MonotonicTime) -> Bool {
+        let group = target.groups[table.transactions[slot].groupPosition]
+        guard table.transactions[slot].isTurnedAway, !table.transactions[slot].isProven,
+            servers.isAnswering(policy.groups[group], at: now)
+        else {
+            return false
+        }
+        return table.hasRoom(for: group, atMost: limits.transactionsPerGroup)
+    }
+
+    /// Prepares the reply that no answer can be given.
+    private mutating func prepareFailure(_ slot: Int, _ rcode: ResponseCode, _ reason: ExtendedError) {
+        table.begin(&prepared, for: slot)
+        prepared.octets.set16(rcode.rawValue, at: 2)
+        prepared.extendedError = reason
     }
 
     /// Keeps why the clients of `slot` get no answer: what stands in `prepared`.
@@ -374,123 +426,23 @@ extension ForwardingEngine {
                 type: shape.type, count: 1, last: now))
     }
 
-    /// Counts what happened between us and a server.
-    mutating func count(_ event: ServerEvent, _ server: Int) {
-        meters.serverEvents.count(row: server, column: event.rawValue)
-    }
-
-    /// Gives everybody who waits for `slot` an expired answer (RFC 8767), or tells them that no server
-    /// answered and why.
-    mutating func finishWithFailure(
-        _ slot: Int, _ rcode: ResponseCode, at now: MonotonicTime, into outbox: inout Outbox
-    ) {
-        let text = table.transactions[slot].failureText
-        let waiters = Int(table.transactions[slot].waiterCount)
-        guard let target = table.transactions[slot].target else { return }
-        if let hit = loadInPlaceOfFailure(slot, at: now) {
-            if hit.isFresh {  // Somebody else got an answer in the meantime.
-                counters.hits += waiters
-                let ending = Ending(source: .hit, body: .prepared(.age(hit.age)))
-                finish(slot, ending, at: now, into: &outbox)
-                return
-            }
-            counters.stale += waiters
-            prepared.extendedError = ExtendedError(code: ExtendedError.Code.staleAnswer.rawValue, text: text)
-            let ending = Ending(source: .stale, body: .prepared(target.staleFreshness))
-            finish(slot, ending, at: now, into: &outbox)
+    /// Caches the failure that stands in `prepared`, briefly.
+    ///
+    /// What was not asked for want of room may be asked again at once; what was asked with marks that the
+    /// client brought may have failed for these.
+    private func cacheFailure(_ slot: Int, _ target: RouteTarget, at now: MonotonicTime) {
+        guard !table.transactions[slot].isTurnedAway, table.transactions[slot].loopMarks.isEmpty else {
             return
         }
-        var code: ExtendedError.Code =
-            table.transactions[slot].lastDecline >= 0 ? .networkError : .noReachableAuthority
-        if table.transactions[slot].isTurnedAway {
-            code = .other
-            counters.overloaded += waiters
-            counters.overloadedGroups += waiters
-        } else {
-            counters.failed += waiters
-        }
-        beginPrepared(slot)
-        prepared.octets.set16(rcode.rawValue, at: 2)
-        prepared.extendedError = ExtendedError(code: code.rawValue, text: text)
-        noteFailure(slot, target, at: now)
-        guard !wouldHelpProof(slot, target, at: now) else {
-            beginPrepared(slot)
-            finish(slot, Ending(source: .refused, body: .addressCheck), at: now, into: &outbox)
-            return
-        }
-        keepFailure(slot, target, at: now)
-        finish(slot, Ending(source: .miss), at: now, into: &outbox)
+        cache.storeFailure(prepared, cachePlace(of: slot, target), at: now)
     }
 
-    /// True where `slot` was turned away for lack of room, and would not have been had its clients shown that
-    /// their addresses are not forged: so they are told.
-    private func wouldHelpProof(_ slot: Int, _ target: RouteTarget, at now: MonotonicTime) -> Bool {
-        let transaction = table.transactions[slot]
-        let group = target.groups[transaction.groupPosition]
-        guard transaction.isTurnedAway, !transaction.isProven,
-            isAnswering(policy.groups[group], at: now)
-        else {
-            return false
-        }
-        return table.hasRoom(for: group, atMost: limits.transactionsPerGroup)
-    }
-
-    /// Which server failed how, as in `prod: 10.0.0.10:53 timeout, 10.0.0.11:53 answered SERVFAIL`.
-    func failureText(_ slot: Int, _ target: RouteTarget) -> [UInt8] {
+    /// Where the answer to `slot` is cached.
+    private func cachePlace(of slot: Int, _ target: RouteTarget) -> CacheAccess.Place {
         let group = policy.groups[target.groups[table.transactions[slot].groupPosition]]
-        if table.transactions[slot].followedGroup != nil {
-            let text = table.transactions[slot].leadersFailure
-            return text.isEmpty ? Array("\(group.name): no answer to the same question in flight".utf8) : text
-        }
-        if table.transactions[slot].isTurnedAway {
-            return Array("\(group.name): too many questions in flight".utf8)
-        }
-        var parts: [String] = []
-        for server in group.servers {
-            var outcome: String?
-            for index in 0..<table.transactions[slot].attemptCount
-            where table[slot, index].path.server == server {
-                // What ICMP said is worth telling once probes have found the same.
-                let isFoundDead = table[slot, index].isHinted && board.servers[server].isDead
-                outcome = isFoundDead ? nil : Self.describe(table[slot, index])
-            }
-            if board.servers[server].mode == .looping {
-                outcome = "forwards our questions back to us"
-            }
-            if outcome == nil, board.servers[server].isDead {
-                outcome = "down (\(board.servers[server].lastError))"
-            }
-            if let outcome { parts.append("\(policy.servers[server]) \(outcome)") }
-        }
-        return Array("\(group.name): \(parts.joined(separator: ", "))".utf8)
-    }
-
-    private static func describe(_ attempt: Attempt) -> String {
-        let transport = attempt.path.transport == .tcp ? " over TCP" : ""
-        return switch attempt.state {
-        case .waiting: "timeout\(transport)"
-        case .failed(.refused): "refused\(transport)"
-        case .failed(.unreachable): "unreachable\(transport)"
-        case .failed(.closed): "closed the connection"
-        case .failed(.timeout): "timeout\(transport)"
-        case .declined(let rcode): "answered \(name(ofRcode: rcode))\(transport)"
-        case .unusable: "gave a malformed answer\(transport)"
-        case .truncated: "truncated\(transport)"
-        case .distrusted: "answered doubtfully"
-        case .unsent(let failure): "not asked: \(failure)"
-        case .unused: "not asked"
-        }
-    }
-
-    private static func name(ofRcode rcode: Int) -> String {
-        switch rcode {
-        case 1: "FORMERR"
-        case 2: "SERVFAIL"
-        case 4: "NOTIMP"
-        case 5: "REFUSED"
-        case 9: "NOTAUTH"
-        case 16: "BADVERS"
-        default: "rcode \(rcode)"
-        }
+        return CacheAccess.Place(
+            shape: table.transactions[slot].question, view: Int(table.transactions[slot].view),
+            limits: target.cacheLimits, owner: UInt16(clamping: group.number),
+            isAfterFailure: table.transactions[slot].failure != nil)
     }
 }

@@ -1,6 +1,5 @@
 import AnswerCache
 import DNSWire
-package import Telemetry
 
 /// The change from one policy to the next while questions are in flight.
 ///
@@ -24,13 +23,12 @@ extension ForwardingEngine {
     ) {
         precondition(old.policy === change.old, "an engine is succeeded by a change of its own policy")
         self.init(
-            policy: change.new, hashKey: old.hashKey, cache: old.cache, board: board, identity: identity,
+            policy: change.new, hashKey: old.hashKey, cache: old.cache.cache, board: board,
+            identity: identity,
             limits: limits)
-        changes = [change]
+        cache.begin(change)
         unixTime = old.unixTime
-        for (server, place) in change.new.places(in: change.old).enumerated() {
-            if let place { servers[server] = old.servers[place] }
-        }
+        servers.learn(from: old.servers)
         delivery = ReplyDelivery(succeeding: old.delivery, policy)
         if change.new.rateLimit == change.old.rateLimit { rates = old.rates }
         takeCounts(of: &old)
@@ -38,19 +36,13 @@ extension ForwardingEngine {
 
     /// From now on the cache is used for nothing that `change` alters.
     package mutating func begin(_ change: PolicyChange) {
-        changes.append(change)
+        cache.begin(change)
     }
 
     /// Every engine has begun the change, and the cache is rid of what it alters: all of it may be used
     /// again. Not for engines that were succeeded.
     package mutating func settle() {
-        changes = []
-    }
-
-    /// True where what is kept for the question in `message` and `view` holds under all policies that write
-    /// to the cache.
-    func mayUseCache(_ message: Span<UInt8>, _ question: Question, _ view: Int) -> Bool {
-        changes.isEmpty || changes.allSatisfy { $0.keepsAnswer(message, question, view: view) }
+        cache.end()
     }
 
     /// Counts what an engine that was succeeded has done since it was last asked.
@@ -67,15 +59,12 @@ extension ForwardingEngine {
         old.refusedClients = RefusedClients()
     }
 
-    /// True while a client waits for an answer of a server.
-    package var hasWaitingClients: Bool { table.waiterCount > 0 }
-
     /// Answers everything in flight as if no server had.
-    package mutating func giveUpAll(at now: MonotonicTime, into outbox: inout Outbox) {
+    package mutating func giveUpAll(in turn: inout Turn) {
         for slot in table.transactions.indices {
             guard let target = table.transactions[slot].target else { continue }
-            table.transactions[slot].failureText = failureText(slot, target)
-            finishWithFailure(slot, .serverFailure, at: now, into: &outbox)
+            table.transactions[slot].noteFailure(failureText(slot, target))
+            finishWithFailure(slot, .serverFailure, at: turn.now, into: &turn.outbox)
         }
     }
 }

@@ -27,17 +27,15 @@ package struct ForwardingEngine: ~Copyable {
 
     var table: TransactionTable
     var timers = TimerWheel()
-    var servers: [ServerState]
-    let board: HealthBoard
+    var servers: ServerSet
+    /// The answer that is being given.
     var prepared = PreparedAnswer()
     /// Room for a second answer, while `prepared` is filled from the cache.
     var scratch = PreparedAnswer()
-    let cache: AnswerCache?
-    /// Changes of the policy since which others may have kept answers by other rules; see `mayUseCache`.
-    var changes: [PolicyChange] = []
+    /// Room for an answer in the client's letter case.
+    var restored = OctetBuffer(capacity: 4096)
+    var cache: CacheAccess
     var mapper = AnswerMapper()
-    /// For each server the place in its pool of sockets that questions go out of now.
-    var takingSockets: [UInt8]
     let hashKey: UInt64
     /// Made with the first question that it counts.
     var rates: ClientRates?
@@ -61,13 +59,13 @@ package struct ForwardingEngine: ~Copyable {
     ) {
         let identity = identity ?? ProcessIdentity(seed: hashKey)
         let limits = limits ?? policy.limits
-        self.board =
+        let board =
             board
             ?? HealthBoard(
                 servers: policy.servers.count, groups: policy.groups.count, isProbed: false)
         self.policy = policy
         meters = EngineMeters(policy)
-        self.cache = cache
+        self.cache = CacheAccess(cache)
         self.hashKey = hashKey
         self.limits = limits
         validated = identity.validatedClients
@@ -76,140 +74,168 @@ package struct ForwardingEngine: ~Copyable {
         table = TransactionTable(
             mostTransactions: limits.transactions, mostWaiters: limits.waiters,
             servers: policy.servers.count, groups: policy.groups.count, hashKey: hashKey)
-        takingSockets = Array(repeating: 0, count: policy.servers.count)
-        servers = policy.servers.indices.map { server in
-            ServerState(policy.servers[server], mark: identity.mark(of: server, in: policy), identity)
-        }
+        servers = ServerSet(policy, board, identity)
     }
 
     /// Questions in flight.
     package var transactionCount: Int { table.activeCount }
 
-    /// True where an answer may come over `path`.
+    /// True while a client waits for an answer of a server.
+    package var hasWaitingClients: Bool { table.waiterCount > 0 }
+
+    /// True if an answer may come over `path`.
     package func isWaiting(for path: UpstreamPath) -> Bool { table.waitingCount(path) > 0 }
 
     /// When `expire` must be called; nil while nothing is in flight.
     package var nextDeadline: MonotonicTime? { timers.nextDue }
 
+    /// Questions to `server` go out of place `socket` of its pool from now on.
+    package mutating func sendQuestions(to server: Int, from socket: Int) {
+        servers.sendQuestions(to: server, from: socket)
+    }
+
+    /// Counts what happened between us and a server.
+    mutating func count(_ event: ServerEvent, _ server: Int) {
+        meters.serverEvents.count(row: server, column: event.rawValue)
+    }
+
+    // MARK: - Time
+
+    /// Sends again or gives up what is due.
+    package mutating func expire(in turn: inout Turn) {
+        while let slot = timers.popDue(at: turn.now) {  // each turn clears a timer; new ones lie ahead
+            // A second server may have been asked early: only what was silent for long counts against the
+            // first.
+            blameSilence(slot, longerThan: 300, at: turn.now)
+            advance(slot, after: .timerFired, in: &turn)
+        }
+    }
+
     // MARK: - From clients
 
     /// Takes a client's message.
+    @discardableResult
     package mutating func receiveQuestion(
-        _ message: Span<UInt8>, from path: ClientPath, at now: MonotonicTime,
-        random: inout some RandomNumberGenerator, into outbox: inout Outbox
-    ) {
+        _ message: Span<UInt8>, from path: ClientPath, in turn: inout Turn
+    ) -> QuestionOutcome {
         counters.messages += 1
-        if policy.dropsStrangers, policy.view(of: path.client.address) == nil {
+        let client = path.client.address
+        if policy.dropsStrangers, policy.view(of: client) == nil {
             counters.ignored += 1
-            if path.client.address.isPrivate { refusedClients.note(path.client.address, at: now) }
-            return
+            if client.isPrivate { refusedClients.note(client, at: turn.now) }
+            return .ignored
         }
         switch ClientMessage(reading: message) {
         case .ignore:
             counters.ignored += 1
+            return .ignored
         case .reject(let rcode, let question, let edns):
-            guard let header = try? MessageHeader(reading: message) else { return }
+            guard let header = try? MessageHeader(reading: message) else { return .ignored }
             var terms = ReplyTerms(header: header, edns: edns, limit: replyLimit(edns, path))
             terms.askedOctets = message.count
             let asked = message.extracting(question?.range ?? 0..<0)
-            reject(rcode, Recipient(asked, path: path, terms: terms, at: now), into: &outbox)
+            reject(rcode, Recipient(asked, path: path, terms: terms, at: turn.now), into: &turn.outbox)
         case .cookieRequest(let header, let edns, let cookie):
             var terms = ReplyTerms(header: header, edns: edns, limit: replyLimit(edns, path))
             terms.askedOctets = message.count
-            terms.cookie = cookies.judged(cookie, from: path.client.address, at: unixTime)
+            terms.cookie = cookies.judged(cookie, from: client, at: unixTime)
             let asked = message.extracting(0..<0)
-            giveCookie(Recipient(asked, path: path, terms: terms, at: now), into: &outbox)
+            giveCookie(Recipient(asked, path: path, terms: terms, at: turn.now), into: &turn.outbox)
         case .query(var query):
             if query.cookie != nil { judgeCookie(of: &query, from: path) }
-            let exchange = ClientExchange(
-                message, query, path: path, terms: replyTerms(query, path), at: now)
-            answer(exchange, random: &random, into: &outbox)
+            let terms = replyTerms(query, path)
+            let exchange = ClientExchange(message, query, path: path, terms: terms, at: turn.now)
+            answer(exchange, in: &turn)
         }
+        return .taken
     }
 
     /// Answers a question, or has it asked. The first step that is done with it ends the work on it.
-    private mutating func answer(
-        _ exchange: ClientExchange, random: inout some RandomNumberGenerator,
-        into outbox: inout Outbox
-    ) {
-        let client = exchange.recipient.path
-        if client.transport == .tcp { validated.note(client.client.address, at: exchange.now) }
-        guard stopLoop(exchange, into: &outbox) == .open else { return }
-        guard let view = policy.view(of: client.client.address) else {
-            noteRefused(client.client.address, asking: exchange.message, at: exchange.now)
-            return refuse(exchange, Refusals.client, into: &outbox)
+    private mutating func answer(_ exchange: ClientExchange, in turn: inout Turn) {
+        let path = exchange.recipient.path
+        if path.transport == .tcp { validated.note(path.client.address, at: turn.now) }
+        guard stopLoop(exchange, into: &turn.outbox) == .open else { return }
+        guard let view = policy.view(of: path.client.address) else {
+            noteRefused(path.client.address, asking: exchange.message, at: turn.now)
+            return refuse(exchange, Refusals.client, into: &turn.outbox)
         }
         var exchange = exchange
         exchange.view = view
         if let refusal = Refusals.refusal(of: exchange.query) {
-            return refuse(exchange, refusal, into: &outbox)
+            return refuse(exchange, refusal, into: &turn.outbox)
         }
-        guard answerFromCache(exchange, random: &random, into: &outbox) == .open else { return }
+        guard answerFromCache(exchange, in: &turn) == .open else { return }
         switch policy.route(exchange.message, exchange.query.question, view: view) {
         case .answer(let answer):
-            reply(exchange, answer, into: &outbox)
+            reply(exchange, answer, into: &turn.outbox)
         case .ask(let target, let suffixStart):
-            guard denyImpossibleName(exchange, target, suffixStart: suffixStart, into: &outbox) == .open,
-                holdToRate(exchange, into: &outbox) == .open
+            guard
+                denyImpossibleName(exchange, target, suffixStart: suffixStart, into: &turn.outbox) == .open,
+                holdToRate(exchange, into: &turn.outbox) == .open
             else { return }
-            ask(exchange, target, suffixStart: suffixStart, random: &random, into: &outbox)
+            ask(exchange, target, suffixStart: suffixStart, in: &turn)
         }
     }
 
-    /// Lets the client wait for a transaction that asks the same, or starts one.
-    mutating func ask(
-        _ exchange: ClientExchange, _ target: RouteTarget, suffixStart: Int,
-        random: inout some RandomNumberGenerator, into outbox: inout Outbox
-    ) {
-        let shape = QuestionShape(exchange.query, suffixStart: suffixStart)
-        let recipient = exchange.recipient
-        guard let view = exchange.view else { return }
-        guard !hasTooMany(recipient) else { return turnAway(exchange, into: &outbox) }
-        let key = hash(exchange.message, shape, target)
-        if let slot = table.find(
-            key: key, target: target, view: view, shape, loopMarks: exchange.loopMarks,
-            in: exchange.message)
-        {
-            guard table.addWaiter(recipient, to: slot) else { return denyRoom(exchange, into: &outbox) }
-            counters.joined += 1
-            return
+    /// Answers a question from the cache.
+    private mutating func answerFromCache(_ exchange: ClientExchange, in turn: inout Turn) -> ExchangeState {
+        guard let hit = cache.load(exchange, into: &prepared) else { return .open }
+        var freshness = AnswerFreshness.age(hit.age)
+        if !hit.isFresh || hit.isFailure {
+            guard case .ask(let target, _) = route(exchange), !isRevived(target, since: hit.failedAt) else {
+                return .open
+            }
+            if !hit.isFresh {
+                freshness = target.staleFreshness
+                if exchange.recipient.terms.hasEDNS { prepared.extendedError = staleError(target) }
+            }
         }
-        if target.rewritesQuestion, suffixStart + target.mapping.inner.wire.count > maximumNameLength {
-            return nameTooLong(exchange, target, into: &outbox)
-        }
-        guard let slot = table.addTransaction(key: key, isProven: recipient.isAddressValidated) else {
-            return denyRoom(exchange, into: &outbox)
-        }
-        guard table.addWaiter(recipient, to: slot) else {
-            table.removeTransaction(slot)
-            return denyRoom(exchange, into: &outbox)
-        }
-        timers.grow(to: table.transactions.count)
-        table.transactions[slot].target = target
-        table.transactions[slot].view = Int32(view)
-        table.transactions[slot].question = shape
-        table.transactions[slot].loopMarks = exchange.loopMarks
-        start(slot, at: exchange.now, random: &random, into: &outbox)
-    }
-
-    /// A keyed hash of what servers are asked: the folded name below the cluster's own suffix, type, class.
-    private func hash(_ message: Span<UInt8>, _ shape: QuestionShape, _ target: RouteTarget) -> UInt64 {
-        var hash = NameHash(key: hashKey)
-        // In two pieces in either case: the hash of a whole is not that of its pieces.
-        hash.combine(message, from: Question.nameStart, count: shape.suffixStart)
-        if target.rewritesQuestion {
-            let inner = target.mapping.inner.wire
-            hash.combine(inner.span, from: 0, count: inner.count)
+        // A failure stays one, wherever it came from.
+        if hit.isFailure {
+            counters.failed += 1
+        } else if hit.isFresh {
+            counters.hits += 1
         } else {
-            let start = Question.nameStart + shape.suffixStart
-            hash.combine(message, from: start, count: shape.nameLength - shape.suffixStart)
+            counters.stale += 1
         }
-        hash.combine(UInt64(shape.type) << 16 | UInt64(shape.recordClass))
-        return hash.value
+        let draft = ReplyDraft(
+            body: .prepared(freshness, rotation: hit.rotation), source: hit.isFresh ? .hit : .stale,
+            view: exchange.view, cluster: Int(hit.owner))
+        deliver(draft, to: exchange.recipient, into: &turn.outbox)
+        if hit.wantsRefresh { refresh(exchange, in: &turn) }
+        return .done
+    }
+
+    /// Where a question goes.
+    private func route(_ exchange: ClientExchange) -> Route? {
+        exchange.view.map { policy.route(exchange.message, exchange.query.question, view: $0) }
+    }
+
+    /// True if a server of the target's groups was dead and has been found alive since: what failed then may
+    /// work now.
+    private func isRevived(_ target: RouteTarget, since time: MonotonicTime) -> Bool {
+        target.groups.contains { group in
+            policy.groups[group].servers.contains { servers.board.servers[$0].revivedAt >= time }
+        }
+    }
+
+    /// What stands with a stale answer whose question was asked in vain less than a second ago.
+    private func staleError(_ target: RouteTarget) -> ExtendedError {
+        let names = target.groups.map { policy.groups[$0].name }.joined(separator: ", ")
+        return ExtendedError(.staleAnswer, "\(names): no server answered a moment ago")
+    }
+
+    /// Asks again for what was just answered, so that the next client finds it fresh.
+    private mutating func refresh(_ exchange: ClientExchange, in turn: inout Turn) {
+        guard case .ask(let target, let suffixStart) = route(exchange) else { return }
+        counters.refreshed += 1
+        var silent = exchange
+        silent.recipient.terms.limit = ReplyTerms.nobody
+        ask(silent, target, suffixStart: suffixStart, in: &turn)
     }
 
     /// What the client's transport and EDNS allow.
-    func replyTerms(_ query: ClientQuery, _ path: ClientPath) -> ReplyTerms {
+    private func replyTerms(_ query: ClientQuery, _ path: ClientPath) -> ReplyTerms {
         var terms = ReplyTerms(header: query.header, edns: query.edns, limit: replyLimit(query.edns, path))
         terms.askedOctets = query.octets
         terms.cookie = query.cookie
@@ -217,20 +243,8 @@ package struct ForwardingEngine: ~Copyable {
         return terms
     }
 
-    func replyLimit(_ edns: EDNS?, _ path: ClientPath) -> Int {
+    private func replyLimit(_ edns: EDNS?, _ path: ClientPath) -> Int {
         path.transport == .tcp
             ? 65_535 : ReplyTerms.datagramLimit(edns: edns, ours: policy.maximumUDPSize)
-    }
-
-    // MARK: - Time
-
-    /// Sends again or gives up what is due at `now`.
-    package mutating func expire(
-        at now: MonotonicTime, random: inout some RandomNumberGenerator, into outbox: inout Outbox
-    ) {
-        while let slot = timers.popDue(at: now) {  // each turn clears a timer; new ones lie ahead of `now`
-            guard table.transactions[slot].target != nil else { continue }
-            timerFired(slot, at: now, random: &random, into: &outbox)
-        }
     }
 }

@@ -125,7 +125,7 @@ struct PolicyBuilder {
 
     private mutating func addGroup(
         _ name: String, _ endpoints: [Endpoint], _ domain: DomainName?, _ addresses: [IPPrefix],
-        _ patience: ServerGroup.Patience
+        _ timeouts: ServerGroup.Timeouts
     ) -> Int {
         let first = servers.count
         servers += endpoints
@@ -138,7 +138,7 @@ struct PolicyBuilder {
             ServerGroup(
                 name: name, number: number, servers: Array(first..<servers.count), domain: domain,
                 addresses: IPPrefixTable(containing: addresses), prefixes: addresses,
-                patience: patience))
+                timeouts: timeouts))
         return groups.count - 1
     }
 

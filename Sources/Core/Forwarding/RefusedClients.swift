@@ -52,13 +52,3 @@ package struct RefusedClients: Hashable, Sendable {
         return all.entries.sorted { $1.last < $0.last }
     }
 }
-
-extension ForwardingEngine {
-    /// Notes a client that may not ask, if it likely should: it is at a private address, or asks for a name
-    /// of a cluster. Other strangers come to every server that the Internet reaches.
-    mutating func noteRefused(_ client: IPAddress, asking message: Span<UInt8>, at now: MonotonicTime) {
-        counters.strangers += 1
-        guard client.isPrivate || policy.isClusterName(message) else { return }
-        refusedClients.note(client, at: now)
-    }
-}

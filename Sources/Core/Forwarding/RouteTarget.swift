@@ -24,21 +24,21 @@ package struct ServerGroup: Sendable {
     let prefixes: [IPPrefix]
 
     /// How long the group is waited for.
-    package let patience: Patience
+    package let timeouts: Timeouts
 
     /// Times after which a question is sent again, and after which it is given up, in milliseconds.
     ///
     /// At most three questions go to one server over one transport (RFC 9520 section 3.1).
-    package struct Patience: Hashable, Sendable {
+    package struct Timeouts: Hashable, Sendable {
         package let firstRetry: Int
         package let laterRetries: Int
         package let total: Int
 
         /// A cluster's DNS answers from memory: silence is loss. An answer or an error comes within 2 s.
-        package static let cluster = Patience(firstRetry: 400, laterRetries: 500, total: 1_900)
+        package static let cluster = Timeouts(firstRetry: 400, laterRetries: 500, total: 1_900)
 
         /// A resolver may have to ask around itself. Below the 5 s that common clients wait.
-        package static let resolver = Patience(firstRetry: 800, laterRetries: 1_200, total: 4_500)
+        package static let resolver = Timeouts(firstRetry: 800, laterRetries: 1_200, total: 4_500)
     }
 }
 

@@ -101,7 +101,7 @@ struct ServerState {
 
     /// About the time within which 95 of 100 answers come, in milliseconds, 10...400: later a second server
     /// is asked too.
-    var patienceMilliseconds: Int {
+    var usualMilliseconds: Int {
         guard roundTrip > 0 else { return 400 }
         return Int(min(max((roundTrip + 4 * deviation) / 1_000_000, 10), 400))
     }

@@ -20,44 +20,78 @@ struct Transaction {
     var lastWaiter: Int32 = -1
     var waiterCount: Int32 = 0
 
-    var started = MonotonicTime(nanoseconds: 0)
-    /// When the client gets an answer at the latest, good or bad.
-    var deadline = MonotonicTime(nanoseconds: 0)
+    /// When it was first asked.
+    private(set) var started = MonotonicTime(nanoseconds: 0)
+    /// When the clients get an answer at the latest, good or bad.
+    private(set) var deadline = MonotonicTime(nanoseconds: 0)
     /// When the current group is given up.
-    var groupDeadline = MonotonicTime(nanoseconds: 0)
+    private(set) var groupDeadline = MonotonicTime(nanoseconds: 0)
 
     /// Place in `target.groups` of the group that is asked now.
-    var groupPosition = 0
-    /// Questions sent so far to the current group; see `TransactionTable.subscript`.
+    private(set) var groupPosition = 0
+    /// Questions sent so far to the current group; see `TransactionTable.attempts`.
     var attemptCount = 0
-    /// The last response code by which a server of the current group declined; -1: none did.
-    var lastDecline = -1
+    /// The last response code by which a server of the current group declined; nil if none did.
+    var lastDecline: ResponseCode?
 
-    /// True where the address of one that waits is not forged: then the places may be taken that are kept for
+    /// True if the address of one that waits is not forged: then the places may be taken that are kept for
     /// such clients.
     var isProven = false
 
-    /// The group that the slot counts for in `TransactionTable.enter`; -1: none.
-    var countedGroup: Int32 = -1
-    /// True where the current group was not asked since it has too many questions in flight.
+    /// The group that the slot counts for in `TransactionTable.enter`; nil if none.
+    var countedGroup: Int?
+    /// True if the current group was not asked since it has too many questions in flight.
     var isTurnedAway = false
 
     /// The group whose answer to another transaction's identical question is waited for, in place of asking;
     /// nil if it asks itself. See `TransactionTable.leader`.
-    var followedGroup: Int32?
+    var followedGroup: Int?
     /// Why the leader got no answer, once it is known; empty before.
     var leadersFailure: [UInt8] = []
 
     /// The marks that the question brought; ours is added on its way out.
     var loopMarks: [UInt64] = []
 
-    /// The first group that failed, as a place in `target.groups`; -1: none did. Then a 'no' is not to be
-    /// believed.
-    var failedGroup = -1
-    /// Why that group failed, in words; empty where none did.
-    var failureText: [UInt8] = []
+    /// The first group that failed; nil if none did. Then a 'no' is not to be believed.
+    var failure: GroupFailure?
 
     static let mostAttempts = 8
+
+    /// A group without an answer.
+    struct GroupFailure {
+        /// Place in `target.groups`.
+        let position: Int
+        /// Why, in words; with the reasons of later groups behind it.
+        var text: [UInt8]
+    }
+
+    // MARK: - Deadlines
+
+    /// Begins to ask: the clients get their reply within `milliseconds`.
+    mutating func start(milliseconds: Int, at now: MonotonicTime) {
+        started = now
+        deadline = now.advanced(milliseconds: milliseconds)
+    }
+
+    /// Goes over to the group at `position` of `count`, which is waited for `milliseconds` at most: what is
+    /// left of the time is shared by the groups that are left.
+    mutating func enterGroup(_ position: Int, of count: Int, milliseconds: Int, at now: MonotonicTime) {
+        groupPosition = position
+        lastDecline = nil
+        isTurnedAway = false
+        let left = Int(deadline.nanoseconds(since: now) / 1_000_000)
+        groupDeadline = now.advanced(milliseconds: min(milliseconds, left / (count - position)))
+    }
+
+    /// Notes why the current group failed, as far as it is told.
+    mutating func noteFailure(_ text: [UInt8]) {
+        guard let known = failure else {
+            failure = GroupFailure(position: groupPosition, text: text)
+            return
+        }
+        guard known.text.count < ExtendedError.maximumTextLength else { return }
+        failure?.text += Array("; ".utf8) + text
+    }
 }
 
 /// What is asked, apart from the name's octets.
@@ -96,41 +130,6 @@ struct QuestionShape: Hashable {
         recordClass = query.question.recordClass
         wantsDNSSEC = query.wantsDNSSEC
         checkingDisabled = query.checkingDisabled
-    }
-}
-
-/// One message sent to one server.
-struct Attempt {
-    /// The message ID, drawn at random.
-    var id: UInt16 = 0
-    var state = State.unused
-    var usesEDNS = true
-    /// True where our cookie went with it.
-    var sentCookie = false
-    /// True once its silence was counted as a failure of the server.
-    var isBlamed = false
-    /// True once ICMP said that no answer will come: then an answer is waited for all the same.
-    var isHinted = false
-    /// The letter case in which the name went out; nil: the client's.
-    var letterCase: LetterCase?
-    var path = UpstreamPath(server: 0, socket: 0, transport: .udp)
-    var sent = MonotonicTime(nanoseconds: 0)
-
-    enum State: Hashable {
-        case unused
-        /// An answer may still come, even after another server was asked.
-        case waiting
-        case failed(UpstreamFailure)
-        /// Answered with a response code that is no answer to the question.
-        case declined(rcode: Int)
-        /// Answered with a message that is malformed or does not fit the question.
-        case unusable
-        /// Over UDP the answer was truncated: it is asked again over TCP.
-        case truncated
-        /// What came over UDP may be forged: it is asked again over TCP.
-        case distrusted
-        /// The question could not leave, for want of something here.
-        case unsent(LocalFailure)
     }
 }
 

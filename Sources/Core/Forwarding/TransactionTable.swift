@@ -22,12 +22,10 @@ struct TransactionTable: ~Copyable {
     /// The question of waiter i as it was asked, from octet i * `questionRoom`.
     private var questions: [UInt8] = []
 
-    /// The transaction that uses each message ID; -1: none. Slots are at most 32767.
-    private var transactionByID: [Int16]
-    private var usedIDs = 0
-    private var buckets: [Int32]
+    private var ids: MessageIDs
+    private(set) var buckets: [Int32]
 
-    var abandoned = AbandonedQuestions()
+    private var abandoned = AbandonedQuestions()
     /// For each path the attempts in state `waiting`; see `place`.
     private var waitingCounts: [Int32]
     /// For each group the transactions that ask it; see `enter`.
@@ -42,7 +40,7 @@ struct TransactionTable: ~Copyable {
 
     /// Name, type and class: 255 + 4 octets, rounded up.
     private static let questionRoom = 264
-    private static let bucketCount = 4096
+    static let bucketCount = 4096
     private static let firstCapacity = 256
 
     /// - Parameters:
@@ -56,7 +54,7 @@ struct TransactionTable: ~Copyable {
         waitingCounts = Array(repeating: 0, count: servers * Self.pathsPerServer)
         self.mostTransactions = min(mostTransactions, 32_768)
         self.mostWaiters = mostWaiters
-        transactionByID = Array(repeating: -1, count: 65_536)
+        ids = MessageIDs(mostTransactions: self.mostTransactions)
         buckets = Array(repeating: -1, count: Self.bucketCount)
     }
 
@@ -138,22 +136,19 @@ struct TransactionTable: ~Copyable {
     /// Servers may refuse a question for the marks that it brings, which any client can put there: one
     /// without marks waits for another one without. One with marks waits for its like, and beyond
     /// `mostMarked` different trails for any that has marks.
-    func find(
-        key: UInt64, target: RouteTarget, view: Int, _ shape: QuestionShape, loopMarks: [UInt64] = [],
-        in message: Span<UInt8>
-    ) -> Int? {
+    func find(_ asked: AskedQuestion, key: UInt64) -> Int? {
         var marked: Int?
         var markedCount = 0
         var current = buckets[Int(key % UInt64(Self.bucketCount))]
         while current >= 0 {  // the bucket's list ends
             let slot = Int(current)
-            if transactions[slot].key == key, transactions[slot].target === target,
-                Int(transactions[slot].view) == view, transactions[slot].question == shape,
-                transactions[slot].loopMarks.isEmpty == loopMarks.isEmpty,
+            if transactions[slot].key == key, transactions[slot].target === asked.target,
+                Int(transactions[slot].view) == asked.view, transactions[slot].question == asked.shape,
+                transactions[slot].loopMarks.isEmpty == asked.loopMarks.isEmpty,
                 transactions[slot].waiterCount < EngineLimits.mostWaitersPerTransaction,
-                isSameName(slot, message, shape.nameLength)
+                isSameName(slot, asked.message, asked.shape.nameLength)
             {
-                if transactions[slot].loopMarks == loopMarks { return slot }
+                if transactions[slot].loopMarks == asked.loopMarks { return slot }
                 marked = slot
                 markedCount += 1
             }
@@ -168,105 +163,6 @@ struct TransactionTable: ~Copyable {
     private func isSameName(_ slot: Int, _ message: Span<UInt8>, _ length: Int) -> Bool {
         let start = Int(transactions[slot].firstWaiter) * Self.questionRoom
         return isEqualFolded(questions.span, start, message, Question.nameStart, count: length)
-    }
-
-    // MARK: - Identical questions
-
-    // Clients may ask for one name under several suffixes and views, with any flags and marks: towards a
-    // server these are the same name, type and class, and whoever guesses answers (RFC 5452 section 5) gains
-    // with each copy in flight. So one transaction asks (the leader), and the others wait for its answer,
-    // which each maps for its own clients (followers). All have the same key.
-
-    /// The transaction whose answer from `group` serves `slot` as well; nil if there is none.
-    ///
-    /// One without marks follows only another one without: see `find`.
-    func leader(of slot: Int, in group: Int) -> Int? {
-        var current = buckets[Int(transactions[slot].key % UInt64(Self.bucketCount))]
-        while current >= 0 {  // the bucket's list ends
-            let other = Int(current)
-            if other != slot, transactions[other].key == transactions[slot].key,
-                transactions[other].countedGroup == Int32(group), transactions[other].attemptCount > 0,
-                transactions[slot].loopMarks.isEmpty ? transactions[other].loopMarks.isEmpty : true,
-                hasSameFlags(slot, other), isSameOnTheWire(slot, other)
-            {
-                return other
-            }
-            current = transactions[other].next
-        }
-        return nil
-    }
-
-    /// The transactions that follow `slot` in the group that it asks; empty, without an allocation, for most.
-    func followers(of slot: Int) -> [Int] {
-        let group = transactions[slot].countedGroup
-        var found: [Int] = []
-        guard group >= 0 else { return found }
-        var current = buckets[Int(transactions[slot].key % UInt64(Self.bucketCount))]
-        while current >= 0 {  // the bucket's list ends
-            let other = Int(current)
-            if other != slot, transactions[other].key == transactions[slot].key,
-                transactions[other].followedGroup == group, hasSameFlags(slot, other),
-                isSameOnTheWire(slot, other)
-            {
-                found.append(other)
-            }
-            current = transactions[other].next
-        }
-        return found
-    }
-
-    /// Copies of the question of `slot`, its own included, that wait for an answer of `server`.
-    func waitingCopies(of slot: Int, at server: Int) -> Int {
-        var count = 0
-        var current = buckets[Int(transactions[slot].key % UInt64(Self.bucketCount))]
-        while current >= 0 {  // the bucket's list ends
-            let other = Int(current)
-            if transactions[other].key == transactions[slot].key,
-                other == slot || isSameOnTheWire(slot, other)
-            {
-                for index in 0..<transactions[other].attemptCount
-                where self[other, index].state == .waiting && self[other, index].path.server == server {
-                    count += 1
-                }
-            }
-            current = transactions[other].next
-        }
-        return count
-    }
-
-    private func hasSameFlags(_ one: Int, _ other: Int) -> Bool {
-        transactions[one].question.wantsDNSSEC == transactions[other].question.wantsDNSSEC
-            && transactions[one].question.checkingDisabled == transactions[other].question.checkingDisabled
-    }
-
-    /// True where both ask servers for the same name, type and class, whatever suffix their clients used.
-    private func isSameOnTheWire(_ one: Int, _ other: Int) -> Bool {
-        guard let target = transactions[one].target, let second = transactions[other].target,
-            transactions[one].question.type == transactions[other].question.type,
-            transactions[one].question.recordClass == transactions[other].question.recordClass
-        else { return false }
-        let length = nameLength(of: one, target)
-        guard length == nameLength(of: other, second) else { return false }
-        for offset in 0..<length where octet(offset, of: one, target) != octet(offset, of: other, second) {
-            return false
-        }
-        return true
-    }
-
-    /// Octets of the name that servers are asked for.
-    private func nameLength(of slot: Int, _ target: RouteTarget) -> Int {
-        target.rewritesQuestion
-            ? transactions[slot].question.suffixStart + target.mapping.inner.wire.count
-            : transactions[slot].question.nameLength
-    }
-
-    /// Octet `offset` of the name that servers are asked for, folded.
-    private func octet(_ offset: Int, of slot: Int, _ target: RouteTarget) -> UInt8 {
-        let start = transactions[slot].question.suffixStart
-        guard target.rewritesQuestion, offset >= start else {
-            return foldedOctet(questions[Int(transactions[slot].firstWaiter) * Self.questionRoom + offset])
-        }
-        return foldedOctet(target.mapping.inner.wire[offset - start])
     }
 
     // MARK: - Numbers in flight
@@ -285,24 +181,23 @@ struct TransactionTable: ~Copyable {
         guard free > 0, client == 0 || groupLoad.count(client) < free else { return false }
         groupCounts[group] += 1
         if client != 0 { groupLoad.change(client, by: 1) }
-        transactions[slot].countedGroup = Int32(group)
+        transactions[slot].countedGroup = group
         return true
     }
 
     /// Lets `slot` wait for its leader in `group`, for which it does not count.
     mutating func follow(in group: Int, _ slot: Int) {
         leaveGroup(slot)
-        transactions[slot].followedGroup = Int32(group)
+        transactions[slot].followedGroup = group
         transactions[slot].leadersFailure = []
     }
 
     private mutating func leaveGroup(_ slot: Int) {
-        let group = transactions[slot].countedGroup
-        guard group >= 0 else { return }
-        groupCounts[Int(group)] -= 1
-        let client = clientHash(slot, Int(group))
+        guard let group = transactions[slot].countedGroup else { return }
+        groupCounts[group] -= 1
+        let client = clientHash(slot, group)
         if client != 0 { groupLoad.change(client, by: -1) }
-        transactions[slot].countedGroup = -1
+        transactions[slot].countedGroup = nil
     }
 
     /// How many more questions of a client `group` would take in; 0 or less: none.
@@ -350,45 +245,28 @@ struct TransactionTable: ~Copyable {
     // MARK: - Message IDs
 
     /// Draws an unused message ID at random for `slot` (RFC 5452 section 9.2).
-    ///
-    /// Each transaction's first ID is its own; where many are in use, a later attempt goes out with the one
-    /// before.
     mutating func drawID(for slot: Int, random: inout some RandomNumberGenerator) -> UInt16 {
-        let sent = transactions[slot].attemptCount
-        if sent > 0, usedIDs >= Self.mostUsedIDs - mostTransactions {
-            return self[slot, sent - 1].id
-        }
-        while true {  // ends, after four turns on average at worst: a quarter of all IDs is never in use
-            let id = UInt16(truncatingIfNeeded: random.next())
-            if transactionByID[Int(id)] < 0 {
-                transactionByID[Int(id)] = Int16(slot)
-                usedIDs += 1
-                return id
-            }
-        }
-    }
-
-    /// Three of four: retries stop taking new ones early enough that each transaction still gets its first.
-    private static let mostUsedIDs = 49_152
-
-    private mutating func releaseID(_ id: UInt16, of slot: Int) {
-        guard transactionByID[Int(id)] == Int16(slot) else { return }
-        transactionByID[Int(id)] = -1
-        usedIDs -= 1
+        let attempts = transactions[slot].attemptCount
+        let last = attempts > 0 ? self[slot, attempts - 1].id : nil
+        return ids.draw(for: slot, insteadOf: last, random: &random)
     }
 
     /// The transaction that sent a question with this ID.
-    func transaction(withID id: UInt16) -> Int? {
-        let slot = Int(transactionByID[Int(id)])
-        return slot < 0 ? nil : slot
-    }
+    func transaction(withID id: UInt16) -> Int? { ids.owner(of: id) }
 
     // MARK: - Attempts
 
     /// Attempt `index` of `slot`, 0..<8; those from `attemptCount` on mean nothing.
     subscript(slot: Int, index: Int) -> Attempt {
-        get { attempts[slot * Transaction.mostAttempts + index] }
-        set { attempts[slot * Transaction.mostAttempts + index] = newValue }
+        _read { yield attempts[slot * Transaction.mostAttempts + index] }
+        _modify { yield &attempts[slot * Transaction.mostAttempts + index] }
+    }
+
+    /// The attempts of `slot` towards its current group, the oldest first.
+    @_lifetime(borrow self)
+    func attempts(of slot: Int) -> Span<Attempt> {
+        let start = slot * Transaction.mostAttempts
+        return attempts.span.extracting(start..<(start + transactions[slot].attemptCount))
     }
 
     /// Adds an attempt that waits; there is room for it.
@@ -407,17 +285,67 @@ struct TransactionTable: ~Copyable {
         self[slot, index].state = state
     }
 
+    /// An attempt waits no longer, though its answer may still come.
+    mutating func abandonAttempt(_ index: Int, of slot: Int, _ state: Attempt.State) {
+        abandoned.note(self[slot, index].id, at: Self.place(self[slot, index].path))
+        endAttempt(index, of: slot, state)
+    }
+
+    /// No attempt of `slot` by `path` waits any longer.
+    ///
+    /// - Parameter isAbandoned: True if answers may still come.
+    /// - Returns: How many waited.
+    mutating func endAttempts(
+        of slot: Int, by path: UpstreamPath, _ state: Attempt.State, isAbandoned: Bool = false
+    ) -> Int {
+        var count = 0
+        for index in 0..<transactions[slot].attemptCount where self[slot, index].isWaiting(for: path) {
+            if isAbandoned { abandoned.note(self[slot, index].id, at: Self.place(path)) }
+            endAttempt(index, of: slot, state)
+            count += 1
+        }
+        return count
+    }
+
+    /// ICMP says of the attempts of `slot` by `path` that no answer will come.
+    mutating func hintAttempts(of slot: Int, by path: UpstreamPath) {
+        for index in 0..<transactions[slot].attemptCount where self[slot, index].isWaiting(for: path) {
+            self[slot, index].isHinted = true
+        }
+    }
+
     /// Forgets all attempts of `slot`: what still comes for them is not ours any more.
     mutating func dropAttempts(of slot: Int) {
         for index in 0..<transactions[slot].attemptCount {
-            let attempt = self[slot, index]
-            if attempt.state == .waiting {
-                abandoned.note(attempt.id, at: Self.place(attempt.path))
+            if self[slot, index].state == .waiting {
+                abandonAttempt(index, of: slot, .unused)
+            } else {
+                self[slot, index].state = .unused
             }
-            releaseID(attempt.id, of: slot)
-            endAttempt(index, of: slot, .unused)
+            ids.release(self[slot, index].id, of: slot)
         }
         transactions[slot].attemptCount = 0
+    }
+
+    /// The transactions with an attempt that waits for an answer by `path`.
+    func slots(waitingFor path: UpstreamPath) -> [Int] {
+        var left = waitingCount(path)
+        var slots: [Int] = []
+        for slot in transactions.indices where transactions[slot].target != nil {
+            guard left > 0 else { break }
+            let attempts = attempts(of: slot)
+            var count = 0
+            for index in attempts.indices where attempts[index].isWaiting(for: path) { count += 1 }
+            guard count > 0 else { continue }
+            left -= count
+            slots.append(slot)
+        }
+        return slots
+    }
+
+    /// True, once, if an answer with this ID comes by `path` to a question that was given up.
+    mutating func takeAbandoned(_ id: UInt16, by path: UpstreamPath) -> Bool {
+        abandoned.take(id, at: Self.place(path))
     }
 
     /// How many attempts wait for an answer by `path`.

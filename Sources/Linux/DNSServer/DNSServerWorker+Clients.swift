@@ -171,12 +171,10 @@ extension DNSServerWorker {
             do throws(FramingError) {
                 guard let range = try connection.framing.next() else { return true }
                 connection.progress.tookQuestion(at: now)
-                let ignored = engine.counters.ignored
-                connection.framing.withMessage(range) { message in
-                    engine.receiveQuestion(
-                        message, from: connection.path, at: now, random: &random, into: &outbox)
+                let outcome = connection.framing.withMessage(range) { message in
+                    engine.receiveQuestion(message, from: connection.path, in: &turn)
                 }
-                if engine.counters.ignored != ignored { connection.progress.settledQuestion() }
+                if outcome == .ignored { connection.progress.settledQuestion() }
             } catch {
                 close(connection)
                 return false

@@ -57,7 +57,7 @@ extension DNSServerWorker {
         let path = ClientPath(
             client: sender.endpoint, local: local, interface: interface, socket: UInt32(index), generation: 0,
             transport: .udp)
-        engine.receiveQuestion(place, of: clientBatch, from: path, at: now, random: &random, into: &outbox)
+        engine.receiveQuestion(place, of: clientBatch, from: path, in: &turn)
     }
 }
 
@@ -86,7 +86,7 @@ extension DNSServerWorker {
             counters.answersReceived += count
             for slot in 0..<count {
                 let outcome = engine.receiveAnswer(
-                    slot, of: answerBatch, over: path, at: now, random: &random, into: &outbox)
+                    slot, of: answerBatch, over: path, in: &turn)
                 guard outcome == .mismatch, upstreams[server].ports.mismatched(place) else { continue }
                 isDistrusted = true
             }
@@ -105,7 +105,7 @@ extension DNSServerWorker {
     private mutating func distrust(_ path: UpstreamPath) {
         flush()
         counters.distrustedSockets += 1
-        engine.distrust(path, at: now, random: &random, into: &outbox)
+        engine.distrust(path, in: &turn)
         upstreams[path.server].close(path.socket)
         drawPort(for: path.server)
     }
@@ -142,7 +142,7 @@ extension DNSServerWorker {
 
     /// Draws the port that the next questions to `server` are sent from.
     mutating func drawPort(for server: Int) {
-        upstreams[server].ports.draw(random.next(), among: portsPerServer)
+        upstreams[server].ports.draw(turn.random.next(), among: portsPerServer)
         let place = upstreams[server].ports.place
         if upstreams[server].ports.isSpent(place, at: now) {
             if isDone(server, place) {
@@ -185,13 +185,13 @@ extension DNSServerWorker {
         let isOld = upstreams[path.server].ports.isOpen(path.socket)
         do throws(Errno) {
             let socket = try openedSocket(path)
-            let outcome = upstreams[path.server].flush(outbox, on: socket)
+            let outcome = upstreams[path.server].flush(turn.outbox, on: socket)
             guard isOld, outcome.sent == 0, let error = outcome.error,
                 SocketFault(error) == .remote(.unreachable)
             else { return outcome }
             upstreams[path.server].close(path.socket)
             upstreams[path.server].sender.addAgain()
-            return upstreams[path.server].flush(outbox, on: try openedSocket(path))
+            return upstreams[path.server].flush(turn.outbox, on: try openedSocket(path))
         } catch {
             upstreams[path.server].sender.giveUpAll()
             var outcome = DatagramSender.Outcome()
@@ -208,7 +208,7 @@ extension DNSServerWorker {
         if let error, case .local(let why) = SocketFault(error) { failure = why }
         for index in first..<upstreams[path.server].sender.lastCount {
             let start = upstreams[path.server].sender.lastStart(index)
-            let id = UInt16(truncatingIfNeeded: outbox.octets.number16(at: start))
+            let id = UInt16(truncatingIfNeeded: turn.outbox.octets.number16(at: start))
             news.append(UpstreamNews(path, .unsent(id: id, failure)))
         }
     }
@@ -221,7 +221,7 @@ extension DNSServerWorker {
         let token = EventToken(
             .upstreamDatagram, path.server * UpstreamSockets.perServer + path.socket, engine: engineNumber)
         try seed.epoll.add(socket.descriptor, .readable, token: token.rawValue)
-        upstreams[path.server].open(path.socket, socket, until: PortPool.Life(random.next(), from: now))
+        upstreams[path.server].open(path.socket, socket, until: PortPool.Life(turn.random.next(), from: now))
         planSweep()
         return socket
     }
@@ -269,17 +269,15 @@ extension ForwardingEngine {
     /// Takes question `place` of a batch; a separate function, in which the batch is borrowed and the rest of
     /// the worker is accessible.
     fileprivate mutating func receiveQuestion(
-        _ place: Int, of batch: borrowing DatagramBatch, from path: ClientPath, at now: MonotonicTime,
-        random: inout KernelRandom, into outbox: inout Outbox
+        _ place: Int, of batch: borrowing DatagramBatch, from path: ClientPath, in turn: inout Turn
     ) {
-        receiveQuestion(batch.message(place), from: path, at: now, random: &random, into: &outbox)
+        receiveQuestion(batch.message(place), from: path, in: &turn)
     }
 
     /// Takes answer `place` of a batch.
     fileprivate mutating func receiveAnswer(
-        _ place: Int, of batch: borrowing DatagramBatch, over path: UpstreamPath, at now: MonotonicTime,
-        random: inout KernelRandom, into outbox: inout Outbox
+        _ place: Int, of batch: borrowing DatagramBatch, over path: UpstreamPath, in turn: inout Turn
     ) -> AnswerOutcome {
-        receiveAnswer(batch.message(place), over: path, at: now, random: &random, into: &outbox)
+        receiveAnswer(batch.message(place), over: path, in: &turn)
     }
 }

@@ -93,8 +93,8 @@ extension DNSServerWorker {
 
     /// Ends the oldest engine.
     private mutating func expireEngine(givesUp: Bool) {
-        engine.expire(at: now, random: &random, into: &outbox)
-        if givesUp { engine.giveUpAll(at: now, into: &outbox) }
+        engine.expire(in: &turn)
+        if givesUp { engine.giveUpAll(in: &turn) }
     }
 
     // MARK: - Listeners
@@ -229,8 +229,8 @@ extension DNSServerWorker {
 
     /// Answers the clients that still wait with SERVFAIL.
     private mutating func giveUpAll() {
-        engine.giveUpAll(at: now, into: &outbox)
+        engine.giveUpAll(in: &turn)
         flush()
-        for old in draining { withEngine(old) { $0.engine.giveUpAll(at: $0.now, into: &$0.outbox) } }
+        for old in draining { withEngine(old) { $0.engine.giveUpAll(in: &$0.turn) } }
     }
 }

@@ -6,17 +6,17 @@ import Telemetry
 // From the outbox to the sockets.
 
 extension DNSServerWorker {
-    /// Sends everything that the engine has in its outbox, and what follows from that.
+    /// Sends everything that the engine has in its turn.outbox, and what follows from that.
     mutating func flush() {
         // Ends: a failure makes the engine try a question's next server, and it gives up after a few; the
         // paused questions of connections are finite, since nothing is read here.
-        while !outbox.isEmpty || !news.isEmpty || !listedUpstreams.isEmpty
+        while !turn.outbox.isEmpty || !news.isEmpty || !listedUpstreams.isEmpty
             || !(listedClients.isEmpty || isDraining)
         {
             sendQuestions()
             sendReplies()
-            if outbox.queryLog != nil { writeQueryLog() }
-            outbox.removeAll()
+            if turn.outbox.queryLog != nil { writeDown() }
+            turn.outbox.removeAll()
             writeUpstreams()
             // Paused questions are for the present engine.
             if !isDraining { writeClients() }
@@ -24,11 +24,11 @@ extension DNSServerWorker {
         }
     }
 
-    /// Sends the questions of the outbox.
+    /// Sends the questions of the turn.outbox.
     private mutating func sendQuestions() {
-        guard !outbox.questions.isEmpty else { return }
-        for index in outbox.questions.indices {
-            let question = outbox.questions[index]
+        guard !turn.outbox.questions.isEmpty else { return }
+        for index in turn.outbox.questions.indices {
+            let question = turn.outbox.questions[index]
             let server = question.path.server
             guard question.path.transport == .udp else {
                 askOverStream(server, start: question.start, end: question.end)
@@ -43,11 +43,11 @@ extension DNSServerWorker {
         for server in 0..<upstreams.count { sendQuestions(to: server) }
     }
 
-    /// Sends the replies of the outbox.
+    /// Sends the replies of the turn.outbox.
     private mutating func sendReplies() {
-        guard !outbox.replies.isEmpty else { return }
-        for index in outbox.replies.indices {
-            let reply = outbox.replies[index]
+        guard !turn.outbox.replies.isEmpty else { return }
+        for index in turn.outbox.replies.indices {
+            let reply = turn.outbox.replies[index]
             let path = reply.path
             guard path.transport == .udp else {
                 queue(reply)
@@ -64,24 +64,24 @@ extension DNSServerWorker {
         }
         for case let listener? in listeners where listener.sender.count > 0 { sendReplies(of: listener) }
         turns.record(
-            nanoseconds: MonotonicClock.now.nanoseconds(since: now), row: 0, times: outbox.replies.count)
+            nanoseconds: MonotonicClock.now.nanoseconds(since: now), row: 0, times: turn.outbox.replies.count)
     }
 
     /// Passes the sent replies that the query log wants to it.
-    private mutating func writeQueryLog() {
-        guard let ring = queryLogRing, var batch = outbox.queryLog, !batch.replies.isEmpty
+    private mutating func writeDown() {
+        guard let ring = queryLogRing, var batch = turn.outbox.queryLog, !batch.replies.isEmpty
         else { return }
-        let turn = Int(MonotonicClock.now.nanoseconds(since: now) / 1000)
+        let microseconds = Int(MonotonicClock.now.nanoseconds(since: now) / 1000)
         for index in batch.replies.indices where batch.replies[index].microseconds < 0 {
-            batch.replies[index].microseconds = turn
+            batch.replies[index].microseconds = microseconds
         }
         ring.take(&batch.replies)
-        outbox.queryLog = batch
+        turn.outbox.queryLog = batch
     }
 
     /// Sends the replies of one listener.
     private mutating func sendReplies(of listener: DatagramListener) {
-        let outcome = listener.flush(outbox)
+        let outcome = listener.flush(turn.outbox)
         counters.datagramsSent += outcome.sent
         counters.datagramsDropped += outcome.dropped
         counters.datagramsFailed += outcome.failed
@@ -93,7 +93,7 @@ extension DNSServerWorker {
             counters.repliesUndeliverable += 1
             return
         }
-        connection.output.append(outbox.octets.span.extracting(reply.start..<reply.end))
+        connection.output.append(turn.outbox.octets.span.extracting(reply.start..<reply.end))
         connection.progress.settledQuestion()
         clients.recount(connection)
         // A client that reads its answers never has so many waiting.
@@ -117,16 +117,16 @@ extension DNSServerWorker {
             switch item.event {
             case .failed(let failure):
                 counters.upstreamFailures += 1
-                engine.upstreamFailed(item.path, failure, at: now, random: &random, into: &outbox)
+                engine.upstreamFailed(item.path, failure, in: &turn)
             case .failedHere(let failure):
                 counters.localFailures += 1
-                engine.upstreamFailed(item.path, here: failure, at: now, random: &random, into: &outbox)
+                engine.upstreamFailed(item.path, here: failure, in: &turn)
             case .unsent(let id, let failure):
                 counters.localFailures += 1
                 engine.questionUnsent(
-                    id, over: item.path, failure, at: now, random: &random, into: &outbox)
+                    id, over: item.path, failure, in: &turn)
             case .hinted:
-                engine.upstreamHinted(item.path, at: now, random: &random, into: &outbox)
+                engine.upstreamHinted(item.path, in: &turn)
             }
         }
     }

@@ -34,7 +34,7 @@ extension DNSServerWorker {
             counters.upstreamConnections += 1
             planSweep()
         }
-        stream.output.append(outbox.octets.span.extracting(start..<end))
+        stream.output.append(turn.outbox.octets.span.extracting(start..<end))
         stream.progress.asked(at: now)
         list(server)
     }
@@ -117,7 +117,7 @@ extension DNSServerWorker {
                     while let range = try stream.framing.next() {  // each turn takes octets
                         stream.progress.answered(at: now)
                         let outcome = stream.framing.withMessage(range) { message in
-                            engine.receiveAnswer(message, over: path, at: now, random: &random, into: &outbox)
+                            engine.receiveAnswer(message, over: path, in: &turn)
                         }
                         // The connection has only one writer, so the server has mixed up its own answers.
                         guard outcome != .mismatch else {

@@ -24,16 +24,12 @@ struct DNSServerWorker: ~Copyable {
     var draining: [DrainingEngine] = []
     /// True while an old engine is in place of the present one.
     var isDraining = false
-    /// The messages that the engine wants sent.
-    var outbox = Outbox()
-    /// Random bits.
-    var random = KernelRandom()
+    /// What each call into an engine is given.
+    var turn = Turn(at: MonotonicClock.now, random: KernelRandom())
     /// Counts of the sockets.
     var counters = WorkerCounters()
     /// See `WorkerStatistics.turns`.
     var turns = LatencyTable(rows: 1)
-    /// The time of the present turn.
-    var now = MonotonicClock.now
 
     /// By index, which paths and tokens contain; a listener that is gone leaves its index empty.
     var listeners: [DatagramListener?]
@@ -84,13 +80,19 @@ struct DNSServerWorker: ~Copyable {
     var hasPausedListener = false
 
     /// Must be called on the worker's own thread.
+    /// The time of the present turn.
+    var now: MonotonicTime {
+        get { turn.now }
+        set { turn.now = newValue }
+    }
+
     init(_ seed: WorkerSeed) {
         self.seed = seed
         let first = seed.first.withLock { $0.take() }
         guard let first else { preconditionFailure("a seed makes one worker") }
         settings = first.settings
         engine = ForwardingEngine(
-            policy: first.policy, hashKey: random.next(), cache: seed.cache, board: first.board,
+            policy: first.policy, hashKey: turn.random.next(), cache: seed.cache, board: first.board,
             identity: first.identity, limits: seed.limits)
         listeners = first.sockets.datagram.map { DatagramListener($0) }
         streamListeners = first.sockets.stream
@@ -104,7 +106,7 @@ struct DNSServerWorker: ~Copyable {
         guard log !== queryLog else { return }
         queryLog = log
         queryLogRing = log?.addRing()
-        outbox.queryLog = log.map { QueryLogBatch($0.filter, seed: random.next()) }
+        turn.outbox.queryLog = log.map { QueryLogBatch($0.filter, seed: turn.random.next()) }
     }
 
     /// Closed sockets for all servers of a policy.
@@ -128,14 +130,14 @@ struct DNSServerWorker: ~Copyable {
                 let event = events[index]
                 guard let token = EventToken(rawValue: event.token) else { continue }
                 handle(token, event.readiness)
-                if outbox.replies.count + outbox.questions.count >= 256 { flush() }
+                if turn.outbox.replies.count + turn.outbox.questions.count >= 256 { flush() }
             }
             flush()
             if let deadline = engine.nextDeadline {
                 now = MonotonicClock.now
                 if deadline <= now {
                     hasNews = true
-                    engine.expire(at: now, random: &random, into: &outbox)
+                    engine.expire(in: &turn)
                     flush()
                 }
             }

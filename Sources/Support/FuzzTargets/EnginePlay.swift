@@ -10,12 +10,14 @@ import TestSupport
 struct EnginePlay: ~Copyable {
     /// The engine.
     private var engine: ForwardingEngine
-    /// Its messages.
-    private var outbox = Outbox()
-    /// Its random bits.
-    private var random = SplitMix64(seed: 1)
-    /// Its time.
-    private var now = MonotonicTime(nanoseconds: 5_000_000_000)
+    /// What each call into it is given.
+    private var turn = Turn(
+        at: MonotonicTime(nanoseconds: 5_000_000_000), random: SplitMix64(seed: 1))
+    /// The present time.
+    private var now: MonotonicTime {
+        get { turn.now }
+        set { turn.now = newValue }
+    }
     /// The errors so far.
     private(set) var objections: [String] = []
 
@@ -70,7 +72,7 @@ struct EnginePlay: ~Copyable {
             client: Endpoint(address: IPAddress(v4: client), port: 5353), local: IPAddress(v4: 0x0A00_0001),
             interface: 1, socket: 0, generation: 0, transport: transport)
         let ignored = engine.counters.ignored
-        engine.receiveQuestion(message.span, from: path, at: now, random: &random, into: &outbox)
+        engine.receiveQuestion(message.span, from: path, in: &turn)
         var replies: [[UInt8]] = []
         let end = now.advanced(milliseconds: 5_000)
         // Ends: a step that sends nothing moves to the next deadline, and all lie before `end`.
@@ -80,7 +82,7 @@ struct EnginePlay: ~Copyable {
             guard questions.isEmpty else { continue }
             guard let due = engine.nextDeadline, due <= end else { break }
             now = max(now, due)
-            engine.expire(at: now, random: &random, into: &outbox)
+            engine.expire(in: &turn)
         }
         if engine.transactionCount > 0 { object("a question is still in flight after 5 s") }
         let owed = engine.counters.ignored > ignored ? 0 : 1
@@ -92,7 +94,7 @@ struct EnginePlay: ~Copyable {
     /// Lets time pass.
     mutating func pass(milliseconds: Int) {
         now = now.advanced(milliseconds: milliseconds)
-        engine.expire(at: now, random: &random, into: &outbox)
+        engine.expire(in: &turn)
     }
 
     /// Notes an error.
@@ -104,7 +106,7 @@ struct EnginePlay: ~Copyable {
         switch servers {
         case .silent: return
         case .fail(let failure):
-            engine.upstreamFailed(path, failure, at: now, random: &random, into: &outbox)
+            engine.upstreamFailed(path, failure, in: &turn)
             return
         case .answer(let message):
             octets = message
@@ -114,7 +116,7 @@ struct EnginePlay: ~Copyable {
             guard let end = Self.endOfQuestion(question) else { return }
             octets += question[12..<end] + records
         }
-        engine.receiveAnswer(octets.span, over: path, at: now, random: &random, into: &outbox)
+        engine.receiveAnswer(octets.span, over: path, in: &turn)
     }
 
     /// The end of the only question of a message of ours.
@@ -124,14 +126,16 @@ struct EnginePlay: ~Copyable {
         return position + 5 <= message.count ? position + 5 : nil
     }
 
-    /// Takes replies and questions out of the outbox.
+    /// Takes replies and questions out of the turn.outbox.
     private mutating func take(_ replies: inout [[UInt8]]) -> [(path: UpstreamPath, octets: [UInt8])] {
-        for reply in outbox.replies { replies.append((reply.start..<reply.end).map { outbox.octets[$0] }) }
-        var questions: [(path: UpstreamPath, octets: [UInt8])] = []
-        for question in outbox.questions {
-            questions.append((question.path, (question.start..<question.end).map { outbox.octets[$0] }))
+        for reply in turn.outbox.replies {
+            replies.append((reply.start..<reply.end).map { turn.outbox.octets[$0] })
         }
-        outbox.removeAll()
+        var questions: [(path: UpstreamPath, octets: [UInt8])] = []
+        for question in turn.outbox.questions {
+            questions.append((question.path, (question.start..<question.end).map { turn.outbox.octets[$0] }))
+        }
+        turn.outbox.removeAll()
         for question in questions { check(question: question.octets, to: question.path) }
         return questions
     }

@@ -25,12 +25,13 @@ package final class ScenarioPlayer {
     private var engine: ForwardingEngine
     /// The state of name servers.
     private let board: HealthBoard
-    /// The engine's messages.
-    private var outbox = Outbox()
-    /// The engine's random bits.
-    private var random: SplitMix64
+    /// What each call into the engine is given.
+    private var turn: Turn
     /// The present time.
-    private var now = MonotonicTime(nanoseconds: 776_000_000_000)
+    private var now: MonotonicTime {
+        get { turn.now }
+        set { turn.now = newValue }
+    }
 
     /// Replies that were not expected yet.
     private var replies: [(path: ClientPath, octets: [UInt8])] = []
@@ -66,7 +67,7 @@ package final class ScenarioPlayer {
             policy: policy, hashKey: seed,
             cache: scenario.hasSetting("cache") ? AnswerCache(octets: 1 << 20, hashKey: seed) : nil,
             board: board, limits: try scenario.limits())
-        random = SplitMix64(seed: seed)
+        turn = Turn(at: MonotonicTime(nanoseconds: 776_000_000_000), random: SplitMix64(seed: seed))
     }
 
     /// The first difference from `scenario`; nil if there is none.
@@ -112,14 +113,14 @@ package final class ScenarioPlayer {
 
     /// Takes the engine's messages.
     private func takeOutbox() {
-        for reply in outbox.replies {
-            replies.append((reply.path, (reply.start..<reply.end).map { outbox.octets[$0] }))
+        for reply in turn.outbox.replies {
+            replies.append((reply.path, (reply.start..<reply.end).map { turn.outbox.octets[$0] }))
         }
-        for sent in outbox.questions {
-            let octets = (sent.start..<sent.end).map { outbox.octets[$0] }
+        for sent in turn.outbox.questions {
+            let octets = (sent.start..<sent.end).map { turn.outbox.octets[$0] }
             questions.append(SentQuestion(path: sent.path, octets: octets))
         }
-        outbox.removeAll()
+        turn.outbox.removeAll()
     }
 
     // MARK: - Clients
@@ -164,7 +165,7 @@ package final class ScenarioPlayer {
             let id = Int(octets[0]) << 8 | Int(octets[1])
             clientQuestions[ClientKey(address: endpoint.address, id: id)] = Array(octets[12...])
         }
-        engine.receiveQuestion(octets.span, from: path, at: now, random: &random, into: &outbox)
+        engine.receiveQuestion(octets.span, from: path, in: &turn)
     }
 
     /// `client ADDRESS gets`.
@@ -255,7 +256,7 @@ package final class ScenarioPlayer {
         let octets = Array(message)
         var path = sent.path
         if terms.wrong.contains("socket") { path.socket = (path.socket + 1) % UpstreamSockets.perServer }
-        engine.receiveAnswer(octets.span, over: path, at: now, random: &random, into: &outbox)
+        engine.receiveAnswer(octets.span, over: path, in: &turn)
     }
 
     /// Passes a server's message to the engine.
@@ -288,11 +289,11 @@ package final class ScenarioPlayer {
             throw ScenarioError(line: line.number, text: "\(address) has not been asked so")
         }
         if let failure = failures[word] {
-            engine.upstreamFailed(sent.path, failure, at: now, random: &random, into: &outbox)
+            engine.upstreamFailed(sent.path, failure, in: &turn)
         } else if isLocal {
-            engine.upstreamFailed(sent.path, here: .descriptors, at: now, random: &random, into: &outbox)
+            engine.upstreamFailed(sent.path, here: .descriptors, in: &turn)
         } else {
-            engine.upstreamHinted(sent.path, at: now, random: &random, into: &outbox)
+            engine.upstreamHinted(sent.path, in: &turn)
         }
     }
 
@@ -350,7 +351,7 @@ package final class ScenarioPlayer {
                 throw ScenarioError(line: line.number, text: "a deadline that is over stays set")
             }
             now = due
-            engine.expire(at: now, random: &random, into: &outbox)
+            engine.expire(in: &turn)
         }
         now = end
     }

@@ -13,10 +13,8 @@ struct QuerySession: ~Copyable {
     private let policy: ForwardingPolicy
     /// The engine.
     private var engine: ForwardingEngine
-    /// The messages that the engine wants sent.
-    private var outbox = Outbox()
-    /// Random bits for the engine.
-    private var random = SystemRandomNumberGenerator()
+    /// What each call into the engine is given.
+    private var turn = Turn(at: MonotonicClock.now, random: SystemRandomNumberGenerator())
     /// Questions without an answer yet.
     private var open: [UpstreamExchange] = []
     /// The report so far.
@@ -35,8 +33,8 @@ struct QuerySession: ~Copyable {
         _ name: DomainName, type: UInt16, policy: ForwardingPolicy, client: IPAddress, transport: Transport
     ) throws(WireError) {
         self.policy = policy
-        engine = ForwardingEngine(policy: policy, hashKey: random.next())
-        message = Self.message(name, type: type, id: UInt16(truncatingIfNeeded: random.next()))
+        engine = ForwardingEngine(policy: policy, hashKey: turn.random.next())
+        message = Self.message(name, type: type, id: UInt16(truncatingIfNeeded: turn.random.next()))
         path = ClientPath(
             client: Endpoint(address: client, port: 53_000), local: client, interface: 0, socket: 0,
             generation: 0,
@@ -72,13 +70,15 @@ struct QuerySession: ~Copyable {
     mutating func run() -> QueryReport {
         let message = self.message
         started = MonotonicClock.now
-        engine.receiveQuestion(message.span, from: path, at: started, random: &random, into: &outbox)
+        turn.now = started
+        engine.receiveQuestion(message.span, from: path, in: &turn)
         carryOut()
         // Ends: the engine gives every question up.
         while report.reply.isEmpty, let due = engine.nextDeadline {
             wait(until: due)
             for exchange in open { advance(exchange) }
-            engine.expire(at: MonotonicClock.now, random: &random, into: &outbox)
+            turn.now = MonotonicClock.now
+            engine.expire(in: &turn)
             carryOut()
         }
         report.nanoseconds = elapsed
@@ -100,20 +100,21 @@ struct QuerySession: ~Copyable {
 
     /// Sends the engine's messages until there are no more.
     private mutating func carryOut() {
-        while !outbox.isEmpty {  // ends: the engine sends a bounded number of questions
-            if let reply = outbox.replies.first {
-                report.reply = Self.copy(reply.start..<reply.end, of: outbox)
+        while !turn.outbox.isEmpty {  // ends: the engine sends a bounded number of questions
+            if let reply = turn.outbox.replies.first {
+                report.reply = Self.copy(reply.start..<reply.end, of: turn.outbox)
             }
-            let questions = outbox.questions.map { $0.path }
-            let messages = outbox.questions.indices.map { index in
-                Self.copy(outbox.questions[index].start..<outbox.questions[index].end, of: outbox)
+            let questions = turn.outbox.questions.map { $0.path }
+            let messages = turn.outbox.questions.indices.map { index in
+                Self.copy(
+                    turn.outbox.questions[index].start..<turn.outbox.questions[index].end, of: turn.outbox)
             }
-            outbox.removeAll()
+            turn.outbox.removeAll()
             for (path, message) in zip(questions, messages) { send(message, by: path) }
         }
     }
 
-    /// The octets of a message in the outbox.
+    /// The octets of a message in the turn.outbox.
     private static func copy(_ range: Range<Int>, of outbox: borrowing Outbox) -> [UInt8] {
         let octets = outbox.octets.span
         return range.map { octets[$0] }
@@ -140,8 +141,9 @@ struct QuerySession: ~Copyable {
         do throws(ExchangeFailure) {
             while let answer = try exchange.advance() {  // ends with what the socket holds
                 note(answer, exchange.row)
+                turn.now = MonotonicClock.now
                 engine.receiveAnswer(
-                    answer.span, over: exchange.path, at: MonotonicClock.now, random: &random, into: &outbox)
+                    answer.span, over: exchange.path, in: &turn)
             }
         } catch {
             open.removeAll { $0 === exchange }
@@ -155,7 +157,8 @@ struct QuerySession: ~Copyable {
             let after = elapsed - report.exchanges[row].sentNanoseconds
             report.exchanges[row].outcome = .failure(failure.words, nanoseconds: after)
         }
-        engine.upstreamFailed(path, failure.kind, at: MonotonicClock.now, random: &random, into: &outbox)
+        turn.now = MonotonicClock.now
+        engine.upstreamFailed(path, failure.kind, in: &turn)
     }
 
     /// Notes an answer in the report.

@@ -1,0 +1,155 @@
+import DNSWire
+import DomainNames
+import Telemetry
+
+/// One message sent to one server.
+struct Attempt {
+    /// The message ID, drawn at random.
+    var id: UInt16 = 0
+    var state = State.unused
+    var usesEDNS = true
+    /// True if our cookie went with it.
+    var sentCookie = false
+    /// True once its silence was counted as a failure of the server.
+    var isBlamed = false
+    /// True once ICMP said that no answer will come: then an answer is waited for all the same.
+    var isHinted = false
+    /// The letter case in which the name went out; nil: the client's.
+    var letterCase: LetterCase?
+    var path = UpstreamPath(server: 0, socket: 0, transport: .udp)
+    var sent = MonotonicTime(nanoseconds: 0)
+
+    enum State: Hashable {
+        case unused
+        /// An answer may still come, even after another server was asked.
+        case waiting
+        case failed(UpstreamFailure)
+        /// Answered with a response code that is no answer to the question.
+        case declined(ResponseCode)
+        /// Answered with a message that is malformed or does not fit the question.
+        case unusable
+        /// Over UDP the answer was truncated: it is asked again over TCP.
+        case truncated
+        /// What came over UDP may be forged: it is asked again over TCP.
+        case distrusted
+        /// The question could not leave, for want of something here.
+        case unsent(LocalFailure)
+    }
+
+    /// True while an answer by `path` is waited for.
+    func isWaiting(for path: UpstreamPath) -> Bool { state == .waiting && self.path == path }
+}
+
+/// How a server is to be asked.
+struct AttemptPlan {
+    let server: Int
+    var transport = Transport.udp
+    var usesEDNS = true
+}
+
+/// The attempts of one transaction towards its current group, the oldest first.
+extension Span<Attempt> {
+    /// True while an answer is waited for.
+    var isWaiting: Bool {
+        for index in indices where self[index].state == .waiting { return true }
+        return false
+    }
+
+    /// True once ICMP said of one that no answer will come.
+    var isHinted: Bool {
+        for index in indices where self[index].isHinted { return true }
+        return false
+    }
+
+    /// True if ICMP said so of each that an answer is waited for.
+    var areAllHinted: Bool {
+        for index in indices where self[index].state == .waiting && !self[index].isHinted { return false }
+        return true
+    }
+
+    /// The one that waits for an answer with this ID by this path (RFC 5452 section 9.1).
+    func place(waitingFor id: UInt16, by path: UpstreamPath) -> Int? {
+        for index in indices where self[index].id == id && self[index].isWaiting(for: path) { return index }
+        return nil
+    }
+
+    /// True if `server` was asked, well or not.
+    func hasAsked(_ server: Int) -> Bool {
+        for index in indices where self[index].path.server == server { return true }
+        return false
+    }
+
+    /// How often `server` was asked; nil if it must not be asked again: it answered, is asked enough, or is
+    /// asked over TCP, which loses nothing.
+    func timesAsked(_ server: Int) -> Int? {
+        var asked = 0
+        var hinted = 0
+        for index in indices where self[index].path.server == server {
+            switch self[index].state {
+            case .declined, .unusable, .failed, .truncated, .distrusted: return nil
+            // One that was said not to arrive counts half: then it goes out five times at most.
+            case .waiting where self[index].isHinted: hinted += 1
+            case .waiting, .unused: asked += 1
+            case .unsent: break
+            }
+        }
+        asked += (hinted + 1) / 2
+        return asked < 3 ? asked : nil  // RFC 9520 section 3.1
+    }
+
+    func timesAskedOverTCP(_ server: Int) -> Int {
+        var asked = 0
+        for index in indices
+        where self[index].path.server == server && self[index].path.transport == .tcp {
+            asked += 1
+        }
+        return asked
+    }
+
+    /// True if `server` declined one with this response code.
+    func hasDeclined(_ server: Int, with rcode: ResponseCode) -> Bool {
+        for index in indices
+        where self[index].path.server == server && self[index].state == .declined(rcode) {
+            return true
+        }
+        return false
+    }
+
+    /// True if `server` declined one with EDNS.
+    func hasDeclinedEDNS(_ server: Int) -> Bool {
+        for index in indices where self[index].path.server == server && self[index].usesEDNS {
+            if case .declined = self[index].state { return true }
+        }
+        return false
+    }
+}
+
+extension Attempt: CustomStringConvertible {
+    /// What became of it, as clients are told.
+    var description: String {
+        let transport = path.transport == .tcp ? " over TCP" : ""
+        return switch state {
+        case .waiting: "timeout\(transport)"
+        case .failed(.closed): "closed the connection"
+        case .failed(let failure): "\(failure)\(transport)"
+        case .declined(let rcode): "answered \(Self.name(of: rcode))\(transport)"
+        case .unusable: "gave a malformed answer\(transport)"
+        case .truncated: "truncated\(transport)"
+        case .distrusted: "answered doubtfully"
+        case .unsent(let failure): "not asked: \(failure)"
+        case .unused: "not asked"
+        }
+    }
+
+    private static func name(of rcode: ResponseCode) -> String {
+        switch rcode {
+        case .formatError: "FORMERR"
+        case .serverFailure: "SERVFAIL"
+        case .notImplemented: "NOTIMP"
+        case .refused: "REFUSED"
+        case .notAuthoritative: "NOTAUTH"
+        case .badVersion: "BADVERS"
+        default: "rcode \(rcode.rawValue)"
+        }
+    }
+}

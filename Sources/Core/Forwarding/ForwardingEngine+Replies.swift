@@ -1,0 +1,241 @@
+import AnswerCache
+import DNSWire
+import DomainNames
+import IPAddressing
+import Inventory
+import Telemetry
+
+/// Replies that need no server, and those that say why none is asked.
+extension ForwardingEngine {
+    /// Answers a message that is no proper question.
+    mutating func reject(_ rcode: ResponseCode, _ recipient: Recipient, into outbox: inout Outbox) {
+        counters.rejected += 1
+        deliver(ReplyDraft(body: .empty(rcode, nil), source: .refused), to: recipient, into: &outbox)
+    }
+
+    /// Answers REFUSED with the reason.
+    mutating func refuse(_ exchange: ClientExchange, _ reason: ExtendedError, into outbox: inout Outbox) {
+        counters.refused += 1
+        replyEmpty(exchange, .refused, reason, into: &outbox)
+    }
+
+    /// Answers SERVFAIL because too much is in flight: at once, so that the client can ask another resolver.
+    ///
+    /// A refresh that finds no room is dropped: no client waits for it.
+    mutating func overloaded(
+        _ exchange: ClientExchange, _ reason: ExtendedError = Refusals.overload, into outbox: inout Outbox
+    ) {
+        counters.overloaded += 1
+        guard exchange.recipient.wantsReply else { return }
+        replyEmpty(exchange, .serverFailure, reason, into: &outbox)
+    }
+
+    /// Answers SERVFAIL for a name that can't be asked: under the cluster's own domain it would pass 255
+    /// octets.
+    mutating func nameTooLong(
+        _ exchange: ClientExchange, _ target: RouteTarget, into outbox: inout Outbox
+    ) {
+        counters.refused += 1
+        let reason = ExtendedError(
+            .other, "under \(target.mapping.inner) this name would take more than 255 octets")
+        replyEmpty(exchange, .serverFailure, reason, into: &outbox)
+    }
+
+    private mutating func replyEmpty(
+        _ exchange: ClientExchange, _ rcode: ResponseCode, _ reason: ExtendedError, into outbox: inout Outbox
+    ) {
+        let draft = ReplyDraft(body: .empty(rcode, reason), source: .refused, view: exchange.view)
+        deliver(draft, to: exchange.recipient, into: &outbox)
+    }
+
+    /// Answers with TC, or BADCOOKIE and a good cookie, so that the client shows that its address is its own.
+    mutating func checkAddress(_ exchange: ClientExchange, into outbox: inout Outbox) {
+        let draft = ReplyDraft(body: .addressCheck, source: .refused, view: exchange.view)
+        deliver(draft, to: exchange.recipient, into: &outbox)
+    }
+
+    /// Answers NXDOMAIN for a name that no cluster can have.
+    mutating func denyImpossibleName(
+        _ exchange: ClientExchange, _ target: RouteTarget, suffixStart: Int, into outbox: inout Outbox
+    ) -> ExchangeState {
+        guard target.hasOnlyKubernetesNames,
+            !KubernetesSchema.canExist(exchange.message, suffixStart: suffixStart),
+            let domain = policy.groups[target.groups[0]].domain
+        else { return .open }
+        let template = servers.board.noSuchName(group: target.groups[0]) ?? NameDenial.message(below: domain)
+        guard let denied = try? Question(reading: template.span) else { return .open }
+        do throws(MappingError) {
+            try mapper.map(
+                template.span, denied, to: exchange.recipient.question, mapping: target.mapping,
+                into: &prepared)
+        } catch {
+            return .open
+        }
+        prepared.capTTLs(at: target.cacheLimits.negativeSeconds)
+        prepared.extendedError = Refusals.noSuchName
+        counters.denied += 1
+        let draft = ReplyDraft(
+            body: .prepared(), source: .local, view: exchange.view,
+            cluster: policy.groups[target.groups[0]].number)
+        deliver(draft, to: exchange.recipient, into: &outbox)
+        return .done
+    }
+
+    /// Answers from what the policy knows.
+    mutating func reply(_ exchange: ClientExchange, _ answer: LocalAnswer, into outbox: inout Outbox) {
+        switch answer {
+        case .refused(let reason):
+            refuse(exchange, reason, into: &outbox)
+        case .zone(let zone, let start):
+            counters.local += 1
+            prepared.write(
+                zone, start: start, question: exchange.recipient.question,
+                type: exchange.query.question.type)
+            let draft = ReplyDraft(body: .authoritative, source: .local, view: exchange.view)
+            deliver(draft, to: exchange.recipient, into: &outbox)
+        }
+    }
+
+    // MARK: - Cookies (RFC 7873 section 5.2)
+
+    /// Finds out whether the cookie of a question is ours, and makes the one that goes back.
+    ///
+    /// A bad one costs the client nothing (section 5.2.4 lets the server choose): its question is answered
+    /// as one without cookie, and the answer brings a good one.
+    mutating func judgeCookie(of query: inout ClientQuery, from path: ClientPath) {
+        guard var cookie = query.cookie else { return }
+        cookies.judge(&cookie, from: path.client.address, at: unixTime)
+        if cookie.isProof {
+            counters.cookiesGood += 1
+        } else if cookie.server != nil {
+            counters.cookiesBad += 1
+        }
+        query.cookie = cookie
+    }
+
+    /// Answers a message that has no question and asks for a cookie: BADCOOKIE where it has one that is not
+    /// ours (RFC 7873 section 5.4).
+    mutating func giveCookie(_ recipient: Recipient, into outbox: inout Outbox) {
+        guard let cookie = recipient.terms.cookie, policy.view(of: recipient.path.client.address) != nil
+        else {
+            var recipient = recipient
+            recipient.terms.cookie = nil
+            return reject(.refused, recipient, into: &outbox)
+        }
+        let rcode: ResponseCode = cookie.hasServerPart && !cookie.isProof ? .badCookie : .noError
+        deliver(ReplyDraft(body: .empty(rcode, nil), source: .local), to: recipient, into: &outbox)
+    }
+
+    // MARK: - Limits
+
+    /// Charges the network of a client that asks over UDP for a question that is to be asked. Beyond the rate
+    /// every `slip`th client is told to show that its address is its own, and the others get nothing.
+    ///
+    /// Answers from the cache are not counted: they cost no other client anything. TCP has limits of its own,
+    /// and a cookie of ours shows that the sender's address is its own.
+    mutating func holdToRate(_ exchange: ClientExchange, into outbox: inout Outbox) -> ExchangeState {
+        let path = exchange.recipient.path
+        guard path.transport == .udp, !exchange.query.isProven, let limit = policy.rateLimit else {
+            return .open
+        }
+        if rates == nil { rates = ClientRates(limit, hashKey: hashKey) }
+        guard rates?.take(path.client.address, at: exchange.now) == false else { return .open }
+        counters.limited += 1
+        guard limit.slip > 0, counters.limited % limit.slip == 0 else { return .done }
+        counters.slipped += 1
+        checkAddress(exchange, into: &outbox)
+        return .done
+    }
+
+    /// True if the client has so many questions in flight that it gets no more.
+    ///
+    /// This host's own addresses are not limited: the office's resolver may run here.
+    func hasTooMany(_ recipient: Recipient) -> Bool {
+        let client = recipient.path.client.address
+        guard recipient.wantsReply, !client.isLoopback else { return false }
+        return table.waiterCount(of: client, isProven: recipient.isAddressValidated)
+            >= limits.waitersPerClient
+    }
+
+    /// No place is left for the question: its client is told so, or, if places are kept for validated
+    /// addresses, to show that its own is one.
+    mutating func denyRoom(_ exchange: ClientExchange, into outbox: inout Outbox) {
+        let recipient = exchange.recipient
+        guard recipient.wantsReply, !recipient.isAddressValidated, table.hasRoom else {
+            return overloaded(exchange, into: &outbox)
+        }
+        counters.overloaded += 1
+        checkAddress(exchange, into: &outbox)
+    }
+
+    /// Tells a client that has too many questions in flight so: SERVFAIL if they are its own, TC if another
+    /// host may have sent them in its name, since over TCP it has room of its own.
+    mutating func turnAway(_ exchange: ClientExchange, into outbox: inout Outbox) {
+        counters.overloadedClients += 1
+        guard !exchange.recipient.isAddressValidated else {
+            return overloaded(exchange, Refusals.clientOverload, into: &outbox)
+        }
+        counters.overloaded += 1
+        checkAddress(exchange, into: &outbox)
+    }
+
+    /// Notes a client that may not ask, if it likely should: it is at a private address, or asks for a name
+    /// of a cluster. Other strangers come to every server that the Internet reaches.
+    mutating func noteRefused(_ client: IPAddress, asking message: Span<UInt8>, at now: MonotonicTime) {
+        counters.strangers += 1
+        guard client.isPrivate || policy.isClusterName(message) else { return }
+        refusedClients.note(client, at: now)
+    }
+
+    // MARK: - Loops
+
+    /// Answers a question of our own, which some server seems to have forwarded to us, and one that goes in a
+    /// circle elsewhere: it goes no further.
+    mutating func stopLoop(_ exchange: ClientExchange, into outbox: inout Outbox) -> ExchangeState {
+        if exchange.query.question.type == LoopName.type, answerLoopCheck(exchange, into: &outbox) == .done {
+            return .done
+        }
+        let marks = exchange.loopMarks
+        guard !marks.isEmpty else { return .open }
+        if let server = servers.server(withMarkAmong: marks) {
+            counters.loops += 1
+            servers.board.servers[server].suspectLoop()
+            let client = exchange.recipient.path.client.address
+            let text = Self.loopText("\(policy.servers[server])", client, marks.count)
+            refuse(exchange, ExtendedError(.other, text), into: &outbox)
+            return .done
+        }
+        guard marks.count >= LoopTrail.mostMarks else { return .open }
+        counters.loops += 1
+        let text = "this question has passed \(marks.count) forwarders: they form a loop"
+        refuse(exchange, ExtendedError(.other, text), into: &outbox)
+        return .done
+    }
+
+    /// Answers a question for a name that a probe of ours asks for now.
+    private mutating func answerLoopCheck(
+        _ exchange: ClientExchange, into outbox: inout Outbox
+    ) -> ExchangeState {
+        guard let name = LoopName.number(in: exchange.message) else { return .open }
+        let client = exchange.recipient.path.client.address
+        let hops = max(exchange.loopMarks.count, 1)
+        for server in servers.board.servers.indices {
+            let secret = servers.board.servers[server].secret(
+                ofName: name, way: Self.loopText("\(policy.servers[server])", client, hops))
+            guard let secret else { continue }
+            counters.loops += 1
+            counters.local += 1
+            prepared.begin(question: exchange.recipient.question)
+            prepared.appendLoopAnswer(secret)
+            let draft = ReplyDraft(body: .prepared(), source: .local, view: exchange.view)
+            deliver(draft, to: exchange.recipient, into: &outbox)
+            return .done
+        }
+        return .open
+    }
+
+    private static func loopText(_ server: String, _ client: IPAddress, _ hops: Int) -> String {
+        let way = hops == 1 ? "" : " by way of \(hops - 1) more forwarders"
+        return "loop: a question to \(server) came back from \(client)\(way)"
+    }
+}

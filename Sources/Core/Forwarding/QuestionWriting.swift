@@ -1,0 +1,113 @@
+import DNSWire
+import DomainNames
+
+/// A client's question as servers are to be asked.
+struct AskedQuestion: ~Escapable {
+    /// The client's message.
+    let message: Span<UInt8>
+    let shape: QuestionShape
+    let target: RouteTarget
+    let view: Int
+    let loopMarks: [UInt64]
+
+    @_lifetime(copy message)
+    init(
+        _ message: Span<UInt8>, _ shape: QuestionShape, _ target: RouteTarget, view: Int, loopMarks: [UInt64]
+    ) {
+        self.message = message
+        self.shape = shape
+        self.target = target
+        self.view = view
+        self.loopMarks = loopMarks
+    }
+
+    /// A keyed hash of what servers are asked: the folded name below the cluster's own suffix, type, class.
+    func hash(key: UInt64) -> UInt64 {
+        var hash = NameHash(key: key)
+        // In two pieces in either case: the hash of a whole is not that of its pieces.
+        hash.combine(message, from: Question.nameStart, count: shape.suffixStart)
+        if target.rewritesQuestion {
+            let inner = target.mapping.inner.wire
+            hash.combine(inner.span, from: 0, count: inner.count)
+        } else {
+            let start = Question.nameStart + shape.suffixStart
+            hash.combine(message, from: start, count: shape.nameLength - shape.suffixStart)
+        }
+        hash.combine(UInt64(shape.type) << 16 | UInt64(shape.recordClass))
+        return hash.value
+    }
+}
+
+extension TransactionTable {
+    /// Adds a transaction with its first client; nil if there is no room for them.
+    mutating func add(_ asked: AskedQuestion, key: UInt64, _ recipient: Recipient) -> Int? {
+        guard let slot = addTransaction(key: key, isProven: recipient.isAddressValidated) else { return nil }
+        guard addWaiter(recipient, to: slot) else {
+            removeTransaction(slot)
+            return nil
+        }
+        transactions[slot].target = asked.target
+        transactions[slot].view = Int32(asked.view)
+        transactions[slot].question = asked.shape
+        transactions[slot].loopMarks = asked.loopMarks
+        return slot
+    }
+
+    /// Appends the question of `slot` as servers know it: the cluster's own suffix, and the letter case of
+    /// the attempt, or else the client's.
+    func appendQuestion(of slot: Int, _ attempt: Attempt, to octets: inout OctetBuffer) {
+        let shape = transactions[slot].question
+        // Always with RD: an answer to a question without it may not hold for the next client, who shares it.
+        var flags: UInt16 = MessageHeader.Flags.recursionDesired
+        if shape.checkingDisabled { flags |= MessageHeader.Flags.checkingDisabled }
+        octets.append16(Int(attempt.id))
+        octets.append16(Int(flags))
+        octets.append16(1)
+        octets.append32(0)
+        octets.append16(attempt.usesEDNS ? 1 : 0)
+        let start = octets.count
+        let question = question(of: slot)
+        if let target = transactions[slot].target, target.rewritesQuestion {
+            octets.append(question, 0..<shape.suffixStart)
+            octets.append(target.mapping.inner.wire)
+            octets.append(question, shape.nameLength..<(shape.nameLength + 4))
+        } else {
+            octets.append(question)
+        }
+        if let letterCase = attempt.letterCase {
+            octets.setLetterCase(letterCase, ofNameAt: start, length: octets.count - start - 4)
+        }
+    }
+
+    /// True if the question of a server's message is the one of `slot` that was sent, letter case aside.
+    func isQuestion(of slot: Int, _ question: Question, in message: Span<UInt8>) -> Bool {
+        let shape = transactions[slot].question
+        guard let target = transactions[slot].target, question.type == shape.type,
+            question.recordClass == shape.recordClass
+        else { return false }
+        let asked = self.question(of: slot)
+        guard target.rewritesQuestion else {
+            return question.nameLength == shape.nameLength
+                && isEqualFolded(message, Question.nameStart, asked, 0, count: shape.nameLength)
+        }
+        let own = shape.suffixStart
+        let inner = target.mapping.inner.wire
+        return question.nameLength == own + inner.count
+            && isEqualFolded(message, Question.nameStart, asked, 0, count: own)
+            && isEqualFolded(message, Question.nameStart + own, inner.span, 0, count: inner.count)
+    }
+
+    /// Puts the question of `message`, an answer to `slot`, into the client's letter case: the names of its
+    /// records refer to it.
+    func restoreLetterCase(of slot: Int, in message: inout OctetBuffer) {
+        let shape = transactions[slot].question
+        let asked = question(of: slot)
+        guard let target = transactions[slot].target, target.rewritesQuestion else {
+            message.replace(at: Question.nameStart, with: asked.extracting(first: shape.nameLength))
+            return
+        }
+        let inner = target.mapping.inner.wire
+        message.replace(at: Question.nameStart, with: asked.extracting(first: shape.suffixStart))
+        message.replace(at: Question.nameStart + shape.suffixStart, with: inner.span)
+    }
+}

@@ -1,0 +1,61 @@
+import DNSWire
+import Telemetry
+
+/// A server's answer to the question of a transaction.
+///
+/// Lives no longer than its octets.
+struct ServerAnswer: ~Escapable {
+    /// The whole message, its question in the client's letter case.
+    let message: Span<UInt8>
+    let header: MessageHeader
+    let question: Question
+    let server: Int
+    /// When the server was asked.
+    let sent: MonotonicTime
+    /// The attempt of the transaction that it answers; nil for a follower's, which made none.
+    let attempt: Int?
+
+    /// - Parameter place: The place of `attempt` among those of its transaction.
+    @_lifetime(copy message)
+    init(
+        _ message: Span<UInt8>, header: MessageHeader, question: Question, attempt: Attempt, place: Int
+    ) {
+        self.message = message
+        self.header = header
+        self.question = question
+        server = attempt.path.server
+        sent = attempt.sent
+        self.attempt = place
+    }
+
+    /// The same answer, for a transaction that waited for it.
+    @_lifetime(copy other)
+    init(shared other: ServerAnswer) {
+        message = other.message
+        header = other.header
+        question = other.question
+        server = other.server
+        sent = other.sent
+        attempt = nil
+    }
+
+    /// True if it says that there is no such name.
+    var isNameError: Bool { ResponseCode(header.rcode) == .nameError && header.answerCount == 0 }
+}
+
+extension TransactionTable {
+    /// Maps an answer to the question of `slot`, as its first client asked it.
+    func map(
+        _ answer: ServerAnswer, to slot: Int, _ bailiwick: Bailiwick, with mapper: inout AnswerMapper,
+        into prepared: inout PreparedAnswer
+    ) throws(MappingError) {
+        try mapper.map(
+            answer.message, answer.question, to: question(of: slot),
+            mapping: transactions[slot].target?.mapping ?? .identity, bailiwick: bailiwick, into: &prepared)
+    }
+
+    /// Begins an answer to the question of `slot`.
+    func begin(_ prepared: inout PreparedAnswer, for slot: Int) {
+        prepared.begin(question: question(of: slot))
+    }
+}

@@ -1,0 +1,247 @@
+import DNSWire
+import DomainNames
+import IPAddressing
+import Telemetry
+
+/// The name servers of a policy as one worker knows them: which one is asked next and how, and how long its
+/// answer is waited for.
+struct ServerSet {
+    private let policy: ForwardingPolicy
+    /// Their health, shared with the other workers and the prober.
+    let board: HealthBoard
+    /// As `ForwardingPolicy.servers`.
+    private var states: [ServerState]
+    /// For each server the place in its pool of sockets that questions go out of now.
+    private var takingSockets: [UInt8]
+    /// The server whose questions bear a mark; the first, if several do.
+    private let serverByMark: [UInt64: Int]
+
+    init(_ policy: ForwardingPolicy, _ board: HealthBoard, _ identity: ProcessIdentity) {
+        self.policy = policy
+        self.board = board
+        states = policy.servers.indices.map { server in
+            ServerState(policy.servers[server], mark: identity.mark(of: server, in: policy), identity)
+        }
+        takingSockets = Array(repeating: 0, count: policy.servers.count)
+        serverByMark = Dictionary(states.enumerated().map { ($1.mark, $0) }) { first, _ in first }
+    }
+
+    /// What was learnt of the servers that another policy has in common with this one holds on.
+    mutating func learn(from old: ServerSet) {
+        for (server, place) in policy.places(in: old.policy).enumerated() {
+            if let place { states[server] = old.states[place] }
+        }
+    }
+
+    subscript(server: Int) -> ServerState {
+        _read { yield states[server] }
+        _modify { yield &states[server] }
+    }
+
+    /// The server whose questions bear one of `marks`; nil if none does.
+    func server(withMarkAmong marks: [UInt64]) -> Int? {
+        for mark in marks {
+            if let server = serverByMark[mark] { return server }
+        }
+        return nil
+    }
+
+    /// Questions to `server` go out of place `socket` of its pool from now on.
+    mutating func sendQuestions(to server: Int, from socket: Int) {
+        takingSockets[server] = UInt8(truncatingIfNeeded: socket)
+    }
+
+    // MARK: - Which server
+
+    /// Which server to ask next.
+    enum Choice {
+        case server(Int)
+        /// One could be asked but for the copies of the same question that wait for it.
+        case crowded
+        case none
+    }
+
+    /// Copies of one question that may wait for an answer of one server, whatever clients vary: each is one
+    /// more chance for who guesses answers (RFC 5452 section 5).
+    ///
+    /// Questions that bring marks are asked only while no copy waits, so that they never keep others from
+    /// being asked.
+    private static func mostCopies(_ transaction: borrowing Transaction) -> Int {
+        transaction.loopMarks.isEmpty ? 4 : 1
+    }
+
+    /// The server to ask next: the least often asked by this transaction, of these one without recent
+    /// failures, of these the quickest, of these the first of the file. None if each is dead, or has been
+    /// asked as often as allowed, or has answered. Below 5 ms all are as quick: no client notices.
+    mutating func choose(
+        from group: ServerGroup, for slot: Int, in table: borrowing TransactionTable, at now: MonotonicTime
+    ) -> Choice {
+        let attempts = table.attempts(of: slot)
+        guard attempts.count < Transaction.mostAttempts else { return .none }
+        let mostCopies = Self.mostCopies(table.transactions[slot])
+        var best: Int?
+        var bestRank = Int.max
+        var isCrowded = false
+        for server in group.servers {
+            notice(server)
+            guard !isGivenUp(server), let asked = attempts.timesAsked(server) else { continue }
+            guard table.waitingCopies(of: slot, at: server) < mostCopies else {
+                isCrowded = true
+                continue
+            }
+            let slowness = min(max(Int(roundTrip(of: server) / 1_000_000) - 4, 0), 9_999)
+            let rank = asked * 100_000 + (states[server].isAvoided(at: now) ? 10_000 : 0) + slowness
+            if rank < bestRank {
+                best = server
+                bestRank = rank
+            }
+        }
+        if let best { return .server(best) }
+        return isCrowded ? .crowded : .none
+    }
+
+    /// A server of `group` that may be asked and was not; nil if there is none.
+    func unasked(
+        of group: ServerGroup, for slot: Int, in table: borrowing TransactionTable
+    ) -> Int? {
+        let attempts = table.attempts(of: slot)
+        guard attempts.count < Transaction.mostAttempts else { return nil }
+        let mostCopies = Self.mostCopies(table.transactions[slot])
+        for server in group.servers
+        where !isGivenUp(server) && !attempts.hasAsked(server)
+            && table.waitingCopies(of: slot, at: server) < mostCopies
+        {
+            return server
+        }
+        return nil
+    }
+
+    /// True if only probes are sent to `server`.
+    private func isGivenUp(_ server: Int) -> Bool { board.isProbed && board.servers[server].isDead }
+
+    /// True if probes found every server of `group` dead.
+    func isGivenUp(_ group: ServerGroup) -> Bool {
+        board.isProbed && group.servers.allSatisfy { board.servers[$0].isDead }
+    }
+
+    /// True if a server of the group is not silent: only then is it worth a client's while to come again by
+    /// TCP.
+    func isAnswering(_ group: ServerGroup, at now: MonotonicTime) -> Bool {
+        group.servers.contains { !board.servers[$0].isDead && !states[$0].isAvoided(at: now) }
+    }
+
+    // MARK: - What is learnt
+
+    /// Takes over what probes of the server found.
+    private mutating func notice(_ server: Int) {
+        let health = board.servers[server]
+        states[server].notice(answeredProbes: health.answeredProbes, isFull: health.mode == .full)
+    }
+
+    /// The server's round-trip time in nanoseconds: what this worker measured, or a probe since then.
+    ///
+    /// A server that became slow, and is not asked any more, is asked again once probes find it quick.
+    private func roundTrip(of server: Int) -> Int64 {
+        let probed = board.servers[server].roundTrip
+        return states[server].isProbedSince && probed > 0 ? probed : states[server].roundTrip
+    }
+
+    /// Counts a failure of the server, which is asked after others for a while.
+    ///
+    /// It proves nothing: some names take long to find, and a client may ask for them on purpose. Whether the
+    /// server is to be given up a probe finds out.
+    mutating func blame(_ server: Int, at now: MonotonicTime) {
+        notice(server)
+        states[server].failed(at: now)
+        suspectSilence(of: server)
+    }
+
+    /// Has a probe find out whether `server` answers.
+    func suspectSilence(of server: Int) {
+        if board.isProbed { board.servers[server].suspectSilence() }
+    }
+
+    /// True for an attempt that waits for so many milliseconds, or for nil longer than the server's answers
+    /// usually take, and was not counted.
+    func isOverdue(_ attempt: Attempt, _ milliseconds: Int?, at now: MonotonicTime) -> Bool {
+        let allowed = milliseconds ?? states[attempt.path.server].usualMilliseconds
+        return attempt.state == .waiting && !attempt.isBlamed
+            && now.nanoseconds(since: attempt.sent) >= Int64(allowed) * 1_000_000
+    }
+
+    // MARK: - How a server is asked
+
+    /// The attempt by which `plan` is carried out.
+    func attempt(
+        _ plan: AttemptPlan, id: UInt16, random: inout some RandomNumberGenerator, at now: MonotonicTime
+    ) -> Attempt {
+        let health = board.servers[plan.server]
+        let mode = health.mode
+        let transport = mode == .onlyTCP ? .tcp : plan.transport
+        var attempt = Attempt(id: id, state: .waiting, sent: now)
+        attempt.path = UpstreamPath(
+            server: plan.server, socket: transport == .udp ? Int(takingSockets[plan.server]) : 0,
+            transport: transport)
+        if transport == .udp, health.keepsLetterCase { attempt.letterCase = LetterCase(bits: random.next()) }
+        attempt.usesEDNS =
+            plan.usesEDNS && mode != .withoutEDNS && !states[plan.server].refusesEDNS(at: now)
+        attempt.sentCookie = attempt.usesEDNS && states[plan.server].cookie.isSent(at: now)
+        return attempt
+    }
+
+    /// How long the attempt that `slot` has just made is waited for before another one is made.
+    ///
+    /// While there is a server that was not asked yet, it is asked as soon as an answer of the first is
+    /// overdue.
+    func retryMilliseconds(
+        of group: ServerGroup, for slot: Int, in table: borrowing TransactionTable
+    ) -> Int {
+        let attempts = table.attempts(of: slot)
+        let isFirst = attempts.count == 1
+        let wait = isFirst ? group.timeouts.firstRetry : group.timeouts.laterRetries
+        guard group.servers.count > 1, attempts[attempts.count - 1].path.transport == .udp else {
+            return wait
+        }
+        let server = attempts[attempts.count - 1].path.server
+        for other in group.servers
+        where other != server && attempts.timesAsked(other) == 0 && !board.servers[other].isDead {
+            return min(wait, states[server].usualMilliseconds)
+        }
+        return wait
+    }
+
+    /// Appends our OPT record of a question by `attempt`: size, DO, our cookie and the trail by which we know
+    /// the question again.
+    func appendOPT(of attempt: Attempt, _ transaction: borrowing Transaction, to octets: inout OctetBuffer) {
+        let server = attempt.path.server
+        octets.appendOPT(
+            payloadSize: board.servers[server].payloadSize, wantsDNSSEC: transaction.question.wantsDNSSEC)
+        let length =
+            LoopTrail.optionLength(transaction.loopMarks.count + 1)
+            + (attempt.sentCookie ? states[server].cookie.optionLength : 0)
+        octets.set16(length, at: octets.count - 2)
+        if attempt.sentCookie { octets.append(states[server].cookie) }
+        octets.appendLoopTrail(transaction.loopMarks, states[server].mark)
+    }
+
+    // MARK: - In words
+
+    /// Which server of `group` failed how, as in `10.0.0.10:53 timeout, 10.0.0.11:53 answered SERVFAIL`.
+    func failureText(of group: ServerGroup, _ attempts: Span<Attempt>) -> String {
+        var parts: [String] = []
+        for server in group.servers {
+            var outcome: String?
+            for index in attempts.indices where attempts[index].path.server == server {
+                // What ICMP said is worth telling once probes have found the same.
+                let isFoundDead = attempts[index].isHinted && board.servers[server].isDead
+                outcome = isFoundDead ? nil : "\(attempts[index])"
+            }
+            if board.servers[server].mode == .looping { outcome = "forwards our questions back to us" }
+            if outcome == nil, board.servers[server].isDead {
+                outcome = "down (\(board.servers[server].lastError))"
+            }
+            if let outcome { parts.append("\(policy.servers[server]) \(outcome)") }
+        }
+        return parts.joined(separator: ", ")
+    }
+}
