@@ -153,7 +153,8 @@ let package = Package(
             data: ["Scenarios"]),
         tests("ArchitectureTests"),
         tests("NamebridgeTests", [
-            "namebridge", "AdminServer", "LabProbe", "LinuxSystem",
+            "namebridge", "AdminServer", "DNSServer", "DNSWire", "DomainNames", "Forwarding", "IPAddressing", "Inventory",
+            "InventoryFile", "LabProbe", "LinuxSystem", "TestSupport",
             .product(name: "ArgumentParser", package: "swift-argument-parser"),
         ]),
         tests("LinuxSystemTests", ["LinuxSystem", "IPAddressing", "Telemetry"]),
@@ -165,7 +166,7 @@ let package = Package(
         ]),
         tests("AdminServerTests", [
             "AdminServer", "DNSServer", "LinuxSystem", "Forwarding", "DomainNames", "HTTP", "IPAddressing",
-            "Inventory", "JSON", "Telemetry",
+            "Inventory", "JSON", "Telemetry", "TestSupport",
         ]),
         tests("LDNSBridgeTests", ["LDNSBridge", "DomainNames"]),
         tests("DemoClustersTests", ["DemoClusters", "LDNSBridge", "DNSWire", "DomainNames"]),

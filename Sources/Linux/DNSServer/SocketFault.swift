@@ -1,15 +1,15 @@
-import Forwarding
-import LinuxSystem
+package import Forwarding
+package import LinuxSystem
 
-/// The meaning of an error of a socket towards a server.
-enum SocketFault: Hashable {
-    /// A local resource is missing; the server has no part in it.
+/// What an error of a socket towards a server says.
+package enum SocketFault: Hashable, Sendable {
+    /// Something is missing here; the server has no part in it.
     case local(LocalFailure)
-    /// The server, or the way to it. If the error comes from a datagram's socket it may be forged;
-    /// see `UpstreamHint`.
+    /// The server, or the way to it. Where a datagram's socket reports it, it may be forged; see
+    /// `ForwardingEngine.upstreamHinted`.
     case remote(UpstreamFailure)
 
-    init(_ error: Errno) {
+    package init(_ error: Errno) {
         switch error {
         case .tooManyDescriptors, .tooManyDescriptorsInSystem: self = .local(.descriptors)
         case .noMemory, .noBuffers: self = .local(.memory)

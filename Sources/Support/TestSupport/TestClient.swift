@@ -14,16 +14,30 @@ package final class DatagramClient {
     private var batch = DatagramBatch(capacity: 1, slotSize: 65_535)
     /// Sends one datagram.
     private var sender = DatagramSender(capacity: 1)
+    /// Nil if the socket is connected.
+    private let server: Endpoint?
 
-    package init(_ server: Endpoint) throws {
-        socket = try DatagramSocket.connect(to: server)
+    /// - Parameter address: Of this host, to ask from; nil: as the kernel chooses.
+    package init(_ server: Endpoint, from address: IPAddress? = nil) throws {
+        if let address {
+            socket = try DatagramSocket.listen(
+                on: Endpoint(address: address, port: 0), sharesPort: false, reportsLocalAddress: false)
+            self.server = server
+        } else {
+            socket = try DatagramSocket.connect(to: server)
+            self.server = nil
+        }
         epoll = try Epoll()
         try epoll.add(socket, .readable, token: 1)
     }
 
     /// Sends a message.
     package func send(_ message: [UInt8]) {
-        sender.add(start: 0, end: message.count)
+        if let server {
+            sender.add(start: 0, end: message.count, to: server, from: nil, interface: 0)
+        } else {
+            sender.add(start: 0, end: message.count)
+        }
         _ = sender.send(message.span, on: socket, stopsAtError: true)
     }
 

@@ -14,7 +14,7 @@ extension QueryReport {
             ("client", .string(client.description)),
             ("transport", .string(transport.word)),
             ("view", .optional(view)),
-            ("route", route.json()),
+            ("route", route?.json() ?? .null),
             ("exchanges", .array(exchanges.map { $0.json() })),
             ("microseconds", .integer(Int(nanoseconds / 1000))),
             ("reply", replyJSON()),
@@ -58,7 +58,7 @@ extension RouteReport {
             JSONValue.object([("outer", .string(mapping.outer)), ("inner", .string(mapping.inner))])
         }
         return .object([
-            ("kind", .string(kind)),
+            ("kind", .string(decision.rawValue)),
             ("suffix", .optional(suffix)),
             ("groups", .array(groups)),
             ("mapping", mapping ?? .null),

@@ -12,15 +12,7 @@ extension QueryReport {
             row("question", "\(question), by \(client) over \(transport.word)"),
             row("view", view ?? "none"),
         ]
-        if let suffix = route.suffix { lines.append(row("suffix", suffix)) }
-        lines.append(row("decision", route.reason.map { "\(route.kind): \($0)" } ?? route.kind))
-        for group in route.groups {
-            let servers = group.servers.map(\.description).joined(separator: ", ")
-            lines.append(row(route.kind == "upstream" ? "resolvers" : "cluster", "\(group.name): \(servers)"))
-        }
-        if let mapping = route.mapping {
-            lines.append(row("mapping", "\(mapping.outer) <-> \(mapping.inner)"))
-        }
+        if let route { lines += rows(of: route) }
         for exchange in exchanges { lines += rows(of: exchange) }
         lines.append(row("time", milliseconds(nanoseconds)))
         if let error = ExtendedError.first(in: reply) { lines.append(row("reason", "EDE \(error.inWords)")) }
@@ -35,7 +27,21 @@ extension QueryReport {
         return .joined(lines)
     }
 
-    /// The comment lines of one exchange.
+    private func rows(of route: RouteReport) -> [StyledText] {
+        let kind = route.decision.rawValue
+        var lines = route.suffix.map { [row("suffix", $0)] } ?? []
+        lines.append(row("decision", route.reason.map { "\(kind): \($0)" } ?? kind))
+        for group in route.groups {
+            let servers = group.servers.map(\.description).joined(separator: ", ")
+            let title = route.decision == .upstream ? "resolvers" : "cluster"
+            lines.append(row(title, "\(group.name): \(servers)"))
+        }
+        if let mapping = route.mapping {
+            lines.append(row("mapping", "\(mapping.outer) <-> \(mapping.inner)"))
+        }
+        return lines
+    }
+
     private func rows(of exchange: Exchange) -> [StyledText] {
         let place = "\(exchange.group) \(exchange.server) over \(exchange.transport.word)"
         let asked = row(

@@ -2,6 +2,7 @@ import DNSWire
 import DomainNames
 import Forwarding
 import IPAddressing
+import Telemetry
 
 /// The result of `namebridge query`, step by step.
 struct QueryReport {
@@ -13,9 +14,8 @@ struct QueryReport {
     let transport: Transport
     /// The view's name; nil if the client may not ask.
     var view: String?
-    /// The route of the question.
-    var route: RouteReport
-    /// The questions to servers, in the order of sending.
+    /// Nil before the question was asked.
+    var route: RouteReport?
     var exchanges: [Exchange] = []
     /// The reply that a client would get; empty if none came.
     var reply: [UInt8] = []
@@ -47,11 +47,10 @@ struct QueryReport {
     }
 }
 
-/// The policy's route for a question, in words.
+/// What the engine decided when the question came in, in words.
 struct RouteReport {
-    /// `cluster`, `bare-domain`, `reverse`, `upstream`, `local` or `refused`.
-    let kind: String
-    /// The suffix of the name that decided; nil if none did.
+    let decision: Decision
+    /// The ending of the name that decided; nil if none did.
     var suffix: String?
     /// The clusters in the order in which they are asked, with their servers.
     var groups: [(name: String, servers: [Endpoint])] = []
@@ -60,52 +59,92 @@ struct RouteReport {
     /// Why no server is asked; nil if one is.
     var reason: String?
 
-    init(_ route: Route, name: DomainName, policy: ForwardingPolicy) {
+    /// What becomes of a question; the words of the JSON member `kind`.
+    enum Decision: String {
+        /// Servers are asked, for the stated kind of name.
+        case cluster
+        case bareDomain = "bare-domain"
+        case reverse
+        case upstream
+        /// Answered here, from what every resolver knows.
+        case local
+        /// Answered here: no cluster can have the name.
+        case denied
+        /// Answered REFUSED.
+        case refused
+        /// Answered with another error without asking, such as SERVFAIL for a name that can't be asked.
+        case failed
+        /// Not answered at all (`dns.refuse: drop`).
+        case dropped
+    }
+
+    /// - Parameters:
+    ///   - outbox: What the engine wants sent after it has taken the question, and nothing else.
+    ///   - route: Where the policy sends the question; nil if the client may not ask.
+    init(_ outbox: borrowing Outbox, route: Route?, name: DomainName, policy: ForwardingPolicy) {
+        let answer = outbox.replies.first.map { reply in
+            let octets = outbox.octets.span
+            return (reply.start..<reply.end).map { octets[$0] }
+        }
+        let isLocal = outbox.queryLog?.replies.first?.source == .local
+        decision =
+            outbox.questions.isEmpty ? Self.decision(answer, isLocal: isLocal, route) : Self.asking(route)
+        if let answer, outbox.questions.isEmpty { reason = Self.reason(answer, decision, route) }
         switch route {
         case .ask(let target, let suffixStart):
-            kind = Self.word(target.kind)
-            groups = target.groups.map { index in
-                let group = policy.groups[index]
-                return (group.name, group.servers.map { policy.servers[$0] })
-            }
-            if !target.mapping.isIdentity {
-                mapping = ("\(target.mapping.outer)", "\(target.mapping.inner)")
-            }
             switch target.kind {
             case .clusterSuffix, .bareDomain: suffix = Self.ending(of: name, from: suffixStart)
             case .reverse, .upstream: break
             }
-        case .answer(.refused(let error)):
-            kind = "refused"
-            reason = String(decoding: error.text, as: UTF8.self)
-        case .answer(.zone(let zone, let start)):
-            kind = "local"
-            suffix = Self.ending(of: name, from: start)
-            reason =
-                switch zone.names {
-                case .loopback: "this name is every host's own (RFC 6761)"
-                case .denied, .empty, .withoutData:
-                    zone.reason.map { String(decoding: $0.text, as: UTF8.self) }
-                        ?? "a private reverse name that no cluster owns is answered here (RFC 6303)"
-                }
+            if !target.mapping.isIdentity {
+                mapping = ("\(target.mapping.outer)", "\(target.mapping.inner)")
+            }
+            guard !outbox.questions.isEmpty else { return }
+            groups = target.groups.map { index in
+                let group = policy.groups[index]
+                return (group.name, group.servers.map { policy.servers[$0] })
+            }
+        case .answer(.zone(_, let start)): suffix = Self.ending(of: name, from: start)
+        case .answer(.refused), nil: break
+        }
+        if decision == .dropped { reason = "dns.refuse is drop, and this client is not in dns.clients" }
+    }
+
+    /// What the engine decided that asks no server.
+    ///
+    /// - Parameters:
+    ///   - answer: Its reply; nil if there is none.
+    ///   - isLocal: True if it counts the reply as one of its own.
+    private static func decision(_ answer: [UInt8]?, isLocal: Bool, _ route: Route?) -> Decision {
+        guard let answer, let header = try? MessageHeader(reading: answer.span) else { return .dropped }
+        if isLocal {
+            if case .ask = route { return .denied }
+            return .local
+        }
+        return header.rcode == ResponseCode.refused.rawValue ? .refused : .failed
+    }
+
+    /// The kind of name that servers are asked for.
+    private static func asking(_ route: Route?) -> Decision {
+        guard case .ask(let target, _) = route else { return .failed }
+        return switch target.kind {
+        case .clusterSuffix: .cluster
+        case .bareDomain: .bareDomain
+        case .reverse: .reverse
+        case .upstream: .upstream
         }
     }
 
-    /// For a client that may not ask.
-    static let clientRefused = RouteReport(refusedFor: "the client is in none of the prefixes of dns.clients")
-
-    private init(refusedFor reason: String) {
-        kind = "refused"
-        self.reason = reason
-    }
-
-    /// The word for a kind of route.
-    private static func word(_ kind: RouteTarget.Kind) -> String {
-        switch kind {
-        case .clusterSuffix: "cluster"
-        case .bareDomain: "bare-domain"
-        case .reverse: "reverse"
-        case .upstream: "upstream"
+    /// Why `answer` came without asking: as the client is told, or what the client has to know by itself.
+    private static func reason(_ answer: [UInt8], _ decision: Decision, _ route: Route?) -> String? {
+        if let error = ExtendedError.first(in: answer), !error.text.isEmpty {
+            return String(decoding: error.text, as: UTF8.self)
+        }
+        guard decision == .local, case .answer(.zone(let zone, _)) = route else { return nil }
+        return switch zone.names {
+        case .loopback: "this name is every host's own (RFC 6761)"
+        case .denied, .empty, .withoutData:
+            "a private reverse name that no cluster owns is asked nowhere (RFC 6303)"
         }
     }
 

@@ -1,8 +1,10 @@
+import DNSServer
 import DNSWire
 import DomainNames
 import Forwarding
 import Glibc
 import IPAddressing
+import Inventory
 import LDNSBridge
 import LinuxSystem
 import Telemetry
@@ -25,6 +27,9 @@ struct QuerySession: ~Copyable {
     private let message: [UInt8]
     /// The path of the only client.
     private let path: ClientPath
+    private let name: DomainName
+    /// Where the policy sends the question; nil if the client may not ask.
+    private var route: Route?
 
     /// - Parameters:
     ///   - client: The client's address, which decides about permission and view.
@@ -40,14 +45,14 @@ struct QuerySession: ~Copyable {
             generation: 0,
             transport: transport)
         report = QueryReport(
-            question: "\(name). \(Mnemonics.type(type))", client: client, transport: transport,
-            route: .clientRefused)
+            question: "\(name). \(Mnemonics.type(type))", client: client, transport: transport)
+        self.name = name
         if let view = policy.view(of: client) {
-            let question = try Question(reading: message.span)
             report.view = policy.views[view].name
-            report.route = RouteReport(
-                policy.route(message.span, question, view: view), name: name, policy: policy)
+            route = policy.route(message.span, try Question(reading: message.span), view: view)
         }
+        // The log tells how the engine counts a reply of its own.
+        turn.outbox.queryLog = QueryLogBatch(QueryLogFilter(QueryLogSettings()), seed: turn.random.next())
     }
 
     /// A question as dig asks it: RD, and EDNS with room for 1232 octets.
@@ -72,6 +77,7 @@ struct QuerySession: ~Copyable {
         started = MonotonicClock.now
         turn.now = started
         engine.receiveQuestion(message.span, from: path, in: &turn)
+        report.route = RouteReport(turn.outbox, route: route, name: name, policy: policy)
         carryOut()
         // Ends: the engine gives every question up.
         while report.reply.isEmpty, let due = engine.nextDeadline {
@@ -146,7 +152,8 @@ struct QuerySession: ~Copyable {
                     answer.span, over: exchange.path, in: &turn)
             }
         } catch {
-            open.removeAll { $0 === exchange }
+            // Of a hint the server's socket goes on to be listened to.
+            if !error.isHint { open.removeAll { $0 === exchange } }
             fail(exchange.row, exchange.path, error)
         }
     }
@@ -158,7 +165,11 @@ struct QuerySession: ~Copyable {
             report.exchanges[row].outcome = .failure(failure.words, nanoseconds: after)
         }
         turn.now = MonotonicClock.now
-        engine.upstreamFailed(path, failure.kind, in: &turn)
+        switch failure.fault {
+        case .remote where failure.isHint: engine.upstreamHinted(path, in: &turn)
+        case .remote(let kind): engine.upstreamFailed(path, kind, in: &turn)
+        case .local(let kind): engine.upstreamFailed(path, here: kind, in: &turn)
+        }
     }
 
     /// Notes an answer in the report.

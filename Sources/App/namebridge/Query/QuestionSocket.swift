@@ -37,6 +37,7 @@ final class QuestionSocket {
 
     /// Sends and receives as much as the socket accepts; the answer, once it is complete.
     func advance() throws(ExchangeFailure) -> [UInt8]? {
+        let wasSent = unsent.isEmpty
         do throws(Errno) {
             if let error = socket.pendingError() { throw error }
             if !unsent.isEmpty {
@@ -56,7 +57,7 @@ final class QuestionSocket {
         } catch {
             // A connection that is not established yet is not ready.
             if error.code == ENOTCONN || error.code == EAGAIN { return nil }
-            throw ExchangeFailure(error)
+            throw ExchangeFailure(error, isHint: transport == .udp && wasSent)
         }
         throw .closed
     }

@@ -1,3 +1,4 @@
+import DNSServer
 import Forwarding
 import Glibc
 import IPAddressing
@@ -28,21 +29,23 @@ final class UpstreamExchange {
 
 /// Why an exchange has no answer, for the engine and in words.
 struct ExchangeFailure: Error {
-    /// The failure for the engine.
-    let kind: UpstreamFailure
-    /// The failure in words.
+    let fault: SocketFault
     let words: String
+    /// True for what ICMP says of a datagram: it can be forged, and an answer may come all the same.
+    let isHint: Bool
 
     /// The server closed the connection.
-    static let closed = ExchangeFailure(kind: .closed, words: "the server closed the connection")
+    static let closed = ExchangeFailure(
+        fault: .remote(.closed), words: "the server closed the connection", isHint: false)
 
-    init(_ error: Errno) {
-        kind = error == .connectionRefused || error == .connectionReset ? .refused : .unreachable
-        words = error.description
+    /// - Parameter isHint: True if the error came by ICMP, of what was sent before.
+    init(_ error: Errno, isHint: Bool = false) {
+        self.init(fault: SocketFault(error), words: error.description, isHint: isHint)
     }
 
-    private init(kind: UpstreamFailure, words: String) {
-        self.kind = kind
+    private init(fault: SocketFault, words: String, isHint: Bool) {
+        self.fault = fault
         self.words = words
+        self.isHint = isHint
     }
 }
