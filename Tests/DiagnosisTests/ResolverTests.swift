@@ -211,7 +211,32 @@ import Testing
         #expect(Self.trouble(fragments) == [.packetSize])
     }
 
-    @Test func `a silent resolver is reported once`() throws {
+    @Test(arguments: [
+        ("namebridge 1.0", "delete max-udp-size, 1232 is its default", "max-udp-size: 512"),
+        ("dnsmasq-2.89", "edns-packet-max=1232", "edns-packet-max=512"),
+        ("unbound 1.17.1", "max-udp-size: 1232", "max-udp-size: 512"),
+        ("9.18.41-1~deb12u1-Debian", "max-udp-size 1232;", "max-udp-size 512;"),
+        ("PowerDNS Recursor 4.8.8", "udp-truncation-threshold=1232", "udp-truncation-threshold=512"),
+    ])
+    func `answers are made smaller where they are made`(version: String, fragments: String, packets: String) throws {
+        func remedy(_ change: (inout ServerObservation) throws -> Void) throws -> String {
+            let findings = try Self.findings { resolver in
+                resolver.outcomes[.software] = try Self.answer(texts: [version])
+                try change(&resolver)
+            }
+            let remedies = findings.filter { $0.check == .packetSize }.flatMap(\.remedies)
+            return remedies.map { ([$0.file] + $0.lines).joined(separator: "\n") }.joined()
+        }
+        let lost = try remedy { resolver in
+            resolver.outcomes[.addressLarge] = .silence
+            resolver.outcomes[.addressOverTCP] = try Self.answer(addresses: ["10.96.0.1"], octets: 4_000)
+        }
+        #expect(lost.contains(fragments) && !lost.contains("namebridge.yaml") == !version.contains("namebridge"), "\(lost)")
+        let padded = try remedy { $0.outcomes[.zonePadded] = .silence }
+        #expect(padded.contains(packets), "\(padded)")
+    }
+
+    @Test func `a silent resolver is told once`() throws {
         let findings = try Self.findings { resolver in
             for probe in resolver.outcomes.keys { resolver.outcomes[probe] = .failure("Connection refused") }
         }

@@ -203,6 +203,40 @@ package struct Remedies: Sendable {
         }
     }
 
+    // MARK: - Packet size
+
+    /// What Namebridge, and others of late, send at most unless they are told otherwise (RFC 9715).
+    static let usualPacketSize = 1_232
+
+    /// Keeps the answers that clients get over UDP within `limit` octets.
+    static func packetSize(_ software: ResolverSoftware, limit: Int) -> [Remedy] {
+        switch software {
+        case .namebridge:
+            let lines = limit == usualPacketSize ? [] : ["dns:", "  max-udp-size: \(limit)"]
+            let place = lines.isEmpty ? ": delete max-udp-size, \(limit) is its default" : ""
+            return [
+                Remedy(
+                    "Namebridge", "/etc/namebridge/namebridge.yaml" + place, lines, then: "namebridge reload")
+            ]
+        case .dnsmasq:
+            return [Remedy("dnsmasq", dnsmasqFile, ["edns-packet-max=\(limit)"], then: afterDnsmasq)]
+        case .unbound:
+            return [
+                Remedy("Unbound", unboundFile, ["server:", "    max-udp-size: \(limit)"], then: afterUnbound)
+            ]
+        case .bind: return [Remedy("BIND", bindOptions, ["max-udp-size \(limit);"], then: afterBind)]
+        case .knotResolver:
+            return [Remedy("Knot Resolver", kresdFile, ["net.bufsize(\(limit))"], then: afterKresd)]
+        case .recursor:
+            return [
+                Remedy(
+                    "PowerDNS Recursor", recursorFile, ["udp-truncation-threshold=\(limit)"],
+                    then: afterRecursor)
+            ]
+        case .resolved, .unknown: return []
+        }
+    }
+
     // MARK: - Rebinding
 
     /// Allows private addresses below the suffix.

@@ -82,9 +82,7 @@ struct ServerDiagnosis {
                 .problem, subject, .packetSize, "loses packets of 1,232 octets: \(Self.words(padded))",
                 "A tunnel on the way carries less than it says (its MTU), so that large questions and answers"
                     + " get lost. Correct the MTU of that link; until then let answers be small.",
-                remedies: [
-                    Remedy("Namebridge", "/etc/namebridge/namebridge.yaml", ["dns:", "  max-udp-size: 512"])
-                ])
+                remedies: Remedies.packetSize(seen.software, limit: 512))
         }
         return fragments ?? Finding(.ok, subject, .packetSize, "packets of 1,232 octets pass")
     }
@@ -97,10 +95,8 @@ struct ServerDiagnosis {
         return Finding(
             .warning, subject, .packetSize,
             "an answer of \(whole.octets) octets gets lost over UDP, though it comes over TCP",
-            "Fragments do not pass. Clients that offer more than 1,232 octets wait for nothing (RFC 9715).",
-            remedies: [
-                Remedy("Namebridge", "/etc/namebridge/namebridge.yaml", ["dns:", "  max-udp-size: 1232"])
-            ])
+            "Fragments do not pass. Clients that offer more than 1,232 octets wait in vain (RFC 9715).",
+            remedies: Remedies.packetSize(seen.software, limit: Remedies.usualPacketSize))
     }
 
     /// The finding about the time for an answer.
