@@ -8,155 +8,10 @@ import JSON
 import LinuxSystem
 import Synchronization
 import Telemetry
+import TestSupport
 import Testing
 
-/// A name server on loopback that answers every question and counts them.
-final class CountingServer: Sendable {
-    let endpoint: Endpoint
-    private let wake: EventFD
-    private let thread: NativeThread
-    private let count: Mutex<Int>.Shared
-
-    /// How many questions it was asked.
-    var questions: Int { count.value.withLock { $0 } }
-
-    init() throws {
-        let count = Mutex<Int>.Shared(0)
-        let any = Endpoint(address: IPAddress(v4: 0x7F00_0001), port: 0)
-        let socket = try DatagramSocket.listen(on: any, sharesPort: false, reportsLocalAddress: false)
-        endpoint = try socket.localEndpoint()
-        let loop = try CountingLoop(socket)
-        let wake = try EventFD()
-        try loop.epoll.add(wake.descriptor, .readable, token: 0)
-        thread = try NativeThread(name: "counting", stackSize: 1024 * 1024) {
-            loop.run { count.value.withLock { $0 += 1 } }
-        }
-        self.wake = wake
-        self.count = count
-    }
-
-    deinit {
-        wake.signal()
-        thread.join()
-    }
-}
-
-extension Mutex where Value: Sendable {
-    /// A value that two threads can hold.
-    final class Shared: Sendable {
-        let value: Mutex<Value>
-
-        init(_ value: Value) {
-            self.value = Mutex(value)
-        }
-    }
-}
-
-/// The thread's part of `CountingServer`.
-private final class CountingLoop: Sendable {
-    let epoll: Epoll
-    private let socket: FileDescriptor
-
-    init(_ socket: consuming FileDescriptor) throws {
-        epoll = try Epoll()
-        try epoll.add(socket, .readable, token: 1)
-        self.socket = socket
-    }
-
-    func run(_ countOne: () -> Void) {
-        var events = EpollEvents(capacity: 4)
-        var batch = DatagramBatch(capacity: 8, slotSize: 4096)
-        var sender = DatagramSender(capacity: 1)
-        // Ends with the wake-up, whose token is 0; the bound is there for a test that forgets it.
-        for _ in 0..<10_000 {
-            guard let ready = try? epoll.wait(into: &events, milliseconds: 10_000), ready > 0 else { return }
-            for index in 0..<ready where events[index].token == 0 { return }
-            guard let count = try? batch.receive(from: socket) else { continue }
-            for index in 0..<count {
-                guard let from = batch.sender(index) else { continue }
-                let message = batch.message(index)
-                let question = (0..<message.count).map { message[$0] }
-                countOne()
-                let answer = Message.answer(to: question)
-                sender.add(start: 0, end: answer.count, to: from.endpoint, from: nil, interface: 0)
-                _ = sender.send(answer.span, on: socket, stopsAtError: true)
-            }
-        }
-    }
-}
-
-/// Messages made by hand.
-enum Message {
-    static func question(_ name: String) throws -> [UInt8] {
-        [0, 7, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0] + (try DomainName(parsing: name)).wire + [0, 1, 0, 1]
-    }
-
-    /// `question` answered with 10.1.2.3 for 30 s.
-    static func answer(to question: [UInt8]) -> [UInt8] {
-        var end = 12
-        while end < question.count, question[end] != 0 { end += Int(question[end]) + 1 }
-        var answer = Array(question.prefix(end + 5))
-        answer.replaceSubrange(2..<12, with: [0x84, 0x80, 0, 1, 0, 1, 0, 0, 0, 0])
-        return answer + [0xC0, 12, 0, 1, 0, 1, 0, 0, 0, 30, 0, 4, 10, 1, 2, 3]
-    }
-}
-
-/// A server in front of one cluster that is called `prod`, its control socket, and a client of each.
-private struct Setting {
-    let cluster: CountingServer
-    let server: DNSServer
-    let path: SocketPath
-    let control: ControlServer
-
-    init() throws {
-        cluster = try CountingServer()
-        let prod = Cluster(
-            key: "prod", dns: [cluster.endpoint], services: [try IPPrefix(parsing: "10.96.0.0/16")])
-        var dns = DNSSettings()
-        dns.bareDomain = ["prod"]
-        dns.cache.size = 4 << 20
-        let inventory = Inventory(dns: dns, clusters: [prod])
-        let listen = Endpoint(address: IPAddress(v4: 0x7F00_0001), port: 0)
-        server = try DNSServer(
-            listen: [listen], policy: ForwardingPolicy(inventory), workers: 2, cacheOctets: 4 << 20)
-        try server.start()
-        path = try SocketPath()
-        let answers = ServerControl(server, version: "1", inventory: inventory)
-        control = try ControlServer(path: path.path, tick: answers.tick, respond: answers.answer)
-    }
-
-    func stop() {
-        control.stop()
-        server.stop()
-    }
-
-    func ask(_ name: String) throws {
-        let bound = try #require(server.boundEndpoints.first)
-        let socket = try DatagramSocket.connect(to: bound)
-        let epoll = try Epoll()
-        try epoll.add(socket, .readable, token: 0)
-        let question = try Message.question(name)
-        var sender = DatagramSender(capacity: 1)
-        sender.add(start: 0, end: question.count)
-        _ = sender.send(question.span, on: socket, stopsAtError: true)
-        var events = EpollEvents(capacity: 1)
-        #expect(try epoll.wait(into: &events, milliseconds: 2000) == 1, "\(name) is answered")
-    }
-
-    func flush(_ scope: FlushScope) throws -> Int? {
-        try ControlClient.ask(.flush(scope), at: [path.path]).answer["flushed"]?.integer
-    }
-
-    /// The status once `isReached`, or the last one: numbers may be a tenth of a second old.
-    func status(until isReached: (ServerStatus) -> Bool) throws -> ServerStatus {
-        let deadline = MonotonicClock.now.advanced(milliseconds: 2000)
-        while true {  // ends at the deadline
-            let status = ServerStatus(json: try ControlClient.ask(.status, at: [path.path]).answer)
-            if isReached(status) || MonotonicClock.now > deadline { return status }
-        }
-    }
-}
-
+/// What is asked and ordered over the control socket, with a running server behind it.
 @Suite struct ServerControlTests {
     @Test func `the status of a running server says what it did`() throws {
         let setting = try Setting()
@@ -239,5 +94,72 @@ private struct Setting {
         let text = Array(status.json.text().utf8)
         #expect(ServerStatus(json: try JSONReader.read(text)) == status)
         #expect(ServerStatus(json: .null) == ServerStatus(), "what is missing stays empty")
+    }
+}
+
+/// A server in front of one cluster that is called `prod`, its control socket, and a client of each.
+private struct Setting {
+    let cluster: CountedUpstream
+    let server: DNSServer
+    let path: SocketPath
+    let control: ControlServer
+
+    init() throws {
+        cluster = try CountedUpstream()
+        let prod = Cluster(
+            key: "prod", dns: [cluster.endpoint], services: [try IPPrefix(parsing: "10.96.0.0/16")])
+        var dns = DNSSettings()
+        dns.bareDomain = ["prod"]
+        dns.cache.size = 4 << 20
+        let inventory = Inventory(dns: dns, clusters: [prod])
+        let listen = Endpoint(address: IPAddress(v4: 0x7F00_0001), port: 0)
+        server = try DNSServer(
+            listen: [listen], policy: ForwardingPolicy(inventory), workers: 2, cacheOctets: 4 << 20)
+        try server.start()
+        path = try SocketPath()
+        let answers = ServerControl(server, version: "1", inventory: inventory)
+        control = try ControlServer(path: path.path, tick: answers.tick, respond: answers.answer)
+    }
+
+    func stop() {
+        control.stop()
+        server.stop()
+    }
+
+    func ask(_ name: String) throws {
+        let client = try DatagramClient(#require(server.boundEndpoints.first))
+        #expect(try client.ask(name, id: 7) != nil, "\(name) is answered")
+    }
+
+    func flush(_ scope: FlushScope) throws -> Int? {
+        try ControlClient.ask(.flush(scope), at: [path.path]).answer["flushed"]?.integer
+    }
+
+    /// The status once `isReached`, or the last one: numbers may be a tenth of a second old.
+    func status(until isReached: (ServerStatus) -> Bool) throws -> ServerStatus {
+        let deadline = MonotonicClock.now.advanced(milliseconds: 2000)
+        while true {  // ends at the deadline
+            let status = ServerStatus(json: try ControlClient.ask(.status, at: [path.path]).answer)
+            if isReached(status) || MonotonicClock.now > deadline { return status }
+        }
+    }
+}
+
+/// A name server on loopback that answers every question and counts them.
+private final class CountedUpstream: Sendable {
+    private let upstream: TestUpstream
+    private let count = Count()
+    var endpoint: Endpoint { upstream.endpoint }
+    var questions: Int { count.value.load(ordering: .relaxed) }
+
+    private final class Count: Sendable {
+        let value = Atomic(0)
+    }
+
+    init() throws {
+        upstream = try TestUpstream { [count] question, _ in
+            count.value.add(1, ordering: .relaxed)
+            return [TestMessage.answer(to: question)]
+        }
     }
 }

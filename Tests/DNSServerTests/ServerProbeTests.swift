@@ -81,8 +81,8 @@ struct ServerProbeTests {
     @Test func `a probe that could not be sent says nothing of the server`() {
         var probe = ServerProbe(firstAt: Self.start)
         for round in 0..<5 {
-            for way in probe.begin(isDead: false, at: probe.due) { probe.failedHere(way, "no descriptor") }
-            guard case .notAsked("no descriptor") = probe.finish(isDead: false, at: probe.due) else {
+            for way in probe.begin(isDead: false, at: probe.due) { probe.failedHere(way, .descriptors) }
+            guard case .notAsked(.descriptors) = probe.finish(isDead: false, at: probe.due) else {
                 Issue.record("round \(round) was not sent")
                 return
             }
@@ -94,7 +94,7 @@ struct ServerProbeTests {
         var last: ServerProbe.Verdict?
         for _ in 0..<2 {
             for way in probe.begin(isDead: false, at: probe.due) where way == .overTCP {
-                probe.failedHere(way, "no descriptor")
+                probe.failedHere(way, .descriptors)
             }
             last = probe.finish(isDead: false, at: probe.due)
         }

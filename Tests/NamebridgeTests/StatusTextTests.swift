@@ -1,4 +1,5 @@
 import AdminServer
+import Forwarding
 import Testing
 
 @testable import namebridge
@@ -22,6 +23,12 @@ import Testing
         worker.failed = 17
         worker.inFlight = 3
         status.workers = [worker]
+        (status.success.seconds, status.success.questions, status.success.failed) = (300, 93_204, 17)
+        status.shortages = [
+            .init(.descriptors, count: 312, sinceSeconds: 130, secondsAgo: 1, server: "10.96.0.10:53")
+        ]
+        status.unmatched = .init(
+            count: 1_204, sinceSeconds: 185, secondsAgo: 2, servers: ["10.96.0.10:53", "[fd00::a]:53"])
         status.recentQuestions = 3_744
         status.recentMilliseconds = 12_000
         status.history = [(1_500, 0), (0, 0), (750, 17), (1_600, 0)].map {

@@ -16,6 +16,8 @@ package final class ServerHealth: Sendable {
     private let loopTrial = Mutex<LoopTrial?>(nil)
     private let revivedAtValue = Atomic<Int64>(.min)
     private let errorText = Mutex<String>("")
+    private let unmatchedCount = Atomic<Int>(0)
+    private let unmatchedAt = Atomic<Int64>(.min)
 
     /// How the server can be reached; each is worse than the one before.
     package enum Mode: UInt8, Sendable, CaseIterable {
@@ -103,6 +105,19 @@ package final class ServerHealth: Sendable {
         isSilentValue.load(ordering: .relaxed) && isSilentValue.exchange(false, ordering: .relaxed)
     }
 
+    /// A message came in its name that matches no question: forged, or delivered twice. It says nothing of
+    /// the server, but where to look.
+    package func noteUnmatched(at now: MonotonicTime) {
+        unmatchedCount.add(1, ordering: .relaxed)
+        unmatchedAt.store(now.nanoseconds, ordering: .relaxed)
+    }
+
+    /// How many messages came so, and when the last one did.
+    package var unmatched: (count: Int, last: MonotonicTime) {
+        let last = MonotonicTime(nanoseconds: unmatchedAt.load(ordering: .relaxed))
+        return (unmatchedCount.load(ordering: .relaxed), last)
+    }
+
     /// True where it is suspected, or was found to forward to us: then a loop is to be looked for.
     package var isDoubted: Bool { isSuspectedValue.load(ordering: .relaxed) || mode == .looping }
 
@@ -184,15 +199,15 @@ package final class HealthBoard: Sendable {
     /// True where somebody probes dead servers: without a prober nobody is ever given up.
     package let isProbed: Bool
 
-    /// Rounds of probes that could not be sent, for want of something here.
-    private let unsentProbeRounds = Atomic<Int>(0)
-    private let probeShortage = Mutex<String>("")
+    /// What was missing here while servers were asked; the same for all boards of a process.
+    package let shortages: LocalShortages
 
     /// For each of `ForwardingPolicy.groups` what it says of a name that it does not have; see `noSuchName`.
     private let noSuchNames: Mutex<[[UInt8]]>
 
     package init(servers count: Int, groups: Int, isProbed: Bool) {
         servers = (0..<count).map { _ in ServerHealth() }
+        shortages = LocalShortages()
         noSuchNames = Mutex(Array(repeating: [], count: groups))
         self.isProbed = isProbed
     }
@@ -204,24 +219,16 @@ package final class HealthBoard: Sendable {
         let servers = places.map { $0.map { board.servers[$0] } ?? ServerHealth() }
         let old = board.noSuchNames.withLock { $0 }
         let names = change.groupPlaces.map { $0.map { old[$0] } ?? [] }
-        self.init(servers, names, isProbed: board.isProbed)
+        self.init(servers, names, board.shortages, isProbed: board.isProbed)
     }
 
-    private init(_ servers: [ServerHealth], _ names: [[UInt8]], isProbed: Bool) {
+    private init(
+        _ servers: [ServerHealth], _ names: [[UInt8]], _ shortages: LocalShortages, isProbed: Bool
+    ) {
         self.servers = servers
+        self.shortages = shortages
         noSuchNames = Mutex(names)
         self.isProbed = isProbed
-    }
-
-    /// A round of probes could not be sent, for want of something here: it says nothing of the server.
-    package func noteProbeShortage(_ reason: String) {
-        probeShortage.withLock { $0 = reason }
-        unsentProbeRounds.add(1, ordering: .relaxed)
-    }
-
-    /// How many rounds of probes could not be sent so, and why the last one could not.
-    package var unsentProbes: (count: Int, reason: String) {
-        (unsentProbeRounds.load(ordering: .relaxed), probeShortage.withLock { $0 })
     }
 
     /// A message that denies a name with the group's SOA, see `NameDenial`; nil while the SOA is not known.

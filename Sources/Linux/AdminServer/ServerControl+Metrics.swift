@@ -20,6 +20,7 @@ extension ServerControl {
         ServerMetrics(meters, policy, board).add(to: &text)
         addCache(&text, server, statistics)
         addLimits(&text, statistics)
+        addShortages(&text, board.shortages)
         addReloads(&text)
         addNetwork(&text)
         PathMetrics(reports.pathVerdicts(), at: MonotonicClock.now).add(to: &text)
@@ -63,9 +64,6 @@ extension ServerControl {
         }
         counter("namebridge_questions_retried_total", "Questions sent again after no answer.") {
             $0.engine.retried
-        }
-        counter("namebridge_answers_unmatched_total", "Messages from servers that match no question.") {
-            $0.engine.unmatched
         }
         counter(
             "namebridge_icmp_errors_total", "Sockets of which ICMP said that no answer comes, true or forged."
@@ -195,7 +193,15 @@ extension ServerControl {
             network.contested.count)
     }
 
-    /// Adds the metrics of limits.
+    private func addShortages(_ text: inout PrometheusText, _ shortages: LocalShortages) {
+        text.family(
+            "namebridge_local_shortages_total", .counter,
+            "Questions, probes and connections that failed for want of something on this host."
+        ) { family in
+            for entry in shortages.entries { family.add(entry.total, [("reason", entry.failure.label)]) }
+        }
+    }
+
     private func addLimits(_ text: inout PrometheusText, _ statistics: ServerStatistics) {
         text.family("namebridge_limit_hits_total", .counter, "What was refused or cut short, by limit.") {
             family in

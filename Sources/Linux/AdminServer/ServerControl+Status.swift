@@ -31,6 +31,7 @@ extension ServerControl {
         status.success = history.success(upTo: sample)
         status.refusedClients = refusedClients(statistics, at: now)
         status.history = history.points(upTo: sample)
+        addSymptoms(history.unmatched(upTo: sample), at: now, to: &status)
         status.cache = server.cache.map { ServerStatus.Cache($0.statistics, limit: cacheLimit) }
         status.limits = LimitCount.all(statistics).map { .init($0.name, $0.words, $0.count) }
         let latencies = StatusHistory.Latencies(turns: statistics.turns, meters: statistics.meters)
@@ -115,7 +116,24 @@ extension ServerControl {
         status.topClients = top.clients.map { .init("\($0.key)", "", $0.count) }
     }
 
-    /// Refused networks that the configuration in use still refuses.
+    /// What is missing here, and what may be forged.
+    private func addSymptoms(_ unmatched: EventRun, at now: MonotonicTime, to status: inout ServerStatus) {
+        let (policy, board) = server.policyAndBoard
+        status.shortages = board.shortages.entries.compactMap { entry in
+            guard entry.run.isOn(at: now), let begun = entry.run.begun else { return nil }
+            return ServerStatus.Shortage(
+                entry.failure, count: entry.run.count, sinceSeconds: now.seconds(since: begun),
+                secondsAgo: now.seconds(since: entry.run.last), server: entry.server.map { "\($0)" })
+        }
+        guard unmatched.isOn(at: now), let begun = unmatched.begun else { return }
+        let named = board.servers.indices.filter { board.servers[$0].unmatched.last >= begun }
+            .sorted { board.servers[$0].unmatched.count > board.servers[$1].unmatched.count }
+        status.unmatched = ServerStatus.UnmatchedAnswers(
+            count: unmatched.count, sinceSeconds: now.seconds(since: begun),
+            secondsAgo: now.seconds(since: unmatched.last), servers: named.map { "\(policy.servers[$0])" })
+    }
+
+    /// Those that the configuration in use refuses still.
     private func refusedClients(
         _ statistics: ServerStatistics, at now: MonotonicTime
     ) -> [ServerStatus.RefusedNetwork] {

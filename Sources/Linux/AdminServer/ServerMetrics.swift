@@ -42,6 +42,14 @@ struct ServerMetrics {
                 if isDetailed || count > 0 { $0.add(count, row.labels) }
             }
         }
+        text.family(
+            "namebridge_answers_unmatched_total", .counter,
+            "Messages in the name server's name that match no question."
+        ) {
+            for row in rows where isDetailed || row.health.unmatched.count > 0 {
+                $0.add(row.health.unmatched.count, row.labels)
+            }
+        }
         addCounts(
             "namebridge_server_failures_total", "Questions that brought no answer.", label: "reason",
             Self.failures, to: &text)

@@ -118,49 +118,6 @@ extension ServerStatus {
         guard let network else { return false }
         return network.isRunning || (network.wanted > 0 && !paths.isEmpty)
     }
-
-    /// What is wrong now, the worst first; empty if all is well.
-    package var troubles: [String] {
-        var troubles: [String] = []
-        for group in groups where group.deadServers > 0 {
-            let (count, total) = (group.deadServers, group.servers.count)
-            let words =
-                count == total
-                ? "no name server answers"
-                : "\(count) of \(total) name servers \(count == 1 ? "is" : "are") down"
-            troubles.append("\(group.name): \(words): \(group.downWords)")
-        }
-        for address in absentListeners {
-            troubles.append(
-                "dns.listen: this host does not have the address of \(address); it is served once it has")
-        }
-        troubles += clientTroubles
-        for path in paths where path.isBroken {
-            troubles.append("path \(path.ends): \(path.stateWords)")
-        }
-        if let network, isAgentNeeded {
-            if !network.isRunning { troubles.append("the network agent has ended") }
-            if let trouble = network.trouble { troubles.append("network: \(trouble)") }
-            if let contested = network.contested.first {
-                let more = network.contested.count - 1
-                troubles.append(
-                    "network: removed again and again by another program: \(contested)"
-                        + (more > 0 ? ", and \(more) more" : ""))
-            }
-            let missing = network.wanted - network.present
-            if missing > 0, !paths.contains(where: \.isBroken) {
-                troubles.append(
-                    missing == 1 ? "network: 1 object is missing" : "network: \(missing) objects are missing")
-            }
-        }
-        if let problem = reload.lastProblems.first {
-            let more = reload.lastProblems.count - 1
-            troubles.append(
-                "the changed configuration was not taken: \(problem)"
-                    + (more > 0 ? ", and \(more) more" : ""))
-        }
-        return troubles
-    }
 }
 
 // MARK: - JSON
@@ -177,6 +134,8 @@ extension ServerStatus {
             ("limits", .array(limits.map(\.json))),
             ("extended-errors", .array(extendedErrors.map(\.json))),
             ("failures", .array(failures.map(\.json))),
+            ("unmatched-answers", unmatched?.json ?? .null),
+            ("shortages", .array(shortages.map(\.json))),
             ("top-names", .array(topNames.map(\.json))),
             ("top-clients", .array(topClients.map(\.json))),
             ("sites", .array(sites.map(\.json))),
@@ -199,6 +158,8 @@ extension ServerStatus {
         limits = NamedCount.list(json["limits"])
         extendedErrors = NamedCount.list(json["extended-errors"])
         failures = (json["failures"]?.elements ?? []).map(Failure.init(json:))
+        unmatched = json["unmatched-answers"].flatMap(UnmatchedAnswers.init(json:))
+        shortages = (json["shortages"]?.elements ?? []).compactMap(Shortage.init(json:))
         topNames = NamedCount.list(json["top-names"])
         topClients = NamedCount.list(json["top-clients"])
         sites = (json["sites"]?.elements ?? []).map(Site.init(json:))

@@ -40,7 +40,11 @@ package struct ServerStatus: Hashable, Sendable {
     package var extendedErrors: [NamedCount] = []
     /// The last failures, the latest first.
     package var failures: [Failure] = []
-    /// The most frequent names and clients of the query log; empty without one.
+    /// Nil unless there are more than a second of late.
+    package var unmatched: UnmatchedAnswers?
+    /// What this host was short of, of late.
+    package var shortages: [Shortage] = []
+    /// What stands in the query log most often; empty without one.
     package var topNames: [NamedCount] = []
     /// The most frequent clients.
     package var topClients: [NamedCount] = []

@@ -12,6 +12,8 @@ struct StatusHistory {
     private var windowMiddle = Latencies()
     /// When the window moves on.
     private var nextMiddle: MonotonicTime
+    /// Of answers that match no question: those of ticks with more than `mostUnmatched`.
+    private var unmatched = EventRun()
 
     /// The counts at one time.
     struct Sample {
@@ -23,6 +25,8 @@ struct StatusHistory {
         let refused: Int
         /// Of these: answered with a failure.
         let failed: Int
+        /// Messages from servers that match no question.
+        let unmatched: Int
     }
 
     /// Latencies since the server's start; nil if no worker has reported yet.
@@ -41,9 +45,12 @@ struct StatusHistory {
     private static let shortestTickMilliseconds = 4_000
     /// Half the length of the window.
     private static let windowMilliseconds = 60_000
+    /// Answers that match no question are no cause for worry up to so many between two ticks, and up to one
+    /// a second: a resend on the way brings some.
+    private static let mostUnmatched = 5
 
     init(start: MonotonicTime) {
-        samples = [Sample(time: start, questions: 0, refused: 0, failed: 0)]
+        samples = [Sample(time: start, questions: 0, refused: 0, failed: 0, unmatched: 0)]
         nextMiddle = start.advanced(milliseconds: Self.windowMilliseconds)
     }
 
@@ -54,7 +61,9 @@ struct StatusHistory {
         {
             return  // another thread was quicker
         }
-        samples.append(Sample(statistics, at: now))
+        let sample = Sample(statistics, at: now)
+        unmatched = unmatched(upTo: sample)
+        samples.append(sample)
         if samples.count > Self.mostSamples { samples.removeFirst() }
         guard now >= nextMiddle else { return }
         nextMiddle = now.advanced(milliseconds: Self.windowMilliseconds)
@@ -81,7 +90,18 @@ struct StatusHistory {
         return success
     }
 
-    /// The counts of `histogram` since the window began.
+    /// The run of answers that match no question, with those since the last tick.
+    func unmatched(upTo now: Sample) -> EventRun {
+        var run = unmatched
+        guard let last = samples.last else { return run }
+        let count = now.unmatched - last.unmatched
+        if count > max(Self.mostUnmatched, now.time.seconds(since: last.time)) {
+            run.note(count, since: last.time, at: now.time)
+        }
+        return run
+    }
+
+    /// What `histogram` gives now, without what it gave when the window began.
     func recent(
         _ now: Latencies, _ histogram: (Latencies) -> LatencyHistogram
     ) -> ServerStatus.Latency {
@@ -107,5 +127,6 @@ extension StatusHistory.Sample {
         questions = statistics.sum { $0.engine.messages - $0.engine.ignored }
         refused = statistics.sum { $0.engine.refused + $0.engine.rejected }
         failed = statistics.sum { $0.engine.failed + $0.engine.overloaded }
+        unmatched = statistics.sum { $0.engine.unmatched }
     }
 }

@@ -21,8 +21,9 @@ extension DNSServerWorker {
                 guard let accepted = try StreamSocket.accept(from: listener.descriptor) else { return }
                 admit(accepted)
             } catch {
-                switch error {
-                case .tooManyDescriptors, .tooManyDescriptorsInSystem, .noMemory, .noBuffers:
+                switch SocketFault(error) {
+                case .local(let shortage) where shortage == .descriptors || shortage == .memory:
+                    shortages.note(shortage, for: nil, at: now)
                     makeRoom(index)
                     return
                 default:

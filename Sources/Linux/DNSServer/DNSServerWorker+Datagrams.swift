@@ -87,7 +87,9 @@ extension DNSServerWorker {
             for slot in 0..<count {
                 let outcome = engine.receiveAnswer(
                     slot, of: answerBatch, over: path, in: &turn)
-                guard outcome == .mismatch, upstreams[server].ports.mismatched(place) else { continue }
+                guard outcome == .mismatch else { continue }
+                upstreams[server].health.noteUnmatched(at: now)
+                guard upstreams[server].ports.mismatched(place) else { continue }
                 isDistrusted = true
             }
             if count < answerBatch.capacity { break }

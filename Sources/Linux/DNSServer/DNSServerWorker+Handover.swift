@@ -40,7 +40,7 @@ extension DNSServerWorker {
         var other = ForwardingEngine(
             succeeding: &engine, change, board: serving.board, identity: serving.identity,
             limits: seed.limits)
-        var otherUpstreams = Self.upstreams(of: change.new)
+        var otherUpstreams = Self.upstreams(of: change.new, serving.board)
         swap(&engine, &other)
         swap(&upstreams, &otherUpstreams)
         let old = DrainingEngine(

@@ -119,15 +119,20 @@ extension DNSServerWorker {
                 counters.upstreamFailures += 1
                 engine.upstreamFailed(item.path, failure, in: &turn)
             case .failedHere(let failure):
-                counters.localFailures += 1
+                noteShortage(failure, towards: item.path.server)
                 engine.upstreamFailed(item.path, here: failure, in: &turn)
             case .unsent(let id, let failure):
-                counters.localFailures += 1
+                noteShortage(failure, towards: item.path.server)
                 engine.questionUnsent(
                     id, over: item.path, failure, in: &turn)
             case .hinted:
                 engine.upstreamHinted(item.path, in: &turn)
             }
         }
+    }
+
+    /// A question could not leave for want of something here.
+    private func noteShortage(_ failure: LocalFailure, towards server: Int) {
+        shortages.note(failure, for: upstreams[server].server, at: now)
     }
 }

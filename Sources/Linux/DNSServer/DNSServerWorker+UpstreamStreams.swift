@@ -121,6 +121,7 @@ extension DNSServerWorker {
                         }
                         // The connection has only one writer, so the server has mixed up its own answers.
                         guard outcome != .mismatch else {
+                            upstreams[server].health.noteUnmatched(at: now)
                             closeUpstream(server, .failed(.closed))
                             return
                         }

@@ -45,6 +45,8 @@ struct DNSServerWorker: ~Copyable {
     var listedUpstreams: [Int] = []
     /// Events while the outbox was being sent; the engine gets them when the outbox is empty.
     var news: [UpstreamNews] = []
+    /// Where what is missing here is noted.
+    let shortages: LocalShortages
     /// Of all engines.
     let openSockets = OpenSocketCount()
     /// Where the search for a socket to close continues.
@@ -96,7 +98,8 @@ struct DNSServerWorker: ~Copyable {
             identity: first.identity, limits: seed.limits)
         listeners = first.sockets.datagram.map { DatagramListener($0) }
         streamListeners = first.sockets.stream
-        upstreams = Self.upstreams(of: first.policy)
+        upstreams = Self.upstreams(of: first.policy, first.board)
+        shortages = first.board.shortages
         clients = ClientTable(first.settings)
         useQueryLog(first.queryLog)
     }
@@ -109,10 +112,10 @@ struct DNSServerWorker: ~Copyable {
         turn.outbox.queryLog = log.map { QueryLogBatch($0.filter, seed: turn.random.next()) }
     }
 
-    /// Closed sockets for all servers of a policy.
-    static func upstreams(of policy: ForwardingPolicy) -> OwnedArray<Upstream> {
+    /// Sockets, none of them open, towards all servers of a policy.
+    static func upstreams(of policy: ForwardingPolicy, _ board: HealthBoard) -> OwnedArray<Upstream> {
         let servers = policy.servers
-        return OwnedArray(count: servers.count) { Upstream(server: servers[$0]) }
+        return OwnedArray(count: servers.count) { Upstream(server: servers[$0], health: board.servers[$0]) }
     }
 
     /// Serves until it is stopped.

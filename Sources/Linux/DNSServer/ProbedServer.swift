@@ -98,7 +98,7 @@ struct ProbedServer {
             sockets[way] = socket
         } catch {
             switch SocketFault(error) {
-            case .local(let failure): probe.failedHere(way, failure.description)
+            case .local(let failure): probe.failedHere(way, failure)
             case .remote(let failure): probe.failed(way, failure.description)
             }
         }
@@ -130,7 +130,7 @@ struct ProbedServer {
         } catch {
             guard way == .overTCP else { return heed(error, way, socket) }
             switch SocketFault(error) {
-            case .local(let failure): probe.failedHere(way, failure.description)
+            case .local(let failure): probe.failedHere(way, failure)
             case .remote(let failure): probe.failed(way, failure.description)
             }
         }

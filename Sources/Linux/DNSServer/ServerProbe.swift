@@ -45,8 +45,8 @@ struct ServerProbe {
     private var reason = ""
     /// The ways for which a report says that no server listens, or that the way is closed.
     private var hinted: Set<Way> = []
-    /// Why a way could not be used, for lack of local resources; nil: every way was.
-    private var shortage: String?
+    /// Why a way could not be asked in, for want of something here; nil: every way was.
+    private var shortage: LocalFailure?
     /// When the round began.
     private var began = MonotonicTime(nanoseconds: 0)
     /// Whether TCP works; nil before the first try.
@@ -134,8 +134,8 @@ struct ServerProbe {
         due = min(due, began.advanced(milliseconds: Self.hintedMilliseconds))
     }
 
-    /// A way could not be used, for lack of local resources.
-    mutating func failedHere(_ way: Way, _ why: String) {
+    /// A way could not be asked in, for want of something here.
+    mutating func failedHere(_ way: Way, _ why: LocalFailure) {
         guard asked[way] != nil, answered[way] == nil else { return }
         asked[way] = nil
         shortage = why
@@ -149,8 +149,8 @@ struct ServerProbe {
         case doubtful
         /// No answer in any way.
         case dead(String)
-        /// No result: it could not be asked, for lack of local resources.
-        case notAsked(String)
+        /// Nothing: it could not be asked, for want of something here.
+        case notAsked(LocalFailure)
     }
 
     /// The result of the round once it is over; nil while it runs, and without a round.

@@ -125,9 +125,9 @@ final class ServerProber: Sendable {
             probed.close()
             health.markDead(reason)
             if probed.lastMode != .dead { tell(&probed, index, .dead, reason) }
-        case .notAsked(let reason):
+        case .notAsked(let failure):
             probed.close()
-            board.noteProbeShortage(reason)
+            board.shortages.note(failure, for: policy.servers[index], at: now)
         case .doubtful, nil:
             if !probed.probe.isRunning { probed.close() }
         }

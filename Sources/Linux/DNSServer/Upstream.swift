@@ -7,6 +7,7 @@ import LinuxSystem
 struct Upstream: ~Copyable {
     /// The server.
     let server: Endpoint
+    let health: ServerHealth
     /// By place, `UpstreamSockets.perServer` of them; empty until the first opens.
     private var sockets: [ConnectedSocket?] = []
     /// Which of them take questions.
@@ -18,8 +19,9 @@ struct Upstream: ~Copyable {
     /// The place that the collected questions are sent from.
     var senderSocket = 0
 
-    init(server: Endpoint) {
+    init(server: Endpoint, health: ServerHealth) {
         self.server = server
+        self.health = health
     }
 
     /// The socket at `place`; nil if it is closed.

@@ -32,9 +32,7 @@ package struct WorkerCounters: Hashable, Sendable {
     package var answersReceived = 0
     /// Errors of servers' connections, and of ways to servers.
     package var upstreamFailures = 0
-    /// Questions that could not be sent for lack of local resources.
-    package var localFailures = 0
-    /// Sockets towards servers for which ICMP reported that no answer comes.
+    /// Sockets towards servers of which ICMP said that no answer comes.
     package var upstreamHints = 0
     /// Sockets towards servers closed for answers that match no question; see `PortPool.mostMismatches`.
     package var distrustedSockets = 0
