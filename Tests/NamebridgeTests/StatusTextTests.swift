@@ -174,10 +174,10 @@ import Testing
     @Test func `problems have colours, and a healthy server has none`() throws {
         let lines = StatusText(Self.troubled).lines
         func style(_ text: String) throws -> Style? { try #require(lines.first { $0.text.contains(text) }).style }
-        #expect(try style("5 problems") == .error)
+        #expect(try style("7 problems") == .error)
         #expect(try style("staging   172.17.20.11:30053") == .error)
         #expect(try style("10.96.0.11:53  ") == .warning)
-        #expect(try style("10.96.0.10:53") == nil)
+        #expect(try style("prod      10.96.0.10:53") == nil)
         #expect(try style("no server answered") == .error)
         #expect(try style("office -> prod ") == .error && style("office -> staging") == nil)
         #expect(try style("prod <-> staging") == .success)

@@ -31,7 +31,7 @@ extension ServerStatus {
             if let contested = network.contested.first {
                 let more = network.contested.count - 1
                 troubles.append(
-                    "network: somebody takes away again and again: \(contested)"
+                    "network: removed again and again by another program: \(contested)"
                         + (more > 0 ? ", and \(more) more" : ""))
             }
             let missing = network.wanted - network.present
