@@ -57,7 +57,7 @@ help:
 	@echo 'make faults   what clients notice when name servers die, under load; FAULTS=--help for options; needs root'
 	@echo 'make fuzz     every parser fed with broken input under the address sanitizer; FUZZ=--help for options'
 	@echo 'make tsan     the tests of everything that has threads, under the thread sanitizer'
-	@echo 'make abuse    what an honest client notices of floods and idle connections; ABUSE=--help; needs root'
+	@echo 'make abuse    what an honest client notices of floods, forged errors and idle connections; ABUSE=--help; needs root'
 	@echo 'make soak     ten minutes of everything at once, with deaths and flushes; SOAK=--help; needs root'
 	@echo 'make install  binary, unit, man pages, sample configuration (PREFIX, DESTDIR, SYSCONFDIR, UNITDIR)'
 	@echo 'make deb      a Debian package, in $(DEB)'

@@ -1,5 +1,7 @@
 import Foundation
 import Glibc
+import IPAddressing
+import TestSupport
 import Testing
 
 /// A server that has no descriptor left for its clients.
@@ -47,6 +49,76 @@ import Testing
         _ = try Program.run(["status", "--control", socket])
         #expect(try Program.run(["status", "--control", socket]).output.hasPrefix("namebridge "))
         #expect(log.components(separatedBy: "status page accepts no connections").count == 2, "it is told once")
+    }
+
+    @Test func `idle TCP connections take no descriptor of questions over UDP`() throws {
+        let upstream = try TestUpstream()
+        let server = try Serving(clusters: ["prod: { dns: [\"\(upstream.endpoint)\"] }"], workers: 1, descriptors: 64)
+        let idle = (0..<200).map { _ in Self.connect(server.port) }
+        defer { for client in idle { close(client) } }
+        let client = try DatagramClient(server.endpoint)
+        for number in 0..<60 {
+            usleep(50_000)
+            let reply = try client.ask("a\(number).shop.svc.prod.cluster.local", id: UInt16(number))
+            #expect(reply.flatMap(TestMessage.answerCount) == 1, "question \(number)")
+        }
+        try server.expectNoneBlamed()
+    }
+
+    @Test func `five hundred clusters share 4,096 descriptors, and none is blamed for that`() throws {
+        let upstream = try TestUpstream(isEverywhere: true)
+        let clusters = (0..<500).map { number in
+            "c\(number): { dns: [\"127.1.\(number / 250).\(number % 250 + 1):\(upstream.endpoint.port)\"] }"
+        }
+        let server = try Serving(clusters: clusters, workers: 2, descriptors: 4_096)
+        let client = try DatagramClient(server.endpoint)
+        var failed = 0
+        for round in 0..<4 {
+            for start in stride(from: 0, to: 500, by: 50) {
+                let numbers = start..<start + 50
+                for number in numbers {
+                    client.send(TestMessage.question("r\(round).shop.svc.c\(number).cluster.local", id: UInt16(number)))
+                }
+                for _ in numbers where try client.receive().flatMap(TestMessage.answerCount) != 1 { failed += 1 }
+            }
+        }
+        #expect(failed == 0, "of 2000 questions")
+        try server.expectNoneBlamed()
+    }
+
+    /// A server with few descriptors.
+    private final class Serving {
+        let port: UInt16
+        var endpoint: Endpoint { Endpoint(address: IPAddress(v4: 0x7F00_0001), port: port) }
+        private let server: Program.Running
+        private let file: TemporaryFile
+        private let control = "/tmp/namebridge-test-\(UUID().uuidString.prefix(8)).sock"
+
+        init(clusters: [String], workers: Int, descriptors: Int) throws {
+            let head = "dns: { listen: [\"127.0.0.1:0\"], workers: \(workers), cache: { size: 0B } }\nclusters:\n"
+            file = try TemporaryFile(head + clusters.map { "  \($0)\n" }.joined())
+            server = try Program.start(["serve", "--config", file.path, "--control", control], descriptors: descriptors)
+            var log = ""
+            while !log.contains("serving clusters") {  // ends with the log, at the latest when the program ends
+                let piece = server.errors.fileHandleForReading.availableData
+                guard !piece.isEmpty else { break }
+                log += String(decoding: piece, as: UTF8.self)
+            }
+            port = try #require(log.firstMatch(of: /127\.0\.0\.1:(\d+)/).flatMap { UInt16($0.1) }, "\(log)")
+        }
+
+        /// No server was found dead, now or before.
+        func expectNoneBlamed() throws {
+            server.process.terminate()
+            server.process.waitUntilExit()
+            let log = String(decoding: server.errors.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+            #expect(!log.contains("server down") && !log.contains("cluster down"), "\(log.prefix(2_000))")
+        }
+
+        deinit {
+            server.process.terminate()
+            server.process.waitUntilExit()
+        }
     }
 
     /// A connection that nothing is sent on.

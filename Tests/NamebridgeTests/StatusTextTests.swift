@@ -92,16 +92,25 @@ import Testing
 
     private static let golden = """
         namebridge 0.1.0 on relay1  process 4711  up 2 h 13 min  configuration 3
-        5 problems:
+        7 problems:
           !  staging: no name server answers: 172.17.20.11:30053 no answer within 1 s
           !  upstream: no name server answers: our question came back from
              [2001:db8:1234:5678:9abc:def0:1234:5678]:53 after 12 hops
+          !  this host is short of descriptors: 312 times in 2 min 10 s, the last
+             question to 10.96.0.10:53 1 s ago; raise LimitNOFILE= of namebridge.service
+             (ulimit -n), or set fewer dns.workers or dns.limits.connections
+          !  1 204 answers that match no question came in the name of 10.96.0.10:53,
+             [fd00::a]:53 in 3 min 5 s, the last 2 s ago: they are forged, or something
+             on the way delivers answers twice; find the sender (tcpdump -eni any 'src
+             host 10.96.0.10 and udp src port 53'), and have the routers drop source
+             addresses that do not belong there
           !  path office -> prod: 2 of 9 objects missing
           !  network: removed again and again by another program: nft table namebridge
           !  the changed configuration was not taken: namebridge.yaml:4:3: dns.wrokers:
              unknown key, did you mean "workers"?
 
         questions             1 204 518  312/s over the last 12 s
+          answered of late       99.9 %  of 93 204 in 5 min
           from the cache        998 120  82.9 %
           from servers          205 194  17.0 %
           answered here           1 187  0.1 %

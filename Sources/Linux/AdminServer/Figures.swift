@@ -11,10 +11,11 @@ package enum Figures {
         return text
     }
 
-    /// One digit after the point.
+    /// One digit behind the point; 100.0 % is all of them.
     package static func percent(_ part: Int, of whole: Int) -> String {
         guard whole > 0 else { return "0.0 %" }
-        let tenths = (part * 1000 + whole / 2) / whole
+        let rounded = (part * 1000 + whole / 2) / whole
+        let tenths = part < whole ? min(rounded, 999) : rounded
         return "\(tenths / 10).\(tenths % 10) %"
     }
 
@@ -35,13 +36,14 @@ package enum Figures {
         }
     }
 
-    /// The two largest units.
+    /// The two largest units; the second only if there is something of it.
     package static func duration(seconds: Int) -> String {
         let units = [("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1)]
         guard let first = units.firstIndex(where: { seconds >= $0.1 }) else { return "0 s" }
         var text = "\(seconds / units[first].1) \(units[first].0)"
         if first + 1 < units.count {
-            text += " \(seconds % units[first].1 / units[first + 1].1) \(units[first + 1].0)"
+            let rest = seconds % units[first].1 / units[first + 1].1
+            if rest > 0 { text += " \(rest) \(units[first + 1].0)" }
         }
         return text
     }

@@ -13,10 +13,12 @@ import resource
 import select
 import signal
 import socket
+import struct
 import sys
 import tempfile
 import threading
 import time
+import urllib.request
 from pathlib import Path
 
 from clusters import SUFFIX, DOMAIN
@@ -55,13 +57,15 @@ class Rig:
 
     def __init__(self, options, directory, network):
         self.options, self.network = options, network
-        self.port, upstream = free_port(), free_port()
+        self.port, self.upstream_port, self.admin_port = free_port(), free_port(), free_port()
+        upstream = self.upstream_port
         path = directory / "namebridge.yaml"
         path.write_text(f"""\
 dns:
   listen: ["{SERVER}:{self.port}", "{PUBLIC_SERVER}:{self.port}"]
   clients: [127.0.0.0/8, 10.0.0.0/8, {PUBLIC}/32]
   workers: {options.workers}
+admin: {{ listen: ["127.0.0.1:{self.admin_port}"] }}
 clusters:
   prod: {{ domain: {DOMAIN}, dns: ["127.0.0.1:{upstream}"], services: [10.0.0.0/8], only-kubernetes-names: false }}
 """)
@@ -91,6 +95,12 @@ clusters:
     def sample(self):
         while not self.done.wait(0.5):
             self.sizes.append(self.namebridge.resident_bytes())
+
+    def metrics(self, name):
+        """The values of a metric by its labels, as they stand in the text."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.admin_port}/metrics", timeout=10) as page:
+            lines = page.read().decode().splitlines()
+        return {line.rsplit(" ", 1)[0]: float(line.rsplit(" ", 1)[1]) for line in lines if line.startswith(name)}
 
     def descriptors(self):
         return len(os.listdir(f"/proc/{self.namebridge.pid}/fd"))
@@ -301,11 +311,74 @@ def reflect_at(rig, source, server, names):
     return rig.in_thread(body)
 
 
+class Forger(threading.Thread):
+    """Tells the kernel `rate` times a second by ICMP that the cluster's server has no such port (RFC 792): about the
+    ports in turns that questions go out of now, which a forger elsewhere would have to guess."""
+
+    def __init__(self, server_port, rate):
+        super().__init__()
+        self.server_port, self.rate, self.sent, self.done = server_port, rate, 0, threading.Event()
+
+    def ports(self):
+        """The local ports of UDP sockets that are connected to the server (proc(5), /proc/net/udp)."""
+        with open("/proc/self/net/udp") as table:
+            rows = [line.split() for line in table][1:]
+        ends = [(row[1].split(":")[1], row[2].split(":")[1]) for row in rows if row[3] == "01"]
+        return [int(own, 16) for own, far in ends if int(far, 16) == self.server_port]
+
+    def message(self, port):
+        """Destination unreachable, port unreachable, with the head of our own datagram."""
+        loopback = socket.inet_aton("127.0.0.1")
+        head = struct.pack("!BBHHHBBH", 0x45, 0, 60, 1, 0, 64, socket.IPPROTO_UDP, 0) + loopback + loopback
+        body = struct.pack("!I", 0) + head + struct.pack("!HHHH", port, self.server_port, 40, 0)
+        words = struct.unpack(f"!{(len(body) + 4) // 2}H", struct.pack("!BBH", 3, 3, 0) + body)
+        total = sum(words)
+        while total >> 16:
+            total = (total & 0xFFFF) + (total >> 16)
+        return struct.pack("!BBH", 3, 3, ~total & 0xFFFF) + body
+
+    def run(self):
+        begun = time.monotonic()
+        with socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP) as sender:
+            while not self.done.is_set():
+                ports = self.ports()
+                due = int((time.monotonic() - begun) * self.rate) - self.sent
+                for number in range(due if ports else 0):
+                    sender.sendto(self.message(ports[number % len(ports)]), ("127.0.0.1", 0))
+                    self.sent += 1
+                if not ports:
+                    self.sent += due
+                time.sleep(0.005)
+
+
+def unreachable(rig, verdicts, _):
+    rate = rig.options.unreachable
+    print(f"\n{rate:,} forged ICMP port-unreachable a second, each name asked once", flush=True)
+    forger = Forger(rig.upstream_port, rate)
+    forger.start()
+    attack = rig.load(rig.network.load_options()[2:], rig.options.rate, rig.options.seconds, count=10_000_000)
+    attack.join()
+    forger.done.set()
+    forger.join()
+    report = attack.report
+    print(f"  honest: {figures(report)}")
+    hints = sum(rig.metrics("namebridge_icmp_errors_total").values())
+    verdicts.expect(f"they arrive: {forger.sent:,} sent, {hints:,.0f} sockets were hit", hints > 0)
+    verdicts.expect("no answer is lost, and none is a failure", report["lost"] + report["failed"] + report["wrong"] == 0)
+    down = [line for line in rig.namebridge.log.read_text().splitlines() if "server down" in line]
+    verdicts.expect("the server is never called dead", not down and min(rig.metrics("namebridge_server_up").values()) == 1)
+
+
+PARTS = {"flood": flood, "idle": idle, "slowloris": slowloris, "reflect": reflect, "unreachable": unreachable}
+
+
 def parse_arguments():
     parser = argparse.ArgumentParser(prog="make abuse ABUSE=...", description=__doc__.splitlines()[0])
     parser.add_argument("--seconds", type=int, default=10, help="of each part (10)")
     parser.add_argument("--rate", type=int, default=2_000, help="of the honest clients (2000)")
     parser.add_argument("--flood", type=int, default=30_000, help="of the attacker (30000)")
+    parser.add_argument("--unreachable", type=int, default=1_000, help="ICMP errors a second (1000)")
+    parser.add_argument("--part", choices=PARTS, action="append", help="do this alone; may be repeated")
     parser.add_argument("--connections", type=int, default=10_000, help="that idle (10000)")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--memory", type=int, default=256, help="that Namebridge may take, in MiB (256)")
@@ -336,8 +409,8 @@ def main():
             rig.honest(2)
             before = rig.honest()
             print(f"\nThe honest clients alone\n  honest: {figures(before)}")
-            for part in (flood, idle, slowloris, reflect):
-                part(rig, verdicts, before)
+            for part in options.part or PARTS:
+                PARTS[part](rig, verdicts, before)
                 print(f"  resident: {rig.sizes[-1] / 2**20:.1f} MiB")
             print("\nThroughout")
             largest = max(rig.sizes) / 2**20

@@ -14,10 +14,12 @@ package final class TestUpstream: Sendable {
     /// The server's thread.
     private let thread: NativeThread
 
+    /// - Parameter isEverywhere: It listens on every IPv4 address of the host, loopback's 16 million included.
     package init(
+        isEverywhere: Bool = false,
         _ respond: @escaping Responder = { question, _ in [TestMessage.answer(to: question)] }
     ) throws {
-        let any = Endpoint(address: IPAddress(v4: 0x7F00_0001), port: 0)
+        let any = Endpoint(address: IPAddress(v4: isEverywhere ? 0 : 0x7F00_0001), port: 0)
         let wake = try EventFD()
         let loop = try UpstreamLoop(any, respond)
         endpoint = loop.endpoint
@@ -55,7 +57,7 @@ private final class UpstreamLoop: Sendable {
     private static func bind(_ any: Endpoint) throws -> Sockets {
         for _ in 0..<32 {
             let datagram = try DatagramSocket.listen(
-                on: any, sharesPort: false, reportsLocalAddress: false)
+                on: any, sharesPort: false, reportsLocalAddress: any.address.isUnspecified)
             let endpoint = try datagram.localEndpoint()
             guard let listener = try? StreamSocket.listen(on: endpoint, sharesPort: false) else { continue }
             return Sockets(datagram: datagram, listener: listener, endpoint: endpoint)
@@ -110,7 +112,9 @@ private final class UpstreamLoop: Sendable {
         for index in 0..<count {
             guard let from = batch.sender(index) else { continue }
             for answer in respond(copy(of: batch, index), false) {
-                sender.add(start: 0, end: answer.count, to: from.endpoint, from: nil, interface: 0)
+                sender.add(
+                    start: 0, end: answer.count, to: from.endpoint, from: batch.destination(index)?.address,
+                    interface: 0)
                 _ = sender.send(answer.span, on: sockets.datagram, stopsAtError: true)
             }
         }
