@@ -188,7 +188,7 @@ import TestSupport
             state.routes = []
             state.neighbours = []
             state.forwardingEntries = []
-            state.settings = state.settings.filter { ["all", "default", "tunl0"].contains($0.key.device.name) }
+            state.settings = state.settings.filter { ["all", "default", "tunl0"].contains($0.key.device) }
         }
         run.flushRules()
         run.wait(milliseconds: 50)
@@ -204,7 +204,7 @@ import TestSupport
             state.links = uplink.links.filter { !$0.isOurs }
             state.addresses = uplink.addresses.filter { $0.device == "eth0" }
             state.routes = uplink.routes.filter { !$0.isOurs && $0.nextHops.contains { $0.device == "eth0" } }
-            for (setting, value) in uplink.settings where setting.device.name == "eth0" { state.settings[setting] = value }
+            for (setting, value) in uplink.settings where setting.device == "eth0" { state.settings[setting] = value }
         }
         run.wait(milliseconds: 60_000)
         #expect(run.isWhole && run.takeNews().contains("recovered"))

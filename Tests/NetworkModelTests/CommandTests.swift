@@ -1,3 +1,4 @@
+import IPAddressing
 import NetworkModel
 import Testing
 
@@ -29,10 +30,11 @@ import Testing
         #expect(Self.rule.line == "nft -f -")
     }
 
-    @Test func `arguments are quoted if needed, and an unknown value is omitted`() {
-        let device = DeviceReference.named("a b")
+    @Test func `arguments are quoted if needed, and an unknown device is described`() {
+        let device = DeviceReference.carrying(IPAddress(v4: 0x0A00_0003))
         #expect(Command(.ip, ["alias", "path a", ""], options: ["x y"]).line == #"ip "x y" alias "path a" """#)
-        #expect(Command(.ip, ["dev", .device(device), "up"]).line == "ip dev a b up")
+        #expect(Command(.ip, ["dev", .device(device), "up"]).line == "ip dev <device of 10.0.0.3> up")
+        #expect(Command(.ip, ["dev", .device(.named("eth0"))]).arguments == ["dev", "eth0"])
         #expect(Command(.conntrack, ["-q", .sameSource]).line == "conntrack -q <the same source>")
     }
 

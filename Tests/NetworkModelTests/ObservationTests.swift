@@ -11,10 +11,10 @@ import Testing
         #expect(links.map(\.name) == ["lo", "eth0", "nbvx10001"])
         let mesh = try #require(links.last)
         let expected = VXLANLink(
-            id: 10001, port: 4899, local: IPAddress("192.168.0.21"), underlay: .named("eth0"),
+            id: 10001, port: 4899, local: IPAddress("192.168.0.21"), underlay: "eth0",
             isLearning: false)
         #expect(mesh.kind == .vxlan(expected))
-        #expect(mesh.mtu == .octets(1450) && mesh.isUp && mesh.isOurs)
+        #expect(mesh.mtu == 1450 && mesh.isUp && mesh.isOurs)
         #expect(mesh.mac == MACAddress("c2:6a:9b:e5:39:8d"))
         #expect(links[1].kind == .other("veth") && !links[1].isOurs)
     }
@@ -122,18 +122,18 @@ import Testing
 
     @Test func `settings that forwarding depends on are read`() {
         let settings = KernelSetting.read(Captures.sysctl)
-        let forwarding = KernelSetting(family: .v4, device: .named("eth0"), name: .forwarding)
+        let forwarding = KernelSetting(family: .v4, device: "eth0", name: .forwarding)
         #expect(settings[forwarding] == 0)
         #expect(settings.keys.contains { $0.description == "net.ipv6.conf.nbvx10001.force_forwarding" })
         #expect(settings.keys.contains { $0.description == "net.ipv4.conf.all.rp_filter" })
-        #expect(KernelSetting("net.ipv4.conf.eth0/5.rp_filter")?.device == .named("eth0.5"))
+        #expect(KernelSetting("net.ipv4.conf.eth0/5.rp_filter")?.device == "eth0.5")
         #expect(KernelSetting("net.ipv4.ip_forward") == nil)
         #expect(KernelSetting("net.ipv4.conf.eth0.fib_multipath_hash_policy") == nil)
         #expect(KernelSetting("net.ipv6.forwarding") == nil)
         let fields = KernelSetting.read("net.ipv6.fib_multipath_hash_fields = 0x0007\n")
         #expect(fields.map(\.value) == [7] && fields.first?.key.isOfHost == true)
         let policy = "net.ipv6.fib_multipath_hash_policy"
-        #expect(KernelSetting(policy)?.description == policy && KernelSetting(policy)?.device == .named("all"))
+        #expect(KernelSetting(policy)?.description == policy && KernelSetting(policy)?.device == "all")
     }
 
     @Test func `saved rules of iptables are read with policies, words and comments`() throws {

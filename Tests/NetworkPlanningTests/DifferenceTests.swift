@@ -28,7 +28,7 @@ import Testing
     ) throws {
         let plan = try Networks.plan("node1", in: Networks.inventory(yaml: Self.bareTunnel))
         var state = FakeHost.fresh(plan.host)
-        state.settings[KernelSetting(family: .v4, device: .named("all"), name: .reversePathFilter)] = all
+        state.settings[KernelSetting(family: .v4, device: "all", name: .reversePathFilter)] = all
         let steps = difference(from: state, to: plan)
         let line = "+ sysctl -w net.ipv4.conf.tunl0.rp_filter=0  # was 1; path office -> prod via relay\n"
         #expect(steps.steps.map(\.text) == [line])
@@ -77,7 +77,7 @@ import Testing
     ) throws {
         let plan = try Networks.plan("router", in: Networks.inventory(yaml: Self.twoRelays))
         var state = FakeHost.fresh(plan.host)
-        let all = DeviceReference.named("all")
+        let all = "all"
         let policy = KernelSetting(family: .v6, device: all, name: .multipathHashPolicy)
         if !hasPolicy { state.settings[policy] = nil }
         if !hasFields {
@@ -200,12 +200,12 @@ import Testing
         var state = FakeHost.fresh(plan.host)
         let steps = difference(from: state, to: plan)
         state.apply(steps.steps)
-        let filter = KernelSetting(family: .v4, device: .named("eth0"), name: .reversePathFilter)
+        let filter = KernelSetting(family: .v4, device: "eth0", name: .reversePathFilter)
         #expect(state.settings[filter] == 2)
         state.settings[filter] = 0
         let context = HostContext(records: steps.records(after: []))
         state.apply(difference(from: state, to: HostPlan(host: plan.host), context: context).steps)
-        let forwarding = KernelSetting(family: .v4, device: .named("eth0"), name: .forwarding)
+        let forwarding = KernelSetting(family: .v4, device: "eth0", name: .forwarding)
         #expect(state.settings[filter] == 0 && state.settings[forwarding] == 0)
     }
 
@@ -214,8 +214,8 @@ import Testing
     func `forwarding that somebody has switched on for all devices since is his`(before: Int, after: Int, left: Int) throws {
         let plan = try Networks.plan("web02", in: Networks.inventory("relay-between-clusters"))
         var state = FakeHost.fresh(plan.host)
-        let all = KernelSetting(family: .v4, device: .named("all"), name: .forwarding)
-        let ours = KernelSetting(family: .v4, device: .named("eth0"), name: .forwarding)
+        let all = KernelSetting(family: .v4, device: "all", name: .forwarding)
+        let ours = KernelSetting(family: .v4, device: "eth0", name: .forwarding)
         state.settings[all] = before
         let steps = difference(from: state, to: plan)
         state.apply(steps.steps)
@@ -287,7 +287,7 @@ extension HostState {
                 }
             case 7:
                 for index in links.indices where links[index].isOurs {
-                    links[index].mtu = .octets(1400)
+                    links[index].mtu = 1400
                     links[index].isUp = Bool.random(using: &random)
                 }
             case 8: for key in settings.keys where key.name == .forwarding { settings[key] = 0 }

@@ -51,10 +51,9 @@ package struct Command: Hashable, Sendable {
     /// One argument of a command, passed on without a shell.
     package enum Argument: Hashable, Sendable {
         case word(String)
-        /// The name of a device; a command can run only once the host has been seen for it.
-        case device(DeviceReference)
-        /// `SETTING=VALUE` of `sysctl`.
-        case assignment(KernelSetting, Int)
+        /// A word with the name of a device for which the host has to be seen first: a command with it is for
+        /// reading, or for a shell that finds the name.
+        case unresolved(before: String, DeviceReference, after: String)
         /// The source of each connection that is found: a command with it is a pattern of several.
         case sameSource
     }
@@ -122,8 +121,7 @@ extension Command.Argument {
     package var text: String {
         switch self {
         case .word(let word): word
-        case .device(let device): device.description
-        case .assignment(let setting, let value): "\(setting)=\(value)"
+        case .unresolved(let before, let device, let after): "\(before)\(device)\(after)"
         case .sameSource: "<the same source>"
         }
     }

@@ -16,6 +16,13 @@ package enum DeviceReference: Hashable, Sendable {
     }
 }
 
+extension Command.Argument {
+    /// The name of a device as an argument.
+    package static func device(_ device: DeviceReference) -> Command.Argument {
+        device.name.map { .word($0) } ?? .unresolved(before: "", device, after: "")
+    }
+}
+
 extension DeviceReference: CustomStringConvertible {
     /// The name, or what to look for between angle brackets.
     package var description: String {

@@ -9,7 +9,7 @@ extension Link {
             guard let name = row["ifname"]?.string else { return nil }
             return Link(
                 name: name, kind: LinkKind(json: row["linkinfo"]),
-                mtu: row["mtu"]?.integer.map { .octets($0) },
+                mtu: row["mtu"]?.integer,
                 mac: row["address"]?.string.flatMap { MACAddress($0) },
                 isUp: row["flags"]?.elements?.contains(.string("UP")) ?? false, alias: row["ifalias"]?.string,
                 master: row["master"]?.string)
@@ -28,7 +28,7 @@ extension LinkKind {
         self = .vxlan(
             VXLANLink(
                 id: id, port: details["port"]?.integer ?? 0, local: local.flatMap { IPAddress($0) },
-                underlay: details["link"]?.string.map { .named($0) },
+                underlay: details["link"]?.string,
                 isLearning: details["learning"]?.boolean ?? true))
     }
 }

@@ -67,12 +67,12 @@ extension Link {
             let details = JSONValue.members([
                 "id": .integer(mesh.id), "port": .integer(mesh.port),
                 mesh.local?.family == .v6 ? "local6" : "local": local,
-                "link": mesh.underlay?.name.map { .string($0) }, "learning": .boolean(mesh.isLearning),
+                "link": mesh.underlay.map { .string($0) }, "learning": .boolean(mesh.isLearning),
             ])
             info = .object(["info_kind": .string("vxlan"), "info_data": details])
         }
         return .members([
-            "ifname": .string(name), "mtu": mtu?.octets.map { .integer($0) },
+            "ifname": .string(name), "mtu": mtu.map { .integer($0) },
             "address": mac.map { .string($0.description) }, "flags": .array(isUp ? [.string("UP")] : []),
             "ifalias": alias.map { .string($0) }, "master": master.map { .string($0) }, "linkinfo": info,
         ])

@@ -6,7 +6,7 @@ package struct KernelSetting: Hashable, Sendable {
     package var family: AddressFamily
 
     /// `all` and `default` are names of devices here; settings of the host are those of `all`.
-    package var device: DeviceReference
+    package var device: String
     /// Which setting it is.
     package var name: Name
 
@@ -28,7 +28,7 @@ package struct KernelSetting: Hashable, Sendable {
         case multipathHashFields = "fib_multipath_hash_fields"
 
         /// True for a setting that no device has.
-        var isOfHost: Bool { self == .multipathHashPolicy || self == .multipathHashFields }
+        package var isOfHost: Bool { self == .multipathHashPolicy || self == .multipathHashFields }
     }
 
     /// True for a setting that no device has.
@@ -37,13 +37,13 @@ package struct KernelSetting: Hashable, Sendable {
     /// The setting whose writing also writes this one: `net.ipv4.ip_forward` writes each device's. Nil if
     /// there is none.
     package var overwriting: KernelSetting? {
-        guard family == .v4, name == .forwarding, device != .named("all"), device != .named("default") else {
+        guard family == .v4, name == .forwarding, device != "all", device != "default" else {
             return nil
         }
-        return KernelSetting(family: .v4, device: .named("all"), name: .forwarding)
+        return KernelSetting(family: .v4, device: "all", name: .forwarding)
     }
 
-    package init(family: AddressFamily, device: DeviceReference, name: Name) {
+    package init(family: AddressFamily, device: String, name: Name) {
         self.family = family
         self.device = device
         self.name = name
@@ -53,16 +53,8 @@ package struct KernelSetting: Hashable, Sendable {
 extension KernelSetting: CustomStringConvertible {
     /// As `sysctl` writes it; dots in a device's name are slashes there.
     package var description: String {
-        let text =
-            if let name = device.name {
-                name.split(separator: ".", omittingEmptySubsequences: false).joined(separator: "/")
-            } else { device.description }
-        return self.text(device: text)
-    }
-
-    /// As `sysctl` writes it with `device` in the place of the device's name.
-    package func text(device: String) -> String {
         if isOfHost { return "net.ip\(family).\(name.rawValue)" }
+        let device = device.split(separator: ".", omittingEmptySubsequences: false).joined(separator: "/")
         return "net.ip\(family).conf.\(device).\(name.rawValue)"
     }
 
@@ -85,8 +77,7 @@ extension KernelSetting: CustomStringConvertible {
         default: return nil
         }
         let named = isOfHost ? "all" : parts[3]
-        device = .named(
-            named.split(separator: "/", omittingEmptySubsequences: false).joined(separator: "."))
+        device = named.split(separator: "/", omittingEmptySubsequences: false).joined(separator: ".")
         self.name = name
     }
 }

@@ -8,8 +8,8 @@ package struct Link: Hashable, Sendable {
     /// What kind of device it is.
     package var kind: LinkKind
 
-    /// In octets; nil in a desired link: the kernel's own choice.
-    package var mtu: LinkMTU?
+    /// The largest packet, in octets; nil in a desired link: the kernel's own choice.
+    package var mtu: Int?
     /// The Ethernet address.
     package var mac: MACAddress?
     /// True if it is switched on.
@@ -22,7 +22,7 @@ package struct Link: Hashable, Sendable {
     package var master: String?
 
     package init(
-        name: String, kind: LinkKind, mtu: LinkMTU? = nil, mac: MACAddress? = nil, isUp: Bool = true,
+        name: String, kind: LinkKind, mtu: Int? = nil, mac: MACAddress? = nil, isUp: Bool = true,
         alias: String? = nil, master: String? = nil
     ) {
         self.name = name
@@ -57,40 +57,17 @@ package struct VXLANLink: Hashable, Sendable {
     package var local: IPAddress?
 
     /// The device that the encapsulated packets leave by.
-    package var underlay: DeviceReference?
+    package var underlay: String?
 
     /// True if the device adds senders to its forwarding table by itself.
     package var isLearning: Bool
 
-    package init(id: Int, port: Int, local: IPAddress?, underlay: DeviceReference?, isLearning: Bool = false)
-    {
+    package init(id: Int, port: Int, local: IPAddress?, underlay: String?, isLearning: Bool = false) {
         self.id = id
         self.port = port
         self.local = local
         self.underlay = underlay
         self.isLearning = isLearning
-    }
-}
-
-/// The largest packet of a device.
-package enum LinkMTU: Hashable, Sendable {
-    /// A fixed size.
-    case octets(Int)
-    /// The underlay's MTU less this many octets of encapsulation.
-    case underlay(less: Int)
-
-    /// In octets; nil if the underlay must be observed first.
-    package var octets: Int? {
-        guard case .octets(let octets) = self else { return nil }
-        return octets
-    }
-
-    /// In octets; 1500 is assumed for an underlay that has not been observed.
-    package var assumed: Int {
-        switch self {
-        case .octets(let octets): octets
-        case .underlay(let less): 1500 - less
-        }
     }
 }
 

@@ -19,7 +19,7 @@ extension Change {
             case .table, .neighbour, .forwardingEntry: new.additions
             default: new.additions + old.removals
             }
-        case .set(let setting, _, let value): [Command(.sysctl, ["-w", .assignment(setting, value)])]
+        case .set(let setting, _, let value): [Command(.sysctl, ["-w", "\(setting)=\(value)"])]
         case .forget(let range): [range.forgetting]
         }
     }
@@ -27,7 +27,7 @@ extension Change {
     /// What can be altered while the device stays; its other properties are never in a `replace`.
     private static func alter(_ old: Link, to new: Link) -> [Command] {
         var changes: [[Command.Argument]] = []
-        if let mtu = new.mtu, mtu != old.mtu { changes.append(["mtu", "\(mtu.assumed)"]) }
+        if let mtu = new.mtu, mtu != old.mtu { changes.append(["mtu", "\(mtu)"]) }
         if let mac = new.mac, mac != old.mac { changes.append(["address", "\(mac)"]) }
         if let alias = new.alias, alias != old.alias { changes.append(["alias", .word(alias)]) }
         if new.isUp != old.isUp { changes.append([new.isUp ? "up" : "down"]) }
@@ -54,7 +54,8 @@ extension NetworkObject {
     /// What makes the object.
     fileprivate var additions: [Command] {
         switch self {
-        case .link(let link): link.additions
+        case .link(let link):
+            link.commands(underlay: link.underlay.map { .word($0) }, mtu: link.mtu)
         case .address(let address):
             [
                 Command(
@@ -97,16 +98,22 @@ extension NetworkObject {
 }
 
 extension Link {
-    /// A device comes up last, when it has everything: setting it down later would lose its routes.
-    fileprivate var additions: [Command] {
+    /// The device that the packets of a VXLAN device leave by; nil for other devices.
+    fileprivate var underlay: String? {
+        if case .vxlan(let mesh) = kind { mesh.underlay } else { nil }
+    }
+
+    /// What makes the link. It comes up last, when it has everything: setting it down later would lose its
+    /// routes.
+    func commands(underlay: Command.Argument?, mtu: Int?) -> [Command] {
         var add: [Command.Argument] = ["link", "add", .word(name)]
-        if let mtu { add += ["mtu", "\(mtu.assumed)"] }
+        if let mtu { add += ["mtu", "\(mtu)"] }
         if let mac { add += ["address", "\(mac)"] }
         switch kind {
         case .vxlan(let mesh):
             add += ["type", "vxlan", "id", "\(mesh.id)", "dstport", "\(mesh.port)"]
             if let local = mesh.local { add += ["local", "\(local)"] }
-            if let underlay = mesh.underlay { add += ["dev", .device(underlay)] }
+            if let underlay { add += ["dev", underlay] }
             add.append(mesh.isLearning ? "learning" : "nolearning")
         case .other(let kind): add += ["type", .word(kind)]
         }

@@ -17,7 +17,7 @@ package struct Difference: Hashable, Sendable {
     /// What the reader must know; with a refusal among them nothing may be changed.
     package var notes: [PlanNote] = []
 
-    package var isRefused: Bool { notes.contains { $0.severity == .refusal } }
+    package var isRefused: Bool { notes.isRefusal }
 
     /// Our links before and after: their settings come and go with them.
     package var ownDevices: Set<String> = []
@@ -48,7 +48,7 @@ package struct Difference: Hashable, Sendable {
                     SettingRecord(setting: setting, previous: old, ours: new, among: settings))
             }
         }
-        return records.filter { $0.setting.device.name.map { !ownDevices.contains($0) } ?? true }
+        return records.filter { !ownDevices.contains($0.setting.device) }
     }
 }
 
@@ -80,7 +80,7 @@ package func difference(
 /// change in one transaction before the first packet is led to them, and routes come after all that they
 /// need.
 struct DifferenceCalculation {
-    let plan: HostPlan
+    let plan: ResolvedPlan
     let observed: HostState
     let context: HostContext
     private(set) var result = Difference()
@@ -91,7 +91,7 @@ struct DifferenceCalculation {
     /// Our links that go before all else, with all that is on them.
     private var gone: Set<String> = []
 
-    init(plan: HostPlan, observed: HostState, context: HostContext) {
+    init(plan: ResolvedPlan, observed: HostState, context: HostContext) {
         self.plan = plan
         self.observed = observed
         self.context = context
@@ -262,14 +262,14 @@ struct DifferenceCalculation {
         let wanted = Set(plan.settings.map(\.value.setting))
         for desired in plan.settings where !isSatisfied(desired.value) {
             let setting = desired.value.setting
-            let present = setting.device.name.map(gone.contains) == true ? nil : observed.settings[setting]
+            let present = gone.contains(setting.device) ? nil : observed.settings[setting]
             let old = present ?? initialValue(of: setting)
             if old != desired.value.value {
                 step(.set(setting, from: old, to: desired.value.value), desired.because)
             }
         }
         for record in context.records.reversed() where !wanted.contains(record.setting) {
-            if let device = record.setting.device.name, result.ownDevices.contains(device) { continue }
+            guard !result.ownDevices.contains(record.setting.device) else { continue }
             // Whoever changed it since has his reasons.
             guard record.isOurs(among: observed.settings) else { continue }
             removal(.set(record.setting, from: record.ours, to: record.previous))
@@ -279,7 +279,7 @@ struct DifferenceCalculation {
     /// The value that a new device gets.
     private func initialValue(of setting: KernelSetting) -> Int {
         var initial = setting
-        initial.device = .named("default")
+        initial.device = "default"
         return observed.settings[initial] ?? 0
     }
 
@@ -288,13 +288,13 @@ struct DifferenceCalculation {
     /// lets asymmetric packets pass.
     private func isSatisfied(_ value: SettingValue) -> Bool {
         guard let present = observed.settings[value.setting],
-            value.setting.device.name.map(gone.contains) != true
+            !gone.contains(value.setting.device)
         else { return false }
-        guard value.setting.name == .reversePathFilter, let name = value.setting.device.name,
-            !plan.links.contains(where: { $0.value.name == name })
+        guard value.setting.name == .reversePathFilter,
+            !plan.links.contains(where: { $0.value.name == value.setting.device })
         else { return present == value.value }
         if value.value == 0 { return present == 0 }
-        let all = KernelSetting(family: .v4, device: .named("all"), name: .reversePathFilter)
+        let all = KernelSetting(family: .v4, device: "all", name: .reversePathFilter)
         return max(present, observed.settings[all] ?? 0) != 1
     }
 

@@ -13,16 +13,16 @@ struct FirewallJudgement {
     /// What drops traffic all the same, or is not understood.
     private(set) var conflicts: [Conflict] = []
 
-    private let plan: HostPlan
+    private let plan: ResolvedPlan
     private let observed: HostState
     private let rules: PacketRules
     private let sampling: FlowSampling
     private let flows: [PlannedFlow]
 
     /// - Parameters:
-    ///   - plan: As resolved on `observed`.
+    ///   - plan: For `observed`.
     ///   - rules: Those of `observed`.
-    init(_ plan: HostPlan, on observed: HostState, rules: PacketRules) {
+    init(_ plan: ResolvedPlan, on observed: HostState, rules: PacketRules) {
         self.plan = plan
         self.observed = observed
         self.rules = rules
@@ -133,7 +133,7 @@ struct FirewallJudgement {
     }
 
     /// One for each rule, in the order of the plan.
-    private static func conflicts(_ blocked: [Blocked], plan: HostPlan) -> [Conflict] {
+    private static func conflicts(_ blocked: [Blocked], plan: ResolvedPlan) -> [Conflict] {
         var order: [RulePlace] = []
         var groups: [RulePlace: [Blocked]] = [:]
         for item in blocked {

@@ -20,23 +20,22 @@ extension HostPlan {
         case asHeadings
     }
 
-    /// Writes `text`; in the order of `desiredSteps`, whose commands the lines are.
+    /// Writes `text`: the commands that bring the plan about on a host that has nothing of it, in their
+    /// order. Foreign chains are looked at only there.
     package func write(to writer: inout LineWriter, reasons: Reasons = .onEachLine) {
         writer.write("# \(host.place)/\(host.host.name)")
         writer.write(": \(part)\n")
         for note in notes { writer.write("# \(note)\n") }
         var lines = PlanLines(writer: consume writer, reasons: reasons)
-        for step in stepsBeforePeers {
-            if case .set(let setting, _, let value) = step.change {
-                lines.write(step.because) { $0.write("+ sysctl -w \(setting)=\(value)") }
-            } else {
-                for command in step.commands { lines.write(step.because) { $0.write("+ \(command)") } }
-            }
+        for link in links { lines.write(link.value.commands, link.because) }
+        for address in addresses {
+            lines.write(Change.add(.address(address.value)).commands, address.because)
         }
+        for setting in settings { lines.write([setting.value.command], setting.because) }
         for setting in settingsOfBareTunnels {
             lines.writeCommented(
-                "+ sysctl -w \(setting.value.value.setting)=\(setting.value.value.value)"
-                    + "  # only if \(setting.value.tunnel) has no address; \(setting.because)\n")
+                "+ \(setting.value.value.command)  # only if \(setting.value.tunnel) has no address;"
+                    + " \(setting.because)\n")
         }
         for neighbour in neighbours {
             lines.write(neighbour.because) {
@@ -50,7 +49,9 @@ extension HostPlan {
                 entry.value.write(to: &$0)
             }
         }
-        for step in stepsForTable { lines.writeCommented(step.text) }
+        if !table.chains.isEmpty {
+            lines.writeCommented(Step(.add(.table(table)), because: tableBecause).text)
+        }
         for route in routes {
             lines.write(route.because) {
                 $0.write(
@@ -70,29 +71,6 @@ extension HostPlan {
     var part: String {
         if !roles.isEmpty { return roles.map(\.rawValue).joined(separator: ", ") }
         return isEmpty ? "no part in any path" : "settings alone"
-    }
-
-    /// The additions that bring the plan about on a host that has nothing of it, in their order; devices that
-    /// must
-    /// be seen first stand between angle brackets. Foreign chains are not in it.
-    package var desiredSteps: [Step] {
-        stepsBeforePeers
-            + neighbours.map { Step(.add(.neighbour($0.value)), because: $0.because) }
-            + forwardingEntries.map { Step(.add(.forwardingEntry($0.value)), because: $0.because) }
-            + stepsForTable + routes.map { Step(.add(.route($0.value)), because: $0.because) }
-    }
-
-    /// Devices, their addresses, and settings.
-    private var stepsBeforePeers: [Step] {
-        links.map { Step(.add(.link($0.value)), because: $0.because) }
-            + addresses.map { Step(.add(.address($0.value)), because: $0.because) }
-            + settings.map {
-                Step(.set($0.value.setting, from: 0, to: $0.value.value), because: $0.because)
-            }
-    }
-
-    private var stepsForTable: [Step] {
-        table.chains.isEmpty ? [] : [Step(.add(.table(table)), because: tableBecause)]
     }
 
     /// Why our table is there: the paths whose rules it holds.
@@ -116,6 +94,10 @@ private struct PlanLines {
     init(writer: consuming LineWriter, reasons: HostPlan.Reasons) {
         self.writer = writer
         self.reasons = reasons
+    }
+
+    mutating func write(_ commands: [Command], _ because: String) {
+        for command in commands { write(because) { $0.write("+ \(command)") } }
     }
 
     mutating func write(_ because: String, _ line: (inout LineWriter) -> Void) {

@@ -2,15 +2,16 @@ package import IPAddressing
 package import Inventory
 package import NetworkModel
 
-/// Everything that one host shall have so that the paths of the inventory work, and why each thing is there.
+/// Everything that one host shall have so that the paths of the inventory work, and why each thing is there;
+/// devices may be described instead of named, until `resolved(on:)`.
 package struct HostPlan: Hashable, Sendable {
     package var host: LocatedHost
 
     /// What the host does, in the order of the paths; empty where it has no part.
     package var roles: [HostRole] = []
-    package var links: [Desired<Link>] = []
+    package var links: [Desired<PlannedLink>] = []
     package var addresses: [Desired<InterfaceAddress>] = []
-    package var settings: [Desired<SettingValue>] = []
+    package var settings: [Desired<PlannedSetting>] = []
 
     /// Settings that are needed only where a tunnel device has no address: packets then go through it with
     /// the node's own address, and answers come back beside it.
@@ -18,9 +19,6 @@ package struct HostPlan: Hashable, Sendable {
     package var neighbours: [Desired<Neighbour>] = []
     package var forwardingEntries: [Desired<ForwardingEntry>] = []
     package var routes: [Desired<Route>] = []
-
-    /// The prefixes whose routes stand as their halves, in a plan that is resolved.
-    package var halvedPrefixes: Set<IPPrefix> = []
 
     /// What must be let through where somebody else's firewall drops what it does not know.
     package var accepts: [Desired<ForwardAccept>] = []
@@ -74,7 +72,7 @@ package struct HostPlan: Hashable, Sendable {
     }
 
     /// True where a note forbids to apply the plan.
-    package var isRefused: Bool { notes.contains { $0.severity == .refusal } }
+    package var isRefused: Bool { notes.isRefusal }
 }
 
 /// Something that shall be, and the path that needs it, as in `path office -> prod via master1`.
@@ -109,17 +107,6 @@ package struct SettingValue: Hashable, Sendable {
 
     package init(_ setting: KernelSetting, _ value: Int) {
         self.setting = setting
-        self.value = value
-    }
-}
-
-/// A setting for hosts where the device `tunnel` is there and has no address of IPv4.
-package struct BareTunnelSetting: Hashable, Sendable {
-    package var tunnel: String
-    package var value: SettingValue
-
-    package init(tunnel: String, _ value: SettingValue) {
-        self.tunnel = tunnel
         self.value = value
     }
 }
@@ -196,6 +183,11 @@ package struct PlanNote: Hashable, Sendable {
         self.severity = severity
         self.message = message
     }
+}
+
+extension [PlanNote] {
+    /// True if one of them forbids to change the host.
+    var isRefusal: Bool { contains { $0.severity == .refusal } }
 }
 
 extension PlanNote: CustomStringConvertible {

@@ -23,9 +23,9 @@ extension HostState {
         switch object {
         case .link(let link):
             links.append(link)
-            for (setting, value) in settings where setting.device == .named("default") {
+            for (setting, value) in settings where setting.device == "default" {
                 var own = setting
-                own.device = .named(link.name)
+                own.device = link.name
                 settings[own] = value
             }
         case .address(let address):
@@ -58,7 +58,7 @@ extension HostState {
             routes.removeAll { $0.nextHops.contains { $0.device == link.name } }
             neighbours.removeAll { $0.device == link.name }
             forwardingEntries.removeAll { $0.device == link.name }
-            settings = settings.filter { $0.key.device != .named(link.name) }
+            settings = settings.filter { $0.key.device != link.name }
         case .address(let address): remove(address)
         case .route(let route):
             if let index = routes.firstIndex(where: { $0.satisfies(route) }) { routes.remove(at: index) }

@@ -6,7 +6,7 @@ import NetworkModel
 struct PlanBuilder {
     private(set) var plan: HostPlan
     private var routePosition: [IPPrefix: Int] = [:]
-    private var settingPosition: [KernelSetting: Int] = [:]
+    private var settingsSeen: Set<PlannedSetting.Subject> = []
     private var acceptsSeen: Set<ForwardAccept> = []
     private var notesSeen: Set<PlanNote> = []
     private var translation: [FilterRule] = []
@@ -49,7 +49,9 @@ struct PlanBuilder {
 
     // MARK: Kernel objects
 
-    mutating func link(_ link: Link, because: String) { plan.links.append(Desired(link, because: because)) }
+    mutating func link(_ link: PlannedLink, because: String) {
+        plan.links.append(Desired(link, because: because))
+    }
 
     mutating func address(_ address: InterfaceAddress, because: String) {
         plan.addresses.append(Desired(address, because: because))
@@ -109,18 +111,17 @@ struct PlanBuilder {
         _ name: KernelSetting.Name, _ family: AddressFamily, _ device: DeviceReference, _ value: Int,
         because: String
     ) {
-        let setting = KernelSetting(family: family, device: device, name: name)
-        if settingPosition[setting] != nil { return }
-        settingPosition[setting] = plan.settings.count
-        plan.settings.append(Desired(SettingValue(setting, value), because: because))
+        let setting = PlannedSetting.Subject(family: family, device: device, name: name)
+        guard settingsSeen.insert(setting).inserted else { return }
+        plan.settings.append(Desired(PlannedSetting(setting, value), because: because))
     }
 
     /// Loosens the reverse path filter of `device` on a host whose device `tunnel` has no address.
     mutating func loosen(_ device: DeviceReference, whereBare tunnel: String, because: String) {
-        let setting = KernelSetting(family: .v4, device: device, name: .reversePathFilter)
+        let setting = PlannedSetting.Subject(family: .v4, device: device, name: .reversePathFilter)
         // The tunnel itself needs none: without an address a loose filter is as strict as a strict one.
         let value = device == .named(tunnel) ? 0 : 2
-        let bare = BareTunnelSetting(tunnel: tunnel, SettingValue(setting, value))
+        let bare = BareTunnelSetting(tunnel: tunnel, PlannedSetting(setting, value))
         let desired = Desired(bare, because: because)
         if !plan.settingsOfBareTunnels.contains(desired) { plan.settingsOfBareTunnels.append(desired) }
     }

@@ -14,7 +14,7 @@ struct PlannedFlow {
 /// Finds packets that stand for the whole of a plan's traffic on one host: for each pair of prefixes some
 /// from each part that routes or foreign rules tell apart.
 struct FlowSampling {
-    private let plan: HostPlan
+    private let plan: ResolvedPlan
     private let observed: HostState
     private let named: Set<IPPrefix>
     let routes: RouteLookup
@@ -31,8 +31,8 @@ struct FlowSampling {
     /// Addresses that stand for one prefix.
     private static let mostAddresses = 6
 
-    /// - Parameter plan: As resolved on `observed`.
-    init(_ plan: HostPlan, on observed: HostState, rules: PacketRules) {
+    /// - Parameter plan: For `observed`.
+    init(_ plan: ResolvedPlan, on observed: HostState, rules: PacketRules) {
         self.plan = plan
         self.observed = observed
         named = rules.namedPrefixes
@@ -104,7 +104,7 @@ struct FlowSampling {
     func replies(to request: Flow) -> [Flow] {
         let loosened = plan.settings.map(\.value).filter {
             $0.setting.name == .reversePathFilter && $0.value != 1 && request.packet.family == .v4
-        }.compactMap(\.setting.device.name)
+        }.map(\.setting.device)
         let own = Set(plan.links.map(\.value.name))
         let others = loosened.filter {
             $0 != request.outDevice && !own.contains($0) && observed.link($0) != nil
@@ -170,7 +170,7 @@ struct FlowSampling {
     }
 }
 
-extension HostPlan {
+extension ResolvedPlan {
     /// True if our table gives packets from `source` another source.
     fileprivate func translates(_ source: IPAddress) -> Bool {
         table.chains.filter { $0.hook?.type == .nat }.flatMap(\.rules).contains { rule in

@@ -43,12 +43,11 @@ extension HostPlan {
     }
 }
 
-extension Link {
+extension PlannedLink {
     /// False where a device that it needs is gone, or somebody else's has its name.
     fileprivate func isPossible(on observed: HostState) -> Bool {
         if let present = observed.link(name), !present.isOurs { return false }
-        guard case .vxlan(let mesh) = kind else { return true }
-        switch mesh.underlay {
+        switch underlay {
         case .named(let device): return observed.link(device) != nil
         case .carrying(let address): return observed.device(carrying: address) != nil
         case .toward, nil: return true

@@ -1,7 +1,7 @@
 import IPAddressing
 import NetworkModel
 
-extension HostPlan {
+extension ResolvedPlan {
     /// Lets our routes stand beside foreign ones of the same prefix, so that ours win and the foreign ones
     /// can still be added, replaced and deleted as if ours were not there.
     ///

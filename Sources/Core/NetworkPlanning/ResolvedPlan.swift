@@ -1,34 +1,52 @@
-package import IPAddressing
-import Inventory
+import IPAddressing
+package import Inventory
 package import NetworkModel
 
-/// What a host says of itself besides the kernel's objects, and what we wrote down about it.
-package struct HostContext: Hashable, Sendable {
-    /// The name servers of the host itself.
-    package var resolvers: [IPAddress]
+/// A plan for a host as it was seen: each device has its name, and what depends on the kernel is decided.
+package struct ResolvedPlan: Hashable, Sendable {
+    /// The plan before the host was seen.
+    let plan: HostPlan
+    package internal(set) var links: [Desired<Link>] = []
+    package internal(set) var settings: [Desired<SettingValue>] = []
+    package internal(set) var routes: [Desired<Route>]
 
-    /// The far ends of the sessions by which it is administered.
-    package var sessions: [IPAddress]
+    /// The prefixes whose routes stand as their halves.
+    var halvedPrefixes: Set<IPPrefix> = []
+    package internal(set) var table: FilterTable
+    package internal(set) var notes: [PlanNote]
 
-    /// The settings that we changed, each with its value before and the one that we gave it.
-    package var records: [SettingRecord]
-
-    package init(resolvers: [IPAddress] = [], sessions: [IPAddress] = [], records: [SettingRecord] = []) {
-        self.resolvers = resolvers
-        self.sessions = sessions
-        self.records = records
+    fileprivate init(_ plan: HostPlan) {
+        self.plan = plan
+        routes = plan.routes
+        table = plan.table
+        notes = plan.notes
     }
+
+    /// True if a note forbids to apply the plan.
+    package var isRefused: Bool { notes.isRefusal }
+
+    // What needs no look at the host.
+    package var host: LocatedHost { plan.host }
+    package var addresses: [Desired<InterfaceAddress>] { plan.addresses }
+    package var neighbours: [Desired<Neighbour>] { plan.neighbours }
+    package var forwardingEntries: [Desired<ForwardingEntry>] { plan.forwardingEntries }
+    package var accepts: [Desired<ForwardAccept>] { plan.accepts }
+    var connections: [Desired<ConnectionRange>] { plan.connections }
+    var protectedAddresses: [IPAddress] { plan.protectedAddresses }
+    var backends: [IPPrefix] { plan.backends }
+    var clusterResolvers: [IPAddress] { plan.clusterResolvers }
+    var tableBecause: String { plan.tableBecause }
 }
 
 extension HostPlan {
     /// The plan for the host as it is: devices by their names, the mesh's MTU from its underlay's, gateways
     /// that
     /// are within reach, sources where the device that packets leave by has none.
-    package func resolved(on observed: HostState) -> HostPlan {
-        var plan = self
+    package func resolved(on observed: HostState) -> ResolvedPlan {
+        var plan = ResolvedPlan(self)
         var notes: [PlanNote] = []
-        for index in plan.links.indices {
-            plan.links[index].value = Self.resolve(links[index].value, on: observed, &notes)
+        plan.links = links.map {
+            Desired(Self.resolve($0.value, on: observed, &notes), because: $0.because)
         }
         let tunnels = Self.needed(settingsOfBareTunnels, on: observed)
         plan.settings = (settings + tunnels).flatMap { Self.resolve($0, on: observed, &notes) }
@@ -40,18 +58,19 @@ extension HostPlan {
             }.sorted()
         }
         plan.besideForeignRoutes(of: observed)
-        chooseSources(&plan, observed)
+        chooseSources(&plan.table, observed)
         plan.notes = (notes + plan.notes).sorted { $0.severity < $1.severity }
         return plan
     }
 
-    private static func resolve(_ link: Link, on observed: HostState, _ notes: inout [PlanNote]) -> Link {
-        guard case .vxlan(var mesh) = link.kind else { return link }
-        var link = link
-        if case .carrying(let address)? = mesh.underlay {
-            if let device = observed.device(carrying: address) {
-                mesh.underlay = .named(device)
-            } else {
+    private static func resolve(
+        _ planned: PlannedLink, on observed: HostState, _ notes: inout [PlanNote]
+    ) -> Link {
+        var link = planned.link
+        var underlay = planned.underlay?.name
+        if case .carrying(let address)? = planned.underlay {
+            underlay = observed.device(carrying: address)
+            if underlay == nil {
                 notes.append(
                     PlanNote(
                         .refusal,
@@ -59,16 +78,16 @@ extension HostPlan {
                             + " correct the node's address, or choose another host with --host"))
             }
         }
-        link.kind = .vxlan(mesh)
-        if case .underlay(let less)? = link.mtu {
-            let underlay = mesh.underlay?.name.flatMap { observed.link($0) }?.mtu?.octets
-            link.mtu = .octets((underlay ?? 1500) - less)
+        link.mtu = planned.mtu.octets(underlay: underlay.flatMap { observed.link($0) }?.mtu)
+        if case .vxlan(var mesh) = link.kind {
+            mesh.underlay = underlay
+            link.kind = .vxlan(mesh)
         }
         return link
     }
 
     private static func resolve(
-        _ desired: Desired<SettingValue>, on observed: HostState, _ notes: inout [PlanNote]
+        _ desired: Desired<PlannedSetting>, on observed: HostState, _ notes: inout [PlanNote]
     ) -> [Desired<SettingValue>] {
         let setting = desired.value.setting
         let devices: [String]
@@ -89,8 +108,7 @@ extension HostPlan {
             return known
         }
         return devices.flatMap { device in
-            var value = desired.value
-            value.setting.device = .named(device)
+            var value = SettingValue(setting.named(device), desired.value.value)
             loosenFully(&value, because: desired.because, on: observed, &notes)
             return observed.equivalents(of: value).map { Desired($0, because: desired.because) }
         }
@@ -101,12 +119,13 @@ extension HostPlan {
     private static func loosenFully(
         _ value: inout SettingValue, because: String, on observed: HostState, _ notes: inout [PlanNote]
     ) {
+        let name = value.setting.device
         guard value.setting.name == .reversePathFilter, value.value != 1,
-            let name = value.setting.device.name, observed.link(name)?.isOurs == false,
+            observed.link(name)?.isOurs == false,
             !observed.addresses.contains(where: { $0.device == name && $0.address.family == .v4 })
         else { return }
         value.value = 0
-        let all = KernelSetting(family: .v4, device: .named("all"), name: .reversePathFilter)
+        let all = KernelSetting(family: .v4, device: "all", name: .reversePathFilter)
         guard let present = observed.settings[all], present != 0 else { return }
         notes.append(
             PlanNote(
@@ -120,7 +139,7 @@ extension HostPlan {
     /// The settings whose tunnel is there and has no address of IPv4.
     private static func needed(
         _ settings: [Desired<BareTunnelSetting>], on observed: HostState
-    ) -> [Desired<SettingValue>] {
+    ) -> [Desired<PlannedSetting>] {
         settings.filter { desired in
             observed.link(desired.value.tunnel) != nil
                 && !observed.addresses.contains {
@@ -131,19 +150,19 @@ extension HostPlan {
 
     /// What an older kernel has in place of the policy; nil where it has that, or is not known.
     private static func hashPolicy(
-        _ desired: Desired<SettingValue>, on observed: HostState, _ notes: inout [PlanNote]
+        _ desired: Desired<PlannedSetting>, on observed: HostState, _ notes: inout [PlanNote]
     ) -> [Desired<SettingValue>]? {
-        let all = DeviceReference.named("all")
-        let family = desired.value.setting.family
-        let fields = KernelSetting(family: family, device: all, name: .multipathHashFields)
+        let setting = desired.value.setting.named("all")
+        let family = setting.family
+        let fields = KernelSetting(family: family, device: "all", name: .multipathHashFields)
         guard observed.settings[fields] == nil,
             observed.settings.keys.contains(where: { $0.family == family })
         else { return nil }
-        guard observed.settings[desired.value.setting] != nil else {
+        guard observed.settings[setting] != nil else {
             notes.append(
                 PlanNote(
                     .warning,
-                    "\(desired.because): this kernel has no \(desired.value.setting): connections that lose"
+                    "\(desired.because): this kernel has no \(setting): connections that lose"
                         + " a packet may go on through another relay, and end"))
             return []
         }
@@ -151,11 +170,9 @@ extension HostPlan {
             PlanNote(
                 .warning,
                 "\(desired.because): this kernel is older than Linux 5.14 and has no"
-                    + " \(desired.value.setting) = \(desired.value.value): it gets 1, so that each connection"
+                    + " \(setting) = \(desired.value.value): it gets 1, so that each connection"
                     + " stays with its relay, but fragments of large UDP packets may take another one"))
-        var older = desired
-        older.value.value = 1
-        return [older]
+        return [Desired(SettingValue(setting, 1), because: desired.because)]
     }
 
     private static func unique(_ settings: [Desired<SettingValue>]) -> [Desired<SettingValue>] {
@@ -164,13 +181,13 @@ extension HostPlan {
     }
 
     /// MASQUERADE takes an arbitrary address where the device that packets leave by has none of its own.
-    private func chooseSources(_ plan: inout HostPlan, _ observed: HostState) {
-        for chain in plan.table.chains.indices {
-            for rule in plan.table.chains[chain].rules.indices {
-                guard case .masquerade(let isFullyRandom) = plan.table.chains[chain].rules[rule].action else {
+    private func chooseSources(_ table: inout FilterTable, _ observed: HostState) {
+        for chain in table.chains.indices {
+            for rule in table.chains[chain].rules.indices {
+                guard case .masquerade(let isFullyRandom) = table.chains[chain].rules[rule].action else {
                     continue
                 }
-                let matches = plan.table.chains[chain].rules[rule].matches
+                let matches = table.chains[chain].rules[rule].matches
                 guard let family = matches.family, let address = host.host.address(family) else { continue }
                 let devices = matches.destinations(or: backends.filter { $0.family == family }).flatMap {
                     observed.devices(towardOtherHosts: $0)
@@ -178,10 +195,10 @@ extension HostPlan {
                 let bare = devices.filter { device in
                     !observed.addresses.contains {
                         $0.device == device && $0.address.family == family && !$0.isLinkLocal
-                    } && !plan.addresses.contains { $0.value.device == device }
+                    } && !addresses.contains { $0.value.device == device }
                 }
                 if !bare.isEmpty {
-                    plan.table.chains[chain].rules[rule].action = .sourceTranslation(
+                    table.chains[chain].rules[rule].action = .sourceTranslation(
                         to: address, isFullyRandom: isFullyRandom)
                 }
             }
@@ -217,19 +234,19 @@ extension HostState {
     /// none, and then stops learning the default route from the router unless told otherwise.
     fileprivate func equivalents(of value: SettingValue) -> [SettingValue] {
         guard value.setting.name == .forceForwarding else { return [value] }
-        let all = KernelSetting(family: .v6, device: .named("all"), name: .forwarding)
+        let all = KernelSetting(family: .v6, device: "all", name: .forwarding)
         if settings[all] == 1 { return [SettingValue(all, 1)] }
         if settings[value.setting] != nil || !settings.keys.contains(where: { $0.family == .v6 }) {
             return [value]
         }
-        let known = KernelSetting(family: .v6, device: .named("all"), name: .forceForwarding)
+        let known = KernelSetting(family: .v6, device: "all", name: .forceForwarding)
         if settings[known] != nil { return [value] }
         var values = [SettingValue(all, 1)]
         for route in routes
         where route.isDefault && route.destination.family == .v6 && route.routeProtocol == 9 {
             for device in route.nextHops.compactMap(\.device) {
                 let learning = KernelSetting(
-                    family: .v6, device: .named(device), name: .acceptRouterAdvertisements)
+                    family: .v6, device: device, name: .acceptRouterAdvertisements)
                 values.insert(SettingValue(learning, 2), at: 0)
             }
         }

@@ -12,7 +12,7 @@ extension HostState {
         part.addresses = addresses.filter { devices.contains($0.device) && !$0.isLinkLocal }
         part.neighbours = neighbours.filter { devices.contains($0.device) }
         part.forwardingEntries = forwardingEntries.filter { devices.contains($0.device) }
-        part.settings = settings.filter { $0.key.device.name.map(devices.contains) ?? false }
+        part.settings = settings.filter { devices.contains($0.key.device) }
         part.tables = tables.filter(\.isOurs).map(\.withoutCounters)
         let removed = Set(steps.compactMap(\.change.removedObject))
         part.routes = routes.filter { $0.isOurs || removed.contains(.route($0)) }
@@ -125,7 +125,7 @@ private struct RestorationCalculation {
         let present = Set(now.links.map(\.name))
         for link in before.links { putSettings(of: link, isThere: present.contains(link.name)) }
         for record in settings where record.isOurs(among: observed.settings) {
-            if let name = record.setting.device.name, ownDevices.contains(name) { continue }
+            guard !ownDevices.contains(record.setting.device) else { continue }
             if record.previous == record.ours { continue }
             take(.set(record.setting, from: record.ours, to: record.previous))
         }
@@ -133,10 +133,10 @@ private struct RestorationCalculation {
 
     /// A link that is made again has its settings from `default`.
     private mutating func putSettings(of link: Link, isThere: Bool) {
-        let wanted = before.settings.filter { $0.key.device == .named(link.name) }
+        let wanted = before.settings.filter { $0.key.device == link.name }
         for (setting, value) in wanted.sorted(by: { $0.key.description < $1.key.description }) {
             var source = setting
-            if !isThere { source.device = .named("default") }
+            if !isThere { source.device = "default" }
             let present = observed.settings[source] ?? 0
             if present != value { add(.set(setting, from: present, to: value)) }
         }

@@ -4,7 +4,7 @@ import PacketPath
 
 /// The packets of a plan whose way the kernel is asked for, and what its answers mean.
 struct RouteChecks {
-    private let plan: HostPlan
+    private let plan: ResolvedPlan
     private let observed: HostState
     private let sampling: FlowSampling
     private let walk: PacketWalk
@@ -27,9 +27,9 @@ struct RouteChecks {
     }
 
     /// - Parameters:
-    ///   - plan: As resolved on `observed`.
+    ///   - plan: For `observed`.
     ///   - rules: Those of `observed`.
-    init(_ plan: HostPlan, on observed: HostState, rules: PacketRules) {
+    init(_ plan: ResolvedPlan, on observed: HostState, rules: PacketRules) {
         self.plan = plan
         self.observed = observed
         sampling = FlowSampling(plan, on: observed, rules: rules)
@@ -126,7 +126,7 @@ struct RouteChecks {
             (device, .forwarding), (device, .forceForwarding), ("all", .forwarding),
         ]
         let values = names.dropLast(family == .v4 ? 2 : 0).compactMap { device, name in
-            observed.settings[KernelSetting(family: family, device: .named(device), name: name)]
+            observed.settings[KernelSetting(family: family, device: device, name: name)]
         }
         return values.isEmpty || values.contains(1)
     }

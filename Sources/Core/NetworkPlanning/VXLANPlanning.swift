@@ -36,14 +36,16 @@ struct VXLANPlanning {
         let underlay: DeviceReference =
             (settings.underlay ?? builder.host.host.device).map { .named($0) } ?? .carrying(own.underlay)
         builder.link(
-            Link(
-                name: device,
-                kind: .vxlan(
-                    VXLANLink(
-                        id: settings.id, port: Int(settings.port), local: own.underlay, underlay: underlay)),
+            PlannedLink(
+                Link(
+                    name: device,
+                    kind: .vxlan(
+                        VXLANLink(
+                            id: settings.id, port: Int(settings.port), local: own.underlay, underlay: nil)),
+                    mac: own.mac, alias: Ownership.tag + String(because.prefix(200))),
+                underlay: underlay,
                 mtu: settings.mtu.map { .octets($0) }
-                    ?? .underlay(less: segment.overhead(own.underlay.family)),
-                mac: own.mac, isUp: true, alias: Ownership.tag + String(because.prefix(200))),
+                    ?? .underlay(less: segment.overhead(own.underlay.family))),
             because: because)
         builder.address(
             InterfaceAddress(device: device, address: own.address, length: settings.network.length),

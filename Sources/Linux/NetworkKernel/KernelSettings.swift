@@ -11,7 +11,7 @@ enum KernelSettings {
             let folder = "/proc/sys/net/ip\(family)/conf"
             for device in FileContents.names(in: folder) {
                 for name in KernelSetting.Name.allCases {
-                    let setting = KernelSetting(family: family, device: .named(device), name: name)
+                    let setting = KernelSetting(family: family, device: device, name: name)
                     if setting.isOfHost, device != "all" { continue }
                     if let value = value(of: setting) { settings[setting] = value }
                 }
@@ -22,9 +22,8 @@ enum KernelSettings {
 
     /// Nil where the kernel has no such setting.
     private static func value(of setting: KernelSetting) -> Int? {
-        guard let path = path(of: setting) else { return nil }
         do throws(Errno) {
-            let text = String(decoding: try FileContents.read(path), as: UTF8.self)
+            let text = String(decoding: try FileContents.read(path(of: setting)), as: UTF8.self)
             return KernelSetting.number(text.filter { !$0.isWhitespace })
         } catch {
             return nil
@@ -33,20 +32,18 @@ enum KernelSettings {
 
     /// What `sysctl -w SETTING=VALUE` does.
     static func write(_ setting: KernelSetting, _ value: Int) throws(KernelError) {
-        guard let path = path(of: setting) else { return }
+        let path = path(of: setting)
         do throws(Errno) {
             try FileContents.write("\(value)\n", to: path)
         } catch {
             throw .failed(
-                Command(.sysctl, ["-w", .assignment(setting, value)]), .exit(status: 1),
+                Command(.sysctl, ["-w", "\(setting)=\(value)"]), .exit(status: 1),
                 errors: "\(path): \(error)")
         }
     }
 
-    /// Nil for a device that is not named yet.
-    private static func path(of setting: KernelSetting) -> String? {
-        guard let device = setting.device.name else { return nil }
+    private static func path(of setting: KernelSetting) -> String {
         if setting.isOfHost { return "/proc/sys/net/ip\(setting.family)/\(setting.name.rawValue)" }
-        return "/proc/sys/net/ip\(setting.family)/conf/\(device)/\(setting.name.rawValue)"
+        return "/proc/sys/net/ip\(setting.family)/conf/\(setting.device)/\(setting.name.rawValue)"
     }
 }

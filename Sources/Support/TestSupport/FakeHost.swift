@@ -9,10 +9,10 @@ package enum FakeHost {
     package static func fresh(_ located: LocatedHost, length: Int = 24) -> HostState {
         var state = HostState(
             links: [
-                Link(name: "lo", kind: .other(""), mtu: .octets(65536)),
+                Link(name: "lo", kind: .other(""), mtu: 65536),
                 Link(
-                    name: "eth0", kind: .other(""), mtu: .octets(1500), mac: MACAddress("52:54:00:00:00:01")),
-                Link(name: "tunl0", kind: .other("ipip"), mtu: .octets(1480)),
+                    name: "eth0", kind: .other(""), mtu: 1500, mac: MACAddress("52:54:00:00:00:01")),
+                Link(name: "tunl0", kind: .other("ipip"), mtu: 1480),
             ],
             tables: [foreignTable])
         for address in located.host.addresses {
@@ -33,11 +33,10 @@ package enum FakeHost {
         }
         let names = [(KernelSetting.Name.multipathHashPolicy, 0), (.multipathHashFields, 7)]
         for (name, value) in names {
-            state.settings[KernelSetting(family: .v6, device: .named("all"), name: name)] = value
+            state.settings[KernelSetting(family: .v6, device: "all", name: name)] = value
         }
         for family in AddressFamily.allCases {
             for device in ["all", "default", "eth0", "tunl0"] {
-                let device = DeviceReference.named(device)
                 state.settings[KernelSetting(family: family, device: device, name: .forwarding)] = 0
                 if family == .v4 {
                     state.settings[KernelSetting(family: .v4, device: device, name: .reversePathFilter)] = 1
@@ -68,7 +67,7 @@ extension HostState {
     private var normalized: HostState {
         var state = self
         let devices = Set(links.map(\.name) + ["all", "default"])
-        state.settings = settings.filter { devices.contains($0.key.device.name ?? "") }
+        state.settings = settings.filter { devices.contains($0.key.device) }
         state.links.sort { $0.name < $1.name }
         state.addresses.sort { $0.description < $1.description }
         state.routes.sort { $0.description < $1.description }

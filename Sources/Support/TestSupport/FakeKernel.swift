@@ -130,9 +130,7 @@ package final class FakeKernel: Kernel {
         case .remove(let object) where !has(object):
             throw Self.error(command, "RTNETLINK answers: No such process")
         case .set(let setting, _, _):
-            if let device = setting.device.name, device != "all", device != "default",
-                state.link(device) == nil
-            {
+            if !["all", "default"].contains(setting.device), state.link(setting.device) == nil {
                 throw Self.error(command, "cannot stat: No such file or directory")
             }
         default: break
@@ -143,7 +141,7 @@ package final class FakeKernel: Kernel {
     /// its underlay.
     private func refuse(_ link: Link, _ command: Command) throws(KernelError) {
         guard case .vxlan(let mesh) = link.kind else { return }
-        if let name = mesh.underlay?.name, state.link(name) == nil { throw Self.noDevice(command, name) }
+        if let name = mesh.underlay, state.link(name) == nil { throw Self.noDevice(command, name) }
         for case .vxlan(let other) in state.links.map(\.kind)
         where other.id == mesh.id && other.port == mesh.port {
             throw Self.error(command, "Error: A VXLAN device with the specified VNI already exists.")

@@ -28,9 +28,9 @@ extension [Step] {
     package var losses: [Loss] {
         let made = devicesMade
         return flatMap { step -> [Loss] in
-            guard case .set(let setting, _, let value) = step.change, let name = setting.device.name,
-                made.contains(name)
-            else { return step.losses }
+            guard case .set(let setting, _, let value) = step.change, made.contains(setting.device) else {
+                return step.losses
+            }
             return [Loss(.lost, "sysctl \(setting)=\(value)", because: step.because)]
         }
     }

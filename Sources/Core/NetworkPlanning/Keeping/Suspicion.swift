@@ -9,7 +9,7 @@ package enum Suspicion {
         var phrases: [String] = []
         let made = steps.devicesMade
         for step in steps {
-            if case .set(let setting, _, _) = step.change, made.contains(setting.device.name ?? "") {
+            if case .set(let setting, _, _) = step.change, made.contains(setting.device) {
                 continue
             }
             guard let phrase = phrase(for: step.change, events, transactions), !phrases.contains(phrase)

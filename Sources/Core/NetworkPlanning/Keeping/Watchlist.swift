@@ -30,12 +30,12 @@ package struct Watchlist: Hashable, Sendable {
         let own = resolved.links.map(\.value.name)
         devices.formUnion(own)
         for link in resolved.links {
-            guard case .vxlan(let mesh) = link.value.kind, let underlay = mesh.underlay?.name else {
+            guard case .vxlan(let mesh) = link.value.kind, let underlay = mesh.underlay else {
                 continue
             }
             devices.insert(underlay)
         }
-        devices.formUnion(resolved.settings.compactMap(\.value.setting.device.name))
+        devices.formUnion(resolved.settings.map(\.value.setting.device))
         for route in observed.routes where route.isOurs {
             devices.formUnion(route.nextHops.compactMap(\.device))
         }

@@ -1,7 +1,7 @@
 import IPAddressing
 import NetworkModel
 
-/// Our routes in scripts, which stand beside foreign ones as those of `HostPlan.besideForeignRoutes` do.
+/// Our routes in scripts, which stand beside foreign ones as those of `ResolvedPlan.besideForeignRoutes` do.
 enum RouteScript {
     /// Makes a route, or makes it anew.
     static let function = """
@@ -23,11 +23,12 @@ enum RouteScript {
     static func line(_ route: Route) -> String {
         let prefix = route.destination
         let halves = prefix.halves.map { "\($0.low) \($0.high)" } ?? "\(prefix)"
-        var way = "\(route)".split(separator: " ").dropFirst()
-        for word in ["proto", "metric"] {
-            guard let start = way.firstIndex(of: Substring(word)) else { continue }
-            way.removeSubrange(start..<min(start + 2, way.endIndex))
-        }
-        return "ours \(prefix) \"\(halves)\" \(way.joined(separator: " "))"
+        var way = route
+        way.metric = 0
+        var words = Array(way.arguments.dropFirst())
+        if let start = words.firstIndex(of: "proto") { words.removeSubrange(start..<min(start + 2, words.count)) }
+        var writer = LineWriter()
+        for word in words { writer.add(word) }
+        return "ours \(prefix) \"\(halves)\"" + writer.text
     }
 }

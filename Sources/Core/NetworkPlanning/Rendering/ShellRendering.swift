@@ -14,47 +14,43 @@ struct ShellRendering {
         text += "# Typed by hand this lasts until the next boot, firewall reload or restart of Docker;"
         text += " \"namebridge net agent\" keeps it.\n"
         for note in plan.notes { text += "# \(note)\n" }
-        let steps = plan.desiredSteps
         text += "set -e\n" + IPTablesRendering.function
-        if steps.contains(where: { $0.commands.contains { $0.program == .ip } }) { text += Self.function }
-        let settings = plan.settings.map(\.value.setting)
-        if settings.contains(where: { $0.name == .forceForwarding }) { text += Self.forwardingFunction }
-        if !plan.routes.isEmpty { text += RouteScript.function }
-        var because = ""
-        for step in steps {
-            if case .add(.table) = step.change {
-                text += "\n" + IPTablesRendering(plan).rules
-                because = ""
-                continue
-            }
-            if step.because != because {
-                because = step.because
-                text += "\n# \(because)\n"
-            }
-            switch step.change {
-            case .set(let setting, _, let value):
-                text += Self.line(SettingValue(setting, value), step.commands)
-            case .add(.route(let route)): text += RouteScript.line(route) + "\n"
-            default:
-                for command in step.commands {
-                    text += (command.program == .ip ? "new " : "") + Self.line(command)
-                }
-            }
+        let body = body
+        if body.usesNew { text += Self.function }
+        if plan.settings.contains(where: { $0.value.setting.name == .forceForwarding }) {
+            text += Self.forwardingFunction
         }
-        return text + bareTunnels
+        if !plan.routes.isEmpty { text += RouteScript.function }
+        return text + body.text + bareTunnels
     }
 
     /// Settings of tunnel devices that are there and have no address.
     private var bareTunnels: String {
         plan.settingsOfBareTunnels.map { desired in
-            let (tunnel, value) = (desired.value.tunnel, desired.value.value)
-            let change = Change.set(value.setting, from: 0, to: value.value)
-            let lines = Step(change, because: desired.because).commands.map(Self.line).joined()
+            let tunnel = desired.value.tunnel
             return "\n# \(desired.because)\n"
                 + "if ip link show dev \(tunnel) >/dev/null 2>&1 &&\n"
                 + "    [ -z \"$(ip -o -4 addr show dev \(tunnel))\" ]; then\n"
-                + "    \(lines)fi\n"
+                + "    \(ShellLines.line(desired.value.value.command))fi\n"
         }.joined()
+    }
+
+    /// What makes the objects of the plan, in the order of `HostPlan.text`.
+    private var body: ShellLines {
+        var lines = ShellLines()
+        func add(_ object: NetworkObject, _ because: String) {
+            lines.add(Change.add(object).commands, because: because)
+        }
+        for link in plan.links { lines.add(link.value.commands, because: link.because) }
+        for address in plan.addresses { add(.address(address.value), address.because) }
+        for setting in plan.settings { lines.add(Self.text(of: setting.value), because: setting.because) }
+        for neighbour in plan.neighbours { add(.neighbour(neighbour.value), neighbour.because) }
+        for entry in plan.forwardingEntries { add(.forwardingEntry(entry.value), entry.because) }
+        if !plan.table.chains.isEmpty { lines.add(section: IPTablesRendering(plan).rules) }
+        for route in plan.routes {
+            lines.add(RouteScript.line(route.value) + "\n", because: route.because)
+        }
+        return lines
     }
 
     /// Makes something unless it is there.
@@ -68,17 +64,19 @@ struct ShellRendering {
         """
 
     /// What brings the wanted effect about on the kernel that the script meets.
-    private static func line(_ value: SettingValue, _ commands: [Command]) -> String {
-        let lines = commands.map(line).joined()
+    private static func text(of value: PlannedSetting) -> String {
+        let line = ShellLines.line(value.command)
         switch value.setting.name {
         case .forceForwarding:
             let device = value.setting.device
-            return "forward6 \(device.name ?? "\"\(question(about: device))\"")\n"
+            return "forward6 \(device.name ?? "\"\(ShellLines.question(about: device))\"")\n"
         case .multipathHashPolicy:
             // Policy 3 came with Linux 5.14; with policy 1 connections stay with their next hop, too, but
             // fragments of large UDP packets may take another one.
-            return "\(lines.dropLast()) ||\n    sysctl -w \(value.setting)=1\n"
-        default: return lines
+            var older = value
+            older.value = 1
+            return "\(line.dropLast()) ||\n    \(ShellLines.line(older.command))"
+        default: return line
         }
     }
 
@@ -94,25 +92,60 @@ struct ShellRendering {
         }
 
         """
+}
 
-    /// Asks the host for the devices that the inventory does not name.
+/// Lines of a script, below the reasons for them.
+private struct ShellLines {
+    private(set) var text = ""
+
+    /// True if a line calls `new`.
+    private(set) var usesNew = false
+    private var because = ""
+
+    mutating func add(_ commands: [Command], because: String) {
+        var lines = ""
+        for command in commands {
+            if command.program == .ip {
+                lines += "new "
+                usesNew = true
+            }
+            lines += Self.line(command)
+        }
+        add(lines, because: because)
+    }
+
+    mutating func add(_ lines: String, because: String) {
+        if because != self.because {
+            self.because = because
+            text += "\n# \(because)\n"
+        }
+        text += lines
+    }
+
+    /// Lines that say themselves why they are there.
+    mutating func add(section lines: String) {
+        text += "\n" + lines
+        because = ""
+    }
+
+    /// The command as a line that asks the host for the devices that the inventory does not name.
     static func line(_ command: Command) -> String {
         var writer = LineWriter()
         writer.write(command.head.joined(separator: " "))
         for argument in command.arguments {
-            switch argument {
-            case .device(let device) where device.name == nil: writer.write(" " + question(about: device))
-            case .assignment(let setting, let value) where setting.device.name == nil:
-                writer.write(" \"\(setting.text(device: question(about: setting.device)))=\(value)\"")
-            default: writer.add(argument)
+            guard case .unresolved(let before, let device, let after) = argument else {
+                writer.add(argument)
+                continue
             }
+            let word = before + question(about: device) + after
+            writer.write(before.isEmpty && after.isEmpty ? " \(word)" : " \"\(word)\"")
         }
         writer.write("\n")
         return writer.text
     }
 
     /// What the shell replaces by the name of the device.
-    private static func question(about device: DeviceReference) -> String {
+    static func question(about device: DeviceReference) -> String {
         switch device {
         case .named(let name): name
         case .carrying(let address): "$(ip -o addr show to \(address) | awk '{print $2; exit}')"

@@ -1,0 +1,57 @@
+package import IPAddressing
+package import NetworkModel
+
+/// A setting of the kernel and what it shall be, before the host has been seen for its device.
+package struct PlannedSetting: Hashable, Sendable {
+    package var setting: Subject
+    package var value: Int
+
+    /// A setting of a device that has no name yet.
+    package struct Subject: Hashable, Sendable {
+        package var family: AddressFamily
+        package var device: DeviceReference
+        package var name: KernelSetting.Name
+
+        package init(family: AddressFamily, device: DeviceReference, name: KernelSetting.Name) {
+            self.family = family
+            self.device = device
+            self.name = name
+        }
+
+        /// The setting of the device called `device`.
+        package func named(_ device: String) -> KernelSetting {
+            KernelSetting(family: family, device: device, name: name)
+        }
+    }
+
+    package init(_ setting: Subject, _ value: Int) {
+        self.setting = setting
+        self.value = value
+    }
+}
+
+/// A setting for hosts where the device `tunnel` is there and has no address of IPv4.
+package struct BareTunnelSetting: Hashable, Sendable {
+    package var tunnel: String
+    package var value: PlannedSetting
+
+    package init(tunnel: String, _ value: PlannedSetting) {
+        self.tunnel = tunnel
+        self.value = value
+    }
+}
+
+extension PlannedSetting {
+    /// What sets it.
+    var command: Command {
+        let assignment: Command.Argument
+        if let device = setting.device.name ?? (setting.name.isOfHost ? "all" : nil) {
+            assignment = "\(setting.named(device))=\(value)"
+        } else {
+            assignment = .unresolved(
+                before: "net.ip\(setting.family).conf.", setting.device,
+                after: ".\(setting.name.rawValue)=\(value)")
+        }
+        return Command(.sysctl, ["-w", assignment])
+    }
+}
