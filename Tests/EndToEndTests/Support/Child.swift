@@ -46,7 +46,7 @@ final class Child: Sendable {
         // The copies live until the call has returned, and both lists end with nil.
         var words = unsafe command.map { unsafe strdup($0) } + [nil]
         var variables = unsafe environment.map { unsafe strdup("\($0.key)=\($0.value)") } + [nil]
-        defer { for unsafecopy in unsafe words + variables { unsafe free(copy) } }
+        defer { unsafe (words + variables).forEach { unsafe free($0) } }
         var started: pid_t = 0
         let result = unsafe posix_spawn(&started, command[0], &actions, &attributes, &words, &variables)
         guard result == 0 else { throw TestFailure("\(command[0]): errno \(result)") }
