@@ -44,13 +44,18 @@ struct DiscoveryCase: Sendable, CustomTestStringConvertible {
         ]
     }
 
-    static let cilium = [
-        "domain: cluster.local", "dns: [172.20.0.10, \"fd00:20::a\"]",
-        "pods: [10.0.0.0/9, 10.128.0.0/16, \"fd00:10::/104\"]", "services: [172.20.0.0/16, \"fd00:20::/112\"]",
-        "cni: cilium", "kube-proxy: { mode: none, masquerade-all: false }", "nodes:",
-        "node1: { address: [192.0.2.11, \"2001:db8::11\"], pods: [10.0.1.0/24, \"fd00:10::100/120\"] }",
-        "node2: { address: [192.0.2.12, \"2001:db8::12\"], pods: [10.0.2.0/24, \"fd00:10::200/120\"] }",
-    ]
+    static func cilium(_ mode: String) -> [String] {
+        [
+            "domain: cluster.local", "dns: [172.20.0.10, \"fd00:20::a\"]",
+            "pods: [10.0.0.0/9, 10.128.0.0/16, \"fd00:10::/104\"]", "services: [172.20.0.0/16, \"fd00:20::/112\"]",
+            "cni: cilium", "kube-proxy: { mode: none, masquerade-all: false }",
+            "cilium: { bpf-lb-external-clusterip: false, enable-bpf-masquerade: false, enable-host-legacy-routing: false, "
+                + "routing-mode: \(mode) }",
+            "nodes:",
+            "node1: { address: [192.0.2.11, \"2001:db8::11\"], pods: [10.0.1.0/24, \"fd00:10::100/120\"] }",
+            "node2: { address: [192.0.2.12, \"2001:db8::12\"], pods: [10.0.2.0/24, \"fd00:10::200/120\"] }",
+        ]
+    }
 
     static let all = [
         DiscoveryCase(
@@ -64,17 +69,18 @@ struct DiscoveryCase: Sendable, CustomTestStringConvertible {
             "Calico across subnets", Clusters.calico(ipip: "CrossSubnet"), calico("calico-ipip"),
             comments: ["CrossSubnet: encapsulated between subnets only"], isForKubectl: false),
         DiscoveryCase("Calico with BGP alone", Clusters.calico(ipip: "Never"), calico("calico-bgp")),
-        DiscoveryCase("Calico in VXLAN", Clusters.calico(ipip: "Never", vxlan: "Always"), calico("calico-vxlan"),
+        DiscoveryCase(
+            "Calico in VXLAN", Clusters.calico(ipip: "Never", vxlan: "Always"), calico("calico-vxlan"),
             isForKubectl: false),
         DiscoveryCase(
             "flannel in VXLAN", Clusters.flannel(backend: "vxlan"), flannel("flannel-vxlan"),
             comments: ["the annotation flannel.alpha.coreos.com/backend-type of nodes: vxlan", "flannel's net-conf.json"]),
         DiscoveryCase("flannel with routes", Clusters.flannel(backend: "host-gw"), flannel("flannel-host-gw")),
         DiscoveryCase(
-            "Cilium's tunnel, dual stack", Clusters.cilium(mode: "tunnel"), cilium,
+            "Cilium's tunnel, dual stack", Clusters.cilium(mode: "tunnel"), cilium("tunnel"),
             comments: ["tunnel: geneve between nodes", "ServiceCIDR kubernetes", "Cilium translates services itself"]),
         DiscoveryCase(
-            "Cilium without encapsulation", Clusters.cilium(mode: "native"), cilium,
+            "Cilium without encapsulation", Clusters.cilium(mode: "native"), cilium("native"),
             comments: ["native routing: no encapsulation inside of 10.0.0.0/8"], isForKubectl: false),
         DiscoveryCase(
             "Amazon's VPC CNI", Clusters.vpc(),

@@ -24,6 +24,8 @@ import Testing
             cache: { strange-key: x }
             names: [{ strange-key: x, name: a.example }]
             kube-proxy: { strange-key: x }
+            cilium: { strange-key: x }
+            calico: { strange-key: x }
             nodes: { n: { strange-key: x } }
             hosts: { h: { strange-key: x } }
             subnets: { s: { strange-key: x } }
@@ -39,7 +41,7 @@ import Testing
     func keys() {
         let (_, problems) = InventoryFile.read(Array(Self.everyMapping.utf8), name: "x")
         let lists = problems.compactMap { $0.message.split(separator: "expected one of: ").dropFirst().first }
-        #expect(lists.count == 24)
+        #expect(lists.count == 26)
         let words = Set(page.split { " \n,:".contains($0) }.map(String.init))
         let missing = Set(lists.flatMap { $0.split(separator: ", ").map(String.init) }).subtracting(words)
         #expect(missing.sorted() == [])

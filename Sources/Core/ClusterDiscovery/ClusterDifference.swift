@@ -55,11 +55,17 @@ package struct ClusterDifference: Hashable, Sendable {
         if let kubeProxy = findings.kubeProxy?.value {
             rows += Self.rows(file.kubeProxy, kubeProxy)
         }
+        if let cilium = findings.cilium?.value {
+            rows += Self.rows("cilium", (file.cilium ?? CiliumSettings()).values, cilium.values)
+        }
+        if let calico = findings.calico?.value {
+            rows += Self.rows("calico", file.calico.values, calico.values)
+        }
         if let nodes = findings.nodes?.value { rows += Self.rows(file.nodes, nodes) }
         // A value that is missing in a list that was read in part is not gone.
         let partial = findings.partialKeys
         self.rows = rows.filter { row in
-            row.kind == .new || !partial.contains { row.path.prefix { $0 != "." } == $0.rawValue }
+            row.kind == .new || !partial.contains { row.topic == $0.rawValue }
         }
         unknown = ClusterFindings.Key.allCases.filter { key in
             file.says(key) && (findings.missing.contains(key) || partial.contains(key))
@@ -73,6 +79,12 @@ package struct ClusterDifference: Hashable, Sendable {
             + row("kube-proxy.cluster-cidr", old.clusterCIDR, new.clusterCIDR)
     }
 
+    /// The differences of the settings of `name`, which stand in one order.
+    private static func rows(
+        _ name: String, _ old: [(key: String, text: String)], _ new: [(key: String, text: String)]
+    ) -> [Row] {
+        zip(old, new).flatMap { row("\(name).\($0.key)", $0.text, $1.text) }
+    }
     /// The differences of nodes, by name.
     private static func rows(_ old: [Node], _ new: [Node]) -> [Row] {
         let before = Dictionary(old.map { ($0.name, $0) }) { first, _ in first }
@@ -120,6 +132,12 @@ package struct ClusterDifference: Hashable, Sendable {
 extension ClusterDifference.Row {
     fileprivate init(_ kind: Kind, _ path: String, _ old: String?, _ new: String?) {
         self.init(kind: kind, path: path, old: old, new: new)
+    }
+
+    /// The key whose answers the value is read from.
+    fileprivate var topic: String {
+        let name = String(path.prefix { $0 != "." })
+        return ["cilium", "calico"].contains(name) ? ClusterFindings.Key.cni.rawValue : name
     }
 
     /// As in `~ services: 10.96.0.0/16 -> 10.96.0.0/12`.

@@ -10,13 +10,33 @@ extension ClusterFindings {
         let values = Key.allCases.map { (key: $0.rawValue, value: entry($0)) }
         return .object(
             [("key", .string(key)), ("context", .string(context)), ("version", .optional(version))] + values
-                + [
+                + dataPath + [
                     ("other-dns", .array(otherDNS.map { .string($0.description) })),
                     ("refusals", .array(refusals.map { .string($0) })),
                     ("partial", .array(partial.map { .string($0) })),
                 ])
     }
 
+    /// Members for those that run.
+    private var dataPath: [(key: String, value: JSONValue)] {
+        var members: [(key: String, value: JSONValue)] = []
+        if let cilium {
+            let settings = cilium.value
+            let value: [(key: String, value: JSONValue)] = [
+                ("bpf-lb-external-clusterip", .boolean(settings.servesOutsiders)),
+                ("enable-bpf-masquerade", .boolean(settings.masqueradesInBPF)),
+                ("enable-host-legacy-routing", .boolean(settings.routesInHost)),
+                ("routing-mode", .string(settings.routingMode.rawValue)),
+            ]
+            members.append(
+                ("cilium", .object([("value", .object(value)), ("source", .string(cilium.source))])))
+        }
+        if let calico {
+            let value = JSONValue.object([("bpf-enabled", .boolean(calico.value.usesBPF))])
+            members.append(("calico", .object([("value", value), ("source", .string(calico.source))])))
+        }
+        return members
+    }
     /// A key's value with its source and remarks.
     private func entry(_ key: Key) -> JSONValue {
         var members: [(key: String, value: JSONValue)] = [

@@ -11,8 +11,23 @@ extension ClusterFindings {
         let heading = ["context \(context)", version.map { "Kubernetes \($0)" }].compactMap(\.self)
         text += comment(heading.joined(separator: ", "))
         for line in partial + refusals { text += comment(line) }
-        for key in Key.allCases { text += entry(key) }
+        for key in Key.allCases {
+            text += entry(key)
+            if key == .kubeProxy { text += dataPath }
+        }
         return text
+    }
+
+    /// What is known of eBPF programs; nothing if no CNI that has them runs.
+    private var dataPath: String {
+        let found = [
+            cilium.map { ("cilium", $0.value.values, $0.source) },
+            calico.map { ("calico", $0.value.values, $0.source) },
+        ]
+        return found.compactMap(\.self).map { name, values, source in
+            let members = values.map { "\($0.key): \($0.text)" }.joined(separator: ", ")
+            return comment("from \(source)") + "    \(name): { \(members) }\n"
+        }.joined()
     }
 
     /// One key with its comments; commented out if nothing was found.
@@ -67,6 +82,22 @@ extension ClusterFindings {
         let pods = node.pods.isEmpty ? "" : ", pods: \(list(node.pods.map(\.description)))"
         return "\(scalar(node.name)): { address: \(address)\(pods) }"
     }
+}
+
+extension CiliumSettings {
+    /// As the file has them.
+    var values: [(key: String, text: String)] {
+        [
+            ("bpf-lb-external-clusterip", "\(servesOutsiders)"),
+            ("enable-bpf-masquerade", "\(masqueradesInBPF)"),
+            ("enable-host-legacy-routing", "\(routesInHost)"), ("routing-mode", routingMode.rawValue),
+        ]
+    }
+}
+
+extension CalicoSettings {
+    /// As the file has them.
+    var values: [(key: String, text: String)] { [("bpf-enabled", "\(usesBPF)")] }
 }
 
 extension Endpoint {

@@ -39,6 +39,10 @@ package struct ClusterFindings: Hashable, Sendable {
     package var cni: Found<CNI>?
     /// The settings of kube-proxy.
     package var kubeProxy: Found<KubeProxySettings>?
+    /// What is known of Cilium's data path; nil also if it does not run.
+    package var cilium: Found<CiliumSettings>?
+    /// What is known of Calico's data path; nil also if it does not run.
+    package var calico: Found<CalicoSettings>?
     /// The nodes.
     package var nodes: Found<[Node]>?
 
@@ -110,11 +114,14 @@ package struct ClusterFindings: Hashable, Sendable {
 
     /// The cluster for the inventory; without names if no server was found.
     package var cluster: Cluster {
-        Cluster(
+        var cluster = Cluster(
             key: key, domain: domain?.value ?? .clusterLocal, names: dns == nil ? [] : nil,
             dns: dns?.value ?? [], pods: pods?.value ?? [], services: services?.value ?? [],
             cni: cni?.value, kubeProxy: kubeProxy?.value ?? KubeProxySettings(),
             nodes: nodes?.value ?? [])
+        cluster.cilium = cilium?.value
+        cluster.calico = calico?.value ?? CalicoSettings()
+        return cluster
     }
 }
 

@@ -158,16 +158,15 @@ extension ClusterSurvey {
         return daemonSet("cilium").map { (Found(.cilium, "DaemonSet \(Self.place(of: $0))"), []) }
     }
 
-    /// How Cilium carries packets; `tunnel` until 1.13, `routing-mode` and `tunnel-protocol` since.
+    /// How Cilium carries packets, in words; the protocol is that of `tunnel` until 1.13, of
+    /// `tunnel-protocol` since.
     private func ciliumRemarks(_ settings: JSONValue) -> [String] {
-        let old = settings["tunnel"]?.string
-        let isNative = settings["routing-mode"]?.string == "native" || old == "disabled"
-        if isNative {
+        if Self.ciliumRoutingMode(settings) == .native {
             let whole =
                 settings["ipv4-native-routing-cidr"]?.string ?? settings["native-routing-cidr"]?.string
             return ["native routing: no encapsulation" + (whole.map { " inside of " + plainText($0) } ?? "")]
         }
-        let name = settings["tunnel-protocol"]?.string ?? old ?? "vxlan"
+        let name = settings["tunnel-protocol"]?.string ?? settings["tunnel"]?.string ?? "vxlan"
         return [plainText("tunnel: \(name) between nodes")]
     }
 

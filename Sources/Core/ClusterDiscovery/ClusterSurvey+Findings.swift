@@ -13,7 +13,9 @@ extension ClusterSurvey {
         let cni = findCNI()
         findings.cni = cni.found
         findings.remarks[.cni] = cni.remarks
-        let kubeProxy = findKubeProxy()
+        findings.cilium = findCilium(cni: cni.found?.value)
+        findings.calico = findCalico(cni: cni.found?.value)
+        let kubeProxy = findKubeProxy(calico: findings.calico)
         findings.kubeProxy = kubeProxy.found
         findings.remarks[.kubeProxy] = kubeProxy.remarks
         findings.dns = findServers()

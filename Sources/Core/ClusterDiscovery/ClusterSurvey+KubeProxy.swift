@@ -3,7 +3,17 @@ import JSON
 
 extension ClusterSurvey {
     /// How services are translated on the nodes, and remarks about it.
-    func findKubeProxy() -> (found: Found<KubeProxySettings>?, remarks: [String]) {
+    ///
+    /// - Parameter calico: What was found of Calico's data path, which serves services in eBPF mode even if
+    ///   kube-proxy's settings are left.
+    func findKubeProxy(
+        calico: Found<CalicoSettings>?
+    ) -> (found: Found<KubeProxySettings>?, remarks: [String]) {
+        if let calico, calico.value.usesBPF {
+            return (
+                Found(KubeProxySettings(mode: .none), calico.source), ["Calico translates services itself"]
+            )
+        }
         if runs("cilium", "anetd") != false,
             let replacement = configMap(named: "cilium-config")?["kube-proxy-replacement"]?.string,
             ["true", "strict"].contains(replacement)

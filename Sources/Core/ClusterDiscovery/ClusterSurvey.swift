@@ -206,7 +206,7 @@ package struct ClusterSurvey: Sendable {
 
     /// The questions about Calico's resources.
     private var calicoTopics: [SurveyTopic] {
-        calicoGroup.map { [.calicoPools(group: $0), .calicoBlocks(group: $0)] } ?? []
+        calicoGroup.map { [.calicoPools(group: $0), .calicoBlocks(group: $0), .calicoFelix(group: $0)] } ?? []
     }
 
     /// True if the server has the API group, and if its groups are unknown.

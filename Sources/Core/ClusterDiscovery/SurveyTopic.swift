@@ -29,6 +29,8 @@ package enum SurveyTopic: Hashable, Sendable {
     case calicoPools(group: String)
     /// Calico's block affinities.
     case calicoBlocks(group: String)
+    /// Calico's FelixConfiguration.
+    case calicoFelix(group: String)
     /// The CiliumNode objects.
     case ciliumNodes
     /// The pools of Cilium's multi-pool mode.
@@ -62,6 +64,7 @@ extension SurveyTopic {
         case .serviceCIDRs(let version): "/apis/networking.k8s.io/\(version)/servicecidrs?limit=500"
         case .calicoPools(let group): "/apis/\(group)/ippools?limit=500"
         case .calicoBlocks(let group): "/apis/\(group)/blockaffinities?limit=500"
+        case .calicoFelix(let group): "/apis/\(group)/felixconfigurations/default"
         case .ciliumNodes: "/apis/cilium.io/v2/ciliumnodes?limit=500"
         case .ciliumPools: "/apis/cilium.io/v2alpha1/ciliumpodippools?limit=500"
         case .openShiftDNS: "/apis/operator.openshift.io/v1/dnses/default"
@@ -100,6 +103,7 @@ extension SurveyTopic {
         case .serviceCIDRs: "service prefixes"
         case .calicoPools: "Calico's pod prefixes and encapsulation"
         case .calicoBlocks: "Calico's pod prefixes of each node"
+        case .calicoFelix: "whether Calico runs its eBPF data path"
         case .ciliumNodes: "Cilium's pod prefixes of each node"
         case .openShiftDNS: "address and domain of OpenShift's DNS"
         case .openShiftNetwork: "OpenShift's pod and service prefixes"
@@ -120,6 +124,7 @@ extension SurveyTopic {
         case .dnsServices, .dnsEndpoints, .openShiftDNS: [.dns, .domain]
         case .serviceCIDRs, .serviceRange: [.services]
         case .calicoPools: [.pods, .cni]
+        case .calicoFelix: [.cni, .kubeProxy]
         case .calicoBlocks, .ciliumNodes: [.nodes, .pods]
         case .openShiftNetwork: [.pods, .services, .cni]
         }

@@ -42,6 +42,10 @@ package struct Cluster: Hashable, Sendable {
     /// Its kube-proxy.
     package var kubeProxy: KubeProxySettings
 
+    /// Nil if nothing is said of it.
+    package var cilium: CiliumSettings?
+    package var calico = CalicoSettings()
+
     /// In the order of the file.
     package var nodes: [Node]
 
@@ -103,6 +107,13 @@ package enum CNI: String, Hashable, Sendable, CaseIterable {
     case vpc = "vpc"
     /// Another one.
     case other = "other"
+
+    package var isCalico: Bool {
+        switch self {
+        case .calicoIPIP, .calicoVXLAN, .calicoBGP: true
+        default: false
+        }
+    }
 }
 
 /// What is known of the cluster's kube-proxy (KubeProxyConfiguration).

@@ -49,6 +49,24 @@ extension InventoryChecker {
                     at: path + "dns",
                     "found names but no DNS servers to ask for them, expected at least one server")
             }
+            checkDataPath(of: cluster, at: path)
+        }
+    }
+
+    /// Settings of a CNI that the cluster does not have would be ignored. A cloud's CNI can have either
+    /// beside it.
+    private mutating func checkDataPath(of cluster: Cluster, at path: InventoryPath) {
+        let found = cluster.cni.map { "cni: \($0.rawValue)" } ?? "no cni"
+        if cluster.cilium != nil, cluster.cni != .cilium, cluster.cni != .vpc {
+            error(
+                at: path + "cilium", and: path + "cni",
+                "found settings of Cilium and \(found), expected cni: cilium, or vpc")
+        }
+        if cluster.calico != CalicoSettings(), cluster.cni?.isCalico != true, cluster.cni != .vpc {
+            error(
+                at: path + "calico", and: path + "cni",
+                "found settings of Calico and \(found), expected cni: calico-ipip, calico-vxlan, calico-bgp,"
+                    + " or vpc")
         }
     }
 

@@ -185,13 +185,6 @@ extension String {
 }
 
 extension CNI {
-    package var isCalico: Bool {
-        switch self {
-        case .calicoIPIP, .calicoVXLAN, .calicoBGP: true
-        default: false
-        }
-    }
-
     /// The device that carries pod packets to other nodes inside others; nil where none does.
     package var tunnelDevice: String? {
         switch self {

@@ -57,7 +57,7 @@ extension RelayPlanning {
         if let uplink = builder.host.host.uplink(traffic.family) {
             builder.forwarding(traffic.family, uplink, because: because)
         }
-        if !cluster.kubeProxy.hides(entering.sources) {
+        if !cluster.hides(entering.sources) {
             builder.translateServices(entering, .masquerade(isFullyRandom: true), because: because)
         }
         builder.refuseUnusedServices(entering, because: because)
@@ -74,6 +74,10 @@ extension RelayPlanning {
     // MARK: Warnings
 
     func warnRelay(_ builder: inout PlanBuilder, because: String) {
+        if path.targets.services { builder.noteServices(of: cluster, because: because) }
+        if path.targets.pods, isOwnNode(builder.host), !keepsSource {
+            builder.noteBypass(of: cluster, because: because)
+        }
         if relays.count > 1 {
             warnSeveral(&builder)
             if keepsSource {

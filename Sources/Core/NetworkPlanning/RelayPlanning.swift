@@ -57,7 +57,7 @@ struct RelayPlanning {
     /// True if kube-proxy hides the path's clients behind the node that they came in by, with each family
     /// that has services.
     var kubeProxyMasquerades: Bool {
-        traffic.allSatisfy { $0.services.isEmpty || cluster.kubeProxy.hides($0.sources) }
+        traffic.allSatisfy { $0.services.isEmpty || cluster.hides($0.sources) }
     }
 
     /// The tunnel through which packets reach pods on other nodes.

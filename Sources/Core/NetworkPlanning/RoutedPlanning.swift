@@ -123,14 +123,17 @@ extension NetworkPlanner {
     }
 
     /// A node that takes requests to its cluster's services from outside hides their sources behind itself,
-    /// unless
-    /// kube-proxy does: else a pod on another node would answer past it.
+    /// unless the cluster leads answers back by itself: else a pod on another node would answer past it.
+    ///
+    /// - Parameter device: A device of ours that the requests come in by; nil for one of the host.
     func enterServices(
-        _ traffic: PathTraffic, of cluster: Cluster, _ builder: inout PlanBuilder, because: String
+        _ traffic: PathTraffic, of cluster: Cluster, by device: String? = nil, _ builder: inout PlanBuilder,
+        because: String
     ) {
         guard !traffic.services.isEmpty else { return }
         builder.take(role: .entry)
-        if !cluster.kubeProxy.hides(traffic.sources) {
+        builder.noteServices(of: cluster, cameInBy: device, because: because)
+        if !cluster.hides(traffic.sources) {
             builder.translateServices(traffic, .masquerade(isFullyRandom: true), because: because)
         }
         builder.refuseUnusedServices(traffic, because: because)

@@ -87,6 +87,7 @@ struct VXLANPlanning {
         guard path.targets.services, !cluster.services.isEmpty,
             let range = segment.range(of: member), !range.isEmpty
         else { return }
+        builder.noteServices(of: cluster, cameInBy: device, because: because)
         let entry = segment.peers[range.lowerBound + position % range.count]
         for prefix in cluster.services { builder.route(route(to: prefix, via: entry), because: because) }
     }
@@ -101,7 +102,7 @@ struct VXLANPlanning {
             // The segment's own addresses are those of the other clusters' nodes.
             let sources = peer.pods + [segment.settings.network]
             if let incoming = PathTraffic(family, sources: sources, to: cluster, targets: path.targets) {
-                planner.enterServices(incoming, of: cluster, &builder, because: because)
+                planner.enterServices(incoming, of: cluster, by: device, &builder, because: because)
                 builder.accept(incoming, because: because)
             }
             if let outgoing = PathTraffic(family, sources: cluster.pods, to: peer, targets: path.targets) {

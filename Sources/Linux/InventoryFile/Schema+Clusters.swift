@@ -22,6 +22,8 @@ extension Field {
             keys.read("map", into: &cluster.addressMap) { $0.prefixMap() }
             keys.read("cni", into: &cluster.cni, .word)
             keys.read("kube-proxy", into: &cluster.kubeProxy) { $0.kubeProxySettings() }
+            cluster.cilium = keys.value(of: "cilium") { $0.ciliumSettings() }
+            keys.read("calico", into: &cluster.calico) { $0.calicoSettings() }
             keys.read("nodes", into: &cluster.nodes) { $0.entries(named: .name) { $1.node($0) } }
             keys.read("hosts", into: &cluster.hosts) { $0.entries(named: .name) { $1.host($0) } }
             keys.read("subnets", into: &cluster.subnets) { $0.entries(named: .name) { $1.subnet($0) } }
@@ -64,6 +66,26 @@ extension Field {
         }
     }
 
+    /// `cilium`.
+    private func ciliumSettings() -> CiliumSettings? {
+        mapping { keys in
+            var settings = CiliumSettings()
+            keys.read("bpf-lb-external-clusterip", into: &settings.servesOutsiders, .boolean)
+            keys.read("enable-bpf-masquerade", into: &settings.masqueradesInBPF, .boolean)
+            keys.read("enable-host-legacy-routing", into: &settings.routesInHost, .boolean)
+            keys.read("routing-mode", into: &settings.routingMode, .word)
+            return settings
+        }
+    }
+
+    /// `calico`.
+    private func calicoSettings() -> CalicoSettings? {
+        mapping { keys in
+            var settings = CalicoSettings()
+            keys.read("bpf-enabled", into: &settings.usesBPF, .boolean)
+            return settings
+        }
+    }
     /// One entry of `nodes`.
     private func node(_ name: String) -> Node {
         let read = mapping { keys in
