@@ -14,15 +14,50 @@ import Testing
         expectNone(offences)
     }
 
+    @Test func `the table of imports points down, and at modules that it has`() {
+        let edges = LayerTable.imports.flatMap { module, imported in imported.map { (module, $0) } }
+        let strangers = edges.filter { !LayerTable.all.contains($0.1) }
+        expectNone(strangers.map { "LayerTable: \($0.0) may import \($0.1), which is no module" }.sorted())
+        let upward = edges.compactMap { LayerTable.objection(to: $0.1, in: $0.0, layer: "Linux") }
+        expectNone(upward.map { "LayerTable: \($0)" }.sorted())
+    }
+
     @Test func `every module is in the layer of its folder`() throws {
         for (layer, modules) in [
-            ("Core", LayerTable.core), ("Linux", LayerTable.linux), ("App", LayerTable.app),
+            ("Core", LayerTable.core.map(\.key)), ("Linux", LayerTable.linux.map(\.key)), ("App", LayerTable.app),
         ] {
             let path = packageFolder.appending(path: "Sources/\(layer)").path
             let folders = try FileManager.default.contentsOfDirectory(atPath: path)
-            let strangers = folders.filter { !modules.contains($0) }.sorted()
+            let strangers = Set(folders).subtracting(modules).sorted()
             expectNone(strangers.map { "Sources/\(layer)/\($0): is missing in LayerTable" })
+            let missing = Set(modules).subtracting(folders).sorted()
+            expectNone(missing.map { "LayerTable: there is no Sources/\(layer)/\($0)" })
         }
+    }
+
+    /// What always travels together is a type. The initializer of a value may take each of its properties.
+    @Test func `functions of Core have at most five parameters`() throws {
+        var offences: [String] = []
+        for file in try swiftFiles(below: "Sources/Core") {
+            for function in functions(of: file) where function.parameters > 5 && !function.isMemberwise {
+                let known = [file.module, "\(file.module).\(function.name)"]
+                if known.allSatisfy({ Exceptions.parameters[$0] == nil }) {
+                    offences.append(
+                        "\(file.path):\(function.line): \(function.name) has \(function.parameters) parameters, 5 are allowed")
+                }
+            }
+        }
+        expectNone(offences)
+    }
+
+    @Test func `a type has at most five files`() throws {
+        var files: [String: Int] = [:]
+        for file in try swiftFiles(below: "Sources") {
+            guard let type = file.typeName else { continue }
+            files["\(file.module).\(type)", default: 0] += 1
+        }
+        let large = files.filter { $0.value > 5 && Exceptions.files[$0.key] == nil }
+        expectNone(large.map { "\($0.key) has \($0.value) files, 5 are allowed" }.sorted())
     }
 
     @Test(arguments: [

@@ -9,6 +9,8 @@ import Testing
         ("DNSServer", "Linux", "Foundation", "Foundation is not imported anywhere"),
         ("Novel", "Core", "DNSWire", "module Novel is missing in LayerTable"),
         ("Forwarding", "Core", "DNSServer", "Forwarding stands below DNSServer"),
+        ("NetworkPlanning", "Core", "DNSWire", "LayerTable does not let NetworkPlanning import DNSWire"),
+        ("DNSServer", "Linux", "NetworkModel", "LayerTable does not let DNSServer import NetworkModel"),
     ])
     func `a forbidden import is reported`(
         module: String, layer: String, imported: String, objection: String
@@ -64,5 +66,30 @@ import Testing
         #expect(measured.map(\.name) == ["required", "init"])
         #expect(measured.map(\.line) == [6, 12])
         #expect(measured.map(\.length) == [6, 1])
+    }
+
+    @Test func `parameters are counted, and those of an initializer of all properties known`() {
+        let text = """
+            func none() {}
+            func several<A>(_ a: [A: (B, C)], by b: (D, E) -> F, c: [G] = [1, 2], _ d: inout H) -> [I: J] {
+            }
+            init(
+                a: Int, b: [Int: Int] = [:]
+            ) {
+                self.a = a
+                self.b = b
+            }
+            init(a: Int) { self.b = a }
+            """
+        let measured = functions(of: SourceFile(path: "Sources/Core/A/A.swift", text: text))
+        #expect(measured.map(\.parameters) == [0, 4, 2, 1])
+        #expect(measured.map(\.isMemberwise) == [false, false, true, false])
+    }
+
+    @Test func `a file is of the type that its name begins with`() {
+        let names = ["Engine.swift", "Deep/Engine+Asking.swift", "Deep/Schema+Hosts.swift"].map {
+            SourceFile(path: "Sources/Core/A/\($0)", text: "extension Engine {\n}").typeName
+        }
+        #expect(names == ["Engine", "Engine", nil])
     }
 }

@@ -5,6 +5,10 @@ struct MeasuredFunction {
     let line: Int
     /// From that line to the closing brace.
     let length: Int
+    let parameters: Int
+
+    /// True for an initializer that sets a property of the same name to each parameter.
+    let isMemberwise: Bool
 }
 
 /// Finds the functions of `file` by matching braces.
@@ -14,7 +18,12 @@ func functions(of file: SourceFile) -> [MeasuredFunction] {
         guard let name = functionName(in: line), let end = bodyEnd(in: file.code, from: number) else {
             continue
         }
-        found.append(MeasuredFunction(name: name, line: number + 1, length: end - number + 1))
+        let parameters = parameters(in: file.code, from: number)
+        let body = file.code[number...end].joined(separator: "\n")
+        found.append(
+            MeasuredFunction(
+                name: name, line: number + 1, length: end - number + 1, parameters: parameters.count,
+                isMemberwise: name == "init" && parameters.allSatisfy { body.contains("self.\($0) = ") }))
     }
     return found
 }
@@ -39,6 +48,32 @@ private let modifiers: Set<String> = [
     "override",
     "consuming", "borrowing", "mutating", "nonisolated", "isolated",
 ]
+
+/// The names by which the body of the function that begins on the line `first` knows its parameters.
+private func parameters(in code: [Substring], from first: Int) -> [String] {
+    var names: [String] = []
+    var word = ""
+    var depth = 0
+    for line in code[first...] {
+        for character in line {
+            switch character {
+            case "(", "[":
+                depth += 1
+                if depth == 1 { word = "" }
+            case ")", "]":
+                depth -= 1
+                if depth == 0 { return names }
+            case ":" where depth == 1:
+                names.append(word.split(separator: " ").last.map(String.init) ?? "")
+            case "," where depth == 1: word = ""
+            default: word.append(character)
+            }
+        }
+        word.append(" ")
+        if depth == 0, line.contains("{") { return names }
+    }
+    return names
+}
 
 /// The line with the closing brace of the body that starts at or after `first`; nil for a requirement of a protocol.
 private func bodyEnd(in code: [Substring], from first: Int) -> Int? {

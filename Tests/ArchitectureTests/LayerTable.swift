@@ -1,20 +1,51 @@
-/// The modules of each layer from bottom to top. A module may import those before it, so arrows only go down; a new module takes
-/// its place here.
+/// The modules of each layer from bottom to top, and which modules each may import. An import that is not here is
+/// a decision: it is made by entering it. A module may import only what stands before it, so arrows only go down.
 enum LayerTable {
+    typealias Modules = KeyValuePairs<String, Set<String>>
+
     /// Values and decisions: no socket, clock, file, process, randomness or logging.
-    static let core = [
-        "IPAddressing", "DomainNames", "Telemetry", "JSON", "HTTP", "DNSWire", "Inventory", "PathHealth",
-        "ClusterDiscovery", "AnswerCache", "Forwarding", "NetworkModel", "PacketPath", "NetworkPlanning", "Diagnosis",
+    static let core: Modules = [
+        "IPAddressing": [],
+        "DomainNames": [],
+        "Telemetry": [],
+        "JSON": [],
+        "HTTP": [],
+        "DNSWire": ["DomainNames", "IPAddressing"],
+        "Inventory": ["DomainNames", "IPAddressing"],
+        "PathHealth": ["IPAddressing", "Inventory", "Telemetry"],
+        "ClusterDiscovery": ["DomainNames", "IPAddressing", "Inventory", "JSON"],
+        "AnswerCache": ["DNSWire", "DomainNames", "Telemetry"],
+        "Forwarding": ["AnswerCache", "DNSWire", "DomainNames", "IPAddressing", "Inventory", "Telemetry"],
+        "NetworkModel": ["IPAddressing", "Inventory", "JSON"],
+        "PacketPath": ["IPAddressing", "JSON", "NetworkModel"],
+        "NetworkPlanning": ["DomainNames", "IPAddressing", "Inventory", "NetworkModel", "PacketPath", "Telemetry"],
+        "Diagnosis": ["DomainNames", "IPAddressing"],
     ]
 
     /// What meets the kernel and C, thinly.
-    static let linux = [
-        "CLinux", "CLDNS", "CYAML", "LinuxSystem", "PathProbing", "LDNSBridge", "DemoClusters", "InventoryFile", "DNSServer",
-        "NetworkKernel",
-        "AdminServer",
+    static let linux: Modules = [
+        "CLinux": [],
+        "CLDNS": [],
+        "CYAML": [],
+        "LinuxSystem": ["CLinux", "IPAddressing", "Telemetry"],
+        "PathProbing": ["IPAddressing", "LinuxSystem", "PathHealth", "Telemetry"],
+        "LDNSBridge": ["CLDNS", "DomainNames"],
+        "DemoClusters": ["DNSWire", "DomainNames", "IPAddressing", "LDNSBridge", "LinuxSystem"],
+        "InventoryFile": ["CYAML", "DomainNames", "IPAddressing", "Inventory", "JSON"],
+        "DNSServer": [
+            "AnswerCache", "DNSWire", "DomainNames", "Forwarding", "IPAddressing", "Inventory", "LDNSBridge",
+            "LinuxSystem", "Telemetry",
+        ],
+        "NetworkKernel": [
+            "IPAddressing", "Inventory", "JSON", "LinuxSystem", "NetworkModel", "NetworkPlanning", "Telemetry",
+        ],
+        "AdminServer": [
+            "AnswerCache", "DNSServer", "DomainNames", "Forwarding", "HTTP", "IPAddressing", "Inventory", "JSON",
+            "LinuxSystem", "PathHealth", "Telemetry",
+        ],
     ]
 
-    /// Composition, lifecycle, the command line.
+    /// Composition, lifecycle, the command line: it may import every module but those of C.
     static let app = ["namebridge"]
 
     /// The only importer of each C module.
@@ -29,7 +60,10 @@ enum LayerTable {
     ]
 
     /// Every module, the lowest first.
-    static let all = core + linux + app
+    static let all = core.map(\.key) + linux.map(\.key) + app
+
+    /// What each module of Core and Linux may import.
+    static let imports = Dictionary(uniqueKeysWithValues: (Array(core) + Array(linux)).map { ($0.key, $0.value) })
 
     /// What is wrong with `module`, of `layer`, importing `imported`; nil if it may.
     static func objection(to imported: String, in module: String, layer: String) -> String? {
@@ -42,7 +76,9 @@ enum LayerTable {
             return "\(imported) is imported by \(importer) alone"
         }
         if let importedRank = all.firstIndex(of: imported) {
-            return importedRank < rank ? nil : "\(module) stands below \(imported)"
+            if importedRank >= rank { return "\(module) stands below \(imported)" }
+            let isAllowed = imports[module].map { $0.contains(imported) } ?? true
+            return isAllowed ? nil : "LayerTable does not let \(module) import \(imported)"
         }
         guard layer == "Core", !allowedInCore.contains(imported) else { return nil }
         return "Core does not import \(imported)"

@@ -34,6 +34,14 @@ struct SourceFile {
         return String(parts[0] == "Sources" ? parts[2] : parts[1])
     }
 
+    /// The type that the file is of: `Type.swift`, or `Type+Topic.swift` for a part of it; nil if a file with such a
+    /// name has no part of such a type.
+    var typeName: String? {
+        let name = (path.split(separator: "/").last ?? "").dropLast(6)
+        let type = String(name.prefix { $0 != "+" })
+        return type.count == name.count || code.contains { $0.contains("extension \(type)") } ? type : nil
+    }
+
     /// The modules that the file imports, with their lines (from 1).
     var imports: [(module: String, line: Int)] {
         code.enumerated().compactMap { number, line in
