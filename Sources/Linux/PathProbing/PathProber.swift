@@ -6,17 +6,26 @@ import Telemetry
 
 /// Sends the probes of all paths from one thread, and tells what they show.
 package final class PathProber: Sendable {
+    /// Waits for sockets and `wake`.
     private let epoll: Epoll
+    /// Signalled with each command.
     private let wake: EventFD
+    /// The thread.
     private let thread = Mutex<NativeThread?>(nil)
+    /// The most connections at a time.
     private let mostOpen: Int
+    /// Called with each change.
     private let news: @Sendable (PathVerdict) -> Void
+    /// The commands to the thread.
     private let commands = Mutex(Commands())
+    /// The latest verdicts.
     private let published = Mutex<[PathVerdict]>([])
 
+    /// Commands to the thread.
     private struct Commands {
         /// To be probed from now on; nil if nothing has changed.
         var paths: [ProbedPath]?
+        /// True if the thread must end.
         var isStopped = false
     }
 
@@ -70,6 +79,7 @@ package final class PathProber: Sendable {
     /// What is known of each path; at most half a second old.
     package var verdicts: [PathVerdict] { published.withLock { $0 } }
 
+    /// Probes until it is stopped.
     private func run(_ run: inout ProbeRun) {
         var events = EpollEvents(capacity: 64)
         var publicationDue = MonotonicClock.now

@@ -5,17 +5,24 @@ import Telemetry
 
 /// The engine with its sockets: what the prober's thread owns.
 struct ProbeRun: ~Copyable {
+    /// Decides what to do.
     private var engine: PathHealthEngine
+    /// The most connections at a time.
     private let mostOpen: Int
+    /// The open connections, by their tokens.
     private var sockets: [UInt64: ProbeConnection] = [:]
+    /// The actions to perform.
     private var actions: [PathAction] = []
+    /// Random bits.
     private var random = KernelRandom()
 
+    /// A run without paths.
     init(mostOpen: Int) {
         self.mostOpen = mostOpen
         engine = PathHealthEngine([], at: MonotonicClock.now, random: &random)
     }
 
+    /// The verdicts on all paths.
     var verdicts: [PathVerdict] { engine.verdicts }
 
     /// Until the next deadline, in whole milliseconds, rounded up.
@@ -25,6 +32,7 @@ struct ProbeRun: ~Copyable {
         return Int32(clamping: max(0, min(wait, 1000)))
     }
 
+    /// Probes other paths from now on.
     mutating func replace(_ paths: [ProbedPath], _ epoll: borrowing Epoll) {
         engine.replace(paths, at: MonotonicClock.now, random: &random, into: &actions)
         _ = perform(epoll)
@@ -48,6 +56,7 @@ struct ProbeRun: ~Copyable {
         return perform(epoll)
     }
 
+    /// Performs the actions; returns changed verdicts.
     private mutating func perform(_ epoll: borrowing Epoll) -> [PathVerdict] {
         var changed: [Int] = []
         // Ends: no result of an action asks for a connection, only `advance` does.
@@ -68,6 +77,7 @@ struct ProbeRun: ~Copyable {
         return changed.map { engine.verdict($0) }
     }
 
+    /// Opens a connection.
     private mutating func connect(_ attempt: AttemptID, to target: Endpoint, _ epoll: borrowing Epoll) {
         do throws(Errno) {
             guard sockets.count < mostOpen else { throw .tooManyDescriptors }
@@ -84,9 +94,12 @@ struct ProbeRun: ~Copyable {
 
 /// One connection on its way; closed at the end of its life.
 final class ProbeConnection {
+    /// The socket.
     let descriptor: FileDescriptor
+    /// The attempt that it belongs to.
     let attempt: AttemptID
 
+    /// Creates a connection.
     init(_ descriptor: consuming FileDescriptor, _ attempt: AttemptID) {
         self.descriptor = descriptor
         self.attempt = attempt
