@@ -86,18 +86,4 @@ import Testing
         let words = name.prefix { !$0.isNumber }
         return files.contains { file in file.lines.contains { $0.contains("\"\(words)") } }
     }
-
-    private func declaredNames(in files: [SourceFile]) -> Set<Substring> {
-        let keywords: Set<Substring> = [
-            "func", "var", "let", "case", "struct", "class", "enum", "protocol", "typealias",
-        ]
-        var names: Set<Substring> = []
-        for line in files.flatMap(\.code) {
-            let words = line.split { !$0.isLetter && !$0.isNumber && $0 != "_" }
-            for (keyword, name) in zip(words, words.dropFirst()) where keywords.contains(keyword) {
-                names.insert(name)
-            }
-        }
-        return names
-    }
 }

@@ -84,6 +84,21 @@ private func readSwiftFiles(below folder: String) throws -> [SourceFile] {
     }
 }
 
+/// The names that these files declare.
+func declaredNames(in files: [SourceFile]) -> Set<Substring> {
+    let keywords: Set<Substring> = [
+        "func", "var", "let", "case", "struct", "class", "enum", "protocol", "typealias",
+    ]
+    var names: Set<Substring> = []
+    for line in files.flatMap(\.code) {
+        let words = line.split { !$0.isLetter && !$0.isNumber && $0 != "_" }
+        for (keyword, name) in zip(words, words.dropFirst()) where keywords.contains(keyword) {
+            names.insert(name)
+        }
+    }
+    return names
+}
+
 // MARK: - Blanking
 
 /// Replaces comments and the content of string literals by spaces, keeping every line break.
