@@ -175,7 +175,7 @@ private struct CachePlay: ~Copyable {
         for reply in turn.outbox.replies {
             let octets = (reply.start..<reply.end).map { turn.outbox.octets[$0] }
             guard let asked = owed.removeValue(forKey: reply.path.socket) else {
-                problems.append("a reply that nobody is owed")
+                problems.append("a reply that no client is owed")
                 continue
             }
             guard let message = try? PlainMessage(decoding: octets) else {
@@ -238,12 +238,12 @@ private struct CachePlay: ~Copyable {
     }
 
     /// A stale answer is sent if its question failed, which takes two seconds and is remembered for one more, or where there is
-    /// nobody to be asked.
+    /// no server to be asked.
     private mutating func judgeStale(_ key: Asked) {
         let isNobodyThere = (key.isStaging ? [2] : [0, 1]).allSatisfy { board.servers[$0].isDead }
         let time = lastAsked[key] ?? MonotonicTime(nanoseconds: 0)
         if !isNobodyThere, now.nanoseconds(since: time) > 3_100_000_000 {
-            problems.append("\(key.name) was stale although somebody could be asked")
+            problems.append("\(key.name) was stale although a server could be asked")
         }
     }
 }

@@ -118,7 +118,7 @@ import Testing
         #expect(engine.replies.contains { $0.client == honest })
     }
 
-    /// Has `count` addresses that nobody has proven ask for something each.
+    /// Sends a question from each of `count` unvalidated addresses.
     private func ask(_ engine: PlayedEngine, _ count: UInt32, _ name: (UInt32) -> String) {
         for index in 0..<count {
             engine.ask(questionOctets(name(index)), from: IPAddress(v4: 0x0A00_0000 | index << 8))

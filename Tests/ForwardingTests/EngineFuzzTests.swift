@@ -168,7 +168,7 @@ private struct EngineFuzz: ~Copyable {
                     problems.append("a reply after more than 5 s")
                 }
             } else {
-                problems.append("a second reply, or one that nobody is owed")
+                problems.append("a second reply, or one that no client is owed")
             }
             if (try? PlainMessage(decoding: octets)) == nil {
                 problems.append("not readable: \(hexadecimal(octets))")

@@ -23,7 +23,7 @@ import Testing
         return (PlayedEngine(inventory, board: board, identity: ProcessIdentity(seed: seed)), board)
     }
 
-    /// The question to a server, as it forwards it, or as somebody copies its trail.
+    /// The question to a server, as it forwards it, or with its trail copied by another client.
     private func forwarded(_ question: PlayedEngine.Question, _ name: String = "a.example") throws -> [UInt8] {
         let trail = try #require(option(LoopTrail.optionCode, of: question.octets))
         var octets = questionOctets(name, options: [0xFF, 0x25, 0, UInt8(trail.count)] + trail)
@@ -43,7 +43,7 @@ import Testing
 
     // MARK: - Doubt
 
-    @Test func `a question that bears our mark is refused, and its server doubted`() throws {
+    @Test func `a question with our mark is refused, and its server probed`() throws {
         let (engine, board) = played([looping, well])
         engine.ask(questionOctets("a.example"), from: client)
         let question = try #require(engine.questions.first)
@@ -55,7 +55,7 @@ import Testing
         #expect(board.servers.allSatisfy { $0.mode == .full })
     }
 
-    @Test func `who copies a mark, however often, keeps nobody from a server`() throws {
+    @Test func `copied marks never make a server unavailable`() throws {
         let (engine, board) = played([looping])
         engine.ask(questionOctets("a.example"), from: client)
         let question = try #require(engine.questions.first)
@@ -76,7 +76,7 @@ import Testing
         #expect(engine.counters.loops == 10_010)
     }
 
-    @Test func `a loop through another forwarder is told with the way that it took`() throws {
+    @Test func `a loop through another forwarder is reported with its way`() throws {
         let (one, _) = played([looping])
         let (other, _) = played([well], seed: 8)
         one.ask(questionOctets("a.example"), from: client)
@@ -87,7 +87,7 @@ import Testing
         #expect(text(reply).hasSuffix("came back from 172.16.1.2 by way of 1 more forwarders"))
     }
 
-    @Test func `a question that has passed eight forwarders goes no further`() throws {
+    @Test func `a question that has passed eight forwarders is not forwarded`() throws {
         let (engine, board) = played([looping])
         let trail: [UInt8] = [1] + [UInt8](repeating: 7, count: 64)
         let octets = questionOctets("a.example", options: [0xFF, 0x25, 0, 65] + trail)
@@ -99,13 +99,13 @@ import Testing
     @Test(arguments: [
         [], [1], [2, 1, 2, 3, 4, 5, 6, 7, 8], [1, 1, 2, 3, 4, 5, 6, 7], [1, 1, 2, 3, 4, 5, 6, 7, 8],
     ] as [[UInt8]])
-    func `marks that say nothing to us cost nothing`(trail: [UInt8]) {
+    func `unknown marks have no effect`(trail: [UInt8]) {
         let (engine, _) = played([looping])
         engine.ask(questionOctets("a.example", options: [0xFF, 0x25, 0, UInt8(trail.count)] + trail), from: client)
         #expect(engine.questions.count == 1 && engine.counters.loops == 0)
     }
 
-    @Test func `a mark is known again after a reload that puts other clusters first`() throws {
+    @Test func `a mark is recognised after a reload that puts other clusters first`() throws {
         var inventory = Inventory()
         inventory.clusters = [Cluster(key: "prod", dns: [looping])]
         inventory.dns.upstream = [looping]
@@ -120,7 +120,7 @@ import Testing
         #expect(Set(marks).count == 3, "each group's questions have their own")
     }
 
-    @Test func `marks that a client brings spoil nobody else's question`() throws {
+    @Test func `marks of a client do not affect questions of others`() throws {
         var inventory = Inventory()
         inventory.dns.upstream = [looping]
         let engine = PlayedEngine(inventory, cache: AnswerCache(octets: 1 << 20, hashKey: 7))
@@ -147,7 +147,7 @@ import Testing
 
     // MARK: - Proof
 
-    @Test func `a server whose answer to a probe is ours is not asked any more, the other one is`() throws {
+    @Test func `a server whose answer to a probe is ours is no longer asked, the other one is`() throws {
         let (engine, board) = played([looping, well])
         board.servers[0].begin(check)
         let reply = try #require(engine.ask(name(of: check), from: looping.address).first)
@@ -155,7 +155,7 @@ import Testing
         #expect(rcode(of: reply) == 0 && message.answers.count == 1)
         #expect(message.answers.first?.ttl == 0 && message.answers.first?.type == 13)
         #expect(reply.suffix(33) == LoopName.answer(check.secret)[...])
-        #expect(board.servers[0].mode == .full, "somebody has asked us; whether the server did, its answer says")
+        #expect(board.servers[0].mode == .full, "a client has asked us; only the server's answer shows whether it did")
         board.servers[0].confirmLoop(at: engine.now)
         #expect(board.servers[0].mode == .looping && board.servers[0].isDead && !board.servers[1].isDead)
         #expect(board.servers[0].lastError == "loop: a question to 172.16.1.1:53 came back from 172.16.1.1")
@@ -175,7 +175,7 @@ import Testing
         #expect(engine.replies.count == 1, "letter case aside")
     }
 
-    @Test func `with no other server the client is told why`() throws {
+    @Test func `with no other server the client gets the reason`() throws {
         let (engine, board) = played([looping])
         board.servers[0].markLooping("loop", at: engine.now)
         let reply = try #require(engine.ask(questionOctets("b.example"), from: client).first)
@@ -187,7 +187,7 @@ import Testing
         #expect(engine.questions.count == 1)
     }
 
-    @Test func `a server that sends back other names is still asked for its cluster's`() throws {
+    @Test func `a server that forwards other names to us is still asked for its cluster's`() throws {
         var inventory = Inventory()
         inventory.clusters = [Cluster(key: "prod", dns: [looping])]
         inventory.dns.upstream = [looping]
@@ -202,7 +202,7 @@ import Testing
         #expect(engine.questions.map(\.path.server) == [0])
     }
 
-    @Test func `a server that loops is found well once nothing comes back`() {
+    @Test func `a looping server is used again once no probe comes back`() {
         let (engine, board) = played([looping])
         board.servers[0].markLooping("loop", at: engine.now)
         #expect(board.servers[0].isDoubted, "it is looked at again and again")

@@ -32,7 +32,7 @@ import Testing
         Case("nothing changes", "web.shop.svc.cluster.local", view: 1, keeps: true),
         Case("nothing changes", "1.16.17.172.in-addr.arpa", keeps: true),
         Case("nothing changes", "www.example.com", keeps: true),
-        Case("a name that nobody is asked for", "1.0.0.10.in-addr.arpa", keeps: false),
+        Case("a name for which no server is asked", "1.0.0.10.in-addr.arpa", keeps: false),
         Case("another cluster comes first", "web.shop.svc.prod.cluster.local", keeps: true) {
             $0.clusters.insert(Cluster(key: "new", dns: [server(9)]), at: 0)
         },

@@ -18,7 +18,7 @@ import Testing
     }
 
     @Test(arguments: [AddressFamily.v4, .v6])
-    func `the owner is who holds all addresses below the name`(family: AddressFamily) throws {
+    func `the owner is the cluster with all addresses below the name`(family: AddressFamily) throws {
         var random = SplitMix64(seed: 42)
         let width = family.bitWidth
         let unit = family == .v4 ? 8 : 4

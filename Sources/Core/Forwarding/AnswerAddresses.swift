@@ -2,12 +2,12 @@ import DNSWire
 import IPAddressing
 
 extension PreparedAnswer {
-    /// True where an address in any section fulfils `condition`: the data of A and AAAA records, and the
-    /// address hints of SVCB and HTTPS (RFC 9460 section 7.3).
+    /// True if an address in any section fulfils `condition`: the data of A and AAAA records, and the address
+    /// hints of SVCB and HTTPS (RFC 9460 section 7.3).
     func holdsAddress(_ condition: (IPAddress) -> Bool) -> Bool {
         for index in 0..<marks.count {
             let mark = marks[index]
-            // Behind the TTL's offset stand TTL and length.
+            // TTL and length follow at the TTL's offset.
             let start = Int(mark.ttlOffset) + 6
             let end = Int(mark.end)
             switch Int(mark.type) {
@@ -23,12 +23,12 @@ extension PreparedAnswer {
         return false
     }
 
-    /// Goes over the addresses of `length` octets that stand behind each other in `range`.
+    /// Visits the addresses of `length` octets that follow each other in `range`.
     private func holdsAddress(
         _ range: Range<Int>, ofLength length: Int, _ condition: (IPAddress) -> Bool
     ) -> Bool {
         var position = range.lowerBound
-        while range.upperBound - position >= length {  // `position` grows each turn
+        while range.upperBound - position >= length {  // `position` grows each time
             var bits: UInt128 = 0
             for index in 0..<length { bits = bits << 8 | UInt128(octets[position + index]) }
             let address = IPAddress(family: length == 4 ? .v4 : .v6, bits: bits)
@@ -38,14 +38,14 @@ extension PreparedAnswer {
         return false
     }
 
-    /// Goes over the parameters of a service binding (RFC 9460 section 2.2): priority, target, then key,
-    /// length and value of each.
+    /// Visits the parameters of a service binding (RFC 9460 section 2.2): priority, target, then key, length
+    /// and value of each.
     private func holdsHint(_ range: Range<Int>, _ condition: (IPAddress) -> Bool) -> Bool {
         guard range.count > 2,
             let target = try? walkName(in: octets.span, at: range.lowerBound + 2)
         else { return false }
         var position = target.end
-        while range.upperBound - position >= 4 {  // each turn takes at least four octets
+        while range.upperBound - position >= 4 {  // each iteration takes at least four octets
             let key = octets.number16(at: position)
             let length = octets.number16(at: position + 2)
             position += 4
@@ -66,8 +66,9 @@ extension IPPrefixTable where Value == Bool {
     }
 }
 
-/// What the addresses of an answer mean for it.
+/// The result of checking the addresses of an answer.
 enum AddressVerdict {
+    /// No address forbids the answer.
     case fine
     /// One lies outside the prefixes of its cluster, as those of services without selector and of external
     /// names do.

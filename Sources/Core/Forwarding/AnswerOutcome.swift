@@ -1,18 +1,18 @@
-/// What became of a message that came from a client.
+/// The outcome of a client's message.
 package enum QuestionOutcome: Hashable, Sendable {
     /// It gets its reply at once or later, unless a limit withholds it.
     case taken
-    /// It is no question, or comes from a client that gets no reply.
+    /// It is not a question, or its client gets no reply.
     case ignored
 }
 
-/// What became of a message that came from a server.
+/// The outcome of a server's message.
 package enum AnswerOutcome: Hashable, Sendable {
-    /// It answers a question, well or not.
+    /// It answers a question, with an answer or an error.
     case taken
-    /// It answers a question that is not asked any more.
+    /// It answers a question that has been given up.
     case late
-    /// It answers nothing that was asked by this path: it may be forged.
+    /// It answers no question sent by this path: it may be forged.
     case mismatch
 }
 
@@ -21,7 +21,7 @@ package enum AnswerOutcome: Hashable, Sendable {
 ///
 /// An ID is remembered until its answer comes or another question with it is given up.
 struct AbandonedQuestions {
-    /// For each ID the path's place, one up; 0: none.
+    /// For each ID the path's place plus one; 0: none.
     private var places: [Int32] = Array(repeating: 0, count: 65_536)
 
     /// - Parameter place: Of the path, as `TransactionTable` numbers them.

@@ -6,44 +6,54 @@ import Telemetry
 struct Attempt {
     /// The message ID, drawn at random.
     var id: UInt16 = 0
+    /// Its outcome so far.
     var state = State.unused
+    /// True if the question had an OPT record.
     var usesEDNS = true
     /// True if our cookie went with it.
     var sentCookie = false
     /// True once its silence was counted as a failure of the server.
     var isBlamed = false
-    /// True once ICMP said that no answer will come: then an answer is waited for all the same.
+    /// True once ICMP said that no answer will come; the attempt still waits for one.
     var isHinted = false
     /// The letter case in which the name went out; nil: the client's.
     var letterCase: LetterCase?
+    /// The socket that it was sent by.
     var path = UpstreamPath(server: 0, socket: 0, transport: .udp)
+    /// The time when it was sent.
     var sent = MonotonicTime(nanoseconds: 0)
 
+    /// The outcome of an attempt.
     enum State: Hashable {
+        /// Not sent yet.
         case unused
         /// An answer may still come, even after another server was asked.
         case waiting
+        /// No answer came, and none is expected.
         case failed(UpstreamFailure)
-        /// Answered with a response code that is no answer to the question.
+        /// Answered with a response code that is not an answer to the question.
         case declined(ResponseCode)
         /// Answered with a message that is malformed or does not fit the question.
         case unusable
-        /// Over UDP the answer was truncated: it is asked again over TCP.
+        /// The answer over UDP was truncated: the question is asked again over TCP.
         case truncated
-        /// What came over UDP may be forged: it is asked again over TCP.
+        /// The answer over UDP may be forged: the question is asked again over TCP.
         case distrusted
-        /// The question could not leave, for want of something here.
+        /// The question could not be sent because of a local failure.
         case unsent(LocalFailure)
     }
 
-    /// True while an answer by `path` is waited for.
+    /// True while it waits for an answer by `path`.
     func isWaiting(for path: UpstreamPath) -> Bool { state == .waiting && self.path == path }
 }
 
 /// How a server is to be asked.
 struct AttemptPlan {
+    /// Index into `ForwardingPolicy.servers`.
     let server: Int
+    /// The transport.
     var transport = Transport.udp
+    /// True for a question with an OPT record.
     var usesEDNS = true
 }
 
@@ -61,7 +71,7 @@ extension Span<Attempt> {
         return false
     }
 
-    /// True if ICMP said so of each that an answer is waited for.
+    /// True if ICMP said so of each waiting attempt.
     var areAllHinted: Bool {
         for index in indices where self[index].state == .waiting && !self[index].isHinted { return false }
         return true
@@ -73,21 +83,21 @@ extension Span<Attempt> {
         return nil
     }
 
-    /// True if `server` was asked, well or not.
+    /// True if `server` was asked, with or without success.
     func hasAsked(_ server: Int) -> Bool {
         for index in indices where self[index].path.server == server { return true }
         return false
     }
 
-    /// How often `server` was asked; nil if it must not be asked again: it answered, is asked enough, or is
-    /// asked over TCP, which loses nothing.
+    /// How often `server` was asked; nil if it must not be asked again: it answered, was asked often enough,
+    /// or is being asked over TCP, which loses nothing.
     func timesAsked(_ server: Int) -> Int? {
         var asked = 0
         var hinted = 0
         for index in indices where self[index].path.server == server {
             switch self[index].state {
             case .declined, .unusable, .failed, .truncated, .distrusted: return nil
-            // One that was said not to arrive counts half: then it goes out five times at most.
+            // An attempt that ICMP reported as undeliverable counts half: then there are five at most.
             case .waiting where self[index].isHinted: hinted += 1
             case .waiting, .unused: asked += 1
             case .unsent: break
@@ -97,6 +107,7 @@ extension Span<Attempt> {
         return asked < 3 ? asked : nil  // RFC 9520 section 3.1
     }
 
+    /// How often `server` was asked over TCP.
     func timesAskedOverTCP(_ server: Int) -> Int {
         var asked = 0
         for index in indices
@@ -125,7 +136,7 @@ extension Span<Attempt> {
 }
 
 extension Attempt: CustomStringConvertible {
-    /// What became of it, as clients are told.
+    /// Its outcome, as shown to clients.
     var description: String {
         let transport = path.transport == .tcp ? " over TCP" : ""
         return switch state {
@@ -141,6 +152,7 @@ extension Attempt: CustomStringConvertible {
         }
     }
 
+    /// The name of a response code.
     private static func name(of rcode: ResponseCode) -> String {
         switch rcode {
         case .formatError: "FORMERR"

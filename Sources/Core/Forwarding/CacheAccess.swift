@@ -3,26 +3,29 @@ import DNSWire
 import DomainNames
 import Telemetry
 
-/// The shared cache as one engine may use it, while it may: see `ForwardingEngine.begin`.
+/// The shared cache, as far as one engine may use it now; see `ForwardingEngine.begin`.
 struct CacheAccess {
-    /// Nil if every question is asked.
+    /// Nil if there is no cache.
     let cache: AnswerCache?
-    /// Changes of the policy since which others may have cached answers by other rules.
+    /// Changes of the policy after which other engines may have cached answers under other rules.
     private var changes: [PolicyChange] = []
 
+    /// Access to all of `cache`.
     init(_ cache: AnswerCache?) {
         self.cache = cache
     }
 
-    /// From now on the cache is used for nothing that `change` alters.
+    /// From now on the cache is not used for answers that `change` alters.
     mutating func begin(_ change: PolicyChange) { changes.append(change) }
 
     /// All of the cache may be used again.
     mutating func end() { changes = [] }
 
-    /// A question in flight, as far as its answer is cached under it.
+    /// The part of a question in flight under which its answer is cached.
     struct Place {
+        /// The question.
         let shape: QuestionShape
+        /// The client's view.
         let view: Int
         /// How long answers below its suffix are cached at most.
         let limits: CacheLimits
@@ -32,8 +35,8 @@ struct CacheAccess {
         let isAfterFailure: Bool
     }
 
-    /// The key of the question that stands in `message`; nil if the cache may not be used for it: what is
-    /// cached for it must hold under all policies by which the cache is written.
+    /// The key of the question in `message`; nil if the cache may not be used for it: a cached answer must be
+    /// valid under all policies by which the cache is written.
     private func key(
         _ message: Span<UInt8>, _ question: Question, view: Int, wantsDNSSEC: Bool, checkingDisabled: Bool
     ) -> CacheKey? {
@@ -43,7 +46,7 @@ struct CacheAccess {
             message, question, view: view, wantsDNSSEC: wantsDNSSEC, checkingDisabled: checkingDisabled)
     }
 
-    /// The key under which the answer that stands in `prepared` is cached.
+    /// The key under which the answer in `prepared` is cached.
     private func key(_ prepared: borrowing PreparedAnswer, _ place: Place) -> CacheKey? {
         guard let question = try? Question(reading: prepared.octets.span) else { return nil }
         return key(
@@ -51,7 +54,7 @@ struct CacheAccess {
             checkingDisabled: place.shape.checkingDisabled)
     }
 
-    /// Puts the cached answer to a client's question into `prepared`; nil if there is none that holds.
+    /// Puts the cached answer to a client's question into `prepared`; nil if there is no valid one.
     func load(_ exchange: ClientExchange, into prepared: inout PreparedAnswer) -> CacheHit? {
         guard let cache, let view = exchange.view,
             let key = key(
@@ -61,8 +64,8 @@ struct CacheAccess {
         return cache.load(key, exchange.message, at: exchange.now, into: &prepared)
     }
 
-    /// Puts into `prepared` a cached answer to the question that stands there, which no server answered; nil
-    /// if there is none.
+    /// Puts into `prepared` a cached answer to the question there, which no server answered; nil if there
+    /// is none.
     func loadInPlaceOfFailure(
         _ place: Place, into prepared: inout PreparedAnswer, by scratch: inout PreparedAnswer,
         at now: MonotonicTime
@@ -72,29 +75,29 @@ struct CacheAccess {
         return cache.loadInPlaceOfFailure(key, scratch.octets.span, at: now, into: &prepared)
     }
 
-    /// Caches the prepared answer for as long as its records and the settings allow, and lowers its TTLs to
-    /// that.
+    /// Caches the prepared answer for as long as its records and the settings allow, and lowers its TTLs
+    /// to that.
     ///
-    /// - Parameter time: When the server was asked. The answer ages from then on: it held when the server
-    ///   gave it, and how long it was on its way is not known.
+    /// - Parameter time: When the server was asked. The answer ages from then on: it was valid when the
+    ///   server sent it, and its time on the way is unknown.
     func store(_ prepared: inout PreparedAnswer, _ place: Place, askedAt time: MonotonicTime) {
         let timing = prepared.timing(type: place.shape.type)
-        // The SOA of a 'no' says by its TTL how long it holds, so that no client down the line reads more
-        // into its last field than is left (RFC 2308 section 5).
+        // The TTL of the SOA in a negative answer is its remaining lifetime, so that no later cache uses more
+        // than is left (RFC 2308 section 5).
         let cap =
             timing.isNegative
             ? min(place.limits.negativeSeconds, timing.seconds ?? .max) : place.limits.maximumSeconds
-        // If nothing is cached, the cluster's own TTLs hold.
+        // Without a cache, the cluster's own TTLs are valid.
         guard let cache else { return }
         prepared.capTTLs(at: cap)
         guard isCacheable(place.shape), isCacheable(prepared.rcode), !prepared.isTruncated else { return }
-        // A negative answer without SOA does not say how long it holds (RFC 2308 section 5): a second at
-        // most. The same for one given in place of a group that failed.
+        // A negative answer without SOA has no stated lifetime (RFC 2308 section 5): a second at most. The
+        // same for one given in place of a group that failed.
         var seconds = min(timing.seconds ?? 1, cap)
         if place.isAfterFailure { seconds = min(seconds, 1) }
         guard let key = key(prepared, place) else { return }
         if prepared.rcode == ResponseCode.nameError.rawValue, cache.holdsPositive(key, prepared.octets.span) {
-            // A name that was there a moment ago is likely being rebuilt: clients look again soon.
+            // A name that existed a moment ago is likely being created again: clients ask again soon.
             seconds = min(seconds, 1)
             prepared.capTTLs(at: 1)
         }
@@ -106,16 +109,17 @@ struct CacheAccess {
         cache.store(key, prepared, life, at: time)
     }
 
-    /// Caches the failure that stands in `prepared`, briefly (RFC 9520 section 3.2).
+    /// Caches the failure in `prepared`, briefly (RFC 9520 section 3.2).
     func storeFailure(_ prepared: borrowing PreparedAnswer, _ place: Place, at now: MonotonicTime) {
         guard let cache, isCacheable(place.shape), let key = key(prepared, place) else { return }
         let life = CacheLife(fresh: 1_000_000_000, stale: 0, kind: .failure, owner: place.owner)
         cache.store(key, prepared, life, at: now)
     }
 
-    /// False for ANY, whose answers do not say whether they are whole (RFC 8482 section 4.1).
+    /// False for ANY, whose answers may be incomplete (RFC 8482 section 4.1).
     private func isCacheable(_ shape: QuestionShape) -> Bool { shape.type != RecordType.any }
 
+    /// True for response codes whose answers are cached.
     private func isCacheable(_ rcode: Int) -> Bool {
         rcode == ResponseCode.noError.rawValue || rcode == ResponseCode.nameError.rawValue
     }

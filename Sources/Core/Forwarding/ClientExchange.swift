@@ -2,18 +2,20 @@ import DNSWire
 import IPAddressing
 import Telemetry
 
-/// Where a reply goes, and what it may look like: the question as one client asked it.
+/// The destination and the form of a reply: the question as one client asked it.
 ///
 /// Lives no longer than the octets of the question.
 struct Recipient: ~Escapable {
     /// Name, type and class; empty if the message had none that could be read.
     let question: Span<UInt8>
+    /// The client, and the socket of the reply.
     let path: ClientPath
     /// What the client's transport and EDNS allow.
     var terms: ReplyTerms
-    /// When the reply is given.
+    /// The time of the reply.
     let now: MonotonicTime
 
+    /// Creates a recipient.
     @_lifetime(copy question)
     init(_ question: Span<UInt8>, path: ClientPath, terms: ReplyTerms, at now: MonotonicTime) {
         self.question = question
@@ -39,16 +41,18 @@ struct Recipient: ~Escapable {
     var wantsReply: Bool { terms.limit != ReplyTerms.nobody }
 }
 
-/// One question of a client while the engine works on it: what came, and what is known of it so far.
+/// One question of a client while the engine works on it: the message, and the facts found so far.
 ///
 /// Lives no longer than the message.
 struct ClientExchange: ~Escapable {
     /// The whole message.
     let message: Span<UInt8>
+    /// The parsed message.
     let query: ClientQuery
+    /// The destination of the reply.
     var recipient: Recipient
-    /// Index into `ForwardingPolicy.views`: whose rules the client gets. Nil until it is looked up, and for
-    /// clients that may not ask.
+    /// Index into `ForwardingPolicy.views`: the client's view. Nil before the lookup, and for clients that
+    /// may not ask.
     var view: Int?
     /// The marks of forwarders that the question has passed; see `LoopTrail`.
     let loopMarks: [UInt64]
@@ -72,24 +76,23 @@ struct ClientExchange: ~Escapable {
     var now: MonotonicTime { recipient.now }
 }
 
-/// How far a question has come.
+/// The progress of a question.
 enum ExchangeState {
-    /// The question has its reply, or gets none: no further step is needed.
+    /// The question has its reply, or gets none: no further step runs.
     case done
-    /// The next step is to be tried.
+    /// The next step runs.
     case open
 }
 
 extension TransactionTable {
-    /// Lets a client wait for `slot`; false if there is no room. What is kept for validated addresses is for
-    /// those alone.
+    /// Lets a client wait for `slot`; false if there is no room. The reserve is for validated addresses only.
     mutating func addWaiter(_ recipient: Recipient, to slot: Int) -> Bool {
         addWaiter(
             recipient.path, recipient.terms, question: recipient.question, to: slot,
             isProven: recipient.isAddressValidated)
     }
 
-    /// Where the reply to a waiter goes.
+    /// The destination of the reply to a waiter.
     @_lifetime(borrow self)
     func recipient(_ place: WaiterPlace) -> Recipient {
         Recipient(

@@ -3,14 +3,16 @@ import IPAddressing
 import Inventory
 import Telemetry
 
-/// How fast each network of clients may have questions asked: a token bucket for each /24 and /56.
+/// Limits the rate of questions that are sent to servers for each network of clients: a token bucket for each
+/// /24 and /56.
 struct ClientRates {
-    /// 8192 buckets of 16 octets: twice the /24 networks of a /12 are seldom awake in one second.
+    /// 8192 buckets of 16 octets: twice the /24 networks of a /12 are seldom active in one second.
     private var buckets = TokenBuckets(count: 8192)
-    /// Nanoseconds in which one token comes back.
+    /// Nanoseconds until one token is back.
     private let interval: Int64
-    /// Nanoseconds in which all of them do.
+    /// Nanoseconds until all are back.
     private let depth: Int64
+    /// The key of the networks' hashes.
     private let hashKey: UInt64
 
     /// - Parameter limit: Rates of at least one a second.
@@ -20,9 +22,9 @@ struct ClientRates {
         self.hashKey = hashKey
     }
 
-    /// Takes a token of the network of `client`; false where it has none left.
+    /// Takes a token of the network of `client`; false if it has none left.
     ///
-    /// The host's own addresses are not limited: whoever is on the host needs no limit to harm it.
+    /// The host's own addresses are not limited: a process on the host can harm it in other ways.
     mutating func take(_ client: IPAddress, at now: MonotonicTime) -> Bool {
         if client.isLoopback { return true }
         return buckets.take(client.networkHash(key: hashKey), cost: interval, depth: depth, at: now)

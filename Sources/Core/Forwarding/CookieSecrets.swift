@@ -1,14 +1,15 @@
 package import DNSWire
 import IPAddressing
 
-/// Makes and knows the cookies that we give to clients (RFC 7873, RFC 9018 section 4).
+/// Makes and checks the cookies of clients (RFC 7873, RFC 9018 section 4).
 ///
-/// Secrets from a file are used as they are, so that several servers at one address take each other's
-/// cookies. The random one of a process gives a key to each day: a cookie says by its time which one holds,
-/// so nothing has to be kept or exchanged when the day changes.
+/// Secrets from a file are used as they are, so that several servers at one address accept each other's
+/// cookies. From the random secret of a process each day gets its own key: the time in a cookie selects the
+/// key, so nothing has to be stored or exchanged when the day changes.
 package struct CookieSecrets: Sendable {
-    /// Secrets of a file: the first makes cookies, all are accepted. Empty: `random` holds.
+    /// Secrets of a file: the first makes cookies, all are accepted. Empty: `random` is used.
     private let shared: [SipHash.Key]
+    /// The random secret of the process.
     private let random: SipHash.Key
 
     /// - Parameter random: Drawn at start, the same for all workers.
@@ -20,17 +21,19 @@ package struct CookieSecrets: Sendable {
     /// Seconds for which a cookie is accepted, those for which it is not made anew, and by how much another
     /// server's clock may be ahead (RFC 9018 section 4.3).
     private static let lifetime: UInt32 = 3_600
+    /// Seconds after which a cookie is made again.
     private static let renewalAge: UInt32 = 1_800
+    /// Seconds by which another server's clock may be ahead.
     private static let clockSkew: UInt32 = 300
 
-    /// A client's cookie with what `judge` finds.
+    /// A client's cookie with the result of `judge`.
     func judged(_ cookie: ClientCookie, from client: IPAddress, at now: UInt32) -> ClientCookie {
         var cookie = cookie
         judge(&cookie, from: client, at: now)
         return cookie
     }
 
-    /// Judges the cookie of a question from `client`, and says what goes back.
+    /// Checks the cookie of a question from `client`, and returns the cookie of the reply.
     ///
     /// - Parameter now: Seconds since 1970, modulo 2^32.
     func judge(_ cookie: inout ClientCookie, from client: IPAddress, at now: UInt32) {
@@ -48,6 +51,7 @@ package struct CookieSecrets: Sendable {
         }
     }
 
+    /// True if one of the secrets made the cookie.
     private func isOurs(_ server: ServerCookie, _ cookie: UInt64, _ client: IPAddress) -> Bool {
         guard server.version == 1 else { return false }
         if shared.isEmpty {
@@ -56,6 +60,7 @@ package struct CookieSecrets: Sendable {
         return shared.contains { Self.hash($0, cookie, server.head, client) == server.hash }
     }
 
+    /// The key of a day.
     private func dailyKey(_ time: UInt32) -> SipHash.Key { random.derived(UInt64(time / 86_400)) }
 
     /// The hash over client cookie, version, reserved octets, time and address (RFC 9018 section 4.4).

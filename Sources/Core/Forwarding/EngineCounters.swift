@@ -1,8 +1,8 @@
-/// What an engine has done, counted since its start.
+/// The counters of an engine since its start.
 package struct EngineCounters: Hashable, Sendable {
     /// Messages from clients.
     package var messages = 0
-    /// Messages that got no reply: too short, not questions, or from strangers where `dns.refuse` drops.
+    /// Messages without a reply: too short, not questions, or from clients that `dns.refuse` drops.
     package var ignored = 0
     /// Messages from clients that were answered with an error of form or support.
     package var rejected = 0
@@ -10,23 +10,23 @@ package struct EngineCounters: Hashable, Sendable {
     package var refused = 0
     /// Of these: since no prefix of `dns.clients` holds the client.
     package var strangers = 0
-    /// Questions answered from what every private site knows (RFC 6303).
+    /// Questions answered from built-in zones (RFC 6303).
     package var local = 0
     /// Questions answered from the cache.
     package var hits = 0
     /// Questions answered from the cache with an expired answer, because no server gave a new one.
     package var stale = 0
-    /// Questions asked again before their kept answer expired.
+    /// Questions asked again before their cached answer expired.
     package var refreshed = 0
     /// Questions for names that no cluster can have, answered without asking.
     package var denied = 0
-    /// Questions that waited for one that was in flight already.
+    /// Questions that waited for an identical one in flight.
     package var joined = 0
-    /// Questions that were not asked because their clients ask too fast.
+    /// Questions that were not asked because of the rate limit of their clients.
     package var limited = 0
-    /// Of these: answered with TC, so that the client comes by TCP.
+    /// Of these: answered with TC, so that the client uses TCP.
     package var slipped = 0
-    /// Questions turned away because the tables were full, or because of the numbers below.
+    /// Questions refused because the tables were full, or because of the numbers below.
     package var overloaded = 0
     /// Of these: because the client had too many in flight.
     package var overloadedClients = 0
@@ -40,33 +40,34 @@ package struct EngineCounters: Hashable, Sendable {
     package var doubtfulCookies = 0
     /// Questions with a cookie of ours.
     package var cookiesGood = 0
-    /// Questions with a server's cookie that is not ours, or not any more.
+    /// Questions with a server cookie that is not ours, or has expired.
     package var cookiesBad = 0
     /// Messages sent to servers.
     package var sent = 0
     /// Of these: sent over TCP because the UDP answer was truncated.
     package var askedOverTCP = 0
-    /// Of these: sent because an earlier one brought nothing.
+    /// Of these: sent because an earlier one got no answer.
     package var retried = 0
-    /// Messages from servers that match nothing that was asked: forged, or delivered twice.
+    /// Messages from servers that match no question: forged, or delivered twice.
     package var unmatched = 0
-    /// Answers to questions that were not asked any more.
+    /// Answers to questions that had been given up.
     package var late = 0
     /// Messages from servers that could not be read or mapped.
     package var malformed = 0
-    /// Records in answers that were left out: of another class, outside the cluster's domain, or owned by
-    /// nothing that was asked.
+    /// Records left out of answers: of another class, outside the cluster's domain, or of an owner that was
+    /// not asked for.
     package var droppedRecords = 0
-    /// Replies that were held back because a name of the outside led to an address inside a cluster.
+    /// Replies blocked because a foreign name led to an address inside a cluster.
     package var blocked = 0
     /// Replies with an answer that a server gave.
     package var answered = 0
     /// Replies that say that no server answered.
     package var failed = 0
 
+    /// All zero.
     package init() {}
 
-    /// Adds what another engine has done.
+    /// Adds the counters of another engine.
     mutating func add(_ other: EngineCounters) {
         messages += other.messages
         ignored += other.ignored

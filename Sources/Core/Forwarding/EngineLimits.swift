@@ -3,7 +3,7 @@ import IPAddressing
 package import Inventory
 import Telemetry
 
-/// How much one engine keeps in flight.
+/// The most that one engine has in flight.
 package struct EngineLimits: Hashable, Sendable {
     /// Questions in flight, 1...32768. Beyond it new questions are answered SERVFAIL at once.
     package var transactions = 16_384
@@ -12,21 +12,24 @@ package struct EngineLimits: Hashable, Sendable {
     /// Clients waiting for them.
     package var waiters = 32_768
     /// Of these: questions of one client, an IPv4 address or an IPv6 /64; not those of this host. Those whose
-    /// sender may be forged are counted apart, so that who forges them takes nothing from the client.
+    /// sender may be forged are counted separately, so that forged questions take nothing from the client.
     package var waitersPerClient = 16_384
-    /// How long a client's connection may be idle, in units of 100 ms (RFC 7828 section 3.1): it is told so.
+    /// How long a client's connection may be idle, in units of 100 ms (RFC 7828 section 3.1); the client is
+    /// informed of it.
     package var keepalive: UInt16 = 100
 
-    /// The part of `most` that is open to everybody: three quarters. The last quarter is for clients whose
-    /// address is not forged.
+    /// The part of `most` that is open to all clients: three quarters. The last quarter is reserved for
+    /// clients with validated addresses.
     static func open(_ most: Int) -> Int { most - most / 4 }
 
-    /// Clients that wait for one transaction; the next one begins another, which follows the first: lists
-    /// stay short.
+    /// The most clients that wait for one transaction; the next one starts another, which follows the first:
+    /// lists stay short.
     static let mostWaitersPerTransaction: Int32 = 512
 
+    /// The defaults.
     package init() {}
 
+    /// The limits of a configuration.
     package init(_ limits: DNSLimits) {
         transactions = limits.questions
         transactionsPerGroup = limits.questionsPerCluster

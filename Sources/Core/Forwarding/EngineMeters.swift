@@ -1,15 +1,15 @@
 import DNSWire
 package import Telemetry
 
-/// What one engine counts with labels: replies by view, cluster, source and rcode; latencies; what servers
-/// did; Extended DNS Errors.
+/// The labelled counters of one engine: replies by view, cluster, source and rcode; latencies; events of
+/// servers; Extended DNS Errors.
 ///
-/// Plain numbers in arrays of a fixed size: a reply costs one addition. The worker hands copies out.
+/// Plain numbers in arrays of a fixed size: a reply costs one addition. The worker publishes copies.
 package struct EngineMeters: Hashable, Sendable {
-    /// Views as in `ForwardingPolicy.views`, one up; clusters by `ServerGroup.number`.
+    /// Views as in `ForwardingPolicy.views`, plus one; clusters by `ServerGroup.number`.
     package var answers: AnswerCounts
-    /// From the first client's question to the reply, of questions that servers were asked; rows by
-    /// `ServerGroup.number`.
+    /// From the first client's question to the reply, of questions that servers were asked; rows
+    /// by `ServerGroup.number`.
     package var lookups: LatencyTable
     /// From a question to a server to its answer; rows as `ForwardingPolicy.servers`.
     package var serverLatency: LatencyTable
@@ -21,6 +21,7 @@ package struct EngineMeters: Hashable, Sendable {
     /// INFO-CODEs 0...31 and others (IANA: 0...30 are assigned).
     package static let errorColumns = 33
 
+    /// All zero, for the names of `policy`.
     package init(_ policy: ForwardingPolicy) {
         let clusters = policy.clusterNames.count
         answers = AnswerCounts(views: policy.views.count + 1, clusters: clusters)
@@ -42,12 +43,12 @@ package struct EngineMeters: Hashable, Sendable {
         extendedErrors.count(row: 0, column: min(error.code, Self.errorColumns - 1))
     }
 
-    /// Goes over to another policy: what it has in common with the old one, by name, counts on.
+    /// Changes to another policy: counters of names in both policies continue.
     package mutating func adopt(_ policy: ForwardingPolicy, after old: ForwardingPolicy) {
         let views: [Int?] = policy.views.map { view in
             old.views.firstIndex { $0.name == view.name }.map { $0 + 1 }
         }
-        // A policy made after another one knows all its clusters, under the same numbers.
+        // A policy made after another one contains all its clusters, under the same numbers.
         answers = answers.rearranged(views: [0] + views, clusters: policy.clusterNames.count)
         lookups = lookups.rearranged(policy.clusterNames.indices.map { $0 < lookups.rows ? $0 : nil })
         let servers = policy.places(in: old)
@@ -65,10 +66,11 @@ package struct EngineMeters: Hashable, Sendable {
     }
 }
 
-/// What happens between us and one server.
+/// An event between us and one server.
 package enum ServerEvent: Int, CaseIterable, Sendable {
     /// It was asked, over UDP or over TCP.
     case askedOverUDP
+    /// It was asked over TCP.
     case askedOverTCP
     /// It gave a usable answer.
     case answered
@@ -78,14 +80,18 @@ package enum ServerEvent: Int, CaseIterable, Sendable {
     case malformed
     /// Its answer had an address outside the prefixes of its cluster.
     case straying
-    /// Why no answer came; see `UpstreamFailure`.
+    /// No answer came; see `UpstreamFailure`.
     case refused
+    /// There is no way to it.
     case unreachable
+    /// It closed the connection.
     case closed
+    /// It was silent.
     case timeout
-    /// A question could not leave, for want of something here; see `LocalFailure`.
+    /// A question could not be sent; see `LocalFailure`.
     case unsent
 
+    /// The event of a failure.
     init(_ failure: UpstreamFailure) {
         self =
             switch failure {

@@ -3,9 +3,9 @@ import DNSWire
 import DomainNames
 import Telemetry
 
-/// Taking servers' answers, and giving them to the clients that wait.
+/// Processing servers' answers, and sending them to the waiting clients.
 extension ForwardingEngine {
-    /// Takes a message from a server.
+    /// Processes a message from a server.
     @discardableResult
     package mutating func receiveAnswer(
         _ message: Span<UInt8>, over path: UpstreamPath, in turn: inout Turn
@@ -20,8 +20,8 @@ extension ForwardingEngine {
             return .late
         }
         guard let question = try? Question(reading: message), header.questionCount == 1 else {
-            // An error often comes without the question (RFC 1035 section 4.1.1 leaves it open; CoreDNS does
-            // so).
+            // An error often comes without the question (RFC 1035 section 4.1.1 leaves it open; CoreDNS
+            // does so).
             guard header.questionCount == 0, let rcode = Self.errorWithoutQuestion(message, header) else {
                 return mismatch()
             }
@@ -38,7 +38,7 @@ extension ForwardingEngine {
                 slot, in: &turn)
             return .taken
         }
-        // Moved out while it is read: the rest of the engine changes meanwhile.
+        // Moved out while it is read, since the rest of the engine changes meanwhile.
         var restored = OctetBuffer(capacity: 0)
         swap(&restored, &self.restored)
         restored.removeAll(keeping: 65_536)
@@ -56,13 +56,14 @@ extension ForwardingEngine {
         return isRepeated ? .taken : doubt(slot, place, in: &turn)
     }
 
+    /// Counts an answer that matches no question.
     private mutating func mismatch() -> AnswerOutcome {
         counters.unmatched += 1
         return .mismatch
     }
 
     /// An answer with the right ID came by the right path to another question: it may be forged, or the
-    /// server does not repeat questions, and the right one is asked for over TCP.
+    /// server does not repeat questions, and the question is asked again over TCP.
     private mutating func doubt(_ slot: Int, _ place: Int, in turn: inout Turn) -> AnswerOutcome {
         let path = table[slot, place].path
         if path.transport == .udp {
@@ -72,7 +73,7 @@ extension ForwardingEngine {
         return mismatch()
     }
 
-    /// Takes an answer to the question that was asked.
+    /// Processes an answer to the question that was asked.
     private mutating func take(_ answer: ServerAnswer, _ slot: Int, in turn: inout Turn) {
         let roundTrip = turn.now.nanoseconds(since: answer.sent)
         servers[answer.server].answered(after: roundTrip)
@@ -100,10 +101,10 @@ extension ForwardingEngine {
         }
     }
 
-    // MARK: - Answers that are none
+    // MARK: - Answers that cannot be used
 
-    /// What follows from an answer that can't be given: it may be forged, is truncated or declines; nil if it
-    /// can.
+    /// The event of an answer that can't be given: it may be forged, is truncated or declines; nil if it can
+    /// be given.
     private mutating func rejection(
         of answer: ServerAnswer, _ slot: Int, at now: MonotonicTime
     ) -> TransactionEvent? {
@@ -111,14 +112,13 @@ extension ForwardingEngine {
         if table[slot, place].sentCookie, let event = takeCookie(of: answer, slot, place, at: now) {
             return event
         }
-        // Over TCP there is no more to be had: the client gets what is there.
+        // TCP brings no more: the client gets what is there.
         if answer.header.isTruncated,
             table[slot, place].path.transport == .udp || answer.header.answerCount == 0
         {
             return truncated(slot, place)
         }
-        // To a server that takes part in EDNS like that it is not spoken; without it, what is malformed stays
-        // so.
+        // Such a server is asked without EDNS; an answer without EDNS that is malformed remains malformed.
         let rcode =
             ResponseCode(of: answer.message, answer.header, from: answer.question.end)
             ?? (table[slot, place].usesEDNS ? .formatError : ResponseCode(answer.header.rcode))
@@ -130,7 +130,7 @@ extension ForwardingEngine {
         }
     }
 
-    /// The response code of an error that came without its question; nil if it is none.
+    /// The response code of an error without its question; nil for other messages.
     private static func errorWithoutQuestion(
         _ message: Span<UInt8>, _ header: MessageHeader
     ) -> ResponseCode? {
@@ -138,8 +138,8 @@ extension ForwardingEngine {
         return rcode == .noError || rcode == .nameError ? nil : rcode
     }
 
-    /// The answer did not fit: over UDP the server is asked for it again over TCP, unless it is already; one
-    /// over TCP holds nothing, and another server is asked.
+    /// The answer was truncated: a server asked over UDP is asked again over TCP, unless it already is; a
+    /// truncated answer over TCP is empty, and another server is asked.
     private mutating func truncated(_ slot: Int, _ place: Int) -> TransactionEvent {
         let path = table[slot, place].path
         table.endAttempt(place, of: slot, .truncated)
@@ -165,7 +165,7 @@ extension ForwardingEngine {
 
     /// Learns from the cookie of an answer to a question that had ours.
     ///
-    /// - Returns: What follows if the answer is not to be taken; nil if it is.
+    /// - Returns: The event if the answer must not be used; nil if it may.
     private mutating func takeCookie(
         of answer: ServerAnswer, _ slot: Int, _ place: Int, at now: MonotonicTime
     ) -> TransactionEvent? {
@@ -179,7 +179,7 @@ extension ForwardingEngine {
         }
         let rcode = ResponseCode(answer.header.rcode | (edns?.extendedRcode ?? 0) << 4)
         guard rcode == .badCookie else { return nil }
-        // The good cookie has just been learnt. Another time over UDP, then over TCP (section 5.3).
+        // The correct cookie has just been learnt: once more over UDP, then over TCP (section 5.3).
         let isFirst = !table.attempts(of: slot).hasDeclined(answer.server, with: .badCookie)
         table.endAttempt(place, of: slot, .declined(rcode))
         guard transport == .udp else { return .attemptFailed }
@@ -189,15 +189,16 @@ extension ForwardingEngine {
 
     // MARK: - Answers
 
-    /// What became of an answer.
+    /// The outcome of an answer.
     private enum AnswerUse {
+        /// The clients have their reply.
         case given
         /// It can't be read: another server is asked.
         case malformed
     }
 
-    /// Gives an answer to the clients of `slot`, or asks the next group if it says that there is no such
-    /// name.
+    /// Gives an answer to the clients of `slot`, or asks the next group if it says that there is no
+    /// such name.
     private mutating func give(_ answer: ServerAnswer, to slot: Int, in turn: inout Turn) -> AnswerUse {
         guard let target = table.transactions[slot].target else { return .given }
         if answer.isNameError, table.transactions[slot].groupPosition + 1 < target.groups.count {
@@ -241,25 +242,25 @@ extension ForwardingEngine {
         _ answer: ServerAnswer, to slot: Int, _ target: RouteTarget, in turn: inout Turn
     ) {
         if let failure = table.transactions[slot].failure {
-            // A cluster that failed is not a 'no': the others' NXDOMAIN does not hold for all.
+            // A failed cluster is not a negative answer: the others' NXDOMAIN is not valid for all.
             guard !answer.isNameError else {
                 return finishWithFailure(slot, .serverFailure, at: turn.now, into: &turn.outbox)
             }
             prepared.extendedError = ExtendedError(
                 code: ExtendedError.Code.networkError.rawValue, text: failure.text)
         }
-        // A server that was asked too and is still silent, longer than usual, has failed us.
+        // A server that was also asked and is silent for longer than usual has failed.
         blameSilence(slot, longerThan: nil, at: turn.now)
         cache.store(&prepared, cachePlace(of: slot, target), askedAt: answer.sent)
         counters.answered += Int(table.transactions[slot].waiterCount)
-        // Whole seconds on the way count, so that a late answer holds no longer for those who wait for it.
+        // Whole seconds on the way are counted, so that a late answer is valid no longer for waiting clients.
         let age = UInt32(clamping: turn.now.seconds(since: answer.sent))
         let ending = Ending(source: .miss, body: .prepared(.age(age)), server: answer.server)
         finish(slot, ending, at: turn.now, into: &turn.outbox)
     }
 
-    /// An answer to a question with EDNS shows that its server knows it; one to a question without, that it
-    /// does not, if it declined the same with EDNS.
+    /// An answer to a question with EDNS shows that the server supports it; an answer to a question without
+    /// EDNS shows that it does not, if it declined the same question with EDNS.
     private mutating func learnEDNS(from answer: ServerAnswer, _ slot: Int, at now: MonotonicTime) {
         guard let place = answer.attempt else { return }
         if table[slot, place].usesEDNS {
@@ -269,6 +270,7 @@ extension ForwardingEngine {
         }
     }
 
+    /// The reason of a mapping error, as text.
     private static func explain(_ error: MappingError, _ target: RouteTarget) -> String {
         switch error {
         case .wire(let error): "the answer is malformed: \(error)"
@@ -278,7 +280,7 @@ extension ForwardingEngine {
         }
     }
 
-    /// Whether the addresses of the prepared answer to `slot` may go out.
+    /// Checks whether the addresses of the prepared answer to `slot` may be sent.
     private func addressVerdict(_ slot: Int, _ target: RouteTarget) -> AddressVerdict {
         guard target.kind != .upstream else {
             return prepared.leadsInside(policy) ? .rebinding : .fine
@@ -289,9 +291,11 @@ extension ForwardingEngine {
 
     // MARK: - The end of a transaction
 
-    /// How a transaction ends: what its clients are given.
+    /// The end of a transaction: the reply of its clients.
     private struct Ending {
+        /// The source of the reply.
         let source: AnswerSource
+        /// The content of the reply.
         var body = ReplyDraft.Body.prepared()
         /// The server that answered; nil if none did.
         var server: Int?
@@ -335,7 +339,7 @@ extension ForwardingEngine {
             microseconds: elapsed > 0 ? elapsed : nil)
     }
 
-    /// Tells all clients that wait that the answer that came can't be given.
+    /// Informs all waiting clients that the answer can't be given.
     private mutating func holdBack(_ slot: Int, _ reason: ExtendedError, in turn: inout Turn) {
         guard let target = table.transactions[slot].target else { return }
         prepareFailure(slot, .serverFailure, reason)
@@ -344,19 +348,19 @@ extension ForwardingEngine {
         finish(slot, Ending(source: .miss), at: turn.now, into: &turn.outbox)
     }
 
-    /// Tells the clients that no group had an answer.
+    /// Informs the clients that no group had an answer.
     mutating func finishWithGroupsFailure(
         _ slot: Int, _ target: RouteTarget, at now: MonotonicTime, into outbox: inout Outbox
     ) {
-        // A refusal is given on. Every other code says what the server thinks of our question or of itself
-        // (FORMERR, NOTIMP, NOTAUTH): the client's question was fine.
+        // A refusal is passed on. Every other code concerns our question or the server (FORMERR, NOTIMP,
+        // NOTAUTH): the client's question was valid.
         let isRefused = table.transactions[slot].lastDecline == .refused
         let rcode: ResponseCode = target.groups.count == 1 && isRefused ? .refused : .serverFailure
         finishWithFailure(slot, rcode, at: now, into: &outbox)
     }
 
-    /// Gives all clients of `slot` an expired answer (RFC 8767), or tells them that no server answered and
-    /// why.
+    /// Gives all clients of `slot` an expired answer (RFC 8767), or informs them that no server answered
+    /// and why.
     mutating func finishWithFailure(
         _ slot: Int, _ rcode: ResponseCode, at now: MonotonicTime, into outbox: inout Outbox
     ) {
@@ -396,8 +400,8 @@ extension ForwardingEngine {
         finish(slot, Ending(source: .miss), at: now, into: &outbox)
     }
 
-    /// True if `slot` was turned away for lack of room, and would not have been had its clients shown that
-    /// their addresses are not forged: so they are told.
+    /// True if `slot` was refused for lack of room, but there is room for clients with validated addresses:
+    /// its clients are asked to validate theirs.
     private func wouldHelpProof(_ slot: Int, _ target: RouteTarget, at now: MonotonicTime) -> Bool {
         let group = target.groups[table.transactions[slot].groupPosition]
         guard table.transactions[slot].isTurnedAway, !table.transactions[slot].isProven,
@@ -408,14 +412,14 @@ extension ForwardingEngine {
         return table.hasRoom(for: group, atMost: limits.transactionsPerGroup)
     }
 
-    /// Prepares the reply that no answer can be given.
+    /// Prepares the reply without an answer.
     private mutating func prepareFailure(_ slot: Int, _ rcode: ResponseCode, _ reason: ExtendedError) {
         table.begin(&prepared, for: slot)
         prepared.octets.set16(rcode.rawValue, at: 2)
         prepared.extendedError = reason
     }
 
-    /// Keeps why the clients of `slot` get no answer: what stands in `prepared`.
+    /// Records why the clients of `slot` get no answer, from `prepared`.
     private mutating func noteFailure(_ slot: Int, _ target: RouteTarget, at now: MonotonicTime) {
         let group = policy.groups[target.groups[table.transactions[slot].groupPosition]]
         let shape = table.transactions[slot].question
@@ -426,10 +430,10 @@ extension ForwardingEngine {
                 type: shape.type, count: 1, last: now))
     }
 
-    /// Caches the failure that stands in `prepared`, briefly.
+    /// Caches the failure in `prepared`, briefly.
     ///
-    /// What was not asked for want of room may be asked again at once; what was asked with marks that the
-    /// client brought may have failed for these.
+    /// A question that was not asked for lack of room may be asked again at once; one with marks of the
+    /// client may have failed because of them.
     private func cacheFailure(_ slot: Int, _ target: RouteTarget, at now: MonotonicTime) {
         guard !table.transactions[slot].isTurnedAway, table.transactions[slot].loopMarks.isEmpty else {
             return
@@ -437,7 +441,7 @@ extension ForwardingEngine {
         cache.storeFailure(prepared, cachePlace(of: slot, target), at: now)
     }
 
-    /// Where the answer to `slot` is cached.
+    /// The key under which the answer to `slot` is cached.
     private func cachePlace(of slot: Int, _ target: RouteTarget) -> CacheAccess.Place {
         let group = policy.groups[target.groups[table.transactions[slot].groupPosition]]
         return CacheAccess.Place(

@@ -5,8 +5,8 @@ import Telemetry
 /// Asking one server after the other.
 ///
 /// ```
-/// a question, a timer, an answer that is none, a hint      what has happened: `TransactionEvent`
-///    -> step(after:)                                       what is to be done: `Step`
+/// a question, a timer, an unusable answer, a hint        what has happened: `TransactionEvent`
+///    -> step(after:)                                       what to do next: `Step`
 ///    -> send to a server | wait | enter a group | give it up | finish
 /// ```
 extension ForwardingEngine {
@@ -44,18 +44,19 @@ extension ForwardingEngine {
 
     /// What has happened to a question in flight.
     enum TransactionEvent {
+        /// The transaction has just started.
         case begun
-        /// The newest attempt was silent too long, or the time of the group or of the client is over.
+        /// The newest attempt was silent for too long, or the time of the group or of the client is over.
         case timerFired
         /// An attempt has ended without an answer: another server may have one.
         case attemptFailed
-        /// A server is to be asked once more, in another way.
+        /// A server must be asked once more, in another way.
         case wantsRepeat(AttemptPlan)
-        /// What this server sends over UDP can't be taken, or not whole.
+        /// This server's answer over UDP can't be used, or is truncated.
         case wantsTCP(server: Int)
         /// ICMP says that no answer will come, for the first time or again.
         case hinted(isFirst: Bool)
-        /// The question could not leave, for want of something here.
+        /// The question could not be sent because of a local failure.
         case unsent
         /// The current group says that there is no such name, and is not the last one.
         case nameDenied
@@ -63,21 +64,23 @@ extension ForwardingEngine {
         case leaderFailed
     }
 
-    /// What is to be done for a question in flight.
+    /// The next action for a question in flight.
     private enum Step {
+        /// Send the question.
         case send(AttemptPlan)
+        /// Wait, and look again at this time.
         case wait(until: MonotonicTime)
-        /// What is waited for already is enough.
+        /// Nothing: attempts are still waiting.
         case stay
         /// The group at this place is asked next.
         case enterGroup(Int)
         /// The current group has no answer.
         case giveUpGroup
-        /// No group has one: the clients are told.
+        /// No group has one: the clients are informed.
         case finish
     }
 
-    /// Does what follows from `event` for `slot`, and if its group is given up, for its followers.
+    /// Carries out the consequences of `event` for `slot`, and for its followers if its group is given up.
     mutating func advance(_ slot: Int, after event: TransactionEvent, in turn: inout Turn) {
         guard let failure = proceed(slot, after: event, in: &turn) else { return }
         // Ends: followers have no followers.
@@ -85,7 +88,7 @@ extension ForwardingEngine {
             guard table.transactions[follower].target != nil,
                 table.transactions[follower].followedGroup == failure.group
             else { continue }
-            // Another trail may lead where the leader's was refused: that one asks itself.
+            // Another trail may be accepted where the leader's was refused: that follower asks itself.
             guard table.transactions[follower].loopMarks == failure.loopMarks else {
                 timers.set(follower, due: turn.now, now: turn.now)
                 continue
@@ -98,16 +101,21 @@ extension ForwardingEngine {
 
     /// A group that was given up while others waited for the same answer.
     private struct LeaderFailure {
+        /// The transactions that followed.
         let followers: [Int]
+        /// The group that was given up.
         let group: Int?
+        /// The leader's marks.
         let loopMarks: [UInt64]
+        /// The last response code by which a server declined.
         let lastDecline: ResponseCode?
+        /// The reason, as text.
         let text: [UInt8]
     }
 
-    /// Decides and acts until something is waited for, or the clients have their reply.
+    /// Decides and acts until an attempt waits, or the clients have their reply.
     ///
-    /// - Returns: What the followers of `slot` are to know; nil if it has none.
+    /// - Returns: The information for the followers of `slot`; nil if there is none.
     private mutating func proceed(
         _ slot: Int, after event: TransactionEvent, in turn: inout Turn
     ) -> LeaderFailure? {
@@ -153,7 +161,7 @@ extension ForwardingEngine {
         case .nameDenied: return .enterGroup(position + 1)
         case .leaderFailed: return .giveUpGroup
         case .timerFired where now >= table.transactions[slot].groupDeadline: return .giveUpGroup
-        // The leader is gone without an answer that holds here.
+        // The leader has ended without an answer that is valid here.
         case .timerFired where table.transactions[slot].followedGroup != nil: return .enterGroup(position)
         case .timerFired, .attemptFailed: return nextServer(slot, group, at: now)
         case .wantsRepeat(let plan):
@@ -177,14 +185,14 @@ extension ForwardingEngine {
             if let server = servers.unasked(of: group, for: slot, in: table) {
                 return .send(AttemptPlan(server: server))
             }
-            // Each time a little longer: what is missing here may be there again.
+            // A little longer each time: the local shortage may end.
             let pause = now.advanced(milliseconds: 20 << table.transactions[slot].attemptCount)
             return .wait(until: min(pause, table.transactions[slot].groupDeadline))
         }
     }
 
-    /// Asks the best server that may still be asked; gives the group up if there is none and none is waited
-    /// for.
+    /// Asks the best server that may still be asked; gives the group up if there is none and no
+    /// attempt waits.
     private mutating func nextServer(_ slot: Int, _ group: ServerGroup, at now: MonotonicTime) -> Step {
         switch servers.choose(from: group, for: slot, in: table, at: now) {
         case .server(let server):
@@ -193,7 +201,7 @@ extension ForwardingEngine {
         case .crowded:
             let deadline = table.transactions[slot].groupDeadline
             if table.attempts(of: slot).isWaiting { return .wait(until: deadline) }
-            // Looks again in a moment whether fewer copies of the question are in flight.
+            // Checks again soon whether fewer copies of the question are in flight.
             return .wait(until: min(now.advanced(milliseconds: 20), deadline))
         case .none:
             let attempts = table.attempts(of: slot)
@@ -204,7 +212,7 @@ extension ForwardingEngine {
         }
     }
 
-    /// Goes over to a group: another transaction may ask it the same already, or it may have no room.
+    /// Enters a group: another transaction may ask it the same already, or it may have no room.
     private mutating func enterGroup(
         _ position: Int, _ slot: Int, _ target: RouteTarget, at now: MonotonicTime
     ) -> Step {
@@ -225,6 +233,7 @@ extension ForwardingEngine {
         return nextServer(slot, group, at: now)
     }
 
+    /// The failure for the followers of `slot`; nil if it has none.
     private func leaderFailure(of slot: Int, _ target: RouteTarget) -> LeaderFailure? {
         let followers = table.followers(of: slot)
         guard !followers.isEmpty else { return nil }
@@ -249,7 +258,7 @@ extension ForwardingEngine {
 
     // MARK: - Sending
 
-    /// Sends the transaction's question and sets the timer for what follows silence.
+    /// Sends the transaction's question and sets the timer for silence.
     private mutating func send(
         _ plan: AttemptPlan, for slot: Int, _ target: RouteTarget, in turn: inout Turn
     ) {
@@ -273,8 +282,8 @@ extension ForwardingEngine {
 
     // MARK: - Silence and failure
 
-    /// Counts a failure for every server that has owed `slot` an answer for so long; nil: for longer than it
-    /// usually takes.
+    /// Counts a failure for every server that has owed `slot` an answer for this time; nil: for longer
+    /// than usual.
     mutating func blameSilence(_ slot: Int, longerThan milliseconds: Int?, at now: MonotonicTime) {
         for index in 0..<table.transactions[slot].attemptCount
         where servers.isOverdue(table[slot, index], milliseconds, at: now) {
@@ -283,19 +292,20 @@ extension ForwardingEngine {
         }
     }
 
+    /// Counts a failure of `server`, and lets it be probed.
     private mutating func blame(_ server: Int, _ reason: UpstreamFailure, at now: MonotonicTime) {
         servers.blame(server, at: now)
         count(ServerEvent(reason), server)
     }
 
-    /// A socket or connection towards a server reported an error: all that wait for it move on at once.
+    /// A socket or connection towards a server reported an error: all that wait for it continue at once.
     package mutating func upstreamFailed(
         _ path: UpstreamPath, _ failure: UpstreamFailure, in turn: inout Turn
     ) {
         if failure != .closed { blame(path.server, failure, at: turn.now) }
         for slot in table.slots(waitingFor: path) {
             guard table.endAttempts(of: slot, by: path, .failed(failure)) > 0 else { continue }
-            // Servers close kept connections at any time: the question may just have missed this one.
+            // Servers close idle connections at any time: the question may have been sent just then.
             if path.transport == .tcp, failure == .closed,
                 table.attempts(of: slot).timesAskedOverTCP(path.server) < 2
             {
@@ -308,7 +318,7 @@ extension ForwardingEngine {
         }
     }
 
-    /// Nothing that waits for an answer by `path` gets one, for want of something here.
+    /// No attempt by `path` gets an answer, because of a local failure.
     package mutating func upstreamFailed(
         _ path: UpstreamPath, here failure: LocalFailure, in turn: inout Turn
     ) {
@@ -321,7 +331,7 @@ extension ForwardingEngine {
         }
     }
 
-    /// The question with `id` could not leave by `path`, for want of something here: another server is asked
+    /// The question with `id` could not be sent by `path` because of a local failure: another server is asked
     /// at once, and the same one a little later.
     package mutating func questionUnsent(
         _ id: UInt16, over path: UpstreamPath, _ failure: LocalFailure, in turn: inout Turn
@@ -334,8 +344,8 @@ extension ForwardingEngine {
         advance(slot, after: .unsent, in: &turn)
     }
 
-    /// ICMP says that no answers come by `path`, which can be forged: they are waited for as before, another
-    /// server is asked at once, or the same by another socket, and a probe finds out whether it is so.
+    /// ICMP, which can be forged, says that no answers come by `path`: the attempts keep waiting, another
+    /// server is asked at once, or the same by another socket, and a probe checks the server.
     package mutating func upstreamHinted(_ path: UpstreamPath, in turn: inout Turn) {
         servers.suspectSilence(of: path.server)
         for slot in table.slots(waitingFor: path) {
@@ -345,8 +355,8 @@ extension ForwardingEngine {
         }
     }
 
-    /// Too many answers came by `path` that match no question: one of them could be right by chance, so all
-    /// that waits there is asked over TCP, which can't be forged so.
+    /// Too many answers by `path` match no question: one of them could be right by chance, so all that wait
+    /// there are asked over TCP, which can't be forged this way.
     package mutating func distrust(_ path: UpstreamPath, in turn: inout Turn) {
         for slot in table.slots(waitingFor: path) {
             guard table.endAttempts(of: slot, by: path, .distrusted, isAbandoned: true) > 0 else { continue }

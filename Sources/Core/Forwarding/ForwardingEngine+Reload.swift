@@ -4,18 +4,19 @@ import DNSWire
 /// The change from one policy to the next while questions are in flight.
 ///
 /// ```
-/// all engines:  begin(change)    from here on only answers that hold under both policies are kept and given
-/// each worker:  a successor      takes new questions; the old one answers those that it has in flight
-/// the cache:    loses what does not hold any more
-/// successors:   settle()         the cache is theirs alone
+/// all engines:  begin(change)    from here on only answers valid under both policies are cached and used
+/// each worker:  a successor      takes new questions; the old one answers those in flight
+/// the cache:    drops answers that are no longer valid
+/// successors:   settle()         only the successors use the cache
 /// ```
-/// So no client gets an answer by rules that no longer hold for it, and no answer of the old engine lives on.
+/// So no client gets an answer under rules that no longer apply, and no answer of the old engine stays in
+/// the cache.
 extension ForwardingEngine {
-    /// The engine that takes the place of `old`, and goes on with its counts and with what it has learnt of
-    /// servers and clients. `old` is left with the questions in flight, and counts anew.
+    /// The engine that takes the place of `old`, and continues its counters and its knowledge of servers and
+    /// clients. `old` keeps the questions in flight, and its counters start again.
     ///
     /// - Parameters:
-    ///   - change: From the policy of `old`; `old` was told to `begin` it.
+    ///   - change: From the policy of `old`; `old` has begun it.
     ///   - board: Of the new policy.
     package init(
         succeeding old: inout ForwardingEngine, _ change: PolicyChange, board: HealthBoard,
@@ -39,13 +40,13 @@ extension ForwardingEngine {
         cache.begin(change)
     }
 
-    /// Every engine has begun the change, and the cache is rid of what it alters: all of it may be used
-    /// again. Not for engines that were succeeded.
+    /// Every engine has begun the change, and the cache contains nothing that it alters: all of it may be
+    /// used again. Not for engines that were succeeded.
     package mutating func settle() {
         cache.end()
     }
 
-    /// Counts what an engine that was succeeded has done since it was last asked.
+    /// Adds the counters of a succeeded engine since the last call.
     package mutating func takeCounts(of old: inout ForwardingEngine) {
         counters.add(old.counters)
         old.counters = EngineCounters()
@@ -59,7 +60,7 @@ extension ForwardingEngine {
         old.refusedClients = RefusedClients()
     }
 
-    /// Answers everything in flight as if no server had.
+    /// Answers everything in flight as if no server had answered.
     package mutating func giveUpAll(in turn: inout Turn) {
         for slot in table.transactions.indices {
             guard let target = table.transactions[slot].target else { continue }

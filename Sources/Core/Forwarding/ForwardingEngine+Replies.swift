@@ -5,9 +5,9 @@ import IPAddressing
 import Inventory
 import Telemetry
 
-/// Replies that need no server, and those that say why none is asked.
+/// Replies that need no server, and replies with the reason why none is asked.
 extension ForwardingEngine {
-    /// Answers a message that is no proper question.
+    /// Answers a message that is not a valid question.
     mutating func reject(_ rcode: ResponseCode, _ recipient: Recipient, into outbox: inout Outbox) {
         counters.rejected += 1
         deliver(ReplyDraft(body: .empty(rcode, nil), source: .refused), to: recipient, into: &outbox)
@@ -30,8 +30,8 @@ extension ForwardingEngine {
         replyEmpty(exchange, .serverFailure, reason, into: &outbox)
     }
 
-    /// Answers SERVFAIL for a name that can't be asked: under the cluster's own domain it would pass 255
-    /// octets.
+    /// Answers SERVFAIL for a name that can't be asked: under the cluster's own domain it would pass
+    /// 255 octets.
     mutating func nameTooLong(
         _ exchange: ClientExchange, _ target: RouteTarget, into outbox: inout Outbox
     ) {
@@ -41,6 +41,7 @@ extension ForwardingEngine {
         replyEmpty(exchange, .serverFailure, reason, into: &outbox)
     }
 
+    /// Answers with a response code and no records.
     private mutating func replyEmpty(
         _ exchange: ClientExchange, _ rcode: ResponseCode, _ reason: ExtendedError, into outbox: inout Outbox
     ) {
@@ -81,7 +82,7 @@ extension ForwardingEngine {
         return .done
     }
 
-    /// Answers from what the policy knows.
+    /// Answers from the policy's own zones.
     mutating func reply(_ exchange: ClientExchange, _ answer: LocalAnswer, into outbox: inout Outbox) {
         switch answer {
         case .refused(let reason):
@@ -98,10 +99,10 @@ extension ForwardingEngine {
 
     // MARK: - Cookies (RFC 7873 section 5.2)
 
-    /// Finds out whether the cookie of a question is ours, and makes the one that goes back.
+    /// Checks whether the cookie of a question is ours, and makes the cookie of the reply.
     ///
-    /// A bad one costs the client nothing (section 5.2.4 lets the server choose): its question is answered
-    /// as one without cookie, and the answer brings a good one.
+    /// A wrong one has no cost for the client (section 5.2.4 leaves it to the server): its question is
+    /// answered like one without a cookie, and the answer contains a correct one.
     mutating func judgeCookie(of query: inout ClientQuery, from path: ClientPath) {
         guard var cookie = query.cookie else { return }
         cookies.judge(&cookie, from: path.client.address, at: unixTime)
@@ -113,8 +114,8 @@ extension ForwardingEngine {
         query.cookie = cookie
     }
 
-    /// Answers a message that has no question and asks for a cookie: BADCOOKIE where it has one that is not
-    /// ours (RFC 7873 section 5.4).
+    /// Answers a message that has no question and asks for a cookie: BADCOOKIE if it has one that is not ours
+    /// (RFC 7873 section 5.4).
     mutating func giveCookie(_ recipient: Recipient, into outbox: inout Outbox) {
         guard let cookie = recipient.terms.cookie, policy.view(of: recipient.path.client.address) != nil
         else {
@@ -128,11 +129,11 @@ extension ForwardingEngine {
 
     // MARK: - Limits
 
-    /// Charges the network of a client that asks over UDP for a question that is to be asked. Beyond the rate
-    /// every `slip`th client is told to show that its address is its own, and the others get nothing.
+    /// Charges the network of a client that asks over UDP for a question to a server. Beyond the rate every
+    /// `slip`th client is asked to validate its address, and the others get no reply.
     ///
-    /// Answers from the cache are not counted: they cost no other client anything. TCP has limits of its own,
-    /// and a cookie of ours shows that the sender's address is its own.
+    /// Answers from the cache are not counted: they take nothing from other clients. TCP has its own limits,
+    /// and a cookie of ours validates the sender's address.
     mutating func holdToRate(_ exchange: ClientExchange, into outbox: inout Outbox) -> ExchangeState {
         let path = exchange.recipient.path
         guard path.transport == .udp, !exchange.query.isProven, let limit = policy.rateLimit else {
@@ -147,7 +148,7 @@ extension ForwardingEngine {
         return .done
     }
 
-    /// True if the client has so many questions in flight that it gets no more.
+    /// True if the client has as many questions in flight as it may.
     ///
     /// This host's own addresses are not limited: the office's resolver may run here.
     func hasTooMany(_ recipient: Recipient) -> Bool {
@@ -157,8 +158,8 @@ extension ForwardingEngine {
             >= limits.waitersPerClient
     }
 
-    /// No place is left for the question: its client is told so, or, if places are kept for validated
-    /// addresses, to show that its own is one.
+    /// There is no room for the question: its client gets an error, or, if there is room for validated
+    /// addresses, is asked to validate its own.
     mutating func denyRoom(_ exchange: ClientExchange, into outbox: inout Outbox) {
         let recipient = exchange.recipient
         guard recipient.wantsReply, !recipient.isAddressValidated, table.hasRoom else {
@@ -168,8 +169,8 @@ extension ForwardingEngine {
         checkAddress(exchange, into: &outbox)
     }
 
-    /// Tells a client that has too many questions in flight so: SERVFAIL if they are its own, TC if another
-    /// host may have sent them in its name, since over TCP it has room of its own.
+    /// Refuses a client with too many questions in flight: SERVFAIL if they are its own, TC if another host
+    /// may have sent them in its name, since over TCP it has a limit of its own.
     mutating func turnAway(_ exchange: ClientExchange, into outbox: inout Outbox) {
         counters.overloadedClients += 1
         guard !exchange.recipient.isAddressValidated else {
@@ -179,8 +180,8 @@ extension ForwardingEngine {
         checkAddress(exchange, into: &outbox)
     }
 
-    /// Notes a client that may not ask, if it likely should: it is at a private address, or asks for a name
-    /// of a cluster. Other strangers come to every server that the Internet reaches.
+    /// Records a refused client that is probably missing in the configuration: it has a private address, or
+    /// asks for a name of a cluster. Every server on the Internet refuses others.
     mutating func noteRefused(_ client: IPAddress, asking message: Span<UInt8>, at now: MonotonicTime) {
         counters.strangers += 1
         guard client.isPrivate || policy.isClusterName(message) else { return }
@@ -189,8 +190,8 @@ extension ForwardingEngine {
 
     // MARK: - Loops
 
-    /// Answers a question of our own, which some server seems to have forwarded to us, and one that goes in a
-    /// circle elsewhere: it goes no further.
+    /// Answers a question of our own that a server seems to have forwarded to us, or one that loops
+    /// elsewhere: it is not forwarded again.
     mutating func stopLoop(_ exchange: ClientExchange, into outbox: inout Outbox) -> ExchangeState {
         if exchange.query.question.type == LoopName.type, answerLoopCheck(exchange, into: &outbox) == .done {
             return .done
@@ -234,6 +235,7 @@ extension ForwardingEngine {
         return .open
     }
 
+    /// The text about a loop.
     private static func loopText(_ server: String, _ client: IPAddress, _ hops: Int) -> String {
         let way = hops == 1 ? "" : " by way of \(hops - 1) more forwarders"
         return "loop: a question to \(server) came back from \(client)\(way)"

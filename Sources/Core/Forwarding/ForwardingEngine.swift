@@ -4,10 +4,11 @@ import DomainNames
 import IPAddressing
 package import Telemetry
 
-/// The forwarder without its sockets: takes messages, a time and random bits, and puts what is to be sent in
+/// The forwarder without its sockets: takes messages, a time and random bits, and puts messages to send into
 /// an outbox.
 ///
-/// One worker owns one engine; nothing is shared but the policy. What is due later is told by `nextDeadline`.
+/// One worker owns one engine; nothing is shared but the policy. `nextDeadline` is the time of its
+/// next timer.
 ///
 /// ```
 /// question -> checked -> client allowed? -> route -> asked already? wait with the others
@@ -15,18 +16,22 @@ package import Telemetry
 /// answer   -> whose? -> usable? -> names mapped back -> one reply for each client that waits
 /// ```
 package struct ForwardingEngine: ~Copyable {
+    /// The policy, which never changes.
     package let policy: ForwardingPolicy
     package internal(set) var counters = EngineCounters()
-    /// What is counted with labels.
+    /// The labelled counters.
     package internal(set) var meters: EngineMeters
 
-    /// Why questions failed, of late.
+    /// Recent failures of questions.
     package internal(set) var failures = FailureTable()
-    /// Who was refused, of late.
+    /// Recently refused clients.
     package internal(set) var refusedClients = RefusedClients()
 
+    /// The questions in flight.
     var table: TransactionTable
+    /// The timers of the questions in flight.
     var timers = TimerWheel()
+    /// The state of the name servers.
     var servers: ServerSet
     /// The answer that is being given.
     var prepared = PreparedAnswer()
@@ -34,25 +39,32 @@ package struct ForwardingEngine: ~Copyable {
     var scratch = PreparedAnswer()
     /// Room for an answer in the client's letter case.
     var restored = OctetBuffer(capacity: 4096)
+    /// The shared cache.
     var cache: CacheAccess
+    /// Maps the names of answers.
     var mapper = AnswerMapper()
+    /// The key of the hashes.
     let hashKey: UInt64
     /// Made with the first question that it counts.
     var rates: ClientRates?
+    /// Sends replies.
     var delivery: ReplyDelivery
+    /// The addresses that used TCP recently.
     let validated: ValidatedClients
+    /// Makes and checks the cookies of clients.
     let cookies: CookieSecrets
+    /// The most in flight.
     let limits: EngineLimits
-    /// Seconds since 1970, modulo 2^32: the time of cookies. To be set now and then, as with each batch.
+    /// Seconds since 1970, modulo 2^32: the time of cookies. To be set regularly, for example with
+    /// each batch.
     package var unixTime: UInt32 = 0
 
     /// - Parameters:
-    ///   - hashKey: Random bits: keeps strangers from choosing questions that collide in our tables.
-    ///   - cache: Shared with the other workers; nil: every question is asked.
-    ///   - board: The servers' health, shared with the other workers and the prober; nil: nobody probes.
-    ///   - identity: What the process knows of its own, shared with the other workers; nil: made from
-    ///     `hashKey`.
-    ///   - limits: How much may be in flight; nil: as the policy says.
+    ///   - hashKey: Random bits: prevents clients from choosing questions that collide in our tables.
+    ///   - cache: Shared with the other workers; nil: there is no cache.
+    ///   - board: The servers' health, shared with the other workers and the prober; nil: there is no prober.
+    ///   - identity: The secrets of the process, shared with the other workers; nil: made from `hashKey`.
+    ///   - limits: The most in flight; nil: the policy's limits.
     package init(
         policy: ForwardingPolicy, hashKey: UInt64, cache: AnswerCache? = nil, board: HealthBoard? = nil,
         identity: ProcessIdentity? = nil, limits: EngineLimits? = nil
@@ -86,15 +98,15 @@ package struct ForwardingEngine: ~Copyable {
     /// True if an answer may come over `path`.
     package func isWaiting(for path: UpstreamPath) -> Bool { table.waitingCount(path) > 0 }
 
-    /// When `expire` must be called; nil while nothing is in flight.
+    /// The time at which `expire` must be called; nil while nothing is in flight.
     package var nextDeadline: MonotonicTime? { timers.nextDue }
 
-    /// Questions to `server` go out of place `socket` of its pool from now on.
+    /// From now on questions to `server` use place `socket` of its pool.
     package mutating func sendQuestions(to server: Int, from socket: Int) {
         servers.sendQuestions(to: server, from: socket)
     }
 
-    /// Counts what happened between us and a server.
+    /// Counts an event between us and a server.
     mutating func count(_ event: ServerEvent, _ server: Int) {
         meters.serverEvents.count(row: server, column: event.rawValue)
     }
@@ -103,9 +115,8 @@ package struct ForwardingEngine: ~Copyable {
 
     /// Sends again or gives up what is due.
     package mutating func expire(in turn: inout Turn) {
-        while let slot = timers.popDue(at: turn.now) {  // each turn clears a timer; new ones lie ahead
-            // A second server may have been asked early: only what was silent for long counts against the
-            // first.
+        while let slot = timers.popDue(at: turn.now) {  // each iteration clears a timer; new ones are later
+            // A second server may have been asked early: only a long silence counts against the first.
             blameSilence(slot, longerThan: 300, at: turn.now)
             advance(slot, after: .timerFired, in: &turn)
         }
@@ -113,7 +124,7 @@ package struct ForwardingEngine: ~Copyable {
 
     // MARK: - From clients
 
-    /// Takes a client's message.
+    /// Processes a client's message.
     @discardableResult
     package mutating func receiveQuestion(
         _ message: Span<UInt8>, from path: ClientPath, in turn: inout Turn
@@ -150,7 +161,7 @@ package struct ForwardingEngine: ~Copyable {
         return .taken
     }
 
-    /// Answers a question, or has it asked. The first step that is done with it ends the work on it.
+    /// Answers a question, or sends it to a server. The first step that completes it ends the work.
     private mutating func answer(_ exchange: ClientExchange, in turn: inout Turn) {
         let path = exchange.recipient.path
         if path.transport == .tcp { validated.note(path.client.address, at: turn.now) }
@@ -190,7 +201,7 @@ package struct ForwardingEngine: ~Copyable {
                 if exchange.recipient.terms.hasEDNS { prepared.extendedError = staleError(target) }
             }
         }
-        // A failure stays one, wherever it came from.
+        // A cached failure is counted as a failure.
         if hit.isFailure {
             counters.failed += 1
         } else if hit.isFresh {
@@ -206,26 +217,26 @@ package struct ForwardingEngine: ~Copyable {
         return .done
     }
 
-    /// Where a question goes.
+    /// The route of a question.
     private func route(_ exchange: ClientExchange) -> Route? {
         exchange.view.map { policy.route(exchange.message, exchange.query.question, view: $0) }
     }
 
-    /// True if a server of the target's groups was dead and has been found alive since: what failed then may
-    /// work now.
+    /// True if a server of the target's groups was dead and has been found alive since: a question that
+    /// failed then may succeed now.
     private func isRevived(_ target: RouteTarget, since time: MonotonicTime) -> Bool {
         target.groups.contains { group in
             policy.groups[group].servers.contains { servers.board.servers[$0].revivedAt >= time }
         }
     }
 
-    /// What stands with a stale answer whose question was asked in vain less than a second ago.
+    /// The error with a stale answer whose question failed less than a second ago.
     private func staleError(_ target: RouteTarget) -> ExtendedError {
         let names = target.groups.map { policy.groups[$0].name }.joined(separator: ", ")
         return ExtendedError(.staleAnswer, "\(names): no server answered a moment ago")
     }
 
-    /// Asks again for what was just answered, so that the next client finds it fresh.
+    /// Asks again for an answer just given, so that the next client gets a fresh one.
     private mutating func refresh(_ exchange: ClientExchange, in turn: inout Turn) {
         guard case .ask(let target, let suffixStart) = route(exchange) else { return }
         counters.refreshed += 1
@@ -234,7 +245,7 @@ package struct ForwardingEngine: ~Copyable {
         ask(silent, target, suffixStart: suffixStart, in: &turn)
     }
 
-    /// What the client's transport and EDNS allow.
+    /// The limits of the client's transport and EDNS.
     private func replyTerms(_ query: ClientQuery, _ path: ClientPath) -> ReplyTerms {
         var terms = ReplyTerms(header: query.header, edns: query.edns, limit: replyLimit(query.edns, path))
         terms.askedOctets = query.octets
@@ -243,6 +254,7 @@ package struct ForwardingEngine: ~Copyable {
         return terms
     }
 
+    /// The most octets of a reply.
     private func replyLimit(_ edns: EDNS?, _ path: ClientPath) -> Int {
         path.transport == .tcp
             ? 65_535 : ReplyTerms.datagramLimit(edns: edns, ours: policy.maximumUDPSize)

@@ -1,8 +1,8 @@
 import DNSWire
 
 extension ForwardingPolicy {
-    /// True if questions for the name are sent to `group` for some client: its answers may come from that
-    /// group.
+    /// True if questions for the name are sent to `group` for some client: its answers may come from
+    /// that group.
     ///
     /// - Parameter name: In wire form, uncompressed.
     package func mayAnswer(_ name: Span<UInt8>, group: Int) -> Bool {

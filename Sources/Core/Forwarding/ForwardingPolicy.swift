@@ -3,24 +3,24 @@ import DomainNames
 package import IPAddressing
 package import Inventory
 
-/// Who may ask, and where each question goes: the inventory's names turned into tables.
+/// Which clients may ask, and where each question is sent: the inventory's names as tables.
 ///
-/// Immutable: workers share one and swap it for another as a whole.
+/// Immutable: workers share one and replace it as a whole.
 package final class ForwardingPolicy: Sendable {
     /// Every name server that may be asked.
     package let servers: [Endpoint]
 
-    /// The clusters' servers in the order of the file; last the servers of `dns.upstream`, where there are
-    /// any.
+    /// The clusters' servers in the order of the file; last the servers of `dns.upstream`, if there are any.
     package let groups: [ServerGroup]
 
-    /// The names of all groups that there are or were in policies before this one: counts stay under the same
-    /// number, whatever the order. The first, empty, is for what no group answered.
+    /// The names of all groups in this and earlier policies: counters stay under the same number, whatever
+    /// the order. The first, empty, is for replies without a group.
     package let clusterNames: [String]
 
+    /// The targets of all suffixes.
     package let targets: [RouteTarget]
 
-    /// For each target the names for which its servers are believed.
+    /// For each target the names for which its servers' answers are accepted.
     let bailiwicks: [Bailiwick]
 
     /// For each server the group it belongs to.
@@ -32,65 +32,77 @@ package final class ForwardingPolicy: Sendable {
     /// The largest UDP reply, in octets.
     package let maximumUDPSize: Int
 
-    /// A view: the clients that share one picture of the names.
+    /// A view: clients with the same names.
     package struct ViewPolicy: Sendable {
+        /// The view's name.
         package let name: String
-        /// For each plain cluster domain the index of its target; -1 where nobody answers it for these
-        /// clients.
+        /// For each plain cluster domain the index of its target; -1 if no cluster answers it for
+        /// these clients.
         let bareTargets: [Int]
         /// What these clients may ask; nil: everything.
         var access: ViewAccess?
     }
 
-    /// The pods and services of all clusters; nil where the file names none.
+    /// The pods and services of all clusters; nil if the file has none.
     let clusterAddresses: IPPrefixTable<Bool>?
 
-    /// The same and `dns.allow-rebinding`, to be compared: what decides about answers from `dns.upstream`.
+    /// The same and `dns.allow-rebinding`, for comparison: they decide about answers from `dns.upstream`.
     let guarded: Guarded
 
+    /// The parts that decide about answers from `dns.upstream`.
     struct Guarded: Hashable, Sendable {
+        /// The pods and services of all clusters.
         let prefixes: [IPPrefix]
+        /// `dns.allow-rebinding`.
         let exceptions: [DomainName]
     }
 
-    /// How fast clients may have questions asked; nil: as fast as they like.
+    /// The rate limit of questions to servers; nil: no limit.
     let rateLimit: RateLimit?
 
-    /// What clients may have in flight.
+    /// The most that clients may have in flight.
     package let limits: EngineLimits
 
-    /// How often clients get nearly the same reply over UDP.
+    /// The response rate limit over UDP.
     let responseRateLimit: ResponseRateLimit
 
-    /// True where who may not ask gets no reply at all.
+    /// True if a client that may not ask gets no reply.
     let dropsStrangers: Bool
 
+    /// The names of `dns.allow-rebinding`.
     private let rebindingNames: SuffixMap<Bool>
+    /// The prefixes of `dns.clients`.
     private let clients: IPPrefixTable<Bool>
+    /// The view of each prefix; nil if there are no views.
     private let viewByClient: IPPrefixTable<Int>?
+    /// The use of each suffix.
     private let suffixes: SuffixMap<SuffixUse>
+    /// Finds the owner of a reverse name.
     private let reverse: ReverseRouting
+    /// The target of other names; nil without `dns.upstream`.
     private let upstreamTarget: RouteTarget?
+    /// The domains that clusters share.
     private let bareDomains: [DomainName]
+    /// The refusal of each shared domain, for clients without a cluster there.
     private let bareRefusals: [ExtendedError]
 
-    /// What a suffix means.
+    /// The meaning of a suffix.
     enum SuffixUse: Sendable {
         /// A cluster's suffix: index of its target.
         case cluster(target: Int)
-        /// A suffix of a cluster of which no DNS server is known.
+        /// A suffix of a cluster without DNS servers.
         case noServers(cluster: String)
         /// A domain that clusters share: index into `bareDomains`.
         case bareDomain(Int)
         /// `in-addr.arpa` or `ip6.arpa`, or a private zone below one of them.
         case reverse(AddressFamily, isPrivate: Bool)
-        /// A name that is answered here.
+        /// A name that we answer ourselves.
         case special(SpecialName)
     }
 
     /// - Parameters:
     ///   - inventory: Checked: `Inventory.check` found no error in it.
-    ///   - old: The policy that this one takes the place of.
+    ///   - old: The policy that this one replaces.
     package init(_ inventory: Inventory, after old: ForwardingPolicy? = nil) {
         var builder = PolicyBuilder(inventory.dns.cache, clusterNames: old?.clusterNames ?? [""])
         builder.addClusters(inventory.clusters)
@@ -138,14 +150,14 @@ package final class ForwardingPolicy: Sendable {
         }
     }
 
-    /// The view of a client; nil where it may not ask.
+    /// The view of a client; nil if it may not ask.
     package func view(of client: IPAddress) -> Int? {
         guard clients.longestMatch(client) != nil else { return nil }
         return viewByClient?.longestMatch(client) ?? 0
     }
 
-    /// True where the name asked in `message` may have addresses inside a cluster, although it is none of a
-    /// cluster's: `dns.allow-rebinding`.
+    /// True if the name asked in `message` may have addresses inside a cluster, although it is not a
+    /// cluster's name: `dns.allow-rebinding`.
     func mayLeadInside(_ message: Span<UInt8>) -> Bool {
         rebindingNames.longestMatch(message, at: Question.nameStart) != nil
     }
@@ -158,7 +170,7 @@ package final class ForwardingPolicy: Sendable {
         }
     }
 
-    /// Where the question in `message` goes.
+    /// The route of the question in `message`.
     ///
     /// - Parameter view: Index into `views`.
     package func route(_ message: Span<UInt8>, _ question: Question, view: Int) -> Route {
@@ -198,7 +210,7 @@ package final class ForwardingPolicy: Sendable {
                 return routeUpstream()
             }
         case .special(let name):
-            // Whether the zone above signs it, the zone above says (RFC 4035 section 3.1.4.1).
+            // The parent zone answers for DS (RFC 4035 section 3.1.4.1).
             if suffixStart == 0, question.type == RecordType.ds, upstreamTarget != nil, name == .home {
                 return routeUpstream()
             }
@@ -206,7 +218,7 @@ package final class ForwardingPolicy: Sendable {
         }
     }
 
-    /// Asks `target`, where the view's clients may: all its clusters, and the name's namespace.
+    /// Asks `target` if the view's clients may ask all its clusters, and the name's namespace.
     private func permitted(
         _ target: RouteTarget, _ message: Span<UInt8>, _ suffixStart: Int, _ view: Int,
         isReverse: Bool = false
@@ -218,17 +230,19 @@ package final class ForwardingPolicy: Sendable {
         return .ask(target, suffixStart: suffixStart)
     }
 
+    /// The route of a name of no cluster.
     private func routeUpstream() -> Route {
         guard let upstreamTarget else { return .answer(.refused(Self.noUpstream)) }
         return .ask(upstreamTarget, suffixStart: 0)
     }
 
+    /// The refusal without `dns.upstream`.
     private static let noUpstream = ExtendedError(
         .notAuthoritative, "this name belongs to no cluster, and no dns.upstream is configured")
 }
 
 extension IPPrefixTable where Value == Bool {
-    /// The set of addresses inside `prefixes`; nil where there are none.
+    /// The set of addresses inside `prefixes`; nil if there are none.
     init?(containing prefixes: [IPPrefix]) {
         guard !prefixes.isEmpty else { return nil }
         self.init(prefixes.map { ($0, true) })

@@ -2,19 +2,19 @@ package import IPAddressing
 import Synchronization
 package import Telemetry
 
-/// What this host or this process was short of while it asked servers or took clients: workers and prober
-/// note it here, the status, the metrics and the log tell it.
+/// Shortages of this host or process that prevented questions to servers or connections of clients: workers
+/// and prober record them, the status, the metrics and the log show them.
 ///
-/// One for the life of a server, whatever its configurations.
+/// One for the life of a server, over all configurations.
 package final class LocalShortages: Sendable {
-    /// All that is known of one kind of shortage.
+    /// The occurrences of one kind of shortage.
     package struct Entry: Hashable, Sendable {
         package let failure: LocalFailure
-        /// Since the start.
+        /// Occurrences since the start.
         package fileprivate(set) var total = 0
-        /// The last ones.
+        /// The recent occurrences.
         package fileprivate(set) var run = EventRun()
-        /// Whom the last question was for; nil if it was none.
+        /// The server of the last question; nil if it was for none.
         package fileprivate(set) var server: Endpoint?
 
         package init(_ failure: LocalFailure) { self.failure = failure }
@@ -25,9 +25,9 @@ package final class LocalShortages: Sendable {
 
     package init() {}
 
-    /// Something could not be done for want of something here.
+    /// An operation failed because of a local failure.
     ///
-    /// - Parameter server: Whom it was for; nil if for no server.
+    /// - Parameter server: The server concerned; nil if there is none.
     package func note(_ failure: LocalFailure, for server: Endpoint?, at now: MonotonicTime) {
         table.withLock { table in
             let place = Int(failure.rawValue)
@@ -37,6 +37,6 @@ package final class LocalShortages: Sendable {
         }
     }
 
-    /// One for each kind of shortage, also for those that never were.
+    /// One for each kind of shortage, also for those that never occurred.
     package var entries: [Entry] { table.withLock { $0 } }
 }

@@ -3,13 +3,15 @@ import DomainNames
 
 /// The name by which a probe finds loops, also through servers that drop EDNS options, as most resolvers do.
 ///
-/// Its first label holds a number that was drawn for this probe; the rest lies where only the server that is
-/// asked can send it back from.
+/// Its first label contains a number drawn for this probe; the rest is below a name for which only the asked
+/// server can send it back.
 package enum LoopName {
-    /// HINFO, which nobody else asks for.
+    /// HINFO, which other clients do not ask for.
     package static let type = 13
 
+    /// The beginning of the label.
     private static let prefix: [UInt8] = Array("namebridge-loop-".utf8)
+    /// The digits of numbers.
     private static let digits: [UInt8] = Array("0123456789abcdef".utf8)
 
     /// The label with `number`: 32 octets.
@@ -21,6 +23,7 @@ package enum LoopName {
         return [UInt8(name.count)] + name + [16] + hexadecimal(secret)
     }
 
+    /// The number in 16 digits.
     private static func hexadecimal(_ number: UInt64) -> [UInt8] {
         stride(from: 60, through: 0, by: -4).map { digits[Int(number >> UInt64($0) & 0xF)] }
     }
@@ -43,7 +46,7 @@ package enum LoopName {
 }
 
 extension PreparedAnswer {
-    /// Appends the answer to a question for a `LoopName`; it holds for nobody else, and so for no time.
+    /// Appends the answer to a question for a `LoopName`; it is for the probe only, so its TTL is 0.
     mutating func appendLoopAnswer(_ secret: UInt64) {
         let data = LoopName.answer(secret)
         octets.append16(0xC000 | MessageHeader.length)

@@ -1,11 +1,13 @@
-/// The message IDs of one worker's questions in flight, and whose each is.
+/// The message IDs of one worker's questions in flight, each with its transaction.
 struct MessageIDs {
     /// The transaction that uses each ID; -1: none. Slots are at most 32767.
     private var owners: [Int16] = Array(repeating: -1, count: 65_536)
+    /// The number of IDs in use.
     private var usedCount = 0
+    /// The most transactions.
     private let mostTransactions: Int
 
-    /// Three of four: retries stop taking new ones early enough that each transaction still gets its first.
+    /// Three of four: beyond that retries take no new ones, so that each transaction still gets its first.
     private static let mostUsed = 49_152
 
     /// - Parameter mostTransactions: 1...32768.
@@ -15,8 +17,7 @@ struct MessageIDs {
 
     /// Draws an unused ID at random for transaction `slot`.
     ///
-    /// Each transaction's first ID is its own; if many are in use, a later attempt goes out with the one
-    /// before.
+    /// Each transaction's first ID is its own; if many are in use, a later attempt reuses the previous one.
     ///
     /// - Parameter last: The transaction's last one; nil if it has none.
     mutating func draw(
@@ -32,7 +33,7 @@ struct MessageIDs {
         }
     }
 
-    /// Nothing comes for transaction `slot` under `id` any more.
+    /// Transaction `slot` expects no answer under `id` any more.
     mutating func release(_ id: UInt16, of slot: Int) {
         guard owners[Int(id)] == Int16(slot) else { return }
         owners[Int(id)] = -1

@@ -1,7 +1,7 @@
 package import DNSWire
 
-/// The messages that the engine sends: one after the other in one buffer, with a list of replies and one of
-/// questions.
+/// The messages that the engine sends: one after the other in one buffer, with a list of replies and one
+/// of questions.
 ///
 /// The engine fills it while a batch of packets is read; its owner sends its messages and uses it again.
 package struct Outbox: ~Copyable {

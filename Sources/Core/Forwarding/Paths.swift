@@ -41,8 +41,8 @@ package enum Transport: UInt8, Hashable, Sendable {
 package struct UpstreamPath: Hashable, Sendable {
     /// Index into `ForwardingPolicy.servers`.
     package var server: Int
-    /// Over UDP the place in the server's pool of connected sockets, 0..<`UpstreamSockets.perServer`; 0 over
-    /// TCP.
+    /// Over UDP the place in the server's pool of connected sockets, 0..<`UpstreamSockets.perServer`; 0
+    /// over TCP.
     package var socket: Int
     /// The transport.
     package var transport: Transport

@@ -2,10 +2,11 @@ import DNSWire
 import DomainNames
 
 extension PolicyBuilder {
-    /// For each target the names for which its servers are believed; see `Bailiwick`.
+    /// For each target the names for which its servers' answers are accepted; see `Bailiwick`.
     ///
-    /// A number says whose a suffix is: that of its target; for a domain that clusters share one behind
-    /// those, since each view has its own target there; one more if its names come from no server.
+    /// A number identifies the owner of a suffix: that of its target; for a domain that clusters share
+    /// a number after those, since each view has its own target there; one more if its names come from
+    /// no server.
     func bailiwicks() -> [Bailiwick] {
         let noServer = targets.count + bareDomains.count
         let clusters = ClusterSuffixes(
@@ -25,7 +26,7 @@ extension PolicyBuilder {
                 case .clusterSuffix: target.index
                 case .bareDomain:
                     bareDomains.firstIndex(of: target.mapping.outer).map { targets.count + $0 }
-                // Of the names below the domain an answer has those of the cluster's first suffix.
+                // In an answer, names below the domain appear under the cluster's first suffix.
                 case .reverse: firstSuffixTarget[target.groups[0]]
                 case .upstream: nil
                 }

@@ -5,12 +5,19 @@ import Inventory
 
 /// Collects the tables of a `ForwardingPolicy` while its inventory is read.
 struct PolicyBuilder {
+    /// See `ForwardingPolicy.servers`.
     var servers: [Endpoint] = []
+    /// See `ForwardingPolicy.groups`.
     var groups: [ServerGroup] = []
+    /// See `ForwardingPolicy.targets`.
     var targets: [RouteTarget] = []
+    /// See `ForwardingPolicy.views`.
     var views: [ForwardingPolicy.ViewPolicy] = []
+    /// The use of each suffix.
     var suffixes: [(suffix: DomainName, value: ForwardingPolicy.SuffixUse)] = []
+    /// The prefixes of clusters with their targets.
     var reverse: [ReverseRouting.Entry] = []
+    /// The target of other names.
     var upstreamTarget: RouteTarget?
     /// The domains of all clusters, each once.
     var bareDomains: [DomainName] = []
@@ -21,19 +28,24 @@ struct PolicyBuilder {
     /// For each cluster's group the target of its first suffix.
     private(set) var firstSuffixTarget: [Int: Int] = [:]
 
-    /// Where each of `clusterNames` stands.
+    /// The place of each of `clusterNames`.
     private var numberByName: [String: Int]
+    /// The limits of the cache.
     private let cache: CacheSettings
+    /// The group of each cluster.
     private var groupByCluster: [String: Int] = [:]
-    /// For each group how long its answers are kept, and whether the Kubernetes schema has all its names.
+    /// For each group how long its answers are cached, and whether the Kubernetes schema covers all
+    /// its names.
     private var limits: [(cache: CacheLimits, hasOnlyKubernetesNames: Bool)] = []
 
+    /// An empty builder.
     init(_ cache: CacheSettings, clusterNames: [String]) {
         self.cache = cache
         self.clusterNames = clusterNames
         numberByName = Dictionary(zip(clusterNames, 0...), uniquingKeysWith: { first, _ in first })
     }
 
+    /// Adds the clusters with their suffixes and prefixes.
     mutating func addClusters(_ clusters: [Cluster]) {
         var domains: Set<DomainName> = []
         for cluster in clusters where domains.insert(cluster.domain).inserted {
@@ -69,8 +81,10 @@ struct PolicyBuilder {
         for (index, domain) in bareDomains.enumerated() { suffixes.append((domain, .bareDomain(index))) }
     }
 
+    /// The domain of multi-cluster services.
     private static let clusterSet = try? DomainName(parsing: "clusterset.local")
 
+    /// Adds the views.
     mutating func addViews(_ inventory: Inventory) {
         views.append(view(named: "default", inventory.dns.bareDomain))
         for other in inventory.dns.views {
@@ -95,6 +109,7 @@ struct PolicyBuilder {
         return ForwardingPolicy.ViewPolicy(name: name, bareTargets: bareTargets)
     }
 
+    /// Adds the servers of `dns.upstream`.
     mutating func addUpstream(_ endpoints: [Endpoint]) {
         guard !endpoints.isEmpty else { return }
         let group = addGroup("upstream", endpoints, nil, [], .resolver)
@@ -110,6 +125,7 @@ struct PolicyBuilder {
         }
     }
 
+    /// Adds the reverse zones.
     mutating func addReverseZones() {
         for (family, zone) in [(AddressFamily.v4, "in-addr.arpa"), (.v6, "ip6.arpa")] {
             addReverseZone(zone, family, isPrivate: false)
@@ -118,11 +134,13 @@ struct PolicyBuilder {
         for zone in PrivateReverseZones.v6 { addReverseZone(zone + ".ip6.arpa", .v6, isPrivate: true) }
     }
 
+    /// Adds one reverse zone.
     private mutating func addReverseZone(_ zone: String, _ family: AddressFamily, isPrivate: Bool) {
         guard let name = try? DomainName(parsing: zone) else { return }
         suffixes.append((name, .reverse(family, isPrivate: isPrivate)))
     }
 
+    /// Adds a group of servers.
     private mutating func addGroup(
         _ name: String, _ endpoints: [Endpoint], _ domain: DomainName?, _ addresses: [IPPrefix],
         _ timeouts: ServerGroup.Timeouts
@@ -142,6 +160,7 @@ struct PolicyBuilder {
         return groups.count - 1
     }
 
+    /// Adds a target.
     private mutating func addTarget(
         _ groups: [Int], _ mapping: NameMapping, rewritesQuestion: Bool, _ kind: RouteTarget.Kind,
         _ cacheLimits: CacheLimits? = nil

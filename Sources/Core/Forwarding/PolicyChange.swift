@@ -2,16 +2,19 @@ package import DNSWire
 import DomainNames
 import IPAddressing
 
-/// A policy and the one that takes its place: which answers hold under both.
+/// A policy and its replacement: which answers are valid under both.
 ///
-/// An answer is kept by view and name, and depends on nothing but the target that the policy chooses for
-/// them. So it holds where both policies choose targets that are the same in all that shapes an answer.
+/// An answer is cached by view and name, and depends only on the target that the policy chooses for them. So
+/// it stays valid if both policies choose targets with the same effect on an answer.
 package final class PolicyChange: Sendable {
+    /// The present policy.
     package let old: ForwardingPolicy
+    /// Its replacement.
     package let new: ForwardingPolicy
 
     /// For each target of the old and the new policy a number: equal targets have the same one.
     private let oldKinds: [Int]
+    /// The number of each target of the new policy.
     private let newKinds: [Int]
 
     /// - Parameter new: Made with `after: old`.
@@ -29,7 +32,7 @@ package final class PolicyChange: Sendable {
         newKinds = new.targets.map { kind($0, new) }
     }
 
-    /// True where a kept answer to the question in `message`, asked in `view`, holds under both policies.
+    /// True if a cached answer to the question in `message`, asked in `view`, is valid under both policies.
     package func keepsAnswer(_ message: Span<UInt8>, _ question: Question, view: Int) -> Bool {
         guard view < old.views.count, view < new.views.count,
             case .ask(let before, let start) = old.route(message, question, view: view),
@@ -46,18 +49,20 @@ package final class PolicyChange: Sendable {
     }
 }
 
-/// Asks a `PolicyChange` about one kept answer after the other.
+/// Checks cached answers, one after the other, with a `PolicyChange`.
 package struct KeptAnswerCheck {
+    /// The change.
     private let change: PolicyChange
     /// A question: the header, and room for the longest name, type and class.
     private var message: [UInt8] = [0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0]
 
+    /// A check for `change`.
     package init(_ change: PolicyChange) {
         self.change = change
         message.reserveCapacity(message.count + maximumNameLength + 4)
     }
 
-    /// True where what is kept for `name`, in wire form, and `view` holds after the change as well.
+    /// True if the cached answer for `name`, in wire form, and `view` is valid after the change as well.
     package mutating func keeps(_ name: Span<UInt8>, view: Int) -> Bool {
         message.removeLast(message.count - Question.nameStart)
         for index in name.indices { message.append(name[index]) }
@@ -67,17 +72,24 @@ package struct KeptAnswerCheck {
     }
 }
 
-/// All of a target that shapes its answers.
+/// The parts of a target that affect its answers.
 private struct TargetContent: Hashable {
+    /// The groups, in order.
     let groups: [GroupContent]
+    /// The mapping of names.
     let mapping: NameMapping
+    /// See `RouteTarget.rewritesQuestion`.
     let rewritesQuestion: Bool
+    /// The kind of names.
     let kind: RouteTarget.Kind
+    /// See `RouteTarget.hasOnlyKubernetesNames`.
     let hasOnlyKubernetesNames: Bool
+    /// The limits of the cache.
     let cacheLimits: CacheLimits
-    /// nil where it does not matter.
+    /// nil if it does not matter.
     let guarded: ForwardingPolicy.Guarded?
 
+    /// The content of `target`.
     init(_ target: RouteTarget, _ policy: ForwardingPolicy) {
         groups = target.groups.map { GroupContent(policy.groups[$0], policy) }
         mapping = target.mapping
@@ -89,13 +101,18 @@ private struct TargetContent: Hashable {
     }
 }
 
-/// All of a group that shapes its answers.
+/// The parts of a group that affect its answers.
 private struct GroupContent: Hashable {
+    /// The group's name.
     let name: String
+    /// The servers, in order.
     let servers: [Endpoint]
+    /// The cluster's domain.
     let domain: DomainName?
+    /// The cluster's prefixes.
     let prefixes: [IPPrefix]
 
+    /// The content of `group`.
     init(_ group: ServerGroup, _ policy: ForwardingPolicy) {
         name = group.name
         servers = group.servers.map { policy.servers[$0] }
@@ -111,13 +128,16 @@ extension ForwardingPolicy {
         return servers.indices.map { places[serverIdentity($0)] }
     }
 
-    /// What makes a server the same one in two policies.
+    /// The identity of a server in two policies.
     private func serverIdentity(_ server: Int) -> ServerIdentity {
         ServerIdentity(endpoint: servers[server], group: groups[groupOfServer[server]].name)
     }
 
+    /// A server with the name of its group.
     private struct ServerIdentity: Hashable {
+        /// The server's address.
         let endpoint: Endpoint
+        /// The group's name.
         let group: String
     }
 }

@@ -1,14 +1,15 @@
 package import DNSWire
 import IPAddressing
 
-/// What all workers of a process share and nobody outside knows: it makes tags that only this process can
-/// have made.
+/// The secrets that all workers of a process share: they make tags that only this process can have made.
 package struct ProcessIdentity: Sendable {
-    /// Makes and knows the cookies that clients get.
+    /// Makes and checks the cookies of clients.
     private(set) var cookies: CookieSecrets
+    /// The addresses that used TCP recently.
     let validatedClients: ValidatedClients
     /// Makes our cookies towards servers and the marks of our questions.
     let tagKey: SipHash.Key
+    /// The key of cookies towards servers and of marks.
     private let cookieKey: SipHash.Key
 
     /// - Parameters:
@@ -31,13 +32,13 @@ package struct ProcessIdentity: Sendable {
     }
 
     /// The mark of questions to a server of `policy`, which only this process can have made. It stays the
-    /// same from one configuration to the next.
+    /// same after a reload.
     package func mark(of server: Int, in policy: ForwardingPolicy) -> UInt64 {
         mark(of: policy.servers[server], group: policy.groups[policy.groupOfServer[server]].number)
     }
 
     /// - Parameter group: A `ServerGroup.number`: a server that is asked for a cluster's names and for all
-    ///   others may send back the one and answer the other.
+    ///   others may forward the former and answer the latter.
     func mark(of server: Endpoint, group: Int) -> UInt64 { tag(server, UInt64(group) << 24 | 1) }
 
     /// Our cookie towards `server`.
@@ -52,6 +53,7 @@ package struct ProcessIdentity: Sendable {
         return hash.finish()
     }
 
+    /// An identity for tests.
     init(seed: UInt64) {
         self.init(secret: SipHash.Key(low: seed, high: ~seed).derived(0), cookieSecrets: [])
     }

@@ -3,33 +3,42 @@ package import IPAddressing
 package import Inventory
 package import Telemetry
 
-/// One reply, as the query log tells it.
+/// One reply, as recorded in the query log.
 package struct LoggedReply: Hashable, Sendable {
+    /// The client.
     package let client: Endpoint
+    /// The transport of the question.
     package let transport: Transport
     /// The name as it was asked, in wire form.
     package let name: [UInt8]
+    /// The type asked for.
     package let type: Int
-    /// The name as a server was asked for it, in wire form; empty where none was asked.
+    /// The name as a server was asked for it, in wire form; empty if none was asked.
     package let sent: [UInt8]
-    /// Whose answer it is; empty: nobody's.
+    /// The cluster of the answer; empty if there is none.
     package let cluster: String
-    /// Who gave the answer; nil: no server did, or it was kept from before.
+    /// The server that gave the answer; nil if no server did, or if it comes from the cache.
     package let server: Endpoint?
+    /// The source of the reply.
     package let source: AnswerSource
+    /// The response code.
     package let rcode: Int
-    /// From the question to the reply; -1: it was answered in the turn that it came in.
+    /// From the question to the reply; -1: it was answered at once.
     package var microseconds: Int
 }
 
-/// Which replies are written down.
+/// Which replies are logged.
 package struct QueryLogFilter: Sendable {
-    /// Of 2^32 draws.
+    /// The number of selected draws out of 2^32.
     private let threshold: UInt64
+    /// The clients to log; empty: all.
     private let clients: [IPPrefix]
+    /// The names to log, with those below them; empty: all.
     private let names: [[UInt8]]
+    /// The response codes to log; empty: all.
     private let responseCodes: [Int]
 
+    /// The filter of a configuration.
     package init(_ settings: QueryLogSettings) {
         threshold = UInt64((settings.sample * 0x1p32).rounded(.up))
         clients = settings.clients
@@ -37,7 +46,7 @@ package struct QueryLogFilter: Sendable {
         responseCodes = settings.responseCodes.map(\.number)
     }
 
-    /// Whether a reply is written down.
+    /// Decides whether a reply is logged.
     ///
     /// - Parameters:
     ///   - question: Begins with the name that was asked.
@@ -50,7 +59,7 @@ package struct QueryLogFilter: Sendable {
         guard clients.isEmpty || clients.contains(where: { $0.contains(client) }) else { return false }
         if names.isEmpty { return true }
         var start = 0
-        while start < nameLength {  // each turn passes a label
+        while start < nameLength {  // each iteration passes a label
             let left = nameLength - start
             for name in names where name.count == left {
                 if isEqualFolded(question, start, name.span, 0, count: left) { return true }
@@ -61,10 +70,13 @@ package struct QueryLogFilter: Sendable {
     }
 }
 
-/// The replies of one batch that are to be written down.
+/// The replies of one batch that will be logged.
 package struct QueryLogBatch: Sendable {
+    /// Selects the replies.
     package let filter: QueryLogFilter
+    /// The selected replies.
     package var replies: [LoggedReply] = []
+    /// The state of the random bits.
     private var state: UInt64
 
     /// - Parameter seed: Random bits, for the sample.
@@ -73,7 +85,7 @@ package struct QueryLogBatch: Sendable {
         state = seed
     }
 
-    /// The next random bits (SplitMix64): which questions are in a sample is no secret worth more.
+    /// The next random bits (SplitMix64): the choice of the sample needs no secrecy.
     mutating func draw() -> UInt64 {
         state &+= 0x9E37_79B9_7F4A_7C15
         var bits = state

@@ -1,15 +1,20 @@
 import DNSWire
 import DomainNames
 
-/// A client's question as servers are to be asked.
+/// A client's question in the form in which servers are asked.
 struct AskedQuestion: ~Escapable {
     /// The client's message.
     let message: Span<UInt8>
+    /// The question.
     let shape: QuestionShape
+    /// Its target.
     let target: RouteTarget
+    /// The client's view.
     let view: Int
+    /// The marks in the client's question.
     let loopMarks: [UInt64]
 
+    /// Creates a question.
     @_lifetime(copy message)
     init(
         _ message: Span<UInt8>, _ shape: QuestionShape, _ target: RouteTarget, view: Int, loopMarks: [UInt64]
@@ -53,11 +58,12 @@ extension TransactionTable {
         return slot
     }
 
-    /// Appends the question of `slot` as servers know it: the cluster's own suffix, and the letter case of
-    /// the attempt, or else the client's.
+    /// Appends the question of `slot` in the form for servers: the cluster's own suffix, and the letter case
+    /// of the attempt, or else the client's.
     func appendQuestion(of slot: Int, _ attempt: Attempt, to octets: inout OctetBuffer) {
         let shape = transactions[slot].question
-        // Always with RD: an answer to a question without it may not hold for the next client, who shares it.
+        // Always with RD: an answer to a question without it may not be valid for another client that
+        // shares it.
         var flags: UInt16 = MessageHeader.Flags.recursionDesired
         if shape.checkingDisabled { flags |= MessageHeader.Flags.checkingDisabled }
         octets.append16(Int(attempt.id))

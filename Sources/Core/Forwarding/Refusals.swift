@@ -1,24 +1,33 @@
 import DNSWire
 
-/// Why a question is refused whatever its name.
+/// The reasons to refuse a question regardless of its name.
 enum Refusals {
+    /// The client is in no prefix of `dns.clients`.
     static let client = ExtendedError(.prohibited, "this client is not in dns.clients")
-    /// The same for everything that a view's clients may not see: it tells nothing.
+    /// The same text for everything that a view's clients may not see: it reveals nothing.
     static let view = ExtendedError(.prohibited, "this client may not ask for this name")
+    /// The tables are full.
     static let overload = ExtendedError(.other, "too many questions in flight")
+    /// The client has too many questions in flight.
     static let clientOverload = ExtendedError(.other, "too many questions of this client in flight")
+    /// A foreign name has an address inside a cluster.
     static let rebinding = ExtendedError(
         .blocked, "the answer from outside holds an address inside a cluster; see dns.allow-rebinding")
+    /// The Kubernetes schema excludes the name.
     static let noSuchName = ExtendedError(.synthesized, "no cluster can have this name")
+    /// The message has a TSIG record.
     private static let signed = ExtendedError(
         .notSupported, "a signed message can not be forwarded under other names")
+    /// The type is a zone transfer or a meta type.
     private static let transfer = ExtendedError(
         .notSupported, "zone transfers and meta types are not forwarded")
+    /// The class is not IN.
     private static let wrongClass = ExtendedError(.notSupported, "only class IN is served")
 
-    /// The reason for which `query` is refused before its name is looked at; nil: it is not.
+    /// The reason to refuse `query` before its name is examined; nil if it is accepted.
     static func refusal(of query: ClientQuery) -> ExtendedError? {
-        // RFC 8945 section 5.5 wants it forwarded unchanged, which we can't: ID, OPT and names are ours.
+        // RFC 8945 section 5.5 requires it to be forwarded unchanged, which is impossible here: we change ID,
+        // OPT and names.
         if query.isSigned { return signed }
         if query.question.recordClass != RecordClass.internet { return wrongClass }
         switch query.question.type {

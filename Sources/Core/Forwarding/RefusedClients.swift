@@ -2,21 +2,25 @@ import DNSWire
 package import IPAddressing
 package import Telemetry
 
-/// The networks whose clients were refused of late, since no prefix of `dns.clients` holds them.
+/// The networks whose clients were recently refused, because no prefix of `dns.clients` contains them.
 package struct RefusedClients: Hashable, Sendable {
+    /// A network that was refused.
     package struct Entry: Hashable, Sendable {
         /// A /24 or a /64.
         package let network: IPPrefix
         /// Questions.
         package var count: Int
+        /// The time of its last question.
         package var last: MonotonicTime
     }
 
-    /// Networks that are kept; beyond it the one that asked longest ago makes room.
+    /// The most networks; a further one replaces the one that asked longest ago.
     package static let capacity = 16
 
+    /// The networks.
     package private(set) var entries: [Entry] = []
 
+    /// An empty table.
     package init() {}
 
     /// Counts a question of `client`.
@@ -26,6 +30,7 @@ package struct RefusedClients: Hashable, Sendable {
         note(Entry(network: network, count: 1, last: now))
     }
 
+    /// Adds the questions of `entry`.
     private mutating func note(_ entry: Entry) {
         if let place = entries.firstIndex(where: { $0.network == entry.network }) {
             entries[place].count += entry.count
@@ -40,7 +45,7 @@ package struct RefusedClients: Hashable, Sendable {
         entries.append(entry)
     }
 
-    /// Takes over what another engine has noted.
+    /// Takes over the entries of another engine.
     mutating func add(_ other: RefusedClients) {
         for entry in other.entries { note(entry) }
     }

@@ -3,9 +3,11 @@ import DomainNames
 import IPAddressing
 import Telemetry
 
-/// A reply that is decided on, before it is written: what goes out, and what is counted and logged of it.
+/// A decided reply before it is written: its content, and what is counted and logged.
 struct ReplyDraft {
+    /// The content.
     let body: Body
+    /// Where the content comes from.
     let source: AnswerSource
     /// Index into `ForwardingPolicy.views`; nil if the client has none.
     var view: Int?
@@ -13,54 +15,60 @@ struct ReplyDraft {
     var cluster = 0
     /// Index into `ForwardingPolicy.servers` of the server that answered; nil if none did.
     var server: Int?
-    /// What a server was asked; nil if none was.
+    /// The question to a server; nil if none was asked.
     var sent: SentQuestion?
     /// From the question to the reply; nil if it left at once.
     var microseconds: Int?
 
-    /// What goes out.
+    /// The content of a reply.
     enum Body {
         /// The prepared answer.
         case prepared(AnswerFreshness = .age(0), rotation: UInt32 = 0)
-        /// The prepared answer with AA: who serves a zone speaks with authority (RFC 6303 section 3).
+        /// The prepared answer with AA: the server of a zone answers with authority (RFC 6303 section 3).
         case authoritative
         /// The question and a response code.
         case empty(ResponseCode, ExtendedError?)
-        /// TC, or BADCOOKIE and a good cookie: the client is to show that its address is its own. See
-        /// `OctetBuffer.reduceReply`.
+        /// TC, or BADCOOKIE and a good cookie: the client must validate its address.
+        /// See `OctetBuffer.reduceReply`.
         case addressCheck
     }
 
     /// The target of a question, and the octets of its name before the suffix that is replaced.
     struct SentQuestion {
+        /// The question's target.
         let target: RouteTarget
+        /// The offset of the suffix in the name.
         let suffixStart: Int
     }
 }
 
-/// The one way out for replies: the response rate limit decides first, then the reply is written and logged.
+/// Sends every reply: the response rate limit decides first, then the reply is written and logged.
 struct ReplyDelivery {
+    /// The policy.
     private let policy: ForwardingPolicy
+    /// The addresses that used TCP recently.
     private let validated: ValidatedClients
+    /// The charges of clients.
     private var limiter: ResponseRateLimiter
 
+    /// A delivery without charges.
     init(_ policy: ForwardingPolicy, validated: ValidatedClients, hashKey: UInt64) {
         self.policy = policy
         self.validated = validated
         limiter = ResponseRateLimiter(hashKey: hashKey)
     }
 
-    /// The same for another policy: what clients have been charged goes on.
+    /// The same for another policy: the charges of clients continue.
     init(succeeding old: ReplyDelivery, _ policy: ForwardingPolicy) {
         self.policy = policy
         validated = old.validated
         limiter = old.limiter
     }
 
-    /// Sends one reply, or less, or nothing, as the response rate limit says.
+    /// Sends one reply, complete, reduced or not at all, as the response rate limit allows.
     ///
-    /// - Parameter prepared: What `draft.body` refers to.
-    /// - Returns: What the limit allowed.
+    /// - Parameter prepared: The answer that `draft.body` refers to.
+    /// - Returns: The decision of the limit.
     mutating func deliver(
         _ draft: ReplyDraft, from prepared: borrowing PreparedAnswer, to recipient: Recipient,
         into outbox: inout Outbox
@@ -95,7 +103,7 @@ struct ReplyDelivery {
             policy.responseRateLimit, validated, at: recipient.now)
     }
 
-    /// Has a reply written down if the query log wants it.
+    /// Adds a reply to the query log if its filter selects it.
     @inline(never)
     private func log(
         _ draft: ReplyDraft, rcode: Int, to recipient: Recipient, into outbox: inout Outbox
@@ -124,7 +132,7 @@ struct ReplyDelivery {
 }
 
 extension ReplyDraft {
-    /// The response code that clients see if the rate limit lets the reply pass.
+    /// The response code of the reply if the rate limit does not reduce it.
     func rcode(_ prepared: borrowing PreparedAnswer) -> Int {
         switch body {
         case .prepared, .authoritative: prepared.rcode
@@ -149,6 +157,7 @@ extension ForwardingEngine {
         count(draft, verdict)
     }
 
+    /// Counts a reply.
     private mutating func count(_ draft: ReplyDraft, _ verdict: ResponseRateLimiter.Verdict) {
         let error: ExtendedError? =
             switch draft.body {
@@ -185,6 +194,7 @@ extension OctetBuffer {
 }
 
 extension [UInt8] {
+    /// A copy of `octets`.
     init(copying octets: Span<UInt8>) {
         self.init()
         reserveCapacity(octets.count)

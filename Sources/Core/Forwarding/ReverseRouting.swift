@@ -4,26 +4,32 @@ import IPAddressing
 
 /// Finds the cluster that owns the addresses below a reverse name, at any prefix length.
 ///
-/// `33.17.172.in-addr.arpa` stands for the range 172.17.33.0/24, which lies inside a cluster's
-/// 172.17.32.0/19; its parent `17.172.in-addr.arpa` holds that prefix and more.
+/// `33.17.172.in-addr.arpa` is the range 172.17.33.0/24, which is inside a cluster's 172.17.32.0/19; its
+/// parent `17.172.in-addr.arpa` contains that prefix and more.
 struct ReverseRouting: Sendable {
+    /// A prefix of a cluster.
     struct Entry: Sendable {
+        /// The prefix.
         let prefix: IPPrefix
         /// Index into `ForwardingPolicy.targets`.
         let target: Int
     }
 
+    /// The owner of the addresses below a reverse name.
     enum Owner: Hashable, Sendable {
         /// All addresses below the name belong to this target's cluster.
         case cluster(target: Int)
-        /// All of them lie in a prefix of `dns.reverse-upstream`, and none belongs to a cluster alone.
+        /// All of them are in a prefix of `dns.reverse-upstream`, and none belongs to a single cluster.
         case upstream
         /// Some addresses below the name belong to a cluster.
         case aboveCluster
+        /// No cluster has an address below it.
         case nobody
     }
 
+    /// The prefixes of clusters.
     private let entries: [Entry]
+    /// The prefixes of `dns.reverse-upstream`.
     private let upstream: [IPPrefix]
 
     /// - Parameters:
@@ -34,7 +40,7 @@ struct ReverseRouting: Sendable {
         self.upstream = upstream
     }
 
-    /// The owner of the name behind the header of `message`, which ends in the family's reverse zone.
+    /// The owner of the name after the header of `message`, which ends in the family's reverse zone.
     func owner(of message: Span<UInt8>, nameLength: Int, family: AddressFamily) -> Owner {
         guard !entries.isEmpty || !upstream.isEmpty,
             let range = ReverseRange(in: message, nameLength: nameLength, family: family)
@@ -45,7 +51,7 @@ struct ReverseRouting: Sendable {
             return .cluster(target: entry.target)
         }
         for prefix in upstream where prefix.contains(range.prefix) { return .upstream }
-        // A label that is no number ends the range early: such a name is not on the way to any address.
+        // A label that is not a number ends the range early: no address is below such a name.
         guard range.isWhole else { return .nobody }
         for entry in entries where range.prefix.contains(entry.prefix) { return .aboveCluster }
         return .nobody
@@ -54,8 +60,9 @@ struct ReverseRouting: Sendable {
 
 /// The addresses below a reverse name (RFC 1035 section 3.5, RFC 3596 section 2.5).
 struct ReverseRange {
+    /// The addresses.
     let prefix: IPPrefix
-    /// False where a label was met that can't be part of an address, or more labels than an address has.
+    /// False if there is a label that can't be part of an address, or more labels than an address has.
     let isWhole: Bool
 
     /// Reads the labels left of `in-addr.arpa` or `ip6.arpa` from right to left.
@@ -71,7 +78,7 @@ struct ReverseRange {
         let bitsPerLabel = family == .v4 ? 8 : 4
         var bits: UInt128 = 0
         var length = 0
-        var label = count - 3  // behind the two labels of the zone
+        var label = count - 3  // after the two labels of the zone
         while label >= 0, length < family.bitWidth {
             let start = Question.nameStart + Int(starts[label])
             guard let value = Self.number(message, at: start, family: family) else { break }
@@ -86,8 +93,7 @@ struct ReverseRange {
         self.prefix = prefix
     }
 
-    /// The number that a label stands for: 0...255 in decimal without leading zeros, or one hexadecimal
-    /// digit.
+    /// The number in a label: 0...255 in decimal without leading zeros, or one hexadecimal digit.
     private static func number(_ message: Span<UInt8>, at start: Int, family: AddressFamily) -> Int? {
         let size = Int(message[start])
         guard size <= (family == .v4 ? 3 : 1) else { return nil }
@@ -108,7 +114,7 @@ struct ReverseRange {
     }
 }
 
-/// The reverse zones of addresses that mean nothing outside of a site, without `in-addr.arpa` and `ip6.arpa`.
+/// The reverse zones of addresses that are only valid inside a site, without `in-addr.arpa` and `ip6.arpa`.
 enum PrivateReverseZones {
     /// RFC 6303 sections 4.1 and 4.2, and RFC 7793 for 100.64.0.0/10.
     static let v4: [String] =
@@ -116,7 +122,7 @@ enum PrivateReverseZones {
         + (16...31).map { "\($0).172" } + (64...127).map { "\($0).100" }
 
     /// RFC 6303 sections 4.3 to 4.6: unspecified and loopback, documentation, unique local, link-local; and
-    /// the other half of the unique local addresses, which nobody may use yet (RFC 4193 section 3.1).
+    /// the other half of the unique local addresses, which is not assigned yet (RFC 4193 section 3.1).
     static let v6: [String] =
         [
             "0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0",

@@ -3,48 +3,52 @@ package import DomainNames
 package import IPAddressing
 import Inventory
 
-/// Name servers that hold the same data: those of one cluster, or those of `dns.upstream`.
+/// Name servers with the same data: those of one cluster, or those of `dns.upstream`.
 package struct ServerGroup: Sendable {
-    /// The cluster's key, or `upstream`; stands in logs and in the texts of Extended DNS Errors.
+    /// The cluster's key, or `upstream`; used in logs and in the texts of Extended DNS Errors.
     package let name: String
 
-    /// Its place in `ForwardingPolicy.clusterNames`: stays the same over reloads.
+    /// Its place in `ForwardingPolicy.clusterNames`, which a reload does not change.
     package let number: Int
 
     /// Indexes into `ForwardingPolicy.servers`, in the order of the file.
     package let servers: [Int]
 
-    /// The domain that a cluster's servers hold; nil for `dns.upstream`.
+    /// The domain of a cluster's servers; nil for `dns.upstream`.
     package let domain: DomainName?
 
-    /// The cluster's pods and services; nil for `dns.upstream`, and where the file names none.
+    /// The cluster's pods and services; nil for `dns.upstream`, and if the file names none.
     package let addresses: IPPrefixTable<Bool>?
 
-    /// The same, to be compared.
+    /// The same, for comparison.
     let prefixes: [IPPrefix]
 
-    /// How long the group is waited for.
+    /// How long clients wait for the group.
     package let timeouts: Timeouts
 
-    /// Times after which a question is sent again, and after which it is given up, in milliseconds.
+    /// The times after which a question is sent again and given up, in milliseconds.
     ///
     /// At most three questions go to one server over one transport (RFC 9520 section 3.1).
     package struct Timeouts: Hashable, Sendable {
+        /// Until the first retry.
         package let firstRetry: Int
+        /// Between later retries.
         package let laterRetries: Int
+        /// Until the group is given up.
         package let total: Int
 
-        /// A cluster's DNS answers from memory: silence is loss. An answer or an error comes within 2 s.
+        /// A cluster's DNS answers from memory: silence means a lost packet. An answer or an error comes
+        /// within 2 s.
         package static let cluster = Timeouts(firstRetry: 400, laterRetries: 500, total: 1_900)
 
-        /// A resolver may have to ask around itself. Below the 5 s that common clients wait.
+        /// A resolver may have to ask other servers. Below the 5 s that common clients wait.
         package static let resolver = Timeouts(firstRetry: 800, laterRetries: 1_200, total: 4_500)
     }
 }
 
-/// Where questions below one suffix go, and under which names their answers come back.
+/// The servers for questions below one suffix, and the names under which answers return.
 ///
-/// A class, so that holding one in flight costs one reference count.
+/// A class, so that a question in flight needs one reference count for it.
 package final class RouteTarget: Sendable {
     /// Its place in `ForwardingPolicy.targets`.
     package let index: Int
@@ -52,21 +56,23 @@ package final class RouteTarget: Sendable {
     /// Indexes into `ForwardingPolicy.groups`, never empty. Several: the first that has the name answers.
     package let groups: [Int]
 
-    /// From the clusters' names to those that clients ask.
+    /// Maps the cluster's names to those that clients ask.
     package let mapping: NameMapping
 
-    /// True where the question's suffix `mapping.outer` is replaced by `mapping.inner` on the way out; false
-    /// where the question goes out as it came: plain names, reverse names.
+    /// True if the question's suffix `mapping.outer` is replaced by `mapping.inner` for servers; false if the
+    /// question is sent unchanged: plain names, reverse names.
     package let rewritesQuestion: Bool
 
+    /// The kind of names.
     package let kind: Kind
 
-    /// True where a name outside the Kubernetes schema is denied without asking.
+    /// True if a name outside the Kubernetes schema is denied without asking.
     package let hasOnlyKubernetesNames: Bool
 
-    /// How long answers are kept.
+    /// How long answers are cached.
     package let cacheLimits: CacheLimits
 
+    /// The kind of names of a target.
     package enum Kind: Sendable {
         /// Below a suffix of one cluster.
         case clusterSuffix
@@ -78,6 +84,7 @@ package final class RouteTarget: Sendable {
         case upstream
     }
 
+    /// Creates a target.
     init(
         index: Int, groups: [Int], mapping: NameMapping, rewritesQuestion: Bool, kind: Kind,
         hasOnlyKubernetesNames: Bool, cacheLimits: CacheLimits
@@ -91,21 +98,22 @@ package final class RouteTarget: Sendable {
         self.cacheLimits = cacheLimits
     }
 
-    /// TTLs of stale answers: 30 s (RFC 8767 section 4), or less where no answer is to be kept for so long.
+    /// TTLs of stale answers: 30 s (RFC 8767 section 4), or less if answers are cached for a shorter time.
     var staleFreshness: AnswerFreshness { .stale(min(30, cacheLimits.maximumSeconds)) }
 }
 
-/// How long answers below one suffix are kept at most, whatever their TTLs say.
+/// How long answers below one suffix are cached at most, regardless of their TTLs.
 package struct CacheLimits: Hashable, Sendable {
     /// Positive answers, in seconds.
     package let maximumSeconds: UInt32
     /// Negative answers, in seconds.
     package let negativeSeconds: UInt32
-    /// How long past their end positive answers may be served while no server answers, in nanoseconds.
+    /// How long expired positive answers may be served while no server answers, in nanoseconds.
     package let staleNanoseconds: Int64
 }
 
 extension CacheLimits {
+    /// The limits of a configuration.
     init(_ settings: CacheSettings) {
         maximumSeconds = UInt32(clamping: settings.maximumTTL.components.seconds)
         negativeSeconds = UInt32(clamping: settings.negativeTTL.components.seconds)
@@ -121,12 +129,12 @@ extension CacheLimits {
     }
 }
 
-/// What the policy says about a question.
+/// The policy's decision about a question.
 package enum Route: Sendable {
     /// Ask the target's groups. `suffixStart` is the offset inside the name of the suffix that was matched.
     case ask(RouteTarget, suffixStart: Int)
 
-    /// Answer without asking anybody.
+    /// Answer without asking a server.
     case answer(LocalAnswer)
 }
 
@@ -135,23 +143,24 @@ package enum LocalAnswer: Sendable {
     /// REFUSED, for the stated reason.
     case refused(ExtendedError)
 
-    /// What a zone says that is served here, with authority. `start` is its offset in the name asked.
+    /// The answer of a zone that is served here, with authority. `start` is its offset in the name asked.
     case zone(LocalZone, start: Int)
 }
 
-/// A zone that is served here: nothing is in it but SOA and NS, and addresses where it stands for the host.
+/// A zone that is served here: it contains only SOA and NS, and addresses if it names the host.
 package struct LocalZone: Sendable {
+    /// The names in the zone.
     package let names: Names
-    /// Goes with its answers; nil if they need no reason.
+    /// The reason in its answers; nil if they need none.
     package var reason: ExtendedError?
 
-    /// What is said of names in the zone.
+    /// The answer for names in the zone.
     package enum Names: Sendable {
         /// Neither the zone nor what is below it exists.
         case denied
-        /// Nothing below the zone exists, but for a node on the way to others' names (RFC 8020).
+        /// Nothing below the zone exists, except empty non-terminals above foreign names (RFC 8020).
         case empty(isOnTheWay: Bool)
-        /// Every name is there and has no data.
+        /// Every name exists and has no data.
         case withoutData
         /// Every name has the addresses of the client's own host (RFC 6761 section 6.3).
         case loopback

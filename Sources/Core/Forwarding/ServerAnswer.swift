@@ -7,8 +7,11 @@ import Telemetry
 struct ServerAnswer: ~Escapable {
     /// The whole message, its question in the client's letter case.
     let message: Span<UInt8>
+    /// The header.
     let header: MessageHeader
+    /// The question section.
     let question: Question
+    /// Index into `ForwardingPolicy.servers`.
     let server: Int
     /// When the server was asked.
     let sent: MonotonicTime
@@ -28,7 +31,7 @@ struct ServerAnswer: ~Escapable {
         self.attempt = place
     }
 
-    /// The same answer, for a transaction that waited for it.
+    /// The same answer, for a transaction that followed.
     @_lifetime(copy other)
     init(shared other: ServerAnswer) {
         message = other.message
@@ -54,7 +57,7 @@ extension TransactionTable {
             mapping: transactions[slot].target?.mapping ?? .identity, bailiwick: bailiwick, into: &prepared)
     }
 
-    /// Begins an answer to the question of `slot`.
+    /// Starts an answer to the question of `slot`.
     func begin(_ prepared: inout PreparedAnswer, for slot: Int) {
         prepared.begin(question: question(of: slot))
     }

@@ -1,31 +1,42 @@
 import Synchronization
 package import Telemetry
 
-/// What all workers and the prober know together of one name server.
+/// The state of one name server that all workers and the prober share.
 ///
 /// A few atomic numbers, read for every question that is asked and written when something changes.
 package final class ServerHealth: Sendable {
+    /// The raw value of `mode`.
     private let modeValue = Atomic<UInt8>(Mode.full.rawValue)
+    /// See `roundTrip`.
     private let roundTripValue = Atomic<Int64>(0)
+    /// See `payloadSize`.
     private let payloadSizeValue = Atomic<Int>(1232)
+    /// See `answeredProbes`.
     private let answeredProbesValue = Atomic<Int>(0)
+    /// When a question last came back.
     private let loopedAtValue = Atomic<Int64>(0)
+    /// True if it is suspected to forward to us.
     private let isSuspectedValue = Atomic<Bool>(false)
+    /// True if it is suspected to be silent.
     private let isSilentValue = Atomic<Bool>(false)
+    /// See `keepsLetterCase`.
     private let keepsLetterCaseValue = Atomic<Bool>(false)
+    /// The running check for a loop.
     private let loopTrial = Mutex<LoopTrial?>(nil)
+    /// See `revivedAt`.
     private let revivedAtValue = Atomic<Int64>(.min)
+    /// The last failure.
     private let errorText = Mutex<String>("")
     private let unmatchedCount = Atomic<Int>(0)
     private let unmatchedAt = Atomic<Int64>(.min)
 
-    /// How the server can be reached; each is worse than the one before.
+    /// How the server can be reached; each mode is worse than the one before.
     package enum Mode: UInt8, Sendable, CaseIterable {
-        /// UDP with EDNS, and TCP for what is truncated.
+        /// UDP with EDNS, and TCP for truncated answers.
         case full
-        /// It answers over UDP without EDNS alone (RFC 6891 section 6.2.2).
+        /// It answers over UDP only without EDNS (RFC 6891 section 6.2.2).
         case withoutEDNS
-        /// It answers over TCP alone: something on the way drops UDP.
+        /// It answers over TCP only: UDP is dropped on the way.
         case onlyTCP
         /// It does not answer: only probes are sent to it.
         case dead
@@ -33,21 +44,23 @@ package final class ServerHealth: Sendable {
         case looping
     }
 
+    /// A server that is not known yet.
     package init() {}
 
+    /// How it can be reached.
     package var mode: Mode { Mode(rawValue: modeValue.load(ordering: .relaxed)) ?? .dead }
 
-    /// True where only probes are to be sent to it.
+    /// True if only probes may be sent to it.
     package var isDead: Bool { modeValue.load(ordering: .relaxed) >= Mode.dead.rawValue }
 
-    /// The round-trip time that probes saw, smoothed, in nanoseconds; 0 while none was answered.
+    /// The smoothed round-trip time of probes, in nanoseconds; 0 while none was answered.
     package var roundTrip: Int64 { roundTripValue.load(ordering: .relaxed) }
 
-    /// Probes answered so far: tells one that was answered since from those before.
+    /// The number of answered probes: shows whether one was answered since an earlier reading.
     package var answeredProbes: Int { answeredProbesValue.load(ordering: .relaxed) }
 
-    /// When a probe last found it alive after it had been dead; what was asked in vain before is to be asked
-    /// again.
+    /// When a probe last found it alive after it had been dead; questions that failed before may be
+    /// asked again.
     package var revivedAt: MonotonicTime {
         MonotonicTime(nanoseconds: revivedAtValue.load(ordering: .relaxed))
     }
@@ -55,20 +68,20 @@ package final class ServerHealth: Sendable {
     /// The UDP payload size to advertise to it, in octets.
     package var payloadSize: Int { payloadSizeValue.load(ordering: .relaxed) }
 
-    /// Why it was last found dead, or what its last probe said; empty while nothing went wrong.
+    /// Why it was last found dead, or the result of its last probe; empty while there was no failure.
     package var lastError: String { errorText.withLock { $0 } }
 
     /// It answered a probe in this mode, at `now`.
     ///
-    /// - Parameter payloadSize: What to advertise to it: more where truncated answers can't be asked again
-    /// over TCP.
-    /// - Returns: True where it was dead before, or in another mode.
+    /// - Parameter payloadSize: The size to advertise to it: larger if truncated answers can't be asked again
+    ///   over TCP.
+    /// - Returns: True if it was dead before, or in another mode.
     @discardableResult
     package func answered(
         in mode: Mode, after nanoseconds: Int64, payloadSize: Int, at now: MonotonicTime
     ) -> Bool {
         if isDead { revivedAtValue.store(now.nanoseconds, ordering: .relaxed) }
-        // It may seem slow for a moment, but never quicker than it is: a fall is believed at once.
+        // A measurement may be too slow by chance, but never too quick: a lower one is accepted at once.
         let old = roundTrip
         let isQuicker = old == 0 || nanoseconds < old
         roundTripValue.store(isQuicker ? nanoseconds : old + (nanoseconds - old) / 4, ordering: .relaxed)
@@ -77,8 +90,8 @@ package final class ServerHealth: Sendable {
         return modeValue.exchange(mode.rawValue, ordering: .relaxed) != mode.rawValue
     }
 
-    /// A question came in that bears the mark of those to it. Whoever has seen one can copy the mark: a probe
-    /// finds out whether the server forwards to us.
+    /// A question with the mark of questions to this server came in. A client that has seen the mark can copy
+    /// it: a probe checks whether the server forwards to us.
     package func suspectLoop() {
         guard !isSuspectedValue.load(ordering: .relaxed) else { return }
         isSuspectedValue.store(true, ordering: .relaxed)
@@ -93,14 +106,14 @@ package final class ServerHealth: Sendable {
         keepsLetterCaseValue.store(keepsLetterCase, ordering: .relaxed)
     }
 
-    /// It owes a worker an answer, or something on the way says that it can't be reached. It may just not
-    /// know an answer to that question, and such reports can be forged: a probe finds out.
+    /// It owes a worker an answer, or ICMP says that it can't be reached. It may only have no answer to that
+    /// question, and such reports can be forged: a probe checks it.
     package func suspectSilence() {
         guard !isSilentValue.load(ordering: .relaxed) else { return }
         isSilentValue.store(true, ordering: .relaxed)
     }
 
-    /// True where it was suspected since the last call.
+    /// True if it was suspected since the last call.
     package func takeSilence() -> Bool {
         isSilentValue.load(ordering: .relaxed) && isSilentValue.exchange(false, ordering: .relaxed)
     }
@@ -118,10 +131,10 @@ package final class ServerHealth: Sendable {
         return (unmatchedCount.load(ordering: .relaxed), last)
     }
 
-    /// True where it is suspected, or was found to forward to us: then a loop is to be looked for.
+    /// True if it is suspected, or was found to forward to us: then a probe for loops is needed.
     package var isDoubted: Bool { isSuspectedValue.load(ordering: .relaxed) || mode == .looping }
 
-    /// A probe asks it for the name of `check` from now on; what was suspected before is being looked into.
+    /// A probe asks it for the name of `check` from now on; an earlier suspicion is being checked.
     package func begin(_ check: LoopCheck) {
         isSuspectedValue.store(false, ordering: .relaxed)
         loopTrial.withLock { $0 = LoopTrial(check: check, way: nil) }
@@ -129,8 +142,8 @@ package final class ServerHealth: Sendable {
 
     /// A question for the name with this number came in.
     ///
-    /// - Parameter way: How it came, in words.
-    /// - Returns: What the answer is to say; nil where the probe asks for another name.
+    /// - Parameter way: The way by which it came, as text.
+    /// - Returns: The content of the answer; nil if the probe asks for another name.
     func secret(ofName name: UInt64, way: @autoclosure () -> String) -> UInt64? {
         loopTrial.withLock { trial in
             guard let check = trial?.check, check.name == name else { return nil }
@@ -139,13 +152,13 @@ package final class ServerHealth: Sendable {
         }
     }
 
-    /// Its answer to a probe held what we had answered: it forwards to us.
+    /// Its answer to a probe contained our answer: it forwards to us.
     package func confirmLoop(at now: MonotonicTime) {
         guard let way = loopTrial.withLock({ $0?.way }) else { return }
         markLooping(way, at: now)
     }
 
-    /// A question to it came back: it is given up until probes come back no more.
+    /// A question to it came back: it is given up until probes no longer come back.
     func markLooping(_ reason: String, at now: MonotonicTime) {
         loopedAtValue.store(now.nanoseconds, ordering: .relaxed)
         guard modeValue.exchange(Mode.looping.rawValue, ordering: .relaxed) != Mode.looping.rawValue else {
@@ -154,7 +167,7 @@ package final class ServerHealth: Sendable {
         errorText.withLock { $0 = reason }
     }
 
-    /// True where a question to it came back lately: what its probes say does not count.
+    /// True if a question to it came back recently: its probes are then ignored.
     ///
     /// A dead server is probed every half second, but for a loop through resolvers only now and then.
     package func isLooping(at now: MonotonicTime) -> Bool {
@@ -162,7 +175,7 @@ package final class ServerHealth: Sendable {
         return now.nanoseconds - loopedAtValue.load(ordering: .relaxed) < 30_000_000_000
     }
 
-    /// It is given up until a probe is answered. True where that is news.
+    /// It is given up until a probe is answered. True if it was alive before.
     @discardableResult
     package func markDead(_ reason: String) -> Bool {
         errorText.withLock { $0 = reason }
@@ -170,24 +183,28 @@ package final class ServerHealth: Sendable {
     }
 }
 
-/// A question by which a probe finds out whether a server forwards to us. Both numbers are drawn anew each
-/// time.
+/// A question by which a probe finds out whether a server forwards to us. Both numbers are drawn anew
+/// each time.
 package struct LoopCheck: Hashable, Sendable {
-    /// Stands in the name that is asked for.
+    /// The number in the name that is asked for.
     package let name: UInt64
-    /// Stands in the answer that we give to who asks us for the name. Where the server's answer has it, the
-    /// server has asked us: somebody who saw the name, and copies it, gets the secret himself and no further.
+    /// The content of our answer to a question for the name. If the server's answer contains it, the server
+    /// has asked us: a client that copies the name gets the secret itself, but cannot put it into the
+    /// server's answer.
     package let secret: UInt64
 
+    /// A check with these numbers.
     package init(name: UInt64, secret: UInt64) {
         self.name = name
         self.secret = secret
     }
 }
 
-/// A check that is on, and the way by which its name came back, if it did.
+/// A running check, and the way by which its name came back, if it did.
 private struct LoopTrial {
+    /// The check.
     let check: LoopCheck
+    /// The way of the returned question.
     var way: String?
 }
 
@@ -196,15 +213,16 @@ package final class HealthBoard: Sendable {
     /// As `ForwardingPolicy.servers`.
     package let servers: [ServerHealth]
 
-    /// True where somebody probes dead servers: without a prober nobody is ever given up.
+    /// True if dead servers are probed: without a prober no server is ever given up.
     package let isProbed: Bool
 
     /// What was missing here while servers were asked; the same for all boards of a process.
     package let shortages: LocalShortages
 
-    /// For each of `ForwardingPolicy.groups` what it says of a name that it does not have; see `noSuchName`.
+    /// For each of `ForwardingPolicy.groups` its answer for a name that does not exist; see `noSuchName`.
     private let noSuchNames: Mutex<[[UInt8]]>
 
+    /// A board of unknown servers.
     package init(servers count: Int, groups: Int, isProbed: Bool) {
         servers = (0..<count).map { _ in ServerHealth() }
         shortages = LocalShortages()
@@ -212,8 +230,7 @@ package final class HealthBoard: Sendable {
         self.isProbed = isProbed
     }
 
-    /// The board of the policy that takes the old one's place: what is known of the servers and groups that
-    /// they have in common goes on.
+    /// The board of the next policy: the state of servers and groups in both policies continues.
     package convenience init(_ change: PolicyChange, after board: HealthBoard) {
         let places = change.new.places(in: change.old)
         let servers = places.map { $0.map { board.servers[$0] } ?? ServerHealth() }
@@ -236,7 +253,7 @@ package final class HealthBoard: Sendable {
         noSuchNames.withLock { $0[group].isEmpty ? nil : $0[group] }
     }
 
-    /// Learns the SOA record of a group's domain.
+    /// Stores the SOA record of a group's domain.
     ///
     /// - Parameter record: Owner, type, class, TTL, length and data, uncompressed.
     package func learnSOA(group: Int, record: [UInt8]) {

@@ -3,19 +3,21 @@ import DomainNames
 import IPAddressing
 import Telemetry
 
-/// The name servers of a policy as one worker knows them: which one is asked next and how, and how long its
-/// answer is waited for.
+/// The name servers of a policy as one worker knows them: which one is asked next, how, and how long to wait
+/// for its answer.
 struct ServerSet {
+    /// The policy.
     private let policy: ForwardingPolicy
     /// Their health, shared with the other workers and the prober.
     let board: HealthBoard
     /// As `ForwardingPolicy.servers`.
     private var states: [ServerState]
-    /// For each server the place in its pool of sockets that questions go out of now.
+    /// For each server the place in its pool of sockets that questions use now.
     private var takingSockets: [UInt8]
     /// The server whose questions bear a mark; the first, if several do.
     private let serverByMark: [UInt64: Int]
 
+    /// The servers of `policy`.
     init(_ policy: ForwardingPolicy, _ board: HealthBoard, _ identity: ProcessIdentity) {
         self.policy = policy
         self.board = board
@@ -26,13 +28,14 @@ struct ServerSet {
         serverByMark = Dictionary(states.enumerated().map { ($1.mark, $0) }) { first, _ in first }
     }
 
-    /// What was learnt of the servers that another policy has in common with this one holds on.
+    /// Knowledge of servers that are in both policies is kept.
     mutating func learn(from old: ServerSet) {
         for (server, place) in policy.places(in: old.policy).enumerated() {
             if let place { states[server] = old.states[place] }
         }
     }
 
+    /// The state of a server.
     subscript(server: Int) -> ServerState {
         _read { yield states[server] }
         _modify { yield &states[server] }
@@ -46,25 +49,27 @@ struct ServerSet {
         return nil
     }
 
-    /// Questions to `server` go out of place `socket` of its pool from now on.
+    /// From now on questions to `server` use place `socket` of its pool.
     mutating func sendQuestions(to server: Int, from socket: Int) {
         takingSockets[server] = UInt8(truncatingIfNeeded: socket)
     }
 
     // MARK: - Which server
 
-    /// Which server to ask next.
+    /// The choice of the next server.
     enum Choice {
+        /// This server.
         case server(Int)
-        /// One could be asked but for the copies of the same question that wait for it.
+        /// One could be asked if fewer copies of the same question waited for it.
         case crowded
+        /// No server.
         case none
     }
 
-    /// Copies of one question that may wait for an answer of one server, whatever clients vary: each is one
-    /// more chance for who guesses answers (RFC 5452 section 5).
+    /// The most copies of one question that may wait for an answer of one server, whatever clients vary: each
+    /// is one more chance for an attacker who guesses answers (RFC 5452 section 5).
     ///
-    /// Questions that bring marks are asked only while no copy waits, so that they never keep others from
+    /// Questions with marks are asked only while no copy waits, so that they never prevent others from
     /// being asked.
     private static func mostCopies(_ transaction: borrowing Transaction) -> Int {
         transaction.loopMarks.isEmpty ? 4 : 1
@@ -72,7 +77,7 @@ struct ServerSet {
 
     /// The server to ask next: the least often asked by this transaction, of these one without recent
     /// failures, of these the quickest, of these the first of the file. None if each is dead, or has been
-    /// asked as often as allowed, or has answered. Below 5 ms all are as quick: no client notices.
+    /// asked as often as allowed, or has answered. Below 5 ms all count as equally quick: no client notices.
     mutating func choose(
         from group: ServerGroup, for slot: Int, in table: borrowing TransactionTable, at now: MonotonicTime
     ) -> Choice {
@@ -124,15 +129,14 @@ struct ServerSet {
         board.isProbed && group.servers.allSatisfy { board.servers[$0].isDead }
     }
 
-    /// True if a server of the group is not silent: only then is it worth a client's while to come again by
-    /// TCP.
+    /// True if a server of the group is not silent: only then is a retry over TCP useful for a client.
     func isAnswering(_ group: ServerGroup, at now: MonotonicTime) -> Bool {
         group.servers.contains { !board.servers[$0].isDead && !states[$0].isAvoided(at: now) }
     }
 
-    // MARK: - What is learnt
+    // MARK: - Learning
 
-    /// Takes over what probes of the server found.
+    /// Takes over the results of the server's probes.
     private mutating func notice(_ server: Int) {
         let health = board.servers[server]
         states[server].notice(answeredProbes: health.answeredProbes, isFull: health.mode == .full)
@@ -148,15 +152,15 @@ struct ServerSet {
 
     /// Counts a failure of the server, which is asked after others for a while.
     ///
-    /// It proves nothing: some names take long to find, and a client may ask for them on purpose. Whether the
-    /// server is to be given up a probe finds out.
+    /// It is no proof: some names take long to resolve, and a client may ask for them intentionally. A probe
+    /// decides whether the server is given up.
     mutating func blame(_ server: Int, at now: MonotonicTime) {
         notice(server)
         states[server].failed(at: now)
         suspectSilence(of: server)
     }
 
-    /// Has a probe find out whether `server` answers.
+    /// Requests a probe of `server`.
     func suspectSilence(of server: Int) {
         if board.isProbed { board.servers[server].suspectSilence() }
     }
@@ -171,7 +175,7 @@ struct ServerSet {
 
     // MARK: - How a server is asked
 
-    /// The attempt by which `plan` is carried out.
+    /// The attempt that carries out `plan`.
     func attempt(
         _ plan: AttemptPlan, id: UInt16, random: inout some RandomNumberGenerator, at now: MonotonicTime
     ) -> Attempt {
@@ -189,10 +193,10 @@ struct ServerSet {
         return attempt
     }
 
-    /// How long the attempt that `slot` has just made is waited for before another one is made.
+    /// How long to wait for the newest attempt of `slot` before another one is made.
     ///
-    /// While there is a server that was not asked yet, it is asked as soon as an answer of the first is
-    /// overdue.
+    /// While there is a server that was not asked yet, it is asked as soon as an answer of the first
+    /// is overdue.
     func retryMilliseconds(
         of group: ServerGroup, for slot: Int, in table: borrowing TransactionTable
     ) -> Int {
@@ -210,8 +214,8 @@ struct ServerSet {
         return wait
     }
 
-    /// Appends our OPT record of a question by `attempt`: size, DO, our cookie and the trail by which we know
-    /// the question again.
+    /// Appends our OPT record of a question by `attempt`: size, DO, our cookie and the trail by which we
+    /// recognise the question.
     func appendOPT(of attempt: Attempt, _ transaction: borrowing Transaction, to octets: inout OctetBuffer) {
         let server = attempt.path.server
         octets.appendOPT(
@@ -224,7 +228,7 @@ struct ServerSet {
         octets.appendLoopTrail(transaction.loopMarks, states[server].mark)
     }
 
-    // MARK: - In words
+    // MARK: - Text
 
     /// Which server of `group` failed how, as in `10.0.0.10:53 timeout, 10.0.0.11:53 answered SERVFAIL`.
     func failureText(of group: ServerGroup, _ attempts: Span<Attempt>) -> String {
@@ -232,7 +236,7 @@ struct ServerSet {
         for server in group.servers {
             var outcome: String?
             for index in attempts.indices where attempts[index].path.server == server {
-                // What ICMP said is worth telling once probes have found the same.
+                // A report of ICMP is shown once probes have found the same.
                 let isFoundDead = attempts[index].isHinted && board.servers[server].isDead
                 outcome = isFoundDead ? nil : "\(attempts[index])"
             }

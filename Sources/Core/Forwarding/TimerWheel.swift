@@ -41,8 +41,8 @@ struct TimerWheel: ~Copyable {
         while links.count < count { links.append(Link()) }
     }
 
-    /// Sets the timer of `slot`; one that was set before is cleared. Due times more than 8 s ahead come
-    /// early.
+    /// Sets the timer of `slot`; one that was set before is cleared. Due times more than 8 s ahead
+    /// come early.
     mutating func set(_ slot: Int, due: MonotonicTime, now: MonotonicTime) {
         clear(slot)
         let nowTick = now.nanoseconds / Self.tickNanoseconds

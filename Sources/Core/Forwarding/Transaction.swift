@@ -2,27 +2,31 @@ import DNSWire
 import DomainNames
 import Telemetry
 
-/// One question in flight: asked once towards the servers, however many clients wait for it.
+/// One question in flight: sent to servers once, however many clients wait for it.
 struct Transaction {
     /// Nil while the slot is free.
     var target: RouteTarget?
 
-    /// Hash of what makes two questions the same; see `TransactionTable.find`.
+    /// Hash of the parts that identify a question; see `TransactionTable.find`.
     var key: UInt64 = 0
     /// The next slot in the same hash bucket, or the next free slot; -1 at the end.
     var next: Int32 = -1
 
+    /// The view of its clients.
     var view: Int32 = 0
+    /// The question.
     var question = QuestionShape()
 
     /// The clients that wait: a list in `TransactionTable`, the first of which brought the question.
     var firstWaiter: Int32 = -1
+    /// The last of the waiting clients.
     var lastWaiter: Int32 = -1
+    /// The number of waiting clients.
     var waiterCount: Int32 = 0
 
     /// When it was first asked.
     private(set) var started = MonotonicTime(nanoseconds: 0)
-    /// When the clients get an answer at the latest, good or bad.
+    /// When the clients get a reply at the latest.
     private(set) var deadline = MonotonicTime(nanoseconds: 0)
     /// When the current group is given up.
     private(set) var groupDeadline = MonotonicTime(nanoseconds: 0)
@@ -34,47 +38,47 @@ struct Transaction {
     /// The last response code by which a server of the current group declined; nil if none did.
     var lastDecline: ResponseCode?
 
-    /// True if the address of one that waits is not forged: then the places may be taken that are kept for
-    /// such clients.
+    /// True if a waiting client has a validated address: then the reserve for such clients may be used.
     var isProven = false
 
-    /// The group that the slot counts for in `TransactionTable.enter`; nil if none.
+    /// The group in which the slot is counted; see `TransactionTable.enter`; nil if none.
     var countedGroup: Int?
     /// True if the current group was not asked since it has too many questions in flight.
     var isTurnedAway = false
 
-    /// The group whose answer to another transaction's identical question is waited for, in place of asking;
+    /// The group from which another transaction's answer to the same question is awaited instead of asking;
     /// nil if it asks itself. See `TransactionTable.leader`.
     var followedGroup: Int?
     /// Why the leader got no answer, once it is known; empty before.
     var leadersFailure: [UInt8] = []
 
-    /// The marks that the question brought; ours is added on its way out.
+    /// The marks in the client's question; ours is added when it is sent.
     var loopMarks: [UInt64] = []
 
-    /// The first group that failed; nil if none did. Then a 'no' is not to be believed.
+    /// The first group that failed; nil if none did. Then a negative answer is not final.
     var failure: GroupFailure?
 
+    /// The most attempts towards one group.
     static let mostAttempts = 8
 
     /// A group without an answer.
     struct GroupFailure {
         /// Place in `target.groups`.
         let position: Int
-        /// Why, in words; with the reasons of later groups behind it.
+        /// The reason as text, followed by those of later groups.
         var text: [UInt8]
     }
 
     // MARK: - Deadlines
 
-    /// Begins to ask: the clients get their reply within `milliseconds`.
+    /// Starts the clock: the clients get their reply within `milliseconds`.
     mutating func start(milliseconds: Int, at now: MonotonicTime) {
         started = now
         deadline = now.advanced(milliseconds: milliseconds)
     }
 
-    /// Goes over to the group at `position` of `count`, which is waited for `milliseconds` at most: what is
-    /// left of the time is shared by the groups that are left.
+    /// Enters the group at `position` of `count`, for `milliseconds` at most: the remaining time is shared by
+    /// the remaining groups.
     mutating func enterGroup(_ position: Int, of count: Int, milliseconds: Int, at now: MonotonicTime) {
         groupPosition = position
         lastDecline = nil
@@ -83,7 +87,7 @@ struct Transaction {
         groupDeadline = now.advanced(milliseconds: min(milliseconds, left / (count - position)))
     }
 
-    /// Notes why the current group failed, as far as it is told.
+    /// Records why the current group failed, as far as it is shown.
     mutating func noteFailure(_ text: [UInt8]) {
         guard let known = failure else {
             failure = GroupFailure(position: groupPosition, text: text)
@@ -94,9 +98,9 @@ struct Transaction {
     }
 }
 
-/// What is asked, apart from the name's octets.
+/// The question without the octets of the name.
 ///
-/// Routing, waiting together and the cache agree on what makes two questions the same:
+/// Routing, waiting together and the cache use the same definition of identical questions:
 /// ```
 /// of a question      routing              waiting together            cache
 /// name, folded       suffix, target       same                        key
@@ -106,7 +110,7 @@ struct Transaction {
 /// DO                 -                    same; others ask            key
 /// CD                 -                    same; others ask            key
 /// RD                 -                    - (always asked with RD)    -
-/// trail (marks)      own mark: refused    none waits for none;        failures of questions
+/// trail (marks)      own mark: refused    only with its equal;        failures of questions
 ///                                         others follow               with marks are not cached
 /// letter case, ID, EDNS size, cookie, transport: each client's own in its reply, nowhere else
 /// ```
@@ -116,13 +120,19 @@ struct QuestionShape: Hashable {
     var nameLength = 0
     /// Offset in the name of the suffix that is replaced on the way out.
     var suffixStart = 0
+    /// The type.
     var type = 0
+    /// The class.
     var recordClass = 0
+    /// The DO bit.
     var wantsDNSSEC = false
+    /// The CD bit.
     var checkingDisabled = false
 
+    /// An empty question.
     init() {}
 
+    /// The question of `query`.
     init(_ query: ClientQuery, suffixStart: Int) {
         nameLength = query.question.nameLength
         self.suffixStart = suffixStart
@@ -133,16 +143,21 @@ struct QuestionShape: Hashable {
     }
 }
 
-/// Where a client that waits stands in `TransactionTable`, and when it is given its reply.
+/// The place of a waiting client in `TransactionTable`, and the time of its reply.
 struct WaiterPlace {
+    /// Index of the waiter.
     let waiter: Int
+    /// Index of its transaction.
     let slot: Int
+    /// The time.
     let now: MonotonicTime
 }
 
 /// One client that waits for a transaction.
 struct Waiter {
+    /// The client, and the socket of the reply.
     var path: ClientPath
+    /// The form of the reply.
     var terms: ReplyTerms
     /// The next waiter of the same transaction, or the next free slot; -1 at the end.
     var next: Int32 = -1

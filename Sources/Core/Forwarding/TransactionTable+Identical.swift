@@ -65,12 +65,13 @@ extension TransactionTable {
         return count
     }
 
+    /// True if both have the same DO and CD bits.
     private func hasSameFlags(_ one: Int, _ other: Int) -> Bool {
         transactions[one].question.wantsDNSSEC == transactions[other].question.wantsDNSSEC
             && transactions[one].question.checkingDisabled == transactions[other].question.checkingDisabled
     }
 
-    /// True where both ask servers for the same name, type and class, whatever suffix their clients used.
+    /// True if both ask servers for the same name, type and class, whatever suffix their clients used.
     private func isSameOnTheWire(_ one: Int, _ other: Int) -> Bool {
         guard let target = transactions[one].target, let second = transactions[other].target,
             transactions[one].question.type == transactions[other].question.type,

@@ -3,44 +3,59 @@ import DomainNames
 import IPAddressing
 import Telemetry
 
-/// The questions in flight of one worker, found by message ID and by what they ask, and the clients that wait
+/// The questions in flight of one worker, found by message ID and by content, and the clients that wait
 /// for them.
 ///
-/// Slots are handed out again, last freed first, so that the steady state touches little memory and allocates
-/// none. Bounded: beyond `mostTransactions` or `mostWaiters` nothing is taken in.
+/// Slots are reused, last freed first, so that the steady state touches little memory and allocates none.
+/// Bounded: beyond `mostTransactions` or `mostWaiters` nothing is accepted.
 struct TransactionTable: ~Copyable {
+    /// All slots.
     var transactions: [Transaction] = []
-    /// The attempts of transaction i, the oldest first, from place i * `Transaction.mostAttempts`. They stand
-    /// apart so that looking at one touches nothing that is counted or copied.
+    /// The attempts of transaction i, the oldest first, from place i * `Transaction.mostAttempts`. They are
+    /// stored separately so that reading one needs no reference count and no copy.
     private var attempts: [Attempt] = []
+    /// The first free slot; -1 if there is none.
     private var freeTransaction: Int32 = -1
+    /// The questions in flight.
     private(set) var activeCount = 0
 
+    /// All places for waiters.
     private(set) var waiters: [Waiter] = []
+    /// The first free place; -1 if there is none.
     private var freeWaiter: Int32 = -1
+    /// The waiting clients.
     private(set) var waiterCount = 0
-    /// The question of waiter i as it was asked, from octet i * `questionRoom`.
+    /// The question of waiter i as the client asked it, from octet i * `questionRoom`.
     private var questions: [UInt8] = []
 
+    /// The message IDs.
     private var ids: MessageIDs
+    /// The first slot of each hash bucket; -1 if empty.
     private(set) var buckets: [Int32]
 
+    /// The IDs of abandoned questions.
     private var abandoned = AbandonedQuestions()
     /// For each path the attempts in state `waiting`; see `place`.
     private var waitingCounts: [Int32]
     /// For each group the transactions that ask it; see `enter`.
     private var groupCounts: [Int32]
+    /// The waiting questions of each client.
     private var load = ClientLoad()
     /// The transactions of each client that ask each group; see `enter`.
     private var groupLoad = ClientLoad()
+    /// The key of the hashes.
     private let hashKey: UInt64
 
+    /// The most questions in flight.
     let mostTransactions: Int
+    /// The most waiting clients.
     let mostWaiters: Int
 
     /// Name, type and class: 255 + 4 octets, rounded up.
     private static let questionRoom = 264
+    /// Hash buckets.
     static let bucketCount = 4096
+    /// Slots at the start.
     private static let firstCapacity = 256
 
     /// - Parameters:
@@ -60,8 +75,8 @@ struct TransactionTable: ~Copyable {
 
     // MARK: - Transactions
 
-    /// A fresh slot under `key`; nil where the table is full, or full but for what is kept for proven
-    /// clients.
+    /// A free slot under `key`; nil if the table is full, or only the reserve for clients with validated
+    /// addresses is left.
     mutating func addTransaction(key: UInt64, isProven: Bool = true) -> Int? {
         guard isProven || activeCount < EngineLimits.open(mostTransactions) else { return nil }
         if freeTransaction < 0 {
@@ -99,6 +114,7 @@ struct TransactionTable: ~Copyable {
         activeCount -= 1
     }
 
+    /// Removes `slot` from its hash bucket.
     private mutating func unlink(_ slot: Int) {
         let bucket = Int(transactions[slot].key % UInt64(Self.bucketCount))
         var current = buckets[bucket]
@@ -116,6 +132,7 @@ struct TransactionTable: ~Copyable {
         }
     }
 
+    /// Adds free slots; false if the table has its full size.
     private mutating func growTransactions() -> Bool {
         let old = transactions.count
         let new = min(max(old * 2, Self.firstCapacity), mostTransactions)
@@ -133,9 +150,9 @@ struct TransactionTable: ~Copyable {
     /// The transaction that a client of this question can wait for: same target, view, folded name, type,
     /// class and flags.
     ///
-    /// Servers may refuse a question for the marks that it brings, which any client can put there: one
-    /// without marks waits for another one without. One with marks waits for its like, and beyond
-    /// `mostMarked` different trails for any that has marks.
+    /// Servers may refuse a question because of its marks, which any client can set: a question without marks
+    /// waits only for another one without. One with marks waits for one with the same marks, and beyond
+    /// `mostMarked` different trails for any with marks.
     func find(_ asked: AskedQuestion, key: UInt64) -> Int? {
         var marked: Int?
         var markedCount = 0
@@ -160,6 +177,7 @@ struct TransactionTable: ~Copyable {
     /// Transactions with different trails for one question.
     private static let mostMarked = 16
 
+    /// True if `slot` has the name in `message`.
     private func isSameName(_ slot: Int, _ message: Span<UInt8>, _ length: Int) -> Bool {
         let start = Int(transactions[slot].firstWaiter) * Self.questionRoom
         return isEqualFolded(questions.span, start, message, Question.nameStart, count: length)
@@ -170,9 +188,9 @@ struct TransactionTable: ~Copyable {
     /// Counts `slot` for `group`, and no longer for another; false, and for none, if the group, or the
     /// client's share of it, is full.
     ///
-    /// No fixed number serves both one resolver that asks for a whole office and many clients. So a group may
-    /// have as many places as are free, and a client as many of the group's as are free there: whatever is
-    /// silent, something is left for every other group, and of each group for every other client.
+    /// No fixed number suits both one resolver that asks for a whole office and many clients. So a group may
+    /// use as many places as are free, and a client as many of the group's places as are free there: a silent
+    /// group or client always leaves room for the others.
     mutating func enter(_ group: Int, _ slot: Int, atMost most: Int) -> Bool {
         leaveGroup(slot)
         transactions[slot].followedGroup = nil
@@ -185,13 +203,14 @@ struct TransactionTable: ~Copyable {
         return true
     }
 
-    /// Lets `slot` wait for its leader in `group`, for which it does not count.
+    /// Lets `slot` wait for its leader in `group`, where it is not counted.
     mutating func follow(in group: Int, _ slot: Int) {
         leaveGroup(slot)
         transactions[slot].followedGroup = group
         transactions[slot].leadersFailure = []
     }
 
+    /// No longer counts `slot` for its group.
     private mutating func leaveGroup(_ slot: Int) {
         guard let group = transactions[slot].countedGroup else { return }
         groupCounts[group] -= 1
@@ -200,7 +219,7 @@ struct TransactionTable: ~Copyable {
         transactions[slot].countedGroup = nil
     }
 
-    /// How many more questions of a client `group` would take in; 0 or less: none.
+    /// How many more questions of a client `group` would accept; 0 or less: none.
     private func freePlaces(of group: Int, atMost most: Int, isProven: Bool) -> Int {
         let places = isProven ? mostTransactions : EngineLimits.open(mostTransactions)
         return min(isProven ? most : EngineLimits.open(most), places - activeCount) - Int(groupCounts[group])
@@ -216,26 +235,28 @@ struct TransactionTable: ~Copyable {
         return loadHash(address, isProven: isProven) &+ UInt64(group) &* 0x9E37_79B9_7F4A_7C15 | 1
     }
 
-    /// True if one more question for `group` of a proven client would be taken in.
+    /// True if `group` would accept one more question of a client with a validated address.
     func hasRoom(for group: Int, atMost most: Int) -> Bool {
         freePlaces(of: group, atMost: most, isProven: true) > 0
     }
 
-    /// True where one more question of a proven client would be taken in.
+    /// True if the table would accept one more question of a client with a validated address.
     var hasRoom: Bool { activeCount < mostTransactions && waiterCount < mostWaiters }
 
-    /// Questions of the client that wait; sometimes more than there are, never fewer.
+    /// Waiting questions of the client; sometimes too many, never too few.
     ///
     /// - Parameter isProven: Those that came over TCP or with a cookie of ours, or else the others, which
-    ///   somebody else may have sent in the client's name.
+    ///   another host may have sent in the client's name.
     func waiterCount(of client: IPAddress, isProven: Bool) -> Int {
         load.count(loadHash(client, isProven: isProven))
     }
 
+    /// The client's key in `load`.
     private func loadHash(_ client: IPAddress, isProven: Bool) -> UInt64 {
         client.hostHash(key: isProven ? ~hashKey : hashKey)
     }
 
+    /// Counts a waiter for its client.
     private mutating func countWaiter(_ waiter: Waiter, _ change: Int32) {
         guard waiter.terms.limit != ReplyTerms.nobody else { return }
         let isProven = waiter.path.transport == .tcp || waiter.terms.isProven
@@ -285,7 +306,7 @@ struct TransactionTable: ~Copyable {
         self[slot, index].state = state
     }
 
-    /// An attempt waits no longer, though its answer may still come.
+    /// An attempt waits no longer, although its answer may still come.
     mutating func abandonAttempt(_ index: Int, of slot: Int, _ state: Attempt.State) {
         abandoned.note(self[slot, index].id, at: Self.place(self[slot, index].path))
         endAttempt(index, of: slot, state)
@@ -314,7 +335,7 @@ struct TransactionTable: ~Copyable {
         }
     }
 
-    /// Forgets all attempts of `slot`: what still comes for them is not ours any more.
+    /// Removes all attempts of `slot`: later answers to them are ignored.
     mutating func dropAttempts(of slot: Int) {
         for index in 0..<transactions[slot].attemptCount {
             if self[slot, index].state == .waiting {
@@ -354,17 +375,19 @@ struct TransactionTable: ~Copyable {
     /// The pool's sockets, and TCP.
     private static let pathsPerServer = UpstreamSockets.perServer + 1
 
+    /// The number of a path.
     static func place(_ path: UpstreamPath) -> Int {
         path.server * pathsPerServer + (path.transport == .tcp ? UpstreamSockets.perServer : path.socket)
     }
 
     // MARK: - Waiters
 
-    /// Lets a client wait for `slot`; false where there is no room.
+    /// Lets a client wait for `slot`; false if there is no room.
     ///
     /// - Parameters:
     ///   - question: Name, type and class as this client asked.
-    ///   - isProven: True where it may take what is kept for proven clients; then `slot` may, too.
+    ///   - isProven: True if it may use the reserve for clients with validated addresses; then `slot` may,
+    ///     too.
     mutating func addWaiter(
         _ path: ClientPath, _ terms: ReplyTerms, question: Span<UInt8>, to slot: Int, isProven: Bool = true
     ) -> Bool {
@@ -388,6 +411,7 @@ struct TransactionTable: ~Copyable {
         return true
     }
 
+    /// Stores the question of a waiter.
     private mutating func copyQuestion(_ question: Span<UInt8>, to waiter: Int) {
         let start = waiter * Self.questionRoom
         unsafe questions.withUnsafeMutableBytes { room in
@@ -399,6 +423,7 @@ struct TransactionTable: ~Copyable {
         }
     }
 
+    /// Adds free places for waiters.
     private mutating func growWaiters(_ filler: Waiter) {
         let old = waiters.count
         let new = max(old * 2, Self.firstCapacity)
