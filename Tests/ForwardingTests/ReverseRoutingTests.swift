@@ -35,18 +35,18 @@ import Testing
             let wire = message(other, labels: labels)
             let expected: ReverseRouting.Owner =
                 prefix.contains(range)
-                ? .cluster(target: 7) : range.contains(prefix) ? .aboveCluster : .nobody
+                ? .cluster(target: 7) : range.contains(prefix) ? .aboveCluster : .unowned
             let found = routing.owner(of: wire.span, nameLength: wire.count - 12, family: family)
             #expect(found == expected, "\(prefix) \(range)")
         }
     }
 
     @Test(arguments: [
-        ("x.17.172.in-addr.arpa", ReverseRouting.Owner.nobody, "a label that is no number, above the prefix"),
+        ("x.17.172.in-addr.arpa", ReverseRouting.Owner.unowned, "a label that is no number, above the prefix"),
         ("x.16.17.172.in-addr.arpa", .cluster(target: 1), "a label that is no number, inside the prefix"),
         ("0/25.16.17.172.in-addr.arpa", .cluster(target: 1), "a delegation of RFC 2317"),
-        ("016.17.172.in-addr.arpa", .nobody, "a leading zero: no address is written so"),
-        ("256.17.172.in-addr.arpa", .nobody, "no octet"),
+        ("016.17.172.in-addr.arpa", .unowned, "a leading zero: no address is written so"),
+        ("256.17.172.in-addr.arpa", .unowned, "no octet"),
         ("17.172.in-addr.arpa", .aboveCluster, "a node on the way"),
         ("in-addr.arpa", .aboveCluster, "the zone itself"),
         ("9.5.4.16.17.172.in-addr.arpa", .cluster(target: 1), "more labels than an address has"),

@@ -11,7 +11,7 @@ package struct ReplyTerms: Sendable {
     package var wantsDNSSEC: Bool
     /// True if the client uses AD (RFC 6840 section 5.7).
     package var wantsAuthenticData: Bool
-    /// The most octets that the reply may take: 512...65535, or `nobody`.
+    /// The most octets that the reply may take: 512...65535, or `noReply`.
     package var limit: Int
     /// Octets of the client's message.
     package var askedOctets = 0
@@ -44,7 +44,7 @@ package struct ReplyTerms: Sendable {
     }
 
     /// A limit that says that no reply is wanted: the question refreshes the cache.
-    package static let nobody = 0
+    package static let noReply = 0
 
     /// The room for a UDP reply: 512 octets without EDNS (RFC 1035 section 4.2.1), else the client's payload
     /// size, at most ours.

@@ -38,7 +38,7 @@ struct Recipient: ~Escapable {
     }
 
     /// False for a question that is asked for the cache's sake: nothing is sent.
-    var wantsReply: Bool { terms.limit != ReplyTerms.nobody }
+    var wantsReply: Bool { terms.limit != ReplyTerms.noReply }
 }
 
 /// One question of a client while the engine works on it: the message, and the facts found so far.

@@ -311,7 +311,7 @@ extension ForwardingEngine {
         while waiter >= 0 {  // a list without cycles
             let index = Int(waiter)
             waiter = table.waiters[index].next
-            guard table.waiters[index].terms.limit != ReplyTerms.nobody else { continue }
+            guard table.waiters[index].terms.limit != ReplyTerms.noReply else { continue }
             deliver(draft, to: WaiterPlace(waiter: index, slot: slot, now: now), into: &outbox)
         }
         // If all servers are down none is asked, and that is quick.

@@ -241,7 +241,7 @@ package struct ForwardingEngine: ~Copyable {
         guard case .ask(let target, let suffixStart) = route(exchange) else { return }
         counters.refreshed += 1
         var silent = exchange
-        silent.recipient.terms.limit = ReplyTerms.nobody
+        silent.recipient.terms.limit = ReplyTerms.noReply
         ask(silent, target, suffixStart: suffixStart, in: &turn)
     }
 

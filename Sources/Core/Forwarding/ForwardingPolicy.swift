@@ -204,9 +204,9 @@ package final class ForwardingPolicy: Sendable {
                 return permitted(targets[target], message, end, view, isReverse: true)
             case .aboveCluster where isPrivate:
                 return .answer(.zone(LocalZone(names: .empty(isOnTheWay: true)), start: suffixStart))
-            case .nobody where isPrivate:
+            case .unowned where isPrivate:
                 return .answer(.zone(LocalZone(names: .empty(isOnTheWay: false)), start: suffixStart))
-            case .upstream, .aboveCluster, .nobody:
+            case .upstream, .aboveCluster, .unowned:
                 return routeUpstream()
             }
         case .special(let name):

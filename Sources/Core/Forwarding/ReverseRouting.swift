@@ -24,7 +24,7 @@ struct ReverseRouting: Sendable {
         /// Some addresses below the name belong to a cluster.
         case aboveCluster
         /// No cluster has an address below it.
-        case nobody
+        case unowned
     }
 
     /// The prefixes of clusters.
@@ -45,16 +45,16 @@ struct ReverseRouting: Sendable {
         guard !entries.isEmpty || !upstream.isEmpty,
             let range = ReverseRange(in: message, nameLength: nameLength, family: family)
         else {
-            return .nobody
+            return .unowned
         }
         for entry in entries where entry.prefix.contains(range.prefix) {
             return .cluster(target: entry.target)
         }
         for prefix in upstream where prefix.contains(range.prefix) { return .upstream }
         // A label that is not a number ends the range early: no address is below such a name.
-        guard range.isWhole else { return .nobody }
+        guard range.isWhole else { return .unowned }
         for entry in entries where range.prefix.contains(entry.prefix) { return .aboveCluster }
-        return .nobody
+        return .unowned
     }
 }
 

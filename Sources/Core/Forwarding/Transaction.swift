@@ -112,7 +112,7 @@ struct Transaction {
 /// RD                 -                    - (always asked with RD)    -
 /// trail (marks)      own mark: refused    only with its equal;        failures of questions
 ///                                         others follow               with marks are not cached
-/// letter case, ID, EDNS size, cookie, transport: each client's own in its reply, nowhere else
+/// letter case, ID, EDNS size, cookie, transport: only in each client's own reply
 /// ```
 /// "Follow": another transaction that shares the leader's answer, see `TransactionTable.leader`.
 struct QuestionShape: Hashable {

@@ -230,7 +230,7 @@ struct TransactionTable: ~Copyable {
     private func clientHash(_ slot: Int, _ group: Int) -> UInt64 {
         let waiter = waiters[Int(transactions[slot].firstWaiter)]
         let address = waiter.path.client.address
-        guard waiter.terms.limit != ReplyTerms.nobody, !address.isLoopback else { return 0 }
+        guard waiter.terms.limit != ReplyTerms.noReply, !address.isLoopback else { return 0 }
         let isProven = waiter.path.transport == .tcp || waiter.terms.isProven
         return loadHash(address, isProven: isProven) &+ UInt64(group) &* 0x9E37_79B9_7F4A_7C15 | 1
     }
@@ -258,7 +258,7 @@ struct TransactionTable: ~Copyable {
 
     /// Counts a waiter for its client.
     private mutating func countWaiter(_ waiter: Waiter, _ change: Int32) {
-        guard waiter.terms.limit != ReplyTerms.nobody else { return }
+        guard waiter.terms.limit != ReplyTerms.noReply else { return }
         let isProven = waiter.path.transport == .tcp || waiter.terms.isProven
         load.change(loadHash(waiter.path.client.address, isProven: isProven), by: change)
     }

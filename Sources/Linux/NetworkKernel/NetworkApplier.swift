@@ -149,8 +149,8 @@ package struct NetworkApplier<Machine: Kernel> {
 
     /// Takes away all that is ours; connections whose translation goes are forgotten.
     package func remove(identifier: String, process: Int) throws(KernelError) -> Outcome {
-        let nobody = Host(name: "", addresses: [])
-        let plan = HostPlan(host: LocatedHost(place: "", host: nobody, podPrefixes: [], isNode: false))
+        let nameless = Host(name: "", addresses: [])
+        let plan = HostPlan(host: LocatedHost(place: "", host: nameless, podPrefixes: [], isNode: false))
         return try apply(
             plan, identifier: identifier, process: process, options: Options(wanted: .nothing))
     }
