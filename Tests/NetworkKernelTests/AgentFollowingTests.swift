@@ -8,7 +8,7 @@ import TestSupport
 
 /// An agent follows its file, with the refusals of every apply, and what others apply.
 @Suite struct AgentFollowingTests {
-    @Test func `a changed file is applied, one with mistakes changes nothing and is told once`() throws {
+    @Test func `a changed file is applied, one with mistakes changes nothing and is reported once`() throws {
         let run = try AgentRun.started()
         run.agent.follow(.success("wrong"))
         run.agent.follow(.success("wrong"))
@@ -45,7 +45,7 @@ import TestSupport
         #expect(run.agent.mustFollow, "at a host's start the network may still come")
     }
 
-    @Test func `an apply that waits is not touched, and one that was undone is not done again`() throws {
+    @Test func `a waiting apply is not touched, and an undone one is not repeated`() throws {
         let run = try AgentRun(LabHosts(network: "vxlan-mesh", host: "001"))
         try run.agent.start()
         let applied = AppliedConfiguration(path: "/tmp/new.yaml", host: "c1/001", isChosen: false, text: AgentRun.good)
@@ -59,10 +59,10 @@ import TestSupport
         run.agent.follow(.success(AgentRun.good))
         run.wait(milliseconds: 5_000)
         #expect(run.run.kernel.state.deviations(from: run.run.fresh) == [])
-        #expect(run.takeNews().contains { $0.contains("nobody confirmed it") })
+        #expect(run.takeNews().contains { $0.contains("it was not confirmed") })
     }
 
-    @Test func `what somebody else has applied and confirmed is kept, and its file followed`() throws {
+    @Test func `a confirmed apply of another process is maintained, and its file followed`() throws {
         let run = try AgentRun.started()
         let applied = AppliedConfiguration(path: "/tmp/new.yaml", host: "c1/001", isChosen: false, text: AgentRun.good)
         let options = NetworkApplier<FakeKernel>.Options(wanted: .configuration(applied), armUndo: { _ in })
@@ -77,7 +77,7 @@ import TestSupport
         #expect(run.isWhole)
     }
 
-    @Test func `two agents: the second is told so`() throws {
+    @Test func `a second agent is refused`() throws {
         let run = try AgentRun.started()
         #expect(try !run.run.store.hasAgent())
         let lock = try run.run.store.agentLock()
@@ -85,7 +85,7 @@ import TestSupport
         #expect(throws: KernelError.self) { _ = try run.run.store.agentLock() }
     }
 
-    @Test func `the status says after reading what it said before`() throws {
+    @Test func `a status is unchanged after encoding and decoding`() throws {
         let run = try AgentRun.started()
         run.flushRoutes()
         run.runUntilQuiet()

@@ -74,7 +74,7 @@ final class AgentRun {
         }
     }
 
-    /// Somebody changes the host, and the kernel tells of it.
+    /// Another program changes the host, and the kernel reports it.
     func disturb(_ happened: [KernelEvent], _ change: (inout HostState) -> Void) {
         run.kernel.disturb(change)
         events.waiting += happened
@@ -136,7 +136,7 @@ final class FakeEvents: EventSource {
     }
 }
 
-/// A kernel that tells of what is done to it, as the real one does, whoever does it.
+/// A kernel that reports every change as an event, like the real one.
 struct NoisyKernel: Kernel {
     let kernel: FakeKernel
     let events: FakeEvents

@@ -5,10 +5,10 @@ import NetworkPlanning
 import Testing
 import TestSupport
 
-/// An agent puts back what others take away: soon, once, not for ever against somebody, and not what was removed.
+/// An agent restores lost objects: soon, once, at growing intervals if they are contested, and not after a removal.
 @Suite struct AgentTests {
     @Test(arguments: LabHosts.all)
-    func `what is lost is told and back soon after its burst`(lab: LabHosts) throws {
+    func `a loss is reported and repaired soon after its burst`(lab: LabHosts) throws {
         let run = try AgentRun.started(lab)
         #expect(run.isWhole)
         run.flushRules()
@@ -24,7 +24,7 @@ import TestSupport
         #expect(status.lastLoss?.milliseconds == 50 && status.lastLoss?.time == 1_000)
     }
 
-    @Test func `its own changes make it look no further`() throws {
+    @Test func `its own changes cause no further check`() throws {
         let run = try AgentRun.started()
         run.flushRoutes()
         run.wait(milliseconds: 50)
@@ -35,7 +35,7 @@ import TestSupport
         #expect(run.run.kernel.calls == calls)
     }
 
-    @Test func `a next hop that does not answer is told once, asked again, and told when it answers`() throws {
+    @Test func `a silent next hop is reported once, resolved again, and reported when it answers`() throws {
         let run = try AgentRun.started()
         let gateway = try #require(run.run.plan.routes.first?.value.nextHops.first?.gateway)
         let device = try #require(run.run.plan.links.first?.value.name)
@@ -54,7 +54,7 @@ import TestSupport
         #expect(run.takeNews() == ["answering [\(gateway)]"] && run.status?.silent == [])
     }
 
-    @Test func `what concerns others wakes nobody`() throws {
+    @Test func `events of foreign objects cause no check`() throws {
         let run = try AgentRun.started()
         let calls = run.run.kernel.calls
         run.disturb([
@@ -65,14 +65,14 @@ import TestSupport
         #expect(run.run.kernel.calls == calls)
     }
 
-    @Test func `without an event the slow look finds it, and does not know since when`() throws {
+    @Test func `without an event the full check finds a loss, without its time`() throws {
         let run = try AgentRun.started()
         run.disturb([]) { $0.tables.removeAll { $0.isOurs } }
         run.wait(milliseconds: 60_000)
         #expect(run.isWhole && run.takeNews().last?.hasSuffix("after unknown") == true)
     }
 
-    @Test func `events that were lost make it look at once`() throws {
+    @Test func `lost events cause a check at once`() throws {
         let run = try AgentRun.started()
         run.run.kernel.disturb { $0.routes.removeAll { $0.isOurs } }
         run.events.isIncomplete = true
@@ -81,7 +81,7 @@ import TestSupport
         #expect(run.isWhole)
     }
 
-    @Test func `somebody who takes the same object away again and again is told of once and left alone longer`() throws {
+    @Test func `an object removed again and again is reported once and restored at growing intervals`() throws {
         let run = try AgentRun.started()
         var repaired = 0
         var contested: [String] = []
@@ -97,7 +97,7 @@ import TestSupport
         #expect(run.status?.contested == ["nft table namebridge"])
     }
 
-    @Test func `the status says what is missing, and which path needs it`() throws {
+    @Test func `the status has the missing objects, and the paths that need them`() throws {
         let run = try AgentRun.started(LabHosts(network: "office-to-cluster", host: "relay1"))
         let whole = try #require(run.status)
         #expect(whole.paths.map(\.carrier) == ["relay"] && whole.paths.allSatisfy { $0.wanted > 0 && $0.missing == 0 })
@@ -113,7 +113,7 @@ import TestSupport
     }
 
     @Test(arguments: LabHosts.all)
-    func `whatever is missing, some path needs it`(lab: LabHosts) throws {
+    func `every missing object is needed by a path`(lab: LabHosts) throws {
         let run = try Run(lab)
         let pathPlans = try lab.pathPlans()
         let missing = difference(from: run.fresh, to: run.plan).steps.losses
@@ -123,7 +123,7 @@ import TestSupport
         }
     }
 
-    @Test func `another object is put back at once though one is fought over`() throws {
+    @Test func `another object is restored at once although one is contested`() throws {
         let run = try AgentRun.started()
         for _ in 0..<7 {
             run.flushRules()
@@ -135,7 +135,7 @@ import TestSupport
         #expect(run.isWhole)
     }
 
-    @Test func `who stops is forgiven`() throws {
+    @Test func `an object that stays is no longer contested`() throws {
         let run = try AgentRun.started()
         for _ in 0..<6 {
             run.flushRules()
@@ -148,7 +148,7 @@ import TestSupport
         #expect(run.isWhole)
     }
 
-    @Test func `what was removed stays away until the next apply, also after a crash`() throws {
+    @Test func `a removal lasts until the next apply, also after a crash`() throws {
         let run = try AgentRun.started()
         #expect(try run.run.remove())
         run.flushRules()
@@ -179,7 +179,7 @@ import TestSupport
     }
 
     /// The kernel takes the mesh's device along with the one that it is on.
-    @Test func `what can be put back is, though the device of something else is gone`() throws {
+    @Test func `everything possible is restored although the device of one object is gone`() throws {
         let run = try AgentRun.started(LabHosts(network: "vxlan-mesh", host: "001"))
         let uplink = run.run.kernel.state
         run.disturb([KernelEvent(.link(name: "eth0", index: 2, isUp: false), isGone: true)]) { state in
@@ -211,7 +211,7 @@ import TestSupport
         #expect(run.status?.trouble == nil)
     }
 
-    @Test func `a command that fails every time keeps nothing else away`() throws {
+    @Test func `a command that always fails does not prevent other repairs`() throws {
         let run = try AgentRun.started(LabHosts(network: "office-to-cluster", host: "relay1"))
         run.run.kernel.refusal = { $0.contains("route prepend 172.17.33.0/24") }
         run.flushRules()
@@ -225,7 +225,7 @@ import TestSupport
         #expect(run.isWhole && run.takeNews().contains("recovered"))
     }
 
-    @Test func `a repair that fails is told once and tried again`() throws {
+    @Test func `a failed repair is reported once and tried again`() throws {
         let run = try AgentRun.started()
         run.run.kernel.fault = .death(at: run.run.kernel.calls + 2)
         run.flushRules()

@@ -53,7 +53,7 @@ import TestSupport
     }
 
     @Test(arguments: LabHosts.all)
-    func `a removal that is killed is taken back or finished`(lab: LabHosts) throws {
+    func `a killed removal is undone or finished`(lab: LabHosts) throws {
         let whole = try Run(lab)
         _ = try whole.apply()
         let start = whole.kernel.calls
@@ -69,7 +69,7 @@ import TestSupport
         }
     }
 
-    @Test func `what somebody changed in the meantime is left to him`() throws {
+    @Test func `a change by another program in the meantime stays`() throws {
         let run = try Run(LabHosts(network: "relay-between-clusters", host: "web02"))
         _ = try run.apply()
         run.kernel.disturb { state in

@@ -1,10 +1,10 @@
 import Foundation
 import Testing
 
-/// Under a running agent, traffic is back soon after somebody has flushed rules or routes, or deleted a device, and what was
-/// removed stays away.
+/// Under a running agent, traffic is back soon after rules or routes were flushed, or deleted a device, and what was removed
+/// stays away.
 @Suite(.enabled(if: Lab.isPossible), .serialized) struct AgentTests {
-    @Test func `a relay whose rules and routes are flushed carries again`() throws {
+    @Test func `a relay whose rules and routes are flushed works again`() throws {
         let lab = try Lab(
             "agrelay", hosts: OfficeTests.hosts, script: OfficeTests.script + OfficeTests.strangers, answering: ["p3"])
         let file = try lab.file("office.yaml", OfficeTests.configuration)
@@ -16,7 +16,7 @@ import Testing
 
         for disturbance in [
             Disturbance("on relay1 nft flush ruleset", of: "nft rule"),
-            // Whoever restarts docker gets his chains anew, and ours with them.
+            // A restart of docker makes its chains again, and ours with them.
             Disturbance(
                 "on relay1 iptables -N DOCKER-USER; on relay1 iptables -P FORWARD DROP; "
                     + "on relay1 iptables -A FORWARD -j DOCKER-USER", of: "iptables"),
@@ -36,7 +36,7 @@ import Testing
         #expect(try lab.snapshot("relay1").contains("namebridge") == before.contains("namebridge"))
     }
 
-    @Test func `a mesh whose device, routes or entries go carries again`() throws {
+    @Test func `a mesh whose device, routes or entries are deleted works again`() throws {
         let lab = try Lab("agmesh", hosts: ["n1", "n2", "p1", "p2"], script: Self.script, answering: ["p2"])
         let file = try lab.file("mesh.yaml", Self.configuration)
         #expect(try lab.net("n2", "apply --config \(file)").code == 0)
@@ -96,7 +96,7 @@ import Testing
         """
 }
 
-/// What somebody does to a host.
+/// A change of a host.
 struct Disturbance {
     let command: String
     /// What the agent says first of a lost object.

@@ -3,7 +3,7 @@ import Testing
 
 /// An apply that is killed, not confirmed, refused or called twice leaves the host as it was or as planned.
 @Suite(.enabled(if: Lab.isPossible), .serialized) struct InterruptionTests {
-    @Test func `an apply that is killed at any time is taken back by the next run`() throws {
+    @Test func `an apply that is killed at any time is undone by the next run`() throws {
         let lab = try Self.lab("kill")
         let file = try lab.file("mesh.yaml", Self.configuration)
         let before = try lab.snapshot("host")
@@ -38,7 +38,7 @@ import Testing
     }
 
     /// A terminal whose login was cut off takes no more text, in the middle of what an apply has to say.
-    @Test func `an apply whose reader is gone goes on, and is undone in time`() async throws {
+    @Test func `an apply whose reader is gone continues, and is undone in time`() async throws {
         let lab = try Self.lab("stuck")
         let file = try lab.file("large.yaml", Self.large)
         let before = try lab.snapshot("host")
@@ -50,7 +50,7 @@ import Testing
         #expect(try lab.snapshot("host") == before)
     }
 
-    @Test func `what is confirmed stays`() async throws {
+    @Test func `a confirmed apply stays`() async throws {
         let lab = try Self.lab("keep")
         let file = try lab.file("mesh.yaml", Self.configuration)
         #expect(try lab.net("host", "apply --config \(file) --confirm 4s").code == 0)
@@ -61,14 +61,14 @@ import Testing
         #expect(try lab.net("host", "remove").code == 0)
     }
 
-    @Test func `a command that fails in the middle takes everything back`() throws {
+    @Test func `a command that fails in the middle undoes everything`() throws {
         let lab = try Self.lab("fail")
         let file = try lab.file("mesh.yaml", Self.configuration)
         // Another's device has the number and port already, which the kernel refuses a second time.
         try lab.script("ip -n ${P}host link add hers type vxlan id 10001 dstport 4899 local 192.168.0.21 dev eth0 nolearning")
         let before = try lab.snapshot("host")
         let result = try lab.net("host", "apply --config \(file)")
-        #expect(result.code == 1 && result.output.contains("everything was taken back"), "\(result.output)")
+        #expect(result.code == 1 && result.output.contains("everything was undone"), "\(result.output)")
         #expect(try lab.snapshot("host") == before)
     }
 
@@ -89,7 +89,7 @@ import Testing
         #expect(try lab.snapshot("host") == before)
     }
 
-    @Test func `a half-written journal and a foreign lock are told, and the host is left alone`() throws {
+    @Test func `a half-written journal and a foreign lock are reported, and the host is not changed`() throws {
         let lab = try Self.lab("state")
         let file = try lab.file("mesh.yaml", Self.configuration)
         let state = lab.state(of: "host")

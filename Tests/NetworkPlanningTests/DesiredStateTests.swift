@@ -16,7 +16,7 @@ import Testing
     }
 
     @Test(arguments: Networks.all)
-    func `with headings each because is said once for all of its lines`(name: String) throws {
+    func `with headings each reason is printed once for all of its lines`(name: String) throws {
         for plan in NetworkPlanner(try Networks.inventory(name)).plans() {
             var (each, once) = (LineWriter(), LineWriter())
             plan.write(to: &each)
@@ -34,7 +34,7 @@ import Testing
     }
 
     @Test(arguments: Networks.all)
-    func `nft takes every table that is planned`(name: String) throws {
+    func `nft accepts every planned table`(name: String) throws {
         for plan in NetworkPlanner(try Networks.inventory(name)).plans() where !plan.table.chains.isEmpty {
             try expectNFTAccepts(plan.table.replacement)
         }
@@ -67,7 +67,7 @@ private func expectNFTAccepts(_ script: String) throws {
         plan.table.chains.first { $0.name == "postrouting" }?.rules.map(\.action.description) ?? []
     }
 
-    @Test func `where the tunnel has no address, sources are translated to the node's`() throws {
+    @Test func `if the tunnel has no address, sources are translated to the node's`() throws {
         let plan = try Networks.plan("master1", in: Networks.inventory("office-to-cluster"))
         var state = FakeHost.fresh(plan.host)
         let block = try IPPrefix(parsing: "172.17.54.0/26")
@@ -83,7 +83,7 @@ private func expectNFTAccepts(_ script: String) throws {
     }
 
     @Test(arguments: [(1500, 1450), (9000, 8950), (1420, 1370)])
-    func `the mesh carries what its underlay leaves`(underlay: Int, expected: Int) throws {
+    func `the mesh has the MTU that its underlay leaves`(underlay: Int, expected: Int) throws {
         let plan = try Networks.plan("001", in: Networks.inventory("vxlan-mesh"))
         var state = FakeHost.fresh(plan.host)
         state.links[1].mtu = underlay

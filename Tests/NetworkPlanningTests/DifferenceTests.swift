@@ -5,8 +5,8 @@ import NetworkPlanning
 import TestSupport
 import Testing
 
-/// The steps lead to the plan, a second look finds nothing, and the inverse leads back: for every host of every
-/// network, from a fresh host and from one that somebody has been at.
+/// The steps lead to the plan, a second look finds nothing, and the inverse leads back: for every host of every network, from a
+/// fresh host and from one with foreign changes.
 @Suite struct DifferenceTests {
     @Test(arguments: Networks.all)
     func `from a fresh host the steps lead to the plan, and their inverse back`(name: String) throws {
@@ -23,7 +23,7 @@ import Testing
     }
 
     @Test(arguments: [(0, 0), (1, 1)])
-    func `a tunnel without an address gets no filter, and a stricter one of all devices is told`(
+    func `a tunnel without an address gets no filter, and a stricter one of all devices is reported`(
         all: Int, warnings: Int
     ) throws {
         let plan = try Networks.plan("node1", in: Networks.inventory(yaml: Self.bareTunnel))
@@ -109,7 +109,7 @@ import Testing
 
         """
 
-    @Test func `a foreign route that ours goes before is told and no fault`() throws {
+    @Test func `a foreign route after ours is reported and not a fault`() throws {
         let plan = try Networks.plan("001", in: Networks.inventory("vxlan-mesh"))
         var state = FakeHost.fresh(plan.host)
         let steps = difference(from: state, to: plan)
@@ -126,7 +126,7 @@ import Testing
     }
 
     @Test(arguments: Networks.all)
-    func `a plan of nothing takes away all of ours and nothing else`(name: String) throws {
+    func `an empty plan removes all of ours and nothing else`(name: String) throws {
         for plan in NetworkPlanner(try Networks.inventory(name)).plans() {
             let fresh = FakeHost.fresh(plan.host)
             let steps = difference(from: fresh, to: plan)
@@ -141,7 +141,7 @@ import Testing
     }
 
     @Test(arguments: Networks.all, 0..<8)
-    func `whatever somebody has done to ours, one round of steps puts it right`(
+    func `one round of steps repairs any change to our objects`(
         name: String, seed: Int
     ) throws {
         var random = SplitMix64(seed: UInt64(seed))
@@ -162,7 +162,7 @@ import Testing
         }
     }
 
-    @Test func `what another file wants replaces what an earlier one wanted`() throws {
+    @Test func `the plan of a new file replaces that of an earlier one`() throws {
         let before = try Networks.plan("001", in: Networks.inventory("vxlan-mesh"))
         var inventory = try Networks.inventory("vxlan-mesh")
         guard case .vxlan(var mesh) = inventory.paths[0].carrier else { return }
@@ -182,7 +182,7 @@ import Testing
         #expect(state.deviations(from: old) == [])
     }
 
-    @Test func `packets are led by a route only after all that it needs, and no longer than it stands`()
+    @Test func `a route is added after all that it needs, and removed before it`()
         throws
     {
         let plan = try Networks.plan("001", in: Networks.inventory("vxlan-mesh"))
@@ -195,7 +195,7 @@ import Testing
         #expect(back == back.sorted(by: >), "\(back)")
     }
 
-    @Test func `a setting that somebody changed after us stays as he left it`() throws {
+    @Test func `a setting that another program changed after us stays`() throws {
         let plan = try Networks.plan("web02", in: Networks.inventory("relay-between-clusters"))
         var state = FakeHost.fresh(plan.host)
         let steps = difference(from: state, to: plan)
@@ -211,7 +211,7 @@ import Testing
 
     /// As Docker and cluster nodes do, whose containers would be cut off.
     @Test(arguments: [(0, 1, 1), (0, 0, 0), (1, 1, 0)])
-    func `forwarding that somebody has switched on for all devices since is his`(before: Int, after: Int, left: Int) throws {
+    func `forwarding that another program has enabled for all devices since stays`(before: Int, after: Int, left: Int) throws {
         let plan = try Networks.plan("web02", in: Networks.inventory("relay-between-clusters"))
         var state = FakeHost.fresh(plan.host)
         let all = KernelSetting(family: .v4, device: "all", name: .forwarding)
@@ -231,7 +231,7 @@ import Testing
         #expect(restored.settings[ours] == left)
     }
 
-    @Test func `a device of that name that is not ours is refused and left alone`() throws {
+    @Test func `a foreign device of that name is refused and not changed`() throws {
         let plan = try Networks.plan("001", in: Networks.inventory("vxlan-mesh"))
         var state = FakeHost.fresh(plan.host)
         state.links.append(Link(name: "vxlan-test", kind: .other("dummy")))

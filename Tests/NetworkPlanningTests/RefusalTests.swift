@@ -37,7 +37,7 @@ import Testing
             .map(\.message)
     }
 
-    @Test func `a sane router is not refused, though it asks the cluster for names`() throws {
+    @Test func `a sane router is not refused, although it asks the cluster for names`() throws {
         let resolver = try #require(IPAddress("10.96.0.10"))
         #expect(try refusals(HostContext(resolvers: [resolver])) == [])
     }
@@ -70,7 +70,7 @@ import Testing
                 && found[0].contains("overlaps 10.244.200.0/24, which this host is connected to on docker0"))
     }
 
-    @Test func `a gateway out of reach is refused with what to do`() throws {
+    @Test func `an unreachable gateway is refused with what to do`() throws {
         let found = try refusals { state in
             state.addresses[0].address = IPAddress(v4: 0x0A0B_0C0D)
         }
@@ -137,7 +137,7 @@ import Testing
         #expect(refusals.contains { $0.message.contains(message) }, "\(reason): \(refusals)")
     }
 
-    @Test func `rules and routes made by hand for the same traffic are named, and can be taken over`() throws
+    @Test func `rules and routes made by hand for the same traffic are reported, and can be adopted`() throws
     {
         let plan = try Networks.plan("node1", in: Networks.inventory("office-over-vpn"))
         var state = FakeHost.fresh(plan.host)
@@ -174,7 +174,7 @@ import Testing
     }
 
     @Test(arguments: [(3, true), (4, true), (12, false), (16, false)])
-    func `only routes that hands have made are taken over, those of daemons stay`(
+    func `only routes made by hand are adopted, those of daemons stay`(
         routeProtocol: Int, isByHand: Bool
     ) throws {
         let plan = try router()
@@ -187,7 +187,7 @@ import Testing
         #expect(found.map(\.adoption.count) == (isByHand ? [1] : []))
     }
 
-    @Test func `a firewall that drops is named with the lines that open it, until they are there`() throws {
+    @Test func `a firewall that drops is reported with the lines that open it, until they exist`() throws {
         let plan = try router()
         var state = FakeHost.fresh(plan.host)
         let hook = FilterHook(type: .filter, point: .forward, priority: 10)
@@ -240,12 +240,12 @@ import Testing
     }
 
     @Test(arguments: [
-        (0, "192.168.5.99", "ours, the halves of the prefix, go before it", ["10.96.0.0/17", "10.96.128.0/17"]),
-        (1, "192.168.5.99", "ours, the halves of the prefix, go before it", ["10.96.0.0/17", "10.96.128.0/17"]),
-        (100, "192.168.5.99", "leads elsewhere; ours goes before it", ["10.96.0.0/16"]),
+        (0, "192.168.5.99", "ours, the halves of the prefix, take precedence", ["10.96.0.0/17", "10.96.128.0/17"]),
+        (1, "192.168.5.99", "ours, the halves of the prefix, take precedence", ["10.96.0.0/17", "10.96.128.0/17"]),
+        (100, "192.168.5.99", "leads elsewhere; ours takes precedence", ["10.96.0.0/16"]),
         (0, "192.168.5.11", "does the same as ours", ["10.96.0.0/16"]),
     ])
-    func `a foreign route for our prefix stays, and is named`(
+    func `a foreign route for our prefix stays, and is reported`(
         metric: Int, gateway: String, message: String, ours: [String]
     ) throws {
         let plan = try router()
@@ -298,7 +298,7 @@ import Testing
             "a last rule that rejects"
         ),
     ])
-    func `accepts live in a foreign chain only where one drops`(
+    func `accepts are in a foreign chain only if one drops`(
         chains: String, chain: String?, reason: String
     ) throws {
         let plan = try router()

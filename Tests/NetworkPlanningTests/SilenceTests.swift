@@ -36,7 +36,7 @@ import Testing
         let steps = difference(from: state, to: plan)
         state.apply(steps.steps)
         let context = HostContext(records: steps.records(after: []))
-        // Somebody else's neighbour is no affair of ours.
+        // A foreign neighbour does not concern us.
         state.unresolvedNeighbours = [try unresolved("10.14.0.99")]
         #expect(HostStatus(of: plan, on: state, context: context).isFine)
         state.unresolvedNeighbours.append(try unresolved("10.14.0.62"))

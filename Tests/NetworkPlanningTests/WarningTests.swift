@@ -5,7 +5,7 @@ import Testing
 @Suite struct WarningTests {
     /// Calico gives out blocks of /26, several to a node; what the file says of a node is a snapshot.
     @Test(arguments: ["via: routed", "via: vxlan, vxlan: { id: 7, network: 10.255.0.0/24 }"])
-    func `prefixes that Calico does not give out are told where routes lead to them`(carrier: String) throws {
+    func `prefixes that Calico does not assign are reported if routes lead to them`(carrier: String) throws {
         let inventory = try Networks.inventory(
             yaml: """
                 clusters:
@@ -29,7 +29,7 @@ import Testing
         #expect(blocks.first?.message.contains(start) == true, "\(blocks)")
     }
 
-    @Test func `nodes that a relay has no route to are told`() throws {
+    @Test func `nodes that a relay has no route to are reported`() throws {
         let inventory = try Networks.inventory(
             yaml: """
                 clusters:
@@ -48,7 +48,7 @@ import Testing
     @Test(arguments: [
         ("iptables", "iptables"), ("ipvs", "iptables"), ("nftables", "nftables"), ("none", nil),
     ])
-    func `answers past the entry node are told with the field of kube-proxy that leads them back`(
+    func `answers past the entry node are reported with the field of kube-proxy that prevents them`(
         mode: String, section: String?
     ) throws {
         let inventory = try Networks.inventory(
@@ -82,7 +82,7 @@ import Testing
     }
 
     @Test(arguments: [("", true), ("port: 8472, ", true), ("port: 4899, ", false)])
-    func `a port that hypervisors take for themselves is told`(port: String, isTold: Bool) throws {
+    func `a port that hypervisors may intercept is reported`(port: String, isTold: Bool) throws {
         let inventory = try Networks.inventory(
             yaml: """
                 clusters:

@@ -2,12 +2,12 @@ import IPAddressing
 package import NetworkModel
 
 extension Step {
-    /// What does the step, in order.
+    /// The commands of the step, in order.
     package var commands: [Command] { change.commands }
 }
 
 extension Change {
-    /// What makes the change, in order.
+    /// The commands of the change, in order.
     package var commands: [Command] {
         switch self {
         case .add(let object): object.additions
@@ -24,7 +24,7 @@ extension Change {
         }
     }
 
-    /// What can be altered while the device stays; its other properties are never in a `replace`.
+    /// The properties that can change on an existing device; others are never part of a `replace`.
     private static func alter(_ old: Link, to new: Link) -> [Command] {
         var changes: [[Command.Argument]] = []
         if let mtu = new.mtu, mtu != old.mtu { changes.append(["mtu", "\(mtu)"]) }
@@ -34,16 +34,15 @@ extension Change {
         return changes.map { new.setting($0) }
     }
 
-    /// IPv6 knows one route for each prefix and metric; with IPv4 the new one goes before the old one, which
-    /// then
-    /// goes, so that the prefix is never without.
+    /// IPv6 has one route for each prefix and metric; with IPv4 the new route is put before the old one,
+    /// which is then deleted, so that the prefix always has a route.
     private static func replace(_ old: Route, with new: Route) -> [Command] {
         if new.destination.family == .v6, old.metric == new.metric { return [new.addition] }
         guard old.metric == new.metric, old.nextHops.first?.gateway == new.nextHops.first?.gateway,
             old.nextHops.count != new.nextHops.count
         else { return [new.addition, old.removal] }
         // Asked to delete one route with several next hops and one with the first of them alone, the kernel
-        // takes whichever stands first (Linux 6.18): the new one stands in with another metric meanwhile.
+        // takes the first of them (Linux 6.18): meanwhile the new one exists with another metric.
         var deputy = new
         deputy.metric += 1
         return [deputy.addition, old.removal, new.addition, deputy.removal]
@@ -51,7 +50,7 @@ extension Change {
 }
 
 extension NetworkObject {
-    /// What makes the object.
+    /// The commands that make the object.
     fileprivate var additions: [Command] {
         switch self {
         case .link(let link):
@@ -72,7 +71,7 @@ extension NetworkObject {
         }
     }
 
-    /// What takes the object away.
+    /// The commands that remove the object.
     fileprivate var removals: [Command] {
         switch self {
         case .link(let link): [Command(.ip, ["link", "del", "dev", .word(link.name)])]
@@ -103,8 +102,8 @@ extension Link {
         if case .vxlan(let mesh) = kind { mesh.underlay } else { nil }
     }
 
-    /// What makes the link. It comes up last, when it has everything: setting it down later would lose its
-    /// routes.
+    /// What makes the link. It comes up last, when it has everything: setting it down later would lose
+    /// its routes.
     func commands(underlay: Command.Argument?, mtu: Int?) -> [Command] {
         var add: [Command.Argument] = ["link", "add", .word(name)]
         if let mtu { add += ["mtu", "\(mtu)"] }
@@ -130,7 +129,7 @@ extension Link {
 }
 
 extension Route {
-    /// Before a foreign route of the same prefix, which stays as it is.
+    /// Adds it before a foreign route of the same prefix, which is unchanged.
     fileprivate var addition: Command {
         Command(.ip, ["route", destination.family == .v4 ? "prepend" : "replace"] + arguments)
     }
@@ -139,7 +138,7 @@ extension Route {
 }
 
 extension PolicyRule {
-    /// `from all` fits both families: the option says which one is meant.
+    /// `from all` is valid in both families: the option selects one.
     fileprivate func command(_ verb: Command.Argument) -> Command {
         Command(.ip, ["rule", verb] + arguments, options: ["-\(family.digit)"])
     }
@@ -152,8 +151,8 @@ extension IPTablesRule {
 }
 
 extension ConnectionRange {
-    /// Forgets the connections. Answers to those that are not translated go to their source; `conntrack`
-    /// takes no prefix there, so that each source has to be seen first.
+    /// Deletes the connections' entries. Answers to untranslated connections go to their source; `conntrack`
+    /// takes no prefix there, so each source must be listed first.
     fileprivate var forgetting: Command {
         Command(.conntrack, ["-D"] + arguments + (part == .untranslated ? ["-q", .sameSource] : []))
     }

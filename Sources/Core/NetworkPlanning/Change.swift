@@ -1,6 +1,6 @@
 package import NetworkModel
 
-/// One object of the kernel that we make, or that a hand has made in our stead.
+/// One object of the kernel that we make, or that was made by hand for the same purpose.
 package enum NetworkObject: Hashable, Sendable {
     case link(Link)
     case address(InterfaceAddress)
@@ -9,25 +9,28 @@ package enum NetworkObject: Hashable, Sendable {
     case forwardingEntry(ForwardingEntry)
     /// A further entry for an Ethernet address that has one, which sends each packet twice.
     case extraForwardingEntry(ForwardingEntry)
+    /// A policy rule of routing.
     case policyRule(PolicyRule)
     /// A whole table of nftables.
     case table(FilterTable)
-    /// A rule in a chain that is somebody else's, through the owner's own tool.
+    /// A rule in a chain of another program, added with the tool of that chain.
     case iptablesRule(IPTablesRule)
 }
 
-/// What a step does; each can be taken back by its inverse.
+/// What a step does; each change has an inverse.
 package enum Change: Hashable, Sendable {
     /// A rule of iptables is put first in its chain.
     case add(NetworkObject)
+    /// Deletes an object.
     case remove(NetworkObject)
     /// Both name the same object: a link by its name, a route by its destination, a table by its name.
     case replace(NetworkObject, with: NetworkObject)
+    /// Changes a setting.
     case set(KernelSetting, from: Int, to: Int)
-    /// Forgets the translation of connections that began before; it cannot and need not be taken back.
+    /// Deletes the translation of earlier connections; it cannot and need not be undone.
     case forget(ConnectionRange)
 
-    /// What undoes the change.
+    /// The inverse of the change.
     package var inverse: Change {
         switch self {
         case .add(let object): .remove(object)
@@ -41,13 +44,17 @@ package enum Change: Hashable, Sendable {
 
 /// A change and why it is made.
 package struct Step: Hashable, Sendable {
+    /// The change.
     package var change: Change
+    /// The path that needs it, or another reason.
     package var because: String
 
+    /// Creates a step.
     package init(_ change: Change, because: String) {
         self.change = change
         self.because = because
     }
 
+    /// The step that undoes it.
     package var inverse: Step { Step(change.inverse, because: because) }
 }

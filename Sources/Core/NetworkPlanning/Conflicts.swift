@@ -7,7 +7,7 @@ extension DifferenceCalculation {
         handMadeTranslations() + foreignRoutes() + foreignSegments()
     }
 
-    /// Rules of iptables for the same pairs, as people type them.
+    /// Rules of iptables for the same pairs, as entered by hand.
     private func handMadeTranslations() -> [Conflict] {
         let ours = plan.table.chains.flatMap(\.rules).filter(\.action.isTranslation)
         guard !ours.isEmpty else { return [] }
@@ -32,7 +32,7 @@ extension DifferenceCalculation {
         }
     }
 
-    /// Routes of others for exactly our prefixes.
+    /// Foreign routes for exactly our prefixes.
     private func foreignRoutes() -> [Conflict] {
         var ours: [IPPrefix: Desired<Route>] = [:]
         for desired in plan.routes { ours[desired.value.destination] = desired }
@@ -46,14 +46,14 @@ extension DifferenceCalculation {
             let isHalved = plan.halvedPrefixes.contains(route.destination)
             let hides = route.metric < desired.value.metric && !isSame && !isHalved
             let isByHand = Route.protocolsOfHands.contains(route.routeProtocol)
-            // What a daemon keeps there does no harm, and would come back.
+            // A route that a daemon maintains does no harm, and would come back.
             if isSame, !hides, !isByHand { return nil }
             let effect =
                 if hides { "hides ours, whose metric is \(desired.value.metric)" } else if isSame {
                     "does the same as ours"
                 } else if isHalved {
-                    "leads elsewhere; ours, the halves of the prefix, go before it"
-                } else { "leads elsewhere; ours goes before it" }
+                    "leads elsewhere; ours, the halves of the prefix, take precedence"
+                } else { "leads elsewhere; ours takes precedence" }
             return Conflict(
                 "\"ip route add \(route)\" \(effect) (\(desired.because))",
                 isHarmless: !hides,
@@ -73,19 +73,20 @@ extension DifferenceCalculation {
                 else { return nil }
                 return Conflict(
                     "the device \(link.name) has VXLAN \(other.id) on port \(other.port) already, so that"
-                        + " ours"
-                        + " cannot be made (\(desired.because)): choose another vxlan.id, or delete it")
+                        + " ours cannot be made (\(desired.because)): choose another vxlan.id, or delete it")
             }
         }
     }
 }
 
 extension Route {
-    /// Of routes that nobody keeps there: `ip route add` and `ip route add proto static` (linux/rtnetlink.h).
+    /// The protocols of routes that no daemon maintains: `ip route add` and `ip route add proto
+    /// static` (linux/rtnetlink.h).
     fileprivate static let protocolsOfHands: Set<Int> = [3, 4]
 }
 
 extension FilterAction {
+    /// True if the rule translates source addresses.
     fileprivate var isTranslation: Bool {
         switch self {
         case .masquerade, .sourceTranslation: true
@@ -95,7 +96,7 @@ extension FilterAction {
 }
 
 extension FilterRule {
-    /// True where the rule decides on every packet from `source` to `destination`.
+    /// True if the rule decides on every packet from `source` to `destination`.
     fileprivate func covers(_ source: IPPrefix, _ destination: IPPrefix) -> Bool {
         var isFrom = false
         var isTo = false
@@ -110,7 +111,7 @@ extension FilterRule {
         return isFrom && isTo
     }
 
-    /// True where the rule decides on some packets from `source` to `destination`.
+    /// True if the rule decides on some packets from `source` to `destination`.
     fileprivate func isAbout(_ source: IPPrefix, _ destination: IPPrefix) -> Bool {
         var isFrom = false
         var isTo = false

@@ -3,35 +3,36 @@ import Inventory
 package import NetworkModel
 import PacketPath
 
-/// What separates a host from its plan, as steps that can be taken one after the other.
+/// The difference between a host and its plan, as ordered steps.
 package struct Difference: Hashable, Sendable {
-    /// In the order in which they are to be taken; empty where the host is as planned.
+    /// In the order of execution; empty if the host is as planned.
     package var steps: [Step] = []
 
-    /// Foreign objects that do the same as ours, or that stand in their way.
+    /// Foreign objects that do the same as ours, or interfere with them.
     package var conflicts: [Conflict] = []
 
     /// The rules of iptables that the host shall have, so that foreign chains let the plan's traffic through.
     package var acceptRules: [Desired<IPTablesRule>] = []
 
-    /// What the reader must know; with a refusal among them nothing may be changed.
+    /// Notes for the reader; if one of them is a refusal, nothing may be changed.
     package var notes: [PlanNote] = []
 
+    /// True if a note forbids any change.
     package var isRefused: Bool { notes.isRefusal }
 
-    /// Our links before and after: their settings come and go with them.
+    /// Our links before and after: their settings exist only with them.
     package var ownDevices: Set<String> = []
 
-    /// Takes the conflicts of a later look along; those that were known are not told twice.
+    /// Adds the conflicts of a later observation; known ones are not repeated.
     package mutating func note(_ later: [Conflict]) {
         let known = Set(conflicts.map(\.message))
         conflicts += later.filter { !known.contains($0.message) }
     }
 
-    /// The steps that take everything back, in their order.
+    /// The steps that undo everything, in order.
     package var inverse: [Step] { steps.reversed().filter(\.isReversible).map(\.inverse) }
 
-    /// The records of settings as they will be after the steps, given those of before; none of our links'.
+    /// The records of settings after the steps, given those before; without our links' settings.
     ///
     /// - Parameter settings: As observed before the steps.
     package func records(
@@ -53,7 +54,7 @@ package struct Difference: Hashable, Sendable {
 }
 
 extension Step {
-    /// False for what takes nothing away that could be put back.
+    /// False if the change removes nothing that could be restored.
     fileprivate var isReversible: Bool {
         if case .forget = change { false } else { true }
     }
@@ -61,9 +62,8 @@ extension Step {
 
 /// The ordered steps from `observed` to `plan`.
 ///
-/// What is ours is recognised from the observation alone: by the table's name, the routes' protocol, the
-/// links'
-/// alias and the rules' comments. Nothing else is touched.
+/// Our objects are recognised from the observation alone: by the table's name, the routes' protocol, the
+/// links' alias and the rules' comments. Nothing else is changed.
 ///
 /// - Parameter plan: As `desiredState` made it; it is resolved here.
 package func difference(
@@ -75,20 +75,22 @@ package func difference(
     return calculation.result
 }
 
-/// The work of one difference. Order: what others refer to is added first and removed last, the rules of
-/// packets
-/// change in one transaction before the first packet is led to them, and routes come after all that they
-/// need.
+/// The work of one difference. Order: an object that others refer to is added first and removed last, the
+/// packet rules change in one transaction before the first packet is routed to them, and routes are added
+/// after everything they need.
 struct DifferenceCalculation {
     let plan: ResolvedPlan
+    /// The host as observed.
     let observed: HostState
+    /// Facts of the host besides the kernel's objects.
     let context: HostContext
+    /// The difference found so far.
     private(set) var result = Difference()
 
-    /// Steps that take away, kept until all others stand.
+    /// Removing steps, deferred until all others exist.
     private var removals: [Step] = []
 
-    /// Our links that go before all else, with all that is on them.
+    /// Our links that are removed first, with everything on them.
     private var gone: Set<String> = []
 
     init(plan: ResolvedPlan, observed: HostState, context: HostContext) {
@@ -99,6 +101,7 @@ struct DifferenceCalculation {
         result.ownDevices = Set((observed.links.filter(\.isOurs) + plan.links.map(\.value)).map(\.name))
     }
 
+    /// Finds the difference, in the order of the steps.
     mutating func run() {
         result.notes += refusals()
         let rules = PacketRules(observed)
@@ -121,21 +124,23 @@ struct DifferenceCalculation {
         result.notes.sort { $0.severity < $1.severity }
     }
 
+    /// Adds a step.
     private mutating func step(_ change: Change, _ because: String) {
         result.steps.append(Step(change, because: because))
     }
 
-    /// Removals are taken in the opposite order of their finding: what refers before what is referred to.
+    /// Removals run in the opposite order in which they are found: the referring object before the one it
+    /// refers to.
     private mutating func removal(_ change: Change, _ because: String = noLonger) {
         removals.append(Step(change, because: because))
     }
 
-    /// The because of what no path needs any more.
+    /// The reason for objects that no path needs any more.
     private static let noLonger = "no path needs it"
 
     // MARK: Links
 
-    /// Takes away what is in the way of links: the one case of delete before add.
+    /// Removes what prevents links from being made: the only case of delete before add.
     private mutating func dismantle() {
         let links = OwnLinks(
             wanted: plan.links.map(\.value), wantedAddresses: plan.addresses.map(\.value), present: observed)
@@ -146,6 +151,7 @@ struct DifferenceCalculation {
         }
     }
 
+    /// Adds the steps of links.
     private mutating func linkSteps() {
         let wanted = Set(plan.links.map(\.value.name))
         for link in observed.links
@@ -163,8 +169,8 @@ struct DifferenceCalculation {
                     PlanNote(
                         .refusal,
                         "\(desired.because): a device \(link.name) is there that is not ours: give the path"
-                            + " another"
-                            + " name with vxlan.device, or delete it with \"ip link del dev \(link.name)\""))
+                            + " another name with vxlan.device, or delete it with"
+                            + " \"ip link del dev \(link.name)\""))
             } else if present.differs(from: link) {
                 var target = link
                 target.mtu = link.mtu ?? present.mtu
@@ -175,13 +181,14 @@ struct DifferenceCalculation {
         }
     }
 
-    /// Our links as observed, without those that go first.
+    /// Our links as observed, without those removed first.
     private var ownDevices: Set<String> {
         Set(observed.links.filter(\.isOurs).map(\.name)).subtracting(gone)
     }
 
     // MARK: What is on links
 
+    /// Adds the steps of addresses.
     private mutating func addressSteps() {
         let wanted = Set(plan.addresses.map(\.value))
         let devices = ownDevices
@@ -199,8 +206,8 @@ struct DifferenceCalculation {
         }
     }
 
-    /// The route that the kernel makes with an address, where somebody has taken it away: the gateways of our
-    /// routes are reached by it. Nil where it is there, or comes by itself once the device is up.
+    /// The route that the kernel makes with an address, if another program has deleted it: the gateways of
+    /// our routes are reached by it. Nil if it exists, or appears by itself once the device is up.
     private func missingNetwork(of address: InterfaceAddress) -> Route? {
         guard let route = address.connectedRoute, observed.link(address.device)?.isUp == true else {
             return nil
@@ -212,6 +219,7 @@ struct DifferenceCalculation {
         return isThere ? nil : route
     }
 
+    /// Adds the steps of neighbours.
     private mutating func neighbourSteps() {
         let devices = ownDevices
         let wanted = Set(plan.neighbours.map(\.value))
@@ -232,13 +240,14 @@ struct DifferenceCalculation {
         }
     }
 
+    /// Adds the steps of forwarding entries.
     private mutating func forwardingSteps() {
         let devices = ownDevices
         let wanted = Set(plan.forwardingEntries.map(\.value))
         let here = observed.forwardingEntries.filter { devices.contains($0.device) }
         let present = Set(here)
         let byMAC = Dictionary(grouping: here) { ForwardingKey($0) }
-        // An entry that was appended to a right one sends each packet twice: it goes like any other.
+        // An entry appended to a correct one sends each packet twice: it is removed like any other.
         for desired in plan.forwardingEntries where !present.contains(desired.value) {
             let old = byMAC[ForwardingKey(desired.value)] ?? []
             if let first = old.first {
@@ -258,6 +267,7 @@ struct DifferenceCalculation {
 
     // MARK: Settings
 
+    /// Adds the steps of settings.
     private mutating func settingSteps() {
         let wanted = Set(plan.settings.map(\.value.setting))
         for desired in plan.settings where !isSatisfied(desired.value) {
@@ -270,13 +280,13 @@ struct DifferenceCalculation {
         }
         for record in context.records.reversed() where !wanted.contains(record.setting) {
             guard !result.ownDevices.contains(record.setting.device) else { continue }
-            // Whoever changed it since has his reasons.
+            // Another program has changed it since: its value stays.
             guard record.isOurs(among: observed.settings) else { continue }
             removal(.set(record.setting, from: record.ours, to: record.previous))
         }
     }
 
-    /// The value that a new device gets.
+    /// The value of a new device.
     private func initialValue(of setting: KernelSetting) -> Int {
         var initial = setting
         initial.device = "default"
@@ -284,8 +294,7 @@ struct DifferenceCalculation {
     }
 
     /// A reverse path filter is as strict as the stricter of the device's and that of all devices; loose or
-    /// off, it
-    /// lets asymmetric packets pass.
+    /// off, it accepts asymmetric packets.
     private func isSatisfied(_ value: SettingValue) -> Bool {
         guard let present = observed.settings[value.setting],
             !gone.contains(value.setting.device)
@@ -300,6 +309,7 @@ struct DifferenceCalculation {
 
     // MARK: Rules of packets
 
+    /// Adds the step of our table.
     private mutating func tableStep() {
         let present = observed.ownTable
         let wanted = plan.table
@@ -314,7 +324,7 @@ struct DifferenceCalculation {
         }
     }
 
-    /// - Parameter misplaced: Rules of ours that are there, but behind what drops.
+    /// - Parameter misplaced: Rules of ours that exist, but after a rule that drops.
     private mutating func acceptSteps(misplaced: Set<IPTablesRule>) {
         let rules = result.acceptRules
         for desired in rules where misplaced.contains(desired.value) {
@@ -322,18 +332,19 @@ struct DifferenceCalculation {
         }
         let present = Set(observed.iptables.flatMap(\.rules).filter(\.isOurs)).subtracting(misplaced)
         let wanted = Set(rules.map(\.value))
-        // Each is put first in its chain: from the last to the first they end up in their order.
+        // Each is put first in its chain: adding them from last to first gives their order.
         for desired in rules.reversed() where !present.contains(desired.value) {
             step(.add(.iptablesRule(desired.value)), desired.because)
         }
-        // Put back one by one at the front, they must go from first to last; removals are turned round once
-        // more.
+        // They are restored one by one at the front, so they must be removed from first to last; removals are
+        // reversed once more.
         for rule in observed.iptables.flatMap(\.rules).reversed()
         where rule.isOurs && !wanted.contains(rule) {
             removal(.remove(.iptablesRule(rule)))
         }
     }
 
+    /// Adds the steps that delete old connections.
     private mutating func forgetSteps() {
         let changesTable = result.steps.contains { step in
             switch step.change {
@@ -347,6 +358,7 @@ struct DifferenceCalculation {
 
     // MARK: Routes
 
+    /// Adds the steps of routes.
     private mutating func routeSteps() {
         let own = observed.routes.filter { route in
             route.isOurs && !gone.contains { route.uses($0) }
@@ -366,35 +378,42 @@ struct DifferenceCalculation {
             }
             if present.isEmpty { step(.add(.route(desired.value)), desired.because) }
         }
-        // What is left is wanted by no path; a link that goes takes its routes along, but the inverse needs
-        // them.
+        // No path needs what is left. Deleting a link deletes its routes, but the inverse needs them.
         for route in own where byDestination[RouteKey(route)]?.contains(route) == true {
             removal(.remove(.route(route)))
         }
     }
 
+    /// Adds the steps of policy rules.
     private mutating func ruleSteps() {
         for rule in observed.policyRules where rule.isOurs { removal(.remove(.policyRule(rule))) }
     }
 }
 
-/// What neighbours are told apart by.
+/// The key of a neighbour.
 private struct NeighbourKey: Hashable {
+    /// The device.
     let device: String
+    /// The neighbour's address.
     let address: IPAddress
 
+    /// The key of `neighbour`.
     init(_ neighbour: Neighbour) {
         device = neighbour.device
         address = neighbour.address
     }
 }
 
-/// What routes of ours are told apart by.
+/// The key of a route of ours.
 private struct RouteKey: Hashable {
+    /// The destination.
     let destination: IPPrefix
+    /// The routing table.
     let table: Int
+    /// The metric.
     let metric: Int
 
+    /// The key of `route`.
     init(_ route: Route) {
         destination = route.destination
         table = route.table
@@ -403,7 +422,7 @@ private struct RouteKey: Hashable {
 }
 
 extension Link {
-    /// True where something differs that can be altered while the device stays.
+    /// True if a property differs that can change on an existing device.
     fileprivate func differs(from desired: Link) -> Bool {
         (desired.mtu != nil && mtu != desired.mtu) || (desired.mac != nil && mac != desired.mac)
             || alias != desired.alias || isUp != desired.isUp

@@ -2,21 +2,25 @@ import IPAddressing
 import NetworkModel
 import PacketPath
 
-/// What the foreign rules of a host do to the traffic of a plan, and what may be done about it.
+/// The effect of a host's foreign rules on the traffic of a plan, and the permitted remedies.
 struct FirewallJudgement {
-    /// The rules of iptables that let the plan's traffic through where a foreign chain would drop it.
+    /// The rules of iptables that accept the plan's traffic if a foreign chain would drop it.
     private(set) var acceptRules: [Desired<IPTablesRule>] = []
 
-    /// Those among them that are there already, but behind what drops.
+    /// Those of them that exist already, but after a rule that drops.
     private(set) var misplaced: Set<IPTablesRule> = []
 
-    /// What drops traffic all the same, or is not understood.
+    /// Rules that still drop traffic, or are not understood.
     private(set) var conflicts: [Conflict] = []
 
     private let plan: ResolvedPlan
+    /// The host as observed.
     private let observed: HostState
+    /// The rules of the host.
     private let rules: PacketRules
+    /// Chooses the packets.
     private let sampling: FlowSampling
+    /// The packets that represent the plan's traffic.
     private let flows: [PlannedFlow]
 
     /// - Parameters:
@@ -44,6 +48,7 @@ struct FirewallJudgement {
             blocked(by: PacketWalk(walked, routes: sampling.routes)), plan: plan)
     }
 
+    /// True if the host has the rule.
     private func isPresent(_ rule: IPTablesRule) -> Bool {
         observed.iptables.contains { state in
             state.family == rule.family
@@ -72,6 +77,7 @@ struct FirewallJudgement {
         return found
     }
 
+    /// The accept rules for packets that a chain of `point` drops.
     private func rules(
         for point: FilterHook.HookPoint, in chain: String, _ state: IPTablesState
     ) -> [Desired<IPTablesRule>] {
@@ -82,8 +88,9 @@ struct FirewallJudgement {
         }.map { Desired($0.value.rule(in: chain, because: $0.because), because: $0.because) }
     }
 
-    /// The chain that our rules stand first in: where they are, if they are of use there; `DOCKER-USER`,
-    /// which Docker keeps for others, if packets come by it before anything drops them.
+    /// The chain that our rules are put first in: their present one, if they are effective there;
+    /// `DOCKER-USER`, which Docker reserves for other programs, if packets traverse it before any rule
+    /// drops them.
     private func placement(
         _ base: String, at point: FilterHook.HookPoint, _ state: IPTablesState
     ) -> String {
@@ -94,7 +101,7 @@ struct FirewallJudgement {
             ?? base
     }
 
-    /// True if no chain of the hook that iptables manages drops once these rules stand first.
+    /// True if no iptables chain of the hook drops once these rules are first.
     private func passes(
         _ added: [IPTablesRule], _ point: FilterHook.HookPoint, _ state: IPTablesState
     ) -> Bool {
@@ -104,7 +111,7 @@ struct FirewallJudgement {
         return !blocked(by: walk).contains { $0.place.isOf(state, table: "filter", hook: point) }
     }
 
-    /// Our rules stay where they are as long as packets come by them.
+    /// Our rules stay in their place as long as packets traverse them.
     private mutating func noteMisplaced(_ wanted: [IPTablesRule], _ state: IPTablesState) {
         let present = wanted.filter(isPresent)
         guard !present.isEmpty, present.count == wanted.count else { return }
@@ -115,15 +122,19 @@ struct FirewallJudgement {
         if isCurable { misplaced.formUnion(present) }
     }
 
-    // MARK: - What is in the way
+    // MARK: - Obstacles
 
-    /// A flow and what keeps it from passing.
+    /// A flow and the rules that drop it.
     private struct Blocked {
+        /// The packet.
         let planned: PlannedFlow
+        /// The rule that drops it.
         let place: RulePlace
+        /// False if the rule is not understood.
         let isCertain: Bool
     }
 
+    /// The packets that `walk` finds dropped.
     private func blocked(by walk: PacketWalk) -> [Blocked] {
         flows.flatMap { planned in
             walk.trace(planned.flow).steps.filter { $0.action != .accept }.map { step in

@@ -1,14 +1,14 @@
 package import IPAddressing
 
-/// What a host says of itself besides the kernel's objects, and what we wrote down about it.
+/// Facts of a host besides the kernel's objects, and our records about it.
 package struct HostContext: Hashable, Sendable {
     /// The name servers of the host itself.
     package var resolvers: [IPAddress]
 
-    /// The far ends of the sessions by which it is administered.
+    /// The remote addresses of the ssh sessions by which it is administered.
     package var sessions: [IPAddress]
 
-    /// The settings that we changed, each with its value before and the one that we gave it.
+    /// The settings that we changed, each with its earlier value and ours.
     package var records: [SettingRecord]
 
     package init(resolvers: [IPAddress] = [], sessions: [IPAddress] = [], records: [SettingRecord] = []) {

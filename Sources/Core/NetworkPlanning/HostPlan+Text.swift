@@ -3,20 +3,19 @@ import Inventory
 package import NetworkModel
 
 extension HostPlan {
-    /// The plan of a host that has nothing yet: what `net plan --desired` prints, one object a line, each
-    /// with
-    /// its because. Ends with a line's end.
+    /// The plan for an empty host, as `net plan --desired` prints it: one object a line, each with its
+    /// reason. Ends with a newline.
     package var text: String {
         var writer = LineWriter()
         write(to: &writer)
         return writer.text
     }
 
-    /// Where the reader finds why something is there.
+    /// Where the reason of an object is printed.
     package enum Reasons: Sendable {
-        /// Behind each line, as a comment.
+        /// After each line, as a comment.
         case onEachLine
-        /// On a line of its own, before the lines that it is the because of.
+        /// On its own line, before the lines that it applies to.
         case asHeadings
     }
 
@@ -73,7 +72,7 @@ extension HostPlan {
         return isEmpty ? "no part in any path" : "settings alone"
     }
 
-    /// Why our table is there: the paths whose rules it holds.
+    /// The reason of our table: the paths whose rules it holds.
     var tableBecause: String {
         var reasons: [String] = []
         for comment in table.chains.flatMap(\.rules).compactMap(\.comment) where !reasons.contains(comment) {
@@ -83,14 +82,17 @@ extension HostPlan {
     }
 }
 
-/// Writes the lines of a plan, each with its because.
+/// Writes the lines of a plan, each with its reason.
 private struct PlanLines {
+    /// The destination of the lines.
     var writer: LineWriter
+    /// The place of the reasons.
     let reasons: HostPlan.Reasons
 
-    /// The because of the last line that had none of its own.
+    /// The reason printed last on a line of its own.
     private var heading = ""
 
+    /// Creates a writer of plan lines.
     init(writer: consuming LineWriter, reasons: HostPlan.Reasons) {
         self.writer = writer
         self.reasons = reasons
@@ -100,6 +102,7 @@ private struct PlanLines {
         for command in commands { write(because) { $0.write("+ \(command)") } }
     }
 
+    /// Writes a line with its reason.
     mutating func write(_ because: String, _ line: (inout LineWriter) -> Void) {
         if reasons == .asHeadings, because != heading {
             heading = because
@@ -115,14 +118,13 @@ private struct PlanLines {
         writer.write("\n")
     }
 
-    /// Lines that say themselves why they are there.
+    /// Lines that contain their reason.
     mutating func writeCommented(_ text: String) { writer.write(text) }
 }
 
 extension Step {
-    /// The step as `net plan` shows it: `+` for what comes, `-` for what goes, each line with its because; of
-    /// our
-    /// table the lines that differ.
+    /// The step as `net plan` shows it: `+` for an addition, `-` for a removal, each line with its reason;
+    /// for our table, the lines that differ.
     package var text: String {
         switch change {
         case .add(.table(let table)): Self.lines(of: table, from: nil)
@@ -136,13 +138,14 @@ extension Step {
         }
     }
 
+    /// The commands of `change` as lines that begin with `sign`.
     private func lines(_ sign: String, _ change: Change) -> String {
         var text = ""
         for command in change.commands { text += "\(sign) \(command)  # \(because)\n" }
         return text
     }
 
-    /// Rules carry their because themselves.
+    /// Rules contain their reason as a comment.
     private static func lines(of new: FilterTable, from old: FilterTable?) -> String {
         let before = Set((old?.description ?? "").split(separator: "\n"))
         let after = new.description.split(separator: "\n")

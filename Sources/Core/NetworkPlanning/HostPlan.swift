@@ -5,48 +5,54 @@ package import NetworkModel
 /// Everything that one host shall have so that the paths of the inventory work, and why each thing is there;
 /// devices may be described instead of named, until `resolved(on:)`.
 package struct HostPlan: Hashable, Sendable {
+    /// The host in the inventory.
     package var host: LocatedHost
 
-    /// What the host does, in the order of the paths; empty where it has no part.
+    /// The host's roles, in the order of the paths; empty if it has none.
     package var roles: [HostRole] = []
     package var links: [Desired<PlannedLink>] = []
+    /// Addresses of our links.
     package var addresses: [Desired<InterfaceAddress>] = []
     package var settings: [Desired<PlannedSetting>] = []
 
-    /// Settings that are needed only where a tunnel device has no address: packets then go through it with
-    /// the node's own address, and answers come back beside it.
+    /// Settings that are needed only if a tunnel device has no address: packets then go through it with the
+    /// node's own address, and answers return by another device.
     package var settingsOfBareTunnels: [Desired<BareTunnelSetting>] = []
+    /// Permanent neighbours.
     package var neighbours: [Desired<Neighbour>] = []
+    /// Entries of forwarding tables.
     package var forwardingEntries: [Desired<ForwardingEntry>] = []
+    /// Routes of protocol 78.
     package var routes: [Desired<Route>] = []
 
-    /// What must be let through where somebody else's firewall drops what it does not know.
+    /// Traffic that must be accepted if a foreign firewall drops unknown packets.
     package var accepts: [Desired<ForwardAccept>] = []
 
-    /// Our one table, whose rules carry their because as comments; no chains where nothing is needed.
+    /// Our only table, whose rules have their reason as a comment; without chains if no rule is needed.
     package var table = FilterTable(family: .inet, name: Ownership.table)
 
-    /// Connections whose translation the table decides; old entries of theirs must be forgotten.
+    /// Connections whose translation the table decides; their old entries must be deleted.
     package var connections: [Desired<ConnectionRange>] = []
 
     /// The pods behind the services whose traffic the table translates.
     package var backends: [IPPrefix] = []
 
-    /// Other addresses of the hosts that routes lead to, by the one in the route, for where that one is out
-    /// of
-    /// reach.
+    /// Other addresses of the hosts that routes lead to, by the address in the route, used if that one is
+    /// not reachable.
     package var otherAddresses: [IPAddress: [IPAddress]] = [:]
 
     /// Addresses that no route of ours may cover: those of the relays.
     package var protectedAddresses: [IPAddress] = []
 
-    /// Addresses that clients ask for names at on purpose through a path: a route may cover them.
+    /// Name servers that clients intentionally reach through a path: a route may cover them.
     package var clusterResolvers: [IPAddress] = []
+    /// Remarks for the reader.
     package var notes: [PlanNote] = []
 
+    /// An empty plan.
     package init(host: LocatedHost) { self.host = host }
 
-    /// True where nothing is to be made on the host.
+    /// True if the host needs no object.
     package var isEmpty: Bool {
         links.isEmpty && addresses.isEmpty && settings.isEmpty && neighbours.isEmpty
             && forwardingEntries.isEmpty
@@ -56,7 +62,7 @@ package struct HostPlan: Hashable, Sendable {
     /// True if a path needs something of the host, be it a setting alone.
     package var hasPart: Bool { !roles.isEmpty || !isEmpty }
 
-    /// The number of objects that the host shall have, each rule being one.
+    /// The number of planned objects; each rule counts as one.
     ///
     /// - Parameter acceptRules: As the difference of the whole host has them.
     package func objectCount(
@@ -71,15 +77,17 @@ package struct HostPlan: Hashable, Sendable {
             + plan.table.chains.map(\.rules.count).reduce(0, +)
     }
 
-    /// True where a note forbids to apply the plan.
+    /// True if a note forbids applying the plan.
     package var isRefused: Bool { notes.isRefusal }
 }
 
-/// Something that shall be, and the path that needs it, as in `path office -> prod via master1`.
+/// A planned object, and the path that needs it, as in `path office -> prod via master1`.
 package struct Desired<Value: Hashable & Sendable>: Hashable, Sendable {
+    /// The object.
     package var value: Value
     package var because: String
 
+    /// Creates a planned object.
     package init(_ value: Value, because: String) {
         self.value = value
         self.because = because
@@ -88,23 +96,26 @@ package struct Desired<Value: Hashable & Sendable>: Hashable, Sendable {
 
 /// What a host does for a path.
 package enum HostRole: String, Hashable, Sendable {
-    /// Forwards between the two ends.
+    /// A forwarder between the two ends.
     case relay
-    /// Is a node with routes to other clusters or back to clients.
+    /// A node with routes to other clusters or back to clients.
     case node
-    /// Is a node where traffic to its cluster's services comes in from outside.
+    /// A node where traffic to its cluster's services arrives from outside.
     case entry = "service entry"
-    /// Is the router of a site.
+    /// The router of a site.
     case router
-    /// Joins the far end's network to the near end, as a VPN does.
+    /// Joins the far end's network to the near end, like a VPN.
     case endpoint
 }
 
-/// A setting of the kernel and what it shall be.
+/// A setting of the kernel and its planned value.
 package struct SettingValue: Hashable, Sendable {
+    /// The setting.
     package var setting: KernelSetting
+    /// The planned value.
     package var value: Int
 
+    /// Creates a setting with its value.
     package init(_ setting: KernelSetting, _ value: Int) {
         self.setting = setting
         self.value = value
@@ -113,9 +124,12 @@ package struct SettingValue: Hashable, Sendable {
 
 /// Packets that must be forwarded, as one rule of iptables can match them.
 package struct ForwardAccept: Hashable, Sendable {
+    /// The packets.
     package var match: Match
 
+    /// What the rule matches.
     package enum Match: Hashable, Sendable {
+        /// Packets from a prefix to a prefix.
         case pair(source: IPPrefix, destination: IPPrefix)
         /// `destination` is what the connection was opened to, before translation.
         case originalPair(source: IPPrefix, destination: IPPrefix)
@@ -123,8 +137,10 @@ package struct ForwardAccept: Hashable, Sendable {
         case answers(client: IPPrefix)
     }
 
+    /// Creates an accept rule.
     package init(_ match: Match) { self.match = match }
 
+    /// The address family of the packets.
     package var family: AddressFamily {
         switch match {
         case .pair(let source, _), .originalPair(let source, _): source.family
@@ -135,18 +151,23 @@ package struct ForwardAccept: Hashable, Sendable {
 
 /// Connections from one prefix to another, in the direction in which they were opened.
 package struct ConnectionRange: Hashable, Sendable {
+    /// The prefix that the connections come from.
     package var source: IPPrefix
+    /// The prefix that they were opened to.
     package var destination: IPPrefix
+    /// Which of these connections.
     package var part: Part
 
+    /// A part of the connections.
     package enum Part: Hashable, Sendable {
-        /// Those that go by their own source: they began before a rule that translates it. Others keep the
-        /// source that they have, since a connection does not survive another.
+        /// Connections with their own source: they began before a rule that translates it. Translated ones
+        /// keep their source, since a connection does not survive a change of it.
         case untranslated
-        /// Every one: the rule that translates them goes.
+        /// All of them: the rule that translates them is removed.
         case all
     }
 
+    /// Creates a range of connections.
     package init(source: IPPrefix, destination: IPPrefix, part: Part = .untranslated) {
         self.source = source
         self.destination = destination
@@ -154,19 +175,24 @@ package struct ConnectionRange: Hashable, Sendable {
     }
 }
 
-/// Something that the reader of a plan must know.
+/// A remark for the reader of a plan.
 package struct PlanNote: Hashable, Sendable {
+    /// How serious it is.
     package var severity: Severity
 
     /// What, where, and what to do.
     package var message: String
 
+    /// How serious a note is.
     package enum Severity: String, Hashable, Sendable, Comparable {
         /// The plan must not be applied.
         case refusal
+        /// The plan can be applied, but something may not work.
         case warning
+        /// A possible improvement.
         case advice
 
+        /// The order of severities.
         private var rank: Int {
             switch self {
             case .refusal: 0
@@ -179,6 +205,7 @@ package struct PlanNote: Hashable, Sendable {
         package static func < (left: Severity, right: Severity) -> Bool { left.rank < right.rank }
     }
 
+    /// Creates a note.
     package init(_ severity: Severity, _ message: String) {
         self.severity = severity
         self.message = message
@@ -191,5 +218,6 @@ extension [PlanNote] {
 }
 
 extension PlanNote: CustomStringConvertible {
+    /// The severity and the message.
     package var description: String { "\(severity.rawValue): \(message)" }
 }

@@ -2,9 +2,10 @@ import IPAddressing
 package import NetworkModel
 
 extension HostState {
-    /// Does to the model what `change` does to a kernel, as far as the model goes: a link that goes takes its
-    /// addresses, routes, neighbours and forwarding entries with it, the first address of an IPv4 network the
-    /// other ones (fib_add_ifaddr and inet_del_ifa of the kernel), and the last one the device's routes.
+    /// Changes the model as `change` changes a kernel: deleting a link deletes its addresses, routes,
+    /// neighbours and forwarding entries; deleting the first address of an IPv4 network deletes the others of
+    /// that network (fib_add_ifaddr and inet_del_ifa of the kernel); deleting the last address deletes the
+    /// device's routes.
     package mutating func apply(_ change: Change) {
         switch change {
         case .add(let object): add(object)
@@ -19,6 +20,7 @@ extension HostState {
         }
     }
 
+    /// Adds an object as the kernel does.
     private mutating func add(_ object: NetworkObject) {
         switch object {
         case .link(let link):
@@ -50,6 +52,7 @@ extension HostState {
         }
     }
 
+    /// Removes an object, with everything that the kernel deletes with it.
     private mutating func remove(_ object: NetworkObject) {
         switch object {
         case .link(let link):
@@ -74,6 +77,7 @@ extension HostState {
         }
     }
 
+    /// Removes an address, with everything that the kernel deletes with it.
     private mutating func remove(_ address: InterfaceAddress) {
         let isFirst = addresses.first { $0.isSecondary(to: address) || $0 == address } == address
         var going = [address]
@@ -91,6 +95,7 @@ extension HostState {
         }
     }
 
+    /// Edits the chain of `rule`.
     private mutating func change(_ rule: IPTablesRule, _ edit: (inout [IPTablesRule]) -> Void) {
         guard let state = iptables.firstIndex(where: { $0.family == rule.family }),
             let chain = iptables[state].chains.firstIndex(where: {
@@ -109,7 +114,7 @@ extension InterfaceAddress {
 }
 
 extension Route {
-    /// True where this observed route is what `desired` asks for.
+    /// True if this observed route is the planned one.
     func satisfies(_ desired: Route) -> Bool {
         destination == desired.destination && table == desired.table
             && routeProtocol == desired.routeProtocol && metric == desired.metric

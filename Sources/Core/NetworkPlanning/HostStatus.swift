@@ -1,42 +1,48 @@
 package import NetworkModel
 
-/// How every object of a plan is on the host, and what stands in its way.
+/// The condition of every object of a plan on the host, and what interferes with it.
 package struct HostStatus: Hashable, Sendable {
+    /// One row for each object.
     package var rows: [Row] = []
 
     /// One object.
     package struct Row: Hashable, Sendable {
+        /// The object's condition.
         package var condition: Condition
 
-        /// The object in the words of the tool that shows it.
+        /// The object in the syntax of the tool that shows it.
         package var object: String
+        /// The path that needs it.
         package var because: String
 
-        /// What a rule has counted; nil for what does not count.
+        /// The counters of a rule; nil for objects without counters.
         package var counter: FilterRule.Counter?
 
-        /// What a rule has counted, in packets and octets; nil for what does not count.
+        /// The counters of a rule, in packets and octets; nil for objects without counters.
         package var packets: Int? { counter?.packets }
+        /// The octets counted by the rule.
         package var octets: Int? { counter?.octets }
     }
 
+    /// The condition of an object.
     package enum Condition: String, Hashable, Sendable {
+        /// As planned, absent, or different.
         case present, missing, changed
         /// It is ours, and no path needs it.
         case leftOver = "left over"
-        /// Something foreign stands in the way.
+        /// A foreign object interferes.
         case shadowed
-        /// Something foreign is there for the same traffic, and ours goes before it.
+        /// A foreign object handles the same traffic, and ours takes precedence.
         case preceded
         /// A next hop of ours does not answer.
         case silent
-        /// Whether something foreign stands in the way cannot be told.
+        /// It is unknown whether a foreign object interferes.
         case unknown
 
-        /// True where nothing is to be done.
+        /// True if nothing has to be done.
         package var isFine: Bool { self == .present || self == .preceded || self == .unknown }
 
-        /// True where the row is of an object that is ours or shall be.
+        /// True if the row describes an object that is ours or planned.
         package var isOfObject: Bool {
             switch self {
             case .present, .missing, .changed, .leftOver, .shadowed: true
@@ -45,9 +51,10 @@ package struct HostStatus: Hashable, Sendable {
         }
     }
 
+    /// True if no row needs an action.
     package var isFine: Bool { rows.allSatisfy(\.condition.isFine) }
 
-    /// Compares what is with what shall be.
+    /// Compares the host with its plan.
     package init(of plan: HostPlan, on observed: HostState, context: HostContext) {
         let difference = difference(from: observed, to: plan, context: context)
         let resolved = plan.resolved(on: observed)
@@ -100,7 +107,7 @@ package struct HostStatus: Hashable, Sendable {
         }
     }
 
-    /// Each rule of our table, with what it has counted where it is there.
+    /// Each rule of our table, with its counters if it exists.
     private mutating func addRules(of wanted: FilterTable, on observed: HostState) {
         for chain in wanted.chains {
             let present = observed.ownTable?.chains.first { $0.name == chain.name }
@@ -125,24 +132,29 @@ package struct HostStatus: Hashable, Sendable {
 }
 
 extension FilterRule {
+    /// True if both rules have the same effect.
     fileprivate func isSame(as other: FilterRule) -> Bool {
         matches == other.matches && action == other.action && comment == other.comment
     }
 
+    /// The rule's text without its counter.
     fileprivate var textWithoutCounter: String {
         (matches.map(\.description) + [action.description]).joined(separator: " ")
     }
 }
 
 extension Change {
+    /// The object that the change adds.
     fileprivate var addedObject: NetworkObject? {
         if case .add(let object) = self { object } else { nil }
     }
 
+    /// The object that replaces another one.
     fileprivate var replacingObject: NetworkObject? {
         if case .replace(_, let object) = self { object } else { nil }
     }
 
+    /// The setting that the change sets.
     fileprivate var setting: KernelSetting? {
         if case .set(let setting, _, _) = self { setting } else { nil }
     }

@@ -2,22 +2,26 @@ package import IPAddressing
 package import Inventory
 import NetworkModel
 
-/// The plan of one host: everything it shall have for the paths of `inventory`.
+/// The plan of one host: everything it needs for the paths of `inventory`.
 ///
-/// For many hosts make one `NetworkPlanner`: what the hosts of a mesh share is then worked out once.
+/// For many hosts make one `NetworkPlanner`: it computes once what the hosts of a mesh share.
 package func desiredState(inventory: Inventory, host: LocatedHost) -> HostPlan {
     NetworkPlanner(inventory).plan(for: host)
 }
 
-/// Derives from an inventory what each host shall have, and what the owners of other devices must enter.
+/// Derives from an inventory the plan of each host, and what the owners of other devices must configure.
 package struct NetworkPlanner: Sendable {
+    /// The inventory.
     package let inventory: Inventory
 
     /// What all hosts of a path share, in the order of the paths.
     let segments: [Int: VXLANSegment]
+    /// The clusters by their keys.
     let clusters: [String: Cluster]
+    /// The sites by their keys.
     let sites: [String: Site]
 
+    /// A planner for a checked inventory.
     package init(_ inventory: Inventory) {
         self.inventory = inventory
         clusters = Dictionary(inventory.clusters.map { ($0.key, $0) }) { first, _ in first }
@@ -31,7 +35,7 @@ package struct NetworkPlanner: Sendable {
         self.segments = segments
     }
 
-    /// Every host of the inventory, in its order, whether or not it has a part.
+    /// Every host of the inventory, in its order, with or without a role.
     package var hosts: [LocatedHost] {
         inventory.clusters.flatMap { cluster in
             cluster.nodes.map {
@@ -46,24 +50,25 @@ package struct NetworkPlanner: Sendable {
             }
     }
 
-    /// The host that `name` (`NAME` or `CLUSTER-OR-SITE/NAME`) means; nil where there is none.
+    /// The host that `name` (`NAME` or `CLUSTER-OR-SITE/NAME`) means; nil if there is none.
     package func host(named name: String) -> LocatedHost? {
         inventory.host(name, in: inventory.clusters.map(\.key) + inventory.sites.map(\.key))
     }
 
-    /// The hosts that carry one of `addresses`: one for a sane inventory.
+    /// The hosts with one of `addresses`: one, if the inventory is consistent.
     package func hosts(carrying addresses: [IPAddress]) -> [LocatedHost] {
         let own = Set(addresses)
         return hosts.filter { !own.isDisjoint(with: $0.host.addresses) }
     }
 
+    /// The plan of `host`.
     package func plan(for host: LocatedHost) -> HostPlan {
         var builder = PlanBuilder(host: host)
         for index in inventory.paths.indices { contribute(index, to: &builder) }
         return builder.finished
     }
 
-    /// What each path needs of `host`, as if it were the only one; paths that need nothing are left out.
+    /// What each path needs on `host`, as if it were the only path; paths that need nothing are omitted.
     package func pathPlans(for host: LocatedHost) -> [PathPlan] {
         inventory.paths.indices.compactMap { index in
             var builder = PlanBuilder(host: host)
@@ -86,12 +91,12 @@ package struct NetworkPlanner: Sendable {
         }
     }
 
-    /// The plans of all hosts that have a part, in the order of the inventory.
+    /// The plans of all hosts with a role, in the order of the inventory.
     package func plans() -> [HostPlan] {
         hosts.map { plan(for: $0) }.filter(\.hasPart)
     }
 
-    /// What must be entered in devices that are not ours, in the order of the paths.
+    /// What must be configured in devices that are not ours, in the order of the paths.
     package func instructions() -> [OwnerInstruction] {
         var list = InstructionList()
         for path in inventory.paths {
@@ -106,7 +111,7 @@ package struct NetworkPlanner: Sendable {
         return list.instructions
     }
 
-    /// Calico leaves the sources of packets alone only toward prefixes that it has a pool for.
+    /// Calico preserves source addresses only towards prefixes for which it has a pool.
     private func addPools(of path: Path, to list: inout InstructionList) {
         let pairs: [(near: String, far: String)] =
             switch path.ends {
@@ -130,11 +135,14 @@ package struct NetworkPlanner: Sendable {
     }
 }
 
-/// Collects instructions, one for each subject, without saying anything twice.
+/// Collects instructions, one for each subject, without duplicates.
 struct InstructionList {
+    /// The instructions so far.
     private(set) var instructions: [OwnerInstruction] = []
+    /// The place of each subject's instruction.
     private var position: [OwnerInstruction.Subject: Int] = [:]
 
+    /// Adds a route to the instruction of `subject`.
     mutating func add(_ route: RouteAdvice, to subject: OwnerInstruction.Subject) {
         let index = index(of: subject)
         if !instructions[index].routes.contains(where: { $0.destination == route.destination }) {
@@ -142,6 +150,7 @@ struct InstructionList {
         }
     }
 
+    /// Adds a pool to the instruction of `subject`.
     mutating func add(_ pool: AddressPool, to subject: OwnerInstruction.Subject) {
         let index = index(of: subject)
         if !instructions[index].pools.contains(where: { $0.prefix == pool.prefix }) {
@@ -149,8 +158,10 @@ struct InstructionList {
         }
     }
 
+    /// Adds an empty instruction for `subject`, if there is none.
     mutating func mention(_ subject: OwnerInstruction.Subject) { _ = index(of: subject) }
 
+    /// The place of the instruction of `subject`, which is added if needed.
     private mutating func index(of subject: OwnerInstruction.Subject) -> Int {
         if let index = position[subject] { return index }
         position[subject] = instructions.count
@@ -160,9 +171,10 @@ struct InstructionList {
 }
 
 extension Path {
-    /// `path office -> prod via relay`: what each thing made for it is there for.
+    /// `path office -> prod via relay`: the reason of each object made for it.
     package var label: String { text.plain }
 
+    /// The ends and the carrier of the path, as text.
     private var text: String {
         switch (ends, carrier) {
         case (.oneWay(let from, let to), .relay(let settings)):
@@ -178,14 +190,15 @@ extension Path {
 }
 
 extension String {
-    /// The text without what means something to a shell or to nft: names from the file go into both.
+    /// The text without characters that are special to a shell or to nft: names from the file are passed
+    /// to both.
     var plain: String {
         String(map { $0.isLetter || $0.isNumber || " ->,./_<:@+".contains($0) ? $0 : "_" })
     }
 }
 
 extension CNI {
-    /// The device that carries pod packets to other nodes inside others; nil where none does.
+    /// The device that encapsulates pod packets to other nodes; nil if there is none.
     package var tunnelDevice: String? {
         switch self {
         case .calicoIPIP: "tunl0"
@@ -195,8 +208,8 @@ extension CNI {
         }
     }
 
-    /// True where packets of pods to addresses outside of the cluster leave with the node's address, unless
-    /// something is done about it that we do not do.
+    /// True if packets of pods to addresses outside of the cluster leave with the node's address unless the
+    /// cluster's owner changes that.
     var masqueradesAlways: Bool {
         switch self {
         case .flannelVXLAN, .flannelHostGateway, .cilium, .other: true

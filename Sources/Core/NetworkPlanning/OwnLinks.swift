@@ -1,17 +1,20 @@
 import Inventory
 import NetworkModel
 
-/// Our links on a host, and which of them must go before the wanted ones can be made.
+/// Our links on a host, and which of them must be deleted before the planned ones can be made.
 ///
-/// The kernel takes neither two devices with one VXLAN number and port, nor another number, port or underlay
-/// for a device that is there. And it takes a device's routes away with its last address, and all addresses
-/// of a network with the first one of that network: a device whose addresses change is made anew, too.
+/// The kernel accepts neither two devices with one VXLAN number and port, nor another number, port or
+/// underlay for an existing device. It also deletes a device's routes with its last address, and all
+/// addresses of a network with the first one: a device whose addresses change is made again, too.
 struct OwnLinks {
+    /// The planned links.
     let wanted: [Link]
+    /// The planned addresses.
     let wantedAddresses: [InterfaceAddress]
+    /// The host as observed.
     let present: HostState
 
-    /// The links that go first, in the order of the host.
+    /// The links that are deleted first, in the order of the host.
     var inTheWay: [Link] {
         let byName = Dictionary(wanted.map { ($0.name, $0) }) { first, _ in first }
         return present.links.filter(\.isOurs).filter { link in
@@ -20,6 +23,7 @@ struct OwnLinks {
         }
     }
 
+    /// True if `link` cannot be changed into `desired`.
     private func mustBeMadeAnew(_ link: Link, as desired: Link) -> Bool {
         if link.kind != desired.kind { return true }
         let here = present.addresses.filter { $0.device == link.name && !$0.isLinkLocal }
@@ -28,7 +32,7 @@ struct OwnLinks {
         return !wanted.contains(first) || wanted.contains { !here.contains($0) }
     }
 
-    /// The changes that take `link` away with all of ours that is on it, what refers to others first.
+    /// The changes that delete `link` with all our objects on it, referring objects first.
     func dismantling(_ link: Link) -> [Change] {
         var changes: [Change] = []
         for route in present.routes where route.isOurs && route.uses(link.name) {
@@ -39,7 +43,7 @@ struct OwnLinks {
         for neighbour in present.neighbours where neighbour.device == link.name {
             changes.append(.remove(.neighbour(neighbour)))
         }
-        // The first address of a network would take the others along.
+        // Deleting the first address of a network would delete the others.
         for address in present.addresses.reversed()
         where address.device == link.name && !address.isLinkLocal {
             changes.append(.remove(.address(address)))
@@ -49,18 +53,21 @@ struct OwnLinks {
     }
 }
 
-/// What is replaced together in a forwarding table.
+/// The key of what is replaced together in a forwarding table.
 struct ForwardingKey: Hashable {
+    /// The device.
     let device: String
+    /// The Ethernet address.
     let mac: MACAddress
 
+    /// The key of `entry`.
     init(_ entry: ForwardingEntry) {
         device = entry.device
         mac = entry.mac
     }
 
-    /// Entries as they can be added one after the other: the first for each Ethernet address replaces what
-    /// there is, further ones stand beside it.
+    /// Entries in a form to be added in sequence: the first for each Ethernet address replaces existing ones,
+    /// further ones are appended.
     static func objects(
         for entries: [ForwardingEntry], beside others: Set<ForwardingKey> = []
     ) -> [NetworkObject] {
@@ -77,7 +84,7 @@ extension Route {
 }
 
 extension Link {
-    /// True if the kernel does not take both links on one host.
+    /// True if the kernel does not accept both links on one host.
     func hasNumber(of other: Link) -> Bool {
         guard case .vxlan(let mesh) = kind, case .vxlan(let present) = other.kind else { return false }
         return mesh.id == present.id && mesh.port == present.port

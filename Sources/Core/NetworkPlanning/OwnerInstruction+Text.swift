@@ -1,8 +1,8 @@
 import IPAddressing
 
 extension OwnerInstruction {
-    /// The instruction as comments: whose device it is and why in a line of its own, below it what to enter.
-    /// Ends with a line's end.
+    /// The instruction as comments: the owner and the reason on one line, what to enter below it. Ends with
+    /// a newline.
     package var text: String {
         var text = ""
         var because: String?
@@ -16,7 +16,7 @@ extension OwnerInstruction {
         return text
     }
 
-    /// What to enter, and what for.
+    /// What to enter, and for which purpose.
     private var entries: [(line: String, because: String)] {
         var entries = routes.map { route in
             let hops = route.nextHops.map { "\($0.name) (\($0.address))" }.joined(separator: ", ")

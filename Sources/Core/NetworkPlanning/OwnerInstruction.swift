@@ -1,19 +1,21 @@
 package import IPAddressing
 
-/// What the owner of something that is not ours to change must enter there.
+/// What the owner of a device that we may not change must configure there.
 package struct OwnerInstruction: Hashable, Sendable {
+    /// The device, or what has the owner.
     package var subject: Subject
 
-    /// Routes to enter; empty for subjects without.
+    /// Routes to enter; empty for subjects without routes.
     package var routes: [RouteAdvice] = []
 
-    /// Pools that keep Calico from changing source addresses toward a peer; only for `.calico`.
+    /// Pools that prevent Calico from changing source addresses towards a peer; only for `.calico`.
     package var pools: [AddressPool] = []
 
+    /// What has another owner.
     package enum Subject: Hashable, Sendable {
         /// The router of a site, by the site's key and the router's addresses.
         case router(site: String, addresses: [IPAddress])
-        /// A route table of a cloud network; `cluster` is the key of the cluster that lives there.
+        /// A route table of a cloud network; `cluster` is the key of the cluster in that network.
         case routeTable(cluster: String, name: String)
         /// The Calico of a cluster.
         case calico(cluster: String)
@@ -21,6 +23,7 @@ package struct OwnerInstruction: Hashable, Sendable {
         case kubeProxy(cluster: String, field: String)
     }
 
+    /// Creates an instruction.
     package init(subject: Subject, routes: [RouteAdvice] = [], pools: [AddressPool] = []) {
         self.subject = subject
         self.routes = routes
@@ -28,14 +31,17 @@ package struct OwnerInstruction: Hashable, Sendable {
     }
 }
 
-/// A route that somebody shall enter.
+/// A route that the owner must enter.
 package struct RouteAdvice: Hashable, Sendable {
+    /// The destination.
     package var destination: IPPrefix
 
     /// Several are next hops of equal rank.
     package var nextHops: [NamedAddress]
+    /// The path that needs it.
     package var because: String
 
+    /// Creates a route to enter.
     package init(destination: IPPrefix, nextHops: [NamedAddress], because: String) {
         self.destination = destination
         self.nextHops = nextHops
@@ -45,6 +51,7 @@ package struct RouteAdvice: Hashable, Sendable {
 
 /// A host's name and one of its addresses.
 package struct NamedAddress: Hashable, Sendable {
+    /// The host's name.
     package var name: String
     package var address: IPAddress
 
@@ -56,7 +63,7 @@ package struct NamedAddress: Hashable, Sendable {
 
 /// A Calico IPPool that assigns nothing (`disabled: true`, `natOutgoing: false`).
 package struct AddressPool: Hashable, Sendable {
-    /// A name that Kubernetes takes: lower-case letters, digits and hyphens.
+    /// A name that Kubernetes accepts: lower-case letters, digits and hyphens.
     package var name: String
     package var prefix: IPPrefix
     package var because: String

@@ -2,7 +2,7 @@ import IPAddressing
 import Inventory
 import NetworkModel
 
-/// The traffic of one path and family: who asks for what.
+/// The traffic of one path and family: clients and destinations.
 struct PathTraffic {
     let family: AddressFamily
 
@@ -16,7 +16,7 @@ struct PathTraffic {
     /// The pods behind the services, whether or not the path carries packets to them.
     let backends: PrefixSet
 
-    /// Nil where the path carries nothing of `family`.
+    /// Nil if the path carries nothing of `family`.
     init?(_ family: AddressFamily, sources: [IPPrefix], to cluster: Cluster, targets: PathTargets) {
         self.family = family
         self.sources = PrefixSet(sources.of(family))
@@ -31,9 +31,8 @@ struct PathTraffic {
 }
 
 extension PlanBuilder {
-    /// Source translation of the traffic's exact pairs; services by the address that the client asked for,
-    /// since
-    /// postrouting sees that of the pod.
+    /// Source translation of the traffic's exact pairs; for services by the original destination, since
+    /// postrouting sees the pod's address.
     mutating func translate(_ traffic: PathTraffic, _ action: FilterAction, because: String) {
         let comment = FilterRule.comment(because)
         if !traffic.pods.isEmpty {
@@ -52,7 +51,7 @@ extension PlanBuilder {
         }
     }
 
-    /// Source translation of what was asked of services alone.
+    /// Source translation of traffic to services only.
     mutating func translateServices(_ traffic: PathTraffic, _ action: FilterAction, because: String) {
         guard !traffic.services.isEmpty else { return }
         translate(
@@ -63,9 +62,8 @@ extension PlanBuilder {
         lead(to: traffic.backends.prefixes)
     }
 
-    /// On a node a forwarded packet to a service is one that no service took: it would circle between router
-    /// and
-    /// node until its hop limit ends.
+    /// On a node, a packet to a service address that is forwarded belongs to no service: it would loop
+    /// between router and node until its hop limit is reached.
     mutating func refuseUnusedServices(_ traffic: PathTraffic, because: String) {
         guard !traffic.services.isEmpty else { return }
         filter(
@@ -74,7 +72,7 @@ extension PlanBuilder {
                 comment: FilterRule.comment(because)))
     }
 
-    /// Lets the traffic and its answers through foreign firewalls that drop by default.
+    /// Accepts the traffic and its answers in foreign firewalls that drop by default.
     mutating func accept(_ traffic: PathTraffic, because: String) {
         for source in traffic.sources.prefixes {
             for pods in traffic.pods.prefixes {
@@ -87,7 +85,7 @@ extension PlanBuilder {
         }
     }
 
-    /// Keeps TCP from sending segments that the way cannot carry, where "too big" messages get lost.
+    /// Limits TCP segments to what the path can carry, since "too big" messages may get lost.
     mutating func clamp(_ traffic: PathTraffic, because: String) {
         let comment = FilterRule.comment(because)
         let far = PrefixSet(traffic.destinations)
@@ -103,7 +101,7 @@ extension PlanBuilder {
 }
 
 extension FilterRule {
-    /// `because` as a comment: nft takes 128 octets and no quotation marks.
+    /// `because` as a comment: nft accepts 128 octets and no quotation marks.
     static func comment(_ because: String) -> String {
         guard because.utf8.count > 128 else { return because }
         var text = ""

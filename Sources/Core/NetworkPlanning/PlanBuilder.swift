@@ -2,7 +2,7 @@ import IPAddressing
 import Inventory
 import NetworkModel
 
-/// Puts the plan of one host together from what each path needs of it.
+/// Builds the plan of one host from what each path needs on it.
 struct PlanBuilder {
     private(set) var plan: HostPlan
     private var routePosition: [IPPrefix: Int] = [:]
@@ -17,12 +17,13 @@ struct PlanBuilder {
 
     var host: LocatedHost { plan.host }
 
-    /// The plan with our table put together; its chains stand only where they have rules.
+    /// The plan with our complete table; chains without rules are omitted.
     var finished: HostPlan {
         var finished = plan
         finished.notes = plan.notes.enumerated()
             .sorted { ($0.element.severity, $0.offset) < ($1.element.severity, $1.offset) }.map(\.element)
-        // Beside srcnat: ACCEPT in somebody's POSTROUTING ends that chain only, and ours has decided before.
+        // At the priority of srcnat: ACCEPT in a foreign POSTROUTING ends that chain only, and ours has
+        // decided before.
         let chains = [
             FilterChain(
                 name: "postrouting", hook: FilterHook(type: .nat, point: .postrouting, priority: 99),
@@ -65,6 +66,7 @@ struct PlanBuilder {
         plan.forwardingEntries.append(Desired(entry, because: because))
     }
 
+    /// Reserves room for the objects of `peers` nodes.
     mutating func reserve(peers: Int) {
         plan.neighbours.reserveCapacity(plan.neighbours.count + peers)
         plan.forwardingEntries.reserveCapacity(plan.forwardingEntries.count + peers)
@@ -72,7 +74,7 @@ struct PlanBuilder {
         routePosition.reserveCapacity(plan.routes.count + peers)
     }
 
-    /// Two paths may need the same route; two different ones to one prefix are a contradiction.
+    /// Two paths may need the same route; two different routes to one prefix contradict each other.
     mutating func route(_ route: Route, because: String) {
         if let position = routePosition[route.destination] {
             let earlier = plan.routes[position]
@@ -88,8 +90,8 @@ struct PlanBuilder {
         plan.routes.append(Desired(route, because: because))
     }
 
-    /// A route through other hosts of the inventory, whose further addresses are kept for where the first is
-    /// out of reach.
+    /// A route through other hosts of the inventory, with their further addresses in case the first is
+    /// not reachable.
     mutating func route(to destination: IPPrefix, through hops: [Host], because: String) {
         let family = destination.family
         let gateways = hops.compactMap { $0.address(family) }
@@ -99,7 +101,8 @@ struct PlanBuilder {
             if !others.isEmpty { plan.otherAddresses[gateway] = others }
         }
         if family == .v6, gateways.count > 1 {
-            // Else a connection that loses a packet goes on through a hop that does not know it.
+            // Otherwise a connection that loses a packet may continue through a next hop that has no state
+            // for it.
             setting(.multipathHashPolicy, .v6, .named("all"), 3, because: because)
         }
         route(
@@ -107,6 +110,7 @@ struct PlanBuilder {
         )
     }
 
+    /// Adds a setting.
     mutating func setting(
         _ name: KernelSetting.Name, _ family: AddressFamily, _ device: DeviceReference, _ value: Int,
         because: String
@@ -126,52 +130,60 @@ struct PlanBuilder {
         if !plan.settingsOfBareTunnels.contains(desired) { plan.settingsOfBareTunnels.append(desired) }
     }
 
-    /// Packets that come in by `device` are forwarded, and no others that were not before.
+    /// Enables forwarding of packets that arrive at `device`, and of no others.
     mutating func forwarding(_ family: AddressFamily, _ device: DeviceReference, because: String) {
         setting(family == .v4 ? .forwarding : .forceForwarding, family, device, 1, because: because)
     }
 
+    /// Adds addresses that no route may cover.
     mutating func protect(_ addresses: [IPAddress]) {
         for address in addresses where !plan.protectedAddresses.contains(address) {
             plan.protectedAddresses.append(address)
         }
     }
 
+    /// Adds name servers that a route may cover.
     mutating func allowResolvers(_ addresses: [IPAddress]) { plan.clusterResolvers += addresses }
 
     // MARK: Rules
 
+    /// Adds a rule of source translation.
     mutating func translate(_ rule: FilterRule) {
         if !translation.contains(rule) { translation.append(rule) }
     }
 
+    /// Adds a rule that drops or rejects.
     mutating func filter(_ rule: FilterRule) {
         if !forward.contains(rule) { forward.append(rule) }
     }
 
+    /// Adds a rule that limits segments.
     mutating func clamp(_ rule: FilterRule) {
         if !clamp.contains(rule) { clamp.append(rule) }
     }
 
+    /// Adds traffic that foreign firewalls must accept.
     mutating func accept(_ match: ForwardAccept.Match, because: String) {
         let accept = ForwardAccept(match)
         if acceptsSeen.insert(accept).inserted { plan.accepts.append(Desired(accept, because: because)) }
     }
 
+    /// Adds pods behind translated services.
     mutating func lead(to backends: [IPPrefix]) {
         for prefix in backends where !plan.backends.contains(prefix) { plan.backends.append(prefix) }
     }
 
+    /// Adds connections whose old entries are deleted.
     mutating func forget(_ range: ConnectionRange, because: String) {
         plan.connections.append(Desired(range, because: because))
     }
 }
 
 extension Host {
-    /// The address of `family` that others reach the host by; nil where it has none.
+    /// The address of `family` by which other hosts reach the host; nil if it has none.
     func address(_ family: AddressFamily) -> IPAddress? { addresses.first { $0.family == family } }
 
-    /// The device that carries the host's address of `family`.
+    /// The device with the host's address of `family`.
     func uplink(_ family: AddressFamily) -> DeviceReference? {
         if let device { return .named(device) }
         return address(family).map { .carrying($0) }

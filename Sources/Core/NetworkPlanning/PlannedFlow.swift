@@ -3,32 +3,36 @@ import Inventory
 import NetworkModel
 import PacketPath
 
-/// A packet that stands for a part of what a plan lets through.
+/// A packet that represents a part of the traffic of a plan.
 struct PlannedFlow {
+    /// The packet.
     let flow: Flow
 
-    /// What lets the connection through.
+    /// The accept rule of the connection.
     let accept: Desired<ForwardAccept>
 }
 
-/// Finds packets that stand for the whole of a plan's traffic on one host: for each pair of prefixes some
-/// from each part that routes or foreign rules tell apart.
+/// Finds packets that represent the whole traffic of a plan on one host: for each pair of prefixes, some from
+/// each part that routes or foreign rules distinguish.
 struct FlowSampling {
     private let plan: ResolvedPlan
+    /// The host as observed.
     private let observed: HostState
+    /// The prefixes that foreign rules name.
     private let named: Set<IPPrefix>
+    /// Looks up the host's routes.
     let routes: RouteLookup
 
     /// Positions of the plan's routes.
     private let planned: IPPrefixTable<Int>
 
-    /// The ports of an ordinary service and its client: no rule is about them in particular.
+    /// The ports of an ordinary service and its client, which no rule names.
     private static let ports = (source: 47_001, destination: 18_443)
 
-    /// Pairs of prefixes that are looked at; a large mesh has more of the same kind.
+    /// The most pairs of prefixes that are checked; a large mesh has more of the same kind.
     private static let mostAccepts = 64
 
-    /// Addresses that stand for one prefix.
+    /// Addresses that represent one prefix.
     private static let mostAddresses = 6
 
     /// - Parameter plan: For `observed`.
@@ -40,7 +44,7 @@ struct FlowSampling {
         planned = IPPrefixTable(plan.routes.enumerated().map { ($1.value.destination, $0) })
     }
 
-    /// The first packet of each connection that is looked at.
+    /// The first packet of each checked connection.
     func requests() -> [PlannedFlow] {
         plan.accepts.sample(Self.mostAccepts).flatMap { accept -> [PlannedFlow] in
             let source: IPPrefix
@@ -60,6 +64,7 @@ struct FlowSampling {
         }
     }
 
+    /// The packets of one accept rule.
     private func flows(_ packet: Packet, _ accept: Desired<ForwardAccept>) -> [PlannedFlow] {
         guard case .originalPair(_, let services) = accept.value.match, isServed(services) else {
             return [flow(packet, inside: packet, accept)]
@@ -86,6 +91,7 @@ struct FlowSampling {
         observed.addresses.first { $0.device == "kube-ipvs0" && services.contains($0.address) }?.address
     }
 
+    /// One packet with its devices.
     private func flow(
         _ packet: Packet, inside: Packet, _ accept: Desired<ForwardAccept>
     ) -> PlannedFlow {
@@ -99,8 +105,8 @@ struct FlowSampling {
         return PlannedFlow(flow: flow, accept: accept)
     }
 
-    /// The answer, by the way that the request takes, and by each device whose reverse path filter the plan
-    /// loosens since answers come in by it that others lead back to.
+    /// The answer, by the request's way, and by each device whose reverse path filter the plan loosens for
+    /// answers that arrive by another device than requests leave by.
     func replies(to request: Flow) -> [Flow] {
         let loosened = plan.settings.map(\.value).filter {
             $0.setting.name == .reversePathFilter && $0.value != 1 && request.packet.family == .v4
@@ -119,7 +125,7 @@ struct FlowSampling {
 
     // MARK: - Ways
 
-    /// The device that packets to `address` leave by once the plan is applied; nil if it is not known.
+    /// The device that packets to `address` leave by once the plan is applied; nil if unknown.
     func device(toward address: IPAddress) -> String? {
         if let planned = plannedRoute(to: address) {
             return planned.value.nextHops.lazy.compactMap { hop in
@@ -142,7 +148,7 @@ struct FlowSampling {
 
     // MARK: - Addresses
 
-    /// Addresses in `prefix`, one for each device that a part of it is behind, and one for each part that
+    /// Addresses in `prefix`: one for each device that leads to a part of it, and one for each part that
     /// foreign rules name. Never empty.
     func addresses(in prefix: IPPrefix) -> [IPAddress] {
         var found: [IPAddress] = []
@@ -158,8 +164,8 @@ struct FlowSampling {
         return Array(found.prefix(Self.mostAddresses))
     }
 
-    /// What routes lead to inside of `prefix`: those of the plan, and those of the host to other hosts first,
-    /// since what is on the host itself comes and goes.
+    /// The destinations of routes inside of `prefix`: those of the plan, and those of the host to other hosts
+    /// first, since addresses on the host itself come and go.
     private func routedParts(of prefix: IPPrefix) -> [IPPrefix] {
         let planned = plan.routes.map(\.value.destination)
         let others = observed.routes.filter {

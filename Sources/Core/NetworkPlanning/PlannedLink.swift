@@ -1,6 +1,6 @@
 package import NetworkModel
 
-/// A link of a plan, before the host has been seen for what it stands on.
+/// A link of a plan, before the host is observed for its underlay.
 package struct PlannedLink: Hashable, Sendable {
     /// The link without its underlay and MTU.
     package var link: Link
@@ -21,12 +21,12 @@ package struct PlannedLink: Hashable, Sendable {
 /// The largest packet of a planned link.
 package enum PlannedMTU: Hashable, Sendable {
     case octets(Int)
-    /// What is left of the underlay's MTU after so many octets of encapsulation.
+    /// The underlay's MTU minus these octets of encapsulation.
     case underlay(less: Int)
 
     /// In octets.
     ///
-    /// - Parameter underlay: The underlay's MTU, in octets; nil: it is taken for 1500.
+    /// - Parameter underlay: The underlay's MTU, in octets; nil counts as 1500.
     package func octets(underlay: Int? = nil) -> Int {
         switch self {
         case .octets(let octets): octets
@@ -36,7 +36,7 @@ package enum PlannedMTU: Hashable, Sendable {
 }
 
 extension PlannedLink {
-    /// What makes it, with the MTU of an underlay of 1500 octets.
+    /// The commands that make it, with the MTU for an underlay of 1500 octets.
     var commands: [Command] {
         link.commands(underlay: underlay.map { .device($0) }, mtu: mtu.octets())
     }

@@ -1,7 +1,7 @@
 package import IPAddressing
 package import NetworkModel
 
-/// A setting of the kernel and what it shall be, before the host has been seen for its device.
+/// A setting of the kernel and its planned value, before the host is observed for its device.
 package struct PlannedSetting: Hashable, Sendable {
     package var setting: Subject
     package var value: Int
@@ -30,7 +30,7 @@ package struct PlannedSetting: Hashable, Sendable {
     }
 }
 
-/// A setting for hosts where the device `tunnel` is there and has no address of IPv4.
+/// A setting for hosts on which the device `tunnel` exists and has no IPv4 address.
 package struct BareTunnelSetting: Hashable, Sendable {
     package var tunnel: String
     package var value: PlannedSetting
@@ -42,7 +42,7 @@ package struct BareTunnelSetting: Hashable, Sendable {
 }
 
 extension PlannedSetting {
-    /// What sets it.
+    /// The commands that set it.
     var command: Command {
         let assignment: Command.Argument
         if let device = setting.device.name ?? (setting.name.isOfHost ? "all" : nil) {

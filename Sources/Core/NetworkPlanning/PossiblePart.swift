@@ -3,9 +3,9 @@ import Inventory
 package import NetworkModel
 
 extension HostPlan {
-    /// The plan without what cannot be on the host as it is: what is on devices that are gone, or would need
-    /// them, and routes and addresses that must not be there now. An apply refuses the whole plan then; what
-    /// was applied before is kept as far as it can be.
+    /// The plan without the objects that are impossible on the host now: those on devices that do not exist,
+    /// and routes and addresses that are refused. An apply refuses the whole plan in that case; the agent
+    /// maintains the rest of an earlier apply.
     package func possiblePart(on observed: HostState, context: HostContext) -> HostPlan {
         var part = self
         let lost = Set(links.map(\.value).filter { !$0.isPossible(on: observed) }.map(\.name))
@@ -30,7 +30,7 @@ extension HostPlan {
         return part
     }
 
-    /// Takes out the routes and addresses that a refusal is about.
+    /// Removes the routes and addresses that a refusal concerns.
     private mutating func removeRefused(on observed: HostState, context: HostContext) {
         let resolved = resolved(on: observed)
         let judge = DifferenceCalculation(plan: resolved, observed: observed, context: context)
@@ -44,7 +44,7 @@ extension HostPlan {
 }
 
 extension PlannedLink {
-    /// False where a device that it needs is gone, or somebody else's has its name.
+    /// False if a device that it needs does not exist, or a foreign device has its name.
     fileprivate func isPossible(on observed: HostState) -> Bool {
         if let present = observed.link(name), !present.isOurs { return false }
         switch underlay {

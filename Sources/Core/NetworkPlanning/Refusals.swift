@@ -2,7 +2,7 @@ import IPAddressing
 import NetworkModel
 
 extension DifferenceCalculation {
-    /// What forbids to change the host: routes that would cut it off, or take addresses away that it is
+    /// The reasons not to change the host: routes that would cut it off, or redirect addresses that it is
     /// connected to.
     func refusals() -> [PlanNote] {
         let guarded = guardedAddresses()
@@ -11,7 +11,7 @@ extension DifferenceCalculation {
             + plan.addresses.flatMap { refusals(of: $0, connected) }
     }
 
-    /// What forbids a route.
+    /// The reasons to refuse a route.
     func refusals(
         of desired: Desired<Route>, _ guarded: [(IPAddress, String)], _ connected: [(IPPrefix, String)]
     ) -> [PlanNote] {
@@ -31,7 +31,7 @@ extension DifferenceCalculation {
         return covering + overlapping + unreachable(desired)
     }
 
-    /// What forbids an address.
+    /// The reasons to refuse an address.
     func refusals(
         of desired: Desired<InterfaceAddress>, _ connected: [(IPPrefix, String)]
     ) -> [PlanNote] {
@@ -43,7 +43,7 @@ extension DifferenceCalculation {
         }
     }
 
-    /// Addresses that must be reached as they are reached now, and what each is.
+    /// Addresses whose present way must not change, each with its role.
     func guardedAddresses() -> [(IPAddress, String)] {
         var guarded: [(IPAddress, String)] = []
         for route in observed.routes where route.isDefault && !route.isOurs {
@@ -63,7 +63,7 @@ extension DifferenceCalculation {
         return guarded.filter { seen.insert($0.0).inserted }
     }
 
-    /// The networks of the host's own devices, without those of ours.
+    /// The networks of the host's devices, without our devices.
     func connectedNetworks() -> [(IPPrefix, String)] {
         let own = Set(observed.links.filter(\.isOurs).map(\.name))
         return observed.addresses.filter {
@@ -72,7 +72,7 @@ extension DifferenceCalculation {
         }.map { ($0.network, $0.device) }
     }
 
-    /// Linux takes no gateway that is not in a connected network.
+    /// Linux accepts no gateway outside of the connected networks.
     private func unreachable(_ desired: Desired<Route>) -> [PlanNote] {
         desired.value.nextHops.compactMap { hop in
             guard let gateway = hop.gateway, hop.device == nil, !hop.isOnLink, !observed.addresses.isEmpty,
@@ -81,10 +81,8 @@ extension DifferenceCalculation {
             return PlanNote(
                 .refusal,
                 "\(desired.because): the gateway \(gateway) of the route to \(desired.value.destination) is"
-                    + " in no"
-                    + " network of this host: enter the route in the router between them, or give the relay"
-                    + " an"
-                    + " address that this host is connected to")
+                    + " in no network of this host: enter the route in the router between them, or give the"
+                    + " relay an address that this host is connected to")
         }
     }
 }

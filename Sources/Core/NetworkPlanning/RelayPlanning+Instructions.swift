@@ -3,7 +3,7 @@ import Inventory
 import NetworkModel
 
 extension RelayPlanning {
-    /// What routers and cloud route tables must be told.
+    /// The routes to enter in routers and cloud route tables.
     func instruct(_ list: inout InstructionList) {
         for traffic in traffic {
             instructNearEnd(traffic, &list)
@@ -14,6 +14,7 @@ extension RelayPlanning {
         }
     }
 
+    /// The near end's routes to the far end.
     private func instructNearEnd(_ traffic: PathTraffic, _ list: inout InstructionList) {
         let hops = firstHops.named(traffic.family)
         guard !hops.isEmpty else { return }
@@ -46,7 +47,7 @@ extension RelayPlanning {
                 }
             }
             guard endpoint != nil, holdsEndpoint else { continue }
-            // Pods that have addresses of the cloud's network are reached without a route.
+            // Pods with addresses of the cloud's network need no route.
             let isNative = PrefixSet.overlap(cluster.subnets.flatMap(\.networks), traffic.pods.prefixes)
             let wanted = isNative ? traffic.services.prefixes : traffic.destinations
             for prefix in wanted {

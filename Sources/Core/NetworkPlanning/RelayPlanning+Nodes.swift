@@ -3,8 +3,8 @@ import Inventory
 import NetworkModel
 
 extension RelayPlanning {
-    /// Nodes of the far cluster: routes back to clients that keep their address, and the translation that a
-    /// relay which is no node cannot do for services.
+    /// Nodes of the far cluster: routes back to clients that keep their address, and the translation for
+    /// services that a relay outside of the cluster cannot do.
     func contributeNode(to builder: inout PlanBuilder) {
         let host = builder.host
         let isRelay = relays.contains { $0.isSame(as: host) }
@@ -20,6 +20,7 @@ extension RelayPlanning {
         }
     }
 
+    /// Routes back to clients that keep their address.
     private func returnRoutes(_ traffic: PathTraffic, in builder: inout PlanBuilder) {
         guard cluster.subnets.isEmpty, cluster.cni != .vpc else { return }
         let hops = returnHosts.filter { !$0.isSame(as: builder.host) }
@@ -27,7 +28,7 @@ extension RelayPlanning {
         builder.take(role: .node)
         builder.protect(relays.filter { !$0.isSame(as: builder.host) }.flatMap(\.host.addresses))
         for source in traffic.sources.prefixes {
-            // A relay inside of the near end's network is reached the way that network is reached already.
+            // A relay inside of the near end's network is reached like the rest of that network.
             if hops.contains(where: { $0.host.address(traffic.family).map(source.contains) == true }) {
                 builder.note(
                     .advice,
@@ -39,8 +40,8 @@ extension RelayPlanning {
         }
     }
 
-    /// The entry node translates what a relay from outside asks of services: else a pod on another node would
-    /// answer past it, from an address that nobody asked.
+    /// The entry node translates requests of an outside relay to services: otherwise a pod on another node
+    /// would answer directly, from an address that the client did not ask.
     private func enter(_ traffic: PathTraffic, in builder: inout PlanBuilder) {
         guard
             planner.entries(of: cluster, traffic.family).contains(where: { $0.name == builder.host.host.name }
@@ -64,7 +65,8 @@ extension RelayPlanning {
         builder.accept(entering, because: because)
     }
 
-    /// What relays that are no nodes ask nodes with: an address of theirs, or the one that they translate to.
+    /// The source addresses of relays outside of the cluster: an address of theirs, or the one that they
+    /// translate to.
     private var relaySources: [IPAddress] {
         let own = relays.filter { !isOwnNode($0) }.flatMap(\.host.addresses)
         guard case .snat(.addresses(let chosen)) = settings.source else { return own }
@@ -73,6 +75,7 @@ extension RelayPlanning {
 
     // MARK: Warnings
 
+    /// Adds the warnings of a relay.
     func warnRelay(_ builder: inout PlanBuilder, because: String) {
         if path.targets.services { builder.noteServices(of: cluster, because: because) }
         if path.targets.pods, isOwnNode(builder.host), !keepsSource {
@@ -84,8 +87,8 @@ extension RelayPlanning {
                 builder.note(
                     .refusal,
                     "\(because): \"source: keep\" with \(relays.count) relays sends answers through relays"
-                        + " that"
-                        + " have not seen the question, which drop them: use one relay, or \"source: snat\"")
+                        + " that have not seen the question, which drop them: use one relay, or"
+                        + " \"source: snat\"")
             }
         }
         if keepsSource { checkReturn(&builder, because: because) }
@@ -93,19 +96,15 @@ extension RelayPlanning {
             builder.note(
                 .advice,
                 "\(because): pods keep seeing their clients, but clients of services hide behind the nodes"
-                    + " that"
-                    + " translate for them, since answers must come back there")
+                    + " that translate for them, since answers must come back there")
         }
         if isAsymmetric {
             builder.note(
                 .warning,
                 "\(because): requests reach pods through \(cluster.cni?.tunnelDevice ?? "the tunnel"),"
-                    + " answers"
-                    + " come back beside it; strict reverse path filters (rp_filter=1) on the relay and on"
-                    + " every"
-                    + " node drop that, so that the plans of the nodes are needed too; \"snat: masquerade\""
-                    + " takes"
-                    + " the tunnel's address and needs nothing of the nodes")
+                    + " answers come back beside it; strict reverse path filters (rp_filter=1) on the relay"
+                    + " and on every node drop that, so that the plans of the nodes are needed too;"
+                    + " \"snat: masquerade\" takes the tunnel's address and needs nothing of the nodes")
         }
         if case .snat(.masquerade) = settings.source, let device = cluster.cni?.tunnelDevice {
             builder.note(
@@ -122,18 +121,18 @@ extension RelayPlanning {
         }
     }
 
+    /// Adds the warnings of several relays.
     func warnSeveral(_ builder: inout PlanBuilder) {
         builder.note(
             .warning,
             "\(path.label): routers and clouds do not notice that one of several next hops is dead, and"
                 + " connections that move to another relay are reset: withdraw the route where the relay"
-                + " fails its health check; on Linux routers \"net agent\" and \"net status\" tell of a"
+                + " fails its health check; on Linux routers \"net agent\" and \"net status\" report a"
                 + " next hop that does not answer")
     }
 
-    /// True where a pod on another node than the relay's answers a service's client past the node that
-    /// translated
-    /// the address, and nothing that is planned keeps it from doing so.
+    /// True if a pod on another node than the relay's answers a service's client directly, past the node that
+    /// translated the address, and no planned rule prevents it.
     var bypassesEntry: Bool {
         let isApart =
             endpoint.map { end in !relays.contains { $0.isSame(as: end) } } ?? !cluster.subnets.isEmpty
@@ -141,14 +140,14 @@ extension RelayPlanning {
             && !kubeProxyMasquerades
     }
 
-    /// The other way than to translate on the relay; empty where kube-proxy has no field for it.
+    /// The alternative to translating on the relay; empty if kube-proxy has no field for it.
     private var fieldAdvice: String {
         guard let field = cluster.kubeProxy.mode.masqueradeAllField else { return "" }
         return ", or set \(field): true (or a clusterCIDR of each family, without the clients) in the"
             + " KubeProxyConfiguration of \(cluster.key) and restart its kube-proxy pods"
     }
 
-    /// `keep` works only where every answer has a way back that is part of the plan.
+    /// `keep` works only if every answer has a way back that is part of the plan.
     private func checkReturn(_ builder: inout PlanBuilder, because: String) {
         let isFabric = !cluster.subnets.isEmpty
         if !isFabric, cluster.nodes.isEmpty || cluster.cni == .vpc {
@@ -162,9 +161,8 @@ extension RelayPlanning {
             builder.note(
                 .refusal,
                 "\(because): a pod on another node than \(builder.host.host.name) answers a service's client"
-                    + " past"
-                    + " the node that translated the address, so that about half of the services fail (ping"
-                    + " shows"
+                    + " past the node that translated the address, so that about half of the services fail"
+                    + " (ping shows"
                     + " nothing of it): use \"source: snat\"" + fieldAdvice)
         }
     }

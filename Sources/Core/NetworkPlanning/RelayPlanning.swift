@@ -2,10 +2,13 @@ import IPAddressing
 import Inventory
 import NetworkModel
 
-/// What hosts need for a path whose packets hosts in between forward.
+/// What hosts need for a path whose packets are forwarded by relays.
 struct RelayPlanning {
+    /// The planner with the inventory.
     let planner: NetworkPlanner
+    /// The path.
     let path: Path
+    /// The path's relays and translation.
     let settings: RelaySettings
 
     /// The key of the near end, whose machines open the connections.
@@ -16,12 +19,13 @@ struct RelayPlanning {
 
     /// In the order of the file.
     let relays: [LocatedHost]
+    /// The VPN's end; nil if the path has none.
     let endpoint: LocatedHost?
 
-    /// By family: what the path carries.
+    /// The path's traffic, by family.
     let traffic: [PathTraffic]
 
-    /// Nil where the path's ends or relays do not exist, which `Inventory.check` reports.
+    /// Nil if the path's ends or relays do not exist, which `Inventory.check` reports.
     init?(planner: NetworkPlanner, path: Path, settings: RelaySettings) {
         guard case .oneWay(let from, let to) = path.ends, let cluster = planner.clusters[to] else {
             return nil
@@ -39,23 +43,25 @@ struct RelayPlanning {
         }
     }
 
+    /// True if clients keep their addresses.
     var keepsSource: Bool { settings.source == .keep }
 
-    /// The host that the far end sends answers to the near end through.
+    /// The host through which the far end sends answers to the near end.
     var returnHosts: [LocatedHost] { endpoint.map { [$0] } ?? relays }
 
-    /// The hosts that the near end sends packets to the far end to.
+    /// The hosts to which the near end sends packets for the far end.
     var firstHops: [LocatedHost] { endpoint.map { [$0] } ?? relays }
 
-    /// True where the relays hand packets to services to a node, since they are none themselves.
+    /// True if the relays send packets for services to a node, because they are not nodes themselves.
     var needsEntry: Bool {
         !relays.allSatisfy(isOwnNode) && path.targets.services && !cluster.services.isEmpty
     }
 
+    /// True if the host is a node of the far cluster.
     func isOwnNode(_ host: LocatedHost) -> Bool { host.isNode && host.place == cluster.key }
 
-    /// True if kube-proxy hides the path's clients behind the node that they came in by, with each family
-    /// that has services.
+    /// True if kube-proxy hides the path's clients behind the node of entry, with each family that
+    /// has services.
     var kubeProxyMasquerades: Bool {
         traffic.allSatisfy { $0.services.isEmpty || cluster.hides($0.sources) }
     }
@@ -63,9 +69,8 @@ struct RelayPlanning {
     /// The tunnel through which packets reach pods on other nodes.
     var tunnel: DeviceReference? { cluster.cni?.tunnelDevice.map { .named($0) } }
 
-    /// True where requests reach the pods through the tunnel, but answers to their source do not: strict
-    /// reverse
-    /// path filters drop such packets on both sides.
+    /// True if requests reach the pods through the tunnel, but answers do not return through it: strict
+    /// reverse path filters drop such packets on both sides.
     var isAsymmetric: Bool {
         guard tunnel != nil else { return false }
         switch settings.source {
@@ -74,14 +79,15 @@ struct RelayPlanning {
         }
     }
 
-    /// True where the cloud leads from the VPN's end to the pods without the relays, and back: only requests
-    /// to services come by a relay, and the clients of pods keep their addresses, wherever the pod is.
+    /// True if the cloud routes between the VPN's end and the pods without the relays: only requests to
+    /// services pass a relay, and the clients of pods keep their addresses, wherever the pod is.
     var podsBypassRelays: Bool {
         guard let endpoint, !relays.contains(where: { $0.isSame(as: endpoint) }) else { return false }
         return planner.isReachedByFabric(from: endpoint, to: relays, in: cluster)
             && PrefixSet.overlap(cluster.subnets.flatMap(\.networks), cluster.pods)
     }
 
+    /// Adds what the path needs on the builder's host.
     func contribute(to builder: inout PlanBuilder) {
         let host = builder.host
         if relays.contains(where: { $0.isSame(as: host) }) { contributeRelay(to: &builder) }
@@ -95,6 +101,7 @@ struct RelayPlanning {
 
     // MARK: The relay
 
+    /// Adds what a relay needs.
     private func contributeRelay(to builder: inout PlanBuilder) {
         let because = "path \(from) -> \(cluster.key) via \(builder.host.host.name)".plain
         builder.take(role: .relay)
@@ -104,8 +111,7 @@ struct RelayPlanning {
                 builder.note(
                     .warning,
                     "\(because): \(builder.host.host.name) has no IP\(traffic.family) address, so that"
-                        + " nothing of"
-                        + " IP\(traffic.family) is carried")
+                        + " nothing of IP\(traffic.family) is carried")
                 continue
             }
             forward(traffic, in: &builder, because: because)
@@ -125,8 +131,8 @@ struct RelayPlanning {
         warnRelay(&builder, because: because)
     }
 
-    /// Forwarding of both directions, on the devices concerned alone. It is the device that a packet comes in
-    /// by that decides: for requests the one towards the near end, for answers the one towards the far end.
+    /// Forwarding of both directions, only on the devices concerned. The device at which a packet arrives
+    /// decides: for requests the one towards the near end, for answers the one towards the far end.
     private func forward(_ traffic: PathTraffic, in builder: inout PlanBuilder, because: String) {
         let family = traffic.family
         if let uplink = builder.host.host.uplink(family) {
@@ -141,13 +147,14 @@ struct RelayPlanning {
             builder.forwarding(family, .toward(prefix), because: because)
         }
         guard !isOwnNode(builder.host) else { return }
-        // Its routes to pods and services lead to nodes, and are still to be made.
+        // Its routes to pods and services lead to nodes, and are added later.
         for node in planner.entries(of: cluster, family) {
             guard let address = node.host.address(family) else { continue }
             builder.forwarding(family, .toward(IPPrefix(only: address)), because: because)
         }
     }
 
+    /// Adds the translation of one family's traffic.
     private func translate(
         _ traffic: PathTraffic, _ translation: SourceTranslation, in builder: inout PlanBuilder,
         because: String
@@ -176,7 +183,7 @@ struct RelayPlanning {
         }
     }
 
-    /// A relay that is no node has no routes to pods, unless its network has.
+    /// A relay outside of the cluster has no routes to pods, unless its network has.
     private func routeFromRelay(_ traffic: PathTraffic, in builder: inout PlanBuilder, because: String) {
         if let endpoint, !endpoint.isSame(as: builder.host), cluster.subnets.isEmpty {
             for source in traffic.sources.prefixes {
@@ -198,8 +205,7 @@ struct RelayPlanning {
                 builder.note(
                     .warning,
                     "\(because): \(builder.host.host.name) is no node of \(cluster.key), and no node's pods"
-                        + " are"
-                        + " known: give clusters.\(cluster.key).nodes their pods, or use a node as relay")
+                        + " are known: give clusters.\(cluster.key).nodes their pods, or use a node as relay")
             }
         }
         let entries = planner.entries(of: cluster, traffic.family)
@@ -210,13 +216,13 @@ struct RelayPlanning {
             builder.note(
                 .warning,
                 "\(because): \(builder.host.host.name) is no node of \(cluster.key), and no node is known"
-                    + " that"
-                    + " knows its services")
+                    + " that knows its services")
         }
     }
 
     // MARK: The VPN's end
 
+    /// Adds what the VPN's end needs.
     private func contributeEndpoint(to builder: inout PlanBuilder) {
         let because = path.label
         let host = builder.host
@@ -241,6 +247,7 @@ struct RelayPlanning {
 
     // MARK: The near end
 
+    /// Adds what a host that is a site's router needs.
     private func contributeRouter(to builder: inout PlanBuilder) {
         let host = builder.host
         guard !firstHops.contains(where: { $0.isSame(as: host) }) else { return }
@@ -268,7 +275,7 @@ struct RelayPlanning {
         if firstHops.count > 1 { warnSeveral(&builder) }
     }
 
-    /// Nodes of a near cluster whose network has no route tables of its own reach the relays directly.
+    /// Nodes of a near cluster without route tables of its own reach the relays directly.
     private func contributeNearNode(to builder: inout PlanBuilder) {
         guard let near = planner.clusters[from], near.subnets.isEmpty, near.cni != .vpc,
             !relays.contains(where: { $0.isSame(as: builder.host) })
@@ -285,14 +292,13 @@ struct RelayPlanning {
 }
 
 extension LocatedHost {
-    /// True where both are the same host of the inventory.
+    /// True if both are the same host of the inventory.
     func isSame(as other: LocatedHost) -> Bool { place == other.place && host.name == other.host.name }
 }
 
 extension NetworkPlanner {
     /// The addresses that connections from `key` come from: a site's networks, a cluster's pods, and its
-    /// nodes
-    /// where pods hide behind them.
+    /// nodes if pods hide behind them.
     func sources(of key: String) -> [IPPrefix] {
         if let site = sites[key] { return site.networks }
         guard let cluster = clusters[key] else { return [] }
@@ -308,20 +314,20 @@ extension NetworkPlanner {
         }
     }
 
-    /// The nodes that take packets to services from outside, at most four: each further one makes a failure
-    /// likelier without making it cheaper.
+    /// The nodes that accept packets to services from outside, at most four: each further one makes a failure
+    /// more likely without reducing its effect.
     func entries(of cluster: Cluster, _ family: AddressFamily) -> [Node] {
         Array(cluster.nodes.filter { $0.host.address(family) != nil }.prefix(4))
     }
 
-    /// True where the cloud's route tables, not the hosts', lead from `host` to one of `others`.
+    /// True if the cloud's route tables, not the host's, lead from `host` to one of `others`.
     func isReachedByFabric(from host: LocatedHost, to others: [LocatedHost], in cluster: Cluster) -> Bool {
         guard !cluster.subnets.isEmpty else { return false }
         let own = subnet(of: host.host, in: cluster)
         return own == nil || !others.contains { subnet(of: $0.host, in: cluster) == own }
     }
 
-    /// The subnet that `host` is in; nil where none is known.
+    /// The subnet of `host`; nil if none is known.
     func subnet(of host: Host, in cluster: Cluster) -> Subnet? {
         cluster.subnets.first { subnet in
             host.addresses.contains { address in subnet.networks.contains { $0.contains(address) } }

@@ -2,10 +2,10 @@ import IPAddressing
 import NetworkModel
 
 extension ResolvedPlan {
-    /// Lets our routes stand beside foreign ones of the same prefix, so that ours win and the foreign ones
-    /// can still be added, replaced and deleted as if ours were not there.
+    /// Makes our routes coexist with foreign ones of the same prefix: ours win, and the foreign ones can
+    /// still be added, replaced and deleted as if ours did not exist.
     ///
-    /// What `ip route` does on Linux 6.18 to a foreign route (metric 0) while ours is there:
+    /// The effect of `ip route` on Linux 6.18 on a foreign route (metric 0) while ours exists:
     ///
     /// | ours                        | who wins | foreign add  | foreign replace, del |
     /// |-----------------------------|----------|--------------|----------------------|
@@ -14,8 +14,8 @@ extension ResolvedPlan {
     /// | a larger metric             | theirs   | is made      | hits theirs          |
     /// | halves with a larger metric | ours     | is made      | hits theirs          |
     ///
-    /// So ours have a metric of their own, and stand as the two halves of the prefix while a foreign route
-    /// would win that leads elsewhere. A single address has no halves: there the foreign route wins, which is
+    /// So ours have their own metric, and are the two halves of the prefix while a foreign route that
+    /// leads elsewhere would win. A single address has no halves: there the foreign route wins, which is
     /// a conflict.
     mutating func besideForeignRoutes(of observed: HostState) {
         let wanted = Dictionary(routes.map { ($0.value.destination, $0.value) }) { first, _ in first }

@@ -39,9 +39,8 @@ package struct ResolvedPlan: Hashable, Sendable {
 }
 
 extension HostPlan {
-    /// The plan for the host as it is: devices by their names, the mesh's MTU from its underlay's, gateways
-    /// that
-    /// are within reach, sources where the device that packets leave by has none.
+    /// The plan resolved on the observed host: device names, the mesh's MTU from its underlay, reachable
+    /// gateways, and source addresses for packets that leave by a device without an address.
     package func resolved(on observed: HostState) -> ResolvedPlan {
         var plan = ResolvedPlan(self)
         var notes: [PlanNote] = []
@@ -63,6 +62,7 @@ extension HostPlan {
         return plan
     }
 
+    /// The rule with an address in place of MASQUERADE, if it needs one.
     private static func resolve(
         _ planned: PlannedLink, on observed: HostState, _ notes: inout [PlanNote]
     ) -> Link {
@@ -115,7 +115,7 @@ extension HostPlan {
     }
 
     /// On a device without an address of IPv4 a loose filter is as strict as a strict one
-    /// (fib_validate_source of the kernel): there only none lets asymmetric packets pass.
+    /// (fib_validate_source of the kernel): only without a filter are asymmetric packets accepted there.
     private static func loosenFully(
         _ value: inout SettingValue, because: String, on observed: HostState, _ notes: inout [PlanNote]
     ) {
@@ -131,12 +131,12 @@ extension HostPlan {
             PlanNote(
                 .warning,
                 "\(because): \(name) has no address and \(all) is \(present): the kernel drops packets that"
-                    + " come in by it from where others are led to, and a looser filter of the device"
-                    + " alone does not help: give \(name) an address, or set \(all) to 0 and choose each"
-                    + " device's own"))
+                    + " come in by it from where others are led to, and a looser filter of the device alone"
+                    + " does not help: give \(name) an address, or set \(all) to 0 and choose each device's"
+                    + " own"))
     }
 
-    /// The settings whose tunnel is there and has no address of IPv4.
+    /// The settings whose tunnel exists and has no IPv4 address.
     private static func needed(
         _ settings: [Desired<BareTunnelSetting>], on observed: HostState
     ) -> [Desired<PlannedSetting>] {
@@ -148,7 +148,7 @@ extension HostPlan {
         }.map { Desired($0.value.value, because: $0.because) }
     }
 
-    /// What an older kernel has in place of the policy; nil where it has that, or is not known.
+    /// The replacement of the policy on an older kernel; nil if it has the policy, or is unknown.
     private static func hashPolicy(
         _ desired: Desired<PlannedSetting>, on observed: HostState, _ notes: inout [PlanNote]
     ) -> [Desired<SettingValue>]? {
@@ -175,12 +175,13 @@ extension HostPlan {
         return [Desired(SettingValue(setting, 1), because: desired.because)]
     }
 
+    /// The settings, each once.
     private static func unique(_ settings: [Desired<SettingValue>]) -> [Desired<SettingValue>] {
         var seen: Set<KernelSetting> = []
         return settings.filter { seen.insert($0.value.setting).inserted }
     }
 
-    /// MASQUERADE takes an arbitrary address where the device that packets leave by has none of its own.
+    /// MASQUERADE takes an arbitrary address if the device that packets leave by has none.
     private func chooseSources(_ table: inout FilterTable, _ observed: HostState) {
         for chain in table.chains.indices {
             for rule in table.chains[chain].rules.indices {
@@ -207,12 +208,13 @@ extension HostPlan {
 }
 
 extension [FilterMatch] {
-    /// The family of the prefixes that are matched; nil where there are none.
+    /// The family of the matched prefixes; nil if there are none.
     fileprivate var family: AddressFamily? {
         for case .source(let set) in self { return set.family }
         return nil
     }
 
+    /// The destinations that are matched, or `others` if there are none.
     fileprivate func destinations(or others: [IPPrefix]) -> [IPPrefix] {
         for case .destination(let set) in self { return set.prefixes }
         return others
@@ -220,18 +222,16 @@ extension [FilterMatch] {
 }
 
 extension HostState {
-    /// The devices toward the parts of `prefix` that are behind other hosts: a pod on this one has a route of
-    /// its
-    /// own, through a device without addresses, and answers to whatever address this host has.
+    /// The devices towards the parts of `prefix` behind other hosts: a pod on this host has its own route,
+    /// through a device without addresses, and answers to any address of this host.
     fileprivate func devices(towardOtherHosts prefix: IPPrefix) -> [String] {
         var state = self
         state.routes.removeAll { $0.destination.length == $0.destination.family.bitWidth }
         return state.devices(toward: prefix)
     }
 
-    /// What brings the wanted effect about on this kernel: before Linux 6.17, IPv6 forwards on all devices or
-    /// on
-    /// none, and then stops learning the default route from the router unless told otherwise.
+    /// The settings with the desired effect on this kernel: before Linux 6.17, IPv6 forwards on all devices
+    /// or on none, and then stops learning the default route from the router unless configured otherwise.
     fileprivate func equivalents(of value: SettingValue) -> [SettingValue] {
         guard value.setting.name == .forceForwarding else { return [value] }
         let all = KernelSetting(family: .v6, device: "all", name: .forwarding)
@@ -256,13 +256,15 @@ extension HostState {
 
 /// The networks that a host is connected to, or will be.
 private struct Reachability {
+    /// The networks.
     let networks: [IPPrefix]
 
+    /// The networks of the host and of planned addresses.
     init(_ observed: HostState, planned: [InterfaceAddress]) {
         networks = observed.addresses.map(\.network) + planned.map(\.network)
     }
 
-    /// The next hop with another address of the same host where the first one is not in a connected network.
+    /// The next hop with another address of the same host if the first one is not in a connected network.
     func adjust(_ hop: NextHop, others: [IPAddress]) -> NextHop {
         guard let gateway = hop.gateway, hop.device == nil, !isConnected(gateway),
             let other = others.first(where: isConnected)
@@ -272,5 +274,6 @@ private struct Reachability {
         return hop
     }
 
+    /// True if `address` is in one of them.
     private func isConnected(_ address: IPAddress) -> Bool { networks.contains { $0.contains(address) } }
 }

@@ -3,8 +3,7 @@ import Inventory
 package import NetworkModel
 
 extension HostState {
-    /// The part that is ours, with the settings of our links, and of the foreign objects those that `steps`
-    /// take away.
+    /// Our part, with the settings of our links, and the foreign objects that `steps` remove.
     package func partConcerned(by steps: [Step]) -> HostState {
         var part = HostState()
         part.links = links.filter(\.isOurs)
@@ -29,17 +28,18 @@ extension HostState {
 }
 
 extension Change {
+    /// The object that the change removes.
     fileprivate var removedObject: NetworkObject? {
         if case .remove(let object) = self { object } else { nil }
     }
 }
 
-/// The steps that bring back what was ours, however far the way from it was gone.
+/// The steps that restore our earlier objects, wherever the apply was interrupted.
 ///
 /// - Parameters:
 ///   - before: As `partConcerned(by:)` gave it before the first of those steps.
-///   - settings: Each changed setting with its value before and the one that it was given.
-///   - making: Names of links that were to be made, and may be there without their alias.
+///   - settings: Each changed setting with its earlier value and ours.
+///   - making: Names of links that the apply makes, and that may exist without their alias.
 package func restoration(
     of before: HostState, settings: [SettingRecord], making: Set<String>, from observed: HostState
 ) -> [Step] {
@@ -54,17 +54,23 @@ package func restoration(
     return calculation.steps
 }
 
-/// The work of one restoration: what is missing comes first, what is too much goes last.
+/// The work of one restoration: missing objects are added first, surplus ones are removed last.
 private struct RestorationCalculation {
+    /// Our part before the apply.
     let before: HostState
+    /// Our part now.
     var now: HostState
+    /// The host as observed.
     let observed: HostState
 
-    /// Our links, before and now: settings of theirs are no one else's.
+    /// Our links, before and now: their settings belong to us alone.
     let ownDevices: Set<String>
+    /// The additions and replacements.
     private(set) var steps: [Step] = []
+    /// The removals, which run last.
     private var removals: [Step] = []
 
+    /// Creates the work; `run` does it.
     init(before: HostState, now: HostState, observed: HostState) {
         self.before = before
         self.now = now
@@ -72,6 +78,7 @@ private struct RestorationCalculation {
         ownDevices = Set((before.links + now.links).map(\.name))
     }
 
+    /// Finds the steps.
     mutating func run(_ settings: [SettingRecord]) {
         links()
         pairs(before.addresses, now.addresses, { "\($0.device) \($0.address)" }) { .address($0) }
@@ -85,13 +92,16 @@ private struct RestorationCalculation {
         steps += removals.reversed()
     }
 
+    /// Adds a step.
     private mutating func add(_ change: Change) { steps.append(Step(change, because: reason)) }
 
+    /// Adds a removal.
     private mutating func take(_ change: Change) { removals.append(Step(change, because: reason)) }
 
+    /// The reason of each step.
     private var reason: String { "as it was before" }
 
-    /// Adds, replaces and removes until `present` is `wanted`; the same key is the same object.
+    /// Adds, replaces and removes until `present` equals `wanted`; the same key is the same object.
     private mutating func pairs<Object: Hashable>(
         _ wanted: [Object], _ present: [Object], _ key: (Object) -> String,
         _ wrap: (Object) -> NetworkObject
@@ -109,7 +119,7 @@ private struct RestorationCalculation {
         for object in present where !kept.contains(key(object)) { take(.remove(wrap(object))) }
     }
 
-    /// What is in the way goes first, with all that is on it.
+    /// Links in the way are deleted first, with everything on them.
     private mutating func links() {
         let links = OwnLinks(wanted: before.links, wantedAddresses: before.addresses, present: now)
         for link in links.inTheWay {
@@ -121,6 +131,7 @@ private struct RestorationCalculation {
         pairs(before.links, now.links, { $0.name }) { .link($0) }
     }
 
+    /// Resets settings.
     private mutating func put(_ settings: [SettingRecord]) {
         let present = Set(now.links.map(\.name))
         for link in before.links { putSettings(of: link, isThere: present.contains(link.name)) }
@@ -131,7 +142,7 @@ private struct RestorationCalculation {
         }
     }
 
-    /// A link that is made again has its settings from `default`.
+    /// A link that is made again starts with the settings of `default`.
     private mutating func putSettings(of link: Link, isThere: Bool) {
         let wanted = before.settings.filter { $0.key.device == link.name }
         for (setting, value) in wanted.sorted(by: { $0.key.description < $1.key.description }) {
@@ -142,7 +153,7 @@ private struct RestorationCalculation {
         }
     }
 
-    /// An Ethernet address may have several entries: the first one replaces, others stand beside it.
+    /// An Ethernet address may have several entries: the first one replaces, others are appended.
     private mutating func forwardingEntries() {
         func key(_ entry: ForwardingEntry) -> String { "\(entry.device) \(entry.mac)" }
         var surplus = Dictionary(grouping: now.forwardingEntries, by: key)
@@ -167,6 +178,7 @@ private struct RestorationCalculation {
         }
     }
 
+    /// Restores rules of iptables.
     private mutating func rules() {
         let wanted = before.iptables.flatMap(\.rules)
         let all = Set(observed.iptables.flatMap(\.rules))
@@ -177,6 +189,7 @@ private struct RestorationCalculation {
         }
     }
 
+    /// Restores routes.
     private mutating func routes() {
         let kept = Set(before.routes)
         let all = Set(observed.routes.filter { !$0.isOurs } + now.routes)

@@ -2,27 +2,31 @@ import IPAddressing
 package import NetworkModel
 import PacketPath
 
-/// The packets of a plan whose way the kernel is asked for, and what its answers mean.
+/// The packets of a plan whose route is looked up in the kernel, and the meaning of the answers.
 struct RouteChecks {
     private let plan: ResolvedPlan
+    /// The host as observed.
     private let observed: HostState
+    /// Chooses addresses.
     private let sampling: FlowSampling
+    /// Follows packets through rules.
     private let walk: PacketWalk
 
-    /// Routes of a plan that are asked about; a large mesh has more of the same kind.
+    /// The most routes of a plan that are looked up; a large mesh has more of the same kind.
     private static let mostRoutes = 128
 
-    /// Foreign routes inside of one of ours that are asked about.
+    /// The most foreign routes inside of one of ours that are looked up.
     private static let mostParts = 8
 
-    /// A question and the route that its packet shall take.
+    /// A lookup and the planned route of its packet.
     struct Check {
+        /// The lookup.
         let question: RouteQuestion
 
         /// One of ours, or for answers the one of the main table.
         let route: Desired<Route>
 
-        /// The prefix of the plan that the packet stands for.
+        /// The prefix of the plan that the packet represents.
         let destination: IPPrefix
     }
 
@@ -36,7 +40,7 @@ struct RouteChecks {
         walk = PacketWalk(rules, routes: sampling.routes)
     }
 
-    /// Routes that are missing are told as such, and not asked about.
+    /// Missing routes are reported as such, and not looked up.
     func checks() -> [Check] {
         let present = Set(observed.routes.filter(\.isOurs).map(\.destination))
         let ours = plan.routes.filter { present.contains($0.value.destination) }
@@ -53,7 +57,7 @@ struct RouteChecks {
         return forward + answers().filter { seen.insert($0.question).inserted }
     }
 
-    /// Answers to clients that no route of ours leads to: they shall go where the main table says.
+    /// Answers to clients that no route of ours leads to: they must follow the main table.
     private func answers() -> [Check] {
         plan.accepts.sample(Self.mostAnswers).compactMap { accept -> Check? in
             let (near, far): (IPPrefix, IPPrefix)
@@ -81,10 +85,11 @@ struct RouteChecks {
         }
     }
 
+    /// The most answers to clients that are looked up.
     private static let mostAnswers = 16
 
-    /// True if a policy rule decides that is about all packets, as those of a VPN are. Clouds have rules for
-    /// single sources and marks, which lead beside the main table's default route with good reason.
+    /// True if a policy rule for all packets decides, like that of a VPN. Clouds have rules for single
+    /// sources and marks, which intentionally bypass the main table's default route.
     private func takesAll(_ question: RouteQuestion) -> Bool {
         guard let rule = decision(on: question)?.rule else { return false }
         return rule.source == nil && rule.inDevice == nil && (rule.mark == nil || rule.isInverted)
@@ -99,8 +104,8 @@ struct RouteChecks {
         return [prefix.sampleAddress] + foreign.prefix(Self.mostParts).filter { !sampling.routes.isOwn($0) }
     }
 
-    /// As a packet from each kind of source that the plan has for the destination; as one of the host itself
-    /// if there is none.
+    /// One packet from each kind of source that the plan has for the destination; one from the host itself if
+    /// there is none.
     private func questions(to destination: IPAddress, in prefix: IPPrefix) -> [RouteQuestion] {
         var found: [RouteQuestion] = []
         for source in sources(to: prefix) {
@@ -120,7 +125,7 @@ struct RouteChecks {
         return found.isEmpty ? [RouteQuestion(destination: destination)] : found
     }
 
-    /// False if the kernel forwards nothing that comes in by the device: then no path comes by it.
+    /// False if the kernel forwards nothing that arrives at the device: then no path uses it.
     private func forwards(_ device: String, _ family: AddressFamily) -> Bool {
         let names: [(String, KernelSetting.Name)] = [
             (device, .forwarding), (device, .forceForwarding), ("all", .forwarding),
@@ -131,6 +136,7 @@ struct RouteChecks {
         return values.isEmpty || values.contains(1)
     }
 
+    /// The sources of packets to `destination`.
     private func sources(to destination: IPPrefix) -> [IPPrefix] {
         var found: [IPPrefix] = []
         for accept in plan.accepts.map(\.value) {
@@ -149,14 +155,15 @@ struct RouteChecks {
         return found
     }
 
-    /// Nothing comes from the address of a service: its answers come from pods until they are turned back.
+    /// No packet has a service's address as its source: answers come from pods until the translation
+    /// is reversed.
     private func isService(_ prefix: IPPrefix) -> Bool {
         plan.accepts.contains { accept in
             if case .originalPair(_, prefix) = accept.value.match { true } else { false }
         }
     }
 
-    /// An address of the prefix, and one of each part that a policy rule is about.
+    /// An address of the prefix, and one of each part that a policy rule names.
     private func addresses(in prefix: IPPrefix) -> [IPAddress] {
         let parts = observed.policyRules.compactMap(\.source).filter { $0 != prefix && prefix.contains($0) }
         return Array(sampling.addresses(in: prefix).prefix(1)) + parts.prefix(4).map(\.sampleAddress)
@@ -164,7 +171,7 @@ struct RouteChecks {
 
     // MARK: - Answers
 
-    /// What leads packets elsewhere than our routes, each named once.
+    /// Rules and routes that divert packets from our routes, each named once.
     func conflicts() -> [Conflict] {
         guard !observed.routeAnswers.isEmpty else { return [] }
         var seen: Set<String> = []
@@ -176,6 +183,7 @@ struct RouteChecks {
         }
     }
 
+    /// The conflict that an answer shows; nil if there is none.
     private func conflict(_ check: Check, _ answer: RouteAnswer) -> (key: String, value: Conflict)? {
         let ours = check.route.value
         let effect: String
@@ -202,12 +210,13 @@ struct RouteChecks {
         return (name + effect, conflict)
     }
 
-    /// What decides according to the rules and routes that were observed.
+    /// The deciding rule and route, according to the observation.
     private func culprit(of question: RouteQuestion) -> Culprit {
         let decision = decision(on: question)
         return Culprit(rule: decision?.rule, route: decision?.route)
     }
 
+    /// The deciding rule and route; nil if they are unknown.
     private func decision(on question: RouteQuestion) -> RouteLookup.Decision? {
         let query = RouteLookup.Query(
             question.destination, source: question.arrival?.source, inDevice: question.arrival?.device,
@@ -217,7 +226,9 @@ struct RouteChecks {
 
     /// A policy rule, a route, or both.
     private struct Culprit {
+        /// The policy rule.
         var rule: PolicyRule?
+        /// The route.
         var route: Route?
 
         /// Nil if neither is known.
@@ -229,13 +240,13 @@ struct RouteChecks {
             return parts.isEmpty ? nil : parts.joined(separator: " with ")
         }
 
-        /// True for the rules that every host has.
+        /// True for the default rules of every host.
         private func isOrdinary(_ rule: PolicyRule) -> Bool {
             guard case .lookup(let table) = rule.action else { return false }
             return [Route.localTable, Route.mainTable, 253].contains(table)
         }
 
-        /// A policy rule goes before another; a longer prefix can only go.
+        /// A policy rule can be put before another; a route with a longer prefix can only be deleted.
         func remedy(for check: Check) -> [String] {
             let destination = check.destination
             if let rule, !isOrdinary(rule), rule.priority > 0 {
@@ -249,7 +260,7 @@ struct RouteChecks {
 }
 
 extension HostPlan {
-    /// What the kernel is to be asked so that the difference knows whether packets take the plan's routes.
+    /// The lookups that show whether packets take the plan's routes.
     package func routeQuestions(on observed: HostState) -> [RouteQuestion] {
         let rules = PacketRules(observed)
         return RouteChecks(resolved(on: observed), on: observed, rules: rules).checks().map(\.question)

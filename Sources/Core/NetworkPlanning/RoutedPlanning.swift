@@ -2,9 +2,11 @@ import IPAddressing
 import Inventory
 import NetworkModel
 
-/// What hosts need for a path whose ends are on one link: routes to the nodes that the pods are on.
+/// What hosts need for a path whose ends are on one link: routes to the nodes of the pods.
 struct RoutedPlanning {
+    /// The planner with the inventory.
     let planner: NetworkPlanner
+    /// The path.
     let path: Path
 
     /// The pairs of near and far end; a mutual path has each cluster as both.
@@ -18,6 +20,7 @@ struct RoutedPlanning {
         }
     }
 
+    /// Adds what the path needs on the builder's host.
     func contribute(to builder: inout PlanBuilder) {
         let host = builder.host
         for (near, far) in directions {
@@ -83,7 +86,7 @@ struct RoutedPlanning {
         builder.accept(traffic, because: because)
     }
 
-    /// What the router of a site must be told.
+    /// The routes to enter in the router of a site.
     func instruct(_ list: inout InstructionList) {
         guard case .oneWay(let from, let to) = path.ends, let site = planner.sites[from],
             !site.routers.isEmpty,
@@ -114,7 +117,7 @@ extension NetworkPlanner {
         return cluster.pods + cluster.nodes.flatMap { $0.addresses.map { IPPrefix(only: $0) } }
     }
 
-    /// The node of `cluster` that `host` asks for services at: neighbours in the list ask different ones.
+    /// The node of `cluster` that `host` uses for services: neighbours in the list use different ones.
     func entries(of cluster: Cluster, _ family: AddressFamily, for host: LocatedHost) -> [Node] {
         let nodes = cluster.nodes.filter { $0.host.address(family) != nil }
         guard host.isNode, !nodes.isEmpty else { return entries(of: cluster, family) }

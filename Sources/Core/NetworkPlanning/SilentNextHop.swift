@@ -1,8 +1,8 @@
 package import IPAddressing
 package import NetworkModel
 
-/// A next hop of routes of ours that does not answer: the kernel still sends packets there, and they are
-/// lost.
+/// A next hop of routes of ours that does not answer: the kernel still sends packets there, and they
+/// are lost.
 package struct SilentNextHop: Hashable, Sendable {
     /// The next hop's address.
     package var gateway: IPAddress

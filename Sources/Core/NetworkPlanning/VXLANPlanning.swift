@@ -4,13 +4,19 @@ import NetworkModel
 
 /// What a node needs to be in a VXLAN segment with the nodes of other clusters.
 struct VXLANPlanning {
+    /// The planner with the inventory.
     let planner: NetworkPlanner
+    /// The path.
     let path: Path
+    /// The segment with all nodes.
     let segment: VXLANSegment
 
+    /// The name of the device.
     private var device: String { segment.settings.device }
+    /// The path that needs it.
     private var because: String { segment.because }
 
+    /// Adds what the path needs on the builder's host.
     func contribute(to builder: inout PlanBuilder) {
         let host = builder.host
         guard host.isNode, segment.members.contains(where: { $0.key == host.place }) else { return }
@@ -30,7 +36,7 @@ struct VXLANPlanning {
         warn(own, &builder)
     }
 
-    /// The device, its address, and the settings that concern it alone.
+    /// The device, its address, and its own settings.
     private func contributeLink(_ own: VXLANSegment.Peer, _ builder: inout PlanBuilder) {
         let settings = segment.settings
         let underlay: DeviceReference =
@@ -72,6 +78,7 @@ struct VXLANPlanning {
         for prefix in peer.pods { builder.route(route(to: prefix, via: peer), because: because) }
     }
 
+    /// The route to `prefix` through a node.
     private func route(to prefix: IPPrefix, via peer: VXLANSegment.Peer) -> Route {
         let isLinkLocal = prefix.family == .v6 && peer.address.family == .v4
         return Route(
@@ -79,7 +86,7 @@ struct VXLANPlanning {
             nextHops: [NextHop(gateway: isLinkLocal ? peer.linkLocal : peer.address, device: device)])
     }
 
-    /// Another cluster's services, asked for at one of its nodes; neighbours in the list ask different ones.
+    /// Another cluster's services, through one of its nodes; neighbours in the list use different ones.
     private func contributeServices(
         of cluster: Cluster, member: Int, _ own: VXLANSegment.Peer, position: Int,
         _ builder: inout PlanBuilder
@@ -92,8 +99,7 @@ struct VXLANPlanning {
         for prefix in cluster.services { builder.route(route(to: prefix, via: entry), because: because) }
     }
 
-    /// What comes from another cluster is let through; requests to services are answered back through this
-    /// node.
+    /// Traffic from another cluster is accepted; requests to services are answered through this node.
     private func contributeTraffic(
         with peer: Cluster, _ own: VXLANSegment.Peer, _ builder: inout PlanBuilder
     ) {
@@ -111,21 +117,21 @@ struct VXLANPlanning {
         }
     }
 
+    /// Adds the warnings of a node.
     private func warn(_ own: VXLANSegment.Peer, _ builder: inout PlanBuilder) {
         let cluster = segment.members[own.member]
         if own.pods.isEmpty, path.targets.pods, !cluster.pods.isEmpty {
             builder.note(
                 .warning,
                 "\(because): the pods of \(own.name) are not known: give"
-                    + " clusters.\(cluster.key).nodes.\(own.name).pods, else nobody reaches them")
+                    + " clusters.\(cluster.key).nodes.\(own.name).pods, else they cannot be reached")
         }
         builder.noteBlocks(of: [(own.name, own.pods)], in: cluster, because: because)
         if cluster.cni?.isCalico == true {
             builder.note(
                 .warning,
                 "\(because): Calico of \(cluster.key) translates sources toward other clusters until it has"
-                    + " the"
-                    + " IPPools of \"net render --format calico\" (pods and services of each peer)")
+                    + " the IPPools of \"net render --format calico\" (pods and services of each peer)")
         }
         let isCommon = [4789, 8472].contains(segment.settings.port)
         builder.note(
@@ -138,6 +144,6 @@ struct VXLANPlanning {
 }
 
 extension VXLANSegment {
-    /// The positions in `peers` of the nodes of one member, which stand together; nil where it has none.
+    /// The positions in `peers` of the nodes of one member, which are adjacent; nil if it has none.
     func range(of member: Int) -> Range<Int>? { ranges[member] }
 }

@@ -85,8 +85,8 @@ package struct VXLANSegment: Hashable, Sendable {
     func overhead(_ family: AddressFamily) -> Int { family == .v4 ? 50 : 70 }
 }
 
-/// Gives each node its address and its Ethernet address in the segment, the same on every host and every
-/// time.
+/// Gives each node its address and its Ethernet address in the segment, the same on every host and
+/// every time.
 private struct SegmentAssignment {
     /// The segment's settings.
     let settings: VXLANSettings
@@ -172,8 +172,8 @@ private struct SegmentAssignment {
                         PlanNote(
                             .advice,
                             "\(because): \(name) gets \(address), since the address made from \(underlay) is"
-                                + " taken;"
-                                + " write it under vxlan.endpoints so that it stays when nodes are added"))
+                                + " taken; write it under vxlan.endpoints so that it stays when nodes are"
+                                + " added"))
                 }
                 return address
             }

@@ -4,7 +4,7 @@ import JSON
 // What is wrong now, and what it is concluded from.
 
 extension ServerStatus {
-    /// What is wrong now, the worst first; empty where all is well.
+    /// What is wrong now, the worst first; empty if all is well.
     package var troubles: [String] {
         var troubles: [String] = []
         for group in groups where group.deadServers > 0 {

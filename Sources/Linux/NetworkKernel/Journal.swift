@@ -2,33 +2,34 @@ import JSON
 package import NetworkModel
 package import NetworkPlanning
 
-/// What a host was like before an apply, on the disk before the first change: from it everything can be taken
-/// back, by whoever finds it.
+/// The state of a host before an apply, written to the disk before the first change: any later process can
+/// undo everything from it.
 package struct Journal: Sendable, Hashable {
-    /// Tells one apply from another: the process's identifier and the time of its clock.
+    /// Unique for each apply: the process's identifier and the time of its clock.
     package var identifier: String
 
-    /// The process that made it.
+    /// The process that wrote it.
     package var process: Int
 
-    /// What was ours, and of the foreign objects those that the apply takes away.
+    /// Our objects, and the foreign objects that the apply removes.
     package var before: HostState
 
     /// The settings that the apply changes.
     package var settings: [SettingRecord]
 
-    /// The records of settings as they were before.
+    /// The records of settings before the apply.
     package var records: [SettingRecord]
 
     /// The links that the apply makes: such a link is ours even before it has its alias.
     package var making: Set<String>
 
-    /// What the host shall be kept as once the apply is done and confirmed; nil where nobody said.
+    /// The desired state of the host once the apply is done and confirmed; nil if the apply does not set one.
     package var wanted: Wanted?
 
-    /// True once all is done and only `net confirm` is missing.
+    /// True once everything is done except `net confirm`.
     package var waits: Bool
 
+    /// Creates a journal.
     package init(
         identifier: String, process: Int, before: HostState, steps: [Step], records: [SettingRecord],
         wanted: Wanted? = nil
@@ -61,7 +62,7 @@ package struct Journal: Sendable, Hashable {
         }
     }
 
-    /// The steps that take the apply back, as far as it came.
+    /// The steps that undo the apply, as far as it ran.
     package func steps(from observed: HostState) -> [Step] {
         restoration(of: before, settings: settings, making: making, from: observed)
     }
@@ -109,6 +110,7 @@ extension Journal {
 }
 
 extension [SettingRecord] {
+    /// The journal as JSON.
     var json: JSONValue {
         .array(
             map { record in
@@ -121,7 +123,7 @@ extension [SettingRecord] {
             })
     }
 
-    /// Nil where it is no list of records.
+    /// Nil if it is not a list of records.
     init?(json: JSONValue?) {
         guard let elements = json?.elements else { return nil }
         self = []

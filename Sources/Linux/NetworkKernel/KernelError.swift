@@ -2,37 +2,42 @@ package import LinuxSystem
 package import NetworkModel
 package import NetworkPlanning
 
-/// Why a host could not be read or changed: each says what, where, and what to do.
+/// Why a host could not be read or changed: each message says what failed, where, and what to do.
 package indirect enum KernelError: Error, Sendable {
     /// The calling user may not change the network.
     case notPrivileged
     /// `package` is the name in Debian and Ubuntu.
     case missingProgram(String, package: String)
+    /// A program is too old.
     case oldProgram(String, version: String, needed: String)
-    /// A program ended otherwise than well.
+    /// A program did not end successfully.
     case failed(Command, ChildProcess.Ending, errors: String)
+    /// The output of a program has another shape.
     case unreadable(ReadingError)
+    /// A system call failed.
     case system(what: String, Errno)
     /// Another process is changing this host.
     case locked(path: String)
-    /// Another agent keeps this host; nil where its process is not known.
+    /// Another agent maintains this host; nil if its process is not known.
     case agentRuns(process: Int?)
-    /// A configuration that no plan can be made from.
+    /// A configuration from which no plan can be made.
     case notFollowed(path: String, why: String)
     /// An earlier apply waits for `net confirm`.
     case waiting(Journal)
+    /// A file of the state folder is damaged.
     case damagedFile(path: String, why: String)
     /// The plan must not be applied.
     case refused([PlanNote])
-    /// Everything went well and yet the host is not as planned.
+    /// All commands succeeded, but the host is not as planned.
     case notConverged([Step])
-    /// The cause, after which everything was taken back.
+    /// The cause; everything was undone.
     case rolledBack(KernelError)
-    /// The cause, and why it could not be taken back.
+    /// The cause, and why the undo failed.
     case notRolledBack(KernelError, because: KernelError, journal: String)
 }
 
 extension KernelError: CustomStringConvertible {
+    /// What failed, where, and what to do.
     package var description: String {
         switch self {
         case .notPrivileged: "only root can read and change routes and rules: run it with sudo"
@@ -62,13 +67,14 @@ extension KernelError: CustomStringConvertible {
         case .notConverged(let steps):
             "the host is not as planned after all commands; still to be done:\n"
                 + steps.map(\.text).joined()
-        case .rolledBack(let cause): "\(cause)\neverything was taken back: the host is as it was before"
+        case .rolledBack(let cause): "\(cause)\neverything was undone: the host is as it was before"
         case .notRolledBack(let cause, let reason, let journal):
-            "\(cause)\nit could not be taken back: \(reason)\nwhat was there before is in \(journal): repair"
-                + " the cause, then run \"namebridge net remove\" or \"net apply\": both begin with that"
+            "\(cause)\nit could not be undone: \(reason)\nwhat was there before is in \(journal): repair"
+                + " the cause, then run \"namebridge net remove\" or \"net apply\": both do that first"
         }
     }
 
+    /// The end of a program, as text.
     private static func words(_ ending: ChildProcess.Ending) -> String {
         switch ending {
         case .exit(let status): "failed (exit status \(status))"

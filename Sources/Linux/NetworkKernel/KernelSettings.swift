@@ -2,7 +2,7 @@ import IPAddressing
 import LinuxSystem
 import NetworkModel
 
-/// The files below /proc/sys/net that stand for the settings that we know.
+/// The files below /proc/sys/net of the settings that we use.
 enum KernelSettings {
     /// Every setting that this kernel has, for each of its devices.
     static func read() -> [KernelSetting: Int] {
@@ -20,7 +20,7 @@ enum KernelSettings {
         return settings
     }
 
-    /// Nil where the kernel has no such setting.
+    /// Nil if the kernel has no such setting.
     private static func value(of setting: KernelSetting) -> Int? {
         do throws(Errno) {
             let text = String(decoding: try FileContents.read(path(of: setting)), as: UTF8.self)
@@ -30,7 +30,7 @@ enum KernelSettings {
         }
     }
 
-    /// What `sysctl -w SETTING=VALUE` does.
+    /// Corresponds to `sysctl -w SETTING=VALUE`.
     static func write(_ setting: KernelSetting, _ value: Int) throws(KernelError) {
         let path = path(of: setting)
         do throws(Errno) {

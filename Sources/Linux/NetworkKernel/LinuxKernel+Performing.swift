@@ -29,8 +29,8 @@ extension LinuxKernel {
 
     // MARK: - Connections
 
-    /// Old connections are not part of the plan: a missing program, or no entries (exit status 1), is not an
-    /// error.
+    /// Old connections are not part of the plan: a missing program, or no entries (exit status 1), is not
+    /// an error.
     private func forget(_ range: ConnectionRange, _ announce: (String) -> Void) throws(KernelError) {
         guard HostTools.isInstalled(.conntrack) else {
             announce("# no conntrack here: older connections stay as they are until they end; install it")

@@ -6,11 +6,12 @@ import NetworkPlanning
 
 /// The kernel of this host, or of the network namespace that this process is in.
 package struct LinuxKernel: Kernel {
+    /// The kernel of this process' network namespace.
     package init() {}
 
-    /// Makes sure that the host can be read and changed at all. Corresponds to geteuid(2).
+    /// Checks that the host can be read and changed. Corresponds to geteuid(2).
     ///
-    /// - Throws: Where the user is not root, or a program is missing or too old.
+    /// - Throws: If the user is not root, or a program is missing or too old.
     package func check() throws(KernelError) {
         guard geteuid() == 0 else { throw .notPrivileged }
         for program in [Command.Program.ip, .bridge, .nft] { _ = try HostTools.path(of: program) }
@@ -28,11 +29,12 @@ package struct LinuxKernel: Kernel {
         }
     }
 
-    /// NAT in tables of family inet, and JSON that lists what it was given.
+    /// The first version with NAT in tables of family inet, and with complete JSON listings.
     private static let oldestNFT = [0, 9, 3]
 
     // MARK: - Observing
 
+    /// Reads the host.
     package func observe() throws(KernelError) -> HostState {
         try reading {
             var state = HostState()
@@ -57,11 +59,12 @@ package struct LinuxKernel: Kernel {
         }
     }
 
+    /// Looks up routes, all in one call for each family.
     package func answers(
         to questions: [RouteQuestion]
     ) throws(KernelError) -> [RouteQuestion: RouteAnswer] {
         let script = questions.map { "\($0)\n\($0) fibmatch\n" }.joined()
-        // Lines that fail are answers, too.
+        // A failing line is an answer, too.
         let result = try HostTools.attempt(
             Command(.ip, ["-batch", "-"], options: ["-force", "-j"], input: script))
         do throws(ReadingError) {
@@ -72,13 +75,14 @@ package struct LinuxKernel: Kernel {
         }
     }
 
-    /// Without the right to read rules: what a plan needs to find this host's name.
+    /// The addresses of this host, by which a plan finds its name; needs no right to read rules.
     package static func ownAddresses() throws(KernelError) -> [IPAddress] {
         try LinuxKernel().reading {
             try InterfaceAddress.read(Self.ip(["addr"], options: ["-j"])).map(\.address)
         }
     }
 
+    /// Runs `body`, with errors of reading as errors of the kernel.
     private func reading<Value>(_ body: () throws -> Value) throws(KernelError) -> Value {
         do {
             return try body()
@@ -91,7 +95,7 @@ package struct LinuxKernel: Kernel {
         }
     }
 
-    /// Empty for a family that the kernel does without.
+    /// Empty for a family that the kernel does not support.
     private static func ip(
         _ arguments: [Command.Argument], options: [String]
     ) throws(KernelError) -> [UInt8] {

@@ -3,22 +3,21 @@ import NetworkModel
 package import NetworkPlanning
 
 extension NetworkApplier {
-    /// What has come of putting back what can be put back.
+    /// The result of a partial apply.
     package struct Salvage: Sendable {
-        /// What was missing and could be made, before the first step.
+        /// The missing objects that could be made, before the first step.
         package var difference: Difference
 
-        /// The steps that were taken and whose objects are there now.
+        /// The steps that ran and whose objects exist now.
         package var steps: [Step]
     }
 
-    /// Puts back as much of what is wanted as can be, where an apply of all of it was refused or failed: the
-    /// device of one object may be gone, and the others do their work without it.
+    /// Restores as much of the desired state as possible after a complete apply was refused or failed: the
+    /// device of one object may be gone, and the others work without it.
     ///
-    /// Nothing is taken away and nothing taken back. A step whose command fails is left out of the next
-    /// round.
+    /// Nothing is removed and nothing is undone. A step whose command fails is left out of the next round.
     ///
-    /// - Returns: Nil where somebody else is changing the host just now, or nothing is wanted.
+    /// - Returns: Nil if another process is changing the host, or no state is desired.
     package func salvage(
         options: Options, plan: (AppliedConfiguration) throws(KernelError) -> HostPlan
     ) throws(KernelError) -> Salvage? {
@@ -38,7 +37,7 @@ extension NetworkApplier {
             var difference = NetworkPlanning.difference(from: observed, to: part, context: context)
             difference.steps.removeAll { !$0.change.isAddition }
             let wanted = salvage?.difference ?? difference
-            // What the last round has made is there now.
+            // The objects made in the last round exist now.
             let rest = Set(difference.steps)
             salvage = Salvage(difference: wanted, steps: wanted.steps.filter { !rest.contains($0) })
             let steps = difference.steps.filter { !failed.contains($0.change) }
@@ -54,13 +53,13 @@ extension NetworkApplier {
         return salvage
     }
 
-    /// Each round leaves one step out: more objects than this are not lost without a common cause, which the
-    /// possible part of the plan knows.
+    /// Each round leaves one step out: if more objects than this cannot be made, they have a common cause,
+    /// which the possible part of the plan excludes.
     private static var mostRounds: Int { 16 }
 }
 
 extension Change {
-    /// True for what brings something that is wanted.
+    /// True for a step that makes a desired object.
     fileprivate var isAddition: Bool {
         switch self {
         case .add, .replace, .set: true
@@ -70,7 +69,7 @@ extension Change {
 }
 
 extension Step {
-    /// True where `error` names one of its commands.
+    /// True if `error` names one of its commands.
     fileprivate func isCause(of error: KernelError) -> Bool {
         guard case .failed(let failed, _, _) = error else { return false }
         return commands.contains(failed)

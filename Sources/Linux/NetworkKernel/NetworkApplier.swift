@@ -4,34 +4,39 @@ import LinuxSystem
 import NetworkModel
 package import NetworkPlanning
 
-/// Brings a host to its plan, or leaves it as it was: never in between.
+/// Brings a host to its plan, or leaves it as it was: never a state in between.
 ///
 /// ```
-/// lock -> take back what an earlier run left unfinished -> observe -> difference -> refused?
+/// lock -> undo what an earlier run left unfinished -> observe -> difference -> refused?
 ///      -> journal on the disk -> undo armed -> commands -> observe -> no difference left? -> journal gone
-///                                                 \ an error, or a difference: taken back by the journal
+///                                                 \ an error, or a difference: undone from the journal
 /// ```
 package struct NetworkApplier<Machine: Kernel> {
+    /// The kernel.
     let kernel: Machine
+    /// The state between two runs.
     let store: StateStore
 
-    /// Gets a line for each command before it runs, and for each turn of events.
+    /// Gets a line for each command before it runs, and for each important event.
     let announce: (String) -> Void
 
+    /// Creates an applier.
     package init(kernel: Machine, store: StateStore, announce: @escaping (String) -> Void) {
         self.kernel = kernel
         self.store = store
         self.announce = announce
     }
 
-    /// What an apply has come to.
+    /// The result of an apply.
     package enum Outcome: Sendable {
+        /// The host is as planned.
         case nothingToDo(Difference)
+        /// The host was changed.
         case applied(Difference)
-        /// There is something to do, and `Options.proceeds` said that it is not to be done now.
+        /// There are steps, but `Options.proceeds` declined them.
         case postponed(Difference)
 
-        /// What was found before anything was done, and of conflicts what was found behind it, too.
+        /// The difference found before the first step, with the conflicts found afterwards.
         var difference: Difference {
             switch self {
             case .nothingToDo(let difference), .applied(let difference), .postponed(let difference):
@@ -40,22 +45,25 @@ package struct NetworkApplier<Machine: Kernel> {
         }
     }
 
-    /// How an apply is to be done.
+    /// The options of an apply.
     package struct Options {
-        /// Takes away foreign objects that do the same as ours.
+        /// Removes foreign objects that do the same as ours.
         package var adopts: Bool
+        /// The name servers of the host.
         package var resolvers: [IPAddress]
+        /// The remote addresses of ssh sessions.
         package var sessions: [IPAddress]
 
-        /// What the host shall be kept as from then on; nil leaves that as it is.
+        /// The desired state of the host from then on; nil leaves it unchanged.
         package var wanted: Wanted?
 
-        /// Decides whether steps are taken now.
+        /// Decides whether the steps run now.
         package var proceeds: (Difference) -> Bool = { _ in true }
 
-        /// Starts what undoes the apply of that journal by itself; nil where nothing is to be confirmed.
+        /// Starts the timer that undoes the apply of that journal; nil if the apply needs no confirmation.
         package var armUndo: ((Journal) throws(KernelError) -> Void)?
 
+        /// Creates options.
         package init(
             adopts: Bool = false, resolvers: [IPAddress] = [], sessions: [IPAddress] = [],
             wanted: Wanted? = nil, armUndo: ((Journal) throws(KernelError) -> Void)? = nil
@@ -70,7 +78,7 @@ package struct NetworkApplier<Machine: Kernel> {
 
     /// Brings the host to `plan`.
     ///
-    /// - Parameter identifier: Of the journal; different for each call.
+    /// - Parameter identifier: The journal's identifier; different for each call.
     package func apply(
         _ plan: HostPlan, identifier: String, process: Int, options: Options = Options()
     ) throws(KernelError) -> Outcome {
@@ -80,10 +88,10 @@ package struct NetworkApplier<Machine: Kernel> {
         return try change(to: plan, identifier: identifier, process: process, options)
     }
 
-    /// Brings the host back to what is wanted of it.
+    /// Brings the host back to its desired state.
     ///
     /// - Parameter plan: Of that configuration, on this host.
-    /// - Returns: Nil where somebody else is changing the host just now.
+    /// - Returns: Nil if another process is changing the host.
     package func keep(
         identifier: String, process: Int, options: Options,
         plan: (AppliedConfiguration) throws(KernelError) -> HostPlan
@@ -96,13 +104,15 @@ package struct NetworkApplier<Machine: Kernel> {
         return .kept(plan, try change(to: plan, identifier: identifier, process: process, options))
     }
 
-    /// What has come of keeping.
+    /// The result of a repair.
     package enum Keeping: Sendable {
+        /// No state is desired.
         case nothingWanted
+        /// The host was checked against a plan, with this outcome.
         case kept(HostPlan, Outcome)
     }
 
-    /// The work of an apply, with the lock taken and nothing left behind by others.
+    /// The work of an apply, with the lock held and no unfinished apply left.
     private func change(
         to plan: HostPlan, identifier: String, process: Int, _ options: Options
     ) throws(KernelError) -> Outcome {
@@ -135,19 +145,19 @@ package struct NetworkApplier<Machine: Kernel> {
             journal.waits = options.armUndo != nil
             if journal.waits { try store.write(journal) } else { try finish(journal) }
         } catch {
-            announce("# failed: taking everything back")
+            announce("# failed: undoing everything")
             try rollBack(journal, after: error)
         }
         return .applied(difference)
     }
 
-    /// The apply of `journal` stays, and is what is wanted.
+    /// The apply of `journal` stays, and becomes the desired state.
     private func finish(_ journal: Journal) throws(KernelError) {
         if let wanted = journal.wanted { try store.write(wanted) }
         try store.removeJournal()
     }
 
-    /// Takes away all that is ours; connections whose translation goes are forgotten.
+    /// Removes everything that is ours, and deletes the connections whose translation is removed.
     package func remove(identifier: String, process: Int) throws(KernelError) -> Outcome {
         let nameless = Host(name: "", addresses: [])
         let plan = HostPlan(host: LocatedHost(place: "", host: nameless, podPrefixes: [], isNode: false))
@@ -155,7 +165,7 @@ package struct NetworkApplier<Machine: Kernel> {
             plan, identifier: identifier, process: process, options: Options(wanted: .nothing))
     }
 
-    /// Keeps what waits for a confirmation; the journal of it, or nil where nothing waits.
+    /// Confirms the waiting apply; its journal, or nil if none waits.
     package func confirm() throws(KernelError) -> Journal? {
         let lock = try store.lock()
         defer { _ = lock.number }
@@ -164,28 +174,29 @@ package struct NetworkApplier<Machine: Kernel> {
         return journal
     }
 
-    /// Takes back the apply of that identifier, unless it is finished or confirmed; true where there was
-    /// something to take back.
+    /// Undoes the apply of that identifier, unless it is finished or confirmed; true if there was something
+    /// to undo.
     package func undo(_ identifier: String) throws(KernelError) -> Bool {
         let lock = try store.lock()
         defer { _ = lock.number }
         guard let journal = try store.journal(), journal.identifier == identifier else { return false }
-        // Whoever follows the file must not apply it again by himself.
+        // An agent that follows the file must not apply it again by itself.
         if let wanted = journal.wanted { try store.write(unconfirmed: wanted) }
         try restore(journal)
         return true
     }
 
-    // MARK: - Taking back
+    // MARK: - Undo
 
-    /// Takes back what a run that was killed has left.
+    /// Undoes the unfinished apply of a killed process.
     private func recover() throws(KernelError) {
         guard let journal = try store.journal() else { return }
         guard !journal.waits else { throw .waiting(journal) }
-        announce("# the apply of process \(journal.process) was cut short: taking it back first")
+        announce("# the apply of process \(journal.process) was cut short: undoing it first")
         try restore(journal)
     }
 
+    /// Undoes the apply of `journal`, and throws why.
     private func rollBack(_ journal: Journal, after cause: KernelError) throws(KernelError) -> Never {
         do throws(KernelError) {
             try restore(journal)
@@ -195,7 +206,8 @@ package struct NetworkApplier<Machine: Kernel> {
         throw .rolledBack(cause)
     }
 
-    /// Goes back to what was before `journal`; only when that is seen to be so, the journal goes.
+    /// Restores the state before `journal`; the journal is removed only after the host was found to be in
+    /// that state.
     private func restore(_ journal: Journal) throws(KernelError) {
         let observed = try kernel.observe()
         let steps = journal.steps(from: observed)
@@ -206,7 +218,7 @@ package struct NetworkApplier<Machine: Kernel> {
         try store.removeJournal()
     }
 
-    /// What still stands in the way once the host is as planned.
+    /// The obstacles that remain once the host is as planned.
     private func verify(
         _ plan: HostPlan, _ records: [SettingRecord], _ options: Options
     ) throws(KernelError) -> [Conflict] {
@@ -218,8 +230,8 @@ package struct NetworkApplier<Machine: Kernel> {
         return rest.conflicts
     }
 
-    /// Connections that a rule of ours translated until now: where the rule goes, they must be forgotten,
-    /// too. A rule that stays as it is leaves its connections alone.
+    /// Connections that a rule of ours translated until now: if the rule is removed, their entries must be
+    /// deleted, too. The connections of an unchanged rule stay.
     private static func forgetting(_ before: HostState, in steps: [Step]) -> [Step] {
         guard let after = steps.lazy.compactMap(\.change.tableAfter).first, let table = before.ownTable
         else { return [] }
@@ -234,7 +246,7 @@ package struct NetworkApplier<Machine: Kernel> {
 }
 
 extension Change {
-    /// Our table as the change leaves it, empty where it goes; nil for a change of something else.
+    /// Our table after the change, empty if it is removed; nil for a change of another object.
     fileprivate var tableAfter: FilterTable? {
         switch self {
         case .remove(.table(let table)): FilterTable(family: table.family, name: table.name)
@@ -245,7 +257,7 @@ extension Change {
 }
 
 extension FilterTable {
-    /// What its rules do, whatever they have counted and are called.
+    /// The effect of its rules, without counters and comments.
     fileprivate var anonymousRules: [FilterRule] {
         withoutCounters.chains.flatMap(\.rules).map { rule in
             var rule = rule
@@ -256,7 +268,7 @@ extension FilterTable {
 }
 
 extension FilterRule {
-    /// The connections that the rule translates; empty where it does something else.
+    /// The connections that the rule translates; empty if it does not translate.
     fileprivate var translatedRanges: [ConnectionRange] {
         switch action {
         case .masquerade, .sourceTranslation: break

@@ -3,18 +3,19 @@ import JSON
 import LinuxSystem
 import NetworkModel
 
-/// Reads the rules of packets: ours whole, of all others those that packets of a path may pass.
+/// Reads the packet rules: ours completely, of all others those that packets of a path may pass.
 ///
-/// kube-proxy alone has some ten rules for each service of a node's cluster: listing all of them takes nft a
-/// second for ten thousand, and this program as long again. So chains of NAT are left out where a table has
-/// many, and tables of iptables are read as text.
+/// kube-proxy alone has some ten rules for each service of a node's cluster: listing ten thousand of them
+/// takes nft a second, and reading them takes this program as long again. So chains of NAT are left out where
+/// a table has many, and tables of iptables are read as text.
 struct RulesReading {
-    /// What `nft -j list tables` and `list chains` say of all tables, without rules.
+    /// The output of `nft -j list tables` and `list chains`: all tables, without rules.
     private let outline: [JSONValue]
 
     /// True for each family whose `iptables` manages tables of nft.
     private let isOverNFT: [AddressFamily: Bool]
 
+    /// Lists all tables and chains.
     init() throws {
         outline = try Self.list(["tables"]) + Self.list(["chains"])
         var isOverNFT: [AddressFamily: Bool] = [:]
@@ -25,7 +26,7 @@ struct RulesReading {
         self.isOverNFT = isOverNFT
     }
 
-    /// Puts what is read into `state`.
+    /// Adds what is read to `state`.
     func read(into state: inout HostState) throws {
         state.tables = try FilterTable.read(
             items: Self.list(["table", "inet", .word(Ownership.table)], isTerse: true))
@@ -42,7 +43,7 @@ struct RulesReading {
         state.foreignItems = try foreign.sorted().flatMap { try ForeignTable($0, in: outline).items() }
     }
 
-    /// What `nft -j list WHAT` prints; empty if it is not there, or gone since.
+    /// The output of `nft -j list WHAT`; empty if the object does not exist.
     static func list(_ what: [Command.Argument], isTerse: Bool = false) throws -> [JSONValue] {
         let command = Command(.nft, ["list"] + what, options: isTerse ? ["-j", "-t"] : ["-j"])
         let result = try HostTools.attempt(command)
@@ -54,10 +55,10 @@ struct RulesReading {
 
     // MARK: - iptables
 
-    /// The tables that iptables keeps in nft, asked for one by one, and only those that are there: older
-    /// versions make the tables that they are asked for.
+    /// The tables that iptables keeps in nft, listed one by one, and only those that exist: older versions
+    /// create the tables that they are asked to list.
     ///
-    /// - Parameter foreign: Loses those that iptables has words for.
+    /// - Parameter foreign: The tables that iptables can list are removed from it.
     private func tables(of family: AddressFamily, among foreign: inout Set<TableName>) throws -> IPTablesState
     {
         var text: [UInt8] = []
@@ -70,7 +71,7 @@ struct RulesReading {
                 continue
             }
             let result = try HostTools.attempt(Command(.iptables(family).save, ["-t", .word(name)]))
-            // Gone since, or with rules of nft that iptables has no words for.
+            // Deleted since, or with rules of nft that iptables cannot express.
             guard result.ending == .exit(status: 0), result.output.starts(with: Array("# Generated".utf8))
             else {
                 continue
@@ -99,8 +100,8 @@ struct RulesReading {
         return Array(text.utf8)
     }
 
-    /// The tables of before nftables. A listing would make those that are not there: the kernel says which
-    /// are.
+    /// The tables of legacy iptables. A listing would create missing ones, so the kernel's list of them is
+    /// read first.
     ///
     /// - Parameter isBesideNFT: True if `iptables` itself manages tables of nft.
     private static func legacyTables(
@@ -128,11 +129,14 @@ struct RulesReading {
     }
 }
 
-/// What tells a table of nft from others.
+/// The key of a table of nft.
 struct TableName: Hashable, Comparable {
+    /// The table's family.
     let family: FilterFamily
+    /// The table's name.
     let name: String
 
+    /// Creates a key.
     init(family: FilterFamily, name: String) {
         self.family = family
         self.name = name
@@ -147,6 +151,7 @@ struct TableName: Hashable, Comparable {
         self.init(family: known, name: name)
     }
 
+    /// Orders by family, then by name.
     static func < (left: TableName, right: TableName) -> Bool {
         (left.family.rawValue, left.name) < (right.family.rawValue, right.name)
     }

@@ -144,7 +144,7 @@ struct RouteReport {
         return switch zone.names {
         case .loopback: "this name is every host's own (RFC 6761)"
         case .denied, .empty, .withoutData:
-            "a private reverse name that no cluster owns is asked nowhere (RFC 6303)"
+            "a private reverse name that no cluster owns is not asked (RFC 6303)"
         }
     }
 

@@ -1,21 +1,25 @@
 import NetworkModel
 
-/// Something that was as planned and is no longer, in the words of the tool that makes it.
+/// An object that was as planned and is no longer, in the syntax of the tool that makes it.
 package struct Loss: Hashable, Sendable {
+    /// What happened to the object.
     package var kind: Kind
 
     /// The command that makes the object, or the rule in its chain.
     package var text: String
 
-    /// The path that needs it; empty where none does.
+    /// The path that needs it; empty if none does.
     package var because: String
 
+    /// What happened to an object.
     package enum Kind: String, Hashable, Sendable {
+        /// It is gone, or different.
         case lost, changed
-        /// It is marked as ours, and we did not make it.
+        /// It is marked as ours, but we did not make it.
         case added
     }
 
+    /// Creates a loss.
     init(_ kind: Kind, _ text: String, because: String) {
         self.kind = kind
         self.text = text
@@ -24,7 +28,7 @@ package struct Loss: Hashable, Sendable {
 }
 
 extension [Step] {
-    /// What the steps make good.
+    /// The losses that the steps repair.
     package var losses: [Loss] {
         let made = devicesMade
         return flatMap { step -> [Loss] in
@@ -35,14 +39,14 @@ extension [Step] {
         }
     }
 
-    /// The devices that are made: their settings went with them.
+    /// The devices that the steps make: their settings were lost with them.
     var devicesMade: Set<String> {
         Set(compactMap { if case .add(.link(let link)) = $0.change { link.name } else { nil } })
     }
 }
 
 extension Step {
-    /// What the step makes good by itself.
+    /// The losses that the step itself repairs.
     fileprivate var losses: [Loss] {
         switch change {
         case .add(.table(let table)): Self.losses(of: table, from: nil)
@@ -60,11 +64,12 @@ extension Step {
         }
     }
 
+    /// The object in the syntax of its tool.
     private static func text(_ object: NetworkObject) -> String {
         Change.add(object).commands.first.map { "\($0)" } ?? ""
     }
 
-    /// Rule by rule; each carries its because itself.
+    /// Rule by rule; each contains its reason.
     private static func losses(of wanted: FilterTable, from present: FilterTable?) -> [Loss] {
         func rules(_ table: FilterTable?) -> [Loss] {
             (table?.chains ?? []).flatMap { chain in
@@ -88,8 +93,8 @@ extension Step {
 }
 
 extension Change {
-    /// What is changed, without its properties: the same for each loss of the same object. Nil for what is no
-    /// object.
+    /// The object that is changed, without its properties: the same for each loss of the same object. Nil if
+    /// it is not an object.
     package var objectName: String? {
         switch self {
         case .add(let object), .remove(let object), .replace(_, with: let object): object.name
@@ -100,6 +105,7 @@ extension Change {
 }
 
 extension NetworkObject {
+    /// The name of the change's object.
     fileprivate var name: String {
         switch self {
         case .link(let link): "link \(link.name)"

@@ -2,8 +2,8 @@ import IPAddressing
 
 /// Which next hops do not answer, from one check to the next.
 ///
-/// A neighbour may be silent for a moment when the first packet is sent to it, so two checks in a row are
-/// needed.
+/// A neighbour may be silent for a moment when the first packet is sent to it, so two checks in a row
+/// are needed.
 package struct SilenceWatch: Sendable {
     /// Those found silent by two checks in a row.
     package private(set) var silent: [SilentNextHop] = []

@@ -1,9 +1,9 @@
 package import NetworkModel
 
-/// Who likely took something away, told from the kernel's events of that moment.
+/// The process that likely removed something, derived from the kernel's events of that moment.
 package enum Suspicion {
-    /// One phrase for each kind of loss, as in `the whole ruleset was flushed by nft (process 4711)`; nil
-    /// where the events say nothing of it.
+    /// One phrase for each kind of loss, as in `the whole ruleset was flushed by nft (process 4711)`; nil if
+    /// the events do not show it.
     package static func text(for steps: [Step], from events: [KernelEvent]) -> String? {
         let transactions = Transaction.all(in: events)
         var phrases: [String] = []
@@ -21,6 +21,7 @@ package enum Suspicion {
         return phrases.isEmpty ? nil : phrases.prefix(3).joined(separator: "; ")
     }
 
+    /// The phrase for one kind of loss.
     private static func phrase(
         for change: Change, _ events: [KernelEvent], _ transactions: [Transaction]
     ) -> String? {
@@ -49,12 +50,12 @@ package enum Suspicion {
             return down(events, nil) ?? address(events) ?? neighbours(events)
         case .set:
             let isTold = events.contains { if case .setting = $0.subject { true } else { false } }
-            return isTold ? "somebody wrote to /proc/sys/net, or sysctl did" : nil
+            return isTold ? "sysctl or another program wrote to /proc/sys/net" : nil
         default: return nil
         }
     }
 
-    /// How our table went.
+    /// How our table was removed.
     private static func table(_ transactions: [Transaction]) -> String? {
         guard
             let last = transactions.last(where: { $0.tablesGone.contains(Ownership.table) || $0.touchesOurs })
@@ -70,7 +71,7 @@ package enum Suspicion {
         return what + last.author(among: transactions)
     }
 
-    /// A device that went down, or away: the kernel takes its routes without a word.
+    /// A device that was set down or deleted: the kernel deletes its routes without an event.
     private static func down(_ events: [KernelEvent], _ names: [String]?) -> String? {
         for event in events.reversed() {
             guard case .link(let name, _, let isUp) = event.subject, names?.contains(name) ?? true else {
@@ -82,14 +83,16 @@ package enum Suspicion {
         return nil
     }
 
+    /// The phrase for lost addresses.
     private static func address(_ events: [KernelEvent]) -> String? {
         for event in events.reversed() {
             guard event.isGone, case .address(let address?, _) = event.subject else { continue }
-            return "address \(address) was taken away" + event.author
+            return "address \(address) was deleted" + event.author
         }
         return nil
     }
 
+    /// The phrase for lost neighbours.
     private static func neighbours(_ events: [KernelEvent]) -> String? {
         let gone = events.last { if case .neighbour = $0.subject { $0.isGone } else { false } }
         return gone.map { "entries were deleted" + $0.author }
@@ -97,21 +100,26 @@ package enum Suspicion {
 }
 
 extension KernelEvent {
-    /// As in ` by ip (process 4711)`; empty where nobody is named.
+    /// As in ` by ip (process 4711)`; empty if no process is known.
     fileprivate var author: String { actor.map { " by \($0)" } ?? "" }
 
+    /// True if the event shows that `device` went down or was deleted.
     fileprivate func isLoss(of device: String) -> Bool {
         if case .link(device, _, _) = subject { isGone } else { false }
     }
 }
 
-/// What one transaction of nf_tables did.
+/// The changes of one transaction of nf_tables.
 private struct Transaction {
+    /// The process that caused it.
     var actor: KernelEvent.Actor?
+    /// The deleted tables.
     var tablesGone: [String] = []
+    /// The created tables.
     var tablesMade: [String] = []
     /// As in `filter FORWARD`.
     var chains: Set<String> = []
+    /// True if it changed our table.
     var touchesOurs = false
 
     /// In their order; events after the end of the last one make another one, without an actor.
@@ -138,7 +146,7 @@ private struct Transaction {
         return isEmpty ? all : all + [current]
     }
 
-    /// Who it was, and which service is known to do so.
+    /// The process, and the service that is known to do so.
     func author(among all: [Transaction]) -> String {
         let name = actor?.name ?? ""
         let tables = all.flatMap { $0.tablesMade + $0.tablesGone }

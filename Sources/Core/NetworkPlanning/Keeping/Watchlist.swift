@@ -2,25 +2,28 @@ import IPAddressing
 import Inventory
 package import NetworkModel
 
-/// Which of the kernel's events may be about what is ours; the others, of which a busy node has many, are
-/// passed over.
+/// Which of the kernel's events may concern our objects; the others, of which a busy node has many,
+/// are ignored.
 package struct Watchlist: Hashable, Sendable {
-    /// The devices that the plan's objects are on, or that its packets use; the indices are the kernel's.
+    /// The devices of the plan's objects and packets, by the kernel's index.
     private var devices: Set<String> = []
+    /// The indices of the devices.
     private var deviceIndices: Set<Int> = [KernelEvent.allDevices]
 
     /// Our own devices.
     private var ownIndices: Set<Int> = []
+    /// The destinations of our routes.
     private var prefixes: Set<IPPrefix> = []
 
-    /// True where rules of ours are, or may have to be, in somebody else's chains.
+    /// True if rules of ours are, or may have to be, in foreign chains.
     private var hasAccepts = false
+    /// True if the plan is empty.
     private var isEmpty = true
 
     /// Concerns nothing.
     package init() {}
 
-    /// - Parameter index: The kernel's number of a device; nil where it has none of that name.
+    /// - Parameter index: The kernel's number of a device; nil if there is no device of that name.
     package init(of plan: HostPlan, on observed: HostState, index: (String) -> Int?) {
         guard !plan.isEmpty else { return }
         let resolved = plan.resolved(on: observed)
@@ -44,7 +47,7 @@ package struct Watchlist: Hashable, Sendable {
         ownIndices = Set(own.compactMap(index))
     }
 
-    /// True where `event` may have taken or altered something of ours.
+    /// True if `event` may have removed or changed an object of ours.
     package func concerns(_ event: KernelEvent) -> Bool {
         guard !isEmpty else { return false }
         switch event.subject {

@@ -1,8 +1,8 @@
 import IPAddressing
 import Inventory
 
-/// Rows for the route tables of a cloud network: destination, next-hop type, next hop, note; separated by
-/// tabulators.
+/// Rows for the route tables of a cloud network: destination, next-hop type, next hop, note; separated
+/// by tabulators.
 enum VPCRendering {
     /// The text for one route table.
     static func text(_ routes: [RouteAdvice], table: String, of cluster: String) -> String {
@@ -48,7 +48,7 @@ enum CalicoRendering {
 
 /// The field of the KubeProxyConfiguration that hides outside clients behind the node that they came in by.
 enum KubeProxyRendering {
-    /// Empty where it is not kube-proxy that translates services.
+    /// Empty if it is not kube-proxy that translates services.
     static func text(for cluster: Cluster) -> String {
         guard let section = cluster.kubeProxy.mode.section else { return "" }
         let pods = cluster.pods.map(\.description).joined(separator: ",")

@@ -2,8 +2,9 @@ package import IPAddressing
 package import Inventory
 import NetworkModel
 
-/// Writes the plan in the languages of those who must enter it.
+/// Writes the plan in the syntax of the devices on which it must be entered.
 package struct Renderer: Sendable {
+    /// The planner with the inventory.
     private let planner: NetworkPlanner
 
     /// Where clients ask Namebridge for names.
@@ -16,8 +17,8 @@ package struct Renderer: Sendable {
             server ?? inventory.dns.listen.first { !$0.address.isUnspecified && !$0.address.isLoopback }
     }
 
-    /// - Parameter name: A host, site or cluster, as the format needs; nil: every one, where that makes
-    /// sense.
+    /// - Parameter name: A host, site or cluster, as the format needs; nil: all of them, if the format allows
+    ///   it.
     package func render(_ format: RenderFormat, for name: String? = nil) throws(RenderError) -> String {
         let text: String
         switch format.subject {
@@ -35,6 +36,7 @@ package struct Renderer: Sendable {
 
     // MARK: Subjects
 
+    /// The plan of the host of that name.
     private func plan(_ name: String?) throws(RenderError) -> HostPlan {
         guard let name, let host = planner.host(named: name) else {
             let known = planner.plans().map { $0.host.place + "/" + $0.host.host.name }
@@ -43,7 +45,7 @@ package struct Renderer: Sendable {
         return planner.plan(for: host)
     }
 
-    /// The instructions for routers, those of one site where `name` says so.
+    /// The instructions for routers; only those of one site if `name` is given.
     private func routers(_ name: String?) throws(RenderError) -> [OwnerInstruction] {
         var found: [OwnerInstruction] = []
         var known: [String] = []
@@ -56,6 +58,7 @@ package struct Renderer: Sendable {
         return found
     }
 
+    /// The instructions for clusters, those of one cluster if `name` is given.
     private func clusters(
         _ format: RenderFormat, _ name: String?
     ) throws(RenderError) -> [OwnerInstruction] {
@@ -77,6 +80,7 @@ package struct Renderer: Sendable {
 
     // MARK: Formats
 
+    /// The text for a host.
     private func render(_ format: RenderFormat, host: HostPlan) -> String {
         if host.isEmpty { return "" }
         switch format {
@@ -87,6 +91,7 @@ package struct Renderer: Sendable {
         }
     }
 
+    /// The text for a router.
     private func render(_ format: RenderFormat, router: OwnerInstruction) -> String {
         guard case .router(let site, let addresses) = router.subject, !router.routes.isEmpty else {
             return ""
@@ -102,6 +107,7 @@ package struct Renderer: Sendable {
         }
     }
 
+    /// The text for another owner.
     private func render(_ format: RenderFormat, owner: OwnerInstruction) -> String {
         switch owner.subject {
         case .routeTable(let cluster, let name):
@@ -115,7 +121,7 @@ package struct Renderer: Sendable {
 }
 
 extension RouteAdvice {
-    /// One line for each next hop, for languages that know no list of them.
+    /// One line for each next hop, for syntaxes without lists of them.
     func lines(_ line: (NamedAddress) -> String) -> String {
         nextHops.map { line($0) + "\n" }.joined()
     }

@@ -25,8 +25,7 @@ extension ResolverRendering {
     }
 
     /// Unbound: the zones are not checked against the signed root, hold private addresses, and are not
-    /// answered
-    /// with its built-in private zones.
+    /// answered with its built-in private zones.
     var unbound: String {
         let target = server.port == 53 ? server.address.description : "\(server.address)@\(server.port)"
         var text = "# /etc/unbound/unbound.conf.d/namebridge.conf; then: unbound-control reload\nserver:\n"

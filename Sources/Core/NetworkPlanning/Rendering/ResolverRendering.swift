@@ -3,7 +3,7 @@ import IPAddressing
 import Inventory
 import NetworkModel
 
-/// What resolvers and clients must be told so that they ask Namebridge for the names of clusters, and for the
+/// The configuration with which resolvers and clients ask Namebridge for the names of clusters, and for the
 /// names of their addresses.
 struct ResolverRendering {
     /// Where Namebridge answers.
@@ -15,6 +15,7 @@ struct ResolverRendering {
     /// The prefixes whose names it knows.
     let prefixes: [IPPrefix]
 
+    /// The names of `inventory`, answered at `server`.
     init(_ inventory: Inventory, server: Endpoint) {
         self.server = server
         let served = inventory.clusters.filter { !$0.dns.isEmpty }
@@ -30,6 +31,7 @@ struct ResolverRendering {
         prefixes = PrefixSet(served.flatMap { $0.pods + $0.services }).prefixes
     }
 
+    /// The text of a format.
     func render(_ format: RenderFormat) -> String {
         guard !suffixes.isEmpty else { return "" }
         switch format {
@@ -42,18 +44,19 @@ struct ResolverRendering {
         }
     }
 
+    /// The name without a dot at its end.
     private static func bare(_ name: String) -> String {
         name.hasSuffix(".") ? String(name.dropLast()) : name
     }
 
-    /// The zones of the prefixes' addresses, cut where labels end (RFC 1035 section 3.5, RFC 3596 section
-    /// 2.5).
+    /// The zones of the prefixes' addresses, cut at label boundaries (RFC 1035 section 3.5, RFC 3596
+    /// section 2.5).
     var reverseZones: [String] {
         prefixes.flatMap { prefix -> [String] in
             let step = prefix.family == .v4 ? 8 : 4
             let length = min((prefix.length + step - 1) / step * step, prefix.family.bitWidth)
             let hostBits = UInt128(prefix.family.bitWidth - length)
-            // At most 2^7 zones of IPv4, 2^3 of IPv6: the cut is at most a label away.
+            // At most 2^7 zones of IPv4, 2^3 of IPv6: a label boundary is at most that far away.
             return (0..<(1 << (length - prefix.length))).map { index in
                 let bits = prefix.address.bits | (hostBits == 128 ? 0 : UInt128(index) << hostBits)
                 return Self.reverseZone(IPAddress(family: prefix.family, bits: bits), length: length)

@@ -1,12 +1,12 @@
 import IPAddressing
 import NetworkModel
 
-/// Our routes in scripts, which stand beside foreign ones as those of `ResolvedPlan.besideForeignRoutes` do.
+/// Our routes in scripts, which coexist with foreign ones as in `ResolvedPlan.besideForeignRoutes`.
 enum RouteScript {
-    /// Makes a route, or makes it anew.
+    /// Makes a route, or replaces it.
     static let function = """
         # ours PREFIX HALVES WAY...: where another route to the prefix is there, our routes are to its
-        # halves, which go before it. Whoever made that one can change it as if ours were not there.
+        # halves, which take precedence. Its owner can change it as if ours were not there.
         ours() {
             prefix=$1 halves=$2; shift 2
             case $prefix in *:*) f=-6 metric=\(Route.ourMetric(.v6)) ;; *) f=-4 metric=\(Route.ourMetric(.v4)) ;; esac

@@ -4,6 +4,7 @@ import NetworkModel
 /// Cisco IOS: `ip route PREFIX MASK NEXT-HOP [name NAME]` (IOS IP Routing: Protocol-Independent Command
 /// Reference), `ipv6 route PREFIX/LENGTH NEXT-HOP`, whose names not every release takes.
 enum CiscoIOSRendering {
+    /// The text for the router `name`.
     static func text(_ routes: [RouteAdvice], of name: String) -> String {
         "! \(name)\n"
             + routes.map { route in
@@ -26,6 +27,7 @@ enum CiscoIOSRendering {
 
 /// Huawei VRP: `ip route-static ADDRESS MASK NEXT-HOP [description TEXT]`, at most 80 characters of text.
 enum HuaweiVRPRendering {
+    /// The text for the router `name`.
     static func text(_ routes: [RouteAdvice], of name: String) -> String {
         "# \(name)\n"
             + routes.map { route in
@@ -44,6 +46,7 @@ enum HuaweiVRPRendering {
 
 /// H3C Comware: `ip route-static ADDRESS LENGTH NEXT-HOP [description TEXT]`, at most 60 characters of text.
 enum H3CRendering {
+    /// The text for the router `name`.
     static func text(_ routes: [RouteAdvice], of name: String) -> String {
         "# \(name)\n"
             + routes.map { route in
@@ -59,6 +62,7 @@ enum H3CRendering {
 
 /// MikroTik RouterOS 7: `/ip route add dst-address= gateway= comment=`; equal routes share the traffic.
 enum MikroTikRendering {
+    /// The text for the router `name`.
     static func text(_ routes: [RouteAdvice], of name: String) -> String {
         "# \(name)\n"
             + routes.map { route in
@@ -73,6 +77,7 @@ enum MikroTikRendering {
 
 /// VyOS 1.4: `set protocols static route PREFIX next-hop ADDRESS`, in configuration mode.
 enum VyOSRendering {
+    /// The text for the router `name`.
     static func text(_ routes: [RouteAdvice], of name: String) -> String {
         "# \(name)\nconfigure\n"
             + routes.map { route in
@@ -86,6 +91,7 @@ enum VyOSRendering {
 
 /// A Linux router without Namebridge, with several next hops in one route.
 enum LinuxRendering {
+    /// The text for the router `name`.
     static func text(_ routes: [RouteAdvice], of name: String) -> String {
         "# \(name); lasts until the next boot\n" + RouteScript.function
             + routes.map { route in

@@ -2,12 +2,15 @@ import IPAddressing
 import Inventory
 import NetworkModel
 
-/// The commands that people type today: in the right order, and right when typed twice.
+/// The commands that an administrator would type: in the right order, and safe to run twice.
 struct ShellRendering {
+    /// The plan.
     private let plan: HostPlan
 
+    /// The rendering of `plan`.
     init(_ plan: HostPlan) { self.plan = plan }
 
+    /// The text.
     var text: String {
         var text = "#!/bin/sh\n# \(plan.host.place)/\(plan.host.host.name):"
         text += " \(plan.part)\n"
@@ -53,7 +56,7 @@ struct ShellRendering {
         return lines
     }
 
-    /// Makes something unless it is there.
+    /// Makes an object unless it exists.
     private static let function = """
         new() {
             error=$("$@" 2>&1) && return
@@ -63,7 +66,7 @@ struct ShellRendering {
 
         """
 
-    /// What brings the wanted effect about on the kernel that the script meets.
+    /// The settings that have the desired effect on the kernel on which the script runs.
     private static func text(of value: PlannedSetting) -> String {
         let line = ShellLines.line(value.command)
         switch value.setting.name {
@@ -80,8 +83,8 @@ struct ShellRendering {
         }
     }
 
-    /// Forwards what comes in by a device. Before Linux 6.17 IPv6 does so on all devices or on none, and then
-    /// stops learning the default route from the router unless told otherwise.
+    /// Forwards packets that arrive at a device. Before Linux 6.17 IPv6 does so on all devices or on none,
+    /// and then stops learning the default route from the router unless configured otherwise.
     private static let forwardingFunction = """
         forward6() {
             sysctl -w "net.ipv6.conf.$1.force_forwarding=1" 2>/dev/null && return
@@ -144,7 +147,7 @@ private struct ShellLines {
         return writer.text
     }
 
-    /// What the shell replaces by the name of the device.
+    /// The expression that the shell replaces by the device's name.
     static func question(about device: DeviceReference) -> String {
         switch device {
         case .named(let name): name

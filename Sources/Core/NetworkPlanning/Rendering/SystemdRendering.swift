@@ -1,21 +1,24 @@
 import Inventory
 
-/// A unit that makes the plan at each boot and takes it away when it is stopped: the one that is installed
-/// with the program, for a host that is named instead of found by its addresses.
+/// A unit that establishes the plan at each boot and removes it when stopped: the installed unit, for a host
+/// that is named instead of found by its addresses.
 ///
-/// It makes the whole plan anew from the file: nothing is appended twice, and nothing has to wait for pods,
-/// which kubelet starts long after any unit.
+/// It establishes the whole plan from the file: nothing is appended twice, and nothing waits for pods, which
+/// kubelet starts long after any unit.
 struct SystemdRendering {
+    /// The plan.
     private let plan: HostPlan
 
+    /// The rendering of `plan`.
     init(_ plan: HostPlan) { self.plan = plan }
 
+    /// The text.
     var text: String {
         let name = "\(plan.host.place)/\(plan.host.host.name)"
         let apply = "/usr/sbin/namebridge net apply --config /etc/namebridge/namebridge.yaml --host \(name)"
         return """
             # /etc/systemd/system/namebridge-net.service
-            # Once a boot; "namebridge net agent" puts back what others take away later.
+            # Once a boot; "namebridge net agent" restores what others remove later.
             [Unit]
             Description=Routes and translation of \(name)
             Documentation=man:namebridge-net(8) man:namebridge.yaml(5)

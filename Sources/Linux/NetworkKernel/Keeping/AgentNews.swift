@@ -1,27 +1,32 @@
 package import NetworkPlanning
 
-/// What an agent has to say.
+/// What an agent reports.
 package enum AgentNews {
-    /// From now on the host is kept as this plan.
+    /// From now on the agent maintains this plan.
     case keeping(HostPlan, path: String)
+    /// Nothing is maintained now.
     case idle(reason: String)
+    /// Objects are gone or changed.
     case lost([Loss])
-    /// All is back. `milliseconds` count from the first event of the loss; nil where no event told of it.
+    /// Everything is restored. `milliseconds` count from the first event of the loss; nil if there was
+    /// no event.
     case repaired(objects: Int, milliseconds: Int?, suspicion: String?)
-    /// Next hops of routes that do not answer; they are not ours to put back.
+    /// Next hops of routes that do not answer; nothing of ours can be restored.
     case silent([SilentNextHop])
-    /// Of those that were told with `silent`.
+    /// Next hops reported with `silent` that answer again.
     case answering([SilentNextHop])
-    /// Foreign rules or routes that keep packets of the paths from passing; they are not ours to change.
+    /// Foreign rules or routes that stop packets of the paths; we may not change them.
     case obstructed([String])
-    /// Of those that were told with `obstructed`.
+    /// Obstacles reported with `obstructed` that are gone.
     case cleared([String])
+    /// An object that another program removes again and again.
     case contested(RepairSchedule.Contested, suspicion: String?)
+    /// A repair failed.
     case failed(String)
-    /// What was told with `failed` is over.
+    /// The failure reported with `failed` is over.
     case recovered
     /// The file has changed, and was applied.
     case followed(HostPlan, steps: Int, path: String)
-    /// The file has changed, and cannot be applied; what was applied stays.
+    /// The file has changed, and cannot be applied; the earlier apply stays.
     case notFollowed(path: String, reason: String)
 }

@@ -2,8 +2,8 @@ import NetworkModel
 import NetworkPlanning
 
 /// A kernel whose observations are tied to its events: each observation covers all events before it. The
-/// agent's own events are consumed before the observation that ends its work, so later ones come from other
-/// programs.
+/// agent's own events are consumed before the observation that ends its work, so later ones come from
+/// other programs.
 final class AttentiveKernel<Machine: Kernel, Source: EventSource>: Kernel {
     /// The kernel.
     private let machine: Machine

@@ -3,8 +3,8 @@ package import LinuxSystem
 import NetworkPlanning
 
 extension NetworkAgent {
-    /// Begins: a start that follows an end in order applies the agent's file, whatever was before; one after
-    /// a crash goes on with what was.
+    /// Starts the agent: after an orderly end it applies its file, whatever was applied before; after a crash
+    /// it continues with the last apply.
     package func start() throws(KernelError) {
         let crashed = store.agentStatus()?.isRunning ?? false
         switch try store.wanted() {
@@ -16,9 +16,9 @@ extension NetworkAgent {
         mustFollow = true
     }
 
-    /// Compares the file with what was applied, and applies it where it says something else.
+    /// Compares the file with the last apply, and applies it if it differs.
     ///
-    /// - Parameter file: What the file at `path` says now, or why it cannot be read.
+    /// - Parameter file: The present content of the file at `path`, or why it cannot be read.
     package func follow(_ file: Result<String, Errno>) {
         mustFollow = false
         do throws(KernelError) {
@@ -26,13 +26,14 @@ extension NetworkAgent {
             try follow(text)
             rejected = nil
         } catch .locked, .waiting {
-            // Somebody is at work, or trying something out: his is the next word.
+            // Another command is running, or an apply waits for its confirmation: it goes first.
             mustFollow = true
         } catch {
             reject((try? file.get()) ?? "", "\(error)")
         }
     }
 
+    /// Applies the text of a changed file.
     private func follow(_ text: String) throws(KernelError) {
         var host = settings.host
         let wanted = try store.wanted()
@@ -44,7 +45,7 @@ extension NetworkAgent {
         case nil: break
         }
         if case .configuration(let undone)? = try store.unconfirmed(), undone.text == text {
-            throw .notFollowed(path: path, why: "its apply was undone, since nobody confirmed it")
+            throw .notFollowed(path: path, why: "its apply was undone because it was not confirmed")
         }
         let plan = try settings.plan(text, path, host)
         let name = "\(plan.host.place)/\(plan.host.host.name)"
@@ -53,7 +54,7 @@ extension NetworkAgent {
         tell(wanted == nil ? .keeping(plan, path: path) : .followed(plan, steps: steps, path: path))
     }
 
-    /// Told once for each text and reason.
+    /// Reported once for each text and reason.
     private func reject(_ text: String, _ reason: String) {
         let isIdle: Bool
         do throws(KernelError) { isIdle = try store.wanted() == nil } catch { isIdle = false }

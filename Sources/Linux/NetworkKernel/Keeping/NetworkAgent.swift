@@ -4,83 +4,102 @@ import NetworkModel
 package import NetworkPlanning
 package import Telemetry
 
-/// Keeps a host as it was applied: what others take away is put back, whatever it was and whoever did it.
+/// Keeps a host as it was applied: it restores every object of ours that another program removes.
 ///
-/// It waits for nothing by itself: its caller tells it that there are events (`listen`) and what the file
-/// says (`follow`), and calls `check` when `nextCheck` has come. One thread uses it.
+/// It never waits by itself: its caller calls `listen` for events, `follow` with the file's content, and
+/// `check` at the time `nextCheck`. One thread uses it.
 ///
 /// ```
-/// events -> of ours? -> a burst is over -> lock -> observe -> difference -> fought over? wait
+/// events -> of ours? -> a burst is over -> lock -> observe -> difference -> contested? wait
 /// -> apply, observe again -> news, status
 /// ```
 package final class NetworkAgent<Machine: Kernel, Source: EventSource> {
+    /// The kernel with its events.
     private let kernel: AttentiveKernel<Machine, Source>
+    /// The state between two runs.
     let store: StateStore
+    /// The settings of the agent.
     let settings: Settings
+    /// The monotonic clock.
     private let clock: () -> MonotonicTime
+    /// Receives the reports.
     let tell: (AgentNews) -> Void
+    /// The times of checks and repairs.
     private var schedule: RepairSchedule
+    /// The events that concern us.
     private var watchlist = Watchlist() {
         didSet { kernel.concerns = watchlist.concerns }
     }
 
-    /// The plan that the host is kept as, and what it was made from.
+    /// The plan that the agent maintains, and its source.
     private var planned: (configuration: AppliedConfiguration, plan: HostPlan)?
 
-    /// The file that is followed: the last one that was applied.
+    /// The file whose changes are applied: the last applied one.
     package internal(set) var path: String
 
-    /// What the file said when it was not used, and why.
+    /// The content of the file when it was not applied, and the reason.
     var rejected: (text: String, reason: String)?
 
-    /// True where the file must be looked at again at the next check.
+    /// True if the file must be read again at the next check.
     package internal(set) var mustFollow = false
 
+    /// The status for other programs.
     private(set) var status: AgentStatus
+    /// The silent next hops.
     private var silence = SilenceWatch()
+    /// The status as last written.
     private var written: AgentStatus?
+    /// The reported reason for maintaining nothing.
     private var idleReason: String?
+    /// The reported failure.
     private var complaint: String?
 
-    /// The rules in chains of others that the last look found to be needed.
+    /// The rules in foreign chains that the last check found necessary.
     private var acceptRules: [Desired<IPTablesRule>] = []
 
-    /// What each path needs of the plan.
+    /// The part of each path in the plan.
     private var pathPlans: (configuration: AppliedConfiguration, plans: [PathPlan])?
 
-    /// What was told as lost and is not back yet, and since when it is missing.
+    /// The reported losses that are not restored yet, and since when they are missing.
     private var told: [Loss] = []
+    /// The time of the first event of the loss.
     private var lossBegan: MonotonicTime?
+    /// The number of checks, for identifiers of journals.
     private var turns = 0
+    /// Failed attempts in a row to apply the file.
     private var rejections = 0
 
-    /// How an agent works.
+    /// The settings of an agent.
     package struct Settings {
-        /// The file to follow until something is applied from another one.
+        /// The file to follow until another file is applied.
         package var path: String
 
-        /// The host as it was chosen by name; nil where its addresses tell.
+        /// The host chosen by name; nil if it is found by its addresses.
         package var host: String?
+        /// The interval of full checks.
         package var slowCheckSeconds: Int
+        /// The process that is the agent.
         package var process: Int
 
         /// Seconds since 1970.
         package var wallClock: () -> Int
+        /// The name servers of the host.
         package var resolvers: () -> [IPAddress] = { [] }
 
-        /// Makes the kernel ask for these neighbours once more.
+        /// Makes the kernel resolve these neighbours once more.
         package var ask: ([IPAddress]) -> Void = { _ in }
 
         /// The kernel's number of a device.
         package var deviceIndex: (String) -> Int?
 
-        /// The plan for the host of that name, or for the one that the addresses tell, by a file's text.
+        /// The plan of a file's text for the host of that name, or for the host with these addresses.
         package var plan: (_ text: String, _ path: String, _ host: String?) throws(KernelError) -> HostPlan
 
         /// The parts of that plan, for the same arguments.
         package var pathPlans: (_ text: String, _ path: String, _ host: String?) -> [PathPlan] =
             { _, _, _ in [] }
 
+        /// Creates an agent.
         package init(
             path: String, host: String?, slowCheckSeconds: Int, process: Int, wallClock: @escaping () -> Int,
             deviceIndex: @escaping (String) -> Int?,
@@ -112,30 +131,30 @@ package final class NetworkAgent<Machine: Kernel, Source: EventSource> {
         self.kernel.concerned = { [weak self] in self?.noteConcern() }
     }
 
-    /// When `check` is to be called next.
+    /// The time of the next call of `check`.
     package var nextCheck: MonotonicTime { schedule.nextCheck }
 
-    /// Takes the kernel's waiting events.
+    /// Reads the kernel's waiting events.
     package func listen() {
         let batch = kernel.listen()
         if batch.isIncomplete || batch.events.contains(where: watchlist.concerns) {
             schedule.noteEvent(at: clock())
         }
-        // What came before the first event that matters tells nothing of it.
+        // Events before the first relevant one do not explain it.
         if schedule.firstEvent == nil, lossBegan == nil { kernel.endLook() }
     }
 
-    /// Has the host looked at soon: what is wanted of it may have changed.
+    /// Schedules a check soon: the desired state may have changed.
     package func checkSoon() { schedule.repeatCheck(at: clock()) }
 
-    /// Has the file and the host looked at soon.
+    /// Schedules a check of the file and the host soon.
     package func lookAgain() {
         mustFollow = true
         // An editor may write in several steps.
         schedule.repeatCheck(at: clock().advanced(milliseconds: RepairSchedule.quiet))
     }
 
-    /// Looks at the whole host, and puts back what is missing.
+    /// Checks the whole host, and restores what is missing.
     package func check() {
         let began = clock()
         lossBegan = schedule.beginCheck() ?? lossBegan
@@ -154,7 +173,7 @@ package final class NetworkAgent<Machine: Kernel, Source: EventSource> {
         writeStatus()
     }
 
-    /// Applies a configuration by the way of every apply, with its refusals.
+    /// Applies a configuration like every apply, with the same refusals.
     func apply(_ plan: HostPlan, _ wanted: AppliedConfiguration) throws(KernelError) -> Int {
         let options = options(wanted: .configuration(wanted))
         let outcome = try applier.apply(
@@ -170,13 +189,13 @@ package final class NetworkAgent<Machine: Kernel, Source: EventSource> {
         return difference.steps.count
     }
 
-    /// Ends in order; everything stays on the host.
+    /// Ends the agent in order; every object stays on the host.
     package func stop() {
         status.isRunning = false
         writeStatus()
     }
 
-    /// The file was not applied: where nothing is kept yet, it is tried again, ever more rarely.
+    /// The file was not applied: if no state is maintained yet, it is tried again at growing intervals.
     func noteRejection(isIdle: Bool) {
         status.failures += 1
         if isIdle {
@@ -187,19 +206,23 @@ package final class NetworkAgent<Machine: Kernel, Source: EventSource> {
         writeStatus()
     }
 
+    /// Writes the status if it has changed.
     func writeStatus() {
         guard status != written else { return }
-        // Only the display suffers: the next change is written again.
+        // Only the display is affected: the next change is written again.
         do throws(KernelError) { try store.write(status) } catch { return }
         written = status
     }
 
-    // MARK: - One look
+    // MARK: - One check
 
+    /// The applier that observes together with events.
     private typealias Applier = NetworkApplier<AttentiveKernel<Machine, Source>>
 
+    /// Changes the host.
     private var applier: Applier { NetworkApplier(kernel: kernel, store: store, announce: { _ in }) }
 
+    /// The options of an apply by the agent.
     private func options(wanted: Wanted? = nil) -> Applier.Options {
         Applier.Options(resolvers: settings.resolvers(), wanted: wanted)
     }
@@ -210,6 +233,7 @@ package final class NetworkAgent<Machine: Kernel, Source: EventSource> {
         return "\(settings.process)-\(clock().nanoseconds)-\(turns)"
     }
 
+    /// One check, and the repair if it is needed.
     private func keep() throws(KernelError) {
         var options = options()
         var hold: MonotonicTime?
@@ -246,7 +270,8 @@ package final class NetworkAgent<Machine: Kernel, Source: EventSource> {
         }
     }
 
-    /// One object cannot come back: the others do. The error is told all the same, and all of it tried again.
+    /// If one object cannot be restored, the others are. The error is reported anyway, and everything is
+    /// tried again.
     private func salvage(after error: KernelError, _ options: Applier.Options) throws(KernelError) -> Never {
         let isTold: Bool
         switch error {
@@ -270,12 +295,13 @@ package final class NetworkAgent<Machine: Kernel, Source: EventSource> {
         throw error
     }
 
-    /// Another command changes the host: look again after this time, in milliseconds.
+    /// The delay of the next check while another command changes the host, in milliseconds.
     private static var busyPause: Int { 100 }
 
-    /// What the closure of one look leaves behind.
+    /// The results of one check.
     private final class Holding { var until: MonotonicTime? }
 
+    /// The plan of a configuration for this host.
     private func plan(of configuration: AppliedConfiguration) throws(KernelError) -> HostPlan {
         if let planned, planned.configuration == configuration { return planned.plan }
         let plan = try settings.plan(configuration.text, configuration.path, configuration.host)
@@ -285,6 +311,7 @@ package final class NetworkAgent<Machine: Kernel, Source: EventSource> {
         return plan
     }
 
+    /// A check has ended with `outcome`.
     private func kept(_ plan: HostPlan, _ outcome: Applier.Outcome, hold: MonotonicTime?) {
         let now = clock()
         acceptRules = outcome.difference.acceptRules
@@ -308,17 +335,17 @@ package final class NetworkAgent<Machine: Kernel, Source: EventSource> {
         calm()
     }
 
-    /// An event came in the middle of a look.
+    /// An event came during an observation.
     private func noteConcern() { lossBegan = lossBegan ?? clock() }
 
-    /// From now on events that concern `plan` count.
+    /// From now on events that concern `plan` lead to a check.
     private func watch(_ plan: HostPlan) {
         guard let observed = kernel.lastObserved else { return }
         watchlist = Watchlist(of: plan, on: observed, index: settings.deviceIndex)
         status.wanted = plan.objectCount(on: observed, acceptRules: acceptRules)
     }
 
-    /// Notes what is missing now, and which paths need it.
+    /// Records what is missing now, and which paths need it.
     private func noteMissing(_ difference: Difference?) {
         let missing = (difference?.steps.losses ?? []).filter { $0.kind != .added }
         status.missing = missing.prefix(20).map(\.text)
@@ -334,6 +361,7 @@ package final class NetworkAgent<Machine: Kernel, Source: EventSource> {
         }
     }
 
+    /// All of `difference` is restored.
     private func repaired(_ difference: Difference, at now: MonotonicTime) {
         let milliseconds = lossBegan.map { Int(now.nanoseconds(since: $0) / 1_000_000) }
         let suspicion = Suspicion.text(for: difference.steps, from: kernel.suspects)
@@ -348,7 +376,7 @@ package final class NetworkAgent<Machine: Kernel, Source: EventSource> {
         for object in contested where object.isNew { tell(.contested(object, suspicion: suspicion)) }
     }
 
-    /// Tells of next hops that do not answer: nothing of ours is missing, and yet packets are lost.
+    /// Reports next hops that do not answer: no object of ours is missing, but packets are lost.
     private func noteSilence() {
         guard let planned, let observed = kernel.lastObserved else { return }
         let found = planned.plan.silentNextHops(on: observed)
@@ -360,7 +388,7 @@ package final class NetworkAgent<Machine: Kernel, Source: EventSource> {
         if news.isDoubtful { schedule.repeatCheck(at: clock().advanced(milliseconds: 1_000)) }
     }
 
-    /// Tells of what stands in the way: nothing of ours is missing, and yet packets are lost.
+    /// Reports obstacles: no object of ours is missing, but packets are lost.
     private func noteObstacles(_ conflicts: [Conflict]) {
         let now = conflicts.filter { !$0.isHarmless && !$0.isUnknown }.map(\.message)
         let before = status.obstacles
@@ -370,15 +398,16 @@ package final class NetworkAgent<Machine: Kernel, Source: EventSource> {
         status.obstacles = now
     }
 
+    /// Reports new losses.
     private func tellLoss(of difference: Difference) {
         let losses = difference.steps.losses
-        // What could not be put back is not told at every attempt.
+        // What could not be restored is not reported at every attempt.
         guard losses != told else { return }
         told = losses
         tell(.lost(losses))
     }
 
-    /// Everything is as it should be.
+    /// The host is as planned.
     private func calm() {
         told = []
         lossBegan = nil
@@ -388,11 +417,13 @@ package final class NetworkAgent<Machine: Kernel, Source: EventSource> {
         complaint = nil
     }
 
+    /// Maintains nothing, and reports why.
     private func be(idle reason: String) {
         if idleReason != reason { tell(.idle(reason: reason)) }
         idleReason = reason
     }
 
+    /// Reports a failure, and schedules another attempt.
     private func fail(_ error: KernelError) {
         schedule.noteFailure(at: clock())
         status.failures += 1
