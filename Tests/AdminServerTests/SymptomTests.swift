@@ -127,6 +127,8 @@ import Testing
     private func control(of upstream: TestUpstream) throws -> (ServerControl, DNSServer) {
         let inventory = Inventory(clusters: [Cluster(key: "c0", dns: [upstream.endpoint])])
         let server = try DNSServer(listen: [Self.any], policy: ForwardingPolicy(inventory), workers: 1)
-        return (ServerControl(server, version: "1", inventory: inventory, reports: HostReports(agentFile: "/nonexistent")), server)
+        return (
+            ServerControl(server, version: "1", inventory: inventory, reports: HostReports(agentFile: "/nonexistent")), server
+        )
     }
 }

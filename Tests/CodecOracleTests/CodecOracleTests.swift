@@ -65,7 +65,8 @@ import Testing
         #expect(tooLong < 100)
     }
 
-    @Test("both take or both refuse a damaged message, but for the differences that are listed",
+    @Test(
+        "both take or both refuse a damaged message, but for the differences that are listed",
         arguments: [0x5EED_0005, 0x5EED_0006, 0x5EED_0007, 0x5EED_0008] as [UInt64])
     func mutated(seed: UInt64) throws {
         var random = SplitMix64(seed: seed)

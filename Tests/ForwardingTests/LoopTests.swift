@@ -96,9 +96,10 @@ import Testing
         #expect(!board.servers[0].isDoubted && engine.questions.isEmpty)
     }
 
-    @Test(arguments: [
-        [], [1], [2, 1, 2, 3, 4, 5, 6, 7, 8], [1, 1, 2, 3, 4, 5, 6, 7], [1, 1, 2, 3, 4, 5, 6, 7, 8],
-    ] as [[UInt8]])
+    @Test(
+        arguments: [
+            [], [1], [2, 1, 2, 3, 4, 5, 6, 7, 8], [1, 1, 2, 3, 4, 5, 6, 7], [1, 1, 2, 3, 4, 5, 6, 7, 8],
+        ] as [[UInt8]])
     func `unknown marks have no effect`(trail: [UInt8]) {
         let (engine, _) = played([looping])
         engine.ask(questionOctets("a.example", options: [0xFF, 0x25, 0, UInt8(trail.count)] + trail), from: client)

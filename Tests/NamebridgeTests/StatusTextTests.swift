@@ -80,7 +80,9 @@ import Testing
         status.network = network
         status.limits = [.init("rate", "questions beyond a network's rate", 5), .init("loop", "unused", 0)]
         status.extendedErrors = [.init("22", "No Reachable Authority", 17), .init("20", "Not Authoritative", 1_187)]
-        status.topNames = [.init("web.shop.svc.prod.cluster.local", "", 9_120), .init("cart.shop.svc.prod.cluster.local", "", 44)]
+        status.topNames = [
+            .init("web.shop.svc.prod.cluster.local", "", 9_120), .init("cart.shop.svc.prod.cluster.local", "", 44),
+        ]
         status.topClients = [.init("172.16.3.7", "", 9_164)]
         return status
     }

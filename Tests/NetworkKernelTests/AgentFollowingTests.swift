@@ -3,8 +3,8 @@ import LinuxSystem
 import NetworkKernel
 import NetworkModel
 import NetworkPlanning
-import Testing
 import TestSupport
+import Testing
 
 /// An agent follows its file, with the refusals of every apply, and what others apply.
 @Suite struct AgentFollowingTests {

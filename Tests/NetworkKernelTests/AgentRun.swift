@@ -4,8 +4,8 @@ import NetworkKernel
 import NetworkModel
 import NetworkPlanning
 import Telemetry
-import Testing
 import TestSupport
+import Testing
 
 /// An agent with a kernel of memory, a clock that is set by hand, and files that are strings.
 final class AgentRun {

@@ -2,8 +2,8 @@ import LinuxSystem
 import NetworkKernel
 import NetworkModel
 import NetworkPlanning
-import Testing
 import TestSupport
+import Testing
 
 /// An agent restores lost objects: soon, once, at growing intervals if they are contested, and not after a removal.
 @Suite struct AgentTests {

@@ -2,8 +2,8 @@ import InventoryFile
 import NetworkKernel
 import NetworkModel
 import NetworkPlanning
-import Testing
 import TestSupport
+import Testing
 
 /// Each command of each plan made to fail, and the process killed before each: the host ends up as it was or as
 /// planned, never in between.

@@ -1,12 +1,12 @@
 import Foundation
+import IPAddressing
 import Inventory
 import InventoryFile
-import IPAddressing
 import NetworkKernel
 import NetworkModel
 import NetworkPlanning
-import Testing
 import TestSupport
+import Testing
 
 /// A host of one of the networks that the inventory's tests have files of.
 struct LabHosts: CustomTestStringConvertible, Sendable {

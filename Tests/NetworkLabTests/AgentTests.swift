@@ -46,8 +46,9 @@ import Testing
         for disturbance in [
             Disturbance("ip -n ${P}n1 link del nbvx10001", of: "link"),
             Disturbance("ip -n ${P}n1 route flush proto 78", of: "route"),
-            Disturbance("ip -n ${P}n1 route flush table main; ip -n ${P}n1 route add 192.168.0.0/24 dev eth0; "
-                + "ip -n ${P}n1 route add 10.234.111.10 dev calip1", of: "route"),
+            Disturbance(
+                "ip -n ${P}n1 route flush table main; ip -n ${P}n1 route add 192.168.0.0/24 dev eth0; "
+                    + "ip -n ${P}n1 route add 10.234.111.10 dev calip1", of: "route"),
             Disturbance("ip -n ${P}n1 link set nbvx10001 down", of: "link"),
         ] {
             try agent.heals(disturbance, lab, probe)

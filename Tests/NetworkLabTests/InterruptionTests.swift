@@ -74,8 +74,11 @@ import Testing
 
     @Test(arguments: [
         ("a pod prefix that the host is connected to", "on host ip addr add 10.235.88.7/24 dev eth0"),
-        ("a route over the default gateway", "on host ip addr add 10.235.88.2/32 dev eth0; "
-            + "on host ip route replace default via 10.235.88.1 dev eth0 onlink"),
+        (
+            "a route over the default gateway",
+            "on host ip addr add 10.235.88.2/32 dev eth0; "
+                + "on host ip route replace default via 10.235.88.1 dev eth0 onlink"
+        ),
         ("the segment's network is in use", "on host ip addr add 10.255.1.9/24 dev eth0"),
         ("a foreign device has that name", "on host ip link add nbvx10001 type veth peer name other"),
     ])
@@ -118,9 +121,12 @@ import Testing
     /// Its commands are more text than a pipe holds.
     private static let large = configuration.replacing(
         "b: { address: 192.168.0.16, pods: [10.235.88.0/24] }",
-        with: (0..<400).map { "b\($0): { address: 192.168.\(1 + $0 / 200).\(1 + $0 % 200), "
-            + "pods: [10.235.\(64 + $0 / 8).\($0 % 8 * 32)/27] }" }.joined(separator: ", "))
-        .replacing("10.255.1.0/24", with: "10.255.0.0/16")
+        with: (0..<400).map {
+            "b\($0): { address: 192.168.\(1 + $0 / 200).\(1 + $0 % 200), "
+                + "pods: [10.235.\(64 + $0 / 8).\($0 % 8 * 32)/27] }"
+        }.joined(separator: ", ")
+    )
+    .replacing("10.255.1.0/24", with: "10.255.0.0/16")
 
     private static let configuration = """
         clusters:

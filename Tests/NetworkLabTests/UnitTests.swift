@@ -54,7 +54,8 @@ import Testing
             if touch /etc/namebridge-try 2>/dev/null; then echo "/etc can be written"; exit 9; fi
             namebridge() { \(Self.privileges) \(Shell.program) "$@"; }
 
-            """ + commands.map { $0.replacing("/usr/sbin/namebridge", with: "namebridge") }
+            """
+            + commands.map { $0.replacing("/usr/sbin/namebridge", with: "namebridge") }
             .map { $0.replacing("/etc/namebridge/namebridge.yaml", with: file) }
             .map { $0.hasSuffix("remove") ? "namebridge net status --config \(file); ls /run/namebridge-net; \($0)" : $0 }
             .joined(separator: "\n")

@@ -61,12 +61,13 @@ import Testing
         let one = Route(destination: prefix, nextHops: [near])
         let two = Route(destination: prefix, nextHops: [near, far])
         let commands = Step(.replace(.route(two), with: .route(one)), because: "").commands.map(\.argumentLine)
-        #expect(commands == [
-            "route prepend 10.9.0.0/16 via 10.0.0.1 dev eth0 proto 78 metric 2",
-            "route del 10.9.0.0/16 proto 78 metric 1 nexthop via 10.0.0.1 dev eth0 nexthop via 10.0.0.2 dev eth0",
-            "route prepend 10.9.0.0/16 via 10.0.0.1 dev eth0 proto 78 metric 1",
-            "route del 10.9.0.0/16 via 10.0.0.1 dev eth0 proto 78 metric 2",
-        ])
+        #expect(
+            commands == [
+                "route prepend 10.9.0.0/16 via 10.0.0.1 dev eth0 proto 78 metric 2",
+                "route del 10.9.0.0/16 proto 78 metric 1 nexthop via 10.0.0.1 dev eth0 nexthop via 10.0.0.2 dev eth0",
+                "route prepend 10.9.0.0/16 via 10.0.0.1 dev eth0 proto 78 metric 1",
+                "route del 10.9.0.0/16 via 10.0.0.1 dev eth0 proto 78 metric 2",
+            ])
         #expect(Step(.replace(.route(one), with: .route(two)), because: "").commands.count == 4)
     }
 

@@ -137,8 +137,7 @@ import Testing
         #expect(refusals.contains { $0.message.contains(message) }, "\(reason): \(refusals)")
     }
 
-    @Test func `rules and routes made by hand for the same traffic are reported, and can be adopted`() throws
-    {
+    @Test func `rules and routes made by hand for the same traffic are reported, and can be adopted`() throws {
         let plan = try Networks.plan("node1", in: Networks.inventory("office-over-vpn"))
         var state = FakeHost.fresh(plan.host)
         let saved = """

@@ -26,7 +26,9 @@ enum RouteScript {
         var way = route
         way.metric = 0
         var words = Array(way.arguments.dropFirst())
-        if let start = words.firstIndex(of: "proto") { words.removeSubrange(start..<min(start + 2, words.count)) }
+        if let start = words.firstIndex(of: "proto") {
+            words.removeSubrange(start..<min(start + 2, words.count))
+        }
         var writer = LineWriter()
         for word in words { writer.add(word) }
         return "ours \(prefix) \"\(halves)\"" + writer.text
