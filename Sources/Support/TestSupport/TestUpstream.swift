@@ -14,7 +14,8 @@ package final class TestUpstream: Sendable {
     /// The server's thread.
     private let thread: NativeThread
 
-    /// - Parameter isEverywhere: It listens on every IPv4 address of the host, loopback's 16 million included.
+    /// - Parameter isEverywhere: It listens on every IPv4 address of the host, loopback's 16 million
+    ///   included.
     package init(
         isEverywhere: Bool = false,
         _ respond: @escaping Responder = { question, _ in [TestMessage.answer(to: question)] }
