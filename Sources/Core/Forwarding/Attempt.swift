@@ -73,13 +73,18 @@ extension Span<Attempt> {
 
     /// True if ICMP said so of each waiting attempt.
     var areAllHinted: Bool {
-        for index in indices where self[index].state == .waiting && !self[index].isHinted { return false }
+        for index in indices {
+            let attempt = self[index]
+            if attempt.state == .waiting, !attempt.isHinted { return false }
+        }
         return true
     }
 
     /// The one that waits for an answer with this ID by this path (RFC 5452 section 9.1).
     func place(waitingFor id: UInt16, by path: UpstreamPath) -> Int? {
-        for index in indices where self[index].id == id && self[index].isWaiting(for: path) { return index }
+        for index in indices where self[index].id == id {
+            if self[index].isWaiting(for: path) { return index }
+        }
         return nil
     }
 
@@ -95,10 +100,11 @@ extension Span<Attempt> {
         var asked = 0
         var hinted = 0
         for index in indices where self[index].path.server == server {
+            let isHinted = self[index].isHinted
             switch self[index].state {
             case .declined, .unusable, .failed, .truncated, .distrusted: return nil
             // An attempt that ICMP reported as undeliverable counts half: then there are five at most.
-            case .waiting where self[index].isHinted: hinted += 1
+            case .waiting where isHinted: hinted += 1
             case .waiting, .unused: asked += 1
             case .unsent: break
             }
@@ -110,26 +116,33 @@ extension Span<Attempt> {
     /// How often `server` was asked over TCP.
     func timesAskedOverTCP(_ server: Int) -> Int {
         var asked = 0
-        for index in indices
-        where self[index].path.server == server && self[index].path.transport == .tcp {
-            asked += 1
+        for index in indices where self[index].path.server == server {
+            if self[index].path.transport == .tcp { asked += 1 }
         }
         return asked
     }
 
+    /// How many wait for an answer of `server`.
+    func waitingCount(for server: Int) -> Int {
+        var count = 0
+        for index in indices where self[index].path.server == server {
+            if self[index].state == .waiting { count += 1 }
+        }
+        return count
+    }
+
     /// True if `server` declined one with this response code.
     func hasDeclined(_ server: Int, with rcode: ResponseCode) -> Bool {
-        for index in indices
-        where self[index].path.server == server && self[index].state == .declined(rcode) {
-            return true
+        for index in indices where self[index].path.server == server {
+            if self[index].state == .declined(rcode) { return true }
         }
         return false
     }
 
     /// True if `server` declined one with EDNS.
     func hasDeclinedEDNS(_ server: Int) -> Bool {
-        for index in indices where self[index].path.server == server && self[index].usesEDNS {
-            if case .declined = self[index].state { return true }
+        for index in indices where self[index].path.server == server {
+            if self[index].usesEDNS, case .declined = self[index].state { return true }
         }
         return false
     }

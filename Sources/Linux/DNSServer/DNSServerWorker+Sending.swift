@@ -6,7 +6,7 @@ import Telemetry
 // From the outbox to the sockets.
 
 extension DNSServerWorker {
-    /// Sends everything that the engine has in its turn.outbox, and what follows from that.
+    /// Sends everything that the engine has in its outbox, and what follows from that.
     mutating func flush() {
         // Ends: a failure makes the engine try a question's next server, and it gives up after a few; the
         // paused questions of connections are finite, since nothing is read here.
@@ -24,7 +24,7 @@ extension DNSServerWorker {
         }
     }
 
-    /// Sends the questions of the turn.outbox.
+    /// Sends the questions of the outbox.
     private mutating func sendQuestions() {
         guard !turn.outbox.questions.isEmpty else { return }
         for index in turn.outbox.questions.indices {
@@ -43,7 +43,7 @@ extension DNSServerWorker {
         for server in 0..<upstreams.count { sendQuestions(to: server) }
     }
 
-    /// Sends the replies of the turn.outbox.
+    /// Sends the replies of the outbox.
     private mutating func sendReplies() {
         guard !turn.outbox.replies.isEmpty else { return }
         for index in turn.outbox.replies.indices {

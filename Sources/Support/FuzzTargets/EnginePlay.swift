@@ -126,7 +126,7 @@ struct EnginePlay: ~Copyable {
         return position + 5 <= message.count ? position + 5 : nil
     }
 
-    /// Takes replies and questions out of the turn.outbox.
+    /// Takes replies and questions out of the outbox.
     private mutating func take(_ replies: inout [[UInt8]]) -> [(path: UpstreamPath, octets: [UInt8])] {
         for reply in turn.outbox.replies {
             replies.append((reply.start..<reply.end).map { turn.outbox.octets[$0] })

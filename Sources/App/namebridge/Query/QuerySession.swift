@@ -120,7 +120,7 @@ struct QuerySession: ~Copyable {
         }
     }
 
-    /// The octets of a message in the turn.outbox.
+    /// The octets of a message in the outbox.
     private static func copy(_ range: Range<Int>, of outbox: borrowing Outbox) -> [UInt8] {
         let octets = outbox.octets.span
         return range.map { octets[$0] }
