@@ -123,7 +123,6 @@ package struct AnswerMapper: ~Copyable {
         _ record: RecordExtent, in section: RecordMark.Section, of answer: Span<UInt8>,
         _ mapping: NameMapping, to prepared: inout PreparedAnswer
     ) throws(MappingError) {
-        try rememberQuestion(of: prepared)
         // The usual owner, a pointer to the question's name, is copied: both questions have it at the
         // same offset.
         if record.ownerEnd - record.start == 2, answer[record.start] == 0xC0,
@@ -196,6 +195,7 @@ package struct AnswerMapper: ~Copyable {
             }
         }
         if let limit {
+            try rememberQuestion(of: prepared)
             table.append(name, to: &prepared.octets, foldingBefore: limit)
         } else {
             prepared.octets.append(name)

@@ -12,7 +12,9 @@ package enum Bailiwick: Sendable {
 }
 
 /// The names, in outer form, for which one cluster's answers are accepted.
-package struct ClusterBailiwick: Sendable {
+///
+/// A class, so that each answer costs one reference count.
+package final class ClusterBailiwick: Sendable {
     /// All suffixes of clusters.
     private let suffixes: ClusterSuffixes
     /// See `ClusterSuffixes.Owner`.

@@ -16,6 +16,13 @@ package struct Question: Hashable, Sendable {
     /// The range of name, type and class inside the message.
     package var range: Range<Int> { Self.nameStart..<end }
 
+    /// A question of which this is known.
+    package init(nameLength: Int, type: Int, recordClass: Int) {
+        self.nameLength = nameLength
+        self.type = type
+        self.recordClass = recordClass
+    }
+
     /// Reads the question after the header of `message`.
     package init(reading message: Span<UInt8>) throws(WireError) {
         // Only the header precedes it, so every pointer would lead into the header or forwards.

@@ -54,7 +54,8 @@ package struct CompressionTable: ~Copyable {
         _ name: borrowing FlatName, label start: Int, parent: Int, in written: borrowing OctetBuffer,
         foldingBefore limit: Int
     ) -> Int? {
-        let size = Int(name.octets[start]) + 1
+        let octets = name.octets.span
+        let size = Int(octets[start]) + 1
         var index = Self.hash(name, start, size, parent)
         for _ in 0..<Self.mostProbes {
             let slot = slots[index]
@@ -72,7 +73,8 @@ package struct CompressionTable: ~Copyable {
     /// Adds the label of `name` at `start`, written at `offset` before the ending at `parent`.
     mutating func insert(_ name: borrowing FlatName, label start: Int, parent: Int, offset: Int) {
         guard offset <= 0x3FFF, parent <= 0x3FFF else { return }
-        let size = Int(name.octets[start]) + 1
+        let octets = name.octets.span
+        let size = Int(octets[start]) + 1
         var index = Self.hash(name, start, size, parent)
         for _ in 0..<Self.mostProbes {
             if slots[index].generation != generation {
@@ -91,8 +93,9 @@ package struct CompressionTable: ~Copyable {
         _ offset: Int, _ isFolded: Bool
     ) -> Bool {
         guard written.count - offset >= size else { return false }
+        let octets = name.octets.span
         for index in 0..<size {
-            let (one, other) = (name.octets[start + index], written[offset + index])
+            let (one, other) = (octets[start + index], written[offset + index])
             if one != other, !isFolded || foldedOctet(one) != foldedOctet(other) { return false }
         }
         return true
@@ -100,9 +103,10 @@ package struct CompressionTable: ~Copyable {
 
     /// The first slot of a label.
     private static func hash(_ name: borrowing FlatName, _ start: Int, _ size: Int, _ parent: Int) -> Int {
+        let octets = name.octets.span
         var hash = UInt64(truncatingIfNeeded: parent) &* 0x9E37_79B9_7F4A_7C15
         for index in 0..<size {
-            hash = (hash ^ UInt64(foldedOctet(name.octets[start + index]))) &* 0x100_0000_01B3
+            hash = (hash ^ UInt64(foldedOctet(octets[start + index]))) &* 0x100_0000_01B3
         }
         return Int(truncatingIfNeeded: (hash >> 32) % UInt64(slotCount))
     }
@@ -128,7 +132,7 @@ extension CompressionTable {
         }
         let offset = written.count
         let newEnd = label < name.labelCount ? Int(name.starts[label]) : name.length - 1
-        for index in 0..<newEnd { written.append(name.octets[index]) }
+        written.append(name.octets.span, 0..<newEnd)
         if parent == Self.root { written.append(0) } else { written.append16(0xC000 | parent) }
         remember(name, labels: label, parent: parent, at: offset)
     }
@@ -137,9 +141,10 @@ extension CompressionTable {
     private mutating func remember(_ name: borrowing FlatName, labels: Int, parent: Int, at offset: Int) {
         var parent = parent
         var label = labels
+        let starts = name.starts.span
         while label > 0 {
             label -= 1
-            let start = Int(name.starts[label])
+            let start = Int(starts[label])
             insert(name, label: start, parent: parent, offset: offset + start)
             parent = offset + start
         }
@@ -154,6 +159,6 @@ extension CompressionTable {
 extension OctetBuffer {
     /// Appends `name` uncompressed.
     package mutating func append(_ name: borrowing FlatName) {
-        for index in 0..<name.length { append(name.octets[index]) }
+        append(name.octets.span, 0..<name.length)
     }
 }

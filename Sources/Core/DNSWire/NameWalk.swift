@@ -27,13 +27,14 @@ package func walkName(in message: Span<UInt8>, at start: Int) throws(WireError) 
     var pointers = 0
     var end = -1
     var length = 0
+    let longest = maximumNameLength
     while true {
         guard position < message.count else { throw .truncated(offset: position, needed: 1) }
         let octet = message[position]
         switch octet & 0b1100_0000 {
         case 0b0000_0000:
             length += Int(octet) + 1
-            guard length <= maximumNameLength else { throw .nameTooLong(offset: start) }
+            guard length <= longest else { throw .nameTooLong(offset: start) }
             position += Int(octet) + 1
             if octet == 0 { return NameExtent(end: end < 0 ? position : end, length: length) }
         case 0b1100_0000:
@@ -77,13 +78,14 @@ package struct FlatName: Sendable {
         var limit = start  // as in `walkName`: pointers go strictly backwards
         var pointers = 0
         var behind = -1
+        let longest = maximumNameLength
         while true {
             guard position < message.count else { throw .truncated(offset: position, needed: 1) }
             let octet = message[position]
             switch octet & 0b1100_0000 {
             case 0b0000_0000:
                 let size = Int(octet) + 1
-                guard length + size <= maximumNameLength else { throw .nameTooLong(offset: start) }
+                guard length + size <= longest else { throw .nameTooLong(offset: start) }
                 guard message.count - position >= size else {
                     throw .truncated(offset: position, needed: size)
                 }

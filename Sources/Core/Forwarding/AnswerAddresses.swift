@@ -78,9 +78,9 @@ enum AddressVerdict {
 }
 
 extension PreparedAnswer {
-    /// True if an address lies outside the prefixes of `group`.
-    func strays(from group: ServerGroup) -> Bool {
-        guard let own = group.addresses else { return false }
+    /// True if an address lies outside `prefixes`; nil: all are inside.
+    func strays(from prefixes: IPPrefixTable<Bool>?) -> Bool {
+        guard let own = prefixes else { return false }
         return holdsAddress { own.longestMatch($0) == nil }
     }
 

@@ -48,7 +48,8 @@ struct CacheAccess {
 
     /// The key under which the answer in `prepared` is cached.
     private func key(_ prepared: borrowing PreparedAnswer, _ place: Place) -> CacheKey? {
-        guard let question = try? Question(reading: prepared.octets.span) else { return nil }
+        let question = Question(
+            nameLength: place.shape.nameLength, type: place.shape.type, recordClass: place.shape.recordClass)
         return key(
             prepared.octets.span, question, view: place.view, wantsDNSSEC: place.shape.wantsDNSSEC,
             checkingDisabled: place.shape.checkingDisabled)

@@ -51,20 +51,18 @@ struct ClientExchange: ~Escapable {
     let query: ClientQuery
     /// The destination of the reply.
     var recipient: Recipient
-    /// Index into `ForwardingPolicy.views`: the client's view. Nil before the lookup, and for clients that
-    /// may not ask.
-    var view: Int?
+    /// Index into `ForwardingPolicy.views`: whose rules the client gets; nil for clients that may not
+    /// ask.
+    let view: Int?
     /// The marks of forwarders that the question has passed; see `LoopTrail`.
     let loopMarks: [UInt64]
 
-    @_lifetime(copy message)
-    init(
-        _ message: Span<UInt8>, _ query: ClientQuery, path: ClientPath, terms: ReplyTerms,
-        at now: MonotonicTime
-    ) {
+    @_lifetime(copy message, copy recipient)
+    init(_ message: Span<UInt8>, _ query: ClientQuery, _ recipient: Recipient, view: Int?) {
         self.message = message
         self.query = query
-        recipient = Recipient(message.extracting(query.question.range), path: path, terms: terms, at: now)
+        self.recipient = recipient
+        self.view = view
         if let edns = query.edns, edns.optionsLength > 0 {
             loopMarks = edns.loopMarks(in: message)
         } else {

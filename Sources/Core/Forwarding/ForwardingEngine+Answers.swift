@@ -285,8 +285,8 @@ extension ForwardingEngine {
         guard target.kind != .upstream else {
             return prepared.leadsInside(policy) ? .rebinding : .fine
         }
-        let group = policy.groups[target.groups[table.transactions[slot].groupPosition]]
-        return prepared.strays(from: group) ? .straying : .fine
+        let group = target.groups[table.transactions[slot].groupPosition]
+        return prepared.strays(from: policy.groups[group].addresses) ? .straying : .fine
     }
 
     // MARK: - The end of a transaction
@@ -443,10 +443,10 @@ extension ForwardingEngine {
 
     /// The key under which the answer to `slot` is cached.
     private func cachePlace(of slot: Int, _ target: RouteTarget) -> CacheAccess.Place {
-        let group = policy.groups[target.groups[table.transactions[slot].groupPosition]]
+        let group = target.groups[table.transactions[slot].groupPosition]
         return CacheAccess.Place(
             shape: table.transactions[slot].question, view: Int(table.transactions[slot].view),
-            limits: target.cacheLimits, owner: UInt16(clamping: group.number),
+            limits: target.cacheLimits, owner: UInt16(clamping: policy.groups[group].number),
             isAfterFailure: table.transactions[slot].failure != nil)
     }
 }

@@ -155,7 +155,7 @@ extension ForwardingEngine {
         _ slot: Int, _ target: RouteTarget, after event: TransactionEvent, at now: MonotonicTime
     ) -> Step {
         let position = table.transactions[slot].groupPosition
-        let group = policy.groups[target.groups[position]]
+        let group = target.groups[position]
         switch event {
         case .begun: return .enterGroup(0)
         case .nameDenied: return .enterGroup(position + 1)
@@ -191,9 +191,9 @@ extension ForwardingEngine {
         }
     }
 
-    /// Asks the best server that may still be asked; gives the group up if there is none and no
-    /// attempt waits.
-    private mutating func nextServer(_ slot: Int, _ group: ServerGroup, at now: MonotonicTime) -> Step {
+    /// Asks the best server that may still be asked; gives the group up if there is none and none is waited
+    /// for.
+    private mutating func nextServer(_ slot: Int, _ group: Int, at now: MonotonicTime) -> Step {
         switch servers.choose(from: group, for: slot, in: table, at: now) {
         case .server(let server):
             if table.transactions[slot].attemptCount > 0 { counters.retried += 1 }
@@ -206,7 +206,7 @@ extension ForwardingEngine {
         case .none:
             let attempts = table.attempts(of: slot)
             // ICMP says that no answer will come, and probes have found the same of every server.
-            let isRefused = servers.isGivenUp(group) && attempts.areAllHinted
+            let isRefused = servers.isGivenUp(group: group) && attempts.areAllHinted
             guard attempts.isWaiting, !isRefused else { return .giveUpGroup }
             return .wait(until: table.transactions[slot].groupDeadline)
         }
@@ -216,17 +216,17 @@ extension ForwardingEngine {
     private mutating func enterGroup(
         _ position: Int, _ slot: Int, _ target: RouteTarget, at now: MonotonicTime
     ) -> Step {
-        let number = target.groups[position]
-        let group = policy.groups[number]
+        let group = target.groups[position]
         table.dropAttempts(of: slot)
         table.transactions[slot].enterGroup(
-            position, of: target.groups.count, milliseconds: group.timeouts.total, at: now)
-        if table.leader(of: slot, in: number) != nil {
-            table.follow(in: number, slot)
+            position, of: target.groups.count, milliseconds: policy.groups[group].timeouts.total,
+            at: now)
+        if table.leader(of: slot, in: group) != nil {
+            table.follow(in: group, slot)
             counters.joined += 1
             return .wait(until: table.transactions[slot].groupDeadline)
         }
-        guard table.enter(number, slot, atMost: limits.transactionsPerGroup) else {
+        guard table.enter(group, slot, atMost: limits.transactionsPerGroup) else {
             table.transactions[slot].isTurnedAway = true
             return .giveUpGroup
         }
@@ -274,7 +274,7 @@ extension ForwardingEngine {
             Outbox.OutgoingQuestion(path: attempt.path, start: start, end: turn.outbox.octets.count))
         counters.sent += 1
         count(attempt.path.transport == .udp ? .askedOverUDP : .askedOverTCP, plan.server)
-        let group = policy.groups[target.groups[table.transactions[slot].groupPosition]]
+        let group = target.groups[table.transactions[slot].groupPosition]
         let wait = servers.retryMilliseconds(of: group, for: slot, in: table)
         let due = min(turn.now.advanced(milliseconds: wait), table.transactions[slot].groupDeadline)
         timers.set(slot, due: due, now: turn.now)

@@ -154,9 +154,9 @@ package struct ForwardingEngine: ~Copyable {
             giveCookie(Recipient(asked, path: path, terms: terms, at: turn.now), into: &turn.outbox)
         case .query(var query):
             if query.cookie != nil { judgeCookie(of: &query, from: path) }
-            let terms = replyTerms(query, path)
-            let exchange = ClientExchange(message, query, path: path, terms: terms, at: turn.now)
-            answer(exchange, in: &turn)
+            let asked = message.extracting(query.question.range)
+            let recipient = Recipient(asked, path: path, terms: replyTerms(query, path), at: turn.now)
+            answer(ClientExchange(message, query, recipient, view: policy.view(of: client)), in: &turn)
         }
         return .taken
     }
@@ -166,12 +166,10 @@ package struct ForwardingEngine: ~Copyable {
         let path = exchange.recipient.path
         if path.transport == .tcp { validated.note(path.client.address, at: turn.now) }
         guard stopLoop(exchange, into: &turn.outbox) == .open else { return }
-        guard let view = policy.view(of: path.client.address) else {
+        guard let view = exchange.view else {
             noteRefused(path.client.address, asking: exchange.message, at: turn.now)
             return refuse(exchange, Refusals.client, into: &turn.outbox)
         }
-        var exchange = exchange
-        exchange.view = view
         if let refusal = Refusals.refusal(of: exchange.query) {
             return refuse(exchange, refusal, into: &turn.outbox)
         }

@@ -79,7 +79,7 @@ struct ServerSet {
     /// failures, of these the quickest, of these the first of the file. None if each is dead, or has been
     /// asked as often as allowed, or has answered. Below 5 ms all count as equally quick: no client notices.
     mutating func choose(
-        from group: ServerGroup, for slot: Int, in table: borrowing TransactionTable, at now: MonotonicTime
+        from group: Int, for slot: Int, in table: borrowing TransactionTable, at now: MonotonicTime
     ) -> Choice {
         let attempts = table.attempts(of: slot)
         guard attempts.count < Transaction.mostAttempts else { return .none }
@@ -87,7 +87,7 @@ struct ServerSet {
         var best: Int?
         var bestRank = Int.max
         var isCrowded = false
-        for server in group.servers {
+        for server in policy.groups[group].servers {
             notice(server)
             guard !isGivenUp(server), let asked = attempts.timesAsked(server) else { continue }
             guard table.waitingCopies(of: slot, at: server) < mostCopies else {
@@ -107,12 +107,12 @@ struct ServerSet {
 
     /// A server of `group` that may be asked and was not; nil if there is none.
     func unasked(
-        of group: ServerGroup, for slot: Int, in table: borrowing TransactionTable
+        of group: Int, for slot: Int, in table: borrowing TransactionTable
     ) -> Int? {
         let attempts = table.attempts(of: slot)
         guard attempts.count < Transaction.mostAttempts else { return nil }
         let mostCopies = Self.mostCopies(table.transactions[slot])
-        for server in group.servers
+        for server in policy.groups[group].servers
         where !isGivenUp(server) && !attempts.hasAsked(server)
             && table.waitingCopies(of: slot, at: server) < mostCopies
         {
@@ -125,8 +125,8 @@ struct ServerSet {
     private func isGivenUp(_ server: Int) -> Bool { board.isProbed && board.servers[server].isDead }
 
     /// True if probes found every server of `group` dead.
-    func isGivenUp(_ group: ServerGroup) -> Bool {
-        board.isProbed && group.servers.allSatisfy { board.servers[$0].isDead }
+    func isGivenUp(group: Int) -> Bool {
+        board.isProbed && policy.groups[group].servers.allSatisfy { board.servers[$0].isDead }
     }
 
     /// True if a server of the group is not silent: only then is a retry over TCP useful for a client.
@@ -198,16 +198,18 @@ struct ServerSet {
     /// While there is a server that was not asked yet, it is asked as soon as an answer of the first
     /// is overdue.
     func retryMilliseconds(
-        of group: ServerGroup, for slot: Int, in table: borrowing TransactionTable
+        of group: Int, for slot: Int, in table: borrowing TransactionTable
     ) -> Int {
         let attempts = table.attempts(of: slot)
         let isFirst = attempts.count == 1
-        let wait = isFirst ? group.timeouts.firstRetry : group.timeouts.laterRetries
-        guard group.servers.count > 1, attempts[attempts.count - 1].path.transport == .udp else {
+        let wait =
+            isFirst ? policy.groups[group].timeouts.firstRetry : policy.groups[group].timeouts.laterRetries
+        guard policy.groups[group].servers.count > 1, attempts[attempts.count - 1].path.transport == .udp
+        else {
             return wait
         }
         let server = attempts[attempts.count - 1].path.server
-        for other in group.servers
+        for other in policy.groups[group].servers
         where other != server && attempts.timesAsked(other) == 0 && !board.servers[other].isDead {
             return min(wait, states[server].usualMilliseconds)
         }

@@ -228,10 +228,10 @@ struct TransactionTable: ~Copyable {
     /// Of the first client that waits for `slot`, and `group`; 0 for clients that are not counted: this host,
     /// and a refresh.
     private func clientHash(_ slot: Int, _ group: Int) -> UInt64 {
-        let waiter = waiters[Int(transactions[slot].firstWaiter)]
-        let address = waiter.path.client.address
-        guard waiter.terms.limit != ReplyTerms.noReply, !address.isLoopback else { return 0 }
-        let isProven = waiter.path.transport == .tcp || waiter.terms.isProven
+        let waiter = Int(transactions[slot].firstWaiter)
+        let address = waiters[waiter].path.client.address
+        guard waiters[waiter].terms.limit != ReplyTerms.noReply, !address.isLoopback else { return 0 }
+        let isProven = waiters[waiter].path.transport == .tcp || waiters[waiter].terms.isProven
         return loadHash(address, isProven: isProven) &+ UInt64(group) &* 0x9E37_79B9_7F4A_7C15 | 1
     }
 
