@@ -76,6 +76,19 @@ import Testing
         #expect(engine.counters.loops == 10_010)
     }
 
+    @Test func `a stranger's question is refused before it is looked at for loops`() throws {
+        let (engine, board) = played([looping])
+        engine.ask(questionOctets("a.example"), from: client)
+        let question = try #require(engine.questions.first)
+        let stranger = IPAddress(v4: 0x0808_0808)
+        let reply = try #require(engine.ask(try forwarded(question), from: stranger).first)
+        #expect(rcode(of: reply) == 5 && text(reply) == "this client is not in dns.clients")
+        board.servers[0].begin(check)
+        #expect(rcode(of: try #require(engine.ask(name(of: check), from: stranger, over: .tcp).first)) == 5)
+        #expect(engine.counters.loops == 0 && engine.counters.strangers == 2)
+        #expect(!board.servers[0].isDoubted)
+    }
+
     @Test func `a loop through another forwarder is reported with its way`() throws {
         let (one, _) = played([looping])
         let (other, _) = played([well], seed: 8)

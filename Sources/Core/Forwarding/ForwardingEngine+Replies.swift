@@ -217,22 +217,22 @@ extension ForwardingEngine {
     private mutating func answerLoopCheck(
         _ exchange: ClientExchange, into outbox: inout Outbox
     ) -> ExchangeState {
-        guard let name = LoopName.number(in: exchange.message) else { return .open }
+        // None but the server that is probed knows the name: others pay for one look.
+        guard let name = LoopName.number(in: exchange.message),
+            let health = servers.board.loopNames.server(askedFor: name),
+            let server = servers.board.servers.firstIndex(where: { $0 === health })
+        else { return .open }
         let client = exchange.recipient.path.client.address
         let hops = max(exchange.loopMarks.count, 1)
-        for server in servers.board.servers.indices {
-            let secret = servers.board.servers[server].secret(
-                ofName: name, way: Self.loopText("\(policy.servers[server])", client, hops))
-            guard let secret else { continue }
-            counters.loops += 1
-            counters.local += 1
-            prepared.begin(question: exchange.recipient.question)
-            prepared.appendLoopAnswer(secret)
-            let draft = ReplyDraft(body: .prepared(), source: .local, view: exchange.view)
-            deliver(draft, to: exchange.recipient, into: &outbox)
-            return .done
-        }
-        return .open
+        let way = Self.loopText("\(policy.servers[server])", client, hops)
+        guard let secret = health.secret(ofName: name, way: way) else { return .open }
+        counters.loops += 1
+        counters.local += 1
+        prepared.begin(question: exchange.recipient.question)
+        prepared.appendLoopAnswer(secret)
+        let draft = ReplyDraft(body: .prepared(), source: .local, view: exchange.view)
+        deliver(draft, to: exchange.recipient, into: &outbox)
+        return .done
     }
 
     /// The text about a loop.

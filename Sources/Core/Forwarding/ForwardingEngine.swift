@@ -165,11 +165,11 @@ package struct ForwardingEngine: ~Copyable {
     private mutating func answer(_ exchange: ClientExchange, in turn: inout Turn) {
         let path = exchange.recipient.path
         if path.transport == .tcp { validated.note(path.client.address, at: turn.now) }
-        guard stopLoop(exchange, into: &turn.outbox) == .open else { return }
         guard let view = exchange.view else {
             noteRefused(path.client.address, asking: exchange.message, at: turn.now)
             return refuse(exchange, Refusals.client, into: &turn.outbox)
         }
+        guard stopLoop(exchange, into: &turn.outbox) == .open else { return }
         if let refusal = Refusals.refusal(of: exchange.query) {
             return refuse(exchange, refusal, into: &turn.outbox)
         }

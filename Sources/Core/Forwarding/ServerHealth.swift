@@ -23,6 +23,8 @@ package final class ServerHealth: Sendable {
     private let keepsLetterCaseValue = Atomic<Bool>(false)
     /// The running check for a loop.
     private let loopTrial = Mutex<LoopTrial?>(nil)
+    /// The names of running checks, shared with the other servers.
+    private let loopNames: LoopNames
     /// See `revivedAt`.
     private let revivedAtValue = Atomic<Int64>(.min)
     /// The last failure.
@@ -45,7 +47,11 @@ package final class ServerHealth: Sendable {
     }
 
     /// A server that is not known yet.
-    package init() {}
+    ///
+    /// - Parameter loopNames: Shared with the other servers.
+    package init(_ loopNames: LoopNames = LoopNames()) {
+        self.loopNames = loopNames
+    }
 
     /// How it can be reached.
     package var mode: Mode { Mode(rawValue: modeValue.load(ordering: .relaxed)) ?? .dead }
@@ -137,7 +143,12 @@ package final class ServerHealth: Sendable {
     /// A probe asks it for the name of `check` from now on; an earlier suspicion is being checked.
     package func begin(_ check: LoopCheck) {
         isSuspectedValue.store(false, ordering: .relaxed)
-        loopTrial.withLock { $0 = LoopTrial(check: check, way: nil) }
+        let old = loopTrial.withLock { trial in
+            let old = trial?.check.name
+            trial = LoopTrial(check: check, way: nil)
+            return old
+        }
+        loopNames.insert(check.name, insteadOf: old, of: self)
     }
 
     /// A question for the name with this number came in.
@@ -183,6 +194,39 @@ package final class ServerHealth: Sendable {
     }
 }
 
+/// The names that probes ask for now, each with its server: a question for such a name costs one look,
+/// however many servers there are.
+package final class LoopNames: Sendable {
+    /// A server that may be gone.
+    private struct Entry {
+        weak var server: ServerHealth?
+    }
+
+    /// By name.
+    private let entries = Mutex<[UInt64: Entry]>([:])
+
+    /// No names.
+    package init() {}
+
+    /// A probe of `server` asks for `name` from now on, and no longer for `old`.
+    fileprivate func insert(_ name: UInt64, insteadOf old: UInt64?, of server: ServerHealth) {
+        entries.withLock { entries in
+            if let old {
+                entries[old] = nil
+            } else {
+                // Servers that are gone.
+                entries = entries.filter { $0.value.server != nil }
+            }
+            entries[name] = Entry(server: server)
+        }
+    }
+
+    /// The server whose probe asks for `name`; nil if none does.
+    func server(askedFor name: UInt64) -> ServerHealth? {
+        entries.withLock { $0[name]?.server }
+    }
+}
+
 /// A question by which a probe finds out whether a server forwards to us. Both numbers are drawn anew
 /// each time.
 package struct LoopCheck: Hashable, Sendable {
@@ -216,6 +260,9 @@ package final class HealthBoard: Sendable {
     /// True if dead servers are probed: without a prober no server is ever given up.
     package let isProbed: Bool
 
+    /// The names of running checks.
+    let loopNames: LoopNames
+
     /// What was missing here while servers were asked; the same for all boards of a process.
     package let shortages: LocalShortages
 
@@ -224,7 +271,9 @@ package final class HealthBoard: Sendable {
 
     /// A board of unknown servers.
     package init(servers count: Int, groups: Int, isProbed: Bool) {
-        servers = (0..<count).map { _ in ServerHealth() }
+        let loopNames = LoopNames()
+        self.loopNames = loopNames
+        servers = (0..<count).map { _ in ServerHealth(loopNames) }
         shortages = LocalShortages()
         noSuchNames = Mutex(Array(repeating: [], count: groups))
         self.isProbed = isProbed
@@ -233,16 +282,18 @@ package final class HealthBoard: Sendable {
     /// The board of the next policy: the state of servers and groups in both policies continues.
     package convenience init(_ change: PolicyChange, after board: HealthBoard) {
         let places = change.new.places(in: change.old)
-        let servers = places.map { $0.map { board.servers[$0] } ?? ServerHealth() }
+        let servers = places.map { $0.map { board.servers[$0] } ?? ServerHealth(board.loopNames) }
         let old = board.noSuchNames.withLock { $0 }
         let names = change.groupPlaces.map { $0.map { old[$0] } ?? [] }
-        self.init(servers, names, board.shortages, isProbed: board.isProbed)
+        self.init(servers, names, board.loopNames, board.shortages, isProbed: board.isProbed)
     }
 
     private init(
-        _ servers: [ServerHealth], _ names: [[UInt8]], _ shortages: LocalShortages, isProbed: Bool
+        _ servers: [ServerHealth], _ names: [[UInt8]], _ loopNames: LoopNames, _ shortages: LocalShortages,
+        isProbed: Bool
     ) {
         self.servers = servers
+        self.loopNames = loopNames
         self.shortages = shortages
         noSuchNames = Mutex(names)
         self.isProbed = isProbed
