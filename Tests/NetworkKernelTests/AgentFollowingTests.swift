@@ -28,6 +28,23 @@ import Testing
         #expect(run.isWhole)
     }
 
+    @Test func `a host that left the file keeps nothing, and may come back`() throws {
+        let run = try AgentRun.started()
+        run.agent.follow(.success("renumbered"))
+        run.runUntilQuiet()
+        #expect(run.isWhole, "its name is still there: the address is a mistake")
+        #expect(run.takeNews() == ["not followed: /etc/namebridge/namebridge.yaml: its address is another"])
+        run.agent.follow(.success("left"))
+        run.runUntilQuiet()
+        #expect(run.run.kernel.state.deviations(from: run.run.fresh) == [])
+        #expect(run.takeNews().first == "left: it has left")
+        run.flushRoutes()
+        run.wait(milliseconds: 120_000)
+        #expect(run.run.kernel.state.deviations(from: run.run.fresh) == [])
+        run.agent.follow(.success(AgentRun.good))
+        #expect(run.isWhole)
+    }
+
     @Test func `a refused plan changes nothing`() throws {
         let run = try AgentRun(LabHosts(network: "vxlan-mesh", host: "001"))
         try run.agent.start()

@@ -24,9 +24,14 @@ final class AgentRun {
         var settings = NetworkAgent<NoisyKernel, FakeEvents>.Settings(
             path: "/etc/namebridge/namebridge.yaml", host: nil, slowCheckSeconds: 60, process: 77, wallClock: { 1_000 },
             deviceIndex: { name in ["eth0": 2, "nbvx10001": 9][name] },
-            plan: { text, path, _ throws(KernelError) in
+            plan: { text, path, host throws(KernelError) in
                 if text == Self.good { return plan }
                 if text == "empty" { return HostPlan(host: plan.host) }
+                if text == "left" { throw .hostLeft(path: path, why: "it has left") }
+                if text == "renumbered" {
+                    if host != nil { return plan }
+                    throw .hostLeft(path: path, why: "its address is another")
+                }
                 throw .notFollowed(path: path, why: "it is \(text)")
             })
         let pathPlans = try lab.pathPlans()
@@ -69,6 +74,7 @@ final class AgentRun {
             case .failed: "failed"
             case .recovered: "recovered"
             case .followed(_, let steps, _): "followed \(steps)"
+            case .left(_, let reason): "left: \(reason)"
             case .notFollowed(_, let reason): "not followed: \(reason)"
             }
         }

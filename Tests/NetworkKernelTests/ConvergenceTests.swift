@@ -80,6 +80,40 @@ import Testing
         #expect(run.kernel.state.tables.contains { $0.name == "hers" })
     }
 
+    @Test(arguments: [true, false])
+    func `an apply whose undo timer was killed is undone by the next command`(isRemoval: Bool) throws {
+        let run = try Run(LabHosts(network: "vxlan-mesh", host: "001"))
+        #expect(try run.apply(.init(confirmationSeconds: 60, armUndo: { _ in })))
+        run.second += 60
+        #expect(throws: KernelError.self, "the timer may be about to come") { try run.apply() }
+        #expect(throws: KernelError.self) { try run.remove() }
+        run.second += 60
+        if isRemoval {
+            #expect(try !run.remove(), "nothing is left to remove")
+            #expect(run.kernel.state.deviations(from: run.fresh) == [])
+        } else {
+            #expect(try run.apply(), "it begins with a host that has nothing")
+        }
+        #expect(run.announced.contains { $0.contains("not confirmed in time") })
+        #expect(try run.store.journal() == nil)
+    }
+
+    @Test func `a switch that another hand turned off goes back to what it was first`() throws {
+        for first in [0, 1] {
+            let run = try Run(LabHosts(network: "office-to-cluster", host: "relay1"))
+            let forwarding = try #require(
+                run.plan.resolved(on: run.fresh).settings.map(\.value.setting).first { $0.name == .forwarding })
+            run.kernel.disturb { $0.settings[forwarding] = first }
+            _ = try run.apply()
+            run.kernel.disturb { $0.settings[forwarding] = 0 }
+            _ = try run.apply()
+            #expect(run.kernel.state.settings[forwarding] == 1)
+            _ = try run.remove()
+            #expect(run.kernel.state.settings[forwarding] == first)
+            #expect(try run.store.records() == [])
+        }
+    }
+
     /// Who finds what a killed process has left.
     enum Recovery { case apply, remove, undo }
 }

@@ -54,6 +54,9 @@ final class Run {
     let kernel: FakeKernel
     let store: StateStore
     private(set) var announced: [String] = []
+
+    /// What the clock shows.
+    var second = 1_000
     private let folder: URL
 
     init(_ lab: LabHosts) throws {
@@ -74,7 +77,8 @@ final class Run {
     }
 
     private var applier: NetworkApplier<FakeKernel> {
-        NetworkApplier(kernel: kernel, store: store) { self.announced.append($0) }
+        NetworkApplier(
+            kernel: kernel, store: store, announce: { self.announced.append($0) }, now: { self.second })
     }
 
     /// True if something was changed.

@@ -32,7 +32,13 @@ package struct Difference: Hashable, Sendable {
     /// The steps that undo everything, in order.
     package var inverse: [Step] { steps.reversed().filter(\.isReversible).map(\.inverse) }
 
+    /// The settings that the plan wants, as they were found before the steps.
+    package var found: [SettingRecord] = []
+
     /// The records of settings after the steps, given those before; without our links' settings.
+    ///
+    /// What was right when it was first found is recorded, too: restored after another program changed it, it
+    /// stays as it is when no path needs it any more.
     ///
     /// - Parameter settings: As observed before the steps.
     package func records(
@@ -42,14 +48,19 @@ package struct Difference: Hashable, Sendable {
         for step in steps {
             guard case .set(let setting, let old, let new) = step.change else { continue }
             if let index = records.firstIndex(where: { $0.setting == setting }) {
-                let isBack = records[index].previous == new
-                if isBack { records.remove(at: index) } else { records[index].ours = new }
+                records[index].ours = new
             } else {
                 records.append(
                     SettingRecord(setting: setting, previous: old, ours: new, among: settings))
             }
         }
-        return records.filter { !ownDevices.contains($0.setting.device) }
+        let known = Set(records.map(\.setting))
+        records += found.filter { !known.contains($0.setting) }
+        let wanted = Set(found.map(\.setting))
+        return records.filter { record in
+            (wanted.contains(record.setting) || record.previous != record.ours)
+                && !ownDevices.contains(record.setting.device)
+        }
     }
 }
 
@@ -270,6 +281,11 @@ struct DifferenceCalculation {
     /// Adds the steps of settings.
     private mutating func settingSteps() {
         let wanted = Set(plan.settings.map(\.value.setting))
+        for setting in plan.settings.map(\.value.setting) {
+            guard let value = observed.settings[setting] else { continue }
+            result.found.append(
+                SettingRecord(setting: setting, previous: value, ours: value, among: observed.settings))
+        }
         for desired in plan.settings where !isSatisfied(desired.value) {
             let setting = desired.value.setting
             let present = gone.contains(setting.device) ? nil : observed.settings[setting]
@@ -281,7 +297,7 @@ struct DifferenceCalculation {
         for record in context.records.reversed() where !wanted.contains(record.setting) {
             guard !result.ownDevices.contains(record.setting.device) else { continue }
             // Another program has changed it since: its value stays.
-            guard record.isOurs(among: observed.settings) else { continue }
+            guard record.isOurs(among: observed.settings), record.previous != record.ours else { continue }
             removal(.set(record.setting, from: record.ours, to: record.previous))
         }
     }

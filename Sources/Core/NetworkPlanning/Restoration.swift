@@ -3,6 +3,13 @@ import Inventory
 package import NetworkModel
 
 extension HostState {
+    /// True if an earlier apply has left something here.
+    package var holdsOurs: Bool {
+        let part = partConcerned(by: [])
+        return !part.links.isEmpty || !part.tables.isEmpty || !part.routes.isEmpty
+            || part.iptables.contains { !$0.chains.isEmpty }
+    }
+
     /// Our part, with the settings of our links, and the foreign objects that `steps` remove.
     package func partConcerned(by steps: [Step]) -> HostState {
         var part = HostState()

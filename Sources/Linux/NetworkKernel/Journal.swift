@@ -29,6 +29,9 @@ package struct Journal: Sendable, Hashable {
     /// True once everything is done except `net confirm`.
     package var waits: Bool
 
+    /// Until when the confirmation must come, in seconds of the monotonic clock; nil if none is asked for.
+    package var deadline: Int?
+
     /// Creates a journal.
     package init(
         identifier: String, process: Int, before: HostState, steps: [Step], records: [SettingRecord],
@@ -79,6 +82,7 @@ extension Journal {
             "making": .array(making.sorted().map { .string($0) }), "waits": .boolean(waits),
         ]
         members["wanted"] = wanted?.json
+        members["deadline"] = deadline.map { .integer($0) }
         members["linkSettings"] = .object(
             Dictionary(
                 before.settings.map { ($0.key.description, JSONValue.integer($0.value)) },
@@ -106,6 +110,7 @@ extension Journal {
         wanted = json["wanted"].flatMap { Wanted($0) }
         self.making = Set(making.compactMap(\.string))
         self.waits = waits
+        deadline = json["deadline"]?.integer
     }
 }
 

@@ -22,6 +22,8 @@ package indirect enum KernelError: Error, Sendable {
     case agentRuns(process: Int?)
     /// A configuration from which no plan can be made.
     case notFollowed(path: String, why: String)
+    /// The file names this host no more.
+    case hostLeft(path: String, why: String)
     /// An earlier apply waits for `net confirm`.
     case waiting(Journal)
     /// A file of the state folder is damaged.
@@ -55,7 +57,7 @@ extension KernelError: CustomStringConvertible {
         case .agentRuns(let process):
             "another \"namebridge net agent\" keeps this host"
                 + (process.map { " (process \($0))" } ?? "") + ": one is enough"
-        case .notFollowed(let path, let why): "\(path): \(why)"
+        case .notFollowed(let path, let why), .hostLeft(let path, let why): "\(path): \(why)"
         case .waiting(let journal):
             "the apply of process \(journal.process) waits for \"namebridge net confirm\":"
                 + " confirm it, or wait until it is undone"

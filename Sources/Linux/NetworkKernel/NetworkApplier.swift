@@ -3,6 +3,7 @@ import Inventory
 import LinuxSystem
 import NetworkModel
 package import NetworkPlanning
+import Telemetry
 
 /// Brings a host to its plan, or leaves it as it was: never a state in between.
 ///
@@ -20,11 +21,18 @@ package struct NetworkApplier<Machine: Kernel> {
     /// Gets a line for each command before it runs, and for each important event.
     let announce: (String) -> Void
 
+    /// In seconds of the monotonic clock.
+    let now: () -> Int
+
     /// Creates an applier.
-    package init(kernel: Machine, store: StateStore, announce: @escaping (String) -> Void) {
+    package init(
+        kernel: Machine, store: StateStore, announce: @escaping (String) -> Void,
+        now: @escaping () -> Int = { Int(MonotonicClock.now.nanoseconds / 1_000_000_000) }
+    ) {
         self.kernel = kernel
         self.store = store
         self.announce = announce
+        self.now = now
     }
 
     /// The result of an apply.
@@ -60,18 +68,23 @@ package struct NetworkApplier<Machine: Kernel> {
         /// Decides whether the steps run now.
         package var proceeds: (Difference) -> Bool = { _ in true }
 
+        /// How long the confirmation may take, in seconds; nil if the apply needs no confirmation.
+        package var confirmationSeconds: Int?
+
         /// Starts the timer that undoes the apply of that journal; nil if the apply needs no confirmation.
         package var armUndo: ((Journal) throws(KernelError) -> Void)?
 
         /// Creates options.
         package init(
             adopts: Bool = false, resolvers: [IPAddress] = [], sessions: [IPAddress] = [],
-            wanted: Wanted? = nil, armUndo: ((Journal) throws(KernelError) -> Void)? = nil
+            wanted: Wanted? = nil, confirmationSeconds: Int? = nil,
+            armUndo: ((Journal) throws(KernelError) -> Void)? = nil
         ) {
             self.adopts = adopts
             self.resolvers = resolvers
             self.sessions = sessions
             self.wanted = wanted
+            self.confirmationSeconds = confirmationSeconds
             self.armUndo = armUndo
         }
     }
@@ -126,6 +139,8 @@ package struct NetworkApplier<Machine: Kernel> {
         guard !difference.steps.isEmpty else {
             let asked = kernel.asking(plan, on: before)
             difference.note(NetworkPlanning.difference(from: asked, to: plan, context: context).conflicts)
+            let found = difference.records(after: records)
+            if found != records { try store.write(found) }
             if let wanted = options.wanted { try store.write(wanted) }
             return .nothingToDo(difference)
         }
@@ -135,6 +150,7 @@ package struct NetworkApplier<Machine: Kernel> {
         var journal = Journal(
             identifier: identifier, process: process, before: before, steps: difference.steps,
             records: records, wanted: options.wanted)
+        journal.deadline = options.confirmationSeconds.map { now() + $0 }
         try store.write(journal)
         do throws(KernelError) {
             try options.armUndo?(journal)
@@ -158,11 +174,14 @@ package struct NetworkApplier<Machine: Kernel> {
     }
 
     /// Removes everything that is ours, and deletes the connections whose translation is removed.
-    package func remove(identifier: String, process: Int) throws(KernelError) -> Outcome {
+    ///
+    /// - Parameter wanted: As in `Options`.
+    package func remove(
+        identifier: String, process: Int, wanted: Wanted? = .nothing
+    ) throws(KernelError) -> Outcome {
         let nameless = Host(name: "", addresses: [])
         let plan = HostPlan(host: LocatedHost(place: "", host: nameless, podPrefixes: [], isNode: false))
-        return try apply(
-            plan, identifier: identifier, process: process, options: Options(wanted: .nothing))
+        return try apply(plan, identifier: identifier, process: process, options: Options(wanted: wanted))
     }
 
     /// Confirms the waiting apply; its journal, or nil if none waits.
@@ -180,21 +199,34 @@ package struct NetworkApplier<Machine: Kernel> {
         let lock = try store.lock()
         defer { _ = lock.number }
         guard let journal = try store.journal(), journal.identifier == identifier else { return false }
-        // An agent that follows the file must not apply it again by itself.
+        try undo(journal)
+        return true
+    }
+
+    /// An agent that follows the file must not apply it again by itself.
+    private func undo(_ journal: Journal) throws(KernelError) {
         if let wanted = journal.wanted { try store.write(unconfirmed: wanted) }
         try restore(journal)
-        return true
     }
 
     // MARK: - Undo
 
-    /// Undoes the unfinished apply of a killed process.
+    /// Undoes the unfinished apply of a killed process, and an unconfirmed one whose undo timer was killed.
     private func recover() throws(KernelError) {
         guard let journal = try store.journal() else { return }
-        guard !journal.waits else { throw .waiting(journal) }
+        if journal.waits {
+            guard let deadline = journal.deadline, now() > deadline + Self.secondsOfTimer else {
+                throw .waiting(journal)
+            }
+            announce("# the apply of process \(journal.process) was not confirmed in time: undoing it first")
+            return try undo(journal)
+        }
         announce("# the apply of process \(journal.process) was cut short: undoing it first")
         try restore(journal)
     }
+
+    /// A timer that lives has undone its apply this long after the deadline.
+    private static var secondsOfTimer: Int { 10 }
 
     /// Undoes the apply of `journal`, and throws why.
     private func rollBack(_ journal: Journal, after cause: KernelError) throws(KernelError) -> Never {

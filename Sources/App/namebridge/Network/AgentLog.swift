@@ -39,6 +39,8 @@ enum AgentLog {
         case .recovered: Log.notice("as planned again")
         case .followed(let plan, let steps, let path):
             Log.notice("file applied", [("host", name(plan)), ("file", path), ("steps", "\(steps)")])
+        case .left(let path, let reason):
+            Log.notice("removed everything", [("file", path), ("reason", reason)])
         case .notFollowed(_, let reason):
             for line in reason.split(separator: "\n") {
                 Log.failure("file not applied", [("reason", String(line))])

@@ -37,17 +37,18 @@ enum AgentPlanning {
         let planner = NetworkPlanner(inventory)
         if let host {
             guard let located = planner.host(named: host) else {
-                throw .notFollowed(path: path, why: "it has no host \(host)")
+                throw .hostLeft(path: path, why: "it has no host \(host)")
             }
             return (planner, located)
         }
         let found = planner.hosts(carrying: try LinuxKernel.ownAddresses())
-        guard let located = found.first, found.count == 1 else {
+        guard let located = found.first else {
+            throw .hostLeft(path: path, why: "none of its hosts has an address of this machine")
+        }
+        guard found.count == 1 else {
             throw .notFollowed(
                 path: path,
-                why: found.isEmpty
-                    ? "none of its hosts has an address of this machine"
-                    : "this machine has addresses of several of its hosts: choose one with --host")
+                why: "this machine has addresses of several of its hosts: choose one with --host")
         }
         return (planner, located)
     }

@@ -72,6 +72,7 @@ struct NetApply: ParsableCommand {
             adopts: adopt, resolvers: HostSurroundings.resolvers(), sessions: HostSurroundings.sessions(),
             wanted: .configuration(applied))
         if let confirm {
+            options.confirmationSeconds = confirm.seconds
             options.armUndo = { journal throws(KernelError) in
                 try UndoTimer.start(journal: journal.identifier, seconds: confirm.seconds, store: store)
             }

@@ -40,7 +40,8 @@ struct NetHostOptions: ParsableArguments {
         let known = planner.hosts.map { "\($0.place)/\($0.host.name)" }.joined(separator: ", ")
         if let host {
             if let located = planner.host(named: host) { return located }
-            printError("namebridge: \"\(host)\" is no host of \(configuration.path); known: \(known)")
+            printError("namebridge: \"\(host)\" is no host of \(configuration.path); known: \(known)"
+                    + Self.remains)
             throw ExitStatus.usage
         }
         let addresses = try NetFailure.reported { () throws(KernelError) in try LinuxKernel.ownAddresses() }
@@ -50,9 +51,25 @@ struct NetHostOptions: ParsableArguments {
         printError(
             found.isEmpty
                 ? "namebridge: no host of \(configuration.path) has an address of this machine;"
-                    + " choose one with --host: \(known)"
+                    + " choose one with --host: \(known)" + Self.remains
                 : "namebridge: this machine has addresses of several hosts; choose one with --host: \(names)")
         throw ExitStatus.usage
+    }
+}
+
+extension NetHostOptions {
+    /// What a machine that has left the file still has, and how to remove it; empty if it has nothing.
+    fileprivate static var remains: String {
+        do throws(KernelError) {
+            let hasSettings = try NetState.store().records().contains { $0.previous != $0.ours }
+            if !hasSettings {
+                guard try LinuxKernel().observe().holdsOurs else { return "" }
+            }
+        } catch {
+            return ""
+        }
+        return "\nwhat was made here for an earlier file is still on this machine:"
+            + " \"namebridge net remove\" removes it"
     }
 }
 

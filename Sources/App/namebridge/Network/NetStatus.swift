@@ -6,6 +6,7 @@ import LinuxSystem
 import NetworkKernel
 import NetworkModel
 import NetworkPlanning
+import Telemetry
 
 /// `namebridge net status`: the host compared with its plan.
 struct NetStatus: ParsableCommand {
@@ -73,7 +74,7 @@ struct NetStatus: ParsableCommand {
         if let journal {
             print(
                 journal.waits
-                    ? "waiting for \"namebridge net confirm\""
+                    ? "waiting for \"namebridge net confirm\"" + Self.lateness(of: journal)
                     : "the apply of process \(journal.process) was cut short: the next apply or remove"
                         + " undoes it"
             )
@@ -87,6 +88,13 @@ struct NetStatus: ParsableCommand {
             "\(name): \(ours) objects, " + (off == 0 ? "all as planned" : "\(off) not as planned")
                 + (unknown == 0 ? "" : ", \(unknown) foreign rule\(unknown == 1 ? "" : "s") not understood")
                 + (silent == 0 ? "" : ", \(silent) next hop\(silent == 1 ? "" : "s") silent"))
+    }
+
+    /// What happens if the confirmation has not come in time; empty before that.
+    private static func lateness(of journal: Journal) -> String {
+        let now = Int(MonotonicClock.now.nanoseconds / 1_000_000_000)
+        guard let deadline = journal.deadline, now > deadline else { return "" }
+        return ", which is late: the next apply or remove undoes what was applied"
     }
 
     /// A text padded to the column's width.

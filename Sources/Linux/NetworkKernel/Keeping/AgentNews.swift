@@ -29,4 +29,6 @@ package enum AgentNews {
     case followed(HostPlan, steps: Int, path: String)
     /// The file has changed, and cannot be applied; the earlier apply stays.
     case notFollowed(path: String, reason: String)
+    /// The file names this host no more, and all that was made for it is gone.
+    case left(path: String, reason: String)
 }

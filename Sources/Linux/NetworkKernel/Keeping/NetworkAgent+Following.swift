@@ -47,11 +47,39 @@ extension NetworkAgent {
         if case .configuration(let undone)? = try store.unconfirmed(), undone.text == text {
             throw .notFollowed(path: path, why: "its apply was undone because it was not confirmed")
         }
-        let plan = try settings.plan(text, path, host)
+        let plan: HostPlan
+        do throws(KernelError) {
+            plan = try settings.plan(text, path, host)
+        } catch .hostLeft(let path, let why) {
+            guard case .configuration(let applied)? = wanted, lacks(applied.host, text) else {
+                throw .notFollowed(path: path, why: why)
+            }
+            return try leave(why)
+        }
         let name = "\(plan.host.place)/\(plan.host.host.name)"
         let configuration = AppliedConfiguration(path: path, host: name, isChosen: host != nil, text: text)
         let steps = try apply(plan, configuration)
         tell(wanted == nil ? .keeping(plan, path: path) : .followed(plan, steps: steps, path: path))
+    }
+
+    /// True if a file with that text names this host neither by `name` nor by an address: a host whose
+    /// address was mistyped has not left.
+    private func lacks(_ name: String, _ text: String) -> Bool {
+        [name, nil].allSatisfy { host in
+            do throws(KernelError) {
+                _ = try settings.plan(text, path, host)
+                return false
+            } catch {
+                if case .hostLeft = error { return true }
+                return false
+            }
+        }
+    }
+
+    /// Removes what was made for earlier files, and goes on to read the file: the host may come back.
+    private func leave(_ why: String) throws(KernelError) {
+        try removeAll()
+        tell(.left(path: path, reason: why))
     }
 
     /// Reported once for each text and reason.

@@ -189,6 +189,15 @@ package final class NetworkAgent<Machine: Kernel, Source: EventSource> {
         return difference.steps.count
     }
 
+    /// Removes everything that is ours, until a file says something else.
+    func removeAll() throws(KernelError) {
+        _ = try applier.remove(identifier: nextIdentifier, process: settings.process, wanted: nil)
+        try store.removeWanted()
+        planned = nil
+        checkSoon()
+        kernel.endLook()
+    }
+
     /// Ends the agent in order; every object stays on the host.
     package func stop() {
         status.isRunning = false
