@@ -76,6 +76,28 @@ import Testing
         _ = try agent.end()
     }
 
+    @Test func `a host that left the file is told so, and keeps nothing under an agent`() throws {
+        let lab = try Lab("agleft", hosts: ["n1", "n2", "p1", "p2"], script: Self.script)
+        let file = try lab.file("mesh.yaml", Self.configuration)
+        let other = Self.configuration.replacing("a: { address: 192.168.0.21,", with: "z: { address: 192.168.0.99,")
+        let without = try lab.file("without.yaml", other)
+        let before = try lab.snapshot("n1")
+        for command in ["apply", "status"] {
+            let bare = try lab.net("n1", "\(command) --config \(without)")
+            #expect(bare.code == 2 && !bare.output.contains("net remove"), "\(bare.output)")
+        }
+        #expect(try lab.net("n1", "apply --config \(file)").code == 0)
+        for command in ["apply", "status"] {
+            let left = try lab.net("n1", "\(command) --config \(without)")
+            #expect(left.code == 2 && left.output.contains("\"namebridge net remove\" removes it"), "\(left.output)")
+        }
+        let agent = try RunningAgent(on: "n1", of: lab, file: file)
+        try lab.script("cp \(without) \(file)")
+        try agent.waits(for: "removed everything", lab)
+        #expect(try lab.snapshot("n1") == before)
+        _ = try agent.end()
+    }
+
     private static let script = """
         wire n1 eth0 n2 eth0
         address n1 eth0 192.168.0.21/24; address n2 eth0 192.168.0.16/24

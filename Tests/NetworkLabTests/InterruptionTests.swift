@@ -64,8 +64,8 @@ import Testing
     @Test func `a command that fails in the middle undoes everything`() throws {
         let lab = try Self.lab("fail")
         let file = try lab.file("mesh.yaml", Self.configuration)
-        // Another's device has the number and port already, which the kernel refuses a second time.
-        try lab.script("ip -n ${P}host link add hers type vxlan id 10001 dstport 4899 local 192.168.0.21 dev eth0 nolearning")
+        // Another's device has the port with other features, which the kernel refuses when ours is switched on.
+        try lab.script("ip -n ${P}host link add hers type vxlan id 7 dstport 4899 gbp; ip -n ${P}host link set hers up")
         let before = try lab.snapshot("host")
         let result = try lab.net("host", "apply --config \(file)")
         #expect(result.code == 1 && result.output.contains("everything was undone"), "\(result.output)")
@@ -81,6 +81,8 @@ import Testing
         ),
         ("the segment's network is in use", "on host ip addr add 10.255.1.9/24 dev eth0"),
         ("a foreign device has that name", "on host ip link add nbvx10001 type veth peer name other"),
+        ("a foreign device has that number and port", "on host ip link add hers type vxlan id 10001 dstport 4899 dev eth0"),
+        ("a foreign device takes every number", "on host ip link add hers type vxlan external dstport 4899"),
     ])
     func `a dangerous plan is refused before any change`(what: String, command: String) throws {
         let lab = try Self.lab("refuse")
@@ -90,6 +92,34 @@ import Testing
         let result = try lab.net("host", "apply --config \(file)")
         #expect(result.code == 1 && result.output.contains("refusal"), "\(what): \(result.output)")
         #expect(try lab.snapshot("host") == before)
+    }
+
+    /// Docker's default network holds many a cluster's prefixes, and few containers.
+    @Test func `a wider network is in the way only if a neighbour lives in the prefix`() throws {
+        let lab = try Self.lab("docker")
+        let file = try lab.file("mesh.yaml", Self.configuration)
+        try lab.script("wire host docker0 net box; address host docker0 10.235.0.1/16; address net box 10.235.88.9/16")
+        let free = try lab.net("host", "apply --config \(file)")
+        #expect(free.code == 0 && free.output.contains("lies in 10.235.0.0/16"), "\(free.output)")
+        #expect(try lab.net("host", "remove").code == 0)
+        #expect(try lab.on("host", "ping -c 1 -W 5 10.235.88.9").code == 0)
+        let taken = try lab.net("host", "apply --config \(file)")
+        #expect(taken.code == 1 && taken.output.contains("10.235.88.9, a neighbour that answers"), "\(taken.output)")
+    }
+
+    @Test(arguments: [("kube-ipvs0", false), ("eth0", true)])
+    func `an address that IPVS holds is none that we listen at`(device: String, isOurs: Bool) throws {
+        let lab = try Self.lab("ipvs")
+        try lab.script("ip -n ${P}host link add kube-ipvs0 type bridge; on host ip addr add 10.96.0.10/32 dev \(device)")
+        let file = try lab.file(
+            "dns.yaml",
+            """
+            dns: { listen: ["0.0.0.0:53"] }
+            clusters: { c1: { dns: [10.96.0.10], pods: [10.234.64.0/18] } }
+
+            """)
+        let result = try lab.on("host", "\(Shell.program) check --config \(file)")
+        #expect(result.output.contains("itself listens") == isOurs && (result.code != 0) == isOurs, "\(result.output)")
     }
 
     @Test func `a half-written journal and a foreign lock are reported, and the host is not changed`() throws {

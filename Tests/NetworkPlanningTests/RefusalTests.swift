@@ -47,6 +47,21 @@ import Testing
         #expect(found.count == 1 && found[0].contains("would cover 10.96.0.53, a name server"))
     }
 
+    /// What can be kept is, though a route of it stands as its halves beside a foreign one.
+    @Test func `of a plan that is refused the routes stay that are not`() throws {
+        let plan = try router()
+        var state = FakeHost.fresh(plan.host)
+        state.routes.append(
+            Route(
+                destination: try IPPrefix(parsing: "10.244.0.0/16"), routeProtocol: 4, metric: 0,
+                nextHops: [NextHop(gateway: IPAddress("192.168.5.99"), device: "eth0")]))
+        for (resolver, kept) in [("10.96.0.53", "10.244.0.0/16"), ("10.244.200.1", "10.96.0.0/16")] {
+            let context = HostContext(resolvers: [try #require(IPAddress(resolver))])
+            let part = plan.possiblePart(on: state, context: context)
+            #expect(part.routes.map(\.value.destination.description) == [kept], "\(resolver)")
+        }
+    }
+
     @Test func `a route must not cover the far end of a session`() throws {
         let found = try refusals(HostContext(sessions: [try #require(IPAddress("10.244.9.9"))]))
         #expect(

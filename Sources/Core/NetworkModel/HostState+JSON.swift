@@ -74,6 +74,22 @@ extension UnresolvedNeighbour {
     }
 }
 
+extension LivingNeighbour {
+    /// The addresses that `ip -j neigh` lists with an Ethernet address that was learnt.
+    package static func read(_ text: [UInt8]) throws(ReadingError) -> [LivingNeighbour] {
+        try rows(text, of: "ip -j neigh").compactMap { row in
+            guard let states = row["state"]?.elements,
+                states.contains(where: { Self.states.contains($0.string ?? "") }),
+                let device = row["dev"]?.string, let address = row["dst"]?.string.flatMap({ IPAddress($0) })
+            else { return nil }
+            return LivingNeighbour(device: device, address: address)
+        }
+    }
+
+    /// Of a neighbour that has answered, now or a while ago.
+    private static let states: Set<String> = ["REACHABLE", "STALE", "DELAY", "PROBE"]
+}
+
 extension ForwardingEntry {
     /// The entries with a destination among those that `bridge -j fdb` prints.
     package static func read(_ text: [UInt8]) throws(ReadingError) -> [ForwardingEntry] {

@@ -19,6 +19,9 @@ package struct HostState: Hashable, Sendable {
     /// Made by the kernel, and removed by it after a while.
     package var unresolvedNeighbours: [UnresolvedNeighbour] = []
 
+    /// What has answered, and comes and goes by itself.
+    package var livingNeighbours: [LivingNeighbour] = []
+
     /// Those with an outer destination only.
     package var forwardingEntries: [ForwardingEntry]
     /// The kernel settings that were read.

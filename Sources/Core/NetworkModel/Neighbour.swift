@@ -44,6 +44,19 @@ package struct UnresolvedNeighbour: Hashable, Sendable {
     }
 }
 
+/// An address of a connected network that has answered, now or a while ago.
+package struct LivingNeighbour: Hashable, Sendable {
+    /// The name of the device that it is behind.
+    package var device: String
+    /// The neighbour's address.
+    package var address: IPAddress
+
+    package init(device: String, address: IPAddress) {
+        self.device = device
+        self.address = address
+    }
+}
+
 /// A permanent entry of a VXLAN device's forwarding table: the host that an Ethernet address is at.
 package struct ForwardingEntry: Hashable, Sendable {
     /// The device's name.

@@ -4,7 +4,7 @@ import NetworkModel
 extension DifferenceCalculation {
     /// Foreign objects that do the same as ours, or that hide them; each named once.
     func conflicts() -> [Conflict] {
-        handMadeTranslations() + foreignRoutes() + foreignSegments()
+        handMadeTranslations() + foreignRoutes()
     }
 
     /// Rules of iptables for the same pairs, as entered by hand.
@@ -59,22 +59,6 @@ extension DifferenceCalculation {
                 isHarmless: !hides,
                 adoption: isByHand && (isSame || hides)
                     ? [Step(.remove(.route(route)), because: desired.because)] : [])
-        }
-    }
-
-    /// Two devices of one host cannot have the same number and port.
-    private func foreignSegments() -> [Conflict] {
-        plan.links.flatMap { desired -> [Conflict] in
-            guard case .vxlan(let mesh) = desired.value.kind else { return [] }
-            return observed.links.compactMap { link in
-                guard !link.isOurs, case .vxlan(let other) = link.kind, other.id == mesh.id,
-                    other.port == mesh.port,
-                    link.name != desired.value.name
-                else { return nil }
-                return Conflict(
-                    "the device \(link.name) has VXLAN \(other.id) on port \(other.port) already, so that"
-                        + " ours cannot be made (\(desired.because)): choose another vxlan.id, or delete it")
-            }
         }
     }
 }

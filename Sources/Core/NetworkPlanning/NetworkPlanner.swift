@@ -55,10 +55,15 @@ package struct NetworkPlanner: Sendable {
         inventory.host(name, in: inventory.clusters.map(\.key) + inventory.sites.map(\.key))
     }
 
-    /// The hosts with one of `addresses`: one, if the inventory is consistent.
+    /// The hosts with one of `addresses`; of several, the one that alone has one of them, because two
+    /// clusters may use the same node addresses.
     package func hosts(carrying addresses: [IPAddress]) -> [LocatedHost] {
         let own = Set(addresses)
-        return hosts.filter { !own.isDisjoint(with: $0.host.addresses) }
+        let found = hosts.filter { !own.isDisjoint(with: $0.host.addresses) }
+        var holders: [IPAddress: Int] = [:]
+        for address in found.flatMap(\.host.addresses) { holders[address, default: 0] += 1 }
+        let certain = found.filter { $0.host.addresses.contains { own.contains($0) && holders[$0] == 1 } }
+        return certain.count == 1 ? certain : found
     }
 
     /// The plan of `host`.

@@ -89,4 +89,11 @@ extension Link {
         guard case .vxlan(let mesh) = kind, case .vxlan(let present) = other.kind else { return false }
         return mesh.id == present.id && mesh.port == present.port
     }
+
+    /// True if the kernel does not take this link beside `other`, which may take every number (id 0).
+    func isKept(outBy other: Link) -> Bool {
+        if hasNumber(of: other) { return true }
+        guard case .vxlan(let mesh) = kind, case .vxlan(let present) = other.kind else { return false }
+        return present.id == 0 && mesh.port == present.port
+    }
 }

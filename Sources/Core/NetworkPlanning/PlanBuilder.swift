@@ -20,7 +20,7 @@ struct PlanBuilder {
     /// The plan with our complete table; chains without rules are omitted.
     var finished: HostPlan {
         var finished = plan
-        finished.notes = plan.notes.enumerated()
+        finished.notes = (plan.notes + selfCoveringRoutes).enumerated()
             .sorted { ($0.element.severity, $0.offset) < ($1.element.severity, $1.offset) }.map(\.element)
         // At the priority of srcnat: ACCEPT in a foreign POSTROUTING ends that chain only, and ours has
         // decided before.
@@ -39,12 +39,30 @@ struct PlanBuilder {
         return finished
     }
 
+    /// Routes that cover what they need to be reached by: a next hop of theirs, or a relay.
+    private var selfCoveringRoutes: [PlanNote] {
+        plan.routes.flatMap { desired in
+            let hops = desired.value.nextHops.compactMap(\.gateway).map { ($0, "its own next hop") }
+            let relays = plan.protectedAddresses.map { ($0, "a relay of the path") }
+            return (relays + hops.filter { !plan.protectedAddresses.contains($0.0) })
+                .filter { desired.value.destination.contains($0.0) }.map { address, role in
+                    PlanNote(
+                        .refusal,
+                        "\(desired.because): the route to \(desired.value.destination) would cover"
+                            + " \(address), \(role): take that address out of the prefixes of the inventory")
+                }
+        }
+    }
+
     mutating func take(role: HostRole) {
         if !plan.roles.contains(role) { plan.roles.append(role) }
     }
 
     mutating func note(_ severity: PlanNote.Severity, _ message: String) {
-        let note = PlanNote(severity, message)
+        note(PlanNote(severity, message))
+    }
+
+    mutating func note(_ note: PlanNote) {
         if notesSeen.insert(note).inserted { plan.notes.append(note) }
     }
 

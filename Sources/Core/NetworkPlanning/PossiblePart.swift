@@ -35,10 +35,15 @@ extension HostPlan {
         let resolved = resolved(on: observed)
         let judge = DifferenceCalculation(plan: resolved, observed: observed, context: context)
         let (guarded, connected) = (judge.guardedAddresses(), judge.connectedNetworks())
-        let kept = zip(routes, resolved.routes).filter { _, route in
-            judge.refusals(of: route, guarded, connected).isEmpty
+        let refused = Set(
+            resolved.routes.filter { route in
+                judge.refusals(of: route, guarded, connected).contains { $0.severity == .refusal }
+            }.map(\.value.destination))
+        routes.removeAll { route in
+            let prefix = route.value.destination
+            let halves = prefix.halves.map { [$0.low, $0.high] } ?? []
+            return !refused.isDisjoint(with: [prefix] + halves)
         }
-        routes = kept.map(\.0)
         addresses.removeAll { !judge.refusals(of: $0, connected).isEmpty }
     }
 }
@@ -47,6 +52,7 @@ extension PlannedLink {
     /// False if a device that it needs does not exist, or a foreign device has its name.
     fileprivate func isPossible(on observed: HostState) -> Bool {
         if let present = observed.link(name), !present.isOurs { return false }
+        if observed.links.contains(where: { !$0.isOurs && link.isKept(outBy: $0) }) { return false }
         switch underlay {
         case .named(let device): return observed.link(device) != nil
         case .carrying(let address): return observed.device(carrying: address) != nil

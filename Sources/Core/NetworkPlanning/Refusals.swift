@@ -3,12 +3,47 @@ import NetworkModel
 
 extension DifferenceCalculation {
     /// The reasons not to change the host: routes that would cut it off, or redirect addresses that it is
-    /// connected to.
+    /// connected to, and what the kernel would not take.
     func refusals() -> [PlanNote] {
         let guarded = guardedAddresses()
         let connected = connectedNetworks()
         return plan.routes.flatMap { refusals(of: $0, guarded, connected) }
-            + plan.addresses.flatMap { refusals(of: $0, connected) }
+            + plan.addresses.flatMap { refusals(of: $0, connected) } + missingDevices() + takenNumbers()
+    }
+
+    /// Devices that the file names and the host does not have.
+    private func missingDevices() -> [PlanNote] {
+        guard !observed.links.isEmpty else { return [] }
+        let known = Set(observed.links.map(\.name) + plan.links.map(\.value.name) + ["all", "default"])
+        var needed: [(name: String, because: String)] = []
+        for desired in plan.links {
+            guard case .vxlan(let mesh) = desired.value.kind, let name = mesh.underlay else { continue }
+            needed.append((name, desired.because))
+        }
+        needed += plan.settings.map { ($0.value.setting.device, $0.because) }
+        var seen: Set<String> = []
+        return needed.filter { !known.contains($0.name) && seen.insert($0.name).inserted }.map { need in
+            PlanNote(
+                .refusal,
+                "\(need.because): this host has no device \(need.name): correct \"device\", \"underlay\""
+                    + " or \"cni\" in the file, or make the device first")
+        }
+    }
+
+    /// The kernel takes no second device with a number and port, and none with the port of a device that
+    /// takes every number (collect metadata).
+    private func takenNumbers() -> [PlanNote] {
+        plan.links.flatMap { desired in
+            observed.links.filter {
+                !$0.isOurs && $0.name != desired.value.name && desired.value.isKept(outBy: $0)
+            }.map { link in
+                PlanNote(
+                    .refusal,
+                    "\(desired.because): the device \(link.name) has the VXLAN number or port already, so"
+                        + " that \(desired.value.name) cannot be made: choose another vxlan.id and"
+                        + " vxlan.port, or delete \(link.name)")
+            }
+        }
     }
 
     /// The reasons to refuse a route.
@@ -23,12 +58,29 @@ extension DifferenceCalculation {
                     + " address out of the prefixes of the inventory")
         }
         let overlapping = connected.filter { $0.0.overlaps(destination) }.map { network, device in
-            PlanNote(
+            guard let (address, owner) = inhabitant(of: destination, on: device) else {
+                return PlanNote(
+                    .warning,
+                    "\(desired.because): \(destination) lies in \(network), which this host is connected to"
+                        + " on \(device): a host of that network that gets such an address is not reached")
+            }
+            return PlanNote(
                 .refusal,
                 "\(desired.because): \(destination) overlaps \(network), which this host is connected to"
-                    + " on \(device): one of the two networks needs other addresses")
+                    + " on \(device), and holds \(address), \(owner): one of the two networks needs other"
+                    + " addresses")
         }
         return covering + overlapping + unreachable(desired)
+    }
+
+    /// An address in `destination` that is on `device` or behind it, and whose it is; nil if none is known.
+    private func inhabitant(of destination: IPPrefix, on device: String) -> (IPAddress, String)? {
+        let own = observed.addresses.first { $0.device == device && destination.contains($0.address) }
+        if let own { return (own.address, "an address of this host") }
+        let other = observed.livingNeighbours.first {
+            $0.device == device && destination.contains($0.address)
+        }
+        return other.map { ($0.address, "a neighbour that answers") }
     }
 
     /// The reasons to refuse an address.
@@ -58,7 +110,6 @@ extension DifferenceCalculation {
         for session in context.sessions where !session.isLoopback {
             guarded.append((session, "the other end of an ssh session to this host"))
         }
-        for relay in plan.protectedAddresses { guarded.append((relay, "a relay of the path")) }
         var seen: Set<IPAddress> = []
         return guarded.filter { seen.insert($0.0).inserted }
     }

@@ -32,7 +32,6 @@ package struct ResolvedPlan: Hashable, Sendable {
     package var forwardingEntries: [Desired<ForwardingEntry>] { plan.forwardingEntries }
     package var accepts: [Desired<ForwardAccept>] { plan.accepts }
     var connections: [Desired<ConnectionRange>] { plan.connections }
-    var protectedAddresses: [IPAddress] { plan.protectedAddresses }
     var backends: [IPPrefix] { plan.backends }
     var clusterResolvers: [IPAddress] { plan.clusterResolvers }
     var tableBecause: String { plan.tableBecause }

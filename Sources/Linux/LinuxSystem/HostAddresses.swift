@@ -4,10 +4,25 @@ package import IPAddressing
 package enum HostAddresses {
     /// True if the host has `address`: the kernel lets a socket be bound to it (bind(2), EADDRNOTAVAIL).
     ///
+    /// False for the addresses of services that kube-proxy keeps on `kube-ipvs0`: packets to them go to pods
+    /// before any socket of the host sees them.
+    ///
     /// Always false on a host that binds to any address (ip(7), ip_nonlocal_bind): there the kernel
     /// can't tell.
     package static func contains(_ address: IPAddress) -> Bool {
-        canBind(address) && !canBind(documentation(address.family))
+        canBind(address) && !canBind(documentation(address.family)) && !isService(address)
+    }
+
+    /// True if IPVS takes the packets to `address`.
+    private static func isService(_ address: IPAddress) -> Bool {
+        guard let ip = ChildProcess.path(of: "ip") else { return false }
+        let arguments = ["-o", "addr", "show", "dev", "kube-ipvs0", "to", address.description]
+        do throws(Errno) {
+            let result = try ChildProcess.run(ip, arguments, timeout: 5_000)
+            return result.ending == .exit(status: 0) && !result.output.isEmpty
+        } catch {
+            return false
+        }
     }
 
     /// False if the host certainly does not have `address`.

@@ -34,6 +34,11 @@ package struct LinuxKernel: Kernel {
 
     // MARK: - Observing
 
+    /// All states but `noarp`, which says nothing of a neighbour.
+    private static let neighbourStates: [Command.Argument] = [
+        "permanent", "failed", "incomplete", "reachable", "stale", "delay", "probe",
+    ]
+
     /// Reads the host.
     package func observe() throws(KernelError) -> HostState {
         try reading {
@@ -41,9 +46,10 @@ package struct LinuxKernel: Kernel {
             state.links = try Link.read(Self.ip(["link"], options: ["-j", "-d"]))
             state.addresses = try InterfaceAddress.read(Self.ip(["addr"], options: ["-j"]))
             let neighbours = try Self.ip(
-                ["neigh", "show", "nud", "permanent", "nud", "failed", "nud", "incomplete"], options: ["-j"])
+                ["neigh", "show"] + Self.neighbourStates.flatMap { ["nud", $0] }, options: ["-j"])
             state.neighbours = try Neighbour.read(neighbours)
             state.unresolvedNeighbours = try UnresolvedNeighbour.read(neighbours)
+            state.livingNeighbours = try LivingNeighbour.read(neighbours)
             let entries = try HostTools.run(Command(.bridge, ["fdb"], options: ["-j"]))
             state.forwardingEntries = try ForwardingEntry.read(entries)
             for family in AddressFamily.allCases {

@@ -143,7 +143,7 @@ package final class FakeKernel: Kernel {
         guard case .vxlan(let mesh) = link.kind else { return }
         if let name = mesh.underlay, state.link(name) == nil { throw Self.noDevice(command, name) }
         for case .vxlan(let other) in state.links.map(\.kind)
-        where other.id == mesh.id && other.port == mesh.port {
+        where other.port == mesh.port && (other.id == mesh.id || other.id == 0) {
             throw Self.error(command, "Error: A VXLAN device with the specified VNI already exists.")
         }
     }
