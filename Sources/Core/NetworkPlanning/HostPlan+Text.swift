@@ -67,7 +67,7 @@ extension HostPlan {
     }
 
     /// What the host does, in words.
-    var part: String {
+    package var part: String {
         if !roles.isEmpty { return roles.map(\.rawValue).joined(separator: ", ") }
         return isEmpty ? "no part in any path" : "settings alone"
     }

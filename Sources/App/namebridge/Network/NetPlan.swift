@@ -5,6 +5,7 @@ import LinuxSystem
 import NetworkKernel
 import NetworkModel
 import NetworkPlanning
+import Telemetry
 
 /// `namebridge net plan`: the changes, and why.
 struct NetPlan: ParsableCommand {
@@ -53,8 +54,7 @@ struct NetPlan: ParsableCommand {
             return NetworkPlanning.difference(from: try kernel.observe(), to: plan, context: context)
         }
         print(
-            "# \(plan.host.place)/\(plan.host.host.name): "
-                + plan.roles.map(\.rawValue).joined(separator: ", ")
+            "# \(plan.host.place)/\(plan.host.host.name): \(plan.part)"
         )
         difference.printNotes()
         for step in difference.steps { print(step.text, terminator: "") }
@@ -62,24 +62,36 @@ struct NetPlan: ParsableCommand {
         if difference.isRefused { throw ExitStatus.problem }
     }
 
-    /// One host after the other, in one buffer: a large mesh has half a gigabyte of text.
+    /// A summary, then one host after the other in one buffer: a large mesh has half a gigabyte of text.
     private func printAll(_ planner: NetworkPlanner) throws {
+        let hosts = planner.hosts
+        var progress = PlanProgress(of: hosts.count)
         var writer = LineWriter()
-        var isRefused = false
-        for host in planner.hosts {
+        var summary = PlanSummary(hosts: hosts.count)
+        // Each plan is made twice: all of them at once would take gigabytes of memory.
+        for host in hosts {
             let plan = planner.plan(for: host)
+            if plan.hasPart { summary.add(plan) }
+            progress.advance("planned")
+        }
+        if hosts.isEmpty {
+            writer.write("# \(host.configuration.path) names no hosts or nodes: there is nothing to plan.\n")
+        } else {
+            writer.write(summary.text)
+        }
+        try flush(&writer)
+        progress = PlanProgress(of: hosts.count)
+        for host in hosts {
+            let plan = planner.plan(for: host)
+            progress.advance("wrote the plans of")
             guard plan.hasPart else { continue }
-            isRefused = isRefused || plan.isRefused
             plan.write(to: &writer, reasons: .asHeadings)
             writer.write("\n")
             if writer.octets.count >= Self.portion { try flush(&writer) }
         }
         for instruction in planner.instructions() { writer.write(instruction.text) }
-        if planner.hosts.isEmpty {
-            writer.write("# \(host.configuration.path) names no hosts or nodes: there is nothing to plan.\n")
-        }
         try flush(&writer)
-        if isRefused { throw ExitStatus.problem }
+        if summary.isRefused { throw ExitStatus.problem }
     }
 
     /// In octets: few system calls, and a buffer that stays in the CPU's caches.
@@ -94,6 +106,25 @@ struct NetPlan: ParsableCommand {
             throw ExitStatus.problem
         }
         writer.clear()
+    }
+}
+
+/// Tells on standard error how far a long command is, about once a second; a short one says nothing.
+private struct PlanProgress {
+    private let count: Int
+    private var done = 0
+    private var told = MonotonicClock.now
+
+    /// - Parameter count: The number of hosts.
+    init(of count: Int) { self.count = count }
+
+    /// One more host is done.
+    mutating func advance(_ what: String) {
+        done += 1
+        let now = MonotonicClock.now
+        guard done < count, now.nanoseconds(since: told) > 1_000_000_000 else { return }
+        told = now
+        printError("namebridge: \(what) \(done) of \(count) hosts")
     }
 }
 
