@@ -56,7 +56,7 @@ let package = Package(
         core("DomainNames"),
         core("Telemetry"),
         core("JSON"),
-        core("DNSWire", ["DomainNames"]),
+        core("DNSWire", ["DomainNames", "IPAddressing"]),
         core("HTTP"),
         core("AnswerCache", ["DomainNames", "DNSWire", "Telemetry"]),
         core("Inventory", ["IPAddressing", "DomainNames"]),
@@ -143,7 +143,7 @@ let package = Package(
         tests("DNSWireTests", ["DNSWire", "DomainNames", "TestSupport"]),
         tests("AnswerCacheTests", ["AnswerCache", "DNSWire", "DomainNames", "Telemetry", "TestSupport"]),
         tests("CodecOracleTests", ["DNSWire", "DomainNames", "LDNSBridge", "TestSupport"]),
-        tests("CoreDNSReplayTests", ["DNSWire", "DomainNames", "TestSupport"], data: ["answers.jsonl"]),
+        tests("CoreDNSReplayTests", ["DNSWire", "DomainNames", "IPAddressing", "TestSupport"], data: ["answers.jsonl"]),
         tests(
             "ForwardingTests",
             [

@@ -7,10 +7,9 @@ enum Exceptions {
         "AnswerCache.rewrite": "as AnswerCache.write",
         "AnswerCache.copyOut": "as AnswerCache.write",
         "AnswerCache.init": "as AnswerCache.write",
-        "DNSWire.map": "the buffer and its bounds are exclusive borrows, which no value can hold together",
-        "DNSWire.isEqual": "as DNSWire.map",
-        "DNSWire.appendReply": "as DNSWire.map",
-        "DNSWire.appendOPT": "as DNSWire.map",
+        "DNSWire.isEqual": "the buffer and its bounds are exclusive borrows, which no value can hold together",
+        "DNSWire.appendReply": "as DNSWire.isEqual",
+        "DNSWire.appendOPT": "as DNSWire.isEqual",
     ]
 
     /// Types whose files `Type.swift` and `Type+Topic.swift` are more than five, by module and name.

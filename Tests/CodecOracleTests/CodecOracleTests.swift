@@ -46,7 +46,7 @@ import Testing
             do throws(MappingError) {
                 let given: Question
                 do throws(WireError) { given = try Question(reading: upstream.span) } catch { throw .wire(error) }
-                try mapper.map(upstream.span, given, to: question.span, mapping: mapping, into: &prepared)
+                try mapper.map(upstream.span, given, to: question.span, by: AnswerTerms(names: mapping), into: &prepared)
             } catch {
                 guard case .nameWouldExceedLimit(let name) = error else { throw error }
                 #expect(name.count + outer.length - inner.length > 255)

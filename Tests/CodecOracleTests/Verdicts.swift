@@ -16,7 +16,7 @@ struct OurReader: ~Copyable {
             let question = try Question(reading: message.span)
             let asked = Array(message[question.range])
             do throws(MappingError) {
-                try mapper.map(message.span, question, to: asked.span, mapping: .identity, into: &prepared)
+                try mapper.map(message.span, question, to: asked.span, by: AnswerTerms(names: .identity), into: &prepared)
             } catch .wire(let error) {
                 throw error
             } catch {

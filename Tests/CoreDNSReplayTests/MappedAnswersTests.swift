@@ -1,5 +1,6 @@
 import DNSWire
 import DomainNames
+import IPAddressing
 import TestSupport
 import Testing
 
@@ -28,8 +29,22 @@ private struct Asking: Sendable {
         #expect(recordedExchanges.count == 652)
     }
 
-    @Test("each record comes back under the suffix that was asked", arguments: suffixes)
-    func mapping(suffix: String) throws {
+    /// Ranges that hold all IPv4 addresses of the recorded clusters, and IPv6 ones.
+    private static let ranges: [(inner: String, outer: String)] = [
+        ("10.0.0.0/9", "172.128.0.0/9"), ("10.128.0.0/9", "100.0.0.0/9"), ("172.16.0.0/12", "192.160.0.0/12"),
+        ("fd00::/8", "fc00::/8"),
+    ]
+
+    @Test("each record comes back under the suffix that was asked", arguments: suffixes, [false, true])
+    func mapping(suffix: String, hasMap: Bool) throws {
+        var addresses = PlainAddressMap()
+        var pairs: [PrefixPair] = []
+        for (inner, outer) in hasMap ? Self.ranges : [] {
+            let (inner, outer) = (try IPPrefix(parsing: inner), try IPPrefix(parsing: outer))
+            pairs.append(try #require(PrefixPair(inner: inner, outer: outer)))
+            addresses.add(inner: inner.address.octets, outer: outer.address.octets, length: inner.length)
+        }
+        var changed = 0
         let inner = PlainName("cluster.local")
         let outer = PlainName(suffix)
         let mapping = NameMapping(
@@ -45,8 +60,10 @@ private struct Asking: Sendable {
             let question = query.questions[0].wire
             let answerQuestion = try Question(reading: upstream.span)
             try mapper.map(
-                upstream.span, answerQuestion, to: question.span, mapping: mapping, bailiwick: bailiwick,
+                upstream.span, answerQuestion, to: question.span,
+                by: AnswerTerms(names: mapping, addresses: PrefixMap(pairs), bailiwick: bailiwick),
                 into: &prepared)
+            if prepared.holdsAddress({ outer in pairs.contains { $0.outer.contains(outer) } }) { changed += 1 }
             #expect(mapper.droppedRecords == 0, "\(exchange.title): a real server is believed")
             var whole = 0
             for asking in Asking.all.reversed() {
@@ -54,6 +71,7 @@ private struct Asking: Sendable {
                 let reply = try writeReply(prepared, to: asked, limit: asking.limit)
                 if asking.limit == 65_535 { whole = max(whole, reply.count) }
                 var checker = MappingChecker(inner: inner, outer: outer, query: asked, limit: asking.limit)
+                checker.addresses = addresses
                 checker.mayCut = whole > asking.limit
                 let objections = checker.objections(to: reply, madeFrom: upstream)
                 #expect(objections.isEmpty, "\(exchange.title), asked by \(asking.title)")
@@ -61,6 +79,7 @@ private struct Asking: Sendable {
             }
         }
         #expect(checked == 652 * Asking.all.count)
+        #expect(hasMap ? changed > 100 : changed == 0)
     }
 
     /// The recorded query as a client of ours would put it: its name under the outer suffix.

@@ -124,7 +124,7 @@ import Testing
             let question = asking.question
             let read = try Question(reading: upstream.span)
             do throws(MappingError) {
-                try mapper.map(upstream.span, read, to: question.span, mapping: mapping, into: &prepared)
+                try mapper.map(upstream.span, read, to: question.span, by: AnswerTerms(names: mapping), into: &prepared)
             } catch {
                 #expect(turn % 2 == 0)
                 continue

@@ -51,8 +51,8 @@ struct MappingCase {
         var mapper = AnswerMapper()
         let asked = question
         try mapper.map(
-            upstream.span, Question(reading: upstream.span), to: asked.span, mapping: mapping, bailiwick: bailiwick,
-            into: &prepared)
+            upstream.span, Question(reading: upstream.span), to: asked.span,
+            by: AnswerTerms(names: mapping, bailiwick: bailiwick), into: &prepared)
     }
 
     /// The reply's octets to a client that asks so.

@@ -26,7 +26,7 @@ import Testing
             let base = UInt128(random.next()) << 64 | UInt128(random.next())
             let address = IPAddress(family: family, bits: base)
             let prefix = try #require(IPPrefix(around: address, length: random.number(in: 1..<width + 1)))
-            let routing = ReverseRouting([.init(prefix: prefix, target: 7)])
+            let routing = ReverseRouting([.init(prefix: prefix, target: 7, group: 0, map: PrefixMap())])
             // A name near the prefix: some of its bits are changed.
             let flip = UInt128(1) << UInt128(random.number(in: 0..<width))
             let other = IPAddress(family: family, bits: random.oneIn(2) ? base : base ^ flip)
@@ -52,7 +52,8 @@ import Testing
         ("9.5.4.16.17.172.in-addr.arpa", .cluster(target: 1), "more labels than an address has"),
     ])
     func `odd names`(name: String, owner: ReverseRouting.Owner, reason: String) throws {
-        let routing = ReverseRouting([.init(prefix: try IPPrefix(parsing: "172.17.16.0/20"), target: 1)])
+        let prefix = try IPPrefix(parsing: "172.17.16.0/20")
+        let routing = ReverseRouting([.init(prefix: prefix, target: 1, group: 0, map: PrefixMap())])
         let wire = Array(repeating: 0, count: 12) + PlainName(name).wire
         #expect(routing.owner(of: wire.span, nameLength: wire.count - 12, family: .v4) == owner, "\(reason)")
     }

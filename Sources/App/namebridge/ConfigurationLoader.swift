@@ -66,7 +66,8 @@ struct ConfigurationLoader: Sendable {
         var warnings = fileWarnings + restartWarnings(inventory)
         let (secrets, secretWarning) = try cookieSecrets(inventory.dns.cookieSecretFile)
         if let secretWarning { warnings.append("dns.cookie-secret-file: \(secretWarning)") }
-        let policy = ForwardingPolicy(inventory, after: server.policy)
+        let policy = ForwardingPolicy(
+            inventory, after: server.policy, hostAddresses: HostAddresses.all())
         let lost = policy.unansweredNames(of: inventory)
         guard lost.isEmpty else {
             throw ReloadProblems(lost.map { "the names below \($0) would not be answered by their cluster" })

@@ -51,7 +51,7 @@ struct Configuration {
         do throws(FileError) {
             octets = try contents(ofFile: path)
             (inventory, problems) = InventoryFile.read(
-                octets, name: path, isOwnAddress: HostAddresses.contains,
+                octets, name: path, isOwnAddress: HostAddresses.contains, hostRoutes: HostRoutes.prefixes,
                 furtherProblems: { checksFiles ? CookieSecretFile.problems(of: $0) : [] })
         } catch {
             printError("namebridge: \(error)")

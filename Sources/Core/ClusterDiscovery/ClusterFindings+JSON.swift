@@ -11,10 +11,16 @@ extension ClusterFindings {
         return .object(
             [("key", .string(key)), ("context", .string(context)), ("version", .optional(version))] + values
                 + dataPath + [
+                    ("proposed-map", proposedMap.map { Self.json(of: $0) } ?? .null),
                     ("other-dns", .array(otherDNS.map { .string($0.description) })),
                     ("refusals", .array(refusals.map { .string($0) })),
                     ("partial", .array(partial.map { .string($0) })),
                 ])
+    }
+
+    /// A map as the file has it.
+    private static func json(of map: PrefixMap) -> JSONValue {
+        .object(map.pairs.map { ($0.inner.description, .string($0.outer.description)) })
     }
 
     /// Members for those that run.
@@ -37,6 +43,7 @@ extension ClusterFindings {
         }
         return members
     }
+
     /// A key's value with its source and remarks.
     private func entry(_ key: Key) -> JSONValue {
         var members: [(key: String, value: JSONValue)] = [

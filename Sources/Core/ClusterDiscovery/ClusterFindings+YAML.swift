@@ -13,6 +13,12 @@ extension ClusterFindings {
         for line in partial + refusals { text += comment(line) }
         for key in Key.allCases {
             text += entry(key)
+            if key == .services, let proposedMap {
+                text += comment(
+                    "proposed, since others have these addresses too: names are answered with the outer ones;"
+                        + " leave out pods, services and this line if names are enough")
+                text += "    \(proposedMap.line)\n"
+            }
             if key == .kubeProxy { text += dataPath }
         }
         return text

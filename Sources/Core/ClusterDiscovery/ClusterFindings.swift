@@ -46,6 +46,9 @@ package struct ClusterFindings: Hashable, Sendable {
     /// The nodes.
     package var nodes: Found<[Node]>?
 
+    /// A map that is proposed, since other clusters or sites have the same addresses.
+    package var proposedMap: PrefixMap?
+
     /// Other addresses that the cluster's DNS answers at: pods, node ports, load balancers.
     package var otherDNS: [Endpoint] = []
 

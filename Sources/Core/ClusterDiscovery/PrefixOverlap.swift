@@ -11,7 +11,7 @@ package struct PrefixOverlap: Hashable, Sendable {
         /// The key of a cluster or site.
         package let place: String
 
-        /// The key of the prefix: `pods`, `services` or `networks`.
+        /// The key of the prefix: `pods`, `services` or `networks`; `map` for an outer one.
         package let purpose: String
     }
 
@@ -26,7 +26,12 @@ package struct PrefixOverlap: Hashable, Sendable {
     /// The overlaps between clusters, and of clusters with sites, in the order of the addresses.
     package static func find(in inventory: Inventory) -> [PrefixOverlap] {
         var claims: [Claim] = []
-        for cluster in inventory.clusters {
+        for cluster in inventory.clusters where cluster.isMapped {
+            claims += cluster.addressMap.pairs.map {
+                Claim(prefix: $0.outer, place: cluster.key, purpose: "map")
+            }
+        }
+        for cluster in inventory.clusters where !cluster.isMapped {
             claims += cluster.pods.map { Claim(prefix: $0, place: cluster.key, purpose: "pods") }
             claims += cluster.services.map { Claim(prefix: $0, place: cluster.key, purpose: "services") }
         }

@@ -51,10 +51,9 @@ struct AnswerBounds {
     /// - Parameter question: The question in `answer`.
     /// - Returns: Nil if everything is accepted.
     init?(
-        _ answer: Span<UInt8>, _ header: MessageHeader, _ question: Question, _ mapping: NameMapping,
-        _ bailiwick: Bailiwick
+        _ answer: Span<UInt8>, _ header: MessageHeader, _ question: Question, _ terms: AnswerTerms
     ) throws(WireError) {
-        switch bailiwick {
+        switch terms.bailiwick {
         case .unchecked: return nil
         case .allNames: cluster = nil
         case .cluster(let own): cluster = own
@@ -62,7 +61,7 @@ struct AnswerBounds {
         let count = header.answerCount + header.authorityCount + header.additionalCount
         guard count <= Self.mostRecords else { throw .tooManyRecords(count) }
         self.question = question
-        self.mapping = mapping
+        mapping = terms.names
     }
 
     /// True if `record` is accepted.

@@ -1,4 +1,5 @@
 import DomainNames
+import IPAddressing
 
 /// Turns a cluster's answers into prepared answers under the names that were asked.
 ///
@@ -25,38 +26,43 @@ package struct AnswerMapper: ~Copyable {
     ///   - answer: The whole message as it came.
     ///   - answerQuestion: The question in `answer`.
     ///   - question: Name, type and class as the client asked.
-    ///   - mapping: Applied to owners and names in data; signatures are dropped unless it is the identity.
-    ///   - bailiwick: The names for which the server is authoritative.
+    ///   - terms: What changes; signatures are dropped if anything does.
     package mutating func map(
-        _ answer: Span<UInt8>, _ answerQuestion: Question, to question: Span<UInt8>, mapping: NameMapping,
-        bailiwick: Bailiwick = .unchecked, into prepared: inout PreparedAnswer
+        _ answer: Span<UInt8>, _ answerQuestion: Question, to question: Span<UInt8>, by terms: AnswerTerms,
+        into prepared: inout PreparedAnswer
     ) throws(MappingError) {
         let header: MessageHeader
         var bounds: AnswerBounds?
         do throws(WireError) {
             header = try MessageHeader(reading: answer)
-            bounds = try AnswerBounds(answer, header, answerQuestion, mapping, bailiwick)
+            bounds = try AnswerBounds(answer, header, answerQuestion, terms)
         } catch {
             throw .wire(error)
         }
-        begin(header, question, mapping, &prepared)
+        begin(header, question, terms, &prepared)
         var walk = AnswerWalk(header: header, question: answerQuestion)
-        try append(&walk, of: answer, mapping, &bounds, to: &prepared)
-        guard bounds?.isOutOfOrder ?? false else { return }
+        try append(&walk, of: answer, terms, &bounds, to: &prepared)
+        guard bounds?.isOutOfOrder ?? false else { return finish(terms, &prepared) }
         do throws(WireError) {
-            bounds = try AnswerBounds(answer, header, answerQuestion, mapping, bailiwick)
+            bounds = try AnswerBounds(answer, header, answerQuestion, terms)
             let order = try AliasOrder(answer, header, answerQuestion)
             walk = AnswerWalk(header: header, question: answerQuestion, order: order)
         } catch {
             throw .wire(error)
         }
-        begin(header, question, mapping, &prepared)
-        try append(&walk, of: answer, mapping, &bounds, to: &prepared)
+        begin(header, question, terms, &prepared)
+        try append(&walk, of: answer, terms, &bounds, to: &prepared)
+        finish(terms, &prepared)
+    }
+
+    /// Addresses have their place: they are changed there.
+    private func finish(_ terms: AnswerTerms, _ prepared: inout PreparedAnswer) {
+        if !terms.addresses.isEmpty { prepared.mapAddresses(by: terms.addresses) }
     }
 
     /// Writes header and question of the prepared answer.
     private mutating func begin(
-        _ header: MessageHeader, _ question: Span<UInt8>, _ mapping: NameMapping,
+        _ header: MessageHeader, _ question: Span<UInt8>, _ terms: AnswerTerms,
         _ prepared: inout PreparedAnswer
     ) {
         prepared.begin(question: question)
@@ -64,23 +70,23 @@ package struct AnswerMapper: ~Copyable {
         isQuestionRemembered = false
         droppedRecords = 0
         var flags = UInt16(header.rcode) | header.flags & MessageHeader.Flags.truncated
-        if mapping.isIdentity { flags |= header.flags & MessageHeader.Flags.authenticData }
+        if terms.keepsSignatures { flags |= header.flags & MessageHeader.Flags.authenticData }
         prepared.octets.set16(Int(flags), at: 2)
     }
 
     /// Appends the accepted records of `walk`, as many as there is room for.
     private mutating func append(
-        _ walk: inout AnswerWalk, of answer: Span<UInt8>, _ mapping: NameMapping,
+        _ walk: inout AnswerWalk, of answer: Span<UInt8>, _ terms: AnswerTerms,
         _ bounds: inout AnswerBounds?, to prepared: inout PreparedAnswer
     ) throws(MappingError) {
         var isFull = false
         while let record = try walk.next(in: answer, &prepared) {
             guard !isFull, try admits(record, in: walk.section, of: answer, &bounds) else { continue }
-            if mapping.isIdentity, try walk.copy(record, of: answer, into: &prepared) { continue }
-            if !mapping.isIdentity, isSignature(record.type) { continue }
+            if !terms.keepsSignatures, isSignature(record.type) { continue }
+            if terms.keepsNames, try walk.copy(record, of: answer, into: &prepared) { continue }
             let start = prepared.octets.count
             do throws(MappingError) {
-                try append(record, in: walk.section, of: answer, mapping, to: &prepared)
+                try append(record, in: walk.section, of: answer, terms, to: &prepared)
                 if prepared.octets.count <= 0xFFFF { continue }
             } catch {
                 // A record of the additional section may fail without failing the rest.
@@ -121,7 +127,7 @@ package struct AnswerMapper: ~Copyable {
     /// Appends `record` with the outer names; beyond 65,535 octets it is not counted.
     private mutating func append(
         _ record: RecordExtent, in section: RecordMark.Section, of answer: Span<UInt8>,
-        _ mapping: NameMapping, to prepared: inout PreparedAnswer
+        _ terms: AnswerTerms, to prepared: inout PreparedAnswer
     ) throws(MappingError) {
         // The usual owner, a pointer to the question's name, is copied: both questions have it at the
         // same offset.
@@ -131,14 +137,14 @@ package struct AnswerMapper: ~Copyable {
             prepared.octets.append16(0xC000 | MessageHeader.length)
         } else {
             _ = try appendName(
-                at: record.start, of: answer, mapping, foldingBefore: prepared.questionEnd, to: &prepared)
+                at: record.start, of: answer, terms, foldingBefore: prepared.questionEnd, to: &prepared)
         }
         prepared.octets.append(answer, record.ownerEnd..<(record.ownerEnd + 4))
         let ttlOffset = prepared.octets.count
         prepared.octets.append32(normalizedTTL(record.ttl))
         let lengthOffset = prepared.octets.count
         prepared.octets.append16(0)
-        try appendData(of: record, in: answer, mapping, to: &prepared)
+        try appendData(of: record, in: answer, terms, to: &prepared)
         let end = prepared.octets.count
         guard end <= 0xFFFF else { return }
         prepared.octets.set16(end - lengthOffset - 2, at: lengthOffset)
@@ -147,7 +153,7 @@ package struct AnswerMapper: ~Copyable {
 
     /// Appends a record's data with the outer names.
     private mutating func appendData(
-        of record: RecordExtent, in answer: Span<UInt8>, _ mapping: NameMapping,
+        of record: RecordExtent, in answer: Span<UInt8>, _ terms: AnswerTerms,
         to prepared: inout PreparedAnswer
     ) throws(MappingError) {
         guard let layout = RecordDataLayout(type: record.type) else {
@@ -164,7 +170,7 @@ package struct AnswerMapper: ~Copyable {
         for _ in 0..<layout.names {
             guard position < record.end else { throw .wire(.dataLength(offset: record.dataStart)) }
             position = try appendName(
-                at: position, of: answer, mapping, foldingBefore: layout.mayCompress ? 0 : nil,
+                at: position, of: answer, terms, foldingBefore: layout.mayCompress ? 0 : nil,
                 to: &prepared)
         }
         do throws(WireError) {
@@ -179,7 +185,7 @@ package struct AnswerMapper: ~Copyable {
     ///
     /// - Parameter limit: See `CompressionTable.append`; nil: it is written whole.
     private mutating func appendName(
-        at position: Int, of answer: Span<UInt8>, _ mapping: NameMapping,
+        at position: Int, of answer: Span<UInt8>, _ terms: AnswerTerms,
         foldingBefore limit: Int?, to prepared: inout PreparedAnswer
     ) throws(MappingError) -> Int {
         var end = 0
@@ -189,6 +195,9 @@ package struct AnswerMapper: ~Copyable {
         } catch {
             throw .wire(error)
         }
+        let mapping =
+            terms.question.flatMap { name.start(ofFoldedSuffix: $0.foldedInner.span) == nil ? nil : $0 }
+            ?? terms.names
         if !mapping.isIdentity, let start = name.start(ofFoldedSuffix: mapping.foldedInner.span) {
             guard name.replaceSuffix(from: start, with: mapping.outer.wire.span) else {
                 throw .nameWouldExceedLimit(name: name.wire)

@@ -207,8 +207,8 @@ extension ForwardingEngine {
         }
         learnEDNS(from: answer, slot, at: turn.now)
         do throws(MappingError) {
-            try table.map(
-                answer, to: slot, policy.bailiwicks[target.index], with: &mapper, into: &prepared)
+            let terms = policy.answerTerms(target, table.transactions[slot].groupPosition)
+            try table.map(answer, to: slot, terms, with: &mapper, into: &prepared)
         } catch .wire {
             guard let place = answer.attempt else { return .malformed }
             counters.malformed += 1
@@ -275,7 +275,7 @@ extension ForwardingEngine {
         switch error {
         case .wire(let error): "the answer is malformed: \(error)"
         case .nameWouldExceedLimit(let name):
-            "under \(target.mapping.outer) a name in the answer would take more than 255 octets: "
+            "under \(target.answerNames.outer) a name in the answer would take more than 255 octets: "
                 + ((try? DomainName(wire: name))?.description ?? "")
         }
     }

@@ -67,8 +67,8 @@ extension ForwardingEngine {
         guard let denied = try? Question(reading: template.span) else { return .open }
         do throws(MappingError) {
             try mapper.map(
-                template.span, denied, to: exchange.recipient.question, mapping: target.mapping,
-                into: &prepared)
+                template.span, denied, to: exchange.recipient.question,
+                by: AnswerTerms(names: target.answerNames), into: &prepared)
         } catch {
             return .open
         }

@@ -38,12 +38,14 @@ package final class ForwardingPolicy: Sendable {
         package let name: String
         /// For each plain cluster domain the index of its target; -1 if no cluster answers it for
         /// these clients.
-        let bareTargets: [Int]
+        var bareTargets: [Int]
+        /// The groups whose inner addresses these clients see.
+        let inside: Set<Int>
         /// What these clients may ask; nil: everything.
         var access: ViewAccess?
     }
 
-    /// The pods and services of all clusters; nil if the file has none.
+    /// The pods and services of all clusters, and their outer ranges; nil if the file has none.
     let clusterAddresses: IPPrefixTable<Bool>?
 
     /// The same and `dns.allow-rebinding`, for comparison: they decide about answers from `dns.upstream`.
@@ -79,6 +81,8 @@ package final class ForwardingPolicy: Sendable {
     private let suffixes: SuffixMap<SuffixUse>
     /// Finds the owner of a reverse name.
     private let reverse: ReverseRouting
+    /// The group that each outer range belongs to; nil if no cluster has a map.
+    let outerOwners: IPPrefixTable<Int>?
     /// The target of other names; nil without `dns.upstream`.
     private let upstreamTarget: RouteTarget?
     /// The domains that clusters share.
@@ -103,8 +107,13 @@ package final class ForwardingPolicy: Sendable {
     /// - Parameters:
     ///   - inventory: Checked: `Inventory.check` found no error in it.
     ///   - old: The policy that this one replaces.
-    package init(_ inventory: Inventory, after old: ForwardingPolicy? = nil) {
-        var builder = PolicyBuilder(inventory.dns.cache, clusterNames: old?.clusterNames ?? [""])
+    ///   - hostAddresses: This host's own: they say inside of which clusters it stands.
+    package init(
+        _ inventory: Inventory, after old: ForwardingPolicy? = nil, hostAddresses: [IPAddress] = []
+    ) {
+        let standings = ClientStandings(inventory, hostAddresses: hostAddresses)
+        var builder = PolicyBuilder(
+            inventory.dns.cache, standings, clusterNames: old?.clusterNames ?? [""])
         builder.addClusters(inventory.clusters)
         builder.addViews(inventory)
         builder.addUpstream(inventory.dns.upstream)
@@ -126,18 +135,21 @@ package final class ForwardingPolicy: Sendable {
         dropsStrangers = inventory.dns.refuse == .drop
         clients = IPPrefixTable(inventory.dns.clients.map { ($0, true) })
         viewByClient =
-            inventory.dns.views.isEmpty
-            ? nil
-            : IPPrefixTable(
-                inventory.dns.views.enumerated().flatMap { index, view in view.clients.map { ($0, index + 1) }
-                })
+            builder.viewByClient.isEmpty
+            ? nil : IPPrefixTable(builder.viewByClient.map { ($0.prefix, $0.view) })
         suffixes = SuffixMap(builder.suffixes)
-        clusterAddresses = IPPrefixTable(containing: inventory.clusters.flatMap { $0.pods + $0.services })
-        guarded = Guarded(
-            prefixes: inventory.clusters.flatMap { $0.pods + $0.services },
-            exceptions: inventory.dns.allowRebinding)
+        let clusterPrefixes = inventory.clusters.flatMap {
+            $0.pods + $0.services + $0.addressMap.pairs.map(\.outer)
+        }
+        clusterAddresses = IPPrefixTable(containing: clusterPrefixes)
+        guarded = Guarded(prefixes: clusterPrefixes, exceptions: inventory.dns.allowRebinding)
         rebindingNames = SuffixMap(inventory.dns.allowRebinding.map { ($0, true) })
-        reverse = ReverseRouting(builder.reverse, upstream: inventory.dns.reverseUpstream)
+        reverse = ReverseRouting(
+            builder.reverse, outer: builder.outerReverse, upstream: inventory.dns.reverseUpstream)
+        let owners = builder.groups.enumerated().flatMap { group, cluster in
+            cluster.addressMap.pairs.map { ($0.outer, group) }
+        }
+        outerOwners = owners.isEmpty ? nil : IPPrefixTable(owners)
         upstreamTarget = builder.upstreamTarget
         bareDomains = builder.bareDomains
         let clusters = inventory.clusters
@@ -180,7 +192,7 @@ package final class ForwardingPolicy: Sendable {
         let suffixStart = match.suffixStart - Question.nameStart
         switch match.value {
         case .cluster(let target):
-            return permitted(targets[target], message, suffixStart, view)
+            return askByName(seen(targets[target], view), message, question, suffixStart, view)
         case .noServers(let cluster):
             if let access = views[view].access, !access.permits(cluster: cluster) {
                 return .answer(.refused(Refusals.view))
@@ -193,15 +205,16 @@ package final class ForwardingPolicy: Sendable {
                 // The usual text gives another cluster's name as an example.
                 return .answer(.refused(views[view].access == nil ? bareRefusals[domain] : Refusals.view))
             }
-            return permitted(targets[target], message, suffixStart, view)
+            return askByName(targets[target], message, question, suffixStart, view)
         case .reverse(let family, let isPrivate):
-            switch reverse.owner(of: message, nameLength: question.nameLength, family: family) {
+            switch reverse.owner(
+                of: message, nameLength: question.nameLength, family: family, inside: views[view].inside,
+                isPermitted: { views[view].access?.permits(cluster: groups[$0].name) ?? true })
+            {
             case .cluster(let target):
-                if let access = views[view].access, !access.permitsReverseNames {
-                    return .answer(.refused(Refusals.view))
-                }
-                let end = question.nameLength - 1
-                return permitted(targets[target], message, end, view, isReverse: true)
+                return askByAddress(seen(targets[target], view), message, question, view)
+            case .shared(let clusters):
+                return .answer(.zone(sharedAddress(clusters, view), start: suffixStart))
             case .aboveCluster where isPrivate:
                 return .answer(.zone(LocalZone(names: .empty(isOnTheWay: true)), start: suffixStart))
             case .unowned where isPrivate:
@@ -216,6 +229,37 @@ package final class ForwardingPolicy: Sendable {
             }
             return .answer(.zone(name.zone, start: suffixStart))
         }
+    }
+
+    /// The target as clients of the view have it: with inner addresses if they stand inside of its cluster.
+    private func seen(_ target: RouteTarget, _ view: Int) -> RouteTarget {
+        guard let twin = target.innerTwin, views[view].inside.contains(target.groups[0]) else {
+            return target
+        }
+        return targets[twin]
+    }
+
+    /// Asks `target` for a name below a suffix.
+    private func askByName(
+        _ target: RouteTarget, _ message: Span<UInt8>, _ question: Question, _ suffixStart: Int, _ view: Int
+    ) -> Route {
+        let route = permitted(target, message, suffixStart, view)
+        guard outerOwners != nil, case .ask = route,
+            let other = targetOfOuterPodName(target, message, question, suffixStart)
+        else { return route }
+        return .ask(other, suffixStart: 0)
+    }
+
+    /// Asks `target` for a reverse name.
+    private func askByAddress(
+        _ target: RouteTarget, _ message: Span<UInt8>, _ question: Question, _ view: Int
+    ) -> Route {
+        if let access = views[view].access, !access.permitsReverseNames {
+            return .answer(.refused(Refusals.view))
+        }
+        // Of a name that is asked otherwise the part before the zone stays.
+        let kept = target.rewritesQuestion ? target.mapping.outer.wire.count : 1
+        return permitted(target, message, question.nameLength - kept, view, isReverse: true)
     }
 
     /// Asks `target` if the view's clients may ask all its clusters, and the name's namespace.

@@ -20,12 +20,15 @@ extension PolicyBuilder {
                 case .reverse, .special: nil
                 }
             })
+        // The twin of a suffix's target speaks for the same names.
+        let twins = targets.compactMap { target in target.innerTwin.map { ($0, target.index) } }
+        let suffixOwner = Dictionary(twins) { first, _ in first }
         return targets.map { target in
             let owner: Int? =
                 switch target.kind {
-                case .clusterSuffix: target.index
+                case .clusterSuffix: suffixOwner[target.index] ?? target.index
                 case .bareDomain:
-                    bareDomains.firstIndex(of: target.mapping.outer).map { targets.count + $0 }
+                    bareDomains.firstIndex(of: target.answerNames.outer).map { targets.count + $0 }
                 // In an answer, names below the domain appear under the cluster's first suffix.
                 case .reverse: firstSuffixTarget[target.groups[0]]
                 case .upstream: nil
@@ -33,7 +36,8 @@ extension PolicyBuilder {
             guard let owner else { return .allNames }
             return .cluster(
                 ClusterBailiwick(
-                    clusters, own: owner, suffix: target.mapping.outer, isAlone: target.groups.count == 1))
+                    clusters, own: owner, suffix: target.answerNames.outer, isAlone: target.groups.count == 1)
+            )
         }
     }
 }

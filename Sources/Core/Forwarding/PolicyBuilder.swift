@@ -17,6 +17,10 @@ struct PolicyBuilder {
     var suffixes: [(suffix: DomainName, value: ForwardingPolicy.SuffixUse)] = []
     /// The prefixes of clusters with their targets.
     var reverse: [ReverseRouting.Entry] = []
+    /// The reverse names of outer ranges.
+    var outerReverse: [ReverseRouting.Entry] = []
+    /// The view of each client, by the longest prefix; 0 for the others.
+    private(set) var viewByClient: [(prefix: IPPrefix, view: Int)] = []
     /// The target of other names.
     var upstreamTarget: RouteTarget?
     /// The domains of all clusters, each once.
@@ -32,6 +36,10 @@ struct PolicyBuilder {
     private var numberByName: [String: Int]
     /// The limits of the cache.
     private let cache: CacheSettings
+    /// Where clients and this host stand.
+    private let standings: ClientStandings
+    /// For each cluster in the order of the file its group; nil if it has no servers.
+    private var groupOfCluster: [Int?] = []
     /// The group of each cluster.
     private var groupByCluster: [String: Int] = [:]
     /// For each group how long its answers are cached, and whether the Kubernetes schema covers all
@@ -39,8 +47,9 @@ struct PolicyBuilder {
     private var limits: [(cache: CacheLimits, hasOnlyKubernetesNames: Bool)] = []
 
     /// An empty builder.
-    init(_ cache: CacheSettings, clusterNames: [String]) {
+    init(_ cache: CacheSettings, _ standings: ClientStandings, clusterNames: [String]) {
         self.cache = cache
+        self.standings = standings
         self.clusterNames = clusterNames
         numberByName = Dictionary(zip(clusterNames, 0...), uniquingKeysWith: { first, _ in first })
     }
@@ -55,66 +64,122 @@ struct PolicyBuilder {
             // Its names are still private: they must not reach `dns.upstream`.
             for name in cluster.names { suffixes.append((name, .noServers(cluster: cluster.key))) }
         }
-        for cluster in clusters where !cluster.dns.isEmpty {
-            let group = addGroup(
-                cluster.key, cluster.dns, cluster.domain, cluster.pods + cluster.services, .cluster)
-            // The multi-cluster domain has names of other shapes (KEP-1645): with a cluster's ID in them.
-            let hasOnlyKubernetesNames = cluster.onlyKubernetesNames && cluster.domain != Self.clusterSet
-            limits.append((CacheLimits(cluster.cache.over(cache)), hasOnlyKubernetesNames))
-            groupByCluster[cluster.key] = group
-            firstSuffixTarget[group] = targets.count
-            for name in cluster.names {
-                let mapping = NameMapping(inner: cluster.domain, outer: name)
-                let own = cluster.suffixCache[name].map { $0.over(cluster.cache.over(cache)) }
-                let target = addTarget(
-                    [group], mapping, rewritesQuestion: true, .clusterSuffix, own.map { CacheLimits($0) })
-                suffixes.append((name, .cluster(target: target.index)))
-            }
-            guard let first = cluster.names.first else { continue }
-            let mapping = NameMapping(inner: cluster.domain, outer: first)
-            let target = addTarget([group], mapping, rewritesQuestion: false, .reverse)
-            reverse += (cluster.pods + cluster.services).map {
-                ReverseRouting.Entry(prefix: $0, target: target.index)
-            }
+        for (position, cluster) in clusters.enumerated() {
+            let group = cluster.dns.isEmpty ? nil : addCluster(cluster, at: position)
+            groupOfCluster.append(group)
+            if let group, let first = cluster.names.first { addReverseTargets(group, cluster, first) }
         }
         // After the clusters' own suffixes: a suffix equal to the plain domain belongs to its cluster.
         for (index, domain) in bareDomains.enumerated() { suffixes.append((domain, .bareDomain(index))) }
     }
 
-    /// The domain of multi-cluster services.
-    private static let clusterSet = try? DomainName(parsing: "clusterset.local")
+    /// Adds a cluster that has servers; gives its group.
+    private mutating func addCluster(_ cluster: Cluster, at position: Int) -> Int {
+        let group = addGroup(cluster, isInside: standings.hostInside.contains(position))
+        // The multi-cluster domain has names of other shapes (KEP-1645): with a cluster's ID in them.
+        let hasOnlyKubernetesNames = cluster.onlyKubernetesNames && cluster.domain != Self.clusterSet
+        limits.append((CacheLimits(cluster.cache.over(cache)), hasOnlyKubernetesNames))
+        groupByCluster[cluster.key] = group
+        for name in cluster.names {
+            let own = cluster.suffixCache[name].map { $0.over(cluster.cache.over(cache)) }
+            let plan = RouteTarget.Plan(
+                groups: [group], mapping: NameMapping(inner: cluster.domain, outer: name),
+                addressMaps: [cluster.addressMap], rewritesQuestion: true, kind: .clusterSuffix)
+            let target = addTarget(plan, own.map { CacheLimits($0) })
+            if firstSuffixTarget[group] == nil { firstSuffixTarget[group] = target.index }
+            suffixes.append((name, .cluster(target: target.index)))
+        }
+        return group
+    }
 
-    /// Adds the views.
-    mutating func addViews(_ inventory: Inventory) {
-        views.append(view(named: "default", inventory.dns.bareDomain))
-        for other in inventory.dns.views {
-            var view = view(named: other.name, other.bareDomain)
-            if other.allow != Access() { view.access = ViewAccess(other.allow) }
-            views.append(view)
+    /// The targets of the cluster's reverse names, which answer with names below `suffix`.
+    private mutating func addReverseTargets(_ group: Int, _ cluster: Cluster, _ suffix: DomainName) {
+        let names = NameMapping(inner: cluster.domain, outer: suffix)
+        let plan = RouteTarget.Plan(
+            groups: [group], mapping: names, addressMaps: [cluster.addressMap], rewritesQuestion: false,
+            kind: .reverse)
+        let target = addTarget(plan)
+        reverse += (cluster.pods + cluster.services).map {
+            ReverseRouting.Entry(prefix: $0, target: target.index, group: group, map: cluster.addressMap)
+        }
+        for pair in cluster.addressMap.pairs {
+            for (inner, outer) in zip(pair.inner.reversePieces, pair.outer.reversePieces) {
+                guard let innerZone = try? DomainName(parsing: inner.reverseZone),
+                    let outerZone = try? DomainName(parsing: outer.reverseZone)
+                else { continue }
+                var rewriting = plan
+                rewriting.mapping = NameMapping(inner: innerZone, outer: outerZone)
+                rewriting.answerNames = names
+                rewriting.rewritesQuestion = true
+                let target = addTarget(rewriting)
+                outerReverse.append(
+                    ReverseRouting.Entry(
+                        prefix: outer, target: target.index, group: group, map: cluster.addressMap))
+            }
         }
     }
 
-    /// - Parameter keys: The clusters that answer plain domains, in this order.
-    private mutating func view(named name: String, _ keys: [String]) -> ForwardingPolicy.ViewPolicy {
-        var bareTargets: [Int] = []
-        let members = Dictionary(grouping: keys.compactMap { groupByCluster[$0] }) { groups[$0].domain }
-        for domain in bareDomains {
-            guard let members = members[domain] else {
-                bareTargets.append(-1)
-                continue
-            }
-            let mapping = NameMapping(inner: domain, outer: domain)
-            bareTargets.append(addTarget(members, mapping, rewritesQuestion: false, .bareDomain).index)
+    /// The domain of multi-cluster services.
+    private static let clusterSet = try? DomainName(parsing: "clusterset.local")
+
+    /// The views of the file, then one for each other way in which clients stand; and by client which it is.
+    mutating func addViews(_ inventory: Inventory) {
+        var indexes: [ClientStanding: Int] = [:]
+        func add(_ standing: ClientStanding, to builder: inout PolicyBuilder) -> Int {
+            if let index = indexes[standing] { return index }
+            // Kept answers tell no more apart: such clients share the view's picture, with outer addresses.
+            guard builder.views.count <= View.mostViews else { return (standing.view ?? -1) + 1 }
+            indexes[standing] = builder.views.count
+            builder.views.append(builder.view(standing, inventory))
+            return builder.views.count - 1
         }
-        return ForwardingPolicy.ViewPolicy(name: name, bareTargets: bareTargets)
+        for view in [nil] + inventory.dns.views.indices.map(Optional.init) {
+            _ = add(ClientStanding(view: view), to: &self)
+        }
+        viewByClient = standings.entries.map { ($0.prefix, add($0.standing, to: &self)) }
+    }
+
+    /// The view of clients that stand so.
+    private mutating func view(
+        _ standing: ClientStanding, _ inventory: Inventory
+    ) -> ForwardingPolicy.ViewPolicy {
+        let own = standing.view.map { inventory.dns.views[$0] }
+        let inside = standing.inside.map { inventory.clusters[$0].key }
+        let name = own?.name ?? "default"
+        var view = ForwardingPolicy.ViewPolicy(
+            name: inside.isEmpty ? name : name + " inside " + inside.joined(separator: ", "),
+            bareTargets: [], inside: Set(standing.inside.compactMap { groupOfCluster[$0] }))
+        view.bareTargets = bareTargets(own?.bareDomain ?? inventory.dns.bareDomain, view.inside)
+        if let own, own.allow != Access() { view.access = ViewAccess(own.allow) }
+        return view
+    }
+
+    /// For each plain domain the index of its target, -1 if no cluster answers it.
+    ///
+    /// - Parameters:
+    ///   - keys: The clusters that answer plain domains, in this order.
+    ///   - inside: The groups whose addresses stay.
+    private mutating func bareTargets(_ keys: [String], _ inside: Set<Int>) -> [Int] {
+        let members = Dictionary(grouping: keys.compactMap { groupByCluster[$0] }) { groups[$0].domain }
+        return bareDomains.map { domain in
+            guard let members = members[domain] else { return -1 }
+            let plan = RouteTarget.Plan(
+                groups: members, mapping: NameMapping(inner: domain, outer: domain),
+                addressMaps: members.map { inside.contains($0) ? PrefixMap() : groups[$0].addressMap },
+                rewritesQuestion: false, kind: .bareDomain)
+            return addTarget(plan).index
+        }
     }
 
     /// Adds the servers of `dns.upstream`.
     mutating func addUpstream(_ endpoints: [Endpoint]) {
         guard !endpoints.isEmpty else { return }
-        let group = addGroup("upstream", endpoints, nil, [], .resolver)
+        let group = addUpstreamGroup(endpoints)
         limits.append((CacheLimits(cache), false))
-        upstreamTarget = addTarget([group], .identity, rewritesQuestion: false, .upstream)
+        upstreamTarget = addTarget(
+            RouteTarget.Plan(
+                groups: [group], mapping: .identity, addressMaps: [PrefixMap()], rewritesQuestion: false,
+                kind: .upstream))
     }
 
     /// After the clusters' own suffixes: one that is equal belongs to its cluster.
@@ -140,10 +205,37 @@ struct PolicyBuilder {
         suffixes.append((name, .reverse(family, isPrivate: isPrivate)))
     }
 
+    /// Adds the group of a cluster.
+    ///
+    /// - Parameter isInside: True if this host asks the servers as the cluster's own machines do; else it
+    ///   asks them as all others reach them, which shows that the way is there.
+    private mutating func addGroup(_ cluster: Cluster, isInside: Bool) -> Int {
+        let map = cluster.addressMap
+        let servers = cluster.dns.map { server in
+            let outer = isInside ? nil : map.outer(of: server.address)
+            return Endpoint(address: outer ?? server.address, port: server.port)
+        }
+        let prefixes = cluster.pods + cluster.services + map.pairs.map(\.outer)
+        return addGroup(cluster.key, servers) { number, servers in
+            ServerGroup(
+                name: cluster.key, number: number, servers: servers, domain: cluster.domain,
+                addresses: IPPrefixTable(containing: prefixes), prefixes: prefixes, addressMap: map,
+                timeouts: .cluster)
+        }
+    }
+
+    /// Adds the group of `dns.upstream`.
+    private mutating func addUpstreamGroup(_ endpoints: [Endpoint]) -> Int {
+        addGroup("upstream", endpoints) { number, servers in
+            ServerGroup(
+                name: "upstream", number: number, servers: servers, domain: nil, addresses: nil,
+                prefixes: [], addressMap: PrefixMap(), timeouts: .resolver)
+        }
+    }
+
     /// Adds a group of servers.
     private mutating func addGroup(
-        _ name: String, _ endpoints: [Endpoint], _ domain: DomainName?, _ addresses: [IPPrefix],
-        _ timeouts: ServerGroup.Timeouts
+        _ name: String, _ endpoints: [Endpoint], _ group: (_ number: Int, _ servers: [Int]) -> ServerGroup
     ) -> Int {
         let first = servers.count
         servers += endpoints
@@ -152,23 +244,24 @@ struct PolicyBuilder {
             clusterNames.append(name)
             numberByName[name] = number
         }
-        groups.append(
-            ServerGroup(
-                name: name, number: number, servers: Array(first..<servers.count), domain: domain,
-                addresses: IPPrefixTable(containing: addresses), prefixes: addresses,
-                timeouts: timeouts))
+        groups.append(group(number, Array(first..<servers.count)))
         return groups.count - 1
     }
 
-    /// Adds a target.
+    /// Adds the target, and before it its twin for clients inside of its cluster if it changes addresses.
     private mutating func addTarget(
-        _ groups: [Int], _ mapping: NameMapping, rewritesQuestion: Bool, _ kind: RouteTarget.Kind,
-        _ cacheLimits: CacheLimits? = nil
+        _ plan: RouteTarget.Plan, _ cacheLimits: CacheLimits? = nil
     ) -> RouteTarget {
+        var plan = plan
+        if plan.kind != .bareDomain, plan.addressMaps.contains(where: { !$0.isEmpty }) {
+            var inner = plan
+            inner.addressMaps = plan.addressMaps.map { _ in PrefixMap() }
+            plan.innerTwin = addTarget(inner, cacheLimits).index
+        }
+        let groups = plan.groups
         let target = RouteTarget(
-            index: targets.count, groups: groups, mapping: mapping, rewritesQuestion: rewritesQuestion,
-            kind: kind,
-            hasOnlyKubernetesNames: kind != .reverse
+            plan, index: targets.count,
+            hasOnlyKubernetesNames: plan.kind != .reverse
                 && groups.allSatisfy { limits[$0].hasOnlyKubernetesNames },
             cacheLimits: cacheLimits
                 ?? groups.reduce(limits[groups[0]].cache) { $0.strictest(limits[$1].cache) })

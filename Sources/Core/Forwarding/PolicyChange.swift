@@ -78,6 +78,10 @@ private struct TargetContent: Hashable {
     let groups: [GroupContent]
     /// The mapping of names.
     let mapping: NameMapping
+    /// See `RouteTarget.answerNames`.
+    let answerNames: NameMapping
+    /// See `RouteTarget.addressMaps`.
+    let addressMaps: [PrefixMap]
     /// See `RouteTarget.rewritesQuestion`.
     let rewritesQuestion: Bool
     /// The kind of names.
@@ -93,6 +97,8 @@ private struct TargetContent: Hashable {
     init(_ target: RouteTarget, _ policy: ForwardingPolicy) {
         groups = target.groups.map { GroupContent(policy.groups[$0], policy) }
         mapping = target.mapping
+        answerNames = target.answerNames
+        addressMaps = target.addressMaps
         rewritesQuestion = target.rewritesQuestion
         kind = target.kind
         hasOnlyKubernetesNames = target.hasOnlyKubernetesNames

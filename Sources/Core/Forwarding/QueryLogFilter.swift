@@ -23,6 +23,10 @@ package struct LoggedReply: Hashable, Sendable {
     package let source: AnswerSource
     /// The response code.
     package let rcode: Int
+    /// The first address of the answer; nil if it has none.
+    package var address: IPAddress?
+    /// What it stands for inside of its cluster, if it is an outer one.
+    package var innerAddress: IPAddress?
     /// From the question to the reply; -1: it was answered at once.
     package var microseconds: Int
 }

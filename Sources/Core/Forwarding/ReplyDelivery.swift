@@ -82,7 +82,7 @@ struct ReplyDelivery {
                 Outbox.Reply(path: recipient.path, start: start, end: outbox.octets.count))
         }
         if outbox.queryLog != nil, !recipient.question.isEmpty {
-            log(draft, rcode: draft.rcode(prepared), to: recipient, into: &outbox)
+            log(draft, from: prepared, to: recipient, into: &outbox)
         }
         return verdict
     }
@@ -106,8 +106,10 @@ struct ReplyDelivery {
     /// Adds a reply to the query log if its filter selects it.
     @inline(never)
     private func log(
-        _ draft: ReplyDraft, rcode: Int, to recipient: Recipient, into outbox: inout Outbox
+        _ draft: ReplyDraft, from prepared: borrowing PreparedAnswer, to recipient: Recipient,
+        into outbox: inout Outbox
     ) {
+        let rcode = draft.rcode(prepared)
         let client = recipient.path.client
         guard let draw = outbox.queryLog?.draw(),
             outbox.queryLog?.filter.isChosen(
@@ -121,17 +123,27 @@ struct ReplyDelivery {
                 question.target.rewritesQuestion
                 ? Array(name[..<question.suffixStart]) + question.target.mapping.inner.wire : name
         }
+        let address = draft.address(prepared)
         let isKnown = draft.cluster > 0 && policy.clusterNames.indices.contains(draft.cluster)
         outbox.queryLog?.replies.append(
             LoggedReply(
                 client: client, transport: recipient.path.transport, name: name, type: recipient.type,
                 sent: sent, cluster: isKnown ? policy.clusterNames[draft.cluster] : "",
                 server: draft.server.map { policy.servers[$0] }, source: draft.source, rcode: rcode,
+                address: address, innerAddress: address.flatMap { policy.innerAddress(of: $0)?.address },
                 microseconds: draft.microseconds ?? -1))
     }
 }
 
 extension ReplyDraft {
+    /// The first address of the answer; nil if it has none.
+    func address(_ prepared: borrowing PreparedAnswer) -> IPAddress? {
+        switch body {
+        case .prepared, .authoritative: prepared.firstAddress
+        case .empty, .addressCheck: nil
+        }
+    }
+
     /// The response code of the reply if the rate limit does not reduce it.
     func rcode(_ prepared: borrowing PreparedAnswer) -> Int {
         switch body {

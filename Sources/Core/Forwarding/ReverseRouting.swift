@@ -13,12 +13,18 @@ struct ReverseRouting: Sendable {
         let prefix: IPPrefix
         /// Index into `ForwardingPolicy.targets`.
         let target: Int
+        /// Index into `ForwardingPolicy.groups`.
+        let group: Int
+        /// Of the group's cluster.
+        let map: PrefixMap
     }
 
     /// The owner of the addresses below a reverse name.
     enum Owner: Hashable, Sendable {
         /// All addresses below the name belong to this target's cluster.
         case cluster(target: Int)
+        /// All of them are inner addresses of these groups' clusters, and which one is meant cannot be told.
+        case shared([Int])
         /// All of them are in a prefix of `dns.reverse-upstream`, and none belongs to a single cluster.
         case upstream
         /// Some addresses below the name belong to a cluster.
@@ -27,34 +33,67 @@ struct ReverseRouting: Sendable {
         case unowned
     }
 
-    /// The prefixes of clusters.
+    /// The clusters' prefixes as they are inside; those of several clusters may overlap.
     private let entries: [Entry]
+    /// Their outer ranges, each cut where labels end.
+    private let outer: [Entry]
     /// The prefixes of `dns.reverse-upstream`.
     private let upstream: [IPPrefix]
 
-    /// - Parameters:
-    ///   - entries: Prefixes of different clusters must not overlap.
-    ///   - upstream: See `DNSSettings.reverseUpstream`.
-    init(_ entries: [Entry], upstream: [IPPrefix] = []) {
+    /// - Parameter upstream: See `DNSSettings.reverseUpstream`.
+    init(_ entries: [Entry], outer: [Entry] = [], upstream: [IPPrefix] = []) {
         self.entries = entries
+        self.outer = outer
         self.upstream = upstream
     }
 
     /// The owner of the name after the header of `message`, which ends in the family's reverse zone.
-    func owner(of message: Span<UInt8>, nameLength: Int, family: AddressFamily) -> Owner {
+    ///
+    /// An outer address has one owner, whoever asks. Of the owners of an inner one those count whose names
+    /// the client gets answered with it; if none does, all.
+    ///
+    /// - Parameters:
+    ///   - inside: The groups whose inner addresses the client sees.
+    ///   - isPermitted: Whether the client may ask a group.
+    func owner(
+        of message: Span<UInt8>, nameLength: Int, family: AddressFamily, inside: Set<Int> = [],
+        isPermitted: (Int) -> Bool = { _ in true }
+    ) -> Owner {
         guard !entries.isEmpty || !upstream.isEmpty,
             let range = ReverseRange(in: message, nameLength: nameLength, family: family)
         else {
             return .unowned
         }
-        for entry in entries where entry.prefix.contains(range.prefix) {
+        for entry in outer where entry.prefix.contains(range.prefix) {
             return .cluster(target: entry.target)
         }
+        if let owner = innerOwner(of: range.prefix, inside, isPermitted) { return owner }
         for prefix in upstream where prefix.contains(range.prefix) { return .upstream }
         // A label that is not a number ends the range early: no address is below such a name.
         guard range.isWhole else { return .unowned }
         for entry in entries where range.prefix.contains(entry.prefix) { return .aboveCluster }
+        for entry in outer where range.prefix.contains(entry.prefix) { return .aboveCluster }
         return .unowned
+    }
+
+    /// Nil if no cluster has all of `range`.
+    private func innerOwner(
+        of range: IPPrefix, _ inside: Set<Int>, _ isPermitted: (Int) -> Bool
+    ) -> Owner? {
+        guard let first = entries.firstIndex(where: { $0.prefix.contains(range) }) else { return nil }
+        var owners = [entries[first]]
+        for entry in entries[(first + 1)...]
+        where entry.prefix.contains(range) && !owners.contains(where: { $0.group == entry.group }) {
+            owners.append(entry)
+        }
+        guard owners.count > 1 else { return .cluster(target: owners[0].target) }
+        let permitted = owners.filter { isPermitted($0.group) }
+        let seen = permitted.filter { inside.contains($0.group) || $0.map.outer(of: range).isEmpty }
+        for candidates in [seen, permitted, owners] where !candidates.isEmpty {
+            return candidates.count == 1
+                ? .cluster(target: candidates[0].target) : .shared(candidates.map(\.group))
+        }
+        return nil
     }
 }
 

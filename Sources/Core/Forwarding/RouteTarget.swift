@@ -17,11 +17,15 @@ package struct ServerGroup: Sendable {
     /// The domain of a cluster's servers; nil for `dns.upstream`.
     package let domain: DomainName?
 
-    /// The cluster's pods and services; nil for `dns.upstream`, and if the file names none.
+    /// The cluster's pods and services, and their outer ranges; nil for `dns.upstream`, and if the file
+    /// names none.
     package let addresses: IPPrefixTable<Bool>?
 
     /// The same, for comparison.
     let prefixes: [IPPrefix]
+
+    /// Which outer addresses stand for the cluster's; empty if it has no map.
+    package let addressMap: PrefixMap
 
     /// How long clients wait for the group.
     package let timeouts: Timeouts
@@ -56,8 +60,19 @@ package final class RouteTarget: Sendable {
     /// Indexes into `ForwardingPolicy.groups`, never empty. Several: the first that has the name answers.
     package let groups: [Int]
 
-    /// Maps the cluster's names to those that clients ask.
+    /// From the names that the servers are asked for to those that clients ask.
     package let mapping: NameMapping
+
+    /// From the clusters' names in answers to those that clients know. The same as `mapping`, but for
+    /// questions whose own name has no suffix of a cluster.
+    package let answerNames: NameMapping
+
+    /// For each of `groups` what becomes of the addresses in its answers.
+    package let addressMaps: [PrefixMap]
+
+    /// Index of the same target for clients that stand inside of its only cluster; nil if it changes no
+    /// addresses.
+    package let innerTwin: Int?
 
     /// True if the question's suffix `mapping.outer` is replaced by `mapping.inner` for servers; false if the
     /// question is sent unchanged: plain names, reverse names.
@@ -84,18 +99,53 @@ package final class RouteTarget: Sendable {
         case upstream
     }
 
+    /// What makes up a target besides what follows from its groups.
+    struct Plan {
+        /// See `RouteTarget`, as the others.
+        var groups: [Int]
+        var mapping: NameMapping
+        /// Nil: as `mapping`.
+        var answerNames: NameMapping?
+        var addressMaps: [PrefixMap]
+        var rewritesQuestion: Bool
+        var kind: Kind
+        var innerTwin: Int?
+    }
+
     /// Creates a target.
-    init(
-        index: Int, groups: [Int], mapping: NameMapping, rewritesQuestion: Bool, kind: Kind,
-        hasOnlyKubernetesNames: Bool, cacheLimits: CacheLimits
-    ) {
+    init(_ plan: Plan, index: Int, hasOnlyKubernetesNames: Bool, cacheLimits: CacheLimits) {
         self.index = index
-        self.groups = groups
-        self.mapping = mapping
-        self.rewritesQuestion = rewritesQuestion
-        self.kind = kind
+        groups = plan.groups
+        mapping = plan.mapping
+        answerNames = plan.answerNames ?? plan.mapping
+        addressMaps = plan.addressMaps
+        innerTwin = plan.innerTwin
+        rewritesQuestion = plan.rewritesQuestion
+        kind = plan.kind
         self.hasOnlyKubernetesNames = hasOnlyKubernetesNames
         self.cacheLimits = cacheLimits
+    }
+
+    /// The same target for one question of which one cluster, at `position` of `groups`, is asked another
+    /// name.
+    init(_ target: RouteTarget, askingGroupAt position: Int, _ mapping: NameMapping) {
+        index = target.index
+        groups = [target.groups[position]]
+        self.mapping = mapping
+        answerNames = target.answerNames
+        addressMaps = [target.addressMaps[position]]
+        innerTwin = target.innerTwin
+        rewritesQuestion = true
+        kind = target.kind
+        hasOnlyKubernetesNames = target.hasOnlyKubernetesNames
+        cacheLimits = target.cacheLimits
+    }
+
+    /// How an answer of the group at `position` becomes one for clients.
+    func answerTerms(ofGroupAt position: Int, _ bailiwick: Bailiwick) -> AnswerTerms {
+        AnswerTerms(
+            names: answerNames, question: mapping == answerNames ? nil : mapping,
+            addresses: addressMaps[position], bailiwick: bailiwick)
     }
 
     /// TTLs of stale answers: 30 s (RFC 8767 section 4), or less if answers are cached for a shorter time.

@@ -49,12 +49,11 @@ struct ServerAnswer: ~Escapable {
 extension TransactionTable {
     /// Maps an answer to the question of `slot`, as its first client asked it.
     func map(
-        _ answer: ServerAnswer, to slot: Int, _ bailiwick: Bailiwick, with mapper: inout AnswerMapper,
+        _ answer: ServerAnswer, to slot: Int, _ terms: AnswerTerms, with mapper: inout AnswerMapper,
         into prepared: inout PreparedAnswer
     ) throws(MappingError) {
         try mapper.map(
-            answer.message, answer.question, to: question(of: slot),
-            mapping: transactions[slot].target?.mapping ?? .identity, bailiwick: bailiwick, into: &prepared)
+            answer.message, answer.question, to: question(of: slot), by: terms, into: &prepared)
     }
 
     /// Starts an answer to the question of `slot`.

@@ -21,65 +21,55 @@ package struct PrefixMap: Hashable, Sendable {
     /// In the order of the file.
     package let pairs: [PrefixPair]
 
-    /// Sorted by `inner`.
-    private let byInner: [PrefixPair]
-    /// Sorted by `outer`.
-    private let byOuter: [PrefixPair]
+    /// Sorted by `from`.
+    private let outward: [Step]
+    private let inward: [Step]
+
+    /// One direction of a pair.
+    private struct Step: Hashable, Sendable {
+        let from: IPPrefix
+        let to: IPPrefix
+    }
 
     package init(_ pairs: [PrefixPair] = []) {
         self.pairs = pairs
-        byInner = pairs.sorted { $0.inner < $1.inner }
-        byOuter = pairs.sorted { $0.outer < $1.outer }
+        outward = pairs.map { Step(from: $0.inner, to: $0.outer) }.sorted { $0.from < $1.from }
+        inward = pairs.map { Step(from: $0.outer, to: $0.inner) }.sorted { $0.from < $1.from }
     }
 
     package var isEmpty: Bool { pairs.isEmpty }
 
     /// The address that others see for `inner`; nil if it is in no inner prefix. O(log n), no allocation.
-    package func outer(of inner: IPAddress) -> IPAddress? {
-        guard let pair = Self.last(byInner, beginningUpTo: inner, \.inner), pair.inner.contains(inner) else {
-            return nil
-        }
-        return pair.outer.address(withHostBitsOf: inner)
-    }
+    package func outer(of inner: IPAddress) -> IPAddress? { Self.image(of: inner, outward) }
 
-    /// The inner address of `outer`; nil if it is in no outer prefix. O(log n), no allocation.
-    package func inner(of outer: IPAddress) -> IPAddress? {
-        guard let pair = Self.last(byOuter, beginningUpTo: outer, \.outer), pair.outer.contains(outer) else {
-            return nil
-        }
-        return pair.inner.address(withHostBitsOf: outer)
-    }
+    /// The address that `outer` stands for; nil if it is in no outer prefix. O(log n), no allocation.
+    package func inner(of outer: IPAddress) -> IPAddress? { Self.image(of: outer, inward) }
 
     /// What others see of `inner`: one prefix if the whole of it is mapped by one pair, else those of the
     /// pairs inside it; empty if none of it is mapped.
-    package func outer(of inner: IPPrefix) -> [IPPrefix] {
-        pairs.compactMap { Self.image(of: inner, from: $0.inner, to: $0.outer) }
-    }
+    package func outer(of inner: IPPrefix) -> [IPPrefix] { Self.images(of: inner, outward) }
 
-    /// The inner part of `outer`, as above.
-    package func inner(of outer: IPPrefix) -> [IPPrefix] {
-        pairs.compactMap { Self.image(of: outer, from: $0.outer, to: $0.inner) }
-    }
+    /// What `outer` stands for, as above.
+    package func inner(of outer: IPPrefix) -> [IPPrefix] { Self.images(of: outer, inward) }
 
-    /// Nil if `prefix` and `source` are apart.
-    private static func image(of prefix: IPPrefix, from source: IPPrefix, to target: IPPrefix) -> IPPrefix? {
-        if prefix.contains(source) { return target }
-        guard source.contains(prefix) else { return nil }
-        return IPPrefix(
-            around: target.address(withHostBitsOf: prefix.address), length: prefix.length)
-    }
-
-    /// The last pair whose prefix begins at or before `address`; `sorted` is in the order of `side`.
-    private static func last(
-        _ sorted: [PrefixPair], beginningUpTo address: IPAddress, _ side: KeyPath<PrefixPair, IPPrefix>
-    ) -> PrefixPair? {
+    private static func image(of address: IPAddress, _ steps: [Step]) -> IPAddress? {
         var low = 0
-        var high = sorted.count
+        var high = steps.count
         while low < high {  // high - low halves each time
             let middle = (low + high) / 2
-            if sorted[middle][keyPath: side].address <= address { low = middle + 1 } else { high = middle }
+            if steps[middle].from.address <= address { low = middle + 1 } else { high = middle }
         }
-        return low == 0 ? nil : sorted[low - 1]
+        guard low > 0, steps[low - 1].from.contains(address) else { return nil }
+        return steps[low - 1].to.address(withHostBitsOf: address)
+    }
+
+    private static func images(of prefix: IPPrefix, _ steps: [Step]) -> [IPPrefix] {
+        steps.compactMap { step in
+            if prefix.contains(step.from) { return step.to }
+            guard step.from.contains(prefix) else { return nil }
+            return IPPrefix(
+                around: step.to.address(withHostBitsOf: prefix.address), length: prefix.length)
+        }
     }
 }
 

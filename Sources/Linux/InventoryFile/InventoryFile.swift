@@ -12,17 +12,19 @@ package enum InventoryFile {
     ///   - text: The file's octets, UTF-8.
     ///   - name: The file's name in messages.
     ///   - isOwnAddress: Whether this host has the address: a DNS server there may be Namebridge itself.
+    ///   - hostRoutes: The prefixes that this host has routes to: proposals keep away from them.
     ///   - furtherProblems: Problems that the caller finds in the inventory, if all of it could be read.
     /// - Returns: The inventory, nil if any problem is an error; every problem in the order of the file.
     package static func read(
         _ text: [UInt8], name: String, isOwnAddress: (IPAddress) -> Bool = { _ in false },
+        hostRoutes: () -> [IPPrefix] = { [] },
         furtherProblems: (Inventory) -> [InventoryProblem] = { _ in [] }
     ) -> (inventory: Inventory?, problems: [Diagnostic]) {
         let report = Report(file: name)
         guard let root = readTree(text.withoutByteOrderMark, report) else { return (nil, report.sorted) }
         report.root = root
         let inventory = Field(node: root, path: InventoryPath(), report: report).inventory()
-        report.add(inventory?.check(isOwnAddress: isOwnAddress) ?? [])
+        report.add(inventory?.check(isOwnAddress: isOwnAddress, hostRoutes: hostRoutes) ?? [])
         report.add(inventory.map(furtherProblems) ?? [])
         return (report.hasErrors ? nil : inventory, report.sorted)
     }

@@ -1,3 +1,4 @@
+import Glibc
 package import IPAddressing
 
 /// The addresses of this host.
@@ -33,6 +34,40 @@ package enum HostAddresses {
         } catch {
             return error != .addressNotAvailable
         }
+    }
+
+    /// The addresses of all interfaces, but for loopback and link-local ones; empty if the kernel tells none.
+    /// Corresponds to getifaddrs(3).
+    package static func all() -> [IPAddress] {
+        var first: UnsafeMutablePointer<ifaddrs>?
+        guard unsafe getifaddrs(&first) == 0 else { return [] }
+        defer { unsafe freeifaddrs(first) }
+        var addresses: [IPAddress] = []
+        var next = unsafe first
+        // Sound: the list ends with nil, and lives until it is freed above. An address of these families has
+        // as many octets as its form.
+        while let entry = unsafe next {
+            if let address = unsafe address(at: entry.pointee.ifa_addr), !address.isLoopback,
+                !address.isLinkLocal
+            {
+                addresses.append(address)
+            }
+            unsafe next = entry.pointee.ifa_next
+        }
+        return addresses
+    }
+
+    /// Nil for another family than IPv4 and IPv6, and for an interface without an address.
+    @unsafe
+    private static func address(at source: UnsafeMutablePointer<sockaddr>?) -> IPAddress? {
+        guard let source = unsafe source else { return nil }
+        let length: socklen_t
+        switch unsafe Int32(source.pointee.sa_family) {
+        case AF_INET: length = socklen_t(MemoryLayout<sockaddr_in>.size)
+        case AF_INET6: length = socklen_t(MemoryLayout<sockaddr_in6>.size)
+        default: return nil
+        }
+        return unsafe SocketAddress.load(UnsafeRawPointer(source), length: length)?.endpoint.address
     }
 
     /// True if a socket can be bound to the address.

@@ -10,6 +10,8 @@ package struct MappingChecker: Sendable {
     package let query: [UInt8]
     /// The most octets that the reply may take.
     package let limit: Int
+    /// What becomes of addresses.
+    package var addresses = PlainAddressMap()
     /// False if the reply has room for all records.
     package var mayCut = true
     /// False if the inner suffix's octets may stand inside of a label or of opaque data.
@@ -23,7 +25,9 @@ package struct MappingChecker: Sendable {
     }
 
     /// Types that belong to one hop (OPT, TSIG), or are invalid once names are changed (RRSIG, NSEC, NSEC3).
-    private var leftOut: Set<Int> { inner == outer ? [41, 250] : [41, 250, 46, 47, 50] }
+    private var leftOut: Set<Int> { changesNothing ? [41, 250] : [41, 250, 46, 47, 50] }
+
+    private var changesNothing: Bool { inner == outer && addresses.isEmpty }
 
     /// The errors of `reply`, which was made of `upstream`; empty if there are none.
     package func objections(to reply: [UInt8], madeFrom upstream: [UInt8]) -> [String] {
@@ -50,7 +54,7 @@ package struct MappingChecker: Sendable {
         }
         if got.flags & 0x8080 != 0x8080 { objections.append("QR or RA is missing") }
         if got.flags & 0x0440 != 0 { objections.append("AA or Z is set") }
-        if inner != outer, got.flags & 0x0020 != 0 {
+        if !changesNothing, got.flags & 0x0020 != 0 {
             objections.append("AD is set on names that were changed")
         }
         if given.isTruncated, !got.isTruncated { objections.append("TC of the cluster is gone") }
@@ -81,6 +85,7 @@ package struct MappingChecker: Sendable {
                 record.data = record.data.map {
                     if case .name(let name) = $0 { .name(name.replacing(inner, with: outer)) } else { $0 }
                 }
+                record.data = addresses.outer(ofData: record.data, type: record.type)
                 return record
             }
         }

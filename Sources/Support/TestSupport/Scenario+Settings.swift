@@ -11,7 +11,10 @@ extension Scenario {
     /// bare-domain prod staging
     /// refuse drop
     /// rate-limit 10 2
-    /// view 10.0.32.0/21 bare-domain old allow-clusters old allow-namespaces test
+    /// view 10.0.32.0/21 bare-domain old allow-clusters old allow-namespaces test inside prod
+    /// site office 172.16.0.0/18
+    /// unmapped office prod                          # a path with "map: false"
+    /// host 192.168.10.11                            # addresses of the forwarder's own host
     /// upstream 172.16.1.1
     /// allow-rebinding office.example
     /// reverse-upstream 10.0.0.0/16
@@ -39,12 +42,14 @@ extension Scenario {
             case "special-upstream": inventory.dns.specialUpstream = try line.names(values)
             case "maximum-udp-size": inventory.dns.maximumUDPSize = try line.number(values.first)
             case "view":
-                let fields = line.fields(values, ["bare-domain", "allow-clusters", "allow-namespaces"])
+                let fields = line.fields(
+                    values, ["bare-domain", "allow-clusters", "allow-namespaces", "inside"])
                 var view = View(
                     name: "view\(inventory.dns.views.count + 1)",
                     clients: try line.prefixes(fields[""] ?? []), bareDomain: fields["bare-domain"] ?? [])
                 view.allow = Access(
                     clusters: fields["allow-clusters"], namespaces: fields["allow-namespaces"])
+                view.inside = fields["inside"] ?? []
                 inventory.dns.views.append(view)
             case "cluster": inventory.clusters.append(try line.cluster())
             case "cache":
@@ -52,7 +57,15 @@ extension Scenario {
                 inventory.dns.cache.maximumTTL = settings.maximumTTL ?? inventory.dns.cache.maximumTTL
                 inventory.dns.cache.negativeTTL = settings.negativeTTL ?? inventory.dns.cache.negativeTTL
                 inventory.dns.cache.stale = settings.stale ?? inventory.dns.cache.stale
-            case "limits", "probed": continue
+            case "site":
+                let networks = try line.prefixes(Array(values.dropFirst()))
+                inventory.sites.append(Site(key: values.first ?? "", networks: networks))
+            case "unmapped":
+                inventory.paths.append(
+                    Path(
+                        ends: .oneWay(from: values.first ?? "", to: values.last ?? ""), carrier: .routed,
+                        isMapped: false))
+            case "limits", "probed", "host": continue
             default: throw ScenarioError(line: line.number, text: "no setting is called \(line.words[0])")
             }
         }
@@ -61,6 +74,17 @@ extension Scenario {
 
     /// True if a line begins with `keyword`.
     func hasSetting(_ keyword: String) -> Bool { settings.contains { $0.words[0] == keyword } }
+
+    /// What lines `host 192.168.10.11` say.
+    func hostAddresses() throws(ScenarioError) -> [IPAddress] {
+        var addresses: [IPAddress] = []
+        for line in settings where line.words[0] == "host" {
+            for word in line.words.dropFirst() {
+                addresses.append(try line.endpoint(word, defaultPort: 53).address)
+            }
+        }
+        return addresses
+    }
 
     /// The limits of a line `limits transactions 2 waiters 3`.
     package func limits() throws(ScenarioError) -> EngineLimits {
@@ -79,7 +103,7 @@ extension Scenario.Line {
     fileprivate func cluster() throws(ScenarioError) -> Cluster {
         let fields = fields(
             Array(words.dropFirst()),
-            ["domain", "names", "dns", "pods", "services", "cache", "only-kubernetes-names"])
+            ["domain", "names", "dns", "pods", "services", "map", "nodes", "cache", "only-kubernetes-names"])
         guard let key = fields[""]?.first else {
             throw ScenarioError(line: number, text: "a cluster needs a key")
         }
@@ -92,6 +116,10 @@ extension Scenario.Line {
         cluster.dns = try endpoints(fields["dns"] ?? [])
         cluster.pods = try prefixes(fields["pods"] ?? [])
         cluster.services = try prefixes(fields["services"] ?? [])
+        cluster.addressMap = try map(fields["map"] ?? [])
+        for (index, node) in try endpoints(fields["nodes"] ?? []).enumerated() {
+            cluster.nodes.append(Node(name: "n\(index)", addresses: [node.address]))
+        }
         cluster.cache = try cacheSettings(fields["cache"] ?? [])
         cluster.onlyKubernetesNames = fields["only-kubernetes-names"] != ["no"]
         return cluster
@@ -127,6 +155,19 @@ extension Scenario.Line {
             prefixes.append(prefix)
         }
         return prefixes
+    }
+
+    /// Inner and outer prefixes in turn.
+    private func map(_ texts: [String]) throws(ScenarioError) -> PrefixMap {
+        let prefixes = try prefixes(texts)
+        var pairs: [PrefixPair] = []
+        for index in stride(from: 0, to: prefixes.count - 1, by: 2) {
+            guard let pair = PrefixPair(inner: prefixes[index], outer: prefixes[index + 1]) else {
+                throw ScenarioError(line: number, text: "\(prefixes[index]) has another length")
+            }
+            pairs.append(pair)
+        }
+        return PrefixMap(pairs)
     }
 
     /// Servers.

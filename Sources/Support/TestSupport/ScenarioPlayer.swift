@@ -59,7 +59,8 @@ package final class ScenarioPlayer {
     }
 
     private init(_ scenario: Scenario, seed: UInt64) throws(ScenarioError) {
-        let policy = ForwardingPolicy(try scenario.inventory())
+        let policy = ForwardingPolicy(
+            try scenario.inventory(), hostAddresses: try scenario.hostAddresses())
         board = HealthBoard(
             servers: policy.servers.count, groups: policy.groups.count,
             isProbed: scenario.hasSetting("probed"))

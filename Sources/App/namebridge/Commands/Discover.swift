@@ -2,6 +2,7 @@ import ArgumentParser
 import ClusterDiscovery
 import Inventory
 import JSON
+import LinuxSystem
 
 /// `namebridge discover`: writes the clusters of a configuration file from the clusters' own settings.
 struct Discover: ParsableCommand {
@@ -13,8 +14,9 @@ struct Discover: ParsableCommand {
             Comments say where each value came from, and how to find by hand what was not found. Nothing is \
             written to a cluster.
 
-            Overlapping prefixes and clusters that could not be asked are reported on standard error; the \
-            exit code is then 1.
+            Clusters with overlapping prefixes get a "map" proposed, in ranges that nothing else uses. Other \
+            overlaps and clusters that could not be asked are reported on standard error; the exit code is \
+            then 1.
 
             Examples:
               namebridge discover --context prod --context staging > clusters.yaml
@@ -79,7 +81,8 @@ struct Discover: ParsableCommand {
             let key = key.indices.contains(index) ? key[index] : nil
             surveys.append((ClusterSurvey.asking(context: context, kubectl), key))
         }
-        let discovery = Discovery(surveys, file: file, contexts: known)
+        let discovery = Discovery(
+            surveys, file: file, contexts: known, hostRoutes: HostRoutes.prefixes())
         discovery.printProblems()
         switch output {
         case .json: print(discovery.json)

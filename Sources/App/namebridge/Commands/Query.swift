@@ -7,6 +7,7 @@ import IPAddressing
 import Inventory
 import JSON
 import LDNSBridge
+import LinuxSystem
 
 /// `namebridge query`: asks one question and shows each decision on the way.
 struct Query: ParsableCommand {
@@ -68,7 +69,8 @@ struct Query: ParsableCommand {
         _ question: (name: DomainName, type: UInt16), as client: IPAddress, by inventory: Inventory
     ) throws {
         var session = try QuerySession(
-            question.name, type: question.type, policy: ForwardingPolicy(inventory), client: client,
+            question.name, type: question.type,
+            policy: ForwardingPolicy(inventory, hostAddresses: HostAddresses.all()), client: client,
             transport: tcp ? .tcp : .udp)
         let report = session.run()
         switch output {

@@ -55,7 +55,7 @@ struct Serve: ParsableCommand {
     /// Starts the server and everything around it, and waits until it must end.
     private func serve(_ inventory: Inventory, until signals: borrowing SignalFD) throws {
         Log.use(inventory.log.format)
-        let policy = ForwardingPolicy(inventory)
+        let policy = ForwardingPolicy(inventory, hostAddresses: HostAddresses.all())
         var watch = ServiceWatch()
         let workers = inventory.dns.workers ?? ProcessLimits.processorCount
         let queryLogs = try queryLogs(inventory.log)

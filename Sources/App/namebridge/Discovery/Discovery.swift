@@ -1,5 +1,6 @@
 import ArgumentParser
 import ClusterDiscovery
+import IPAddressing
 import Inventory
 import JSON
 
@@ -17,12 +18,19 @@ struct Discovery {
     /// Overlapping prefixes.
     private(set) var overlaps: [PrefixOverlap] = []
 
+    /// For each cluster that overlaps others a map that would tell them apart.
+    private let proposals: [String: PrefixMap]
+
     /// Contexts that could not be asked, and why.
     private(set) var failures: [(context: String, reason: String)] = []
 
     /// - Parameters:
     ///   - surveys: One for each context, with the key that was chosen for it; nil: a free one.
-    init(_ surveys: [(survey: ClusterSurvey, key: String?)], file: Inventory?, contexts: [String]) {
+    ///   - hostRoutes: Prefixes that this host has routes to: no map is proposed there.
+    init(
+        _ surveys: [(survey: ClusterSurvey, key: String?)], file: Inventory?, contexts: [String],
+        hostRoutes: [IPPrefix] = []
+    ) {
         self.file = file
         var taken = Set((file?.sites ?? []).map(\.key))
         for (survey, _) in surveys {
@@ -42,6 +50,21 @@ struct Discovery {
         }
         let all = (file ?? Inventory()).merging(found)
         overlaps = PrefixOverlap.find(in: all)
+        let overlapping = Set(overlaps.flatMap { [$0.first.place, $0.second.place] })
+        proposals = all.proposedMaps(
+            for: all.clusters.filter { overlapping.contains($0.key) && !$0.isMapped }.map(\.key),
+            besides: hostRoutes)
+        for index in found.indices where file?.cluster(found[index].key) == nil {
+            found[index].proposedMap = proposals[found[index].key]
+        }
+    }
+
+    /// True if the text that is printed has a map for each cluster that needs one.
+    private func isSolved(_ overlap: PrefixOverlap) -> Bool {
+        let places = Set([overlap.first.place, overlap.second.place])
+        let clusters = places.filter { file?.site($0) == nil }
+        return places.count > 1
+            && clusters.allSatisfy { place in found.contains { $0.key == place && $0.proposedMap != nil } }
     }
 
     /// The cluster's key in the file, or a new one.
@@ -68,7 +91,7 @@ struct Discovery {
 
     /// True if a person must act.
     var hasProblem: Bool {
-        !failures.isEmpty || !overlaps.isEmpty || found.contains { !$0.partial.isEmpty }
+        !failures.isEmpty || !overlaps.allSatisfy(isSolved) || found.contains { !$0.partial.isEmpty }
     }
 
     /// Clusters of the file for which no context was named.
@@ -96,7 +119,14 @@ struct Discovery {
                 printError("\(findings.context): not found: \(list); the output says how to find that")
             }
         }
-        for overlap in overlaps { printError(Style.error.paint(overlap)) }
+        for overlap in overlaps {
+            let style = isSolved(overlap) ? Style.heading : .error
+            printError(style.paint("\(overlap)\(isSolved(overlap) ? "; a map is proposed" : "")"))
+        }
+        for cluster in file?.clusters ?? [] {
+            guard let map = proposals[cluster.key] else { continue }
+            printError(Style.heading.paint("clusters.\(cluster.key): a line for the file: \(map.line)"))
+        }
     }
 
     /// The clusters as entries of a configuration file.

@@ -11,7 +11,8 @@ import Telemetry
 ///
 /// ```
 /// query client=10.0.0.7:40213 proto=udp name=web.shop.svc.prod.cluster.local type=A \
-/// sent=web.shop.svc.cluster.local cluster=prod server=10.96.0.10:53 source=miss rcode=NOERROR us=812
+/// sent=web.shop.svc.cluster.local cluster=prod server=10.208.0.10:53 address=10.200.1.7 inner=10.244.1.7 \
+/// source=miss rcode=NOERROR us=812
 /// ```
 final class QueryLogWriter: Sendable {
     /// The output, which a reload may replace.
@@ -92,6 +93,8 @@ final class QueryLogWriter: Sendable {
         if !reply.sent.isEmpty { fields.append(("sent", name(reply.sent))) }
         if !reply.cluster.isEmpty { fields.append(("cluster", reply.cluster)) }
         if let server = reply.server { fields.append(("server", "\(server)")) }
+        if let address = reply.address { fields.append(("address", "\(address)")) }
+        if let inner = reply.innerAddress { fields.append(("inner", "\(inner)")) }
         return fields + [
             ("source", reply.source.word),
             ("rcode", Mnemonics.rcode(UInt16(truncatingIfNeeded: reply.rcode))),

@@ -16,6 +16,16 @@ extension QueryReport {
             ("view", .optional(view)),
             ("route", route?.json() ?? .null),
             ("exchanges", .array(exchanges.map { $0.json() })),
+            (
+                "addresses",
+                .array(
+                    innerAddresses.map { outer, inner, cluster in
+                        .object([
+                            ("outer", .string(outer.description)), ("inner", .string(inner.description)),
+                            ("cluster", .string(cluster)),
+                        ])
+                    })
+            ),
             ("microseconds", .integer(Int(nanoseconds / 1000))),
             ("reply", replyJSON()),
         ])

@@ -14,6 +14,9 @@ extension QueryReport {
         ]
         if let route { lines += rows(of: route) }
         for exchange in exchanges { lines += rows(of: exchange) }
+        for (outer, inner, cluster) in innerAddresses {
+            lines.append(row("address", "\(outer) is \(inner) inside \(cluster)"))
+        }
         lines.append(row("time", milliseconds(nanoseconds)))
         if let error = ExtendedError.first(in: reply) { lines.append(row("reason", "EDE \(error.inWords)")) }
         guard !reply.isEmpty else {

@@ -19,6 +19,8 @@ struct QueryReport {
     var exchanges: [Exchange] = []
     /// The reply that a client would get; empty if none came.
     var reply: [UInt8] = []
+    /// Outer addresses in the reply and what they stand for, such as `10.200.1.7` and `10.244.1.7 of prod`.
+    var innerAddresses: [(outer: IPAddress, inner: IPAddress, cluster: String)] = []
     /// From the question to the reply.
     var nanoseconds: Int64 = 0
 

@@ -88,7 +88,29 @@ struct QuerySession: ~Copyable {
             carryOut()
         }
         report.nanoseconds = elapsed
+        report.innerAddresses = innerAddresses(in: report.reply)
         return report
+    }
+
+    /// The outer addresses of `reply`, each once.
+    private func innerAddresses(
+        in reply: [UInt8]
+    ) -> [(outer: IPAddress, inner: IPAddress, cluster: String)] {
+        var mapper = AnswerMapper()
+        var prepared = PreparedAnswer()
+        guard let question = try? Question(reading: reply.span),
+            (try? mapper.map(
+                reply.span, question, to: reply.span.extracting(question.range),
+                by: AnswerTerms(names: .identity), into: &prepared)) != nil
+        else { return [] }
+        var found: [(outer: IPAddress, inner: IPAddress, cluster: String)] = []
+        _ = prepared.holdsAddress { outer in
+            if let inner = policy.innerAddress(of: outer), !found.contains(where: { $0.outer == outer }) {
+                found.append((outer, inner.address, inner.cluster))
+            }
+            return false
+        }
+        return found
     }
 
     /// Nanoseconds since the question.

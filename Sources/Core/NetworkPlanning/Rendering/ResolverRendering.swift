@@ -12,7 +12,7 @@ struct ResolverRendering {
     /// The suffixes that it answers, without dots at the ends; each once.
     let suffixes: [String]
 
-    /// The prefixes whose names it knows.
+    /// The prefixes whose names it knows: outer ones of clusters that have a map.
     let prefixes: [IPPrefix]
 
     /// The names of `inventory`, answered at `server`.
@@ -28,7 +28,13 @@ struct ResolverRendering {
             }
         }
         self.suffixes = suffixes
-        prefixes = PrefixSet(served.flatMap { $0.pods + $0.services }).prefixes
+        prefixes =
+            PrefixSet(
+                served.flatMap { cluster in
+                    cluster.isMapped
+                        ? cluster.addressMap.pairs.map(\.outer) : cluster.pods + cluster.services
+                }
+            ).prefixes
     }
 
     /// The text of a format.
@@ -52,16 +58,7 @@ struct ResolverRendering {
     /// The zones of the prefixes' addresses, cut at label boundaries (RFC 1035 section 3.5, RFC 3596
     /// section 2.5).
     var reverseZones: [String] {
-        prefixes.flatMap { prefix -> [String] in
-            let step = prefix.family == .v4 ? 8 : 4
-            let length = min((prefix.length + step - 1) / step * step, prefix.family.bitWidth)
-            let hostBits = UInt128(prefix.family.bitWidth - length)
-            // At most 2^7 zones of IPv4, 2^3 of IPv6: a label boundary is at most that far away.
-            return (0..<(1 << (length - prefix.length))).map { index in
-                let bits = prefix.address.bits | (hostBits == 128 ? 0 : UInt128(index) << hostBits)
-                return Self.reverseZone(IPAddress(family: prefix.family, bits: bits), length: length)
-            }
-        }
+        prefixes.flatMap { $0.reversePieces.map(\.reverseZone) }
     }
 
     /// The zones that resolvers answer by themselves (RFC 6303, RFC 7793) and that hold addresses of ours.
@@ -76,17 +73,5 @@ struct ResolverRendering {
             if !zones.contains(parent) { zones.append(parent) }
         }
         return zones
-    }
-
-    /// The zone of the prefix of `length` bits, which ends with a label.
-    private static func reverseZone(_ address: IPAddress, length: Int) -> String {
-        switch address.family {
-        case .v4:
-            let labels = address.octets.prefix(length / 8).reversed().map(String.init)
-            return (labels + ["in-addr.arpa"]).joined(separator: ".")
-        case .v6:
-            let nibbles = address.octets.flatMap { [$0 >> 4, $0 & 15] }.prefix(length / 4)
-            return (nibbles.reversed().map { String($0, radix: 16) } + ["ip6.arpa"]).joined(separator: ".")
-        }
     }
 }

@@ -1,0 +1,33 @@
+package import IPAddressing
+
+/// How a server's answer becomes one for clients.
+package struct AnswerTerms: Sendable {
+    /// For owners and names in data.
+    package var names: NameMapping
+
+    /// For names at or below what was asked in place of the client's name, where that is no suffix of a
+    /// cluster: reverse names of outer addresses, and pod names that have one in them. Comes before `names`.
+    package var question: NameMapping?
+
+    /// From the addresses that servers give to those that clients get.
+    package var addresses: PrefixMap
+
+    /// The names for which the server is believed.
+    package var bailiwick: Bailiwick
+
+    package init(
+        names: NameMapping, question: NameMapping? = nil, addresses: PrefixMap = PrefixMap(),
+        bailiwick: Bailiwick = .unchecked
+    ) {
+        self.names = names
+        self.question = question
+        self.addresses = addresses
+        self.bailiwick = bailiwick
+    }
+
+    /// True if records go out as they came: names need not be read.
+    var keepsNames: Bool { names.isIdentity && question == nil }
+
+    /// True if nothing is changed that a signature covers.
+    var keepsSignatures: Bool { keepsNames && addresses.isEmpty }
+}

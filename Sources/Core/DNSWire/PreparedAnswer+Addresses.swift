@@ -1,0 +1,110 @@
+package import IPAddressing
+
+extension PreparedAnswer {
+    /// True if an address in any section fulfils `condition`: the data of A and AAAA records, and the address
+    /// hints of SVCB and HTTPS (RFC 9460 section 7.3).
+    package func holdsAddress(_ condition: (IPAddress) -> Bool) -> Bool {
+        var walk = AddressWalk()
+        while let place = walk.next(in: self) {  // ends: the walk moves on
+            if condition(address(at: place).unmapped) { return true }
+        }
+        return false
+    }
+
+    /// The first address of the answer section; nil if there is none.
+    package var firstAddress: IPAddress? {
+        var walk = AddressWalk()
+        guard let place = walk.next(in: self), marks[walk.record - 1].section == .answer else { return nil }
+        return address(at: place).unmapped
+    }
+
+    /// Puts the outer address in place of each inner one; others stay.
+    mutating func mapAddresses(by map: PrefixMap) {
+        var walk = AddressWalk()
+        while let place = walk.next(in: self) {  // ends: the walk moves on
+            guard let outer = map.outer(of: address(at: place).unmapped) else { continue }
+            // An IPv4 address inside of an IPv6 one stands at its end.
+            let length = outer.family.bitWidth / 8
+            for index in 0..<length {
+                let octet = UInt8(truncatingIfNeeded: outer.bits >> UInt128(8 * (length - 1 - index)))
+                octets.set(octet, at: place.upperBound - length + index)
+            }
+        }
+    }
+
+    /// - Parameter place: Of 4 or 16 octets.
+    private func address(at place: Range<Int>) -> IPAddress {
+        var bits: UInt128 = 0
+        for index in place { bits = bits << 8 | UInt128(octets[index]) }
+        return IPAddress(family: place.count == 4 ? .v4 : .v6, bits: bits)
+    }
+}
+
+/// Finds the addresses in the records of a prepared answer, one after the other.
+private struct AddressWalk {
+    /// The record that comes next.
+    private(set) var record = 0
+    /// Where the next address of the current run stands, if there is room for one before `runEnd`.
+    private var position = 0
+    private var runEnd = 0
+    /// Octets of each address of the run; 0: there is no run.
+    private var length = 0
+    /// The service parameters of the current record that were not looked at yet.
+    private var parameters = 0..<0
+
+    /// The octets of the next address; nil at the end.
+    mutating func next(in answer: borrowing PreparedAnswer) -> Range<Int>? {
+        while true {  // each turn takes an address, a parameter of at least four octets, or a record
+            if length > 0, runEnd - position >= length {
+                position += length
+                return position - length..<position
+            }
+            length = 0
+            if parameters.count >= 4 {
+                takeParameter(of: answer)
+            } else if record < answer.marks.count {
+                takeRecord(of: answer)
+            } else {
+                return nil
+            }
+        }
+    }
+
+    private mutating func takeRecord(of answer: borrowing PreparedAnswer) {
+        let mark = answer.marks[record]
+        record += 1
+        parameters = 0..<0
+        // Behind the TTL's offset stand TTL and length.
+        position = Int(mark.ttlOffset) + 6
+        runEnd = Int(mark.end)
+        switch Int(mark.type) {
+        case RecordType.a: length = 4
+        case RecordType.aaaa: length = 16
+        case RecordType.svcb, RecordType.https:
+            // Priority, target, then the parameters (RFC 9460 section 2.2).
+            guard runEnd - position > 2,
+                let target = try? walkName(in: answer.octets.span, at: position + 2), target.end <= runEnd
+            else { return }
+            parameters = target.end..<runEnd
+        default: break
+        }
+    }
+
+    /// Key, length and value (RFC 9460 section 2.2).
+    private mutating func takeParameter(of answer: borrowing PreparedAnswer) {
+        let start = parameters.lowerBound
+        let end = start + 4 + answer.octets.number16(at: start + 2)
+        guard end <= parameters.upperBound else {
+            parameters = 0..<0
+            return
+        }
+        position = start + 4
+        runEnd = end
+        switch answer.octets.number16(at: start) {
+        case 4: length = 4
+        case 6: length = 16
+        default: length = 0
+        }
+        parameters = end..<parameters.upperBound
+    }
+}
