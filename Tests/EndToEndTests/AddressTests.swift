@@ -126,18 +126,19 @@ struct Namespace {
         return result
     }
 
-    /// Lays a cable to another namespace; both ends are called `cable`.
-    func join(_ other: Namespace) throws {
+    /// Lays a cable to another namespace.
+    func join(_ other: Namespace, as device: String = "cable", there: String = "cable") throws {
         try run(
-            "ip", "link", "add", "cable", "type", "veth", "peer", "name", "cable", "netns", "\(other.holder.identifier)")
-        for end in [self, other] { try end.run("ip", "link", "set", "cable", "up") }
+            "ip", "link", "add", device, "type", "veth", "peer", "name", there, "netns", "\(other.holder.identifier)")
+        try run("ip", "link", "set", device, "up")
+        try other.run("ip", "link", "set", there, "up")
     }
 
-    /// Gives the cable's end addresses that may be used at once.
-    func add(_ addresses: [String]) throws {
+    /// Gives a cable's end addresses that may be used at once.
+    func add(_ addresses: [String], to device: String = "cable") throws {
         for address in addresses {
             let words = address.contains(":") ? ["nodad"] : []
-            let result = try Tool.run(prefix + ["ip", "address", "add", address, "dev", "cable"] + words)
+            let result = try Tool.run(prefix + ["ip", "address", "add", address, "dev", device] + words)
             guard result.status == 0 else { throw TestFailure("\(address): \(result.errors)") }
         }
     }

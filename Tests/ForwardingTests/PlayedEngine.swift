@@ -36,6 +36,7 @@ final class PlayedEngine {
     }
 
     var counters: EngineCounters { engine.counters }
+    var gates: PathGates { engine.policy.gates }
     var meters: EngineMeters { engine.meters }
     var refusedClients: RefusedClients { engine.refusedClients }
     var unixTime: UInt32 {

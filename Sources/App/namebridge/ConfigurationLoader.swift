@@ -73,6 +73,7 @@ struct ConfigurationLoader: Sendable {
             throw ReloadProblems(lost.map { "the names below \($0) would not be answered by their cluster" })
         }
         let queryLog = try queryLog(inventory.log)
+        watches.paths.prepare(policy.gates, after: server.policy.gates)
         do throws(DNSServerError) {
             warnings += try server.replace(
                 DNSServerChange(
@@ -83,7 +84,7 @@ struct ConfigurationLoader: Sendable {
             throw ReloadProblems(["\(error)"], isConfigurationWrong: error.isConfigurationWrong)
         }
         watches.health.noteReload(server.policyAndBoard)
-        watches.paths.adopt(inventory)
+        watches.paths.adopt(inventory, policy.gates)
         queryLogs.take(queryLog)
         warnings += queryLog.warnings
         return ReloadedConfiguration(inventory: inventory, warnings: warnings)

@@ -1,3 +1,4 @@
+import Forwarding
 import IPAddressing
 import Inventory
 import LinuxSystem
@@ -8,6 +9,7 @@ import Synchronization
 /// Probes the paths that this host speaks for, and writes one line for each that dies or comes back.
 final class PathWatch: Sendable {
     private let prober: PathProber
+    private let gatekeeper: PathGatekeeper
     private let followed: Mutex<Followed>
 
     /// What the probed paths follow from.
@@ -20,13 +22,22 @@ final class PathWatch: Sendable {
     private static let mostOpen = 1024
 
     /// Starts probing.
-    init(_ inventory: Inventory) throws(Errno) {
+    ///
+    /// - Parameter gates: Of the policy that is served by.
+    init(_ inventory: Inventory, _ gates: PathGates) throws(Errno) {
         let addresses = Self.ownAddresses
         followed = Mutex(Followed(inventory: inventory, ownAddresses: addresses))
         let mostOpen = min(Self.mostOpen, ProcessLimits.descriptorLimit(orIfUnknown: 1024) / 8)
         let log = PathLog()
+        let gatekeeper = PathGatekeeper()
+        gatekeeper.keep([gates])
+        self.gatekeeper = gatekeeper
         prober = try PathProber(
-            inventory.probedPaths(ownAddresses: addresses), mostOpen: mostOpen, news: log.write)
+            inventory.probedPaths(ownAddresses: addresses), mostOpen: mostOpen
+        ) { verdict in
+            gatekeeper.take(verdict)
+            log.write(verdict)
+        }
         try prober.start()
     }
 
@@ -35,8 +46,12 @@ final class PathWatch: Sendable {
     /// What is known of each path; at most half a second old.
     var verdicts: [PathVerdict] { prober.verdicts }
 
-    /// Another configuration is served by.
-    func adopt(_ inventory: Inventory) {
+    /// A policy with the gates `next` is about to be served by, instead of one with the gates `current`.
+    func prepare(_ next: PathGates, after current: PathGates) { gatekeeper.keep([current, next]) }
+
+    /// Another configuration is served by, with these gates.
+    func adopt(_ inventory: Inventory, _ gates: PathGates) {
+        gatekeeper.keep([gates])
         followed.withLock { $0.inventory = inventory }
         follow(Self.ownAddresses)
     }
@@ -51,7 +66,9 @@ final class PathWatch: Sendable {
     private func follow(_ addresses: [IPAddress]) {
         followed.withLock { followed in
             followed.ownAddresses = addresses
-            prober.replace(followed.inventory.probedPaths(ownAddresses: addresses))
+            let paths = followed.inventory.probedPaths(ownAddresses: addresses)
+            gatekeeper.follow(paths)
+            prober.replace(paths)
         }
     }
 

@@ -59,6 +59,8 @@ package struct EngineCounters: Hashable, Sendable {
     package var droppedRecords = 0
     /// Replies blocked because a foreign name led to an address inside a cluster.
     package var blocked = 0
+    /// Replies withheld because no packets of the client reach the cluster.
+    package var gated = 0
     /// Replies with an answer that a server gave.
     package var answered = 0
     /// Replies that say that no server answered.
@@ -98,6 +100,7 @@ package struct EngineCounters: Hashable, Sendable {
         malformed += other.malformed
         droppedRecords += other.droppedRecords
         blocked += other.blocked
+        gated += other.gated
         answered += other.answered
         failed += other.failed
     }

@@ -180,6 +180,7 @@ package struct ForwardingEngine: ~Copyable {
         case .ask(let target, let suffixStart):
             guard
                 denyImpossibleName(exchange, target, suffixStart: suffixStart, into: &turn.outbox) == .open,
+                stopAtGate(exchange, target, into: &turn.outbox) == .open,
                 holdToRate(exchange, into: &turn.outbox) == .open
             else { return }
             ask(exchange, target, suffixStart: suffixStart, in: &turn)

@@ -17,6 +17,9 @@ package final class ForwardingPolicy: Sendable {
     /// the order. The first, empty, is for replies without a group.
     package let clusterNames: [String]
 
+    /// Which clients get no answers of which clusters now; set by the watch of paths.
+    package let gates: PathGates
+
     /// The targets of all suffixes.
     package let targets: [RouteTarget]
 
@@ -123,6 +126,7 @@ package final class ForwardingPolicy: Sendable {
         servers = builder.servers
         groups = builder.groups
         clusterNames = builder.clusterNames
+        gates = PathGates(inventory, clusterNames: builder.clusterNames)
         groupOfServer = builder.groups.indices.flatMap { group in
             builder.groups[group].servers.map { _ in group }
         }

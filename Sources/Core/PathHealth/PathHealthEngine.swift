@@ -24,6 +24,7 @@ package struct PathHealthEngine: Sendable {
             // Spread out, so that probes of many paths do not go out in one moment.
             PathTracker(path, at: now, firstAfter: Self.spread(&random))
         }
+        expected = earliestDue
     }
 
     /// When a path is first probed, in milliseconds.
@@ -39,8 +40,18 @@ package struct PathHealthEngine: Sendable {
     /// What is known of the path with this index.
     package func verdict(_ path: Int) -> PathVerdict { trackers[path].verdict(at: now) }
 
-    /// When `advance` is to be called; nil if there are no paths.
-    package var nextDeadline: MonotonicTime? { trackers.map(\.nextDue).min() }
+    /// When `advance` is to be called; nil if there are no paths. Holds after `init`, `replace` and `advance`.
+    package var nextDeadline: MonotonicTime? { expected }
+
+    private var earliestDue: MonotonicTime? {
+        var earliest: MonotonicTime?
+        // By index: a copy of each tracker would cost more than the rest.
+        for index in trackers.indices {
+            let due = trackers[index].nextDue
+            if earliest.map({ due < $0 }) ?? true { earliest = due }
+        }
+        return earliest
+    }
 
     /// Probes these paths from now on; what was found out of those that stay goes on.
     package mutating func replace(
@@ -58,7 +69,7 @@ package struct PathHealthEngine: Sendable {
             return known.map { PathTracker(path, after: $0, at: now) }
                 ?? PathTracker(path, at: now, firstAfter: Self.spread(&random))
         }
-        expected = nextDeadline
+        expected = earliestDue
     }
 
     // MARK: - Events
@@ -73,9 +84,9 @@ package struct PathHealthEngine: Sendable {
             if trackers[index].isJudgementDue(at: now) {
                 trackers[index].judge(excuse: excuse(of: index), at: now)
             }
+            tell(index, into: &actions)
         }
-        for index in trackers.indices { tell(index, into: &actions) }
-        expected = nextDeadline
+        expected = earliestDue
     }
 
     /// Takes what came of a connection; to be followed by `advance`.

@@ -20,9 +20,13 @@ package struct ProbedPath: Hashable, Sendable {
 
     package let onDown: OnDown
 
+    /// True if a path that has never been up may be gated: the file says so. Else a firewall that stops just
+    /// the probes would take all names away.
+    package let isGatedUnproven: Bool
+
     package init(
         from: String, to: String, relays: [String], targets: [ProbeTarget],
-        settings: ProbeSettings = ProbeSettings(), onDown: OnDown = .answer
+        settings: ProbeSettings = ProbeSettings(), onDown: OnDown = .answer, isGatedUnproven: Bool = false
     ) {
         self.from = from
         self.to = to
@@ -30,6 +34,7 @@ package struct ProbedPath: Hashable, Sendable {
         self.targets = targets
         self.settings = settings
         self.onDown = onDown
+        self.isGatedUnproven = isGatedUnproven
     }
 
     /// As in `office -> prod via relay1, relay2`.
@@ -60,7 +65,9 @@ extension Inventory {
     /// whose file entry asks for it.
     package func probedPaths(ownAddresses: [IPAddress]) -> [ProbedPath] {
         paths.flatMap { path in
-            ends(of: path).compactMap { probedPath(path, from: $0.from, to: $0.to, ownAddresses) }
+            ends(of: path, ownAddresses).compactMap {
+                probedPath(path, from: $0.from, to: $0.to, ownAddresses)
+            }
         }
     }
 
@@ -80,14 +87,18 @@ extension Inventory {
         guard !targets.isEmpty else { return nil }
         return ProbedPath(
             from: from, to: to, relays: path.relayHosts, targets: targets, settings: settings,
-            onDown: path.health.onDown ?? (isNear ? .servfail : .answer))
+            onDown: path.health.onDown ?? (isNear ? .servfail : .answer),
+            isGatedUnproven: path.health.onDown != nil)
     }
 
-    private func ends(of path: Path) -> [(from: String, to: String)] {
+    /// The ends that may be probed from this host: in a mesh, from the members that it stands in.
+    private func ends(of path: Path, _ ownAddresses: [IPAddress]) -> [(from: String, to: String)] {
         switch path.ends {
         case .oneWay(let from, let to): [(from, to)]
         case .mutual(let members):
-            members.flatMap { from in members.filter { $0 != from }.map { (from, $0) } }
+            members.filter { isNear($0, ownAddresses) }.flatMap { from in
+                members.filter { $0 != from }.map { (from, $0) }
+            }
         }
     }
 

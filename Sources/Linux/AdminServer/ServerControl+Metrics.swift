@@ -79,6 +79,12 @@ extension ServerControl {
         ) {
             $0.sockets.distrustedSockets
         }
+        counter(
+            "namebridge_answers_gated_total",
+            "Replies withheld since no packets of the client reach the cluster."
+        ) {
+            $0.engine.gated
+        }
         counter("namebridge_answer_records_dropped_total", "Records left out of servers' answers.") {
             $0.engine.droppedRecords
         }

@@ -25,11 +25,13 @@ struct ProbeRun: ~Copyable {
     /// The verdicts on all paths.
     var verdicts: [PathVerdict] { engine.verdicts }
 
-    /// Until the next deadline, in whole milliseconds, rounded up.
+    /// Until the next deadline, in whole milliseconds: to the next hundredth of a second, so that probes of
+    /// many paths go out and come back together.
     var milliseconds: Int32 {
         guard let deadline = engine.nextDeadline else { return 1000 }
-        let wait = (deadline.nanoseconds(since: MonotonicClock.now) + 999_999) / 1_000_000
-        return Int32(clamping: max(0, min(wait, 1000)))
+        let now = MonotonicClock.now.milliseconds
+        let due = (deadline.milliseconds / 10 + 1) * 10
+        return Int32(clamping: max(0, min(due - now, 1000)))
     }
 
     /// Probes other paths from now on.

@@ -67,7 +67,7 @@ struct Serve: ParsableCommand {
         try privileges.drop(
             socketFolder: folder, logFolders: QueryLogHandover.folders(inventory.log), isDemo: demo.demo)
         try failing { () throws(DNSServerError) in try server.start() }
-        let paths = try failing { () throws(Errno) in try PathWatch(inventory) }
+        let paths = try failing { () throws(Errno) in try PathWatch(inventory, policy.gates) }
         let loader = ConfigurationLoader(
             path: options.path, server: server, started: inventory, queryLogs: queryLogs,
             watches: .init(health: health, paths: paths))

@@ -1,0 +1,130 @@
+package import DNSWire
+import IPAddressing
+import Inventory
+import Synchronization
+
+/// Which clients get no answers of which clusters, since no packets of theirs arrive there.
+///
+/// Made with a policy and set by what watches the paths. While all gates are open, a question costs one load.
+package final class PathGates: Sendable {
+    /// Gates that are not open.
+    private let busyCount = Atomic<Int>(0)
+
+    /// The place in `sources` of a client; nil for clients that no path begins at.
+    private let sourceByClient: IPPrefixTable<Int>?
+
+    private let sources: [Source]
+
+    /// A site or cluster that paths begin at.
+    private struct Source: Sendable {
+        let key: String
+        /// By the cluster's number; see `ServerGroup.number`.
+        let gates: [Int: PathGate]
+    }
+
+    /// Whether answers of a cluster go to clients of a site.
+    package enum Position: Hashable, Sendable {
+        case open
+        /// They do, with short TTLs: the path has come back lately, or is not answering just now.
+        case changing
+        /// They do not, for this reason.
+        case closed(ExtendedError)
+    }
+
+    /// How long clients may cache answers while a path is changing, in seconds.
+    static let changingSeconds: UInt32 = 5
+
+    /// A mesh of more clusters has no gates: it would have a million for a thousand members.
+    private static let largestMesh = 64
+
+    /// - Parameter clusterNames: As `ForwardingPolicy.clusterNames`.
+    init(_ inventory: Inventory, clusterNames: [String]) {
+        let numbers = Dictionary(zip(clusterNames, 0...), uniquingKeysWith: { first, _ in first })
+        var gates: [String: [Int: PathGate]] = [:]
+        for path in inventory.paths {
+            let pairs: [(from: String, to: String)] =
+                switch path.ends {
+                case .oneWay(let from, let to): [(from, to)]
+                case .mutual(let members):
+                    members.count > Self.largestMesh
+                        ? []
+                        : members.flatMap { from in members.filter { $0 != from }.map { (from, $0) } }
+                }
+            for pair in pairs {
+                guard let number = numbers[pair.to] else { continue }
+                gates[pair.from, default: [:]][number] = PathGate(to: pair.to)
+            }
+        }
+        sources = gates.sorted { $0.key < $1.key }.map { Source(key: $0.key, gates: $0.value) }
+        let prefixes = sources.enumerated().flatMap { index, source in
+            Self.clients(of: source.key, inventory).map { ($0, index) }
+        }
+        sourceByClient = prefixes.isEmpty ? nil : IPPrefixTable(prefixes)
+    }
+
+    /// Where the clients at this end of a path ask from.
+    private static func clients(of key: String, _ inventory: Inventory) -> [IPPrefix] {
+        if let site = inventory.site(key) { return site.networks }
+        guard let cluster = inventory.cluster(key) else { return [] }
+        return cluster.pods + cluster.nodes.flatMap(\.addresses).map { IPPrefix(only: $0) }
+    }
+
+    /// Sets the gate between `from` and `to`; there need not be one.
+    package func set(from: String, to: String, _ position: Position) {
+        guard let gate = sources.first(where: { $0.key == from })?.gates.values.first(where: { $0.to == to })
+        else { return }
+        let change = gate.set(position)
+        if change != 0 { busyCount.add(change, ordering: .relaxed) }
+    }
+
+    /// True unless all gates are open.
+    @inline(__always)
+    var areBusy: Bool { busyCount.load(ordering: .relaxed) != 0 }
+
+    /// What becomes of an answer of the cluster with this number for `client`.
+    ///
+    /// This host itself stands for all sites: its probes are what closes gates.
+    func position(of client: IPAddress, cluster number: Int) -> Position {
+        guard areBusy else { return .open }
+        if let source = sourceByClient?.longestMatch(client) {
+            return sources[source].gates[number]?.position ?? .open
+        }
+        guard client.isLoopback else { return .open }
+        let positions = sources.compactMap { $0.gates[number]?.position }
+        return positions.first { if case .closed = $0 { true } else { false } }
+            ?? (positions.contains(.changing) ? .changing : .open)
+    }
+}
+
+/// One gate; read by workers, set by another thread.
+private final class PathGate: Sendable {
+    let to: String
+    private let state = Atomic<UInt8>(0)
+    private let reason = Mutex<ExtendedError?>(nil)
+
+    init(to: String) {
+        self.to = to
+    }
+
+    var position: PathGates.Position {
+        switch state.load(ordering: .acquiring) {
+        case 0: .open
+        case 1: .changing
+        default: reason.withLock { $0 }.map { .closed($0) } ?? .open
+        }
+    }
+
+    /// By how much the number of gates that are not open grows.
+    func set(_ position: PathGates.Position) -> Int {
+        let next: UInt8
+        switch position {
+        case .open: next = 0
+        case .changing: next = 1
+        case .closed(let error):
+            reason.withLock { $0 = error }
+            next = 2
+        }
+        let old = state.exchange(next, ordering: .acquiringAndReleasing)
+        return (next == 0 ? 0 : 1) - (old == 0 ? 0 : 1)
+    }
+}
