@@ -4,19 +4,20 @@ import InventoryFile
 import NetworkKernel
 import NetworkModel
 import NetworkPlanning
-import Testing
 import TestSupport
+import Testing
 
 /// A plan says before an apply what the kernel would not take.
 @Suite struct RefusedBeforeTests {
-    @Test(arguments: [
-        (nil, "eth0", false, "nothing is in the way"),
-        (VXLANLink(id: 10001, port: 8472, local: nil, underlay: nil), "eth0", true, "the number is taken"),
-        (VXLANLink(id: 1, port: 8472, local: nil, underlay: nil), "eth0", false, "flannel's number on the same port"),
-        (VXLANLink(id: 0, port: 8472, local: nil, underlay: nil), "eth0", true, "Cilium's device takes every number"),
-        (VXLANLink(id: 0, port: 4789, local: nil, underlay: nil), "eth0", false, "it does so on another port"),
-        (nil, "eth9", true, "the underlay is not there"),
-    ] as [(VXLANLink?, String, Bool, String)])
+    @Test(
+        arguments: [
+            (nil, "eth0", false, "nothing is in the way"),
+            (VXLANLink(id: 10001, port: 8472, local: nil, underlay: nil), "eth0", true, "the number is taken"),
+            (VXLANLink(id: 1, port: 8472, local: nil, underlay: nil), "eth0", false, "flannel's number on the same port"),
+            (VXLANLink(id: 0, port: 8472, local: nil, underlay: nil), "eth0", true, "Cilium's device takes every number"),
+            (VXLANLink(id: 0, port: 4789, local: nil, underlay: nil), "eth0", false, "it does so on another port"),
+            (nil, "eth9", true, "the underlay is not there"),
+        ] as [(VXLANLink?, String, Bool, String)])
     func `what the kernel would not make is refused before`(
         other: VXLANLink?, underlay: String, isRefused: Bool, what: String
     ) throws {

@@ -2,8 +2,8 @@ import IPAddressing
 import Inventory
 import NetworkModel
 import NetworkPlanning
-import Testing
 import TestSupport
+import Testing
 
 /// What is on a host already: refused is what the kernel would refuse or what takes living addresses away, no more.
 @Suite struct NeighbourhoodTests {
@@ -19,12 +19,13 @@ import TestSupport
           - { from: office, to: shop, via: relay, relays: [gate], source: snat }
         """
 
-    @Test(arguments: [
-        ("172.17.0.1", nil, false, "Docker's default network with no container in the prefix"),
-        ("172.17.0.1", "172.17.33.5", true, "a container that answers is in the prefix"),
-        ("172.17.0.1", "172.17.0.2", false, "the container is elsewhere"),
-        ("172.17.40.1", nil, true, "the host itself is in the prefix"),
-    ] as [(String, String?, Bool, String)])
+    @Test(
+        arguments: [
+            ("172.17.0.1", nil, false, "Docker's default network with no container in the prefix"),
+            ("172.17.0.1", "172.17.33.5", true, "a container that answers is in the prefix"),
+            ("172.17.0.1", "172.17.0.2", false, "the container is elsewhere"),
+            ("172.17.40.1", nil, true, "the host itself is in the prefix"),
+        ] as [(String, String?, Bool, String)])
     func `a wider network is in the way only if an address of the prefix lives there`(
         bridge: String, container: String?, isRefused: Bool, what: String
     ) throws {
@@ -42,9 +43,10 @@ import TestSupport
         #expect(notes.map(\.severity) == [isRefused ? .refusal : .warning], "\(what): \(notes)")
     }
 
-    @Test(arguments: [
-        ("10.9.0.2", "10.9.0.0/24", "its own next hop"), ("10.9.0.2", "10.9.7.0/24", nil),
-    ] as [(String, String, String?)])
+    @Test(
+        arguments: [
+            ("10.9.0.2", "10.9.0.0/24", "its own next hop"), ("10.9.0.2", "10.9.7.0/24", nil),
+        ] as [(String, String, String?)])
     func `a route over its own next hop is refused before a host is looked at`(
         node: String, pods: String, role: String?
     ) throws {

@@ -40,7 +40,8 @@ struct NetHostOptions: ParsableArguments {
         let known = planner.hosts.map { "\($0.place)/\($0.host.name)" }.joined(separator: ", ")
         if let host {
             if let located = planner.host(named: host) { return located }
-            printError("namebridge: \"\(host)\" is no host of \(configuration.path); known: \(known)"
+            printError(
+                "namebridge: \"\(host)\" is no host of \(configuration.path); known: \(known)"
                     + Self.remains)
             throw ExitStatus.usage
         }
