@@ -197,7 +197,7 @@ import Testing
         #expect(news.count == 3 && news[0].hasPrefix("lost") && news[2] == "failed", "\(news)")
         #expect(news[1] == "repaired \(run.run.kernel.state.ownRules) after 50 ms")
         let status = try #require(run.status)
-        #expect(status.present < status.wanted && status.trouble?.contains("Cannot find device \"eth0\"") == true)
+        #expect(status.present < status.wanted && status.trouble?.contains("this host has no device eth0") == true)
 
         // It comes back, and the rest with it.
         run.disturb([KernelEvent(.link(name: "eth0", index: 2, isUp: true))]) { state in
