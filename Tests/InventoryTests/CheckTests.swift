@@ -24,23 +24,6 @@ import Testing
     }
 
     @Test(
-        "a host that has no address of its own is told, since it is chosen by its name",
-        arguments: [
-            (["10.9.0.1"], ["10.9.0.1"], ["clusters.b.nodes.n.address"], "the same address"),
-            (["10.9.0.1"], ["10.9.0.2"], [], "other addresses"),
-            (["10.9.0.1", "10.8.0.1"], ["10.9.0.1", "10.7.0.1"], [], "each has one of its own"),
-        ])
-    func sharedAddresses(first: [String], second: [String], places: [String], reason: String) throws {
-        var clusters = [try cluster("a", pods: ["10.1.0.0/16"]), try cluster("b", pods: ["10.2.0.0/16"])]
-        for (index, addresses) in [first, second].enumerated() {
-            let own = try addresses.map { try #require(IPAddress($0)) }
-            clusters[index].nodes = [Node(name: "n", addresses: own)]
-        }
-        let problems = Inventory(clusters: clusters).check()
-        #expect(problems.map(\.path.description) == places, "\(reason): \(problems)")
-    }
-
-    @Test(
         "prefixes of two clusters that share an address are an error that names both",
         arguments: [
             ("10.1.0.0/16", "10.1.0.0/16", true), ("10.1.0.0/16", "10.1.2.3/32", true),

@@ -12,35 +12,6 @@ extension InventoryChecker {
             checkNodePods(cluster, at: path)
             checkSubnets(cluster, at: path)
         }
-        warnOfSharedAddresses()
-    }
-
-    /// A host is recognized by its addresses: where another place has all of them too, its name must be given.
-    private mutating func warnOfSharedAddresses() {
-        var owners: [IPAddress: [InventoryPath]] = [:]
-        var all: [(host: Host, path: InventoryPath)] = []
-        for cluster in inventory.clusters {
-            let path = InventoryPath("clusters") + cluster.key
-            all += cluster.nodes.map { ($0.host, path + "nodes" + $0.name) }
-            all += cluster.hosts.map { ($0, path + "hosts" + $0.name) }
-        }
-        for site in inventory.sites {
-            let path = InventoryPath("sites") + site.key + "hosts"
-            all += site.hosts.map { ($0, path + $0.name) }
-        }
-        for (host, path) in all {
-            for address in host.addresses { owners[address, default: []].append(path) }
-        }
-        for (host, path) in all {
-            guard let address = host.addresses.first,
-                host.addresses.allSatisfy({ owners[$0]?.count ?? 0 > 1 }),
-                let other = owners[address]?.first, other != path
-            else { continue }
-            warn(
-                at: path + "address", and: other,
-                "found \(address), which another place has too: on this host \"namebridge net\" needs --host"
-                    + " with its name; expected an address of its own")
-        }
     }
 
     /// Sites: keys that no cluster has, one router address per family, unique hosts.
