@@ -196,6 +196,8 @@ import Testing
         fine.groups = [fine.groups[0]]
         fine.paths = []
         fine.network = nil
+        fine.unmatched = nil
+        fine.shortages = []
         fine.reload.lastProblems = []
         #expect(StatusText(fine).lines[1] == .init("All well.", .success))
     }
