@@ -47,29 +47,23 @@ struct SystemdRendering {
 
     /// What the unit may do: change the network of the host, and write its state.
     private static let sandbox = """
-        CapabilityBoundingSet=CAP_NET_ADMIN CAP_NET_RAW
-        AmbientCapabilities=CAP_NET_ADMIN CAP_NET_RAW
+        CapabilityBoundingSet=CAP_NET_ADMIN CAP_NET_RAW CAP_SYS_ADMIN
+        AmbientCapabilities=CAP_NET_ADMIN CAP_NET_RAW CAP_SYS_ADMIN
         NoNewPrivileges=yes
         RestrictAddressFamilies=AF_INET AF_INET6 AF_NETLINK AF_UNIX
         SystemCallArchitectures=native
-        SystemCallFilter=@system-service
+        SystemCallFilter=@system-service @mount
         SystemCallErrorNumber=EPERM
         LockPersonality=yes
         MemoryDenyWriteExecute=yes
-        RestrictNamespaces=yes
+        RestrictNamespaces=net mnt
         RestrictRealtime=yes
         RestrictSUIDSGID=yes
-        ProtectSystem=strict
         RuntimeDirectory=namebridge-net
         RuntimeDirectoryMode=0711
         RuntimeDirectoryPreserve=yes
-        ReadWritePaths=/run/xtables.lock /proc/sys/net
-        ProtectHome=yes
         ProtectClock=yes
-        ProtectControlGroups=yes
         ProtectHostname=yes
-        ProtectKernelLogs=yes
-        PrivateTmp=yes
         UMask=0077
         """
 }
