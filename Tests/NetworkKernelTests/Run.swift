@@ -21,6 +21,8 @@ struct LabHosts: CustomTestStringConvertible, Sendable {
         LabHosts(network: "office-over-vpn", host: "node1"),
         LabHosts(network: "one-link", host: "n1"),
         LabHosts(network: "vxlan-mesh", host: "001"),
+        LabHosts(network: "equal-clusters", host: "gate"),
+        LabHosts(network: "mapped-node", host: "master1"),
     ]
 
     func plan() throws -> HostPlan {

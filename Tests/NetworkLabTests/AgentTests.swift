@@ -142,10 +142,10 @@ final class RunningAgent {
         self.lab = lab
         log = URL(filePath: try lab.file("agent-\(host).log", ""))
         process.executableURL = URL(filePath: "/usr/bin/env")
-        process.arguments = [
-            "NAMEBRIDGE_NET_STATE=\(lab.state(of: host))", "ip", "netns", "exec", lab.name(of: host), Shell.program, "net",
-            "agent", "--config", file, "--full-check", fullCheck,
-        ]
+        process.arguments =
+            ["NAMEBRIDGE_NET_STATE=\(lab.state(of: host))"]
+            + lab.entering(host).split(separator: " ").map(String.init)
+            + [Shell.program, "net", "agent", "--config", file, "--full-check", fullCheck]
         process.standardError = try FileHandle(forWritingTo: log)
         try process.run()
         try waits(for: "keeping", lab)

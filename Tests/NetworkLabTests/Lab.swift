@@ -42,7 +42,10 @@ final class Lab: @unchecked Sendable {
     /// - Parameters:
     ///   - script: Shell commands that build the network, with the functions of `prelude`.
     ///   - answering: The hosts that answer probes.
-    init(_ name: String, hosts: [String], script: String, answering: [String] = []) throws {
+    ///   - nesting: The hosts that make network namespaces themselves, whose names no other host has to see.
+    init(
+        _ name: String, hosts: [String], script: String, answering: [String] = [], nesting: [String] = []
+    ) throws {
         prefix = "nb\(getpid())\(name)"
         sockets = ProbeSockets()
         folder = FileManager.default.temporaryDirectory.appending(path: prefix)
@@ -55,6 +58,7 @@ final class Lab: @unchecked Sendable {
                 ip netns add $P$h; ip -n $P$h link set lo up
                 on $h sysctl -qw net.ipv6.conf.all.accept_dad=0 net.ipv6.conf.default.accept_dad=0
             done
+            for h in \(nesting.joined(separator: " ")); do nest $h; done
             \(script)
             # The kernel reports carriers a little later, and the links' states with them.
             for h in \(hosts.joined(separator: " ")); do
@@ -86,7 +90,19 @@ final class Lab: @unchecked Sendable {
     private var prelude: String {
         """
         P=\(prefix)
-        on() { h=$1; shift; ip netns exec $P$h "$@"; }
+        F=\(folder.path)
+        on() {
+            h=$1; shift
+            if [ -s $F/nest-$h ]; then nsenter -t $(cat $F/nest-$h) -n -m "$@"; else ip netns exec $P$h "$@"; fi
+        }
+        # nest HOST: names of network namespaces of its own, held by a process that ends with the host
+        nest() {
+            ip netns exec $P$1 unshare -m --propagation private sh -c \
+                "mount -t tmpfs none /run/netns && echo \\$\\$ > $F/nest-$1.new && mv $F/nest-$1.new $F/nest-$1; exec sleep 900" \
+                </dev/null >/dev/null 2>&1 &
+            for try in $(seq 100); do [ -s $F/nest-$1 ] && break; sleep 0.05; done
+            [ -s $F/nest-$1 ]
+        }
         # wire HOST DEVICE HOST DEVICE: a cable between two hosts
         wire() {
             ip link add $2 netns $P$1 type veth peer name $4 netns $P$3
@@ -141,7 +157,14 @@ final class Lab: @unchecked Sendable {
 
     /// Runs a command on a host.
     func on(_ host: String, _ command: String) throws -> Shell.Result {
-        try Shell.run("ip netns exec \(prefix)\(host) \(command)")
+        try Shell.run("\(entering(host)) \(command)")
+    }
+
+    /// What stands before a command that runs on a host.
+    func entering(_ host: String) -> String {
+        let file = folder.appending(path: "nest-\(host)")
+        guard let text = try? String(contentsOf: file, encoding: .utf8) else { return "ip netns exec \(prefix)\(host)" }
+        return "nsenter -t \(text.trimmingCharacters(in: .newlines)) -n -m"
     }
 
     /// Runs `namebridge net ARGUMENTS` on a host, with that host's own state.
@@ -212,6 +235,7 @@ final class Lab: @unchecked Sendable {
                 on \(host) $c 2>/dev/null | grep -v '^#' |
                     sed 's/"packets": [0-9]*, "bytes": [0-9]*//g; s/\\[[0-9]*:[0-9]*\\]//g; s/_timer *[0-9.]*//g'
             done
+            [ ! -s $F/nest-\(host) ] || on \(host) ip netns list
             # Bridges learn the others by themselves.
             on \(host) bridge fdb | grep 'permanent\\|static'
             on \(host) sysctl -a -r 'net.ipv[46].(conf|ip_forward|fib_)' 2>/dev/null | grep -v stable_secret

@@ -57,3 +57,25 @@ import LabProbe
         return LabFailure(text: unsafe "\(what): \(String(cString: strerror(reason)))")
     }
 }
+
+/// Connections that stay open while the network between their ends changes.
+@safe final class HeldConnections {
+    private let all: OpaquePointer
+    static let count = 200
+
+    /// - Parameters:
+    ///   - from: The file of the namespace of the clients.
+    ///   - to: That of the server.
+    init(from: String, to: String, address: String) throws {
+        // Sound: the structure is made here, freed in `deinit`, and used by one test's task alone.
+        guard let all = unsafe lab_connect(from, to, address, 9600, Int32(Self.count), 20_000) else {
+            throw LabFailure(text: "not all connections to \(address) could be opened")
+        }
+        unsafe self.all = all
+    }
+
+    deinit { unsafe lab_disconnect(all) }
+
+    /// How many carry an octet both ways, from the server's end first or from the client's.
+    func exchange(serverFirst: Bool) -> Int { Int(unsafe lab_exchange(all, serverFirst ? 1 : 0, 15_000)) }
+}

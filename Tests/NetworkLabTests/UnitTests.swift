@@ -22,7 +22,23 @@ import Testing
         #expect(result.code == 0 && result.output == "", "\(result.output)")
     }
 
-    @Test func `its commands work with its rights, in a file system that is read-only but for its paths`() throws {
+    @Test(arguments: ["net", "agent"])
+    func `nothing gives a unit a mount namespace of its own`(name: String) throws {
+        let file = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent().appending(path: "systemd/namebridge-\(name).service")
+        let lines = try String(contentsOf: file, encoding: .utf8).split(separator: "\n")
+        // systemd.exec(5), "File system namespacing" and those that imply it.
+        let keys = [
+            "ProtectSystem", "ProtectHome", "ReadWritePaths", "ReadOnlyPaths", "InaccessiblePaths", "PrivateTmp",
+            "PrivateDevices", "PrivateMounts", "ProtectKernelTunables", "ProtectKernelModules", "ProtectKernelLogs",
+            "ProtectControlGroups", "ProtectProc", "ProcSubset", "BindPaths", "TemporaryFileSystem", "RootDirectory",
+            "MountAPIVFS", "DynamicUser", "PrivateUsers", "NoExecPaths", "MountFlags",
+        ]
+        for key in keys { #expect(!lines.contains { $0.hasPrefix(key + "=") }, "\(key)") }
+        #expect(lines.contains { $0.hasPrefix("RestrictNamespaces=") && $0.contains("net") && $0.contains("mnt") })
+    }
+
+    @Test func `its commands work with its rights`() throws {
         let lab = try Lab(
             "unit", hosts: ["net", "host"],
             script: """
@@ -34,24 +50,17 @@ import Testing
                 """)
         let file = try lab.file("namebridge.yaml", Self.configuration)
         #expect(Self.values("ProtectKernelTunables") == [], "it could not write below /proc/sys/net")
-        #expect(Self.values("ReadWritePaths") == ["/run/xtables.lock /proc/sys/net"])
         #expect(Self.values("RuntimeDirectory") == ["namebridge-net"])
         let before = try lab.snapshot("host")
         let commands = ["ExecStart", "ExecReload", "ExecStop"].flatMap(Self.values)
         #expect(commands.count == 3)
-        // In the mount namespace of one call: all is read-only but for its own folder below an empty /run, as at
-        // boot, and the lock.
+        // In the mount namespace of one call, with an empty /run as at boot.
         let script = """
             set -e
             mount --make-rprivate /
-            mount -o bind,remount,ro /
             mount -t tmpfs run /run
             mkdir -m 0711 /run/namebridge-net
             (umask 0077; touch /run/xtables.lock)
-            for path in /run/namebridge-net /run/xtables.lock; do mount --bind $path $path; done
-            mount -o remount,bind,ro /run
-            if touch /run/namebridge-try 2>/dev/null; then echo "/run can be written"; exit 9; fi
-            if touch /etc/namebridge-try 2>/dev/null; then echo "/etc can be written"; exit 9; fi
             namebridge() { \(Self.privileges) \(Shell.program) "$@"; }
 
             """
@@ -86,11 +95,16 @@ import Testing
             services: [10.235.0.0/18]
             cni: calico-ipip
             nodes: { b: { address: 192.168.0.16, pods: [10.235.88.0/24] } }
+          c3:
+            pods: [10.244.0.0/16]
+            map: { 10.244.0.0/16: 10.250.0.0/16 }
+            nodes: { d: { address: 192.168.0.77, pods: [10.244.1.0/24] } }
         sites:
           office: { networks: [172.16.0.0/18], router: 192.168.0.1 }
         paths:
           - { between: [c1, c2], via: vxlan, vxlan: { id: 10001, port: 4899, network: 10.255.1.0/24 } }
           - { from: office, to: c1, via: relay, relays: [a] }
+          - { from: office, to: c3, via: relay, relays: [c1/a] }
 
         """
 }

@@ -248,7 +248,7 @@ extension Change {
         switch self {
         case .add(let object), .remove(let object), .replace(_, let object):
             switch object {
-            case .link: 0
+            case .namespace, .link: 0
             case .address: 1
             case .neighbour: 3
             case .forwardingEntry, .extraForwardingEntry: 4
@@ -258,6 +258,7 @@ extension Change {
             }
         case .set: 2
         case .forget: 8
+        case .inside: 0
         }
     }
 }
@@ -266,7 +267,7 @@ extension HostState {
     /// Does what people and programs do to our objects.
     fileprivate mutating func disturb(_ random: inout SplitMix64) {
         for _ in 0..<4 {
-            switch Int.random(in: 0..<10, using: &random) {
+            switch Int.random(in: 0..<13, using: &random) {
             case 0: tables.removeAll(where: \.isOurs)
             case 1:
                 if let index = tables.firstIndex(where: \.isOurs), !tables[index].chains.isEmpty {
@@ -292,6 +293,16 @@ extension HostState {
                     links[index].isUp = Bool.random(using: &random)
                 }
             case 8: for key in settings.keys where key.name == .forwarding { settings[key] = 0 }
+            case 9: for namespace in namespaces { apply(.remove(.namespace(namespace.name))) }
+            case 10:
+                for index in namespaces.indices {
+                    namespaces[index].state?.tables = []
+                    namespaces[index].state?.routes.removeAll(where: \.isOurs)
+                    for key in namespaces[index].state?.settings.keys.map(\.self) ?? [] {
+                        namespaces[index].state?.settings[key] = 2
+                    }
+                }
+            case 11: policyRules.removeAll(where: \.isOurs)
             default:
                 for index in iptables.indices {
                     for chain in iptables[index].chains.indices { iptables[index].chains[chain].rules = [] }

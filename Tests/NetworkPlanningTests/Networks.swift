@@ -9,6 +9,7 @@ import Testing
 enum Networks {
     static let all = [
         "relay-between-clusters", "one-link", "office-to-cluster", "vxlan-mesh", "office-over-vpn",
+        "equal-clusters", "mapped-node",
     ]
 
     private static let tests = URL(filePath: #filePath).deletingLastPathComponent()

@@ -99,7 +99,9 @@ extension FilterRule {
             }
         case "xt" where value["type"]?.string == "match": matches.append(.other(statement.description))
         default:
-            let next = FilterAction(statement: key, value) ?? .other(statement.description)
+            let next =
+                FilterAction(statement: key, value) ?? FilterAction(mangle: value, matching: matches)
+                ?? .other(statement.description)
             action = action == .count ? next : .other("\(action); \(next)")
         }
     }
@@ -197,6 +199,12 @@ extension FilterAction {
         case "masquerade":
             guard value["flags"] == nil || isFullyRandom, value["port"] == nil else { return nil }
             self = .masquerade(isFullyRandom: isFullyRandom)
+        case "dnat":
+            guard let action = FilterAction(prefixes: value, .destination) else { return nil }
+            self = action
+        case "snat" where value["type_flags"] != nil:
+            guard let action = FilterAction(prefixes: value, .source) else { return nil }
+            self = action
         case "snat":
             guard value["flags"] == nil || isFullyRandom, value["port"] == nil,
                 let address = value["addr"]?.string.flatMap({ IPAddress($0) })

@@ -128,6 +128,8 @@ extension FilterAction {
             .object(["masquerade": isFullyRandom ? .object(["flags": .string("fully-random")]) : .null])
         case .sourceTranslation(let address, let isFullyRandom):
             .object(["snat": Self.translation(address, isFullyRandom)])
+        case .prefixTranslation(let end, let pairs): Self.json(end, pairs)
+        case .rewrite(let end, let pair): Self.json(end, pair)
         case .clampSegmentSize:
             .object([
                 "mangle": .object([

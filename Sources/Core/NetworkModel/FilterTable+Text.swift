@@ -43,6 +43,7 @@ extension FilterHook: CustomStringConvertible {
     /// The priority as nft prints it.
     private var priorityText: String {
         let names = [-300: "raw", -150: "mangle", -100: "dstnat", 0: "filter", 50: "security", 100: "srcnat"]
+        if let name = names[priority - 10] { return name + " + 10" }
         if let name = names[priority] { return name }
         if let name = names[priority + 1] { return name + " - 1" }
         if let name = names[priority - 1] { return name + " + 1" }
@@ -106,6 +107,8 @@ extension FilterAction: CustomStringConvertible {
         case .sourceTranslation(let address, let isFullyRandom):
             "snat \(address.family == .v4 ? "ip" : "ip6") to \(address)"
                 + (isFullyRandom ? " fully-random" : "")
+        case .prefixTranslation(let end, let pairs): Self.text(end, pairs)
+        case .rewrite(let end, let pair): Self.text(end, pair)
         case .clampSegmentSize: "tcp option maxseg size set rt mtu"
         case .other(let json): json
         }

@@ -173,6 +173,11 @@ package enum FilterAction: Hashable, Sendable {
     case masquerade(isFullyRandom: Bool)
     /// Translates the source address.
     case sourceTranslation(to: IPAddress, isFullyRandom: Bool)
+    /// Puts the other prefix of a pair in, for a whole connection and its answers. Never empty, of one
+    /// family, sorted.
+    case prefixTranslation(TranslatedEnd, [PrefixTranslation])
+    /// The same for this packet alone, without memory of its connection; the rule matches the pair's `from`.
+    case rewrite(TranslatedEnd, PrefixTranslation)
     /// Lowers the segment size that a TCP peer announces to the route's MTU.
     case clampSegmentSize
     /// Another one, as compact JSON.

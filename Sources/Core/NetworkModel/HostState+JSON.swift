@@ -4,11 +4,16 @@ import JSON
 
 extension Link {
     /// The devices that `ip -j -d link` prints.
-    package static func read(_ text: [UInt8]) throws(ReadingError) -> [Link] {
+    ///
+    /// - Parameter namespaces: The names of our network namespaces by the host's numbers for them.
+    package static func read(
+        _ text: [UInt8], namespaces: [Int: String] = [:]
+    ) throws(ReadingError) -> [Link] {
         try rows(text, of: "ip -j -d link").compactMap { row in
             guard let name = row["ifname"]?.string else { return nil }
+            let far = row["link_netns"]?.string ?? row["link_netnsid"]?.integer.flatMap { namespaces[$0] }
             return Link(
-                name: name, kind: LinkKind(json: row["linkinfo"]),
+                name: name, kind: LinkKind(json: row["linkinfo"], far: far),
                 mtu: row["mtu"]?.integer,
                 mac: row["address"]?.string.flatMap { MACAddress($0) },
                 isUp: row["flags"]?.elements?.contains(.string("UP")) ?? false, alias: row["ifalias"]?.string,
@@ -18,8 +23,13 @@ extension Link {
 }
 
 extension LinkKind {
-    fileprivate init(json: JSONValue?) {
+    /// - Parameter far: The name of the namespace that the device's other end is in, if that is known.
+    fileprivate init(json: JSONValue?, far: String?) {
         let name = json?["info_kind"]?.string ?? ""
+        if name == "veth", let far, far.hasPrefix(Ownership.namespacePrefix) {
+            self = .veth(VethLink(namespace: far))
+            return
+        }
         guard name == "vxlan", let details = json?["info_data"], let id = details["id"]?.integer else {
             self = .other(name)
             return
@@ -113,7 +123,9 @@ extension Route {
         guard let kind = RouteKind(rawValue: row["type"]?.string ?? "unicast"),
             let destination = Self.destination(row["dst"]?.string ?? "", family: family)
         else { return nil }
-        let hops = row["nexthops"]?.elements ?? (row["dev"] == nil ? [] : [row])
+        // With IPv6 the kernel shows lo as the device of a route that leads nowhere.
+        let leadsNowhere = [.blackhole, .unreachable, .prohibit, .throw].contains(kind)
+        let hops = row["nexthops"]?.elements ?? (row["dev"] == nil || leadsNowhere ? [] : [row])
         self.init(
             destination: destination, kind: kind,
             table: Self.number(row["table"], Self.tableNames) ?? Self.mainTable,
@@ -179,6 +191,7 @@ extension PolicyRule {
                 outDevice: row["oif"]?.string, mark: mark(row["fwmark"], row["fwmask"]), action: action,
                 ruleProtocol: Route.madeBy(row["protocol"]) ?? 0)
             rule.isInverted = row["not"] != nil
+            rule.transport = row["ipproto"]?.string
             rule.suppressedPrefixLength = row["suppress_prefixlength"]?.integer
             return rule
         }

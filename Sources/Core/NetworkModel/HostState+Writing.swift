@@ -11,6 +11,9 @@ extension HostState {
             "addresses": .array(addresses.map(\.json)),
             "routes4": .array(routes.filter { $0.destination.family == .v4 }.map(\.json)),
             "routes6": .array(routes.filter { $0.destination.family == .v6 }.map(\.json)),
+            "rules4": .array(policyRules.filter { $0.family == .v4 }.map(\.json)),
+            "rules6": .array(policyRules.filter { $0.family == .v6 }.map(\.json)),
+            "namespaces": .array(namespaces.map(\.json)),
             "neighbours": .array(neighbours.map(\.json)),
             "forwarding": .array(forwardingEntries.map(\.json)),
             "nftables": .array(tables.flatMap(\.json)),
@@ -25,6 +28,8 @@ extension HostState {
         self.init(
             links: try Link.read(text("links")), addresses: try InterfaceAddress.read(text("addresses")),
             routes: try Route.read(text("routes4"), family: .v4) + Route.read(text("routes6"), family: .v6),
+            policyRules: try PolicyRule.read(text("rules4"), family: .v4)
+                + PolicyRule.read(text("rules6"), family: .v6),
             neighbours: try Neighbour.read(text("neighbours")),
             forwardingEntries: try ForwardingEntry.read(text("forwarding")),
             tables: try FilterTable.read(
@@ -34,6 +39,7 @@ extension HostState {
                 IPTablesState(family: .v4, saved: json["iptables4"]?.string ?? ""),
                 IPTablesState(family: .v6, saved: json["iptables6"]?.string ?? ""),
             ])
+        namespaces = (json["namespaces"]?.elements ?? []).compactMap { NetworkNamespace(json: $0) }
     }
 
     /// The text of `iptables-save` for these states.
@@ -62,6 +68,7 @@ extension Link {
         var info: JSONValue?
         switch kind {
         case .other(let name): info = name.isEmpty ? nil : .object(["info_kind": .string(name)])
+        case .veth: info = .object(["info_kind": .string("veth")])
         case .vxlan(let mesh):
             let local = mesh.local.map { JSONValue.address($0) }
             let details = JSONValue.members([
@@ -75,7 +82,35 @@ extension Link {
             "ifname": .string(name), "mtu": mtu.map { .integer($0) },
             "address": mac.map { .string($0.description) }, "flags": .array(isUp ? [.string("UP")] : []),
             "ifalias": alias.map { .string($0) }, "master": master.map { .string($0) }, "linkinfo": info,
+            "link_netns": kind.namespace.map { .string($0) },
         ])
+    }
+}
+
+extension LinkKind {
+    /// The namespace of ours that the other end is in; nil for other devices.
+    fileprivate var namespace: String? {
+        if case .veth(let pair) = self { pair.namespace } else { nil }
+    }
+}
+
+extension PolicyRule {
+    fileprivate var json: JSONValue {
+        var members: [String: JSONValue?] = [
+            "priority": .integer(priority), "src": source.map { .address($0.address) },
+            "srclen": source.map { .integer($0.length) }, "dst": destination.map { .address($0.address) },
+            "dstlen": destination.map { .integer($0.length) }, "iif": inDevice.map { .string($0) },
+            "oif": outDevice.map { .string($0) }, "ipproto": transport.map { .string($0) },
+            "fwmark": mark.map { .string("0x" + String($0.value, radix: 16)) },
+            "fwmask": mark.map { .string("0x" + String($0.mask, radix: 16)) },
+            "not": isInverted ? JSONValue.null : nil, "protocol": .integer(ruleProtocol),
+            "suppress_prefixlength": suppressedPrefixLength.map { .integer($0) },
+        ]
+        switch action {
+        case .lookup(let table): members["table"] = .integer(table)
+        case .other(let words): members["action"] = .string(words)
+        }
+        return .members(members)
     }
 }
 

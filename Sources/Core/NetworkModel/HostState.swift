@@ -27,6 +27,9 @@ package struct HostState: Hashable, Sendable {
     /// The kernel settings that were read.
     package var settings: [KernelSetting: Int]
 
+    /// Our network namespaces.
+    package var namespaces: [NetworkNamespace] = []
+
     /// Our own table of nft, and in tests those of others.
     package var tables: [FilterTable]
 

@@ -19,6 +19,10 @@ package struct KernelSetting: Hashable, Sendable {
         /// IPv4: 1 drops packets whose answer would leave by another device, 2 only those without a
         /// route back.
         case reversePathFilter = "rp_filter"
+        /// IPv4: 1 takes packets with one of the host's own addresses as their source.
+        case acceptLocal = "accept_local"
+        /// IPv4: 0 tells no sender of a shorter way. That of all devices counts as well.
+        case sendRedirects = "send_redirects"
         /// IPv6: 2 keeps learning the default route from the router although the host forwards.
         case acceptRouterAdvertisements = "accept_ra"
         /// Of the host: how one of several next hops is chosen. 3 uses only addresses and protocol (Linux

@@ -34,14 +34,19 @@ package struct Link: Hashable, Sendable {
         self.master = master
     }
 
-    /// True if its alias says that we made it.
-    package var isOurs: Bool { alias?.hasPrefix(Ownership.tag) == true }
+    /// True if its alias says that we made it; the kernel makes `lo`, whose alias marks a namespace.
+    package var isOurs: Bool { name != "lo" && hasTag }
+
+    /// True if its alias begins with our tag.
+    var hasTag: Bool { alias?.hasPrefix(Ownership.tag) == true }
 }
 
 /// The kind of a network device.
 package enum LinkKind: Hashable, Sendable {
     /// A VXLAN device.
     case vxlan(VXLANLink)
+    /// One end of a pair whose other end is in one of our network namespaces.
+    case veth(VethLink)
     /// As `ip -d link` names it (`veth`, `bridge`, `ipip`); empty for hardware.
     case other(String)
 }
@@ -71,6 +76,17 @@ package struct VXLANLink: Hashable, Sendable {
     }
 }
 
+/// A pair of devices that are joined by a cable: one on the host, one in a network namespace.
+package struct VethLink: Hashable, Sendable {
+    /// The namespace that the other end is in.
+    package var namespace: String
+
+    package init(namespace: String) { self.namespace = namespace }
+
+    /// The name of the other end.
+    package static let peer = "nb0"
+}
+
 /// How a restarted process recognises its own objects without a memory of them.
 package enum Ownership {
     /// The start of the alias of each link, and of the comment of each of our rules in a foreign chain.
@@ -81,4 +97,7 @@ package enum Ownership {
 
     /// The name of our one nft table, of family `inet`.
     package static let table = "namebridge"
+
+    /// Begins the name of each network namespace of ours; its `lo` has the tag as alias.
+    package static let namespacePrefix = "nb-"
 }

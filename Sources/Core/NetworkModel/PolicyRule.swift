@@ -19,6 +19,9 @@ package struct PolicyRule: Hashable, Sendable {
     /// The packet's mark; nil: any.
     package var mark: Mark?
 
+    /// As in `icmp`: what the packet carries.
+    package var transport: String?
+
     /// True if it is for packets that the conditions do not hold for (`ip rule add not ...`).
     package var isInverted = false
 
@@ -82,6 +85,7 @@ extension PolicyRule: CommandObject {
         if let mark { add("fwmark", mark.description) }
         if let inDevice { add("iif", inDevice) }
         if let outDevice { add("oif", outDevice) }
+        if let transport { add("ipproto", transport) }
         switch action {
         case .lookup(let table): add("lookup", String(table))
         case .other(let word): add(word)

@@ -21,6 +21,7 @@ extension Change {
             }
         case .set(let setting, _, let value): [Command(.sysctl, ["-w", "\(setting)=\(value)"])]
         case .forget(let range): [range.forgetting]
+        case .inside(let namespace, let change): change.commands.map { $0.inside(namespace) }
         }
     }
 
@@ -49,6 +50,15 @@ extension Change {
     }
 }
 
+extension Command {
+    /// The same in a network namespace.
+    fileprivate func inside(_ namespace: String) -> Command {
+        var command = self
+        command.namespace = namespace
+        return command
+    }
+}
+
 extension NetworkObject {
     /// The commands that make the object.
     fileprivate var additions: [Command] {
@@ -66,6 +76,12 @@ extension NetworkObject {
         case .forwardingEntry(let entry): [Command(.bridge, ["fdb", "replace"] + entry.arguments)]
         case .extraForwardingEntry(let entry): [Command(.bridge, ["fdb", "append"] + entry.arguments)]
         case .policyRule(let rule): [rule.command("add")]
+        case .namespace(let name):
+            // By this alias a restarted process knows the namespace.
+            [
+                Command(.ip, ["netns", "add", .word(name)]),
+                Command(.ip, ["link", "set", "dev", "lo", "alias", .word(Ownership.tag + name)], in: name),
+            ]
         case .table(let table): [Command(.nft, ["-f", "-"], input: table.replacement)]
         case .iptablesRule(let rule): [rule.command("-I")]
         }
@@ -90,6 +106,7 @@ extension NetworkObject {
                     ])
             ]
         case .policyRule(let rule): [rule.command("del")]
+        case .namespace(let name): [Command(.ip, ["netns", "del", .word(name)])]
         case .table(let table): [Command(.nft, ["-f", "-"], input: table.deletion)]
         case .iptablesRule(let rule): [rule.command("-D")]
         }
@@ -114,6 +131,10 @@ extension Link {
             if let local = mesh.local { add += ["local", "\(local)"] }
             if let underlay { add += ["dev", underlay] }
             add.append(mesh.isLearning ? "learning" : "nolearning")
+        case .veth(let pair):
+            add += ["type", "veth", "peer", "name", .word(VethLink.peer)]
+            if let mtu { add += ["mtu", "\(mtu)"] }
+            add += ["netns", .word(pair.namespace)]
         case .other(let kind): add += ["type", .word(kind)]
         }
         var commands = [Command(.ip, add)]

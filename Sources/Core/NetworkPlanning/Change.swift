@@ -11,6 +11,8 @@ package enum NetworkObject: Hashable, Sendable {
     case extraForwardingEntry(ForwardingEntry)
     /// A policy rule of routing.
     case policyRule(PolicyRule)
+    /// A network namespace without anything but its loopback device; it goes with all that is in it.
+    case namespace(String)
     /// A whole table of nftables.
     case table(FilterTable)
     /// A rule in a chain of another program, added with the tool of that chain.
@@ -18,7 +20,7 @@ package enum NetworkObject: Hashable, Sendable {
 }
 
 /// What a step does; each change has an inverse.
-package enum Change: Hashable, Sendable {
+package indirect enum Change: Hashable, Sendable {
     /// A rule of iptables is put first in its chain.
     case add(NetworkObject)
     /// Deletes an object.
@@ -29,6 +31,8 @@ package enum Change: Hashable, Sendable {
     case set(KernelSetting, from: Int, to: Int)
     /// Deletes the translation of earlier connections; it cannot and need not be undone.
     case forget(ConnectionRange)
+    /// A change in the network namespace of that name.
+    case inside(String, Change)
 
     /// The inverse of the change.
     package var inverse: Change {
@@ -38,6 +42,7 @@ package enum Change: Hashable, Sendable {
         case .replace(let old, let new): .replace(new, with: old)
         case .set(let setting, let old, let new): .set(setting, from: new, to: old)
         case .forget: self
+        case .inside(let namespace, let change): .inside(namespace, change.inverse)
         }
     }
 }

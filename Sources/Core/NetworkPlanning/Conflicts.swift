@@ -35,7 +35,10 @@ extension DifferenceCalculation {
     /// Foreign routes for exactly our prefixes.
     private func foreignRoutes() -> [Conflict] {
         var ours: [IPPrefix: Desired<Route>] = [:]
-        for desired in plan.routes { ours[desired.value.destination] = desired }
+        for desired in plan.routes
+        where desired.value.table == Route.mainTable && desired.value.kind == .unicast {
+            ours[desired.value.destination] = desired
+        }
         for prefix in plan.halvedPrefixes { ours[prefix] = prefix.halves.flatMap { ours[$0.low] } }
         guard !ours.isEmpty else { return [] }
         return observed.routes.compactMap { route in

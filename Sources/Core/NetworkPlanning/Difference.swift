@@ -98,6 +98,9 @@ struct DifferenceCalculation {
     /// The difference found so far.
     private(set) var result = Difference()
 
+    /// True if nothing is known of the settings: they are those of a namespace that is only being made.
+    var writesAllSettings = false
+
     /// Removing steps, deferred until all others exist.
     private var removals: [Step] = []
 
@@ -121,7 +124,9 @@ struct DifferenceCalculation {
         let checks = RouteChecks(plan, on: observed, rules: rules)
         result.conflicts = conflicts() + firewall.conflicts + checks.conflicts()
         dismantle()
+        namespaceSteps()
         linkSteps()
+        contentSteps()
         addressSteps()
         settingSteps()
         neighbourSteps()
@@ -130,19 +135,29 @@ struct DifferenceCalculation {
         acceptSteps(misplaced: firewall.misplaced)
         routeSteps()
         ruleSteps()
-        result.steps += removals.reversed()
+        takeRemovals()
         forgetSteps()
         result.notes.sort { $0.severity < $1.severity }
     }
 
+    /// Takes away what no path needs, now that all else stands.
+    mutating func takeRemovals() {
+        result.steps += removals.reversed()
+        removals = []
+    }
+
+    mutating func note(_ severity: PlanNote.Severity, _ message: String) {
+        result.notes.append(PlanNote(severity, message))
+    }
+
     /// Adds a step.
-    private mutating func step(_ change: Change, _ because: String) {
+    mutating func step(_ change: Change, _ because: String) {
         result.steps.append(Step(change, because: because))
     }
 
     /// Removals run in the opposite order in which they are found: the referring object before the one it
     /// refers to.
-    private mutating func removal(_ change: Change, _ because: String = noLonger) {
+    mutating func removal(_ change: Change, _ because: String = noLonger) {
         removals.append(Step(change, because: because))
     }
 
@@ -163,7 +178,7 @@ struct DifferenceCalculation {
     }
 
     /// Adds the steps of links.
-    private mutating func linkSteps() {
+    mutating func linkSteps() {
         let wanted = Set(plan.links.map(\.value.name))
         for link in observed.links
         where link.isOurs && !wanted.contains(link.name) && !gone.contains(link.name) {
@@ -200,7 +215,7 @@ struct DifferenceCalculation {
     // MARK: What is on links
 
     /// Adds the steps of addresses.
-    private mutating func addressSteps() {
+    mutating func addressSteps() {
         let wanted = Set(plan.addresses.map(\.value))
         let devices = ownDevices
         for address in observed.addresses
@@ -279,18 +294,18 @@ struct DifferenceCalculation {
     // MARK: Settings
 
     /// Adds the steps of settings.
-    private mutating func settingSteps() {
+    mutating func settingSteps() {
         let wanted = Set(plan.settings.map(\.value.setting))
         for setting in plan.settings.map(\.value.setting) {
             guard let value = observed.settings[setting] else { continue }
             result.found.append(
                 SettingRecord(setting: setting, previous: value, ours: value, among: observed.settings))
         }
-        for desired in plan.settings where !isSatisfied(desired.value) {
+        for desired in plan.settings where writesAllSettings || !isSatisfied(desired.value) {
             let setting = desired.value.setting
             let present = gone.contains(setting.device) ? nil : observed.settings[setting]
             let old = present ?? initialValue(of: setting)
-            if old != desired.value.value {
+            if writesAllSettings || old != desired.value.value {
                 step(.set(setting, from: old, to: desired.value.value), desired.because)
             }
         }
@@ -326,7 +341,7 @@ struct DifferenceCalculation {
     // MARK: Rules of packets
 
     /// Adds the step of our table.
-    private mutating func tableStep() {
+    mutating func tableStep() {
         let present = observed.ownTable
         let wanted = plan.table
         switch (present, wanted.chains.isEmpty) {
@@ -375,7 +390,7 @@ struct DifferenceCalculation {
     // MARK: Routes
 
     /// Adds the steps of routes.
-    private mutating func routeSteps() {
+    mutating func routeSteps() {
         let own = observed.routes.filter { route in
             route.isOurs && !gone.contains { route.uses($0) }
         }
@@ -402,7 +417,14 @@ struct DifferenceCalculation {
 
     /// Adds the steps of policy rules.
     private mutating func ruleSteps() {
-        for rule in observed.policyRules where rule.isOurs { removal(.remove(.policyRule(rule))) }
+        let wanted = Set(plan.rules.map(\.value))
+        for rule in observed.policyRules where rule.isOurs && !wanted.contains(rule) {
+            removal(.remove(.policyRule(rule)))
+        }
+        let present = Set(observed.policyRules)
+        for desired in plan.rules where !present.contains(desired.value) {
+            step(.add(.policyRule(desired.value)), desired.because)
+        }
     }
 }
 
@@ -421,7 +443,7 @@ private struct NeighbourKey: Hashable {
 }
 
 /// The key of a route of ours.
-private struct RouteKey: Hashable {
+struct RouteKey: Hashable {
     /// The destination.
     let destination: IPPrefix
     /// The routing table.

@@ -26,7 +26,12 @@ extension HostPlan {
         writer.write(": \(part)\n")
         for note in notes { writer.write("# \(note)\n") }
         var lines = PlanLines(writer: consume writer, reasons: reasons)
+        for namespace in namespaces { lines.write(namespace.value.commands, namespace.because) }
         for link in links { lines.write(link.value.commands, link.because) }
+        for namespace in namespaces {
+            lines.write(namespace.value.contentCommands, namespace.because)
+            lines.writeCommented(namespace.value.tableText)
+        }
         for address in addresses {
             lines.write(Change.add(.address(address.value)).commands, address.because)
         }
@@ -58,6 +63,7 @@ extension HostPlan {
                 route.value.write(to: &$0)
             }
         }
+        for (commands, because) in ruleCommands { lines.write(commands, because) }
         for accept in accepts {
             let rule = accept.value.rule(in: "FORWARD", because: accept.because)
             lines.writeCommented(
@@ -135,6 +141,18 @@ extension Step {
         case .replace(let old, _): lines("-", .add(old)) + lines("+", change)
         case .set(let setting, let old, let new): "+ sysctl -w \(setting)=\(new)  # was \(old); \(because)\n"
         case .add, .forget: lines("+", change)
+        case .inside(let namespace, let change): text(of: change, in: namespace)
+        }
+    }
+
+    private func text(of change: Change, in namespace: String) -> String {
+        switch change {
+        case .add(.table(let table)): Self.lines(of: table, from: nil, in: namespace)
+        case .replace(.table(let old), with: .table(let new)): Self.lines(of: new, from: old, in: namespace)
+        case .remove(let object): lines("-", .inside(namespace, .add(object)))
+        case .replace(let old, _) where !old.isLink:
+            lines("-", .inside(namespace, .add(old))) + lines("+", self.change)
+        case .add, .replace, .set, .forget, .inside: lines("+", self.change)
         }
     }
 
@@ -146,21 +164,28 @@ extension Step {
     }
 
     /// Rules contain their reason as a comment.
-    private static func lines(of new: FilterTable, from old: FilterTable?) -> String {
+    private static func lines(
+        of new: FilterTable, from old: FilterTable?, in namespace: String? = nil
+    ) -> String {
+        let program = namespace.map { "nft in \($0)" } ?? "nft"
         let before = Set((old?.description ?? "").split(separator: "\n"))
         let after = new.description.split(separator: "\n")
         var text = ""
         if let old {
             let kept = Set(after)
             for line in old.description.split(separator: "\n") where !kept.contains(line) {
-                text += "- nft: \(line)\n"
+                text += "- \(program): \(line)\n"
             }
         }
         for line in after {
-            text += before.contains(line) ? "  nft: " : "+ nft: "
+            text += (before.contains(line) ? "  " : "+ ") + program + ": "
             text += line
             text += "\n"
         }
         return text
     }
+}
+
+extension NetworkObject {
+    fileprivate var isLink: Bool { if case .link = self { true } else { false } }
 }

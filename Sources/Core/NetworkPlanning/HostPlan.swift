@@ -25,6 +25,12 @@ package struct HostPlan: Hashable, Sendable {
     /// Routes of protocol 78.
     package var routes: [Desired<Route>] = []
 
+    /// Which packets look in which table, and the same for devices that have to be seen first.
+    package var rules: [Desired<PolicyRule>] = []
+    package var rulesOfDevices: [Desired<DeviceRule>] = []
+
+    package var namespaces: [Desired<NamespacePlan>] = []
+
     /// Traffic that must be accepted if a foreign firewall drops unknown packets.
     package var accepts: [Desired<ForwardAccept>] = []
 
@@ -56,7 +62,8 @@ package struct HostPlan: Hashable, Sendable {
     package var isEmpty: Bool {
         links.isEmpty && addresses.isEmpty && settings.isEmpty && neighbours.isEmpty
             && forwardingEntries.isEmpty
-            && routes.isEmpty && accepts.isEmpty && table.chains.isEmpty && settingsOfBareTunnels.isEmpty
+            && routes.isEmpty && rules.isEmpty && rulesOfDevices.isEmpty && namespaces.isEmpty
+            && accepts.isEmpty && table.chains.isEmpty && settingsOfBareTunnels.isEmpty
     }
 
     /// True if a path needs something of the host, be it a setting alone.
@@ -72,8 +79,13 @@ package struct HostPlan: Hashable, Sendable {
             accepts.contains { $0.value.rule(in: rule.value.chain, because: rule.because) == rule.value }
         }
         let plan = resolved(on: observed)
+        let inside = plan.namespaces.map { namespace in
+            let state = observed.namespace(namespace.value.name)?.state ?? HostState()
+            return 1 + namespace.value.plan.objectCount(on: state, acceptRules: [])
+        }
         return plan.links.count + plan.addresses.count + plan.settings.count + plan.neighbours.count
-            + plan.forwardingEntries.count + plan.routes.count + ours
+            + plan.forwardingEntries.count + plan.routes.count + plan.rules.count + ours
+            + inside.reduce(0, +)
             + plan.table.chains.map(\.rules.count).reduce(0, +)
     }
 

@@ -17,6 +17,9 @@ extension HostState {
             add(new)
         case .set(let setting, _, let value): settings[setting] = value
         case .forget: break
+        case .inside(let name, let inner):
+            guard let index = namespaces.firstIndex(where: { $0.name == name }) else { return }
+            namespaces[index].state?.apply(inner)
         }
     }
 
@@ -25,6 +28,12 @@ extension HostState {
         switch object {
         case .link(let link):
             links.append(link)
+            if case .veth(let pair) = link.kind {
+                let peer = Link(
+                    name: VethLink.peer, kind: .other("veth"), mtu: link.mtu, isUp: false,
+                    alias: Ownership.tag)
+                apply(.inside(pair.namespace, .add(.link(peer))))
+            }
             for (setting, value) in settings where setting.device == "default" {
                 var own = setting
                 own.device = link.name
@@ -44,6 +53,7 @@ extension HostState {
             forwardingEntries.append(entry)
         case .extraForwardingEntry(let entry): forwardingEntries.append(entry)
         case .policyRule(let rule): policyRules.append(rule)
+        case .namespace(let name): namespaces.append(.fresh(name))
         case .table(let table):
             tables.removeAll { $0.family == table.family && $0.name == table.name }
             tables.append(table)
@@ -62,6 +72,11 @@ extension HostState {
             neighbours.removeAll { $0.device == link.name }
             forwardingEntries.removeAll { $0.device == link.name }
             settings = settings.filter { $0.key.device != link.name }
+            if case .veth(let pair) = link.kind,
+                let peer = namespace(pair.namespace)?.state?.link(VethLink.peer)
+            {
+                apply(.inside(pair.namespace, .remove(.link(peer))))
+            }
         case .address(let address): remove(address)
         case .route(let route):
             if let index = routes.firstIndex(where: { $0.satisfies(route) }) { routes.remove(at: index) }
@@ -69,6 +84,9 @@ extension HostState {
         case .forwardingEntry(let entry), .extraForwardingEntry(let entry):
             forwardingEntries.removeAll { $0 == entry }
         case .policyRule(let rule): policyRules.removeAll { $0 == rule }
+        case .namespace(let name):
+            for link in links where link.kind == .veth(VethLink(namespace: name)) { remove(.link(link)) }
+            namespaces.removeAll { $0.name == name }
         case .table(let table): tables.removeAll { $0.family == table.family && $0.name == table.name }
         case .iptablesRule(let rule):
             change(rule) { rules in

@@ -66,6 +66,9 @@ package struct HostStatus: Hashable, Sendable {
                 added.contains(object) ? .missing : replacing.contains(object) ? .changed : .present
             rows.append(Row(condition: condition, object: text, because: because))
         }
+        for namespace in resolved.namespaces {
+            add(.namespace(namespace.value.name), "namespace \(namespace.value.name)", namespace.because)
+        }
         for link in resolved.links { add(.link(link.value), "link \(link.value.name)", link.because) }
         for address in resolved.addresses {
             add(.address(address.value), "address \(address.value)", address.because)
@@ -89,6 +92,8 @@ package struct HostStatus: Hashable, Sendable {
             add(.iptablesRule(rule.value), "\(rule.value.program) \(rule.value)", rule.because)
         }
         for route in resolved.routes { add(.route(route.value), "route \(route.value)", route.because) }
+        for rule in resolved.rules { add(.policyRule(rule.value), "rule \(rule.value)", rule.because) }
+        for namespace in resolved.namespaces { addContent(of: namespace.value, on: observed) }
         for step in difference.steps {
             guard case .add(.route(let route)) = step.change, !route.isOurs else { continue }
             rows.append(Row(condition: .missing, object: "route \(route)", because: step.because))
@@ -105,6 +110,17 @@ package struct HostStatus: Hashable, Sendable {
         for hop in plan.silentNextHops(on: observed) {
             rows.append(Row(condition: .silent, object: "next hop \(hop)", because: hop.because))
         }
+    }
+
+    /// What is in a namespace; all of it is missing with the namespace.
+    private mutating func addContent(of plan: ResolvedNamespace, on observed: HostState) {
+        let state = observed.namespace(plan.name)?.state
+        var content = HostStatus(of: plan.plan, on: state ?? HostState(), context: HostContext())
+        for index in content.rows.indices {
+            if state == nil { content.rows[index].condition = .missing }
+            content.rows[index].object = "\(plan.name): \(content.rows[index].object)"
+        }
+        rows += content.rows
     }
 
     /// Each rule of our table, with its counters if it exists.

@@ -21,11 +21,15 @@ package struct NetworkPlanner: Sendable {
     /// The sites by their keys.
     let sites: [String: Site]
 
+    /// The clusters with outer addresses.
+    let mapped: [String: MappedCluster]
+
     /// A planner for a checked inventory.
     package init(_ inventory: Inventory) {
         self.inventory = inventory
         clusters = Dictionary(inventory.clusters.map { ($0.key, $0) }) { first, _ in first }
         sites = Dictionary(inventory.sites.map { ($0.key, $0) }) { first, _ in first }
+        mapped = MappedCluster.all(in: inventory.clusters)
         var segments: [Int: VXLANSegment] = [:]
         for (index, path) in inventory.paths.enumerated() {
             guard case .vxlan(let settings) = path.carrier else { continue }
@@ -89,11 +93,30 @@ package struct NetworkPlanner: Sendable {
         switch path.carrier {
         case .relay(let settings):
             RelayPlanning(planner: self, path: path, settings: settings)?.contribute(to: &builder)
-        case .routed: RoutedPlanning(planner: self, path: path).contribute(to: &builder)
+        case .routed:
+            refuseMaps(of: path, in: &builder)
+            RoutedPlanning(planner: self, path: path).contribute(to: &builder)
         case .vxlan:
             guard let segment = segments[index] else { return }
+            refuseMaps(of: path, in: &builder)
             VXLANPlanning(planner: self, path: path, segment: segment).contribute(to: &builder)
         }
+    }
+
+    /// Only relays translate: on other paths a host of a cluster with a map would send inner addresses.
+    private func refuseMaps(of path: Path, in builder: inout PlanBuilder) {
+        let ends = path.ends.keys.filter { mapped[$0] != nil }
+        guard path.isMapped, let key = ends.first, path.ends.keys.contains(builder.host.place) else { return }
+        builder.note(
+            .refusal,
+            "\(path.label): the addresses of \(key) are mapped, and only a relay carries packets to outer"
+                + " addresses yet: use \"via: relay\", or say \"map: false\" if the inner addresses of all"
+                + " ends differ")
+    }
+
+    /// Which outer addresses stand for those of a cluster or site; empty if it has none.
+    func addressMap(of key: String) -> PrefixMap {
+        clusters[key]?.addressMap ?? sites[key]?.addressMap ?? PrefixMap()
     }
 
     /// The plans of all hosts with a role, in the order of the inventory.

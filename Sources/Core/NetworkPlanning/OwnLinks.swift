@@ -26,6 +26,11 @@ struct OwnLinks {
     /// True if `link` cannot be changed into `desired`.
     private func mustBeMadeAnew(_ link: Link, as desired: Link) -> Bool {
         if link.kind != desired.kind { return true }
+        if case .veth(let pair) = link.kind {
+            // The other end is gone, or has another name.
+            let inside = present.namespace(pair.namespace)?.state
+            if inside?.link(VethLink.peer) == nil { return true }
+        }
         let here = present.addresses.filter { $0.device == link.name && !$0.isLinkLocal }
         let wanted = wantedAddresses.filter { $0.device == link.name }
         guard let first = here.first, here.contains(where: { !wanted.contains($0) }) else { return false }

@@ -26,6 +26,15 @@ struct PathTraffic {
         if self.sources.isEmpty || pods.isEmpty && services.isEmpty { return nil }
     }
 
+    /// The same sources, to other addresses.
+    init(_ sources: PrefixSet, of far: PathTraffic, pods: [IPPrefix], services: [IPPrefix]) {
+        family = far.family
+        self.sources = sources
+        self.pods = PrefixSet(pods.of(far.family))
+        self.services = PrefixSet(services.of(far.family))
+        backends = far.backends
+    }
+
     /// Pods first, then services.
     var destinations: [IPPrefix] { pods.prefixes + services.prefixes }
 }

@@ -5,7 +5,13 @@ import NetworkModel
 /// Builds the plan of one host from what each path needs on it.
 struct PlanBuilder {
     private(set) var plan: HostPlan
-    private var routePosition: [IPPrefix: Int] = [:]
+    private var routePosition: [RouteKey: Int] = [:]
+    private var rulesSeen: Set<PolicyRule> = []
+    private var deviceRulesSeen: Set<DeviceRule> = []
+
+    /// By the key of the cluster; in the order of the paths in `namespaceKeys`.
+    private var namespaces: [String: NamespaceBuilder] = [:]
+    private var namespaceKeys: [String] = []
     private var settingsSeen: Set<PlannedSetting.Subject> = []
     private var acceptsSeen: Set<ForwardAccept> = []
     private var notesSeen: Set<PlanNote> = []
@@ -22,6 +28,9 @@ struct PlanBuilder {
         var finished = plan
         finished.notes = (plan.notes + selfCoveringRoutes).enumerated()
             .sorted { ($0.element.severity, $0.offset) < ($1.element.severity, $1.offset) }.map(\.element)
+        finished.namespaces = namespaceKeys.compactMap { namespaces[$0] }.map {
+            Desired($0.plan, because: $0.because)
+        }
         // At the priority of srcnat: ACCEPT in a foreign POSTROUTING ends that chain only, and ours has
         // decided before.
         let chains = [
@@ -94,7 +103,7 @@ struct PlanBuilder {
 
     /// Two paths may need the same route; two different routes to one prefix contradict each other.
     mutating func route(_ route: Route, because: String) {
-        if let position = routePosition[route.destination] {
+        if let position = routePosition[RouteKey(route)] {
             let earlier = plan.routes[position]
             if earlier.value != route {
                 note(
@@ -104,7 +113,7 @@ struct PlanBuilder {
             }
             return
         }
-        routePosition[route.destination] = plan.routes.count
+        routePosition[RouteKey(route)] = plan.routes.count
         plan.routes.append(Desired(route, because: because))
     }
 
@@ -114,10 +123,7 @@ struct PlanBuilder {
         let family = destination.family
         let gateways = hops.compactMap { $0.address(family) }
         guard !gateways.isEmpty else { return }
-        for (hop, gateway) in zip(hops.filter { $0.address(family) != nil }, gateways) {
-            let others = hop.addresses.filter { $0.family == family && $0 != gateway }
-            if !others.isEmpty { plan.otherAddresses[gateway] = others }
-        }
+        noteOtherAddresses(of: hops, family)
         if family == .v6, gateways.count > 1 {
             // Otherwise a connection that loses a packet may continue through a next hop that has no state
             // for it.
@@ -126,6 +132,57 @@ struct PlanBuilder {
         route(
             Route(destination: destination, nextHops: gateways.map { NextHop(gateway: $0) }), because: because
         )
+    }
+
+    /// Remembers further addresses of hosts that routes lead to.
+    mutating func noteOtherAddresses(of hops: [Host], _ family: AddressFamily) {
+        for hop in hops {
+            guard let gateway = hop.address(family) else { continue }
+            let others = hop.addresses.filter { $0.family == family && $0 != gateway }
+            if !others.isEmpty { plan.otherAddresses[gateway] = others }
+        }
+    }
+
+    mutating func rule(_ rule: PolicyRule, because: String) {
+        if rulesSeen.insert(rule).inserted { plan.rules.append(Desired(rule, because: because)) }
+    }
+
+    mutating func rule(_ rule: DeviceRule, because: String) {
+        if deviceRulesSeen.insert(rule).inserted {
+            plan.rulesOfDevices.append(Desired(rule, because: because))
+        }
+    }
+
+    /// Has `fill` say what is needed in the namespace of a cluster, which is made with the device that leads
+    /// there.
+    mutating func namespace(
+        of mapped: MappedCluster, _ family: AddressFamily, because: String,
+        _ fill: (inout NamespaceBuilder) -> Void
+    ) {
+        let key = mapped.cluster.key
+        if namespaces[key] == nil {
+            namespaceKeys.append(key)
+            let alias = Ownership.tag + "cluster \(key)"
+            let pair = LinkKind.veth(VethLink(namespace: mapped.namespace))
+            link(
+                PlannedLink(Link(name: mapped.device, kind: pair, alias: alias), mtu: .largest),
+                because: because)
+        }
+        let address = InterfaceAddress(
+            device: mapped.device, address: mapped.hostAddress(family), length: mapped.network(family).length)
+        if !plan.addresses.contains(where: { $0.value == address }) {
+            self.address(address, because: because)
+        }
+        fill(&namespaces[key, default: NamespaceBuilder(mapped, because: because)])
+    }
+
+    /// Says once for each mapped cluster what no translation mends.
+    mutating func noteLiterals(of cluster: Cluster, because: String) {
+        note(
+            .advice,
+            "clusters.\(cluster.key).map: addresses inside of what pods send are not translated (Redis MOVED,"
+                + " registries that give out pod addresses, active FTP), and certificates for addresses"
+                + " name the inner ones: let such services announce names")
     }
 
     /// Adds a setting.

@@ -41,7 +41,8 @@ struct FlowSampling {
         self.observed = observed
         named = rules.namedPrefixes
         routes = RouteLookup(observed)
-        planned = IPPrefixTable(plan.routes.enumerated().map { ($1.value.destination, $0) })
+        let asked = plan.routes.enumerated().filter { $0.element.value.isAsked }
+        planned = IPPrefixTable(asked.map { ($0.element.value.destination, $0.offset) })
     }
 
     /// The first packet of each checked connection.
@@ -167,7 +168,7 @@ struct FlowSampling {
     /// The destinations of routes inside of `prefix`: those of the plan, and those of the host to other hosts
     /// first, since addresses on the host itself come and go.
     private func routedParts(of prefix: IPPrefix) -> [IPPrefix] {
-        let planned = plan.routes.map(\.value.destination)
+        let planned = plan.routes.map(\.value).filter(\.isAsked).map(\.destination)
         let others = observed.routes.filter {
             $0.table == Route.mainTable && $0.kind == .unicast && !$0.isOurs && !$0.nextHops.isEmpty
         }.map(\.destination).sorted { $0.length < $1.length }
@@ -185,6 +186,12 @@ extension ResolvedPlan {
             }
         }
     }
+}
+
+extension Route {
+    /// True if the way of every packet to its prefix is asked about: tables of single clusters are for
+    /// packets from one device, and what leads nowhere has no way.
+    var isAsked: Bool { table == Route.mainTable && kind == .unicast }
 }
 
 extension IPPrefix {

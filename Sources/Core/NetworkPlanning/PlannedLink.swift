@@ -23,6 +23,8 @@ package enum PlannedMTU: Hashable, Sendable {
     case octets(Int)
     /// The underlay's MTU minus these octets of encapsulation.
     case underlay(less: Int)
+    /// That of the host's device with the largest one: what comes in by it goes on whole.
+    case largest
 
     /// In octets.
     ///
@@ -31,6 +33,7 @@ package enum PlannedMTU: Hashable, Sendable {
         switch self {
         case .octets(let octets): octets
         case .underlay(let less): (underlay ?? 1500) - less
+        case .largest: underlay ?? 1500
         }
     }
 }

@@ -8,6 +8,7 @@ extension HostPlan {
     /// maintains the rest of an earlier apply.
     package func possiblePart(on observed: HostState, context: HostContext) -> HostPlan {
         var part = self
+        part.namespaces.removeAll { observed.namespace($0.value.name)?.isOurs == false }
         let lost = Set(links.map(\.value).filter { !$0.isPossible(on: observed) }.map(\.name))
         part.links.removeAll { lost.contains($0.value.name) }
         part.addresses.removeAll { lost.contains($0.value.device) }
@@ -53,6 +54,7 @@ extension PlannedLink {
     fileprivate func isPossible(on observed: HostState) -> Bool {
         if let present = observed.link(name), !present.isOurs { return false }
         if observed.links.contains(where: { !$0.isOurs && link.isKept(outBy: $0) }) { return false }
+        if case .veth(let pair) = link.kind { return observed.namespace(pair.namespace)?.isOurs ?? true }
         switch underlay {
         case .named(let device): return observed.link(device) != nil
         case .carrying(let address): return observed.device(carrying: address) != nil

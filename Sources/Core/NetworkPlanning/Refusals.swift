@@ -51,6 +51,8 @@ extension DifferenceCalculation {
         of desired: Desired<Route>, _ guarded: [(IPAddress, String)], _ connected: [(IPPrefix, String)]
     ) -> [PlanNote] {
         let destination = desired.value.destination
+        // Tables of single clusters are for packets from their namespace alone.
+        guard desired.value.table == Route.mainTable else { return unreachable(desired) }
         let covering = guarded.filter { destination.contains($0.0) }.map { address, role in
             PlanNote(
                 .refusal,

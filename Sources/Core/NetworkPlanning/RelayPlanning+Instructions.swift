@@ -5,9 +5,9 @@ import NetworkModel
 extension RelayPlanning {
     /// The routes to enter in routers and cloud route tables.
     func instruct(_ list: inout InstructionList) {
-        for traffic in traffic {
-            instructNearEnd(traffic, &list)
-            instructFarEnd(traffic, &list)
+        for (near, far) in zip(nearTraffic, traffic) {
+            instructNearEnd(near, &list)
+            instructFarEnd(near, far, &list)
         }
         if keepsSource, bypassesEntry, let field = cluster.kubeProxy.mode.masqueradeAllField {
             list.mention(.kubeProxy(cluster: cluster.key, field: field))
@@ -35,7 +35,9 @@ extension RelayPlanning {
     }
 
     /// The far end's route tables: back to the near end, and from the VPN's end to the relays.
-    private func instructFarEnd(_ traffic: PathTraffic, _ list: inout InstructionList) {
+    private func instructFarEnd(
+        _ near: PathTraffic, _ traffic: PathTraffic, _ list: inout InstructionList
+    ) {
         guard keepsSource || endpoint != nil else { return }
         let back = returnHosts.named(traffic.family)
         for subnet in cluster.subnets {
@@ -49,7 +51,7 @@ extension RelayPlanning {
             guard endpoint != nil, holdsEndpoint else { continue }
             // Pods with addresses of the cloud's network need no route.
             let isNative = PrefixSet.overlap(cluster.subnets.flatMap(\.networks), traffic.pods.prefixes)
-            let wanted = isNative ? traffic.services.prefixes : traffic.destinations
+            let wanted = isNative && mapped == nil ? near.services.prefixes : near.destinations
             for prefix in wanted {
                 list.add(
                     RouteAdvice(

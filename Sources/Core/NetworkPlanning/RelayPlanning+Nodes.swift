@@ -28,8 +28,11 @@ extension RelayPlanning {
         builder.take(role: .node)
         builder.protect(relays.filter { !$0.isSame(as: builder.host) }.flatMap(\.host.addresses))
         for source in traffic.sources.prefixes {
-            // A relay inside of the near end's network is reached like the rest of that network.
-            if hops.contains(where: { $0.host.address(traffic.family).map(source.contains) == true }) {
+            // A relay inside of the near end's network is reached the way that network is reached already.
+            if hops.contains(where: { hop in
+                let own = hop.host.addresses.filter { $0.family == traffic.family }
+                return !own.isEmpty && own.allSatisfy(source.contains)
+            }) {
                 builder.note(
                     .advice,
                     "\(path.label): answers to \(source) take this host's own route to it; it must lead to"
@@ -83,7 +86,8 @@ extension RelayPlanning {
         }
         if relays.count > 1 {
             warnSeveral(&builder)
-            if keepsSource {
+            // Answers through another relay of a cluster with a map are translated alike.
+            if keepsSource, mapped == nil {
                 builder.note(
                     .refusal,
                     "\(because): \"source: keep\" with \(relays.count) relays sends answers through relays"

@@ -22,8 +22,11 @@ struct RelayPlanning {
     /// The VPN's end; nil if the path has none.
     let endpoint: LocatedHost?
 
-    /// The path's traffic, by family.
+    /// By family: what the path carries, as the far end sees it.
     let traffic: [PathTraffic]
+
+    /// The same as the near end sees it: with outer addresses of a far end that has a map, and its own.
+    let nearTraffic: [PathTraffic]
 
     /// Nil if the path's ends or relays do not exist, which `Inventory.check` reports.
     init?(planner: NetworkPlanner, path: Path, settings: RelaySettings) {
@@ -38,13 +41,43 @@ struct RelayPlanning {
         relays = settings.relays.compactMap { planner.inventory.host($0.host, in: [to, from]) }
         endpoint = settings.endpoint.flatMap { planner.inventory.host($0, in: [to, from]) }
         guard !relays.isEmpty else { return nil }
-        traffic = AddressFamily.allCases.compactMap {
-            PathTraffic($0, sources: planner.sources(of: from), to: cluster, targets: path.targets)
+        let sources = planner.sources(of: from)
+        let seen =
+            settings.source == .map
+            ? sources.flatMap { planner.addressMap(of: from).outer(of: $0) } : sources
+        let traffic = AddressFamily.allCases.compactMap {
+            PathTraffic($0, sources: seen, to: cluster, targets: path.targets)
+        }
+        self.traffic = traffic
+        nearTraffic = traffic.map { far in
+            guard path.isMapped, cluster.isMapped else { return far }
+            return PathTraffic(
+                PrefixSet(sources.of(far.family)), of: far,
+                pods: far.pods.prefixes.flatMap { cluster.addressMap.outer(of: $0) },
+                services: far.services.prefixes.flatMap { cluster.addressMap.outer(of: $0) })
         }
     }
 
-    /// True if clients keep their addresses.
-    var keepsSource: Bool { settings.source == .keep }
+    /// True if the far end sees an address for each client, its own or one that stands for it.
+    var keepsSource: Bool { settings.source == .keep || settings.source == .map }
+
+    /// Sources of `source: map` that no outer prefix stands for.
+    var uncoveredSources: [IPPrefix] {
+        let inner = PrefixSet(planner.addressMap(of: from).pairs.map(\.inner))
+        return planner.sources(of: from).filter { !inner.contains(PrefixSet([$0])) }
+    }
+
+    /// What stands for which source of one family on paths with `source: map`; else empty.
+    func sourceMap(_ family: AddressFamily) -> [PrefixTranslation] {
+        guard settings.source == .map else { return [] }
+        let sources = planner.sources(of: from)
+        return planner.addressMap(of: from).pairs.compactMap { pair in
+            guard pair.inner.family == family, sources.contains(where: { $0.overlaps(pair.inner) }) else {
+                return nil
+            }
+            return PrefixTranslation(from: pair.inner, to: pair.outer)
+        }
+    }
 
     /// The host through which the far end sends answers to the near end.
     var returnHosts: [LocatedHost] { endpoint.map { [$0] } ?? relays }
@@ -82,7 +115,9 @@ struct RelayPlanning {
     /// True if the cloud routes between the VPN's end and the pods without the relays: only requests to
     /// services pass a relay, and the clients of pods keep their addresses, wherever the pod is.
     var podsBypassRelays: Bool {
-        guard let endpoint, !relays.contains(where: { $0.isSame(as: endpoint) }) else { return false }
+        guard mapped == nil, let endpoint, !relays.contains(where: { $0.isSame(as: endpoint) }) else {
+            return false
+        }
         return planner.isReachedByFabric(from: endpoint, to: relays, in: cluster)
             && PrefixSet.overlap(cluster.subnets.flatMap(\.networks), cluster.pods)
     }
@@ -103,8 +138,15 @@ struct RelayPlanning {
 
     /// Adds what a relay needs.
     private func contributeRelay(to builder: inout PlanBuilder) {
+        if let mapped { return contributeMappedRelay(mapped, to: &builder) }
         let because = "path \(from) -> \(cluster.key) via \(builder.host.host.name)".plain
         builder.take(role: .relay)
+        if settings.source == .map {
+            builder.note(
+                .refusal,
+                "\(because): \"source: map\" needs a far end with outer addresses of its own: add"
+                    + " clusters.\(cluster.key).map, or use \"source: snat\"")
+        }
         builder.protect(relays.filter { !$0.isSame(as: builder.host) }.flatMap(\.host.addresses))
         for traffic in traffic {
             guard builder.host.host.address(traffic.family) != nil else {
@@ -137,11 +179,7 @@ struct RelayPlanning {
         let family = traffic.family
         if let uplink = builder.host.host.uplink(family) {
             builder.forwarding(family, uplink, because: because)
-            if isAsymmetric, family == .v4 {
-                builder.setting(.reversePathFilter, .v4, uplink, 2, because: because)
-            } else if family == .v4, let device = cluster.cni?.tunnelDevice {
-                builder.loosen(uplink, whereBare: device, because: because)
-            }
+            loosenUplink(uplink, family, in: &builder, because: because)
         }
         for prefix in traffic.pods.prefixes + traffic.sources.prefixes {
             builder.forwarding(family, .toward(prefix), because: because)
@@ -154,8 +192,20 @@ struct RelayPlanning {
         }
     }
 
+    /// Answers may come in by another device than the one that leads to their source.
+    func loosenUplink(
+        _ uplink: DeviceReference, _ family: AddressFamily, in builder: inout PlanBuilder, because: String
+    ) {
+        guard family == .v4 else { return }
+        if isAsymmetric {
+            builder.setting(.reversePathFilter, .v4, uplink, 2, because: because)
+        } else if let device = cluster.cni?.tunnelDevice {
+            builder.loosen(uplink, whereBare: device, because: because)
+        }
+    }
+
     /// Adds the translation of one family's traffic.
-    private func translate(
+    func translate(
         _ traffic: PathTraffic, _ translation: SourceTranslation, in builder: inout PlanBuilder,
         because: String
     ) {
@@ -201,12 +251,7 @@ struct RelayPlanning {
             if path.targets.pods {
                 builder.noteRoutes(to: cluster.nodes, of: cluster, because: because)
             }
-            if path.targets.pods, !traffic.pods.isEmpty, cluster.nodes.allSatisfy({ $0.pods.isEmpty }) {
-                builder.note(
-                    .warning,
-                    "\(because): \(builder.host.host.name) is no node of \(cluster.key), and no node's pods"
-                        + " are known: give clusters.\(cluster.key).nodes their pods, or use a node as relay")
-            }
+            notePods(traffic, in: &builder, because: because)
         }
         let entries = planner.entries(of: cluster, traffic.family)
         for prefix in traffic.services.prefixes {
@@ -220,6 +265,17 @@ struct RelayPlanning {
         }
     }
 
+    /// Says that a relay which is no node knows no way to pods.
+    func notePods(_ traffic: PathTraffic, in builder: inout PlanBuilder, because: String) {
+        guard path.targets.pods, !traffic.pods.isEmpty, cluster.nodes.allSatisfy({ $0.pods.isEmpty }) else {
+            return
+        }
+        builder.note(
+            .warning,
+            "\(because): \(builder.host.host.name) is no node of \(cluster.key), and no node's pods are"
+                + " known: give clusters.\(cluster.key).nodes their pods, or use a node as relay")
+    }
+
     // MARK: The VPN's end
 
     /// Adds what the VPN's end needs.
@@ -228,7 +284,7 @@ struct RelayPlanning {
         let host = builder.host
         builder.take(role: .endpoint)
         builder.protect(relays.flatMap(\.host.addresses))
-        for traffic in traffic {
+        for traffic in nearTraffic {
             if let uplink = host.host.uplink(traffic.family) {
                 builder.forwarding(traffic.family, uplink, because: because)
             }
@@ -254,7 +310,7 @@ struct RelayPlanning {
         builder.take(role: .router)
         builder.protect(relays.flatMap(\.host.addresses))
         builder.allowResolvers(cluster.dns.map(\.address))
-        for traffic in traffic {
+        for traffic in nearTraffic {
             if let uplink = host.host.uplink(traffic.family) {
                 builder.forwarding(traffic.family, uplink, because: path.label)
             }
@@ -282,7 +338,7 @@ struct RelayPlanning {
         else { return }
         builder.take(role: .node)
         builder.protect(relays.flatMap(\.host.addresses))
-        for traffic in traffic {
+        for traffic in nearTraffic {
             for prefix in traffic.destinations {
                 builder.route(to: prefix, through: firstHops.map(\.host), because: path.label)
             }

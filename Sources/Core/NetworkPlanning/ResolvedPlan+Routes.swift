@@ -18,7 +18,9 @@ extension ResolvedPlan {
     /// leads elsewhere would win. A single address has no halves: there the foreign route wins, which is
     /// a conflict.
     mutating func besideForeignRoutes(of observed: HostState) {
-        let wanted = Dictionary(routes.map { ($0.value.destination, $0.value) }) { first, _ in first }
+        let wanted = Dictionary(
+            routes.filter(\.value.isAsked).map { ($0.value.destination, $0.value) }
+        ) { first, _ in first }
         for route in observed.routes where !route.isOurs && route.table == Route.mainTable {
             guard let ours = wanted[route.destination], route.metric <= ours.metric, !route.leads(as: ours),
                 ours.destination.halves != nil
@@ -27,7 +29,7 @@ extension ResolvedPlan {
         }
         guard !halvedPrefixes.isEmpty else { return }
         routes = routes.flatMap { desired -> [Desired<Route>] in
-            guard halvedPrefixes.contains(desired.value.destination),
+            guard desired.value.isAsked, halvedPrefixes.contains(desired.value.destination),
                 let halves = desired.value.destination.halves
             else { return [desired] }
             return [halves.low, halves.high].map { half in

@@ -9,6 +9,8 @@ package struct ResolvedPlan: Hashable, Sendable {
     package internal(set) var links: [Desired<Link>] = []
     package internal(set) var settings: [Desired<SettingValue>] = []
     package internal(set) var routes: [Desired<Route>]
+    package internal(set) var rules: [Desired<PolicyRule>] = []
+    package internal(set) var namespaces: [Desired<ResolvedNamespace>] = []
 
     /// The prefixes whose routes stand as their halves.
     var halvedPrefixes: Set<IPPrefix> = []
@@ -46,6 +48,17 @@ extension HostPlan {
         plan.links = links.map {
             Desired(Self.resolve($0.value, on: observed, &notes), because: $0.because)
         }
+        plan.namespaces = namespaces.map { desired in
+            var content = desired.value.content.resolved(on: HostState())
+            content.links = desired.value.content.links.map {
+                Desired(Self.resolve($0.value, on: observed, &notes), because: $0.because)
+            }
+            return Desired(
+                ResolvedNamespace(name: desired.value.name, content: content), because: desired.because)
+        }
+        var seen: Set<PolicyRule> = []
+        plan.rules = (rules + rulesOfDevices.flatMap { Self.resolve($0, on: observed, &notes) })
+            .filter { seen.insert($0.value).inserted }
         let tunnels = Self.needed(settingsOfBareTunnels, on: observed)
         plan.settings = (settings + tunnels).flatMap { Self.resolve($0, on: observed, &notes) }
         plan.settings = Self.unique(plan.settings)
@@ -77,7 +90,9 @@ extension HostPlan {
                             + " correct the node's address, or choose another host with --host"))
             }
         }
-        link.mtu = planned.mtu.octets(underlay: underlay.flatMap { observed.link($0) }?.mtu)
+        let below =
+            planned.mtu == .largest ? observed.largestMTU : underlay.flatMap { observed.link($0) }?.mtu
+        link.mtu = planned.mtu.octets(underlay: below)
         if case .vxlan(var mesh) = link.kind {
             mesh.underlay = underlay
             link.kind = .vxlan(mesh)
@@ -89,20 +104,7 @@ extension HostPlan {
         _ desired: Desired<PlannedSetting>, on observed: HostState, _ notes: inout [PlanNote]
     ) -> [Desired<SettingValue>] {
         let setting = desired.value.setting
-        let devices: [String]
-        switch setting.device {
-        case .named(let name): devices = [name]
-        case .carrying(let address):
-            devices = observed.device(carrying: address).map { [$0] } ?? []
-            if devices.isEmpty {
-                notes.append(
-                    PlanNote(
-                        .refusal,
-                        "no device of this host carries \(address), the address that the inventory gives it:"
-                            + " correct the address, or choose another host with --host"))
-            }
-        case .toward(let prefix): devices = observed.devices(toward: prefix)
-        }
+        let devices = devices(setting.device, on: observed, &notes)
         if setting.name == .multipathHashPolicy, let known = hashPolicy(desired, on: observed, &notes) {
             return known
         }
@@ -110,6 +112,33 @@ extension HostPlan {
             var value = SettingValue(setting.named(device), desired.value.value)
             loosenFully(&value, because: desired.because, on: observed, &notes)
             return observed.equivalents(of: value).map { Desired($0, because: desired.because) }
+        }
+    }
+
+    private static func devices(
+        _ reference: DeviceReference, on observed: HostState, _ notes: inout [PlanNote]
+    ) -> [String] {
+        switch reference {
+        case .named(let name): return [name]
+        case .carrying(let address):
+            if let device = observed.device(carrying: address) { return [device] }
+            notes.append(
+                PlanNote(
+                    .refusal,
+                    "no device of this host carries \(address), the address that the inventory gives it:"
+                        + " correct the address, or choose another host with --host"))
+            return []
+        case .toward(let prefix): return observed.devices(toward: prefix)
+        }
+    }
+
+    private static func resolve(
+        _ desired: Desired<DeviceRule>, on observed: HostState, _ notes: inout [PlanNote]
+    ) -> [Desired<PolicyRule>] {
+        devices(desired.value.device, on: observed, &notes).map { device in
+            var rule = desired.value.rule
+            rule.inDevice = device
+            return Desired(rule, because: desired.because)
         }
     }
 
@@ -221,6 +250,13 @@ extension [FilterMatch] {
 }
 
 extension HostState {
+    /// The MTU of the device with the largest one, of those with an address that others reach, in octets.
+    fileprivate var largestMTU: Int {
+        let used = Set(addresses.filter { !$0.isLinkLocal }.map(\.device))
+        return links.filter { !$0.isOurs && $0.name != "lo" && used.contains($0.name) }
+            .compactMap(\.mtu).max() ?? 1500
+    }
+
     /// The devices towards the parts of `prefix` behind other hosts: a pod on this host has its own route,
     /// through a device without addresses, and answers to any address of this host.
     fileprivate func devices(towardOtherHosts prefix: IPPrefix) -> [String] {

@@ -20,6 +20,10 @@ extension HostState {
         part.forwardingEntries = forwardingEntries.filter { devices.contains($0.device) }
         part.settings = settings.filter { devices.contains($0.key.device) }
         part.tables = tables.filter(\.isOurs).map(\.withoutCounters)
+        part.policyRules = policyRules.filter(\.isOurs)
+        part.namespaces = namespaces.filter(\.isOurs).map { namespace in
+            NetworkNamespace(name: namespace.name, state: namespace.state?.partOfNamespace)
+        }
         let removed = Set(steps.compactMap(\.change.removedObject))
         part.routes = routes.filter { $0.isOurs || removed.contains(.route($0)) }
         part.iptables = iptables.map { state in
@@ -30,6 +34,25 @@ extension HostState {
             }
             return IPTablesState(family: state.family, chains: chains.filter { !$0.rules.isEmpty })
         }
+        return part
+    }
+}
+
+extension NetworkNamespace {
+    /// Marks it as ours: the process that made it may have been killed before it did.
+    fileprivate mutating func claim() {
+        guard !isOurs, let index = state?.links.firstIndex(where: { $0.name == "lo" }) else { return }
+        state?.links[index].alias = Ownership.tag
+    }
+}
+
+extension HostState {
+    /// What is ours in a namespace of ours: all of its settings are.
+    fileprivate var partOfNamespace: HostState {
+        var part = partConcerned(by: [])
+        // Its alias marks the namespace in the journal, too.
+        part.links += links.filter { $0.name == "lo" }
+        part.settings = settings
         return part
     }
 }
@@ -52,9 +75,14 @@ package func restoration(
 ) -> [Step] {
     var now = observed
     for index in now.links.indices where making.contains(now.links[index].name) {
-        if !now.links[index].isOurs, case .vxlan = now.links[index].kind {
-            now.links[index].alias = Ownership.tag
+        guard !now.links[index].isOurs else { continue }
+        switch now.links[index].kind {
+        case .vxlan, .veth: now.links[index].alias = Ownership.tag
+        case .other: break
         }
+    }
+    for index in now.namespaces.indices where making.contains(now.namespaces[index].name) {
+        now.namespaces[index].claim()
     }
     var calculation = RestorationCalculation(before: before, now: now.partConcerned(by: []), observed: now)
     calculation.run(settings)
@@ -69,6 +97,9 @@ private struct RestorationCalculation {
     var now: HostState
     /// The host as observed.
     let observed: HostState
+
+    /// True in a namespace of ours, where all settings are ours.
+    var isInside = false
 
     /// Our links, before and now: their settings belong to us alone.
     let ownDevices: Set<String>
@@ -87,7 +118,9 @@ private struct RestorationCalculation {
 
     /// Finds the steps.
     mutating func run(_ settings: [SettingRecord]) {
+        namespaces()
         links()
+        contents()
         pairs(before.addresses, now.addresses, { "\($0.device) \($0.address)" }) { .address($0) }
         put(settings)
         pairs(before.neighbours, now.neighbours, { "\($0.device) \($0.address)" }) { .neighbour($0) }
@@ -96,6 +129,7 @@ private struct RestorationCalculation {
         pairs(wanted, now.tables.map(\.withoutCounters), { $0.name }) { .table($0) }
         rules()
         routes()
+        policyRules()
         steps += removals.reversed()
     }
 
@@ -126,6 +160,45 @@ private struct RestorationCalculation {
         for object in present where !kept.contains(key(object)) { take(.remove(wrap(object))) }
     }
 
+    /// Those that were there, as names alone; what was in them follows once their devices are there.
+    private mutating func namespaces() {
+        for namespace in before.namespaces {
+            if let present = now.namespace(namespace.name) {
+                guard present.state == nil, namespace.state != nil else { continue }
+                add(.remove(.namespace(namespace.name)))
+            }
+            if namespace.state != nil { add(.add(.namespace(namespace.name))) }
+        }
+        for present in now.namespaces where before.namespace(present.name) == nil {
+            take(.remove(.namespace(present.name)))
+        }
+    }
+
+    private mutating func contents() {
+        guard !before.namespaces.isEmpty else { return }
+        var simulated = observed
+        for step in steps { simulated.apply(step.change) }
+        for namespace in before.namespaces {
+            guard var wanted = namespace.state, let state = simulated.namespace(namespace.name)?.state else {
+                continue
+            }
+            wanted.links.removeAll { $0.name == "lo" }
+            var calculation = RestorationCalculation(
+                before: wanted, now: state.partConcerned(by: []), observed: state)
+            calculation.isInside = true
+            calculation.run([])
+            for step in calculation.steps { add(.inside(namespace.name, step.change)) }
+        }
+    }
+
+    private mutating func policyRules() {
+        let present = Set(now.policyRules)
+        for rule in before.policyRules where !present.contains(rule) { add(.add(.policyRule(rule))) }
+        for rule in now.policyRules where !before.policyRules.contains(rule) {
+            take(.remove(.policyRule(rule)))
+        }
+    }
+
     /// Links in the way are deleted first, with everything on them.
     private mutating func links() {
         let links = OwnLinks(wanted: before.links, wantedAddresses: before.addresses, present: now)
@@ -141,7 +214,8 @@ private struct RestorationCalculation {
     /// Resets settings.
     private mutating func put(_ settings: [SettingRecord]) {
         let present = Set(now.links.map(\.name))
-        for link in before.links { putSettings(of: link, isThere: present.contains(link.name)) }
+        if isInside { for device in ["all", "default"] { putSettings(of: device, isThere: true) } }
+        for link in before.links { putSettings(of: link.name, isThere: present.contains(link.name)) }
         for record in settings where record.isOurs(among: observed.settings) {
             guard !ownDevices.contains(record.setting.device) else { continue }
             if record.previous == record.ours { continue }
@@ -149,14 +223,16 @@ private struct RestorationCalculation {
         }
     }
 
-    /// A link that is made again starts with the settings of `default`.
-    private mutating func putSettings(of link: Link, isThere: Bool) {
-        let wanted = before.settings.filter { $0.key.device == link.name }
+    /// Resets the settings of `device`; a link that is made again starts with those of `default`.
+    private mutating func putSettings(of device: String, isThere: Bool) {
+        let wanted = before.settings.filter { $0.key.device == device }
+        // Nothing is known of a namespace that is only being made.
+        let isFresh = isInside && observed.settings.isEmpty
         for (setting, value) in wanted.sorted(by: { $0.key.description < $1.key.description }) {
             var source = setting
             if !isThere { source.device = "default" }
             let present = observed.settings[source] ?? 0
-            if present != value { add(.set(setting, from: present, to: value)) }
+            if isFresh || present != value { add(.set(setting, from: present, to: value)) }
         }
     }
 

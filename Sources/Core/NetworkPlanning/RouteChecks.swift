@@ -43,7 +43,7 @@ struct RouteChecks {
     /// Missing routes are reported as such, and not looked up.
     func checks() -> [Check] {
         let present = Set(observed.routes.filter(\.isOurs).map(\.destination))
-        let ours = plan.routes.filter { present.contains($0.value.destination) }
+        let ours = plan.routes.filter { $0.value.isAsked && present.contains($0.value.destination) }
         var seen: Set<RouteQuestion> = []
         let forward = ours.sample(Self.mostRoutes).flatMap { desired in
             destinations(in: desired.value.destination).flatMap { destination -> [Check] in
@@ -71,6 +71,7 @@ struct RouteChecks {
             guard let client = sampling.addresses(in: near).first,
                 let server = sampling.addresses(in: far).first,
                 sampling.plannedRoute(to: client) == nil, !sampling.routes.isOwn(client),
+                !plan.leadsAside(client),
                 let main = sampling.routes.mainRoute(to: client),
                 let device = sampling.device(toward: server), observed.link(device) != nil,
                 forwards(device, client.family), device != main.nextHops.first?.device
@@ -256,6 +257,13 @@ struct RouteChecks {
             guard let route, !route.isOurs, destination.contains(route.destination) else { return [] }
             return ["ip route del \(route)"]
         }
+    }
+}
+
+extension ResolvedPlan {
+    /// True if a rule of the plan leads answers to `client` elsewhere than the main table does.
+    fileprivate func leadsAside(_ client: IPAddress) -> Bool {
+        rules.contains { $0.value.destination?.contains(client) == true }
     }
 }
 

@@ -48,6 +48,7 @@ package struct Journal: Sendable, Hashable {
         for step in steps {
             switch step.change {
             case .add(.link(let link)): making.insert(link.name)
+            case .add(.namespace(let name)): making.insert(name)
             case .set(let setting, let old, let new): note(setting, old, new, among: before.settings)
             default: break
             }

@@ -43,7 +43,10 @@ package struct LinuxKernel: Kernel {
     package func observe() throws(KernelError) -> HostState {
         try reading {
             var state = HostState()
-            state.links = try Link.read(Self.ip(["link"], options: ["-j", "-d"]))
+            let namespaces = try NamespaceReading()
+            state.namespaces = try namespaces.namespaces()
+            state.links = try Link.read(
+                Self.ip(["link"], options: ["-j", "-d"]), namespaces: namespaces.byNumber)
             state.addresses = try InterfaceAddress.read(Self.ip(["addr"], options: ["-j"]))
             let neighbours = try Self.ip(
                 ["neigh", "show"] + Self.neighbourStates.flatMap { ["nud", $0] }, options: ["-j"])

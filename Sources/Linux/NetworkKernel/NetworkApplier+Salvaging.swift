@@ -64,6 +64,7 @@ extension Change {
         switch self {
         case .add, .replace, .set: true
         case .remove, .forget: false
+        case .inside(_, let change): change.isAddition
         }
     }
 }

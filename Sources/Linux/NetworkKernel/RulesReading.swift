@@ -43,9 +43,14 @@ struct RulesReading {
         state.foreignItems = try foreign.sorted().flatMap { try ForeignTable($0, in: outline).items() }
     }
 
-    /// The output of `nft -j list WHAT`; empty if the object does not exist.
-    static func list(_ what: [Command.Argument], isTerse: Bool = false) throws -> [JSONValue] {
-        let command = Command(.nft, ["list"] + what, options: isTerse ? ["-j", "-t"] : ["-j"])
+    /// What `nft -j list WHAT` prints; empty if it is not there, or gone since.
+    ///
+    /// - Parameter namespace: Nil for the one that this process is in.
+    static func list(
+        _ what: [Command.Argument], isTerse: Bool = false, in namespace: String? = nil
+    ) throws -> [JSONValue] {
+        let options = isTerse ? ["-j", "-t"] : ["-j"]
+        let command = Command(.nft, ["list"] + what, options: options, in: namespace)
         let result = try HostTools.attempt(command)
         if result.ending == .exit(status: 0) { return try FilterTable.items(ruleset: result.output) }
         let errors = HostTools.text(result.errors)

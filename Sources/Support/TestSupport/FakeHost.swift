@@ -87,6 +87,11 @@ extension HostState {
     /// The objects as lines of text.
     private var lines: [String] {
         links.map { "\($0)" } + addresses.map(\.description) + routes.map(\.description)
+            + policyRules.map(\.description)
+            + namespaces.flatMap { namespace in
+                ["namespace \(namespace.name)"]
+                    + (namespace.state?.normalized.lines ?? ["dead"]).map { "\(namespace.name): \($0)" }
+            }
             + neighbours.map(\.description) + forwardingEntries.map(\.description)
             + settings.map { "\($0.key)=\($0.value)" } + tables.map(\.description)
             + iptables.map { state in

@@ -60,18 +60,42 @@ package final class FakeKernel: Kernel {
         for (index, command) in commands.enumerated() {
             announce("\(command)")
             try count(command)
-            if commands.count == 1 {
-                try refuse(step.change, command)
-                state.apply(step.change)
-            } else {
-                try part(index, of: commands.count, step.change, command)
+            try take(index, of: commands.count, step.change, command)
+        }
+    }
+
+    /// Does what command `index` of a change does.
+    private func take(_ index: Int, of count: Int, _ change: Change, _ command: Command) throws(KernelError) {
+        if case .inside(let name, let inner) = change {
+            guard let position = state.namespaces.firstIndex(where: { $0.name == name }),
+                let content = state.namespaces[position].state
+            else {
+                throw Self.error(
+                    command, "setting the network namespace \"\(name)\" failed: Invalid argument")
             }
+            // A namespace is a host of its own.
+            let kernel = FakeKernel(content)
+            try kernel.take(index, of: count, inner, command)
+            state.namespaces[position].state = kernel.state
+        } else if count == 1 {
+            try refuse(change, command)
+            state.apply(change)
+        } else {
+            try part(index, of: count, change, command)
         }
     }
 
     /// One command of a step with several.
     private func part(_ index: Int, of count: Int, _ change: Change, _ command: Command) throws(KernelError) {
         switch change {
+        case .add(.namespace(let name)):
+            if index == 0 {
+                try refuse(change, command)
+                let bare = HostState(links: [Link(name: "lo", kind: .other(""), isUp: false)])
+                state.namespaces.append(NetworkNamespace(name: name, state: bare))
+            } else if let position = state.namespaces.firstIndex(where: { $0.name == name }) {
+                state.namespaces[position] = .fresh(name)
+            }
         case .add(.link(let link)):
             if index == 0 {
                 try refuse(change, command)
@@ -117,6 +141,10 @@ package final class FakeKernel: Kernel {
         case .add(.link(let link)) where state.link(link.name) != nil:
             throw Self.error(command, "RTNETLINK answers: File exists")
         case .add(.link(let link)): try refuse(link, command)
+        case .add(.namespace(let name)) where state.namespace(name) != nil:
+            throw Self.error(command, "Cannot create namespace file: File exists")
+        case .add(.policyRule(let rule)) where state.policyRules.contains(rule):
+            throw Self.error(command, "RTNETLINK answers: File exists")
         case .add(.address(let address)):
             guard state.link(address.device) != nil else { throw Self.noDevice(command, address.device) }
             guard !state.addresses.contains(address) else {
@@ -140,6 +168,9 @@ package final class FakeKernel: Kernel {
     /// A VXLAN number and port have one device (vxlan_vni_in_use of the kernel), and a device has
     /// its underlay.
     private func refuse(_ link: Link, _ command: Command) throws(KernelError) {
+        if case .veth(let pair) = link.kind, state.namespace(pair.namespace)?.state == nil {
+            throw Self.error(command, "Invalid \"netns\" value \"\(pair.namespace)\"")
+        }
         guard case .vxlan(let mesh) = link.kind else { return }
         if let name = mesh.underlay, state.link(name) == nil { throw Self.noDevice(command, name) }
         for case .vxlan(let other) in state.links.map(\.kind)
@@ -180,6 +211,7 @@ package final class FakeKernel: Kernel {
         case .forwardingEntry(let entry), .extraForwardingEntry(let entry):
             state.forwardingEntries.contains(entry)
         case .policyRule(let rule): state.policyRules.contains(rule)
+        case .namespace(let name): state.namespace(name) != nil
         case .table(let table): state.tables.contains { $0.name == table.name && $0.family == table.family }
         case .iptablesRule(let rule): state.iptables.flatMap(\.rules).contains(rule)
         }

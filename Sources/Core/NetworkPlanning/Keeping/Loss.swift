@@ -61,6 +61,10 @@ extension Step {
         case .set(let setting, let old, let new):
             [Loss(.changed, "sysctl \(setting)=\(new) (was: \(old))", because: because)]
         case .forget: []
+        case .inside(let name, let change):
+            Step(change, because: because).losses.map { loss in
+                Loss(loss.kind, "\(name): \(loss.text)", because: loss.because)
+            }
         }
     }
 
@@ -100,6 +104,7 @@ extension Change {
         case .add(let object), .remove(let object), .replace(_, with: let object): object.name
         case .set(let setting, _, _): "sysctl \(setting)"
         case .forget: nil
+        case .inside(let name, let change): change.objectName.map { "\(name): \($0)" }
         }
     }
 }
@@ -115,6 +120,7 @@ extension NetworkObject {
         case .forwardingEntry(let entry), .extraForwardingEntry(let entry):
             "forwarding entry \(entry.mac) dev \(entry.device)"
         case .policyRule(let rule): "rule \(rule)"
+        case .namespace(let name): "namespace \(name)"
         case .table(let table): "nft table \(table.name)"
         case .iptablesRule(let rule): "\(rule.program) \(rule)"
         }

@@ -44,15 +44,27 @@ struct ShellRendering {
         func add(_ object: NetworkObject, _ because: String) {
             lines.add(Change.add(object).commands, because: because)
         }
+        for namespace in plan.namespaces { lines.add(namespace.value.commands, because: namespace.because) }
         for link in plan.links { lines.add(link.value.commands, because: link.because) }
+        for namespace in plan.namespaces {
+            lines.add(namespace.value.contentCommands, because: namespace.because)
+            for command in namespace.value.tableCommands {
+                lines.add("\(command)\n", because: namespace.because)
+            }
+        }
         for address in plan.addresses { add(.address(address.value), address.because) }
         for setting in plan.settings { lines.add(Self.text(of: setting.value), because: setting.because) }
         for neighbour in plan.neighbours { add(.neighbour(neighbour.value), neighbour.because) }
         for entry in plan.forwardingEntries { add(.forwardingEntry(entry.value), entry.because) }
         if !plan.table.chains.isEmpty { lines.add(section: IPTablesRendering(plan).rules) }
         for route in plan.routes {
-            lines.add(RouteScript.line(route.value) + "\n", because: route.because)
+            if route.value.isAsked {
+                lines.add(RouteScript.line(route.value) + "\n", because: route.because)
+            } else {
+                add(.route(route.value), route.because)
+            }
         }
+        for (commands, because) in plan.ruleCommands { lines.add(commands, because: because) }
         return lines
     }
 

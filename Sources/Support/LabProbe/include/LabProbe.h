@@ -51,6 +51,15 @@ void lab_forget(struct lab *lab);
 long lab_transfer(
     const char *from, const char *to, const char *address, uint16_t port, long octets, int milliseconds);
 
+/// Connections that stay open.
+struct lab_connections;
+/// Opens `count` connections from one namespace to another; NULL if not all of them are open in time.
+struct lab_connections *lab_connect(
+    const char *from, const char *to, const char *address, uint16_t port, int count, int milliseconds);
+/// Sends an octet over each connection and back, the servers' ends first or the clients'; how many came both ways.
+int lab_exchange(struct lab_connections *all, int server_first, int milliseconds);
+void lab_disconnect(struct lab_connections *all);
+
 /// Stops one thread of another process where it is, and lets it go; both from the same thread. -1 with errno.
 int lab_hold(pid_t thread);
 int lab_release(pid_t thread);

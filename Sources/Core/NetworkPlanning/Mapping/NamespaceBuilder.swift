@@ -1,0 +1,164 @@
+import IPAddressing
+import Inventory
+import NetworkModel
+
+/// Puts together what is in the namespace of one cluster from what each path needs of it.
+///
+/// ```
+/// client -> outer address -> | dnat by prefix -> inner address, source kept, mapped or masked | -> node
+/// client <- outer address <- | snat by prefix <- inner address                                | <- node
+/// ```
+struct NamespaceBuilder {
+    let mapped: MappedCluster
+    let because: String
+    private var families: Set<AddressFamily> = []
+    private var incoming: [FilterRule] = []
+    private var masks: [FilterRule] = []
+    private var outgoing: [FilterRule] = []
+    private var invalidIncoming: [FilterRule] = []
+    private var invalidOutgoing: [FilterRule] = []
+
+    init(_ mapped: MappedCluster, because: String) {
+        self.mapped = mapped
+        self.because = because
+    }
+
+    /// What a path does with the sources of its packets.
+    enum Sources {
+        /// All have the namespace's own address, and the host's afterwards.
+        case masked
+        /// They stay, or those of `map` stand for them on the cluster's side.
+        case kept(map: [PrefixTranslation])
+    }
+
+    /// Lets packets of one family through.
+    ///
+    /// - Parameters:
+    ///   - near: Sources and outer destinations, as they come in from the near end.
+    ///   - inner: What the path leads to in the cluster.
+    ///   - own: Addresses of the host itself.
+    mutating func pass(
+        _ near: PathTraffic, inner: [IPPrefix], own: [IPAddress], sources: Sources, because: String
+    ) {
+        let family = near.family
+        families.insert(family)
+        let pairs = mapped.pairs(of: inner, family)
+        let inside = PrefixSet(pairs.map(\.inner))
+        let outside = PrefixSet(pairs.map(\.outer))
+        guard !inside.isEmpty else { return }
+        let toInner = pairs.compactMap { PrefixTranslation(from: $0.outer, to: $0.inner) }
+        let comment = FilterRule.comment(because)
+        add(\.incoming, [.destination(outside)], .translating(.destination, toInner), comment)
+
+        // The host's own processes, and pods that use an outer address of their own cluster.
+        let mask = FilterAction.sourceTranslation(to: mapped.ownAddress(family), isFullyRandom: true)
+        let others = own.filter { $0.family == family }.map { IPPrefix(only: $0) }
+        let hosts = PrefixSet([mapped.network(family)] + others + mapped.cluster.pods.of(family))
+        add(\.masks, [.source(hosts), .destination(inside)], mask, comment)
+        switch sources {
+        case .masked: add(\.masks, [.source(near.sources), .destination(inside)], mask, comment)
+        case .kept(let map):
+            let seen = PrefixSet(map.map(\.to))
+            turnSymmetrically(near.sources, to: toInner, comment)
+            guard !map.isEmpty else { return }
+            turnSymmetrically(inside, to: map.compactMap(\.inverse), seenAs: seen, comment)
+        }
+    }
+
+    /// Translates destinations of packets from `sources`, and the sources of packets to them back, in both
+    /// directions alike, whichever end opened the connection, and packets of unknown connections.
+    ///
+    /// - Parameter seen: What matches incoming packets besides their source; nil if a rule for them is there.
+    private mutating func turnSymmetrically(
+        _ sources: PrefixSet, to pairs: [PrefixTranslation], seenAs seen: PrefixSet? = nil, _ comment: String
+    ) {
+        if let seen {
+            let action = FilterAction.translating(.destination, pairs)
+            add(\.incoming, [.source(sources), .destination(seen)], action, comment)
+        }
+        let back = pairs.compactMap(\.inverse)
+        let inside = PrefixSet(back.map(\.from))
+        add(
+            \.outgoing, [.source(inside), .destination(sources)], .translating(.source, back), comment)
+        let isInvalid = FilterMatch.connectionState(["invalid"])
+        for pair in pairs {
+            let matches: [FilterMatch] = [.source(sources), isInvalid, .destination(PrefixSet([pair.from]))]
+            add(\.invalidIncoming, matches, .rewrite(.destination, pair), comment)
+        }
+        for pair in back {
+            let matches: [FilterMatch] = [.source(PrefixSet([pair.from])), isInvalid, .destination(sources)]
+            add(\.invalidOutgoing, matches, .rewrite(.source, pair), comment)
+        }
+    }
+
+    /// Adds a rule unless it is there, or has nothing to do.
+    private mutating func add(
+        _ list: WritableKeyPath<NamespaceBuilder, [FilterRule]>, _ matches: [FilterMatch],
+        _ action: FilterAction?, _ comment: String
+    ) {
+        guard let action,
+            !self[keyPath: list].contains(where: { $0.matches == matches && $0.action == action })
+        else { return }
+        self[keyPath: list].append(FilterRule(matches, action, comment: comment))
+    }
+
+    // MARK: - Result
+
+    var plan: NamespacePlan {
+        let addresses = ordered.map(mapped.ownAddress)
+        let host = LocatedHost(
+            place: mapped.cluster.key, host: Host(name: mapped.namespace, addresses: addresses),
+            podPrefixes: [], isNode: false)
+        var content = HostPlan(host: host)
+        let peer = PlannedLink(
+            Link(name: VethLink.peer, kind: .other("veth"), alias: Ownership.tag), mtu: .largest)
+        content.links = [Desired(peer, because: because)]
+        for family in ordered {
+            let network = mapped.network(family)
+            content.addresses.append(
+                Desired(
+                    InterfaceAddress(
+                        device: VethLink.peer, address: mapped.ownAddress(family), length: network.length),
+                    because: because))
+            if let all = IPPrefix(around: IPAddress(family: family, bits: 0), length: 0) {
+                let hop = NextHop(gateway: mapped.hostAddress(family), device: VethLink.peer)
+                content.routes.append(Desired(Route(destination: all, nextHops: [hop]), because: because))
+            }
+            content.settings += settings(family)
+        }
+        content.table.chains = chains.filter { !$0.rules.isEmpty }
+        return NamespacePlan(name: mapped.namespace, content: content)
+    }
+
+    private var ordered: [AddressFamily] { AddressFamily.allCases.filter(families.contains) }
+
+    /// Packets come in by the device that they leave by: that needs no redirection, and no reverse path.
+    private func settings(_ family: AddressFamily) -> [Desired<PlannedSetting>] {
+        var values: [(KernelSetting.Name, String, Int)] = [(.forwarding, "all", 1)]
+        if family == .v4 {
+            for device in ["all", VethLink.peer] {
+                values += [(.reversePathFilter, device, 0), (.sendRedirects, device, 0)]
+            }
+        }
+        return values.map { name, device, value in
+            let setting = PlannedSetting.Subject(family: family, device: .named(device), name: name)
+            return Desired(PlannedSetting(setting, value), because: because)
+        }
+    }
+
+    private var chains: [FilterChain] {
+        func chain(_ name: String, _ hook: FilterHook, _ rules: [FilterRule]) -> FilterChain {
+            FilterChain(name: name, hook: hook, rules: rules)
+        }
+        return [
+            chain("prerouting", FilterHook(type: .nat, point: .prerouting, priority: -100), incoming),
+            chain(
+                "invalid-in", FilterHook(type: .filter, point: .prerouting, priority: -90), invalidIncoming),
+            chain(
+                "postrouting", FilterHook(type: .nat, point: .postrouting, priority: 100), masks + outgoing),
+            chain(
+                "invalid-out", FilterHook(type: .filter, point: .postrouting, priority: 110), invalidOutgoing
+            ),
+        ]
+    }
+}
