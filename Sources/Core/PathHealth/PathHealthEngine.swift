@@ -40,7 +40,9 @@ package struct PathHealthEngine: Sendable {
     /// What is known of the path with this index.
     package func verdict(_ path: Int) -> PathVerdict { trackers[path].verdict(at: now) }
 
-    /// When `advance` is to be called; nil if there are no paths. Holds after `init`, `replace` and `advance`.
+    /// When `advance` is to be called; nil if there are no paths.
+    ///
+    /// What `learn` changes is in it after the next `advance`.
     package var nextDeadline: MonotonicTime? { expected }
 
     private var earliestDue: MonotonicTime? {
@@ -99,6 +101,7 @@ package struct PathHealthEngine: Sendable {
         trackers[attempt.path].learn(
             result, of: attempt.number, at: now, index: attempt.path, into: &actions)
         tell(attempt.path, into: &actions)
+        if expected == nil { expected = earliestDue }
     }
 
     /// Takes what an examination of this host found.
@@ -111,6 +114,7 @@ package struct PathHealthEngine: Sendable {
         guard trackers.indices.contains(path) else { return }
         trackers[path].noteHost(fault, at: now)
         tell(path, into: &actions)
+        expected = earliestDue
     }
 
     /// Time never goes back, and a jump forward means that this process, or the host, was not running.
