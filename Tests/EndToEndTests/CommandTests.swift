@@ -117,7 +117,7 @@ extension EndToEnd {
             try check(1, "found something else among 32 characters")
             _ = try folder.write("e5e973e5a6b2a43f48e7dc849e37bfcf\n", to: "secret")
             #expect(try Tool.run(["chmod", "644", secret]).status == 0)
-            try check(0, "warning", "mode 0644: everybody on this host can read it", "chmod 6", "fine")
+            try check(0, "warning", "mode 0644: every user of this host can read it", "chmod 6", "fine")
         }
 
         @Test func `check has the exit code 2 where there is no file`() throws {
