@@ -50,11 +50,19 @@ struct PlanBuilder {
 
     /// Routes that cover what they need to be reached by: a next hop of theirs, or a relay.
     private var selfCoveringRoutes: [PlanNote] {
-        plan.routes.flatMap { desired in
-            let hops = desired.value.nextHops.compactMap(\.gateway).map { ($0, "its own next hop") }
+        // Routes of other tables serve the packets of some devices alone: next hops are found without them.
+        plan.routes.filter { $0.value.table == Route.mainTable }.flatMap { desired in
+            // A relay may have an address at both ends of the path: it is reached by the one outside.
+            let hops = desired.value.nextHops.compactMap(\.gateway)
+            let beside = hops.map { [$0] + (plan.otherAddresses[$0] ?? []) }
+                .filter { !$0.allSatisfy(desired.value.destination.contains) }.joined()
             let relays = plan.protectedAddresses.map { ($0, "a relay of the path") }
-            return (relays + hops.filter { !plan.protectedAddresses.contains($0.0) })
-                .filter { desired.value.destination.contains($0.0) }.map { address, role in
+            let others = hops.filter { !plan.protectedAddresses.contains($0) }.map {
+                ($0, "its own next hop")
+            }
+            return (relays + others)
+                .filter { desired.value.destination.contains($0.0) && !beside.contains($0.0) }
+                .map { address, role in
                     PlanNote(
                         .refusal,
                         "\(desired.because): the route to \(desired.value.destination) would cover"
