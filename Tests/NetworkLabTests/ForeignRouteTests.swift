@@ -27,7 +27,8 @@ import Testing
             try expect("one", "add \(prefix) via \(net)98", gateway: "98")
             try expect("another", "replace \(prefix) via \(net)99", gateway: "99")
             let status = try lab.net("gate", "status --config \(file)")
-            let told = status.output.contains(v == 4 ? "ours, the halves of the prefix, take precedence" : "ours takes precedence")
+            let words = v == 4 ? "ours, the halves of the prefix, take precedence" : "ours takes precedence"
+            let told = status.output.contains(words)
             #expect(status.code == 0 && told, "\(status.output)")
             // Gone and back between two looks of ours, as when a network manager starts anew.
             #expect(try lab.on("gate", "ip -\(v) route del \(prefix) via \(net)99").code == 0)
