@@ -223,8 +223,11 @@ private struct CachePlay: ~Copyable {
         if number < firstValid[key, default: 0] { problems.append("\(asked.name) got what was over") }
         let cap: UInt32 = asked.isStaging ? 4 : 20
         let life = Int64(min(origin.ttl, cap)) * 1_000_000_000
-        // Who waited for it gets it as it came; for the others it ages from when it was asked for.
-        let age = now == origin.time ? 0 : now.nanoseconds(since: origin.askedAt)
+        // Who waited for it gets it as it came, unless it is stale already because it came late; for the others it ages
+        // from when it was asked for.
+        let fullAge = now.nanoseconds(since: origin.askedAt)
+        let isLate = fullAge >= life && (isStale ?? (record.ttl == min(30, cap)))
+        let age = now == origin.time && !isLate ? 0 : fullAge
         if age > 0, age >= life {
             judgeStale(key)
             if age >= life + 60_000_000_000 { problems.append("older than stale allows: \(age) ns") }

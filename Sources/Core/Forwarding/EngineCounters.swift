@@ -52,6 +52,8 @@ package struct EngineCounters: Hashable, Sendable {
     package var unmatched = 0
     /// Answers to questions that had been given up.
     package var late = 0
+    /// Answers that came after their clients were told that there is none, and were cached.
+    package var cachedLate = 0
     /// Messages from servers that could not be read or mapped.
     package var malformed = 0
     /// Records left out of answers: of another class, outside the cluster's domain, or of an owner that was
@@ -97,6 +99,7 @@ package struct EngineCounters: Hashable, Sendable {
         retried += other.retried
         unmatched += other.unmatched
         late += other.late
+        cachedLate += other.cachedLate
         malformed += other.malformed
         droppedRecords += other.droppedRecords
         blocked += other.blocked

@@ -18,6 +18,12 @@ package struct EngineLimits: Hashable, Sendable {
     /// informed of it.
     package var keepalive: UInt16 = 100
 
+    /// How long an answer is listened for once its clients were told that there is none, in milliseconds.
+    package var lateMilliseconds = 5_000
+    /// Questions without clients for which that is done; a sixteenth of all, so that they take no room from
+    /// those with clients.
+    var lateTransactions: Int { transactions / 16 }
+
     /// The part of `most` that is open to all clients: three quarters. The last quarter is reserved for
     /// clients with validated addresses.
     static func open(_ most: Int) -> Int { most - most / 4 }
@@ -36,5 +42,6 @@ package struct EngineLimits: Hashable, Sendable {
         waiters = 2 * limits.questions
         waitersPerClient = limits.questionsPerClient
         keepalive = UInt16(clamping: Int(limits.idleTime / .milliseconds(100)))
+        lateMilliseconds = Int(limits.lateAnswers / .milliseconds(1))
     }
 }

@@ -86,6 +86,7 @@ extension ForwardingEngine {
 
     /// Gives an answer to the clients of `slot` and of its followers.
     private mutating func giveToAll(_ answer: ServerAnswer, _ slot: Int, in turn: inout Turn) {
+        guard !table.transactions[slot].isLate else { return giveLate(answer, slot, in: &turn) }
         let followers = table.followers(of: slot)
         let group = table.transactions[slot].countedGroup
         guard give(answer, to: slot, in: &turn) == .given else { return }
@@ -98,6 +99,18 @@ extension ForwardingEngine {
                 timers.set(follower, due: turn.now, now: turn.now)
                 continue
             }
+        }
+    }
+
+    /// Caches an answer whose clients were told that there is none, and gives it to those who have asked
+    /// again.
+    private mutating func giveLate(_ answer: ServerAnswer, _ slot: Int, in turn: inout Turn) {
+        let others = table.transactions(servedByLate: slot)
+        counters.cachedLate += 1
+        guard give(answer, to: slot, in: &turn) == .given else { return }
+        for other in others where table.transactions[other].target != nil {
+            // Malformed for one suffix and not for another: that one waits for its own answer.
+            _ = give(ServerAnswer(shared: answer), to: other, in: &turn)
         }
     }
 
@@ -299,6 +312,8 @@ extension ForwardingEngine {
         var body = ReplyDraft.Body.prepared()
         /// The server that answered; nil if none did.
         var server: Int?
+        /// True if no server answered in time.
+        var isFailure = false
     }
 
     /// Gives all clients that wait for `slot` their reply, and frees it.
@@ -315,12 +330,24 @@ extension ForwardingEngine {
             deliver(draft, to: WaiterPlace(waiter: index, slot: slot, now: now), into: &outbox)
         }
         // If all servers are down none is asked, and that is quick.
-        if table.transactions[slot].attemptCount > 0 {
+        if table.transactions[slot].attemptCount > 0, !table.transactions[slot].isLate {
             meters.lookups.record(
                 nanoseconds: now.nanoseconds(since: table.transactions[slot].started), row: draft.cluster)
         }
+        if ending.isFailure, mayComeLate(slot) {
+            let end = now.advanced(milliseconds: limits.lateMilliseconds)
+            if table.keepListening(slot, atMost: limits.lateTransactions, until: end) {
+                return timers.set(slot, due: end, now: now)
+            }
+        }
         timers.clear(slot)
         table.removeTransaction(slot)
+    }
+
+    /// True if a late answer to `slot` would be of use to the clients that come next.
+    private func mayComeLate(_ slot: Int) -> Bool {
+        limits.lateMilliseconds > 0 && cache.cache != nil && table.transactions[slot].loopMarks.isEmpty
+            && !table.transactions[slot].isLate
     }
 
     /// The reply to each client of `slot`.
@@ -377,7 +404,8 @@ extension ForwardingEngine {
                 counters.stale += waiters
                 prepared.extendedError = ExtendedError(
                     code: ExtendedError.Code.staleAnswer.rawValue, text: text)
-                ending = Ending(source: .stale, body: .prepared(target.staleFreshness))
+                ending = Ending(
+                    source: .stale, body: .prepared(target.staleFreshness), isFailure: true)
             }
             return finish(slot, ending, at: now, into: &outbox)
         }
@@ -397,7 +425,7 @@ extension ForwardingEngine {
             return finish(slot, Ending(source: .refused, body: .addressCheck), at: now, into: &outbox)
         }
         cacheFailure(slot, target, at: now)
-        finish(slot, Ending(source: .miss), at: now, into: &outbox)
+        finish(slot, Ending(source: .miss, isFailure: true), at: now, into: &outbox)
     }
 
     /// True if `slot` was refused for lack of room, but there is room for clients with validated addresses:

@@ -82,6 +82,7 @@ extension ForwardingEngine {
 
     /// Carries out the consequences of `event` for `slot`, and for its followers if its group is given up.
     mutating func advance(_ slot: Int, after event: TransactionEvent, in turn: inout Turn) {
+        guard !table.transactions[slot].isLate else { return advanceLate(slot, after: event, in: &turn) }
         guard let failure = proceed(slot, after: event, in: &turn) else { return }
         // Ends: followers have no followers.
         for follower in failure.followers {
@@ -97,6 +98,15 @@ extension ForwardingEngine {
             table.transactions[follower].lastDecline = failure.lastDecline
             _ = proceed(follower, after: .leaderFailed, in: &turn)
         }
+    }
+
+    /// Nothing more is sent for a question without clients: it is over unless its time goes on.
+    private mutating func advanceLate(_ slot: Int, after event: TransactionEvent, in turn: inout Turn) {
+        let end = table.transactions[slot].groupDeadline
+        if case .timerFired = event, turn.now < end { return timers.set(slot, due: end, now: turn.now) }
+        if case .hinted = event { return }
+        timers.clear(slot)
+        table.removeTransaction(slot)
     }
 
     /// A group that was given up while others waited for the same answer.

@@ -63,7 +63,9 @@ extension ForwardingEngine {
     /// Answers everything in flight as if no server had answered.
     package mutating func giveUpAll(in turn: inout Turn) {
         for slot in table.transactions.indices {
-            guard let target = table.transactions[slot].target else { continue }
+            guard let target = table.transactions[slot].target, !table.transactions[slot].isLate else {
+                continue
+            }
             table.transactions[slot].noteFailure(failureText(slot, target))
             finishWithFailure(slot, .serverFailure, at: turn.now, into: &turn.outbox)
         }

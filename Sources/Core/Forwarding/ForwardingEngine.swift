@@ -90,10 +90,10 @@ package struct ForwardingEngine: ~Copyable {
     }
 
     /// Questions in flight.
-    package var transactionCount: Int { table.activeCount }
+    package var transactionCount: Int { table.activeCount - table.lateCount }
 
     /// True while a client waits for an answer of a server.
-    package var hasWaitingClients: Bool { table.waiterCount > 0 }
+    package var hasWaitingClients: Bool { table.waiterCount > table.lateCount }
 
     /// True if an answer may come over `path`.
     package func isWaiting(for path: UpstreamPath) -> Bool { table.waitingCount(path) > 0 }

@@ -71,8 +71,13 @@ struct ServerSet {
     ///
     /// Questions with marks are asked only while no copy waits, so that they never prevent others from
     /// being asked.
-    private static func mostCopies(_ transaction: borrowing Transaction) -> Int {
-        transaction.loopMarks.isEmpty ? 4 : 1
+    private static let mostCopies = 4
+
+    /// True if no more copies of the question of `slot` may wait for `server`.
+    private func isCrowded(_ server: Int, for slot: Int, in table: borrowing TransactionTable) -> Bool {
+        let isMarked = !table.transactions[slot].loopMarks.isEmpty
+        if isMarked, table.waitingCopies(of: slot, at: server, includingLate: false) > 0 { return true }
+        return table.waitingCopies(of: slot, at: server, includingLate: true) >= Self.mostCopies
     }
 
     /// The server to ask next: the least often asked by this transaction, of these one without recent
@@ -83,14 +88,13 @@ struct ServerSet {
     ) -> Choice {
         let attempts = table.attempts(of: slot)
         guard attempts.count < Transaction.mostAttempts else { return .none }
-        let mostCopies = Self.mostCopies(table.transactions[slot])
         var best: Int?
         var bestRank = Int.max
         var isCrowded = false
         for server in policy.groups[group].servers {
             notice(server)
             guard !isGivenUp(server), let asked = attempts.timesAsked(server) else { continue }
-            guard table.waitingCopies(of: slot, at: server) < mostCopies else {
+            guard !self.isCrowded(server, for: slot, in: table) else {
                 isCrowded = true
                 continue
             }
@@ -111,10 +115,9 @@ struct ServerSet {
     ) -> Int? {
         let attempts = table.attempts(of: slot)
         guard attempts.count < Transaction.mostAttempts else { return nil }
-        let mostCopies = Self.mostCopies(table.transactions[slot])
         for server in policy.groups[group].servers
         where !isGivenUp(server) && !attempts.hasAsked(server)
-            && table.waitingCopies(of: slot, at: server) < mostCopies
+            && !isCrowded(server, for: slot, in: table)
         {
             return server
         }

@@ -58,6 +58,9 @@ struct Transaction {
     /// The first group that failed; nil if none did. Then a negative answer is not final.
     var failure: GroupFailure?
 
+    /// True once the clients were told that there is no answer: what still comes is cached for the next ones.
+    var isLate = false
+
     /// The most attempts towards one group.
     static let mostAttempts = 8
 
@@ -85,6 +88,14 @@ struct Transaction {
         isTurnedAway = false
         let left = Int(deadline.nanoseconds(since: now) / 1_000_000)
         groupDeadline = now.advanced(milliseconds: min(milliseconds, left / (count - position)))
+    }
+
+    /// The clients have been told; what comes until `end` is cached.
+    mutating func becomeLate(until end: MonotonicTime) {
+        isLate = true
+        groupDeadline = end
+        // The group's own failure is over once its answer comes; an earlier group's is not.
+        if failure?.position == groupPosition { failure = nil }
     }
 
     /// Records why the current group failed, as far as it is shown.

@@ -46,23 +46,27 @@ extension TransactionTable {
     }
 
     /// Copies of the question of `slot`, its own included, that wait for an answer of `server`.
-    func waitingCopies(of slot: Int, at server: Int) -> Int {
+    ///
+    /// - Parameter isLate: True to count those that are only listened for as well.
+    func waitingCopies(of slot: Int, at server: Int, includingLate isLate: Bool) -> Int {
         var count = 0
         var current = buckets[Int(transactions[slot].key % UInt64(Self.bucketCount))]
         while current >= 0 {  // the bucket's list ends
             let other = Int(current)
             if transactions[other].key == transactions[slot].key,
-                other == slot || isSameOnTheWire(slot, other)
+                isLate || !transactions[other].isLate, other == slot || isSameOnTheWire(slot, other)
             {
-                let attempts = attempts(of: other)
-                for index in attempts.indices
-                where attempts[index].state == .waiting && attempts[index].path.server == server {
-                    count += 1
-                }
+                count += attempts(of: other).waitingCount(for: server)
             }
             current = transactions[other].next
         }
         return count
+    }
+
+    /// True if one answer serves both, whatever suffix and view they have.
+    func isIdentical(_ one: Int, to other: Int) -> Bool {
+        transactions[one].key == transactions[other].key && hasSameFlags(one, other)
+            && isSameOnTheWire(one, other)
     }
 
     /// True if both have the same DO and CD bits.

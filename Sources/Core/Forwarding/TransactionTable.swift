@@ -18,6 +18,8 @@ struct TransactionTable: ~Copyable {
     private var freeTransaction: Int32 = -1
     /// The questions in flight.
     private(set) var activeCount = 0
+    /// Of these: those without clients; see `keepListening`.
+    var lateCount = 0
 
     /// All places for waiters.
     private(set) var waiters: [Waiter] = []
@@ -99,13 +101,11 @@ struct TransactionTable: ~Copyable {
         dropAttempts(of: slot)
         leaveGroup(slot)
         unlink(slot)
+        if transactions[slot].isLate { lateCount -= 1 }
         var waiter = transactions[slot].firstWaiter
         while waiter >= 0 {  // a list without cycles: every waiter is in one
             let next = waiters[Int(waiter)].next
-            countWaiter(waiters[Int(waiter)], -1)
-            waiters[Int(waiter)].next = freeWaiter
-            freeWaiter = waiter
-            waiterCount -= 1
+            free(waiter: waiter)
             waiter = next
         }
         transactions[slot].target = nil
@@ -159,7 +159,8 @@ struct TransactionTable: ~Copyable {
         var current = buckets[Int(key % UInt64(Self.bucketCount))]
         while current >= 0 {  // the bucket's list ends
             let slot = Int(current)
-            if transactions[slot].key == key, transactions[slot].target === asked.target,
+            if transactions[slot].key == key, !transactions[slot].isLate,
+                transactions[slot].target === asked.target,
                 Int(transactions[slot].view) == asked.view, transactions[slot].question == asked.shape,
                 transactions[slot].loopMarks.isEmpty == asked.loopMarks.isEmpty,
                 transactions[slot].waiterCount < EngineLimits.mostWaitersPerTransaction,
@@ -211,7 +212,7 @@ struct TransactionTable: ~Copyable {
     }
 
     /// No longer counts `slot` for its group.
-    private mutating func leaveGroup(_ slot: Int) {
+    mutating func leaveGroup(_ slot: Int) {
         guard let group = transactions[slot].countedGroup else { return }
         groupCounts[group] -= 1
         let client = clientHash(slot, group)
@@ -409,6 +410,29 @@ struct TransactionTable: ~Copyable {
         transactions[slot].lastWaiter = Int32(index)
         transactions[slot].waiterCount += 1
         return true
+    }
+
+    /// No client waits for `slot` any longer. The first one's place stays, since its question stands there.
+    mutating func dismissWaiters(of slot: Int) {
+        let first = Int(transactions[slot].firstWaiter)
+        countWaiter(waiters[first], -1)
+        waiters[first].terms.limit = ReplyTerms.noReply
+        var waiter = waiters[first].next
+        while waiter >= 0 {  // a list without cycles
+            let next = waiters[Int(waiter)].next
+            free(waiter: waiter)
+            waiter = next
+        }
+        waiters[first].next = -1
+        transactions[slot].lastWaiter = transactions[slot].firstWaiter
+        transactions[slot].waiterCount = 0
+    }
+
+    private mutating func free(waiter: Int32) {
+        countWaiter(waiters[Int(waiter)], -1)
+        waiters[Int(waiter)].next = freeWaiter
+        freeWaiter = waiter
+        waiterCount -= 1
     }
 
     /// Stores the question of a waiter.

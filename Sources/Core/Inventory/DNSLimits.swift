@@ -12,6 +12,10 @@ package struct DNSLimits: Hashable, Sendable {
     /// SERVFAIL at once if they have come by TCP. Addresses that may be forged are counted separately.
     package var questionsPerClient = 16_384
 
+    /// How long an answer is listened for once its client got SERVFAIL or an expired answer: it is cached
+    /// for the next one. At most a minute.
+    package var lateAnswers: Duration = .seconds(5)
+
     /// Clients' connections. Beyond it the one that is idle longest is closed; if none is idle, new ones
     /// are closed.
     package var connections = 1_024

@@ -8,6 +8,11 @@ extension InventoryChecker {
         where time < .seconds(1) {
             error(at: path + key, "found a time below 1s, in which no client can bring a question")
         }
+        if limits.lateAnswers > .seconds(60) {
+            error(
+                at: path + "late-answers",
+                "found a time above 60s: ports would stay open for answers that do not come")
+        }
         if limits.connectionBuffer < 65_536 {
             error(
                 at: path + "connection-buffer",
