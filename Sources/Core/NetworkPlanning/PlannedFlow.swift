@@ -173,6 +173,10 @@ struct FlowSampling {
             $0.table == Route.mainTable && $0.kind == .unicast && !$0.isOurs && !$0.nextHops.isEmpty
         }.map(\.destination).sorted { $0.length < $1.length }
         let inside = (planned + others).filter { prefix.contains($0) }
+        // Of a cluster with a table of its own, the parts that this table leads to.
+        let tables = plan.routes.map(\.value).filter { $0.table != Route.mainTable && $0.kind == .unicast }
+            .map(\.destination).filter { prefix.contains($0) }
+        if inside.isEmpty, !tables.isEmpty { return tables }
         return inside.isEmpty || planned.contains { $0.contains(prefix) } ? [prefix] + inside : inside
     }
 }
