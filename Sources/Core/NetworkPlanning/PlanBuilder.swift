@@ -57,11 +57,9 @@ struct PlanBuilder {
             let beside = hops.map { [$0] + (plan.otherAddresses[$0] ?? []) }
                 .filter { !$0.allSatisfy(desired.value.destination.contains) }.joined()
             let relays = plan.protectedAddresses.map { ($0, "a relay of the path") }
-            let others = hops.filter { !plan.protectedAddresses.contains($0) }.map {
-                ($0, "its own next hop")
-            }
-            return (relays + others)
-                .filter { desired.value.destination.contains($0.0) && !beside.contains($0.0) }
+            let others = hops.filter { !plan.protectedAddresses.contains($0) && !beside.contains($0) }
+                .map { ($0, "its own next hop") }
+            return (relays + others).filter { desired.value.destination.contains($0.0) }
                 .map { address, role in
                     PlanNote(
                         .refusal,

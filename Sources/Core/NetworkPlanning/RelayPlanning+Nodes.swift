@@ -26,7 +26,11 @@ extension RelayPlanning {
         let hops = returnHosts.filter { !$0.isSame(as: builder.host) }
         guard !hops.isEmpty, returnHosts.count == hops.count else { return }
         builder.take(role: .node)
-        builder.protect(relays.filter { !$0.isSame(as: builder.host) }.flatMap(\.host.addresses))
+        // A relay's address in the near end's network is reached through the relay.
+        builder.protect(
+            relays.filter { !$0.isSame(as: builder.host) }.flatMap(\.host.addresses).filter { address in
+                !traffic.sources.prefixes.contains { $0.contains(address) }
+            })
         for source in traffic.sources.prefixes {
             // A relay inside of the near end's network is reached the way that network is reached already.
             if hops.contains(where: { hop in
