@@ -59,11 +59,61 @@ package struct Inventory: Hashable, Sendable {
                 return LocatedHost(place: place, host: node.host, podPrefixes: node.pods, isNode: true)
             }
             let hosts = (cluster(place)?.hosts ?? []) + (site(place)?.hosts ?? [])
-            if let host = hosts.first(where: { $0.name == name }) {
-                return LocatedHost(place: place, host: host, podPrefixes: [], isNode: false)
-            }
+            if let host = hosts.first(where: { $0.name == name }) { return machine(host, in: place) }
         }
         return nil
+    }
+
+    /// Every host in the order of the inventory: of each cluster the nodes, then the others; of sites last.
+    package var hosts: [LocatedHost] {
+        var seen: Set<String> = []
+        let others = otherHosts
+        let isShared = Dictionary(grouping: others, by: \.host.name).mapValues { $0.count > 1 }
+        func machines(of place: String) -> [LocatedHost] {
+            others.filter { $0.place == place }.map {
+                isShared[$0.host.name] == true
+                    ? machine($0.host, in: place)
+                    : LocatedHost(place: place, host: $0.host, podPrefixes: [], isNode: false)
+            }.filter { seen.insert("\($0.place)/\($0.host.name)").inserted }
+        }
+        return clusters.flatMap { cluster in
+            cluster.nodes.map {
+                LocatedHost(place: cluster.key, host: $0.host, podPrefixes: $0.pods, isNode: true)
+            } + machines(of: cluster.key)
+        } + sites.flatMap { machines(of: $0.key) }
+    }
+
+    /// The hosts that are no nodes, where the inventory has them.
+    private var otherHosts: [(place: String, host: Host)] {
+        clusters.flatMap { cluster in cluster.hosts.map { (cluster.key, $0) } }
+            + sites.flatMap { site in site.hosts.map { (site.key, $0) } }
+    }
+
+    /// The machine that stands as `host` under `place`, with all of its addresses.
+    ///
+    /// A relay of several clusters may stand under each with the address that it has there: entries with the
+    /// same name that share an address are one machine, located where the first of them stands.
+    private func machine(_ host: Host, in place: String) -> LocatedHost {
+        let named = otherHosts.filter { $0.host.name == host.name }
+        var addresses = Set(host.addresses)
+        // Ends: each turn but the last adds an address, and there are as many as the entries have.
+        while true {
+            let shared = named.filter { !addresses.isDisjoint(with: $0.host.addresses) }
+                .flatMap(\.host.addresses)
+            guard !addresses.isSuperset(of: shared) else { break }
+            addresses.formUnion(shared)
+        }
+        let entries = named.filter { !addresses.isDisjoint(with: $0.host.addresses) }
+        guard entries.count > 1, let first = entries.first else {
+            return LocatedHost(place: place, host: host, podPrefixes: [], isNode: false)
+        }
+        var machine = first.host
+        for entry in entries.dropFirst() {
+            machine.addresses += entry.host.addresses.filter { !machine.addresses.contains($0) }
+            // A device carries the addresses of its own entry alone.
+            if entry.host.device != machine.device { machine.device = nil }
+        }
+        return LocatedHost(place: first.place, host: machine, podPrefixes: [], isNode: false)
     }
 }
 

@@ -40,19 +40,7 @@ package struct NetworkPlanner: Sendable {
     }
 
     /// Every host of the inventory, in its order, with or without a role.
-    package var hosts: [LocatedHost] {
-        inventory.clusters.flatMap { cluster in
-            cluster.nodes.map {
-                LocatedHost(place: cluster.key, host: $0.host, podPrefixes: $0.pods, isNode: true)
-            }
-                + cluster.hosts.map {
-                    LocatedHost(place: cluster.key, host: $0, podPrefixes: [], isNode: false)
-                }
-        }
-            + inventory.sites.flatMap { site in
-                site.hosts.map { LocatedHost(place: site.key, host: $0, podPrefixes: [], isNode: false) }
-            }
-    }
+    package var hosts: [LocatedHost] { inventory.hosts }
 
     /// The host that `name` (`NAME` or `CLUSTER-OR-SITE/NAME`) means; nil if there is none.
     package func host(named name: String) -> LocatedHost? {

@@ -1,0 +1,53 @@
+import IPAddressing
+import Inventory
+import NetworkModel
+import NetworkPlanning
+import Testing
+
+/// One machine that is written under each cluster whose relay it is.
+@Suite struct SharedRelayTests {
+    @Test func `a relay under two clusters is one host with the parts of both`() throws {
+        let planner = NetworkPlanner(try Networks.inventory(yaml: Self.file("192.168.0.2")))
+        #expect(planner.hosts.filter { $0.host.name == "relay" }.map(\.place) == ["prod"])
+        let own = try #require(IPAddress("192.168.11.2"))
+        let found = planner.hosts(carrying: [own])
+        #expect(found.count == 1 && found == planner.host(named: "staging/relay").map { [$0] })
+        let plan = planner.plan(for: try #require(found.first))
+        #expect(plan.host.host.addresses.map(\.description) == ["192.168.10.2", "192.168.0.2", "192.168.11.2"])
+        #expect(plan.namespaces.map(\.value.name) == ["nb-prod", "nb-staging"])
+        let destinations = plan.routes.map { "\($0.value.destination)" }
+        #expect(destinations.contains("10.200.0.0/16") && destinations.contains("10.201.0.0/16"))
+    }
+
+    @Test func `hosts with one name and no common address are two`() throws {
+        let planner = NetworkPlanner(try Networks.inventory(yaml: Self.file("192.168.0.3")))
+        #expect(planner.hosts.filter { $0.host.name == "relay" }.map(\.place) == ["prod", "staging"])
+        let plan = planner.plan(for: try #require(planner.host(named: "staging/relay")))
+        #expect(plan.namespaces.map(\.value.name) == ["nb-staging"])
+    }
+
+    /// - Parameter second: The relay's other address as it stands under `staging`; under `prod` it is 192.168.0.2.
+    private static func file(_ second: String) -> String {
+        """
+        clusters:
+          prod:
+            dns: [10.96.0.10]
+            pods: [10.244.0.0/16]
+            map: { 10.244.0.0/16: 10.200.0.0/16 }
+            hosts: { relay: { address: [192.168.10.2, 192.168.0.2] } }
+            nodes: { n1: { address: 192.168.10.11, pods: [10.244.0.0/24] } }
+          staging:
+            dns: [10.97.0.10]
+            pods: [10.244.0.0/16]
+            map: { 10.244.0.0/16: 10.201.0.0/16 }
+            hosts: { relay: { address: [192.168.11.2, \(second)] } }
+            nodes: { n1: { address: 192.168.11.11, pods: [10.244.0.0/24] } }
+        sites:
+          office: { networks: [172.16.0.0/18], router: 172.16.0.1 }
+        paths:
+          - { from: office, to: prod, via: relay, relays: [relay], source: keep }
+          - { from: office, to: staging, via: relay, relays: [relay], source: keep }
+
+        """
+    }
+}
