@@ -1,12 +1,36 @@
 import DNSWire
 import Telemetry
 
+/// What an entry says of its answer, before it has a place.
+struct EntryHead {
+    /// The question.
+    let key: CacheKey
+    /// How long the answer lives.
+    let life: CacheLife
+    /// True if the answer is written in the short form of a single record.
+    let isOneRecord: Bool
+    /// When its age begins.
+    let time: MonotonicTime
+    /// The size of the whole entry, in octets.
+    let size: Int
+
+    init(_ key: CacheKey, _ answer: borrowing PreparedAnswer, _ life: CacheLife, at time: MonotonicTime) {
+        self.key = key
+        self.life = life
+        self.time = time
+        isOneRecord = answer.isOneRecord(type: Int(key.type))
+        size = CacheEntry.size(
+            messageLength: isOneRecord ? answer.oneRecordLength : answer.octets.count,
+            marks: isOneRecord ? 0 : answer.marks.count, errorText: answer.extendedError?.text.count)
+    }
+}
+
 extension CacheEntry {
-    /// Writes an entry of the size that the shard has computed; the index sets `next`.
+    /// Writes an entry of the size that its head says at `entry`; the index sets `next`.
     static func write(
-        _ key: CacheKey, _ answer: borrowing PreparedAnswer, _ isOneRecord: Bool, _ life: CacheLife,
-        to ring: inout EntryRing, _ entry: Int, _ now: MonotonicTime
+        _ head: EntryHead, _ answer: borrowing PreparedAnswer, to ring: inout EntryRing, at entry: Int
     ) {
+        let (key, life, isOneRecord, now) = (head.key, head.life, head.isOneRecord, head.time)
         var flags = key.flags
         if life.kind == .negative { flags |= Flags.isNegative }
         if life.kind == .failure { flags |= Flags.isFailure }
@@ -36,10 +60,10 @@ extension CacheEntry {
             ring.write(answer.marks.octets.span, start + length)
         }
         guard let error = answer.extendedError else { return }
-        let head = [error.code >> 8, error.code, error.text.count >> 8, error.text.count].map {
+        let errorHead = [error.code >> 8, error.code, error.text.count >> 8, error.text.count].map {
             UInt8(truncatingIfNeeded: $0)
         }
-        ring.write(head.span, start + length + marks * RecordMarks.size)
+        ring.write(errorHead.span, start + length + marks * RecordMarks.size)
         ring.write(error.text.span, start + length + marks * RecordMarks.size + errorLength)
     }
 }

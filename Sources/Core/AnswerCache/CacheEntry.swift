@@ -101,3 +101,11 @@ enum CacheEntry {
     /// Uses are counted up to this number: an entry survives at most so many evictions.
     static let mostUses: UInt8 = 3
 }
+
+/// What a hit means for the client's reply and for the servers.
+struct EntryUse {
+    /// True if the question is to be asked again before the answer expires.
+    var wantsRefresh = false
+    /// By how many places the sets of the reply are rotated.
+    var rotation: UInt32 = 0
+}

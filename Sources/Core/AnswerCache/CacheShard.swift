@@ -75,7 +75,8 @@ struct CacheShard: ~Copyable, Sendable {
             isFresh && mayAsk && !isFailure && hits >= 3 && isNearEnd(now.milliseconds, stored, expires)
         // No longer than it is fresh: a client that asks after that waits for the answer under way.
         if wantsRefresh { postpone(&ring, entry, until: min(now.milliseconds + refreshTimeout, expires)) }
-        return copyOut(ring, entry, at: now, wantsRefresh: wantsRefresh, rotation: hits, into: &answer)
+        let use = EntryUse(wantsRefresh: wantsRefresh, rotation: hits)
+        return copyOut(ring, entry, use, at: now, into: &answer)
     }
 
     func holdsPositive(_ key: CacheKey, _ message: Span<UInt8>) -> Bool {
@@ -93,10 +94,10 @@ struct CacheShard: ~Copyable, Sendable {
         let end = now.milliseconds + Self.failureTime
         if Self.isLarge(reference) {
             Self.postpone(&large, entry, until: end)
-            return Self.copyOut(large, entry, at: now, wantsRefresh: false, rotation: 0, into: &answer)
+            return Self.copyOut(large, entry, EntryUse(), at: now, into: &answer)
         }
         Self.postpone(&small, entry, until: end)
-        return Self.copyOut(small, entry, at: now, wantsRefresh: false, rotation: 0, into: &answer)
+        return Self.copyOut(small, entry, EntryUse(), at: now, into: &answer)
     }
 
     /// In milliseconds: longer than the total time that a cluster's servers are given.
@@ -120,8 +121,8 @@ struct CacheShard: ~Copyable, Sendable {
 
     /// Copies an entry's answer out, and describes it.
     private static func copyOut(
-        _ ring: borrowing EntryRing, _ entry: Int, at now: MonotonicTime, wantsRefresh: Bool,
-        rotation: UInt32, into answer: inout PreparedAnswer
+        _ ring: borrowing EntryRing, _ entry: Int, _ use: EntryUse, at now: MonotonicTime,
+        into answer: inout PreparedAnswer
     ) -> CacheHit {
         let ownerFlagsUses = ring.load32(entry + CacheEntry.ownerFlagsUses)
         let flags = UInt8(truncatingIfNeeded: ownerFlagsUses >> 16)
@@ -158,7 +159,7 @@ struct CacheShard: ~Copyable, Sendable {
             failedAt: MonotonicTime(
                 nanoseconds: (isFailure ? stored : askAfter - failureTime) * 1_000_000),
             isNegative: flags & CacheEntry.Flags.isNegative != 0,
-            isFailure: isFailure, wantsRefresh: wantsRefresh, rotation: rotation,
+            isFailure: isFailure, wantsRefresh: use.wantsRefresh, rotation: use.rotation,
             owner: UInt16(truncatingIfNeeded: ownerFlagsUses))
     }
 
@@ -212,16 +213,14 @@ struct CacheShard: ~Copyable, Sendable {
     mutating func store(
         _ key: CacheKey, _ answer: borrowing PreparedAnswer, _ life: CacheLife, at now: MonotonicTime
     ) {
-        let isOneRecord = answer.isOneRecord(type: Int(key.type))
-        let size = CacheEntry.size(
-            messageLength: isOneRecord ? answer.oneRecordLength : answer.octets.count,
-            marks: isOneRecord ? 0 : answer.marks.count, errorText: answer.extendedError?.text.count)
+        let head = EntryHead(key, answer, life, at: now)
+        let size = head.size
         var isRefresh = false
         if let old = find(key, answer.octets.span) {
             isRefresh = true
             // A usable answer, even a stale one, is worth more than a failure.
             if life.kind == .failure, !isFailure(old), isUsable(old, at: now) { return }
-            if rewrite(old, key, answer, isOneRecord, size, life, at: now) { return }
+            if rewrite(old, head, answer) { return }
             remove(old)
         }
         defer { statistics.octets = small.used + large.used }
@@ -234,9 +233,9 @@ struct CacheShard: ~Copyable, Sendable {
         }
         let offset = Self.offset(reference)
         if Self.isLarge(reference) {
-            CacheEntry.write(key, answer, isOneRecord, life, to: &large, offset, now)
+            CacheEntry.write(head, answer, to: &large, at: offset)
         } else {
-            CacheEntry.write(key, answer, isOneRecord, life, to: &small, offset, now)
+            CacheEntry.write(head, answer, to: &small, at: offset)
         }
         link(reference, UInt32(truncatingIfNeeded: key.hash))
         statistics.entries += 1
@@ -247,17 +246,16 @@ struct CacheShard: ~Copyable, Sendable {
     ///
     /// Otherwise old versions of short-lived answers would fill the ring.
     private mutating func rewrite(
-        _ reference: UInt32, _ key: CacheKey, _ answer: borrowing PreparedAnswer, _ isOneRecord: Bool,
-        _ size: Int, _ life: CacheLife, at now: MonotonicTime
+        _ reference: UInt32, _ head: EntryHead, _ answer: borrowing PreparedAnswer
     ) -> Bool {
         let entry = Self.offset(reference)
         // An entry of the small ring that is stored again moves to the large one.
-        guard Self.isLarge(reference), CacheEntry.size(of: entry, in: large) == size else {
+        guard Self.isLarge(reference), CacheEntry.size(of: entry, in: large) == head.size else {
             return false
         }
         // Its position in the order of age stays the same, so its uses must still count when its turn comes.
         let uses = large.load32(entry + CacheEntry.ownerFlagsUses) & 0xFF00_0000
-        CacheEntry.write(key, answer, isOneRecord, life, to: &large, entry, now)
+        CacheEntry.write(head, answer, to: &large, at: entry)
         large.store(
             large.load32(entry + CacheEntry.ownerFlagsUses) | uses, entry + CacheEntry.ownerFlagsUses)
         return true
