@@ -89,6 +89,7 @@ func octets(
     var buffer = OctetBuffer(capacity: 64)
     let question = Array(query[asked.question.range])
     buffer.append16(0xFFFF)  // replies are written behind others
-    buffer.appendReply(prepared, to: question.span, terms, freshness: freshness, rotation: rotation, error: error)
+    buffer.appendReply(
+        prepared, to: question.span, terms, ReplyVariant(freshness: freshness, rotation: rotation, error: error))
     return buffer.span.indices.dropFirst(2).map { buffer.span[$0] }
 }

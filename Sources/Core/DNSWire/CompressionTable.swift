@@ -61,7 +61,7 @@ package struct CompressionTable: ~Copyable {
             let slot = slots[index]
             guard slot.generation == generation else { return nil }
             if Int(slot.parent) == parent,
-                Self.isEqual(name, start, size, written, Int(slot.offset), slot.offset < limit)
+                Self.isEqual(name, label: start, written, at: Int(slot.offset), isFolded: slot.offset < limit)
             {
                 return Int(slot.offset)
             }
@@ -89,11 +89,12 @@ package struct CompressionTable: ~Copyable {
 
     /// True if two labels are equal, or equal without case where that is allowed.
     private static func isEqual(
-        _ name: borrowing FlatName, _ start: Int, _ size: Int, _ written: borrowing OctetBuffer,
-        _ offset: Int, _ isFolded: Bool
+        _ name: borrowing FlatName, label start: Int, _ written: borrowing OctetBuffer, at offset: Int,
+        isFolded: Bool
     ) -> Bool {
-        guard written.count - offset >= size else { return false }
         let octets = name.octets.span
+        let size = Int(octets[start]) + 1
+        guard written.count - offset >= size else { return false }
         for index in 0..<size {
             let (one, other) = (octets[start + index], written[offset + index])
             if one != other, !isFolded || foldedOctet(one) != foldedOctet(other) { return false }

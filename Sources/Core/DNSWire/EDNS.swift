@@ -103,21 +103,35 @@ package struct EDNS: Hashable, Sendable {
     package static let advertisedPayloadSize = 1232
 }
 
+/// An OPT record of ours (RFC 6891 section 6.1.2).
+package struct OPTRecord: Sendable {
+    /// The response code, whose upper bits are here.
+    var rcode = ResponseCode.noError
+    /// The largest UDP message that we accept, in octets.
+    package var payloadSize = EDNS.advertisedPayloadSize
+    /// The DO bit.
+    package var wantsDNSSEC: Bool
+    /// The cookie of a reply; nil for none.
+    var cookie: ClientCookie?
+    /// See `ReplyTerms.keepalive`.
+    var keepalive: UInt16?
+    /// Why an answer is missing, or how it was obtained (RFC 8914); nil for none.
+    var error: ExtendedError?
+
+    package init(wantsDNSSEC: Bool) {
+        self.wantsDNSSEC = wantsDNSSEC
+    }
+}
+
 extension OctetBuffer {
-    /// Appends an OPT record of ours (RFC 6891 section 6.1.2).
-    ///
-    /// - Parameters:
-    ///   - payloadSize: The largest UDP message that we accept, in octets.
-    ///   - keepalive: See `ReplyTerms.keepalive`.
-    package mutating func appendOPT(
-        rcode: ResponseCode = .noError, payloadSize: Int = EDNS.advertisedPayloadSize, wantsDNSSEC: Bool,
-        cookie: ClientCookie? = nil, keepalive: UInt16? = nil, error: ExtendedError? = nil
-    ) {
+    /// Appends an OPT record.
+    package mutating func append(_ opt: OPTRecord) {
+        let (cookie, keepalive, error) = (opt.cookie, opt.keepalive, opt.error)
         append(0)
         append16(RecordType.opt)
-        append16(payloadSize)
-        append16((rcode.rawValue >> 4) << 8)  // extended rcode, version 0
-        append16(wantsDNSSEC ? 0x8000 : 0)
+        append16(opt.payloadSize)
+        append16((opt.rcode.rawValue >> 4) << 8)  // extended rcode, version 0
+        append16(opt.wantsDNSSEC ? 0x8000 : 0)
         let cookieLength = cookie?.reply == nil ? 0 : ClientCookie.replyOptionLength
         let keepaliveLength = keepalive == nil ? 0 : EDNS.keepaliveOptionLength
         append16(cookieLength + keepaliveLength + (error?.optionLength ?? 0))

@@ -105,21 +105,34 @@ extension PreparedAnswer {
     }
 }
 
+/// How one reply differs from others that give the same answer.
+package struct ReplyVariant: Sendable {
+    /// How the TTLs are changed.
+    package var freshness: AnswerFreshness
+    /// Addresses and services of one name are rotated by this number, so that clients spread over them.
+    package var rotation: UInt32
+    /// Sent with EDNS, in place of the answer's own, if there is room for it.
+    package var error: ExtendedError?
+
+    package init(
+        freshness: AnswerFreshness = .age(0), rotation: UInt32 = 0, error: ExtendedError? = nil
+    ) {
+        self.freshness = freshness
+        self.rotation = rotation
+        self.error = error
+    }
+}
+
 extension OctetBuffer {
     /// Appends the reply that gives `answer` to one client.
     ///
     /// If it does not fit, whole records are dropped from the end; TC is set if one of the answer or
     /// authority section is dropped (RFC 2181 section 9).
     ///
-    /// - Parameters:
-    ///   - question: Name, type and class as this client asked, of the same length as in `answer`.
-    ///   - freshness: How the TTLs are changed.
-    ///   - rotation: Addresses and services of one name are rotated by this number, so that
-    ///     clients spread over them.
-    ///   - error: Sent with EDNS if there is room for it.
+    /// - Parameter question: Name, type and class as this client asked, of the same length as in `answer`.
     package mutating func appendReply(
         _ answer: borrowing PreparedAnswer, to question: Span<UInt8>, _ terms: ReplyTerms,
-        freshness: AnswerFreshness = .age(0), rotation: UInt32 = 0, error: ExtendedError? = nil
+        _ variant: ReplyVariant = ReplyVariant()
     ) {
         let base = count
         let reserved = terms.reservedOctets
@@ -137,13 +150,15 @@ extension OctetBuffer {
         }
         set16(Int(terms.id), at: base)
         set16(Int(flags), at: base + 2)
-        switch freshness {
+        switch variant.freshness {
         case .age(0): break
         case .age(let age): setTTLs(of: answer, base: base) { ttl in ttl > age ? ttl - age : 0 }
         case .stale(let seconds): setTTLs(of: answer, base: base) { _ in seconds }
         }
-        if rotation > 0, answer.marks.count > 1 { rotateSets(of: answer, base: base, by: Int(rotation)) }
-        if terms.hasEDNS { appendOPT(base: base, terms, error ?? answer.extendedError) }
+        if variant.rotation > 0, answer.marks.count > 1 {
+            rotateSets(of: answer, base: base, by: Int(variant.rotation))
+        }
+        if terms.hasEDNS { appendOPT(base: base, terms, variant.error ?? answer.extendedError) }
     }
 
     /// Appends as many whole records of `answer` as fit in `limit` octets, and sets the counts.
@@ -227,9 +242,12 @@ extension OctetBuffer {
         if let error, error.optionLength > room {
             sent = room >= 6 ? ExtendedError(code: error.code, text: []) : nil
         }
-        appendOPT(
-            rcode: rcode, wantsDNSSEC: terms.wantsDNSSEC, cookie: terms.cookie, keepalive: terms.keepalive,
-            error: sent)
+        var opt = OPTRecord(wantsDNSSEC: terms.wantsDNSSEC)
+        opt.rcode = rcode
+        opt.cookie = terms.cookie
+        opt.keepalive = terms.keepalive
+        opt.error = sent
+        append(opt)
         set16(number16(at: base + 10) + 1, at: base + 10)
     }
 

@@ -196,7 +196,8 @@ extension OctetBuffer {
         switch body {
         case .prepared(let freshness, let rotation):
             appendReply(
-                prepared, to: recipient.question, recipient.terms, freshness: freshness, rotation: rotation)
+                prepared, to: recipient.question, recipient.terms,
+                ReplyVariant(freshness: freshness, rotation: rotation))
         case .authoritative:
             appendReply(prepared, to: recipient.question, recipient.terms)
             set16(number16(at: base + 2) | Int(MessageHeader.Flags.authoritative), at: base + 2)

@@ -223,8 +223,9 @@ struct ServerSet {
     /// recognise the question.
     func appendOPT(of attempt: Attempt, _ transaction: borrowing Transaction, to octets: inout OctetBuffer) {
         let server = attempt.path.server
-        octets.appendOPT(
-            payloadSize: board.servers[server].payloadSize, wantsDNSSEC: transaction.question.wantsDNSSEC)
+        var opt = OPTRecord(wantsDNSSEC: transaction.question.wantsDNSSEC)
+        opt.payloadSize = board.servers[server].payloadSize
+        octets.append(opt)
         let length =
             LoopTrail.optionLength(transaction.loopMarks.count + 1)
             + (attempt.sentCookie ? states[server].cookie.optionLength : 0)

@@ -66,7 +66,7 @@ struct QuerySession: ~Copyable {
         octets.append(name.wire)
         octets.append16(Int(type))
         octets.append16(RecordClass.internet)
-        octets.appendOPT(wantsDNSSEC: false)
+        octets.append(OPTRecord(wantsDNSSEC: false))
         let written = octets.span
         return written.indices.map { written[$0] }
     }
