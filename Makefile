@@ -107,7 +107,7 @@ run: check-swift run-packages build
 
 # The form of all Swift files, by .swift-format; Tests has its own with longer lines.
 lint: check-swift
-	swift format lint --strict --parallel --recursive Sources Tests
+	swift format lint --strict --parallel --recursive Package.swift Sources Tests
 
 # Essays and declarations of the modules that have an essay, as static pages.
 docs: check-swift build-packages

@@ -39,16 +39,16 @@ func tests(_ name: String, _ dependencies: [Target.Dependency] = [], data: [Stri
 let packed: [LinkerSetting] = [
     .unsafeFlags(
         ["-use-ld=lld", "-Xlinker", "-z", "-Xlinker", "pack-relative-relocs", "-Xlinker", "--icf=safe"],
-        .when(configuration: .release)),
+        .when(configuration: .release))
 ]
 
 let package = Package(
     name: "namebridge",
     products: [
-        .executable(name: "namebridge", targets: ["namebridge"]),
+        .executable(name: "namebridge", targets: ["namebridge"])
     ],
     dependencies: [
-        .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2")
     ],
     targets: [
         // Core
@@ -63,34 +63,47 @@ let package = Package(
         core("PathHealth", ["IPAddressing", "Inventory", "Telemetry"]),
         core("NetworkModel", ["IPAddressing", "Inventory", "JSON"]),
         core("PacketPath", ["IPAddressing", "JSON", "NetworkModel"]),
-        core("NetworkPlanning", [
-            "IPAddressing", "DomainNames", "Inventory", "JSON", "NetworkModel", "PacketPath", "Telemetry",
-        ]),
+        core(
+            "NetworkPlanning",
+            [
+                "IPAddressing", "DomainNames", "Inventory", "JSON", "NetworkModel", "PacketPath", "Telemetry",
+            ]),
         core("Diagnosis", ["IPAddressing", "DomainNames"]),
         core("ClusterDiscovery", ["DomainNames", "Inventory", "IPAddressing", "JSON"]),
-        core("Forwarding", ["AnswerCache", "IPAddressing", "DomainNames", "DNSWire", "Inventory", "Telemetry"]),
+        core(
+            "Forwarding", ["AnswerCache", "IPAddressing", "DomainNames", "DNSWire", "Inventory", "Telemetry"]),
 
         // Linux
         .target(name: "CLinux", path: "Sources/Linux/CLinux"),
         .systemLibrary(
             name: "CLDNS", path: "Sources/Linux/CLDNS", pkgConfig: "ldns", providers: [.apt(["libldns-dev"])]),
         .systemLibrary(
-            name: "CYAML", path: "Sources/Linux/CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
+            name: "CYAML", path: "Sources/Linux/CYAML", pkgConfig: "yaml-0.1",
+            providers: [.apt(["libyaml-dev"])]),
         linux("LinuxSystem", ["CLinux", "IPAddressing", "Telemetry"]),
         linux("PathProbing", ["LinuxSystem", "PathHealth", "IPAddressing", "Telemetry"]),
         linux("LDNSBridge", ["CLDNS", "DomainNames"]),
         linux("DemoClusters", ["LinuxSystem", "LDNSBridge", "DNSWire", "DomainNames", "IPAddressing"]),
         linux("InventoryFile", ["CYAML", "Inventory", "IPAddressing", "DomainNames", "JSON"]),
-        linux("AdminServer", [
-            "DNSServer", "LinuxSystem", "AnswerCache", "Forwarding", "DomainNames", "HTTP", "IPAddressing", "Inventory",
-            "JSON", "PathHealth", "Telemetry",
-        ]),
-        linux("NetworkKernel", [
-            "LinuxSystem", "NetworkPlanning", "NetworkModel", "Inventory", "IPAddressing", "JSON", "Telemetry",
-        ]),
-        linux("DNSServer", [
-            "LinuxSystem", "LDNSBridge", "AnswerCache", "Forwarding", "DNSWire", "DomainNames", "IPAddressing", "Inventory", "Telemetry",
-        ]),
+        linux(
+            "AdminServer",
+            [
+                "DNSServer", "LinuxSystem", "AnswerCache", "Forwarding", "DomainNames", "HTTP",
+                "IPAddressing", "Inventory",
+                "JSON", "PathHealth", "Telemetry",
+            ]),
+        linux(
+            "NetworkKernel",
+            [
+                "LinuxSystem", "NetworkPlanning", "NetworkModel", "Inventory", "IPAddressing", "JSON",
+                "Telemetry",
+            ]),
+        linux(
+            "DNSServer",
+            [
+                "LinuxSystem", "LDNSBridge", "AnswerCache", "Forwarding", "DNSWire", "DomainNames",
+                "IPAddressing", "Inventory", "Telemetry",
+            ]),
 
         // App
         .executableTarget(
@@ -98,7 +111,8 @@ let package = Package(
             dependencies: [
                 "AdminServer", "ClusterDiscovery", "DNSServer", "LinuxSystem", "LDNSBridge", "DemoClusters",
                 "InventoryFile", "NetworkKernel", "NetworkPlanning", "NetworkModel", "Diagnosis",
-                "Forwarding", "DNSWire", "DomainNames", "IPAddressing", "Inventory", "JSON", "PathHealth", "PathProbing",
+                "Forwarding", "DNSWire", "DomainNames", "IPAddressing", "Inventory", "JSON", "PathHealth",
+                "PathProbing",
                 "Telemetry",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
@@ -107,76 +121,105 @@ let package = Package(
         // Support
         .executableTarget(name: "baseline", path: "Sources/Support/Baseline"),
         .target(name: "LabProbe", path: "Sources/Support/LabProbe"),
-        support("TestSupport", [
-            "AnswerCache", "Forwarding", "DNSWire", "DomainNames", "IPAddressing", "Inventory", "Telemetry", "LDNSBridge",
-            "NetworkKernel", "NetworkPlanning", "NetworkModel", "LinuxSystem", "PacketPath", "PathHealth",
-        ]),
+        support(
+            "TestSupport",
+            [
+                "AnswerCache", "Forwarding", "DNSWire", "DomainNames", "IPAddressing", "Inventory",
+                "Telemetry", "LDNSBridge",
+                "NetworkKernel", "NetworkPlanning", "NetworkModel", "LinuxSystem", "PacketPath", "PathHealth",
+            ]),
 
-        support("FuzzTargets", [
-            "TestSupport", "AdminServer", "AnswerCache", "DNSWire", "Forwarding", "IPAddressing", "Inventory",
-            "InventoryFile", "JSON", "NetworkModel", "NetworkPlanning", "Telemetry",
-        ]),
+        support(
+            "FuzzTargets",
+            [
+                "TestSupport", "AdminServer", "AnswerCache", "DNSWire", "Forwarding", "IPAddressing",
+                "Inventory",
+                "InventoryFile", "JSON", "NetworkModel", "NetworkPlanning", "Telemetry",
+            ]),
 
         // Tests
         tests("IPAddressingTests", ["IPAddressing"]),
         tests("TelemetryTests", ["Telemetry"]),
         tests("JSONTests", ["JSON"]),
         tests("HTTPTests", ["HTTP"]),
-        tests("ClusterDiscoveryTests", [
-            "ClusterDiscovery", "DomainNames", "InventoryFile", "Inventory", "IPAddressing", "JSON", "LinuxSystem",
-            "namebridge",
-        ]),
+        tests(
+            "ClusterDiscoveryTests",
+            [
+                "ClusterDiscovery", "DomainNames", "InventoryFile", "Inventory", "IPAddressing", "JSON",
+                "LinuxSystem",
+                "namebridge",
+            ]),
         tests("PacketPathTests", ["PacketPath", "NetworkModel", "IPAddressing", "JSON"], data: ["RuleSets"]),
         tests("NetworkModelTests", ["NetworkModel", "Inventory", "IPAddressing", "JSON"]),
         tests(
             "NetworkPlanningTests",
             [
-                "NetworkPlanning", "NetworkModel", "PacketPath", "InventoryFile", "Inventory", "IPAddressing", "Telemetry", "TestSupport",
+                "NetworkPlanning", "NetworkModel", "PacketPath", "InventoryFile", "Inventory", "IPAddressing",
+                "Telemetry", "TestSupport",
             ],
             data: ["Goldens"]),
         tests(
             "PathHealthTests", ["PathHealth", "IPAddressing", "Inventory", "Telemetry", "TestSupport"],
             data: ["Scenarios"]),
-        tests("PathProbingTests", ["PathProbing", "PathHealth", "LinuxSystem", "IPAddressing", "Inventory", "Telemetry"]),
+        tests(
+            "PathProbingTests",
+            ["PathProbing", "PathHealth", "LinuxSystem", "IPAddressing", "Inventory", "Telemetry"]),
         tests("DomainNamesTests", ["DomainNames"]),
         tests("DiagnosisTests", ["Diagnosis", "DomainNames", "IPAddressing"]),
         tests("DNSWireTests", ["DNSWire", "DomainNames", "TestSupport"]),
         tests("AnswerCacheTests", ["AnswerCache", "DNSWire", "DomainNames", "Telemetry", "TestSupport"]),
         tests("CodecOracleTests", ["DNSWire", "DomainNames", "LDNSBridge", "TestSupport"]),
-        tests("CoreDNSReplayTests", ["DNSWire", "DomainNames", "IPAddressing", "TestSupport"], data: ["answers.jsonl"]),
+        tests(
+            "CoreDNSReplayTests", ["DNSWire", "DomainNames", "IPAddressing", "TestSupport"],
+            data: ["answers.jsonl"]),
         tests(
             "ForwardingTests",
             [
-                "Forwarding", "AnswerCache", "DNSWire", "DomainNames", "IPAddressing", "Inventory", "Telemetry",
+                "Forwarding", "AnswerCache", "DNSWire", "DomainNames", "IPAddressing", "Inventory",
+                "Telemetry",
                 "TestSupport",
             ],
             data: ["Scenarios"]),
         tests("ArchitectureTests"),
-        tests("NamebridgeTests", [
-            "namebridge", "AdminServer", "DNSServer", "DNSWire", "DomainNames", "Forwarding", "IPAddressing", "Inventory",
-            "InventoryFile", "LabProbe", "LinuxSystem", "TestSupport",
-            .product(name: "ArgumentParser", package: "swift-argument-parser"),
-        ]),
+        tests(
+            "NamebridgeTests",
+            [
+                "namebridge", "AdminServer", "DNSServer", "DNSWire", "DomainNames", "Forwarding",
+                "IPAddressing", "Inventory",
+                "InventoryFile", "LabProbe", "LinuxSystem", "TestSupport",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ]),
         tests("LinuxSystemTests", ["LinuxSystem", "IPAddressing", "Telemetry"]),
-        tests("DNSServerTests", [
-            "DNSServer", "DomainNames", "LinuxSystem", "Forwarding", "DNSWire", "IPAddressing", "Inventory", "Telemetry", "TestSupport",
-        ]),
-        tests("HostileTests", [
-            "DNSServer", "LinuxSystem", "Forwarding", "DNSWire", "DomainNames", "IPAddressing", "Inventory", "TestSupport",
-        ]),
-        tests("AdminServerTests", [
-            "AdminServer", "DNSServer", "LinuxSystem", "Forwarding", "DomainNames", "HTTP", "IPAddressing",
-            "Inventory", "JSON", "Telemetry", "TestSupport",
-        ]),
+        tests(
+            "DNSServerTests",
+            [
+                "DNSServer", "DomainNames", "LinuxSystem", "Forwarding", "DNSWire", "IPAddressing",
+                "Inventory", "Telemetry", "TestSupport",
+            ]),
+        tests(
+            "HostileTests",
+            [
+                "DNSServer", "LinuxSystem", "Forwarding", "DNSWire", "DomainNames", "IPAddressing",
+                "Inventory", "TestSupport",
+            ]),
+        tests(
+            "AdminServerTests",
+            [
+                "AdminServer", "DNSServer", "LinuxSystem", "Forwarding", "DomainNames", "HTTP",
+                "IPAddressing",
+                "Inventory", "JSON", "Telemetry", "TestSupport",
+            ]),
         tests("LDNSBridgeTests", ["LDNSBridge", "DomainNames"]),
         tests("DemoClustersTests", ["DemoClusters", "LDNSBridge", "DNSWire", "DomainNames"]),
         tests("InventoryTests", ["Inventory", "DomainNames", "IPAddressing"]),
         tests(
-            "InventoryFileTests", ["InventoryFile", "Inventory", "DomainNames", "IPAddressing"], data: ["Networks", "Wrong"]),
+            "InventoryFileTests", ["InventoryFile", "Inventory", "DomainNames", "IPAddressing"],
+            data: ["Networks", "Wrong"]),
         tests(
             "NetworkKernelTests",
             [
-                "NetworkKernel", "NetworkPlanning", "NetworkModel", "LinuxSystem", "InventoryFile", "Inventory",
+                "NetworkKernel", "NetworkPlanning", "NetworkModel", "LinuxSystem", "InventoryFile",
+                "Inventory",
                 "IPAddressing", "Telemetry", "TestSupport",
             ]),
         tests("NetworkLabTests", ["namebridge", "LabProbe", "LinuxSystem"]),
@@ -190,6 +233,7 @@ let package = Package(
 if Context.environment["NAMEBRIDGE_FUZZ"] != nil {
     package.targets.append(
         .executableTarget(
-            name: "fuzzer", dependencies: ["FuzzTargets"], path: "Sources/Support/Fuzzer", exclude: ["fuzz.py"],
+            name: "fuzzer", dependencies: ["FuzzTargets"], path: "Sources/Support/Fuzzer",
+            exclude: ["fuzz.py"],
             swiftSettings: strict + [.unsafeFlags(["-parse-as-library"])]))
 }
