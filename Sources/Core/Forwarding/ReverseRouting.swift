@@ -49,7 +49,7 @@ struct ReverseRouting: Sendable {
 
     /// The owner of the name after the header of `message`, which ends in the family's reverse zone.
     ///
-    /// An outer address has one owner, whoever asks. Of the owners of an inner one those count whose names
+    /// An outer address has one owner for every client. Of the owners of an inner one those count whose names
     /// the client gets answered with it; if none does, all.
     ///
     /// - Parameters:

@@ -123,7 +123,7 @@ extension Route {
         guard let kind = RouteKind(rawValue: row["type"]?.string ?? "unicast"),
             let destination = Self.destination(row["dst"]?.string ?? "", family: family)
         else { return nil }
-        // With IPv6 the kernel shows lo as the device of a route that leads nowhere.
+        // With IPv6 the kernel shows lo as the device of a blackhole route.
         let leadsNowhere = [.blackhole, .unreachable, .prohibit, .throw].contains(kind)
         let hops = row["nexthops"]?.elements ?? (row["dev"] == nil || leadsNowhere ? [] : [row])
         self.init(

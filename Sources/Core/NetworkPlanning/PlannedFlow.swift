@@ -194,7 +194,7 @@ extension ResolvedPlan {
 
 extension Route {
     /// True if the way of every packet to its prefix is asked about: tables of single clusters are for
-    /// packets from one device, and what leads nowhere has no way.
+    /// packets from one device, and a blackhole has no next hop.
     var isAsked: Bool { table == Route.mainTable && kind == .unicast }
 }
 
