@@ -1,9 +1,7 @@
 import AdminServer
 import DNSServer
-import DNSWire
 import Forwarding
 import Inventory
-import InventoryFile
 import LinuxSystem
 
 /// Reads the file of a running server again, and applies it to the server.
@@ -63,28 +61,17 @@ struct ConfigurationLoader: Sendable {
     /// Reads the file and replaces the server's configuration.
     private func replace(_ current: Inventory) throws(ReloadProblems) -> ReloadedConfiguration {
         let (inventory, fileWarnings) = try read()
-        var warnings = fileWarnings + restartWarnings(inventory)
-        let (secrets, secretWarning) = try cookieSecrets(inventory.dns.cookieSecretFile)
-        if let secretWarning { warnings.append("dns.cookie-secret-file: \(secretWarning)") }
-        let policy = ForwardingPolicy(
-            inventory, after: server.policy, hostAddresses: HostAddresses.all())
-        let lost = policy.unansweredNames(of: inventory)
-        guard lost.isEmpty else {
-            throw ReloadProblems(lost.map { "the names below \($0) would not be answered by their cluster" })
-        }
+        let next = try ServerConfiguration(inventory, after: server.policy, service: serviceUser)
+        var warnings = fileWarnings + restartWarnings(inventory) + next.warnings
         let queryLog = try queryLog(inventory.log)
-        watches.paths.prepare(policy.gates, after: server.policy.gates)
+        watches.paths.prepare(next.policy.gates, after: server.policy.gates)
         do throws(DNSServerError) {
-            warnings += try server.replace(
-                DNSServerChange(
-                    listen: inventory.dns.listen, policy: policy,
-                    settings: DNSServerSettings(inventory.dns.limits), cookieSecrets: secrets,
-                    queryLog: queryLog.log))
+            warnings += try server.replace(next.change(queryLog.log))
         } catch {
             throw ReloadProblems(["\(error)"], isConfigurationWrong: error.isConfigurationWrong)
         }
         watches.health.noteReload(server.policyAndBoard)
-        watches.paths.adopt(inventory, policy.gates)
+        watches.paths.adopt(inventory, next.policy.gates)
         queryLogs.take(queryLog)
         warnings += queryLog.warnings
         return ReloadedConfiguration(inventory: inventory, warnings: warnings)
@@ -92,30 +79,15 @@ struct ConfigurationLoader: Sendable {
 
     /// The inventory of the file, if it has no errors.
     private func read() throws(ReloadProblems) -> (Inventory, warnings: [String]) {
-        let octets: [UInt8]
+        let configuration: Configuration
         do throws(FileError) {
-            octets = try contents(ofFile: path)
+            configuration = try Configuration(reading: path)
         } catch {
             throw ReloadProblems(["\(error)"])
         }
-        let (inventory, problems) = InventoryFile.read(
-            octets, name: path, isOwnAddress: HostAddresses.contains)
-        let lines = problems.map { "\($0)" }
-        guard let inventory else { throw ReloadProblems(lines) }
+        let lines = configuration.problems.map { "\($0)" }
+        guard let inventory = configuration.inventory else { throw ReloadProblems(lines) }
         return (inventory, lines)
-    }
-
-    /// The secrets of the file that the inventory names.
-    private func cookieSecrets(
-        _ path: String?
-    ) throws(ReloadProblems) -> (secrets: [SipHash.Key], warning: String?) {
-        guard let path else { return ([], nil) }
-        do throws(CookieSecretError) {
-            let file = try CookieSecretFile(path: path, service: serviceUser)
-            return (file.secrets, file.warning)
-        } catch {
-            throw ReloadProblems(["dns.cookie-secret-file: \(error)"])
-        }
     }
 
     /// The query log of the new settings.

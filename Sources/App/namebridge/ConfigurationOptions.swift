@@ -46,13 +46,18 @@ struct Configuration {
     let problems: [Diagnostic]
 
     /// - Parameter checksFiles: True if files that the configuration names are checked too.
-    ///     - Throws: `ExitStatus.usage`, after a message, if the file cannot be read.
+    init(reading path: String, checksFiles: Bool = false) throws(FileError) {
+        octets = try contents(ofFile: path)
+        (inventory, problems) = InventoryFile.read(
+            octets, name: path, isOwnAddress: HostAddresses.contains, hostRoutes: HostRoutes.prefixes,
+            furtherProblems: { checksFiles ? CookieSecretFile.problems(of: $0) : [] })
+    }
+
+    /// The same for a command.
+    /// - Throws: `ExitStatus.usage`, after a message, if the file cannot be read.
     init(path: String, checksFiles: Bool = false) throws {
         do throws(FileError) {
-            octets = try contents(ofFile: path)
-            (inventory, problems) = InventoryFile.read(
-                octets, name: path, isOwnAddress: HostAddresses.contains, hostRoutes: HostRoutes.prefixes,
-                furtherProblems: { checksFiles ? CookieSecretFile.problems(of: $0) : [] })
+            try self.init(reading: path, checksFiles: checksFiles)
         } catch {
             printError("namebridge: \(error)")
             if error.isAbsent {

@@ -1,7 +1,6 @@
 import AdminServer
 import ArgumentParser
 import DNSServer
-import DNSWire
 import Forwarding
 import Glibc
 import IPAddressing
@@ -55,19 +54,19 @@ struct Serve: ParsableCommand {
     /// Starts the server and everything around it, and waits until it must end.
     private func serve(_ inventory: Inventory, until signals: borrowing SignalFD) throws {
         Log.use(inventory.log.format)
-        let policy = ForwardingPolicy(inventory, hostAddresses: HostAddresses.all())
+        let configuration = try configuration(inventory)
         var watch = ServiceWatch()
         let workers = inventory.dns.workers ?? ProcessLimits.processorCount
         let queryLogs = try queryLogs(inventory.log)
         let health = HealthLog()
-        warnOfShortage(inventory, policy)
-        let server = try listen(inventory, policy, workers: workers, watch, queryLogs.log, health)
+        warnOfShortage(configuration)
+        let server = try listen(configuration, workers: workers, watch, queryLogs.log, health)
         let folder = control.prepareFolder(isDemo: demo.demo)
         defer { if let folder, folder.isMade { try? FilePath.removeFolder(folder.path) } }
         try privileges.drop(
             socketFolder: folder, logFolders: QueryLogHandover.folders(inventory.log), isDemo: demo.demo)
         try failing { () throws(DNSServerError) in try server.start() }
-        let paths = try failing { () throws(Errno) in try PathWatch(inventory, policy.gates) }
+        let paths = try failing { () throws(Errno) in try PathWatch(inventory, configuration.policy.gates) }
         let loader = ConfigurationLoader(
             path: options.path, server: server, started: inventory, queryLogs: queryLogs,
             watches: .init(health: health, paths: paths))
@@ -96,9 +95,10 @@ struct Serve: ParsableCommand {
     }
 
     /// Warns if the process may open fewer descriptors than the servers and workers may need.
-    private func warnOfShortage(_ inventory: Inventory, _ policy: ForwardingPolicy) {
+    private func warnOfShortage(_ configuration: ServerConfiguration) {
         let limit = ProcessLimits.descriptorLimit(orIfUnknown: Self.wantedDescriptors)
-        let demand = DescriptorBudget.Demand(inventory, policy, processors: ProcessLimits.processorCount)
+        let demand = DescriptorBudget.Demand(
+            configuration.inventory, configuration.policy, processors: ProcessLimits.processorCount)
         guard let shortage = DescriptorBudget(limit: limit, demand).shortage else { return }
         Log.warning("descriptors are short", [("reason", shortage)])
     }
@@ -123,15 +123,15 @@ struct Serve: ParsableCommand {
 
     /// The server with its sockets bound.
     private func listen(
-        _ inventory: Inventory, _ policy: ForwardingPolicy, workers: Int, _ watch: ServiceWatch,
-        _ queryLog: QueryLog?, _ health: HealthLog
+        _ configuration: ServerConfiguration, workers: Int, _ watch: ServiceWatch, _ queryLog: QueryLog?,
+        _ health: HealthLog
     ) throws -> DNSServer {
-        let secrets = try cookieSecrets(inventory.dns.cookieSecretFile)
-        var settings = DNSServerSettings(inventory.dns.limits)
+        let dns = configuration.inventory.dns
+        var settings = configuration.settings
         settings.longestSleepMilliseconds = watch.longestSleepMilliseconds
         let inherited = ServiceWatch.inheritedSockets
         for socket in inherited {
-            let isUsed = inventory.dns.listen.contains(socket.endpoint)
+            let isUsed = dns.listen.contains(socket.endpoint)
             let fields = [("address", "\(socket.endpoint)"), ("transport", socket.isStream ? "tcp" : "udp")]
             if isUsed {
                 Log.notice("inherited", fields)
@@ -141,9 +141,10 @@ struct Serve: ParsableCommand {
         }
         return try failing { () throws(DNSServerError) in
             try DNSServer(
-                listen: inventory.dns.listen, policy: policy, workers: workers,
-                cacheOctets: inventory.dns.cache.size, settings: settings,
-                cookieSecrets: secrets, inherited: inherited, queryLog: queryLog, news: health.write)
+                listen: dns.listen, policy: configuration.policy, workers: workers,
+                cacheOctets: dns.cache.size, settings: settings,
+                cookieSecrets: configuration.cookieSecrets, inherited: inherited, queryLog: queryLog,
+                news: health.write)
         }
     }
 
@@ -158,17 +159,14 @@ struct Serve: ParsableCommand {
         }
     }
 
-    /// The secrets shared with other forwarders; empty without a file.
-    private func cookieSecrets(_ path: String?) throws -> [SipHash.Key] {
-        guard let path else { return [] }
-        do throws(CookieSecretError) {
-            let file = try CookieSecretFile(path: path, service: CookieSecretFile.serviceUser)
-            if let warning = file.warning {
-                Log.warning("cookie secret open to others", [("reason", warning)])
-            }
-            return file.secrets
+    /// All that the server serves by.
+    private func configuration(_ inventory: Inventory) throws -> ServerConfiguration {
+        do throws(ReloadProblems) {
+            let configuration = try ServerConfiguration(inventory, service: CookieSecretFile.serviceUser)
+            for warning in configuration.warnings { Log.warning("start warning", [("reason", warning)]) }
+            return configuration
         } catch {
-            Log.failure("not started", [("reason", "dns.cookie-secret-file: \(error)")])
+            for problem in error.problems { Log.failure("not started", [("reason", problem)]) }
             throw ExitStatus.problem
         }
     }
