@@ -1,7 +1,5 @@
 package import JSON
 package import LinuxSystem
-import Synchronization
-import Telemetry
 
 /// Answers requests on a local socket, on a thread of its own.
 ///
@@ -12,24 +10,14 @@ package final class ControlServer: Sendable {
     package let path: String
     /// The folder that was made for the socket, and is removed with it; nil if it existed before.
     private let madeFolder: String?
-    /// Ends the thread.
-    private let wake: EventFD
     /// The server's thread.
-    private let thread: NativeThread
-    /// True once `stop` was called.
-    private let isStopped = Mutex(false)
+    private let thread: ConnectionThread
 
     /// Handles a request.
     package typealias Responder = @Sendable (ControlRequest) -> JSONValue
 
-    /// Clients at a time; more are refused.
-    static let mostConnections = 16
-
     /// How long a client may take to send its request and to read the answer.
     package static let timeoutMilliseconds = 2_000
-
-    /// How often `tick` is called.
-    static let tickMilliseconds = 5_000
 
     /// Listens at `path`; a socket that an earlier process has left there is replaced.
     ///
@@ -48,11 +36,10 @@ package final class ControlServer: Sendable {
         do throws(Errno) {
             let folder = path.lastIndex(of: "/").map { String(path[..<$0]) } ?? ""
             madeFolder = if makesFolder, try FilePath.makeFolder(folder) { folder } else { nil }
-            let wake = try EventFD()
-            let loop = try ControlLoop(LocalSocket.listen(at: path), mayAsk, tick, complain, respond)
-            try loop.epoll.add(wake.descriptor, .readable, token: ControlLoop.wakeToken)
-            thread = try NativeThread(name: "control", stackSize: 512 * 1024) { loop.run() }
-            self.wake = wake
+            thread = try ConnectionThread(
+                name: "control", [StreamListener(LocalSocket.listen(at: path))],
+                ControlService(mayAsk: mayAsk, respond: respond),
+                ConnectionDuties(tick: tick, complain: complain))
         } catch {
             throw .failed(path: path, error)
         }
@@ -65,13 +52,7 @@ package final class ControlServer: Sendable {
 
     /// Ends the thread and removes the socket.
     package func stop() {
-        let isFirst = isStopped.withLock { isStopped in
-            defer { isStopped = true }
-            return !isStopped
-        }
-        guard isFirst else { return }
-        wake.signal()
-        thread.join()
+        guard thread.stop() == .stopped else { return }
         // Best effort: the next start replaces a socket that is left.
         do throws(Errno) {
             try FilePath.remove(path)
