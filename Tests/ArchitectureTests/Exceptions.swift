@@ -10,7 +10,6 @@ enum Exceptions {
     static let files = [
         "ClusterDiscovery.ClusterSurvey": "each file finds one value of the answers that all share",
         "Inventory.InventoryChecker": "each file checks one topic; they share the inventory and the list of problems",
-        "DNSServer.DNSServerWorker": "its draining is about to become a type",
         "AdminServer.ServerStatus": "each file is one part of the report",
         "AdminServer.StatusPage": "each file is one section of the page",
     ]

@@ -12,7 +12,8 @@ import Testing
     @Test func `every path in a guide exists`() throws {
         let files = try Self.allFiles()
         for (guide, line, text) in try Self.quotations() where Self.isPath(text) {
-            #expect(Self.exists(text, in: files), "\(guide):\(line): `\(text)` does not exist")
+            let isThere = Self.exists(text, in: files)
+            #expect(isThere, "\(guide):\(line): `\(text)` does not exist")
         }
     }
 

@@ -6,10 +6,10 @@ import Telemetry
 // From one configuration to the next, and from the last question to the end.
 
 extension DNSServerWorker {
-    /// Engines that drain at a time; beyond it the oldest gives up its questions.
+    /// Units that drain at a time; beyond it the oldest gives up its questions.
     private static var mostDraining: Int { 8 }
     /// How long one drains: longer than any question waits.
-    private static var drainMilliseconds: Int { 6_000 }
+    static var drainMilliseconds: Int { 6_000 }
 
     /// Executes its commands; called between turns, when nothing is left to send.
     mutating func runCommands() {
@@ -22,154 +22,69 @@ extension DNSServerWorker {
             case .stop: isStopping = true
             case .end: beginEnd()
             case .begin(let change):
-                engine.begin(change)
-                for old in draining { old.engine.begin(change) }
+                present.engine.begin(change)
+                for old in draining { old.unit.engine.begin(change) }
             case .reconfigure(let serving, let change): reconfigure(serving, change, command.acknowledgement)
-            case .settle: engine.settle()
+            case .settle: present.engine.settle()
             }
             command.acknowledgement.confirm()
         }
     }
 
-    /// Switches to another configuration: a new engine takes the questions, the old one drains.
+    /// Switches to another configuration: a new unit takes the questions, the old one drains.
     private mutating func reconfigure(
         _ serving: Serving, _ change: PolicyChange, _ acknowledgement: Acknowledgement
     ) {
         guard end == nil else { return }
-        now = MonotonicClock.now
-        var other = ForwardingEngine(
-            succeeding: &engine, change, board: serving.board, identity: serving.identity,
+        resources.now = MonotonicClock.now
+        // 256 numbers for at most nine units: none is in use twice.
+        let number = present.number &+ 1
+        let next = ForwardingEngine(
+            succeeding: &present.engine, change, board: serving.board, identity: serving.identity,
             limits: seed.limits)
-        var otherUpstreams = Self.upstreams(of: change.new, serving.board)
-        swap(&engine, &other)
-        swap(&upstreams, &otherUpstreams)
-        let old = DrainingEngine(
-            other, otherUpstreams, number: engineNumber,
-            end: now.advanced(milliseconds: Self.drainMilliseconds))
-        engineNumber &+= 1  // 256 numbers for at most nine engines: none is in use twice
-        draining.append(old)
-        settings = serving.settings
-        useQueryLog(serving.queryLog)
-        clients.apply(serving.settings)
-        switchListeners(serving.sockets, acknowledgement)
+        var unit = EngineUnit(next, serving.board, number: number)
+        swap(&present, &unit)
+        draining.append(
+            DrainingUnit(unit, end: resources.now.advanced(milliseconds: Self.drainMilliseconds)))
+        resources.settings = serving.settings
+        clients.use(serving.queryLog, in: &resources.turn)
+        clients.connections.apply(serving.settings)
+        clients.listen(on: serving.sockets, for: &present, &resources, acknowledgement)
         drain()
         publish()
     }
 
-    // MARK: - Old engines
+    // MARK: - Units of earlier configurations
 
-    /// Does `work` with an old engine and its sockets in place of the present ones.
-    mutating func withEngine(_ old: DrainingEngine, _ work: (inout DNSServerWorker) -> Void) {
+    /// Does `work` with an old unit, and sends what follows from it.
+    mutating func with(
+        _ old: DrainingUnit,
+        _ work: (inout EngineUnit, inout ClientSockets, inout WorkerResources) -> Void
+    ) {
         flush()
-        exchange(old)
-        isDraining = true
-        work(&self)
-        flush()
-        exchange(old)
-        isDraining = false
+        work(&old.unit, &clients, &resources)
+        clients.flush(&old.unit, &resources)
+        // The connections whose replies the old unit has given are for the present one.
         flush()
     }
 
-    /// Exchanges the present engine and an old one.
-    private mutating func exchange(_ old: DrainingEngine) {
-        swap(&engine, &old.engine)
-        swap(&upstreams, &old.upstreams)
-        swap(&engineNumber, &old.number)
-    }
-
-    /// Lets old engines do what is due, and removes those that have nothing in flight any more.
+    /// Lets old units do what is due, and removes those that have nothing in flight any more.
     mutating func drain() {
         guard !draining.isEmpty else { return }
-        now = MonotonicClock.now
+        resources.now = MonotonicClock.now
         let tooMany = draining.count - Self.mostDraining
-        for (index, old) in draining.enumerated() where old.nextDeadline <= now || index < tooMany {
+        for (index, old) in draining.enumerated()
+        where old.nextDeadline <= resources.now || index < tooMany {
             hasNews = true
-            withEngine(old) { $0.expireEngine(givesUp: old.end <= $0.now || index < tooMany) }
+            with(old) { unit, _, resources in
+                unit.engine.expire(in: &resources.turn)
+                guard old.end <= resources.now || index < tooMany else { return }
+                unit.engine.giveUpAll(in: &resources.turn)
+            }
         }
         guard draining.contains(where: \.isFinished) else { return }
-        for old in draining where old.isFinished { engine.takeCounts(of: &old.engine) }
+        for old in draining where old.isFinished { present.engine.takeCounts(of: &old.unit.engine) }
         draining.removeAll(where: \.isFinished)
-    }
-
-    /// Ends the oldest engine.
-    private mutating func expireEngine(givesUp: Bool) {
-        engine.expire(in: &turn)
-        if givesUp { engine.giveUpAll(in: &turn) }
-    }
-
-    // MARK: - Listeners
-
-    /// Listens on these sockets and no others. Those that stay keep their index.
-    private mutating func switchListeners(_ sockets: ListeningSockets, _ acknowledgement: Acknowledgement) {
-        for index in listeners.indices {
-            guard let listener = listeners[index], listener.retiredUntil == nil,
-                !sockets.datagram.contains(where: { $0 === listener.socket })
-            else { continue }
-            retire(listener, index)
-        }
-        for (datagram, stream) in zip(sockets.datagram, sockets.stream) {
-            listen(datagram, stream, acknowledgement)
-        }
-    }
-
-    /// Takes what waits on a listener and stops listening. Replies are sent on it until all present engines
-    /// have ended; connections stay open.
-    private mutating func retire(_ listener: DatagramListener, _ index: Int) {
-        receiveQuestions(index)
-        acceptClients(index)
-        flush()
-        listener.retiredUntil = now.advanced(milliseconds: Self.drainMilliseconds)
-        unwatch(listener, index)
-        planSweep()
-    }
-
-    /// Stops watching a listener.
-    private mutating func unwatch(_ listener: DatagramListener, _ index: Int) {
-        do throws(Errno) {
-            try seed.epoll.remove(listener.socket.descriptor)
-            if let stream = streamListeners[index] { try seed.epoll.remove(stream.descriptor) }
-            streamListeners[index] = nil
-        } catch {
-            preconditionFailure("a listener is not watched: \(error)")
-        }
-    }
-
-    /// Listens on new sockets: a socket has an index while epoll watches it, and one that could not be
-    /// watched is tried again with the next configuration.
-    private mutating func listen(
-        _ datagram: ListeningSocket, _ stream: ListeningSocket, _ acknowledgement: Acknowledgement
-    ) {
-        let heard = listeners.firstIndex { $0?.socket === datagram && $0?.retiredUntil == nil }
-        let place = heard ?? listeners.firstIndex { $0 == nil } ?? listeners.count
-        if place == listeners.count {
-            listeners.append(nil)
-            streamListeners.append(nil)
-        }
-        do throws(Errno) {
-            if heard == nil {
-                try seed.epoll.add(
-                    datagram.descriptor, datagram.datagramInterest,
-                    token: EventToken(.datagramListener, place).rawValue)
-                listeners[place] = DatagramListener(datagram)
-            }
-            if streamListeners[place] == nil {
-                try seed.epoll.add(
-                    stream.descriptor, .readable, token: EventToken(.streamListener, place).rawValue)
-                streamListeners[place] = stream
-            }
-        } catch {
-            acknowledgement.note("\(datagram.endpoint) is not listened on by every worker: \(error)")
-        }
-    }
-
-    /// Closes listeners that were retired long enough ago; true while there are others.
-    mutating func closeRetiredListeners() -> Bool {
-        var isAnyLeft = false
-        for index in listeners.indices {
-            guard let end = listeners[index]?.retiredUntil else { continue }
-            if end <= now { listeners[index] = nil } else { isAnyLeft = true }
-        }
-        return isAnyLeft
     }
 }
 
@@ -184,33 +99,15 @@ extension DNSServerWorker {
     /// How long clients are answered at the end: longer than any question waits, and well below
     /// `TimeoutStopSec` of namebridge.service.
     static var endMilliseconds: Int { 6_000 }
-    /// How often a listener is emptied at the end, in turns: more than its buffer usually holds.
-    private static var lastTurns: Int { 16 }
 
     /// Accepts no more questions from now on.
     mutating func beginEnd() {
         guard end == nil else { return }
-        now = MonotonicClock.now
-        for (index, listener) in listeners.enumerated() {
-            guard let listener, listener.retiredUntil == nil else { continue }
-            // What waits in a socket of the service manager is for the next process.
-            if !listener.socket.isShared { empty(index) }
-            unwatch(listener, index)
-        }
-        endClients()
+        resources.now = MonotonicClock.now
+        clients.endListening(for: &present, &resources)
+        clients.endConnections(for: &present, &resources)
         flush()
-        end = now.advanced(milliseconds: Self.endMilliseconds)
-    }
-
-    /// Takes the datagrams on listener `index`.
-    private mutating func empty(_ index: Int) {
-        for _ in 0..<Self.lastTurns {
-            let before = counters.datagramsReceived
-            receiveQuestions(index)
-            acceptClients(index)
-            flush()
-            if counters.datagramsReceived == before { break }
-        }
+        end = resources.now.advanced(milliseconds: Self.endMilliseconds)
     }
 
     /// Stops once every client has its answer, or the time for it is up.
@@ -224,13 +121,16 @@ extension DNSServerWorker {
 
     /// True if a client waits for an answer.
     private var isAnyClientWaiting: Bool {
-        engine.hasWaitingClients || clients.count > 0 || draining.contains { $0.engine.hasWaitingClients }
+        present.engine.hasWaitingClients || clients.connections.count > 0
+            || draining.contains { $0.unit.engine.hasWaitingClients }
     }
 
     /// Answers the clients that still wait with SERVFAIL.
     private mutating func giveUpAll() {
-        engine.giveUpAll(in: &turn)
+        present.engine.giveUpAll(in: &resources.turn)
         flush()
-        for old in draining { withEngine(old) { $0.engine.giveUpAll(in: &$0.turn) } }
+        for old in draining {
+            with(old) { unit, _, resources in unit.engine.giveUpAll(in: &resources.turn) }
+        }
     }
 }

@@ -4,16 +4,18 @@ import LinuxSystem
 
 // TCP: connections towards servers.
 
-extension DNSServerWorker {
+extension EngineUnit {
     /// Octets that may wait to be sent to a server: thousands of questions.
     private static var mostQueued: Int { 256 << 10 }
 
     /// Appends a question to the output of the connection to `server`, which is opened if there is none.
-    mutating func askOverStream(_ server: Int, start: Int, end: Int) {
+    mutating func askOverStream(
+        _ server: Int, start: Int, end: Int, _ resources: inout WorkerResources
+    ) {
         let stream = upstreams[server].stream
         if stream.output.count > Self.mostQueued {
             // The server takes nothing, although it may keep the connection alive.
-            closeUpstream(server, .failed(.closed))
+            closeStream(server, .failed(.closed))
             let path = UpstreamPath(server: server, socket: 0, transport: .tcp)
             news.append(UpstreamNews(path, .failed(.closed)))
             return
@@ -22,20 +24,21 @@ extension DNSServerWorker {
             do throws(Errno) {
                 let endpoint = upstreams[server].server
                 stream.open(
-                    try withDescriptor { () throws(Errno) in try StreamSocket.connect(to: endpoint) },
-                    at: now)
-                try watchNew(stream, server)
+                    try withDescriptor(resources) { () throws(Errno) in
+                        try StreamSocket.connect(to: endpoint)
+                    }, at: resources.now)
+                try watchNew(stream, server, resources.seed.epoll)
             } catch {
                 stream.close()
                 news.append(
                     UpstreamNews(UpstreamPath(server: server, socket: 0, transport: .tcp), error))
                 return
             }
-            counters.upstreamConnections += 1
-            planSweep()
+            resources.counters.upstreamConnections += 1
+            resources.planSweep()
         }
-        stream.output.append(turn.outbox.octets.span.extracting(start..<end))
-        stream.progress.asked(at: now)
+        stream.output.append(resources.turn.outbox.octets.span.extracting(start..<end))
+        stream.progress.asked(at: resources.now)
         list(server)
     }
 
@@ -44,25 +47,23 @@ extension DNSServerWorker {
         let stream = upstreams[server].stream
         guard !stream.isListed else { return }
         stream.isListed = true
-        listedUpstreams.append(server)
+        listed.append(server)
     }
 
     /// Starts to watch a new connection.
-    private func watchNew(_ stream: UpstreamStream, _ server: Int) throws(Errno) {
+    private func watchNew(_ stream: UpstreamStream, _ server: Int, _ epoll: borrowing Epoll) throws(Errno) {
         stream.interest = stream.progress.interest(queued: 0)
         guard let socket = stream.socket else { return }
-        try seed.epoll.add(
-            socket.descriptor, stream.interest,
-            token: token(of: stream, server))
+        try epoll.add(socket.descriptor, stream.interest, token: token(of: stream, server))
     }
 
     /// The token of a connection.
     private func token(of stream: UpstreamStream, _ server: Int) -> UInt64 {
-        EventToken(.upstreamStream, server, engine: engineNumber, generation: stream.generation).rawValue
+        EventToken(.upstreamStream, server, engine: number, generation: stream.generation).rawValue
     }
 
     /// Closes the connection to `server`; its questions are asked in another way.
-    mutating func closeUpstream(_ server: Int, _ event: UpstreamNews.Event) {
+    mutating func closeStream(_ server: Int, _ event: UpstreamNews.Event) {
         let stream = upstreams[server].stream
         let hadQuestions = stream.progress.outstanding > 0
         stream.close()
@@ -71,76 +72,79 @@ extension DNSServerWorker {
     }
 
     /// The same after an error.
-    private mutating func closeUpstream(_ server: Int, _ error: Errno) {
-        closeUpstream(
+    private mutating func closeStream(_ server: Int, _ error: Errno) {
+        closeStream(
             server, UpstreamNews(UpstreamPath(server: server, socket: 0, transport: .tcp), error).event)
     }
 
     /// Continues with a connection that is ready.
-    mutating func serveUpstreamStream(_ server: Int, _ generation: UInt32, _ readiness: Epoll.Interest) {
+    mutating func serveStream(
+        _ server: Int, _ generation: UInt32, _ readiness: Epoll.Interest,
+        _ resources: inout WorkerResources
+    ) {
         let stream = upstreams[server].stream
         guard stream.progress.phase != .closed, stream.generation == generation else { return }
         if stream.progress.phase == .connecting {
             if let error = stream.socket?.descriptor.pendingError() {
-                closeUpstream(server, error)
+                closeStream(server, error)
                 return
             }
-            stream.progress.connected(at: now)
+            stream.progress.connected(at: resources.now)
         }
         // Answers that came before an error count too: reading reports the error.
-        if !readiness.isDisjoint(with: [.readable, .failed, .hungUp]) { readAnswers(server) }
+        if !readiness.isDisjoint(with: [.readable, .failed, .hungUp]) { readAnswers(server, &resources) }
         if stream.progress.phase == .open { list(server) }
     }
 
     /// Passes the answers of a connection to the engine.
-    private mutating func readAnswers(_ server: Int) {
+    private mutating func readAnswers(_ server: Int, _ resources: inout WorkerResources) {
         let stream = upstreams[server].stream
         let path = UpstreamPath(server: server, socket: 0, transport: .tcp)
         for _ in 0..<4 {  // so that other sockets are served too
             let received: StreamSocket.Received
             do throws(Errno) {
                 guard let socket = stream.socket else { return }
-                var buffer = readBuffer.mutableSpan
+                var buffer = resources.readBuffer.mutableSpan
                 received = try StreamSocket.receive(from: socket.descriptor, into: &buffer)
             } catch {
-                closeUpstream(server, error)
+                closeStream(server, error)
                 return
             }
             switch received {
             case .nothing: return
             case .end:
-                closeUpstream(server, .failed(.closed))
+                closeStream(server, .failed(.closed))
                 return
             case .octets(let count):
-                stream.framing.append(readBuffer.span.extracting(first: count))
+                stream.framing.append(resources.readBuffer.span.extracting(first: count))
                 do throws(FramingError) {
                     while let range = try stream.framing.next() {  // each turn takes octets
-                        stream.progress.answered(at: now)
+                        stream.progress.answered(at: resources.now)
                         let outcome = stream.framing.withMessage(range) { message in
-                            engine.receiveAnswer(message, over: path, in: &turn)
+                            engine.receiveAnswer(message, over: path, in: &resources.turn)
                         }
                         // The connection has only one writer, so the server has mixed up its own answers.
                         guard outcome != .mismatch else {
-                            upstreams[server].health.noteUnmatched(at: now)
-                            closeUpstream(server, .failed(.closed))
+                            upstreams[server].health.noteUnmatched(at: resources.now)
+                            closeStream(server, .failed(.closed))
                             return
                         }
                     }
                 } catch {
-                    closeUpstream(server, .failed(.closed))
+                    closeStream(server, .failed(.closed))
                     return
                 }
-                if count < readBuffer.count { return }
+                if count < resources.readBuffer.count { return }
             }
         }
     }
 
     /// Writes to every listed connection.
-    mutating func writeUpstreams() {
-        guard !listedUpstreams.isEmpty else { return }
-        let listed = listedUpstreams
-        listedUpstreams.removeAll(keepingCapacity: true)
-        for server in listed {
+    mutating func writeStreams(_ resources: inout WorkerResources) {
+        guard !listed.isEmpty else { return }
+        let servers = listed
+        listed.removeAll(keepingCapacity: true)
+        for server in servers {
             let stream = upstreams[server].stream
             stream.isListed = false
             guard stream.progress.phase == .open else { continue }
@@ -150,9 +154,9 @@ extension DNSServerWorker {
                 let interest = stream.progress.interest(queued: stream.output.count)
                 guard interest != stream.interest else { continue }
                 stream.interest = interest
-                try seed.epoll.modify(socket.descriptor, interest, token: token(of: stream, server))
+                try resources.seed.epoll.modify(socket.descriptor, interest, token: token(of: stream, server))
             } catch {
-                closeUpstream(server, error)
+                closeStream(server, error)
             }
         }
     }
