@@ -4,61 +4,6 @@ import JSON
 import LinuxSystem
 import Testing
 
-/// A path for a socket in a folder of its own, which goes with this value.
-final class SocketPath: Sendable {
-    let path: String
-    private let folder: URL
-
-    init() throws {
-        folder = URL(filePath: "/tmp/namebridge-test-\(UUID().uuidString.prefix(8))")
-        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: false)
-        path = folder.appending(path: "control.sock").path
-    }
-
-    deinit {
-        try? FileManager.default.removeItem(at: folder)
-    }
-}
-
-/// A client that sends what it likes.
-final class RawClient {
-    private let socket: FileDescriptor
-    private let epoll: Epoll
-
-    init(_ path: String) throws {
-        let socket = try LocalSocket.connect(to: path)
-        let epoll = try Epoll()
-        try epoll.add(socket, .readable, token: 0)
-        self.socket = socket
-        self.epoll = epoll
-    }
-
-    func send(_ octets: [UInt8]) throws {
-        _ = try StreamSocket.send(octets.span, on: socket)
-    }
-
-    func endSending() throws { try StreamSocket.endSending(on: socket) }
-
-    /// The octets received until the server closes the connection, or `milliseconds` pass without any.
-    func readToEnd(milliseconds: Int32 = 4000) throws -> String? {
-        var events = EpollEvents(capacity: 1)
-        var buffer = [UInt8](repeating: 0, count: 4096)
-        var text: [UInt8] = []
-        while try epoll.wait(into: &events, milliseconds: milliseconds) > 0 {
-            var span = buffer.mutableSpan
-            do {
-                guard case .octets(let count) = try StreamSocket.receive(from: socket, into: &span) else {
-                    return String(decoding: text, as: UTF8.self)
-                }
-                text += buffer[..<count]
-            } catch {
-                return String(decoding: text, as: UTF8.self)
-            }
-        }
-        return nil
-    }
-}
-
 @Suite struct ControlServerTests {
     private static func start(_ path: SocketPath) throws -> ControlServer {
         try ControlServer(path: path.path) { .object([("asked", .string($0.line))]) }
@@ -228,5 +173,60 @@ final class RawClient {
         let peer = try LocalSocket.peer(of: accepted)
         #expect(peer.user == Credentials.own.user && peer.group == Credentials.own.group)
         _ = client.number
+    }
+}
+
+/// A path for a socket in a folder of its own, which goes with this value.
+final class SocketPath: Sendable {
+    let path: String
+    private let folder: URL
+
+    init() throws {
+        folder = URL(filePath: "/tmp/namebridge-test-\(UUID().uuidString.prefix(8))")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: false)
+        path = folder.appending(path: "control.sock").path
+    }
+
+    deinit {
+        try? FileManager.default.removeItem(at: folder)
+    }
+}
+
+/// A client that sends what it likes.
+final class RawClient {
+    private let socket: FileDescriptor
+    private let epoll: Epoll
+
+    init(_ path: String) throws {
+        let socket = try LocalSocket.connect(to: path)
+        let epoll = try Epoll()
+        try epoll.add(socket, .readable, token: 0)
+        self.socket = socket
+        self.epoll = epoll
+    }
+
+    func send(_ octets: [UInt8]) throws {
+        _ = try StreamSocket.send(octets.span, on: socket)
+    }
+
+    func endSending() throws { try StreamSocket.endSending(on: socket) }
+
+    /// The octets received until the server closes the connection, or `milliseconds` pass without any.
+    func readToEnd(milliseconds: Int32 = 4000) throws -> String? {
+        var events = EpollEvents(capacity: 1)
+        var buffer = [UInt8](repeating: 0, count: 4096)
+        var text: [UInt8] = []
+        while try epoll.wait(into: &events, milliseconds: milliseconds) > 0 {
+            var span = buffer.mutableSpan
+            do {
+                guard case .octets(let count) = try StreamSocket.receive(from: socket, into: &span) else {
+                    return String(decoding: text, as: UTF8.self)
+                }
+                text += buffer[..<count]
+            } catch {
+                return String(decoding: text, as: UTF8.self)
+            }
+        }
+        return nil
     }
 }

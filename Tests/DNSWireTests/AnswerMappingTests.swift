@@ -3,85 +3,6 @@ import DomainNames
 import TestSupport
 import Testing
 
-/// A record's data as a cluster gives it and as the client must see it; `N(…)` are names, the rest octets.
-private struct Row: Sendable, CustomTestStringConvertible {
-    let reason: String
-    let type: Int
-    let given: [PlainField]
-    let due: [PlainField]
-    /// May a name in the data be written as a pointer (RFC 3597 section 4)?
-    let mayCompress: Bool
-
-    init(_ reason: String, _ type: Int, _ given: [PlainField], _ due: [PlainField], compress: Bool = false) {
-        self.reason = reason
-        self.type = type
-        self.given = given
-        self.due = due
-        mayCompress = compress
-    }
-
-    var testDescription: String { reason }
-}
-
-private func name(_ text: String) -> PlainField { .name(PlainName(text)) }
-
-private let numbers: PlainField = .octets([0, 1, 0, 2, 0, 80])
-private let two: PlainField = .octets([0, 10])
-private let serial: PlainField = .octets([UInt8](repeating: 9, count: 20))
-private let inner = name("a.svc.cluster.local")
-private let outer = name("a.svc.prod.k8s.example.com")
-private let other = name("b.pod.cluster.local")
-private let otherOuter = name("b.pod.prod.k8s.example.com")
-private let foreign = name("www.example.net")
-private let nearMiss = name("a.svc.acluster.local")
-/// The name `a.cluster.local` uncompressed, as octets that must not be read as a name.
-private let opaque: PlainField = .octets(PlainName("a.cluster.local").wire)
-
-private let rows = [
-    Row("NS", 2, [inner], [outer], compress: true),
-    Row("CNAME", 5, [inner], [outer], compress: true),
-    Row("CNAME that leaves the cluster", 5, [foreign], [foreign], compress: true),
-    Row("CNAME to the domain itself", 5, [name("cluster.local")], [name("prod.k8s.example.com")], compress: true),
-    Row("CNAME to a name that only looks alike", 5, [nearMiss], [nearMiss], compress: true),
-    Row("CNAME to the root", 5, [name("")], [name("")], compress: true),
-    Row("SOA, mname and rname", 6, [inner, other, serial], [outer, otherOuter, serial], compress: true),
-    Row("SOA, rname outside", 6, [inner, foreign, serial], [outer, foreign, serial], compress: true),
-    Row("MB", 7, [inner], [outer], compress: true),
-    Row("PTR", 12, [inner], [outer], compress: true),
-    Row("MINFO", 14, [inner, other], [outer, otherOuter], compress: true),
-    Row("MX", 15, [two, inner], [two, outer], compress: true),
-    Row("RP", 17, [inner, other], [outer, otherOuter]),
-    Row("AFSDB", 18, [two, inner], [two, outer]),
-    Row("RT", 21, [two, inner], [two, outer]),
-    Row("PX", 26, [two, inner, other], [two, outer, otherOuter]),
-    Row("SRV", 33, [numbers, inner], [numbers, outer]),
-    Row("SRV, target outside", 33, [numbers, foreign], [numbers, foreign]),
-    Row(
-        "NAPTR, empty strings", 35, [.octets([0, 1, 0, 2]), .octets([0]), .octets([0]), .octets([0]), inner],
-        [.octets([0, 1, 0, 2]), .octets([0]), .octets([0]), .octets([0]), outer]),
-    Row(
-        "NAPTR, strings of which one looks like a name", 35,
-        [.octets([0, 1, 0, 2]), .octets([1, 0x73]), .octets([2, 0xC0, 12]), .octets([3, 1, 0x61, 0]), inner],
-        [.octets([0, 1, 0, 2]), .octets([1, 0x73]), .octets([2, 0xC0, 12]), .octets([3, 1, 0x61, 0]), outer]),
-    Row("KX", 36, [two, inner], [two, outer]),
-    Row("DNAME", 39, [inner], [outer]),
-    Row(
-        "SVCB with parameters", 64, [.octets([0, 1]), inner, .octets([0, 3, 0, 2, 1, 0xBB])],
-        [.octets([0, 1]), outer, .octets([0, 3, 0, 2, 1, 0xBB])]),
-    Row(
-        "HTTPS, target the owner itself (RFC 9460 section 2.5)", 65, [.octets([0, 1]), name(""), .octets([])],
-        [.octets([0, 1]), name(""), .octets([])]),
-    Row("HTTPS in alias mode", 65, [.octets([0, 0]), inner, .octets([])], [.octets([0, 0]), outer, .octets([])]),
-    Row("LP", 107, [two, inner], [two, outer]),
-    Row("A", 1, [.octets([10, 0, 0, 1])], [.octets([10, 0, 0, 1])]),
-    Row("AAAA", 28, [.octets([UInt8](repeating: 0xC0, count: 16))], [.octets([UInt8](repeating: 0xC0, count: 16))]),
-    Row("TXT that holds a name", 16, [.octets([17]), opaque], [.octets([17]), opaque]),
-    Row("an unknown type, octet by octet (RFC 3597)", 65_280, [opaque], [opaque]),
-    Row("an unknown type with what looks like a pointer", 65_281, [.octets([0xC0, 12])], [.octets([0xC0, 12])]),
-    Row("an unknown type without data", 65_282, [.octets([])], [.octets([])]),
-    Row("A of another class is opaque", 1, [.octets([1, 2, 3, 4])], [.octets([1, 2, 3, 4])]),
-]
-
 @Suite("Answers under the names that were asked") struct AnswerMappingTests {
     @Test("names in the data of each type come back under the suffix that was asked", arguments: rows)
     fileprivate func dataNames(row: Row) throws {
@@ -225,3 +146,82 @@ private let rows = [
         return record
     }
 }
+
+/// A record's data as a cluster gives it and as the client must see it; `N(…)` are names, the rest octets.
+private struct Row: Sendable, CustomTestStringConvertible {
+    let reason: String
+    let type: Int
+    let given: [PlainField]
+    let due: [PlainField]
+    /// May a name in the data be written as a pointer (RFC 3597 section 4)?
+    let mayCompress: Bool
+
+    init(_ reason: String, _ type: Int, _ given: [PlainField], _ due: [PlainField], compress: Bool = false) {
+        self.reason = reason
+        self.type = type
+        self.given = given
+        self.due = due
+        mayCompress = compress
+    }
+
+    var testDescription: String { reason }
+}
+
+private func name(_ text: String) -> PlainField { .name(PlainName(text)) }
+
+private let numbers: PlainField = .octets([0, 1, 0, 2, 0, 80])
+private let two: PlainField = .octets([0, 10])
+private let serial: PlainField = .octets([UInt8](repeating: 9, count: 20))
+private let inner = name("a.svc.cluster.local")
+private let outer = name("a.svc.prod.k8s.example.com")
+private let other = name("b.pod.cluster.local")
+private let otherOuter = name("b.pod.prod.k8s.example.com")
+private let foreign = name("www.example.net")
+private let nearMiss = name("a.svc.acluster.local")
+/// The name `a.cluster.local` uncompressed, as octets that must not be read as a name.
+private let opaque: PlainField = .octets(PlainName("a.cluster.local").wire)
+
+private let rows = [
+    Row("NS", 2, [inner], [outer], compress: true),
+    Row("CNAME", 5, [inner], [outer], compress: true),
+    Row("CNAME that leaves the cluster", 5, [foreign], [foreign], compress: true),
+    Row("CNAME to the domain itself", 5, [name("cluster.local")], [name("prod.k8s.example.com")], compress: true),
+    Row("CNAME to a name that only looks alike", 5, [nearMiss], [nearMiss], compress: true),
+    Row("CNAME to the root", 5, [name("")], [name("")], compress: true),
+    Row("SOA, mname and rname", 6, [inner, other, serial], [outer, otherOuter, serial], compress: true),
+    Row("SOA, rname outside", 6, [inner, foreign, serial], [outer, foreign, serial], compress: true),
+    Row("MB", 7, [inner], [outer], compress: true),
+    Row("PTR", 12, [inner], [outer], compress: true),
+    Row("MINFO", 14, [inner, other], [outer, otherOuter], compress: true),
+    Row("MX", 15, [two, inner], [two, outer], compress: true),
+    Row("RP", 17, [inner, other], [outer, otherOuter]),
+    Row("AFSDB", 18, [two, inner], [two, outer]),
+    Row("RT", 21, [two, inner], [two, outer]),
+    Row("PX", 26, [two, inner, other], [two, outer, otherOuter]),
+    Row("SRV", 33, [numbers, inner], [numbers, outer]),
+    Row("SRV, target outside", 33, [numbers, foreign], [numbers, foreign]),
+    Row(
+        "NAPTR, empty strings", 35, [.octets([0, 1, 0, 2]), .octets([0]), .octets([0]), .octets([0]), inner],
+        [.octets([0, 1, 0, 2]), .octets([0]), .octets([0]), .octets([0]), outer]),
+    Row(
+        "NAPTR, strings of which one looks like a name", 35,
+        [.octets([0, 1, 0, 2]), .octets([1, 0x73]), .octets([2, 0xC0, 12]), .octets([3, 1, 0x61, 0]), inner],
+        [.octets([0, 1, 0, 2]), .octets([1, 0x73]), .octets([2, 0xC0, 12]), .octets([3, 1, 0x61, 0]), outer]),
+    Row("KX", 36, [two, inner], [two, outer]),
+    Row("DNAME", 39, [inner], [outer]),
+    Row(
+        "SVCB with parameters", 64, [.octets([0, 1]), inner, .octets([0, 3, 0, 2, 1, 0xBB])],
+        [.octets([0, 1]), outer, .octets([0, 3, 0, 2, 1, 0xBB])]),
+    Row(
+        "HTTPS, target the owner itself (RFC 9460 section 2.5)", 65, [.octets([0, 1]), name(""), .octets([])],
+        [.octets([0, 1]), name(""), .octets([])]),
+    Row("HTTPS in alias mode", 65, [.octets([0, 0]), inner, .octets([])], [.octets([0, 0]), outer, .octets([])]),
+    Row("LP", 107, [two, inner], [two, outer]),
+    Row("A", 1, [.octets([10, 0, 0, 1])], [.octets([10, 0, 0, 1])]),
+    Row("AAAA", 28, [.octets([UInt8](repeating: 0xC0, count: 16))], [.octets([UInt8](repeating: 0xC0, count: 16))]),
+    Row("TXT that holds a name", 16, [.octets([17]), opaque], [.octets([17]), opaque]),
+    Row("an unknown type, octet by octet (RFC 3597)", 65_280, [opaque], [opaque]),
+    Row("an unknown type with what looks like a pointer", 65_281, [.octets([0xC0, 12])], [.octets([0xC0, 12])]),
+    Row("an unknown type without data", 65_282, [.octets([])], [.octets([])]),
+    Row("A of another class is opaque", 1, [.octets([1, 2, 3, 4])], [.octets([1, 2, 3, 4])]),
+]

@@ -3,6 +3,84 @@ import DomainNames
 import TestSupport
 import Testing
 
+@Suite("What a cluster may say") struct BailiwickTests {
+    @Test("nothing outside of what it was asked for leaves towards a client", arguments: rows)
+    fileprivate func bounds(row: Row) throws {
+        for compression in PlainMessage.Compression.allCases {
+            let name = row.name.isEmpty ? row.suffix : row.name + "." + row.suffix
+            var asking = MappingCase(outer: row.suffix, name: name, type: row.type)
+            asking.bailiwick = try bailiwick(row)
+            let records = row.given.map(record)
+            if row.section == 0 { asking.answers = records }
+            if row.section == 1 { asking.authorities = records }
+            if row.section == 2 { asking.additionals = records }
+            let reply = try asking.plainReply(compression)
+            #expect(reply.sections[row.section].map(\.type) == row.due, "\(compression)")
+            #expect(reply.sections.joined().count == row.due.count)
+        }
+    }
+
+    @Test func `behind an alias to outside comes the SOA of a negative answer`() throws {
+        var asking = MappingCase(name: "web.test.svc." + prod)
+        asking.bailiwick = try bailiwick(rows[0])
+        asking.answers = [record((asked, 5, "db.example.net"))]
+        asking.authorities = [
+            record(("example.net", 6, "example.net")), record(("example.net", 2, "evil.example")),
+            record(("prod.lan", 6, "evil.example")), record(("other.example", 6, "evil.example")),
+        ]
+        let owners = try asking.plainReply().authorities.map(\.owner)
+        #expect(owners == [PlainName("example.net")])
+    }
+
+    @Test func `a reverse name has its own records, its like behind an alias, and the SOA of a no`() throws {
+        let name = "9.33.17.172.in-addr.arpa"
+        var asking = MappingCase(outer: prod, name: name, type: 12)
+        asking.bailiwick = try bailiwick(rows[0])
+        asking.answers = [
+            record(("33.17.172.in-addr.arpa", 39, "evil.example")), record((name, 5, "9.0-63.33.17.172.in-addr.arpa")),
+            record(("9.0-63.33.17.172.in-addr.arpa", 12, "web.test.svc.cluster.local")),
+        ]
+        asking.authorities = [record(("in-addr.arpa", 2, "evil.example"))]
+        #expect(try asking.plainReply().sections.map { $0.map(\.type) } == [[5, 12], [], []])
+        asking.answers = [
+            record((name, 5, "9.34.17.172.in-addr.arpa")), record(("9.34.17.172.in-addr.arpa", 12, "evil.example")),
+        ]
+        #expect(try asking.plainReply().answers.map(\.type) == [5], "another cluster's, it may be")
+        asking.answers = []
+        asking.authorities = [record(("in-addr.arpa", 6, "in-addr.arpa")), record(("ip6.arpa", 6, "ip6.arpa"))]
+        #expect(try asking.plainReply().authorities.map(\.owner) == [PlainName("in-addr.arpa")])
+    }
+
+    @Test func `a resolver is in bailiwick for all names`() throws {
+        var asking = MappingCase(inner: "net", outer: "net", name: "www.example.net")
+        asking.bailiwick = .allNames
+        asking.answers = [
+            record(("net", 39, "example")), record(("www.example.net", 5, "www.example")), record(("www.example", 1, "")),
+            record(("elsewhere.example", 1, "")),
+        ]
+        asking.authorities = [record(("com", 2, "a.example"))]
+        #expect(try asking.plainReply().sections.map { $0.map(\.type) } == [[39, 5, 1, 1], [2], []])
+    }
+
+    private func record(_ row: (owner: String, type: Int, target: String)) -> PlainRecord {
+        let target = PlainField.name(PlainName(row.target))
+        let data: [PlainField] =
+            switch row.type {
+            case 1: [.octets([10, 0, 0, 1])]
+            case 16: [.octets([1, 0x61])]
+            case 6: [target, target, .octets([UInt8](repeating: 0, count: 20))]
+            default: [target]
+            }
+        return PlainRecord(PlainName(row.owner), type: row.type, data)
+    }
+
+    private func bailiwick(_ row: Row) throws -> Bailiwick {
+        .cluster(
+            ClusterBailiwick(
+                try suffixes(), own: row.own, suffix: try DomainName(parsing: row.suffix), isAlone: row.isAlone))
+    }
+}
+
 /// The suffixes of a configuration with several clusters, by their owners' numbers.
 private func suffixes() throws -> ClusterSuffixes {
     ClusterSuffixes([
@@ -118,81 +196,3 @@ private let rows = [
         reason: "additional records of others", suffix: "cluster.local", own: 4, section: 2,
         given: [("web.staging.cluster.local", 1, ""), ("www.example.net", 1, ""), ("a.svc.cluster.local", 1, "")], due: [1]),
 ]
-
-@Suite("What a cluster may say") struct BailiwickTests {
-    private func record(_ row: (owner: String, type: Int, target: String)) -> PlainRecord {
-        let target = PlainField.name(PlainName(row.target))
-        let data: [PlainField] =
-            switch row.type {
-            case 1: [.octets([10, 0, 0, 1])]
-            case 16: [.octets([1, 0x61])]
-            case 6: [target, target, .octets([UInt8](repeating: 0, count: 20))]
-            default: [target]
-            }
-        return PlainRecord(PlainName(row.owner), type: row.type, data)
-    }
-
-    private func bailiwick(_ row: Row) throws -> Bailiwick {
-        .cluster(
-            ClusterBailiwick(
-                try suffixes(), own: row.own, suffix: try DomainName(parsing: row.suffix), isAlone: row.isAlone))
-    }
-
-    @Test("nothing outside of what it was asked for leaves towards a client", arguments: rows)
-    fileprivate func bounds(row: Row) throws {
-        for compression in PlainMessage.Compression.allCases {
-            let name = row.name.isEmpty ? row.suffix : row.name + "." + row.suffix
-            var asking = MappingCase(outer: row.suffix, name: name, type: row.type)
-            asking.bailiwick = try bailiwick(row)
-            let records = row.given.map(record)
-            if row.section == 0 { asking.answers = records }
-            if row.section == 1 { asking.authorities = records }
-            if row.section == 2 { asking.additionals = records }
-            let reply = try asking.plainReply(compression)
-            #expect(reply.sections[row.section].map(\.type) == row.due, "\(compression)")
-            #expect(reply.sections.joined().count == row.due.count)
-        }
-    }
-
-    @Test func `behind an alias to outside comes the SOA of a negative answer`() throws {
-        var asking = MappingCase(name: "web.test.svc." + prod)
-        asking.bailiwick = try bailiwick(rows[0])
-        asking.answers = [record((asked, 5, "db.example.net"))]
-        asking.authorities = [
-            record(("example.net", 6, "example.net")), record(("example.net", 2, "evil.example")),
-            record(("prod.lan", 6, "evil.example")), record(("other.example", 6, "evil.example")),
-        ]
-        let owners = try asking.plainReply().authorities.map(\.owner)
-        #expect(owners == [PlainName("example.net")])
-    }
-
-    @Test func `a reverse name has its own records, its like behind an alias, and the SOA of a no`() throws {
-        let name = "9.33.17.172.in-addr.arpa"
-        var asking = MappingCase(outer: prod, name: name, type: 12)
-        asking.bailiwick = try bailiwick(rows[0])
-        asking.answers = [
-            record(("33.17.172.in-addr.arpa", 39, "evil.example")), record((name, 5, "9.0-63.33.17.172.in-addr.arpa")),
-            record(("9.0-63.33.17.172.in-addr.arpa", 12, "web.test.svc.cluster.local")),
-        ]
-        asking.authorities = [record(("in-addr.arpa", 2, "evil.example"))]
-        #expect(try asking.plainReply().sections.map { $0.map(\.type) } == [[5, 12], [], []])
-        asking.answers = [
-            record((name, 5, "9.34.17.172.in-addr.arpa")), record(("9.34.17.172.in-addr.arpa", 12, "evil.example")),
-        ]
-        #expect(try asking.plainReply().answers.map(\.type) == [5], "another cluster's, it may be")
-        asking.answers = []
-        asking.authorities = [record(("in-addr.arpa", 6, "in-addr.arpa")), record(("ip6.arpa", 6, "ip6.arpa"))]
-        #expect(try asking.plainReply().authorities.map(\.owner) == [PlainName("in-addr.arpa")])
-    }
-
-    @Test func `a resolver is in bailiwick for all names`() throws {
-        var asking = MappingCase(inner: "net", outer: "net", name: "www.example.net")
-        asking.bailiwick = .allNames
-        asking.answers = [
-            record(("net", 39, "example")), record(("www.example.net", 5, "www.example")), record(("www.example", 1, "")),
-            record(("elsewhere.example", 1, "")),
-        ]
-        asking.authorities = [record(("com", 2, "a.example"))]
-        #expect(try asking.plainReply().sections.map { $0.map(\.type) } == [[39, 5, 1, 1], [2], []])
-    }
-}

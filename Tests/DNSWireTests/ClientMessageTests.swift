@@ -2,6 +2,54 @@ import DNSWire
 import TestSupport
 import Testing
 
+@Suite("Messages of clients") struct ClientMessageTests {
+    @Test("each is answered, refused or ignored as the RFCs say", arguments: rows)
+    fileprivate func outcome(row: Row) {
+        let outcome: Row.Outcome =
+            switch ClientMessage(reading: row.message.span) {
+            case .ignore, .cookieRequest: .ignore
+            case .query(let query): .query(hasEDNS: query.edns != nil, isSigned: query.isSigned)
+            case .reject(let rcode, let question, let edns):
+                .reject(rcode.rawValue, hasQuestion: question != nil, hasEDNS: edns != nil)
+            }
+        #expect(outcome == row.outcome)
+    }
+
+    @Test func `flags and EDNS are read as they stand`() throws {
+        let cookie: [UInt8] = [0, 10, 0, 8, 1, 2, 3, 4, 5, 6, 7, 8]
+        let octets = query(flags: 0x0130, additionals: [opt(size: 100, ttl: 0x8000, [0xFD, 0xE9, 0, 0] + cookie)])
+        guard case .query(let query) = ClientMessage(reading: octets.span) else {
+            Issue.record("refused")
+            return
+        }
+        #expect(query.recursionDesired && query.checkingDisabled && query.authenticDataAsked)
+        let edns = try #require(query.edns)
+        #expect(edns.payloadSize == 512, "less than 512 is read as 512 (RFC 6891 section 6.2.3)")
+        #expect(edns.wantsDNSSEC && edns.version == 0 && edns.extendedRcode == 0)
+        let range = edns.option(10, in: octets.span)
+        #expect(range.map { Array(octets[$0]) } == Array(cookie.dropFirst(4)))
+        let absent = edns.option(15, in: octets.span)
+        #expect(absent == nil)
+        #expect(Array(octets[query.question.range]) == PlainQuestion(www, type: 1).wire)
+    }
+
+    @Test func `any octets whatever give one of the outcomes`() {
+        let seed: UInt64 = 0x0BAD_CAFE
+        var random = SplitMix64(seed: seed)
+        let whole = query(answers: [address], additionals: [opt(root, [0, 10, 0, 2, 1, 1]), address])
+        for _ in 0..<20_000 {
+            var octets = random.oneIn(4) ? random.octets(random.number(in: 0..<60)) : whole
+            for _ in 0..<random.number(in: 0..<4) where !octets.isEmpty {
+                octets[random.number(in: 0..<octets.count)] = UInt8(truncatingIfNeeded: random.next())
+            }
+            if random.oneIn(3) { octets.removeLast(random.number(in: 0..<octets.count + 1)) }
+            if case .query(let query) = ClientMessage(reading: octets.span) {
+                #expect(query.question.end <= octets.count, "seed \(seed), message \(hexadecimal(octets))")
+            }
+        }
+    }
+}
+
 /// A client's message, and what must become of it.
 private struct Row: Sendable, CustomTestStringConvertible {
     enum Outcome: Equatable, Sendable {
@@ -112,51 +160,3 @@ private let rows = [
         "EDNS version 1, whose options may look otherwise", query(additionals: [opt(ttl: 0x0001_0000, [0, 10, 0])]),
         .reject(16, hasQuestion: true, hasEDNS: true)),
 ]
-
-@Suite("Messages of clients") struct ClientMessageTests {
-    @Test("each is answered, refused or ignored as the RFCs say", arguments: rows)
-    fileprivate func outcome(row: Row) {
-        let outcome: Row.Outcome =
-            switch ClientMessage(reading: row.message.span) {
-            case .ignore, .cookieRequest: .ignore
-            case .query(let query): .query(hasEDNS: query.edns != nil, isSigned: query.isSigned)
-            case .reject(let rcode, let question, let edns):
-                .reject(rcode.rawValue, hasQuestion: question != nil, hasEDNS: edns != nil)
-            }
-        #expect(outcome == row.outcome)
-    }
-
-    @Test func `flags and EDNS are read as they stand`() throws {
-        let cookie: [UInt8] = [0, 10, 0, 8, 1, 2, 3, 4, 5, 6, 7, 8]
-        let octets = query(flags: 0x0130, additionals: [opt(size: 100, ttl: 0x8000, [0xFD, 0xE9, 0, 0] + cookie)])
-        guard case .query(let query) = ClientMessage(reading: octets.span) else {
-            Issue.record("refused")
-            return
-        }
-        #expect(query.recursionDesired && query.checkingDisabled && query.authenticDataAsked)
-        let edns = try #require(query.edns)
-        #expect(edns.payloadSize == 512, "less than 512 is read as 512 (RFC 6891 section 6.2.3)")
-        #expect(edns.wantsDNSSEC && edns.version == 0 && edns.extendedRcode == 0)
-        let range = edns.option(10, in: octets.span)
-        #expect(range.map { Array(octets[$0]) } == Array(cookie.dropFirst(4)))
-        let absent = edns.option(15, in: octets.span)
-        #expect(absent == nil)
-        #expect(Array(octets[query.question.range]) == PlainQuestion(www, type: 1).wire)
-    }
-
-    @Test func `any octets whatever give one of the outcomes`() {
-        let seed: UInt64 = 0x0BAD_CAFE
-        var random = SplitMix64(seed: seed)
-        let whole = query(answers: [address], additionals: [opt(root, [0, 10, 0, 2, 1, 1]), address])
-        for _ in 0..<20_000 {
-            var octets = random.oneIn(4) ? random.octets(random.number(in: 0..<60)) : whole
-            for _ in 0..<random.number(in: 0..<4) where !octets.isEmpty {
-                octets[random.number(in: 0..<octets.count)] = UInt8(truncatingIfNeeded: random.next())
-            }
-            if random.oneIn(3) { octets.removeLast(random.number(in: 0..<octets.count + 1)) }
-            if case .query(let query) = ClientMessage(reading: octets.span) {
-                #expect(query.question.end <= octets.count, "seed \(seed), message \(hexadecimal(octets))")
-            }
-        }
-    }
-}

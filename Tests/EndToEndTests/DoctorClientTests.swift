@@ -18,44 +18,6 @@ extension EndToEnd {
             var probe = "localhost"
         }
 
-        private func examine(_ arguments: [String], port: Int) throws -> DoctorReport {
-            let network = try OfficeNetwork.running()
-            return try DoctorReport(
-                ["--suffix", "prod.cluster.local", "--forwarder", "127.0.0.1:\(network.port)", "--resolver", "127.0.0.1:\(port)"]
-                    + arguments)
-        }
-
-        /// The doctor finds `checks`, and nothing once its lines have been added.
-        private func expectCure(
-            _ patient: Patient, finding checks: Set<String>, name: String? = nil
-        ) throws {
-            let network = try OfficeNetwork.running()
-            let folder = try TemporaryFolder()
-            let port = try FreePort.next()
-            var text = try patient.configuration(port, network.port, folder)
-            func started(_ text: String) throws -> ServerProcess {
-                let file = try folder.write(text, to: patient.file)
-                return try RealServers.started(
-                    patient.name, patient.command(file, folder), port, patient.probe, in: folder)
-            }
-            let ill = try started(text)
-            let report = try examine([name].compactMap { $0 }, port: port)
-            ill.end()
-            #expect(report.status == (report.problems.isEmpty ? 0 : 1))
-            #expect(Set(report.trouble.map(\.check)) == checks, "\(report.text)")
-            for finding in report.trouble {
-                #expect(!finding.remedies.isEmpty && !finding.meaning.isEmpty, "\(report.text)")
-                for remedy in finding.remedies {
-                    #expect(remedy.software.lowercased() == patient.name, "\(report.text)")
-                    text = try patient.apply(text, remedy, folder)
-                }
-            }
-            let cured = try started(text)
-            let second = try examine([name].compactMap { $0 }, port: port)
-            cured.end()
-            #expect(second.status == 0 && second.trouble.isEmpty, "\(text)\n\(second.text)")
-        }
-
         // MARK: - dnsmasq
 
         private static func dnsmasq(_ lines: String) -> Patient {
@@ -394,5 +356,45 @@ struct DoctorReport {
                         software: string("software", $0), file: string("file", $0), lines: $0["lines"] as? [String] ?? [])
                 })
         }
+    }
+}
+
+extension EndToEnd.DoctorsAtClients {
+    private func examine(_ arguments: [String], port: Int) throws -> DoctorReport {
+        let network = try OfficeNetwork.running()
+        return try DoctorReport(
+            ["--suffix", "prod.cluster.local", "--forwarder", "127.0.0.1:\(network.port)", "--resolver", "127.0.0.1:\(port)"]
+                + arguments)
+    }
+
+    /// The doctor finds `checks`, and nothing once its lines have been added.
+    private func expectCure(
+        _ patient: Patient, finding checks: Set<String>, name: String? = nil
+    ) throws {
+        let network = try OfficeNetwork.running()
+        let folder = try TemporaryFolder()
+        let port = try FreePort.next()
+        var text = try patient.configuration(port, network.port, folder)
+        func started(_ text: String) throws -> ServerProcess {
+            let file = try folder.write(text, to: patient.file)
+            return try RealServers.started(
+                patient.name, patient.command(file, folder), port, patient.probe, in: folder)
+        }
+        let ill = try started(text)
+        let report = try examine([name].compactMap { $0 }, port: port)
+        ill.end()
+        #expect(report.status == (report.problems.isEmpty ? 0 : 1))
+        #expect(Set(report.trouble.map(\.check)) == checks, "\(report.text)")
+        for finding in report.trouble {
+            #expect(!finding.remedies.isEmpty && !finding.meaning.isEmpty, "\(report.text)")
+            for remedy in finding.remedies {
+                #expect(remedy.software.lowercased() == patient.name, "\(report.text)")
+                text = try patient.apply(text, remedy, folder)
+            }
+        }
+        let cured = try started(text)
+        let second = try examine([name].compactMap { $0 }, port: port)
+        cured.end()
+        #expect(second.status == 0 && second.trouble.isEmpty, "\(text)\n\(second.text)")
     }
 }

@@ -8,72 +8,6 @@ import Testing
 
 /// Cookies towards clients (RFC 7873 section 5.2, RFC 9018).
 @Suite struct CookieTests {
-    /// An example of RFC 9018 appendix A: the client, the time, the cookie sent and the cookie returned.
-    struct Example: Sendable, CustomTestStringConvertible {
-        let section: String
-        let secrets: [String]
-        let client: String
-        let asked: String
-        let time: UInt32
-        let isProof: Bool
-        let reply: String
-        var testDescription: String { section }
-    }
-
-    private static let first = "e5e973e5a6b2a43f48e7dc849e37bfcf"
-    private static let rolled = ["445536bcd2513298075a5d379663c962", "dd3bdf9344b678b185a6f5cb60fca715"]
-
-    static let examples = [
-        Example(
-            section: "A.1 a new server cookie", secrets: [first], client: "198.51.100.100", asked: "2464c4abcf10c957",
-            time: 1_559_731_985, isProof: false, reply: "2464c4abcf10c957010000005cf79f111f8130c3eee29480"),
-        Example(
-            section: "A.2 a renewed one", secrets: [first], client: "198.51.100.100",
-            asked: "2464c4abcf10c957010000005cf79f111f8130c3eee29480", time: 1_559_734_385, isProof: true,
-            reply: "2464c4abcf10c957010000005cf7a871d4a564a1442aca77"),
-        Example(
-            section: "A.3 one with reserved octets, two hours old", secrets: [first], client: "203.0.113.203",
-            asked: "fc93fc62807ddb8601abcdef5cf78f71a314227b6679ebf5", time: 1_559_734_700, isProof: false,
-            reply: "fc93fc62807ddb86010000005cf7a9acf73a7810aca2381e"),
-        Example(
-            section: "A.3 the same within the hour", secrets: [first], client: "203.0.113.203",
-            asked: "fc93fc62807ddb8601abcdef5cf78f71a314227b6679ebf5", time: 1_559_728_100, isProof: true,
-            reply: "fc93fc62807ddb8601abcdef5cf78f71a314227b6679ebf5"),
-        Example(
-            section: "A.4 one of the secret before, over IPv6", secrets: rolled,
-            client: "2001:db8:220:1:59de:d0f4:8769:82b8", asked: "22681ab97d52c298010000005cf7c57926556bd0934c72f8",
-            time: 1_559_741_961, isProof: true, reply: "22681ab97d52c298010000005cf7c57926556bd0934c72f8"),
-        Example(
-            section: "A.4 a new one of the newest secret", secrets: rolled,
-            client: "2001:db8:220:1:59de:d0f4:8769:82b8", asked: "22681ab97d52c298", time: 1_559_741_961,
-            isProof: false, reply: "22681ab97d52c298010000005cf7c609a6bb79d16625507a"),
-        Example(
-            section: "another address", secrets: [first], client: "198.51.100.101",
-            asked: "2464c4abcf10c957010000005cf79f111f8130c3eee29480", time: 1_559_731_985, isProof: false,
-            reply: ""),
-    ]
-
-    private func secrets(_ keys: [String]) throws -> [SipHash.Key] {
-        try keys.map { try #require(SipHash.Key(octets: octets(hexadecimal: $0))) }
-    }
-
-    private func cookie(_ hex: String) throws -> ClientCookie {
-        let data = octets(hexadecimal: hex)
-        let message = questionOctets("a.b", options: [0, 10, 0, UInt8(data.count)] + data)
-        guard case .query(let query) = ClientMessage(reading: message.span) else { throw NoCookie() }
-        return try #require(query.cookie)
-    }
-
-    private struct NoCookie: Error {}
-
-    private func text(_ cookie: ClientCookie) -> String {
-        guard let reply = cookie.reply else { return "" }
-        return [cookie.client, reply.head, reply.hash].map { number in
-            let text = String(number, radix: 16)
-            return String(repeating: "0", count: 16 - text.count) + text
-        }.joined()
-    }
-
     @Test("the examples of RFC 9018 appendix A", arguments: examples)
     func example(_ example: Example) throws {
         let secrets = CookieSecrets(shared: try secrets(example.secrets), random: SipHash.Key(low: 1, high: 2))
@@ -165,5 +99,71 @@ import Testing
         engine.ask(questionOctets("c.example", options: options(cookie)), from: IPAddress(v4: 0x0A00_0008))
         #expect(engine.questions.count == 51, "another address has no use for it")
         #expect(engine.counters.cookiesGood == 50 && engine.counters.cookiesBad == 1)
+    }
+
+    /// An example of RFC 9018 appendix A: the client, the time, the cookie sent and the cookie returned.
+    struct Example: Sendable, CustomTestStringConvertible {
+        let section: String
+        let secrets: [String]
+        let client: String
+        let asked: String
+        let time: UInt32
+        let isProof: Bool
+        let reply: String
+        var testDescription: String { section }
+    }
+
+    private static let first = "e5e973e5a6b2a43f48e7dc849e37bfcf"
+    private static let rolled = ["445536bcd2513298075a5d379663c962", "dd3bdf9344b678b185a6f5cb60fca715"]
+
+    static let examples = [
+        Example(
+            section: "A.1 a new server cookie", secrets: [first], client: "198.51.100.100", asked: "2464c4abcf10c957",
+            time: 1_559_731_985, isProof: false, reply: "2464c4abcf10c957010000005cf79f111f8130c3eee29480"),
+        Example(
+            section: "A.2 a renewed one", secrets: [first], client: "198.51.100.100",
+            asked: "2464c4abcf10c957010000005cf79f111f8130c3eee29480", time: 1_559_734_385, isProof: true,
+            reply: "2464c4abcf10c957010000005cf7a871d4a564a1442aca77"),
+        Example(
+            section: "A.3 one with reserved octets, two hours old", secrets: [first], client: "203.0.113.203",
+            asked: "fc93fc62807ddb8601abcdef5cf78f71a314227b6679ebf5", time: 1_559_734_700, isProof: false,
+            reply: "fc93fc62807ddb86010000005cf7a9acf73a7810aca2381e"),
+        Example(
+            section: "A.3 the same within the hour", secrets: [first], client: "203.0.113.203",
+            asked: "fc93fc62807ddb8601abcdef5cf78f71a314227b6679ebf5", time: 1_559_728_100, isProof: true,
+            reply: "fc93fc62807ddb8601abcdef5cf78f71a314227b6679ebf5"),
+        Example(
+            section: "A.4 one of the secret before, over IPv6", secrets: rolled,
+            client: "2001:db8:220:1:59de:d0f4:8769:82b8", asked: "22681ab97d52c298010000005cf7c57926556bd0934c72f8",
+            time: 1_559_741_961, isProof: true, reply: "22681ab97d52c298010000005cf7c57926556bd0934c72f8"),
+        Example(
+            section: "A.4 a new one of the newest secret", secrets: rolled,
+            client: "2001:db8:220:1:59de:d0f4:8769:82b8", asked: "22681ab97d52c298", time: 1_559_741_961,
+            isProof: false, reply: "22681ab97d52c298010000005cf7c609a6bb79d16625507a"),
+        Example(
+            section: "another address", secrets: [first], client: "198.51.100.101",
+            asked: "2464c4abcf10c957010000005cf79f111f8130c3eee29480", time: 1_559_731_985, isProof: false,
+            reply: ""),
+    ]
+
+    private func secrets(_ keys: [String]) throws -> [SipHash.Key] {
+        try keys.map { try #require(SipHash.Key(octets: octets(hexadecimal: $0))) }
+    }
+
+    private func cookie(_ hex: String) throws -> ClientCookie {
+        let data = octets(hexadecimal: hex)
+        let message = questionOctets("a.b", options: [0, 10, 0, UInt8(data.count)] + data)
+        guard case .query(let query) = ClientMessage(reading: message.span) else { throw NoCookie() }
+        return try #require(query.cookie)
+    }
+
+    private struct NoCookie: Error {}
+
+    private func text(_ cookie: ClientCookie) -> String {
+        guard let reply = cookie.reply else { return "" }
+        return [cookie.client, reply.head, reply.hash].map { number in
+            let text = String(number, radix: 16)
+            return String(repeating: "0", count: 16 - text.count) + text
+        }.joined()
     }
 }

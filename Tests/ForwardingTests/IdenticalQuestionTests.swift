@@ -15,53 +15,6 @@ import Testing
     private let other = IPAddress(v4: 0x0A20_0007)
     private let inner = "web.shop.svc.cluster.local"
 
-    /// A cluster under two suffixes, and a view of its own for 10.32.0.0/16.
-    private func engine() throws -> PlayedEngine {
-        var inventory = Inventory()
-        let name = { (text: String) in try DomainName(parsing: text) }
-        inventory.clusters = [
-            Cluster(
-                key: "prod", names: [try name("prod.cluster.local"), try name("prod.example")],
-                dns: [Endpoint(address: IPAddress(v4: 0xAC11_100A), port: 53)])
-        ]
-        inventory.dns.bareDomain = ["prod"]
-        inventory.dns.views = [
-            View(name: "branch", clients: [try IPPrefix(parsing: "10.32.0.0/16")], bareDomain: ["prod"])
-        ]
-        return PlayedEngine(inventory)
-    }
-
-    private func marks(_ seed: UInt64) -> [UInt8] {
-        [0xFF, 0x25, 0, 9, 1] + (0..<8).map { UInt8(truncatingIfNeeded: (seed &* 0x9E37_79B9_7F4A_7C15) >> ($0 * 8)) }
-    }
-
-    /// A question with the given options and flags (0x0100: RD, 0x0010: CD) and DO bit.
-    private func octets(
-        _ name: String, options: [UInt8] = [], flags: UInt16 = 0x0100, wantsDNSSEC: Bool = false
-    ) -> [UInt8] {
-        var message = PlainMessage()
-        message.id = 7
-        message.flags = flags
-        message.questions = [PlainQuestion(PlainName(name), type: 1, recordClass: 1)]
-        message.additionals = [
-            PlainRecord(
-                PlainName(labels: []), type: 41, recordClass: 1232, ttl: wantsDNSSEC ? 0x8000 : 0, [.octets(options)])
-        ]
-        return message.encoded()
-    }
-
-    private func answer(to question: PlayedEngine.Question, rcode: UInt16 = 0) throws -> [UInt8] {
-        var answer = try PlainMessage(decoding: question.octets)
-        answer.flags = 0x8580 | rcode
-        answer.additionals = []
-        if rcode == 0 { answer.answers = [PlainRecord(answer.questions[0].name, type: 1, [.octets([10, 96, 0, 7])])] }
-        return answer.encoded()
-    }
-
-    private var names: [String] {
-        ["web.shop.svc.prod.cluster.local", "WEB.shop.svc.prod.example", "web.shop.svc.cluster.local"]
-    }
-
     @Test func `whatever clients vary, at most four copies wait for an answer`() throws {
         let engine = try engine()
         for round in 0..<2_000 {
@@ -134,5 +87,52 @@ import Testing
         #expect(sent.flags & 0x0100 != 0)
         engine.answer(engine.questions[0], try answer(to: engine.questions[0]))
         #expect(try PlainMessage(decoding: engine.replies[0].octets).flags & 0x0100 == 0)
+    }
+
+    /// A cluster under two suffixes, and a view of its own for 10.32.0.0/16.
+    private func engine() throws -> PlayedEngine {
+        var inventory = Inventory()
+        let name = { (text: String) in try DomainName(parsing: text) }
+        inventory.clusters = [
+            Cluster(
+                key: "prod", names: [try name("prod.cluster.local"), try name("prod.example")],
+                dns: [Endpoint(address: IPAddress(v4: 0xAC11_100A), port: 53)])
+        ]
+        inventory.dns.bareDomain = ["prod"]
+        inventory.dns.views = [
+            View(name: "branch", clients: [try IPPrefix(parsing: "10.32.0.0/16")], bareDomain: ["prod"])
+        ]
+        return PlayedEngine(inventory)
+    }
+
+    private func marks(_ seed: UInt64) -> [UInt8] {
+        [0xFF, 0x25, 0, 9, 1] + (0..<8).map { UInt8(truncatingIfNeeded: (seed &* 0x9E37_79B9_7F4A_7C15) >> ($0 * 8)) }
+    }
+
+    /// A question with the given options and flags (0x0100: RD, 0x0010: CD) and DO bit.
+    private func octets(
+        _ name: String, options: [UInt8] = [], flags: UInt16 = 0x0100, wantsDNSSEC: Bool = false
+    ) -> [UInt8] {
+        var message = PlainMessage()
+        message.id = 7
+        message.flags = flags
+        message.questions = [PlainQuestion(PlainName(name), type: 1, recordClass: 1)]
+        message.additionals = [
+            PlainRecord(
+                PlainName(labels: []), type: 41, recordClass: 1232, ttl: wantsDNSSEC ? 0x8000 : 0, [.octets(options)])
+        ]
+        return message.encoded()
+    }
+
+    private func answer(to question: PlayedEngine.Question, rcode: UInt16 = 0) throws -> [UInt8] {
+        var answer = try PlainMessage(decoding: question.octets)
+        answer.flags = 0x8580 | rcode
+        answer.additionals = []
+        if rcode == 0 { answer.answers = [PlainRecord(answer.questions[0].name, type: 1, [.octets([10, 96, 0, 7])])] }
+        return answer.encoded()
+    }
+
+    private var names: [String] {
+        ["web.shop.svc.prod.cluster.local", "WEB.shop.svc.prod.example", "web.shop.svc.cluster.local"]
     }
 }

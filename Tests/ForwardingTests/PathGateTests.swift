@@ -10,54 +10,6 @@ import Testing
 
 /// What clients get of a cluster that no packets of theirs reach.
 @Suite struct PathGateTests {
-    private let office = IPAddress(v4: 0xAC10_0035)
-    private let branch = IPAddress(v4: 0xAC1F_0035)
-    private let elsewhere = IPAddress(v4: 0x0A00_0001)
-    private let name = "web.shop.svc.prod.cluster.local"
-    private let reason = ExtendedError(.networkError, "path office -> prod via relay1 is down")
-
-    /// An office and a branch with a path each to `prod`; `staging` has none.
-    private func engine() throws -> PlayedEngine {
-        func cluster(_ key: String, _ dns: UInt32) throws -> Cluster {
-            Cluster(
-                key: key, dns: [Endpoint(address: IPAddress(v4: dns), port: 53)],
-                services: [try IPPrefix(parsing: key == "prod" ? "10.96.0.0/16" : "10.97.0.0/16")])
-        }
-        func path(from: String) -> Path {
-            Path(ends: .oneWay(from: from, to: "prod"), carrier: .relay(RelaySettings(relays: ["relay1"])))
-        }
-        var inventory = Inventory(
-            clusters: [try cluster("prod", 0x0A60_000A), try cluster("staging", 0x0A61_000A)],
-            sites: [
-                Site(key: "office", networks: [try IPPrefix(parsing: "172.16.0.0/24")]),
-                Site(key: "branch", networks: [try IPPrefix(parsing: "172.31.0.0/24")]),
-            ],
-            paths: [path(from: "office"), path(from: "branch")])
-        inventory.dns.bareDomain = ["prod", "staging"]
-        return PlayedEngine(inventory, cache: AnswerCache(octets: 1 << 20, hashKey: 3))
-    }
-
-    private func answer(_ engine: PlayedEngine, ttl: UInt32 = 30) throws {
-        let question = try #require(engine.questions.last)
-        var answer = try PlainMessage(decoding: question.octets)
-        answer.flags = 0x8580
-        answer.additionals = []
-        answer.answers = [PlainRecord(answer.questions[0].name, type: 1, ttl: ttl, [.octets([10, 96, 0, 7])])]
-        engine.answer(question, answer.encoded())
-    }
-
-    /// The response code, and the code and text of the Extended DNS Error, of the only reply.
-    private func reply(_ replies: [[UInt8]]) throws -> (rcode: Int, error: String) {
-        let octets = try #require(replies.count == 1 ? replies.first : nil)
-        let error = option(15, of: octets).map { String(decoding: $0.dropFirst(2), as: UTF8.self) }
-        return (rcode(of: octets), error ?? "")
-    }
-
-    private func ttl(_ replies: [[UInt8]]) throws -> UInt32 {
-        let message = try PlainMessage(decoding: try #require(replies.first))
-        return try #require(message.answers.first).ttl
-    }
-
     @Test func `a question behind a closed gate fails at once with the reason, and no server is asked`() throws {
         let engine = try engine()
         engine.gates.set(from: "office", to: "prod", .closed(reason))
@@ -133,5 +85,53 @@ import Testing
         let loopback = IPAddress(v4: 0x7F00_0001)
         engine.gates.set(from: "office", to: "prod", .closed(reason))
         #expect(try reply(engine.ask(questionOctets(name), from: loopback)).rcode == 2)
+    }
+
+    private let office = IPAddress(v4: 0xAC10_0035)
+    private let branch = IPAddress(v4: 0xAC1F_0035)
+    private let elsewhere = IPAddress(v4: 0x0A00_0001)
+    private let name = "web.shop.svc.prod.cluster.local"
+    private let reason = ExtendedError(.networkError, "path office -> prod via relay1 is down")
+
+    /// An office and a branch with a path each to `prod`; `staging` has none.
+    private func engine() throws -> PlayedEngine {
+        func cluster(_ key: String, _ dns: UInt32) throws -> Cluster {
+            Cluster(
+                key: key, dns: [Endpoint(address: IPAddress(v4: dns), port: 53)],
+                services: [try IPPrefix(parsing: key == "prod" ? "10.96.0.0/16" : "10.97.0.0/16")])
+        }
+        func path(from: String) -> Path {
+            Path(ends: .oneWay(from: from, to: "prod"), carrier: .relay(RelaySettings(relays: ["relay1"])))
+        }
+        var inventory = Inventory(
+            clusters: [try cluster("prod", 0x0A60_000A), try cluster("staging", 0x0A61_000A)],
+            sites: [
+                Site(key: "office", networks: [try IPPrefix(parsing: "172.16.0.0/24")]),
+                Site(key: "branch", networks: [try IPPrefix(parsing: "172.31.0.0/24")]),
+            ],
+            paths: [path(from: "office"), path(from: "branch")])
+        inventory.dns.bareDomain = ["prod", "staging"]
+        return PlayedEngine(inventory, cache: AnswerCache(octets: 1 << 20, hashKey: 3))
+    }
+
+    private func answer(_ engine: PlayedEngine, ttl: UInt32 = 30) throws {
+        let question = try #require(engine.questions.last)
+        var answer = try PlainMessage(decoding: question.octets)
+        answer.flags = 0x8580
+        answer.additionals = []
+        answer.answers = [PlainRecord(answer.questions[0].name, type: 1, ttl: ttl, [.octets([10, 96, 0, 7])])]
+        engine.answer(question, answer.encoded())
+    }
+
+    /// The response code, and the code and text of the Extended DNS Error, of the only reply.
+    private func reply(_ replies: [[UInt8]]) throws -> (rcode: Int, error: String) {
+        let octets = try #require(replies.count == 1 ? replies.first : nil)
+        let error = option(15, of: octets).map { String(decoding: $0.dropFirst(2), as: UTF8.self) }
+        return (rcode(of: octets), error ?? "")
+    }
+
+    private func ttl(_ replies: [[UInt8]]) throws -> UInt32 {
+        let message = try PlainMessage(decoding: try #require(replies.first))
+        return try #require(message.answers.first).ttl
     }
 }

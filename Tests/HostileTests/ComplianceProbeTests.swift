@@ -5,6 +5,21 @@ import Testing
 /// The probes by which ISC's EDNS compliance tester judges a server (RFC 8906 section 8), as far as they concern a forwarder,
 /// which has no zone of its own and so never sets AA.
 @Suite("Compliance probes of RFC 8906") struct ComplianceProbeTests {
+    @Test("each gets the reply that it must", arguments: probes)
+    func probe(_ probe: Probe) throws {
+        let reply = try reply(to: probe)
+        #expect(reply.header.id == 0x1234 && reply.header.isResponse)
+        #expect(reply.rcode == probe.rcode)
+        #expect(reply.types == probe.types)
+        #expect((reply.opt != nil) == probe.hasOPT)
+        #expect(reply.version == (probe.hasOPT ? 0 : nil))
+        #expect(reply.ednsFlags == (probe.hasOPT ? (probe.wantsDO ? 0x8000 : 0) : nil))
+        #expect(reply.options.allSatisfy { $0 == 10 }, "no option is sent back that we do not know")
+        #expect(reply.header.flags & probe.set == probe.set)
+        #expect(reply.header.flags & probe.clear == 0)
+        #expect(reply.header.isTruncated == probe.isTruncated)
+    }
+
     /// One probe: its section, what is asked and what the reply must be.
     struct Probe: Sendable, CustomTestStringConvertible {
         let section: String
@@ -85,19 +100,4 @@ import Testing
     }
 
     private struct NoReply: Error {}
-
-    @Test("each gets the reply that it must", arguments: probes)
-    func probe(_ probe: Probe) throws {
-        let reply = try reply(to: probe)
-        #expect(reply.header.id == 0x1234 && reply.header.isResponse)
-        #expect(reply.rcode == probe.rcode)
-        #expect(reply.types == probe.types)
-        #expect((reply.opt != nil) == probe.hasOPT)
-        #expect(reply.version == (probe.hasOPT ? 0 : nil))
-        #expect(reply.ednsFlags == (probe.hasOPT ? (probe.wantsDO ? 0x8000 : 0) : nil))
-        #expect(reply.options.allSatisfy { $0 == 10 }, "no option is sent back that we do not know")
-        #expect(reply.header.flags & probe.set == probe.set)
-        #expect(reply.header.flags & probe.clear == 0)
-        #expect(reply.header.isTruncated == probe.isTruncated)
-    }
 }

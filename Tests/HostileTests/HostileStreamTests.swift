@@ -4,6 +4,40 @@ import Testing
 
 /// Streams that are no proper sequence of messages (RFC 7766 section 8, RFC 1035 section 4.2.2).
 @Suite("Malformed and odd streams") struct HostileStreamTests {
+    @Test("a stream ends in order, and the next client is served", arguments: rows)
+    func stream(row: Row) throws {
+        let server = try HostileServer()
+        let client = try StreamClient(server.endpoint)
+        for part in row.parts { try client.send(part) }
+        if row.clientEnds { try client.endSending() }
+        var replies: Set<UInt16> = []
+        var end = StreamClient.Event.silence
+        // Each turn takes a message or ends the loop; no row has more than 24.
+        for _ in 0..<32 {
+            end = try client.receive()
+            guard case .message(let message) = end else { break }
+            replies.insert(TestMessage.id(message))
+        }
+        #expect(end == .closed)
+        if row.clientEnds { #expect(replies == row.replies) }
+        let next = try StreamClient(server.endpoint)
+        try next.send(Self.good(99))
+        #expect(try next.receiveIDs(1) == [99])
+    }
+
+    @Test func `a hundred silent connections do not block others`() throws {
+        var settings = DNSServerSettings()
+        settings.connectionsPerClient = 16
+        let server = try HostileServer(settings: settings)
+        var silent: [StreamClient] = []
+        for _ in 0..<100 { silent.append(try StreamClient(server.endpoint)) }
+        let client = try StreamClient(server.endpoint)
+        try client.send(Self.good(5))
+        #expect(try client.receiveIDs(1) == [5])
+        #expect(try DatagramClient(server.endpoint).ask("good.example.org", id: 6) != nil)
+        #expect(silent.count == 100)
+    }
+
     /// What is written, one element after the other, and how the connection ends up.
     struct Row: Sendable, CustomTestStringConvertible {
         let title: String
@@ -69,39 +103,5 @@ import Testing
         let one = top + HostileMessage.two(65_280) + [0, 1, 0, 0, 0, 5, 0, 0]
         let others = (0..<3_999).flatMap { _ in one }
         return question + holder + others
-    }
-
-    @Test("a stream ends in order, and the next client is served", arguments: rows)
-    func stream(row: Row) throws {
-        let server = try HostileServer()
-        let client = try StreamClient(server.endpoint)
-        for part in row.parts { try client.send(part) }
-        if row.clientEnds { try client.endSending() }
-        var replies: Set<UInt16> = []
-        var end = StreamClient.Event.silence
-        // Each turn takes a message or ends the loop; no row has more than 24.
-        for _ in 0..<32 {
-            end = try client.receive()
-            guard case .message(let message) = end else { break }
-            replies.insert(TestMessage.id(message))
-        }
-        #expect(end == .closed)
-        if row.clientEnds { #expect(replies == row.replies) }
-        let next = try StreamClient(server.endpoint)
-        try next.send(Self.good(99))
-        #expect(try next.receiveIDs(1) == [99])
-    }
-
-    @Test func `a hundred silent connections do not block others`() throws {
-        var settings = DNSServerSettings()
-        settings.connectionsPerClient = 16
-        let server = try HostileServer(settings: settings)
-        var silent: [StreamClient] = []
-        for _ in 0..<100 { silent.append(try StreamClient(server.endpoint)) }
-        let client = try StreamClient(server.endpoint)
-        try client.send(Self.good(5))
-        #expect(try client.receiveIDs(1) == [5])
-        #expect(try DatagramClient(server.endpoint).ask("good.example.org", id: 6) != nil)
-        #expect(silent.count == 100)
     }
 }

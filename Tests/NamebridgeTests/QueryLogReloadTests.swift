@@ -4,6 +4,43 @@ import Testing
 
 /// The query log of a server whose file changes.
 @Suite struct QueryLogReloadTests {
+    @Test func `a reload starts a query log, and changes its format`() throws {
+        let server = try Server("{ format: text }")
+        try server.ask("a.example")
+        #expect(try server.reload("{ queries: { rcodes: [REFUSED] } }").code == 0)
+        try server.ask("b.example")
+        try server.read(until: "name=b.example type=A source=refused rcode=REFUSED")
+        #expect(try server.reload("{ format: json, queries: { rcodes: [REFUSED] } }").code == 0)
+        try server.ask("c.example")
+        try server.read(until: "\"name\":\"c.example\"")
+        #expect(!server.log.contains("a.example") && !server.log.contains("restart"))
+    }
+
+    @Test func `a reload closes a file that was moved away`() throws {
+        let section = "{ queries: { output: FOLDER/queries.log } }"
+        let server = try Server(section)
+        try server.ask("a.example")
+        #expect(server.lines(of: "queries.log").count == 1)
+        let (old, new) = (server.folder.appending(path: "queries.log"), server.folder.appending(path: "queries.log.1"))
+        try FileManager.default.moveItem(at: old, to: new)
+        let answer = try server.reload(section)
+        #expect(answer.code == 0 && answer.output.contains("\"warnings\": []"), "\(answer.output)")
+        try server.ask("b.example")
+        #expect(server.lines(of: "queries.log").first?.contains("name=b.example ") == true)
+        #expect(server.lines(of: "queries.log.1").count == 1)
+    }
+
+    @Test func `a file that cannot be opened any more waits for a restart, and the reload says so`() throws {
+        let server = try Server("{ format: text }")
+        guard server.log.contains("writes=control-socket") else {
+            return print("skipped: this kernel does not keep the server from writing files (landlock)")
+        }
+        let answer = try server.reload("{ queries: { output: FOLDER/queries.log } }")
+        #expect(answer.code == 0 && answer.output.contains("log.queries.output: "), "\(answer.output)")
+        #expect(answer.output.contains("nothing is written until a restart"))
+        #expect(!FileManager.default.fileExists(atPath: server.folder.appending(path: "queries.log").path))
+    }
+
     /// A server that refuses every name, and writes down what its file says.
     private final class Server {
         let folder = FileManager.default.temporaryDirectory.appending(path: "namebridge-log-\(UUID().uuidString)")
@@ -83,42 +120,5 @@ import Testing
             }
             return []
         }
-    }
-
-    @Test func `a reload starts a query log, and changes its format`() throws {
-        let server = try Server("{ format: text }")
-        try server.ask("a.example")
-        #expect(try server.reload("{ queries: { rcodes: [REFUSED] } }").code == 0)
-        try server.ask("b.example")
-        try server.read(until: "name=b.example type=A source=refused rcode=REFUSED")
-        #expect(try server.reload("{ format: json, queries: { rcodes: [REFUSED] } }").code == 0)
-        try server.ask("c.example")
-        try server.read(until: "\"name\":\"c.example\"")
-        #expect(!server.log.contains("a.example") && !server.log.contains("restart"))
-    }
-
-    @Test func `a reload closes a file that was moved away`() throws {
-        let section = "{ queries: { output: FOLDER/queries.log } }"
-        let server = try Server(section)
-        try server.ask("a.example")
-        #expect(server.lines(of: "queries.log").count == 1)
-        let (old, new) = (server.folder.appending(path: "queries.log"), server.folder.appending(path: "queries.log.1"))
-        try FileManager.default.moveItem(at: old, to: new)
-        let answer = try server.reload(section)
-        #expect(answer.code == 0 && answer.output.contains("\"warnings\": []"), "\(answer.output)")
-        try server.ask("b.example")
-        #expect(server.lines(of: "queries.log").first?.contains("name=b.example ") == true)
-        #expect(server.lines(of: "queries.log.1").count == 1)
-    }
-
-    @Test func `a file that cannot be opened any more waits for a restart, and the reload says so`() throws {
-        let server = try Server("{ format: text }")
-        guard server.log.contains("writes=control-socket") else {
-            return print("skipped: this kernel does not keep the server from writing files (landlock)")
-        }
-        let answer = try server.reload("{ queries: { output: FOLDER/queries.log } }")
-        #expect(answer.code == 0 && answer.output.contains("log.queries.output: "), "\(answer.output)")
-        #expect(answer.output.contains("nothing is written until a restart"))
-        #expect(!FileManager.default.fileExists(atPath: server.folder.appending(path: "queries.log").path))
     }
 }

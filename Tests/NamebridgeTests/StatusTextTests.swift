@@ -6,87 +6,6 @@ import Testing
 
 /// What `namebridge status` prints.
 @Suite struct StatusTextTests {
-    /// A relay with much trouble.
-    private static var troubled: ServerStatus {
-        var status = ServerStatus()
-        status.version = "0.1.0"
-        status.host = "relay1"
-        status.processID = 4711
-        status.uptimeSeconds = 7_980
-        status.reload.generation = 3
-        status.reload.lastProblems = ["namebridge.yaml:4:3: dns.wrokers: unknown key, did you mean \"workers\"?"]
-        var worker = ServerStatus.Worker()
-        worker.questions = 1_204_518
-        worker.hits = 998_120
-        worker.answered = 205_194
-        worker.local = 1_187
-        worker.failed = 17
-        worker.inFlight = 3
-        status.workers = [worker]
-        (status.success.seconds, status.success.questions, status.success.failed) = (300, 93_204, 17)
-        status.shortages = [
-            .init(.descriptors, count: 312, sinceSeconds: 130, secondsAgo: 1, server: "10.96.0.10:53")
-        ]
-        status.unmatched = .init(
-            count: 1_204, sinceSeconds: 185, secondsAgo: 2, servers: ["10.96.0.10:53", "[fd00::a]:53"])
-        status.recentQuestions = 3_744
-        status.recentMilliseconds = 12_000
-        status.history = [(1_500, 0), (0, 0), (750, 17), (1_600, 0)].map {
-            .init(milliseconds: 5_000, questions: $0.0, failed: $0.1)
-        }
-        var cache = ServerStatus.Cache()
-        (cache.entries, cache.octets, cache.limit, cache.hits, cache.misses) = (41_208, 11_744_051, 64 << 20, 5, 1)
-        status.cache = cache
-        var prod = ServerStatus.Server(address: "10.96.0.10:53", state: "full", roundTripMicroseconds: 812)
-        (prod.asked, prod.answered) = (205_194, 205_194)
-        prod.straying = 7
-        prod.latency.median = 900
-        prod.latency.p99 = 4_200
-        var old = ServerStatus.Server(address: "10.96.0.11:53", state: "without EDNS", roundTripMicroseconds: 1_300)
-        old.lastError = "10.96.0.11:53 timeout"
-        let dead = ServerStatus.Server(address: "172.17.20.11:30053", state: "dead", lastError: "no answer within 1 s")
-        let looping = ServerStatus.Server(
-            address: "[2001:db8:1234:5678:9abc:def0:1234:5678]:53", state: "looping",
-            lastError: "our question came back from [2001:db8:1234:5678:9abc:def0:1234:5678]:53 after 12 hops")
-        status.groups = [
-            .init(name: "prod", servers: [prod, old]), .init(name: "staging", servers: [dead]),
-            .init(name: "upstream", servers: [looping]),
-        ]
-        status.groups[0].latency.count = 31
-        status.groups[0].latency.median = 950
-        status.groups[0].latency.p95 = 1_800
-        status.groups[0].latency.p99 = 4_400
-        status.paths = [
-            .init(from: ["office"], to: ["prod"], carrier: "relay", details: ["relay1", "source translated"]),
-            .init(from: ["office"], to: ["staging"], carrier: "relay", details: ["relay2", "source kept"]),
-            .init(from: ["prod", "staging"], to: [], carrier: "vxlan", details: ["segment 10001, UDP port 4899"]),
-        ]
-        status.paths[0].state = .init(isKept: true, wanted: 9, missing: 2)
-        status.paths[2].state = .init(isKept: true, wanted: 31, missing: 0)
-        status.failures = [
-            .init(
-                cluster: "staging", name: "docs.preview.svc.staging.cluster.local",
-                reason: "staging: 172.17.20.11:30053 refused", count: 17, secondsAgo: 12)
-        ]
-        var network = ServerStatus.NetworkObjects()
-        (network.isRunning, network.wanted, network.present, network.healed) = (true, 40, 38, 5)
-        network.missing = [
-            "ip -4 route add 172.17.33.0/24 via 172.17.14.11 proto 78",
-            "nft rule inet namebridge postrouting ip saddr 172.16.0.0/18 ip daddr 172.17.16.0/20 masquerade",
-        ]
-        network.lastLost = ["nft table namebridge"]
-        network.suspicion = "nft -f /etc/nftables.conf (process 812)"
-        network.contested = ["nft table namebridge"]
-        status.network = network
-        status.limits = [.init("rate", "questions beyond a network's rate", 5), .init("loop", "unused", 0)]
-        status.extendedErrors = [.init("22", "No Reachable Authority", 17), .init("20", "Not Authoritative", 1_187)]
-        status.topNames = [
-            .init("web.shop.svc.prod.cluster.local", "", 9_120), .init("cart.shop.svc.prod.cluster.local", "", 44),
-        ]
-        status.topClients = [.init("172.16.3.7", "", 9_164)]
-        return status
-    }
-
     @Test func `everything the page shows fits into 80 columns, problems first`() {
         let text = Self.shown(StatusText(Self.troubled).text())
         #expect(text == Self.golden, "\(text)")
@@ -227,5 +146,86 @@ import Testing
         ] as [(String, Int, [String], String)])
     func `text is broken between words where it can be`(text: String, width: Int, lines: [String], reason: String) {
         #expect(text.wrapped(width) == lines, "\(reason)")
+    }
+
+    /// A relay with much trouble.
+    private static var troubled: ServerStatus {
+        var status = ServerStatus()
+        status.version = "0.1.0"
+        status.host = "relay1"
+        status.processID = 4711
+        status.uptimeSeconds = 7_980
+        status.reload.generation = 3
+        status.reload.lastProblems = ["namebridge.yaml:4:3: dns.wrokers: unknown key, did you mean \"workers\"?"]
+        var worker = ServerStatus.Worker()
+        worker.questions = 1_204_518
+        worker.hits = 998_120
+        worker.answered = 205_194
+        worker.local = 1_187
+        worker.failed = 17
+        worker.inFlight = 3
+        status.workers = [worker]
+        (status.success.seconds, status.success.questions, status.success.failed) = (300, 93_204, 17)
+        status.shortages = [
+            .init(.descriptors, count: 312, sinceSeconds: 130, secondsAgo: 1, server: "10.96.0.10:53")
+        ]
+        status.unmatched = .init(
+            count: 1_204, sinceSeconds: 185, secondsAgo: 2, servers: ["10.96.0.10:53", "[fd00::a]:53"])
+        status.recentQuestions = 3_744
+        status.recentMilliseconds = 12_000
+        status.history = [(1_500, 0), (0, 0), (750, 17), (1_600, 0)].map {
+            .init(milliseconds: 5_000, questions: $0.0, failed: $0.1)
+        }
+        var cache = ServerStatus.Cache()
+        (cache.entries, cache.octets, cache.limit, cache.hits, cache.misses) = (41_208, 11_744_051, 64 << 20, 5, 1)
+        status.cache = cache
+        var prod = ServerStatus.Server(address: "10.96.0.10:53", state: "full", roundTripMicroseconds: 812)
+        (prod.asked, prod.answered) = (205_194, 205_194)
+        prod.straying = 7
+        prod.latency.median = 900
+        prod.latency.p99 = 4_200
+        var old = ServerStatus.Server(address: "10.96.0.11:53", state: "without EDNS", roundTripMicroseconds: 1_300)
+        old.lastError = "10.96.0.11:53 timeout"
+        let dead = ServerStatus.Server(address: "172.17.20.11:30053", state: "dead", lastError: "no answer within 1 s")
+        let looping = ServerStatus.Server(
+            address: "[2001:db8:1234:5678:9abc:def0:1234:5678]:53", state: "looping",
+            lastError: "our question came back from [2001:db8:1234:5678:9abc:def0:1234:5678]:53 after 12 hops")
+        status.groups = [
+            .init(name: "prod", servers: [prod, old]), .init(name: "staging", servers: [dead]),
+            .init(name: "upstream", servers: [looping]),
+        ]
+        status.groups[0].latency.count = 31
+        status.groups[0].latency.median = 950
+        status.groups[0].latency.p95 = 1_800
+        status.groups[0].latency.p99 = 4_400
+        status.paths = [
+            .init(from: ["office"], to: ["prod"], carrier: "relay", details: ["relay1", "source translated"]),
+            .init(from: ["office"], to: ["staging"], carrier: "relay", details: ["relay2", "source kept"]),
+            .init(from: ["prod", "staging"], to: [], carrier: "vxlan", details: ["segment 10001, UDP port 4899"]),
+        ]
+        status.paths[0].state = .init(isKept: true, wanted: 9, missing: 2)
+        status.paths[2].state = .init(isKept: true, wanted: 31, missing: 0)
+        status.failures = [
+            .init(
+                cluster: "staging", name: "docs.preview.svc.staging.cluster.local",
+                reason: "staging: 172.17.20.11:30053 refused", count: 17, secondsAgo: 12)
+        ]
+        var network = ServerStatus.NetworkObjects()
+        (network.isRunning, network.wanted, network.present, network.healed) = (true, 40, 38, 5)
+        network.missing = [
+            "ip -4 route add 172.17.33.0/24 via 172.17.14.11 proto 78",
+            "nft rule inet namebridge postrouting ip saddr 172.16.0.0/18 ip daddr 172.17.16.0/20 masquerade",
+        ]
+        network.lastLost = ["nft table namebridge"]
+        network.suspicion = "nft -f /etc/nftables.conf (process 812)"
+        network.contested = ["nft table namebridge"]
+        status.network = network
+        status.limits = [.init("rate", "questions beyond a network's rate", 5), .init("loop", "unused", 0)]
+        status.extendedErrors = [.init("22", "No Reachable Authority", 17), .init("20", "Not Authoritative", 1_187)]
+        status.topNames = [
+            .init("web.shop.svc.prod.cluster.local", "", 9_120), .init("cart.shop.svc.prod.cluster.local", "", 44),
+        ]
+        status.topClients = [.init("172.16.3.7", "", 9_164)]
+        return status
     }
 }

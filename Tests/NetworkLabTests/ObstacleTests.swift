@@ -2,69 +2,6 @@ import Testing
 
 /// What others have put in the way of packets is named, with the lines that clear it, and what only looks like it is not.
 @Suite(.enabled(if: Lab.isPossible), .serialized) struct ObstacleTests {
-    /// Something that another has made on the relay.
-    struct Obstacle: Sendable, CustomTestStringConvertible {
-        let name: String
-        let script: String
-
-        /// What the status says; nil for what is in no packet's way.
-        let says: String?
-
-        var testDescription: String { name }
-
-        init(_ name: String, _ script: String, _ says: String?) {
-            (self.name, self.script, self.says) = (name, script, says)
-        }
-    }
-
-    /// A base chain of a table `site` with one rule.
-    private static func nft(_ hook: String, _ rule: String, _ more: String = "") -> String {
-        "on relay nft -f - <<'END'\ntable inet site {\n\(more)\nchain it {\ntype filter hook \(hook);\n\(rule)\n}\n}\nEND\n"
-    }
-
-    static let firewalls = [
-        Obstacle(
-            "a late chain of forward", nft("forward priority 300", "iifname \"office\" drop"), "inet site, chain it, handle"),
-        Obstacle("for another device", nft("forward priority 300", "iifname \"vpn0\" drop"), nil),
-        Obstacle(
-            "a chain of raw", nft("prerouting priority -300", "ip saddr 172.16.0.0/12 drop"), "inet site, chain it, handle"),
-        Obstacle(
-            "a chain behind the route", nft("postrouting priority 0", "oifname \"eth0\" ip protocol tcp drop"), "chain it"),
-        Obstacle("answers alone", nft("forward priority 0", "ct direction reply drop"), "ct direction reply drop"),
-        Obstacle("invalid packets", nft("forward priority 0", "ct state invalid drop"), nil),
-        Obstacle(
-            "a set",
-            nft(
-                "forward priority 0", "ip saddr @bad drop",
-                "set bad { type ipv4_addr; flags interval; elements = { 172.16.0.0/18 }; }"),
-            "ip saddr @bad drop"),
-        Obstacle(
-            "another set",
-            nft(
-                "forward priority 0", "ip saddr @bad drop",
-                "set bad { type ipv4_addr; flags interval; elements = { 172.17.0.0/18 }; }"),
-            nil),
-        Obstacle(
-            "a map", nft("forward priority 0; policy drop", "ct state vmap { established : accept, invalid : drop }"),
-            "policy drop"),
-        Obstacle("a table that sleeps", nft("forward priority 0", "drop", "flags dormant"), nil),
-        Obstacle("a chain that is not called", "on relay nft 'add table ip x; add chain ip x y; add rule ip x y drop'", nil),
-        Obstacle(
-            "a device's own chain",
-            "on relay nft 'add table netdev site; add chain netdev site it { type filter hook ingress device office priority 0;"
-                + " }; add rule netdev site it ip daddr 10.0.0.0/8 drop'", "netdev site, chain it, handle"),
-        Obstacle("a way back that is the same", nft("prerouting priority -150", "fib saddr . iif oif missing drop"), nil),
-        Obstacle(
-            "mangle of iptables", "on relay iptables -t mangle -A FORWARD -i office -j DROP",
-            "table mangle, chain FORWARD, rule 1"),
-        Obstacle(
-            "raw of iptables", "on relay iptables -t raw -A PREROUTING -s 172.16.0.0/18 -j DROP", "table raw, chain PREROUTING"),
-        Obstacle(
-            "iptables-legacy beside it", "on relay iptables-legacy -A FORWARD -i office -j DROP",
-            "iptables-legacy table filter, chain FORWARD, rule 1"),
-        Obstacle("iptables-legacy that accepts", "on relay iptables-legacy -A FORWARD -i office -j ACCEPT", nil),
-    ]
-
     @Test(arguments: firewalls) func `a foreign firewall is reported, and its lines open it`(obstacle: Obstacle) throws {
         let lab = try network("obst")
         let file = try whole(lab)
@@ -251,4 +188,67 @@ import Testing
           - { from: office, to: prod, via: relay, relays: [relay] }
 
         """
+
+    /// Something that another has made on the relay.
+    struct Obstacle: Sendable, CustomTestStringConvertible {
+        let name: String
+        let script: String
+
+        /// What the status says; nil for what is in no packet's way.
+        let says: String?
+
+        var testDescription: String { name }
+
+        init(_ name: String, _ script: String, _ says: String?) {
+            (self.name, self.script, self.says) = (name, script, says)
+        }
+    }
+
+    /// A base chain of a table `site` with one rule.
+    private static func nft(_ hook: String, _ rule: String, _ more: String = "") -> String {
+        "on relay nft -f - <<'END'\ntable inet site {\n\(more)\nchain it {\ntype filter hook \(hook);\n\(rule)\n}\n}\nEND\n"
+    }
+
+    static let firewalls = [
+        Obstacle(
+            "a late chain of forward", nft("forward priority 300", "iifname \"office\" drop"), "inet site, chain it, handle"),
+        Obstacle("for another device", nft("forward priority 300", "iifname \"vpn0\" drop"), nil),
+        Obstacle(
+            "a chain of raw", nft("prerouting priority -300", "ip saddr 172.16.0.0/12 drop"), "inet site, chain it, handle"),
+        Obstacle(
+            "a chain behind the route", nft("postrouting priority 0", "oifname \"eth0\" ip protocol tcp drop"), "chain it"),
+        Obstacle("answers alone", nft("forward priority 0", "ct direction reply drop"), "ct direction reply drop"),
+        Obstacle("invalid packets", nft("forward priority 0", "ct state invalid drop"), nil),
+        Obstacle(
+            "a set",
+            nft(
+                "forward priority 0", "ip saddr @bad drop",
+                "set bad { type ipv4_addr; flags interval; elements = { 172.16.0.0/18 }; }"),
+            "ip saddr @bad drop"),
+        Obstacle(
+            "another set",
+            nft(
+                "forward priority 0", "ip saddr @bad drop",
+                "set bad { type ipv4_addr; flags interval; elements = { 172.17.0.0/18 }; }"),
+            nil),
+        Obstacle(
+            "a map", nft("forward priority 0; policy drop", "ct state vmap { established : accept, invalid : drop }"),
+            "policy drop"),
+        Obstacle("a table that sleeps", nft("forward priority 0", "drop", "flags dormant"), nil),
+        Obstacle("a chain that is not called", "on relay nft 'add table ip x; add chain ip x y; add rule ip x y drop'", nil),
+        Obstacle(
+            "a device's own chain",
+            "on relay nft 'add table netdev site; add chain netdev site it { type filter hook ingress device office priority 0;"
+                + " }; add rule netdev site it ip daddr 10.0.0.0/8 drop'", "netdev site, chain it, handle"),
+        Obstacle("a way back that is the same", nft("prerouting priority -150", "fib saddr . iif oif missing drop"), nil),
+        Obstacle(
+            "mangle of iptables", "on relay iptables -t mangle -A FORWARD -i office -j DROP",
+            "table mangle, chain FORWARD, rule 1"),
+        Obstacle(
+            "raw of iptables", "on relay iptables -t raw -A PREROUTING -s 172.16.0.0/18 -j DROP", "table raw, chain PREROUTING"),
+        Obstacle(
+            "iptables-legacy beside it", "on relay iptables-legacy -A FORWARD -i office -j DROP",
+            "iptables-legacy table filter, chain FORWARD, rule 1"),
+        Obstacle("iptables-legacy that accepts", "on relay iptables-legacy -A FORWARD -i office -j ACCEPT", nil),
+    ]
 }

@@ -5,6 +5,12 @@ import Testing
 
 /// The process that removed an object, derived from the kernel's events.
 @Suite struct SuspicionTests {
+    @Test(arguments: cases)
+    func `the likely author is named`(example: Case) {
+        let steps = example.lost.map { Step(.add($0), because: "") }
+        #expect(Suspicion.text(for: steps, from: example.events) == example.words)
+    }
+
     struct Case: CustomTestStringConvertible, Sendable {
         let testDescription: String
         let events: [KernelEvent]
@@ -65,12 +71,6 @@ import Testing
             words: "device nbvx1 was deleted"),
         Case(testDescription: "nothing is known", events: [], lost: [ours], words: nil),
     ]
-
-    @Test(arguments: cases)
-    func `the likely author is named`(example: Case) {
-        let steps = example.lost.map { Step(.add($0), because: "") }
-        #expect(Suspicion.text(for: steps, from: example.events) == example.words)
-    }
 }
 
 extension SuspicionTests.Case {
