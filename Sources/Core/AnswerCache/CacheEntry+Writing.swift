@@ -28,7 +28,7 @@ struct EntryHead {
 extension CacheEntry {
     /// Writes an entry of the size that its head says at `entry`; the index sets `next`.
     static func write(
-        _ head: EntryHead, _ answer: borrowing PreparedAnswer, to ring: inout EntryRing, at entry: Int
+        _ head: EntryHead, _ answer: borrowing PreparedAnswer, to room: inout EntryRoom, at entry: Int
     ) {
         let (key, life, isOneRecord, now) = (head.key, head.life, head.isOneRecord, head.time)
         var flags = key.flags
@@ -41,29 +41,29 @@ extension CacheEntry {
         }
         let length = isOneRecord ? answer.oneRecordLength : answer.octets.count
         let marks = isOneRecord ? 0 : answer.marks.count
-        ring.store(UInt32(truncatingIfNeeded: key.hash), entry + hash)
-        ring.store(UInt32(truncatingIfNeeded: now.milliseconds), entry + stored)
-        ring.store(UInt32(truncatingIfNeeded: now.milliseconds >> 32) & 0xFFFF, entry + storedHits)
-        ring.store(milliseconds(life.fresh), entry + fresh)
-        ring.store(milliseconds(life.fresh + life.stale), entry + stale)
-        ring.store(0, entry + askAfter)
-        ring.store(key.nameViewType, entry + nameViewType)
-        ring.store(UInt32(life.owner) | UInt32(flags) << 16, entry + ownerFlagsUses)
-        ring.store(UInt32(length) | UInt32(marks) << 16, entry + lengths)
+        room.store(UInt32(truncatingIfNeeded: key.hash), entry + hash)
+        room.store(UInt32(truncatingIfNeeded: now.milliseconds), entry + stored)
+        room.store(UInt32(truncatingIfNeeded: now.milliseconds >> 32) & 0xFFFF, entry + storedHits)
+        room.store(milliseconds(life.fresh), entry + fresh)
+        room.store(milliseconds(life.fresh + life.stale), entry + stale)
+        room.store(0, entry + askAfter)
+        room.store(key.nameViewType, entry + nameViewType)
+        room.store(UInt32(life.owner) | UInt32(flags) << 16, entry + ownerFlagsUses)
+        room.store(UInt32(length) | UInt32(marks) << 16, entry + lengths)
         let start = entry + headerLength
         if isOneRecord {
-            ring.write(answer.oneRecordName, start)
-            ring.write(answer.oneRecordTTL, start + answer.oneRecordName.count)
-            ring.write(answer.oneRecordData, start + answer.oneRecordName.count + 4)
+            room.write(answer.oneRecordName, start)
+            room.write(answer.oneRecordTTL, start + answer.oneRecordName.count)
+            room.write(answer.oneRecordData, start + answer.oneRecordName.count + 4)
         } else {
-            ring.write(answer.octets.span, start)
-            ring.write(answer.marks.octets.span, start + length)
+            room.write(answer.octets.span, start)
+            room.write(answer.marks.octets.span, start + length)
         }
         guard let error = answer.extendedError else { return }
         let errorHead = [error.code >> 8, error.code, error.text.count >> 8, error.text.count].map {
             UInt8(truncatingIfNeeded: $0)
         }
-        ring.write(errorHead.span, start + length + marks * RecordMarks.size)
-        ring.write(error.text.span, start + length + marks * RecordMarks.size + errorLength)
+        room.write(errorHead.span, start + length + marks * RecordMarks.size)
+        room.write(error.text.span, start + length + marks * RecordMarks.size + errorLength)
     }
 }

@@ -1,4 +1,4 @@
-/// The layout of an entry in a ring, in octets from its start.
+/// The layout of an entry in an `EntryRoom`, in octets from its start.
 ///
 /// ```
 ///  0 hash 4 | 4 next 4 | 8 stored 6 | 14 hits 2 | 16 fresh 4 | 20 stale 4 | 24 ask after 4
@@ -37,13 +37,13 @@ enum CacheEntry {
     static let errorLength = 4
 
     /// When it was stored, in milliseconds of `MonotonicTime`.
-    static func storedTime(of entry: Int, in ring: borrowing EntryRing) -> Int64 {
-        Int64(ring.load32(entry + stored)) | Int64(ring.load32(entry + storedHits) & 0xFFFF) << 32
+    static func storedTime(of entry: Int, in room: borrowing EntryRoom) -> Int64 {
+        Int64(room.load32(entry + stored)) | Int64(room.load32(entry + storedHits) & 0xFFFF) << 32
     }
 
     /// One of the times stored relative to `stored`, in milliseconds of `MonotonicTime`.
-    static func time(_ field: Int, of entry: Int, in ring: borrowing EntryRing) -> Int64 {
-        storedTime(of: entry, in: ring) + Int64(ring.load32(entry + field))
+    static func time(_ field: Int, of entry: Int, in room: borrowing EntryRoom) -> Int64 {
+        storedTime(of: entry, in: room) + Int64(room.load32(entry + field))
     }
 
     /// Nanoseconds as such a time; at most 49 days.
@@ -58,21 +58,21 @@ enum CacheEntry {
     }
 
     /// Octets of the entry at `entry`.
-    static func size(of entry: Int, in ring: borrowing EntryRing) -> Int {
-        let lengths = ring.load32(entry + Self.lengths)
+    static func size(of entry: Int, in room: borrowing EntryRoom) -> Int {
+        let lengths = room.load32(entry + Self.lengths)
         let (length, marks) = (Int(lengths & 0xFFFF), Int(lengths >> 16))
-        let flags = UInt8(truncatingIfNeeded: ring.load32(entry + ownerFlagsUses) >> 16)
+        let flags = UInt8(truncatingIfNeeded: room.load32(entry + ownerFlagsUses) >> 16)
         let text =
             flags & Flags.hasError != 0
-            ? Int(error(of: entry, length, marks, in: ring).length) : nil
+            ? Int(error(of: entry, length, marks, in: room).length) : nil
         return size(messageLength: length, marks: marks, errorText: text)
     }
 
     /// Code and length of the error of an entry that has one.
     static func error(
-        of entry: Int, _ messageLength: Int, _ marks: Int, in ring: borrowing EntryRing
+        of entry: Int, _ messageLength: Int, _ marks: Int, in room: borrowing EntryRoom
     ) -> (code: UInt16, length: UInt16) {
-        let octets = ring.octets(entry + headerLength + messageLength + marks * 8, count: errorLength)
+        let octets = room.octets(entry + headerLength + messageLength + marks * 8, count: errorLength)
         return (
             UInt16(octets[0]) << 8 | UInt16(octets[1]), UInt16(octets[2]) << 8 | UInt16(octets[3])
         )

@@ -2,12 +2,14 @@ import DNSWire
 import DomainNames
 import Telemetry
 
-/// One shard of the cache: two rings of entries and a hash index over both.
+/// One shard of the cache: a room with two rings of entries, one after the other, and a hash index over both.
 ///
-/// The index is a table of list heads; an entry's `next` links to the following one. A reference is an offset
-/// divided by four, plus one, with the highest bit telling the ring; 0 ends a list. Every live entry is in
-/// exactly one list.
+/// An entry is known by its offset in the room; those below `large.start` are in `small`. The index is a table
+/// of list heads; an entry's `next` links to the following one. A reference is an offset divided by four, plus
+/// one; 0 ends a list. Every live entry is in exactly one list.
 struct CacheShard: ~Copyable, Sendable {
+    /// The memory of all entries.
+    private var room: EntryRoom
     /// The ring of new answers.
     private var small: EntryRing
     /// The ring of answers that were asked for again.
@@ -20,15 +22,17 @@ struct CacheShard: ~Copyable, Sendable {
     /// Counts since the start, and the entries now.
     private(set) var statistics = CacheStatistics()
 
-    /// The bit of a reference that is set for entries of `large`.
-    private static let largeBit: UInt32 = 0x8000_0000
+    /// The most octets of a room: references have 32 bits.
+    private static let mostOctets = 1 << 33
     /// The number of lists before the index grows.
     private static let firstHeads = 64
 
     /// - Parameter octets: The room for entries; a tenth is for new ones.
     init(octets: Int) {
-        small = EntryRing(capacity: max(octets / 10, 32 * 1024))
-        large = EntryRing(capacity: max(octets - octets / 10, 64 * 1024))
+        let octets = min(octets, Self.mostOctets)
+        small = EntryRing(from: 0, capacity: max(octets / 10, 32 * 1024))
+        large = EntryRing(from: small.end, capacity: max(octets - octets / 10, 64 * 1024))
+        room = EntryRoom(capacity: large.end)
         heads = Array(repeating: 0, count: Self.firstHeads)
     }
 
@@ -37,67 +41,53 @@ struct CacheShard: ~Copyable, Sendable {
     mutating func load(
         _ key: CacheKey, _ message: Span<UInt8>, at now: MonotonicTime, into answer: inout PreparedAnswer
     ) -> CacheHit? {
-        if let reference = find(key, message) {
-            let hit =
-                Self.isLarge(reference)
-                ? Self.use(&large, Self.offset(reference), at: now, into: &answer)
-                : Self.use(&small, Self.offset(reference), at: now, into: &answer)
-            if let hit {
-                statistics.hits += 1
-                return hit
-            }
+        if let entry = find(key, message), let hit = use(entry, at: now, into: &answer) {
+            statistics.hits += 1
+            return hit
         }
         statistics.misses += 1
         return nil
     }
 
     /// Copies the entry at `entry` out and counts the use; nil if its question has to be asked.
-    private static func use(
-        _ ring: inout EntryRing, _ entry: Int, at now: MonotonicTime, into answer: inout PreparedAnswer
+    private mutating func use(
+        _ entry: Int, at now: MonotonicTime, into answer: inout PreparedAnswer
     ) -> CacheHit? {
-        let stored = CacheEntry.storedTime(of: entry, in: ring)
-        let expires = stored + Int64(ring.load32(entry + CacheEntry.fresh))
-        let staleUntil = stored + Int64(ring.load32(entry + CacheEntry.stale))
-        let mayAsk = now.milliseconds >= stored + Int64(ring.load32(entry + CacheEntry.askAfter))
+        let stored = CacheEntry.storedTime(of: entry, in: room)
+        let expires = stored + Int64(room.load32(entry + CacheEntry.fresh))
+        let staleUntil = stored + Int64(room.load32(entry + CacheEntry.stale))
+        let mayAsk = now.milliseconds >= stored + Int64(room.load32(entry + CacheEntry.askAfter))
         let isFresh = now.milliseconds < expires
-        let word = ring.load32(entry + CacheEntry.ownerFlagsUses)
+        let word = room.load32(entry + CacheEntry.ownerFlagsUses)
         let uses = UInt8(truncatingIfNeeded: word >> 24)
         // A use counts whether the answer is fresh or not: it decides about replacing and evicting the entry.
         if uses < CacheEntry.mostUses {
-            ring.store(word &+ 0x0100_0000, entry + CacheEntry.ownerFlagsUses)
+            room.store(word &+ 0x0100_0000, entry + CacheEntry.ownerFlagsUses)
         }
         guard isFresh || (now.milliseconds < staleUntil && !mayAsk) else { return nil }
-        let storedHits = ring.load32(entry + CacheEntry.storedHits) &+ 0x1_0000
+        let storedHits = room.load32(entry + CacheEntry.storedHits) &+ 0x1_0000
         let hits = storedHits >> 16
-        ring.store(storedHits, entry + CacheEntry.storedHits)
+        room.store(storedHits, entry + CacheEntry.storedHits)
         let isFailure = UInt8(truncatingIfNeeded: word >> 16) & CacheEntry.Flags.isFailure != 0
         let wantsRefresh =
-            isFresh && mayAsk && !isFailure && hits >= 3 && isNearEnd(now.milliseconds, stored, expires)
+            isFresh && mayAsk && !isFailure && hits >= 3 && Self.isNearEnd(now.milliseconds, stored, expires)
         // No longer than it is fresh: a client that asks after that waits for the answer under way.
-        if wantsRefresh { postpone(&ring, entry, until: min(now.milliseconds + refreshTimeout, expires)) }
+        if wantsRefresh { postpone(entry, until: min(now.milliseconds + Self.refreshTimeout, expires)) }
         let use = EntryUse(wantsRefresh: wantsRefresh, rotation: hits)
-        return copyOut(ring, entry, use, at: now, into: &answer)
+        return copyOut(entry, use, at: now, into: &answer)
     }
 
     func holdsPositive(_ key: CacheKey, _ message: Span<UInt8>) -> Bool {
-        guard let reference = find(key, message) else { return false }
-        return isPositive(reference)
+        guard let entry = find(key, message) else { return false }
+        return isPositive(entry)
     }
 
     mutating func loadInPlaceOfFailure(
         _ key: CacheKey, _ message: Span<UInt8>, at now: MonotonicTime, into answer: inout PreparedAnswer
     ) -> CacheHit? {
-        guard let reference = find(key, message), isUsable(reference, at: now), isPositive(reference) else {
-            return nil
-        }
-        let entry = Self.offset(reference)
-        let end = now.milliseconds + Self.failureTime
-        if Self.isLarge(reference) {
-            Self.postpone(&large, entry, until: end)
-            return Self.copyOut(large, entry, EntryUse(), at: now, into: &answer)
-        }
-        Self.postpone(&small, entry, until: end)
-        return Self.copyOut(small, entry, EntryUse(), at: now, into: &answer)
+        guard let entry = find(key, message), isUsable(entry, at: now), isPositive(entry) else { return nil }
+        postpone(entry, until: now.milliseconds + Self.failureTime)
+        return copyOut(entry, EntryUse(), at: now, into: &answer)
     }
 
     /// In milliseconds: longer than the total time that a cluster's servers are given.
@@ -106,9 +96,9 @@ struct CacheShard: ~Copyable, Sendable {
     private static let failureTime: Int64 = 1_000
 
     /// - Parameter time: In milliseconds of `MonotonicTime`.
-    private static func postpone(_ ring: inout EntryRing, _ entry: Int, until time: Int64) {
-        let wait = time - CacheEntry.storedTime(of: entry, in: ring)
-        ring.store(UInt32(clamping: wait), entry + CacheEntry.askAfter)
+    private mutating func postpone(_ entry: Int, until time: Int64) {
+        let wait = time - CacheEntry.storedTime(of: entry, in: room)
+        room.store(UInt32(clamping: wait), entry + CacheEntry.askAfter)
     }
 
     /// True in the last tenth of the answer's life, and in its last second if it lives for more than two; all
@@ -120,16 +110,15 @@ struct CacheShard: ~Copyable, Sendable {
     }
 
     /// Copies an entry's answer out, and describes it.
-    private static func copyOut(
-        _ ring: borrowing EntryRing, _ entry: Int, _ use: EntryUse, at now: MonotonicTime,
-        into answer: inout PreparedAnswer
+    private func copyOut(
+        _ entry: Int, _ use: EntryUse, at now: MonotonicTime, into answer: inout PreparedAnswer
     ) -> CacheHit {
-        let ownerFlagsUses = ring.load32(entry + CacheEntry.ownerFlagsUses)
+        let ownerFlagsUses = room.load32(entry + CacheEntry.ownerFlagsUses)
         let flags = UInt8(truncatingIfNeeded: ownerFlagsUses >> 16)
-        let lengths = ring.load32(entry + CacheEntry.lengths)
+        let lengths = room.load32(entry + CacheEntry.lengths)
         let (length, marks) = (Int(lengths & 0xFFFF), Int(lengths >> 16))
-        let nameViewType = ring.load32(entry + CacheEntry.nameViewType)
-        let message = ring.octets(entry + CacheEntry.headerLength, count: length)
+        let nameViewType = room.load32(entry + CacheEntry.nameViewType)
+        let message = room.octets(entry + CacheEntry.headerLength, count: length)
         let nameLength = Int(nameViewType & 0xFF)
         if flags & CacheEntry.Flags.isOneRecord != 0 {
             answer.load(
@@ -138,68 +127,62 @@ struct CacheShard: ~Copyable, Sendable {
         } else {
             let start = entry + CacheEntry.headerLength + length
             answer.load(
-                message: message, marks: ring.octets(start, count: marks * RecordMarks.size),
+                message: message, marks: room.octets(start, count: marks * RecordMarks.size),
                 nameLength: nameLength)
         }
         if flags & CacheEntry.Flags.hasError != 0 {
-            let error = CacheEntry.error(of: entry, length, marks, in: ring)
+            let error = CacheEntry.error(of: entry, length, marks, in: room)
             let start = entry + CacheEntry.headerLength + length + marks * RecordMarks.size
-            let text = ring.octets(start + CacheEntry.errorLength, count: Int(error.length))
+            let text = room.octets(start + CacheEntry.errorLength, count: Int(error.length))
             answer.extendedError = ExtendedError(code: Int(error.code), text: text.indices.map { text[$0] })
         }
-        let stored = CacheEntry.storedTime(of: entry, in: ring)
+        let stored = CacheEntry.storedTime(of: entry, in: room)
         let isFailure = flags & CacheEntry.Flags.isFailure != 0
-        let fresh = Int64(ring.load32(entry + CacheEntry.fresh))
+        let fresh = Int64(room.load32(entry + CacheEntry.fresh))
         let age = UInt32(clamping: (now.nanoseconds - stored * 1_000_000 + 999_999_999) / 1_000_000_000)
         let isFresh = now.milliseconds < stored + fresh
-        let askAfter = stored + Int64(ring.load32(entry + CacheEntry.askAfter))
+        let askAfter = stored + Int64(room.load32(entry + CacheEntry.askAfter))
         return CacheHit(
             // In its last second an answer has a TTL of 1: with a TTL of 0 every client would ask again.
             age: isFresh ? min(age, UInt32(clamping: max(fresh / 1_000 - 1, 0))) : age, isFresh: isFresh,
             failedAt: MonotonicTime(
-                nanoseconds: (isFailure ? stored : askAfter - failureTime) * 1_000_000),
+                nanoseconds: (isFailure ? stored : askAfter - Self.failureTime) * 1_000_000),
             isNegative: flags & CacheEntry.Flags.isNegative != 0,
             isFailure: isFailure, wantsRefresh: use.wantsRefresh, rotation: use.rotation,
             owner: UInt16(truncatingIfNeeded: ownerFlagsUses))
     }
 
-    /// The reference of the entry of this question; nil if there is none.
-    private func find(_ key: CacheKey, _ message: Span<UInt8>) -> UInt32? {
+    /// The entry of this question; nil if there is none.
+    private func find(_ key: CacheKey, _ message: Span<UInt8>) -> Int? {
         var reference = heads[Int(truncatingIfNeeded: key.hash) & (heads.count - 1)]
         while reference != 0 {  // each list ends
             let entry = Self.offset(reference)
-            let isLarge = Self.isLarge(reference)
-            if isLarge ? Self.matches(large, entry, key, message) : Self.matches(small, entry, key, message) {
-                return reference
-            }
-            reference =
-                isLarge ? large.load32(entry + CacheEntry.next) : small.load32(entry + CacheEntry.next)
+            if matches(entry, key, message) { return entry }
+            reference = room.load32(entry + CacheEntry.next)
         }
         return nil
     }
 
     /// True if the entry is of this question, compared octet by octet.
-    private static func matches(
-        _ ring: borrowing EntryRing, _ entry: Int, _ key: CacheKey, _ message: Span<UInt8>
-    ) -> Bool {
-        guard ring.load32(entry + CacheEntry.hash) == UInt32(truncatingIfNeeded: key.hash),
-            ring.load32(entry + CacheEntry.nameViewType) == key.nameViewType
+    private func matches(_ entry: Int, _ key: CacheKey, _ message: Span<UInt8>) -> Bool {
+        guard room.load32(entry + CacheEntry.hash) == UInt32(truncatingIfNeeded: key.hash),
+            room.load32(entry + CacheEntry.nameViewType) == key.nameViewType
         else { return false }
-        let word = ring.load32(entry + CacheEntry.ownerFlagsUses)
+        let word = room.load32(entry + CacheEntry.ownerFlagsUses)
         let variant = CacheEntry.Flags.wantsDNSSEC | CacheEntry.Flags.checkingDisabled
         let flags = UInt8(truncatingIfNeeded: word >> 16)
         guard flags & variant == key.flags else { return false }
         let length = Int(key.nameLength)
-        let start = nameStart(word, entry)
+        let start = Self.nameStart(word, entry)
         var recordClass = RecordClass.internet
         if flags & CacheEntry.Flags.isOneRecord == 0 {
             // The type, which is also in the entry's head, and the class follow the name.
-            let octets = ring.octets(start + length + 2, count: 2)
+            let octets = room.octets(start + length + 2, count: 2)
             recordClass = Int(octets[0]) << 8 | Int(octets[1])
         }
         return recordClass == Int(key.recordClass)
             && isEqualFolded(
-                ring.octets(start, count: length), 0, message, Question.nameStart, count: length)
+                room.octets(start, count: length), 0, message, Question.nameStart, count: length)
     }
 
     /// The offset of the name in an entry with this word of owner, flags and uses.
@@ -208,7 +191,7 @@ struct CacheShard: ~Copyable, Sendable {
         return entry + CacheEntry.headerLength + (isOneRecord ? 0 : Question.nameStart)
     }
 
-    // MARK: - Keeping
+    // MARK: - Storing
 
     mutating func store(
         _ key: CacheKey, _ answer: borrowing PreparedAnswer, _ life: CacheLife, at now: MonotonicTime
@@ -220,7 +203,7 @@ struct CacheShard: ~Copyable, Sendable {
             isRefresh = true
             // A usable answer, even a stale one, is worth more than a failure.
             if life.kind == .failure, !isFailure(old), isUsable(old, at: now) { return }
-            if rewrite(old, head, answer) { return }
+            if rewrite(old, head, answer) == .rewritten { return }
             remove(old)
         }
         defer { statistics.octets = small.used + large.used }
@@ -228,37 +211,37 @@ struct CacheShard: ~Copyable, Sendable {
         guard size <= large.capacity / 4 else { return }
         let isKnown = isRefresh || takeGhost(UInt32(truncatingIfNeeded: key.hash))
         var moves = Self.mostMoves
-        guard let reference = append(size, toLarge: isKnown || size > small.capacity / 8, now, &moves) else {
-            return
-        }
-        let offset = Self.offset(reference)
-        if Self.isLarge(reference) {
-            CacheEntry.write(head, answer, to: &large, at: offset)
-        } else {
-            CacheEntry.write(head, answer, to: &small, at: offset)
-        }
-        link(reference, UInt32(truncatingIfNeeded: key.hash))
+        let goesToLarge = isKnown || size > small.capacity / 8
+        guard let entry = append(size, toLarge: goesToLarge, now, &moves) else { return }
+        CacheEntry.write(head, answer, to: &room, at: entry)
+        link(entry, UInt32(truncatingIfNeeded: key.hash))
         statistics.entries += 1
         if statistics.entries > heads.count { growIndex() }
     }
 
-    /// Overwrites the answer to the same question in place; false if the new one has another size.
-    ///
-    /// Otherwise old versions of short-lived answers would fill the ring.
+    /// Whether an entry could be overwritten.
+    private enum RewriteOutcome {
+        /// It has the new answer.
+        case rewritten
+        /// It is in `small`, or has another size.
+        case doesNotFit
+    }
+
+    /// Overwrites the answer to the same question in place. Otherwise old versions of short-lived answers would
+    /// fill the ring.
     private mutating func rewrite(
-        _ reference: UInt32, _ head: EntryHead, _ answer: borrowing PreparedAnswer
-    ) -> Bool {
-        let entry = Self.offset(reference)
+        _ entry: Int, _ head: EntryHead, _ answer: borrowing PreparedAnswer
+    ) -> RewriteOutcome {
         // An entry of the small ring that is stored again moves to the large one.
-        guard Self.isLarge(reference), CacheEntry.size(of: entry, in: large) == head.size else {
-            return false
+        guard entry >= large.start, CacheEntry.size(of: entry, in: room) == head.size else {
+            return .doesNotFit
         }
         // Its position in the order of age stays the same, so its uses must still count when its turn comes.
-        let uses = large.load32(entry + CacheEntry.ownerFlagsUses) & 0xFF00_0000
-        CacheEntry.write(head, answer, to: &large, at: entry)
-        large.store(
-            large.load32(entry + CacheEntry.ownerFlagsUses) | uses, entry + CacheEntry.ownerFlagsUses)
-        return true
+        let field = entry + CacheEntry.ownerFlagsUses
+        let uses = room.load32(field) & 0xFF00_0000
+        CacheEntry.write(head, answer, to: &room, at: entry)
+        room.store(room.load32(field) | uses, field)
+        return .rewritten
     }
 
     // MARK: - Room
@@ -272,16 +255,16 @@ struct CacheShard: ~Copyable, Sendable {
     /// - Parameter moves: How many entries may still be moved instead of evicted.
     private mutating func append(
         _ size: Int, toLarge: Bool, _ now: MonotonicTime, _ moves: inout Int
-    ) -> UInt32? {
+    ) -> Int? {
         if toLarge {
             while true {  // each turn gives room back, but for `moves` of them
-                if let offset = large.append(size) { return Self.reference(offset, isLarge: true) }
+                if let entry = large.append(size) { return entry }
                 guard !large.isEmpty else { return nil }
                 evictFromLarge(now, &moves)
             }
         }
         while true {  // each turn takes the oldest entry out of `small`
-            if let offset = small.append(size) { return Self.reference(offset, isLarge: false) }
+            if let entry = small.append(size) { return entry }
             guard !small.isEmpty else { return nil }
             evictFromSmall(now, &moves)
         }
@@ -291,19 +274,19 @@ struct CacheShard: ~Copyable, Sendable {
     /// only if it was used.
     private mutating func evictFromSmall(_ now: MonotonicTime, _ moves: inout Int) {
         let entry = small.oldest
-        let size = CacheEntry.size(of: entry, in: small)
-        let word = small.load32(entry + CacheEntry.ownerFlagsUses)
+        let size = CacheEntry.size(of: entry, in: room)
+        let word = room.load32(entry + CacheEntry.ownerFlagsUses)
         defer { small.removeOldest(size) }
         guard !Self.isDead(word) else { return }
-        let hash = small.load32(entry + CacheEntry.hash)
-        unlink(Self.reference(entry, isLarge: false), hash)
-        let isOver = now.milliseconds >= CacheEntry.time(CacheEntry.stale, of: entry, in: small)
+        let hash = room.load32(entry + CacheEntry.hash)
+        unlink(entry, hash)
+        let isOver = now.milliseconds >= CacheEntry.time(CacheEntry.stale, of: entry, in: room)
         // While `large` has room nothing needs to be evicted.
-        var place = isOver ? nil : large.append(size).map { Self.reference($0, isLarge: true) }
+        var place = isOver ? nil : large.append(size)
         if place == nil, word >> 24 > 0, !isOver { place = append(size, toLarge: true, now, &moves) }
         if let place {
-            large.copy(from: small, entry, to: Self.offset(place), count: size)
-            large.store(word & 0x00FF_FFFF, Self.offset(place) + CacheEntry.ownerFlagsUses)
+            room.copy(entry, to: place, count: size)
+            room.store(word & 0x00FF_FFFF, place + CacheEntry.ownerFlagsUses)
             link(place, hash)
         } else {
             statistics.entries -= 1
@@ -316,22 +299,22 @@ struct CacheShard: ~Copyable, Sendable {
     /// as `moves` allows it.
     private mutating func evictFromLarge(_ now: MonotonicTime, _ moves: inout Int) {
         let entry = large.oldest
-        let size = CacheEntry.size(of: entry, in: large)
-        let word = large.load32(entry + CacheEntry.ownerFlagsUses)
+        let size = CacheEntry.size(of: entry, in: room)
+        let word = room.load32(entry + CacheEntry.ownerFlagsUses)
         guard !Self.isDead(word) else {
             large.removeOldest(size)
             return
         }
-        let hash = large.load32(entry + CacheEntry.hash)
-        unlink(Self.reference(entry, isLarge: true), hash)
-        let isOver = now.milliseconds >= CacheEntry.time(CacheEntry.stale, of: entry, in: large)
+        let hash = room.load32(entry + CacheEntry.hash)
+        unlink(entry, hash)
+        let isOver = now.milliseconds >= CacheEntry.time(CacheEntry.stale, of: entry, in: room)
         large.removeOldest(size)
-        // The octets stay in place until that room is written: `move` reads them before.
-        if word >> 24 > 0, !isOver, moves > 0, let offset = large.append(size) {
+        // The octets stay in place until that room is written: `copy` reads them before.
+        if word >> 24 > 0, !isOver, moves > 0, let place = large.append(size) {
             moves -= 1
-            large.move(entry, to: offset, count: size)
-            large.store(word &- 0x0100_0000, offset + CacheEntry.ownerFlagsUses)
-            link(Self.reference(offset, isLarge: true), hash)
+            room.copy(entry, to: place, count: size)
+            room.store(word &- 0x0100_0000, place + CacheEntry.ownerFlagsUses)
+            link(place, hash)
         } else {
             statistics.entries -= 1
             statistics.evictions += 1
@@ -356,42 +339,37 @@ struct CacheShard: ~Copyable, Sendable {
     // MARK: - The index
 
     /// Adds an entry to its list.
-    private mutating func link(_ reference: UInt32, _ hash: UInt32) {
+    private mutating func link(_ entry: Int, _ hash: UInt32) {
         let bucket = Int(hash) & (heads.count - 1)
-        setNext(of: reference, to: heads[bucket])
-        heads[bucket] = reference
+        room.store(heads[bucket], entry + CacheEntry.next)
+        heads[bucket] = Self.reference(entry)
     }
 
     /// Removes an entry from its list.
-    private mutating func unlink(_ reference: UInt32, _ hash: UInt32) {
+    private mutating func unlink(_ entry: Int, _ hash: UInt32) {
         let bucket = Int(hash) & (heads.count - 1)
+        let reference = Self.reference(entry)
+        let following = room.load32(entry + CacheEntry.next)
         var current = heads[bucket]
         if current == reference {
-            heads[bucket] = next(of: reference)
+            heads[bucket] = following
             return
         }
         while current != 0 {  // each list ends
-            let following = next(of: current)
-            if following == reference {
-                setNext(of: current, to: next(of: reference))
+            let field = Self.offset(current) + CacheEntry.next
+            current = room.load32(field)
+            if current == reference {
+                room.store(following, field)
                 return
             }
-            current = following
         }
     }
 
     /// Marks an entry dead: no look-up finds it any more.
-    private mutating func remove(_ reference: UInt32) {
-        let entry = Self.offset(reference)
-        let dead = UInt32(CacheEntry.Flags.isDead) << 16
+    private mutating func remove(_ entry: Int) {
         let field = entry + CacheEntry.ownerFlagsUses
-        if Self.isLarge(reference) {
-            unlink(reference, large.load32(entry + CacheEntry.hash))
-            large.store(large.load32(field) | dead, field)
-        } else {
-            unlink(reference, small.load32(entry + CacheEntry.hash))
-            small.store(small.load32(field) | dead, field)
-        }
+        unlink(entry, room.load32(entry + CacheEntry.hash))
+        room.store(room.load32(field) | UInt32(CacheEntry.Flags.isDead) << 16, field)
         statistics.entries -= 1
     }
 
@@ -403,17 +381,18 @@ struct CacheShard: ~Copyable, Sendable {
     mutating func removeAll(
         from bucket: Int, where isMeant: (Span<UInt8>, _ view: Int) -> Bool
     ) -> (count: Int, next: Int?) {
-        var found: [UInt32] = []
+        var found: [Int] = []
         let end = min(bucket + Self.bucketsPerRemoval, heads.count)
         for head in heads[min(bucket, end)..<end] {
             var reference = head
             while reference != 0 {  // each list ends
-                let view = Int(load32(CacheEntry.nameViewType, of: reference) >> 8 & 0xFF)
-                if isMeant(name(of: reference), view) { found.append(reference) }
-                reference = next(of: reference)
+                let entry = Self.offset(reference)
+                let view = Int(room.load32(entry + CacheEntry.nameViewType) >> 8 & 0xFF)
+                if isMeant(name(of: entry), view) { found.append(entry) }
+                reference = room.load32(entry + CacheEntry.next)
             }
         }
-        for reference in found { remove(reference) }
+        for entry in found { remove(entry) }
         return (found.count, end < heads.count ? end : nil)
     }
 
@@ -422,16 +401,10 @@ struct CacheShard: ~Copyable, Sendable {
 
     /// The question's name of an entry.
     @_lifetime(borrow self)
-    private func name(of reference: UInt32) -> Span<UInt8> {
-        let entry = Self.offset(reference)
-        if Self.isLarge(reference) {
-            return large.octets(
-                Self.nameStart(large.load32(entry + CacheEntry.ownerFlagsUses), entry),
-                count: Int(large.load32(entry + CacheEntry.nameViewType) & 0xFF))
-        }
-        return small.octets(
-            Self.nameStart(small.load32(entry + CacheEntry.ownerFlagsUses), entry),
-            count: Int(small.load32(entry + CacheEntry.nameViewType) & 0xFF))
+    private func name(of entry: Int) -> Span<UInt8> {
+        room.octets(
+            Self.nameStart(room.load32(entry + CacheEntry.ownerFlagsUses), entry),
+            count: Int(room.load32(entry + CacheEntry.nameViewType) & 0xFF))
     }
 
     /// Doubles the number of lists when there are more entries than lists.
@@ -441,45 +414,29 @@ struct CacheShard: ~Copyable, Sendable {
         for head in old {
             var reference = head
             while reference != 0 {  // each list ends
-                let following = next(of: reference)
-                link(reference, load32(CacheEntry.hash, of: reference))
-                reference = following
+                let entry = Self.offset(reference)
+                reference = room.load32(entry + CacheEntry.next)
+                link(entry, room.load32(entry + CacheEntry.hash))
             }
         }
     }
 
-    private func next(of reference: UInt32) -> UInt32 { load32(CacheEntry.next, of: reference) }
-
-    /// A field of an entry in either ring.
-    private func load32(_ field: Int, of reference: UInt32) -> UInt32 {
-        let place = Self.offset(reference) + field
-        return Self.isLarge(reference) ? large.load32(place) : small.load32(place)
-    }
-
-    private mutating func setNext(of reference: UInt32, to next: UInt32) {
-        let field = Self.offset(reference) + CacheEntry.next
-        if Self.isLarge(reference) { large.store(next, field) } else { small.store(next, field) }
-    }
-
-    private func flags(_ reference: UInt32) -> UInt8 {
-        let field = Self.offset(reference) + CacheEntry.ownerFlagsUses
-        let word = Self.isLarge(reference) ? large.load32(field) : small.load32(field)
-        return UInt8(truncatingIfNeeded: word >> 16)
+    /// The flags of an entry; see `CacheEntry.Flags`.
+    private func flags(_ entry: Int) -> UInt8 {
+        UInt8(truncatingIfNeeded: room.load32(entry + CacheEntry.ownerFlagsUses) >> 16)
     }
 
     /// True for an entry that is neither negative nor a failure.
-    private func isPositive(_ reference: UInt32) -> Bool {
-        flags(reference) & (CacheEntry.Flags.isNegative | CacheEntry.Flags.isFailure) == 0
+    private func isPositive(_ entry: Int) -> Bool {
+        flags(entry) & (CacheEntry.Flags.isNegative | CacheEntry.Flags.isFailure) == 0
     }
-    private func isFailure(_ reference: UInt32) -> Bool { flags(reference) & CacheEntry.Flags.isFailure != 0 }
+
+    /// True for an entry that is a failure.
+    private func isFailure(_ entry: Int) -> Bool { flags(entry) & CacheEntry.Flags.isFailure != 0 }
 
     /// True for an entry that is fresh, or may be served stale.
-    private func isUsable(_ reference: UInt32, at now: MonotonicTime) -> Bool {
-        let entry = Self.offset(reference)
-        return now.milliseconds
-            < (Self.isLarge(reference)
-                ? CacheEntry.time(CacheEntry.stale, of: entry, in: large)
-                : CacheEntry.time(CacheEntry.stale, of: entry, in: small))
+    private func isUsable(_ entry: Int, at now: MonotonicTime) -> Bool {
+        now.milliseconds < CacheEntry.time(CacheEntry.stale, of: entry, in: room)
     }
 
     /// True for the word of owner, flags and uses of a dead entry.
@@ -487,11 +444,9 @@ struct CacheShard: ~Copyable, Sendable {
         UInt8(truncatingIfNeeded: word >> 16) & CacheEntry.Flags.isDead != 0
     }
 
-    /// The reference of the entry at an offset of a ring.
-    private static func reference(_ offset: Int, isLarge: Bool) -> UInt32 {
-        UInt32(offset / 4 + 1) | (isLarge ? largeBit : 0)
-    }
+    /// The reference of the entry at an offset.
+    private static func reference(_ entry: Int) -> UInt32 { UInt32(truncatingIfNeeded: entry / 4 + 1) }
 
-    private static func offset(_ reference: UInt32) -> Int { Int(reference & ~largeBit) * 4 - 4 }
-    private static func isLarge(_ reference: UInt32) -> Bool { reference & largeBit != 0 }
+    /// The offset of the entry of a reference that is not 0.
+    private static func offset(_ reference: UInt32) -> Int { Int(reference) * 4 - 4 }
 }
