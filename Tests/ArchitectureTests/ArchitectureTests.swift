@@ -108,6 +108,16 @@ import Testing
         expectNone(offences)
     }
 
+    /// A reader sees first what a file is about; tables and stand-ins follow.
+    @Test func `the first test of a file stands within its first 60 lines`() throws {
+        let offences = try swiftFiles(below: "Tests").compactMap { file -> String? in
+            let first = file.lines.firstIndex { $0.drop(while: { $0 == " " }).hasPrefix("@Test") }
+            guard let first, first >= 60 else { return nil }
+            return "\(file.path):\(first + 1): the first test"
+        }
+        expectNone(offences)
+    }
+
     @Test func `half of the files have at most 200 lines`() throws {
         let counts = try swiftFiles(below: "Sources").map(\.lines.count).sorted()
         #expect(counts[counts.count / 2] <= 200)

@@ -4,9 +4,9 @@ import Telemetry
 
 /// One shard of the cache: a room with two rings of entries, one after the other, and a hash index over both.
 ///
-/// An entry is known by its offset in the room; those below `large.start` are in `small`. The index is a table
-/// of list heads; an entry's `next` links to the following one. A reference is an offset divided by four, plus
-/// one; 0 ends a list. Every live entry is in exactly one list.
+/// An entry is known by its offset in the room; those below `large.start` are in `small`. The index is a
+/// table of list heads; an entry's `next` links to the following one. A reference is an offset divided by
+/// four, plus one; 0 ends a list. Every live entry is in exactly one list.
 struct CacheShard: ~Copyable, Sendable {
     /// The memory of all entries.
     private var room: EntryRoom
