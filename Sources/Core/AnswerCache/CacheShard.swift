@@ -227,8 +227,8 @@ struct CacheShard: ~Copyable, Sendable {
         case doesNotFit
     }
 
-    /// Overwrites the answer to the same question in place. Otherwise old versions of short-lived answers would
-    /// fill the ring.
+    /// Overwrites the answer to the same question in place. Otherwise old versions of short-lived answers
+    /// would fill the ring.
     private mutating func rewrite(
         _ entry: Int, _ head: EntryHead, _ answer: borrowing PreparedAnswer
     ) -> RewriteOutcome {

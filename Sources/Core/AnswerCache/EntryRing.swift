@@ -5,9 +5,9 @@
 ///   start    head                 tail       end
 ///   |........|entry|entry|...|entry|..........|
 /// ```
-/// Entries are contiguous, one after the other, at multiples of four; if one would cross the end, the rest of
-/// the ring is skipped. Offsets are those of the room: `start <= head < end`, `start <= tail <= end`; `used` is
-/// the number of octets from head to tail including what is skipped.
+/// Entries are contiguous, one after the other, at multiples of four; if one would cross the end, the rest
+/// of the ring is skipped. Offsets are those of the room: `start <= head < end`, `start <= tail <= end`;
+/// `used` is the number of octets from head to tail including what is skipped.
 struct EntryRing: Sendable {
     /// Offset of its first octet.
     let start: Int
