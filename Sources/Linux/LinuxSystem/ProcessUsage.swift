@@ -1,4 +1,5 @@
 import Glibc
+package import Telemetry
 
 /// What this process has used of the host so far.
 package struct ProcessUsage: Sendable {
@@ -38,27 +39,11 @@ package enum WallClock {
     /// Seconds since 1970-01-01 UTC. Corresponds to time(2).
     package static var seconds: Int { time(nil) }
 
-    /// That many seconds since 1970, 0 or more, as `2026-07-01T08:30:00Z` (RFC 3339).
-    package static func text(_ seconds: Int) -> String {
-        func two(_ number: Int) -> String { (number < 10 ? "0" : "") + String(number) }
-        let (year, month, day) = date(ofDay: seconds / 86_400)
-        let rest = seconds % 86_400
-        let time = [rest / 3600, rest / 60 % 60, rest % 60].map(two).joined(separator: ":")
-        return "\(year)-\(two(month))-\(two(day))T\(time)Z"
-    }
+    /// The present time.
+    package static var now: UTCTime { UTCTime(seconds: seconds) }
 
-    /// The date `day` days after 1970-01-01: counted in years that begin in March, so that a leap day is the
-    /// last of its year.
-    private static func date(ofDay day: Int) -> (year: Int, month: Int, day: Int) {
-        let day = day + 719_468  // from 0000-03-01 on
-        let era = day / 146_097
-        let dayOfEra = day % 146_097
-        let yearOfEra = (dayOfEra - dayOfEra / 1_460 + dayOfEra / 36_524 - dayOfEra / 146_096) / 365
-        let dayOfYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
-        let month = (5 * dayOfYear + 2) / 153
-        let year = yearOfEra + era * 400 + (month >= 10 ? 1 : 0)
-        return (year, month < 10 ? month + 3 : month - 9, dayOfYear - (153 * month + 2) / 5 + 1)
-    }
+    /// That many seconds since 1970, 0 or more, as `2026-07-01T08:30:00Z` (RFC 3339).
+    package static func text(_ seconds: Int) -> String { UTCTime(seconds: seconds).description }
 }
 
 /// What this host is called.
