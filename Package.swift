@@ -69,7 +69,7 @@ let package = Package(
                 "IPAddressing", "DomainNames", "Inventory", "JSON", "NetworkModel", "PacketPath", "Telemetry",
             ]),
         core("Diagnosis", ["IPAddressing", "DomainNames"]),
-        core("ClusterDiscovery", ["DomainNames", "Inventory", "IPAddressing", "JSON"]),
+        core("ClusterDiscovery", ["DomainNames", "Inventory", "IPAddressing", "JSON", "Telemetry"]),
         core(
             "Forwarding", ["AnswerCache", "IPAddressing", "DomainNames", "DNSWire", "Inventory", "Telemetry"]),
 
@@ -84,7 +84,8 @@ let package = Package(
         linux("PathProbing", ["LinuxSystem", "PathHealth", "IPAddressing", "Telemetry"]),
         linux("LDNSBridge", ["CLDNS", "DomainNames"]),
         linux("DemoClusters", ["LinuxSystem", "LDNSBridge", "DNSWire", "DomainNames", "IPAddressing"]),
-        linux("InventoryFile", ["CYAML", "Inventory", "IPAddressing", "DomainNames", "JSON"]),
+        linux(
+            "InventoryFile", ["CYAML", "Inventory", "IPAddressing", "DomainNames", "JSON", "Telemetry"]),
         linux(
             "AdminServer",
             [
@@ -146,7 +147,7 @@ let package = Package(
             "ClusterDiscoveryTests",
             [
                 "ClusterDiscovery", "DomainNames", "InventoryFile", "Inventory", "IPAddressing", "JSON",
-                "LinuxSystem",
+                "LinuxSystem", "Telemetry",
                 "namebridge",
             ]),
         tests("PacketPathTests", ["PacketPath", "NetworkModel", "IPAddressing", "JSON"], data: ["RuleSets"]),

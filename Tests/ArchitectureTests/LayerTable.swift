@@ -13,7 +13,7 @@ enum LayerTable {
         "DNSWire": ["DomainNames", "IPAddressing"],
         "Inventory": ["DomainNames", "IPAddressing"],
         "PathHealth": ["IPAddressing", "Inventory", "Telemetry"],
-        "ClusterDiscovery": ["DomainNames", "IPAddressing", "Inventory", "JSON"],
+        "ClusterDiscovery": ["DomainNames", "IPAddressing", "Inventory", "JSON", "Telemetry"],
         "AnswerCache": ["DNSWire", "DomainNames", "Telemetry"],
         "Forwarding": ["AnswerCache", "DNSWire", "DomainNames", "IPAddressing", "Inventory", "Telemetry"],
         "NetworkModel": ["IPAddressing", "Inventory", "JSON"],
@@ -31,7 +31,7 @@ enum LayerTable {
         "PathProbing": ["IPAddressing", "LinuxSystem", "PathHealth", "Telemetry"],
         "LDNSBridge": ["CLDNS", "DomainNames"],
         "DemoClusters": ["DNSWire", "DomainNames", "IPAddressing", "LDNSBridge", "LinuxSystem"],
-        "InventoryFile": ["CYAML", "DomainNames", "IPAddressing", "Inventory", "JSON"],
+        "InventoryFile": ["CYAML", "DomainNames", "IPAddressing", "Inventory", "JSON", "Telemetry"],
         "DNSServer": [
             "AnswerCache", "DNSWire", "DomainNames", "Forwarding", "IPAddressing", "Inventory", "LDNSBridge",
             "LinuxSystem", "Telemetry",

@@ -21,6 +21,7 @@ import Testing
         clusters:
           a:
             strange-key: x
+            follow: { strange-key: x }
             cache: { strange-key: x }
             names: [{ strange-key: x, name: a.example }]
             kube-proxy: { strange-key: x }
@@ -41,7 +42,18 @@ import Testing
     func keys() {
         let (_, problems) = InventoryFile.read(Array(Self.everyMapping.utf8), name: "x")
         let lists = problems.compactMap { $0.message.split(separator: "expected one of: ").dropFirst().first }
-        #expect(lists.count == 26)
+        #expect(lists.count == 27)
+        let words = Set(page.split { " \n,:".contains($0) }.map(String.init))
+        let missing = Set(lists.flatMap { $0.split(separator: ", ").map(String.init) }).subtracting(words)
+        #expect(missing.sorted() == [])
+    }
+
+    @Test("every key of a file of facts is in the page")
+    func keysOfFacts() {
+        let text = "facts: 1\ncluster: a\ncontext: a\nx: y\nnodes: { x: y }\ndns: { x: y }\n"
+        let (_, problems) = InventoryFile.readFacts(Array(text.utf8), name: "x")
+        let lists = problems.compactMap { $0.message.split(separator: "expected one of: ").dropFirst().first }
+        #expect(lists.count == 3)
         let words = Set(page.split { " \n,:".contains($0) }.map(String.init))
         let missing = Set(lists.flatMap { $0.split(separator: ", ").map(String.init) }).subtracting(words)
         #expect(missing.sorted() == [])

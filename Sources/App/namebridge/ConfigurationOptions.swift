@@ -22,7 +22,7 @@ struct ConfigurationOptions: ParsableArguments {
     /// - Throws: `ExitStatus.usage` if the file cannot be read or has errors.
     func load() throws -> Inventory { try loadWithText().inventory }
 
-    /// The inventory of the file, and the text that it was read from.
+    /// The inventory of the file, and the text that it was read from, with the facts of followed clusters.
     /// - Throws: As `load` does.
     func loadWithText() throws -> (inventory: Inventory, text: String) {
         let read = try Configuration(path: path)
@@ -37,7 +37,7 @@ struct ConfigurationOptions: ParsableArguments {
 
 /// A configuration file that was read.
 struct Configuration {
-    /// The file's content.
+    /// The file's content, with the facts of followed clusters.
     let octets: [UInt8]
 
     /// Nil if the file has errors.
@@ -47,7 +47,7 @@ struct Configuration {
 
     /// - Parameter checksFiles: True if files that the configuration names are checked too.
     init(reading path: String, checksFiles: Bool = false) throws(FileError) {
-        octets = try contents(ofFile: path)
+        octets = try FactsFolder.adding(to: contents(ofFile: path))
         (inventory, problems) = InventoryFile.read(
             octets, name: path, isOwnAddress: HostAddresses.contains, hostRoutes: HostRoutes.prefixes,
             furtherProblems: { checksFiles ? CookieSecretFile.problems(of: $0) : [] })

@@ -55,6 +55,13 @@ package struct Cluster: Hashable, Sendable {
     /// The subnets of the cluster's network (VPC), if they have route tables of their own.
     package var subnets: [Subnet]
 
+    /// How it is followed; nil if it is as the file has it.
+    package var follow: FollowSettings?
+
+    /// What was found of it, which stands in the fields above where the file has no value of its own; nil
+    /// if it is not followed, or nothing was found yet.
+    package internal(set) var facts: ClusterFacts?
+
     package init(
         key: String, domain: DomainName = .clusterLocal, names: [DomainName]? = nil, dns: [Endpoint] = [],
         cache: ClusterCacheSettings = ClusterCacheSettings(), onlyKubernetesNames: Bool = true,

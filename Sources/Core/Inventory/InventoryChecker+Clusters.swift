@@ -44,7 +44,12 @@ extension InventoryChecker {
                     owners[asked] = (cluster.domain, here)
                 }
             }
-            if cluster.dns.isEmpty, !cluster.names.isEmpty {
+            if cluster.isAwaitingFacts {
+                warn(
+                    at: path + "follow",
+                    "found no facts of the cluster yet: questions for its names get no answer, and no path"
+                        + " leads to it, until \"namebridge follow\" has asked it")
+            } else if cluster.dns.isEmpty, !cluster.names.isEmpty {
                 error(
                     at: path + "dns",
                     "found names but no DNS servers to ask for them, expected at least one server")

@@ -125,7 +125,7 @@ extension InventoryChecker {
                 continue
             }
             let clusterPath = InventoryPath("clusters") + key
-            if cluster.dns.isEmpty {
+            if cluster.dns.isEmpty, !cluster.isAwaitingFacts {
                 error(
                     at: path[index], and: clusterPath + "dns",
                     "found \(key), which has no DNS servers, expected a cluster with a \"dns\" list")

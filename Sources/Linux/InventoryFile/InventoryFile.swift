@@ -6,7 +6,8 @@ package enum InventoryFile {
     /// The longest file that is read, in octets.
     package static let maximumSize = 4 << 20
 
-    /// Reads a whole configuration file. Reports every mistake, unless the text is not YAML.
+    /// Reads a whole configuration file, with the facts of followed clusters that stand after it (see
+    /// `FollowedText`). Reports every mistake, unless the text is not YAML.
     ///
     /// - Parameters:
     ///   - text: The file's octets, UTF-8.
@@ -14,19 +15,36 @@ package enum InventoryFile {
     ///   - isOwnAddress: Whether this host has the address: a DNS server there may be Namebridge itself.
     ///   - hostRoutes: The prefixes that this host has routes to: proposals keep away from them.
     ///   - furtherProblems: Problems that the caller finds in the inventory, if all of it could be read.
-    /// - Returns: The inventory, nil if any problem is an error; every problem in the order of the file.
+    /// - Returns: The inventory, nil if any problem is an error; every problem in the order of the file, and
+    ///   then those of facts.
     package static func read(
         _ text: [UInt8], name: String, isOwnAddress: (IPAddress) -> Bool = { _ in false },
         hostRoutes: () -> [IPPrefix] = { [] },
         furtherProblems: (Inventory) -> [InventoryProblem] = { _ in [] }
     ) -> (inventory: Inventory?, problems: [Diagnostic]) {
+        let followed = FollowedText(text)
         let report = Report(file: name)
-        guard let root = readTree(text.withoutByteOrderMark, report) else { return (nil, report.sorted) }
+        guard let root = readTree(followed.file.withoutByteOrderMark, report) else {
+            return (nil, report.sorted)
+        }
         report.root = root
-        let inventory = Field(node: root, path: InventoryPath(), report: report).inventory()
+        var inventory = Field(node: root, path: InventoryPath(), report: report).inventory()
+        let factsProblems = inventory?.take(followed.facts) ?? []
         report.add(inventory?.check(isOwnAddress: isOwnAddress, hostRoutes: hostRoutes) ?? [])
         report.add(inventory.map(furtherProblems) ?? [])
-        return (report.hasErrors ? nil : inventory, report.sorted)
+        let isWrong = report.hasErrors || factsProblems.contains { $0.severity == .error }
+        return (isWrong ? nil : inventory, report.sorted + factsProblems)
+    }
+
+    /// Reads a file of facts; no facts if any problem is an error.
+    package static func readFacts(
+        _ text: [UInt8], name: String
+    ) -> (facts: ClusterFacts?, problems: [Diagnostic]) {
+        let report = Report(file: name)
+        guard let root = readTree(text, report) else { return (nil, report.sorted) }
+        report.root = root
+        let facts = Field(node: root, path: InventoryPath(), report: report).clusterFacts()
+        return (report.hasErrors ? nil : facts, report.sorted)
     }
 
     /// The tree of a text; nil after an error.
@@ -41,6 +59,28 @@ package enum InventoryFile {
             report.add(error)
             return nil
         }
+    }
+}
+
+extension Inventory {
+    /// Adds facts to the clusters that are followed; the facts of others have no effect.
+    ///
+    /// - Returns: The problems of the facts that count.
+    fileprivate mutating func take(_ texts: [FollowedText.FactsText]) -> [Diagnostic] {
+        guard clusters.contains(where: { $0.follow != nil }) else { return [] }
+        var problems: [Diagnostic] = []
+        for text in texts {
+            let (facts, found) = InventoryFile.readFacts(text.octets, name: text.path)
+            guard let facts else {
+                problems += found
+                continue
+            }
+            guard let index = clusters.firstIndex(where: { $0.key == facts.cluster }) else { continue }
+            // Facts of another context are those of another cluster that had the key before.
+            guard clusters[index].follow?.context == facts.context else { continue }
+            clusters[index].take(facts)
+        }
+        return problems
     }
 }
 

@@ -7,10 +7,12 @@ extension Field {
     func cluster(_ key: String) -> Cluster {
         let read = mapping { keys in
             var cluster = Cluster(key: key, names: [])
+            keys.read("follow", into: &cluster.follow) { $0.followSettings() }
             keys.read("domain", into: &cluster.domain, .domainName)
             keys.read("dns", into: &cluster.dns) { $0.list(of: .server) }
-            // A cluster without servers is in the file for its network only.
-            if keys.has("dns") { cluster.names = Cluster.defaultNames(key: key) }
+            // A cluster without servers is in the file for its network only. Those of a followed one are
+            // found.
+            if keys.has("dns") || cluster.follow != nil { cluster.names = Cluster.defaultNames(key: key) }
             if let suffixes = keys.value(of: "names", { $0.list { $0.suffix() } }) {
                 cluster.names = suffixes.map(\.name)
                 for suffix in suffixes { cluster.suffixCache[suffix.name] = suffix.cache }
@@ -27,6 +29,7 @@ extension Field {
             keys.read("nodes", into: &cluster.nodes) { $0.entries(named: .name) { $1.node($0) } }
             keys.read("hosts", into: &cluster.hosts) { $0.entries(named: .name) { $1.host($0) } }
             keys.read("subnets", into: &cluster.subnets) { $0.entries(named: .name) { $1.subnet($0) } }
+            cluster.follow?.written = Set(ClusterFacts.Key.allCases.filter { keys.has($0.rawValue) })
             return cluster
         }
         return read ?? Cluster(key: key, names: [])
@@ -56,7 +59,7 @@ extension Field {
     }
 
     /// `kube-proxy`.
-    private func kubeProxySettings() -> KubeProxySettings? {
+    func kubeProxySettings() -> KubeProxySettings? {
         mapping { keys in
             var settings = KubeProxySettings()
             keys.read("mode", into: &settings.mode, .word)
@@ -67,7 +70,7 @@ extension Field {
     }
 
     /// `cilium`.
-    private func ciliumSettings() -> CiliumSettings? {
+    func ciliumSettings() -> CiliumSettings? {
         mapping { keys in
             var settings = CiliumSettings()
             keys.read("bpf-lb-external-clusterip", into: &settings.servesOutsiders, .boolean)
@@ -79,19 +82,18 @@ extension Field {
     }
 
     /// `calico`.
-    private func calicoSettings() -> CalicoSettings? {
+    func calicoSettings() -> CalicoSettings? {
         mapping { keys in
             var settings = CalicoSettings()
             keys.read("bpf-enabled", into: &settings.usesBPF, .boolean)
             return settings
         }
     }
+
     /// One entry of `nodes`.
     private func node(_ name: String) -> Node {
         let read = mapping { keys in
-            var node = Node(name: name, addresses: [])
-            node.addresses = keys.address()
-            keys.read("pods", into: &node.pods) { $0.list(of: .prefix) }
+            var node = keys.node(name)
             keys.read("device", into: &node.device, .device)
             return node
         }
@@ -159,6 +161,14 @@ extension Field {
 }
 
 extension Keys {
+    /// What is said of a node in a configuration and in facts.
+    mutating func node(_ name: String) -> Node {
+        var node = Node(name: name, addresses: [])
+        node.addresses = address()
+        read("pods", into: &node.pods) { $0.list(of: .prefix) }
+        return node
+    }
+
     /// The addresses of a host: one or a list.
     fileprivate mutating func address() -> [IPAddress] {
         required("address", "its own address, or a list of them") { $0.oneOrMore(.address) } ?? []

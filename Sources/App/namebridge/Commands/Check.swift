@@ -13,7 +13,8 @@ struct Check: ParsableCommand {
         abstract: "Check a configuration file and report its mistakes.",
         discussion: """
             Each mistake stands on a line of its own: FILE:LINE:COLUMN, the key, what was found and what was \
-            expected. The file of dns.cookie-secret-file is read, too. A warning says if servers and workers \
+            expected. The file of dns.cookie-secret-file is read, too, and so are the facts of clusters that \
+            are followed: each value is shown with its origin and age. A warning says if servers and workers \
             may need more descriptors than may be open here. The exit code is 1 where there is an error, 2 \
             where the file cannot be read.
 
@@ -61,6 +62,7 @@ struct Check: ParsableCommand {
             print(Style.heading.paint("\(path.printable): warning: \(shortage)"))
         }
         print(Style.success.paint("\(path.printable): fine: \(Self.summary(inventory))"))
+        for line in ValueOrigins.lines(of: inventory) { print(line) }
     }
 
     /// The shortage of descriptors that the forwarder would have if it were started here; nil if there
@@ -103,6 +105,7 @@ struct Check: ParsableCommand {
             ("valid", .boolean(configuration.inventory != nil)),
             ("problems", .array(problems)),
             ("descriptors", .optional(configuration.inventory.flatMap(shortage))),
+            ("followed", configuration.inventory.map { ValueOrigins.json(of: $0) } ?? .null),
         ])
     }
 }

@@ -151,7 +151,8 @@ final class AgentLoop {
     /// Reads the configuration file.
     private func read(_ path: String) -> Result<String, Errno> {
         do throws(FileError) {
-            return .success(String(decoding: try contents(ofFile: path), as: UTF8.self))
+            let whole = try FactsFolder.adding(to: contents(ofFile: path))
+            return .success(String(decoding: whole, as: UTF8.self))
         } catch {
             return .failure(Errno(code: error.code))
         }

@@ -39,7 +39,8 @@ struct NetPlan: ParsableCommand {
     }
 
     func run() throws {
-        let planner = NetworkPlanner(try host.configuration.load())
+        let inventory = try host.configuration.load()
+        let planner = NetworkPlanner(inventory)
         if all { return try printAll(planner) }
         let plan = try host.plan(of: planner)
         if desired {
@@ -56,6 +57,7 @@ struct NetPlan: ParsableCommand {
         print(
             "# \(plan.host.place)/\(plan.host.host.name): \(plan.part)"
         )
+        for line in ValueOrigins.lines(of: inventory) { print("# \(line)") }
         difference.printNotes()
         for step in difference.steps { print(step.text, terminator: "") }
         if difference.steps.isEmpty { print("nothing to do") }

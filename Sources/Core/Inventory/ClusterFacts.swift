@@ -1,0 +1,120 @@
+package import DomainNames
+package import IPAddressing
+
+/// A value that was found in a cluster, its source there, and since when it is so.
+package struct Fact<Value: Hashable & Sendable>: Hashable, Sendable {
+    /// The value.
+    package var value: Value
+
+    /// Such as `ConfigMap kube-system/kubeadm-config`.
+    package var source: String
+
+    /// When this value was first found, in seconds since 1970.
+    package var since: Int
+
+    package init(_ value: Value, source: String, since: Int) {
+        self.value = value
+        self.source = source
+        self.since = since
+    }
+}
+
+/// What is known of a cluster that is followed: what `namebridge follow` has found in it. Nil is what was
+/// never found.
+package struct ClusterFacts: Hashable, Sendable {
+    /// Its key in the configuration file.
+    package var cluster: String
+
+    /// Its context in the kubeconfig.
+    package var context: String
+
+    /// Of Kubernetes, as in `v1.29.3`.
+    package var version: String?
+
+    /// The zone of the cluster's DNS.
+    package var domain: Fact<DomainName>?
+    /// The servers of the cluster's DNS.
+    package var dns: Fact<[Endpoint]>?
+    /// The prefixes of the pods.
+    package var pods: Fact<[IPPrefix]>?
+    /// The prefixes of the services.
+    package var services: Fact<[IPPrefix]>?
+    /// The CNI.
+    package var cni: Fact<CNI>?
+    /// The settings of kube-proxy.
+    package var kubeProxy: Fact<KubeProxySettings>?
+    /// What is known of Cilium's data path.
+    package var cilium: Fact<CiliumSettings>?
+    /// What is known of Calico's data path.
+    package var calico: Fact<CalicoSettings>?
+    /// The nodes by name, each as its source has had it since its own time.
+    package var nodes: Fact<[FoundNode]>?
+
+    package init(cluster: String, context: String) {
+        self.cluster = cluster
+        self.context = context
+    }
+
+    /// A node, and since when it is so.
+    package struct FoundNode: Hashable, Sendable {
+        /// The node; it has no device.
+        package var node: Node
+
+        /// When the node was first found like this, in seconds since 1970.
+        package var since: Int
+
+        package init(_ node: Node, since: Int) {
+            self.node = node
+            self.since = since
+        }
+    }
+
+    /// A key of a cluster in the configuration file that can be found.
+    package enum Key: String, Hashable, Sendable, CaseIterable {
+        case domain, dns, pods, services, cni
+        case kubeProxy = "kube-proxy"
+        case cilium, calico, nodes
+    }
+
+    /// The source of the value of `key`, and since when it is so; nil if it was never found.
+    package func origin(of key: Key) -> (source: String, since: Int)? {
+        switch key {
+        case .domain: Self.origin(domain)
+        case .dns: Self.origin(dns)
+        case .pods: Self.origin(pods)
+        case .services: Self.origin(services)
+        case .cni: Self.origin(cni)
+        case .kubeProxy: Self.origin(kubeProxy)
+        case .cilium: Self.origin(cilium)
+        case .calico: Self.origin(calico)
+        case .nodes: Self.origin(nodes)
+        }
+    }
+
+    /// The origin of one value.
+    private static func origin<Value>(_ fact: Fact<Value>?) -> (source: String, since: Int)? {
+        fact.map { ($0.source, $0.since) }
+    }
+}
+
+/// How a cluster is followed: the key `follow`.
+package struct FollowSettings: Hashable, Sendable {
+    /// The context of the kubeconfig.
+    package var context: String
+
+    /// The kubeconfig; nil: where kubectl looks.
+    package var kubeconfig: String?
+
+    /// Whether endpoints of services are followed, so that changed names leave the cache at once.
+    /// Default: false.
+    package var endpoints: Bool
+
+    /// The keys that the file has itself: their values win over what is found.
+    package var written: Set<ClusterFacts.Key> = []
+
+    package init(context: String, kubeconfig: String? = nil, endpoints: Bool = false) {
+        self.context = context
+        self.kubeconfig = kubeconfig
+        self.endpoints = endpoints
+    }
+}
