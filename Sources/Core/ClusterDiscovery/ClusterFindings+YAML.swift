@@ -67,13 +67,13 @@ extension ClusterFindings {
         case .pods: "    pods: \(list((pods?.value ?? []).map(\.description)))\n"
         case .services: "    services: \(list((services?.value ?? []).map(\.description)))\n"
         case .cni: "    cni: \(scalar(cni?.value.rawValue))\n"
-        case .kubeProxy: "    kube-proxy: \(kubeProxy.map { kubeProxyText($0.value) } ?? "{}")\n"
+        case .kubeProxy: "    kube-proxy: \(kubeProxy.map { Self.kubeProxyText($0.value) } ?? "{}")\n"
         case .nodes: "    nodes:\n" + (nodes?.value ?? []).map { "      \(nodeText($0))\n" }.joined()
         }
     }
 
     /// Kube-proxy's settings on one line.
-    private func kubeProxyText(_ settings: KubeProxySettings) -> String {
+    static func kubeProxyText(_ settings: KubeProxySettings) -> String {
         var members = ["mode: \(settings.mode.rawValue)", "masquerade-all: \(settings.masqueradeAll)"]
         if !settings.clusterCIDR.isEmpty {
             members.append("cluster-cidr: \(list(settings.clusterCIDR.map(\.description)))")
@@ -82,11 +82,15 @@ extension ClusterFindings {
     }
 
     /// A node on one line.
-    private func nodeText(_ node: Node) -> String {
-        let addresses = node.addresses.map(\.description)
+    private func nodeText(_ node: Node) -> String { "\(scalar(node.name)): { \(node.membersText) }" }
+}
+
+extension Node {
+    /// Its addresses and pod prefixes as the file has them.
+    var membersText: String {
+        let addresses = addresses.map(\.description)
         let address = addresses.count == 1 ? scalar(addresses.first) : list(addresses)
-        let pods = node.pods.isEmpty ? "" : ", pods: \(list(node.pods.map(\.description)))"
-        return "\(scalar(node.name)): { address: \(address)\(pods) }"
+        return "address: \(address)" + (pods.isEmpty ? "" : ", pods: \(list(pods.map(\.description)))")
     }
 }
 
@@ -117,10 +121,10 @@ package func inventoryText(of findings: [ClusterFindings]) -> String {
 }
 
 /// A list in one line.
-private func list(_ texts: [String]) -> String { "[\(texts.map { scalar($0) }.joined(separator: ", "))]" }
+func list(_ texts: [String]) -> String { "[\(texts.map { scalar($0) }.joined(separator: ", "))]" }
 
 /// A scalar, quoted if YAML would read it as something else.
-private func scalar(_ text: String?) -> String {
+func scalar(_ text: String?) -> String {
     let text = text ?? ""
     let isPlain = text.utf8.allSatisfy { isLetterOrDigit($0) || [UInt8](".-_/".utf8).contains($0) }
     let begins = text.utf8.first.map { isLetterOrDigit($0) } ?? false

@@ -45,6 +45,8 @@ package struct ClusterFindings: Hashable, Sendable {
     package var calico: Found<CalicoSettings>?
     /// The nodes.
     package var nodes: Found<[Node]>?
+    /// False if nothing said which pod prefixes the nodes have, so that those without may have some.
+    package var knowsNodePrefixes = false
 
     /// A map that is proposed, since other clusters or sites have the same addresses.
     package var proposedMap: PrefixMap?

@@ -31,6 +31,7 @@ extension ClusterSurvey {
         findings.pods = podPrefixes(cni: cni.found?.value)
         let nodes = findNodes(cni: cni.found?.value)
         findings.nodes = nodes.found
+        findings.knowsNodePrefixes = nodes.knowsPrefixes
         findings.remarks[.nodes] = nodes.remarks
         findings.addPodRemarks(disabled: disabledCalicoPools)
         findings.keepNodesInsidePods()

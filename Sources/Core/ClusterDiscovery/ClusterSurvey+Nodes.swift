@@ -4,7 +4,7 @@ import JSON
 
 extension ClusterSurvey {
     /// The nodes with their addresses, and the pod prefixes that `cni` has given them.
-    func findNodes(cni: CNI?) -> (found: Found<[Node]>?, remarks: [String]) {
+    func findNodes(cni: CNI?) -> (found: Found<[Node]>?, knowsPrefixes: Bool, remarks: [String]) {
         var remarks: [String] = []
         let (prefixes, source) = nodePrefixes(cni: cni)
         remarks += strayBlocks(cni: cni)
@@ -21,7 +21,7 @@ extension ClusterSurvey {
         if !skipped.isEmpty {
             remarks.append("without an InternalIP, and left out: " + skipped.joined(separator: ", "))
         }
-        if nodes.isEmpty { return (nil, remarks) }
+        if nodes.isEmpty { return (nil, false, remarks) }
         if cni == .vpc, source == nil {
             remarks.append("pods have addresses of the cloud's network: nodes have no prefixes of their own")
         } else if source == nil {
@@ -32,7 +32,7 @@ extension ClusterSurvey {
                 "Calico gives out and takes back blocks as pods come and go: look again now and then")
         }
         let words = "InternalIP of the nodes" + (source.map { "; pods: \($0)" } ?? "")
-        return (Found(nodes, words), remarks)
+        return (Found(nodes, words), source != nil, remarks)
     }
 
     /// Each node's prefixes by its name, and their source; no source if there are none.
@@ -76,8 +76,11 @@ extension ClusterSurvey {
     /// Calico's blocks by the node's name in Kubernetes.
     private var calicoPrefixes: [String: [IPPrefix]] {
         var prefixes: [String: [IPPrefix]] = [:]
+        let names = Set(items(.nodes).map(\.name))
         for (name, blocks) in blocksByCalicoName {
-            guard let node = kubernetesName(ofCalicoNode: name, blocks) else { continue }
+            guard let node = names.contains(name) ? name : kubernetesName(ofCalicoBlocks: blocks) else {
+                continue
+            }
             prefixes[node, default: []] += blocks
         }
         return prefixes.mapValues { withoutNested($0).sorted() }
@@ -95,11 +98,10 @@ extension ClusterSurvey {
         return blocks
     }
 
-    /// The node that Calico calls `name`: of the same name, or the one whose tunnel address, which Calico
-    /// takes from one of the node's own blocks, lies in one of `blocks`; nil if there is none.
-    private func kubernetesName(ofCalicoNode name: String, _ blocks: [IPPrefix]) -> String? {
+    /// The node that Calico calls by a name of its own: the one whose tunnel address, which Calico takes from
+    /// one of the node's own blocks, lies in one of `blocks`; nil if there is none.
+    private func kubernetesName(ofCalicoBlocks blocks: [IPPrefix]) -> String? {
         let nodes = items(.nodes)
-        if nodes.contains(where: { $0.name == name }) { return name }
         let tunnels = ["IPv4IPIPTunnelAddr", "IPv4VXLANTunnelAddr", "IPv6VXLANTunnelAddr"]
         return nodes.first { node in
             tunnels.compactMap { node.annotation("projectcalico.org/" + $0).flatMap { IPAddress($0) } }
@@ -110,8 +112,9 @@ extension ClusterSurvey {
     /// Remarks about Calico's blocks that belong to no node of the list.
     private func strayBlocks(cni: CNI?) -> [String] {
         guard [.calicoIPIP, .calicoVXLAN, .calicoBGP].contains(cni), !items(.nodes).isEmpty else { return [] }
+        let names = Set(items(.nodes).map(\.name))
         return blocksByCalicoName.sorted { $0.key < $1.key }.compactMap { name, blocks in
-            guard kubernetesName(ofCalicoNode: name, blocks) == nil else { return nil }
+            guard !names.contains(name), kubernetesName(ofCalicoBlocks: blocks) == nil else { return nil }
             let list = blocks.sorted().map(\.description).joined(separator: ", ")
             return plainText(
                 "Calico's node \(name) is no node of Kubernetes by name or address; its blocks: \(list)")

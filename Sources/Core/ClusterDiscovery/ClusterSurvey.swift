@@ -14,7 +14,16 @@ package struct ClusterSurvey: Sendable {
     let readYAML: @Sendable (String) -> JSONValue?
 
     /// The outcome of each question.
-    private(set) var answers: [SurveyTopic: Answer] = [:]
+    var answers: [SurveyTopic: Answer] = [:]
+
+    /// The only questions to ask; nil: all that make sense.
+    private let only: [SurveyTopic]?
+
+    /// Whether the range of services may be found out by a dry run, for which most users lack permission.
+    private let triesServices: Bool
+
+    /// The version of each list (`metadata.resourceVersion`), from which a watch continues it.
+    var versions: [SurveyTopic: String] = [:]
 
     /// Lists with further pages, and where these begin (`metadata.continue`).
     private var continuations: [SurveyTopic: String] = [:]
@@ -45,14 +54,24 @@ package struct ClusterSurvey: Sendable {
     /// How often a list that breaks off is read from the start again.
     private static let mostRestarts = 2
 
-    package init(context: String, readYAML: @escaping @Sendable (String) -> JSONValue?) {
+    /// - Parameters:
+    ///   - readYAML: Parses the YAML inside of ConfigMaps.
+    ///   - only: The only questions to ask; nil: all that make sense.
+    ///   - triesServices: Whether a dry run may find out the range of services.
+    package init(
+        context: String, readYAML: @escaping @Sendable (String) -> JSONValue?, only: [SurveyTopic]? = nil,
+        triesServices: Bool = true
+    ) {
         self.context = context
         self.readYAML = readYAML
+        self.only = only
+        self.triesServices = triesServices
     }
 
     /// The questions to ask now; empty once everything is known that can be.
     package func next() -> [SurveyTopic] {
         if failure != nil { return [] }
+        if let only { return only.filter { answers[$0] == nil || continuations[$0] != nil } }
         if answers[.version] == nil { return [.version] }
         // Ends: there are finitely many topics, each asked once, and no list has more than its pages
         // and restarts.
@@ -68,7 +87,10 @@ package struct ClusterSurvey: Sendable {
     /// Takes the output of kubectl.
     package mutating func take(_ octets: [UInt8], for topic: SurveyTopic) {
         do throws(JSONError) {
-            let document = try JSONReader.read(octets)
+            let document = try JSONReader.read(octets).withoutBallast
+            if let version = document["metadata"]?["resourceVersion"]?.string, continuations[topic] == nil {
+                versions[topic] = version
+            }
             guard case .document(let earlier)? = answers[topic], continuations[topic] != nil else {
                 answers[topic] = .document(document)
                 noteContinuation(of: topic, in: document)
@@ -128,6 +150,16 @@ package struct ClusterSurvey: Sendable {
 
     // MARK: - What was answered
 
+    /// True if the list was read to its end.
+    func isWhole(_ topic: SurveyTopic) -> Bool { document(topic) != nil && partial[topic] == nil }
+
+    /// Failures that may be over when asked again, and lists that were read in part; not what the user may
+    /// not read or the server does not have.
+    var doubts: [KubectlFailure] {
+        let failures = answers.keys.filter { $0.purpose != nil }.compactMap(failure)
+        return partial.values + failures.filter { $0.mayPass }
+    }
+
     /// The server's answer to `topic`; nil if there is none, or it was not asked.
     func document(_ topic: SurveyTopic) -> JSONValue? {
         guard case .document(let value)? = answers[topic] else { return nil }
@@ -174,7 +206,7 @@ package struct ClusterSurvey: Sendable {
             }
         }
         guard topics.allSatisfy({ answers[$0] != nil && continuations[$0] == nil }) else { return topics }
-        if servicePrefixes == nil {
+        if servicePrefixes == nil, triesServices {
             topics.append(.serviceRange(isIPv6: false))
             if hasIPv6 { topics.append(.serviceRange(isIPv6: true)) }
         }

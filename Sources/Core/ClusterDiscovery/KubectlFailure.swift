@@ -24,6 +24,8 @@ package enum KubectlFailure: Error, Hashable, Sendable {
     case notFound
     /// The token for the next page of a list has expired (HTTP 410): the list must be read from the start.
     case expired
+    /// The server has too many requests, and wants fewer (HTTP 429).
+    case throttled
     /// The server found the request invalid, which is the purpose of a dry run.
     case invalid(String)
     /// Another failure, in kubectl's words.
@@ -45,6 +47,8 @@ extension KubectlFailure {
             self = .notFound
         } else if says("(Expired)", "(Gone)", "The provided continue parameter is too old") {
             self = .expired
+        } else if says("(TooManyRequests)", "Too many requests", "too many requests") {
+            self = .throttled
         } else if says("(Unauthorized)", "You must be logged in", "provide credentials") {
             self = .unauthorized
         } else if says("exec plugin: invalid apiVersion") {
@@ -117,7 +121,17 @@ extension KubectlFailure {
         switch self {
         case .noContext, .noConfiguration, .unauthorized, .login, .loginVersion, .certificate, .unreachable:
             true
-        case .timeout, .forbidden, .notFound, .expired, .invalid, .other: false
+        case .timeout, .forbidden, .notFound, .expired, .throttled, .invalid, .other: false
+        }
+    }
+
+    /// True if the same question may get an answer a little later, without anything being done.
+    var mayPass: Bool {
+        switch self {
+        case .unreachable, .timeout, .expired, .throttled, .invalid, .other: true
+        case .noContext, .noConfiguration, .unauthorized, .login, .loginVersion, .certificate, .forbidden,
+            .notFound:
+            false
         }
     }
 
@@ -148,6 +162,7 @@ extension KubectlFailure {
         case .forbidden(let reason): "no permission: \(reason)"
         case .notFound: "the API server does not have this"
         case .expired: "the list changed while it was read, and its continuation has expired (HTTP 410)"
+        case .throttled: "the API server has too many requests, and wants fewer (HTTP 429)"
         case .invalid(let words), .other(let words): words
         }
     }

@@ -1,0 +1,56 @@
+import DomainNames
+import IPAddressing
+package import Inventory
+import JSON
+import Telemetry
+
+extension ClusterFacts {
+    /// The file of these facts, as `InventoryFile.readFacts` reads it: equal facts have equal texts.
+    package var yaml: String {
+        var text = """
+            # What "namebridge follow" has found of the cluster \(plainText(cluster)). It writes this file again
+            # whenever the cluster changes. Values of the configuration file win: namebridge.yaml(5).
+            facts: 1
+            cluster: \(scalar(cluster))
+            context: \(scalar(context))
+
+            """
+        if let version { text += "kubernetes: \(scalar(version))\n" }
+        text += Self.line("domain", domain) { scalar($0.description) }
+        text += Self.line("dns", dns) { list($0.map(\.shortText)) }
+        text += Self.line("pods", pods) { list($0.map(\.description)) }
+        text += Self.line("services", services) { list($0.map(\.description)) }
+        text += Self.line("cni", cni) { scalar($0.rawValue) }
+        text += Self.line("kube-proxy", kubeProxy) { ClusterFindings.kubeProxyText($0) }
+        text += Self.line("cilium", cilium) { Self.mapping($0.values) }
+        text += Self.line("calico", calico) { Self.mapping($0.values) }
+        guard let nodes else { return text }
+        text += "nodes:\n  from: \(JSONValue.quote(nodes.source))\n  since: \(Self.time(nodes.since))\n"
+        if nodes.value.isEmpty { return text + "  value: {}\n" }
+        text += "  value:\n"
+        for found in nodes.value {
+            let name = scalar(found.node.name)
+            text += "    \(name): { \(found.node.membersText), since: \(Self.time(found.since)) }\n"
+        }
+        return text
+    }
+
+    /// The line of one fact; empty if it was never found.
+    private static func line<Value>(
+        _ key: String, _ fact: Fact<Value>?, _ text: (Value) -> String
+    ) -> String {
+        guard let fact else { return "" }
+        let source = JSONValue.quote(fact.source)
+        return "\(key): { value: \(text(fact.value)), since: \(time(fact.since)), from: \(source) }\n"
+    }
+
+    /// Members on one line.
+    private static func mapping(_ values: [(key: String, text: String)]) -> String {
+        "{ \(values.map { "\($0.key): \($0.text)" }.joined(separator: ", ")) }"
+    }
+
+    /// A time as a scalar.
+    private static func time(_ seconds: Int) -> String {
+        scalar(UTCTime(seconds: max(0, seconds)).description)
+    }
+}

@@ -1,0 +1,71 @@
+package import Telemetry
+
+/// What a follower does for a cluster, through kubectl.
+package enum FollowTask: Hashable, Sendable {
+    /// Ask one question; `FollowedCluster.take` takes the answer.
+    case ask(SurveyTopic, path: String)
+    /// Begin a watch: `takeEvent` takes each of its lines, and `endWatch` its end.
+    case watch(SurveyTopic, number: Int, path: String)
+    /// End a watch; nothing more is taken from it.
+    case stop(WatchName)
+}
+
+/// One watch of a list.
+package struct WatchName: Hashable, Sendable {
+    /// The list.
+    package let topic: SurveyTopic
+    /// Different for each watch of a cluster.
+    package let number: Int
+
+    package init(topic: SurveyTopic, number: Int) {
+        self.topic = topic
+        self.number = number
+    }
+}
+
+/// The readings of two clocks at one moment.
+package struct FollowTime: Hashable, Sendable {
+    /// For what is due when.
+    package let monotonic: MonotonicTime
+    /// In seconds since 1970, for the age of facts.
+    package let wall: Int
+
+    package init(monotonic: MonotonicTime, wall: Int) {
+        self.monotonic = monotonic
+        self.wall = wall
+    }
+}
+
+/// How it is going with a followed cluster.
+package enum FollowState: Hashable, Sendable {
+    /// Everything is asked for the first time.
+    case starting
+    /// Every list is watched, or will be at once.
+    case following
+    /// More than half of the nodes seem to be gone: the lists are read once more before that is believed.
+    case doubting
+    /// The cluster, or one of its lists, can't be read. The facts stay as they are.
+    case failing(KubectlFailure)
+
+    /// The state as a word.
+    package var word: String {
+        switch self {
+        case .starting: "starting"
+        case .following: "following"
+        case .doubting: "doubting"
+        case .failing: "failing"
+        }
+    }
+
+    /// What is wrong, and what to do; nil if nothing is.
+    ///
+    /// - Parameter kubectl: How to call kubectl for this cluster by hand.
+    package func reason(kubectl: String) -> String? {
+        switch self {
+        case .starting, .following: nil
+        case .doubting:
+            "more than half of the nodes seem to be gone; the lists are read once more before they go here"
+        case .failing(let failure): failure.explanation(kubectl: kubectl)
+        }
+    }
+}

@@ -1,0 +1,109 @@
+import ClusterDiscovery
+import DomainNames
+import IPAddressing
+import Inventory
+import InventoryFile
+import Testing
+
+/// The file of facts, and what it does to a configuration.
+@Suite struct FactsFileTests {
+    private static let clusters: [(name: String, cluster: StandInCluster)] = [
+        ("calico-ipip", Clusters.calico(ipip: "Always")), ("calico-bgp", Clusters.calico(ipip: "Never")),
+        ("calico-vxlan", Clusters.calico(ipip: "Never", vxlan: "Always")),
+        ("flannel", Clusters.flannel(backend: "vxlan")), ("cilium", Clusters.cilium(mode: "tunnel")),
+        ("vpc", Clusters.vpc()),
+    ]
+
+    private static func facts(_ cluster: StandInCluster) throws -> ClusterFacts {
+        var run = FollowRun(cluster)
+        try run.settle()
+        return try #require(run.last)
+    }
+
+    @Test(arguments: clusters.map(\.name))
+    func `what is written is read`(name: String) throws {
+        let cluster = try #require(Self.clusters.first { $0.name == name }?.cluster)
+        let facts = try Self.facts(cluster)
+        let (read, problems) = InventoryFile.readFacts(Array(facts.yaml.utf8), name: "prod.yaml")
+        #expect(problems.map(\.description) == [], "\(facts.yaml)")
+        #expect(read == facts)
+    }
+
+    private func read(_ text: String, _ facts: String...) -> (inventory: Inventory?, problems: [Diagnostic]) {
+        let followed = FollowedText(
+            file: Array(text.utf8),
+            facts: facts.map { .init(path: "/var/lib/namebridge/clusters/prod.yaml", octets: Array($0.utf8)) })
+        #expect(FollowedText(followed.whole) == followed)
+        return InventoryFile.read(followed.whole, name: "n.yaml")
+    }
+
+    @Test func `a followed cluster has what was found, and its origin`() throws {
+        let facts = try Self.facts(Clusters.calico(ipip: "Always"))
+        let (inventory, _) = read("clusters: { prod: { follow: { context: prod } } }\n", facts.yaml)
+        let cluster = try #require(inventory?.cluster("prod"))
+        #expect(cluster.names.map(\.description) == ["prod.cluster.local"])
+        #expect(cluster.dns == facts.dns?.value)
+        #expect(cluster.nodes == facts.nodes?.value.map(\.node))
+        #expect(cluster.cni == .calicoIPIP)
+        #expect(cluster.kubeProxy.mode == .ipvs)
+        #expect(
+            cluster.origins(of: .dns) == [
+                .cluster(source: "the ClusterIP of Service kube-system/kube-dns", since: 1_800_000_000)
+            ])
+        #expect(cluster.origins(of: .cilium) == [])
+    }
+
+    @Test func `what is written wins over what is found`() throws {
+        let facts = try Self.facts(Clusters.calico(ipip: "Always"))
+        let file = """
+            clusters:
+              prod:
+                follow: { context: prod }
+                dns: [192.0.2.53]
+                pods: [172.17.32.0/19, 172.17.64.0/20]
+                nodes:
+                  master1: { address: 172.17.99.1, device: eth1 }
+                  node03: { address: 172.17.14.13, pods: [172.17.54.192/26] }
+                  bastion: { address: 172.17.14.99 }
+
+            """
+        let cluster = try #require(read(file, facts.yaml).inventory?.cluster("prod"))
+        #expect(cluster.dns.map(\.description) == ["192.0.2.53:53"])
+        #expect(cluster.pods.map(\.description) == ["172.17.32.0/19", "172.17.64.0/20"])
+        #expect(cluster.services == facts.services?.value)
+        #expect(cluster.nodes.map(\.name) == ["master1", "node03", "bastion"])
+        #expect(cluster.nodes[0].addresses.map(\.description) == ["172.17.99.1"])
+        #expect(cluster.nodes[0].pods.map(\.description) == ["172.17.33.0/26"])
+        #expect(cluster.nodes[1].pods.map(\.description) == ["172.17.54.192/26"])
+        #expect(cluster.origins(of: .dns) == [.file])
+        #expect(cluster.origins(of: .nodes).count == 2)
+    }
+
+    @Test func `without facts the file is used, with a warning`() throws {
+        let (inventory, problems) = read(
+            "dns: { bare-domain: [prod] }\nclusters: { prod: { follow: { context: prod } } }\n")
+        #expect(inventory?.cluster("prod")?.isAwaitingFacts == true)
+        #expect(
+            problems.map(\.description) == [
+                "n.yaml:2:21: warning: clusters.prod.follow: found no facts of the cluster yet: questions for its names get"
+                    + " no answer, and no path leads to it, until \"namebridge follow\" has asked it"
+            ])
+    }
+
+    @Test func `facts of another cluster or context have no effect`() throws {
+        let facts = try Self.facts(Clusters.calico(ipip: "Always"))
+        let other = read("clusters: { prod: { follow: { context: other } } }\n", facts.yaml)
+        #expect(other.inventory?.cluster("prod")?.facts == nil)
+        let unfollowed = read("clusters: { prod: { dns: [192.0.2.1] } }\n", facts.yaml)
+        #expect(unfollowed.inventory?.cluster("prod")?.nodes == [])
+    }
+
+    @Test func `a mistake in the facts is told with its place`() throws {
+        let (inventory, problems) = read(
+            "clusters: { prod: { follow: { context: prod } } }\n",
+            "facts: 1\ncluster: prod\ncontext: prod\npods: { value: [10.0.0.1/8], since: yesterday, from: x }\n")
+        #expect(inventory == nil)
+        #expect(problems.map(\.file).contains("/var/lib/namebridge/clusters/prod.yaml"))
+        #expect(problems.contains { $0.line == 4 && $0.message.contains("a time in UTC") })
+    }
+}
