@@ -178,7 +178,8 @@ install-files:
 	install -D -m 644 systemd/sysusers.conf $(DESTDIR)$(SYSUSERSDIR)/namebridge.conf
 	for page in config/man/*.[58]; do \
 		install -D -m 644 "$$page" $(DESTDIR)$(MANDIR)/man$${page##*.}/$$(basename "$$page") || exit 1; done
-	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/namebridge config/grafana-dashboard.json config/prometheus-alerts.yaml
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/namebridge config/grafana-dashboard.json config/prometheus-alerts.yaml \
+		config/kubernetes/namebridge-follow.yaml
 	for zone in config/demo/*.zone; do \
 		install -D -m 644 "$$zone" $(DESTDIR)$(DEMODIR)/$$(basename "$$zone") || exit 1; done
 	install -d $(DESTDIR)$(COMPLETIONS)/bash-completion/completions $(DESTDIR)$(COMPLETIONS)/zsh/vendor-completions \

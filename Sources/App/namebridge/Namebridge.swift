@@ -20,7 +20,7 @@ struct Namebridge: ParsableCommand {
         version: version,
         subcommands: [
             Serve.self, Check.self, Query.self, Status.self, Flush.self, Reload.self, Net.self, Discover.self,
-            Doctor.self,
+            Follow.self, Doctor.self,
         ])
 
     static let version = "0.1.0"

@@ -115,7 +115,7 @@ package enum ChildProcess {
     }
 
     /// The environment of a program that needs nothing of the caller's.
-    private static let plainEnvironment = ["PATH=" + searchPath.joined(separator: ":"), "LC_ALL=C"]
+    static let plainEnvironment = ["PATH=" + searchPath.joined(separator: ":"), "LC_ALL=C"]
 
     // MARK: - The parts of a run
 
@@ -155,7 +155,7 @@ package enum ChildProcess {
     }
 
     /// Corresponds to waitpid(2).
-    private static func wait(for process: pid_t) throws(Errno) -> Int32 {
+    static func wait(for process: pid_t) throws(Errno) -> Int32 {
         var status: Int32 = 0
         // Sound: the kernel writes one number.
         try systemCall { unsafe waitpid(process, &status, 0) }
@@ -163,7 +163,7 @@ package enum ChildProcess {
     }
 
     /// Corresponds to posix_spawn(3), with all signals as they are by default.
-    private static func spawn(
+    static func spawn(
         _ path: String, _ arguments: [String], environment: [String], input: Int32, output: Int32,
         errors: Int32, flags: Int16, inherits: Bool
     ) throws(Errno) -> pid_t {
@@ -219,7 +219,7 @@ private func withCStrings<Value>(
 }
 
 /// One output of a program, read without waiting.
-private struct OutputPipe: ~Copyable {
+struct OutputPipe: ~Copyable {
     /// The end that this process reads.
     private let readEnd: FileDescriptor
     /// The end that the program writes; nil once it is closed here.
@@ -242,6 +242,12 @@ private struct OutputPipe: ~Copyable {
 
     /// -1 once nothing more can come; poll(2) ignores it.
     var readNumber: Int32 { isAtEnd ? -1 : readEnd.number }
+
+    /// The octets that were read and not taken yet.
+    mutating func takeOctets() -> [UInt8] {
+        defer { octets = [] }
+        return octets
+    }
 
     /// Closes this process's copy of the program's end.
     mutating func closeWriteEnd() { writeEnd = nil }

@@ -16,6 +16,13 @@ package struct EventFD: ~Copyable, Sendable {
         _ = eventfd_write(descriptor.number, 1)
     }
 
+    /// Waits until the descriptor is readable, or that many milliseconds. Corresponds to poll(2).
+    package func wait(milliseconds: Int32) {
+        var watched = pollfd(fd: descriptor.number, events: Int16(POLLIN), revents: 0)
+        // Sound: one structure, as the count says. A signal may end it early.
+        _ = unsafe poll(&watched, 1, milliseconds)
+    }
+
     /// Resets the descriptor; true if it was readable.
     package func clear() -> Bool {
         var value: eventfd_t = 0

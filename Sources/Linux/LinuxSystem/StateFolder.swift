@@ -21,6 +21,18 @@ package struct StateFolder: Sendable {
         }
     }
 
+    /// Makes the folder and its parent if they are missing; every user can list it.
+    package init(forAll path: String) throws(Errno) {
+        self.path = path
+        let parent = path.split(separator: "/", omittingEmptySubsequences: false).dropLast().joined(
+            separator: "/")
+        if !parent.isEmpty { _ = try FilePath.makeFolder(parent) }
+        guard try FilePath.makeFolder(path) else { return }
+        // Sound: the path is read during the call. The mode is set explicitly, since mkdir(2) applies
+        // umask(2).
+        try systemCall { unsafe chmod(path, 0o755) }
+    }
+
     /// The folder at `path`, which exists.
     package init(existing path: String) { self.path = path }
 

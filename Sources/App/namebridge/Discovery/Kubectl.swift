@@ -42,6 +42,47 @@ struct Kubectl: Sendable {
         return try run(options + ["create", "--raw", path, "-f", "-"], input: Array(body.utf8))
     }
 
+    /// The answer of the cluster of `context` to a question that only reads; nothing is asked of a person.
+    func get(_ path: String, context: String) throws(KubectlFailure) -> [UInt8] {
+        try run(["--context", context, "--request-timeout=\(timeout)s", "get", "--raw", path])
+    }
+
+    /// Watches until the server ends it, something fails, or `stop` is signalled.
+    ///
+    /// - Parameter take: Gets each line, which is an event.
+    /// - Returns: Why it has ended; nil if the server ended it in order, or it was stopped.
+    func watch(
+        _ path: String, context: String, until stop: borrowing EventFD, _ take: ([UInt8]) -> Void
+    ) -> KubectlFailure? {
+        let file = kubeconfig.map { ["--kubeconfig", $0] } ?? []
+        var line: [UInt8] = []
+        do throws(Errno) {
+            let end = try ChildProcess.stream(
+                self.path, file + ["--context", context, "get", "--raw", path], environment: environment,
+                until: stop
+            ) { octets in
+                for piece in octets.split(separator: 0x0A, omittingEmptySubsequences: false).enumerated() {
+                    if piece.offset > 0 {
+                        take(line)
+                        line = []
+                    }
+                    line += piece.element
+                }
+            }
+            // A status may come without a line break.
+            if !line.isEmpty, end.ending != nil { take(line) }
+            switch end.ending {
+            case nil, .exit(status: 0)?: return nil
+            case .exit?:
+                return KubectlFailure(errors: String(decoding: end.errors, as: UTF8.self).printableLines)
+            case .signal(let number)?: return .other("kubectl was ended by signal \(number)")
+            case .timeout?, .tooMuchOutput?: return .timeout
+            }
+        } catch {
+            return .other("kubectl can't be run: \(error)")
+        }
+    }
+
     /// The kubeconfig files that kubectl would read, if none of them exists; nil if one does.
     var absentFiles: [String]? {
         func variable(_ name: String) -> String? {

@@ -1,0 +1,118 @@
+import ArgumentParser
+import ClusterDiscovery
+import Glibc
+import Inventory
+import InventoryFile
+import LinuxSystem
+
+/// `namebridge follow`: keeps the facts of followed clusters up to date.
+struct Follow: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Follow clusters that change: nodes, pod blocks, service prefixes, DNS servers.",
+        discussion: """
+            For each cluster with a "follow" key in the configuration it asks the API server through kubectl, \
+            then watches what changes, and writes a file of facts whenever something did, at most once a \
+            second. The other commands take these facts as if they were in the configuration; what is written \
+            there wins. The facts stay when an API server can't be asked. SIGHUP makes it read the \
+            configuration again. It needs no privileges; reading the cluster is enough.
+
+            Examples:
+              namebridge follow
+              namebridge follow --facts /var/lib/namebridge/clusters --kubeconfig /etc/namebridge/kubeconfig
+            """)
+
+    @OptionGroup var options: ConfigurationOptions
+
+    @Option(
+        name: .long,
+        help: ArgumentHelp(
+            "The folder for the facts. (default: NAMEBRIDGE_FACTS, else /var/lib/namebridge/clusters)",
+            valueName: "folder"),
+        completion: .directory)
+    var facts: String?
+
+    @Option(
+        name: .long,
+        help: ArgumentHelp(
+            "The kubeconfig of clusters that name none. (default: where kubectl looks)", valueName: "file"),
+        completion: .file())
+    var kubeconfig: String?
+
+    @Option(
+        name: .long,
+        help: ArgumentHelp("How long to wait for each answer, 1s to 300s.", valueName: "duration"))
+    var timeout = RequestTimeout(seconds: 30)
+
+    func run() throws {
+        ThisProcess.ignore([SIGPIPE])
+        // Before any thread starts, since all threads inherit that these signals are received only here.
+        let signals = try failing { () throws(Errno) in try SignalFD([SIGTERM, SIGINT, SIGHUP]) }
+        let folder = try failing { () throws(Errno) in
+            try StateFolder(forAll: FilePath.fromRoot(facts ?? FactsFolder.path))
+        }
+        let inventory = try options.load()
+        Log.use(inventory.log.format)
+        var followers: [String: ClusterFollower] = [:]
+        try adopt(inventory, folder, &followers)
+        let notices = ServiceNotices()
+        notices.tellReady("following \(followers.count) clusters")
+        while true {  // ends with another signal
+            let signal = try failing { () throws(Errno) in try signals.wait() }
+            guard signal == SIGHUP else { break }
+            let read = try? Configuration(path: options.path)
+            for problem in read?.problems ?? [] { Log.warning("reload problem", [("reason", "\(problem)")]) }
+            guard let inventory = read?.inventory else {
+                Log.failure("not reloaded", [("path", options.path)])
+                continue
+            }
+            try adopt(inventory, folder, &followers)
+            Log.notice("reloaded", [("clusters", "\(followers.count)")])
+        }
+        notices.tellStopping()
+        for follower in followers.values { follower.stop() }
+        Log.notice("stopped, the facts stay in place")
+    }
+
+    /// Starts to follow what `inventory` follows, and ends the rest.
+    private func adopt(
+        _ inventory: Inventory, _ folder: StateFolder, _ followers: inout [String: ClusterFollower]
+    ) throws {
+        let followed = inventory.clusters.filter { $0.follow != nil }
+        if followed.isEmpty {
+            Log.warning("no cluster of the configuration is followed", [("path", options.path)])
+        }
+        for (key, follower) in followers
+        where inventory.cluster(key)?.follow?.asked != follower.settings.asked {
+            follower.stop()
+            followers[key] = nil
+        }
+        for cluster in followed where followers[cluster.key] == nil {
+            guard let settings = cluster.follow else { continue }
+            let kubectl = try Kubectl(kubeconfig: settings.kubeconfig ?? kubeconfig, timeout: timeout.seconds)
+            let follower = try failing { () throws(Errno) in
+                try ClusterFollower(key: cluster.key, settings: settings, kubectl: kubectl, folder: folder)
+            }
+            try failing { () throws(Errno) in try follower.start() }
+            followers[cluster.key] = follower
+        }
+    }
+
+    /// Runs `call`, and ends the command with a message if it fails.
+    private func failing<Result: ~Copyable>(_ call: () throws(Errno) -> Result) throws -> Result {
+        do throws(Errno) {
+            return try call()
+        } catch {
+            Log.failure("not started", [("reason", "\(error)")])
+            throw ExitStatus.problem
+        }
+    }
+}
+
+extension FollowSettings {
+    /// The settings that what is asked depends on.
+    fileprivate var asked: FollowSettings {
+        var settings = self
+        settings.written = []
+        return settings
+    }
+}

@@ -1,0 +1,211 @@
+import ClusterDiscovery
+import Inventory
+import InventoryFile
+import LinuxSystem
+import Synchronization
+import Telemetry
+
+/// Follows one cluster on a thread of its own: does what `FollowedCluster` decides, through kubectl.
+final class ClusterFollower: Sendable {
+    /// How the cluster is followed.
+    let settings: FollowSettings
+    /// The cluster's key.
+    private let key: String
+    /// Runs kubectl.
+    private let kubectl: Kubectl
+    /// Writes the files.
+    private let writer: FactsWriter
+    /// The messages of the threads that run kubectl.
+    private let box = Mutex(Box())
+    /// Wakes the thread.
+    private let wake: EventFD
+    /// The thread; nil before the start.
+    private let thread = Mutex<NativeThread?>(nil)
+
+    /// What the thread has not taken yet.
+    private struct Box {
+        /// In the order of their arrival.
+        var messages: [Message] = []
+        /// True if the thread must end.
+        var mustEnd = false
+    }
+
+    /// A message of a thread that runs kubectl.
+    private enum Message {
+        /// The answer to a question.
+        case answer(SurveyTopic, Result<[UInt8], KubectlFailure>)
+        /// A line of a watch.
+        case line([UInt8], WatchName)
+        /// The end of a watch.
+        case end(WatchName, KubectlFailure?)
+    }
+
+    init(
+        key: String, settings: FollowSettings, kubectl: Kubectl, folder: StateFolder
+    ) throws(Errno) {
+        self.key = key
+        self.settings = settings
+        self.kubectl = kubectl
+        writer = FactsWriter(folder: folder, key: key)
+        wake = try EventFD()
+    }
+
+    /// Starts the thread.
+    func start() throws(Errno) {
+        let new = try NativeThread(name: "follow \(key)", stackSize: 1 << 20) { [self] in run() }
+        thread.withLock { $0 = new }
+    }
+
+    /// Ends the thread and what it has started; the files stay.
+    func stop() {
+        box.withLock { $0.mustEnd = true }
+        wake.signal()
+        thread.withLock { $0 }?.join()
+    }
+
+    // MARK: - The thread
+
+    /// The readings of the clocks.
+    private var now: FollowTime { FollowTime(monotonic: MonotonicClock.now, wall: WallClock.seconds) }
+
+    /// Until `stop`.
+    private func run() {
+        var cluster = FollowedCluster(
+            key: key, context: settings.context, facts: writer.earlier(context: settings.context), at: now,
+            readYAML: { YAMLValues.read($0) })
+        var jobs = KubectlJobs()
+        var reports = FollowReports(key: key, context: settings.context)
+        while true {  // ends when it must
+            let (messages, mustEnd) = box.withLock { box in
+                defer { box.messages = [] }
+                return (box.messages, box.mustEnd)
+            }
+            if mustEnd { break }
+            for message in messages {
+                switch message {
+                case .answer(let topic, let answer): cluster.take(answer, for: topic, at: now)
+                case .line(let line, let watch): cluster.takeEvent(line, from: watch, at: now)
+                case .end(let watch, let failure):
+                    jobs.forget(watch)
+                    cluster.endWatch(watch, failure, at: now)
+                }
+            }
+            begin(cluster.due(at: now), &jobs)
+            if let facts = cluster.facts(at: now), write(facts) == .failed { cluster.noteUnwritten() }
+            reports.tell(cluster, writer, at: now)
+            wait(until: cluster.nextTime)
+        }
+        jobs.stopAll()
+    }
+
+    /// Whether facts were written.
+    private enum Writing {
+        /// They are on the disk.
+        case written
+        /// They are not: the log says why.
+        case failed
+    }
+
+    /// Writes the facts.
+    private func write(_ facts: ClusterFacts) -> Writing {
+        do throws(Errno) {
+            try writer.write(facts)
+            let nodes = facts.nodes?.value.count ?? 0
+            Log.notice("facts written", [("cluster", key), ("nodes", "\(nodes)")])
+            return .written
+        } catch {
+            Log.failure("facts not written", [("cluster", key), ("reason", "\(error)")])
+            return .failed
+        }
+    }
+
+    /// Sleeps until `time` or a message.
+    private func wait(until time: MonotonicTime) {
+        let now = MonotonicClock.now
+        let left = time > now ? time.nanoseconds - max(0, now.nanoseconds) : 0
+        wake.wait(
+            milliseconds: Int32(clamping: min(60_000, (min(left, 60_000_000_000) + 999_999) / 1_000_000)))
+        _ = wake.clear()
+    }
+
+    /// Begins tasks on threads of their own.
+    private func begin(_ tasks: [FollowTask], _ jobs: inout KubectlJobs) {
+        for task in tasks {
+            switch task {
+            case .ask(let topic, let path):
+                jobs.ask { [self] in
+                    post(
+                        .answer(
+                            topic,
+                            Result { () throws(KubectlFailure) in
+                                try kubectl.get(path, context: settings.context)
+                            }))
+                }
+            case .watch(let topic, let number, let path):
+                let watch = WatchName(topic: topic, number: number)
+                let begun = jobs.watch(watch) { [self] stop in
+                    let failure = kubectl.watch(path, context: settings.context, until: stop) { line in
+                        post(.line(line, watch))
+                    }
+                    post(.end(watch, failure))
+                }
+                if case .failed(let error) = begun {
+                    post(.end(watch, .other("kubectl can't be run: \(error)")))
+                }
+            case .stop(let watch): jobs.stop(watch)
+            }
+        }
+    }
+
+    /// Gives the thread a message.
+    private func post(_ message: Message) {
+        box.withLock { $0.messages.append(message) }
+        wake.signal()
+    }
+}
+
+/// The log and the report of one cluster.
+private struct FollowReports {
+    /// The cluster's key.
+    private let key: String
+    /// The context in the kubeconfig.
+    private let context: String
+    /// The report in the file.
+    private var written: FollowReport?
+
+    /// While nothing else changes, the report is written so often, in seconds.
+    private static let interval = 60
+
+    init(key: String, context: String) {
+        self.key = key
+        self.context = context
+    }
+
+    /// Logs a new state, and writes the report if it is new, or old.
+    mutating func tell(_ cluster: FollowedCluster, _ writer: FactsWriter, at now: FollowTime) {
+        let state = cluster.state
+        let reason = state.reason(kubectl: kubectlCommand(context: context))
+        let isNew = written?.state != state.word || written?.reason != reason
+        let age = (cluster.answered ?? 0) - (written?.answered ?? 0)
+        guard isNew || age >= Self.interval else { return }
+        if isNew { log(state, reason) }
+        let report = FollowReport(
+            cluster: key, context: context, state: state.word, reason: reason,
+            since: isNew ? now.wall : written?.since ?? now.wall, answered: cluster.answered)
+        written = report
+        do throws(Errno) {
+            try writer.write(report)
+        } catch {
+            Log.failure("report not written", [("cluster", key), ("reason", "\(error)")])
+        }
+    }
+
+    /// A line for a new state.
+    private func log(_ state: FollowState, _ reason: String?) {
+        let fields: Log.Fields = [("cluster", key)] + (reason.map { [("reason", $0)] } ?? [])
+        switch state {
+        case .starting, .following: Log.notice(state.word, fields)
+        case .doubting, .failing: Log.warning("\(state.word), nothing is removed", fields)
+        }
+    }
+}

@@ -1,0 +1,81 @@
+import CLinux
+import Glibc
+
+extension ChildProcess {
+    /// How a program ended whose output was taken while it ran, and what it wrote to its errors.
+    package struct StreamEnd: Sendable {
+        /// How it ended; nil if it was ended because `stop` asked for it.
+        package let ending: Ending?
+        /// The octets on its standard error, the first 64 KiB of them.
+        package let errors: [UInt8]
+    }
+
+    /// Runs `path` in a process group of its own until it ends, and gives its output on as it comes.
+    ///
+    /// - Parameters:
+    ///   - environment: All of it, as `NAME=VALUE`.
+    ///   - stop: Ends the program once it is readable.
+    ///   - take: Gets the next octets of its standard output.
+    package static func stream(
+        _ path: String, _ arguments: [String], environment: [String], until stop: borrowing EventFD,
+        _ take: ([UInt8]) -> Void
+    ) throws(Errno) -> StreamEnd {
+        // Sound: the path is read during the call.
+        let null = FileDescriptor(owning: try systemCall { unsafe open("/dev/null", O_RDONLY | O_CLOEXEC) })
+        var output = try OutputPipe()
+        var errors = try OutputPipe()
+        let process = try spawn(
+            path, arguments, environment: environment, input: null.number, output: output.writeNumber,
+            errors: errors.writeNumber, flags: clinux_spawn_flags, inherits: false)
+        output.closeWriteEnd()
+        errors.closeWriteEnd()
+        let isStopped = follow(&output, &errors, process, stop, take) == .stopped
+        if isStopped { kill(-process, SIGKILL) }
+        let status = try wait(for: process)
+        let ending: Ending =
+            status & 0x7F == 0 ? .exit(status: status >> 8 & 0xFF) : .signal(status & 0x7F)
+        return StreamEnd(ending: isStopped ? nil : ending, errors: errors.octets)
+    }
+
+    /// Why a program's output is taken no more.
+    private enum FollowEnd {
+        /// The program has ended.
+        case ended
+        /// It must be ended.
+        case stopped
+    }
+
+    /// Octets of a program's errors that are kept.
+    private static let errorLimit = 65_536
+
+    /// Takes the output until the program has ended, or must be.
+    private static func follow(
+        _ output: inout OutputPipe, _ errors: inout OutputPipe, _ process: pid_t,
+        _ stop: borrowing EventFD, _ take: ([UInt8]) -> Void
+    ) -> FollowEnd {
+        let number = clinux_process_descriptor(process)
+        defer { if number >= 0 { close(number) } }
+        while true {  // ends with the program, which writes to pipes that are read here
+            let isFull = errors.isOver(errorLimit)
+            var polled = [
+                pollfd(fd: number, events: Int16(POLLIN), revents: 0),
+                pollfd(fd: output.readNumber, events: Int16(POLLIN), revents: 0),
+                pollfd(fd: isFull ? -1 : errors.readNumber, events: Int16(POLLIN), revents: 0),
+                pollfd(fd: stop.descriptor.number, events: Int16(POLLIN), revents: 0),
+            ]
+            // Sound: the array lives during the call.
+            _ = unsafe poll(&polled, 4, 60_000)
+            if polled[3].revents != 0 { return .stopped }
+            // Checked before reading: what a program writes before its end is in the pipe by then.
+            let hasEnded =
+                number < 0 ? output.readNumber < 0 && errors.readNumber < 0 : polled[0].revents != 0
+            output.take(limit: 1 << 20)
+            let octets = output.takeOctets()
+            if !octets.isEmpty { take(octets) }
+            errors.take(limit: errorLimit)
+            if hasEnded, octets.isEmpty { return .ended }
+            // Without a descriptor of the process its closed outputs say that it ends.
+            if hasEnded, number < 0 { return .ended }
+        }
+    }
+}
