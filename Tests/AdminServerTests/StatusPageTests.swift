@@ -27,6 +27,7 @@ private func fullStatus(_ text: String) -> ServerStatus {
     group.servers[1].state = "dead"
     group.domain = text
     group.names = [text]
+    group.also = [text, text]
     group.prefixes = [text, text]
     status.groups = [group]
     status.history = [10, 0, 300].map { .init(milliseconds: 5_000, questions: $0, failed: 0) }

@@ -1,5 +1,6 @@
 import AnswerCache
 import DNSWire
+import DomainNames
 import IPAddressing
 import Inventory
 import Telemetry
@@ -214,6 +215,20 @@ import Testing
         engine.forgetQuestions()
         engine.ask(questionOctets("a.b.svc.prod.cluster.local"), from: client)
         #expect(engine.questions.map(\.path.server) == [0])
+    }
+
+    @Test func `a private zone that the cluster's server sends back to us is not asked again`() throws {
+        var inventory = Inventory()
+        inventory.clusters = [Cluster(key: "prod", dns: [looping])]
+        inventory.clusters[0].also = [try DomainName(parsing: "corp.internal")]
+        let board = HealthBoard(servers: 1, groups: 1, isProbed: true)
+        let engine = PlayedEngine(inventory, board: board, identity: ProcessIdentity(seed: 3))
+        engine.ask(questionOctets("db.corp.internal"), from: client)
+        let question = try #require(engine.questions.first)
+        let replies = engine.ask(try forwarded(question, "db.corp.internal"), from: looping.address)
+        #expect(replies.map(rcode(of:)) == [5])
+        #expect(engine.counters.loops == 1 && engine.questions.count == 1)
+        #expect(board.servers.map(\.isDoubted) == [true])
     }
 
     @Test func `a looping server is used again once no probe comes back`() {

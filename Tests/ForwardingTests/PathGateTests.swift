@@ -21,6 +21,7 @@ import Testing
         // The first cluster of the list would be the one to answer.
         #expect(try reply(engine.ask(questionOctets("web.shop.svc.cluster.local"), from: office)).rcode == 2)
         #expect(try reply(engine.ask(questionOctets("7.0.96.10.in-addr.arpa", type: 12), from: office)).rcode == 2)
+        #expect(try reply(engine.ask(questionOctets("db.corp.internal"), from: office)).rcode == 2)
     }
 
     @Test func `clients of other sites and of none, and other clusters, are not concerned`() throws {
@@ -111,6 +112,7 @@ import Testing
             ],
             paths: [path(from: "office"), path(from: "branch")])
         inventory.dns.bareDomain = ["prod", "staging"]
+        inventory.clusters[0].also = [try DomainName(parsing: "corp.internal")]
         return PlayedEngine(inventory, cache: AnswerCache(octets: 1 << 20, hashKey: 3))
     }
 

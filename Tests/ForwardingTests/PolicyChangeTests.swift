@@ -77,6 +77,15 @@ import Testing
         Case("the other view changes", "web.shop.svc.cluster.local", view: 1, keeps: true) {
             $0.dns.bareDomain = ["staging", "prod"]
         },
+        Case("nothing changes", "db.corp.internal", keeps: true),
+        Case("the private zone moves to another cluster", "db.corp.internal", keeps: false) {
+            $0.clusters[1].also = $0.clusters[0].also
+            $0.clusters[0].also = []
+        },
+        Case("the private zone goes", "db.corp.internal", keeps: false) { $0.clusters[0].also = [] },
+        Case("the view may ask one namespace", "db.corp.internal", view: 1, keeps: false) {
+            $0.dns.views[0].allow = Access(namespaces: ["shop"])
+        },
         Case("the view may ask less", "web.shop.svc.prod.cluster.local", view: 1, keeps: false) {
             $0.dns.views[0].allow = Access(clusters: ["staging"])
         },
@@ -100,7 +109,8 @@ import Testing
     private static func inventory() throws -> Inventory {
         var dns = DNSSettings(bareDomain: ["prod", "staging"], upstream: [server(3)])
         dns.views = [View(name: "lab", clients: [try IPPrefix(parsing: "10.1.0.0/16")], bareDomain: ["staging"])]
-        let prod = Cluster(key: "prod", dns: [server(1)], services: [try IPPrefix(parsing: "172.17.16.0/20")])
+        var prod = Cluster(key: "prod", dns: [server(1)], services: [try IPPrefix(parsing: "172.17.16.0/20")])
+        prod.also = [try DomainName(parsing: "corp.internal")]
         return Inventory(dns: dns, clusters: [prod, Cluster(key: "staging", dns: [server(2)])])
     }
 }

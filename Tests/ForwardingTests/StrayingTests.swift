@@ -1,3 +1,4 @@
+import DomainNames
 import IPAddressing
 import Inventory
 import Telemetry
@@ -36,5 +37,25 @@ import Testing
             engine.meters.serverEvents.value(row: $0, column: ServerEvent.straying.rawValue)
         }
         #expect(counts == [strays, 0], "\(reason)")
+    }
+
+    @Test func `an address of a private zone is never counted`() throws {
+        var inventory = Inventory()
+        inventory.clusters = [
+            Cluster(
+                key: "prod", dns: [Endpoint(address: IPAddress(v4: 0xAC11_100A), port: 53)],
+                services: [try IPPrefix(parsing: "172.17.16.0/20")])
+        ]
+        inventory.clusters[0].also = [try DomainName(parsing: "corp.internal")]
+        let engine = PlayedEngine(inventory)
+        engine.ask(questionOctets("db.corp.internal"), from: IPAddress(v4: 0x0A00_0007))
+        let question = try #require(engine.questions.first)
+        var answer = try PlainMessage(decoding: question.octets)
+        answer.flags = 0x8580
+        answer.additionals = []
+        answer.answers = [PlainRecord(answer.questions[0].name, type: 1, [.octets([10, 9, 9, 9])])]
+        engine.answer(question, answer.encoded())
+        #expect(engine.replies.count == 1)
+        #expect(engine.meters.serverEvents.value(row: 0, column: ServerEvent.straying.rawValue) == 0)
     }
 }

@@ -1,5 +1,6 @@
 import AnswerCache
 import DNSWire
+import DomainNames
 import IPAddressing
 import Inventory
 import Telemetry
@@ -56,6 +57,8 @@ import Testing
                 services: [try IPPrefix(parsing: "172.17.16.0/20")]),
             Cluster(key: "dev", dns: [Endpoint(address: IPAddress(v4: 0xAC12_100A), port: 53)]),
         ]
+        inventory.clusters[0].also = [try DomainName(parsing: "corp.internal")]
+        inventory.clusters[1].also = [try DomainName(parsing: "lab.internal")]
         var view = View(name: "outside", clients: [try IPPrefix(parsing: "10.0.32.0/24")])
         view.allow = Access(clusters: ["dev"], namespaces: ["test"])
         inventory.dns.views = [view]
@@ -78,6 +81,7 @@ import Testing
         "prod.cluster.local", "dns-version.prod.cluster.local", "no.such.thing.prod.cluster.local",
         "web.shop.svc.dev.cluster.local", "gone.shop.svc.dev.cluster.local", "web.shop.svc.cluster.local",
         "5.16.17.172.in-addr.arpa", "web.x-test.svc.dev.cluster.local", "web.*.svc.dev.cluster.local",
+        "db.corp.internal", "corp.internal", "db.lab.internal", "web.test.svc.lab.internal", "dns-version.lab.internal",
     ]
 
     /// Has the insider ask for the first names of each cluster: the first exists, the second does not.

@@ -92,6 +92,20 @@ import Testing
         ]
     }
 
+    @Test("private zones and further labels")
+    func privateZones() throws {
+        let text = """
+            dns: { extra-labels: [gw] }
+            clusters:
+              prod: { dns: [10.96.0.10], also: [Corp.internal, lab.example] }
+            """
+        let (inventory, problems) = read(text)
+        #expect(problems.map(\.description) == [])
+        let read = try #require(inventory)
+        #expect(read.dns.extraLabels == ["gw"])
+        #expect(read.clusters.first?.also.map(\.description) == ["Corp.internal", "lab.example"])
+    }
+
     @Test("clusters that share all addresses are accepted once each has a map")
     func maps() throws {
         let text = """

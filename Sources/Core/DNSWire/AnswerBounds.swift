@@ -19,6 +19,8 @@ struct AnswerBounds {
     private let question: Question
     /// The mapping of the cluster's names.
     private let mapping: NameMapping
+    /// A zone beside the cluster's domain that the question is in; see `AnswerTerms.zone`.
+    private let zone: NameMapping?
     /// The name that records of the answer section must have now: the one asked, or the last alias' target.
     private var current = OwnerName.asked
     /// The owner of the last alias, for its signatures; the name asked before there was one.
@@ -62,6 +64,7 @@ struct AnswerBounds {
         guard count <= Self.mostRecords else { throw .tooManyRecords(count) }
         self.question = question
         mapping = terms.names
+        zone = terms.zone
     }
 
     /// True if `record` is accepted.
@@ -95,9 +98,10 @@ struct AnswerBounds {
         return try FlatName(in: answer, at: start, end: &end)
     }
 
-    /// True for a name at or below the inner suffix of the mapping.
+    /// True for a name at or below the inner suffix of the mapping, or the zone that was asked.
     private func isInDomain(_ name: borrowing FlatName) -> Bool {
-        name.start(ofFoldedSuffix: mapping.foldedInner.span) != nil
+        if let zone, name.start(ofFoldedSuffix: zone.foldedInner.span) != nil { return true }
+        return name.start(ofFoldedSuffix: mapping.foldedInner.span) != nil
     }
 
     // MARK: - The answer section

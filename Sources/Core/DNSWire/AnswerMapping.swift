@@ -57,7 +57,8 @@ package struct AnswerMapper: ~Copyable {
 
     /// Addresses have their place: they are changed there.
     private func finish(_ terms: AnswerTerms, _ prepared: inout PreparedAnswer) {
-        if !terms.addresses.isEmpty { prepared.mapAddresses(by: terms.addresses) }
+        guard !terms.addresses.isEmpty else { return }
+        prepared.mapAddresses(by: terms.addresses, sparing: terms.zone)
     }
 
     /// Writes header and question of the prepared answer.

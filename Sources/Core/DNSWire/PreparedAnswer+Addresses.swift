@@ -19,10 +19,13 @@ extension PreparedAnswer {
     }
 
     /// Puts the outer address in place of each inner one; others stay.
-    mutating func mapAddresses(by map: PrefixMap) {
+    ///
+    /// - Parameter zone: The addresses of names in it stay; nil: there is no such zone.
+    mutating func mapAddresses(by map: PrefixMap, sparing zone: NameMapping? = nil) {
         var walk = AddressWalk()
         while let place = walk.next(in: self) {  // ends: the walk moves on
             guard let outer = map.outer(of: address(at: place).unmapped) else { continue }
+            if let zone, isOwned(walk.record - 1, below: zone) { continue }
             // An IPv4 address inside of an IPv6 one stands at its end.
             let length = outer.family.bitWidth / 8
             for index in 0..<length {
@@ -30,6 +33,15 @@ extension PreparedAnswer {
                 octets.set(octet, at: place.upperBound - length + index)
             }
         }
+    }
+
+    /// True if the owner of record `index` is in `zone`.
+    private func isOwned(_ index: Int, below zone: NameMapping) -> Bool {
+        var end = 0
+        guard let owner = try? FlatName(in: octets.span, at: start(ofRecord: index), end: &end) else {
+            return false
+        }
+        return owner.start(ofFoldedSuffix: zone.foldedInner.span) != nil
     }
 
     /// - Parameter place: Of 4 or 16 octets.

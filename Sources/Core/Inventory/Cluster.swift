@@ -26,6 +26,10 @@ package struct Cluster: Hashable, Sendable {
     /// lists) are denied without asking it. False if its zone holds other names too. Default: true.
     package var onlyKubernetesNames: Bool
 
+    /// Private zones that only its DNS servers resolve: names at or below them are asked there as they are.
+    /// Default: none.
+    package var also: [DomainName] = []
+
     /// The prefixes of its pods.
     package var pods: [IPPrefix]
 

@@ -33,6 +33,10 @@ package struct DNSSettings: Hashable, Sendable {
     /// Default: none.
     package var specialUpstream: [DomainName] = []
 
+    /// Labels that clusters may have directly below their domain besides `svc` and `pod`, in lower case:
+    /// names below them are not denied here. Default: none.
+    package var extraLabels: [String] = []
+
     /// How many questions each network of clients may have sent to servers.
     package var rateLimit = RateLimit()
 

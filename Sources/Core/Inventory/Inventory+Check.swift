@@ -56,6 +56,9 @@ struct InventoryChecker {
     /// The clusters that are an end of a path.
     let clustersOnPaths: Set<String>
 
+    /// `dns.extra-labels`.
+    let extraLabels: Set<String>
+
     /// The addresses of DNS servers that are this host's own.
     let ownAddresses: Set<IPAddress>
 
@@ -65,6 +68,7 @@ struct InventoryChecker {
         clusters = Dictionary(inventory.clusters.map { ($0.key, $0) }) { first, _ in first }
         clusterKeys = inventory.clusters.map(\.key)
         position = Dictionary(inventory.clusters.enumerated().map { ($1.key, $0) }) { first, _ in first }
+        extraLabels = Set(inventory.dns.extraLabels)
         clustersOnPaths = Set(inventory.paths.flatMap(\.ends.keys))
         sites = Dictionary(inventory.sites.map { ($0.key, $0) }) { first, _ in first }
     }

@@ -15,7 +15,7 @@ extension InventoryChecker {
         var owners: [Endpoint: (domain: DomainName, path: InventoryPath)] = [:]
         for cluster in inventory.clusters {
             let path = InventoryPath("clusters") + cluster.key
-            if schemaLabels.contains(cluster.key) {
+            if isSchemaLabel(cluster.key) {
                 error(
                     at: path, isAboutKey: true,
                     "found the key \(quoted(cluster.key)), which the Kubernetes DNS schema uses itself;"
@@ -49,10 +49,16 @@ extension InventoryChecker {
                     at: path + "follow",
                     "found no facts of the cluster yet: questions for its names get no answer, and no path"
                         + " leads to it, until \"namebridge follow\" has asked it")
-            } else if cluster.dns.isEmpty, !cluster.names.isEmpty {
+                checkDataPath(of: cluster, at: path)
+                continue
+            }
+            for (key, names) in [("names", cluster.names), ("also", cluster.also)]
+            where cluster.dns.isEmpty && !names.isEmpty {
                 error(
                     at: path + "dns",
-                    "found names but no DNS servers to ask for them, expected at least one server")
+                    "found \(key == "names" ? "names" : quoted(key)) but no DNS servers to ask for them,"
+                        + " expected at least one server")
+                break
             }
             checkDataPath(of: cluster, at: path)
         }
@@ -92,12 +98,56 @@ extension InventoryChecker {
                 checkRoom(name, at: here)
                 // A key of the schema has been reported; the name that follows from it is not a
                 // second mistake.
-                if schemaLabels.contains(cluster.key), [name] == Cluster.defaultNames(key: cluster.key) {
+                if isSchemaLabel(cluster.key), [name] == Cluster.defaultNames(key: cluster.key) {
                     continue
                 }
                 checkPlace(of: name, among: zones, at: here)
             }
         }
+        checkPrivateZones(&claims, among: zones)
+    }
+
+    /// `also`: each zone is asked at one cluster, and holds no names of the Kubernetes schema.
+    private mutating func checkPrivateZones(
+        _ claims: inout [DomainName: InventoryPath], among zones: [DomainName: InventoryPath]
+    ) {
+        let domains = domainsAndTheirParents()
+        for cluster in inventory.clusters {
+            for (index, zone) in cluster.also.enumerated() {
+                let here = (InventoryPath("clusters") + cluster.key + "also")[index]
+                if let earlier = claims[zone] {
+                    error(
+                        at: here, and: earlier,
+                        "found \(zone), which is claimed already; expected each zone to lead to one place")
+                } else if let owner = domains[zone] {
+                    error(
+                        at: here, and: owner,
+                        "found \(zone), which holds the domain of a cluster; expected a zone beside it, such"
+                            + " as corp.internal")
+                }
+                claims[zone] = claims[zone] ?? here
+                checkPlace(of: zone, among: zones, at: here)
+            }
+        }
+    }
+
+    /// The clusters' domains and every name above one, each with its first cluster.
+    private func domainsAndTheirParents() -> [DomainName: InventoryPath] {
+        var domains: [DomainName: InventoryPath] = [:]
+        for cluster in inventory.clusters {
+            let labels = cluster.domain.labels
+            for start in labels.indices {
+                guard let name = try? DomainName(labels: Array(labels[start...])) else { continue }
+                domains[name] = domains[name] ?? InventoryPath("clusters") + cluster.key
+            }
+        }
+        return domains
+    }
+
+    /// True for a label that the schema has directly below a cluster's domain, or may have
+    /// (`dns.extra-labels`).
+    private func isSchemaLabel(_ label: String) -> Bool {
+        schemaLabels.contains(label) || extraLabels.contains(label)
     }
 
     /// The domains that `bare-domain` lists answer for.
@@ -144,7 +194,7 @@ extension InventoryChecker {
         }
         for start in labels.indices {
             let label = String(decoding: labels[start].map(foldedOctet), as: UTF8.self)
-            guard schemaLabels.contains(label) || label.hasPrefix("_"),
+            guard isSchemaLabel(label) || label.hasPrefix("_"),
                 let zone = try? DomainName(labels: Array(labels[(start + 1)...])), let owner = zones[zone]
             else { continue }
             error(

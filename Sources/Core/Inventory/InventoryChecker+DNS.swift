@@ -27,6 +27,7 @@ extension InventoryChecker {
                 "found prefixes, but dns.upstream is empty: no server could be asked for their names")
         }
         checkSpecialNames()
+        checkExtraLabels()
         checkBareDomain(dns.bareDomain, at: path + "bare-domain")
         checkRanges()
     }
@@ -45,6 +46,17 @@ extension InventoryChecker {
         if inventory.dns.upstream.isEmpty, !names.isEmpty {
             error(
                 at: path, "found names, but dns.upstream is empty: no server could be asked for them")
+        }
+    }
+
+    /// `dns.extra-labels`: each once, and none that is known.
+    private mutating func checkExtraLabels() {
+        let path = "dns" + "extra-labels" as InventoryPath
+        refuseDuplicates(inventory.dns.extraLabels, at: path)
+        for (index, label) in inventory.dns.extraLabels.enumerated() where ["svc", "pod"].contains(label) {
+            error(
+                at: path[index],
+                "found \(label), which every cluster has; expected a label besides svc and pod, such as gw")
         }
     }
 

@@ -80,6 +80,7 @@ extension ServerControl {
             if let cluster = inventory.cluster(group.name) {
                 shown.domain = "\(cluster.domain)"
                 shown.names = cluster.names.map { "\($0)" }
+                shown.also = cluster.also.map { "\($0)" }
                 shown.prefixes = (cluster.services + cluster.pods).map { "\($0)" }
             }
             return shown

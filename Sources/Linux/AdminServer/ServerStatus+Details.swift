@@ -269,6 +269,7 @@ extension ServerStatus.Group {
             ("name", .string(name)),
             ("domain", .string(domain)),
             ("names", .array(names.map { .string($0) })),
+            ("also", .array(also.map { .string($0) })),
             ("prefixes", .array(prefixes.map { .string($0) })),
             ("replies", .integer(replies)),
             ("latency", latency.json),
@@ -280,6 +281,7 @@ extension ServerStatus.Group {
         name = json["name"]?.string ?? ""
         domain = json["domain"]?.string ?? ""
         names = JSONValue.strings(json["names"])
+        also = JSONValue.strings(json["also"])
         prefixes = JSONValue.strings(json["prefixes"])
         replies = json["replies"]?.count ?? 0
         latency = ServerStatus.Latency(json: json["latency"])

@@ -145,6 +145,8 @@ package struct ServerStatus: Hashable, Sendable {
         package var domain = ""
         /// The suffixes that clients use for it.
         package var names: [String] = []
+        /// The private zones that are asked there.
+        package var also: [String] = []
         /// The prefixes of its pods and services.
         package var prefixes: [String] = []
         /// Replies with its answers, cached or not.

@@ -17,6 +17,7 @@ extension Field {
                 cluster.names = suffixes.map(\.name)
                 for suffix in suffixes { cluster.suffixCache[suffix.name] = suffix.cache }
             }
+            keys.read("also", into: &cluster.also) { $0.list(of: .domainName) }
             keys.read("cache", into: &cluster.cache) { $0.clusterCacheSettings() }
             keys.read("only-kubernetes-names", into: &cluster.onlyKubernetesNames, .boolean)
             keys.read("pods", into: &cluster.pods) { $0.list(of: .prefix) }

@@ -32,6 +32,7 @@ extension Field {
             keys.read("allow-rebinding", into: &dns.allowRebinding) { $0.list(of: .domainName) }
             keys.read("reverse-upstream", into: &dns.reverseUpstream) { $0.list(of: .prefix) }
             keys.read("special-upstream", into: &dns.specialUpstream) { $0.list(of: .domainName) }
+            keys.read("extra-labels", into: &dns.extraLabels) { $0.list(of: .key) }
             keys.read("rate-limit", into: &dns.rateLimit) { $0.rateLimit() }
             keys.read("response-rate-limit", into: &dns.responseRateLimit) { $0.responseRateLimit() }
             keys.read("limits", into: &dns.limits) { $0.limits() }

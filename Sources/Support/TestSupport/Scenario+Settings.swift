@@ -19,12 +19,13 @@ extension Scenario {
     /// allow-rebinding office.example
     /// reverse-upstream 10.0.0.0/16
     /// special-upstream home.arpa
+    /// extra-labels gw
     /// maximum-udp-size 1232
     /// cluster prod domain cluster.local names prod.k8s.example.com dns 172.17.16.10 pods 172.17.32.0/19
     /// cache max-ttl 30 negative-ttl 5 stale 3600    # in seconds; without the line there is no cache
     /// probed                                        # servers may be found dead; see `ScenarioPlayer`
     /// ```
-    /// A cluster may have the settings of `cache`, and `only-kubernetes-names no`.
+    /// A cluster may have the settings of `cache`, `also corp.internal` and `only-kubernetes-names no`.
     package func inventory() throws(ScenarioError) -> Inventory {
         var inventory = Inventory()
         for line in settings {
@@ -40,6 +41,7 @@ extension Scenario {
             case "allow-rebinding": inventory.dns.allowRebinding = try line.names(values)
             case "reverse-upstream": inventory.dns.reverseUpstream = try line.prefixes(values)
             case "special-upstream": inventory.dns.specialUpstream = try line.names(values)
+            case "extra-labels": inventory.dns.extraLabels = values
             case "maximum-udp-size": inventory.dns.maximumUDPSize = try line.number(values.first)
             case "view":
                 let fields = line.fields(
@@ -103,7 +105,10 @@ extension Scenario.Line {
     fileprivate func cluster() throws(ScenarioError) -> Cluster {
         let fields = fields(
             Array(words.dropFirst()),
-            ["domain", "names", "dns", "pods", "services", "map", "nodes", "cache", "only-kubernetes-names"])
+            [
+                "domain", "names", "also", "dns", "pods", "services", "map", "nodes", "cache",
+                "only-kubernetes-names",
+            ])
         guard let key = fields[""]?.first else {
             throw ScenarioError(line: number, text: "a cluster needs a key")
         }
@@ -113,6 +118,7 @@ extension Scenario.Line {
             cluster.names = []
             for text in names { cluster.names.append(try name(text)) }
         }
+        cluster.also = try names(fields["also"] ?? [])
         cluster.dns = try endpoints(fields["dns"] ?? [])
         cluster.pods = try prefixes(fields["pods"] ?? [])
         cluster.services = try prefixes(fields["services"] ?? [])

@@ -66,6 +66,7 @@ struct RouteReport {
         /// Servers are asked, for the stated kind of name.
         case cluster
         case bareDomain = "bare-domain"
+        case privateZone = "private-zone"
         case reverse
         case upstream
         /// Answered here, from what every resolver knows.
@@ -95,7 +96,7 @@ struct RouteReport {
         switch route {
         case .ask(let target, let suffixStart):
             switch target.kind {
-            case .clusterSuffix, .bareDomain: suffix = Self.ending(of: name, from: suffixStart)
+            case .clusterSuffix, .bareDomain, .privateZone: suffix = Self.ending(of: name, from: suffixStart)
             case .reverse, .upstream: break
             }
             if !target.mapping.isIdentity {
@@ -132,6 +133,7 @@ struct RouteReport {
         return switch target.kind {
         case .clusterSuffix: .cluster
         case .bareDomain: .bareDomain
+        case .privateZone: .privateZone
         case .reverse: .reverse
         case .upstream: .upstream
         }

@@ -262,6 +262,9 @@ extension ForwardingEngine {
             prepared.extendedError = ExtendedError(
                 code: ExtendedError.Code.networkError.rawValue, text: failure.text)
         }
+        if target.kind != .upstream {
+            learnNames(of: policy.groups[target.groups[table.transactions[slot].groupPosition]].number)
+        }
         // A server that was also asked and is silent for longer than usual has failed.
         blameSilence(slot, longerThan: nil, at: turn.now)
         cache.store(&prepared, cachePlace(of: slot, target), askedAt: answer.sent)
@@ -295,11 +298,14 @@ extension ForwardingEngine {
 
     /// Checks whether the addresses of the prepared answer to `slot` may be sent.
     private func addressVerdict(_ slot: Int, _ target: RouteTarget) -> AddressVerdict {
-        guard target.kind != .upstream else {
-            return prepared.leadsInside(policy) ? .rebinding : .fine
+        switch target.kind {
+        case .upstream: return prepared.leadsInside(policy) ? .rebinding : .fine
+        // Its addresses are any.
+        case .privateZone: return .fine
+        case .clusterSuffix, .bareDomain, .reverse:
+            let group = target.groups[table.transactions[slot].groupPosition]
+            return prepared.strays(from: policy.groups[group].addresses) ? .straying : .fine
         }
-        let group = target.groups[table.transactions[slot].groupPosition]
-        return prepared.strays(from: policy.groups[group].addresses) ? .straying : .fine
     }
 
     // MARK: - The end of a transaction

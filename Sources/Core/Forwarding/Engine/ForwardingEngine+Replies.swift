@@ -59,8 +59,7 @@ extension ForwardingEngine {
     mutating func denyImpossibleName(
         _ exchange: ClientExchange, _ target: RouteTarget, suffixStart: Int, into outbox: inout Outbox
     ) -> ExchangeState {
-        guard target.hasOnlyKubernetesNames,
-            !KubernetesSchema.canExist(exchange.message, suffixStart: suffixStart),
+        guard target.hasOnlyKubernetesNames, isImpossible(exchange, target, suffixStart: suffixStart),
             let domain = policy.groups[target.groups[0]].domain
         else { return .open }
         let template = servers.board.noSuchName(group: target.groups[0]) ?? NameDenial.message(below: domain)
@@ -80,6 +79,18 @@ extension ForwardingEngine {
             cluster: policy.groups[target.groups[0]].number)
         deliver(draft, to: exchange.recipient, into: &outbox)
         return .done
+    }
+
+    /// True if no cluster of the target can have the name, and none has named it.
+    private func isImpossible(
+        _ exchange: ClientExchange, _ target: RouteTarget, suffixStart: Int
+    ) -> Bool {
+        let name = exchange.message.extracting(droppingFirst: Question.nameStart)
+        guard !policy.schema.canExist(name, suffixStart: suffixStart) else { return false }
+        let learned = servers.board.learnedNames
+        let labels = name.extracting(first: suffixStart)
+        return learned.isEmpty
+            || !target.groups.contains { learned.contains(labels, group: policy.groups[$0].number) }
     }
 
     /// Answers from the policy's own zones.

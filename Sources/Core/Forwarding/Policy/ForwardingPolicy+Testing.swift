@@ -7,10 +7,10 @@ extension ForwardingPolicy {
     /// cluster would not be asked. Empty unless the program has a fault.
     package func unansweredNames(of inventory: Inventory) -> [DomainName] {
         // The tested name must not be below another suffix, which would then be the right one.
-        let above = Set(inventory.clusters.flatMap(\.names).flatMap(\.namesAbove))
+        let above = Set(inventory.clusters.flatMap { $0.names + $0.also }.flatMap(\.namesAbove))
         let places = FirstPlaces(groups.map(\.name))
         return inventory.clusters.filter { !$0.dns.isEmpty }.flatMap { cluster in
-            cluster.names.filter { name in
+            (cluster.names + cluster.also).filter { name in
                 !above.contains(name) && !asks(places[cluster.key], below: name)
             }
         }

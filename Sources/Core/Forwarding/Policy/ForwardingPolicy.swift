@@ -74,6 +74,9 @@ package final class ForwardingPolicy: Sendable {
     /// True if a client that may not ask gets no reply.
     let dropsStrangers: Bool
 
+    /// Which names clusters can have.
+    let schema: KubernetesSchema
+
     /// The names of `dns.allow-rebinding`.
     private let rebindingNames: SuffixMap<Bool>
     /// The prefixes of `dns.clients`.
@@ -147,6 +150,7 @@ package final class ForwardingPolicy: Sendable {
         }
         clusterAddresses = IPPrefixTable(containing: clusterPrefixes)
         guarded = Guarded(prefixes: clusterPrefixes, exceptions: inventory.dns.allowRebinding)
+        schema = KubernetesSchema(extraLabels: inventory.dns.extraLabels)
         rebindingNames = SuffixMap(inventory.dns.allowRebinding.map { ($0, true) })
         reverse = ReverseRouting(
             builder.reverse, outer: builder.outerReverse, upstream: inventory.dns.reverseUpstream)
@@ -183,6 +187,19 @@ package final class ForwardingPolicy: Sendable {
         switch suffixes.longestMatch(message, at: Question.nameStart)?.value {
         case .cluster, .noServers, .bareDomain: true
         case .reverse, .special, nil: false
+        }
+    }
+
+    /// Where the suffix of a cluster begins that has no names but those of Kubernetes; nil if `name` has no
+    /// such suffix.
+    ///
+    /// - Parameter name: In wire form, uncompressed.
+    func startOfKubernetesSuffix(_ name: Span<UInt8>) -> Int? {
+        guard let match = suffixes.longestMatch(name, at: 0) else { return nil }
+        switch match.value {
+        case .cluster(let target): return targets[target].hasOnlyKubernetesNames ? match.suffixStart : nil
+        case .bareDomain: return match.suffixStart
+        case .noServers, .reverse, .special: return nil
         }
     }
 
@@ -248,7 +265,7 @@ package final class ForwardingPolicy: Sendable {
         _ target: RouteTarget, _ message: Span<UInt8>, _ question: Question, _ suffixStart: Int, _ view: Int
     ) -> Route {
         let route = permitted(target, message, suffixStart, view)
-        guard outerOwners != nil, case .ask = route,
+        guard outerOwners != nil, target.kind != .privateZone, case .ask = route,
             let other = targetOfOuterPodName(target, message, question, suffixStart)
         else { return route }
         return .ask(other, suffixStart: 0)
@@ -258,7 +275,7 @@ package final class ForwardingPolicy: Sendable {
     private func askByAddress(
         _ target: RouteTarget, _ message: Span<UInt8>, _ question: Question, _ view: Int
     ) -> Route {
-        if let access = views[view].access, !access.permitsReverseNames {
+        if let access = views[view].access, !access.permitsAllNamespaces {
             return .answer(.refused(Refusals.view))
         }
         // Of a name that is asked otherwise the part before the zone stays.
@@ -272,9 +289,13 @@ package final class ForwardingPolicy: Sendable {
         isReverse: Bool = false
     ) -> Route {
         guard let access = views[view].access else { return .ask(target, suffixStart: suffixStart) }
-        guard target.groups.allSatisfy({ access.permits(cluster: groups[$0].name) }),
-            isReverse || access.permits(message, suffixStart: suffixStart)
-        else { return .answer(.refused(Refusals.view)) }
+        // Names outside of the schema have no namespace.
+        let isInNamespace =
+            target.kind == .privateZone
+            ? access.permitsAllNamespaces : isReverse || access.permits(message, suffixStart: suffixStart)
+        guard isInNamespace, target.groups.allSatisfy({ access.permits(cluster: groups[$0].name) }) else {
+            return .answer(.refused(Refusals.view))
+        }
         return .ask(target, suffixStart: suffixStart)
     }
 

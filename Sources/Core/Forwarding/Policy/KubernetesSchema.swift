@@ -1,4 +1,3 @@
-import DNSWire
 import DomainNames
 
 /// The names that a cluster can have below its domain (Kubernetes DNS-Based Service Discovery 1.1.0, and
@@ -10,55 +9,64 @@ import DomainNames
 /// <a-b-c-d>.<namespace>.pod          dns-version   ns.dns   hostmaster
 /// ```
 /// A resolver's search list makes many others, such as `www.example.com.test.svc`: a cluster would deny each.
-enum KubernetesSchema {
-    /// False if no cluster can have the name whose labels are before `suffixStart`, an offset into the name
-    /// after the header of `message`.
-    static func canExist(_ message: Span<UInt8>, suffixStart: Int) -> Bool {
+struct KubernetesSchema: Sendable {
+    /// Labels besides `svc` and `pod`, in lower case; nothing is known of the names below them.
+    private let extraLabels: [[UInt8]]
+
+    /// - Parameter extraLabels: Such as `gw`, in lower case.
+    init(extraLabels: [String] = []) {
+        self.extraLabels = extraLabels.map { Array($0.utf8) }
+    }
+
+    /// False if no cluster can have the name whose labels are before `suffixStart`.
+    ///
+    /// - Parameter name: In wire form, uncompressed.
+    func canExist(_ name: Span<UInt8>, suffixStart end: Int) -> Bool {
         var starts = InlineArray<128, UInt8>(repeating: 0)
         var count = 0
-        var position = Question.nameStart
-        let end = Question.nameStart + suffixStart
+        var position = 0
         while position < end, count < 128 {  // a checked name: each label is at least two octets
-            starts[count] = UInt8(truncatingIfNeeded: position - Question.nameStart)
+            starts[count] = UInt8(truncatingIfNeeded: position)
             count += 1
-            position += 1 + Int(message[position])
+            position += 1 + Int(name[position])
         }
         guard count > 0 else { return true }
         // CoreDNS reads `*` and `any` as wildcards, and supports
         // `<zone>.pin._zone.<service>.<namespace>.svc`.
         for index in 0..<count {
-            let start = Question.nameStart + Int(starts[index])
-            if isLabel("*", message, start) || isLabel("any", message, start)
-                || isLabel("_zone", message, start)
+            let start = Int(starts[index])
+            if Self.isLabel("*", name, start) || Self.isLabel("any", name, start)
+                || Self.isLabel("_zone", name, start)
             {
                 return true
             }
         }
-        let top = Question.nameStart + Int(starts[count - 1])
-        if isLabel("svc", message, top) {
+        let top = Int(starts[count - 1])
+        if Self.isLabel("svc", name, top) {
             if count <= 4 { return true }
-            return count == 5 && beginsWithUnderscore(message, Int(starts[0]))
-                && beginsWithUnderscore(message, Int(starts[1]))
+            return count == 5 && Self.beginsWithUnderscore(name, Int(starts[0]))
+                && Self.beginsWithUnderscore(name, Int(starts[1]))
         }
-        if isLabel("pod", message, top) { return count <= 3 }
+        if Self.isLabel("pod", name, top) { return count <= 3 }
+        for label in extraLabels where hasLabel(label, in: name, at: top) { return true }
         return count == 1
-            ? isLabel("dns-version", message, top) || isLabel("hostmaster", message, top)
-                || isLabel("dns", message, top)
-            : count == 2 && isLabel("dns", message, top)
+            ? Self.isLabel("dns-version", name, top) || Self.isLabel("hostmaster", name, top)
+                || Self.isLabel("dns", name, top)
+            : count == 2 && Self.isLabel("dns", name, top)
     }
 
     /// True if the label at `start` begins with an underscore.
-    private static func beginsWithUnderscore(_ message: Span<UInt8>, _ start: Int) -> Bool {
-        message[Question.nameStart + start + 1] == UInt8(ascii: "_")
+    private static func beginsWithUnderscore(_ name: Span<UInt8>, _ start: Int) -> Bool {
+        name[start + 1] == UInt8(ascii: "_")
     }
 
     /// True if the label at `start` is `text`, which is in lower case, in any letter case.
-    private static func isLabel(_ text: StaticString, _ message: Span<UInt8>, _ start: Int) -> Bool {
-        guard Int(message[start]) == text.utf8CodeUnitCount else { return false }
+    private static func isLabel(_ text: StaticString, _ name: Span<UInt8>, _ start: Int) -> Bool {
+        guard Int(name[start]) == text.utf8CodeUnitCount else { return false }
         return text.withUTF8Buffer { letters in
             for index in 0..<letters.count {
                 // Sound: inside the literal's octets.
-                if unsafe foldedOctet(message[start + 1 + index]) != letters[index] { return false }
+                if unsafe foldedOctet(name[start + 1 + index]) != letters[index] { return false }
             }
             return true
         }

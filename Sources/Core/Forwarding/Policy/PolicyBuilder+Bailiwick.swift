@@ -12,7 +12,7 @@ extension PolicyBuilder {
         let clusters = ClusterSuffixes(
             suffixes.compactMap { suffix, use in
                 switch use {
-                case .cluster(let target): (suffix, target)
+                case .cluster(let target): (suffix, owner(of: target) ?? noServer)
                 case .bareDomain(let domain): (suffix, targets.count + domain)
                 case .noServers: (suffix, noServer)
                 // A reverse name is answered under its own name, or none.
@@ -30,14 +30,24 @@ extension PolicyBuilder {
                 case .bareDomain:
                     bareDomains.firstIndex(of: target.answerNames.outer).map { targets.count + $0 }
                 // In an answer, names below the domain appear under the cluster's first suffix.
-                case .reverse: firstSuffixTarget[target.groups[0]]
+                case .reverse, .privateZone: self.owner(of: target.index)
                 case .upstream: nil
                 }
             guard let owner else { return .allNames }
+            let suffix = target.kind == .privateZone ? target.mapping.outer : target.answerNames.outer
             return .cluster(
-                ClusterBailiwick(
-                    clusters, own: owner, suffix: target.answerNames.outer, isAlone: target.groups.count == 1)
-            )
+                ClusterBailiwick(clusters, own: owner, suffix: suffix, isAlone: target.groups.count == 1))
+        }
+    }
+
+    /// The target whose number is the owner of the names of `index`: private zones and reverse names belong
+    /// to the first suffix of their cluster.
+    private func owner(of index: Int) -> Int? {
+        let target = targets[index]
+        switch target.kind {
+        case .privateZone: return firstSuffixTarget[target.groups[0]] ?? index
+        case .reverse: return firstSuffixTarget[target.groups[0]]
+        case .clusterSuffix, .bareDomain, .upstream: return index
         }
     }
 }

@@ -89,7 +89,18 @@ struct PolicyBuilder {
             if firstSuffixTarget[group] == nil { firstSuffixTarget[group] = target.index }
             suffixes.append((name, .cluster(target: target.index)))
         }
+        for zone in cluster.also { addPrivateZone(zone, group, cluster) }
         return group
+    }
+
+    /// The target of a private zone that the cluster resolves.
+    private mutating func addPrivateZone(_ zone: DomainName, _ group: Int, _ cluster: Cluster) {
+        // An alias may lead to a service of the cluster, whose name then is one of its own suffixes.
+        let names = cluster.names.first.map { NameMapping(inner: cluster.domain, outer: $0) }
+        let plan = RouteTarget.Plan(
+            groups: [group], mapping: NameMapping(inner: zone, outer: zone), answerNames: names,
+            addressMaps: [cluster.addressMap], rewritesQuestion: false, kind: .privateZone)
+        suffixes.append((zone, .cluster(target: addTarget(plan).index)))
     }
 
     /// The targets of the cluster's reverse names, which answer with names below `suffix`.
@@ -261,7 +272,7 @@ struct PolicyBuilder {
         let groups = plan.groups
         let target = RouteTarget(
             plan, index: targets.count,
-            hasOnlyKubernetesNames: plan.kind != .reverse
+            hasOnlyKubernetesNames: (plan.kind == .clusterSuffix || plan.kind == .bareDomain)
                 && groups.allSatisfy { limits[$0].hasOnlyKubernetesNames },
             cacheLimits: cacheLimits
                 ?? groups.reduce(limits[groups[0]].cache) { $0.strictest(limits[$1].cache) })

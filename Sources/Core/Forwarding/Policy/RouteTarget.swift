@@ -93,6 +93,8 @@ package final class RouteTarget: Sendable {
         case clusterSuffix
         /// Below the domain that the clusters share.
         case bareDomain
+        /// At or below a private zone that one cluster resolves: its names and addresses stay as they are.
+        case privateZone
         /// A reverse name of an address inside a cluster's prefixes.
         case reverse
         /// Every other name.

@@ -22,8 +22,8 @@ struct ViewAccess: Sendable {
     /// True if the cluster may be asked.
     func permits(cluster: String) -> Bool { clusters?.contains(cluster) ?? true }
 
-    /// True if a reverse name may be asked: its answer may name any namespace.
-    var permitsReverseNames: Bool { namespaces == nil }
+    /// True if names may be asked whose namespace can't be told: the answer to a reverse name may name any.
+    var permitsAllNamespaces: Bool { namespaces == nil }
 
     /// True if the name whose labels are before `suffixStart`, an offset into the name after the header of
     /// `message`, is in a permitted namespace, or in no namespace like the cluster's own names.
@@ -61,10 +61,13 @@ struct ViewAccess: Sendable {
 
     /// True if the label at `start` is `label`, which is in lower case, in any letter case.
     private static func isLabel(_ label: [UInt8], _ message: Span<UInt8>, _ start: Int) -> Bool {
-        guard Int(message[start]) == label.count else { return false }
-        for index in label.indices where foldedOctet(message[start + 1 + index]) != label[index] {
-            return false
-        }
-        return true
+        hasLabel(label, in: message, at: start)
     }
+}
+
+/// True if the label at `start` of `octets` is `label`, which is in lower case, in any letter case.
+func hasLabel(_ label: [UInt8], in octets: Span<UInt8>, at start: Int) -> Bool {
+    guard Int(octets[start]) == label.count else { return false }
+    for index in label.indices where foldedOctet(octets[start + 1 + index]) != label[index] { return false }
+    return true
 }

@@ -266,6 +266,9 @@ package final class HealthBoard: Sendable {
     /// What was missing here while servers were asked; the same for all boards of a process.
     package let shortages: LocalShortages
 
+    /// Names outside of the schema that servers have given; the same for all boards of a process.
+    let learnedNames: LearnedNames
+
     /// For each of `ForwardingPolicy.groups` its answer for a name that does not exist; see `noSuchName`.
     private let noSuchNames: Mutex<[[UInt8]]>
 
@@ -275,6 +278,7 @@ package final class HealthBoard: Sendable {
         self.loopNames = loopNames
         servers = (0..<count).map { _ in ServerHealth(loopNames) }
         shortages = LocalShortages()
+        learnedNames = LearnedNames()
         noSuchNames = Mutex(Array(repeating: [], count: groups))
         self.isProbed = isProbed
     }
@@ -285,18 +289,17 @@ package final class HealthBoard: Sendable {
         let servers = places.map { $0.map { board.servers[$0] } ?? ServerHealth(board.loopNames) }
         let old = board.noSuchNames.withLock { $0 }
         let names = change.groupPlaces.map { $0.map { old[$0] } ?? [] }
-        self.init(servers, names, board.loopNames, board.shortages, isProbed: board.isProbed)
+        self.init(servers, names, after: board)
     }
 
-    private init(
-        _ servers: [ServerHealth], _ names: [[UInt8]], _ loopNames: LoopNames, _ shortages: LocalShortages,
-        isProbed: Bool
-    ) {
+    /// The board of other servers that continues what `board` knows of the process.
+    private init(_ servers: [ServerHealth], _ names: [[UInt8]], after board: HealthBoard) {
         self.servers = servers
-        self.loopNames = loopNames
-        self.shortages = shortages
+        loopNames = board.loopNames
+        shortages = board.shortages
+        learnedNames = board.learnedNames
         noSuchNames = Mutex(names)
-        self.isProbed = isProbed
+        isProbed = board.isProbed
     }
 
     /// A message that denies a name with the group's SOA, see `NameDenial`; nil while the SOA is not known.

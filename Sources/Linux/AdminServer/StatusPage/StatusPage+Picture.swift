@@ -50,6 +50,9 @@ extension StatusPage {
     private func clusterBox(_ group: ServerStatus.Group) -> StatusPicture.Box {
         var notes: [String] = []
         if let name = group.names.first { notes.append(name) }
+        if let zone = group.also.first {
+            notes.append("also \(zone)" + (group.also.count > 1 ? " and \(group.also.count - 1) more" : ""))
+        }
         notes += Self.prefixNotes(group.prefixes)
         if group.domain.isEmpty, group.name == "upstream" { notes = ["every other name"] }
         var box = StatusPicture.Box(title: group.name, notes: notes, kind: "place \(group.look)")
