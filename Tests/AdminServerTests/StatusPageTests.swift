@@ -35,6 +35,7 @@ private func fullStatus(_ text: String) -> ServerStatus {
     status.responseCodes = [.init(text, text, 5)]
     status.limits = [.init(text, text, 5)]
     status.extendedErrors = [.init(text, text, 5)]
+    status.suffixes = [.init(name: text, kind: text, clusters: [text])]
     status.sites = [.init(name: text, prefixes: [text])]
     status.paths = [.init(from: [text], to: [], carrier: text, details: [text])]
     status.paths[0].state = .init(isKept: true, wanted: 9, missing: 1)

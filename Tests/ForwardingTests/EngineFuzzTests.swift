@@ -51,7 +51,10 @@ private struct EngineFuzz: ~Copyable {
             bare-domain prod staging
             view 10.0.1.0/24 bare-domain staging
             upstream 172.16.1.1
-            cluster prod dns 172.17.16.10 172.17.16.11 services 172.17.16.0/20
+            merge all.cluster.local clusters prod fourth
+            merge every.cluster.local clusters fourth prod mode union partial
+            cluster prod dns 172.17.16.10 172.17.16.11 also corp.internal services 172.17.16.0/20
+            cluster fourth dns 172.20.16.10
             cluster staging domain k.local names staging.cluster.local s.example.com dns 172.18.16.10
             cluster third names cluster.local.third dns 172.19.16.10 172.19.16.11 172.19.16.12
             ---
@@ -88,6 +91,9 @@ private struct EngineFuzz: ~Copyable {
         message.flags = random.pick([0x0100, 0x0100, 0x0000, 0x0110])
         var name = maker.name(using: &random)
         if random.oneIn(3) { name = PlainName(random.pick(["a", "b", "c"]) + ".prod.cluster.local") }
+        if random.oneIn(4) {
+            name = PlainName("a.b.svc." + random.pick(["all.cluster.local", "every.cluster.local", "corp.internal"]))
+        }
         if random.oneIn(9) { name = PlainName("\(random.number(in: 0..<256)).17.17.172.in-addr.arpa") }
         message.questions = [PlainQuestion(name, type: random.pick([1, 28, 12, 255, 33, 252]))]
         if random.oneIn(2) { message.additionals = [maker.opt(using: &random)] }

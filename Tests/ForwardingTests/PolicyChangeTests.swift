@@ -86,6 +86,14 @@ import Testing
         Case("the view may ask one namespace", "db.corp.internal", view: 1, keeps: false) {
             $0.dns.views[0].allow = Access(namespaces: ["shop"])
         },
+        Case("nothing changes", "web.shop.svc.all.cluster.local", keeps: true),
+        Case("the order of members changes", "web.shop.svc.all.cluster.local", keeps: false) {
+            $0.merges[0].clusters = ["staging", "prod"]
+        },
+        Case("its members are joined", "web.shop.svc.all.cluster.local", keeps: false) { $0.merges[0].mode = .union },
+        Case("the view may ask one member", "web.shop.svc.all.cluster.local", view: 1, keeps: false) {
+            $0.dns.views[0].allow = Access(clusters: ["staging"])
+        },
         Case("the view may ask less", "web.shop.svc.prod.cluster.local", view: 1, keeps: false) {
             $0.dns.views[0].allow = Access(clusters: ["staging"])
         },
@@ -111,6 +119,11 @@ import Testing
         dns.views = [View(name: "lab", clients: [try IPPrefix(parsing: "10.1.0.0/16")], bareDomain: ["staging"])]
         var prod = Cluster(key: "prod", dns: [server(1)], services: [try IPPrefix(parsing: "172.17.16.0/20")])
         prod.also = [try DomainName(parsing: "corp.internal")]
-        return Inventory(dns: dns, clusters: [prod, Cluster(key: "staging", dns: [server(2)])])
+        var inventory = Inventory(dns: dns, clusters: [prod, Cluster(key: "staging", dns: [server(2)])])
+        let all = "all.cluster.local"
+        inventory.merges = [
+            MergedSuffix(key: all, name: try DomainName(parsing: all), clusters: ["prod", "staging"])
+        ]
+        return inventory
     }
 }

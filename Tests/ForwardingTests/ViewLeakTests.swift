@@ -59,6 +59,11 @@ import Testing
         ]
         inventory.clusters[0].also = [try DomainName(parsing: "corp.internal")]
         inventory.clusters[1].also = [try DomainName(parsing: "lab.internal")]
+        inventory.merges = [
+            MergedSuffix(
+                key: "all.cluster.local", name: try DomainName(parsing: "all.cluster.local"), clusters: ["prod", "dev"]),
+            MergedSuffix(key: "p.cluster.local", name: try DomainName(parsing: "p.cluster.local"), clusters: ["prod"]),
+        ]
         var view = View(name: "outside", clients: [try IPPrefix(parsing: "10.0.32.0/24")])
         view.allow = Access(clusters: ["dev"], namespaces: ["test"])
         inventory.dns.views = [view]
@@ -82,6 +87,8 @@ import Testing
         "web.shop.svc.dev.cluster.local", "gone.shop.svc.dev.cluster.local", "web.shop.svc.cluster.local",
         "5.16.17.172.in-addr.arpa", "web.x-test.svc.dev.cluster.local", "web.*.svc.dev.cluster.local",
         "db.corp.internal", "corp.internal", "db.lab.internal", "web.test.svc.lab.internal", "dns-version.lab.internal",
+        "web.shop.svc.all.cluster.local", "gone.shop.svc.all.cluster.local", "www.all.cluster.local",
+        "web.test.svc.p.cluster.local", "dns-version.p.cluster.local",
     ]
 
     /// Has the insider ask for the first names of each cluster: the first exists, the second does not.

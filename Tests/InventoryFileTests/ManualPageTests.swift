@@ -30,6 +30,7 @@ import Testing
             nodes: { n: { strange-key: x } }
             hosts: { h: { strange-key: x } }
             subnets: { s: { strange-key: x } }
+        merge: { all.example: { strange-key: x } }
         sites: { b: { strange-key: x } }
         paths:
           - { strange-key: x, relays: [{ strange-key: x }], probe: { strange-key: x } }

@@ -106,6 +106,24 @@ import Testing
         #expect(read.clusters.first?.also.map(\.description) == ["Corp.internal", "lab.example"])
     }
 
+    @Test("merged suffixes")
+    func merges() throws {
+        let text = """
+            clusters:
+              prod: { dns: [10.96.0.10], pods: [10.244.0.0/16] }
+              staging: { dns: [10.97.0.10], pods: [10.245.0.0/16] }
+            merge:
+              all.cluster.local: { clusters: [prod, staging] }
+              every.example.: { clusters: [staging, prod], mode: union, partial: true }
+            """
+        let (inventory, problems) = read(text)
+        #expect(problems.map(\.description) == [])
+        let merges = try #require(inventory).merges
+        #expect(merges.map(\.key) == ["all.cluster.local", "every.example."])
+        #expect(merges.map(\.mode) == [.first, .union] && merges.map(\.isPartial) == [false, true])
+        #expect(merges.map(\.clusters) == [["prod", "staging"], ["staging", "prod"]])
+    }
+
     @Test("clusters that share all addresses are accepted once each has a map")
     func maps() throws {
         let text = """

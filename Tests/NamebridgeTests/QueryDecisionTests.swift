@@ -41,6 +41,9 @@ import Testing
         Row("WEB.shop.svc.PROD.cluster.local", .cluster),
         Row("web.shop.svc.prod.cluster.local", .cluster, .withoutUpstream),
         Row("web.shop.svc.cluster.local", .bareDomain),
+        Row("web.shop.svc.all.cluster.local", .merged),
+        Row("www.example.com.shop.svc.all.cluster.local", .denied),
+        Row("db.corp.internal", .privateZone), Row("corp.internal", .privateZone, type: 6),
         Row("7.12.96.10.in-addr.arpa", .reverse, type: 12),
         Row("www.example.com", .upstream),
         Row("www.example.com", .refused, .withoutUpstream),
@@ -64,6 +67,9 @@ import Testing
         Row("db.other.svc.west.cluster.local", .refused, client: "127.0.0.5"),
         Row("www.example.com", .upstream, client: "127.0.0.5"),
         Row("web.shop.svc.cluster.local", .refused, client: "127.0.0.5"),
+        Row("db.corp.internal", .refused, client: "127.0.0.5"),
+        Row("web.shop.svc.all.cluster.local", .merged, client: "127.0.0.5"),
+        Row("web.other.svc.all.cluster.local", .refused, client: "127.0.0.5"),
         Row("web.shop.svc.prod.cluster.local", .refused, client: "127.0.0.99"),
         Row("localhost", .refused, client: "127.0.0.99"),
         Row("web.shop.svc.prod.cluster.local", .dropped, client: "127.0.0.99", .dropping),
@@ -126,12 +132,14 @@ private struct Setting {
                 - { name: guests, clients: [127.0.0.5/32], allow: { clusters: [west], namespaces: [shop] } }
               \(configuration == .withoutUpstream ? "" : "upstream: [\"\(port)\"]")
             clusters:
-              prod: { dns: ["\(port)"], services: [10.96.0.0/16] }
+              prod: { dns: ["\(port)"], services: [10.96.0.0/16], also: [corp.internal] }
               west: { dns: ["\(port)"] }
               deep:
                 domain: a.very.long.domain.of.a.cluster.that.leaves.little.room.for.names
                 names: [deep.cluster.local]
                 dns: ["\(port)"]
+            merge:
+              all.cluster.local: { clusters: [prod, west] }
             """
         let read = InventoryFile.read(Array(text.utf8), name: "test")
         let inventory = try #require(read.inventory, "\(read.problems)")

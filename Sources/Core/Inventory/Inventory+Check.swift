@@ -20,6 +20,7 @@ extension Inventory {
         checker.checkAdmin()
         checker.checkLog()
         checker.checkClusters()
+        checker.checkMerges()
         checker.checkNames()
         checker.checkPrefixes()
         checker.checkHosts()

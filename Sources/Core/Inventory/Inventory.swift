@@ -18,6 +18,9 @@ package struct Inventory: Hashable, Sendable {
     /// In the order of the file.
     package var clusters: [Cluster]
 
+    /// Suffixes below which several clusters answer as one, in the order of the file. Default: none.
+    package var merges: [MergedSuffix] = []
+
     /// In the order of the file.
     package var sites: [Site]
 

@@ -105,6 +105,7 @@ extension InventoryChecker {
             }
         }
         checkPrivateZones(&claims, among: zones)
+        checkMergedNames(&claims, among: zones)
     }
 
     /// `also`: each zone is asked at one cluster, and holds no names of the Kubernetes schema.
@@ -179,7 +180,7 @@ extension InventoryChecker {
     }
 
     /// Refuses suffixes that would hide a part of another zone, or that no cluster can own.
-    private mutating func checkPlace(
+    mutating func checkPlace(
         of name: DomainName, among zones: [DomainName: InventoryPath], at path: InventoryPath
     ) {
         let labels = name.labels
@@ -206,7 +207,7 @@ extension InventoryChecker {
     }
 
     /// A suffix leaves room for the longest service name.
-    private mutating func checkRoom(_ name: DomainName, at path: InventoryPath) {
+    mutating func checkRoom(_ name: DomainName, at path: InventoryPath) {
         let room = maximumNameLength - serviceNameOctets
         guard name.wire.count > room else { return }
         error(

@@ -38,6 +38,7 @@ extension ServerControl {
         status.cachedLatency = history.recent(latencies) { $0.turns }
         status.lookupLatency = history.recent(latencies) { $0.meters?.lookups.total ?? LatencyHistogram() }
         status.groups = groups(latencies, history)
+        status.suffixes = suffixes
         if let meters = latencies.meters { addCounts(meters, to: &status) }
         let agent = agentReport
         status.network = agent.map(Self.networkObjects)
@@ -85,6 +86,18 @@ extension ServerControl {
             }
             return shown
         }
+    }
+
+    /// Merged suffixes, then private zones, each in the order of the file.
+    private var suffixes: [ServerStatus.Suffix] {
+        let inventory = inventory
+        let merged = inventory.merges.map {
+            ServerStatus.Suffix(name: "\($0.name)", kind: "merge \($0.mode.rawValue)", clusters: $0.clusters)
+        }
+        return merged
+            + inventory.clusters.flatMap { cluster in
+                cluster.also.map { .init(name: "\($0)", kind: "private zone", clusters: [cluster.key]) }
+            }
     }
 
     /// Adds counts by response code, limit and Extended DNS Error.

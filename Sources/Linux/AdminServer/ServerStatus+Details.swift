@@ -138,6 +138,7 @@ extension ServerStatus {
             ("shortages", .array(shortages.map(\.json))),
             ("top-names", .array(topNames.map(\.json))),
             ("top-clients", .array(topClients.map(\.json))),
+            ("suffixes", .array(suffixes.map(\.json))),
             ("sites", .array(sites.map(\.json))),
             ("paths", .array(paths.map(\.json))),
             ("network", network?.json ?? .null),
@@ -162,6 +163,7 @@ extension ServerStatus {
         shortages = (json["shortages"]?.elements ?? []).compactMap(Shortage.init(json:))
         topNames = NamedCount.list(json["top-names"])
         topClients = NamedCount.list(json["top-clients"])
+        suffixes = (json["suffixes"]?.elements ?? []).map(Suffix.init(json:))
         sites = (json["sites"]?.elements ?? []).map(Site.init(json:))
         paths = (json["paths"]?.elements ?? []).map(Path.init(json:))
         if let network = json["network"], case .object = network {

@@ -48,6 +48,8 @@ package struct ServerStatus: Hashable, Sendable {
     package var topNames: [NamedCount] = []
     /// The most frequent clients.
     package var topClients: [NamedCount] = []
+    /// Merged suffixes and private zones.
+    package var suffixes: [Suffix] = []
     /// The places and paths of the configuration.
     package var sites: [Site] = []
     /// The paths.

@@ -47,6 +47,35 @@ extension Field {
         }
     }
 
+    /// `merge`: any number of suffixes; those that are no names are left out.
+    func mergedSuffixes() -> [MergedSuffix]? {
+        guard case .mapping(let entries) = node.content else {
+            fail(expected: "a mapping: \"suffix: settings\"")
+            return nil
+        }
+        return entries.compactMap { entry in
+            let field = Field(node: entry.value, path: path + entry.key, report: report)
+            let key = Field(
+                node: YAMLNode(mark: entry.keyMark, content: .scalar(entry.key)), path: field.path,
+                report: report)
+            guard let name = key.read(.domainName) else { return nil }
+            return field.mergedSuffix(entry.key, name)
+        }
+    }
+
+    /// One entry of `merge`.
+    private func mergedSuffix(_ key: String, _ name: DomainName) -> MergedSuffix? {
+        mapping { keys in
+            var merge = MergedSuffix(key: key, name: name, clusters: [])
+            merge.clusters =
+                keys.required("clusters", "the clusters that answer, in order") { $0.list(of: .reference) }
+                ?? []
+            keys.read("mode", into: &merge.mode, .word)
+            keys.read("partial", into: &merge.isPartial, .boolean)
+            return merge
+        }
+    }
+
     /// `cache` of a cluster or suffix.
     private func clusterCacheSettings() -> ClusterCacheSettings? {
         mapping { keys in

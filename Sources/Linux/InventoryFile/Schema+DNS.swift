@@ -13,6 +13,7 @@ extension Field {
             keys.read("admin", into: &inventory.admin) { $0.adminSettings() }
             keys.read("log", into: &inventory.log) { $0.logSettings() }
             keys.read("clusters", into: &inventory.clusters) { $0.entries(named: .key) { $1.cluster($0) } }
+            keys.read("merge", into: &inventory.merges) { $0.mergedSuffixes() }
             keys.read("sites", into: &inventory.sites) { $0.entries(named: .key) { $1.site($0) } }
             keys.read("paths", into: &inventory.paths) { $0.list { $0.networkPath() } }
             return inventory

@@ -14,12 +14,14 @@ extension Scenario {
     /// view 10.0.32.0/21 bare-domain old allow-clusters old allow-namespaces test inside prod
     /// site office 172.16.0.0/18
     /// unmapped office prod                          # a path with "map: false"
+    /// path office prod                              # a path that may close
     /// host 192.168.10.11                            # addresses of the forwarder's own host
     /// upstream 172.16.1.1
     /// allow-rebinding office.example
     /// reverse-upstream 10.0.0.0/16
     /// special-upstream home.arpa
     /// extra-labels gw
+    /// merge all.cluster.local clusters prod staging mode union partial
     /// maximum-udp-size 1232
     /// cluster prod domain cluster.local names prod.k8s.example.com dns 172.17.16.10 pods 172.17.32.0/19
     /// cache max-ttl 30 negative-ttl 5 stale 3600    # in seconds; without the line there is no cache
@@ -53,6 +55,7 @@ extension Scenario {
                     clusters: fields["allow-clusters"], namespaces: fields["allow-namespaces"])
                 view.inside = fields["inside"] ?? []
                 inventory.dns.views.append(view)
+            case "merge": inventory.merges.append(try line.merge(values))
             case "cluster": inventory.clusters.append(try line.cluster())
             case "cache":
                 let settings = try line.cacheSettings(values)
@@ -62,11 +65,11 @@ extension Scenario {
             case "site":
                 let networks = try line.prefixes(Array(values.dropFirst()))
                 inventory.sites.append(Site(key: values.first ?? "", networks: networks))
-            case "unmapped":
+            case "unmapped", "path":
                 inventory.paths.append(
                     Path(
                         ends: .oneWay(from: values.first ?? "", to: values.last ?? ""), carrier: .routed,
-                        isMapped: false))
+                        isMapped: line.words[0] == "path"))
             case "limits", "probed", "host": continue
             default: throw ScenarioError(line: line.number, text: "no setting is called \(line.words[0])")
             }
@@ -129,6 +132,16 @@ extension Scenario.Line {
         cluster.cache = try cacheSettings(fields["cache"] ?? [])
         cluster.onlyKubernetesNames = fields["only-kubernetes-names"] != ["no"]
         return cluster
+    }
+
+    /// The suffix of a line `merge`.
+    fileprivate func merge(_ words: [String]) throws(ScenarioError) -> MergedSuffix {
+        let fields = fields(words, ["clusters", "mode", "partial"])
+        let key = fields[""]?.first ?? ""
+        var merge = MergedSuffix(key: key, name: try name(key), clusters: fields["clusters"] ?? [])
+        merge.mode = fields["mode"] == ["union"] ? .union : .first
+        merge.isPartial = words.contains("partial")
+        return merge
     }
 
     /// The settings of cache words.

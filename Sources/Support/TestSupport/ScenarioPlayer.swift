@@ -18,6 +18,7 @@ import Telemetry
 /// | `server ADDRESS is found dead REASON` | the prober says so |
 /// | `server ADDRESS is found alive` | or `without-edns`, `over-tcp`; `rtt MS`, `size OCTETS` may follow |
 /// | `cluster KEY has soa "RECORD"` | the prober learns it |
+/// | `path FROM TO closes REASON` | or `opens`: whether packets of a site reach a cluster |
 /// | `after 400ms` | time passes, through every deadline on the way |
 /// | `nothing more is sent` | all that was sent has been expected |
 package final class ScenarioPlayer {
@@ -101,6 +102,7 @@ package final class ScenarioPlayer {
         case ("server", "is") where words.count > 4 && words[3] == "found":
             try serverIsFound(line, words[4], words.dropFirst(5))
         case ("cluster", "has"): try learnSOA(line)
+        case ("path", _): setGate(words)
         case ("server", "answers"): try serverAnswers(line, rest)
         case ("server", "fails"): try serverFails(line, rest)
         case ("after", _): try pass(line)
@@ -296,6 +298,15 @@ package final class ScenarioPlayer {
         } else {
             engine.upstreamHinted(sent.path, in: &turn)
         }
+    }
+
+    /// `path FROM TO closes REASON`, or `opens`.
+    private func setGate(_ words: [String]) {
+        guard words.count > 3 else { return }
+        let reason = words.dropFirst(4).joined(separator: " ")
+        engine.policy.gates.set(
+            from: words[1], to: words[2],
+            words[3] == "closes" ? .closed(ExtendedError(.networkError, reason)) : .open)
     }
 
     // MARK: - The prober

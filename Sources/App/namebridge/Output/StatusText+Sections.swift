@@ -78,6 +78,15 @@ extension StatusText {
         return table
     }
 
+    // MARK: - Suffixes
+
+    /// Merged suffixes and private zones.
+    var suffixes: [Line] {
+        guard !status.suffixes.isEmpty else { return [] }
+        let rows = status.suffixes.map { Row(["  \($0.name)"], $0.words) }
+        return [Line("suffixes besides those of the clusters", .faint)] + hanging(rows, [.left])
+    }
+
     // MARK: - Failures
 
     /// As many as on the page.

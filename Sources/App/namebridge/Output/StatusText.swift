@@ -33,7 +33,7 @@ struct StatusText {
     /// All lines, an empty one between sections.
     var lines: [Line] {
         let sections = [
-            head, questions, servers, paths, failures, network, latencies, limits, strays, reasons,
+            head, questions, servers, suffixes, paths, failures, network, latencies, limits, strays, reasons,
             topNames, topClients, workers,
         ]
         return Array(sections.filter { !$0.isEmpty }.joined(separator: [Line("")]))

@@ -66,6 +66,7 @@ struct RouteReport {
         /// Servers are asked, for the stated kind of name.
         case cluster
         case bareDomain = "bare-domain"
+        case merged
         case privateZone = "private-zone"
         case reverse
         case upstream
@@ -96,7 +97,8 @@ struct RouteReport {
         switch route {
         case .ask(let target, let suffixStart):
             switch target.kind {
-            case .clusterSuffix, .bareDomain, .privateZone: suffix = Self.ending(of: name, from: suffixStart)
+            case .clusterSuffix, .bareDomain, .merged, .privateZone:
+                suffix = Self.ending(of: name, from: suffixStart)
             case .reverse, .upstream: break
             }
             if !target.mapping.isIdentity {
@@ -133,6 +135,7 @@ struct RouteReport {
         return switch target.kind {
         case .clusterSuffix: .cluster
         case .bareDomain: .bareDomain
+        case .merged: .merged
         case .privateZone: .privateZone
         case .reverse: .reverse
         case .upstream: .upstream

@@ -32,3 +32,17 @@ extension PreparedAnswer {
         return holdsAddress { guarded.holds($0) } && !policy.mayLeadInside(octets.span)
     }
 }
+
+extension ForwardingEngine {
+    /// Checks whether the addresses of the prepared answer to `slot` may be sent.
+    func addressVerdict(_ slot: Int, _ target: RouteTarget) -> AddressVerdict {
+        switch target.kind {
+        case .upstream: return prepared.leadsInside(policy) ? .rebinding : .fine
+        // Its addresses are any.
+        case .privateZone: return .fine
+        case .clusterSuffix, .bareDomain, .merged, .reverse:
+            let group = target.groups[table.transactions[slot].groupPosition]
+            return prepared.strays(from: policy.groups[group].addresses) ? .straying : .fine
+        }
+    }
+}

@@ -215,7 +215,7 @@ extension ForwardingEngine {
     private mutating func give(_ answer: ServerAnswer, to slot: Int, in turn: inout Turn) -> AnswerUse {
         guard let target = table.transactions[slot].target else { return .given }
         if answer.isNameError, table.transactions[slot].groupPosition + 1 < target.groups.count {
-            advance(slot, after: .nameDenied, in: &turn)
+            advance(slot, after: .groupAnswered, in: &turn)
             return .given
         }
         learnEDNS(from: answer, slot, at: turn.now)
@@ -246,32 +246,43 @@ extension ForwardingEngine {
             holdBack(slot, Refusals.rebinding, in: &turn)
             return .given
         }
-        givePrepared(answer, to: slot, target, in: &turn)
+        switch join(slot, target, askedAt: answer.sent) {
+        case .nextMember: advance(slot, after: .groupAnswered, in: &turn)
+        case .complete: givePrepared(slot, target, askedAt: answer.sent, by: answer.server, in: &turn)
+        case .incomplete: finishWithFailure(slot, .serverFailure, at: turn.now, into: &turn.outbox)
+        }
         return .given
     }
 
     /// Gives the prepared answer to the clients of `slot`.
+    ///
+    /// - Parameter server: The one that answered last.
     private mutating func givePrepared(
-        _ answer: ServerAnswer, to slot: Int, _ target: RouteTarget, in turn: inout Turn
+        _ slot: Int, _ target: RouteTarget, askedAt sent: MonotonicTime, by server: Int?, in turn: inout Turn
     ) {
-        if let failure = table.transactions[slot].failure {
+        let reasons = table.transactions[slot].reasons
+        if !reasons.isEmpty {
             // A failed cluster is not a negative answer: the others' NXDOMAIN is not valid for all.
-            guard !answer.isNameError else {
+            guard !prepared.isNameError else {
                 return finishWithFailure(slot, .serverFailure, at: turn.now, into: &turn.outbox)
             }
-            prepared.extendedError = ExtendedError(
-                code: ExtendedError.Code.networkError.rawValue, text: failure.text)
+            let isJoined = table.transactions[slot].merged?.records.isEmpty == false
+            let code: ExtendedError.Code = isJoined ? .synthesized : .networkError
+            prepared.extendedError = ExtendedError(code: code.rawValue, text: reasons)
         }
+        let sent = table.transactions[slot].merged?.asked ?? sent
         if target.kind != .upstream {
-            learnNames(of: policy.groups[target.groups[table.transactions[slot].groupPosition]].number)
+            learnNames(of: policy.groups[answeringGroup(of: slot, target)].number)
         }
         // A server that was also asked and is silent for longer than usual has failed.
         blameSilence(slot, longerThan: nil, at: turn.now)
-        cache.store(&prepared, cachePlace(of: slot, target), askedAt: answer.sent)
+        if table.transactions[slot].question.skippedMembers == 0 {
+            cache.store(&prepared, cachePlace(of: slot, target), askedAt: sent)
+        }
         counters.answered += Int(table.transactions[slot].waiterCount)
         // Whole seconds on the way are counted, so that a late answer is valid no longer for waiting clients.
-        let age = UInt32(clamping: turn.now.seconds(since: answer.sent))
-        let ending = Ending(source: .miss, body: .prepared(.age(age)), server: answer.server)
+        let age = UInt32(clamping: turn.now.seconds(since: sent))
+        let ending = Ending(source: .miss, body: .prepared(.age(age)), server: server)
         finish(slot, ending, at: turn.now, into: &turn.outbox)
     }
 
@@ -293,18 +304,6 @@ extension ForwardingEngine {
         case .nameWouldExceedLimit(let name):
             "under \(target.answerNames.outer) a name in the answer would take more than 255 octets: "
                 + ((try? DomainName(wire: name))?.description ?? "")
-        }
-    }
-
-    /// Checks whether the addresses of the prepared answer to `slot` may be sent.
-    private func addressVerdict(_ slot: Int, _ target: RouteTarget) -> AddressVerdict {
-        switch target.kind {
-        case .upstream: return prepared.leadsInside(policy) ? .rebinding : .fine
-        // Its addresses are any.
-        case .privateZone: return .fine
-        case .clusterSuffix, .bareDomain, .reverse:
-            let group = target.groups[table.transactions[slot].groupPosition]
-            return prepared.strays(from: policy.groups[group].addresses) ? .straying : .fine
         }
     }
 
@@ -352,7 +351,9 @@ extension ForwardingEngine {
 
     /// True if a late answer to `slot` would be of use to the clients that come next.
     private func mayComeLate(_ slot: Int) -> Bool {
-        limits.lateMilliseconds > 0 && cache.cache != nil && table.transactions[slot].loopMarks.isEmpty
+        // A member's answer alone is not that of a union.
+        guard table.transactions[slot].merged == nil else { return false }
+        return limits.lateMilliseconds > 0 && cache.cache != nil && table.transactions[slot].loopMarks.isEmpty
             && !table.transactions[slot].isLate
     }
 
@@ -364,10 +365,9 @@ extension ForwardingEngine {
         // If all servers are down, nothing was sent, and the reply leaves at once.
         let wasSent = ending.server != nil || table.transactions[slot].attemptCount > 0
         let suffixStart = table.transactions[slot].question.suffixStart
-        let group = target.groups[table.transactions[slot].groupPosition]
         return ReplyDraft(
             body: ending.body, source: ending.source, view: Int(table.transactions[slot].view),
-            cluster: policy.groups[group].number, server: ending.server,
+            cluster: policy.groups[answeringGroup(of: slot, target)].number, server: ending.server,
             sent: wasSent ? ReplyDraft.SentQuestion(target: target, suffixStart: suffixStart) : nil,
             microseconds: elapsed > 0 ? elapsed : nil)
     }
@@ -381,15 +381,16 @@ extension ForwardingEngine {
         finish(slot, Ending(source: .miss), at: turn.now, into: &turn.outbox)
     }
 
-    /// Informs the clients that no group had an answer.
-    mutating func finishWithGroupsFailure(
-        _ slot: Int, _ target: RouteTarget, at now: MonotonicTime, into outbox: inout Outbox
-    ) {
+    /// Informs the clients that no further group has an answer.
+    mutating func finishWithGroupsFailure(_ slot: Int, _ target: RouteTarget, in turn: inout Turn) {
+        if prepareUnion(slot, target) {
+            return givePrepared(slot, target, askedAt: turn.now, by: nil, in: &turn)
+        }
         // A refusal is passed on. Every other code concerns our question or the server (FORMERR, NOTIMP,
         // NOTAUTH): the client's question was valid.
         let isRefused = table.transactions[slot].lastDecline == .refused
         let rcode: ResponseCode = target.groups.count == 1 && isRefused ? .refused : .serverFailure
-        finishWithFailure(slot, rcode, at: now, into: &outbox)
+        finishWithFailure(slot, rcode, at: turn.now, into: &turn.outbox)
     }
 
     /// Gives all clients of `slot` an expired answer (RFC 8767), or informs them that no server answered
@@ -398,11 +399,15 @@ extension ForwardingEngine {
         _ slot: Int, _ rcode: ResponseCode, at now: MonotonicTime, into outbox: inout Outbox
     ) {
         guard let target = table.transactions[slot].target else { return }
-        let text = table.transactions[slot].failure?.text ?? []
+        let text = table.transactions[slot].reasons
         let waiters = Int(table.transactions[slot].waiterCount)
         table.begin(&prepared, for: slot)
+        // What is cached was put together from all members.
+        let mayUseCache = table.transactions[slot].question.skippedMembers == 0
         let place = cachePlace(of: slot, target)
-        if let hit = cache.loadInPlaceOfFailure(place, into: &prepared, by: &scratch, at: now) {
+        if mayUseCache,
+            let hit = cache.loadInPlaceOfFailure(place, into: &prepared, by: &scratch, at: now)
+        {
             var ending = Ending(source: .hit, body: .prepared(.age(hit.age)))
             if hit.isFresh {  // Another client got an answer in the meantime.
                 counters.hits += waiters
@@ -469,18 +474,18 @@ extension ForwardingEngine {
     /// A question that was not asked for lack of room may be asked again at once; one with marks of the
     /// client may have failed because of them.
     private func cacheFailure(_ slot: Int, _ target: RouteTarget, at now: MonotonicTime) {
-        guard !table.transactions[slot].isTurnedAway, table.transactions[slot].loopMarks.isEmpty else {
-            return
-        }
+        guard !table.transactions[slot].isTurnedAway, table.transactions[slot].loopMarks.isEmpty,
+            table.transactions[slot].question.skippedMembers == 0
+        else { return }
         cache.storeFailure(prepared, cachePlace(of: slot, target), at: now)
     }
 
     /// The key under which the answer to `slot` is cached.
     private func cachePlace(of slot: Int, _ target: RouteTarget) -> CacheAccess.Place {
-        let group = target.groups[table.transactions[slot].groupPosition]
+        let group = policy.groups[answeringGroup(of: slot, target)]
         return CacheAccess.Place(
             shape: table.transactions[slot].question, view: Int(table.transactions[slot].view),
-            limits: target.cacheLimits, owner: UInt16(clamping: policy.groups[group].number),
+            limits: target.cacheLimits, owner: UInt16(clamping: group.number),
             isAfterFailure: table.transactions[slot].failure != nil)
     }
 }

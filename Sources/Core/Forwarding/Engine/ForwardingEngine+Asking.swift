@@ -14,7 +14,9 @@ extension ForwardingEngine {
     mutating func ask(
         _ exchange: ClientExchange, _ target: RouteTarget, suffixStart: Int, in turn: inout Turn
     ) {
-        let shape = QuestionShape(exchange.query, suffixStart: suffixStart)
+        var shape = QuestionShape(exchange.query, suffixStart: suffixStart)
+        let skipped = skippedMembers(exchange, target)
+        shape.skippedMembers = skipped.places
         let recipient = exchange.recipient
         guard let view = exchange.view else { return }
         guard !hasTooMany(recipient) else { return turnAway(exchange, into: &turn.outbox) }
@@ -33,6 +35,7 @@ extension ForwardingEngine {
         guard let slot = table.add(asked, key: key, recipient) else {
             return denyRoom(exchange, into: &turn.outbox)
         }
+        if target.kind == .merged { table.transactions[slot].merged = MergedAnswer(skipped: skipped.reasons) }
         timers.grow(to: table.transactions.count)
         let total = target.groups.reduce(0) { $0 + policy.groups[$1].timeouts.total }
         table.transactions[slot].start(
@@ -58,8 +61,9 @@ extension ForwardingEngine {
         case hinted(isFirst: Bool)
         /// The question could not be sent because of a local failure.
         case unsent
-        /// The current group says that there is no such name, and is not the last one.
-        case nameDenied
+        /// The current group says that there is no such name, or has a part of the answer, and is not the
+        /// last one.
+        case groupAnswered
         /// The transaction that was followed got no answer.
         case leaderFailed
     }
@@ -154,7 +158,7 @@ extension ForwardingEngine {
                 let hasTime = turn.now < table.transactions[slot].deadline
                 step = hasTime && next < target.groups.count ? .enterGroup(next) : .finish
             case .finish:
-                finishWithGroupsFailure(slot, target, at: turn.now, into: &turn.outbox)
+                finishWithGroupsFailure(slot, target, in: &turn)
                 return failure
             }
         }
@@ -168,7 +172,7 @@ extension ForwardingEngine {
         let group = target.groups[position]
         switch event {
         case .begun: return .enterGroup(0)
-        case .nameDenied: return .enterGroup(position + 1)
+        case .groupAnswered: return .enterGroup(position + 1)
         case .leaderFailed: return .giveUpGroup
         case .timerFired where now >= table.transactions[slot].groupDeadline: return .giveUpGroup
         // The leader has ended without an answer that is valid here.
@@ -226,6 +230,9 @@ extension ForwardingEngine {
     private mutating func enterGroup(
         _ position: Int, _ slot: Int, _ target: RouteTarget, at now: MonotonicTime
     ) -> Step {
+        guard table.transactions[slot].question.skippedMembers & 1 << UInt32(position) == 0 else {
+            return position + 1 < target.groups.count ? .enterGroup(position + 1) : .finish
+        }
         let group = target.groups[position]
         table.dropAttempts(of: slot)
         table.transactions[slot].enterGroup(

@@ -262,6 +262,12 @@ extension ForwardingEngine {
         _ exchange: ClientExchange, _ target: RouteTarget, into outbox: inout Outbox
     ) -> ExchangeState {
         guard policy.gates.areBusy else { return .open }
+        // Of a merged suffix the other members are asked.
+        if target.kind == .merged,
+            skippedMembers(exchange, target).places.nonzeroBitCount < target.groups.count
+        {
+            return .open
+        }
         let number = policy.groups[target.groups[0]].number
         guard
             case .closed = policy.gates.position(of: exchange.recipient.path.client.address, cluster: number)

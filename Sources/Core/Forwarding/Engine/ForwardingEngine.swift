@@ -189,6 +189,9 @@ package struct ForwardingEngine: ~Copyable {
 
     /// Answers a question from the cache.
     private mutating func answerFromCache(_ exchange: ClientExchange, in turn: inout Turn) -> ExchangeState {
+        if policy.gates.areBusy, policy.hasMergedSuffixes, mustAskAroundPaths(exchange, route(exchange)) {
+            return .open
+        }
         guard let hit = cache.load(exchange, into: &prepared) else { return .open }
         var freshness = AnswerFreshness.age(hit.age)
         if !hit.isFresh || hit.isFailure {

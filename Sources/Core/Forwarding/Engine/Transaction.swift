@@ -58,6 +58,9 @@ struct Transaction {
     /// The first group that failed; nil if none did. Then a negative answer is not final.
     var failure: GroupFailure?
 
+    /// Of a merged suffix what its members have said; nil for others.
+    var merged: MergedAnswer?
+
     /// True once the clients were told that there is no answer: what still comes is cached for the next ones.
     var isLate = false
 
@@ -98,6 +101,13 @@ struct Transaction {
         if failure?.position == groupPosition { failure = nil }
     }
 
+    /// Why groups have no part in the answer, as text; empty if all have.
+    var reasons: [UInt8] {
+        let failed = failure?.text ?? []
+        guard let skipped = merged?.skipped, !skipped.isEmpty else { return failed }
+        return failed.isEmpty ? skipped : failed + Array("; ".utf8) + skipped
+    }
+
     /// Records why the current group failed, as far as it is shown.
     mutating func noteFailure(_ text: [UInt8]) {
         guard let known = failure else {
@@ -121,6 +131,7 @@ struct Transaction {
 /// DO                 -                    same; others ask            key
 /// CD                 -                    same; others ask            key
 /// RD                 -                    - (always asked with RD)    -
+/// paths down         merged: skipped      same; others follow         not cached
 /// trail (marks)      own mark: refused    only with its equal;        failures of questions
 ///                                         others follow               with marks are not cached
 /// letter case, ID, EDNS size, cookie, transport: only in each client's own reply
@@ -139,6 +150,8 @@ struct QuestionShape: Hashable {
     var wantsDNSSEC = false
     /// The CD bit.
     var checkingDisabled = false
+    /// Of a merged suffix the members that are not asked: bit n for the nth of the target's groups.
+    var skippedMembers: UInt32 = 0
 
     /// An empty question.
     init() {}

@@ -39,9 +39,9 @@ package final class ForwardingPolicy: Sendable {
     package struct ViewPolicy: Sendable {
         /// The view's name.
         package let name: String
-        /// For each plain cluster domain the index of its target; -1 if no cluster answers it for
+        /// For each suffix that clusters share the index of its target; -1 if no cluster answers it for
         /// these clients.
-        var bareTargets: [Int]
+        var sharedTargets: [Int]
         /// The groups whose inner addresses these clients see.
         let inside: Set<Int>
         /// What these clients may ask; nil: everything.
@@ -91,10 +91,10 @@ package final class ForwardingPolicy: Sendable {
     let outerOwners: IPPrefixTable<Int>?
     /// The target of other names; nil without `dns.upstream`.
     private let upstreamTarget: RouteTarget?
-    /// The domains that clusters share.
-    private let bareDomains: [DomainName]
-    /// The refusal of each shared domain, for clients without a cluster there.
-    private let bareRefusals: [ExtendedError]
+    /// The refusal of each shared suffix, for clients without a cluster there.
+    private let sharedRefusals: [ExtendedError]
+    /// True if there is a merged suffix.
+    let hasMergedSuffixes: Bool
 
     /// The meaning of a suffix.
     enum SuffixUse: Sendable {
@@ -102,8 +102,8 @@ package final class ForwardingPolicy: Sendable {
         case cluster(target: Int)
         /// A suffix of a cluster without DNS servers.
         case noServers(cluster: String)
-        /// A domain that clusters share: index into `bareDomains`.
-        case bareDomain(Int)
+        /// A suffix that clusters share: index into `ViewPolicy.sharedTargets`.
+        case shared(Int)
         /// `in-addr.arpa` or `ip6.arpa`, or a private zone below one of them.
         case reverse(AddressFamily, isPrivate: Bool)
         /// A name that we answer ourselves.
@@ -120,7 +120,7 @@ package final class ForwardingPolicy: Sendable {
         let standings = ClientStandings(inventory, hostAddresses: hostAddresses)
         var builder = PolicyBuilder(
             inventory.dns.cache, standings, clusterNames: old?.clusterNames ?? [""])
-        builder.addClusters(inventory.clusters)
+        builder.addClusters(inventory.clusters, merges: inventory.merges)
         builder.addViews(inventory)
         builder.addUpstream(inventory.dns.upstream)
         builder.addSpecialNames(asking: inventory.dns.specialUpstream)
@@ -159,14 +159,14 @@ package final class ForwardingPolicy: Sendable {
         }
         outerOwners = owners.isEmpty ? nil : IPPrefixTable(owners)
         upstreamTarget = builder.upstreamTarget
-        bareDomains = builder.bareDomains
+        hasMergedSuffixes = !inventory.merges.isEmpty
         let clusters = inventory.clusters
         let examples = FirstPlaces(clusters.map(\.domain))
-        bareRefusals = builder.bareDomains.map { domain in
-            let example = examples[domain].flatMap { clusters[$0].names.first }
+        sharedRefusals = builder.sharedSuffixes.map { shared in
+            let example = examples[shared.name].flatMap { clusters[$0].names.first }
             let hint = example.map { "; ask below a cluster's own name, such as \($0)" } ?? ""
             return ExtendedError(
-                .notAuthoritative, "no cluster answers plain \(domain) for this client\(hint)")
+                .notAuthoritative, "no cluster answers plain \(shared.name) for this client\(hint)")
         }
     }
 
@@ -185,7 +185,7 @@ package final class ForwardingPolicy: Sendable {
     /// True if the name asked in `message` is at or below a suffix of a cluster.
     func isClusterName(_ message: Span<UInt8>) -> Bool {
         switch suffixes.longestMatch(message, at: Question.nameStart)?.value {
-        case .cluster, .noServers, .bareDomain: true
+        case .cluster, .noServers, .shared: true
         case .reverse, .special, nil: false
         }
     }
@@ -198,7 +198,7 @@ package final class ForwardingPolicy: Sendable {
         guard let match = suffixes.longestMatch(name, at: 0) else { return nil }
         switch match.value {
         case .cluster(let target): return targets[target].hasOnlyKubernetesNames ? match.suffixStart : nil
-        case .bareDomain: return match.suffixStart
+        case .shared: return match.suffixStart
         case .noServers, .reverse, .special: return nil
         }
     }
@@ -220,11 +220,11 @@ package final class ForwardingPolicy: Sendable {
             }
             return .answer(
                 .refused(ExtendedError(.notAuthoritative, "cluster \(cluster) has no dns servers")))
-        case .bareDomain(let domain):
-            let target = views[view].bareTargets[domain]
+        case .shared(let index):
+            let target = views[view].sharedTargets[index]
             guard target >= 0 else {
                 // The usual text gives another cluster's name as an example.
-                return .answer(.refused(views[view].access == nil ? bareRefusals[domain] : Refusals.view))
+                return .answer(.refused(views[view].access == nil ? sharedRefusals[index] : Refusals.view))
             }
             return askByName(targets[target], message, question, suffixStart, view)
         case .reverse(let family, let isPrivate):

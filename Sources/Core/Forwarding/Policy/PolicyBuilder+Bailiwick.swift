@@ -4,16 +4,16 @@ import DomainNames
 extension PolicyBuilder {
     /// For each target the names for which its servers' answers are accepted; see `Bailiwick`.
     ///
-    /// A number identifies the owner of a suffix: that of its target; for a domain that clusters share
+    /// A number identifies the owner of a suffix: that of its target; for a suffix that clusters share
     /// a number after those, since each view has its own target there; one more if its names come from
     /// no server.
     func bailiwicks() -> [Bailiwick] {
-        let noServer = targets.count + bareDomains.count
+        let noServer = targets.count + sharedSuffixes.count
         let clusters = ClusterSuffixes(
             suffixes.compactMap { suffix, use in
                 switch use {
                 case .cluster(let target): (suffix, owner(of: target) ?? noServer)
-                case .bareDomain(let domain): (suffix, targets.count + domain)
+                case .shared(let index): (suffix, targets.count + index)
                 case .noServers: (suffix, noServer)
                 // A reverse name is answered under its own name, or none.
                 case .reverse(_, isPrivate: false): (suffix, noServer)
@@ -27,8 +27,9 @@ extension PolicyBuilder {
             let owner: Int? =
                 switch target.kind {
                 case .clusterSuffix: suffixOwner[target.index] ?? target.index
-                case .bareDomain:
-                    bareDomains.firstIndex(of: target.answerNames.outer).map { targets.count + $0 }
+                case .bareDomain, .merged:
+                    sharedSuffixes.firstIndex { $0.name == target.answerNames.outer }
+                        .map { targets.count + $0 }
                 // In an answer, names below the domain appear under the cluster's first suffix.
                 case .reverse, .privateZone: self.owner(of: target.index)
                 case .upstream: nil
@@ -47,7 +48,7 @@ extension PolicyBuilder {
         switch target.kind {
         case .privateZone: return firstSuffixTarget[target.groups[0]] ?? index
         case .reverse: return firstSuffixTarget[target.groups[0]]
-        case .clusterSuffix, .bareDomain, .upstream: return index
+        case .clusterSuffix, .bareDomain, .merged, .upstream: return index
         }
     }
 }

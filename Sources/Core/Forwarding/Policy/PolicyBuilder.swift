@@ -23,8 +23,17 @@ struct PolicyBuilder {
     private(set) var viewByClient: [(prefix: IPPrefix, view: Int)] = []
     /// The target of other names.
     var upstreamTarget: RouteTarget?
-    /// The domains of all clusters, each once.
-    var bareDomains: [DomainName] = []
+    /// The suffixes that several clusters may answer: the domains of all clusters, each once, then those of
+    /// `merge`.
+    var sharedSuffixes: [SharedSuffix] = []
+
+    /// A suffix that several clusters may answer.
+    struct SharedSuffix {
+        /// What clients ask below.
+        let name: DomainName
+        /// Nil for a domain of clusters, which the clusters of `bare-domain` answer.
+        var merge: MergedSuffix?
+    }
 
     /// See `ForwardingPolicy.clusterNames`.
     private(set) var clusterNames: [String]
@@ -54,12 +63,13 @@ struct PolicyBuilder {
         numberByName = Dictionary(zip(clusterNames, 0...), uniquingKeysWith: { first, _ in first })
     }
 
-    /// Adds the clusters with their suffixes and prefixes.
-    mutating func addClusters(_ clusters: [Cluster]) {
+    /// Adds the clusters with their suffixes and prefixes, and the suffixes that they share.
+    mutating func addClusters(_ clusters: [Cluster], merges: [MergedSuffix]) {
         var domains: Set<DomainName> = []
         for cluster in clusters where domains.insert(cluster.domain).inserted {
-            bareDomains.append(cluster.domain)
+            sharedSuffixes.append(SharedSuffix(name: cluster.domain))
         }
+        sharedSuffixes += merges.map { SharedSuffix(name: $0.name, merge: $0) }
         for cluster in clusters where cluster.dns.isEmpty {
             // Its names are still private: they must not reach `dns.upstream`.
             for name in cluster.names { suffixes.append((name, .noServers(cluster: cluster.key))) }
@@ -70,7 +80,7 @@ struct PolicyBuilder {
             if let group, let first = cluster.names.first { addReverseTargets(group, cluster, first) }
         }
         // After the clusters' own suffixes: a suffix equal to the plain domain belongs to its cluster.
-        for (index, domain) in bareDomains.enumerated() { suffixes.append((domain, .bareDomain(index))) }
+        for (index, shared) in sharedSuffixes.enumerated() { suffixes.append((shared.name, .shared(index))) }
     }
 
     /// Adds a cluster that has servers; gives its group.
@@ -159,27 +169,40 @@ struct PolicyBuilder {
         let name = own?.name ?? "default"
         var view = ForwardingPolicy.ViewPolicy(
             name: inside.isEmpty ? name : name + " inside " + inside.joined(separator: ", "),
-            bareTargets: [], inside: Set(standing.inside.compactMap { groupOfCluster[$0] }))
-        view.bareTargets = bareTargets(own?.bareDomain ?? inventory.dns.bareDomain, view.inside)
+            sharedTargets: [], inside: Set(standing.inside.compactMap { groupOfCluster[$0] }))
         if let own, own.allow != Access() { view.access = ViewAccess(own.allow) }
+        let bareDomain = own?.bareDomain ?? inventory.dns.bareDomain
+        let bareMembers = Dictionary(grouping: bareDomain.compactMap { groupByCluster[$0] }) {
+            groups[$0].domain
+        }
+        view.sharedTargets = sharedSuffixes.map { shared in
+            guard let merge = shared.merge else {
+                return sharedTarget(shared, bareMembers[shared.name] ?? [], view.inside)
+            }
+            // Of a merged suffix these clients get the part that they may ask.
+            let keys = merge.clusters.filter { view.access?.permits(cluster: $0) ?? true }
+            return sharedTarget(shared, keys.compactMap { groupByCluster[$0] }, view.inside)
+        }
         return view
     }
 
-    /// For each plain domain the index of its target, -1 if no cluster answers it.
+    /// The index of the target of a shared suffix; -1 if there are no members.
     ///
     /// - Parameters:
-    ///   - keys: The clusters that answer plain domains, in this order.
+    ///   - members: The groups that answer, in this order.
     ///   - inside: The groups whose addresses stay.
-    private mutating func bareTargets(_ keys: [String], _ inside: Set<Int>) -> [Int] {
-        let members = Dictionary(grouping: keys.compactMap { groupByCluster[$0] }) { groups[$0].domain }
-        return bareDomains.map { domain in
-            guard let members = members[domain] else { return -1 }
-            let plan = RouteTarget.Plan(
-                groups: members, mapping: NameMapping(inner: domain, outer: domain),
-                addressMaps: members.map { inside.contains($0) ? PrefixMap() : groups[$0].addressMap },
-                rewritesQuestion: false, kind: .bareDomain)
-            return addTarget(plan).index
+    private mutating func sharedTarget(_ shared: SharedSuffix, _ members: [Int], _ inside: Set<Int>) -> Int {
+        guard let first = members.first, let domain = groups[first].domain else { return -1 }
+        var plan = RouteTarget.Plan(
+            groups: members, mapping: NameMapping(inner: domain, outer: shared.name),
+            addressMaps: members.map { inside.contains($0) ? PrefixMap() : groups[$0].addressMap },
+            rewritesQuestion: false, kind: .bareDomain)
+        if let merge = shared.merge {
+            plan.rewritesQuestion = true
+            plan.kind = .merged
+            if merge.mode == .union { plan.union = RouteTarget.Union(isPartial: merge.isPartial) }
         }
+        return addTarget(plan).index
     }
 
     /// Adds the servers of `dns.upstream`.
@@ -227,10 +250,12 @@ struct PolicyBuilder {
             return Endpoint(address: outer ?? server.address, port: server.port)
         }
         let prefixes = cluster.pods + cluster.services + map.pairs.map(\.outer)
+        let services = cluster.services + cluster.services.flatMap { map.outer(of: $0) }
         return addGroup(cluster.key, servers) { number, servers in
             ServerGroup(
                 name: cluster.key, number: number, servers: servers, domain: cluster.domain,
-                addresses: IPPrefixTable(containing: prefixes), prefixes: prefixes, addressMap: map,
+                addresses: IPPrefixTable(containing: prefixes),
+                services: IPPrefixTable(containing: services), prefixes: prefixes, addressMap: map,
                 timeouts: .cluster)
         }
     }
@@ -240,7 +265,7 @@ struct PolicyBuilder {
         addGroup("upstream", endpoints) { number, servers in
             ServerGroup(
                 name: "upstream", number: number, servers: servers, domain: nil, addresses: nil,
-                prefixes: [], addressMap: PrefixMap(), timeouts: .resolver)
+                services: nil, prefixes: [], addressMap: PrefixMap(), timeouts: .resolver)
         }
     }
 
@@ -260,11 +285,13 @@ struct PolicyBuilder {
     }
 
     /// Adds the target, and before it its twin for clients inside of its cluster if it changes addresses.
+    /// Of a shared suffix each view has a target of its own.
     private mutating func addTarget(
         _ plan: RouteTarget.Plan, _ cacheLimits: CacheLimits? = nil
     ) -> RouteTarget {
         var plan = plan
-        if plan.kind != .bareDomain, plan.addressMaps.contains(where: { !$0.isEmpty }) {
+        let isShared = plan.kind == .bareDomain || plan.kind == .merged
+        if !isShared, plan.addressMaps.contains(where: { !$0.isEmpty }) {
             var inner = plan
             inner.addressMaps = plan.addressMaps.map { _ in PrefixMap() }
             plan.innerTwin = addTarget(inner, cacheLimits).index
@@ -272,7 +299,7 @@ struct PolicyBuilder {
         let groups = plan.groups
         let target = RouteTarget(
             plan, index: targets.count,
-            hasOnlyKubernetesNames: (plan.kind == .clusterSuffix || plan.kind == .bareDomain)
+            hasOnlyKubernetesNames: (plan.kind == .clusterSuffix || isShared)
                 && groups.allSatisfy { limits[$0].hasOnlyKubernetesNames },
             cacheLimits: cacheLimits
                 ?? groups.reduce(limits[groups[0]].cache) { $0.strictest(limits[$1].cache) })

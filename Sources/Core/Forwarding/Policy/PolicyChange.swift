@@ -86,6 +86,8 @@ private struct TargetContent: Hashable {
     let rewritesQuestion: Bool
     /// The kind of names.
     let kind: RouteTarget.Kind
+    /// See `RouteTarget.union`.
+    let union: RouteTarget.Union?
     /// See `RouteTarget.hasOnlyKubernetesNames`.
     let hasOnlyKubernetesNames: Bool
     /// The limits of the cache.
@@ -101,6 +103,7 @@ private struct TargetContent: Hashable {
         addressMaps = target.addressMaps
         rewritesQuestion = target.rewritesQuestion
         kind = target.kind
+        union = target.union
         hasOnlyKubernetesNames = target.hasOnlyKubernetesNames
         cacheLimits = target.cacheLimits
         guarded = target.kind == .upstream ? policy.guarded : nil

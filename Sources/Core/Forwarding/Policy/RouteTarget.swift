@@ -21,7 +21,10 @@ package struct ServerGroup: Sendable {
     /// names none.
     package let addresses: IPPrefixTable<Bool>?
 
-    /// The same, for comparison.
+    /// Of these the ClusterIPs of its services; nil for `dns.upstream`, and if the file names none.
+    let services: IPPrefixTable<Bool>?
+
+    /// The same as `addresses`, for comparison.
     let prefixes: [IPPrefix]
 
     /// Which outer addresses stand for the cluster's; empty if it has no map.
@@ -81,6 +84,15 @@ package final class RouteTarget: Sendable {
     /// The kind of names.
     package let kind: Kind
 
+    /// Of a merged suffix how the answers of its groups become one; nil: the first that has the name answers.
+    package let union: Union?
+
+    /// How the answers of several groups become one.
+    package struct Union: Hashable, Sendable {
+        /// Whether an answer is given although a group has failed.
+        let isPartial: Bool
+    }
+
     /// True if a name outside the Kubernetes schema is denied without asking.
     package let hasOnlyKubernetesNames: Bool
 
@@ -93,6 +105,8 @@ package final class RouteTarget: Sendable {
         case clusterSuffix
         /// Below the domain that the clusters share.
         case bareDomain
+        /// Below a suffix of its own that several clusters answer.
+        case merged
         /// At or below a private zone that one cluster resolves: its names and addresses stay as they are.
         case privateZone
         /// A reverse name of an address inside a cluster's prefixes.
@@ -112,6 +126,7 @@ package final class RouteTarget: Sendable {
         var rewritesQuestion: Bool
         var kind: Kind
         var innerTwin: Int?
+        var union: Union?
     }
 
     /// Creates a target.
@@ -124,6 +139,7 @@ package final class RouteTarget: Sendable {
         innerTwin = plan.innerTwin
         rewritesQuestion = plan.rewritesQuestion
         kind = plan.kind
+        union = plan.union
         self.hasOnlyKubernetesNames = hasOnlyKubernetesNames
         self.cacheLimits = cacheLimits
     }
@@ -139,6 +155,7 @@ package final class RouteTarget: Sendable {
         innerTwin = target.innerTwin
         rewritesQuestion = true
         kind = target.kind
+        union = target.union
         hasOnlyKubernetesNames = target.hasOnlyKubernetesNames
         cacheLimits = target.cacheLimits
     }

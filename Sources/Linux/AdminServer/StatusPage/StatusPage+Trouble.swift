@@ -15,6 +15,18 @@ extension StatusPage {
         return section("Last failures", "<ul class=\"objects\">\(items.joined())</ul>", isBare: false)
     }
 
+    /// Merged suffixes and private zones; empty without them.
+    var suffixSection: String {
+        guard !status.suffixes.isEmpty else { return "" }
+        let items = status.suffixes.map { suffix in
+            "<li><code>\(suffix.name.escapedForHTML)</code><br>"
+                + "<small>\(suffix.words.escapedForHTML)</small></li>"
+        }
+        return section(
+            "Merged suffixes and private zones", "<ul class=\"objects\">\(items.joined())</ul>", isBare: false
+        )
+    }
+
     /// The most frequent names and clients; empty without a query log.
     var topSection: String {
         guard !status.topNames.isEmpty else { return "" }

@@ -46,7 +46,8 @@ package struct StatusPage {
             header, figures,
             section("Where names and packets go", picture, isBare: false),
             section("Name servers", serverTable, isBare: false),
-            "<div class=\"columns\">", answersSection, failuresSection, limitsSection, topSection,
+            "<div class=\"columns\">", answersSection, failuresSection, limitsSection, suffixSection,
+            topSection,
             networkSection, "</div>",
             footer,
         ].joined(separator: "\n")

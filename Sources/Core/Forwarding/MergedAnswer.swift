@@ -1,0 +1,161 @@
+import DNSWire
+import DomainNames
+import IPAddressing
+import Telemetry
+
+/// What the members of a merged suffix have said about one question so far.
+struct MergedAnswer {
+    /// Why members are not asked, as text: no packets of the clients reach them.
+    let skipped: [UInt8]
+
+    /// The records of the members so far, each once.
+    private(set) var records: [[UInt8]] = []
+    /// The lowest TTL of the records.
+    private(set) var ttl = UInt32.max
+    /// When the first of the members was asked whose records these are.
+    private(set) var asked: MonotonicTime?
+    /// The place in `target.groups` of the first member with records.
+    private(set) var position = 0
+    /// True if a member has the name, without such data.
+    var hasName = false
+
+    /// - Parameter skipped: Empty if every member may be asked.
+    init(skipped: [UInt8] = []) {
+        self.skipped = skipped
+    }
+
+    /// Adds the records of the member at `position`, which was asked at `time`.
+    mutating func add(_ data: [[UInt8]], ttl: UInt32, of position: Int, askedAt time: MonotonicTime) {
+        if records.isEmpty { self.position = position }
+        asked = min(asked ?? time, time)
+        self.ttl = min(self.ttl, ttl)
+        var known = Set(records)
+        for record in data where known.insert(record).inserted { records.append(record) }
+    }
+}
+
+/// The members of a merged suffix that are not asked for one client.
+struct SkippedMembers {
+    /// Bit n is set for the nth of the target's groups.
+    var places: UInt32 = 0
+    /// The reasons, as text.
+    var reasons: [UInt8] = []
+}
+
+/// The next step of a question to the members of a union.
+enum UnionStep {
+    /// The next member is asked.
+    case nextMember
+    /// The prepared answer is complete.
+    case complete
+    /// What the members said is no answer, because one of them gave none.
+    case incomplete
+}
+
+// MARK: - Members without a path
+
+extension ForwardingEngine {
+    /// The members of a merged suffix whose answers are withheld from the client; none for other targets.
+    func skippedMembers(_ exchange: ClientExchange, _ target: RouteTarget) -> SkippedMembers {
+        var skipped = SkippedMembers()
+        guard target.kind == .merged, policy.gates.areBusy else { return skipped }
+        let client = exchange.recipient.path.client.address
+        for (place, group) in target.groups.enumerated() {
+            let number = policy.groups[group].number
+            guard case .closed(let reason) = policy.gates.position(of: client, cluster: number) else {
+                continue
+            }
+            skipped.places |= 1 << UInt32(place)
+            if !skipped.reasons.isEmpty { skipped.reasons += Array("; ".utf8) }
+            skipped.reasons += reason.text
+        }
+        return skipped
+    }
+
+    /// True if some members are not asked for this client: what is cached was put together from all.
+    func mustAskAroundPaths(_ exchange: ClientExchange, _ route: Route?) -> Bool {
+        guard case .ask(let target, _) = route else { return false }
+        return skippedMembers(exchange, target).places != 0
+    }
+}
+
+// MARK: - Unions
+
+extension ForwardingEngine {
+    /// Takes in the prepared answer of the current group of `slot`, and puts the whole answer into its place
+    /// once every member has been asked.
+    ///
+    /// A member with one address for the whole service, an alias or another type is not joined: the first
+    /// one is the answer, unless there are endpoints already.
+    mutating func join(_ slot: Int, _ target: RouteTarget, askedAt time: MonotonicTime) -> UnionStep {
+        guard target.union != nil else { return .complete }
+        var merged = table.transactions[slot].merged ?? MergedAnswer()
+        let position = table.transactions[slot].groupPosition
+        let type = table.transactions[slot].question.type
+        if let set = joinableSet(type, target.groups[position]) {
+            merged.add(set.data, ttl: set.ttl, of: position, askedAt: time)
+        } else if prepared.answerCount > 0 {
+            if merged.records.isEmpty { return .complete }
+        } else if prepared.rcode == ResponseCode.noError.rawValue {
+            merged.hasName = true
+        }
+        table.transactions[slot].merged = merged
+        let skips = table.transactions[slot].question.skippedMembers
+        let isLast = target.groups.indices.dropFirst(position + 1).allSatisfy { skips & 1 << UInt32($0) != 0 }
+        guard isLast else { return .nextMember }
+        return completeUnion(slot, target)
+    }
+
+    /// Puts the joined records of `slot` into `prepared`, which is the last member's answer, or its denial.
+    private mutating func completeUnion(_ slot: Int, _ target: RouteTarget) -> UnionStep {
+        guard let merged = table.transactions[slot].merged else { return .complete }
+        guard !merged.records.isEmpty else {
+            // A no is what every member has said.
+            guard table.transactions[slot].failure == nil, merged.skipped.isEmpty else { return .incomplete }
+            if merged.hasName { prepared.becomeNoData() }
+            return .complete
+        }
+        guard prepareUnion(slot, target) else { return .incomplete }
+        return .complete
+    }
+
+    /// Prepares the joined records of `slot`; false if there are none, or a silent member may have more.
+    mutating func prepareUnion(_ slot: Int, _ target: RouteTarget) -> Bool {
+        guard let union = target.union, let merged = table.transactions[slot].merged, !merged.records.isEmpty,
+            union.isPartial || table.transactions[slot].failure == nil
+        else { return false }
+        table.begin(
+            &prepared, for: slot, records: merged.records, ttl: merged.ttl)
+        return true
+    }
+
+    /// The group whose answer is given: of a union the first one with a part in it.
+    func answeringGroup(of slot: Int, _ target: RouteTarget) -> Int {
+        guard let merged = table.transactions[slot].merged, !merged.records.isEmpty else {
+            return target.groups[table.transactions[slot].groupPosition]
+        }
+        return target.groups[merged.position]
+    }
+
+    /// The records of the prepared answer that can be joined with those of other members: the endpoints of a
+    /// headless service, or its services of type SRV.
+    private func joinableSet(_ type: Int, _ group: Int) -> (ttl: UInt32, data: [[UInt8]])? {
+        switch type {
+        case RecordType.srv: break
+        case RecordType.a, RecordType.aaaa:
+            // A ClusterIP stands for the whole service of its cluster.
+            guard let services = policy.groups[group].services else { break }
+            if !prepared.holdsAddress({ services.longestMatch($0) == nil }) { return nil }
+        default: return nil
+        }
+        return prepared.wholeSet(type: type)
+    }
+}
+
+extension TransactionTable {
+    /// Writes the joined records as the answer to the question of `slot`.
+    func begin(_ prepared: inout PreparedAnswer, for slot: Int, records: [[UInt8]], ttl: UInt32) {
+        prepared.begin(
+            question: question(of: slot), type: transactions[slot].question.type, ttl: ttl, data: records)
+    }
+}
