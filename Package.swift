@@ -68,6 +68,9 @@ let package = Package(
             [
                 "IPAddressing", "DomainNames", "Inventory", "JSON", "NetworkModel", "PacketPath", "Telemetry",
             ]),
+        core(
+            "PathExplanation",
+            ["IPAddressing", "Inventory", "JSON", "NetworkModel", "NetworkPlanning", "PacketPath"]),
         core("Diagnosis", ["IPAddressing", "DomainNames"]),
         core("ClusterDiscovery", ["DomainNames", "Inventory", "IPAddressing", "JSON", "Telemetry"]),
         core(
@@ -113,7 +116,7 @@ let package = Package(
                 "AdminServer", "ClusterDiscovery", "DNSServer", "LinuxSystem", "LDNSBridge", "DemoClusters",
                 "InventoryFile", "NetworkKernel", "NetworkPlanning", "NetworkModel", "Diagnosis",
                 "Forwarding", "DNSWire", "DomainNames", "IPAddressing", "Inventory", "JSON", "PathHealth",
-                "PathProbing",
+                "PathExplanation", "PathProbing",
                 "Telemetry",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
@@ -151,6 +154,13 @@ let package = Package(
                 "namebridge",
             ]),
         tests("PacketPathTests", ["PacketPath", "NetworkModel", "IPAddressing", "JSON"], data: ["RuleSets"]),
+        tests(
+            "PathExplanationTests",
+            [
+                "PathExplanation", "PacketPath", "NetworkModel", "InventoryFile", "Inventory", "IPAddressing",
+                "JSON",
+            ],
+            data: ["Networks", "Goldens"]),
         tests("NetworkModelTests", ["NetworkModel", "Inventory", "IPAddressing", "JSON"]),
         tests(
             "NetworkPlanningTests",

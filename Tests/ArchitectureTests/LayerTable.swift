@@ -19,6 +19,7 @@ enum LayerTable {
         "NetworkModel": ["IPAddressing", "Inventory", "JSON"],
         "PacketPath": ["IPAddressing", "JSON", "NetworkModel"],
         "NetworkPlanning": ["DomainNames", "IPAddressing", "Inventory", "NetworkModel", "PacketPath", "Telemetry"],
+        "PathExplanation": ["IPAddressing", "Inventory", "JSON", "NetworkModel", "NetworkPlanning", "PacketPath"],
         "Diagnosis": ["DomainNames", "IPAddressing"],
     ]
 

@@ -15,12 +15,12 @@ struct Namebridge: ParsableCommand {
             To see it work without setting anything up:
               namebridge serve --demo
 
-            Exit codes: 0 fine, 1 found a problem, 2 wrong usage or configuration.
+            Exit codes: 0 fine, 1 found a problem, 2 wrong usage or configuration, 3 not known (explain, net health).
             """,
         version: version,
         subcommands: [
             Serve.self, Check.self, Query.self, Status.self, Flush.self, Reload.self, Net.self, Discover.self,
-            Follow.self, Doctor.self,
+            Follow.self, Doctor.self, Explain.self,
         ])
 
     static let version = "0.1.0"
@@ -71,4 +71,6 @@ enum ExitStatus {
     static let problem = ExitCode(1)
     /// Wrong usage or configuration, or a file that cannot be read.
     static let usage = ExitCode(2)
+    /// It ran and cannot tell.
+    static let unknown = ExitCode(3)
 }

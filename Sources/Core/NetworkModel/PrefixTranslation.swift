@@ -1,5 +1,5 @@
 package import IPAddressing
-import JSON
+package import JSON
 
 /// A prefix and the one that is put in its place; host bits stay.
 package struct PrefixTranslation: Hashable, Sendable {
@@ -88,7 +88,7 @@ extension FilterAction {
     }
 
     /// Reads the value of a `snat` or `dnat` statement that is about prefixes; nil for any other.
-    init?(prefixes value: JSONValue, _ end: TranslatedEnd) {
+    package init?(prefixes value: JSONValue, _ end: TranslatedEnd) {
         guard value["type_flags"]?.string == "prefix", let map = value["addr"]?["map"],
             map["key"]?["payload"]?["field"]?.string == end.field,
             let elements = map["data"]?["set"]?.elements

@@ -31,13 +31,13 @@ extension ChainRun {
         case .flags(let mask):
             guard packet.transport == "tcp" else { return .absent }
             return .number(UInt64((state.flow.state == .new ? 2 : 16) & mask))
-        case .ofICMP: return .absent
+        case .ofICMP: return packet.transport.hasPrefix("icmp") ? .unknown : .absent
         case .reversePath(let kind, let heedsMark): return reversePath(kind, heedsMark, state)
         case .addressType(let side):
             return .word(walk.routes.type(of: side == .source ? packet.source : packet.destination))
         case .packetType: return .word("host")
         case .constant: return .word("")
-        case .unknown: return .unknown
+        case .random, .unknown: return .unknown
         }
     }
 

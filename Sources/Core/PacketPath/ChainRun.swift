@@ -85,12 +85,16 @@ struct ChainRun {
         var state = start
         // The cause for not knowing whether the rule applies; nil as long as that is known.
         var doubt: RulePlace?
+        // True if the kernel draws whether it applies.
+        var isDrawn = false
+        var isCertain: Bool { doubt == nil && !isDrawn }
         for statement in rule.statements {
             switch statement {
             case .condition(let condition):
                 switch holds(condition, for: state) {
                 case .yes: break
-                case .no: return doubt == nil ? state : state.merged(start)
+                case .no: return isCertain ? state : state.merged(start)
+                case .unknown where condition.keys == [.random]: isDrawn = true
                 case .unknown:
                     let cause = condition.isOfMarks ? state.cause : nil
                     doubt = doubt ?? cause ?? place(rule, in: chain)
@@ -98,11 +102,9 @@ struct ChainRun {
             case .mark(let change, let isOfConnection):
                 let old = state
                 state.set(change, isOfConnection)
-                if let doubt {
-                    state = state.merged(old)
-                    state.cause = state.cause ?? doubt
-                }
-            case .untrack: if doubt == nil { state.isTracked = false }
+                if !isCertain { state = state.merged(old) }
+                if let doubt { state.cause = state.cause ?? doubt }
+            case .untrack: if isCertain { state.isTracked = false }
             case .nothing: break
             case .unknown:
                 doubt = doubt ?? place(rule, in: chain)
@@ -110,13 +112,13 @@ struct ChainRun {
                 end.drop = end.drop ?? doubt
             case .verdict(let verdict):
                 let step = Decision(verdict: verdict, rule: rule, chain: chain, doubt: doubt, depth: depth)
-                return decide(step, state, otherwise: doubt == nil ? nil : start, &end)
+                return decide(step, state, otherwise: isCertain ? nil : start, &end)
             case .lookup(let keys, let set):
                 let step = Decision(verdict: .return, rule: rule, chain: chain, doubt: doubt, depth: depth)
-                return look(keys, set, step, (state, start), &end)
+                return look(keys, set, step, (state, isCertain ? nil : start), &end)
             }
         }
-        return doubt == nil ? state : state.merged(start)
+        return isCertain ? state : state.merged(start)
     }
 
     /// A verdict of a rule that may apply.
@@ -142,6 +144,14 @@ struct ChainRun {
         case .accept:
             end.doubt = end.doubt ?? decision.doubt
             end.passing = state.merged(end.passing)
+            return otherwise
+        case .translate(let translation):
+            end.doubt = end.doubt ?? decision.doubt
+            var translated = state
+            translated.translations = [
+                .by(translation, at: place(decision.rule, in: decision.chain))
+            ]
+            end.passing = translated.merged(end.passing)
             return otherwise
         case .drop:
             end.doubt = end.doubt ?? decision.doubt
@@ -180,31 +190,35 @@ struct ChainRun {
 
     /// The verdict of a map; every element that may match may decide.
     ///
-    /// - Parameter states: The packet at the map, and before the rule.
+    /// - Parameter states: The packet at the map, and before the rule if that may not apply.
     private mutating func look(
-        _ keys: [PacketKey], _ set: RuleSet, _ step: Decision, _ states: (PacketState, PacketState),
+        _ keys: [PacketKey], _ set: RuleSet, _ step: Decision, _ states: (PacketState, PacketState?),
         _ end: inout End
     ) -> PacketState? {
         let (state, start) = states
-        let isCertain = step.doubt == nil
+        let isCertain = start == nil
         guard let elements = elements(of: set) else {
             leaveOpen(step, state, &end)
             return state.merged(start)
         }
         let values = keys.map { value(of: $0, in: state) }
         if values.contains(.absent) { return isCertain ? state : state.merged(start) }
-        var rest: PacketState? = isCertain ? nil : start
+        // One of the elements of a number that the kernel draws is certain to match.
+        let isDrawn = keys == [.random]
+        var rest = start
         for element in elements {
             let holding = Self.matches(element, values)
             guard holding != .no, let verdict = element.verdict else { continue }
             var decision = step
             decision.verdict = verdict
-            if holding == .unknown { decision.doubt = step.doubt ?? place(step.rule, in: step.chain) }
+            if holding == .unknown, !isDrawn {
+                decision.doubt = step.doubt ?? place(step.rule, in: step.chain)
+            }
             let next = decide(decision, state, otherwise: rest, &end)
             rest = next ?? rest
             if holding == .yes { return isCertain ? next : rest }
         }
-        return state.merged(rest)
+        return isDrawn ? rest : state.merged(rest)
     }
 
     // MARK: - Conditions

@@ -162,6 +162,12 @@ private struct IPTablesWords {
             add(.originalAddress(.destination), [Self.prefix(take())], isNegated)
         case ("conntrack", "--ctorigdstport"): add(.originalPort(.destination), Self.ports(take()), isNegated)
         case ("conntrack", "--ctdir"): add(.connection(.direction), [.word(take().lowercased())], isNegated)
+        case ("statistic", "--mode"):
+            skipValues()
+            found.append(
+                .condition(
+                    Condition(keys: [.random], set: .elements([RuleSet.Element(patterns: [.any])]))))
+        case ("statistic", _): skipValues()
         case ("rpfilter", "--loose"): reversePath?.isLoose = true
         case ("rpfilter", "--validmark"): reversePath?.heedsMark = true
         case ("rpfilter", "--invert"): reversePath?.isInverted = true
@@ -200,7 +206,8 @@ private struct IPTablesWords {
         case "ACCEPT": return [.verdict(.accept)]
         case "DROP", "REJECT": return [.verdict(.drop)]
         case "RETURN": return [.verdict(.return)]
-        case "MASQUERADE", "SNAT", "DNAT", "REDIRECT", "NETMAP": return [.verdict(.accept)]
+        case "MASQUERADE", "SNAT", "DNAT", "REDIRECT", "NETMAP":
+            return Translation(target: name, words[position...]).map { [.verdict(.translate($0))] } ?? []
         case "NFQUEUE", "QUEUE", "TPROXY", "SYNPROXY", "STEAL": return [.verdict(.undecided(name))]
         case "MARK", "CONNMARK": return [markChange(isOfConnection: name == "CONNMARK")]
         case "NOTRACK": return [.untrack]

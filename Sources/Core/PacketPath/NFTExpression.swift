@@ -56,6 +56,7 @@ enum NFTExpression {
             case "meta": meta(value["key"]?.string ?? "")
             case "ct": connection(value["key"]?.string ?? "", value["dir"]?.string)
             case "fib": fib(value)
+            case "numgen", "jhash", "symhash": .random
             case "&": masked(value.elements ?? [])
             default: nil
             }
@@ -181,7 +182,7 @@ enum NFTExpression {
             if json.integer == 0 { return .word("missing") }
             return json.boolean.map { .word($0 ? "exists" : "missing") } ?? .unknown
         case .unknown: return .any
-        case .connection, .device, .family, .addressType, .packetType, .ofICMP, .constant:
+        case .connection, .device, .family, .addressType, .packetType, .ofICMP, .random, .constant:
             return json.string.map { .word($0) } ?? .unknown
         }
     }

@@ -146,11 +146,14 @@ extension Statement {
 }
 
 extension RuleVerdict {
-    /// Translations end a chain as accept does; their effect on the packet is part of the flow.
     init?(_ json: JSONValue) {
+        if let translation = Translation(json) {
+            self = .translate(translation)
+            return
+        }
         guard let (key, value) = json.onlyMember ?? json.string.map({ ($0, .null) }) else { return nil }
         switch key {
-        case "accept", "masquerade", "snat", "dnat", "redirect": self = .accept
+        case "accept": self = .accept
         case "drop", "reject": self = .drop
         case "return": self = .return
         case "queue", "tproxy", "synproxy", "fwd": self = .undecided(key)

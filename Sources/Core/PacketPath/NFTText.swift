@@ -29,10 +29,37 @@ enum NFTText {
         case "reject":
             guard let type = value["type"]?.string, let code = value["expr"]?.string else { return "reject" }
             return "reject with \(type) \(code)"
+        case "masquerade", "snat", "dnat", "redirect": return translation(key, value)
         default:
             if case .null = value { return key }
             return "\(key) \(value)"
         }
+    }
+
+    /// As in `dnat ip to 10.244.2.8:8080` or `masquerade fully-random`.
+    private static func translation(_ key: String, _ value: JSONValue) -> String {
+        var words = [key]
+        let map = value["addr"]?["map"]
+        let isOfPrefixes = value["type_flags"]?.string == "prefix"
+        if value["addr"] != nil, let family = value["family"]?.string { words.append(family) }
+        if isOfPrefixes { words.append("prefix") }
+        if map != nil || value["addr"] != nil || value["port"] != nil { words.append("to") }
+        if let map {
+            words.append((map["key"].map { expression($0) } ?? "") + " map")
+            let pairs = map["data"]?["set"]?.elements ?? []
+            words.append(
+                "{ "
+                    + pairs.prefix(8).map { pair in
+                        (pair.elements ?? []).map { expression($0) }.joined(separator: " : ")
+                    }.joined(separator: ", ") + (pairs.count > 8 ? ", ..." : "") + " }")
+        } else {
+            let address = value["addr"].map { expression($0) } ?? ""
+            let port = value["port"].map { ":" + expression($0) } ?? ""
+            if !(address + port).isEmpty { words.append(address + port) }
+        }
+        let flags = value["flags"]?.elements ?? value["flags"].map { [$0] } ?? []
+        words += flags.compactMap(\.string).filter { $0 != "netmap" }
+        return words.joined(separator: " ")
     }
 
     /// For routes and interfaces, the value false is written as `missing`.

@@ -37,7 +37,7 @@ struct PartlyKnown: Hashable, Sendable {
 /// A flow at one point of its path.
 struct PacketState: Hashable, Sendable {
     /// The flow that the packet belongs to.
-    let flow: Flow
+    var flow: Flow
     /// The packet at this point.
     var packet: Packet
     /// The hook at this point.
@@ -51,6 +51,18 @@ struct PacketState: Hashable, Sendable {
 
     /// The first rule that may have changed a mark on an unknown condition.
     var cause: RulePlace?
+
+    /// What chains of NAT may have decided at this hook: one outcome, or several if the kernel draws one or a
+    /// condition is unknown.
+    var translations: Set<PossibleTranslation> = [.none]
+
+    /// An outcome of the chains of NAT at one hook.
+    enum PossibleTranslation: Hashable, Sendable {
+        /// The addresses stay.
+        case none
+        /// The rule at the place translates.
+        case by(Translation, at: RulePlace)
+    }
 
     init(_ flow: Flow, at hook: FilterHook.HookPoint) {
         self.flow = flow
@@ -69,6 +81,7 @@ struct PacketState: Hashable, Sendable {
         state.connectionMark = connectionMark.merged(other.connectionMark)
         state.isTracked = isTracked && other.isTracked
         state.cause = cause ?? other.cause
+        state.translations.formUnion(other.translations)
         return state
     }
 }

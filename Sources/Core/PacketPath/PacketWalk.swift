@@ -2,14 +2,14 @@ package import IPAddressing
 import JSON
 package import NetworkModel
 
-/// The foreign rules of a host, of both back ends, ready to be walked.
+/// The rules of a host, of both back ends, ready to be walked.
 package struct PacketRules: Sendable {
     /// The tables of both back ends.
     private(set) var tables: [RuleTable]
 
-    /// - Parameter observed: Our own table is left out.
-    package init(_ observed: HostState) {
-        let others = observed.tables.filter { !$0.isOurs }.flatMap(\.json)
+    /// - Parameter withOurs: True if our own table counts as well.
+    package init(_ observed: HostState, withOurs: Bool = false) {
+        let others = observed.tables.filter { withOurs || !$0.isOurs }.flatMap(\.json)
         tables = NFTReader(others + observed.foreignItems).tables
         for state in observed.legacyTables + observed.iptables {
             tables += IPTablesReader.tables(of: state)
@@ -67,10 +67,10 @@ package struct PacketWalk: Sendable {
     let ignoresOurs: Bool
 
     /// The base chains of each hook, in the kernel's order.
-    private let baseChains: [FilterHook.HookPoint: [BaseChain]]
+    let baseChains: [FilterHook.HookPoint: [BaseChain]]
 
     /// A chain that the kernel calls.
-    private struct BaseChain: Sendable {
+    struct BaseChain: Sendable {
         /// Index of the table.
         let table: Int
         /// The chain.
@@ -92,7 +92,8 @@ package struct PacketWalk: Sendable {
         }
         baseChains = found.mapValues { chains in
             chains.sorted {
-                ($0.hook.priority, $0.table, $0.chain.name) < ($1.hook.priority, $1.table, $1.chain.name)
+                ($0.hook.order, $0.hook.priority, $0.table, $0.chain.name)
+                    < ($1.hook.order, $1.hook.priority, $1.table, $1.chain.name)
             }
         }
     }
@@ -165,7 +166,7 @@ extension Flow.Course {
 
 extension FilterFamily {
     /// True if tables of this family apply to routed packets of `family`.
-    fileprivate func carries(_ family: AddressFamily) -> Bool {
+    func carries(_ family: AddressFamily) -> Bool {
         switch self {
         case .inet, .netdev: true
         case .ip: family == .v4
@@ -176,8 +177,14 @@ extension FilterFamily {
 }
 
 extension RuleHook {
+    /// The priority at which the kernel runs the chain: all chains of NAT run together.
+    var order: Int {
+        guard isNAT else { return priority }
+        return point == .prerouting || point == .output ? -100 : 100
+    }
+
     /// NAT chains apply only to the first packet of a connection, and chains of a device to its packets.
-    fileprivate func concerns(_ state: PacketState) -> Bool {
+    func concerns(_ state: PacketState) -> Bool {
         if isNAT { return state.flow.state == .new && state.isTracked }
         guard let devices else { return true }
         let device = point == .egress ? state.flow.outDevice : state.flow.inDevice

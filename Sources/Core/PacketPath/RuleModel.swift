@@ -96,6 +96,8 @@ enum RuleVerdict: Hashable, Sendable {
     case jump(String)
     /// Continues in another chain, without returning.
     case goto(String)
+    /// Accepts the packet in this chain with other addresses.
+    case translate(Translation)
     /// Another program decides.
     case undecided(String)
 }
@@ -184,6 +186,8 @@ enum PacketKey: Hashable, Sendable {
     case addressType(Side)
     /// Unicast, broadcast or multicast.
     case packetType
+    /// A number that the kernel draws: each value is possible.
+    case random
     /// Always true.
     case constant
     /// A property that is not understood.

@@ -38,7 +38,7 @@ struct Status: ParsableCommand {
         let answer = try options.ask(.status)
         let status = ServerStatus(json: answer)
         switch output {
-        case .text: print(.joined(StatusText(status, columns: Self.window?.columns ?? 80).text()))
+        case .text: print(.joined(StatusText(status, columns: TerminalSize.current?.columns ?? 80).text()))
         case .json: print(answer)
         }
         if !status.troubles.isEmpty { throw ExitStatus.problem }
@@ -56,7 +56,7 @@ struct Status: ParsableCommand {
                 status.recentMilliseconds = Int(now.nanoseconds(since: before.time) / 1_000_000)
             }
             before = (questions, now)
-            let window = Self.window
+            let window = TerminalSize.current
             // The cursor ends on a line of its own.
             let rows = window.map { $0.rows - 1 }
             let lines = StatusText(status, columns: window?.columns ?? 80).text(rows: rows)
@@ -64,16 +64,5 @@ struct Status: ParsableCommand {
             fflush(nil)
             ThisProcess.sleep(milliseconds: 1000)
         }
-    }
-
-    /// The terminal's size; nil if standard output is not one. Corresponds to TIOCGWINSZ of tty_ioctl(4).
-    private static var window: (columns: Int, rows: Int)? {
-        guard isatty(STDOUT_FILENO) == 1 else { return nil }
-        var size = winsize()
-        // Sound: one structure is written.
-        let result = unsafe ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size)
-        guard result == 0, size.ws_col > 0 else { return (80, 24) }
-        // Longer lines than that are no easier to read.
-        return (min(120, Int(size.ws_col)), max(2, Int(size.ws_row)))
     }
 }

@@ -33,7 +33,7 @@ struct NetHealth: ParsableCommand {
         case .json: print(JSONValue.object([("paths", .array(paths.map(\.json)))]))
         }
         if paths.contains(where: \.isDown) { throw ExitStatus.problem }
-        if paths.isEmpty || !paths.allSatisfy(\.isUp) { throw ExitCode(3) }
+        if paths.isEmpty || !paths.allSatisfy(\.isUp) { throw ExitStatus.unknown }
     }
 
     private func isMeant(_ health: ServerStatus.PathHealth) -> Bool {

@@ -1,5 +1,5 @@
 import IPAddressing
-import Inventory
+package import Inventory
 
 /// Rows for the route tables of a cloud network: destination, next-hop type, next hop, note; separated
 /// by tabulators.
@@ -77,5 +77,5 @@ extension KubeProxyMode {
     }
 
     /// As in `iptables.masqueradeAll`; nil if there is no such field.
-    var masqueradeAllField: String? { section.map { $0 + ".masqueradeAll" } }
+    package var masqueradeAllField: String? { section.map { $0 + ".masqueradeAll" } }
 }

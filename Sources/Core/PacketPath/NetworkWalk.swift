@@ -1,0 +1,313 @@
+import IPAddressing
+import NetworkModel
+
+/// Follows packets and their answers from machine to machine.
+package struct NetworkWalk {
+    /// The machines.
+    private let map: NetworkMap
+    /// The place that the request is for: it decides between machines with equal addresses.
+    private let hint: String
+    /// In octets, with the header of IP.
+    private let size: Int
+
+    /// The most machines on one way: more of them are a circle.
+    private static let mostHops = 24
+    /// The most ways of one packet that are followed.
+    private static let mostWays = 64
+
+    /// Where a packet begins.
+    package enum Origin: Hashable, Sendable {
+        /// Sent by a machine itself.
+        case machine(Int)
+        /// Sent by something behind a device of a machine.
+        case behind(NetworkMap.Port)
+    }
+
+    /// - Parameters:
+    ///   - place: That of the destination.
+    ///   - size: Of the request, in octets with the header of IP.
+    package init(_ map: NetworkMap, toward place: String, size: Int = 60) {
+        self.map = map
+        hint = place
+        self.size = size
+    }
+
+    /// Every way of `packet`, and for those that arrive every way of the answer.
+    package func exchanges(of packet: Packet, from origin: Origin) -> [PathExchange] {
+        var requests: [Way] = []
+        follow(Way(packet, isReply: false, from: origin), into: &requests)
+        return requests.flatMap { request -> [PathExchange] in
+            guard request.trace.disposition == .delivered, let end = request.end else {
+                return [PathExchange(request: request.trace)]
+            }
+            return answers(to: request, from: end).map {
+                PathExchange(request: request.trace, reply: $0.trace)
+            }
+        }
+    }
+
+    /// A packet on its way.
+    fileprivate struct Way {
+        /// What happened so far.
+        var trace: PathTrace
+        /// The packet now.
+        var packet: Packet
+        /// Where it is.
+        var place: Origin
+        /// What each machine remembers.
+        var connections: [Int: [HostTransit.Connection]] = [:]
+        /// The machines of the request, for an answer.
+        var requestMachines: [Int] = []
+        /// The first packet of the connection.
+        var original: Packet
+        /// Where it has arrived; nil before that.
+        var end: Origin?
+
+        init(_ packet: Packet, isReply: Bool, from origin: Origin) {
+            trace = PathTrace(isReply: isReply, packet: packet, disposition: .unknown)
+            self.packet = packet
+            place = origin
+            original = packet
+        }
+    }
+
+    // MARK: - From machine to machine
+
+    /// Adds every way that `way` may go on, to its end.
+    private func follow(_ way: Way, into found: inout [Way]) {
+        guard found.count < Self.mostWays else { return }
+        let port: NetworkMap.Port
+        switch way.place {
+        case .machine(let machine): port = NetworkMap.Port(machine: machine, device: nil)
+        case .behind(let behind): port = behind
+        }
+        guard way.trace.hops.count < Self.mostHops else {
+            return found.append(circling(way))
+        }
+        if let ended = unasked(way, at: port.machine) { return found.append(ended) }
+        let machine = map.machines[port.machine]
+        var arrival = HostTransit.Arrival(packet: way.packet, device: port.device)
+        arrival.isReply = way.trace.isReply
+        arrival.size = size
+        if way.trace.isReply {
+            arrival.connection = way.connections[port.machine]?.last { $0.left.reply == way.packet }
+        }
+        for outcome in HostTransit(machine: machine, arrival: arrival).outcomes() {
+            var next = way
+            next.packet = outcome.packet
+            if !way.trace.isReply, !machine.knowledge.isFabric {
+                next.connections[port.machine, default: []].append(
+                    HostTransit.Connection(arrived: way.packet, left: outcome.packet))
+                if way.packet.source.isUnspecified { next.adopt(outcome.packet.source) }
+            }
+            next.trace.hops.append(
+                PathHop(host: machine.name, role: machine.role, steps: outcome.steps, machine: port.machine))
+            take(outcome.end, next, from: port.machine, into: &found)
+        }
+    }
+
+    /// Continues after a machine.
+    private func take(_ end: HostTransit.End, _ way: Way, from machine: Int, into found: inout [Way]) {
+        var way = way
+        switch end {
+        case .ended(let disposition):
+            way.trace.disposition = disposition
+            found.append(way)
+        case .delivered:
+            way.arrive(at: .machine(machine))
+            found.append(way)
+        case .sent(let device, let hop, let isDirect):
+            let port = NetworkMap.Port(machine: machine, device: device)
+            if let lost = wrap(&way, at: port, to: hop) { return found.append(lost) }
+            let receiver = map.receiver(of: way.packet, from: port, to: hop, isDirect: isDirect, hint: hint)
+            switch receiver {
+            case .machine(let next):
+                if !isDirect { way.nameNext(map.machines[next.machine].name) }
+                way.place =
+                    next.device.map { .behind(NetworkMap.Port(machine: next.machine, device: $0)) }
+                    ?? .behind(NetworkMap.Port(machine: next.machine, device: "in"))
+                follow(way, into: &found)
+            case .endpoint:
+                way.arrive(at: .behind(port))
+                found.append(way)
+            case .none:
+                way.stop(.notObserved, "the machine with the address \(hop) is not known", .unknown)
+                found.append(way)
+            }
+        }
+    }
+
+    /// The way of a packet that goes round in circles.
+    private func circling(_ way: Way) -> Way {
+        var way = way
+        way.stop(.routeElsewhere, "the packet goes round in circles until its hop limit is reached", .lost)
+        return way
+    }
+
+    /// An answer at a machine that has passed the request on with other addresses than the answer has: no
+    /// connection waits for it.
+    private func unasked(_ way: Way, at machine: Int) -> Way? {
+        guard way.trace.isReply, !map.machines[machine].knowledge.isFabric,
+            let known = way.connections[machine], !known.isEmpty,
+            !known.contains(where: { $0.left.reply == way.packet })
+        else { return nil }
+        var way = way
+        let owner = map.machines[machine]
+        way.trace.hops.append(PathHop(host: owner.name, role: owner.role, steps: [], machine: machine))
+        way.stop(.replyBypassesRelay, "reply without request: dropped", .bypassed)
+        return way
+    }
+
+    // MARK: - Answers
+
+    /// Every way of the answer to a request that has arrived.
+    private func answers(to request: Way, from end: Origin) -> [Way] {
+        var way = Way(request.packet.reply, isReply: true, from: end)
+        way.connections = request.connections
+        way.requestMachines = request.trace.hops.map(\.machine)
+        way.original = request.original
+        var found: [Way] = []
+        follow(way, into: &found)
+        return found.map { answer in
+            guard answer.trace.disposition == .delivered, answer.packet != request.original.reply else {
+                return answer
+            }
+            var answer = answer
+            answer.stop(
+                .replyBypassesRelay,
+                "the client has asked \(request.original.destination), and drops an answer from"
+                    + " \(answer.packet.source)", .bypassed)
+            return answer
+        }
+    }
+
+    // MARK: - Tunnels
+
+    /// Notes the packet around the packet where a device wraps it.
+    ///
+    /// - Returns: The way's end if the tunnel does not know where to send it.
+    private func wrap(_ way: inout Way, at port: NetworkMap.Port, to hop: IPAddress) -> Way? {
+        let machine = map.machines[port.machine]
+        guard let device = port.device, let link = machine.state.link(device) else { return nil }
+        noteSize(&way, link)
+        var outer: (from: IPAddress, to: IPAddress)?
+        if case .vxlan(let mesh) = link.kind, link.isOurs {
+            let neighbour = machine.state.neighbours.first { $0.device == device && $0.address == hop }
+            guard let neighbour else {
+                way.stop(.neighbourMissing, "no entry for \(hop) on \(device)", .dropped)
+                return way
+            }
+            let entry = machine.state.forwardingEntries.first {
+                $0.device == device && $0.mac == neighbour.mac
+            }
+            guard let entry else {
+                way.stop(.forwardingEntryMissing, "no entry for \(neighbour.mac) on \(device)", .dropped)
+                return way
+            }
+            let own = mesh.local ?? machine.address(of: mesh.underlay, toward: entry.destination)
+            outer = own.map { ($0, entry.destination) }
+        } else if machine.knowledge.tunnels.contains(device) {
+            let far = map.owner(of: hop, near: map.places[port.machine])
+            if let target = far.flatMap({ map.machines[$0.machine].firstAddress(hop.family) }),
+                let own = machine.firstAddress(hop.family)
+            {
+                outer = (own, target)
+            }
+        }
+        guard let outer else { return nil }
+        way.wrapLast(
+            in: Packet(from: outer.from, to: outer.to, transport: link.kind.wrapping), device: device,
+            evidence: machine.evidence == .planned && !link.isOurs ? .assumed : machine.evidence)
+        return nil
+    }
+
+    /// Notes a packet that is larger than the device lets through.
+    private func noteSize(_ way: inout Way, _ link: Link) {
+        guard let mtu = link.mtu, size > mtu, !way.trace.isReply, let hop = way.trace.hops.indices.last else {
+            return
+        }
+        let machine = map.machines[way.trace.hops[hop].machine]
+        way.trace.hops[hop].steps.append(
+            PathStep(
+                stage: .egress, action: .accept, code: .mtu,
+                rule: "\(size) octets do not fit: the sender is told to send at most \(mtu)",
+                before: way.packet, after: way.packet, device: link.name, mtu: mtu,
+                evidence: machine.evidence == .planned ? .assumed : machine.evidence))
+    }
+}
+
+extension NetworkWalk.Way {
+    /// Ends the way where the packet is for.
+    fileprivate mutating func arrive(at end: NetworkWalk.Origin) {
+        self.end = end
+        trace.disposition = .delivered
+    }
+
+    /// Ends the way at the last machine, with the step that says why.
+    fileprivate mutating func stop(
+        _ code: PathCode, _ rule: String, _ disposition: PathTrace.Disposition
+    ) {
+        let stage: PathStep.Stage =
+            switch code {
+            case .neighbourMissing: .neighbour
+            case .forwardingEntryMissing: .encapsulation
+            case .routeElsewhere, .notObserved: .route
+            default: .conntrack
+            }
+        trace.disposition = disposition
+        guard let last = trace.hops.indices.last else { return }
+        trace.hops[last].steps.append(
+            PathStep(
+                stage: stage, action: disposition == .unknown ? .unknown : .drop, code: code, rule: rule,
+                before: packet, after: packet, evidence: .assumed))
+    }
+
+    /// Adds a step for a packet around the packet.
+    fileprivate mutating func wrapLast(
+        in outer: Packet, device: String, evidence: PacketTrace.Evidence
+    ) {
+        guard let last = trace.hops.indices.last else { return }
+        trace.hops[last].steps.append(
+            PathStep(
+                stage: .encapsulation, action: .encapsulate, rule: "\(device): \(outer)", before: packet,
+                after: packet, outer: outer, device: device, evidence: evidence))
+    }
+
+    /// Notes the name of the machine that the last route leads to.
+    fileprivate mutating func nameNext(_ name: String) {
+        guard let hop = trace.hops.indices.last,
+            let step = trace.hops[hop].steps.lastIndex(where: { $0.stage == .route })
+        else { return }
+        trace.hops[hop].steps[step].next = name
+    }
+
+    /// Gives the request the source that the sending machine has chosen.
+    fileprivate mutating func adopt(_ source: IPAddress) {
+        original.source = source
+        trace.packet.source = source
+        for machine in connections.keys {
+            for index in connections[machine, default: []].indices {
+                connections[machine]?[index].arrived.source = source
+            }
+        }
+    }
+}
+
+extension Machine {
+    /// The address that other hosts reach it by; nil if it has none of the family.
+    func firstAddress(_ family: AddressFamily) -> IPAddress? {
+        state.addresses.first { $0.address.family == family && !$0.address.isLoopback && !$0.isLinkLocal }?
+            .address
+    }
+}
+
+extension LinkKind {
+    /// The protocol of packets around packets.
+    var wrapping: String {
+        switch self {
+        case .vxlan: "vxlan"
+        case .veth: "ethernet"
+        case .other(let kind): kind.isEmpty ? "tunnel" : kind
+        }
+    }
+}

@@ -1,0 +1,163 @@
+import IPAddressing
+package import Inventory
+package import NetworkModel
+package import PacketPath
+
+/// Why packets between two ends arrive, or do not.
+package struct Explanation: Sendable {
+    /// What was asked.
+    package let question: ExplainedQuestion
+    /// The answer.
+    package private(set) var verdict: Verdict
+    /// The reason; nil for packets that arrive as they are.
+    package private(set) var code: PathCode?
+    /// The object that decides; nil if nothing is in the way.
+    package private(set) var decision: Decision?
+    /// What makes the packets arrive; empty if they do.
+    package private(set) var fix = ""
+    /// Further remarks.
+    package private(set) var notes: [String] = []
+    /// The ways of the packets, by kind of destination.
+    package private(set) var groups: [Group] = []
+
+    /// The answer to a question.
+    package enum Verdict: String, Hashable, Sendable {
+        case reachable, unreachable, depends, unknown
+    }
+
+    /// The object that decides.
+    package struct Decision: Hashable, Sendable {
+        /// The machine.
+        package var host: String
+        /// What the machine is.
+        package var role: String
+        /// The object.
+        package var rule: String
+        /// How it is known.
+        package var evidence: PacketTrace.Evidence
+    }
+
+    /// The ways to one kind of destination.
+    package struct Group: Sendable {
+        /// As in `pods`; empty for an address.
+        package var title: String
+        /// The ways.
+        package var exchanges: [PathExchange]
+    }
+
+    /// Explains what becomes of packets.
+    ///
+    /// - Parameters:
+    ///   - observed: The states of hosts by place and name, as in `prod/relay1`.
+    ///   - isApplied: True if hosts that nobody has observed count as their plans make them.
+    package init(
+        _ question: ExplainedQuestion, in inventory: Inventory, observed: [String: HostState] = [:],
+        isApplied: Bool = true
+    ) {
+        var builder = NetworkBuilder(inventory, observed: observed, isApplied: isApplied)
+        self.init(question, by: &builder)
+    }
+
+    /// Explains by a builder that several explanations share.
+    package init(_ question: ExplainedQuestion, by builder: inout NetworkBuilder) {
+        self.question = question
+        verdict = .unknown
+        let map = builder.network(with: question.from.named + question.to.named)
+        let choice = PacketChoice(
+            inventory: builder.inventory, map: map, from: question.from, to: question.to,
+            transport: question.transport, port: question.port)
+        if let overlap = OverlapCheck(builder.inventory, choice).finding {
+            verdict = .unreachable
+            code = .overlap
+            decision = Decision(host: question.from.text, role: "", rule: overlap.rule, evidence: .planned)
+            fix = overlap.fix
+            return
+        }
+        let walk = NetworkWalk(map, toward: question.to.place, size: question.size)
+        groups = choice.groups().map { group in
+            Group(
+                title: group.title,
+                exchanges: group.packets.flatMap { walk.exchanges(of: $0.packet, from: $0.origin) })
+        }
+        judge()
+        let remedy = Remedy(question: question, inventory: builder.inventory, path: choice.path)
+        fix = code.map { remedy.fix(for: $0, failure: failure, decision: decision) } ?? ""
+        notes = remedy.notes(on: self)
+    }
+
+    /// Every way.
+    package var exchanges: [PathExchange] { groups.flatMap(\.exchanges) }
+
+    /// The first way that fails; nil if none does.
+    package var failure: PathTrace? {
+        let failed = exchanges.compactMap(\.failed)
+        return failed.first { $0.disposition != .unknown } ?? failed.first
+    }
+
+    /// The verdict of all ways together.
+    private mutating func judge() {
+        let all = exchanges
+        guard !all.isEmpty else {
+            code = .notObserved
+            decision = Decision(
+                host: "the file", role: "", rule: "it has no address for this packet", evidence: .planned)
+            return
+        }
+        let complete = all.count(where: \.isComplete)
+        let unknown = all.count { $0.failed?.disposition == .unknown }
+        verdict =
+            complete == all.count
+            ? .reachable
+            : complete + unknown == all.count ? .unknown : complete > 0 ? .depends : .unreachable
+        guard let failure else {
+            code = all.lazy.flatMap(\.request.steps).compactMap(\.code).first
+            return
+        }
+        guard let (hop, step) = failure.culprit else { return }
+        code = step.code
+        decision = Decision(host: hop.host, role: hop.role, rule: step.rule, evidence: step.evidence)
+        guard step.code == .replyBypassesRelay, let (router, route) = failure.turn else { return }
+        decision = Decision(host: router.host, role: router.role, rule: route.text, evidence: route.evidence)
+    }
+}
+
+/// What a user asks.
+package struct ExplainedQuestion: Hashable, Sendable {
+    /// The sender.
+    package var from: ExplainedEnd
+    /// The destination.
+    package var to: ExplainedEnd
+    /// As nft calls it.
+    package var transport: String
+    /// The destination's port; nil: one that suits the destination.
+    package var port: Int?
+    /// In octets, with the header of IP.
+    package var size: Int
+
+    package init(
+        from: ExplainedEnd, to: ExplainedEnd, transport: String = "tcp", port: Int? = nil, size: Int = 60
+    ) {
+        self.from = from
+        self.to = to
+        self.transport = transport
+        self.port = port
+        self.size = size
+    }
+}
+
+extension PathStep {
+    /// The deciding object, with the name of the next machine.
+    var text: String { rule + (next.map { " (\($0))" } ?? "") }
+}
+
+extension PathTrace {
+    /// Where an answer leaves the way of its request: the last route before the machine that drops it.
+    fileprivate var turn: (hop: PathHop, step: PathStep)? {
+        var found: (PathHop, PathStep)?
+        for hop in hops {
+            if hop.steps.contains(where: { $0.code?.isInformation == false }) { return found }
+            for step in hop.steps where step.stage == .route { found = (hop, step) }
+        }
+        return found
+    }
+}

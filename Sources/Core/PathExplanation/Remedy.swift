@@ -1,0 +1,164 @@
+import IPAddressing
+import Inventory
+import NetworkModel
+import NetworkPlanning
+import PacketPath
+
+/// What makes packets arrive that do not.
+struct Remedy {
+    /// What was asked.
+    let question: ExplainedQuestion
+    /// The file.
+    let inventory: Inventory
+    /// The path between the ends; nil if the file has none.
+    let path: Path?
+
+    /// The key of the sender's place.
+    private var from: String { question.from.place }
+    /// The key of the destination's place.
+    private var to: String { question.to.place }
+    /// The destination's cluster; nil if it is in none.
+    private var cluster: Cluster? { inventory.cluster(to) }
+
+    /// The first thing to do.
+    func fix(for code: PathCode, failure: PathTrace?, decision: Explanation.Decision?) -> String {
+        let host = decision?.host ?? ""
+        switch code {
+        case .noRoute, .routeElsewhere: return missingRoute(at: host, code, failure)
+        case .noReturnRoute, .noMasquerade: return missingReturn(at: host)
+        case .replyBypassesRelay: return bypass
+        case .forwardingOff:
+            return "namebridge net apply on \(host), or sysctl -w \(setting(in: decision, to: 1))"
+        case .reversePathFilter:
+            let device = failure?.culprit?.step.device ?? "all"
+            return "namebridge net apply on \(host), or sysctl -w net.ipv4.conf.\(device).rp_filter=2"
+        case .filterDrop, .dockerForward:
+            return "accept this traffic before that rule: namebridge net plan on \(host) prints the commands"
+        case .sourceBecomes: return ""
+        case .clusterIPExternalOff:
+            return "set bpf-lb-external-clusterip: \"true\" in ConfigMap kube-system/cilium-config, restart"
+                + " Cilium's pods, and say so in clusters.\(to).cilium; or use pods (targets: [pods])"
+        case .clusterIPNoEndpoint: return "start a pod that the service selects: kubectl get endpointslices"
+        case .proxyModeUnknown:
+            return "say in clusters.\(to) what translates services: kube-proxy.mode or cilium"
+        case .neighbourMissing, .forwardingEntryMissing: return "namebridge net apply on \(host)"
+        case .mtu: return "let \"fragmentation needed\" through, or lower the sender's MTU"
+        case .hairpin: return "let the bridge of the pods send packets back (hairpin mode)"
+        case .overlap: return "namebridge: give clusters.\(to) a \"map\""
+        case .conntrackFull: return "sysctl -w net.netfilter.nf_conntrack_max=... on \(host)"
+        case .notObserved: return unknown(at: host)
+        }
+    }
+
+    /// As in `net.ipv4.conf.eth0.forwarding=1`.
+    private func setting(in decision: Explanation.Decision?, to value: Int) -> String {
+        let name = decision?.rule.split(separator: " ").first.map { String($0) } ?? "net.ipv4.ip_forward"
+        return "\(name)=\(value)"
+    }
+
+    /// What mends a missing route.
+    private func missingRoute(at host: String, _ code: PathCode, _ failure: PathTrace?) -> String {
+        guard !from.isEmpty, !to.isEmpty, from != to else {
+            return "enter a route to \(failure?.last.destination.description ?? question.to.text) at \(host)"
+        }
+        guard let path else {
+            let nodes = inventory.cluster(to)?.nodes.prefix(1).map(\.name) ?? []
+            return "namebridge: add a path to the file, as in"
+                + " { from: \(from), to: \(to), via: relay, relays: [\(nodes.first ?? "NODE")] }"
+        }
+        if let target = missingTarget(failure) {
+            return
+                "namebridge: path \(from) -> \(to) leads to \(target.has) alone: add"
+                + " \(target.lacks) to \"targets\""
+        }
+        return "namebridge net apply on \(host), or enter the routes of"
+            + " \"namebridge net render\" (\(path.label)) there"
+    }
+
+    /// What the path does not carry although the packet is for it; nil if it carries it.
+    private func missingTarget(_ failure: PathTrace?) -> (has: String, lacks: String)? {
+        guard let path, let cluster, let address = failure?.packet.destination else { return nil }
+        let inner = cluster.addressMap.inner(of: address) ?? address
+        if !path.targets.services, cluster.services.contains(where: { $0.contains(inner) }) {
+            return ("pods", "services")
+        }
+        if !path.targets.pods, cluster.pods.contains(where: { $0.contains(inner) }) {
+            return ("services", "pods")
+        }
+        return nil
+    }
+
+    /// What mends a missing way back.
+    private func missingReturn(at host: String) -> String {
+        guard let path, case .relay(let settings) = path.carrier else {
+            return "namebridge net apply on \(host), or enter a route back to \(from) there"
+        }
+        if case .snat = settings.source { return "namebridge net apply on \(host)" }
+        return
+            "namebridge: path \(from) -> \(to), set `source: snat` (now `\(settings.source.word)`), or enter"
+            + " a route back to \(from) at \(host)"
+    }
+
+    /// What makes answers return through the machine that has translated the request.
+    private var bypass: String {
+        guard let path, case .relay(let settings) = path.carrier else {
+            return "let requests leave the translating node with its own address" + field
+        }
+        if settings.relays.count > 1, settings.source != .snat(.masquerade), case .keep = settings.source {
+            return "namebridge: path \(from) -> \(to), use one relay, or set `source: snat` (now `keep`)"
+        }
+        return "namebridge: path \(from) -> \(to), set `source: snat` (now `\(settings.source.word)`)" + field
+    }
+
+    /// The setting of kube-proxy that helps as well; empty if it has none.
+    private var field: String {
+        guard let cluster, let field = cluster.kubeProxy.mode.masqueradeAllField else { return "" }
+        return ", or kube-proxy `\(field): true`"
+    }
+
+    /// What makes the unknown known.
+    private func unknown(at host: String) -> String {
+        "complete the file: what \(host.isEmpty ? "it" : host) does with this packet does not follow from it"
+    }
+
+    // MARK: - Remarks
+
+    /// What a reader should know besides.
+    func notes(on explanation: Explanation) -> [String] {
+        var notes: [String] = []
+        let isService = explanation.exchanges.contains { exchange in
+            exchange.request.steps.contains { $0.stage == .service }
+        }
+        if isService, explanation.code == .replyBypassesRelay {
+            notes.append(
+                "ping proves nothing here: a ClusterIP is answered, or not, by the node that the packet"
+                    + " comes to, and pods' own addresses work as well; only services whose pod is on another"
+                    + " node fail")
+        }
+        if question.transport.hasPrefix("icmp"),
+            explanation.exchanges.contains(where: { exchange in
+                cluster?.services.contains { $0.contains(exchange.request.packet.destination) } == true
+            })
+        {
+            notes.append("services are ports: no packet of ping reaches a pod behind one")
+        }
+        if let size = explanation.exchanges.lazy.flatMap(\.request.steps).filter({ $0.code == .mtu })
+            .compactMap(\.mtu).min()
+        {
+            notes.append(
+                "packets larger than \(size) octets depend on \"fragmentation needed\" reaching the sender")
+        }
+        return notes
+    }
+}
+
+extension PathSource {
+    /// As the file has it.
+    var word: String {
+        switch self {
+        case .snat: "snat"
+        case .keep: "keep"
+        case .map: "map"
+        }
+    }
+}
