@@ -12,6 +12,13 @@ package struct DNSLimits: Hashable, Sendable {
     /// SERVFAIL at once if they have come by TCP. Addresses that may be forged are counted separately.
     package var questionsPerClient = 16_384
 
+    /// How long a client waits at most before it gets SERVFAIL or an expired answer. Default: 4.5 s, since
+    /// glibc and others ask again after 5 s. At least half a second.
+    ///
+    /// Answers of `dns.upstream`, and of a cluster of which only one server is alive, are waited for that
+    /// long; other clusters have 1.9 s of it, or less if several are asked in turn.
+    package var answerTime: Duration = .milliseconds(4_500)
+
     /// How long an answer is listened for once its client got SERVFAIL or an expired answer: it is cached
     /// for the next one. At most a minute.
     package var lateAnswers: Duration = .seconds(5)

@@ -8,6 +8,16 @@ extension InventoryChecker {
         where time < .seconds(1) {
             error(at: path + key, "found a time below 1s, in which no client can bring a question")
         }
+        if !(.milliseconds(500) ... .seconds(60)).contains(limits.answerTime) {
+            error(
+                at: path + "answer-time",
+                "found a time outside of 500ms to 60s, in which no client waits for an answer")
+        } else if limits.answerTime > .milliseconds(4_900) {
+            warn(
+                at: path + "answer-time",
+                "found a time above 4900ms: most clients ask again after 5s, and never get the reply;"
+                    + " expected it only for clients that wait longer")
+        }
         if limits.lateAnswers > .seconds(60) {
             error(
                 at: path + "late-answers",

@@ -14,6 +14,7 @@ extension ServerControl {
         let statistics = server.statistics
         addProcess(&text)
         addQuestions(&text, statistics)
+        addLateAnswers(&text, statistics)
         let (policy, board) = server.policyAndBoard
         let meters = statistics.meters(of: policy)
         addAnswers(&text, meters, policy)
@@ -70,9 +71,6 @@ extension ServerControl {
         ) {
             $0.sockets.upstreamHints
         }
-        counter("namebridge_answers_late_total", "Answers that came after their question was given up.") {
-            $0.engine.late
-        }
         counter(
             "namebridge_sockets_distrusted_total",
             "Sockets given up, and their questions asked over TCP, for several answers that match none."
@@ -102,6 +100,17 @@ extension ServerControl {
             "namebridge_turn_seconds", .histogram,
             "From reading questions or answers to having sent the replies: what a cached answer takes."
         ) { $0.add(statistics.turns) }
+    }
+
+    /// Adds the metrics of answers that came too late for their clients.
+    private func addLateAnswers(_ text: inout PrometheusText, _ statistics: ServerStatistics) {
+        text.single(
+            "namebridge_answers_late_total", .counter, "Answers that came after their question was given up.",
+            statistics.sum { $0.engine.late })
+        text.single(
+            "namebridge_answers_cached_late_total", .counter,
+            "Answers that came after their clients were told that there is none, and were cached.",
+            statistics.sum { $0.engine.cachedLate })
     }
 
     /// Adds the metrics of answers and their times.

@@ -12,6 +12,7 @@ extension Field {
             keys.read(
                 "questions-per-client", into: &limits.questionsPerClient,
                 .integer(1...32_768, "a number of questions"))
+            keys.read("answer-time", into: &limits.answerTime, .duration)
             keys.read("late-answers", into: &limits.lateAnswers, .duration)
             keys.read("connections", into: &limits.connections, .integer(1...65_536))
             keys.read("connections-per-client", into: &limits.connectionsPerClient, .integer(1...65_536))

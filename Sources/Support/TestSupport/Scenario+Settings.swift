@@ -91,13 +91,17 @@ extension Scenario {
         return addresses
     }
 
-    /// The limits of a line `limits transactions 2 waiters 3`.
+    /// The limits of a line `limits transactions 2 waiters 3 answer-time 3000`.
     package func limits() throws(ScenarioError) -> EngineLimits {
         var limits = EngineLimits()
         for line in settings where line.words[0] == "limits" {
-            let fields = line.fields(Array(line.words.dropFirst()), ["transactions", "waiters"])
+            let fields = line.fields(
+                Array(line.words.dropFirst()), ["transactions", "waiters", "answer-time"])
             if let value = fields["transactions"] { limits.transactions = try line.number(value.first) }
             if let value = fields["waiters"] { limits.waiters = try line.number(value.first) }
+            if let value = fields["answer-time"] {
+                limits.answerMilliseconds = try line.number(value.first)
+            }
         }
         return limits
     }

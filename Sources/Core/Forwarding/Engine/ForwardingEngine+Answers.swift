@@ -393,6 +393,13 @@ extension ForwardingEngine {
         finishWithFailure(slot, rcode, at: turn.now, into: &turn.outbox)
     }
 
+    /// True if `finishWithFailure` would find an answer for the clients of `slot`.
+    mutating func hasExpiredAnswer(_ slot: Int, _ target: RouteTarget, at now: MonotonicTime) -> Bool {
+        table.begin(&prepared, for: slot)
+        let place = cachePlace(of: slot, target)
+        return cache.loadInPlaceOfFailure(place, into: &prepared, by: &scratch, at: now) != nil
+    }
+
     /// Gives all clients of `slot` an expired answer (RFC 8767), or informs them that no server answered
     /// and why.
     mutating func finishWithFailure(

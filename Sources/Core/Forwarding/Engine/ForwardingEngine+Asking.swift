@@ -37,9 +37,7 @@ extension ForwardingEngine {
         }
         if target.kind == .merged { table.transactions[slot].merged = MergedAnswer(skipped: skipped.reasons) }
         timers.grow(to: table.transactions.count)
-        let total = target.groups.reduce(0) { $0 + policy.groups[$1].timeouts.total }
-        table.transactions[slot].start(
-            milliseconds: min(total, ServerGroup.Timeouts.resolver.total), at: turn.now)
+        table.transactions[slot].start(milliseconds: limits.answerMilliseconds, at: turn.now)
         advance(slot, after: .begun, in: &turn)
     }
 
@@ -174,7 +172,8 @@ extension ForwardingEngine {
         case .begun: return .enterGroup(0)
         case .groupAnswered: return .enterGroup(position + 1)
         case .leaderFailed: return .giveUpGroup
-        case .timerFired where now >= table.transactions[slot].groupDeadline: return .giveUpGroup
+        case .timerFired where now >= table.transactions[slot].groupDeadline:
+            return groupTimeIsOver(slot, target, at: now)
         // The leader has ended without an answer that is valid here.
         case .timerFired where table.transactions[slot].followedGroup != nil: return .enterGroup(position)
         case .timerFired, .attemptFailed: return nextServer(slot, group, at: now)
@@ -205,6 +204,23 @@ extension ForwardingEngine {
         }
     }
 
+    /// Gives the group up once its time is over, or gives its only usable server the rest of the client's.
+    ///
+    /// That is for a server that probes find alive while they find the group's others dead: it is slow with
+    /// this name, and no other one could be quicker. A client for which there is an expired answer gets that.
+    private mutating func groupTimeIsOver(_ slot: Int, _ target: RouteTarget, at now: MonotonicTime) -> Step {
+        let position = table.transactions[slot].groupPosition
+        let group = target.groups[position]
+        guard position + 1 == target.groups.count, now < table.transactions[slot].deadline,
+            servers.isDownToOne(group: group), !hasExpiredAnswer(slot, target, at: now)
+        else { return .giveUpGroup }
+        table.transactions[slot].extendGroup()
+        guard table.transactions[slot].followedGroup == nil else {
+            return .wait(until: table.transactions[slot].groupDeadline)
+        }
+        return nextServer(slot, group, at: now)
+    }
+
     /// Asks the best server that may still be asked; gives the group up if there is none and none is waited
     /// for.
     private mutating func nextServer(_ slot: Int, _ group: Int, at now: MonotonicTime) -> Step {
@@ -219,10 +235,14 @@ extension ForwardingEngine {
             return .wait(until: min(now.advanced(milliseconds: 20), deadline))
         case .none:
             let attempts = table.attempts(of: slot)
-            // ICMP says that no answer will come, and probes have found the same of every server.
-            let isRefused = servers.isGivenUp(group: group) && attempts.areAllHinted
-            guard attempts.isWaiting, !isRefused else { return .giveUpGroup }
-            return .wait(until: table.transactions[slot].groupDeadline)
+            // ICMP says that no answer will come, or the usual time is over, and probes have found the same
+            // of every server.
+            let isExtended = table.transactions[slot].isExtended
+            let isOver = servers.isGivenUp(group: group) && (isExtended || attempts.areAllHinted)
+            let deadline = table.transactions[slot].groupDeadline
+            guard attempts.isWaiting, !isOver, now < deadline else { return .giveUpGroup }
+            // Probes may find the server dead in the meantime.
+            return .wait(until: isExtended ? min(now.advanced(milliseconds: 200), deadline) : deadline)
         }
     }
 
@@ -236,8 +256,8 @@ extension ForwardingEngine {
         let group = target.groups[position]
         table.dropAttempts(of: slot)
         table.transactions[slot].enterGroup(
-            position, of: target.groups.count, milliseconds: policy.groups[group].timeouts.total,
-            at: now)
+            position, of: target.groups.count,
+            milliseconds: policy.groups[group].timeouts.total ?? limits.answerMilliseconds, at: now)
         if table.leader(of: slot, in: group) != nil {
             table.follow(in: group, slot)
             counters.joined += 1

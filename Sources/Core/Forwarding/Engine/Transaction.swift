@@ -46,6 +46,10 @@ struct Transaction {
     /// True if the current group was not asked since it has too many questions in flight.
     var isTurnedAway = false
 
+    /// True if the current group was given the rest of the client's time; see
+    /// `ForwardingEngine.groupTimeIsOver`.
+    var isExtended = false
+
     /// The group from which another transaction's answer to the same question is awaited instead of asking;
     /// nil if it asks itself. See `TransactionTable.leader`.
     var followedGroup: Int?
@@ -89,8 +93,15 @@ struct Transaction {
         groupPosition = position
         lastDecline = nil
         isTurnedAway = false
+        isExtended = false
         let left = Int(deadline.nanoseconds(since: now) / 1_000_000)
         groupDeadline = now.advanced(milliseconds: min(milliseconds, left / (count - position)))
+    }
+
+    /// The current group, the last one, has until the clients get their reply.
+    mutating func extendGroup() {
+        isExtended = true
+        groupDeadline = deadline
     }
 
     /// The clients have been told; what comes until `end` is cached.

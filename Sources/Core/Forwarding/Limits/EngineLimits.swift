@@ -18,6 +18,9 @@ package struct EngineLimits: Hashable, Sendable {
     /// informed of it.
     package var keepalive: UInt16 = 100
 
+    /// How long a client waits at most before it gets SERVFAIL or an expired answer, in milliseconds.
+    package var answerMilliseconds = 4_500
+
     /// How long an answer is listened for once its clients were told that there is none, in milliseconds.
     package var lateMilliseconds = 5_000
     /// Questions without clients for which that is done; a sixteenth of all, so that they take no room from
@@ -42,6 +45,7 @@ package struct EngineLimits: Hashable, Sendable {
         waiters = 2 * limits.questions
         waitersPerClient = limits.questionsPerClient
         keepalive = UInt16(clamping: Int(limits.idleTime / .milliseconds(100)))
+        answerMilliseconds = Int(limits.answerTime / .milliseconds(1))
         lateMilliseconds = Int(limits.lateAnswers / .milliseconds(1))
     }
 }

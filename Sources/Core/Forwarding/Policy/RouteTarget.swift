@@ -41,15 +41,15 @@ package struct ServerGroup: Sendable {
         package let firstRetry: Int
         /// Between later retries.
         package let laterRetries: Int
-        /// Until the group is given up.
-        package let total: Int
+        /// Until the group is given up; nil: with the client's whole time, see `EngineLimits`.
+        package let total: Int?
 
         /// A cluster's DNS answers from memory: silence means a lost packet. An answer or an error comes
-        /// within 2 s.
+        /// within 2 s, unless probes find only one server alive: see `ForwardingEngine.groupTimeIsOver`.
         package static let cluster = Timeouts(firstRetry: 400, laterRetries: 500, total: 1_900)
 
-        /// A resolver may have to ask other servers. Below the 5 s that common clients wait.
-        package static let resolver = Timeouts(firstRetry: 800, laterRetries: 1_200, total: 4_500)
+        /// A resolver may have to ask other servers.
+        package static let resolver = Timeouts(firstRetry: 800, laterRetries: 1_200, total: nil)
     }
 }
 

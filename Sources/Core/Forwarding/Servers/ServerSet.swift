@@ -132,6 +132,11 @@ struct ServerSet {
         board.isProbed && policy.groups[group].servers.allSatisfy { board.servers[$0].isDead }
     }
 
+    /// True if probes find exactly one server of `group` alive: no other one could answer in its place.
+    func isDownToOne(group: Int) -> Bool {
+        board.isProbed && policy.groups[group].servers.count { !board.servers[$0].isDead } == 1
+    }
+
     /// True if a server of the group is not silent: only then is a retry over TCP useful for a client.
     func isAnswering(_ group: ServerGroup, at now: MonotonicTime) -> Bool {
         group.servers.contains { !board.servers[$0].isDead && !states[$0].isAvoided(at: now) }
