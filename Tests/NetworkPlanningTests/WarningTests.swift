@@ -1,4 +1,7 @@
+import IPAddressing
+import NetworkModel
 import NetworkPlanning
+import TestSupport
 import Testing
 
 /// What works today and will not tomorrow, or not everywhere, is said before anything is made.
@@ -93,5 +96,69 @@ import Testing
         let notes = try Networks.plan("a", in: inventory).notes
         #expect(notes.contains { $0.message.contains("must let UDP port") })
         #expect(notes.contains { $0.message.contains("hypervisors") } == isTold, "\(notes)")
+    }
+
+    /// The rule and what is said of it agree, whether or not the tunnel has an address.
+    @Test(arguments: [(true, "see 10.14.0.11, since tunl0 has no address"), (false, "see the relay's address on tunl0")])
+    func `the source that pods see is told as the rule has it`(isBare: Bool, words: String) throws {
+        let inventory = try Networks.inventory(
+            yaml: """
+                clusters:
+                  shop:
+                    pods: [10.10.0.0/16]
+                    cni: calico-ipip
+                    nodes: { gate: { address: 10.14.0.11, pods: [10.10.1.0/24] } }
+                sites: { office: { networks: [192.168.40.0/22] } }
+                paths: [{ from: office, to: shop, via: relay, relays: [gate] }]
+                """)
+        let plan = try Networks.plan("gate", in: inventory)
+        var state = FakeHost.fresh(plan.host)
+        state.links.removeAll { $0.name == "tunl0" }
+        state.addresses.removeAll { $0.device == "tunl0" }
+        state.links.append(Link(name: "tunl0", kind: .other("ipip"), mtu: 1480))
+        if !isBare {
+            state.addresses.append(
+                InterfaceAddress(device: "tunl0", address: try #require(IPAddress("10.10.1.0")), length: 32))
+        }
+        state.routes.append(
+            Route(
+                destination: try IPPrefix(parsing: "10.10.2.0/24"), routeProtocol: 12, metric: 0,
+                nextHops: [NextHop(gateway: IPAddress("10.14.0.12"), device: "tunl0", isOnLink: true)]))
+        let told = plan.resolved(on: state).notes.map(\.message).filter { $0.contains("pods on other nodes") }
+        #expect(told.count == 1 && told[0].contains(words), "\(told)")
+    }
+
+    @Test(arguments: [
+        ("[pods]", ["10.2.0.0/16"]), ("[services]", ["10.3.0.0/16"]), ("[pods, services]", ["10.2.0.0/16", "10.3.0.0/16"]),
+    ])
+    func `Calico gets pools for what the path carries`(targets: String, pools: [String]) throws {
+        let inventory = try Networks.inventory(
+            yaml: """
+                clusters:
+                  near: { pods: [10.1.0.0/16], cni: calico-bgp, nodes: { n: { address: 10.9.0.1, pods: [10.1.0.0/24] } } }
+                  far:
+                    pods: [10.2.0.0/16]
+                    services: [10.3.0.0/16]
+                    nodes: { f: { address: 10.9.0.2, pods: [10.2.0.0/24] } }
+                paths: [{ from: near, to: far, via: routed, targets: \(targets) }]
+                """)
+        let told = NetworkPlanner(inventory).instructions().flatMap(\.pools).map(\.prefix.description)
+        #expect(told == pools)
+    }
+
+    @Test func `Calico gets pools for the addresses that its pods use`() throws {
+        let inventory = try Networks.inventory(
+            yaml: """
+                clusters:
+                  near: { pods: [10.1.0.0/16], cni: calico-bgp, nodes: { n: { address: 10.9.0.1, pods: [10.1.0.0/24] } } }
+                  far:
+                    pods: [10.2.0.0/16]
+                    services: [10.3.0.0/16]
+                    map: { 10.2.0.0/16: 10.102.0.0/16, 10.3.0.0/16: 10.103.0.0/16 }
+                    nodes: { f: { address: 10.9.0.2, pods: [10.2.0.0/24] } }
+                paths: [{ from: near, to: far, via: relay, relays: [f] }]
+                """)
+        let told = NetworkPlanner(inventory).instructions().flatMap(\.pools).map(\.prefix.description)
+        #expect(told == ["10.102.0.0/16", "10.103.0.0/16"])
     }
 }

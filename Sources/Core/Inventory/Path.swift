@@ -30,8 +30,12 @@ package struct Path: Hashable, Sendable {
     /// The prefixes of `cluster`, its far end, that the near end sends packets to: outer ones if the cluster
     /// has a map and the path uses it, without what the map leaves out.
     package func visiblePrefixes(of cluster: Cluster) -> [IPPrefix] {
-        let inner = targets.prefixes(of: cluster)
-        return isMapped && cluster.isMapped ? inner.flatMap { cluster.addressMap.outer(of: $0) } : inner
+        seen(targets.prefixes(of: cluster), of: cluster)
+    }
+
+    /// The same for some `prefixes` of the cluster.
+    package func seen(_ prefixes: [IPPrefix], of cluster: Cluster) -> [IPPrefix] {
+        isMapped && cluster.isMapped ? prefixes.flatMap { cluster.addressMap.outer(of: $0) } : prefixes
     }
 }
 

@@ -139,7 +139,9 @@ package struct NetworkPlanner: Sendable {
             guard let cluster = clusters[near], cluster.cni?.isCalico == true, let peer = clusters[far] else {
                 continue
             }
-            for (kind, prefixes) in [("pod", peer.pods), ("svc", peer.services)] {
+            let pods = path.targets.pods ? path.seen(peer.pods, of: peer) : []
+            let services = path.targets.services ? path.seen(peer.services, of: peer) : []
+            for (kind, prefixes) in [("pod", pods), ("svc", services)] {
                 for (index, prefix) in prefixes.enumerated() {
                     let name = "namebridge-\(kind)-\(far)" + (index == 0 ? "" : "-\(index + 1)")
                     list.add(

@@ -20,7 +20,8 @@ extension OwnerInstruction {
     private var entries: [(line: String, because: String)] {
         var entries = routes.map { route in
             let hops = route.nextHops.map { "\($0.name) (\($0.address))" }.joined(separator: ", ")
-            return (line: "\(route.destination) via \(hops)", because: route.because)
+            let way = route.isThroughTunnel ? "through the tunnel to" : "via"
+            return (line: "\(route.destination) \(way) \(hops)", because: route.because)
         }
         entries += pools.map { (line: "IPPool \($0.prefix), disabled", because: $0.because) }
         if case .kubeProxy(_, let field) = subject { entries.append((line: "\(field): true", because: "")) }

@@ -41,11 +41,17 @@ package struct RouteAdvice: Hashable, Sendable {
     /// The path that needs it.
     package var because: String
 
+    /// True if the next hops are the far end of a tunnel: the route leads into that.
+    package var isThroughTunnel: Bool
+
     /// Creates a route to enter.
-    package init(destination: IPPrefix, nextHops: [NamedAddress], because: String) {
+    package init(
+        destination: IPPrefix, nextHops: [NamedAddress], because: String, isThroughTunnel: Bool = false
+    ) {
         self.destination = destination
         self.nextHops = nextHops
         self.because = because
+        self.isThroughTunnel = isThroughTunnel
     }
 }
 

@@ -27,9 +27,15 @@ extension RelayPlanning {
                 .routeTable(cluster: from, name: $0.routeTable)
             }
         }
+        // The far end's VPN host is no neighbour of the site's router, whose tunnel leads to it.
+        let isThroughTunnel = planner.sites[from] != nil && endpoint?.place == cluster.key
         for subject in subjects {
             for prefix in traffic.destinations {
-                list.add(RouteAdvice(destination: prefix, nextHops: hops, because: path.label), to: subject)
+                list.add(
+                    RouteAdvice(
+                        destination: prefix, nextHops: hops, because: path.label,
+                        isThroughTunnel: isThroughTunnel),
+                    to: subject)
             }
         }
     }

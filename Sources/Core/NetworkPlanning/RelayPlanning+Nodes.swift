@@ -115,12 +115,8 @@ extension RelayPlanning {
                     + " \"snat: masquerade\" takes the tunnel's address and needs nothing of the nodes")
         }
         if case .snat(.masquerade) = settings.source, let device = cluster.cni?.tunnelDevice {
-            builder.note(
-                .advice,
-                "\(because): pods on other nodes see the relay's address on \(device), not"
-                    + " \(builder.host.host.addresses.first?.description ?? "its first one"): name it in"
-                    + " allow-lists and network policies; where that device has no address they see the"
-                    + " relay's own, and the plans of the nodes are needed too")
+            let address = builder.host.host.addresses.first
+            builder.note(.tunnelSource(of: device, insteadOf: address, because: because))
         }
         if relays.count == 1 {
             builder.note(

@@ -69,7 +69,7 @@ extension HostPlan {
             }.sorted()
         }
         plan.besideForeignRoutes(of: observed)
-        chooseSources(&plan.table, observed)
+        chooseSources(&plan, observed)
         plan.notes = (notes + plan.notes).sorted { $0.severity < $1.severity }
         return plan
     }
@@ -210,13 +210,13 @@ extension HostPlan {
     }
 
     /// MASQUERADE takes an arbitrary address if the device that packets leave by has none.
-    private func chooseSources(_ table: inout FilterTable, _ observed: HostState) {
-        for chain in table.chains.indices {
-            for rule in table.chains[chain].rules.indices {
-                guard case .masquerade(let isFullyRandom) = table.chains[chain].rules[rule].action else {
+    private func chooseSources(_ plan: inout ResolvedPlan, _ observed: HostState) {
+        for chain in plan.table.chains.indices {
+            for rule in plan.table.chains[chain].rules.indices {
+                guard case .masquerade(let isFullyRandom) = plan.table.chains[chain].rules[rule].action else {
                     continue
                 }
-                let matches = table.chains[chain].rules[rule].matches
+                let matches = plan.table.chains[chain].rules[rule].matches
                 guard let family = matches.family, let address = host.host.address(family) else { continue }
                 let devices = matches.destinations(or: backends.filter { $0.family == family }).flatMap {
                     observed.devices(towardOtherHosts: $0)
@@ -226,12 +226,42 @@ extension HostPlan {
                         $0.device == device && $0.address.family == family && !$0.isLinkLocal
                     } && !addresses.contains { $0.value.device == device }
                 }
-                if !bare.isEmpty {
-                    table.chains[chain].rules[rule].action = .sourceTranslation(
+                if let device = bare.first {
+                    let because = plan.table.chains[chain].rules[rule].comment
+                    plan.tellSource(address, because: because, on: device)
+                    plan.table.chains[chain].rules[rule].action = .sourceTranslation(
                         to: address, isFullyRandom: isFullyRandom)
                 }
             }
         }
+    }
+}
+
+extension PlanNote {
+    /// What pods on other nodes see of clients that are masqueraded into the tunnel `device`.
+    static func tunnelSource(of device: String, insteadOf address: IPAddress?, because: String) -> PlanNote {
+        PlanNote(
+            .advice,
+            "\(because): pods on other nodes see the relay's address on \(device), not"
+                + " \(address?.description ?? "its first one"): name it in"
+                + " allow-lists and network policies; where that device has no address they see the"
+                + " relay's own, and the plans of the nodes are needed too")
+    }
+}
+
+extension ResolvedPlan {
+    /// Says of a tunnel that has no address which source is chosen, in place of what was said of both cases.
+    fileprivate mutating func tellSource(
+        _ address: IPAddress, because: String?, on device: String
+    ) {
+        guard let because else { return }
+        let general = PlanNote.tunnelSource(
+            of: device, insteadOf: host.host.addresses.first, because: because)
+        guard let index = notes.firstIndex(of: general) else { return }
+        notes[index] = PlanNote(
+            .advice,
+            "\(because): pods on other nodes see \(address), since \(device) has no address: name it in"
+                + " allow-lists and network policies; the plans of the nodes are needed too")
     }
 }
 

@@ -131,7 +131,7 @@ struct VXLANPlanning {
             builder.note(
                 .warning,
                 "\(because): Calico of \(cluster.key) translates sources toward other clusters until it has"
-                    + " the IPPools of \"net render --format calico\" (pods and services of each peer)")
+                    + " the IPPools of \"net render --format calico\" (\(path.targets.words) of each peer)")
         }
         let isCommon = [4789, 8472].contains(segment.settings.port)
         builder.note(
@@ -140,6 +140,13 @@ struct VXLANPlanning {
                 + (isCommon
                     ? "; some hypervisors drop it for themselves: where nothing arrives, choose another"
                         + " vxlan.port" : ""))
+    }
+}
+
+extension PathTargets {
+    /// `pods and services`, or one of the two.
+    fileprivate var words: String {
+        [pods ? "pods" : nil, services ? "services" : nil].compactMap { $0 }.joined(separator: " and ")
     }
 }
 

@@ -97,14 +97,7 @@ package struct Renderer: Sendable {
             return ""
         }
         let name = "router of site \(site) (\(addresses.map(\.description).joined(separator: ", ")))"
-        switch format {
-        case .ciscoIOS: return CiscoIOSRendering.text(router.routes, of: name)
-        case .huaweiVRP: return HuaweiVRPRendering.text(router.routes, of: name)
-        case .h3c: return H3CRendering.text(router.routes, of: name)
-        case .mikrotik: return MikroTikRendering.text(router.routes, of: name)
-        case .vyos: return VyOSRendering.text(router.routes, of: name)
-        default: return LinuxRendering.text(router.routes, of: name)
-        }
+        return RouterLanguage(format)?.text(router.routes, of: name) ?? ""
     }
 
     /// The text for another owner.

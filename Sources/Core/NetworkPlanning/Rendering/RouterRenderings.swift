@@ -1,21 +1,38 @@
 import IPAddressing
 import NetworkModel
 
-/// Cisco IOS: `ip route PREFIX MASK NEXT-HOP [name NAME]` (IOS IP Routing: Protocol-Independent Command
-/// Reference), `ipv6 route PREFIX/LENGTH NEXT-HOP`, whose names not every release takes.
-enum CiscoIOSRendering {
-    /// The text for the router `name`.
-    static func text(_ routes: [RouteAdvice], of name: String) -> String {
-        "! \(name)\n"
-            + routes.map { route in
-                let destination = route.destination
-                return route.lines { hop in
-                    destination.family == .v4
-                        ? "ip route \(destination.address) \(destination.mask) \(hop.address)"
-                            + " name \(label(route.because))"
-                        : "! \(route.because)\nipv6 route \(destination) \(hop.address)"
-                }
-            }.joined()
+extension RouterLanguage {
+    /// The language of `format`; nil if that is none for routers.
+    init?(_ format: RenderFormat) {
+        switch format {
+        case .ciscoIOS: self = .ciscoIOS
+        case .huaweiVRP: self = .huaweiVRP
+        case .h3c: self = .h3c
+        case .mikrotik: self = .mikrotik
+        case .vyos: self = .vyos
+        case .linux: self = .linux
+        default: return nil
+        }
+    }
+
+    /// Cisco IOS: `ip route PREFIX MASK NEXT-HOP [name NAME]` (IOS IP Routing: Protocol-Independent Command
+    /// Reference), `ipv6 route PREFIX/LENGTH NEXT-HOP`, whose names not every release takes.
+    static let ciscoIOS = RouterLanguage(
+        comment: "!", begin: ["configure terminal"], end: ["end", "write memory"],
+        make: { route, hops in
+            hops.flatMap { hop in
+                route.destination.family == .v4
+                    ? ["\(ciscoIOSRoute(route.destination, hop)) name \(label(route.because))"]
+                    : ["! \(route.because)", ciscoIOSRoute(route.destination, hop)]
+            }
+        },
+        remove: { route, hops in hops.map { "no " + ciscoIOSRoute(route.destination, $0) } })
+
+    /// The route without its verb and name.
+    private static func ciscoIOSRoute(_ destination: IPPrefix, _ hop: String) -> String {
+        destination.family == .v4
+            ? "ip route \(destination.address) \(destination.mask) \(hop)"
+            : "ipv6 route \(destination) \(hop)"
     }
 
     /// A name is one word of at most 50 characters.
@@ -23,81 +40,96 @@ enum CiscoIOSRendering {
         let words = because.split(whereSeparator: { !$0.isLetter && !$0.isNumber && $0 != "." })
         return String(words.joined(separator: "-").prefix(50))
     }
-}
 
-/// Huawei VRP: `ip route-static ADDRESS MASK NEXT-HOP [description TEXT]`, at most 80 characters of text.
-enum HuaweiVRPRendering {
-    /// The text for the router `name`.
-    static func text(_ routes: [RouteAdvice], of name: String) -> String {
-        "# \(name)\n"
-            + routes.map { route in
-                let destination = route.destination
-                let description = "description \(route.because.prefix(80))"
-                return route.lines { hop in
-                    destination.family == .v4
-                        ? "ip route-static \(destination.address) \(destination.mask) \(hop.address)"
-                            + " \(description)"
-                        : "ipv6 route-static \(destination.address) \(destination.length) \(hop.address)"
-                            + " \(description)"
+    /// Huawei VRP: `ip route-static ADDRESS MASK NEXT-HOP [description TEXT]`, at most 80 characters of text.
+    static let huaweiVRP = RouterLanguage(
+        comment: "#", begin: ["system-view"], end: ["# with VRP 8 also: commit", "return", "save"],
+        make: { route, hops in
+            hops.map { "\(huaweiVRPRoute(route.destination, $0)) description \(route.because.prefix(80))" }
+        },
+        remove: { route, hops in hops.map { "undo " + huaweiVRPRoute(route.destination, $0) } })
+
+    /// The route without its verb and description.
+    private static func huaweiVRPRoute(_ destination: IPPrefix, _ hop: String) -> String {
+        destination.family == .v4
+            ? "ip route-static \(destination.address) \(destination.mask) \(hop)"
+            : "ipv6 route-static \(destination.address) \(destination.length) \(hop)"
+    }
+
+    /// H3C Comware: `ip route-static ADDRESS LENGTH NEXT-HOP [description TEXT]`, at most 60 characters of
+    /// text.
+    static let h3c = RouterLanguage(
+        comment: "#", begin: ["system-view"], end: ["return", "save force"],
+        make: { route, hops in
+            hops.map { "\(h3cRoute(route.destination, $0)) description \(route.because.prefix(60))" }
+        },
+        remove: { route, hops in hops.map { "undo " + h3cRoute(route.destination, $0) } })
+
+    /// The route without its verb and description.
+    private static func h3cRoute(_ destination: IPPrefix, _ hop: String) -> String {
+        let program = destination.family == .v4 ? "ip" : "ipv6"
+        return "\(program) route-static \(destination.address) \(destination.length) \(hop)"
+    }
+
+    /// MikroTik RouterOS 7: `/ip route add dst-address= gateway= comment=`; equal routes share the traffic.
+    /// The router saves by itself.
+    static let mikrotik = RouterLanguage(
+        comment: "#", begin: [], end: [],
+        make: { route, hops in
+            hops.map { hop in
+                "\(mikrotikMenu(route)) add dst-address=\(route.destination) gateway=\(hop)"
+                    + (route.isThroughTunnel ? "" : " check-gateway=ping")
+                    + " comment=\"namebridge: \(route.because)\""
+            }
+        },
+        remove: { route, hops in
+            hops.map { hop in
+                "\(mikrotikMenu(route)) remove [find dst-address=\(route.destination) gateway=\(hop)"
+                    + " comment=\"namebridge: \(route.because)\"]"
+            }
+        })
+
+    /// The menu that the route is in.
+    private static func mikrotikMenu(_ route: RouteAdvice) -> String {
+        route.destination.family == .v4 ? "/ip route" : "/ipv6 route"
+    }
+
+    /// VyOS 1.4: `set protocols static route PREFIX next-hop ADDRESS`, in configuration mode.
+    static let vyos = RouterLanguage(
+        comment: "#", begin: ["configure"], end: ["commit", "save", "exit"],
+        make: { route, hops in
+            ["set \(vyosNode(route)) description 'namebridge: \(route.because)'"]
+                + hops.map {
+                    "set \(vyosNode(route)) \(route.isThroughTunnel ? "interface" : "next-hop") \($0)"
                 }
-            }.joined()
-    }
-}
-
-/// H3C Comware: `ip route-static ADDRESS LENGTH NEXT-HOP [description TEXT]`, at most 60 characters of text.
-enum H3CRendering {
-    /// The text for the router `name`.
-    static func text(_ routes: [RouteAdvice], of name: String) -> String {
-        "# \(name)\n"
-            + routes.map { route in
-                let destination = route.destination
-                let program = destination.family == .v4 ? "ip" : "ipv6"
-                return route.lines { hop in
-                    "\(program) route-static \(destination.address) \(destination.length) \(hop.address)"
-                        + " description \(route.because.prefix(60))"
+        },
+        remove: { route, hops in
+            ["delete \(vyosNode(route)) description"]
+                + hops.map {
+                    "delete \(vyosNode(route)) \(route.isThroughTunnel ? "interface" : "next-hop") \($0)"
                 }
-            }.joined()
-    }
-}
+        })
 
-/// MikroTik RouterOS 7: `/ip route add dst-address= gateway= comment=`; equal routes share the traffic.
-enum MikroTikRendering {
-    /// The text for the router `name`.
-    static func text(_ routes: [RouteAdvice], of name: String) -> String {
-        "# \(name)\n"
-            + routes.map { route in
-                route.lines { hop in
-                    (route.destination.family == .v4 ? "/ip" : "/ipv6") + " route add dst-address="
-                        + "\(route.destination) gateway=\(hop.address) check-gateway=ping"
-                        + " comment=\"namebridge: \(route.because)\""
-                }
-            }.joined()
+    /// The node of the configuration that holds the route.
+    private static func vyosNode(_ route: RouteAdvice) -> String {
+        "protocols static \(route.destination.family == .v4 ? "route" : "route6") \(route.destination)"
     }
-}
 
-/// VyOS 1.4: `set protocols static route PREFIX next-hop ADDRESS`, in configuration mode.
-enum VyOSRendering {
-    /// The text for the router `name`.
-    static func text(_ routes: [RouteAdvice], of name: String) -> String {
-        "# \(name)\nconfigure\n"
-            + routes.map { route in
-                let node = route.destination.family == .v4 ? "route" : "route6"
-                let path = "set protocols static \(node) \(route.destination)"
-                return "\(path) description 'namebridge: \(route.because)'\n"
-                    + route.lines { "\(path) next-hop \($0.address)" }
-            }.joined() + "commit\nsave\n"
-    }
-}
-
-/// A Linux router without Namebridge, with several next hops in one route.
-enum LinuxRendering {
-    /// The text for the router `name`.
-    static func text(_ routes: [RouteAdvice], of name: String) -> String {
-        "# \(name); lasts until the next boot\n" + RouteScript.function
-            + routes.map { route in
-                let hops = route.nextHops.map { NextHop(gateway: $0.address) }
-                let line = RouteScript.line(Route(destination: route.destination, nextHops: hops))
-                return "\(line)  # \(route.because)\n"
-            }.joined()
-    }
+    /// A Linux router without Namebridge, with several next hops in one route.
+    static let linux = RouterLanguage(
+        comment: "#",
+        begin: ["# lasts until the next boot"] + RouteScript.function.split(separator: "\n").map(String.init),
+        isScript: true, end: [],
+        make: { route, _ in
+            let hops = route.nextHops.map { hop in
+                route.isThroughTunnel
+                    ? NextHop(gateway: nil, device: "TUNNEL") : NextHop(gateway: hop.address)
+            }
+            let line = RouteScript.line(Route(destination: route.destination, nextHops: hops))
+            return ["\(line)  # \(route.because)"]
+        },
+        remove: { route, _ in
+            let prefixes = [route.destination] + (route.destination.halves.map { [$0.low, $0.high] } ?? [])
+            return prefixes.map { "ip route del \($0) proto \(Ownership.routeProtocol)" }
+        })
 }
