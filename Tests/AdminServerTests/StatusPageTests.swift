@@ -3,59 +3,6 @@ import Testing
 
 @testable import AdminServer
 
-/// A status with something of everything, every text of which is `text`.
-private func fullStatus(_ text: String) -> ServerStatus {
-    var status = ServerStatus()
-    status.version = text
-    status.host = text
-    status.uptimeSeconds = 100_000
-    var worker = ServerStatus.Worker()
-    worker.questions = 1_234_567
-    worker.hits = 900_000
-    worker.stale = 3
-    worker.answered = 1_000
-    worker.failed = 17
-    status.workers = [worker]
-    status.recentQuestions = 5_000
-    status.recentMilliseconds = 10_000
-    var cache = ServerStatus.Cache()
-    cache.entries = 1
-    status.cache = cache
-    var server = ServerStatus.Server(address: text, state: text, roundTripMicroseconds: 812, lastError: text)
-    server.latency.median = 1_500
-    var group = ServerStatus.Group(name: text, servers: [server, server])
-    group.servers[1].state = "dead"
-    group.domain = text
-    group.names = [text]
-    group.also = [text, text]
-    group.prefixes = [text, text]
-    status.groups = [group]
-    status.history = [10, 0, 300].map { .init(milliseconds: 5_000, questions: $0, failed: 0) }
-    status.cachedLatency.median = 12
-    status.responseCodes = [.init(text, text, 5)]
-    status.limits = [.init(text, text, 5)]
-    status.extendedErrors = [.init(text, text, 5)]
-    status.suffixes = [.init(name: text, kind: text, clusters: [text])]
-    status.sites = [.init(name: text, prefixes: [text])]
-    status.paths = [.init(from: [text], to: [], carrier: text, details: [text])]
-    status.paths[0].state = .init(isKept: true, wanted: 9, missing: 1)
-    status.failures = [.init(cluster: text, name: text, reason: text, count: 2, secondsAgo: 5)]
-    status.topNames = [.init(text, "", 5)]
-    status.topClients = [.init(text, "", 5)]
-    status.reload.lastProblems = [text, text]
-    var network = ServerStatus.NetworkObjects()
-    network.wanted = 9
-    network.present = 8
-    network.missing = [text]
-    network.lastLost = [text]
-    network.lastLossTime = 5
-    network.suspicion = text
-    network.contested = [text]
-    network.trouble = text
-    status.network = network
-    return status
-}
-
 @Suite struct StatusPageTests {
     private static let hostile = "\"'><script>alert(1)</script><img src=x onerror=alert(1)>&\u{1B}[31m\n"
 
@@ -181,4 +128,57 @@ private func fullStatus(_ text: String) -> ServerStatus {
         status.refusedClients[0].secondsAgo = 300
         #expect(status.troubles.isEmpty)
     }
+}
+
+/// A status with something of everything, every text of which is `text`.
+private func fullStatus(_ text: String) -> ServerStatus {
+    var status = ServerStatus()
+    status.version = text
+    status.host = text
+    status.uptimeSeconds = 100_000
+    var worker = ServerStatus.Worker()
+    worker.questions = 1_234_567
+    worker.hits = 900_000
+    worker.stale = 3
+    worker.answered = 1_000
+    worker.failed = 17
+    status.workers = [worker]
+    status.recentQuestions = 5_000
+    status.recentMilliseconds = 10_000
+    var cache = ServerStatus.Cache()
+    cache.entries = 1
+    status.cache = cache
+    var server = ServerStatus.Server(address: text, state: text, roundTripMicroseconds: 812, lastError: text)
+    server.latency.median = 1_500
+    var group = ServerStatus.Group(name: text, servers: [server, server])
+    group.servers[1].state = "dead"
+    group.domain = text
+    group.names = [text]
+    group.also = [text, text]
+    group.prefixes = [text, text]
+    status.groups = [group]
+    status.history = [10, 0, 300].map { .init(milliseconds: 5_000, questions: $0, failed: 0) }
+    status.cachedLatency.median = 12
+    status.responseCodes = [.init(text, text, 5)]
+    status.limits = [.init(text, text, 5)]
+    status.extendedErrors = [.init(text, text, 5)]
+    status.suffixes = [.init(name: text, kind: text, clusters: [text])]
+    status.sites = [.init(name: text, prefixes: [text])]
+    status.paths = [.init(from: [text], to: [], carrier: text, details: [text])]
+    status.paths[0].state = .init(isKept: true, wanted: 9, missing: 1)
+    status.failures = [.init(cluster: text, name: text, reason: text, count: 2, secondsAgo: 5)]
+    status.topNames = [.init(text, "", 5)]
+    status.topClients = [.init(text, "", 5)]
+    status.reload.lastProblems = [text, text]
+    var network = ServerStatus.NetworkObjects()
+    network.wanted = 9
+    network.present = 8
+    network.missing = [text]
+    network.lastLost = [text]
+    network.lastLossTime = 5
+    network.suspicion = text
+    network.contested = [text]
+    network.trouble = text
+    status.network = network
+    return status
 }
