@@ -57,8 +57,10 @@ extension HostPlan {
                 ResolvedNamespace(name: desired.value.name, content: content), because: desired.because)
         }
         var seen: Set<PolicyRule> = []
-        plan.rules = (rules + rulesOfDevices.flatMap { Self.resolve($0, on: observed, &notes) })
-            .filter { seen.insert($0.value).inserted }
+        let ofDevices = rulesOfDevices.flatMap { Self.resolve($0, on: observed, &notes) }
+        plan.rules = (rules + ofDevices).filter { seen.insert($0.value).inserted }
+        // What the file alone shows is in the plan's own notes.
+        if rulesOfDevices.contradictions.isEmpty { notes += ofDevices.contradictions }
         let tunnels = Self.needed(settingsOfBareTunnels, on: observed)
         plan.settings = (settings + tunnels).flatMap { Self.resolve($0, on: observed, &notes) }
         plan.settings = Self.unique(plan.settings)
