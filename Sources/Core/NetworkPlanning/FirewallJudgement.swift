@@ -44,8 +44,10 @@ struct FirewallJudgement {
             let missing = acceptRules.map(\.value).filter { $0.family == state.family && !isPresent($0) }
             walked = walked.inserting(missing, program: state.program)
         }
-        conflicts = Self.conflicts(
-            blocked(by: PacketWalk(walked, routes: sampling.routes)), plan: plan)
+        let walk = PacketWalk(walked, routes: sampling.routes)
+        let blocked = blocked(by: walk)
+        conflicts = Self.conflicts(blocked, plan: plan)
+        conflicts += UnknownConnections(plan, requests).conflicts(walk, besides: Set(blocked.map(\.place)))
     }
 
     /// True if the host has the rule.

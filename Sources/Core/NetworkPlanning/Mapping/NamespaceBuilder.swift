@@ -146,19 +146,23 @@ struct NamespaceBuilder {
         }
     }
 
+    /// The chain for destinations of packets of unknown connections.
+    static let invalidIn = "invalid-in"
+    /// The chain for their sources.
+    static let invalidOut = "invalid-out"
+
     private var chains: [FilterChain] {
         func chain(_ name: String, _ hook: FilterHook, _ rules: [FilterRule]) -> FilterChain {
             FilterChain(name: name, hook: hook, rules: rules)
         }
+        let afterNAT = FilterHook(type: .filter, point: .prerouting, priority: -90)
+        let lastOfAll = FilterHook(type: .filter, point: .postrouting, priority: 110)
         return [
             chain("prerouting", FilterHook(type: .nat, point: .prerouting, priority: -100), incoming),
-            chain(
-                "invalid-in", FilterHook(type: .filter, point: .prerouting, priority: -90), invalidIncoming),
+            chain(Self.invalidIn, afterNAT, invalidIncoming),
             chain(
                 "postrouting", FilterHook(type: .nat, point: .postrouting, priority: 100), masks + outgoing),
-            chain(
-                "invalid-out", FilterHook(type: .filter, point: .postrouting, priority: 110), invalidOutgoing
-            ),
+            chain(Self.invalidOut, lastOfAll, invalidOutgoing),
         ]
     }
 }
