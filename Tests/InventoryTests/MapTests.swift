@@ -25,6 +25,24 @@ import Testing
         #expect(Set(maps.values.flatMap(\.pairs).map(\.outer)).count == 2 * count)
     }
 
+    @Test("a client inside of a mapped cluster needs its own answers, of which the cache tells 255 kinds apart")
+    func standings() throws {
+        func inventory(_ count: Int) throws -> Inventory {
+            Inventory(
+                clusters: try (0..<count).map { index in
+                    var cluster = Cluster(key: "c\(index)", names: [])
+                    cluster.pods = try prefixes(["10.244.0.0/24"])
+                    let outer = try IPPrefix(parsing: "10.\(1 + index / 256).\(index % 256).0/24")
+                    cluster.addressMap = PrefixMap([PrefixPair(inner: cluster.pods[0], outer: outer)].compactMap { $0 })
+                    return cluster
+                })
+        }
+        #expect(try inventory(255).check() == [])
+        let problems = try inventory(256).check()
+        #expect(problems.count == 1 && problems.first?.severity == .error)
+        #expect(problems.first?.message.contains("stand in 256 ways, expected at most 255") == true, "\(problems)")
+    }
+
     @Test("what is in use is not proposed; shared space comes last")
     func inUse() throws {
         var inventory = Inventory(clusters: [try kubeadm("a")])

@@ -27,6 +27,7 @@ extension Inventory {
         checker.checkSites()
         checker.checkPaths()
         checker.checkMaps()
+        checker.checkStandings()
         checker.proposeMaps(besides: hostRoutes)
         return checker.problems
     }

@@ -85,6 +85,22 @@ extension InventoryChecker {
         }
     }
 
+    /// Cached answers tell a limited number of standings apart: a client beyond it would see outer addresses
+    /// of the cluster that it stands in.
+    mutating func checkStandings() {
+        let mapped = inventory.clusters.count(where: \.isMapped)
+        guard mapped > 0, mapped + inventory.dns.views.count > View.mostViews else { return }
+        let standings = ClientStandings(inventory).entries.map(\.standing)
+        let views = inventory.dns.views.indices.map { ClientStanding(view: $0) }
+        let count = Set(standings + views).subtracting([ClientStanding()]).count
+        guard count > View.mostViews else { return }
+        error(
+            at: "clusters",
+            "found \(mapped) clusters with a map and \(inventory.dns.views.count) views, whose clients"
+                + " stand in \(count) ways, expected at most \(View.mostViews): a client inside of a cluster"
+                + " needs its own answers; leave some of the clusters to another forwarder")
+    }
+
     /// A relay into several clusters whose nodes have the same addresses must know the device to each.
     mutating func checkUplinks() {
         struct Way: Hashable {
