@@ -73,6 +73,24 @@ import Testing
         #expect(result.code == 2 && !result.errors.contains("\u{1B}"), "\(result.errors)")
     }
 
+    @Test func `check reports what an apply would refuse, at its path`() throws {
+        let file = try TemporaryFile(
+            """
+            clusters:
+              near: { pods: [10.1.0.0/16], nodes: { a: { address: 10.9.0.1, pods: [10.1.0.0/24] } } }
+              far: { pods: [10.2.0.0/16], nodes: { b: { address: 10.2.7.9, pods: [10.2.7.0/24] } } }
+            paths:
+              - { between: [near, far], via: routed }
+
+            """)
+        let result = try Program.run(["check", file.path])
+        #expect(result.code == 1)
+        #expect(
+            result.output.contains(
+                "\(file.path):5:5: paths[0]: path near <-> far routed: the route to 10.2.7.0/24 would cover 10.2.7.9,"
+                    + " its own next hop: take that address out of the prefixes of the inventory"), "\(result.output)")
+    }
+
     @Test func `check accepts the sample configuration`() throws {
         let sample = Program.package.appending(path: "config/namebridge.yaml").path
         let result = try Program.run(["check"], environment: ["NAMEBRIDGE_CONFIG": sample])

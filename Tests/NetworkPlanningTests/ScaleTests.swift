@@ -45,6 +45,24 @@ import Testing
         #expect(Set(first.neighbours.map(\.value.address)).count == 199)
     }
 
+    /// 1,000 hosts of a mesh take less than two seconds with the release build; here only the growth is judged, by object.
+    @Test func `the time for a planned object does not grow with the number of hosts`() throws {
+        func nanosecondsPerObject(_ nodes: Int) throws -> Int64 {
+            let planner = NetworkPlanner(try Self.mesh(clusters: 4, nodes: nodes))
+            var objects = 0
+            let time = ContinuousClock().measure {
+                for host in planner.hosts {
+                    let plan = planner.plan(for: host)
+                    objects += plan.routes.count + plan.neighbours.count + plan.forwardingEntries.count
+                }
+            }
+            return Int64(time / .nanoseconds(1)) / Int64(max(1, objects))
+        }
+        _ = try nanosecondsPerObject(5)
+        let (small, large) = (try nanosecondsPerObject(10), try nanosecondsPerObject(60))
+        #expect(large < small * 3, "\(small) ns an object for 40 hosts, \(large) ns for 240")
+    }
+
     @Test func `if a derived address is in use another one is found, the same on each host`() throws {
         var inventory = try Self.mesh(clusters: 3, nodes: 4)
         guard case .vxlan(var mesh) = inventory.paths[0].carrier else { return }

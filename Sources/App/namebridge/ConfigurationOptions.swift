@@ -3,6 +3,7 @@ import Glibc
 import Inventory
 import InventoryFile
 import LinuxSystem
+import NetworkPlanning
 
 /// The path of the configuration: the same option for every command.
 struct ConfigurationOptions: ParsableArguments {
@@ -45,19 +46,23 @@ struct Configuration {
     /// The mistakes in the file.
     let problems: [Diagnostic]
 
-    /// - Parameter checksFiles: True if files that the configuration names are checked too.
-    init(reading path: String, checksFiles: Bool = false) throws(FileError) {
+    /// - Parameter isForCheck: True if files that the configuration names are checked too, and whether
+    ///   `net apply` would refuse it.
+    init(reading path: String, isForCheck: Bool = false) throws(FileError) {
         octets = try FactsFolder.adding(to: contents(ofFile: path))
         (inventory, problems) = InventoryFile.read(
             octets, name: path, isOwnAddress: HostAddresses.contains, hostRoutes: HostRoutes.prefixes,
-            furtherProblems: { checksFiles ? CookieSecretFile.problems(of: $0) : [] })
+            furtherProblems: { inventory in
+                guard isForCheck else { return [] }
+                return CookieSecretFile.problems(of: inventory) + NetworkPlanner(inventory).refusals()
+            })
     }
 
     /// The same for a command.
     /// - Throws: `ExitStatus.usage`, after a message, if the file cannot be read.
-    init(path: String, checksFiles: Bool = false) throws {
+    init(path: String, isForCheck: Bool = false) throws {
         do throws(FileError) {
-            try self.init(reading: path, checksFiles: checksFiles)
+            try self.init(reading: path, isForCheck: isForCheck)
         } catch {
             printError("namebridge: \(error)")
             if error.isAbsent {

@@ -59,18 +59,19 @@ package struct NetworkPlanner: Sendable {
     }
 
     /// The plan of `host`.
-    package func plan(for host: LocatedHost) -> HostPlan {
+    package func plan(for host: LocatedHost) -> HostPlan { plan(for: host, paths: inventory.paths.indices) }
+
+    /// The plan of `host`, as if these paths were the only ones.
+    func plan(for host: LocatedHost, paths: some Sequence<Int>) -> HostPlan {
         var builder = PlanBuilder(host: host)
-        for index in inventory.paths.indices { contribute(index, to: &builder) }
+        for index in paths { contribute(index, to: &builder) }
         return builder.finished
     }
 
     /// What each path needs on `host`, as if it were the only path; paths that need nothing are omitted.
     package func pathPlans(for host: LocatedHost) -> [PathPlan] {
         inventory.paths.indices.compactMap { index in
-            var builder = PlanBuilder(host: host)
-            contribute(index, to: &builder)
-            let plan = builder.finished
+            let plan = plan(for: host, paths: CollectionOfOne(index))
             return plan.isEmpty ? nil : PathPlan(path: inventory.paths[index], plan: plan)
         }
     }
