@@ -91,6 +91,8 @@ import Testing
                         lastError: "no answer\nat all")
                 ])
         ]
+        status.groups[0].map = [.init(inner: "10.244.0.0/16", outer: "10.200.0.0/16")]
+        status.groups[0].translatedPackets = 9
         let text = Array(status.json.text().utf8)
         #expect(ServerStatus(json: try JSONReader.read(text)) == status)
         #expect(ServerStatus(json: .null) == ServerStatus(), "what is missing stays empty")

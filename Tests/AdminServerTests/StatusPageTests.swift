@@ -156,6 +156,7 @@ private func fullStatus(_ text: String) -> ServerStatus {
     group.names = [text]
     group.also = [text, text]
     group.prefixes = [text, text]
+    (group.map, group.translatedPackets) = ([.init(inner: text, outer: text)], 12_345)
     status.groups = [group]
     status.history = [10, 0, 300].map { .init(milliseconds: 5_000, questions: $0, failed: 0) }
     status.cachedLatency.median = 12

@@ -11,6 +11,29 @@ import Testing
         #expect(text == Self.golden, "\(text)")
     }
 
+    @Test func `outer ranges come with the packets that this host translates`() {
+        var status = ServerStatus()
+        status.groups = [
+            .init(name: "prod", servers: []), .init(name: "staging", servers: []), .init(name: "plain", servers: []),
+        ]
+        status.groups[0].map = [
+            .init(inner: "10.244.0.0/16", outer: "10.200.0.0/16"), .init(inner: "10.96.0.0/12", outer: "10.208.0.0/12"),
+        ]
+        status.groups[0].translatedPackets = 12_345
+        status.groups[1].map = [.init(inner: "10.244.0.0/16", outer: "10.201.0.0/16")]
+        let text = Self.shown(StatusText(status).text())
+        #expect(
+            text.contains(
+                """
+                addresses outside
+                  prod     10.244.0.0/16  as 10.200.0.0/16  12 345 packets translated here
+                           10.96.0.0/12   as 10.208.0.0/12
+                  staging  10.244.0.0/16  as 10.201.0.0/16
+
+                """), "\(text)")
+        #expect(!text.contains("plain"), "a cluster without a map")
+    }
+
     private static let golden = """
         namebridge 0.1.0 on relay1  process 4711  up 2 h 13 min  configuration 3
         7 problems:

@@ -1,3 +1,4 @@
+package import Inventory
 package import PathHealth
 
 /// What other parts of this host know, beside the server itself; asked for each status.
@@ -8,11 +9,16 @@ package struct HostReports: Sendable {
     /// What probes show of the paths that this host speaks for.
     package let pathVerdicts: @Sendable () -> [PathVerdict]
 
+    /// For each cluster with outer addresses that this host translates, by its key, how many packets so far.
+    package let translatedPackets: @Sendable (Inventory) -> [String: Int]
+
     package init(
         agentFile: String = "/run/namebridge-net/agent.json",
-        pathVerdicts: @escaping @Sendable () -> [PathVerdict] = { [] }
+        pathVerdicts: @escaping @Sendable () -> [PathVerdict] = { [] },
+        translatedPackets: @escaping @Sendable (Inventory) -> [String: Int] = { _ in [:] }
     ) {
         self.agentFile = agentFile
         self.pathVerdicts = pathVerdicts
+        self.translatedPackets = translatedPackets
     }
 }

@@ -19,6 +19,8 @@ extension ServerControl {
         let meters = statistics.meters(of: policy)
         addAnswers(&text, meters, policy)
         ServerMetrics(meters, policy, board).add(to: &text)
+        let inventory = inventory
+        MapMetrics(inventory, translated: reports.translatedPackets(inventory)).add(to: &text)
         addCache(&text, server, statistics)
         addLimits(&text, statistics)
         addShortages(&text, board.shortages)

@@ -54,6 +54,8 @@ extension ServerControl {
         _ latencies: StatusHistory.Latencies, _ history: StatusHistory
     ) -> [ServerStatus.Group] {
         let (policy, board) = server.policyAndBoard
+        let inventory = inventory
+        let translated = reports.translatedPackets(inventory)
         return policy.groups.map { group in
             var shown = ServerStatus.Group(
                 name: group.name,
@@ -83,6 +85,8 @@ extension ServerControl {
                 shown.names = cluster.names.map { "\($0)" }
                 shown.also = cluster.also.map { "\($0)" }
                 shown.prefixes = (cluster.services + cluster.pods).map { "\($0)" }
+                shown.map = cluster.addressMap.pairs.map { .init(inner: "\($0.inner)", outer: "\($0.outer)") }
+                shown.translatedPackets = translated[cluster.key]
             }
             return shown
         }

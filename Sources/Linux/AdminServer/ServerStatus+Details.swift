@@ -42,6 +42,19 @@ extension ServerStatus {
         }
     }
 
+    /// Addresses of a cluster, and those that stand for them outside of it.
+    package struct MappedRange: Hashable, Sendable {
+        /// The prefix inside.
+        package var inner: String
+        /// The prefix outside.
+        package var outer: String
+
+        package init(inner: String, outer: String) {
+            self.inner = inner
+            self.outer = outer
+        }
+    }
+
     /// The times, in microseconds, that 500, 950 and 990 of 1000 did not exceed; nil without any.
     package struct Latency: Hashable, Sendable {
         /// The number of times.
@@ -273,6 +286,12 @@ extension ServerStatus.Group {
             ("names", .array(names.map { .string($0) })),
             ("also", .array(also.map { .string($0) })),
             ("prefixes", .array(prefixes.map { .string($0) })),
+            (
+                "map",
+                .array(
+                    map.map { .object([("inner", .string($0.inner)), ("outer", .string($0.outer))]) })
+            ),
+            ("translated-packets", .optional(translatedPackets)),
             ("replies", .integer(replies)),
             ("latency", latency.json),
             ("servers", .array(servers.map(\.json))),
@@ -285,6 +304,10 @@ extension ServerStatus.Group {
         names = JSONValue.strings(json["names"])
         also = JSONValue.strings(json["also"])
         prefixes = JSONValue.strings(json["prefixes"])
+        map = (json["map"]?.elements ?? []).map {
+            ServerStatus.MappedRange(inner: $0["inner"]?.string ?? "", outer: $0["outer"]?.string ?? "")
+        }
+        translatedPackets = json["translated-packets"]?.count
         replies = json["replies"]?.count ?? 0
         latency = ServerStatus.Latency(json: json["latency"])
         servers = (json["servers"]?.elements ?? []).map(ServerStatus.Server.init(json:))

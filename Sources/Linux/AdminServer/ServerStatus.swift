@@ -151,6 +151,10 @@ package struct ServerStatus: Hashable, Sendable {
         package var also: [String] = []
         /// The prefixes of its pods and services.
         package var prefixes: [String] = []
+        /// Its outer addresses, by ranges; empty if all use the addresses that it has inside.
+        package var map: [MappedRange] = []
+        /// Packets that this host has translated between the two; nil if it is no relay of the cluster.
+        package var translatedPackets: Int?
         /// Replies with its answers, cached or not.
         package var replies = 0
         /// How long look-ups took, in the last one or two minutes.

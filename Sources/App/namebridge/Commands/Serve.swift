@@ -73,7 +73,8 @@ struct Serve: ParsableCommand {
         let serverControl = ServerControl(
             server, version: Namebridge.version, inventory: inventory, load: demo.demo ? nil : loader.load,
             reports: HostReports(
-                agentFile: NetState.path + "/agent.json", pathVerdicts: { paths.verdicts }),
+                agentFile: NetState.path + "/agent.json", pathVerdicts: { paths.verdicts },
+                translatedPackets: TranslatedPackets.counts),
             announce: watch.notices.tell)
         let controlServer = try control.listen(for: serverControl, isDemo: demo.demo)
         let httpServer = AdminListener.start(inventory.admin, serverControl)
@@ -175,7 +176,8 @@ struct Serve: ParsableCommand {
     ///
     /// - Parameter socket: The control socket's path; nil if there is none.
     private func printTour(_ socket: String?) {
-        print("\nTwo clusters, prod and staging, both of the domain cluster.local. Ask for their names:\n")
+        print("\nTwo clusters, prod and staging, both of the domain cluster.local, with the same addresses.")
+        print("Ask for their names:\n")
         for step in DemoSetting.tour {
             if !step.title.isEmpty { print(Style.faint.paint("  # \(step.title)")) }
             print("  \(step.command)")

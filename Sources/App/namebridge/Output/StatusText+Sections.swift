@@ -87,6 +87,27 @@ extension StatusText {
         return [Line("suffixes besides those of the clusters", .faint)] + hanging(rows, [.left])
     }
 
+    // MARK: - Maps
+
+    /// The clusters with outer addresses.
+    var maps: [Line] {
+        let rows = status.groups.filter { !$0.map.isEmpty }.flatMap { group in
+            group.map.prefix(Self.mostRows).enumerated().map { index, range in
+                let words = group.translatedPackets.map { "\(Figures.grouped($0)) packets translated here" }
+                return Row(
+                    ["  " + (index == 0 ? group.name : ""), range.inner, "as \(range.outer)"],
+                    index == 0 ? words ?? "" : "")
+            }
+                + (group.map.count > Self.mostRows
+                    ? [Row(["", "and \(group.map.count - Self.mostRows) more", ""], "")] : [])
+        }
+        guard !rows.isEmpty else { return [] }
+        let lines = hanging(rows, [.left, .left, .left]).map { line in
+            Line(String(line.text.reversed().drop { $0 == " " }.reversed()), line.style)
+        }
+        return [Line("addresses outside", .faint)] + lines
+    }
+
     // MARK: - Failures
 
     /// As many as on the page.

@@ -1,5 +1,5 @@
 import IPAddressing
-import Inventory
+package import Inventory
 import NetworkModel
 
 /// A cluster with outer addresses, and what a relay of it has names and numbers for.
@@ -84,5 +84,12 @@ struct MappedCluster {
         var hash: UInt64 = 0xCBF2_9CE4_8422_2325
         for octet in key.utf8 { hash = (hash ^ UInt64(octet)) &* 0x100_0000_01B3 }
         return hash ^ hash >> 32
+    }
+}
+
+extension Inventory {
+    /// For each cluster with outer addresses the device of a relay that leads into its namespace.
+    package var namespaceDevices: [String: String] {
+        MappedCluster.all(in: clusters).mapValues(\.device)
     }
 }

@@ -41,6 +41,32 @@ extension StatusPage {
             + "</tr>"
     }
 
+    // MARK: - Maps
+
+    /// The clusters with outer addresses; empty if there are none.
+    var mapsSection: String {
+        let rows = status.groups.filter { !$0.map.isEmpty }.flatMap { group in
+            group.map.prefix(Self.mostRanges).enumerated().map { index, range in
+                let count = index == 0 ? group.translatedPackets.map(Self.grouped) ?? "–" : ""
+                return "<tr\(index == 0 ? " class=\"first\"" : "")>"
+                    + "<th scope=\"row\" data-label=\"Cluster\">\(group.name.escapedForHTML)</th>"
+                    + "<td data-label=\"Inside\"><code>\(range.inner.escapedForHTML)</code></td>"
+                    + "<td data-label=\"Outside\"><code>\(range.outer.escapedForHTML)</code></td>"
+                    + "<td data-label=\"Translated here\" class=\"number\">\(count)</td></tr>"
+            }
+        }
+        guard !rows.isEmpty else { return "" }
+        let heads = ["Cluster", "Inside", "Outside", "Packets translated here"]
+        return section(
+            "Addresses outside",
+            "<table class=\"servers\"><thead><tr>"
+                + heads.map { "<th scope=\"col\">\($0)</th>" }.joined() + "</tr></thead>"
+                + "<tbody>\(rows.joined(separator: "\n"))</tbody></table>", isBare: false)
+    }
+
+    /// Of one cluster; the others are in the file.
+    private static let mostRanges = 8
+
     // MARK: - Answers
 
     /// The answers by source and response code.

@@ -45,7 +45,7 @@ package struct StatusPage {
         [
             header, figures,
             section("Where names and packets go", picture, isBare: false),
-            section("Name servers", serverTable, isBare: false),
+            section("Name servers", serverTable, isBare: false), mapsSection,
             "<div class=\"columns\">", answersSection, failuresSection, limitsSection, suffixSection,
             topSection,
             networkSection, "</div>",
