@@ -90,7 +90,7 @@ import Testing
         #expect(try ask(staging, "checkout.shop.svc.cluster.local", "A").rcode == 3)
         #expect(try ask(prod, "docs.preview.svc.cluster.local", "A").rcode == 3)
         let web = try ask(staging, "web.shop.svc.cluster.local", "A").records[.answer]
-        #expect(web?.map(\.data) == [[10, 97, 12, 7]])
+        #expect(web?.map(\.data) == [[10, 96, 12, 7]])
     }
 }
 

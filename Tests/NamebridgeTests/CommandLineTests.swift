@@ -106,11 +106,11 @@ import Testing
             lines.contains { $0.hasPrefix(";; asked      prod 127.0.0.1:") })
         #expect(lines.contains { $0.hasPrefix(";; answered   NXDOMAIN, 0 answer records") })
         #expect(lines.contains { $0.hasPrefix(";; asked      staging 127.0.0.1:") })
-        #expect(lines.contains("docs.preview.svc.cluster.local.\t30\tIN\tA\t10.97.60.4"))
+        #expect(lines.contains("docs.preview.svc.cluster.local.\t30\tIN\tA\t10.209.60.4"))
     }
 
     @Test func `query writes JSON that a program can read`() throws {
-        let result = try Program.run(["query", "--demo", "--output", "json", "-x", "10.97.12.7"])
+        let result = try Program.run(["query", "--demo", "--output", "json", "-x", "10.209.12.7"])
         let object = try JSONSerialization.jsonObject(with: Data(result.output.utf8))
         let report = try #require(object as? [String: Any])
         let reply = try #require(report["reply"] as? [String: Any])

@@ -20,7 +20,7 @@ struct Query: ParsableCommand {
             Examples:
               namebridge query web.shop.svc.prod.cluster.local
               namebridge query --client 10.0.32.7 _http._tcp.web.shop.svc.cluster.local SRV
-              namebridge query -x 10.97.12.7
+              namebridge query -x 10.209.12.7
               namebridge query --demo docs.preview.svc.cluster.local
             """)
 

@@ -17,20 +17,27 @@ enum DemoSetting {
     /// The URL of the status page.
     static var page: String { "http://\(pageEndpoint)/" }
 
-    /// Both clusters serve `cluster.local`; plain names are answered by `prod` first.
+    /// Both clusters serve `cluster.local`, and have the same addresses; plain names are answered by `prod`
+    /// first.
     static func inventory(prod: Endpoint, staging: Endpoint) -> Inventory {
         Inventory(
             dns: DNSSettings(
                 listen: [Endpoint(address: loopback, port: 5300)], bareDomain: ["prod", "staging"]),
             admin: AdminSettings(listen: [pageEndpoint]),
             clusters: [
-                Cluster(
-                    key: "prod", dns: [prod], pods: prefixes(["10.244.0.0/16"]),
-                    services: prefixes(["10.96.0.0/16", "fd00:10:96::/112"])),
-                Cluster(
-                    key: "staging", dns: [staging], pods: prefixes(["10.245.0.0/16"]),
-                    services: prefixes(["10.97.0.0/16", "fd00:10:97::/112"])),
+                cluster("prod", prod, outer: ["10.200.0.0/16", "10.208.0.0/16", "fd00:10:208::/112"]),
+                cluster("staging", staging, outer: ["10.201.0.0/16", "10.209.0.0/16", "fd00:10:209::/112"]),
             ])
+    }
+
+    /// A cluster with the addresses of the zone files, and the outer ranges that stand for them.
+    private static func cluster(_ key: String, _ server: Endpoint, outer: [String]) -> Cluster {
+        let pods = prefixes(["10.244.0.0/16"])
+        let services = prefixes(["10.96.0.0/16", "fd00:10:96::/112"])
+        var cluster = Cluster(key: key, dns: [server], pods: pods, services: services)
+        cluster.addressMap = PrefixMap(
+            zip(pods + services, prefixes(outer)).compactMap { PrefixPair(inner: $0, outer: $1) })
+        return cluster
     }
 
     /// Commands that show the forwarder's features, each with a description; they can be run as they are.
@@ -40,8 +47,9 @@ enum DemoSetting {
         ("plain names: prod is asked first, then staging", "web.shop.svc.cluster.local"),
         ("", "docs.preview.svc.cluster.local"),
         ("a service's port", "_http._tcp.web.shop.svc.prod.cluster.local SRV"),
-        ("an address's name", "-x 10.97.12.7"),
-        ("", "-x fd00:10:96::c07"),
+        ("both have 10.96.12.7 inside: from outside each has its own, and its own name", "-x 10.209.12.7"),
+        ("", "-x fd00:10:208::c07"),
+        ("the inner address is of no single cluster: denied, and why", "-x 10.96.12.7"),
         ("a name without such an address: NODATA", "cart.shop.svc.prod.cluster.local AAAA"),
         ("60 endpoints over UDP, and over TCP", "+bufsize=4096 workers.batch.svc.prod.cluster.local"),
         ("", "+tcp workers.batch.svc.prod.cluster.local"),
