@@ -8,6 +8,9 @@ package struct KernelEvent: Hashable, Sendable {
     /// True if it was deleted, false if it was made or altered.
     package var isGone: Bool
 
+    /// True if it happened in another network namespace of this host, where devices have other numbers.
+    package var isElsewhere = false
+
     /// The process that asked for it; nil if the kernel changed it by itself, or does not say.
     package var actor: Actor?
 

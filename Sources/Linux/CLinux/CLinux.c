@@ -82,6 +82,20 @@ int clinux_bind_netlink(int socket) {
     return bind(socket, (struct sockaddr *)&address, sizeof address);
 }
 
+ssize_t clinux_receive_netlink(int socket, void *buffer, size_t count, int *name_space) {
+    char control[64] __attribute__((aligned(sizeof(size_t))));
+    struct iovec part = {.iov_base = buffer, .iov_len = count};
+    struct msghdr header = {
+        .msg_iov = &part, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
+    ssize_t received = recvmsg(socket, &header, 0);
+    *name_space = -1;
+    if (received < 0) return received;
+    for (struct cmsghdr *item = CMSG_FIRSTHDR(&header); item; item = CMSG_NXTHDR(&header, item))
+        if (item->cmsg_level == SOL_NETLINK && item->cmsg_type == NETLINK_LISTEN_ALL_NSID)
+            memcpy(name_space, CMSG_DATA(item), sizeof *name_space);
+    return received;
+}
+
 int clinux_epoll_control(int epoll, int operation, int descriptor, uint32_t events, uint64_t token) {
     struct epoll_event event = {.events = events, .data = {.u64 = token}};
     return epoll_ctl(epoll, operation, descriptor, &event);

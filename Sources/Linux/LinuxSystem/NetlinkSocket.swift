@@ -10,8 +10,9 @@ package struct NetlinkSocket: ~Copyable, Sendable {
     package enum Reading: Sendable {
         /// No datagram waits.
         case none
-        /// One datagram of the kernel.
-        case datagram([UInt8])
+        /// One datagram of the kernel. `namespace` is the number that this process's network namespace has
+        /// for the one that it is of; nil: this one.
+        case datagram([UInt8], namespace: Int?)
         /// Datagrams were lost for lack of room, so any event may have been missed (ENOBUFS).
         case overrun
     }
@@ -24,10 +25,15 @@ package struct NetlinkSocket: ~Copyable, Sendable {
         case netfilter = 12
     }
 
-    /// - Parameter groups: Numbers of multicast groups, 1 and up, as the kernel's headers give them.
+    /// - Parameters:
+    ///   - groups: Numbers of multicast groups, 1 and up, as the kernel's headers give them.
+    ///   - includesNamespaces: True for events of every network namespace that has a number in this one, as
+    ///     those have which a pair of devices leads to. Needs CAP_NET_BROADCAST: without it there are none.
     /// - Throws: EPERM if the process may not join a group.
-    package init(_ part: Part, groups: [Int32]) throws(Errno) {
+    package init(_ part: Part, groups: [Int32], includesNamespaces: Bool = false) throws(Errno) {
         descriptor = try Self.open(part, groups)
+        // SOL_NETLINK, NETLINK_LISTEN_ALL_NSID.
+        if includesNamespaces { do throws(Errno) { try descriptor.setOption(270, 8, 1) } catch {} }
     }
 
     /// A socket that has joined the groups.
@@ -41,17 +47,20 @@ package struct NetlinkSocket: ~Copyable, Sendable {
         return opened
     }
 
-    /// Takes the next datagram, without waiting. Corresponds to recv(2).
+    /// Takes the next datagram, without waiting. Corresponds to recvmsg(2).
     package func receive() throws(Errno) -> Reading {
         var buffer = [UInt8](repeating: 0, count: Self.largestDatagram)
         let number = descriptor.number
         do throws(Errno) {
+            var namespace: Int32 = -1
             let count = try nonBlockingCall {
-                // Sound: at most the buffer's count of octets is written into it.
-                unsafe buffer.withUnsafeMutableBytes { unsafe recv(number, $0.baseAddress, $0.count, 0) }
+                // Sound: at most the buffer's count of octets is written into it, and one number.
+                unsafe buffer.withUnsafeMutableBytes {
+                    unsafe clinux_receive_netlink(number, $0.baseAddress, $0.count, &namespace)
+                }
             }
             guard let count else { return .none }
-            return .datagram(Array(buffer[..<count]))
+            return .datagram(Array(buffer[..<count]), namespace: namespace < 0 ? nil : Int(namespace))
         } catch {
             if error.code == ENOBUFS { return .overrun }
             throw error

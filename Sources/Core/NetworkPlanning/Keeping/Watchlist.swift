@@ -15,6 +15,11 @@ package struct Watchlist: Hashable, Sendable {
     /// The destinations of our routes.
     private var prefixes: Set<IPPrefix> = []
 
+    /// True if namespaces of ours are planned.
+    private var hasNamespaces = false
+    /// Our addresses in them.
+    private var addressesInside: Set<IPAddress> = []
+
     /// True if rules of ours are, or may have to be, in foreign chains.
     private var hasAccepts = false
     /// True if the plan is empty.
@@ -30,6 +35,9 @@ package struct Watchlist: Hashable, Sendable {
         isEmpty = false
         hasAccepts = !plan.accepts.isEmpty
         prefixes = Set(resolved.routes.map(\.value.destination))
+        hasNamespaces = !resolved.namespaces.isEmpty
+        addressesInside = Set(
+            resolved.namespaces.flatMap { $0.value.content.addresses.map(\.value.address) })
         let own = resolved.links.map(\.value.name)
         devices.formUnion(own)
         for link in resolved.links {
@@ -50,6 +58,7 @@ package struct Watchlist: Hashable, Sendable {
     /// True if `event` may have removed or changed an object of ours.
     package func concerns(_ event: KernelEvent) -> Bool {
         guard !isEmpty else { return false }
+        if event.isElsewhere { return hasNamespaces && concernsNamespaces(event) }
         switch event.subject {
         case .link(let name, let index, _): return devices.contains(name) || deviceIndices.contains(index)
         case .address(_, let device), .setting(let device): return deviceIndices.contains(device)
@@ -63,6 +72,19 @@ package struct Watchlist: Hashable, Sendable {
             return table == Ownership.table
                 || hasAccepts && table == "filter" && ["FORWARD", "DOCKER-USER"].contains(chain)
         case .transaction: return false
+        }
+    }
+
+    /// True if `event` may be of a namespace of ours: containers have others, in which the same things happen
+    /// at each start. What is not recognised by our marks is found by the next check of the whole host.
+    private func concernsNamespaces(_ event: KernelEvent) -> Bool {
+        switch event.subject {
+        case .link(let name, _, _): name == VethLink.peer
+        case .address(let address, _): address.map(addressesInside.contains) ?? false
+        case .route(_, let routeProtocol): routeProtocol == Ownership.routeProtocol
+        case .setting(let device): device == KernelEvent.allDevices
+        case .table(let name), .chain(_, let name), .filterRule(_, let name): name == Ownership.table
+        case .policyRule, .neighbour, .transaction: false
         }
     }
 }

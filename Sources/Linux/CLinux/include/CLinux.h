@@ -54,6 +54,9 @@ int clinux_is_socket(const char *path);
 
 /// bind(2) of a netlink socket to the address that the kernel chooses.
 int clinux_bind_netlink(int socket);
+/// recv(2) of a netlink socket; `name_space` becomes the number of the network namespace that the datagram is of,
+/// -1 if it is the socket's own (NETLINK_LISTEN_ALL_NSID).
+ssize_t clinux_receive_netlink(int socket, void *buffer, size_t count, int *name_space);
 
 int clinux_epoll_control(int epoll, int operation, int descriptor, uint32_t events, uint64_t token);
 uint64_t clinux_event_token(const struct epoll_event *event);

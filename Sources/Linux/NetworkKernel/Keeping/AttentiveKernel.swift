@@ -38,7 +38,10 @@ final class AttentiveKernel<Machine: Kernel, Source: EventSource>: Kernel {
     /// Takes the waiting events.
     func listen() -> EventBatch {
         let batch = source.take()
-        if !isActing { suspects += batch.events.prefix(max(0, Self.mostSuspects - suspects.count)) }
+        guard !isActing else { return batch }
+        // What happens in containers explains nothing here.
+        let possible = batch.events.lazy.filter { [concerns] in !$0.isElsewhere || concerns($0) }
+        suspects += possible.prefix(max(0, Self.mostSuspects - suspects.count))
         return batch
     }
 

@@ -1,7 +1,8 @@
 package import LinuxSystem
 import NetworkModel
 
-/// Receives the changes in the network of this host, as `ip monitor` and `nft monitor` show them.
+/// Receives the changes in the network of this host, as `ip monitor` and `nft monitor` show them, and those
+/// in the network namespaces that its devices lead to.
 package final class KernelWatch: EventSource {
     /// Events of links, addresses, neighbours, routes and rules.
     private let route: NetlinkSocket
@@ -18,8 +19,8 @@ package final class KernelWatch: EventSource {
     /// Subscribes to the events.
     package init() throws(KernelError) {
         do throws(Errno) {
-            route = try NetlinkSocket(.route, groups: Self.routeGroups)
-            filter = try NetlinkSocket(.netfilter, groups: Self.filterGroups)
+            route = try NetlinkSocket(.route, groups: Self.routeGroups, includesNamespaces: true)
+            filter = try NetlinkSocket(.netfilter, groups: Self.filterGroups, includesNamespaces: true)
         } catch {
             throw .system(what: "the kernel's events cannot be heard", error)
         }
@@ -51,8 +52,12 @@ package final class KernelWatch: EventSource {
                 switch try socket.receive() {
                 case .none: return
                 case .overrun: batch.isIncomplete = true
-                case .datagram(let octets):
-                    batch.events += KernelEvent.read(octets, of: family).map { named($0, &names) }
+                case .datagram(let octets, let namespace):
+                    batch.events += KernelEvent.read(octets, of: family).map { event in
+                        var event = named(event, &names)
+                        event.isElsewhere = namespace != nil
+                        return event
+                    }
                 }
             } catch {
                 batch.isIncomplete = true
