@@ -2,7 +2,25 @@ import AdminServer
 import DNSServer
 import Forwarding
 import Inventory
+import InventoryFile
 import LinuxSystem
+import Synchronization
+
+/// The configuration file that a server runs by.
+final class LoadedFile: Sendable {
+    /// The file's path.
+    let path: String
+    /// What stood in it when it was loaded last.
+    let octets: Mutex<[UInt8]>
+    /// The facts of followed clusters at the start.
+    let facts: [FollowedText.FactsText]
+
+    init(path: String, _ whole: FollowedText) {
+        self.path = path
+        octets = Mutex(whole.file)
+        facts = whole.facts
+    }
+}
 
 /// Reads the file of a running server again, and applies it to the server.
 struct ConfigurationLoader: Sendable {
@@ -12,6 +30,8 @@ struct ConfigurationLoader: Sendable {
     let server: DNSServer
     /// The configuration at the start: some settings are fixed until the server ends.
     let started: Inventory
+    /// The file as it was loaded last: with new facts it is used again, whatever stands in the file by then.
+    let loadedFile: LoadedFile
     /// The query log.
     let queryLogs: QueryLogHandover
     /// What follows the configuration beside the server.
@@ -20,9 +40,11 @@ struct ConfigurationLoader: Sendable {
     private let serviceUser = CookieSecretFile.serviceUser
 
     init(
-        path: String, server: DNSServer, started: Inventory, queryLogs: QueryLogHandover, watches: Watches
+        _ file: LoadedFile, server: DNSServer, started: Inventory, queryLogs: QueryLogHandover,
+        watches: Watches
     ) {
-        self.path = path
+        path = file.path
+        loadedFile = file
         self.server = server
         self.started = started
         self.queryLogs = queryLogs
@@ -39,10 +61,10 @@ struct ConfigurationLoader: Sendable {
 
     /// See `ReloadAttempt`; writes lines to the log.
     func load(
-        _ current: Inventory, _ generation: Int
+        _ current: Inventory, _ generation: Int, _ scope: ReloadScope
     ) -> Result<ReloadedConfiguration, ReloadProblems> {
         do throws(ReloadProblems) {
-            let new = try replace(current)
+            let new = try replace(current, scope)
             Log.use(new.inventory.log.format)
             for warning in new.warnings { Log.warning("reload warning", [("reason", warning)]) }
             Log.notice(
@@ -59,8 +81,13 @@ struct ConfigurationLoader: Sendable {
     }
 
     /// Reads the file and replaces the server's configuration.
-    private func replace(_ current: Inventory) throws(ReloadProblems) -> ReloadedConfiguration {
-        let (inventory, fileWarnings) = try read()
+    private func replace(
+        _ current: Inventory, _ scope: ReloadScope
+    ) throws(ReloadProblems) -> ReloadedConfiguration {
+        let (inventory, file, fileWarnings) = try read(scope)
+        if scope == .facts, inventory == current {
+            return ReloadedConfiguration(inventory: current, warnings: fileWarnings)
+        }
         let next = try ServerConfiguration(inventory, after: server.policy, service: serviceUser)
         var warnings = fileWarnings + restartWarnings(inventory) + next.warnings
         let queryLog = try queryLog(inventory.log)
@@ -74,20 +101,24 @@ struct ConfigurationLoader: Sendable {
         watches.paths.adopt(inventory, next.policy.gates)
         queryLogs.take(queryLog)
         warnings += queryLog.warnings
+        loadedFile.octets.withLock { $0 = file }
         return ReloadedConfiguration(inventory: inventory, warnings: warnings)
     }
 
     /// The inventory of the file, if it has no errors.
-    private func read() throws(ReloadProblems) -> (Inventory, warnings: [String]) {
+    private func read(
+        _ scope: ReloadScope
+    ) throws(ReloadProblems) -> (Inventory, file: [UInt8], warnings: [String]) {
         let configuration: Configuration
         do throws(FileError) {
-            configuration = try Configuration(reading: path)
+            let known = scope == .facts ? loadedFile.octets.withLock { $0 } : nil
+            configuration = try Configuration(reading: path, file: known)
         } catch {
             throw ReloadProblems(["\(error)"])
         }
         let lines = configuration.problems.map { "\($0)" }
         guard let inventory = configuration.inventory else { throw ReloadProblems(lines) }
-        return (inventory, lines)
+        return (inventory, FollowedText(configuration.octets).file, lines)
     }
 
     /// The query log of the new settings.

@@ -26,13 +26,20 @@ struct ConfigurationOptions: ParsableArguments {
     /// The inventory of the file, and the text that it was read from, with the facts of followed clusters.
     /// - Throws: As `load` does.
     func loadWithText() throws -> (inventory: Inventory, text: String) {
+        let (inventory, whole) = try loadWithOctets()
+        return (inventory, String(decoding: whole.whole, as: UTF8.self))
+    }
+
+    /// The inventory of the file, the file and the facts of followed clusters.
+    /// - Throws: As `load` does.
+    func loadWithOctets() throws -> (inventory: Inventory, whole: FollowedText) {
         let read = try Configuration(path: path)
         for problem in read.problems { printError(Style.error.paint(problem)) }
         guard let inventory = read.inventory else {
             printError("namebridge: \(path): not used, since it has errors")
             throw ExitStatus.usage
         }
-        return (inventory, String(decoding: read.octets, as: UTF8.self))
+        return (inventory, FollowedText(read.octets))
     }
 }
 
@@ -46,10 +53,14 @@ struct Configuration {
     /// The mistakes in the file.
     let problems: [Diagnostic]
 
-    /// - Parameter isForCheck: True if files that the configuration names are checked too, and whether
-    ///   `net apply` would refuse it.
-    init(reading path: String, isForCheck: Bool = false) throws(FileError) {
-        octets = try FactsFolder.adding(to: contents(ofFile: path))
+    /// - Parameters:
+    ///   - file: What stands in the file, without facts; nil: it is read.
+    ///   - isForCheck: True if files that the configuration names are checked too, and whether `net apply`
+    ///     would refuse it.
+    init(reading path: String, file: [UInt8]? = nil, isForCheck: Bool = false) throws(FileError) {
+        let text: [UInt8]
+        if let file { text = file } else { text = try contents(ofFile: path) }
+        octets = try FactsFolder.adding(to: text)
         (inventory, problems) = InventoryFile.read(
             octets, name: path, isOwnAddress: HostAddresses.contains, hostRoutes: HostRoutes.prefixes,
             furtherProblems: { inventory in

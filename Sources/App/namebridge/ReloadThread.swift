@@ -6,7 +6,7 @@ import Synchronization
 /// long reload.
 final class ReloadThread: Sendable {
     /// Reloads the configuration.
-    private let control: ServerControl
+    let control: ServerControl
     /// The state of the thread.
     private let state = Mutex(State.idle)
 
@@ -14,10 +14,9 @@ final class ReloadThread: Sendable {
     private enum State {
         /// No reload is running.
         case idle
-        /// A reload is running.
-        case reloading
-        /// The file may have changed since the present reload began: another reload follows.
-        case reloadingAgain
+        /// A reload is running; if `next` is set, something may have changed since it began, and another
+        /// reload follows.
+        case reloading(next: ReloadScope?)
     }
 
     init(_ control: ServerControl) {
@@ -25,14 +24,20 @@ final class ReloadThread: Sendable {
     }
 
     /// Requests a reload; requests that come before it begins are served together.
-    func request() {
+    func request(_ scope: ReloadScope) {
         let isFirst = state.withLock { state in
-            defer { state = state == .idle ? .reloading : .reloadingAgain }
-            return state == .idle
+            switch state {
+            case .idle:
+                state = .reloading(next: nil)
+                return true
+            case .reloading(let next):
+                state = .reloading(next: next == .everything ? .everything : scope)
+                return false
+            }
         }
         guard isFirst else { return }
         do throws(Errno) {
-            _ = try NativeThread(name: "reload", stackSize: 1024 * 1024) { [self] in run() }
+            _ = try NativeThread(name: "reload", stackSize: 1024 * 1024) { [self] in run(scope) }
         } catch {
             state.withLock { $0 = .idle }
             Log.failure("not reloaded", [("reason", "no thread: \(error)")])
@@ -40,15 +45,23 @@ final class ReloadThread: Sendable {
     }
 
     /// Reloads until no further reload is requested.
-    private func run() {
-        repeat { control.reload() } while isAskedAgain()  // ends when a reload was not asked for meanwhile
+    private func run(_ first: ReloadScope) {
+        var scope: ReloadScope? = first
+        while let next = scope {  // ends when a reload was not asked for meanwhile
+            control.reload(next)
+            scope = takeNext()
+        }
     }
 
-    /// True if another reload was requested meanwhile.
-    private func isAskedAgain() -> Bool {
+    /// The reload that was requested meanwhile; nil if none was.
+    private func takeNext() -> ReloadScope? {
         state.withLock { state in
-            state = state == .reloadingAgain ? .reloading : .idle
-            return state == .reloading
+            guard case .reloading(let next?) = state else {
+                state = .idle
+                return nil
+            }
+            state = .reloading(next: nil)
+            return next
         }
     }
 }

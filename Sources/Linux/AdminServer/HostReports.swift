@@ -6,6 +6,9 @@ package struct HostReports: Sendable {
     /// Where the network agent of this host writes how it is doing.
     package let agentFile: String
 
+    /// The folder where followers of clusters write how it is going, in `KEY.json`.
+    package let factsFolder: String
+
     /// What probes show of the paths that this host speaks for.
     package let pathVerdicts: @Sendable () -> [PathVerdict]
 
@@ -14,10 +17,12 @@ package struct HostReports: Sendable {
 
     package init(
         agentFile: String = "/run/namebridge-net/agent.json",
+        factsFolder: String = "/var/lib/namebridge/clusters",
         pathVerdicts: @escaping @Sendable () -> [PathVerdict] = { [] },
         translatedPackets: @escaping @Sendable (Inventory) -> [String: Int] = { _ in [:] }
     ) {
         self.agentFile = agentFile
+        self.factsFolder = factsFolder
         self.pathVerdicts = pathVerdicts
         self.translatedPackets = translatedPackets
     }

@@ -6,8 +6,19 @@ package import JSON
 /// - Parameters:
 ///   - inventory: The configuration in use.
 ///   - generation: The number of the new configuration.
+///   - scope: What is read again.
 package typealias ReloadAttempt =
-    @Sendable (_ inventory: Inventory, _ generation: Int) -> Result<ReloadedConfiguration, ReloadProblems>
+    @Sendable (_ inventory: Inventory, _ generation: Int, _ scope: ReloadScope) -> Result<
+        ReloadedConfiguration, ReloadProblems
+    >
+
+/// What a reload reads again.
+package enum ReloadScope: Hashable, Sendable {
+    /// The configuration file, and the facts of clusters that it follows.
+    case everything
+    /// These facts only: a file that was changed and not yet reloaded has no effect.
+    case facts
+}
 
 /// Events of a reload.
 package enum ReloadNews: Hashable, Sendable {

@@ -26,6 +26,7 @@ extension ServerControl {
         addShortages(&text, board.shortages)
         addReloads(&text)
         addNetwork(&text)
+        addFollowed(&text)
         PathMetrics(reports.pathVerdicts(), at: MonotonicClock.now).add(to: &text)
         return text.text
     }
@@ -186,6 +187,24 @@ extension ServerControl {
             "namebridge_reload_time_seconds", .gauge,
             "When the configuration in use was applied, in seconds since 1970.",
             reload.lastSuccess ?? startSeconds)
+    }
+
+    /// Adds the metrics of followed clusters.
+    private func addFollowed(_ text: inout PrometheusText) {
+        let followed = followed
+        text.family("namebridge_facts_age_seconds", .gauge, "How long ago a followed cluster answered last.")
+        {
+            for cluster in followed {
+                if let age = cluster.ageSeconds { $0.add(age, [("cluster", cluster.cluster)]) }
+            }
+        }
+        text.family(
+            "namebridge_follower_up", .gauge, "1 while a followed cluster is watched without trouble."
+        ) {
+            for cluster in followed {
+                $0.add(cluster.state == "following" ? 1 : 0, [("cluster", cluster.cluster)])
+            }
+        }
     }
 
     /// Adds the metrics of the network agent.

@@ -44,6 +44,7 @@ extension ServerControl {
         status.network = agent.map(Self.networkObjects)
         addPlaces(to: &status, agent)
         addPathHealth(to: &status, at: now)
+        status.followed = followed
         addTrouble(statistics, at: now, to: &status)
         status.reload = record.withLock { $0.status }
         return status
@@ -234,10 +235,22 @@ extension ServerControl {
         return objects
     }
 
+    /// What the followers of clusters report.
+    var followed: [ServerStatus.Followed] {
+        inventory.clusters.filter { $0.follow != nil }.map { cluster in
+            .init(
+                cluster, report: Self.report(in: "\(reports.factsFolder)/\(cluster.key).json"),
+                at: WallClock.seconds)
+        }
+    }
+
     /// The last report of the network agent; nil if there is none, or its file can't be read.
-    private var agentReport: JSONValue? {
+    private var agentReport: JSONValue? { Self.report(in: reports.agentFile) }
+
+    /// A report that another process writes; nil if there is none, or it can't be read.
+    private static func report(in file: String) -> JSONValue? {
         do throws(Errno) {
-            let octets = try FileContents.read(reports.agentFile)
+            let octets = try FileContents.read(file)
             return try? JSONReader.read(octets)
         } catch {
             return nil

@@ -78,7 +78,7 @@ package final class ServerControl: Sendable {
     ///
     ///     Returns when all workers have switched over. Calls at the same time run one after the other.
     @discardableResult
-    package func reload() -> ReloadOutcome {
+    package func reload(_ scope: ReloadScope = .everything) -> ReloadOutcome {
         isReloading.withLock { _ in
             let generation = record.withLock { $0.generation }
             guard let load else {
@@ -89,7 +89,7 @@ package final class ServerControl: Sendable {
             announce(.hasBegun)
             defer { announce(.isOver(summary: summary)) }
             let old = server.policy
-            let result = load(inventory, generation + 1)
+            let result = load(inventory, generation + 1, scope)
             if case .success = result {
                 let new = server.policy
                 history.withLock { $0.rearrange(new, after: old) }

@@ -152,6 +152,7 @@ extension ServerStatus {
             ("top-names", .array(topNames.map(\.json))),
             ("top-clients", .array(topClients.map(\.json))),
             ("suffixes", .array(suffixes.map(\.json))),
+            ("followed", .array(followed.map(\.json))),
             ("sites", .array(sites.map(\.json))),
             ("paths", .array(paths.map(\.json))),
             ("network", network?.json ?? .null),
@@ -177,6 +178,7 @@ extension ServerStatus {
         topNames = NamedCount.list(json["top-names"])
         topClients = NamedCount.list(json["top-clients"])
         suffixes = (json["suffixes"]?.elements ?? []).map(Suffix.init(json:))
+        followed = (json["followed"]?.elements ?? []).map(Followed.init(json:))
         sites = (json["sites"]?.elements ?? []).map(Site.init(json:))
         paths = (json["paths"]?.elements ?? []).map(Path.init(json:))
         if let network = json["network"], case .object = network {

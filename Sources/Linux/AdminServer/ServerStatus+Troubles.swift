@@ -22,6 +22,9 @@ extension ServerStatus {
         troubles += clientTroubles
         troubles += shortages.filter(\.isProblem).map(\.words)
         if let unmatched { troubles.append(unmatched.words) }
+        for cluster in followed where cluster.isStale {
+            troubles.append("\(cluster.cluster): facts are old: \(cluster.words)")
+        }
         for path in paths where path.isBroken {
             troubles.append("path \(path.ends): \(path.stateWords)")
         }

@@ -50,6 +50,8 @@ package struct ServerStatus: Hashable, Sendable {
     package var topClients: [NamedCount] = []
     /// Merged suffixes and private zones.
     package var suffixes: [Suffix] = []
+    /// The clusters that are followed.
+    package var followed: [Followed] = []
     /// The places and paths of the configuration.
     package var sites: [Site] = []
     /// The paths.

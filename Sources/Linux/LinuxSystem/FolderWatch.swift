@@ -11,11 +11,14 @@ package struct FolderWatch: ~Copyable, Sendable {
     }
 
     /// Watches the folder at `path`; files that are already there are not reported.
-    package func add(_ path: String) throws(Errno) {
+    ///
+    /// - Returns: A number for the folder: the same as long as it is the same folder.
+    @discardableResult
+    package func add(_ path: String) throws(Errno) -> Int32 {
         let number = descriptor.number
         let mask = UInt32(IN_CLOSE_WRITE | IN_MOVED_TO | IN_DELETE | IN_ONLYDIR)
         // Sound: the path is read during the call.
-        try systemCall { unsafe inotify_add_watch(number, path, mask) }
+        return try systemCall { unsafe inotify_add_watch(number, path, mask) }
     }
 
     /// The names of files that have changed since the last call; without their folders. Ends since each turn

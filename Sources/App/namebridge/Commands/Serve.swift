@@ -5,6 +5,7 @@ import Forwarding
 import Glibc
 import IPAddressing
 import Inventory
+import InventoryFile
 import LinuxSystem
 
 /// `namebridge serve`: the forwarder.
@@ -43,16 +44,19 @@ struct Serve: ParsableCommand {
             try ProcessLimits.raiseDescriptorLimit(to: Self.wantedDescriptors)
         }
         guard demo.demo else {
-            try serve(options.load(), until: signals)
+            let (inventory, whole) = try options.loadWithOctets()
+            try serve(inventory, LoadedFile(path: options.path, whole), until: signals)
             return
         }
         let clusters = try RunningDemo(zoneFolder: demo.demoZones, usesFixedPorts: true)
         defer { _ = clusters }
-        try serve(clusters.inventory, until: signals)
+        try serve(clusters.inventory, LoadedFile(path: options.path, FollowedText([])), until: signals)
     }
 
     /// Starts the server and everything around it, and waits until it must end.
-    private func serve(_ inventory: Inventory, until signals: borrowing SignalFD) throws {
+    private func serve(
+        _ inventory: Inventory, _ file: LoadedFile, until signals: borrowing SignalFD
+    ) throws {
         Log.use(inventory.log.format)
         let configuration = try configuration(inventory)
         var watch = ServiceWatch()
@@ -68,13 +72,13 @@ struct Serve: ParsableCommand {
         try failing { () throws(DNSServerError) in try server.start() }
         let paths = try failing { () throws(Errno) in try PathWatch(inventory, configuration.policy.gates) }
         let loader = ConfigurationLoader(
-            path: options.path, server: server, started: inventory, queryLogs: queryLogs,
+            file, server: server, started: inventory, queryLogs: queryLogs,
             watches: .init(health: health, paths: paths))
         let serverControl = ServerControl(
             server, version: Namebridge.version, inventory: inventory, load: demo.demo ? nil : loader.load,
             reports: HostReports(
-                agentFile: NetState.path + "/agent.json", pathVerdicts: { paths.verdicts },
-                translatedPackets: TranslatedPackets.counts),
+                agentFile: NetState.path + "/agent.json", factsFolder: FactsFolder.path,
+                pathVerdicts: { paths.verdicts }, translatedPackets: TranslatedPackets.counts),
             announce: watch.notices.tell)
         let controlServer = try control.listen(for: serverControl, isDemo: demo.demo)
         let httpServer = AdminListener.start(inventory.admin, serverControl)
@@ -85,7 +89,10 @@ struct Serve: ParsableCommand {
         Log.notice("serving", [("clusters", "\(inventory.clusters.count)"), ("workers", "\(workers)")])
         watch.notices.tellReady(serverControl.summary)
         if demo.demo { printTour(controlServer?.path) }
-        let signal = try waitForEnd(signals, &watch, serverControl, paths)
+        let reloads = ReloadThread(serverControl)
+        let facts = demo.demo ? nil : FactsWatch(since: file.facts) { reloads.request(.facts) }
+        defer { facts?.stop() }
+        let signal = try waitForEnd(signals, &watch, reloads, paths)
         Log.notice("stopping", [("signal", signal == SIGTERM ? "SIGTERM" : "SIGINT")])
         watch.notices.tellStopping()
         server.stop(answering: true)
@@ -106,16 +113,15 @@ struct Serve: ParsableCommand {
 
     /// The signal that ends the server; SIGHUP reloads.
     private func waitForEnd(
-        _ signals: borrowing SignalFD, _ watch: inout ServiceWatch, _ control: ServerControl,
+        _ signals: borrowing SignalFD, _ watch: inout ServiceWatch, _ reloads: ReloadThread,
         _ paths: PathWatch
     ) throws -> Int32 {
-        let reloads = ReloadThread(control)
         while true {  // ends with another signal
             let signal = try failing("not serving any more") { () throws(Errno) in
-                try watch.wait(for: signals, control, paths)
+                try watch.wait(for: signals, reloads.control, paths)
             }
             guard signal == SIGHUP else { return signal }
-            reloads.request()
+            reloads.request(.everything)
         }
     }
 

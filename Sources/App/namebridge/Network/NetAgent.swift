@@ -11,11 +11,12 @@ struct NetAgent: ParsableCommand {
         commandName: "agent",
         abstract: "Keep this host as planned: restore what other programs remove, within a second.",
         discussion: """
-            It applies the file at its start and whenever the file changes, in the way of "net apply" and \
-            with its refusals; a file with mistakes changes nothing. It listens to the kernel's events, and \
-            checks the whole host from time to time. The log says what was lost, for how long, and which \
-            program likely removed it. Another "net apply" or "net remove" applies to the agent too. SIGHUP \
-            makes it check the file and the host; SIGTERM ends it, and everything stays in place.
+            It applies the file at its start and whenever the file changes, or what "follow" finds in \
+            clusters, in the way of "net apply" and with its refusals; a file with mistakes changes \
+            nothing. It listens to the kernel's events, and checks the whole host from time to time. The log \
+            says what was lost, for how long, and which program likely removed it. Another "net apply" or \
+            "net remove" applies to the agent too. SIGHUP makes it check the file and the host; SIGTERM ends \
+            it, and everything stays in place.
 
             Example:
               sudo namebridge net agent
@@ -131,6 +132,7 @@ final class AgentLoop {
             let file = watchedPath.split(separator: "/").last.map(String.init) ?? ""
             // A ConfigMap's file is a link through ..data, which is what is replaced.
             if names.contains(file) || names.contains("..data") { agent.lookAgain() }
+            if names.contains(where: { $0.hasSuffix(FactsFolder.suffix) }) { agent.lookAgain() }
             if names.contains(StateStore.wantedName) { agent.checkSoon() }
         case nil: break
         }
@@ -160,6 +162,8 @@ final class AgentLoop {
 
     /// Watches the folder of another file if one was applied.
     private func watchFile() {
+        // Made by the follower, which may start later; watching it once more changes nothing.
+        do throws(Errno) { try folders.add(FactsFolder.path) } catch {}
         guard agent.path != watchedPath else { return }
         watchedPath = agent.path
         do throws(Errno) {

@@ -163,6 +163,23 @@ extension StatusText {
         return [Line(heading, .faint)] + hanging(rows, [.right])
     }
 
+    // MARK: - Followed clusters
+
+    /// The clusters that are followed, and the values in use that were found.
+    var followed: [Line] {
+        guard !status.followed.isEmpty else { return [] }
+        let rows = status.followed.flatMap { cluster -> [Row] in
+            let style: Style = cluster.isStale ? .error : cluster.state == "following" ? .success : .warning
+            let values = cluster.values.map { value in
+                Row(
+                    ["", "\(value.key), for \(Figures.duration(seconds: value.sinceSeconds))"], value.source,
+                    .faint)
+            }
+            return [Row(["  " + cluster.cluster, ""], cluster.words, style)] + values
+        }
+        return [Line("followed clusters", .faint)] + hanging(rows, [.left, .left])
+    }
+
     // MARK: - Paths and the network
 
     /// The paths with their state.

@@ -33,8 +33,8 @@ struct StatusText {
     /// All lines, an empty one between sections.
     var lines: [Line] {
         let sections = [
-            head, questions, servers, suffixes, maps, paths, failures, network, latencies, limits, strays,
-            reasons, topNames, topClients, workers,
+            head, questions, servers, followed, suffixes, maps, paths, failures, network, latencies, limits,
+            strays, reasons, topNames, topClients, workers,
         ]
         return Array(sections.filter { !$0.isEmpty }.joined(separator: [Line("")]))
     }

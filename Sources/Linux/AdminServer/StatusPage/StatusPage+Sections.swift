@@ -136,6 +136,23 @@ extension StatusPage {
             + "</dl>"
     }
 
+    // MARK: - Followed clusters
+
+    /// The clusters that are followed; nothing if none is.
+    var followedSection: String {
+        guard !status.followed.isEmpty else { return "" }
+        let rows = status.followed.map { cluster in
+            let look = cluster.isStale ? " class=\"alarm\"" : ""
+            let values = cluster.values.map { value in
+                "<li>\(value.key.escapedForHTML), for \(Figures.duration(seconds: value.sinceSeconds)):"
+                    + " \(value.source.escapedForHTML)</li>"
+            }
+            return "<h3>\(cluster.cluster.escapedForHTML)</h3><p\(look)>\(cluster.words.escapedForHTML)</p>"
+                + "<ul class=\"objects\">\(values.joined())</ul>"
+        }
+        return section("Followed clusters", rows.joined(), isBare: false)
+    }
+
     // MARK: - Network
 
     /// The objects of the network agent.

@@ -48,7 +48,7 @@ package struct StatusPage {
             section("Name servers", serverTable, isBare: false), mapsSection,
             "<div class=\"columns\">", answersSection, failuresSection, limitsSection, suffixSection,
             topSection,
-            networkSection, "</div>",
+            networkSection, followedSection, "</div>",
             footer,
         ].joined(separator: "\n")
     }
