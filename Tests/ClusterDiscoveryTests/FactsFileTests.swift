@@ -90,6 +90,20 @@ import Testing
             ])
     }
 
+    @Test func `a path to what was not found yet keeps no follower from finding it`() {
+        let file = """
+            clusters:
+              c1: { nodes: { a: { address: 192.0.2.1, pods: [10.1.0.0/24] } }, pods: [10.1.0.0/16] }
+              prod: { follow: { context: prod } }
+            paths: [{ between: [c1, prod], via: vxlan, vxlan: { id: 7, network: 10.255.0.0/16 } }]
+
+            """
+        #expect(read(file).inventory == nil)
+        let (inventory, problems) = InventoryFile.readForFollower(Array(file.utf8), name: "n.yaml")
+        #expect(problems == [])
+        #expect(inventory?.cluster("prod")?.follow?.context == "prod")
+    }
+
     @Test func `facts of another cluster or context have no effect`() throws {
         let facts = try Self.facts(Clusters.calico(ipip: "Always"))
         let other = read("clusters: { prod: { follow: { context: other } } }\n", facts.yaml)

@@ -36,6 +36,19 @@ package enum InventoryFile {
         return (isWrong ? nil : inventory, report.sorted + factsProblems)
     }
 
+    /// Reads what a configuration file says of each cluster, without facts: paths and names that lead to
+    /// what was not found yet are no mistakes for the one who finds it.
+    ///
+    /// - Returns: As `read` does, but for contradictions between values.
+    package static func readForFollower(
+        _ text: [UInt8], name: String
+    ) -> (inventory: Inventory?, problems: [Diagnostic]) {
+        let report = Report(file: name)
+        guard let root = readTree(text.withoutByteOrderMark, report) else { return (nil, report.sorted) }
+        let inventory = Field(node: root, path: InventoryPath(), report: report).inventory()
+        return (report.hasErrors ? nil : inventory, report.sorted)
+    }
+
     /// Reads a file of facts; no facts if any problem is an error.
     package static func readFacts(
         _ text: [UInt8], name: String

@@ -50,7 +50,10 @@ struct Follow: ParsableCommand {
         let folder = try failing { () throws(Errno) in
             try StateFolder(forAll: FilePath.fromRoot(facts ?? FactsFolder.path))
         }
-        let inventory = try options.load()
+        guard let inventory = read() else {
+            Log.failure("not started", [("reason", "\(options.path) has errors")])
+            throw ExitStatus.usage
+        }
         Log.use(inventory.log.format)
         var followers: [String: ClusterFollower] = [:]
         try adopt(inventory, folder, &followers)
@@ -59,9 +62,7 @@ struct Follow: ParsableCommand {
         while true {  // ends with another signal
             let signal = try failing { () throws(Errno) in try signals.wait() }
             guard signal == SIGHUP else { break }
-            let read = try? Configuration(path: options.path)
-            for problem in read?.problems ?? [] { Log.warning("reload problem", [("reason", "\(problem)")]) }
-            guard let inventory = read?.inventory else {
+            guard let inventory = read() else {
                 Log.failure("not reloaded", [("path", options.path)])
                 continue
             }
@@ -71,6 +72,19 @@ struct Follow: ParsableCommand {
         notices.tellStopping()
         for follower in followers.values { follower.stop() }
         Log.notice("stopped, the facts stay in place")
+    }
+
+    /// What the configuration says of clusters; nil, after lines in the log, if it can't be read.
+    private func read() -> Inventory? {
+        do throws(FileError) {
+            let text = try contents(ofFile: options.path)
+            let (inventory, problems) = InventoryFile.readForFollower(text, name: options.path)
+            for problem in problems { Log.warning("problem", [("reason", "\(problem)")]) }
+            return inventory
+        } catch {
+            Log.failure("not read", [("reason", "\(error)")])
+            return nil
+        }
     }
 
     /// Starts to follow what `inventory` follows, and ends the rest.
