@@ -34,7 +34,7 @@ import Testing
                 #expect(stands, "\(file.path):\(number + 1): --\(name) is in no page")
             }
             guard file.path.contains("/Commands/") else { continue }
-            let command = file.path.split(separator: "/").last?.dropLast(6).lowercased() ?? ""
+            let command = hyphenated(file.path.split(separator: "/").last?.dropLast(6) ?? "")
             let stands = page.contains(".It Cm \(command)")
             #expect(stands, "\(file.path):1: \(command) is in no page")
         }
@@ -45,7 +45,13 @@ import Testing
         guard let line = code[start...].first(where: { $0.contains("var ") }),
             let variable = line.split(separator: "var ").last?.prefix(while: { $0.isLetter })
         else { return nil }
-        return variable.map { $0.isUppercase ? "-" + $0.lowercased() : String($0) }.joined()
+        return hyphenated(variable)
+    }
+
+    /// `WhoHas` and `whoHas` as `who-has`.
+    private func hyphenated(_ name: Substring) -> String {
+        let words = name.map { $0.isUppercase ? "-" + $0.lowercased() : String($0) }.joined()
+        return words.hasPrefix("-") ? String(words.dropFirst()) : words
     }
 
     /// The program `name` on PATH.

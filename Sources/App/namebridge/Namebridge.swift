@@ -19,8 +19,8 @@ struct Namebridge: ParsableCommand {
             """,
         version: version,
         subcommands: [
-            Serve.self, Check.self, Query.self, Status.self, Flush.self, Reload.self, Net.self, Discover.self,
-            Follow.self, Doctor.self, Explain.self,
+            Serve.self, Check.self, Query.self, WhoHas.self, Explain.self, Status.self, Flush.self,
+            Reload.self, Net.self, Discover.self, Follow.self, Doctor.self,
         ])
 
     static let version = "0.1.0"

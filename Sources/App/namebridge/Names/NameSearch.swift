@@ -1,0 +1,81 @@
+import DNSWire
+import DomainNames
+import Forwarding
+import IPAddressing
+import Inventory
+import LDNSBridge
+
+/// Asks every cluster for a name at once, as one client sees it.
+struct NameSearch {
+    /// The configuration.
+    let inventory: Inventory
+    /// Its policy.
+    let policy: ForwardingPolicy
+    /// The client, whose view decides which clusters are asked.
+    let client: IPAddress
+
+    /// The types that tell what a name is.
+    private static let types = [RecordType.a, RecordType.aaaa, RecordType.srv]
+
+    /// The labels of `name` before a cluster's suffix: `web.shop` is `web.shop.svc`, and a suffix that the
+    /// configuration knows is left out.
+    ///
+    /// - Returns: Nil if the name is one of no cluster, such as a single label.
+    func labels(of name: DomainName) -> [[UInt8]]? {
+        var suffixes = inventory.clusters.flatMap { $0.names + [$0.domain] } + inventory.merges.map(\.name)
+        suffixes.sort { $0.wire.count > $1.wire.count }
+        var labels = name.labels
+        if let suffix = suffixes.first(where: { name != $0 && name.isAtOrBelow($0) }) {
+            labels.removeLast(suffix.labels.count)
+        }
+        guard labels.count > 1, let last = labels.last else { return nil }
+        let top = String(decoding: last.map(foldedOctet), as: UTF8.self)
+        if ["svc", "pod"].contains(top) || inventory.dns.extraLabels.contains(top) {
+            return labels.count > 2 ? labels : nil
+        }
+        return labels + [Array("svc".utf8)]
+    }
+
+    /// What each cluster has under the name with these labels, in the order of the file: of the clusters that
+    /// the client may ask for it.
+    func findings(_ labels: [[UInt8]]) -> [NameFinding] {
+        var asking = AskingEngine(policy)
+        var found: [(finding: NameFinding, cluster: Cluster)] = []
+        for cluster in inventory.clusters {
+            guard let suffix = cluster.names.first, !cluster.dns.isEmpty,
+                let name = try? DomainName(labels: labels + suffix.labels),
+                mayAsk(name)
+            else { continue }
+            for (index, type) in Self.types.enumerated() {
+                let message = asking.message(name, type: UInt16(type))
+                // Over TCP replies are whole.
+                let number = UInt32(found.count * Self.types.count + index)
+                asking.ask(message, number: number, from: client, over: .tcp)
+            }
+            found.append((NameFinding(cluster: cluster.key, name: name), cluster))
+        }
+        asking.run()
+        let replies = asking.replies
+        return found.enumerated().map { place, entry in
+            var finding = entry.finding
+            for (index, type) in Self.types.enumerated() {
+                let reply = replies[UInt32(place * Self.types.count + index)]
+                finding.take(reply, type: UInt16(type)) { policy.innerAddress(of: $0)?.address }
+            }
+            let services = entry.cluster.services
+            let outer = services.flatMap { entry.cluster.addressMap.outer(of: $0) }
+            finding.settleKind(services: services + outer, labels: labels)
+            return finding
+        }
+    }
+
+    /// True if questions of the client for the name go to servers; else it must not learn of the name.
+    private func mayAsk(_ name: DomainName) -> Bool {
+        guard let view = policy.view(of: client) else { return false }
+        let message: [UInt8] = [0, 0, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0] + name.wire + [0, 1, 0, 1]
+        guard let question = try? Question(reading: message.span),
+            case .ask = policy.route(message.span, question, view: view)
+        else { return false }
+        return true
+    }
+}
