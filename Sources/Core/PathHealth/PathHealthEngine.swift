@@ -34,6 +34,9 @@ package struct PathHealthEngine: Sendable {
 
     package var paths: [ProbedPath] { trackers.map(\.path) }
 
+    /// The path with this index.
+    package func path(_ index: Int) -> ProbedPath { trackers[index].path }
+
     /// What is known of each path, in the order of `paths`.
     package var verdicts: [PathVerdict] { trackers.map { $0.verdict(at: now) } }
 

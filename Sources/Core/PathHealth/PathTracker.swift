@@ -35,6 +35,8 @@ struct PathTracker {
     private var changingUntil: MonotonicTime?
     private var due: MonotonicTime
     private var judgementDue: MonotonicTime
+    /// When its silence was last excused by that of all others.
+    private var lastExcused: MonotonicTime?
     private var examinationDue: MonotonicTime
     private var jitter = 0
     private var nextTarget = 0
@@ -274,8 +276,12 @@ struct PathTracker {
     /// - Parameter excuse: Why the silence may not be the path's fault; nil: it is.
     mutating func judge(excuse: String?, at now: MonotonicTime) {
         if let excuse {
+            lastExcused = now
             judgementDue = now.advanced(milliseconds: timing.every / 2)
             become(.unknown, excuse, at: now)
+        } else if let excused = lastExcused, now < excused.advanced(milliseconds: timing.verdict) {
+            // A fault of all is over for one of them: the others may be answered a little later.
+            judgementDue = excused.advanced(milliseconds: timing.verdict)
         } else {
             successes = 0
             become(.down, silenceWords, at: now)
@@ -328,7 +334,7 @@ struct PathTracker {
     func verdict(at now: MonotonicTime) -> PathVerdict {
         PathVerdict(
             path: path, state: state, standing: standing(at: now), since: since, cause: cause,
-            silentTargets: silentTargets, roundTrip: roundTrip, counts: counts)
+            silentTargets: silentTargets, roundTrip: roundTrip, lastAnswer: lastAnswer, counts: counts)
     }
 
     /// True if something has changed since the last call.

@@ -38,6 +38,9 @@ package struct PathVerdict: Hashable, Sendable {
     /// The smoothed time to an answer, in nanoseconds; 0 before the first.
     package let roundTrip: Int64
 
+    /// When a probe was last answered; nil: never.
+    package let lastAnswer: MonotonicTime?
+
     /// Since the start.
     package let counts: PathCounts
 }

@@ -24,9 +24,13 @@ package struct ProbedPath: Hashable, Sendable {
     /// the probes would take all names away.
     package let isGatedUnproven: Bool
 
+    /// How probes leave this host.
+    package let origin: ProbeOrigin
+
     package init(
         from: String, to: String, relays: [String], targets: [ProbeTarget],
-        settings: ProbeSettings = ProbeSettings(), onDown: OnDown = .answer, isGatedUnproven: Bool = false
+        settings: ProbeSettings = ProbeSettings(), onDown: OnDown = .answer, isGatedUnproven: Bool = false,
+        origin: ProbeOrigin = ProbeOrigin()
     ) {
         self.from = from
         self.to = to
@@ -35,6 +39,7 @@ package struct ProbedPath: Hashable, Sendable {
         self.settings = settings
         self.onDown = onDown
         self.isGatedUnproven = isGatedUnproven
+        self.origin = origin
     }
 
     /// As in `office -> prod via relay1, relay2`.
@@ -44,6 +49,25 @@ package struct ProbedPath: Hashable, Sendable {
 
     /// What fails together: paths of one site over the same relays.
     var way: [String] { relays.isEmpty ? ["", to] : relays }
+}
+
+/// By which relay probes leave this host, and with which address.
+package struct ProbeOrigin: Hashable, Sendable {
+    /// The mark of the packets, by which a rule of routing leads them to one relay; 0: none.
+    package let mark: UInt32
+
+    /// At most one of each family: the address that the packets come from; the kernel chooses for others.
+    package let sources: [IPAddress]
+
+    package init(mark: UInt32 = 0, sources: [IPAddress] = []) {
+        self.mark = mark
+        self.sources = sources
+    }
+
+    /// The address for packets to `target`; nil: the kernel's choice.
+    package func source(towards target: IPAddress) -> IPAddress? {
+        sources.first { $0.family == target.family }
+    }
 }
 
 /// Where a probe connects to, over TCP.
@@ -81,9 +105,7 @@ extension Inventory {
             path.isOneWay && (path.health.probe != nil || path.health.onDown == .servfail)
         guard isNear || isAskedFor else { return nil }
         let settings = path.health.probe ?? ProbeSettings()
-        let targets =
-            path.probedServers(of: cluster).map { ProbeTarget($0, mayRefuse: true) }
-            + settings.targets.map { ProbeTarget($0, mayRefuse: false) }
+        let targets = path.probeTargets(of: cluster)
         guard !targets.isEmpty else { return nil }
         return ProbedPath(
             from: from, to: to, relays: path.relayHosts, targets: targets, settings: settings,
@@ -119,6 +141,12 @@ extension Inventory {
 }
 
 extension Path {
+    /// What shows whether packets to `cluster` arrive; empty if nothing does.
+    package func probeTargets(of cluster: Cluster) -> [ProbeTarget] {
+        probedServers(of: cluster).map { ProbeTarget($0, mayRefuse: true) }
+            + (health.probe?.targets ?? []).map { ProbeTarget($0, mayRefuse: false) }
+    }
+
     fileprivate var isOneWay: Bool {
         if case .oneWay = ends { true } else { false }
     }

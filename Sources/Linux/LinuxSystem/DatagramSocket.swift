@@ -56,8 +56,11 @@ package enum DatagramSocket {
     /// It also reports ICMP errors of routers and the server's host (ip(7), IP_RECVERR): after an error,
     /// `discardErrors` empties the queue of details. Such a report proves nothing: a sender who knows both
     /// ports can forge it.
-    package static func connect(to server: Endpoint) throws(Errno) -> FileDescriptor {
+    ///
+    /// - Parameter mark: Of its packets, for rules of routing; 0: none.
+    package static func connect(to server: Endpoint, mark: UInt32 = 0) throws(Errno) -> FileDescriptor {
         let socket = try open(server.address.family)
+        try socket.setMark(mark)
         grantBuffers(socket)
         try ignorePathMTU(socket, server.address.family)
         if server.address.family == .v6 {

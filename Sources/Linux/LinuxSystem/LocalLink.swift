@@ -5,10 +5,12 @@ package import IPAddressing
 /// Whether this host's own link works, as far as it knows.
 package enum LocalLink {
     /// What keeps this host from sending anything towards `target`; nil if nothing is known. Sends nothing.
-    package static func fault(towards target: Endpoint) -> String? {
+    ///
+    /// - Parameter mark: Of the packets, for rules of routing; 0: none.
+    package static func fault(towards target: Endpoint, mark: UInt32 = 0) -> String? {
         do throws(Errno) {
             // The kernel chooses the route and the address of a datagram socket when it is connected.
-            let socket = try DatagramSocket.connect(to: target)
+            let socket = try DatagramSocket.connect(to: target, mark: mark)
             let address = try socket.localEndpoint().address
             let links = NetworkInterfaces.all.filter { $0.address == address }
             guard let link = links.first, !links.contains(where: \.isRunning) else { return nil }

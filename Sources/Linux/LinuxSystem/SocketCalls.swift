@@ -21,6 +21,19 @@ extension FileDescriptor {
         }
     }
 
+    /// Gives its packets a mark, which rules of routing see; 0 changes nothing. Corresponds to setsockopt(2)
+    /// with SO_MARK, which needs CAP_NET_ADMIN.
+    func setMark(_ mark: UInt32) throws(Errno) {
+        if mark != 0 { try setOption(SOL_SOCKET, SO_MARK, Int32(bitPattern: mark)) }
+    }
+
+    /// Gives its packets a source address; the port is chosen when it is connected (ip(7),
+    /// IP_BIND_ADDRESS_NO_PORT), so that ports towards different servers do not run short.
+    func bindAddress(_ address: IPAddress) throws(Errno) {
+        try setOption(IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1)
+        try bind(to: Endpoint(address: address, port: 0))
+    }
+
     /// Sets a size with `forced`, which needs CAP_NET_ADMIN and exceeds the host's limit, else with `option`.
     func tryOption(_ level: some BinaryInteger, _ option: Int32, _ forced: Int32, _ value: Int32) {
         do throws(Errno) {

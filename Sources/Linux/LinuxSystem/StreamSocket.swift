@@ -63,8 +63,21 @@ package enum StreamSocket {
     }
 
     /// As `connect`, for a connection that is only to show that it can be made: closing it sends a reset.
-    package static func probe(_ server: Endpoint) throws(Errno) -> FileDescriptor {
-        let socket = try connect(to: server)
+    ///
+    /// - Parameters:
+    ///   - source: The address that its packets come from; nil: the kernel's choice.
+    ///   - mark: Of its packets, for rules of routing; 0: none. Needs CAP_NET_ADMIN.
+    package static func probe(
+        _ server: Endpoint, from source: IPAddress? = nil, mark: UInt32 = 0
+    ) throws(Errno) -> FileDescriptor {
+        let socket = try open(server.address.family)
+        try socket.setMark(mark)
+        if let source { try socket.bindAddress(source) }
+        do throws(Errno) {
+            try socket.connect(to: server)
+        } catch {
+            guard error.code == EINPROGRESS else { throw error }
+        }
         try socket.resetOnClose()
         return socket
     }

@@ -93,7 +93,11 @@ package final class PathProber: Sendable {
             let count = (try? epoll.wait(into: &events, milliseconds: run.milliseconds)) ?? 0
             for index in 0..<count {
                 let event = events[index]
-                if event.token == Self.wakeToken { _ = wake.clear() } else { run.take(event.token) }
+                if event.token == Self.wakeToken {
+                    _ = wake.clear()
+                } else {
+                    run.take(event.token, event.readiness)
+                }
             }
             let changed = run.advance(epoll)
             let now = MonotonicClock.now

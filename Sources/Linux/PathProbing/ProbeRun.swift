@@ -41,10 +41,12 @@ struct ProbeRun: ~Copyable {
     }
 
     /// Takes an event of the connection with this token.
-    mutating func take(_ token: UInt64) {
+    mutating func take(_ token: UInt64, _ readiness: Epoll.Interest) {
         guard let connection = sockets.removeValue(forKey: token) else { return }
+        // What has failed is reported as such: the rest need not be asked.
+        let error = readiness == .writable ? nil : connection.descriptor.pendingError()
         let result: AttemptResult =
-            switch connection.descriptor.pendingError() {
+            switch error {
             case nil: .answered
             case .connectionRefused: .refused
             case .some(let error): .failed(error.text)
@@ -70,8 +72,8 @@ struct ProbeRun: ~Copyable {
                 case .connect(let attempt, let target): connect(attempt, to: target, epoll)
                 case .close(let attempt): sockets.removeValue(forKey: attempt.token)
                 case .examineHost(let path, let target):
-                    engine.noteHost(
-                        LocalLink.fault(towards: target), path: path, at: MonotonicClock.now, into: &actions)
+                    let fault = LocalLink.fault(towards: target, mark: engine.path(path).origin.mark)
+                    engine.noteHost(fault, path: path, at: MonotonicClock.now, into: &actions)
                 case .tell(let path): if !changed.contains(path) { changed.append(path) }
                 }
             }
@@ -83,7 +85,10 @@ struct ProbeRun: ~Copyable {
     private mutating func connect(_ attempt: AttemptID, to target: Endpoint, _ epoll: borrowing Epoll) {
         do throws(Errno) {
             guard sockets.count < mostOpen else { throw .tooManyDescriptors }
-            let connection = ProbeConnection(try StreamSocket.probe(target), attempt)
+            let origin = engine.path(attempt.path).origin
+            let socket = try StreamSocket.probe(
+                target, from: origin.source(towards: target.address), mark: origin.mark)
+            let connection = ProbeConnection(socket, attempt)
             try epoll.add(connection.descriptor, .writable, token: attempt.token)
             sockets[attempt.token] = connection
         } catch {
