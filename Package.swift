@@ -66,7 +66,9 @@ let package = Package(
         core(
             "NetworkPlanning",
             [
-                "IPAddressing", "DomainNames", "Inventory", "JSON", "NetworkModel", "PacketPath", "Telemetry",
+                "IPAddressing", "DomainNames", "Inventory", "JSON", "NetworkModel", "PacketPath",
+                "PathHealth",
+                "Telemetry",
             ]),
         core(
             "PathExplanation",
@@ -165,8 +167,8 @@ let package = Package(
         tests(
             "NetworkPlanningTests",
             [
-                "NetworkPlanning", "NetworkModel", "PacketPath", "InventoryFile", "Inventory", "IPAddressing",
-                "Telemetry", "TestSupport",
+                "NetworkPlanning", "NetworkModel", "PacketPath", "PathHealth", "InventoryFile", "Inventory",
+                "IPAddressing", "Telemetry", "TestSupport",
             ],
             data: ["Goldens"]),
         tests(

@@ -18,7 +18,9 @@ enum LayerTable {
         "Forwarding": ["AnswerCache", "DNSWire", "DomainNames", "IPAddressing", "Inventory", "Telemetry"],
         "NetworkModel": ["IPAddressing", "Inventory", "JSON"],
         "PacketPath": ["IPAddressing", "JSON", "NetworkModel"],
-        "NetworkPlanning": ["DomainNames", "IPAddressing", "Inventory", "NetworkModel", "PacketPath", "Telemetry"],
+        "NetworkPlanning": [
+            "DomainNames", "IPAddressing", "Inventory", "NetworkModel", "PacketPath", "PathHealth", "Telemetry",
+        ],
         "PathExplanation": ["IPAddressing", "Inventory", "JSON", "NetworkModel", "NetworkPlanning", "PacketPath"],
         "Diagnosis": ["DomainNames", "IPAddressing"],
     ]

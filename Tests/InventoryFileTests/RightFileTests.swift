@@ -167,6 +167,30 @@ import Testing
             ])
     }
 
+    @Test("relays may have a priority and a weight, and the path says how one takes over")
+    func failover() throws {
+        let text = """
+            clusters:
+              prod: { dns: [10.96.0.10], pods: [10.1.0.0/16], services: [10.96.0.0/16], hosts: { r1: { address: 10.9.0.1 }, r2: { address: 10.9.0.2 } } }
+            sites: { office: { networks: [172.16.0.0/18] } }
+            paths:
+              - from: office
+                to: prod
+                via: relay
+                relays: [{ host: r1, priority: 200 }, { host: r2, weight: 3 }]
+                failover: agent
+                prefer: first
+            """
+        let (inventory, problems) = read(text)
+        #expect(problems.filter { $0.severity == .error }.map(\.description) == [])
+        guard case .relay(let relay)? = inventory?.paths.first?.carrier else {
+            Issue.record("no relays")
+            return
+        }
+        #expect(relay.relays.map(\.priority) == [200, 100] && relay.relays.map(\.weight) == [1, 3])
+        #expect(relay.failover == .agent && relay.preference == .first)
+    }
+
     @Test("a suffix may have cache settings of its own")
     func suffixSettings() throws {
         let text = """

@@ -18,14 +18,18 @@ final class AgentRun {
     /// The plan's text; other texts have no plan.
     static let good = "good"
 
-    init(_ lab: LabHosts = LabHosts(network: "vxlan-mesh", host: "001"), sharing other: AgentRun? = nil) throws {
-        run = try other?.run ?? Run(lab)
-        let plan = run.plan
+    /// - Parameter chosen: The plan with these relays; nil: that of `lab`.
+    init(
+        _ lab: LabHosts = LabHosts(network: "vxlan-mesh", host: "001"), sharing other: AgentRun? = nil,
+        chosen: ((RelayChoices) -> HostPlan)? = nil
+    ) throws {
+        run = try other?.run ?? chosen.map { try Run($0(RelayChoices())) } ?? Run(lab)
+        let (plan, store) = (run.plan, run.store)
         var settings = NetworkAgent<NoisyKernel, FakeEvents>.Settings(
             path: "/etc/namebridge/namebridge.yaml", host: nil, slowCheckSeconds: 60, process: 77, wallClock: { 1_000 },
             deviceIndex: { name in ["eth0": 2, "nbvx10001": 9][name] },
             plan: { text, path, host throws(KernelError) in
-                if text == Self.good { return plan }
+                if text == Self.good { return try chosen?(store.relayChoices()) ?? plan }
                 if text == "empty" { return HostPlan(host: plan.host) }
                 if text == "left" { throw .hostLeft(path: path, why: "it has left") }
                 if text == "renumbered" {
@@ -34,7 +38,7 @@ final class AgentRun {
                 }
                 throw .notFollowed(path: path, why: "it is \(text)")
             })
-        let pathPlans = try lab.pathPlans()
+        let pathPlans = chosen == nil ? try lab.pathPlans() : []
         settings.pathPlans = { text, _, _ in text == Self.good ? pathPlans : [] }
         let (clock, heard) = (clock, heard)
         settings.ask = { heard.asked += $0 }
@@ -44,8 +48,11 @@ final class AgentRun {
     }
 
     /// The file is applied, and the agent has looked at the host once.
-    static func started(_ lab: LabHosts = LabHosts(network: "vxlan-mesh", host: "001")) throws -> AgentRun {
-        let run = try AgentRun(lab)
+    static func started(
+        _ lab: LabHosts = LabHosts(network: "vxlan-mesh", host: "001"),
+        chosen: ((RelayChoices) -> HostPlan)? = nil
+    ) throws -> AgentRun {
+        let run = try AgentRun(lab, chosen: chosen)
         try run.agent.start()
         run.agent.follow(.success(good))
         run.runUntilQuiet()
@@ -66,6 +73,7 @@ final class AgentRun {
             case .lost(let losses): "lost \(losses.count)"
             case .repaired(let objects, let milliseconds, _):
                 "repaired \(objects) after \(milliseconds.map { "\($0) ms" } ?? "unknown")"
+            case .moved: "moved"
             case .silent(let hops): "silent \(hops.map(\.gateway))"
             case .answering(let hops): "answering \(hops.map(\.gateway))"
             case .obstructed(let obstacles): "obstructed \(obstacles.count)"

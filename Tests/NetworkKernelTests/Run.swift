@@ -61,8 +61,10 @@ final class Run {
     var second = 1_000
     private let folder: URL
 
-    init(_ lab: LabHosts) throws {
-        plan = try lab.plan()
+    convenience init(_ lab: LabHosts) throws { try self.init(lab.plan()) }
+
+    init(_ plan: HostPlan) throws {
+        self.plan = plan
         fresh = FakeHost.fresh(plan.host)
         kernel = FakeKernel(fresh)
         folder = FileManager.default.temporaryDirectory.appending(path: "namebridge-\(UUID().uuidString)")

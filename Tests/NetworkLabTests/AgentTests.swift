@@ -1,4 +1,5 @@
 import Foundation
+import Glibc
 import Testing
 
 /// Under a running agent, traffic is back soon after rules or routes were flushed, or deleted a device, and what was removed
@@ -153,7 +154,8 @@ final class RunningAgent {
 
     deinit { if process.isRunning { process.terminate() } }
 
-    private var text: String { (try? String(contentsOf: log, encoding: .utf8)) ?? "" }
+    /// Its log.
+    var text: String { (try? String(contentsOf: log, encoding: .utf8)) ?? "" }
 
     /// The part of the log that was there at the last wait.
     private var seen = ""
@@ -171,6 +173,16 @@ final class RunningAgent {
         throw LabFailure(text: "the agent does not say \"\(words)\":\n\(text)")
     }
 
+    /// Waits for each of several texts, in any order, since the start.
+    func waits(forAll words: [String], _ lab: Lab, seconds: Int = 20) throws {
+        for _ in 0..<seconds * 20 {
+            let all = text
+            if words.allSatisfy(all.contains) { return seen = all }
+            Thread.sleep(forTimeInterval: 0.05)
+        }
+        throw LabFailure(text: "the agent does not say all of \(words):\n\(text)")
+    }
+
     /// Something is done to the host; the agent says that it is back, and after how long, and the probe says so, too.
     func heals(_ disturbance: Disturbance, _ lab: Lab, _ probe: Probe? = nil) throws {
         try lab.script(disturbance.command)
@@ -185,6 +197,17 @@ final class RunningAgent {
         for answer in try lab.probe(probe.map { [$0] } ?? []) {
             #expect(answer.outcome.isWhole, "\(disturbance.command): \(answer.outcome)\n\(seen)")
         }
+    }
+
+    /// The last line of its log with `words`, without its time.
+    func lastLine(with words: String) -> String {
+        String(text.split(separator: "\n").last { $0.contains(words) } ?? "")
+    }
+
+    /// Ends it at once, without a word.
+    func kill() throws {
+        Glibc.kill(process.processIdentifier, SIGKILL)
+        process.waitUntilExit()
     }
 
     /// Ends it as systemd does; what it has said.

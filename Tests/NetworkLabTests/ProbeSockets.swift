@@ -58,6 +58,31 @@ import LabProbe
     }
 }
 
+/// A stream of datagrams and their answers, which shows how long none came through.
+@safe final class Stream {
+    private let stream: OpaquePointer
+    static let port: UInt16 = 9700
+
+    /// - Parameters:
+    ///   - from: The file of the namespace that sends.
+    ///   - to: That of the one that answers, which accepts TCP connections at the same port as well.
+    init(from: String, to: String, address: String) throws {
+        // Sound: the structure is made here, and freed in `deinit`; its thread shares nothing but atomics.
+        guard let stream = unsafe lab_stream_start(from, to, address, Self.port) else {
+            throw LabFailure(text: "no stream to \(address) could be made")
+        }
+        unsafe self.stream = stream
+    }
+
+    deinit { unsafe lab_stream_stop(stream) }
+
+    /// True once answers come.
+    var flows: Bool { unsafe lab_stream_silence(stream) < 50 }
+
+    /// The longest time without an answer since the last call, in milliseconds.
+    func takeGap() -> Int { Int(unsafe lab_stream_gap(stream)) }
+}
+
 /// Connections that stay open while the network between their ends changes.
 @safe final class HeldConnections {
     private let all: OpaquePointer

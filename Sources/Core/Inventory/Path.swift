@@ -81,7 +81,7 @@ package struct PathTargets: Hashable, Sendable {
 /// The hosts that forward, and the source address that the far end sees.
 package struct RelaySettings: Hashable, Sendable {
     /// Nodes or hosts as `NAME` (searched for in the path's `to`, then `from`) or `CLUSTER-OR-SITE/NAME`; one
-    /// or more. Several are next hops of equal rank.
+    /// or more.
     package var relays: [Relay]
 
     /// Default: masquerade.
@@ -90,6 +90,12 @@ package struct RelaySettings: Hashable, Sendable {
     /// The host through which the far end's network reaches the near end, as with a VPN; a reference
     /// like `relays`.
     package var endpoint: String?
+
+    /// How packets come to a relay that works. Default: `agent`.
+    package var failover = Failover.agent
+
+    /// Whether they go back to a better one. Default: `stay`.
+    package var preference = RelayPreference.stay
 
     package init(relays: [Relay], source: PathSource = .snat(.masquerade), endpoint: String? = nil) {
         self.relays = relays
@@ -108,6 +114,12 @@ package struct Relay: Hashable, Sendable {
 
     /// The next hops towards the far end, at most one per family; empty: derived from the nodes.
     package var gateways: [IPAddress]
+
+    /// 1...255: those that work and have the highest carry the path, and share it. Default: 100.
+    package var priority = 100
+
+    /// 1...100: the share of connections among those that carry together. Default: 1.
+    package var weight = 1
 
     package init(host: String, uplink: String? = nil, gateways: [IPAddress] = []) {
         self.host = host

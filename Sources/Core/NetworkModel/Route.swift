@@ -108,7 +108,12 @@ extension Route: CommandObject {
     /// As `ip route` takes it.
     package func write(to writer: inout some ArgumentWriter) {
         if kind != .unicast { writer.add(kind.rawValue) }
-        if destination.length == 0 { writer.add("default") } else { writer.add(destination) }
+        // Where no next hop shows the family, `default` is that of IPv4.
+        if destination.length == 0, destination.family == .v4 || !nextHops.isEmpty {
+            writer.add("default")
+        } else {
+            writer.add(destination)
+        }
         if nextHops.count == 1 { nextHops[0].write(to: &writer, for: destination.family, isAlone: true) }
         if table != Self.mainTable {
             writer.add("table")

@@ -52,6 +52,10 @@ package struct HostPlan: Hashable, Sendable {
 
     /// Name servers that clients intentionally reach through a path: a route may cover them.
     package var clusterResolvers: [IPAddress] = []
+
+    /// The paths whose relay the agent of this host chooses.
+    package var relayGroups: [RelayGroup] = []
+
     /// Remarks for the reader.
     package var notes: [PlanNote] = []
 

@@ -24,9 +24,15 @@ package struct NetworkPlanner: Sendable {
     /// The clusters with outer addresses.
     let mapped: [String: MappedCluster]
 
+    /// Which relays carry on this host.
+    let choices: RelayChoices
+
     /// A planner for a checked inventory.
-    package init(_ inventory: Inventory) {
+    ///
+    /// - Parameter choices: As the agent of the host has made them.
+    package init(_ inventory: Inventory, choices: RelayChoices = RelayChoices()) {
         self.inventory = inventory
+        self.choices = choices
         clusters = Dictionary(inventory.clusters.map { ($0.key, $0) }) { first, _ in first }
         sites = Dictionary(inventory.sites.map { ($0.key, $0) }) { first, _ in first }
         mapped = MappedCluster.all(in: inventory.clusters)

@@ -19,6 +19,9 @@ struct PlanBuilder {
     private var forward: [FilterRule] = []
     private var clamp: [FilterRule] = []
 
+    /// The relays that packets are led to, each as `PLACE/NAME`.
+    private var probedRelays: [String] = []
+
     init(host: LocatedHost) { plan = HostPlan(host: host) }
 
     var host: LocatedHost { plan.host }
@@ -126,19 +129,38 @@ struct PlanBuilder {
     /// A route through other hosts of the inventory, with their further addresses in case the first is
     /// not reachable.
     mutating func route(to destination: IPPrefix, through hops: [Host], because: String) {
+        route(to: destination, through: hops.map { RouteShare(host: $0) }, because: because)
+    }
+
+    /// The same with shares.
+    mutating func route(to destination: IPPrefix, through shares: [RouteShare], because: String) {
         let family = destination.family
-        let gateways = hops.compactMap { $0.address(family) }
-        guard !gateways.isEmpty else { return }
-        noteOtherAddresses(of: hops, family)
-        if family == .v6, gateways.count > 1 {
+        let hops = shares.compactMap { share in
+            share.host.address(family).map { NextHop(gateway: $0, weight: share.weight) }
+        }
+        guard !hops.isEmpty else { return }
+        noteOtherAddresses(of: shares.map(\.host), family)
+        if family == .v6, hops.count > 1 {
             // Otherwise a connection that loses a packet may continue through a next hop that has no state
             // for it.
             setting(.multipathHashPolicy, .v6, .named("all"), 3, because: because)
         }
-        route(
-            Route(destination: destination, nextHops: gateways.map { NextHop(gateway: $0) }), because: because
-        )
+        var route = Route(destination: destination, nextHops: hops)
+        // Alone it has no share.
+        if hops.count == 1 { route.nextHops[0].weight = 1 }
+        self.route(route, because: because)
     }
+
+    /// How probes are led to a relay; nil if there are too many relays.
+    mutating func probeWay(to relay: LocatedHost) -> ProbeWay? {
+        let name = "\(relay.place)/\(relay.host.name)"
+        if let slot = probedRelays.firstIndex(of: name) { return ProbeWay(slot: slot) }
+        guard probedRelays.count < ProbeWay.tables.count else { return nil }
+        probedRelays.append(name)
+        return ProbeWay(slot: probedRelays.count - 1)
+    }
+
+    mutating func add(_ group: RelayGroup) { plan.relayGroups.append(group) }
 
     /// Remembers further addresses of hosts that routes lead to.
     mutating func noteOtherAddresses(of hops: [Host], _ family: AddressFamily) {
@@ -258,6 +280,12 @@ struct PlanBuilder {
     mutating func forget(_ range: ConnectionRange, because: String) {
         plan.connections.append(Desired(range, because: because))
     }
+}
+
+/// A host that a route leads through, and its share of the packets.
+struct RouteShare {
+    let host: Host
+    var weight = 1
 }
 
 extension Host {

@@ -1,6 +1,7 @@
 import IPAddressing
 import Inventory
 import NetworkModel
+import PathHealth
 
 extension RelayPlanning {
     /// Nodes of the far cluster: routes back to clients that keep their address, and the translation for
@@ -31,6 +32,7 @@ extension RelayPlanning {
             relays.filter { !$0.isSame(as: builder.host) }.flatMap(\.host.addresses).filter { address in
                 !traffic.sources.prefixes.contains { $0.contains(address) }
             })
+        let shares = shares(of: hops, .back, in: &builder)
         for source in traffic.sources.prefixes {
             // A relay inside of the near end's network is reached the way that network is reached already.
             if hops.contains(where: { hop in
@@ -43,7 +45,7 @@ extension RelayPlanning {
                         + " \(hops.map(\.host.name).joined(separator: ", "))")
                 continue
             }
-            builder.route(to: source, through: hops.map(\.host), because: path.label)
+            builder.route(to: source, through: shares, because: path.label)
         }
     }
 
@@ -89,7 +91,7 @@ extension RelayPlanning {
             builder.noteBypass(of: cluster, because: because)
         }
         if relays.count > 1 {
-            warnSeveral(&builder)
+            if !isChosenByAgent { warnSeveral(&builder) }
             // Answers through another relay of a cluster with a map are translated alike.
             if keepsSource, mapped == nil {
                 builder.note(
@@ -131,8 +133,10 @@ extension RelayPlanning {
             .warning,
             "\(path.label): routers and clouds do not notice that one of several next hops is dead, and"
                 + " connections that move to another relay are reset: withdraw the route where the relay"
-                + " fails its health check; on Linux routers \"net agent\" and \"net status\" report a"
-                + " next hop that does not answer")
+                + " fails its health check, or let \"net agent\" do that on a Linux router that is a host"
+                + " of the file"
+                + (path.probeTargets(of: cluster).isEmpty
+                    ? ", for which \"probe: { targets: [ADDRESS:PORT] }\" must say what shows it" : ""))
     }
 
     /// True if a pod on another node than the relay's answers a service's client directly, past the node that

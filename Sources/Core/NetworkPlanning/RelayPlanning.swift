@@ -293,12 +293,10 @@ struct RelayPlanning {
             }
             builder.accept(traffic, because: because)
             builder.clamp(traffic, because: because)
-            guard !relays.contains(where: { $0.isSame(as: host) }) else { continue }
-            guard !planner.isReachedByFabric(from: host, to: relays, in: cluster) else { continue }
-            for prefix in traffic.destinations {
-                builder.route(to: prefix, through: relays.map(\.host), because: because)
-            }
         }
+        guard !relays.contains(where: { $0.isSame(as: host) }) else { return }
+        guard !planner.isReachedByFabric(from: host, to: relays, in: cluster) else { return }
+        lead(through: relays, in: &builder)
     }
 
     // MARK: The near end
@@ -323,12 +321,9 @@ struct RelayPlanning {
                         traffic.family, .toward(IPPrefix(only: address)), because: path.label)
                 }
             }
-            for prefix in traffic.destinations {
-                builder.route(to: prefix, through: firstHops.map(\.host), because: path.label)
-            }
             builder.accept(traffic, because: path.label)
         }
-        if firstHops.count > 1 { warnSeveral(&builder) }
+        lead(through: firstHops, in: &builder)
     }
 
     /// Nodes of a near cluster without route tables of its own reach the relays directly.
@@ -339,11 +334,9 @@ struct RelayPlanning {
         builder.take(role: .node)
         builder.protect(relays.flatMap(\.host.addresses))
         for traffic in nearTraffic {
-            for prefix in traffic.destinations {
-                builder.route(to: prefix, through: firstHops.map(\.host), because: path.label)
-            }
             builder.accept(traffic, because: path.label)
         }
+        lead(through: firstHops, in: &builder)
     }
 }
 

@@ -62,7 +62,9 @@ extension HostPlan {
         // What the file alone shows is in the plan's own notes.
         if rulesOfDevices.contradictions.isEmpty { notes += ofDevices.contradictions }
         let tunnels = Self.needed(settingsOfBareTunnels, on: observed)
-        plan.settings = (settings + tunnels).flatMap { Self.resolve($0, on: observed, &notes) }
+        plan.settings = (settings + tunnels + filtersOfRelays(on: observed)).flatMap {
+            Self.resolve($0, on: observed, &notes)
+        }
         plan.settings = Self.unique(plan.settings)
         let reachable = Reachability(observed, planned: addresses.map(\.value))
         for index in plan.routes.indices {
@@ -70,6 +72,7 @@ extension HostPlan {
                 reachable.adjust(hop, others: hop.gateway.flatMap { otherAddresses[$0] } ?? [])
             }.sorted()
         }
+        plan.dropUnreachableProbeWays(on: observed)
         plan.besideForeignRoutes(of: observed)
         chooseSources(&plan, observed)
         plan.notes = (notes + plan.notes).sorted { $0.severity < $1.severity }

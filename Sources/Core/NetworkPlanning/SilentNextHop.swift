@@ -41,7 +41,8 @@ extension HostPlan {
             devices[neighbour.address, default: []].append(neighbour.device)
         }
         var found: [SilentNextHop] = []
-        for desired in resolved(on: observed).routes {
+        // Of relays that are probed more is known.
+        for desired in resolved(on: observed).routes where !ProbeWay.tables.contains(desired.value.table) {
             for hop in desired.value.nextHops {
                 guard let gateway = hop.gateway,
                     let device = devices[gateway]?.first(where: { hop.device == nil || $0 == hop.device })

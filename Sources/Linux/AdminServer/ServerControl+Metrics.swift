@@ -1,6 +1,7 @@
 import AnswerCache
 import DNSServer
 import Forwarding
+import JSON
 import LinuxSystem
 import Synchronization
 import Telemetry
@@ -227,6 +228,9 @@ extension ServerControl {
             "namebridge_network_contested_objects", .gauge,
             "Objects that another program removes again and again.",
             network.contested.count)
+        let relays = (agentReport?["relays"]?.elements ?? []).compactMap(
+            ServerStatus.RelayGroup.init(json:))
+        if network.isRunning { RelayMetrics(relays).add(to: &text) }
     }
 
     private func addShortages(_ text: inout PrometheusText, _ shortages: LocalShortages) {

@@ -168,6 +168,7 @@ extension ServerControl {
     /// - Parameter agent: The last report of the network agent.
     private func addPlaces(to status: inout ServerStatus, _ agent: JSONValue?) {
         let states = agent?["paths"]?.elements ?? []
+        let relays = (agent?["relays"]?.elements ?? []).compactMap(ServerStatus.RelayGroup.init(json:))
         status.sites = inventory.sites.map { site in
             ServerStatus.Site(name: site.key, prefixes: site.networks.map { "\($0)" })
         }
@@ -187,6 +188,10 @@ extension ServerControl {
                 ServerStatus.PathState(
                     isKept: status.network?.isRunning ?? false, wanted: $0["wanted"]?.count ?? 0,
                     missing: $0["missing"]?.count ?? 0)
+            }
+            if status.network?.isRunning == true, from.count == 1, carrier == "relay" {
+                shown.relays = relays.first { [$0.from] == from && [$0.to] == to }
+                shown.relayWords = shown.relays?.words(now: ThisProcess.wallClock) ?? ""
             }
             return shown
         }
@@ -245,7 +250,7 @@ extension ServerControl {
     }
 
     /// The last report of the network agent; nil if there is none, or its file can't be read.
-    private var agentReport: JSONValue? { Self.report(in: reports.agentFile) }
+    var agentReport: JSONValue? { Self.report(in: reports.agentFile) }
 
     /// A report that another process writes; nil if there is none, or it can't be read.
     private static func report(in file: String) -> JSONValue? {

@@ -30,6 +30,10 @@ extension ServerStatus {
         package var state: PathState?
         /// What probes show, for each direction that is probed from this host; empty if none is.
         package var health: [PathHealth] = []
+        /// Which relays carry, if the network agent of this host chooses them.
+        package var relays: RelayGroup?
+        /// The same in words, as of the time of the status.
+        package var relayWords = ""
 
         package init(from: [String], to: [String], carrier: String, details: [String]) {
             self.from = from
@@ -70,7 +74,7 @@ extension ServerStatus.Path {
 
     /// Its colour: `good`, `warn`, `bad`, or empty if the state is unknown.
     package var look: String {
-        let looks = [stateLook] + health.map(\.look)
+        let looks = [stateLook] + health.map(\.look) + [relays?.look ?? ""]
         return ["bad", "warn", "good"].first(where: looks.contains) ?? ""
     }
 
@@ -84,8 +88,8 @@ extension ServerStatus.Path {
     /// The state in words.
     package var stateWords: String {
         let probed = health.map { (to.isEmpty ? "\($0.from) -> \($0.to) " : "") + $0.words }
-        guard !probed.isEmpty else { return objectWords ?? "not reported" }
-        return (probed + [objectWords].compactMap { $0 }).joined(separator: "; ")
+        let words = probed + [relayWords, objectWords ?? ""].filter { !$0.isEmpty }
+        return words.isEmpty ? "not reported" : words.joined(separator: "; ")
     }
 
     /// What this host has of it, in words.
@@ -115,6 +119,7 @@ extension ServerStatus.Path {
             ("from", .array(from.map { .string($0) })), ("to", .array(to.map { .string($0) })),
             ("carrier", .string(carrier)), ("details", .array(details.map { .string($0) })),
             ("state", state?.json ?? .null), ("health", .array(health.map(\.json))),
+            ("relays", relays?.json ?? .null), ("relay-words", .string(relayWords)),
         ])
     }
 
@@ -124,6 +129,8 @@ extension ServerStatus.Path {
             carrier: json["carrier"]?.string ?? "", details: JSONValue.strings(json["details"]))
         state = json["state"].flatMap(ServerStatus.PathState.init(json:))
         health = (json["health"]?.elements ?? []).map(ServerStatus.PathHealth.init(json:))
+        relays = json["relays"].flatMap(ServerStatus.RelayGroup.init(json:))
+        relayWords = json["relay-words"]?.string ?? ""
     }
 }
 

@@ -71,6 +71,8 @@ extension Field {
             var relay = Relay(host: host ?? "")
             keys.read("uplink", into: &relay.uplink, .device)
             keys.read("gateway", into: &relay.gateways) { $0.oneOrMore(.address) }
+            keys.read("priority", into: &relay.priority, .integer(1...255, "a priority"))
+            keys.read("weight", into: &relay.weight, .integer(1...100, "a weight"))
             return host == nil ? nil : relay
         }
     }
@@ -151,8 +153,16 @@ extension Keys {
         }
         var endpoint: String?
         read("endpoint", into: &endpoint, .reference)
+        var failover = Failover.agent
+        var preference = RelayPreference.stay
+        read("failover", into: &failover, .word)
+        read("prefer", into: &preference, .word)
         return relays.map {
-            RelaySettings(relays: $0, source: source.source(translation ?? .masquerade), endpoint: endpoint)
+            var settings = RelaySettings(
+                relays: $0, source: source.source(translation ?? .masquerade), endpoint: endpoint)
+            settings.failover = failover
+            settings.preference = preference
+            return settings
         }
     }
 
@@ -182,7 +192,9 @@ extension Keys {
     /// Refuses keys of another `via`.
     fileprivate mutating func refuseKeys(strangeTo via: Via) {
         if via != .relay {
-            refuse(["relays", "source", "snat", "endpoint"], "which goes only with \"via: relay\"")
+            refuse(
+                ["relays", "source", "snat", "endpoint", "failover", "prefer"],
+                "which goes only with \"via: relay\"")
         }
         if via != .vxlan { refuse(["vxlan"], "which goes only with \"via: vxlan\"") }
     }

@@ -143,7 +143,7 @@ struct ForwarderInspection {
     /// The comparison of `namebridge net status`, if this host has a part in a path.
     private func readNetwork(into host: inout ForwarderObservation.HostObservation) {
         do throws(KernelError) {
-            let planner = NetworkPlanner(inventory)
+            let planner = NetworkPlanner(inventory, choices: try NetState.relayChoices())
             let found = planner.hosts(carrying: try LinuxKernel.ownAddresses())
             guard let located = found.first else { return }
             let plan = planner.plan(for: located)

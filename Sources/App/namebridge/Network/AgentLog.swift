@@ -20,6 +20,7 @@ enum AgentLog {
             if let milliseconds { fields.append(("after", "\(milliseconds)ms")) }
             if let suspicion { fields.append(("likely", suspicion)) }
             Log.notice("put back", fields)
+        case .moved(let milliseconds): Log.notice("routes moved", [("after", "\(milliseconds)ms")])
         case .silent(let hops):
             for hop in hops { Log.warning("next hop silent", fields(hop)) }
         case .answering(let hops):

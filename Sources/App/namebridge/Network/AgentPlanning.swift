@@ -34,7 +34,7 @@ enum AgentPlanning {
             throw .notFollowed(path: path, why: "it has errors\n\(lines)")
         }
         Log.use(inventory.log.format)
-        let planner = NetworkPlanner(inventory)
+        let planner = NetworkPlanner(inventory, choices: try NetState.store().relayChoices())
         if let host {
             guard let located = planner.host(named: host) else {
                 throw .hostLeft(path: path, why: "it has no host \(host)")

@@ -36,6 +36,18 @@ struct AgentReport {
         return parts.joined(separator: "; ")
     }
 
+    /// One line for each path whose relays the agent chooses.
+    ///
+    /// - Parameter now: Seconds since 1970.
+    func relayLines(now: Int) -> [String] {
+        let state = isRunning ? "" : "; no agent watches it"
+        return groups.map { "relays of \($0.path): \($0.words(now: now))\(state)" }
+    }
+
+    private var groups: [ServerStatus.RelayGroup] {
+        (status?.json["relays"]?.elements ?? []).compactMap(ServerStatus.RelayGroup.init(json:))
+    }
+
     /// The report for programs.
     var json: JSONValue {
         guard let status else { return .object([("running", .boolean(isRunning))]) }
@@ -56,6 +68,7 @@ struct AgentReport {
             ("silent", .array(status.silent.map { .string($0) })),
             ("obstacles", .array(status.obstacles.map { .string($0) })),
             ("trouble", status.trouble.map { .string($0) } ?? .null), ("last-loss", last),
+            ("relays", .array(groups.map(\.json))),
         ])
     }
 

@@ -57,6 +57,8 @@ final class AgentLoop {
     private let signals: SignalFD
     /// The folder with the state.
     private let state: StateStore
+    /// Chooses relays.
+    private let relays: RelayWatch
 
     /// Watches the folders of the state and of the file; another file gets a new watch.
     private var folders: FolderWatch
@@ -68,7 +70,7 @@ final class AgentLoop {
     private let slowCheck: Int
 
     /// The descriptors that are waited for.
-    private enum Token: UInt64 { case kernel = 1, signals, folders }
+    private enum Token: UInt64 { case kernel = 1, signals, folders, relays }
 
     init(settings: NetworkAgent<LinuxKernel, KernelWatch>.Settings) throws(KernelError) {
         state = try NetState.store()
@@ -81,6 +83,7 @@ final class AgentLoop {
         agent = NetworkAgent(
             kernel: LinuxKernel(), source: watch, store: state, settings: settings,
             clock: { MonotonicClock.now }, tell: AgentLog.write)
+        let choices = try state.relayChoices()
         slowCheck = settings.slowCheckSeconds * 1000
         watchedPath = settings.path
         do throws(Errno) {
@@ -90,6 +93,8 @@ final class AgentLoop {
             try watch.register(with: epoll, token: Token.kernel.rawValue)
             try epoll.add(signals.descriptor, .readable, token: Token.signals.rawValue)
             try epoll.add(folders.descriptor, .readable, token: Token.folders.rawValue)
+            relays = try RelayWatch(choices)
+            try relays.register(with: epoll, token: Token.relays.rawValue)
         } catch {
             throw .system(what: "the agent cannot wait for events", error)
         }
@@ -103,11 +108,14 @@ final class AgentLoop {
         var events = EpollEvents(capacity: 8)
         while true {
             if MonotonicClock.now >= agent.nextCheck { turn() }
-            let left = agent.nextCheck.nanoseconds(since: MonotonicClock.now)
+            chooseRelays()
+            let next = min(agent.nextCheck, relays.nextDeadline ?? agent.nextCheck)
+            let left = next.nanoseconds(since: MonotonicClock.now)
             let milliseconds = Int32(clamping: max(0, (left + 999_999) / 1_000_000))
             do throws(Errno) {
                 let count = try epoll.wait(into: &events, milliseconds: milliseconds)
                 for index in 0..<count where try take(events[index].token) {
+                    relays.stop()
                     agent.stop()
                     Log.notice("stopped, everything stays in place")
                     return
@@ -134,6 +142,7 @@ final class AgentLoop {
             if names.contains(file) || names.contains("..data") { agent.lookAgain() }
             if names.contains(where: { $0.hasSuffix(FactsFolder.suffix) }) { agent.lookAgain() }
             if names.contains(StateStore.wantedName) { agent.checkSoon() }
+        case .relays: relays.noteNews()
         case nil: break
         }
         return false
@@ -148,6 +157,13 @@ final class AgentLoop {
         }
         agent.check()
         watchFile()
+    }
+
+    /// Leads packets to the relays that work.
+    private func chooseRelays() {
+        relays.follow(agent.relayGroups)
+        if let choices = relays.elect() { agent.move(to: choices) }
+        agent.note(relays.report)
     }
 
     /// Reads the configuration file.

@@ -19,7 +19,14 @@ struct NetHostOptions: ParsableArguments {
 
     /// The host's plan.
     /// - Throws: `ExitStatus.usage`, after a message, if no host or more than one matches.
-    func plan() throws -> HostPlan { try plan(of: NetworkPlanner(configuration.load())) }
+    func plan() throws -> HostPlan { try plan(of: planner(configuration.load())) }
+
+    /// A planner that knows which relays carry on this machine.
+    func planner(_ inventory: Inventory) throws -> NetworkPlanner {
+        try NetFailure.reported { () throws(KernelError) in
+            NetworkPlanner(inventory, choices: try NetState.relayChoices())
+        }
+    }
 
     /// The plan of the chosen host.
     func plan(of planner: NetworkPlanner) throws -> HostPlan { planner.plan(for: try located(in: planner)) }
@@ -28,7 +35,7 @@ struct NetHostOptions: ParsableArguments {
     /// - Throws: As `plan` does.
     func planAndConfiguration() throws -> (HostPlan, AppliedConfiguration) {
         let (inventory, text) = try configuration.loadWithText()
-        let plan = try plan(of: NetworkPlanner(inventory))
+        let plan = try plan(of: planner(inventory))
         let applied = AppliedConfiguration(
             path: FilePath.fromRoot(configuration.path), host: "\(plan.host.place)/\(plan.host.host.name)",
             isChosen: host != nil, text: text)
@@ -94,6 +101,11 @@ enum NetState {
 
     /// The folder as a store.
     static func store() throws(KernelError) -> StateStore { try StateStore(path: path) }
+
+    /// Which relays carry on this machine; nothing is made to find out.
+    static func relayChoices() throws(KernelError) -> RelayChoices {
+        FilePath.isFolder(path) ? try store().relayChoices() : RelayChoices()
+    }
 
     /// The addresses that must stay reachable, and the saved records.
     static func context(_ store: StateStore) throws(KernelError) -> HostContext {

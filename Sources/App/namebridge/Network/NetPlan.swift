@@ -40,7 +40,7 @@ struct NetPlan: ParsableCommand {
 
     func run() throws {
         let inventory = try host.configuration.load()
-        let planner = NetworkPlanner(inventory)
+        let planner = try host.planner(inventory)
         if all { return try printAll(planner) }
         let plan = try host.plan(of: planner)
         if desired {

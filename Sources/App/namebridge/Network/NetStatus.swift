@@ -80,6 +80,7 @@ struct NetStatus: ParsableCommand {
             )
         }
         if let line = agent.line(now: ThisProcess.wallClock) { print(line) }
+        for line in agent.relayLines(now: ThisProcess.wallClock) { print(line) }
         let silent = status.rows.filter { $0.condition == .silent }.count
         let off = status.rows.filter { !$0.condition.isFine }.count - silent
         let unknown = status.rows.filter { $0.condition == .unknown }.count

@@ -202,7 +202,7 @@ extension RelayPlanning {
     }
 
     /// The settings that the path has for `host` as a relay.
-    private func relay(_ host: LocatedHost) -> Relay? {
+    func relay(_ host: LocatedHost) -> Relay? {
         settings.relays.first { relay in
             planner.inventory.host(relay.host, in: [cluster.key, from])?.isSame(as: host) == true
         }

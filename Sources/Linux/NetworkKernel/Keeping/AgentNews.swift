@@ -11,6 +11,8 @@ package enum AgentNews {
     /// Everything is restored. `milliseconds` count from the first event of the loss; nil if there was
     /// no event.
     case repaired(objects: Int, milliseconds: Int?, suspicion: String?)
+    /// The routes lead to other relays, so long after that was decided.
+    case moved(milliseconds: Int)
     /// Next hops of routes that do not answer; nothing of ours can be restored.
     case silent([SilentNextHop])
     /// Next hops reported with `silent` that answer again.

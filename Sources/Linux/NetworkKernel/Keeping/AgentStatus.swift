@@ -48,6 +48,9 @@ package struct AgentStatus: Hashable, Sendable {
     /// The paths in which this host has a role.
     package var paths: [PathState] = []
 
+    /// The paths whose relays the agent chooses.
+    package var relays: [RelayGroup] = []
+
     /// The status of an agent that has just started.
     package init(process: Int, started: Int) {
         self.process = process
@@ -94,6 +97,7 @@ extension AgentStatus {
             "contested": .array(contested.map { .string($0) }),
             "missing": .array(missing.map { .string($0) }), "paths": .array(paths.map(\.json)),
         ]
+        if !relays.isEmpty { members["relays"] = .array(relays.map(\.json)) }
         if !silent.isEmpty { members["silent"] = .array(silent.map { .string($0) }) }
         if !obstacles.isEmpty { members["obstacles"] = .array(obstacles.map { .string($0) }) }
         members["trouble"] = trouble.map { .string($0) }
@@ -121,6 +125,7 @@ extension AgentStatus {
         repairs = json["repairs"]?.integer ?? 0
         failures = json["failures"]?.integer ?? 0
         contested = json["contested"]?.elements?.compactMap(\.string) ?? []
+        relays = json["relays"]?.elements?.compactMap(RelayGroup.init(json:)) ?? []
         silent = json["silent"]?.elements?.compactMap(\.string) ?? []
         obstacles = json["obstacles"]?.elements?.compactMap(\.string) ?? []
         trouble = json["trouble"]?.string

@@ -32,7 +32,12 @@ package final class NetworkAgent<Machine: Kernel, Source: EventSource> {
     }
 
     /// The plan that the agent maintains, and its source.
-    private var planned: (configuration: AppliedConfiguration, plan: HostPlan)?
+    private(set) var planned: (configuration: AppliedConfiguration, plan: HostPlan)?
+
+    /// When a move to other relays began that is not over yet: its changes of routes are no loss.
+    private var moveBegan: MonotonicTime?
+    /// True if the plan must be made again for other relays.
+    private var mustPlanAgain = false
 
     /// The file whose changes are applied: the last applied one.
     package internal(set) var path: String
@@ -44,7 +49,7 @@ package final class NetworkAgent<Machine: Kernel, Source: EventSource> {
     package internal(set) var mustFollow = false
 
     /// The status for other programs.
-    private(set) var status: AgentStatus
+    var status: AgentStatus
     /// The silent next hops.
     private var silence = SilenceWatch()
     /// The status as last written.
@@ -198,6 +203,13 @@ package final class NetworkAgent<Machine: Kernel, Source: EventSource> {
         kernel.endLook()
     }
 
+    /// Other relays carry from the next check on.
+    func beginMove() {
+        moveBegan = moveBegan ?? clock()
+        mustPlanAgain = true
+        pathPlans = nil
+    }
+
     /// Ends the agent in order; every object stays on the host.
     package func stop() {
         status.isRunning = false
@@ -249,6 +261,7 @@ package final class NetworkAgent<Machine: Kernel, Source: EventSource> {
         let decision = Holding()
         let (schedule, clock) = (schedule, clock)
         options.proceeds = { [weak self] difference in
+            if self?.moveBegan != nil { return true }
             if case .wait(let until) = schedule.decide(about: difference.objectNames, at: clock()) {
                 decision.until = until
                 return false
@@ -312,11 +325,13 @@ package final class NetworkAgent<Machine: Kernel, Source: EventSource> {
 
     /// The plan of a configuration for this host.
     private func plan(of configuration: AppliedConfiguration) throws(KernelError) -> HostPlan {
-        if let planned, planned.configuration == configuration { return planned.plan }
+        let isKnown = planned?.configuration == configuration
+        if let planned, isKnown, !mustPlanAgain { return planned.plan }
         let plan = try settings.plan(configuration.text, configuration.path, configuration.host)
         planned = (configuration, plan)
+        mustPlanAgain = false
         path = configuration.path
-        tell(.keeping(plan, path: configuration.path))
+        if !isKnown { tell(.keeping(plan, path: configuration.path)) }
         return plan
     }
 
@@ -339,9 +354,17 @@ package final class NetworkAgent<Machine: Kernel, Source: EventSource> {
         case .applied(let difference):
             status.present = status.wanted
             noteMissing(nil)
-            repaired(difference, at: now)
+            if moveBegan == nil { repaired(difference, at: now) }
         }
+        endMove(at: now)
         calm()
+    }
+
+    /// The routes lead to the relays that carry.
+    private func endMove(at now: MonotonicTime) {
+        guard let began = moveBegan else { return }
+        moveBegan = nil
+        tell(.moved(milliseconds: Int(now.nanoseconds(since: began) / 1_000_000)))
     }
 
     /// An event came during an observation.
@@ -433,7 +456,7 @@ package final class NetworkAgent<Machine: Kernel, Source: EventSource> {
     }
 
     /// Reports a failure, and schedules another attempt.
-    private func fail(_ error: KernelError) {
+    func fail(_ error: KernelError) {
         schedule.noteFailure(at: clock())
         status.failures += 1
         let text = "\(error)"

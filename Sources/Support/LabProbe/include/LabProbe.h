@@ -60,6 +60,16 @@ struct lab_connections *lab_connect(
 int lab_exchange(struct lab_connections *all, int server_first, int milliseconds);
 void lab_disconnect(struct lab_connections *all);
 
+/// A stream of datagrams, one each 4 ms, which the other end sends back; TCP connections to it are accepted too.
+struct lab_stream;
+/// NULL with errno.
+struct lab_stream *lab_stream_start(const char *from, const char *to, const char *address, uint16_t port);
+/// The time since the last answer, in milliseconds.
+int64_t lab_stream_silence(struct lab_stream *stream);
+/// The longest time without an answer since the last call, in milliseconds.
+int64_t lab_stream_gap(struct lab_stream *stream);
+void lab_stream_stop(struct lab_stream *stream);
+
 /// Stops one thread of another process where it is, and lets it go; both from the same thread. -1 with errno.
 int lab_hold(pid_t thread);
 int lab_release(pid_t thread);

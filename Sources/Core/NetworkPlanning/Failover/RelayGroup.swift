@@ -1,0 +1,58 @@
+import IPAddressing
+import Inventory
+import NetworkModel
+package import PathHealth
+
+/// The relays of one path that this host can choose from, and how it finds out which of them work.
+package struct RelayGroup: Hashable, Sendable {
+    /// As in `office -> prod via relay1, relay2`; unique in a plan.
+    package let name: String
+
+    /// In the order of the file; two or more.
+    package let members: [Member]
+
+    /// Decides which of them carry; as it begins if nothing is known.
+    package let election: RelayElection
+
+    /// One relay.
+    package struct Member: Hashable, Sendable {
+        package let name: String
+
+        /// At most one of each family.
+        let gateways: [IPAddress]
+
+        let weight: Int
+
+        /// What is probed through this relay alone.
+        package let probed: ProbedPath
+    }
+
+    /// The paths to probe, in the order of the members.
+    package var probedPaths: [ProbedPath] { members.map(\.probed) }
+}
+
+/// Which relays carry, as an agent has decided; it stays as it is while no agent runs.
+package struct RelayChoices: Hashable, Sendable {
+    /// The names of the relays that carry, by the name of their group.
+    package var carrying: [String: [String]]
+
+    /// No choice has been made.
+    package init(_ carrying: [String: [String]] = [:]) { self.carrying = carrying }
+}
+
+/// How the packets of probes are led to one relay: a mark, a rule and a table that nothing else uses.
+struct ProbeWay {
+    /// 0..<64: of the relay, among those that this host leads packets to.
+    let slot: Int
+
+    /// All bits are compared, so that no packets but probes match by chance.
+    var mark: UInt32 { 0x4E42_0000 + UInt32(slot) }
+
+    var table: Int { Self.tables.lowerBound + slot }
+
+    /// The tables of all relays.
+    static let tables = 770_000..<770_064
+
+    /// Of the rules: before those of mapped clusters and the main table, after the local one.
+    static let rulePriority = 770
+}

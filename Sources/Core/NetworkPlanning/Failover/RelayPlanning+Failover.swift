@@ -1,0 +1,150 @@
+import IPAddressing
+import Inventory
+import NetworkModel
+import PathHealth
+
+/// Leads packets to the relays that work.
+extension RelayPlanning {
+    /// Adds the routes of the near end to the far end through those of `hops` that carry.
+    func lead(through hops: [LocatedHost], in builder: inout PlanBuilder) {
+        let shares = shares(of: hops, .there, in: &builder)
+        for traffic in nearTraffic {
+            for prefix in traffic.destinations {
+                builder.route(to: prefix, through: shares, because: path.label)
+            }
+        }
+    }
+
+    /// From which end packets are led to a relay.
+    enum Direction { case there, back }
+
+    /// Those of `hops` that carry; all of them if nothing shows which of them work.
+    func shares(
+        of hops: [LocatedHost], _ direction: Direction, in builder: inout PlanBuilder
+    ) -> [RouteShare] {
+        guard let group = relayGroup(of: hops, direction, in: &builder) else {
+            if hops.count > 1 { warnSeveral(&builder) }
+            return hops.map { RouteShare(host: $0.host, weight: relay($0)?.weight ?? 1) }
+        }
+        for family in AddressFamily.allCases { builder.noteOtherAddresses(of: hops.map(\.host), family) }
+        builder.choose(group, because: path.label)
+        let carrying = planner.carrying(of: group)
+        noteGroup(group, carrying, in: &builder)
+        return zip(hops, group.members).filter { carrying.contains($1.name) }
+            .map { RouteShare(host: $0.host, weight: $1.weight) }
+    }
+
+    /// The choice between `hops`; nil if there is none, or if nothing shows which of them work.
+    private func relayGroup(
+        of hops: [LocatedHost], _ direction: Direction, in builder: inout PlanBuilder
+    ) -> RelayGroup? {
+        guard hops.count > 1, isProbed else { return nil }
+        let ways = hops.compactMap { builder.probeWay(to: $0) }
+        guard ways.count == hops.count else { return nil }
+        let members = zip(hops, ways).map { hop, way in
+            RelayGroup.Member(
+                name: hop.host.name, gateways: AddressFamily.allCases.compactMap { hop.host.address($0) },
+                weight: relay(hop)?.weight ?? 1, probed: probed(hop, way, direction, from: builder.host.host))
+        }
+        let hold = (path.health.probe ?? ProbeSettings()).hold
+        let election = RelayElection(
+            zip(hops, members).map { .init(name: $1.name, priority: relay($0)?.priority ?? 100) },
+            preference: settings.preference, hold: Int(hold / .milliseconds(1)), carrying: [])
+        let ends = direction == .there ? "\(from) -> \(cluster.key)" : "\(cluster.key) -> \(from)"
+        let name = "\(ends) via \(members.map(\.name).joined(separator: ", "))".plain
+        return RelayGroup(name: name, members: members, election: election)
+    }
+
+    /// What `host` probes through the relay `hop`.
+    private func probed(
+        _ hop: LocatedHost, _ way: ProbeWay, _ direction: Direction, from host: Host
+    ) -> ProbedPath {
+        let settings = path.health.probe ?? ProbeSettings()
+        switch direction {
+        case .there:
+            // With another source the relay might not translate, and the probe would show less.
+            let near = nearTraffic.flatMap(\.sources.prefixes)
+            let sources = AddressFamily.allCases.compactMap { family in
+                host.addresses.first { address in
+                    address.family == family && near.contains { $0.contains(address) }
+                }
+            }
+            return ProbedPath(
+                from: from, to: cluster.key, relays: [hop.host.name], targets: path.probeTargets(of: cluster),
+                settings: settings, origin: ProbeOrigin(mark: way.mark, sources: sources))
+        case .back:
+            // No host of the near end is known to answer; the relay's own refusal shows that it lives.
+            let targets = hop.host.addresses.map {
+                ProbeTarget(Endpoint(address: $0, port: Self.discard), mayRefuse: true)
+            }
+            return ProbedPath(
+                from: cluster.key, to: from, relays: [hop.host.name], targets: targets, settings: settings,
+                origin: ProbeOrigin(mark: way.mark))
+        }
+    }
+
+    /// A port where no host listens (RFC 863), and few firewalls drop.
+    private static let discard: UInt16 = 9
+
+    /// True if something shows whether a relay works.
+    var isProbed: Bool {
+        settings.failover == .agent && path.health.probe?.isOn != false
+            && !path.probeTargets(of: cluster).isEmpty
+    }
+
+    /// True if a router of ours chooses among the relays.
+    var isChosenByAgent: Bool { isProbed && endpoint == nil && !planner.routers(of: from).isEmpty }
+
+    private func noteGroup(_ group: RelayGroup, _ carrying: [String], in builder: inout PlanBuilder) {
+        builder.note(
+            .advice,
+            "\(path.label): \"net agent\" on this host probes \(group.members.map(\.name).list) and leads"
+                + " packets to those that work; while no agent runs they stay with \(carrying.list)")
+    }
+}
+
+extension NetworkPlanner {
+    /// The relays of `group` that carry.
+    func carrying(of group: RelayGroup) -> [String] {
+        let chosen = choices.carrying[group.name] ?? []
+        let known = group.members.map(\.name).filter(chosen.contains)
+        return known.isEmpty ? group.election.carrying : known
+    }
+}
+
+extension PlanBuilder {
+    /// All destinations.
+    private static func everything(_ family: AddressFamily) -> IPPrefix {
+        IPPrefix(around: IPAddress(family: family, bits: 0), length: 0)
+            ?? IPPrefix(only: IPAddress(family: family, bits: 0))
+    }
+
+    /// Adds what the choice among the relays of `group` needs.
+    mutating func choose(_ group: RelayGroup, because: String) {
+        guard !plan.relayGroups.contains(where: { $0.name == group.name }) else { return }
+        add(group)
+        for (member, gateway) in group.members.flatMap({ member in member.gateways.map { (member, $0) } }) {
+            let way = ProbeWay(slot: Int(member.probed.origin.mark - ProbeWay(slot: 0).mark))
+            let all = Self.everything(gateway.family)
+            route(
+                Route(destination: all, table: way.table, nextHops: [NextHop(gateway: gateway)]),
+                because: because)
+            // Without the device, probes would go where other packets go, and show the wrong relay.
+            route(
+                Route(
+                    destination: all, kind: .unreachable, table: way.table, metric: MappedCluster.lastMetric,
+                    nextHops: []),
+                because: because)
+            rule(
+                PolicyRule(
+                    family: gateway.family, priority: ProbeWay.rulePriority,
+                    mark: PolicyRule.Mark(value: way.mark), action: .lookup(table: way.table)),
+                because: because)
+        }
+    }
+}
+
+extension [String] {
+    /// As in `relay1, relay2`.
+    fileprivate var list: String { joined(separator: ", ") }
+}

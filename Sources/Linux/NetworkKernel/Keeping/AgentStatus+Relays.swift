@@ -1,0 +1,93 @@
+import JSON
+
+extension AgentStatus {
+    /// A path with several relays, of which the agent chooses those that carry.
+    package struct RelayGroup: Hashable, Sendable {
+        /// As in `office -> prod via relay1, relay2`.
+        package var path: String
+        package var from: String
+        package var to: String
+        /// The names of the relays that carry.
+        package var carrying: [String]
+        /// When they began to, in seconds since 1970.
+        package var since: Int
+        /// Why they do and others do not; empty before the first move.
+        package var reason: String
+        /// Moves since the start of the agent.
+        package var moves: Int
+        /// The time without a working relay at these moves.
+        package var lostMilliseconds: Int
+        package var relays: [Relay]
+
+        package init(path: String, from: String, to: String, carrying: [String], since: Int) {
+            self.path = path
+            self.from = from
+            self.to = to
+            self.carrying = carrying
+            self.since = since
+            reason = ""
+            moves = 0
+            lostMilliseconds = 0
+            relays = []
+        }
+    }
+
+    /// One of the relays.
+    package struct Relay: Hashable, Sendable {
+        package var name: String
+        /// `up`, `down` or `unknown`.
+        package var state: String
+        /// When it became so, in seconds since 1970.
+        package var since: Int
+        /// Why it is not up.
+        package var cause: String
+
+        package init(name: String, state: String, since: Int, cause: String) {
+            self.name = name
+            self.state = state
+            self.since = since
+            self.cause = cause
+        }
+    }
+}
+
+extension AgentStatus.RelayGroup {
+    var json: JSONValue {
+        .object([
+            ("path", .string(path)), ("from", .string(from)), ("to", .string(to)),
+            ("carrying", .array(carrying.map { .string($0) })), ("since", .integer(since)),
+            ("reason", .string(reason)), ("moves", .integer(moves)),
+            ("lost-milliseconds", .integer(lostMilliseconds)), ("relays", .array(relays.map(\.json))),
+        ])
+    }
+
+    /// Nil if `json` did not write it.
+    init?(json: JSONValue) {
+        guard let path = json["path"]?.string, let from = json["from"]?.string, let to = json["to"]?.string,
+            let carrying = json["carrying"]?.elements, let since = json["since"]?.integer
+        else { return nil }
+        self.init(
+            path: path, from: from, to: to, carrying: carrying.compactMap(\.string), since: since)
+        reason = json["reason"]?.string ?? ""
+        moves = json["moves"]?.integer ?? 0
+        lostMilliseconds = json["lost-milliseconds"]?.integer ?? 0
+        relays = json["relays"]?.elements?.compactMap(AgentStatus.Relay.init(json:)) ?? []
+    }
+}
+
+extension AgentStatus.Relay {
+    fileprivate var json: JSONValue {
+        .object([
+            ("name", .string(name)), ("state", .string(state)), ("since", .integer(since)),
+            ("cause", .string(cause)),
+        ])
+    }
+
+    /// Nil if `json` did not write it.
+    fileprivate init?(json: JSONValue) {
+        guard let name = json["name"]?.string, let state = json["state"]?.string,
+            let since = json["since"]?.integer
+        else { return nil }
+        self.init(name: name, state: state, since: since, cause: json["cause"]?.string ?? "")
+    }
+}

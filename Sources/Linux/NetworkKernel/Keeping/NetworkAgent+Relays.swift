@@ -1,0 +1,27 @@
+package import NetworkPlanning
+
+extension NetworkAgent {
+    /// The paths whose relays this agent chooses; empty while it maintains nothing.
+    package var relayGroups: [RelayGroup] { planned?.plan.relayGroups ?? [] }
+
+    /// Leads packets to these relays from now on: changes the routes at once, or, if another command is
+    /// changing the host, as soon as that has ended.
+    package func move(to choices: RelayChoices) {
+        do throws(KernelError) {
+            try store.write(choices)
+        } catch {
+            // The plan is made of what is stored: without it the routes stay as they are.
+            fail(error)
+            return
+        }
+        beginMove()
+        check()
+    }
+
+    /// Takes what the status says of relays.
+    package func note(_ relays: [AgentStatus.RelayGroup]) {
+        guard status.relays != relays else { return }
+        status.relays = relays
+        writeStatus()
+    }
+}

@@ -1,0 +1,170 @@
+import Foundation
+import Testing
+
+/// A router of ours leads packets to the relay that works: the hosts are
+/// `pc - r - lan - relay1, relay2 - wan - n1 - p1`, where `lan` and `wan` are switches.
+@Suite(.enabled(if: Lab.isPossible && Lab.has("nsenter", "unshare")), .serialized) struct FailoverTests {
+    @Test func `another relay takes over when one dies, is cut off, or loses its rules`() throws {
+        let lab = try Self.lab("fover", answering: [])
+        let file = try lab.file("two.yaml", Self.configuration(source: "snat"))
+        let before = try lab.snapshot("r")
+        for result in try lab.net(each: ["relay1", "relay2"], "apply --config \(file)") {
+            #expect(result.code == 0, "\(result.output)")
+        }
+        let stream = try Stream(from: lab.space(of: "pc"), to: lab.space(of: "p1"), address: "10.32.1.10")
+        let agent = try RunningAgent(on: "r", of: lab, file: file)
+        try agent.waits(forAll: ["relay1", "relay2"].map { "path up path=\"office -> prod via \($0)\"" }, lab)
+        try lab.waits(for: stream)
+
+        for (what, command, next) in [
+            ("relay dies", "ip -n ${P}relay1 link set lan down; ip -n ${P}relay1 link set dmz down", "relay2"),
+            ("cut off", "ip -n ${P}lan link set relay2 down", "relay1"),
+            ("rules flushed", "on relay1 nft flush ruleset", "relay2"),
+            ("far side cut", "ip -n ${P}wan link set relay2 down", "relay1"),
+        ] {
+            try lab.script(command)
+            try agent.waits(for: "routes moved", lab)
+            #expect(agent.lastLine(with: "relay moved").contains(" carries=\(next) "), "\(agent.text)")
+            try lab.waits(for: stream)
+            let other = next == "relay1" ? "relay2" : "relay1"
+            print("\(what): no datagram for \(stream.takeGap()) ms; \(agent.lastLine(with: "relay moved"))")
+            try lab.mend(other, file)
+            try agent.waits(for: "path up path=\"office -> prod via \(other)\"", lab)
+            let status = try lab.net("r", "status --config \(file)")
+            #expect(status.code == 0 && status.output.contains("\(next) carries for"), "\(status.output)")
+            _ = stream.takeGap()
+        }
+
+        // Both at once: the fault may be near this host, and no other relay is better.
+        try lab.script("ip -n ${P}wan link set n1 down")
+        try agent.waits(for: "path unknown", lab)
+        try lab.script("sleep 2; ip -n ${P}wan link set n1 up")
+        try lab.waits(for: stream)
+        try lab.script("sleep 1")
+        #expect(agent.lastLine(with: "relay moved").contains(" carries=relay1 "), "\(agent.text)")
+
+        // A dead agent changes nothing, and the next one goes on where it ended.
+        try agent.kill()
+        #expect(try lab.on("r", "ip route show 10.32.0.0/16").output.contains("via 10.14.0.61"), "\(agent.text)")
+        try lab.script("ip -n ${P}wan link set relay1 down")
+        let next = try RunningAgent(on: "r", of: lab, file: file)
+        try next.waits(for: "routes moved", lab)
+        try lab.waits(for: stream)
+        #expect(try next.end().contains("stopped"))
+        #expect(try lab.on("r", "ip route show 10.32.0.0/16").output.contains("via 10.14.0.62"))
+        let apply = try lab.net("r", "apply --config \(file)")
+        #expect(apply.code == 0 && apply.output.hasSuffix("nothing to do\n"), "\(apply.output)")
+        #expect(try lab.net("r", "remove").code == 0)
+        #expect(try lab.snapshot("r") == before)
+    }
+
+    /// The router and the cluster's node each choose by themselves; the relays keep nothing that the other one needs.
+    @Test func `connections whose source is kept live on when their relay dies`() throws {
+        let lab = try Self.lab("fkeep", answering: ["p1"])
+        let file = try lab.file("keep.yaml", Self.configuration(source: "keep"))
+        for result in try lab.net(each: ["relay1", "relay2"], "apply --config \(file)") {
+            #expect(result.code == 0, "\(result.output)")
+        }
+        let agents = try ["r", "n1"].map { try RunningAgent(on: $0, of: lab, file: file) }
+        let stream = try Stream(from: lab.space(of: "pc"), to: lab.space(of: "p1"), address: "10.200.1.10")
+        for (agent, ends) in zip(agents, ["office -> prod", "prod -> office"]) {
+            try agent.waits(forAll: ["relay1", "relay2"].map { "path up path=\"\(ends) via \($0)\"" }, lab)
+        }
+        try lab.waits(for: stream)
+        let held = try HeldConnections(from: lab.space(of: "pc"), to: lab.space(of: "p1"), address: "10.200.1.10")
+        #expect(held.exchange(serverFirst: false) == HeldConnections.count)
+        for (dies, next, serverFirst) in [("relay1", "relay2", false), ("relay2", "relay1", true)] {
+            _ = stream.takeGap()
+            try lab.script("ip -n ${P}\(dies) link set lan down; ip -n ${P}\(dies) link set dmz down")
+            for agent in agents {
+                try agent.waits(for: "routes moved", lab)
+                #expect(agent.lastLine(with: "relay moved").contains(" carries=\(next) "), "\(agent.text)")
+            }
+            try lab.waits(for: stream)
+            print("\(dies) dies, sources kept: no datagram for \(stream.takeGap()) ms")
+            let alive = held.exchange(serverFirst: serverFirst)
+            #expect(alive == HeldConnections.count, "\(alive) live on after \(dies) has died")
+            try lab.mend(dies, file)
+            try agents[0].waits(for: "path up path=\"office -> prod via \(dies)\"", lab)
+            try agents[1].waits(for: "path up path=\"prod -> office via \(dies)\"", lab)
+        }
+        for agent in agents { _ = try agent.end() }
+    }
+
+    // MARK: - The network
+
+    static func lab(_ name: String, answering: [String]) throws -> Lab {
+        try Lab(
+            name, hosts: ["pc", "r", "lan", "relay1", "relay2", "wan", "n1", "p1"],
+            script: """
+                for b in lan wan; do ip -n $P$b link add br0 type bridge; ip -n $P$b link set br0 up; done
+                port() { wire $1 $2 $3 $1; ip -n $P$3 link set $1 master br0; }
+                wire pc eth0 r office; port r lan lan
+                for h in relay1 relay2; do port $h lan lan; port $h dmz wan; done
+                port n1 eth0 wan
+                address pc eth0 172.16.0.100/18; address r office 172.16.0.1/18; address r lan 10.14.0.1/24
+                address n1 eth0 192.168.10.11/24; forward r office lan; forward n1 eth0
+                for i in 1 2; do
+                    address relay$i lan 10.14.0.6$i/24; address relay$i dmz 192.168.10.$i/24
+                    ip -n ${P}relay$i route add 172.16.0.0/18 via 10.14.0.1
+                done
+                ip -n ${P}pc route add default via 172.16.0.1
+                pod n1 p1 10.32.1.1 10.32.1.10
+
+                """, answering: answering, nesting: ["relay1", "relay2"])
+    }
+
+    static func configuration(source: String, path: String = "") -> String {
+        let isKept = source == "keep"
+        return """
+            clusters:
+              prod:
+                pods: [10.32.0.0/16]
+                \(isKept ? "map: { 10.32.0.0/16: 10.200.0.0/16 }" : "")
+                cni: flannel-host-gw
+                nodes: { n1: { address: 192.168.10.11, pods: [10.32.1.0/24] } }
+            sites:
+              office:
+                networks: [172.16.0.0/18]
+                router: 172.16.0.1
+                hosts:
+                  r: { address: [172.16.0.1, 10.14.0.1] }
+                  relay1: { address: [10.14.0.61, 192.168.10.1] }
+                  relay2: { address: [10.14.0.62, 192.168.10.2] }
+            paths:
+              - from: office
+                to: prod
+                via: relay
+                relays: [{ host: relay1, priority: 200 }, relay2]
+                source: \(source)
+                probe: { hold: 1s, targets: ["\(isKept ? "10.200.1.10" : "10.32.1.10"):\(Stream.port)"] }
+                \(path)
+
+            """
+    }
+}
+
+extension Lab {
+    /// Waits until datagrams come through.
+    func waits(for stream: Stream, seconds: Int = 20) throws {
+        for _ in 0..<seconds * 50 {
+            if stream.flows { return }
+            Thread.sleep(forTimeInterval: 0.02)
+        }
+        throw LabFailure(text: "no datagrams come through")
+    }
+
+    /// Brings a relay of `FailoverTests` back to what it was.
+    func mend(_ relay: String, _ file: String) throws {
+        let number = relay.suffix(1)
+        try script(
+            """
+            for d in lan dmz; do ip -n ${P}\(relay) link set $d up; done
+            for b in lan wan; do ip -n $P$b link set \(relay) up; done
+            ip -n ${P}\(relay) route replace 172.16.0.0/18 via 10.14.0.1
+            ip -n ${P}\(relay) addr replace 10.14.0.6\(number)/24 dev lan
+            """)
+        let result = try net(relay, "apply --config \(file)")
+        #expect(result.code == 0, "\(result.output)")
+    }
+}
