@@ -7,6 +7,56 @@ import Testing
 
 /// A server whose clusters are followed: what is found has effect at once.
 @Suite struct FollowedFactsTests {
+    @Test func `changed facts are used at once, and a changed file is not`() throws {
+        let server = try Server(Self.facts(server: "127.0.0.9:5309"))
+        #expect(try server.status("json").contains("127.0.0.9:5309"))
+        try "mistake: in the file\n".write(
+            to: server.folder.appending(path: "namebridge.yaml"), atomically: true, encoding: .utf8)
+        try server.write(Self.facts(server: "127.0.0.8:5308"))
+        try server.read(until: "reloaded generation=2")
+        let json = try server.status("json")
+        #expect(json.contains("127.0.0.8:5308"))
+        #expect(!json.contains("127.0.0.9:5309"))
+        try server.write("facts: 1\ncluster: prod\ncontext: prod\ndns: nonsense\n")
+        try server.read(until: "not reloaded")
+        #expect(try server.status("json").contains("127.0.0.8:5308"))
+    }
+
+    @Test func `the first facts are used when their folder is made`() throws {
+        let server = try Server()
+        try FileManager.default.createDirectory(
+            at: server.folder.appending(path: "clusters"), withIntermediateDirectories: false)
+        try server.write(Self.facts(server: "127.0.0.7:5307"))
+        try server.read(until: "reloaded generation=2")
+        #expect(try server.status("json").contains("127.0.0.7:5307"))
+    }
+
+    @Test func `status tells how it is going with the follower`() throws {
+        let server = try Server(Self.facts(server: "127.0.0.9:5309"))
+        #expect(try server.status("text").contains("no \"namebridge follow\" reports"))
+        let now = Int(Date().timeIntervalSince1970)
+        try server.write(
+            #"{"answered":\#(now - 20),"state":"following","process":\#(getpid())}"#, to: "prod.json")
+        let good = try server.status("text")
+        #expect(good.contains("following, as of 2"))
+        #expect(good.contains("the ClusterIP"))
+        try server.write(
+            #"{"answered":\#(now - 700),"state":"failing","reason":"the login has expired","process":\#(getpid())}"#,
+            to: "prod.json")
+        let stale = try server.status("text")
+        #expect(stale.contains("prod: facts are old"))
+        #expect(stale.contains("the login has expired"))
+    }
+
+    @Test func `a stale cluster is a problem after ten minutes`() {
+        var status = ServerStatus()
+        status.followed = [.init(cluster: "prod", state: "failing", reason: "it is down", ageSeconds: 599)]
+        #expect(status.troubles == [])
+        status.followed[0].ageSeconds = 601
+        #expect(status.troubles == ["prod: facts are old: failing, as of 10 min 1 s ago: it is down"])
+        #expect(ServerStatus(json: status.json).followed == status.followed)
+    }
+
     private final class Server {
         let folder = FileManager.default.temporaryDirectory.appending(path: "namebridge-facts-\(UUID().uuidString)")
         let running: Program.Running
@@ -73,55 +123,5 @@ import Testing
         dns: { value: [\(server)], since: "2026-07-01T08:30:00Z", from: "the ClusterIP" }
 
         """
-    }
-
-    @Test func `changed facts are used at once, and a changed file is not`() throws {
-        let server = try Server(Self.facts(server: "127.0.0.9:5309"))
-        #expect(try server.status("json").contains("127.0.0.9:5309"))
-        try "mistake: in the file\n".write(
-            to: server.folder.appending(path: "namebridge.yaml"), atomically: true, encoding: .utf8)
-        try server.write(Self.facts(server: "127.0.0.8:5308"))
-        try server.read(until: "reloaded generation=2")
-        let json = try server.status("json")
-        #expect(json.contains("127.0.0.8:5308"))
-        #expect(!json.contains("127.0.0.9:5309"))
-        try server.write("facts: 1\ncluster: prod\ncontext: prod\ndns: nonsense\n")
-        try server.read(until: "not reloaded")
-        #expect(try server.status("json").contains("127.0.0.8:5308"))
-    }
-
-    @Test func `the first facts are used when their folder is made`() throws {
-        let server = try Server()
-        try FileManager.default.createDirectory(
-            at: server.folder.appending(path: "clusters"), withIntermediateDirectories: false)
-        try server.write(Self.facts(server: "127.0.0.7:5307"))
-        try server.read(until: "reloaded generation=2")
-        #expect(try server.status("json").contains("127.0.0.7:5307"))
-    }
-
-    @Test func `status tells how it is going with the follower`() throws {
-        let server = try Server(Self.facts(server: "127.0.0.9:5309"))
-        #expect(try server.status("text").contains("no \"namebridge follow\" reports"))
-        let now = Int(Date().timeIntervalSince1970)
-        try server.write(
-            #"{"answered":\#(now - 20),"state":"following","process":\#(getpid())}"#, to: "prod.json")
-        let good = try server.status("text")
-        #expect(good.contains("following, as of 2"))
-        #expect(good.contains("the ClusterIP"))
-        try server.write(
-            #"{"answered":\#(now - 700),"state":"failing","reason":"the login has expired","process":\#(getpid())}"#,
-            to: "prod.json")
-        let stale = try server.status("text")
-        #expect(stale.contains("prod: facts are old"))
-        #expect(stale.contains("the login has expired"))
-    }
-
-    @Test func `a stale cluster is a problem after ten minutes`() {
-        var status = ServerStatus()
-        status.followed = [.init(cluster: "prod", state: "failing", reason: "it is down", ageSeconds: 599)]
-        #expect(status.troubles == [])
-        status.followed[0].ageSeconds = 601
-        #expect(status.troubles == ["prod: facts are old: failing, as of 10 min 1 s ago: it is down"])
-        #expect(ServerStatus(json: status.json).followed == status.followed)
     }
 }

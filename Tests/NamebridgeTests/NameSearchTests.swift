@@ -90,7 +90,7 @@ import Testing
         #expect(clusters.map { $0["cluster"] as? String } == ["prod", "staging"])
         #expect(clusters.map { $0["kind"] as? String } == ["ClusterIP", "ClusterIP"])
         let addresses = try #require(clusters[0]["addresses"] as? [[String: String]])
-        #expect(addresses.contains { $0["address"] == "10.96.12.7" && $0["inner"] == "10.96.12.7" }, "\(addresses)")
+        #expect(addresses.contains { $0["address"] == "10.208.12.7" && $0["inner"] == "10.96.12.7" }, "\(addresses)")
     }
 }
 
