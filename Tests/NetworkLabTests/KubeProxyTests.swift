@@ -30,7 +30,7 @@ import Testing
     }
 
     /// kube-proxy marks packets from outside of the CIDR, and masquerades marked ones.
-    private static let script = """
+    static let script = """
         wire pc eth0 router office
         ip -n ${P}router link add br0 type bridge; ip -n ${P}router link set br0 up
         for h in n1 n2; do wire $h eth0 router $h; ip -n ${P}router link set $h master br0; done
@@ -50,7 +50,7 @@ import Testing
 
         """
 
-    private static let configuration = """
+    static let configuration = """
         clusters:
           shop:
             pods: [10.244.0.0/16]

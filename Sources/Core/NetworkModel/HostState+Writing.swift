@@ -43,7 +43,7 @@ extension HostState {
     }
 
     /// The text of `iptables-save` for these states.
-    private static func saved(_ states: [IPTablesState], _ family: AddressFamily) -> String {
+    static func saved(_ states: [IPTablesState], _ family: AddressFamily) -> String {
         var text = ""
         for chain in states.filter({ $0.family == family }).flatMap(\.chains) {
             text += "*\(chain.table)\n:\(chain.name) \(chain.policy ?? "-") [0:0]\n"

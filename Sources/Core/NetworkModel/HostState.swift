@@ -42,6 +42,9 @@ package struct HostState: Hashable, Sendable {
     /// Tables of the older back end, where `iptables` manages those of nft.
     package var legacyTables: [IPTablesState] = []
 
+    /// Nil if it was not read.
+    package var connections: ConnectionTable?
+
     /// The kernel's answers to questions about single packets.
     package var routeAnswers: [RouteQuestion: RouteAnswer] = [:]
 

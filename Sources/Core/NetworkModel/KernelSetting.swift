@@ -19,6 +19,8 @@ package struct KernelSetting: Hashable, Sendable {
         /// IPv4: 1 drops packets whose answer would leave by another device, 2 only those without a
         /// route back.
         case reversePathFilter = "rp_filter"
+        /// IPv4: 1 looks up the way back of a packet with the packet's mark.
+        case sourceValidMark = "src_valid_mark"
         /// IPv4: 1 takes packets with one of the host's own addresses as their source.
         case acceptLocal = "accept_local"
         /// IPv4: 0 tells no sender of a shorter way. That of all devices counts as well.

@@ -74,6 +74,11 @@ package struct ForwardingEntry: Hashable, Sendable {
     }
 }
 
+extension ForwardingEntry {
+    /// True if it is for all Ethernet addresses without an entry.
+    package var isForUnknown: Bool { mac.bits == 0 }
+}
+
 extension ForwardingEntry: CommandObject {
     /// As `bridge fdb replace` takes it.
     package func write(to writer: inout some ArgumentWriter) {

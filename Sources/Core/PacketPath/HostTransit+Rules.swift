@@ -57,6 +57,9 @@ extension HostTransit {
     private func dropped(by place: RulePlace, _ passing: Passing) -> Outcome {
         let stage = PathStep.Stage(place.hook)
         if passing.state.flow.state == .invalid { return bypassed(passing, by: place.description, at: stage) }
+        if place.isWithoutEndpoints {
+            return end(passing, at: stage, code: .clusterIPNoEndpoint, by: place.description)
+        }
         let isDocker = place.chain.hasPrefix("DOCKER") || place.text == "policy drop" && hasDocker(place)
         return end(
             passing, at: stage, code: isDocker ? .dockerForward : .filterDrop, by: place.description)
@@ -223,8 +226,10 @@ extension HostTransit {
                 by: "\(source) is an address of this host itself")
         }
         guard filter > 0 else { return nil }
+        let heedsMark = max(setting(.sourceValidMark, "all") ?? 0, setting(.sourceValidMark, device) ?? 0) > 0
         let query = RouteLookup.Query(
-            source, source: passing.state.packet.destination, inDevice: out ?? "lo", mark: 0)
+            source, source: passing.state.packet.destination, inDevice: out ?? "lo",
+            mark: heedsMark ? passing.state.mark.masked(.max) : 0)
         let route = machine.routes.decide(query)?.route
         let isBack = route?.nextHops.contains { $0.device == device } == true
         if isBack { return nil }
@@ -268,6 +273,13 @@ extension HostTransit {
         if known == nil { done.evidence = .assumed }
         passing.steps.append(done)
         return nil
+    }
+}
+
+extension RulePlace {
+    /// True for kube-proxy's rules for services without pods.
+    fileprivate var isWithoutEndpoints: Bool {
+        text.contains("has no endpoints") || table == "kube-proxy" && chain == "reject-chain"
     }
 }
 

@@ -126,6 +126,10 @@ struct HostTransit {
             return [.passing(passing)]
         }
         guard passing.state.isTracked, passing.state.flow.state == .new else { return [.passing(passing)] }
+        if let table = machine.state.connections, table.isFull {
+            let text = "nf_conntrack_count = \(table.count), nf_conntrack_max = \(table.most)"
+            return [.ended(end(passing, at: .conntrack, code: .conntrackFull, by: text))]
+        }
         passing.state.hook = hook
         switch translate(at: hook, &passing) {
         case .ended(let outcome): return [.ended(outcome)]

@@ -162,6 +162,7 @@ private struct IPTablesWords {
             add(.originalAddress(.destination), [Self.prefix(take())], isNegated)
         case ("conntrack", "--ctorigdstport"): add(.originalPort(.destination), Self.ports(take()), isNegated)
         case ("conntrack", "--ctdir"): add(.connection(.direction), [.word(take().lowercased())], isNegated)
+        case ("nfacct", _): skipValues()
         case ("statistic", "--mode"):
             skipValues()
             found.append(

@@ -131,7 +131,8 @@ package struct NetworkWalk {
                 way.arrive(at: .behind(port))
                 found.append(way)
             case .none:
-                way.stop(.notObserved, "the machine with the address \(hop) is not known", .unknown)
+                way.stop(
+                    .notObserved, by: "the machine with the address \(hop) is not known", as: .unknown)
                 found.append(way)
             }
         }
@@ -140,7 +141,8 @@ package struct NetworkWalk {
     /// The way of a packet that goes round in circles.
     private func circling(_ way: Way) -> Way {
         var way = way
-        way.stop(.routeElsewhere, "the packet goes round in circles until its hop limit is reached", .lost)
+        way.stop(
+            .routeElsewhere, by: "the packet goes round in circles until its hop limit is reached", as: .lost)
         return way
     }
 
@@ -154,7 +156,7 @@ package struct NetworkWalk {
         var way = way
         let owner = map.machines[machine]
         way.trace.hops.append(PathHop(host: owner.name, role: owner.role, steps: [], machine: machine))
-        way.stop(.replyBypassesRelay, "reply without request: dropped", .bypassed)
+        way.stop(.replyBypassesRelay, by: "reply without request: dropped", as: .bypassed)
         return way
     }
 
@@ -175,8 +177,8 @@ package struct NetworkWalk {
             var answer = answer
             answer.stop(
                 .replyBypassesRelay,
-                "the client has asked \(request.original.destination), and drops an answer from"
-                    + " \(answer.packet.source)", .bypassed)
+                by: "the client has asked \(request.original.destination), and drops an answer from"
+                    + " \(answer.packet.source)", as: .bypassed)
             return answer
         }
     }
@@ -191,17 +193,29 @@ package struct NetworkWalk {
         guard let device = port.device, let link = machine.state.link(device) else { return nil }
         noteSize(&way, link)
         var outer: (from: IPAddress, to: IPAddress)?
-        if case .vxlan(let mesh) = link.kind, link.isOurs {
+        if let gateway = machine.state.unresolvedNeighbours.first(where: {
+            $0.device == device && $0.address == hop
+        }) {
+            way.stop(
+                .neighbourMissing, by: "\(gateway.address) does not answer on \(device)", as: .dropped,
+                evidence: machine.evidence)
+            return way
+        }
+        if case .vxlan(let mesh) = link.kind, link.isOurs || machine.holdsNeighbours(of: link, mesh) {
             let neighbour = machine.state.neighbours.first { $0.device == device && $0.address == hop }
             guard let neighbour else {
-                way.stop(.neighbourMissing, "no entry for \(hop) on \(device)", .dropped)
+                way.stop(
+                    .neighbourMissing, by: "no entry for \(hop) on \(device)", as: .dropped,
+                    evidence: machine.evidence)
                 return way
             }
             let entry = machine.state.forwardingEntries.first {
                 $0.device == device && $0.mac == neighbour.mac
             }
             guard let entry else {
-                way.stop(.forwardingEntryMissing, "no entry for \(neighbour.mac) on \(device)", .dropped)
+                way.stop(
+                    .forwardingEntryMissing, by: "no entry for \(neighbour.mac) on \(device)", as: .dropped,
+                    evidence: machine.evidence)
                 return way
             }
             let own = mesh.local ?? machine.address(of: mesh.underlay, toward: entry.destination)
@@ -245,7 +259,8 @@ extension NetworkWalk.Way {
 
     /// Ends the way at the last machine, with the step that says why.
     fileprivate mutating func stop(
-        _ code: PathCode, _ rule: String, _ disposition: PathTrace.Disposition
+        _ code: PathCode, by rule: String, as disposition: PathTrace.Disposition,
+        evidence: PacketTrace.Evidence = .assumed
     ) {
         let stage: PathStep.Stage =
             switch code {
@@ -259,7 +274,7 @@ extension NetworkWalk.Way {
         trace.hops[last].steps.append(
             PathStep(
                 stage: stage, action: disposition == .unknown ? .unknown : .drop, code: code, rule: rule,
-                before: packet, after: packet, evidence: .assumed))
+                before: packet, after: packet, evidence: evidence))
     }
 
     /// Adds a step for a packet around the packet.
@@ -294,6 +309,12 @@ extension NetworkWalk.Way {
 }
 
 extension Machine {
+    /// True if a tunnel of another owner works by permanent entries alone: it asks no other host.
+    fileprivate func holdsNeighbours(of link: Link, _ mesh: VXLANLink) -> Bool {
+        evidence == .read && !mesh.isLearning
+            && !state.forwardingEntries.contains { $0.device == link.name && $0.isForUnknown }
+    }
+
     /// The address that other hosts reach it by; nil if it has none of the family.
     func firstAddress(_ family: AddressFamily) -> IPAddress? {
         state.addresses.first { $0.address.family == family && !$0.address.isLoopback && !$0.isLinkLocal }?

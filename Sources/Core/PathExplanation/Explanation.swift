@@ -19,6 +19,8 @@ package struct Explanation: Sendable {
     package private(set) var notes: [String] = []
     /// The ways of the packets, by kind of destination.
     package private(set) var groups: [Group] = []
+    /// True if the path hides its clients behind a relay.
+    private var isSourceHidden = false
 
     /// The answer to a question.
     package enum Verdict: String, Hashable, Sendable {
@@ -49,7 +51,7 @@ package struct Explanation: Sendable {
     ///
     /// - Parameters:
     ///   - observed: The states of hosts by place and name, as in `prod/relay1`.
-    ///   - isApplied: True if hosts that nobody has observed count as their plans make them.
+    ///   - isApplied: True if hosts that were not observed count as their plans make them.
     package init(
         _ question: ExplainedQuestion, in inventory: Inventory, observed: [String: HostState] = [:],
         isApplied: Bool = true
@@ -78,6 +80,9 @@ package struct Explanation: Sendable {
             Group(
                 title: group.title,
                 exchanges: group.packets.flatMap { walk.exchanges(of: $0.packet, from: $0.origin) })
+        }
+        if case .relay(let settings)? = choice.path?.carrier, case .snat = settings.source {
+            isSourceHidden = true
         }
         judge()
         let remedy = Remedy(question: question, inventory: builder.inventory, path: choice.path)
@@ -116,8 +121,29 @@ package struct Explanation: Sendable {
         guard let (hop, step) = failure.culprit else { return }
         code = step.code
         decision = Decision(host: hop.host, role: hop.role, rule: step.rule, evidence: step.evidence)
+        if [.replyBypassesRelay, .noReturnRoute].contains(step.code), let idle = idleRelay {
+            code = .noMasquerade
+            decision = idle
+            return
+        }
         guard step.code == .replyBypassesRelay, let (router, route) = failure.turn else { return }
         decision = Decision(host: router.host, role: router.role, rule: route.text, evidence: route.evidence)
+    }
+}
+
+extension Explanation {
+    /// A relay that was observed, has to hide the source by the file, and does not; nil if there is none.
+    private var idleRelay: Decision? {
+        guard isSourceHidden, let failed = exchanges.first(where: { $0.failed?.isReply == true }) else {
+            return nil
+        }
+        let relays = failed.request.hops.filter { $0.role == "relay" }
+        guard !failed.request.steps.contains(where: { $0.code == .sourceBecomes }),
+            let relay = relays.first(where: { hop in hop.steps.contains { $0.evidence == .read } })
+        else { return nil }
+        return Decision(
+            host: relay.host, role: relay.role, rule: "no rule translates \(failed.request.last.source)",
+            evidence: .read)
     }
 }
 

@@ -120,7 +120,8 @@ package struct NetworkBuilder {
         let role = plan.roles.first?.rawValue ?? (located.isNode ? "node" : "host")
         let machine = Machine(
             name: located.host.name, role: role, state: state, evidence: evidence,
-            knowledge: knowledge(of: located, cluster))
+            knowledge: seen.map { observedKnowledge(of: located, cluster, $0) }
+                ?? knowledge(of: located, cluster))
         let index = map.add(machine, place: located.place)
         hostAddresses += located.host.addresses.map { (located.place, $0) }
         if let cluster, cluster.cni == .vpc {
@@ -171,6 +172,14 @@ package struct NetworkBuilder {
         knowledge.dropsInvalid = cluster.kubeProxy.mode == .iptables
         knowledge.masquerades = services.masquerades(instructions)
         return knowledge
+    }
+
+    /// What is known of an observed host besides its state.
+    private func observedKnowledge(
+        of located: LocatedHost, _ cluster: Cluster?, _ state: HostState
+    ) -> Machine.Knowledge {
+        let services = cluster.map { ClusterServices($0, whole: inventory.cluster($0.key) ?? $0) }
+        return ObservedHost(located: located, cluster: cluster, state: state).knowledge(services)
     }
 
     /// A node that the file does not tell of: where pods are that are on no known node.

@@ -1,5 +1,6 @@
 import IPAddressing
 import Inventory
+import NetworkModel
 import PacketPath
 
 /// Chooses the packets that stand for what a user asks: where each begins and where it is for.
@@ -61,7 +62,7 @@ struct PacketChoice {
         case .addresses(let addresses): return [("", addresses, common)]
         case .host(let host): return [("", Array(host.host.addresses.prefix(1)), common)]
         case .part(.pods): return [("pods", pods(), common)]
-        case .part(.services): return [("services", services(), common)]
+        case .part(.services): return serviceGroups(common)
         case .part(.dns): return [dns()]
         case .place:
             guard inventory.cluster(to.place) != nil else {
@@ -71,7 +72,7 @@ struct PacketChoice {
             let targets = path?.targets ?? PathTargets()
             var found: [(String, [IPAddress], Int)] = []
             if targets.pods || path == nil { found.append(("pods", pods(), common)) }
-            if targets.services || path == nil { found.append(("services", services(), common)) }
+            if targets.services || path == nil { found += serviceGroups(common) }
             return found.filter { !$0.1.isEmpty }
         }
     }
@@ -98,6 +99,21 @@ struct PacketChoice {
         var narrow = cluster
         narrow.nodes = cluster.nodes.filter { map.machine(named: $0.name, in: cluster.key) != nil }
         return narrow
+    }
+
+    /// Services that rules of an observed node translate, else one address of each family.
+    private func serviceGroups(_ common: Int) -> [(String, [IPAddress], Int)] {
+        guard let cluster = inventory.cluster(to.place), port == nil else {
+            return [("services", services(), common)]
+        }
+        let ranges = PrefixSet(cluster.services)
+        let nodes = cluster.nodes.compactMap { map.machine(named: $0.name, in: cluster.key) }
+            .filter { map.machines[$0].evidence == .read }
+        let known =
+            nodes.lazy.map { map.machines[$0].services(in: ranges, most: 64) }.first { !$0.isEmpty } ?? []
+        let suitable = known.filter { $0.transport == nil || $0.transport == transport }
+        guard !suitable.isEmpty else { return [("services", services(), common)] }
+        return suitable.prefix(3).map { ("services", seen([$0.address]), $0.port ?? common) }
     }
 
     /// One service of each family.

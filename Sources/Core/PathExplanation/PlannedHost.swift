@@ -4,7 +4,7 @@ import NetworkModel
 import NetworkPlanning
 import PacketPath
 
-/// The state of a host that nobody has looked at: what every host of its kind has, and then its plan.
+/// The state of a host that was not observed: what every host of its kind has, and then its plan.
 struct PlannedHost {
     /// The host.
     let located: LocatedHost

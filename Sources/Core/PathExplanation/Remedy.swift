@@ -118,7 +118,10 @@ struct Remedy {
 
     /// What makes the unknown known.
     private func unknown(at host: String) -> String {
-        "complete the file: what \(host.isEmpty ? "it" : host) does with this packet does not follow from it"
+        let name = host.isEmpty || host == "the file" ? "HOST" : host
+        return
+            "observe it: namebridge net observe > \(name).json on \(name), then --state DIR; or complete"
+            + " the file"
     }
 
     // MARK: - Remarks

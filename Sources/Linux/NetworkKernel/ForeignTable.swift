@@ -16,8 +16,12 @@ struct ForeignTable {
     /// Not valid flags: nft up to 1.0.6 prints arbitrary text in place of a table's flags.
     private static let knownFlags: Set<String> = ["dormant", "owner", "persist"]
 
-    init(_ name: TableName, in outline: [JSONValue]) {
+    /// True if all chains of NAT are read.
+    private let isComplete: Bool
+
+    init(_ name: TableName, in outline: [JSONValue], isComplete: Bool = false) {
         self.name = name
+        self.isComplete = isComplete
         self.outline = outline.filter { TableName($0) == name }
     }
 
@@ -28,7 +32,9 @@ struct ForeignTable {
     func items() throws -> [JSONValue] {
         let chains = outline.compactMap { $0["chain"] }
         let known = Set(chains.compactMap { $0["name"]?.string })
-        let roots = chains.filter { Self.isCalled($0, among: chains.count) }.compactMap { $0["name"]?.string }
+        let roots = chains.filter { Self.isCalled($0, among: isComplete ? 0 : chains.count) }.compactMap {
+            $0["name"]?.string
+        }
         guard !roots.isEmpty else { return [] }
         let table = try table()
         guard table["table"]?["flags"] != .array([.string("dormant")]) else { return [] }

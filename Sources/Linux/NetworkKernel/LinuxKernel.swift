@@ -40,7 +40,13 @@ package struct LinuxKernel: Kernel {
     ]
 
     /// Reads the host.
-    package func observe() throws(KernelError) -> HostState {
+    package func observe() throws(KernelError) -> HostState { try observe(allOfNAT: false) }
+
+    /// Reads the host.
+    ///
+    /// - Parameter allOfNAT: True if rules that only translate destinations are read as well: on a node of a
+    ///   large cluster these are most.
+    package func observe(allOfNAT: Bool) throws(KernelError) -> HostState {
         try reading {
             var state = HostState()
             let namespaces = try NamespaceReading()
@@ -62,10 +68,21 @@ package struct LinuxKernel: Kernel {
                 state.policyRules += try PolicyRule.read(
                     Self.ip(["rule"], options: options), family: family)
             }
-            try RulesReading().read(into: &state)
+            try RulesReading(isComplete: allOfNAT).read(into: &state)
             state.settings = KernelSettings.read()
+            state.connections = Self.connections()
             return state
         }
+    }
+
+    /// How full the table of connections is; nil if the kernel has none.
+    private static func connections() -> ConnectionTable? {
+        let values = ["count", "max"].compactMap { name -> Int? in
+            let path = "/proc/sys/net/netfilter/nf_conntrack_\(name)"
+            guard let octets = try? FileContents.read(path) else { return nil }
+            return Int(String(decoding: octets, as: UTF8.self).filter { !$0.isWhitespace })
+        }
+        return values.count == 2 ? ConnectionTable(count: values[0], most: values[1]) : nil
     }
 
     /// Looks up routes, all in one call for each family.

@@ -7,8 +7,12 @@ import NetworkModel
 ///
 /// kube-proxy alone has some ten rules for each service of a node's cluster: listing ten thousand of them
 /// takes nft a second, and reading them takes this program as long again. So chains of NAT are left out where
-/// a table has many, and tables of iptables are read as text.
+/// a table has many, and tables of iptables are read as text. An explanation of a packet's way
+/// reads them all.
 struct RulesReading {
+    /// True if all rules of NAT are read.
+    private let isComplete: Bool
+
     /// The output of `nft -j list tables` and `list chains`: all tables, without rules.
     private let outline: [JSONValue]
 
@@ -16,7 +20,8 @@ struct RulesReading {
     private let isOverNFT: [AddressFamily: Bool]
 
     /// Lists all tables and chains.
-    init() throws {
+    init(isComplete: Bool = false) throws {
+        self.isComplete = isComplete
         outline = try Self.list(["tables"]) + Self.list(["chains"])
         var isOverNFT: [AddressFamily: Bool] = [:]
         for family in AddressFamily.allCases where HostTools.isInstalled(.iptables(family).save) {
@@ -34,13 +39,16 @@ struct RulesReading {
         foreign.remove(TableName(family: .inet, name: Ownership.table))
         for family in AddressFamily.allCases {
             guard let isOverNFT = isOverNFT[family] else { continue }
-            let firewall = try isOverNFT ? tables(of: family, among: &foreign) : Self.legacyTables(of: family)
+            let firewall =
+                try isOverNFT ? tables(of: family, among: &foreign) : legacyTables(of: family)
             state.iptables.append(firewall)
             guard isOverNFT, HostTools.isInstalled(.iptables(family).legacy.save) else { continue }
-            let legacy = try Self.legacyTables(of: family, isBesideNFT: true)
+            let legacy = try legacyTables(of: family, isBesideNFT: true)
             if !legacy.chains.isEmpty { state.legacyTables.append(legacy) }
         }
-        state.foreignItems = try foreign.sorted().flatMap { try ForeignTable($0, in: outline).items() }
+        state.foreignItems = try foreign.sorted().flatMap {
+            try ForeignTable($0, in: outline, isComplete: isComplete).items()
+        }
     }
 
     /// What `nft -j list WHAT` prints; empty if it is not there, or gone since.
@@ -70,7 +78,7 @@ struct RulesReading {
         for name in ["raw", "mangle", "filter", "security", "nat"] {
             let table = TableName(family: family == .v4 ? .ip : .ip6, name: name)
             guard foreign.contains(table) else { continue }
-            if name == "nat" {
+            if name == "nat", !isComplete {
                 foreign.remove(table)
                 text += try postrouting(of: table, .iptables(family))
                 continue
@@ -109,7 +117,7 @@ struct RulesReading {
     /// read first.
     ///
     /// - Parameter isBesideNFT: True if `iptables` itself manages tables of nft.
-    private static func legacyTables(
+    private func legacyTables(
         of family: AddressFamily, isBesideNFT: Bool = false
     ) throws -> IPTablesState {
         let program = Command.Program.iptables(family)
@@ -125,7 +133,7 @@ struct RulesReading {
         for name in present.split(separator: "\n").map({ String($0) }) {
             let output = try HostTools.run(Command(save, ["-t", .word(name)]))
             let part =
-                name == "nat"
+                name == "nat" && !isComplete
                 ? IPTablesState(family: family, saved: output, chains: ["POSTROUTING"])
                 : IPTablesState(family: family, saved: String(decoding: output, as: UTF8.self))
             state.chains += part.chains

@@ -14,7 +14,7 @@ struct Explain: ParsableCommand {
             (CLUSTER/pods, CLUSTER/services, CLUSTER/dns) or a name, which is looked up by the rules of the \
             configuration. First comes the verdict, then the object that decides and what to change, then \
             each step of the packet and of its answer with its evidence: planned (from the file), read \
-            (from a kernel), assumed (general knowledge).
+            (from this host's kernel, or one that "net observe" has read), assumed (general knowledge).
 
             The exit code is 0 if all packets arrive, 1 if none or not all do, 2 for wrong usage, 3 if it is \
             not known.
@@ -23,6 +23,7 @@ struct Explain: ParsableCommand {
               namebridge explain office prod/services
               namebridge explain office web.shop.svc.prod.cluster.local:80
               namebridge explain office prod/web.shop:80 --brief
+              sudo namebridge explain office prod/services --state observed/
               namebridge explain prod/master1 10.244.2.8:8080 --protocol udp --output json
             """)
 
@@ -46,16 +47,33 @@ struct Explain: ParsableCommand {
     @Flag(name: .long, help: "Ask no name server: an address of the name's cluster stands for a name.")
     var offline = false
 
+    @Option(
+        name: .long,
+        help: ArgumentHelp(
+            "Read the states of other hosts from the files of this folder, which \"net observe\" wrote.",
+            valueName: "folder"))
+    var state: String?
+
+    @Flag(name: .long, help: "Read no kernel: every host counts as \"net apply\" makes it.")
+    var planned = false
+
     @Option(name: .long, help: "How to write the result: text or json.")
     var output = OutputForm.text
 
     func validate() throws {
         guard (28...65_535).contains(size) else { throw ValidationError("--size is 28 to 65535 octets.") }
+        if planned, state != nil { throw ValidationError("--planned reads no state: leave --state out.") }
     }
 
     func run() throws {
         let inventory = try options.load()
-        try write(Explanation(try question(in: inventory), in: inventory))
+        let question = try question(in: inventory)
+        var hosts = ObservedHosts(inventory)
+        if !planned {
+            hosts.readThisHost()
+            if let state { try hosts.read(folder: state) }
+        }
+        try write(Explanation(question, in: inventory, observed: hosts.states))
     }
 
     /// The question of the command line.

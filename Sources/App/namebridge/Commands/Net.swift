@@ -13,11 +13,12 @@ struct Net: ParsableCommand {
               namebridge net plan                 what would be changed on this host
               namebridge net apply --confirm 60s  change it, and undo it unless "net confirm" comes in time
               namebridge net status               is everything in place, with the packet counts
+              namebridge net observe              write this host's state for "namebridge explain"
               namebridge net agent                restore what other programs remove, until SIGTERM
               namebridge net remove               leave this host as it was
             """,
         subcommands: [
             NetPlan.self, NetApply.self, NetConfirm.self, NetStatus.self, NetRemove.self, NetRender.self,
-            NetAgent.self, NetHealth.self, NetUndo.self,
+            NetAgent.self, NetHealth.self, NetObserve.self, NetUndo.self,
         ])
 }

@@ -1,0 +1,64 @@
+import Glibc
+import IPAddressing
+import Inventory
+import LinuxSystem
+import NetworkKernel
+import NetworkModel
+import NetworkPlanning
+
+/// The states of hosts that were observed: this one's, and those of files.
+struct ObservedHosts {
+    /// The states by place and name of the host, as in `prod/relay1`.
+    private(set) var states: [String: HostState] = [:]
+    /// Finds the host of the file that has an address.
+    private let planner: NetworkPlanner
+
+    init(_ inventory: Inventory) { planner = NetworkPlanner(inventory) }
+
+    /// Reads every file `*.json` of a folder.
+    /// - Throws: `ExitStatus.usage`, after a message, if one cannot be read.
+    mutating func read(folder: String) throws {
+        let names = FileContents.names(in: folder).filter { $0.hasSuffix(".json") }.sorted()
+        if names.isEmpty { throw complaint("\(folder): there are no files *.json") }
+        for name in names {
+            let path = "\(folder)/\(name)"
+            do {
+                let observation = try HostObservation(reading: contents(ofFile: path))
+                guard add(observation.state) else {
+                    printError("\(path): no host of the configuration has an address of \(observation.name)")
+                    continue
+                }
+            } catch let error as FileError {
+                throw complaint("\(error)")
+            } catch {
+                throw complaint("\(path): \(error)")
+            }
+        }
+    }
+
+    /// Reads this host, if it is one of the file's and may be read.
+    mutating func readThisHost() {
+        guard geteuid() == 0 else { return }
+        do throws(KernelError) {
+            guard planner.hosts(carrying: try LinuxKernel.ownAddresses()).count == 1 else { return }
+            add(try LinuxKernel().observe(allOfNAT: true))
+        } catch {
+            printError("namebridge: this host is not read: \(error)")
+        }
+    }
+
+    /// Adds the state of the host that has its addresses; false if the file has none, or several.
+    @discardableResult
+    private mutating func add(_ state: HostState) -> Bool {
+        let found = planner.hosts(carrying: state.addresses.map(\.address))
+        guard let host = found.first, found.count == 1 else { return false }
+        states["\(host.place)/\(host.host.name)"] = state
+        return true
+    }
+
+    /// Writes a message, and gives the exit code.
+    private func complaint(_ text: String) -> any Error {
+        printError("namebridge: \(text)")
+        return ExitStatus.usage
+    }
+}

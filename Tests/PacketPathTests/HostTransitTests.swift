@@ -1,0 +1,98 @@
+import IPAddressing
+import NetworkModel
+import PacketPath
+import Testing
+
+/// Packets through a whole host: translations of real rules, what they become, and what stops them.
+@Suite struct HostTransitTests {
+    @Test func `each endpoint that kube-proxy may draw is a way of its own, with the source that it sees`() throws {
+        var state = try TestHost.state()
+        state.iptables = [IPTablesState(family: .v4, saved: Self.services)]
+        let exchanges = try walk(state, to: "10.96.5.5", port: 80)
+        let ends = exchanges.map { "\($0.request.last)" }.sorted()
+        #expect(
+            ends == ["tcp 192.168.5.11:47001 > 10.244.1.5:8080", "tcp 192.168.5.11:47001 > 10.244.2.8:8080"])
+        let near = try #require(exchanges.first { "\($0.request.last.destination)" == "10.244.1.5" })
+        #expect(near.isComplete && near.reply?.last == near.request.packet.reply)
+        // The other node is in no map.
+        #expect(exchanges.contains { $0.failed?.culprit?.step.code == .notObserved })
+    }
+
+    @Test func `a pod that asks keeps its address, and so does a service without a rule`() throws {
+        var state = try TestHost.state()
+        state.iptables = [IPTablesState(family: .v4, saved: Self.services)]
+        let exchanges = try walk(state, from: "10.244.1.6", by: "cali1db7cc2", to: "10.96.5.5", port: 80)
+        #expect(exchanges.count == 2 && exchanges.allSatisfy { "\($0.request.last.source)" == "10.244.1.6" })
+        let other = try #require(try walk(state, to: "10.96.5.5", port: 81).first)
+        #expect("\(other.request.last.destination)" == "10.96.5.5")
+    }
+
+    @Test func `a service without endpoints is named`() throws {
+        let exchange = try #require(try walk(TestHost.state("kube-proxy.save"), to: "10.96.7.7", port: 80).first)
+        #expect(exchange.failed?.culprit?.step.code == .clusterIPNoEndpoint)
+    }
+
+    @Test func `nothing passes a full table of connections`() throws {
+        var state = try TestHost.state()
+        state.connections = ConnectionTable(count: 4096, most: 4096)
+        let exchange = try #require(try walk(state, to: "10.244.1.5", port: 80).first)
+        #expect(exchange.failed?.culprit?.step.code == .conntrackFull)
+    }
+
+    @Test func `a rule that is not understood makes the way unknown, and is named`() throws {
+        var state = try TestHost.state()
+        state.iptables = [
+            IPTablesState(
+                family: .v4,
+                saved: "*filter\n:FORWARD ACCEPT [0:0]\n-A FORWARD -m geoip --src-cc XX -j DROP\nCOMMIT\n")
+        ]
+        let exchange = try #require(try walk(state, to: "10.244.1.5", port: 80).first)
+        #expect(exchange.failed?.disposition == .unknown)
+        #expect(exchange.failed?.culprit?.step.rule.contains("geoip") == true)
+    }
+
+    /// The rules of kube-proxy's iptables mode for one service with two pods.
+    private static let services = """
+        *nat
+        :PREROUTING ACCEPT [0:0]
+        :POSTROUTING ACCEPT [0:0]
+        :KUBE-SERVICES - [0:0]
+        :KUBE-SVC-X - [0:0]
+        :KUBE-SEP-A - [0:0]
+        :KUBE-SEP-B - [0:0]
+        :KUBE-MARK-MASQ - [0:0]
+        :KUBE-POSTROUTING - [0:0]
+        -A PREROUTING -m comment --comment "kubernetes service portals" -j KUBE-SERVICES
+        -A POSTROUTING -m comment --comment "kubernetes postrouting rules" -j KUBE-POSTROUTING
+        -A KUBE-SERVICES -d 10.96.5.5/32 -p tcp -m comment --comment "shop/web:http cluster IP" -m tcp --dport 80 -j KUBE-SVC-X
+        -A KUBE-SVC-X ! -s 10.244.0.0/16 -d 10.96.5.5/32 -p tcp -m tcp --dport 80 -j KUBE-MARK-MASQ
+        -A KUBE-SVC-X -m statistic --mode random --probability 0.50000000000 -j KUBE-SEP-A
+        -A KUBE-SVC-X -j KUBE-SEP-B
+        -A KUBE-SEP-A -s 10.244.1.5/32 -j KUBE-MARK-MASQ
+        -A KUBE-SEP-A -p tcp -m tcp -j DNAT --to-destination 10.244.1.5:8080
+        -A KUBE-SEP-B -s 10.244.2.8/32 -j KUBE-MARK-MASQ
+        -A KUBE-SEP-B -p tcp -m tcp -j DNAT --to-destination 10.244.2.8:8080
+        -A KUBE-MARK-MASQ -j MARK --set-xmark 0x4000/0x4000
+        -A KUBE-POSTROUTING -m mark ! --mark 0x4000/0x4000 -j RETURN
+        -A KUBE-POSTROUTING -j MARK --set-xmark 0x4000/0x0
+        -A KUBE-POSTROUTING -j MASQUERADE --random-fully
+        COMMIT
+
+        """
+
+    /// The ways of a packet through the host.
+    private func walk(
+        _ state: HostState, from source: String = "172.16.3.50", by device: String = "eth1", to target: String,
+        port: Int
+    ) throws -> [PathExchange] {
+        var knowledge = Machine.Knowledge()
+        knowledge.edgeDevices = ["eth0", "eth1", "tunl0", "cali0ef24ba", "cali1db7cc2"]
+        var map = NetworkMap()
+        let machine = Machine(name: "node", role: "node", state: state, evidence: .read, knowledge: knowledge)
+        let index = map.add(machine, place: "prod")
+        let packet = Packet(
+            from: try TestHost.address(source), to: try TestHost.address(target), ports: (47_001, port))
+        return NetworkWalk(map, toward: "prod").exchanges(
+            of: packet, from: .behind(NetworkMap.Port(machine: index, device: device)))
+    }
+}
