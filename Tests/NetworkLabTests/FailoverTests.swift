@@ -58,6 +58,51 @@ import Testing
         #expect(try lab.snapshot("r") == before)
     }
 
+    /// Sources are translated, so that connections would end if they moved.
+    @Test func `a drained relay keeps its connections and gets no new ones`() throws {
+        let lab = try Self.lab("fdrain", answering: ["p1"])
+        let file = try lab.file("two.yaml", Self.configuration(source: "snat"))
+        for result in try lab.net(each: ["relay1", "relay2"], "apply --config \(file)") {
+            #expect(result.code == 0, "\(result.output)")
+        }
+        let stream = try Stream(from: lab.space(of: "pc"), to: lab.space(of: "p1"), address: "10.32.1.10")
+        let agent = try RunningAgent(on: "r", of: lab, file: file)
+        try agent.waits(forAll: ["relay1", "relay2"].map { "path up path=\"office -> prod via \($0)\"" }, lab)
+        try lab.waits(for: stream)
+        let held = try HeldConnections(from: lab.space(of: "pc"), to: lab.space(of: "p1"), address: "10.32.1.10")
+        #expect(held.exchange(serverFirst: false) == HeldConnections.count)
+        let probe = Probe(host: "pc", address: "10.32.1.10")
+        #expect(try lab.probe([probe]).allSatisfy { $0.outcome.isWhole(from: ["192.168.10.1"]) })
+
+        #expect(try lab.net("r", "drain gone --config \(file)").code == 2)
+        let drain = try lab.net("r", "drain relay1 --config \(file)")
+        #expect(drain.code == 0 && drain.output.contains("relay1 gets no new connections, "), "\(drain.output)")
+        for serverFirst in [false, true] {
+            let alive = held.exchange(serverFirst: serverFirst)
+            #expect(alive == HeldConnections.count, "\(alive)")
+        }
+        #expect(try lab.probe([probe]).allSatisfy { $0.outcome.isWhole(from: ["192.168.10.2"]) })
+        let again = try lab.net("r", "drain relay1 --config \(file) --wait 1s")
+        #expect(again.code == 1 && again.output.contains("\(HeldConnections.count) are left"), "\(again.output)")
+
+        // It holds for the next agent as well.
+        #expect(try agent.end().contains("stopped"))
+        let next = try RunningAgent(on: "r", of: lab, file: file)
+        try next.waits(forAll: ["relay1", "relay2"].map { "path up path=\"office -> prod via \($0)\"" }, lab)
+        let status = try lab.net("r", "status --config \(file)")
+        #expect(status.output.contains("relay2 carries") && status.output.contains("relay1 is drained for"), "\(status.output)")
+        #expect(held.exchange(serverFirst: false) == HeldConnections.count)
+
+        // Undrained it is there again when the other one dies.
+        #expect(try lab.net("r", "undrain relay1 --config \(file)").output.contains("may carry again"))
+        try lab.script("ip -n ${P}relay2 link set lan down")
+        try next.waits(for: "routes moved", lab)
+        #expect(next.lastLine(with: "relay moved").contains(" carries=relay1 "), "\(next.text)")
+        #expect(held.exchange(serverFirst: false) == HeldConnections.count)
+        _ = try next.end()
+        #expect(try lab.net("r", "remove").code == 0)
+    }
+
     /// The router and the cluster's node each choose by themselves; the relays keep nothing that the other one needs.
     @Test func `connections whose source is kept live on when their relay dies`() throws {
         let lab = try Self.lab("fkeep", answering: ["p1"])

@@ -77,6 +77,25 @@ import Testing
         }
     }
 
+    @Test func `connections that began before a relay was drained stay with it`() throws {
+        let choices = RelayChoices([Self.group: ["r2"]], staying: [Self.group: "r1"])
+        let planner = NetworkPlanner(try Networks.inventory(yaml: Self.file()), choices: choices)
+        let plan = planner.plan(for: try #require(planner.host(named: "gate")))
+        let rules = plan.table.chains.first { $0.name == "stay" }?.rules.map { "\($0)" } ?? []
+        let there = "ip saddr 172.16.0.0/18 ip daddr { 10.20.0.0/16, 10.32.0.0/16 }"
+        let end = "comment \"path office -> prod via r1, r2\""
+        #expect(
+            rules == [
+                "\(there) ct state new tcp flags syn / syn,rst counter ct mark set ct mark | 64 \(end)",
+                "\(there) ct state new meta l4proto udp counter ct mark set ct mark | 64 \(end)",
+                "\(there) ct state new meta l4proto icmp counter ct mark set ct mark | 64 \(end)",
+                "\(there) ct direction original ct mark & 64 == 0 counter meta mark set 1312948224 \(end)",
+            ], "\(rules)")
+        let back = RelayChoices([Self.group: ["r1"]], staying: [Self.group: "r1"])
+        let other = NetworkPlanner(planner.inventory, choices: back)
+        #expect(other.plan(for: plan.host).table.chains.allSatisfy { $0.name != "stay" })
+    }
+
     @Test func `the plan says who chooses, and warns where nothing does`() throws {
         let words = "leads packets to those that work; while no agent runs they stay with r1"
         #expect(try plan(Self.file()).notes.contains { $0.severity == .advice && $0.message.contains(words) })

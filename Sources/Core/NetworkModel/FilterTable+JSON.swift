@@ -136,6 +136,8 @@ extension FilterMatch {
                 self = .mark(value: value, mask: 0xFFFF_FFFF)
             default: return nil
             }
+        } else if left["ct"]?["key"]?.string == "direction", right.string == "original" {
+            self = .originalDirection
         } else if let ct = left["ct"], ct["dir"]?.string == "original",
             ["ip daddr", "ip6 daddr"].contains(ct["key"]?.string), let set = PrefixSet(json: right)
         {
@@ -170,6 +172,8 @@ extension FilterMatch {
         } else if masked["meta"]?["key"]?.string == "mark", let bits = mask.integer, let value = right.integer
         {
             self = .mark(value: value, mask: bits)
+        } else if masked["ct"]?["key"]?.string == "mark", let bits = mask.integer, let value = right.integer {
+            self = .connectionMark(value: value, mask: bits)
         } else {
             return nil
         }
@@ -210,6 +214,14 @@ extension FilterAction {
                 let address = value["addr"]?.string.flatMap({ IPAddress($0) })
             else { return nil }
             self = .sourceTranslation(to: address, isFullyRandom: isFullyRandom)
+        case "mangle" where value["key"]?["meta"]?["key"]?.string == "mark":
+            guard let mark = value["value"]?.integer else { return nil }
+            self = .setMark(mark)
+        case "mangle" where value["key"]?["ct"]?["key"]?.string == "mark":
+            guard let parts = value["value"]?["|"]?.elements, parts.count == 2,
+                parts[0]["ct"]?["key"]?.string == "mark", let bits = parts[1].integer
+            else { return nil }
+            self = .setConnectionMark(bits: bits)
         case "mangle":
             guard value["key"]?["tcp option"]?["name"]?.string == "maxseg",
                 value["value"]?["rt"]?["key"]?.string == "mtu"

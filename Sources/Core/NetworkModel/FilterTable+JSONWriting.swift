@@ -83,8 +83,16 @@ extension FilterMatch {
             Self.equal(Self.meta("mark"), .integer(value))
         case .mark(let value, let mask):
             Self.equal(.object(["&": .array([Self.meta("mark"), .integer(mask)])]), .integer(value))
+        case .connectionMark(let value, let mask):
+            Self.equal(.object(["&": .array([Self.connection("mark"), .integer(mask)])]), .integer(value))
+        case .originalDirection: Self.equal(Self.connection("direction"), .string("original"))
         case .other(let text): JSONValue.parsed(text)
         }
+    }
+
+    /// The expression for what is known of the packet's connection.
+    fileprivate static func connection(_ key: String) -> JSONValue {
+        .object(["ct": .object(["key": .string(key)])])
     }
 
     /// A match that compares for equality.
@@ -101,7 +109,7 @@ extension FilterMatch {
     }
 
     /// The expression for packet meta data.
-    private static func meta(_ key: String) -> JSONValue {
+    fileprivate static func meta(_ key: String) -> JSONValue {
         .object(["meta": .object(["key": .string(key)])])
     }
 
@@ -139,8 +147,17 @@ extension FilterAction {
                     "value": .object(["rt": .object(["key": .string("mtu")])]),
                 ])
             ])
+        case .setMark(let mark): Self.setting(FilterMatch.meta("mark"), to: .integer(mark))
+        case .setConnectionMark(let bits):
+            Self.setting(
+                FilterMatch.connection("mark"),
+                to: .object(["|": .array([FilterMatch.connection("mark"), .integer(bits)])]))
         case .other(let text): JSONValue.parsed(text)
         }
+    }
+
+    private static func setting(_ key: JSONValue, to value: JSONValue) -> JSONValue {
+        .object(["mangle": .object(["key": key, "value": value])])
     }
 
     /// The arguments of a source translation.

@@ -77,6 +77,8 @@ extension FilterMatch: CustomStringConvertible {
         case .destinationPort(let transport, let port): "\(transport) dport \(port)"
         case .mark(let value, let mask) where mask == 0xFFFF_FFFF: "meta mark \(value)"
         case .mark(let value, let mask): "meta mark & \(mask) == \(value)"
+        case .connectionMark(let value, let mask): "ct mark & \(mask) == \(value)"
+        case .originalDirection: "ct direction original"
         case .other(let json): json
         }
     }
@@ -110,6 +112,8 @@ extension FilterAction: CustomStringConvertible {
         case .prefixTranslation(let end, let pairs): Self.text(end, pairs)
         case .rewrite(let end, let pair): Self.text(end, pair)
         case .clampSegmentSize: "tcp option maxseg size set rt mtu"
+        case .setMark(let mark): "meta mark set \(mark)"
+        case .setConnectionMark(let bits): "ct mark set ct mark | \(bits)"
         case .other(let json): json
         }
     }

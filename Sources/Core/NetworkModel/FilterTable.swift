@@ -153,6 +153,10 @@ package enum FilterMatch: Hashable, Sendable {
     case destinationPort(transport: String, Int)
     /// The masked bits of the packet's mark.
     case mark(value: Int, mask: Int)
+    /// The masked bits of the connection's mark.
+    case connectionMark(value: Int, mask: Int)
+    /// The packet goes in the direction in which the connection was opened.
+    case originalDirection
     /// Another one, as compact JSON.
     case other(String)
 }
@@ -180,6 +184,10 @@ package enum FilterAction: Hashable, Sendable {
     case rewrite(TranslatedEnd, PrefixTranslation)
     /// Lowers the segment size that a TCP peer announces to the route's MTU.
     case clampSegmentSize
+    /// Gives the packet this mark.
+    case setMark(Int)
+    /// Sets these bits of the connection's mark.
+    case setConnectionMark(bits: Int)
     /// Another one, as compact JSON.
     case other(String)
 

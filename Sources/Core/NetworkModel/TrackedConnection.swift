@@ -11,6 +11,15 @@ package struct TrackedConnection: Hashable, Sendable {
     /// True if its source is translated.
     package var isTranslated: Bool { source != answersTo }
 
+    /// How many of the connections that `conntrack -L` prints have not ended.
+    package static func openCount(_ text: [UInt8]) -> Int {
+        text.split(separator: UInt8(ascii: "\n")).count { line in
+            let words = String(decoding: line, as: UTF8.self).split(separator: " ")
+            return words.contains { $0.hasPrefix("src=") }
+                && !words.contains { $0 == "TIME_WAIT" || $0 == "CLOSE" || $0 == "LAST_ACK" }
+        }
+    }
+
     /// The connections that `conntrack -L` prints, one a line; unknown lines are skipped.
     ///
     /// ```

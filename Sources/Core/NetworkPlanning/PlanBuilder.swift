@@ -18,6 +18,7 @@ struct PlanBuilder {
     private var translation: [FilterRule] = []
     private var forward: [FilterRule] = []
     private var clamp: [FilterRule] = []
+    private var stay: [FilterRule] = []
 
     /// The relays that packets are led to, each as `PLACE/NAME`.
     private var probedRelays: [String] = []
@@ -46,6 +47,9 @@ struct PlanBuilder {
             FilterChain(
                 name: "clamp", hook: FilterHook(type: .filter, point: .forward, priority: -150),
                 rules: clamp),
+            FilterChain(
+                name: "stay", hook: FilterHook(type: .filter, point: .prerouting, priority: -150),
+                rules: stay),
         ]
         finished.table.chains = chains.filter { !$0.rules.isEmpty }
         return finished
@@ -263,6 +267,11 @@ struct PlanBuilder {
     /// Adds a rule that limits segments.
     mutating func clamp(_ rule: FilterRule) {
         if !clamp.contains(rule) { clamp.append(rule) }
+    }
+
+    /// Adds a rule that leads packets of earlier connections to their relay.
+    mutating func stay(_ rule: FilterRule) {
+        if !stay.contains(rule) { stay.append(rule) }
     }
 
     /// Adds traffic that foreign firewalls must accept.

@@ -27,6 +27,8 @@ extension ServerStatus {
         package var since: Int
         /// Why it is not up.
         package var cause: String
+        /// When it was drained, in seconds since 1970; nil if it is not.
+        package var drainedSince: Int?
     }
 }
 
@@ -45,11 +47,15 @@ extension ServerStatus.RelayGroup {
         for relay in relays where relay.state != "up" {
             words += "; \(relay.name) is \(relay.state) for \(Self.age(relay.since, now)): \(relay.cause)"
         }
+        for relay in relays {
+            guard let since = relay.drainedSince else { continue }
+            words += "; \(relay.name) is drained for \(Self.age(since, now))"
+        }
         return words
     }
 
     /// How it is drawn; see `ServerStatus.Path.look`.
-    var look: String { relays.allSatisfy { $0.state == "up" } ? "good" : "warn" }
+    var look: String { relays.allSatisfy { $0.state == "up" && $0.drainedSince == nil } ? "good" : "warn" }
 
     private static func age(_ time: Int, _ now: Int) -> String {
         Figures.duration(seconds: max(0, now - time))
@@ -84,7 +90,7 @@ extension ServerStatus.Relay {
     fileprivate var json: JSONValue {
         .object([
             ("name", .string(name)), ("state", .string(state)), ("since", .integer(since)),
-            ("cause", .string(cause)),
+            ("cause", .string(cause)), ("drained-since", .optional(drainedSince)),
         ])
     }
 
@@ -93,5 +99,6 @@ extension ServerStatus.Relay {
         state = json["state"]?.string ?? "unknown"
         since = json["since"]?.count ?? 0
         cause = json["cause"]?.string ?? ""
+        drainedSince = json["drained-since"]?.count
     }
 }

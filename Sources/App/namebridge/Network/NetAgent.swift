@@ -59,6 +59,8 @@ final class AgentLoop {
     private let state: StateStore
     /// Chooses relays.
     private let relays: RelayWatch
+    /// As last read.
+    private var drained: [String: Int] = [:]
 
     /// Watches the folders of the state and of the file; another file gets a new watch.
     private var folders: FolderWatch
@@ -105,6 +107,7 @@ final class AgentLoop {
     func run() throws(KernelError) {
         defer { _ = lock.number }
         try agent.start()
+        readDrained()
         var events = EpollEvents(capacity: 8)
         while true {
             if MonotonicClock.now >= agent.nextCheck { turn() }
@@ -142,6 +145,7 @@ final class AgentLoop {
             if names.contains(file) || names.contains("..data") { agent.lookAgain() }
             if names.contains(where: { $0.hasSuffix(FactsFolder.suffix) }) { agent.lookAgain() }
             if names.contains(StateStore.wantedName) { agent.checkSoon() }
+            if names.contains(StateStore.drainedName) { readDrained() }
         case .relays: relays.noteNews()
         case nil: break
         }
@@ -162,8 +166,17 @@ final class AgentLoop {
     /// Leads packets to the relays that work.
     private func chooseRelays() {
         relays.follow(agent.relayGroups)
-        if let choices = relays.elect() { agent.move(to: choices) }
+        if let choices = relays.elect(drained: drained) { agent.move(to: choices) }
         agent.note(relays.report)
+    }
+
+    /// A file that cannot be read changes nothing.
+    private func readDrained() {
+        do throws(KernelError) {
+            drained = try state.drainedRelays()
+        } catch {
+            Log.warning("drained relays not known", [("reason", "\(error)")])
+        }
     }
 
     /// Reads the configuration file.

@@ -1,6 +1,8 @@
 import AdminServer
 import ArgumentParser
+import Glibc
 import JSON
+import LinuxSystem
 
 /// `namebridge net health`: whether the paths that this host speaks for carry packets.
 struct NetHealth: ParsableCommand {
@@ -15,6 +17,7 @@ struct NetHealth: ParsableCommand {
               namebridge net health
               namebridge net health prod
               namebridge net health office/prod --output json
+              namebridge net health --watch
             """)
 
     @OptionGroup var options: RunningServerOptions
@@ -25,15 +28,39 @@ struct NetHealth: ParsableCommand {
     @Option(name: .long, help: "How to write the result: text or json.")
     var output = OutputForm.text
 
+    @Flag(name: .long, help: "Go on, and write the result again with each change, until it is interrupted.")
+    var watch = false
+
     func run() throws {
+        if watch { try follow() }
         let status = ServerStatus(json: try options.ask(.status))
         let paths = status.paths.flatMap(\.health).filter(isMeant)
+        write(paths)
+        if paths.contains(where: \.isDown) { throw ExitStatus.problem }
+        if paths.isEmpty || !paths.allSatisfy(\.isUp) { throw ExitStatus.unknown }
+    }
+
+    /// Asks once a second.
+    private func follow() throws -> Never {
+        var told: [String]?
+        while true {  // ends with SIGINT
+            let paths = ServerStatus(json: try options.ask(.status)).paths.flatMap(\.health).filter(isMeant)
+            let states = paths.map { "\($0.name) \($0.state) \($0.isChanging) \($0.silentTargets)" }
+            if states != told {
+                if output == .text { print(WallClock.text(WallClock.seconds)) }
+                write(paths)
+                fflush(nil)
+            }
+            told = states
+            ThisProcess.sleep(milliseconds: 1000)
+        }
+    }
+
+    private func write(_ paths: [ServerStatus.PathHealth]) {
         switch output {
         case .text: printText(paths)
         case .json: print(JSONValue.object([("paths", .array(paths.map(\.json)))]))
         }
-        if paths.contains(where: \.isDown) { throw ExitStatus.problem }
-        if paths.isEmpty || !paths.allSatisfy(\.isUp) { throw ExitStatus.unknown }
     }
 
     private func isMeant(_ health: ServerStatus.PathHealth) -> Bool {

@@ -75,7 +75,9 @@ final class RelayWatch {
     }
 
     /// The choices from now on; nil if all of them stay.
-    func elect() -> RelayChoices? {
+    ///
+    /// - Parameter drained: As `StateStore.drainedRelays`.
+    func elect(drained: [String: Int]) -> RelayChoices? {
         let verdicts = prober.verdicts
         let now = MonotonicClock.now
         let before = choices
@@ -84,18 +86,38 @@ final class RelayWatch {
             let observed = group.members.map { member in
                 Self.observation(verdicts.first { $0.path == member.probed }, at: now)
             }
-            let move = elections[index].update(observed, at: now)
+            let move = elections[index].update(observed, drained: Set(drained.keys), at: now)
             if let move {
                 choices.carrying[group.name] = move.after
                 note(move, of: group, at: now)
             }
-            report(observed, of: group, at: now)
+            keepConnections(of: group, move, observed, drained)
+            report(observed, drained, of: group, at: now)
         }
         return choices == before ? nil : choices
     }
 
+    /// Connections stay with a relay that was drained as long as it works, if no other one carried beside it:
+    /// then it is not known whose they are.
+    private func keepConnections(
+        of group: RelayGroup, _ move: RelayElection.Move?, _ observed: [RelayElection.Observation],
+        _ drained: [String: Int]
+    ) {
+        for (member, observation) in zip(group.members, observed) {
+            let name = member.name
+            if move?.before == [name], drained[name] != nil, observation.state == .up {
+                choices.staying[group.name] = name
+            } else if choices.staying[group.name] == name,
+                observation.state == .down || choices.carrying[group.name]?.contains(name) == true
+            {
+                choices.staying[group.name] = nil
+            }
+        }
+    }
+
     private func report(
-        _ observed: [RelayElection.Observation], of group: RelayGroup, at now: MonotonicTime
+        _ observed: [RelayElection.Observation], _ drained: [String: Int], of group: RelayGroup,
+        at now: MonotonicTime
     ) {
         let old = reports[group.name]?.relays ?? []
         reports[group.name]?.relays = zip(group.members, observed).map { member, observation in
@@ -107,6 +129,7 @@ final class RelayWatch {
             if let known = old.first(where: { $0.name == relay.name && $0.state == relay.state }) {
                 relay.since = known.since
             }
+            relay.drainedSince = drained[relay.name]
             return relay
         }
     }

@@ -36,12 +36,18 @@ package struct RelayChoices: Hashable, Sendable {
     /// The names of the relays that carry, by the name of their group.
     package var carrying: [String: [String]]
 
-    /// No choice has been made.
-    package init(_ carrying: [String: [String]] = [:]) { self.carrying = carrying }
+    /// The name of the drained relay with which connections stay that began before, by the name of the group.
+    package var staying: [String: String]
+
+    /// Without arguments no choice has been made.
+    package init(_ carrying: [String: [String]] = [:], staying: [String: String] = [:]) {
+        self.carrying = carrying
+        self.staying = staying
+    }
 }
 
 /// How the packets of probes are led to one relay: a mark, a rule and a table that nothing else uses.
-struct ProbeWay {
+package struct ProbeWay {
     /// 0..<64: of the relay, among those that this host leads packets to.
     let slot: Int
 
@@ -52,6 +58,10 @@ struct ProbeWay {
 
     /// The tables of all relays.
     static let tables = 770_000..<770_064
+
+    /// The bit in the marks of connections that began after a relay was drained; kube-proxy and Calico use
+    /// others.
+    package static let laterBit = 0x40
 
     /// Of the rules: before those of mapped clusters and the main table, after the local one.
     static let rulePriority = 770

@@ -30,8 +30,38 @@ extension RelayPlanning {
         builder.choose(group, because: path.label)
         let carrying = planner.carrying(of: group)
         noteGroup(group, carrying, in: &builder)
+        if direction == .there, let name = planner.choices.staying[group.name] {
+            keepConnections(with: name, of: group, carrying, in: &builder)
+        }
         return zip(hops, group.members).filter { carrying.contains($1.name) }
             .map { RouteShare(host: $0.host, weight: $1.weight) }
+    }
+
+    /// Connections that began before the relay `name` was drained go on through it; later ones are marked.
+    private func keepConnections(
+        with name: String, of group: RelayGroup, _ carrying: [String], in builder: inout PlanBuilder
+    ) {
+        guard !carrying.contains(name), let member = group.members.first(where: { $0.name == name }) else {
+            return
+        }
+        let comment = FilterRule.comment(path.label)
+        for traffic in nearTraffic where member.gateways.contains(where: { $0.family == traffic.family }) {
+            let there: [FilterMatch] = [
+                .source(traffic.sources), .destination(PrefixSet(traffic.destinations)),
+            ]
+            // What is new to conntrack may be older than its first rule: a TCP connection begins with SYN.
+            let icmp = traffic.family == .v4 ? "icmp" : "ipv6-icmp"
+            for beginning in [FilterMatch.synchronize, .transport("udp"), .transport(icmp)] {
+                builder.stay(
+                    FilterRule(
+                        there + [.connectionState(["new"]), beginning],
+                        .setConnectionMark(bits: ProbeWay.laterBit), comment: comment))
+            }
+            builder.stay(
+                FilterRule(
+                    there + [.originalDirection, .connectionMark(value: 0, mask: ProbeWay.laterBit)],
+                    .setMark(Int(member.probed.origin.mark)), comment: comment))
+        }
     }
 
     /// The choice between `hops`; nil if there is none, or if nothing shows which of them work.

@@ -98,6 +98,8 @@ struct IPTablesRendering {
         case .connectionState(let states):
             [["-m", "conntrack", "--ctstate", states.joined(separator: ",").uppercased()]]
         case .mark(let value, let mask): [["-m", "mark", "--mark", "\(value)/\(mask)"]]
+        case .connectionMark(let value, let mask): [["-m", "connmark", "--mark", "\(value)/\(mask)"]]
+        case .originalDirection: [["-m", "conntrack", "--ctdir", "ORIGINAL"]]
         case .other: []
         }
     }

@@ -41,6 +41,8 @@ extension AgentStatus {
         package var since: Int
         /// Why it is not up.
         package var cause: String
+        /// When it was drained, in seconds since 1970; nil if it is not.
+        package var drainedSince: Int?
 
         package init(name: String, state: String, since: Int, cause: String) {
             self.name = name
@@ -79,7 +81,7 @@ extension AgentStatus.Relay {
     fileprivate var json: JSONValue {
         .object([
             ("name", .string(name)), ("state", .string(state)), ("since", .integer(since)),
-            ("cause", .string(cause)),
+            ("cause", .string(cause)), ("drained-since", drainedSince.map { .integer($0) } ?? .null),
         ])
     }
 
@@ -89,5 +91,6 @@ extension AgentStatus.Relay {
             let since = json["since"]?.integer
         else { return nil }
         self.init(name: name, state: state, since: since, cause: json["cause"]?.string ?? "")
+        drainedSince = json["drained-since"]?.integer
     }
 }

@@ -16,6 +16,31 @@ extension StateStore {
     package func write(_ choices: RelayChoices) throws(KernelError) {
         try write("relays", choices.json.description)
     }
+
+    /// When each relay was drained, in seconds since 1970, by its name.
+    package func drainedRelays() throws(KernelError) -> [String: Int] {
+        guard let json = try read(Self.drainedName) else { return [:] }
+        var drained: [String: Int] = [:]
+        for entry in json["drained"]?.elements ?? [] {
+            guard let name = entry["relay"]?.string, let since = entry["since"]?.integer else {
+                throw damaged(Self.drainedName, "it is no list of drained relays of this version")
+            }
+            drained[name] = since
+        }
+        return drained
+    }
+
+    package func write(drained: [String: Int]) throws(KernelError) {
+        if drained.isEmpty { return try remove(Self.drainedName) }
+        let entries = drained.sorted { $0.key < $1.key }.map { name, since in
+            JSONValue.object([("relay", .string(name)), ("since", .integer(since))])
+        }
+        let json = JSONValue.object([("version", .integer(1)), ("drained", .array(entries))])
+        try write(Self.drainedName, json.description)
+    }
+
+    /// The name of the file that changes with the drained relays.
+    package static var drainedName: String { "drained" }
 }
 
 extension RelayChoices {
@@ -25,7 +50,12 @@ extension RelayChoices {
                 ("path", .string(name)), ("carrying", .array(relays.map { .string($0) })),
             ])
         }
-        return .object([("version", .integer(1)), ("groups", .array(groups))])
+        let staying = staying.sorted { $0.key < $1.key }.map { name, relay in
+            JSONValue.object([("path", .string(name)), ("relay", .string(relay))])
+        }
+        return .object([
+            ("version", .integer(1)), ("groups", .array(groups)), ("staying", .array(staying)),
+        ])
     }
 
     /// Nil if `json` did not write it.
@@ -37,6 +67,10 @@ extension RelayChoices {
                 return nil
             }
             carrying[name] = relays.compactMap(\.string)
+        }
+        for entry in json["staying"]?.elements ?? [] {
+            guard let name = entry["path"]?.string, let relay = entry["relay"]?.string else { return nil }
+            staying[name] = relay
         }
     }
 }
