@@ -244,7 +244,7 @@ struct RelayPlanning {
         let nodes = cluster.nodes.filter { $0.host.address(traffic.family) != nil }
         if cluster.cni != .vpc {
             for node in nodes where path.targets.pods {
-                for prefix in node.pods.of(traffic.family) {
+                for prefix in joined(node.pods.of(traffic.family)) {
                     builder.route(to: prefix, through: [node.host], because: because)
                 }
             }

@@ -50,7 +50,7 @@ struct RoutedPlanning {
         }
         if path.targets.pods {
             for node in far.nodes {
-                for prefix in node.pods.of(traffic.family) {
+                for prefix in joined(node.pods.of(traffic.family)) {
                     builder.route(to: prefix, through: [node.host], because: because)
                 }
             }

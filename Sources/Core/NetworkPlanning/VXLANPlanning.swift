@@ -75,7 +75,7 @@ struct VXLANPlanning {
         }
         builder.peer(ForwardingEntry(device: device, mac: peer.mac, destination: peer.underlay), because)
         guard isRouted, path.targets.pods else { return }
-        for prefix in peer.pods { builder.route(route(to: prefix, via: peer), because: because) }
+        for prefix in joined(peer.pods) { builder.route(route(to: prefix, via: peer), because: because) }
     }
 
     /// The route to `prefix` through a node.
