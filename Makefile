@@ -151,6 +151,10 @@ abuse: check-swift faults-packages build
 	swift build -c release --product baseline
 	python3 Sources/Support/Bench/abuse.py $(ABUSE)
 
+# Needs root and kubectl.
+bench-follow: build
+	python3 Sources/Support/Bench/follow.py $(FOLLOW)
+
 soak: check-swift faults-packages build
 	swift build -c release --product baseline
 	python3 Sources/Support/Bench/soak.py $(SOAK)

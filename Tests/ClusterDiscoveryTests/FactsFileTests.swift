@@ -82,7 +82,7 @@ import Testing
     @Test func `without facts the file is used, with a warning`() throws {
         let (inventory, problems) = read(
             "dns: { bare-domain: [prod] }\nclusters: { prod: { follow: { context: prod } } }\n")
-        #expect(inventory?.cluster("prod")?.isAwaitingFacts == true)
+        #expect(inventory?.cluster("prod")?.isAwaitingServers == true)
         #expect(
             problems.map(\.description) == [
                 "n.yaml:2:21: warning: clusters.prod.follow: found no facts of the cluster yet: questions for its names get"
@@ -102,6 +102,25 @@ import Testing
         let (inventory, problems) = InventoryFile.readForFollower(Array(file.utf8), name: "n.yaml")
         #expect(problems == [])
         #expect(inventory?.cluster("prod")?.follow?.context == "prod")
+    }
+
+    @Test func `facts of nodes alone give a cluster without names`() {
+        let facts = """
+            facts: 1
+            cluster: prod
+            context: prod
+            nodes:
+              since: "2026-07-01T08:30:00Z"
+              from: "a list"
+              value: { a: { address: 192.0.2.1, since: "2026-07-01T08:30:00Z" } }
+
+            """
+        let bare = read("clusters: { prod: { follow: { context: prod } } }\n", facts)
+        #expect(bare.problems == [])
+        #expect(bare.inventory?.cluster("prod")?.names == [])
+        let named = read("clusters: { prod: { follow: { context: prod }, names: [a.example] } }\n", facts)
+        #expect(named.inventory?.cluster("prod")?.names.count == 1)
+        #expect(named.problems.map(\.severity) == [.warning])
     }
 
     @Test func `facts of another cluster or context have no effect`() throws {

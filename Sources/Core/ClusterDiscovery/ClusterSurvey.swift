@@ -48,8 +48,10 @@ package struct ClusterSurvey: Sendable {
         case failure(KubectlFailure)
     }
 
-    /// The most pages of 500 items that are read of one list: 20,000 nodes, or ten blocks of 2,000 each.
-    private static let mostPages = 40
+    /// The most items that are read of one list: 20,000 nodes, or ten blocks of 2,000 each.
+    private static let mostItems = 20_000
+    /// The items of a page: a small one takes less memory, and more requests.
+    private let pageSize: Int
 
     /// How often a list that breaks off is read from the start again.
     private static let mostRestarts = 2
@@ -58,14 +60,16 @@ package struct ClusterSurvey: Sendable {
     ///   - readYAML: Parses the YAML inside of ConfigMaps.
     ///   - only: The only questions to ask; nil: all that make sense.
     ///   - triesServices: Whether a dry run may find out the range of services.
+    ///   - pageSize: The items of a page.
     package init(
         context: String, readYAML: @escaping @Sendable (String) -> JSONValue?, only: [SurveyTopic]? = nil,
-        triesServices: Bool = true
+        triesServices: Bool = true, pageSize: Int = 500
     ) {
         self.context = context
         self.readYAML = readYAML
         self.only = only
         self.triesServices = triesServices
+        self.pageSize = pageSize
     }
 
     /// The questions to ask now; empty once everything is known that can be.
@@ -80,8 +84,9 @@ package struct ClusterSurvey: Sendable {
 
     /// The path and query of the request for `topic`.
     package func path(of topic: SurveyTopic) -> String {
-        guard let token = continuations[topic] else { return topic.path }
-        return topic.path + "&continue=" + percentEncoded(token)
+        let path = topic.path.replacing("limit=500", with: "limit=\(pageSize)")
+        guard let token = continuations[topic] else { return path }
+        return path + "&continue=" + percentEncoded(token)
     }
 
     /// Takes the output of kubectl.
@@ -140,9 +145,9 @@ package struct ClusterSurvey: Sendable {
             continuations[topic] = nil
             return
         }
-        guard pages[topic, default: 0] < Self.mostPages else {
+        guard pages[topic, default: 0] < Self.mostItems / pageSize else {
             continuations[topic] = nil
-            partial[topic] = .other("the list has more than \(Self.mostPages) pages")
+            partial[topic] = .other("the list has more than \(Self.mostItems) items")
             return
         }
         continuations[topic] = token

@@ -71,10 +71,11 @@ struct FactsDeriving: Sendable {
     /// Something may differ.
     mutating func noteChange() { isChanged = true }
 
-    /// The facts could not be written.
-    mutating func noteUnwritten() {
+    /// The facts were not written; they are given again at `time`.
+    mutating func noteUnwritten(until time: MonotonicTime) {
         written = nil
         isChanged = true
+        nextDerivation = max(nextDerivation, time)
     }
 
     /// A list was read as a whole.

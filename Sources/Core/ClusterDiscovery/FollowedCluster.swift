@@ -49,6 +49,9 @@ package struct FollowedCluster: Sendable {
     /// Everything that is not watched is asked again after so many milliseconds: ConfigMaps, DaemonSets.
     static let surveyInterval = 300_000
 
+    /// The items of a page: a follower has all day, and is to stay small.
+    private static let pageSize = 100
+
     /// A watch that ends earlier has failed, in milliseconds.
     private static let shortLife = 5_000
     /// After a watch that lasted longer a failure is the first of its row, in milliseconds.
@@ -147,13 +150,15 @@ package struct FollowedCluster: Sendable {
             .map(\.key)
         if outage != nil { topics.insert(.version, at: 0) }
         guard !topics.isEmpty else { return }
-        let survey = ClusterSurvey(context: known.context, readYAML: readYAML, only: topics)
+        let survey = ClusterSurvey(
+            context: known.context, readYAML: readYAML, only: topics, pageSize: Self.pageSize)
         round = Round(survey: survey, isWhole: false)
     }
 
     /// Asks everything but the lists that are watched.
     private mutating func beginWholeRound() {
-        var survey = ClusterSurvey(context: context, readYAML: readYAML, triesServices: false)
+        var survey = ClusterSurvey(
+            context: context, readYAML: readYAML, triesServices: false, pageSize: Self.pageSize)
         let watched = watches.filter { $0.value.stage != .unread }.map(\.key)
         for topic in watched { survey.answers[topic] = known?.answers[topic] }
         round = Round(survey: survey, isWhole: true, watched: Set(watched))
@@ -330,8 +335,10 @@ package struct FollowedCluster: Sendable {
 
     // MARK: - Results
 
-    /// The facts could not be written: they are given again.
-    package mutating func noteUnwritten() { deriving.noteUnwritten() }
+    /// The facts were not written: they are given again after so many milliseconds.
+    package mutating func noteUnwritten(retry milliseconds: Int, at now: FollowTime) {
+        deriving.noteUnwritten(until: now.monotonic.advanced(milliseconds: milliseconds))
+    }
 
     /// The facts to write now; nil if the file is right, or it is too early.
     package mutating func facts(at now: FollowTime) -> ClusterFacts? {

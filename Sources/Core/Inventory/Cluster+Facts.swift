@@ -8,7 +8,7 @@ package enum ValueOrigin: Hashable, Sendable {
 
 extension Cluster {
     /// True if it is followed, and its servers are not known yet.
-    package var isAwaitingFacts: Bool { follow != nil && facts == nil && dns.isEmpty }
+    package var isAwaitingServers: Bool { follow != nil && dns.isEmpty }
 
     /// Adds what was found to what the file has. Values of the file win: whole keys, and for nodes each node,
     /// whose pod prefixes are the found ones if the file has none.
@@ -21,6 +21,8 @@ extension Cluster {
         func isFree(_ key: ClusterFacts.Key) -> Bool { !written.contains(key) }
         if isFree(.domain), let found = facts.domain { domain = found.value }
         if isFree(.dns), let found = facts.dns { dns = found.value }
+        // Who may read nodes only, such as a kubelet, follows the network of a cluster, not its names.
+        if dns.isEmpty, names == Self.defaultNames(key: key) { names = [] }
         if isFree(.pods), let found = facts.pods { pods = found.value }
         if isFree(.services), let found = facts.services { services = found.value }
         if isFree(.cni), let found = facts.cni { cni = found.value }

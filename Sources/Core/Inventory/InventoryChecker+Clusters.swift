@@ -44,16 +44,19 @@ extension InventoryChecker {
                     owners[asked] = (cluster.domain, here)
                 }
             }
-            if cluster.isAwaitingFacts {
+            if cluster.follow != nil, cluster.facts == nil {
                 warn(
                     at: path + "follow",
                     "found no facts of the cluster yet: questions for its names get no answer, and no path"
                         + " leads to it, until \"namebridge follow\" has asked it")
-                checkDataPath(of: cluster, at: path)
-                continue
+            } else if cluster.isAwaitingServers, !(cluster.names + cluster.also).isEmpty {
+                warn(
+                    at: path + "follow",
+                    "found no DNS servers in the cluster: questions for its names get no answer; write"
+                        + " \"dns\" here, or let \"namebridge follow\" read the service")
             }
             for (key, names) in [("names", cluster.names), ("also", cluster.also)]
-            where cluster.dns.isEmpty && !names.isEmpty {
+            where cluster.dns.isEmpty && !names.isEmpty && !cluster.isAwaitingServers {
                 error(
                     at: path + "dns",
                     "found \(key == "names" ? "names" : quoted(key)) but no DNS servers to ask for them,"

@@ -137,7 +137,7 @@ extension InventoryChecker {
                 continue
             }
             let clusterPath = InventoryPath("clusters") + key
-            if cluster.dns.isEmpty, !cluster.isAwaitingFacts {
+            if cluster.dns.isEmpty, !cluster.isAwaitingServers {
                 error(
                     at: path[index], and: clusterPath + "dns",
                     "found \(key), which has no DNS servers, expected a cluster with a \"dns\" list")

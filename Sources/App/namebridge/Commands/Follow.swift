@@ -104,7 +104,9 @@ struct Follow: ParsableCommand {
             guard let settings = cluster.follow else { continue }
             let kubectl = try Kubectl(kubeconfig: settings.kubeconfig ?? kubeconfig, timeout: timeout.seconds)
             let follower = try failing { () throws(Errno) in
-                try ClusterFollower(key: cluster.key, settings: settings, kubectl: kubectl, folder: folder)
+                try ClusterFollower(
+                    key: cluster.key, settings: settings, kubectl: kubectl, folder: folder,
+                    configuration: options.path)
             }
             try failing { () throws(Errno) in try follower.start() }
             followers[cluster.key] = follower

@@ -15,6 +15,8 @@ final class ClusterFollower: Sendable {
     private let kubectl: Kubectl
     /// Writes the files.
     private let writer: FactsWriter
+    /// The configuration that the facts are for.
+    private let configuration: FactsTrial
     /// The messages of the threads that run kubectl.
     private let box = Mutex(Box())
     /// Wakes the thread.
@@ -41,12 +43,13 @@ final class ClusterFollower: Sendable {
     }
 
     init(
-        key: String, settings: FollowSettings, kubectl: Kubectl, folder: StateFolder
+        key: String, settings: FollowSettings, kubectl: Kubectl, folder: StateFolder, configuration: String
     ) throws(Errno) {
         self.key = key
         self.settings = settings
         self.kubectl = kubectl
         writer = FactsWriter(folder: folder, key: key)
+        self.configuration = FactsTrial(configuration: configuration, folder: folder.path, key: key)
         wake = try EventFD()
     }
 
@@ -91,7 +94,15 @@ final class ClusterFollower: Sendable {
                 }
             }
             begin(cluster.due(at: now), &jobs)
-            if let facts = cluster.facts(at: now), write(facts) == .failed { cluster.noteUnwritten() }
+            if let facts = cluster.facts(at: now) {
+                switch write(facts) {
+                case .written: reports.objection = nil
+                case .failed: cluster.noteUnwritten(retry: 1_000, at: now)
+                case .refused(let objection):
+                    reports.objection = objection
+                    cluster.noteUnwritten(retry: 10_000, at: now)
+                }
+            }
             reports.tell(cluster, writer, at: now)
             wait(until: cluster.nextTime)
         }
@@ -104,10 +115,13 @@ final class ClusterFollower: Sendable {
         case written
         /// They are not: the log says why.
         case failed
+        /// They contradict the configuration.
+        case refused(String)
     }
 
     /// Writes the facts.
     private func write(_ facts: ClusterFacts) -> Writing {
+        if let objection = configuration.objection(to: facts) { return .refused(objection) }
         do throws(Errno) {
             try writer.write(facts)
             let nodes = facts.nodes?.value.count ?? 0
@@ -172,6 +186,8 @@ private struct FollowReports {
     private let context: String
     /// The report in the file.
     private var written: FollowReport?
+    /// Why the present facts can't be used with the configuration; nil if they can.
+    var objection: String?
 
     /// While nothing else changes, the report is written so often, in seconds.
     private static let interval = 60
@@ -184,13 +200,15 @@ private struct FollowReports {
     /// Logs a new state, and writes the report if it is new, or old.
     mutating func tell(_ cluster: FollowedCluster, _ writer: FactsWriter, at now: FollowTime) {
         let state = cluster.state
-        let reason = state.reason(kubectl: kubectlCommand(context: context))
-        let isNew = written?.state != state.word || written?.reason != reason
+        let trouble = state.reason(kubectl: kubectlCommand(context: context))
+        let word = trouble == nil && objection != nil ? "refused" : state.word
+        let reason = trouble ?? objection
+        let isNew = written?.state != word || written?.reason != reason
         let age = (cluster.answered ?? 0) - (written?.answered ?? 0)
         guard isNew || age >= Self.interval else { return }
-        if isNew { log(state, reason) }
+        if isNew { log(word, reason) }
         let report = FollowReport(
-            cluster: key, context: context, state: state.word, reason: reason,
+            cluster: key, context: context, state: word, reason: reason,
             since: isNew ? now.wall : written?.since ?? now.wall, answered: cluster.answered)
         written = report
         do throws(Errno) {
@@ -201,11 +219,8 @@ private struct FollowReports {
     }
 
     /// A line for a new state.
-    private func log(_ state: FollowState, _ reason: String?) {
-        let fields: Log.Fields = [("cluster", key)] + (reason.map { [("reason", $0)] } ?? [])
-        switch state {
-        case .starting, .following: Log.notice(state.word, fields)
-        case .doubting, .failing: Log.warning("\(state.word), nothing is removed", fields)
-        }
+    private func log(_ state: String, _ reason: String?) {
+        guard let reason else { return Log.notice(state, [("cluster", key)]) }
+        Log.warning("\(state), the facts stay as they are", [("cluster", key), ("reason", reason)])
     }
 }

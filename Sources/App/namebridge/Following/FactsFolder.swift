@@ -14,7 +14,7 @@ enum FactsFolder {
     private static let most = 1_000
 
     /// A configuration with the facts of the folder, as `InventoryFile.read` takes both.
-    static func adding(to file: [UInt8]) throws(FileError) -> [UInt8] {
+    static func adding(to file: [UInt8], _ path: String = path) throws(FileError) -> [UInt8] {
         var followed = FollowedText(file: file, facts: [])
         for name in FileContents.names(in: path).filter({ $0.hasSuffix(suffix) }).sorted().prefix(most) {
             let path = "\(path)/\(name)"
