@@ -1,5 +1,6 @@
 import IPAddressing
 import LinuxSystem
+import Synchronization
 
 /// An HTTP server on loopback that answers by a function, one request after the other, on a thread of its own.
 final class StandInServer: Sendable {
@@ -13,12 +14,15 @@ final class StandInServer: Sendable {
     struct Response: Sendable {
         let status: Int
         let body: String
+        /// True if the connection stays open after the body: `send` adds to it.
+        var isOpen = false
     }
 
     /// Nil: no answer at all, until the client gives up.
     typealias Responder = @Sendable (Request) -> Response?
 
     let endpoint: Endpoint
+    private let loop: StandInLoop
     private let wake: EventFD
     private let thread: NativeThread
 
@@ -31,9 +35,17 @@ final class StandInServer: Sendable {
         try epoll.add(wake.descriptor, .readable, token: 0)
         try epoll.add(listener, .readable, token: 1)
         let loop = StandInLoop(listener, epoll, respond)
+        self.loop = loop
         thread = try NativeThread(name: "api-server", stackSize: 1 << 20) { loop.run() }
         self.wake = wake
     }
+
+    /// Adds to the body of every open answer to a request whose target begins like this; their number.
+    @discardableResult
+    func send(_ text: String, to target: String) -> Int { loop.send(text, to: target) }
+
+    /// Ends every open answer.
+    func cut() { loop.cut() }
 
     deinit {
         wake.signal()
@@ -46,6 +58,28 @@ private final class StandInLoop: Sendable {
     private let listener: FileDescriptor
     private let epoll: Epoll
     private let respond: StandInServer.Responder
+    private let streams = Mutex<[Stream]>([])
+
+    /// An open answer.
+    private final class Stream: Sendable {
+        let target: String
+        let socket: FileDescriptor
+
+        init(_ target: String, _ socket: consuming FileDescriptor) {
+            self.target = target
+            self.socket = socket
+        }
+    }
+
+    func send(_ text: String, to target: String) -> Int {
+        streams.withLock { streams in
+            let meant = streams.filter { $0.target.hasPrefix(target) }
+            for stream in meant { _ = try? StreamSocket.send(Array(text.utf8).span, on: stream.socket) }
+            return meant.count
+        }
+    }
+
+    func cut() { streams.withLock { $0 = [] } }
 
     init(_ listener: consuming FileDescriptor, _ epoll: consuming Epoll, _ respond: @escaping StandInServer.Responder) {
         self.listener = listener
@@ -88,12 +122,17 @@ private final class StandInLoop: Sendable {
             return
         }
         let head = "HTTP/1.1 \(response.status) Status\r\nContent-Type: application/json\r\nConnection: close\r\n"
-        let text = Array("\(head)Content-Length: \(response.body.utf8.count)\r\n\r\n\(response.body)".utf8)
+        let length = response.isOpen ? "" : "Content-Length: \(response.body.utf8.count)\r\n"
+        let text = Array("\(head)\(length)\r\n\(response.body)".utf8)
         var sent = 0
         try epoll.modify(socket, .writable, token: 1)
         while sent < text.count, try epoll.wait(into: &events, milliseconds: 2000) > 0 {
             sent += try StreamSocket.send(text.span.extracting(sent...), on: socket)
         }
+        guard response.isOpen else { return }
+        try epoll.remove(socket)
+        let stream = Stream(request.target, socket)
+        streams.withLock { $0.append(stream) }
     }
 
     /// Nil while a part is missing.

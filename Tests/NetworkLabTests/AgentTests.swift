@@ -143,10 +143,8 @@ final class RunningAgent {
         self.lab = lab
         log = URL(filePath: try lab.file("agent-\(host).log", ""))
         process.executableURL = URL(filePath: "/usr/bin/env")
-        process.arguments =
-            ["NAMEBRIDGE_NET_STATE=\(lab.state(of: host))"]
-            + lab.entering(host).split(separator: " ").map(String.init)
-            + [Shell.program, "net", "agent", "--config", file, "--full-check", fullCheck]
+        let before = "\(lab.environment(of: host)) \(lab.entering(host))".split(separator: " ").map(String.init)
+        process.arguments = before + [Shell.program, "net", "agent", "--config", file, "--full-check", fullCheck]
         process.standardError = try FileHandle(forWritingTo: log)
         try process.run()
         try waits(for: "keeping", lab)

@@ -169,7 +169,7 @@ final class Lab: @unchecked Sendable {
 
     /// Runs `namebridge net ARGUMENTS` on a host, with that host's own state.
     func net(_ host: String, _ arguments: String) throws -> Shell.Result {
-        try on(host, "env NAMEBRIDGE_NET_STATE=\(state(of: host)) \(Shell.program) net \(arguments)")
+        try on(host, "env \(environment(of: host)) \(Shell.program) net \(arguments)")
     }
 
     /// Runs `namebridge net ARGUMENTS` on each of several hosts, two at a time; the results in the hosts' order.
@@ -203,6 +203,11 @@ final class Lab: @unchecked Sendable {
             try await Task.sleep(for: .milliseconds(200))
         }
         return try isSo()
+    }
+
+    /// The variables of a host's own state, and of the facts of followed clusters, which all hosts share.
+    func environment(of host: String) -> String {
+        "NAMEBRIDGE_NET_STATE=\(state(of: host)) NAMEBRIDGE_FACTS=\(folder.path)/clusters"
     }
 
     /// The namespace that a host is.

@@ -1,0 +1,137 @@
+import Foundation
+import JSON
+import LinuxSystem
+import Synchronization
+import Testing
+
+/// `namebridge follow` with the real kubectl against an API server that changes.
+@Suite(.enabled(if: DiscoverRun.kubectlFolder != nil)) struct FollowTests {
+    /// A follower that runs, and its API server.
+    private final class Running {
+        let folder = FileManager.default.temporaryDirectory.appending(path: "namebridge-follow-\(UUID().uuidString)")
+        let cluster: Box
+        let server: StandInServer
+        private let process = Process()
+
+        /// The cluster, shared with the server's thread.
+        final class Box: Sendable {
+            let cluster: Mutex<StandInCluster>
+            init(_ cluster: StandInCluster) { self.cluster = Mutex(cluster) }
+        }
+
+        init(_ start: StandInCluster, more: String = "") throws {
+            let box = Box(start)
+            cluster = box
+            server = try StandInServer { request in
+                let answer = box.cluster.withLock { $0.answer(request) }
+                guard request.target.contains("watch=true"), answer?.status == 200 else { return answer }
+                return StandInServer.Response(status: 200, body: "", isOpen: true)
+            }
+            try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+            try write(
+                """
+                apiVersion: v1
+                kind: Config
+                clusters: [{ name: c, cluster: { server: "http://\(server.endpoint)" } }]
+                users: [{ name: jane, user: { token: secret } }]
+                contexts: [{ name: prod, context: { cluster: c, user: jane } }]
+
+                """, to: "kubeconfig")
+            try write(
+                """
+                clusters:
+                  prod: { follow: { context: prod, kubeconfig: \(folder.path)/kubeconfig } }
+                \(more)
+
+                """, to: "namebridge.yaml")
+            process.executableURL = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath()
+                .deletingLastPathComponent().appending(path: "namebridge")
+            process.arguments = ["follow", "--config", folder.appending(path: "namebridge.yaml").path]
+            process.environment = [
+                "PATH": "\(DiscoverRun.kubectlFolder ?? ""):/usr/bin:/bin", "HOME": folder.path,
+                "NAMEBRIDGE_FACTS": folder.appending(path: "lib/clusters").path,
+            ]
+            let log = folder.appending(path: "log")
+            try Data().write(to: log)
+            process.standardError = try FileHandle(forWritingTo: log)
+            try process.run()
+        }
+
+        deinit {
+            server.cut()
+            process.terminate()
+            process.waitUntilExit()
+            try? FileManager.default.removeItem(at: folder)
+        }
+
+        private func write(_ text: String, to name: String) throws {
+            try text.write(to: folder.appending(path: name), atomically: true, encoding: .utf8)
+        }
+
+        func text(_ name: String) -> String {
+            (try? String(contentsOf: folder.appending(path: name), encoding: .utf8)) ?? ""
+        }
+
+        var facts: String { text("lib/clusters/prod.yaml") }
+        var report: String { text("lib/clusters/prod.json") }
+
+        /// Waits, as long as it may take on a busy machine.
+        func wait(_ what: String, until isSo: () -> Bool) async throws {
+            let end = ContinuousClock.now + .seconds(90)
+            while ContinuousClock.now < end, !isSo() { try await Task.sleep(for: .milliseconds(50)) }
+            try #require(isSo(), "\(what)\n\(text("log"))\n\(facts)\n\(report)")
+        }
+
+        /// Tells an event of a node to the watch, once there is one.
+        func tell(_ type: String, _ object: JSONValue) async throws {
+            let line = JSONValue.object(["type": .string(type), "object": object]).description + "\n"
+            var count = 0
+            try await wait("no watch") {
+                count = server.send(line, to: "/api/v1/nodes?")
+                return count > 0
+            }
+        }
+    }
+
+    @Test func `nodes that come, change and go are in the facts`() async throws {
+        let run = try Running(FollowRun.flannel(nodes: 3))
+        try await run.wait("the first facts") { run.facts.contains("n3: { address: 192.168.0.3") }
+        #expect(run.facts.contains("cni: { value: flannel-vxlan"))
+        try await run.tell("ADDED", FollowRun.node("n4", "192.168.0.4", pods: "10.244.4.0/24"))
+        try await run.wait("a new node") { run.facts.contains("n4: { address: 192.168.0.4, pods: [10.244.4.0/24]") }
+        try await run.tell("MODIFIED", FollowRun.node("n4", "192.168.0.99", pods: "10.244.4.0/24"))
+        try await run.wait("a changed node") { run.facts.contains("n4: { address: 192.168.0.99") }
+        try await run.tell("DELETED", FollowRun.node("n2", "192.168.0.2"))
+        try await run.wait("a node that goes") { !run.facts.contains("n2:") }
+        #expect(run.report.contains(#""state":"following""#))
+    }
+
+    @Test func `an expired version, a cut and an expired login remove nothing`() async throws {
+        let run = try Running(FollowRun.flannel(nodes: 3))
+        try await run.wait("the first facts") { run.facts.contains("n3:") }
+        run.cluster.cluster.withLock { $0.append("/api/v1/nodes", FollowRun.node("n4", "192.168.0.4")) }
+        try await run.tell("ERROR", .object(["kind": .string("Status"), "code": .integer(410)]))
+        try await run.wait("a list after HTTP 410") { run.facts.contains("n4:") }
+        run.cluster.cluster.withLock { $0.isLoggedOut = true }
+        run.server.cut()
+        try await run.wait("an expired login") { run.report.contains("does not accept the login") }
+        #expect(run.facts.contains("n1:") && run.facts.contains("n4:"))
+        run.cluster.cluster.withLock {
+            $0.isLoggedOut = false
+            $0.append("/api/v1/nodes", FollowRun.node("n5", "192.168.0.5"))
+        }
+        try await run.wait("a login") { run.report.contains(#""state":"following""#) && run.facts.contains("n5:") }
+    }
+
+    @Test func `what contradicts the configuration is not written`() async throws {
+        let run = try Running(
+            FollowRun.flannel(nodes: 3),
+            more: "  other: { names: [], pods: [192.0.2.0/24], nodes: { o: { address: 192.168.0.4 } } }\n")
+        try await run.wait("the first facts") { run.facts.contains("n3:") }
+        try await run.tell("ADDED", FollowRun.node("n4", "192.168.0.4", pods: "192.0.2.0/25"))
+        try await run.wait("a refusal") { run.report.contains(#""state":"refused""#) }
+        #expect(!run.facts.contains("n4:"))
+        try await run.tell("MODIFIED", FollowRun.node("n4", "192.168.0.44", pods: "10.244.44.0/24"))
+        try await run.wait("facts again") { run.facts.contains("n4:") }
+    }
+}
