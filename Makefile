@@ -42,7 +42,7 @@ DOCS = .build-docs
 .DEFAULT_GOAL := help
 .PHONY: help build run lint docs test check-dashboard bench differential faults fuzz tsan abuse soak install install-files deb try-deb clean static
 .PHONY: check-swift build-packages run-packages test-packages bench-packages faults-packages fuzz-packages dashboard-packages deb-packages try-deb-packages
-.PHONY: differential-packages bench-reload
+.PHONY: differential-packages bench-reload explain-proof
 
 help:
 	@echo 'make build    the release binary, .build/release/namebridge'
@@ -55,6 +55,7 @@ help:
 	@echo 'make bench-reload  CPU time of a reload by the number of suffixes'
 	@echo 'make differential  answer sequences played to ours and to six other forwarders; DIFFERENTIAL=--help'
 	@echo 'make faults   what clients notice when name servers die, under load; FAULTS=--help for options; needs root'
+	@echo 'make explain-proof  what "explain" says of random networks, against packets; CASES=10000 SEED=1; needs root'
 	@echo 'make fuzz     every parser fed with broken input under the address sanitizer; FUZZ=--help for options'
 	@echo 'make tsan     the tests of everything that has threads, under the thread sanitizer'
 	@echo 'make abuse    what an honest client notices of floods, forged errors and idle connections; ABUSE=--help; needs root'
@@ -133,6 +134,11 @@ bench-reload: check-swift build
 faults: check-swift faults-packages build
 	swift build -c release --product baseline
 	python3 Sources/Support/Bench/faults.py $(FAULTS)
+
+# A seed of its own each time, which the first line of the output has.
+explain-proof: check-swift test-packages
+	EXPLAIN_CASES=$(or $(CASES),10000) EXPLAIN_SEED=$(or $(SEED),$$(date +%s)) \
+		swift test --disable-xctest --filter 'NetworkLabTests.ExplainProofTests'
 
 fuzz: check-swift fuzz-packages
 	python3 Sources/Support/Fuzzer/fuzz.py $(FUZZ)

@@ -235,7 +235,9 @@ let package = Package(
                 "Inventory",
                 "IPAddressing", "Telemetry", "TestSupport",
             ]),
-        tests("NetworkLabTests", ["namebridge", "LabProbe", "LinuxSystem"]),
+        tests(
+            "NetworkLabTests",
+            ["namebridge", "IPAddressing", "JSON", "LabProbe", "LinuxSystem", "NetworkModel", "PacketPath"]),
         tests("FuzzTests", ["FuzzTargets"], data: ["Corpus"]),
         tests("EndToEndTests", ["namebridge", "baseline", "TestSupport"]),
     ],

@@ -14,11 +14,11 @@ extension ChainRun {
             guard transport == nil ? ["tcp", "udp"].contains(name) : transport == name else { return .absent }
             return .number(UInt64(side == .source ? packet.sourcePort : packet.destinationPort))
         case .originalAddress(let side):
-            guard state.isTracked else { return .absent }
+            guard isConnectionKnown(state) else { return .absent }
             let original = state.flow.original
             return .address(side == .source ? original.source : original.destination)
         case .originalPort(let side):
-            guard state.isTracked else { return .absent }
+            guard isConnectionKnown(state) else { return .absent }
             let original = state.flow.original
             return .number(UInt64(side == .source ? original.sourcePort : original.destinationPort))
         case .transport: return .word(packet.transport)
@@ -55,11 +55,19 @@ extension ChainRun {
         return name.map { .word($0) } ?? .unknown
     }
 
+    /// True once connection tracking has seen the packet: it comes at priority -200.
+    private func isConnectionKnown(_ state: PacketState) -> Bool {
+        let isEarly = state.hook == .prerouting || state.hook == .output
+        return state.isTracked && state.flow.state != .invalid && state.hook != .ingress
+            && !(isEarly && hook.priority < -200)
+    }
+
     /// The packet's value of a key of connection tracking.
     private func connection(_ key: PacketKey.ConnectionKey, _ state: PacketState) -> PacketValue {
-        // Connection tracking comes at priority -200.
-        let isSeen = state.hook != .ingress && !(state.hook == .prerouting && hook.priority < -200)
-        guard state.isTracked, isSeen else { return key == .state ? .word("untracked") : .absent }
+        guard isConnectionKnown(state) else {
+            // Without a connection a packet counts as invalid, unless a rule has excluded it.
+            return key == .state ? .word(state.isTracked ? "invalid" : "untracked") : .absent
+        }
         switch key {
         case .state: return .word(state.flow.state.rawValue)
         case .direction: return .word(state.flow.isReply ? "reply" : "original")

@@ -127,13 +127,10 @@ extension HostTransit {
     /// - Returns: The packet's end; nil if it goes on.
     func translateSource(_ passing: inout Passing, toward hop: IPAddress) -> Outcome? {
         let packet = passing.state.packet
-        if let connection = arrival.connection, passing.state.isTracked {
-            let (address, port) =
-                arrival.isReply
-                ? (connection.arrived.destination, connection.arrived.destinationPort)
-                : (connection.left.source, connection.left.sourcePort)
-            passing.state.packet.source = address
-            passing.state.packet.sourcePort = port
+        if let connection = arrival.connection, passing.state.isTracked, arrival.state != .invalid {
+            let known = arrival.isReply ? connection.arrived.reply : connection.left
+            passing.state.packet.source = known.source
+            passing.state.packet.sourcePort = known.sourcePort
             if passing.state.packet != packet {
                 passing.steps.append(
                     step(

@@ -17,6 +17,8 @@ struct HostTransit {
         var device: String?
         /// The connection that the machine knows the packet of; nil if it knows none.
         var connection: Connection?
+        /// The state that the machine gives the packet.
+        var state = ConnectionState.new
         /// True for the answer.
         var isReply = false
         /// In octets, with the header of IP.
@@ -70,10 +72,8 @@ struct HostTransit {
         if let connection = arrival.connection {
             flow.original = connection.arrived
             flow.isReply = arrival.isReply
-            flow.state = .established
-        } else if arrival.isReply, arrival.packet.transport != "udp" {
-            flow.state = .invalid
         }
+        flow.state = arrival.state
         if arrival.device == nil { flow.course = .delivered }
         let passing = Passing(state: PacketState(flow, at: .ingress))
         return enter(passing).flatMap { branch -> [Outcome] in
@@ -113,10 +113,10 @@ struct HostTransit {
     private func translateDestination(_ start: Passing, at hook: FilterHook.HookPoint) -> [Branch] {
         var passing = start
         let packet = passing.state.packet
-        if let connection = arrival.connection, passing.state.isTracked {
-            guard arrival.isReply else { return [.passing(passing)] }
-            passing.state.packet.destination = connection.arrived.source
-            passing.state.packet.destinationPort = connection.arrived.sourcePort
+        if let connection = arrival.connection, passing.state.isTracked, arrival.state != .invalid {
+            let known = arrival.isReply ? connection.arrived.reply : connection.left
+            passing.state.packet.destination = known.destination
+            passing.state.packet.destinationPort = known.destinationPort
             if passing.state.packet != packet {
                 passing.steps.append(
                     step(

@@ -35,39 +35,90 @@ package struct NetworkWalk {
     /// Every way of `packet`, and for those that arrive every way of the answer.
     package func exchanges(of packet: Packet, from origin: Origin) -> [PathExchange] {
         var requests: [Way] = []
-        follow(Way(packet, isReply: false, from: origin), into: &requests)
+        follow(Way(packet, as: .request, from: origin), into: &requests)
         return requests.flatMap { request -> [PathExchange] in
             guard request.trace.disposition == .delivered, let end = request.end else {
                 return [PathExchange(request: request.trace)]
             }
-            return answers(to: request, from: end).map {
-                PathExchange(request: request.trace, reply: $0.trace)
+            return answers(to: request, as: .answer, from: end).map { answer in
+                exchange(request, answer, from: (origin, end))
             }
         }
+    }
+
+    /// A request with its answer, or with what is lost of the packets after them: machines that see one
+    /// direction of a connection alone give those another state.
+    private func exchange(
+        _ request: Way, _ answer: Way, from ends: (client: Origin, server: Origin)
+    ) -> PathExchange {
+        let first = PathExchange(request: request.trace, reply: answer.trace)
+        guard first.isComplete, request.isTracked(apartFrom: answer) else { return first }
+        var next = request.continued(as: .furtherRequest, from: ends.client)
+        next.answerMachines = Set(answer.trace.hops.map(\.machine))
+        var requests: [Way] = []
+        follow(next, into: &requests)
+        if let lost = request.lost(among: requests) {
+            return PathExchange(request: lost.trace, reply: answer.trace)
+        }
+        let answers = answers(to: request, as: .furtherAnswer, from: ends.server)
+        let lost = answer.lost(among: answers)
+        return PathExchange(request: request.trace, reply: lost?.trace ?? answer.trace)
+    }
+
+    /// A packet of a connection.
+    fileprivate enum Part {
+        /// The first one of each direction.
+        case request, answer
+        /// Later ones.
+        case furtherRequest, furtherAnswer
     }
 
     /// A packet on its way.
     fileprivate struct Way {
         /// What happened so far.
         var trace: PathTrace
+        /// Which packet of its connection it is.
+        let part: Part
         /// The packet now.
         var packet: Packet
         /// Where it is.
         var place: Origin
         /// What each machine remembers.
         var connections: [Int: [HostTransit.Connection]] = [:]
-        /// The machines of the request, for an answer.
-        var requestMachines: [Int] = []
+        /// The machines that have seen the answer.
+        var answerMachines: Set<Int> = []
         /// The first packet of the connection.
         var original: Packet
         /// Where it has arrived; nil before that.
         var end: Origin?
 
-        init(_ packet: Packet, isReply: Bool, from origin: Origin) {
+        init(_ packet: Packet, as part: Part, from origin: Origin) {
+            let isReply = part == .answer || part == .furtherAnswer
             trace = PathTrace(isReply: isReply, packet: packet, disposition: .unknown)
+            self.part = part
             self.packet = packet
             place = origin
             original = packet
+        }
+
+        /// A later packet of the same direction.
+        func continued(as part: Part, from origin: Origin) -> Way {
+            var way = Way(original, as: part, from: origin)
+            way.connections = connections
+            return way
+        }
+
+        /// The first of the later packets of the same direction that does not arrive; nil if all do. A
+        /// connection keeps to one of several next hops.
+        func lost(among others: [Way]) -> Way? {
+            let machines = trace.hops.map(\.machine)
+            let same = others.filter { $0.trace.hops.map(\.machine) == machines }
+            return (same.isEmpty ? others : same).first { $0.trace.disposition != .delivered }
+        }
+
+        /// True if a machine that remembers connections sees one of the two packets alone.
+        func isTracked(apartFrom answer: Way) -> Bool {
+            Set(trace.hops.map(\.machine)) != Set(answer.trace.hops.map(\.machine))
         }
     }
 
@@ -84,18 +135,18 @@ package struct NetworkWalk {
         guard way.trace.hops.count < Self.mostHops else {
             return found.append(circling(way))
         }
-        if let ended = unasked(way, at: port.machine) { return found.append(ended) }
+        if let ended = unasked(way, at: port.machine) ?? clashing(way, at: port.machine) {
+            return found.append(ended)
+        }
         let machine = map.machines[port.machine]
         var arrival = HostTransit.Arrival(packet: way.packet, device: port.device)
         arrival.isReply = way.trace.isReply
         arrival.size = size
-        if way.trace.isReply {
-            arrival.connection = way.connections[port.machine]?.last { $0.left.reply == way.packet }
-        }
+        way.recognise(&arrival, at: port.machine)
         for outcome in HostTransit(machine: machine, arrival: arrival).outcomes() {
             var next = way
             next.packet = outcome.packet
-            if !way.trace.isReply, !machine.knowledge.isFabric {
+            if way.part == .request, !machine.knowledge.isFabric {
                 next.connections[port.machine, default: []].append(
                     HostTransit.Connection(arrived: way.packet, left: outcome.packet))
                 if way.packet.source.isUnspecified { next.adopt(outcome.packet.source) }
@@ -150,7 +201,7 @@ package struct NetworkWalk {
     /// connection waits for it.
     private func unasked(_ way: Way, at machine: Int) -> Way? {
         guard way.trace.isReply, !map.machines[machine].knowledge.isFabric,
-            let known = way.connections[machine], !known.isEmpty,
+            map.machines[machine].evidence != .read, let known = way.connections[machine], !known.isEmpty,
             !known.contains(where: { $0.left.reply == way.packet })
         else { return nil }
         var way = way
@@ -160,13 +211,29 @@ package struct NetworkWalk {
         return way
     }
 
+    /// An answer that comes to a machine again which has undone its translation already: as a new connection
+    /// it would be the reverse of the old one, so that the kernel gives it another port.
+    private func clashing(_ way: Way, at machine: Int) -> Way? {
+        let isNew = way.part == .furtherAnswer || way.part == .answer && way.packet.transport == "udp"
+        guard isNew, let known = way.connections[machine],
+            !known.contains(where: { $0.left.reply == way.packet }),
+            known.contains(where: { $0.arrived.reply == way.packet })
+        else { return nil }
+        var way = way
+        let owner = map.machines[machine]
+        way.trace.hops.append(PathHop(host: owner.name, role: owner.role, steps: [], machine: machine))
+        way.stop(
+            .routeElsewhere, by: "the answer was here before: its port is changed", as: .lost,
+            evidence: owner.evidence)
+        return way
+    }
+
     // MARK: - Answers
 
     /// Every way of the answer to a request that has arrived.
-    private func answers(to request: Way, from end: Origin) -> [Way] {
-        var way = Way(request.packet.reply, isReply: true, from: end)
+    private func answers(to request: Way, as part: Part, from end: Origin) -> [Way] {
+        var way = Way(request.packet.reply, as: part, from: end)
         way.connections = request.connections
-        way.requestMachines = request.trace.hops.map(\.machine)
         way.original = request.original
         var found: [Way] = []
         follow(way, into: &found)
@@ -251,6 +318,25 @@ package struct NetworkWalk {
 }
 
 extension NetworkWalk.Way {
+    /// Gives a packet the state that a machine gives it by what it has seen of the connection. A machine that
+    /// has seen no request takes an answer of TCP for invalid, and what follows it for a new connection; one
+    /// that sees no answers takes what follows the request for invalid (nf_conntrack_proto_tcp.c).
+    fileprivate func recognise(_ arrival: inout HostTransit.Arrival, at machine: Int) {
+        let isStrict = packet.transport != "udp"
+        let known = connections[machine] ?? []
+        switch part {
+        case .request: arrival.state = .new
+        case .answer, .furtherAnswer:
+            arrival.connection = known.last { $0.left.reply == packet }
+            let isFirst = part == .answer
+            arrival.state = arrival.connection != nil ? .established : isStrict && isFirst ? .invalid : .new
+        case .furtherRequest:
+            arrival.connection = known.last { $0.arrived == packet }
+            let isAnswered = answerMachines.contains(machine)
+            arrival.state = isAnswered ? .established : isStrict ? .invalid : .new
+        }
+    }
+
     /// Ends the way where the packet is for.
     fileprivate mutating func arrive(at end: NetworkWalk.Origin) {
         self.end = end

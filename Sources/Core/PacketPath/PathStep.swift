@@ -97,11 +97,14 @@ package struct PathTrace: Hashable, Sendable {
 package struct PathExchange: Hashable, Sendable {
     /// The way of the request.
     package var request: PathTrace
-    /// The way of the answer; nil if the request does not arrive.
+    /// The way of the answer; nil if the first packet of the request does not arrive. Where the request is
+    /// not delivered although there is one, a later packet is lost.
     package var reply: PathTrace?
 
     /// True if the answer arrives.
-    package var isComplete: Bool { reply?.disposition == .delivered }
+    package var isComplete: Bool {
+        request.disposition == .delivered && reply?.disposition == .delivered
+    }
 
     /// The trace that does not end well; nil if both do.
     package var failed: PathTrace? {

@@ -94,9 +94,12 @@ package struct Explanation: Sendable {
     package var exchanges: [PathExchange] { groups.flatMap(\.exchanges) }
 
     /// The first way that fails; nil if none does.
-    package var failure: PathTrace? {
-        let failed = exchanges.compactMap(\.failed)
-        return failed.first { $0.disposition != .unknown } ?? failed.first
+    package var failure: PathTrace? { failedExchange?.failed }
+
+    /// The packets that fail first; nil if none do.
+    private var failedExchange: PathExchange? {
+        let failed = exchanges.filter { $0.failed != nil }
+        return failed.first { $0.failed?.disposition != .unknown } ?? failed.first
     }
 
     /// The verdict of all ways together.
@@ -126,7 +129,9 @@ package struct Explanation: Sendable {
             decision = idle
             return
         }
-        guard step.code == .replyBypassesRelay, let (router, route) = failure.turn else { return }
+        // A machine that sees no answers drops what follows the request: the answer's first route decides.
+        let turn = failure.isReply ? failure.turn : failedExchange?.reply?.firstRoute
+        guard step.code == .replyBypassesRelay, let (router, route) = turn else { return }
         decision = Decision(host: router.host, role: router.role, rule: route.text, evidence: route.evidence)
     }
 }
@@ -177,6 +182,14 @@ extension PathStep {
 }
 
 extension PathTrace {
+    /// The first route of the way; nil if there is none.
+    fileprivate var firstRoute: (hop: PathHop, step: PathStep)? {
+        for hop in hops {
+            if let step = hop.steps.first(where: { $0.stage == .route }) { return (hop, step) }
+        }
+        return nil
+    }
+
     /// Where an answer leaves the way of its request: the last route before the machine that drops it.
     fileprivate var turn: (hop: PathHop, step: PathStep)? {
         var found: (PathHop, PathStep)?
