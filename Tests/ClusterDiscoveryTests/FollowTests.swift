@@ -6,6 +6,48 @@ import Testing
 
 /// `namebridge follow` with the real kubectl against an API server that changes.
 @Suite(.enabled(if: DiscoverRun.kubectlFolder != nil)) struct FollowTests {
+    @Test func `nodes that come, change and go are in the facts`() async throws {
+        let run = try Running(FollowRun.flannel(nodes: 3))
+        try await run.wait("the first facts") { run.facts.contains("n3: { address: 192.168.0.3") }
+        #expect(run.facts.contains("cni: { value: flannel-vxlan"))
+        try await run.tell("ADDED", FollowRun.node("n4", "192.168.0.4", pods: "10.244.4.0/24"))
+        try await run.wait("a new node") { run.facts.contains("n4: { address: 192.168.0.4, pods: [10.244.4.0/24]") }
+        try await run.tell("MODIFIED", FollowRun.node("n4", "192.168.0.99", pods: "10.244.4.0/24"))
+        try await run.wait("a changed node") { run.facts.contains("n4: { address: 192.168.0.99") }
+        try await run.tell("DELETED", FollowRun.node("n2", "192.168.0.2"))
+        try await run.wait("a node that goes") { !run.facts.contains("n2:") }
+        #expect(run.report.contains(#""state":"following""#))
+    }
+
+    @Test func `an expired version, a cut and an expired login remove nothing`() async throws {
+        let run = try Running(FollowRun.flannel(nodes: 3))
+        try await run.wait("the first facts") { run.facts.contains("n3:") }
+        run.cluster.cluster.withLock { $0.append("/api/v1/nodes", FollowRun.node("n4", "192.168.0.4")) }
+        try await run.tell("ERROR", .object(["kind": .string("Status"), "code": .integer(410)]))
+        try await run.wait("a list after HTTP 410") { run.facts.contains("n4:") }
+        run.cluster.cluster.withLock { $0.isLoggedOut = true }
+        run.server.cut()
+        try await run.wait("an expired login") { run.report.contains("does not accept the login") }
+        #expect(run.facts.contains("n1:") && run.facts.contains("n4:"))
+        run.cluster.cluster.withLock {
+            $0.isLoggedOut = false
+            $0.append("/api/v1/nodes", FollowRun.node("n5", "192.168.0.5"))
+        }
+        try await run.wait("a login") { run.report.contains(#""state":"following""#) && run.facts.contains("n5:") }
+    }
+
+    @Test func `what contradicts the configuration is not written`() async throws {
+        let run = try Running(
+            FollowRun.flannel(nodes: 3),
+            more: "  other: { names: [], pods: [192.0.2.0/24], nodes: { o: { address: 192.168.0.4 } } }\n")
+        try await run.wait("the first facts") { run.facts.contains("n3:") }
+        try await run.tell("ADDED", FollowRun.node("n4", "192.168.0.4", pods: "192.0.2.0/25"))
+        try await run.wait("a refusal") { run.report.contains(#""state":"refused""#) }
+        #expect(!run.facts.contains("n4:"))
+        try await run.tell("MODIFIED", FollowRun.node("n4", "192.168.0.44", pods: "10.244.44.0/24"))
+        try await run.wait("facts again") { run.facts.contains("n4:") }
+    }
+
     /// A follower that runs, and its API server.
     private final class Running {
         let folder = FileManager.default.temporaryDirectory.appending(path: "namebridge-follow-\(UUID().uuidString)")
@@ -91,47 +133,5 @@ import Testing
                 return count > 0
             }
         }
-    }
-
-    @Test func `nodes that come, change and go are in the facts`() async throws {
-        let run = try Running(FollowRun.flannel(nodes: 3))
-        try await run.wait("the first facts") { run.facts.contains("n3: { address: 192.168.0.3") }
-        #expect(run.facts.contains("cni: { value: flannel-vxlan"))
-        try await run.tell("ADDED", FollowRun.node("n4", "192.168.0.4", pods: "10.244.4.0/24"))
-        try await run.wait("a new node") { run.facts.contains("n4: { address: 192.168.0.4, pods: [10.244.4.0/24]") }
-        try await run.tell("MODIFIED", FollowRun.node("n4", "192.168.0.99", pods: "10.244.4.0/24"))
-        try await run.wait("a changed node") { run.facts.contains("n4: { address: 192.168.0.99") }
-        try await run.tell("DELETED", FollowRun.node("n2", "192.168.0.2"))
-        try await run.wait("a node that goes") { !run.facts.contains("n2:") }
-        #expect(run.report.contains(#""state":"following""#))
-    }
-
-    @Test func `an expired version, a cut and an expired login remove nothing`() async throws {
-        let run = try Running(FollowRun.flannel(nodes: 3))
-        try await run.wait("the first facts") { run.facts.contains("n3:") }
-        run.cluster.cluster.withLock { $0.append("/api/v1/nodes", FollowRun.node("n4", "192.168.0.4")) }
-        try await run.tell("ERROR", .object(["kind": .string("Status"), "code": .integer(410)]))
-        try await run.wait("a list after HTTP 410") { run.facts.contains("n4:") }
-        run.cluster.cluster.withLock { $0.isLoggedOut = true }
-        run.server.cut()
-        try await run.wait("an expired login") { run.report.contains("does not accept the login") }
-        #expect(run.facts.contains("n1:") && run.facts.contains("n4:"))
-        run.cluster.cluster.withLock {
-            $0.isLoggedOut = false
-            $0.append("/api/v1/nodes", FollowRun.node("n5", "192.168.0.5"))
-        }
-        try await run.wait("a login") { run.report.contains(#""state":"following""#) && run.facts.contains("n5:") }
-    }
-
-    @Test func `what contradicts the configuration is not written`() async throws {
-        let run = try Running(
-            FollowRun.flannel(nodes: 3),
-            more: "  other: { names: [], pods: [192.0.2.0/24], nodes: { o: { address: 192.168.0.4 } } }\n")
-        try await run.wait("the first facts") { run.facts.contains("n3:") }
-        try await run.tell("ADDED", FollowRun.node("n4", "192.168.0.4", pods: "192.0.2.0/25"))
-        try await run.wait("a refusal") { run.report.contains(#""state":"refused""#) }
-        #expect(!run.facts.contains("n4:"))
-        try await run.tell("MODIFIED", FollowRun.node("n4", "192.168.0.44", pods: "10.244.44.0/24"))
-        try await run.wait("facts again") { run.facts.contains("n4:") }
     }
 }
