@@ -35,7 +35,7 @@ import Testing
         let page = Array(#"{"items": [], "metadata": {"continue": "x"}}"#.utf8)
         var survey = ClusterSurvey(context: "prod") { YAMLValues.read($0) }
         for _ in 0..<200 { for topic in survey.next() { survey.take(page, for: topic) } }
-        #expect(survey.findings(key: "prod").partial.contains { $0.contains("more than 40 pages") })
+        #expect(survey.findings(key: "prod").partial.contains { $0.contains("more than 20000 items") })
     }
 
     @Test(.enabled(if: DiscoverRun.kubectlFolder != nil, "there is no kubectl on PATH"))
