@@ -19,6 +19,22 @@ import Testing
         #expect(destinations.contains("10.200.0.0/16") && destinations.contains("10.201.0.0/16"))
     }
 
+    @Test func `kept sources of two clusters behind one device of the host are refused, and behind two are not`() throws {
+        let planner = NetworkPlanner(try Networks.inventory(yaml: Self.file("192.168.0.2")))
+        let plan = planner.plan(for: try #require(planner.host(named: "prod/relay")))
+        #expect(!plan.isRefused && plan.notes.contains { $0.message.contains("of packets that are too big") })
+        for (second, isRefused) in [("up0", true), ("up1", false)] {
+            var state = HostState(links: ["lo", "eth0", "up0", "up1"].map { Link(name: $0, kind: .other("")) })
+            for (device, address) in [("eth0", "192.168.0.2"), ("up0", "192.168.10.2"), (second, "192.168.11.2")] {
+                let own = InterfaceAddress(device: device, address: try #require(IPAddress(address)), length: 24)
+                state.addresses.append(own)
+                if let route = own.connectedRoute { state.routes.append(route) }
+            }
+            let notes = plan.resolved(on: state).notes
+            #expect(notes.contains { $0.message.contains("come from both clusters by one device") } == isRefused, "\(notes)")
+        }
+    }
+
     @Test func `hosts with one name and no common address are two`() throws {
         let planner = NetworkPlanner(try Networks.inventory(yaml: Self.file("192.168.0.3")))
         #expect(planner.hosts.filter { $0.host.name == "relay" }.map(\.place) == ["prod", "staging"])

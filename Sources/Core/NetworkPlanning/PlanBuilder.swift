@@ -30,7 +30,10 @@ struct PlanBuilder {
     /// The plan with our complete table; chains without rules are omitted.
     var finished: HostPlan {
         var finished = plan
-        finished.notes = (plan.notes + selfCoveringRoutes + plan.rulesOfDevices.contradictions).enumerated()
+        let contradictions =
+            RuleContradictions(plan.rulesOfDevices).refusals
+            + RuleContradictions(plan.rules.filter { $0.value.inDevice == "lo" }).warnings
+        finished.notes = (plan.notes + selfCoveringRoutes + contradictions).enumerated()
             .sorted { ($0.element.severity, $0.offset) < ($1.element.severity, $1.offset) }.map(\.element)
         finished.namespaces = namespaceKeys.compactMap { namespaces[$0] }.map {
             Desired($0.plan, because: $0.because)

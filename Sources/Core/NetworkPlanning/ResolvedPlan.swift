@@ -60,7 +60,9 @@ extension HostPlan {
         let ofDevices = rulesOfDevices.flatMap { Self.resolve($0, on: observed, &notes) }
         plan.rules = (rules + ofDevices).filter { seen.insert($0.value).inserted }
         // What the file alone shows is in the plan's own notes.
-        if rulesOfDevices.contradictions.isEmpty { notes += ofDevices.contradictions }
+        if RuleContradictions(rulesOfDevices).refusals.isEmpty {
+            notes += RuleContradictions(ofDevices).refusals
+        }
         let tunnels = Self.needed(settingsOfBareTunnels, on: observed)
         plan.settings = (settings + tunnels + filtersOfRelays(on: observed)).flatMap {
             Self.resolve($0, on: observed, &notes)

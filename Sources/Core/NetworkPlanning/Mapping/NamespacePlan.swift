@@ -1,4 +1,3 @@
-import IPAddressing
 import Inventory
 package import NetworkModel
 
@@ -43,56 +42,6 @@ package struct DeviceRule: Hashable, Sendable {
     package init(device: DeviceReference, rule: PolicyRule) {
         self.device = device
         self.rule = rule
-    }
-}
-
-extension [Desired<DeviceRule>] {
-    /// The rules that lead the same packets of one device to different clusters.
-    var contradictions: [PlanNote] {
-        [Desired<PolicyRule>].contradictions(map { ($0.value.device, $0.value.rule, $0.because) })
-    }
-}
-
-extension [Desired<PolicyRule>] {
-    /// The same for devices whose names are known.
-    var contradictions: [PlanNote] {
-        Self.contradictions(map { ($0.value.inDevice, $0.value, $0.because) })
-    }
-
-    /// One note for each pair of paths.
-    fileprivate static func contradictions<Device: Hashable>(
-        _ rules: [(device: Device, rule: PolicyRule, because: String)]
-    ) -> [PlanNote] {
-        var notes: [PlanNote] = []
-        var pairs: Set<[String]> = []
-        for (_, group) in Dictionary(grouping: rules, by: \.device) {
-            for (index, one) in group.enumerated() {
-                for other in group.dropFirst(index + 1) where one.rule.contradicts(other.rule) {
-                    guard pairs.insert([one.because, other.because]).inserted else { continue }
-                    let client = one.rule.destination.map { "\($0)" } ?? "clients"
-                    notes.append(
-                        PlanNote(
-                            .refusal,
-                            "\(other.because) and \(one.because): answers and ICMP errors to \(client) come"
-                                + " from both clusters by one device, and nothing tells for which cluster"
-                                + " they are: use \"source: snat\" on one of the paths, or lead each cluster"
-                                + " to a device of its own (\"uplink\" of the relay)"))
-                }
-            }
-        }
-        return notes.sorted { $0.message < $1.message }
-    }
-}
-
-extension PolicyRule {
-    /// True if some packets match both rules, which lead them to different tables.
-    fileprivate func contradicts(_ other: PolicyRule) -> Bool {
-        func overlap(_ one: IPPrefix?, _ two: IPPrefix?) -> Bool {
-            guard let one, let two else { return true }
-            return one.overlaps(two)
-        }
-        return action != other.action && family == other.family && transport == other.transport
-            && overlap(source, other.source) && overlap(destination, other.destination)
     }
 }
 
