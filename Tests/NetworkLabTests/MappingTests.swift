@@ -128,8 +128,51 @@ import Testing
 
     /// No relay keeps anything that the other one needs: both translate alike, and what one has not seen begin goes on.
     @Test func `connections live on when the routes move to another relay, and back`() throws {
+        let (lab, file) = try Self.twoRelays("mapover")
+        for result in try lab.net(each: ["g1", "g2"], "apply --config \(file)") {
+            #expect(result.code == 0, "\(result.output)")
+        }
+        try Self.expectLasting(lab)
+        for result in try lab.net(each: ["g1", "g2"], "remove") { #expect(result.code == 0, "\(result.output)") }
+    }
+
+    /// To connection tracking, packets of connections that the other relay has begun are INVALID.
+    @Test func `a firewall that drops INVALID packets is named, and its remedy lets connections live on`() throws {
+        let (lab, file) = try Self.twoRelays("mapinvalid")
+        for relay in ["g1", "g2"] {
+            try lab.script("on \(relay) iptables -A FORWARD -m conntrack --ctstate INVALID -j DROP")
+            #expect(try lab.net(relay, "apply --config \(file)").code == 0)
+            let status = try lab.net(relay, "status --config \(file)")
+            #expect(status.code == 1 && status.output.contains("drops INVALID packets"), "\(status.output)")
+            let plan = try lab.net(relay, "plan --config \(file)").output
+            let lines = plan.split(separator: "\n").filter { $0.contains(" -j CT --notrack") }.map { $0.dropFirst(4) }
+            #expect(lines.count == 4, "\(plan)")
+            try lab.script(lines.map { "on \(relay) \($0)\n" }.joined())
+            let after = try lab.net(relay, "status --config \(file)")
+            #expect(after.code == 0, "\(after.output)")
+        }
+        try Self.expectLasting(lab)
+    }
+
+    /// Connections from the office live on whichever relay carries them, whichever end speaks first.
+    private static func expectLasting(_ lab: Lab) throws {
+        let held = try HeldConnections(from: lab.space(of: "pc"), to: lab.space(of: "p1"), address: "10.200.1.7")
+        #expect(held.exchange(serverFirst: false) == HeldConnections.count)
+        for (relay, serverFirst) in [(2, false), (1, true), (2, true), (1, false)] {
+            try lab.script(
+                """
+                ip -n ${P}pc route replace 10.200.0.0/16 via 172.16.0.\(relay)
+                ip -n ${P}n1 route replace 172.16.0.0/18 via 192.168.10.\(relay)
+                """)
+            let alive = held.exchange(serverFirst: serverFirst)
+            #expect(alive == HeldConnections.count, "relay \(relay), server first: \(serverFirst)")
+        }
+    }
+
+    /// An office and a cluster between two relays that keep sources, with routes by the first one.
+    private static func twoRelays(_ name: String) throws -> (lab: Lab, file: String) {
         let lab = try Lab(
-            "mapover", hosts: ["pc", "lan", "g1", "g2", "wan", "n1", "p1"],
+            name, hosts: ["pc", "lan", "g1", "g2", "wan", "n1", "p1"],
             script: """
                 for b in lan wan; do ip -n $P$b link add br0 type bridge; ip -n $P$b link set br0 up; done
                 port() { wire $1 $2 $3 $1; ip -n $P$3 link set $1 master br0; }
@@ -158,21 +201,7 @@ import Testing
               - { from: office, to: prod, via: relay, relays: [g1, g2], source: keep }
 
             """)
-        for result in try lab.net(each: ["g1", "g2"], "apply --config \(file)") {
-            #expect(result.code == 0, "\(result.output)")
-        }
-        let held = try HeldConnections(from: lab.space(of: "pc"), to: lab.space(of: "p1"), address: "10.200.1.7")
-        #expect(held.exchange(serverFirst: false) == HeldConnections.count)
-        for (relay, serverFirst) in [(2, false), (1, true), (2, true), (1, false)] {
-            try lab.script(
-                """
-                ip -n ${P}pc route replace 10.200.0.0/16 via 172.16.0.\(relay)
-                ip -n ${P}n1 route replace 172.16.0.0/18 via 192.168.10.\(relay)
-                """)
-            let alive = held.exchange(serverFirst: serverFirst)
-            #expect(alive == HeldConnections.count, "relay \(relay), server first: \(serverFirst)")
-        }
-        for result in try lab.net(each: ["g1", "g2"], "remove") { #expect(result.code == 0, "\(result.output)") }
+        return (lab, file)
     }
 
     static func lab(_ name: String, _ count: Int) throws -> Lab {
