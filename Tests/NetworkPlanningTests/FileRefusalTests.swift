@@ -1,3 +1,4 @@
+import IPAddressing
 import Inventory
 import NetworkPlanning
 import Testing
@@ -38,6 +39,26 @@ import Testing
         _ = try time(5)
         let (small, large) = (try time(10), try time(100))
         #expect(large < small * 100, "\(small) for 40 hosts, \(large) for 400")
+    }
+
+    @Test func `many paths are checked on their own hosts`() throws {
+        func time(_ count: Int) throws -> Duration {
+            var inventory = try Networks.inventory(
+                yaml: "clusters: { prod: { pods: [10.244.0.0/16], nodes: { n1: { address: 10.9.0.1, pods: [10.244.0.0/24] } } } }"
+            )
+            for index in 0..<count {
+                let network = try IPPrefix(parsing: "172.\(16 + index / 256).\(index % 256).0/24")
+                inventory.sites.append(Site(key: "s\(index)", networks: [network]))
+                inventory.paths.append(
+                    Path(
+                        ends: .oneWay(from: "s\(index)", to: "prod"), carrier: .relay(RelaySettings(relays: ["n1"]))))
+            }
+            let planner = NetworkPlanner(inventory)
+            return ContinuousClock().measure { #expect(planner.refusals() == []) }
+        }
+        _ = try time(10)
+        let (small, large) = (try time(50), try time(500))
+        #expect(large < small * 60, "\(small) for 50 paths, \(large) for 500")
     }
 
     private static let mapped = """

@@ -13,32 +13,37 @@ extension NetworkPlanner {
                 problems.append(InventoryProblem(.error, at: place, note.message))
             }
         }
-        for host in sampledHosts {
-            for index in inventory.paths.indices {
-                add(plan(for: host, paths: [index]), at: InventoryPath("paths")[index])
+        for (host, paths) in sampledHosts {
+            for index in paths {
+                add(plan(for: host, paths: CollectionOfOne(index)), at: InventoryPath("paths")[index])
             }
             // Paths that contradict each other.
-            if inventory.paths.count > 1 { add(plan(for: host), at: "paths") }
+            if paths.count > 1 { add(plan(for: host, paths: paths), at: "paths") }
         }
         return problems
     }
 
-    /// The hosts that paths name, and of all others those at the beginning of each place.
-    private var sampledHosts: [LocatedHost] {
-        let ends = Set(inventory.paths.flatMap(\.ends.keys))
-        let share = max(2, Self.mostSampledHosts / max(1, ends.count))
-        var named: Set<LocatedHost> = []
-        for path in inventory.paths {
+    /// The hosts that paths name, and of all others those at the beginning of each place; each with the paths
+    /// that may need something of it.
+    private var sampledHosts: [(host: LocatedHost, paths: [Int])] {
+        var pathsOfPlace: [String: [Int]] = [:]
+        var pathsOfNamed: [LocatedHost: Set<Int>] = [:]
+        for (index, path) in inventory.paths.enumerated() {
+            for key in Set(path.ends.keys) { pathsOfPlace[key, default: []].append(index) }
             guard case .relay(let settings) = path.carrier else { continue }
             for name in settings.relays.map(\.host) + [settings.endpoint].compactMap({ $0 }) {
-                if let host = inventory.host(name, in: path.ends.keys.reversed()) { named.insert(host) }
+                guard let host = inventory.host(name, in: path.ends.keys.reversed()) else { continue }
+                pathsOfNamed[host, default: []].insert(index)
             }
         }
+        let share = max(2, Self.mostSampledHosts / max(1, pathsOfPlace.count))
         var counts: [String: Int] = [:]
-        return hosts.filter { host in
-            guard ends.contains(host.place) || named.contains(host) else { return false }
+        return hosts.compactMap { host in
             counts[host.place, default: 0] += 1
-            return counts[host.place, default: 0] <= share || named.contains(host)
+            let named = pathsOfNamed[host]
+            guard named != nil || counts[host.place, default: 0] <= share else { return nil }
+            let paths = (named ?? []).union(pathsOfPlace[host.place] ?? []).sorted()
+            return paths.isEmpty ? nil : (host, paths)
         }
     }
 
