@@ -208,11 +208,13 @@ extension ForwardingEngine {
     ///
     /// That is for a server that probes find alive while they find the group's others dead: it is slow with
     /// this name, and no other one could be quicker. A client for which there is an expired answer gets that.
+    /// Beyond some questions the usual time holds, so that quick names of the cluster find a place.
     private mutating func groupTimeIsOver(_ slot: Int, _ target: RouteTarget, at now: MonotonicTime) -> Step {
         let position = table.transactions[slot].groupPosition
         let group = target.groups[position]
         guard position + 1 == target.groups.count, now < table.transactions[slot].deadline,
-            servers.isDownToOne(group: group), !hasExpiredAnswer(slot, target, at: now)
+            servers.isDownToOne(group: group), table.count(of: group) <= limits.slowTransactions,
+            !hasExpiredAnswer(slot, target, at: now)
         else { return .giveUpGroup }
         table.transactions[slot].extendGroup()
         guard table.transactions[slot].followedGroup == nil else {

@@ -236,6 +236,9 @@ struct TransactionTable: ~Copyable {
         return loadHash(address, isProven: isProven) &+ UInt64(group) &* 0x9E37_79B9_7F4A_7C15 | 1
     }
 
+    /// Questions that wait for `group`.
+    func count(of group: Int) -> Int { Int(groupCounts[group]) }
+
     /// True if `group` would accept one more question of a client with a validated address.
     func hasRoom(for group: Int, atMost most: Int) -> Bool {
         freePlaces(of: group, atMost: most, isProven: true) > 0

@@ -21,6 +21,9 @@ package struct EngineLimits: Hashable, Sendable {
     /// How long a client waits at most before it gets SERVFAIL or an expired answer, in milliseconds.
     package var answerMilliseconds = 4_500
 
+    /// Questions to one group with which its only usable server may have the rest of the client's time.
+    var slowTransactions: Int { transactions / 16 }
+
     /// How long an answer is listened for once its clients were told that there is none, in milliseconds.
     package var lateMilliseconds = 5_000
     /// Questions without clients for which that is done; a sixteenth of all, so that they take no room from
