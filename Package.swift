@@ -94,7 +94,7 @@ let package = Package(
         linux(
             "AdminServer",
             [
-                "DNSServer", "LinuxSystem", "AnswerCache", "Forwarding", "DomainNames", "HTTP",
+                "DNSServer", "LinuxSystem", "AnswerCache", "Forwarding", "DNSWire", "DomainNames", "HTTP",
                 "IPAddressing", "Inventory",
                 "JSON", "PathHealth", "Telemetry",
             ]),

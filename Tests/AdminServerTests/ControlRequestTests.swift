@@ -5,7 +5,7 @@ import Testing
 @Suite struct ControlRequestTests {
     @Test(arguments: [
         "status", "reload", "flush", "flush name web.shop.svc.prod.cluster.local", "flush below cluster.local",
-        "flush cluster prod", "flush name a\\032b\\.c.d",
+        "flush cluster prod", "flush name a\\032b\\.c.d", "names * 0", "names prod/shop 5000", "walk prod 1000",
     ])
     func `a request reads back from its line`(line: String) throws {
         #expect(try ControlRequest(parsing: line).line == line)
@@ -15,6 +15,8 @@ import Testing
         arguments: [
             ("", "nothing"), ("   ", "spaces"), ("STATUS", "capitals"), ("status now", "a word too much"),
             ("flush name", "no name"), ("flush all x", "no such kind"), ("flush name a b", "a name and more"),
+            ("names", "no scope"), ("names prod x", "no number"), ("names a/b/c 0", "no scope"), ("walk prod", "no pace"),
+            ("walk prod 0", "no pace"), ("walk prod -1", "no pace"),
             ("restart", "no such request"), ("reload x", "a word too much"), ("\u{0}\u{1}\u{2}", "garbage"),
         ])
     func `any other line is refused, and the error names valid requests`(line: String, reason: String) {

@@ -43,7 +43,7 @@ enum LayerTable {
             "IPAddressing", "Inventory", "JSON", "LinuxSystem", "NetworkModel", "NetworkPlanning", "Telemetry",
         ],
         "AdminServer": [
-            "AnswerCache", "DNSServer", "DomainNames", "Forwarding", "HTTP", "IPAddressing", "Inventory", "JSON",
+            "AnswerCache", "DNSServer", "DNSWire", "DomainNames", "Forwarding", "HTTP", "IPAddressing", "Inventory", "JSON",
             "LinuxSystem", "PathHealth", "Telemetry",
         ],
     ]

@@ -102,6 +102,17 @@ package final class AnswerCache: Sendable {
         return sum
     }
 
+    /// Shows the name of every positive answer, in wire form, fresh or expired. One stored during the call
+    /// may be missed, and one may be shown twice.
+    package func visit(_ look: (Span<UInt8>, CacheGlance) -> Void) {
+        for shard in shards {
+            var bucket: Int? = 0
+            while let first = bucket {  // ends: grows up to the length of the shard's index
+                bucket = shard.state.withLock { $0.visit(from: first, look) }
+            }
+        }
+    }
+
     /// Sums over all shards.
     package var statistics: CacheStatistics {
         shards.reduce(into: CacheStatistics()) { sum, shard in shard.state.withLock { sum.add($0.statistics) }
@@ -130,6 +141,18 @@ package struct CacheHit: Sendable {
     package let rotation: UInt32
     /// As in `CacheLife`.
     package let owner: UInt16
+}
+
+/// What is told of a cached answer besides its name.
+package struct CacheGlance: Sendable {
+    /// The view of the clients that get it.
+    package let view: Int
+    /// The question's type.
+    package let type: Int
+    /// As in `CacheLife`.
+    package let owner: UInt16
+    /// When it was stored.
+    package let stored: MonotonicTime
 }
 
 /// How long an answer may be used, and its kind.

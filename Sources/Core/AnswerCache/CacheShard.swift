@@ -396,6 +396,31 @@ struct CacheShard: ~Copyable, Sendable {
         return (found.count, end < heads.count ? end : nil)
     }
 
+    /// Shows the positive entries of the lists from `bucket` on, as many lists as `removeAll` examines. Gives
+    /// where to continue; nil at the end.
+    func visit(from bucket: Int, _ look: (Span<UInt8>, CacheGlance) -> Void) -> Int? {
+        let end = min(bucket + Self.bucketsPerRemoval, heads.count)
+        for head in heads[min(bucket, end)..<end] {
+            var reference = head
+            while reference != 0 {  // each list ends
+                let entry = Self.offset(reference)
+                if isPositive(entry) {
+                    let word = room.load32(entry + CacheEntry.nameViewType)
+                    look(
+                        name(of: entry),
+                        CacheGlance(
+                            view: Int(word >> 8 & 0xFF), type: Int(word >> 16),
+                            owner: UInt16(
+                                truncatingIfNeeded: room.load32(entry + CacheEntry.ownerFlagsUses)),
+                            stored: MonotonicTime(
+                                nanoseconds: CacheEntry.storedTime(of: entry, in: room) * 1_000_000)))
+                }
+                reference = room.load32(entry + CacheEntry.next)
+            }
+        }
+        return end < heads.count ? end : nil
+    }
+
     /// Lists that are examined while the lock is held once; each holds at most one entry on average.
     private static let bucketsPerRemoval = 512
 

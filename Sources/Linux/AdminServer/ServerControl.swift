@@ -26,6 +26,8 @@ package final class ServerControl: Sendable {
     private let load: ReloadAttempt?
     /// Called for each event of a reload.
     private let announce: @Sendable (ReloadNews) -> Void
+    /// The names that clusters are known to have.
+    let catalogue: NameCatalogue
     /// What other parts of this host know.
     let reports: HostReports
     /// Locked during a reload.
@@ -49,6 +51,7 @@ package final class ServerControl: Sendable {
         self.load = load
         self.announce = announce
         self.reports = reports
+        catalogue = NameCatalogue(server)
         record = Mutex(ReloadRecord(inventory))
         cacheLimit = inventory.dns.cache.size
         history = Mutex(StatusHistory(start: start))
@@ -66,6 +69,8 @@ package final class ServerControl: Sendable {
         case .status: status.json
         case .flush(let scope): flush(scope)
         case .reload: reload().json
+        case .names(let scope, let from): names(scope, from: from)
+        case .walk(let cluster, let rate): walk(cluster, perSecond: rate)
         }
     }
 
@@ -118,6 +123,31 @@ package final class ServerControl: Sendable {
         }
         return parts.joined(separator: ", ")
     }
+
+    // MARK: - Names
+
+    /// The known names in a scope from a place on, as many as one answer holds, for clients on this host.
+    private func names(_ scope: NameScope, from: Int) -> JSONValue {
+        let names = catalogue.names(scope, for: catalogue.hostClient)
+        let page = names.dropFirst(from).prefix(NameCatalogue.pageSize)
+        return .object([
+            ("names", .array(page.map(\.json))), ("total", .integer(names.count)),
+            ("walks", catalogue.walksJSON),
+        ])
+    }
+
+    /// Begins a walk of a cluster's service ranges.
+    private func walk(_ key: String, perSecond: Int) -> JSONValue {
+        guard let cluster = inventory.cluster(key), !cluster.dns.isEmpty else {
+            let known = inventory.clusters.filter { !$0.dns.isEmpty }.map(\.key).joined(separator: ", ")
+            return Self.refusal("no cluster \"\(key)\" is asked here, expected one of: \(known)")
+        }
+        if let reason = catalogue.walk(cluster, perSecond: perSecond) { return Self.refusal(reason) }
+        return .object([("walks", catalogue.walksJSON)])
+    }
+
+    /// Ends what runs beside the server.
+    package func stop() { catalogue.stop() }
 
     // MARK: - Flush
 

@@ -99,6 +99,7 @@ struct Serve: ParsableCommand {
         paths.stop()
         httpServer?.stop()
         controlServer?.stop()
+        serverControl.stop()
         Log.notice("stopped")
     }
 

@@ -6,6 +6,8 @@ package import DomainNames
 /// status
 /// reload
 /// flush | flush name NAME | flush below NAME | flush cluster KEY
+/// names SCOPE FROM
+/// walk CLUSTER PER-SECOND
 /// ```
 package enum ControlRequest: Hashable, Sendable {
     /// Show the state of the server.
@@ -14,6 +16,10 @@ package enum ControlRequest: Hashable, Sendable {
     case flush(FlushScope)
     /// Read the configuration again.
     case reload
+    /// List the names in a scope that are known, from this place in the list.
+    case names(NameScope, from: Int)
+    /// Ask for the name of each address in the cluster's service ranges, so many a second.
+    case walk(cluster: String, perSecond: Int)
 
     /// The longest line, in octets: the longest name has at most 1004 in presentation form.
     package static let longestLine = 1200
@@ -26,8 +32,22 @@ package enum ControlRequest: Hashable, Sendable {
         case 1 where words[0] == "reload": self = .reload
         case 1 where words[0] == "flush": self = .flush(.everything)
         case 3 where words[0] == "flush": self = .flush(try FlushScope(kind: words[1], words[2]))
+        case 3 where words[0] == "names": self = try Self.names(words[1], from: words[2])
+        case 3 where words[0] == "walk": self = try Self.walk(words[1], perSecond: words[2])
         default: throw .unknown
         }
+    }
+
+    /// The request `names`.
+    private static func names(_ scope: String, from place: String) throws(ControlRequestError) -> Self {
+        guard let scope = NameScope(scope), let from = Int(place), from >= 0 else { throw .unknown }
+        return .names(scope, from: from)
+    }
+
+    /// The request `walk`.
+    private static func walk(_ cluster: String, perSecond: String) throws(ControlRequestError) -> Self {
+        guard let rate = Int(perSecond), (1...100_000).contains(rate) else { throw .unknown }
+        return .walk(cluster: cluster, perSecond: rate)
     }
 
     /// The request as a line, without its end.
@@ -39,6 +59,8 @@ package enum ControlRequest: Hashable, Sendable {
         case .flush(.name(let name)): "flush name \(name)"
         case .flush(.below(let name)): "flush below \(name)"
         case .flush(.cluster(let key)): "flush cluster \(key)"
+        case .names(let scope, let from): "names \(scope.text) \(from)"
+        case .walk(let cluster, let rate): "walk \(cluster) \(rate)"
         }
     }
 }
@@ -88,7 +110,7 @@ extension ControlRequestError: CustomStringConvertible {
         switch self {
         case .unknown:
             "unknown request, expected: status, reload, flush, flush name NAME, flush below NAME,"
-                + " flush cluster KEY"
+                + " flush cluster KEY, names SCOPE FROM, walk CLUSTER PER-SECOND"
         case .badName(let error): "the name \(error)"
         case .tooLong: "the request is longer than \(ControlRequest.longestLine) octets"
         }

@@ -1,0 +1,193 @@
+import AnswerCache
+import DNSServer
+import DNSWire
+import DomainNames
+import Forwarding
+import IPAddressing
+import Inventory
+import JSON
+import LinuxSystem
+import Synchronization
+import Telemetry
+
+/// The names that clusters are known to have: those that a walk of their service ranges found, and those in
+/// the cache. What a client may not ask is not shown to it.
+final class NameCatalogue: Sendable {
+    /// The server.
+    private let server: DNSServer
+    /// What walks found, and the running one.
+    private let walks = Mutex(Walks())
+
+    /// The most names that walks have found; further ones are left out.
+    static let mostNames = 1 << 18
+    /// The most names of one answer.
+    static let pageSize = 5_000
+
+    /// Walks, and what they found.
+    private struct Walks {
+        /// By name and cluster.
+        var found: [Found: Sighting] = [:]
+        /// The last walk of each cluster.
+        var byCluster: [String: AddressWalk] = [:]
+        /// The thread of the running walk.
+        var thread: NativeThread?
+    }
+
+    /// A name of a cluster.
+    private struct Found: Hashable {
+        let name: DomainName
+        let cluster: String
+    }
+
+    /// Where and when a name was seen.
+    private struct Sighting {
+        let address: IPAddress
+        let time: MonotonicTime
+    }
+
+    init(_ server: DNSServer) {
+        self.server = server
+    }
+
+    // MARK: - Listing
+
+    /// The names in `scope` that `client` may ask for, in order, each once.
+    func names(_ scope: NameScope, for client: IPAddress) -> [KnownName] {
+        let policy = server.policy
+        guard let view = policy.view(of: client) else { return [] }
+        let now = MonotonicClock.now
+        var known: [Found: KnownName] = [:]
+        for (found, sighting) in walks.withLock({ $0.found })
+        where scope.contains(found.name, of: found.cluster) {
+            guard policy.cluster(of: found.name, view: view) == found.cluster else { continue }
+            known[found] = KnownName(
+                name: found.name, cluster: found.cluster, address: sighting.address, source: .walk,
+                ageSeconds: now.seconds(since: sighting.time))
+        }
+        for (wire, stored) in cachedNames {
+            guard let name = try? DomainName(wire: wire),
+                let cluster = policy.cluster(of: name, view: view), scope.contains(name, of: cluster)
+            else { continue }
+            let found = Found(name: name, cluster: cluster)
+            if known[found] == nil {
+                known[found] = KnownName(
+                    name: name, cluster: cluster, source: .cache, ageSeconds: now.seconds(since: stored))
+            }
+        }
+        return known.values.sorted { left, right in
+            left.cluster == right.cluster
+                ? "\(left.name)" < "\(right.name)" : left.cluster < right.cluster
+        }
+    }
+
+    /// The names of cached answers with addresses, ports or an alias, and when each was last stored.
+    private var cachedNames: [[UInt8]: MonotonicTime] {
+        var names: [[UInt8]: MonotonicTime] = [:]
+        server.cache?.visit { name, glance in
+            switch glance.type {
+            case RecordType.a, RecordType.aaaa, RecordType.cname:
+                let wire = name.indices.map { foldedOctet(name[$0]) }
+                names[wire] = max(names[wire] ?? glance.stored, glance.stored)
+            default: break
+            }
+        }
+        return names
+    }
+
+    // MARK: - Walking
+
+    /// This host, as the server sees it when the walk asks.
+    var hostClient: IPAddress { walkEndpoint.address }
+
+    /// Where the server is asked: on loopback if it listens there.
+    private var walkEndpoint: Endpoint {
+        let bound = server.boundEndpoints
+        let endpoint =
+            bound.first { $0.address.isLoopback }
+            ?? bound.first { $0.address.isUnspecified && $0.address.family == .v4 } ?? bound.first
+        guard let endpoint else { return Endpoint(address: IPAddress(v4: 0x7F00_0001), port: 53) }
+        guard endpoint.address.isUnspecified else { return endpoint }
+        let loopback = endpoint.address.family == .v4 ? IPAddress(v4: 0x7F00_0001) : IPAddress(v6: 1)
+        return Endpoint(address: loopback, port: endpoint.port)
+    }
+
+    /// Starts a walk of a cluster's IPv4 service ranges; gives the reason if it can't.
+    ///
+    /// - Parameter perSecond: Questions a second.
+    func walk(_ cluster: Cluster, perSecond: Int) -> String? {
+        let inner = cluster.services.filter { $0.family == .v4 }
+        // Outside of the cluster its addresses are outer ones.
+        let ranges = cluster.isMapped ? inner.flatMap { cluster.addressMap.outer(of: $0) } : inner
+        guard !ranges.isEmpty else { return "cluster \(cluster.key) has no IPv4 \"services\" in the file" }
+        guard AddressWalk.addressCount(of: ranges) <= AddressWalk.mostAddresses else {
+            return
+                "the service ranges of \(cluster.key) have more than \(AddressWalk.mostAddresses) addresses"
+        }
+        let walk = AddressWalk(ranges, at: walkEndpoint, perSecond: perSecond) { [weak self] address, name in
+            self?.note(name, of: cluster.key, at: address)
+        }
+        return walks.withLock { walks in
+            if let running = walks.byCluster.first(where: { !$0.value.progress.isOver }) {
+                return "a walk of \(running.key) is under way"
+            }
+            do throws(Errno) {
+                walks.thread?.join()
+                walks.thread = try walk.start()
+                walks.byCluster[cluster.key] = walk
+                return nil
+            } catch {
+                return "the walk can't begin: \(error)"
+            }
+        }
+    }
+
+    /// Ends a running walk, and waits for its thread.
+    func stop() {
+        let thread = walks.withLock { walks in
+            for walk in walks.byCluster.values { walk.stop() }
+            defer { walks.thread = nil }
+            return walks.thread
+        }
+        thread?.join()
+    }
+
+    /// Notes a name that a walk has found.
+    private func note(_ name: DomainName, of cluster: String, at address: IPAddress) {
+        let found = Found(name: name.folded, cluster: cluster)
+        walks.withLock { walks in
+            guard walks.found[found] != nil || walks.found.count < Self.mostNames else { return }
+            walks.found[found] = Sighting(address: address, time: MonotonicClock.now)
+        }
+    }
+
+    /// The last walk of each cluster as JSON.
+    var walksJSON: JSONValue {
+        let walks = walks.withLock { $0.byCluster }
+        return .array(
+            walks.sorted { $0.key < $1.key }.map { cluster, walk in
+                let progress = walk.progress
+                return .object([
+                    ("cluster", .string(cluster)), ("addresses", .integer(progress.total)),
+                    ("asked", .integer(progress.asked)), ("answered", .integer(progress.answered)),
+                    ("found", .integer(progress.found)), ("failed", .integer(progress.failed)),
+                    ("over", .boolean(progress.isOver)),
+                ])
+            })
+    }
+}
+
+extension ForwardingPolicy {
+    /// The cluster that is asked first for `name` by clients of a view; nil if they may not ask for it, or it
+    /// is no cluster's name.
+    fileprivate func cluster(of name: DomainName, view: Int) -> String? {
+        let message: [UInt8] = [0, 0, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0] + name.wire + [0, 1, 0, 1]
+        guard let question = try? Question(reading: message.span),
+            case .ask(let target, _) = route(message.span, question, view: view)
+        else { return nil }
+        switch target.kind {
+        case .clusterSuffix, .privateZone: return groups[target.groups[0]].name
+        // Several clusters answer: the name says nothing of one of them.
+        case .bareDomain, .merged, .reverse, .upstream: return nil
+        }
+    }
+}
