@@ -52,6 +52,7 @@ private struct EngineFuzz: ~Copyable {
             view 10.0.1.0/24 bare-domain staging
             upstream 172.16.1.1
             merge all.cluster.local clusters prod fourth
+            clusterset main members prod fourth third
             merge every.cluster.local clusters fourth prod mode union partial
             cluster prod dns 172.17.16.10 172.17.16.11 also corp.internal services 172.17.16.0/20
             cluster fourth dns 172.20.16.10
@@ -92,7 +93,8 @@ private struct EngineFuzz: ~Copyable {
         var name = maker.name(using: &random)
         if random.oneIn(3) { name = PlainName(random.pick(["a", "b", "c"]) + ".prod.cluster.local") }
         if random.oneIn(4) {
-            name = PlainName("a.b.svc." + random.pick(["all.cluster.local", "every.cluster.local", "corp.internal"]))
+            name = PlainName(
+                "a.b.svc." + random.pick(["all.cluster.local", "every.cluster.local", "corp.internal", "main.clusterset.local"]))
         }
         if random.oneIn(9) { name = PlainName("\(random.number(in: 0..<256)).17.17.172.in-addr.arpa") }
         message.questions = [PlainQuestion(name, type: random.pick([1, 28, 12, 255, 33, 252]))]

@@ -94,6 +94,10 @@ import Testing
         Case("the view may ask one member", "web.shop.svc.all.cluster.local", view: 1, keeps: false) {
             $0.dns.views[0].allow = Access(clusters: ["staging"])
         },
+        Case("nothing changes", "web.shop.svc.clusterset.local", keeps: true),
+        Case("another member is preferred", "web.shop.svc.clusterset.local", keeps: false) {
+            $0.clusterSets[0].prefer = ["staging"]
+        },
         Case("the view may ask less", "web.shop.svc.prod.cluster.local", view: 1, keeps: false) {
             $0.dns.views[0].allow = Access(clusters: ["staging"])
         },
@@ -124,6 +128,7 @@ import Testing
         inventory.merges = [
             MergedSuffix(key: all, name: try DomainName(parsing: all), clusters: ["prod", "staging"])
         ]
+        inventory.clusterSets = [ClusterSet(key: "main", members: [.init(cluster: "prod"), .init(cluster: "staging")])]
         return inventory
     }
 }

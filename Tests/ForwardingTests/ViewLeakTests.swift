@@ -59,6 +59,7 @@ import Testing
         ]
         inventory.clusters[0].also = [try DomainName(parsing: "corp.internal")]
         inventory.clusters[1].also = [try DomainName(parsing: "lab.internal")]
+        inventory.clusterSets = [ClusterSet(key: "p", members: [.init(cluster: "prod")])]
         inventory.merges = [
             MergedSuffix(
                 key: "all.cluster.local", name: try DomainName(parsing: "all.cluster.local"), clusters: ["prod", "dev"]),
@@ -88,6 +89,7 @@ import Testing
         "5.16.17.172.in-addr.arpa", "web.x-test.svc.dev.cluster.local", "web.*.svc.dev.cluster.local",
         "db.corp.internal", "corp.internal", "db.lab.internal", "web.test.svc.lab.internal", "dns-version.lab.internal",
         "web.shop.svc.all.cluster.local", "gone.shop.svc.all.cluster.local", "www.all.cluster.local",
+        "web.test.svc.clusterset.local", "db-0.prod.db.test.svc.p.clusterset.local",
         "web.test.svc.p.cluster.local", "dns-version.p.cluster.local",
     ]
 

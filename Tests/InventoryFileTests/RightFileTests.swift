@@ -106,6 +106,26 @@ import Testing
         #expect(read.clusters.first?.also.map(\.description) == ["Corp.internal", "lab.example"])
     }
 
+    @Test("cluster sets")
+    func clusterSets() throws {
+        let text = """
+            clusters:
+              prod: { dns: [10.96.0.10] }
+              staging: { dns: [10.97.0.10] }
+            clustersets:
+              main: { members: [prod, { cluster: staging, id: east.example }], prefer: [staging] }
+              lab: { zone: lab.example, members: [prod] }
+            """
+        let (inventory, problems) = read(text)
+        #expect(problems.map(\.description) == [])
+        let read = try #require(inventory)
+        let main = try #require(read.clusterSets.first)
+        #expect(main.orderedMembers.map(\.cluster) == ["staging", "prod"])
+        #expect(main.orderedMembers.map { $0.id?.description } == ["east.example", nil])
+        #expect(read.suffixes(of: main).map(\.description) == ["main.clusterset.local", "clusterset.local"])
+        #expect(read.suffixes(of: read.clusterSets[1]).map(\.description) == ["lab.lab.example", "lab.example"])
+    }
+
     @Test("merged suffixes")
     func merges() throws {
         let text = """

@@ -43,6 +43,7 @@ import Testing
         Row("web.shop.svc.cluster.local", .bareDomain),
         Row("web.shop.svc.all.cluster.local", .merged),
         Row("www.example.com.shop.svc.all.cluster.local", .denied),
+        Row("web.shop.svc.clusterset.local", .clusterSet), Row("west.web.shop.svc.main.clusterset.local", .denied),
         Row("db.corp.internal", .privateZone), Row("corp.internal", .privateZone, type: 6),
         Row("7.12.96.10.in-addr.arpa", .reverse, type: 12),
         Row("www.example.com", .upstream),
@@ -140,6 +141,7 @@ private struct Setting {
                 dns: ["\(port)"]
             merge:
               all.cluster.local: { clusters: [prod, west] }
+            clustersets: { main: { members: [prod, west] } }
             """
         let read = InventoryFile.read(Array(text.utf8), name: "test")
         let inventory = try #require(read.inventory, "\(read.problems)")

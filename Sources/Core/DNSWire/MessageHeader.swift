@@ -84,6 +84,8 @@ package struct ResponseCode: Hashable, Sendable {
     package static let refused = ResponseCode(5)
     /// NOTAUTH.
     package static let notAuthoritative = ResponseCode(9)
+    /// A name that is not in the zone (RFC 2136 section 2.2).
+    package static let notZone = ResponseCode(10)
     /// BADVERS (RFC 6891 section 9)
     package static let badVersion = ResponseCode(16)
     /// BADCOOKIE (RFC 7873 section 8)

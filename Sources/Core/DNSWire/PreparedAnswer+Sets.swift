@@ -52,6 +52,13 @@ extension PreparedAnswer {
     /// True if it says that there is no such name, and has no alias that leads to the missing one.
     package var isNameError: Bool { rcode == ResponseCode.nameError.rawValue && answerCount == 0 }
 
+    /// True if its authority section has the SOA of a zone.
+    package var hasSOA: Bool {
+        (0..<marks.count).contains {
+            marks[$0].section == .authority && Int(marks[$0].type) == RecordType.soa
+        }
+    }
+
     /// Makes the answer, which says that there is no such name, one that says that it has no such data.
     package mutating func becomeNoData() {
         octets.set16(ResponseCode.noError.rawValue, at: 2)

@@ -21,6 +21,7 @@ extension Inventory {
         checker.checkLog()
         checker.checkClusters()
         checker.checkMerges()
+        checker.checkClusterSets()
         checker.checkNames()
         checker.checkPrefixes()
         checker.checkHosts()

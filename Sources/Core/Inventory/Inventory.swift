@@ -21,6 +21,9 @@ package struct Inventory: Hashable, Sendable {
     /// Suffixes below which several clusters answer as one, in the order of the file. Default: none.
     package var merges: [MergedSuffix] = []
 
+    /// Clusters that export services to each other, in the order of the file. Default: none.
+    package var clusterSets: [ClusterSet] = []
+
     /// In the order of the file.
     package var sites: [Site]
 

@@ -109,6 +109,7 @@ extension InventoryChecker {
         }
         checkPrivateZones(&claims, among: zones)
         checkMergedNames(&claims, among: zones)
+        checkClusterSetNames(&claims, among: zones)
     }
 
     /// `also`: each zone is asked at one cluster, and holds no names of the Kubernetes schema.
@@ -150,7 +151,7 @@ extension InventoryChecker {
 
     /// True for a label that the schema has directly below a cluster's domain, or may have
     /// (`dns.extra-labels`).
-    private func isSchemaLabel(_ label: String) -> Bool {
+    func isSchemaLabel(_ label: String) -> Bool {
         schemaLabels.contains(label) || extraLabels.contains(label)
     }
 

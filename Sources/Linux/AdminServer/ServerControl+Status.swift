@@ -99,7 +99,13 @@ extension ServerControl {
         let merged = inventory.merges.map {
             ServerStatus.Suffix(name: "\($0.name)", kind: "merge \($0.mode.rawValue)", clusters: $0.clusters)
         }
-        return merged
+        let sets = inventory.clusterSets.flatMap { set in
+            inventory.suffixes(of: set).map {
+                ServerStatus.Suffix(
+                    name: "\($0)", kind: "cluster set", clusters: set.orderedMembers.map(\.cluster))
+            }
+        }
+        return merged + sets
             + inventory.clusters.flatMap { cluster in
                 cluster.also.map { .init(name: "\($0)", kind: "private zone", clusters: [cluster.key]) }
             }

@@ -76,6 +76,31 @@ extension Field {
         }
     }
 
+    /// One entry of `clustersets`.
+    func clusterSet(_ key: String) -> ClusterSet {
+        let read = mapping { keys in
+            var set = ClusterSet(key: key)
+            keys.read("zone", into: &set.zone, .domainName)
+            set.members =
+                keys.required("members", "the clusters of the set") { $0.list { $0.clusterSetMember() } }
+                ?? []
+            keys.read("prefer", into: &set.prefer) { $0.list(of: .reference) }
+            return set
+        }
+        return read ?? ClusterSet(key: key)
+    }
+
+    /// A cluster alone, or with its ID.
+    private func clusterSetMember() -> ClusterSet.Member? {
+        guard case .mapping = node.content else { return read(.reference).map { .init(cluster: $0) } }
+        return mapping { keys in
+            let cluster = keys.required("cluster", .reference)
+            var id: DomainName?
+            keys.read("id", into: &id, .domainName)
+            return cluster.map { ClusterSet.Member(cluster: $0, id: id) }
+        }
+    }
+
     /// `cache` of a cluster or suffix.
     private func clusterCacheSettings() -> ClusterCacheSettings? {
         mapping { keys in

@@ -14,6 +14,9 @@ extension Field {
             keys.read("log", into: &inventory.log) { $0.logSettings() }
             keys.read("clusters", into: &inventory.clusters) { $0.entries(named: .key) { $1.cluster($0) } }
             keys.read("merge", into: &inventory.merges) { $0.mergedSuffixes() }
+            keys.read("clustersets", into: &inventory.clusterSets) {
+                $0.entries(named: .key) { $1.clusterSet($0) }
+            }
             keys.read("sites", into: &inventory.sites) { $0.entries(named: .key) { $1.site($0) } }
             keys.read("paths", into: &inventory.paths) { $0.list { $0.networkPath() } }
             return inventory

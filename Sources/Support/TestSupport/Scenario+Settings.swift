@@ -21,6 +21,7 @@ extension Scenario {
     /// reverse-upstream 10.0.0.0/16
     /// special-upstream home.arpa
     /// extra-labels gw
+    /// clusterset main zone clusterset.local members prod staging=east prefer staging
     /// merge all.cluster.local clusters prod staging mode union partial
     /// maximum-udp-size 1232
     /// cluster prod domain cluster.local names prod.k8s.example.com dns 172.17.16.10 pods 172.17.32.0/19
@@ -56,6 +57,7 @@ extension Scenario {
                 view.inside = fields["inside"] ?? []
                 inventory.dns.views.append(view)
             case "merge": inventory.merges.append(try line.merge(values))
+            case "clusterset": inventory.clusterSets.append(try line.clusterSet(values))
             case "cluster": inventory.clusters.append(try line.cluster())
             case "cache":
                 let settings = try line.cacheSettings(values)
@@ -136,6 +138,19 @@ extension Scenario.Line {
         cluster.cache = try cacheSettings(fields["cache"] ?? [])
         cluster.onlyKubernetesNames = fields["only-kubernetes-names"] != ["no"]
         return cluster
+    }
+
+    /// The set of a line `clusterset`.
+    fileprivate func clusterSet(_ words: [String]) throws(ScenarioError) -> ClusterSet {
+        let fields = fields(words, ["zone", "members", "prefer"])
+        var set = ClusterSet(key: fields[""]?.first ?? "")
+        if let zone = fields["zone"]?.first { set.zone = try name(zone) }
+        for text in fields["members"] ?? [] {
+            let parts = text.split(separator: "=").map(String.init)
+            set.members.append(.init(cluster: parts[0], id: parts.count > 1 ? try name(parts[1]) : nil))
+        }
+        set.prefer = fields["prefer"] ?? []
+        return set
     }
 
     /// The suffix of a line `merge`.

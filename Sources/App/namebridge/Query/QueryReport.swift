@@ -67,6 +67,7 @@ struct RouteReport {
         case cluster
         case bareDomain = "bare-domain"
         case merged
+        case clusterSet = "cluster-set"
         case privateZone = "private-zone"
         case reverse
         case upstream
@@ -97,7 +98,7 @@ struct RouteReport {
         switch route {
         case .ask(let target, let suffixStart):
             switch target.kind {
-            case .clusterSuffix, .bareDomain, .merged, .privateZone:
+            case .clusterSuffix, .bareDomain, .merged, .clusterSet, .privateZone:
                 suffix = Self.ending(of: name, from: suffixStart)
             case .reverse, .upstream: break
             }
@@ -136,6 +137,7 @@ struct RouteReport {
         case .clusterSuffix: .cluster
         case .bareDomain: .bareDomain
         case .merged: .merged
+        case .clusterSet: .clusterSet
         case .privateZone: .privateZone
         case .reverse: .reverse
         case .upstream: .upstream

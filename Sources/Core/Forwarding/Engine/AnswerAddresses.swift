@@ -38,8 +38,8 @@ extension ForwardingEngine {
     func addressVerdict(_ slot: Int, _ target: RouteTarget) -> AddressVerdict {
         switch target.kind {
         case .upstream: return prepared.leadsInside(policy) ? .rebinding : .fine
-        // Its addresses are any.
-        case .privateZone: return .fine
+        // Its addresses are any, or those of other members.
+        case .privateZone, .clusterSet: return .fine
         case .clusterSuffix, .bareDomain, .merged, .reverse:
             let group = target.groups[table.transactions[slot].groupPosition]
             return prepared.strays(from: policy.groups[group].addresses) ? .straying : .fine

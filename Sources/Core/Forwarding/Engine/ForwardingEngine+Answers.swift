@@ -78,6 +78,7 @@ extension ForwardingEngine {
         let roundTrip = turn.now.nanoseconds(since: answer.sent)
         servers[answer.server].answered(after: roundTrip)
         meters.serverLatency.record(nanoseconds: roundTrip, row: answer.server)
+        if giveMeaning(of: answer, slot, in: &turn) == .given { return }
         if let event = rejection(of: answer, slot, at: turn.now) {
             return advance(slot, after: event, in: &turn)
         }
@@ -202,25 +203,19 @@ extension ForwardingEngine {
 
     // MARK: - Answers
 
-    /// The outcome of an answer.
-    private enum AnswerUse {
-        /// The clients have their reply.
-        case given
-        /// It can't be read: another server is asked.
-        case malformed
-    }
-
     /// Gives an answer to the clients of `slot`, or asks the next group if it says that there is no
     /// such name.
     private mutating func give(_ answer: ServerAnswer, to slot: Int, in turn: inout Turn) -> AnswerUse {
         guard let target = table.transactions[slot].target else { return .given }
-        if answer.isNameError, table.transactions[slot].groupPosition + 1 < target.groups.count {
+        if answer.isNameError, target.kind != .clusterSet,
+            table.transactions[slot].groupPosition + 1 < target.groups.count
+        {
             advance(slot, after: .groupAnswered, in: &turn)
             return .given
         }
         learnEDNS(from: answer, slot, at: turn.now)
         do throws(MappingError) {
-            let terms = policy.answerTerms(target, table.transactions[slot].groupPosition)
+            let terms = policy.answerTerms(target, ownerPosition(of: slot, target))
             try table.map(answer, to: slot, terms, with: &mapper, into: &prepared)
         } catch .wire {
             guard let place = answer.attempt else { return .malformed }
@@ -246,24 +241,25 @@ extension ForwardingEngine {
             holdBack(slot, Refusals.rebinding, in: &turn)
             return .given
         }
-        switch join(slot, target, askedAt: answer.sent) {
-        case .nextMember: advance(slot, after: .groupAnswered, in: &turn)
-        case .complete: givePrepared(slot, target, askedAt: answer.sent, by: answer.server, in: &turn)
-        case .incomplete: finishWithFailure(slot, .serverFailure, at: turn.now, into: &turn.outbox)
+        if isAmbiguous(slot, target) {
+            holdBack(slot, Refusals.sharedEndpoint, in: &turn)
+            return .given
         }
+        giveJoined(answer, to: slot, target, in: &turn)
         return .given
     }
 
     /// Gives the prepared answer to the clients of `slot`.
     ///
     /// - Parameter server: The one that answered last.
-    private mutating func givePrepared(
+    mutating func givePrepared(
         _ slot: Int, _ target: RouteTarget, askedAt sent: MonotonicTime, by server: Int?, in turn: inout Turn
     ) {
         let reasons = table.transactions[slot].reasons
         if !reasons.isEmpty {
             // A failed cluster is not a negative answer: the others' NXDOMAIN is not valid for all.
-            guard !prepared.isNameError else {
+            let isAgreed = (table.transactions[slot].merged?.denials ?? 0) > 1
+            guard !prepared.isNameError || isAgreed else {
                 return finishWithFailure(slot, .serverFailure, at: turn.now, into: &turn.outbox)
             }
             let isJoined = table.transactions[slot].merged?.records.isEmpty == false

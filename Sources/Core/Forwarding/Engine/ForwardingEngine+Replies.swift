@@ -59,10 +59,14 @@ extension ForwardingEngine {
     mutating func denyImpossibleName(
         _ exchange: ClientExchange, _ target: RouteTarget, suffixStart: Int, into outbox: inout Outbox
     ) -> ExchangeState {
-        guard target.hasOnlyKubernetesNames, isImpossible(exchange, target, suffixStart: suffixStart),
+        guard isImpossible(exchange, target, suffixStart: suffixStart),
             let domain = policy.groups[target.groups[0]].domain
         else { return .open }
-        let template = servers.board.noSuchName(group: target.groups[0]) ?? NameDenial.message(below: domain)
+        // Of a cluster set's zone no SOA is known.
+        let template =
+            target.kind == .clusterSet
+            ? NameDenial.message(below: target.mapping.inner)
+            : servers.board.noSuchName(group: target.groups[0]) ?? NameDenial.message(below: domain)
         guard let denied = try? Question(reading: template.span) else { return .open }
         do throws(MappingError) {
             try mapper.map(
@@ -85,7 +89,11 @@ extension ForwardingEngine {
     private func isImpossible(
         _ exchange: ClientExchange, _ target: RouteTarget, suffixStart: Int
     ) -> Bool {
+        guard target.hasOnlyKubernetesNames || target.kind == .clusterSet else { return false }
         let name = exchange.message.extracting(droppingFirst: Question.nameStart)
+        if target.kind == .clusterSet {
+            return ClusterSetMembers.mustNotExist(name, suffixStart: suffixStart)
+        }
         guard !policy.schema.canExist(name, suffixStart: suffixStart) else { return false }
         let learned = servers.board.learnedNames
         let labels = name.extracting(first: suffixStart)
@@ -263,7 +271,7 @@ extension ForwardingEngine {
     ) -> ExchangeState {
         guard policy.gates.areBusy else { return .open }
         // Of a merged suffix the other members are asked.
-        if target.kind == .merged,
+        if target.goesAroundPaths,
             skippedMembers(exchange, target).places.nonzeroBitCount < target.groups.count
         {
             return .open

@@ -3,7 +3,7 @@ import DomainNames
 import IPAddressing
 import Telemetry
 
-/// What the members of a merged suffix have said about one question so far.
+/// What the members of a merged suffix or cluster set have said about one question so far.
 struct MergedAnswer {
     /// Why members are not asked, as text: no packets of the clients reach them.
     let skipped: [UInt8]
@@ -18,6 +18,8 @@ struct MergedAnswer {
     private(set) var position = 0
     /// True if a member has the name, without such data.
     var hasName = false
+    /// Members of a cluster set that have denied the name.
+    var denials = 0
 
     /// - Parameter skipped: Empty if every member may be asked.
     init(skipped: [UInt8] = []) {
@@ -58,7 +60,7 @@ extension ForwardingEngine {
     /// The members of a merged suffix whose answers are withheld from the client; none for other targets.
     func skippedMembers(_ exchange: ClientExchange, _ target: RouteTarget) -> SkippedMembers {
         var skipped = SkippedMembers()
-        guard target.kind == .merged, policy.gates.areBusy else { return skipped }
+        guard target.goesAroundPaths, policy.gates.areBusy else { return skipped }
         let client = exchange.recipient.path.client.address
         for (place, group) in target.groups.enumerated() {
             let number = policy.groups[group].number
@@ -82,12 +84,24 @@ extension ForwardingEngine {
 // MARK: - Unions
 
 extension ForwardingEngine {
+    /// Gives the prepared answer, joined with those of the members before, or asks the next one.
+    mutating func giveJoined(
+        _ answer: ServerAnswer, to slot: Int, _ target: RouteTarget, in turn: inout Turn
+    ) {
+        switch join(slot, target, askedAt: answer.sent) {
+        case .nextMember: advance(slot, after: .groupAnswered, in: &turn)
+        case .complete: givePrepared(slot, target, askedAt: answer.sent, by: answer.server, in: &turn)
+        case .incomplete: finishWithFailure(slot, .serverFailure, at: turn.now, into: &turn.outbox)
+        }
+    }
+
     /// Takes in the prepared answer of the current group of `slot`, and puts the whole answer into its place
     /// once every member has been asked.
     ///
     /// A member with one address for the whole service, an alias or another type is not joined: the first
     /// one is the answer, unless there are endpoints already.
     mutating func join(_ slot: Int, _ target: RouteTarget, askedAt time: MonotonicTime) -> UnionStep {
+        if target.kind == .clusterSet { return weigh(slot, target) }
         guard target.union != nil else { return .complete }
         var merged = table.transactions[slot].merged ?? MergedAnswer()
         let position = table.transactions[slot].groupPosition

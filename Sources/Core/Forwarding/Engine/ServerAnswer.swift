@@ -61,3 +61,13 @@ extension TransactionTable {
         prepared.begin(question: question(of: slot))
     }
 }
+
+extension ForwardingEngine {
+    /// The outcome of an answer.
+    enum AnswerUse {
+        /// The clients have their reply.
+        case given
+        /// It can't be read: another server is asked.
+        case malformed
+    }
+}

@@ -2,6 +2,10 @@ import DNSWire
 
 /// The reasons to refuse a question regardless of its name.
 enum Refusals {
+    /// Endpoints whose addresses several members of a cluster set have.
+    static let sharedEndpoint = ExtendedError(
+        .other, "several members of the set have this address: ask SRV, then the names of the endpoints")
+
     /// The client is in no prefix of `dns.clients`.
     static let client = ExtendedError(.prohibited, "this client is not in dns.clients")
     /// The same text for everything that a view's clients may not see: it reveals nothing.

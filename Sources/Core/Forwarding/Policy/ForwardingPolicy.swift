@@ -93,7 +93,7 @@ package final class ForwardingPolicy: Sendable {
     private let upstreamTarget: RouteTarget?
     /// The refusal of each shared suffix, for clients without a cluster there.
     private let sharedRefusals: [ExtendedError]
-    /// True if there is a merged suffix.
+    /// True if there is a merged suffix or a cluster set.
     let hasMergedSuffixes: Bool
 
     /// The meaning of a suffix.
@@ -120,7 +120,7 @@ package final class ForwardingPolicy: Sendable {
         let standings = ClientStandings(inventory, hostAddresses: hostAddresses)
         var builder = PolicyBuilder(
             inventory.dns.cache, standings, clusterNames: old?.clusterNames ?? [""])
-        builder.addClusters(inventory.clusters, merges: inventory.merges)
+        builder.addClusters(of: inventory)
         builder.addViews(inventory)
         builder.addUpstream(inventory.dns.upstream)
         builder.addSpecialNames(asking: inventory.dns.specialUpstream)
@@ -159,7 +159,7 @@ package final class ForwardingPolicy: Sendable {
         }
         outerOwners = owners.isEmpty ? nil : IPPrefixTable(owners)
         upstreamTarget = builder.upstreamTarget
-        hasMergedSuffixes = !inventory.merges.isEmpty
+        hasMergedSuffixes = !inventory.merges.isEmpty || !inventory.clusterSets.isEmpty
         let clusters = inventory.clusters
         let examples = FirstPlaces(clusters.map(\.domain))
         sharedRefusals = builder.sharedSuffixes.map { shared in

@@ -27,7 +27,7 @@ extension PolicyBuilder {
             let owner: Int? =
                 switch target.kind {
                 case .clusterSuffix: suffixOwner[target.index] ?? target.index
-                case .bareDomain, .merged:
+                case .bareDomain, .merged, .clusterSet:
                     sharedSuffixes.firstIndex { $0.name == target.answerNames.outer }
                         .map { targets.count + $0 }
                 // In an answer, names below the domain appear under the cluster's first suffix.
@@ -48,7 +48,7 @@ extension PolicyBuilder {
         switch target.kind {
         case .privateZone: return firstSuffixTarget[target.groups[0]] ?? index
         case .reverse: return firstSuffixTarget[target.groups[0]]
-        case .clusterSuffix, .bareDomain, .merged, .upstream: return index
+        case .clusterSuffix, .bareDomain, .merged, .clusterSet, .upstream: return index
         }
     }
 }

@@ -24,15 +24,25 @@ struct PolicyBuilder {
     /// The target of other names.
     var upstreamTarget: RouteTarget?
     /// The suffixes that several clusters may answer: the domains of all clusters, each once, then those of
-    /// `merge`.
+    /// `merge` and `clustersets`.
     var sharedSuffixes: [SharedSuffix] = []
 
     /// A suffix that several clusters may answer.
     struct SharedSuffix {
         /// What clients ask below.
         let name: DomainName
-        /// Nil for a domain of clusters, which the clusters of `bare-domain` answer.
-        var merge: MergedSuffix?
+        /// Who answers, and how.
+        let use: Use
+
+        /// Who answers below a shared suffix, and how.
+        enum Use {
+            /// A domain of clusters: the clusters of `bare-domain` answer.
+            case domain
+            /// The members of a merged suffix.
+            case merge(MergedSuffix)
+            /// The members of a cluster set.
+            case set(ClusterSet)
+        }
     }
 
     /// See `ForwardingPolicy.clusterNames`.
@@ -64,12 +74,16 @@ struct PolicyBuilder {
     }
 
     /// Adds the clusters with their suffixes and prefixes, and the suffixes that they share.
-    mutating func addClusters(_ clusters: [Cluster], merges: [MergedSuffix]) {
+    mutating func addClusters(of inventory: Inventory) {
+        let clusters = inventory.clusters
         var domains: Set<DomainName> = []
         for cluster in clusters where domains.insert(cluster.domain).inserted {
-            sharedSuffixes.append(SharedSuffix(name: cluster.domain))
+            sharedSuffixes.append(SharedSuffix(name: cluster.domain, use: .domain))
         }
-        sharedSuffixes += merges.map { SharedSuffix(name: $0.name, merge: $0) }
+        sharedSuffixes += inventory.merges.map { SharedSuffix(name: $0.name, use: .merge($0)) }
+        sharedSuffixes += inventory.clusterSets.flatMap { set in
+            inventory.suffixes(of: set).map { SharedSuffix(name: $0, use: .set(set)) }
+        }
         for cluster in clusters where cluster.dns.isEmpty {
             // Its names are still private: they must not reach `dns.upstream`.
             for name in cluster.names { suffixes.append((name, .noServers(cluster: cluster.key))) }
@@ -175,13 +189,19 @@ struct PolicyBuilder {
         let bareMembers = Dictionary(grouping: bareDomain.compactMap { groupByCluster[$0] }) {
             groups[$0].domain
         }
+        // Of merged suffixes and cluster sets these clients get the part that they may ask.
+        let mayAsk = { (key: String) in view.access?.permits(cluster: key) ?? true }
         view.sharedTargets = sharedSuffixes.map { shared in
-            guard let merge = shared.merge else {
-                return sharedTarget(shared, bareMembers[shared.name] ?? [], view.inside)
+            switch shared.use {
+            case .domain: return sharedTarget(shared, bareMembers[shared.name] ?? [], view.inside)
+            case .merge(let merge):
+                let members = merge.clusters.filter(mayAsk).compactMap { groupByCluster[$0] }
+                return sharedTarget(shared, members, view.inside)
+            case .set(let set):
+                let members = set.orderedMembers.filter { mayAsk($0.cluster) }
+                    .compactMap { groupByCluster[$0.cluster] }
+                return sharedTarget(shared, members, view.inside)
             }
-            // Of a merged suffix these clients get the part that they may ask.
-            let keys = merge.clusters.filter { view.access?.permits(cluster: $0) ?? true }
-            return sharedTarget(shared, keys.compactMap { groupByCluster[$0] }, view.inside)
         }
         return view
     }
@@ -197,12 +217,43 @@ struct PolicyBuilder {
             groups: members, mapping: NameMapping(inner: domain, outer: shared.name),
             addressMaps: members.map { inside.contains($0) ? PrefixMap() : groups[$0].addressMap },
             rewritesQuestion: false, kind: .bareDomain)
-        if let merge = shared.merge {
+        switch shared.use {
+        case .domain: break
+        case .merge(let merge):
             plan.rewritesQuestion = true
             plan.kind = .merged
             if merge.mode == .union { plan.union = RouteTarget.Union(isPartial: merge.isPartial) }
+        case .set(let set):
+            plan.mapping = NameMapping(inner: set.zone, outer: shared.name)
+            plan.rewritesQuestion = shared.name != set.zone
+            plan.kind = .clusterSet
+            addMembers(of: set, to: &plan)
         }
         return addTarget(plan).index
+    }
+
+    /// What tells the members of a cluster set apart. An answer of one may have addresses of all: unless
+    /// members share addresses, each is mapped by its owner.
+    private func addMembers(of set: ClusterSet, to plan: inout RouteTarget.Plan) {
+        var places: [[UInt8]: Int] = [:]
+        for member in set.members {
+            guard let group = groupByCluster[member.cluster], let place = plan.groups.firstIndex(of: group)
+            else {
+                continue
+            }
+            let id = member.id?.folded.description ?? member.cluster
+            places[Array(id.utf8)] = place
+        }
+        let inner = plan.groups.map { groups[$0].innerPrefixes }
+        let isShared = inner.indices.contains { one in
+            inner.indices.dropFirst(one + 1).contains { other in
+                inner[one].contains { prefix in inner[other].contains { prefix.overlaps($0) } }
+            }
+        }
+        plan.members = ClusterSetMembers(places: places, haveSharedAddresses: isShared)
+        guard !isShared else { return }
+        let all = PrefixMap(plan.addressMaps.flatMap(\.pairs))
+        plan.addressMaps = plan.addressMaps.map { _ in all }
     }
 
     /// Adds the servers of `dns.upstream`.
@@ -255,7 +306,8 @@ struct PolicyBuilder {
             ServerGroup(
                 name: cluster.key, number: number, servers: servers, domain: cluster.domain,
                 addresses: IPPrefixTable(containing: prefixes),
-                services: IPPrefixTable(containing: services), prefixes: prefixes, addressMap: map,
+                services: IPPrefixTable(containing: services),
+                innerPrefixes: cluster.pods + cluster.services, prefixes: prefixes, addressMap: map,
                 timeouts: .cluster)
         }
     }
@@ -265,7 +317,7 @@ struct PolicyBuilder {
         addGroup("upstream", endpoints) { number, servers in
             ServerGroup(
                 name: "upstream", number: number, servers: servers, domain: nil, addresses: nil,
-                services: nil, prefixes: [], addressMap: PrefixMap(), timeouts: .resolver)
+                services: nil, innerPrefixes: [], prefixes: [], addressMap: PrefixMap(), timeouts: .resolver)
         }
     }
 
@@ -290,7 +342,7 @@ struct PolicyBuilder {
         _ plan: RouteTarget.Plan, _ cacheLimits: CacheLimits? = nil
     ) -> RouteTarget {
         var plan = plan
-        let isShared = plan.kind == .bareDomain || plan.kind == .merged
+        let isShared = plan.kind == .bareDomain || plan.goesAroundPaths
         if !isShared, plan.addressMaps.contains(where: { !$0.isEmpty }) {
             var inner = plan
             inner.addressMaps = plan.addressMaps.map { _ in PrefixMap() }
@@ -299,7 +351,8 @@ struct PolicyBuilder {
         let groups = plan.groups
         let target = RouteTarget(
             plan, index: targets.count,
-            hasOnlyKubernetesNames: (plan.kind == .clusterSuffix || isShared)
+            hasOnlyKubernetesNames: (plan.kind == .clusterSuffix || plan.kind == .bareDomain
+                || plan.kind == .merged)
                 && groups.allSatisfy { limits[$0].hasOnlyKubernetesNames },
             cacheLimits: cacheLimits
                 ?? groups.reduce(limits[groups[0]].cache) { $0.strictest(limits[$1].cache) })

@@ -88,6 +88,8 @@ private struct TargetContent: Hashable {
     let kind: RouteTarget.Kind
     /// See `RouteTarget.union`.
     let union: RouteTarget.Union?
+    /// See `RouteTarget.members`.
+    let members: ClusterSetMembers?
     /// See `RouteTarget.hasOnlyKubernetesNames`.
     let hasOnlyKubernetesNames: Bool
     /// The limits of the cache.
@@ -104,6 +106,7 @@ private struct TargetContent: Hashable {
         rewritesQuestion = target.rewritesQuestion
         kind = target.kind
         union = target.union
+        members = target.members
         hasOnlyKubernetesNames = target.hasOnlyKubernetesNames
         cacheLimits = target.cacheLimits
         guarded = target.kind == .upstream ? policy.guarded : nil

@@ -24,6 +24,9 @@ package struct ServerGroup: Sendable {
     /// Of these the ClusterIPs of its services; nil for `dns.upstream`, and if the file names none.
     let services: IPPrefixTable<Bool>?
 
+    /// The cluster's pods and services as they are inside.
+    let innerPrefixes: [IPPrefix]
+
     /// The same as `addresses`, for comparison.
     let prefixes: [IPPrefix]
 
@@ -87,6 +90,12 @@ package final class RouteTarget: Sendable {
     /// Of a merged suffix how the answers of its groups become one; nil: the first that has the name answers.
     package let union: Union?
 
+    /// Of a cluster set what tells its members apart; nil for others.
+    let members: ClusterSetMembers?
+
+    /// True if groups that no packets of a client reach are left out for it.
+    var goesAroundPaths: Bool { kind == .merged || kind == .clusterSet }
+
     /// How the answers of several groups become one.
     package struct Union: Hashable, Sendable {
         /// Whether an answer is given although a group has failed.
@@ -107,6 +116,8 @@ package final class RouteTarget: Sendable {
         case bareDomain
         /// Below a suffix of its own that several clusters answer.
         case merged
+        /// In the zone of a cluster set, which each of its members serves.
+        case clusterSet
         /// At or below a private zone that one cluster resolves: its names and addresses stay as they are.
         case privateZone
         /// A reverse name of an address inside a cluster's prefixes.
@@ -117,6 +128,8 @@ package final class RouteTarget: Sendable {
 
     /// What makes up a target besides what follows from its groups.
     struct Plan {
+        /// See `RouteTarget.goesAroundPaths`.
+        var goesAroundPaths: Bool { kind == .merged || kind == .clusterSet }
         /// See `RouteTarget`, as the others.
         var groups: [Int]
         var mapping: NameMapping
@@ -127,6 +140,7 @@ package final class RouteTarget: Sendable {
         var kind: Kind
         var innerTwin: Int?
         var union: Union?
+        var members: ClusterSetMembers?
     }
 
     /// Creates a target.
@@ -140,6 +154,7 @@ package final class RouteTarget: Sendable {
         rewritesQuestion = plan.rewritesQuestion
         kind = plan.kind
         union = plan.union
+        members = plan.members
         self.hasOnlyKubernetesNames = hasOnlyKubernetesNames
         self.cacheLimits = cacheLimits
     }
@@ -156,6 +171,7 @@ package final class RouteTarget: Sendable {
         rewritesQuestion = true
         kind = target.kind
         union = target.union
+        members = target.members
         hasOnlyKubernetesNames = target.hasOnlyKubernetesNames
         cacheLimits = target.cacheLimits
     }

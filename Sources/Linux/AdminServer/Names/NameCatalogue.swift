@@ -187,7 +187,7 @@ extension ForwardingPolicy {
         switch target.kind {
         case .clusterSuffix, .privateZone: return groups[target.groups[0]].name
         // Several clusters answer: the name says nothing of one of them.
-        case .bareDomain, .merged, .reverse, .upstream: return nil
+        case .bareDomain, .merged, .clusterSet, .reverse, .upstream: return nil
         }
     }
 }

@@ -1,0 +1,129 @@
+import DNSWire
+import DomainNames
+import IPAddressing
+import Telemetry
+
+/// What tells the members of a cluster set apart in names and addresses (KEP-1645).
+struct ClusterSetMembers: Hashable, Sendable {
+    /// The IDs of the members in lower case, each with its place in `RouteTarget.groups`.
+    let places: [[UInt8]: Int]
+
+    /// True if members have addresses in common inside: then an endpoint's address alone does not tell whose
+    /// it is.
+    let haveSharedAddresses: Bool
+
+    /// The member whose ID is in the name of an endpoint, `<hostname>.<id>.<service>.<namespace>.svc` before
+    /// `suffixStart`; nil if it is no such name, or the ID is not known. An ID may have dots.
+    func owner(of name: Span<UInt8>, suffixStart: Int) -> Int? {
+        let starts = Self.labelStarts(name, suffixStart)
+        guard starts.count >= 5, hasLabel(Array("svc".utf8), in: name, at: starts[starts.count - 1]) else {
+            return nil
+        }
+        // From behind the host name to the service.
+        let range = (starts[1] + 1)..<starts[starts.count - 3]
+        var id: [UInt8] = []
+        for position in range {
+            // Length octets between the labels are dots in the text.
+            id.append(starts.contains(position) ? UInt8(ascii: ".") : foldedOctet(name[position]))
+        }
+        return places[id]
+    }
+
+    /// True for `<id>.<service>.<namespace>.svc`, which must not exist, and all other names of four labels:
+    /// none has a meaning.
+    static func mustNotExist(_ name: Span<UInt8>, suffixStart: Int) -> Bool {
+        let starts = labelStarts(name, suffixStart)
+        return starts.count == 4 && hasLabel(Array("svc".utf8), in: name, at: starts[3])
+            && name[starts[0] + 1] != UInt8(ascii: "_")
+    }
+
+    /// Where the labels before `suffixStart` begin.
+    private static func labelStarts(_ name: Span<UInt8>, _ suffixStart: Int) -> [Int] {
+        var starts: [Int] = []
+        var position = 0
+        while position < suffixStart {  // a checked name: each label is at least two octets
+            starts.append(position)
+            position += 1 + Int(name[position])
+        }
+        return starts
+    }
+}
+
+extension ForwardingEngine {
+    /// Weighs the prepared answer of the current member of a cluster set.
+    ///
+    /// CoreDNS denies a name whose namespace it does not have, although another member exports it: a no is
+    /// believed once the next member agrees. A no without the zone's own SOA comes from a member that does
+    /// not serve the zone.
+    mutating func weigh(_ slot: Int, _ target: RouteTarget) -> UnionStep {
+        guard prepared.isNameError else { return .complete }
+        let position = table.transactions[slot].groupPosition
+        let skips = table.transactions[slot].question.skippedMembers
+        let isLast = target.groups.indices.dropFirst(position + 1).allSatisfy { skips & 1 << UInt32($0) != 0 }
+        guard prepared.hasSOA else {
+            let name = policy.groups[target.groups[position]].name
+            table.transactions[slot].noteFailure(
+                Array("\(name) does not serve \(target.mapping.inner)".utf8))
+            return isLast ? .incomplete : .nextMember
+        }
+        table.transactions[slot].merged?.denials += 1
+        let isAgreed = (table.transactions[slot].merged?.denials ?? 0) > 1
+        return isAgreed || isLast ? .complete : .nextMember
+    }
+
+    /// What an error of Lighthouse means, which has no answers but addresses: NOTIMP for a name that it has,
+    /// NOTZONE for one that it does not have; nil for other errors, and other targets.
+    func meaning(of rcode: ResponseCode, for target: RouteTarget) -> ResponseCode? {
+        guard target.kind == .clusterSet else { return nil }
+        switch rcode {
+        case .notImplemented: return .noError
+        case .notZone: return .nameError
+        default: return nil
+        }
+    }
+
+    /// Gives the answer that an error of Lighthouse stands for; see `meaning`.
+    mutating func giveMeaning(of answer: ServerAnswer, _ slot: Int, in turn: inout Turn) -> AnswerUse {
+        guard let target = table.transactions[slot].target,
+            let meaning = meaning(of: ResponseCode(answer.header.rcode), for: target)
+        else { return .malformed }
+        for follower in table.followers(of: slot) + [slot] {
+            guard let own = table.transactions[follower].target, own.kind == .clusterSet else { continue }
+            table.begin(
+                &prepared, for: follower, LocalZone(names: meaning == .noError ? .withoutData : .denied))
+            prepared.capTTLs(at: own.cacheLimits.negativeSeconds)
+            giveJoined(ServerAnswer(shared: answer), to: follower, own, in: &turn)
+        }
+        return .given
+    }
+
+    /// The place of the member whose map holds for the answer to `slot`: the one that is asked, or, if
+    /// members share addresses, the one that the name of the endpoint is of.
+    func ownerPosition(of slot: Int, _ target: RouteTarget) -> Int {
+        let position = table.transactions[slot].groupPosition
+        guard let members = target.members, members.haveSharedAddresses else { return position }
+        let start = table.transactions[slot].question.suffixStart
+        return members.owner(of: table.question(of: slot), suffixStart: start) ?? position
+    }
+
+    /// True if the prepared answer has addresses of endpoints that may be those of several members.
+    func isAmbiguous(_ slot: Int, _ target: RouteTarget) -> Bool {
+        guard let members = target.members, members.haveSharedAddresses else { return false }
+        let shape = table.transactions[slot].question
+        guard shape.type == RecordType.a || shape.type == RecordType.aaaa,
+            members.owner(of: table.question(of: slot), suffixStart: shape.suffixStart) == nil
+        else { return false }
+        // The address of the whole service belongs to the member that has answered.
+        let group = target.groups[table.transactions[slot].groupPosition]
+        let services = policy.groups[group].services
+        return prepared.holdsAddress { services?.longestMatch($0) == nil }
+    }
+}
+
+extension TransactionTable {
+    /// Writes the answer of a zone that has no records to the question of `slot`.
+    func begin(_ prepared: inout PreparedAnswer, for slot: Int, _ zone: LocalZone) {
+        let shape = transactions[slot].question
+        prepared.write(zone, start: shape.suffixStart, question: question(of: slot), type: shape.type)
+    }
+}
