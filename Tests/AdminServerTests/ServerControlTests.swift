@@ -63,6 +63,22 @@ import Testing
         #expect(try setting.flush(.below(DomainName(parsing: name))) == 1, "its neighbour below was not")
     }
 
+    @Test func `the names of a service are flushed by every suffix, with all below them, and no others`() throws {
+        let setting = try Setting()
+        defer { setting.stop() }
+        let meant = [
+            "web.shop.svc.prod.cluster.local", "Web.Shop.svc.cluster.local", "pod1.web.shop.svc.prod.cluster.local",
+            "_http._tcp.web.shop.svc.prod.cluster.local",
+        ]
+        let others = [
+            "db.shop.svc.prod.cluster.local", "web.test.svc.prod.cluster.local", "shop.svc.prod.cluster.local",
+            "7.12.96.10.in-addr.arpa",
+        ]
+        for name in meant + others { try setting.ask(name) }
+        #expect(try setting.flush(.services(cluster: "prod", ["no.shop", "web.shop"])) == meant.count)
+        #expect(try setting.flush(.services(cluster: "prod", ["web.shop"])) == 0)
+    }
+
     @Test func `an unknown cluster is reported with the known ones`() throws {
         let setting = try Setting()
         defer { setting.stop() }

@@ -25,10 +25,11 @@ struct FollowRun {
     var now = MonotonicTime(nanoseconds: 0)
     let start = 1_800_000_000
 
-    init(_ cluster: StandInCluster, facts: ClusterFacts? = nil) {
+    init(_ cluster: StandInCluster, facts: ClusterFacts? = nil, endpoints: Bool = false) {
         self.cluster = cluster
         followed = FollowedCluster(
-            key: "prod", context: "prod", facts: facts, at: FollowTime(monotonic: now, wall: start),
+            key: "prod", settings: FollowSettings(context: "prod", endpoints: endpoints), facts: facts,
+            at: FollowTime(monotonic: now, wall: start),
             readYAML: { YAMLValues.read($0) })
     }
 

@@ -29,11 +29,10 @@ import Testing
         run.server.cut()
         try await run.wait("an expired login") { run.report.contains("does not accept the login") }
         #expect(run.facts.contains("n1:") && run.facts.contains("n4:"))
-        run.cluster.cluster.withLock {
-            $0.isLoggedOut = false
-            $0.append("/api/v1/nodes", FollowRun.node("n5", "192.168.0.5"))
-        }
-        try await run.wait("a login") { run.report.contains(#""state":"following""#) && run.facts.contains("n5:") }
+        run.cluster.cluster.withLock { $0.isLoggedOut = false }
+        try await run.wait("a login") { run.report.contains(#""state":"following""#) }
+        try await run.tell("ADDED", FollowRun.node("n5", "192.168.0.5"))
+        try await run.wait("events again") { run.facts.contains("n5:") }
     }
 
     @Test func `what contradicts the configuration is not written`() async throws {

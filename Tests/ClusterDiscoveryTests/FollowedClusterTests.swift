@@ -165,6 +165,37 @@ import Testing
         #expect(run.written.count == 1)
     }
 
+    // MARK: - Names
+
+    private static func slice(_ service: String, _ namespace: String) -> JSONValue {
+        .object([
+            "metadata": StandInCluster.metadata(
+                "\(service)-x", namespace: namespace, labels: ["kubernetes.io/service-name": service])
+        ])
+    }
+
+    @Test func `services whose endpoints change are told, and all after missed events`() throws {
+        let path = "/apis/discovery.k8s.io/v1/endpointslices"
+        var cluster = FollowRun.flannel(nodes: 2)
+        for name in ["a", "b", "c"] { cluster.append(path, Self.slice(name, "shop")) }
+        cluster.pageSize = 1
+        var run = FollowRun(cluster, endpoints: true)
+        try run.settle()
+        #expect(run.asked.count { $0.hasPrefix(path + "?") } == 1)
+        #expect(run.followed.takeChangedNames() == nil)
+        try run.send("MODIFIED", Self.slice("a", "shop"), to: .endpointSlices)
+        try run.send("DELETED", Self.slice("b", "shop"), to: .endpointSlices)
+        try run.send("ADDED", FollowRun.node("no-slice", "192.0.2.1"), to: .endpointSlices)
+        var expected = ChangedNames()
+        expected.services = ["a.shop", "b.shop"]
+        #expect(run.followed.takeChangedNames() == expected)
+        #expect(run.followed.takeChangedNames() == nil)
+        try run.cut(.endpointSlices, .expired)
+        try run.pass(seconds: 2)
+        #expect(run.followed.takeChangedNames()?.areUnknown == true)
+        #expect(run.watches[.endpointSlices] != nil)
+    }
+
     // MARK: - Lists that can't be believed
 
     @Test func `a list that breaks off removes nothing`() throws {

@@ -164,7 +164,7 @@ extension ClusterSurvey {
 }
 
 /// True for a name that the configuration file accepts for a node.
-private func isNodeName(_ name: String) -> Bool {
+func isNodeName(_ name: String) -> Bool {
     (1...253).contains(name.utf8.count)
         && name.utf8.allSatisfy { isLetterOrDigit($0) || [UInt8](".-_".utf8).contains($0) }
 }

@@ -140,7 +140,7 @@ package struct ClusterSurvey: Sendable {
     /// Notes the token of a list's next page, if there is one.
     private mutating func noteContinuation(of topic: SurveyTopic, in document: JSONValue) {
         pages[topic, default: 0] += 1
-        let token = document["metadata"]?["continue"]?.string ?? ""
+        let token = topic == .endpointSlices ? "" : document["metadata"]?["continue"]?.string ?? ""
         guard !token.isEmpty else {
             continuations[topic] = nil
             return

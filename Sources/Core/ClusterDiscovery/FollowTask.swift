@@ -23,6 +23,22 @@ package struct WatchName: Hashable, Sendable {
     }
 }
 
+/// Names of a cluster whose addresses have changed.
+package struct ChangedNames: Hashable, Sendable {
+    /// The services whose endpoints have changed, as `SERVICE.NAMESPACE`.
+    package var services: Set<String> = []
+    /// True if events were missed: any name may have changed.
+    package var areUnknown = false
+
+    package init() {}
+
+    /// Adds others.
+    package mutating func formUnion(_ other: ChangedNames) {
+        services.formUnion(other.services)
+        areUnknown = areUnknown || other.areUnknown
+    }
+}
+
 /// The readings of two clocks at one moment.
 package struct FollowTime: Hashable, Sendable {
     /// For what is due when.

@@ -16,8 +16,8 @@ package import Telemetry
 package struct FollowedCluster: Sendable {
     /// The cluster's key in the configuration file.
     package let key: String
-    /// Its context in the kubeconfig.
-    package let context: String
+    /// How it is followed.
+    private let settings: FollowSettings
     /// Parses the YAML inside of ConfigMaps.
     private let readYAML: @Sendable (String) -> JSONValue?
 
@@ -43,6 +43,8 @@ package struct FollowedCluster: Sendable {
     /// When the cluster answered last, in seconds since 1970; nil if it never did.
     package private(set) var answered: Int?
 
+    /// The names that have changed since they were taken last.
+    private var changedNames = ChangedNames()
     /// Turns what is known into facts.
     private var deriving: FactsDeriving
 
@@ -90,15 +92,15 @@ package struct FollowedCluster: Sendable {
     ///   - facts: The facts of an earlier run; nil if there are none.
     ///   - readYAML: Parses the YAML inside of ConfigMaps.
     package init(
-        key: String, context: String, facts: ClusterFacts?, at now: FollowTime,
+        key: String, settings: FollowSettings, facts: ClusterFacts?, at now: FollowTime,
         readYAML: @escaping @Sendable (String) -> JSONValue?
     ) {
         self.key = key
-        self.context = context
+        self.settings = settings
         self.readYAML = readYAML
         pause = now.monotonic
         nextSurvey = now.monotonic
-        deriving = FactsDeriving(facts, cluster: key, context: context, at: now.monotonic)
+        deriving = FactsDeriving(facts, cluster: key, context: settings.context, at: now.monotonic)
     }
 
     // MARK: - What to do
@@ -158,7 +160,7 @@ package struct FollowedCluster: Sendable {
     /// Asks everything but the lists that are watched.
     private mutating func beginWholeRound() {
         var survey = ClusterSurvey(
-            context: context, readYAML: readYAML, triesServices: false, pageSize: Self.pageSize)
+            context: settings.context, readYAML: readYAML, triesServices: false, pageSize: Self.pageSize)
         let watched = watches.filter { $0.value.stage != .unread }.map(\.key)
         for topic in watched { survey.answers[topic] = known?.answers[topic] }
         round = Round(survey: survey, isWhole: true, watched: Set(watched))
@@ -203,6 +205,7 @@ package struct FollowedCluster: Sendable {
             let failure = survey.partial[topic] ?? survey.failure(topic) ?? .timeout
             return noteFailure(failure, of: topic, stage: .unread, at: now)
         }
+        if topic == .endpointSlices, known?.answers[topic] != nil { changedNames.areUnknown = true }
         known?.answers[topic] = answer
         known?.versions[topic] = survey.versions[topic]
         watches[topic]?.stage = .ready
@@ -233,6 +236,9 @@ package struct FollowedCluster: Sendable {
             }
         }
         known = merged
+        if settings.endpoints, watches[.endpointSlices] == nil {
+            watches[.endpointSlices] = Watch(stage: .unread, until: now)
+        }
         nextSurvey = now.advanced(
             milliseconds: doubts.isEmpty ? Self.surveyInterval : Self.delay(after: attempts + 3))
     }
@@ -260,7 +266,12 @@ package struct FollowedCluster: Sendable {
             answered = now.wall
             watches[topic]?.failures = 0
             watches[topic]?.failure = nil
-            if known?.apply(event, to: topic) == .changed { deriving.noteChange() }
+            if topic == .endpointSlices, event.object != nil {
+                known?.noteVersion(of: event, of: topic)
+                if let service = event.service { changedNames.services.insert(service) }
+            } else if known?.apply(event, to: topic) == .changed {
+                deriving.noteChange()
+            }
         }
     }
 
@@ -357,6 +368,12 @@ package struct FollowedCluster: Sendable {
             watches[topic]?.stage = .unread
             watches[topic]?.until = now
         }
+    }
+
+    /// The names that have changed since the last call; nil if none has.
+    package mutating func takeChangedNames() -> ChangedNames? {
+        defer { changedNames = ChangedNames() }
+        return changedNames == ChangedNames() ? nil : changedNames
     }
 
     /// How it is going.

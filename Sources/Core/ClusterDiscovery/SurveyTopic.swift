@@ -23,6 +23,8 @@ package enum SurveyTopic: Hashable, Sendable {
     case dnsServices
     /// The pods of the cluster's DNS service.
     case dnsEndpoints(service: String)
+    /// The endpoints of all services: only their changes are of interest, and one is read for the version.
+    case endpointSlices
     /// Since Kubernetes 1.31 (v1beta1) or 1.33 (v1).
     case serviceCIDRs(version: String)
     /// - Parameter group: `crd.projectcalico.org/v1`, or `projectcalico.org/v3`.
@@ -61,6 +63,7 @@ extension SurveyTopic {
         case .dnsEndpoints(let service):
             "/apis/discovery.k8s.io/v1/namespaces/kube-system/endpointslices?labelSelector="
                 + "kubernetes.io%2Fservice-name%3D\(percentEncoded(service))"
+        case .endpointSlices: "/apis/discovery.k8s.io/v1/endpointslices?limit=1"
         case .serviceCIDRs(let version): "/apis/networking.k8s.io/\(version)/servicecidrs?limit=500"
         case .calicoPools(let group): "/apis/\(group)/ippools?limit=500"
         case .calicoBlocks(let group): "/apis/\(group)/blockaffinities?limit=500"
@@ -100,6 +103,7 @@ extension SurveyTopic {
         case .configMap(_, let name): "what ConfigMap \(name) says"
         case .daemonSets, .systemDaemonSets: "which CNI and kube-proxy run"
         case .dnsServices: "the address of the cluster's DNS"
+        case .endpointSlices: "which names change"
         case .serviceCIDRs: "service prefixes"
         case .calicoPools: "Calico's pod prefixes and encapsulation"
         case .calicoBlocks: "Calico's pod prefixes of each node"
@@ -116,7 +120,7 @@ extension SurveyTopic {
     /// The keys of the file that depend on the answer: unknown if the list is partial.
     var keys: [ClusterFindings.Key] {
         switch self {
-        case .version, .groups, .ciliumPools: []
+        case .version, .groups, .ciliumPools, .endpointSlices: []
         case .nodes: [.nodes, .pods]
         case .controlPlane: [.pods, .services, .kubeProxy]
         case .configMaps, .configMap: [.domain, .cni, .kubeProxy]

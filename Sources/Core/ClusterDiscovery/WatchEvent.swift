@@ -33,6 +33,23 @@ enum WatchEvent: Hashable, Sendable {
         }
     }
 
+    /// The object that was changed or deleted; nil for other events.
+    var object: JSONValue? {
+        switch self {
+        case .changed(let object), .deleted(let object): object
+        case .bookmark, .gone, .failed: nil
+        }
+    }
+
+    /// `SERVICE.NAMESPACE` of the service whose endpoints have changed; nil if the object is no slice of one.
+    var service: String? {
+        guard let metadata = object?["metadata"], let namespace = metadata["namespace"]?.string,
+            let name = metadata["labels"]?["kubernetes.io/service-name"]?.string,
+            isNodeName(name), isNodeName(namespace)
+        else { return nil }
+        return "\(name).\(namespace)"
+    }
+
     /// What a `Status` means.
     private static func error(_ status: JSONValue) -> WatchEvent {
         let words = plainText(status["message"]?.string ?? "the API server gives no reason")
@@ -47,6 +64,12 @@ enum WatchEvent: Hashable, Sendable {
 }
 
 extension ClusterSurvey {
+    /// Takes the version of an event of a list whose objects are not kept.
+    mutating func noteVersion(of event: WatchEvent, of topic: SurveyTopic) {
+        guard let version = event.object?["metadata"]?["resourceVersion"]?.string else { return }
+        versions[topic] = version
+    }
+
     /// Applies an event to the list of `topic`.
     ///
     /// - Returns: Whether a finding may differ now; most events of nodes are heartbeats.
@@ -89,7 +112,8 @@ extension SurveyTopic {
     /// True for a list that a follower watches; the others are asked again from time to time.
     package var isWatched: Bool {
         switch self {
-        case .nodes, .calicoBlocks, .calicoPools, .ciliumNodes, .serviceCIDRs, .dnsServices: true
+        case .nodes, .calicoBlocks, .calicoPools, .ciliumNodes, .serviceCIDRs, .dnsServices, .endpointSlices:
+            true
         default: false
         }
     }

@@ -162,7 +162,7 @@ package final class ServerControl: Sendable {
             count = cache.removeAll { DomainName($0) == name }
         case .below(let name):
             count = cache.removeAll { DomainName($0)?.isAtOrBelow(name) ?? false }
-        case .cluster(let key):
+        case .cluster(let key), .services(cluster: let key, _):
             let policy = server.policy
             guard let group = policy.groups.firstIndex(where: { $0.name == key }) else {
                 let known = policy.groups.map(\.name).joined(separator: ", ")
@@ -170,7 +170,14 @@ package final class ServerControl: Sendable {
                     "no cluster \"\(key)\" is asked here, expected one of: \(known)"
                         + " (a name of one label takes a final dot)")
             }
-            count = cache.removeAll { policy.mayAnswer($0, group: group) }
+            guard case .services(_, let services) = scope else {
+                count = cache.removeAll { policy.mayAnswer($0, group: group) }
+                break
+            }
+            let meant = Set(services)
+            count = cache.removeAll {
+                DomainName($0)?.belongs(to: meant) == true && policy.mayAnswer($0, group: group)
+            }
         }
         return .object([("flushed", .integer(count))])
     }
@@ -180,6 +187,16 @@ package final class ServerControl: Sendable {
 }
 
 extension DomainName {
+    /// True for a name of one of the services, as `SERVICE.NAMESPACE`, below any suffix: their own names and
+    /// all below them, as those of pods and ports.
+    fileprivate func belongs(to services: Set<String>) -> Bool {
+        let labels = labels.map { String(decoding: $0.map(foldedOctet), as: UTF8.self) }
+        return labels.indices.contains { index in
+            index >= 2 && labels[index] == "svc"
+                && services.contains("\(labels[index - 2]).\(labels[index - 1])")
+        }
+    }
+
     /// Copies a name in wire form; nil if it is not one.
     fileprivate init?(_ wire: Span<UInt8>) {
         var octets: [UInt8] = []

@@ -43,6 +43,8 @@ struct Follow: ParsableCommand {
         help: ArgumentHelp("How long to wait for each answer, 1s to 300s.", valueName: "duration"))
     var timeout = RequestTimeout(seconds: 30)
 
+    @OptionGroup var control: ControlOptions
+
     func run() throws {
         ThisProcess.ignore([SIGPIPE])
         // Before any thread starts, since all threads inherit that these signals are received only here.
@@ -105,8 +107,10 @@ struct Follow: ParsableCommand {
             let kubectl = try Kubectl(kubeconfig: settings.kubeconfig ?? kubeconfig, timeout: timeout.seconds)
             let follower = try failing { () throws(Errno) in
                 try ClusterFollower(
-                    key: cluster.key, settings: settings, kubectl: kubectl, folder: folder,
-                    configuration: options.path)
+                    key: cluster.key, settings: settings, kubectl: kubectl,
+                    files: .init(
+                        facts: folder, configuration: options.path,
+                        controls: control.clientPaths(isDemo: false)))
             }
             try failing { () throws(Errno) in try follower.start() }
             followers[cluster.key] = follower

@@ -17,6 +17,8 @@ final class ClusterFollower: Sendable {
     private let writer: FactsWriter
     /// The configuration that the facts are for.
     private let configuration: FactsTrial
+    /// Where the running server listens for commands.
+    private let controls: [String]
     /// The messages of the threads that run kubectl.
     private let box = Mutex(Box())
     /// Wakes the thread.
@@ -43,14 +45,25 @@ final class ClusterFollower: Sendable {
     }
 
     init(
-        key: String, settings: FollowSettings, kubectl: Kubectl, folder: StateFolder, configuration: String
+        key: String, settings: FollowSettings, kubectl: Kubectl, files: Files
     ) throws(Errno) {
         self.key = key
         self.settings = settings
         self.kubectl = kubectl
-        writer = FactsWriter(folder: folder, key: key)
-        self.configuration = FactsTrial(configuration: configuration, folder: folder.path, key: key)
+        writer = FactsWriter(folder: files.facts, key: key)
+        configuration = FactsTrial(configuration: files.configuration, folder: files.facts.path, key: key)
+        controls = files.controls
         wake = try EventFD()
+    }
+
+    /// The files of all clusters.
+    struct Files {
+        /// The folder of facts.
+        let facts: StateFolder
+        /// The path of the configuration.
+        let configuration: String
+        /// Paths of the running server's control socket.
+        let controls: [String]
     }
 
     /// Starts the thread.
@@ -74,10 +87,11 @@ final class ClusterFollower: Sendable {
     /// Until `stop`.
     private func run() {
         var cluster = FollowedCluster(
-            key: key, context: settings.context, facts: writer.earlier(context: settings.context), at: now,
+            key: key, settings: settings, facts: writer.earlier(context: settings.context), at: now,
             readYAML: { YAMLValues.read($0) })
         var jobs = KubectlJobs()
         var reports = FollowReports(key: key, context: settings.context)
+        var purge = NamePurge(cluster: key, paths: controls)
         while true {  // ends when it must
             let (messages, mustEnd) = box.withLock { box in
                 defer { box.messages = [] }
@@ -103,8 +117,9 @@ final class ClusterFollower: Sendable {
                     cluster.noteUnwritten(retry: 10_000, at: now)
                 }
             }
+            purge.run(cluster.takeChangedNames(), at: now.monotonic)
             reports.tell(cluster, writer, at: now)
-            wait(until: cluster.nextTime)
+            wait(until: min(cluster.nextTime, purge.nextTime ?? cluster.nextTime))
         }
         jobs.stopAll()
     }

@@ -5,7 +5,7 @@ package import DomainNames
 /// ```
 /// status
 /// reload
-/// flush | flush name NAME | flush below NAME | flush cluster KEY
+/// flush | flush name NAME | flush below NAME | flush cluster KEY | flush services KEY SERVICE.NAMESPACE,...
 /// names SCOPE FROM
 /// walk CLUSTER PER-SECOND
 /// ```
@@ -34,6 +34,8 @@ package enum ControlRequest: Hashable, Sendable {
         case 3 where words[0] == "flush": self = .flush(try FlushScope(kind: words[1], words[2]))
         case 3 where words[0] == "names": self = try Self.names(words[1], from: words[2])
         case 3 where words[0] == "walk": self = try Self.walk(words[1], perSecond: words[2])
+        case 4 where words[0] == "flush" && words[1] == "services":
+            self = .flush(.services(cluster: words[2], words[3].split(separator: ",").map(String.init)))
         default: throw .unknown
         }
     }
@@ -61,6 +63,8 @@ package enum ControlRequest: Hashable, Sendable {
         case .flush(.cluster(let key)): "flush cluster \(key)"
         case .names(let scope, let from): "names \(scope.text) \(from)"
         case .walk(let cluster, let rate): "walk \(cluster) \(rate)"
+        case .flush(.services(let key, let services)):
+            "flush services \(key) \(services.joined(separator: ","))"
         }
     }
 }
@@ -75,6 +79,8 @@ package enum FlushScope: Hashable, Sendable {
     case below(DomainName)
     /// The answers of a cluster; `upstream` means the servers of `dns.upstream`.
     case cluster(String)
+    /// The names of a cluster's services, each as `SERVICE.NAMESPACE`, and all names below them.
+    case services(cluster: String, [String])
 
     fileprivate init(kind: String, _ value: String) throws(ControlRequestError) {
         if kind == "cluster" {
@@ -110,7 +116,8 @@ extension ControlRequestError: CustomStringConvertible {
         switch self {
         case .unknown:
             "unknown request, expected: status, reload, flush, flush name NAME, flush below NAME,"
-                + " flush cluster KEY, names SCOPE FROM, walk CLUSTER PER-SECOND"
+                + " flush cluster KEY, flush services KEY SERVICE.NAMESPACE,..., names SCOPE FROM,"
+                + " walk CLUSTER PER-SECOND"
         case .badName(let error): "the name \(error)"
         case .tooLong: "the request is longer than \(ControlRequest.longestLine) octets"
         }
