@@ -4,6 +4,7 @@ import InventoryFile
 import LinuxSystem
 import NetworkKernel
 import NetworkPlanning
+import Synchronization
 
 /// Makes an agent's plans; the agent reports the errors.
 enum AgentPlanning {
@@ -23,16 +24,30 @@ enum AgentPlanning {
         }
     }
 
-    /// The host of the inventory that is meant.
-    private static func place(
-        _ text: String, _ path: String, _ host: String?
-    ) throws(KernelError) -> (NetworkPlanner, LocatedHost) {
+    /// The last inventory that was read, and what it was read from: each change of a cluster is planned
+    /// several times, and reading a thousand nodes takes longer than planning for them.
+    private static let latest = Mutex<(text: String, path: String, inventory: Inventory)?>(nil)
+
+    /// The inventory of a text.
+    private static func inventory(_ text: String, _ path: String) throws(KernelError) -> Inventory {
+        if let known = latest.withLock({ $0 }), known.text == text, known.path == path {
+            return known.inventory
+        }
         let (inventory, problems) = InventoryFile.read(
             Array(text.utf8), name: path, isOwnAddress: HostAddresses.contains)
         guard let inventory else {
             let lines = problems.map { "\($0)" }.joined(separator: "\n")
             throw .notFollowed(path: path, why: "it has errors\n\(lines)")
         }
+        latest.withLock { $0 = (text, path, inventory) }
+        return inventory
+    }
+
+    /// The host of the inventory that is meant.
+    private static func place(
+        _ text: String, _ path: String, _ host: String?
+    ) throws(KernelError) -> (NetworkPlanner, LocatedHost) {
+        let inventory = try inventory(text, path)
         Log.use(inventory.log.format)
         let planner = NetworkPlanner(inventory, choices: try NetState.store().relayChoices())
         if let host {
