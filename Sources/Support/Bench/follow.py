@@ -74,7 +74,8 @@ def tree(pid):
 
 def watch_routes(namespace, seen):
     """Notes each new route of the namespace with its time."""
-    monitor = subprocess.Popen(["ip", "-n", namespace, "monitor", "route"], stdout=subprocess.PIPE, text=True)
+    monitor = subprocess.Popen(["ip", "-n", namespace, "monitor", "route"], stdout=subprocess.PIPE,
+                               stderr=subprocess.DEVNULL, text=True)
 
     def read():
         for line in monitor.stdout:
