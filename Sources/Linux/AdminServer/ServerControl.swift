@@ -127,8 +127,11 @@ package final class ServerControl: Sendable {
     // MARK: - Names
 
     /// The known names in a scope from a place on, as many as one answer holds, for clients on this host.
+    ///
+    /// Behind the last possible place there is no name, and none is looked for: to ask how far a walk is
+    /// costs little.
     private func names(_ scope: NameScope, from: Int) -> JSONValue {
-        let names = catalogue.names(scope, for: catalogue.hostClient)
+        let names = from == .max ? [] : catalogue.names(scope, for: catalogue.hostClient)
         let page = names.dropFirst(from).prefix(NameCatalogue.pageSize)
         return .object([
             ("names", .array(page.map(\.json))), ("total", .integer(names.count)),

@@ -50,10 +50,12 @@ final class LearnedNames: Sendable {
 }
 
 extension ForwardingEngine {
-    /// Remembers the names in the data of the prepared answer that the schema does not have.
+    /// Remembers the names in the data of the prepared answer that the schema does not have. Most answers
+    /// begin with an address, and have none.
     ///
     /// - Parameter group: A `ServerGroup.number`: the cluster that gave the answer.
     func learnNames(of group: Int) {
+        guard prepared.marks.count > 0, Self.hasNameInData(prepared.marks[0]) else { return }
         for index in 0..<prepared.marks.count {
             let mark = prepared.marks[index]
             // Behind the TTL's offset stand TTL and length; in SRV priority, weight and port come first.
@@ -70,6 +72,14 @@ extension ForwardingEngine {
             else { continue }
             servers.board.learnedNames.insert(
                 name.octets.span.extracting(first: suffixStart), group: group)
+        }
+    }
+
+    /// True for the types whose names in the data are learned.
+    private static func hasNameInData(_ mark: RecordMark) -> Bool {
+        switch Int(mark.type) {
+        case RecordType.cname, RecordType.ptr, RecordType.srv: true
+        default: false
         }
     }
 }

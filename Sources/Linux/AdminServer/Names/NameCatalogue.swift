@@ -74,10 +74,8 @@ final class NameCatalogue: Sendable {
                     name: name, cluster: cluster, source: .cache, ageSeconds: now.seconds(since: stored))
             }
         }
-        return known.values.sorted { left, right in
-            left.cluster == right.cluster
-                ? "\(left.name)" < "\(right.name)" : left.cluster < right.cluster
-        }
+        let texts = known.values.map { (text: "\($0.name)", known: $0) }
+        return texts.sorted { ($0.known.cluster, $0.text) < ($1.known.cluster, $1.text) }.map(\.known)
     }
 
     /// The names of cached answers with addresses, ports or an alias, and when each was last stored.
