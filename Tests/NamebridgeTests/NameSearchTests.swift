@@ -81,6 +81,13 @@ import Testing
         #expect(result.code == code, "\(reason): \(result.errors)")
     }
 
+    @Test(arguments: ["who-has", "browse"])
+    func `a shell that completes a name that is not known gets nothing`(command: String) throws {
+        let words = ["positional@0", "2", "1", "namebridge", command, "no-such-name-here"]
+        let result = try Program.run(["---completion", command, "--"] + words)
+        #expect(result.code == 0 && result.output.allSatisfy(\.isNewline), "\(result.output)\(result.errors)")
+    }
+
     @Test func `programs get JSON`() throws {
         let result = try Program.run(["who-has", "--demo", "--output", "json", "web.shop"])
         let report = try #require(

@@ -20,7 +20,9 @@ struct Browse: ParsableCommand {
               namebridge browse --walk prod
             """)
 
-    @Argument(help: "Which names: CLUSTER, CLUSTER/NAMESPACE or */NAMESPACE. (default: all)")
+    @Argument(
+        help: "Which names: CLUSTER, CLUSTER/NAMESPACE or */NAMESPACE. (default: all)",
+        completion: .custom(KnownNameCompletion.scopes))
     var scope: String?
 
     @Flag(name: .long, help: "Ask for the name of each address in the IPv4 service ranges of CLUSTER first.")

@@ -26,7 +26,9 @@ struct WhoHas: ParsableCommand {
               namebridge who-has web.shop --watch
             """)
 
-    @Argument(help: "The name, such as web.shop or _http._tcp.web.shop.")
+    @Argument(
+        help: "The name, such as web.shop or _http._tcp.web.shop.",
+        completion: .custom(KnownNameCompletion.services))
     var name: String
 
     @Option(name: .long, help: "Ask as the client with this address: it decides about permission and view.")

@@ -1,0 +1,46 @@
+import AdminServer
+import ArgumentParser
+import JSON
+
+/// Completes words of the command line with what the running server knows and shows to this host.
+enum KnownNameCompletion {
+    /// The most suggestions.
+    private static let mostSuggestions = 200
+
+    /// Names such as `web.shop` that begin with `prefix`, each once.
+    static func services(_ words: [String], _ index: Int, _ prefix: String) -> [String] {
+        let services = known.compactMap { known -> String? in
+            let text = "\(known.name)"
+            guard let end = text.firstRange(of: ".svc.")?.lowerBound else { return nil }
+            return String(text[..<end])
+        }
+        return suggestions(services, prefix)
+    }
+
+    /// Scopes such as `prod` and `prod/shop` that begin with `prefix`, each once.
+    static func scopes(_ words: [String], _ index: Int, _ prefix: String) -> [String] {
+        let scopes = known.flatMap { known -> [String] in
+            let labels = "\(known.name)".split(separator: ".")
+            guard let top = labels.firstIndex(of: "svc"), top > 0 else { return [known.cluster] }
+            return [known.cluster, "\(known.cluster)/\(labels[top - 1])"]
+        }
+        return suggestions(scopes, prefix)
+    }
+
+    /// The first page of the names that are known; empty without a server.
+    private static var known: [KnownName] {
+        guard let options = try? ControlOptions.parse([]) else { return [] }
+        do throws(ControlError) {
+            let request = ControlRequest.names(NameScope(), from: 0)
+            let answer = try ControlClient.ask(request, at: options.clientPaths()).answer
+            return (answer["names"]?.elements ?? []).compactMap(KnownName.init(json:))
+        } catch {
+            return []
+        }
+    }
+
+    /// Those that begin with `prefix`, each once and in order.
+    private static func suggestions(_ texts: [String], _ prefix: String) -> [String] {
+        Array(Set(texts.filter { $0.hasPrefix(prefix) }).sorted().prefix(mostSuggestions))
+    }
+}
