@@ -93,7 +93,7 @@ import Testing
         ("10.244.1.7", "prod"), ("172.16.3.50", "office"), ("prod/10.244.1.7", "prod"), ("8.8.8.8", ""),
     ])
     func `places, hosts and addresses are understood`(_ text: String, _ place: String) throws {
-        let inventory = try inventory(Self.cluster("    cni: flannel-host-gw"))
+        let inventory = try Self.inventory(Self.cluster("    cni: flannel-host-gw"))
         #expect(ExplainedEnd(text, in: inventory)?.place == place)
         #expect(ExplainedEnd("web.shop", in: inventory) == nil)
     }
@@ -101,7 +101,7 @@ import Testing
     // MARK: - Tools
 
     private func explain(_ yaml: String, _ from: String, _ to: String) throws -> Explanation {
-        try explain(inventory(yaml), from, to)
+        try explain(Self.inventory(yaml), from, to)
     }
 
     private func explain(_ inventory: Inventory, _ from: String, _ to: String) throws -> Explanation {
@@ -110,7 +110,7 @@ import Testing
         return Explanation(question, in: inventory)
     }
 
-    private func inventory(_ yaml: String) throws -> Inventory {
+    static func inventory(_ yaml: String) throws -> Inventory {
         let (inventory, problems) = InventoryFile.read(Array(yaml.utf8), name: "test.yaml")
         return try #require(inventory, "\(problems)")
     }

@@ -60,15 +60,20 @@ package struct Explanation: Sendable {
         self.init(question, by: &builder)
     }
 
-    /// Explains by a builder that several explanations share.
-    package init(_ question: ExplainedQuestion, by builder: inout NetworkBuilder) {
+    /// Explains by a builder, whose network has the addresses that the question names.
+    init(_ question: ExplainedQuestion, by builder: inout NetworkBuilder) {
+        let map = builder.network(with: question.from.named + question.to.named)
+        self.init(question, in: builder.inventory, map: map)
+    }
+
+    /// Explains by a network that several explanations share.
+    init(_ question: ExplainedQuestion, in inventory: Inventory, map: NetworkMap) {
         self.question = question
         verdict = .unknown
-        let map = builder.network(with: question.from.named + question.to.named)
         let choice = PacketChoice(
-            inventory: builder.inventory, map: map, from: question.from, to: question.to,
+            inventory: inventory, map: map, from: question.from, to: question.to,
             transport: question.transport, port: question.port)
-        if let overlap = OverlapCheck(builder.inventory, choice).finding {
+        if let overlap = OverlapCheck(inventory, choice).finding {
             verdict = .unreachable
             code = .overlap
             decision = Decision(host: question.from.text, role: "", rule: overlap.rule, evidence: .planned)
@@ -85,7 +90,7 @@ package struct Explanation: Sendable {
             isSourceHidden = true
         }
         judge()
-        let remedy = Remedy(question: question, inventory: builder.inventory, path: choice.path)
+        let remedy = Remedy(question: question, inventory: inventory, path: choice.path)
         fix = code.map { remedy.fix(for: $0, failure: failure, decision: decision) } ?? ""
         notes = remedy.notes(on: self)
     }

@@ -27,12 +27,24 @@ package struct NetworkBuilder {
 
     /// The nodes of one cluster that are told apart besides those with a part in a path.
     private static let mostNodes = 3
+    /// In a cluster with fewer nodes, each of them is planned by all of them.
+    private static let manyNodes = 32
 
     /// - Parameters:
     ///   - observed: The states of hosts by place and name.
     ///   - isApplied: True if the plan of each host counts as applied.
-    package init(_ inventory: Inventory, observed: [String: HostState] = [:], isApplied: Bool = true) {
+    ///   - isCondensed: True if a cluster of many nodes counts as one of few.
+    package init(
+        _ inventory: Inventory, observed: [String: HostState] = [:], isApplied: Bool = true,
+        isCondensed: Bool = false
+    ) {
         var whole = inventory
+        if isCondensed {
+            whole.clusters = inventory.clusters.map { cluster in
+                cluster.nodes.count < Self.manyNodes
+                    ? cluster : Self.narrowed(cluster, of: inventory, to: [], observed: observed)
+            }
+        }
         for index in whole.sites.indices where whole.sites[index].routers.isEmpty {
             whole.sites[index].routers = Self.routers(of: whole.sites[index])
         }
@@ -57,7 +69,10 @@ package struct NetworkBuilder {
     package mutating func network(with addresses: [IPAddress] = []) -> NetworkMap {
         map = NetworkMap()
         hostAddresses = []
-        for cluster in inventory.clusters { chosen[cluster.key] = narrowed(cluster, to: addresses) }
+        for cluster in inventory.clusters {
+            chosen[cluster.key] = Self.narrowed(
+                cluster, of: inventory, to: addresses, observed: observed)
+        }
         for host in relevantHosts(addresses) { add(host) }
         for cluster in inventory.clusters { addOtherNode(of: cluster) }
         for site in inventory.sites { addRouter(of: site) }
@@ -69,7 +84,9 @@ package struct NetworkBuilder {
     // MARK: - Hosts
 
     /// The cluster with the nodes that matter alone: a thousand equal nodes show nothing that three do not.
-    private func narrowed(_ cluster: Cluster, to addresses: [IPAddress]) -> Cluster {
+    private static func narrowed(
+        _ cluster: Cluster, of inventory: Inventory, to addresses: [IPAddress], observed: [String: HostState]
+    ) -> Cluster {
         var named: Set<String> = []
         for path in inventory.paths {
             guard case .relay(let settings) = path.carrier else { continue }
@@ -91,7 +108,7 @@ package struct NetworkBuilder {
                 return true
             }
             others += 1
-            return others <= Self.mostNodes
+            return others <= mostNodes
         }
         return narrow
     }
@@ -231,7 +248,7 @@ extension NetworkBuilder {
             guard case .router(site.key, _) = instruction.subject else { continue }
             state.routes += advice(instruction)
         }
-        state.routes += underlayRoutes(without: site.key)
+        state.routes += underlayRoutes(without: site.key, withSubnets: false)
         var knowledge = Machine.Knowledge()
         knowledge.isFabric = true
         knowledge.edgeDevices = ["lan"]
@@ -295,7 +312,9 @@ extension NetworkBuilder {
     }
 
     /// The addresses that networks between hosts carry by themselves: those of hosts, sites and subnets.
-    private func underlayRoutes(without place: String) -> [Route] {
+    ///
+    /// - Parameter withSubnets: False for a router of a site, which no cloud has told of its subnets.
+    private func underlayRoutes(without place: String, withSubnets: Bool = true) -> [Route] {
         var routes: [Route] = []
         for host in hostAddresses where host.place != place {
             routes.append(
@@ -309,7 +328,7 @@ extension NetworkBuilder {
                 routes.append(route(network, [NextHop(gateway: router, device: "out")], isAdvice: false))
             }
         }
-        for network in inventory.clusters.flatMap(\.subnets).flatMap(\.networks) {
+        for network in withSubnets ? inventory.clusters.flatMap(\.subnets).flatMap(\.networks) : [] {
             routes.append(route(network, [NextHop(gateway: nil, device: "out")], isAdvice: false))
         }
         return routes

@@ -11,8 +11,8 @@ struct NetObserve: ParsableCommand {
         discussion: """
             It writes one JSON object with devices, addresses, routes and policy rules, permanent and failed \
             neighbours, forwarding entries, packet rules of nft and iptables, settings, and how full the \
-            table of connections is. It needs root and no configuration; it changes nothing, and there is nothing \
-            secret in it.
+            table of connections is. It needs root and no configuration; it changes nothing, and nothing in \
+            the output is secret.
 
             Example:
               sudo namebridge net observe > state/$(hostname).json

@@ -20,6 +20,7 @@ struct NetPlan: ParsableCommand {
               sudo namebridge net plan
               namebridge net plan --desired --host prod/master1
               namebridge net plan --all
+              sudo namebridge net plan --matrix
             """)
 
     @OptionGroup var host: NetHostOptions
@@ -34,12 +35,24 @@ struct NetPlan: ParsableCommand {
         help: "Show the whole plan of every host, and what the owners of other devices must enter.")
     var all = false
 
+    @Flag(
+        name: .long,
+        help: """
+            Show for each site and cluster whether it reaches each cluster's pods, services and name servers, \
+            now and after "net apply".
+            """)
+    var matrix = false
+
     func validate() throws {
+        if matrix, all || desired || host.host != nil {
+            throw ValidationError("--matrix is about all hosts: leave --all, --desired and --host out.")
+        }
         if all, host.host != nil { throw ValidationError("--all is for every host: leave --host out.") }
     }
 
     func run() throws {
         let inventory = try host.configuration.load()
+        if matrix { return ReachabilityMatrix(inventory).show() }
         let planner = try host.planner(inventory)
         if all { return try printAll(planner) }
         let plan = try host.plan(of: planner)

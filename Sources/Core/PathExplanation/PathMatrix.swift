@@ -1,0 +1,134 @@
+import IPAddressing
+package import Inventory
+package import NetworkModel
+import PacketPath
+
+/// Whether packets of each site and cluster reach pods, services and name servers of each cluster, now and
+/// after a change.
+package struct PathMatrix: Sendable {
+    /// One row for each pair of places and each kind of destination.
+    package private(set) var rows: [Row] = []
+
+    /// The packets from one place to one kind of destination.
+    package struct Row: Hashable, Sendable {
+        /// The key of the site or cluster.
+        package var from: String
+        /// The key of the cluster.
+        package var to: String
+        /// As in `pods`.
+        package var target: String
+        /// By kind of packet, in the order of `kinds`.
+        package var cells: [Cell]
+    }
+
+    /// What becomes of one kind of packet.
+    package struct Cell: Hashable, Sendable {
+        /// Before the change.
+        package var now: Outcome
+        /// After it.
+        package var after: Outcome
+
+        /// True if packets arrive now, and certainly none does afterwards.
+        package var isLost: Bool { now.verdict == .reachable && after.verdict == .unreachable }
+    }
+
+    /// A verdict with its reason.
+    package struct Outcome: Hashable, Sendable {
+        /// The verdict.
+        package var verdict: Explanation.Verdict
+        /// As in `NO_ROUTE`; nil if packets arrive as they are.
+        package var code: String?
+        /// The machine with the object that decides; nil if nothing is in the way.
+        package var host: String?
+    }
+
+    /// The kinds of packets, as the columns are called.
+    package static let kinds = ["tcp", "udp", "large"]
+    /// Of a large packet, in octets.
+    private static let largeSize = 1_500
+
+    /// A network with the states that some hosts have.
+    package struct Phase: Sendable {
+        /// By place and name, as in `prod/relay1`.
+        package var observed: [String: HostState]
+        /// True if all other hosts count as their plans make them.
+        package var isApplied: Bool
+
+        package init(observed: [String: HostState], isApplied: Bool) {
+            self.observed = observed
+            self.isApplied = isApplied
+        }
+    }
+
+    package init(_ inventory: Inventory, now: Phase, after: Phase) {
+        let phases = [now, after].map { phase in
+            var builder = NetworkBuilder(
+                inventory, observed: phase.observed, isApplied: phase.isApplied, isCondensed: true)
+            let map = builder.network()
+            return (builder.inventory, map)
+        }
+        let places = inventory.sites.map(\.key) + inventory.clusters.map(\.key)
+        for from in places {
+            for cluster in inventory.clusters where cluster.key != from {
+                for part in ExplainedEnd.Part.allCases where cluster.has(part) {
+                    let cells = Self.kinds.map { kind in
+                        let outcomes = phases.map { inventory, map in
+                            Self.outcome(Self.question(from, cluster.key, part, kind), inventory, map)
+                        }
+                        return Cell(now: outcomes[0], after: outcomes[1])
+                    }
+                    rows.append(Row(from: from, to: cluster.key, target: part.rawValue, cells: cells))
+                }
+            }
+        }
+    }
+
+    /// The question of one cell.
+    private static func question(
+        _ from: String, _ to: String, _ part: ExplainedEnd.Part, _ kind: String
+    ) -> ExplainedQuestion {
+        ExplainedQuestion(
+            from: ExplainedEnd(text: from, place: from, kind: .place),
+            to: ExplainedEnd(text: "\(to)/\(part.rawValue)", place: to, kind: .part(part)),
+            transport: kind == "udp" ? "udp" : "tcp", size: kind == "large" ? largeSize : 60)
+    }
+
+    /// The outcome of one cell.
+    private static func outcome(
+        _ question: ExplainedQuestion, _ inventory: Inventory, _ map: NetworkMap
+    ) -> Outcome {
+        let explanation = Explanation(question, in: inventory, map: map)
+        return Outcome(
+            verdict: explanation.verdict, code: explanation.code?.rawValue, host: explanation.decision?.host)
+    }
+
+    /// The rows in which packets are lost, which a change may not do unasked.
+    package var losses: [Row] { rows.filter { $0.cells.contains(where: \.isLost) } }
+}
+
+extension Cluster {
+    /// True if the cluster has destinations of the kind.
+    fileprivate func has(_ part: ExplainedEnd.Part) -> Bool {
+        switch part {
+        case .pods: !pods.isEmpty
+        case .services: !services.isEmpty
+        case .dns: !dns.isEmpty
+        }
+    }
+}
+
+extension PathMatrix.Outcome {
+    /// As in `ok`, `NO_ROUTE` or `depends: REPLY_BYPASSES_RELAY`.
+    package var text: String {
+        switch verdict {
+        case .reachable: "ok" + (code == "MTU" ? " (MTU)" : "")
+        case .unreachable: code ?? verdict.rawValue
+        case .depends, .unknown: "\(verdict.rawValue): \(code ?? "-")"
+        }
+    }
+}
+
+extension PathMatrix.Cell {
+    /// As in `NO_ROUTE -> ok`, or one of them if both are the same.
+    package var text: String { now.text == after.text ? now.text : "\(now.text) -> \(after.text)" }
+}
