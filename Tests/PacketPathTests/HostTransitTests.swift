@@ -51,6 +51,21 @@ import Testing
         #expect(exchange.failed?.culprit?.step.rule.contains("geoip") == true)
     }
 
+    /// A counterexample of random networks.
+    @Test func `of two chains of NAT with one priority the newer one decides`() throws {
+        var state = try TestHost.state()
+        let text = """
+            {"nftables": [{"table": {"family": "ip", "name": "lab"}},
+            {"chain": {"family": "ip", "table": "lab", "name": "a", "type": "nat", "hook": "postrouting", "prio": 100}},
+            {"chain": {"family": "ip", "table": "lab", "name": "b", "type": "nat", "hook": "postrouting", "prio": 100}},
+            {"rule": {"family": "ip", "table": "lab", "chain": "a", "expr": [{"snat": {"addr": "192.0.2.1"}}]}},
+            {"rule": {"family": "ip", "table": "lab", "chain": "b", "expr": [{"snat": {"addr": "192.0.2.2"}}]}}]}
+            """
+        state.foreignItems = try FilterTable.items(ruleset: Array(text.utf8))
+        let exchange = try #require(try walk(state, to: "10.244.1.5", port: 80).first)
+        #expect("\(exchange.request.last.source)" == "192.0.2.2")
+    }
+
     /// The rules of kube-proxy's iptables mode for one service with two pods.
     private static let services = """
         *nat

@@ -32,6 +32,7 @@ struct NFTReader {
             guard let name = value["name"]?.string, tables[index].chains[name] == nil else { return }
             var chain = RuleChain(name: name, hook: RuleHook(value))
             chain.isRead = value["unread"] == nil
+            chain.position = tables[index].chains.count
             tables[index].chains[name] = chain
         case "set", "map":
             guard let name = value["name"]?.string else { return }

@@ -92,8 +92,9 @@ package struct PacketWalk: Sendable {
         }
         baseChains = found.mapValues { chains in
             chains.sorted {
-                ($0.hook.order, $0.hook.priority, $0.table, $0.chain.name)
-                    < ($1.hook.order, $1.hook.priority, $1.table, $1.chain.name)
+                // Of chains with one priority the kernel runs the newest first (nf_hook_entries_grow).
+                ($0.hook.order, $0.hook.priority, $0.table, -$0.chain.position)
+                    < ($1.hook.order, $1.hook.priority, $1.table, -$1.chain.position)
             }
         }
     }

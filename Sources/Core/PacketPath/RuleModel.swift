@@ -36,6 +36,9 @@ struct RuleChain: Sendable {
     /// The rules in order.
     var rules: [PacketRule] = []
 
+    /// Its position among the chains of its table, in the order in which they were made.
+    var position = 0
+
     /// False if only the chain's name is known.
     var isRead = true
 }
