@@ -192,6 +192,7 @@ import Testing
         let text = """
             clusters:
               prod: { dns: [10.96.0.10], pods: [10.1.0.0/16], services: [10.96.0.0/16], hosts: { r1: { address: 10.9.0.1 }, r2: { address: 10.9.0.2 } } }
+              prod2: { dns: [10.97.0.10], pods: [10.2.0.0/16] }
             sites: { office: { networks: [172.16.0.0/18] } }
             paths:
               - from: office
@@ -200,6 +201,9 @@ import Testing
                 relays: [{ host: r1, priority: 200 }, { host: r2, weight: 3 }]
                 failover: agent
                 prefer: first
+                targets: [pods]
+              - { from: office, to: prod, via: relay, relays: [r1, r2], targets: [services], failover: bgp, bgp: { as: 64512 } }
+              - { from: prod, to: prod2, via: relay, relays: [r1], failover: vrrp, vrrp: { id: 7, address: 10.9.0.9 } }
             """
         let (inventory, problems) = read(text)
         #expect(problems.filter { $0.severity == .error }.map(\.description) == [])
@@ -209,6 +213,12 @@ import Testing
         }
         #expect(relay.relays.map(\.priority) == [200, 100] && relay.relays.map(\.weight) == [1, 3])
         #expect(relay.failover == .agent && relay.preference == .first)
+        let others = inventory?.paths.dropFirst().compactMap { path -> RelaySettings? in
+            if case .relay(let settings) = path.carrier { settings } else { nil }
+        }
+        #expect(others?.map(\.failover) == [.bgp, .vrrp])
+        #expect(others?.first?.bgp.relayAS == 64_512 && others?.first?.bgp.routerAS == 65_000)
+        #expect(others?.last?.vrrp == VRRPSettings(id: 7, address: try address("10.9.0.9")))
     }
 
     @Test("a suffix may have cache settings of its own")

@@ -136,7 +136,7 @@ struct Disturbance {
 final class RunningAgent {
     private let lab: Lab
     private let log: URL
-    private let process = Process()
+    let process = Process()
 
     /// Returns once the host is as planned.
     init(on host: String, of lab: Lab, file: String, fullCheck: String = "60s") throws {

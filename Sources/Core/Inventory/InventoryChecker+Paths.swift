@@ -123,6 +123,12 @@ extension InventoryChecker {
         }
         if relay.source == .map { checkMappedSource(of: path, at: here + "source") }
         if let endpoint = relay.endpoint { _ = locate(endpoint, in: places, at: here + "endpoint") }
+        if relay.failover == .vrrp, relay.source == .keep || relay.source == .map {
+            error(
+                at: here + "failover",
+                "found \"vrrp\" with a kept source, expected \"agent\" or \"bgp\": answers would need a"
+                    + " virtual address in the cluster's network as well")
+        }
         guard case .snat(.addresses(let addresses)) = relay.source else { return }
         if relay.relays.count > 1 {
             error(

@@ -94,6 +94,11 @@ package struct RelaySettings: Hashable, Sendable {
     /// How packets come to a relay that works. Default: `agent`.
     package var failover = Failover.agent
 
+    /// For `failover: bgp`.
+    package var bgp = BGPSettings()
+    /// For `failover: vrrp`, which needs it.
+    package var vrrp: VRRPSettings?
+
     /// Whether they go back to a better one. Default: `stay`.
     package var preference = RelayPreference.stay
 

@@ -55,6 +55,8 @@ package struct HostPlan: Hashable, Sendable {
 
     /// The paths whose relay the agent of this host chooses.
     package var relayGroups: [RelayGroup] = []
+    /// The paths for which others are led to this host while it works.
+    package var relayedPaths: [RelayedPath] = []
 
     /// Remarks for the reader.
     package var notes: [PlanNote] = []

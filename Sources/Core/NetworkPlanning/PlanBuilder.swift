@@ -169,6 +169,10 @@ struct PlanBuilder {
 
     mutating func add(_ group: RelayGroup) { plan.relayGroups.append(group) }
 
+    mutating func add(_ relayed: RelayedPath) {
+        if !plan.relayedPaths.contains(relayed) { plan.relayedPaths.append(relayed) }
+    }
+
     /// Remembers further addresses of hosts that routes lead to.
     mutating func noteOtherAddresses(of hops: [Host], _ family: AddressFamily) {
         for hop in hops {

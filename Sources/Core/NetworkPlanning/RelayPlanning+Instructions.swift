@@ -16,7 +16,14 @@ extension RelayPlanning {
 
     /// The near end's routes to the far end.
     private func instructNearEnd(_ traffic: PathTraffic, _ list: inout InstructionList) {
-        let hops = firstHops.named(traffic.family)
+        // By BGP the router learns its routes.
+        guard settings.failover != .bgp else { return }
+        var hops = firstHops.named(traffic.family)
+        if let vrrp = settings.vrrp {
+            hops =
+                vrrp.address.family == traffic.family
+                ? [NamedAddress(name: "VRRP", address: vrrp.address)] : []
+        }
         guard !hops.isEmpty else { return }
         var subjects: [OwnerInstruction.Subject] = []
         if let site = planner.sites[from] {

@@ -91,7 +91,7 @@ extension RelayPlanning {
             builder.noteBypass(of: cluster, because: because)
         }
         if relays.count > 1 {
-            if !isChosenByAgent { warnSeveral(&builder) }
+            if !isWatched { warnSeveral(&builder) }
             // Answers through another relay of a cluster with a map are translated alike.
             if keepsSource, mapped == nil {
                 builder.note(

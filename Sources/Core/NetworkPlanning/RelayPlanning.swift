@@ -138,6 +138,7 @@ struct RelayPlanning {
 
     /// Adds what a relay needs.
     private func contributeRelay(to builder: inout PlanBuilder) {
+        announce(in: &builder)
         if let mapped { return contributeMappedRelay(mapped, to: &builder) }
         let because = "path \(from) -> \(cluster.key) via \(builder.host.host.name)".plain
         builder.take(role: .relay)

@@ -80,7 +80,7 @@ extension ServerStatus.PathHealth {
         ])
     }
 
-    init(json: JSONValue) {
+    package init(json: JSONValue) {
         from = json["from"]?.string ?? ""
         to = json["to"]?.string ?? ""
         relays = JSONValue.strings(json["relays"])

@@ -77,6 +77,28 @@ extension Field {
         }
     }
 
+    /// `bgp`.
+    fileprivate func bgpSettings() -> BGPSettings? {
+        mapping { keys in
+            var bgp = BGPSettings()
+            keys.read("as", into: &bgp.relayAS, .integer(1...4_294_967_294, "a number"))
+            keys.read("router-as", into: &bgp.routerAS, .integer(1...4_294_967_294, "a number"))
+            return bgp
+        }
+    }
+
+    /// `vrrp`.
+    fileprivate func vrrpSettings() -> VRRPSettings? {
+        mapping { keys in
+            let id = keys.required("id", .integer(1...255, "a number"))
+            let address = keys.required("address", .address)
+            var interface: String?
+            keys.read("interface", into: &interface, .device)
+            guard let id, let address else { return nil }
+            return VRRPSettings(id: id, address: address, interface: interface)
+        }
+    }
+
     fileprivate func meshSettings() -> VXLANSettings? {
         mapping { keys in
             let id = keys.required("id", .integer(1...0xFF_FFFF))
@@ -157,11 +179,18 @@ extension Keys {
         var preference = RelayPreference.stay
         read("failover", into: &failover, .word)
         read("prefer", into: &preference, .word)
+        let bgp = value(of: "bgp") { $0.bgpSettings() }
+        let vrrp = value(of: "vrrp") { $0.vrrpSettings() }
+        if failover != .bgp { refuse(["bgp"], "which goes only with \"failover: bgp\"") }
+        if failover != .vrrp { refuse(["vrrp"], "which goes only with \"failover: vrrp\"") }
+        if failover == .vrrp { _ = required("vrrp", "a mapping with \"id\" and \"address\"") { _ in true } }
         return relays.map {
             var settings = RelaySettings(
                 relays: $0, source: source.source(translation ?? .masquerade), endpoint: endpoint)
             settings.failover = failover
             settings.preference = preference
+            settings.bgp = bgp ?? BGPSettings()
+            settings.vrrp = vrrp
             return settings
         }
     }
@@ -193,7 +222,7 @@ extension Keys {
     fileprivate mutating func refuseKeys(strangeTo via: Via) {
         if via != .relay {
             refuse(
-                ["relays", "source", "snat", "endpoint", "failover", "prefer"],
+                ["relays", "source", "snat", "endpoint", "failover", "prefer", "bgp", "vrrp"],
                 "which goes only with \"via: relay\"")
         }
         if via != .vxlan { refuse(["vxlan"], "which goes only with \"via: vxlan\"") }

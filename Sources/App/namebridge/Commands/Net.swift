@@ -20,5 +20,6 @@ struct Net: ParsableCommand {
         subcommands: [
             NetPlan.self, NetApply.self, NetConfirm.self, NetStatus.self, NetRemove.self, NetRender.self,
             NetAgent.self, NetHealth.self, NetDrain.self, NetUndrain.self, NetObserve.self, NetUndo.self,
+            NetGuard.self,
         ])
 }

@@ -61,6 +61,8 @@ final class AgentLoop {
     private let relays: RelayWatch
     /// As last read.
     private var drained: [String: Int] = [:]
+    /// Shows that the agent works.
+    private let heart: AgentHeart
 
     /// Watches the folders of the state and of the file; another file gets a new watch.
     private var folders: FolderWatch
@@ -85,7 +87,12 @@ final class AgentLoop {
         agent = NetworkAgent(
             kernel: LinuxKernel(), source: watch, store: state, settings: settings,
             clock: { MonotonicClock.now }, tell: AgentLog.write)
-        let choices = try state.relayChoices()
+        var choices = try state.relayChoices()
+        if !choices.announced.isEmpty {
+            choices.announced = []
+            try state.write(choices)
+        }
+        heart = AgentHeart(state, process: settings.process)
         slowCheck = settings.slowCheckSeconds * 1000
         watchedPath = settings.path
         do throws(Errno) {
@@ -112,13 +119,15 @@ final class AgentLoop {
         while true {
             if MonotonicClock.now >= agent.nextCheck { turn() }
             chooseRelays()
-            let next = min(agent.nextCheck, relays.nextDeadline ?? agent.nextCheck)
+            var next = min(agent.nextCheck, relays.nextDeadline ?? agent.nextCheck)
+            if relays.mustBeat { next = min(next, heart.nextBeat) }
             let left = next.nanoseconds(since: MonotonicClock.now)
             let milliseconds = Int32(clamping: max(0, (left + 999_999) / 1_000_000))
             do throws(Errno) {
                 let count = try epoll.wait(into: &events, milliseconds: milliseconds)
                 for index in 0..<count where try take(events[index].token) {
                     relays.stop()
+                    if let choices = relays.lastChoices { agent.move(to: choices) }
                     agent.stop()
                     Log.notice("stopped, everything stays in place")
                     return
@@ -165,9 +174,11 @@ final class AgentLoop {
 
     /// Leads packets to the relays that work.
     private func chooseRelays() {
-        relays.follow(agent.relayGroups)
+        relays.follow(agent.relayGroups, agent.relayedPaths)
         if let choices = relays.elect(drained: drained) { agent.move(to: choices) }
         agent.note(relays.report)
+        agent.note(relays.relayedReport)
+        if relays.mustBeat { heart.beat() }
     }
 
     /// A file that cannot be read changes nothing.

@@ -15,8 +15,8 @@ struct NetDrain: ParsableCommand {
         discussion: """
             The agent of this host does it, as long as another relay of the path works; it holds until \
             "net undrain", also for the next agent. Connections that began before stay with the relay if it \
-            carried the path alone. The exit code is 1 if packets are still led to the relay, or if connections \
-            are left when the time is over.
+            carried the path alone. The exit code is 1 if packets are still led to the relay, or if \
+            connections are left when the time is over.
 
             Examples:
               sudo namebridge net drain relay1
@@ -79,8 +79,8 @@ struct NetUndrain: ParsableCommand {
         commandName: "undrain",
         abstract: "Let a drained relay carry again.",
         discussion: """
-            It carries again if the path has no better one, or shares it with relays of equal priority, once it \
-            has been up for the hold time.
+            It carries again if the path has no better one, or shares it with relays of equal priority, once \
+            it has been up for the hold time.
 
             Example:
               sudo namebridge net undrain relay1
@@ -140,11 +140,14 @@ private struct RelayDrain {
     /// How many connections are left; nil if none stays with the relay.
     func connections() throws(KernelError) -> Int? {
         let staying = try store.relayChoices().staying.filter { $0.value == name }.keys
-        guard !staying.isEmpty else { return nil }
-        let groups = (store.agentStatus()?.relays ?? []).filter { staying.contains($0.path) }
+        let status = store.agentStatus()
+        let groups =
+            (status?.relays ?? []).filter { staying.contains($0.path) }.map { ($0.from, $0.to) }
+            + (status?.relayed ?? []).filter { $0.relay.name == name }.map { ($0.from, $0.to) }
+        guard !groups.isEmpty else { return nil }
         let prefixes = inventory.paths.flatMap { path -> [IPPrefix] in
             guard case .oneWay(let from, let to) = path.ends, let cluster = inventory.cluster(to),
-                groups.contains(where: { $0.from == from && $0.to == to })
+                groups.contains(where: { $0.0 == from && $0.1 == to })
             else { return [] }
             return path.visiblePrefixes(of: cluster)
         }

@@ -8,10 +8,10 @@ import LinuxSystem
 struct NetHealth: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "health",
-        abstract: "Tell whether paths carry packets, as the running server's probes show it.",
+        abstract: "Tell whether paths carry packets, as probes of the running server and agent show it.",
         discussion: """
-            The exit code is 0 if all paths are up, 1 if one is down or no server runs, 3 if none is down and one is \
-            unknown or none is probed. It suits a check script, such as keepalived's.
+            The exit code is 0 if all paths are up, 1 if one is down or neither runs, 3 if none is down and \
+            one is unknown or none is probed. It suits a check script, such as keepalived's.
 
             Examples:
               namebridge net health
@@ -33,8 +33,7 @@ struct NetHealth: ParsableCommand {
 
     func run() throws {
         if watch { try follow() }
-        let status = ServerStatus(json: try options.ask(.status))
-        let paths = status.paths.flatMap(\.health).filter(isMeant)
+        let paths = try current()
         write(paths)
         if paths.contains(where: \.isDown) { throw ExitStatus.problem }
         if paths.isEmpty || !paths.allSatisfy(\.isUp) { throw ExitStatus.unknown }
@@ -44,7 +43,7 @@ struct NetHealth: ParsableCommand {
     private func follow() throws -> Never {
         var told: [String]?
         while true {  // ends with SIGINT
-            let paths = ServerStatus(json: try options.ask(.status)).paths.flatMap(\.health).filter(isMeant)
+            let paths = try current()
             let states = paths.map { "\($0.name) \($0.state) \($0.isChanging) \($0.silentTargets)" }
             if states != told {
                 if output == .text { print(WallClock.text(WallClock.seconds)) }
@@ -53,6 +52,23 @@ struct NetHealth: ParsableCommand {
             }
             told = states
             ThisProcess.sleep(milliseconds: 1000)
+        }
+    }
+
+    /// What the server and the agent of this host know; only one of them need run.
+    private func current() throws -> [ServerStatus.PathHealth] {
+        let relayed = AgentHealth.paths(now: ThisProcess.wallClock).filter(isMeant)
+        if relayed.isEmpty {
+            return ServerStatus(json: try options.ask(.status)).paths.flatMap(\.health).filter(isMeant)
+        }
+        do throws(ControlError) {
+            let answer = try ControlClient.ask(
+                .status, at: options.control.clientPaths(isDemo: options.demo),
+                timeoutMilliseconds: ControlServer.timeoutMilliseconds
+            ).answer
+            return relayed + ServerStatus(json: answer).paths.flatMap(\.health).filter(isMeant)
+        } catch {
+            return relayed
         }
     }
 

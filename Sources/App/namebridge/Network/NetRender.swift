@@ -8,8 +8,9 @@ struct NetRender: ParsableCommand {
         commandName: "render",
         abstract: "Write the plan for a person who enters it by hand, or for another program.",
         discussion: """
-            Formats for a host: shell, iptables, nft, systemd. For the router of a site: cisco-ios, \
-            huawei-vrp, h3c, mikrotik, vyos, linux. For the owner of a cluster: vpc, calico, kube-proxy. For \
+            Formats for a host: shell, iptables, nft, systemd; for a relay, or a router that it talks to: \
+            bird, frr, keepalived. For the router of a site: cisco-ios, huawei-vrp, h3c, mikrotik, vyos, \
+            linux. For the owner of a cluster: vpc, calico, kube-proxy. For \
             resolvers and clients: dnsmasq, bind, unbound, resolved, windows, macos.
 
             Examples:

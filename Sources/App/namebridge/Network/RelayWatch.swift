@@ -1,4 +1,5 @@
 import IPAddressing
+import Inventory
 import LinuxSystem
 import NetworkKernel
 import NetworkPlanning
@@ -14,6 +15,9 @@ final class RelayWatch {
     private let wake: Wake
     private var groups: [RelayGroup] = []
     private var elections: [RelayElection] = []
+    private var relayed: [RelayedPath] = []
+    /// What the status says of relayed paths.
+    private(set) var relayedReport: [AgentStatus.RelayedPath] = []
     /// What the status says, by the names of the groups.
     private var reports: [String: AgentStatus.RelayGroup] = [:]
     /// The choices so far, also for paths that the file has lost meanwhile: it may get them back.
@@ -32,6 +36,8 @@ final class RelayWatch {
     /// - Parameter choices: Those of the agent before.
     init(_ choices: RelayChoices) throws(Errno) {
         self.choices = choices
+        // What an agent announced that is dead is not proven by this one yet.
+        self.choices.announced = []
         let wake = try Wake()
         self.wake = wake
         let mostOpen = min(Self.mostOpen, ProcessLimits.descriptorLimit(orIfUnknown: 1024) / 2)
@@ -57,9 +63,10 @@ final class RelayWatch {
     var nextDeadline: MonotonicTime? { elections.compactMap(\.nextDeadline).min() }
 
     /// Chooses for these paths from now on; what was found out of those that stay goes on.
-    func follow(_ groups: [RelayGroup]) {
-        guard groups != self.groups else { return }
+    func follow(_ groups: [RelayGroup], _ relayed: [RelayedPath]) {
+        guard groups != self.groups || relayed != self.relayed else { return }
         self.groups = groups
+        self.relayed = relayed
         elections = groups.map { group in
             RelayElection(
                 group.election.members, preference: group.election.preference, hold: group.election.hold,
@@ -71,7 +78,7 @@ final class RelayWatch {
                 path: group.name, from: path.from, to: path.to, carrying: election.carrying,
                 since: ThisProcess.wallClock)
         }
-        prober.replace(groups.flatMap(\.probedPaths))
+        prober.replace(groups.flatMap(\.probedPaths) + relayed.map(\.probed))
     }
 
     /// The choices from now on; nil if all of them stay.
@@ -94,8 +101,48 @@ final class RelayWatch {
             keepConnections(of: group, move, observed, drained)
             report(observed, drained, of: group, at: now)
         }
+        announce(verdicts, drained, at: now)
         return choices == before ? nil : choices
     }
+
+    /// Announces the relayed paths that work, and no others.
+    private func announce(_ verdicts: [PathVerdict], _ drained: [String: Int], at now: MonotonicTime) {
+        var announced: Set<String> = []
+        relayedReport = relayed.map { path in
+            let name = path.probed.relays.first ?? ""
+            let observation = Self.observation(verdicts.first { $0.path == path.probed }, at: now)
+            var relay = AgentStatus.Relay(
+                name: name, state: observation.state.rawValue,
+                since: ThisProcess.wallClock - now.seconds(since: observation.since),
+                cause: observation.cause)
+            let old = relayedReport.first { $0.path == path.name }?.relay
+            if let old, old.state == relay.state { relay.since = old.since }
+            relay.drainedSince = drained[name]
+            let works = observation.state == .up && relay.drainedSince == nil
+            if works, path.failover == .bgp { announced.insert(path.name) }
+            return AgentStatus.RelayedPath(
+                path: path.name, from: path.probed.from, to: path.probed.to, relay: relay,
+                isAnnounced: announced.contains(path.name))
+        }
+        for name in announced.subtracting(choices.announced).sorted() {
+            Log.notice("path announced", [("path", name)])
+        }
+        for name in choices.announced.subtracting(announced).sorted() {
+            Log.notice("path withdrawn", [("path", name)])
+        }
+        choices.announced = announced
+    }
+
+    /// The choices of an agent that ends: nothing is announced without one.
+    var lastChoices: RelayChoices? {
+        guard !choices.announced.isEmpty else { return nil }
+        var last = choices
+        last.announced = []
+        return last
+    }
+
+    /// True if there is something that must not outlive the agent, or that others ask it for.
+    var mustBeat: Bool { !relayed.isEmpty }
 
     /// Connections stay with a relay that was drained as long as it works, if no other one carried beside it:
     /// then it is not known whose they are.

@@ -39,6 +39,9 @@ package struct RelayChoices: Hashable, Sendable {
     /// The name of the drained relay with which connections stay that began before, by the name of the group.
     package var staying: [String: String]
 
+    /// The names of the relayed paths that are announced.
+    package var announced: Set<String> = []
+
     /// Without arguments no choice has been made.
     package init(_ carrying: [String: [String]] = [:], staying: [String: String] = [:]) {
         self.carrying = carrying

@@ -7,6 +7,21 @@ import PathHealth
 extension RelayPlanning {
     /// Adds the routes of the near end to the far end through those of `hops` that carry.
     func lead(through hops: [LocatedHost], in builder: inout PlanBuilder) {
+        switch settings.failover {
+        case .agent: break
+        case .bgp:
+            return builder.note(
+                .advice,
+                "\(path.label): this host learns its routes from the relays: \"net render --format bird\" or"
+                    + " \"frr\" writes the configuration")
+        case .vrrp:
+            guard let address = settings.vrrp?.address else { return }
+            for prefix in nearTraffic.flatMap(\.destinations) where prefix.family == address.family {
+                builder.route(
+                    Route(destination: prefix, nextHops: [NextHop(gateway: address)]), because: path.label)
+            }
+            return
+        }
         let shares = shares(of: hops, .there, in: &builder)
         for traffic in nearTraffic {
             for prefix in traffic.destinations {
@@ -68,7 +83,7 @@ extension RelayPlanning {
     private func relayGroup(
         of hops: [LocatedHost], _ direction: Direction, in builder: inout PlanBuilder
     ) -> RelayGroup? {
-        guard hops.count > 1, isProbed else { return nil }
+        guard hops.count > 1, isProbed, direction == .back || settings.failover == .agent else { return nil }
         let ways = hops.compactMap { builder.probeWay(to: $0) }
         guard ways.count == hops.count else { return nil }
         let members = zip(hops, ways).map { hop, way in
@@ -118,12 +133,14 @@ extension RelayPlanning {
 
     /// True if something shows whether a relay works.
     var isProbed: Bool {
-        settings.failover == .agent && path.health.probe?.isOn != false
-            && !path.probeTargets(of: cluster).isEmpty
+        path.health.probe?.isOn != false && !path.probeTargets(of: cluster).isEmpty
     }
 
-    /// True if a router of ours chooses among the relays.
-    var isChosenByAgent: Bool { isProbed && endpoint == nil && !planner.routers(of: from).isEmpty }
+    /// True if packets come only to relays that work.
+    var isWatched: Bool {
+        guard settings.failover == .agent else { return true }
+        return isProbed && endpoint == nil && !planner.routers(of: from).isEmpty
+    }
 
     private func noteGroup(_ group: RelayGroup, _ carrying: [String], in builder: inout PlanBuilder) {
         builder.note(

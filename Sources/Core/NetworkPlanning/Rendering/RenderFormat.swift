@@ -3,6 +3,9 @@ package enum RenderFormat: String, Hashable, Sendable, CaseIterable {
     // For a host of ours.
     /// Commands, rules, a script of nft, or a unit.
     case shell, iptables, nft, systemd
+    // For a relay, or a router that it talks to: what leads packets to relays that work.
+    /// BIRD, FRR or keepalived.
+    case bird, frr, keepalived
     // For a router that is not ours.
     /// Cisco IOS.
     case ciscoIOS = "cisco-ios"
@@ -22,7 +25,7 @@ package enum RenderFormat: String, Hashable, Sendable, CaseIterable {
     /// What the name in `net render --host NAME` is for this format.
     package var subject: Subject {
         switch self {
-        case .shell, .iptables, .nft, .systemd: .host
+        case .shell, .iptables, .nft, .systemd, .bird, .frr, .keepalived: .host
         case .ciscoIOS, .huaweiVRP, .h3c, .mikrotik, .vyos, .linux: .site
         case .vpc, .calico, .kubeProxy: .cluster
         case .dnsmasq, .bind, .unbound, .resolved, .windows, .macos: .resolver

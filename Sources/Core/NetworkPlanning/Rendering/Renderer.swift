@@ -82,6 +82,13 @@ package struct Renderer: Sendable {
 
     /// The text for a host.
     private func render(_ format: RenderFormat, host: HostPlan) -> String {
+        let failover = FailoverRendering(planner, host.host)
+        switch format {
+        case .bird: return BIRDRendering.text(failover)
+        case .frr: return FRRRendering.text(failover)
+        case .keepalived: return KeepalivedRendering.text(failover)
+        default: break
+        }
         if host.isEmpty { return "" }
         switch format {
         case .shell: return ShellRendering(host).text

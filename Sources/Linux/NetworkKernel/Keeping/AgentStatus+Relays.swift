@@ -32,6 +32,26 @@ extension AgentStatus {
         }
     }
 
+    /// A path that this host relays, and whether others are led to it.
+    package struct RelayedPath: Hashable, Sendable {
+        /// As in `office -> prod via relay1`.
+        package var path: String
+        package var from: String
+        package var to: String
+        /// What probes from this host show.
+        package var relay: Relay
+        /// True if its prefixes are announced.
+        package var isAnnounced: Bool
+
+        package init(path: String, from: String, to: String, relay: Relay, isAnnounced: Bool) {
+            self.path = path
+            self.from = from
+            self.to = to
+            self.relay = relay
+            self.isAnnounced = isAnnounced
+        }
+    }
+
     /// One of the relays.
     package struct Relay: Hashable, Sendable {
         package var name: String
@@ -74,6 +94,24 @@ extension AgentStatus.RelayGroup {
         moves = json["moves"]?.integer ?? 0
         lostMilliseconds = json["lost-milliseconds"]?.integer ?? 0
         relays = json["relays"]?.elements?.compactMap(AgentStatus.Relay.init(json:)) ?? []
+    }
+}
+
+extension AgentStatus.RelayedPath {
+    var json: JSONValue {
+        .object([
+            ("path", .string(path)), ("from", .string(from)), ("to", .string(to)), ("relay", relay.json),
+            ("announced", .boolean(isAnnounced)),
+        ])
+    }
+
+    /// Nil if `json` did not write it.
+    init?(json: JSONValue) {
+        guard let path = json["path"]?.string, let from = json["from"]?.string, let to = json["to"]?.string,
+            let relay = json["relay"].flatMap(AgentStatus.Relay.init(json:))
+        else { return nil }
+        self.init(
+            path: path, from: from, to: to, relay: relay, isAnnounced: json["announced"]?.boolean ?? false)
     }
 }
 

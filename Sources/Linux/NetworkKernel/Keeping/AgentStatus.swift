@@ -51,6 +51,9 @@ package struct AgentStatus: Hashable, Sendable {
     /// The paths whose relays the agent chooses.
     package var relays: [RelayGroup] = []
 
+    /// The paths that this host relays.
+    package var relayed: [RelayedPath] = []
+
     /// The status of an agent that has just started.
     package init(process: Int, started: Int) {
         self.process = process
@@ -97,6 +100,7 @@ extension AgentStatus {
             "contested": .array(contested.map { .string($0) }),
             "missing": .array(missing.map { .string($0) }), "paths": .array(paths.map(\.json)),
         ]
+        if !relayed.isEmpty { members["relayed"] = .array(relayed.map(\.json)) }
         if !relays.isEmpty { members["relays"] = .array(relays.map(\.json)) }
         if !silent.isEmpty { members["silent"] = .array(silent.map { .string($0) }) }
         if !obstacles.isEmpty { members["obstacles"] = .array(obstacles.map { .string($0) }) }
@@ -125,6 +129,7 @@ extension AgentStatus {
         repairs = json["repairs"]?.integer ?? 0
         failures = json["failures"]?.integer ?? 0
         contested = json["contested"]?.elements?.compactMap(\.string) ?? []
+        relayed = json["relayed"]?.elements?.compactMap(RelayedPath.init(json:)) ?? []
         relays = json["relays"]?.elements?.compactMap(RelayGroup.init(json:)) ?? []
         silent = json["silent"]?.elements?.compactMap(\.string) ?? []
         obstacles = json["obstacles"]?.elements?.compactMap(\.string) ?? []

@@ -4,6 +4,9 @@ extension NetworkAgent {
     /// The paths whose relays this agent chooses; empty while it maintains nothing.
     package var relayGroups: [RelayGroup] { planned?.plan.relayGroups ?? [] }
 
+    /// The paths for which others are led to this host while it works.
+    package var relayedPaths: [RelayedPath] { planned?.plan.relayedPaths ?? [] }
+
     /// Leads packets to these relays from now on: changes the routes at once, or, if another command is
     /// changing the host, as soon as that has ended.
     package func move(to choices: RelayChoices) {
@@ -22,6 +25,13 @@ extension NetworkAgent {
     package func note(_ relays: [AgentStatus.RelayGroup]) {
         guard status.relays != relays else { return }
         status.relays = relays
+        writeStatus()
+    }
+
+    /// Takes what the status says of paths that this host relays.
+    package func note(_ relayed: [AgentStatus.RelayedPath]) {
+        guard status.relayed != relayed else { return }
+        status.relayed = relayed
         writeStatus()
     }
 }

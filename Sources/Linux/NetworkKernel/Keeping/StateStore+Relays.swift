@@ -1,6 +1,7 @@
 import JSON
 import LinuxSystem
 package import NetworkPlanning
+package import Telemetry
 
 /// Which relays carry: decided by the agent, and read by every command that plans.
 extension StateStore {
@@ -39,6 +40,22 @@ extension StateStore {
         try write(Self.drainedName, json.description)
     }
 
+    /// Says that the agent lives and works.
+    package func beat(process: Int, at now: MonotonicTime) throws(KernelError) {
+        let pulse = JSONValue.object([
+            ("process", .integer(process)), ("time", .integer(Int(now.nanoseconds / 1_000_000))),
+        ])
+        try writePlain("pulse", pulse)
+    }
+
+    /// The agent that said so last, and when, in milliseconds of the monotonic clock; nil if none did.
+    package var pulse: (process: Int, milliseconds: Int)? {
+        guard let json = readPlain("pulse"), let process = json["process"]?.integer,
+            let time = json["time"]?.integer
+        else { return nil }
+        return (process, time)
+    }
+
     /// The name of the file that changes with the drained relays.
     package static var drainedName: String { "drained" }
 }
@@ -55,6 +72,7 @@ extension RelayChoices {
         }
         return .object([
             ("version", .integer(1)), ("groups", .array(groups)), ("staying", .array(staying)),
+            ("announced", .array(announced.sorted().map { .string($0) })),
         ])
     }
 
@@ -72,5 +90,6 @@ extension RelayChoices {
             guard let name = entry["path"]?.string, let relay = entry["relay"]?.string else { return nil }
             staying[name] = relay
         }
+        announced = Set((json["announced"]?.elements ?? []).compactMap(\.string))
     }
 }

@@ -1,0 +1,142 @@
+import IPAddressing
+import Inventory
+
+/// What BIRD, FRR and keepalived of one host need for the paths whose `failover` they are.
+struct FailoverRendering {
+    private let planner: NetworkPlanner
+    private let host: LocatedHost
+
+    init(_ planner: NetworkPlanner, _ host: LocatedHost) {
+        self.planner = planner
+        self.host = host
+    }
+
+    /// The paths with that failover in which the host is a relay, or the router of the near end.
+    private func paths(_ failover: Failover) -> [RelayPlanning] {
+        planner.inventory.paths.compactMap { path in
+            guard case .relay(let settings) = path.carrier, settings.failover == failover else { return nil }
+            return RelayPlanning(planner: planner, path: path, settings: settings)
+        }
+    }
+
+    // MARK: - BGP
+
+    /// One session with BGP, and what it carries.
+    struct Session {
+        let name: String
+        let local: IPAddress
+        let neighbour: IPAddress
+        let localAS: Int
+        let neighbourAS: Int
+        /// The prefixes of both families that the relay announces.
+        var prefixes: [IPPrefix]
+        /// The relay's: the lowest is the most preferred; nil for the router's end.
+        let metric: Int?
+        /// The paths that need it.
+        var reasons: [String]
+    }
+
+    /// The sessions of this host, one for each family and neighbour.
+    var sessions: [Session] {
+        var sessions: [Session] = []
+        for planning in paths(.bgp) {
+            let bgp = planning.settings.bgp
+            let isRelay = planning.relays.contains { $0.isSame(as: host) }
+            let isRouter = planner.routers(of: planning.from).contains { $0.isSame(as: host) }
+            guard isRelay || isRouter else { continue }
+            let others =
+                isRelay ? routers(of: planning) : planning.relays.map { ($0.host.name, $0.host.addresses) }
+            for family in AddressFamily.allCases {
+                let prefixes = planning.nearTraffic.filter { $0.family == family }.flatMap(\.destinations)
+                for (name, addresses) in others where !prefixes.isEmpty {
+                    guard let ends = nearest(host.host.addresses, addresses, family) else { continue }
+                    let priority = planning.relay(host)?.priority ?? 100
+                    add(
+                        Session(
+                            name: "namebridge_\(name)_\(family)".identifier, local: ends.local,
+                            neighbour: ends.remote, localAS: isRelay ? bgp.relayAS : bgp.routerAS,
+                            neighbourAS: isRelay ? bgp.routerAS : bgp.relayAS, prefixes: prefixes,
+                            metric: isRelay ? 255 - priority : nil, reasons: [planning.path.label]),
+                        to: &sessions)
+                }
+            }
+        }
+        return sessions
+    }
+
+    private func add(_ session: Session, to sessions: inout [Session]) {
+        guard
+            let index = sessions.firstIndex(where: {
+                $0.neighbour == session.neighbour && $0.local == session.local
+            })
+        else { return sessions.append(session) }
+        sessions[index].prefixes += session.prefixes.filter { !sessions[index].prefixes.contains($0) }
+        sessions[index].reasons += session.reasons
+    }
+
+    /// The near end's routers with all addresses that are known of each.
+    private func routers(of planning: RelayPlanning) -> [(String, [IPAddress])] {
+        let hosts = planner.routers(of: planning.from)
+        if !hosts.isEmpty { return hosts.map { ($0.host.name, $0.host.addresses) } }
+        guard let site = planner.sites[planning.from] else { return [] }
+        return AddressFamily.allCases.compactMap { family in
+            let own = site.routers.filter { $0.family == family }
+            return own.isEmpty ? nil : (site.key, own)
+        }
+    }
+
+    /// The two addresses with the most leading bits in common: those of one network, if there is one.
+    private func nearest(
+        _ own: [IPAddress], _ others: [IPAddress], _ family: AddressFamily
+    ) -> (local: IPAddress, remote: IPAddress)? {
+        let pairs = own.filter { $0.family == family }.flatMap { local in
+            others.filter { $0.family == family }.map { (local: local, remote: $0) }
+        }
+        return pairs.max {
+            ($0.local.bits ^ $0.remote.bits).leadingZeroBitCount
+                < ($1.local.bits ^ $1.remote.bits).leadingZeroBitCount
+        }
+    }
+
+    /// For `router id`, which has the form of an address of IPv4.
+    var routerID: String {
+        host.host.addresses.first { $0.family == .v4 }?.description ?? "0.0.0.78"
+    }
+
+    var name: String { host.host.name }
+
+    // MARK: - VRRP
+
+    /// One virtual address, and the path whose health decides who has it.
+    struct Instance {
+        let name: String
+        let path: String
+        let device: String
+        let settings: VRRPSettings
+        let priority: Int
+        let preference: RelayPreference
+        let reason: String
+    }
+
+    /// The instances of this host; those without a device are left out.
+    var instances: [Instance] {
+        paths(.vrrp).compactMap { planning in
+            guard let vrrp = planning.settings.vrrp,
+                planning.relays.contains(where: { $0.isSame(as: host) })
+            else { return nil }
+            return Instance(
+                name: "namebridge_\(planning.from)_\(planning.cluster.key)".identifier,
+                path: "\(planning.from)/\(planning.cluster.key)",
+                device: vrrp.interface ?? host.host.device ?? "INTERFACE", settings: vrrp,
+                priority: planning.relay(host)?.priority ?? 100,
+                preference: planning.settings.preference, reason: planning.path.label)
+        }
+    }
+}
+
+extension String {
+    /// A word that all three programs take as a name.
+    fileprivate var identifier: String {
+        String(map { $0.isLetter && $0.isASCII || $0.isNumber && $0.isASCII ? $0 : "_" })
+    }
+}

@@ -1,0 +1,78 @@
+import IPAddressing
+import NetworkModel
+import NetworkPlanning
+import PathHealth
+import Testing
+
+/// What relays get that others are led to by BGP or VRRP.
+@Suite struct AnnouncementTests {
+    private static func file(_ path: String) -> String {
+        """
+        clusters:
+          prod:
+            dns: [10.20.0.10]
+            pods: [10.32.0.0/16, "fd00:32::/48"]
+            services: [10.20.0.0/16]
+            nodes: { n1: { address: [10.15.0.11, "fd00:15::11"], pods: [10.32.1.0/24, "fd00:32:0:1::/64"] } }
+            hosts:
+              r1: { address: [10.14.0.61, "fd00:14::61", 10.15.0.61], device: eth7 }
+              r2: { address: [10.14.0.62, "fd00:14::62", 10.15.0.62] }
+        sites:
+          office:
+            networks: [172.16.0.0/18, "fd00:16::/64"]
+            router: [172.16.0.1, "fd00:16::1"]
+            hosts: { gate: { address: [172.16.0.1, "fd00:16::1", 10.14.0.1, "fd00:14::1"] } }
+        paths:
+          - { from: office, to: prod, via: relay, relays: [{ host: r1, priority: 200 }, r2], \(path) }
+        """
+    }
+
+    private func plan(_ host: String, _ path: String, announced: Bool = false) throws -> HostPlan {
+        var choices = RelayChoices()
+        if announced { choices.announced = ["office -> prod via \(host)"] }
+        let planner = NetworkPlanner(try Networks.inventory(yaml: Self.file(path)), choices: choices)
+        return planner.plan(for: try #require(planner.host(named: host)))
+    }
+
+    @Test func `a relay announces the prefixes while its agent says so, from a table that routes nothing`() throws {
+        let silent = try plan("r1", "failover: bgp")
+        #expect(silent.relayedPaths.map(\.name) == ["office -> prod via r1"])
+        #expect(silent.relayedPaths.first?.probed.origin.mark == 0)
+        #expect(silent.routes.allSatisfy { $0.value.table != 78 })
+        let routes = try plan("r1", "failover: bgp", announced: true).routes.map(\.value).filter { $0.table == 78 }
+        #expect(
+            routes.map { "\($0.kind) \($0.destination)" }
+                == ["blackhole 10.32.0.0/16", "blackhole 10.20.0.0/16", "blackhole fd00:32::/48"])
+        #expect(try plan("gate", "failover: bgp").routes.isEmpty, "the router learns its routes")
+    }
+
+    @Test func `the router sends packets to the virtual address`() throws {
+        let vrrp = "failover: vrrp, vrrp: { id: 78, address: 10.14.0.60 }"
+        let hops = try plan("gate", vrrp).routes.flatMap(\.value.nextHops).compactMap(\.gateway?.description)
+        #expect(Set(hops) == ["10.14.0.60"])
+        #expect(try plan("r1", vrrp).relayedPaths.count == 1 && plan("r1", vrrp).routes.allSatisfy { $0.value.table != 78 })
+    }
+
+    @Test func `what nothing shows to work is not announced`() throws {
+        #expect(try plan("r1", "failover: bgp, probe: off").isRefused)
+    }
+
+    @Test func `both ends of each session are written, with the addresses of one network`() throws {
+        let renderer = Renderer(try Networks.inventory(yaml: Self.file("failover: bgp, bgp: { as: 64512 }")))
+        let relay = try renderer.render(.bird, for: "r2")
+        for line in [
+            "local 10.14.0.62 as 64512;", "neighbor 10.14.0.1 as 65000;", "local fd00:14::62 as 64512;",
+            "bgp_med = 155;", "kernel table 78;", "bfd on;",
+        ] {
+            #expect(relay.contains(line), "\(line)\n\(relay)")
+        }
+        let router = try renderer.render(.bird, for: "gate")
+        #expect(router.contains("neighbor 10.14.0.61 as 64512;") && router.contains("if net ~ [ 10.32.0.0/16, 10.20.0.0/16 ]"))
+        let frr = try renderer.render(.frr, for: "r1")
+        #expect(frr.contains("ip import-table 78") && frr.contains(" set metric 55") && frr.contains("redistribute table 78"))
+        let virtual = "failover: vrrp, prefer: first, vrrp: { id: 78, address: 10.14.0.60 }"
+        let keepalived = try Renderer(Networks.inventory(yaml: Self.file(virtual))).render(.keepalived, for: "r1")
+        #expect(keepalived.contains("interface eth7") && keepalived.contains("priority 200"))
+        #expect(!keepalived.contains("nopreempt") && keepalived.contains("net health office/prod"))
+    }
+}
