@@ -38,6 +38,28 @@ import Testing
         #expect(engine.counters.gated == 0)
     }
 
+    @Test func `with on-down next plain names are answered by the next cluster, which the answer says`() throws {
+        let engine = try engine(onDown: .next)
+        let plain = questionOctets("web.shop.svc.cluster.local")
+        engine.ask(plain, from: office)
+        try answer(engine)
+        #expect(engine.questions.last?.path.server == 0)
+        engine.gates.set(from: "office", to: "prod", .skipped(reason))
+        engine.forgetQuestions()
+        #expect(engine.ask(plain, from: office).isEmpty, "another cluster's answer is cached")
+        #expect(engine.questions.count == 1 && engine.questions.last?.path.server == 1)
+        try answer(engine)
+        #expect(try reply(engine.replies.map(\.octets)) == (0, "path office -> prod via relay1 is down"))
+        // For these clients alone; and what was asked around a path is not cached.
+        engine.forgetQuestions()
+        #expect(engine.ask(plain, from: office).isEmpty && engine.questions.last?.path.server == 1)
+        #expect(try reply(engine.ask(plain, from: branch)) == (0, ""))
+        // Names of the cluster itself have no other server.
+        #expect(try reply(engine.ask(questionOctets(name), from: office)) == (2, "path office -> prod via relay1 is down"))
+        engine.gates.set(from: "office", to: "prod", .open)
+        #expect(try reply(engine.ask(plain, from: office)) == (0, ""))
+    }
+
     @Test func `cached answers obey the gate, and are there again when it opens`() throws {
         let engine = try engine()
         engine.ask(questionOctets(name), from: office)
@@ -95,14 +117,16 @@ import Testing
     private let reason = ExtendedError(.networkError, "path office -> prod via relay1 is down")
 
     /// An office and a branch with a path each to `prod`; `staging` has none.
-    private func engine() throws -> PlayedEngine {
+    private func engine(onDown: OnDown? = nil) throws -> PlayedEngine {
         func cluster(_ key: String, _ dns: UInt32) throws -> Cluster {
             Cluster(
                 key: key, dns: [Endpoint(address: IPAddress(v4: dns), port: 53)],
                 services: [try IPPrefix(parsing: key == "prod" ? "10.96.0.0/16" : "10.97.0.0/16")])
         }
         func path(from: String) -> Path {
-            Path(ends: .oneWay(from: from, to: "prod"), carrier: .relay(RelaySettings(relays: ["relay1"])))
+            Path(
+                ends: .oneWay(from: from, to: "prod"), carrier: .relay(RelaySettings(relays: ["relay1"])),
+                health: PathHealthSettings(onDown: onDown))
         }
         var inventory = Inventory(
             clusters: [try cluster("prod", 0x0A60_000A), try cluster("staging", 0x0A61_000A)],

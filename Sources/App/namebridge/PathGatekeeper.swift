@@ -1,5 +1,6 @@
 import DNSWire
 import Forwarding
+import Inventory
 import LinuxSystem
 import PathHealth
 import Synchronization
@@ -51,7 +52,8 @@ final class PathGatekeeper: Sendable {
             switch PathConsequence(verdicts) {
             case .none: .open
             case .changing: .changing
-            case .down(let verdict): .closed(reason(verdict))
+            case .down(let verdict):
+                verdict.path.onDown == .next ? .skipped(reason(verdict)) : .closed(reason(verdict))
             }
         for gates in state.gates { gates.set(from: from, to: to, position) }
     }

@@ -13,6 +13,9 @@ package struct ExtendedError: Hashable, Sendable {
         self.init(code: code.rawValue, text: Array(text.utf8))
     }
 
+    /// The text as such.
+    package var words: String { String(decoding: text, as: UTF8.self) }
+
     package init(code: Int, text: [UInt8]) {
         self.code = code
         var end = min(text.count, Self.maximumTextLength)

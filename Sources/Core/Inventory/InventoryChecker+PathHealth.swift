@@ -5,10 +5,10 @@ extension InventoryChecker {
     mutating func checkHealth(of path: Path, at here: InventoryPath) {
         let probe = path.health.probe ?? ProbeSettings()
         let place = here + "probe"
-        if path.health.onDown == .servfail, !probe.isOn {
+        if let onDown = path.health.onDown, onDown.withholds, !probe.isOn {
             error(
                 at: here + "on-down", and: place,
-                "found \"servfail\" and no probes, expected \"answer\" or a path that is probed")
+                "found \"\(onDown.rawValue)\" and no probes, expected \"answer\" or a path that is probed")
         }
         if probe.every < .milliseconds(100) || probe.every > .seconds(60) {
             error(at: place + "every", "found a time outside of the range, expected 100ms to 60s")
@@ -40,7 +40,7 @@ extension InventoryChecker {
                 "found \(target), which is outside of what the path leads to: an answer of it does not"
                     + " show that the path works")
         }
-        guard path.health.onDown == .servfail, path.health.probe?.isOn != false, targets.isEmpty else {
+        guard path.health.onDown?.withholds == true, path.health.probe?.isOn != false, targets.isEmpty else {
             return
         }
         for key in far {

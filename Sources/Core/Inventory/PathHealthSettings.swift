@@ -20,8 +20,13 @@ package struct PathHealthSettings: Hashable, Sendable {
 package enum OnDown: String, Hashable, Sendable, CaseIterable {
     /// SERVFAIL with an Extended DNS Error that names the path and the cause.
     case servfail
+    /// As `servfail`; but plain names are answered by the next cluster of `bare-domain`.
+    case next
     /// The same answers as always.
     case answer
+
+    /// True if answers of the path's cluster are withheld.
+    package var withholds: Bool { self != .answer }
 }
 
 /// How a path is probed: TCP connections that the far end must answer.

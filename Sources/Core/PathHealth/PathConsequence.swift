@@ -26,6 +26,6 @@ package enum PathConsequence: Hashable, Sendable {
 extension PathVerdict {
     /// True if clients' answers depend on it.
     fileprivate var maySetGate: Bool {
-        path.onDown == .servfail && (path.isGatedUnproven || counts.answered > 0)
+        path.onDown.withholds && (path.isGatedUnproven || counts.answered > 0)
     }
 }

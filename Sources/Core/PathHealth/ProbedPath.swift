@@ -102,7 +102,7 @@ extension Inventory {
         let isNear = isNear(from, ownAddresses) && !isInside(cluster, ownAddresses)
         // In a mesh the host that asks stands in one cluster, and cannot speak for the others.
         let isAskedFor =
-            path.isOneWay && (path.health.probe != nil || path.health.onDown == .servfail)
+            path.isOneWay && (path.health.probe != nil || path.health.onDown?.withholds == true)
         guard isNear || isAskedFor else { return nil }
         let settings = path.health.probe ?? ProbeSettings()
         let targets = path.probeTargets(of: cluster)

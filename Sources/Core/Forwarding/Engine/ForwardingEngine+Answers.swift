@@ -263,7 +263,8 @@ extension ForwardingEngine {
                 return finishWithFailure(slot, .serverFailure, at: turn.now, into: &turn.outbox)
             }
             let isJoined = table.transactions[slot].merged?.records.isEmpty == false
-            let code: ExtendedError.Code = isJoined ? .synthesized : .networkError
+            let isOfNext = target.kind == .bareDomain && table.transactions[slot].question.skippedMembers != 0
+            let code: ExtendedError.Code = isJoined || isOfNext ? .synthesized : .networkError
             prepared.extendedError = ExtendedError(code: code.rawValue, text: reasons)
         }
         let sent = table.transactions[slot].merged?.asked ?? sent

@@ -35,7 +35,9 @@ extension ForwardingEngine {
         guard let slot = table.add(asked, key: key, recipient) else {
             return denyRoom(exchange, into: &turn.outbox)
         }
-        if target.goesAroundPaths { table.transactions[slot].merged = MergedAnswer(skipped: skipped.reasons) }
+        if target.goesAroundPaths || skipped.places != 0 {
+            table.transactions[slot].merged = MergedAnswer(skipped: skipped.reasons)
+        }
         timers.grow(to: table.transactions.count)
         table.transactions[slot].start(milliseconds: limits.answerMilliseconds, at: turn.now)
         advance(slot, after: .begun, in: &turn)

@@ -270,16 +270,12 @@ extension ForwardingEngine {
         _ exchange: ClientExchange, _ target: RouteTarget, into outbox: inout Outbox
     ) -> ExchangeState {
         guard policy.gates.areBusy else { return .open }
-        // Of a merged suffix the other members are asked.
-        if target.goesAroundPaths,
-            skippedMembers(exchange, target).places.nonzeroBitCount < target.groups.count
-        {
-            return .open
-        }
-        let number = policy.groups[target.groups[0]].number
-        guard
-            case .closed = policy.gates.position(of: exchange.recipient.path.client.address, cluster: number)
-        else { return .open }
+        // Without those that are passed over, the first one is asked.
+        let skipped = skippedMembers(exchange, target).places
+        let place = target.groups.indices.first { skipped & 1 << UInt32($0) == 0 } ?? 0
+        let number = policy.groups[target.groups[place]].number
+        let client = exchange.recipient.path.client.address
+        guard policy.gates.position(of: client, cluster: number).reason != nil else { return .open }
         // `deliver` gives it the reason.
         let draft = ReplyDraft(
             body: .empty(.serverFailure, nil), source: .refused, view: exchange.view, cluster: number)
@@ -298,7 +294,7 @@ extension ForwardingEngine {
             return draft
         case .changing:
             return shortened(draft)
-        case .closed(let reason):
+        case .closed(let reason), .skipped(let reason):
             counters.gated += 1
             return ReplyDraft(
                 body: .empty(.serverFailure, reason), source: .refused, view: draft.view,

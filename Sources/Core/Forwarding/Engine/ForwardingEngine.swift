@@ -189,7 +189,7 @@ package struct ForwardingEngine: ~Copyable {
 
     /// Answers a question from the cache.
     private mutating func answerFromCache(_ exchange: ClientExchange, in turn: inout Turn) -> ExchangeState {
-        if policy.hasMergedSuffixes, policy.gates.areBusy, mustAskAroundPaths(exchange, route(exchange)) {
+        if policy.goesAroundPaths, policy.gates.areBusy, mustAskAroundPaths(exchange, route(exchange)) {
             return .open
         }
         guard let hit = cache.load(exchange, into: &prepared) else { return .open }

@@ -36,7 +36,7 @@ struct MergedAnswer {
     }
 }
 
-/// The members of a merged suffix that are not asked for one client.
+/// The members of a merged suffix, or clusters for plain names, that are not asked for one client.
 struct SkippedMembers {
     /// Bit n is set for the nth of the target's groups.
     var places: UInt32 = 0
@@ -57,15 +57,21 @@ enum UnionStep {
 // MARK: - Members without a path
 
 extension ForwardingEngine {
-    /// The members of a merged suffix whose answers are withheld from the client; none for other targets.
+    /// The groups of the target that are passed over for the client, since no packets of it reach them: the
+    /// members of a merged suffix, and for plain names the clusters whose path says `on-down: next`.
     func skippedMembers(_ exchange: ClientExchange, _ target: RouteTarget) -> SkippedMembers {
         var skipped = SkippedMembers()
-        guard target.goesAroundPaths, policy.gates.areBusy else { return skipped }
+        guard policy.gates.areBusy, target.goesAroundPaths || target.kind == .bareDomain else {
+            return skipped
+        }
         let client = exchange.recipient.path.client.address
         for (place, group) in target.groups.enumerated() {
             let number = policy.groups[group].number
-            guard case .closed(let reason) = policy.gates.position(of: client, cluster: number) else {
-                continue
+            let reason: ExtendedError
+            switch policy.gates.position(of: client, cluster: number) {
+            case .skipped(let why): reason = why
+            case .closed(let why) where target.goesAroundPaths: reason = why
+            case .closed, .changing, .open: continue
             }
             skipped.places |= 1 << UInt32(place)
             if !skipped.reasons.isEmpty { skipped.reasons += Array("; ".utf8) }

@@ -142,7 +142,7 @@ struct Transaction {
 /// DO                 -                    same; others ask            key
 /// CD                 -                    same; others ask            key
 /// RD                 -                    - (always asked with RD)    -
-/// paths down         merged: skipped      same; others follow         not cached
+/// paths down         some: passed over    same; others follow         not cached
 /// trail (marks)      own mark: refused    only with its equal;        failures of questions
 ///                                         others follow               with marks are not cached
 /// letter case, ID, EDNS size, cookie, transport: only in each client's own reply
@@ -161,7 +161,7 @@ struct QuestionShape: Hashable {
     var wantsDNSSEC = false
     /// The CD bit.
     var checkingDisabled = false
-    /// Of a merged suffix the members that are not asked: bit n for the nth of the target's groups.
+    /// The groups that are passed over: bit n for the nth of the target's groups; see `SkippedMembers`.
     var skippedMembers: UInt32 = 0
 
     /// An empty question.

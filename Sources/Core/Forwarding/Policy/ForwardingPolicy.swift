@@ -93,8 +93,8 @@ package final class ForwardingPolicy: Sendable {
     private let upstreamTarget: RouteTarget?
     /// The refusal of each shared suffix, for clients without a cluster there.
     private let sharedRefusals: [ExtendedError]
-    /// True if there is a merged suffix or a cluster set.
-    let hasMergedSuffixes: Bool
+    /// True if clusters may be passed over for clients whose packets do not reach them.
+    let goesAroundPaths: Bool
 
     /// The meaning of a suffix.
     enum SuffixUse: Sendable {
@@ -159,7 +159,9 @@ package final class ForwardingPolicy: Sendable {
         }
         outerOwners = owners.isEmpty ? nil : IPPrefixTable(owners)
         upstreamTarget = builder.upstreamTarget
-        hasMergedSuffixes = !inventory.merges.isEmpty || !inventory.clusterSets.isEmpty
+        goesAroundPaths =
+            !inventory.merges.isEmpty || !inventory.clusterSets.isEmpty
+            || inventory.paths.contains { $0.health.onDown == .next }
         let clusters = inventory.clusters
         let examples = FirstPlaces(clusters.map(\.domain))
         sharedRefusals = builder.sharedSuffixes.map { shared in

@@ -29,6 +29,16 @@ package final class PathGates: Sendable {
         case changing
         /// They do not, for this reason.
         case closed(ExtendedError)
+        /// They do not, for this reason; plain names are answered by the next cluster of their list.
+        case skipped(ExtendedError)
+
+        /// Why answers are withheld; nil if they are not.
+        var reason: ExtendedError? {
+            switch self {
+            case .closed(let reason), .skipped(let reason): reason
+            case .open, .changing: nil
+            }
+        }
     }
 
     /// How long clients may cache answers while a path is changing, in seconds.
@@ -91,7 +101,7 @@ package final class PathGates: Sendable {
         }
         guard client.isLoopback else { return .open }
         let positions = sources.compactMap { $0.gates[number]?.position }
-        return positions.first { if case .closed = $0 { true } else { false } }
+        return positions.first { $0.reason != nil }
             ?? (positions.contains(.changing) ? .changing : .open)
     }
 }
@@ -110,7 +120,8 @@ private final class PathGate: Sendable {
         switch state.load(ordering: .acquiring) {
         case 0: .open
         case 1: .changing
-        default: reason.withLock { $0 }.map { .closed($0) } ?? .open
+        case 2: reason.withLock { $0 }.map { .closed($0) } ?? .open
+        default: reason.withLock { $0 }.map { .skipped($0) } ?? .open
         }
     }
 
@@ -123,6 +134,9 @@ private final class PathGate: Sendable {
         case .closed(let error):
             reason.withLock { $0 = error }
             next = 2
+        case .skipped(let error):
+            reason.withLock { $0 = error }
+            next = 3
         }
         let old = state.exchange(next, ordering: .acquiringAndReleasing)
         return (next == 0 ? 0 : 1) - (old == 0 ? 0 : 1)
