@@ -13,10 +13,10 @@ import Testing
         var inventory = try Self.inventory()
         try row.change(&inventory)
         let new = ForwardingPolicy(inventory, after: old)
-        var check = KeptAnswerCheck(PolicyChange(from: old, to: new))
+        var check = CachedAnswerCheck(PolicyChange(from: old, to: new))
         let name = try DomainName(parsing: row.name)
         for _ in 0..<2 { #expect(check.keeps(name.wire.span, view: row.view) == row.keeps) }
-        var backward = KeptAnswerCheck(PolicyChange(from: new, to: old))
+        var backward = CachedAnswerCheck(PolicyChange(from: new, to: old))
         #expect(backward.keeps(name.wire.span, view: row.view) == row.keeps, "and the other way round")
     }
 

@@ -66,7 +66,7 @@ import Testing
         let run = try AgentRun(LabHosts(network: "vxlan-mesh", host: "001"))
         try run.agent.start()
         let applied = AppliedConfiguration(path: "/tmp/new.yaml", host: "c1/001", isChosen: false, text: AgentRun.good)
-        let options = NetworkApplier<FakeKernel>.Options(wanted: .configuration(applied), armUndo: { _ in })
+        let options = NetworkApplier<FakeKernel>.Options(desired: .configuration(applied), armUndo: { _ in })
         #expect(try run.run.apply(options))
         run.agent.follow(.success(AgentRun.good))
         run.flushRules()
@@ -82,7 +82,7 @@ import Testing
     @Test func `a confirmed apply of another process is maintained, and its file followed`() throws {
         let run = try AgentRun.started()
         let applied = AppliedConfiguration(path: "/tmp/new.yaml", host: "c1/001", isChosen: false, text: AgentRun.good)
-        let options = NetworkApplier<FakeKernel>.Options(wanted: .configuration(applied), armUndo: { _ in })
+        let options = NetworkApplier<FakeKernel>.Options(desired: .configuration(applied), armUndo: { _ in })
         #expect(try run.run.remove())
         #expect(try run.run.apply(options))
         #expect(try run.run.confirm() != nil)

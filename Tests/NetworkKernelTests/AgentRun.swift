@@ -70,7 +70,7 @@ final class AgentRun {
             switch news {
             case .keeping: "keeping"
             case .idle: "idle"
-            case .lost(let losses): "lost \(losses.count)"
+            case .lost(let drift): "lost \(drift.count)"
             case .repaired(let objects, let milliseconds, _):
                 "repaired \(objects) after \(milliseconds.map { "\($0) ms" } ?? "unknown")"
             case .moved: "moved"

@@ -20,7 +20,7 @@ import Testing
         let news = run.takeNews()
         #expect(news.count == 2 && news[0].hasPrefix("lost") && news[1].hasSuffix("after 50 ms"), "\(news)")
         let status = try #require(run.status)
-        #expect(status.repairs == 1 && status.wanted == status.present && status.healed > 0)
+        #expect(status.repairs == 1 && status.desired == status.present && status.healed > 0)
         #expect(status.lastLoss?.milliseconds == 50 && status.lastLoss?.time == 1_000)
     }
 
@@ -100,13 +100,13 @@ import Testing
     @Test func `the status has the missing objects, and the paths that need them`() throws {
         let run = try AgentRun.started(LabHosts(network: "office-to-cluster", host: "relay1"))
         let whole = try #require(run.status)
-        #expect(whole.paths.map(\.carrier) == ["relay"] && whole.paths.allSatisfy { $0.wanted > 0 && $0.missing == 0 })
+        #expect(whole.paths.map(\.carrier) == ["relay"] && whole.paths.allSatisfy { $0.desired > 0 && $0.missing == 0 })
         run.run.kernel.refusal = { $0.contains("route prepend 172.17.33.0/24") }
         run.flushRoutes()
         run.wait(milliseconds: 500)
         let off = try #require(run.status)
         #expect(off.missing.count == 1 && off.missing[0].contains("172.17.33.0/24"), "\(off.missing)")
-        #expect(off.paths.map(\.missing) == [1] && off.paths.map(\.wanted) == whole.paths.map(\.wanted))
+        #expect(off.paths.map(\.missing) == [1] && off.paths.map(\.desired) == whole.paths.map(\.desired))
         run.run.kernel.refusal = nil
         run.wait(milliseconds: 60_000)
         #expect(run.status?.missing == [] && run.status?.paths == whole.paths)
@@ -116,7 +116,7 @@ import Testing
     func `every missing object is needed by a path`(lab: LabHosts) throws {
         let run = try Run(lab)
         let pathPlans = try lab.pathPlans()
-        let missing = difference(from: run.fresh, to: run.plan).steps.losses
+        let missing = difference(from: run.fresh, to: run.plan).steps.drift
         #expect(!missing.isEmpty)
         for loss in missing {
             #expect(pathPlans.contains { $0.count(of: [loss], on: run.fresh) == 1 }, "\(loss.text)")
@@ -154,7 +154,7 @@ import Testing
         run.flushRules()
         run.wait(milliseconds: 120_000)
         #expect(run.run.kernel.state.deviations(from: run.run.fresh) == [] && run.takeNews() == ["idle"])
-        #expect(run.status?.wanted == 0)
+        #expect(run.status?.desired == 0)
 
         let second = try AgentRun(sharing: run)
         try second.agent.start()
@@ -197,7 +197,7 @@ import Testing
         #expect(news.count == 3 && news[0].hasPrefix("lost") && news[2] == "failed", "\(news)")
         #expect(news[1] == "repaired \(run.run.kernel.state.ownRules) after 50 ms")
         let status = try #require(run.status)
-        #expect(status.present < status.wanted && status.trouble?.contains("this host has no device eth0") == true)
+        #expect(status.present < status.desired && status.trouble?.contains("this host has no device eth0") == true)
 
         // It comes back, and the rest with it.
         run.disturb([KernelEvent(.link(name: "eth0", index: 2, isUp: true))]) { state in

@@ -55,7 +55,7 @@ package struct ClientQuery: Sendable {
     package var cookie: ClientCookie?
 
     /// True if a cookie of ours shows that the sender's address is not forged.
-    package var isProven: Bool { cookie?.isProof ?? false }
+    package var isAddressValidated: Bool { cookie?.isProof ?? false }
 
     /// RD.
     package var recursionDesired: Bool { header.flags & MessageHeader.Flags.recursionDesired != 0 }

@@ -22,7 +22,7 @@ package struct ReplyTerms: Sendable {
     package var keepalive: UInt16?
 
     /// True if a cookie of ours validates the client's address.
-    package var isProven: Bool { cookie?.isProof ?? false }
+    package var isAddressValidated: Bool { cookie?.isProof ?? false }
 
     /// Octets of OPT without an Extended DNS Error; 0 without EDNS.
     fileprivate var reservedOctets: Int {

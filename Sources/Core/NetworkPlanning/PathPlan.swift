@@ -19,12 +19,12 @@ package struct PathPlan: Hashable, Sendable {
     ///
     /// - Parameter missing: The objects of the whole plan that are missing on the host, as `observed`. An
     ///   object that several paths need is missing for each of them.
-    package func count(of missing: [Loss], on observed: HostState) -> Int {
+    package func count(of missing: [Drift], on observed: HostState) -> Int {
         guard !missing.isEmpty else { return 0 }
         // Compared alone, the path also lacks objects that exist with another path's comment: those are not
         // in `missing`.
         let texts = Set(missing.map(\.text))
-        return difference(from: observed, to: plan).steps.losses.count {
+        return difference(from: observed, to: plan).steps.drift.count {
             $0.kind != .added && texts.contains($0.text)
         }
     }

@@ -67,7 +67,7 @@ extension DNSServer {
             try start { () throws(Errno) in try newProber?.start() }
         } catch {
             newLog?.stop()
-            send(.settle, settled)
+            send(.completeReload, settled)
             throw error
         }
         let sockets = next.listeners.byWorker
@@ -93,7 +93,7 @@ extension DNSServer {
         // No worker, not even a late one, stores answers by the old rules any more.
         dropAnswers(policyChange)
         guard isDone else { return ["a worker does not respond"] }
-        send(.settle, settled)
+        send(.completeReload, settled)
         let inherited = next.listeners.all.filter { $0.isInherited && !change.listen.contains($0.asked) }
         return reconfigured.problems
             + inherited.map {
@@ -104,7 +104,7 @@ extension DNSServer {
     /// Removes answers that are no longer valid.
     private func dropAnswers(_ change: PolicyChange) {
         guard let cache else { return }
-        var check = KeptAnswerCheck(change)
+        var check = CachedAnswerCheck(change)
         _ = cache.removeAll { name, view in !check.keeps(name, view: view) }
     }
 

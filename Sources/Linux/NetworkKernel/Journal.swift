@@ -24,7 +24,7 @@ package struct Journal: Sendable, Hashable {
     package var making: Set<String>
 
     /// The desired state of the host once the apply is done and confirmed; nil if the apply does not set one.
-    package var wanted: Wanted?
+    package var desired: DesiredConfiguration?
 
     /// True once everything is done except `net confirm`.
     package var waits: Bool
@@ -35,13 +35,13 @@ package struct Journal: Sendable, Hashable {
     /// Creates a journal.
     package init(
         identifier: String, process: Int, before: HostState, steps: [Step], records: [SettingRecord],
-        wanted: Wanted? = nil
+        desired: DesiredConfiguration? = nil
     ) {
         self.identifier = identifier
         self.process = process
         self.before = before.partConcerned(by: steps)
         self.records = records
-        self.wanted = wanted
+        self.desired = desired
         settings = []
         making = []
         waits = false
@@ -82,7 +82,7 @@ extension Journal {
             "before": before.json, "settings": settings.json, "records": records.json,
             "making": .array(making.sorted().map { .string($0) }), "waits": .boolean(waits),
         ]
-        members["wanted"] = wanted?.json
+        members["wanted"] = desired?.json
         members["deadline"] = deadline.map { .integer($0) }
         members["linkSettings"] = .object(
             Dictionary(
@@ -108,7 +108,7 @@ extension Journal {
         self.process = process
         self.settings = settings
         self.records = records
-        wanted = json["wanted"].flatMap { Wanted($0) }
+        desired = json["wanted"].flatMap { DesiredConfiguration($0) }
         self.making = Set(making.compactMap(\.string))
         self.waits = waits
         deadline = json["deadline"]?.integer

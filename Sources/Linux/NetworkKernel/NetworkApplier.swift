@@ -63,7 +63,7 @@ package struct NetworkApplier<Machine: Kernel> {
         package var sessions: [IPAddress]
 
         /// The desired state of the host from then on; nil leaves it unchanged.
-        package var wanted: Wanted?
+        package var desired: DesiredConfiguration?
 
         /// Decides whether the steps run now.
         package var proceeds: (Difference) -> Bool = { _ in true }
@@ -77,13 +77,13 @@ package struct NetworkApplier<Machine: Kernel> {
         /// Creates options.
         package init(
             adopts: Bool = false, resolvers: [IPAddress] = [], sessions: [IPAddress] = [],
-            wanted: Wanted? = nil, confirmationSeconds: Int? = nil,
+            desired: DesiredConfiguration? = nil, confirmationSeconds: Int? = nil,
             armUndo: ((Journal) throws(KernelError) -> Void)? = nil
         ) {
             self.adopts = adopts
             self.resolvers = resolvers
             self.sessions = sessions
-            self.wanted = wanted
+            self.desired = desired
             self.confirmationSeconds = confirmationSeconds
             self.armUndo = armUndo
         }
@@ -108,19 +108,19 @@ package struct NetworkApplier<Machine: Kernel> {
     package func keep(
         identifier: String, process: Int, options: Options,
         plan: (AppliedConfiguration) throws(KernelError) -> HostPlan
-    ) throws(KernelError) -> Keeping? {
+    ) throws(KernelError) -> RepairOutcome? {
         guard let lock = try store.lockUnlessTaken() else { return nil }
         defer { _ = lock.number }
         try recover()
-        guard case .configuration(let configuration)? = try store.wanted() else { return .nothingWanted }
+        guard case .configuration(let configuration)? = try store.desired() else { return .nothingDesired }
         let plan = try plan(configuration)
         return .kept(plan, try change(to: plan, identifier: identifier, process: process, options))
     }
 
     /// The result of a repair.
-    package enum Keeping: Sendable {
+    package enum RepairOutcome: Sendable {
         /// No state is desired.
-        case nothingWanted
+        case nothingDesired
         /// The host was checked against a plan, with this outcome.
         case kept(HostPlan, Outcome)
     }
@@ -141,7 +141,7 @@ package struct NetworkApplier<Machine: Kernel> {
             difference.note(NetworkPlanning.difference(from: asked, to: plan, context: context).conflicts)
             let found = difference.records(after: records)
             if found != records { try store.write(found) }
-            if let wanted = options.wanted { try store.write(wanted) }
+            if let desired = options.desired { try store.write(desired) }
             return .nothingToDo(difference)
         }
         guard options.proceeds(difference) else { return .postponed(difference) }
@@ -149,7 +149,7 @@ package struct NetworkApplier<Machine: Kernel> {
 
         var journal = Journal(
             identifier: identifier, process: process, before: before, steps: difference.steps,
-            records: records, wanted: options.wanted)
+            records: records, desired: options.desired)
         journal.deadline = options.confirmationSeconds.map { now() + $0 }
         try store.write(journal)
         do throws(KernelError) {
@@ -169,19 +169,19 @@ package struct NetworkApplier<Machine: Kernel> {
 
     /// The apply of `journal` stays, and becomes the desired state.
     private func finish(_ journal: Journal) throws(KernelError) {
-        if let wanted = journal.wanted { try store.write(wanted) }
+        if let desired = journal.desired { try store.write(desired) }
         try store.removeJournal()
     }
 
     /// Removes everything that is ours, and deletes the connections whose translation is removed.
     ///
-    /// - Parameter wanted: As in `Options`.
+    /// - Parameter desired: As in `Options`.
     package func remove(
-        identifier: String, process: Int, wanted: Wanted? = .nothing
+        identifier: String, process: Int, desired: DesiredConfiguration? = .nothing
     ) throws(KernelError) -> Outcome {
         let nameless = Host(name: "", addresses: [])
         let plan = HostPlan(host: LocatedHost(place: "", host: nameless, podPrefixes: [], isNode: false))
-        return try apply(plan, identifier: identifier, process: process, options: Options(wanted: wanted))
+        return try apply(plan, identifier: identifier, process: process, options: Options(desired: desired))
     }
 
     /// Confirms the waiting apply; its journal, or nil if none waits.
@@ -205,7 +205,7 @@ package struct NetworkApplier<Machine: Kernel> {
 
     /// An agent that follows the file must not apply it again by itself.
     private func undo(_ journal: Journal) throws(KernelError) {
-        if let wanted = journal.wanted { try store.write(unconfirmed: wanted) }
+        if let desired = journal.desired { try store.write(unconfirmed: desired) }
         try restore(journal)
     }
 

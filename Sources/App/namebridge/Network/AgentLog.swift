@@ -13,7 +13,7 @@ enum AgentLog {
         switch news {
         case .keeping(let plan, let path): Log.notice("keeping", [("host", name(plan)), ("file", path)])
         case .idle(let reason): Log.notice("idle", [("reason", reason)])
-        case .lost(let losses): write(losses)
+        case .lost(let drift): write(drift)
         case .repaired(let objects, let milliseconds, let suspicion):
             var fields = [("objects", "\(objects)")]
             // Without an event the time of the change is unknown.
@@ -50,13 +50,13 @@ enum AgentLog {
     }
 
     /// Writes a line for each lost object.
-    private static func write(_ losses: [Loss]) {
-        for loss in losses.prefix(mostLines) {
+    private static func write(_ drift: [Drift]) {
+        for loss in drift.prefix(mostLines) {
             var fields = [("object", loss.text)]
             if !loss.because.isEmpty { fields.append(("because", loss.because)) }
             Log.warning(loss.kind.rawValue, fields)
         }
-        if losses.count > mostLines { Log.warning("lost", [("more", "\(losses.count - mostLines)")]) }
+        if drift.count > mostLines { Log.warning("lost", [("more", "\(drift.count - mostLines)")]) }
     }
 
     /// The values of a next hop's line.

@@ -61,7 +61,7 @@ struct AgentReport {
         }
         return .object([
             ("running", .boolean(isRunning)), ("process", .integer(status.process)),
-            ("started", .integer(status.started)), ("wanted", .integer(status.wanted)),
+            ("started", .integer(status.started)), ("wanted", .integer(status.desired)),
             ("present", .integer(status.present)), ("healed", .integer(status.healed)),
             ("repairs", .integer(status.repairs)), ("failures", .integer(status.failures)),
             ("contested", .array(status.contested.map { .string($0) })),

@@ -70,7 +70,7 @@ struct NetApply: ParsableCommand {
     ) -> NetworkApplier<LinuxKernel>.Options {
         var options = NetworkApplier<LinuxKernel>.Options(
             adopts: adopt, resolvers: HostSurroundings.resolvers(), sessions: HostSurroundings.sessions(),
-            wanted: .configuration(applied))
+            desired: .configuration(applied))
         if let confirm {
             options.confirmationSeconds = confirm.seconds
             options.armUndo = { journal throws(KernelError) in

@@ -34,7 +34,7 @@ struct Recipient: ~Escapable {
 
     /// True if the sender's address is its own: it uses TCP, has a good cookie, or is this host.
     var isAddressValidated: Bool {
-        path.transport == .tcp || terms.isProven || path.client.address.isLoopback
+        path.transport == .tcp || terms.isAddressValidated || path.client.address.isLoopback
     }
 
     /// False for a question that is asked for the cache's sake: nothing is sent.
@@ -87,7 +87,7 @@ extension TransactionTable {
     mutating func addWaiter(_ recipient: Recipient, to slot: Int) -> Bool {
         addWaiter(
             recipient.path, recipient.terms, question: recipient.question, to: slot,
-            isProven: recipient.isAddressValidated)
+            isAddressValidated: recipient.isAddressValidated)
     }
 
     /// The destination of the reply to a waiter.

@@ -447,7 +447,7 @@ extension ForwardingEngine {
     /// its clients are asked to validate theirs.
     private func wouldHelpProof(_ slot: Int, _ target: RouteTarget, at now: MonotonicTime) -> Bool {
         let group = target.groups[table.transactions[slot].groupPosition]
-        guard table.transactions[slot].isTurnedAway, !table.transactions[slot].isProven,
+        guard table.transactions[slot].isTurnedAway, !table.transactions[slot].isAddressValidated,
             servers.isAnswering(policy.groups[group], at: now)
         else {
             return false

@@ -19,7 +19,7 @@ extension ForwardingEngine {
         shape.skippedMembers = skipped.places
         let recipient = exchange.recipient
         guard let view = exchange.view else { return }
-        guard !hasTooMany(recipient) else { return turnAway(exchange, into: &turn.outbox) }
+        guard !hasTooMany(recipient) else { return refuseForOverload(exchange, into: &turn.outbox) }
         let asked = AskedQuestion(exchange.message, shape, target, view: view, loopMarks: exchange.loopMarks)
         let key = asked.hash(key: hashKey)
         if let slot = table.find(asked, key: key) {

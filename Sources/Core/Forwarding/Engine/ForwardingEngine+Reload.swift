@@ -7,7 +7,7 @@ import DNSWire
 /// all engines:  begin(change)    from here on only answers valid under both policies are cached and used
 /// each worker:  a successor      takes new questions; the old one answers those in flight
 /// the cache:    drops answers that are no longer valid
-/// successors:   settle()         only the successors use the cache
+/// successors:   completeReload()         only the successors use the cache
 /// ```
 /// So no client gets an answer under rules that no longer apply, and no answer of the old engine stays in
 /// the cache.
@@ -19,7 +19,7 @@ extension ForwardingEngine {
     ///   - change: From the policy of `old`; `old` has begun it.
     ///   - board: Of the new policy.
     package init(
-        succeeding old: inout ForwardingEngine, _ change: PolicyChange, board: HealthBoard,
+        takingOverFrom old: inout ForwardingEngine, _ change: PolicyChange, board: HealthBoard,
         identity: ProcessIdentity, limits: EngineLimits? = nil
     ) {
         precondition(old.policy === change.old, "an engine is succeeded by a change of its own policy")
@@ -30,7 +30,7 @@ extension ForwardingEngine {
         cache.begin(change)
         unixTime = old.unixTime
         servers.learn(from: old.servers)
-        delivery = ReplyDelivery(succeeding: old.delivery, policy)
+        delivery = ReplyDelivery(takingOverFrom: old.delivery, policy)
         if change.new.rateLimit == change.old.rateLimit { rates = old.rates }
         takeCounts(of: &old)
     }
@@ -42,7 +42,7 @@ extension ForwardingEngine {
 
     /// Every engine has begun the change, and the cache contains nothing that it alters: all of it may be
     /// used again. Not for engines that were succeeded.
-    package mutating func settle() {
+    package mutating func completeReload() {
         cache.end()
     }
 

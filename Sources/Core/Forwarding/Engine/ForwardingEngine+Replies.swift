@@ -155,7 +155,7 @@ extension ForwardingEngine {
     /// and a cookie of ours validates the sender's address.
     mutating func holdToRate(_ exchange: ClientExchange, into outbox: inout Outbox) -> ExchangeState {
         let path = exchange.recipient.path
-        guard path.transport == .udp, !exchange.query.isProven, let limit = policy.rateLimit else {
+        guard path.transport == .udp, !exchange.query.isAddressValidated, let limit = policy.rateLimit else {
             return .open
         }
         if rates == nil { rates = ClientRates(limit, hashKey: hashKey) }
@@ -173,7 +173,7 @@ extension ForwardingEngine {
     func hasTooMany(_ recipient: Recipient) -> Bool {
         let client = recipient.path.client.address
         guard recipient.wantsReply, !client.isLoopback else { return false }
-        return table.waiterCount(of: client, isProven: recipient.isAddressValidated)
+        return table.waiterCount(of: client, isAddressValidated: recipient.isAddressValidated)
             >= limits.waitersPerClient
     }
 
@@ -190,7 +190,7 @@ extension ForwardingEngine {
 
     /// Refuses a client with too many questions in flight: SERVFAIL if they are its own, TC if another host
     /// may have sent them in its name, since over TCP it has a limit of its own.
-    mutating func turnAway(_ exchange: ClientExchange, into outbox: inout Outbox) {
+    mutating func refuseForOverload(_ exchange: ClientExchange, into outbox: inout Outbox) {
         counters.overloadedClients += 1
         guard !exchange.recipient.isAddressValidated else {
             return overloaded(exchange, Refusals.clientOverload, into: &outbox)

@@ -46,7 +46,9 @@ struct AskedQuestion: ~Escapable {
 extension TransactionTable {
     /// Adds a transaction with its first client; nil if there is no room for them.
     mutating func add(_ asked: AskedQuestion, key: UInt64, _ recipient: Recipient) -> Int? {
-        guard let slot = addTransaction(key: key, isProven: recipient.isAddressValidated) else { return nil }
+        guard let slot = addTransaction(key: key, isAddressValidated: recipient.isAddressValidated) else {
+            return nil
+        }
         guard addWaiter(recipient, to: slot) else {
             removeTransaction(slot)
             return nil

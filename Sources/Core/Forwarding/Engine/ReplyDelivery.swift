@@ -59,7 +59,7 @@ struct ReplyDelivery {
     }
 
     /// The same for another policy: the charges of clients continue.
-    init(succeeding old: ReplyDelivery, _ policy: ForwardingPolicy) {
+    init(takingOverFrom old: ReplyDelivery, _ policy: ForwardingPolicy) {
         self.policy = policy
         validated = old.validated
         limiter = old.limiter
@@ -97,7 +97,7 @@ struct ReplyDelivery {
 
     /// Charges the client for a reply.
     private mutating func verdict(for recipient: Recipient) -> ResponseRateLimiter.Verdict {
-        guard recipient.path.transport == .udp, !recipient.terms.isProven else { return .send }
+        guard recipient.path.transport == .udp, !recipient.terms.isAddressValidated else { return .send }
         return limiter.charge(
             recipient.question.extracting(first: recipient.nameLength), to: recipient.path.client.address,
             policy.responseRateLimit, validated, at: recipient.now)

@@ -39,7 +39,7 @@ struct Transaction {
     var lastDecline: ResponseCode?
 
     /// True if a waiting client has a validated address: then the reserve for such clients may be used.
-    var isProven = false
+    var isAddressValidated = false
 
     /// The group in which the slot is counted; see `TransactionTable.enter`; nil if none.
     var countedGroup: Int?

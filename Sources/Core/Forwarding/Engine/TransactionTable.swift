@@ -79,8 +79,8 @@ struct TransactionTable: ~Copyable {
 
     /// A free slot under `key`; nil if the table is full, or only the reserve for clients with validated
     /// addresses is left.
-    mutating func addTransaction(key: UInt64, isProven: Bool = true) -> Int? {
-        guard isProven || activeCount < EngineLimits.open(mostTransactions) else { return nil }
+    mutating func addTransaction(key: UInt64, isAddressValidated: Bool = true) -> Int? {
+        guard isAddressValidated || activeCount < EngineLimits.open(mostTransactions) else { return nil }
         if freeTransaction < 0 {
             guard growTransactions() else { return nil }
         }
@@ -88,7 +88,7 @@ struct TransactionTable: ~Copyable {
         freeTransaction = transactions[slot].next
         transactions[slot] = Transaction()
         transactions[slot].key = key
-        transactions[slot].isProven = isProven
+        transactions[slot].isAddressValidated = isAddressValidated
         let bucket = Int(key % UInt64(Self.bucketCount))
         transactions[slot].next = buckets[bucket]
         buckets[bucket] = Int32(slot)
@@ -195,7 +195,8 @@ struct TransactionTable: ~Copyable {
     mutating func enter(_ group: Int, _ slot: Int, atMost most: Int) -> Bool {
         leaveGroup(slot)
         transactions[slot].followedGroup = nil
-        let free = freePlaces(of: group, atMost: most, isProven: transactions[slot].isProven)
+        let free = freePlaces(
+            of: group, atMost: most, isAddressValidated: transactions[slot].isAddressValidated)
         let client = clientHash(slot, group)
         guard free > 0, client == 0 || groupLoad.count(client) < free else { return false }
         groupCounts[group] += 1
@@ -221,9 +222,10 @@ struct TransactionTable: ~Copyable {
     }
 
     /// How many more questions of a client `group` would accept; 0 or less: none.
-    private func freePlaces(of group: Int, atMost most: Int, isProven: Bool) -> Int {
-        let places = isProven ? mostTransactions : EngineLimits.open(mostTransactions)
-        return min(isProven ? most : EngineLimits.open(most), places - activeCount) - Int(groupCounts[group])
+    private func freePlaces(of group: Int, atMost most: Int, isAddressValidated: Bool) -> Int {
+        let places = isAddressValidated ? mostTransactions : EngineLimits.open(mostTransactions)
+        return min(isAddressValidated ? most : EngineLimits.open(most), places - activeCount)
+            - Int(groupCounts[group])
     }
 
     /// Of the first client that waits for `slot`, and `group`; 0 for clients that are not counted: this host,
@@ -232,8 +234,10 @@ struct TransactionTable: ~Copyable {
         let waiter = Int(transactions[slot].firstWaiter)
         let address = waiters[waiter].path.client.address
         guard waiters[waiter].terms.limit != ReplyTerms.noReply, !address.isLoopback else { return 0 }
-        let isProven = waiters[waiter].path.transport == .tcp || waiters[waiter].terms.isProven
-        return loadHash(address, isProven: isProven) &+ UInt64(group) &* 0x9E37_79B9_7F4A_7C15 | 1
+        let isAddressValidated =
+            waiters[waiter].path.transport == .tcp || waiters[waiter].terms.isAddressValidated
+        return loadHash(address, isAddressValidated: isAddressValidated) &+ UInt64(group)
+            &* 0x9E37_79B9_7F4A_7C15 | 1
     }
 
     /// Questions that wait for `group`.
@@ -241,7 +245,7 @@ struct TransactionTable: ~Copyable {
 
     /// True if `group` would accept one more question of a client with a validated address.
     func hasRoom(for group: Int, atMost most: Int) -> Bool {
-        freePlaces(of: group, atMost: most, isProven: true) > 0
+        freePlaces(of: group, atMost: most, isAddressValidated: true) > 0
     }
 
     /// True if the table would accept one more question of a client with a validated address.
@@ -249,22 +253,22 @@ struct TransactionTable: ~Copyable {
 
     /// Waiting questions of the client; sometimes too many, never too few.
     ///
-    /// - Parameter isProven: Those that came over TCP or with a cookie of ours, or else the others, which
+    /// - Parameter isAddressValidated: Those that came over TCP or with a cookie of ours, or else the others, which
     ///   another host may have sent in the client's name.
-    func waiterCount(of client: IPAddress, isProven: Bool) -> Int {
-        load.count(loadHash(client, isProven: isProven))
+    func waiterCount(of client: IPAddress, isAddressValidated: Bool) -> Int {
+        load.count(loadHash(client, isAddressValidated: isAddressValidated))
     }
 
     /// The client's key in `load`.
-    private func loadHash(_ client: IPAddress, isProven: Bool) -> UInt64 {
-        client.hostHash(key: isProven ? ~hashKey : hashKey)
+    private func loadHash(_ client: IPAddress, isAddressValidated: Bool) -> UInt64 {
+        client.hostHash(key: isAddressValidated ? ~hashKey : hashKey)
     }
 
     /// Counts a waiter for its client.
     private mutating func countWaiter(_ waiter: Waiter, _ change: Int32) {
         guard waiter.terms.limit != ReplyTerms.noReply else { return }
-        let isProven = waiter.path.transport == .tcp || waiter.terms.isProven
-        load.change(loadHash(waiter.path.client.address, isProven: isProven), by: change)
+        let isAddressValidated = waiter.path.transport == .tcp || waiter.terms.isAddressValidated
+        load.change(loadHash(waiter.path.client.address, isAddressValidated: isAddressValidated), by: change)
     }
 
     // MARK: - Message IDs
@@ -390,14 +394,15 @@ struct TransactionTable: ~Copyable {
     ///
     /// - Parameters:
     ///   - question: Name, type and class as this client asked.
-    ///   - isProven: True if it may use the reserve for clients with validated addresses; then `slot` may,
+    ///   - isAddressValidated: True if it may use the reserve for clients with validated addresses; then `slot` may,
     ///     too.
     mutating func addWaiter(
-        _ path: ClientPath, _ terms: ReplyTerms, question: Span<UInt8>, to slot: Int, isProven: Bool = true
+        _ path: ClientPath, _ terms: ReplyTerms, question: Span<UInt8>, to slot: Int,
+        isAddressValidated: Bool = true
     ) -> Bool {
-        let most = isProven ? mostWaiters : EngineLimits.open(mostWaiters)
+        let most = isAddressValidated ? mostWaiters : EngineLimits.open(mostWaiters)
         guard waiterCount < most, question.count <= Self.questionRoom else { return false }
-        if isProven { transactions[slot].isProven = true }
+        if isAddressValidated { transactions[slot].isAddressValidated = true }
         if freeWaiter < 0 { growWaiters(Waiter(path: path, terms: terms)) }
         let index = Int(freeWaiter)
         freeWaiter = waiters[index].next

@@ -50,7 +50,7 @@ package final class PolicyChange: Sendable {
 }
 
 /// Checks cached answers, one after the other, with a `PolicyChange`.
-package struct KeptAnswerCheck {
+package struct CachedAnswerCheck {
     /// The change.
     private let change: PolicyChange
     /// A question: the header, and room for the longest name, type and class.

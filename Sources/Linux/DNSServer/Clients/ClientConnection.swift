@@ -69,7 +69,7 @@ struct ClientProgress: Hashable, Sendable {
     }
 
     /// The engine gave an answer, or there will be none.
-    mutating func settledQuestion() {
+    mutating func answeredQuestion() {
         pending = max(0, pending - 1)
     }
 

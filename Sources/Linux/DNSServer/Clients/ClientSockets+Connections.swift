@@ -194,7 +194,7 @@ extension ClientSockets {
                 let outcome = connection.framing.withMessage(range) { message in
                     unit.engine.receiveQuestion(message, from: connection.path, in: &resources.turn)
                 }
-                if outcome == .ignored { connection.progress.settledQuestion() }
+                if outcome == .ignored { connection.progress.answeredQuestion() }
             } catch {
                 close(connection)
                 return .closed
@@ -210,7 +210,7 @@ extension ClientSockets {
             return
         }
         connection.output.append(resources.turn.outbox.octets.span.extracting(reply.start..<reply.end))
-        connection.progress.settledQuestion()
+        connection.progress.answeredQuestion()
         connections.recount(connection)
         // A client that reads its answers never has so many waiting.
         if connections.queuedOctets > resources.settings.outputTotal,

@@ -25,7 +25,7 @@ extension DNSServerWorker {
                 present.engine.begin(change)
                 for old in draining { old.unit.engine.begin(change) }
             case .reconfigure(let serving, let change): reconfigure(serving, change, command.acknowledgement)
-            case .settle: present.engine.settle()
+            case .completeReload: present.engine.completeReload()
             }
             command.acknowledgement.confirm()
         }
@@ -40,7 +40,7 @@ extension DNSServerWorker {
         // 256 numbers for at most nine units: none is in use twice.
         let number = present.number &+ 1
         let next = ForwardingEngine(
-            succeeding: &present.engine, change, board: serving.board, identity: serving.identity,
+            takingOverFrom: &present.engine, change, board: serving.board, identity: serving.identity,
             limits: seed.limits)
         var unit = EngineUnit(next, serving.board, number: number)
         swap(&present, &unit)

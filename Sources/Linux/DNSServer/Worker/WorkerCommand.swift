@@ -19,8 +19,8 @@ struct WorkerCommand: Sendable {
         case begin(PolicyChange)
         /// Serve by another configuration.
         case reconfigure(Serving, PolicyChange)
-        /// The change is complete; see `ForwardingEngine.settle`.
-        case settle
+        /// The change is complete; see `ForwardingEngine.completeReload`.
+        case completeReload
     }
 }
 

@@ -4,11 +4,11 @@ import NetworkPlanning
 import Testing
 
 /// The process that removed an object, derived from the kernel's events.
-@Suite struct SuspicionTests {
+@Suite struct LikelyCauseTests {
     @Test(arguments: cases)
     func `the likely author is named`(example: Case) {
         let steps = example.lost.map { Step(.add($0), because: "") }
-        #expect(Suspicion.text(for: steps, from: example.events) == example.words)
+        #expect(LikelyCause.text(for: steps, from: example.events) == example.words)
     }
 
     struct Case: CustomTestStringConvertible, Sendable {
@@ -73,7 +73,7 @@ import Testing
     ]
 }
 
-extension SuspicionTests.Case {
+extension LikelyCauseTests.Case {
     init(testDescription: String, lost: [NetworkObject], events: [KernelEvent], words: String?) {
         self.init(testDescription: testDescription, events: events, lost: lost, words: words)
     }

@@ -2,7 +2,7 @@ import JSON
 import NetworkModel
 
 /// The desired state of this host: the last confirmed apply, or the removal after it.
-package enum Wanted: Hashable, Sendable {
+package enum DesiredConfiguration: Hashable, Sendable {
     /// Everything was removed with `net remove`.
     case nothing
     /// A configuration is applied.
@@ -32,7 +32,7 @@ package struct AppliedConfiguration: Hashable, Sendable {
     }
 }
 
-extension Wanted {
+extension DesiredConfiguration {
     /// The record as JSON.
     var json: JSONValue {
         switch self {

@@ -4,7 +4,7 @@ package import NetworkPlanning
 
 extension NetworkApplier {
     /// The result of a partial apply.
-    package struct Salvage: Sendable {
+    package struct PartialApply: Sendable {
         /// The missing objects that could be made, before the first step.
         package var difference: Difference
 
@@ -18,39 +18,39 @@ extension NetworkApplier {
     /// Nothing is removed and nothing is undone. A step whose command fails is left out of the next round.
     ///
     /// - Returns: Nil if another process is changing the host, or no state is desired.
-    package func salvage(
+    package func applyPartially(
         options: Options, plan: (AppliedConfiguration) throws(KernelError) -> HostPlan
-    ) throws(KernelError) -> Salvage? {
+    ) throws(KernelError) -> PartialApply? {
         guard let lock = try store.lockUnlessTaken() else { return nil }
         defer { _ = lock.number }
-        guard try store.journal() == nil, case .configuration(let configuration)? = try store.wanted() else {
+        guard try store.journal() == nil, case .configuration(let configuration)? = try store.desired() else {
             return nil
         }
         let plan = try plan(configuration)
         let context = HostContext(
             resolvers: options.resolvers, sessions: options.sessions, records: try store.records())
-        var salvage: Salvage?
+        var partial: PartialApply?
         var failed: Set<Change> = []
         for _ in 0..<Self.mostRounds {
             let observed = try kernel.observe()
             let part = plan.possiblePart(on: observed, context: context)
             var difference = NetworkPlanning.difference(from: observed, to: part, context: context)
             difference.steps.removeAll { !$0.change.isAddition }
-            let wanted = salvage?.difference ?? difference
+            let desired = partial?.difference ?? difference
             // The objects made in the last round exist now.
             let rest = Set(difference.steps)
-            salvage = Salvage(difference: wanted, steps: wanted.steps.filter { !rest.contains($0) })
+            partial = PartialApply(difference: desired, steps: desired.steps.filter { !rest.contains($0) })
             let steps = difference.steps.filter { !failed.contains($0.change) }
-            guard !difference.isRefused, !steps.isEmpty else { return salvage }
+            guard !difference.isRefused, !steps.isEmpty else { return partial }
             do throws(KernelError) {
                 try kernel.perform(steps, announce: announce)
             } catch {
-                guard let culprit = steps.first(where: { $0.isCause(of: error) }) else { return salvage }
+                guard let culprit = steps.first(where: { $0.isCause(of: error) }) else { return partial }
                 failed.insert(culprit.change)
             }
             try store.write(difference.records(after: context.records, among: observed.settings))
         }
-        return salvage
+        return partial
     }
 
     /// Each round leaves one step out: if more objects than this cannot be made, they have a common cause,

@@ -1,7 +1,7 @@
 import NetworkModel
 
 /// An object that was as planned and is no longer, in the syntax of the tool that makes it.
-package struct Loss: Hashable, Sendable {
+package struct Drift: Hashable, Sendable {
     /// What happened to the object.
     package var kind: Kind
 
@@ -28,14 +28,14 @@ package struct Loss: Hashable, Sendable {
 }
 
 extension [Step] {
-    /// The losses that the steps repair.
-    package var losses: [Loss] {
+    /// The drift that the steps repair.
+    package var drift: [Drift] {
         let made = devicesMade
-        return flatMap { step -> [Loss] in
+        return flatMap { step -> [Drift] in
             guard case .set(let setting, _, let value) = step.change, made.contains(setting.device) else {
-                return step.losses
+                return step.drift
             }
-            return [Loss(.lost, "sysctl \(setting)=\(value)", because: step.because)]
+            return [Drift(.lost, "sysctl \(setting)=\(value)", because: step.because)]
         }
     }
 
@@ -46,24 +46,24 @@ extension [Step] {
 }
 
 extension Step {
-    /// The losses that the step itself repairs.
-    fileprivate var losses: [Loss] {
+    /// The drift that the step itself repairs.
+    fileprivate var drift: [Drift] {
         switch change {
-        case .add(.table(let table)): Self.losses(of: table, from: nil)
-        case .replace(.table(let old), with: .table(let new)): Self.losses(of: new, from: old)
-        case .remove(.table(let table)): [Loss(.added, "nft table \(table.name)", because: "")]
-        case .add(let object): [Loss(.lost, Self.text(object), because: because)]
-        case .remove(let object): [Loss(.added, Self.text(object), because: because)]
+        case .add(.table(let table)): Self.drift(of: table, from: nil)
+        case .replace(.table(let old), with: .table(let new)): Self.drift(of: new, from: old)
+        case .remove(.table(let table)): [Drift(.added, "nft table \(table.name)", because: "")]
+        case .add(let object): [Drift(.lost, Self.text(object), because: because)]
+        case .remove(let object): [Drift(.added, Self.text(object), because: because)]
         case .replace(.link, with: .link):
-            commands.map { Loss(.changed, "\($0)", because: because) }
+            commands.map { Drift(.changed, "\($0)", because: because) }
         case .replace(let old, let new):
-            [Loss(.changed, "\(Self.text(new)) (was: \(Self.text(old)))", because: because)]
+            [Drift(.changed, "\(Self.text(new)) (was: \(Self.text(old)))", because: because)]
         case .set(let setting, let old, let new):
-            [Loss(.changed, "sysctl \(setting)=\(new) (was: \(old))", because: because)]
+            [Drift(.changed, "sysctl \(setting)=\(new) (was: \(old))", because: because)]
         case .forget: []
         case .inside(let name, let change):
-            Step(change, because: because).losses.map { loss in
-                Loss(loss.kind, "\(name): \(loss.text)", because: loss.because)
+            Step(change, because: because).drift.map { loss in
+                Drift(loss.kind, "\(name): \(loss.text)", because: loss.because)
             }
         }
     }
@@ -74,13 +74,13 @@ extension Step {
     }
 
     /// Rule by rule; each contains its reason.
-    private static func losses(of wanted: FilterTable, from present: FilterTable?) -> [Loss] {
-        func rules(_ table: FilterTable?) -> [Loss] {
+    private static func drift(of wanted: FilterTable, from present: FilterTable?) -> [Drift] {
+        func rules(_ table: FilterTable?) -> [Drift] {
             (table?.chains ?? []).flatMap { chain in
                 chain.rules.map { rule in
                     var bare = rule
                     bare.comment = nil
-                    return Loss(
+                    return Drift(
                         .lost, "nft rule inet \(wanted.name) \(chain.name) \(bare)",
                         because: rule.comment ?? "")
                 }
@@ -89,10 +89,12 @@ extension Step {
         let before = rules(present)
         let after = rules(wanted)
         let missing = after.filter { !before.contains($0) }
-        let surplus = before.filter { !after.contains($0) }.map { Loss(.added, $0.text, because: $0.because) }
+        let surplus = before.filter { !after.contains($0) }.map {
+            Drift(.added, $0.text, because: $0.because)
+        }
         let all = missing + surplus
         // The same rules in another order, or chains with other hooks.
-        return all.isEmpty ? [Loss(.changed, "nft table inet \(wanted.name)", because: "")] : all
+        return all.isEmpty ? [Drift(.changed, "nft table inet \(wanted.name)", because: "")] : all
     }
 }
 

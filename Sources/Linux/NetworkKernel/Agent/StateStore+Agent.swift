@@ -5,19 +5,19 @@ import NetworkModel
 /// The files by which an agent and the other commands exchange state.
 extension StateStore {
     /// The desired state of the host; nil if nothing was applied or removed since its start.
-    package func wanted() throws(KernelError) -> Wanted? { try wanted("wanted") }
+    package func desired() throws(KernelError) -> DesiredConfiguration? { try desired("wanted") }
 
     /// The configuration whose apply was undone because it was not confirmed.
-    package func unconfirmed() throws(KernelError) -> Wanted? { try wanted("unconfirmed") }
+    package func unconfirmed() throws(KernelError) -> DesiredConfiguration? { try desired("unconfirmed") }
 
     /// Writes the desired state.
-    package func write(_ wanted: Wanted) throws(KernelError) {
-        try write("wanted", wanted.json.description)
+    package func write(_ desired: DesiredConfiguration) throws(KernelError) {
+        try write("wanted", desired.json.description)
         try remove("unconfirmed")
     }
 
     /// Writes the configuration that was not confirmed.
-    package func write(unconfirmed: Wanted) throws(KernelError) {
+    package func write(unconfirmed: DesiredConfiguration) throws(KernelError) {
         try write("unconfirmed", unconfirmed.json.description)
     }
 
@@ -25,12 +25,12 @@ extension StateStore {
     package func removeWanted() throws(KernelError) { try remove("wanted") }
 
     /// Reads a desired state.
-    private func wanted(_ name: String) throws(KernelError) -> Wanted? {
+    private func desired(_ name: String) throws(KernelError) -> DesiredConfiguration? {
         guard let json = try read(name) else { return nil }
-        guard let wanted = Wanted(json) else {
+        guard let desired = DesiredConfiguration(json) else {
             throw damaged(name, "it is no record of an apply of this version")
         }
-        return wanted
+        return desired
     }
 
     /// The name of the file that changes with the desired state.

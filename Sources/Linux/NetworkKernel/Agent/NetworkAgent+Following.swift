@@ -7,7 +7,7 @@ extension NetworkAgent {
     /// it continues with the last apply.
     package func start() throws(KernelError) {
         let crashed = store.agentStatus()?.isRunning ?? false
-        switch try store.wanted() {
+        switch try store.desired() {
         case .nothing? where !crashed: try store.removeWanted()
         case .configuration(let applied)? where crashed: path = applied.path
         default: break
@@ -36,8 +36,8 @@ extension NetworkAgent {
     /// Applies the text of a changed file.
     private func follow(_ text: String) throws(KernelError) {
         var host = settings.host
-        let wanted = try store.wanted()
-        switch wanted {
+        let desired = try store.desired()
+        switch desired {
         case .nothing?: return
         case .configuration(let applied)?:
             if applied.text == text, applied.path == path { return }
@@ -51,7 +51,7 @@ extension NetworkAgent {
         do throws(KernelError) {
             plan = try settings.plan(text, path, host)
         } catch .hostLeft(let path, let why) {
-            guard case .configuration(let applied)? = wanted, lacks(applied.host, text) else {
+            guard case .configuration(let applied)? = desired, lacks(applied.host, text) else {
                 throw .notFollowed(path: path, why: why)
             }
             return try leave(why)
@@ -59,7 +59,7 @@ extension NetworkAgent {
         let name = "\(plan.host.place)/\(plan.host.host.name)"
         let configuration = AppliedConfiguration(path: path, host: name, isChosen: host != nil, text: text)
         let steps = try apply(plan, configuration)
-        tell(wanted == nil ? .keeping(plan, path: path) : .followed(plan, steps: steps, path: path))
+        tell(desired == nil ? .keeping(plan, path: path) : .followed(plan, steps: steps, path: path))
     }
 
     /// True if a file with that text names this host neither by `name` nor by an address: a host whose
@@ -85,7 +85,7 @@ extension NetworkAgent {
     /// Reported once for each text and reason.
     private func reject(_ text: String, _ reason: String) {
         let isIdle: Bool
-        do throws(KernelError) { isIdle = try store.wanted() == nil } catch { isIdle = false }
+        do throws(KernelError) { isIdle = try store.desired() == nil } catch { isIdle = false }
         noteRejection(isIdle: isIdle)
         guard rejected?.text != text || rejected?.reason != reason else { return }
         rejected = (text, reason)

@@ -15,7 +15,7 @@ package struct AgentStatus: Hashable, Sendable {
     package var started: Int
 
     /// The number of planned objects, and how many of them existed at the last check.
-    package var wanted = 0
+    package var desired = 0
     /// The number of planned objects that existed at the last check.
     package var present = 0
 
@@ -69,7 +69,7 @@ package struct AgentStatus: Hashable, Sendable {
         /// `relay`, `routed` or `vxlan`.
         package var carrier: String
         /// Objects that the path needs on this host, and how many of them are not as planned.
-        package var wanted: Int
+        package var desired: Int
         /// The number of these that are not as planned.
         package var missing: Int
     }
@@ -95,7 +95,7 @@ extension AgentStatus {
     package var json: JSONValue {
         var members: [String: JSONValue] = [
             "version": .integer(1), "process": .integer(process), "running": .boolean(isRunning),
-            "started": .integer(started), "wanted": .integer(wanted), "present": .integer(present),
+            "started": .integer(started), "wanted": .integer(desired), "present": .integer(present),
             "healed": .integer(healed), "repairs": .integer(repairs), "failures": .integer(failures),
             "contested": .array(contested.map { .string($0) }),
             "missing": .array(missing.map { .string($0) }), "paths": .array(paths.map(\.json)),
@@ -123,7 +123,7 @@ extension AgentStatus {
         else { return nil }
         self.init(process: process, started: started)
         self.isRunning = isRunning
-        wanted = json["wanted"]?.integer ?? 0
+        desired = json["wanted"]?.integer ?? 0
         present = json["present"]?.integer ?? 0
         healed = json["healed"]?.integer ?? 0
         repairs = json["repairs"]?.integer ?? 0
@@ -149,7 +149,7 @@ extension AgentStatus.PathState {
     ///   - missing: The objects of the whole plan that are missing on the host, as `observed`.
     ///   - acceptRules: Those of the whole plan.
     init(
-        _ plan: PathPlan, missing: [Loss], acceptRules: [Desired<IPTablesRule>], on observed: HostState
+        _ plan: PathPlan, missing: [Drift], acceptRules: [Desired<IPTablesRule>], on observed: HostState
     ) {
         switch plan.path.ends {
         case .oneWay(let near, let far): (from, to) = ([near], [far])
@@ -161,7 +161,7 @@ extension AgentStatus.PathState {
             case .routed: "routed"
             case .vxlan: "vxlan"
             }
-        wanted = plan.objectCount(on: observed, acceptRules: acceptRules)
+        desired = plan.objectCount(on: observed, acceptRules: acceptRules)
         self.missing = plan.count(of: missing, on: observed)
     }
 
@@ -169,20 +169,20 @@ extension AgentStatus.PathState {
     fileprivate var json: JSONValue {
         .object([
             "from": .array(from.map { .string($0) }), "to": .array(to.map { .string($0) }),
-            "via": .string(carrier), "wanted": .integer(wanted), "missing": .integer(missing),
+            "via": .string(carrier), "wanted": .integer(desired), "missing": .integer(missing),
         ])
     }
 
     /// Nil if `json` did not write it.
     fileprivate init?(json: JSONValue) {
         guard let from = json["from"]?.elements, let to = json["to"]?.elements,
-            let carrier = json["via"]?.string, let wanted = json["wanted"]?.integer,
+            let carrier = json["via"]?.string, let desired = json["wanted"]?.integer,
             let missing = json["missing"]?.integer
         else { return nil }
         self.from = from.compactMap(\.string)
         self.to = to.compactMap(\.string)
         self.carrier = carrier
-        self.wanted = wanted
+        self.desired = desired
         self.missing = missing
     }
 }

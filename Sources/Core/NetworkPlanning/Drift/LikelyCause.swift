@@ -1,7 +1,7 @@
 package import NetworkModel
 
 /// The process that likely removed something, derived from the kernel's events of that moment.
-package enum Suspicion {
+package enum LikelyCause {
     /// One phrase for each kind of loss, as in `the whole ruleset was flushed by nft (process 4711)`; nil if
     /// the events do not show it.
     package static func text(for steps: [Step], from events: [KernelEvent]) -> String? {

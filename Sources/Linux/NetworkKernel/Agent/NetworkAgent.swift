@@ -65,8 +65,8 @@ package final class NetworkAgent<Machine: Kernel, Source: EventSource> {
     /// The part of each path in the plan.
     private var pathPlans: (configuration: AppliedConfiguration, plans: [PathPlan])?
 
-    /// The reported losses that are not restored yet, and since when they are missing.
-    private var told: [Loss] = []
+    /// The reported drift that are not restored yet, and since when they are missing.
+    private var told: [Drift] = []
     /// The time of the first event of the loss.
     private var lossBegan: MonotonicTime?
     /// The number of checks, for identifiers of journals.
@@ -179,12 +179,12 @@ package final class NetworkAgent<Machine: Kernel, Source: EventSource> {
     }
 
     /// Applies a configuration like every apply, with the same refusals.
-    func apply(_ plan: HostPlan, _ wanted: AppliedConfiguration) throws(KernelError) -> Int {
-        let options = options(wanted: .configuration(wanted))
+    func apply(_ plan: HostPlan, _ desired: AppliedConfiguration) throws(KernelError) -> Int {
+        let options = options(desired: .configuration(desired))
         let outcome = try applier.apply(
             plan, identifier: nextIdentifier, process: settings.process, options: options)
-        planned = (wanted, plan)
-        path = wanted.path
+        planned = (desired, plan)
+        path = desired.path
         acceptRules = outcome.difference.acceptRules
         watch(plan)
         rejections = 0
@@ -196,7 +196,7 @@ package final class NetworkAgent<Machine: Kernel, Source: EventSource> {
 
     /// Removes everything that is ours, until a file says something else.
     func removeAll() throws(KernelError) {
-        _ = try applier.remove(identifier: nextIdentifier, process: settings.process, wanted: nil)
+        _ = try applier.remove(identifier: nextIdentifier, process: settings.process, desired: nil)
         try store.removeWanted()
         planned = nil
         checkSoon()
@@ -244,8 +244,8 @@ package final class NetworkAgent<Machine: Kernel, Source: EventSource> {
     private var applier: Applier { NetworkApplier(kernel: kernel, store: store, announce: { _ in }) }
 
     /// The options of an apply by the agent.
-    private func options(wanted: Wanted? = nil) -> Applier.Options {
-        Applier.Options(resolvers: settings.resolvers(), wanted: wanted)
+    private func options(desired: DesiredConfiguration? = nil) -> Applier.Options {
+        Applier.Options(resolvers: settings.resolvers(), desired: desired)
     }
 
     /// Different for each journal since the host's start.
@@ -269,22 +269,22 @@ package final class NetworkAgent<Machine: Kernel, Source: EventSource> {
             self?.tellLoss(of: difference)
             return true
         }
-        let keeping: Applier.Keeping?
+        let keeping: Applier.RepairOutcome?
         do throws(KernelError) {
             keeping = try applier.keep(
                 identifier: nextIdentifier, process: settings.process, options: options, plan: plan)
         } catch {
-            try salvage(after: error, options)
+            try applyPartially(after: error, options)
         }
         hold = decision.until
         switch keeping {
         case nil: self.schedule.repeatCheck(at: clock().advanced(milliseconds: Self.busyPause))
-        case .nothingWanted?:
+        case .nothingDesired?:
             watchlist = Watchlist()
             planned = nil
-            (status.wanted, status.present) = (0, 0)
+            (status.desired, status.present) = (0, 0)
             (status.missing, status.paths) = ([], [])
-            be(idle: "nothing is wanted on this host: \"namebridge net apply\" changes that")
+            be(idle: "nothing is desired on this host: \"namebridge net apply\" changes that")
             calm()
         case .kept(let plan, let outcome)?:
             idleReason = nil
@@ -294,25 +294,27 @@ package final class NetworkAgent<Machine: Kernel, Source: EventSource> {
 
     /// If one object cannot be restored, the others are. The error is reported anyway, and everything is
     /// tried again.
-    private func salvage(after error: KernelError, _ options: Applier.Options) throws(KernelError) -> Never {
+    private func applyPartially(
+        after error: KernelError, _ options: Applier.Options
+    ) throws(KernelError) -> Never {
         let isTold: Bool
         switch error {
         case .refused: isTold = false
         case .rolledBack: isTold = true
         default: throw error
         }
-        guard let salvage = try applier.salvage(options: options, plan: plan) else { throw error }
+        guard let partial = try applier.applyPartially(options: options, plan: plan) else { throw error }
         if let planned, let observed = kernel.lastObserved {
             let rest = difference(from: observed, to: planned.plan)
             acceptRules = rest.acceptRules
             watch(planned.plan)
-            status.present = max(0, status.wanted - rest.lossCount)
+            status.present = max(0, status.desired - rest.lossCount)
             noteMissing(rest)
         }
-        guard !salvage.steps.isEmpty else { throw error }
-        if !isTold { tellLoss(of: salvage.difference) }
-        var restored = salvage.difference
-        restored.steps = salvage.steps
+        guard !partial.steps.isEmpty else { throw error }
+        if !isTold { tellLoss(of: partial.difference) }
+        var restored = partial.difference
+        restored.steps = partial.steps
         repaired(restored, at: clock())
         throw error
     }
@@ -344,15 +346,15 @@ package final class NetworkAgent<Machine: Kernel, Source: EventSource> {
         noteObstacles(outcome.difference.conflicts)
         switch outcome {
         case .nothingToDo:
-            status.present = status.wanted
+            status.present = status.desired
             noteMissing(nil)
         case .postponed(let difference):
-            status.present = max(0, status.wanted - difference.lossCount)
+            status.present = max(0, status.desired - difference.lossCount)
             noteMissing(difference)
             if let hold { schedule.repeatCheck(at: hold) }
             return
         case .applied(let difference):
-            status.present = status.wanted
+            status.present = status.desired
             noteMissing(nil)
             if moveBegan == nil { repaired(difference, at: now) }
         }
@@ -374,12 +376,12 @@ package final class NetworkAgent<Machine: Kernel, Source: EventSource> {
     private func watch(_ plan: HostPlan) {
         guard let observed = kernel.lastObserved else { return }
         watchlist = Watchlist(of: plan, on: observed, index: settings.deviceIndex)
-        status.wanted = plan.objectCount(on: observed, acceptRules: acceptRules)
+        status.desired = plan.objectCount(on: observed, acceptRules: acceptRules)
     }
 
     /// Records what is missing now, and which paths need it.
     private func noteMissing(_ difference: Difference?) {
-        let missing = (difference?.steps.losses ?? []).filter { $0.kind != .added }
+        let missing = (difference?.steps.drift ?? []).filter { $0.kind != .added }
         status.missing = missing.prefix(20).map(\.text)
         guard let observed = kernel.lastObserved, let planned else { return }
         if pathPlans?.configuration != planned.configuration {
@@ -396,7 +398,7 @@ package final class NetworkAgent<Machine: Kernel, Source: EventSource> {
     /// All of `difference` is restored.
     private func repaired(_ difference: Difference, at now: MonotonicTime) {
         let milliseconds = lossBegan.map { Int(now.nanoseconds(since: $0) / 1_000_000) }
-        let suspicion = Suspicion.text(for: difference.steps, from: kernel.suspects)
+        let suspicion = LikelyCause.text(for: difference.steps, from: kernel.suspects)
         status.healed += difference.lossCount
         status.repairs += 1
         let names = difference.objectNames
@@ -430,13 +432,13 @@ package final class NetworkAgent<Machine: Kernel, Source: EventSource> {
         status.obstacles = now
     }
 
-    /// Reports new losses.
+    /// Reports new drift.
     private func tellLoss(of difference: Difference) {
-        let losses = difference.steps.losses
+        let drift = difference.steps.drift
         // What could not be restored is not reported at every attempt.
-        guard losses != told else { return }
-        told = losses
-        tell(.lost(losses))
+        guard drift != told else { return }
+        told = drift
+        tell(.lost(drift))
     }
 
     /// The host is as planned.
@@ -474,5 +476,5 @@ extension Difference {
     }
 
     /// Lost and changed objects, rules counted one by one.
-    fileprivate var lossCount: Int { steps.losses.count }
+    fileprivate var lossCount: Int { steps.drift.count }
 }

@@ -7,7 +7,7 @@ package enum AgentNews {
     /// Nothing is maintained now.
     case idle(reason: String)
     /// Objects are gone or changed.
-    case lost([Loss])
+    case lost([Drift])
     /// Everything is restored. `milliseconds` count from the first event of the loss; nil if there was
     /// no event.
     case repaired(objects: Int, milliseconds: Int?, suspicion: String?)
