@@ -54,13 +54,14 @@ let package = Package(
         // Core
         core("IPAddressing"),
         core("DomainNames"),
-        core("Telemetry"),
+        core("Time"),
+        core("Telemetry", ["Time"]),
         core("JSON"),
         core("DNSWire", ["DomainNames", "IPAddressing"]),
         core("HTTP"),
-        core("AnswerCache", ["DomainNames", "DNSWire", "Telemetry"]),
+        core("AnswerCache", ["DomainNames", "DNSWire", "Time"]),
         core("Inventory", ["IPAddressing", "DomainNames"]),
-        core("PathHealth", ["IPAddressing", "Inventory", "Telemetry"]),
+        core("PathHealth", ["IPAddressing", "Inventory", "Time"]),
         core("NetworkModel", ["IPAddressing", "Inventory", "JSON"]),
         core("PacketPath", ["IPAddressing", "JSON", "NetworkModel"]),
         core(
@@ -68,15 +69,16 @@ let package = Package(
             [
                 "IPAddressing", "DomainNames", "Inventory", "JSON", "NetworkModel", "PacketPath",
                 "PathHealth",
-                "Telemetry",
+                "Time",
             ]),
         core(
             "PathExplanation",
             ["IPAddressing", "Inventory", "JSON", "NetworkModel", "NetworkPlanning", "PacketPath"]),
         core("Diagnosis", ["IPAddressing", "DomainNames"]),
-        core("ClusterDiscovery", ["DomainNames", "Inventory", "IPAddressing", "JSON", "Telemetry"]),
+        core("ClusterDiscovery", ["DomainNames", "Inventory", "IPAddressing", "JSON", "Time"]),
         core(
-            "Forwarding", ["AnswerCache", "IPAddressing", "DomainNames", "DNSWire", "Inventory", "Telemetry"]),
+            "Forwarding",
+            ["AnswerCache", "IPAddressing", "DomainNames", "DNSWire", "Inventory", "Telemetry", "Time"]),
 
         // Linux
         .target(name: "CLinux", path: "Sources/Linux/CLinux"),
@@ -85,30 +87,30 @@ let package = Package(
         .systemLibrary(
             name: "CYAML", path: "Sources/Linux/CYAML", pkgConfig: "yaml-0.1",
             providers: [.apt(["libyaml-dev"])]),
-        linux("LinuxSystem", ["CLinux", "IPAddressing", "Telemetry"]),
-        linux("PathProbing", ["LinuxSystem", "PathHealth", "IPAddressing", "Telemetry"]),
+        linux("LinuxSystem", ["CLinux", "IPAddressing", "Time"]),
+        linux("PathProbing", ["LinuxSystem", "PathHealth", "IPAddressing", "Time"]),
         linux("LDNSBridge", ["CLDNS", "DomainNames"]),
         linux("DemoClusters", ["LinuxSystem", "LDNSBridge", "DNSWire", "DomainNames", "IPAddressing"]),
         linux(
-            "InventoryFile", ["CYAML", "Inventory", "IPAddressing", "DomainNames", "JSON", "Telemetry"]),
+            "InventoryFile", ["CYAML", "Inventory", "IPAddressing", "DomainNames", "JSON", "Time"]),
         linux(
             "AdminServer",
             [
                 "DNSServer", "LinuxSystem", "AnswerCache", "Forwarding", "DNSWire", "DomainNames", "HTTP",
                 "IPAddressing", "Inventory",
-                "JSON", "PathHealth", "Telemetry",
+                "JSON", "PathHealth", "Telemetry", "Time",
             ]),
         linux(
             "NetworkKernel",
             [
                 "LinuxSystem", "NetworkPlanning", "NetworkModel", "Inventory", "IPAddressing", "JSON",
-                "Telemetry",
+                "Time",
             ]),
         linux(
             "DNSServer",
             [
                 "LinuxSystem", "LDNSBridge", "AnswerCache", "Forwarding", "DNSWire", "DomainNames",
-                "IPAddressing", "Inventory", "Telemetry",
+                "IPAddressing", "Inventory", "Telemetry", "Time",
             ]),
 
         // App
@@ -119,7 +121,7 @@ let package = Package(
                 "InventoryFile", "NetworkKernel", "NetworkPlanning", "NetworkModel", "Diagnosis",
                 "Forwarding", "DNSWire", "DomainNames", "IPAddressing", "Inventory", "JSON", "PathHealth",
                 "PathExplanation", "PathProbing",
-                "Telemetry",
+                "Telemetry", "Time",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "Sources/App/namebridge", swiftSettings: strict, linkerSettings: packed),
@@ -131,7 +133,7 @@ let package = Package(
             "TestSupport",
             [
                 "AnswerCache", "Forwarding", "DNSWire", "DomainNames", "IPAddressing", "Inventory",
-                "Telemetry", "LDNSBridge",
+                "Time", "LDNSBridge",
                 "NetworkKernel", "NetworkPlanning", "NetworkModel", "LinuxSystem", "PacketPath", "PathHealth",
             ]),
 
@@ -140,19 +142,19 @@ let package = Package(
             [
                 "TestSupport", "AdminServer", "AnswerCache", "DNSWire", "Forwarding", "IPAddressing",
                 "Inventory",
-                "InventoryFile", "JSON", "NetworkModel", "NetworkPlanning", "Telemetry",
+                "InventoryFile", "JSON", "NetworkModel", "NetworkPlanning", "Time",
             ]),
 
         // Tests
         tests("IPAddressingTests", ["IPAddressing"]),
-        tests("TelemetryTests", ["Telemetry"]),
+        tests("TelemetryTests", ["Telemetry", "Time"]),
         tests("JSONTests", ["JSON"]),
         tests("HTTPTests", ["HTTP"]),
         tests(
             "ClusterDiscoveryTests",
             [
                 "ClusterDiscovery", "DomainNames", "InventoryFile", "Inventory", "IPAddressing", "JSON",
-                "LinuxSystem", "Telemetry",
+                "LinuxSystem", "Time",
                 "namebridge",
             ]),
         tests("PacketPathTests", ["PacketPath", "NetworkModel", "IPAddressing", "JSON"], data: ["RuleSets"]),
@@ -168,19 +170,20 @@ let package = Package(
             "NetworkPlanningTests",
             [
                 "NetworkPlanning", "NetworkModel", "PacketPath", "PathHealth", "InventoryFile", "Inventory",
-                "IPAddressing", "Telemetry", "TestSupport",
+                "IPAddressing", "Time", "TestSupport",
             ],
             data: ["Goldens"]),
         tests(
-            "PathHealthTests", ["PathHealth", "IPAddressing", "Inventory", "Telemetry", "TestSupport"],
+            "PathHealthTests", ["PathHealth", "IPAddressing", "Inventory", "Time", "TestSupport"],
             data: ["Scenarios"]),
         tests(
             "PathProbingTests",
-            ["PathProbing", "PathHealth", "LinuxSystem", "IPAddressing", "Inventory", "Telemetry"]),
+            ["PathProbing", "PathHealth", "LinuxSystem", "IPAddressing", "Inventory", "Time"]),
         tests("DomainNamesTests", ["DomainNames"]),
         tests("DiagnosisTests", ["Diagnosis", "DomainNames", "IPAddressing"]),
         tests("DNSWireTests", ["DNSWire", "DomainNames", "TestSupport"]),
-        tests("AnswerCacheTests", ["AnswerCache", "DNSWire", "DomainNames", "Telemetry", "TestSupport"]),
+        tests(
+            "AnswerCacheTests", ["AnswerCache", "DNSWire", "DomainNames", "Telemetry", "Time", "TestSupport"]),
         tests("CodecOracleTests", ["DNSWire", "DomainNames", "LDNSBridge", "TestSupport"]),
         tests(
             "CoreDNSReplayTests", ["DNSWire", "DomainNames", "IPAddressing", "TestSupport"],
@@ -189,7 +192,7 @@ let package = Package(
             "ForwardingTests",
             [
                 "Forwarding", "AnswerCache", "DNSWire", "DomainNames", "IPAddressing", "Inventory",
-                "Telemetry",
+                "Telemetry", "Time",
                 "TestSupport",
             ],
             data: ["Scenarios"]),
@@ -202,12 +205,12 @@ let package = Package(
                 "InventoryFile", "LabProbe", "LinuxSystem", "TestSupport",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
-        tests("LinuxSystemTests", ["LinuxSystem", "IPAddressing", "Telemetry"]),
+        tests("LinuxSystemTests", ["LinuxSystem", "IPAddressing", "Time"]),
         tests(
             "DNSServerTests",
             [
                 "DNSServer", "DomainNames", "LinuxSystem", "Forwarding", "DNSWire", "IPAddressing",
-                "Inventory", "Telemetry", "TestSupport",
+                "Inventory", "Telemetry", "Time", "TestSupport",
             ]),
         tests(
             "HostileTests",
@@ -220,7 +223,7 @@ let package = Package(
             [
                 "AdminServer", "DNSServer", "LinuxSystem", "Forwarding", "DomainNames", "HTTP",
                 "IPAddressing",
-                "Inventory", "JSON", "Telemetry", "TestSupport",
+                "Inventory", "JSON", "Time", "TestSupport",
             ]),
         tests("LDNSBridgeTests", ["LDNSBridge", "DomainNames"]),
         tests("DemoClustersTests", ["DemoClusters", "LDNSBridge", "DNSWire", "DomainNames"]),
@@ -233,7 +236,7 @@ let package = Package(
             [
                 "NetworkKernel", "NetworkPlanning", "NetworkModel", "LinuxSystem", "InventoryFile",
                 "Inventory",
-                "IPAddressing", "Telemetry", "TestSupport",
+                "IPAddressing", "Time", "TestSupport",
             ]),
         tests(
             "NetworkLabTests",

@@ -2,8 +2,8 @@ import DNSServer
 import HTTP
 import IPAddressing
 import Inventory
-import Telemetry
 import Testing
+import Time
 
 @testable import AdminServer
 @testable import Forwarding

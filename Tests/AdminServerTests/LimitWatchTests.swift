@@ -1,6 +1,6 @@
 import DNSServer
-import Telemetry
 import Testing
+import Time
 
 @testable import AdminServer
 

@@ -1,6 +1,6 @@
 import LinuxSystem
-import Telemetry
 import Testing
+import Time
 
 @testable import AdminServer
 

@@ -7,9 +7,9 @@ import Inventory
 import JSON
 import LinuxSystem
 import Synchronization
-import Telemetry
 import TestSupport
 import Testing
+import Time
 
 /// What is asked and ordered over the control socket, with a running server behind it.
 @Suite struct ServerControlTests {

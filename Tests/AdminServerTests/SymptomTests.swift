@@ -6,6 +6,7 @@ import LinuxSystem
 import Telemetry
 import TestSupport
 import Testing
+import Time
 
 @testable import AdminServer
 @testable import Forwarding

@@ -1,7 +1,7 @@
 import AnswerCache
 import DNSWire
-import Telemetry
 import TestSupport
+import Time
 
 /// Questions and answers to fill caches with.
 enum Sample {

@@ -3,8 +3,8 @@ import IPAddressing
 import Inventory
 import InventoryFile
 import JSON
-import Telemetry
 import Testing
+import Time
 
 /// Plays a cluster that changes, and time, against `FollowedCluster`: kubectl is a function here.
 struct FollowRun {

@@ -2,8 +2,8 @@ import ClusterDiscovery
 import IPAddressing
 import Inventory
 import JSON
-import Telemetry
 import Testing
+import Time
 
 /// Facts of a cluster that changes.
 @Suite struct FollowedClusterTests {

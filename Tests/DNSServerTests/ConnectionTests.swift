@@ -1,9 +1,9 @@
 import Forwarding
 import IPAddressing
 import LinuxSystem
-import Telemetry
 import TestSupport
 import Testing
+import Time
 
 @testable import DNSServer
 

@@ -5,9 +5,9 @@ import IPAddressing
 import Inventory
 import LinuxSystem
 import Synchronization
-import Telemetry
 import TestSupport
 import Testing
+import Time
 
 /// A server that is ended while clients wait.
 @Suite struct EndingTests {

@@ -1,7 +1,7 @@
 import Forwarding
-import Telemetry
 import TestSupport
 import Testing
+import Time
 
 @testable import DNSServer
 

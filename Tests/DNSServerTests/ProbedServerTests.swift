@@ -2,9 +2,9 @@ import DomainNames
 import IPAddressing
 import LDNSBridge
 import LinuxSystem
-import Telemetry
 import TestSupport
 import Testing
+import Time
 
 @testable import DNSServer
 

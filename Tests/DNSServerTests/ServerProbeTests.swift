@@ -1,6 +1,6 @@
 import Forwarding
-import Telemetry
 import Testing
+import Time
 
 @testable import DNSServer
 

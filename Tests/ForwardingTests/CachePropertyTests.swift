@@ -2,9 +2,9 @@ import AnswerCache
 import DNSWire
 import Forwarding
 import IPAddressing
-import Telemetry
 import TestSupport
 import Testing
+import Time
 
 /// Random clients, names, TTLs and servers that come and go: what must hold for every reply.
 ///

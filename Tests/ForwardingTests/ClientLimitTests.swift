@@ -1,8 +1,8 @@
 import IPAddressing
 import Inventory
-import Telemetry
 import TestSupport
 import Testing
+import Time
 
 @testable import Forwarding
 

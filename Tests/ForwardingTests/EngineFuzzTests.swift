@@ -1,9 +1,9 @@
 import DNSWire
 import IPAddressing
 import Inventory
-import Telemetry
 import TestSupport
 import Testing
+import Time
 
 @testable import Forwarding
 

@@ -2,8 +2,8 @@ import AnswerCache
 import DNSWire
 import IPAddressing
 import Inventory
-import Telemetry
 import TestSupport
+import Time
 
 @testable import Forwarding
 

@@ -2,8 +2,8 @@ import DomainNames
 import Forwarding
 import IPAddressing
 import Inventory
-import Telemetry
 import Testing
+import Time
 
 @Suite struct QueryLogFilterTests {
     @Test(arguments: [

@@ -2,9 +2,9 @@ import DNSWire
 import DomainNames
 import IPAddressing
 import Inventory
-import Telemetry
 import TestSupport
 import Testing
+import Time
 
 @testable import Forwarding
 

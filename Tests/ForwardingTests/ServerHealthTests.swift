@@ -1,7 +1,7 @@
 import IPAddressing
 import Inventory
-import Telemetry
 import Testing
+import Time
 
 @testable import Forwarding
 

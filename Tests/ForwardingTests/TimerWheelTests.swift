@@ -1,6 +1,6 @@
-import Telemetry
 import TestSupport
 import Testing
+import Time
 
 @testable import Forwarding
 

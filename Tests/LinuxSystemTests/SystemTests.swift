@@ -1,8 +1,8 @@
 import IPAddressing
 import LinuxSystem
 import Synchronization
-import Telemetry
 import Testing
+import Time
 
 @Suite struct SystemTests {
     @Test(arguments: DatagramTests.loopback) func `a stream brings octets and its end`(address: IPAddress) throws {

@@ -3,9 +3,9 @@ import IPAddressing
 import NetworkKernel
 import NetworkModel
 import NetworkPlanning
-import Telemetry
 import TestSupport
 import Testing
+import Time
 
 /// An agent with a kernel of memory, a clock that is set by hand, and files that are strings.
 final class AgentRun {

@@ -1,6 +1,6 @@
 import NetworkPlanning
-import Telemetry
 import Testing
+import Time
 
 /// When an agent looks and when it puts something back; times in milliseconds.
 @Suite struct RepairScheduleTests {

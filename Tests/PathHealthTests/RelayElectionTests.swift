@@ -1,7 +1,7 @@
 import Inventory
 import PathHealth
-import Telemetry
 import Testing
+import Time
 
 /// Which relays carry while some of them work and others do not.
 @Suite struct RelayElectionTests {

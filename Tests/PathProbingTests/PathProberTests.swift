@@ -4,8 +4,8 @@ import LinuxSystem
 import PathHealth
 import PathProbing
 import Synchronization
-import Telemetry
 import Testing
+import Time
 
 /// Probes over loopback sockets.
 @Suite struct PathProberTests {

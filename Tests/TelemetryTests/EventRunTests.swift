@@ -1,5 +1,6 @@
 import Telemetry
 import Testing
+import Time
 
 @Suite struct EventRunTests {
     private static func time(_ seconds: Int) -> MonotonicTime {

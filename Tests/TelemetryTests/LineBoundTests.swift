@@ -1,5 +1,6 @@
 import Telemetry
 import Testing
+import Time
 
 @Suite struct LineBoundTests {
     @Test func `a flood is cut to a rate, and the omitted lines are reported once`() {

@@ -1,5 +1,5 @@
-import Telemetry
 import Testing
+import Time
 
 @Suite struct UTCTimeTests {
     @Test func `what is written is read`() {

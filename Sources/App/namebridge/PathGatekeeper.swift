@@ -4,7 +4,7 @@ import Inventory
 import LinuxSystem
 import PathHealth
 import Synchronization
-import Telemetry
+import Time
 
 /// Shuts and opens the gates of the policies in use as paths die and come back.
 final class PathGatekeeper: Sendable {

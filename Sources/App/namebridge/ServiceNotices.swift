@@ -1,7 +1,7 @@
 import AdminServer
 import LinuxSystem
 import Synchronization
-import Telemetry
+import Time
 
 /// Reports this process's state to the service manager that has started it (sd_notify(3)); does nothing
 /// without one.

@@ -2,7 +2,7 @@ import AdminServer
 import DNSServer
 import Glibc
 import LinuxSystem
-import Telemetry
+import Time
 
 /// The tasks of a server's main thread: signals, the watchdog of a service manager, limits that are reached,
 /// and inherited sockets (sd_notify(3), sd_listen_fds(3)).

@@ -1,6 +1,6 @@
 package import DNSWire
 import Synchronization
-package import Telemetry
+package import Time
 
 /// Answers ready to be sent, shared by all workers, bounded in octets.
 ///

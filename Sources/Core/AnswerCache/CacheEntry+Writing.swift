@@ -1,5 +1,5 @@
 import DNSWire
-import Telemetry
+import Time
 
 /// What an entry says of its answer, before it has a place.
 struct EntryHead {

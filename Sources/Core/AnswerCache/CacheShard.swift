@@ -1,6 +1,6 @@
 import DNSWire
 import DomainNames
-import Telemetry
+import Time
 
 /// One shard of the cache: a room with two rings of entries, one after the other, and a hash index over both.
 ///

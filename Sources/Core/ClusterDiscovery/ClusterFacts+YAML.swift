@@ -2,7 +2,7 @@ import DomainNames
 import IPAddressing
 package import Inventory
 import JSON
-import Telemetry
+import Time
 
 extension ClusterFacts {
     /// The file of these facts, as `InventoryFile.readFacts` reads it: equal facts have equal texts.

@@ -1,5 +1,5 @@
 import Inventory
-import Telemetry
+import Time
 
 /// Turns what is known of a cluster into facts: at most once a second, only when they differ, and a large
 /// removal only after a second look.

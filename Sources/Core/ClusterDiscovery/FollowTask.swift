@@ -1,4 +1,4 @@
-package import Telemetry
+package import Time
 
 /// What a follower does for a cluster, through kubectl.
 package enum FollowTask: Hashable, Sendable {

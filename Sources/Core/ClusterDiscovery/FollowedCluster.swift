@@ -1,6 +1,6 @@
 package import Inventory
 package import JSON
-package import Telemetry
+package import Time
 
 /// Follows one cluster: lists, watches, and what is known from them, as a state machine without I/O.
 ///

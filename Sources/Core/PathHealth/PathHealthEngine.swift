@@ -1,5 +1,5 @@
 import Inventory
-package import Telemetry
+package import Time
 
 /// Tells for each path whether packets arrive, from probes that are answered or not.
 ///

@@ -1,6 +1,6 @@
 import IPAddressing
 import Inventory
-import Telemetry
+import Time
 
 /// What is known of one path, and when the next connection of its probes is due.
 ///

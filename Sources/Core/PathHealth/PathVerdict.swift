@@ -1,5 +1,5 @@
 package import IPAddressing
-package import Telemetry
+package import Time
 
 /// Whether a path carries packets.
 package enum PathState: String, Hashable, Sendable, CaseIterable {

@@ -1,5 +1,5 @@
 package import Inventory
-package import Telemetry
+package import Time
 
 /// Decides which relays of one path carry its packets.
 ///

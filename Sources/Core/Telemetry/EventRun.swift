@@ -1,3 +1,5 @@
+package import Time
+
 /// Events that follow each other: what lies less than five minutes behind the one before belongs to the same
 /// run.
 ///

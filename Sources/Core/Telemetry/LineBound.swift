@@ -1,3 +1,5 @@
+package import Time
+
 /// Bounds how many lines a log takes, so that no attack and no flapping fills it.
 package struct LineBound: Sendable {
     /// Lines that may come at once, and lines a second after that.

@@ -1,5 +1,5 @@
 package import DNSServer
-package import Telemetry
+package import Time
 
 /// Reports that a limit is reached: the first time at once, then at most once a minute with a count.
 package struct LimitWatch: Sendable {

@@ -1,5 +1,6 @@
 import PathHealth
 import Telemetry
+import Time
 
 /// Metrics of the paths that are probed from this host.
 struct PathMetrics {

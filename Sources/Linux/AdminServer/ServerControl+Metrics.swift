@@ -5,6 +5,7 @@ import JSON
 import LinuxSystem
 import Synchronization
 import Telemetry
+import Time
 
 extension ServerControl {
     /// All metrics, for Prometheus. Labels are bounded by the configuration;

@@ -9,6 +9,7 @@ import LinuxSystem
 import PathHealth
 import Synchronization
 import Telemetry
+import Time
 
 // The state of the server.
 

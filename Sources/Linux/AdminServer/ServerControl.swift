@@ -6,7 +6,7 @@ package import Inventory
 package import JSON
 import LinuxSystem
 import Synchronization
-import Telemetry
+import Time
 
 /// Answers requests about a running DNS server, and executes commands on it.
 package final class ServerControl: Sendable {

@@ -1,5 +1,6 @@
 import JSON
 package import Telemetry
+import Time
 
 // The parts of a status besides the plain numbers.
 

@@ -1,7 +1,7 @@
 import Inventory
 package import JSON
 import PathHealth
-import Telemetry
+import Time
 
 extension ServerStatus {
     /// What probes from this host show of a path.

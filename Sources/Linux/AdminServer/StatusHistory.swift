@@ -1,6 +1,7 @@
 import DNSServer
 import Forwarding
 import Telemetry
+import Time
 
 /// Earlier values of the numbers, for rates and percentiles of the last minutes.
 struct StatusHistory {

@@ -1,7 +1,7 @@
 import DomainNames
 import IPAddressing
 import Inventory
-import Telemetry
+import Time
 
 // The format of a file of facts: the keys are those of a cluster in the configuration file, each with the
 // value, its source, and since when it is so.

@@ -1,6 +1,6 @@
 import CLinux
 import Glibc
-import Telemetry
+import Time
 
 /// Runs another program, gives it its input, and collects its output, with limits on time and size.
 package enum ChildProcess {

@@ -1,5 +1,5 @@
 import Glibc
-package import Telemetry
+package import Time
 
 /// Reads the clock that never goes back. Corresponds to clock_gettime(2) with CLOCK_MONOTONIC.
 package enum MonotonicClock {

@@ -1,5 +1,5 @@
 import Glibc
-package import Telemetry
+package import Time
 
 /// What this process has used of the host so far.
 package struct ProcessUsage: Sendable {

@@ -1,6 +1,6 @@
 import CLinux
 import Glibc
-package import Telemetry
+package import Time
 
 /// The service manager that has started this process, which gets its state. Corresponds to sd_notify(3).
 package final class ServiceManager: Sendable {

@@ -3,7 +3,7 @@ import Inventory
 import LinuxSystem
 import NetworkModel
 package import NetworkPlanning
-import Telemetry
+import Time
 
 /// Brings a host to its plan, or leaves it as it was: never a state in between.
 ///

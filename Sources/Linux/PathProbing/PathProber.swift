@@ -2,7 +2,7 @@ import IPAddressing
 package import LinuxSystem
 package import PathHealth
 import Synchronization
-import Telemetry
+import Time
 
 /// Sends the probes of all paths from one thread, and tells what they show.
 package final class PathProber: Sendable {

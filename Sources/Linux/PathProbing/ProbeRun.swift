@@ -1,7 +1,7 @@
 import IPAddressing
 import LinuxSystem
 import PathHealth
-import Telemetry
+import Time
 
 /// The engine with its sockets: what the prober's thread owns.
 struct ProbeRun: ~Copyable {

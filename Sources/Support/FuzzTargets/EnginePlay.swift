@@ -3,8 +3,8 @@ import DNSWire
 import Forwarding
 import IPAddressing
 import Inventory
-import Telemetry
 import TestSupport
+import Time
 
 /// An engine with two clusters and an upstream, which gets one message after the other.
 struct EnginePlay: ~Copyable {

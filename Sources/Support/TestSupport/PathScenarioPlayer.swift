@@ -1,7 +1,7 @@
 import IPAddressing
 import Inventory
 import PathHealth
-import Telemetry
+import Time
 
 /// Plays a scenario against the engine of path health; the first line that does not hold ends it.
 ///

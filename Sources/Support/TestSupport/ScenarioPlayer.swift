@@ -2,7 +2,7 @@ import AnswerCache
 import DNSWire
 import Forwarding
 import IPAddressing
-import Telemetry
+import Time
 
 /// Plays a scenario against an engine; the first line that fails ends it.
 ///

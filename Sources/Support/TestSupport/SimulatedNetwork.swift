@@ -1,6 +1,6 @@
 package import IPAddressing
 package import PathHealth
-package import Telemetry
+package import Time
 
 /// A network that answers probes late, or not at all, and a clock.
 package struct SimulatedNetwork {

@@ -3,7 +3,7 @@ import ArgumentParser
 import Glibc
 import JSON
 import LinuxSystem
-import Telemetry
+import Time
 
 /// `namebridge status`: the state of the running server.
 struct Status: ParsableCommand {

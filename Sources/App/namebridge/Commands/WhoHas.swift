@@ -7,7 +7,7 @@ import IPAddressing
 import Inventory
 import JSON
 import LinuxSystem
-import Telemetry
+import Time
 
 /// `namebridge who-has`: every cluster that has a name, and what it is there.
 struct WhoHas: ParsableCommand {

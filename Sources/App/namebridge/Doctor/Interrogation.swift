@@ -3,7 +3,7 @@ import Forwarding
 import Glibc
 import IPAddressing
 import LinuxSystem
-import Telemetry
+import Time
 
 /// Many questions to many servers at once, each on its own socket, within one time limit.
 struct Interrogation {

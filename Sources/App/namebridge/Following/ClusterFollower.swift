@@ -3,7 +3,7 @@ import Inventory
 import InventoryFile
 import LinuxSystem
 import Synchronization
-import Telemetry
+import Time
 
 /// Follows one cluster on a thread of its own: does what `FollowedCluster` decides, through kubectl.
 final class ClusterFollower: Sendable {

@@ -1,7 +1,7 @@
 import AdminServer
 import ClusterDiscovery
 import LinuxSystem
-import Telemetry
+import Time
 
 /// Makes the running server forget names whose addresses have changed: at once, and once more a moment
 /// later, since the cluster's own DNS may have learned of the change after the first question that

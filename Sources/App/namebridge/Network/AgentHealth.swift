@@ -2,7 +2,7 @@ import AdminServer
 import JSON
 import LinuxSystem
 import NetworkKernel
-import Telemetry
+import Time
 
 /// What the network agent of this host knows of paths.
 enum AgentHealth {

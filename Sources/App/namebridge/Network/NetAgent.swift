@@ -3,7 +3,7 @@ import Glibc
 import LinuxSystem
 import NetworkKernel
 import NetworkPlanning
-import Telemetry
+import Time
 
 /// `namebridge net agent`: keeps the host as planned.
 struct NetAgent: ParsableCommand {

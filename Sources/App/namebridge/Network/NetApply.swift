@@ -4,7 +4,7 @@ import Inventory
 import LinuxSystem
 import NetworkKernel
 import NetworkPlanning
-import Telemetry
+import Time
 
 /// `namebridge net apply`: brings the host to its planned state.
 struct NetApply: ParsableCommand {

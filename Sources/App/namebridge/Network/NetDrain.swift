@@ -5,7 +5,7 @@ import LinuxSystem
 import NetworkKernel
 import NetworkModel
 import NetworkPlanning
-import Telemetry
+import Time
 
 /// `namebridge net drain`: no new connections for a relay.
 struct NetDrain: ParsableCommand {

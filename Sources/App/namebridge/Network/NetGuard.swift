@@ -4,7 +4,7 @@ import LinuxSystem
 import NetworkKernel
 import NetworkModel
 import NetworkPlanning
-import Telemetry
+import Time
 
 /// Shows twice a second that the agent works; a second process takes announcements back if it does not.
 final class AgentHeart {

@@ -5,7 +5,7 @@ import LinuxSystem
 import NetworkKernel
 import NetworkModel
 import NetworkPlanning
-import Telemetry
+import Time
 
 /// `namebridge net plan`: the changes, and why.
 struct NetPlan: ParsableCommand {

@@ -3,7 +3,7 @@ import Glibc
 import LinuxSystem
 import NetworkKernel
 import NetworkPlanning
-import Telemetry
+import Time
 
 /// `namebridge net remove`: restores the host's earlier state.
 struct NetRemove: ParsableCommand {

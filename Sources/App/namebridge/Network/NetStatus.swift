@@ -6,7 +6,7 @@ import LinuxSystem
 import NetworkKernel
 import NetworkModel
 import NetworkPlanning
-import Telemetry
+import Time
 
 /// `namebridge net status`: the host compared with its plan.
 struct NetStatus: ParsableCommand {

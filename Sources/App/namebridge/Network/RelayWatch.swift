@@ -5,7 +5,7 @@ import NetworkKernel
 import NetworkPlanning
 import PathHealth
 import PathProbing
-import Telemetry
+import Time
 
 /// Probes the relays that an agent can choose from, and decides which of them carry.
 ///

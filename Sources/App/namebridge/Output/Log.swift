@@ -4,6 +4,7 @@ import JSON
 import LinuxSystem
 import Synchronization
 import Telemetry
+import Time
 
 /// The log of a running server: one line for each change of state, to standard error.
 ///

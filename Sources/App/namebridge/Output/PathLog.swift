@@ -1,7 +1,7 @@
 import LinuxSystem
 import PathHealth
 import Synchronization
-import Telemetry
+import Time
 
 /// Writes one line for each path whose state changes, and for targets of it that fall silent.
 final class PathLog: Sendable {

@@ -6,6 +6,7 @@ import LDNSBridge
 import LinuxSystem
 import Synchronization
 import Telemetry
+import Time
 
 /// Writes the query log: one line for each reply.
 ///

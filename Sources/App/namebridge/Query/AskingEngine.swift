@@ -7,7 +7,7 @@ import IPAddressing
 import Inventory
 import LDNSBridge
 import LinuxSystem
-import Telemetry
+import Time
 
 /// The forwarder's own engine with sockets of its own: a command asks by it as the server would.
 struct AskingEngine: ~Copyable {

@@ -1,6 +1,6 @@
 import DNSWire
 import DomainNames
-import Telemetry
+import Time
 
 /// One message sent to one server.
 struct Attempt {

@@ -1,7 +1,7 @@
 import AnswerCache
 import DNSWire
 import DomainNames
-import Telemetry
+import Time
 
 /// The shared cache, as far as one engine may use it now; see `ForwardingEngine.begin`.
 struct CacheAccess {

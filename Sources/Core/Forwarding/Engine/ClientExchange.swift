@@ -1,6 +1,6 @@
 import DNSWire
 import IPAddressing
-import Telemetry
+import Time
 
 /// The destination and the form of a reply: the question as one client asked it.
 ///

@@ -1,4 +1,4 @@
-package import Telemetry
+package import Time
 
 /// The last failures, one for each cluster and cause.
 package struct FailureTable: Hashable, Sendable {

@@ -2,6 +2,7 @@ import AnswerCache
 import DNSWire
 import DomainNames
 import Telemetry
+import Time
 
 /// Processing servers' answers, and sending them to the waiting clients.
 extension ForwardingEngine {

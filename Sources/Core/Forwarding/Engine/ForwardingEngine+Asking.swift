@@ -1,6 +1,6 @@
 import DNSWire
 import DomainNames
-import Telemetry
+import Time
 
 /// Asking one server after the other.
 ///

@@ -4,6 +4,7 @@ import DomainNames
 import IPAddressing
 import Inventory
 import Telemetry
+import Time
 
 /// Replies that need no server, and replies with the reason why none is asked.
 extension ForwardingEngine {

@@ -2,7 +2,8 @@ package import AnswerCache
 import DNSWire
 import DomainNames
 import IPAddressing
-package import Telemetry
+import Telemetry
+package import Time
 
 /// The forwarder without its sockets: takes messages, a time and random bits, and puts messages to send into
 /// an outbox.

@@ -1,7 +1,7 @@
 import DNSWire
 import DomainNames
 import IPAddressing
-import Telemetry
+import Time
 
 /// What the members of a merged suffix or cluster set have said about one question so far.
 struct MergedAnswer {

@@ -1,5 +1,5 @@
 import DNSWire
-import Telemetry
+import Time
 
 /// A server's answer to the question of a transaction.
 ///

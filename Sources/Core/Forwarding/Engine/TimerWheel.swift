@@ -1,4 +1,4 @@
-import Telemetry
+import Time
 
 /// One timer for each of a table's slots, set and cleared in constant time.
 ///

@@ -1,6 +1,6 @@
 import DNSWire
 import DomainNames
-import Telemetry
+import Time
 
 /// One question in flight: sent to servers once, however many clients wait for it.
 struct Transaction {

@@ -1,5 +1,5 @@
 import DNSWire
-import Telemetry
+import Time
 
 /// Late answers.
 ///

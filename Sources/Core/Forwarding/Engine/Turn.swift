@@ -1,4 +1,4 @@
-package import Telemetry
+package import Time
 
 /// One call of the engine: its time, its source of random bits, and the outbox for messages to send.
 package struct Turn: ~Copyable {

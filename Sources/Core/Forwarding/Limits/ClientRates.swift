@@ -1,7 +1,7 @@
 import DNSWire
 import IPAddressing
 import Inventory
-import Telemetry
+import Time
 
 /// Limits the rate of questions that are sent to servers for each network of clients: a token bucket for each
 /// /24 and /56.

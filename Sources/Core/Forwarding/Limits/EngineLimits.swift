@@ -1,7 +1,7 @@
 import DNSWire
 import IPAddressing
 package import Inventory
-import Telemetry
+import Time
 
 /// The most that one engine has in flight.
 package struct EngineLimits: Hashable, Sendable {

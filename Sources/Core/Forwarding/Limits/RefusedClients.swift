@@ -1,6 +1,6 @@
 import DNSWire
 package import IPAddressing
-package import Telemetry
+package import Time
 
 /// The networks whose clients were recently refused, because no prefix of `dns.clients` contains them.
 package struct RefusedClients: Hashable, Sendable {

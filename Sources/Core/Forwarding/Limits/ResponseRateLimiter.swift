@@ -2,7 +2,7 @@ import DomainNames
 import IPAddressing
 import Inventory
 import Synchronization
-import Telemetry
+import Time
 
 /// Response rate limiting: decides whether a reply may be sent over UDP to an address that may be forged.
 ///

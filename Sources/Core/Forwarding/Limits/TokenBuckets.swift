@@ -1,5 +1,5 @@
 import IPAddressing
-import Telemetry
+import Time
 
 /// Token buckets for any number of keys, in a fixed amount of memory.
 ///

@@ -1,6 +1,7 @@
 package import IPAddressing
 import Synchronization
 package import Telemetry
+package import Time
 
 /// Shortages of this host or process that prevented questions to servers or connections of clients: workers
 /// and prober record them, the status, the metrics and the log show them.

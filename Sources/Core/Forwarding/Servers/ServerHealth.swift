@@ -1,5 +1,5 @@
 import Synchronization
-package import Telemetry
+package import Time
 
 /// The state of one name server that all workers and the prober share.
 ///

@@ -1,7 +1,7 @@
 import DNSWire
 import DomainNames
 import IPAddressing
-import Telemetry
+import Time
 
 /// The name servers of a policy as one worker knows them: which one is asked next, how, and how long to wait
 /// for its answer.

@@ -1,5 +1,5 @@
 import IPAddressing
-import Telemetry
+import Time
 
 /// The state of one name server in one worker.
 struct ServerState {

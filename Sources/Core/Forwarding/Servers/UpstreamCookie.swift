@@ -1,6 +1,6 @@
 import DNSWire
 import IPAddressing
-import Telemetry
+import Time
 
 /// The cookies between us and one server (RFC 7873 sections 5.1 and 5.3).
 struct UpstreamCookie {

@@ -1,4 +1,4 @@
-package import Telemetry
+package import Time
 
 /// When to observe the host, and when to restore an object: soon after an event, once for a whole burst of
 /// events, never so often that observing is a load, and at growing intervals if another program removes the

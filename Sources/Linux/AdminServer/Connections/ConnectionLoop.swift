@@ -1,5 +1,5 @@
 import LinuxSystem
-import Telemetry
+import Time
 
 /// Serves a few clients at a time on one thread, which never waits for one of them.
 final class ConnectionLoop<Service: ConnectionService>: Sendable {

@@ -1,5 +1,5 @@
 import LinuxSystem
-import Telemetry
+import Time
 
 /// When a loop listens again after it could not accept a connection for lack of descriptors or memory. Such a
 /// connection stays in the queue, and an event loop that watched the listener would spin.

@@ -1,5 +1,5 @@
 import LinuxSystem
-import Telemetry
+import Time
 
 /// One client of a `ConnectionLoop`.
 final class ServedConnection {

@@ -1,6 +1,6 @@
 package import JSON
 import LinuxSystem
-import Telemetry
+import Time
 
 /// Sends requests to a running server over its control socket.
 package enum ControlClient {

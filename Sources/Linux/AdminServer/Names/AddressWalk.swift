@@ -3,7 +3,7 @@ import DomainNames
 import IPAddressing
 import LinuxSystem
 import Synchronization
-import Telemetry
+import Time
 
 /// Asks a DNS server for the names of many addresses, at a steady pace, on a thread of its own.
 ///

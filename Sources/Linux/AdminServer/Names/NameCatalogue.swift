@@ -8,7 +8,7 @@ import Inventory
 import JSON
 import LinuxSystem
 import Synchronization
-import Telemetry
+import Time
 
 /// The names that clusters are known to have: those that a walk of their service ranges found, and those in
 /// the cache. What a client may not ask is not shown to it.

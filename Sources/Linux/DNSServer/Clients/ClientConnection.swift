@@ -1,7 +1,7 @@
 import DNSWire
 import Forwarding
 import LinuxSystem
-import Telemetry
+import Time
 
 /// A client's connection: its socket, its input and output, and its progress.
 final class ClientConnection {

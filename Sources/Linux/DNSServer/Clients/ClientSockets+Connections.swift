@@ -2,7 +2,7 @@ import DNSWire
 import Forwarding
 import IPAddressing
 import LinuxSystem
-import Telemetry
+import Time
 
 // TCP: clients' connections.
 

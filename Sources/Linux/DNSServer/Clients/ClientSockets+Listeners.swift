@@ -1,5 +1,5 @@
 import LinuxSystem
-import Telemetry
+import Time
 
 // From the listeners of one configuration to those of the next.
 

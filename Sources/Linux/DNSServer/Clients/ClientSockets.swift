@@ -2,6 +2,7 @@ import DNSWire
 import Forwarding
 import LinuxSystem
 import Telemetry
+import Time
 
 /// The listeners of a worker and its clients' connections.
 struct ClientSockets: ~Copyable {

@@ -2,7 +2,7 @@ import DNSWire
 import Forwarding
 import IPAddressing
 import LinuxSystem
-import Telemetry
+import Time
 
 /// The clients' connections of one worker, each in a slot whose generation distinguishes it from
 /// earlier ones.

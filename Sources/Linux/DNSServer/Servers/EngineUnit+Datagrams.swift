@@ -1,7 +1,7 @@
 import DNSWire
 import Forwarding
 import LinuxSystem
-import Telemetry
+import Time
 
 // UDP: questions to servers and their answers.
 

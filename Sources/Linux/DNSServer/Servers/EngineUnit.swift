@@ -1,7 +1,7 @@
 import DNSWire
 import Forwarding
 import LinuxSystem
-import Telemetry
+import Time
 
 /// An engine with its sockets towards servers.
 ///

@@ -1,5 +1,5 @@
 import Forwarding
-import Telemetry
+import Time
 
 /// Chooses which UDP socket of one worker towards one server sends the next questions, and when it is
 /// replaced by a new one with a new port.

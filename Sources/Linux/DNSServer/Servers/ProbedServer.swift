@@ -4,7 +4,7 @@ import Forwarding
 import IPAddressing
 import LDNSBridge
 import LinuxSystem
-import Telemetry
+import Time
 
 /// One name server under probing: the sockets of its running round.
 struct ProbedServer {

@@ -2,7 +2,7 @@ import DNSWire
 import DomainNames
 import Forwarding
 import LinuxSystem
-import Telemetry
+import Time
 
 /// Decides how one name server is probed: when to ask, in which way, and what the answers mean.
 ///

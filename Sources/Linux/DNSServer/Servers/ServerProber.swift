@@ -4,7 +4,7 @@ package import Forwarding
 package import IPAddressing
 import LDNSBridge
 import LinuxSystem
-import Telemetry
+import Time
 
 /// Probes the health of every name server from time to time, on a thread of its own, and updates the board.
 ///

@@ -1,6 +1,6 @@
 import DNSWire
 import LinuxSystem
-import Telemetry
+import Time
 
 /// The TCP connection of a worker to one server, opened when a question needs it and kept for more.
 final class UpstreamStream {

@@ -1,7 +1,7 @@
 import Forwarding
 import LinuxSystem
 import Synchronization
-import Telemetry
+import Time
 
 // From one configuration to the next, and from the last question to the end.
 

@@ -3,7 +3,7 @@ import Forwarding
 import IPAddressing
 import LinuxSystem
 import Synchronization
-import Telemetry
+import Time
 
 /// One thread of the server: an engine and its sockets, on one epoll loop. It shares only the policy, the
 /// cache and the state of name servers with other threads.

@@ -1,6 +1,6 @@
 import Forwarding
 import LinuxSystem
-import Telemetry
+import Time
 
 /// What all parts of a worker use: what calls into an engine are given, counts, buffers and limits.
 struct WorkerResources: ~Copyable {

@@ -2,7 +2,7 @@ package import IPAddressing
 import LinuxSystem
 import NetworkModel
 package import NetworkPlanning
-package import Telemetry
+package import Time
 
 /// Keeps a host as it was applied: it restores every object of ours that another program removes.
 ///

@@ -1,7 +1,7 @@
 import JSON
 import LinuxSystem
 package import NetworkPlanning
-package import Telemetry
+package import Time
 
 /// Which relays carry: decided by the agent, and read by every command that plans.
 extension StateStore {
