@@ -40,6 +40,9 @@ import Testing
         let error: [UInt8] = Array(answer.dropLast(9)) + [15, 0, 15, 0, 11, 0, 22] + Array("prod down".utf8)
         let words = try MessageText.present(error)
         #expect(words.contains("; EDE: 22 (No Reachable Authority): (prod down)"), "\(words)")
+        let other: [UInt8] = Array(answer.dropLast(9)) + [15, 0, 15, 0, 11, 0, 0] + Array("prod down".utf8)
+        let otherWords = try MessageText.present(other)
+        #expect(otherWords.contains("; EDE: 0 (Other): (prod down)"), "\(otherWords)")
     }
 
     @Test func `a message cut anywhere is refused`() {

@@ -25,7 +25,7 @@ extension NetworkPlanner {
 
     /// The hosts that paths name, and of all others those at the beginning of each place; each with the paths
     /// that may need something of it.
-    private var sampledHosts: [(host: LocatedHost, paths: [Int])] {
+    var sampledHosts: [(host: LocatedHost, paths: [Int])] {
         var pathsOfPlace: [String: [Int]] = [:]
         var pathsOfNamed: [LocatedHost: Set<Int>] = [:]
         for (index, path) in inventory.paths.enumerated() {
@@ -48,5 +48,5 @@ extension NetworkPlanner {
     }
 
     /// The most hosts to plan, unless paths name more.
-    private static let mostSampledHosts = 256
+    static let mostSampledHosts = 256
 }

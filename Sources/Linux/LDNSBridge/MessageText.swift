@@ -17,9 +17,8 @@ package enum MessageText {
     /// libldns writes the text of an Extended DNS Error as numbers before it writes it in letters.
     private static func withoutNumbers(_ line: Substring) -> Substring {
         guard line.hasPrefix("; EDE: "), let end = line.firstIndex(of: ")") else { return line }
-        let rest = line[end...].dropFirst(3)
-        guard line[end...].hasPrefix("): ") else { return line }
-        return line[...end] + ": " + rest.drop { $0.isHexDigit || $0 == " " }
+        let rest = line[end...].dropFirst().drop { $0 == ":" || $0 == " " || $0.isHexDigit }
+        return rest.isEmpty ? line[...end] : line[...end] + ": " + rest
     }
 }
 

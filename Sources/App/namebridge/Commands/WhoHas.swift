@@ -18,7 +18,7 @@ struct WhoHas: ParsableCommand {
             All clusters of the configuration are asked at once; no server needs to run, but the state of \
             paths is known to a running one alone. NAME is a service and its namespace, or a longer name: \
             the suffix of a cluster is left out. Clusters and namespaces that the client may not ask are not \
-            shown. The exit code is 1 if no cluster has the name.
+            shown. The exit code is 1 if no cluster has the name, 3 if none of those that answered has it.
 
             Examples:
               namebridge who-has web.shop
@@ -48,6 +48,9 @@ struct WhoHas: ParsableCommand {
 
     func validate() throws {
         _ = try readName()
+        guard IPAddress(name) == nil else {
+            throw ValidationError("\"\(name)\" is an address: \"namebridge query -x \(name)\" finds its name.")
+        }
         guard IPAddress(client) != nil else { throw ValidationError("\"\(client)\" is not an IP address.") }
         try demo.validate(with: options)
     }
@@ -75,6 +78,7 @@ struct WhoHas: ParsableCommand {
         guard watch else {
             let found = NameFindings(name: shown, findings: search.findings(labels), paths: pathStates())
             show(found)
+            if found.isUnknown { throw ExitStatus.unknown }
             if !found.isFound { throw ExitStatus.problem }
             return
         }

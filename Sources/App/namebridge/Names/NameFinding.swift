@@ -112,7 +112,10 @@ extension NameFinding {
         } else if services.isEmpty {
             kind = .service
         } else {
-            let isOfServices = addresses.allSatisfy { address in
+            // A family without a service prefix in the file says nothing.
+            let families = Set(services.map(\.address.family))
+            let known = addresses.filter { families.contains(($0.inner ?? $0.outer).family) }
+            let isOfServices = (known.isEmpty ? addresses : known).allSatisfy { address in
                 services.contains {
                     $0.contains(address.outer) || $0.contains(address.inner ?? address.outer)
                 }

@@ -16,6 +16,9 @@ struct NameFindings {
     /// True if a cluster has the name.
     var isFound: Bool { findings.contains(where: \.isFound) }
 
+    /// True if no cluster has the name, and some gave no answer.
+    var isUnknown: Bool { !isFound && findings.contains { $0.failure != nil } }
+
     /// The addresses of one cluster that are shown; the JSON has all.
     private static let mostAddresses = 8
 
@@ -28,9 +31,14 @@ struct NameFindings {
         for (index, line) in table.lines.enumerated() where isFound {
             lines.append(StyledText(line.printable, index == 0 ? .faint : nil))
         }
-        if !isFound { lines.append(StyledText("no cluster has \(name)".printable, .warning)) }
+        if !isFound {
+            let words = isUnknown ? "no cluster that answered has \(name)" : "no cluster has \(name)"
+            lines.append(StyledText(words.printable, .warning))
+        }
         for finding in findings {
-            guard let failure = finding.failure else { continue }
+            guard var failure = finding.failure else { continue }
+            let key = finding.cluster + ": "
+            if failure.hasPrefix(key) { failure.removeFirst(key.count) }
             lines.append(StyledText("\(finding.cluster): no answer: \(failure)".printable, .error))
         }
         return .joined(lines)

@@ -253,8 +253,8 @@ struct TransactionTable: ~Copyable {
 
     /// Waiting questions of the client; sometimes too many, never too few.
     ///
-    /// - Parameter isAddressValidated: Those that came over TCP or with a cookie of ours, or else the others, which
-    ///   another host may have sent in the client's name.
+    /// - Parameter isAddressValidated: Those that came over TCP or with a cookie of ours, or else the others,
+    ///   which another host may have sent in the client's name.
     func waiterCount(of client: IPAddress, isAddressValidated: Bool) -> Int {
         load.count(loadHash(client, isAddressValidated: isAddressValidated))
     }
@@ -394,8 +394,8 @@ struct TransactionTable: ~Copyable {
     ///
     /// - Parameters:
     ///   - question: Name, type and class as this client asked.
-    ///   - isAddressValidated: True if it may use the reserve for clients with validated addresses; then `slot` may,
-    ///     too.
+    ///   - isAddressValidated: True if it may use the reserve for clients with validated addresses; then
+    ///     `slot` may, too.
     mutating func addWaiter(
         _ path: ClientPath, _ terms: ReplyTerms, question: Span<UInt8>, to slot: Int,
         isAddressValidated: Bool = true
