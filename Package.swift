@@ -200,9 +200,9 @@ let package = Package(
         tests(
             "NamebridgeTests",
             [
-                "namebridge", "AdminServer", "DNSServer", "DNSWire", "DomainNames", "Forwarding",
-                "IPAddressing", "Inventory",
-                "InventoryFile", "LabProbe", "LinuxSystem", "TestSupport",
+                "namebridge", "AdminServer", "ClusterDiscovery", "DNSServer", "DNSWire", "DomainNames",
+                "Forwarding", "IPAddressing", "Inventory",
+                "InventoryFile", "LabProbe", "LinuxSystem", "TestSupport", "Time",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
         tests("LinuxSystemTests", ["LinuxSystem", "IPAddressing", "Time"]),

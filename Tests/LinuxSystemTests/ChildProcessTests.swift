@@ -25,6 +25,25 @@ import Testing
         #expect(result.ending == .tooMuchOutput)
     }
 
+    @Test(.timeLimit(.minutes(1)))
+    func `a program whose output is streamed may say any amount on its errors`() throws {
+        var output: [UInt8] = []
+        let end = try ChildProcess.stream(
+            "/bin/sh", ["-c", "head -c 400000 /dev/zero >&2; echo end"], environment: [], until: try EventFD()
+        ) { octets in
+            output += octets
+            return .goOn
+        }
+        #expect(end.ending == .exit(status: 0) && output == Array("end\n".utf8))
+        #expect(end.errors.count == 65_536)
+    }
+
+    @Test(.timeLimit(.minutes(1)))
+    func `a program whose output is too much for the one who takes it is ended`() throws {
+        let end = try ChildProcess.stream("/bin/cat", ["/dev/zero"], environment: [], until: try EventFD()) { _ in .end }
+        #expect(end.ending == nil)
+    }
+
     @Test func `a program that is killed says so, and one that is missing throws`() throws {
         let result = try ChildProcess.run("/bin/sh", ["-c", "kill -9 $$"], timeout: 5_000)
         #expect(result.ending == .signal(9))

@@ -1,7 +1,11 @@
 import AdminServer
+import ClusterDiscovery
 import Foundation
 import Glibc
+import InventoryFile
+import LinuxSystem
 import Testing
+import Time
 
 @testable import namebridge
 
@@ -20,6 +24,19 @@ import Testing
         try server.write("facts: 1\ncluster: prod\ncontext: prod\ndns: nonsense\n")
         try server.read(until: "not reloaded")
         #expect(try server.status("json").contains("127.0.0.8:5308"))
+    }
+
+    @Test func `lines of a watch are put together, up to a limit`() {
+        var lines = WatchLines()
+        var taken: [String] = []
+        for piece in ["ab", "c\nd", "\n\nrest"] {
+            #expect(lines.add(Array(piece.utf8)) { taken.append(String(decoding: $0, as: UTF8.self)) } == .added)
+        }
+        #expect(taken == ["abc", "d", ""])
+        #expect(lines.rest == Array("rest".utf8))
+        let long = [UInt8](repeating: 0x41, count: WatchLines.longest)
+        #expect(lines.add(long) { _ in } == .tooLong)
+        #expect(lines.isTooLong && lines.rest.isEmpty)
     }
 
     @Test func `the first facts are used when their folder is made`() throws {

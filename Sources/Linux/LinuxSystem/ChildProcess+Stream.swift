@@ -4,10 +4,18 @@ import Glibc
 extension ChildProcess {
     /// How a program ended whose output was taken while it ran, and what it wrote to its errors.
     package struct StreamEnd: Sendable {
-        /// How it ended; nil if it was ended because `stop` asked for it.
+        /// How it ended; nil if it was ended because `stop` or `take` asked for it.
         package let ending: Ending?
         /// The octets on its standard error, the first 64 KiB of them.
         package let errors: [UInt8]
+    }
+
+    /// What follows after output was taken.
+    package enum StreamStep {
+        /// The program goes on.
+        case goOn
+        /// The program is ended.
+        case end
     }
 
     /// Runs `path` in a process group of its own until it ends, and gives its output on as it comes.
@@ -15,10 +23,10 @@ extension ChildProcess {
     /// - Parameters:
     ///   - environment: All of it, as `NAME=VALUE`.
     ///   - stop: Ends the program once it is readable.
-    ///   - take: Gets the next octets of its standard output.
+    ///   - take: Gets the next octets of its standard output, and says whether the program goes on.
     package static func stream(
         _ path: String, _ arguments: [String], environment: [String], until stop: borrowing EventFD,
-        _ take: ([UInt8]) -> Void
+        _ take: ([UInt8]) -> StreamStep
     ) throws(Errno) -> StreamEnd {
         // Sound: the path is read during the call.
         let null = FileDescriptor(owning: try systemCall { unsafe open("/dev/null", O_RDONLY | O_CLOEXEC) })
@@ -51,16 +59,15 @@ extension ChildProcess {
     /// Takes the output until the program has ended, or must be.
     private static func follow(
         _ output: inout OutputPipe, _ errors: inout OutputPipe, _ process: pid_t,
-        _ stop: borrowing EventFD, _ take: ([UInt8]) -> Void
+        _ stop: borrowing EventFD, _ take: ([UInt8]) -> StreamStep
     ) -> FollowEnd {
         let number = clinux_process_descriptor(process)
         defer { if number >= 0 { close(number) } }
         while true {  // ends with the program, which writes to pipes that are read here
-            let isFull = errors.isOver(errorLimit)
             var polled = [
                 pollfd(fd: number, events: Int16(POLLIN), revents: 0),
                 pollfd(fd: output.readNumber, events: Int16(POLLIN), revents: 0),
-                pollfd(fd: isFull ? -1 : errors.readNumber, events: Int16(POLLIN), revents: 0),
+                pollfd(fd: errors.readNumber, events: Int16(POLLIN), revents: 0),
                 pollfd(fd: stop.descriptor.number, events: Int16(POLLIN), revents: 0),
             ]
             // Sound: the array lives during the call.
@@ -71,8 +78,8 @@ extension ChildProcess {
                 number < 0 ? output.readNumber < 0 && errors.readNumber < 0 : polled[0].revents != 0
             output.take(limit: 1 << 20)
             let octets = output.takeOctets()
-            if !octets.isEmpty { take(octets) }
-            errors.take(limit: errorLimit)
+            if !octets.isEmpty, take(octets) == .end { return .stopped }
+            errors.takeAndDrop(beyond: errorLimit)
             if hasEnded, octets.isEmpty { return .ended }
             // Without a descriptor of the process its closed outputs say that it ends.
             if hasEnded, number < 0 { return .ended }

@@ -255,6 +255,12 @@ struct OutputPipe: ~Copyable {
     /// True if the program has written more than `limit` octets.
     func isOver(_ limit: Int) -> Bool { octets.count > limit }
 
+    /// Reads what is available, and keeps the first `limit` octets of all: the program is never kept waiting.
+    mutating func takeAndDrop(beyond limit: Int) {
+        take(limit: limit)
+        if octets.count > limit { octets.removeLast(octets.count - limit) }
+    }
+
     /// Reads what is available, up to a little more than `limit` octets in total.
     mutating func take(limit: Int) {
         var chunk = [UInt8](repeating: 0, count: 65_536)

@@ -23,6 +23,13 @@ package struct EventFD: ~Copyable, Sendable {
         _ = unsafe poll(&watched, 1, milliseconds)
     }
 
+    /// True if it was signalled and not cleared since.
+    package var isSignalled: Bool {
+        var watched = pollfd(fd: descriptor.number, events: Int16(POLLIN), revents: 0)
+        // Sound: one structure, as the count says.
+        return unsafe poll(&watched, 1, 0) > 0
+    }
+
     /// Resets the descriptor; true if it was readable.
     package func clear() -> Bool {
         var value: eventfd_t = 0

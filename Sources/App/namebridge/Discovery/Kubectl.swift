@@ -55,22 +55,19 @@ struct Kubectl: Sendable {
         _ path: String, context: String, until stop: borrowing EventFD, _ take: ([UInt8]) -> Void
     ) -> KubectlFailure? {
         let file = kubeconfig.map { ["--kubeconfig", $0] } ?? []
-        var line: [UInt8] = []
+        var lines = WatchLines()
         do throws(Errno) {
             let end = try ChildProcess.stream(
                 self.path, file + ["--context", context, "get", "--raw", path], environment: environment,
                 until: stop
             ) { octets in
-                for piece in octets.split(separator: 0x0A, omittingEmptySubsequences: false).enumerated() {
-                    if piece.offset > 0 {
-                        take(line)
-                        line = []
-                    }
-                    line += piece.element
-                }
+                lines.add(octets, take) == .tooLong ? .end : .goOn
+            }
+            if lines.isTooLong {
+                return .other("the API server sends an event of more than \(WatchLines.longest >> 20) MiB")
             }
             // A status may come without a line break.
-            if !line.isEmpty, end.ending != nil { take(line) }
+            if !lines.rest.isEmpty, end.ending != nil { take(lines.rest) }
             switch end.ending {
             case nil, .exit(status: 0)?: return nil
             case .exit?:
@@ -137,5 +134,41 @@ struct Kubectl: Sendable {
         case .timeout: throw .timeout
         case .tooMuchOutput: throw .other("the answer is larger than 64 MiB")
         }
+    }
+}
+
+/// The lines of a watch, put together from the pieces that arrive.
+struct WatchLines {
+    /// The longest line, in octets: etcd keeps no object of more than 1.5 MiB.
+    static let longest = 4 << 20
+
+    /// The line that has not ended yet.
+    private(set) var rest: [UInt8] = []
+    /// True once a line was longer than `longest`.
+    private(set) var isTooLong = false
+
+    /// Whether more may be added.
+    enum Adding {
+        /// Every line had a permitted length.
+        case added
+        /// A line is too long.
+        case tooLong
+    }
+
+    /// Adds octets, and gives each line that ends in them to `take`.
+    mutating func add(_ octets: [UInt8], _ take: ([UInt8]) -> Void) -> Adding {
+        for piece in octets.split(separator: 0x0A, omittingEmptySubsequences: false).enumerated() {
+            if piece.offset > 0 {
+                take(rest)
+                rest = []
+            }
+            guard rest.count + piece.element.count <= Self.longest else {
+                rest = []
+                isTooLong = true
+                return .tooLong
+            }
+            rest += piece.element
+        }
+        return .added
     }
 }

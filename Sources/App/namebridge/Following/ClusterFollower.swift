@@ -30,6 +30,8 @@ final class ClusterFollower: Sendable {
     private struct Box {
         /// In the order of their arrival.
         var messages: [Message] = []
+        /// Octets of the lines of watches among them.
+        var size = 0
         /// True if the thread must end.
         var mustEnd = false
     }
@@ -72,10 +74,15 @@ final class ClusterFollower: Sendable {
         thread.withLock { $0 = new }
     }
 
-    /// Ends the thread and what it has started; the files stay.
-    func stop() {
+    /// Requests the end of the thread, without waiting for it.
+    func requestEnd() {
         box.withLock { $0.mustEnd = true }
         wake.signal()
+    }
+
+    /// Ends the thread and what it has started; the files stay.
+    func stop() {
+        requestEnd()
         thread.withLock { $0 }?.join()
     }
 
@@ -94,7 +101,10 @@ final class ClusterFollower: Sendable {
         var purge = NamePurge(cluster: key, paths: controls)
         while true {  // ends when it must
             let (messages, mustEnd) = box.withLock { box in
-                defer { box.messages = [] }
+                defer {
+                    box.messages = []
+                    box.size = 0
+                }
                 return (box.messages, box.mustEnd)
             }
             if mustEnd { break }
@@ -174,7 +184,7 @@ final class ClusterFollower: Sendable {
                 let watch = WatchName(topic: topic, number: number)
                 let begun = jobs.watch(watch) { [self] stop in
                     let failure = kubectl.watch(path, context: settings.context, until: stop) { line in
-                        post(.line(line, watch))
+                        post(line, of: watch, until: stop)
                     }
                     post(.end(watch, failure))
                 }
@@ -183,6 +193,26 @@ final class ClusterFollower: Sendable {
                 }
             case .stop(let watch): jobs.stop(watch)
             }
+        }
+    }
+
+    /// Octets of lines that may wait for the thread.
+    private static let mostWaiting = 8 << 20
+
+    /// Gives the thread a line of a watch. While too much waits for it, so does the watch: kubectl writes to
+    /// a full pipe, and the API server waits for kubectl.
+    private func post(_ line: [UInt8], of watch: WatchName, until stop: borrowing EventFD) {
+        while !stop.isSignalled {  // ends when the thread has taken what waits, or must end
+            let isDone = box.withLock { box in
+                if box.mustEnd { return true }
+                // A single line may be longer than what is left.
+                guard box.size == 0 || box.size + line.count <= Self.mostWaiting else { return false }
+                box.messages.append(.line(line, watch))
+                box.size += line.count + 64
+                return true
+            }
+            if isDone { return wake.signal() }
+            stop.wait(milliseconds: 10)
         }
     }
 
