@@ -1,9 +1,10 @@
-import ClusterDiscovery
 import IPAddressing
 import Inventory
 import JSON
 import Testing
 import Time
+
+@testable import ClusterDiscovery
 
 /// Facts of a cluster that changes.
 @Suite struct FollowedClusterTests {
@@ -72,7 +73,41 @@ import Time
         #expect(run.nodes == ["n1", "n3", "n4"])
     }
 
+    @Test func `a watched list has no more items than one that is read`() throws {
+        var survey = ClusterSurvey(context: "prod") { _ in nil }
+        let items = (0..<20_000).map { #"{"metadata":{"name":"n\#($0)"}}"# }.joined(separator: ",")
+        survey.take(Array(#"{"items":[\#(items)]}"#.utf8), for: .nodes)
+        #expect(survey.apply(.changed(FollowRun.node("more", "192.168.0.1")), to: .nodes) == .tooMany)
+        #expect(survey.items(.nodes).count == 20_000)
+        #expect(survey.apply(.changed(FollowRun.node("n7", "192.168.0.1")), to: .nodes) == .changed)
+        #expect(survey.apply(.deleted(FollowRun.node("n9", "192.168.0.1")), to: .nodes) == .changed)
+        #expect(survey.apply(.changed(FollowRun.node("more", "192.168.0.1")), to: .nodes) == .changed)
+    }
+
     // MARK: - Failures
+
+    @Test func `a follower sleeps while nothing may be asked`() throws {
+        var run = FollowRun(Clusters.calico(ipip: "Always"))
+        try run.settle()
+        try run.pass(seconds: 5)
+        try run.cut(.nodes, .expired)
+        let tasks = run.followed.due(at: run.time)
+        guard case .ask(.nodes, let path)? = tasks.first else {
+            Issue.record("\(tasks)")
+            return
+        }
+        // While the list is read, a login fails; the list arrives, and another watch has expired.
+        try run.cut(.dnsServices, .unauthorized)
+        let request = StandInServer.Request(method: "GET", target: path, body: "")
+        let body = try #require(run.cluster.answer(request)).body
+        run.followed.take(.success(Array(body.utf8)), for: .nodes, at: run.time)
+        try run.cut(.calicoPools(group: "crd.projectcalico.org/v1"), .expired)
+        for _ in 0..<3 {
+            _ = run.followed.due(at: run.time)
+            _ = run.followed.facts(at: run.time)
+        }
+        #expect(run.followed.nextTime > run.time.monotonic)
+    }
 
     @Test(arguments: [
         KubectlFailure.unreachable("connection refused"), .timeout, .unauthorized, .login("it failed"), .throttled,

@@ -49,7 +49,7 @@ package struct ClusterSurvey: Sendable {
     }
 
     /// The most items that are read of one list: 20,000 nodes, or ten blocks of 2,000 each.
-    private static let mostItems = 20_000
+    static let mostItems = 20_000
     /// The items of a page: a small one takes less memory, and more requests.
     private let pageSize: Int
 

@@ -138,8 +138,9 @@ package struct FollowedCluster: Sendable {
             if outage != nil || known == nil {
                 times.append(pause)
             } else {
-                times.append(nextSurvey)
-                times += watches.values.filter { $0.stage == .unread }.map(\.until)
+                // Nothing is asked before `pause`.
+                times.append(max(pause, nextSurvey))
+                times += watches.values.filter { $0.stage == .unread }.map { max(pause, $0.until) }
             }
         }
         return times.min() ?? MonotonicTime(nanoseconds: .max)
@@ -193,14 +194,14 @@ package struct FollowedCluster: Sendable {
         } else {
             attempts = 0
             for topic in watches.keys where round.survey.answers[topic] != nil {
-                adopt(topic, round.survey, at: now)
+                use(topic, round.survey, at: now)
             }
         }
         deriving.noteChange()
     }
 
     /// Takes over one list that was read again.
-    private mutating func adopt(_ topic: SurveyTopic, _ survey: ClusterSurvey, at now: MonotonicTime) {
+    private mutating func use(_ topic: SurveyTopic, _ survey: ClusterSurvey, at now: MonotonicTime) {
         guard survey.isWhole(topic), let answer = survey.answers[topic] else {
             let failure = survey.partial[topic] ?? survey.failure(topic) ?? .timeout
             return noteFailure(failure, of: topic, stage: .unread, at: now)
@@ -269,8 +270,14 @@ package struct FollowedCluster: Sendable {
             if topic == .endpointSlices, event.object != nil {
                 known?.noteVersion(of: event, of: topic)
                 if let service = event.service { changedNames.services.insert(service) }
-            } else if known?.apply(event, to: topic) == .changed {
-                deriving.noteChange()
+            } else {
+                switch known?.apply(event, to: topic) {
+                case .changed: deriving.noteChange()
+                case .tooMany:
+                    let failure = "the list has more than \(ClusterSurvey.mostItems) items"
+                    end(watch, .other(failure), at: now.monotonic)
+                case .some(.none), nil: break
+                }
             }
         }
     }

@@ -93,7 +93,9 @@ extension ClusterSurvey {
         case (_, let index?):
             if items[index].withoutVersion == object.withoutVersion { return .none }
             items[index] = object
-        case (_, nil): items.append(object)
+        case (_, nil):
+            guard items.count < Self.mostItems else { return .tooMany }
+            items.append(object)
         }
         answers[topic] = .document(.object([(key: "items", value: .array(items))]))
         return .changed
@@ -105,6 +107,8 @@ extension ClusterSurvey {
         case none
         /// An object has changed, come or gone.
         case changed
+        /// Nothing: the list has no room for another object.
+        case tooMany
     }
 }
 
