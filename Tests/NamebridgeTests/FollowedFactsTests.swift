@@ -26,6 +26,26 @@ import Time
         #expect(try server.status("json").contains("127.0.0.8:5308"))
     }
 
+    @Test func `names are forgotten at most every 500 ms, each of them twice`() {
+        func names(_ service: String) -> ChangedNames {
+            var names = ChangedNames()
+            names.services = [service]
+            return names
+        }
+        var purge = NamePurge(cluster: "prod", paths: [])
+        let start = MonotonicTime(nanoseconds: 0)
+        #expect(purge.nextTime == nil)
+        #expect(purge.due(names("a.x"), at: start)?.services == ["a.x"])
+        for number in 1..<50 {
+            #expect(purge.due(names("b\(number % 2).x"), at: start.advanced(milliseconds: number * 10)) == nil)
+        }
+        let second = start.advanced(milliseconds: 500)
+        #expect(purge.nextTime == second)
+        #expect(purge.due(nil, at: second)?.services == ["a.x", "b0.x", "b1.x"])
+        #expect(purge.due(nil, at: second.advanced(milliseconds: 500))?.services == ["b0.x", "b1.x"])
+        #expect(purge.nextTime == nil)
+    }
+
     @Test func `lines of a watch are put together, up to a limit`() {
         var lines = WatchLines()
         var taken: [String] = []

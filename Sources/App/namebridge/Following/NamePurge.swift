@@ -11,12 +11,17 @@ struct NamePurge {
     private let cluster: String
     /// Where the server listens for commands.
     private let paths: [String]
-    /// The names that are forgotten once more, and when.
-    private var again: (names: ChangedNames, time: MonotonicTime)?
+    /// New names, which are forgotten as soon as it is time.
+    private var fresh = ChangedNames()
+    /// The names that are forgotten once more.
+    private var again = ChangedNames()
+    /// Not before this time; nil: at any time.
+    private var earliest: MonotonicTime?
     /// The last failure, which is told once.
     private var trouble: String?
 
-    /// From the first to the second time, in milliseconds.
+    /// From the first to the second time, and between any two, in milliseconds: however fast a cluster
+    /// changes, the server keeps the names that do not.
     private static let pause = 500
     /// In octets; the rest of a request needs little.
     private static let longestList = ControlRequest.longestLine - 200
@@ -26,22 +31,27 @@ struct NamePurge {
         self.paths = paths
     }
 
-    /// When names are to be forgotten once more; nil if none are.
-    var nextTime: MonotonicTime? { again?.time }
+    /// When names are to be forgotten; nil if none are.
+    var nextTime: MonotonicTime? { isIdle ? nil : earliest }
+
+    /// True if there is nothing to forget.
+    private var isIdle: Bool { fresh == ChangedNames() && again == ChangedNames() }
 
     /// Forgets `names`, and those whose second time has come.
     mutating func run(_ names: ChangedNames?, at now: MonotonicTime) {
-        var due = names
-        if let (earlier, time) = again, now >= time {
-            due = due ?? ChangedNames()
-            due?.formUnion(earlier)
-            again = nil
-        }
-        if let due { purge(due) }
-        guard let names else { return }
-        var next = again?.names ?? ChangedNames()
-        next.formUnion(names)
-        again = (next, again?.time ?? now.advanced(milliseconds: Self.pause))
+        if let due = due(names, at: now) { purge(due) }
+    }
+
+    /// The names to forget now; nil if there are none, or it is too early.
+    mutating func due(_ names: ChangedNames?, at now: MonotonicTime) -> ChangedNames? {
+        if let names { fresh.formUnion(names) }
+        guard !isIdle, now >= earliest ?? now else { return nil }
+        var due = again
+        due.formUnion(fresh)
+        again = fresh
+        fresh = ChangedNames()
+        earliest = now.advanced(milliseconds: Self.pause)
+        return due
     }
 
     /// Sends the requests.
