@@ -26,6 +26,21 @@ import Time
         #expect(try server.status("json").contains("127.0.0.8:5308"))
     }
 
+    @Test func `a second follower of a folder is refused`() throws {
+        let path = "/tmp/namebridge-two-followers-\(UUID().uuidString)"
+        let folder = try StateFolder(forAll: path)
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        let held = try folder.lock("follow.lock")
+        let isHeld = held != nil
+        #expect(isHeld)
+        let file = "\(path)/namebridge.yaml"
+        try Server.text.write(toFile: file, atomically: false, encoding: .utf8)
+        let run = try Program.run(["follow", "--config", file, "--facts", path])
+        #expect(run.code == 1)
+        #expect(run.errors.contains("another \\\"namebridge follow\\\" writes to"), "\(run.errors)")
+        if let held { _ = held.number }
+    }
+
     @Test func `names are forgotten at most every 500 ms, each of them twice`() {
         func names(_ service: String) -> ChangedNames {
             var names = ChangedNames()

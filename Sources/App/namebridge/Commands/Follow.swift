@@ -52,13 +52,22 @@ struct Follow: ParsableCommand {
         let folder = try failing { () throws(Errno) in
             try StateFolder(forAll: FilePath.fromRoot(facts ?? FactsFolder.path))
         }
+        let held = try failing { () throws(Errno) in try folder.lock("follow.lock") }
+        guard let lock = held else {
+            let reason =
+                "another \"namebridge follow\" writes to \(folder.path): end it, or choose another folder"
+                + " with --facts"
+            Log.failure("not started", [("reason", reason)])
+            throw ExitStatus.problem
+        }
+        defer { _ = lock.number }  // held until the end
         guard let inventory = read() else {
             Log.failure("not started", [("reason", "\(options.path) has errors")])
             throw ExitStatus.usage
         }
         Log.use(inventory.log.format)
         var followers: [String: ClusterFollower] = [:]
-        try adopt(inventory, folder, &followers)
+        try use(inventory, folder, &followers)
         let notices = ServiceNotices()
         notices.tellReady("following \(followers.count) clusters")
         while true {  // ends with another signal
@@ -68,10 +77,11 @@ struct Follow: ParsableCommand {
                 Log.failure("not reloaded", [("path", options.path)])
                 continue
             }
-            try adopt(inventory, folder, &followers)
+            try use(inventory, folder, &followers)
             Log.notice("reloaded", [("clusters", "\(followers.count)")])
         }
         notices.tellStopping()
+        for follower in followers.values { follower.requestEnd() }
         for follower in followers.values { follower.stop() }
         Log.notice("stopped, the facts stay in place")
     }
@@ -90,7 +100,7 @@ struct Follow: ParsableCommand {
     }
 
     /// Starts to follow what `inventory` follows, and ends the rest.
-    private func adopt(
+    private func use(
         _ inventory: Inventory, _ folder: StateFolder, _ followers: inout [String: ClusterFollower]
     ) throws {
         let followed = inventory.clusters.filter { $0.follow != nil }
