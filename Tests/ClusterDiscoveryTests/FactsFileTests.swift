@@ -131,11 +131,13 @@ import Testing
         #expect(unfollowed.inventory?.cluster("prod")?.nodes == [])
     }
 
-    @Test func `a mistake in the facts is told with its place`() throws {
+    @Test func `a mistake in the facts is a warning with its place, and the file is used without them`() throws {
         let (inventory, problems) = read(
             "clusters: { prod: { follow: { context: prod } } }\n",
             "facts: 1\ncluster: prod\ncontext: prod\npods: { value: [10.0.0.1/8], since: yesterday, from: x }\n")
-        #expect(inventory == nil)
+        #expect(inventory?.cluster("prod")?.isAwaitingServers == true)
+        #expect(problems.allSatisfy { $0.severity == .warning })
+        #expect(problems.contains { $0.message.contains("remove them and restart \"namebridge follow\"") })
         #expect(problems.map(\.file).contains("/var/lib/namebridge/clusters/prod.yaml"))
         #expect(problems.contains { $0.line == 4 && $0.message.contains("a time in UTC") })
     }

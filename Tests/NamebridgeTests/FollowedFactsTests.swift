@@ -22,8 +22,54 @@ import Time
         #expect(json.contains("127.0.0.8:5308"))
         #expect(!json.contains("127.0.0.9:5309"))
         try server.write("facts: 1\ncluster: prod\ncontext: prod\ndns: nonsense\n")
-        try server.read(until: "not reloaded")
+        try server.read(until: "these facts are not used")
         #expect(try server.status("json").contains("127.0.0.8:5308"))
+    }
+
+    /// A folder at that path; a pipe and a link are made where `make` says.
+    private static func reading(
+        earlier: Bool = false, _ make: (String) throws -> Void
+    ) throws -> FactsFolder.Reading {
+        let folder = "/tmp/namebridge-bad-facts-\(UUID().uuidString)"
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: false)
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let path = "\(folder)/prod.yaml"
+        try make(path)
+        return FactsFolder.adding(
+            to: Array("clusters: { prod: { follow: { context: prod } }, other: { dns: [192.0.2.1] } }\n".utf8), folder,
+            earlier: earlier ? [.init(path: path, octets: Array(facts(server: "127.0.0.9:5309").utf8))] : [])
+    }
+
+    @Test(arguments: [true, false])
+    func `a file of facts that is none is a warning, and the facts of before stay`(earlier: Bool) throws {
+        let kinds: [(String) throws -> Void] = [
+            { try FileManager.default.createDirectory(atPath: $0, withIntermediateDirectories: false) },
+            { path in #expect(unsafe mkfifo(path, 0o600) == 0) },
+            { try FileManager.default.createSymbolicLink(atPath: $0, withDestinationPath: "/dev/zero") },
+            { path in #expect(FileManager.default.createFile(atPath: path, contents: Data(count: 5 << 20))) },
+        ]
+        for make in kinds {
+            let reading = try Self.reading(earlier: earlier, make)
+            #expect(reading.warnings.count == 1)
+            let text = reading.warnings.first?.description ?? ""
+            #expect(text.contains("regular file") || text.contains("larger than 4 MiB"), "\(text)")
+            #expect(text.contains("restart \"namebridge follow\""))
+            #expect(String(decoding: reading.whole, as: UTF8.self).contains("127.0.0.9:5309") == earlier)
+        }
+    }
+
+    @Test func `only facts of followed clusters are read, and malformed ones replace none`() throws {
+        let malformed = try Self.reading(earlier: true) { try "facts: [".write(toFile: $0, atomically: false, encoding: .utf8) }
+        #expect(malformed.warnings.isEmpty == false)
+        #expect(String(decoding: malformed.whole, as: UTF8.self).contains("127.0.0.9:5309"))
+        let others = try Self.reading { path in
+            for name in ["other", "unknown"] {
+                let path = path.replacing("prod.yaml", with: "\(name).yaml")
+                try "facts: [".write(toFile: path, atomically: false, encoding: .utf8)
+            }
+        }
+        #expect(others.warnings == [])
+        #expect(!String(decoding: others.whole, as: UTF8.self).contains("facts: ["))
     }
 
     @Test func `a second follower of a folder is refused`() throws {

@@ -10,16 +10,19 @@ import Synchronization
 final class LoadedFile: Sendable {
     /// The file's path.
     let path: String
-    /// What stood in it when it was loaded last.
-    let octets: Mutex<[UInt8]>
-    /// The facts of followed clusters at the start.
-    let facts: [FollowedText.FactsText]
+    /// What stood in it when it was loaded last, and the facts of followed clusters that are in use.
+    private let loaded: Mutex<FollowedText>
 
     init(path: String, _ whole: FollowedText) {
         self.path = path
-        octets = Mutex(whole.file)
-        facts = whole.facts
+        loaded = Mutex(whole)
     }
+
+    /// The file and the facts in use.
+    var whole: FollowedText { loaded.withLock { $0 } }
+
+    /// Another file, or other facts, are in use now.
+    func take(_ whole: FollowedText) { loaded.withLock { $0 = whole } }
 }
 
 /// Reads the file of a running server again, and applies it to the server.
@@ -84,7 +87,7 @@ struct ConfigurationLoader: Sendable {
     private func replace(
         _ current: Inventory, _ scope: ReloadScope
     ) throws(ReloadProblems) -> ReloadedConfiguration {
-        let (inventory, file, fileWarnings) = try read(scope)
+        let (inventory, whole, fileWarnings) = try read(scope)
         if scope == .facts, inventory == current {
             return ReloadedConfiguration(inventory: current, warnings: fileWarnings)
         }
@@ -101,24 +104,25 @@ struct ConfigurationLoader: Sendable {
         watches.paths.adopt(inventory, next.policy.gates)
         queryLogs.take(queryLog)
         warnings += queryLog.warnings
-        loadedFile.octets.withLock { $0 = file }
+        loadedFile.take(whole)
         return ReloadedConfiguration(inventory: inventory, warnings: warnings)
     }
 
     /// The inventory of the file, if it has no errors.
     private func read(
         _ scope: ReloadScope
-    ) throws(ReloadProblems) -> (Inventory, file: [UInt8], warnings: [String]) {
+    ) throws(ReloadProblems) -> (Inventory, whole: FollowedText, warnings: [String]) {
         let configuration: Configuration
         do throws(FileError) {
-            let known = scope == .facts ? loadedFile.octets.withLock { $0 } : nil
-            configuration = try Configuration(reading: path, file: known)
+            let known = loadedFile.whole
+            configuration = try Configuration(
+                reading: path, file: scope == .facts ? known.file : nil, earlier: known.facts)
         } catch {
             throw ReloadProblems(["\(error)"])
         }
         let lines = configuration.problems.map { "\($0)" }
         guard let inventory = configuration.inventory else { throw ReloadProblems(lines) }
-        return (inventory, FollowedText(configuration.octets).file, lines)
+        return (inventory, FollowedText(configuration.octets), lines)
     }
 
     /// The query log of the new settings.

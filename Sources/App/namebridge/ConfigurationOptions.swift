@@ -55,18 +55,25 @@ struct Configuration {
 
     /// - Parameters:
     ///   - file: What stands in the file, without facts; nil: it is read.
+    ///   - earlier: The facts in use; they stay where a file of facts can't be used.
     ///   - isForCheck: True if files that the configuration names are checked too, and whether `net apply`
     ///     would refuse it.
-    init(reading path: String, file: [UInt8]? = nil, isForCheck: Bool = false) throws(FileError) {
+    init(
+        reading path: String, file: [UInt8]? = nil, earlier: [FollowedText.FactsText] = [],
+        isForCheck: Bool = false
+    ) throws(FileError) {
         let text: [UInt8]
         if let file { text = file } else { text = try contents(ofFile: path) }
-        octets = try FactsFolder.adding(to: text)
-        (inventory, problems) = InventoryFile.read(
+        let reading = FactsFolder.adding(to: text, earlier: earlier)
+        octets = reading.whole
+        let (inventory, problems) = InventoryFile.read(
             octets, name: path, isOwnAddress: HostAddresses.contains, hostRoutes: HostRoutes.prefixes,
             furtherProblems: { inventory in
                 guard isForCheck else { return [] }
                 return CookieSecretFile.problems(of: inventory) + NetworkPlanner(inventory).refusals()
             })
+        self.inventory = inventory
+        self.problems = problems + reading.warnings
     }
 
     /// The same for a command.

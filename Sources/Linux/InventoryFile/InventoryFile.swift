@@ -32,8 +32,7 @@ package enum InventoryFile {
         let factsProblems = inventory?.take(followed.facts) ?? []
         report.add(inventory?.check(isOwnAddress: isOwnAddress, hostRoutes: hostRoutes) ?? [])
         report.add(inventory.map(furtherProblems) ?? [])
-        let isWrong = report.hasErrors || factsProblems.contains { $0.severity == .error }
-        return (isWrong ? nil : inventory, report.sorted + factsProblems)
+        return (report.hasErrors ? nil : inventory, report.sorted + factsProblems)
     }
 
     /// Reads what a configuration file says of each cluster, without facts: paths and names that lead to
@@ -60,6 +59,28 @@ package enum InventoryFile {
         return (report.hasErrors ? nil : facts, report.sorted)
     }
 
+    /// The problems of a file of facts that is not used, as warnings, the first of which says what to do.
+    package static func unusedFacts(_ problems: [Diagnostic]) -> [Diagnostic] {
+        problems.enumerated().map { index, problem in
+            var warning = problem
+            warning.severity = .warning
+            if index == 0 {
+                warning.message +=
+                    "; these facts are not used: remove them and restart \"namebridge follow\", which writes"
+                    + " them anew"
+            }
+            return warning
+        }
+    }
+
+    /// The warning for a file of facts that could not be read.
+    package static func unusedFacts(_ path: String, because reason: String) -> [Diagnostic] {
+        unusedFacts([
+            Diagnostic(
+                severity: .warning, file: path, line: 1, column: 1, path: InventoryPath(), message: reason)
+        ])
+    }
+
     /// The tree of a text; nil after an error.
     private static func readTree(_ text: [UInt8], _ report: Report) -> YAMLNode? {
         do throws(YAMLError) {
@@ -76,16 +97,17 @@ package enum InventoryFile {
 }
 
 extension Inventory {
-    /// Adds facts to the clusters that are followed; the facts of others have no effect.
+    /// Adds facts to the clusters that are followed; the facts of others have no effect, and neither have
+    /// those with a mistake: a program wrote them, and the configuration is right without them.
     ///
-    /// - Returns: The problems of the facts that count.
+    /// - Returns: Warnings for the facts that could not be read.
     fileprivate mutating func take(_ texts: [FollowedText.FactsText]) -> [Diagnostic] {
         guard clusters.contains(where: { $0.follow != nil }) else { return [] }
         var problems: [Diagnostic] = []
         for text in texts {
             let (facts, found) = InventoryFile.readFacts(text.octets, name: text.path)
             guard let facts else {
-                problems += found
+                problems += InventoryFile.unusedFacts(found)
                 continue
             }
             guard let index = clusters.firstIndex(where: { $0.key == facts.cluster }) else { continue }

@@ -90,7 +90,7 @@ struct Serve: ParsableCommand {
         watch.notices.tellReady(serverControl.summary)
         if demo.demo { printTour(controlServer?.path) }
         let reloads = ReloadThread(serverControl)
-        let facts = demo.demo ? nil : FactsWatch(since: file.facts) { reloads.request(.facts) }
+        let facts = demo.demo ? nil : FactsWatch(since: file.whole) { reloads.request(.facts) }
         defer { facts?.stop() }
         let signal = try waitForEnd(signals, &watch, reloads, paths)
         Log.notice("stopping", [("signal", signal == SIGTERM ? "SIGTERM" : "SIGINT")])

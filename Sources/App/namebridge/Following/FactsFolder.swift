@@ -1,3 +1,4 @@
+import Inventory
 import InventoryFile
 import LinuxSystem
 
@@ -10,20 +11,45 @@ enum FactsFolder {
     /// The end of the names of facts.
     static let suffix = ".yaml"
 
-    /// More files of facts are not read.
-    private static let most = 1_000
+    /// A configuration with the facts of the clusters that it follows.
+    struct Reading {
+        /// Both, as `InventoryFile.read` takes them.
+        let whole: [UInt8]
+        /// A warning for each file of facts that is not used.
+        let warnings: [Diagnostic]
+    }
 
-    /// A configuration with the facts of the folder, as `InventoryFile.read` takes both.
-    static func adding(to file: [UInt8], _ path: String = path) throws(FileError) -> [UInt8] {
+    /// Adds to a configuration the facts of the clusters that it follows. A file that can't be used changes
+    /// nothing: the earlier facts of its cluster stay, if there are any.
+    ///
+    /// - Parameter earlier: The facts in use.
+    static func adding(
+        to file: [UInt8], _ path: String = path, earlier: [FollowedText.FactsText] = []
+    ) -> Reading {
         var followed = FollowedText(file: file, facts: [])
-        for name in FileContents.names(in: path).filter({ $0.hasSuffix(suffix) }).sorted().prefix(most) {
-            let path = "\(path)/\(name)"
+        var warnings: [Diagnostic] = []
+        let names = Set(FileContents.names(in: path).filter { $0.hasSuffix(suffix) })
+        // What is wrong with the configuration itself is told by those who read the whole.
+        let clusters =
+            names.isEmpty ? nil : InventoryFile.readForFollower(file, name: path).inventory?.clusters
+        let keys = (clusters ?? []).filter { $0.follow != nil && names.contains($0.key + suffix) }.map(\.key)
+        for path in keys.sorted().map({ "\(path)/\($0)\(suffix)" }) {
+            let known = earlier.first { $0.path == path }
             do throws(FileError) {
-                followed.facts.append(.init(path: path, octets: try contents(ofFile: path)))
+                let octets = try contents(ofRegularFile: path, limit: InventoryFile.maximumSize)
+                guard let known, known.octets != octets else {
+                    followed.facts.append(.init(path: path, octets: octets))
+                    continue
+                }
+                let (facts, problems) = InventoryFile.readFacts(octets, name: path)
+                followed.facts.append(facts == nil ? known : .init(path: path, octets: octets))
+                if facts == nil { warnings += InventoryFile.unusedFacts(problems) }
             } catch {
-                if !error.isAbsent { throw error }  // removed meanwhile
+                if error.isAbsent { continue }  // removed meanwhile
+                if let known { followed.facts.append(known) }
+                warnings += InventoryFile.unusedFacts(path, because: error.reason)
             }
         }
-        return followed.whole
+        return Reading(whole: followed.whole, warnings: warnings)
     }
 }

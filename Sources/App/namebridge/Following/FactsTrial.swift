@@ -21,12 +21,15 @@ struct FactsTrial: Sendable {
     /// Why the configuration has an error with `facts`; nil if it has none, or has one without them too.
     func objection(to facts: ClusterFacts) -> String? {
         do throws(FileError) {
+            let text = Array(facts.yaml.utf8)
             let own = "\(folder)/\(key)\(FactsFolder.suffix)"
             let file = try contents(ofFile: configuration)
-            var followed = FollowedText(try FactsFolder.adding(to: file, folder))
+            let (read, problems) = InventoryFile.readFacts(text, name: own)
+            if read == nil, let problem = problems.first { return "what was found can't be used: \(problem)" }
+            var followed = FollowedText(FactsFolder.adding(to: file, folder).whole)
             let before = followed.whole
             followed.facts.removeAll { $0.path == own }
-            followed.facts.append(.init(path: own, octets: Array(facts.yaml.utf8)))
+            followed.facts.append(.init(path: own, octets: text))
             let error = Self.errors(in: followed.whole, configuration).first
             guard let error, Self.errors(in: before, configuration).isEmpty else { return nil }
             return "what was found contradicts the configuration: \(error)"

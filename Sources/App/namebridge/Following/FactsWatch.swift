@@ -12,10 +12,10 @@ final class FactsWatch: Sendable {
     private static let interval: Int32 = 5_000
 
     /// - Parameters:
-    ///   - known: The facts in use.
+    ///   - known: The configuration and the facts in use.
     ///   - tell: Called on the thread.
     /// - Returns: Nil, after a line in the log, if the host is short of something.
-    init?(since known: [FollowedText.FactsText], _ tell: @escaping @Sendable () -> Void) {
+    init?(since known: FollowedText, _ tell: @escaping @Sendable () -> Void) {
         do throws(Errno) {
             let end = try EventFD()
             let loop = try FactsLoop(end, tell)
@@ -54,13 +54,12 @@ final class FactsWatch: Sendable {
         }
 
         /// Until the end.
-        func run(since known: [FollowedText.FactsText]) {
+        func run(since known: FollowedText) {
             var events = EpollEvents(capacity: 2)
             var folder = watchedFolder
             // They may have changed between the start of the server and this watch.
-            if let now = try? FactsFolder.adding(to: []), now != FollowedText(file: [], facts: known).whole {
-                tell()
-            }
+            let now = FactsFolder.adding(to: known.file, earlier: known.facts)
+            if now.whole != known.whole { tell() }
             while true {  // ends when it must
                 do throws(Errno) {
                     let count = try epoll.wait(into: &events, milliseconds: FactsWatch.interval)

@@ -19,13 +19,15 @@ struct FactsWriter: Sendable {
     /// The facts that an earlier run has written about the same context; nil if there are none that can be
     /// read.
     func earlier(context: String) -> ClusterFacts? {
-        do throws(Errno) {
-            guard let octets = try folder.read(key + FactsFolder.suffix) else { return nil }
-            let (facts, problems) = InventoryFile.readFacts(octets, name: "\(folder.path)/\(key).yaml")
+        let path = "\(folder.path)/\(key)\(FactsFolder.suffix)"
+        do throws(FileError) {
+            let octets = try contents(ofRegularFile: path, limit: InventoryFile.maximumSize)
+            let (facts, problems) = InventoryFile.readFacts(octets, name: path)
             for problem in problems { Log.warning("facts not read", [("reason", "\(problem)")]) }
             guard facts?.cluster == key, facts?.context == context else { return nil }
             return facts
         } catch {
+            if error.isAbsent { return nil }
             Log.warning("facts not read", [("cluster", key), ("reason", "\(error)")])
             return nil
         }

@@ -39,6 +39,9 @@ enum AgentPlanning {
             let lines = problems.map { "\($0)" }.joined(separator: "\n")
             throw .notFollowed(path: path, why: "it has errors\n\(lines)")
         }
+        for problem in problems where problem.file != path {
+            Log.warning("facts not used", [("reason", "\(problem)")])
+        }
         latest.withLock { $0 = (text, path, inventory) }
         return inventory
     }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Glibc
+import InventoryFile
 import LinuxSystem
 import NetworkKernel
 import NetworkPlanning
@@ -55,6 +56,10 @@ final class AgentLoop {
     private let epoll: Epoll
     /// The signals.
     private let signals: SignalFD
+    /// The facts of followed clusters that were read last.
+    private var facts: [FollowedText.FactsText] = []
+    /// What is wrong with files of facts.
+    private var factsWarnings: [String] = []
     /// The folder with the state.
     private let state: StateStore
     /// Chooses relays.
@@ -190,11 +195,17 @@ final class AgentLoop {
         }
     }
 
-    /// Reads the configuration file.
+    /// Reads the configuration file; facts that can't be used are told once.
     private func read(_ path: String) -> Result<String, Errno> {
         do throws(FileError) {
-            let whole = try FactsFolder.adding(to: contents(ofFile: path))
-            return .success(String(decoding: whole, as: UTF8.self))
+            let reading = FactsFolder.adding(to: try contents(ofFile: path), earlier: facts)
+            facts = FollowedText(reading.whole).facts
+            let warnings = reading.warnings.map { "\($0)" }
+            if warnings != factsWarnings {
+                for warning in warnings { Log.warning("facts not used", [("reason", warning)]) }
+            }
+            factsWarnings = warnings
+            return .success(String(decoding: reading.whole, as: UTF8.self))
         } catch {
             return .failure(Errno(code: error.code))
         }
