@@ -246,6 +246,7 @@ extension ForwardingEngine {
             holdBack(slot, Refusals.sharedEndpoint, in: &turn)
             return .given
         }
+        learnNames(slot, target)
         giveJoined(answer, to: slot, target, in: &turn)
         return .given
     }
@@ -269,9 +270,6 @@ extension ForwardingEngine {
             prepared.extendedError = ExtendedError(code: code.rawValue, text: reasons)
         }
         let sent = table.transactions[slot].merged?.asked ?? sent
-        if target.kind != .upstream {
-            learnNames(of: policy.groups[answeringGroup(of: slot, target)].number)
-        }
         // A server that was also asked and is silent for longer than usual has failed.
         blameSilence(slot, longerThan: nil, at: turn.now)
         if table.transactions[slot].question.skippedMembers == 0 {

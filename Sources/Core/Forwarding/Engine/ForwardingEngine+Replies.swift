@@ -99,7 +99,9 @@ extension ForwardingEngine {
         let learned = servers.board.learnedNames
         let labels = name.extracting(first: suffixStart)
         return learned.isEmpty
-            || !target.groups.contains { learned.contains(labels, group: policy.groups[$0].number) }
+            || !target.groups.contains {
+                learned.contains(labels, group: policy.groups[$0].number, key: nameKey)
+            }
     }
 
     /// Answers from the policy's own zones.

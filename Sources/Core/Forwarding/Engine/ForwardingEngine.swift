@@ -46,6 +46,8 @@ package struct ForwardingEngine: ~Copyable {
     var mapper = AnswerMapper()
     /// The key of the hashes.
     let hashKey: UInt64
+    /// The key of the hashes of learned names, the same for all workers.
+    let nameKey: UInt64
     /// Made with the first question that it counts.
     var rates: ClientRates?
     /// Sends replies.
@@ -80,6 +82,7 @@ package struct ForwardingEngine: ~Copyable {
         meters = EngineMeters(policy)
         self.cache = CacheAccess(cache)
         self.hashKey = hashKey
+        nameKey = identity.nameKey
         self.limits = limits
         validated = identity.validatedClients
         delivery = ReplyDelivery(policy, validated: validated, hashKey: hashKey)

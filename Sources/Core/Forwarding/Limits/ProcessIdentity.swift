@@ -9,6 +9,8 @@ package struct ProcessIdentity: Sendable {
     let validatedClients: ValidatedClients
     /// Makes our cookies towards servers and the marks of our questions.
     let tagKey: SipHash.Key
+    /// The key of the hashes of learned names.
+    let nameKey: UInt64
     /// The key of cookies towards servers and of marks.
     private let cookieKey: SipHash.Key
 
@@ -20,6 +22,7 @@ package struct ProcessIdentity: Sendable {
         cookies = CookieSecrets(shared: cookieSecrets, random: cookieKey)
         validatedClients = ValidatedClients(hashKey: secret.derived(2).low)
         tagKey = secret.derived(3)
+        nameKey = secret.derived(4).low
     }
 
     /// The same process with other cookies.

@@ -5,15 +5,16 @@ import Synchronization
 /// Names outside of the Kubernetes schema that clusters' servers have given in answers: questions for them
 /// are not denied here, whatever the schema says.
 ///
-/// Shared by all workers. Only servers' answers add to it. A name is remembered by the hash of its labels
-/// before the suffix, so that it is known under every suffix of the cluster; a hash that two names share only
-/// has one more name asked for.
+/// Shared by all workers. Only servers' answers add to it, and each cluster has a table of its own, so that
+/// none displaces the names of another. A name is remembered by the hash of its labels before the suffix, so
+/// that it is known under every suffix of the cluster; a hash that two names share only has one more name
+/// asked for.
 final class LearnedNames: Sendable {
-    /// Names; a further one replaces the one with the same place.
-    static let capacity = 4096
+    /// The names of one cluster; a further one replaces the one with the same place.
+    static let capacity = 1024
 
-    /// The hashes by place; 0: free. Empty until the first name is learned.
-    private let hashes = Mutex<[UInt64]>([])
+    /// By `ServerGroup.number` the hashes by place; 0: free. A table is empty until its first name is learned.
+    private let tables = Mutex<[[UInt64]]>([])
     /// True once a name was learned.
     private let isUsed = Atomic<Bool>(false)
 
@@ -25,37 +26,44 @@ final class LearnedNames: Sendable {
     /// - Parameters:
     ///   - labels: The labels before the suffix, in wire form.
     ///   - group: A `ServerGroup.number`.
-    func insert(_ labels: Span<UInt8>, group: Int) {
-        let hash = Self.hash(labels, group)
-        hashes.withLock { hashes in
-            if hashes.isEmpty { hashes = Array(repeating: 0, count: Self.capacity) }
-            hashes[Int(hash % UInt64(Self.capacity))] = hash
+    ///   - key: Random bits of the process, the same for all workers.
+    func insert(_ labels: Span<UInt8>, group: Int, key: UInt64) {
+        let hash = Self.hash(labels, key)
+        tables.withLock { tables in
+            while tables.count <= group { tables.append([]) }  // ends: one more each time
+            if tables[group].isEmpty { tables[group] = Array(repeating: 0, count: Self.capacity) }
+            tables[group][Self.place(of: hash)] = hash
         }
         isUsed.store(true, ordering: .relaxed)
     }
 
-    /// True if the group's servers have named these labels.
-    func contains(_ labels: Span<UInt8>, group: Int) -> Bool {
-        let hash = Self.hash(labels, group)
-        return hashes.withLock { $0.isEmpty ? false : $0[Int(hash % UInt64(Self.capacity))] == hash }
+    /// True if the group's servers have named these labels; `key` is as in `insert`.
+    func contains(_ labels: Span<UInt8>, group: Int, key: UInt64) -> Bool {
+        let hash = Self.hash(labels, key)
+        return tables.withLock { tables in
+            guard group < tables.count, !tables[group].isEmpty else { return false }
+            return tables[group][Self.place(of: hash)] == hash
+        }
     }
 
-    /// The hash of a group's labels, never 0.
-    private static func hash(_ labels: Span<UInt8>, _ group: Int) -> UInt64 {
-        var hash = NameHash(key: 0)
+    /// The hash of labels, never 0.
+    private static func hash(_ labels: Span<UInt8>, _ key: UInt64) -> UInt64 {
+        var hash = NameHash(key: key)
         hash.combine(labels, from: 0, count: labels.count)
-        hash.combine(UInt64(truncatingIfNeeded: group))
         return hash.value | 1
     }
+
+    /// The place of a hash in a table: of its upper bits, since the lowest one is always set.
+    private static func place(of hash: UInt64) -> Int { Int((hash >> 1) % UInt64(capacity)) }
 }
 
 extension ForwardingEngine {
-    /// Remembers the names in the data of the prepared answer that the schema does not have. Most answers
-    /// begin with an address, and have none.
-    ///
-    /// - Parameter group: A `ServerGroup.number`: the cluster that gave the answer.
-    func learnNames(of group: Int) {
-        guard prepared.marks.count > 0, Self.hasNameInData(prepared.marks[0]) else { return }
+    /// Remembers the names in the data of the prepared answer of the current group of `slot` that the schema
+    /// does not have. Most answers begin with an address, and have none.
+    func learnNames(_ slot: Int, _ target: RouteTarget) {
+        guard target.kind != .upstream, prepared.marks.count > 0, Self.hasNameInData(prepared.marks[0])
+        else { return }
+        let group = policy.groups[target.groups[table.transactions[slot].groupPosition]].number
         for index in 0..<prepared.marks.count {
             let mark = prepared.marks[index]
             // Behind the TTL's offset stand TTL and length; in SRV priority, weight and port come first.
@@ -71,7 +79,7 @@ extension ForwardingEngine {
                 !policy.schema.canExist(name.octets.span, suffixStart: suffixStart)
             else { continue }
             servers.board.learnedNames.insert(
-                name.octets.span.extracting(first: suffixStart), group: group)
+                name.octets.span.extracting(first: suffixStart), group: group, key: nameKey)
         }
     }
 
