@@ -11,6 +11,7 @@ package struct RelayElection: Hashable, Sendable {
     /// The candidates, in the order of the file.
     package let members: [Member]
 
+    /// Whether a relay with a higher priority carries again as soon as it can.
     package let preference: RelayPreference
 
     /// How long a relay must be up before packets are led to it beside or instead of others, in milliseconds.
@@ -24,10 +25,12 @@ package struct RelayElection: Hashable, Sendable {
 
     /// One relay of the path.
     package struct Member: Hashable, Sendable {
+        /// The host's name.
         package let name: String
         /// The highest carries.
         package let priority: Int
 
+        /// Creates a candidate.
         package init(name: String, priority: Int) {
             self.name = name
             self.priority = priority
@@ -36,6 +39,7 @@ package struct RelayElection: Hashable, Sendable {
 
     /// What probes through one relay show.
     package struct Observation: Hashable, Sendable {
+        /// Whether the relay works.
         package let state: PathState
         /// When `state` began.
         package let since: MonotonicTime
@@ -44,6 +48,7 @@ package struct RelayElection: Hashable, Sendable {
         /// When a probe was last answered; nil: never.
         package let lastAnswer: MonotonicTime?
 
+        /// Creates an observation.
         package init(state: PathState, since: MonotonicTime, cause: String, lastAnswer: MonotonicTime?) {
             self.state = state
             self.since = since
@@ -54,8 +59,11 @@ package struct RelayElection: Hashable, Sendable {
 
     /// Packets take other relays from now on.
     package struct Move: Hashable, Sendable {
+        /// The names of the relays that carried.
         package let before: [String]
+        /// The names of the relays that carry.
         package let after: [String]
+        /// Why the former are left or others join them.
         package let reason: String
         /// The time without a working relay until now, in nanoseconds; 0 for a move without need.
         package let gap: Int64
@@ -65,6 +73,8 @@ package struct RelayElection: Hashable, Sendable {
     /// milliseconds: a common fault may begin and end for one of them a little earlier.
     private static let doubt = 500
 
+    /// Creates an election in which nothing is known yet.
+    ///
     /// - Parameter carrying: Those that carry now; names of other hosts are ignored.
     package init(
         _ members: [Member], preference: RelayPreference, hold: Int, carrying: [String]
@@ -106,15 +116,17 @@ package struct RelayElection: Hashable, Sendable {
         guard next != carrying else { return nil }
         let lost = candidates.filter { carrying.contains($0.member.name) && !next.contains($0.member.name) }
         let move = Move(
-            before: carrying, after: next, reason: reason(lost, kept, drained),
-            gap: kept.isEmpty ? gap(of: lost, drained, at: now) : 0)
+            before: carrying, after: next, reason: reason(lost, drained: drained),
+            gap: kept.isEmpty ? gap(of: lost, at: now) : 0)
         carrying = next
         return move
     }
 
     /// A member with what is known of it.
     private struct Candidate {
+        /// The relay.
         let member: Member
+        /// What probes through it show.
         let observation: Observation
     }
 
@@ -136,6 +148,7 @@ package struct RelayElection: Hashable, Sendable {
         }
     }
 
+    /// The names of those that carry from now on.
     private mutating func choose(
         usable: [Candidate], kept: [Candidate], at now: MonotonicTime
     ) -> [String] {
@@ -149,11 +162,13 @@ package struct RelayElection: Hashable, Sendable {
         return members.filter { $0.priority == best && pool.contains($0) }.map(\.name)
     }
 
+    /// `update` is to be called again at `time` at the latest.
     private mutating func expect(_ time: MonotonicTime) {
         nextDeadline = nextDeadline.map { min($0, time) } ?? time
     }
 
-    private func reason(_ lost: [Candidate], _ kept: [Candidate], _ drained: Set<String>) -> String {
+    /// Why the relays of `lost` do not carry any more, or others do beside them.
+    private func reason(_ lost: [Candidate], drained: Set<String>) -> String {
         let reasons = lost.compactMap { candidate -> String? in
             let name = candidate.member.name
             if drained.contains(name) { return "\(name) is drained" }
@@ -165,7 +180,7 @@ package struct RelayElection: Hashable, Sendable {
     }
 
     /// The time since the last of `lost` answered.
-    private func gap(of lost: [Candidate], _ drained: Set<String>, at now: MonotonicTime) -> Int64 {
+    private func gap(of lost: [Candidate], at now: MonotonicTime) -> Int64 {
         guard lost.allSatisfy({ $0.observation.state != .up }) else { return 0 }
         return lost.compactMap(\.observation.lastAnswer).map { max(0, now.nanoseconds(since: $0)) }.min() ?? 0
     }

@@ -14,7 +14,7 @@ package struct RepairSchedule: Sendable {
     package static let longestBurst = 250
 
     /// An object is contested once it was restored this many times in quick succession.
-    package static let patience = 5
+    package static let contestThreshold = 5
 
     /// The longest pause for a contested object, in milliseconds.
     package static let longestHold = 60_000
@@ -143,21 +143,24 @@ package struct RepairSchedule: Sendable {
             let old = histories[object]
             let isSoon = old.map { now < $0.until.advanced(milliseconds: Self.calm($0.times)) } ?? false
             let times = (isSoon ? old?.times ?? 0 : 0) + 1
-            let hold = times < Self.patience ? 0 : Self.hold(times - Self.patience + 1)
+            let hold = times < Self.contestThreshold ? 0 : Self.hold(times - Self.contestThreshold + 1)
             histories[object] = History(times: times, last: now, until: now.advanced(milliseconds: hold))
             return hold == 0
-                ? nil : Contested(object: object, times: times, hold: hold, isNew: times == Self.patience)
+                ? nil
+                : Contested(object: object, times: times, hold: hold, isNew: times == Self.contestThreshold)
         }
     }
 
     /// The contested objects.
-    package var contested: [String] { histories.filter { $0.value.times >= Self.patience }.keys.sorted() }
+    package var contested: [String] {
+        histories.filter { $0.value.times >= Self.contestThreshold }.keys.sorted()
+    }
 
     /// 1, 2, 4 ... 60 seconds, in milliseconds; `number` counts from 1.
     package static func hold(_ number: Int) -> Int { min(longestHold, 1000 << min(number - 1, 10)) }
 
     /// An object that stays this long after its pause is no longer contested, in milliseconds.
     private static func calm(_ times: Int) -> Int {
-        10_000 + (times < patience ? 0 : hold(times - patience + 1))
+        10_000 + (times < contestThreshold ? 0 : hold(times - contestThreshold + 1))
     }
 }

@@ -3,9 +3,12 @@ import Inventory
 
 /// What BIRD, FRR and keepalived of one host need for the paths whose `failover` they are.
 struct FailoverRendering {
+    /// The planner with the inventory.
     private let planner: NetworkPlanner
+    /// The host that they run on.
     private let host: LocatedHost
 
+    /// Creates what `host` needs.
     init(_ planner: NetworkPlanner, _ host: LocatedHost) {
         self.planner = planner
         self.host = host
@@ -23,10 +26,15 @@ struct FailoverRendering {
 
     /// One session with BGP, and what it carries.
     struct Session {
+        /// Unique among the sessions of a host.
         let name: String
+        /// This host's address.
         let local: IPAddress
+        /// The other end's address.
         let neighbour: IPAddress
+        /// The number of this host's autonomous system.
         let localAS: Int
+        /// The number of the other end's autonomous system.
         let neighbourAS: Int
         /// The prefixes of both families that the relay announces.
         var prefixes: [IPPrefix]
@@ -49,7 +57,7 @@ struct FailoverRendering {
             for family in AddressFamily.allCases {
                 let prefixes = planning.nearTraffic.filter { $0.family == family }.flatMap(\.destinations)
                 for (name, addresses) in others where !prefixes.isEmpty {
-                    guard let ends = nearest(host.host.addresses, addresses, family) else { continue }
+                    guard let ends = nearest(host.host.addresses, addresses, family: family) else { continue }
                     let priority = planning.relay(host)?.priority ?? 100
                     add(
                         Session(
@@ -64,6 +72,7 @@ struct FailoverRendering {
         return sessions
     }
 
+    /// Adds a session, or its prefixes to the one with the same ends.
     private func add(_ session: Session, to sessions: inout [Session]) {
         guard
             let index = sessions.firstIndex(where: {
@@ -87,7 +96,7 @@ struct FailoverRendering {
 
     /// The two addresses with the most leading bits in common: those of one network, if there is one.
     private func nearest(
-        _ own: [IPAddress], _ others: [IPAddress], _ family: AddressFamily
+        _ own: [IPAddress], _ others: [IPAddress], family: AddressFamily
     ) -> (local: IPAddress, remote: IPAddress)? {
         let pairs = own.filter { $0.family == family }.flatMap { local in
             others.filter { $0.family == family }.map { (local: local, remote: $0) }
@@ -103,18 +112,26 @@ struct FailoverRendering {
         host.host.addresses.first { $0.family == .v4 }?.description ?? "0.0.0.78"
     }
 
+    /// The host's name.
     var name: String { host.host.name }
 
     // MARK: - VRRP
 
     /// One virtual address, and the path whose health decides who has it.
     struct Instance {
+        /// Unique among the instances of a host.
         let name: String
+        /// The ends of the path, as in `office/prod`.
         let path: String
+        /// The device that has the address.
         let device: String
+        /// The virtual address and its number.
         let settings: VRRPSettings
+        /// The highest has the address.
         let priority: Int
+        /// Whether a relay with a higher priority takes the address back.
         let preference: RelayPreference
+        /// The path that needs it.
         let reason: String
     }
 
