@@ -162,6 +162,12 @@ package enum ChildProcess {
         return status
     }
 
+    /// True if the process that `startDetached` began has ended; it leaves nothing behind then. Corresponds to
+    /// waitpid(2) with WNOHANG.
+    package static func hasEnded(_ process: Int32) -> Bool {
+        waitpid(process, nil, WNOHANG) != 0
+    }
+
     /// Corresponds to posix_spawn(3), with all signals as they are by default.
     static func spawn(
         _ path: String, _ arguments: [String], environment: [String], input: Int32, output: Int32,

@@ -16,7 +16,8 @@ enum AgentHealth {
         else { return [] }
         let isHung = isHung(store, process: status.process)
         let relayed = status.relayed.map { path in
-            health(path.from, path.to, path.relay, isHung ? "the agent does not work" : nil, now)
+            health(
+                path.from, path.to, of: path.relay, fault: isHung ? "the agent does not work" : nil, now: now)
         }
         return relayed
             + status.relays.compactMap { group in
@@ -24,18 +25,23 @@ enum AgentHealth {
                 guard let best = carrying.first(where: { $0.state == "up" }) ?? carrying.first else {
                     return nil
                 }
-                return health(group.from, group.to, best, nil, now)
+                return health(group.from, group.to, of: best, fault: nil, now: now)
             }
     }
 
     /// True if the agent should have shown that it works and has not.
     private static func isHung(_ store: StateStore, process: Int) -> Bool {
         guard let pulse = store.pulse, pulse.process == process else { return false }
-        return Int(MonotonicClock.now.milliseconds) - pulse.milliseconds > NetGuard.patience
+        return Int(MonotonicClock.now.milliseconds) - pulse.milliseconds > NetGuard.timeout
     }
 
+    /// The health of the path between these ends through `relay`.
+    ///
+    /// - Parameters:
+    ///   - fault: Why it counts as down whatever probes show; nil: it does not.
+    ///   - now: Seconds since 1970.
     private static func health(
-        _ from: String, _ to: String, _ relay: AgentStatus.Relay, _ fault: String?, _ now: Int
+        _ from: String, _ to: String, of relay: AgentStatus.Relay, fault: String?, now: Int
     ) -> ServerStatus.PathHealth {
         let fault = fault ?? relay.drainedSince.map { _ in "the relay is drained" }
         return ServerStatus.PathHealth(
