@@ -69,11 +69,30 @@ import Testing
         do {
             let lock = try run.run.store.lock()
             run.agent.move(to: RelayChoices([Self.group: ["r2"]]))
-            #expect(hops(run) == ["10.14.0.61"])
+            #expect(hops(run) == ["10.14.0.61"] && run.status?.isMoving == true)
             _ = lock.number
         }
         run.runUntilQuiet()
         #expect(hops(run) == ["10.14.0.62"] && run.takeNews() == ["moved"])
+        #expect(run.status?.isMoving == false)
+    }
+
+    @Test func `of drains at the same time none is lost`() async throws {
+        let run = try started()
+        let store = run.run.store
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for place in ["a", "b", "c"] {
+                group.addTask {
+                    for number in 0..<2 {
+                        try store.changeDrainedRelays { $0["\(place)/relay\(number)"] = number }
+                    }
+                }
+            }
+            try await group.waitForAll()
+        }
+        let drained = try store.drainedRelays()
+        #expect(drained.count == 6 && drained["b/relay1"] == 1, "\(drained)")
+        withExtendedLifetime(run) {}
     }
 
     /// It must not lead packets back to a relay that is dead.

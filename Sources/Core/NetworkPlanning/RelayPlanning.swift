@@ -344,6 +344,9 @@ struct RelayPlanning {
 extension LocatedHost {
     /// True if both are the same host of the inventory.
     func isSame(as other: LocatedHost) -> Bool { place == other.place && host.name == other.host.name }
+
+    /// Its place and its name, as in `prod/relay1`; unique in an inventory.
+    package var reference: String { "\(place)/\(host.name)" }
 }
 
 extension NetworkPlanner {

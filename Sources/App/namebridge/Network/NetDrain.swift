@@ -16,7 +16,8 @@ struct NetDrain: ParsableCommand {
             The agent of this host does it, as long as another relay of the path works; it holds until \
             "net undrain", also for the next agent. Connections that began before stay with the relay if it \
             carried the path alone. The exit code is 1 if packets are still led to the relay, or if \
-            connections are left when the time is over.
+            connections are left when the time is over, or if the agent does not show within ten seconds that \
+            the relay is drained.
 
             Examples:
               sudo namebridge net drain relay1
@@ -25,7 +26,7 @@ struct NetDrain: ParsableCommand {
 
     @OptionGroup var configuration: ConfigurationOptions
 
-    @Argument(help: "The relay's name.")
+    @Argument(help: "The relay: NAME or CLUSTER-OR-SITE/NAME.")
     var relay: String
 
     @Option(
@@ -38,20 +39,23 @@ struct NetDrain: ParsableCommand {
     func run() throws {
         let drain = try RelayDrain(relay, try configuration.load())
         try NetFailure.reported { () throws(KernelError) in
-            var drained = try drain.store.drainedRelays()
-            drained[drain.name] = drained[drain.name] ?? ThisProcess.wallClock
-            try drain.store.write(drained: drained)
+            try drain.store.changeDrainedRelays { drained in
+                drained[drain.host] = drained[drain.host] ?? ThisProcess.wallClock
+            }
         }
         guard try NetFailure.reported({ () throws(KernelError) in try drain.store.hasAgent() }) else {
             print("\(relay) is drained as soon as an agent runs: namebridge net agent")
             throw ExitStatus.problem
         }
-        let carrying = drain.groups(waiting: 5)
-        for group in carrying {
-            print("\(group.path): \(relay) still carries, no other relay works")
+        switch drain.progress(waiting: 10) {
+        case .unknown:
+            print("the agent of this host does not show that \(relay) is drained: namebridge net status")
+            throw ExitStatus.problem
+        case .led(let paths):
+            for line in paths { print(line) }
+            throw ExitStatus.problem
+        case .past: try report(drain)
         }
-        if !carrying.isEmpty { throw ExitStatus.problem }
-        try report(drain)
     }
 
     /// Prints how many connections are left, now and at each change while it waits.
@@ -88,16 +92,13 @@ struct NetUndrain: ParsableCommand {
 
     @OptionGroup var configuration: ConfigurationOptions
 
-    @Argument(help: "The relay's name.")
+    @Argument(help: "The relay: NAME or CLUSTER-OR-SITE/NAME.")
     var relay: String
 
     func run() throws {
         let drain = try RelayDrain(relay, try configuration.load())
         let wasDrained = try NetFailure.reported { () throws(KernelError) in
-            var drained = try drain.store.drainedRelays()
-            let since = drained.removeValue(forKey: drain.name)
-            try drain.store.write(drained: drained)
-            return since != nil
+            try drain.store.changeDrainedRelays { $0.removeValue(forKey: drain.host) != nil }
         }
         print(wasDrained ? "\(relay) may carry again" : "\(relay) is not drained")
     }
@@ -105,45 +106,87 @@ struct NetUndrain: ParsableCommand {
 
 /// A relay that gets no new connections, and what it still has.
 private struct RelayDrain {
-    /// The name of the host.
-    let name: String
+    /// The host, as in `prod/relay1`.
+    let host: String
+    /// The folder of the state.
     let store: StateStore
+    /// The file.
     private let inventory: Inventory
 
-    /// - Throws: `ExitStatus.usage`, after a message, if no path has that relay.
+    /// Whether packets are led to the relay.
+    enum Progress {
+        /// The agent's status does not show the relay as drained.
+        case unknown
+        /// They are: one line for each path.
+        case led([String])
+        /// They are led past it, except for connections that stay.
+        case past
+    }
+
+    /// - Throws: `ExitStatus.usage`, after a message, if no path has that relay, or if several have one of
+    ///   that name.
     init(_ relay: String, _ inventory: Inventory) throws {
-        let known = inventory.paths.flatMap { path in
-            path.relayHosts.compactMap { inventory.host($0, in: path.ends.keys.reversed())?.host.name }
-        }
-        let name = relay.split(separator: "/").last.map(String.init) ?? relay
-        guard known.contains(name) else {
-            let names = Set(known).sorted().joined(separator: ", ")
-            printError("namebridge: \"\(relay)\" is no relay of a path; known: \(names)")
+        let known = Set(
+            inventory.paths.flatMap { path in
+                path.relayHosts.compactMap { inventory.host($0, in: path.ends.keys.reversed())?.reference }
+            })
+        // A machine that stands under several places is located at the first.
+        let wanted =
+            relay.contains("/")
+            ? known.filter { $0 == inventory.host(relay, in: [])?.reference }
+            : known.filter { $0.split(separator: "/").last.map(String.init) == relay }
+        guard let host = wanted.first, wanted.count == 1 else {
+            let names = (wanted.isEmpty ? known : wanted).sorted().joined(separator: ", ")
+            printError(
+                wanted.isEmpty
+                    ? "namebridge: \"\(relay)\" is no relay of a path; known: \(names)"
+                    : "namebridge: \"\(relay)\" is the name of several relays: \(names)")
             throw ExitStatus.usage
         }
-        self.name = name
+        self.host = host
         self.inventory = inventory
         store = try NetFailure.reported { () throws(KernelError) in try NetState.store() }
     }
 
-    /// The paths that the relay still carries after that many seconds at most.
-    func groups(waiting seconds: Int) -> [AgentStatus.RelayGroup] {
-        var carrying: [AgentStatus.RelayGroup] = []
+    /// Where packets are led, once the agent has done what it can, or after that many seconds.
+    func progress(waiting seconds: Int) -> Progress {
+        var progress = Progress.unknown
         for _ in 0..<seconds * 20 {
-            carrying = (store.agentStatus()?.relays ?? []).filter { $0.carrying.contains(name) }
-            if carrying.isEmpty { break }
+            progress = self.progress
+            if case .past = progress { break }
             ThisProcess.sleep(milliseconds: 50)
         }
-        return carrying
+        return progress
+    }
+
+    /// Where packets are led now.
+    private var progress: Progress {
+        guard let status = store.agentStatus(), status.isRunning, !status.isMoving,
+            Int32(exactly: status.process).map(ThisProcess.sees) == true
+        else { return .unknown }
+        let chosen = status.relays.compactMap { group in
+            group.relays.first { $0.host == host }.map { (group: group, relay: $0) }
+        }
+        let relayed = status.relayed.filter { $0.relay.host == host }
+        let relays = chosen.map(\.relay) + relayed.map(\.relay)
+        guard !relays.isEmpty, relays.allSatisfy({ $0.drainedSince != nil }) else { return .unknown }
+        let led =
+            chosen.filter { $0.group.carrying.contains($0.relay.name) }.map { choice in
+                "\(choice.group.path): \(choice.relay.name) still carries, no other relay works"
+            } + relayed.filter(\.isAnnounced).map { "\($0.path): still announced" }
+        return led.isEmpty ? .past : .led(led)
     }
 
     /// How many connections are left; nil if none stays with the relay.
     func connections() throws(KernelError) -> Int? {
-        let staying = try store.relayChoices().staying.filter { $0.value == name }.keys
+        let staying = try store.relayChoices().staying
         let status = store.agentStatus()
+        let kept = (status?.relays ?? []).filter { group in
+            group.relays.contains { $0.host == host && staying[group.path] == $0.name }
+        }
         let groups =
-            (status?.relays ?? []).filter { staying.contains($0.path) }.map { ($0.from, $0.to) }
-            + (status?.relayed ?? []).filter { $0.relay.name == name }.map { ($0.from, $0.to) }
+            kept.map { ($0.from, $0.to) }
+            + (status?.relayed ?? []).filter { $0.relay.host == host }.map { ($0.from, $0.to) }
         guard !groups.isEmpty else { return nil }
         let prefixes = inventory.paths.flatMap { path -> [IPPrefix] in
             guard case .oneWay(let from, let to) = path.ends, let cluster = inventory.cluster(to),

@@ -11,10 +11,15 @@ import Time
 ///
 /// Used by one thread, the agent's; the probes have a thread of their own.
 final class RelayWatch {
+    /// Probes all paths.
     private let prober: PathProber
+    /// Signalled with each change of a verdict.
     private let wake: Wake
+    /// The paths with several relays.
     private var groups: [RelayGroup] = []
+    /// The elections of `groups`, in their order.
     private var elections: [RelayElection] = []
+    /// The paths that this host relays.
     private var relayed: [RelayedPath] = []
     /// What the status says of relayed paths.
     private(set) var relayedReport: [AgentStatus.RelayedPath] = []
@@ -23,16 +28,20 @@ final class RelayWatch {
     /// The choices so far, also for paths that the file has lost meanwhile: it may get them back.
     private var choices: RelayChoices
 
-    /// Signalled with each change of a verdict.
+    /// An event that both threads have.
     private final class Wake: Sendable {
+        /// The event.
         let event: EventFD
 
+        /// Creates an event that is not signalled.
         init() throws(Errno) { event = try EventFD() }
     }
 
     /// Connections of probes that may be open at a time.
     private static let mostOpen = 1024
 
+    /// Starts the thread of the probes.
+    ///
     /// - Parameter choices: Those of the agent before.
     init(_ choices: RelayChoices) throws(Errno) {
         self.choices = choices
@@ -49,6 +58,7 @@ final class RelayWatch {
         try prober.start()
     }
 
+    /// Ends the probes.
     func stop() { prober.stop() }
 
     /// Makes `epoll` report that there are news.
@@ -90,6 +100,10 @@ final class RelayWatch {
         let before = choices
         for index in groups.indices {
             let group = groups[index]
+            // Hosts of other places may have the same names.
+            let drained = [String: Int](
+                group.members.compactMap { member in drained[member.host].map { (member.name, $0) } },
+                uniquingKeysWith: min)
             let observed = group.members.map { member in
                 Self.observation(verdicts.first { $0.path == member.probed }, at: now)
             }
@@ -98,7 +112,7 @@ final class RelayWatch {
                 choices.carrying[group.name] = move.after
                 note(move, of: group, at: now)
             }
-            keepConnections(of: group, move, observed, drained)
+            keepConnections(of: group, after: move, observed: observed, drained: drained)
             report(observed, drained, of: group, at: now)
         }
         announce(verdicts, drained, at: now)
@@ -112,12 +126,12 @@ final class RelayWatch {
             let name = path.probed.relays.first ?? ""
             let observation = Self.observation(verdicts.first { $0.path == path.probed }, at: now)
             var relay = AgentStatus.Relay(
-                name: name, state: observation.state.rawValue,
+                name: name, host: path.host, state: observation.state.rawValue,
                 since: ThisProcess.wallClock - now.seconds(since: observation.since),
                 cause: observation.cause)
             let old = relayedReport.first { $0.path == path.name }?.relay
             if let old, old.state == relay.state { relay.since = old.since }
-            relay.drainedSince = drained[name]
+            relay.drainedSince = drained[path.host]
             let works = observation.state == .up && relay.drainedSince == nil
             if works, path.failover == .bgp { announced.insert(path.name) }
             return AgentStatus.RelayedPath(
@@ -147,8 +161,8 @@ final class RelayWatch {
     /// Connections stay with a relay that was drained as long as it works, if no other one carried beside it:
     /// then it is not known whose they are.
     private func keepConnections(
-        of group: RelayGroup, _ move: RelayElection.Move?, _ observed: [RelayElection.Observation],
-        _ drained: [String: Int]
+        of group: RelayGroup, after move: RelayElection.Move?, observed: [RelayElection.Observation],
+        drained: [String: Int]
     ) {
         for (member, observation) in zip(group.members, observed) {
             let name = member.name
@@ -162,6 +176,7 @@ final class RelayWatch {
         }
     }
 
+    /// Notes what the status says of the relays of `group`.
     private func report(
         _ observed: [RelayElection.Observation], _ drained: [String: Int], of group: RelayGroup,
         at now: MonotonicTime
@@ -169,7 +184,7 @@ final class RelayWatch {
         let old = reports[group.name]?.relays ?? []
         reports[group.name]?.relays = zip(group.members, observed).map { member, observation in
             var relay = AgentStatus.Relay(
-                name: member.name, state: observation.state.rawValue,
+                name: member.name, host: member.host, state: observation.state.rawValue,
                 since: ThisProcess.wallClock - now.seconds(since: observation.since),
                 cause: observation.cause)
             // Computed again it might differ by a second.
@@ -184,6 +199,7 @@ final class RelayWatch {
     /// What the status says of each path.
     var report: [AgentStatus.RelayGroup] { groups.compactMap { reports[$0.name] } }
 
+    /// What the probes of one path show.
     private static func observation(
         _ verdict: PathVerdict?, at now: MonotonicTime
     ) -> RelayElection.Observation {
@@ -195,6 +211,7 @@ final class RelayWatch {
             state: verdict.state, since: verdict.since, cause: verdict.cause, lastAnswer: verdict.lastAnswer)
     }
 
+    /// Notes a move for the status, and logs it.
     private func note(_ move: RelayElection.Move, of group: RelayGroup, at now: MonotonicTime) {
         reports[group.name]?.carrying = move.after
         reports[group.name]?.since = ThisProcess.wallClock

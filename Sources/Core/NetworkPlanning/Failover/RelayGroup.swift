@@ -16,11 +16,16 @@ package struct RelayGroup: Hashable, Sendable {
 
     /// One relay.
     package struct Member: Hashable, Sendable {
+        /// The host's name.
         package let name: String
+
+        /// The host, as in `prod/relay1`.
+        package let host: String
 
         /// At most one of each family.
         let gateways: [IPAddress]
 
+        /// The share of packets, among those that carry.
         let weight: Int
 
         /// What is probed through this relay alone.
@@ -57,6 +62,7 @@ package struct ProbeWay {
     /// All bits are compared, so that no packets but probes match by chance.
     var mark: UInt32 { 0x4E42_0000 + UInt32(slot) }
 
+    /// The routing table of the relay.
     var table: Int { Self.tables.lowerBound + slot }
 
     /// The tables of all relays.

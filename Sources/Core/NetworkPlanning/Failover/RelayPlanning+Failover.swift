@@ -88,8 +88,10 @@ extension RelayPlanning {
         guard ways.count == hops.count else { return nil }
         let members = zip(hops, ways).map { hop, way in
             RelayGroup.Member(
-                name: hop.host.name, gateways: AddressFamily.allCases.compactMap { hop.host.address($0) },
-                weight: relay(hop)?.weight ?? 1, probed: probed(hop, way, direction, from: builder.host.host))
+                name: hop.host.name, host: hop.reference,
+                gateways: AddressFamily.allCases.compactMap { hop.host.address($0) },
+                weight: relay(hop)?.weight ?? 1,
+                probed: probed(hop, by: way, direction: direction, from: builder.host.host))
         }
         let hold = (path.health.probe ?? ProbeSettings()).hold
         let election = RelayElection(
@@ -102,7 +104,7 @@ extension RelayPlanning {
 
     /// What `host` probes through the relay `hop`.
     private func probed(
-        _ hop: LocatedHost, _ way: ProbeWay, _ direction: Direction, from host: Host
+        _ hop: LocatedHost, by way: ProbeWay, direction: Direction, from host: Host
     ) -> ProbedPath {
         let settings = path.health.probe ?? ProbeSettings()
         switch direction {

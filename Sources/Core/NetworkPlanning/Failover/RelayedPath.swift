@@ -9,7 +9,11 @@ package struct RelayedPath: Hashable, Sendable {
     /// As in `office -> prod via relay1`; unique in a plan.
     package let name: String
 
+    /// How others are led to this host.
     package let failover: Failover
+
+    /// This host, as in `prod/relay1`.
+    package let host: String
 
     /// What the agent probes from this host, without a relay.
     package let probed: ProbedPath
@@ -46,6 +50,7 @@ extension RelayPlanning {
         }
         let relayed = RelayedPath(
             name: "\(from) -> \(cluster.key) via \(host.host.name)".plain, failover: settings.failover,
+            host: host.reference,
             probed: ProbedPath(
                 from: from, to: cluster.key, relays: [host.host.name], targets: targets,
                 settings: path.health.probe ?? ProbeSettings()))

@@ -5,7 +5,9 @@ extension AgentStatus {
     package struct RelayGroup: Hashable, Sendable {
         /// As in `office -> prod via relay1, relay2`.
         package var path: String
+        /// The key of the end that packets come from.
         package var from: String
+        /// The key of the end that they go to.
         package var to: String
         /// The names of the relays that carry.
         package var carrying: [String]
@@ -17,8 +19,10 @@ extension AgentStatus {
         package var moves: Int
         /// The time without a working relay at these moves.
         package var lostMilliseconds: Int
+        /// All relays, in the order of the file.
         package var relays: [Relay]
 
+        /// Creates what is said before the first move.
         package init(path: String, from: String, to: String, carrying: [String], since: Int) {
             self.path = path
             self.from = from
@@ -36,13 +40,16 @@ extension AgentStatus {
     package struct RelayedPath: Hashable, Sendable {
         /// As in `office -> prod via relay1`.
         package var path: String
+        /// The key of the near end.
         package var from: String
+        /// The key of the far end.
         package var to: String
         /// What probes from this host show.
         package var relay: Relay
         /// True if its prefixes are announced.
         package var isAnnounced: Bool
 
+        /// Creates what is said of the path.
         package init(path: String, from: String, to: String, relay: Relay, isAnnounced: Bool) {
             self.path = path
             self.from = from
@@ -54,7 +61,10 @@ extension AgentStatus {
 
     /// One of the relays.
     package struct Relay: Hashable, Sendable {
+        /// The host's name.
         package var name: String
+        /// The host, as in `prod/relay1`.
+        package var host: String
         /// `up`, `down` or `unknown`.
         package var state: String
         /// When it became so, in seconds since 1970.
@@ -64,8 +74,10 @@ extension AgentStatus {
         /// When it was drained, in seconds since 1970; nil if it is not.
         package var drainedSince: Int?
 
-        package init(name: String, state: String, since: Int, cause: String) {
+        /// Creates what is said of a relay that is not drained.
+        package init(name: String, host: String, state: String, since: Int, cause: String) {
             self.name = name
+            self.host = host
             self.state = state
             self.since = since
             self.cause = cause
@@ -74,6 +86,7 @@ extension AgentStatus {
 }
 
 extension AgentStatus.RelayGroup {
+    /// For the file of the status, and for programs.
     var json: JSONValue {
         .object([
             ("path", .string(path)), ("from", .string(from)), ("to", .string(to)),
@@ -98,6 +111,7 @@ extension AgentStatus.RelayGroup {
 }
 
 extension AgentStatus.RelayedPath {
+    /// For the file of the status, and for programs.
     var json: JSONValue {
         .object([
             ("path", .string(path)), ("from", .string(from)), ("to", .string(to)), ("relay", relay.json),
@@ -116,9 +130,11 @@ extension AgentStatus.RelayedPath {
 }
 
 extension AgentStatus.Relay {
+    /// For the file of the status, and for programs.
     fileprivate var json: JSONValue {
         .object([
-            ("name", .string(name)), ("state", .string(state)), ("since", .integer(since)),
+            ("name", .string(name)), ("host", .string(host)), ("state", .string(state)),
+            ("since", .integer(since)),
             ("cause", .string(cause)), ("drained-since", drainedSince.map { .integer($0) } ?? .null),
         ])
     }
@@ -128,7 +144,9 @@ extension AgentStatus.Relay {
         guard let name = json["name"]?.string, let state = json["state"]?.string,
             let since = json["since"]?.integer
         else { return nil }
-        self.init(name: name, state: state, since: since, cause: json["cause"]?.string ?? "")
+        self.init(
+            name: name, host: json["host"]?.string ?? name, state: state, since: since,
+            cause: json["cause"]?.string ?? "")
         drainedSince = json["drained-since"]?.integer
     }
 }

@@ -54,6 +54,9 @@ package struct AgentStatus: Hashable, Sendable {
     /// The paths that this host relays.
     package var relayed: [RelayedPath] = []
 
+    /// True while routes do not lead yet where `relays` and `relayed` say.
+    package var isMoving = false
+
     /// The status of an agent that has just started.
     package init(process: Int, started: Int) {
         self.process = process
@@ -100,6 +103,7 @@ extension AgentStatus {
             "contested": .array(contested.map { .string($0) }),
             "missing": .array(missing.map { .string($0) }), "paths": .array(paths.map(\.json)),
         ]
+        if isMoving { members["moving"] = .boolean(true) }
         if !relayed.isEmpty { members["relayed"] = .array(relayed.map(\.json)) }
         if !relays.isEmpty { members["relays"] = .array(relays.map(\.json)) }
         if !silent.isEmpty { members["silent"] = .array(silent.map { .string($0) }) }
@@ -128,6 +132,7 @@ extension AgentStatus {
         healed = json["healed"]?.integer ?? 0
         repairs = json["repairs"]?.integer ?? 0
         failures = json["failures"]?.integer ?? 0
+        isMoving = json["moving"]?.boolean ?? false
         contested = json["contested"]?.elements?.compactMap(\.string) ?? []
         relayed = json["relayed"]?.elements?.compactMap(RelayedPath.init(json:)) ?? []
         relays = json["relays"]?.elements?.compactMap(RelayGroup.init(json:)) ?? []

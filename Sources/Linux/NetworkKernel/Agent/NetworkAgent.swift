@@ -206,6 +206,7 @@ package final class NetworkAgent<Machine: Kernel, Source: EventSource> {
     /// Other relays carry from the next check on.
     func beginMove() {
         moveBegan = moveBegan ?? clock()
+        status.isMoving = true
         mustPlanAgain = true
         pathPlans = nil
     }
@@ -366,6 +367,7 @@ package final class NetworkAgent<Machine: Kernel, Source: EventSource> {
     private func endMove(at now: MonotonicTime) {
         guard let began = moveBegan else { return }
         moveBegan = nil
+        status.isMoving = false
         tell(.moved(milliseconds: Int(now.nanoseconds(since: began) / 1_000_000)))
     }
 

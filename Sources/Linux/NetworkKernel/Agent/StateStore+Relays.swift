@@ -14,11 +14,12 @@ extension StateStore {
         return choices
     }
 
+    /// Writes the choices.
     package func write(_ choices: RelayChoices) throws(KernelError) {
         try write("relays", choices.json.description)
     }
 
-    /// When each relay was drained, in seconds since 1970, by its name.
+    /// When each relay was drained, in seconds since 1970, by its host as in `prod/relay1`.
     package func drainedRelays() throws(KernelError) -> [String: Int] {
         guard let json = try read(Self.drainedName) else { return [:] }
         var drained: [String: Int] = [:]
@@ -31,7 +32,23 @@ extension StateStore {
         return drained
     }
 
-    package func write(drained: [String: Int]) throws(KernelError) {
+    /// Changes the drained relays while no other process does.
+    ///
+    /// - Returns: What `change` returns.
+    package func changeDrainedRelays<Value>(
+        _ change: (inout [String: Int]) -> Value
+    ) throws(KernelError) -> Value {
+        let lock = try lock()
+        defer { _ = lock.number }
+        let before = try drainedRelays()
+        var drained = before
+        let value = change(&drained)
+        if drained != before { try write(drained: drained) }
+        return value
+    }
+
+    /// Writes when each relay was drained.
+    private func write(drained: [String: Int]) throws(KernelError) {
         if drained.isEmpty { return try remove(Self.drainedName) }
         let entries = drained.sorted { $0.key < $1.key }.map { name, since in
             JSONValue.object([("relay", .string(name)), ("since", .integer(since))])
