@@ -91,7 +91,8 @@ extension EndToEnd {
             try socket.sendFramed(question("web.shop.svc.silent.cluster.local", id: 1))
             try socket.sendFramed(question("web.shop.svc.prod.cluster.local", id: 2))
             #expect(ReplyHeader(socket.receiveFramed(within: 3_000))?.id == 2)
-            let late = ReplyHeader(socket.receiveFramed(within: 4_000))
+            // A server that is alone is given the rest of the time that clients wait.
+            let late = ReplyHeader(socket.receiveFramed(within: 8_000))
             #expect(late?.id == 1 && late?.rcode == 2)
         }
 
