@@ -39,8 +39,24 @@ enum KnownNameCompletion {
         }
     }
 
-    /// Those that begin with `prefix`, each once and in order.
-    private static func suggestions(_ texts: [String], _ prefix: String) -> [String] {
-        Array(Set(texts.filter { $0.hasPrefix(prefix) }).sorted().prefix(mostSuggestions))
+    /// Those that begin with `prefix`, each once and in order, without those that have other octets than
+    /// letters, digits and `.`, `_`, `/`, `-`.
+    ///
+    /// Clusters and clients choose names, and bash expands what it is given: a name with "$()" or backticks
+    /// would be a command.
+    static func suggestions(_ texts: [String], _ prefix: String) -> [String] {
+        let plain = texts.filter { $0.hasPrefix(prefix) && $0.utf8.allSatisfy(isPlain) }
+        return Array(Set(plain).sorted().prefix(mostSuggestions))
+    }
+
+    /// True for octets that no shell treats specially inside of a word.
+    private static func isPlain(_ octet: UInt8) -> Bool {
+        switch octet {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+            UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "."), UInt8(ascii: "_"), UInt8(ascii: "/"),
+            UInt8(ascii: "-"):
+            true
+        default: false
+        }
     }
 }
