@@ -58,8 +58,7 @@ extension ForwardingEngine {
     mutating func weigh(_ slot: Int, _ target: RouteTarget) -> UnionStep {
         guard prepared.isNameError else { return .complete }
         let position = table.transactions[slot].groupPosition
-        let skips = table.transactions[slot].question.skippedMembers
-        let isLast = target.groups.indices.dropFirst(position + 1).allSatisfy { skips & 1 << UInt32($0) != 0 }
+        let isLast = isLastMember(slot, target)
         guard prepared.hasSOA else {
             let name = policy.groups[target.groups[position]].name
             table.transactions[slot].noteFailure(
@@ -73,10 +72,18 @@ extension ForwardingEngine {
 
     /// What an error of Lighthouse means, which has no answers but addresses: NOTIMP for a name that it has,
     /// NOTZONE for one that it does not have; nil for other errors, and other targets.
-    func meaning(of rcode: ResponseCode, for target: RouteTarget) -> ResponseCode? {
-        guard target.kind == .clusterSet else { return nil }
-        switch rcode {
-        case .notImplemented: return .noError
+    ///
+    /// NOTIMP to a question with EDNS may come from a server that does not know EDNS: it says something of
+    /// the name only once the question was asked without. Addresses are what Lighthouse has answers for.
+    func meaning(of answer: ServerAnswer, _ slot: Int) -> ResponseCode? {
+        guard table.transactions[slot].target?.kind == .clusterSet, let place = answer.attempt else {
+            return nil
+        }
+        switch ResponseCode(of: answer.message, answer.header, from: answer.question.end) {
+        case .notImplemented:
+            let type = table.transactions[slot].question.type
+            let isForAddress = type == RecordType.a || type == RecordType.aaaa
+            return isForAddress || table[slot, place].usesEDNS ? nil : .noError
         case .notZone: return .nameError
         default: return nil
         }
@@ -84,9 +91,7 @@ extension ForwardingEngine {
 
     /// Gives the answer that an error of Lighthouse stands for; see `meaning`.
     mutating func giveMeaning(of answer: ServerAnswer, _ slot: Int, in turn: inout Turn) -> AnswerUse {
-        guard let target = table.transactions[slot].target,
-            let meaning = meaning(of: ResponseCode(answer.header.rcode), for: target)
-        else { return .malformed }
+        guard let meaning = meaning(of: answer, slot) else { return .malformed }
         for follower in table.followers(of: slot) + [slot] {
             guard let own = table.transactions[follower].target, own.kind == .clusterSet else { continue }
             table.begin(

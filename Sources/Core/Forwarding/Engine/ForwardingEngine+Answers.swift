@@ -79,10 +79,10 @@ extension ForwardingEngine {
         let roundTrip = turn.now.nanoseconds(since: answer.sent)
         servers[answer.server].answered(after: roundTrip)
         meters.serverLatency.record(nanoseconds: roundTrip, row: answer.server)
-        if giveMeaning(of: answer, slot, in: &turn) == .given { return }
         if let event = rejection(of: answer, slot, at: turn.now) {
             return advance(slot, after: event, in: &turn)
         }
+        if giveMeaning(of: answer, slot, in: &turn) == .given { return }
         giveToAll(answer, slot, in: &turn)
     }
 
@@ -133,6 +133,7 @@ extension ForwardingEngine {
         {
             return truncated(slot, place)
         }
+        if meaning(of: answer, slot) != nil { return nil }
         // Such a server is asked without EDNS; an answer without EDNS that is malformed remains malformed.
         let rcode =
             ResponseCode(of: answer.message, answer.header, from: answer.question.end)
@@ -379,7 +380,7 @@ extension ForwardingEngine {
 
     /// Informs the clients that no further group has an answer.
     mutating func finishWithGroupsFailure(_ slot: Int, _ target: RouteTarget, in turn: inout Turn) {
-        if prepareUnion(slot, target) {
+        if case .complete = prepareUnion(slot, target) {
             return givePrepared(slot, target, askedAt: turn.now, by: nil, in: &turn)
         }
         // A refusal is passed on. Every other code concerns our question or the server (FORMERR, NOTIMP,

@@ -90,6 +90,13 @@ extension ForwardingEngine {
 // MARK: - Unions
 
 extension ForwardingEngine {
+    /// True if no member after the current one of `slot` is asked.
+    func isLastMember(_ slot: Int, _ target: RouteTarget) -> Bool {
+        let skips = table.transactions[slot].question.skippedMembers
+        let later = target.groups.indices.dropFirst(table.transactions[slot].groupPosition + 1)
+        return later.allSatisfy { skips & 1 << UInt32($0) != 0 }
+    }
+
     /// Gives the prepared answer, joined with those of the members before, or asks the next one.
     mutating func giveJoined(
         _ answer: ServerAnswer, to slot: Int, _ target: RouteTarget, in turn: inout Turn
@@ -120,9 +127,7 @@ extension ForwardingEngine {
             merged.hasName = true
         }
         table.transactions[slot].merged = merged
-        let skips = table.transactions[slot].question.skippedMembers
-        let isLast = target.groups.indices.dropFirst(position + 1).allSatisfy { skips & 1 << UInt32($0) != 0 }
-        guard isLast else { return .nextMember }
+        guard isLastMember(slot, target) else { return .nextMember }
         return completeUnion(slot, target)
     }
 
@@ -135,18 +140,18 @@ extension ForwardingEngine {
             if merged.hasName { prepared.becomeNoData() }
             return .complete
         }
-        guard prepareUnion(slot, target) else { return .incomplete }
-        return .complete
+        return prepareUnion(slot, target)
     }
 
-    /// Prepares the joined records of `slot`; false if there are none, or a silent member may have more.
-    mutating func prepareUnion(_ slot: Int, _ target: RouteTarget) -> Bool {
+    /// Prepares the joined records of `slot`: `.incomplete` if there are none, or a silent member may have
+    /// more.
+    mutating func prepareUnion(_ slot: Int, _ target: RouteTarget) -> UnionStep {
         guard let union = target.union, let merged = table.transactions[slot].merged, !merged.records.isEmpty,
             union.isPartial || table.transactions[slot].failure == nil
-        else { return false }
+        else { return .incomplete }
         table.begin(
             &prepared, for: slot, records: merged.records, ttl: merged.ttl)
-        return true
+        return .complete
     }
 
     /// The group whose answer is given: of a union the first one with a part in it.
