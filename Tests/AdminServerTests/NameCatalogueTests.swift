@@ -73,6 +73,41 @@ import Testing
         #expect(setting.control.answer(.walk(cluster: cluster, perSecond: 1_000))["error"]?.string == reason)
     }
 
+    @Test func `a page has no more octets than a client reads, and pages make up the whole`() throws {
+        // The longest names, of octets that text and JSON escape.
+        let names = try (0..<6_000).map { number in
+            let digits = Array("\(number)".utf8)
+            let label = [63] + Array(repeating: UInt8(1), count: 63)
+            let end = [UInt8(digits.count)] + digits + [0]
+            return KnownName(
+                name: try DomainName(wire: label + label + label + end), cluster: "prod", source: .cache,
+                ageSeconds: 7)
+        }
+        var read: [KnownName] = []
+        while read.count < names.count {
+            let page = NameCatalogue.page(of: names.dropFirst(read.count))
+            try #require(!page.isEmpty && page.count <= NameCatalogue.pageSize)
+            #expect(JSONValue.array(page).description.utf8.count < ControlClient.longestAnswer / 2)
+            read += page.compactMap(KnownName.init(json:))
+        }
+        #expect(read == names)
+        #expect(NameCatalogue.page(of: []).isEmpty)
+    }
+
+    @Test func `the pages behind the first are of the same listing`() throws {
+        let setting = try NamedServices()
+        defer { setting.stop() }
+        let catalogue = setting.control.catalogue
+        try setting.ask("web.shop.svc.prod.cluster.local", from: "127.0.0.9")
+        #expect(catalogue.listing(NameScope(), from: 0).count == 1)
+        try setting.ask("api.pay.svc.prod.cluster.local", from: "127.0.0.9")
+        #expect(catalogue.listing(NameScope(), from: 1).count == 1)
+        #expect(catalogue.listing(NameScope(cluster: "prod"), from: 1).count == 2)
+        #expect(catalogue.listing(NameScope(), from: 0).count == 2)
+        catalogue.tick()
+        #expect(catalogue.listing(NameScope(), from: 1).count == 2)
+    }
+
     @Test(arguments: [
         ("prod", "prod"), ("prod/shop", "prod/shop"), ("*/shop", "*/shop"), ("*", "*"), ("a b", nil), ("", nil),
         ("a/b/c", nil), ("/shop", nil), ("prod/", nil),

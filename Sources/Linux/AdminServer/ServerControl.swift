@@ -61,6 +61,7 @@ package final class ServerControl: Sendable {
     package func tick() {
         let statistics = server.statistics
         history.withLock { $0.tick(statistics, at: MonotonicClock.now) }
+        catalogue.tick()
     }
 
     /// The answer to a request.
@@ -131,10 +132,10 @@ package final class ServerControl: Sendable {
     /// Behind the last possible place there is no name, and none is looked for: to ask how far a walk is
     /// costs little.
     private func names(_ scope: NameScope, from: Int) -> JSONValue {
-        let names = from == .max ? [] : catalogue.names(scope, for: catalogue.hostClient)
-        let page = names.dropFirst(from).prefix(NameCatalogue.pageSize)
+        let names = from == .max ? [] : catalogue.listing(scope, from: from)
         return .object([
-            ("names", .array(page.map(\.json))), ("total", .integer(names.count)),
+            ("names", .array(NameCatalogue.page(of: names.dropFirst(from)))),
+            ("total", .integer(names.count)),
             ("walks", catalogue.walksJSON),
         ])
     }

@@ -5,7 +5,7 @@ import Time
 /// Sends requests to a running server over its control socket.
 package enum ControlClient {
     /// The longest answer that is read, in octets.
-    private static let longestAnswer = 4 << 20
+    static let longestAnswer = 4 << 20
 
     /// The answer of the first server that listens at one of `paths`.
     ///

@@ -22,6 +22,13 @@ final class NameCatalogue: Sendable {
     static let mostNames = 1 << 18
     /// The most names of one answer.
     static let pageSize = 5_000
+    /// The most octets of the names of one answer, as JSON: a name may have over a thousand.
+    static let pageOctets = 1 << 20
+    /// How long a listing is kept for the pages behind the first.
+    private static let listingSeconds = 10
+
+    /// The names whose first page was asked for last.
+    private let lastListing = Mutex<Listing?>(nil)
 
     /// Walks, and what they found.
     private struct Walks {
@@ -31,6 +38,18 @@ final class NameCatalogue: Sendable {
         var byCluster: [String: AddressWalk] = [:]
         /// The thread of the running walk.
         var thread: NativeThread?
+    }
+
+    /// What this host was shown.
+    private struct Listing {
+        /// What was asked for.
+        let scope: NameScope
+        /// Says what this host may ask.
+        let policy: ForwardingPolicy
+        /// When it was made.
+        let time: MonotonicTime
+        /// In order.
+        let names: [KnownName]
     }
 
     /// A name of a cluster.
@@ -50,6 +69,43 @@ final class NameCatalogue: Sendable {
     }
 
     // MARK: - Listing
+
+    /// The names in `scope` that this host may ask for, of which those from a place on are wanted: behind the
+    /// first page they are those that it was part of.
+    func listing(_ scope: NameScope, from: Int) -> [KnownName] {
+        let policy = server.policy
+        let now = MonotonicClock.now
+        let last = lastListing.withLock { $0 }
+        if from > 0, let last, last.scope == scope, last.policy === policy,
+            now.seconds(since: last.time) < Self.listingSeconds
+        {
+            return last.names
+        }
+        let listing = Listing(scope: scope, policy: policy, time: now, names: names(scope, for: hostClient))
+        lastListing.withLock { $0 = listing }
+        return listing.names
+    }
+
+    /// The first names as JSON, as many as one answer holds; at least one, if there is one.
+    static func page(of names: ArraySlice<KnownName>) -> [JSONValue] {
+        var page: [JSONValue] = []
+        var octets = 0
+        for name in names.prefix(pageSize) {
+            let json = name.json
+            octets += json.description.utf8.count + 1
+            guard page.isEmpty || octets <= pageOctets else { break }
+            page.append(json)
+        }
+        return page
+    }
+
+    /// Forgets a listing whose further pages are not asked for; call it every few seconds.
+    func tick() {
+        let now = MonotonicClock.now
+        lastListing.withLock { last in
+            if let time = last?.time, now.seconds(since: time) >= Self.listingSeconds { last = nil }
+        }
+    }
 
     /// The names in `scope` that `client` may ask for, in order, each once.
     func names(_ scope: NameScope, for client: IPAddress) -> [KnownName] {
