@@ -93,7 +93,7 @@ extension Command: CustomStringConvertible {
     }
 
     /// The arguments as a line of a batch of `ip` or `bridge`; nil if no such line says them: `#` begins a
-    /// comment there, wherever it stands, and one kind of quotation mark ends at the next.
+    /// comment there at any place, and one kind of quotation mark ends at the next.
     package var batchLine: String? {
         var words: [String] = []
         for text in arguments.map(\.text) {

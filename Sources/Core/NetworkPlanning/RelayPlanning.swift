@@ -113,7 +113,7 @@ struct RelayPlanning {
     }
 
     /// True if the cloud routes between the VPN's end and the pods without the relays: only requests to
-    /// services pass a relay, and the clients of pods keep their addresses, wherever the pod is.
+    /// services pass a relay, and the clients of pods keep their addresses, on whichever node the pod is.
     var podsBypassRelays: Bool {
         guard mapped == nil, let endpoint, !relays.contains(where: { $0.isSame(as: endpoint) }) else {
             return false

@@ -64,7 +64,7 @@ extension Change {
     }
 }
 
-/// The steps that restore our earlier objects, wherever the apply was interrupted.
+/// The steps that restore our earlier objects, at whichever step the apply was interrupted.
 ///
 /// - Parameters:
 ///   - before: As `partConcerned(by:)` gave it before the first of those steps.

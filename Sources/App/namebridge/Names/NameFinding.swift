@@ -98,7 +98,7 @@ extension NameFinding {
     /// - Parameters:
     ///   - services: The ClusterIPs of the cluster, inner and outer; empty if the file names none.
     ///   - labels: The labels before the cluster's suffix.
-    mutating func settleKind(services: [IPPrefix], labels: [[UInt8]]) {
+    mutating func decideKind(services: [IPPrefix], labels: [[UInt8]]) {
         ports.sort()
         guard kind != nil else { return }
         if target != nil {

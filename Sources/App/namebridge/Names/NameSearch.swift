@@ -64,7 +64,7 @@ struct NameSearch {
             }
             let services = entry.cluster.services
             let outer = services.flatMap { entry.cluster.addressMap.outer(of: $0) }
-            finding.settleKind(services: services + outer, labels: labels)
+            finding.decideKind(services: services + outer, labels: labels)
             return finding
         }
     }
