@@ -42,6 +42,22 @@ import Testing
         #expect(plan.namespaces.map(\.value.name) == ["nb-staging"])
     }
 
+    /// A relay that is no node sends packets for services to every entry node, relays among them.
+    @Test func `a relay that is a node translates requests for services from the relays that are none`() throws {
+        let inventory = try Networks.inventory("office-to-cluster")
+        let relay = try Networks.plan("relay1", in: inventory)
+        let services = relay.routes.map(\.value).filter { "\($0.destination)" == "172.17.16.0/20" }
+        let hops = services.flatMap(\.nextHops).compactMap(\.gateway)
+        #expect(hops.map(\.description) == ["172.17.14.11", "172.17.14.23"])
+        for node in ["master1", "k8s-node03"] {
+            let text = try Networks.plan(node, in: inventory).text
+            let rule = text.split(separator: "\n").first {
+                $0.contains("172.17.14.60") && $0.contains("172.17.16.0/20") && $0.contains("masquerade")
+            }
+            #expect(rule != nil, "\(text)")
+        }
+    }
+
     /// - Parameter second: The relay's other address as it stands under `staging`; under `prod` it is 192.168.0.2.
     private static func file(_ second: String) -> String {
         """

@@ -17,7 +17,8 @@ extension RelayPlanning {
             } else if traffic.family == .v4, !isRelay, let device = cluster.cni?.tunnelDevice {
                 builder.loosen(.named(device), whereBare: device, because: path.label)
             }
-            if !isRelay, needsEntry { enter(traffic, in: &builder) }
+            // A node that is a relay itself is an entry for the relays that are no nodes.
+            if needsEntry { enter(traffic, in: &builder) }
         }
     }
 
