@@ -105,6 +105,8 @@ struct Keys {
     private let entries: [YAMLNode.Entry]
     /// The keys that were read.
     private var known: [String] = []
+    /// Known keys that have no effect beside others of the mapping.
+    private var refused: [String] = []
     /// Keys of earlier versions, which are reported differently from unknown ones.
     private var removed: [String] = []
     /// Required keys that are missing.
@@ -137,7 +139,7 @@ struct Keys {
 
     /// The value of `key`; nil if the key is missing or its value wrong.
     mutating func value<Value>(of key: String, _ read: (Field) -> Value?) -> Value? {
-        known.append(key)
+        if !known.contains(key) { known.append(key) }
         guard let entry = entries.first(where: { $0.key == key }) else { return nil }
         return read(Field(node: entry.value, path: field.path + key, report: field.report))
     }
@@ -155,7 +157,7 @@ struct Keys {
 
     /// Reports those of `keys` that are present although they have no effect here.
     mutating func refuse(_ keys: [String], _ reason: String) {
-        known += keys
+        refused += keys
         for entry in entries where keys.contains(entry.key) {
             field.report.fail(
                 at: entry.keyMark, field.path + entry.key, "found \(quoted(entry.key)), \(reason)")
@@ -173,9 +175,11 @@ struct Keys {
 
     /// Reports unknown and missing keys. A missing key is not reported if an unknown one is close to it.
     fileprivate func reportRest() {
-        for entry in entries where !known.contains(entry.key) && !removed.contains(entry.key) {
-            let suggestion = field.report.isFull ? nil : nearestSpelling(of: entry.key, among: known)
-            let list = known.joined(separator: ", ")
+        let others = refused.filter { !known.contains($0) }
+        let list = known.filter { !refused.contains($0) }.joined(separator: ", ")
+        for entry in entries where !(known + others + removed).contains(entry.key) {
+            let suggestion =
+                field.report.isFull ? nil : nearestSpelling(of: entry.key, among: known + others)
             let message = "found the unknown key \(quoted(entry.key)), expected one of: \(list)"
             guard let suggestion else {
                 field.report.complain(at: entry.keyMark, field.path + entry.key, message)
