@@ -5,6 +5,11 @@ import IPAddressing
 /// SOA (Kubernetes DNS-Based Service Discovery, 1.1.0).
 private let schemaLabels: Set<String> = ["svc", "pod", "dns", "ns", "dns-version", "hostmaster"]
 
+/// Names of one label that are no public zones, and that private networks use.
+private let privateTops: Set<String> = [
+    "internal", "corp", "home", "lan", "mail", "private", "intranet", "localdomain",
+]
+
 /// The room that the longest service name needs before its suffix: two labels of 63 octets and `svc`, each
 /// with its length octet.
 private let serviceNameOctets = 64 + 64 + 4
@@ -129,10 +134,30 @@ extension InventoryChecker {
                         at: here, and: owner,
                         "found \(zone), which holds the domain of a cluster; expected a zone beside it, such"
                             + " as corp.internal")
+                } else {
+                    checkOwnership(of: zone, at: here)
                 }
                 claims[zone] = claims[zone] ?? here
                 checkPlace(of: zone, among: zones, at: here)
             }
+        }
+    }
+
+    /// Refuses what is no zone, and warns of zones that belong to everyone.
+    private mutating func checkOwnership(of zone: DomainName, at path: InventoryPath) {
+        guard let top = zone.labels.last else { return }
+        if top.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }) {
+            error(
+                at: path,
+                "found \(zone), which ends in a number, as no zone does; expected a zone such as corp.internal"
+            )
+        } else if zone.labels.count == 1,
+            !privateTops.contains(String(decoding: top.map(foldedOctet), as: UTF8.self))
+        {
+            warn(
+                at: path,
+                "found \(zone), which would take every name that ends in it from the public DNS; expected a"
+                    + " zone of your own, such as corp.internal")
         }
     }
 
@@ -146,6 +171,7 @@ extension InventoryChecker {
                 domains[name] = domains[name] ?? InventoryPath("clusters") + cluster.key
             }
         }
+        domains[.clusterLocal] = domains[.clusterLocal] ?? "clusters"
         return domains
     }
 

@@ -129,6 +129,7 @@ extension InventoryChecker {
                 "found \"vrrp\" with a kept source, expected \"agent\" or \"bgp\": answers would need a"
                     + " virtual address in the cluster's network as well")
         }
+        checkFailover(relay, in: places, at: here)
         guard case .snat(.addresses(let addresses)) = relay.source else { return }
         if relay.relays.count > 1 {
             error(
@@ -139,6 +140,50 @@ extension InventoryChecker {
         if Set(addresses.map(\.family)).count < addresses.count {
             error(at: here + "snat", "found two addresses of one family, expected at most one of each")
         }
+    }
+
+    /// What `failover` ignores, and what keepalived needs to know of the relays.
+    private mutating func checkFailover(_ relay: RelaySettings, in places: [String], at here: InventoryPath) {
+        guard relay.failover != .agent else { return }
+        for (index, entry) in relay.relays.enumerated() where entry.weight > 1 {
+            warn(
+                at: (here + "relays")[index] + "weight",
+                "found a weight, which has no effect with \"failover: \(relay.failover.rawValue)\"; expected"
+                    + " \"priority\", or \"failover: agent\"")
+        }
+        guard let vrrp = relay.vrrp else { return }
+        let hosts = relay.relays.compactMap { inventory.host($0.host, in: places)?.host }
+        let bare = hosts.filter { $0.device == nil }.map(\.name)
+        if vrrp.interface == nil, !bare.isEmpty {
+            warn(
+                at: here + "vrrp",
+                "found no interface for the address on \(bare.joined(separator: ", ")), expected \"interface\""
+                    + " here or \"device\" at the host: keepalived's configuration needs it")
+        }
+        let networks =
+            places.flatMap { place in
+                (sites[place]?.networks ?? []) + (clusters[place]?.subnets.flatMap(\.networks) ?? [])
+            }
+        let apart = hosts.filter { host in
+            !host.addresses.contains { isNeighbour(vrrp.address, of: $0, among: networks) }
+        }
+        if !apart.isEmpty {
+            warn(
+                at: here + "vrrp" + "address",
+                "found \(vrrp.address), which seems to be in no network of"
+                    + " \(apart.map(\.name).joined(separator: ", ")); expected an address of the network that"
+                    + " all relays are in")
+        }
+    }
+
+    /// True if both addresses may be in one network: one of `networks` if that has the second, else one with
+    /// at least 16 bits of IPv4 or 64 of IPv6 in common.
+    private func isNeighbour(_ address: IPAddress, of own: IPAddress, among networks: [IPPrefix]) -> Bool {
+        guard address.family == own.family else { return false }
+        let around = networks.filter { $0.contains(own) }
+        guard around.isEmpty else { return around.contains { $0.contains(address) } }
+        let length = own.family == .v4 ? 16 : 64
+        return IPPrefix(around: address, length: length)?.contains(own) == true
     }
 
     /// The host that `reference` means; reports a reference to none.
