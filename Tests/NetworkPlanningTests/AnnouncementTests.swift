@@ -53,6 +53,17 @@ import Testing
         #expect(try plan("r1", vrrp).relayedPaths.count == 1 && plan("r1", vrrp).routes.allSatisfy { $0.value.table != 78 })
     }
 
+    @Test func `formats without anything to write say what would give them something`() throws {
+        let learned = Renderer(try Networks.inventory(yaml: Self.file("failover: bgp")))
+        let entered = Renderer(try Networks.inventory(yaml: Self.file("failover: agent")))
+        #expect(throws: RenderError.routesByBGP(site: "office")) { try learned.render(.vyos, for: "office") }
+        #expect(throws: RenderError.routesByBGP(site: "office")) { try learned.render(.vyos) }
+        for (format, word) in [(RenderFormat.bird, "bgp"), (.frr, "bgp"), (.keepalived, "vrrp")] {
+            let error = #expect(throws: RenderError.self) { try entered.render(format, for: "r1") }
+            #expect(error?.description.hasSuffix("for r1: set \"failover: \(word)\" in its path") == true)
+        }
+    }
+
     @Test func `what nothing shows to work is not announced`() throws {
         #expect(try plan("r1", "failover: bgp, probe: off").isRefused)
     }

@@ -1,3 +1,5 @@
+import Inventory
+
 /// A format of the plan for an administrator who enters it by hand, or for another program.
 package enum RenderFormat: String, Hashable, Sendable, CaseIterable {
     // For a host of ours.
@@ -32,6 +34,15 @@ package enum RenderFormat: String, Hashable, Sendable, CaseIterable {
         }
     }
 
+    /// What paths must have as `failover` for this format; nil if it does not matter.
+    fileprivate var failover: Failover? {
+        switch self {
+        case .bird, .frr: .bgp
+        case .keepalived: .vrrp
+        default: nil
+        }
+    }
+
     /// The kind of name that a format needs.
     package enum Subject: String, Hashable, Sendable {
         /// A host, a site or a cluster.
@@ -45,6 +56,8 @@ package enum RenderFormat: String, Hashable, Sendable, CaseIterable {
 package enum RenderError: Error, Hashable, Sendable {
     /// No host, site or cluster has that name, or the format needs one.
     case unknownSubject(name: String?, expected: RenderFormat.Subject, known: [String])
+    /// The routers of that site learn their routes by BGP.
+    case routesByBGP(site: String)
     /// No path needs anything there.
     case nothing(format: RenderFormat, name: String?)
     /// The configuration listens on all addresses: the address for clients must be given.
@@ -59,8 +72,12 @@ extension RenderError: CustomStringConvertible {
             "\(name.map { "\"\($0)\" is no" } ?? "this format needs the name of a") \(expected.rawValue);"
                 + " known: "
                 + (known.isEmpty ? "none" : known.joined(separator: ", "))
+        case .routesByBGP(let site):
+            "the routers of \(site) learn their routes by BGP (\"failover: bgp\"), so that there are none to"
+                + " enter: use --format bird or frr, with the name of the router or a relay"
         case .nothing(let format, let name):
             "no path needs anything in the format \(format.rawValue)\(name.map { " for " + $0 } ?? "")"
+                + (format.failover.map { ": set \"failover: \($0.rawValue)\" in its path" } ?? "")
         case .serverAddressNeeded:
             "dns.listen names no single address: say at which one clients ask, with --server ADDRESS"
         }

@@ -54,6 +54,15 @@ package struct Renderer: Sendable {
             known.append(site)
             if name == nil || site == name { found.append(instruction) }
         }
+        let learning = planner.inventory.paths.compactMap { path -> String? in
+            guard case .relay(let relay) = path.carrier, relay.failover == .bgp,
+                case .oneWay(let from, _) = path.ends, planner.sites[from] != nil
+            else { return nil }
+            return from
+        }
+        if found.isEmpty, let site = name ?? learning.first, learning.contains(site) {
+            throw .routesByBGP(site: site)
+        }
         if let name, found.isEmpty { throw .unknownSubject(name: name, expected: .site, known: known) }
         return found
     }
