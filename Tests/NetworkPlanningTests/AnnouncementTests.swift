@@ -84,6 +84,8 @@ import Testing
         let virtual = "failover: vrrp, prefer: first, vrrp: { id: 78, address: 10.14.0.60 }"
         let keepalived = try Renderer(Networks.inventory(yaml: Self.file(virtual))).render(.keepalived, for: "r1")
         #expect(keepalived.contains("interface eth7") && keepalived.contains("priority 200"))
+        let other = try Renderer(Networks.inventory(yaml: Self.file(virtual))).render(.keepalived, for: "r2")
+        #expect(other.contains("    # the device that has 10.14.0.62:\n    interface INTERFACE\n"), "\(other)")
         #expect(!keepalived.contains("nopreempt") && keepalived.contains("net health office/prod"))
     }
 }

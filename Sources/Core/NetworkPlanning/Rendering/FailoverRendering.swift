@@ -123,8 +123,10 @@ struct FailoverRendering {
         let name: String
         /// The ends of the path, as in `office/prod`.
         let path: String
-        /// The device that has the address.
-        let device: String
+        /// The device that has the address; nil if the file names none.
+        let device: String?
+        /// The host's address in the network of the virtual one; nil if it has none of its family.
+        let address: IPAddress?
         /// The virtual address and its number.
         let settings: VRRPSettings
         /// The highest has the address.
@@ -135,7 +137,7 @@ struct FailoverRendering {
         let reason: String
     }
 
-    /// The instances of this host; those without a device are left out.
+    /// The instances of this host.
     var instances: [Instance] {
         paths(.vrrp).compactMap { planning in
             guard let vrrp = planning.settings.vrrp,
@@ -144,7 +146,9 @@ struct FailoverRendering {
             return Instance(
                 name: "namebridge_\(planning.from)_\(planning.cluster.key)".identifier,
                 path: "\(planning.from)/\(planning.cluster.key)",
-                device: vrrp.interface ?? host.host.device ?? "INTERFACE", settings: vrrp,
+                device: vrrp.interface ?? host.host.device,
+                address: nearest(host.host.addresses, [vrrp.address], vrrp.address.family)?.local,
+                settings: vrrp,
                 priority: planning.relay(host)?.priority ?? 100,
                 preference: planning.settings.preference, reason: planning.path.label)
         }

@@ -31,6 +31,13 @@ enum KeepalivedRendering {
                 nopreempt
 
             """
+        let device =
+            if let device = instance.device {
+                "    interface \(device)\n"
+            } else {
+                "    # the device that has \(instance.address?.description ?? "the relay's address"):\n"
+                    + "    interface INTERFACE\n"
+            }
         return """
             # \(instance.reason)
             vrrp_script \(instance.name)_works {
@@ -44,7 +51,7 @@ enum KeepalivedRendering {
 
             vrrp_instance \(instance.name) {
                 state BACKUP
-                interface \(instance.device)
+            \(device)\
                 virtual_router_id \(instance.settings.id)
                 priority \(instance.priority)
                 advert_int 0.1
