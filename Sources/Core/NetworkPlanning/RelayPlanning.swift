@@ -127,11 +127,24 @@ struct RelayPlanning {
         let host = builder.host
         if relays.contains(where: { $0.isSame(as: host) }) { contributeRelay(to: &builder) }
         if let endpoint, endpoint.isSame(as: host) { contributeEndpoint(to: &builder) }
-        if planner.routers(of: from).contains(where: { $0.isSame(as: host) }) {
-            contributeRouter(to: &builder)
-        }
+        if isRouter(host) { contributeRouter(to: &builder) }
         if host.isNode, host.place == cluster.key { contributeNode(to: &builder) }
-        if host.isNode, host.place == from { contributeNearNode(to: &builder) }
+        if isNearNode(host) { contributeNearNode(to: &builder) }
+    }
+
+    /// True if the host sends packets of the near end to the relays.
+    func isLed(_ host: LocatedHost) -> Bool { isRouter(host) || isNearNode(host) }
+
+    /// True for a router of the near end that is not itself the first machine of the path.
+    private func isRouter(_ host: LocatedHost) -> Bool {
+        planner.routers(of: from).contains { $0.isSame(as: host) }
+            && !firstHops.contains { $0.isSame(as: host) }
+    }
+
+    /// True for a node of a near cluster without route tables of its own: it reaches the relays directly.
+    private func isNearNode(_ host: LocatedHost) -> Bool {
+        guard host.isNode, host.place == from, let near = planner.clusters[from] else { return false }
+        return near.subnets.isEmpty && near.cni != .vpc && !relays.contains { $0.isSame(as: host) }
     }
 
     // MARK: The relay
@@ -305,7 +318,6 @@ struct RelayPlanning {
     /// Adds what a host that is a site's router needs.
     private func contributeRouter(to builder: inout PlanBuilder) {
         let host = builder.host
-        guard !firstHops.contains(where: { $0.isSame(as: host) }) else { return }
         builder.take(role: .router)
         builder.protect(relays.flatMap(\.host.addresses))
         builder.allowResolvers(cluster.dns.map(\.address))
@@ -329,9 +341,6 @@ struct RelayPlanning {
 
     /// Nodes of a near cluster without route tables of its own reach the relays directly.
     private func contributeNearNode(to builder: inout PlanBuilder) {
-        guard let near = planner.clusters[from], near.subnets.isEmpty, near.cni != .vpc,
-            !relays.contains(where: { $0.isSame(as: builder.host) })
-        else { return }
         builder.take(role: .node)
         builder.protect(relays.flatMap(\.host.addresses))
         for traffic in nearTraffic {

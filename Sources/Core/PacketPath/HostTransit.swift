@@ -361,5 +361,6 @@ extension Route {
         var route = self
         route.nextHops = [hop]
         return route.shortText
+            + (routeProtocol == Machine.borderGatewayProtocol ? ", learned by BGP" : "")
     }
 }

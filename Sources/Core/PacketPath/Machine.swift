@@ -63,6 +63,8 @@ package struct Machine: Sendable {
     package static let adviceProtocol = 4
     /// The protocol number of routes that are general knowledge.
     package static let assumedProtocol = 0
+    /// The protocol number of routes by BGP (`RTPROT_BGP` of rtnetlink(7)).
+    package static let borderGatewayProtocol = 186
 
     /// The device by which packets to `address` leave; nil if no route leads there.
     package func device(toward address: IPAddress) -> String? {

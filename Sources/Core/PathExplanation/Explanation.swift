@@ -1,6 +1,7 @@
 import IPAddressing
 package import Inventory
 package import NetworkModel
+package import NetworkPlanning
 package import PacketPath
 
 /// Why packets between two ends arrive, or do not.
@@ -52,11 +53,13 @@ package struct Explanation: Sendable {
     /// - Parameters:
     ///   - observed: The states of hosts by place and name, as in `prod/relay1`.
     ///   - isApplied: True if hosts that were not observed count as their plans make them.
+    ///   - choices: Which relays carry, as an agent has chosen.
     package init(
         _ question: ExplainedQuestion, in inventory: Inventory, observed: [String: HostState] = [:],
-        isApplied: Bool = true
+        isApplied: Bool = true, choices: RelayChoices = RelayChoices()
     ) {
-        var builder = NetworkBuilder(inventory, observed: observed, isApplied: isApplied)
+        var builder = NetworkBuilder(
+            inventory, observed: observed, isApplied: isApplied, choices: choices)
         self.init(question, by: &builder)
     }
 
@@ -183,7 +186,10 @@ package struct ExplainedQuestion: Hashable, Sendable {
 
 extension PathStep {
     /// The deciding object, with the name of the next machine.
-    var text: String { rule + (next.map { " (\($0))" } ?? "") }
+    var text: String {
+        guard let next else { return rule }
+        return rule.hasSuffix(" by BGP") ? "\(rule) from \(next)" : "\(rule) (\(next))"
+    }
 }
 
 extension PathTrace {

@@ -1,7 +1,7 @@
 package import IPAddressing
 package import Inventory
 package import NetworkModel
-import NetworkPlanning
+package import NetworkPlanning
 package import PacketPath
 
 /// Builds the machines that packets may pass from a file: hosts as planned, clouds' route tables and routers
@@ -34,9 +34,10 @@ package struct NetworkBuilder {
     ///   - observed: The states of hosts by place and name.
     ///   - isApplied: True if the plan of each host counts as applied.
     ///   - isCondensed: True if a cluster of many nodes counts as one of few.
+    ///   - choices: Which relays carry, as an agent has chosen.
     package init(
         _ inventory: Inventory, observed: [String: HostState] = [:], isApplied: Bool = true,
-        isCondensed: Bool = false
+        isCondensed: Bool = false, choices: RelayChoices = RelayChoices()
     ) {
         var whole = inventory
         if isCondensed {
@@ -49,7 +50,7 @@ package struct NetworkBuilder {
             whole.sites[index].routers = Self.routers(of: whole.sites[index])
         }
         self.inventory = whole
-        planner = NetworkPlanner(whole)
+        planner = NetworkPlanner(whole, choices: choices)
         instructions = planner.instructions()
         self.observed = observed
         self.isApplied = isApplied
@@ -132,6 +133,7 @@ package struct NetworkBuilder {
             for step in isApplied ? difference(from: state, to: plan).steps : [] { state.apply(step.change) }
             if plan.roles.contains(.endpoint) { addTunnel(to: &state) }
             planned.addPods(to: &state)
+            if isApplied { addFailover(of: located, to: &state) }
         }
         let evidence: PacketTrace.Evidence = seen == nil ? .planned : .read
         let role = plan.roles.first?.rawValue ?? (located.isNode ? "node" : "host")
@@ -140,7 +142,8 @@ package struct NetworkBuilder {
             knowledge: seen.map { observedKnowledge(of: located, cluster, $0) }
                 ?? knowledge(of: located, cluster))
         let index = map.add(machine, place: located.place)
-        hostAddresses += located.host.addresses.map { (located.place, $0) }
+        let moving = state.addresses.map(\.address).filter(isVirtual)
+        hostAddresses += (located.host.addresses + moving).map { (located.place, $0) }
         if let cluster, cluster.cni == .vpc {
             for prefix in located.podPrefixes {
                 map.attach(prefix, behind: NetworkMap.Port(machine: index, device: cluster.podDevice))
@@ -174,6 +177,59 @@ package struct NetworkBuilder {
                         destination: network, routeProtocol: Machine.assumedProtocol, metric: 4_000,
                         nextHops: [NextHop(gateway: router, device: "vpn")]))
             }
+        }
+    }
+
+    /// What other programs give a host while all relays work: routes by BGP, and the address of VRRP.
+    private func addFailover(of located: LocatedHost, to state: inout HostState) {
+        for advice in planner.learnedRoutes(in: located.place, on: located) {
+            let hops = advice.nextHops.map { hop in
+                NextHop(gateway: hop.address, device: state.device(near: hop.address))
+            }
+            state.routes.append(learned(advice.destination, hops))
+        }
+        for path in inventory.paths {
+            guard case .relay(let settings) = path.carrier, let virtual = settings.vrrp,
+                let holder = virtualHolder(of: path, virtual.address),
+                holder.place == located.place, holder.host.name == located.host.name
+            else { continue }
+            let named = virtual.interface.flatMap { state.link($0)?.name }
+            guard let device = named ?? state.device(near: virtual.address) else { continue }
+            state.addresses.append(
+                InterfaceAddress(
+                    device: device, address: virtual.address, length: virtual.address.family.bitWidth))
+        }
+    }
+
+    /// The host that is taken to have a virtual address: of those that were not observed the preferred one,
+    /// unless one that was observed has it; nil if none can have it.
+    private func virtualHolder(of path: Path, _ address: IPAddress) -> LocatedHost? {
+        guard !observed.values.contains(where: { $0.addresses.contains { $0.address == address } }) else {
+            return nil
+        }
+        return planner.virtualHolder(of: path) { observed["\($0.place)/\($0.host.name)"] == nil }
+    }
+
+    /// True for an address that moves between relays.
+    private func isVirtual(_ address: IPAddress) -> Bool {
+        inventory.paths.contains { path in
+            guard case .relay(let settings) = path.carrier else { return false }
+            return settings.vrrp?.address == address
+        }
+    }
+
+    /// A route by BGP.
+    private func learned(_ destination: IPPrefix, _ hops: [NextHop]) -> Route {
+        Route(
+            destination: destination, routeProtocol: Machine.borderGatewayProtocol, metric: 32, nextHops: hops
+        )
+    }
+
+    /// The routes by BGP of a device that is not ours.
+    private func learned(in place: String) -> [Route] {
+        guard isApplied else { return [] }
+        return planner.learnedRoutes(in: place).map { advice in
+            learned(advice.destination, advice.nextHops.map { NextHop(gateway: $0.address) })
         }
     }
 
@@ -227,6 +283,8 @@ package struct NetworkBuilder {
 
     /// The name of a node that the file does not tell of.
     static let otherNode = "another node"
+    /// What carries packets between hosts: nobody applies a plan there.
+    static let underlayRole = "network"
 }
 
 // MARK: - What others own
@@ -248,6 +306,7 @@ extension NetworkBuilder {
             guard case .router(site.key, _) = instruction.subject else { continue }
             state.routes += advice(instruction)
         }
+        state.routes += learned(in: site.key)
         state.routes += underlayRoutes(without: site.key, withSubnets: false)
         var knowledge = Machine.Knowledge()
         knowledge.isFabric = true
@@ -274,6 +333,7 @@ extension NetworkBuilder {
                 guard case .routeTable(cluster.key, name) = instruction.subject else { continue }
                 state.routes += advice(instruction)
             }
+            state.routes += learned(in: cluster.key)
             state.routes += underlayRoutes(without: "")
             var knowledge = Machine.Knowledge()
             knowledge.isFabric = true
@@ -292,7 +352,7 @@ extension NetworkBuilder {
         let state = HostState(routes: underlayRoutes(without: ""))
         map.underlay = map.add(
             Machine(
-                name: "the network", role: "network", state: state, evidence: .assumed,
+                name: "the network", role: Self.underlayRole, state: state, evidence: .assumed,
                 knowledge: knowledge), place: "")
     }
 
@@ -332,5 +392,13 @@ extension NetworkBuilder {
             routes.append(route(network, [NextHop(gateway: nil, device: "out")], isAdvice: false))
         }
         return routes
+    }
+}
+
+extension HostState {
+    /// The device whose network has an address, else the one of the first address of its family.
+    fileprivate func device(near address: IPAddress) -> String? {
+        let own = addresses.filter { $0.address.family == address.family && !$0.address.isLoopback }
+        return (own.first { $0.network.contains(address) } ?? own.first)?.device
     }
 }

@@ -1,6 +1,7 @@
 import IPAddressing
 package import Inventory
 package import NetworkModel
+package import NetworkPlanning
 import PacketPath
 
 /// Whether packets of each site and cluster reach pods, services and name servers of each cluster, now and
@@ -60,10 +61,14 @@ package struct PathMatrix: Sendable {
         }
     }
 
-    package init(_ inventory: Inventory, now: Phase, after: Phase) {
+    /// - Parameter choices: Which relays carry, as an agent has chosen.
+    package init(
+        _ inventory: Inventory, now: Phase, after: Phase, choices: RelayChoices = RelayChoices()
+    ) {
         let phases = [now, after].map { phase in
             var builder = NetworkBuilder(
-                inventory, observed: phase.observed, isApplied: phase.isApplied, isCondensed: true)
+                inventory, observed: phase.observed, isApplied: phase.isApplied, isCondensed: true,
+                choices: choices)
             let map = builder.network()
             return (builder.inventory, map)
         }

@@ -24,6 +24,7 @@ struct Remedy {
     func fix(for code: PathCode, failure: PathTrace?, decision: Explanation.Decision?) -> String {
         let host = decision?.host ?? ""
         switch code {
+        case .noRoute where decision?.role == NetworkBuilder.underlayRole: return unplaced(failure)
         case .noRoute, .routeElsewhere: return missingRoute(at: host, code, failure)
         case .noReturnRoute, .noMasquerade: return missingReturn(at: host)
         case .replyBypassesRelay: return bypass
@@ -54,6 +55,16 @@ struct Remedy {
     private func setting(in decision: Explanation.Decision?, to value: Int) -> String {
         let name = decision?.rule.split(separator: " ").first.map { String($0) } ?? "net.ipv4.ip_forward"
         return "\(name)=\(value)"
+    }
+
+    /// What mends a next hop that no machine of the file has.
+    private func unplaced(_ failure: PathTrace?) -> String {
+        if let path, case .relay(let settings) = path.carrier, let virtual = settings.vrrp {
+            return "give a relay of \(path.label) the address \(virtual.address): keepalived does it with the"
+                + " configuration of \"namebridge net render --format keepalived\""
+        }
+        let address = failure?.last.destination.description ?? question.to.text
+        return "complete the file: it does not tell which machine takes packets for \(address)"
     }
 
     /// What mends a missing route.
@@ -145,6 +156,7 @@ struct Remedy {
         {
             notes.append("services are ports: no packet of ping reaches a pod behind one")
         }
+        if let note = failover(on: explanation) { notes.append(note) }
         if let size = explanation.exchanges.lazy.flatMap(\.request.steps).filter({ $0.code == .mtu })
             .compactMap(\.mtu).min()
         {
@@ -152,6 +164,24 @@ struct Remedy {
                 "packets larger than \(size) octets depend on \"fragmentation needed\" reaching the sender")
         }
         return notes
+    }
+
+    /// Which relay is taken to carry where another program decides; nil if none is.
+    private func failover(on explanation: Explanation) -> String? {
+        guard let path, case .relay(let settings) = path.carrier, settings.failover != .agent else {
+            return nil
+        }
+        let carriers = explanation.exchanges.lazy.flatMap(\.request.hops)
+            .filter { hop in hop.role == "relay" && hop.steps.contains { $0.evidence == .planned } }
+            .map(\.host)
+        let names = Set(carriers).sorted()
+        guard !names.isEmpty else { return nil }
+        let verb = names.count == 1 ? "has" : "have"
+        let what =
+            settings.failover == .bgp
+            ? "that routers have learned the routes by BGP from"
+            : "that the virtual address \(settings.vrrp?.address.description ?? "") is at"
+        return "it is assumed \(what) \(names.joined(separator: ", ")), which \(verb) the highest priority"
     }
 }
 

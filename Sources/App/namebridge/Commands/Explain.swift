@@ -73,7 +73,8 @@ struct Explain: ParsableCommand {
             hosts.readThisHost()
             if let state { try hosts.read(folder: state) }
         }
-        try write(Explanation(question, in: inventory, observed: hosts.states))
+        try write(
+            Explanation(question, in: inventory, observed: hosts.states, choices: hosts.choices))
     }
 
     /// The question of the command line.

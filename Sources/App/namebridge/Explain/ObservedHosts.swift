@@ -10,6 +10,8 @@ import NetworkPlanning
 struct ObservedHosts {
     /// The states by place and name of the host, as in `prod/relay1`.
     private(set) var states: [String: HostState] = [:]
+    /// Which relays carry, as the agent of this host has chosen; no choices if it is not read.
+    private(set) var choices = RelayChoices()
     /// Finds the host of the file that has an address.
     private let planner: NetworkPlanner
 
@@ -42,6 +44,7 @@ struct ObservedHosts {
         do throws(KernelError) {
             guard planner.hosts(carrying: try LinuxKernel.ownAddresses()).count == 1 else { return }
             add(try LinuxKernel().observe(allOfNAT: true))
+            choices = try NetState.relayChoices()
         } catch {
             printError("namebridge: this host is not read: \(error)")
         }
