@@ -93,7 +93,8 @@ package struct Explanation: Sendable {
             isSourceHidden = true
         }
         judge()
-        let remedy = Remedy(question: question, inventory: inventory, path: choice.path)
+        let remedy = Remedy(
+            question: question, inventory: inventory, path: choice.path, translator: translator)
         fix = code.map { remedy.fix(for: $0, failure: failure, decision: decision) } ?? ""
         notes = remedy.notes(on: self)
     }
@@ -145,6 +146,13 @@ package struct Explanation: Sendable {
 }
 
 extension Explanation {
+    /// The last machine that changes the destination of the packets that fail; nil if none does.
+    private var translator: PathHop? {
+        failedExchange?.request.hops.last { hop in
+            hop.steps.contains { $0.before.destination != $0.after.destination }
+        }
+    }
+
     /// A relay that was observed, has to hide the source by the file, and does not; nil if there is none.
     private var idleRelay: Decision? {
         guard isSourceHidden, let failed = exchanges.first(where: { $0.failed?.isReply == true }) else {

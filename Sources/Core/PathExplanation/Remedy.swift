@@ -12,6 +12,8 @@ struct Remedy {
     let inventory: Inventory
     /// The path between the ends; nil if the file has none.
     let path: Path?
+    /// The machine that translates the destination of the packets that fail; nil if none does.
+    let translator: PathHop?
 
     /// The key of the sender's place.
     private var from: String { question.from.place }
@@ -118,7 +120,17 @@ struct Remedy {
         if settings.relays.count > 1, settings.source != .snat(.masquerade), case .keep = settings.source {
             return "namebridge: path \(from) -> \(to), use one relay, or set `source: snat` (now `keep`)"
         }
+        if case .snat = settings.source { return entryRule }
         return "namebridge: path \(from) -> \(to), set `source: snat` (now `\(settings.source.word)`)" + field
+    }
+
+    /// What makes the node that translates hide a source that the relay has hidden already.
+    private var entryRule: String {
+        guard let translator, translator.steps.contains(where: { $0.evidence == .read }) else {
+            let node = translator?.host ?? "the translating node"
+            return "let requests leave \(node) with its own address" + field
+        }
+        return "namebridge net apply on \(translator.host): its rule for services hides the source" + field
     }
 
     /// The setting of kube-proxy that helps as well; empty if it has none.
