@@ -18,9 +18,9 @@ struct ExplainedEnds {
         from: String, to: String, transport: String, size: Int
     ) throws(ExplainedEndError) -> ExplainedQuestion {
         guard let sender = ExplainedEnd(from, in: inventory) else {
-            throw .unknown(from, known: known)
+            throw unknown(from)
         }
-        let (target, port) = Self.splitPort(to)
+        let (target, port) = try Self.splitPort(to)
         var question = ExplainedQuestion(
             from: sender, to: sender, transport: transport, port: port, size: size)
         if let destination = ExplainedEnd(target, in: inventory) {
@@ -32,14 +32,39 @@ struct ExplainedEnds {
     }
 
     /// `TO:PORT`, with an address of IPv6 in brackets.
-    static func splitPort(_ text: String) -> (String, Int?) {
-        guard let colon = text.lastIndex(of: ":"), let port = Int(text[text.index(after: colon)...]),
-            (0...65_535).contains(port)
-        else { return (text.filter { $0 != "[" && $0 != "]" }, nil) }
+    static func splitPort(_ text: String) throws(ExplainedEndError) -> (String, Int?) {
+        let bare = text.filter { $0 != "[" && $0 != "]" }
+        guard let colon = text.lastIndex(of: ":") else { return (bare, nil) }
         let host = text[..<colon]
-        // An address of IPv6 without brackets has no port.
-        if host.contains(":"), !host.hasSuffix("]") { return (text, nil) }
+        // An address of IPv6 without brackets has no port, and one that ends with a bracket none either.
+        if text.hasSuffix("]") || (host.contains(":") && !host.hasSuffix("]")) { return (bare, nil) }
+        guard let port = Int(text[text.index(after: colon)...]), (1...65_535).contains(port) else {
+            throw .port(String(text[text.index(after: colon)...]), of: text)
+        }
         return (host.filter { $0 != "[" && $0 != "]" }, port)
+    }
+
+    /// The error for a text that means nothing here.
+    private func unknown(_ text: String) -> ExplainedEndError {
+        .unknown(text, near: near(text), known: known)
+    }
+
+    /// The place, host or part of a cluster that was probably meant; nil if none is near.
+    private func near(_ text: String) -> String? {
+        let parts = inventory.clusters.flatMap { cluster in
+            ExplainedEnd.Part.allCases.map { "\(cluster.key)/\($0.rawValue)" }
+        }
+        let hosts = inventory.hosts.map { "\($0.place)/\($0.host.name)" }
+        let places = inventory.sites.map(\.key) + inventory.clusters.map(\.key)
+        // What is right before the slash counts as right.
+        let end = text.firstIndex(of: "/").map { text[...$0] } ?? ""
+        let same = (parts + hosts).filter { !end.isEmpty && $0.hasPrefix(end) }
+        if !same.isEmpty {
+            let last = String(text.dropFirst(end.count))
+            return nearestSpelling(of: last, among: same.map { String($0.dropFirst(end.count)) })
+                .map { end + $0 }
+        }
+        return nearestSpelling(of: text, among: places + parts + hosts)
     }
 
     /// The names of places and hosts.
@@ -54,11 +79,13 @@ struct ExplainedEnds {
     private func named(
         _ text: String, sender: ExplainedEnd
     ) throws(ExplainedEndError) -> ExplainedEnd {
-        guard let name = fullName(text) else { throw .unknown(text, known: known) }
+        guard let name = fullName(text) else { throw unknown(text) }
         let client = client(of: sender)
         let found = try ask(name, as: client)
         guard !found.addresses.isEmpty else {
-            guard let key = found.cluster else { throw .noAddress(text, found.reason) }
+            guard let key = found.cluster else {
+                throw .noAddress(text, found.reason, near: near(text))
+            }
             return ExplainedEnd(text: text, place: key, kind: .part(.services))
         }
         let place =
@@ -72,6 +99,9 @@ struct ExplainedEnds {
         let parts = text.split(separator: "/").map(String.init)
         guard parts.count == 2 else { return try? DomainName(parsing: text) }
         let cluster = inventory.cluster(parts[0])
+        // A service has a namespace: PLACE/WORD is a host or a part, or a mistake.
+        let isPlace = cluster != nil || inventory.site(parts[0]) != nil
+        guard !isPlace || (cluster != nil && parts[1].contains(".")) else { return nil }
         guard let owner = cluster ?? (inventory.clusters.count == 1 ? inventory.clusters.first : nil),
             let suffix = owner.names.first
         else { return nil }
@@ -122,30 +152,49 @@ struct ExplainedEnds {
             lookup.cluster = report.route?.groups.map(\.name).first { inventory.cluster($0) != nil }
             if let answer = ProbeAnswer(reading: report.reply) {
                 lookup.addresses = answer.addresses
-                if answer.rcode == Int(ResponseCode.nameError.rawValue) {
-                    lookup.cluster = nil
-                    lookup.reason = "the name does not exist"
-                }
+                let isMissing = answer.rcode == Int(ResponseCode.nameError.rawValue)
+                if isMissing { lookup.cluster = nil }
+                lookup.reason =
+                    Self.reason(report)
+                    ?? (isMissing ? "the name does not exist" : "no address: \(answer.words)")
+            } else {
+                lookup.reason = Self.reason(report) ?? lookup.reason
             }
         } catch {
-            throw .noAddress("\(name)", "\(error)")
+            throw .noAddress("\(name)", "\(error)", near: nil)
         }
         return lookup
+    }
+
+    /// Why there is no address, as `query` shows it; nil if it shows no reason.
+    private static func reason(_ report: QueryReport) -> String? {
+        if let reason = report.route?.reason { return reason }
+        if let error = ExtendedError.first(in: report.reply) { return error.inWords }
+        guard case .failure(let reason, _)? = report.exchanges.last?.outcome,
+            let server = report.exchanges.last?.server
+        else { return nil }
+        return "\(server): \(reason)"
     }
 }
 
 /// Why an end of a packet cannot be told.
 enum ExplainedEndError: Error, CustomStringConvertible {
     /// The text is no place, host, address or name.
-    case unknown(String, known: String)
+    case unknown(String, near: String?, known: String)
     /// The name has no address.
-    case noAddress(String, String)
+    case noAddress(String, String, near: String?)
+    /// What follows the colon is no port.
+    case port(String, of: String)
 
     var description: String {
         switch self {
-        case .unknown(let text, let known):
-            "\"\(text)\" is no site, cluster, host, address or name; known: \(known)"
-        case .noAddress(let name, let reason): "\"\(name)\": \(reason)"
+        case .unknown(let text, let near, let known):
+            "\"\(text)\" is no site, cluster, host, address or name"
+                + (near.map { "; did you mean \"\($0)\"?" } ?? "; known: \(known)")
+        case .noAddress(let name, let reason, let near):
+            "\"\(name)\": \(reason)" + (near.map { "; did you mean \"\($0)\"?" } ?? "")
+        case .port(let port, let text):
+            "\"\(text)\": \"\(port)\" is no port: a port is 1 to 65535"
         }
     }
 }
