@@ -48,4 +48,13 @@ import Testing
         let result = try run("explain --planned office web.shop:80")
         #expect(result.code == 2 && !result.errors.contains("no address came"), "\(result)")
     }
+
+    @Test func `a place that the file does not know is named`() throws {
+        let result = try run("explain --planned office 8.8.8.8")
+        #expect(result.code == 1 && result.output.contains("(NO_ROUTE)"), "\(result)")
+        #expect(result.output.contains("office -> 8.8.8.8, TCP"), "\(result)")
+        #expect(
+            result.output.contains("no path of the file leads to 8.8.8.8") && !result.output.contains("at the network"),
+            "\(result)")
+    }
 }

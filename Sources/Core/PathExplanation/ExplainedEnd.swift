@@ -80,6 +80,9 @@ package struct ExplainedEnd: Hashable, Sendable {
         return inventory.sites.first { $0.networks.contains { $0.contains(address) } }?.key
     }
 
+    /// The key of the place, or what was asked for in none.
+    var name: String { place.isEmpty ? text : place }
+
     /// The addresses that were named.
     var named: [IPAddress] {
         switch kind {

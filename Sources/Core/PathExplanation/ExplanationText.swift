@@ -117,7 +117,7 @@ package struct ExplanationText {
 
     /// A request and its answer, with numbered machines.
     private func lines(of exchange: PathExchange, title: String) -> [Line] {
-        let (from, to) = (explanation.question.from.place, explanation.question.to.place)
+        let (from, to) = (explanation.question.from.name, explanation.question.to.name)
         var number = 0
         var lines = [heading(exchange.request, "\(from) -> \(to)", title)]
         lines += exchange.request.hops.flatMap { self.lines(of: $0, &number) }

@@ -26,6 +26,11 @@ struct Remedy {
     func fix(for code: PathCode, failure: PathTrace?, decision: Explanation.Decision?) -> String {
         let host = decision?.host ?? ""
         switch code {
+        case .noRoute where to.isEmpty:
+            let address = failure?.last.destination.description ?? question.to.text
+            return
+                "no path of the file leads to \(address): name its network there as a site or a cluster, with"
+                + " a path to it; without one its routes are not Namebridge's"
         case .noRoute where decision?.role == NetworkBuilder.underlayRole: return unplaced(failure)
         case .noRoute, .routeElsewhere: return missingRoute(at: host, code, failure)
         case .noReturnRoute, .noMasquerade: return missingReturn(at: host)
