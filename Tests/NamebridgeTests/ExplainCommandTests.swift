@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-/// `namebridge explain` as people call it.
+/// `namebridge explain` and `net plan --matrix` as people call them.
 @Suite struct ExplainCommandTests {
     /// A cluster and an office whose name server answers nobody.
     private static let file = """
@@ -56,5 +56,17 @@ import Testing
         #expect(
             result.output.contains("no path of the file leads to 8.8.8.8") && !result.output.contains("at the network"),
             "\(result)")
+    }
+
+    @Test func `the matrix is no wider than it may be`() throws {
+        let whole = try run("net plan --matrix")
+        let narrow = try run("net plan --matrix", environment: ["COLUMNS": "60"])
+        for result in [whole, narrow] {
+            #expect(result.code == 0 && result.output.contains("namebridge-explain(8)"), "\(result)")
+            #expect(result.output.contains("# large: "), "\(result)")
+        }
+        #expect(whole.output.contains("tcp"))
+        let table = narrow.output.split(separator: "\n").filter { !$0.hasPrefix("#") }
+        #expect(table.allSatisfy { $0.count <= 60 } && table.count > 3, "\(narrow.output)")
     }
 }

@@ -14,7 +14,8 @@ struct NetPlan: ParsableCommand {
         abstract: "Show what would be changed on this host, and why, without changing it.",
         discussion: """
             Each line is a command: + for an addition, - for a removal, and after the # the path that needs \
-            it. The exit code is 1 if the plan may not be applied.
+            it. The exit code is 1 if the plan may not be applied; with --matrix it is 0, whatever the \
+            table says: "namebridge explain" has exit codes for one pair of places.
 
             Examples:
               sudo namebridge net plan
@@ -39,7 +40,7 @@ struct NetPlan: ParsableCommand {
         name: .long,
         help: """
             Show for each site and cluster whether it reaches each cluster's pods, services and name servers, \
-            now and after "net apply".
+            now and after "net apply". Large packets have 1500 octets; namebridge-explain(8) has the codes.
             """)
     var matrix = false
 

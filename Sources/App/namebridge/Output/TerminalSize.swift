@@ -7,6 +7,13 @@ struct TerminalSize {
     /// At least 2.
     let rows: Int
 
+    /// The width for text that need not be narrow: the terminal's, else what `COLUMNS` says; nil if neither
+    /// is known.
+    static var columns: Int? {
+        let stated = environment("COLUMNS").flatMap { Int($0) }.flatMap { $0 > 0 ? $0 : nil }
+        return current?.columns ?? stated
+    }
+
     /// Nil if standard output is no terminal. Corresponds to TIOCGWINSZ of tty_ioctl(4).
     static var current: TerminalSize? {
         guard isatty(StandardStream.output.rawValue) == 1 else { return nil }
