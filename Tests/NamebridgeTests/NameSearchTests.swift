@@ -39,7 +39,7 @@ import Testing
                 staging  headless      10.245.1.7                       -       -     1 min 1 s
                                        10.245.1.8
                 west     ExternalName  alias of www.example.com         -       -           now
-                sick: no answer: \(found[4].failure ?? "")
+                sick: no answer: \((found[4].failure ?? "").replacing("sick: ", with: ""))
                 """, "\(text)")
     }
 

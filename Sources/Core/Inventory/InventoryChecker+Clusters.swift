@@ -149,7 +149,8 @@ extension InventoryChecker {
         if top.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }) {
             error(
                 at: path,
-                "found \(zone), which ends in a number, as no zone does; expected a zone such as corp.internal"
+                "found \(zone), which ends in a number, as no zone does; expected a zone such as"
+                    + " corp.internal"
             )
         } else if zone.labels.count == 1,
             !privateTops.contains(String(decoding: top.map(foldedOctet), as: UTF8.self))

@@ -148,8 +148,8 @@ extension InventoryChecker {
         for (index, entry) in relay.relays.enumerated() where entry.weight > 1 {
             warn(
                 at: (here + "relays")[index] + "weight",
-                "found a weight, which has no effect with \"failover: \(relay.failover.rawValue)\"; expected"
-                    + " \"priority\", or \"failover: agent\"")
+                "found a weight, which has no effect with \"failover: \(relay.failover.rawValue)\";"
+                    + " expected \"priority\", or \"failover: agent\"")
         }
         guard let vrrp = relay.vrrp else { return }
         let hosts = relay.relays.compactMap { inventory.host($0.host, in: places)?.host }
@@ -157,8 +157,8 @@ extension InventoryChecker {
         if vrrp.interface == nil, !bare.isEmpty {
             warn(
                 at: here + "vrrp",
-                "found no interface for the address on \(bare.joined(separator: ", ")), expected \"interface\""
-                    + " here or \"device\" at the host: keepalived's configuration needs it")
+                "found no interface for the address on \(bare.joined(separator: ", ")), expected"
+                    + " \"interface\" here or \"device\" at the host: keepalived's configuration needs it")
         }
         let networks =
             places.flatMap { place in

@@ -162,8 +162,8 @@ package enum ChildProcess {
         return status
     }
 
-    /// True if the process that `startDetached` began has ended; it leaves nothing behind then. Corresponds to
-    /// waitpid(2) with WNOHANG.
+    /// True if the process that `startDetached` began has ended; it leaves nothing behind then.
+    /// Corresponds to waitpid(2) with WNOHANG.
     package static func hasEnded(_ process: Int32) -> Bool {
         waitpid(process, nil, WNOHANG) != 0
     }

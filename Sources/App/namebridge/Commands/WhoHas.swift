@@ -49,7 +49,8 @@ struct WhoHas: ParsableCommand {
     func validate() throws {
         _ = try readName()
         guard IPAddress(name) == nil else {
-            throw ValidationError("\"\(name)\" is an address: \"namebridge query -x \(name)\" finds its name.")
+            throw ValidationError(
+                "\"\(name)\" is an address: \"namebridge query -x \(name)\" finds its name.")
         }
         guard IPAddress(client) != nil else { throw ValidationError("\"\(client)\" is not an IP address.") }
         try demo.validate(with: options)

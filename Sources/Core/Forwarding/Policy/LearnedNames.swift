@@ -13,7 +13,7 @@ final class LearnedNames: Sendable {
     /// The names of one cluster; a further one replaces the one with the same place.
     static let capacity = 1024
 
-    /// By `ServerGroup.number` the hashes by place; 0: free. A table is empty until its first name is learned.
+    /// By `ServerGroup.number` the hashes by place; 0: free. A table is empty until its first name.
     private let tables = Mutex<[[UInt64]]>([])
     /// True once a name was learned.
     private let isUsed = Atomic<Bool>(false)

@@ -147,7 +147,7 @@ struct FailoverRendering {
                 name: "namebridge_\(planning.from)_\(planning.cluster.key)".identifier,
                 path: "\(planning.from)/\(planning.cluster.key)",
                 device: vrrp.interface ?? host.host.device,
-                address: nearest(host.host.addresses, [vrrp.address], vrrp.address.family)?.local,
+                address: nearest(host.host.addresses, [vrrp.address], family: vrrp.address.family)?.local,
                 settings: vrrp,
                 priority: planning.relay(host)?.priority ?? 100,
                 preference: planning.settings.preference, reason: planning.path.label)
