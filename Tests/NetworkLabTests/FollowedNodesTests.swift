@@ -30,7 +30,7 @@ import Testing
 
         // What can't be read changes nothing.
         try lab.script("echo 'facts: 9' >$F/clusters/new; mv $F/clusters/new $F/clusters/prod.yaml")
-        try agent.waits(for: "file not applied", lab)
+        try agent.waits(for: "facts not used", lab)
         #expect(try Self.routes(lab).contains("10.235.7.0/26 via 10.255.0.9"))
 
         try Self.write([("y", 9, "10.235.7.0/26")], to: lab)
