@@ -3,8 +3,9 @@ import DomainNames
 import IPAddressing
 import Time
 
-/// What the members of a merged suffix or cluster set have said about one question so far.
-struct MergedAnswer {
+/// What the members of a merged suffix or cluster set have said about one question so far. A class, so that
+/// the transactions of all other questions, which are copied, have one word for it.
+final class MergedAnswer {
     /// Why members are not asked, as text: no packets of the clients reach them.
     let skipped: [UInt8]
 
@@ -27,7 +28,7 @@ struct MergedAnswer {
     }
 
     /// Adds the records of the member at `position`, which was asked at `time`.
-    mutating func add(_ data: [[UInt8]], ttl: UInt32, of position: Int, askedAt time: MonotonicTime) {
+    func add(_ data: [[UInt8]], ttl: UInt32, of position: Int, askedAt time: MonotonicTime) {
         if records.isEmpty { self.position = position }
         asked = min(asked ?? time, time)
         self.ttl = min(self.ttl, ttl)
@@ -116,7 +117,7 @@ extension ForwardingEngine {
     mutating func join(_ slot: Int, _ target: RouteTarget, askedAt time: MonotonicTime) -> UnionStep {
         if target.kind == .clusterSet { return weigh(slot, target) }
         guard target.union != nil else { return .complete }
-        var merged = table.transactions[slot].merged ?? MergedAnswer()
+        let merged = table.transactions[slot].merged ?? MergedAnswer()
         let position = table.transactions[slot].groupPosition
         let type = table.transactions[slot].question.type
         if let set = joinableSet(type, target.groups[position]) {
