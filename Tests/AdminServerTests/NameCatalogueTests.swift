@@ -11,7 +11,7 @@ import Testing
 
 @testable import AdminServer
 
-/// `namebridge browse`: which names are known, from where, and to whom they are shown.
+/// `namebridge browse`: which names are known, from which source, and which clients see them.
 @Suite struct NameCatalogueTests {
     @Test func `a walk finds the names of a service range`() throws {
         let setting = try NamedServices()

@@ -3,7 +3,7 @@ import Testing
 
 /// `namebridge explain` and `net plan --matrix` as people call them.
 @Suite struct ExplainCommandTests {
-    /// A cluster and an office whose name server answers nobody.
+    /// A cluster and an office whose name server answers no client.
     private static let file = """
         clusters:
           prod:

@@ -58,7 +58,7 @@ final class ProofBench {
         for lab in labs { try probes.answer(in: lab.space(of: "s")) }
     }
 
-    /// The sources that the far sides see; nil where nothing comes back.
+    /// The sources that the far sides see; nil if nothing comes back.
     func play(_ networks: [RandomNetwork]) throws -> [String?] {
         let scripts = networks.enumerated().map { index, network in loading(network, into: index) }.filter { !$0.isEmpty }
         if !scripts.isEmpty { try labs[0].script(scripts.map { "(\n\($0)) &\n" }.joined() + "wait\n") }

@@ -26,7 +26,7 @@ import Testing
           - { from: office, to: prod, via: relay, relays: [relay1], source: snat }
         """
 
-    /// The node as it is before any plan: it forwards, and hides nobody.
+    /// The node as it is before any plan: it forwards, and hides no client.
     private static func node(_ number: Int) throws -> HostState {
         var state = HostState()
         for (device, kind) in [("lo", ""), ("eth0", ""), ("cni0", "bridge")] {

@@ -143,7 +143,7 @@ extension InventoryChecker {
         }
     }
 
-    /// Refuses what is no zone, and warns of zones that belong to everyone.
+    /// Refuses what is no zone, and warns of public top-level domains.
     private mutating func checkOwnership(of zone: DomainName, at path: InventoryPath) {
         guard let top = zone.labels.last else { return }
         if top.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }) {

@@ -283,7 +283,7 @@ package struct NetworkBuilder {
 
     /// The name of a node that the file does not tell of.
     static let otherNode = "another node"
-    /// What carries packets between hosts: nobody applies a plan there.
+    /// What carries packets between hosts: no plan is applied there.
     static let underlayRole = "network"
 }
 

@@ -14,8 +14,8 @@ struct Check: ParsableCommand {
         discussion: """
             Each mistake stands on a line of its own: FILE:LINE:COLUMN, the key, what was found and what was \
             expected. The file of dns.cookie-secret-file is read, too, and so are the facts of clusters that \
-            are followed: each value is shown with its origin and age. What net apply would refuse whatever \
-            the host is, is reported as well. A warning says if servers and workers \
+            are followed: each value is shown with its origin and age. What net apply would refuse on any \
+            host is reported as well. A warning says if servers and workers \
             may need more descriptors than may be open here. The exit code is 1 where there is an error, 2 \
             where the file cannot be read.
 

@@ -147,7 +147,7 @@ extension [FilterMatch] {
 }
 
 extension ForwardAccept {
-    /// Who opens connections to whom; nil for answers.
+    /// The direction in which connections are opened; nil for answers.
     fileprivate var ends: (source: IPPrefix, destination: IPPrefix)? {
         switch match {
         case .pair(let source, let destination), .originalPair(let source, let destination):
