@@ -159,7 +159,7 @@ private struct CachePlay: ~Copyable {
         }
         now = end
         // What a prober finds of servers that workers wait for.
-        for server in 0..<3 where board.servers[server].takeSilence() && !isUp[server] {
+        for server in 0..<3 where board.servers[server].takeSilence() == .taken && !isUp[server] {
             board.servers[server].markDead("timeout")
         }
     }

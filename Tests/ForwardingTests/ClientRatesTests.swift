@@ -18,9 +18,11 @@ import Time
     @Test func `a network gets its burst at once and its rate from then on`() throws {
         var rates = rates(perSecond: 100, burst: 50)
         let client = try #require(IPAddress("10.0.0.7"))
-        let burst = (0..<200).filter { _ in rates.take(client, at: start) }.count
+        let burst = (0..<200).filter { _ in rates.take(client, at: start) == .taken }.count
         #expect(burst == 50)
-        let passed = (0..<10_000).filter { rates.take(client, at: start.advanced(milliseconds: $0)) }.count
+        let passed = (0..<10_000).filter {
+            rates.take(client, at: start.advanced(milliseconds: $0)) == .taken
+        }.count
         #expect((990...1001).contains(passed))
     }
 
@@ -30,15 +32,15 @@ import Time
     ])
     func `a bucket is shared by a 24 or a 56, and the host has none`(one: String, other: String, isShared: Bool) throws {
         var rates = rates(perSecond: 1, burst: 1)
-        let first = rates.take(try #require(IPAddress(one)), at: start)
-        let second = rates.take(try #require(IPAddress(other)), at: start)
+        let first = rates.take(try #require(IPAddress(one)), at: start) == .taken
+        let second = rates.take(try #require(IPAddress(other)), at: start) == .taken
         #expect(first && second == !isShared)
     }
 
     @Test func `a hundred thousand networks do not take another's tokens`() {
         var rates = rates(perSecond: 10, burst: 10)
         for network in 0..<100_000 as Range<UInt32> {
-            let isPassed = rates.take(IPAddress(v4: 0x0A00_0000 | network << 8), at: start)
+            let isPassed = rates.take(IPAddress(v4: 0x0A00_0000 | network << 8), at: start) == .taken
             #expect(isPassed)
         }
     }

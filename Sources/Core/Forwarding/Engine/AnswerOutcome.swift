@@ -29,10 +29,10 @@ struct AbandonedQuestions {
         places[Int(id)] = Int32(truncatingIfNeeded: place + 1)
     }
 
-    /// True, once, if a question with this ID was given up that was asked by this path.
-    mutating func take(_ id: UInt16, at place: Int) -> Bool {
-        guard places[Int(id)] == Int32(truncatingIfNeeded: place + 1) else { return false }
+    /// An answer came: `late`, once, if a question with this ID was given up that was asked by this path.
+    mutating func take(_ id: UInt16, at place: Int) -> AnswerOutcome {
+        guard places[Int(id)] == Int32(truncatingIfNeeded: place + 1) else { return .mismatch }
         places[Int(id)] = 0
-        return true
+        return .late
     }
 }

@@ -83,8 +83,8 @@ enum ExchangeState {
 }
 
 extension TransactionTable {
-    /// Lets a client wait for `slot`; false if there is no room. The reserve is for validated addresses only.
-    mutating func addWaiter(_ recipient: Recipient, to slot: Int) -> Bool {
+    /// Lets a client wait for `slot` if there is room. The reserve is for validated addresses only.
+    mutating func addWaiter(_ recipient: Recipient, to slot: Int) -> Admission {
         addWaiter(
             recipient.path, recipient.terms, question: recipient.question, to: slot,
             isAddressValidated: recipient.isAddressValidated)

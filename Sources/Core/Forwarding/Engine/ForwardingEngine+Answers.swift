@@ -16,7 +16,7 @@ extension ForwardingEngine {
         guard let slot = table.transaction(withID: header.id),
             let place = table.attempts(of: slot).place(waitingFor: header.id, by: path)
         else {
-            guard table.takeAbandoned(header.id, by: path) else { return mismatch() }
+            guard table.takeAbandoned(header.id, by: path) == .late else { return mismatch() }
             counters.late += 1
             return .late
         }
@@ -338,7 +338,7 @@ extension ForwardingEngine {
         }
         if ending.isFailure, mayComeLate(slot) {
             let end = now.advanced(milliseconds: limits.lateMilliseconds)
-            if table.keepListening(slot, atMost: limits.lateTransactions, until: end) {
+            if table.keepListening(slot, atMost: limits.lateTransactions, until: end) == .begun {
                 return timers.set(slot, due: end, now: now)
             }
         }
@@ -390,11 +390,12 @@ extension ForwardingEngine {
         finishWithFailure(slot, rcode, at: turn.now, into: &turn.outbox)
     }
 
-    /// True if `finishWithFailure` would find an answer for the clients of `slot`.
-    mutating func hasExpiredAnswer(_ slot: Int, _ target: RouteTarget, at now: MonotonicTime) -> Bool {
+    /// Prepares the cached answer that `finishWithFailure` would give the clients of `slot`; nil if there is
+    /// none.
+    mutating func loadExpiredAnswer(_ slot: Int, _ target: RouteTarget, at now: MonotonicTime) -> CacheHit? {
         table.begin(&prepared, for: slot)
         let place = cachePlace(of: slot, target)
-        return cache.loadInPlaceOfFailure(place, into: &prepared, by: &scratch, at: now) != nil
+        return cache.loadInPlaceOfFailure(place, into: &prepared, by: &scratch, at: now)
     }
 
     /// Gives all clients of `slot` an expired answer (RFC 8767), or informs them that no server answered

@@ -23,7 +23,7 @@ extension ForwardingEngine {
         let asked = AskedQuestion(exchange.message, shape, target, view: view, loopMarks: exchange.loopMarks)
         let key = asked.hash(key: hashKey)
         if let slot = table.find(asked, key: key) {
-            guard table.addWaiter(recipient, to: slot) else {
+            guard table.addWaiter(recipient, to: slot) == .admitted else {
                 return denyRoom(exchange, into: &turn.outbox)
             }
             counters.joined += 1
@@ -216,7 +216,7 @@ extension ForwardingEngine {
         let group = target.groups[position]
         guard position + 1 == target.groups.count, now < table.transactions[slot].deadline,
             servers.isDownToOne(group: group), table.count(of: group) <= limits.slowTransactions,
-            !hasExpiredAnswer(slot, target, at: now)
+            loadExpiredAnswer(slot, target, at: now) == nil
         else { return .giveUpGroup }
         table.transactions[slot].extendGroup()
         guard table.transactions[slot].followedGroup == nil else {
@@ -267,7 +267,7 @@ extension ForwardingEngine {
             counters.joined += 1
             return .wait(until: table.transactions[slot].groupDeadline)
         }
-        guard table.enter(group, slot, atMost: limits.transactionsPerGroup) else {
+        guard table.enter(group, slot, atMost: limits.transactionsPerGroup) == .admitted else {
             table.transactions[slot].isTurnedAway = true
             return .giveUpGroup
         }

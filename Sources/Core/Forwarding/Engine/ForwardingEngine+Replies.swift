@@ -162,7 +162,7 @@ extension ForwardingEngine {
             return .open
         }
         if rates == nil { rates = ClientRates(limit, hashKey: hashKey) }
-        guard rates?.take(path.client.address, at: exchange.now) == false else { return .open }
+        guard rates?.take(path.client.address, at: exchange.now) == .empty else { return .open }
         counters.limited += 1
         guard limit.slip > 0, counters.limited % limit.slip == 0 else { return .done }
         counters.slipped += 1

@@ -49,7 +49,7 @@ extension TransactionTable {
         guard let slot = addTransaction(key: key, isAddressValidated: recipient.isAddressValidated) else {
             return nil
         }
-        guard addWaiter(recipient, to: slot) else {
+        guard addWaiter(recipient, to: slot) == .admitted else {
             removeTransaction(slot)
             return nil
         }

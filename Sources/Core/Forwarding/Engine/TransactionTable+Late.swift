@@ -1,6 +1,14 @@
 import DNSWire
 import Time
 
+/// The outcome of a request to listen for a late answer.
+enum Listening {
+    /// It is listened for.
+    case begun
+    /// There is nothing to listen for.
+    case none
+}
+
 /// Late answers.
 ///
 /// A server that needs longer than its clients are kept waiting would have its answer thrown away, each time
@@ -9,11 +17,11 @@ import Time
 extension TransactionTable {
     /// Keeps listening for an answer to `slot`, whose clients have their reply.
     ///
-    /// - Returns: False if nothing can come, or the same is listened for already: then `slot` is to be
+    /// - Returns: `none` if no answer can come, or the same is listened for already: then `slot` is to be
     ///   removed.
-    mutating func keepListening(_ slot: Int, atMost most: Int, until end: MonotonicTime) -> Bool {
+    mutating func keepListening(_ slot: Int, atMost most: Int, until end: MonotonicTime) -> Listening {
         guard lateCount < most, attempts(of: slot).isWaiting, !isListening(forLike: slot) else {
-            return false
+            return .none
         }
         for index in 0..<transactions[slot].attemptCount where isRepeated(index, of: slot) {
             abandonAttempt(index, of: slot, .unused)
@@ -22,7 +30,7 @@ extension TransactionTable {
         dismissWaiters(of: slot)
         transactions[slot].becomeLate(until: end)
         lateCount += 1
-        return true
+        return .begun
     }
 
     /// True if an earlier attempt of `slot` waits for the same server as attempt `index`.

@@ -3,6 +3,14 @@ import DomainNames
 import IPAddressing
 import Telemetry
 
+/// The outcome of a request for a place.
+enum Admission {
+    /// It has its place.
+    case admitted
+    /// There is no room.
+    case full
+}
+
 /// The questions in flight of one worker, found by message ID and by content, and the clients that wait
 /// for them.
 ///
@@ -82,7 +90,7 @@ struct TransactionTable: ~Copyable {
     mutating func addTransaction(key: UInt64, isAddressValidated: Bool = true) -> Int? {
         guard isAddressValidated || activeCount < EngineLimits.open(mostTransactions) else { return nil }
         if freeTransaction < 0 {
-            guard growTransactions() else { return nil }
+            guard growTransactions() == .admitted else { return nil }
         }
         let slot = Int(freeTransaction)
         freeTransaction = transactions[slot].next
@@ -132,11 +140,11 @@ struct TransactionTable: ~Copyable {
         }
     }
 
-    /// Adds free slots; false if the table has its full size.
-    private mutating func growTransactions() -> Bool {
+    /// Adds free slots, unless the table has its full size.
+    private mutating func growTransactions() -> Admission {
         let old = transactions.count
         let new = min(max(old * 2, Self.firstCapacity), mostTransactions)
-        guard new > old else { return false }
+        guard new > old else { return .full }
         transactions.append(contentsOf: repeatElement(Transaction(), count: new - old))
         attempts.append(
             contentsOf: repeatElement(Attempt(), count: (new - old) * Transaction.mostAttempts))
@@ -144,7 +152,7 @@ struct TransactionTable: ~Copyable {
             transactions[slot].next = freeTransaction
             freeTransaction = Int32(slot)
         }
-        return true
+        return .admitted
     }
 
     /// The transaction that a client of this question can wait for: same target, view, folded name, type,
@@ -186,23 +194,23 @@ struct TransactionTable: ~Copyable {
 
     // MARK: - Numbers in flight
 
-    /// Counts `slot` for `group`, and no longer for another; false, and for none, if the group, or the
-    /// client's share of it, is full.
+    /// Counts `slot` for `group`, and no longer for another; for none if the group, or the client's share of
+    /// it, is full.
     ///
     /// No fixed number suits both one resolver that asks for a whole office and many clients. So a group may
     /// use as many places as are free, and a client as many of the group's places as are free there: a silent
     /// group or client always leaves room for the others.
-    mutating func enter(_ group: Int, _ slot: Int, atMost most: Int) -> Bool {
+    mutating func enter(_ group: Int, _ slot: Int, atMost most: Int) -> Admission {
         leaveGroup(slot)
         transactions[slot].followedGroup = nil
         let free = freePlaces(
             of: group, atMost: most, isAddressValidated: transactions[slot].isAddressValidated)
         let client = clientHash(slot, group)
-        guard free > 0, client == 0 || groupLoad.count(client) < free else { return false }
+        guard free > 0, client == 0 || groupLoad.count(client) < free else { return .full }
         groupCounts[group] += 1
         if client != 0 { groupLoad.change(client, by: 1) }
         transactions[slot].countedGroup = group
-        return true
+        return .admitted
     }
 
     /// Lets `slot` wait for its leader in `group`, where it is not counted.
@@ -372,8 +380,8 @@ struct TransactionTable: ~Copyable {
         return slots
     }
 
-    /// True, once, if an answer with this ID comes by `path` to a question that was given up.
-    mutating func takeAbandoned(_ id: UInt16, by path: UpstreamPath) -> Bool {
+    /// An answer with this ID came by `path`: `late`, once, if it is to a question that was given up.
+    mutating func takeAbandoned(_ id: UInt16, by path: UpstreamPath) -> AnswerOutcome {
         abandoned.take(id, at: Self.place(path))
     }
 
@@ -390,7 +398,7 @@ struct TransactionTable: ~Copyable {
 
     // MARK: - Waiters
 
-    /// Lets a client wait for `slot`; false if there is no room.
+    /// Lets a client wait for `slot` if there is room.
     ///
     /// - Parameters:
     ///   - question: Name, type and class as this client asked.
@@ -399,9 +407,9 @@ struct TransactionTable: ~Copyable {
     mutating func addWaiter(
         _ path: ClientPath, _ terms: ReplyTerms, question: Span<UInt8>, to slot: Int,
         isAddressValidated: Bool = true
-    ) -> Bool {
+    ) -> Admission {
         let most = isAddressValidated ? mostWaiters : EngineLimits.open(mostWaiters)
-        guard waiterCount < most, question.count <= Self.questionRoom else { return false }
+        guard waiterCount < most, question.count <= Self.questionRoom else { return .full }
         if isAddressValidated { transactions[slot].isAddressValidated = true }
         if freeWaiter < 0 { growWaiters(Waiter(path: path, terms: terms)) }
         let index = Int(freeWaiter)
@@ -417,7 +425,7 @@ struct TransactionTable: ~Copyable {
         }
         transactions[slot].lastWaiter = Int32(index)
         transactions[slot].waiterCount += 1
-        return true
+        return .admitted
     }
 
     /// No client waits for `slot` any longer. The first one's place stays, since its question stands there.

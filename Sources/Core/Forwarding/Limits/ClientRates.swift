@@ -22,11 +22,11 @@ struct ClientRates {
         self.hashKey = hashKey
     }
 
-    /// Takes a token of the network of `client`; false if it has none left.
+    /// Takes a token of the network of `client` if it has one left.
     ///
     /// The host's own addresses are not limited: a process on the host can harm it in other ways.
-    mutating func take(_ client: IPAddress, at now: MonotonicTime) -> Bool {
-        if client.isLoopback { return true }
+    mutating func take(_ client: IPAddress, at now: MonotonicTime) -> TokenBuckets.Withdrawal {
+        if client.isLoopback { return .taken }
         return buckets.take(client.networkHash(key: hashKey), cost: interval, depth: depth, at: now)
     }
 }

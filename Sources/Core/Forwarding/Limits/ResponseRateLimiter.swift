@@ -67,8 +67,9 @@ struct ResponseRateLimiter {
         let cost = max(1, 1_000_000_000 / Int64(rate))
         var nameHash = NameHash(key: key)
         nameHash.combine(name, from: 0, count: name.count)
-        if accounts.take(nameHash.value | 1, cost: cost, depth: Self.depth, at: now),
+        if accounts.take(nameHash.value | 1, cost: cost, depth: Self.depth, at: now) == .taken,
             accounts.take(key, cost: max(1, cost / ResponseRateLimit.names), depth: Self.depth, at: now)
+                == .taken
         {
             return .send
         }

@@ -15,6 +15,14 @@ struct TokenBuckets {
         var fullAt: Int64 = 0
     }
 
+    /// The outcome of taking tokens.
+    enum Withdrawal {
+        /// They are taken.
+        case taken
+        /// Fewer were left: nothing is taken.
+        case empty
+    }
+
     /// All buckets.
     private var buckets: [Bucket]
 
@@ -23,21 +31,21 @@ struct TokenBuckets {
         buckets = Array(repeating: Bucket(), count: count)
     }
 
-    /// Takes tokens that are back after `cost` nanoseconds from the bucket of `key`; false if fewer are left.
+    /// Takes tokens that are back after `cost` nanoseconds from the bucket of `key`, unless fewer are left.
     ///
     /// - Parameters:
     ///   - key: A hash; it is not 0.
     ///   - depth: Nanoseconds in which an empty bucket fills.
-    mutating func take(_ key: UInt64, cost: Int64, depth: Int64, at now: MonotonicTime) -> Bool {
+    mutating func take(_ key: UInt64, cost: Int64, depth: Int64, at now: MonotonicTime) -> Withdrawal {
         let first = Int(key >> 40) % buckets.count
         let second = first ^ 1
         var place = buckets[first].fullAt <= buckets[second].fullAt ? first : second
         if buckets[first].key == key { place = first } else if buckets[second].key == key { place = second }
         if buckets[place].key != key { buckets[place] = Bucket(key: key) }
         let fullAt = max(buckets[place].fullAt, now.nanoseconds)
-        guard fullAt - now.nanoseconds <= depth - cost else { return false }
+        guard fullAt - now.nanoseconds <= depth - cost else { return .empty }
         buckets[place].fullAt = fullAt + cost
-        return true
+        return .taken
     }
 }
 

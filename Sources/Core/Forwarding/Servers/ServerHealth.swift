@@ -81,11 +81,9 @@ package final class ServerHealth: Sendable {
     ///
     /// - Parameter payloadSize: The size to advertise to it: larger if truncated answers can't be asked again
     ///   over TCP.
-    /// - Returns: True if it was dead before, or in another mode.
-    @discardableResult
     package func answered(
         in mode: Mode, after nanoseconds: Int64, payloadSize: Int, at now: MonotonicTime
-    ) -> Bool {
+    ) {
         if isDead { revivedAtValue.store(now.nanoseconds, ordering: .relaxed) }
         // A measurement may be too slow by chance, but never too quick: a lower one is accepted at once.
         let old = roundTrip
@@ -93,7 +91,7 @@ package final class ServerHealth: Sendable {
         roundTripValue.store(isQuicker ? nanoseconds : old + (nanoseconds - old) / 4, ordering: .relaxed)
         answeredProbesValue.add(1, ordering: .relaxed)
         payloadSizeValue.store(payloadSize, ordering: .relaxed)
-        return modeValue.exchange(mode.rawValue, ordering: .relaxed) != mode.rawValue
+        modeValue.store(mode.rawValue, ordering: .relaxed)
     }
 
     /// A question with the mark of questions to this server came in. A client that has seen the mark can copy
@@ -119,9 +117,18 @@ package final class ServerHealth: Sendable {
         isSilentValue.store(true, ordering: .relaxed)
     }
 
-    /// True if it was suspected since the last call.
-    package func takeSilence() -> Bool {
-        isSilentValue.load(ordering: .relaxed) && isSilentValue.exchange(false, ordering: .relaxed)
+    /// The outcome of taking a suspicion.
+    package enum Suspicion {
+        /// There was one since the last call.
+        case taken
+        /// There was none.
+        case none
+    }
+
+    /// Takes the suspicion that it is silent.
+    package func takeSilence() -> Suspicion {
+        guard isSilentValue.load(ordering: .relaxed) else { return .none }
+        return isSilentValue.exchange(false, ordering: .relaxed) ? .taken : .none
     }
 
     /// A message came in its name that matches no question: forged, or delivered twice. It says nothing of
@@ -186,11 +193,10 @@ package final class ServerHealth: Sendable {
         return now.nanoseconds - loopedAtValue.load(ordering: .relaxed) < 30_000_000_000
     }
 
-    /// It is given up until a probe is answered. True if it was alive before.
-    @discardableResult
-    package func markDead(_ reason: String) -> Bool {
+    /// It is given up until a probe is answered.
+    package func markDead(_ reason: String) {
         errorText.withLock { $0 = reason }
-        return modeValue.exchange(Mode.dead.rawValue, ordering: .relaxed) != Mode.dead.rawValue
+        modeValue.store(Mode.dead.rawValue, ordering: .relaxed)
     }
 }
 

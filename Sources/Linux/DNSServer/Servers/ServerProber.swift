@@ -110,7 +110,9 @@ final class ServerProber: Sendable {
             probed.probe.hurry(at: now)
             tell(&probed, index, health.mode, health.lastError)
         }
-        if probed.probe.mayDoubtLife(at: now), health.takeSilence() { probed.probe.doubtLife(at: now) }
+        if probed.probe.mayDoubtLife(at: now), health.takeSilence() == .taken {
+            probed.probe.doubtLife(at: now)
+        }
         if health.isDoubted { probed.probe.hurryLoopCheck(at: now) }
         if probed.takeLoopProof() { health.confirmLoop(at: now) }
         switch probed.probe.finish(isDead: health.isDead, at: now) {
