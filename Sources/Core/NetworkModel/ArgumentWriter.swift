@@ -1,6 +1,5 @@
 package import IPAddressing
 package import Inventory
-import JSON
 
 /// Takes the arguments of a command one by one: as text, or as a list for a call.
 package protocol ArgumentWriter {
@@ -48,7 +47,7 @@ private struct ArgumentList: ArgumentWriter {
 extension LineWriter: ArgumentWriter {
     package mutating func add(_ word: String) {
         write(" ")
-        write(word.isPlain ? word : JSONValue.quote(word))
+        writeWord(word)
     }
 
     package mutating func add(_ number: Int) {
@@ -69,12 +68,5 @@ extension LineWriter: ArgumentWriter {
     package mutating func add(_ mac: MACAddress) {
         write(" ")
         write(mac)
-    }
-}
-
-extension String {
-    /// True for a word that needs no quotation marks.
-    fileprivate var isPlain: Bool {
-        !isEmpty && utf8.allSatisfy { $0 != 0x20 && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "\\") }
     }
 }

@@ -60,8 +60,7 @@ struct PlanBuilder {
 
     /// Routes that cover what they need to be reached by: a next hop of theirs, or a relay.
     private var selfCoveringRoutes: [PlanNote] {
-        // Routes of other tables serve the packets of some devices alone: next hops are found without them.
-        plan.routes.filter { $0.value.table == Route.mainTable }.flatMap { desired in
+        plan.routes.filter { mayCoverItself($0.value) }.flatMap { desired in
             // A relay may have an address at both ends of the path: it is reached by the one outside.
             let hops = desired.value.nextHops.compactMap(\.gateway)
             let beside = hops.map { [$0] + (plan.otherAddresses[$0] ?? []) }
@@ -77,6 +76,17 @@ struct PlanBuilder {
                             + " \(address), \(role): take that address out of the prefixes of the inventory")
                 }
         }
+    }
+
+    /// True if `route` covers a next hop of its own, or a relay: quick, since a mesh has very many routes.
+    private func mayCoverItself(_ route: Route) -> Bool {
+        // Routes of other tables serve the packets of some devices alone: next hops are found without them.
+        guard route.table == Route.mainTable else { return false }
+        for hop in route.nextHops {
+            if let gateway = hop.gateway, route.destination.contains(gateway) { return true }
+        }
+        for address in plan.protectedAddresses where route.destination.contains(address) { return true }
+        return false
     }
 
     mutating func take(role: HostRole) {
@@ -101,12 +111,12 @@ struct PlanBuilder {
         plan.addresses.append(Desired(address, because: because))
     }
 
-    mutating func peer(_ neighbour: Neighbour, _ because: String) {
-        plan.neighbours.append(Desired(neighbour, because: because))
-    }
-
-    mutating func peer(_ entry: ForwardingEntry, _ because: String) {
-        plan.forwardingEntries.append(Desired(entry, because: because))
+    /// Another node of a VXLAN segment, and if `isRouted` the pods on it.
+    mutating func peer(_ way: VXLANSegment.Way, isRouted: Bool) {
+        plan.neighbours.append(contentsOf: way.neighbours)
+        plan.forwardingEntries.append(way.entry)
+        guard isRouted else { return }
+        for route in way.routes { self.route(route) }
     }
 
     /// Reserves room for the objects of `peers` nodes.
@@ -119,18 +129,22 @@ struct PlanBuilder {
 
     /// Two paths may need the same route; two different routes to one prefix contradict each other.
     mutating func route(_ route: Route, because: String) {
-        if let position = routePosition[RouteKey(route)] {
-            let earlier = plan.routes[position]
-            if earlier.value != route {
-                note(
-                    .refusal,
-                    "\(because) needs the route \(route), \(earlier.because) needs \(earlier.value);"
-                        + " one prefix can take one way only: change one of the paths")
-            }
-            return
+        self.route(Desired(route, because: because))
+    }
+
+    private mutating func route(_ desired: Desired<Route>) {
+        let key = RouteKey(desired.value)
+        guard let position = routePosition.updateValue(plan.routes.count, forKey: key) else {
+            return plan.routes.append(desired)
         }
-        routePosition[RouteKey(route)] = plan.routes.count
-        plan.routes.append(Desired(route, because: because))
+        routePosition[key] = position
+        let earlier = plan.routes[position]
+        if earlier.value != desired.value {
+            note(
+                .refusal,
+                "\(desired.because) needs the route \(desired.value), \(earlier.because) needs"
+                    + " \(earlier.value); one prefix can take one way only: change one of the paths")
+        }
     }
 
     /// A route through other hosts of the inventory, with their further addresses in case the first is

@@ -26,8 +26,8 @@ struct VXLANPlanning {
         let own = segment.peers[index]
         contributeLink(own, &builder)
         builder.reserve(peers: segment.peers.count)
-        for peer in segment.peers where peer.underlay != own.underlay {
-            contributePeer(peer, isRouted: peer.member != own.member, &builder)
+        for (peer, way) in zip(segment.peers, segment.ways) where peer.underlay != own.underlay {
+            builder.peer(way, isRouted: peer.member != own.member)
         }
         for (member, cluster) in segment.members.enumerated() where member != own.member {
             contributeServices(of: cluster, member: member, own, position: index, &builder)
@@ -67,25 +67,6 @@ struct VXLANPlanning {
                 comment: FilterRule.comment(because)))
     }
 
-    /// How to reach one other node, and the pods on it.
-    private func contributePeer(_ peer: VXLANSegment.Peer, isRouted: Bool, _ builder: inout PlanBuilder) {
-        builder.peer(Neighbour(device: device, address: peer.address, mac: peer.mac), because)
-        if segment.carriesV6OverV4 {
-            builder.peer(Neighbour(device: device, address: peer.linkLocal, mac: peer.mac), because)
-        }
-        builder.peer(ForwardingEntry(device: device, mac: peer.mac, destination: peer.underlay), because)
-        guard isRouted, path.targets.pods else { return }
-        for prefix in joined(peer.pods) { builder.route(route(to: prefix, via: peer), because: because) }
-    }
-
-    /// The route to `prefix` through a node.
-    private func route(to prefix: IPPrefix, via peer: VXLANSegment.Peer) -> Route {
-        let isLinkLocal = prefix.family == .v6 && peer.address.family == .v4
-        return Route(
-            destination: prefix,
-            nextHops: [NextHop(gateway: isLinkLocal ? peer.linkLocal : peer.address, device: device)])
-    }
-
     /// Another cluster's services, through one of its nodes; neighbours in the list use different ones.
     private func contributeServices(
         of cluster: Cluster, member: Int, _ own: VXLANSegment.Peer, position: Int,
@@ -96,7 +77,9 @@ struct VXLANPlanning {
         else { return }
         builder.noteServices(of: cluster, cameInBy: device, because: because)
         let entry = segment.peers[range.lowerBound + position % range.count]
-        for prefix in cluster.services { builder.route(route(to: prefix, via: entry), because: because) }
+        for prefix in cluster.services {
+            builder.route(Route(to: prefix, via: entry, device: device), because: because)
+        }
     }
 
     /// Traffic from another cluster is accepted; requests to services are answered through this node.

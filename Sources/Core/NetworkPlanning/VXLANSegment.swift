@@ -1,5 +1,6 @@
 package import IPAddressing
 package import Inventory
+import NetworkModel
 
 /// The nodes of one VXLAN segment with the addresses of each; computed once for all of them.
 package struct VXLANSegment: Hashable, Sendable {
@@ -25,6 +26,19 @@ package struct VXLANSegment: Hashable, Sendable {
 
     /// True if a segment of IPv4 carries a prefix of IPv6: its routes use link-local gateways.
     let carriesV6OverV4: Bool
+
+    /// What the other nodes need to reach each of `peers`; the same on all of them, so made once.
+    let ways: [Way]
+
+    /// How a node is reached.
+    struct Way: Hashable, Sendable {
+        /// Its Ethernet address, for each of its addresses in the segment.
+        let neighbours: [Desired<Neighbour>]
+        /// The host that its Ethernet address is at.
+        let entry: Desired<ForwardingEntry>
+        /// The routes to its pods, for the nodes of other clusters.
+        let routes: [Desired<Route>]
+    }
 
     /// A node's place in the segment.
     package struct Peer: Hashable, Sendable {
@@ -73,16 +87,41 @@ package struct VXLANSegment: Hashable, Sendable {
         notes = assignment.notes
         position = Dictionary(
             peers.enumerated().map { ("\(members[$1.member].key)/\($1.name)", $0) }, uniquingKeysWith: { $1 })
-        carriesV6OverV4 =
+        let carriesV6OverV4 =
             settings.network.family == .v4
             && members.contains { cluster in
                 ((path.targets.pods ? cluster.pods : []) + (path.targets.services ? cluster.services : []))
                     .contains { $0.family == .v6 }
             }
+        self.carriesV6OverV4 = carriesV6OverV4
+        ways = assignment.peers.map { peer in
+            let pods = path.targets.pods ? joined(peer.pods) : []
+            let addresses = [peer.address] + (carriesV6OverV4 ? [peer.linkLocal] : [])
+            return Way(
+                neighbours: addresses.map {
+                    Desired(
+                        Neighbour(device: settings.device, address: $0, mac: peer.mac), because: path.label)
+                },
+                entry: Desired(
+                    ForwardingEntry(device: settings.device, mac: peer.mac, destination: peer.underlay),
+                    because: path.label),
+                routes: pods.map {
+                    Desired(Route(to: $0, via: peer, device: settings.device), because: path.label)
+                })
+        }
     }
 
     /// Octets that the encapsulation adds: IP, UDP, VXLAN and the inner Ethernet header (RFC 7348 section 5).
     func overhead(_ family: AddressFamily) -> Int { family == .v4 ? 50 : 70 }
+}
+
+extension Route {
+    /// The route to `prefix` through a node of a segment.
+    init(to prefix: IPPrefix, via peer: VXLANSegment.Peer, device: String) {
+        let isLinkLocal = prefix.family == .v6 && peer.address.family == .v4
+        let hop = NextHop(gateway: isLinkLocal ? peer.linkLocal : peer.address, device: device)
+        self.init(destination: prefix, nextHops: [hop])
+    }
 }
 
 /// Gives each node its address and its Ethernet address in the segment, the same on every host and
