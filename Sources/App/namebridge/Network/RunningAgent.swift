@@ -1,0 +1,173 @@
+import Glibc
+import InventoryFile
+import LinuxSystem
+import NetworkKernel
+import NetworkPlanning
+import Time
+
+/// The agent of this host: decides with `NetworkAgent` and `RelayWatch` what each event leads to.
+final class RunningAgent: AgentDuties {
+    /// Keeps the host as planned.
+    private let agent: NetworkAgent<LinuxKernel, KernelWatch>
+    /// The kernel's events.
+    private let watch: KernelWatch
+    /// The lock of the one agent of a host.
+    private let lock: FileDescriptor
+    /// The facts of followed clusters that were read last.
+    private var facts: [FollowedText.FactsText] = []
+    /// What is wrong with files of facts.
+    private var factsWarnings: [String] = []
+    /// The folder with the state.
+    private let state: StateStore
+    /// Chooses relays.
+    private let relays: RelayWatch
+    /// As last read.
+    private var drained: [String: Int] = [:]
+    /// Shows that the agent works.
+    private let heart: AgentHeart
+    /// When the applied configuration was last read.
+    private var lastFollow = MonotonicClock.now
+    /// Milliseconds between full checks.
+    private let slowCheck: Int
+
+    /// Takes the lock, and starts the probes.
+    init(settings: NetworkAgent<LinuxKernel, KernelWatch>.Settings) throws(KernelError) {
+        state = try NetState.store()
+        lock = try state.agentLock()
+        watch = try KernelWatch()
+        var settings = settings
+        settings.resolvers = HostSurroundings.resolvers
+        settings.ask = LinuxKernel.ask
+        settings.pathPlans = AgentPlanning.pathPlans
+        agent = NetworkAgent(
+            kernel: LinuxKernel(), source: watch, store: state, settings: settings,
+            clock: { MonotonicClock.now }, tell: AgentLog.write)
+        var choices = try state.relayChoices()
+        if !choices.announced.isEmpty {
+            choices.announced = []
+            try state.write(choices)
+        }
+        heart = AgentHeart(state, process: settings.process)
+        slowCheck = settings.slowCheckSeconds * 1000
+        do throws(Errno) {
+            relays = try RelayWatch(choices)
+        } catch {
+            throw .system(what: "the agent cannot probe relays", error)
+        }
+    }
+
+    /// Until SIGTERM or SIGINT.
+    func run() throws(KernelError) {
+        defer { _ = lock.number }
+        let loop: AgentLoop
+        do throws(Errno) {
+            loop = try AgentLoop(self) { path, error in
+                Log.warning("file not watched", [("path", path), ("reason", "\(error)")])
+            }
+        } catch {
+            throw .system(what: Self.cannotWait, error)
+        }
+        ThisProcess.ignore([SIGPIPE])
+        try agent.start()
+        readDrained()
+        do throws(Errno) {
+            try loop.run()
+        } catch {
+            throw .system(what: Self.cannotWait, error)
+        }
+    }
+
+    /// What a failed loop means.
+    private static let cannotWait = "the agent cannot wait for events"
+
+    // MARK: - Duties
+
+    var nextTurn: MonotonicTime {
+        let next = min(agent.nextCheck, relays.nextDeadline ?? agent.nextCheck)
+        return relays.mustBeat ? min(next, heart.nextBeat) : next
+    }
+
+    var folders: AgentFolders {
+        // Without the file's folder the file is read at the periodic check. The follower, which may start
+        // later, makes the one with the facts.
+        AgentFolders(state: state.path, others: [FilePath.parent(of: agent.path), FactsFolder.path])
+    }
+
+    func register(with epoll: borrowing Epoll) throws(Errno) {
+        try watch.register(with: epoll, token: AgentEvent.Token.kernel.rawValue)
+        try relays.register(with: epoll, token: AgentEvent.Token.probes.rawValue)
+    }
+
+    func turn() {
+        if MonotonicClock.now >= agent.nextCheck { check() }
+        chooseRelays()
+    }
+
+    func take(_ event: AgentEvent) {
+        switch event {
+        case .kernel: agent.listen()
+        case .probes: relays.noteNews()
+        case .reload: agent.lookAgain()
+        case .files(let names):
+            let file = agent.path.split(separator: "/").last.map(String.init) ?? ""
+            // A ConfigMap's file is a link through ..data, which is what is replaced.
+            if names.contains(file) || names.contains("..data") { agent.lookAgain() }
+            if names.contains(where: { $0.hasSuffix(FactsFolder.suffix) }) { agent.lookAgain() }
+            if names.contains(StateStore.wantedName) { agent.checkSoon() }
+            if names.contains(StateStore.drainedName) { readDrained() }
+        }
+    }
+
+    func stop() {
+        relays.stop()
+        if let choices = relays.lastChoices { agent.move(to: choices) }
+        agent.stop()
+        Log.notice("stopped, everything stays in place")
+    }
+
+    // MARK: - One turn
+
+    /// Reads the file if it is time to, and checks the host.
+    private func check() {
+        let now = MonotonicClock.now
+        if agent.mustFollow || now >= lastFollow.advanced(milliseconds: slowCheck) {
+            lastFollow = now
+            agent.follow(read(agent.path))
+        }
+        agent.check()
+    }
+
+    /// Leads packets to the relays that work.
+    private func chooseRelays() {
+        relays.follow(agent.relayGroups, agent.relayedPaths)
+        if let choices = relays.elect(drained: drained) { agent.move(to: choices) }
+        agent.note(relays.report)
+        agent.note(relays.relayedReport)
+        if relays.mustBeat { heart.beat() }
+    }
+
+    /// A file that cannot be read changes nothing.
+    private func readDrained() {
+        do throws(KernelError) {
+            drained = try state.drainedRelays()
+        } catch {
+            Log.warning("drained relays not known", [("reason", "\(error)")])
+        }
+    }
+
+    /// Reads the configuration file; facts that can't be used are told once.
+    private func read(_ path: String) -> Result<String, Errno> {
+        do throws(FileError) {
+            let reading = FactsFolder.adding(to: try contents(ofFile: path), earlier: facts)
+            facts = FollowedText(reading.whole).facts
+            let warnings = reading.warnings.map { "\($0)" }
+            if warnings != factsWarnings {
+                for warning in warnings { Log.warning("facts not used", [("reason", warning)]) }
+            }
+            factsWarnings = warnings
+            return .success(String(decoding: reading.whole, as: UTF8.self))
+        } catch {
+            return .failure(Errno(code: error.code))
+        }
+    }
+}
