@@ -122,24 +122,42 @@ extension HostTransit {
         return .untouched
     }
 
+    /// What decides the translation of a packet.
+    enum TranslationBasis {
+        /// Its connection, or it is not translated: no rule is asked.
+        case byConnection
+        /// The rules: it is the first one of its connection.
+        case byRules
+    }
+
+    /// Translates one end of a packet whose connection is known, as its first packet was.
+    func translateAsKnown(
+        _ address: WritableKeyPath<Packet, IPAddress>, port: WritableKeyPath<Packet, Int>,
+        _ passing: inout Passing
+    ) -> TranslationBasis {
+        guard passing.state.isTracked else { return .byConnection }
+        guard let connection = arrival.connection, arrival.state != .invalid else {
+            return passing.state.flow.state == .new ? .byRules : .byConnection
+        }
+        let packet = passing.state.packet
+        let known = arrival.isReply ? connection.arrived.reply : connection.left
+        passing.state.packet[keyPath: address] = known[keyPath: address]
+        passing.state.packet[keyPath: port] = known[keyPath: port]
+        if passing.state.packet != packet {
+            passing.steps.append(
+                step(
+                    .conntrack, .translate, by: "known connection: \(connection.arrived)", from: packet,
+                    in: passing))
+        }
+        return .byConnection
+    }
+
     /// The translation of the source.
     ///
     /// - Returns: The packet's end; nil if it goes on.
     func translateSource(_ passing: inout Passing, toward hop: IPAddress) -> Outcome? {
         let packet = passing.state.packet
-        if let connection = arrival.connection, passing.state.isTracked, arrival.state != .invalid {
-            let known = arrival.isReply ? connection.arrived.reply : connection.left
-            passing.state.packet.source = known.source
-            passing.state.packet.sourcePort = known.sourcePort
-            if passing.state.packet != packet {
-                passing.steps.append(
-                    step(
-                        .conntrack, .translate, by: "known connection: \(connection.arrived)", from: packet,
-                        in: passing))
-            }
-            return nil
-        }
-        guard passing.state.isTracked, passing.state.flow.state == .new else { return nil }
+        guard translateAsKnown(\.source, port: \.sourcePort, &passing) == .byRules else { return nil }
         passing.state.hook = .postrouting
         switch translate(at: .postrouting, &passing) {
         case .ended(let end): return end

@@ -113,19 +113,9 @@ struct HostTransit {
     private func translateDestination(_ start: Passing, at hook: FilterHook.HookPoint) -> [Branch] {
         var passing = start
         let packet = passing.state.packet
-        if let connection = arrival.connection, passing.state.isTracked, arrival.state != .invalid {
-            let known = arrival.isReply ? connection.arrived.reply : connection.left
-            passing.state.packet.destination = known.destination
-            passing.state.packet.destinationPort = known.destinationPort
-            if passing.state.packet != packet {
-                passing.steps.append(
-                    step(
-                        .conntrack, .translate, by: "known connection: \(connection.arrived)", from: packet,
-                        in: passing))
-            }
+        guard translateAsKnown(\.destination, port: \.destinationPort, &passing) == .byRules else {
             return [.passing(passing)]
         }
-        guard passing.state.isTracked, passing.state.flow.state == .new else { return [.passing(passing)] }
         if let table = machine.state.connections, table.isFull {
             let text = "nf_conntrack_count = \(table.count), nf_conntrack_max = \(table.most)"
             return [.ended(end(passing, at: .conntrack, code: .conntrackFull, by: text))]
