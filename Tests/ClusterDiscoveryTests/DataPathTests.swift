@@ -4,7 +4,7 @@ import InventoryFile
 import JSON
 import Testing
 
-/// How a cluster's eBPF programs carry packets, and whom they serve.
+/// How a cluster's eBPF programs carry packets, and which clients they serve.
 @Suite struct DataPathTests {
     private static func cilium(_ changes: [String: String]) -> StandInCluster {
         var cluster = StandInCluster()

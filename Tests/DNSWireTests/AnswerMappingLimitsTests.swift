@@ -162,7 +162,7 @@ import Testing
         }
     }
 
-    @Test("the cluster's OPT goes, wherever it stands", arguments: ["prod.k8s.example.com", "cluster.local"])
+    @Test("the cluster's OPT is removed from any place", arguments: ["prod.k8s.example.com", "cluster.local"])
     func middleOPT(outer: String) throws {
         for place in 0..<3 {
             var asking = MappingCase(outer: outer, name: "mysql.test.svc." + outer)

@@ -2,7 +2,7 @@ import Foundation
 import FuzzTargets
 import Testing
 
-/// What fuzzers once found, and a few inputs beside that reach far, in the build that everybody has.
+/// What fuzzers once found, and a few inputs beside that reach far, in the ordinary build.
 @Suite struct FuzzTests {
     private static let corpus = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "Corpus")
 

@@ -8,16 +8,16 @@ import Testing
         let path = "/tmp/namebridge-state-folder-\(getpid())"
         let folder = try StateFolder(path: path)
         defer {
-            for name in ["ours", "everybody's"] { try? folder.remove(name) }
+            for name in ["ours", "public"] { try? folder.remove(name) }
             // Sound: the path is read during the call.
             unsafe rmdir(path)
         }
         try folder.write("ours", [1])
-        try folder.write("everybody's", [2], isForAll: true)
+        try folder.write("public", [2], isForAll: true)
         #expect(Self.mode(path) == 0o711, "names can be looked up, not listed")
         #expect(Self.mode("\(path)/ours") == 0o600)
-        #expect(Self.mode("\(path)/everybody's") == 0o644)
-        #expect(try folder.read("everybody's") == [2])
+        #expect(Self.mode("\(path)/public") == 0o644)
+        #expect(try folder.read("public") == [2])
     }
 
     @Test func `lines are not appended through a symbolic link`() throws {

@@ -33,7 +33,7 @@ import Testing
     }
 
     @Test(arguments: LabHosts.all, [Recovery.apply, .remove, .undo])
-    func `wherever the process is killed, the next run converges`(lab: LabHosts, recovery: Recovery) throws {
+    func `after a kill at any step the next run converges`(lab: LabHosts, recovery: Recovery) throws {
         for call in 1...(try Run.calls(of: lab)) {
             let run = try Run(lab)
             run.kernel.fault = .death(at: call)

@@ -52,8 +52,8 @@ import Testing
             what: "the far end of the ssh session", variables: "SSH_CONNECTION=\"10.235.88.9 50000 192.168.0.21 22\"",
             says: "the route to 10.235.88.0/24 would cover 10.235.88.9, the other end of an ssh session"),
         Trial(
-            what: "no such host", arguments: "--host nobody", code: 2,
-            says: "\"nobody\" is no host of"),
+            what: "no such host", arguments: "--host missing", code: 2,
+            says: "\"missing\" is no host of"),
         Trial(
             what: "no nft", wrap: "mount --bind /dev/null $(command -v nft);",
             says: "the program nft is not installed: install the package nftables"),

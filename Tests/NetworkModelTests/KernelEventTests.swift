@@ -41,7 +41,7 @@ import Testing
             ])
     }
 
-    @Test func `a truncated message is ignored wherever it ends`() {
+    @Test func `a truncated message is ignored, whatever is missing`() {
         let whole = Self.link(flags: 1)
         for length in 0..<(whole.count - 3) { #expect(KernelEvent.read(Array(whole[..<length]), of: .route) == []) }
         var lying = whole

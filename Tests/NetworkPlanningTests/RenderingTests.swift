@@ -150,8 +150,8 @@ import Testing
         let inventory = try Networks.inventory("office-over-vpn")
         #expect(throws: RenderError.serverAddressNeeded) { try Renderer(inventory).render(.dnsmasq) }
         let known = ["shop/node1", "shop/vpn"]
-        #expect(throws: RenderError.unknownSubject(name: "nobody", expected: .host, known: known)) {
-            try Renderer(inventory).render(.nft, for: "nobody")
+        #expect(throws: RenderError.unknownSubject(name: "missing", expected: .host, known: known)) {
+            try Renderer(inventory).render(.nft, for: "missing")
         }
         #expect(throws: RenderError.unknownSubject(name: nil, expected: .host, known: known)) {
             try Renderer(inventory).render(.shell)

@@ -123,8 +123,8 @@ extension CookieSecretFile {
             ? access.mode & 0o400 != 0
             : access.group == service.group ? access.mode & 0o040 != 0 : access.mode & 0o004 != 0
         guard !mayRead else { return nil }
-        return "\(path): mode \(access.modeText), owner \(access.owner): the user \(service.name), as whom"
-            + " the service runs, cannot read it; type `\(remedy(path, access, service))`"
+        return "\(path): mode \(access.modeText), owner \(access.owner): the service runs as"
+            + " \(service.name), which cannot read it; type `\(remedy(path, access, service))`"
     }
 
     /// The commands after which only the owner and the service can read the file.

@@ -1,7 +1,7 @@
 package import DomainNames
 package import IPAddressing
 
-/// How the forwarder listens, whom it answers and from where.
+/// How the forwarder listens, which clients it answers and from where.
 package struct DNSSettings: Hashable, Sendable {
     /// The addresses listened on, for UDP and TCP. Default: `0.0.0.0:53` and `[::]:53`.
     package var listen: [Endpoint]

@@ -1,7 +1,7 @@
 import IPAddressing
 
 extension InventoryChecker {
-    /// Where the status pages are served, and to whom.
+    /// Where the status pages are served, and to which clients.
     mutating func checkAdmin() {
         let admin = inventory.admin
         let path: InventoryPath = "admin"

@@ -36,7 +36,7 @@ extension Unicode.Scalar {
         }
     }
 
-    /// As in `\u{1b}`; `\n` and `\t` for the two that everyone knows.
+    /// As in `\u{1b}`; `\n` and `\t` for the two that are well known.
     fileprivate var escaped: String {
         switch self {
         case "\n": "\\n"

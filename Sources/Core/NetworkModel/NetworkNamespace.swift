@@ -16,8 +16,8 @@ package struct NetworkNamespace: Hashable, Sendable {
         self.state?.links[index].alias = Ownership.tag
     }
 
-    /// True if we made it, which the alias of its loopback device says; a name without a namespace is of no
-    /// use to anyone.
+    /// True if we made it, which the alias of its loopback device says; a name without a namespace has
+    /// no use.
     package var isOurs: Bool {
         name.hasPrefix(Ownership.namespacePrefix) && (state.map { $0.link("lo")?.hasTag == true } ?? true)
     }

@@ -63,7 +63,7 @@ extension ServerStatus {
         package var count: Int
         package var sinceSeconds: Int
         package var secondsAgo: Int
-        /// Whom the last question was for; nil if the shortage met clients.
+        /// The server that the last question was for; nil if the shortage met clients.
         package var server: String?
 
         package init(

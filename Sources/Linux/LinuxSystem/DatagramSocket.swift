@@ -39,8 +39,8 @@ package enum DatagramSocket {
         }
     }
 
-    /// Lets large datagrams be fragmented instead of failing: the path MTU depends on ICMP, which anyone
-    /// can forge.
+    /// Lets large datagrams be fragmented instead of failing: the path MTU depends on ICMP, which any
+    /// host can forge.
     private static func ignorePathMTU(
         _ socket: borrowing FileDescriptor, _ family: AddressFamily
     ) throws(Errno) {

@@ -33,7 +33,7 @@ class Contender:
 
     #: The row's name in the tables, and in `--contenders`.
     name = ""
-    #: The program looked for on PATH (and in /usr/sbin, which is not everybody's PATH).
+    #: The program looked for on PATH (and in /usr/sbin, which is not on every user's PATH).
     program = ""
     #: Whether it can exchange the suffix of names on the way.
     can_rewrite = False
