@@ -8,7 +8,7 @@ import Time
     @Test func `a pause lasts a second, and is reported once a minute`() {
         var rest = ListenerRest()
         let start = MonotonicTime(nanoseconds: 1_000_000_000)
-        var isOver = rest.isOver(at: start)
+        var isOver = rest.advance(to: start) == .ended
         #expect(!isOver, "none has begun")
         let rows: [(seconds: Int, isTold: Bool, reason: String)] = [
             (0, true, "the first"), (1, false, "the next one at once"), (59, false, "within a minute"),
@@ -16,13 +16,13 @@ import Time
         ]
         for row in rows {
             let now = start.advanced(milliseconds: row.seconds * 1000)
-            let isTold = rest.begin(at: now)
+            let isTold = rest.begin(at: now) == .due
             #expect(isTold == row.isTold, "\(row.reason)")
-            isOver = rest.isOver(at: now.advanced(milliseconds: 999))
+            isOver = rest.advance(to: now.advanced(milliseconds: 999)) == .ended
             #expect(!isOver && rest.end != nil)
-            isOver = rest.isOver(at: now.advanced(milliseconds: 1000))
+            isOver = rest.advance(to: now.advanced(milliseconds: 1000)) == .ended
             #expect(isOver && rest.end == nil)
-            isOver = rest.isOver(at: now.advanced(milliseconds: 1000))
+            isOver = rest.advance(to: now.advanced(milliseconds: 1000)) == .ended
             #expect(!isOver, "it is over once")
         }
     }

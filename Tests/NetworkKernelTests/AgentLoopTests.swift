@@ -124,10 +124,10 @@ private final class ScriptedDuties: AgentDuties {
     func take(_ event: AgentEvent) {
         switch event {
         case .kernel:
-            _ = kernel.clear()
+            kernel.clear()
             lines.append("kernel")
         case .probes:
-            _ = probes.clear()
+            probes.clear()
             lines.append("probes")
         case .files(let names): lines.append("files \(names.joined(separator: " "))")
         case .reload: lines.append("reload")

@@ -51,7 +51,7 @@ struct ControlOptions: ParsableArguments {
         guard let path = serverPath(isDemo: isDemo) else { return nil }
         let folder = FilePath.parent(of: path)
         // `listen` reports a folder that can't be made.
-        let isMade = control == nil ? (try? FilePath.makeFolder(folder)) ?? false : false
+        let isMade = control == nil && (try? FilePath.makeFolder(folder)) == .new
         guard FilePath.isFolder(folder) else { return nil }
         guard control == nil else { return Folder(path: folder, isMade: false, isOurs: false) }
         // A demo that was killed has left its folder. RUNTIME_DIRECTORY may name any folder.

@@ -68,7 +68,7 @@ struct ServiceWatch {
 
     /// Feeds the watchdog if every worker is alive.
     private mutating func feedWatchdog(_ server: DNSServer) {
-        guard pulse.isEveryWorkerAlive(server.workerTurns) else {
+        guard pulse.look(at: server.workerTurns) == .allAlive else {
             misses += 1
             if misses == 2 { Log.failure("watchdog not fed", [("reason", "a worker is blocked")]) }
             return

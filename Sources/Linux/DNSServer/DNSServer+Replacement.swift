@@ -58,7 +58,7 @@ extension DNSServer {
         try start { () throws(Errno) in try newLog?.start() }
 
         send(.begin(policyChange), begun)
-        guard begun.wait(milliseconds: Self.acknowledgementTimeout) else {
+        guard begun.wait(milliseconds: Self.acknowledgementTimeout) == .complete else {
             // Commands under way do no harm: answers that they keep out of the cache are asked for again.
             newLog?.stop()
             throw .workerIsLate
@@ -77,7 +77,7 @@ extension DNSServer {
                 sockets: sockets, queryLog: next.queryLog)
             seed.send(.reconfigure(serving, policyChange), reconfigured)
         }
-        let isDone = reconfigured.wait(milliseconds: Self.acknowledgementTimeout)
+        let isDone = reconfigured.wait(milliseconds: Self.acknowledgementTimeout) == .complete
         current.withLock { $0 = next }
         let given = old.listeners.all.filter { listener in
             !next.listeners.all.contains { $0.asked == listener.asked }

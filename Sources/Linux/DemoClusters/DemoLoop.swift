@@ -86,12 +86,10 @@ final class DemoLoop: @unchecked Sendable {
     private func serve(_ token: UInt64, _ epoll: borrowing Epoll) {
         guard let connection = connections[token] else { return }
         do throws(Errno) {
-            let goesOn = try connection.serve(responder)
-            guard goesOn else {
-                connections[token] = nil
-                return
+            switch try connection.serve(responder) {
+            case .open: try connection.rewatch(by: epoll, token: token)
+            case .finished: connections[token] = nil
             }
-            try connection.rewatch(by: epoll, token: token)
         } catch {
             connections[token] = nil
         }
@@ -125,13 +123,21 @@ final class DemoConnection {
             accepted.descriptor, output.isEmpty ? .readable : [.readable, .writable], token: token)
     }
 
-    /// Reads and answers what has come; false if the connection must be closed.
-    func serve(_ responder: ZoneResponder) throws(Errno) -> Bool {
+    /// What has become of a connection.
+    enum Progress {
+        /// It goes on.
+        case open
+        /// It is to be closed.
+        case finished
+    }
+
+    /// Reads and answers what has come.
+    func serve(_ responder: ZoneResponder) throws(Errno) -> Progress {
         var chunk = [UInt8](repeating: 0, count: 4096)
         var room = chunk.mutableSpan
         let received = try StreamSocket.receive(from: accepted.descriptor, into: &room)
         switch received {
-        case .end: return false
+        case .end: return .finished
         case .nothing: break
         case .octets(let count): input += chunk[..<count]
         }
@@ -146,7 +152,7 @@ final class DemoConnection {
             let sent = try StreamSocket.send(unsent.span, on: accepted.descriptor)
             output.removeFirst(sent)
         }
-        return output.count <= Self.mostOutput
+        return output.count <= Self.mostOutput ? .open : .finished
     }
 
     /// Appends the answer to a question.

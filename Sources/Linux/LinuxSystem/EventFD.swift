@@ -30,10 +30,19 @@ package struct EventFD: ~Copyable, Sendable {
         return unsafe poll(&watched, 1, 0) > 0
     }
 
-    /// Resets the descriptor; true if it was readable.
-    package func clear() -> Bool {
+    /// What was found at a reset.
+    package enum Signal {
+        /// It had been signalled.
+        case taken
+        /// It had not.
+        case none
+    }
+
+    /// Resets the descriptor.
+    @discardableResult
+    package func clear() -> Signal {
         var value: eventfd_t = 0
         // Sound: the kernel writes eight octets.
-        return unsafe eventfd_read(descriptor.number, &value) == 0
+        return unsafe eventfd_read(descriptor.number, &value) == 0 ? .taken : .none
     }
 }

@@ -123,15 +123,24 @@ package enum FilePath {
         try systemCall { unsafe unlink(path) }
     }
 
-    /// Makes the folder `path` with mode 0755; false if something is there. Corresponds to mkdir(2).
-    package static func makeFolder(_ path: String) throws(Errno) -> Bool {
+    /// Whether a folder was made.
+    package enum Made {
+        /// It is new.
+        case new
+        /// Something is there already.
+        case earlier
+    }
+
+    /// Makes the folder `path` with mode 0755, unless something is there. Corresponds to mkdir(2).
+    @discardableResult
+    package static func makeFolder(_ path: String) throws(Errno) -> Made {
         do throws(Errno) {
             // Sound: the path is read during the call.
             try systemCall { unsafe mkdir(path, 0o755) }
-            return true
+            return .new
         } catch {
             guard error.code == EEXIST else { throw error }
-            return false
+            return .earlier
         }
     }
 

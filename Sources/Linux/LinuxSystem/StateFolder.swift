@@ -26,8 +26,8 @@ package struct StateFolder: Sendable {
         self.path = path
         let parent = path.split(separator: "/", omittingEmptySubsequences: false).dropLast().joined(
             separator: "/")
-        if !parent.isEmpty { _ = try FilePath.makeFolder(parent) }
-        guard try FilePath.makeFolder(path) else { return }
+        if !parent.isEmpty { try FilePath.makeFolder(parent) }
+        guard try FilePath.makeFolder(path) == .new else { return }
         // Sound: the path is read during the call. The mode is set explicitly, since mkdir(2) applies
         // umask(2).
         try systemCall { unsafe chmod(path, 0o755) }

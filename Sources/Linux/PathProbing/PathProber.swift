@@ -94,7 +94,7 @@ package final class PathProber: Sendable {
             for index in 0..<count {
                 let event = events[index]
                 if event.token == Self.wakeToken {
-                    _ = wake.clear()
+                    wake.clear()
                 } else {
                     run.take(event.token, event.readiness)
                 }

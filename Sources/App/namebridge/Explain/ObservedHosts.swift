@@ -26,7 +26,7 @@ struct ObservedHosts {
             let path = "\(folder)/\(name)"
             do {
                 let observation = try HostObservation(reading: contents(ofFile: path))
-                guard add(observation.state) else {
+                guard add(observation.state) == .added else {
                     printError("\(path): no host of the configuration has an address of \(observation.name)")
                     continue
                 }
@@ -50,13 +50,21 @@ struct ObservedHosts {
         }
     }
 
-    /// Adds the state of the host that has its addresses; false if the file has none, or several.
+    /// The outcome of adding a state.
+    private enum Addition {
+        /// It is that of a host of the file.
+        case added
+        /// The file has no such host, or several.
+        case unknown
+    }
+
+    /// Adds the state of the host that has its addresses.
     @discardableResult
-    private mutating func add(_ state: HostState) -> Bool {
+    private mutating func add(_ state: HostState) -> Addition {
         let found = planner.hosts(carrying: state.addresses.map(\.address))
-        guard let host = found.first, found.count == 1 else { return false }
+        guard let host = found.first, found.count == 1 else { return .unknown }
         states["\(host.place)/\(host.host.name)"] = state
-        return true
+        return .added
     }
 
     /// Writes a message, and gives the exit code.

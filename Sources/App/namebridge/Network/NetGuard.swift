@@ -126,8 +126,8 @@ struct NetGuard: ParsableCommand {
                 if isAlive { continue }
             }
             if !isWithdrawn, now >= nextAttempt {
-                isWithdrawn = withdraw(
-                    isAlive ? "it has not been seen to work for \(age) ms" : "it is dead")
+                let reason = isAlive ? "it has not been seen to work for \(age) ms" : "it is dead"
+                isWithdrawn = withdraw(reason) == .complete
                 nextAttempt = now.advanced(milliseconds: pause)
                 pause = min(2 * pause, Self.pauses.longest)
             }
@@ -135,10 +135,16 @@ struct NetGuard: ParsableCommand {
         }
     }
 
+    /// How much was withdrawn.
+    private enum Withdrawal {
+        /// Nothing is announced any more.
+        case complete
+        /// Something may be left.
+        case partial
+    }
+
     /// Empties the table of announcements.
-    ///
-    /// - Returns: False if something may be left in it.
-    private func withdraw(_ reason: String) -> Bool {
+    private func withdraw(_ reason: String) -> Withdrawal {
         var isWithdrawn = true
         for command in RelayedPath.withdrawal {
             do throws(KernelError) {
@@ -154,8 +160,8 @@ struct NetGuard: ParsableCommand {
                 isWithdrawn = false
             }
         }
-        guard isWithdrawn else { return false }
+        guard isWithdrawn else { return .partial }
         Log.warning("announcements of the agent withdrawn", [("process", "\(process)"), ("reason", reason)])
-        return true
+        return .complete
     }
 }

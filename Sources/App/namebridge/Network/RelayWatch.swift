@@ -67,7 +67,7 @@ final class RelayWatch {
     }
 
     /// The news are taken with the next `elect`.
-    func noteNews() { _ = wake.event.clear() }
+    func noteNews() { wake.event.clear() }
 
     /// When `elect` is to be called again even without news; nil: no need.
     var nextDeadline: MonotonicTime? { elections.compactMap(\.nextDeadline).min() }

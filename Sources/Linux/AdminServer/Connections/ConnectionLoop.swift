@@ -64,7 +64,7 @@ final class ConnectionLoop<Service: ConnectionService>: Sendable {
             for (slot, connection) in connections.enumerated() {
                 if let connection, connection.deadline <= now { expire(&connections[slot], connection, now) }
             }
-            if rest.isOver(at: now) { watchListeners(.readable) }
+            if rest.advance(to: now) == .ended { watchListeners(.readable) }
             if nextTick <= now {
                 duties.tick()
                 nextTick = now.advanced(milliseconds: ConnectionDuties.tickMilliseconds)
@@ -130,7 +130,7 @@ final class ConnectionLoop<Service: ConnectionService>: Sendable {
             // Any other error: the client is gone.
             guard error.isShortage else { return nil }
             watchListeners([])
-            if rest.begin(at: now) { duties.complain(error) }
+            if rest.begin(at: now) == .due { duties.complain(error) }
             return nil
         }
     }

@@ -14,23 +14,35 @@ struct ListenerRest {
     /// When it was last reported.
     private var lastReport: MonotonicTime?
 
+    /// Whether a pause is logged.
+    enum Report {
+        /// It is to be logged.
+        case due
+        /// It was not long ago.
+        case known
+    }
+
+    /// What has become of a pause.
+    enum Progress {
+        /// It has ended: the listeners are to be watched again.
+        case ended
+        /// It goes on, or there is none.
+        case unchanged
+    }
+
     /// Begins or extends a pause.
-    ///
-    /// - Returns: True if this must be logged.
-    mutating func begin(at now: MonotonicTime) -> Bool {
+    mutating func begin(at now: MonotonicTime) -> Report {
         end = now.advanced(milliseconds: Self.milliseconds)
-        if let lastReport, now.seconds(since: lastReport) < Self.silentSeconds { return false }
+        if let lastReport, now.seconds(since: lastReport) < Self.silentSeconds { return .known }
         lastReport = now
-        return true
+        return .due
     }
 
     /// Ends the pause if it is time.
-    ///
-    /// - Returns: True if the listeners must be watched again.
-    mutating func isOver(at now: MonotonicTime) -> Bool {
-        guard let end, end <= now else { return false }
+    mutating func advance(to now: MonotonicTime) -> Progress {
+        guard let end, end <= now else { return .unchanged }
         self.end = nil
-        return true
+        return .ended
     }
 }
 

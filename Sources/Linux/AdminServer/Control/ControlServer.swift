@@ -35,7 +35,7 @@ package final class ControlServer: Sendable {
         try Self.clear(path)
         do throws(Errno) {
             let folder = path.lastIndex(of: "/").map { String(path[..<$0]) } ?? ""
-            madeFolder = if makesFolder, try FilePath.makeFolder(folder) { folder } else { nil }
+            madeFolder = if makesFolder, try FilePath.makeFolder(folder) == .new { folder } else { nil }
             thread = try ConnectionThread(
                 name: "control", [StreamListener(LocalSocket.listen(at: path))],
                 ControlService(mayAsk: mayAsk, respond: respond),

@@ -37,7 +37,7 @@ extension EngineUnit {
                     slot, of: resources.answerBatch, over: path, in: &resources.turn)
                 guard outcome == .mismatch else { continue }
                 upstreams[server].health.noteUnmatched(at: resources.now)
-                guard upstreams[server].ports.mismatched(place) else { continue }
+                guard upstreams[server].ports.mismatched(place) == .tooMany else { continue }
                 isDistrusted = true
             }
             if count < resources.answerBatch.capacity { break }
@@ -65,7 +65,7 @@ extension EngineUnit {
     /// ICMP says that no answers come on `path`. It is still listened on, but no more questions are sent from
     /// a port that a forger may know, and the engine asks elsewhere.
     private mutating func noteHint(_ path: UpstreamPath, _ resources: inout WorkerResources) {
-        guard upstreams[path.server].ports.hinted(path.socket) else { return }
+        guard upstreams[path.server].ports.hinted(path.socket) == .first else { return }
         resources.counters.upstreamHints += 1
         upstreams[path.server].ports.retire(path.socket)
         drawPort(for: path.server, &resources)

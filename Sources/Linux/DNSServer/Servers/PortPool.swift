@@ -120,12 +120,19 @@ struct PortPool {
         ports[place].isHinted = false
     }
 
-    /// ICMP reports that no answers come on the socket at `place`; false if it has done so since the last
-    /// question: repeated reports have no further effect.
-    mutating func hinted(_ place: Int) -> Bool {
-        guard isOpen(place), !ports[place].isHinted else { return false }
+    /// A report of ICMP.
+    enum Hint {
+        /// The first one since the last question.
+        case first
+        /// Repeated reports have no further effect, nor has one for a socket that is closed.
+        case repeated
+    }
+
+    /// ICMP reports that no answers come on the socket at `place`.
+    mutating func hinted(_ place: Int) -> Hint {
+        guard isOpen(place), !ports[place].isHinted else { return .repeated }
         ports[place].isHinted = true
-        return true
+        return .first
     }
 
     /// The socket at `place` takes no more questions, and listens until it is closed; the next ones go to a
@@ -141,10 +148,18 @@ struct PortPool {
         ports[place].isLeaving = true
     }
 
-    /// An answer that matches no question came on `place`; true if that was one too many.
-    mutating func mismatched(_ place: Int) -> Bool {
-        guard isOpen(place) else { return false }
+    /// How many answers matched no question.
+    enum Mismatches {
+        /// A few, as duplicates.
+        case few
+        /// Too many: they may be forged.
+        case tooMany
+    }
+
+    /// An answer that matches no question came on `place`.
+    mutating func mismatched(_ place: Int) -> Mismatches {
+        guard isOpen(place) else { return .few }
         ports[place].mismatches += 1
-        return ports[place].mismatches >= Self.mostMismatches
+        return ports[place].mismatches >= Self.mostMismatches ? .tooMany : .few
     }
 }

@@ -44,14 +44,22 @@ final class ProbeSocket {
         return answer.dropFirst(Question.nameStart).starts(with: name)
     }
 
-    /// Sends what is left; true once nothing is.
-    func send() throws(Errno) -> Bool {
-        guard !unsent.isEmpty else { return true }
+    /// How far a question is sent.
+    enum Sending {
+        /// All of it.
+        case whole
+        /// The rest must wait.
+        case partial
+    }
+
+    /// Sends what is left.
+    func send() throws(Errno) -> Sending {
+        guard !unsent.isEmpty else { return .whole }
         // Connected sockets of both kinds are written the same way; a datagram is sent whole or not at all.
         let octets = unsent
         let sent = try StreamSocket.send(octets.span, on: descriptor)
         unsent.removeFirst(sent)
-        return unsent.isEmpty
+        return unsent.isEmpty ? .whole : .partial
     }
 
     /// A separate function, so that the access to the buffer's storage ends before the buffer is read.

@@ -94,7 +94,7 @@ struct ProbedServer {
             let socket = try ProbeSocket(way, server, id: bits.id, token: token, message)
             try epoll.add(
                 socket.descriptor, way == .overTCP ? [.readable, .writable] : .readable, token: token)
-            if way != .overTCP, try !socket.send() { throw .noBuffers }
+            if way != .overTCP, try socket.send() == .partial { throw .noBuffers }
             sockets[way] = socket
         } catch {
             switch SocketFault(error) {
@@ -122,7 +122,9 @@ struct ProbedServer {
     ) {
         guard let socket = sockets[way] else { return }
         do throws(Errno) {
-            if try socket.send() { try epoll.modify(socket.descriptor, .readable, token: socket.token) }
+            if try socket.send() == .whole {
+                try epoll.modify(socket.descriptor, .readable, token: socket.token)
+            }
             guard let answer = try socket.receive() else { return }
             // The sender of another ID has not seen the question: the answer is still to come.
             guard way == .overTCP || answer.starts(with: socket.idOctets) else { return }

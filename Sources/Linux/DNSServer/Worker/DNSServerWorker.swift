@@ -98,7 +98,7 @@ struct DNSServerWorker: ~Copyable {
     private mutating func handle(_ token: EventToken, _ readiness: Epoll.Interest) {
         switch token.kind {
         case .wake:
-            if seed.wake.clear() { hasCommands = true }
+            if seed.wake.clear() == .taken { hasCommands = true }
         case .datagramListener:
             clients.receiveQuestions(token.index, for: &present, &resources)
         case .streamListener:

@@ -72,14 +72,22 @@ final class Acknowledgement: Sendable {
     /// The problems that were noted, each once.
     var problems: [String] { noted.withLock { $0 } }
 
-    /// Waits until all have acknowledged; false if that takes longer than `milliseconds`.
-    func wait(milliseconds: Int32) -> Bool {
+    /// The outcome of waiting.
+    enum Waiting {
+        /// All have acknowledged.
+        case complete
+        /// It took too long.
+        case timeout
+    }
+
+    /// Waits until all have acknowledged, for `milliseconds` at most.
+    func wait(milliseconds: Int32) -> Waiting {
         var events = EpollEvents(capacity: 1)
         do throws(Errno) {
             _ = try epoll.wait(into: &events, milliseconds: milliseconds)
         } catch {
             preconditionFailure("epoll cannot wait: \(error)")
         }
-        return missing.load(ordering: .acquiring) == 0
+        return missing.load(ordering: .acquiring) == 0 ? .complete : .timeout
     }
 }

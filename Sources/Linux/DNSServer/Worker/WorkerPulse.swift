@@ -5,12 +5,22 @@ package struct WorkerPulse: Sendable {
 
     package init() {}
 
-    /// True if every worker's loop has turned since this was last true, and at the first call.
+    /// What a look at the workers shows.
+    package enum Sign {
+        /// Every worker's loop has turned since this was last found; so it is at the first look.
+        case allAlive
+        /// One has not turned.
+        case oneSilent
+    }
+
+    /// Looks at the workers.
     ///
     /// - Parameter turns: Of `DNSServer.workerTurns`.
-    package mutating func isEveryWorkerAlive(_ turns: [Int]) -> Bool {
-        guard turns.count != last.count || zip(turns, last).allSatisfy({ $0 != $1 }) else { return false }
+    package mutating func look(at turns: [Int]) -> Sign {
+        guard turns.count != last.count || zip(turns, last).allSatisfy({ $0 != $1 }) else {
+            return .oneSilent
+        }
         last = turns
-        return true
+        return .allAlive
     }
 }
