@@ -176,6 +176,7 @@ package struct CacheLife: Sendable {
         case failure
     }
 
+    /// Creates a cache life.
     package init(fresh: Int64, stale: Int64, kind: Kind, owner: UInt16 = 0) {
         self.fresh = fresh
         self.stale = stale

@@ -38,6 +38,7 @@ package struct ClusterDifference: Hashable, Sendable {
     /// Keys that the file has and that could not be found, or were read in part: they are unknown.
     package let unknown: [ClusterFindings.Key]
 
+    /// Creates a cluster difference.
     package init(from file: Cluster, to findings: ClusterFindings) {
         key = file.key
         var rows: [Row] = []

@@ -10,6 +10,7 @@ package struct Found<Value: Hashable & Sendable>: Hashable, Sendable {
     /// Such as `ConfigMap kube-system/kubeadm-config`.
     package var source: String
 
+    /// Creates a found value.
     package init(_ value: Value, _ source: String) {
         self.value = value
         self.source = source
@@ -66,6 +67,7 @@ package struct ClusterFindings: Hashable, Sendable {
     /// The keys whose list was read only in part.
     package var partialKeys: Set<Key> = []
 
+    /// Creates cluster findings.
     package init(key: String, context: String) {
         self.key = key
         self.context = context

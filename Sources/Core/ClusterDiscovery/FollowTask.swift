@@ -17,6 +17,7 @@ package struct WatchName: Hashable, Sendable {
     /// Different for each watch of a cluster.
     package let number: Int
 
+    /// Creates a watch name.
     package init(topic: SurveyTopic, number: Int) {
         self.topic = topic
         self.number = number
@@ -30,6 +31,7 @@ package struct ChangedNames: Hashable, Sendable {
     /// True if events were missed: any name may have changed.
     package var areUnknown = false
 
+    /// Creates changed names.
     package init() {}
 
     /// Adds others.
@@ -46,6 +48,7 @@ package struct FollowTime: Hashable, Sendable {
     /// In seconds since 1970, for the age of facts.
     package let wall: Int
 
+    /// Creates a follow time.
     package init(monotonic: MonotonicTime, wall: Int) {
         self.monotonic = monotonic
         self.wall = wall

@@ -61,6 +61,7 @@ extension PrefixOverlap.Claim {
 }
 
 extension PrefixOverlap: CustomStringConvertible {
+    /// As it is shown to people.
     package var description: String {
         "\(first.purpose) \(first.prefix) of \(first.place) and \(second.purpose) \(second.prefix) of"
             + " \(second.place) overlap: an address must lead to one place"

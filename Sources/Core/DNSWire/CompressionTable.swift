@@ -35,6 +35,7 @@ package struct CompressionTable: ~Copyable {
     /// The parent of a top-level label. No label is at offset 0, which is in the header.
     package static let root = 0
 
+    /// Creates a compression table.
     package init() {
         slots = Array(repeating: Slot(), count: Self.slotCount)
     }

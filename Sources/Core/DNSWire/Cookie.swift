@@ -42,6 +42,7 @@ package struct ServerCookie: Hashable, Sendable {
     /// The hash that only the owner of the secret can compute.
     package let hash: UInt64
 
+    /// Creates a server cookie.
     package init(head: UInt64, hash: UInt64) {
         self.head = head
         self.hash = hash

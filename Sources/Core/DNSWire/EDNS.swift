@@ -86,9 +86,11 @@ package struct EDNS: Hashable, Sendable {
 
     /// Option codes (RFC 6891 section 9, IANA registry).
     package enum OptionCode {
+        /// A cookie (RFC 7873).
         package static let cookie = 10
         /// The idle time of a connection (RFC 7828)
         package static let keepalive = 11
+        /// The reason of a failure (RFC 8914).
         package static let extendedError = 15
     }
 
@@ -118,6 +120,7 @@ package struct OPTRecord: Sendable {
     /// Why an answer is missing, or how it was obtained (RFC 8914); nil for none.
     var error: ExtendedError?
 
+    /// Creates an OPT record.
     package init(wantsDNSSEC: Bool) {
         self.wantsDNSSEC = wantsDNSSEC
     }

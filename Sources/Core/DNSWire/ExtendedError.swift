@@ -9,6 +9,7 @@ package struct ExtendedError: Hashable, Sendable {
     /// The longest text that is sent, in octets: enough for a sentence, and small compared to 512.
     package static let maximumTextLength = 200
 
+    /// Creates an extended error.
     package init(_ code: Code, _ text: String) {
         self.init(code: code.rawValue, text: Array(text.utf8))
     }
@@ -16,6 +17,7 @@ package struct ExtendedError: Hashable, Sendable {
     /// The text as such.
     package var words: String { String(decoding: text, as: UTF8.self) }
 
+    /// Creates an extended error.
     package init(code: Int, text: [UInt8]) {
         self.code = code
         var end = min(text.count, Self.maximumTextLength)

@@ -65,6 +65,7 @@ package struct ResponseCode: Hashable, Sendable {
     /// 0...4095, with the upper bits of OPT.
     package let rawValue: Int
 
+    /// Creates a response code.
     package init(_ rawValue: Int) { self.rawValue = rawValue }
 
     /// True for a code above 15, which is sent in part in OPT.
@@ -94,37 +95,66 @@ package struct ResponseCode: Hashable, Sendable {
 
 /// Record and question types that are treated specially (IANA DNS parameters; RFC 6895 section 3.1).
 package enum RecordType {
+    /// A.
     package static let a = 1
+    /// NS.
     package static let ns = 2
+    /// CNAME.
     package static let cname = 5
+    /// SOA.
     package static let soa = 6
+    /// PTR.
     package static let ptr = 12
+    /// MX.
     package static let mx = 15
+    /// TXT.
     package static let txt = 16
+    /// SIG.
     package static let sig = 24
+    /// AAAA.
     package static let aaaa = 28
+    /// SRV.
     package static let srv = 33
+    /// NAPTR.
     package static let naptr = 35
+    /// DNAME.
     package static let dname = 39
+    /// OPT.
     package static let opt = 41
+    /// DS.
     package static let ds = 43
+    /// RRSIG.
     package static let rrsig = 46
+    /// NSEC.
     package static let nsec = 47
+    /// NSEC3.
     package static let nsec3 = 50
+    /// SVCB.
     package static let svcb = 64
+    /// HTTPS.
     package static let https = 65
+    /// TKEY.
     package static let tkey = 249
+    /// TSIG.
     package static let tsig = 250
+    /// IXFR.
     package static let ixfr = 251
+    /// AXFR.
     package static let axfr = 252
+    /// MAILB.
     package static let mailb = 253
+    /// MAILA.
     package static let maila = 254
+    /// ANY.
     package static let any = 255
 }
 
 /// Classes (RFC 6895 section 3.2).
 package enum RecordClass {
+    /// The Internet.
     package static let internet = 1
+    /// Chaosnet: questions about the server itself.
     package static let chaos = 3
+    /// ANY.
     package static let any = 255
 }

@@ -16,6 +16,7 @@ package struct NameMapping: Hashable, Sendable {
     /// True if names are the same on both sides: nothing is rewritten.
     package let isIdentity: Bool
 
+    /// Creates a name mapping.
     package init(inner: DomainName, outer: DomainName) {
         self.inner = inner
         self.outer = outer

@@ -10,6 +10,7 @@ package struct SipHash: Sendable {
     /// The number of octets that `combine` has processed.
     private var count: UInt64 = 0
 
+    /// Creates a SipHash.
     package init(_ key: Key) {
         v0 = key.low ^ 0x736F_6D65_7073_6575
         v1 = key.high ^ 0x646F_7261_6E64_6F6D
@@ -24,6 +25,7 @@ package struct SipHash: Sendable {
         /// The last eight octets.
         package let high: UInt64
 
+        /// Creates a key.
         package init(low: UInt64, high: UInt64) {
             self.low = low
             self.high = high

@@ -16,6 +16,7 @@ package struct StreamFraming: ~Copyable {
     /// The capacity that an empty buffer keeps, in octets.
     private static let usualRoom = 4096
 
+    /// Creates a stream framing.
     package init() {
         buffer = OctetBuffer(capacity: 512)
     }

@@ -6,6 +6,7 @@ package struct ClientDiagnosis: Sendable {
     /// The observation.
     private let client: ClientObservation
 
+    /// Creates client diagnosis.
     package init(_ client: ClientObservation) { self.client = client }
 
     /// The client's own files first, then the forwarder, then each resolver, last the result for programs.

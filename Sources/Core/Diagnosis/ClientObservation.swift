@@ -28,6 +28,7 @@ package struct ClientObservation: Hashable, Sendable {
     /// The IPv4 addresses that the C library finds for the name, in ascending order; nil if it was not asked.
     package var libraryAddresses: [IPAddress]?
 
+    /// Creates a client observation.
     package init(suffix: DomainName, name: DomainName) {
         self.suffix = suffix
         self.name = name

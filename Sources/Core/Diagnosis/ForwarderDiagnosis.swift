@@ -5,6 +5,7 @@ package struct ForwarderDiagnosis: Sendable {
     /// The observation.
     private let seen: ForwarderObservation
 
+    /// Creates forwarder diagnosis.
     package init(_ seen: ForwarderObservation) { self.seen = seen }
 
     /// The sockets first, then each cluster and `dns.upstream`, last the host.

@@ -78,6 +78,7 @@ package struct ProbeAnswer: Hashable, Sendable {
     /// From the question's last sending to the answer.
     package var nanoseconds: Int64 = 0
 
+    /// Creates a probe answer.
     package init() {}
 
     /// The SOA record of an answer.
@@ -87,6 +88,7 @@ package struct ProbeAnswer: Hashable, Sendable {
         /// The primary server's name.
         package var primary: DomainName
 
+        /// Creates a zone.
         package init(owner: DomainName, primary: DomainName) {
             self.owner = owner
             self.primary = primary
@@ -100,6 +102,7 @@ package struct ProbeAnswer: Hashable, Sendable {
         /// The EXTRA-TEXT.
         package var text: String
 
+        /// Creates an extended error report.
         package init(code: Int, text: String) {
             self.code = code
             self.text = text
@@ -139,6 +142,7 @@ package struct ServerObservation: Hashable, Sendable {
     /// The local process that listens there; nil if it is on another host, or unknown.
     package var process: String?
 
+    /// Creates a server observation.
     package init(server: Endpoint, outcomes: [Probe: ProbeOutcome] = [:], process: String? = nil) {
         self.server = server
         self.outcomes = outcomes

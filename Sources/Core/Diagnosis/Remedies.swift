@@ -9,6 +9,7 @@ package struct Remedies: Sendable {
     /// The address of Namebridge; nil if it was not given.
     let forwarder: Endpoint?
 
+    /// Creates remedies.
     package init(suffix: DomainName, forwarder: Endpoint?) {
         let text = "\(suffix)"
         self.suffix = text.hasSuffix(".") ? String(text.dropLast()) : text

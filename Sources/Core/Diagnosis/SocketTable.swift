@@ -5,6 +5,7 @@ package struct SocketTable: Hashable, Sendable {
     /// All sockets that were read.
     package var sockets: [ListeningSocket] = []
 
+    /// Creates a socket table.
     package init() {}
 
     /// Adds the sockets in a file of one transport; unknown lines are skipped.
@@ -64,6 +65,7 @@ package struct ListeningSocket: Hashable, Sendable {
     /// The number by which a process's descriptors are matched with the socket.
     package var inode: Int
 
+    /// Creates a listening socket.
     package init(endpoint: Endpoint, isStream: Bool, inode: Int) {
         self.endpoint = endpoint
         self.isStream = isStream

@@ -94,11 +94,13 @@ package struct DomainName: Sendable {
 }
 
 extension DomainName: Hashable {
+    /// True for equal names, whatever their letter case.
     package static func == (left: DomainName, right: DomainName) -> Bool {
         left.wire.count == right.wire.count
             && zip(left.wire, right.wire).allSatisfy { foldedOctet($0) == foldedOctet($1) }
     }
 
+    /// Feeds what equality compares.
     package func hash(into hasher: inout Hasher) {
         for octet in wire { hasher.combine(foldedOctet(octet)) }
     }

@@ -13,6 +13,7 @@ package enum DomainNameError: Error, Hashable, Sendable {
 }
 
 extension DomainNameError: CustomStringConvertible {
+    /// As it is shown to people.
     package var description: String {
         switch self {
         case .emptyLabel: "has an empty label"

@@ -9,6 +9,7 @@ package struct HTTPResponse: Hashable, Sendable {
     /// Lets the page's own style and script run (CSP); nil if there is none.
     package let nonce: String?
 
+    /// Creates an HTTP response.
     package init(_ status: Status = .ok, _ type: MediaType, _ body: String, nonce: String? = nil) {
         self.status = status
         self.type = type

@@ -6,6 +6,7 @@ package struct Endpoint: Hashable, Sendable {
     /// 0...65535; 0 for listening lets the kernel choose.
     package let port: UInt16
 
+    /// Creates an endpoint.
     package init(address: IPAddress, port: UInt16) {
         self.address = address
         self.port = port
@@ -45,6 +46,7 @@ package struct Endpoint: Hashable, Sendable {
 }
 
 extension Endpoint: CustomStringConvertible {
+    /// As it is shown to people.
     package var description: String {
         address.family == .v4 ? "\(address):\(port)" : "[\(address)]:\(port)"
     }

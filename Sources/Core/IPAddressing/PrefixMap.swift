@@ -1,7 +1,9 @@
 /// Two ranges of one family and length: `inner` inside a network, `outer` where others see it.
 /// Host bits stay.
 package struct PrefixPair: Hashable, Sendable {
+    /// The prefix inside of the cluster.
     package let inner: IPPrefix
+    /// The prefix that clients use.
     package let outer: IPPrefix
 
     /// Nil if the two differ in family or length.
@@ -31,12 +33,14 @@ package struct PrefixMap: Hashable, Sendable {
         let to: IPPrefix
     }
 
+    /// Creates a prefix map.
     package init(_ pairs: [PrefixPair] = []) {
         self.pairs = pairs
         outward = pairs.map { Step(from: $0.inner, to: $0.outer) }.sorted { $0.from < $1.from }
         inward = pairs.map { Step(from: $0.outer, to: $0.inner) }.sorted { $0.from < $1.from }
     }
 
+    /// True if nothing is mapped.
     package var isEmpty: Bool { pairs.isEmpty }
 
     /// The address that others see for `inner`; nil if it is in no inner prefix. O(log n), no allocation.

@@ -12,6 +12,7 @@ package struct AdminSettings: Hashable, Sendable {
     /// own host name; requests under other names are refused. Default: none.
     package var hosts: [String]
 
+    /// Creates admin settings.
     package init(
         listen: [Endpoint] = [], clients: [IPPrefix] = Self.defaultClients, hosts: [String] = []
     ) {

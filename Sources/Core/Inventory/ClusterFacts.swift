@@ -12,6 +12,7 @@ package struct Fact<Value: Hashable & Sendable>: Hashable, Sendable {
     /// When this value was first found, in seconds since 1970.
     package var since: Int
 
+    /// Creates a fact.
     package init(_ value: Value, source: String, since: Int) {
         self.value = value
         self.source = source
@@ -50,6 +51,7 @@ package struct ClusterFacts: Hashable, Sendable {
     /// The nodes by name, each as its source has had it since its own time.
     package var nodes: Fact<[FoundNode]>?
 
+    /// Creates cluster facts.
     package init(cluster: String, context: String) {
         self.cluster = cluster
         self.context = context
@@ -63,6 +65,7 @@ package struct ClusterFacts: Hashable, Sendable {
         /// When the node was first found like this, in seconds since 1970.
         package var since: Int
 
+        /// Creates a found node.
         package init(_ node: Node, since: Int) {
             self.node = node
             self.since = since
@@ -112,6 +115,7 @@ package struct FollowSettings: Hashable, Sendable {
     /// The keys that the file has itself: their values win over what is found.
     package var written: Set<ClusterFacts.Key> = []
 
+    /// Creates follow settings.
     package init(context: String, kubeconfig: String? = nil, endpoints: Bool = false) {
         self.context = context
         self.kubeconfig = kubeconfig

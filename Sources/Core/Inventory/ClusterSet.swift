@@ -25,12 +25,14 @@ package struct ClusterSet: Hashable, Sendable {
         /// Default: the key.
         package var id: DomainName?
 
+        /// Creates a member.
         package init(cluster: String, id: DomainName? = nil) {
             self.cluster = cluster
             self.id = id
         }
     }
 
+    /// Creates a cluster set.
     package init(key: String, zone: DomainName = ClusterSet.defaultZone, members: [Member] = []) {
         self.key = key
         self.zone = zone

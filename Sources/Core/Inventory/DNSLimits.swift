@@ -42,5 +42,6 @@ package struct DNSLimits: Hashable, Sendable {
     /// The same for all connections; beyond it a connection that does not read its answers is closed.
     package var connectionBuffers = 16 << 20
 
+    /// Creates DNS limits.
     package init() {}
 }

@@ -14,6 +14,7 @@ package struct CiliumSettings: Hashable, Sendable {
     /// `routing-mode`. Default: tunnel.
     package var routingMode = CiliumRoutingMode.tunnel
 
+    /// Creates Cilium settings.
     package init() {}
 }
 
@@ -27,5 +28,6 @@ package struct CalicoSettings: Hashable, Sendable {
     /// `bpfEnabled`: whether eBPF programs carry the packets of pods and services. Default: false.
     package var usesBPF = false
 
+    /// Creates Calico settings.
     package init() {}
 }

@@ -12,6 +12,7 @@ package struct Host: Hashable, Sendable {
     /// The interface that carries `addresses`, as in `eth0`; nil: found on the host.
     package var device: String?
 
+    /// Creates a host.
     package init(name: String, addresses: [IPAddress], device: String? = nil) {
         self.name = name
         self.addresses = addresses
@@ -34,6 +35,7 @@ package struct Node: Hashable, Sendable {
     /// The interface that carries `addresses`, as in `eth0`; nil: found on the host.
     package var device: String?
 
+    /// Creates a node.
     package init(name: String, addresses: [IPAddress], pods: [IPPrefix] = [], device: String? = nil) {
         self.name = name
         self.addresses = addresses

@@ -18,6 +18,7 @@ package struct InventoryProblem: Hashable, Sendable {
     /// The nearest right spelling, if there is one.
     package var suggestion: String?
 
+    /// Creates an inventory problem.
     package init(
         _ severity: Severity, at path: InventoryPath, and other: InventoryPath? = nil,
         isAboutKey: Bool = false, _ message: String, suggestion: String? = nil
@@ -49,6 +50,7 @@ package struct InventoryPath: Hashable, Sendable {
     /// From the root downwards; empty for the whole file.
     package var steps: [Step]
 
+    /// Creates an inventory path.
     package init(_ steps: [Step] = []) {
         self.steps = steps
     }

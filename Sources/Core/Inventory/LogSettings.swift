@@ -9,6 +9,7 @@ package struct LogSettings: Hashable, Sendable {
     /// Which answers are logged one by one; nil: none. Default: nil.
     package var queries: QueryLogSettings?
 
+    /// Creates log settings.
     package init() {}
 }
 
@@ -37,6 +38,7 @@ package struct QueryLogSettings: Hashable, Sendable {
     /// The output. Default: standard error.
     package var output = LogOutput.standardError
 
+    /// Creates query log settings.
     package init() {}
 }
 

@@ -28,6 +28,7 @@ package struct MergedSuffix: Hashable, Sendable {
         case union
     }
 
+    /// Creates a merged suffix.
     package init(key: String, name: DomainName, clusters: [String]) {
         self.key = key
         self.name = name

@@ -18,6 +18,7 @@ package struct Site: Hashable, Sendable {
     /// Machines with a part in a path: relays, VPN endpoints, Linux routers.
     package var hosts: [Host]
 
+    /// Creates a site.
     package init(key: String, networks: [IPPrefix], routers: [IPAddress] = [], hosts: [Host] = []) {
         self.key = key
         self.networks = networks

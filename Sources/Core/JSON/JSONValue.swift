@@ -89,6 +89,7 @@ extension JSONValue: Hashable {
         }
     }
 
+    /// Feeds what equality compares.
     package func hash(into hasher: inout Hasher) {
         switch self {
         case .null: hasher.combine(0)

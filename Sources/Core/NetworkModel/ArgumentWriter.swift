@@ -45,26 +45,31 @@ private struct ArgumentList: ArgumentWriter {
 
 /// Each argument after a space, in quotation marks if it needs them.
 extension LineWriter: ArgumentWriter {
+    /// Appends an argument after a space.
     package mutating func add(_ word: String) {
         write(" ")
         writeWord(word)
     }
 
+    /// Appends an argument after a space.
     package mutating func add(_ number: Int) {
         write(" ")
         write(number)
     }
 
+    /// Appends an argument after a space.
     package mutating func add(_ address: IPAddress) {
         write(" ")
         write(address)
     }
 
+    /// Appends an argument after a space.
     package mutating func add(_ prefix: IPPrefix) {
         write(" ")
         write(prefix)
     }
 
+    /// Appends an argument after a space.
     package mutating func add(_ mac: MACAddress) {
         write(" ")
         write(mac)

@@ -2,6 +2,7 @@ package import IPAddressing
 
 /// One call of a program that reads or changes the network.
 package struct Command: Hashable, Sendable {
+    /// The program.
     package var program: Program
 
     /// The network namespace that the command is about, as `ip netns` names it; nil for the one that this
@@ -10,11 +11,13 @@ package struct Command: Hashable, Sendable {
 
     /// What stands before the arguments. Commands that differ in their arguments alone can share one call.
     package var options: [String]
+    /// Its arguments, after the options.
     package var arguments: [Argument]
 
     /// What the program reads from its standard input; nil if it reads nothing.
     package var input: String?
 
+    /// Creates a command.
     package init(
         _ program: Program, _ arguments: [Argument], options: [String] = [], input: String? = nil,
         in namespace: String? = nil
@@ -28,16 +31,25 @@ package struct Command: Hashable, Sendable {
 
     /// A program, by the name of its file.
     package struct Program: Hashable, Sendable, CustomStringConvertible {
+        /// Its name, without a folder.
         package var name: String
 
+        /// Creates a program.
         package init(_ name: String) { self.name = name }
 
+        /// The program `ip`.
         package static let ip = Program("ip")
+        /// The program `bridge`.
         package static let bridge = Program("bridge")
+        /// The program `nft`.
         package static let nft = Program("nft")
+        /// The program `sysctl`.
         package static let sysctl = Program("sysctl")
+        /// The program `conntrack`.
         package static let conntrack = Program("conntrack")
+        /// The program `iptables`.
         package static let iptables = Program("iptables")
+        /// The program `ip6tables`.
         package static let ip6tables = Program("ip6tables")
 
         /// The iptables of a family.
@@ -45,6 +57,7 @@ package struct Command: Hashable, Sendable {
             family == .v4 ? iptables : ip6tables
         }
 
+        /// As it is shown to people.
         package var description: String { name }
     }
 
@@ -113,6 +126,7 @@ extension Command: CustomStringConvertible {
 }
 
 extension Command.Argument: ExpressibleByStringInterpolation {
+    /// Creates an argument.
     package init(stringLiteral text: String) { self = .word(text) }
 }
 

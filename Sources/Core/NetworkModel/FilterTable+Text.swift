@@ -64,6 +64,7 @@ extension FilterRule: CustomStringConvertible {
 }
 
 extension FilterMatch: CustomStringConvertible {
+    /// As it is shown to people.
     package var description: String {
         switch self {
         case .source(let set): "\(Self.family(set)) saddr \(set)"

@@ -10,6 +10,7 @@ package struct FilterTable: Hashable, Sendable {
     /// In the order of the listing.
     package var chains: [FilterChain]
 
+    /// Creates a filter table.
     package init(family: FilterFamily, name: String, chains: [FilterChain] = []) {
         self.family = family
         self.name = name
@@ -42,6 +43,7 @@ package struct FilterChain: Hashable, Sendable {
     /// The rules in order.
     package var rules: [FilterRule]
 
+    /// Creates a filter chain.
     package init(name: String, hook: FilterHook? = nil, rules: [FilterRule] = []) {
         self.name = name
         self.hook = hook
@@ -82,6 +84,7 @@ package struct FilterHook: Hashable, Sendable {
         case prerouting, input, forward, output, postrouting, ingress, egress
     }
 
+    /// Creates a filter hook.
     package init(type: ChainType, point: HookPoint, priority: Int, acceptsByDefault: Bool = true) {
         self.type = type
         self.point = point
@@ -113,12 +116,14 @@ package struct FilterRule: Hashable, Sendable {
         /// Octets of these packets.
         package var octets: Int
 
+        /// Creates a counter.
         package init(packets: Int, octets: Int) {
             self.packets = packets
             self.octets = octets
         }
     }
 
+    /// Creates a filter rule.
     package init(
         _ matches: [FilterMatch], _ action: FilterAction, comment: String? = nil, counter: Counter? = nil,
         handle: Int? = nil

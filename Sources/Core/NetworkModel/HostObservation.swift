@@ -12,6 +12,7 @@ package struct HostObservation: Hashable, Sendable {
     /// The state, with all rules of NAT.
     package var state: HostState
 
+    /// Creates a host observation.
     package init(name: String, time: Int, state: HostState) {
         self.name = name
         self.time = time
@@ -82,6 +83,7 @@ package struct ConnectionTable: Hashable, Sendable {
     /// The most that it takes.
     package var most: Int
 
+    /// Creates a connection table.
     package init(count: Int, most: Int) {
         self.count = count
         self.most = most

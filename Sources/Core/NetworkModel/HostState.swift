@@ -48,6 +48,7 @@ package struct HostState: Hashable, Sendable {
     /// The kernel's answers to questions about single packets.
     package var routeAnswers: [RouteQuestion: RouteAnswer] = [:]
 
+    /// Creates a host state.
     package init(
         links: [Link] = [], addresses: [InterfaceAddress] = [], routes: [Route] = [],
         policyRules: [PolicyRule] = [], neighbours: [Neighbour] = [],

@@ -10,6 +10,7 @@ package struct IPTablesState: Hashable, Sendable {
     /// True for the older tables beside nftables, which `iptables-legacy` manages.
     package var isLegacy: Bool
 
+    /// Creates a state of iptables.
     package init(family: AddressFamily, chains: [IPTablesChain] = [], isLegacy: Bool = false) {
         self.family = family
         self.chains = chains
@@ -40,6 +41,7 @@ package struct IPTablesChain: Hashable, Sendable {
     /// The rules in order.
     package var rules: [IPTablesRule]
 
+    /// Creates a chain of iptables.
     package init(table: String, name: String, policy: String? = nil, rules: [IPTablesRule] = []) {
         self.table = table
         self.name = name
@@ -60,6 +62,7 @@ package struct IPTablesRule: Hashable, Sendable {
     /// All words after the chain's name, without quotation marks.
     package var words: [String]
 
+    /// Creates a rule of iptables.
     package init(family: AddressFamily, table: String, chain: String, words: [String]) {
         self.family = family
         self.table = table

@@ -10,6 +10,7 @@ package struct InterfaceAddress: Hashable, Sendable {
     /// 0...32 or 0...128.
     package var length: Int
 
+    /// Creates an interface address.
     package init(device: String, address: IPAddress, length: Int) {
         self.device = device
         self.address = address

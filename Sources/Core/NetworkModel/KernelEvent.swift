@@ -46,6 +46,7 @@ package struct KernelEvent: Hashable, Sendable {
         /// Its name in /proc, at most 15 octets; nil if it has ended.
         package var name: String?
 
+        /// Creates an actor.
         package init(process: Int, name: String? = nil) {
             self.process = process
             self.name = name
@@ -55,6 +56,7 @@ package struct KernelEvent: Hashable, Sendable {
     /// Stands for the settings of all devices (NETCONFA_IFINDEX_ALL).
     package static let allDevices = -1
 
+    /// Creates a kernel event.
     package init(_ subject: Subject, isGone: Bool = false, actor: Actor? = nil) {
         self.subject = subject
         self.isGone = isGone

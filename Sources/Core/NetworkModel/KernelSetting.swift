@@ -49,6 +49,7 @@ package struct KernelSetting: Hashable, Sendable {
         return KernelSetting(family: .v4, device: "all", name: .forwarding)
     }
 
+    /// Creates a kernel setting.
     package init(family: AddressFamily, device: String, name: Name) {
         self.family = family
         self.device = device

@@ -8,6 +8,7 @@ package struct LineWriter: Sendable {
     /// The text so far, UTF-8.
     package private(set) var octets: [UInt8] = []
 
+    /// Creates a line writer.
     package init() {}
 
     /// The text so far.

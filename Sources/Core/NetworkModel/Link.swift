@@ -21,6 +21,7 @@ package struct Link: Hashable, Sendable {
     /// The bridge that it is a port of.
     package var master: String?
 
+    /// Creates a link.
     package init(
         name: String, kind: LinkKind, mtu: Int? = nil, mac: MACAddress? = nil, isUp: Bool = true,
         alias: String? = nil, master: String? = nil
@@ -67,6 +68,7 @@ package struct VXLANLink: Hashable, Sendable {
     /// True if the device adds senders to its forwarding table by itself.
     package var isLearning: Bool
 
+    /// Creates a VXLAN link.
     package init(id: Int, port: Int, local: IPAddress?, underlay: String?, isLearning: Bool = false) {
         self.id = id
         self.port = port
@@ -81,6 +83,7 @@ package struct VethLink: Hashable, Sendable {
     /// The namespace that the other end is in.
     package var namespace: String
 
+    /// Creates a veth link.
     package init(namespace: String) { self.namespace = namespace }
 
     /// The name of the other end.

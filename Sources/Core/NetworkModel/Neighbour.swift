@@ -10,6 +10,7 @@ package struct Neighbour: Hashable, Sendable {
     /// The Ethernet address that it has.
     package var mac: MACAddress
 
+    /// Creates a neighbour.
     package init(device: String, address: IPAddress, mac: MACAddress) {
         self.device = device
         self.address = address
@@ -38,6 +39,7 @@ package struct UnresolvedNeighbour: Hashable, Sendable {
     /// The address.
     package var address: IPAddress
 
+    /// Creates an unresolved neighbour.
     package init(device: String, address: IPAddress) {
         self.device = device
         self.address = address
@@ -51,6 +53,7 @@ package struct LivingNeighbour: Hashable, Sendable {
     /// The neighbour's address.
     package var address: IPAddress
 
+    /// Creates a living neighbour.
     package init(device: String, address: IPAddress) {
         self.device = device
         self.address = address
@@ -67,6 +70,7 @@ package struct ForwardingEntry: Hashable, Sendable {
     /// The outer destination of the encapsulated packets.
     package var destination: IPAddress
 
+    /// Creates a forwarding entry.
     package init(device: String, mac: MACAddress, destination: IPAddress) {
         self.device = device
         self.mac = mac

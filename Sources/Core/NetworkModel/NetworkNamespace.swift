@@ -2,6 +2,7 @@ import JSON
 
 /// A network namespace with a name (`ip netns`), and what is in it: a small host on the host.
 package struct NetworkNamespace: Hashable, Sendable {
+    /// Its name, as `ip netns` shows it.
     package var name: String
 
     /// Nil if there is no namespace behind the name, as if it was made where this process cannot enter it.

@@ -41,6 +41,7 @@ package struct PolicyRule: Hashable, Sendable {
         /// The bits that are compared.
         package var mask: UInt32
 
+        /// Creates a mark.
         package init(value: UInt32, mask: UInt32 = .max) {
             self.value = value
             self.mask = mask
@@ -55,6 +56,7 @@ package struct PolicyRule: Hashable, Sendable {
         case other(String)
     }
 
+    /// Creates a policy rule.
     package init(
         family: AddressFamily, priority: Int, source: IPPrefix? = nil, destination: IPPrefix? = nil,
         inDevice: String? = nil, outDevice: String? = nil, mark: Mark? = nil, action: Action,

@@ -5,6 +5,7 @@ package struct PrefixSet: Hashable, Sendable {
     /// Sorted and disjoint, and no two of them are the halves of one.
     package let prefixes: [IPPrefix]
 
+    /// Creates a prefix set.
     package init(_ prefixes: [IPPrefix]) {
         var merged: [IPPrefix] = []
         for prefix in prefixes.sorted() {

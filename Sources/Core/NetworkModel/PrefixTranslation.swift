@@ -3,7 +3,9 @@ package import JSON
 
 /// A prefix and the one that is put in its place; host bits stay.
 package struct PrefixTranslation: Hashable, Sendable {
+    /// The prefix that is replaced.
     package let from: IPPrefix
+    /// The prefix that stands for it.
     package let to: IPPrefix
 
     /// Nil if the two differ in family or length: nft takes those without a word.

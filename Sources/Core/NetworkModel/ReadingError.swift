@@ -19,6 +19,7 @@ package enum ReadingError: Error, Hashable, Sendable {
 }
 
 extension ReadingError: CustomStringConvertible {
+    /// As it is shown to people.
     package var description: String {
         switch self {
         case .notJSON(let program, let error): "\(program): the output is not JSON: \(error)"

@@ -22,6 +22,7 @@ package struct Route: Hashable, Sendable {
     /// The source address that the host prefers for its own packets.
     package var source: IPAddress?
 
+    /// Creates a route.
     package init(
         destination: IPPrefix, kind: RouteKind = .unicast, table: Int = Route.mainTable,
         routeProtocol: Int = Ownership.routeProtocol, metric: Int? = nil, nextHops: [NextHop],
@@ -78,6 +79,7 @@ package struct NextHop: Hashable, Sendable {
     /// 1...256: its share if there are several.
     package var weight: Int
 
+    /// Creates a next hop.
     package init(gateway: IPAddress?, device: String? = nil, isOnLink: Bool = false, weight: Int = 1) {
         self.gateway = gateway
         self.device = device

@@ -19,12 +19,14 @@ package struct RouteQuestion: Hashable, Sendable {
         /// The incoming device.
         package var device: String
 
+        /// Creates an arrival.
         package init(source: IPAddress, device: String) {
             self.source = source
             self.device = device
         }
     }
 
+    /// Creates a route question.
     package init(destination: IPAddress, arrival: Arrival? = nil, mark: UInt32 = 0) {
         self.destination = destination
         self.arrival = arrival

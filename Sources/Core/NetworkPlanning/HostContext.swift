@@ -11,6 +11,7 @@ package struct HostContext: Hashable, Sendable {
     /// The settings that we changed, each with its earlier value and ours.
     package var records: [SettingRecord]
 
+    /// Creates a host context.
     package init(resolvers: [IPAddress] = [], sessions: [IPAddress] = [], records: [SettingRecord] = []) {
         self.resolvers = resolvers
         self.sessions = sessions

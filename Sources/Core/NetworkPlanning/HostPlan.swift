@@ -10,9 +10,11 @@ package struct HostPlan: Hashable, Sendable {
 
     /// The host's roles, in the order of the paths; empty if it has none.
     package var roles: [HostRole] = []
+    /// Links that the host must have.
     package var links: [Desired<PlannedLink>] = []
     /// Addresses of our links.
     package var addresses: [Desired<InterfaceAddress>] = []
+    /// Settings of the kernel.
     package var settings: [Desired<PlannedSetting>] = []
 
     /// Settings that are needed only if a tunnel device has no address: packets then go through it with the
@@ -27,8 +29,10 @@ package struct HostPlan: Hashable, Sendable {
 
     /// Which packets look in which table, and the same for devices that have to be seen first.
     package var rules: [Desired<PolicyRule>] = []
+    /// Rules for devices that are found on the host.
     package var rulesOfDevices: [Desired<DeviceRule>] = []
 
+    /// Namespaces of clusters with outer addresses.
     package var namespaces: [Desired<NamespacePlan>] = []
 
     /// Traffic that must be accepted if a foreign firewall drops unknown packets.
@@ -103,6 +107,7 @@ package struct HostPlan: Hashable, Sendable {
 package struct Desired<Value: Hashable & Sendable>: Hashable, Sendable {
     /// The object.
     package var value: Value
+    /// The path that needs it.
     package var because: String
 
     /// Creates a planned object.

@@ -59,8 +59,10 @@ package struct RouteAdvice: Hashable, Sendable {
 package struct NamedAddress: Hashable, Sendable {
     /// The host's name.
     package var name: String
+    /// Its address.
     package var address: IPAddress
 
+    /// Creates a named address.
     package init(name: String, address: IPAddress) {
         self.name = name
         self.address = address
@@ -71,9 +73,12 @@ package struct NamedAddress: Hashable, Sendable {
 package struct AddressPool: Hashable, Sendable {
     /// A name that Kubernetes accepts: lower-case letters, digits and hyphens.
     package var name: String
+    /// The prefix.
     package var prefix: IPPrefix
+    /// The path that needs it.
     package var because: String
 
+    /// Creates an address pool.
     package init(name: String, prefix: IPPrefix, because: String) {
         self.name = name
         self.prefix = prefix

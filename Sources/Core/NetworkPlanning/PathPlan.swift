@@ -3,7 +3,9 @@ package import NetworkModel
 
 /// The part of a host's plan that one path needs.
 package struct PathPlan: Hashable, Sendable {
+    /// The path.
     package let path: Path
+    /// What it needs on the host.
     package let plan: HostPlan
 
     /// The number of objects that the path needs on the host.

@@ -7,14 +7,17 @@ package struct PlannedLink: Hashable, Sendable {
 
     /// The device that the packets of a VXLAN device leave by; nil for other links.
     package var underlay: DeviceReference?
+    /// Its MTU.
     package var mtu: PlannedMTU
 
+    /// Creates a planned link.
     package init(_ link: Link, underlay: DeviceReference? = nil, mtu: PlannedMTU) {
         self.link = link
         self.underlay = underlay
         self.mtu = mtu
     }
 
+    /// Its name.
     package var name: String { link.name }
 }
 

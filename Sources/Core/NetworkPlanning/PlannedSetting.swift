@@ -3,15 +3,21 @@ package import NetworkModel
 
 /// A setting of the kernel and its planned value, before the host is observed for its device.
 package struct PlannedSetting: Hashable, Sendable {
+    /// What is set.
     package var setting: Subject
+    /// The planned value.
     package var value: Int
 
     /// A setting of a device that has no name yet.
     package struct Subject: Hashable, Sendable {
+        /// The family that it is for.
         package var family: AddressFamily
+        /// The device that it is for.
         package var device: DeviceReference
+        /// Which setting of the device.
         package var name: KernelSetting.Name
 
+        /// Creates a subject.
         package init(family: AddressFamily, device: DeviceReference, name: KernelSetting.Name) {
             self.family = family
             self.device = device
@@ -24,6 +30,7 @@ package struct PlannedSetting: Hashable, Sendable {
         }
     }
 
+    /// Creates a planned setting.
     package init(_ setting: Subject, _ value: Int) {
         self.setting = setting
         self.value = value
@@ -32,9 +39,12 @@ package struct PlannedSetting: Hashable, Sendable {
 
 /// A setting for hosts on which the device `tunnel` exists and has no IPv4 address.
 package struct BareTunnelSetting: Hashable, Sendable {
+    /// The tunnel without an address.
     package var tunnel: String
+    /// The planned value.
     package var value: PlannedSetting
 
+    /// Creates a bare tunnel setting.
     package init(tunnel: String, _ value: PlannedSetting) {
         self.tunnel = tunnel
         self.value = value

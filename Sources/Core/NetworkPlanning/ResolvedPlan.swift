@@ -28,10 +28,15 @@ package struct ResolvedPlan: Hashable, Sendable {
     package var isRefused: Bool { notes.isRefusal }
 
     // What needs no look at the host.
+    /// The host in the inventory.
     package var host: LocatedHost { plan.host }
+    /// Addresses of our links.
     package var addresses: [Desired<InterfaceAddress>] { plan.addresses }
+    /// Permanent neighbours.
     package var neighbours: [Desired<Neighbour>] { plan.neighbours }
+    /// Entries of forwarding tables.
     package var forwardingEntries: [Desired<ForwardingEntry>] { plan.forwardingEntries }
+    /// Traffic that foreign firewalls must accept.
     package var accepts: [Desired<ForwardAccept>] { plan.accepts }
     var connections: [Desired<ConnectionRange>] { plan.connections }
     var backends: [IPPrefix] { plan.backends }

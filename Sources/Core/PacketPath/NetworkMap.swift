@@ -25,6 +25,7 @@ package struct NetworkMap: Sendable {
         /// The name of the device; nil for the machine itself.
         package var device: String?
 
+        /// Creates a port.
         package init(machine: Int, device: String?) {
             self.machine = machine
             self.device = device
@@ -39,6 +40,7 @@ package struct NetworkMap: Sendable {
         let port: Port
     }
 
+    /// Creates a network map.
     package init() {}
 
     /// Adds a machine, and returns its index.

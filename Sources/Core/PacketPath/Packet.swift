@@ -15,6 +15,7 @@ package struct Packet: Hashable, Sendable {
     /// The destination port; 0 if the transport has none.
     package var destinationPort: Int
 
+    /// Creates a packet.
     package init(
         from source: IPAddress, to destination: IPAddress, transport: String = "tcp",
         ports: (source: Int, destination: Int) = (0, 0)
@@ -88,6 +89,7 @@ package struct Flow: Hashable, Sendable {
         case balanced
     }
 
+    /// Creates a flow.
     package init(
         _ packet: Packet, inside: Packet? = nil, inDevice: String?, outDevice: String?,
         course: Course = .forwarded

@@ -79,6 +79,7 @@ package struct PacketWalk: Sendable {
         let hook: RuleHook
     }
 
+    /// Creates a packet walk.
     package init(_ rules: PacketRules, routes: RouteLookup, ignoresOurs: Bool = false) {
         self.rules = rules
         self.routes = routes

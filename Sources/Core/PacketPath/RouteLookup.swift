@@ -27,6 +27,7 @@ package struct RouteLookup: Sendable {
         /// Nil if it is unknown.
         package var mark: UInt32?
 
+        /// Creates a query.
         package init(
             _ destination: IPAddress, source: IPAddress? = nil, inDevice: String? = nil,
             outDevice: String? = nil, mark: UInt32? = 0
@@ -47,6 +48,7 @@ package struct RouteLookup: Sendable {
         package var route: Route?
     }
 
+    /// Creates a route lookup.
     package init(_ state: HostState) {
         var tables: [Int: [Route]] = [:]
         for route in state.routes { tables[route.table, default: []].append(route) }

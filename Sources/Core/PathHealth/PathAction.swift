@@ -19,6 +19,7 @@ package struct AttemptID: Hashable, Sendable {
     /// Unique among the open ones of all paths; wraps around.
     package let number: UInt32
 
+    /// Creates an attempt ID.
     package init(path: Int, number: UInt32) {
         self.path = path
         self.number = number

@@ -20,10 +20,13 @@ package enum PathStanding: Hashable, Sendable {
 
 /// What the probes say of one path.
 package struct PathVerdict: Hashable, Sendable {
+    /// The path.
     package let path: ProbedPath
 
+    /// What probes show.
     package let state: PathState
 
+    /// What follows for replies.
     package let standing: PathStanding
 
     /// When `state` began.
@@ -58,6 +61,7 @@ package struct PathCounts: Hashable, Sendable {
     /// Time spent down until the last change, in nanoseconds.
     package var downNanoseconds: Int64 = 0
 
+    /// Creates path counts.
     package init() {}
 }
 

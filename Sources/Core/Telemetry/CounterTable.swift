@@ -8,6 +8,7 @@ package struct CounterTable: Hashable, Sendable {
     /// The counts, row after row.
     private var cells: [Int]
 
+    /// Creates a counter table.
     package init(rows: Int, columns: Int) {
         self.rows = rows
         self.columns = columns

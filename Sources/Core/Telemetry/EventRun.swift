@@ -15,6 +15,7 @@ package struct EventRun: Hashable, Sendable {
     /// As long as a problem is shown after its last event, in seconds.
     package static let pauseSeconds = 300
 
+    /// Creates an event run.
     package init() {}
 
     /// Notes events.

@@ -50,6 +50,7 @@ package struct LatencyTable: Hashable, Sendable {
     /// Numbers of one row: its buckets and its sum.
     private static let cellsPerRow = LatencyBuckets.count + 1
 
+    /// Creates a latency table.
     package init(rows: Int) {
         self.rows = rows
         cells = Array(repeating: 0, count: rows * Self.cellsPerRow)
@@ -109,6 +110,7 @@ package struct LatencyHistogram: Hashable, Sendable {
     /// The sum of the times, in microseconds.
     package private(set) var sumMicroseconds: Int
 
+    /// Creates a latency histogram.
     package init() {
         self.init(counts: Array(repeating: 0, count: LatencyBuckets.count), sumMicroseconds: 0)
     }

@@ -14,6 +14,7 @@ package struct LineBound: Sendable {
     /// Lines left out since the last one that was written.
     package private(set) var dropped = 0
 
+    /// Creates a line bound.
     package init() {}
 
     /// Whether a line may be written now: how many were left out before it; nil if it is left out itself.

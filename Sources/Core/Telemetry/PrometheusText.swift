@@ -53,6 +53,7 @@ package struct PrometheusText {
         }
     }
 
+    /// Creates a Prometheus text.
     package init() {}
 
     /// Adds a family, unless it has no sample.

@@ -6,6 +6,7 @@ package struct MonotonicTime: Hashable, Comparable, Sendable {
     /// Nanoseconds since the start of the clock.
     package var nanoseconds: Int64
 
+    /// Creates a monotonic time.
     @inlinable
     package init(nanoseconds: Int64) {
         self.nanoseconds = nanoseconds
@@ -15,6 +16,7 @@ package struct MonotonicTime: Hashable, Comparable, Sendable {
     @inlinable
     package var milliseconds: Int64 { nanoseconds / 1_000_000 }
 
+    /// The earlier one sorts first.
     @inlinable
     package static func < (left: MonotonicTime, right: MonotonicTime) -> Bool {
         left.nanoseconds < right.nanoseconds

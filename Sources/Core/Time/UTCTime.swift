@@ -3,8 +3,10 @@ package struct UTCTime: Hashable, Comparable, Sendable {
     /// Seconds since 1970-01-01; 0 or more.
     package var seconds: Int
 
+    /// Creates a UTC time.
     package init(seconds: Int) { self.seconds = seconds }
 
+    /// The earlier one sorts first.
     package static func < (left: UTCTime, right: UTCTime) -> Bool { left.seconds < right.seconds }
 
     /// Whole seconds from `earlier` to here; 0 if `earlier` is later, as after a clock was set back.

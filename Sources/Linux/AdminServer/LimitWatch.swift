@@ -19,6 +19,7 @@ package struct LimitWatch: Sendable {
     /// The last report of each limit.
     private var reported: [String: (count: Int, time: MonotonicTime?)] = [:]
 
+    /// Creates a limit watch.
     package init() {}
 
     /// The reports that are due; call it about once a second.

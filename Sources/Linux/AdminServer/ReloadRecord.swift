@@ -35,6 +35,7 @@ package struct ReloadedConfiguration: Sendable {
     /// Changes that need a restart, and the file's own warnings.
     package let warnings: [String]
 
+    /// Creates a reloaded configuration.
     package init(inventory: Inventory, warnings: [String]) {
         self.inventory = inventory
         self.warnings = warnings
@@ -49,6 +50,7 @@ package struct ReloadProblems: Error {
     /// it later.
     package let isConfigurationWrong: Bool
 
+    /// Creates reload problems.
     package init(_ problems: [String], isConfigurationWrong: Bool = true) {
         self.problems = problems
         self.isConfigurationWrong = isConfigurationWrong
@@ -68,6 +70,7 @@ package struct ReloadOutcome: Hashable, Sendable {
     /// Changes that need a restart, and the file's warnings.
     package var warnings: [String] = []
 
+    /// Creates a reload outcome.
     package init(
         generation: Int, isApplied: Bool, isConfigurationWrong: Bool = false, problems: [String] = [],
         warnings: [String] = []
@@ -150,6 +153,7 @@ extension ServerStatus {
         /// The problems of the last failure; empty if a later configuration was applied.
         package var lastProblems: [String] = []
 
+        /// Creates a reload.
         package init() {}
 
         init(json: JSONValue) {

@@ -14,6 +14,7 @@ extension ServerStatus {
         /// The count.
         package var count: Int
 
+        /// Creates a named count.
         package init(_ name: String, _ words: String = "", _ count: Int) {
             self.name = name
             self.words = words
@@ -34,6 +35,7 @@ extension ServerStatus {
         /// Seconds since the last one.
         package var secondsAgo: Int
 
+        /// Creates a failure.
         package init(cluster: String, name: String, reason: String, count: Int, secondsAgo: Int) {
             self.cluster = cluster
             self.name = name
@@ -50,6 +52,7 @@ extension ServerStatus {
         /// The prefix outside.
         package var outer: String
 
+        /// Creates a mapped range.
         package init(inner: String, outer: String) {
             self.inner = inner
             self.outer = outer
@@ -67,8 +70,10 @@ extension ServerStatus {
         /// 99 of 100 did not exceed it.
         package var p99: Int?
 
+        /// Creates a latency.
         package init() {}
 
+        /// Creates a latency.
         package init(_ histogram: LatencyHistogram) {
             count = histogram.count
             median = histogram.quantile(permille: 500)
@@ -86,6 +91,7 @@ extension ServerStatus {
         /// Of these: no server answered.
         package var failed: Int
 
+        /// Creates a history point.
         package init(milliseconds: Int, questions: Int, failed: Int) {
             self.milliseconds = milliseconds
             self.questions = questions
@@ -121,6 +127,7 @@ extension ServerStatus {
         /// What is wrong now.
         package var trouble: String?
 
+        /// Creates network objects.
         package init() {}
 
         /// True if the agent runs and everything is in place.

@@ -27,6 +27,7 @@ extension ServerStatus {
             /// For how long it is so.
             package var sinceSeconds: Int
 
+            /// Creates a value.
             package init(key: String, source: String, sinceSeconds: Int) {
                 self.key = key
                 self.source = source
@@ -34,6 +35,7 @@ extension ServerStatus {
             }
         }
 
+        /// Creates what is followed.
         package init(cluster: String, state: String, reason: String? = nil, ageSeconds: Int? = nil) {
             self.cluster = cluster
             self.state = state

@@ -10,6 +10,7 @@ extension ServerStatus {
         /// Its prefixes.
         package var prefixes: [String]
 
+        /// Creates a site.
         package init(name: String, prefixes: [String]) {
             self.name = name
             self.prefixes = prefixes
@@ -35,6 +36,7 @@ extension ServerStatus {
         /// The same in words, as of the time of the status.
         package var relayWords = ""
 
+        /// Creates a path.
         package init(from: [String], to: [String], carrier: String, details: [String]) {
             self.from = from
             self.to = to
@@ -52,6 +54,7 @@ extension ServerStatus {
         /// Objects that are missing.
         package var missing: Int
 
+        /// Creates a path state.
         package init(isKept: Bool, wanted: Int, missing: Int) {
             self.isKept = isKept
             self.wanted = wanted

@@ -12,6 +12,7 @@ extension ServerStatus {
         /// Of these: answered with a failure, from a server or from here.
         package var failed = 0
 
+        /// Creates a successful outcome.
         package init() {}
 
         /// Such as `99.8 %`; nil if none was asked.
@@ -40,6 +41,7 @@ extension ServerStatus {
         /// Seconds since the last one.
         package var secondsAgo: Int
 
+        /// Creates a refused network.
         package init(network: String, count: Int, secondsAgo: Int) {
             self.network = network
             self.count = count

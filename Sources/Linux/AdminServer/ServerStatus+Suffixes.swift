@@ -10,6 +10,7 @@ extension ServerStatus {
         /// The clusters that are asked, in order.
         package var clusters: [String]
 
+        /// Creates a suffix.
         package init(name: String, kind: String, clusters: [String]) {
             self.name = name
             self.kind = kind

@@ -58,14 +58,18 @@ extension ServerStatus {
 extension ServerStatus {
     /// Something that this host or process was short of, in the last five minutes.
     package struct Shortage: Hashable, Sendable {
+        /// What was short.
         package var failure: LocalFailure
         /// How often, since `sinceSeconds` ago.
         package var count: Int
+        /// Seconds since the first time.
         package var sinceSeconds: Int
+        /// Seconds since the last time.
         package var secondsAgo: Int
         /// The server that the last question was for; nil if the shortage met clients.
         package var server: String?
 
+        /// Creates a shortage.
         package init(
             _ failure: LocalFailure, count: Int, sinceSeconds: Int, secondsAgo: Int, server: String?
         ) {
@@ -135,11 +139,14 @@ extension ServerStatus {
     package struct UnmatchedAnswers: Hashable, Sendable {
         /// How many, since `sinceSeconds` ago.
         package var count: Int
+        /// Seconds since the first time.
         package var sinceSeconds: Int
+        /// Seconds since the last time.
         package var secondsAgo: Int
         /// In whose name, most first: addresses with ports.
         package var servers: [String]
 
+        /// Creates unmatched answers.
         package init(count: Int, sinceSeconds: Int, secondsAgo: Int, servers: [String]) {
             self.count = count
             self.sinceSeconds = sinceSeconds

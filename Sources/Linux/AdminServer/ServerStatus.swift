@@ -61,6 +61,7 @@ package struct ServerStatus: Hashable, Sendable {
     /// The results of reloads.
     package var reload = Reload()
 
+    /// Creates server status.
     package init() {}
 
     /// Questions a second in the last seconds.
@@ -100,6 +101,7 @@ package struct ServerStatus: Hashable, Sendable {
         /// Clients' connections.
         package var connections = 0
 
+        /// Creates a worker.
         package init() {}
 
         /// Each number and its name in JSON.
@@ -128,6 +130,7 @@ package struct ServerStatus: Hashable, Sendable {
         /// Answers dropped for lack of room.
         package var evictions = 0
 
+        /// Creates a cache.
         package init() {}
 
         /// Each number and its name in JSON.
@@ -162,6 +165,7 @@ package struct ServerStatus: Hashable, Sendable {
         /// How long look-ups took, in the last one or two minutes.
         package var latency = Latency()
 
+        /// Creates a group.
         package init(name: String, servers: [Server]) {
             self.name = name
             self.servers = servers
@@ -212,6 +216,7 @@ package struct ServerStatus: Hashable, Sendable {
         /// True if no questions are sent to it.
         package var isDown: Bool { state == Self.dead || state == Self.looping }
 
+        /// Creates a server.
         package init(
             address: String, state: String, roundTripMicroseconds: Int? = nil, lastError: String? = nil
         ) {

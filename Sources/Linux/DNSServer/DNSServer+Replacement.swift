@@ -18,6 +18,7 @@ package struct DNSServerChange: Sendable {
     /// The present one, a new one, or nil: no log.
     package let queryLog: QueryLog?
 
+    /// Creates a DNS server change.
     package init(
         listen: [Endpoint], policy: ForwardingPolicy, settings: DNSServerSettings,
         cookieSecrets: [SipHash.Key], queryLog: QueryLog? = nil

@@ -19,6 +19,7 @@ package enum DNSServerError: Error, Hashable, Sendable {
 }
 
 extension DNSServerError: CustomStringConvertible {
+    /// As it is shown to people.
     package var description: String {
         switch self {
         case .cannotListen(let endpoint, let transport, let error):

@@ -31,8 +31,10 @@ package struct DNSServerSettings: Hashable, Sendable {
     /// The longest sleep of an idle worker; nil: until something comes.
     package var longestSleepMilliseconds: Int? = nil
 
+    /// Creates DNS server settings.
     package init() {}
 
+    /// Creates DNS server settings.
     package init(_ limits: DNSLimits) {
         idleTimeoutMilliseconds = Int(limits.idleTime / .milliseconds(1))
         connectionMilliseconds = Int(limits.connectionTime / .milliseconds(1))

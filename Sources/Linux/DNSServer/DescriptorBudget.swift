@@ -36,6 +36,7 @@ package struct DescriptorBudget: Hashable, Sendable {
         /// Clients' connections that each worker may have.
         package let connectionsPerWorker: Int
 
+        /// Creates a demand.
         package init(workers: Int, endpoints: Int, servers: Int, connectionsPerWorker: Int) {
             self.workers = workers
             self.endpoints = endpoints
@@ -63,6 +64,7 @@ package struct DescriptorBudget: Hashable, Sendable {
     /// Sockets that one probe may need.
     private static let socketsPerProbe = ServerProbe.Way.allCases.count
 
+    /// Creates a descriptor budget.
     package init(limit: Int, _ demand: Demand) {
         let workers = demand.workers
         let own = Self.own + workers * (Self.ownPerWorker + 2 * demand.endpoints)

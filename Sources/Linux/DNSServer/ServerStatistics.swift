@@ -20,6 +20,7 @@ package struct WorkerStatistics: Hashable, Sendable {
     /// The last refused clients.
     package var refusedClients = RefusedClients()
 
+    /// Creates worker statistics.
     package init() {}
 }
 
@@ -58,6 +59,7 @@ package struct ServerStatistics: Sendable {
     /// The server's policy; a worker may still use the one before.
     package let policy: ForwardingPolicy
 
+    /// Creates server statistics.
     package init(workers: [WorkerStatistics], policy: ForwardingPolicy) {
         self.workers = workers
         self.policy = policy

@@ -22,12 +22,14 @@ package struct FollowedText: Hashable, Sendable {
         /// Its octets.
         package let octets: [UInt8]
 
+        /// Creates a facts text.
         package init(path: String, octets: [UInt8]) {
             self.path = path
             self.octets = octets
         }
     }
 
+    /// Creates a followed text.
     package init(file: [UInt8], facts: [FactsText]) {
         self.file = file
         self.facts = facts

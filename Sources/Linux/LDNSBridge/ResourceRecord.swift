@@ -13,6 +13,7 @@ package struct ResourceRecord: Hashable, Sendable {
     /// The octets of RDATA with uncompressed names, their case as given; at most 65535.
     package let data: [UInt8]
 
+    /// Creates a resource record.
     package init(owner: DomainName, type: UInt16, recordClass: UInt16, ttl: UInt32, data: [UInt8]) {
         self.owner = owner
         self.type = type
@@ -33,6 +34,7 @@ package enum LDNSError: Error, Hashable, Sendable {
 }
 
 extension LDNSError: CustomStringConvertible {
+    /// As it is shown to people.
     package var description: String {
         switch self {
         case .refused(let reason): reason

@@ -35,6 +35,7 @@ package enum ChildProcess {
         /// Receives the program's errors, piece by piece, as they come.
         package let hear: (ArraySlice<UInt8>) -> Void
 
+        /// Creates a conversation.
         package init(timeout: Int, hear: @escaping (ArraySlice<UInt8>) -> Void) {
             self.timeout = timeout
             self.hear = hear

@@ -47,6 +47,7 @@ package struct DatagramSender: ~Copyable {
         /// earlier datagram.
         package var reported: Errno? = nil
 
+        /// Creates an outcome.
         package init() {}
     }
 

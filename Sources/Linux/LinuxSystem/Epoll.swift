@@ -11,19 +11,25 @@ package struct Epoll: ~Copyable, Sendable {
         /// Bits of `EPOLL...`.
         package let rawValue: UInt32
 
+        /// Creates an interest.
         package init(rawValue: UInt32) {
             self.rawValue = rawValue
         }
 
+        /// EPOLLIN.
         package static let readable = Interest(rawValue: 0x001)  // EPOLLIN
+        /// EPOLLOUT.
         package static let writable = Interest(rawValue: 0x004)  // EPOLLOUT
+        /// EPOLLERR.
         package static let failed = Interest(rawValue: 0x008)  // EPOLLERR
         /// Of several epolls that watch the same descriptor, one wakes rather than all (EPOLLEXCLUSIVE); such
         /// a watch can't be modified.
         package static let exclusive = Interest(rawValue: 1 << 28)
+        /// EPOLLHUP.
         package static let hungUp = Interest(rawValue: 0x010)  // EPOLLHUP
     }
 
+    /// Creates an epoll.
     package init() throws(Errno) {
         descriptor = FileDescriptor(owning: try systemCall { epoll_create1(clinux_epoll_flags) })
     }
@@ -81,6 +87,7 @@ package struct EpollEvents: ~Copyable {
     /// Events of the last wait.
     private var count = 0
 
+    /// Creates epoll events.
     package init(capacity: Int) {
         unsafe storage = .allocate(capacity: capacity)
         unsafe storage.initialize(repeating: epoll_event())

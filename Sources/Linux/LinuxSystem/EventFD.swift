@@ -6,6 +6,7 @@ package struct EventFD: ~Copyable, Sendable {
     /// The descriptor, to be watched for reading.
     package let descriptor: FileDescriptor
 
+    /// Creates an event descriptor.
     package init() throws(Errno) {
         descriptor = FileDescriptor(owning: try systemCall { eventfd(0, clinux_eventfd_flags) })
     }

@@ -6,6 +6,7 @@ package struct FolderWatch: ~Copyable, Sendable {
     /// The descriptor, to be watched for reading.
     package let descriptor: FileDescriptor
 
+    /// Creates a folder watch.
     package init() throws(Errno) {
         descriptor = FileDescriptor(owning: try systemCall { inotify_init1(clinux_inotify_flags) })
     }

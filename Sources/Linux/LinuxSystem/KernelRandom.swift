@@ -10,6 +10,7 @@ package final class KernelRandom: RandomNumberGenerator {
     /// Numbers before this index are used; 64 means that none is left.
     private var position = 64
 
+    /// Creates a kernel random.
     package init() {}
 
     /// The next random number.

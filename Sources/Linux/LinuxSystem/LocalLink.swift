@@ -27,9 +27,11 @@ package enum LocalLink {
 
 /// The addresses of this host's interfaces.
 package enum NetworkInterfaces {
+    /// A neighbour.
     package struct Entry: Hashable, Sendable {
         /// As in `eth0`.
         package let name: String
+        /// Its address.
         package let address: IPAddress
         /// It is up, and its cable is in (IFF_UP, IFF_RUNNING).
         package let isRunning: Bool

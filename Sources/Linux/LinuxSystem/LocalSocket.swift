@@ -85,6 +85,7 @@ package struct Credentials: Hashable, Sendable {
     /// The numbers of further groups.
     package let otherGroups: [UInt32]
 
+    /// Creates credentials.
     package init(user: UInt32, group: UInt32, otherGroups: [UInt32] = []) {
         self.user = user
         self.group = group

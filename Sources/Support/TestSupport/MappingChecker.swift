@@ -17,6 +17,7 @@ package struct MappingChecker: Sendable {
     /// False if the inner suffix's octets may stand inside of a label or of opaque data.
     package var looksAtBareOctets = true
 
+    /// Creates a mapping checker.
     package init(inner: PlainName, outer: PlainName, query: [UInt8], limit: Int) {
         self.inner = inner
         self.outer = outer

@@ -10,8 +10,10 @@ package struct PlainAddressMap: Sendable {
 
     private var ranges: [Range] = []
 
+    /// Creates a plain address map.
     package init() {}
 
+    /// True if nothing is mapped.
     package var isEmpty: Bool { ranges.isEmpty }
 
     /// Adds two ranges by octets and length.

@@ -15,6 +15,7 @@ package struct PlainMessage: Hashable, Sendable {
     /// Including OPT, in its place.
     package var additionals: [PlainRecord] = []
 
+    /// Creates a plain message.
     package init() {}
 
     /// The sections of records in their order.
@@ -38,6 +39,7 @@ package struct PlainQuestion: Hashable, Sendable {
     /// The class asked.
     package var recordClass: Int
 
+    /// Creates a plain question.
     package init(_ name: PlainName, type: Int, recordClass: Int = 1) {
         self.name = name
         self.type = type
@@ -61,6 +63,7 @@ package struct PlainRecord: Hashable, Sendable {
     /// The parts of the data.
     package var data: [PlainField]
 
+    /// Creates a plain record.
     package init(_ owner: PlainName, type: Int, recordClass: Int = 1, ttl: UInt32 = 30, _ data: [PlainField])
     {
         self.owner = owner

@@ -5,6 +5,7 @@ package struct PlainName: Hashable, Sendable {
     /// From left to right, without the root's empty label.
     package var labels: [[UInt8]]
 
+    /// Creates a plain name.
     package init(labels: [[UInt8]]) {
         self.labels = labels
     }
@@ -46,6 +47,7 @@ package struct PlainName: Hashable, Sendable {
 }
 
 extension PlainName: CustomStringConvertible {
+    /// As it is shown to people.
     package var description: String {
         guard !labels.isEmpty else { return "." }
         return labels.map { label in

@@ -3,6 +3,7 @@ package struct RandomMessage: Sendable {
     /// The domain that about half of all names lie under.
     package var domain: PlainName
 
+    /// Creates a random message.
     package init(domain: PlainName) {
         self.domain = domain
     }

@@ -35,6 +35,7 @@ package struct Scenario: Sendable {
         package var details: [Line] = []
     }
 
+    /// Creates a scenario.
     package init(_ text: String) throws(ScenarioError) {
         var isPlaying = false
         var number = 0

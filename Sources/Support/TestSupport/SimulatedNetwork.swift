@@ -4,7 +4,9 @@ package import Time
 
 /// A network that answers probes late, or not at all, and a clock.
 package struct SimulatedNetwork {
+    /// The engine under test.
     package private(set) var engine: PathHealthEngine
+    /// The time of the network.
     package private(set) var now = MonotonicTime(nanoseconds: 500_000_000_000)
 
     /// For each path what becomes of its connections.
@@ -29,19 +31,23 @@ package struct SimulatedNetwork {
 
     /// What becomes of connections.
     package struct Weather: Sendable {
+        /// What becomes of its probes.
         package var fate = Fate.answered
         /// There and back, in milliseconds.
         package var delay = 20
         /// How many of a hundred packets are lost, on each way.
         package var lossPercent = 0
 
+        /// What becomes of a probe.
         package enum Fate: Sendable {
             case answered, silent, refused, unreachable
         }
 
+        /// Creates the weather of a network.
         package init() {}
     }
 
+    /// Creates a simulated network.
     package init(_ paths: [ProbedPath], seed: UInt64) {
         random = SplitMix64(seed: seed)
         engine = PathHealthEngine(paths, at: now, random: &random)
@@ -67,6 +73,7 @@ package struct SimulatedNetwork {
         turn()
     }
 
+    /// Sets the clock back, which the engine must survive.
     package mutating func turnClock(back milliseconds: Int) {
         clockLag += milliseconds
     }

@@ -4,6 +4,7 @@ package struct SplitMix64: RandomNumberGenerator, Sendable {
     /// The state.
     private var state: UInt64
 
+    /// Creates a generator.
     package init(seed: UInt64) {
         state = seed
     }

@@ -65,6 +65,7 @@ package final class StreamClient {
     /// Octets from the server.
     private var framing = StreamFraming()
 
+    /// Creates a stream client.
     package init(_ server: Endpoint) throws {
         socket = try StreamSocket.connect(to: server)
         epoll = try Epoll()

@@ -10,6 +10,7 @@ package import Time
 package final class LocalShortages: Sendable {
     /// The occurrences of one kind of shortage.
     package struct Entry: Hashable, Sendable {
+        /// What was short.
         package let failure: LocalFailure
         /// Occurrences since the start.
         package fileprivate(set) var total = 0
@@ -18,12 +19,14 @@ package final class LocalShortages: Sendable {
         /// The server of the last question; nil if it was for none.
         package fileprivate(set) var server: Endpoint?
 
+        /// Creates an entry.
         package init(_ failure: LocalFailure) { self.failure = failure }
     }
 
     /// By raw value of `LocalFailure`.
     private let table = Mutex(LocalFailure.allCases.map(Entry.init))
 
+    /// Creates local shortages.
     package init() {}
 
     /// An operation failed because of a local failure.

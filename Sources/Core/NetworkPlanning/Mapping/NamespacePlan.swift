@@ -6,11 +6,13 @@ package import NetworkModel
 /// A restarted process knows the namespace by the prefix of its name and the alias of its loopback device,
 /// and all of ours in it by the marks that it has on a host.
 package struct NamespacePlan: Hashable, Sendable {
+    /// Its name.
     package var name: String
 
     /// What is in the namespace, by the same rules as on a host; its host is the namespace.
     package var content: HostPlan
 
+    /// Creates a namespace plan.
     package init(name: String, content: HostPlan) {
         self.name = name
         self.content = content
@@ -19,7 +21,9 @@ package struct NamespacePlan: Hashable, Sendable {
 
 /// The same for a host that was seen.
 package struct ResolvedNamespace: Hashable, Sendable {
+    /// Its name.
     package let name: String
+    /// What is in it.
     package let content: ResolvedPlan
 
     /// The plan of the content, with what depends on the host decided.
@@ -34,11 +38,13 @@ package struct ResolvedNamespace: Hashable, Sendable {
 
 /// A policy rule for the packets that come in by a device that has to be seen first.
 package struct DeviceRule: Hashable, Sendable {
+    /// The device that leads there.
     package var device: DeviceReference
 
     /// Without a device.
     package var rule: PolicyRule
 
+    /// Creates a device rule.
     package init(device: DeviceReference, rule: PolicyRule) {
         self.device = device
         self.rule = rule

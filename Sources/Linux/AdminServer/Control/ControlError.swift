@@ -21,6 +21,7 @@ package enum ControlError: Error, Hashable, Sendable {
 }
 
 extension ControlError: CustomStringConvertible {
+    /// As it is shown to people.
     package var description: String {
         switch self {
         case .isTaken(let path):

@@ -112,6 +112,7 @@ package enum ControlRequestError: Error, Hashable, Sendable {
 }
 
 extension ControlRequestError: CustomStringConvertible {
+    /// As it is shown to people.
     package var description: String {
         switch self {
         case .unknown:

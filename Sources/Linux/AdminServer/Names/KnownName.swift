@@ -23,6 +23,7 @@ package struct KnownName: Hashable, Sendable {
         case cache
     }
 
+    /// Creates a known name.
     package init(
         name: DomainName, cluster: String, address: IPAddress? = nil, source: Source, ageSeconds: Int
     ) {
@@ -61,6 +62,7 @@ package struct NameScope: Hashable, Sendable {
     /// Nil: all namespaces.
     package var namespace: String?
 
+    /// Creates a name scope.
     package init(cluster: String? = nil, namespace: String? = nil) {
         self.cluster = cluster
         self.namespace = namespace

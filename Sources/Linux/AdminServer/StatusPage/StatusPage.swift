@@ -6,6 +6,7 @@ package struct StatusPage {
     /// The status to show.
     let status: ServerStatus
 
+    /// Creates a status page.
     package init(_ status: ServerStatus) {
         self.status = status
     }

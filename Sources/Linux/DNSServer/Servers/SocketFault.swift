@@ -9,6 +9,7 @@ package enum SocketFault: Hashable, Sendable {
     /// `ForwardingEngine.upstreamHinted`.
     case remote(UpstreamFailure)
 
+    /// Creates a socket fault.
     package init(_ error: Errno) {
         switch error {
         case .tooManyDescriptors, .tooManyDescriptorsInSystem: self = .local(.descriptors)

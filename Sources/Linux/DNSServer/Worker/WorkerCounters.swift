@@ -39,5 +39,6 @@ package struct WorkerCounters: Hashable, Sendable {
     /// Connections opened to servers.
     package var upstreamConnections = 0
 
+    /// Creates worker counters.
     package init() {}
 }

@@ -3,6 +3,7 @@ package struct WorkerPulse: Sendable {
     /// The workers' counts when all of them had last advanced.
     private var last: [Int] = []
 
+    /// Creates a worker pulse.
     package init() {}
 
     /// What a look at the workers shows.
