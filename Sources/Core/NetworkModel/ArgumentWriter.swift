@@ -4,6 +4,8 @@ package import Inventory
 /// Takes the arguments of a command one by one: as text, or as a list for a call.
 package protocol ArgumentWriter {
     mutating func add(_ word: String)
+    /// A word that is always the same, and plain.
+    mutating func add(keyword: StaticString)
     mutating func add(_ number: Int)
     mutating func add(_ address: IPAddress)
     mutating func add(_ prefix: IPPrefix)
@@ -37,6 +39,7 @@ private struct ArgumentList: ArgumentWriter {
     var arguments: [Command.Argument] = []
 
     mutating func add(_ word: String) { arguments.append(.word(word)) }
+    mutating func add(keyword: StaticString) { add("\(keyword)") }
     mutating func add(_ number: Int) { add(String(number)) }
     mutating func add(_ address: IPAddress) { add(address.description) }
     mutating func add(_ prefix: IPPrefix) { add(prefix.description) }
@@ -47,31 +50,46 @@ private struct ArgumentList: ArgumentWriter {
 extension LineWriter: ArgumentWriter {
     /// Appends an argument after a space.
     package mutating func add(_ word: String) {
-        write(" ")
+        writeSpace()
         writeWord(word)
+    }
+
+    /// Appends a word that is plain.
+    package mutating func add(keyword: StaticString) {
+        writeSpace()
+        write(literal: keyword)
     }
 
     /// Appends an argument after a space.
     package mutating func add(_ number: Int) {
-        write(" ")
+        writeSpace()
         write(number)
     }
 
     /// Appends an argument after a space.
     package mutating func add(_ address: IPAddress) {
-        write(" ")
+        writeSpace()
         write(address)
     }
 
     /// Appends an argument after a space.
     package mutating func add(_ prefix: IPPrefix) {
-        write(" ")
+        writeSpace()
         write(prefix)
     }
 
     /// Appends an argument after a space.
     package mutating func add(_ mac: MACAddress) {
-        write(" ")
+        writeSpace()
         write(mac)
     }
+
+    /// The arguments of an entry that a mesh has thousands of.
+    package mutating func add(_ neighbour: Neighbour) { neighbour.write(to: &self) }
+
+    /// The arguments of an entry that a mesh has thousands of.
+    package mutating func add(_ entry: ForwardingEntry) { entry.write(to: &self) }
+
+    /// The arguments of a route.
+    package mutating func add(_ route: Route) { route.write(to: &self) }
 }

@@ -20,10 +20,20 @@ package struct LineWriter: Sendable {
     /// Appends a text.
     package mutating func write(_ text: String) { octets.append(contentsOf: text.utf8) }
 
+    /// A space.
+    mutating func writeSpace() { octets.append(UInt8(ascii: " ")) }
+
+    /// Appends a text of the program itself.
+    package mutating func write(literal: StaticString) {
+        // Sound: the octets of a literal are there as long as the program runs.
+        unsafe octets.append(
+            contentsOf: UnsafeBufferPointer(start: literal.utf8Start, count: literal.utf8CodeUnitCount))
+    }
+
     /// Decimal digits.
     package mutating func write(_ number: Int) {
-        guard (0..<10).contains(number) else { return write(String(number)) }
-        octets.append(UInt8(ascii: "0") + UInt8(number))
+        guard let small = UInt8(exactly: number) else { return write(String(number)) }
+        octets.append(addingCapacity: 3) { $0.append(decimal: small) }
     }
 
     /// The same text as the address's description.

@@ -22,12 +22,12 @@ extension Neighbour: CommandObject {
     /// As `ip neigh replace` takes it.
     package func write(to writer: inout some ArgumentWriter) {
         writer.add(address)
-        writer.add("lladdr")
+        writer.add(keyword: "lladdr")
         writer.add(mac)
-        writer.add("dev")
+        writer.add(keyword: "dev")
         writer.add(device)
-        writer.add("nud")
-        writer.add("permanent")
+        writer.add(keyword: "nud")
+        writer.add(keyword: "permanent")
     }
 }
 
@@ -87,11 +87,11 @@ extension ForwardingEntry: CommandObject {
     /// As `bridge fdb replace` takes it.
     package func write(to writer: inout some ArgumentWriter) {
         writer.add(mac)
-        writer.add("dev")
+        writer.add(keyword: "dev")
         writer.add(device)
-        writer.add("dst")
+        writer.add(keyword: "dst")
         writer.add(destination)
-        writer.add("self")
-        writer.add("permanent")
+        writer.add(keyword: "self")
+        writer.add(keyword: "permanent")
     }
 }

@@ -112,28 +112,28 @@ extension Route: CommandObject {
         if kind != .unicast { writer.add(kind.rawValue) }
         // Where no next hop shows the family, `default` is that of IPv4.
         if destination.length == 0, destination.family == .v4 || !nextHops.isEmpty {
-            writer.add("default")
+            writer.add(keyword: "default")
         } else {
             writer.add(destination)
         }
         if nextHops.count == 1 { nextHops[0].write(to: &writer, for: destination.family, isAlone: true) }
         if table != Self.mainTable {
-            writer.add("table")
+            writer.add(keyword: "table")
             writer.add(table)
         }
-        writer.add("proto")
+        writer.add(keyword: "proto")
         writer.add(routeProtocol)
         if metric != 0 {
-            writer.add("metric")
+            writer.add(keyword: "metric")
             writer.add(metric)
         }
         if let source {
-            writer.add("src")
+            writer.add(keyword: "src")
             writer.add(source)
         }
         guard nextHops.count > 1 else { return }
         for hop in nextHops {
-            writer.add("nexthop")
+            writer.add(keyword: "nexthop")
             hop.write(to: &writer, for: destination.family, isAlone: false)
         }
     }
@@ -143,17 +143,17 @@ extension NextHop {
     /// As `ip route` takes it.
     fileprivate func write(to writer: inout some ArgumentWriter, for family: AddressFamily, isAlone: Bool) {
         if let gateway {
-            writer.add("via")
-            if gateway.family != family { writer.add("inet6") }
+            writer.add(keyword: "via")
+            if gateway.family != family { writer.add(keyword: "inet6") }
             writer.add(gateway)
         }
         if let device {
-            writer.add("dev")
+            writer.add(keyword: "dev")
             writer.add(device)
         }
-        if isOnLink { writer.add("onlink") }
+        if isOnLink { writer.add(keyword: "onlink") }
         if !isAlone, weight != 1 {
-            writer.add("weight")
+            writer.add(keyword: "weight")
             writer.add(weight)
         }
     }

@@ -43,14 +43,14 @@ extension HostPlan {
         }
         for neighbour in neighbours {
             lines.write(neighbour.because) {
-                $0.write("+ ip neigh replace")
-                neighbour.value.write(to: &$0)
+                $0.write(literal: "+ ip neigh replace")
+                $0.add(neighbour.value)
             }
         }
         for entry in forwardingEntries {
             lines.write(entry.because) {
-                $0.write("+ bridge fdb replace")
-                entry.value.write(to: &$0)
+                $0.write(literal: "+ bridge fdb replace")
+                $0.add(entry.value)
             }
         }
         if !table.chains.isEmpty {
@@ -59,8 +59,9 @@ extension HostPlan {
         for route in routes {
             lines.write(route.because) {
                 $0.write(
-                    route.value.destination.family == .v4 ? "+ ip route prepend" : "+ ip route replace")
-                route.value.write(to: &$0)
+                    literal: route.value.destination.family == .v4
+                        ? "+ ip route prepend" : "+ ip route replace")
+                $0.add(route.value)
             }
         }
         for (commands, because) in ruleCommands { lines.write(commands, because) }
