@@ -29,7 +29,10 @@ ROOT = pathlib.Path(__file__).resolve().parents[3]
 CONFIG = ROOT / "config"
 METRIC = re.compile(r"\b(?:namebridge|process)_[a-z0-9_]+")
 METRICS = "http://127.0.0.1:9153/metrics"
+GATE_METRICS = "http://172.17.14.1:9153/metrics"
 PROMETHEUS = "http://127.0.0.1:9090"
+# The site's router, on the other end of the cable: its agent chooses between two relays that are not there.
+GATE = "172.17.14.1"
 # How long everything may take to be seen, in seconds.
 PATIENCE = 90
 
@@ -59,7 +62,7 @@ def ask_prometheus(url, query):
 
 
 def check_names(url):
-    exported = set(re.findall(r"^# TYPE (\S+)", fetch(url), re.M))
+    exported = set(re.findall(r"^# TYPE (\S+)", fetch(url) + (fetch(GATE_METRICS) if url == METRICS else ""), re.M))
     for place, query in [*dashboard_queries(), *alert_queries()]:
         for name in METRIC.findall(query):
             if name not in exported and re.sub(r"_(bucket|sum|count)$", "", name) not in exported:
@@ -93,7 +96,7 @@ def check_rules(url):
 
 
 def check_network(url):
-    """The agent's numbers are those of the host: everything is there, and what was flushed was put back."""
+    """The agents' numbers are those of their hosts: everything is there, and what was flushed was put back."""
     def value(query):
         return sum(float(sample["value"][1]) for sample in ask_prometheus(url, query))
 
@@ -101,7 +104,7 @@ def check_network(url):
     present = value('namebridge_network_objects{state="present"}')
     if wanted < 5 or present != wanted:
         yield f"network objects: {present:.0f} of {wanted:.0f} are present"
-    if value("namebridge_network_healed_total") < 1 or value("namebridge_network_agent_up") != 1:
+    if value("namebridge_network_healed_total") < 1 or value("namebridge_network_agent_up") != 2:
         yield "the network agent put nothing back"
 
 
@@ -137,10 +140,33 @@ clusters:
       relay1: { address: 172.17.14.60 }
   staging: { dns: ["127.0.0.1:5302"] }
   gone: { dns: ["127.0.0.1:5308"] }
+  mapped:
+    dns: ["127.0.0.1:5301"]
+    pods: [10.245.0.0/16]
+    map: { 10.245.0.0/16: 10.200.0.0/16 }
+    follow: { context: mapped }
+    nodes:
+      node1: { address: 172.17.14.21, pods: [10.245.0.0/24] }
+    hosts:
+      relay1: { address: 172.17.14.60 }
+  doubled:
+    dns: ["127.0.0.1:5302"]
+    pods: [10.246.0.0/16]
+    nodes:
+      node2: { address: 172.17.14.31, pods: [10.246.0.0/24] }
+    hosts:
+      east: { address: 172.17.14.71 }
+      west: { address: 172.17.14.72 }
 sites:
-  office: { networks: [172.16.0.0/18], router: 172.17.14.1 }
+  office:
+    networks: [172.16.0.0/18]
+    router: 172.17.14.1
+    hosts:
+      gate: { address: 172.17.14.1 }
 paths:
-  - { from: office, to: prod, via: relay, relays: [relay1] }
+  - { from: office, to: prod, via: relay, relays: [relay1], probe: { targets: ["127.0.0.1:5301"] } }
+  - { from: office, to: mapped, via: relay, relays: [relay1] }
+  - { from: office, to: doubled, via: relay, relays: [east, west], probe: { targets: ["10.246.0.1:53"] } }
 """
 
 PROMETHEUS_SETTING = """\
@@ -148,7 +174,7 @@ global: {{ scrape_interval: 1s, evaluation_interval: 1s }}
 rule_files: ["{rules}"]
 scrape_configs:
   - job_name: namebridge
-    static_configs: [{{ targets: ["127.0.0.1:9153"] }}]
+    static_configs: [{{ targets: ["127.0.0.1:9153", "{gate}:9153"] }}]
 """
 
 NAMES = [
@@ -231,20 +257,36 @@ def agent_is_content():
 
 
 def check_all(program, folder):
-    """In a network namespace of its own."""
+    """In a network namespace of its own, and mounts of its own, so that /sys shows its devices."""
+    run("mount", "-t", "sysfs", "sysfs", "/sys")
+    run("mount", "-t", "tmpfs", "tmpfs", "/run")
+    run("ip", "netns", "add", "gate")
     run("ip", "link", "set", "lo", "up")
-    run("ip", "link", "add", "uplink0", "type", "veth", "peer", "name", "others0")
+    run("ip", "link", "add", "uplink0", "type", "veth", "peer", "name", "others0", "netns", "gate")
     run("ip", "address", "add", "172.17.14.60/24", "dev", "uplink0")
-    for device in ("uplink0", "others0"):
-        run("ip", "link", "set", device, "up")
+    run("ip", "link", "set", "uplink0", "up")
+    run("ip", "-n", "gate", "address", "add", f"{GATE}/24", "dev", "others0")
+    for device in ("lo", "others0"):
+        run("ip", "-n", "gate", "link", "set", device, "up")
     (folder / "namebridge.yaml").write_text(SETTING)
-    (folder / "prometheus.yml").write_text(PROMETHEUS_SETTING.format(rules=CONFIG / "prometheus-alerts.yaml"))
+    (folder / "gate.yaml").write_text(SETTING.replace(
+        'admin: { listen: ["127.0.0.1:9153"] }', f'admin: {{ listen: ["{GATE}:9153"], clients: [172.17.14.0/24] }}'))
+    (folder / "prometheus.yml").write_text(
+        PROMETHEUS_SETTING.format(rules=CONFIG / "prometheus-alerts.yaml", gate=GATE))
+    at_gate = ["ip", "netns", "exec", "gate", "env", f"NAMEBRIDGE_NET_STATE={folder}/gate-net"]
+    gate_setting = ["--config", folder / "gate.yaml"]
     setting = ["--config", folder / "namebridge.yaml"]
-    environment = dict(os.environ, NAMEBRIDGE_NET_STATE=str(folder / "net"))
+    # What a follower of the cluster would report: there is no cluster here.
+    facts = folder / "clusters"
+    facts.mkdir()
+    (facts / "mapped.json").write_text(json.dumps({"state": "following", "answered": int(time.time())}))
+    environment = dict(os.environ, NAMEBRIDGE_NET_STATE=str(folder / "net"), NAMEBRIDGE_FACTS=str(facts))
     programs = {
-        "clusters": [program, "serve", "--demo", "--control", folder / "demo.sock"],
+        "clusters": [program, "serve", "--demo", "--demo-zones", CONFIG / "demo", "--control", folder / "demo.sock"],
         "agent": [program, "net", "agent", *setting],
         "server": [program, "serve", *setting, "--control", folder / "server.sock"],
+        "gate's agent": [*at_gate, program, "net", "agent", *gate_setting],
+        "gate's server": [*at_gate, program, "serve", *gate_setting, "--control", folder / "gate.sock"],
         "prometheus": [
             "prometheus", f"--config.file={folder}/prometheus.yml", f"--storage.tsdb.path={folder}/data",
             "--web.listen-address=127.0.0.1:9090"],
@@ -256,7 +298,8 @@ def check_all(program, folder):
             with open(folder / f"{name}.log", "w") as log:
                 running.append(subprocess.Popen(command, stdout=log, stderr=log, env=environment))
         wait_for("the agent's table", rules_are_there)
-        wait_for("the metrics", lambda: fetch(METRICS))
+        for url in (METRICS, GATE_METRICS):
+            wait_for(f"the metrics of {url}", lambda: fetch(url))
         wait_for("the agent's word that all is there", agent_is_content)
         wait_for("Prometheus", lambda: fetch(f"{PROMETHEUS}/-/ready"))
         clients.start()
@@ -302,7 +345,7 @@ def main():
         folder = tempfile.mkdtemp(prefix="namebridge-dashboard-")
         os.chmod(folder, 0o755)
         try:
-            inside = ["unshare", "--net", sys.executable, __file__, "--inside", program, folder]
+            inside = ["unshare", "--net", "--mount", sys.executable, __file__, "--inside", program, folder]
             sys.exit(subprocess.run(inside).returncode)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
