@@ -105,10 +105,10 @@ clusters:
     def descriptors(self):
         return len(os.listdir(f"/proc/{self.namebridge.pid}/fd"))
 
-    def load(self, source, rate, seconds, count=NAMES):
+    def load(self, source, rate, seconds, count=NAMES, suffix=SUFFIX):
         """The baseline's load; a thread whose `report` is there once it has ended. `source`: options that say from where."""
         command = self.network.prefix() + [
-            str(self.options.baseline), "load", str(self.port), "--to", SERVER, *source, "--suffix", SUFFIX,
+            str(self.options.baseline), "load", str(self.port), "--to", SERVER, *source, "--suffix", suffix,
             "--count", str(count), "--rate", str(rate), "--seconds", str(seconds), "--records", "20"]
 
         def body():
@@ -356,7 +356,9 @@ def unreachable(rig, verdicts, _):
     print(f"\n{rate:,} forged ICMP port-unreachable a second, each name asked once", flush=True)
     forger = Forger(rig.upstream_port, rate)
     forger.start()
-    attack = rig.load(rig.network.load_options()[2:], rig.options.rate, rig.options.seconds, count=10_000_000)
+    # Below a name of its own: what the parts before have asked is cached, and no socket would be open.
+    attack = rig.load(
+        rig.network.load_options()[2:], rig.options.rate, rig.options.seconds, 10_000_000, f"unasked.{SUFFIX}")
     attack.join()
     forger.done.set()
     forger.join()
