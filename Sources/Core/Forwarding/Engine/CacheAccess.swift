@@ -110,6 +110,33 @@ struct CacheAccess {
         cache.store(key, prepared, life, at: time)
     }
 
+    /// Where the name that `prepared` denies was found a short time ago, or one with service and namespace
+    /// exchanged: of what is cached for the same view, and what its clients may ask now.
+    func alternative(
+        to prepared: borrowing PreparedAnswer, _ place: Place, by policy: ForwardingPolicy
+    ) -> ExtendedError? {
+        let asked = prepared.octets.span.extracting(Question.nameStart..<prepared.questionEnd - 4)
+        guard cache != nil, let name = try? DomainName(wire: [UInt8](copying: asked)) else { return nil }
+        let found = NameHints(policy, view: place.view).alternatives(to: name)
+            .first { holdsPositive($0.name, like: place) }
+        guard let found else { return nil }
+        let text = "\(found.cluster) has answered \(found.name)"
+        return text.utf8.count > ExtendedError.maximumTextLength ? nil : ExtendedError(.other, text)
+    }
+
+    /// True if the last answer to the same question for another name was positive, for the same view.
+    private func holdsPositive(_ name: DomainName, like place: Place) -> Bool {
+        let message = NameHints.message(name, type: place.shape.type)
+        let question = Question(
+            nameLength: name.wire.count, type: place.shape.type, recordClass: place.shape.recordClass)
+        guard let cache,
+            let key = key(
+                message.span, question, view: place.view, wantsDNSSEC: place.shape.wantsDNSSEC,
+                checkingDisabled: place.shape.checkingDisabled)
+        else { return false }
+        return cache.holdsPositive(key, message.span)
+    }
+
     /// Caches the failure in `prepared`, briefly (RFC 9520 section 3.2).
     func storeFailure(_ prepared: borrowing PreparedAnswer, _ place: Place, at now: MonotonicTime) {
         guard let cache, isCacheable(place.shape), let key = key(prepared, place) else { return }

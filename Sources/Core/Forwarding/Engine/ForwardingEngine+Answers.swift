@@ -270,6 +270,10 @@ extension ForwardingEngine {
             let code: ExtendedError.Code = isJoined || isOfNext ? .synthesized : .networkError
             prepared.extendedError = ExtendedError(code: code.rawValue, text: reasons)
         }
+        if prepared.isNameError, prepared.extendedError == nil, target.kind == .clusterSuffix {
+            let hint = cache.alternative(to: prepared, cachePlace(of: slot, target), by: policy)
+            prepared.extendedError = hint
+        }
         let sent = table.transactions[slot].merged?.asked ?? sent
         // A server that was also asked and is silent for longer than usual has failed.
         blameSilence(slot, longerThan: nil, at: turn.now)

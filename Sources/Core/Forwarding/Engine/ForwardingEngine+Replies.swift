@@ -78,12 +78,25 @@ extension ForwardingEngine {
         }
         prepared.capTTLs(at: target.cacheLimits.negativeSeconds)
         prepared.extendedError = Refusals.noSuchName
+        if NameHints.mayHelp(exchange.recipient.question.extracting(first: suffixStart)) {
+            prepared.extendedError = withHint(Refusals.noSuchName, exchange)
+        }
         counters.denied += 1
         let draft = ReplyDraft(
             body: .prepared(), source: .local, view: exchange.view,
             cluster: policy.groups[target.groups[0]].number)
         deliver(draft, to: exchange.recipient, into: &outbox)
         return .done
+    }
+
+    /// `reason` with the name that the client most likely meant, for clients that get reasons.
+    private func withHint(_ reason: ExtendedError, _ exchange: ClientExchange) -> ExtendedError {
+        let recipient = exchange.recipient
+        guard recipient.terms.hasEDNS, let view = exchange.view,
+            let name = try? DomainName(
+                wire: [UInt8](copying: recipient.question.extracting(first: recipient.nameLength)))
+        else { return reason }
+        return NameHints(policy, view: view).adding(to: reason, for: name)
     }
 
     /// True if no cluster of the target can have the name, and none has named it.
@@ -108,7 +121,8 @@ extension ForwardingEngine {
     mutating func reply(_ exchange: ClientExchange, _ answer: LocalAnswer, into outbox: inout Outbox) {
         switch answer {
         case .refused(let reason):
-            refuse(exchange, reason, into: &outbox)
+            let isUnknown = reason == ForwardingPolicy.noUpstream
+            refuse(exchange, isUnknown ? withHint(reason, exchange) : reason, into: &outbox)
         case .zone(let zone, let start):
             counters.local += 1
             prepared.write(

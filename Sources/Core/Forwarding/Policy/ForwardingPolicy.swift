@@ -308,7 +308,7 @@ package final class ForwardingPolicy: Sendable {
     }
 
     /// The refusal without `dns.upstream`.
-    private static let noUpstream = ExtendedError(
+    static let noUpstream = ExtendedError(
         .notAuthoritative, "this name belongs to no cluster, and no dns.upstream is configured")
 }
 
