@@ -14,9 +14,9 @@ extension EndToEnd {
             try OfficeNetwork.running().folder.path + "/namebridge.yaml"
         }
 
-        @Test func `query shows each decision and the answer in dig's form`() throws {
+        @Test func `query --trace shows each decision and the answer in dig's form`() throws {
             let network = try OfficeNetwork.running()
-            let result = try run("query", "--config", configuration(), "web.shop.svc.prod.k8s.example.com")
+            let result = try run("query", "--trace", "--config", configuration(), "web.shop.svc.prod.k8s.example.com")
             #expect(result.status == 0, "\(result.errors)")
             for part in [
                 "prod.k8s.example.com", "127.0.0.1:\(network.prodPort)", "web.shop.svc.cluster.local", "NOERROR",
@@ -29,7 +29,7 @@ extension EndToEnd {
 
         @Test func `query asks as the client that is named`() throws {
             let result = try run(
-                "query", "--config", configuration(), "--client", "127.0.0.2", "web.shop.svc.cluster.local")
+                "query", "--config", configuration(), "--client", "127.0.0.2", "--trace", "web.shop.svc.cluster.local")
             #expect(result.status == 0)
             #expect(result.output.contains("west") && result.output.contains("10.235.1.7"), "\(result.output)")
         }
@@ -41,10 +41,16 @@ extension EndToEnd {
         }
 
         @Test func `query asks again over TCP where the answer is truncated`() throws {
-            let result = try run("query", "--config", configuration(), "big.test.svc.prod.cluster.local", "--tcp")
+            let result = try run("query", "--config", configuration(), "big.test.svc.prod.cluster.local", "--tcp", "--trace")
             #expect(result.status == 0)
             #expect(result.output.contains("truncated") && result.output.contains("over TCP"))
             #expect(result.output.contains("10.234.71.49"), "the last address")
+        }
+
+        @Test func `query @SERVER asks as dig does`() throws {
+            let network = try OfficeNetwork.running()
+            let result = try run("query", "@127.0.0.1", "-p", "\(network.prodPort)", "+short", "web.shop.svc.cluster.local")
+            #expect(result.status == 0 && result.output == "10.234.1.7\n", "\(result.output)\(result.errors)")
         }
 
         @Test func `query --output json can be read by a program`() throws {

@@ -99,7 +99,7 @@ import Testing
     }
 
     @Test func `query shows the way of a plain name through two clusters`() throws {
-        let result = try Program.run(["query", "--demo", "docs.preview.svc.cluster.local"])
+        let result = try Program.run(["query", "--demo", "--trace", "docs.preview.svc.cluster.local"])
         let lines = result.output.split(separator: "\n").map(String.init)
         #expect(lines.contains(";; decision   bare-domain"))
         #expect(

@@ -9,31 +9,51 @@ import JSON
 import LDNSBridge
 import LinuxSystem
 
-/// `namebridge query`: asks one question and shows each decision on the way.
+/// `namebridge query`: asks one question, and shows its answer or why there is none.
 struct Query: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Ask one question, and show each decision on the way to its answer.",
+        abstract: "Ask one question, and show the answer, or why there is none.",
         discussion: """
-            It asks the clusters itself, by the rules of the configuration; no server needs to run. The exit \
-            code is 1 if no server could answer, or the question was refused.
+            It asks the clusters itself, by the rules of the configuration; no server needs to run. With \
+            @SERVER it asks that one as dig does. If there is no answer it shows each decision on the way, \
+            and what was probably meant. The exit code is 1 if no server could answer, or the question was \
+            refused.
+
+            Words may stand in any order: a name, a type, @ADDRESS or @ADDRESS:PORT, +short, +trace, +tcp.
 
             Examples:
               namebridge query web.shop.svc.prod.cluster.local
               namebridge query --client 10.0.32.7 _http._tcp.web.shop.svc.cluster.local SRV
-              namebridge query -x 10.209.12.7
+              namebridge query --trace -x 10.209.12.7
               namebridge query --demo docs.preview.svc.cluster.local
+              namebridge query @127.0.0.1:5300 web.shop.svc.cluster.local +short
             """)
 
-    @Argument(help: "The name, or with -x the address.")
-    var name: String
-
-    @Argument(help: "The record type, such as AAAA, SRV or TYPE65. (default: A, with -x PTR)")
-    var type: String?
+    @Argument(
+        help: "The name, or with -x the address; its type (default: A, with -x PTR); @SERVER.",
+        completion: .custom(KnownNameCompletion.names))
+    var words: [String] = []
 
     @Flag(name: [.customShort("x"), .long], help: "Ask for the name of an address.")
     var reverse = false
 
-    @Flag(name: .long, help: "Ask as a client over TCP would.")
+    @Option(
+        name: [.customShort("t"), .long],
+        help: ArgumentHelp("The record type, such as AAAA, SRV or TYPE65.", valueName: "type"))
+    var type: String?
+
+    @Option(
+        name: [.customShort("p"), .long],
+        help: ArgumentHelp("The port of @SERVER; default: 53.", valueName: "number"))
+    var port: UInt16?
+
+    @Flag(name: .long, help: "Show the data of the answer only, like +short.")
+    var short = false
+
+    @Flag(name: .long, help: "Show each decision on the way and the reply as dig does, like +trace.")
+    var trace = false
+
+    @Flag(name: .long, help: "Ask as a client over TCP would, like +tcp.")
     var tcp = false
 
     @Option(name: .long, help: "Ask as the client with this address: it decides about permission and view.")
@@ -43,60 +63,104 @@ struct Query: ParsableCommand {
 
     @OptionGroup var demo: DemoOptions
 
-    @Option(name: .long, help: "How to write the result: text or json.")
+    @Option(name: [.customShort("o"), .long], help: "How to write the result: text or json.")
     var output = OutputForm.text
 
     func validate() throws {
-        _ = try readQuestion()
+        let words = try readWords()
+        _ = try question(words)
+        _ = try server(words)
         guard IPAddress(client) != nil else { throw ValidationError("\"\(client)\" is not an IP address.") }
         try demo.validate(with: options)
     }
 
     func run() throws {
-        let question = try readQuestion()
-        guard let client = IPAddress(client) else { throw ExitStatus.usage }
-        guard demo.demo else {
-            try ask(question, as: client, by: options.load())
-            return
+        let words = try readWords()
+        let report = try report(words)
+        switch output {
+        case .text: print(report.text(detail(words)))
+        case .json: print(report.json())
         }
-        let clusters = try RunningDemo(zoneFolder: demo.demoZones, usesFixedPorts: false)
-        defer { _ = clusters }
-        try ask(question, as: client, by: clusters.inventory)
+        guard QueryAnswer(report.reply)?.isAnswer == true else { throw ExitStatus.problem }
     }
 
-    /// Asks the question and prints the report.
+    /// Asks.
+    private func report(_ words: QueryWords) throws -> QueryReport {
+        let question = try question(words)
+        let isOverTCP = tcp || words.switches.contains(.tcp) || words.switches.contains(.vc)
+        if let server = try server(words) {
+            return DirectQuestion(server: server, overTCP: isOverTCP).ask(question.name, type: question.type)
+        }
+        guard demo.demo else { return try ask(question, overTCP: isOverTCP, by: options.load()) }
+        let clusters = try RunningDemo(zoneFolder: demo.demoZones, usesFixedPorts: false)
+        defer { _ = clusters }
+        return try ask(question, overTCP: isOverTCP, by: clusters.inventory)
+    }
+
+    /// Asks by a configuration.
     private func ask(
-        _ question: (name: DomainName, type: UInt16), as client: IPAddress, by inventory: Inventory
-    ) throws {
+        _ question: (name: DomainName, type: UInt16), overTCP: Bool, by inventory: Inventory
+    ) throws -> QueryReport {
+        guard let client = IPAddress(client) else { throw ExitStatus.usage }
         var session = try QuerySession(
             question.name, type: question.type,
             policy: ForwardingPolicy(inventory, hostAddresses: HostAddresses.all()), client: client,
-            transport: tcp ? .tcp : .udp)
-        let report = session.run()
-        switch output {
-        case .text: print(report.text())
-        case .json: print(report.json())
+            transport: overTCP ? .tcp : .udp)
+        var report = session.run()
+        report.hints = session.hints()
+        return report
+    }
+
+    /// How much people see.
+    private func detail(_ words: QueryWords) -> QueryDetail {
+        if trace || words.switches.contains(.trace) { return .trace }
+        return short || words.switches.contains(.short) ? .short : .answer
+    }
+
+    // MARK: - The command line
+
+    /// The words, sorted out.
+    private func readWords() throws -> QueryWords {
+        do throws(QueryWords.Fault) {
+            return try QueryWords(words)
+        } catch {
+            throw ValidationError(error.description)
         }
-        guard report.isAnswer else { throw ExitStatus.problem }
     }
 
     /// The name and type of the command line.
-    private func readQuestion() throws -> (name: DomainName, type: UInt16) {
-        let typeName = type ?? (reverse ? "PTR" : "A")
+    private func question(_ words: QueryWords) throws -> (name: DomainName, type: UInt16) {
+        let typeName = type ?? words.type ?? (reverse ? "PTR" : "A")
         guard let type = Mnemonics.type(named: typeName) else {
             throw ValidationError("\"\(typeName)\" is not a record type; write it like AAAA or TYPE65.")
         }
         guard reverse else {
             do throws(DomainNameError) {
-                return (try DomainName(parsing: name), type)
+                return (try DomainName(parsing: words.name), type)
             } catch {
-                throw ValidationError("The name \"\(name)\" \(error).")
+                throw ValidationError("The name \"\(words.name)\" \(error).")
             }
         }
-        guard let address = IPAddress(name) else {
-            throw ValidationError("\"\(name)\" is not an IP address.")
+        guard let address = IPAddress(words.name) else {
+            throw ValidationError("\"\(words.name)\" is not an IP address.")
         }
         return (try DomainName(reverseOf: address), type)
+    }
+
+    /// The server of the command line; nil if the configuration's are asked.
+    private func server(_ words: QueryWords) throws -> Endpoint? {
+        guard let text = words.server else {
+            if port != nil { throw ValidationError("--port goes with @SERVER.") }
+            return nil
+        }
+        guard !demo.demo, options.config == nil else {
+            throw ValidationError("@SERVER goes without --config and --demo.")
+        }
+        let host = text == "localhost" ? "127.0.0.1" : text
+        guard let server = Endpoint(host, defaultPort: port ?? 53) else {
+            throw ValidationError("\"@\(text)\" is no server: write it like @172.16.0.5 or @[fd00::5]:53.")
+        }
+        return server
     }
 }
 
@@ -114,14 +178,5 @@ extension DomainName {
             }
             try self.init(parsing: nibbles.joined(separator: ".") + ".ip6.arpa")
         }
-    }
-}
-
-extension QueryReport {
-    /// True if a server's answer came, a denial included.
-    fileprivate var isAnswer: Bool {
-        guard let header = try? MessageHeader(reading: reply.span) else { return false }
-        return header.rcode == ResponseCode.noError.rawValue
-            || header.rcode == ResponseCode.nameError.rawValue
     }
 }

@@ -17,6 +17,11 @@ enum KnownNameCompletion {
         return suggestions(services, prefix)
     }
 
+    /// Whole names that begin with `prefix`, each once.
+    static func names(_ words: [String], _ index: Int, _ prefix: String) -> [String] {
+        suggestions(known.map { "\($0.name)" }, prefix)
+    }
+
     /// Scopes such as `prod` and `prod/shop` that begin with `prefix`, each once.
     static func scopes(_ words: [String], _ index: Int, _ prefix: String) -> [String] {
         let scopes = known.flatMap { known -> [String] in

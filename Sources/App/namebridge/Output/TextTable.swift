@@ -36,15 +36,21 @@ struct TextTable {
         }
     }
 
-    /// The lines, two spaces between columns and none at the end.
-    var lines: [String] {
+    /// The cells of each row, as wide as their columns.
+    var paddedRows: [[String]] {
         let widths = widths
         return rows.map { row in
-            var line = ""
-            for (column, cell) in row.enumerated() where column < sides.count {
+            zip(row, sides.indices).map { cell, column in
                 let space = String(repeating: " ", count: widths[column] - cell.count)
-                line += (column == 0 ? "" : "  ") + (sides[column] == .left ? cell + space : space + cell)
+                return sides[column] == .left ? cell + space : space + cell
             }
+        }
+    }
+
+    /// The lines, two spaces between columns and none at the end.
+    var lines: [String] {
+        paddedRows.map { row in
+            var line = row.joined(separator: "  ")
             while line.last == " " { line.removeLast() }
             return line
         }

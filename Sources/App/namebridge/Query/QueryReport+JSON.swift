@@ -11,7 +11,7 @@ extension QueryReport {
     func json() -> JSONValue {
         .object([
             ("question", .string(question)),
-            ("client", .string(client.description)),
+            ("client", .optional(client?.description)),
             ("transport", .string(transport.word)),
             ("view", .optional(view)),
             ("route", route?.json() ?? .null),
@@ -27,19 +27,20 @@ extension QueryReport {
                     })
             ),
             ("microseconds", .integer(Int(nanoseconds / 1000))),
+            ("hints", .array(hints.map { .string($0) })),
             ("reply", replyJSON()),
         ])
     }
 
     /// Null if no reply came.
     private func replyJSON() -> JSONValue {
-        guard let message = try? MessageOracle(reply) else { return .null }
-        let rcode = UInt16(message.rcode) | UInt16(message.edns?.extendedRcode ?? 0) << 4
+        guard let answer = QueryAnswer(reply) else { return .null }
         return .object([
-            ("rcode", .string(Mnemonics.rcode(rcode))),
-            ("truncated", .boolean(message.isTruncated)),
-            ("answers", .integer(message.records[.answer]?.count ?? 0)),
-            ("extendedError", ExtendedError.first(in: reply)?.json() ?? .null),
+            ("rcode", .string(answer.rcode)),
+            ("truncated", .boolean(answer.isTruncated)),
+            ("answers", .integer(answer.answers.count)),
+            ("records", .array(answer.records.map(\.json))),
+            ("extendedError", answer.error?.json() ?? .null),
             ("text", .optional(try? MessageText.present(reply))),
             ("wire", .string(reply.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined())),
         ])

@@ -1,17 +1,101 @@
+import AdminServer
 import DNSWire
+import DomainNames
 import Forwarding
 import IPAddressing
 import Inventory
 import LDNSBridge
 
+/// How much of a report people see.
+enum QueryDetail {
+    /// The data of the answer, one line each.
+    case short
+    /// The answer, and where it came from; the way if there is no answer.
+    case answer
+    /// The way, then the reply as dig prints it.
+    case trace
+}
+
 /// The report for people.
 extension QueryReport {
-    /// The steps as comment lines, then the reply as dig prints it.
-    func text() -> StyledText {
-        var lines = [
-            row("question", "\(question), by \(client) over \(transport.word)"),
-            row("view", view ?? "none"),
-        ]
+    /// The text of the report.
+    func text(_ detail: QueryDetail = .answer) -> StyledText {
+        let answer = QueryAnswer(reply)
+        switch detail {
+        case .short:
+            return .joined((answer?.answers ?? []).map { StyledText($0.data.printable) })
+        case .trace: return .joined(way() + wholeReply() + hintLines())
+        case .answer:
+            guard let answer, answer.isAnswer else {
+                let rcode = answer?.rcode ?? "no reply"
+                let head = StyledText("no answer: \(question) (\(rcode))".printable, .error)
+                return .joined([head] + reasonLines(answer) + hintLines() + [StyledText("")] + way())
+            }
+            return .joined(recordLines(answer) + [origin(answer)] + hintLines())
+        }
+    }
+
+    // MARK: The answer
+
+    /// The records in columns, or that there are none.
+    private func recordLines(_ answer: QueryAnswer) -> [StyledText] {
+        guard !answer.answers.isEmpty else {
+            let words =
+                answer.rcode == "NXDOMAIN"
+                ? "no such name: \(question) (NXDOMAIN)"
+                : "no record of this type: \(question) (NOERROR, the name exists)"
+            return [StyledText(words.printable, .warning)] + reasonLines(answer)
+        }
+        var table = TextTable([.left, .left, .right, .left])
+        for record in answer.answers {
+            table.add([
+                record.name.printable, record.type, Figures.duration(seconds: record.ttl),
+                record.data.printable,
+            ])
+        }
+        let lines = zip(table.paddedRows, answer.answers).map { row, record in
+            let data = Style.heading.paint(record.data.printable)
+            let line =
+                row[0] + "  " + Style.success.paint(row[1]) + "  " + Style.faint.paint(row[2]) + "  " + data
+            guard let note = note(about: record) else { return line }
+            return line + Style.faint.paint("  " + note)
+        }
+        return lines + reasonLines(answer)
+    }
+
+    /// What an outer address stands for; nil for other data.
+    private func note(about record: QueryAnswer.Record) -> String? {
+        innerAddresses.first { "\($0.outer)" == record.data }.map { "\($0.inner) inside \($0.cluster)" }
+    }
+
+    /// Which server answered, and after what time.
+    private func origin(_ answer: QueryAnswer) -> StyledText {
+        let last = exchanges.last { exchange in
+            if case .answer = exchange.outcome { return true }
+            return false
+        }
+        let place = last.map { "from \($0.group) \($0.server) over \($0.transport.word)" } ?? "answered here"
+        let cut = answer.isTruncated ? ", truncated: ask with +tcp" : ""
+        return Style.faint.paint("\(place), \(milliseconds(nanoseconds))\(cut)".printable)
+    }
+
+    /// The Extended DNS Error.
+    private func reasonLines(_ answer: QueryAnswer?) -> [StyledText] {
+        guard let error = answer?.error else { return [] }
+        let words = String(decoding: error.text, as: UTF8.self).printable
+        return [StyledText("  reason: \(words.isEmpty ? error.inWords : "\(words) (\(error.purpose))")")]
+    }
+
+    /// The hints.
+    private func hintLines() -> [StyledText] { hints.map { Style.heading.paint("  " + $0.printable) } }
+
+    // MARK: The way
+
+    /// The steps as comment lines.
+    private func way() -> [StyledText] {
+        let client = client.map { ", by \($0)" } ?? ""
+        var lines = [row("question", "\(question)\(client) over \(transport.word)")]
+        if self.client != nil { lines.append(row("view", view ?? "none")) }
         if let route { lines += rows(of: route) }
         for exchange in exchanges { lines += rows(of: exchange) }
         for (outer, inner, cluster) in innerAddresses {
@@ -19,15 +103,17 @@ extension QueryReport {
         }
         lines.append(row("time", milliseconds(nanoseconds)))
         if let error = ExtendedError.first(in: reply) { lines.append(row("reason", "EDE \(error.inWords)")) }
-        guard !reply.isEmpty else {
-            return .joined(lines + [row("reply", "none")])
-        }
+        return lines
+    }
+
+    /// The reply as dig prints it.
+    private func wholeReply() -> [StyledText] {
+        guard !reply.isEmpty else { return [row("reply", "none")] }
         do throws(LDNSError) {
-            lines.append(StyledText("\n" + (try MessageText.present(reply))))
+            return [StyledText("\n" + (try MessageText.present(reply)))]
         } catch {
-            lines.append(row("reply", "\(reply.count) octets that libldns does not read: \(error)"))
+            return [row("reply", "\(reply.count) octets that libldns does not read: \(error)")]
         }
-        return .joined(lines)
     }
 
     private func rows(of route: RouteReport) -> [StyledText] {

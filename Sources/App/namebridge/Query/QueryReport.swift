@@ -8,8 +8,8 @@ import Telemetry
 struct QueryReport {
     /// Such as `web.shop.svc.prod.cluster.local. A`.
     let question: String
-    /// The client's address.
-    let client: IPAddress
+    /// The client whose question it is; nil if a server was asked directly.
+    let client: IPAddress?
     /// The client's transport.
     let transport: Transport
     /// The view's name; nil if the client may not ask.
@@ -23,6 +23,8 @@ struct QueryReport {
     var innerAddresses: [(outer: IPAddress, inner: IPAddress, cluster: String)] = []
     /// From the question to the reply.
     var nanoseconds: Int64 = 0
+    /// What to ask instead, as sentences.
+    var hints: [String] = []
 
     /// One question to one server, and its outcome.
     struct Exchange {

@@ -12,6 +12,10 @@ struct QuerySession: ~Copyable {
     private var report: QueryReport
     /// The client's question.
     private let message: [UInt8]
+    /// The client.
+    private let client: IPAddress
+    /// The record type that is asked for.
+    private let type: UInt16
     /// The name that is asked for.
     private let name: DomainName
     /// Where the policy sends the question; nil if the client may not ask.
@@ -28,6 +32,8 @@ struct QuerySession: ~Copyable {
         report = QueryReport(
             question: "\(name). \(Mnemonics.type(type))", client: client, transport: transport)
         self.name = name
+        self.client = client
+        self.type = type
         if let view = policy.view(of: client) {
             report.view = policy.views[view].name
             route = policy.route(message.span, try Question(reading: message.span), view: view)
@@ -38,7 +44,7 @@ struct QuerySession: ~Copyable {
     mutating func run() -> QueryReport {
         let (name, route, policy) = (name, route, asking.policy)
         var decided: RouteReport?
-        asking.ask(message, number: 0, from: report.client, over: report.transport) { outbox in
+        asking.ask(message, number: 0, from: client, over: report.transport) { outbox in
             decided = RouteReport(outbox, route: route, name: name, policy: policy)
         }
         asking.run()
@@ -48,6 +54,15 @@ struct QuerySession: ~Copyable {
         report.nanoseconds = asking.elapsed
         report.innerAddresses = innerAddresses(in: report.reply)
         return report
+    }
+
+    /// What to ask instead of a question that found nothing; asks for the names that may exist.
+    func hints() -> [String] {
+        guard let view = asking.policy.view(of: client), let answer = QueryAnswer(report.reply) else {
+            return []
+        }
+        let hints = QueryHints(policy: asking.policy, client: client, view: view)
+        return hints.hints(for: name, type: type, answer)
     }
 
     /// The outer addresses of `reply`, each once.

@@ -1,0 +1,93 @@
+import IPAddressing
+import Inventory
+import LDNSBridge
+
+/// The words of `namebridge query`, in any order, as users of dig write them: `@SERVER`, `+short`, a name and
+/// a type.
+struct QueryWords: Equatable {
+    /// The name, or the address of `-x`.
+    private(set) var name = ""
+    /// The type; nil: the default.
+    private(set) var type: String?
+    /// The server to ask; nil: those of the configuration.
+    private(set) var server: String?
+    /// The words that begin with `+`.
+    private(set) var switches: Set<Switch> = []
+
+    /// A word that begins with `+`.
+    enum Switch: String, CaseIterable {
+        /// The data of the answer only.
+        case short
+        /// The way that the question took.
+        case trace
+        /// As a client over TCP; `vc` is dig's other word for it.
+        case tcp, vc
+    }
+
+    /// Why words make no question.
+    enum Fault: Error, Equatable {
+        /// There is no name.
+        case noName
+        /// Neither a name, since there is one, nor a type; with the nearest one.
+        case surplus(String, nearest: String?)
+        /// A word that begins with `+` and is not known; with the nearest one.
+        case unknownSwitch(String, nearest: String?)
+    }
+
+    /// Sorts the words out.
+    init(_ words: [String]) throws(Fault) {
+        var names: [String] = []
+        for word in words {
+            if word.hasPrefix("@"), word.count > 1 {
+                server = String(word.dropFirst())
+            } else if word.hasPrefix("+") {
+                try take(switch: String(word.dropFirst()))
+            } else {
+                names.append(word)
+            }
+        }
+        // A class is what every question has.
+        if names.count > 1, let place = names.firstIndex(where: { $0.uppercased() == "IN" }) {
+            names.remove(at: place)
+        }
+        guard !names.isEmpty else { throw .noName }
+        // Of two words that are both types, such as "ns a", the first is the name.
+        if names.count > 1 {
+            let place = names.indices.reversed().first { Mnemonics.type(named: names[$0]) != nil }
+            if let place { type = names.remove(at: place) }
+        }
+        name = names.removeFirst()
+        if let word = names.first {
+            throw .surplus(word, nearest: nearestSpelling(of: word.uppercased(), among: Self.types))
+        }
+    }
+
+    /// Takes a word without its `+`.
+    private mutating func take(switch word: String) throws(Fault) {
+        guard let known = Switch(rawValue: word.lowercased()) else {
+            let all = Switch.allCases.map { "+" + $0.rawValue }
+            throw .unknownSwitch("+" + word, nearest: nearestSpelling(of: "+" + word, among: all))
+        }
+        switches.insert(known)
+    }
+
+    /// Types that people ask for.
+    private static let types = [
+        "A", "AAAA", "CNAME", "MX", "NS", "PTR", "SOA", "SRV", "TXT", "ANY", "CAA", "DS", "HTTPS", "NAPTR",
+        "SVCB",
+    ]
+}
+
+extension QueryWords.Fault: CustomStringConvertible {
+    var description: String {
+        switch self {
+        case .noName: "There is no name to ask for."
+        case .surplus(let word, let nearest):
+            "\(quoted(word)) is not a record type; write it like AAAA or TYPE65."
+                + (nearest.map { " Did you mean \($0)?" } ?? "")
+        case .unknownSwitch(let word, let nearest):
+            "\(quoted(word)) is not known"
+                + (nearest.map { "; did you mean \($0)?" } ?? "; known are +short, +trace and +tcp.")
+        }
+    }
+}
