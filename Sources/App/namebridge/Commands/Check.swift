@@ -30,7 +30,7 @@ struct Check: ParsableCommand {
 
     @OptionGroup var options: ConfigurationOptions
 
-    @Option(name: .long, help: "How to write the result: text or json.")
+    @Option(name: [.customShort("o"), .long], help: "How to write the result: text or json.")
     var output = OutputForm.text
 
     func validate() throws {

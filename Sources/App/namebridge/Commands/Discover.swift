@@ -58,7 +58,7 @@ struct Discover: ParsableCommand {
         help: ArgumentHelp("How long to wait for each answer, 1s to 300s.", valueName: "duration"))
     var timeout = RequestTimeout(seconds: 15)
 
-    @Option(name: .long, help: "How to write the result: text or json.")
+    @Option(name: [.customShort("o"), .long], help: "How to write the result: text or json.")
     var output = OutputForm.text
 
     func validate() throws {

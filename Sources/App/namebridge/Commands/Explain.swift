@@ -57,7 +57,7 @@ struct Explain: ParsableCommand {
     @Flag(name: .long, help: "Read no kernel: every host counts as \"net apply\" makes it.")
     var planned = false
 
-    @Option(name: .long, help: "How to write the result: text or json.")
+    @Option(name: [.customShort("o"), .long], help: "How to write the result: text or json.")
     var output = OutputForm.text
 
     func validate() throws {

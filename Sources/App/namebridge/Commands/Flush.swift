@@ -28,7 +28,7 @@ struct Flush: ParsableCommand {
 
     @OptionGroup var options: RunningServerOptions
 
-    @Option(name: .long, help: "How to write the result: text or json.")
+    @Option(name: [.customShort("o"), .long], help: "How to write the result: text or json.")
     var output = OutputForm.text
 
     func validate() throws {

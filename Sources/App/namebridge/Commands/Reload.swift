@@ -20,7 +20,7 @@ struct Reload: ParsableCommand {
 
     @OptionGroup var options: RunningServerOptions
 
-    @Option(name: .long, help: "How to write the result: text or json.")
+    @Option(name: [.customShort("o"), .long], help: "How to write the result: text or json.")
     var output = OutputForm.text
 
     /// Large files need time on a busy machine.

@@ -23,7 +23,7 @@ struct Status: ParsableCommand {
 
     @OptionGroup var options: RunningServerOptions
 
-    @Option(name: .long, help: "How to write the result: text or json.")
+    @Option(name: [.customShort("o"), .long], help: "How to write the result: text or json.")
     var output = OutputForm.text
 
     @Flag(name: .long, help: "Draw it again each second, with the rate of that second, until Ctrl-C.")

@@ -43,7 +43,7 @@ struct WhoHas: ParsableCommand {
 
     @OptionGroup var control: ControlOptions
 
-    @Option(name: .long, help: "How to write the result: text or json.")
+    @Option(name: [.customShort("o"), .long], help: "How to write the result: text or json.")
     var output = OutputForm.text
 
     func validate() throws {

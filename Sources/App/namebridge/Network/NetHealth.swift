@@ -25,7 +25,7 @@ struct NetHealth: ParsableCommand {
     @Argument(help: "Just paths to or from this site or cluster, or FROM/TO.")
     var path: String?
 
-    @Option(name: .long, help: "How to write the result: text or json.")
+    @Option(name: [.customShort("o"), .long], help: "How to write the result: text or json.")
     var output = OutputForm.text
 
     @Flag(name: .long, help: "Go on, and write the result again with each change, until it is interrupted.")

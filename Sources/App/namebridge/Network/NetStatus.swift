@@ -24,7 +24,7 @@ struct NetStatus: ParsableCommand {
 
     @OptionGroup var host: NetHostOptions
 
-    @Option(name: .long, help: "How to write the result: text or json.")
+    @Option(name: [.customShort("o"), .long], help: "How to write the result: text or json.")
     var output = OutputForm.text
 
     func run() throws {
