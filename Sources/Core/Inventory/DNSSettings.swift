@@ -160,7 +160,8 @@ package struct View: Hashable, Sendable {
     package var clients: [IPPrefix]
 
     /// Keys of the clusters that answer these clients' names below the plain cluster domain, in this order.
-    package var bareDomain: [String]
+    /// Nil, the default: those of `DNSSettings.bareDomain` that they may ask.
+    package var bareDomain: [String]?
 
     /// Keys of the clusters that these clients stand inside of: they see the inner addresses of clusters with
     /// a `map`. Default: none; what follows from the client's address and from paths holds all the same.
@@ -169,10 +170,17 @@ package struct View: Hashable, Sendable {
     /// What these clients may ask; everything else is refused alike. Default: everything.
     package var allow = Access()
 
-    package init(name: String, clients: [IPPrefix], bareDomain: [String] = []) {
+    package init(name: String, clients: [IPPrefix], bareDomain: [String]? = nil) {
         self.name = name
         self.clients = clients
         self.bareDomain = bareDomain
+    }
+
+    /// The clusters that answer its clients' plain names.
+    ///
+    /// - Parameter general: Those of clients without a view.
+    package func bareDomain(over general: [String]) -> [String] {
+        bareDomain ?? general.filter { allow.clusters?.contains($0) ?? true }
     }
 }
 

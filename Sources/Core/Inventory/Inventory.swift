@@ -70,6 +70,43 @@ package struct Inventory: Hashable, Sendable {
         return nil
     }
 
+    /// Gives relays that the file names by an address a host: the one with that address at an end of the
+    /// path, or a new one of the site whose networks hold it, else of the cluster that the path leads to.
+    package mutating func nameRelaysOfAddresses() {
+        for index in paths.indices {
+            guard case .relay(var settings) = paths[index].carrier,
+                case .oneWay(let near, let far) = paths[index].ends
+            else { continue }
+            for position in settings.relays.indices {
+                guard let address = IPAddress(settings.relays[position].host) else { continue }
+                let known = hosts.first {
+                    [near, far].contains($0.place) && $0.host.addresses.contains(address)
+                }
+                settings.relays[position].host =
+                    known.map { "\($0.place)/\($0.host.name)" } ?? newHost(address, near: near, far: far)
+            }
+            paths[index].carrier = .relay(settings)
+        }
+    }
+
+    /// Adds a host that nothing but an address is known of.
+    ///
+    /// - Returns: The reference to it.
+    private mutating func newHost(_ address: IPAddress, near: String, far: String) -> String {
+        // A name has no colons.
+        let name = String(address.description.map { $0 == ":" ? "-" : $0 })
+        let host = Host(name: name, addresses: [address])
+        if let index = sites.firstIndex(where: { $0.key == near }),
+            sites[index].networks.contains(where: { $0.contains(address) })
+        {
+            sites[index].hosts.append(host)
+            return "\(near)/\(name)"
+        }
+        // Without the cluster the path is reported as wrong.
+        if let index = clusters.firstIndex(where: { $0.key == far }) { clusters[index].hosts.append(host) }
+        return "\(far)/\(name)"
+    }
+
     /// Every host in the order of the inventory: of each cluster the nodes, then the others; of sites last.
     package var hosts: [LocatedHost] {
         var seen: Set<String> = []

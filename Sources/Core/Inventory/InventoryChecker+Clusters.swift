@@ -188,7 +188,7 @@ extension InventoryChecker {
         let path: InventoryPath = "dns"
         var lists = [(inventory.dns.bareDomain, path + "bare-domain")]
         for (index, view) in inventory.dns.views.enumerated() {
-            lists.append((view.bareDomain, (path + "views")[index] + "bare-domain"))
+            lists.append((view.bareDomain ?? [], (path + "views")[index] + "bare-domain"))
         }
         for (keys, path) in lists {
             for (index, key) in keys.enumerated() {

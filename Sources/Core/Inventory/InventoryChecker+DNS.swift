@@ -184,7 +184,7 @@ extension InventoryChecker {
                     claims[prefix] = here
                 }
             }
-            checkBareDomain(view.bareDomain, at: path[index] + "bare-domain")
+            checkBareDomain(view.bareDomain ?? [], at: path[index] + "bare-domain")
             checkAccess(of: view, at: path[index])
             checkInside(of: view, at: path[index] + "inside")
         }
@@ -200,7 +200,8 @@ extension InventoryChecker {
         for (index, key) in keys.enumerated() where clusters[key] == nil {
             unknown(key, at: (allow + "clusters")[index], expected: "a cluster", among: clusterKeys)
         }
-        for (index, key) in view.bareDomain.enumerated() where clusters[key] != nil && !keys.contains(key) {
+        for (index, key) in (view.bareDomain ?? []).enumerated()
+        where clusters[key] != nil && !keys.contains(key) {
             error(
                 at: (path + "bare-domain")[index], and: allow + "clusters",
                 "found \(key), which these clients may not ask, expected a cluster of allow.clusters")

@@ -36,10 +36,14 @@ struct Field {
         }
     }
 
-    /// Reads a list; elements that are wrong are left out, and their positions noted.
+    /// Reads a list, or the only element of one; elements that are wrong are left out, and their positions
+    /// noted.
     func list<Element>(_ read: (Field) -> Element?) -> [Element]? {
         guard case .sequence(let nodes) = node.content else {
-            fail(expected: "a list: [...], or one entry on each line after \"- \"")
+            if isOneValue { return read(self).map { [$0] } }
+            fail(
+                expected: "one value, or a list: [...], or one entry on each line after \"- \"",
+                suggestion: listThatWasMeant)
             return nil
         }
         var elements: [Element] = []
@@ -58,10 +62,20 @@ struct Field {
         list { $0.read(kind) }
     }
 
-    /// Reads one scalar, or a list of them.
-    func oneOrMore<Element>(_ kind: Scalar<Element>) -> [Element]? {
-        if case .scalar = node.content { return read(kind).map { [$0] } }
-        return list(of: kind)
+    /// True for a mapping, and for a scalar that is neither empty, nor a null, nor several values in a row.
+    private var isOneValue: Bool {
+        switch node.content {
+        case .scalar(let text): !["", "~", "null"].contains(text) && listThatWasMeant == nil
+        case .mapping: true
+        case .sequence, .refused: false
+        }
+    }
+
+    /// The list for a scalar with values in a row, such as `10.0.0.1, 10.0.0.2`; nil if it has only one.
+    private var listThatWasMeant: String? {
+        guard case .scalar(let text) = node.content else { return nil }
+        let values = text.split { $0 == "," || $0 == " " }
+        return values.count > 1 ? "[" + values.joined(separator: ", ") + "]" : nil
     }
 
     /// Reads a mapping whose keys are names that the file gives: every entry is in the result, even with

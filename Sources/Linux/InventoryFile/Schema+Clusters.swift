@@ -119,7 +119,7 @@ extension Field {
             var settings = KubeProxySettings()
             keys.read("mode", into: &settings.mode, .word)
             keys.read("masquerade-all", into: &settings.masqueradeAll, .boolean)
-            keys.read("cluster-cidr", into: &settings.clusterCIDR) { $0.oneOrMore(.prefix) }
+            keys.read("cluster-cidr", into: &settings.clusterCIDR) { $0.list(of: .prefix) }
             return settings
         }
     }
@@ -206,7 +206,7 @@ extension Field {
         let read = mapping { keys in
             var site = Site(key: key, networks: [])
             site.networks = keys.required("networks", "its prefixes") { $0.list(of: .prefix) } ?? []
-            keys.read("router", into: &site.routers) { $0.oneOrMore(.address) }
+            keys.read("router", into: &site.routers) { $0.list(of: .address) }
             keys.read("map", into: &site.addressMap) { $0.prefixMap() }
             keys.read("hosts", into: &site.hosts) { $0.entries(named: .name) { $1.host($0) } }
             return site
@@ -226,6 +226,6 @@ extension Keys {
 
     /// The addresses of a host: one or a list.
     fileprivate mutating func address() -> [IPAddress] {
-        required("address", "its own address, or a list of them") { $0.oneOrMore(.address) } ?? []
+        required("address", "its own address, or a list of them") { $0.list(of: .address) } ?? []
     }
 }

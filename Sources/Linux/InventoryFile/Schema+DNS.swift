@@ -19,6 +19,7 @@ extension Field {
             }
             keys.read("sites", into: &inventory.sites) { $0.entries(named: .key) { $1.site($0) } }
             keys.read("paths", into: &inventory.paths) { $0.list { $0.networkPath() } }
+            inventory.nameRelaysOfAddresses()
             return inventory
         }
     }
@@ -108,7 +109,7 @@ extension Field {
             view.clients =
                 keys.required("clients", "the prefixes of the clients it is for") { $0.list(of: .prefix) }
                 ?? []
-            keys.read("bare-domain", into: &view.bareDomain) { $0.list(of: .reference) }
+            view.bareDomain = keys.value(of: "bare-domain") { $0.list(of: .reference) }
             keys.read("inside", into: &view.inside) { $0.list(of: .reference) }
             keys.read("allow", into: &view.allow) { $0.access() }
             return view

@@ -65,12 +65,15 @@ extension Field {
 
     /// `vxlan`.
     fileprivate func relay() -> Relay? {
+        if case .scalar(let text) = node.content, let address = IPAddress(text) {
+            return Relay(host: address.description)
+        }
         guard case .mapping = node.content else { return read(.reference).map { Relay(host: $0) } }
         return mapping { keys in
             let host = keys.required("host", .reference)
             var relay = Relay(host: host ?? "")
             keys.read("uplink", into: &relay.uplink, .device)
-            keys.read("gateway", into: &relay.gateways) { $0.oneOrMore(.address) }
+            keys.read("gateway", into: &relay.gateways) { $0.list(of: .address) }
             keys.read("priority", into: &relay.priority, .integer(1...255, "a priority"))
             keys.read("weight", into: &relay.weight, .integer(1...100, "a weight"))
             return host == nil ? nil : relay

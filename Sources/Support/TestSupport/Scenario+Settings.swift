@@ -51,7 +51,7 @@ extension Scenario {
                     values, ["bare-domain", "allow-clusters", "allow-namespaces", "inside"])
                 var view = View(
                     name: "view\(inventory.dns.views.count + 1)",
-                    clients: try line.prefixes(fields[""] ?? []), bareDomain: fields["bare-domain"] ?? [])
+                    clients: try line.prefixes(fields[""] ?? []), bareDomain: fields["bare-domain"])
                 view.allow = Access(
                     clusters: fields["allow-clusters"], namespaces: fields["allow-namespaces"])
                 view.inside = fields["inside"] ?? []
@@ -178,7 +178,12 @@ extension Scenario.Line {
         var fields: [String: [String]] = [:]
         var key = ""
         for word in words {
-            if keys.contains(word) { key = word } else { fields[key, default: []].append(word) }
+            if keys.contains(word) {
+                key = word
+                fields[key] = fields[key] ?? []
+            } else {
+                fields[key, default: []].append(word)
+            }
         }
         return fields
     }

@@ -185,7 +185,8 @@ struct PolicyBuilder {
             name: inside.isEmpty ? name : name + " inside " + inside.joined(separator: ", "),
             sharedTargets: [], inside: Set(standing.inside.compactMap { groupOfCluster[$0] }))
         if let own, own.allow != Access() { view.access = ViewAccess(own.allow) }
-        let bareDomain = own?.bareDomain ?? inventory.dns.bareDomain
+        let general = inventory.dns.bareDomain
+        let bareDomain = own?.bareDomain(over: general) ?? general
         let bareMembers = Dictionary(grouping: bareDomain.compactMap { groupByCluster[$0] }) {
             groups[$0].domain
         }

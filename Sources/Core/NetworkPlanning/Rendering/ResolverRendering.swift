@@ -20,7 +20,7 @@ struct ResolverRendering {
         self.server = server
         let served = inventory.clusters.filter { !$0.dns.isEmpty }
         var suffixes: [String] = []
-        let bare = Set(inventory.dns.bareDomain + inventory.dns.views.flatMap(\.bareDomain))
+        let bare = Set(inventory.dns.bareDomain + inventory.dns.views.flatMap { $0.bareDomain ?? [] })
         for cluster in served {
             let domains = cluster.names + (bare.contains(cluster.key) ? [cluster.domain] : [])
             for name in domains.map({ Self.bare($0.description) }) where !suffixes.contains(name) {
