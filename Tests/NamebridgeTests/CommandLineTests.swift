@@ -26,7 +26,7 @@ import Testing
 
     @Test(arguments: [
         (["chek", "x.yaml"], "did you mean \"check\"?"), (["net", "paln"], "did you mean \"plan\"?"),
-        (["xyzzy"], "Commands: serve, check, "),
+        (["xyzzy"], "Commands: init, serve, check, "),
     ])
     func `a mistyped command gets the nearest one suggested`(arguments: [String], words: String) throws {
         let result = try Program.run(arguments)

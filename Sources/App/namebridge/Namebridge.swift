@@ -19,7 +19,8 @@ struct Namebridge: ParsableCommand {
             """,
         version: version,
         subcommands: [
-            Serve.self, Check.self, Query.self, WhoHas.self, Browse.self, Explain.self, Status.self,
+            Init.self, Serve.self, Check.self, Query.self, WhoHas.self, Browse.self, Explain.self,
+            Status.self,
             Flush.self,
             Reload.self, Net.self, Discover.self, Follow.self, Doctor.self,
         ])

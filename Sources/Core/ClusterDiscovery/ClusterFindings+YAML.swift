@@ -131,14 +131,15 @@ func scalar(_ text: String?) -> String {
     return isPlain && begins ? text : JSONValue.quote(text)
 }
 
-/// `text` as comment lines of an entry, broken between words.
-private func comment(_ text: String) -> String {
+/// `text` as comment lines, broken between words.
+func comment(_ text: String, indent: String = "    ") -> String {
     var lines: [String] = []
-    var line = "    #"
+    let start = indent + "#"
+    var line = start
     for word in text.split(separator: " ") {
-        if line.count + 1 + word.count > 110, line.count > 5 {
+        if line.count + 1 + word.count > 110, line != start {
             lines.append(line)
-            line = "    #"
+            line = start
         }
         line += " " + word
     }

@@ -122,21 +122,10 @@ extension ClusterSurvey {
 /// The forward zones of the `kubernetes` plugin in a Corefile (coredns.io/plugins/kubernetes); if it names
 /// none, those of its server block.
 func kubernetesZones(inCorefile text: String) -> [DomainName] {
-    var blockZones: [String] = []
-    var depth = 0
-    // "\r\n" is one character: files from Windows have it.
-    for line in text.split(whereSeparator: \.isNewline) {
-        let words = line.prefix { $0 != "#" }.split(whereSeparator: \.isWhitespace).map(String.init)
-        let plain = words.filter { $0 != "{" && $0 != "}" }
-        if depth == 0, !plain.isEmpty { blockZones = plain }
-        if depth == 1, plain.first == "kubernetes" {
-            let zones = forwardZones(plain.dropFirst())
-            return zones.isEmpty ? forwardZones(blockZones[...]) : zones
-        }
-        for word in words {
-            if word.hasSuffix("{") { depth += 1 }
-            if word == "}" { depth -= 1 }
-        }
+    for block in CorefileBlock.all(of: text) {
+        guard let plugin = block.plugins.first(where: { $0.words[0] == "kubernetes" }) else { continue }
+        let zones = forwardZones(plugin.words.dropFirst())
+        return zones.isEmpty ? forwardZones(block.zones[...]) : zones
     }
     return []
 }
@@ -156,7 +145,7 @@ private func forwardZones(_ words: ArraySlice<String>) -> [DomainName] {
 }
 
 /// The name in `text`; nil if the configuration file does not accept it.
-private func domainName(_ text: String) -> DomainName? {
+func domainName(_ text: String) -> DomainName? {
     let isPlain = text.utf8.allSatisfy { isLetterOrDigit($0) || [UInt8](".-_".utf8).contains($0) }
     guard isPlain, !text.isEmpty else { return nil }
     return try? DomainName(parsing: text)

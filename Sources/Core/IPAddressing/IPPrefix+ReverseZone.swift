@@ -12,6 +12,31 @@ extension IPPrefix {
         }
     }
 
+    /// The prefix whose `reverseZone` this is; nil for other names, and for `in-addr.arpa` and `ip6.arpa`
+    /// themselves.
+    package init?(reverseZone: String) {
+        var labels = reverseZone.lowercased().split(separator: ".", omittingEmptySubsequences: false)
+        if labels.last == "" { labels.removeLast() }
+        guard labels.count > 2, labels.removeLast() == "arpa" else { return nil }
+        let (family, radix, width): (AddressFamily, Int, Int)
+        switch labels.removeLast() {
+        case "in-addr": (family, radix, width) = (.v4, 10, 8)
+        case "ip6": (family, radix, width) = (.v6, 16, 4)
+        default: return nil
+        }
+        guard labels.count * width <= family.bitWidth else { return nil }
+        var bits: UInt128 = 0
+        for label in labels.reversed() {
+            guard let part = UInt128(label, radix: radix), part >> width == 0,
+                String(part, radix: radix) == label
+            else { return nil }
+            bits = bits << width | part
+        }
+        let length = labels.count * width
+        let hostBits = family.bitWidth - length
+        self.init(around: IPAddress(family: family, bits: bits << hostBits), length: length)
+    }
+
     /// The prefix, cut into those that have a reverse zone of their own: whose length ends with a label.
     ///
     /// At most 2^7 of IPv4, 2^3 of IPv6: the end of a label is near.

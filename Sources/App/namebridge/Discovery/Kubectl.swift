@@ -16,19 +16,23 @@ struct Kubectl: Sendable {
 
     /// - Throws: `ExitStatus.usage`, after a message, if there is no kubectl.
     init(kubeconfig: String?, timeout: Int) throws {
-        let variables = ThisProcess.environment
-        let folders = variables.last { $0.hasPrefix("PATH=") }?.dropFirst(5).split(separator: ":").map(
-            String.init)
-        guard let path = ChildProcess.path(of: "kubectl", in: folders ?? ChildProcess.searchPath) else {
+        guard let path = Self.program else {
             printError(
                 "namebridge: there is no kubectl on PATH; install it (Debian: kubernetes-client), or run this"
                     + " where it is and bring the output over")
             throw ExitStatus.usage
         }
         self.path = path
-        environment = variables.filter { !$0.hasPrefix("LC_ALL=") } + ["LC_ALL=C"]
+        environment = ThisProcess.environment.filter { !$0.hasPrefix("LC_ALL=") } + ["LC_ALL=C"]
         self.kubeconfig = kubeconfig
         self.timeout = timeout
+    }
+
+    /// The program on the user's own PATH; nil if there is none.
+    static var program: String? {
+        let folders = ThisProcess.environment.last { $0.hasPrefix("PATH=") }?.dropFirst(5)
+            .split(separator: ":").map(String.init)
+        return ChildProcess.path(of: "kubectl", in: folders ?? ChildProcess.searchPath)
     }
 
     /// The answer of the cluster of `context` to `topic` of `survey`.

@@ -1,0 +1,88 @@
+import ClusterDiscovery
+import Diagnosis
+import DomainNames
+import IPAddressing
+import LinuxSystem
+
+/// The configurations of other resolvers on this host.
+struct ImportSources {
+    /// Where the host's files are; for tests another folder.
+    var root = ""
+
+    /// What a file or folder that a person has named says; all of its files if it is a folder.
+    ///
+    /// - Throws: If it cannot be read.
+    static func rules(of path: String) throws(FileError) -> [ForwardingRules] {
+        let names = FileContents.names(in: path).sorted()
+        if names.isEmpty {
+            let text = String(decoding: try contents(ofFile: path), as: UTF8.self)
+            return [ForwardingRules(reading: text, name: path)]
+        }
+        return names.compactMap { read(path + "/" + $0) }
+    }
+
+    /// What the usual files and a running systemd-resolved say.
+    func found() -> [ForwardingRules] {
+        var files = ["/etc/dnsmasq.conf", "/etc/coredns/Corefile", "/etc/systemd/resolved.conf"]
+        for folder in ["/etc/dnsmasq.d", "/etc/NetworkManager/dnsmasq.d"] { files += names(in: folder) }
+        files += names(in: "/etc/systemd/resolved.conf.d").filter { $0.hasSuffix(".conf") }
+        files += names(in: "/etc/systemd/network").filter { $0.hasSuffix(".network") }
+        var found = files.compactMap { Self.read(root + $0) }
+        if root.isEmpty, let running = runningResolved { found.append(running) }
+        return found
+    }
+
+    /// The paths of the files in a folder, but for hidden ones and those that an editor has left.
+    private func names(in folder: String) -> [String] {
+        FileContents.names(in: root + folder).sorted()
+            .filter { !$0.hasPrefix(".") && !$0.hasSuffix("~") }
+            .map { folder + "/" + $0 }
+    }
+
+    /// What a file says; nil if it cannot be read or says nothing.
+    private static func read(_ path: String) -> ForwardingRules? {
+        guard let text = TextFile.read(path) else { return nil }
+        let rules = ForwardingRules(reading: text, name: path)
+        return rules.rules.isEmpty && rules.unusable.isEmpty ? nil : rules
+    }
+
+    /// The domains of a running systemd-resolved, some of which are in no file, as those from DHCP or a VPN.
+    private var runningResolved: ForwardingRules? {
+        guard let path = ChildProcess.path(of: "resolvectl"), let domains = Self.output(path, "domain"),
+            let servers = Self.output(path, "dns")
+        else { return nil }
+        let resolved = ResolvedDomains(reading: domains, servers: servers)
+        var rules = ForwardingRules()
+        for scope in resolved.domains.keys.sorted() {
+            rules.addScope(
+                scope, domains: resolved.domains[scope] ?? [], servers: resolved.servers[scope] ?? [])
+        }
+        return rules
+    }
+
+    /// The output of a program within five seconds; nil if it fails.
+    private static func output(_ path: String, _ argument: String) -> String? {
+        do throws(Errno) {
+            let result = try ChildProcess.run(path, [argument], timeout: 5_000, outputLimit: 1 << 20)
+            guard case .exit(status: 0) = result.ending else { return nil }
+            return String(decoding: result.output, as: UTF8.self)
+        } catch {
+            return nil
+        }
+    }
+}
+
+extension ForwardingRules {
+    /// The rules but those that lead to port 53 of this host: they lead to Namebridge already, or to a stub.
+    ///
+    /// - Parameter isOwnAddress: Whether this host has the address.
+    func withoutThisHost(_ isOwnAddress: (IPAddress) -> Bool) -> ForwardingRules {
+        var others = ForwardingRules()
+        others.unusable = unusable
+        for var rule in rules {
+            rule.servers.removeAll { $0.port == 53 && ($0.address.isLoopback || isOwnAddress($0.address)) }
+            others.add(rule)
+        }
+        return others
+    }
+}

@@ -1,0 +1,145 @@
+import ClusterDiscovery
+import DomainNames
+import Foundation
+import IPAddressing
+import Inventory
+import Testing
+
+@testable import namebridge
+
+/// A first configuration from what is there.
+@Suite struct InitCommandTests {
+    /// A folder that is gone at the end of this value's life.
+    private final class Folder {
+        let path = FileManager.default.temporaryDirectory.appending(path: "namebridge-init-\(UUID().uuidString)").path
+
+        func write(_ text: String, to name: String) throws -> String {
+            let file = URL(filePath: path).appending(path: name)
+            try FileManager.default.createDirectory(
+                at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
+            try text.write(to: file, atomically: true, encoding: .utf8)
+            return file.path
+        }
+
+        deinit { try? FileManager.default.removeItem(atPath: path) }
+    }
+
+    @Test func `dnsmasq's line becomes a file that passes check, and three commands follow`() throws {
+        let folder = Folder()
+        let source = try folder.write("no-resolv\nserver=/cluster.local/192.0.2.10\n", to: "dnsmasq.conf")
+        let file = folder.path + "/new/namebridge.yaml"
+        let result = try Program.run(["init", "--from", source, "--config", file])
+        #expect(result.code == 0, "\(result.errors)")
+        let lines = result.output.split(separator: "\n")
+        #expect(lines.first == "\(file): written, with prod. Next:")
+        #expect(lines.count == 4 && lines[1].contains("namebridge query --config \(file) kubernetes.default.svc.prod"))
+        let text = try String(contentsOfFile: file, encoding: .utf8)
+        #expect(text.contains("# From \(source):2.\n") && text.contains("dns: [192.0.2.10]"))
+        #expect(try Program.run(["check", file]).code == 0)
+    }
+
+    @Test func `a file that is there stays, unless it is to be replaced`() throws {
+        let folder = Folder()
+        let file = try folder.write("mine: 1\n", to: "namebridge.yaml")
+        let words = ["init", "--from", "none", "--cluster", "blue=192.0.2.1,192.0.2.2:1053", "--config", file]
+        let refused = try Program.run(words)
+        #expect(refused.code == 2 && refused.errors.contains("is there already; it stays as it is"))
+        #expect(try String(contentsOfFile: file, encoding: .utf8) == "mine: 1\n")
+        #expect(try Program.run(words + ["--force"]).code == 0)
+        #expect(try String(contentsOfFile: file, encoding: .utf8).contains("dns: [192.0.2.1, \"192.0.2.2:1053\"]"))
+        #expect(try String(contentsOfFile: file + ".old", encoding: .utf8) == "mine: 1\n")
+    }
+
+    @Test func `it can be printed instead`() throws {
+        let result = try Program.run([
+            "init", "--dry-run", "--from", "none", "--cluster", "a=192.0.2.1", "--listen", "127.0.0.1:5300", "--upstream",
+            "192.0.2.9",
+        ])
+        #expect(result.code == 0)
+        for line in [
+            "  listen: [\"127.0.0.1:5300\"]", "  upstream: [192.0.2.9]", "  bare-domain: [a]", "  a:", "    dns: [192.0.2.1]",
+        ] {
+            #expect(result.output.contains(line + "\n"), "\(line)")
+        }
+    }
+
+    @Test(
+        arguments: [
+            (["--from", "none"], 2, "no cluster was found here; name one:"),
+            (["--from", "/nonexistent"], 2, "/nonexistent: cannot be read"),
+            (["--cluster", "prod"], 2, "prod"), (["--cluster", "Prod=192.0.2.1"], 2, "Prod"),
+            (["--listen", "x"], 2, "is no address"),
+            (["--cluster", "a=192.0.2.1", "--cluster", "a=192.0.2.2"], 2, "a key of its own"),
+            (["--suffix", "a..b"], 2, "is no domain name"),
+        ] as [([String], Int32, String)])
+    func `what cannot be done is told`(words: [String], code: Int32, text: String) throws {
+        let folder = Folder()
+        let result = try Program.run(["init", "--config", folder.path + "/x.yaml"] + words)
+        #expect(result.code == code && result.errors.contains(text), "\(result.errors)")
+        #expect(!FileManager.default.fileExists(atPath: folder.path))
+    }
+
+    @Test func `the usual files are read, and what editors leave is not`() throws {
+        let folder = Folder()
+        _ = try folder.write("conf-dir=/etc/dnsmasq.d\n", to: "etc/dnsmasq.conf")
+        _ = try folder.write("server=/cluster.local/192.0.2.1\n", to: "etc/dnsmasq.d/k8s")
+        _ = try folder.write("server=/cluster.local/192.0.2.66\n", to: "etc/dnsmasq.d/k8s~")
+        _ = try folder.write("[Resolve]\nDNS=192.0.2.2\nDomains=~k8s.lan\n", to: "etc/systemd/resolved.conf.d/k8s.conf")
+        _ = try folder.write("[Network]\nDNS=192.0.2.3\nDomains=~k3s.lan\n", to: "etc/systemd/network/10-wg.network")
+        _ = try folder.write("lab.local {\n forward . 192.0.2.4\n}\n", to: "etc/coredns/Corefile")
+        let found = ForwardingRules(ImportSources(root: folder.path).found())
+        #expect(found.rules.map(\.suffix.description) == ["lab.local", "cluster.local", "k8s.lan", "k3s.lan"])
+        #expect(found.rules.flatMap(\.servers).map(\.shortText) == ["192.0.2.4", "192.0.2.1", "192.0.2.2", "192.0.2.3"])
+    }
+
+    @Test func `rules that lead to this host are left out`() {
+        let rules = ForwardingRules(
+            reading:
+                "server=/a.local/127.0.0.1\nserver=/b.local/127.0.0.1#5353\nserver=/c.local/192.0.2.1\nserver=/d.local/192.0.2.2",
+            name: "f")
+        let others = rules.withoutThisHost { $0.description == "192.0.2.1" }
+        #expect(others.rules.map(\.suffix.description) == ["b.local", "d.local"])
+    }
+
+    // MARK: - Questions
+
+    /// Questions that get the answers of a list; what was said.
+    private final class Person {
+        var answers: [String]
+        var heard: [String] = []
+
+        init(_ answers: [String]) { self.answers = answers }
+
+        var interview: InitInterview {
+            InitInterview(
+                ask: { question, _ in
+                    self.heard.append(question)
+                    return self.answers.isEmpty ? nil : self.answers.removeFirst()
+                }, say: { self.heard.append($0) })
+        }
+    }
+
+    @Test func `each cluster that was found gets a name, or is left out`() {
+        var draft = ConfigurationDraft()
+        draft.take(
+            ForwardingRules(
+                reading: "server=/cluster.local/192.0.2.1\nserver=/k8s.lan/192.0.2.2\nserver=/k3s.lan/192.0.2.3\n", name: "f"))
+        let person = Person(["Office", "office", "-", ""])
+        person.interview.nameClusters(in: &draft)
+        #expect(draft.keys == ["office", "k3s"])
+        #expect(person.heard.contains { $0.contains("lower-case letters, digits and hyphens: office") })
+    }
+
+    @Test func `answers are checked, Enter takes what is usual, and who has gone is not waited for`() {
+        let contexts = { Person($0).interview.contexts(["prod", "staging"], usual: "prod") }
+        #expect(contexts(["", "x"]) == ["prod"] && contexts(["all"]) == ["prod", "staging"] && contexts(["-"]) == [])
+        #expect(contexts(["prud", "staging, prod"]) == ["staging", "prod"] && contexts([]) == [])
+        let servers = { Person($0).interview.endpoints("", usual: "-") }
+        #expect(servers(["192.0.2.1 192.0.2.2:1053"])?.map(\.shortText) == ["192.0.2.1", "192.0.2.2:1053"])
+        #expect(servers(["x", "192.0.2.1"])?.count == 1 && servers([""]) == nil)
+        #expect(Person(["192.0.2.1", ""]).interview.cluster()?.key == "prod")
+        #expect(Person(["-"]).interview.cluster() == nil)
+        #expect(Person(["b"]).interview.bareDomain(of: ["a", "b"]) == ["b"])
+        #expect(Person([""]).interview.bareDomain(of: ["a", "b"]) == ["a", "b"])
+    }
+}
