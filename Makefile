@@ -5,10 +5,12 @@ SYSCONFDIR ?= /etc
 UNITDIR ?= $(PREFIX)/lib/systemd/system
 DESTDIR ?=
 
-SBINDIR = $(PREFIX)/sbin
+BINDIR = $(PREFIX)/bin
 SYSUSERSDIR = $(PREFIX)/lib/sysusers.d
 MANDIR = $(PREFIX)/share/man
 COMPLETIONS = $(PREFIX)/share
+ZSHDIR ?= $(PREFIX)/share/zsh/vendor-completions
+DOCDIR = $(PREFIX)/share/doc/namebridge
 DEMODIR = $(PREFIX)/share/namebridge/demo
 
 # libraries to build with
@@ -21,6 +23,10 @@ BENCH_PACKAGES = python3 dnsperf dnsdist unbound dnsmasq-base nftables iptables 
 FAULTS_PACKAGES = python3 knot nsd bind9-dnsutils nftables iproute2
 # what makes a package
 DEB_PACKAGES = debhelper dpkg-dev
+RPM_PACKAGES = rpm
+IMAGE_PACKAGES = python3 ca-certificates
+# what looks at the RPM, the archive and the image from outside
+TRY_PACKAGES = rpm skopeo busybox-static bind9-dnsutils python3-venv
 # what watches the forwarder, and the network that it watches
 DASHBOARD_PACKAGES = python3 prometheus nftables iptables iproute2 conntrack
 # forwarders to compare with
@@ -37,10 +43,17 @@ SETUP = Sources/Support/Setup
 STATIC = .build-static
 TSAN = .build-tsan
 DEB = .build-deb
+RPM = .build-rpm
+TARBALL = .build-tarball
+IMAGE = .build-image
+# the program that `install-files` installs
+BINARY ?= $(STATIC)/release/namebridge
+# the same with all libraries inside
+PORTABLE = .build-portable/namebridge
 DOCS = .build-docs
 
 .DEFAULT_GOAL := help
-.PHONY: help build run lint docs test check-dashboard bench differential faults fuzz tsan abuse soak install install-files deb try-deb clean static
+.PHONY: help build run lint docs test check-dashboard bench differential faults fuzz tsan abuse soak install install-files deb rpm tarball image try-deb try-packages check-chart clean static portable
 .PHONY: check-swift build-packages run-packages test-packages bench-packages faults-packages fuzz-packages dashboard-packages deb-packages try-deb-packages
 .PHONY: differential-packages bench-reload explain-proof
 
@@ -63,6 +76,10 @@ help:
 	@echo 'make install  binary, unit, man pages, sample configuration (PREFIX, DESTDIR, SYSCONFDIR, UNITDIR)'
 	@echo 'make deb      a Debian package, in $(DEB)'
 	@echo 'make try-deb  install, use, upgrade, remove and purge it in a Debian of its own under systemd; needs root'
+	@echo 'make rpm      an RPM, in $(RPM); make tarball: an archive with an install script, in $(TARBALL)'
+	@echo 'make image    a container image in the OCI layout, in $(IMAGE), without a container engine'
+	@echo 'make try-packages  install and use the RPM, the archive and the image in roots of their own; needs root'
+	@echo 'make check-chart  the Helm chart against Helm and the schemas of Kubernetes (CHART=--record: the manifest anew)'
 	@echo 'make clean    remove what was built'
 	@echo 'run, test, bench and faults install the Debian packages that they miss, with sudo where needed.'
 
@@ -84,6 +101,15 @@ bench-packages:
 
 deb-packages:
 	@sh $(SETUP)/install-packages.sh $(BUILD_PACKAGES) $(DEB_PACKAGES)
+
+rpm-packages:
+	@sh $(SETUP)/install-packages.sh $(BUILD_PACKAGES) $(RPM_PACKAGES)
+
+image-packages:
+	@sh $(SETUP)/install-packages.sh $(BUILD_PACKAGES) $(IMAGE_PACKAGES)
+
+try-packages-packages:
+	@sh $(SETUP)/install-packages.sh $(TRY_PACKAGES)
 
 try-deb-packages:
 	@sh $(SETUP)/install-packages.sh debootstrap systemd-container
@@ -177,40 +203,65 @@ install: static
 	@if [ -z '$(DESTDIR)' ]; then systemd-sysusers $(SYSUSERSDIR)/namebridge.conf || \
 		echo 'Make a system user "namebridge": the unit needs it.' >&2; fi
 
-# `install` without the build, also for packages.
+# `install` without the build, also for packages. `namebridge init` writes the configuration; the sample with every key
+# stands in share/namebridge.
 install-files:
-	install -D -m 755 $(STATIC)/release/namebridge $(DESTDIR)$(SBINDIR)/namebridge
+	install -D -m 755 $(BINARY) $(DESTDIR)$(BINDIR)/namebridge
+	@if [ -f $(DESTDIR)$(PREFIX)/sbin/namebridge ] && [ ! -L $(DESTDIR)$(PREFIX)/sbin/namebridge ]; then \
+		ln -sf ../bin/namebridge $(DESTDIR)$(PREFIX)/sbin/namebridge; fi
 	install -d $(DESTDIR)$(UNITDIR)
 	for unit in systemd/*.service systemd/*.socket; do \
-		sed 's|/usr/sbin/|$(SBINDIR)/|; s|/etc/namebridge|$(SYSCONFDIR)/namebridge|' "$$unit" \
+		sed 's|/usr/bin/namebridge|$(BINDIR)/namebridge|; s|/etc/namebridge|$(SYSCONFDIR)/namebridge|' "$$unit" \
 			> $(DESTDIR)$(UNITDIR)/$$(basename "$$unit") && \
 		chmod 644 $(DESTDIR)$(UNITDIR)/$$(basename "$$unit") || exit 1; done
 	install -D -m 644 systemd/sysusers.conf $(DESTDIR)$(SYSUSERSDIR)/namebridge.conf
 	for page in config/man/*.[58]; do \
 		install -D -m 644 "$$page" $(DESTDIR)$(MANDIR)/man$${page##*.}/$$(basename "$$page") || exit 1; done
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/namebridge config/grafana-dashboard.json config/prometheus-alerts.yaml \
-		config/kubernetes/namebridge-follow.yaml
+		config/kubernetes/namebridge-follow.yaml config/kubernetes/namebridge.yaml
+	install -D -m 644 config/namebridge.yaml $(DESTDIR)$(PREFIX)/share/namebridge/namebridge.yaml
+	install -D -m 644 -t $(DESTDIR)$(DOCDIR) README.md README.zh-CN.md
+	install -D -m 644 -t $(DESTDIR)$(DOCDIR)/docs docs/*
 	for zone in config/demo/*.zone; do \
 		install -D -m 644 "$$zone" $(DESTDIR)$(DEMODIR)/$$(basename "$$zone") || exit 1; done
-	install -d $(DESTDIR)$(COMPLETIONS)/bash-completion/completions $(DESTDIR)$(COMPLETIONS)/zsh/vendor-completions \
+	install -d $(DESTDIR)$(COMPLETIONS)/bash-completion/completions $(DESTDIR)$(ZSHDIR) \
 		$(DESTDIR)$(COMPLETIONS)/fish/vendor_completions.d
-	$(STATIC)/release/namebridge --generate-completion-script bash | sed 1d \
+	$(BINARY) --generate-completion-script bash | sed 1d \
 		> $(DESTDIR)$(COMPLETIONS)/bash-completion/completions/namebridge
-	$(STATIC)/release/namebridge --generate-completion-script zsh \
-		> $(DESTDIR)$(COMPLETIONS)/zsh/vendor-completions/_namebridge
-	$(STATIC)/release/namebridge --generate-completion-script fish \
+	$(BINARY) --generate-completion-script zsh > $(DESTDIR)$(ZSHDIR)/_namebridge
+	$(BINARY) --generate-completion-script fish \
 		> $(DESTDIR)$(COMPLETIONS)/fish/vendor_completions.d/namebridge.fish
-	@if [ -e $(DESTDIR)$(SYSCONFDIR)/namebridge/namebridge.yaml ]; then \
-		echo 'Kept $(DESTDIR)$(SYSCONFDIR)/namebridge/namebridge.yaml; the new sample is beside it.'; \
-		install -m 644 config/namebridge.yaml $(DESTDIR)$(SYSCONFDIR)/namebridge/namebridge.yaml.sample; \
-	else install -D -m 644 config/namebridge.yaml $(DESTDIR)$(SYSCONFDIR)/namebridge/namebridge.yaml; fi
+	install -d $(DESTDIR)$(SYSCONFDIR)/namebridge
 
 # Names that users, upgrades and `dpkg` agree on: config/debian.
 deb: static deb-packages
 	sh $(SETUP)/build-deb.sh $(STATIC)/release/namebridge $(DEB)
 
+# The program with all libraries inside, for hosts of any distribution.
+portable: static
+	sh $(SETUP)/link-portable.sh $(STATIC) $(PORTABLE)
+
+rpm: portable rpm-packages
+	sh $(SETUP)/build-rpm.sh $(PORTABLE) $(RPM)
+
+tarball: portable
+	sh $(SETUP)/build-tarball.sh $(PORTABLE) $(TARBALL)
+
+image: portable image-packages
+	python3 $(SETUP)/build-image.py $(PORTABLE) $(IMAGE)
+
+try-packages: rpm tarball image try-packages-packages
+	bash $(SETUP)/try-packages.sh $(RPM) $(TARBALL) $(IMAGE) .build-try-packages
+
+# Helm's engine and Kubernetes' schemas, from PyPI.
+check-chart: try-packages-packages
+	[ -e .build-chart/done ] || { python3 -m venv .build-chart && \
+		.build-chart/bin/pip --quiet install helm-python-sdk kubernetes-validate pyyaml && touch .build-chart/done; }
+	.build-chart/bin/python $(SETUP)/check-chart.py $(CHART)
+
 try-deb: deb try-deb-packages
 	bash $(SETUP)/try-deb.sh $(DEB)/namebridge_*.deb .build-try-deb
 
 clean:
-	rm -rf .build .build-static .build-fuzz $(TSAN) .build-deb .build-try-deb $(DOCS)
+	rm -rf .build $(STATIC) .build-portable .build-fuzz $(TSAN) $(DEB) $(RPM) $(TARBALL) $(IMAGE) .build-try-deb \
+		.build-try-packages .build-chart $(DOCS)

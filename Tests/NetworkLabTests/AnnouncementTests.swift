@@ -72,7 +72,7 @@ import Testing
             #expect(health.code == 0, "\(health.output)")
             let rendered = try lab.net("pc", "render --config \(file) --host \(relay) --format keepalived")
             let text = rendered.output.replacing(
-                "/usr/sbin/namebridge net health",
+                "/usr/bin/namebridge net health",
                 with: "/usr/bin/env NAMEBRIDGE_NET_STATE=\(lab.state(of: relay)) \(Shell.program) net health")
             try lab.startDaemon("keepalived", on: relay, try lab.file("\(relay).conf", text))
         }

@@ -17,7 +17,7 @@ import Testing
     @Test(.enabled(if: Lab.has("systemd-analyze"))) func `systemd finds no fault in the unit`() throws {
         let lab = try Lab("verify", hosts: [], script: "")
         let file = try lab.file(
-            "namebridge-net.service", Self.unit.replacing("/usr/sbin/namebridge", with: Shell.program))
+            "namebridge-net.service", Self.unit.replacing("/usr/bin/namebridge", with: Shell.program))
         let result = try Shell.run("systemd-analyze verify --man=no --recursive-errors=no \(file)")
         #expect(result.code == 0 && result.output == "", "\(result.output)")
     }
@@ -64,7 +64,7 @@ import Testing
             namebridge() { \(Self.privileges) \(Shell.program) "$@"; }
 
             """
-            + commands.map { $0.replacing("/usr/sbin/namebridge", with: "namebridge") }
+            + commands.map { $0.replacing("/usr/bin/namebridge", with: "namebridge") }
             .map { $0.replacing("/etc/namebridge/namebridge.yaml", with: file) }
             .map { $0.hasSuffix("remove") ? "namebridge net status --config \(file); ls /run/namebridge-net; \($0)" : $0 }
             .joined(separator: "\n")

@@ -16,6 +16,13 @@ package enum ProcessPrivileges {
     /// True if it runs as root. Corresponds to geteuid(2).
     package static var isRoot: Bool { geteuid() == 0 }
 
+    /// Makes every permitted capability effective. The program of a container image has CAP_NET_BIND_SERVICE
+    /// as a permitted capability of its file only, so that it also starts where a container may not have it.
+    package static func useAll() throws(Errno) {
+        let permitted = try permitted()
+        try systemCall { clinux_set_capabilities(permitted) }
+    }
+
     /// Gives up every privilege except CAP_NET_BIND_SERVICE, if it has that. Call it before any thread is
     /// started, since capabilities and landlock rules belong to threads and are inherited.
     ///

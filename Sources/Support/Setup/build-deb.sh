@@ -19,9 +19,13 @@ date=$(git log -1 --format=%aD 2>/dev/null) || date=$(date -R)
 printf 'namebridge (%s) stable; urgency=medium\n\n  * Version %s.\n\n -- %s  %s\n' \
     "$version" "$version" "$maintainer" "$date" >"$source/debian/changelog"
 
-make --no-print-directory install-files DESTDIR="$package" PREFIX=/usr SYSCONFDIR=/etc \
+make --no-print-directory install-files BINARY="$binary" DESTDIR="$package" PREFIX=/usr SYSCONFDIR=/etc \
     UNITDIR=/lib/systemd/system >/dev/null
 units=$(cd systemd && ls namebridge*.service | grep -v '^namebridge-net\.')
+
+# Where the program was until 0.1.0: units that `net render` has written name it there.
+mkdir -p "$package/usr/sbin"
+ln -s ../bin/namebridge "$package/usr/sbin/namebridge"
 
 cd "$source"
 dh_testroot
@@ -34,7 +38,8 @@ dh_installsystemd --no-enable --no-start --no-restart-after-upgrade --no-stop-on
 dh_installdocs
 dh_installchangelogs
 dh_installlogrotate
-dh_compress
+# Guides are read as they are.
+dh_compress -X.md
 dh_fixperms
 dh_strip --no-automatic-dbgsym
 dh_installdeb

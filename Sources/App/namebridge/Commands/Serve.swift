@@ -40,6 +40,7 @@ struct Serve: ParsableCommand {
         // Before any thread starts, since all threads inherit that these signals are received only here.
         let signals = try failing { () throws(Errno) in try SignalFD([SIGTERM, SIGINT, SIGHUP]) }
         try failing { () throws(Errno) in try ProcessPrivileges.reportFatalSignals() }
+        try failing { () throws(Errno) in try ProcessPrivileges.useAll() }
         _ = try failing { () throws(Errno) in
             try ProcessLimits.raiseDescriptorLimit(to: Self.wantedDescriptors)
         }

@@ -41,7 +41,7 @@ enum KeepalivedRendering {
         return """
             # \(instance.reason)
             vrrp_script \(instance.name)_works {
-                script "/usr/sbin/namebridge net health \(instance.path)"
+                script "/usr/bin/namebridge net health \(instance.path)"
                 interval 1
                 timeout 2
                 fall 1

@@ -15,7 +15,7 @@ struct SystemdRendering {
     /// The text.
     var text: String {
         let name = "\(plan.host.place)/\(plan.host.host.name)"
-        let apply = "/usr/sbin/namebridge net apply --config /etc/namebridge/namebridge.yaml --host \(name)"
+        let apply = "/usr/bin/namebridge net apply --config /etc/namebridge/namebridge.yaml --host \(name)"
         return """
             # /etc/systemd/system/namebridge-net.service
             # Once a boot; "namebridge net agent" restores what others remove later.
@@ -33,7 +33,7 @@ struct SystemdRendering {
             ExecStartPre=+/usr/bin/touch /run/xtables.lock
             ExecStart=\(apply)
             ExecReload=\(apply)
-            ExecStop=/usr/sbin/namebridge net remove
+            ExecStop=/usr/bin/namebridge net remove
             Restart=on-failure
             RestartSec=10s
             RestartPreventExitStatus=2
