@@ -134,6 +134,7 @@ const int clinux_ipv4_pmtu_omit = IP_PMTUDISC_OMIT;
 const int clinux_ipv6_pmtu_omit = IPV6_PMTUDISC_OMIT;
 const int clinux_nonblocking_stream = SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC;
 const int clinux_nonblocking_datagram = SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC;
+const int clinux_nonblocking_raw = SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC;
 const int clinux_local_datagram = SOCK_DGRAM | SOCK_CLOEXEC;
 const int clinux_accept_flags = SOCK_NONBLOCK | SOCK_CLOEXEC;
 const int clinux_eventfd_flags = EFD_NONBLOCK | EFD_CLOEXEC;

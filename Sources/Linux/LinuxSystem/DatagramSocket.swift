@@ -57,10 +57,15 @@ package enum DatagramSocket {
     /// `discardErrors` empties the queue of details. Such a report proves nothing: a sender who knows both
     /// ports can forge it.
     ///
-    /// - Parameter mark: Of its packets, for rules of routing; 0: none.
-    package static func connect(to server: Endpoint, mark: UInt32 = 0) throws(Errno) -> FileDescriptor {
+    /// - Parameters:
+    ///   - source: The address that its packets come from; nil: the kernel's choice.
+    ///   - mark: Of its packets, for rules of routing; 0: none.
+    package static func connect(
+        to server: Endpoint, from source: IPAddress? = nil, mark: UInt32 = 0
+    ) throws(Errno) -> FileDescriptor {
         let socket = try open(server.address.family)
         try socket.setMark(mark)
+        if let source { try socket.bindAddress(source) }
         grantBuffers(socket)
         try ignorePathMTU(socket, server.address.family)
         if server.address.family == .v6 {

@@ -89,6 +89,7 @@ extern const int clinux_ipv4_pmtu_omit;
 extern const int clinux_ipv6_pmtu_omit;
 extern const int clinux_nonblocking_stream;
 extern const int clinux_nonblocking_datagram;
+extern const int clinux_nonblocking_raw;
 extern const int clinux_local_datagram;
 extern const int clinux_accept_flags;
 extern const int clinux_eventfd_flags;
