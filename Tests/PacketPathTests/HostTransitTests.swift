@@ -51,6 +51,59 @@ import Testing
         #expect(exchange.failed?.culprit?.step.rule.contains("geoip") == true)
     }
 
+    @Test(arguments: [true, false])
+    func `a pod that reaches itself through a service is told, unless its source is hidden`(isHidden: Bool) throws {
+        var state = try TestHost.state()
+        let rules =
+            isHidden ? Self.services : Self.services.replacing("-A KUBE-SEP-A -s 10.244.1.5/32 -j KUBE-MARK-MASQ\n", with: "")
+        state.iptables = [IPTablesState(family: .v4, saved: rules)]
+        let exchanges = try walk(state, from: "10.244.1.5", by: "cali0ef24ba", to: "10.96.5.5", port: 80)
+        let own = try #require(exchanges.first { "\($0.request.last.destination)" == "10.244.1.5" })
+        #expect(own.failed?.culprit?.step.code == (isHidden ? nil : .hairpin))
+        #expect(own.isComplete == isHidden)
+    }
+
+    /// A counterexample of random networks: a machine that sees answers alone neither translates nor tracks echo replies.
+    @Test func `an echo reply begins no connection on a machine that has not seen the request`() throws {
+        let text = """
+            {"nftables": [{"table": {"family": "ip", "name": "lab"}},
+            {"chain": {"family": "ip", "table": "lab", "name": "a", "type": "nat", "hook": "postrouting", "prio": 100}},
+            {"rule": {"family": "ip", "table": "lab", "chain": "a", "expr": [{"snat": {"addr": "10.0.3.1"}}]}}]}
+            """
+        var map = NetworkMap()
+        func add(_ name: String, _ addresses: [String], _ routes: [(String, String)], items: String? = nil) throws -> Int {
+            var state = HostState(links: [Link(name: "lo", kind: .other(""))])
+            for (index, text) in addresses.enumerated() {
+                let own = InterfaceAddress(device: "e\(index)", address: try TestHost.address(text), length: 24)
+                state.links.append(Link(name: own.device, kind: .other("")))
+                state.addresses.append(own)
+                if let route = own.connectedRoute { state.routes.append(route) }
+            }
+            for (prefix, gateway) in routes {
+                let hop = try TestHost.address(gateway)
+                let device = state.addresses.first { $0.network.contains(hop) }?.device
+                state.routes.append(
+                    Route(
+                        destination: try IPPrefix(parsing: prefix), routeProtocol: 4,
+                        nextHops: [NextHop(gateway: hop, device: device)]))
+            }
+            if let items { state.foreignItems = try FilterTable.items(ruleset: Array(items.utf8)) }
+            return map.add(Machine(name: name, role: "host", state: state, evidence: .read), place: "lab")
+        }
+        let client = try add("c", ["10.0.1.2"], [("0.0.0.0/0", "10.0.1.1")])
+        _ = try add("there", ["10.0.1.1", "10.0.2.1"], [])
+        _ = try add("back", ["10.0.1.3", "10.0.3.1"], [], items: text)
+        _ = try add("s", ["10.0.2.2", "10.0.3.2"], [("10.0.1.0/24", "10.0.3.1")])
+        for transport in ["icmp", "udp"] {
+            let packet = Packet(
+                from: try TestHost.address("10.0.1.2"), to: try TestHost.address("10.0.2.2"), transport: transport,
+                ports: transport == "udp" ? (40_000, 53) : (0, 0))
+            let exchange = try #require(
+                NetworkWalk(map, toward: "lab").exchanges(of: packet, from: .machine(client)).first)
+            #expect(exchange.isComplete == (transport == "icmp"), "\(transport): \(exchange.reply?.steps.map(\.rule) ?? [])")
+        }
+    }
+
     /// A counterexample of random networks.
     @Test func `of two chains of NAT with one priority the newer one decides`() throws {
         var state = try TestHost.state()

@@ -31,7 +31,7 @@ extension ChainRun {
         case .flags(let mask):
             guard packet.transport == "tcp" else { return .absent }
             return .number(UInt64((state.flow.state == .new ? 2 : 16) & mask))
-        case .ofICMP: return packet.transport.hasPrefix("icmp") ? .unknown : .absent
+        case .ofICMP: return packet.isOfICMP ? .unknown : .absent
         case .reversePath(let kind, let heedsMark): return reversePath(kind, heedsMark, state)
         case .addressType(let side):
             return .word(walk.routes.type(of: side == .source ? packet.source : packet.destination))

@@ -149,7 +149,7 @@ struct ChainRun {
             end.doubt = end.doubt ?? decision.doubt
             var translated = state
             translated.translations = [
-                .by(translation, at: place(decision.rule, in: decision.chain))
+                .by(translation, at: place(decision.rule, in: decision.chain), state.marks)
             ]
             end.passing = translated.merged(end.passing)
             return otherwise

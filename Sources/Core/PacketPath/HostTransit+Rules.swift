@@ -79,12 +79,22 @@ extension HostTransit {
 
     // MARK: - NAT
 
+    /// A translation that chains of NAT may choose.
+    struct NATChoice {
+        /// The translation.
+        let translation: Translation
+        /// The rule that makes it.
+        let place: RulePlace
+        /// The marks of packets that it is chosen for.
+        let marks: PacketState.Marks
+    }
+
     /// What chains of NAT decide.
     enum NATResult {
         /// Nothing: the addresses stay, unless a program that is not read changes them.
         case untouched
         /// One of these; several if the kernel draws one.
-        case choices([(Translation, at: RulePlace)])
+        case choices([NATChoice])
         /// The packet's end.
         case ended(Outcome)
     }
@@ -113,11 +123,11 @@ extension HostTransit {
             if found.count > 1, let doubt = end.doubt {
                 return .ended(unknown(passing, at: PathStep.Stage(hook), by: doubt.description))
             }
-            let choices = found.compactMap { choice -> (Translation, at: RulePlace)? in
-                guard case .by(let translation, let place) = choice else { return nil }
-                return (translation, place)
+            let choices = found.compactMap { choice -> NATChoice? in
+                guard case .by(let translation, let place, let marks) = choice else { return nil }
+                return NATChoice(translation: translation, place: place, marks: marks)
             }
-            return .choices(choices.sorted { $0.at.description < $1.at.description })
+            return .choices(choices.sorted { $0.place.description < $1.place.description })
         }
         return .untouched
     }
@@ -162,10 +172,10 @@ extension HostTransit {
         switch translate(at: .postrouting, &passing) {
         case .ended(let end): return end
         case .choices(let choices):
-            guard let (translation, place) = choices.first, choices.count == 1,
-                let translated = apply(source: translation, to: packet, passing, toward: hop)
-            else { return unknown(passing, at: .postrouting, by: choices.first?.at.description ?? "") }
-            change(to: translated, by: place.description, machine.evidence, &passing)
+            guard let choice = choices.first, Set(choices.map(\.translation)).count == 1,
+                let translated = apply(source: choice.translation, to: packet, passing, toward: hop)
+            else { return unknown(passing, at: .postrouting, by: choices.first?.place.description ?? "") }
+            change(to: translated, by: choice.place.description, machine.evidence, &passing)
         case .untouched: hide(&passing, toward: hop)
         }
         return nil

@@ -125,15 +125,17 @@ struct HostTransit {
         case .ended(let outcome): return [.ended(outcome)]
         case .untouched: return serve(passing)
         case .choices(let choices):
-            return choices.map { translation, place in
+            return choices.map { choice in
                 var next = passing
-                guard let translated = apply(translation, to: packet) else {
-                    return .ended(unknown(passing, at: .prerouting, by: place.description))
+                next.state.marks = choice.marks
+                guard let translated = apply(choice.translation, to: packet) else {
+                    return .ended(unknown(passing, at: .prerouting, by: choice.place.description))
                 }
                 next.state.packet = translated
                 if translated != packet {
                     next.steps.append(
-                        step(.prerouting, .translate, by: place.description, from: packet, in: next))
+                        step(
+                            .prerouting, .translate, by: choice.place.description, from: packet, in: next))
                 }
                 return .passing(next)
             }
@@ -190,7 +192,8 @@ struct HostTransit {
         return proxy.endpoints.map { endpoint in
             var next = passing
             next.state.packet.destination = endpoint
-            if proxy.hides(packet.source) { next.hiding = proxy }
+            // A pod that asks itself through a service is hidden by every proxy.
+            if proxy.hides(packet.source) || endpoint == packet.source { next.hiding = proxy }
             var done = step(.service, .translate, by: proxy.name, from: packet, in: next)
             done.evidence = proxy.evidence
             next.steps.append(done)
@@ -229,6 +232,7 @@ struct HostTransit {
             var chosen = step(
                 .route, .forward, by: rule + "route \(route.shortText(by: hop))", from: packet, in: next)
             chosen.evidence = machine.evidence(of: route)
+            chosen.isDiverted = machine.diverts(packet, by: route)
             chosen.device = hop.device
             chosen.mtu = hop.device.flatMap { machine.state.link($0)?.mtu }
             next.steps.append(chosen)

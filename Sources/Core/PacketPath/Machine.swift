@@ -53,6 +53,15 @@ package struct Machine: Sendable {
         walk = PacketWalk(PacketRules(state, withOurs: true), routes: routes)
     }
 
+    /// True if a route of ours would lead the packet elsewhere, if this one did not take it first.
+    func diverts(_ packet: Packet, by route: Route) -> Bool {
+        guard evidence == .read, !route.isOurs else { return false }
+        return state.routes.contains { own in
+            own.isOurs && own.kind == .unicast && own.destination.contains(packet.destination)
+                && own.nextHops != route.nextHops
+        }
+    }
+
     /// How a route is known.
     func evidence(of route: Route?) -> PacketTrace.Evidence {
         guard evidence == .planned, let route else { return evidence }

@@ -7,6 +7,8 @@ package struct NetworkMap: Sendable {
     package private(set) var machines: [Machine] = []
     /// The place of each machine: a key of a cluster or site.
     package private(set) var places: [String] = []
+    /// The machines by their names.
+    private var named: [String: [Int]] = [:]
     /// The machines that carry an address, and by which device.
     private var owners: [IPAddress: [Port]] = [:]
     /// Ends of cables by the other end.
@@ -51,6 +53,7 @@ package struct NetworkMap: Sendable {
         let index = machines.count
         machines.append(machine)
         places.append(place)
+        named[machine.name, default: []].append(index)
         guard owns else { return index }
         for address in machine.state.addresses where !address.address.isLoopback && !address.isLinkLocal {
             owners[address.address, default: []].append(Port(machine: index, device: address.device))
@@ -83,7 +86,7 @@ package struct NetworkMap: Sendable {
 
     /// The machine called `name` of a place; nil if there is none.
     package func machine(named name: String, in place: String) -> Int? {
-        machines.indices.first { machines[$0].name == name && places[$0] == place }
+        named[name]?.first { places[$0] == place }
     }
 
     /// The machine that carries `address`; of several, one of `place`; nil if there is none.

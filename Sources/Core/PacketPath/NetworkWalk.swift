@@ -169,6 +169,12 @@ package struct NetworkWalk {
             found.append(way)
         case .sent(let device, let hop, let isDirect):
             let port = NetworkMap.Port(machine: machine, device: device)
+            if way.returnsToSender {
+                way.stop(
+                    .hairpin, by: "\(way.packet.destination) gets a packet from its own address",
+                    as: .dropped, evidence: map.machines[machine].evidence)
+                return found.append(way)
+            }
             if let lost = wrap(&way, at: port, to: hop) { return found.append(lost) }
             let receiver = map.receiver(of: way.packet, from: port, to: hop, isDirect: isDirect, hint: hint)
             switch receiver {
@@ -214,7 +220,9 @@ package struct NetworkWalk {
     /// An answer that comes to a machine again which has undone its translation already: as a new connection
     /// it would be the reverse of the old one, so that the kernel gives it another port.
     private func clashing(_ way: Way, at machine: Int) -> Way? {
-        let isNew = way.part == .furtherAnswer || way.part == .answer && way.packet.transport == "udp"
+        let isNew =
+            way.part == .furtherAnswer && !way.packet.isOfICMP
+            || way.part == .answer && way.packet.transport == "udp"
         guard isNew, let known = way.connections[machine],
             !known.contains(where: { $0.left.reply == way.packet }),
             known.contains(where: { $0.arrived.reply == way.packet })
@@ -320,21 +328,28 @@ package struct NetworkWalk {
 extension NetworkWalk.Way {
     /// Gives a packet the state that a machine gives it by what it has seen of the connection. A machine that
     /// has seen no request takes an answer of TCP for invalid, and what follows it for a new connection; one
-    /// that sees no answers takes what follows the request for invalid (nf_conntrack_proto_tcp.c).
+    /// that sees no answers takes what follows the request for invalid (nf_conntrack_proto_tcp.c). An echo
+    /// reply begins nothing, and an echo request is new until it is answered (nf_conntrack_proto_icmp.c).
     fileprivate func recognise(_ arrival: inout HostTransit.Arrival, at machine: Int) {
-        let isStrict = packet.transport != "udp"
+        let (isDatagram, isOfICMP) = (packet.transport == "udp", packet.isOfICMP)
         let known = connections[machine] ?? []
         switch part {
         case .request: arrival.state = .new
         case .answer, .furtherAnswer:
             arrival.connection = known.last { $0.left.reply == packet }
-            let isFirst = part == .answer
-            arrival.state = arrival.connection != nil ? .established : isStrict && isFirst ? .invalid : .new
+            let isInvalid = isOfICMP || part == .answer && !isDatagram
+            arrival.state = arrival.connection != nil ? .established : isInvalid ? .invalid : .new
         case .furtherRequest:
             arrival.connection = known.last { $0.arrived == packet }
             let isAnswered = answerMachines.contains(machine)
-            arrival.state = isAnswered ? .established : isStrict ? .invalid : .new
+            arrival.state = isAnswered ? .established : isDatagram || isOfICMP ? .new : .invalid
         }
+    }
+
+    /// True if a translation has made the sender the destination, and its address is still the source: the
+    /// sender's kernel drops a packet from itself that comes in from outside (fib_validate_source).
+    fileprivate var returnsToSender: Bool {
+        packet.source == packet.destination && original.destination != packet.destination && !trace.isReply
     }
 
     /// Ends the way where the packet is for.

@@ -30,6 +30,9 @@ package struct Packet: Hashable, Sendable {
     /// The family of its addresses.
     package var family: AddressFamily { source.family }
 
+    /// True for an echo request or its reply.
+    var isOfICMP: Bool { transport.contains("icmp") }
+
     /// The packet that answers this one.
     package var reply: Packet {
         Packet(

@@ -60,8 +60,22 @@ struct PacketState: Hashable, Sendable {
     enum PossibleTranslation: Hashable, Sendable {
         /// The addresses stay.
         case none
-        /// The rule at the place translates.
-        case by(Translation, at: RulePlace)
+        /// The rule at the place translates a packet with these marks: those of other choices may differ.
+        case by(Translation, at: RulePlace, Marks)
+    }
+
+    /// The marks of a packet and its connection.
+    struct Marks: Hashable, Sendable {
+        /// The packet's mark.
+        var packet: PartlyKnown
+        /// The connection's mark.
+        var connection: PartlyKnown
+    }
+
+    /// The marks at this point.
+    var marks: Marks {
+        get { Marks(packet: mark, connection: connectionMark) }
+        set { (mark, connectionMark) = (newValue.packet, newValue.connection) }
     }
 
     init(_ flow: Flow, at hook: FilterHook.HookPoint) {

@@ -44,7 +44,7 @@ package enum PathCode: String, Hashable, Sendable, CaseIterable {
         case .neighbourMissing: "the next hop has no Ethernet address"
         case .forwardingEntryMissing: "the tunnel's forwarding table lacks the next hop"
         case .mtu: "the packet is larger than a link on its way"
-        case .hairpin: "the packet returns to its own sender"
+        case .hairpin: "the packet is led back to its own sender"
         case .overlap: "the address is in use on both sides"
         case .conntrackFull: "the table of connections is full"
         case .notObserved: "a part of the way is not known"

@@ -24,6 +24,8 @@ package struct PathStep: Hashable, Sendable {
     package var mtu: Int?
     /// How the step is known.
     package var evidence: PacketTrace.Evidence
+    /// True for a route that another program has made and that takes the packet from a route of ours.
+    package var isDiverted = false
 
     /// The parts of a machine, in the order of the kernel.
     package enum Stage: String, Hashable, Sendable {
