@@ -161,8 +161,8 @@ let package = Package(
         tests(
             "PathExplanationTests",
             [
-                "PathExplanation", "PacketPath", "NetworkModel", "InventoryFile", "Inventory", "IPAddressing",
-                "JSON",
+                "PathExplanation", "PacketPath", "NetworkPlanning", "NetworkModel", "InventoryFile", "Inventory",
+                "IPAddressing", "JSON",
             ],
             data: ["Networks", "Goldens"]),
         tests("NetworkModelTests", ["NetworkModel", "Inventory", "IPAddressing", "JSON"]),
@@ -236,7 +236,7 @@ let package = Package(
             [
                 "NetworkKernel", "NetworkPlanning", "NetworkModel", "LinuxSystem", "InventoryFile",
                 "Inventory",
-                "IPAddressing", "Time", "TestSupport",
+                "IPAddressing", "PathExplanation", "Time", "TestSupport",
             ]),
         tests(
             "NetworkLabTests",

@@ -97,6 +97,10 @@ import Testing
                 """, undo: "on relay1 nft 'delete chain inet site fw'", code: "FILTER_DROP", host: "relay1",
             rule: "nft table inet site, chain fw, handle"),
         Fault(
+            command: "ip -n ${P}relay1 route add 172.17.54.10/32 dev eth0",
+            undo: "ip -n ${P}relay1 route del 172.17.54.10/32 dev eth0", code: "ROUTE_ELSEWHERE", host: "relay1",
+            rule: "172.17.54.10"),
+        Fault(
             command: "ip -n ${P}relay1 route add blackhole 172.17.54.10/32",
             undo: "ip -n ${P}relay1 route del blackhole 172.17.54.10/32", code: "NO_ROUTE", host: "relay1",
             rule: "blackhole 172.17.54.10"),

@@ -1,5 +1,8 @@
 import Foundation
 import Inventory
+import NetworkModel
+import NetworkPlanning
+import PacketPath
 import PathExplanation
 import Testing
 
@@ -35,6 +38,21 @@ import Testing
         #expect(matrix.rows.count == 36)
         let lost = matrix.rows.first { $0.cells[0].after.verdict != .reachable }
         #expect(lost == nil)
+    }
+
+    @Test func `of a large file the nodes that are asked for have the addresses that they have in the whole`() throws {
+        let inventory = try CodeTests.inventory(Self.large)
+        let from = try #require(ExplainedEnd("c0/n77", in: inventory))
+        let to = try #require(ExplainedEnd("10.3.199.7", in: inventory))
+        let explanation = Explanation(ExplainedQuestion(from: from, to: to), in: inventory)
+        let hosts = explanation.exchanges.flatMap(\.request.hops).map(\.host)
+        #expect(explanation.verdict == .reachable && hosts.contains("n77") && hosts.contains("n199"), "\(hosts)")
+        // n77 of c0 and n77 of c3 have the same last octets: the second one gets another address in the segment.
+        let route = explanation.exchanges.flatMap(\.request.steps).first { $0.rule.contains("10.3.199.0/24") }
+        let plan = NetworkPlanner(inventory)
+        let node = try #require(plan.host(named: "c3/n199"))
+        let own = plan.plan(for: node).addresses.map { "\($0.value.address)" }
+        #expect(own.contains { route?.rule.contains("via \($0) ") == true }, "\(route?.rule ?? "-") \(own)")
     }
 
     /// Four clusters of 250 nodes each in one segment.

@@ -4,7 +4,7 @@ import PacketPath
 extension Explanation {
     /// The explanation for programs.
     package var json: JSONValue {
-        .object([
+        var members: [(key: String, value: JSONValue)] = [
             ("from", .string(question.from.text)), ("to", .string(question.to.text)),
             ("verdict", .string(verdict.rawValue)), ("code", .optional(code?.rawValue)),
             ("decided_by", decision?.json ?? .null), ("fix", .optional(fix.isEmpty ? nil : fix)),
@@ -20,6 +20,26 @@ extension Explanation {
                         }
                     })
             ),
+        ]
+        if !probes.isEmpty { members.append(("probes", .array(probes.map(\.json)))) }
+        return .object(members)
+    }
+}
+
+extension ProbedPacket {
+    fileprivate var json: JSONValue {
+        let (word, reason): (String, String?) =
+            switch answer {
+            case .answered: ("answered", nil)
+            case .refused: ("refused", nil)
+            case .failed(let reason): ("failed", reason)
+            case .silent: ("silent", nil)
+            }
+        return .object([
+            ("packet", .string(packet.description)), ("reasoned", .string(verdict.rawValue)),
+            ("answer", .string(word)), ("reason", .optional(reason)),
+            ("microseconds", .optional(microseconds)), ("agreement", .string(agreement.rawValue)),
+            ("evidence", .string(PacketTrace.Evidence.probed.rawValue)),
         ])
     }
 }

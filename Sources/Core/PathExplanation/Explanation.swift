@@ -20,6 +20,8 @@ package struct Explanation: Sendable {
     package private(set) var notes: [String] = []
     /// The ways of the packets, by kind of destination.
     package private(set) var groups: [Group] = []
+    /// Packets that were sent for real; empty if none were.
+    package var probes: [ProbedPacket] = []
     /// True if the path hides its clients behind a relay.
     private var isSourceHidden = false
 
@@ -59,7 +61,8 @@ package struct Explanation: Sendable {
         isApplied: Bool = true, choices: RelayChoices = RelayChoices()
     ) {
         var builder = NetworkBuilder(
-            inventory, observed: observed, isApplied: isApplied, choices: choices)
+            inventory, observed: observed, isApplied: isApplied,
+            condensedTo: question.from.named + question.to.named, choices: choices)
         self.init(question, by: &builder)
     }
 
@@ -70,7 +73,11 @@ package struct Explanation: Sendable {
     }
 
     /// Explains by a network that several explanations share.
-    init(_ question: ExplainedQuestion, in inventory: Inventory, map: NetworkMap) {
+    ///
+    /// - Parameter advises: False if the fix and the remarks are left out.
+    init(
+        _ question: ExplainedQuestion, in inventory: Inventory, map: NetworkMap, advises: Bool = true
+    ) {
         self.question = question
         verdict = .unknown
         let choice = PacketChoice(
@@ -93,6 +100,7 @@ package struct Explanation: Sendable {
             isSourceHidden = true
         }
         judge()
+        guard advises else { return }
         let remedy = Remedy(
             question: question, inventory: inventory, path: choice.path, translator: translator)
         fix = code.map { remedy.fix(for: $0, failure: failure, decision: decision) } ?? ""
@@ -111,6 +119,19 @@ package struct Explanation: Sendable {
         return failed.first { $0.failed?.disposition != .unknown } ?? failed.first
     }
 
+    /// The verdict of some ways together; there is at least one.
+    static func verdict(of ways: [PathExchange]) -> Verdict {
+        let complete = ways.count(where: \.isComplete)
+        let unknown = ways.count { $0.failed?.disposition == .unknown }
+        if complete == ways.count { return .reachable }
+        return complete + unknown == ways.count ? .unknown : complete > 0 ? .depends : .unreachable
+    }
+
+    /// The code of packets that arrive, whatever their size; nil if they arrive as they are.
+    var codeOfSmallPackets: PathCode? {
+        exchanges.lazy.flatMap(\.request.steps).compactMap(\.code).first { $0 != .mtu }
+    }
+
     /// The verdict of all ways together.
     private mutating func judge() {
         let all = exchanges
@@ -120,19 +141,21 @@ package struct Explanation: Sendable {
                 host: "the file", role: "", rule: "it has no address for this packet", evidence: .planned)
             return
         }
-        let complete = all.count(where: \.isComplete)
-        let unknown = all.count { $0.failed?.disposition == .unknown }
-        verdict =
-            complete == all.count
-            ? .reachable
-            : complete + unknown == all.count ? .unknown : complete > 0 ? .depends : .unreachable
+        verdict = Self.verdict(of: all)
         guard let failure else {
-            code = all.lazy.flatMap(\.request.steps).compactMap(\.code).first
+            let isTooLarge = all.contains { $0.request.steps.contains { $0.code == .mtu } }
+            code = isTooLarge ? .mtu : codeOfSmallPackets
             return
         }
         guard let (hop, step) = failure.culprit else { return }
         code = step.code
         decision = Decision(host: hop.host, role: hop.role, rule: step.rule, evidence: step.evidence)
+        if let (diverter, route) = failure.diversion {
+            code = .routeElsewhere
+            decision = Decision(
+                host: diverter.host, role: diverter.role, rule: route.text, evidence: route.evidence)
+            return
+        }
         if [.replyBypassesRelay, .noReturnRoute].contains(step.code), let idle = idleRelay {
             code = .noMasquerade
             decision = idle
@@ -205,6 +228,14 @@ extension PathTrace {
     fileprivate var firstRoute: (hop: PathHop, step: PathStep)? {
         for hop in hops {
             if let step = hop.steps.first(where: { $0.stage == .route }) { return (hop, step) }
+        }
+        return nil
+    }
+
+    /// The last route that takes the packet from a route of ours; nil if none does.
+    fileprivate var diversion: (hop: PathHop, step: PathStep)? {
+        for hop in hops.reversed() {
+            if let step = hop.steps.last(where: \.isDiverted) { return (hop, step) }
         }
         return nil
     }

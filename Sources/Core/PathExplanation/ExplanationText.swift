@@ -36,6 +36,10 @@ package struct ExplanationText {
             lines += labelled("decided by", "\(role)\(decision.host), \(decision.rule)", decision.evidence)
         }
         if !explanation.fix.isEmpty { lines += labelled("fix", explanation.fix, nil) }
+        for probe in explanation.probes {
+            let found = labelled("probe", probe.text, .probed)
+            lines += probe.agreement == .disagrees ? found.map { Line(text: $0.text, kind: .problem) } : found
+        }
         for note in explanation.notes {
             lines += wrapped(note, width - 13).enumerated().map { index, text in
                 Line(text: (index == 0 ? "note" : "").padded(to: 13) + text, kind: .note)

@@ -27,23 +27,30 @@ package struct NetworkBuilder {
 
     /// The nodes of one cluster that are told apart besides those with a part in a path.
     private static let mostNodes = 3
-    /// In a cluster with fewer nodes, each of them is planned by all of them.
+    /// In a cluster with fewer nodes, all of them are planned for, if the file has few hosts as well.
     private static let manyNodes = 32
+    /// A file with more hosts counts as large: of its clusters only nodes that are told apart are planned.
+    private static let manyHosts = 128
 
     /// - Parameters:
     ///   - observed: The states of hosts by place and name.
     ///   - isApplied: True if the plan of each host counts as applied.
-    ///   - isCondensed: True if a cluster of many nodes counts as one of few.
+    ///   - addresses: A cluster of many nodes counts as one of few, among them those with these addresses, or
+    ///     with pods that have them; nil: no cluster does.
     ///   - choices: Which relays carry, as an agent has chosen.
     package init(
         _ inventory: Inventory, observed: [String: HostState] = [:], isApplied: Bool = true,
-        isCondensed: Bool = false, choices: RelayChoices = RelayChoices()
+        condensedTo addresses: [IPAddress]? = nil, choices: RelayChoices = RelayChoices()
     ) {
         var whole = inventory
-        if isCondensed {
+        if let addresses {
+            let isSmall = inventory.hosts.count <= Self.manyHosts
             whole.clusters = inventory.clusters.map { cluster in
-                cluster.nodes.count < Self.manyNodes
-                    ? cluster : Self.narrowed(cluster, of: inventory, to: [], observed: observed)
+                isSmall && cluster.nodes.count < Self.manyNodes
+                    ? cluster : Self.narrowed(cluster, of: inventory, to: addresses, observed: observed)
+            }
+            if whole.clusters != inventory.clusters {
+                whole.paths = NetworkPlanner(inventory).inventoryWithEndpoints.paths
             }
         }
         for index in whole.sites.indices where whole.sites[index].routers.isEmpty {

@@ -44,8 +44,9 @@ struct PacketChoice {
             for address in addresses {
                 guard let sender = sender(address.family, to: address) else { continue }
                 let hasPorts = ["tcp", "udp"].contains(transport)
+                let isOther = transport == "icmp" && address.family == .v6
                 let packet = Packet(
-                    from: sender.address, to: address, transport: transport,
+                    from: sender.address, to: address, transport: isOther ? "ipv6-icmp" : transport,
                     ports: hasPorts ? (Self.clientPort, port) : (0, 0))
                 group.packets.append((packet, sender.origin))
             }

@@ -20,6 +20,17 @@ package struct PathMatrix: Sendable {
         package var target: String
         /// By kind of packet, in the order of `kinds`.
         package var cells: [Cell]
+
+        /// The different outcomes in the order of their texts, each with its kinds of packets: `all`, or as
+        /// in `tcp,udp`.
+        package var outcomes: [(kinds: String, cell: Cell)] {
+            Set(cells.map(\.text)).sorted().compactMap { text in
+                let same = zip(PathMatrix.kinds, cells).filter { $1.text == text }
+                guard let cell = same.first?.1 else { return nil }
+                let isAll = same.count == PathMatrix.kinds.count
+                return (isAll ? "all" : same.map(\.0).joined(separator: ","), cell)
+            }
+        }
     }
 
     /// What becomes of one kind of packet.
@@ -29,8 +40,16 @@ package struct PathMatrix: Sendable {
         /// After it.
         package var after: Outcome
 
-        /// True if packets arrive now, and certainly none does afterwards.
-        package var isLost: Bool { now.verdict == .reachable && after.verdict == .unreachable }
+        /// True if packets arrive now, and certainly fewer of them do afterwards.
+        package var isLost: Bool {
+            switch (now.verdict, after.verdict) {
+            case (.reachable, .unreachable), (.reachable, .depends), (.depends, .unreachable): true
+            default: false
+            }
+        }
+
+        /// True if packets arrive afterwards.
+        package var arrives: Bool { after.verdict == .reachable }
     }
 
     /// A verdict with its reason.
@@ -67,7 +86,7 @@ package struct PathMatrix: Sendable {
     ) {
         let phases = [now, after].map { phase in
             var builder = NetworkBuilder(
-                inventory, observed: phase.observed, isApplied: phase.isApplied, isCondensed: true,
+                inventory, observed: phase.observed, isApplied: phase.isApplied, condensedTo: [],
                 choices: choices)
             let map = builder.network()
             return (builder.inventory, map)
@@ -76,39 +95,45 @@ package struct PathMatrix: Sendable {
         for from in places {
             for cluster in inventory.clusters where cluster.key != from {
                 for part in ExplainedEnd.Part.allCases where cluster.has(part) {
-                    let cells = Self.kinds.map { kind in
-                        let outcomes = phases.map { inventory, map in
-                            Self.outcome(Self.question(from, cluster.key, part, kind), inventory, map)
-                        }
-                        return Cell(now: outcomes[0], after: outcomes[1])
+                    let outcomes = phases.map { inventory, map in
+                        Self.outcomes(from, cluster.key, part, inventory, map)
                     }
+                    let cells = zip(outcomes[0], outcomes[1]).map { Cell(now: $0, after: $1) }
                     rows.append(Row(from: from, to: cluster.key, target: part.rawValue, cells: cells))
                 }
             }
         }
     }
 
-    /// The question of one cell.
-    private static func question(
-        _ from: String, _ to: String, _ part: ExplainedEnd.Part, _ kind: String
-    ) -> ExplainedQuestion {
-        ExplainedQuestion(
+    /// The outcomes of one row, in the order of `kinds`. A large packet takes the way of a small one.
+    private static func outcomes(
+        _ from: String, _ to: String, _ part: ExplainedEnd.Part, _ inventory: Inventory, _ map: NetworkMap
+    ) -> [Outcome] {
+        let question = ExplainedQuestion(
             from: ExplainedEnd(text: from, place: from, kind: .place),
-            to: ExplainedEnd(text: "\(to)/\(part.rawValue)", place: to, kind: .part(part)),
-            transport: kind == "udp" ? "udp" : "tcp", size: kind == "large" ? largeSize : 60)
-    }
-
-    /// The outcome of one cell.
-    private static func outcome(
-        _ question: ExplainedQuestion, _ inventory: Inventory, _ map: NetworkMap
-    ) -> Outcome {
-        let explanation = Explanation(question, in: inventory, map: map)
-        return Outcome(
-            verdict: explanation.verdict, code: explanation.code?.rawValue, host: explanation.decision?.host)
+            to: ExplainedEnd(text: "\(to)/\(part.rawValue)", place: to, kind: .part(part)), size: largeSize)
+        var datagram = question
+        datagram.transport = "udp"
+        datagram.size = 60
+        let stream = Explanation(question, in: inventory, map: map, advises: false)
+        var small = Outcome(stream)
+        if stream.verdict == .reachable, stream.code == .mtu {
+            small.code = stream.codeOfSmallPackets?.rawValue
+        }
+        let other = Explanation(datagram, in: inventory, map: map, advises: false)
+        return [small, Outcome(other), Outcome(stream)]
     }
 
     /// The rows in which packets are lost, which a change may not do unasked.
     package var losses: [Row] { rows.filter { $0.cells.contains(where: \.isLost) } }
+}
+
+extension PathMatrix.Outcome {
+    /// The outcome of an explanation.
+    fileprivate init(_ explanation: Explanation) {
+        self.init(
+            verdict: explanation.verdict, code: explanation.code?.rawValue, host: explanation.decision?.host)
+    }
 }
 
 extension Cluster {

@@ -32,6 +32,10 @@ struct Remedy {
                 "no path of the file leads to \(address): name its network there as a site or a cluster, with"
                 + " a path to it; without one its routes are not Namebridge's"
         case .noRoute where decision?.role == NetworkBuilder.underlayRole: return unplaced(failure)
+        case .routeElsewhere where decision?.evidence == .read:
+            return
+                "another program's route takes these packets at \(host): remove it there (namebridge net plan"
+                + " on \(host) names it), or let it leave these addresses out"
         case .noRoute, .routeElsewhere: return missingRoute(at: host, code, failure)
         case .noReturnRoute, .noMasquerade: return missingReturn(at: host)
         case .replyBypassesRelay: return bypass
@@ -51,7 +55,9 @@ struct Remedy {
             return "say in clusters.\(to) what translates services: kube-proxy.mode or cilium"
         case .neighbourMissing, .forwardingEntryMissing: return "namebridge net apply on \(host)"
         case .mtu: return "let \"fragmentation needed\" through, or lower the sender's MTU"
-        case .hairpin: return "let the bridge of the pods send packets back (hairpin mode)"
+        case .hairpin:
+            return "masquerade packets that \(host) translates back to their own sender, as kube-proxy's"
+                + " rules do; and let the bridge of the pods send them back (hairpin mode)"
         case .overlap: return "namebridge: give clusters.\(to) a \"map\""
         case .conntrackFull: return "sysctl -w net.netfilter.nf_conntrack_max=... on \(host)"
         case .notObserved: return unknown(at: host)

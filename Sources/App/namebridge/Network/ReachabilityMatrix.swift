@@ -78,16 +78,12 @@ struct ReachabilityMatrix {
         table.add(["from", "to", "what", "packets", "outcome"])
         for row in matrix.rows {
             var place = [row.from, row.to, row.target]
-            for text in Set(row.cells.map(\.text)).sorted() {
-                let kinds = zip(PathMatrix.kinds, row.cells).filter { $1.text == text }
-                guard let cell = kinds.first?.1 else { continue }
-                let names =
-                    kinds.count == PathMatrix.kinds.count ? "all" : kinds.map(\.0).joined(separator: ",")
+            for (names, cell) in row.outcomes {
                 if isBroken, cell.now.text != cell.after.text {
                     table.add(place + [names, cell.now.text])
                     table.add(["", "", "", "", "-> \(cell.after.text)"])
                 } else {
-                    table.add(place + [names, text])
+                    table.add(place + [names, cell.text])
                 }
                 place = ["", "", ""]
             }
