@@ -1,16 +1,16 @@
 package import IPAddressing
 import Inventory
 import LinuxSystem
-import NetworkModel
+package import NetworkModel
 package import NetworkPlanning
 import Time
 
 /// Brings a host to its plan, or leaves it as it was: never a state in between.
 ///
 /// ```
-/// lock -> undo what an earlier run left unfinished -> observe -> difference -> refused?
-///      -> journal on the disk -> undo armed -> commands -> observe -> no difference left? -> journal gone
-///                                                 \ an error, or a difference: undone from the journal
+/// lock -> undo what an earlier run left unfinished -> observe -> difference -> refused? -> cuts packets?
+///      -> journal on the disk -> undo armed -> commands -> observe -> no difference left? -> packets as
+///         foreseen? -> journal gone      \ an error, or a difference: undone from the journal
 /// ```
 package struct NetworkApplier<Machine: Kernel> {
     /// The kernel.
@@ -67,6 +67,14 @@ package struct NetworkApplier<Machine: Kernel> {
 
         /// Decides whether the steps run now.
         package var proceeds: (Difference) -> Bool = { _ in true }
+
+        /// Says what the steps do to packets, before any of them runs; nil if nothing is asked. It throws if
+        /// the apply must not be.
+        package var foresee: ((HostState, [Step]) throws(KernelError) -> [String])?
+
+        /// Compares packets with what was foreseen, once the host is as planned; nil if nothing is compared.
+        /// It throws if everything must be undone.
+        package var compare: (() throws(KernelError) -> [String])?
 
         /// How long the confirmation may take, in seconds; nil if the apply needs no confirmation.
         package var confirmationSeconds: Int?
@@ -145,6 +153,7 @@ package struct NetworkApplier<Machine: Kernel> {
             return .nothingToDo(difference)
         }
         guard options.proceeds(difference) else { return .postponed(difference) }
+        for line in try options.foresee?(before, difference.steps) ?? [] { announce("# \(line)") }
         difference.steps += Self.forgetting(before, in: difference.steps)
 
         var journal = Journal(
@@ -157,6 +166,7 @@ package struct NetworkApplier<Machine: Kernel> {
             try kernel.perform(difference.steps, announce: announce)
             let changed = difference.records(after: records, among: before.settings)
             difference.note(try verify(plan, changed, options))
+            for line in try options.compare?() ?? [] { announce("# \(line)") }
             try store.write(changed)
             journal.waits = options.armUndo != nil
             if journal.waits { try store.write(journal) } else { try finish(journal) }

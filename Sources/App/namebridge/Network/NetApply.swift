@@ -13,10 +13,13 @@ struct NetApply: ParsableCommand {
         abstract: "Bring this host to its planned state, or leave it as it was.",
         discussion: """
             Each command is printed before it runs. If one fails, or the host is not as planned afterwards, \
-            everything is undone. A second apply has nothing to do.
+            everything is undone. A second apply has nothing to do. A plan that would cut packets between \
+            two places that arrive now is refused; with --confirm, connections to the clusters are tried \
+            before and after the steps as well, and one that is lost undoes everything at once.
 
             Examples:
               sudo namebridge net apply
+              sudo namebridge net apply --accept-loss 'office->old'
               sudo namebridge net apply --confirm 60s && namebridge net confirm
             """)
 
@@ -38,8 +41,16 @@ struct NetApply: ParsableCommand {
             """)
     var adopt = false
 
+    @Option(
+        name: .long,
+        help: ArgumentHelp(
+            "Apply the plan although it cuts the packets between these two places; may be repeated.",
+            valueName: "from->to"))
+    var acceptLoss: [AcceptedLoss] = []
+
     func run() throws {
-        let (plan, applied) = try host.planAndConfiguration()
+        let (plan, inventory, applied) = try host.planAndConfiguration()
+        try AcceptedLoss.check(acceptLoss, in: inventory)
         ThisProcess.finishWhatIsBegun()
         let announcer = Announcer()
         let outcome = try NetFailure.reported { () throws(KernelError) in
@@ -49,7 +60,7 @@ struct NetApply: ParsableCommand {
             let store = try NetState.store()
             return try NetworkApplier(kernel: kernel, store: store, announce: announcer.announce).apply(
                 plan, identifier: Self.newIdentifier, process: Int(ThisProcess.identifier),
-                options: options(store, applied))
+                options: options(store, applied, in: inventory))
         }
         switch outcome {
         case .nothingToDo(let difference), .postponed(let difference):
@@ -66,12 +77,17 @@ struct NetApply: ParsableCommand {
 
     /// The options of the apply, with the undo timer.
     private func options(
-        _ store: StateStore, _ applied: AppliedConfiguration
-    ) -> NetworkApplier<LinuxKernel>.Options {
+        _ store: StateStore, _ applied: AppliedConfiguration, in inventory: Inventory
+    ) throws(KernelError) -> NetworkApplier<LinuxKernel>.Options {
         var options = NetworkApplier<LinuxKernel>.Options(
             adopts: adopt, resolvers: HostSurroundings.resolvers(), sessions: HostSurroundings.sessions(),
             desired: .configuration(applied))
+        let protection = try ApplyProtection(
+            inventory, host: applied.host, store: store, accepted: Set(acceptLoss.map(\.places)),
+            triesConnections: confirm != nil)
+        options.foresee = protection.foresee
         if let confirm {
+            options.compare = protection.compare
             options.confirmationSeconds = confirm.seconds
             options.armUndo = { journal throws(KernelError) in
                 try UndoTimer.start(journal: journal.identifier, seconds: confirm.seconds, store: store)

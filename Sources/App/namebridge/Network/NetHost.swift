@@ -31,15 +31,15 @@ struct NetHostOptions: ParsableArguments {
     /// The plan of the chosen host.
     func plan(of planner: NetworkPlanner) throws -> HostPlan { planner.plan(for: try located(in: planner)) }
 
-    /// The host's plan, and the configuration that an agent needs.
+    /// The host's plan, what it is of, and the configuration that an agent needs.
     /// - Throws: As `plan` does.
-    func planAndConfiguration() throws -> (HostPlan, AppliedConfiguration) {
+    func planAndConfiguration() throws -> (HostPlan, Inventory, AppliedConfiguration) {
         let (inventory, text) = try configuration.loadWithText()
         let plan = try plan(of: planner(inventory))
         let applied = AppliedConfiguration(
             path: FilePath.fromRoot(configuration.path), host: "\(plan.host.place)/\(plan.host.host.name)",
             isChosen: host != nil, text: text)
-        return (plan, applied)
+        return (plan, inventory, applied)
     }
 
     /// The chosen host, or the one that has an address of this machine.
