@@ -14,10 +14,11 @@ struct Explain: ParsableCommand {
             (CLUSTER/pods, CLUSTER/services, CLUSTER/dns) or a name, which is looked up by the rules of the \
             configuration. First comes the verdict, then the object that decides and what to change, then \
             each step of the packet and of its answer with its evidence: planned (from the file), read \
-            (from this host's kernel, or one that "net observe" has read), assumed (general knowledge).
+            (from this host's kernel, or one that "net observe" has read), assumed (general knowledge). With \
+            --probe the packets are sent for real as well, from this host, and told beside the verdict.
 
             The exit code is 0 if all packets arrive, 1 if none or not all do, 2 for wrong usage, 3 if it is \
-            not known.
+            not known, or if a packet that was sent does something else than the verdict says.
 
             Examples:
               namebridge explain office prod/services
@@ -25,6 +26,7 @@ struct Explain: ParsableCommand {
               namebridge explain office prod/web.shop:80 --brief
               sudo namebridge explain office prod/services --state observed/
               namebridge explain prod/master1 10.244.2.8:8080 --protocol udp --output json
+              sudo namebridge explain prod/master1 staging/dns --probe
             """)
 
     @Argument(help: "The sender: SITE, CLUSTER, [PLACE/]HOST, or [PLACE/]ADDRESS.")
@@ -57,6 +59,14 @@ struct Explain: ParsableCommand {
     @Flag(name: .long, help: "Read no kernel: every host counts as \"net apply\" makes it.")
     var planned = false
 
+    @Flag(
+        name: .long,
+        help: """
+            Send the packets for real, and compare: FROM must be this host, one of its addresses, or the \
+            place that it stands in. A packet of TCP begins a connection and resets it.
+            """)
+    var probe = false
+
     @Option(name: [.customShort("o"), .long], help: "How to write the result: text or json.")
     var output = OutputForm.text
 
@@ -67,14 +77,31 @@ struct Explain: ParsableCommand {
 
     func run() throws {
         let inventory = try options.load()
-        let question = try question(in: inventory)
+        var question = try question(in: inventory)
+        let prober = probe ? ExplanationProbe(inventory) : nil
+        if let prober { question.from = try sender(question.from, prober) }
         var hosts = ObservedHosts(inventory)
         if !planned {
-            hosts.readThisHost()
             if let state { try hosts.read(folder: state) }
+            // What this host is now counts more than what a file says of it.
+            hosts.readThisHost()
         }
-        try write(
-            Explanation(question, in: inventory, observed: hosts.states, choices: hosts.choices))
+        let explanation = Explanation(
+            question, in: inventory, observed: hosts.states, choices: hosts.choices)
+        try write(prober?.probing(explanation) ?? explanation)
+    }
+
+    /// The sender as this host can be it.
+    /// - Throws: `ExitStatus.usage`, after a message, if it is another host.
+    private func sender(_ end: ExplainedEnd, _ prober: ExplanationProbe) throws -> ExplainedEnd {
+        guard let sender = prober.sender(of: end) else {
+            let own = prober.ownAddresses.sorted().prefix(4).map { "\($0)" }.joined(separator: ", ")
+            printError(
+                "namebridge: --probe sends from this host (\(own)), and \"\(end.text)\" is not this host:"
+                    + " run it there, or leave --probe out")
+            throw ExitStatus.usage
+        }
+        return sender
     }
 
     /// The question of the command line.
@@ -98,6 +125,7 @@ struct Explain: ParsableCommand {
             let text = ExplanationText(explanation, width: TerminalSize.current?.columns ?? 100)
             for line in brief ? text.brief : text.lines { print(line.styled) }
         }
+        if explanation.isContradicted { throw ExitStatus.unknown }
         switch explanation.verdict {
         case .reachable: return
         case .unreachable, .depends: throw ExitStatus.problem
