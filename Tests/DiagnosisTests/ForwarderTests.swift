@@ -30,6 +30,21 @@ import Testing
         #expect(finding.remedies.flatMap(\.lines).contains(line), "\(finding.remedies)")
     }
 
+    @Test func `a path that is down has its reason and what mends it`() throws {
+        var seen = ForwarderObservation()
+        seen.host.downPaths = [
+            ForwarderObservation.DownPath(
+                name: "office -> prod via relay1", cause: "no answer from 10.96.0.10:53",
+                reason: "the host does not forward packets (FORWARDING_OFF) at relay1", fix: "namebridge net apply on relay1"),
+            ForwarderObservation.DownPath(name: "lab -> prod", cause: "no answer", reason: "", fix: ""),
+        ]
+        let findings = ForwarderDiagnosis(seen).findings.filter { $0.check == .path }
+        #expect(findings.map(\.severity) == [.problem, .problem])
+        #expect(findings[0].meaning.contains("FORWARDING_OFF") && findings[0].summary.contains("no answer from 10.96.0.10:53"))
+        #expect(findings[0].remedies.map(\.file) == ["namebridge net apply on relay1"])
+        #expect(findings[1].remedies.isEmpty)
+    }
+
     @Test func `a process that is hidden still has the port`() throws {
         var seen = ForwarderObservation()
         seen.listeners = [try Self.listener("127.0.0.1", [Self.holder("127.0.0.1", nil)])]

@@ -1,3 +1,4 @@
+import AdminServer
 import Forwarding
 import IPAddressing
 import Inventory
@@ -10,6 +11,7 @@ import Synchronization
 final class PathWatch: Sendable {
     private let prober: PathProber
     private let gatekeeper: PathGatekeeper
+    private let why: PathReasons
     private let followed: Mutex<Followed>
 
     /// What the probed paths follow from.
@@ -32,11 +34,14 @@ final class PathWatch: Sendable {
         let gatekeeper = PathGatekeeper()
         gatekeeper.keep([gates])
         self.gatekeeper = gatekeeper
+        let why = PathReasons(inventory)
+        self.why = why
         prober = try PathProber(
             inventory.probedPaths(ownAddresses: addresses), mostOpen: mostOpen
         ) { verdict in
             gatekeeper.take(verdict)
             log.write(verdict)
+            why.take(verdict)
         }
         try prober.start()
     }
@@ -46,6 +51,9 @@ final class PathWatch: Sendable {
     /// What is known of each path; at most half a second old.
     var verdicts: [PathVerdict] { prober.verdicts }
 
+    /// Why paths are down, by their names; a path that has just gone down may not be among them yet.
+    var reasons: [String: ServerStatus.PathReason] { why.reasons }
+
     /// A policy with the gates `next` is about to be served by, instead of one with the gates `current`.
     func prepare(_ next: PathGates, after current: PathGates) { gatekeeper.keep([current, next]) }
 
@@ -53,6 +61,7 @@ final class PathWatch: Sendable {
     func adopt(_ inventory: Inventory, _ gates: PathGates) {
         gatekeeper.keep([gates])
         followed.withLock { $0.inventory = inventory }
+        why.follow(inventory)
         follow(Self.ownAddresses)
     }
 

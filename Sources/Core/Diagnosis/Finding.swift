@@ -79,6 +79,8 @@ package enum Check: String, Hashable, Sendable, CaseIterable {
     case agreement
     /// Routes and rules as planned.
     case routes
+    /// A path that carries packets.
+    case path
     /// Room in the connection table.
     case conntrack
     /// Reverse path filters.

@@ -82,6 +82,25 @@ package struct ForwarderObservation: Hashable, Sendable {
         }
     }
 
+    /// A path that carries no packets, as probes of the running server show.
+    package struct DownPath: Hashable, Sendable {
+        /// As in `office -> prod via relay1`.
+        package var name: String
+        /// What the probes show, as in `no answer from 10.96.0.10:53`.
+        package var cause: String
+        /// Why that is, by the reasoning of `namebridge explain`.
+        package var reason: String
+        /// What makes packets arrive; empty if that is not known.
+        package var fix: String
+
+        package init(name: String, cause: String, reason: String, fix: String) {
+            self.name = name
+            self.cause = cause
+            self.reason = reason
+            self.fix = fix
+        }
+    }
+
     /// Other properties of the host; nil for what cannot be observed or does not matter here.
     package struct HostObservation: Hashable, Sendable {
         /// Such as `prod/relay1`; nil if the host has no part in a path.
@@ -94,6 +113,9 @@ package struct ForwarderObservation: Hashable, Sendable {
 
         /// Why the network cannot be observed.
         package var networkObstacle: String?
+
+        /// The paths that the running server finds to be down.
+        package var downPaths: [DownPath] = []
 
         /// Entries of the connection table, and the most that there may be.
         package var trackedConnections: Int?

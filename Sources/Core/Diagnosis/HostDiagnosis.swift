@@ -4,7 +4,19 @@ struct HostDiagnosis {
     let seen: ForwarderObservation.HostObservation
 
     /// The findings, without those for which nothing was observed.
-    var findings: [Finding] { [network, conntrack, reversePath, descriptors].compactMap { $0 } }
+    var findings: [Finding] {
+        [network].compactMap { $0 } + paths + [conntrack, reversePath, descriptors].compactMap { $0 }
+    }
+
+    /// One finding for each path that is down.
+    private var paths: [Finding] {
+        seen.downPaths.map { path in
+            Finding(
+                .problem, "path \(path.name)", .path, "down: \(path.cause)",
+                path.reason.isEmpty ? "Addresses of the cluster are not reached." : "\(path.reason).",
+                remedies: path.fix.isEmpty ? [] : [Remedy("fix", path.fix, [])])
+        }
+    }
 
     /// The comparison of `namebridge net status`.
     private var network: Finding? {

@@ -12,6 +12,9 @@ package struct HostReports: Sendable {
     /// What probes show of the paths that this host speaks for.
     package let pathVerdicts: @Sendable () -> [PathVerdict]
 
+    /// Why paths are down, by their names (`ProbedPath.name`).
+    package let pathReasons: @Sendable () -> [String: ServerStatus.PathReason]
+
     /// For each cluster with outer addresses that this host translates, by its key, how many packets so far.
     package let translatedPackets: @Sendable (Inventory) -> [String: Int]
 
@@ -19,11 +22,13 @@ package struct HostReports: Sendable {
         agentFile: String = "/run/namebridge-net/agent.json",
         factsFolder: String = "/var/lib/namebridge/clusters",
         pathVerdicts: @escaping @Sendable () -> [PathVerdict] = { [] },
+        pathReasons: @escaping @Sendable () -> [String: ServerStatus.PathReason] = { [:] },
         translatedPackets: @escaping @Sendable (Inventory) -> [String: Int] = { _ in [:] }
     ) {
         self.agentFile = agentFile
         self.factsFolder = factsFolder
         self.pathVerdicts = pathVerdicts
+        self.pathReasons = pathReasons
         self.translatedPackets = translatedPackets
     }
 }

@@ -207,13 +207,18 @@ extension ServerControl {
     /// What probes show, beside the paths that they go along.
     private func addPathHealth(to status: inout ServerStatus, at now: MonotonicTime) {
         let verdicts = reports.pathVerdicts()
+        let reasons = reports.pathReasons()
         for (index, path) in inventory.paths.enumerated() where status.paths.indices.contains(index) {
             let relays = path.relayHosts
             let places = path.ends.keys
             status.paths[index].health = verdicts.filter { verdict in
                 verdict.path.relays == relays && places.contains(verdict.path.from)
                     && places.contains(verdict.path.to)
-            }.map { ServerStatus.PathHealth($0, at: now) }
+            }.map { verdict in
+                var health = ServerStatus.PathHealth(verdict, at: now)
+                if health.isDown { health.reason = reasons[verdict.path.name] }
+                return health
+            }
         }
     }
 

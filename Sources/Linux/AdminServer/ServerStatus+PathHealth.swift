@@ -25,6 +25,8 @@ extension ServerStatus {
         package var downSeconds: Int
         /// What clients get while it is down: `servfail` or `answer`.
         package var onDown: String
+        /// Why it is down; `nil` if it is not, or nothing was reasoned yet.
+        package var reason: PathReason?
 
         package var isDown: Bool { state == "down" }
 
@@ -62,10 +64,16 @@ extension ServerStatus.PathHealth {
     /// The state in words, such as `down for 12 s: no answer from 10.96.0.10:53`.
     package var words: String {
         let time = Figures.duration(seconds: sinceSeconds)
-        guard isUp else { return "\(state) for \(time): \(cause)" }
+        guard isUp else { return "\(state) for \(time): \(cause)" + reasonWords }
         var words = "up for \(time), answers in \(Figures.time(microseconds: roundTripMicroseconds))"
         if !silentTargets.isEmpty { words += ", but not from \(silentTargets.joined(separator: ", "))" }
         return words
+    }
+
+    /// Why it is down and what to do, to be appended; empty if nothing was reasoned.
+    private var reasonWords: String {
+        guard let reason else { return "" }
+        return "; \(reason.words)" + (reason.fix.isEmpty ? "" : "; fix: \(reason.fix)")
     }
 
     package var json: JSONValue {
@@ -76,7 +84,7 @@ extension ServerStatus.PathHealth {
             ("silent-targets", .array(silentTargets.map { .string($0) })),
             ("round-trip-microseconds", .integer(roundTripMicroseconds)),
             ("changes", .integer(changes)), ("down-seconds", .integer(downSeconds)),
-            ("on-down", .string(onDown)),
+            ("on-down", .string(onDown)), ("reason", reason?.json ?? .null),
         ])
     }
 
@@ -93,5 +101,6 @@ extension ServerStatus.PathHealth {
         changes = json["changes"]?.count ?? 0
         downSeconds = json["down-seconds"]?.count ?? 0
         onDown = json["on-down"]?.string ?? ""
+        reason = json["reason"].flatMap(ServerStatus.PathReason.init(json:))
     }
 }

@@ -79,7 +79,8 @@ struct Serve: ParsableCommand {
             server, version: Namebridge.version, inventory: inventory, load: demo.demo ? nil : loader.load,
             reports: HostReports(
                 agentFile: NetState.path + "/agent.json", factsFolder: FactsFolder.path,
-                pathVerdicts: { paths.verdicts }, translatedPackets: TranslatedPackets.counts),
+                pathVerdicts: { paths.verdicts }, pathReasons: { paths.reasons },
+                translatedPackets: TranslatedPackets.counts),
             announce: watch.notices.tell)
         let controlServer = try control.listen(for: serverControl, isDemo: demo.demo)
         let httpServer = AdminListener.start(inventory.admin, serverControl)

@@ -7,6 +7,7 @@ import Inventory
 import LinuxSystem
 import NetworkKernel
 import NetworkPlanning
+import PathHealth
 
 /// Examines the host that Namebridge runs on: its sockets, the clusters' servers, the kernel.
 struct ForwarderInspection {
@@ -28,7 +29,8 @@ struct ForwarderInspection {
     func run() -> ForwarderObservation {
         var seen = ForwarderObservation()
         let outcomes = Interrogation.ask(questions())
-        let own = runningProcess()
+        let status = runningServer()
+        let own = status.flatMap { $0.processID > 0 ? $0.processID : nil }
         let owners = SocketOwners()
         seen.listeners = inventory.dns.listen.map { endpoint in
             func holders(_ isStream: Bool) -> [ForwarderObservation.Holder] {
@@ -53,7 +55,30 @@ struct ForwarderInspection {
             ServerObservation(server: $0, outcomes: outcomes[$0] ?? [:])
         }
         seen.host = host(own)
+        seen.host.downPaths = status.map { downPaths(of: $0) } ?? []
         return seen
+    }
+
+    /// The paths whose reasons are found out at most.
+    private static let mostPaths = 8
+
+    /// The paths that the server finds to be down, each with the reason that this process sees: root reads
+    /// more than a server that has given up its rights.
+    private func downPaths(of status: ServerStatus) -> [ForwarderObservation.DownPath] {
+        let down = status.paths.flatMap(\.health).filter(\.isDown).prefix(Self.mostPaths)
+        guard !down.isEmpty else { return [] }
+        let reasoning = PathReasoning(inventory, readsHost: true)
+        return down.map { health in
+            let path = inventory.paths.first { path in
+                path.relayHosts == health.relays && path.ends.keys.contains(health.from)
+                    && path.ends.keys.contains(health.to)
+            }
+            let target = inventory.cluster(health.to).flatMap { path?.probeTargets(of: $0).first?.endpoint }
+            let reason =
+                target.map { reasoning.reason(from: health.from, to: health.to, target: $0) } ?? health.reason
+            return ForwarderObservation.DownPath(
+                name: health.name, cause: health.cause, reason: reason?.words ?? "", fix: reason?.fix ?? "")
+        }
     }
 
     /// All questions to all servers.
@@ -98,11 +123,10 @@ struct ForwarderInspection {
         return text.hasSuffix(".") ? String(text.dropLast()) : text
     }
 
-    /// The process of the running server; nil if no server answers.
-    private func runningProcess() -> Int? {
+    /// What the running server says of itself; nil if none answers.
+    private func runningServer() -> ServerStatus? {
         do throws(ControlError) {
-            let status = ServerStatus(json: try ControlClient.ask(.status, at: controlPaths).answer)
-            return status.processID > 0 ? status.processID : nil
+            return ServerStatus(json: try ControlClient.ask(.status, at: controlPaths).answer)
         } catch {
             return nil
         }

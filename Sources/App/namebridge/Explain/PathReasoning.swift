@@ -1,0 +1,65 @@
+import AdminServer
+import IPAddressing
+import Inventory
+import PacketPath
+import PathExplanation
+
+/// Explains why a path does not carry packets of this host.
+struct PathReasoning {
+    /// The file.
+    private let inventory: Inventory
+    /// This host, if it is one of the file's and may be read.
+    private let hosts: ObservedHosts
+    /// Knows which sender this host is.
+    private let probe: ExplanationProbe
+
+    /// - Parameter readsHost: True if this host is read, once for all paths: it needs root's rights, which a
+    ///   server has given up.
+    init(_ inventory: Inventory, readsHost: Bool) {
+        self.inventory = inventory
+        var hosts = ObservedHosts(inventory)
+        if readsHost { hosts.readThisHost() }
+        self.hosts = hosts
+        probe = ExplanationProbe(inventory)
+    }
+
+    /// Why connections to a target do not come about.
+    ///
+    /// - Parameters:
+    ///   - from: The key of the near end, which this host stands in or speaks for.
+    ///   - to: The key of the cluster.
+    func reason(from: String, to: String, target: Endpoint) -> ServerStatus.PathReason {
+        let place = ExplainedEnd(text: from, place: from, kind: .place)
+        let end = ExplainedEnd(text: "\(target)", place: to, kind: .addresses([target.address]))
+        let question = ExplainedQuestion(
+            from: probe.sender(of: place) ?? place, to: end, port: Int(target.port))
+        let explanation = Explanation(
+            question, in: inventory, observed: hosts.states, choices: hosts.choices)
+        return ServerStatus.PathReason(explanation)
+    }
+}
+
+extension ServerStatus.PathReason {
+    /// The reason of an explanation. If packets should arrive by all that is known, something is in the way
+    /// on a host that was not read.
+    init(_ explanation: Explanation) {
+        let decision =
+            explanation.decision.map { ("\($0.host), \($0.rule)", $0.evidence.rawValue) } ?? ("", "")
+        guard explanation.verdict == .reachable else {
+            self.init(
+                verdict: explanation.verdict.rawValue,
+                code: (explanation.code?.rawValue ?? "", explanation.code?.meaning ?? ""), decision: decision,
+                fix: explanation.fix)
+            return
+        }
+        let hosts = explanation.unreadHosts.prefix(3).joined(separator: ", ")
+        let read =
+            hosts.isEmpty
+            ? "look at the server itself: all hosts on the way were read, and pass the packets"
+            : "run \"namebridge net observe\" on \(hosts), and \"namebridge explain --state\" with the output"
+        self.init(
+            verdict: explanation.verdict.rawValue,
+            code: ("NOT_OBSERVED", "by the file packets arrive, so something else is in the way"),
+            decision: decision, fix: read)
+    }
+}
