@@ -17,22 +17,33 @@ struct SeededNumbers: RandomNumberGenerator {
 
 extension RandomNetwork {
     /// A network of up to six settings.
-    static func random(_ numbers: inout SeededNumbers) -> RandomNetwork {
+    static func random(_ numbers: inout SeededNumbers, _ family: AddressFamily = .v4) -> RandomNetwork {
         let targets: [(String, UInt16)] = [
             ("10.9.0.1", 9400), ("10.0.4.2", 9400), ("10.0.5.2", 9400), ("10.96.0.1", 80), ("10.96.0.1", 80),
             ("10.200.0.1", 9400),
         ]
         let target = targets[Int.random(in: targets.indices, using: &numbers)]
         var features: [Feature] = []
-        if target.0 == "10.96.0.1" { features.append(service(["a", "b", "d"].draw(&numbers), &numbers)) }
+        if target.0 == "10.96.0.1" {
+            let host = ["a", "b", "d"].draw(&numbers)
+            let isWhole = Int.random(in: 0..<3, using: &numbers) > 0
+            features.append(isWhole ? kubeProxy(host, &numbers) : service(host, &numbers))
+        }
         if target.0 == "10.200.0.1" { features += mapped(["a", "b"].draw(&numbers), &numbers) }
         for _ in 0..<Int.random(in: 0...5, using: &numbers) { features.append(feature(&numbers)) }
-        return RandomNetwork(features: features, target: target)
+        var network = RandomNetwork(features: features, target: target, family: family)
+        if Int.random(in: 0..<4, using: &numbers) == 0 {
+            let cable = Int.random(in: cables.indices, using: &numbers)
+            network.narrow = (cable, [1_280, 1_399, 1_400].draw(&numbers))
+        }
+        return network
     }
 
     private static func feature(_ numbers: inout SeededNumbers) -> Feature {
         let host = ["a", "a", "b", "b", "d", "s"].draw(&numbers)
-        switch Int.random(in: 0..<10, using: &numbers) {
+        switch Int.random(in: 0..<13, using: &numbers) {
+        case 10, 11: return iptablesFilter(host == "s" ? "b" : host, &numbers)
+        case 12: return severalHops(["a", "s"].draw(&numbers), &numbers)
         case 0: return routing(host, &numbers)
         case 1: return reversePath(host, &numbers)
         case 2: return Int.random(in: 0..<3, using: &numbers) == 0 ? switching(host, &numbers) : routing(host, &numbers)
@@ -117,17 +128,17 @@ extension RandomNetwork {
 
     private static func object(_ members: [(key: String, value: JSONValue)]) -> JSONValue { .object(members) }
 
-    private static func match(_ left: JSONValue, _ right: JSONValue, _ sign: String = "==") -> JSONValue {
+    static func match(_ left: JSONValue, _ right: JSONValue, _ sign: String = "==") -> JSONValue {
         object([("match", object([("op", .string(sign)), ("left", left), ("right", right)]))])
     }
 
-    private static func prefix(_ text: String) -> JSONValue {
+    static func prefix(_ text: String) -> JSONValue {
         let parts = text.split(separator: "/")
         guard parts.count == 2, let length = Int(parts[1]), length < 32 else { return .string(String(parts[0])) }
         return object([("prefix", object([("addr", .string(String(parts[0]))), ("len", .integer(length))]))])
     }
 
-    private static func payload(_ name: String, _ field: String) -> JSONValue {
+    static func payload(_ name: String, _ field: String) -> JSONValue {
         object([("payload", object([("protocol", .string(name)), ("field", .string(field))]))])
     }
 
@@ -156,7 +167,7 @@ extension RandomNetwork {
     }
 
     /// Adds a base chain with rules to the table of the lab.
-    private static func chain(
+    static func chain(
         _ state: inout HostState, _ type: String, _ hook: String, _ priority: Int, policy: String = "accept",
         _ rules: [[JSONValue]]
     ) {

@@ -14,6 +14,14 @@ struct RandomNetwork {
     var features: [Feature]
     /// The destination of the packet.
     let target: (address: String, port: UInt16)
+    /// Of its addresses: a network of IPv6 is one of IPv4 with other addresses.
+    var family = AddressFamily.v4
+
+    /// A cable whose packets are smaller than others', by its index; nil if there is none.
+    var narrow: (cable: Int, octets: Int)?
+
+    /// The destination in the network's family.
+    var destination: String { family == .v6 ? Self.wordInV6(target.address) : target.address }
 
     /// One setting.
     struct Feature: CustomStringConvertible {
@@ -55,7 +63,14 @@ struct RandomNetwork {
         var states: [String: HostState] = [:]
         for host in Self.hosts { states[host] = Self.base(host) }
         for feature in features { feature.change(&states[feature.host, default: HostState()]) }
-        return states
+        if let narrow {
+            let cable = Self.cables[narrow.cable]
+            for (host, device) in [(cable.0, cable.1), (cable.2, cable.3)] {
+                guard let index = states[host]?.links.firstIndex(where: { $0.name == device }) else { continue }
+                states[host]?.links[index].mtu = narrow.octets
+            }
+        }
+        return family == .v6 ? states.mapValues(\.inV6) : states
     }
 
     private static func base(_ host: String) -> HostState {
@@ -90,8 +105,43 @@ struct RandomNetwork {
 
     // MARK: - What is explained
 
-    /// What is said of the packet: whether it arrives and its source there; nil as reached: not known.
-    func prediction() -> (reached: Bool?, source: String?, text: String) {
+    /// What may become of the packet, by what is said of it.
+    struct Prediction {
+        /// The sources that the destination may see, and nil if the packet or its answer may be lost; several where the
+        /// kernel draws one of several ways. Nil if a way is not known.
+        var outcomes: Set<String?>?
+        /// Whether an echo request of 1,400 octets that may not be cut is answered; both where the kernel draws one of
+        /// several ways. Nil if a way is not known.
+        var large: Set<Bool>?
+        /// The ways, step by step.
+        var text: String
+    }
+
+    /// What is said of the packet, and of a large one.
+    func prediction() -> Prediction {
+        let exchanges = exchanges("tcp", size: 60)
+        var prediction = Prediction(text: exchanges.map(\.lines).joined(separator: "\n"))
+        if !exchanges.isEmpty, !exchanges.contains(where: { $0.failed?.disposition == .unknown }) {
+            let outcomes = exchanges.map { exchange -> String? in
+                let last = exchange.request.last
+                // Nothing listens at other ports, or where the packet ends by itself.
+                let isServed = exchange.request.hops.last?.host == "s" && last.destinationPort == 9400
+                return exchange.isComplete && isServed ? "\(last.source)" : nil
+            }
+            prediction.outcomes = Set(outcomes)
+        }
+        let large = self.exchanges(family == .v4 ? "icmp" : "ipv6-icmp", size: Self.largeSize)
+        if !large.isEmpty, !large.contains(where: { $0.failed?.disposition == .unknown }) {
+            prediction.large = Set(large.map { $0.isComplete && $0.isWide(family) })
+        }
+        return prediction
+    }
+
+    /// Of a large packet, in octets.
+    static let largeSize = 1_400
+
+    /// The ways of a packet of the client.
+    private func exchanges(_ transport: String, size: Int) -> [PathExchange] {
         var map = NetworkMap()
         let states = states
         var index: [String: Int] = [:]
@@ -107,33 +157,28 @@ struct RandomNetwork {
             map.join(
                 NetworkMap.Port(machine: left, device: device), NetworkMap.Port(machine: right, device: peer))
         }
-        guard let destination = IPAddress(target.address), let client = index["c"] else { return (nil, nil, "") }
+        guard let destination = IPAddress(destination), let client = index["c"] else { return [] }
         let packet = Packet(
-            from: IPAddress(v4: 0), to: destination, ports: (source: 40_000, destination: Int(target.port)))
-        let exchanges = NetworkWalk(map, toward: "lab").exchanges(of: packet, from: .machine(client))
-        let text = exchanges.flatMap { exchange in
-            [exchange.request, exchange.reply].compactMap(\.self).flatMap { trace in
-                trace.hops.flatMap { hop in
-                    hop.steps.map { "  \(trace.isReply ? "<" : ">") \(hop.host) \($0.stage.rawValue): \($0.rule), \($0.after)" }
-                }
-            }
-        }.joined(separator: "\n")
-        guard let exchange = exchanges.first, exchanges.count == 1 else { return (nil, nil, text) }
-        if exchange.failed?.disposition == .unknown { return (nil, nil, text) }
-        let last = exchange.request.last
-        // Nothing listens at other ports, or where the packet ends by itself.
-        let isServed = exchange.request.hops.last?.host == "s" && last.destinationPort == 9400
-        return (exchange.isComplete && isServed, "\(last.source)", text)
+            from: IPAddress(family: family, bits: 0), to: destination, transport: transport,
+            ports: transport == "tcp" ? (source: 40_000, destination: Int(target.port)) : (0, 0))
+        return NetworkWalk(map, toward: "lab", size: size).exchanges(of: packet, from: .machine(client))
     }
 
     // MARK: - What the kernel is told
 
-    /// Input of `ip -force -batch -` that replaces what an earlier network has left on a host.
-    static func routeCommands(_ state: HostState, before: HostState?) -> String {
-        var lines = (before?.policyRules ?? []).map { "rule del priority \($0.priority)" }
-        lines += ["route flush table main proto static", "route flush table 100 proto static"]
-        lines += state.routes.filter { $0.routeProtocol == 4 }.map { "route add \($0)" }
-        lines += state.policyRules.map { "rule add \($0)" }
+    /// Input of `ip -force -batch -` that removes what an earlier network has left on a host.
+    static func cleaningCommands(_ state: HostState) -> String {
+        let lines = state.policyRules.map { "rule del priority \($0.priority)" }
+        return (lines + ["route flush table main proto static", "route flush table 100 proto static"])
+            .joined(separator: "\n") + "\n"
+    }
+
+    /// Input of `ip -force -batch -` for the routes of a host.
+    static func routeCommands(_ state: HostState) -> String {
+        let links = state.links.filter { $0.name != "lo" }.map { "link set dev \($0.name) mtu \($0.mtu ?? 1500)" }
+        let lines =
+            links + state.routes.filter { $0.routeProtocol == 4 }.map { "route add \($0)" }
+            + state.policyRules.map { "rule add \($0)" }
         return lines.joined(separator: "\n") + "\n"
     }
 
@@ -142,5 +187,24 @@ struct RandomNetwork {
         let flush = JSONValue.object([("flush", .object([("ruleset", .null)]))])
         let items = [flush] + state.foreignItems.map { .object([("add", $0)]) }
         return JSONValue.object([("nftables", .array(items))]).description
+    }
+}
+
+extension PathExchange {
+    /// The steps, one line for each.
+    fileprivate var lines: String {
+        [request, reply].compactMap(\.self).flatMap { trace in
+            trace.hops.flatMap { hop in
+                hop.steps.map { "  \(trace.isReply ? "<" : ">") \(hop.host) \($0.stage.rawValue): \($0.rule), \($0.after)" }
+            }
+        }.joined(separator: "\n")
+    }
+
+    /// True if a large echo request passes all devices, and its answer as well: hosts of IPv4 cut that on the way, those of
+    /// IPv6 where it begins.
+    fileprivate func isWide(_ family: AddressFamily) -> Bool {
+        guard !request.steps.contains(where: { $0.code == .mtu }) else { return false }
+        let later = reply?.hops.dropFirst().flatMap(\.steps).filter { $0.stage == .route }.compactMap(\.mtu) ?? []
+        return family == .v4 || later.allSatisfy { $0 >= RandomNetwork.largeSize }
     }
 }
