@@ -35,9 +35,9 @@ import Testing
             _ = stream.takeGap()
         }
 
-        // Both at once: the fault may be near this host, and no other relay is better.
+        // Both at once: the fault is behind them, and no other relay is better.
         try lab.script("ip -n ${P}wan link set n1 down")
-        try agent.waits(for: "path unknown", lab)
+        try agent.waits(for: "path down", lab)
         try lab.script("sleep 2; ip -n ${P}wan link set n1 up")
         try lab.waits(for: stream)
         try lab.script("sleep 1")
@@ -56,6 +56,50 @@ import Testing
         #expect(apply.code == 0 && apply.output.hasSuffix("nothing to do\n"), "\(apply.output)")
         #expect(try lab.net("r", "remove").code == 0)
         #expect(try lab.snapshot("r") == before)
+    }
+
+    @Test func `lost probes and an own link that is cut move nothing, and two relays that die at once move back alike`() throws {
+        let lab = try Self.lab("fstay", answering: [])
+        let file = try lab.file("two.yaml", Self.configuration(source: "snat"))
+        for result in try lab.net(each: ["relay1", "relay2"], "apply --config \(file)") {
+            #expect(result.code == 0, "\(result.output)")
+        }
+        let stream = try Stream(from: lab.space(of: "pc"), to: lab.space(of: "p1"), address: "10.32.1.10")
+        let agent = try RunningAgent(on: "r", of: lab, file: file)
+        try agent.waits(forAll: ["relay1", "relay2"].map { "path up path=\"office -> prod via \($0)\"" }, lab)
+        try lab.waits(for: stream)
+
+        // Of all packets of probes one in five is lost, each way.
+        let lost = "tcp dport \(Stream.port) numgen random mod 100 < 20 counter drop"
+        let back = "tcp sport \(Stream.port) numgen random mod 100 < 20 counter drop"
+        try lab.script(
+            """
+            on r nft 'table inet loss { chain o { type filter hook output priority 0; \(lost); }; chain i { \
+                type filter hook input priority 0; \(back); }; }'
+            sleep 30
+            """)
+        let counters = try lab.on("r", "nft list table inet loss").output
+        #expect(!counters.contains("packets 0 "), "\(counters)")
+        try lab.script("on r nft delete table inet loss")
+        #expect(!agent.text.contains("path down") && !agent.text.contains("relay moved"), "\(agent.text)")
+
+        // The link of this host: nothing is known of the relays, and nothing moves.
+        try lab.script("ip -n ${P}r link set lan down")
+        try agent.waits(for: "path unknown", lab)
+        try lab.script("sleep 3; ip -n ${P}r link set lan up")
+        try agent.waits(for: "path up", lab)
+        try lab.waits(for: stream)
+        #expect(!agent.text.contains("path down") && !agent.text.contains("relay moved"), "\(agent.text)")
+
+        // Two die at once, and the second one comes back first.
+        try lab.script("ip -n ${P}lan link set relay1 down; ip -n ${P}lan link set relay2 down")
+        try agent.waits(for: "path down", lab)
+        try lab.script("sleep 2; ip -n ${P}lan link set relay2 up")
+        try agent.waits(for: "routes moved", lab)
+        #expect(agent.lastLine(with: "relay moved").contains(" carries=relay2 "), "\(agent.text)")
+        try lab.waits(for: stream)
+        print("two die at once, one is back: \(agent.lastLine(with: "relay moved"))")
+        #expect(try agent.end().contains("stopped"))
     }
 
     /// Sources are translated, so that connections would end if they moved.

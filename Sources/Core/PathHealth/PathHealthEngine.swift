@@ -5,7 +5,7 @@ package import Time
 ///
 /// Does no I/O: takes times and what came of connections, and gives what is to be done. A verdict is never
 /// drawn from this host's own faults: a process that was not running, a link that is down, connections that
-/// can't be begun, or every path of a site failing at the same moment.
+/// can't be begun, or every path of a site, to whichever cluster, failing at the same moment.
 package struct PathHealthEngine: Sendable {
     private var trackers: [PathTracker] = []
     /// The latest time that was told.
@@ -139,8 +139,9 @@ package struct PathHealthEngine: Sendable {
         let tracker = trackers[index]
         if let fault = tracker.hostFault { return fault }
         let others = trackers.indices.filter { $0 != index && trackers[$0].path.from == tracker.path.from }
-        // With one relay for all of them, the relay explains it as well as this host does.
+        // With one relay or one cluster for all of them, that explains it as well as this host does.
         guard others.contains(where: { trackers[$0].path.way != tracker.path.way }),
+            others.contains(where: { trackers[$0].path.to != tracker.path.to }),
             others.allSatisfy({ hasFailedTogether(trackers[$0], with: tracker) })
         else { return nil }
         return "all \(others.count + 1) paths of \(tracker.path.from) fail at the same moment,"
