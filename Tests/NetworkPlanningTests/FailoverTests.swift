@@ -47,6 +47,47 @@ import Testing
         ).sorted()
     }
 
+    @Test func `with a range for each relay each translates its own, and the router leads each to its relay`() throws {
+        let file = """
+            clusters:
+              prod:
+                dns: [10.32.0.10]
+                pods: [10.32.0.0/16]
+                cni: flannel-host-gw
+                nodes: { n1: { address: 192.168.10.11, pods: [10.32.1.0/24] } }
+            sites:
+              office:
+                networks: [172.16.0.0/18]
+                router: 172.16.0.1
+                hosts:
+                  gate: { address: [172.16.0.1, 10.14.0.1] }
+                  r1: { address: [10.14.0.61, 192.168.10.1] }
+                  r2: { address: [10.14.0.62, 192.168.10.2] }
+            paths:
+              - from: office
+                to: prod
+                via: relay
+                failover: dns
+                relays:
+                  - { host: r1, map: { 10.32.0.0/16: 10.200.0.0/16 } }
+                  - { host: r2, map: { 10.32.0.0/16: 10.201.0.0/16 } }
+            """
+        let gate = try plan(file)
+        #expect(gate.relayGroups.isEmpty && gate.relayedPaths.isEmpty)
+        let ways = gate.routes.map(\.value).filter { $0.table == Route.mainTable }.map { route in
+            "\(route.destination) via \(route.nextHops.compactMap(\.gateway).map(\.description).joined(separator: ", "))"
+        }
+        #expect(ways == ["10.200.0.0/16 via 10.14.0.61", "10.201.0.0/16 via 10.14.0.62"])
+        for (name, own, other) in [("r1", "10.200.0.0/16", "10.201.0.0/16"), ("r2", "10.201.0.0/16", "10.200.0.0/16")] {
+            let text = "\(try plan(file, name))"
+            #expect(text.contains(own) && !text.contains(other), "\(text)")
+        }
+        let advice = NetworkPlanner(try Networks.inventory(yaml: file)).instructions().flatMap(\.routes)
+        #expect(
+            advice.map { "\($0.destination) \($0.nextHops.map(\.name))" }
+                == ["10.200.0.0/16 [\"r1\"]", "10.201.0.0/16 [\"r2\"]"])
+    }
+
     /// A second relay that does not work would lose its share of all packets.
     @Test func `without an agent packets are led to one relay, and with one to those that it has chosen`() throws {
         #expect(hops(try plan(Self.file())) == ["10.14.0.61"])

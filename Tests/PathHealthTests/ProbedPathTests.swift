@@ -30,6 +30,29 @@ import Testing
         #expect(paths.first?.onDown == .servfail)
     }
 
+    @Test func `where each relay has a range of its own each is probed at its address of the server`() throws {
+        var inventory = try inventory()
+        var relays: [Relay] = []
+        for (name, outer) in [("n1", "10.208.0.0/16"), ("n2", "10.209.0.0/16")] {
+            var relay = Relay(host: name)
+            relay.addressMap = PrefixMap(
+                [PrefixPair(inner: try prefix("10.96.0.0/16"), outer: try prefix(outer))].compactMap { $0 })
+            relays.append(relay)
+        }
+        var settings = RelaySettings(relays: relays)
+        settings.failover = .dns
+        inventory.paths[0].carrier = .relay(settings)
+        var probe = ProbeSettings()
+        probe.targets = [try #require(Endpoint("10.96.0.9:80", defaultPort: 53))]
+        inventory.paths[0].health.probe = probe
+        inventory.takeRelayMaps()
+        let paths = inventory.probedPaths(ownAddresses: [try address("172.16.3.4")])
+        #expect(paths.map(\.name) == ["office -> prod via n1", "office -> prod via n2"])
+        #expect(
+            paths.map { $0.targets.map { "\($0.endpoint)" } }
+                == [["10.208.0.10:53", "10.208.0.9:80"], ["10.209.0.10:53", "10.209.0.9:80"]])
+    }
+
     @Test func `a host elsewhere, or at the far end, does not see what the site sees`() throws {
         #expect(try inventory().probedPaths(ownAddresses: [try address("192.168.9.1")]) == [])
         #expect(try inventory().probedPaths(ownAddresses: [try address("172.16.0.9")]) == [])

@@ -3,6 +3,7 @@ import Forwarding
 import IPAddressing
 import Inventory
 import LinuxSystem
+import NetworkKernel
 import PathHealth
 import PathProbing
 import Synchronization
@@ -32,6 +33,7 @@ final class PathWatch: Sendable {
         let mostOpen = min(Self.mostOpen, ProcessLimits.descriptorLimit(orIfUnknown: 1024) / 8)
         let log = PathLog()
         let gatekeeper = PathGatekeeper()
+        gatekeeper.follow([], RangeElection.all(in: inventory))
         gatekeeper.keep([gates])
         self.gatekeeper = gatekeeper
         let why = PathReasons(inventory)
@@ -40,6 +42,7 @@ final class PathWatch: Sendable {
             inventory.probedPaths(ownAddresses: addresses), mostOpen: mostOpen
         ) { verdict in
             gatekeeper.take(verdict)
+            gatekeeper.elect(drained: StateStore.drainedRelays(below: NetState.path))
             log.write(verdict)
             why.take(verdict)
         }
@@ -65,8 +68,13 @@ final class PathWatch: Sendable {
         follow(Self.ownAddresses)
     }
 
-    /// This host may have got other addresses, and so stand elsewhere; to be called now and then.
+    /// Which relays' ranges are given out.
+    var rangeReports: [ServerStatus.RelayGroup] { gatekeeper.reports }
+
+    /// This host may have got other addresses, and so stand elsewhere, relays may have been drained, and hold
+    /// times end; to be called once a second.
     func lookAround() {
+        gatekeeper.elect(drained: StateStore.drainedRelays(below: NetState.path))
         let addresses = Self.ownAddresses
         guard addresses != followed.withLock({ $0.ownAddresses }) else { return }
         follow(addresses)
@@ -76,7 +84,7 @@ final class PathWatch: Sendable {
         followed.withLock { followed in
             followed.ownAddresses = addresses
             let paths = followed.inventory.probedPaths(ownAddresses: addresses)
-            gatekeeper.follow(paths)
+            gatekeeper.follow(paths, RangeElection.all(in: followed.inventory))
             prober.replace(paths)
         }
     }

@@ -26,12 +26,30 @@ extension PreparedAnswer {
         while let place = walk.next(in: self) {  // ends: the walk moves on
             guard let outer = map.outer(of: address(at: place).unmapped) else { continue }
             if let zone, isOwned(walk.record - 1, below: zone) { continue }
-            // An IPv4 address inside of an IPv6 one stands at its end.
-            let length = outer.family.bitWidth / 8
-            for index in 0..<length {
-                let octet = UInt8(truncatingIfNeeded: outer.bits >> UInt128(8 * (length - 1 - index)))
-                octets.set(octet, at: place.upperBound - length + index)
-            }
+            set(outer, at: place)
+        }
+    }
+
+    /// Puts the image of each address in its place; those without one stay.
+    ///
+    /// - Returns: How many have one.
+    package mutating func replaceAddresses(_ image: (IPAddress) -> IPAddress?) -> Int {
+        var count = 0
+        var walk = AddressWalk()
+        while let place = walk.next(in: self) {  // ends: the walk moves on
+            guard let next = image(address(at: place).unmapped) else { continue }
+            set(next, at: place)
+            count += 1
+        }
+        return count
+    }
+
+    /// Puts an address in place of one of its family; one of IPv4 inside of IPv6 stands at its end.
+    private mutating func set(_ address: IPAddress, at place: Range<Int>) {
+        let length = address.family.bitWidth / 8
+        for index in 0..<length {
+            let octet = UInt8(truncatingIfNeeded: address.bits >> UInt128(8 * (length - 1 - index)))
+            octets.set(octet, at: place.upperBound - length + index)
         }
     }
 

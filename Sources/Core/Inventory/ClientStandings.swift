@@ -107,7 +107,7 @@ private struct StandingFacts {
     /// Where a client from inside of the cluster comes from. Other hosts of the cluster's network, such as
     /// relays, see outer addresses: they stand in several networks.
     private static func ranges(of cluster: Cluster) -> [IPPrefix] {
-        cluster.pods + cluster.services + cluster.addressMap.pairs.map(\.outer)
+        cluster.pods + cluster.services + cluster.outerRanges
             + cluster.nodes.flatMap(\.addresses).map(IPPrefix.init(only:))
     }
 

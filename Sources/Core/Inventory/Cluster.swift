@@ -40,6 +40,12 @@ package struct Cluster: Hashable, Sendable {
     /// same ones. Empty, the default: the addresses are used as they are.
     package var addressMap = PrefixMap()
 
+    /// The outer addresses by which single relays lead to it: those of paths with `failover: dns`, each once.
+    package internal(set) var relayMaps: [PrefixMap] = []
+
+    /// True if the file gives it no map of its own: `addressMap` is the first of `relayMaps`.
+    package internal(set) var isMappedByRelays = false
+
     /// What carries its pods' packets; nil: not known.
     package var cni: CNI?
 
@@ -90,6 +96,15 @@ package struct Cluster: Hashable, Sendable {
 
     /// True if others see its addresses as outer ones.
     package var isMapped: Bool { !addressMap.isEmpty }
+
+    /// Every pair of inner and outer addresses, those of single relays included.
+    package var allPairs: [PrefixPair] {
+        relayMaps.isEmpty
+            ? addressMap.pairs : (isMappedByRelays ? [] : addressMap.pairs) + relayMaps.flatMap(\.pairs)
+    }
+
+    /// The outer addresses, through whichever relay they lead to it.
+    package var outerRanges: [IPPrefix] { allPairs.map(\.outer) }
 
     /// `<key>.cluster.local`; nothing where `key` is no label.
     package static func defaultNames(key: String) -> [DomainName] {

@@ -10,6 +10,8 @@ package enum Failover: String, Hashable, Sendable, CaseIterable {
     case bgp
     /// keepalived moves a virtual address to a relay that works.
     case vrrp
+    /// Each relay has a range of outer addresses, and names are answered with that of one that works.
+    case dns
 }
 
 /// The numbers of the two ends of `failover: bgp`: key `bgp`.

@@ -32,7 +32,7 @@ extension Inventory {
     private var prefixesInUse: [IPPrefix] {
         var used: [IPPrefix] = []
         for cluster in clusters {
-            used += cluster.pods + cluster.services + cluster.addressMap.pairs.map(\.outer)
+            used += cluster.pods + cluster.services + cluster.outerRanges
             used += cluster.subnets.flatMap(\.networks) + cluster.kubeProxy.clusterCIDR
             used += (cluster.nodes.map(\.host) + cluster.hosts).flatMap(\.addresses).map(IPPrefix.init(only:))
         }

@@ -4,7 +4,8 @@ extension InventoryChecker {
     /// Maps: inner ranges that their place has, outer ranges that nothing else uses, and paths and views that
     /// go with them.
     mutating func checkMaps() {
-        for cluster in inventory.clusters where cluster.isMapped {
+        checkRelayMaps()
+        for cluster in inventory.clusters where cluster.isMapped && !cluster.isMappedByRelays {
             let path = InventoryPath("clusters") + cluster.key
             let inner = [("pods", cluster.pods), ("services", cluster.services)]
             checkInnerRanges(cluster.addressMap, of: inner, "are not reached from outside", at: path)
@@ -48,10 +49,13 @@ extension InventoryChecker {
 
     /// Each inner range must be inside one of the place's own; ranges outside of the map are reported.
     ///
-    /// - Parameter consequence: What becomes of the addresses that are left out.
-    private mutating func checkInnerRanges(
+    /// - Parameters:
+    ///   - consequence: What becomes of the addresses that are left out.
+    ///   - path: Where the map stands.
+    ///   - place: Where the place's own ranges stand; nil: at `path`.
+    mutating func checkInnerRanges(
         _ map: PrefixMap, of own: [(purpose: String, prefixes: [IPPrefix])], _ consequence: String,
-        at path: InventoryPath
+        at path: InventoryPath, in place: InventoryPath? = nil
     ) {
         let words = own.map(\.purpose).joined(separator: " and ")
         let table = IPPrefixTable(own.flatMap(\.prefixes).map { ($0, $0) })
@@ -79,7 +83,7 @@ extension InventoryChecker {
         for (purpose, prefixes) in own {
             for (index, prefix) in prefixes.enumerated() where mapped[prefix] != prefix.addressCount {
                 warn(
-                    at: (path + purpose)[index], and: path + "map",
+                    at: ((place ?? path) + purpose)[index], and: path + "map",
                     "found \(prefix), of which \"map\" leaves addresses out: they \(consequence)")
             }
         }
@@ -102,9 +106,10 @@ extension InventoryChecker {
     /// An outer range leads to its owner from everywhere, so that nothing else may have an address of it.
     private mutating func checkOuterRanges() {
         var outers: [Claim] = []
-        for cluster in inventory.clusters {
+        for cluster in inventory.clusters where !cluster.isMappedByRelays {
             outers += outerRanges(of: cluster.addressMap, at: InventoryPath("clusters") + cluster.key)
         }
+        for entry in relaysWithMap { outers += outerRanges(of: entry.map, at: entry.path) }
         for site in inventory.sites {
             outers += outerRanges(of: site.addressMap, at: InventoryPath("sites") + site.key)
         }

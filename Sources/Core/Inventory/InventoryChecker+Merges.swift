@@ -42,7 +42,7 @@ extension InventoryChecker {
             }
             let prefixes =
                 cluster.isMapped
-                ? cluster.addressMap.pairs.map(\.outer) : cluster.pods + cluster.services
+                ? cluster.outerRanges : cluster.pods + cluster.services
             claims += prefixes.map { Claim(prefix: $0, path: path[index], owner: key, purpose: "") }
         }
         for (outer, inner) in nested(claims) where outer.owner != inner.owner {

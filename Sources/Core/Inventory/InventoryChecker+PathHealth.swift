@@ -32,7 +32,11 @@ extension InventoryChecker {
             case .oneWay(_, let to): [to]
             case .mutual(let members): members
             }
-        let prefixes = far.compactMap { clusters[$0] }.flatMap { path.visiblePrefixes(of: $0) }
+        let prefixes = far.compactMap { clusters[$0] }.flatMap { cluster in
+            // With a range for each relay, each is probed at its own address of what stands here.
+            path.visiblePrefixes(of: cluster)
+                + (path.hasRangePerRelay ? path.targets.prefixes(of: cluster) : [])
+        }
         for (index, target) in targets.enumerated()
         where !prefixes.contains(where: { $0.contains(target.address) }) {
             warn(

@@ -129,6 +129,7 @@ extension InventoryChecker {
                 "found \"vrrp\" with a kept source, expected \"agent\" or \"bgp\": answers would need a"
                     + " virtual address in the cluster's network as well")
         }
+        checkMaps(of: relay, path, at: here)
         checkFailover(relay, in: places, at: here)
         guard case .snat(.addresses(let addresses)) = relay.source else { return }
         if relay.relays.count > 1 {
@@ -144,7 +145,7 @@ extension InventoryChecker {
 
     /// What `failover` ignores, and what keepalived needs to know of the relays.
     private mutating func checkFailover(_ relay: RelaySettings, in places: [String], at here: InventoryPath) {
-        guard relay.failover != .agent else { return }
+        guard relay.failover == .bgp || relay.failover == .vrrp else { return }
         for (index, entry) in relay.relays.enumerated() where entry.weight > 1 {
             warn(
                 at: (here + "relays")[index] + "weight",

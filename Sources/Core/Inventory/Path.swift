@@ -35,7 +35,8 @@ package struct Path: Hashable, Sendable {
 
     /// The same for some `prefixes` of the cluster.
     package func seen(_ prefixes: [IPPrefix], of cluster: Cluster) -> [IPPrefix] {
-        isMapped && cluster.isMapped ? prefixes.flatMap { cluster.addressMap.outer(of: $0) } : prefixes
+        guard isMapped, cluster.isMapped else { return prefixes }
+        return addressMaps(of: cluster).flatMap { map in prefixes.flatMap { map.outer(of: $0) } }
     }
 }
 
@@ -125,6 +126,9 @@ package struct Relay: Hashable, Sendable {
 
     /// 1...100: the share of connections among those that carry together. Default: 1.
     package var weight = 1
+
+    /// The outer addresses that lead to the far end through this relay; only with `failover: dns`.
+    package var addressMap = PrefixMap()
 
     package init(host: String, uplink: String? = nil, gateways: [IPAddress] = []) {
         self.host = host

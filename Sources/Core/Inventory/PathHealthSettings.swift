@@ -71,7 +71,7 @@ extension Path {
         func isReached(_ address: IPAddress) -> Bool { prefixes.contains { $0.contains(address) } }
         let servers = cluster.dns.compactMap { server -> Endpoint? in
             if isReached(server.address) { return server }
-            let outer = cluster.addressMap.outer(of: server.address)
+            let outer = addressMaps(of: cluster).first?.outer(of: server.address)
             return outer.flatMap { isReached($0) ? Endpoint(address: $0, port: server.port) : nil }
         }
         return Array(servers.prefix(4))

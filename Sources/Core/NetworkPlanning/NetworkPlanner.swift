@@ -86,8 +86,8 @@ package struct NetworkPlanner: Sendable {
     private func contribute(_ index: Int, to builder: inout PlanBuilder) {
         let path = inventory.paths[index]
         switch path.carrier {
-        case .relay(let settings):
-            RelayPlanning(planner: self, path: path, settings: settings)?.contribute(to: &builder)
+        case .relay:
+            for planning in RelayPlanning.all(of: path, self) { planning.contribute(to: &builder) }
         case .routed:
             refuseMaps(of: path, in: &builder)
             RoutedPlanning(planner: self, path: path).contribute(to: &builder)
@@ -124,8 +124,8 @@ package struct NetworkPlanner: Sendable {
         var list = InstructionList()
         for path in inventory.paths {
             switch path.carrier {
-            case .relay(let settings):
-                RelayPlanning(planner: self, path: path, settings: settings)?.instruct(&list)
+            case .relay:
+                for planning in RelayPlanning.all(of: path, self) { planning.instruct(&list) }
             case .routed: RoutedPlanning(planner: self, path: path).instruct(&list)
             case .vxlan: break
             }

@@ -30,9 +30,11 @@ struct RelayPlanning {
 
     /// Nil if the path's ends or relays do not exist, which `Inventory.check` reports.
     init?(planner: NetworkPlanner, path: Path, settings: RelaySettings) {
-        guard case .oneWay(let from, let to) = path.ends, let cluster = planner.clusters[to] else {
+        guard case .oneWay(let from, let to) = path.ends, var cluster = planner.clusters[to] else {
             return nil
         }
+        // A relay with a range of its own knows no others.
+        if let map = path.addressMaps(of: cluster).first { cluster.addressMap = map }
         self.planner = planner
         self.path = path
         self.settings = settings
@@ -55,6 +57,14 @@ struct RelayPlanning {
                 PrefixSet(sources.of(far.family)), of: far,
                 pods: far.pods.prefixes.flatMap { cluster.addressMap.outer(of: $0) },
                 services: far.services.prefixes.flatMap { cluster.addressMap.outer(of: $0) })
+        }
+    }
+
+    /// What the hosts of a path by relays need: where each relay has a range of its own, for each alone.
+    static func all(of path: Path, _ planner: NetworkPlanner) -> [RelayPlanning] {
+        path.throughEachRelay.compactMap { path in
+            guard case .relay(let settings) = path.carrier else { return nil }
+            return RelayPlanning(planner: planner, path: path, settings: settings)
         }
     }
 

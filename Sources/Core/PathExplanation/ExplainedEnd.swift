@@ -67,7 +67,7 @@ package struct ExplainedEnd: Hashable, Sendable {
     /// The cluster or site that has an address, inner or outer; nil if none has it.
     package static func place(of address: IPAddress, in inventory: Inventory) -> String? {
         let outer = inventory.clusters.first { cluster in
-            cluster.addressMap.pairs.contains { $0.outer.contains(address) }
+            cluster.outerRanges.contains { $0.contains(address) }
         }
         if let outer { return outer.key }
         let cluster = inventory.clusters.first { cluster in

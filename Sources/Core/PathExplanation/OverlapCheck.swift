@@ -16,7 +16,7 @@ struct OverlapCheck {
             inventory.cluster(to).map { cluster in
                 choice.path?.visiblePrefixes(of: cluster)
                     ?? (cluster.isMapped
-                        ? cluster.addressMap.pairs.map(\.outer) : cluster.pods + cluster.services)
+                        ? cluster.outerRanges : cluster.pods + cluster.services)
             } ?? []
         for prefix in near {
             guard let other = far.first(where: { $0.overlaps(prefix) }) else { continue }

@@ -78,7 +78,7 @@ struct PlannedHost {
         let length = address.family == .v4 ? 24 : 64
         guard let network = IPPrefix(around: address, length: length) else { return IPPrefix(only: address) }
         let used =
-            inventory.clusters.flatMap { $0.pods + $0.services + $0.addressMap.pairs.map(\.outer) } + written
+            inventory.clusters.flatMap { $0.pods + $0.services + $0.outerRanges } + written
         return used.contains { $0.overlaps(network) } ? IPPrefix(only: address) : network
     }
 

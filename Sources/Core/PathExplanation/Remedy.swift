@@ -191,9 +191,9 @@ struct Remedy {
 
     /// Which relay is taken to carry where another program decides; nil if none is.
     private func failover(on explanation: Explanation) -> String? {
-        guard let path, case .relay(let settings) = path.carrier, settings.failover != .agent else {
-            return nil
-        }
+        guard let path, case .relay(let settings) = path.carrier,
+            settings.failover == .bgp || settings.failover == .vrrp
+        else { return nil }
         let carriers = explanation.exchanges.lazy.flatMap(\.request.hops)
             .filter { hop in hop.role == "relay" && hop.steps.contains { $0.evidence == .planned } }
             .map(\.host)

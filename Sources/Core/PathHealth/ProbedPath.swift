@@ -88,7 +88,7 @@ extension Inventory {
     /// The paths to probe from a host with `ownAddresses`: those whose near end it stands in, and those
     /// whose file entry asks for it.
     package func probedPaths(ownAddresses: [IPAddress]) -> [ProbedPath] {
-        paths.flatMap { path in
+        paths.flatMap(\.throughEachRelay).flatMap { path in
             ends(of: path, ownAddresses).compactMap {
                 probedPath(path, from: $0.from, to: $0.to, ownAddresses)
             }
@@ -144,7 +144,18 @@ extension Path {
     /// What shows whether packets to `cluster` arrive; empty if nothing does.
     package func probeTargets(of cluster: Cluster) -> [ProbeTarget] {
         probedServers(of: cluster).map { ProbeTarget($0, mayRefuse: true) }
-            + (health.probe?.targets ?? []).map { ProbeTarget($0, mayRefuse: false) }
+            + (health.probe?.targets ?? []).compactMap { target in
+                seen(target, in: cluster).map { ProbeTarget($0, mayRefuse: false) }
+            }
+    }
+
+    /// The target as the near end sees it: where each relay has a range, at the address there; nil if it is
+    /// an address of another relay's range.
+    private func seen(_ target: Endpoint, in cluster: Cluster) -> Endpoint? {
+        guard hasRangePerRelay, let map = addressMaps(of: cluster).first else { return target }
+        if let outer = map.outer(of: target.address) { return Endpoint(address: outer, port: target.port) }
+        let isOfOther = cluster.outerRanges.contains { $0.contains(target.address) }
+        return isOfOther && map.inner(of: target.address) == nil ? nil : target
     }
 
     fileprivate var isOneWay: Bool {

@@ -55,7 +55,18 @@ package struct RelayElection: Hashable, Sendable {
             self.cause = cause
             self.lastAnswer = lastAnswer
         }
+
+        /// What `verdict` says of the only relay of its path; nil: nothing is known yet.
+        package init(_ verdict: PathVerdict?, at now: MonotonicTime) {
+            state = verdict?.state ?? .unknown
+            since = verdict?.since ?? now
+            cause = verdict?.cause ?? RelayElection.unproven
+            lastAnswer = verdict?.lastAnswer
+        }
     }
+
+    /// What is known of no relay yet.
+    private static let unproven = "no probe has been answered yet"
 
     /// Packets take other relays from now on.
     package struct Move: Hashable, Sendable {

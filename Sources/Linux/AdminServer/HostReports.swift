@@ -15,6 +15,9 @@ package struct HostReports: Sendable {
     /// Why paths are down, by their names (`ProbedPath.name`).
     package let pathReasons: @Sendable () -> [String: ServerStatus.PathReason]
 
+    /// Which relays' ranges of addresses are given out.
+    package let rangeReports: @Sendable () -> [ServerStatus.RelayGroup]
+
     /// For each cluster with outer addresses that this host translates, by its key, how many packets so far.
     package let translatedPackets: @Sendable (Inventory) -> [String: Int]
 
@@ -23,12 +26,14 @@ package struct HostReports: Sendable {
         factsFolder: String = "/var/lib/namebridge/clusters",
         pathVerdicts: @escaping @Sendable () -> [PathVerdict] = { [] },
         pathReasons: @escaping @Sendable () -> [String: ServerStatus.PathReason] = { [:] },
+        rangeReports: @escaping @Sendable () -> [ServerStatus.RelayGroup] = { [] },
         translatedPackets: @escaping @Sendable (Inventory) -> [String: Int] = { _ in [:] }
     ) {
         self.agentFile = agentFile
         self.factsFolder = factsFolder
         self.pathVerdicts = pathVerdicts
         self.pathReasons = pathReasons
+        self.rangeReports = rangeReports
         self.translatedPackets = translatedPackets
     }
 }

@@ -30,6 +30,7 @@ extension ServerControl {
         addNetwork(&text)
         addFollowed(&text)
         PathMetrics(reports.pathVerdicts(), at: MonotonicClock.now).add(to: &text)
+        addRelays(&text)
         return text.text
     }
 
@@ -229,9 +230,14 @@ extension ServerControl {
             "namebridge_network_contested_objects", .gauge,
             "Objects that another program removes again and again.",
             network.contested.count)
+    }
+
+    /// Metrics of the relays that the agent chooses, and of those whose ranges are given out.
+    private func addRelays(_ text: inout PrometheusText) {
         let relays = (agentReport?["relays"]?.elements ?? []).compactMap(
             ServerStatus.RelayGroup.init(json:))
-        if network.isRunning { RelayMetrics(relays).add(to: &text) }
+        let isAgentRunning = networkObjects?.isRunning == true
+        RelayMetrics((isAgentRunning ? relays : []) + reports.rangeReports()).add(to: &text)
     }
 
     private func addShortages(_ text: inout PrometheusText, _ shortages: LocalShortages) {

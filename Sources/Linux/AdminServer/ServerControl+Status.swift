@@ -176,6 +176,7 @@ extension ServerControl {
     private func addPlaces(to status: inout ServerStatus, _ agent: JSONValue?) {
         let states = agent?["paths"]?.elements ?? []
         let relays = (agent?["relays"]?.elements ?? []).compactMap(ServerStatus.RelayGroup.init(json:))
+        let ranges = reports.rangeReports()
         status.sites = inventory.sites.map { site in
             ServerStatus.Site(name: site.key, prefixes: site.networks.map { "\($0)" })
         }
@@ -196,8 +197,11 @@ extension ServerControl {
                     isKept: status.network?.isRunning ?? false, wanted: $0["wanted"]?.count ?? 0,
                     missing: $0["missing"]?.count ?? 0)
             }
-            if status.network?.isRunning == true, from.count == 1, carrier == "relay" {
-                shown.relays = relays.first { [$0.from] == from && [$0.to] == to }
+            let isAgentRunning = status.network?.isRunning == true
+            if from.count == 1, carrier == "relay" {
+                shown.relays = (ranges + (isAgentRunning ? relays : [])).first {
+                    [$0.from] == from && [$0.to] == to
+                }
                 shown.relayWords = shown.relays?.words(now: ThisProcess.wallClock) ?? ""
             }
             return shown
@@ -209,10 +213,10 @@ extension ServerControl {
         let verdicts = reports.pathVerdicts()
         let reasons = reports.pathReasons()
         for (index, path) in inventory.paths.enumerated() where status.paths.indices.contains(index) {
-            let relays = path.relayHosts
+            let ways = path.throughEachRelay.map(\.relayHosts)
             let places = path.ends.keys
             status.paths[index].health = verdicts.filter { verdict in
-                verdict.path.relays == relays && places.contains(verdict.path.from)
+                ways.contains(verdict.path.relays) && places.contains(verdict.path.from)
                     && places.contains(verdict.path.to)
             }.map { verdict in
                 var health = ServerStatus.PathHealth(verdict, at: now)

@@ -1,4 +1,7 @@
 package import JSON
+import LinuxSystem
+package import PathHealth
+import Time
 
 extension ServerStatus {
     /// Which relays of a path carry, by this host's network agent.
@@ -33,6 +36,32 @@ extension ServerStatus {
 }
 
 extension ServerStatus.RelayGroup {
+    /// Which relays' ranges are given out, as it is now.
+    ///
+    /// - Parameters:
+    ///   - observed: One for each relay, in their order.
+    ///   - drained: When each was drained, in seconds since 1970, by its host.
+    ///   - move: What has just changed; nil if nothing has.
+    ///   - old: The report before; nil if there was none.
+    package init(
+        _ election: RangeElection, _ observed: [RelayElection.Observation], drained: [String: Int],
+        after move: RelayElection.Move?, _ old: Self?
+    ) {
+        let now = WallClock.seconds
+        let clock = MonotonicClock.now
+        self.init(
+            from: election.from, to: election.to, path: election.name, carrying: election.election.carrying,
+            since: move == nil ? old?.since ?? now : now, reason: move?.reason ?? old?.reason ?? "",
+            moves: (old?.moves ?? 0) + (move == nil ? 0 : 1),
+            lostMilliseconds: (old?.lostMilliseconds ?? 0) + Int((move?.gap ?? 0) / 1_000_000), relays: [])
+        relays = zip(election.relays, observed).map { relay, observation in
+            ServerStatus.Relay(
+                name: relay.name, state: observation.state.rawValue,
+                since: now - clock.seconds(since: observation.since), cause: observation.cause,
+                drainedSince: drained[relay.host])
+        }
+    }
+
     /// As in `relay2 carries for 12 s, relay1 is down for 13 s: no answer from 10.96.0.10:53`.
     ///
     /// - Parameter now: Seconds since 1970.

@@ -30,6 +30,7 @@ package enum InventoryFile {
         report.root = root
         var inventory = Field(node: root, path: InventoryPath(), report: report).inventory()
         let factsProblems = inventory?.take(followed.facts) ?? []
+        inventory?.takeRelayMaps()
         report.add(inventory?.check(isOwnAddress: isOwnAddress, hostRoutes: hostRoutes) ?? [])
         report.add(inventory.map(furtherProblems) ?? [])
         return (report.hasErrors ? nil : inventory, report.sorted + factsProblems)

@@ -178,7 +178,7 @@ extension Field {
     }
 
     /// `inner prefix: outer prefix`, any number of them; those that are wrong are left out.
-    private func prefixMap() -> PrefixMap? {
+    func prefixMap() -> PrefixMap? {
         guard case .mapping(let entries) = node.content else {
             fail(expected: "a mapping: \"inner prefix: outer prefix\"")
             return nil

@@ -76,6 +76,7 @@ extension Field {
             keys.read("gateway", into: &relay.gateways) { $0.list(of: .address) }
             keys.read("priority", into: &relay.priority, .integer(1...255, "a priority"))
             keys.read("weight", into: &relay.weight, .integer(1...100, "a weight"))
+            keys.read("map", into: &relay.addressMap) { $0.prefixMap() }
             return host == nil ? nil : relay
         }
     }

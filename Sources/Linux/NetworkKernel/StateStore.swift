@@ -101,10 +101,12 @@ package struct StateStore: Sendable {
     }
 
     /// Writes a file with its checksum.
-    func write(_ name: String, _ text: String) throws(KernelError) {
+    ///
+    /// - Parameter isForAll: True if other users may read it.
+    func write(_ name: String, _ text: String, isForAll: Bool = false) throws(KernelError) {
         let line = Array(text.utf8)
         do throws(Errno) {
-            try folder.write(name, line + Array("\n\(Self.seal(line[...]))\n".utf8))
+            try folder.write(name, line + Array("\n\(Self.seal(line[...]))\n".utf8), isForAll: isForAll)
         } catch {
             throw .system(what: "\(folder.path)/\(name) cannot be written", error)
         }

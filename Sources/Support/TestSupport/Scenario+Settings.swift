@@ -15,6 +15,7 @@ extension Scenario {
     /// site office 172.16.0.0/18
     /// unmapped office prod                          # a path with "map: false"
     /// path office prod                              # a path that may close
+    /// relay office prod relay1 weight 2 map 10.244.0.0/16 10.200.0.0/16   # a relay with a range of its own
     /// host 192.168.10.11                            # addresses of the forwarder's own host
     /// upstream 172.16.1.1
     /// allow-rebinding office.example
@@ -72,10 +73,12 @@ extension Scenario {
                     Path(
                         ends: .oneWay(from: values.first ?? "", to: values.last ?? ""), carrier: .routed,
                         isMapped: line.words[0] == "path"))
+            case "relay": try line.addRelay(to: &inventory)
             case "limits", "probed", "host": continue
             default: throw ScenarioError(line: line.number, text: "no setting is called \(line.words[0])")
             }
         }
+        inventory.takeRelayMaps()
         return inventory
     }
 
@@ -138,6 +141,29 @@ extension Scenario.Line {
         cluster.cache = try cacheSettings(fields["cache"] ?? [])
         cluster.onlyKubernetesNames = fields["only-kubernetes-names"] != ["no"]
         return cluster
+    }
+
+    /// The relay of a line `relay`, for the path between its first two words.
+    fileprivate func addRelay(to inventory: inout Inventory) throws(ScenarioError) {
+        let fields = fields(Array(words.dropFirst()), ["weight", "priority", "map"])
+        guard let names = fields[""], names.count == 3 else {
+            throw ScenarioError(line: number, text: "a relay needs two ends and a name")
+        }
+        var relay = Relay(host: names[2])
+        relay.addressMap = try map(fields["map"] ?? [])
+        if let weight = fields["weight"] { relay.weight = try number(weight.first) }
+        if let priority = fields["priority"] { relay.priority = try number(priority.first) }
+        let ends = PathEnds.oneWay(from: names[0], to: names[1])
+        if let index = inventory.paths.firstIndex(where: { $0.ends == ends }),
+            case .relay(var settings) = inventory.paths[index].carrier
+        {
+            settings.relays.append(relay)
+            inventory.paths[index].carrier = .relay(settings)
+        } else {
+            var settings = RelaySettings(relays: [relay])
+            settings.failover = .dns
+            inventory.paths.append(Path(ends: ends, carrier: .relay(settings)))
+        }
     }
 
     /// The set of a line `clusterset`.

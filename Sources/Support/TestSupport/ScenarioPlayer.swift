@@ -300,9 +300,12 @@ package final class ScenarioPlayer {
         }
     }
 
-    /// `path FROM TO closes REASON`, or `opens`.
+    /// `path FROM TO closes REASON`, `opens`, or `is carried by RELAY ...`.
     private func setGate(_ words: [String]) {
         guard words.count > 3 else { return }
+        if words[3...].starts(with: ["is", "carried", "by"]) {
+            return engine.policy.gates.carry(from: words[1], to: words[2], by: Array(words.dropFirst(6)))
+        }
         let reason = words.dropFirst(4).joined(separator: " ")
         engine.policy.gates.set(
             from: words[1], to: words[2],

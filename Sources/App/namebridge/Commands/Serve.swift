@@ -80,6 +80,7 @@ struct Serve: ParsableCommand {
             reports: HostReports(
                 agentFile: NetState.path + "/agent.json", factsFolder: FactsFolder.path,
                 pathVerdicts: { paths.verdicts }, pathReasons: { paths.reasons },
+                rangeReports: { paths.rangeReports },
                 translatedPackets: TranslatedPackets.counts),
             announce: watch.notices.tell)
         let controlServer = try control.listen(for: serverControl, isDemo: demo.demo)

@@ -1,3 +1,4 @@
+import AdminServer
 import ArgumentParser
 import IPAddressing
 import Inventory
@@ -17,7 +18,8 @@ struct NetDrain: ParsableCommand {
             "net undrain", also for the next agent. Connections that began before stay with the relay if it \
             carried the path alone. The exit code is 1 if packets are still led to the relay, or if \
             connections are left when the time is over, or if the agent does not show within ten seconds that \
-            the relay is drained.
+            the relay is drained. With "failover: dns" the server of this host does it: names are no longer \
+            answered with addresses of the relay's range.
 
             Examples:
               sudo namebridge net drain relay1
@@ -25,6 +27,8 @@ struct NetDrain: ParsableCommand {
             """)
 
     @OptionGroup var configuration: ConfigurationOptions
+
+    @OptionGroup var control: ControlOptions
 
     @Argument(help: "The relay: NAME or CLUSTER-OR-SITE/NAME.")
     var relay: String
@@ -37,23 +41,29 @@ struct NetDrain: ParsableCommand {
     var wait: ConfirmationTime?
 
     func run() throws {
-        let drain = try RelayDrain(relay, try configuration.load())
+        let drain = try RelayDrain(relay, try configuration.load(), control)
         try NetFailure.reported { () throws(KernelError) in
             try drain.store.changeDrainedRelays { drained in
                 drained[drain.host] = drained[drain.host] ?? ThisProcess.wallClock
             }
         }
-        guard try NetFailure.reported({ () throws(KernelError) in try drain.store.hasAgent() }) else {
+        let hasAgent = try NetFailure.reported { () throws(KernelError) in try drain.store.hasAgent() }
+        guard hasAgent || drain.isByNames else {
             print("\(relay) is drained as soon as an agent runs: namebridge net agent")
             throw ExitStatus.problem
         }
         switch drain.progress(waiting: 10) {
+        case .unknown where drain.isByNames:
+            print("no server of this host shows that \(relay) is drained: namebridge status")
+            throw ExitStatus.problem
         case .unknown:
             print("the agent of this host does not show that \(relay) is drained: namebridge net status")
             throw ExitStatus.problem
         case .led(let paths):
             for line in paths { print(line) }
             throw ExitStatus.problem
+        case .past where drain.isByNames:
+            print("names are not answered with addresses of \(relay) any more; its connections go on")
         case .past: try report(drain)
         }
     }
@@ -96,7 +106,7 @@ struct NetUndrain: ParsableCommand {
     var relay: String
 
     func run() throws {
-        let drain = try RelayDrain(relay, try configuration.load())
+        let drain = try RelayDrain(relay, try configuration.load(), ControlOptions())
         let wasDrained = try NetFailure.reported { () throws(KernelError) in
             try drain.store.changeDrainedRelays { $0.removeValue(forKey: drain.host) != nil }
         }
@@ -110,8 +120,12 @@ private struct RelayDrain {
     let host: String
     /// The folder of the state.
     let store: StateStore
+    /// True if nothing but names leads to the relay: the server of this host does it, no agent.
+    let isByNames: Bool
     /// The file.
     private let inventory: Inventory
+    /// Where the server of this host listens.
+    private let control: ControlOptions
 
     /// Whether packets are led to the relay.
     enum Progress {
@@ -125,11 +139,11 @@ private struct RelayDrain {
 
     /// - Throws: `ExitStatus.usage`, after a message, if no path has that relay, or if several have one of
     ///   that name.
-    init(_ relay: String, _ inventory: Inventory) throws {
-        let known = Set(
-            inventory.paths.flatMap { path in
-                path.relayHosts.compactMap { inventory.host($0, in: path.ends.keys.reversed())?.reference }
-            })
+    init(_ relay: String, _ inventory: Inventory, _ control: ControlOptions) throws {
+        func hosts(of path: Path) -> [String] {
+            path.relayHosts.compactMap { inventory.host($0, in: path.ends.keys.reversed())?.reference }
+        }
+        let known = Set(inventory.paths.flatMap(hosts))
         // A machine that stands under several places is located at the first.
         let wanted =
             relay.contains("/")
@@ -145,6 +159,8 @@ private struct RelayDrain {
         }
         self.host = host
         self.inventory = inventory
+        self.control = control
+        isByNames = inventory.paths.filter { hosts(of: $0).contains(host) }.allSatisfy(\.hasRangePerRelay)
         store = try NetFailure.reported { () throws(KernelError) in try NetState.store() }
     }
 
@@ -161,6 +177,34 @@ private struct RelayDrain {
 
     /// Where packets are led now.
     private var progress: Progress {
+        isByNames ? progressOfNames : progressOfAgent
+    }
+
+    /// Whether names are answered with addresses of the relay's ranges.
+    private var progressOfNames: Progress {
+        let paths: [ServerStatus.RelayGroup]
+        do throws(ControlError) {
+            let answer = try ControlClient.ask(
+                .status, at: control.clientPaths(), timeoutMilliseconds: ControlServer.timeoutMilliseconds
+            ).answer
+            paths = ServerStatus(json: answer).paths.compactMap(\.relays)
+        } catch {
+            return .unknown
+        }
+        let chosen = paths.compactMap { group in
+            let places = [group.to, group.from]
+            return group.relays.first { inventory.host($0.name, in: places)?.reference == host }
+                .map { (group: group, relay: $0) }
+        }
+        guard !chosen.isEmpty, chosen.allSatisfy({ $0.relay.drainedSince != nil }) else { return .unknown }
+        let led = chosen.filter { $0.group.carrying.contains($0.relay.name) }.map { choice in
+            "\(choice.group.path): \(choice.relay.name) still carries, no other relay works"
+        }
+        return led.isEmpty ? .past : .led(led)
+    }
+
+    /// Where the agent leads packets.
+    private var progressOfAgent: Progress {
         guard let status = store.agentStatus(), status.isRunning, !status.isMoving,
             Int32(exactly: status.process).map(ThisProcess.sees) == true
         else { return .unknown }

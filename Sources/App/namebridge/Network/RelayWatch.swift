@@ -105,7 +105,7 @@ final class RelayWatch {
                 group.members.compactMap { member in drained[member.host].map { (member.name, $0) } },
                 uniquingKeysWith: min)
             let observed = group.members.map { member in
-                Self.observation(verdicts.first { $0.path == member.probed }, at: now)
+                RelayElection.Observation(verdicts.first { $0.path == member.probed }, at: now)
             }
             let move = elections[index].update(observed, drained: Set(drained.keys), at: now)
             if let move {
@@ -124,7 +124,7 @@ final class RelayWatch {
         var announced: Set<String> = []
         relayedReport = relayed.map { path in
             let name = path.probed.relays.first ?? ""
-            let observation = Self.observation(verdicts.first { $0.path == path.probed }, at: now)
+            let observation = RelayElection.Observation(verdicts.first { $0.path == path.probed }, at: now)
             var relay = AgentStatus.Relay(
                 name: name, host: path.host, state: observation.state.rawValue,
                 since: ThisProcess.wallClock - now.seconds(since: observation.since),
@@ -199,18 +199,6 @@ final class RelayWatch {
     /// What the status says of each path.
     var report: [AgentStatus.RelayGroup] { groups.compactMap { reports[$0.name] } }
 
-    /// What the probes of one path show.
-    private static func observation(
-        _ verdict: PathVerdict?, at now: MonotonicTime
-    ) -> RelayElection.Observation {
-        guard let verdict else {
-            return .init(
-                state: .unknown, since: now, cause: "no probe has been answered yet", lastAnswer: nil)
-        }
-        return .init(
-            state: verdict.state, since: verdict.since, cause: verdict.cause, lastAnswer: verdict.lastAnswer)
-    }
-
     /// Notes a move for the status, and logs it.
     private func note(_ move: RelayElection.Move, of group: RelayGroup, at now: MonotonicTime) {
         reports[group.name]?.carrying = move.after
@@ -218,11 +206,6 @@ final class RelayWatch {
         reports[group.name]?.reason = move.reason
         reports[group.name]?.moves += 1
         reports[group.name]?.lostMilliseconds += Int(move.gap / 1_000_000)
-        var fields = [
-            ("path", group.name), ("carries", move.after.joined(separator: ",")),
-            ("before", move.before.joined(separator: ",")), ("reason", move.reason),
-        ]
-        if move.gap > 0 { fields.append(("lost", "\(move.gap / 1_000_000)ms")) }
-        Log.notice("relay moved", fields)
+        PathLog.write(move, of: group.name)
     }
 }

@@ -32,6 +32,16 @@ final class PathLog: Sendable {
         }
     }
 
+    /// Writes that packets of a path take other relays.
+    static func write(_ move: RelayElection.Move, of path: String) {
+        var fields = [
+            ("path", path), ("carries", move.after.joined(separator: ",")),
+            ("before", move.before.joined(separator: ",")), ("reason", move.reason),
+        ]
+        if move.gap > 0 { fields.append(("lost", "\(move.gap / 1_000_000)ms")) }
+        Log.notice("relay moved", fields)
+    }
+
     private func writeState(_ verdict: PathVerdict, after old: Known) {
         let name = verdict.path.name
         switch verdict.state {

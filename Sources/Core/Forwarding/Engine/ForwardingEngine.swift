@@ -50,6 +50,8 @@ package struct ForwardingEngine: ~Copyable {
     let nameKey: UInt64
     /// Made with the first question that it counts.
     var rates: ClientRates?
+    /// How often a relay's range was chosen.
+    var rangeDraws: UInt64 = 0
     /// Sends replies.
     var delivery: ReplyDelivery
     /// The addresses that used TCP recently.

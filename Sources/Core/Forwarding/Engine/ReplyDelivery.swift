@@ -159,7 +159,7 @@ extension ForwardingEngine {
     mutating func deliver(
         _ draft: ReplyDraft, to recipient: Recipient, into outbox: inout Outbox
     ) {
-        let draft = policy.gates.areBusy ? gated(draft, for: recipient.path.client.address) : draft
+        let draft = policy.gates.concernReplies ? gated(draft, for: recipient.path.client.address) : draft
         let verdict = delivery.deliver(draft, from: prepared, to: recipient, into: &outbox)
         count(draft, verdict)
     }
@@ -167,7 +167,7 @@ extension ForwardingEngine {
     /// Sends one reply to a client that waits for a transaction, and counts it.
     mutating func deliver(_ draft: ReplyDraft, to place: WaiterPlace, into outbox: inout Outbox) {
         let draft =
-            policy.gates.areBusy
+            policy.gates.concernReplies
             ? gated(draft, for: table.waiters[place.waiter].path.client.address) : draft
         let verdict = delivery.deliver(draft, from: prepared, to: place, in: table, into: &outbox)
         count(draft, verdict)

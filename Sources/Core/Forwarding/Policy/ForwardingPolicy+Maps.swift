@@ -13,7 +13,7 @@ extension ForwardingPolicy {
     /// The inner address that an outer one stands for, and its cluster's key; nil if it is in no outer range.
     package func innerAddress(of outer: IPAddress) -> (address: IPAddress, cluster: String)? {
         guard let group = outerOwners?.longestMatch(outer),
-            let inner = groups[group].addressMap.inner(of: outer)
+            let inner = groups[group].ranges.inner(of: outer)
         else { return nil }
         return (inner, groups[group].name)
     }
@@ -21,7 +21,7 @@ extension ForwardingPolicy {
     /// What is said of a reverse name that several clusters have, as it is inside of them.
     func sharedAddress(_ clusters: [Int], _ view: Int) -> LocalZone {
         let names = clusters.filter { views[view].access?.permits(cluster: groups[$0].name) ?? true }.map {
-            let ranges = groups[$0].addressMap.pairs.map(\.outer.description).joined(separator: ", ")
+            let ranges = groups[$0].ranges.pairs.map(\.outer.description).joined(separator: ", ")
             return groups[$0].name + (ranges.isEmpty ? "" : " (from outside \(ranges))")
         }
         let text =
@@ -38,7 +38,7 @@ extension ForwardingPolicy {
     ) -> RouteTarget? {
         guard let outer = DashedPodName.address(message, suffixStart: suffixStart),
             let group = outerOwners?.longestMatch(outer), let position = target.groups.firstIndex(of: group),
-            let domain = groups[group].domain, let inner = groups[group].addressMap.inner(of: outer),
+            let domain = groups[group].domain, let inner = groups[group].ranges.inner(of: outer),
             let asked = try? DomainName(wire: DashedPodName.copy(message, 0..<question.nameLength)),
             let name = DashedPodName.name(
                 inner, namespaceOf: message, suffixStart: suffixStart, below: domain)

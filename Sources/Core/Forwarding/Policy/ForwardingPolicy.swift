@@ -146,7 +146,7 @@ package final class ForwardingPolicy: Sendable {
             ? nil : IPPrefixTable(builder.viewByClient.map { ($0.prefix, $0.view) })
         suffixes = SuffixMap(builder.suffixes)
         let clusterPrefixes = inventory.clusters.flatMap {
-            $0.pods + $0.services + $0.addressMap.pairs.map(\.outer)
+            $0.pods + $0.services + $0.outerRanges
         }
         clusterAddresses = IPPrefixTable(containing: clusterPrefixes)
         guarded = Guarded(prefixes: clusterPrefixes, exceptions: inventory.dns.allowRebinding)
@@ -155,7 +155,7 @@ package final class ForwardingPolicy: Sendable {
         reverse = ReverseRouting(
             builder.reverse, outer: builder.outerReverse, upstream: inventory.dns.reverseUpstream)
         let owners = builder.groups.enumerated().flatMap { group, cluster in
-            cluster.addressMap.pairs.map { ($0.outer, group) }
+            cluster.ranges.pairs.map { ($0.outer, group) }
         }
         outerOwners = owners.isEmpty ? nil : IPPrefixTable(owners)
         upstreamTarget = builder.upstreamTarget

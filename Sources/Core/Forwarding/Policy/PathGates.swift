@@ -15,11 +15,19 @@ package final class PathGates: Sendable {
 
     private let sources: [Source]
 
+    /// The choices of all sources, for clients that no path begins at.
+    private let otherRanges: RangeTable
+
+    /// True if some answers depend on which relays carry; see `RangeChoice`.
+    let choosesRanges: Bool
+
     /// A site or cluster that paths begin at.
     private struct Source: Sendable {
         let key: String
         /// By the cluster's number; see `ServerGroup.number`.
         let gates: [Int: PathGate]
+        /// Of paths whose relays have a range each.
+        let ranges: RangeTable
     }
 
     /// Whether answers of a cluster go to clients of a site.
@@ -65,7 +73,12 @@ package final class PathGates: Sendable {
                 gates[pair.from, default: [:]][number] = PathGate(to: pair.to)
             }
         }
-        sources = gates.sorted { $0.key < $1.key }.map { Source(key: $0.key, gates: $0.value) }
+        let choices = inventory.paths.compactMap { RangeChoice($0, inventory) }
+        choosesRanges = !choices.isEmpty
+        otherRanges = RangeTable(choices)
+        sources = gates.sorted { $0.key < $1.key }.map { key, gates in
+            Source(key: key, gates: gates, ranges: RangeTable(choices.filter { $0.from == key }))
+        }
         let prefixes = sources.enumerated().flatMap { index, source in
             Self.clients(of: source.key, inventory).map { ($0, index) }
         }
@@ -86,6 +99,25 @@ package final class PathGates: Sendable {
         let change = gate.set(position)
         if change != 0 { busyCount.add(change, ordering: .relaxed) }
     }
+
+    /// Names of these relays' ranges are given out from now on; see `RangeChoice`.
+    package func carry(from: String, to: String, by relays: [String]) {
+        for choice in otherRanges.choices where choice.from == from && choice.to == to {
+            choice.carry(relays)
+        }
+    }
+
+    /// The ranges to choose from in answers for `client`.
+    ///
+    /// A client that no path of the file begins at gets what others get: a range that no packets reach helps
+    /// it no more than them.
+    func ranges(for client: IPAddress) -> RangeTable {
+        sourceByClient?.longestMatch(client).map { sources[$0].ranges } ?? otherRanges
+    }
+
+    /// True if some replies are not what the cache holds.
+    @inline(__always)
+    var concernReplies: Bool { choosesRanges || areBusy }
 
     /// True unless all gates are open.
     @inline(__always)

@@ -137,7 +137,7 @@ struct PolicyBuilder {
         reverse += (cluster.pods + cluster.services).map {
             ReverseRouting.Entry(prefix: $0, target: target.index, group: group, map: cluster.addressMap)
         }
-        for pair in cluster.addressMap.pairs {
+        for pair in cluster.allPairs {
             for (inner, outer) in zip(pair.inner.reversePieces, pair.outer.reversePieces) {
                 guard let innerZone = try? DomainName(parsing: inner.reverseZone),
                     let outerZone = try? DomainName(parsing: outer.reverseZone)
@@ -297,11 +297,15 @@ struct PolicyBuilder {
     ///   asks them as all others reach them, which shows that the way is there.
     private mutating func addGroup(_ cluster: Cluster, isInside: Bool) -> Int {
         let map = cluster.addressMap
-        let servers = cluster.dns.map { server in
-            let outer = isInside ? nil : map.outer(of: server.address)
-            return Endpoint(address: outer ?? server.address, port: server.port)
-        }
-        let prefixes = cluster.pods + cluster.services + map.pairs.map(\.outer)
+        // Through each relay, where each has a range of its own: one of them works.
+        let ways = isInside ? [PrefixMap()] : cluster.relayMaps.isEmpty ? [map] : cluster.relayMaps
+        var known: Set<Endpoint> = []
+        let servers = ways.flatMap { way in
+            cluster.dns.map { server in
+                Endpoint(address: way.outer(of: server.address) ?? server.address, port: server.port)
+            }
+        }.filter { known.insert($0).inserted }
+        let prefixes = cluster.pods + cluster.services + cluster.outerRanges
         let services = cluster.services + cluster.services.flatMap { map.outer(of: $0) }
         return addGroup(cluster.key, servers) { number, servers in
             ServerGroup(
@@ -309,7 +313,7 @@ struct PolicyBuilder {
                 addresses: IPPrefixTable(containing: prefixes),
                 services: IPPrefixTable(containing: services),
                 innerPrefixes: cluster.pods + cluster.services, prefixes: prefixes, addressMap: map,
-                timeouts: .cluster)
+                ranges: PrefixMap(cluster.allPairs), timeouts: .cluster)
         }
     }
 
@@ -318,7 +322,8 @@ struct PolicyBuilder {
         addGroup("upstream", endpoints) { number, servers in
             ServerGroup(
                 name: "upstream", number: number, servers: servers, domain: nil, addresses: nil,
-                services: nil, innerPrefixes: [], prefixes: [], addressMap: PrefixMap(), timeouts: .resolver)
+                services: nil, innerPrefixes: [], prefixes: [], addressMap: PrefixMap(), ranges: PrefixMap(),
+                timeouts: .resolver)
         }
     }
 

@@ -33,6 +33,9 @@ package struct ServerGroup: Sendable {
     /// Which outer addresses stand for the cluster's; empty if it has no map.
     package let addressMap: PrefixMap
 
+    /// From every outer address of the cluster to the inner one, also those that single relays lead to it.
+    let ranges: PrefixMap
+
     /// How long clients wait for the group.
     package let timeouts: Timeouts
 

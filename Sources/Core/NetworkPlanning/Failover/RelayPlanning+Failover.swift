@@ -8,7 +8,7 @@ extension RelayPlanning {
     /// Adds the routes of the near end to the far end through those of `hops` that carry.
     func lead(through hops: [LocatedHost], in builder: inout PlanBuilder) {
         switch settings.failover {
-        case .agent: break
+        case .agent, .dns: break
         case .bgp:
             return builder.note(
                 .advice,

@@ -38,7 +38,7 @@ enum AnnouncementTable {
 extension RelayPlanning {
     /// Adds what the agent of a relay needs so that others are led to it while it works.
     func announce(in builder: inout PlanBuilder) {
-        guard settings.failover != .agent else { return }
+        guard settings.failover == .bgp || settings.failover == .vrrp else { return }
         let host = builder.host
         let targets = path.probeTargets(of: cluster)
         guard path.health.probe?.isOn != false, !targets.isEmpty else {

@@ -9,7 +9,10 @@ import NetworkModel
 /// ```
 extension RelayPlanning {
     /// The far end with its names and numbers; nil if the path uses inner addresses.
-    var mapped: MappedCluster? { path.isMapped ? planner.mapped[cluster.key] : nil }
+    var mapped: MappedCluster? {
+        guard path.isMapped, let mapped = planner.mapped[cluster.key] else { return nil }
+        return MappedCluster(cluster: cluster, slot: mapped.slot)
+    }
 
     func contributeMappedRelay(_ mapped: MappedCluster, to builder: inout PlanBuilder) {
         let because = "path \(from) -> \(cluster.key) via \(builder.host.host.name)".plain

@@ -32,7 +32,7 @@ struct ResolverRendering {
             PrefixSet(
                 served.flatMap { cluster in
                     cluster.isMapped
-                        ? cluster.addressMap.pairs.map(\.outer) : cluster.pods + cluster.services
+                        ? cluster.outerRanges : cluster.pods + cluster.services
                 }
             ).prefixes
     }
