@@ -15,21 +15,38 @@ extension RouterLanguage {
         }
     }
 
-    /// Cisco IOS: `ip route PREFIX MASK NEXT-HOP [name NAME]` (IOS IP Routing: Protocol-Independent Command
-    /// Reference), `ipv6 route PREFIX/LENGTH NEXT-HOP`, whose names not every release takes.
+    /// Cisco IOS: `ip route PREFIX MASK NEXT-HOP [name NAME] [track NUMBER]` (IOS IP Routing:
+    /// Protocol-Independent Command Reference), `ipv6 route PREFIX/LENGTH NEXT-HOP`, whose names and tracks
+    /// not every release takes.
     static let ciscoIOS = RouterLanguage(
-        comment: "!", begin: ["configure terminal"], end: ["end", "write memory"],
+        comment: "!", begin: ["configure terminal"], end: ["end", "write memory"], check: ciscoIOSCheck,
+        uncheck: { hop in
+            hop.isIPv6 ? [] : hop.check.map { ["no track \($0)", "no ip sla \($0)"] } ?? []
+        },
         make: { route, hops in
             hops.flatMap { hop in
-                route.destination.family == .v4
-                    ? ["\(ciscoIOSRoute(route.destination, hop)) name \(label(route.because))"]
+                let track = hop.check.map { " track \($0)" } ?? ""
+                return route.destination.family == .v4
+                    ? ["\(ciscoIOSRoute(route.destination, hop)) name \(label(route.because))\(track)"]
                     : ["! \(route.because)", ciscoIOSRoute(route.destination, hop)]
             }
         },
         remove: { route, hops in hops.map { "no " + ciscoIOSRoute(route.destination, $0) } })
 
+    /// A probe each second, and a track that takes the hop's routes out two seconds after the last answer (IP
+    /// SLAs Configuration Guide). It notices a dead relay, not one that has lost its rules.
+    private static func ciscoIOSCheck(_ hop: RouterHop) -> [String] {
+        guard let number = hop.check, !hop.isIPv6 else { return [] }
+        return [
+            "! routes through \(hop) are out while it does not answer; it may answer and have lost its rules",
+            "ip sla \(number)", " icmp-echo \(hop)", " threshold 500", " timeout 500", " frequency 1", "exit",
+            "ip sla schedule \(number) life forever start-time now",
+            "track \(number) ip sla \(number) reachability", " delay down 1 up 10", "exit",
+        ]
+    }
+
     /// The route without its verb and name.
-    private static func ciscoIOSRoute(_ destination: IPPrefix, _ hop: String) -> String {
+    private static func ciscoIOSRoute(_ destination: IPPrefix, _ hop: RouterHop) -> String {
         destination.family == .v4
             ? "ip route \(destination.address) \(destination.mask) \(hop)"
             : "ipv6 route \(destination) \(hop)"
@@ -50,7 +67,7 @@ extension RouterLanguage {
         remove: { route, hops in hops.map { "undo " + huaweiVRPRoute(route.destination, $0) } })
 
     /// The route without its verb and description.
-    private static func huaweiVRPRoute(_ destination: IPPrefix, _ hop: String) -> String {
+    private static func huaweiVRPRoute(_ destination: IPPrefix, _ hop: RouterHop) -> String {
         destination.family == .v4
             ? "ip route-static \(destination.address) \(destination.mask) \(hop)"
             : "ipv6 route-static \(destination.address) \(destination.length) \(hop)"
@@ -66,7 +83,7 @@ extension RouterLanguage {
         remove: { route, hops in hops.map { "undo " + h3cRoute(route.destination, $0) } })
 
     /// The route without its verb and description.
-    private static func h3cRoute(_ destination: IPPrefix, _ hop: String) -> String {
+    private static func h3cRoute(_ destination: IPPrefix, _ hop: RouterHop) -> String {
         let program = destination.family == .v4 ? "ip" : "ipv6"
         return "\(program) route-static \(destination.address) \(destination.length) \(hop)"
     }
