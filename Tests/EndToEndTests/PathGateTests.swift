@@ -56,6 +56,34 @@ extension EndToEnd {
             print("\(accident.testDescription): SERVFAIL after \(seen) ms, back after \(back) ms")
         }
 
+        /// What the forwarder keeps obeys the verdict; what a resolver before it keeps lasts as long as its TTL.
+        @Test(
+            .enabled(
+                if: isPossible && Tool.areInstalled("dnsmasq", "unbound"),
+                "network namespaces need root and iproute2, the resolvers dnsmasq and unbound"))
+        func `behind dnsmasq and Unbound the office hears of it, and the branch does not`() throws {
+            let bridge = try RelayedOffice()
+            let fronts = try FrontResolver.all(for: bridge)
+            defer { for front in fronts { front.server.end() } }
+            for front in fronts { #expect(try front.ask().status == "NOERROR", "\(front.server.output)") }
+            try bridge.relay.run("sh", "-c", "ip link set cluster down")
+            for front in fronts where front.isOfOffice {
+                let milliseconds = try front.wait(for: "SERVFAIL", within: 10_000)
+                print("\(front.name): SERVFAIL after \(milliseconds) ms")
+            }
+            for front in fronts where !front.isOfOffice {
+                #expect(try front.ask().status == "NOERROR", "\(bridge.log)")
+            }
+            let dnsmasq = try #require(fronts.first { $0.name == "dnsmasq" })
+            let reason = try dnsmasq.ask().errors.joined()
+            #expect(reason.contains("23") && reason.contains("path office -> prod via relay1 is down"), "\(reason)")
+            try bridge.relay.run("sh", "-c", "ip link set cluster up")
+            for front in fronts where front.isOfOffice {
+                let milliseconds = try front.wait(for: "NOERROR", within: 15_000)
+                print("\(front.name): back after \(milliseconds) ms")
+            }
+        }
+
         @Test(.enabled(if: isPossible, "network namespaces need root and iproute2"))
         func `an own link that is down gates nothing`() throws {
             let bridge = try RelayedOffice()
@@ -78,9 +106,9 @@ private final class RelayedOffice {
     let relay: Namespace
     let cluster: Namespace
     private let host: Namespace
-    private let clients: Namespace
+    let clients: Namespace
+    let folder: TemporaryFolder
     private let servers: [ServerProcess]
-    private let folder: TemporaryFolder
 
     init() throws {
         let folder = try TemporaryFolder()
@@ -153,5 +181,86 @@ private final class RelayedOffice {
         paths:
           - { from: office, to: prod, via: relay, relays: [relay1] }
         """ + "\n"
+    }
+}
+
+/// A resolver in the office or the branch that asks the forwarder, and keeps no answers itself.
+private struct FrontResolver {
+    let name: String
+    let isOfOffice: Bool
+    let server: ServerProcess
+    private let port: Int
+    private let clients: Namespace
+
+    /// dnsmasq and Unbound of the office, and one of the branch.
+    static func all(for bridge: RelayedOffice) throws -> [FrontResolver] {
+        [
+            try dnsmasq("dnsmasq", 5301, from: RelayedOffice.office, to: "172.16.0.1", for: bridge),
+            try unbound(5302, for: bridge),
+            try dnsmasq("dnsmasq of the branch", 5303, from: RelayedOffice.branch, to: "172.31.0.1", for: bridge),
+        ]
+    }
+
+    private static func dnsmasq(
+        _ name: String, _ port: Int, from client: String, to forwarder: String, for bridge: RelayedOffice
+    ) throws -> FrontResolver {
+        let command = [
+            "dnsmasq", "--keep-in-foreground", "--log-facility=-", "--conf-file=/dev/null", "--user=", "--pid-file=",
+            "--port=\(port)", "--listen-address=127.0.0.1", "--bind-interfaces", "--no-resolv", "--no-hosts",
+            "--cache-size=0", "--server=\(forwarder)@\(client)",
+        ]
+        return FrontResolver(
+            name: name, isOfOffice: client == RelayedOffice.office,
+            server: try RealServers.started(
+                "dnsmasq", command, port, "ready.invalid", in: bridge.folder, inside: bridge.clients),
+            port: port, clients: bridge.clients)
+    }
+
+    private static func unbound(_ port: Int, for bridge: RelayedOffice) throws -> FrontResolver {
+        let text = """
+            server:
+                username: ""
+                chroot: ""
+                directory: "\(bridge.folder.path)"
+                pidfile: ""
+                use-syslog: no
+                interface: 127.0.0.1@\(port)
+                access-control: 127.0.0.0/8 allow
+                outgoing-interface: \(RelayedOffice.office)
+                num-threads: 1
+                module-config: "iterator"
+                cache-max-ttl: 0
+            remote-control:
+                control-enable: no
+            forward-zone:
+                name: "cluster.local."
+                forward-addr: 172.16.0.1
+
+            """
+        let file = try bridge.folder.write(text, to: "unbound.conf")
+        return FrontResolver(
+            name: "Unbound", isOfOffice: true,
+            server: try RealServers.started(
+                "unbound", ["unbound", "-d", "-p", "-c", file], port, "localhost", in: bridge.folder,
+                inside: bridge.clients),
+            port: port, clients: bridge.clients)
+    }
+
+    func ask() throws -> DigReply {
+        DigReply(
+            try clients.run(
+                "dig", "-r", "@127.0.0.1", "-p", "\(port)", "+tries=1", "+time=5", "web.shop.svc.prod.cluster.local"))
+    }
+
+    /// Asks until the answer's status is so; how long that took, in milliseconds.
+    func wait(for status: String, within milliseconds: Int) throws -> Int {
+        let deadline = Deadline(milliseconds)
+        while try ask().status != status {
+            guard !deadline.isOver else {
+                throw TestFailure("\(name): no \(status) in \(milliseconds) ms:\n\(server.output)")
+            }
+            Deadline.pause()
+        }
+        return milliseconds - deadline.left
     }
 }
