@@ -90,7 +90,13 @@ extension ServerStatus.Path {
 
     /// The state in words.
     package var stateWords: String {
-        let probed = health.map { (to.isEmpty ? "\($0.from) -> \($0.to) " : "") + $0.words }
+        let probed = health.map { health in
+            let ends = to.isEmpty ? "\(health.from) -> \(health.to) " : ""
+            // One for each relay, where each has a range of its own.
+            let relay =
+                !to.isEmpty && self.health.count > 1 ? health.relays.joined(separator: ", ") + " " : ""
+            return ends + relay + health.words
+        }
         let words = probed + [relayWords, objectWords ?? ""].filter { !$0.isEmpty }
         return words.isEmpty ? "not reported" : words.joined(separator: "; ")
     }
