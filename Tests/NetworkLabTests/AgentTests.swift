@@ -139,12 +139,12 @@ final class RunningAgent {
     let process = Process()
 
     /// Returns once the host is as planned.
-    init(on host: String, of lab: Lab, file: String, fullCheck: String = "60s") throws {
+    init(on host: String, of lab: Lab, file: String, fullCheck: String = "60s", options: [String] = []) throws {
         self.lab = lab
         log = URL(filePath: try lab.file("agent-\(host).log", ""))
         process.executableURL = URL(filePath: "/usr/bin/env")
         let before = "\(lab.environment(of: host)) \(lab.entering(host))".split(separator: " ").map(String.init)
-        process.arguments = before + [Shell.program, "net", "agent", "--config", file, "--full-check", fullCheck]
+        process.arguments = before + [Shell.program, "net", "agent", "--config", file, "--full-check", fullCheck] + options
         process.standardError = try FileHandle(forWritingTo: log)
         try process.run()
         try waits(for: "keeping", lab)

@@ -103,7 +103,7 @@ enum Daemons {
 
 extension Lab {
     /// Starts BIRD, FRR or keepalived with a configuration; it ends with the network.
-    fileprivate func startDaemon(_ format: String, on host: String, _ file: String) throws {
+    func startDaemon(_ format: String, on host: String, _ file: String) throws {
         let folder = path("run-\(host)")
         switch format {
         case "bird":
@@ -128,10 +128,10 @@ extension Lab {
         }
     }
 
-    /// Waits until the router leads packets of the cluster's pods to this relay.
-    fileprivate func waitsForRoute(via address: String, seconds: Int = 20) throws {
+    /// Waits until the router leads packets of the cluster's pods, or others, to this relay.
+    func waitsForRoute(via address: String, to destination: String = "10.32.0.0/16", seconds: Int = 20) throws {
         for _ in 0..<seconds * 20 {
-            if try on("r", "ip route show 10.32.0.0/16").output.contains("via \(address) ") { return }
+            if try on("r", "ip route show \(destination)").output.contains("via \(address) ") { return }
             Thread.sleep(forTimeInterval: 0.05)
         }
         throw LabFailure(text: "no route via \(address): \(try on("r", "ip route").output)")

@@ -53,6 +53,36 @@ import Testing
         #expect(try plan("r1", vrrp).relayedPaths.count == 1 && plan("r1", vrrp).routes.allSatisfy { $0.value.table != 78 })
     }
 
+    @Test func `forwarders announce their common address while their agents say so`() throws {
+        let file = """
+            dns: { announce: { address: [172.20.0.53, "fd00:20::53"], hosts: [{ host: d1, priority: 200 }, d2] } }
+            clusters: { prod: { dns: [10.20.0.10] } }
+            sites:
+              office:
+                networks: [172.16.0.0/18]
+                router: 172.16.0.1
+                hosts: { gate: { address: 172.16.0.1 }, d1: { address: 172.16.0.61 }, d2: { address: 172.16.0.62 } }
+            """
+        var choices = RelayChoices()
+        choices.announced = ["dns 172.20.0.53, fd00:20::53 on d1"]
+        let planner = NetworkPlanner(try Networks.inventory(yaml: file), choices: choices)
+        let plans = try ["d1", "d2", "gate"].map { planner.plan(for: try #require(planner.host(named: $0))) }
+        #expect(plans.map { $0.announcedServices.map(\.hostName) } == [["d1"], ["d2"], []])
+        #expect(plans.map(\.roles) == [[.forwarder], [.forwarder], []])
+        #expect(
+            plans.map { $0.routes.map { "\($0.value.kind) \($0.value.destination) \($0.value.table)" } }
+                == [["blackhole 172.20.0.53/32 78", "blackhole fd00:20::53/128 78"], [], []])
+
+        let renderer = Renderer(try Networks.inventory(yaml: file))
+        let text = try ["d1", "gate"].map { try renderer.render(.bird, for: $0) }
+        #expect(text[0].contains("neighbor 172.16.0.1 as 65000") && text[0].contains("bgp_med = 55"), "\(text[0])")
+        #expect(text[1].contains("net ~ [ 172.20.0.53/32 ]") && text[1].contains("neighbor 172.16.0.62 as 65078"), "\(text[1])")
+        let vrrp = file.replacing(
+            "address: [172.20.0.53, \"fd00:20::53\"],", with: "failover: vrrp, vrrp: { id: 53 }, address: 172.16.0.60,")
+        let keepalived = try Renderer(try Networks.inventory(yaml: vrrp)).render(.keepalived, for: "d2")
+        #expect(keepalived.contains("net health dns/172.16.0.60") && keepalived.contains("virtual_router_id 53"), "\(keepalived)")
+    }
+
     @Test func `formats without anything to write say what would give them something`() throws {
         let learned = Renderer(try Networks.inventory(yaml: Self.file("failover: bgp")))
         let entered = Renderer(try Networks.inventory(yaml: Self.file("failover: agent")))

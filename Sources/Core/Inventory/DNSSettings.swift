@@ -49,6 +49,9 @@ package struct DNSSettings: Hashable, Sendable {
     /// The path of the file with the secrets of our cookies (RFC 9018); nil: a random secret of this process.
     package var cookieSecretFile: String?
 
+    /// Addresses that this forwarder shares with others; nil: none.
+    package var announce: ServiceAnnouncement?
+
     /// The number of worker threads, 1...256. Nil, the default: one per core.
     package var workers: Int?
 

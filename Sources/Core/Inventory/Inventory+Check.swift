@@ -25,6 +25,7 @@ extension Inventory {
         checker.checkNames()
         checker.checkPrefixes()
         checker.checkHosts()
+        checker.checkAnnouncement()
         checker.checkSites()
         checker.checkPaths()
         checker.checkMaps()

@@ -62,6 +62,9 @@ package struct HostPlan: Hashable, Sendable {
     /// The paths for which others are led to this host while it works.
     package var relayedPaths: [RelayedPath] = []
 
+    /// Addresses of forwarders for which others are led to this host while its forwarder can answer.
+    package var announcedServices: [AnnouncedService] = []
+
     /// Remarks for the reader.
     package var notes: [PlanNote] = []
 
@@ -129,6 +132,8 @@ package enum HostRole: String, Hashable, Sendable {
     case router
     /// Joins the far end's network to the near end, like a VPN.
     case endpoint
+    /// Runs a forwarder at an address that others have too.
+    case forwarder
 }
 
 /// A setting of the kernel and its planned value.

@@ -65,7 +65,12 @@ package struct NetworkPlanner: Sendable {
     }
 
     /// The plan of `host`.
-    package func plan(for host: LocatedHost) -> HostPlan { plan(for: host, paths: inventory.paths.indices) }
+    package func plan(for host: LocatedHost) -> HostPlan {
+        var builder = PlanBuilder(host: host)
+        for index in inventory.paths.indices { contribute(index, to: &builder) }
+        announceService(in: &builder)
+        return builder.finished
+    }
 
     /// The plan of `host`, as if these paths were the only ones.
     func plan(for host: LocatedHost, paths: some Sequence<Int>) -> HostPlan {

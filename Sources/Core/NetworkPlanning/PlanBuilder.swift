@@ -183,6 +183,8 @@ struct PlanBuilder {
 
     mutating func add(_ group: RelayGroup) { plan.relayGroups.append(group) }
 
+    mutating func add(_ service: AnnouncedService) { plan.announcedServices.append(service) }
+
     mutating func add(_ relayed: RelayedPath) {
         if !plan.relayedPaths.contains(relayed) { plan.relayedPaths.append(relayed) }
     }

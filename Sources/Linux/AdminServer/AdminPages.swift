@@ -30,18 +30,10 @@ package struct AdminPages: Sendable {
         return HTTPResponse(.ok, .page, StatusPage(control.status).document(nonce: nonce), nonce: nonce)
     }
 
-    /// Ready: at least one name server answers, so questions can be asked.
+    /// Whether questions can be asked.
     private var ready: HTTPResponse {
-        let groups = control.status.groups
-        if groups.contains(where: { $0.servers.contains { !$0.isDown } }) {
-            return HTTPResponse(.ok, .text, "ready\n")
-        }
-        let reasons = groups.flatMap { group in
-            group.servers.map {
-                "\(group.name): \($0.address) is \($0.state) (\($0.lastError ?? "no reason known"))\n"
-            }
-        }
-        let text = reasons.isEmpty ? "no name server is configured\n" : reasons.joined()
-        return HTTPResponse(.unavailable, .text, "no cluster can be asked\n" + text)
+        let readiness = control.readiness
+        return HTTPResponse(
+            readiness.isReady ? .ok : .unavailable, .text, readiness.lines.joined(separator: "\n") + "\n")
     }
 }

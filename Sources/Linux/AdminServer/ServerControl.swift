@@ -68,6 +68,7 @@ package final class ServerControl: Sendable {
     package func answer(_ request: ControlRequest) -> JSONValue {
         switch request {
         case .status: status.json
+        case .ready: readiness.json
         case .flush(let scope): flush(scope)
         case .reload: reload().json
         case .names(let scope, let from): names(scope, from: from)

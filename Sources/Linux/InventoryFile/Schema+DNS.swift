@@ -42,6 +42,7 @@ extension Field {
             keys.read("response-rate-limit", into: &dns.responseRateLimit) { $0.responseRateLimit() }
             keys.read("limits", into: &dns.limits) { $0.limits() }
             keys.read("cookie-secret-file", into: &dns.cookieSecretFile, .path)
+            keys.read("announce", into: &dns.announce) { $0.serviceAnnouncement() }
             keys.read("workers", into: &dns.workers, .integer(1...256, "a number of threads"))
             keys.read("cache", into: &dns.cache) { $0.cacheSettings() }
             keys.read("max-udp-size", into: &dns.maximumUDPSize, .integer(512...4096, "a number of octets"))

@@ -82,7 +82,7 @@ extension Field {
     }
 
     /// `bgp`.
-    fileprivate func bgpSettings() -> BGPSettings? {
+    func bgpSettings() -> BGPSettings? {
         mapping { keys in
             var bgp = BGPSettings()
             keys.read("as", into: &bgp.relayAS, .integer(1...4_294_967_294, "a number"))

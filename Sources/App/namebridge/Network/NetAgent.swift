@@ -22,6 +22,8 @@ struct NetAgent: ParsableCommand {
 
     @OptionGroup var host: NetHostOptions
 
+    @OptionGroup var control: ControlOptions
+
     @Option(
         name: .long,
         help: ArgumentHelp("Check the whole host this often, such as 60s or 5m.", valueName: "duration"))
@@ -35,7 +37,7 @@ struct NetAgent: ParsableCommand {
                     path: FilePath.fromRoot(host.configuration.path), host: host.host,
                     slowCheckSeconds: fullCheck.seconds, process: Int(ThisProcess.identifier),
                     wallClock: { ThisProcess.wallClock }, deviceIndex: NetworkDevices.index,
-                    plan: AgentPlanning.plan))
+                    plan: AgentPlanning.plan), serverPaths: control.clientPaths())
         }
         try NetFailure.reported { () throws(KernelError) in try agent.run() }
     }

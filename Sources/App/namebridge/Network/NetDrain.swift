@@ -143,7 +143,10 @@ private struct RelayDrain {
         func hosts(of path: Path) -> [String] {
             path.relayHosts.compactMap { inventory.host($0, in: path.ends.keys.reversed())?.reference }
         }
-        let known = Set(inventory.paths.flatMap(hosts))
+        let forwarders = (inventory.dns.announce?.hosts ?? []).compactMap {
+            inventory.forwarder($0)?.reference
+        }
+        let known = Set(inventory.paths.flatMap(hosts) + forwarders)
         // A machine that stands under several places is located at the first.
         let wanted =
             relay.contains("/")
@@ -160,7 +163,8 @@ private struct RelayDrain {
         self.host = host
         self.inventory = inventory
         self.control = control
-        isByNames = inventory.paths.filter { hosts(of: $0).contains(host) }.allSatisfy(\.hasRangePerRelay)
+        let relayed = inventory.paths.filter { hosts(of: $0).contains(host) }
+        isByNames = !relayed.isEmpty && !forwarders.contains(host) && relayed.allSatisfy(\.hasRangePerRelay)
         store = try NetFailure.reported { () throws(KernelError) in try NetState.store() }
     }
 

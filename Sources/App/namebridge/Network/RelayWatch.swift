@@ -21,6 +21,12 @@ final class RelayWatch {
     private var elections: [RelayElection] = []
     /// The paths that this host relays.
     private var relayed: [RelayedPath] = []
+    /// The addresses of forwarders that this host shares.
+    private var services: [AnnouncedService] = []
+    /// Where the control socket of the forwarder may be.
+    private let serverPaths: [String]
+    /// Asks the forwarder; nil while no address is shared.
+    private var readiness: ReadinessWatch?
     /// What the status says of relayed paths.
     private(set) var relayedReport: [AgentStatus.RelayedPath] = []
     /// What the status says, by the names of the groups.
@@ -42,9 +48,12 @@ final class RelayWatch {
 
     /// Starts the thread of the probes.
     ///
-    /// - Parameter choices: Those of the agent before.
-    init(_ choices: RelayChoices) throws(Errno) {
+    /// - Parameters:
+    ///   - choices: Those of the agent before.
+    ///   - serverPaths: Where the control socket of this host's server may be.
+    init(_ choices: RelayChoices, serverPaths: [String]) throws(Errno) {
         self.choices = choices
+        self.serverPaths = serverPaths
         // What an agent announced that is dead is not proven by this one yet.
         self.choices.announced = []
         let wake = try Wake()
@@ -59,7 +68,10 @@ final class RelayWatch {
     }
 
     /// Ends the probes.
-    func stop() { prober.stop() }
+    func stop() {
+        prober.stop()
+        readiness?.stop()
+    }
 
     /// Makes `epoll` report that there are news.
     func register(with epoll: borrowing Epoll, token: UInt64) throws(Errno) {
@@ -73,7 +85,10 @@ final class RelayWatch {
     var nextDeadline: MonotonicTime? { elections.compactMap(\.nextDeadline).min() }
 
     /// Chooses for these paths from now on; what was found out of those that stay goes on.
-    func follow(_ groups: [RelayGroup], _ relayed: [RelayedPath]) {
+    func follow(
+        _ groups: [RelayGroup], _ relayed: [RelayedPath], announcing services: [AnnouncedService]
+    ) {
+        if services != self.services { watch(services) }
         guard groups != self.groups || relayed != self.relayed else { return }
         self.groups = groups
         self.relayed = relayed
@@ -89,6 +104,24 @@ final class RelayWatch {
                 since: ThisProcess.wallClock)
         }
         prober.replace(groups.flatMap(\.probedPaths) + relayed.map(\.probed))
+    }
+
+    /// Asks the forwarder of this host as long as it has shared addresses.
+    private func watch(_ services: [AnnouncedService]) {
+        if services.isEmpty {
+            readiness?.stop()
+            readiness = nil
+        } else if readiness == nil {
+            do throws(Errno) {
+                let wake = wake
+                readiness = try ReadinessWatch(at: serverPaths) { wake.event.signal() }
+            } catch {
+                // Tried again with the next turn; until then nothing is announced.
+                Log.failure("the forwarder can't be watched", [("reason", "\(error)")])
+                return
+            }
+        }
+        self.services = services
     }
 
     /// The choices from now on; nil if all of them stay.
@@ -119,32 +152,66 @@ final class RelayWatch {
         return choices == before ? nil : choices
     }
 
-    /// Announces the relayed paths that work, and no others.
+    /// Announces the relayed paths and shared addresses that work, and no others.
     private func announce(_ verdicts: [PathVerdict], _ drained: [String: Int], at now: MonotonicTime) {
         var announced: Set<String> = []
-        relayedReport = relayed.map { path in
-            let name = path.probed.relays.first ?? ""
-            let observation = RelayElection.Observation(verdicts.first { $0.path == path.probed }, at: now)
-            var relay = AgentStatus.Relay(
-                name: name, host: path.host, state: observation.state.rawValue,
-                since: ThisProcess.wallClock - now.seconds(since: observation.since),
-                cause: observation.cause)
-            let old = relayedReport.first { $0.path == path.name }?.relay
-            if let old, old.state == relay.state { relay.since = old.since }
-            relay.drainedSince = drained[path.host]
-            let works = observation.state == .up && relay.drainedSince == nil
-            if works, path.failover == .bgp { announced.insert(path.name) }
+        let paths = relayed.map { path in
+            let observation = RelayElection.Observation(
+                verdicts.first { $0.path == path.probed }, at: now)
+            let place = Announcer(
+                name: path.probed.relays.first ?? "", host: path.host, path: path.name)
+            let relay = relay(place, observation, drained: drained, at: now)
+            if relay.state == PathState.up.rawValue, relay.drainedSince == nil, path.failover == .bgp {
+                announced.insert(path.name)
+            }
             return AgentStatus.RelayedPath(
                 path: path.name, from: path.probed.from, to: path.probed.to, relay: relay,
                 isAnnounced: announced.contains(path.name))
         }
+        let addresses = services.map { service in
+            let observation = readiness?.observation ?? RelayElection.Observation(nil, at: now)
+            let place = Announcer(name: service.hostName, host: service.host, path: service.name)
+            let relay = relay(place, observation, drained: drained, at: now)
+            if relay.state == PathState.up.rawValue, relay.drainedSince == nil, service.failover == .bgp {
+                announced.insert(service.name)
+            }
+            return AgentStatus.RelayedPath(
+                path: service.name, from: AnnouncedService.origin, to: service.addresses, relay: relay,
+                isAnnounced: announced.contains(service.name))
+        }
+        relayedReport = paths + addresses
         for name in announced.subtracting(choices.announced).sorted() {
             Log.notice("path announced", [("path", name)])
         }
         for name in choices.announced.subtracting(announced).sorted() {
-            Log.notice("path withdrawn", [("path", name)])
+            let cause = relayedReport.first { $0.path == name }?.relay.cause ?? ""
+            Log.notice("path withdrawn", [("path", name), ("reason", cause)])
         }
         choices.announced = announced
+    }
+
+    /// This host in one of the things that it has announced.
+    private struct Announcer {
+        /// Its name.
+        let name: String
+        /// It, as in `prod/relay1`.
+        let host: String
+        /// What is announced, as `AgentStatus.RelayedPath.path`.
+        let path: String
+    }
+
+    /// What the status says of this host as a relay or forwarder.
+    private func relay(
+        _ announcer: Announcer, _ observation: RelayElection.Observation, drained: [String: Int],
+        at now: MonotonicTime
+    ) -> AgentStatus.Relay {
+        var relay = AgentStatus.Relay(
+            name: announcer.name, host: announcer.host, state: observation.state.rawValue,
+            since: ThisProcess.wallClock - now.seconds(since: observation.since), cause: observation.cause)
+        let old = relayedReport.first { $0.path == announcer.path }?.relay
+        if let old, old.state == relay.state { relay.since = old.since }
+        relay.drainedSince = drained[announcer.host]
+        return relay
     }
 
     /// The choices of an agent that ends: nothing is announced without one.
@@ -156,7 +223,7 @@ final class RelayWatch {
     }
 
     /// True if there is something that must not outlive the agent, or that others ask it for.
-    var mustBeat: Bool { !relayed.isEmpty }
+    var mustBeat: Bool { !relayed.isEmpty || !services.isEmpty }
 
     /// Connections stay with a relay that was drained as long as it works, if no other one carried beside it:
     /// then it is not known whose they are.

@@ -31,7 +31,11 @@ final class RunningAgent: AgentDuties {
     private let slowCheck: Int
 
     /// Takes the lock, and starts the probes.
-    init(settings: NetworkAgent<LinuxKernel, KernelWatch>.Settings) throws(KernelError) {
+    ///
+    /// - Parameter serverPaths: Where the control socket of this host's server may be.
+    init(
+        settings: NetworkAgent<LinuxKernel, KernelWatch>.Settings, serverPaths: [String]
+    ) throws(KernelError) {
         state = try NetState.store()
         lock = try state.agentLock()
         watch = try KernelWatch()
@@ -50,7 +54,7 @@ final class RunningAgent: AgentDuties {
         heart = AgentHeart(state, process: settings.process)
         slowCheck = settings.slowCheckSeconds * 1000
         do throws(Errno) {
-            relays = try RelayWatch(choices)
+            relays = try RelayWatch(choices, serverPaths: serverPaths)
         } catch {
             throw .system(what: "the agent cannot probe relays", error)
         }
@@ -139,7 +143,7 @@ final class RunningAgent: AgentDuties {
 
     /// Leads packets to the relays that work.
     private func chooseRelays() {
-        relays.follow(agent.relayGroups, agent.relayedPaths)
+        relays.follow(agent.relayGroups, agent.relayedPaths, announcing: agent.announcedServices)
         if let choices = relays.elect(drained: drained) { agent.move(to: choices) }
         agent.note(relays.report)
         agent.note(relays.relayedReport)

@@ -53,24 +53,71 @@ struct FailoverRendering {
             let isRouter = planner.routers(of: planning.from).contains { $0.isSame(as: host) }
             guard isRelay || isRouter else { continue }
             let others =
-                isRelay ? routers(of: planning) : planning.relays.map { ($0.host.name, $0.host.addresses) }
-            for family in AddressFamily.allCases {
-                let prefixes = planning.nearTraffic.filter { $0.family == family }.flatMap(\.destinations)
-                for (name, addresses) in others where !prefixes.isEmpty {
-                    guard let ends = nearest(host.host.addresses, addresses, family: family) else { continue }
-                    let priority = planning.relay(host)?.priority ?? 100
-                    add(
-                        Session(
-                            name: "namebridge_\(name)_\(family)".identifier, local: ends.local,
-                            neighbour: ends.remote, localAS: isRelay ? bgp.relayAS : bgp.routerAS,
-                            neighbourAS: isRelay ? bgp.routerAS : bgp.relayAS, prefixes: prefixes,
-                            metric: isRelay ? 255 - priority : nil, reasons: [planning.path.label]),
-                        to: &sessions)
-                }
-            }
+                isRelay
+                ? routers(of: planning.from) : planning.relays.map { ($0.host.name, $0.host.addresses) }
+            let announced = Announced(
+                bgp: bgp, prefixes: planning.nearTraffic.flatMap(\.destinations),
+                priority: isRelay ? planning.relay(host)?.priority ?? 100 : nil, reason: planning.path.label)
+            add(announced, with: others, to: &sessions)
         }
+        addService(to: &sessions)
         return sessions
     }
+
+    /// What relays or forwarders announce.
+    private struct Announced {
+        /// The numbers of both ends.
+        let bgp: BGPSettings
+        /// The prefixes of both families.
+        let prefixes: [IPPrefix]
+        /// This host's if it announces them; nil if it learns them.
+        let priority: Int?
+        /// What needs it.
+        let reason: String
+    }
+
+    /// Adds the sessions with the other ends, whose addresses are given with their names.
+    private func add(
+        _ announced: Announced, with others: [(String, [IPAddress])], to sessions: inout [Session]
+    ) {
+        let bgp = announced.bgp
+        let announces = announced.priority != nil
+        for family in AddressFamily.allCases {
+            let prefixes = announced.prefixes.filter { $0.family == family }
+            for (name, addresses) in others where !prefixes.isEmpty {
+                guard let ends = nearest(host.host.addresses, addresses, family: family) else { continue }
+                add(
+                    Session(
+                        name: "namebridge_\(name)_\(family)".identifier, local: ends.local,
+                        neighbour: ends.remote, localAS: announces ? bgp.relayAS : bgp.routerAS,
+                        neighbourAS: announces ? bgp.routerAS : bgp.relayAS, prefixes: prefixes,
+                        metric: announced.priority.map { 255 - $0 }, reasons: [announced.reason]),
+                    to: &sessions)
+            }
+        }
+    }
+
+    /// Adds the sessions by which the addresses of forwarders are announced.
+    private func addService(to sessions: inout [Session]) {
+        guard let announce = planner.inventory.dns.announce, announce.failover == .bgp else { return }
+        let prefixes = announce.addresses.map(IPPrefix.init(only:))
+        if let own = planner.forwarderEntry(host) {
+            add(
+                Announced(
+                    bgp: announce.bgp, prefixes: prefixes, priority: own.priority,
+                    reason: Self.serviceReason),
+                with: routers(of: host.place), to: &sessions)
+        } else if planner.routers(of: host.place).contains(where: { $0.isSame(as: host) }) {
+            let forwarders = announce.hosts.compactMap(planner.inventory.forwarder)
+                .filter { $0.place == host.place }
+            add(
+                Announced(bgp: announce.bgp, prefixes: prefixes, priority: nil, reason: Self.serviceReason),
+                with: forwarders.map { ($0.host.name, $0.host.addresses) }, to: &sessions)
+        }
+    }
+
+    /// What stands for a path.
+    private static let serviceReason = "dns.announce"
 
     /// Adds a session, or its prefixes to the one with the same ends.
     private func add(_ session: Session, to sessions: inout [Session]) {
@@ -83,11 +130,11 @@ struct FailoverRendering {
         sessions[index].reasons += session.reasons
     }
 
-    /// The near end's routers with all addresses that are known of each.
-    private func routers(of planning: RelayPlanning) -> [(String, [IPAddress])] {
-        let hosts = planner.routers(of: planning.from)
+    /// The routers of a site with all addresses that are known of each.
+    private func routers(of place: String) -> [(String, [IPAddress])] {
+        let hosts = planner.routers(of: place)
         if !hosts.isEmpty { return hosts.map { ($0.host.name, $0.host.addresses) } }
-        guard let site = planner.sites[planning.from] else { return [] }
+        guard let site = planner.sites[place] else { return [] }
         return AddressFamily.allCases.compactMap { family in
             let own = site.routers.filter { $0.family == family }
             return own.isEmpty ? nil : (site.key, own)
@@ -139,7 +186,7 @@ struct FailoverRendering {
 
     /// The instances of this host.
     var instances: [Instance] {
-        paths(.vrrp).compactMap { planning in
+        let ofPaths = paths(.vrrp).compactMap { planning -> Instance? in
             guard let vrrp = planning.settings.vrrp,
                 planning.relays.contains(where: { $0.isSame(as: host) })
             else { return nil }
@@ -152,6 +199,23 @@ struct FailoverRendering {
                 priority: planning.relay(host)?.priority ?? 100,
                 preference: planning.settings.preference, reason: planning.path.label)
         }
+        return ofPaths + serviceInstances
+    }
+
+    /// The instance of the forwarders' address.
+    private var serviceInstances: [Instance] {
+        guard let announce = planner.inventory.dns.announce, announce.failover == .vrrp,
+            let id = announce.vrrpID, let address = announce.addresses.first,
+            let own = planner.forwarderEntry(host)
+        else { return [] }
+        return [
+            Instance(
+                name: "namebridge_dns", path: "\(AnnouncedService.origin)/\(address)",
+                device: announce.interface ?? host.host.device,
+                address: nearest(host.host.addresses, [address], family: address.family)?.local,
+                settings: VRRPSettings(id: id, address: address, interface: announce.interface),
+                priority: own.priority, preference: .stay, reason: Self.serviceReason)
+        ]
     }
 }
 

@@ -12,6 +12,8 @@ package import DomainNames
 package enum ControlRequest: Hashable, Sendable {
     /// Show the state of the server.
     case status
+    /// Say whether it can ask some server.
+    case ready
     /// Remove answers from the cache.
     case flush(FlushScope)
     /// Read the configuration again.
@@ -29,6 +31,7 @@ package enum ControlRequest: Hashable, Sendable {
         let words = line.split(separator: " ").map(String.init)
         switch words.count {
         case 1 where words[0] == "status": self = .status
+        case 1 where words[0] == "ready": self = .ready
         case 1 where words[0] == "reload": self = .reload
         case 1 where words[0] == "flush": self = .flush(.everything)
         case 3 where words[0] == "flush": self = .flush(try FlushScope(kind: words[1], words[2]))
@@ -56,6 +59,7 @@ package enum ControlRequest: Hashable, Sendable {
     package var line: String {
         switch self {
         case .status: "status"
+        case .ready: "ready"
         case .reload: "reload"
         case .flush(.everything): "flush"
         case .flush(.name(let name)): "flush name \(name)"

@@ -7,6 +7,9 @@ extension NetworkAgent {
     /// The paths for which others are led to this host while it works.
     package var relayedPaths: [RelayedPath] { planned?.plan.relayedPaths ?? [] }
 
+    /// Addresses of forwarders for which others are led to this host while its forwarder can answer.
+    package var announcedServices: [AnnouncedService] { planned?.plan.announcedServices ?? [] }
+
     /// Leads packets to these relays from now on: changes the routes at once, or, if another command is
     /// changing the host, as soon as that has ended.
     package func move(to choices: RelayChoices) {
