@@ -60,13 +60,24 @@ import Testing
         let text = "server=/apps.example.com/10.5.0.10\nserver=/cluster.local/10.96.0.10\n"
         let one = draft(text)
         #expect(one.keys == ["prod"])
-        #expect(one.remarks.first?.hasPrefix("f1:1: apps.example.com leads to 10.5.0.10: not taken over") == true)
+        #expect(one.remarks.first?.hasPrefix("f1:1: apps.example.com leads to 10.5.0.10, which looks like no cluster's") == true)
         #expect(one.text.contains("# Not taken over: f1:1: apps.example.com"))
         var other = ConfigurationDraft()
         let apps = try DomainName(parsing: "apps.example.com")
         other.take(ForwardingRules(reading: text, name: "f")) { $0 == apps }
         #expect(other.keys == ["apps", "prod"] && other.remarks == [])
         #expect(try values(other).contains("names: [apps.cluster.local, apps.example.com]"))
+    }
+
+    @Test(arguments: [
+        ("127.0.0.1#5301", "10.96.0.0/16", "services: [10.96.0.0/16]", "a range of kubeadm's"),
+        ("172.17.16.10", "172.17.16.0/20", "services: [172.17.16.0/20]", "the server's own address is a service's"),
+        ("172.17.14.11#30053", "172.17.32.0/19", "pods: [172.17.32.0/19]", "any other"),
+    ])
+    func `prefixes of reverse names are of services or pods`(server: String, prefix: String, line: String, reason: String) throws
+    {
+        let lines = try values(draft("server=/cluster.local/\(server)\nrev-server=\(prefix),\(server)\n"))
+        #expect(lines.contains(line), "\(reason): \(lines)")
     }
 
     @Test func `names, addresses and servers that a person has given`() throws {

@@ -227,7 +227,9 @@ struct Init: ParsableCommand {
         if isUsual, NewConfigurationFile.hasUnit {
             print("  sudo systemctl enable --now namebridge")
         } else {
-            print("  sudo namebridge serve\(option)")
+            let listeners = draft.listen.isEmpty ? DNSSettings.defaultListen : draft.listen
+            let needsRoot = listeners.contains { $0.port < 1024 }
+            print("  \(needsRoot ? "sudo " : "")namebridge serve\(option)")
         }
         let listener = draft.listen.first { !$0.address.isUnspecified }
         let port = (draft.listen.first?.port).flatMap { $0 == 53 ? nil : " -p \($0)" } ?? ""

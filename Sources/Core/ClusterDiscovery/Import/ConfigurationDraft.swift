@@ -59,7 +59,7 @@ package struct ConfigurationDraft: Sendable {
                 remarks.append(
                     "\(rule.sources.joined(separator: ", ")): \(rule.suffix) leads to "
                         + rule.servers.map(\.shortText).joined(separator: ", ")
-                        + ": not taken over, since it looks like no cluster's (--suffix \(rule.suffix))")
+                        + ", which looks like no cluster's (if it is one: --suffix \(rule.suffix))")
             }
         }
     }
@@ -85,7 +85,7 @@ package struct DraftCluster: Hashable, Sendable {
     package var suffix: DomainName?
     /// Its DNS servers.
     package var dns: [Endpoint]
-    /// Prefixes whose reverse names are asked there too: those around a server are of services.
+    /// Prefixes whose reverse names are asked there too.
     package var pods: [IPPrefix] = []
     /// See `pods`.
     package var services: [IPPrefix] = []
@@ -117,9 +117,16 @@ package struct DraftCluster: Hashable, Sendable {
     /// True if a rule leads to servers of this cluster alone.
     func isAsked(by rule: ForwardingRule) -> Bool { Set(rule.servers).isSubset(of: dns) }
 
-    /// Takes a prefix whose reverse names are asked at its servers.
+    /// The service prefixes of kubeadm and k3s where nothing else was chosen.
+    private static let usualServices = ["10.96.0.0/12", "10.43.0.0/16"].compactMap {
+        try? IPPrefix(parsing: $0)
+    }
+
+    /// Takes a prefix whose reverse names are asked at its servers: of services if a server has an address in
+    /// it, or if it is a usual one.
     mutating func take(_ prefix: IPPrefix, _ rule: ForwardingRule) {
-        if dns.contains(where: { prefix.contains($0.address) }) {
+        let isUsual = Self.usualServices.contains { $0.contains(prefix) }
+        if isUsual || dns.contains(where: { prefix.contains($0.address) }) {
             services.append(prefix)
         } else {
             pods.append(prefix)
