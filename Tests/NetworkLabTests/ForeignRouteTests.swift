@@ -12,7 +12,9 @@ import Testing
             #expect(result.code == 0, "\(result.output)")
         }
         try apply()
-        for (prefix, inside, v) in [("10.96.0.0/16", "10.96.200.1", 4), ("fd00:96::/112", "fd00:96::8001", 6)] {
+        for (prefix, inside, v) in [
+            ("10.96.0.0/16", "10.96.200.1", 4), ("fd00:96::/112", "fd00:96::8001", 6), ("10.97.0.10/32", "10.97.0.10", 4),
+        ] {
             let net = v == 4 ? "192.168.5." : "fd00:5::"
             func expect(_ foreign: String, _ change: String, gateway: String) throws {
                 let result = try lab.on("gate", "ip -\(v) route \(change)")
@@ -27,7 +29,11 @@ import Testing
             try expect("one", "add \(prefix) via \(net)98", gateway: "98")
             try expect("another", "replace \(prefix) via \(net)99", gateway: "99")
             let status = try lab.net("gate", "status --config \(file)")
-            let words = v == 4 ? "ours, the halves of the prefix, take precedence" : "ours takes precedence"
+            let words =
+                v == 6
+                ? "ours takes precedence"
+                : prefix.hasSuffix("/32")
+                    ? "ours, in table 790000, takes precedence" : "ours, the halves of the prefix, take precedence"
             let told = status.output.contains(words)
             #expect(status.code == 0 && told, "\(status.output)")
             // Gone and back between two looks of ours, as when a network manager starts anew.
@@ -47,7 +53,7 @@ import Testing
         try lab.script(
             """
             ip -n ${P}gate route add 10.96.0.0/16 via 192.168.5.98; ip -n ${P}gate route add fd00:96::/112 via fd00:5::98
-            ip -n ${P}gate route add 10.244.1.0/24 via 192.168.5.98
+            ip -n ${P}gate route add 10.244.1.0/24 via 192.168.5.98; ip -n ${P}gate route add 10.97.0.10/32 via 192.168.5.98
             """)
         let rendered = try lab.net("gate", "render --config \(file) \(arguments)")
         let script = try lab.file("routes.sh", rendered.output)
@@ -58,7 +64,7 @@ import Testing
             #expect(rendered.code == 0 && result.code == 0, "\(result.output)\n\(rendered.output)")
             for (address, gateway) in [
                 ("10.96.200.1", "192.168.5.11"), ("fd00:96::8001", "fd00:5::11"), ("10.244.200.1", "192.168.5.11"),
-                ("10.244.1.5", "192.168.5.98"),
+                ("10.244.1.5", "192.168.5.98"), ("10.97.0.10", "192.168.5.11"),
             ] {
                 let way = try lab.on("gate", "ip route get \(address)").output
                 #expect(way.contains(" via \(gateway) "), "\(way)\n\(rendered.output)")
@@ -66,7 +72,8 @@ import Testing
             #expect(try lab.on("gate", "ip route add 10.244.0.0/16 via 192.168.5.98").code == 0)
             #expect(try lab.on("gate", "ip route del 10.244.0.0/16 via 192.168.5.98").code == 0)
         }
-        try lab.script("for f in 4 6; do ip -n ${P}gate -$f route flush proto 78; done")
+        try lab.script("for f in 4 6; do ip -n ${P}gate -$f route flush table all proto 78; done")
+        #expect(try lab.on("gate", "ip rule del to 10.97.0.10 lookup 790000").code == 0)
         #expect(try routes() == before)
     }
 
@@ -80,7 +87,7 @@ import Testing
         clusters:
           prod:
             pods: [10.244.0.0/16, "fd00:244::/64"]
-            services: [10.96.0.0/16, "fd00:96::/112"]
+            services: [10.96.0.0/16, 10.97.0.10/32, "fd00:96::/112"]
             cni: calico-bgp
             nodes: { n1: { address: [192.168.5.11, "fd00:5::11"], pods: [10.244.1.0/24] } }
         sites:

@@ -7,13 +7,13 @@ import Testing
 
 /// Routes that others have made, and rules of which table is asked, must not lead packets of the plan elsewhere unseen.
 @Suite struct RouteCheckTests {
-    private func router() throws -> HostPlan {
+    private func router(services: String = "10.96.0.0/16") throws -> HostPlan {
         let inventory = try Networks.inventory(
             yaml: """
                 clusters:
                   prod:
                     pods: [10.244.0.0/16]
-                    services: [10.96.0.0/16]
+                    services: [\(services)]
                     cni: calico-bgp
                     nodes: { n1: { address: 192.168.5.11, pods: [10.244.1.0/24] } }
                 sites:
@@ -65,6 +65,36 @@ import Testing
         #expect(rule.count == 1 && rule[0].message.contains("the policy rule \"from all to 10.96.0.0/12 lookup 52"), "\(rule)")
         #expect(rule.flatMap(\.remedy) == ["ip rule add to 10.96.0.0/16 lookup main priority 5269"])
         #expect(!rule[0].isHarmless && !rule[0].isUnknown)
+    }
+
+    /// Two halves would be shorter than nothing: the foreign route stays, and is asked after ours.
+    @Test func `a single address that a foreign route hides is led by a table of ours`() throws {
+        let plan = try router(services: "10.96.0.10/32")
+        var state = FakeHost.fresh(plan.host)
+        let other = try foreign("10.96.0.10/32")
+        state.routes.append(other)
+        let steps = difference(from: state, to: plan).steps
+        let texts = steps.map(\.text).joined()
+        #expect(texts.contains("ip route prepend 10.96.0.10/32 via 192.168.5.11"), "\(texts)")
+        #expect(texts.contains(" table 790000 proto 78"), "\(texts)")
+        #expect(texts.contains("to 10.96.0.10/32 lookup 790000 priority 790 protocol 78"), "\(texts)")
+        state.apply(steps)
+        #expect(state.routes.contains(other))
+        let lookup = RouteLookup(state)
+        let address = try #require(IPAddress("10.96.0.10"))
+        #expect(lookup.decide(.init(address))?.route?.nextHops.first?.gateway == IPAddress("192.168.5.11"))
+        for question in plan.routeQuestions(on: state) { state.routeAnswers[question] = lookup.answer(to: question) }
+        #expect(state.routeAnswers.keys.contains { $0.destination == address })
+        let again = difference(from: state, to: plan)
+        #expect(again.steps.map(\.text) == [])
+        #expect(again.conflicts.map(\.isHarmless) == [true])
+        #expect(again.conflicts.allSatisfy { $0.message.contains("ours, in table 790000, takes precedence") })
+
+        state.routes.removeAll { $0 == other }
+        let back = difference(from: state, to: plan).steps
+        state.apply(back)
+        #expect(state.policyRules.filter(\.isOurs) == [])
+        #expect(state.routes.filter(\.isOurs).allSatisfy { $0.table == Route.mainTable })
     }
 
     @Test func `other prefixes, unused tables and rules for others are no conflict`() throws {

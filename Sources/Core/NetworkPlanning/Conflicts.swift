@@ -36,10 +36,12 @@ extension DifferenceCalculation {
     private func foreignRoutes() -> [Conflict] {
         var ours: [IPPrefix: Desired<Route>] = [:]
         for desired in plan.routes
-        where desired.value.table == Route.mainTable && desired.value.kind == .unicast {
+        where desired.value.isAsked {
             ours[desired.value.destination] = desired
         }
-        for prefix in plan.halvedPrefixes { ours[prefix] = prefix.halves.flatMap { ours[$0.low] } }
+        for prefix in plan.halvedPrefixes {
+            if let halves = prefix.halves { ours[prefix] = ours[halves.low] }
+        }
         guard !ours.isEmpty else { return [] }
         return observed.routes.compactMap { route in
             guard !route.isOurs, route.table == Route.mainTable, let desired = ours[route.destination] else {
@@ -55,7 +57,9 @@ extension DifferenceCalculation {
                 if hides { "hides ours, whose metric is \(desired.value.metric)" } else if isSame {
                     "does the same as ours"
                 } else if isHalved {
-                    "leads elsewhere; ours, the halves of the prefix, take precedence"
+                    route.destination.halves == nil
+                        ? "leads elsewhere; ours, in table \(Route.hiddenAddresses), takes precedence"
+                        : "leads elsewhere; ours, the halves of the prefix, take precedence"
                 } else { "leads elsewhere; ours takes precedence" }
             return Conflict(
                 "\"ip route add \(route)\" \(effect) (\(desired.because))",

@@ -174,7 +174,7 @@ struct FlowSampling {
         }.map(\.destination).sorted { $0.length < $1.length }
         let inside = (planned + others).filter { prefix.contains($0) }
         // Of a cluster with a table of its own, the parts that this table leads to.
-        let tables = plan.routes.map(\.value).filter { $0.table != Route.mainTable && $0.kind == .unicast }
+        let tables = plan.routes.map(\.value).filter { !$0.isAsked && $0.kind == .unicast }
             .map(\.destination).filter { prefix.contains($0) }
         if inside.isEmpty, !tables.isEmpty { return tables }
         return inside.isEmpty || planned.contains { $0.contains(prefix) } ? [prefix] + inside : inside
@@ -195,7 +195,9 @@ extension ResolvedPlan {
 extension Route {
     /// True if the way of every packet to its prefix is asked about: tables of single clusters are for
     /// packets from one device, and a blackhole has no next hop.
-    var isAsked: Bool { table == Route.mainTable && kind == .unicast }
+    var isAsked: Bool {
+        (table == Route.mainTable || table == Route.hiddenAddresses) && kind == .unicast
+    }
 }
 
 extension IPPrefix {

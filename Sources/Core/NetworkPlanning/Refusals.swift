@@ -52,7 +52,9 @@ extension DifferenceCalculation {
     ) -> [PlanNote] {
         let destination = desired.value.destination
         // Tables of single clusters are for packets from their namespace alone.
-        guard desired.value.table == Route.mainTable else { return unreachable(desired) }
+        guard desired.value.isAsked || desired.value.table == Route.mainTable else {
+            return unreachable(desired)
+        }
         let covering = guarded.filter { destination.contains($0.0) }.map { address, role in
             PlanNote(
                 .refusal,

@@ -15,19 +15,19 @@ extension ResolvedPlan {
     /// | halves with a larger metric | ours     | is made      | hits theirs          |
     ///
     /// So ours have their own metric, and are the two halves of the prefix while a foreign route that
-    /// leads elsewhere would win. A single address has no halves: there the foreign route wins, which is
-    /// a conflict.
+    /// leads elsewhere would win. A single address has no halves: its route is in a table of ours then,
+    /// which a policy rule of ours asks before the main table.
     mutating func besideForeignRoutes(of observed: HostState) {
         let wanted = Dictionary(
             routes.filter(\.value.isAsked).map { ($0.value.destination, $0.value) }
         ) { first, _ in first }
         for route in observed.routes where !route.isOurs && route.table == Route.mainTable {
-            guard let ours = wanted[route.destination], route.metric <= ours.metric, !route.leads(as: ours),
-                ours.destination.halves != nil
+            guard let ours = wanted[route.destination], route.metric <= ours.metric, !route.leads(as: ours)
             else { continue }
             halvedPrefixes.insert(ours.destination)
         }
         guard !halvedPrefixes.isEmpty else { return }
+        leadSingleAddresses()
         routes = routes.flatMap { desired -> [Desired<Route>] in
             guard desired.value.isAsked, halvedPrefixes.contains(desired.value.destination),
                 let halves = desired.value.destination.halves
@@ -41,7 +41,31 @@ extension ResolvedPlan {
     }
 }
 
+extension ResolvedPlan {
+    /// Moves the routes of hidden single addresses into our table.
+    private mutating func leadSingleAddresses() {
+        for index in routes.indices {
+            let route = routes[index].value
+            guard route.isAsked, route.destination.halves == nil, halvedPrefixes.contains(route.destination)
+            else { continue }
+            routes[index].value.table = Route.hiddenAddresses
+            let rule = PolicyRule(
+                family: route.destination.family, priority: PolicyRule.hiddenAddresses,
+                destination: route.destination, action: .lookup(table: Route.hiddenAddresses))
+            rules.append(Desired(rule, because: routes[index].because))
+        }
+    }
+}
+
+extension PolicyRule {
+    /// The priority of the rules that ask `Route.hiddenAddresses`: after those of mapped clusters.
+    static let hiddenAddresses = 790
+}
+
 extension Route {
+    /// Our table with the routes of single addresses that foreign routes hide in the main table.
+    static let hiddenAddresses = 790_000
+
     /// True if packets of this observed route take the way of the desired route `other`.
     func leads(as other: Route) -> Bool {
         kind == other.kind && nextHops.count == other.nextHops.count

@@ -6,14 +6,22 @@ enum RouteScript {
     /// Makes a route, or replaces it.
     static let function = """
         # ours PREFIX HALVES WAY...: where another route to the prefix is there, our routes are to its
-        # halves, which take precedence. Its owner can change it as if ours were not there.
+        # halves, which take precedence; to a single address it is in a table of its own. Its owner can change it
+        # as if ours were not there.
         ours() {
             prefix=$1 halves=$2; shift 2
             case $prefix in *:*) f=-6 metric=\(Route.ourMetric(.v6)) ;; *) f=-4 metric=\(Route.ourMetric(.v4)) ;; esac
             for p in $prefix $halves; do
                 while ip $f route del $p proto \(Ownership.routeProtocol) 2>/dev/null; do :; done
             done
-            [ -n "$(ip $f route show exact $prefix)" ] || halves=$prefix
+            ip $f rule del to $prefix lookup \(Route.hiddenAddresses) 2>/dev/null || :
+            ip $f route del $prefix table \(Route.hiddenAddresses) 2>/dev/null || :
+            if [ -z "$(ip $f route show exact $prefix)" ]; then halves=$prefix
+            elif [ "$halves" = "$prefix" ]; then
+                ip $f route replace $prefix table \(Route.hiddenAddresses) proto \(Ownership.routeProtocol) "$@" || return
+                ip $f rule add to $prefix lookup \(Route.hiddenAddresses) priority \(PolicyRule.hiddenAddresses) protocol \(Ownership.routeProtocol)
+                return
+            fi
             for p in $halves; do ip $f route add $p proto \(Ownership.routeProtocol) metric $metric "$@" || return; done
         }
 
