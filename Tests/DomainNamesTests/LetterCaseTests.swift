@@ -38,6 +38,23 @@ struct LetterCaseTests {
         }
     }
 
+    @Test func `names of every length are compared to their last octet`() {
+        let letterCase = LetterCase(bits: 0x5DEE_CE66_D177_1337)
+        // Neither what stands before a name nor what follows counts.
+        for count in 1...40 {
+            let asked = [UInt8](repeating: UInt8(ascii: "q"), count: 3 + count + 2)
+            var answer = asked
+            for index in 0..<count { answer[3 + index] = letterCase.octet(asked[3 + index], at: index) }
+            answer[2] ^= 0x20
+            answer[3 + count] ^= 0x20
+            let isRepeated = letterCase.isRepeated(in: answer.span, of: asked.span, from: 3, count: count)
+            #expect(isRepeated, "\(count)")
+            answer[2 + count] ^= 0x20
+            let isStillRepeated = letterCase.isRepeated(in: answer.span, of: asked.span, from: 3, count: count)
+            #expect(!isStillRepeated, "\(count)")
+        }
+    }
+
     @Test func `each of the first 64 octets of a name takes a bit of its own`() throws {
         let wire = try DomainName(parsing: String(repeating: "a", count: 63)).wire
         let changed = (0..<64).map { bit in

@@ -30,6 +30,21 @@ func word(_ octets: Span<UInt8>, at position: Int) -> UInt64 {
         littleEndian: octets.bytes.unsafeLoadUnaligned(fromByteOffset: position, as: UInt64.self))
 }
 
+/// The octets of `position..<end`, at most seven, the first of them lowest, and zeros above.
+///
+/// - Parameter start: Octets from here on may be read: with eight of them one load does it.
+@inlinable
+func lastOctets(_ octets: Span<UInt8>, from position: Int, to end: Int, atLeast start: Int) -> UInt64 {
+    if end - start >= 8 { return word(octets, at: end - 8) >> UInt64(64 - 8 * (end - position)) }
+    var rest: UInt64 = 0
+    var index = end
+    while index > position {  // ends: `index` shrinks
+        index -= 1
+        rest = rest << 8 | UInt64(octets[index])
+    }
+    return rest
+}
+
 /// Eight octets with each ASCII capital turned into its small letter.
 @inlinable
 func foldedWord(_ word: UInt64) -> UInt64 {

@@ -52,10 +52,9 @@ package struct LetterCase: Hashable, Sendable {
             guard DomainNames.word(answer, at: start + position) == expected else { return false }
             position += 8
         }
-        for position in position..<count
-        where answer[start + position] != octet(asked[start + position], at: position) {
-            return false
-        }
-        return true
+        guard position < count else { return true }
+        let (first, end) = (start + position, start + count)
+        let rest = lastOctets(asked, from: first, to: end, atLeast: start)
+        return lastOctets(answer, from: first, to: end, atLeast: start) == word(rest, at: position)
     }
 }

@@ -25,16 +25,7 @@ package struct NameHash: Hashable, Sendable {
             mix(foldedWord(word(octets, at: position)))
             position += 8
         }
-        if position < end {
-            var rest: UInt64 = 0
-            var shift: UInt64 = 0
-            while position < end {
-                rest |= UInt64(octets[position]) << shift
-                shift += 8
-                position += 1
-            }
-            mix(foldedWord(rest))
-        }
+        if position < end { mix(foldedWord(lastOctets(octets, from: position, to: end, atLeast: start))) }
     }
 
     /// Takes in one number.

@@ -48,21 +48,23 @@ struct SuffixIndex: Sendable {
     private let suffixes: [DomainName]  // folded
     /// Open addressing, a power of two of places at most half full: a suffix's number plus one; 0: free.
     private var places: [Int]
-    /// Labels of the longest suffix: longer endings need no look-up.
-    private var mostLabels = 0
+    /// One bit for the hash of each suffix, and of each ending of one. An ending of a name without its bit is
+    /// no suffix, and no longer ending is. Two hashes may share a bit, which costs a look-up.
+    private var endings: [UInt64]
 
     init(_ names: [DomainName]) {
         suffixes = names.map(\.folded)
         var count = 4
         while count < suffixes.count * 2 { count *= 2 }
         places = Array(repeating: 0, count: count)
+        // A power of two of words: 32 bits or more for each suffix.
+        endings = Array(repeating: 0, count: max(count / 4, 16))
         for (number, suffix) in suffixes.enumerated() {
-            let hash = Self.hash(of: suffix)
+            let hash = noteEndings(of: suffix)
             guard find(hash, suffix.wire.span, 0) == nil else { continue }
             var place = Self.spread(hash) & (count - 1)
             while places[place] != 0 { place = (place + 1) & (count - 1) }  // half of the places are free
             places[place] = number + 1
-            mostLabels = max(mostLabels, suffix.labels.count)
         }
     }
 
@@ -82,13 +84,13 @@ struct SuffixIndex: Sendable {
         var best = find(emptySuffixHash, octets, position).map { (start: position, suffix: $0) }
         var hash = emptySuffixHash
         var end = position
-        var depth = 1
-        while depth <= min(count, mostLabels) {
-            let labelStart = start + Int(starts[count - depth])
+        while count > 0 {  // ends: `count` shrinks each turn
+            count -= 1
+            let labelStart = start + Int(starts[count])
             hash = extend(hash, octets, labelStart, end)
+            guard mayEnd(hash) else { break }
             if let suffix = find(hash, octets, labelStart) { best = (labelStart, suffix) }
             end = labelStart
-            depth += 1
         }
         return best
     }
@@ -107,8 +109,20 @@ struct SuffixIndex: Sendable {
     /// FNV-1a's best bits lie in the middle.
     private static func spread(_ hash: UInt64) -> Int { Int(truncatingIfNeeded: hash ^ hash >> 32) }
 
-    /// The hash of a whole suffix.
-    private static func hash(of suffix: DomainName) -> UInt64 {
+    /// The place of a hash among `endings`: its word, and its bit there.
+    private func ending(_ hash: UInt64) -> (word: Int, bit: UInt64) {
+        let spread = UInt64(truncatingIfNeeded: Self.spread(hash))
+        return (Int(truncatingIfNeeded: spread >> 6) & (endings.count - 1), 1 << (spread & 63))
+    }
+
+    /// False if no suffix is or ends with what has this hash.
+    private func mayEnd(_ hash: UInt64) -> Bool {
+        let (word, bit) = ending(hash)
+        return endings[word] & bit != 0
+    }
+
+    /// Notes every ending of a suffix; the hash of the whole.
+    private mutating func noteEndings(of suffix: DomainName) -> UInt64 {
         let wire = suffix.wire.span
         var starts: [Int] = []
         var position = 0
@@ -120,6 +134,8 @@ struct SuffixIndex: Sendable {
         var end = position
         for start in starts.reversed() {
             hash = extend(hash, wire, start, end)
+            let (word, bit) = ending(hash)
+            endings[word] |= bit
             end = start
         }
         return hash

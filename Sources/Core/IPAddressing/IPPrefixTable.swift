@@ -20,10 +20,9 @@ package struct IPPrefixTable<Value: Sendable>: Sendable {
     /// The value of the longest prefix that holds `address`. O(log n), no allocation.
     @inlinable
     package func longestMatch(_ address: IPAddress) -> Value? {
-        switch address.family {
-        case .v4: v4.find(address.bits).flatMap { v4Values[$0] }
-        case .v6: v6.find(address.bits).flatMap { v6Values[$0] }
-        }
+        let isV4 = address.family == .v4
+        guard let place = (isV4 ? v4 : v6).find(address.bits) else { return nil }
+        return isV4 ? v4Values[place] : v6Values[place]
     }
 
     /// The disjoint ranges of nested prefixes of one family.
@@ -46,6 +45,11 @@ package struct IPPrefixTable<Value: Sendable>: Sendable {
         sweep.leave(before: most)
         return (AddressRanges(first: sweep.first), sweep.values)
     }
+}
+
+extension IPPrefixTable where Value == Bool {
+    /// True if a prefix holds `address`. Not generic: a set of prefixes is asked for every question.
+    package func contains(_ address: IPAddress) -> Bool { longestMatch(address) != nil }
 }
 
 /// Goes through the addresses upwards, in and out of prefixes.
