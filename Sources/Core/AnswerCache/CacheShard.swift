@@ -21,6 +21,8 @@ struct CacheShard: ~Copyable, Sendable {
     private var ghosts: [UInt32] = []
     /// Counts since the start, and the entries now.
     private(set) var statistics = CacheStatistics()
+    /// The shard is not copied for calls.
+    private let address = AddressOnly()
 
     /// The most octets of a room: references have 32 bits.
     private static let mostOctets = 1 << 33

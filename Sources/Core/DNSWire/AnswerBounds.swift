@@ -17,10 +17,8 @@ struct AnswerBounds {
     private let cluster: ClusterBailiwick?
     /// The question in the answer.
     private let question: Question
-    /// The mapping of the cluster's names.
-    private let mapping: NameMapping
-    /// A zone beside the cluster's domain that the question is in; see `AnswerTerms.zone`.
-    private let zone: NameMapping?
+    /// The mapping of the cluster's names, and a zone beside its domain that the question is in.
+    private let terms: AnswerTerms
     /// The name that records of the answer section must have now: the one asked, or the last alias' target.
     private var current = OwnerName.asked
     /// The owner of the last alias, for its signatures; the name asked before there was one.
@@ -63,8 +61,7 @@ struct AnswerBounds {
         let count = header.answerCount + header.authorityCount + header.additionalCount
         guard count <= Self.mostRecords else { throw .tooManyRecords(count) }
         self.question = question
-        mapping = terms.names
-        zone = terms.zone
+        self.terms = terms
     }
 
     /// True if `record` is accepted.
@@ -100,8 +97,9 @@ struct AnswerBounds {
 
     /// True for a name at or below the inner suffix of the mapping, or the zone that was asked.
     private func isInDomain(_ name: borrowing FlatName) -> Bool {
-        if let zone, name.start(ofFoldedSuffix: zone.foldedInner.span) != nil { return true }
-        return name.start(ofFoldedSuffix: mapping.foldedInner.span) != nil
+        if let zone = terms.zone, name.start(ofFoldedSuffix: zone.foldedInner.span) != nil { return true }
+        let inner = terms.names.foldedInner
+        return name.start(ofFoldedSuffix: inner.span) != nil
     }
 
     // MARK: - The answer section
@@ -220,8 +218,10 @@ struct AnswerBounds {
     /// `name` as clients call it; unchanged if it has no room for that, which fails the answer later.
     private func outer(_ name: FlatName) -> FlatName {
         var name = name
-        if !mapping.isIdentity, let start = name.start(ofFoldedSuffix: mapping.foldedInner.span) {
-            _ = name.replaceSuffix(from: start, with: mapping.outer.wire.span)
+        guard !terms.names.isIdentity else { return name }
+        let (inner, outer) = (terms.names.foldedInner, terms.names.outer.wire)
+        if let start = name.start(ofFoldedSuffix: inner.span) {
+            _ = name.replaceSuffix(from: start, with: outer.span)
         }
         return name
     }

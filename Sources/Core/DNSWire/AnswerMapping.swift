@@ -196,14 +196,7 @@ package struct AnswerMapper: ~Copyable {
         } catch {
             throw .wire(error)
         }
-        let mapping =
-            terms.question.flatMap { name.start(ofFoldedSuffix: $0.foldedInner.span) == nil ? nil : $0 }
-            ?? terms.names
-        if !mapping.isIdentity, let start = name.start(ofFoldedSuffix: mapping.foldedInner.span) {
-            guard name.replaceSuffix(from: start, with: mapping.outer.wire.span) else {
-                throw .nameWouldExceedLimit(name: name.wire)
-            }
-        }
+        guard name.becomeOuter(by: terms) else { throw .nameWouldExceedLimit(name: name.wire) }
         if let limit {
             try rememberQuestion(of: prepared)
             table.append(name, to: &prepared.octets, foldingBefore: limit)
@@ -216,6 +209,19 @@ package struct AnswerMapper: ~Copyable {
     /// True for records that are not valid once a name has been changed (RFC 4034, RFC 5155).
     private func isSignature(_ type: Int) -> Bool {
         type == RecordType.rrsig || type == RecordType.nsec || type == RecordType.nsec3
+    }
+}
+
+extension FlatName {
+    /// Replaces the inner suffix, if the name has one, by the outer; false if that has no room.
+    fileprivate mutating func becomeOuter(by terms: AnswerTerms) -> Bool {
+        if let asked = terms.question, let start = start(ofFoldedSuffix: asked.foldedInner.span) {
+            return asked.isIdentity || replaceSuffix(from: start, with: asked.outer.wire.span)
+        }
+        guard !terms.names.isIdentity else { return true }
+        let (inner, outer) = (terms.names.foldedInner, terms.names.outer.wire)
+        guard let start = start(ofFoldedSuffix: inner.span) else { return true }
+        return replaceSuffix(from: start, with: outer.span)
     }
 }
 

@@ -16,14 +16,14 @@ extension PreparedAnswer {
         var negative: UInt32?
         for index in 0..<marks.count {
             let mark = marks[index]
-            let ttl = number32(at: Int(mark.ttlOffset))
+            let ttl = octets.number32(at: Int(mark.ttlOffset))
             switch mark.section {
             case .answer:
                 if Int(mark.type) == type || type == RecordType.any { isPositive = true }
                 least = min(least, ttl)
             case .authority where Int(mark.type) == RecordType.soa:
                 // The SOA's last field limits the TTL of negative answers.
-                negative = min(ttl, number32(at: Int(mark.end) - 4))
+                negative = min(ttl, octets.number32(at: Int(mark.end) - 4))
             case .authority, .additional:
                 least = min(least, ttl)
             }
@@ -38,7 +38,7 @@ extension PreparedAnswer {
     package mutating func capTTLs(at seconds: UInt32) {
         for index in 0..<marks.count {
             let offset = Int(marks[index].ttlOffset)
-            if number32(at: offset) > seconds { octets.set32(seconds, at: offset) }
+            if octets.number32(at: offset) > seconds { octets.set32(seconds, at: offset) }
         }
     }
 
@@ -51,9 +51,9 @@ extension PreparedAnswer {
         var first = 0
         while first < marks.count {  // `first` grows each turn
             var end = first + 1
-            var least = number32(at: Int(marks[first].ttlOffset))
+            var least = octets.number32(at: Int(marks[first].ttlOffset))
             while end < marks.count, isTimedAlike(first, end) {
-                least = min(least, number32(at: Int(marks[end].ttlOffset)))
+                least = min(least, octets.number32(at: Int(marks[end].ttlOffset)))
                 end += 1
             }
             for index in first..<end { octets.set32(least, at: Int(marks[index].ttlOffset)) }
@@ -67,7 +67,7 @@ extension PreparedAnswer {
         while index < marks.count {
             let (one, other) = (marks[index - 1], marks[index])
             if one.type == other.type, one.section == other.section,
-                number32(at: Int(one.ttlOffset)) != number32(at: Int(other.ttlOffset))
+                octets.number32(at: Int(one.ttlOffset)) != octets.number32(at: Int(other.ttlOffset))
             {
                 return true
             }
@@ -80,10 +80,5 @@ extension PreparedAnswer {
     private func isTimedAlike(_ first: Int, _ other: Int) -> Bool {
         let type = Int(marks[first].type)
         return type != RecordType.rrsig && type != RecordType.sig && isOneSet(first, other)
-    }
-
-    /// The 32-bit number at `offset` of the message.
-    private func number32(at offset: Int) -> UInt32 {
-        UInt32(octets.number16(at: offset)) << 16 | UInt32(octets.number16(at: offset + 2))
     }
 }

@@ -42,7 +42,8 @@ struct AnswerWalk {
                 ? .answer : index < counts.answer + counts.authority ? .authority : .additional
             index += 1
             do throws(WireError) {
-                let record = try RecordExtent(in: answer, at: position)
+                let record = try RecordExtent(
+                    in: answer, at: position, questionNameLength: question.nameLength)
                 position = record.end
                 if record.type == RecordType.opt {
                     try takeOPT(record, in: answer, &prepared)

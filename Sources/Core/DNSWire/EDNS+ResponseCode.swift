@@ -10,8 +10,12 @@ extension ResponseCode {
         var hasOPT = false
         let before = header.answerCount + header.authorityCount
         var position = start
+        // The length of the question's name; without a question there is none.
+        let name = start > MessageHeader.length ? start - MessageHeader.length - 4 : nil
         for index in 0..<(before + header.additionalCount) {  // each takes at least eleven octets
-            guard let record = try? RecordExtent(in: message, at: position) else { break }
+            guard let record = try? RecordExtent(in: message, at: position, questionNameLength: name) else {
+                break
+            }
             if record.type == RecordType.opt {
                 guard !hasOPT, index >= before, record.ownerLength == 1 else { return nil }
                 hasOPT = true

@@ -38,13 +38,41 @@ package struct OctetBuffer: ~Copyable, @unchecked Sendable {
 
     /// The octet at `position`, which must be below `count`.
     package subscript(position: Int) -> UInt8 {
-        precondition(position >= 0 && position < count, "read past the end of an octet buffer")
-        return unsafe storage[position]
+        @inline(__always)
+        get {
+            precondition(position >= 0 && position < count, "read past the end of an octet buffer")
+            return unsafe storage[position]
+        }
     }
 
     /// The 16-bit number at `position`, in network order.
+    @inline(__always)
     package func number16(at position: Int) -> Int {
-        Int(self[position]) << 8 | Int(self[position + 1])
+        precondition(position >= 0 && count - position >= 2, "read past the end of an octet buffer")
+        // Sound: both octets were written; any two make a number.
+        let number = unsafe UnsafeRawBufferPointer(storage).loadUnaligned(
+            fromByteOffset: position, as: UInt16.self)
+        return Int(UInt16(bigEndian: number))
+    }
+
+    /// The 32-bit number at `position`, in network order.
+    @inline(__always)
+    package func number32(at position: Int) -> UInt32 {
+        precondition(position >= 0 && count - position >= 4, "read past the end of an octet buffer")
+        // Sound: as in `number16`.
+        let number = unsafe UnsafeRawBufferPointer(storage).loadUnaligned(
+            fromByteOffset: position, as: UInt32.self)
+        return UInt32(bigEndian: number)
+    }
+
+    /// The 64-bit number at `position`, in network order.
+    @inline(__always)
+    func number64(at position: Int) -> UInt64 {
+        precondition(position >= 0 && count - position >= 8, "read past the end of an octet buffer")
+        // Sound: as in `number16`.
+        let number = unsafe UnsafeRawBufferPointer(storage).loadUnaligned(
+            fromByteOffset: position, as: UInt64.self)
+        return UInt64(bigEndian: number)
     }
 
     /// Calls `body` with the octets' address, for a system call. Valid only inside the call.
@@ -57,6 +85,7 @@ package struct OctetBuffer: ~Copyable, @unchecked Sendable {
     // MARK: - Writing
 
     /// Appends one octet.
+    @inline(__always)
     package mutating func append(_ octet: UInt8) {
         reserve(1)
         unsafe storage[count] = octet
@@ -64,17 +93,20 @@ package struct OctetBuffer: ~Copyable, @unchecked Sendable {
     }
 
     /// Appends the low 16 bits of `number` in network order.
+    @inline(__always)
     package mutating func append16(_ number: Int) {
         reserve(2)
-        unsafe storage[count] = UInt8(truncatingIfNeeded: number >> 8)
-        unsafe storage[count + 1] = UInt8(truncatingIfNeeded: number)
+        // Sound: `reserve` made room after `count`; a trivial value may be stored at any address.
+        unsafe UnsafeMutableRawBufferPointer(storage).storeBytes(
+            of: UInt16(truncatingIfNeeded: number).bigEndian, toByteOffset: count, as: UInt16.self)
         count += 2
     }
 
     /// Appends `number` in network order.
+    @inline(__always)
     package mutating func append32(_ number: UInt32) {
         reserve(4)
-        // Sound: `reserve` made room after `count`; a trivial value may be stored at any address.
+        // Sound: as in `append16`.
         unsafe UnsafeMutableRawBufferPointer(storage).storeBytes(
             of: number.bigEndian, toByteOffset: count, as: UInt32.self)
         count += 4
@@ -83,7 +115,7 @@ package struct OctetBuffer: ~Copyable, @unchecked Sendable {
     /// Appends `number` in network order.
     package mutating func append64(_ number: UInt64) {
         reserve(8)
-        // Sound: as in `append32`.
+        // Sound: as in `append16`.
         unsafe UnsafeMutableRawBufferPointer(storage).storeBytes(
             of: number.bigEndian, toByteOffset: count, as: UInt64.self)
         count += 8
@@ -113,21 +145,27 @@ package struct OctetBuffer: ~Copyable, @unchecked Sendable {
     }
 
     /// Overwrites the octet at `position`, which must be below `count`.
+    @inline(__always)
     package mutating func set(_ octet: UInt8, at position: Int) {
         precondition(position >= 0 && position < count, "write past the end of an octet buffer")
         unsafe storage[position] = octet
     }
 
     /// Overwrites the two octets at `position`, which must be below `count`.
+    @inline(__always)
     package mutating func set16(_ number: Int, at position: Int) {
-        set(UInt8(truncatingIfNeeded: number >> 8), at: position)
-        set(UInt8(truncatingIfNeeded: number), at: position + 1)
+        precondition(position >= 0 && count - position >= 2, "write past the end of an octet buffer")
+        // Sound: both octets were written.
+        unsafe UnsafeMutableRawBufferPointer(storage).storeBytes(
+            of: UInt16(truncatingIfNeeded: number).bigEndian, toByteOffset: position, as: UInt16.self)
     }
 
     /// Overwrites the four octets at `position`, which must be below `count`.
     package mutating func set32(_ number: UInt32, at position: Int) {
-        set16(Int(number >> 16), at: position)
-        set16(Int(number & 0xFFFF), at: position + 2)
+        precondition(position >= 0 && count - position >= 4, "write past the end of an octet buffer")
+        // Sound: the four octets were written.
+        unsafe UnsafeMutableRawBufferPointer(storage).storeBytes(
+            of: number.bigEndian, toByteOffset: position, as: UInt32.self)
     }
 
     /// Overwrites the octets from `position` on with all of `octets`; the range must lie below `count`.
@@ -158,9 +196,19 @@ package struct OctetBuffer: ~Copyable, @unchecked Sendable {
                 of: changed.littleEndian, toByteOffset: start + position, as: UInt64.self)
             position += 8
         }
-        for position in position..<length {
-            unsafe storage[start + position] = letterCase.octet(storage[start + position], at: position)
+        guard position < length else { return }
+        guard length >= 8 else {
+            for position in position..<length {
+                unsafe storage[start + position] = letterCase.octet(storage[start + position], at: position)
+            }
+            return
         }
+        // The last eight octets, of which the first ones have their case already.
+        let last = start + length - 8
+        let shift = UInt64(64 - 8 * (length - position))
+        let word = UInt64(littleEndian: unsafe octets.loadUnaligned(fromByteOffset: last, as: UInt64.self))
+        let changed = letterCase.word(word >> shift, at: position) << shift | word & ~(.max << shift)
+        unsafe octets.storeBytes(of: changed.littleEndian, toByteOffset: last, as: UInt64.self)
     }
 
     /// Moves the octets of `range` to the left by `steps` places; the first ones go to its end.
@@ -203,6 +251,7 @@ package struct OctetBuffer: ~Copyable, @unchecked Sendable {
     }
 
     /// Makes room for `added` more octets.
+    @inline(__always)
     package mutating func reserve(_ added: Int) {
         guard unsafe storage.count - count < added else { return }
         grow(by: added)

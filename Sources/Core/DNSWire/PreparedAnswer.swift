@@ -22,6 +22,9 @@ package struct PreparedAnswer: ~Copyable, Sendable {
     /// Octets of the question's name.
     package var questionNameLength = 0
 
+    /// The answer is not copied for calls.
+    private let address = AddressOnly()
+
     package init() {
         octets = OctetBuffer(capacity: 4096)
     }
@@ -165,18 +168,12 @@ package struct RecordMarks: ~Copyable, Sendable {
 
     /// The mark of record `index`.
     package subscript(index: Int) -> RecordMark {
-        let start = index * Self.size
-        return RecordMark(
-            ttlOffset: octets.number16(at: start), end: octets.number16(at: start + 2),
-            type: octets.number16(at: start + 4),
-            section: RecordMark.Section(rawValue: octets[start + 6]) ?? .additional)
+        RecordMark(octets.number64(at: index * Self.size))
     }
 
     /// Appends a mark.
     package mutating func append(_ mark: RecordMark) {
-        octets.append64(
-            UInt64(mark.ttlOffset) << 48 | UInt64(mark.end) << 32 | UInt64(mark.type) << 16
-                | UInt64(mark.section.rawValue) << 8)
+        octets.append64(mark.bits)
     }
 
     /// Appends marks as octets.
@@ -211,6 +208,19 @@ package struct RecordMark: Sendable {
         self.end = UInt16(truncatingIfNeeded: end)
         self.type = UInt16(truncatingIfNeeded: type)
         self.section = section
+    }
+
+    /// The eight octets of a mark, as `RecordMarks` shows them.
+    fileprivate init(_ bits: UInt64) {
+        ttlOffset = UInt16(truncatingIfNeeded: bits >> 48)
+        end = UInt16(truncatingIfNeeded: bits >> 32)
+        type = UInt16(truncatingIfNeeded: bits >> 16)
+        section = Section(rawValue: UInt8(truncatingIfNeeded: bits >> 8)) ?? .additional
+    }
+
+    /// The same octets.
+    fileprivate var bits: UInt64 {
+        UInt64(ttlOffset) << 48 | UInt64(end) << 32 | UInt64(type) << 16 | UInt64(section.rawValue) << 8
     }
 
     /// The sections that have records.

@@ -23,8 +23,12 @@ package struct RecordExtent: Hashable, Sendable {
     package let end: Int
 
     /// Reads the record at `start`, and checks that it lies inside the message.
-    package init(in message: Span<UInt8>, at start: Int) throws(WireError) {
-        let owner = try walkName(in: message, at: start)
+    ///
+    /// - Parameter nameLength: Octets of the question's name, which was walked before; nil: not known.
+    package init(
+        in message: Span<UInt8>, at start: Int, questionNameLength nameLength: Int? = nil
+    ) throws(WireError) {
+        let owner = try Self.owner(in: message, at: start, nameLength)
         guard message.count - owner.end >= 10 else { throw .truncated(offset: owner.end, needed: 10) }
         self.start = start
         ownerEnd = owner.end
@@ -36,6 +40,18 @@ package struct RecordExtent: Hashable, Sendable {
         dataStart = owner.end + 10
         guard message.count - dataStart >= length else { throw .truncated(offset: dataStart, needed: length) }
         end = dataStart + length
+    }
+
+    /// Walks the owner. Most are the root or a pointer to the question's name, which need no walk.
+    private static func owner(
+        in message: Span<UInt8>, at start: Int, _ nameLength: Int?
+    ) throws(WireError) -> NameExtent {
+        guard message.count - start >= 2 else { return try walkName(in: message, at: start) }
+        if message[start] == 0 { return NameExtent(end: start + 1, length: 1) }
+        guard let nameLength, message[start] == 0xC0, message[start + 1] == UInt8(MessageHeader.length),
+            start > MessageHeader.length
+        else { return try walkName(in: message, at: start) }
+        return NameExtent(end: start + 2, length: nameLength)
     }
 }
 

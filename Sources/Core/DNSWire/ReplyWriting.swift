@@ -184,7 +184,7 @@ extension OctetBuffer {
             let offset = base + Int(mark.ttlOffset)
             // Records after the end did not fit.
             guard count - offset >= 4 else { return }
-            set32(change(UInt32(number16(at: offset)) << 16 | UInt32(number16(at: offset + 2))), at: offset)
+            set32(change(number32(at: offset)), at: offset)
         }
     }
 

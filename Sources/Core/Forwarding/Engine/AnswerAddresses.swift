@@ -4,7 +4,7 @@ import IPAddressing
 extension IPPrefixTable where Value == Bool {
     /// True if packets to `address` may arrive at an address of the set: it is one, or holds one.
     fileprivate func holds(_ address: IPAddress) -> Bool {
-        longestMatch(address) != nil || address.embedded.contains { longestMatch($0) != nil }
+        contains(address) || address.embedded.contains { contains($0) }
     }
 }
 
@@ -23,7 +23,7 @@ extension PreparedAnswer {
     /// True if an address lies outside `prefixes`; nil: all are inside.
     func strays(from prefixes: IPPrefixTable<Bool>?) -> Bool {
         guard let own = prefixes else { return false }
-        return holdsAddress { own.longestMatch($0) == nil }
+        return holdsAddress { !own.contains($0) }
     }
 
     /// True if a name from outside leads to an address inside a cluster, and may not.

@@ -121,7 +121,7 @@ extension ForwardingEngine {
         // The address of the whole service belongs to the member that has answered.
         let group = target.groups[table.transactions[slot].groupPosition]
         let services = policy.groups[group].services
-        return prepared.holdsAddress { services?.longestMatch($0) == nil }
+        return prepared.holdsAddress { services?.contains($0) != true }
     }
 }
 

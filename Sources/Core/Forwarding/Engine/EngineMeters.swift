@@ -35,12 +35,13 @@ package struct EngineMeters: Hashable, Sendable {
     /// - Parameters:
     ///   - view: Index into `ForwardingPolicy.views`; nil if the client has none.
     ///   - cluster: A `ServerGroup.number`; 0 for replies that come from no cluster.
+    ///   - error: The code of its Extended DNS Error; nil if it has none.
     mutating func count(
-        _ source: AnswerSource, rcode: Int, view: Int?, cluster: Int, _ error: ExtendedError?
+        _ source: AnswerSource, rcode: Int, view: Int?, cluster: Int, _ error: Int?
     ) {
         answers.count(source, rcode: rcode, view: view.map { $0 + 1 } ?? 0, cluster: cluster, replies: 1)
         guard let error else { return }
-        extendedErrors.count(row: 0, column: min(error.code, Self.errorColumns - 1))
+        extendedErrors.count(row: 0, column: min(error, Self.errorColumns - 1))
     }
 
     /// Changes to another policy: counters of names in both policies continue.

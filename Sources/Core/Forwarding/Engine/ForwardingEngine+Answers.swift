@@ -258,7 +258,9 @@ extension ForwardingEngine {
     mutating func givePrepared(
         _ slot: Int, _ target: RouteTarget, askedAt sent: MonotonicTime, by server: Int?, in turn: inout Turn
     ) {
-        let reasons = table.transactions[slot].reasons
+        // Most have neither, and `reasons` copies the transaction.
+        let mayHaveReasons = table.transactions[slot].failure != nil || table.transactions[slot].merged != nil
+        let reasons = mayHaveReasons ? table.transactions[slot].reasons : []
         if !reasons.isEmpty {
             // A failed cluster is not a negative answer: the others' NXDOMAIN is not valid for all.
             let isAgreed = (table.transactions[slot].merged?.denials ?? 0) > 1

@@ -309,7 +309,9 @@ extension ForwardingEngine {
         let start = turn.outbox.octets.count
         table.appendQuestion(of: slot, attempt, to: &turn.outbox.octets)
         if attempt.usesEDNS {
-            servers.appendOPT(of: attempt, table.transactions[slot], to: &turn.outbox.octets)
+            servers.appendOPT(
+                of: attempt, wantsDNSSEC: table.transactions[slot].question.wantsDNSSEC,
+                table.transactions[slot].loopMarks, to: &turn.outbox.octets)
         }
         turn.outbox.questions.append(
             Outbox.OutgoingQuestion(path: attempt.path, start: start, end: turn.outbox.octets.count))

@@ -171,7 +171,7 @@ extension ForwardingEngine {
         case RecordType.a, RecordType.aaaa:
             // A ClusterIP stands for the whole service of its cluster.
             guard let services = policy.groups[group].services else { break }
-            if !prepared.holdsAddress({ services.longestMatch($0) == nil }) { return nil }
+            if !prepared.holdsAddress({ !services.contains($0) }) { return nil }
         default: return nil
         }
         return prepared.wholeSet(type: type)

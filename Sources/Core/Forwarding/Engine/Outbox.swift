@@ -17,6 +17,9 @@ package struct Outbox: ~Copyable {
     /// Replies for the query log; nil if there is none.
     package var queryLog: QueryLogBatch?
 
+    /// The outbox, and with it what has one, is not copied for calls.
+    private let address = AddressOnly()
+
     /// A reply in `octets`.
     package struct Reply: Sendable {
         /// The destination.

@@ -159,26 +159,33 @@ extension ForwardingEngine {
     mutating func deliver(
         _ draft: ReplyDraft, to recipient: Recipient, into outbox: inout Outbox
     ) {
-        let draft = policy.gates.concernReplies ? gated(draft, for: recipient.path.client.address) : draft
-        let verdict = delivery.deliver(draft, from: prepared, to: recipient, into: &outbox)
-        count(draft, verdict)
+        guard policy.gates.concernReplies else { return send(draft, to: recipient, into: &outbox) }
+        send(gated(draft, for: recipient.path.client.address), to: recipient, into: &outbox)
     }
 
     /// Sends one reply to a client that waits for a transaction, and counts it.
     mutating func deliver(_ draft: ReplyDraft, to place: WaiterPlace, into outbox: inout Outbox) {
-        let draft =
-            policy.gates.concernReplies
-            ? gated(draft, for: table.waiters[place.waiter].path.client.address) : draft
-        let verdict = delivery.deliver(draft, from: prepared, to: place, in: table, into: &outbox)
-        count(draft, verdict)
+        guard policy.gates.concernReplies else { return send(draft, to: place, into: &outbox) }
+        let client = table.waiters[place.waiter].path.client.address
+        send(gated(draft, for: client), to: place, into: &outbox)
+    }
+
+    /// Sends a reply that no gate changes any more, and counts it.
+    private mutating func send(_ draft: ReplyDraft, to recipient: Recipient, into outbox: inout Outbox) {
+        count(draft, delivery.deliver(draft, from: prepared, to: recipient, into: &outbox))
+    }
+
+    /// The same for a client that waits for a transaction.
+    private mutating func send(_ draft: ReplyDraft, to place: WaiterPlace, into outbox: inout Outbox) {
+        count(draft, delivery.deliver(draft, from: prepared, to: place, in: table, into: &outbox))
     }
 
     /// Counts a reply.
     private mutating func count(_ draft: ReplyDraft, _ verdict: ResponseRateLimiter.Verdict) {
-        let error: ExtendedError? =
+        let error: Int? =
             switch draft.body {
-            case .prepared, .authoritative: prepared.extendedError
-            case .empty(_, let error): error
+            case .prepared, .authoritative: prepared.extendedError?.code
+            case .empty(_, let error): error?.code
             case .addressCheck: nil
             }
         meters.count(

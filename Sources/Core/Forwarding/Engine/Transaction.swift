@@ -79,6 +79,14 @@ struct Transaction {
         var text: [UInt8]
     }
 
+    /// One more client waits; its place is the last one's.
+    mutating func addWaiter(_ place: Int32, isAddressValidated: Bool) {
+        if firstWaiter < 0 { firstWaiter = place }
+        lastWaiter = place
+        waiterCount += 1
+        if isAddressValidated { self.isAddressValidated = true }
+    }
+
     // MARK: - Deadlines
 
     /// Starts the clock: the clients get their reply within `milliseconds`.

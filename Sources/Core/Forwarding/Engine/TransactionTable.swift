@@ -55,6 +55,8 @@ struct TransactionTable: ~Copyable {
     private var groupLoad = ClientLoad()
     /// The key of the hashes.
     private let hashKey: UInt64
+    /// The table, and with it the engine, is not copied for calls.
+    private let address = AddressOnly()
 
     /// The most questions in flight.
     let mostTransactions: Int
@@ -410,7 +412,6 @@ struct TransactionTable: ~Copyable {
     ) -> Admission {
         let most = isAddressValidated ? mostWaiters : EngineLimits.open(mostWaiters)
         guard waiterCount < most, question.count <= Self.questionRoom else { return .full }
-        if isAddressValidated { transactions[slot].isAddressValidated = true }
         if freeWaiter < 0 { growWaiters(Waiter(path: path, terms: terms)) }
         let index = Int(freeWaiter)
         freeWaiter = waiters[index].next
@@ -418,13 +419,9 @@ struct TransactionTable: ~Copyable {
         countWaiter(waiters[index], 1)
         waiterCount += 1
         copyQuestion(question, to: index)
-        if transactions[slot].firstWaiter < 0 {
-            transactions[slot].firstWaiter = Int32(index)
-        } else {
-            waiters[Int(transactions[slot].lastWaiter)].next = Int32(index)
-        }
-        transactions[slot].lastWaiter = Int32(index)
-        transactions[slot].waiterCount += 1
+        let last = transactions[slot].lastWaiter
+        if last >= 0 { waiters[Int(last)].next = Int32(index) }
+        transactions[slot].addWaiter(Int32(index), isAddressValidated: isAddressValidated)
         return .admitted
     }
 

@@ -7,7 +7,10 @@ package import IPAddressing
 extension ForwardingPolicy {
     /// How an answer of the group at `position` of the target becomes one for clients.
     func answerTerms(_ target: RouteTarget, _ position: Int) -> AnswerTerms {
-        target.answerTerms(ofGroupAt: position, bailiwicks[target.index])
+        let usual = terms[target.index]
+        // A target of one question only has them anew; all groups of a target have the same bailiwick.
+        return targets[target.index] === target
+            ? usual[position] : target.answerTerms(ofGroupAt: position, usual[0].bailiwick)
     }
 
     /// The inner address that an outer one stands for, and its cluster's key; nil if it is in no outer range.

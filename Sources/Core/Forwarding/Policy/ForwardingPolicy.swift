@@ -23,8 +23,8 @@ package final class ForwardingPolicy: Sendable {
     /// The targets of all suffixes.
     package let targets: [RouteTarget]
 
-    /// For each target the names for which its servers' answers are accepted.
-    let bailiwicks: [Bailiwick]
+    /// For each target, and each of its groups, how an answer becomes one for clients.
+    let terms: [[AnswerTerms]]
 
     /// For each server the group it belongs to.
     package let groupOfServer: [Int]
@@ -125,7 +125,9 @@ package final class ForwardingPolicy: Sendable {
         builder.addUpstream(inventory.dns.upstream)
         builder.addSpecialNames(asking: inventory.dns.specialUpstream)
         builder.addReverseZones()
-        bailiwicks = builder.bailiwicks()
+        terms = zip(builder.targets, builder.bailiwicks()).map { target, bailiwick in
+            target.groups.indices.map { target.answerTerms(ofGroupAt: $0, bailiwick) }
+        }
         servers = builder.servers
         groups = builder.groups
         clusterNames = builder.clusterNames
@@ -174,7 +176,7 @@ package final class ForwardingPolicy: Sendable {
 
     /// The view of a client; nil if it may not ask.
     package func view(of client: IPAddress) -> Int? {
-        guard clients.longestMatch(client) != nil else { return nil }
+        guard clients.contains(client) else { return nil }
         return viewByClient?.longestMatch(client) ?? 0
     }
 

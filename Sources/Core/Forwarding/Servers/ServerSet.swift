@@ -226,17 +226,21 @@ struct ServerSet {
 
     /// Appends our OPT record of a question by `attempt`: size, DO, our cookie and the trail by which we
     /// recognise the question.
-    func appendOPT(of attempt: Attempt, _ transaction: borrowing Transaction, to octets: inout OctetBuffer) {
+    ///
+    /// - Parameter loopMarks: Those in the client's question.
+    func appendOPT(
+        of attempt: Attempt, wantsDNSSEC: Bool, _ loopMarks: [UInt64], to octets: inout OctetBuffer
+    ) {
         let server = attempt.path.server
-        var opt = OPTRecord(wantsDNSSEC: transaction.question.wantsDNSSEC)
+        var opt = OPTRecord(wantsDNSSEC: wantsDNSSEC)
         opt.payloadSize = board.servers[server].payloadSize
         octets.append(opt)
         let length =
-            LoopTrail.optionLength(transaction.loopMarks.count + 1)
+            LoopTrail.optionLength(loopMarks.count + 1)
             + (attempt.sentCookie ? states[server].cookie.optionLength : 0)
         octets.set16(length, at: octets.count - 2)
         if attempt.sentCookie { octets.append(states[server].cookie) }
-        octets.appendLoopTrail(transaction.loopMarks, states[server].mark)
+        octets.appendLoopTrail(loopMarks, states[server].mark)
     }
 
     // MARK: - Text

@@ -60,28 +60,29 @@ struct ClientSockets: ~Copyable {
 
     /// Sends the replies of the outbox.
     private mutating func sendReplies(_ resources: inout WorkerResources) {
-        guard !resources.turn.outbox.replies.isEmpty else { return }
-        for index in resources.turn.outbox.replies.indices {
-            let reply = resources.turn.outbox.replies[index]
-            let path = reply.path
+        let count = resources.turn.outbox.replies.count
+        guard count > 0 else { return }
+        var next = 0
+        while next < count {  // each turn takes a reply, or sends those of a listener that has no room
+            let path = resources.turn.outbox.replies[next].path
             guard path.transport == .udp else {
-                queue(reply, &resources)
+                queue(resources.turn.outbox.replies[next], &resources)
+                next += 1
                 continue
             }
             guard let listener = listeners[Int(path.socket)] else {
                 resources.counters.repliesUndeliverable += 1
+                next += 1
                 continue
             }
-            if listener.sender.isFull { sendReplies(of: listener, &resources) }
-            listener.sender.add(
-                start: reply.start, end: reply.end, to: path.client,
-                from: listener.socket.isWildcard ? path.local : nil, interface: path.interface)
+            next = listener.collect(resources.turn.outbox, from: next, socket: path.socket)
+            if next < count, listener.isFull { sendReplies(of: listener, &resources) }
         }
-        for case let listener? in listeners where listener.sender.count > 0 {
+        for case let listener? in listeners where listener.hasReplies {
             sendReplies(of: listener, &resources)
         }
         let nanoseconds = MonotonicClock.now.nanoseconds(since: resources.now)
-        turns.record(nanoseconds: nanoseconds, row: 0, times: resources.turn.outbox.replies.count)
+        turns.record(nanoseconds: nanoseconds, row: 0, times: count)
     }
 
     /// Sends the replies of one listener.
@@ -110,12 +111,41 @@ final class DatagramListener {
     /// The socket.
     let socket: ListeningSocket
     /// The replies to send.
-    var sender = DatagramSender(capacity: 64)
+    private var sender = DatagramSender(capacity: 64)
     /// When it is closed: it is no longer listened on, but replies are still sent on it. Nil: it is in use.
     var retiredUntil: MonotonicTime?
 
     init(_ socket: ListeningSocket) {
         self.socket = socket
+    }
+
+    /// True if a reply waits to be sent.
+    var hasReplies: Bool { sender.count > 0 }
+
+    /// True if no further reply has room.
+    var isFull: Bool { sender.isFull }
+
+    /// Collects the replies from place `first` on that go out by UDP socket `socket`, this one; the place of
+    /// the first one that does not, or has no room.
+    func collect(_ outbox: borrowing Outbox, from first: Int, socket number: UInt32) -> Int {
+        // The sender is passed on, since each access to a class's variable costs as much as a reply's.
+        Self.collect(outbox, from: first, socket: number, isWildcard: socket.isWildcard, to: &sender)
+    }
+
+    private static func collect(
+        _ outbox: borrowing Outbox, from first: Int, socket number: UInt32, isWildcard: Bool,
+        to sender: inout DatagramSender
+    ) -> Int {
+        var next = first
+        while next < outbox.replies.count, !sender.isFull {
+            let reply = outbox.replies[next]
+            guard reply.path.transport == .udp, reply.path.socket == number else { break }
+            sender.add(
+                start: reply.start, end: reply.end, to: reply.path.client,
+                from: isWildcard ? reply.path.local : nil, interface: reply.path.interface)
+            next += 1
+        }
+        return next
     }
 
     /// Sends the collected replies, which are in `outbox`.
