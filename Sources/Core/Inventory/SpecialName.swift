@@ -22,6 +22,7 @@ package enum SpecialName: String, Hashable, Sendable, CaseIterable {
     /// The name itself.
     package var name: DomainName? { try? DomainName(parsing: rawValue) }
 
-    /// Those that `dns.special-upstream` may name: no resolver has answers for the others.
-    package static let forUpstream: [SpecialName] = [.test, .home, .canary]
+    /// Those that `dns.special-upstream` may name: for the others no resolver is to be asked. RFC 9476
+    /// section 3.2 has `alt` treated as any other name.
+    package static let forUpstream: [SpecialName] = [.test, .alt, .home, .canary]
 }
