@@ -33,6 +33,59 @@ import Testing
         #expect(map.longestMatch(.root)?.value == ".")
     }
 
+    /// The longest of `suffixes` that the name ends with, by trying each ending.
+    private static func longestEnding(of name: DomainName, among suffixes: [DomainName]) -> DomainName? {
+        let known = Set(suffixes)
+        var start = 0
+        while name.wire[start] != 0 {
+            if let ending = try? DomainName(wire: Array(name.wire[start...])), known.contains(ending) { return ending }
+            start += 1 + Int(name.wire[start])
+        }
+        return nil
+    }
+
+    @Test("names of every form find what a search through all suffixes finds")
+    func search() throws {
+        var state: UInt64 = 7
+        func draw(_ count: Int) -> Int {
+            state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+            return Int((state >> 33) % UInt64(count))
+        }
+        func name(_ labels: Int) throws -> DomainName {
+            let text = (0..<labels).map { _ in ["a", "B", "ab", "b", "c"][draw(5)] }.joined(separator: ".")
+            return try DomainName(parsing: text)
+        }
+        for round in 0..<40 {
+            let suffixes = try (0..<(1 + draw(60))).map { _ in try name(1 + draw(6)) }
+            let map = SuffixMap(suffixes.map { ($0, $0.folded) })
+            for _ in 0..<50 {
+                let asked = try name(1 + draw(8))
+                let naive = Self.longestEnding(of: asked.folded, among: suffixes.map(\.folded))
+                #expect(map.longestMatch(asked)?.value == naive, "round \(round): \(asked)")
+            }
+        }
+    }
+
+    @Test("a name's hash is of all its octets and no others, at every length", arguments: 1...40)
+    func extent(count: Int) {
+        func hash(_ octets: [UInt8], from start: Int) -> UInt64 {
+            var hash = NameHash(key: 1)
+            hash.combine(octets.span, from: start, count: count)
+            return hash.value
+        }
+        var octets = (0..<(count + 6)).map { UInt8(48 + $0 % 10) }
+        let first = hash(octets, from: 3)
+        octets[2] ^= 1
+        octets[3 + count] ^= 1
+        #expect(hash(octets, from: 3) == first)
+        #expect(hash(Array(octets[3...]), from: 0) == first)
+        for index in 0..<count {
+            octets[3 + index] ^= 1
+            #expect(hash(octets, from: 3) != first, "octet \(index)")
+            octets[3 + index] ^= 1
+        }
+    }
+
     @Test("the hash folds capitals and nothing else")
     func hash() throws {
         func hash(_ octets: [UInt8]) -> UInt64 {
