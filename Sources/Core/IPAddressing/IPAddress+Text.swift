@@ -6,42 +6,44 @@ extension IPAddress {
     /// Leading zeros in an IPv4 octet are refused, since some programs read them as octal (RFC 6943 section
     /// 3.1.1). A zone (`%eth0`) is refused.
     package init?(_ text: some StringProtocol) {
+        // A string, since generic code reads another type octet by octet through a table: a cluster has
+        // thousands of addresses, and all of them are read again with each change.
+        let text = String(text)
         if text.utf8.contains(UInt8(ascii: ":")) {
             guard let bits = Self.readV6(text) else { return nil }
             self.init(v6: bits)
         } else {
-            guard let bits = Self.readV4(text) else { return nil }
+            guard let bits = Self.readV4(text.utf8.span) else { return nil }
             self.init(v4: bits)
         }
     }
 
-    /// The number of a dotted IPv4 address.
-    private static func readV4(_ text: some StringProtocol) -> UInt32? {
-        let parts = text.utf8.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
-        guard parts.count == 4 else { return nil }
+    /// The number of a dotted IPv4 address: four decimal numbers up to 255, without leading zeros.
+    private static func readV4(_ text: Span<UInt8>) -> UInt32? {
         var bits: UInt32 = 0
-        for part in parts {
-            guard let octet = readDecimal(part, atMost: 255) else { return nil }
-            bits = bits << 8 | UInt32(octet)
+        var dots = 0
+        var digits = 0
+        var value: UInt32 = 0
+        for position in text.indices {
+            switch text[position] {
+            case UInt8(ascii: "."):
+                guard digits > 0, dots < 3 else { return nil }
+                bits = bits << 8 | value
+                (dots, digits, value) = (dots + 1, 0, 0)
+            case let digit where (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(digit):
+                // A digit after a leading zero, or too large a number.
+                if digits > 0, value == 0 { return nil }
+                value = value * 10 + UInt32(digit - UInt8(ascii: "0"))
+                digits += 1
+                if value > 255 { return nil }
+            default: return nil
+            }
         }
-        return bits
-    }
-
-    /// Reads one to three decimal digits without leading zeros.
-    private static func readDecimal(_ digits: some Collection<UInt8>, atMost limit: Int) -> Int? {
-        guard (1...3).contains(digits.count), digits.count == 1 || digits.first != UInt8(ascii: "0") else {
-            return nil
-        }
-        var value = 0
-        for digit in digits {
-            guard (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(digit) else { return nil }
-            value = value * 10 + Int(digit - UInt8(ascii: "0"))
-        }
-        return value <= limit ? value : nil
+        return dots == 3 && digits > 0 ? bits << 8 | value : nil
     }
 
     /// The number of an IPv6 address.
-    private static func readV6(_ text: some StringProtocol) -> UInt128? {
+    private static func readV6(_ text: String) -> UInt128? {
         // "::" may occur once, for one or more groups of zeros.
         var halves: [[Substring]] = [[]]
         var rest = Substring(text)
@@ -86,7 +88,9 @@ extension IPAddress {
         var words: [UInt16] = []
         for (index, group) in groups.enumerated() {
             if group.utf8.contains(UInt8(ascii: ".")) {
-                guard dottedAllowed, index == groups.count - 1, let bits = readV4(group) else { return nil }
+                guard dottedAllowed, index == groups.count - 1,
+                    let bits = readV4(String(group).utf8.span)
+                else { return nil }
                 words.append(UInt16(truncatingIfNeeded: bits >> 16))
                 words.append(UInt16(truncatingIfNeeded: bits))
             } else {

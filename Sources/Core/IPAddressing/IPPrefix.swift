@@ -87,13 +87,15 @@ package enum IPPrefixError: Error, Hashable, Sendable {
 extension IPPrefix {
     /// Reads `ADDRESS/LENGTH`; a bare address is the prefix that holds it alone.
     package init(parsing text: some StringProtocol) throws(IPPrefixError) {
-        guard let slash = text.firstIndex(of: "/") else {
+        // A string, for the reason in `IPAddress.init`.
+        let text = String(text)
+        guard let slash = text.utf8.firstIndex(of: UInt8(ascii: "/")) else {
             guard let address = IPAddress(text) else { throw .notAnAddress }
             self.init(only: address)
             return
         }
         guard let address = IPAddress(text[..<slash]) else { throw .notAnAddress }
-        let digits = text[text.index(after: slash)...]
+        let digits = text[text.utf8.index(after: slash)...]
         guard (1...3).contains(digits.utf8.count), digits.utf8.allSatisfy({ (0x30...0x39).contains($0) }),
             let length = Int(digits), let prefix = IPPrefix(around: address, length: length)
         else { throw .badLength }
