@@ -45,10 +45,12 @@ struct RouteChecks {
         let present = Set(observed.routes.filter(\.isOurs).map(\.destination))
         let ours = plan.routes.filter { $0.value.isAsked && present.contains($0.value.destination) }
         var seen: Set<RouteQuestion> = []
+        var arrivals: [IPPrefix: [RouteQuestion.Arrival]] = [:]
+        let foreign = foreignDestinations
         let forward = ours.sample(Self.mostRoutes).flatMap { desired in
-            destinations(in: desired.value.destination).flatMap { destination -> [Check] in
+            destinations(in: desired.value.destination, foreign).flatMap { destination -> [Check] in
                 guard let route = sampling.plannedRoute(to: destination) else { return [] }
-                return questions(to: destination, in: desired.value.destination)
+                return questions(to: destination, in: desired.value.destination, &arrivals)
                     .filter { seen.insert($0).inserted }.map {
                         Check(question: $0, route: route, destination: route.value.destination)
                     }
@@ -96,34 +98,48 @@ struct RouteChecks {
         return rule.source == nil && rule.inDevice == nil && (rule.mark == nil || rule.isInverted)
     }
 
-    /// An address of the route itself, and one of each foreign route inside of it.
-    private func destinations(in prefix: IPPrefix) -> [IPAddress] {
+    /// The destinations of foreign routes that packets may take.
+    private var foreignDestinations: [IPPrefix] {
         let kinds: Set<RouteKind> = [.unicast, .blackhole, .unreachable, .prohibit, .throw]
-        let foreign = observed.routes.filter { route in
-            !route.isOurs && kinds.contains(route.kind) && prefix.contains(route.destination)
-        }.map(\.destination.sampleAddress)
-        return [prefix.sampleAddress] + foreign.prefix(Self.mostParts).filter { !sampling.routes.isOwn($0) }
+        return observed.routes.filter { !$0.isOurs && kinds.contains($0.kind) }.map(\.destination)
+    }
+
+    /// An address of the route itself, and one of each foreign route inside of it.
+    private func destinations(in prefix: IPPrefix, _ foreign: [IPPrefix]) -> [IPAddress] {
+        let inside = foreign.filter { prefix.contains($0) }.prefix(Self.mostParts).map(\.sampleAddress)
+        return [prefix.sampleAddress] + inside.filter { !sampling.routes.isOwn($0) }
     }
 
     /// One packet from each kind of source that the plan has for the destination; one from the host itself if
     /// there is none.
-    private func questions(to destination: IPAddress, in prefix: IPPrefix) -> [RouteQuestion] {
-        var found: [RouteQuestion] = []
-        for source in sources(to: prefix) {
-            for address in addresses(in: source) where !sampling.routes.isOwn(address) {
-                guard let device = sampling.device(toward: address), observed.link(device) != nil,
-                    forwards(device, address.family)
-                else { continue }
-                let packet = Packet(from: address, to: destination, ports: (47_001, 18_443))
-                let flow = Flow(packet, inDevice: device, outDevice: nil)
-                let mark = walk.trace(flow).routingMark ?? 0
-                found.append(
-                    RouteQuestion(
-                        destination: destination,
-                        arrival: RouteQuestion.Arrival(source: address, device: device), mark: mark))
-            }
+    ///
+    /// - Parameter arrivals: How packets of each source arrive: a mesh has a few sources for all of its
+    ///   routes.
+    private func questions(
+        to destination: IPAddress, in prefix: IPPrefix, _ arrivals: inout [IPPrefix: [RouteQuestion.Arrival]]
+    ) -> [RouteQuestion] {
+        let found = sources(to: prefix).flatMap { source in
+            if let known = arrivals[source] { return known }
+            let new = self.arrivals(from: source)
+            arrivals[source] = new
+            return new
+        }.map { arrival in
+            let packet = Packet(from: arrival.source, to: destination, ports: (47_001, 18_443))
+            let flow = Flow(packet, inDevice: arrival.device, outDevice: nil)
+            let mark = walk.trace(flow).routingMark ?? 0
+            return RouteQuestion(destination: destination, arrival: arrival, mark: mark)
         }
         return found.isEmpty ? [RouteQuestion(destination: destination)] : found
+    }
+
+    /// How packets from `source` arrive that this host forwards.
+    private func arrivals(from source: IPPrefix) -> [RouteQuestion.Arrival] {
+        addresses(in: source).filter { !sampling.routes.isOwn($0) }.compactMap { address in
+            guard let device = sampling.device(toward: address), observed.link(device) != nil,
+                forwards(device, address.family)
+            else { return nil }
+            return RouteQuestion.Arrival(source: address, device: device)
+        }
     }
 
     /// False if the kernel forwards nothing that arrives at the device: then no path uses it.
