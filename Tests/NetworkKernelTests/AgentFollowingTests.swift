@@ -28,6 +28,39 @@ import Testing
         #expect(run.isWhole)
     }
 
+    @Test func `a changed file is applied with one observation, and checked once it is at rest`() throws {
+        let run = try AgentRun.started()
+        let calls = run.run.kernel.observations
+        #expect(run.agent.follow(.success("empty")) == .applied)
+        #expect(run.run.kernel.observations == calls + 1, "the one that shows that the host is as planned")
+        #expect(run.agent.follow(.success(AgentRun.good)) == .applied)
+        #expect(run.run.kernel.observations == calls + 2)
+        #expect(run.isWhole && run.sleep > 1_000)
+        run.wait(milliseconds: 6_000)
+        #expect(run.run.kernel.observations > calls + 2)
+        #expect(run.takeNews().allSatisfy { $0.hasPrefix("followed") })
+    }
+
+    @Test func `what changed without an event is seen when a changed file is applied`() throws {
+        let run = try AgentRun.started()
+        // No event tells of it: the plan is made for what was seen before.
+        run.run.kernel.disturb { $0.routes.removeAll { $0.isOurs } }
+        #expect(run.agent.follow(.success("empty")) == .applied)
+        #expect(run.run.kernel.state.deviations(from: run.run.fresh) == [])
+        run.flushRoutes()
+        #expect(run.agent.follow(.success(AgentRun.good)) == .applied)
+        #expect(run.isWhole)
+        #expect(run.takeNews().allSatisfy { $0.hasPrefix("followed") })
+    }
+
+    @Test func `an event before the change of a file leads to another observation`() throws {
+        let run = try AgentRun.started()
+        let calls = run.run.kernel.observations
+        run.disturb([KernelEvent(.link(name: "eth9", index: 99, isUp: true))]) { _ in }
+        #expect(run.agent.follow(.success("empty")) == .applied)
+        #expect(run.run.kernel.observations == calls + 2)
+    }
+
     @Test func `a host that left the file keeps nothing, and may come back`() throws {
         let run = try AgentRun.started()
         run.agent.follow(.success("renumbered"))

@@ -16,6 +16,9 @@ package final class FakeKernel: Kernel {
     /// The number of calls so far: an observation is one, and so is each command.
     package private(set) var calls = 0
 
+    /// The number of observations so far.
+    package private(set) var observations = 0
+
     /// The fault, and at which call.
     package var fault: Fault?
 
@@ -38,6 +41,7 @@ package final class FakeKernel: Kernel {
     /// See `Kernel`.
     package func observe() throws(KernelError) -> HostState {
         try count(Command(.ip, ["link"]))
+        observations += 1
         return state
     }
 

@@ -136,7 +136,7 @@ final class RunningAgent: AgentDuties {
         let now = MonotonicClock.now
         if agent.mustFollow || now >= lastFollow.advanced(milliseconds: slowCheck) {
             lastFollow = now
-            agent.follow(read(agent.path))
+            if agent.follow(read(agent.path)) == .applied { return }
         }
         agent.check()
     }

@@ -26,6 +26,13 @@ final class AttentiveKernel<Machine: Kernel, Source: EventSource>: Kernel {
     /// True if even the last observation was inconsistent: another one must follow.
     private(set) var isTorn = false
 
+    /// True unless the last observation shows the host as it is, as far as events tell.
+    private var isOutdated = true
+    /// True if the next observation may be the last one, once more.
+    private var mayRepeat = false
+    /// True if an observation was the last one once more since this was allowed.
+    private(set) var hasRepeated = false
+
     /// More are not needed to identify the process.
     private static var mostSuspects: Int { 20_000 }
 
@@ -38,6 +45,7 @@ final class AttentiveKernel<Machine: Kernel, Source: EventSource>: Kernel {
     /// Takes the waiting events.
     func listen() -> EventBatch {
         let batch = source.take()
+        if batch.isIncomplete || batch.events.contains(where: outdates) { isOutdated = true }
         guard !isActing else { return batch }
         // What happens in containers explains nothing here.
         let possible = batch.events.lazy.filter { [concerns] in !$0.isElsewhere || concerns($0) }
@@ -55,6 +63,12 @@ final class AttentiveKernel<Machine: Kernel, Source: EventSource>: Kernel {
     /// of no single moment, and is made again.
     func observe() throws(KernelError) -> HostState {
         noteConcern(listen())
+        let repeats = mayRepeat && !isOutdated
+        mayRepeat = false
+        if repeats, let lastObserved {
+            hasRepeated = true
+            return lastObserved
+        }
         var state = try machine.observe()
         for _ in 0..<Self.mostRepetitions {
             isTorn = noteConcern(listen())
@@ -62,7 +76,26 @@ final class AttentiveKernel<Machine: Kernel, Source: EventSource>: Kernel {
             state = try machine.observe()
         }
         lastObserved = state
+        isOutdated = isTorn
         return state
+    }
+
+    /// Allows the next observation to be the last one, once more, if no event has come since: a change of
+    /// the file is not delayed by a look at what is known. What makes no event is seen by the observation
+    /// that ends the work.
+    func allowRepeating() {
+        mayRepeat = true
+        hasRepeated = false
+    }
+
+    /// True if `event` may make an observation wrong. Foreign neighbours come and go all the time.
+    private func outdates(_ event: KernelEvent) -> Bool {
+        if concerns(event) { return true }
+        if event.isElsewhere { return false }
+        switch event.subject {
+        case .neighbour, .transaction: return false
+        default: return true
+        }
     }
 
     /// The most observations in a row.
@@ -84,6 +117,7 @@ final class AttentiveKernel<Machine: Kernel, Source: EventSource>: Kernel {
     /// Starts our own work and performs `steps`.
     func perform(_ steps: [Step], announce: (String) -> Void) throws(KernelError) {
         isActing = true
+        isOutdated = true
         try machine.perform(steps, announce: announce)
     }
 }

@@ -16,31 +16,42 @@ extension NetworkAgent {
         mustFollow = true
     }
 
+    /// What became of a file.
+    package enum Following {
+        /// It was applied, in place of an earlier one: the host was checked with it.
+        case applied
+        /// The host must still be checked.
+        case unchecked
+    }
+
     /// Compares the file with the last apply, and applies it if it differs.
     ///
     /// - Parameter file: The present content of the file at `path`, or why it cannot be read.
-    package func follow(_ file: Result<String, Errno>) {
+    @discardableResult
+    package func follow(_ file: Result<String, Errno>) -> Following {
         mustFollow = false
         do throws(KernelError) {
             let text = try file.mapError { KernelError.system(what: "\(path) cannot be read", $0) }.get()
-            try follow(text)
+            let following = try follow(text)
             rejected = nil
+            return following
         } catch .locked, .waiting {
             // Another command is running, or an apply waits for its confirmation: it goes first.
             mustFollow = true
         } catch {
             reject((try? file.get()) ?? "", "\(error)")
         }
+        return .unchecked
     }
 
     /// Applies the text of a changed file.
-    private func follow(_ text: String) throws(KernelError) {
+    private func follow(_ text: String) throws(KernelError) -> Following {
         var host = settings.host
         let desired = try store.desired()
         switch desired {
-        case .nothing?: return
+        case .nothing?: return .unchecked
         case .configuration(let applied)?:
-            if applied.text == text, applied.path == path { return }
+            if applied.text == text, applied.path == path { return .unchecked }
             if host == nil, applied.isChosen, applied.path == path { host = applied.host }
         case nil: break
         }
@@ -54,12 +65,20 @@ extension NetworkAgent {
             guard case .configuration(let applied)? = desired, lacks(applied.host, text) else {
                 throw .notFollowed(path: path, why: why)
             }
-            return try leave(why)
+            try leave(why)
+            return .unchecked
         }
         let name = "\(plan.host.place)/\(plan.host.host.name)"
         let configuration = AppliedConfiguration(path: path, host: name, isChosen: host != nil, text: text)
-        let steps = try apply(plan, configuration)
-        tell(desired == nil ? .keeping(plan, path: path) : .followed(plan, steps: steps, path: path))
+        guard planned != nil else {
+            let steps = try apply(plan, configuration)
+            tell(desired == nil ? .keeping(plan, path: path) : .followed(plan, steps: steps, path: path))
+            checkSoon()
+            return .unchecked
+        }
+        let steps = try applyChange(plan, configuration)
+        tell(.followed(plan, steps: steps, path: path))
+        return .applied
     }
 
     /// True if a file with that text names this host neither by `name` nor by an address: a host whose

@@ -187,12 +187,40 @@ package final class NetworkAgent<Machine: Kernel, Source: EventSource> {
         path = desired.path
         acceptRules = outcome.difference.acceptRules
         watch(plan)
+        noteObstacles(outcome.difference.conflicts)
         rejections = 0
-        checkSoon()
         kernel.endLook()
         guard case .applied(let difference) = outcome else { return 0 }
         return difference.steps.count
     }
+
+    /// Applies a configuration that differs from the one that the host is kept by. That is a check, too,
+    /// since the host is observed once it is changed; what only a check shows follows once the file is
+    /// at rest.
+    func applyChange(_ plan: HostPlan, _ desired: AppliedConfiguration) throws(KernelError) -> Int {
+        let began = clock()
+        _ = schedule.beginCheck()
+        let steps: Int
+        kernel.allowRepeating()
+        do throws(KernelError) {
+            steps = try apply(plan, desired)
+        } catch {
+            // The earlier observation may be the reason.
+            guard kernel.hasRepeated else { throw error }
+            steps = try apply(plan, desired)
+        }
+        let now = clock()
+        status.present = status.desired
+        status.missing = []
+        schedule.endCheck(began: began, ended: now)
+        if kernel.isTorn { schedule.noteEvent(at: now) }
+        schedule.repeatCheck(at: now.advanced(milliseconds: Self.restAfterApply))
+        writeStatus()
+        return steps
+    }
+
+    /// From an apply of a changed file to the next check, in milliseconds.
+    private static var restAfterApply: Int { 5_000 }
 
     /// Removes everything that is ours, until a file says something else.
     func removeAll() throws(KernelError) {
