@@ -29,6 +29,25 @@ import Testing
         #expect(read == facts)
     }
 
+    @Test func `lines of nodes that stay are written as before`() throws {
+        var facts = try Self.facts(FollowRun.flannel(nodes: 20))
+        var lines = ClusterFacts.NodeLines()
+        #expect(facts.yaml(&lines) == facts.yaml)
+        var nodes = try #require(facts.nodes?.value)
+        nodes[3].node.pods = []
+        nodes[5].since += 1
+        nodes.remove(at: 0)
+        nodes.removeLast(2)
+        var new = nodes[7]
+        new.node = Node(name: "n7a", addresses: new.node.addresses)
+        nodes.append(new)
+        facts.nodes?.value = nodes.sorted { $0.node.name < $1.node.name }
+        #expect(facts.yaml(&lines) == facts.yaml)
+        facts.nodes?.value = []
+        #expect(facts.yaml(&lines) == facts.yaml)
+        #expect(facts.yaml(&lines) == facts.yaml)
+    }
+
     private func read(_ text: String, _ facts: String...) -> (inventory: Inventory?, problems: [Diagnostic]) {
         let followed = FollowedText(
             file: Array(text.utf8),

@@ -14,6 +14,8 @@ struct FollowRun {
     var failure: KubectlFailure?
     /// What questions about these paths get.
     var failures: [String: KubectlFailure] = [:]
+    /// The paths that may not be read.
+    var forbids: (String) -> Bool = { _ in false }
     /// The open watches.
     var watches: [SurveyTopic: WatchName] = [:]
     /// The paths of all watches so far.
@@ -23,7 +25,8 @@ struct FollowRun {
     /// The facts that were to be written, with the second of each.
     var written: [(second: Double, facts: ClusterFacts)] = []
     var now = MonotonicTime(nanoseconds: 0)
-    let start = 1_800_000_000
+    /// What the wall clock read at the start.
+    var start = 1_800_000_000
 
     init(_ cluster: StandInCluster, facts: ClusterFacts? = nil, endpoints: Bool = false) {
         self.cluster = cluster
@@ -78,6 +81,7 @@ struct FollowRun {
     private func answer(_ path: String) throws -> Result<[UInt8], KubectlFailure> {
         let plain = String(path.prefix { $0 != "?" })
         if let failure = failures[plain] ?? failure { return .failure(failure) }
+        if forbids(plain) { return .failure(.forbidden(reason: "it is so")) }
         let request = StandInServer.Request(method: "GET", target: path, body: "")
         let response = try #require(cluster.answer(request))
         switch response.status {

@@ -47,6 +47,43 @@ import Testing
         try await run.wait("facts again") { run.facts.contains("n4:") }
     }
 
+    @Test func `a login that hangs holds up no other cluster, and no stop`() async throws {
+        let run = try Running(
+            FollowRun.flannel(nodes: 3),
+            users: """
+                - name: program
+                  user:
+                    exec: { apiVersion: client.authentication.k8s.io/v1beta1, command: FOLDER/login, interactiveMode: Never }
+                - name: hanging
+                  user:
+                    exec: { apiVersion: client.authentication.k8s.io/v1beta1, command: FOLDER/hang, interactiveMode: Never }
+                - name: failing
+                  user:
+                    exec: { apiVersion: client.authentication.k8s.io/v1beta1, command: /bin/false, interactiveMode: Never }
+                """,
+            more: ["program", "hanging", "failing"].map {
+                "  \($0): { names: [], follow: { context: \($0), kubeconfig: FOLDER/kubeconfig } }\n"
+            }.joined())
+        try await run.wait("the facts of a token") { run.facts.contains("n3:") }
+        try await run.wait("a report of the login that fails") {
+            run.text("lib/clusters/failing.json").contains("login program of the kubeconfig failed")
+        }
+        try await run.wait("the login that hangs") { !run.text("hanging").isEmpty }
+        #expect(run.text("lib/clusters/hanging.yaml").isEmpty)
+        try await run.wait("the login by a program") {
+            // Two clusters have the same prefixes: what contradicts is refused, after the login.
+            run.text("lib/clusters/program.json").contains("contradicts")
+        }
+        try await run.tell("ADDED", FollowRun.node("n4", "192.168.0.4", pods: "10.244.4.0/24"))
+        try await run.wait("a new node") { run.facts.contains("n4:") }
+        let hanging = try #require(Int32(run.text("hanging").trimmingCharacters(in: .newlines)))
+        #expect(kill(hanging, 0) == 0)
+        run.terminate()
+        try await run.wait("the end") { !run.isRunning }
+        // The program that logs in has ended, too: it is of the same group.
+        try await run.wait("the end of the login") { kill(hanging, 0) != 0 }
+    }
+
     /// A follower that runs, and its API server.
     private final class Running {
         let folder = FileManager.default.temporaryDirectory.appending(path: "namebridge-follow-\(UUID().uuidString)")
@@ -60,7 +97,15 @@ import Testing
             init(_ cluster: StandInCluster) { self.cluster = Mutex(cluster) }
         }
 
-        init(_ start: StandInCluster, more: String = "") throws {
+        var isRunning: Bool { process.isRunning }
+
+        func terminate() { process.terminate() }
+
+        /// - Parameters:
+        ///   - users: Further users of the kubeconfig, each with a context of its name. `FOLDER` is the folder.
+        ///   - more: Further clusters of the configuration.
+        ///   - arguments: Further arguments.
+        init(_ start: StandInCluster, arguments: [String] = [], users: String = "", more: String = "") throws {
             let box = Box(start)
             cluster = box
             server = try StandInServer { request in
@@ -74,10 +119,23 @@ import Testing
                 apiVersion: v1
                 kind: Config
                 clusters: [{ name: c, cluster: { server: "http://\(server.endpoint)" } }]
-                users: [{ name: jane, user: { token: secret } }]
-                contexts: [{ name: prod, context: { cluster: c, user: jane } }]
+                users:
+                - { name: jane, user: { token: secret } }
+                \(users)
+                contexts:
+                - { name: prod, context: { cluster: c, user: jane } }
+                - { name: program, context: { cluster: c, user: program } }
+                - { name: hanging, context: { cluster: c, user: hanging } }
+                - { name: failing, context: { cluster: c, user: failing } }
 
                 """, to: "kubeconfig")
+            try write(
+                """
+                #!/bin/sh
+                echo '{"apiVersion":"client.authentication.k8s.io/v1beta1","kind":"ExecCredential","status":{"token":"t"}}'
+
+                """, to: "login", isProgram: true)
+            try write("#!/bin/sh\necho $$ > \(folder.path)/hanging\nexec sleep 100000\n", to: "hang", isProgram: true)
             try write(
                 """
                 clusters:
@@ -87,7 +145,12 @@ import Testing
                 """, to: "namebridge.yaml")
             process.executableURL = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath()
                 .deletingLastPathComponent().appending(path: "namebridge")
-            process.arguments = ["follow", "--config", folder.appending(path: "namebridge.yaml").path]
+            try write(
+                "#!/bin/sh\necho $1 $2 >> FOLDER/hooked\ncat $3 > FOLDER/before\ncat $4 > FOLDER/after\n", to: "hook",
+                isProgram: true)
+            process.arguments =
+                ["follow", "--config", folder.appending(path: "namebridge.yaml").path]
+                + arguments.map { $0.replacingOccurrences(of: "FOLDER", with: folder.path) }
             process.environment = [
                 "PATH": "\(DiscoverRun.kubectlFolder ?? ""):/usr/bin:/bin", "HOME": folder.path,
                 "NAMEBRIDGE_FACTS": folder.appending(path: "lib/clusters").path,
@@ -100,13 +163,30 @@ import Testing
 
         deinit {
             server.cut()
-            process.terminate()
+            if process.isRunning { process.terminate() }
             process.waitUntilExit()
             try? FileManager.default.removeItem(at: folder)
         }
 
-        private func write(_ text: String, to name: String) throws {
-            try text.write(to: folder.appending(path: name), atomically: true, encoding: .utf8)
+        private func write(_ text: String, to name: String, isProgram: Bool = false) throws {
+            let file = folder.appending(path: name)
+            let whole = text.replacingOccurrences(of: "FOLDER", with: folder.path)
+            try whole.write(to: file, atomically: true, encoding: .utf8)
+            if isProgram { try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: file.path) }
+        }
+
+        /// The output of another command with the same configuration and facts.
+        func command(_ arguments: [String]) throws -> String {
+            let command = Process()
+            command.executableURL = process.executableURL
+            command.arguments = arguments + ["--config", folder.appending(path: "namebridge.yaml").path]
+            command.environment = process.environment
+            let output = Pipe()
+            command.standardOutput = output
+            try command.run()
+            let octets = output.fileHandleForReading.readDataToEndOfFile()
+            command.waitUntilExit()
+            return String(decoding: octets, as: UTF8.self)
         }
 
         func text(_ name: String) -> String {

@@ -7,6 +7,14 @@ import Time
 extension ClusterFacts {
     /// The file of these facts, as `InventoryFile.readFacts` reads it: equal facts have equal texts.
     package var yaml: String {
+        var lines = NodeLines()
+        return yaml(&lines)
+    }
+
+    /// The file of these facts.
+    ///
+    /// - Parameter lines: Those of nodes in the text before, which most changes leave as they are.
+    package func yaml(_ lines: inout NodeLines) -> String {
         var text = """
             # What "namebridge follow" has found of the cluster \(plainText(cluster)). It writes this file again
             # whenever the cluster changes. Values of the configuration file win: namebridge.yaml(5).
@@ -28,11 +36,36 @@ extension ClusterFacts {
         text += "nodes:\n  from: \(JSONValue.quote(nodes.source))\n  since: \(Self.time(nodes.since))\n"
         if nodes.value.isEmpty { return text + "  value: {}\n" }
         text += "  value:\n"
-        for found in nodes.value {
-            let name = scalar(found.node.name)
-            text += "    \(name): { \(found.node.membersText), since: \(Self.time(found.since)) }\n"
-        }
+        for line in lines.update(to: nodes.value) { text += line }
         return text
+    }
+
+    /// The lines of nodes, which are written anew only for nodes that have changed.
+    package struct NodeLines: Sendable {
+        /// The nodes in the order of their names.
+        private var nodes: [FoundNode] = []
+        /// Their lines.
+        private var lines: [String] = []
+
+        package init() {}
+
+        /// The lines of `new`, which are in the order of their names.
+        mutating func update(to new: [FoundNode]) -> [String] {
+            var position = 0
+            let written = new.map { found in
+                while position < nodes.count, nodes[position].node.name < found.node.name { position += 1 }
+                if position < nodes.count, nodes[position] == found { return lines[position] }
+                return Self.line(of: found)
+            }
+            (nodes, lines) = (new, written)
+            return written
+        }
+
+        /// The line of one node.
+        private static func line(of found: FoundNode) -> String {
+            let name = scalar(found.node.name)
+            return "    \(name): { \(found.node.membersText), since: \(ClusterFacts.time(found.since)) }\n"
+        }
     }
 
     /// The line of one fact; empty if it was never found.
@@ -50,7 +83,7 @@ extension ClusterFacts {
     }
 
     /// A time as a scalar.
-    private static func time(_ seconds: Int) -> String {
+    fileprivate static func time(_ seconds: Int) -> String {
         scalar(UTCTime(seconds: max(0, seconds)).description)
     }
 }

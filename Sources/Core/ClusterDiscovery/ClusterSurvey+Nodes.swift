@@ -6,8 +6,10 @@ extension ClusterSurvey {
     /// The nodes with their addresses, and the pod prefixes that `cni` has given them.
     func findNodes(cni: CNI?) -> (found: Found<[Node]>?, knowsPrefixes: Bool, remarks: [String]) {
         var remarks: [String] = []
-        let (prefixes, source) = nodePrefixes(cni: cni)
-        remarks += strayBlocks(cni: cni)
+        let isCalico = [.calicoIPIP, .calicoVXLAN, .calicoBGP].contains(cni)
+        let blocks = isCalico ? blocksByCalicoName : [:]
+        let (prefixes, source) = nodePrefixes(cni: cni, blocks)
+        remarks += strayBlocks(blocks)
         var nodes: [Node] = []
         var skipped: [String] = []
         for item in items(.nodes) where isNodeName(item.name) {
@@ -27,7 +29,7 @@ extension ClusterSurvey {
         } else if source == nil {
             remarks.append("pod prefixes of nodes were not found")
         }
-        if [.calicoIPIP, .calicoVXLAN, .calicoBGP].contains(cni), source != nil {
+        if isCalico, source != nil {
             remarks.append(
                 "Calico gives out and takes back blocks as pods come and go: look again now and then")
         }
@@ -36,10 +38,14 @@ extension ClusterSurvey {
     }
 
     /// Each node's prefixes by its name, and their source; no source if there are none.
-    private func nodePrefixes(cni: CNI?) -> ([String: [IPPrefix]], source: String?) {
+    ///
+    /// - Parameter blocks: Calico's, by its own name for the node.
+    private func nodePrefixes(
+        cni: CNI?, _ blocks: [String: [IPPrefix]]
+    ) -> ([String: [IPPrefix]], source: String?) {
         switch cni {
         case .calicoIPIP, .calicoVXLAN, .calicoBGP:
-            let blocks = calicoPrefixes
+            let blocks = calicoPrefixes(blocks)
             if !blocks.isEmpty { return (blocks, "Calico's block affinities") }
             // Calico's own IPAM ignores podCIDR.
             guard calicoUsesPodCIDR else { return ([:], nil) }
@@ -74,10 +80,10 @@ extension ClusterSurvey {
     }
 
     /// Calico's blocks by the node's name in Kubernetes.
-    private var calicoPrefixes: [String: [IPPrefix]] {
+    private func calicoPrefixes(_ blocksByName: [String: [IPPrefix]]) -> [String: [IPPrefix]] {
         var prefixes: [String: [IPPrefix]] = [:]
         let names = Set(items(.nodes).map(\.name))
-        for (name, blocks) in blocksByCalicoName {
+        for (name, blocks) in blocksByName {
             guard let node = names.contains(name) ? name : kubernetesName(ofCalicoBlocks: blocks) else {
                 continue
             }
@@ -110,11 +116,12 @@ extension ClusterSurvey {
     }
 
     /// Remarks about Calico's blocks that belong to no node of the list.
-    private func strayBlocks(cni: CNI?) -> [String] {
-        guard [.calicoIPIP, .calicoVXLAN, .calicoBGP].contains(cni), !items(.nodes).isEmpty else { return [] }
+    private func strayBlocks(_ blocksByName: [String: [IPPrefix]]) -> [String] {
+        guard !blocksByName.isEmpty, !items(.nodes).isEmpty else { return [] }
         let names = Set(items(.nodes).map(\.name))
-        return blocksByCalicoName.sorted { $0.key < $1.key }.compactMap { name, blocks in
-            guard !names.contains(name), kubernetesName(ofCalicoBlocks: blocks) == nil else { return nil }
+        let others = blocksByName.filter { !names.contains($0.key) }.sorted { $0.key < $1.key }
+        return others.compactMap { name, blocks in
+            guard kubernetesName(ofCalicoBlocks: blocks) == nil else { return nil }
             let list = blocks.sorted().map(\.description).joined(separator: ", ")
             return plainText(
                 "Calico's node \(name) is no node of Kubernetes by name or address; its blocks: \(list)")

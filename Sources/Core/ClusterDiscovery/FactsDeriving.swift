@@ -1,8 +1,8 @@
 import Inventory
 import Time
 
-/// Turns what is known of a cluster into facts: at most once a second, only when they differ, and a large
-/// removal only after a second look.
+/// Turns what is known of a cluster into facts: soon after a change, a few times a second at most, only when
+/// they differ, and a large removal only after a second look.
 struct FactsDeriving: Sendable {
     /// The latest facts; nil before the first ones.
     private var facts: ClusterFacts?
@@ -33,8 +33,11 @@ struct FactsDeriving: Sendable {
         case done
     }
 
+    /// From an event to the derivation, in milliseconds: what belongs together comes in several events, such
+    /// as the block that a node gets and the one that it gives back.
+    private static let quiet = 50
     /// Derivations are so far apart, in milliseconds.
-    private static let interval = 1_000
+    private static let interval = 250
     /// A second look begins so long after the first, in milliseconds.
     private static let lookDelay = 10_000
     /// Removals within such a time count together, in milliseconds.
@@ -70,6 +73,12 @@ struct FactsDeriving: Sendable {
 
     /// Something may differ.
     mutating func noteChange() { isChanged = true }
+
+    /// Something may differ, and more events may follow at once.
+    mutating func noteEvent(at now: MonotonicTime) {
+        if !isChanged { nextDerivation = max(nextDerivation, now.advanced(milliseconds: Self.quiet)) }
+        isChanged = true
+    }
 
     /// The facts were not written; they are given again at `time`.
     mutating func noteUnwritten(until time: MonotonicTime) {

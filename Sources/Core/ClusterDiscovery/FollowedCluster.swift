@@ -272,7 +272,7 @@ package struct FollowedCluster: Sendable {
                 if let service = event.service { changedNames.services.insert(service) }
             } else {
                 switch known?.apply(event, to: topic) {
-                case .changed: deriving.noteChange()
+                case .changed: deriving.noteEvent(at: now.monotonic)
                 case .tooMany:
                     let failure = "the list has more than \(ClusterSurvey.mostItems) items"
                     end(watch, .other(failure), at: now.monotonic)

@@ -153,8 +153,11 @@ extension KubectlFailure {
             "this kubectl can't use the kubeconfig's way to log in: \(words); v1 needs kubectl 1.22 or newer,"
                 + " v1alpha1 one before 1.24: install a matching one, or have the kubeconfig written again"
         case .certificate(let words):
-            "the API server's certificate is not trusted: \(words); is the kubeconfig the one of this"
-                + " cluster, or a proxy in between?"
+            words.range(of: "not yet valid") == nil
+                ? "the API server's certificate is not trusted: \(words); is the kubeconfig the one of this"
+                    + " cluster, or a proxy in between?"
+                : "the API server's certificate is not valid at the time of this host's clock: \(words); is"
+                    + " the clock right (timedatectl), or has the certificate expired?"
         case .unreachable(let words): "the API server can't be reached: \(words)"
         case .timeout:
             "the API server did not answer in time; is there a way to it from here (VPN)? --timeout waits"

@@ -36,6 +36,19 @@ package enum InventoryFile {
         return (report.hasErrors ? nil : inventory, report.sorted + factsProblems)
     }
 
+    /// The errors of a configuration file with facts that need not be read from a file.
+    package static func errors(
+        _ file: [UInt8], with facts: [ClusterFacts], name: String
+    ) -> [Diagnostic] {
+        let report = Report(file: name)
+        guard let root = readTree(file.withoutByteOrderMark, report) else { return report.sorted }
+        report.root = root
+        var inventory = Field(node: root, path: InventoryPath(), report: report).inventory()
+        for facts in facts { inventory?.take(facts) }
+        report.add(inventory?.check() ?? [])
+        return report.sorted.filter { $0.severity == .error }
+    }
+
     /// Reads what a configuration file says of each cluster, without facts: paths and names that lead to
     /// what was not found yet are no mistakes for the one who finds it.
     ///
@@ -111,12 +124,17 @@ extension Inventory {
                 problems += InventoryFile.unusedFacts(found)
                 continue
             }
-            guard let index = clusters.firstIndex(where: { $0.key == facts.cluster }) else { continue }
-            // Facts of another context are those of another cluster that had the key before.
-            guard clusters[index].follow?.context == facts.context else { continue }
-            clusters[index].take(facts)
+            take(facts)
         }
         return problems
+    }
+
+    /// Adds facts to their cluster if it is followed.
+    fileprivate mutating func take(_ facts: ClusterFacts) {
+        guard let index = clusters.firstIndex(where: { $0.key == facts.cluster }) else { return }
+        // Facts of another context are those of another cluster that had the key before.
+        guard clusters[index].follow?.context == facts.context else { return }
+        clusters[index].take(facts)
     }
 }
 

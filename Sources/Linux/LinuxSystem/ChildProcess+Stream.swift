@@ -1,5 +1,6 @@
 import CLinux
 import Glibc
+import Time
 
 extension ChildProcess {
     /// How a program ended whose output was taken while it ran, and what it wrote to its errors.
@@ -22,11 +23,12 @@ extension ChildProcess {
     ///
     /// - Parameters:
     ///   - environment: All of it, as `NAME=VALUE`.
+    ///   - timeout: In milliseconds; the program is killed then. Nil: it may run as long as it likes.
     ///   - stop: Ends the program once it is readable.
     ///   - take: Gets the next octets of its standard output, and says whether the program goes on.
     package static func stream(
-        _ path: String, _ arguments: [String], environment: [String], until stop: borrowing EventFD,
-        _ take: ([UInt8]) -> StreamStep
+        _ path: String, _ arguments: [String], environment: [String], timeout: Int? = nil,
+        until stop: borrowing EventFD, _ take: ([UInt8]) -> StreamStep
     ) throws(Errno) -> StreamEnd {
         // Sound: the path is read during the call.
         let null = FileDescriptor(owning: try systemCall { unsafe open("/dev/null", O_RDONLY | O_CLOEXEC) })
@@ -37,20 +39,27 @@ extension ChildProcess {
             errors: errors.writeNumber, flags: clinux_spawn_flags, inherits: false)
         output.closeWriteEnd()
         errors.closeWriteEnd()
-        let isStopped = follow(&output, &errors, process, stop, take) == .stopped
-        if isStopped { kill(-process, SIGKILL) }
+        let deadline = timeout.map { MonotonicClock.now.advanced(milliseconds: $0) }
+        let end = follow(&output, &errors, process, deadline, until: stop, take)
+        if end != .ended { kill(-process, SIGKILL) }
         let status = try wait(for: process)
-        let ending: Ending =
-            status & 0x7F == 0 ? .exit(status: status >> 8 & 0xFF) : .signal(status & 0x7F)
-        return StreamEnd(ending: isStopped ? nil : ending, errors: errors.octets)
+        let ending: Ending? =
+            switch end {
+            case .stopped: nil
+            case .late: .timeout
+            case .ended: status & 0x7F == 0 ? .exit(status: status >> 8 & 0xFF) : .signal(status & 0x7F)
+            }
+        return StreamEnd(ending: ending, errors: errors.octets)
     }
 
     /// Why a program's output is taken no more.
     private enum FollowEnd {
         /// The program has ended.
         case ended
-        /// It must be ended.
+        /// It must be ended: it was asked for.
         case stopped
+        /// It must be ended: it did not end in time.
+        case late
     }
 
     /// Octets of a program's errors that are kept.
@@ -58,8 +67,8 @@ extension ChildProcess {
 
     /// Takes the output until the program has ended, or must be.
     private static func follow(
-        _ output: inout OutputPipe, _ errors: inout OutputPipe, _ process: pid_t,
-        _ stop: borrowing EventFD, _ take: ([UInt8]) -> StreamStep
+        _ output: inout OutputPipe, _ errors: inout OutputPipe, _ process: pid_t, _ deadline: MonotonicTime?,
+        until stop: borrowing EventFD, _ take: ([UInt8]) -> StreamStep
     ) -> FollowEnd {
         let number = clinux_process_descriptor(process)
         defer { if number >= 0 { close(number) } }
@@ -70,8 +79,10 @@ extension ChildProcess {
                 pollfd(fd: errors.readNumber, events: Int16(POLLIN), revents: 0),
                 pollfd(fd: stop.descriptor.number, events: Int16(POLLIN), revents: 0),
             ]
+            let left = deadline.map { $0.nanoseconds(since: MonotonicClock.now) / 1_000_000 + 1 } ?? 60_000
+            guard left > 0 else { return .late }
             // Sound: the array lives during the call.
-            _ = unsafe poll(&polled, 4, 60_000)
+            _ = unsafe poll(&polled, 4, Int32(min(left, 60_000)))
             if polled[3].revents != 0 { return .stopped }
             // Checked before reading: what a program writes before its end is in the pipe by then.
             let hasEnded =

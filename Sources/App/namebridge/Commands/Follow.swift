@@ -11,8 +11,8 @@ struct Follow: ParsableCommand {
         abstract: "Follow clusters that change: nodes, pod blocks, service prefixes, DNS servers.",
         discussion: """
             For each cluster with a "follow" key in the configuration it asks the API server through kubectl, \
-            then watches what changes, and writes a file of facts whenever something did, at most once a \
-            second. The other commands take these facts as if they were in the configuration; what is written \
+            then watches what changes, and writes a file of facts whenever something did, four times a \
+            second at most. The other commands take these facts as if they were in the configuration; what is written \
             there wins. The facts stay when an API server can't be asked. SIGHUP makes it read the \
             configuration again. It needs no privileges; reading the cluster is enough.
 
@@ -67,7 +67,10 @@ struct Follow: ParsableCommand {
         }
         Log.use(inventory.log.format)
         var followers: [String: ClusterFollower] = [:]
-        try use(inventory, folder, &followers)
+        let files = ClusterFollower.Files(
+            facts: folder, known: KnownFacts(), configuration: options.path,
+            controls: control.clientPaths(isDemo: false))
+        try use(inventory, files, &followers)
         let notices = ServiceNotices()
         notices.tellReady("following \(followers.count) clusters")
         while true {  // ends with another signal
@@ -77,7 +80,7 @@ struct Follow: ParsableCommand {
                 Log.failure("not reloaded", [("path", options.path)])
                 continue
             }
-            try use(inventory, folder, &followers)
+            try use(inventory, files, &followers)
             Log.notice("reloaded", [("clusters", "\(followers.count)")])
         }
         notices.tellStopping()
@@ -101,7 +104,8 @@ struct Follow: ParsableCommand {
 
     /// Starts to follow what `inventory` follows, and ends the rest.
     private func use(
-        _ inventory: Inventory, _ folder: StateFolder, _ followers: inout [String: ClusterFollower]
+        _ inventory: Inventory, _ files: ClusterFollower.Files,
+        _ followers: inout [String: ClusterFollower]
     ) throws {
         let followed = inventory.clusters.filter { $0.follow != nil }
         if followed.isEmpty {
@@ -116,11 +120,7 @@ struct Follow: ParsableCommand {
             guard let settings = cluster.follow else { continue }
             let kubectl = try Kubectl(kubeconfig: settings.kubeconfig ?? kubeconfig, timeout: timeout.seconds)
             let follower = try failing { () throws(Errno) in
-                try ClusterFollower(
-                    key: cluster.key, settings: settings, kubectl: kubectl,
-                    files: .init(
-                        facts: folder, configuration: options.path,
-                        controls: control.clientPaths(isDemo: false)))
+                try ClusterFollower(key: cluster.key, settings: settings, kubectl: kubectl, files: files)
             }
             try failing { () throws(Errno) in try follower.start() }
             followers[cluster.key] = follower

@@ -47,8 +47,28 @@ struct Kubectl: Sendable {
     }
 
     /// The answer of the cluster of `context` to a question that only reads; nothing is asked of a person.
-    func get(_ path: String, context: String) throws(KubectlFailure) -> [UInt8] {
-        try run(["--context", context, "--request-timeout=\(timeout)s", "get", "--raw", path])
+    ///
+    /// - Parameter stop: Cuts the question short once it is readable.
+    func get(
+        _ path: String, context: String, until stop: borrowing EventFD
+    ) throws(KubectlFailure) -> [UInt8] {
+        let words = ["--context", context, "--request-timeout=\(timeout)s", "get", "--raw", path]
+        var answer: [UInt8] = []
+        let end: ChildProcess.StreamEnd
+        do throws(Errno) {
+            end = try ChildProcess.stream(
+                self.path, fileOption + words, environment: environment, timeout: longestRun, until: stop
+            ) { octets in
+                answer += octets
+                return answer.count > Self.longestAnswer ? .end : .goOn
+            }
+        } catch {
+            throw .other("kubectl can't be run: \(error)")
+        }
+        guard let ending = end.ending else {
+            throw answer.count > Self.longestAnswer ? Self.tooLong : .other("the question was cut short")
+        }
+        return try result(ending, answer, errors: end.errors)
     }
 
     /// Watches until the server ends it, something fails, or `stop` is signalled.
@@ -58,12 +78,11 @@ struct Kubectl: Sendable {
     func watch(
         _ path: String, context: String, until stop: borrowing EventFD, _ take: ([UInt8]) -> Void
     ) -> KubectlFailure? {
-        let file = kubeconfig.map { ["--kubeconfig", $0] } ?? []
         var lines = WatchLines()
         do throws(Errno) {
             let end = try ChildProcess.stream(
-                self.path, file + ["--context", context, "get", "--raw", path], environment: environment,
-                until: stop
+                self.path, fileOption + ["--context", context, "get", "--raw", path],
+                environment: environment, until: stop
             ) { octets in
                 lines.add(octets, take) == .tooLong ? .end : .goOn
             }
@@ -108,6 +127,19 @@ struct Kubectl: Sendable {
     /// Milliseconds that a person has for a login once the program has asked for it.
     private static let loginTimeout = 600_000
 
+    /// The longest answer that is taken, in octets.
+    private static let longestAnswer = 64 << 20
+
+    /// The failure of a longer one.
+    private static var tooLong: KubectlFailure { .other("the answer is larger than 64 MiB") }
+
+    /// How long a question may take, in milliseconds: a program that logs in may take some time before the
+    /// request begins.
+    private var longestRun: Int { (timeout + 20) * 1000 }
+
+    /// The option for the kubeconfig.
+    private var fileOption: [String] { kubeconfig.map { ["--kubeconfig", $0] } ?? [] }
+
     /// The lines of an output.
     private func lines(_ octets: [UInt8]) -> [String] {
         String(decoding: octets, as: UTF8.self).split(separator: "\n").map(String.init)
@@ -119,24 +151,27 @@ struct Kubectl: Sendable {
     ) throws(KubectlFailure) -> [UInt8] {
         let relay = LoginRelay()
         let conversation = ChildProcess.Conversation(timeout: Self.loginTimeout) { relay.hear($0) }
-        let file = kubeconfig.map { ["--kubeconfig", $0] } ?? []
-        let result: ChildProcess.Result
+        let run: ChildProcess.Result
         do throws(Errno) {
-            // A program that logs in may take some time before the request begins.
-            result = try ChildProcess.run(
-                path, file + arguments, environment: environment, input: input,
-                timeout: (timeout + 20) * 1000, inherits: false, conversation: mayLogIn ? conversation : nil)
+            run = try ChildProcess.run(
+                path, fileOption + arguments, environment: environment, input: input, timeout: longestRun,
+                outputLimit: Self.longestAnswer, inherits: false, conversation: mayLogIn ? conversation : nil)
         } catch {
             throw .other("kubectl can't be run: \(error)")
         }
-        switch result.ending {
-        case .exit(status: 0): return result.output
-        case .exit:
-            throw KubectlFailure(
-                errors: String(decoding: result.errors, as: UTF8.self).printableLines)
+        return try result(run.ending, run.output, errors: run.errors)
+    }
+
+    /// The output of a run that has ended in order.
+    private func result(
+        _ ending: ChildProcess.Ending, _ output: [UInt8], errors: [UInt8]
+    ) throws(KubectlFailure) -> [UInt8] {
+        switch ending {
+        case .exit(status: 0): return output
+        case .exit: throw KubectlFailure(errors: String(decoding: errors, as: UTF8.self).printableLines)
         case .signal(let number): throw .other("kubectl was ended by signal \(number)")
         case .timeout: throw .timeout
-        case .tooMuchOutput: throw .other("the answer is larger than 64 MiB")
+        case .tooMuchOutput: throw Self.tooLong
         }
     }
 }

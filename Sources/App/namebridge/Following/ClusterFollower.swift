@@ -13,12 +13,8 @@ final class ClusterFollower: Sendable {
     private let key: String
     /// Runs kubectl.
     private let kubectl: Kubectl
-    /// Writes the files.
-    private let writer: FactsWriter
-    /// The configuration that the facts are for.
-    private let configuration: FactsTrial
-    /// Where the running server listens for commands.
-    private let controls: [String]
+    /// The files of all clusters.
+    private let files: Files
     /// The messages of the threads that run kubectl.
     private let box = Mutex(Box())
     /// Wakes the thread.
@@ -52,9 +48,7 @@ final class ClusterFollower: Sendable {
         self.key = key
         self.settings = settings
         self.kubectl = kubectl
-        writer = FactsWriter(folder: files.facts, key: key)
-        configuration = FactsTrial(configuration: files.configuration, folder: files.facts.path, key: key)
-        controls = files.controls
+        self.files = files
         wake = try EventFD()
     }
 
@@ -62,6 +56,8 @@ final class ClusterFollower: Sendable {
     struct Files {
         /// The folder of facts.
         let facts: StateFolder
+        /// The facts in it.
+        let known: KnownFacts
         /// The path of the configuration.
         let configuration: String
         /// Paths of the running server's control socket.
@@ -93,12 +89,14 @@ final class ClusterFollower: Sendable {
 
     /// Until `stop`.
     private func run() {
+        var writer = FactsWriter(folder: files.facts, key: key)
+        let earlier = writer.earlier(context: settings.context)
+        if let earlier { files.known.note(earlier) }
         var cluster = FollowedCluster(
-            key: key, settings: settings, facts: writer.earlier(context: settings.context), at: now,
-            readYAML: { YAMLValues.read($0) })
+            key: key, settings: settings, facts: earlier, at: now, readYAML: { YAMLValues.read($0) })
         var jobs = KubectlJobs()
         var reports = FollowReports(key: key, context: settings.context)
-        var purge = NamePurge(cluster: key, paths: controls)
+        var purge = NamePurge(cluster: key, paths: files.controls)
         while true {  // ends when it must
             let (messages, mustEnd) = box.withLock { box in
                 defer {
@@ -110,7 +108,9 @@ final class ClusterFollower: Sendable {
             if mustEnd { break }
             for message in messages {
                 switch message {
-                case .answer(let topic, let answer): cluster.take(answer, for: topic, at: now)
+                case .answer(let topic, let answer):
+                    jobs.forget(topic)
+                    cluster.take(answer, for: topic, at: now)
                 case .line(let line, let watch): cluster.takeEvent(line, from: watch, at: now)
                 case .end(let watch, let failure):
                     jobs.forget(watch)
@@ -119,7 +119,7 @@ final class ClusterFollower: Sendable {
             }
             begin(cluster.due(at: now), &jobs)
             if let facts = cluster.facts(at: now) {
-                switch write(facts) {
+                switch write(facts, &writer) {
                 case .written: reports.objection = nil
                 case .failed: cluster.noteUnwritten(retry: 1_000, at: now)
                 case .refused(let objection):
@@ -145,10 +145,12 @@ final class ClusterFollower: Sendable {
     }
 
     /// Writes the facts.
-    private func write(_ facts: ClusterFacts) -> Writing {
-        if let objection = configuration.objection(to: facts) { return .refused(objection) }
+    private func write(_ facts: ClusterFacts, _ writer: inout FactsWriter) -> Writing {
+        let trial = FactsTrial(configuration: files.configuration, known: files.known)
+        if let objection = trial.objection(to: facts) { return .refused(objection) }
         do throws(Errno) {
             try writer.write(facts)
+            files.known.note(facts)
             let nodes = facts.nodes?.value.count ?? 0
             Log.notice("facts written", [("cluster", key), ("nodes", "\(nodes)")])
             return .written
@@ -172,14 +174,7 @@ final class ClusterFollower: Sendable {
         for task in tasks {
             switch task {
             case .ask(let topic, let path):
-                jobs.ask { [self] in
-                    post(
-                        .answer(
-                            topic,
-                            Result { () throws(KubectlFailure) in
-                                try kubectl.get(path, context: settings.context)
-                            }))
-                }
+                jobs.add(topic) { [self] stop in post(.answer(topic, answer(to: path, until: stop))) }
             case .watch(let topic, let number, let path):
                 let watch = WatchName(topic: topic, number: number)
                 let begun = jobs.watch(watch) { [self] stop in
@@ -193,6 +188,20 @@ final class ClusterFollower: Sendable {
                 }
             case .stop(let watch): jobs.stop(watch)
             }
+        }
+        for (topic, error) in jobs.beginWaiting() {
+            post(.answer(topic, .failure(.other("kubectl can't be run: \(error)"))))
+        }
+    }
+
+    /// The answer to one question.
+    private func answer(
+        to path: String, until stop: borrowing EventFD
+    ) -> Result<[UInt8], KubectlFailure> {
+        do throws(KubectlFailure) {
+            return .success(try kubectl.get(path, context: settings.context, until: stop))
+        } catch {
+            return .failure(error)
         }
     }
 

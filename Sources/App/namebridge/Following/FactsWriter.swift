@@ -5,11 +5,13 @@ import JSON
 import LinuxSystem
 
 /// Writes the two files of a followed cluster.
-struct FactsWriter: Sendable {
+struct FactsWriter {
     /// The folder of all clusters.
     private let folder: StateFolder
     /// The cluster's key.
     private let key: String
+    /// The lines of nodes that were written last.
+    private var lines = ClusterFacts.NodeLines()
 
     init(folder: StateFolder, key: String) {
         self.folder = folder
@@ -34,8 +36,8 @@ struct FactsWriter: Sendable {
     }
 
     /// Replaces the file of facts as a whole.
-    func write(_ facts: ClusterFacts) throws(Errno) {
-        try folder.write(key + FactsFolder.suffix, Array(facts.yaml.utf8), isForAll: true)
+    mutating func write(_ facts: ClusterFacts) throws(Errno) {
+        try folder.write(key + FactsFolder.suffix, Array(facts.yaml(&lines).utf8), isForAll: true)
     }
 
     /// Replaces the file that says how it is going.

@@ -2,39 +2,44 @@ import ClusterDiscovery
 import LinuxSystem
 import Synchronization
 
-/// The runs of kubectl of one cluster, each on a thread of its own.
+/// The runs of kubectl of one cluster, each on a thread of its own; every one of them can be cut short.
 struct KubectlJobs {
     /// The watches that run.
-    private var watches: [WatchName: Watch] = [:]
-    /// The threads of questions that may still run.
-    private var questions: [NativeThread] = []
+    private var watches: [WatchName: Job] = [:]
+    /// The questions that run.
+    private var questions: [SurveyTopic: Job] = [:]
+    /// The questions that wait for others, in the order of their asking.
+    private var waiting: [(topic: SurveyTopic, work: Work)] = []
 
-    /// Questions at a time; with more, the next one waits for the first.
+    /// What runs kubectl until it ends or the descriptor is readable.
+    typealias Work = @Sendable (borrowing EventFD) -> Void
+
+    /// Questions at a time.
     private static let mostQuestions = 4
     /// For a thread that runs kubectl, in octets.
     private static let stackSize = 1 << 20
 
-    /// A watch that runs.
-    private final class Watch: Sendable {
+    /// A run.
+    private final class Job: Sendable {
         /// Ends it.
-        let stop: EventFD
+        private let stop: EventFD
         /// Its thread.
-        let thread = Mutex<NativeThread?>(nil)
+        private let thread = Mutex<NativeThread?>(nil)
 
-        init() throws(Errno) { stop = try EventFD() }
-    }
-
-    /// Asks a question.
-    mutating func ask(_ work: @escaping @Sendable () -> Void) {
-        if questions.count >= Self.mostQuestions { questions.removeFirst().join() }
-        do throws(Errno) {
-            questions.append(try NativeThread(name: "kubectl", stackSize: Self.stackSize, work))
-        } catch {
-            work()  // without a thread: one after the other
+        init(name: String, _ work: @escaping Work) throws(Errno) {
+            stop = try EventFD()
+            let new = try NativeThread(name: name, stackSize: KubectlJobs.stackSize) { [self] in work(stop) }
+            thread.withLock { $0 = new }
         }
+
+        /// Requests the end, without waiting for it.
+        func requestEnd() { stop.signal() }
+
+        /// Waits for the end.
+        func join() { thread.withLock { $0 }?.join() }
     }
 
-    /// Whether a watch was begun.
+    /// Whether a run was begun.
     enum Begun {
         /// It runs.
         case running
@@ -42,17 +47,29 @@ struct KubectlJobs {
         case failed(Errno)
     }
 
-    /// Begins a watch.
-    mutating func watch(
-        _ name: WatchName, _ work: @escaping @Sendable (borrowing EventFD) -> Void
-    ) -> Begun {
-        do throws(Errno) {
-            let watch = try Watch()
-            let thread = try NativeThread(name: "kubectl watch", stackSize: Self.stackSize) {
-                work(watch.stop)
+    /// Adds a question; `beginWaiting` begins it.
+    mutating func add(_ topic: SurveyTopic, _ work: @escaping Work) { waiting.append((topic, work)) }
+
+    /// Begins questions that wait, as many as may run.
+    ///
+    /// - Returns: Those that can't be begun, which wait no more.
+    mutating func beginWaiting() -> [(SurveyTopic, Errno)] {
+        var failures: [(SurveyTopic, Errno)] = []
+        while !waiting.isEmpty, questions.count < Self.mostQuestions {  // each turn takes one of them
+            let (topic, work) = waiting.removeFirst()
+            do throws(Errno) {
+                questions[topic] = try Job(name: "kubectl", work)
+            } catch {
+                failures.append((topic, error))
             }
-            watch.thread.withLock { $0 = thread }
-            watches[name] = watch
+        }
+        return failures
+    }
+
+    /// Begins a watch.
+    mutating func watch(_ name: WatchName, _ work: @escaping Work) -> Begun {
+        do throws(Errno) {
+            watches[name] = try Job(name: "kubectl watch", work)
             return .running
         } catch {
             return .failed(error)
@@ -60,19 +77,19 @@ struct KubectlJobs {
     }
 
     /// Ends a watch.
-    func stop(_ name: WatchName) { watches[name]?.stop.signal() }
+    func stop(_ name: WatchName) { watches[name]?.requestEnd() }
 
     /// A watch has ended.
-    mutating func forget(_ name: WatchName) {
-        watches.removeValue(forKey: name)?.thread.withLock { $0 }?.join()
-    }
+    mutating func forget(_ name: WatchName) { watches.removeValue(forKey: name)?.join() }
+
+    /// A question was answered.
+    mutating func forget(_ topic: SurveyTopic) { questions.removeValue(forKey: topic)?.join() }
 
     /// Ends everything, and waits for it.
     mutating func stopAll() {
-        for watch in watches.values { watch.stop.signal() }
-        for watch in watches.values { watch.thread.withLock { $0 }?.join() }
-        for question in questions { question.join() }
-        watches = [:]
-        questions = []
+        let all = Array(watches.values) + Array(questions.values)
+        for job in all { job.requestEnd() }
+        for job in all { job.join() }
+        (watches, questions, waiting) = ([:], [:], [])
     }
 }
