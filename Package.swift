@@ -156,7 +156,7 @@ let package = Package(
                 "ClusterDiscovery", "DomainNames", "InventoryFile", "Inventory", "IPAddressing", "JSON",
                 "LinuxSystem", "Time",
                 "namebridge",
-            ]),
+            ], data: ["Goldens"]),
         tests("PacketPathTests", ["PacketPath", "NetworkModel", "IPAddressing", "JSON"], data: ["RuleSets"]),
         tests(
             "PathExplanationTests",
