@@ -43,6 +43,39 @@ import Testing
                 """, "\(text)")
     }
 
+    @Test(arguments: [
+        ("web.shpo", "did you mean web.shop.svc?"), ("docs.wep", "did you mean docs.web.svc?"),
+        ("db.production", "there is db.shop.svc"), ("nothing.atall", nil),
+        (
+            "www.example.com",
+            "www.example.com is below no name of a cluster; \"namebridge query www.example.com\" asks for it as it is"
+        ),
+        ("www.example.svc.prod.cluster.local", nil),
+    ])
+    func `a name that no cluster has leads to the nearest one`(typed: String, hint: String?) throws {
+        let search = try StandIns().search()
+        let known = try [
+            "web.shop.svc.prod.cluster.local", "db.shop.svc.staging.cluster.local", "docs.web.svc.staging.cluster.local",
+        ].map { try DomainName(parsing: $0) }
+        let name = try DomainName(parsing: typed)
+        let labels = try #require(search.labels(of: name))
+        #expect(search.hint(for: name, labels, known: known) == hint)
+    }
+
+    @Test func `no name is suggested that the client may not ask for`() throws {
+        let search = try StandIns().search(as: "127.0.0.5")
+        let known = try ["web.shop.svc.prod.cluster.local", "docs.web.svc.staging.cluster.local"].map {
+            try DomainName(parsing: $0)
+        }
+        func hint(_ text: String) throws -> String? {
+            let name = try DomainName(parsing: text)
+            return search.hint(for: name, try #require(search.labels(of: name)), known: known)
+        }
+        #expect(try hint("web.shpo") == nil)
+        #expect(try hint("web.production") == nil)
+        #expect(try hint("docs.wep") == "did you mean docs.web.svc?")
+    }
+
     @Test func `a client finds nothing that it may not ask, and nothing is asked for it`() throws {
         let clusters = try StandIns()
         let search = try clusters.search(as: "127.0.0.5")

@@ -72,12 +72,14 @@ struct WhoHas: ParsableCommand {
             throw ExitStatus.problem
         }
         let search = NameSearch(inventory: inventory, policy: policy, client: client)
-        guard let labels = search.labels(of: try readName()) else {
+        let name = try readName()
+        guard let labels = search.labels(of: name) else {
             throw ValidationError("\"\(name)\" is no name of a cluster: write it like web.shop.")
         }
         let shown = labels.map { String(decoding: $0, as: UTF8.self) }.joined(separator: ".")
         guard watch else {
-            let found = NameFindings(name: shown, findings: search.findings(labels), paths: pathStates())
+            var found = NameFindings(name: shown, findings: search.findings(labels), paths: pathStates())
+            if !found.isFound { found.hint = search.hint(for: name, labels, known: knownNames) }
             show(found)
             if found.isUnknown { throw ExitStatus.unknown }
             if !found.isFound { throw ExitStatus.problem }
@@ -133,6 +135,17 @@ struct WhoHas: ParsableCommand {
             }
         } catch {
             return [:]
+        }
+    }
+
+    /// The names that a running server knows, the first page of them; empty without one.
+    private var knownNames: [DomainName] {
+        do throws(ControlError) {
+            let request = ControlRequest.names(NameScope(), from: 0)
+            let answer = try ControlClient.ask(request, at: control.clientPaths(isDemo: demo.demo)).answer
+            return (answer["names"]?.elements ?? []).compactMap(KnownName.init(json:)).map(\.name)
+        } catch {
+            return []
         }
     }
 

@@ -12,6 +12,8 @@ struct NameFindings {
     var paths: [String: String] = [:]
     /// Seconds since each cluster's finding was asked: more than 0 while it has been silent.
     var ages: [String: Int] = [:]
+    /// What to do about a name that no cluster has; nil: nothing is known.
+    var hint: String?
 
     /// True if a cluster has the name.
     var isFound: Bool { findings.contains(where: \.isFound) }
@@ -34,6 +36,7 @@ struct NameFindings {
         if !isFound {
             let words = isUnknown ? "no cluster that answered has \(name)" : "no cluster has \(name)"
             lines.append(StyledText(words.printable, .warning))
+            if let hint { lines.append(StyledText(hint.printable)) }
         }
         for finding in findings {
             guard var failure = finding.failure else { continue }
@@ -69,7 +72,7 @@ struct NameFindings {
     /// The same for programs.
     var json: JSONValue {
         .object([
-            ("name", .string(name)), ("found", .boolean(isFound)),
+            ("name", .string(name)), ("found", .boolean(isFound)), ("hint", .optional(hint)),
             ("clusters", .array(findings.map(json(of:)))),
         ])
     }

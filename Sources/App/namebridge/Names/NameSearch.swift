@@ -69,6 +69,34 @@ struct NameSearch {
         }
     }
 
+    /// What to do about a name that no cluster has: the nearest one that the client may ask for, or how to
+    /// ask for a name of no cluster.
+    ///
+    /// - Parameters:
+    ///   - name: As it was typed.
+    ///   - labels: Those that were asked for.
+    ///   - known: Names that a running server knows.
+    func hint(for name: DomainName, _ labels: [[UInt8]], known: [DomainName]) -> String? {
+        let permitted = known.filter(mayAsk)
+        let words = Set(permitted.compactMap { self.labels(of: $0) }.map(Self.text))
+        let meant = Self.text(labels)
+        if let near = nearestSpelling(of: meant, among: words.subtracting([meant]).sorted()) {
+            return "did you mean \(near)?"
+        }
+        // A service of another namespace, or what else the namespace has.
+        let service = labels.first.map { String(decoding: $0, as: UTF8.self) } ?? ""
+        let others = words.filter { $0.hasPrefix(service.lowercased() + ".") }.sorted()
+        if !others.isEmpty { return "there is \(others.prefix(5).joined(separator: ", "))" }
+        // Two labels are a service and its namespace; more may be a name of something else.
+        guard name.labels.count > 2, name.labels.count < labels.count else { return nil }
+        return "\(name) is below no name of a cluster; \"namebridge query \(name)\" asks for it as it is"
+    }
+
+    /// Labels as a name in lower case.
+    static func text(_ labels: [[UInt8]]) -> String {
+        labels.map { String(decoding: $0.map(foldedOctet), as: UTF8.self) }.joined(separator: ".")
+    }
+
     /// True if questions of the client for the name go to servers; else it must not learn of the name.
     private func mayAsk(_ name: DomainName) -> Bool {
         guard let view = policy.view(of: client) else { return false }
