@@ -40,11 +40,13 @@ import Time
             case .looping: health.markLooping("came back", at: MonotonicTime(nanoseconds: 1))
             }
         }
+        let loopback = IPAddress(v4: 0x7F00_0001)
         let pages = AdminPages(ServerControl(server, version: "1", inventory: inventory))
-        let text = String(decoding: try #require(pages.respond("/ready")).octets(isHead: false), as: UTF8.self)
+        let text = String(
+            decoding: try #require(pages.respond(.init(path: "/ready", client: loopback))).octets(isHead: false), as: UTF8.self)
         #expect(text.hasPrefix("HTTP/1.1 \(code) "), "\(reason): \(text)")
         for word in words { #expect(text.contains(word), "\(reason): \(text)") }
-        let health = try #require(pages.respond("/health")).octets(isHead: false)
+        let health = try #require(pages.respond(.init(path: "/health", client: loopback))).octets(isHead: false)
         #expect(String(decoding: health, as: UTF8.self).hasPrefix("HTTP/1.1 200 "), "it runs all the same")
     }
 }

@@ -43,7 +43,7 @@ private final class WebClient {
     private static let loopback = Endpoint(address: IPAddress(v4: 0x7F00_0001), port: 0)
 
     private static func start(
-        clients: String = "127.0.0.0/8", respond: @escaping HTTPServer.Responder = { .init(.ok, .text, "you asked \($0)\n") }
+        clients: String = "127.0.0.0/8", respond: @escaping HTTPServer.Responder = { .init(.ok, .text, "you asked \($0.path)\n") }
     ) throws -> HTTPServer {
         let access = HTTPServer.Access(clients: [try IPPrefix(parsing: clients)], hosts: ["Relay1.example.com"])
         return try HTTPServer(listen: [loopback], access: access, respond: respond)

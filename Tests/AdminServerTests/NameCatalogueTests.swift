@@ -1,6 +1,7 @@
 import DNSServer
 import DomainNames
 import Forwarding
+import HTTP
 import IPAddressing
 import Inventory
 import JSON
@@ -33,13 +34,24 @@ import Testing
         let setting = try NamedServices()
         defer { setting.stop() }
         try setting.ask("web.shop.svc.prod.cluster.local", from: "127.0.0.9")
-        // A plain name says nothing of one cluster, and a no is no name.
-        try setting.ask("web.shop.svc.cluster.local", from: "127.0.0.9")
+        // A no is no name.
         try setting.ask("missing.shop.svc.prod.cluster.local", from: "127.0.0.9")
         let names = setting.control.names(in: "*")
         #expect(names.map { "\($0.name)" } == ["web.shop.svc.prod.cluster.local"])
         #expect(names.first?.source == .cache && names.first?.cluster == "prod" && names.first?.address == nil)
         _ = setting.control.answer(.flush(.everything))
+        #expect(setting.control.names(in: "*").isEmpty)
+    }
+
+    @Test func `a plain name is listed with the cluster that has answered it`() throws {
+        let setting = try NamedServices()
+        defer { setting.stop() }
+        try setting.ask("web.shop.svc.cluster.local", from: "127.0.0.9")
+        let client = try #require(IPAddress("127.0.0.9"))
+        let names = setting.control.catalogue.names(NameScope(), for: client)
+        #expect(names.map { "\($0.name) \($0.cluster)" } == ["web.shop.svc.cluster.local prod"])
+        #expect(setting.control.catalogue.names(NameScope(cluster: "staging"), for: client).isEmpty)
+        // No cluster answers plain names for this host.
         #expect(setting.control.names(in: "*").isEmpty)
     }
 
@@ -61,6 +73,71 @@ import Testing
         #expect(walked.allSatisfy { $0.source == .cache })
         let walk = try #require(setting.control.answer(.names(NameScope(), from: 0))["walks"]?.elements?.first)
         #expect(walk["found"]?.integer == 0 && walk["failed"]?.integer == 256)
+    }
+
+    @Test func `a search finds by name, cluster and address, all words together`() throws {
+        let setting = try NamedServices()
+        defer { setting.stop() }
+        _ = try setting.walk("prod")
+        try setting.ask("web.shop.svc.staging.cluster.local", from: "127.0.0.9")
+        func found(_ find: String) throws -> [String] {
+            try setting.find(find, from: "127.0.0.1")["names"]?.elements?.compactMap { $0["name"]?.string } ?? []
+        }
+        #expect(try found("").count == 4)
+        #expect(try found("WEB").count == 2)
+        #expect(try found("web+prod") == ["web.shop.svc.prod.cluster.local"])
+        #expect(try found("10.208.0.9") == ["api.pay.svc.prod.cluster.local"])
+        #expect(try found("10.208.0.%20shop").count == 2)
+        #expect(try found("stag") == ["web.shop.svc.staging.cluster.local"])
+        #expect(try found("nothing").isEmpty)
+        let answer = try setting.find("shop&limit=2", from: "127.0.0.1")
+        #expect(answer["names"]?.elements?.count == 2 && answer["total"]?.integer == 3)
+        #expect(answer["find"]?.string == "shop" && answer["walks"]?.elements?.first?["lost"]?.integer == 0)
+        for wrong in ["a&limit=0", "a&limit=101", "a&limit=x", "a&b=c", "a&find=b", "%zz", "%ff", "%+1"] {
+            #expect(throws: (any Error).self, "\(wrong)") { try setting.find(wrong, from: "127.0.0.1") }
+        }
+    }
+
+    @Test func `a search is for the clients of browse alone, and shows each what it may ask`() throws {
+        let setting = try NamedServices(
+            hostMayAsk: Access(clusters: ["prod"], namespaces: ["shop"]), browse: ["127.0.0.1/32", "127.0.0.9/32"])
+        defer { setting.stop() }
+        for name in ["web.shop", "api.pay"] {
+            for cluster in ["prod", "staging"] {
+                try setting.ask("\(name).svc.\(cluster).cluster.local", from: "127.0.0.9")
+            }
+        }
+        _ = setting.control.answer(.walk(cluster: "prod", perSecond: 5_000))
+        _ = setting.control.answer(.walk(cluster: "staging", perSecond: 5_000))
+        for find in ["", "api", "pay", "staging", "web", "cluster.local"] {
+            let seen = try setting.find(find, from: "127.0.0.1")
+            let names = seen["names"]?.elements?.compactMap { $0["name"]?.string } ?? []
+            #expect(Set(names).subtracting(["web.shop.svc.prod.cluster.local"]).isEmpty, "\(find)")
+            #expect(seen["total"]?.integer == names.count)
+            #expect("\(seen["walks"] ?? .null)".contains("staging") == false)
+        }
+        #expect(try setting.find("", from: "127.0.0.9")["total"]?.integer == 4)
+        for client in ["127.0.0.2", "192.0.2.1"] {
+            let refused = try setting.find("web", from: client)
+            #expect(refused["allowed"] == .boolean(false) && refused["names"]?.elements?.isEmpty == true)
+            #expect(refused["reason"]?.string == "\(client) is not in browse.clients")
+        }
+        let usual = try NamedServices()
+        defer { usual.stop() }
+        #expect(try usual.find("", from: "127.0.0.2")["allowed"] == .boolean(true))
+        #expect(try usual.find("", from: "192.0.2.1")["reason"]?.string?.hasPrefix("only this host") == true)
+    }
+
+    @Test func `what is not answered is said to be lost, and a walk asks as fast as it is answered`() throws {
+        let silent = try DatagramSocket.listen(
+            on: Endpoint(address: IPAddress(v4: 0x7F00_0001), port: 0), sharesPort: false,
+            reportsLocalAddress: false)
+        let range = try IPPrefix(parsing: "10.0.0.0/30")
+        let walk = AddressWalk([range], at: try silent.localEndpoint(), perSecond: 100_000) { _, _ in }
+        let thread = try walk.start()
+        thread.join()
+        #expect(walk.progress.isOver && walk.progress.asked == 4)
+        #expect(walk.progress.lost == 4 && walk.progress.answered == 0)
     }
 
     @Test(arguments: [
@@ -123,7 +200,7 @@ private struct NamedServices {
     private let server: DNSServer
     private let upstream: TestUpstream
 
-    init(hostMayAsk access: Access = Access()) throws {
+    init(hostMayAsk access: Access = Access(), browse: [String]? = nil) throws {
         let names = ["web.shop": 7, "db.shop": 8, "api.pay": 9] as [String: UInt8]
         upstream = try TestUpstream { octets, _ in
             guard var message = try? PlainMessage(decoding: octets), let question = message.questions.first else {
@@ -145,6 +222,7 @@ private struct NamedServices {
         var inventory = Inventory()
         inventory.dns.listen = [Endpoint(address: IPAddress(v4: 0x7F00_0001), port: 0)]
         inventory.dns.bareDomain = ["prod"]
+        inventory.browse.clients = try browse?.map { try IPPrefix(parsing: $0) }
         var view = View(name: "host", clients: [try IPPrefix(parsing: "127.0.0.1/32")], bareDomain: [])
         view.allow = access
         inventory.dns.views = [view]
@@ -165,6 +243,20 @@ private struct NamedServices {
     func stop() {
         control.stop()
         server.stop()
+    }
+
+    /// A search with a mistake.
+    struct Refused: Error {
+        let text: String
+    }
+
+    /// What a client finds on the page; `find` is encoded as in a query.
+    func find(_ find: String, from client: String) throws -> JSONValue {
+        let address = try #require(IPAddress(client))
+        let request = HTTPServer.PageRequest(path: "/names.json", query: "find=\(find)", client: address)
+        let response = try #require(AdminPages(control).respond(request))
+        guard response.status == .ok else { throw Refused(text: response.body) }
+        return try JSONReader.read(Array(response.body.utf8))
     }
 
     /// Has a client ask for an address.

@@ -16,6 +16,7 @@ import Testing
     private static let everyMapping = """
         strange-key: x
         admin: { strange-key: x }
+        browse: { strange-key: x }
         log: { strange-key: x, queries: { strange-key: x } }
         dns: { strange-key: x, cache: { strange-key: x }, rate-limit: { strange-key: x }, limits: { strange-key: x }, views: [{ strange-key: x, clients: [10.0.0.0/8], allow: { strange-key: x } }] }
         clusters:
@@ -44,7 +45,7 @@ import Testing
     func keys() {
         let (_, problems) = InventoryFile.read(Array(Self.everyMapping.utf8), name: "x")
         let lists = problems.compactMap { $0.message.split(separator: "expected one of: ").dropFirst().first }
-        #expect(lists.count == 30)
+        #expect(lists.count == 31)
         let words = Set(page.split { " \n,:".contains($0) }.map(String.init))
         let missing = Set(lists.flatMap { $0.split(separator: ", ").map(String.init) }).subtracting(words)
         #expect(missing.sorted() == [])

@@ -4,6 +4,8 @@ package struct HTTPRequest: Hashable, Sendable {
     package let isHead: Bool
     /// The path of the target, beginning with `/`, without the query.
     package let path: String
+    /// The query of the target, without its `?`; empty if there is none.
+    package let query: String
     /// The Host field without its port, in lower case; nil if there is none (HTTP/1.0).
     package let host: String?
 
@@ -37,7 +39,9 @@ package struct HTTPRequest: Hashable, Sendable {
         guard parts[1].first == UInt8(ascii: "/"), parts[1].allSatisfy({ $0 > 0x20 && $0 < 0x7F }) else {
             throw .malformed
         }
-        path = String(decoding: parts[1].prefix { $0 != UInt8(ascii: "?") }, as: UTF8.self)
+        let path = parts[1].prefix { $0 != UInt8(ascii: "?") }
+        self.path = String(decoding: path, as: UTF8.self)
+        query = String(decoding: parts[1][path.endIndex...].dropFirst(), as: UTF8.self)
         host = try Self.readFields(lines.dropFirst())
         guard host != nil || version == "HTTP/1.0" else { throw .malformed }  // RFC 9112 section 3.2
     }
@@ -174,7 +178,7 @@ package enum HTTPProblem: Error, Hashable, Sendable {
             "This name is not known here: use an address or the machine's own host name, or add the name to"
                 + " admin.hosts. (A page of a foreign site must not read this one under a name of its own.)"
         case .notAllowed: "This address is not in admin.clients."
-        case .notFound: "There is /, /metrics, /status.json, /health and /ready."
+        case .notFound: "There is /, /metrics, /status.json, /names.json, /health and /ready."
         case .wrongMethod: "Only GET and HEAD are served."
         case .tooSlow: "The request did not come in time."
         case .hasBody: "No request here has a body."

@@ -12,6 +12,9 @@ package struct Inventory: Hashable, Sendable {
     /// The settings of the status page.
     package var admin: AdminSettings
 
+    /// Who may list names.
+    package var browse = BrowseSettings()
+
     /// The settings of the log.
     package var log = LogSettings()
 

@@ -7,6 +7,7 @@ extension InventoryChecker {
         let path: InventoryPath = "admin"
         refuseDuplicates(admin.listen.filter { $0.port != 0 }, at: path + "listen")
         refuseDuplicates(admin.clients, at: path + "clients")
+        refuseDuplicates(inventory.browse.clients ?? [], at: "browse" + "clients" as InventoryPath)
         for (index, listener) in admin.listen.enumerated() where listener.address.isMulticastOrBroadcast {
             error(
                 at: (path + "listen")[index],

@@ -11,16 +11,29 @@ package struct AdminPages: Sendable {
         self.control = control
     }
 
-    /// The response for `path`; nil if there is no such page.
-    package func respond(_ path: String) -> HTTPResponse? {
-        switch path {
+    /// The response to a request; nil if there is no such page.
+    package func respond(_ request: HTTPServer.PageRequest) -> HTTPResponse? {
+        switch request.path {
         case "/": page
         case "/metrics": HTTPResponse(.ok, .metrics, control.metrics)
         case "/health": HTTPResponse(.ok, .text, "ok\n")
         case "/ready": ready
         case "/status.json": HTTPResponse(.ok, .json, control.status.json.text() + "\n")
+        case "/names.json": names(request)
         default: nil
         }
+    }
+
+    /// The names that a client looks for.
+    private func names(_ request: HTTPServer.PageRequest) -> HTTPResponse {
+        guard let fields = QueryFields(request.query, known: ["find", "limit"]),
+            let search = KnownNameSearch(find: fields["find"] ?? "", limit: fields["limit"])
+        else {
+            let words =
+                "expected find=WORDS, at most \(KnownNameSearch.longestFind) octets, and limit=1...100"
+            return HTTPResponse(.badRequest, .text, words + "\n")
+        }
+        return HTTPResponse(.ok, .json, control.names(search, for: request.client).text() + "\n")
     }
 
     /// The status page.

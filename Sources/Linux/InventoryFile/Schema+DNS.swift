@@ -11,6 +11,7 @@ extension Field {
             var inventory = Inventory()
             keys.read("dns", into: &inventory.dns) { $0.dnsSettings() }
             keys.read("admin", into: &inventory.admin) { $0.adminSettings() }
+            keys.read("browse", into: &inventory.browse) { $0.browseSettings() }
             keys.read("log", into: &inventory.log) { $0.logSettings() }
             keys.read("clusters", into: &inventory.clusters) { $0.entries(named: .key) { $1.cluster($0) } }
             keys.read("merge", into: &inventory.merges) { $0.mergedSuffixes() }
@@ -58,6 +59,15 @@ extension Field {
             keys.read("clients", into: &admin.clients) { $0.list(of: .prefix) }
             keys.read("hosts", into: &admin.hosts) { $0.list(of: .name) }
             return admin
+        }
+    }
+
+    /// `browse`.
+    private func browseSettings() -> BrowseSettings? {
+        mapping { keys in
+            var browse = BrowseSettings()
+            keys.read("clients", into: &browse.clients) { $0.list(of: .prefix) }
+            return browse
         }
     }
 

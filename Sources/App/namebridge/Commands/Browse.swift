@@ -88,8 +88,10 @@ struct Browse: ParsableCommand {
     /// How far a walk is, in words.
     private static func progress(_ walk: JSONValue) -> String {
         func count(_ key: String) -> String { Figures.grouped(walk[key]?.integer ?? 0) }
+        let lost = walk["lost"]?.integer ?? 0
         return "\(count("asked")) of \(count("addresses")) addresses asked, \(count("found")) names,"
-            + " \(count("failed")) without an answer"
+            + " \(count("failed")) errors"
+            + (lost == 0 ? "" : ", \(count("lost")) without an answer: their names are not known")
     }
 
     /// A table of the names.

@@ -180,6 +180,11 @@ package final class ForwardingPolicy: Sendable {
         return viewByClient?.longestMatch(client) ?? 0
     }
 
+    /// True if the clients of a view may ask the cluster for anything.
+    package func mayAsk(cluster: String, view: Int) -> Bool {
+        views[view].access?.permits(cluster: cluster) ?? true
+    }
+
     /// True if the name asked in `message` may have addresses inside a cluster, although it is not a
     /// cluster's name: `dns.allow-rebinding`.
     func mayLeadInside(_ message: Span<UInt8>) -> Bool {

@@ -109,9 +109,9 @@ final class ConnectionLoop<Service: ConnectionService>: Sendable {
         let limits = Service.limits
         do throws(Errno) {
             guard let client = try service.accept(from: listeners[listener].socket) else { return nil }
-            let refusal = client.refusal
+            let (refusal, address) = (client.refusal, client.address)
             let deadline = now.advanced(milliseconds: limits.requestMilliseconds)
-            let connection = ServedConnection(client.takeSocket(), deadline: deadline)
+            let connection = ServedConnection(client.takeSocket(), from: address, deadline: deadline)
             if let refusal {
                 refuse(connection, refusal, at: now)
                 return nil

@@ -1,3 +1,4 @@
+import IPAddressing
 import LinuxSystem
 
 /// What a `ConnectionLoop` serves to its clients: which clients, and how a request is answered.
@@ -11,8 +12,10 @@ protocol ConnectionService: Sendable {
     func accept(from listener: borrowing FileDescriptor) throws(Errno) -> AcceptedClient?
     /// Reads the octets of a request that came so far.
     ///
-    /// - Parameter isEnd: True if no more will come.
-    func read(_ octets: [UInt8], isEnd: Bool) -> RequestProgress
+    /// - Parameters:
+    ///   - client: The client's address; nil on a local socket.
+    ///   - isEnd: True if no more will come.
+    func read(_ octets: [UInt8], from client: IPAddress?, isEnd: Bool) -> RequestProgress
 }
 
 /// The limits of a `ConnectionLoop`.
@@ -34,11 +37,14 @@ struct ConnectionLimits {
 struct AcceptedClient: ~Copyable {
     /// Its connection.
     let socket: FileDescriptor
+    /// Its address; nil on a local socket.
+    let address: IPAddress?
     /// What a client is told that may not ask; nil if it may.
     let refusal: [UInt8]?
 
-    init(_ socket: consuming FileDescriptor, refusal: [UInt8]?) {
+    init(_ socket: consuming FileDescriptor, address: IPAddress? = nil, refusal: [UInt8]?) {
         self.socket = socket
+        self.address = address
         self.refusal = refusal
     }
 

@@ -1,3 +1,4 @@
+import IPAddressing
 import LinuxSystem
 import Time
 
@@ -5,6 +6,8 @@ import Time
 final class ServedConnection {
     /// The connection.
     let socket: FileDescriptor
+    /// The client's address; nil on a local socket.
+    private let address: IPAddress?
     /// When it is closed, in any state.
     private(set) var deadline: MonotonicTime
     /// Octets of an incomplete request.
@@ -14,8 +17,9 @@ final class ServedConnection {
     /// Octets of the response that are sent.
     private var sent = 0
 
-    init(_ socket: consuming FileDescriptor, deadline: MonotonicTime) {
+    init(_ socket: consuming FileDescriptor, from address: IPAddress?, deadline: MonotonicTime) {
         self.socket = socket
+        self.address = address
         self.deadline = deadline
     }
 
@@ -33,10 +37,10 @@ final class ServedConnection {
         }
         switch received {
         case .nothing: return .incomplete
-        case .end: return service.read(input, isEnd: true)
+        case .end: return service.read(input, from: address, isEnd: true)
         case .octets(let count):
             input += buffer[..<count]
-            return service.read(input, isEnd: false)
+            return service.read(input, from: address, isEnd: false)
         }
     }
 

@@ -1,3 +1,4 @@
+import IPAddressing
 import JSON
 import LinuxSystem
 
@@ -19,7 +20,7 @@ struct ControlService: ConnectionService {
         return AcceptedClient(socket, refusal: isAllowed ? nil : refusal)
     }
 
-    func read(_ octets: [UInt8], isEnd: Bool) -> RequestProgress {
+    func read(_ octets: [UInt8], from client: IPAddress?, isEnd: Bool) -> RequestProgress {
         let longest = ControlRequest.longestLine
         if let end = octets.firstIndex(of: UInt8(ascii: "\n")), end <= longest {
             return .response(answer(to: octets[..<end]))

@@ -14,8 +14,24 @@ package final class HTTPServer: Sendable {
     /// The server's thread.
     private let thread: ConnectionThread
 
-    /// Gives the response for a path; called on the server's thread.
-    package typealias Responder = @Sendable (String) -> HTTPResponse?
+    /// Gives the response for a page; called on the server's thread.
+    package typealias Responder = @Sendable (PageRequest) -> HTTPResponse?
+
+    /// A page that a client wants.
+    package struct PageRequest: Hashable, Sendable {
+        /// Beginning with `/`.
+        package let path: String
+        /// What follows the first `?`, as it came; empty if there is none.
+        package let query: String
+        /// The client's address.
+        package let client: IPAddress
+
+        package init(path: String, query: String = "", client: IPAddress) {
+            self.path = path
+            self.query = query
+            self.client = client
+        }
+    }
 
     /// The clients and host names that are served.
     package struct Access: Sendable {

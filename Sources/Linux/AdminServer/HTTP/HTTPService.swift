@@ -17,10 +17,11 @@ struct HTTPService: ConnectionService {
         guard let accepted = try StreamSocket.accept(from: listener) else { return nil }
         let isAllowed = access.clients.longestMatch(accepted.client.address) != nil
         let refusal = isAllowed ? nil : HTTPResponse(.notAllowed).octets(isHead: false)
-        return AcceptedClient(accepted.takeDescriptor(), refusal: refusal)
+        let address = accepted.client.address.unmapped
+        return AcceptedClient(accepted.takeDescriptor(), address: address, refusal: refusal)
     }
 
-    func read(_ octets: [UInt8], isEnd: Bool) -> RequestProgress {
+    func read(_ octets: [UInt8], from client: IPAddress?, isEnd: Bool) -> RequestProgress {
         guard !isEnd else { return .nothing }
         do throws(HTTPProblem) {
             guard let end = HTTPRequest.endOfHead(in: octets) else {
@@ -29,16 +30,17 @@ struct HTTPService: ConnectionService {
             }
             guard end <= HTTPRequest.longestHead else { throw .headTooLong }
             let request = try HTTPRequest(parsing: octets[..<end])
-            return .response(answer(to: request).octets(isHead: request.isHead))
+            return .response(answer(to: request, from: client).octets(isHead: request.isHead))
         } catch {
             return .response(HTTPResponse(error).octets(isHead: false))
         }
     }
 
     /// The response to a request.
-    private func answer(to request: HTTPRequest) -> HTTPResponse {
-        guard isOurs(request.host) else { return HTTPResponse(.strangeHost) }
-        return respond(request.path) ?? HTTPResponse(.notFound)
+    private func answer(to request: HTTPRequest, from client: IPAddress?) -> HTTPResponse {
+        guard isOurs(request.host), let client else { return HTTPResponse(.strangeHost) }
+        let page = HTTPServer.PageRequest(path: request.path, query: request.query, client: client)
+        return respond(page) ?? HTTPResponse(.notFound)
     }
 
     /// True if `host` is an address, `localhost`, or a name of this machine.

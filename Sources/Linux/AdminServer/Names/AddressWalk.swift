@@ -35,16 +35,20 @@ final class AddressWalk: Sendable {
         var found = 0
         /// Answers that are errors, such as SERVFAIL of a cluster that is down.
         var failed = 0
+        /// Questions without an answer: their names are not known.
+        var lost = 0
         /// True once the thread has ended.
         var isOver = false
     }
 
     /// The most addresses of one walk: a /12.
     static let mostAddresses = 1 << 20
-    /// The most questions without an answer: no more are sent until some are answered or given up.
-    private static let mostOpen = 2_048
-    /// How long an answer is waited for at the end.
-    private static let lastMilliseconds = 5_000
+    /// The most questions without an answer: no more are sent until some are answered or lost, so that a
+    /// server that can't keep the pace is asked as fast as it answers.
+    private static let mostOpen = 512
+    /// A question without an answer is lost after so many milliseconds: longer than the server's own
+    /// deadline, so that it says itself that a cluster gives no answer.
+    private static let answerMilliseconds = 6_000
 
     /// - Parameter found: Called for each name, on the walk's thread.
     init(
@@ -94,44 +98,94 @@ final class AddressWalk: Sendable {
     /// Asks for all addresses, then waits for the last answers.
     private func run(_ sockets: Sockets) {
         let start = MonotonicClock.now
-        // The addresses of questions in flight, by message ID.
-        var open = [IPAddress?](repeating: nil, count: 65_536)
-        var openCount = 0
-        var nextID = 0
+        var open = OpenQuestions()
         var addresses = ranges.lazy.flatMap { range in
             (0..<Self.addressCount(of: [range])).lazy.map { offset in
                 IPAddress(family: range.family, bits: range.address.bits + UInt128(offset))
             }
         }.makeIterator()
         var sent = 0
-        var end: MonotonicTime?
+        var hasMore = true
         var events = EpollEvents(capacity: 1)
-        // Ends: every turn waits, and after the last address for a bounded time.
-        while !isStopped.load(ordering: .relaxed) {
+        // Ends: every turn waits, and each question is answered or lost after a bounded time.
+        while !isStopped.load(ordering: .relaxed), hasMore || open.count > 0 {
             let now = MonotonicClock.now
-            if let end, now >= end || openCount == 0 { break }
+            let lost = open.removeLost(before: now.advanced(milliseconds: -Self.answerMilliseconds))
             let due = Int(now.nanoseconds(since: start) * Int64(perSecond) / 1_000_000_000) + 1
-            while end == nil, sent < due, openCount < Self.mostOpen {
+            while sent < due, open.count < Self.mostOpen, hasMore {
                 guard let address = addresses.next() else {
-                    end = now.advanced(milliseconds: Self.lastMilliseconds)
+                    hasMore = false
                     break
                 }
                 sent += 1
-                if open[nextID] == nil { openCount += 1 }
-                open[nextID] = address
-                ask(address, id: nextID, on: sockets.socket)
-                nextID = (nextID + 1) % open.count
+                ask(address, id: open.add(address, at: now), on: sockets.socket)
             }
-            // One that was lost gives its place to a later one after a while.
-            if openCount >= Self.mostOpen, end == nil {
-                for id in open.indices { open[id] = nil }
-                openCount = 0
+            state.withLock { progress in
+                progress.asked = sent
+                progress.lost += lost
             }
-            state.withLock { $0.asked = sent }
-            _ = try? sockets.epoll.wait(into: &events, milliseconds: end == nil ? 2 : 50)
-            openCount -= receive(from: sockets.socket, &open)
+            _ = try? sockets.epoll.wait(into: &events, milliseconds: hasMore ? 2 : 50)
+            receive(from: sockets.socket, &open)
         }
         state.withLock { $0.isOver = true }
+    }
+
+    /// The questions in flight by their message ID, the oldest first.
+    private struct OpenQuestions {
+        /// An address, and when it was asked for.
+        private struct Entry {
+            let id: Int
+            let time: MonotonicTime
+        }
+
+        /// The addresses by ID; nil for those that were answered.
+        private var addresses = [IPAddress?](repeating: nil, count: 65_536)
+        /// In the order of asking, from `first` on; those before it are done with.
+        private var entries: [Entry] = []
+        /// The first entry that may be open.
+        private var first = 0
+        /// The ID of the next question.
+        private var nextID = 0
+        /// How many are open.
+        private(set) var count = 0
+
+        /// Adds a question; its ID, which no open question has: there are far fewer of them than IDs.
+        mutating func add(_ address: IPAddress, at now: MonotonicTime) -> Int {
+            let id = nextID
+            nextID = (nextID + 1) % addresses.count
+            addresses[id] = address
+            entries.append(Entry(id: id, time: now))
+            count += 1
+            return id
+        }
+
+        /// Removes the question that is answered; nil if there is none.
+        mutating func take(_ id: Int) -> IPAddress? {
+            guard let address = addresses[id] else { return nil }
+            addresses[id] = nil
+            count -= 1
+            return address
+        }
+
+        /// Removes the questions from before `time`; their number.
+        mutating func removeLost(before time: MonotonicTime) -> Int {
+            var lost = 0
+            while first < entries.count {  // each turn goes on by one entry
+                let entry = entries[first]
+                if addresses[entry.id] != nil {
+                    guard entry.time < time else { break }
+                    addresses[entry.id] = nil
+                    count -= 1
+                    lost += 1
+                }
+                first += 1
+            }
+            if first == entries.count || first > 4_096 {
+                entries.removeFirst(first)
+                first = 0
+            }
+            return lost
+        }
     }
 
     /// Sends one question; one that can't be sent counts as asked.
@@ -143,28 +197,25 @@ final class AddressWalk: Sendable {
         do throws(Errno) { _ = try StreamSocket.send(octets.span, on: socket) } catch {}
     }
 
-    /// Takes all answers that have come; gives the number of questions that they answer.
-    private func receive(from socket: borrowing FileDescriptor, _ open: inout [IPAddress?]) -> Int {
+    /// Takes all answers that have come.
+    private func receive(from socket: borrowing FileDescriptor, _ open: inout OpenQuestions) {
         var buffer = [UInt8](repeating: 0, count: 4096)
-        var count = 0
         // Ends with what the socket holds.
         while true {
             var span = buffer.mutableSpan
             let received: Int
             do throws(Errno) {
                 guard case .octets(let octets) = try StreamSocket.receive(from: socket, into: &span) else {
-                    return count
+                    return
                 }
                 received = octets
             } catch {
-                return count
+                return
             }
             let message = buffer.span.extracting(first: received)
             guard let header = try? MessageHeader(reading: message), header.isResponse,
-                let address = open[Int(header.id)]
+                let address = open.take(Int(header.id))
             else { continue }
-            open[Int(header.id)] = nil
-            count += 1
             take(message, header, address)
         }
     }

@@ -27,8 +27,13 @@ final class NameCatalogue: Sendable {
     /// How long a listing is kept for the pages behind the first.
     private static let listingSeconds = 10
 
+    /// How long the names of a search are kept for the next one.
+    private static let searchSeconds = 3
+
     /// The names whose first page was asked for last.
     private let lastListing = Mutex<Listing?>(nil)
+    /// The names that were searched last.
+    private let lastSearched = Mutex<Listing?>(nil)
 
     /// Walks, and what they found.
     private struct Walks {
@@ -40,11 +45,13 @@ final class NameCatalogue: Sendable {
         var thread: NativeThread?
     }
 
-    /// What this host was shown.
+    /// What a client was shown.
     private struct Listing {
+        /// The client.
+        let client: IPAddress
         /// What was asked for.
         let scope: NameScope
-        /// Says what this host may ask.
+        /// Says what the client may ask.
         let policy: ForwardingPolicy
         /// When it was made.
         let time: MonotonicTime
@@ -56,6 +63,16 @@ final class NameCatalogue: Sendable {
     private struct Found: Hashable {
         let name: DomainName
         let cluster: String
+    }
+
+    /// A name that clients of a view have asked for.
+    fileprivate struct CachedName: Hashable {
+        /// In wire form and lower case.
+        let wire: [UInt8]
+        /// The view.
+        let view: Int
+        /// The number of the cluster that answered.
+        let owner: Int
     }
 
     /// Where and when a name was seen.
@@ -73,17 +90,36 @@ final class NameCatalogue: Sendable {
     /// The names in `scope` that this host may ask for, of which those from a place on are wanted: behind the
     /// first page they are those that it was part of.
     func listing(_ scope: NameScope, from: Int) -> [KnownName] {
+        let seconds = from > 0 ? Self.listingSeconds : 0
+        return listing(scope, for: hostClient, noOlderThan: seconds, in: lastListing)
+    }
+
+    /// All names that `client` may ask for, as they were a moment ago: a search is asked with each key that
+    /// is pressed.
+    func names(for client: IPAddress) -> [KnownName] {
+        listing(NameScope(), for: client, noOlderThan: Self.searchSeconds, in: lastSearched)
+    }
+
+    /// The names that a client is shown.
+    ///
+    /// - Parameters:
+    ///   - seconds: The age of an earlier listing that may be shown once more.
+    ///   - last: Where that is.
+    private func listing(
+        _ scope: NameScope, for client: IPAddress, noOlderThan seconds: Int,
+        in last: borrowing Mutex<Listing?>
+    ) -> [KnownName] {
         let policy = server.policy
         let now = MonotonicClock.now
-        let last = lastListing.withLock { $0 }
-        if from > 0, let last, last.scope == scope, last.policy === policy,
-            now.seconds(since: last.time) < Self.listingSeconds
+        if let last = last.withLock({ $0 }), last.client == client, last.scope == scope,
+            last.policy === policy, now.seconds(since: last.time) < seconds
         {
             return last.names
         }
-        let listing = Listing(scope: scope, policy: policy, time: now, names: names(scope, for: hostClient))
-        lastListing.withLock { $0 = listing }
-        return listing.names
+        let names = names(scope, for: client)
+        let listing = Listing(client: client, scope: scope, policy: policy, time: now, names: names)
+        last.withLock { $0 = listing }
+        return names
     }
 
     /// The first names as JSON, as many as one answer holds; at least one, if there is one.
@@ -102,9 +138,11 @@ final class NameCatalogue: Sendable {
     /// Forgets a listing whose further pages are not asked for; call it every few seconds.
     func tick() {
         let now = MonotonicClock.now
-        lastListing.withLock { last in
+        func forget(_ last: inout Listing?) {
             if let time = last?.time, now.seconds(since: time) >= Self.listingSeconds { last = nil }
         }
+        lastListing.withLock { forget(&$0) }
+        lastSearched.withLock { forget(&$0) }
     }
 
     /// The names in `scope` that `client` may ask for, in order, each once.
@@ -120,28 +158,28 @@ final class NameCatalogue: Sendable {
                 name: found.name, cluster: found.cluster, address: sighting.address, source: .walk,
                 ageSeconds: now.seconds(since: sighting.time))
         }
-        for (wire, stored) in cachedNames {
-            guard let name = try? DomainName(wire: wire),
-                let cluster = policy.cluster(of: name, view: view), scope.contains(name, of: cluster)
+        for (cached, stored) in cachedNames {
+            guard let name = try? DomainName(wire: cached.wire),
+                let cluster = policy.cluster(of: name, view: view, cached), scope.contains(name, of: cluster)
             else { continue }
             let found = Found(name: name, cluster: cluster)
-            if known[found] == nil {
-                known[found] = KnownName(
-                    name: name, cluster: cluster, source: .cache, ageSeconds: now.seconds(since: stored))
-            }
+            let age = now.seconds(since: stored)
+            if let other = known[found], other.source == .walk || other.ageSeconds <= age { continue }
+            known[found] = KnownName(name: name, cluster: cluster, source: .cache, ageSeconds: age)
         }
         let texts = known.values.map { (text: "\($0.name)", known: $0) }
         return texts.sorted { ($0.known.cluster, $0.text) < ($1.known.cluster, $1.text) }.map(\.known)
     }
 
     /// The names of cached answers with addresses, ports or an alias, and when each was last stored.
-    private var cachedNames: [[UInt8]: MonotonicTime] {
-        var names: [[UInt8]: MonotonicTime] = [:]
+    private var cachedNames: [CachedName: MonotonicTime] {
+        var names: [CachedName: MonotonicTime] = [:]
         server.cache?.visit { name, glance in
             switch glance.type {
             case RecordType.a, RecordType.aaaa, RecordType.cname:
                 let wire = name.indices.map { foldedOctet(name[$0]) }
-                names[wire] = max(names[wire] ?? glance.stored, glance.stored)
+                let cached = CachedName(wire: wire, view: glance.view, owner: Int(glance.owner))
+                names[cached] = max(names[cached] ?? glance.stored, glance.stored)
             default: break
             }
         }
@@ -215,15 +253,26 @@ final class NameCatalogue: Sendable {
     }
 
     /// The last walk of each cluster as JSON.
-    var walksJSON: JSONValue {
-        let walks = walks.withLock { $0.byCluster }
-        return .array(
+    var walksJSON: JSONValue { Self.json(walks.withLock { $0.byCluster }) }
+
+    /// The same for the clusters that `client` may ask.
+    func walksJSON(for client: IPAddress) -> JSONValue {
+        let policy = server.policy
+        guard let view = policy.view(of: client) else { return .array([]) }
+        return Self.json(
+            walks.withLock { $0.byCluster }.filter { policy.mayAsk(cluster: $0.key, view: view) })
+    }
+
+    /// Walks as JSON.
+    private static func json(_ walks: [String: AddressWalk]) -> JSONValue {
+        .array(
             walks.sorted { $0.key < $1.key }.map { cluster, walk in
                 let progress = walk.progress
                 return .object([
                     ("cluster", .string(cluster)), ("addresses", .integer(progress.total)),
                     ("asked", .integer(progress.asked)), ("answered", .integer(progress.answered)),
                     ("found", .integer(progress.found)), ("failed", .integer(progress.failed)),
+                    ("lost", .integer(progress.lost)),
                     ("over", .boolean(progress.isOver)),
                 ])
             })
@@ -231,17 +280,25 @@ final class NameCatalogue: Sendable {
 }
 
 extension ForwardingPolicy {
-    /// The cluster that is asked first for `name` by clients of a view; nil if they may not ask for it, or it
-    /// is no cluster's name.
-    fileprivate func cluster(of name: DomainName, view: Int) -> String? {
+    /// The cluster that `name` is of for clients of a view; nil if they may not ask for it, or it is no
+    /// cluster's name.
+    ///
+    /// - Parameter cached: The cached answer: below a suffix that clusters share it says which of them has
+    ///   the name. Nil: there is none.
+    fileprivate func cluster(
+        of name: DomainName, view: Int, _ cached: NameCatalogue.CachedName? = nil
+    ) -> String? {
         let message: [UInt8] = [0, 0, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0] + name.wire + [0, 1, 0, 1]
         guard let question = try? Question(reading: message.span),
             case .ask(let target, _) = route(message.span, question, view: view)
         else { return nil }
         switch target.kind {
         case .clusterSuffix, .privateZone: return groups[target.groups[0]].name
-        // Several clusters answer: the name says nothing of one of them.
-        case .bareDomain, .merged, .clusterSet, .reverse, .upstream: return nil
+        case .bareDomain, .merged, .clusterSet:
+            // Clients of another view may get it from another cluster.
+            guard let cached, cached.view == view else { return nil }
+            return target.groups.map { groups[$0] }.first { $0.number == cached.owner }?.name
+        case .reverse, .upstream: return nil
         }
     }
 }
