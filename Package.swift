@@ -202,7 +202,7 @@ let package = Package(
             [
                 "namebridge", "AdminServer", "ClusterDiscovery", "DNSServer", "DNSWire", "DomainNames",
                 "Forwarding", "IPAddressing", "Inventory",
-                "InventoryFile", "LabProbe", "LinuxSystem", "TestSupport", "Time",
+                "InventoryFile", "LabProbe", "LinuxSystem", "NetworkPlanning", "TestSupport", "Time",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
         tests("LinuxSystemTests", ["LinuxSystem", "IPAddressing", "Time"]),

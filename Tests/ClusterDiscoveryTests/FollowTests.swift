@@ -84,6 +84,26 @@ import Testing
         try await run.wait("the end of the login") { kill(hanging, 0) != 0 }
     }
 
+    @Test func `a program is run with the instruction before and after the change of a cluster`() async throws {
+        let run = try Running(
+            FollowRun.flannel(nodes: 3), arguments: ["--exec", "FOLDER/hook"],
+            more: """
+                sites: { office: { networks: [172.16.0.0/18], router: 172.16.0.1 } }
+                paths: [{ from: office, to: prod, via: relay, relays: [n1], source: snat }]
+                """)
+        try await run.wait("the first facts") { run.facts.contains("n3:") }
+        let rendered = try run.command(["net", "render", "--host", "office", "--format", "linux", "--record"])
+        #expect(rendered.contains("via 192.168.0.1"), "\(rendered)")
+        try await run.tell("MODIFIED", FollowRun.node("n2", "192.168.0.22", pods: "10.244.2.0/24"))
+        try await run.wait("a change that no router needs to know") { run.facts.contains("192.168.0.22") }
+        try await run.tell("MODIFIED", FollowRun.node("n1", "192.168.0.99", pods: "10.244.1.0/24"))
+        try await run.wait("the hook") { run.text("log").contains("hook run") }
+        #expect(run.text("hooked") == "linux office\n")
+        #expect(run.text("before") == rendered)
+        #expect(run.text("after").contains("via 192.168.0.99"))
+        #expect(try run.command(["net", "render", "--host", "office", "--format", "linux"]) == run.text("after"))
+    }
+
     /// A follower that runs, and its API server.
     private final class Running {
         let folder = FileManager.default.temporaryDirectory.appending(path: "namebridge-follow-\(UUID().uuidString)")

@@ -2,8 +2,10 @@ import AdminServer
 import ClusterDiscovery
 import Foundation
 import Glibc
+import Inventory
 import InventoryFile
 import LinuxSystem
+import NetworkPlanning
 import Testing
 import Time
 
@@ -24,6 +26,36 @@ import Time
         try server.write("facts: 1\ncluster: prod\ncontext: prod\ndns: nonsense\n")
         try server.read(until: "these facts are not used")
         #expect(try server.status("json").contains("127.0.0.8:5308"))
+    }
+
+    @Test func `the status says which instruction has changed since it was rendered`() throws {
+        let folder = "/tmp/namebridge-rendered-\(UUID().uuidString)"
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        func inventory(relay: String) throws -> Inventory {
+            try #require(
+                InventoryFile.read(
+                    Array(
+                        """
+                        clusters: { prod: { dns: [10.96.0.10], pods: [10.244.0.0/16], services: [10.96.0.0/16], nodes: { n1: { address: \(relay) } } } }
+                        sites: { office: { networks: [172.16.0.0/18], router: 172.16.0.1 } }
+                        paths: [{ from: office, to: prod, via: relay, relays: [n1], source: snat }]
+                        """.utf8), name: "x"
+                ).inventory)
+        }
+        let before = try inventory(relay: "172.16.0.9")
+        let record = RecordedRendering(format: .linux, host: "office", server: nil, time: 1_000, text: "")
+        let text = try #require(record.renewed(from: before))
+        try RecordedRendering(format: .linux, host: "office", server: nil, time: 1_000, text: text)
+            .write(to: StateFolder(forAll: folder))
+        let comparison = RenderingComparison(folder: folder)
+        #expect(comparison.changes(before).isEmpty)
+        let changed = try #require(comparison.changes(try inventory(relay: "172.16.0.10")).first)
+        #expect(changed.addedLines > 0 && changed.addedLines == changed.removedLines && !changed.isGone)
+        #expect(changed.words.hasPrefix("the instruction linux for office has changed since it was rendered"))
+        #expect(changed.words.hasSuffix("namebridge net render --format linux --host office --record"))
+        #expect(comparison.changes(before).isEmpty)
+        #expect(comparison.changes(Inventory()).first?.isGone == true)
+        #expect(RenderingComparison(folder: folder + "/none").changes(before).isEmpty)
     }
 
     /// A folder at that path; a pipe and a link are made where `make` says.

@@ -21,13 +21,17 @@ package struct HostReports: Sendable {
     /// For each cluster with outer addresses that this host translates, by its key, how many packets so far.
     package let translatedPackets: @Sendable (Inventory) -> [String: Int]
 
+    /// The instructions for other devices that would be rendered otherwise now.
+    package let changedRenderings: @Sendable (Inventory) -> [ServerStatus.ChangedRendering]
+
     package init(
         agentFile: String = "/run/namebridge-net/agent.json",
         factsFolder: String = "/var/lib/namebridge/clusters",
         pathVerdicts: @escaping @Sendable () -> [PathVerdict] = { [] },
         pathReasons: @escaping @Sendable () -> [String: ServerStatus.PathReason] = { [:] },
         rangeReports: @escaping @Sendable () -> [ServerStatus.RelayGroup] = { [] },
-        translatedPackets: @escaping @Sendable (Inventory) -> [String: Int] = { _ in [:] }
+        translatedPackets: @escaping @Sendable (Inventory) -> [String: Int] = { _ in [:] },
+        changedRenderings: @escaping @Sendable (Inventory) -> [ServerStatus.ChangedRendering] = { _ in [] }
     ) {
         self.agentFile = agentFile
         self.factsFolder = factsFolder
@@ -35,5 +39,6 @@ package struct HostReports: Sendable {
         self.pathReasons = pathReasons
         self.rangeReports = rangeReports
         self.translatedPackets = translatedPackets
+        self.changedRenderings = changedRenderings
     }
 }

@@ -46,6 +46,7 @@ extension ServerControl {
         addPlaces(to: &status, agent)
         addPathHealth(to: &status, at: now)
         status.followed = followed
+        status.renderings = reports.changedRenderings(inventory)
         addTrouble(statistics, at: now, to: &status)
         status.reload = record.withLock { $0.status }
         return status

@@ -161,6 +161,7 @@ extension ServerStatus {
             ("top-clients", .array(topClients.map(\.json))),
             ("suffixes", .array(suffixes.map(\.json))),
             ("followed", .array(followed.map(\.json))),
+            ("changed-renderings", .array(renderings.map(\.json))),
             ("sites", .array(sites.map(\.json))),
             ("paths", .array(paths.map(\.json))),
             ("network", network?.json ?? .null),
@@ -187,6 +188,7 @@ extension ServerStatus {
         topClients = NamedCount.list(json["top-clients"])
         suffixes = (json["suffixes"]?.elements ?? []).map(Suffix.init(json:))
         followed = (json["followed"]?.elements ?? []).map(Followed.init(json:))
+        renderings = (json["changed-renderings"]?.elements ?? []).map(ChangedRendering.init(json:))
         sites = (json["sites"]?.elements ?? []).map(Site.init(json:))
         paths = (json["paths"]?.elements ?? []).map(Path.init(json:))
         if let network = json["network"], case .object = network {

@@ -25,6 +25,7 @@ extension ServerStatus {
         for cluster in followed where cluster.isStale {
             troubles.append("\(cluster.cluster): facts are old: \(cluster.words)")
         }
+        troubles += renderings.map(\.words)
         for path in paths where path.isBroken {
             troubles.append("path \(path.ends): \(path.stateWords)")
         }

@@ -52,6 +52,8 @@ package struct ServerStatus: Hashable, Sendable {
     package var suffixes: [Suffix] = []
     /// The clusters that are followed.
     package var followed: [Followed] = []
+    /// Instructions for other devices that are out of date.
+    package var renderings: [ChangedRendering] = []
     /// The places and paths of the configuration.
     package var sites: [Site] = []
     /// The paths.

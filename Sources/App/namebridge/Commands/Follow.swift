@@ -43,6 +43,17 @@ struct Follow: ParsableCommand {
         help: ArgumentHelp("How long to wait for each answer, 1s to 300s.", valueName: "duration"))
     var timeout = RequestTimeout(seconds: 30)
 
+    @Option(
+        name: .long,
+        help: ArgumentHelp(
+            """
+            A program to run when what "net render --record" has written would be written otherwise: with \
+            the format, the host, and the files of the rendering before and now. If it ends with 0, the new \
+            one is recorded.
+            """, valueName: "program"),
+        completion: .file())
+    var exec: String?
+
     @OptionGroup var control: ControlOptions
 
     func run() throws {
@@ -67,9 +78,17 @@ struct Follow: ParsableCommand {
         }
         Log.use(inventory.log.format)
         var followers: [String: ClusterFollower] = [:]
+        let hook = try exec.map { program in
+            try failing { () throws(Errno) in
+                let hook = try RenderingHook(
+                    program: FilePath.fromRoot(program), configuration: options.path, folder: folder)
+                try hook.start()
+                return hook
+            }
+        }
         let files = ClusterFollower.Files(
             facts: folder, known: KnownFacts(), configuration: options.path,
-            controls: control.clientPaths(isDemo: false))
+            controls: control.clientPaths(isDemo: false), noteChange: { hook?.noteChange() })
         try use(inventory, files, &followers)
         let notices = ServiceNotices()
         notices.tellReady("following \(followers.count) clusters")
@@ -81,11 +100,13 @@ struct Follow: ParsableCommand {
                 continue
             }
             try use(inventory, files, &followers)
+            hook?.noteChange()
             Log.notice("reloaded", [("clusters", "\(followers.count)")])
         }
         notices.tellStopping()
         for follower in followers.values { follower.requestEnd() }
         for follower in followers.values { follower.stop() }
+        hook?.stop()
         Log.notice("stopped, the facts stay in place")
     }
 

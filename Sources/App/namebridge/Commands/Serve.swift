@@ -81,7 +81,8 @@ struct Serve: ParsableCommand {
                 agentFile: NetState.path + "/agent.json", factsFolder: FactsFolder.path,
                 pathVerdicts: { paths.verdicts }, pathReasons: { paths.reasons },
                 rangeReports: { paths.rangeReports },
-                translatedPackets: TranslatedPackets.counts),
+                translatedPackets: TranslatedPackets.counts,
+                changedRenderings: RenderingComparison().changes),
             announce: watch.notices.tell)
         let controlServer = try control.listen(for: serverControl, isDemo: demo.demo)
         let httpServer = AdminListener.start(inventory.admin, serverControl)

@@ -62,6 +62,8 @@ final class ClusterFollower: Sendable {
         let configuration: String
         /// Paths of the running server's control socket.
         let controls: [String]
+        /// Called when facts were written.
+        let noteChange: @Sendable () -> Void
     }
 
     /// Starts the thread.
@@ -151,6 +153,7 @@ final class ClusterFollower: Sendable {
         do throws(Errno) {
             try writer.write(facts)
             files.known.note(facts)
+            files.noteChange()
             let nodes = facts.nodes?.value.count ?? 0
             Log.notice("facts written", [("cluster", key), ("nodes", "\(nodes)")])
             return .written

@@ -1,5 +1,6 @@
 import ArgumentParser
 import IPAddressing
+import LinuxSystem
 import NetworkPlanning
 
 /// `namebridge net render`: the plan in other formats.
@@ -32,6 +33,14 @@ struct NetRender: ParsableCommand {
         help: ArgumentHelp("Where clients ask Namebridge; default: the first single address of dns.listen."))
     var server: String?
 
+    @Flag(
+        name: .long,
+        help: """
+            Keep what is written in the folder of facts: "namebridge status" says when it would be written \
+            otherwise, and "follow --exec" runs a program then.
+            """)
+    var record = false
+
     func run() throws {
         var endpoint: Endpoint?
         if let server {
@@ -42,11 +51,26 @@ struct NetRender: ParsableCommand {
             }
         }
         let renderer = Renderer(try configuration.load(), server: endpoint)
+        let text: String
         do throws(RenderError) {
-            print(try renderer.render(format, for: host), terminator: "")
+            text = try renderer.render(format, for: host)
         } catch {
             printError("namebridge: \(error)")
             throw ExitStatus.usage
+        }
+        print(text, terminator: "")
+        if record { try keep(text) }
+    }
+
+    /// Records what was written.
+    private func keep(_ text: String) throws {
+        let rendering = RecordedRendering(
+            format: format, host: host, server: server, time: WallClock.seconds, text: text)
+        do throws(Errno) {
+            try rendering.write(to: StateFolder(forAll: FilePath.fromRoot(FactsFolder.path)))
+        } catch {
+            printError("namebridge: not recorded in \(FactsFolder.path): \(error)")
+            throw ExitStatus.problem
         }
     }
 }
