@@ -22,11 +22,37 @@ extension EndToEnd {
             try expectAnswers(behind: .recursor)
         }
 
+        @Test(arguments: [
+            ("dnsmasq", Front.dnsmasq), ("unbound", .unbound), ("bind", .bind), ("knot", .knotResolver), ("pdns", .recursor),
+        ])
+        func `a resolver with rendered lines hands on all kinds of names`(format: String, front: Front) throws {
+            guard Tool.areInstalled(front.program) else { return }  // the tests above say what is missing
+            let network = try OfficeNetwork.running()
+            let file = network.folder.path + "/namebridge.yaml"
+            let server = "127.0.0.1:\(network.port)"
+            let program = try #require(Tool.namebridge)
+            let text = try Tool.run(
+                [program, "net", "render", "--config", file, "--format", format, "--server", server])
+            #expect(text.status == 0, "\(text.errors)")
+            // The recursor has three files, each of which begins with its name.
+            let marks = ["\n# /etc/powerdns/namebridge.zones", "\n-- /etc/powerdns/recursor.lua"]
+            let blocks = marks.reduce([text.output]) { blocks, mark in
+                blocks.flatMap { block in
+                    let parts = block.components(separatedBy: mark)
+                    return [parts[0] + "\n"] + parts.dropFirst().map { mark.dropFirst() + $0 }
+                }
+            }
+            try expectAnswers(behind: front, with: blocks)
+        }
+
         private func expectAnswers(behind front: Front) throws {
+            let forwarder = "127.0.0.1\(front.separator)\(try OfficeNetwork.running().port)"
+            try expectAnswers(behind: front, with: Readme.blocks(of: front.name, forwarder: forwarder))
+        }
+
+        private func expectAnswers(behind front: Front, with blocks: [String]) throws {
             let folder = try TemporaryFolder()
             let port = try FreePort.next()
-            let forwarder = "127.0.0.1\(front.separator)\(try OfficeNetwork.running().port)"
-            let blocks = try Readme.blocks(of: front.name, forwarder: forwarder)
             let name = front.program
             let server = try RealServers.started(
                 name, front.prepare(blocks, port, folder), port, front.probe, in: folder)

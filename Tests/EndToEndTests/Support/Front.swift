@@ -94,7 +94,7 @@ extension Front {
     static let recursor = Front(
         name: "PowerDNS Recursor", program: "pdns_recursor", separator: ":"
     ) { blocks, port, folder in
-        guard blocks.count == 3 else { throw TestFailure("the README has three files for the recursor") }
+        guard blocks.count == 3 else { throw TestFailure("the recursor has three files") }
         let own = """
             local-address=127.0.0.1
             local-port=\(port)

@@ -1,5 +1,6 @@
 import ArgumentParser
 import IPAddressing
+import JSON
 import LinuxSystem
 import NetworkPlanning
 
@@ -12,17 +13,22 @@ struct NetRender: ParsableCommand {
             Formats for a host: shell, iptables, nft, systemd; for a relay, or a router that it talks to: \
             bird, frr, keepalived. For the router of a site: cisco-ios, huawei-vrp, h3c, mikrotik, vyos, \
             linux. For the owner of a cluster: vpc, calico, kube-proxy. For \
-            resolvers and clients: dnsmasq, bind, unbound, resolved, windows, macos.
+            resolvers: dnsmasq, bind, unbound, knot, pdns, coredns, ad (Windows DNS). For clients: resolved, \
+            dns-delegate (systemd 258), networkmanager, macos, mobileconfig (with --server-name), nrpt \
+            (Windows).
 
             Examples:
               namebridge net render --host prod/master1 --format shell
               namebridge net render --host office --format cisco-ios
               namebridge net render --format dnsmasq --server 172.16.0.5
+              namebridge net render --format mobileconfig --server 172.16.0.5 --server-name dns.example.com
             """)
 
     @OptionGroup var configuration: ConfigurationOptions
 
-    @Option(name: .long, help: ArgumentHelp("The host, site or cluster.", valueName: "name"))
+    @Option(
+        name: .long, help: ArgumentHelp("The host, site or cluster.", valueName: "name"),
+        completion: .custom(ConfigurationCompletion.ends))
     var host: String?
 
     @Option(name: .long, help: "The format.")
@@ -41,6 +47,25 @@ struct NetRender: ParsableCommand {
             """)
     var record = false
 
+    @Option(
+        name: .long,
+        help: ArgumentHelp(
+            "With --format mobileconfig: the name in the certificate of the proxy for DNS over TLS.",
+            valueName: "name"))
+    var serverName: String?
+
+    @Option(name: [.customShort("o"), .long], help: "How to write the result: text or json.")
+    var output = OutputForm.text
+
+    func validate() throws {
+        if serverName != nil, format != .mobileconfig {
+            throw ValidationError("--server-name goes with --format mobileconfig.")
+        }
+        if record, serverName != nil {
+            throw ValidationError("--record keeps no --server-name: write one of both.")
+        }
+    }
+
     func run() throws {
         var endpoint: Endpoint?
         if let server {
@@ -50,7 +75,8 @@ struct NetRender: ParsableCommand {
                 throw ExitStatus.usage
             }
         }
-        let renderer = Renderer(try configuration.load(), server: endpoint)
+        let renderer = Renderer(
+            try configuration.load(), server: endpoint, certificateName: serverName)
         let text: String
         do throws(RenderError) {
             text = try renderer.render(format, for: host)
@@ -58,7 +84,14 @@ struct NetRender: ParsableCommand {
             printError("namebridge: \(error)")
             throw ExitStatus.usage
         }
-        print(text, terminator: "")
+        switch output {
+        case .text: print(text, terminator: "")
+        case .json:
+            print(
+                .object([
+                    ("format", .string(format.rawValue)), ("host", .optional(host)), ("text", .string(text)),
+                ]))
+        }
         if record { try keep(text) }
     }
 

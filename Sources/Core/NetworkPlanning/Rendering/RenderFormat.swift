@@ -21,8 +21,14 @@ package enum RenderFormat: String, Hashable, Sendable, CaseIterable {
     /// A field of kube-proxy's configuration.
     case kubeProxy = "kube-proxy"
     // For resolvers and clients that ask Namebridge.
-    /// Configuration of a resolver or a client.
-    case dnsmasq, bind, unbound, resolved, windows, macos
+    /// A resolver of an office: dnsmasq, BIND, Unbound, Knot Resolver, PowerDNS Recursor, CoreDNS, Windows.
+    case dnsmasq, bind, unbound, knot, pdns, coredns, ad
+    /// A client with systemd-resolved, before systemd 258 and from then on, or NetworkManager.
+    case resolved
+    case dnsDelegate = "dns-delegate"
+    case networkmanager
+    /// A client with macOS, its profile, or Windows.
+    case macos, mobileconfig, nrpt
 
     /// What the name in `net render --host NAME` is for this format.
     package var subject: Subject {
@@ -30,7 +36,9 @@ package enum RenderFormat: String, Hashable, Sendable, CaseIterable {
         case .shell, .iptables, .nft, .systemd, .bird, .frr, .keepalived: .host
         case .ciscoIOS, .huaweiVRP, .h3c, .mikrotik, .vyos, .linux: .site
         case .vpc, .calico, .kubeProxy: .cluster
-        case .dnsmasq, .bind, .unbound, .resolved, .windows, .macos: .resolver
+        case .dnsmasq, .bind, .unbound, .knot, .pdns, .coredns, .ad, .resolved, .dnsDelegate,
+            .networkmanager, .macos, .mobileconfig, .nrpt:
+            .resolver
         }
     }
 
@@ -62,6 +70,10 @@ package enum RenderError: Error, Hashable, Sendable {
     case nothing(format: RenderFormat, name: String?)
     /// The configuration listens on all addresses: the address for clients must be given.
     case serverAddressNeeded
+    /// A profile has a server with a certificate, whose name must be given.
+    case certificateNameNeeded
+    /// The format has no place for the port.
+    case portNotPossible(format: RenderFormat, port: UInt16)
 }
 
 extension RenderError: CustomStringConvertible {
@@ -80,6 +92,12 @@ extension RenderError: CustomStringConvertible {
                 + (format.failover.map { ": set \"failover: \($0.rawValue)\" in its path" } ?? "")
         case .serverAddressNeeded:
             "dns.listen names no single address: say at which one clients ask, with --server ADDRESS"
+        case .certificateNameNeeded:
+            "a profile of Apple can name servers of DNS over TLS or HTTPS alone, which Namebridge does"
+                + " not speak: put a proxy that does in front of it (dnsdist, nginx), give its address"
+                + " with --server and the name in its certificate with --server-name"
+        case .portNotPossible(let format, let port):
+            "the format \(format.rawValue) has no place for port \(port): let Namebridge listen at port 53"
         }
     }
 }

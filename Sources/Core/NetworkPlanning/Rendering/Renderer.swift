@@ -10,9 +10,15 @@ package struct Renderer: Sendable {
     /// Where clients ask Namebridge for names.
     private let server: Endpoint?
 
-    /// - Parameter server: Nil: the first single address that the inventory listens on.
-    package init(_ inventory: Inventory, server: Endpoint? = nil) {
+    /// The name in the certificate of a proxy for DNS over TLS in front of Namebridge; nil if there is none.
+    private let certificateName: String?
+
+    /// - Parameters:
+    ///   - server: Nil: the first single address that the inventory listens on.
+    ///   - certificateName: That of a proxy for DNS over TLS in front of it.
+    package init(_ inventory: Inventory, server: Endpoint? = nil, certificateName: String? = nil) {
         planner = NetworkPlanner(inventory)
+        self.certificateName = certificateName
         self.server =
             server ?? inventory.dns.listen.first { !$0.address.isUnspecified && !$0.address.isLoopback }
     }
@@ -28,7 +34,9 @@ package struct Renderer: Sendable {
             text = try clusters(format, name).map { render(format, owner: $0) }.joined(separator: "\n")
         case .resolver:
             guard let server else { throw .serverAddressNeeded }
-            text = ResolverRendering(planner.inventory, server: server).render(format)
+            let resolver = ResolverRendering(
+                planner.inventory, server: server, certificateName: certificateName)
+            text = try resolver.render(format)
         }
         if text.isEmpty { throw .nothing(format: format, name: name) }
         return text
