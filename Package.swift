@@ -96,9 +96,10 @@ let package = Package(
         linux(
             "AdminServer",
             [
-                "DNSServer", "LinuxSystem", "AnswerCache", "Forwarding", "DNSWire", "DomainNames", "HTTP",
+                "DNSServer", "LinuxSystem", "AnswerCache", "Diagnosis", "Forwarding", "DNSWire",
+                "DomainNames", "HTTP",
                 "IPAddressing", "Inventory",
-                "JSON", "PathHealth", "Telemetry", "Time",
+                "JSON", "LDNSBridge", "PathHealth", "Telemetry", "Time",
             ]),
         linux(
             "NetworkKernel",

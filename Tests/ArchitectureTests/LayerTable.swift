@@ -44,8 +44,8 @@ enum LayerTable {
             "IPAddressing", "Inventory", "JSON", "LinuxSystem", "NetworkModel", "NetworkPlanning", "Time",
         ],
         "AdminServer": [
-            "AnswerCache", "DNSServer", "DNSWire", "DomainNames", "Forwarding", "HTTP", "IPAddressing", "Inventory", "JSON",
-            "LinuxSystem", "PathHealth", "Telemetry", "Time",
+            "AnswerCache", "DNSServer", "DNSWire", "Diagnosis", "DomainNames", "Forwarding", "HTTP", "IPAddressing", "Inventory",
+            "JSON", "LDNSBridge", "LinuxSystem", "PathHealth", "Telemetry", "Time",
         ],
     ]
 

@@ -38,8 +38,16 @@ import Testing
         namebridge 0.1.0 on relay1  process 4711  up 2 h 13 min  configuration 3
         7 problems:
           !  staging: no name server answers: 172.17.20.11:30053 no answer within 1 s
+             affected: docs.preview.svc.staging.cluster.local (17 failed)
+             cause: Nothing listens at 172.17.20.11:30053, or a firewall or a missing
+             route is in the way.
+             do: namebridge doctor asks it in each way
           !  upstream: no name server answers: our question came back from
              [2001:db8:1234:5678:9abc:def0:1234:5678]:53 after 12 hops
+             affected: every name of no cluster
+             do: take the suffixes of Namebridge out of the forward zones of
+             [2001:db8:1234:5678:9abc:def0:1234:5678]:53
+             do: namebridge doctor asks it in each way
           !  this host is short of descriptors: 312 times in 2 min 10 s, the last
              question to 10.96.0.10:53 1 s ago; raise LimitNOFILE= of namebridge.service
              (ulimit -n), or set fewer dns.workers or dns.limits.connections
@@ -49,9 +57,15 @@ import Testing
              host 10.96.0.10 and udp src port 53'), and have the routers drop source
              addresses that do not belong there
           !  path office -> prod: 2 of 9 objects missing
+             do: namebridge net status lists what is missing here, namebridge net apply
+             puts it back
           !  network: removed again and again by another program: nft table namebridge
+             do: let one program alone keep it: the journal of namebridge-net names the
+             other one
           !  the changed configuration was not taken: namebridge.yaml:4:3: dns.wrokers:
              unknown key, did you mean "workers"?
+             do: namebridge check lists every mistake; after the change, namebridge
+             reload
 
         questions             1 204 518  312/s over the last 12 s
           answered of late       99.9 %  of 93 204 in 5 min

@@ -1,4 +1,5 @@
-import IPAddressing
+package import DomainNames
+package import IPAddressing
 
 /// Evaluates the servers of one cluster, as seen from the forwarder.
 struct ClusterDiagnosis {
@@ -72,5 +73,27 @@ struct ClusterDiagnosis {
                 "Some of them were not upgraded: answers may differ.")
         }
         return Finding(.ok, subject, .agreement, "its \(alive.count) servers agree")
+    }
+}
+
+extension Finding {
+    /// What the failure of a server's last probe means.
+    ///
+    /// - Parameter reason: Such as `timeout` or `Connection refused`.
+    package static func ofDeadServer(
+        _ server: Endpoint, cluster: String, domain: DomainName, reason: String
+    ) -> [Finding] {
+        let seen = ServerObservation(server: server, outcomes: [.zone: .failure(reason)])
+        let servers = ForwarderObservation.ClusterServers(
+            key: cluster, domain: "\(domain)", servers: [seen])
+        return ClusterDiagnosis(seen: servers).findings.filter { $0.severity == .problem }
+    }
+}
+
+extension Remedy {
+    /// The whole remedy in one line.
+    package var line: String {
+        "\(software), \(file): \(lines.joined(separator: " "))"
+            + (command.map { "; then: \($0)" } ?? "")
     }
 }

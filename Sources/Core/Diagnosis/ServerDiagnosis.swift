@@ -42,9 +42,23 @@ struct ServerDiagnosis {
                 remedies: [Self.firewall("udp", seen.server)])
         }
         let why = seen.outcomes[.zone].map(Self.words) ?? "it was not asked"
-        return Finding(
-            .problem, subject, .reachable, "does not answer: \(why)",
-            "Nothing listens at \(seen.server), or a firewall or a missing route is in the way.")
+        return Finding(.problem, subject, .reachable, "does not answer: \(why)", meaning(of: why))
+    }
+
+    /// What the failure of a question means.
+    private func meaning(of reason: String) -> String {
+        // In capitals it is a response code.
+        if reason.contains("refused") {
+            return "Its host is reached, but nothing listens at \(seen.server): its name server does not run,"
+                + " or has another address or port."
+        }
+        if reason.contains("unreachable") || reason.contains("o route") {
+            return "No route leads to \(seen.server.address), or a router on the way rejects its packets."
+        }
+        if reason.contains("SERVFAIL") {
+            return "It runs, but is not ready: CoreDNS says so until it has read the cluster's services."
+        }
+        return "Nothing listens at \(seen.server), or a firewall or a missing route is in the way."
     }
 
     /// The finding about TCP.

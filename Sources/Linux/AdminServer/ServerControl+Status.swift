@@ -30,6 +30,7 @@ extension ServerControl {
         status.recentQuestions = max(0, sample.questions - history.reference.questions)
         status.recentMilliseconds = Int(now.nanoseconds(since: history.reference.time) / 1_000_000)
         status.success = history.success(upTo: sample)
+        status.recentTotal = history.work(upTo: sample)
         status.refusedClients = refusedClients(statistics, at: now)
         status.history = history.points(upTo: sample)
         addSymptoms(history.unmatched(upTo: sample), at: now, to: &status)
@@ -37,8 +38,10 @@ extension ServerControl {
         status.limits = LimitCount.all(statistics).map { .init($0.name, $0.words, $0.count) }
         let latencies = StatusHistory.Latencies(turns: statistics.turns, meters: statistics.meters)
         status.cachedLatency = history.recent(latencies) { $0.turns }
-        status.lookupLatency = history.recent(latencies) { $0.meters?.lookups.total ?? LatencyHistogram() }
-        status.groups = groups(latencies, history)
+        status.lookupLatency = history.recent(latencies) {
+            $0.meters?.lookups.total ?? LatencyHistogram()
+        }
+        status.groups = groups(latencies, history, at: now)
         status.suffixes = suffixes
         if let meters = latencies.meters { addCounts(meters, to: &status) }
         let agent = agentReport
@@ -54,9 +57,10 @@ extension ServerControl {
 
     /// The clusters and their name servers.
     private func groups(
-        _ latencies: StatusHistory.Latencies, _ history: StatusHistory
+        _ latencies: StatusHistory.Latencies, _ history: StatusHistory, at now: MonotonicTime
     ) -> [ServerStatus.Group] {
         let (policy, board) = server.policyAndBoard
+        let downTimes = downTimes(at: now)
         let inventory = inventory
         let translated = reports.translatedPackets(inventory)
         return policy.groups.map { group in
@@ -69,6 +73,9 @@ extension ServerControl {
                         address: "\(policy.servers[index])", state: health.mode.words,
                         roundTripMicroseconds: health.roundTrip > 0 ? Int(health.roundTrip / 1000) : nil,
                         lastError: lastError.isEmpty ? nil : lastError)
+                    shown.downSeconds = downTimes["\(group.name) \(shown.address)"].map {
+                        now.seconds(since: $0)
+                    }
                     shown.latency = history.recent(latencies) {
                         $0.meters?.serverLatency.histogram(index) ?? LatencyHistogram()
                     }
@@ -93,6 +100,17 @@ extension ServerControl {
             }
             return shown
         }
+    }
+
+    /// Since when servers are down, by cluster and address.
+    func downTimes(at now: MonotonicTime) -> [String: MonotonicTime] {
+        let (policy, board) = server.policyAndBoard
+        let down = policy.groups.flatMap { group in
+            group.servers.filter { board.servers[$0].isDead }.map {
+                "\(group.name) \(policy.servers[$0])"
+            }
+        }
+        return history.withLock { $0.note(down: Set(down), at: now) }
     }
 
     /// Merged suffixes, then private zones, each in the order of the file.
@@ -138,7 +156,11 @@ extension ServerControl {
                 reason: String(decoding: failure.reason, as: UTF8.self), count: failure.count,
                 secondsAgo: now.seconds(since: failure.last))
         }
-        guard let top = server.queryLog?.top(10) else { return }
+        guard let log = server.queryLog else { return }
+        let top = log.top(10)
+        status.latestAnswers = log.latest.map {
+            ServerStatus.LatestAnswer($0.reply, secondsAgo: now.seconds(since: $0.time))
+        }
         status.topNames = top.names.map { .init(text($0.key), "", $0.count) }
         status.topClients = top.clients.map { .init("\($0.key)", "", $0.count) }
     }

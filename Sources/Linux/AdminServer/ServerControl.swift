@@ -61,6 +61,7 @@ package final class ServerControl: Sendable {
     package func tick() {
         let statistics = server.statistics
         history.withLock { $0.tick(statistics, at: MonotonicClock.now) }
+        _ = downTimes(at: MonotonicClock.now)
         catalogue.tick()
     }
 

@@ -149,6 +149,7 @@ extension ServerStatus {
         [
             ("host", .string(host)),
             ("troubles", .array(troubles.map { .string($0) })),
+            ("problems", .array(problems.map(\.json))),
             ("history", .array(history.map(\.json))),
             ("latency", .object([("cached", cachedLatency.json), ("lookups", lookupLatency.json)])),
             ("response-codes", .array(responseCodes.map(\.json))),
@@ -159,6 +160,7 @@ extension ServerStatus {
             ("shortages", .array(shortages.map(\.json))),
             ("top-names", .array(topNames.map(\.json))),
             ("top-clients", .array(topClients.map(\.json))),
+            ("latest-answers", .array(latestAnswers.map(\.json))),
             ("suffixes", .array(suffixes.map(\.json))),
             ("followed", .array(followed.map(\.json))),
             ("changed-renderings", .array(renderings.map(\.json))),
@@ -186,6 +188,7 @@ extension ServerStatus {
         shortages = (json["shortages"]?.elements ?? []).compactMap(Shortage.init(json:))
         topNames = NamedCount.list(json["top-names"])
         topClients = NamedCount.list(json["top-clients"])
+        latestAnswers = (json["latest-answers"]?.elements ?? []).map(LatestAnswer.init(json:))
         suffixes = (json["suffixes"]?.elements ?? []).map(Suffix.init(json:))
         followed = (json["followed"]?.elements ?? []).map(Followed.init(json:))
         renderings = (json["changed-renderings"]?.elements ?? []).map(ChangedRendering.init(json:))
@@ -333,6 +336,7 @@ extension ServerStatus.Server {
             ("state", .string(state)),
             ("rtt-microseconds", .optional(roundTripMicroseconds)),
             ("last-error", .optional(lastError)),
+            ("down-seconds", .optional(downSeconds)),
             ("asked", .integer(asked)),
             ("answered", .integer(answered)),
             ("failures", .integer(failures)),
@@ -346,6 +350,7 @@ extension ServerStatus.Server {
         state = json["state"]?.string ?? ""
         roundTripMicroseconds = json["rtt-microseconds"]?.count
         lastError = json["last-error"]?.string
+        downSeconds = json["down-seconds"]?.count
         asked = json["asked"]?.count ?? 0
         answered = json["answered"]?.count ?? 0
         failures = json["failures"]?.count ?? 0

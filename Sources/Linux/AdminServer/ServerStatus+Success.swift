@@ -54,24 +54,6 @@ extension ServerStatus {
         /// True if the last refusal is recent.
         var isRecent: Bool { secondsAgo < Self.recentSeconds }
     }
-
-    /// Problems with the answers that clients get.
-    var clientTroubles: [String] {
-        var troubles: [String] = []
-        if success.isBad, let percent = success.percent {
-            troubles.append(
-                "only \(percent) of the \(success.questions) questions of the last"
-                    + " \(Figures.duration(seconds: success.seconds)) were answered")
-        }
-        for refused in refusedClients where refused.isRecent {
-            let questions = refused.count == 1 ? "1 question" : "\(refused.count) questions"
-            troubles.append(
-                "clients of \(refused.network) are refused (\(questions), the last"
-                    + " \(Figures.duration(seconds: refused.secondsAgo)) ago): dns.clients does not hold"
-                    + " them")
-        }
-        return troubles
-    }
 }
 
 extension ServerStatus.RefusedNetwork {

@@ -1,58 +1,7 @@
 package import Forwarding
 import JSON
 
-// What is wrong now, and what it is concluded from.
-
-extension ServerStatus {
-    /// What is wrong now, the worst first; empty if all is well.
-    package var troubles: [String] {
-        var troubles: [String] = []
-        for group in groups where group.deadServers > 0 {
-            let (count, total) = (group.deadServers, group.servers.count)
-            let words =
-                count == total
-                ? "no name server answers"
-                : "\(count) of \(total) name servers \(count == 1 ? "is" : "are") down"
-            troubles.append("\(group.name): \(words): \(group.downWords)")
-        }
-        for address in absentListeners {
-            troubles.append(
-                "dns.listen: this host does not have the address of \(address); it is heard once it has")
-        }
-        troubles += clientTroubles
-        troubles += shortages.filter(\.isProblem).map(\.words)
-        if let unmatched { troubles.append(unmatched.words) }
-        for cluster in followed where cluster.isStale {
-            troubles.append("\(cluster.cluster): facts are old: \(cluster.words)")
-        }
-        troubles += renderings.map(\.words)
-        for path in paths where path.isBroken {
-            troubles.append("path \(path.ends): \(path.stateWords)")
-        }
-        if let network, isAgentNeeded {
-            if !network.isRunning { troubles.append("the network agent has ended") }
-            if let trouble = network.trouble { troubles.append("network: \(trouble)") }
-            if let contested = network.contested.first {
-                let more = network.contested.count - 1
-                troubles.append(
-                    "network: removed again and again by another program: \(contested)"
-                        + (more > 0 ? ", and \(more) more" : ""))
-            }
-            let missing = network.wanted - network.present
-            if missing > 0, !paths.contains(where: \.isBroken) {
-                troubles.append(
-                    missing == 1 ? "network: 1 object is missing" : "network: \(missing) objects are missing")
-            }
-        }
-        if let problem = reload.lastProblems.first {
-            let more = reload.lastProblems.count - 1
-            troubles.append(
-                "the changed configuration was not taken: \(problem)"
-                    + (more > 0 ? ", and \(more) more" : ""))
-        }
-        return troubles
-    }
-}
+// What problems are concluded from.
 
 // MARK: - This host
 

@@ -24,6 +24,8 @@ package struct ServerStatus: Hashable, Sendable {
     package var host = ""
     /// The share of questions that were answered.
     package var success = Success()
+    /// All workers together, in the time of `success`.
+    package var recentTotal = Worker()
     /// The last one first.
     package var refusedClients: [RefusedNetwork] = []
     /// The last minutes, the oldest first, one for each five seconds.
@@ -48,6 +50,8 @@ package struct ServerStatus: Hashable, Sendable {
     package var topNames: [NamedCount] = []
     /// The most frequent clients.
     package var topClients: [NamedCount] = []
+    /// The answers logged last, the latest first; empty without a query log.
+    package var latestAnswers: [LatestAnswer] = []
     /// Merged suffixes and private zones.
     package var suffixes: [Suffix] = []
     /// The clusters that are followed.
@@ -199,6 +203,8 @@ package struct ServerStatus: Hashable, Sendable {
         package var roundTripMicroseconds: Int?
         /// Nil if there was no error.
         package var lastError: String?
+        /// For how long it is down; nil if it is not.
+        package var downSeconds: Int?
         /// Since the start.
         package var asked = 0
         /// Answers since the start.
@@ -246,6 +252,7 @@ extension ServerStatus {
                 ("success", Self.numbers(success, Success.fields)),
                 ("refused-clients", .array(refusedClients.map(\.json))),
                 ("total", Self.numbers(total, Worker.fields)),
+                ("last-minutes", Self.numbers(recentTotal, Worker.fields)),
                 ("workers", .array(workers.map { Self.numbers($0, Worker.fields) })),
                 ("absent-listeners", .array(absentListeners.map { .string($0) })),
                 ("cache", cache.map { Self.numbers($0, Cache.fields) } ?? .null),
@@ -264,6 +271,7 @@ extension ServerStatus {
         workers = (json["workers"]?.elements ?? []).map { Self.read($0, Worker(), Worker.fields) }
         absentListeners = JSONValue.strings(json["absent-listeners"])
         success = json["success"].map { Self.read($0, Success(), Success.fields) } ?? Success()
+        recentTotal = json["last-minutes"].map { Self.read($0, Worker(), Worker.fields) } ?? Worker()
         refusedClients = (json["refused-clients"]?.elements ?? []).map(RefusedNetwork.init(json:))
         if let cache = json["cache"], case .object = cache {
             self.cache = Self.read(cache, Cache(), Cache.fields)

@@ -13,6 +13,8 @@ struct StatusHistory {
     private var windowMiddle = Latencies()
     /// When the window moves on.
     private var nextMiddle: MonotonicTime
+    /// Since when each server is down, by its cluster and address.
+    private var downSince: [String: MonotonicTime] = [:]
     /// Of answers that match no question: those of ticks with more than `mostUnmatched`.
     private var unmatched = EventRun()
 
@@ -28,6 +30,8 @@ struct StatusHistory {
         let failed: Int
         /// Messages from servers that match no question.
         let unmatched: Int
+        /// All workers together.
+        var work = ServerStatus.Worker()
     }
 
     /// Latencies since the server's start; nil if no worker has reported yet.
@@ -91,6 +95,23 @@ struct StatusHistory {
         return success
     }
 
+    /// The counts since the oldest sample.
+    func work(upTo now: Sample) -> ServerStatus.Worker {
+        var work = now.work
+        guard let first = samples.first?.work else { return work }
+        for field in ServerStatus.Worker.fields {
+            work[keyPath: field.path] = max(0, work[keyPath: field.path] - first[keyPath: field.path])
+        }
+        return work
+    }
+
+    /// Notes which servers are down now, by cluster and address; gives since when each is.
+    mutating func note(down: Set<String>, at now: MonotonicTime) -> [String: MonotonicTime] {
+        downSince = downSince.filter { down.contains($0.key) }
+        for server in down where downSince[server] == nil { downSince[server] = now }
+        return downSince
+    }
+
     /// The run of answers that match no question, with those since the last tick.
     func unmatched(upTo now: Sample) -> EventRun {
         var run = unmatched
@@ -129,5 +150,10 @@ extension StatusHistory.Sample {
         refused = statistics.sum { $0.engine.refused + $0.engine.rejected }
         failed = statistics.sum { $0.engine.failed + $0.engine.overloaded }
         unmatched = statistics.sum { $0.engine.unmatched }
+        for worker in statistics.workers.map(ServerStatus.Worker.init) {
+            for field in ServerStatus.Worker.fields {
+                work[keyPath: field.path] += worker[keyPath: field.path]
+            }
+        }
     }
 }

@@ -4,6 +4,7 @@ package import Inventory
 package import LinuxSystem
 import Synchronization
 import Telemetry
+package import Time
 
 /// Collects the replies to log from the workers, and passes them to the writer on a thread of its own. No
 /// worker waits for it: replies without room are dropped and counted.
@@ -29,7 +30,12 @@ package final class QueryLog: Sendable {
         var names = TopTable<[UInt8]>(capacity: 256)
         /// Clients' addresses.
         var clients = TopTable<IPAddress>(capacity: 256)
+        /// The last replies, the latest last; at most `mostLatest`.
+        var latest: [(reply: LoggedReply, time: MonotonicTime)] = []
     }
+
+    /// The replies that are remembered.
+    private static let mostLatest = 20
 
     /// The most frequent logged names, in wire form, and clients; with their counts.
     package typealias Top = (names: [(key: [UInt8], count: Int)], clients: [(key: IPAddress, count: Int)])
@@ -52,6 +58,11 @@ package final class QueryLog: Sendable {
     /// At most `limit` of each, the most frequent first.
     package func top(_ limit: Int) -> Top {
         tables.withLock { ($0.names.top(limit), $0.clients.top(limit)) }
+    }
+
+    /// The last replies, the latest first, and when each was collected.
+    package var latest: [(reply: LoggedReply, time: MonotonicTime)] {
+        tables.withLock { $0.latest.reversed() }
     }
 
     /// A buffer for one more worker.
@@ -98,6 +109,8 @@ package final class QueryLog: Sendable {
                 tables.names.add(reply.name.map(Self.folded))
                 tables.clients.add(reply.client.address)
             }
+            tables.latest += replies.suffix(Self.mostLatest).map { ($0, MonotonicClock.now) }
+            tables.latest.removeFirst(max(0, tables.latest.count - Self.mostLatest))
         }
         write(replies, dropped)
     }

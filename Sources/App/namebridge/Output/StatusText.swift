@@ -41,12 +41,17 @@ struct StatusText {
 
     /// For standard output.
     ///
-    /// - Parameter rows: The number of lines that fit; nil: all.
-    func text(rows: Int? = nil) -> [StyledText] {
+    /// - Parameters:
+    ///   - rows: The number of lines that fit; nil: all.
+    ///   - scrolled: The lines that are left out at the beginning, as far as there are more than fit.
+    func text(rows: Int? = nil, from scrolled: Int = 0) -> [StyledText] {
         var lines = lines
         if let rows, lines.count > rows {
+            lines.removeFirst(min(scrolled, lines.count - max(1, rows - 1)))
             let hidden = lines.count - max(0, rows - 1)
-            lines = lines.prefix(max(0, rows - 1)) + [Line("... \(hidden) more lines", .faint)]
+            if hidden > 0 {
+                lines = lines.prefix(max(0, rows - 1)) + [Line("... \(hidden) more lines", .faint)]
+            }
         }
         return lines.map { StyledText($0.text.printable, $0.style) }
     }
@@ -62,13 +67,25 @@ struct StatusText {
             "up \(Figures.duration(seconds: status.uptimeSeconds))",
             "configuration \(status.reload.generation)",
         ]
-        let troubles = status.troubles
+        let problems = status.problems
         let verdict =
-            troubles.isEmpty
+            problems.isEmpty
             ? Line("All well.", .success)
-            : Line(troubles.count == 1 ? "1 problem:" : "\(troubles.count) problems:", .error)
+            : Line(problems.count == 1 ? "1 problem:" : "\(problems.count) problems:", .error)
         return facts.joined(separator: "  ").wrapped(columns).map { Line($0, .heading) } + [verdict]
-            + hanging(troubles.map { Row(["  !"], $0, .error) }, [.left])
+            + hanging(problems.flatMap(Self.rows(of:)), [.left])
+    }
+
+    /// A problem: what is wrong, then for how long, what it concerns, and what to do.
+    private static func rows(of problem: ServerStatus.Problem) -> [Row] {
+        var facts: [String] = []
+        if let age = problem.age { facts.append(age) }
+        if !problem.affected.isEmpty {
+            facts.append("affected: " + problem.affected.joined(separator: ", "))
+        }
+        let texts = problem.causes.map { "cause: " + $0 } + problem.remedies.map { "do: " + $0 }
+        return [Row(["  !"], problem.words, .error)]
+            + ((facts.isEmpty ? [] : [facts.joined(separator: "; ")]) + texts).map { Row(["   "], $0) }
     }
 
     // MARK: - Questions
