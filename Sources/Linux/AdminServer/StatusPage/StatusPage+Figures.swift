@@ -3,25 +3,25 @@
 extension StatusPage {
     /// The row of figures.
     var figures: String {
-        let total = status.total
-        let answered = total.hits + total.stale + total.answered + total.failed
+        let (total, recent) = (status.total, status.recentTotal)
+        let answered = recent.hits + recent.stale + recent.answered + recent.failed
+        let span = Figures.duration(seconds: status.success.seconds)
         let tiles = [
             tile(
-                "Questions a second", Self.grouped(status.questionsPerSecond), sparkline,
-                note: "\(Self.grouped(total.questions)) since the start"),
+                "Answered in \(span)", status.success.percent ?? "–",
+                picture: bar(status.success.failed, of: status.success.questions, "bad"),
+                note: "\(Self.grouped(status.success.failed)) of"
+                    + " \(Self.grouped(status.success.questions)) failed; since the start"
+                    + " \(Self.grouped(total.failed)), and \(Self.grouped(total.stale)) got old data"),
             tile(
-                "From the cache", Figures.percent(total.hits + total.stale, of: answered),
-                bar(total.hits + total.stale, of: answered, "accent"),
+                "Questions a second", Self.grouped(status.questionsPerSecond), picture: sparkline,
+                note: "\(Self.grouped(recent.questions)) in \(span), \(Self.grouped(total.questions)) since"
+                    + " the start"),
+            tile(
+                "From the cache in \(span)", Figures.percent(recent.hits + recent.stale, of: answered),
+                picture: bar(recent.hits + recent.stale, of: answered, "accent"),
                 note: cacheNote),
-            latencyTile("Own work per answer", status.cachedLatency, "no answer yet"),
-            latencyTile("Asking a cluster takes", status.lookupLatency, "none was asked of late"),
-            tile(
-                "Answered of late", status.success.percent ?? "–",
-                bar(status.success.failed, of: status.success.questions, "bad"),
-                note: "of \(Self.grouped(status.success.questions)) in "
-                    + "\(Figures.duration(seconds: status.success.seconds)); "
-                    + "\(Self.grouped(total.failed)) failed since the start, "
-                    + "\(Self.grouped(total.stale)) answered with stale data"),
+            latencyTile("Asking a cluster takes", status.lookupLatency, none: "none was asked of late"),
         ]
         return "<div class=\"tiles\">\(tiles.joined())</div>"
     }
@@ -34,22 +34,23 @@ extension StatusPage {
     }
 
     /// One figure with its label.
-    private func tile(_ label: String, _ figure: String, _ picture: String, note: String) -> String {
+    private func tile(_ label: String, _ figure: String, picture: String, note: String) -> String {
         """
-        <div class="tile"><h3>\(label.escapedForHTML)</h3><p class="figure">\(figure.escapedForHTML)</p>\
+        <div class="tile"><h2>\(label.escapedForHTML)</h2><p class="figure">\(figure.escapedForHTML)</p>\
         \(picture)<p class="note">\(note.escapedForHTML)</p></div>
         """
     }
 
     /// One latency with its percentiles.
-    private func latencyTile(_ label: String, _ latency: ServerStatus.Latency, _ none: String) -> String {
-        guard let median = latency.median else { return tile(label, "–", "", note: none) }
+    private func latencyTile(_ label: String, _ latency: ServerStatus.Latency, none: String) -> String {
+        guard let median = latency.median else { return tile(label, "–", picture: "", note: none) }
+        let own = status.cachedLatency.median.map { "; own work \(Self.time($0)) an answer" } ?? ""
         return """
-            <div class="tile"><h3>\(label.escapedForHTML)</h3>\
+            <div class="tile"><h2>\(label.escapedForHTML)</h2>\
             <p class="figure">\(Self.time(median).escapedForHTML)</p>\
             <dl class="quantiles"><div><dt>p95</dt><dd>\(Self.time(latency.p95))</dd></div>\
             <div><dt>p99</dt><dd>\(Self.time(latency.p99))</dd></div></dl>\
-            <p class="note">median of \(Self.grouped(latency.count))</p></div>
+            <p class="note">median of \(Self.grouped(latency.count))\(own.escapedForHTML)</p></div>
             """
     }
 

@@ -5,13 +5,15 @@ extension StatusPage {
     var picture: String {
         let legend = """
             <p class="legend"><span><span class="key"></span>names</span>\
-            \(status.paths.isEmpty ? "" : "<span><span class=\"key way\"></span>packets</span>")\
+            \(status.paths.isEmpty ? "" : "<span><span class=\"key way\"></span>packets, not known</span>")\
             <span><span class="key dot good"></span>answers</span>\
             <span><span class="key dot warn"></span>answers in part</span>\
             <span><span class="key dot bad"></span>dead or broken</span></p>
+            <p class="empty">Choose a cluster or a path to see why.</p>
             """
-        return widePicture.svg(class: "wide", label: label) + narrowPicture.svg(class: "narrow", label: label)
-            + legend
+        return widePicture.svg(class: "wide", label: label)
+            + narrowPicture.svg(class: "narrow", label: label)
+            + legend + reasons
     }
 
     /// The description for screen readers.
@@ -55,7 +57,9 @@ extension StatusPage {
         }
         notes += Self.prefixNotes(group.prefixes)
         if group.domain.isEmpty, group.name == "upstream" { notes = ["every other name"] }
-        var box = StatusPicture.Box(title: group.name, notes: notes, kind: "place \(group.look)")
+        var box = StatusPicture.Box(
+            title: group.name, notes: notes, kind: "place \(group.look)",
+            anchor: whyID(of: group))
         for server in group.servers.prefix(Self.mostServers) {
             let figure =
                 server.isDown ? server.state : Self.time(server.roundTripMicroseconds)
@@ -77,7 +81,8 @@ extension StatusPage {
     private func pathBox(_ path: ServerStatus.Path) -> StatusPicture.Box {
         let titles = ["relay": "Relay", "routed": "Routed", "vxlan": "VXLAN"]
         var box = StatusPicture.Box(
-            title: titles[path.carrier] ?? path.carrier, notes: path.details, kind: "way \(path.look)")
+            title: titles[path.carrier] ?? path.carrier, notes: path.details, kind: "way \(path.look)",
+            anchor: whyID(of: path))
         if path.state != nil || !path.health.isEmpty {
             box.servers = [.init(text: path.stateWords, figure: "", look: path.look)]
         }
@@ -109,10 +114,10 @@ extension StatusPage {
         let middleFrames = place(middle, x: 385, width: 250)
         let rightFrames = place(right, x: 790, width: 250)
         guard let forwarder = middleFrames.first else { return picture }
-        for frame in leftFrames { picture.connect(frame.right, forwarder.left, "dns") }
+        for frame in leftFrames { picture.connect(frame.right, forwarder.left, kind: "dns") }
         for look in ["good", "warn", "bad"] {  // faults are drawn on top
             for (group, frame) in zip(groups, rightFrames) where group.look == look {
-                picture.connect(forwarder.right, frame.left, "dns \(look)")
+                picture.connect(forwarder.right, frame.left, kind: "dns \(look)")
             }
         }
         let sites = Dictionary(
@@ -122,9 +127,9 @@ extension StatusPage {
         for (path, frame) in zip(status.paths, middleFrames.dropFirst()) {
             for place in path.from + path.to {
                 if let site = sites[place] {
-                    picture.connect(site.lowerRight, frame.left, "way \(path.look)")
+                    picture.connect(site.lowerRight, frame.left, kind: "way \(path.look)")
                 } else if let cluster = clusters[place] {
-                    picture.connect(frame.right, cluster.lowerLeft, "way \(path.look)")
+                    picture.connect(frame.right, cluster.lowerLeft, kind: "way \(path.look)")
                 }
             }
         }
@@ -145,7 +150,7 @@ extension StatusPage {
         for group in status.groups.prefix(Self.mostClusters) {
             let frame = picture.add(clusterBox(group), x: 36, y: y, width: 324)
             // The trunk is shared; a fault is shown at its branch.
-            picture.branch(trunk, frame.left, "dns")
+            picture.branch(trunk, frame.left, kind: "dns")
             y = frame.bottom + 14
         }
         for path in status.paths {

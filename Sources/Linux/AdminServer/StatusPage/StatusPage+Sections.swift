@@ -26,7 +26,7 @@ extension StatusPage {
         // A past error of a server that answers is not highlighted.
         let error = server.lastError?.escapedForHTML ?? ""
         return "<tr\(isFirst ? " class=\"first\"" : "")>"
-            + "<th scope=\"row\" data-label=\"Cluster\">\(group.name.escapedForHTML)</th>"
+            + rowHead(of: group, isFirst: isFirst)
             + cell("Server", "<code>\(server.address.escapedForHTML)</code>")
             + cell(
                 "State",
@@ -41,6 +41,15 @@ extension StatusPage {
             + "</tr>"
     }
 
+    /// The cluster of a row, which leads to what is known of it; read out, but not shown, in later rows.
+    private func rowHead(of group: ServerStatus.Group, isFirst: Bool) -> String {
+        let name = group.name.escapedForHTML
+        let text =
+            isFirst
+            ? "<a href=\"#\(whyID(of: group))\">\(name)</a>" : "<span class=\"unseen\">\(name)</span>"
+        return "<th scope=\"row\" data-label=\"Cluster\">\(text)</th>"
+    }
+
     // MARK: - Maps
 
     /// The clusters with outer addresses; empty if there are none.
@@ -49,7 +58,7 @@ extension StatusPage {
             group.map.prefix(Self.mostRanges).enumerated().map { index, range in
                 let count = index == 0 ? group.translatedPackets.map(Self.grouped) ?? "–" : ""
                 return "<tr\(index == 0 ? " class=\"first\"" : "")>"
-                    + "<th scope=\"row\" data-label=\"Cluster\">\(group.name.escapedForHTML)</th>"
+                    + rowHead(of: group, isFirst: index == 0)
                     + "<td data-label=\"Inside\"><code>\(range.inner.escapedForHTML)</code></td>"
                     + "<td data-label=\"Outside\"><code>\(range.outer.escapedForHTML)</code></td>"
                     + "<td data-label=\"Translated here\" class=\"number\">\(count)</td></tr>"
@@ -69,39 +78,52 @@ extension StatusPage {
 
     // MARK: - Answers
 
-    /// The answers by source and response code.
+    /// The answers by source, in the last minutes and since the start, and by response code.
     var answersSection: String {
-        let total = status.total
-        let sources = [
-            ("from the cache", total.hits, "accent"), ("from the cache, stale", total.stale, "warn"),
-            ("from a server", total.answered, "accent"), ("known here", total.local, "accent"),
-            ("refused", total.refused + total.rejected, "warn"), ("turned away", total.overloaded, "bad"),
-            ("no server answered", total.failed, "bad"),
-        ].filter { $0.1 > 0 }
-        let sum = sources.reduce(0) { $0 + $1.1 }
+        let fields: [(label: String, path: KeyPath<ServerStatus.Worker, Int>, colour: String)] = [
+            ("from the cache", \.hits, "accent"), ("from the cache, stale", \.stale, "warn"),
+            ("from a server", \.answered, "accent"), ("known here", \.local, "accent"),
+            ("refused", \.refused, "warn"), ("malformed", \.rejected, "warn"),
+            ("turned away", \.overloaded, "bad"), ("no server answered", \.failed, "bad"),
+        ]
+        let (total, recent) = (status.total, status.recentTotal)
+        let sources = fields.filter { total[keyPath: $0.path] > 0 }
+        let sum = sources.reduce(0) { $0 + total[keyPath: $1.path] }
         guard sum > 0 else {
             return section("Answers", "<p class=\"empty\">No questions yet.</p>", isBare: false)
         }
-        let bySource = sources.map { bars($0.0, $0.1, of: sum, $0.2) }.joined()
+        let span = Figures.duration(seconds: status.success.seconds)
+        let bySource = sources.map { source in
+            let count = total[keyPath: source.path]
+            return bars(
+                source.label, count, of: sum, colour: source.colour, recent: recent[keyPath: source.path])
+        }.joined()
         let codes = status.responseCodes.sorted { $0.count > $1.count }
         let codeSum = codes.reduce(0) { $0 + $1.count }
         let byCode = codes.map { code in
             let isBad = code.name == "SERVFAIL"
-            return bars(code.name, code.count, of: codeSum, isBad ? "bad" : "accent")
+            return bars(code.name, code.count, of: codeSum, colour: isBad ? "bad" : "accent")
         }
         return section(
             "Answers",
-            "<div class=\"bars\">\(bySource)</div><h3>By response code</h3>"
+            "<p class=\"empty\">In \(span), and since the start</p>"
+                + "<div class=\"bars\">\(bySource)</div><h3>By response code</h3>"
                 + "<div class=\"bars\">\(byCode.joined())</div>",
             isBare: false)
     }
 
     /// One bar with its label.
-    private func bars(_ label: String, _ count: Int, of whole: Int, _ colour: String) -> String {
-        """
-        <div><span>\(label.escapedForHTML)</span><span class="number">\(Self.grouped(count))</span>\
-        \(bar(count, of: whole, colour))</div>
-        """
+    ///
+    /// - Parameter recent: The count of the last minutes; nil: it is not shown.
+    private func bars(
+        _ label: String, _ count: Int, of whole: Int, colour: String, recent: Int? = nil
+    ) -> String {
+        let recent = recent.map { "<span class=\"recent\">\(Self.grouped($0))</span> · " } ?? ""
+        return """
+            <div><span>\(label.escapedForHTML)</span>\
+            <span class="number">\(recent)\(Self.grouped(count))</span>\
+            \(bar(count, of: whole, colour))</div>
+            """
     }
 
     // MARK: - Limits and errors

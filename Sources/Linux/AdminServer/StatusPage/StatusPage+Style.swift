@@ -1,28 +1,11 @@
-// The page's style and script: constants, so that no displayed text can become part of them.
+// The page's style: a constant, so that no displayed text can become part of it.
 
 extension StatusPage {
-    /// Fetches the page again while it is visible, and keeps the old picture if that fails.
-    static let script = """
-        setInterval(async () => {
-          if (document.hidden) return;
-          try {
-            const answer = await fetch('/', { cache: 'no-store' });
-            if (!answer.ok) throw new Error(answer.status);
-            const page = new DOMParser().parseFromString(await answer.text(), 'text/html');
-            document.querySelector('main').replaceWith(page.querySelector('main'));
-            document.title = page.title;
-            document.body.classList.remove('lost');
-          } catch (error) {
-            document.body.classList.add('lost');
-          }
-        }, 5000);
-        """
-
     /// The style sheet.
     static let style = """
         :root {
-          --paper: #f6f6f3; --sheet: #ffffff; --ink: #1c2126; --quiet: #66707a; --rule: #e3e3dd;
-          --accent: #17706b; --tint: #dcecea; --good: #2c8155; --warn: #b3760f; --bad: #c23a2b;
+          --paper: #f6f6f3; --sheet: #ffffff; --ink: #1c2126; --quiet: #5b656e; --rule: #e3e3dd;
+          --accent: #17706b; --tint: #dcecea; --good: #1f6f47; --warn: #8a5800; --bad: #b3301f;
         }
         @media (prefers-color-scheme: dark) {
           :root {
@@ -54,11 +37,15 @@ extension StatusPage {
         .dot { width: 9px; height: 9px; border-radius: 50%; background: currentColor; flex: none; }
         .good { color: var(--good); } .warn { color: var(--warn); } .bad { color: var(--bad); }
         .troubles { margin-top: 16px; border-left: 3px solid var(--bad); padding: 2px 0 2px 14px; }
-        .troubles li { padding: 1px 0; }
-        .tiles { display: grid; grid-template-columns: repeat(5, 1fr); gap: 1px; margin: 22px 0 20px;
+        .troubles li { padding: 3px 0; overflow-wrap: anywhere; }
+        .troubles small { color: var(--quiet); white-space: nowrap; }
+        .remedy { display: grid; grid-template-columns: auto 1fr; gap: 1px 12px; font-size: 13.5px;
+          margin: 2px 0 6px; }
+        .remedy dt { grid-column: 1; color: var(--quiet); } .remedy dd { grid-column: 2; }
+        .tiles { display: grid; grid-template-columns: repeat(4, 1fr); gap: 1px; margin: 22px 0 20px;
           background: var(--rule); border: 1px solid var(--rule); border-radius: 9px; overflow: hidden; }
         .tile { background: var(--sheet); padding: 14px 16px 13px; display: flex; flex-direction: column; }
-        .tile h3 { font-size: 13px; font-weight: 500; color: var(--quiet); margin: 0; }
+        .tile h2 { font-size: 13px; font-weight: 500; color: var(--quiet); margin: 0; }
         .figure { font-size: 27px; font-weight: 600; letter-spacing: -0.02em; line-height: 1.3; }
         .note { font-size: 12.5px; color: var(--quiet); margin-top: auto; padding-top: 8px; }
         .quantiles { display: flex; gap: 16px; font-size: 13.5px; }
@@ -81,6 +68,7 @@ extension StatusPage {
         .picture rect { fill: var(--sheet); stroke: var(--rule); stroke-width: 1.2; }
         .picture .self rect { fill: var(--tint); stroke: var(--accent); }
         .picture .way rect { fill: var(--paper); stroke-dasharray: 4 3; stroke: var(--quiet); }
+        .picture .way.good rect, .picture .way.warn rect, .picture .way.bad rect { stroke-dasharray: none; }
         .picture .place.bad rect, .picture .way.bad rect { stroke: var(--bad); }
         .picture .place.warn rect, .picture .way.warn rect { stroke: var(--warn); }
         .picture .way.good rect { stroke: var(--good); }
@@ -94,8 +82,11 @@ extension StatusPage {
         .picture path { fill: none; stroke: var(--quiet); stroke-width: 1.6; }
         .picture path.dns { stroke: var(--accent); }
         .picture path.dns.warn { stroke: var(--warn); } .picture path.dns.bad { stroke: var(--bad); }
-        .picture path.way { stroke-dasharray: 5 4; } .picture path.way.good { stroke: var(--good); }
-        .picture path.way.warn { stroke: var(--warn); } .picture path.way.bad { stroke: var(--bad); }
+        .picture path.way { stroke-dasharray: 5 4; }
+        .picture path.way.good { stroke: var(--good); stroke-dasharray: none; }
+        .picture path.way.warn { stroke: var(--warn); stroke-dasharray: none; }
+        .picture path.way.bad { stroke: var(--bad); stroke-dasharray: none; }
+        .picture a { cursor: pointer; } .picture a:hover rect { stroke-width: 2.2; }
         .legend { display: flex; flex-wrap: wrap; align-items: center; gap: 4px; color: var(--quiet);
           font-size: 12.5px; margin-top: 16px; }
         .legend > span { display: inline-flex; align-items: center; gap: 7px; margin-right: 12px; }
@@ -108,13 +99,28 @@ extension StatusPage {
         .servers td, .servers tbody th { padding: 6px 10px 6px 0; text-align: left; vertical-align: top;
           border-top: 1px solid var(--rule); font-weight: 400; }
         .servers tbody th { font-weight: 600; }
-        .servers tbody tr:not(.first) th { color: transparent; border-top-color: transparent; }
-        .servers thead th:nth-child(n + 4):nth-child(-n + 8), .servers td.number { text-align: right;
-          white-space: nowrap; }
+        .servers tbody tr:not(.first) th { border-top-color: transparent; }
+        .unseen { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
+        .servers:not(.latest) thead th:nth-child(n + 4):nth-child(-n + 8), .servers td.number {
+          text-align: right; white-space: nowrap; }
         .servers thead th:last-child, .servers td:last-child { padding-left: 12px; padding-right: 0; }
         .servers .quiet { color: var(--quiet); }
         .servers .error { font-size: 13px; overflow-wrap: anywhere; }
         .servers td.error:not(.quiet) { color: var(--bad); }
+        .latest td:nth-child(n + 2):nth-child(-n + 4) { overflow-wrap: anywhere; }
+        .latest .failed td { color: var(--bad); }
+        .reasons { margin-top: 10px; }
+        .reasons details { border-top: 1px solid var(--rule); padding: 6px 0; font-size: 14px; }
+        .reasons summary { cursor: pointer; } .reasons summary .state { margin: 0 4px; }
+        .reasons p, .reasons ul { margin: 4px 0 0 22px; } .reasons .remedy { margin-left: 22px; }
+        .reasons .quiet { color: var(--quiet); }
+        .reasons .state:not(.good):not(.warn):not(.bad) { color: var(--quiet); }
+        input { width: 100%; font: inherit; color: inherit; background: var(--paper); padding: 8px 11px;
+          border: 1px solid var(--quiet); border-radius: 7px; }
+        :focus-visible { outline: 2px solid var(--accent); outline-offset: 2px; border-radius: 3px; }
+        .results li { padding: 6px 0; border-top: 1px solid var(--rule); overflow-wrap: anywhere; }
+        .results small { color: var(--quiet); margin-left: 8px; } #found { margin: 8px 0; min-height: 1.4em; }
+        .recent { font-weight: 600; }
         .state { display: inline-flex; align-items: center; gap: 7px; white-space: nowrap; }
         .columns { display: grid; grid-template-columns: repeat(3, 1fr); gap: 20px; align-items: start; }
         .bars > div { display: grid; grid-template-columns: 1fr auto; padding: 4px 0; font-size: 14px; }
@@ -132,8 +138,7 @@ extension StatusPage {
         .lost::before { content: "The server does not answer: these numbers are old."; display: block;
           background: var(--bad); color: var(--sheet); text-align: center; padding: 6px; font-weight: 600; }
         @media (max-width: 980px) {
-          .tiles { grid-template-columns: repeat(6, 1fr); }
-          .tile { grid-column: span 2; } .tile:nth-child(n + 4) { grid-column: span 3; }
+          .tiles { grid-template-columns: 1fr 1fr; }
           .columns { grid-template-columns: 1fr 1fr; }
         }
         @media (max-width: 800px) {
@@ -142,8 +147,7 @@ extension StatusPage {
         @media (max-width: 700px) {
           main { padding: 18px 14px 28px; }
           .tiles { grid-template-columns: 1fr 1fr; }
-          .tile, .tile:nth-child(n + 4) { grid-column: auto; padding: 12px 13px; }
-          .tile:first-child { grid-column: 1 / -1; }
+          .tile { padding: 12px 13px; }
           .figure { font-size: 23px; }
           .quantiles { flex-direction: column; gap: 0; }
           .columns { grid-template-columns: minmax(0, 1fr); gap: 0; }
@@ -155,7 +159,10 @@ extension StatusPage {
           .servers tr:first-child { border-top: 0; padding-top: 0; }
           .servers td, .servers tbody th, .servers td.number, .servers td:last-child { border: 0; padding: 0;
             text-align: left; }
-          .servers tbody tr:not(.first) th { color: inherit; }
+          .unseen { position: static; width: auto; height: auto; overflow: visible; clip-path: none; }
+          .remedy { display: block; }
+          .latest td:nth-child(3) { grid-column: 1 / -1; order: -1; }
+          .latest td::before { display: none; } .latest tbody tr:nth-child(n + 9) { display: none; }
           .servers td::before { content: attr(data-label); display: block; font-size: 12px;
             color: var(--quiet); }
           .servers tbody th { align-self: end; } .servers td:nth-child(2) { grid-column: span 2; }

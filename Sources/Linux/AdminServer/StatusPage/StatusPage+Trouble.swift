@@ -36,4 +36,27 @@ extension StatusPage {
                 + list(status.topClients.map { ($0.name, $0.count) }),
             isBare: false)
     }
+
+    /// The answers logged last; empty without a query log.
+    var latestSection: String {
+        guard !status.latestAnswers.isEmpty else { return "" }
+        let heads = ["Ago", "Client", "Name", "Answer", "From", "Time"]
+        let rows = status.latestAnswers.map { answer in
+            let result = answer.address.isEmpty ? answer.rcode : answer.address
+            let cells = [
+                Figures.duration(seconds: answer.secondsAgo), answer.client,
+                "\(answer.name) \(answer.type)", result,
+                answer.cluster.isEmpty ? "here" : answer.cluster, Self.time(answer.microseconds),
+            ]
+            let isBad = answer.rcode == "SERVFAIL"
+            return "<tr\(isBad ? " class=\"failed\"" : "")>"
+                + zip(heads, cells).map { "<td data-label=\"\($0)\">\($1.escapedForHTML)</td>" }.joined()
+                + "</tr>"
+        }
+        return section(
+            "Latest answers",
+            "<table class=\"servers latest\"><thead><tr>"
+                + heads.map { "<th scope=\"col\">\($0)</th>" }.joined() + "</tr></thead>"
+                + "<tbody>\(rows.joined(separator: "\n"))</tbody></table>", isBare: false)
+    }
 }

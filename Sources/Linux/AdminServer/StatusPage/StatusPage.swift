@@ -1,7 +1,7 @@
 /// The page at `/`: a server's status for a browser, complete in one document that needs no script.
 ///
-/// A script fetches it again every five seconds and replaces the main part; without scripts the browser
-/// reloads it every ten.
+/// A script fetches it again every five seconds and replaces the parts that have changed, but for one in
+/// which text is selected; without scripts the browser reloads it every ten.
 package struct StatusPage {
     /// The status to show.
     let status: ServerStatus
@@ -41,33 +41,37 @@ package struct StatusPage {
         return status.troubles.isEmpty ? place : "(!) \(place)"
     }
 
-    /// The part that the script replaces.
+    /// The parts of the page; the script replaces each that has changed.
     private var main: String {
         [
-            header, figures,
-            section("Where names and packets go", picture, isBare: false),
-            section("Name servers", serverTable, isBare: false), mapsSection,
-            "<div class=\"columns\">", answersSection, failuresSection, limitsSection, suffixSection,
-            topSection,
-            networkSection, followedSection, "</div>",
-            footer,
+            live("head", header), live("problems", problemList), live("figures", figures), search,
+            live("map", section("Where names and packets go", picture, isBare: false)),
+            live("servers", section("Name servers", serverTable, isBare: false) + mapsSection),
+            live("latest", latestSection),
+            live(
+                "details",
+                "<div class=\"columns\">"
+                    + [
+                        answersSection, failuresSection, limitsSection, suffixSection, topSection,
+                        networkSection, followedSection,
+                    ].joined(separator: "\n") + "</div>"), footer,
         ].joined(separator: "\n")
+    }
+
+    /// A part that the script replaces.
+    private func live(_ name: String, _ body: String) -> String {
+        "<div id=\"live-\(name)\" data-live>\(body)</div>"
     }
 
     // MARK: - Head
 
-    /// The name, the facts and the problems.
+    /// The name, the facts and the number of problems.
     private var header: String {
-        let troubles = status.troubles
+        let count = status.problems.count
         let pill =
-            troubles.isEmpty
+            count == 0
             ? "<p class=\"pill good\"><span class=\"dot\"></span>All well</p>"
-            : "<p class=\"pill bad\"><span class=\"dot\"></span>\(Self.count(troubles.count, "problem"))</p>"
-        let list =
-            troubles.isEmpty
-            ? ""
-            : "<ul class=\"troubles\">"
-                + troubles.map { "<li>\($0.escapedForHTML)</li>" }.joined() + "</ul>"
+            : "<p class=\"pill bad\"><span class=\"dot\"></span>\(Self.count(count, "problem"))</p>"
         let facts = [
             status.host, "version \(status.version)",
             "up \(Figures.duration(seconds: status.uptimeSeconds))",
@@ -77,8 +81,43 @@ package struct StatusPage {
             <div><h1>\(Self.mark)Namebridge</h1><p class="facts">\(facts)</p></div>
             \(pill)
             </header>
-            \(list)
             """
+    }
+
+    /// The problems, each with its age, whom it concerns and what to do; empty if there are none.
+    private var problemList: String {
+        let problems = status.problems
+        guard !problems.isEmpty else { return "" }
+        let items = problems.map { problem in
+            let since = problem.age.map { "<small>\($0)</small>" } ?? ""
+            return "<li><p>\(problem.words.escapedForHTML) \(since)</p>" + Self.lines(of: problem)
+                + "</li>"
+        }
+        return "<ul class=\"troubles\" aria-label=\"Problems\">\(items.joined())</ul>"
+    }
+
+    /// What a problem concerns, and what to do about it.
+    static func lines(of problem: ServerStatus.Problem) -> String {
+        func row(_ head: String, _ texts: [String]) -> String {
+            let cells = texts.map { "<dd>\($0.escapedForHTML)</dd>" }.joined()
+            return cells.isEmpty ? "" : "<dt>\(head)</dt>\(cells)"
+        }
+        let affected = problem.affected.joined(separator: ", ")
+        let rows =
+            row("Cause", problem.causes) + row("Affected", affected.isEmpty ? [] : [affected])
+            + row("What to do", problem.remedies)
+        return rows.isEmpty ? "" : "<dl class=\"remedy\">\(rows)</dl>"
+    }
+
+    /// The search for names; the script shows it, and it is not replaced.
+    private var search: String {
+        """
+        <section id="search" hidden><h2><label for="find">Find a name, a cluster or an address</label></h2>
+        <form role="search" id="search-form"><input id="find" type="search" autocomplete="off" \
+        autocapitalize="none" spellcheck="false" maxlength="300" placeholder="web shop, prod, 10.208."></form>
+        <p id="found" role="status" class="empty"></p>
+        <ul id="results" class="results"></ul></section>
+        """
     }
 
     /// Two banks and an arch.
@@ -92,8 +131,8 @@ package struct StatusPage {
         """
         <footer><a href="/metrics">metrics</a> <a href="/status.json">status.json</a> \
         <a href="/ready">ready</a> <a href="/health">health</a>\
-        <span>Counts since the start of process \(status.processID); rates of the last seconds, times of the \
-        last one or two minutes.</span></footer>
+        <span>Counts since the start of process \(status.processID) if nothing else is said; rates of the \
+        last seconds, times of the last one or two minutes.</span></footer>
         """
     }
 

@@ -30,6 +30,8 @@ struct StatusPicture {
         var servers: [ServerLine] = []
         /// The class of the box, for the style.
         var kind = ""
+        /// The part of the page that a click on the box leads to; nil if there is none.
+        var anchor: String?
 
         /// One line for a server.
         struct ServerLine {
@@ -39,6 +41,11 @@ struct StatusPicture {
             var figure: String
             /// The colour of the dot.
             var look: String
+        }
+
+        /// The whole box, for screen readers.
+        var words: String {
+            ([title] + notes + servers.map { "\($0.text) \($0.figure)" }).joined(separator: ", ")
         }
 
         /// The height of the box.
@@ -87,6 +94,9 @@ struct StatusPicture {
     mutating func add(_ box: Box, x: Int, y: Int, width: Int) -> Frame {
         let frame = Frame(x: x, y: y, width: width, height: box.height)
         let room = (width - 2 * Size.padding) / 7
+        if let anchor = box.anchor {
+            boxes += "<a href=\"#\(anchor)\" aria-label=\"\(box.words.escapedForHTML)\">"
+        }
         boxes += """
             <g class="box \(box.kind)">\
             <rect x="\(x)" y="\(y)" width="\(width)" height="\(box.height)" rx="7"/>\
@@ -111,20 +121,20 @@ struct StatusPicture {
                 \(server.figure.escapedForHTML)</text>
                 """
         }
-        boxes += "</g>\n"
+        boxes += box.anchor == nil ? "</g>\n" : "</g></a>\n"
         height = max(height, frame.bottom)
         return frame
     }
 
     /// Draws a curve whose ends are horizontal.
-    mutating func connect(_ from: Point, _ to: Point, _ kind: String) {
+    mutating func connect(_ from: Point, _ to: Point, kind: String) {
         let bend = (from.x + to.x) / 2
         let curve = "M\(from.x) \(from.y)C\(bend) \(from.y) \(bend) \(to.y) \(to.x) \(to.y)"
         lines += "<path class=\"\(kind)\" d=\"\(curve)\"/>\n"
     }
 
     /// Draws a branch of a tree: down, then to the right.
-    mutating func branch(_ from: Point, _ to: Point, _ kind: String) {
+    mutating func branch(_ from: Point, _ to: Point, kind: String) {
         lines += "<path class=\"\(kind)\" d=\"M\(from.x) \(from.y)V\(to.y - 6)q0 6 6 6H\(to.x)\"/>\n"
     }
 
@@ -136,7 +146,7 @@ struct StatusPicture {
     /// The whole drawing; lines lie below boxes.
     func svg(class kind: String, label: String) -> String {
         """
-        <svg class="picture \(kind)" viewBox="-1 -1 \(width + 2) \(height + 2)" role="img" \
+        <svg class="picture \(kind)" viewBox="-1 -1 \(width + 2) \(height + 2)" role="group" \
         aria-label="\(label.escapedForHTML)">
         \(lines)\(boxes)</svg>
         """
