@@ -1,6 +1,7 @@
 import AdminServer
 import ArgumentParser
 import Glibc
+import Inventory
 import JSON
 import LinuxSystem
 import Time
@@ -26,7 +27,12 @@ struct Status: ParsableCommand {
     @Option(name: [.customShort("o"), .long], help: "How to write the result: text or json.")
     var output = OutputForm.text
 
-    @Flag(name: .long, help: "Draw it again each second, with the rate of that second, until Ctrl-C.")
+    @Flag(
+        name: .long,
+        help: """
+            Draw it again each second, with the rate of that second; keys: s sorts, c chooses a cluster, / \
+            filters, q quits.
+            """)
     var watch = false
 
     func validate() throws {
@@ -34,7 +40,7 @@ struct Status: ParsableCommand {
     }
 
     func run() throws {
-        if watch { try redraw() }
+        if watch { return try redraw() }
         let answer = try options.ask(.status)
         let status = ServerStatus(json: answer)
         switch output {
@@ -44,8 +50,10 @@ struct Status: ParsableCommand {
         if !status.troubles.isEmpty { throw ExitStatus.problem }
     }
 
-    /// Shows the status once a second; ends with a signal, or with the server.
-    private func redraw() throws -> Never {
+    /// Shows the status once a second, as the keys say; ends with a key, a signal, or the server.
+    private func redraw() throws {
+        let terminal = RawTerminal()
+        var view = StatusView()
         var before: (questions: Int, time: MonotonicTime)?
         while true {
             var status = ServerStatus(json: try options.ask(.status))
@@ -56,13 +64,42 @@ struct Status: ParsableCommand {
                 status.recentMilliseconds = Int(now.nanoseconds(since: before.time) / 1_000_000)
             }
             before = (questions, now)
-            let window = TerminalSize.current
-            // The cursor ends on a line of its own.
-            let rows = window.map { $0.rows - 1 }
-            let lines = StatusText(status, columns: window?.columns ?? 80).text(rows: rows)
-            if window != nil { replaceScreen(with: lines) } else { print(.joined(lines + [StyledText("")])) }
-            fflush(nil)
-            ThisProcess.sleep(milliseconds: 1000)
+            draw(status, view, hasKeys: terminal != nil)
+            let clusters = status.groups.map(\.name)
+            let end = now.advanced(milliseconds: 1000)
+            // Ends: time passes.
+            while MonotonicClock.now < end {
+                let left = Int(end.nanoseconds(since: MonotonicClock.now) / 1_000_000) + 1
+                guard let keys = terminal?.keys(within: left) else {
+                    ThisProcess.sleep(milliseconds: left)
+                    continue
+                }
+                for key in keys {
+                    switch view.take(key, clusters: clusters) {
+                    case .quit: return
+                    case .redraw: draw(status, view, hasKeys: true)
+                    case .nothing: break
+                    }
+                }
+            }
         }
+    }
+
+    /// Draws the status so that it fits into the window.
+    private func draw(_ status: ServerStatus, _ view: StatusView, hasKeys: Bool) {
+        let window = TerminalSize.current
+        let text = StatusText(view.applied(to: status), columns: window?.columns ?? 80)
+        guard let window else {
+            print(.joined(text.text() + [StyledText("")]))
+            fflush(nil)
+            return
+        }
+        // The cursor ends on a line of its own.
+        let rows = window.rows - (hasKeys ? 2 : 1)
+        var lines = text.text(rows: rows, from: view.scrolled)
+        if hasKeys {
+            lines.append(StyledText(String(view.help.prefix(window.columns - 1)).printable, .faint))
+        }
+        replaceScreen(with: lines)
     }
 }
