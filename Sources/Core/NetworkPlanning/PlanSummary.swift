@@ -9,6 +9,7 @@ package struct PlanSummary: Sendable {
     /// What hosts do, in words, and how many of them do that, in the order of the first.
     private var parts: [(part: String, hosts: Int)] = []
     private var objects = 0
+    private var routes = 0
 
     /// The notes, each with the number of hosts and the first of them, in the order of the first.
     private var notes: [(note: PlanNote, hosts: Int, first: String)] = []
@@ -20,6 +21,7 @@ package struct PlanSummary: Sendable {
     /// Counts the plan of one more host that has a part.
     package mutating func add(_ plan: HostPlan) {
         objects += plan.plannedObjectCount
+        routes += plan.routes.count
         if let index = parts.firstIndex(where: { $0.part == plan.part }) {
             parts[index].hosts += 1
         } else {
@@ -42,7 +44,8 @@ package struct PlanSummary: Sendable {
     package var text: String {
         let doing = parts.map { "\($0.hosts) \($0.part)" }.joined(separator: ", ")
         let count = parts.map(\.hosts).reduce(0, +)
-        var text = "# \(count) of \(hosts) hosts have a part: \(doing)\n# \(objects) objects to make\n"
+        var text = "# \(count) of \(hosts) hosts have a part: \(doing)\n"
+        text += "# \(objects) objects to make, \(routes) of them routes\n"
         for severity in [PlanNote.Severity.refusal, .warning, .advice] {
             let found = notes.filter { $0.note.severity == severity }
             for (note, hosts, first) in found.prefix(Self.mostNotes) {

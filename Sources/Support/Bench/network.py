@@ -116,7 +116,7 @@ def plan_all(program, file):
     """The octets of all plans; read as fast as they come."""
     octets = 0
     with subprocess.Popen(
-            ["setpriv", "--pdeathsig", "KILL", program, "net", "plan", "--all", "--config", file],
+            ["setpriv", "--pdeathsig", "KILL", program, "net", "plan", "--all", "--full", "--config", file],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
         chunk = bytearray(1 << 20)
         while count := os.readv(process.stdout.fileno(), [chunk]):  # ends with the program

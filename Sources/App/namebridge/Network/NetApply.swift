@@ -69,9 +69,19 @@ struct NetApply: ParsableCommand {
         case .applied(let difference):
             difference.printNotes()
             print("\(plan.host.place)/\(plan.host.host.name): applied, \(difference.steps.count) steps")
-            if let confirm {
-                print("undone in \(confirm.seconds) s unless \"namebridge net confirm\" comes")
-            }
+            if let confirm { try self.confirm(difference, within: confirm.seconds) }
+        }
+    }
+
+    /// Lets a person at a terminal confirm; says what to do if there is none.
+    private func confirm(_ difference: Difference, within seconds: Int) throws {
+        switch ConfirmationPrompt(seconds: seconds, difference: difference).run() {
+        case .confirmed:
+            let confirm = NetConfirm()
+            try confirm.run()
+        case .left: break
+        case .expired: throw ExitStatus.problem
+        case nil: print("undone in \(seconds) s unless \"namebridge net confirm\" comes")
         }
     }
 

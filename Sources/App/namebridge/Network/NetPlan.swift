@@ -13,14 +13,15 @@ struct NetPlan: ParsableCommand {
         commandName: "plan",
         abstract: "Show what would be changed on this host, and why, without changing it.",
         discussion: """
-            Each line is a command: + for an addition, - for a removal, and after the # the path that needs \
-            it. The exit code is 1 if the plan may not be applied; with --matrix it is 0, whatever the \
-            table says: "namebridge explain" has exit codes for one pair of places.
+            After a summary each line is a command: + for an addition, - for a removal, and after the # the \
+            path that needs it. The exit code is 1 if the plan may not be applied; with --matrix it is 0, \
+            whatever the table says: "namebridge explain" has exit codes for one pair of places.
 
             Examples:
               sudo namebridge net plan
               namebridge net plan --desired --host prod/master1
               namebridge net plan --all
+              namebridge net plan --all --full
               sudo namebridge net plan --matrix
             """)
 
@@ -33,8 +34,12 @@ struct NetPlan: ParsableCommand {
 
     @Flag(
         name: .long,
-        help: "Show the whole plan of every host, and what the owners of other devices must enter.")
+        help:
+            "Show what the plans of all hosts come to, and what the owners of other devices must enter.")
     var all = false
+
+    @Flag(name: .long, help: "With --all: show the whole plan of every host besides.")
+    var full = false
 
     @Flag(
         name: .long,
@@ -44,7 +49,15 @@ struct NetPlan: ParsableCommand {
             """)
     var matrix = false
 
+    @Option(
+        name: [.customShort("o"), .long], help: "How to write the changes of a host: text or json.")
+    var output = OutputForm.text
+
     func validate() throws {
+        if full, !all { throw ValidationError("--full goes with --all.") }
+        if output == .json, all || desired || matrix {
+            throw ValidationError("--output json is for the changes of one host: leave the others out.")
+        }
         if matrix, all || desired || host.host != nil {
             throw ValidationError("--matrix is about all hosts: leave --all, --desired and --host out.")
         }
@@ -68,13 +81,13 @@ struct NetPlan: ParsableCommand {
             let context = try NetState.context(try NetState.store())
             return NetworkPlanning.difference(from: try kernel.observe(), to: plan, context: context)
         }
-        print(
-            "# \(plan.host.place)/\(plan.host.host.name): \(plan.part)"
-        )
-        for line in ValueOrigins.lines(of: inventory) { print("# \(line)") }
-        difference.printNotes()
-        for step in difference.steps { print(step.text, terminator: "") }
-        if difference.steps.isEmpty { print("nothing to do") }
+        let changes = PlannedChanges(
+            plan: plan, difference: difference, origins: ValueOrigins.lines(of: inventory),
+            instructions: planner.instructions())
+        switch output {
+        case .text: print(changes.text())
+        case .json: print(changes.json)
+        }
         if difference.isRefused { throw ExitStatus.problem }
     }
 
@@ -95,8 +108,18 @@ struct NetPlan: ParsableCommand {
         } else {
             writer.write(summary.text)
         }
+        if full { try writePlans(of: hosts, planner, to: &writer) }
+        for instruction in planner.instructions() { writer.write(instruction.text) }
         try flush(&writer)
-        progress = PlanProgress(of: hosts.count)
+        if summary.isRefused { throw ExitStatus.problem }
+    }
+
+    /// One host after the other.
+    private func writePlans(
+        of hosts: [LocatedHost], _ planner: NetworkPlanner, to writer: inout LineWriter
+    ) throws {
+        try flush(&writer)
+        var progress = PlanProgress(of: hosts.count)
         for host in hosts {
             let plan = planner.plan(for: host)
             progress.advance("wrote the plans of")
@@ -105,9 +128,6 @@ struct NetPlan: ParsableCommand {
             writer.write("\n")
             if writer.octets.count >= Self.portion { try flush(&writer) }
         }
-        for instruction in planner.instructions() { writer.write(instruction.text) }
-        try flush(&writer)
-        if summary.isRefused { throw ExitStatus.problem }
     }
 
     /// In octets: few system calls, and a buffer that stays in the CPU's caches.
@@ -141,16 +161,5 @@ private struct PlanProgress {
         guard done < count, now.nanoseconds(since: told) > 1_000_000_000 else { return }
         told = now
         printError("namebridge: \(what) \(done) of \(count) hosts")
-    }
-}
-
-extension Difference {
-    /// Prints the notes that the reader needs before the steps.
-    func printNotes() {
-        for note in notes { print("# \(note)") }
-        for conflict in conflicts {
-            print("# foreign: \(conflict.message)")
-            for line in conflict.remedy { print("#   \(line)") }
-        }
     }
 }

@@ -1,0 +1,72 @@
+import Glibc
+import Inventory
+import LinuxSystem
+import NetworkKernel
+import NetworkPlanning
+import Time
+
+/// The countdown of `net apply --confirm` in a terminal: Enter keeps what was changed.
+///
+/// The process that undoes it runs by itself; this one only shows its time.
+struct ConfirmationPrompt {
+    /// Seconds until everything is undone.
+    let seconds: Int
+    /// The changes.
+    let difference: Difference
+
+    /// How the countdown ended.
+    enum Outcome: Hashable {
+        /// A person confirmed.
+        case confirmed
+        /// A person left: the time goes on.
+        case left
+        /// The time is over.
+        case expired
+    }
+
+    /// As many changes are listed.
+    private static let mostListed = 8
+
+    /// What is undone if no confirmation comes.
+    var text: StyledText {
+        let inverse = difference.inverse
+        var lines = inverse.prefix(Self.mostListed).flatMap { PlannedChanges.lines(of: $0.text) }
+        if inverse.count > Self.mostListed {
+            lines.append(StyledText("... and \(inverse.count - Self.mostListed) more", .faint))
+        }
+        return .joined([Style.heading.paint("undone without a confirmation:")] + lines)
+    }
+
+    /// Counts down; nil if standard input or output is no terminal.
+    func run() -> Outcome? {
+        guard TerminalSize.current != nil, let terminal = RawTerminal() else { return nil }
+        print(text)
+        let end = MonotonicClock.now.advanced(milliseconds: seconds * 1000)
+        while true {  // ends: time passes
+            let left = end.nanoseconds(since: MonotonicClock.now)
+            guard left > 0 else {
+                show("the time is over: it is being undone\n")
+                return .expired
+            }
+            show(
+                "undone in \(left / 1_000_000_000 + 1) s: Enter keeps it, Ctrl-C leaves the time running ")
+            for key in terminal.keys(within: Int(left / 1_000_000) % 1000 + 1) {
+                switch key {
+                case .enter:
+                    show("")
+                    return .confirmed
+                case .interrupt, .end, .character("q"):
+                    show("left: undone unless \"namebridge net confirm\" comes in time\n")
+                    return .left
+                default: break
+                }
+            }
+        }
+    }
+
+    /// Replaces the line of the countdown.
+    private func show(_ line: String) {
+        Swift.print("\r\u{1B}[K" + line, terminator: "")
+        fflush(nil)
+    }
+}
