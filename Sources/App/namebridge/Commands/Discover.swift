@@ -28,7 +28,7 @@ struct Discover: ParsableCommand {
         name: .long,
         help: ArgumentHelp(
             "A context of the kubeconfig; may be given several times. (default: the current one)",
-            valueName: "name"))
+            valueName: "name"), completion: .custom(ConfigurationCompletion.contexts))
     var context: [String] = []
 
     @Option(

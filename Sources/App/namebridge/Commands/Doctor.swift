@@ -2,6 +2,7 @@ import ArgumentParser
 import Diagnosis
 import DomainNames
 import IPAddressing
+import Inventory
 import JSON
 
 /// `namebridge doctor`: finds why names are not answered, and says what to add where.
@@ -26,20 +27,21 @@ struct Doctor: ParsableCommand {
     var name: String?
 
     @Option(
-        name: .long, help: ArgumentHelp("Examine a client of this cluster's suffix.", valueName: "domain"))
+        name: .long, help: ArgumentHelp("Examine a client of this cluster's suffix.", valueName: "domain"),
+        completion: .custom(ConfigurationCompletion.suffixes))
     var suffix: String?
 
     @Option(
         name: .long,
         help: ArgumentHelp(
-            "With --suffix: where Namebridge answers, to compare with.", valueName: "address[:port]"))
+            "With --suffix: where Namebridge answers, to compare with.", valueName: "host[:port]"))
     var forwarder: String?
 
     @Option(
         name: .long,
         help: ArgumentHelp(
             "With --suffix: a resolver to examine, instead of those in resolv.conf; may be repeated.",
-            valueName: "address[:port]"))
+            valueName: "host[:port]"))
     var resolver: [String] = []
 
     @Option(
@@ -81,10 +83,24 @@ struct Doctor: ParsableCommand {
 
     /// The findings of the forwarder, or of a client with `--suffix`.
     private func findings() throws -> [Finding] {
-        if let suffix { return ClientDiagnosis(try inspection(of: suffix).run()).findings }
+        if let suffix {
+            let inspection = try inspection(of: suffix)
+            say("asking the resolvers of this client about \(suffix): two rounds of 3 s at most")
+            return ClientDiagnosis(inspection.run()).findings
+        }
         let inspection = ForwarderInspection(
             inventory: try options.load(), controlPaths: control.clientPaths())
+        let servers = inspection.inventory.clusters.reduce(0) { $0 + $1.dns.count }
+        say(
+            "asking \(servers) name server\(servers == 1 ? "" : "s") in each way, and reading this host:"
+                + " 3 s at most")
         return ForwarderDiagnosis(inspection.run()).findings
+    }
+
+    /// Tells a person who waits what goes on.
+    private func say(_ words: String) {
+        guard StandardStream.error.isTerminal else { return }
+        printError(StyledText("doctor: \(words)", .faint))
     }
 
     /// The examination of a client of this suffix.
@@ -105,10 +121,13 @@ struct Doctor: ParsableCommand {
         }
     }
 
-    /// A server's address of the command line.
+    /// A server of the command line: an address, or a host's name that this host can look up.
     private static func server(_ text: String) throws -> Endpoint {
-        guard let endpoint = Endpoint(text, defaultPort: 53) else {
-            throw ValidationError("\"\(text)\" is no address; write it like 172.16.0.5 or [fd00::5]:53.")
+        guard let endpoint = Endpoint(text, defaultPort: 53) ?? HostLookup.endpoint(text, defaultPort: 53)
+        else {
+            throw ValidationError(
+                "\"\(text)\" is no address, and no name that this host can look up; write it like 172.16.0.5,"
+                    + " [fd00::5]:53 or relay1.example.com.")
         }
         return endpoint
     }

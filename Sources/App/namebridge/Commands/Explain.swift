@@ -29,10 +29,14 @@ struct Explain: ParsableCommand {
               sudo namebridge explain prod/master1 staging/dns --probe
             """)
 
-    @Argument(help: "The sender: SITE, CLUSTER, [PLACE/]HOST, or [PLACE/]ADDRESS.")
+    @Argument(
+        help: "The sender: SITE, CLUSTER, [PLACE/]HOST, or [PLACE/]ADDRESS.",
+        completion: .custom(ConfigurationCompletion.ends))
     var from: String
 
-    @Argument(help: "The destination: the same, CLUSTER/pods|services|dns, or a name; with :PORT.")
+    @Argument(
+        help: "The destination: the same, CLUSTER/pods|services|dns, or a name; with :PORT.",
+        completion: .custom(ConfigurationCompletion.ends))
     var to: String
 
     @OptionGroup var options: ConfigurationOptions

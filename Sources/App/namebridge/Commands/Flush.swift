@@ -20,7 +20,9 @@ struct Flush: ParsableCommand {
               namebridge flush '*.shop.svc.prod.cluster.local'
             """)
 
-    @Argument(help: "What to remove: a cluster's key or a name. (default: everything)")
+    @Argument(
+        help: "What to remove: a cluster's key or a name. (default: everything)",
+        completion: .custom(ConfigurationCompletion.clusters))
     var what: String?
 
     @Flag(name: .long, help: "Remove every name below NAME too.")

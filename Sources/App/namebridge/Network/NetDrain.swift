@@ -30,7 +30,9 @@ struct NetDrain: ParsableCommand {
 
     @OptionGroup var control: ControlOptions
 
-    @Argument(help: "The relay: NAME or CLUSTER-OR-SITE/NAME.")
+    @Argument(
+        help: "The relay: NAME or CLUSTER-OR-SITE/NAME.",
+        completion: .custom(ConfigurationCompletion.hosts))
     var relay: String
 
     @Option(

@@ -14,7 +14,7 @@ struct NetHostOptions: ParsableArguments {
         name: .long,
         help: ArgumentHelp(
             "The host, as NAME or CLUSTER-OR-SITE/NAME; without it, the one with an address of this machine.",
-            valueName: "name"))
+            valueName: "name"), completion: .custom(ConfigurationCompletion.hosts))
     var host: String?
 
     /// The host's plan.

@@ -9,11 +9,11 @@ import Time
 /// The log of a running server: one line for each change of state, to standard error.
 ///
 /// ```
-/// listening address=127.0.0.1:5300
+/// 2026-07-01T08:30:00Z listening address=127.0.0.1:5300
 /// {"time":"2026-07-01T08:30:00Z","level":"notice","event":"listening","address":"127.0.0.1:5300"}
 /// ```
-/// In the journal each line begins with its priority, which the journal removes (sd-daemon(3)). `LineBound`
-/// limits the number of lines; the next line counts those that were left out.
+/// In the journal, which adds the time, each line begins with its priority, which the journal removes
+/// (sd-daemon(3)). `LineBound` limits the number of lines; the next line counts those that were left out.
 enum Log {
     /// Names and values in order.
     typealias Fields = [(key: String, value: String)]
@@ -62,7 +62,9 @@ enum Log {
     static func line(_ priority: Priority, _ event: String, _ values: Fields, _ format: LogFormat) -> String {
         let prefix = isJournal ? "<\(priority.rawValue)>" : ""
         switch format {
-        case .text: return prefix + text(event, values)
+        case .text:
+            let time = isJournal ? "" : WallClock.text(WallClock.seconds) + " "
+            return prefix + time + text(event, values)
         case .json: return prefix + json(priority, event, values)
         }
     }

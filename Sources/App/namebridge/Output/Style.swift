@@ -25,8 +25,11 @@ enum StandardStream: Int32 {
     /// Standard error.
     case error = 2
 
+    /// True for a terminal. Corresponds to isatty(3).
+    var isTerminal: Bool { isatty(rawValue) == 1 }
+
     /// True for a terminal that is not `dumb`, unless NO_COLOR is set. Corresponds to isatty(3).
     var takesColour: Bool {
-        isatty(rawValue) == 1 && environment("NO_COLOR") == nil && environment("TERM") != "dumb"
+        isTerminal && environment("NO_COLOR") == nil && environment("TERM") != "dumb"
     }
 }
