@@ -105,6 +105,7 @@ extension ServerStatus {
             remedies.append(
                 "namebridge net status lists what is missing here, namebridge net apply puts it back")
         }
+        for reason in down.compactMap(\.reason) where !reason.fix.isEmpty { remedies.append(reason.fix) }
         for health in down {
             remedies.append(
                 "namebridge explain \(health.from) \(health.to) names the hop that drops packets")
