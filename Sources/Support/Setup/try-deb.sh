@@ -91,6 +91,11 @@ cat "$folder/output"
 expect 'is not started by being installed' stopped namebridge.service
 expect 'made its user' inside id namebridge
 expect 'has its manual' test -e "$root/usr/share/man/man8/namebridge.8.gz"
+expect 'has its README and its guides' test -s "$root/usr/share/doc/namebridge/README.md" -a -s "$root/usr/share/doc/namebridge/docs/index.md"
+expect 'is still found where it was' inside /usr/sbin/namebridge --version
+expect 'init writes a configuration' inside namebridge init --from none --cluster prod=127.0.0.1:5301
+cat "$folder/output"
+expect 'init writes over none' sh -c "! nsenter --target $booted --all --wdns=/ -- namebridge init --from none --cluster prod=127.0.0.1:5301"
 expect 'units are in order' inside sh -c 'systemd-analyze verify --man=no /lib/systemd/system/namebridge*.service /lib/systemd/system/namebridge*.socket'
 
 # The demo's two clusters are the CoreDNS of this host's.
