@@ -42,7 +42,7 @@ import Time
             let now = probed.probe.due
             _ = probed.probe.begin(isDead: false, at: now)
             probed.beginRound(nil)
-            probed.ask(.full, (id: Self.id, letters: 0x5DEE_CE66_D177_1337), token: 0, epoll)
+            probed.ask(.full, (id: Self.id, letters: 0x5DEE_CE66_D177_1337), token: 0, with: epoll)
             var learnt: [DomainName] = []
             for _ in 0..<messages {
                 _ = try epoll.wait(into: &events, milliseconds: 5_000)
@@ -95,7 +95,7 @@ import Time
         var events = EpollEvents(capacity: 4)
         _ = probed.probe.begin(isDead: true, at: start)
         for way in ServerProbe.Way.allCases {
-            probed.ask(way, (id: Self.id, letters: 0), token: UInt64(way.rawValue), epoll)
+            probed.ask(way, (id: Self.id, letters: 0), token: UInt64(way.rawValue), with: epoll)
         }
         for _ in 0..<10 where probed.probe.due > start.advanced(milliseconds: 200) {
             let count = try epoll.wait(into: &events, milliseconds: 1_000)

@@ -88,7 +88,7 @@ import Testing
         owner: UInt32, group: UInt32, mode: UInt32, hasService: Bool, expected: String?
     ) {
         let access = FileAccess(owner: owner, group: group, mode: mode)
-        let warning = CookieSecretFile.warning("/etc/s", access, service(hasService))
+        let warning = CookieSecretFile.warning("/etc/s", access, service: service(hasService))
         guard let expected else {
             #expect(warning == nil)
             return
@@ -103,9 +103,9 @@ import Testing
         ] as [(UInt32, UInt32, UInt32, Bool)])
     func `a file that the service cannot read is reported`(owner: UInt32, group: UInt32, mode: UInt32, isTold: Bool) {
         let access = FileAccess(owner: owner, group: group, mode: mode)
-        let told = CookieSecretFile.exclusion("/etc/a secret", access, service(true))
+        let told = CookieSecretFile.exclusion("/etc/a secret", access, service: service(true))
         #expect((told != nil) == isTold)
         if let told { #expect(told.contains("the user namebridge") && told.contains("'/etc/a secret'")) }
-        #expect(CookieSecretFile.exclusion("/etc/a secret", access, nil) == nil)
+        #expect(CookieSecretFile.exclusion("/etc/a secret", access, service: nil) == nil)
     }
 }

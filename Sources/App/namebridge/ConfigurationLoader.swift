@@ -64,7 +64,7 @@ struct ConfigurationLoader: Sendable {
 
     /// See `ReloadAttempt`; writes lines to the log.
     func load(
-        _ current: Inventory, _ generation: Int, _ scope: ReloadScope
+        _ current: Inventory, _ generation: Int, scope: ReloadScope
     ) -> Result<ReloadedConfiguration, ReloadProblems> {
         do throws(ReloadProblems) {
             let new = try replace(current, scope)

@@ -27,10 +27,10 @@ struct CookieSecretFile {
         do throws(FileError) {
             octets = try contents(ofFile: path)
         } catch {
-            throw CookieSecretError(text: Self.explain(error, access, service))
+            throw CookieSecretError(text: Self.explain(error, access, service: service))
         }
         secrets = try Self.read(octets, path)
-        warning = access.flatMap { Self.warning(path, $0, service) }
+        warning = access.flatMap { Self.warning(path, $0, service: service) }
     }
 
     /// The secrets in a file's content.
@@ -91,9 +91,9 @@ struct CookieSecretError: Error, CustomStringConvertible {
 
 extension CookieSecretFile {
     /// Why the file can't be read, and the command to run if its mode is the cause.
-    private static func explain(_ error: FileError, _ access: FileAccess?, _ service: SystemUser?) -> String {
+    private static func explain(_ error: FileError, _ access: FileAccess?, service: SystemUser?) -> String {
         guard error.code == EACCES else { return "\(error)" }
-        let way = access.map { "; for the service: `\(remedy(error.path, $0, service))`" } ?? ""
+        let way = access.map { "; for the service: `\(remedy(error.path, $0, service: service))`" } ?? ""
         return "\(error) for the user \(geteuid())\(way)"
     }
 
@@ -101,7 +101,7 @@ extension CookieSecretFile {
     /// service's own group.
     ///
     /// - Parameter service: The user of the service; nil: not known.
-    static func warning(_ path: String, _ access: FileAccess, _ service: SystemUser?) -> String? {
+    static func warning(_ path: String, _ access: FileAccess, service: SystemUser?) -> String? {
         var objections: [String] = []
         if access.mode & 0o004 != 0 {
             objections.append("every user of this host can read it, and forge the cookies of any client")
@@ -112,11 +112,11 @@ extension CookieSecretFile {
         if access.mode & 0o022 != 0 { objections.append("others than its owner can change it") }
         guard !objections.isEmpty else { return nil }
         return "\(path): mode \(access.modeText): \(objections.joined(separator: "; "));"
-            + " to close it: `\(remedy(path, access, service))`"
+            + " to close it: `\(remedy(path, access, service: service))`"
     }
 
     /// Reports that the service's user can't read the file; nil if it can, or there is no such user.
-    static func exclusion(_ path: String, _ access: FileAccess, _ service: SystemUser?) -> String? {
+    static func exclusion(_ path: String, _ access: FileAccess, service: SystemUser?) -> String? {
         guard let service, service.user != 0 else { return nil }
         let mayRead =
             access.owner == service.user
@@ -124,11 +124,11 @@ extension CookieSecretFile {
             : access.group == service.group ? access.mode & 0o040 != 0 : access.mode & 0o004 != 0
         guard !mayRead else { return nil }
         return "\(path): mode \(access.modeText), owner \(access.owner): the service runs as"
-            + " \(service.name), which cannot read it; type `\(remedy(path, access, service))`"
+            + " \(service.name), which cannot read it; type `\(remedy(path, access, service: service))`"
     }
 
     /// The commands after which only the owner and the service can read the file.
-    private static func remedy(_ path: String, _ access: FileAccess, _ service: SystemUser?) -> String {
+    private static func remedy(_ path: String, _ access: FileAccess, service: SystemUser?) -> String {
         let isSafe = path.utf8.allSatisfy {
             switch $0 {
             case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
@@ -153,7 +153,7 @@ extension CookieSecretFile {
         do throws(CookieSecretError) {
             let file = try CookieSecretFile(path: path, service: service)
             let access = FileAccess(ofFile: path)
-            let warnings = [file.warning, access.flatMap { Self.exclusion(path, $0, service) }]
+            let warnings = [file.warning, access.flatMap { Self.exclusion(path, $0, service: service) }]
             return warnings.compactMap { $0 }.map { InventoryProblem(.warning, at: place, $0) }
         } catch {
             return [InventoryProblem(.error, at: place, error.text)]

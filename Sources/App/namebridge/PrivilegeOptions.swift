@@ -39,7 +39,7 @@ struct PrivilegeOptions: ParsableArguments {
             if ProcessPrivileges.isRoot, user == nil, !isDemo {
                 Log.warning("stays root", [("reason", "there is no user \(Self.usualUser)")])
             }
-            log(left, target, logFolders)
+            log(left, target, logFolders: logFolders)
         } catch {
             Log.failure("not started", [("reason", "privileges could not be given up: \(error)")])
             throw ExitStatus.problem
@@ -47,7 +47,7 @@ struct PrivilegeOptions: ParsableArguments {
     }
 
     /// Logs what was given up.
-    private func log(_ left: ProcessPrivileges.Left, _ target: SystemUser?, _ logFolders: [String]) {
+    private func log(_ left: ProcessPrivileges.Left, _ target: SystemUser?, logFolders: [String]) {
         Log.notice(
             "privileges dropped",
             [

@@ -43,24 +43,27 @@ package struct ClusterDifference: Hashable, Sendable {
         key = file.key
         var rows: [Row] = []
         if let domain = findings.domain?.value, domain != file.domain {
-            rows.append(Row(.changed, "domain", file.domain.description, domain.description))
+            rows.append(Row(.changed, "domain", old: file.domain.description, new: domain.description))
         }
         if let dns = findings.dns?.value,
             !Set(file.dns).isSubset(of: dns + findings.otherDNS) || file.dns.isEmpty
         {
-            rows += Self.row("dns", Self.text(file.dns.map(\.shortText)), Self.text(dns.map(\.shortText)))
+            rows += Self.row(
+                "dns", Self.text(file.dns.map(\.shortText)), new: Self.text(dns.map(\.shortText)))
         }
-        if let pods = findings.pods?.value { rows += Self.row("pods", file.pods, pods) }
-        if let services = findings.services?.value { rows += Self.row("services", file.services, services) }
-        if let cni = findings.cni?.value { rows += Self.row("cni", file.cni?.rawValue, cni.rawValue) }
+        if let pods = findings.pods?.value { rows += Self.row("pods", file.pods, new: pods) }
+        if let services = findings.services?.value {
+            rows += Self.row("services", file.services, new: services)
+        }
+        if let cni = findings.cni?.value { rows += Self.row("cni", file.cni?.rawValue, new: cni.rawValue) }
         if let kubeProxy = findings.kubeProxy?.value {
             rows += Self.rows(file.kubeProxy, kubeProxy)
         }
         if let cilium = findings.cilium?.value {
-            rows += Self.rows("cilium", (file.cilium ?? CiliumSettings()).values, cilium.values)
+            rows += Self.rows("cilium", (file.cilium ?? CiliumSettings()).values, new: cilium.values)
         }
         if let calico = findings.calico?.value {
-            rows += Self.rows("calico", file.calico.values, calico.values)
+            rows += Self.rows("calico", file.calico.values, new: calico.values)
         }
         if let nodes = findings.nodes?.value { rows += Self.rows(file.nodes, nodes) }
         // A value that is missing in a list that was read in part is not gone.
@@ -75,16 +78,16 @@ package struct ClusterDifference: Hashable, Sendable {
 
     /// The differences of kube-proxy's settings.
     private static func rows(_ old: KubeProxySettings, _ new: KubeProxySettings) -> [Row] {
-        row("kube-proxy.mode", old.mode.rawValue, new.mode.rawValue)
-            + row("kube-proxy.masquerade-all", "\(old.masqueradeAll)", "\(new.masqueradeAll)")
-            + row("kube-proxy.cluster-cidr", old.clusterCIDR, new.clusterCIDR)
+        row("kube-proxy.mode", old.mode.rawValue, new: new.mode.rawValue)
+            + row("kube-proxy.masquerade-all", "\(old.masqueradeAll)", new: "\(new.masqueradeAll)")
+            + row("kube-proxy.cluster-cidr", old.clusterCIDR, new: new.clusterCIDR)
     }
 
     /// The differences of the settings of `name`, which stand in one order.
     private static func rows(
-        _ name: String, _ old: [(key: String, text: String)], _ new: [(key: String, text: String)]
+        _ name: String, _ old: [(key: String, text: String)], new: [(key: String, text: String)]
     ) -> [Row] {
-        zip(old, new).flatMap { row("\(name).\($0.key)", $0.text, $1.text) }
+        zip(old, new).flatMap { row("\(name).\($0.key)", $0.text, new: $1.text) }
     }
     /// The differences of nodes, by name.
     private static func rows(_ old: [Node], _ new: [Node]) -> [Row] {
@@ -95,10 +98,10 @@ package struct ClusterDifference: Hashable, Sendable {
             switch (before[name], after[name]) {
             case (let old?, let new?):
                 let addresses = (old.addresses.map(\.description), new.addresses.map(\.description))
-                rows += row("nodes.\(name).address", text(addresses.0), text(addresses.1))
-                rows += row("nodes.\(name).pods", old.pods, new.pods)
-            case (let old?, nil): rows.append(Row(.gone, "nodes.\(name)", text(of: old), nil))
-            case (nil, let new?): rows.append(Row(.new, "nodes.\(name)", nil, text(of: new)))
+                rows += row("nodes.\(name).address", text(addresses.0), new: text(addresses.1))
+                rows += row("nodes.\(name).pods", old.pods, new: new.pods)
+            case (let old?, nil): rows.append(Row(.gone, "nodes.\(name)", old: text(of: old), new: nil))
+            case (nil, let new?): rows.append(Row(.new, "nodes.\(name)", old: nil, new: text(of: new)))
             case (nil, nil): break
             }
         }
@@ -106,15 +109,15 @@ package struct ClusterDifference: Hashable, Sendable {
     }
 
     /// Compares sets of prefixes: their order does not matter.
-    private static func row(_ path: String, _ old: [IPPrefix], _ new: [IPPrefix]) -> [Row] {
+    private static func row(_ path: String, _ old: [IPPrefix], new: [IPPrefix]) -> [Row] {
         if Set(old) == Set(new) { return [] }
-        return row(path, text(old.map(\.description)), text(new.map(\.description)))
+        return row(path, text(old.map(\.description)), new: text(new.map(\.description)))
     }
 
     /// The difference of one value; empty if there is none.
-    private static func row(_ path: String, _ old: String?, _ new: String?) -> [Row] {
+    private static func row(_ path: String, _ old: String?, new: String?) -> [Row] {
         if old == new { return [] }
-        return [Row(old == nil ? .new : new == nil ? .gone : .changed, path, old, new)]
+        return [Row(old == nil ? .new : new == nil ? .gone : .changed, path, old: old, new: new)]
     }
 
     /// Values as one text; nil for none.
@@ -131,7 +134,7 @@ package struct ClusterDifference: Hashable, Sendable {
 }
 
 extension ClusterDifference.Row {
-    fileprivate init(_ kind: Kind, _ path: String, _ old: String?, _ new: String?) {
+    fileprivate init(_ kind: Kind, _ path: String, old: String?, new: String?) {
         self.init(kind: kind, path: path, old: old, new: new)
     }
 

@@ -57,7 +57,7 @@ package struct CompressionTable: ~Copyable {
     ) -> Int? {
         let octets = name.octets.span
         let size = Int(octets[start]) + 1
-        var index = Self.hash(name, start, size, parent)
+        var index = Self.hash(name, start, size: size, parent: parent)
         for _ in 0..<Self.mostProbes {
             let slot = slots[index]
             guard slot.generation == generation else { return nil }
@@ -76,7 +76,7 @@ package struct CompressionTable: ~Copyable {
         guard offset <= 0x3FFF, parent <= 0x3FFF else { return }
         let octets = name.octets.span
         let size = Int(octets[start]) + 1
-        var index = Self.hash(name, start, size, parent)
+        var index = Self.hash(name, start, size: size, parent: parent)
         for _ in 0..<Self.mostProbes {
             if slots[index].generation != generation {
                 slots[index] = Slot(
@@ -104,7 +104,7 @@ package struct CompressionTable: ~Copyable {
     }
 
     /// The first slot of a label.
-    private static func hash(_ name: borrowing FlatName, _ start: Int, _ size: Int, _ parent: Int) -> Int {
+    private static func hash(_ name: borrowing FlatName, _ start: Int, size: Int, parent: Int) -> Int {
         let octets = name.octets.span
         var hash = UInt64(truncatingIfNeeded: parent) &* 0x9E37_79B9_7F4A_7C15
         for index in 0..<size {

@@ -173,7 +173,7 @@ package struct ClientDiagnosis: Sendable {
         let said = answer?.words ?? "nothing"
         switch answer?.rcode {
         case ProbeAnswer.refused:
-            return refused(subject, answer?.extendedError?.code, said)
+            return refused(subject, answer?.extendedError?.code, said: said)
         case ProbeAnswer.serverFailure:
             return Finding(
                 .problem, subject, .forwarded, "gets no answer from the cluster: \(said)",
@@ -192,7 +192,7 @@ package struct ClientDiagnosis: Sendable {
     }
 
     /// - Parameter code: The INFO-CODE of the refusal; nil for none.
-    private func refused(_ subject: String, _ code: Int?, _ said: String) -> Finding {
+    private func refused(_ subject: String, _ code: Int?, said: String) -> Finding {
         let file = "/etc/namebridge/namebridge.yaml"
         let clients = Remedy(
             "Namebridge", file, ["dns:", "  clients: [...]  # with this host's network"],

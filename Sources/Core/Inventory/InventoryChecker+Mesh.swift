@@ -44,13 +44,14 @@ extension InventoryChecker {
             let clusterPath = InventoryPath("clusters") + cluster.key
             for (purpose, prefixes) in [("pods", cluster.pods), ("services", cluster.services)] {
                 for (index, prefix) in prefixes.enumerated() where prefix.overlaps(mesh.network) {
-                    refuseMeshNetwork(mesh, prefix, (clusterPath + purpose)[index], at: here)
+                    refuseMeshNetwork(mesh, prefix, owner: (clusterPath + purpose)[index], at: here)
                 }
             }
             for node in cluster.nodes {
                 for address in node.addresses where mesh.network.contains(address) {
                     refuseMeshNetwork(
-                        mesh, IPPrefix(only: address), clusterPath + "nodes" + node.name + "address", at: here
+                        mesh, IPPrefix(only: address), owner: clusterPath + "nodes" + node.name + "address",
+                        at: here
                     )
                 }
             }
@@ -58,14 +59,14 @@ extension InventoryChecker {
         for site in inventory.sites {
             let sitePath = InventoryPath("sites") + site.key + "networks"
             for (index, prefix) in site.networks.enumerated() where prefix.overlaps(mesh.network) {
-                refuseMeshNetwork(mesh, prefix, sitePath[index], at: here)
+                refuseMeshNetwork(mesh, prefix, owner: sitePath[index], at: here)
             }
         }
     }
 
     /// Reports a segment whose network overlaps `prefix`.
     private mutating func refuseMeshNetwork(
-        _ mesh: VXLANSettings, _ prefix: IPPrefix, _ owner: InventoryPath, at path: InventoryPath
+        _ mesh: VXLANSettings, _ prefix: IPPrefix, owner: InventoryPath, at path: InventoryPath
     ) {
         error(
             at: path, and: owner,

@@ -69,7 +69,7 @@ extension FilterMatch {
         case .connectionState(let states):
             Self.match(
                 "in", .object(["ct": .object(["key": .string("state")])]),
-                .array(states.map { .string($0) }))
+                right: .array(states.map { .string($0) }))
         case .synchronize:
             Self.equal(
                 .object([
@@ -96,10 +96,12 @@ extension FilterMatch {
     }
 
     /// A match that compares for equality.
-    private static func equal(_ left: JSONValue, _ right: JSONValue) -> JSONValue { match("==", left, right) }
+    private static func equal(_ left: JSONValue, _ right: JSONValue) -> JSONValue {
+        match("==", left, right: right)
+    }
 
     /// A match statement.
-    private static func match(_ operation: String, _ left: JSONValue, _ right: JSONValue) -> JSONValue {
+    private static func match(_ operation: String, _ left: JSONValue, right: JSONValue) -> JSONValue {
         .object(["match": .object(["op": .string(operation), "left": left, "right": right])])
     }
 

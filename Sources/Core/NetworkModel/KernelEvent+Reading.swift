@@ -30,7 +30,8 @@ extension KernelEvent {
             let actor = port == 0 ? nil : Actor(process: port)
             let event =
                 family == .route
-                ? route(type, body, actor) : type >> 8 == 10 ? filter(type & 0xFF, body, actor) : nil
+                ? route(type, body, actor: actor)
+                : type >> 8 == 10 ? filter(type & 0xFF, body, actor: actor) : nil
             if let event { events.append(event) }
             start += min((length + 3) & ~3, datagram.count - start)
         }
@@ -38,7 +39,7 @@ extension KernelEvent {
     }
 
     /// The numbers are RTM_NEWLINK and so on, of linux/rtnetlink.h; odd ones delete.
-    private static func route(_ type: Int, _ body: NetlinkBytes, _ actor: Actor?) -> KernelEvent? {
+    private static func route(_ type: Int, _ body: NetlinkBytes, actor: Actor?) -> KernelEvent? {
         let subject: Subject
         switch type {
         case 16, 17:
@@ -69,7 +70,7 @@ extension KernelEvent {
     }
 
     /// The numbers are NFT_MSG_NEWTABLE and so on, of linux/netfilter/nf_tables.h.
-    private static func filter(_ type: Int, _ body: NetlinkBytes, _ actor: Actor?) -> KernelEvent? {
+    private static func filter(_ type: Int, _ body: NetlinkBytes, actor: Actor?) -> KernelEvent? {
         switch type {
         case 0, 2:
             return body.text(1, after: 4).map { KernelEvent(.table($0), isGone: type == 2, actor: actor) }

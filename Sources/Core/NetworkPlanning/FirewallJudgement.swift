@@ -99,13 +99,13 @@ struct FirewallJudgement {
         guard point == .forward, state.chain("DOCKER-USER", of: "filter") != nil else { return base }
         let isThere = state.chain(base, of: "filter")?.rules.contains(where: \.isOurs) == true
         let candidates = isThere ? [base, "DOCKER-USER"] : ["DOCKER-USER", base]
-        return candidates.first { passes(rules(for: point, in: $0, state).map(\.value), point, state) }
+        return candidates.first { passes(rules(for: point, in: $0, state).map(\.value), point, state: state) }
             ?? base
     }
 
     /// True if no iptables chain of the hook drops once these rules are first.
     private func passes(
-        _ added: [IPTablesRule], _ point: FilterHook.HookPoint, _ state: IPTablesState
+        _ added: [IPTablesRule], _ point: FilterHook.HookPoint, state: IPTablesState
     ) -> Bool {
         let walk = PacketWalk(
             rules.inserting(added, program: state.program, areOurs: false), routes: sampling.routes,
@@ -120,7 +120,7 @@ struct FirewallJudgement {
         let now = blocked(by: PacketWalk(rules, routes: sampling.routes))
         guard now.contains(where: { $0.place.isOf(state, table: "filter") }) else { return }
         let points: [FilterHook.HookPoint] = [.forward, .input]
-        let isCurable = points.allSatisfy { passes(wanted, $0, state) }
+        let isCurable = points.allSatisfy { passes(wanted, $0, state: state) }
         if isCurable { misplaced.formUnion(present) }
     }
 

@@ -7,7 +7,7 @@ extension RelayPlanning {
     func instruct(_ list: inout InstructionList) {
         for (near, far) in zip(nearTraffic, traffic) {
             instructNearEnd(near, &list)
-            instructFarEnd(near, far, &list)
+            instructFarEnd(near, far, into: &list)
         }
         if keepsSource, bypassesEntry, let field = cluster.kubeProxy.mode.masqueradeAllField {
             list.mention(.kubeProxy(cluster: cluster.key, field: field))
@@ -49,7 +49,7 @@ extension RelayPlanning {
 
     /// The far end's route tables: back to the near end, and from the VPN's end to the relays.
     private func instructFarEnd(
-        _ near: PathTraffic, _ traffic: PathTraffic, _ list: inout InstructionList
+        _ near: PathTraffic, _ traffic: PathTraffic, into list: inout InstructionList
     ) {
         guard keepsSource || endpoint != nil else { return }
         let back = returnHosts.named(traffic.family)

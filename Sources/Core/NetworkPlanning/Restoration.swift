@@ -121,12 +121,12 @@ private struct RestorationCalculation {
         namespaces()
         links()
         contents()
-        pairs(before.addresses, now.addresses, { "\($0.device) \($0.address)" }) { .address($0) }
+        pairs(before.addresses, now.addresses, key: { "\($0.device) \($0.address)" }) { .address($0) }
         put(settings)
-        pairs(before.neighbours, now.neighbours, { "\($0.device) \($0.address)" }) { .neighbour($0) }
+        pairs(before.neighbours, now.neighbours, key: { "\($0.device) \($0.address)" }) { .neighbour($0) }
         forwardingEntries()
         let wanted = before.tables.map(\.withoutCounters)
-        pairs(wanted, now.tables.map(\.withoutCounters), { $0.name }) { .table($0) }
+        pairs(wanted, now.tables.map(\.withoutCounters), key: { $0.name }) { .table($0) }
         rules()
         routes()
         policyRules()
@@ -144,8 +144,8 @@ private struct RestorationCalculation {
 
     /// Adds, replaces and removes until `present` equals `wanted`; the same key is the same object.
     private mutating func pairs<Object: Hashable>(
-        _ wanted: [Object], _ present: [Object], _ key: (Object) -> String,
-        _ wrap: (Object) -> NetworkObject
+        _ wanted: [Object], _ present: [Object], key: (Object) -> String,
+        wrap: (Object) -> NetworkObject
     ) {
         let old = Dictionary(present.map { (key($0), $0) }) { first, _ in first }
         var kept: Set<String> = []
@@ -208,7 +208,7 @@ private struct RestorationCalculation {
                 now.apply(change)
             }
         }
-        pairs(before.links, now.links, { $0.name }) { .link($0) }
+        pairs(before.links, now.links, key: { $0.name }) { .link($0) }
     }
 
     /// Resets settings.

@@ -32,16 +32,16 @@ struct RoutedPlanning {
                 if host.isNode && host.place == near
                     || planner.routers(of: near).contains(where: { $0.isSame(as: host) })
                 {
-                    approach(traffic, near: near, far, &builder)
+                    approach(traffic, near: near, far, in: &builder)
                 }
-                if host.isNode, host.place == far.key { receive(traffic, near: near, far, &builder) }
+                if host.isNode, host.place == far.key { receive(traffic, near: near, far, in: &builder) }
             }
         }
     }
 
     /// The near side: routes to each node's pods, and to the services through nodes.
     private func approach(
-        _ traffic: PathTraffic, near: String, _ far: Cluster, _ builder: inout PlanBuilder
+        _ traffic: PathTraffic, near: String, _ far: Cluster, in builder: inout PlanBuilder
     ) {
         builder.take(role: builder.host.isNode ? .node : .router)
         let because = path.label
@@ -66,7 +66,7 @@ struct RoutedPlanning {
 
     /// The far side: answers to a site's clients go to its router, and requests to services are translated.
     private func receive(
-        _ traffic: PathTraffic, near: String, _ far: Cluster, _ builder: inout PlanBuilder
+        _ traffic: PathTraffic, near: String, _ far: Cluster, in builder: inout PlanBuilder
     ) {
         let because = path.label
         builder.take(role: .node)

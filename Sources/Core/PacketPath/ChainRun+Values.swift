@@ -32,7 +32,7 @@ extension ChainRun {
             guard packet.transport == "tcp" else { return .absent }
             return .number(UInt64((state.flow.state == .new ? 2 : 16) & mask))
         case .ofICMP: return packet.isOfICMP ? .unknown : .absent
-        case .reversePath(let kind, let heedsMark): return reversePath(kind, heedsMark, state)
+        case .reversePath(let kind, let heedsMark): return reversePath(kind, heedsMark, state: state)
         case .addressType(let side):
             return .word(walk.routes.type(of: side == .source ? packet.source : packet.destination))
         case .packetType: return .word("host")
@@ -81,7 +81,7 @@ extension ChainRun {
 
     /// The packet's value of a reverse path condition.
     private func reversePath(
-        _ kind: PacketKey.ReversePath, _ heedsMark: Bool, _ state: PacketState
+        _ kind: PacketKey.ReversePath, _ heedsMark: Bool, state: PacketState
     ) -> PacketValue {
         let mark = heedsMark ? state.mark.masked(.max) : 0
         guard let mark else { return .unknown }

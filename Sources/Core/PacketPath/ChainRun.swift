@@ -71,7 +71,7 @@ struct ChainRun {
                 end.drop = end.drop ?? end.doubt
                 break
             }
-            guard let next = apply(rule, of: chain, state, depth, &end) else { return end }
+            guard let next = apply(rule, of: chain, state, depth: depth, end: &end) else { return end }
             state = next
         }
         end.returning = state.merged(end.returning)
@@ -80,7 +80,7 @@ struct ChainRun {
 
     /// The packet after the rule; nil if it certainly does not get there.
     private mutating func apply(
-        _ rule: PacketRule, of chain: RuleChain, _ start: PacketState, _ depth: Int, _ end: inout End
+        _ rule: PacketRule, of chain: RuleChain, _ start: PacketState, depth: Int, end: inout End
     ) -> PacketState? {
         var state = start
         // The cause for not knowing whether the rule applies; nil as long as that is known.
@@ -112,10 +112,10 @@ struct ChainRun {
                 end.drop = end.drop ?? doubt
             case .verdict(let verdict):
                 let step = Decision(verdict: verdict, rule: rule, chain: chain, doubt: doubt, depth: depth)
-                return decide(step, state, otherwise: isCertain ? nil : start, &end)
+                return decide(step, state, otherwise: isCertain ? nil : start, end: &end)
             case .lookup(let keys, let set):
                 let step = Decision(verdict: .return, rule: rule, chain: chain, doubt: doubt, depth: depth)
-                return look(keys, set, step, (state, isCertain ? nil : start), &end)
+                return look(keys, set, step: step, states: (state, isCertain ? nil : start), end: &end)
             }
         }
         return isCertain ? state : state.merged(start)
@@ -138,7 +138,7 @@ struct ChainRun {
 
     /// - Parameter otherwise: The packet after the rule if that does not apply; nil if it applies.
     private mutating func decide(
-        _ decision: Decision, _ state: PacketState, otherwise: PacketState?, _ end: inout End
+        _ decision: Decision, _ state: PacketState, otherwise: PacketState?, end: inout End
     ) -> PacketState? {
         switch decision.verdict {
         case .accept:
@@ -162,11 +162,11 @@ struct ChainRun {
             end.returning = state.merged(end.returning)
             return otherwise
         case .undecided:
-            leaveOpen(decision, state, &end)
+            leaveOpen(decision, state, end: &end)
             return otherwise
         case .jump(let name), .goto(let name):
             guard let target = table.chains[name] else {
-                leaveOpen(decision, state, &end)
+                leaveOpen(decision, state, end: &end)
                 return state.merged(otherwise)
             }
             let inner = run(target, state, depth: decision.depth + 1)
@@ -181,7 +181,7 @@ struct ChainRun {
     }
 
     /// Adds every possible outcome.
-    private func leaveOpen(_ decision: Decision, _ state: PacketState, _ end: inout End) {
+    private func leaveOpen(_ decision: Decision, _ state: PacketState, end: inout End) {
         let place = place(decision.rule, in: decision.chain)
         end.doubt = end.doubt ?? place
         end.drop = end.drop ?? place
@@ -192,13 +192,13 @@ struct ChainRun {
     ///
     /// - Parameter states: The packet at the map, and before the rule if that may not apply.
     private mutating func look(
-        _ keys: [PacketKey], _ set: RuleSet, _ step: Decision, _ states: (PacketState, PacketState?),
-        _ end: inout End
+        _ keys: [PacketKey], _ set: RuleSet, step: Decision, states: (PacketState, PacketState?),
+        end: inout End
     ) -> PacketState? {
         let (state, start) = states
         let isCertain = start == nil
         guard let elements = elements(of: set) else {
-            leaveOpen(step, state, &end)
+            leaveOpen(step, state, end: &end)
             return state.merged(start)
         }
         let values = keys.map { value(of: $0, in: state) }
@@ -214,7 +214,7 @@ struct ChainRun {
             if holding == .unknown, !isDrawn {
                 decision.doubt = step.doubt ?? place(step.rule, in: step.chain)
             }
-            let next = decide(decision, state, otherwise: rest, &end)
+            let next = decide(decision, state, otherwise: rest, end: &end)
             rest = next ?? rest
             if holding == .yes { return isCertain ? next : rest }
         }

@@ -90,7 +90,7 @@ private struct IPTablesWords {
         if let reversePath {
             add(
                 .reversePath(reversePath.isLoose ? .loose : .strict, heedsMark: reversePath.heedsMark),
-                [.word(reversePath.isInverted ? "missing" : "exists")], false)
+                [.word(reversePath.isInverted ? "missing" : "exists")], isNegated: false)
         }
         return found + verdict
     }
@@ -103,7 +103,7 @@ private struct IPTablesWords {
     }
 
     /// Adds a condition on one key.
-    private mutating func add(_ key: PacketKey, _ patterns: [Pattern], _ isNegated: Bool) {
+    private mutating func add(_ key: PacketKey, _ patterns: [Pattern], isNegated: Bool) {
         let elements = patterns.map { RuleSet.Element(patterns: [$0]) }
         found.append(.condition(Condition(keys: [key], set: .elements(elements), isNegated: isNegated)))
     }
@@ -113,32 +113,37 @@ private struct IPTablesWords {
     /// Parses an option and its values.
     private mutating func read(_ option: String, _ isNegated: Bool) {
         switch option {
-        case "-s": add(.address(.source, nil), [Self.prefix(take())], isNegated)
-        case "-d": add(.address(.destination, nil), [Self.prefix(take())], isNegated)
-        case "-i": add(.device(.incoming), [Self.device(take())], isNegated)
-        case "-o": add(.device(.outgoing), [Self.device(take())], isNegated)
+        case "-s": add(.address(.source, nil), [Self.prefix(take())], isNegated: isNegated)
+        case "-d": add(.address(.destination, nil), [Self.prefix(take())], isNegated: isNegated)
+        case "-i": add(.device(.incoming), [Self.device(take())], isNegated: isNegated)
+        case "-o": add(.device(.outgoing), [Self.device(take())], isNegated: isNegated)
         case "-p":
             let name = take()
-            if name != "all", name != "0" { add(.transport, [.word(Transport.name(name))], isNegated) }
-        case "--dport", "--dports": add(.port(.destination, transport: nil), Self.ports(take()), isNegated)
-        case "--sport", "--sports": add(.port(.source, transport: nil), Self.ports(take()), isNegated)
+            if name != "all", name != "0" {
+                add(.transport, [.word(Transport.name(name))], isNegated: isNegated)
+            }
+        case "--dport", "--dports":
+            add(.port(.destination, transport: nil), Self.ports(take()), isNegated: isNegated)
+        case "--sport", "--sports":
+            add(.port(.source, transport: nil), Self.ports(take()), isNegated: isNegated)
         case "--tcp-flags":
             let (mask, value) = (Self.flags(take()), Self.flags(take()))
-            add(.flags(mask: mask), [.numbers(UInt64(value)...UInt64(value))], isNegated)
-        case "--syn": add(.flags(mask: 0x17), [.numbers(2...2)], isNegated)
+            add(.flags(mask: mask), [.numbers(UInt64(value)...UInt64(value))], isNegated: isNegated)
+        case "--syn": add(.flags(mask: 0x17), [.numbers(2...2)], isNegated: isNegated)
         case "--mark":
             let (value, mask) = Self.marks(take())
             let pattern: Pattern = .numbers(UInt64(value)...UInt64(value))
-            add(.mark(mask: mask, isOfConnection: module == "connmark"), [pattern], isNegated)
+            add(.mark(mask: mask, isOfConnection: module == "connmark"), [pattern], isNegated: isNegated)
         case "--comment": _ = take()
         case "--icmp-type", "--icmpv6-type":
-            add(.ofICMP, [.word(take())], isNegated)
+            add(.ofICMP, [.word(take())], isNegated: isNegated)
         case "--src-range", "--dst-range":
             let side: PacketKey.Side = option == "--src-range" ? .source : .destination
-            add(.address(side, nil), [Self.range(take())], isNegated)
-        case "--src-type": add(.addressType(.source), Self.types(take()), isNegated)
-        case "--dst-type": add(.addressType(.destination), Self.types(take()), isNegated)
-        case "--pkt-type": add(.packetType, [.word(take() == "unicast" ? "host" : "other")], isNegated)
+            add(.address(side, nil), [Self.range(take())], isNegated: isNegated)
+        case "--src-type": add(.addressType(.source), Self.types(take()), isNegated: isNegated)
+        case "--dst-type": add(.addressType(.destination), Self.types(take()), isNegated: isNegated)
+        case "--pkt-type":
+            add(.packetType, [.word(take() == "unicast" ? "host" : "other")], isNegated: isNegated)
         default: readModule(option, isNegated)
         }
     }
@@ -150,18 +155,23 @@ private struct IPTablesWords {
             let states = take().lowercased().split(separator: ",").map { String($0) }
             let status = states.filter { ["snat", "dnat"].contains($0) }
             if status.isEmpty {
-                add(.connection(.state), states.map { .word($0) }, isNegated)
+                add(.connection(.state), states.map { .word($0) }, isNegated: isNegated)
             } else {
-                add(.connection(.status), status.map { .word($0) }, isNegated)
+                add(.connection(.status), status.map { .word($0) }, isNegated: isNegated)
             }
         case ("conntrack", "--ctstatus"):
             let words = take().lowercased().split(separator: ",").map { String($0) }
-            add(.connection(.status), words.map { .word($0 == "seen_reply" ? "seen-reply" : $0) }, isNegated)
-        case ("conntrack", "--ctorigsrc"): add(.originalAddress(.source), [Self.prefix(take())], isNegated)
+            add(
+                .connection(.status), words.map { .word($0 == "seen_reply" ? "seen-reply" : $0) },
+                isNegated: isNegated)
+        case ("conntrack", "--ctorigsrc"):
+            add(.originalAddress(.source), [Self.prefix(take())], isNegated: isNegated)
         case ("conntrack", "--ctorigdst"):
-            add(.originalAddress(.destination), [Self.prefix(take())], isNegated)
-        case ("conntrack", "--ctorigdstport"): add(.originalPort(.destination), Self.ports(take()), isNegated)
-        case ("conntrack", "--ctdir"): add(.connection(.direction), [.word(take().lowercased())], isNegated)
+            add(.originalAddress(.destination), [Self.prefix(take())], isNegated: isNegated)
+        case ("conntrack", "--ctorigdstport"):
+            add(.originalPort(.destination), Self.ports(take()), isNegated: isNegated)
+        case ("conntrack", "--ctdir"):
+            add(.connection(.direction), [.word(take().lowercased())], isNegated: isNegated)
         case ("nfacct", _): skipValues()
         case ("statistic", "--mode"):
             skipValues()

@@ -14,12 +14,12 @@ struct NFTReader {
             guard let (kind, value) = item.onlyMember, let family = value["family"]?.string,
                 let known = FilterFamily(rawValue: family)
             else { continue }
-            read(kind, value, known)
+            read(kind, value, family: known)
         }
     }
 
     /// Reads one item of a listing.
-    private mutating func read(_ kind: String, _ value: JSONValue, _ family: FilterFamily) {
+    private mutating func read(_ kind: String, _ value: JSONValue, family: FilterFamily) {
         let name = (kind == "table" ? value["name"] : value["table"])?.string ?? ""
         let index = index(of: name, family)
         switch kind {

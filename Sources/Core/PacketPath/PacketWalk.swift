@@ -108,14 +108,14 @@ package struct PacketWalk: Sendable {
         for hook in flow.course.hooks {
             state.hook = hook
             if hook == .output { state.packet = flow.inside }
-            pass(hook, &state, &trace)
+            pass(hook, &state, trace: &trace)
             if hook == .prerouting { trace.routingMark = state.mark.masked(.max) }
         }
         return trace
     }
 
     /// Runs the chains of one hook; translations happen between them.
-    private func pass(_ hook: FilterHook.HookPoint, _ state: inout PacketState, _ trace: inout PacketTrace) {
+    private func pass(_ hook: FilterHook.HookPoint, _ state: inout PacketState, trace: inout PacketTrace) {
         let flow = state.flow
         for base in baseChains[hook] ?? [] {
             let table = rules.tables[base.table]

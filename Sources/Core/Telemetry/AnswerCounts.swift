@@ -29,16 +29,16 @@ package struct AnswerCounts: Hashable, Sendable {
     package mutating func count(
         _ source: AnswerSource, rcode: Int, view: Int, cluster: Int, replies: Int = 1
     ) {
-        cells[index(source, ResponseCodeColumn.of(rcode), view, cluster)] += replies
+        cells[index(source, ResponseCodeColumn.of(rcode), view: view, cluster: cluster)] += replies
     }
 
     /// The number of replies with a response code of `column`.
     package func value(_ source: AnswerSource, column: Int, view: Int, cluster: Int) -> Int {
-        cells[index(source, column, view, cluster)]
+        cells[index(source, column, view: view, cluster: cluster)]
     }
 
     /// The index of a count in `cells`; rows that do not exist are row 0.
-    private func index(_ source: AnswerSource, _ column: Int, _ view: Int, _ cluster: Int) -> Int {
+    private func index(_ source: AnswerSource, _ column: Int, view: Int, cluster: Int) -> Int {
         let view = UInt(bitPattern: view) < UInt(views) ? view : 0
         let cluster = UInt(bitPattern: cluster) < UInt(clusters) ? cluster : 0
         return ((view * clusters + cluster) * AnswerSource.allCases.count + Int(source.rawValue))

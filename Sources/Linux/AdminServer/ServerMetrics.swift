@@ -29,10 +29,10 @@ struct ServerMetrics {
         addStates(to: &text)
         addCounts(
             "namebridge_server_questions_total", "Questions sent to the name server.", label: "transport",
-            [(.askedOverUDP, "udp"), (.askedOverTCP, "tcp")], to: &text)
+            events: [(.askedOverUDP, "udp"), (.askedOverTCP, "tcp")], to: &text)
         addCounts(
             "namebridge_server_answers_total", "What the name server answered.", label: "result",
-            [(.answered, "answered"), (.declined, "declined"), (.malformed, "malformed")], to: &text)
+            events: [(.answered, "answered"), (.declined, "declined"), (.malformed, "malformed")], to: &text)
         text.family(
             "namebridge_answers_straying_total", .counter,
             "Answers with an address outside the prefixes of their cluster."
@@ -52,7 +52,7 @@ struct ServerMetrics {
         }
         addCounts(
             "namebridge_server_failures_total", "Questions that brought no answer.", label: "reason",
-            Self.failures, to: &text)
+            events: Self.failures, to: &text)
         text.family(
             "namebridge_server_answer_seconds", .histogram, "From a question to the name server's answer."
         ) {
@@ -85,7 +85,7 @@ struct ServerMetrics {
 
     /// Adds a counter of events, each under a value of `label`.
     private func addCounts(
-        _ name: String, _ help: String, label: String, _ events: [(ServerEvent, String)],
+        _ name: String, _ help: String, label: String, events: [(ServerEvent, String)],
         to text: inout PrometheusText
     ) {
         text.family(name, .counter, help) {

@@ -268,13 +268,13 @@ extension ServerStatus {
         uptimeSeconds = json["uptime-seconds"]?.count ?? 0
         recentQuestions = json["recent-questions"]?.count ?? 0
         recentMilliseconds = json["recent-milliseconds"]?.count ?? 0
-        workers = (json["workers"]?.elements ?? []).map { Self.read($0, Worker(), Worker.fields) }
+        workers = (json["workers"]?.elements ?? []).map { Self.read($0, Worker(), fields: Worker.fields) }
         absentListeners = JSONValue.strings(json["absent-listeners"])
-        success = json["success"].map { Self.read($0, Success(), Success.fields) } ?? Success()
-        recentTotal = json["last-minutes"].map { Self.read($0, Worker(), Worker.fields) } ?? Worker()
+        success = json["success"].map { Self.read($0, Success(), fields: Success.fields) } ?? Success()
+        recentTotal = json["last-minutes"].map { Self.read($0, Worker(), fields: Worker.fields) } ?? Worker()
         refusedClients = (json["refused-clients"]?.elements ?? []).map(RefusedNetwork.init(json:))
         if let cache = json["cache"], case .object = cache {
-            self.cache = Self.read(cache, Cache(), Cache.fields)
+            self.cache = Self.read(cache, Cache(), fields: Cache.fields)
         }
         groups = (json["clusters"]?.elements ?? []).map(Group.init(json:))
         reload = json["reload"].map(Reload.init(json:)) ?? Reload()
@@ -290,7 +290,7 @@ extension ServerStatus {
 
     /// Reads numbers by their JSON names.
     private static func read<Root>(
-        _ json: JSONValue, _ empty: Root, _ fields: [(name: String, path: WritableKeyPath<Root, Int>)]
+        _ json: JSONValue, _ empty: Root, fields: [(name: String, path: WritableKeyPath<Root, Int>)]
     ) -> Root {
         fields.reduce(into: empty) { $0[keyPath: $1.path] = json[$1.name]?.count ?? 0 }
     }

@@ -45,7 +45,7 @@ extension DNSServer {
         guard isRunning else { throw .notRunning }
         let old = current.withLock { $0 }
         let policyChange = PolicyChange(from: old.policy, to: change.policy)
-        var settings = Self.fitted(change.settings, change.policy, workers: seeds.count, change.listen)
+        var settings = Self.fitted(change.settings, change.policy, workers: seeds.count, on: change.listen)
         settings.longestSleepMilliseconds = old.settings.longestSleepMilliseconds
         let retired = retiredListeners.withLock { $0.filter { $0.sockets != nil } }
         let next = CurrentServing(
@@ -54,7 +54,7 @@ extension DNSServer {
             listeners: try old.listeners.rebound(change.listen, retired: retired),
             queryLog: change.queryLog)
         let (begun, reconfigured, settled) = (try pending(), try pending(), try pending())
-        let newProber = try makeProber(next.policy, next.board, next.identity, settings)
+        let newProber = try makeProber(next.policy, next.board, identity: next.identity, settings: settings)
         let newLog = next.queryLog === old.queryLog ? nil : next.queryLog
         try start { () throws(Errno) in try newLog?.start() }
 

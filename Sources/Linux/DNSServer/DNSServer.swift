@@ -48,7 +48,7 @@ package final class DNSServer: Sendable {
         news: (@Sendable (HealthNews) -> Void)? = nil
     ) throws(DNSServerError) {
         precondition(workers > 0, "a server has at least one worker")
-        let settings = Self.fitted(settings, policy, workers: workers, endpoints)
+        let settings = Self.fitted(settings, policy, workers: workers, on: endpoints)
         let listeners = try Listeners.bind(endpoints, workers: workers, inherited: inherited)
         let random = KernelRandom()
         let identity = ProcessIdentity(
@@ -74,18 +74,19 @@ package final class DNSServer: Sendable {
                 policy: policy, board: board, identity: identity, settings: settings, listeners: listeners,
                 queryLog: queryLog))
         prober = Mutex(nil)
-        let first = try makeProber(policy, board, identity, settings)
+        let first = try makeProber(policy, board, identity: identity, settings: settings)
         prober.withLock { $0 = first }
     }
 
     /// Not started; nil if `news` is.
     func makeProber(
-        _ policy: ForwardingPolicy, _ board: HealthBoard, _ identity: ProcessIdentity,
-        _ settings: DNSServerSettings
+        _ policy: ForwardingPolicy, _ board: HealthBoard, identity: ProcessIdentity,
+        settings: DNSServerSettings
     ) throws(DNSServerError) -> ServerProber? {
         guard let news else { return nil }
         do throws(Errno) {
-            return try ServerProber(policy, board, identity, mostOpen: settings.probeSockets, news: news)
+            return try ServerProber(
+                policy, board, identity: identity, mostOpen: settings.probeSockets, news: news)
         } catch {
             throw .cannotStartWorker(seeds.count, error)
         }
@@ -94,7 +95,7 @@ package final class DNSServer: Sendable {
     /// `settings` with the number of sockets of each kind limited by the descriptors that the process
     /// may open.
     static func fitted(
-        _ settings: DNSServerSettings, _ policy: ForwardingPolicy, workers: Int, _ endpoints: [Endpoint]
+        _ settings: DNSServerSettings, _ policy: ForwardingPolicy, workers: Int, on endpoints: [Endpoint]
     ) -> DNSServerSettings {
         var settings = settings
         settings.fit(

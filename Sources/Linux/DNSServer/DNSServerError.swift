@@ -24,7 +24,7 @@ extension DNSServerError: CustomStringConvertible {
         switch self {
         case .cannotListen(let endpoint, let transport, let error):
             let name = transport == .udp ? "UDP" : "TCP"
-            let advice = Self.advice(endpoint, transport, error).map { ": \($0)" } ?? ""
+            let advice = Self.advice(endpoint, transport, error: error).map { ": \($0)" } ?? ""
             return "cannot listen on \(endpoint) (\(name)): \(error)\(advice)"
         case .takesBothFamilies(let endpoint):
             return
@@ -44,7 +44,7 @@ extension DNSServerError: CustomStringConvertible {
     }
 
     /// What to do about an error; nil if there is nothing to say.
-    private static func advice(_ endpoint: Endpoint, _ transport: Transport, _ error: Errno) -> String? {
+    private static func advice(_ endpoint: Endpoint, _ transport: Transport, error: Errno) -> String? {
         switch error {
         case .addressInUse:
             let flags = transport == .udp ? "-lunp" : "-ltnp"

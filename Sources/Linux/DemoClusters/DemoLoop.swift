@@ -23,7 +23,7 @@ final class DemoLoop: @unchecked Sendable {
 
     init(
         _ responder: ZoneResponder, _ sockets: consuming DemoServer.Sockets,
-        _ stop: StopSignal
+        stop: StopSignal
     ) {
         self.responder = responder
         self.sockets = sockets

@@ -20,7 +20,7 @@ package struct DemoServer: ~Copyable {
         let sockets = try Self.bind(endpoint)
         let bound = sockets.endpoint
         let stop = StopSignal(try EventFD())
-        let loop = DemoLoop(responder, sockets, stop)
+        let loop = DemoLoop(responder, sockets, stop: stop)
         let thread = try NativeThread(name: "demo-\(bound.port)", stackSize: 512 * 1024) { loop.run() }
         self.endpoint = bound
         self.stop = stop

@@ -46,10 +46,10 @@ package struct ZoneResponder: Sendable {
             return
         case .reject(let rcode, let question, let edns):
             guard let header = try? MessageHeader(reading: message) else { return }
-            let terms = Self.terms(header, edns, isDatagram)
+            let terms = Self.terms(header, edns, isDatagram: isDatagram)
             replies.appendEmptyReply(rcode, to: message.extracting(question?.range ?? 0..<0), terms)
         case .query(let query):
-            let terms = Self.terms(query.header, query.edns, isDatagram)
+            let terms = Self.terms(query.header, query.edns, isDatagram: isDatagram)
             let question = message.extracting(query.question.range)
             guard let name = Self.name(in: question),
                 let zone = zones.first(where: { name.isAtOrBelow($0.owner) })
@@ -69,7 +69,7 @@ package struct ZoneResponder: Sendable {
     }
 
     /// What the client accepts as a reply.
-    private static func terms(_ header: MessageHeader, _ edns: EDNS?, _ isDatagram: Bool) -> ReplyTerms {
+    private static func terms(_ header: MessageHeader, _ edns: EDNS?, isDatagram: Bool) -> ReplyTerms {
         let limit = isDatagram ? ReplyTerms.datagramLimit(edns: edns, ours: 4096) : 65_535
         return ReplyTerms(header: header, edns: edns, limit: limit)
     }
@@ -96,12 +96,12 @@ package struct ZoneResponder: Sendable {
             found.append(alias)
             current = target
         }
-        for record in found { append(record, .answer, &answer, &counts) }
+        for record in found { append(record, .answer, answer: &answer, counts: &counts) }
         if found.isEmpty {
-            append(zone, .authority, &answer, &counts)
+            append(zone, .authority, answer: &answer, counts: &counts)
             if !names.contains(name) { answer.octets.set16(ResponseCode.nameError.rawValue, at: 2) }
         }
-        for record in targets(of: found) { append(record, .additional, &answer, &counts) }
+        for record in targets(of: found) { append(record, .additional, answer: &answer, counts: &counts) }
         for section in 0..<3 { answer.octets.set16(counts[section], at: 6 + 2 * section) }
     }
 
@@ -118,8 +118,8 @@ package struct ZoneResponder: Sendable {
 
     /// Appends one record to the answer.
     private func append(
-        _ record: ResourceRecord, _ section: RecordMark.Section, _ answer: inout PreparedAnswer,
-        _ counts: inout InlineArray<3, Int>
+        _ record: ResourceRecord, _ section: RecordMark.Section, answer: inout PreparedAnswer,
+        counts: inout InlineArray<3, Int>
     ) {
         // Offsets have 16 bits; no zone of the demo has such an answer.
         guard answer.octets.count + record.owner.wire.count + 10 + record.data.count < 65_000 else { return }

@@ -56,12 +56,12 @@ final class Report {
     /// Adds an error at `mark`; `path` counts as unreadable.
     func fail(at mark: Mark, _ path: InventoryPath, _ message: String, suggestion: String? = nil) {
         distrust(path)
-        add(.error, mark, path, message, suggestion)
+        add(.error, mark, path: path, message: message, suggestion: suggestion)
     }
 
     /// Adds an error at `mark` that has no consequences for other values.
     func complain(at mark: Mark, _ path: InventoryPath, _ message: String) {
-        add(.error, mark, path, message, nil)
+        add(.error, mark, path: path, message: message, suggestion: nil)
     }
 
     /// Marks `path` as unreadable without another message.
@@ -99,13 +99,15 @@ final class Report {
             }
             var message = problem.message
             if let other { message += "; see \(other) at \(mark(at: other))" }
-            add(problem.severity, mark(at: path), path, message, problem.suggestion)
+            add(
+                problem.severity, mark(at: path), path: path, message: message, suggestion: problem.suggestion
+            )
         }
     }
 
     /// Adds a problem unless the report is full.
     private func add(
-        _ severity: Severity, _ mark: Mark, _ path: InventoryPath, _ message: String, _ suggestion: String?
+        _ severity: Severity, _ mark: Mark, path: InventoryPath, message: String, suggestion: String?
     ) {
         guard !isFull else { return count(severity) }
         if severity == .error { hasErrors = true }

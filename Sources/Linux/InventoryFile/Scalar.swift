@@ -68,7 +68,7 @@ extension Scalar where Value == Int {
             if number == 0, unit.isEmpty { return .value(0) }  // zero needs no unit
             let shifts = ["B": 0, "KiB": 10, "MiB": 20, "GiB": 30]
             guard let number, let shift = shifts[unit] else {
-                return .wrong(expected: nil, suggestion: number.map { suggestion($0, unit, shifts) })
+                return .wrong(expected: nil, suggestion: number.map { suggestion($0, unit, shifts: shifts) })
             }
             guard number <= Int.max >> 31, number << shift <= 1 << 40 else {
                 return .wrong(expected: "a size of at most 1024GiB", suggestion: nil)
@@ -78,7 +78,7 @@ extension Scalar where Value == Int {
     }
 
     /// The size that `M`, `mb` or a number without unit was likely meant to be.
-    private static func suggestion(_ number: Int, _ unit: String, _ shifts: [String: Int]) -> String {
+    private static func suggestion(_ number: Int, _ unit: String, shifts: [String: Int]) -> String {
         if let letter = unit.lowercased().first,
             let near = shifts.keys.first(where: { $0.lowercased().first == letter })
         {

@@ -28,7 +28,7 @@ package enum ZoneFile {
             }
             defer { unsafe fclose(stream) }
             do throws(LDNSError) {
-                records = try unsafe readAll(stream, &origin, defaultTTL)
+                records = try unsafe readAll(stream, &origin, defaultTTL: defaultTTL)
             } catch {
                 failure = error
             }
@@ -48,7 +48,7 @@ package enum ZoneFile {
 
     /// Reads all records of a stream.
     private static func readAll(
-        _ stream: UnsafeMutablePointer<FILE>, _ origin: inout OwnedName, _ defaultTTL: UInt32
+        _ stream: UnsafeMutablePointer<FILE>, _ origin: inout OwnedName, defaultTTL: UInt32
     ) throws(LDNSError) -> [ResourceRecord] {
         var records: [ResourceRecord] = []
         var ttl = defaultTTL

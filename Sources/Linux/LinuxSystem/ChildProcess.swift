@@ -89,7 +89,9 @@ package enum ChildProcess {
             inherits: inherits)
         output.closeWriteEnd()
         errors.closeWriteEnd()
-        let early = collect(&output, &errors, process, timeout, limit: outputLimit, conversation)
+        let early = collect(
+            &output, &errors, of: process,
+            within: Limits(timeout: timeout, octets: outputLimit, conversation: conversation))
         if early != nil { kill(isAtTerminal ? process : -process, SIGKILL) }
         let status = try wait(for: process)
         let ending =
@@ -120,18 +122,28 @@ package enum ChildProcess {
 
     // MARK: - The parts of a run
 
+    /// What ends a program that does not end by itself.
+    private struct Limits {
+        /// In milliseconds.
+        let timeout: Int
+        /// Octets of the output, and of the errors.
+        let octets: Int
+        /// The talk that takes longer.
+        let conversation: Conversation?
+    }
+
     /// Collects both outputs until the program has ended. If that takes too long or the output is too large,
     /// gives the ending that must follow.
     private static func collect(
-        _ output: inout OutputPipe, _ errors: inout OutputPipe, _ process: pid_t, _ timeout: Int, limit: Int,
-        _ conversation: Conversation?
+        _ output: inout OutputPipe, _ errors: inout OutputPipe, of process: pid_t, within limits: Limits
     ) -> Ending? {
+        let conversation = limits.conversation
         let start = MonotonicClock.now.nanoseconds
         var heard = 0
         let number = clinux_process_descriptor(process)
         defer { if number >= 0 { close(number) } }
         while true {  // ends after the longer of the two timeouts at the latest
-            let allowed = Int64(heard > 0 ? max(timeout, conversation?.timeout ?? 0) : timeout)
+            let allowed = Int64(heard > 0 ? max(limits.timeout, conversation?.timeout ?? 0) : limits.timeout)
             let left = allowed - (MonotonicClock.now.nanoseconds - start) / 1_000_000
             guard left > 0 else { return .timeout }
             var polled = [
@@ -144,13 +156,13 @@ package enum ChildProcess {
             // Checked before reading: what a program writes before its end is in the pipe by then.
             let hasEnded =
                 number < 0 ? output.readNumber < 0 && errors.readNumber < 0 : polled[0].revents != 0
-            output.take(limit: limit)
-            errors.take(limit: limit)
+            output.take(limit: limits.octets)
+            errors.take(limit: limits.octets)
             if let conversation, errors.octets.count > heard {
                 conversation.hear(errors.octets[heard...])
                 heard = errors.octets.count
             }
-            if output.isOver(limit) || errors.isOver(limit) { return .tooMuchOutput }
+            if output.isOver(limits.octets) || errors.isOver(limits.octets) { return .tooMuchOutput }
             if hasEnded { return nil }
         }
     }

@@ -189,7 +189,7 @@ package struct DatagramSender: ~Copyable {
                 // Sound: the datagram lies inside `octets`; the kernel only reads it, during the calls below.
                 unsafe vectors[slot].iov_base = UnsafeMutableRawPointer(mutating: base + start)
             }
-            unsafe sendAll(headers, total, number, stopsAtError, &outcome)
+            unsafe sendAll(headers, total, number: number, stopsAtError: stopsAtError, outcome: &outcome)
         }
         return outcome
     }
@@ -197,8 +197,8 @@ package struct DatagramSender: ~Copyable {
     /// Sends `total` datagrams, continuing after those that the kernel did not accept.
     @unsafe
     private func sendAll(
-        _ headers: UnsafeMutablePointer<clinux_message>, _ total: Int, _ number: Int32, _ stopsAtError: Bool,
-        _ outcome: inout Outcome
+        _ headers: UnsafeMutablePointer<clinux_message>, _ total: Int, number: Int32, stopsAtError: Bool,
+        outcome: inout Outcome
     ) {
         var next = 0
         var tries = 0

@@ -36,7 +36,7 @@ package struct Epoll: ~Copyable, Sendable {
 
     /// - Parameter token: Returned with each event of this descriptor.
     package func add(_ watched: borrowing FileDescriptor, _ interest: Interest, token: UInt64) throws(Errno) {
-        try control(EPOLL_CTL_ADD, watched.number, interest, token)
+        try control(EPOLL_CTL_ADD, watched.number, interest: interest, token: token)
     }
 
     /// Changes what a descriptor is watched for.
@@ -45,17 +45,17 @@ package struct Epoll: ~Copyable, Sendable {
     )
         throws(Errno)
     {
-        try control(EPOLL_CTL_MOD, watched.number, interest, token)
+        try control(EPOLL_CTL_MOD, watched.number, interest: interest, token: token)
     }
 
     /// Stops watching. Closing a descriptor does the same.
     package func remove(_ watched: borrowing FileDescriptor) throws(Errno) {
-        try control(EPOLL_CTL_DEL, watched.number, [], 0)
+        try control(EPOLL_CTL_DEL, watched.number, interest: [], token: 0)
     }
 
     /// Corresponds to epoll_ctl(2)
     private func control(
-        _ operation: Int32, _ watched: Int32, _ interest: Interest, _ token: UInt64
+        _ operation: Int32, _ watched: Int32, interest: Interest, token: UInt64
     )
         throws(Errno)
     {

@@ -49,7 +49,7 @@ package struct Journal: Sendable, Hashable {
             switch step.change {
             case .add(.link(let link)): making.insert(link.name)
             case .add(.namespace(let name)): making.insert(name)
-            case .set(let setting, let old, let new): note(setting, old, new, among: before.settings)
+            case .set(let setting, let old, let new): note(setting, old, new: new, among: before.settings)
             default: break
             }
         }
@@ -57,7 +57,7 @@ package struct Journal: Sendable, Hashable {
 
     /// Several changes of one setting count as one.
     private mutating func note(
-        _ setting: KernelSetting, _ old: Int, _ new: Int, among present: [KernelSetting: Int]
+        _ setting: KernelSetting, _ old: Int, new: Int, among present: [KernelSetting: Int]
     ) {
         if let index = settings.firstIndex(where: { $0.setting == setting }) {
             settings[index].ours = new

@@ -32,8 +32,8 @@ enum AnswerFuzz {
         query.questions[0].name = capitals(query.questions[0].name)
         query.id = 0xCAFE
         let kept = play.ask(query.encoded(), client: 0x0A00_0008, over: transport, .silent)
-        check(fresh, isUpstream, &play)
-        if let kept { check(kept, isUpstream, &play) }
+        check(fresh, isUpstream, play: &play)
+        if let kept { check(kept, isUpstream, play: &play) }
         return play.objections
     }
 
@@ -71,7 +71,7 @@ enum AnswerFuzz {
     private static let mappedTypes: Set<Int> = [2, 5, 6, 12, 15, 33, 35, 64, 65]
 
     /// The cluster's own names must be gone, and the upstream must not give an address inside of a cluster.
-    private static func check(_ reply: [UInt8], _ isUpstream: Bool, _ play: inout EnginePlay) {
+    private static func check(_ reply: [UInt8], _ isUpstream: Bool, play: inout EnginePlay) {
         guard let message = try? PlainMessage(decoding: reply), let asked = message.questions.first else {
             play.object("a reply without question")
             return

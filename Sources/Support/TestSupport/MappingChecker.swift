@@ -36,7 +36,7 @@ package struct MappingChecker: Sendable {
             let asked = try PlainMessage(decoding: query)
             let given = try PlainMessage(decoding: upstream)
             let got = try PlainMessage(decoding: reply)
-            return headerObjections(got, asked, given) + questionObjections(reply, got)
+            return headerObjections(got, asked, given: given) + questionObjections(reply, got)
                 + recordObjections(got, given) + ednsObjections(got, asked) + suffixObjections(reply, got)
                 + (reply.count > limit ? ["\(reply.count) octets, \(limit) are allowed"] : [])
         } catch {
@@ -46,7 +46,7 @@ package struct MappingChecker: Sendable {
 
     /// Errors of the header.
     private func headerObjections(
-        _ got: PlainMessage, _ asked: PlainMessage, _ given: PlainMessage
+        _ got: PlainMessage, _ asked: PlainMessage, given: PlainMessage
     ) -> [String] {
         var objections: [String] = []
         if got.id != asked.id { objections.append("ID \(got.id), asked with \(asked.id)") }

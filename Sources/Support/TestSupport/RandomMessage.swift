@@ -50,11 +50,11 @@ package struct RandomMessage: Sendable {
         let type = random.pick(Self.types)
         let owner = anyName(&names, &random)
         let ttl = random.oneIn(20) ? 0x8000_0005 : UInt32(random.number(in: 0..<90_000))
-        return PlainRecord(owner, type: type, ttl: ttl, data(type, &names, &random))
+        return PlainRecord(owner, type: type, ttl: ttl, data(type, &names, random: &random))
     }
 
     /// The data of a type.
-    private func data(_ type: Int, _ names: inout [PlainName], _ random: inout SplitMix64) -> [PlainField] {
+    private func data(_ type: Int, _ names: inout [PlainName], random: inout SplitMix64) -> [PlainField] {
         switch type {
         case 1: return [.octets(random.octets(4))]
         case 28: return [.octets(random.octets(16))]

@@ -35,7 +35,7 @@ struct Discovery {
         var taken = Set((file?.sites ?? []).map(\.key))
         for (survey, _) in surveys {
             guard let failure = survey.failure else { continue }
-            failures.append((survey.context, Self.reason(failure, survey.context, contexts)))
+            failures.append((survey.context, Self.reason(failure, survey.context, known: contexts)))
         }
         // Chosen keys first, so that no generated key collides with them.
         taken.formUnion(surveys.compactMap(\.key))
@@ -80,7 +80,7 @@ struct Discovery {
     }
 
     /// Why a context could not be asked, with a suggestion for a wrong name.
-    private static func reason(_ failure: KubectlFailure, _ context: String, _ known: [String]) -> String {
+    private static func reason(_ failure: KubectlFailure, _ context: String, known: [String]) -> String {
         let reason = failure.explanation(kubectl: kubectlCommand(context: context))
         guard failure == .noContext else { return reason }
         if known.isEmpty { return "the kubeconfig has no contexts; --kubeconfig names another file" }

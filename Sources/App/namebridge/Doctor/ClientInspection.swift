@@ -37,14 +37,14 @@ struct ClientInspection {
         let servers = resolvers.isEmpty ? Self.used(client.resolverFile) : resolvers
         client.resolvers = servers.map { ServerObservation(server: $0, process: owners.process(at: $0)) }
         client.forwarder = forwarder.map { ServerObservation(server: $0) }
-        ask(Self.dataProbes, Self.uncheckedProbes, &client)
-        ask(Self.wayProbes, [], &client)
+        ask(Self.dataProbes, Self.uncheckedProbes, client: &client)
+        ask(Self.wayProbes, [], client: &client)
         if resolvers.isEmpty, root == "/" { client.libraryAddresses = libraryAddresses() }
         return client
     }
 
     /// Asks `probes` of all servers, and `others` only of the resolvers.
-    private func ask(_ probes: [Probe], _ others: [Probe], _ client: inout ClientObservation) {
+    private func ask(_ probes: [Probe], _ others: [Probe], client: inout ClientObservation) {
         let address = client.forwarder?.addresses.first
         let writer = ProbeQuestions(suffix: suffix, name: name, address: address)
         var random = SystemRandomNumberGenerator()

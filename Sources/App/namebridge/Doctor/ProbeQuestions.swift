@@ -36,22 +36,24 @@ struct ProbeQuestions {
     private func message(_ probe: Probe, id: UInt16) -> [UInt8]? {
         do throws(LDNSError) {
             switch probe {
-            case .zone: return try make(suffix, RecordType.soa, id)
-            case .zoneUnchecked, .zoneOverTCP: return try make(suffix, RecordType.soa, id, unchecked: true)
-            case .zonePlain: return try make(suffix, RecordType.soa, id, room: nil, unchecked: true)
+            case .zone: return try make(suffix, RecordType.soa, id: id)
+            case .zoneUnchecked, .zoneOverTCP:
+                return try make(suffix, RecordType.soa, id: id, unchecked: true)
+            case .zonePlain: return try make(suffix, RecordType.soa, id: id, room: nil, unchecked: true)
             case .zonePadded:
-                let question = try make(suffix, RecordType.soa, id, unchecked: true)
+                let question = try make(suffix, RecordType.soa, id: id, unchecked: true)
                 return QuestionMessage.padded(question, to: Self.paddedSize)
             case .version:
                 guard let name = below("dns-version", suffix) else { return nil }
-                return try make(name, RecordType.txt, id)
-            case .address: return try make(name, RecordType.a, id)
-            case .addressV6: return try make(name, RecordType.aaaa, id)
-            case .addressUnchecked, .addressOverTCP: return try make(name, RecordType.a, id, unchecked: true)
-            case .addressLarge: return try make(name, RecordType.a, id, room: 4096, unchecked: true)
+                return try make(name, RecordType.txt, id: id)
+            case .address: return try make(name, RecordType.a, id: id)
+            case .addressV6: return try make(name, RecordType.aaaa, id: id)
+            case .addressUnchecked, .addressOverTCP:
+                return try make(name, RecordType.a, id: id, unchecked: true)
+            case .addressLarge: return try make(name, RecordType.a, id: id, room: 4096, unchecked: true)
             case .reverse:
                 guard let address, let name = try? DomainName(reverseOf: address) else { return nil }
-                return try make(name, RecordType.ptr, id)
+                return try make(name, RecordType.ptr, id: id)
             case .software:
                 guard let name = try? DomainName(parsing: "version.bind") else { return nil }
                 return try QuestionMessage.make(
@@ -70,7 +72,7 @@ struct ProbeQuestions {
 
     /// A question built by libldns.
     private func make(
-        _ name: DomainName, _ type: Int, _ id: UInt16, room: UInt16? = 1232, unchecked: Bool = false
+        _ name: DomainName, _ type: Int, id: UInt16, room: UInt16? = 1232, unchecked: Bool = false
     ) throws(LDNSError) -> [UInt8] {
         try QuestionMessage.make(
             name, type: UInt16(type), id: id, payloadSize: room, checkingDisabled: unchecked,

@@ -9,15 +9,15 @@ import Synchronization
 /// Makes an agent's plans; the agent reports the errors.
 enum AgentPlanning {
     /// The plan for `host`, or for the host that carries an address of this machine.
-    static func plan(_ text: String, _ path: String, _ host: String?) throws(KernelError) -> HostPlan {
-        let (planner, located) = try place(text, path, host)
+    static func plan(_ text: String, _ path: String, host: String?) throws(KernelError) -> HostPlan {
+        let (planner, located) = try place(text, path, host: host)
         return planner.plan(for: located)
     }
 
     /// The parts of that plan that each path needs; empty if there is none.
-    static func pathPlans(_ text: String, _ path: String, _ host: String?) -> [PathPlan] {
+    static func pathPlans(_ text: String, _ path: String, host: String?) -> [PathPlan] {
         do throws(KernelError) {
-            let (planner, located) = try place(text, path, host)
+            let (planner, located) = try place(text, path, host: host)
             return planner.pathPlans(for: located)
         } catch {
             return []
@@ -48,7 +48,7 @@ enum AgentPlanning {
 
     /// The host of the inventory that is meant.
     private static func place(
-        _ text: String, _ path: String, _ host: String?
+        _ text: String, _ path: String, host: String?
     ) throws(KernelError) -> (NetworkPlanner, LocatedHost) {
         let inventory = try inventory(text, path)
         Log.use(inventory.log.format)

@@ -41,13 +41,13 @@ enum Log {
     }
 
     /// A change of state.
-    static func notice(_ event: String, _ values: Fields = []) { write(.notice, event, values) }
+    static func notice(_ event: String, _ values: Fields = []) { write(.notice, event, values: values) }
 
     /// An event that needs an administrator's attention.
-    static func warning(_ event: String, _ values: Fields = []) { write(.warning, event, values) }
+    static func warning(_ event: String, _ values: Fields = []) { write(.warning, event, values: values) }
 
     /// Something that does not work.
-    static func failure(_ event: String, _ values: Fields = []) { write(.error, event, values) }
+    static func failure(_ event: String, _ values: Fields = []) { write(.error, event, values: values) }
 
     /// Writes lines in this form from now on.
     static func use(_ format: LogFormat) { state.withLock { $0.format = format } }
@@ -59,13 +59,13 @@ enum Log {
     static let isJournal = environment("JOURNAL_STREAM").map(StandardError.isStream) ?? false
 
     /// A line for standard error.
-    static func line(_ priority: Priority, _ event: String, _ values: Fields, _ format: LogFormat) -> String {
+    static func line(_ priority: Priority, _ event: String, values: Fields, format: LogFormat) -> String {
         let prefix = isJournal ? "<\(priority.rawValue)>" : ""
         switch format {
         case .text:
             let time = isJournal ? "" : WallClock.text(WallClock.seconds) + " "
             return prefix + time + text(event, values)
-        case .json: return prefix + json(priority, event, values)
+        case .json: return prefix + json(priority, event, values: values)
         }
     }
 
@@ -81,12 +81,14 @@ enum Log {
     private static let state = Mutex(State())
 
     /// Writes one line.
-    private static func write(_ priority: Priority, _ event: String, _ values: Fields) {
+    private static func write(_ priority: Priority, _ event: String, values: Fields) {
         let now = MonotonicClock.now
         let (dropped, format) = state.withLock { ($0.bound.admit(at: now), $0.format) }
         guard let dropped else { return }
-        if dropped > 0 { writeError(line(.warning, "lines left out", [("count", "\(dropped)")], format)) }
-        writeError(line(priority, event, values, format))
+        if dropped > 0 {
+            writeError(line(.warning, "lines left out", values: [("count", "\(dropped)")], format: format))
+        }
+        writeError(line(priority, event, values: values, format: format))
     }
 
     /// `event key=value key="value with spaces"`, without line breaks.
@@ -95,7 +97,7 @@ enum Log {
     }
 
     /// One JSON object, its members in this order.
-    static func json(_ priority: Priority, _ event: String, _ values: Fields) -> String {
+    static func json(_ priority: Priority, _ event: String, values: Fields) -> String {
         let head: Fields = [
             ("time", WallClock.text(WallClock.seconds)), ("level", priority.name), ("event", event),
         ]

@@ -78,10 +78,10 @@ final class QueryLogWriter: Sendable {
 
     /// A line in the form of the log.
     private func line(_ fields: Log.Fields, isStandardError: Bool) -> String {
-        if isStandardError { return Log.line(.information, "query", fields, format) }
+        if isStandardError { return Log.line(.information, "query", values: fields, format: format) }
         switch format {
         case .text: return Log.text(WallClock.text(WallClock.seconds) + " query", fields)
-        case .json: return Log.json(.information, "query", fields)
+        case .json: return Log.json(.information, "query", values: fields)
         }
     }
 

@@ -135,7 +135,7 @@ struct AskingEngine: ~Copyable {
         do throws(Errno) {
             open.append(try UpstreamExchange(question, to: server, by: path, row: row))
         } catch {
-            fail(row, path, ExchangeFailure(error))
+            fail(row, path, failure: ExchangeFailure(error))
         }
     }
 
@@ -151,12 +151,12 @@ struct AskingEngine: ~Copyable {
         } catch {
             // Of a hint the server's socket goes on to be listened to.
             if !error.isHint { open.removeAll { $0 === exchange } }
-            fail(exchange.row, exchange.path, error)
+            fail(exchange.row, exchange.path, failure: error)
         }
     }
 
     /// Reports a failed exchange to the engine.
-    private mutating func fail(_ row: Int, _ path: UpstreamPath, _ failure: ExchangeFailure) {
+    private mutating func fail(_ row: Int, _ path: UpstreamPath, failure: ExchangeFailure) {
         if exchanges[row].outcome == nil {
             let after = elapsed - exchanges[row].sentNanoseconds
             exchanges[row].outcome = .failure(failure.words, nanoseconds: after)

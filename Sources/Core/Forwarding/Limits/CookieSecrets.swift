@@ -39,7 +39,7 @@ package struct CookieSecrets: Sendable {
     func judge(_ cookie: inout ClientCookie, from client: IPAddress, at now: UInt32) {
         let age = cookie.server.map { now &- $0.time } ?? 0
         if let server = cookie.server, age <= Self.lifetime || 0 &- age <= Self.clockSkew {
-            cookie.isProof = isOurs(server, cookie.client, client)
+            cookie.isProof = isOurs(server, cookie.client, client: client)
         }
         // The time may lie ahead by the difference of the servers' clocks.
         if cookie.isProof, age < Self.renewalAge || 0 &- age <= Self.clockSkew {
@@ -47,17 +47,18 @@ package struct CookieSecrets: Sendable {
         } else {
             let head = 1 << 56 | UInt64(now)
             let key = shared.first ?? dailyKey(now)
-            cookie.reply = ServerCookie(head: head, hash: Self.hash(key, cookie.client, head, client))
+            cookie.reply = ServerCookie(
+                head: head, hash: Self.hash(key, cookie.client, head: head, client: client))
         }
     }
 
     /// True if one of the secrets made the cookie.
-    private func isOurs(_ server: ServerCookie, _ cookie: UInt64, _ client: IPAddress) -> Bool {
+    private func isOurs(_ server: ServerCookie, _ cookie: UInt64, client: IPAddress) -> Bool {
         guard server.version == 1 else { return false }
         if shared.isEmpty {
-            return Self.hash(dailyKey(server.time), cookie, server.head, client) == server.hash
+            return Self.hash(dailyKey(server.time), cookie, head: server.head, client: client) == server.hash
         }
-        return shared.contains { Self.hash($0, cookie, server.head, client) == server.hash }
+        return shared.contains { Self.hash($0, cookie, head: server.head, client: client) == server.hash }
     }
 
     /// The key of a day.
@@ -65,7 +66,7 @@ package struct CookieSecrets: Sendable {
 
     /// The hash over client cookie, version, reserved octets, time and address (RFC 9018 section 4.4).
     private static func hash(
-        _ key: SipHash.Key, _ cookie: UInt64, _ head: UInt64, _ client: IPAddress
+        _ key: SipHash.Key, _ cookie: UInt64, head: UInt64, client: IPAddress
     ) -> UInt64 {
         var hash = SipHash(key)
         hash.combine(octetsOf: cookie)

@@ -35,24 +35,24 @@ struct KubernetesSchema: Sendable {
         // `<zone>.pin._zone.<service>.<namespace>.svc`.
         for index in 0..<count {
             let start = Int(starts[index])
-            if Self.isLabel("*", name, start) || Self.isLabel("any", name, start)
-                || Self.isLabel("_zone", name, start)
+            if Self.isLabel("*", name, start: start) || Self.isLabel("any", name, start: start)
+                || Self.isLabel("_zone", name, start: start)
             {
                 return true
             }
         }
         let top = Int(starts[count - 1])
-        if Self.isLabel("svc", name, top) {
+        if Self.isLabel("svc", name, start: top) {
             if count <= 4 { return true }
             return count == 5 && Self.beginsWithUnderscore(name, Int(starts[0]))
                 && Self.beginsWithUnderscore(name, Int(starts[1]))
         }
-        if Self.isLabel("pod", name, top) { return count <= 3 }
+        if Self.isLabel("pod", name, start: top) { return count <= 3 }
         for label in extraLabels where hasLabel(label, in: name, at: top) { return true }
         return count == 1
-            ? Self.isLabel("dns-version", name, top) || Self.isLabel("hostmaster", name, top)
-                || Self.isLabel("dns", name, top)
-            : count == 2 && Self.isLabel("dns", name, top)
+            ? Self.isLabel("dns-version", name, start: top) || Self.isLabel("hostmaster", name, start: top)
+                || Self.isLabel("dns", name, start: top)
+            : count == 2 && Self.isLabel("dns", name, start: top)
     }
 
     /// True if the label at `start` begins with an underscore.
@@ -61,7 +61,7 @@ struct KubernetesSchema: Sendable {
     }
 
     /// True if the label at `start` is `text`, which is in lower case, in any letter case.
-    private static func isLabel(_ text: StaticString, _ name: Span<UInt8>, _ start: Int) -> Bool {
+    private static func isLabel(_ text: StaticString, _ name: Span<UInt8>, start: Int) -> Bool {
         guard Int(name[start]) == text.utf8CodeUnitCount else { return false }
         return text.withUTF8Buffer { letters in
             for index in 0..<letters.count {

@@ -63,7 +63,7 @@ extension PreparedAnswer {
     ///   - name: A pointer to its owner.
     ///   - appendData: Appends the record's data.
     private mutating func appendRecord(
-        _ name: Int, _ type: Int, to section: RecordMark.Section, _ appendData: (inout OctetBuffer) -> Void
+        _ name: Int, _ type: Int, to section: RecordMark.Section, appendData: (inout OctetBuffer) -> Void
     ) {
         octets.append16(name)
         octets.append16(type)

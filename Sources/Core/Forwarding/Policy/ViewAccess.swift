@@ -44,23 +44,24 @@ struct ViewAccess: Sendable {
             position += 1 + Int(message[position])
         }
         guard last >= 0 else { return true }
-        if Self.isLabel("svc", message, last) || Self.isLabel("pod", message, last) {
-            return namespace < 0 || namespaces.contains { Self.isLabel($0, message, namespace) }
+        if Self.isLabel("svc", message, start: last) || Self.isLabel("pod", message, start: last) {
+            return namespace < 0 || namespaces.contains { Self.isLabel($0, message, start: namespace) }
         }
-        if count == 1 { return Self.ownNames.contains { Self.isLabel($0, message, last) } }
-        return count == 2 && Self.isLabel("dns", message, last) && Self.isLabel("ns", message, namespace)
+        if count == 1 { return Self.ownNames.contains { Self.isLabel($0, message, start: last) } }
+        return count == 2 && Self.isLabel("dns", message, start: last)
+            && Self.isLabel("ns", message, start: namespace)
     }
 
     /// The cluster's names at its apex besides `svc` and `pod`.
     private static let ownNames = ["dns-version", "dns", "hostmaster"]
 
     /// True if the label at `start` is `text`, in any letter case.
-    private static func isLabel(_ text: String, _ message: Span<UInt8>, _ start: Int) -> Bool {
-        isLabel(Array(text.utf8), message, start)
+    private static func isLabel(_ text: String, _ message: Span<UInt8>, start: Int) -> Bool {
+        isLabel(Array(text.utf8), message, start: start)
     }
 
     /// True if the label at `start` is `label`, which is in lower case, in any letter case.
-    private static func isLabel(_ label: [UInt8], _ message: Span<UInt8>, _ start: Int) -> Bool {
+    private static func isLabel(_ label: [UInt8], _ message: Span<UInt8>, start: Int) -> Bool {
         hasLabel(label, in: message, at: start)
     }
 }

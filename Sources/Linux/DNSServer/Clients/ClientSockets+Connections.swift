@@ -45,18 +45,18 @@ extension ClientSockets {
             return
         }
         hasPausedListener = true
-        watchListener(index, [], resources.seed.epoll)
+        watchListener(index, [], with: resources.seed.epoll)
         resources.planSweep()
     }
 
     /// Lets all listeners accept again.
     mutating func resumeListeners(_ epoll: borrowing Epoll) {
         hasPausedListener = false
-        for index in streamListeners.indices { watchListener(index, .readable, epoll) }
+        for index in streamListeners.indices { watchListener(index, .readable, with: epoll) }
     }
 
     /// Changes what a listener is watched for.
-    private func watchListener(_ index: Int, _ interest: Epoll.Interest, _ epoll: borrowing Epoll) {
+    private func watchListener(_ index: Int, _ interest: Epoll.Interest, with epoll: borrowing Epoll) {
         guard let listener = streamListeners[index] else { return }
         let token = EventToken(.streamListener, index).rawValue
         do throws(Errno) {
@@ -126,7 +126,7 @@ extension ClientSockets {
     /// Reads what the client has sent, and schedules writing if it takes octets again.
     mutating func serve(
         _ connection: ClientConnection, _ readiness: Epoll.Interest, for unit: inout EngineUnit,
-        _ resources: inout WorkerResources
+        resources: inout WorkerResources
     ) {
         if !readiness.isDisjoint(with: [.failed, .hungUp]) {
             close(connection)
@@ -255,7 +255,7 @@ extension ClientSockets {
                 continue
             }
             let interest = connection.progress.interest(queued: queued, resources.settings)
-            watch(connection, interest, resources.seed.epoll)
+            watch(connection, interest, with: resources.seed.epoll)
         }
     }
 
@@ -307,7 +307,7 @@ extension ClientSockets {
 
     /// Changes what a connection is watched for.
     private mutating func watch(
-        _ connection: ClientConnection, _ interest: Epoll.Interest, _ epoll: borrowing Epoll
+        _ connection: ClientConnection, _ interest: Epoll.Interest, with epoll: borrowing Epoll
     ) {
         guard interest != connection.interest else { return }
         connection.interest = interest

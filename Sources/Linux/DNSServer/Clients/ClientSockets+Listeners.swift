@@ -13,10 +13,10 @@ extension ClientSockets {
             guard let listener = listeners[index], listener.retiredUntil == nil,
                 !sockets.datagram.contains(where: { $0 === listener.socket })
             else { continue }
-            retire(listener, index, for: &unit, &resources)
+            retire(listener, index, for: &unit, resources: &resources)
         }
         for (datagram, stream) in zip(sockets.datagram, sockets.stream) {
-            listen(datagram, stream, resources.seed.epoll, acknowledgement)
+            listen(datagram, stream, with: resources.seed.epoll, acknowledgement: acknowledgement)
         }
     }
 
@@ -24,19 +24,19 @@ extension ClientSockets {
     /// have ended; connections stay open.
     private mutating func retire(
         _ listener: DatagramListener, _ index: Int, for unit: inout EngineUnit,
-        _ resources: inout WorkerResources
+        resources: inout WorkerResources
     ) {
         receiveQuestions(index, for: &unit, &resources)
         acceptClients(index, &resources)
         flush(&unit, &resources)
         listener.retiredUntil = resources.now.advanced(milliseconds: DNSServerWorker.drainMilliseconds)
-        unwatch(listener, index, resources.seed.epoll)
+        unwatch(listener, index, with: resources.seed.epoll)
         resources.planSweep()
     }
 
     /// Stops watching a listener.
     private mutating func unwatch(
-        _ listener: DatagramListener, _ index: Int, _ epoll: borrowing Epoll
+        _ listener: DatagramListener, _ index: Int, with epoll: borrowing Epoll
     ) {
         do throws(Errno) {
             try epoll.remove(listener.socket.descriptor)
@@ -50,8 +50,8 @@ extension ClientSockets {
     /// Listens on new sockets: a socket has an index while epoll watches it, and one that could not be
     /// watched is tried again with the next configuration.
     private mutating func listen(
-        _ datagram: ListeningSocket, _ stream: ListeningSocket, _ epoll: borrowing Epoll,
-        _ acknowledgement: Acknowledgement
+        _ datagram: ListeningSocket, _ stream: ListeningSocket, with epoll: borrowing Epoll,
+        acknowledgement: Acknowledgement
     ) {
         let heard = listeners.firstIndex { $0?.socket === datagram && $0?.retiredUntil == nil }
         let place = heard ?? listeners.firstIndex { $0 == nil } ?? listeners.count
@@ -100,7 +100,7 @@ extension ClientSockets {
             guard let listener, listener.retiredUntil == nil else { continue }
             // What waits in a socket of the service manager is for the next process.
             if !listener.socket.isShared { empty(index, for: &unit, &resources) }
-            unwatch(listener, index, resources.seed.epoll)
+            unwatch(listener, index, with: resources.seed.epoll)
         }
     }
 

@@ -207,14 +207,14 @@ extension Listeners {
     ) throws(DNSServerError) -> Pair {
         if inherited.contains(where: \.takesBothFamilies) { throw .takesBothFamilies(endpoint) }
         return (
-            try share(inherited.first { !$0.isStream }, endpoint, .udp),
-            try share(inherited.first(where: \.isStream), endpoint, .tcp)
+            try share(inherited.first { !$0.isStream }, endpoint, transport: .udp),
+            try share(inherited.first(where: \.isStream), endpoint, transport: .tcp)
         )
     }
 
     /// One socket of each kind for all workers.
     private static func share(
-        _ inherited: InheritedSocket?, _ endpoint: Endpoint, _ transport: Transport
+        _ inherited: InheritedSocket?, _ endpoint: Endpoint, transport: Transport
     ) throws(DNSServerError) -> ListeningSocket {
         do throws(Errno) {
             let descriptor: FileDescriptor

@@ -12,7 +12,7 @@ extension EngineUnit {
     /// Passes the answers that wait on `path` to the engine.
     mutating func receiveAnswers(
         over path: UpstreamPath, _ readiness: Epoll.Interest, _ clients: inout ClientSockets,
-        _ resources: inout WorkerResources
+        resources: inout WorkerResources
     ) {
         let (server, place) = (path.server, path.socket)
         guard let socket = upstreams[server].socket(place) else { return }
@@ -43,7 +43,7 @@ extension EngineUnit {
             if count < resources.answerBatch.capacity { break }
             clients.flush(&self, &resources)
         }
-        if isDistrusted { return distrust(path, &clients, &resources) }
+        if isDistrusted { return distrust(path, &clients, resources: &resources) }
         if isHinted { noteHint(path, &resources) }
         if upstreams[server].ports.isLeaving(place), !engine.isWaiting(for: path) {
             upstreams[server].close(place)
@@ -53,7 +53,7 @@ extension EngineUnit {
     /// Too many answers on `path` match no question: its questions are asked over TCP, and its port is
     /// given up.
     private mutating func distrust(
-        _ path: UpstreamPath, _ clients: inout ClientSockets, _ resources: inout WorkerResources
+        _ path: UpstreamPath, _ clients: inout ClientSockets, resources: inout WorkerResources
     ) {
         clients.flush(&self, &resources)
         resources.counters.distrustedSockets += 1
@@ -129,7 +129,7 @@ extension EngineUnit {
             // This host has no route: earlier questions will not be answered either.
             news.append(UpstreamNews(path, error))
         } else if outcome.sent < upstreams[server].sender.lastCount {
-            noteUnsent(path, from: outcome.sent, outcome.error, resources)
+            noteUnsent(path, from: outcome.sent, outcome.error, resources: resources)
         }
         drawPort(for: server, &resources)
     }
@@ -161,7 +161,7 @@ extension EngineUnit {
     /// The questions of the last batch from `first` on were not sent: because of `error`, or because the
     /// socket's buffer is full.
     private mutating func noteUnsent(
-        _ path: UpstreamPath, from first: Int, _ error: Errno?, _ resources: borrowing WorkerResources
+        _ path: UpstreamPath, from first: Int, _ error: Errno?, resources: borrowing WorkerResources
     ) {
         var failure = LocalFailure.buffer
         if let error, case .local(let why) = SocketFault(error) { failure = why }

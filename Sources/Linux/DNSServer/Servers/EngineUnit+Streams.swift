@@ -27,7 +27,7 @@ extension EngineUnit {
                     try withDescriptor(resources) { () throws(Errno) in
                         try StreamSocket.connect(to: endpoint)
                     }, at: resources.now)
-                try watchNew(stream, server, resources.seed.epoll)
+                try watchNew(stream, server, with: resources.seed.epoll)
             } catch {
                 stream.close()
                 news.append(
@@ -51,7 +51,8 @@ extension EngineUnit {
     }
 
     /// Starts to watch a new connection.
-    private func watchNew(_ stream: UpstreamStream, _ server: Int, _ epoll: borrowing Epoll) throws(Errno) {
+    private func watchNew(_ stream: UpstreamStream, _ server: Int, with epoll: borrowing Epoll) throws(Errno)
+    {
         stream.interest = stream.progress.interest(queued: 0)
         guard let socket = stream.socket else { return }
         try epoll.add(socket.descriptor, stream.interest, token: token(of: stream, server))
@@ -79,8 +80,8 @@ extension EngineUnit {
 
     /// Continues with a connection that is ready.
     mutating func serveStream(
-        _ server: Int, _ generation: UInt32, _ readiness: Epoll.Interest,
-        _ resources: inout WorkerResources
+        _ server: Int, _ generation: UInt32, readiness: Epoll.Interest,
+        resources: inout WorkerResources
     ) {
         let stream = upstreams[server].stream
         guard stream.progress.phase != .closed, stream.generation == generation else { return }

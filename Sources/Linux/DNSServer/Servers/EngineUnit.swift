@@ -38,17 +38,17 @@ struct EngineUnit: ~Copyable {
 
     /// Handles an event of a socket towards a server.
     mutating func handle(
-        _ token: EventToken, _ readiness: Epoll.Interest, _ clients: inout ClientSockets,
-        _ resources: inout WorkerResources
+        _ token: EventToken, _ readiness: Epoll.Interest, clients: inout ClientSockets,
+        resources: inout WorkerResources
     ) {
         let index = token.upstreamIndex
         if token.kind == .upstreamStream {
-            serveStream(index, token.generation, readiness, &resources)
+            serveStream(index, token.generation, readiness: readiness, resources: &resources)
             return
         }
         let (server, socket) = index.quotientAndRemainder(dividingBy: UpstreamSockets.perServer)
         let path = UpstreamPath(server: server, socket: socket, transport: .udp)
-        receiveAnswers(over: path, readiness, &clients, &resources)
+        receiveAnswers(over: path, readiness, &clients, resources: &resources)
     }
 
     /// Sends the questions of the outbox.

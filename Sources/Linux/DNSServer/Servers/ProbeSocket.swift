@@ -23,7 +23,7 @@ final class ProbeSocket {
     private var framing = StreamFraming()
 
     init(
-        _ way: ServerProbe.Way, _ server: Endpoint, id: UInt16, token: UInt64, _ message: [UInt8]
+        _ way: ServerProbe.Way, _ server: Endpoint, id: UInt16, token: UInt64, message: [UInt8]
     ) throws(Errno) {
         self.id = id
         self.token = token

@@ -70,7 +70,7 @@ struct ProbedServer {
     /// has seen the question can answer it (RFC 5452 section 9.2).
     mutating func ask(
         _ way: ServerProbe.Way, _ bits: (id: UInt16, letters: UInt64), token: UInt64,
-        _ epoll: borrowing Epoll
+        with epoll: borrowing Epoll
     ) {
         let question = question
         guard
@@ -91,7 +91,7 @@ struct ProbedServer {
             message += option
         }
         do throws(Errno) {
-            let socket = try ProbeSocket(way, server, id: bits.id, token: token, message)
+            let socket = try ProbeSocket(way, server, id: bits.id, token: token, message: message)
             try epoll.add(
                 socket.descriptor, way == .overTCP ? [.readable, .writable] : .readable, token: token)
             if way != .overTCP, try socket.send() == .partial { throw .noBuffers }
@@ -128,9 +128,9 @@ struct ProbedServer {
             guard let answer = try socket.receive() else { return }
             // The sender of another ID has not seen the question: the answer is still to come.
             guard way == .overTCP || answer.starts(with: socket.idOctets) else { return }
-            judge(answer, way, socket, at: now, learn: learn)
+            judge(answer, way, socket: socket, at: now, learn: learn)
         } catch {
-            guard way == .overTCP else { return heed(error, way, socket) }
+            guard way == .overTCP else { return heed(error, way, socket: socket) }
             switch SocketFault(error) {
             case .local(let failure): probe.failedHere(way, failure)
             case .remote(let failure): probe.failed(way, failure.description)
@@ -141,7 +141,7 @@ struct ProbedServer {
 
     /// ICMP reports that the server can't be reached, which can be forged: an answer still counts, and none
     /// within a short time confirms the report.
-    private mutating func heed(_ error: Errno, _ way: ServerProbe.Way, _ socket: ProbeSocket) {
+    private mutating func heed(_ error: Errno, _ way: ServerProbe.Way, socket: ProbeSocket) {
         DatagramSocket.discardErrors(of: socket.descriptor)
         switch SocketFault(error) {
         case .local(let failure): probe.hinted(way, failure.description)
@@ -151,7 +151,7 @@ struct ProbedServer {
 
     /// Evaluates an answer.
     private mutating func judge(
-        _ answer: [UInt8], _ way: ServerProbe.Way, _ socket: ProbeSocket, at now: MonotonicTime,
+        _ answer: [UInt8], _ way: ServerProbe.Way, socket: ProbeSocket, at now: MonotonicTime,
         learn: (ResourceRecord) -> Void
     ) {
         let asked = question

@@ -32,7 +32,7 @@ final class ServerProber: Sendable {
     ///   - mostOpen: Sockets that may be open at a time.
     ///   - news: Called on the prober's thread when a server dies, comes back or changes its mode.
     init(
-        _ policy: ForwardingPolicy, _ board: HealthBoard, _ identity: ProcessIdentity, mostOpen: Int,
+        _ policy: ForwardingPolicy, _ board: HealthBoard, identity: ProcessIdentity, mostOpen: Int,
         news: @escaping @Sendable (HealthNews) -> Void
     ) throws(Errno) {
         self.mostOpen = max(mostOpen, ServerProbe.Way.allCases.count)
@@ -93,14 +93,14 @@ final class ServerProber: Sendable {
             first = probes.isEmpty ? 0 : (first + 1) % probes.count
             for place in probes.indices {
                 let index = (first + place) % probes.count
-                step(&probes[index], index, random, &openCount, at: now)
+                step(&probes[index], index, random: random, openCount: &openCount, at: now)
             }
         }
     }
 
     /// Ends the round of a server if it is over, and begins one that is due.
     private func step(
-        _ probed: inout ProbedServer, _ index: Int, _ random: KernelRandom, _ openCount: inout Int,
+        _ probed: inout ProbedServer, _ index: Int, random: KernelRandom, openCount: inout Int,
         at now: MonotonicTime
     ) {
         let health = board.servers[index]
@@ -108,7 +108,7 @@ final class ServerProber: Sendable {
         defer { openCount += probed.openCount }
         if health.isDead, probed.lastMode != health.mode {
             probed.probe.hurry(at: now)
-            tell(&probed, index, health.mode, health.lastError)
+            tell(&probed, index, mode: health.mode, reason: health.lastError)
         }
         if probed.probe.mayDoubtLife(at: now), health.takeSilence() == .taken {
             probed.probe.doubtLife(at: now)
@@ -122,11 +122,11 @@ final class ServerProber: Sendable {
             probed.close()
             if let keeps = probed.keepsLetterCase { health.learn(keepsLetterCase: keeps) }
             health.answered(in: mode, after: roundTrip, payloadSize: payloadSize, at: now)
-            if mode != probed.lastMode { tell(&probed, index, mode, "") }
+            if mode != probed.lastMode { tell(&probed, index, mode: mode, reason: "") }
         case .dead(let reason):
             probed.close()
             health.markDead(reason)
-            if probed.lastMode != .dead { tell(&probed, index, .dead, reason) }
+            if probed.lastMode != .dead { tell(&probed, index, mode: .dead, reason: reason) }
         case .notAsked(let failure):
             probed.close()
             board.shortages.note(failure, for: policy.servers[index], at: now)
@@ -138,15 +138,15 @@ final class ServerProber: Sendable {
         }
         let ways = probed.probe.begin(isDead: health.isDead, isDoubted: health.isDoubted, at: now)
         guard !ways.isEmpty else { return }
-        beginRound(&probed, health, random)
+        beginRound(&probed, health, random: random)
         for way in ways {
             let bits = (id: UInt16(truncatingIfNeeded: random.next()), letters: random.next())
-            probed.ask(way, bits, token: UInt64(index * 4 + way.rawValue), epoll)
+            probed.ask(way, bits, token: UInt64(index * 4 + way.rawValue), with: epoll)
         }
     }
 
     /// Draws the name by which a round detects a loop, if it does.
-    private func beginRound(_ probed: inout ProbedServer, _ health: ServerHealth, _ random: KernelRandom) {
+    private func beginRound(_ probed: inout ProbedServer, _ health: ServerHealth, random: KernelRandom) {
         guard probed.probe.isLoopRound else { return probed.beginRound(nil) }
         let check = LoopCheck(name: random.next(), secret: random.next())
         health.begin(check)
@@ -154,8 +154,7 @@ final class ServerProber: Sendable {
     }
 
     /// Stores and reports a server's mode.
-    private func tell(_ probed: inout ProbedServer, _ index: Int, _ mode: ServerHealth.Mode, _ reason: String)
-    {
+    private func tell(_ probed: inout ProbedServer, _ index: Int, mode: ServerHealth.Mode, reason: String) {
         probed.lastMode = mode
         news(
             HealthNews(

@@ -24,7 +24,8 @@ extension DNSServerWorker {
             case .begin(let change):
                 present.engine.begin(change)
                 for old in draining { old.unit.engine.begin(change) }
-            case .reconfigure(let serving, let change): reconfigure(serving, change, command.acknowledgement)
+            case .reconfigure(let serving, let change):
+                reconfigure(serving, change, acknowledgement: command.acknowledgement)
             case .completeReload: present.engine.completeReload()
             }
             command.acknowledgement.confirm()
@@ -33,7 +34,7 @@ extension DNSServerWorker {
 
     /// Switches to another configuration: a new unit takes the questions, the old one drains.
     private mutating func reconfigure(
-        _ serving: Serving, _ change: PolicyChange, _ acknowledgement: Acknowledgement
+        _ serving: Serving, _ change: PolicyChange, acknowledgement: Acknowledgement
     ) {
         guard end == nil else { return }
         resources.now = MonotonicClock.now

@@ -40,7 +40,7 @@ struct DNSServerWorker: ~Copyable {
         self.seed = seed
         let first = seed.first.withLock { $0.take() }
         guard let first else { preconditionFailure("a seed makes one worker") }
-        resources = WorkerResources(seed, first.settings, first.board.shortages)
+        resources = WorkerResources(seed, first.settings, shortages: first.board.shortages)
         let engine = ForwardingEngine(
             policy: first.policy, hashKey: resources.turn.random.next(), cache: seed.cache,
             board: first.board, identity: first.identity, limits: seed.limits)
@@ -105,13 +105,13 @@ struct DNSServerWorker: ~Copyable {
             clients.acceptClients(token.index, &resources)
         case .client:
             guard let connection = clients.connections.find(token.index, token.generation) else { return }
-            clients.serve(connection, readiness, for: &present, &resources)
+            clients.serve(connection, readiness, for: &present, resources: &resources)
         case .upstreamDatagram, .upstreamStream:
             if token.engine == present.number {
-                present.handle(token, readiness, &clients, &resources)
+                present.handle(token, readiness, clients: &clients, resources: &resources)
             } else if let old = draining.first(where: { $0.unit.number == token.engine }) {
                 with(old) { unit, clients, resources in
-                    unit.handle(token, readiness, &clients, &resources)
+                    unit.handle(token, readiness, clients: &clients, resources: &resources)
                 }
             }
         }

@@ -23,7 +23,7 @@ struct WorkerResources: ~Copyable {
     /// When connections are checked next; nil while there are none.
     var nextSweep: MonotonicTime? = nil
 
-    init(_ seed: WorkerSeed, _ settings: DNSServerSettings, _ shortages: LocalShortages) {
+    init(_ seed: WorkerSeed, _ settings: DNSServerSettings, shortages: LocalShortages) {
         self.seed = seed
         self.settings = settings
         self.shortages = shortages
