@@ -12,6 +12,9 @@ final class Lab: @unchecked Sendable {
     private var hosts: [String] = []
     let sockets: ProbeSockets
 
+    /// The hosts that their addresses do not tell apart, and how the file calls each.
+    var references: [String: String] = [:]
+
     /// True if namespaces can be made; else the reason is printed once.
     static let isPossible: Bool = {
         guard getuid() == 0 else { return skipped("only root can make network namespaces") }
@@ -169,7 +172,13 @@ final class Lab: @unchecked Sendable {
 
     /// Runs `namebridge net ARGUMENTS` on a host, with that host's own state.
     func net(_ host: String, _ arguments: String) throws -> Shell.Result {
-        try on(host, "env \(environment(of: host)) \(Shell.program) net \(arguments)")
+        try on(host, "env \(environment(of: host)) \(Shell.program) net \(naming(host, arguments))")
+    }
+
+    /// The arguments with the option that says which host of the file this is, if that is needed.
+    private func naming(_ host: String, _ arguments: String) -> String {
+        guard let name = references[host], arguments.contains("--config") else { return arguments }
+        return "\(arguments) --host \(name)"
     }
 
     /// Runs `namebridge net ARGUMENTS` on each of several hosts, two at a time; the results in the hosts' order.
@@ -180,7 +189,7 @@ final class Lab: @unchecked Sendable {
             let text = try script(
                 pair.map { host in
                     """
-                    ( c=0; on \(host) env NAMEBRIDGE_NET_STATE=\(state(of: host)) \(Shell.program) net \(arguments) \\
+                    ( c=0; on \(host) env NAMEBRIDGE_NET_STATE=\(state(of: host)) \(Shell.program) net \(naming(host, arguments)) \\
                         >\(folder.path)/\(host).out 2>&1 || c=$?; echo "exit $c" >>\(folder.path)/\(host).out ) &
                     """
                 }.joined(separator: "\n") + "\nwait\n"

@@ -90,17 +90,21 @@ import Testing
                 paths: [{ between: [near, far], via: routed }]
                 """, place: "paths[0]", words: "the route to 10.2.7.0/24 would cover 10.2.7.9, its own next hop"),
         Case(
-            reason: "a mesh with a map",
-            yaml: mapped + "  - { between: [prod, staging], via: vxlan, vxlan: { id: 7, network: 100.64.0.0/24 } }",
+            reason: "plain routes with a map",
+            yaml: mapped + "  - { between: [prod, staging], via: routed }",
             place: "paths[0]", words: "use \"via: relay\""),
         Case(
             reason: "sources kept by a node of a mapped cluster",
             yaml: mapped + "  - { from: office, to: prod, via: relay, relays: [n1], source: keep }", place: "paths[0]",
             words: "needs a relay that is no node of prod"),
         Case(
-            reason: "a mapped cluster that opens connections",
-            yaml: mapped + "  - { from: prod, to: staging, via: relay, relays: [staging/n2] }", place: "paths[0]",
-            words: "cannot open connections to others through a relay yet"),
+            reason: "sources kept that others have, too",
+            yaml: mapped + "  - { from: prod, to: staging, via: relay, relays: [staging/n2], source: keep }",
+            place: "paths[0]", words: "use \"source: map\""),
+        Case(
+            reason: "a node of the near end as relay",
+            yaml: mapped + "  - { from: prod, to: staging, via: relay, relays: [prod/n1] }", place: "paths[0]",
+            words: "n1 is a node of prod, whose addresses are mapped"),
         Case(
             reason: "kept sources of two clusters behind one device",
             yaml: mapped + kept(by: "up0", "up0"), place: "paths", words: "come from both clusters by one device"),

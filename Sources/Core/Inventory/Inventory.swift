@@ -110,6 +110,21 @@ package struct Inventory: Hashable, Sendable {
         return "\(far)/\(name)"
     }
 
+    /// How `host` reaches the cluster `key` as a relay of one of the paths there; nil if it is none, or none
+    /// says.
+    package func relayEntry(into key: String, at host: LocatedHost) -> Relay? {
+        for path in paths {
+            guard case .relay(let settings) = path.carrier, case .oneWay(let from, let to) = path.ends,
+                to == key
+            else { continue }
+            for relay in settings.relays where relay.uplink != nil || !relay.gateways.isEmpty {
+                let found = self.host(relay.host, in: [to, from])
+                if found?.place == host.place, found?.host.name == host.host.name { return relay }
+            }
+        }
+        return nil
+    }
+
     /// Every host in the order of the inventory: of each cluster the nodes, then the others; of sites last.
     package var hosts: [LocatedHost] {
         var seen: Set<String> = []

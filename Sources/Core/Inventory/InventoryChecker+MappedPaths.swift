@@ -108,40 +108,67 @@ extension InventoryChecker {
             let own: IPAddress
             let node: IPAddress
         }
-        var ways: [(way: Way, cluster: String, path: InventoryPath)] = []
+        var ways: [(way: Way, end: End, path: InventoryPath)] = []
         for (index, path) in inventory.paths.enumerated() {
-            guard case .relay(let relay) = path.carrier, case .oneWay(let from, let to) = path.ends,
-                let cluster = clusters[to], cluster.isMapped
+            guard case .relay(let relay) = path.carrier, case .oneWay(let from, let to) = path.ends
             else { continue }
-            for (position, entry) in relay.relays.prefix(64).enumerated() where entry.uplink == nil {
-                guard let found = inventory.host(entry.host, in: [to, from]),
-                    found.place != to || found.host.device == nil && !found.isNode
-                else { continue }
+            for (position, entry) in relay.relays.prefix(64).enumerated() {
+                guard let found = inventory.host(entry.host, in: [to, from]) else { continue }
                 let here = (InventoryPath("paths")[index] + "relays")[position]
-                for own in found.host.addresses.firstOfEachFamily {
-                    for node in cluster.nodes.flatMap(\.addresses) where node.family == own.family {
-                        ways.append((Way(relay: found.host.name, own: own, node: node), to, here))
+                for end in mappedEnds(of: path, relay.source, entry, at: found) {
+                    for own in found.host.addresses.firstOfEachFamily {
+                        for node in end.cluster.nodes.flatMap(\.addresses) where node.family == own.family {
+                            ways.append((Way(relay: found.host.name, own: own, node: node), end, here))
+                        }
                     }
                 }
             }
         }
-        var first: [Way: (cluster: String, path: InventoryPath)] = [:]
-        var reported: Set<InventoryPath> = []
-        for (way, cluster, here) in ways {
+        var first: [Way: (end: End, path: InventoryPath)] = [:]
+        var reported: Set<String> = []
+        for (way, end, here) in ways {
             guard let other = first[way] else {
-                first[way] = (cluster, here)
+                first[way] = (end, here)
                 continue
             }
-            guard other.cluster != cluster else { continue }
-            for (place, into, also) in [(other.path, other.cluster, cluster), (here, cluster, other.cluster)]
-            where reported.insert(place).inserted {
+            guard other.end.cluster.key != end.cluster.key else { continue }
+            for (place, into, also) in [(other.path, other.end, end), (here, end, other.end)] {
+                guard let option = into.option, reported.insert("\(place) \(option)").inserted else {
+                    continue
+                }
+                let gateway = option == "uplink" ? ", gateway: \(way.node)" : ""
                 error(
                     at: place,
-                    "found \(way.relay), which cannot tell the nodes of \(into) from those of \(also):"
-                        + " both have \(way.node); expected the device into \(into), as in"
-                        + " { host: \(way.relay), uplink: eth1, gateway: \(way.node) }")
+                    "found \(way.relay), which cannot tell the nodes of \(into.cluster.key) from those of"
+                        + " \(also.cluster.key): both have \(way.node); expected the device into"
+                        + " \(into.cluster.key), as in { host: \(way.relay), \(option): eth1\(gateway) }")
             }
         }
+    }
+
+    /// A mapped cluster at an end of a path, and the key that shall say by which device the relay reaches it;
+    /// nil if that is known.
+    private struct End {
+        let cluster: Cluster
+        let option: String?
+    }
+
+    /// The mapped ends of a path through the relay `found`, of which it is no node.
+    private func mappedEnds(
+        of path: Path, _ source: PathSource, _ entry: Relay, at found: LocatedHost
+    ) -> [End] {
+        guard case .oneWay(let from, let to) = path.ends else { return [] }
+        var ends: [End] = []
+        if let far = clusters[to], far.isMapped {
+            ends.append(End(cluster: far, option: entry.uplink == nil ? "uplink" : nil))
+        }
+        if let near = clusters[from], near.isMapped, path.isMapped,
+            clusters[to]?.isMapped == true || source == .map
+        {
+            let known = entry.nearUplink ?? inventory.relayEntry(into: from, at: found)?.uplink
+            ends.append(End(cluster: near, option: known == nil ? "near-uplink" : nil))
+        }
+        return ends.filter { found.place != $0.cluster.key || found.host.device == nil && !found.isNode }
     }
 }
 

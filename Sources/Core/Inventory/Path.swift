@@ -121,6 +121,10 @@ package struct Relay: Hashable, Sendable {
     /// The next hops towards the far end, at most one per family; empty: derived from the nodes.
     package var gateways: [IPAddress]
 
+    /// The interface that leads into the near end, if that is a cluster with a map; nil: derived, or as
+    /// another path says of this host.
+    package var nearUplink: String?
+
     /// 1...255: those that work and have the highest carry the path, and share it. Default: 100.
     package var priority = 100
 

@@ -52,6 +52,20 @@ extension PlanBuilder {
         translateServices(traffic, action, because: because)
     }
 
+    /// Pods of `cluster`, whose node this is, leave with their own addresses: the first rule of translation
+    /// that decides wins, and this one comes before that of the cluster's network (natOutgoing of Calico, the
+    /// masquerading of flannel).
+    mutating func leaveUntranslated(_ traffic: PathTraffic, of cluster: Cluster, because: String) {
+        let far = PrefixSet(traffic.destinations)
+        let pods = cluster.pods.of(traffic.family)
+        let identity = pods.compactMap { PrefixTranslation(from: $0, to: $0) }
+        guard let action = FilterAction.translating(.source, identity), !far.isEmpty else { return }
+        translate(
+            FilterRule(
+                [.source(PrefixSet(pods)), .destination(far)], action, comment: FilterRule.comment(because)))
+        forget(from: PrefixSet(pods), to: far, because: because)
+    }
+
     private mutating func forget(from sources: PrefixSet, to destinations: PrefixSet, because: String) {
         for source in sources.prefixes {
             for destination in destinations.prefixes {

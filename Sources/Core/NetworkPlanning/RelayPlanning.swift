@@ -28,6 +28,9 @@ struct RelayPlanning {
     /// The same as the near end sees it: with outer addresses of a far end that has a map, and its own.
     let nearTraffic: [PathTraffic]
 
+    /// The near end with its names and numbers, if the path shows its outer addresses to the far end.
+    let nearMapped: MappedCluster?
+
     /// Nil if the path's ends or relays do not exist, which `Inventory.check` reports.
     init?(planner: NetworkPlanner, path: Path, settings: RelaySettings) {
         guard case .oneWay(let from, let to) = path.ends, var cluster = planner.clusters[to] else {
@@ -43,20 +46,22 @@ struct RelayPlanning {
         relays = settings.relays.compactMap { planner.inventory.host($0.host, in: [to, from]) }
         endpoint = settings.endpoint.flatMap { planner.inventory.host($0, in: [to, from]) }
         guard !relays.isEmpty else { return nil }
-        let sources = planner.sources(of: from)
+        let isFarMapped = path.isMapped && cluster.isMapped
+        nearMapped = path.isMapped && (isFarMapped || settings.source == .map) ? planner.mapped[from] : nil
+        // Pods of a cluster with a map leave it with their own addresses: `leaveUntranslated`.
+        let sources = nearMapped?.cluster.pods ?? planner.sources(of: from)
         let seen =
-            settings.source == .map
+            nearMapped != nil || settings.source == .map
             ? sources.flatMap { planner.addressMap(of: from).outer(of: $0) } : sources
         let traffic = AddressFamily.allCases.compactMap {
             PathTraffic($0, sources: seen, to: cluster, targets: path.targets)
         }
         self.traffic = traffic
         nearTraffic = traffic.map { far in
-            guard path.isMapped, cluster.isMapped else { return far }
-            return PathTraffic(
+            PathTraffic(
                 PrefixSet(sources.of(far.family)), of: far,
-                pods: far.pods.prefixes.flatMap { cluster.addressMap.outer(of: $0) },
-                services: far.services.prefixes.flatMap { cluster.addressMap.outer(of: $0) })
+                pods: path.seen(far.pods.prefixes, of: cluster),
+                services: path.seen(far.services.prefixes, of: cluster))
         }
     }
 
@@ -74,12 +79,14 @@ struct RelayPlanning {
     /// Sources of `source: map` that no outer prefix stands for.
     var uncoveredSources: [IPPrefix] {
         let inner = PrefixSet(planner.addressMap(of: from).pairs.map(\.inner))
-        return planner.sources(of: from).filter { !inner.contains(PrefixSet([$0])) }
+        let sources = nearMapped?.cluster.pods ?? planner.sources(of: from)
+        return sources.filter { !inner.contains(PrefixSet([$0])) }
     }
 
     /// What stands for which source of one family on paths with `source: map`; else empty.
     func sourceMap(_ family: AddressFamily) -> [PrefixTranslation] {
-        guard settings.source == .map else { return [] }
+        // A cluster's own namespace does it.
+        guard settings.source == .map, nearMapped == nil else { return [] }
         let sources = planner.sources(of: from)
         return planner.addressMap(of: from).pairs.compactMap { pair in
             guard pair.inner.family == family, sources.contains(where: { $0.overlaps(pair.inner) }) else {
@@ -165,7 +172,10 @@ struct RelayPlanning {
         if let mapped { return contributeMappedRelay(mapped, to: &builder) }
         let because = "path \(from) -> \(cluster.key) via \(builder.host.host.name)".plain
         builder.take(role: .relay)
-        if settings.source == .map {
+        if let refusal = nearRefusal(host: builder.host) {
+            return builder.note(.refusal, "\(because): \(refusal)")
+        }
+        if settings.source == .map, nearMapped == nil {
             builder.note(
                 .refusal,
                 "\(because): \"source: map\" needs a far end with outer addresses of its own: add"
@@ -194,6 +204,7 @@ struct RelayPlanning {
             builder.clamp(traffic, because: because)
             routeFromRelay(traffic, in: &builder, because: because)
         }
+        leadOut(of: builder.host, in: &builder, because: because)
         warnRelay(&builder, because: because)
     }
 
@@ -205,7 +216,8 @@ struct RelayPlanning {
             builder.forwarding(family, uplink, because: because)
             loosenUplink(uplink, family, in: &builder, because: because)
         }
-        for prefix in traffic.pods.prefixes + traffic.sources.prefixes {
+        let sources = nearMapped == nil ? traffic.sources.prefixes : []
+        for prefix in traffic.pods.prefixes + sources {
             builder.forwarding(family, .toward(prefix), because: because)
         }
         guard !isOwnNode(builder.host) else { return }
@@ -355,6 +367,9 @@ struct RelayPlanning {
         builder.protect(relays.flatMap(\.host.addresses))
         for traffic in nearTraffic {
             builder.accept(traffic, because: path.label)
+            if let nearMapped {
+                builder.leaveUntranslated(traffic, of: nearMapped.cluster, because: path.label)
+            }
         }
         lead(through: firstHops, in: &builder)
     }

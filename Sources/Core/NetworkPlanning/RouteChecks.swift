@@ -210,7 +210,7 @@ struct RouteChecks {
             let isOurs = ours.nextHops.contains { wanted in
                 hop.gateway == wanted.gateway && (wanted.device == nil || wanted.device == hop.device)
             }
-            guard !isOurs else { return nil }
+            guard !isOurs, !isAside(culprit) else { return nil }
             effect =
                 "leads packets to \(check.destination) " + (hop.gateway.map { "via \($0) " } ?? "")
                 + "out of \(hop.device ?? "?")"
@@ -225,6 +225,12 @@ struct RouteChecks {
             "\(name) \(effect), instead of \(ours) (asked: ip \(check.question); \(check.route.because))",
             remedy: culprit.remedy(for: check))
         return (name + effect, conflict)
+    }
+
+    /// True if the plan itself has a rule for these packets, into the namespace of a cluster.
+    private func isAside(_ culprit: Culprit) -> Bool {
+        guard let rule = culprit.rule else { return false }
+        return plan.rules.contains { $0.value == rule }
     }
 
     /// The deciding rule and route, according to the observation.

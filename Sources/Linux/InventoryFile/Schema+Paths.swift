@@ -74,6 +74,7 @@ extension Field {
             var relay = Relay(host: host ?? "")
             keys.read("uplink", into: &relay.uplink, .device)
             keys.read("gateway", into: &relay.gateways) { $0.list(of: .address) }
+            keys.read("near-uplink", into: &relay.nearUplink, .device)
             keys.read("priority", into: &relay.priority, .integer(1...255, "a priority"))
             keys.read("weight", into: &relay.weight, .integer(1...100, "a weight"))
             keys.read("map", into: &relay.addressMap) { $0.prefixMap() }

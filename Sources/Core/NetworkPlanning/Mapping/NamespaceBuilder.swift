@@ -17,6 +17,7 @@ struct NamespaceBuilder {
     private var outgoing: [FilterRule] = []
     private var invalidIncoming: [FilterRule] = []
     private var invalidOutgoing: [FilterRule] = []
+    private var segments: [SegmentPart] = []
 
     init(_ mapped: MappedCluster, because: String) {
         self.mapped = mapped
@@ -63,6 +64,31 @@ struct NamespaceBuilder {
             guard !map.isEmpty else { return }
             turnSymmetrically(inside, to: map.compactMap(\.inverse), seenAs: seen, comment)
         }
+    }
+
+    /// Lets the cluster's own pods reach `far`, each as its outer address, whichever end begins.
+    ///
+    /// - Parameters:
+    ///   - pods: Inner addresses.
+    ///   - nodes: Addresses without outer ones: they leave with `mask`.
+    mutating func open(
+        to far: PrefixSet, pods: [IPPrefix], nodes: [IPPrefix], mask: IPAddress, because: String
+    ) {
+        guard let family = far.family else { return }
+        families.insert(family)
+        let pairs = mapped.pairs(of: pods, family)
+        let comment = FilterRule.comment(because)
+        let toInner = pairs.compactMap { PrefixTranslation(from: $0.outer, to: $0.inner) }
+        if !nodes.isEmpty, mask.family == family {
+            let mask = FilterAction.sourceTranslation(to: mask, isFullyRandom: true)
+            add(\.masks, [.source(PrefixSet(nodes)), .destination(far)], mask, comment)
+        }
+        turnSymmetrically(far, to: toInner, seenAs: PrefixSet(pairs.map(\.outer)), comment)
+    }
+
+    /// What a segment has in the namespace; each segment once.
+    mutating func join(_ segment: SegmentPart) {
+        if !segments.contains(where: { $0.link == segment.link }) { segments.append(segment) }
     }
 
     /// Translates destinations of packets from `sources`, and the sources of packets to them back, in both
@@ -126,6 +152,7 @@ struct NamespaceBuilder {
             }
             content.settings += settings(family)
         }
+        for segment in segments { segment.add(to: &content) }
         content.table.chains = chains.filter { !$0.rules.isEmpty }
         return NamespacePlan(name: mapped.namespace, content: content)
     }
@@ -136,7 +163,7 @@ struct NamespaceBuilder {
     private func settings(_ family: AddressFamily) -> [Desired<PlannedSetting>] {
         var values: [(KernelSetting.Name, String, Int)] = [(.forwarding, "all", 1)]
         if family == .v4 {
-            for device in ["all", VethLink.peer] {
+            for device in ["all", VethLink.peer] + segments.map(\.link.name) {
                 values += [(.reversePathFilter, device, 0), (.sendRedirects, device, 0)]
             }
         }
@@ -163,6 +190,8 @@ struct NamespaceBuilder {
             chain(
                 "postrouting", FilterHook(type: .nat, point: .postrouting, priority: 100), masks + outgoing),
             chain(Self.invalidOut, lastOfAll, invalidOutgoing),
+            chain(
+                "clamp", FilterHook(type: .filter, point: .forward, priority: -150), segments.map(\.clamp)),
         ]
     }
 }

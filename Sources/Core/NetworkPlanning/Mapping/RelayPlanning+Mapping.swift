@@ -21,6 +21,7 @@ extension RelayPlanning {
         if let refusal = mappingRefusal(builder.host) {
             return builder.note(.refusal, "\(because): \(refusal)")
         }
+        let end = ClusterEnd(mapped, relay(builder.host))
         for (near, far) in zip(nearTraffic, traffic) {
             let family = near.family
             guard !near.destinations.isEmpty, builder.host.host.address(family) != nil else { continue }
@@ -28,36 +29,41 @@ extension RelayPlanning {
             let sources = (keepsSource ? far.sources.prefixes : []) + [IPPrefix(only: own)]
             guard let turned = PathTraffic(family, sources: sources, to: cluster, targets: path.targets)
             else { continue }
-            lead(mapped, near, into: &builder, because: because)
-            forwardMapped(mapped, near, in: &builder, because: because)
+            // Of a near end with a map as they come out of its own namespace.
+            let coming = nearMapped == nil ? near : near.from(far.sources)
+            lead(mapped, coming, into: &builder, because: because)
+            forwardMapped(mapped, coming, in: &builder, because: because)
             let masked = PathTraffic(
                 family, sources: [IPPrefix(only: own)], to: cluster, targets: path.targets)
             if let masked { translate(masked, translation, in: &builder, because: because) }
             if isOwnNode(builder.host) { builder.refuseUnusedServices(turned, because: because) }
-            for traffic in [near, turned] {
+            for traffic in [coming, turned] {
                 builder.accept(traffic, because: because)
                 builder.clamp(traffic, because: because)
             }
-            if !isOwnNode(builder.host) { routeInside(mapped, far, in: &builder, because: because) }
-            if keepsSource { leadBack(mapped, far, in: &builder, because: because) }
+            if !isOwnNode(builder.host) {
+                if path.targets.pods, cluster.cni != .vpc, end.gateways(family).isEmpty {
+                    notePods(far, in: &builder, because: because)
+                }
+                routeInside(end, far, in: &builder, because: because)
+            }
+            if keepsSource { leadBack(end, family, far.sources, in: &builder, because: because) }
         }
+        leadOut(of: builder.host, in: &builder, because: because)
         builder.noteLiterals(of: cluster, because: because)
         warnRelay(&builder, because: because)
     }
 
     /// What this host cannot carry; nil if it can.
     private func mappingRefusal(_ host: LocatedHost) -> String? {
+        if let refusal = nearRefusal(host: host) { return refusal }
         if keepsSource, isOwnNode(host) {
             return "\"source: \(settings.source == .map ? "map" : "keep")\" needs a relay that is no node of"
                 + " \(cluster.key), whose addresses are mapped: use another host, or \"source: snat\""
         }
-        if planner.clusters[from]?.isMapped == true {
-            return "a cluster with a map cannot open connections to others through a relay yet: use names of"
-                + " \(cluster.key) without a path, or give \(from) addresses that nothing else has"
-        }
-        let uncovered = settings.source == .map ? uncoveredSources : []
+        let uncovered = nearMapped != nil || settings.source == .map ? uncoveredSources : []
         if let first = uncovered.first {
-            return "\"source: map\" needs outer addresses for \(first): add it to the map of \(from)"
+            return "the path needs outer addresses for \(first): add it to the map of \(from)"
         }
         return nil
     }
@@ -80,15 +86,7 @@ extension RelayPlanning {
                 near, inner: inner, own: own,
                 sources: keepsSource ? .kept(map: sourceMap(family)) : .masked, because: because)
         }
-        for prefix in near.destinations {
-            let hop = NextHop(gateway: mapped.ownAddress(family), device: mapped.device)
-            builder.route(Route(destination: prefix, nextHops: [hop]), because: because)
-            // Without the device, packets would go back to the router that they come from.
-            builder.route(
-                Route(
-                    destination: prefix, kind: .blackhole, metric: MappedCluster.lastMetric, nextHops: []),
-                because: because)
-        }
+        builder.leadInto(mapped, near.destinations, because: because)
     }
 
     private func forwardMapped(
@@ -100,13 +98,16 @@ extension RelayPlanning {
             builder.forwarding(family, uplink, because: because)
             if isOwnNode(builder.host) { loosenUplink(uplink, family, in: &builder, because: because) }
         }
-        for prefix in near.sources.prefixes { builder.forwarding(family, .toward(prefix), because: because) }
+        // Those of a near end with a map come out of its namespace.
+        for prefix in nearMapped == nil ? near.sources.prefixes : [] {
+            builder.forwarding(family, .toward(prefix), because: because)
+        }
         if isOwnNode(builder.host) {
             for prefix in cluster.pods.of(family) {
                 builder.forwarding(family, .toward(prefix), because: because)
             }
         } else {
-            for device in uplinks(of: builder.host, family) {
+            for device in uplinks(into: ClusterEnd(mapped, relay(builder.host)), family) {
                 builder.forwarding(family, device, because: because)
             }
         }
@@ -117,78 +118,73 @@ extension RelayPlanning {
     /// Where the cluster's inner addresses are, for packets out of its namespace alone: other clusters and
     /// the host's own networks may have the same.
     private func routeInside(
-        _ mapped: MappedCluster, _ far: PathTraffic, in builder: inout PlanBuilder, because: String
+        _ end: ClusterEnd, _ far: PathTraffic, in builder: inout PlanBuilder, because: String
     ) {
-        let (family, relay) = (far.family, relay(builder.host))
+        let (family, cluster, table) = (far.family, end.mapped.cluster, end.mapped.innerTable)
         var rule = PolicyRule(
-            family: family, priority: MappedCluster.rulePriority,
-            action: .lookup(table: mapped.innerTable))
-        rule.inDevice = mapped.device
+            family: family, priority: MappedCluster.rulePriority, action: .lookup(table: table))
+        rule.inDevice = end.mapped.device
         builder.rule(rule, because: because)
+        let given = end.gateways(family)
         func route(_ prefix: IPPrefix, _ hosts: [Host]) {
-            let gateway = relay?.gateways.first { $0.family == family }
-            let gateways = gateway.map { [$0] } ?? hosts.compactMap { $0.address(family) }
+            let gateways = given.isEmpty ? hosts.compactMap { $0.address(family) } : given
             guard !gateways.isEmpty else { return }
-            let hops = gateways.map {
-                NextHop(gateway: $0, device: relay?.uplink, isOnLink: relay?.uplink != nil)
-            }
-            if relay?.uplink == nil, gateway == nil { builder.noteOtherAddresses(of: hosts, family) }
-            builder.route(
-                Route(destination: prefix, table: mapped.innerTable, nextHops: hops), because: because)
+            let hops = gateways.map { NextHop(gateway: $0, device: end.uplink, isOnLink: end.uplink != nil) }
+            builder.noteOtherAddresses(of: hosts, family)
+            builder.route(Route(destination: prefix, table: table, nextHops: hops), because: because)
         }
         let nodes = cluster.nodes.filter { $0.host.address(family) != nil }
-        let hasGateway = relay?.gateways.contains { $0.family == family } == true
-        if path.targets.pods, cluster.cni != .vpc {
-            if hasGateway {
-                for prefix in far.pods.prefixes { route(prefix, []) }
-            } else {
+        if !far.pods.isEmpty, cluster.cni != .vpc {
+            if given.isEmpty {
                 for node in nodes { for prefix in node.pods.of(family) { route(prefix, [node.host]) } }
                 builder.noteRoutes(to: cluster.nodes, of: cluster, because: because)
-                notePods(far, in: &builder, because: because)
+            } else {
+                for prefix in far.pods.prefixes { route(prefix, []) }
             }
         }
         let entries = planner.entries(of: cluster, family).map(\.host)
         for prefix in far.services.prefixes { route(prefix, entries) }
-        if entries.isEmpty, !hasGateway, !far.services.isEmpty {
+        if entries.isEmpty, given.isEmpty, !far.services.isEmpty {
             builder.note(
                 .warning,
                 "\(because): \(builder.host.host.name) is no node of \(cluster.key), and no node is known"
                     + " that knows its services")
         }
-        if let uplink = relay?.uplink {
+        if let uplink = end.uplink {
             for node in nodes {
                 guard let address = node.host.address(family) else { continue }
                 let hop = NextHop(gateway: nil, device: uplink)
                 builder.route(
-                    Route(destination: IPPrefix(only: address), table: mapped.innerTable, nextHops: [hop]),
+                    Route(destination: IPPrefix(only: address), table: table, nextHops: [hop]),
                     because: because)
             }
         }
         for prefix in (cluster.cni == .vpc ? [] : far.pods.prefixes) + far.services.prefixes {
             builder.route(
                 Route(
-                    destination: prefix, kind: .blackhole, table: mapped.innerTable,
+                    destination: prefix, kind: .blackhole, table: table,
                     metric: MappedCluster.lastMetric, nextHops: []), because: because)
         }
     }
 
-    /// Answers to clients whose source was kept go through the namespace again, and so do the relay's own
-    /// ICMP errors, which tell of inner addresses.
+    /// Packets from the cluster to `clients` go through the namespace again, whose sources it keeps, and so
+    /// do the relay's own ICMP errors, which tell of inner addresses.
     private func leadBack(
-        _ mapped: MappedCluster, _ far: PathTraffic, in builder: inout PlanBuilder, because: String
+        _ end: ClusterEnd, _ family: AddressFamily, _ clients: PrefixSet, in builder: inout PlanBuilder,
+        because: String
     ) {
-        let family = far.family
         guard let all = IPPrefix(around: IPAddress(family: family, bits: 0), length: 0) else { return }
+        let mapped = end.mapped
         let hop = NextHop(gateway: mapped.ownAddress(family), device: mapped.device)
         builder.route(
             Route(
                 destination: all, table: mapped.returnTable, nextHops: [hop],
                 source: builder.host.host.address(family)), because: because)
-        for client in far.sources.prefixes {
+        for client in clients.prefixes {
             var rule = PolicyRule(
                 family: family, priority: MappedCluster.rulePriority, destination: client,
                 action: .lookup(table: mapped.returnTable))
-            for device in uplinks(of: builder.host, family) {
+            for device in uplinks(into: end, family) {
                 builder.rule(DeviceRule(device: device, rule: rule), because: because)
             }
             rule.inDevice = "lo"
@@ -199,9 +195,82 @@ extension RelayPlanning {
         let device = DeviceReference.named(mapped.device)
         builder.setting(.reversePathFilter, .v4, device, 2, because: because)
         builder.setting(.acceptLocal, .v4, device, 1, because: because)
-        for device in uplinks(of: builder.host, family) {
+        for device in uplinks(into: end, family) {
             builder.setting(.reversePathFilter, .v4, device, 2, because: because)
         }
+    }
+
+    // MARK: A near end with outer addresses
+
+    /// What a relay cannot carry for a near end with outer addresses; nil if it can.
+    func nearRefusal(host: LocatedHost) -> String? {
+        guard nearMapped != nil else { return nil }
+        if settings.source == .keep {
+            return "\"source: keep\" would show addresses of \(from) that others have, too: use"
+                + " \"source: map\""
+        }
+        if host.isNode, host.place == from {
+            return "\(host.host.name) is a node of \(from), whose addresses are mapped: use a host that is no"
+                + " node of it as relay, or \"via: vxlan\""
+        }
+        return nil
+    }
+
+    /// Pods of a near end with outer addresses come through its own namespace first, answers to them last.
+    ///
+    /// ```
+    /// node -> host -> nb-FROM: inner source becomes outer -> host -> the way to outer addresses
+    /// ```
+    func leadOut(of host: LocatedHost, in builder: inout PlanBuilder, because: String) {
+        guard let nearMapped else { return }
+        let near = nearMapped.cluster
+        let end = ClusterEnd(nearMapped, nearEntry(of: host))
+        for (traffic, far) in zip(nearTraffic, traffic) {
+            let family = traffic.family
+            let destinations = PrefixSet(traffic.destinations)
+            let nodes = near.nodes.compactMap { $0.host.address(family) }.map { IPPrefix(only: $0) }
+            guard !destinations.isEmpty, host.host.address(family) != nil,
+                let pods = PathTraffic(
+                    family, sources: destinations.prefixes, to: near,
+                    targets: PathTargets(pods: true, services: false))
+            else { continue }
+            builder.namespace(of: nearMapped, family, because: because) { namespace in
+                namespace.open(
+                    to: destinations, pods: pods.pods.prefixes, nodes: nodes,
+                    mask: nearMapped.ownAddress(family), because: because)
+            }
+            builder.leadInto(nearMapped, far.sources.prefixes, because: because)
+            builder.forwarding(family, .named(nearMapped.device), because: because)
+            for device in uplinks(into: end, family) {
+                builder.forwarding(family, device, because: because)
+            }
+            let own = IPPrefix(only: nearMapped.ownAddress(family))
+            builder.translate(
+                traffic.from(PrefixSet([own])), .masquerade(isFullyRandom: true), because: because)
+            for coming in [traffic, traffic.from(far.sources), traffic.from(PrefixSet(nodes + [own]))] {
+                builder.accept(coming, because: because)
+                builder.clamp(coming, because: because)
+            }
+            routeInside(end, pods, in: &builder, because: because)
+            leadBack(end, family, destinations, in: &builder, because: because)
+        }
+        builder.noteLiterals(of: near, because: because)
+        if near.cni == .cilium {
+            builder.note(
+                .advice,
+                "\(because): Cilium gives pods their node's address toward others, so that the far end"
+                    + " sees the relay: with the ranges of \(cluster.key) in nonMasqueradeCIDRs (ConfigMap"
+                    + " kube-system/ip-masq-agent) each pod keeps its outer address")
+        }
+    }
+
+    /// What another path, or this one, says of how `host` reaches the near end.
+    private func nearEntry(of host: LocatedHost) -> Relay? {
+        let entry = planner.inventory.relayEntry(into: from, at: host)
+        guard let device = relay(host)?.nearUplink else { return entry }
+        return Relay(
+            host: host.host.name, uplink: device,
+            gateways: entry?.uplink == device ? entry?.gateways ?? [] : [])
     }
 
     /// The settings that the path has for `host` as a relay.
@@ -211,15 +280,52 @@ extension RelayPlanning {
         }
     }
 
-    /// The devices that lead into the cluster.
-    private func uplinks(of host: LocatedHost, _ family: AddressFamily) -> [DeviceReference] {
-        let relay = relay(host)
-        if let uplink = relay?.uplink { return [.named(uplink)] }
-        if let gateway = relay?.gateways.first(where: { $0.family == family }) {
-            return [.toward(IPPrefix(only: gateway))]
-        }
-        return planner.entries(of: cluster, family).compactMap { node in
+    /// The devices that lead into a cluster.
+    private func uplinks(into end: ClusterEnd, _ family: AddressFamily) -> [DeviceReference] {
+        if let uplink = end.uplink { return [.named(uplink)] }
+        if let gateway = end.gateways(family).first { return [.toward(IPPrefix(only: gateway))] }
+        return planner.entries(of: end.mapped.cluster, family).compactMap { node in
             node.host.address(family).map { .toward(IPPrefix(only: $0)) }
+        }
+    }
+}
+
+/// A cluster with outer addresses, and how a relay reaches it.
+private struct ClusterEnd {
+    let mapped: MappedCluster
+
+    /// The device that leads there; nil: that with a way to its nodes.
+    let uplink: String?
+    private let gateways: [IPAddress]
+
+    init(_ mapped: MappedCluster, _ relay: Relay?) {
+        self.mapped = mapped
+        uplink = relay?.uplink
+        gateways = relay?.gateways ?? []
+    }
+
+    /// The next hops there; empty: the nodes.
+    func gateways(_ family: AddressFamily) -> [IPAddress] { gateways.filter { $0.family == family } }
+}
+
+extension PathTraffic {
+    /// The same from other sources.
+    fileprivate func from(_ sources: PrefixSet) -> PathTraffic {
+        PathTraffic(sources, of: self, pods: pods.prefixes, services: services.prefixes)
+    }
+}
+
+extension PlanBuilder {
+    /// Leads packets to outer addresses into the namespace of their cluster.
+    mutating func leadInto(_ mapped: MappedCluster, _ outer: [IPPrefix], because: String) {
+        for prefix in outer {
+            let hop = NextHop(gateway: mapped.ownAddress(prefix.family), device: mapped.device)
+            route(Route(destination: prefix, nextHops: [hop]), because: because)
+            // Without the device, packets would go back to the router that they come from.
+            route(
+                Route(
+                    destination: prefix, kind: .blackhole, metric: MappedCluster.lastMetric, nextHops: []),
+                because: because)
         }
     }
 }
