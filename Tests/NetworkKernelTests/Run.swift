@@ -23,6 +23,8 @@ struct LabHosts: CustomTestStringConvertible, Sendable {
         LabHosts(network: "vxlan-mesh", host: "001"),
         LabHosts(network: "equal-clusters", host: "gate"),
         LabHosts(network: "mapped-node", host: "master1"),
+        LabHosts(network: "mapped-mesh", host: "b1"),
+        LabHosts(network: "cluster-to-cluster", host: "gate"),
     ]
 
     func plan() throws -> HostPlan {

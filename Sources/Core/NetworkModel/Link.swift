@@ -38,6 +38,9 @@ package struct Link: Hashable, Sendable {
     /// True if its alias says that we made it; the kernel makes `lo`, whose alias marks a namespace.
     package var isOurs: Bool { name != "lo" && hasTag }
 
+    /// True for a device of a VXLAN segment.
+    package var isMesh: Bool { if case .vxlan = kind { true } else { false } }
+
     /// True if its alias begins with our tag.
     var hasTag: Bool { alias?.hasPrefix(Ownership.tag) == true }
 }

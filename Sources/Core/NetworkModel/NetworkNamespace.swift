@@ -8,13 +8,19 @@ package struct NetworkNamespace: Hashable, Sendable {
     /// Nil if there is no namespace behind the name, as if it was made where this process cannot enter it.
     package var state: HostState?
 
-    /// Of what is in it, the device that leads to the host is ours if the namespace is; others may be there,
-    /// since the kernel gives fallback tunnels to each namespace.
+    /// Of what is in it, the device that leads to the host and those of segments are ours if the namespace
+    /// is; others may be there, since the kernel gives fallback tunnels to each namespace.
     package init(name: String, state: HostState? = nil) {
         self.name = name
         self.state = state
-        guard isOurs, let index = state?.links.firstIndex(where: { $0.name == VethLink.peer }) else { return }
-        self.state?.links[index].alias = Ownership.tag
+        guard isOurs, let links = state?.links else { return }
+        for (index, link) in links.enumerated() {
+            switch link.kind {
+            case _ where link.name == VethLink.peer: self.state?.links[index].alias = Ownership.tag
+            case .vxlan where link.alias == nil: self.state?.links[index].alias = Ownership.tag
+            default: continue
+            }
+        }
     }
 
     /// True if we made it, which the alias of its loopback device says; a name without a namespace has

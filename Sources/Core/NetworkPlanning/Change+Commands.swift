@@ -21,6 +21,8 @@ extension Change {
             }
         case .set(let setting, _, let value): [Command(.sysctl, ["-w", "\(setting)=\(value)"])]
         case .forget(let range): [range.forgetting]
+        case .inside(let namespace, .add(.link(let link))) where link.isMesh:
+            link.commands(underlay: nil, mtu: link.mtu, in: namespace)
         case .inside(let namespace, let change): change.commands.map { $0.inside(namespace) }
         }
     }
@@ -121,8 +123,12 @@ extension Link {
 
     /// What makes the link. It comes up last, when it has everything: setting it down later would lose
     /// its routes.
-    func commands(underlay: Command.Argument?, mtu: Int?) -> [Command] {
+    ///
+    /// - Parameter namespace: Where the device is. It is made on the host, and the socket of a VXLAN device
+    ///   stays there.
+    func commands(underlay: Command.Argument?, mtu: Int?, in namespace: String? = nil) -> [Command] {
         var add: [Command.Argument] = ["link", "add", .word(name)]
+        if let namespace { add += ["netns", .word(namespace)] }
         if let mtu { add += ["mtu", "\(mtu)"] }
         if let mac { add += ["address", "\(mac)"] }
         switch kind {
@@ -137,10 +143,10 @@ extension Link {
             add += ["netns", .word(pair.namespace)]
         case .other(let kind): add += ["type", .word(kind)]
         }
-        var commands = [Command(.ip, add)]
-        if let alias { commands.append(setting(["alias", .word(alias)])) }
-        if isUp { commands.append(setting(["up"])) }
-        return commands
+        var settings: [Command] = []
+        if let alias { settings.append(setting(["alias", .word(alias)])) }
+        if isUp { settings.append(setting(["up"])) }
+        return [Command(.ip, add)] + settings.map { namespace.map($0.inside) ?? $0 }
     }
 
     /// Changes `property` of the device.

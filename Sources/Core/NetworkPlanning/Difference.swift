@@ -162,14 +162,15 @@ struct DifferenceCalculation {
     }
 
     /// The reason for objects that no path needs any more.
-    private static let noLonger = "no path needs it"
+    static let noLonger = "no path needs it"
 
     // MARK: Links
 
     /// Removes what prevents links from being made: the only case of delete before add.
-    private mutating func dismantle() {
+    mutating func dismantle() {
         let links = OwnLinks(
-            wanted: plan.links.map(\.value), wantedAddresses: plan.addresses.map(\.value), present: observed)
+            wanted: plan.links.map(\.value), wantedAddresses: plan.addresses.map(\.value), present: observed,
+            elsewhere: plan.namespaces.flatMap(\.value.content.links).map(\.value))
         for link in links.inTheWay {
             let because = plan.links.first { $0.value.name == link.name }?.because ?? Self.noLonger
             for change in links.dismantling(link) { step(change, because) }
@@ -246,7 +247,7 @@ struct DifferenceCalculation {
     }
 
     /// Adds the steps of neighbours.
-    private mutating func neighbourSteps() {
+    mutating func neighbourSteps() {
         let devices = ownDevices
         let wanted = Set(plan.neighbours.map(\.value))
         let here = observed.neighbours.filter { devices.contains($0.device) }
@@ -267,7 +268,7 @@ struct DifferenceCalculation {
     }
 
     /// Adds the steps of forwarding entries.
-    private mutating func forwardingSteps() {
+    mutating func forwardingSteps() {
         let devices = ownDevices
         let wanted = Set(plan.forwardingEntries.map(\.value))
         let here = observed.forwardingEntries.filter { devices.contains($0.device) }

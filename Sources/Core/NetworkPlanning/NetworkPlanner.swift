@@ -98,20 +98,20 @@ package struct NetworkPlanner: Sendable {
             RoutedPlanning(planner: self, path: path).contribute(to: &builder)
         case .vxlan:
             guard let segment = segments[index] else { return }
-            refuseMaps(of: path, in: &builder)
             VXLANPlanning(planner: self, path: path, segment: segment).contribute(to: &builder)
         }
     }
 
-    /// Only relays translate: on other paths a host of a cluster with a map would send inner addresses.
+    /// Relays and segments translate: with plain routes a host of a cluster with a map would send inner
+    /// addresses.
     private func refuseMaps(of path: Path, in builder: inout PlanBuilder) {
         let ends = path.ends.keys.filter { mapped[$0] != nil }
         guard path.isMapped, let key = ends.first, path.ends.keys.contains(builder.host.place) else { return }
         builder.note(
             .refusal,
-            "\(path.label): the addresses of \(key) are mapped, and only a relay carries packets to outer"
-                + " addresses yet: use \"via: relay\", or say \"map: false\" if the inner addresses of all"
-                + " ends differ")
+            "\(path.label): the addresses of \(key) are mapped, and plain routes lead to no outer"
+                + " addresses: use \"via: relay\" or \"via: vxlan\", or say \"map: false\" if the inner"
+                + " addresses of all ends differ")
     }
 
     /// Which outer addresses stand for those of a cluster or site; empty if it has none.

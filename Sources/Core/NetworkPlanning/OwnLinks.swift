@@ -13,13 +13,15 @@ struct OwnLinks {
     let wantedAddresses: [InterfaceAddress]
     /// The host as observed.
     let present: HostState
+    /// Planned links in its namespaces: the numbers of VXLAN devices are the host's there, too.
+    var elsewhere: [Link] = []
 
     /// The links that are deleted first, in the order of the host.
     var inTheWay: [Link] {
         let byName = Dictionary(wanted.map { ($0.name, $0) }) { first, _ in first }
         return present.links.filter(\.isOurs).filter { link in
             if let desired = byName[link.name] { return mustBeMadeAnew(link, as: desired) }
-            return wanted.contains { $0.hasNumber(of: link) }
+            return (wanted + elsewhere).contains { $0.hasNumber(of: link) }
         }
     }
 
@@ -31,6 +33,8 @@ struct OwnLinks {
             let inside = present.namespace(pair.namespace)?.state
             if inside?.link(VethLink.peer) == nil { return true }
         }
+        // In a namespace, this end goes and comes with that on the host.
+        if link.name == VethLink.peer { return false }
         let here = present.addresses.filter { $0.device == link.name && !$0.isLinkLocal }
         let wanted = wantedAddresses.filter { $0.device == link.name }
         guard let first = here.first, here.contains(where: { !wanted.contains($0) }) else { return false }
@@ -54,6 +58,26 @@ struct OwnLinks {
             changes.append(.remove(.address(address)))
         }
         changes.append(.remove(.link(link)))
+        return changes
+    }
+}
+
+extension HostState {
+    /// The changes that delete devices of segments in our namespaces: the host has one device for each
+    /// number, in whichever namespace that is.
+    ///
+    /// - Parameters:
+    ///   - wanted: Links of the host that shall be made.
+    ///   - inside: Those of its namespaces, by their names.
+    func segmentsInTheWay(of wanted: [Link], inside: [(name: String, links: [Link])]) -> [Change] {
+        var changes: [Change] = []
+        for namespace in namespaces where namespace.isOurs {
+            let others = wanted + inside.filter { $0.name != namespace.name }.flatMap { $0.links }
+            for link in namespace.state?.links ?? [] where others.contains(where: { link.hasNumber(of: $0) })
+            {
+                changes.append(.inside(namespace.name, .remove(.link(link))))
+            }
+        }
         return changes
     }
 }

@@ -33,7 +33,7 @@ extension DifferenceCalculation {
     /// The kernel takes no second device with a number and port, and none with the port of a device that
     /// takes every number (collect metadata).
     private func takenNumbers() -> [PlanNote] {
-        plan.links.flatMap { desired in
+        (plan.links + plan.namespaces.flatMap(\.value.content.links)).flatMap { desired in
             observed.links.filter {
                 !$0.isOurs && $0.name != desired.value.name && desired.value.isKept(outBy: $0)
             }.map { link in

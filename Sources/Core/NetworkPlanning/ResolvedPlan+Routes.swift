@@ -21,7 +21,12 @@ extension ResolvedPlan {
         let wanted = Dictionary(
             routes.filter(\.value.isAsked).map { ($0.value.destination, $0.value) }
         ) { first, _ in first }
-        for route in observed.routes where !route.isOurs && route.table == Route.mainTable {
+        // The networks of our own devices come and go with these.
+        let own = Set(observed.links.filter(\.isOurs).map(\.name))
+        let foreign = observed.routes.filter { route in
+            !route.isOurs && !route.nextHops.contains { $0.device.map(own.contains) == true }
+        }
+        for route in foreign where route.table == Route.mainTable {
             guard let ours = wanted[route.destination], route.metric <= ours.metric, !route.leads(as: ours)
             else { continue }
             halvedPrefixes.insert(ours.destination)

@@ -56,7 +56,7 @@ extension HostPlan {
         plan.namespaces = namespaces.map { desired in
             var content = desired.value.content.resolved(on: HostState())
             content.links = desired.value.content.links.map {
-                Desired(Self.resolve($0.value, on: observed, &notes), because: $0.because)
+                Desired(Self.resolve($0.value, on: observed, &notes).withoutUnderlay, because: $0.because)
             }
             return Desired(
                 ResolvedNamespace(name: desired.value.name, content: content), because: desired.because)
@@ -246,6 +246,17 @@ extension HostPlan {
                 }
             }
         }
+    }
+}
+
+extension Link {
+    /// The link as it is in a namespace, where nothing is below it: the host's routes lead its packets.
+    fileprivate var withoutUnderlay: Link {
+        guard case .vxlan(var mesh) = kind else { return self }
+        mesh.underlay = nil
+        var link = self
+        link.kind = .vxlan(mesh)
+        return link
     }
 }
 

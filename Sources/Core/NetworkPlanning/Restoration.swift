@@ -162,6 +162,8 @@ private struct RestorationCalculation {
 
     /// Those that were there, as names alone; what was in them follows once their devices are there.
     private mutating func namespaces() {
+        let contents = before.namespaces.map { (name: $0.name, links: $0.state?.links ?? []) }
+        for change in observed.segmentsInTheWay(of: before.links, inside: contents) { add(change) }
         for namespace in before.namespaces {
             if let present = now.namespace(namespace.name) {
                 guard present.state == nil, namespace.state != nil else { continue }
@@ -201,7 +203,9 @@ private struct RestorationCalculation {
 
     /// Links in the way are deleted first, with everything on them.
     private mutating func links() {
-        let links = OwnLinks(wanted: before.links, wantedAddresses: before.addresses, present: now)
+        let links = OwnLinks(
+            wanted: before.links, wantedAddresses: before.addresses, present: now,
+            elsewhere: before.namespaces.flatMap { $0.state?.links ?? [] })
         for link in links.inTheWay {
             for change in links.dismantling(link) {
                 add(change)

@@ -12,9 +12,9 @@ struct VXLANPlanning {
     let segment: VXLANSegment
 
     /// The name of the device.
-    private var device: String { segment.settings.device }
+    var device: String { segment.settings.device }
     /// The path that needs it.
-    private var because: String { segment.because }
+    var because: String { segment.because }
 
     /// Adds what the path needs on the builder's host.
     func contribute(to builder: inout PlanBuilder) {
@@ -24,13 +24,16 @@ struct VXLANPlanning {
         for note in segment.notes { builder.note(note.severity, note.message) }
         guard let index = segment.position["\(host.place)/\(host.host.name)"] else { return }
         let own = segment.peers[index]
+        if path.isMapped, let mapped = planner.mapped[host.place] {
+            return contributeMapped(mapped, own, position: index, to: &builder)
+        }
         contributeLink(own, &builder)
         builder.reserve(peers: segment.peers.count)
         for (peer, way) in zip(segment.peers, segment.ways) where peer.underlay != own.underlay {
             builder.peer(way, isRouted: peer.member != own.member)
         }
         for (member, cluster) in segment.members.enumerated() where member != own.member {
-            contributeServices(of: cluster, member: member, own, position: index, &builder)
+            contributeServices(of: cluster, member: member, position: index, &builder)
             contributeTraffic(with: cluster, own, &builder)
         }
         warn(own, &builder)
@@ -39,23 +42,8 @@ struct VXLANPlanning {
     /// The device, its address, and its own settings.
     private func contributeLink(_ own: VXLANSegment.Peer, _ builder: inout PlanBuilder) {
         let settings = segment.settings
-        let underlay: DeviceReference =
-            (settings.underlay ?? builder.host.host.device).map { .named($0) } ?? .carrying(own.underlay)
-        builder.link(
-            PlannedLink(
-                Link(
-                    name: device,
-                    kind: .vxlan(
-                        VXLANLink(
-                            id: settings.id, port: Int(settings.port), local: own.underlay, underlay: nil)),
-                    mac: own.mac, alias: Ownership.tag + String(because.prefix(200))),
-                underlay: underlay,
-                mtu: settings.mtu.map { .octets($0) }
-                    ?? .underlay(less: segment.overhead(own.underlay.family))),
-            because: because)
-        builder.address(
-            InterfaceAddress(device: device, address: own.address, length: settings.network.length),
-            because: because)
+        builder.link(link(own, on: builder.host), because: because)
+        builder.address(address(own), because: because)
         builder.forwarding(.v4, .named(device), because: because)
         builder.setting(.reversePathFilter, .v4, .named(device), 2, because: because)
         if segment.carriesV6OverV4 || settings.network.family == .v6 {
@@ -67,19 +55,39 @@ struct VXLANPlanning {
                 comment: FilterRule.comment(because)))
     }
 
-    /// Another cluster's services, through one of its nodes; neighbours in the list use different ones.
-    private func contributeServices(
-        of cluster: Cluster, member: Int, _ own: VXLANSegment.Peer, position: Int,
-        _ builder: inout PlanBuilder
-    ) {
-        guard path.targets.services, !cluster.services.isEmpty,
-            let range = segment.range(of: member), !range.isEmpty
-        else { return }
-        builder.noteServices(of: cluster, cameInBy: device, because: because)
+    /// The device of a node.
+    func link(_ own: VXLANSegment.Peer, on host: LocatedHost) -> PlannedLink {
+        let settings = segment.settings
+        let mesh = VXLANLink(id: settings.id, port: Int(settings.port), local: own.underlay, underlay: nil)
+        let alias = Ownership.tag + String(because.prefix(200))
+        return PlannedLink(
+            Link(name: device, kind: .vxlan(mesh), mac: own.mac, alias: alias),
+            underlay: (settings.underlay ?? host.host.device).map { .named($0) } ?? .carrying(own.underlay),
+            mtu: settings.mtu.map { .octets($0) } ?? .underlay(less: segment.overhead(own.underlay.family)))
+    }
+
+    /// Its address in the segment.
+    func address(_ own: VXLANSegment.Peer) -> InterfaceAddress {
+        InterfaceAddress(device: device, address: own.address, length: segment.settings.network.length)
+    }
+
+    /// To another cluster's services, through one of its nodes; neighbours in the list use different ones.
+    func serviceRoutes(to cluster: Cluster, member: Int, position: Int) -> [Route] {
+        guard path.targets.services, let range = segment.range(of: member), !range.isEmpty else { return [] }
         let entry = segment.peers[range.lowerBound + position % range.count]
-        for prefix in cluster.services {
-            builder.route(Route(to: prefix, via: entry, device: device), because: because)
+        return path.seen(cluster.services, of: cluster).map {
+            Route(to: $0, via: entry, device: device)
         }
+    }
+
+    /// Another cluster's services.
+    private func contributeServices(
+        of cluster: Cluster, member: Int, position: Int, _ builder: inout PlanBuilder
+    ) {
+        let routes = serviceRoutes(to: cluster, member: member, position: position)
+        guard !routes.isEmpty else { return }
+        builder.noteServices(of: cluster, cameInBy: device, because: because)
+        for route in routes { builder.route(route, because: because) }
     }
 
     /// Traffic from another cluster is accepted; requests to services are answered through this node.
@@ -89,19 +97,29 @@ struct VXLANPlanning {
         let cluster = segment.members[own.member]
         for family in AddressFamily.allCases {
             // The segment's own addresses are those of the other clusters' nodes.
-            let sources = peer.pods + [segment.settings.network]
+            let sources = path.seen(peer.pods, of: peer) + [segment.settings.network]
             if let incoming = PathTraffic(family, sources: sources, to: cluster, targets: path.targets) {
                 planner.enterServices(incoming, of: cluster, by: device, &builder, because: because)
                 builder.accept(incoming, because: because)
             }
-            if let outgoing = PathTraffic(family, sources: cluster.pods, to: peer, targets: path.targets) {
+            if let outgoing = outgoing(family, from: cluster, to: peer) {
                 builder.accept(outgoing, because: because)
+                builder.leaveUntranslated(outgoing, of: cluster, because: because)
             }
         }
     }
 
+    /// What the pods of `cluster` send to another cluster; nil if nothing.
+    func outgoing(_ family: AddressFamily, from cluster: Cluster, to peer: Cluster) -> PathTraffic? {
+        PathTraffic(family, sources: cluster.pods, to: peer, targets: path.targets).map { inner in
+            PathTraffic(
+                inner.sources, of: inner, pods: path.seen(inner.pods.prefixes, of: peer),
+                services: path.seen(inner.services.prefixes, of: peer))
+        }
+    }
+
     /// Adds the warnings of a node.
-    private func warn(_ own: VXLANSegment.Peer, _ builder: inout PlanBuilder) {
+    func warn(_ own: VXLANSegment.Peer, _ builder: inout PlanBuilder) {
         let cluster = segment.members[own.member]
         if own.pods.isEmpty, path.targets.pods, !cluster.pods.isEmpty {
             builder.note(
@@ -110,11 +128,12 @@ struct VXLANPlanning {
                     + " clusters.\(cluster.key).nodes.\(own.name).pods, else they cannot be reached")
         }
         builder.noteBlocks(of: [(own.name, own.pods)], in: cluster, because: because)
-        if cluster.cni?.isCalico == true {
+        if cluster.calico.usesBPF {
             builder.note(
                 .warning,
-                "\(because): Calico of \(cluster.key) translates sources toward other clusters until it has"
-                    + " the IPPools of \"net render --format calico\" (\(path.targets.words) of each peer)")
+                "\(because): eBPF programs of Calico in \(cluster.key) translate sources toward other"
+                    + " clusters past netfilter until it has the IPPools of \"net render --format calico\""
+                    + " (\(path.targets.words) of each peer)")
         }
         let isCommon = [4789, 8472].contains(segment.settings.port)
         builder.note(

@@ -95,7 +95,7 @@ package struct VXLANSegment: Hashable, Sendable {
             }
         self.carriesV6OverV4 = carriesV6OverV4
         ways = assignment.peers.map { peer in
-            let pods = path.targets.pods ? joined(peer.pods) : []
+            let pods = path.targets.pods ? path.seen(joined(peer.pods), of: members[peer.member]) : []
             let addresses = [peer.address] + (carriesV6OverV4 ? [peer.linkLocal] : [])
             return Way(
                 neighbours: addresses.map {

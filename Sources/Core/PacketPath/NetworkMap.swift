@@ -54,11 +54,15 @@ package struct NetworkMap: Sendable {
         machines.append(machine)
         places.append(place)
         named[machine.name, default: []].append(index)
-        guard owns else { return index }
-        for address in machine.state.addresses where !address.address.isLoopback && !address.isLinkLocal {
-            owners[address.address, default: []].append(Port(machine: index, device: address.device))
-        }
+        if owns { give(machine.state.addresses, to: index) }
         return index
+    }
+
+    /// Makes a machine the owner of addresses by which others reach it.
+    package mutating func give(_ addresses: [InterfaceAddress], to machine: Int) {
+        for address in addresses where !address.address.isLoopback && !address.isLinkLocal {
+            owners[address.address, default: []].append(Port(machine: machine, device: address.device))
+        }
     }
 
     /// Joins two devices.

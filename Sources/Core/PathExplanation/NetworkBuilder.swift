@@ -164,6 +164,9 @@ package struct NetworkBuilder {
                 Machine(
                     name: namespace.name, role: "namespace on \(located.host.name)", state: inside,
                     evidence: evidence, knowledge: knowledge), place: located.place, owns: false)
+            // Other nodes of a segment reach it by its address there.
+            let meshes = Set(inside.links.filter(\.isMesh).map(\.name))
+            map.give(inside.addresses.filter { meshes.contains($0.device) }, to: inner)
             let link = state.links.first { $0.kind == .veth(VethLink(namespace: namespace.name)) }
             guard let link else { continue }
             map.join(

@@ -6,7 +6,7 @@ extension Field {
     func serviceAnnouncement() -> ServiceAnnouncement? {
         mapping { keys in
             let addresses = keys.required("address", "the address that clients ask, or one of each family") {
-                $0.oneOrMore(.address)
+                $0.list(of: .address)
             }
             let hosts = keys.required("hosts", "the hosts that forwarders run on") {
                 $0.list { $0.forwarder() }

@@ -30,10 +30,11 @@ struct NamespaceReading {
     }
 
     private static func read(_ name: String) throws -> NetworkNamespace {
-        guard let links = try ip(["link"], ["-j", "-d"], in: name) else {
+        guard let rows = try ip(["link"], ["-j", "-d"], in: name) else {
             return NetworkNamespace(name: name)
         }
-        var state = HostState(links: try Link.read(links))
+        var state = HostState(links: try Link.read(rows))
+        let links = state.links
         // What is not ours is left alone, and need not be known.
         guard NetworkNamespace(name: name, state: state).isOurs else {
             return NetworkNamespace(name: name, state: state)
@@ -44,9 +45,16 @@ struct NamespaceReading {
             let routes = try ip(["route", "show", "table", "all"], options, in: name)
             state.routes += try Route.read(routes ?? Self.nothing, family: family)
         }
+        if links.contains(where: \.isMesh) {
+            let neighbours = try ip(["neigh", "show", "nud", "permanent"], ["-j"], in: name)
+            state.neighbours = try Neighbour.read(neighbours ?? Self.nothing)
+            let entries = try HostTools.attempt(Command(.bridge, ["fdb"], options: ["-j"], in: name))
+            state.forwardingEntries = try ForwardingEntry.read(
+                entries.ending == .exit(status: 0) ? entries.output : Self.nothing)
+        }
         let tables = try RulesReading.list(["table", "inet", .word(Ownership.table)], in: name)
         state.tables = FilterTable.read(items: tables)
-        let settings = try HostTools.attempt(Command(.sysctl, Self.settings, options: ["-e"], in: name))
+        let settings = try HostTools.attempt(Command(.sysctl, settings(of: links), options: ["-e"], in: name))
         state.settings = KernelSetting.read(String(decoding: settings.output, as: UTF8.self))
         return NetworkNamespace(name: name, state: state)
     }
@@ -69,14 +77,14 @@ struct NamespaceReading {
     }
 
     /// The settings that a plan has for namespaces.
-    private static let settings: [Command.Argument] = {
+    private static func settings(of links: [Link]) -> [Command.Argument] {
         var keys: [Command.Argument] = []
-        for device in ["all", "default", VethLink.peer] {
+        for device in ["all", "default", VethLink.peer] + links.filter(\.isMesh).map(\.name) {
             for name in [KernelSetting.Name.forwarding, .reversePathFilter, .sendRedirects, .acceptLocal] {
                 keys.append("\(KernelSetting(family: .v4, device: device, name: name))")
             }
             keys.append("\(KernelSetting(family: .v6, device: device, name: .forwarding))")
         }
         return keys
-    }()
+    }
 }

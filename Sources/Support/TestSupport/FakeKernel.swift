@@ -77,7 +77,8 @@ package final class FakeKernel: Kernel {
                 throw Self.error(
                     command, "setting the network namespace \"\(name)\" failed: Invalid argument")
             }
-            // A namespace is a host of its own.
+            // A namespace is a host of its own, but for the numbers of segments.
+            if index == 0, case .add(.link(let link)) = inner { try refuseNumber(of: link, command) }
             let kernel = FakeKernel(content)
             try kernel.take(index, of: count, inner, command)
             state.namespaces[position].state = kernel.state
@@ -177,7 +178,13 @@ package final class FakeKernel: Kernel {
         }
         guard case .vxlan(let mesh) = link.kind else { return }
         if let name = mesh.underlay, state.link(name) == nil { throw Self.noDevice(command, name) }
-        for case .vxlan(let other) in state.links.map(\.kind)
+        try refuseNumber(of: link, command)
+    }
+
+    private func refuseNumber(of link: Link, _ command: Command) throws(KernelError) {
+        guard case .vxlan(let mesh) = link.kind else { return }
+        let all = state.links + state.namespaces.flatMap { $0.state?.links ?? [] }
+        for case .vxlan(let other) in all.map(\.kind)
         where other.port == mesh.port && (other.id == mesh.id || other.id == 0) {
             throw Self.error(command, "Error: A VXLAN device with the specified VNI already exists.")
         }

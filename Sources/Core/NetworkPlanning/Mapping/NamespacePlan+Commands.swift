@@ -7,15 +7,21 @@ extension NamespacePlan {
 
     /// What brings about what is in it, once the devices that lead there are made; without its table.
     var contentCommands: [Command] {
-        let up = content.links.map { Command(.ip, ["link", "set", "dev", .word($0.value.name), "up"]) }
-        let addresses = content.addresses.flatMap { Change.add(.address($0.value)).commands }
-        let routes = content.routes.flatMap { Change.add(.route($0.value)).commands }
-        let commands = up + addresses + content.settings.map(\.value.command) + routes
-        return commands.map { command in
+        func inside(_ change: Change) -> [Command] { Change.inside(name, change).commands }
+        let links = content.links.map(\.value).flatMap { planned in
+            planned.link.isMesh
+                ? planned.link.commands(underlay: nil, mtu: planned.mtu.octets(), in: name)
+                : [Command(.ip, ["link", "set", "dev", .word(planned.name), "up"], in: name)]
+        }
+        let settings = content.settings.map(\.value.command).map { command in
             var command = command
             command.namespace = name
             return command
         }
+        return links + content.addresses.flatMap { inside(.add(.address($0.value))) } + settings
+            + content.neighbours.flatMap { inside(.add(.neighbour($0.value))) }
+            + content.forwardingEntries.flatMap { inside(.add(.forwardingEntry($0.value))) }
+            + content.routes.flatMap { inside(.add(.route($0.value))) }
     }
 
     /// What makes the table in it.

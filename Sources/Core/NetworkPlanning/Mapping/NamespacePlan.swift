@@ -31,6 +31,7 @@ package struct ResolvedNamespace: Hashable, Sendable {
         var plan = content.plan
         for (index, link) in content.links.enumerated() {
             plan.links[index].value.mtu = .octets(link.value.mtu ?? 1500)
+            plan.links[index].value.underlay = nil
         }
         return plan
     }
@@ -54,6 +55,12 @@ package struct DeviceRule: Hashable, Sendable {
 extension DifferenceCalculation {
     /// Makes the namespaces that are missing, and notes those that no path needs.
     mutating func namespaceSteps() {
+        let contents = plan.namespaces.map(\.value).map { namespace in
+            (name: namespace.name, links: namespace.content.links.map(\.value))
+        }
+        for change in observed.segmentsInTheWay(of: plan.links.map(\.value), inside: contents) {
+            step(change, Self.noLonger)
+        }
         let wanted = Set(plan.namespaces.map(\.value.name))
         for present in observed.namespaces where present.isOurs && !wanted.contains(present.name) {
             removal(.remove(.namespace(present.name)))
@@ -92,11 +99,14 @@ extension DifferenceCalculation {
         }
     }
 
-    /// The work inside of a namespace, where nothing is in the way of anything.
+    /// The work inside of a namespace, where only earlier devices of segments are in the way.
     private mutating func runInside() {
+        dismantle()
         linkSteps()
         addressSteps()
         settingSteps()
+        neighbourSteps()
+        forwardingSteps()
         tableStep()
         routeSteps()
         takeRemovals()
