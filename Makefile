@@ -183,6 +183,11 @@ abuse: check-swift faults-packages build
 	swift build -c release --product baseline
 	python3 Sources/Support/Bench/abuse.py $(ABUSE)
 
+# Needs root; for `names` valgrind as well: make bench-map MAP='packets apply names'
+bench-map: build
+	swift build -c release --product baseline
+	python3 Sources/Support/Bench/map.py $(MAP)
+
 # Needs root and kubectl.
 bench-follow: build
 	python3 Sources/Support/Bench/follow.py $(FOLLOW)
