@@ -162,7 +162,8 @@ let package = Package(
         tests(
             "PathExplanationTests",
             [
-                "PathExplanation", "PacketPath", "NetworkPlanning", "NetworkModel", "InventoryFile", "Inventory",
+                "PathExplanation", "PacketPath", "NetworkPlanning", "NetworkModel", "InventoryFile",
+                "Inventory",
                 "IPAddressing", "JSON",
             ],
             data: ["Networks", "Goldens"]),

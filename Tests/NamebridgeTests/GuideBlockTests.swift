@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import Inventory
 import InventoryFile
 import Testing
 
