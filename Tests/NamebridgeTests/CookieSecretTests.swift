@@ -105,7 +105,7 @@ import Testing
         let access = FileAccess(owner: owner, group: group, mode: mode)
         let told = CookieSecretFile.exclusion("/etc/a secret", access, service: service(true))
         #expect((told != nil) == isTold)
-        if let told { #expect(told.contains("the user namebridge") && told.contains("'/etc/a secret'")) }
+        if let told { #expect(told.contains("the service runs as namebridge") && told.contains("'/etc/a secret'")) }
         #expect(CookieSecretFile.exclusion("/etc/a secret", access, service: nil) == nil)
     }
 }
