@@ -258,9 +258,7 @@ extension ForwardingEngine {
     mutating func givePrepared(
         _ slot: Int, _ target: RouteTarget, askedAt sent: MonotonicTime, by server: Int?, in turn: inout Turn
     ) {
-        // Most have neither, and `reasons` copies the transaction.
-        let mayHaveReasons = table.transactions[slot].failure != nil || table.transactions[slot].merged != nil
-        let reasons = mayHaveReasons ? table.transactions[slot].reasons : []
+        let reasons = table.reasons(of: slot)
         if !reasons.isEmpty {
             // A failed cluster is not a negative answer: the others' NXDOMAIN is not valid for all.
             let isAgreed = (table.transactions[slot].merged?.denials ?? 0) > 1
@@ -410,7 +408,7 @@ extension ForwardingEngine {
         _ slot: Int, _ rcode: ResponseCode, at now: MonotonicTime, into outbox: inout Outbox
     ) {
         guard let target = table.transactions[slot].target else { return }
-        let text = table.transactions[slot].reasons
+        let text = table.reasons(of: slot)
         let waiters = Int(table.transactions[slot].waiterCount)
         table.begin(&prepared, for: slot)
         // What is cached was put together from all members.

@@ -56,6 +56,13 @@ extension TransactionTable {
             answer.message, answer.question, to: question(of: slot), by: terms, into: &prepared)
     }
 
+    /// Why groups have no part in the answer to `slot`, as text; empty if all have. Most transactions have no
+    /// reasons, and `Transaction.reasons` copies one.
+    func reasons(of slot: Int) -> [UInt8] {
+        guard transactions[slot].failure != nil || transactions[slot].merged != nil else { return [] }
+        return transactions[slot].reasons
+    }
+
     /// Starts an answer to the question of `slot`.
     func begin(_ prepared: inout PreparedAnswer, for slot: Int) {
         prepared.begin(question: question(of: slot))
