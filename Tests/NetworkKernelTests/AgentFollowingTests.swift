@@ -53,6 +53,16 @@ import Testing
         #expect(run.takeNews().allSatisfy { $0.hasPrefix("followed") })
     }
 
+    @Test func `a loss is restored at once even if a changed file can't be applied`() throws {
+        let run = try AgentRun.started()
+        run.flushRules()
+        run.run.kernel.refusal = { $0.contains("route") || $0.contains("link") }
+        run.agent.follow(.success("empty"))
+        run.run.kernel.refusal = nil
+        run.runUntilQuiet()
+        #expect(run.isWhole)
+    }
+
     @Test func `an event before the change of a file leads to another observation`() throws {
         let run = try AgentRun.started()
         let calls = run.run.kernel.observations

@@ -80,12 +80,14 @@ final class AttentiveKernel<Machine: Kernel, Source: EventSource>: Kernel {
         return state
     }
 
-    /// Allows the next observation to be the last one, once more, if no event has come since: a change of
-    /// the file is not delayed by a look at what is known. What makes no event is seen by the observation
-    /// that ends the work.
-    func allowRepeating() {
+    /// Does `work`, whose first observation may be the last one once more, if no event has come since: a
+    /// change of the file is not delayed by a look at what is known. What makes no event is seen by the
+    /// observation that ends the work.
+    func repeating<Value>(_ work: () throws(KernelError) -> Value) throws(KernelError) -> Value {
         mayRepeat = true
         hasRepeated = false
+        defer { mayRepeat = false }
+        return try work()
     }
 
     /// True if `event` may make an observation wrong. Foreign neighbours come and go all the time.

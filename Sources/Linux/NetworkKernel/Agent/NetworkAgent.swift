@@ -194,21 +194,19 @@ package final class NetworkAgent<Machine: Kernel, Source: EventSource> {
         return difference.steps.count
     }
 
-    /// Applies a configuration that differs from the one that the host is kept by. That is a check, too,
-    /// since the host is observed once it is changed; what only a check shows follows once the file is
-    /// at rest.
+    /// Applies a configuration that differs from the one that the host is kept by. That is a check, too; what
+    /// only a check shows follows once the file is at rest.
     func applyChange(_ plan: HostPlan, _ desired: AppliedConfiguration) throws(KernelError) -> Int {
         let began = clock()
-        _ = schedule.beginCheck()
         let steps: Int
-        kernel.allowRepeating()
         do throws(KernelError) {
-            steps = try apply(plan, desired)
+            steps = try kernel.repeating { () throws(KernelError) in try apply(plan, desired) }
         } catch {
             // The earlier observation may be the reason.
             guard kernel.hasRepeated else { throw error }
             steps = try apply(plan, desired)
         }
+        _ = schedule.beginCheck()
         let now = clock()
         status.present = status.desired
         status.missing = []
@@ -496,15 +494,4 @@ package final class NetworkAgent<Machine: Kernel, Source: EventSource> {
         if complaint != text { tell(.failed(text)) }
         complaint = text
     }
-}
-
-extension Difference {
-    /// The objects that the steps change, each once.
-    fileprivate var objectNames: [String] {
-        var seen: Set<String> = []
-        return steps.compactMap(\.change.objectName).filter { seen.insert($0).inserted }
-    }
-
-    /// Lost and changed objects, rules counted one by one.
-    fileprivate var lossCount: Int { steps.drift.count }
 }
