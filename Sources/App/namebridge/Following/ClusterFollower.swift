@@ -146,8 +146,13 @@ final class ClusterFollower: Sendable {
         case refused(String)
     }
 
-    /// Writes the facts.
+    /// Tries and writes the facts, after those of another cluster that are being written.
     private func write(_ facts: ClusterFacts, _ writer: inout FactsWriter) -> Writing {
+        files.known.writing.withLock { _ in writeAlone(facts, &writer) }
+    }
+
+    /// The same without regard to other clusters.
+    private func writeAlone(_ facts: ClusterFacts, _ writer: inout FactsWriter) -> Writing {
         let trial = FactsTrial(configuration: files.configuration, known: files.known)
         if let objection = trial.objection(to: facts) { return .refused(objection) }
         do throws(Errno) {

@@ -52,6 +52,8 @@ struct FactsTrial {
 final class KnownFacts: Sendable {
     /// The facts by their cluster.
     private let facts = Mutex<[String: ClusterFacts]>([:])
+    /// Locked while facts are tried and written: of two clusters that contradict each other one is first.
+    let writing = Mutex(())
 
     /// All of them.
     var all: [ClusterFacts] { facts.withLock { Array($0.values) } }
