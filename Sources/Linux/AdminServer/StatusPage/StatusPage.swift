@@ -84,7 +84,7 @@ package struct StatusPage {
             """
     }
 
-    /// The problems, each with its age, whom it concerns and what to do; empty if there are none.
+    /// The problems, each with its age, the names that it concerns and what to do; empty if there are none.
     private var problemList: String {
         let problems = status.problems
         guard !problems.isEmpty else { return "" }
