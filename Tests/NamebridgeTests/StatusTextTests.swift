@@ -60,8 +60,8 @@ import Testing
              do: namebridge net status lists what is missing here, namebridge net apply
              puts it back
           !  network: removed again and again by another program: nft table namebridge
-             do: let one program alone keep it: the journal of namebridge-net names the
-             other one
+             do: let one program alone keep it: the journal of namebridge-agent names
+             the other one
           !  the changed configuration was not taken: namebridge.yaml:4:3: dns.wrokers:
              unknown key, did you mean "workers"?
              do: namebridge check lists every mistake; after the change, namebridge

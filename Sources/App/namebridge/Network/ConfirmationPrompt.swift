@@ -1,4 +1,3 @@
-import Glibc
 import Inventory
 import LinuxSystem
 import NetworkKernel
@@ -45,28 +44,22 @@ struct ConfirmationPrompt {
         while true {  // ends: time passes
             let left = end.nanoseconds(since: MonotonicClock.now)
             guard left > 0 else {
-                show("the time is over: it is being undone\n")
+                replaceLine(with: "the time is over: it is being undone\n")
                 return .expired
             }
-            show(
-                "undone in \(left / 1_000_000_000 + 1) s: Enter keeps it, Ctrl-C leaves the time running ")
+            let time = left / 1_000_000_000 + 1
+            replaceLine(with: "undone in \(time) s: Enter keeps it, Ctrl-C leaves the time running ")
             for key in terminal.keys(within: Int(left / 1_000_000) % 1000 + 1) {
                 switch key {
                 case .enter:
-                    show("")
+                    replaceLine(with: "")
                     return .confirmed
                 case .interrupt, .end, .character("q"):
-                    show("left: undone unless \"namebridge net confirm\" comes in time\n")
+                    replaceLine(with: "left: undone unless \"namebridge net confirm\" comes in time\n")
                     return .left
                 default: break
                 }
             }
         }
-    }
-
-    /// Replaces the line of the countdown.
-    private func show(_ line: String) {
-        Swift.print("\r\u{1B}[K" + line, terminator: "")
-        fflush(nil)
     }
 }

@@ -24,6 +24,12 @@ func replaceScreen(with lines: [StyledText]) {
     fflush(nil)
 }
 
+/// Replaces the line in which the cursor stands (ECMA-48 EL); the cursor stays behind it.
+func replaceLine(with text: String) {
+    Swift.print("\r\u{1B}[K" + text.printableLines, terminator: "")
+    fflush(nil)
+}
+
 /// Writes lines to standard error.
 func printError(_ text: String) { printError(StyledText(text)) }
 
