@@ -235,35 +235,41 @@ def instructions(options, kind):
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
         server = str(processes[1].pid)
 
-        def load(suffix):
+        def load(suffix, count=options.names, seconds=60):
             # Two addresses are expected: each answer counts as wrong, with and without a map, so that both go alike.
             answer = run(options.baseline, "load", str(port), "--suffix", f"{suffix}.svc.prod.example", "--count",
-                         str(options.names), "--once", "--window", "16", "--timeout", "20", "--seconds", "60",
+                         str(count), "--once", "--window", "16", "--timeout", "20", "--seconds", str(seconds),
                          "--records", "2", check=False)
-            return json.loads(answer.stdout)["sent"]
+            return json.loads(answer.stdout)["wrong"] if answer.stdout else 0
+
+        def total(part):
+            """The instructions since the last time, once they are written down."""
+            run("callgrind_control", "-d", "part", server)
+            while True:
+                path = Path(f"{out}.{part}")
+                found = re.search(r"^totals: (\d+)", path.read_text() if path.exists() else "", re.M)
+                if found:
+                    return int(found[1])
+                time.sleep(0.2)
 
         try:
-            while not Path(out).parent.exists() or run("callgrind_control", "-s", server, check=False).returncode:
+            while not load("warm.b", 1, 2):
                 time.sleep(0.5)
-            time.sleep(20)
             load("warm.a")
             run("callgrind_control", "-z", server)
             sent_cold = load("cold.a")
-            run("callgrind_control", "-d", "miss", server)
+            cold = total(1)
             run("callgrind_control", "-z", server)
             sent_warm = load("cold.a")
-            run("callgrind_control", "-d", "hit", server)
+            warm = total(2)
         finally:
             for process in processes:
                 process.terminate()
                 process.wait()
-        totals = [
-            int(re.search(r"^(?:totals|summary): (\d+)", Path(f"{out}.{part}").read_text(), re.M)[1]) for part in (1, 2)
-        ]
-    hit = totals[1] / sent_warm
+    hit = warm / sent_warm
     # The names are asked in turn: all but the first questions for each are hits.
     asked = min(options.names, sent_cold)
-    return (totals[0] - (sent_cold - asked) * hit) / asked, hit
+    return (cold - (sent_cold - asked) * hit) / asked, hit
 
 
 def main():
