@@ -61,7 +61,7 @@ import Testing
 
     /// True for a path in the repository, as in `Core/DNSWire/ClientQuery.swift` or `Tests/InventoryFileTests/Wrong`.
     private static func isPath(_ text: String) -> Bool {
-        let roots = ["Sources", "Tests", "Core", "Linux", "App", "config", "systemd"]
+        let roots = ["Sources", "Tests", "Core", "Linux", "App", "config", "docs", "systemd"]
         if let first = text.split(separator: "/").first, text.contains("/"), roots.contains(String(first)) { return true }
         return text.hasSuffix(".swift") || text.hasSuffix(".md")
     }
@@ -86,7 +86,7 @@ import Testing
     /// The paths of all files of the repository that are not built.
     private static func allFiles() throws -> Set<String> {
         var found: Set<String> = []
-        for folder in ["Sources", "Tests", "config", "systemd"] {
+        for folder in ["Sources", "Tests", "config", "docs", "systemd"] {
             let root = packageFolder.appending(path: folder).path
             for file in FileManager.default.enumerator(atPath: root) ?? .init() {
                 if let file = file as? String { found.insert("\(folder)/\(file)") }
