@@ -3,7 +3,7 @@ import Testing
 
 /// Words that make a reader stop, in code, comments, messages, manual pages and guides.
 @Suite struct WordTests {
-    @Test(arguments: ["Sources", "config", "systemd", "README.md", "CONTRIBUTING.md", "CHANGELOG.md", "Makefile"])
+    @Test(arguments: ["Sources", "config", "systemd", "docs", "README.md", "CONTRIBUTING.md", "CHANGELOG.md", "Makefile"])
     func `the text is plain English`(root: String) {
         // Words for people who are not there, and `where` in place of `if`.
         let words = /\b(?:nobody|somebody|someone|everyone|everybody|anyone|anybody|whom|whoever|wherever|nil where)\b/
