@@ -21,7 +21,7 @@ struct ChecksumTests {
                 on gate ip netns exec $n ethtool -K nb0 tx off rx off tso off gso off gro off >/dev/null
             done
             for h in n1 pc; do
-                on $h tcpdump -i eth0 -U -w $F/$h.pcap >/dev/null 2>&1 </dev/null &
+                on $h tcpdump --immediate-mode -i eth0 -U -w $F/$h.pcap >/dev/null 2>&1 </dev/null &
                 for try in $(seq 100); do [ -s $F/$h.pcap ] && break; sleep 0.05; done
                 [ -s $F/$h.pcap ]
             done
@@ -34,9 +34,17 @@ struct ChecksumTests {
         try lab.script("ip -n ${P}n1 link set calip1 mtu 1290; ip -n ${P}p1 link set eth0 mtu 1290")
         for address in ["10.201.1.7", "fd00:201:1::7"] {
             _ = try lab.on("pc", "bash -c 'echo closed > /dev/udp/\(address)/9'")
-            _ = try lab.on("pc", "ping -n -c 1 -W 2 -t 3 \(address)")
-            _ = try lab.on("pc", "ping -n -c 1 -W 2 -M do -s 1400 \(address)")
+            _ = try lab.on("pc", "ping -n -c 3 -i 0.3 -W 2 -t 4 \(address)")
+            _ = try lab.on("pc", "ping -n -c 3 -i 0.3 -W 2 -M do -s 1400 \(address)")
         }
+        try lab.script(
+            """
+            for h in n1 pc; do for p in $(ip netns pids $P$h); do
+                [ "$(cat /proc/$p/comm)" = tcpdump ] || continue
+                kill -INT $p
+                for try in $(seq 100); do [ -d /proc/$p ] || break; sleep 0.05; done
+            done; done
+            """)
         for host in ["n1", "pc"] {
             let text = try lab.script("tcpdump -n -vv -r $F/\(host).pcap 2>/dev/null")
             let wrong = text.split(separator: "\n").filter { line in
