@@ -5,8 +5,8 @@ import NetworkPlanning
 import TestSupport
 import Testing
 
-/// Each command of each plan made to fail, and the process killed before each: the host ends up as it was or as
-/// planned, never in between.
+/// Commands of each plan made to fail, and the process killed before them: the host ends up as it was or as
+/// planned, never in between. With NAMEBRIDGE_EVERY_STEP=1 in the environment it is every command of every plan.
 @Suite struct ConvergenceTests {
     @Test(arguments: LabHosts.all)
     func `an apply brings the host to its plan, and a second one has nothing to do`(lab: LabHosts) throws {
@@ -20,8 +20,9 @@ import Testing
 
     @Test(arguments: LabHosts.all)
     func `whichever call fails, the host is as before, and the next apply works`(lab: LabHosts) throws {
-        for call in 1...(try Run.calls(of: lab)) {
-            let run = try Run(lab)
+        let plan = try lab.plan()
+        for call in Run.steps(1...(try Run.calls(of: plan))) {
+            let run = try Run(plan)
             run.kernel.fault = .failure(at: call)
             #expect(throws: KernelError.self) { try run.apply() }
             #expect(run.kernel.state.deviations(from: run.fresh) == [], "call \(call)")
@@ -34,8 +35,9 @@ import Testing
 
     @Test(arguments: LabHosts.all, [Recovery.apply, .remove, .undo])
     func `after a kill at any step the next run converges`(lab: LabHosts, recovery: Recovery) throws {
-        for call in 1...(try Run.calls(of: lab)) {
-            let run = try Run(lab)
+        let plan = try lab.plan()
+        for call in Run.steps(1...(try Run.calls(of: plan))) {
+            let run = try Run(plan)
             run.kernel.fault = .death(at: call)
             #expect(throws: KernelError.self) { try run.apply() }
             run.kernel.fault = nil
@@ -54,12 +56,13 @@ import Testing
 
     @Test(arguments: LabHosts.all)
     func `a killed removal is undone or finished`(lab: LabHosts) throws {
-        let whole = try Run(lab)
+        let plan = try lab.plan()
+        let whole = try Run(plan)
         _ = try whole.apply()
         let start = whole.kernel.calls
         _ = try whole.remove()
-        for call in (start + 1)...whole.kernel.calls {
-            let run = try Run(lab)
+        for call in Run.steps((start + 1)...whole.kernel.calls) {
+            let run = try Run(plan)
             _ = try run.apply()
             run.kernel.fault = .death(at: call)
             #expect(throws: KernelError.self) { try run.remove() }
