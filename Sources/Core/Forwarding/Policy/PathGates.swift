@@ -77,7 +77,8 @@ package final class PathGates: Sendable {
         choosesRanges = !choices.isEmpty
         otherRanges = RangeTable(choices)
         sources = gates.sorted { $0.key < $1.key }.map { key, gates in
-            Source(key: key, gates: gates, ranges: RangeTable(choices.filter { $0.from == key }))
+            let own = choices.filter { $0.from == key }
+            return Source(key: key, gates: gates, ranges: RangeTable(own, outOf: choices))
         }
         let prefixes = sources.enumerated().flatMap { index, source in
             Self.clients(of: source.key, inventory).map { ($0, index) }

@@ -15,6 +15,9 @@ final class RangeChoice: Sendable {
     /// connections get through after less than six.
     static let seconds: UInt32 = 4
 
+    /// The cluster's own prefixes that have outer ones, in order.
+    private let inner: [IPPrefix]
+
     /// In the order of the file, at most 64.
     private let relays: [Way]
 
@@ -36,6 +39,7 @@ final class RangeChoice: Sendable {
         else { return nil }
         self.from = from
         self.to = to
+        inner = (settings.relays.first?.addressMap.pairs ?? []).map(\.inner).sorted { $0 < $1 }
         relays = settings.relays.map { relay in
             let pairs = relay.addressMap.pairs.sorted { $0.inner < $1.inner }
             return Way(name: relay.host, weight: UInt64(max(1, relay.weight)), outer: pairs.map(\.outer))
@@ -53,6 +57,9 @@ final class RangeChoice: Sendable {
         }
         if bits != 0 { carrying.store(bits, ordering: .relaxed) }
     }
+
+    /// True if an address in a range of this path means the same as one in a range of `other`.
+    func stands(for other: RangeChoice) -> Bool { to == other.to && inner == other.inner }
 
     /// Every outer prefix with its place among those of one relay.
     var prefixes: [(prefix: IPPrefix, place: Int)] {
@@ -85,10 +92,25 @@ struct RangeTable: Sendable {
     }
 
     /// Of two choices with the same prefix the first counts.
-    init(_ choices: [RangeChoice]) {
+    ///
+    /// - Parameter all: The choices of all paths. The cache holds addresses of one of them, and clients that
+    ///   wait for the same answer get one after the other: addresses of the others to the same cluster are
+    ///   replaced, too.
+    init(_ choices: [RangeChoice], outOf all: [RangeChoice] = []) {
         self.choices = choices
-        let entries = choices.reversed().flatMap { choice in
-            choice.prefixes.map { (prefix: $0.prefix, value: Entry(choice: choice, place: $0.place)) }
+        var entries: [(prefix: IPPrefix, value: Entry)] = []
+        for choice in choices.reversed() {
+            for other in all where other.stands(for: choice) {
+                for (prefix, place) in other.prefixes {
+                    entries.append((prefix: prefix, value: Entry(choice: choice, place: place)))
+                }
+            }
+        }
+        // Its own come last, and win.
+        for choice in choices.reversed() {
+            for (prefix, place) in choice.prefixes {
+                entries.append((prefix: prefix, value: Entry(choice: choice, place: place)))
+            }
         }
         self.entries = entries.isEmpty ? nil : IPPrefixTable(entries)
     }
