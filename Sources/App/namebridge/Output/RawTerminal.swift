@@ -19,6 +19,9 @@ final class RawTerminal {
         attributes.c_lflag &= ~tcflag_t(ICANON | ECHO | ISIG)
         // Sound: one structure is read.
         guard unsafe tcsetattr(STDIN_FILENO, TCSANOW, &attributes) == 0 else { return nil }
+        // What was typed or pasted before was meant for something else: an Enter in it must not confirm
+        // anything.
+        _ = tcflush(STDIN_FILENO, TCIFLUSH)
     }
 
     deinit {
