@@ -20,7 +20,7 @@ struct NetApply: ParsableCommand {
             Examples:
               sudo namebridge net apply
               sudo namebridge net apply --accept-loss 'office->old'
-              sudo namebridge net apply --confirm 60s && namebridge net confirm
+              sudo namebridge net apply --confirm 60s
             """)
 
     @OptionGroup var host: NetHostOptions
@@ -79,8 +79,8 @@ struct NetApply: ParsableCommand {
         case .confirmed:
             let confirm = NetConfirm()
             try confirm.run()
-        case .left: break
-        case .expired: throw ExitStatus.problem
+        // Not 0, so that no "&& namebridge net confirm" follows.
+        case .left, .expired: throw ExitStatus.problem
         case nil: print("undone in \(seconds) s unless \"namebridge net confirm\" comes")
         }
     }
