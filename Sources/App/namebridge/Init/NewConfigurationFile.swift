@@ -38,8 +38,8 @@ struct NewConfigurationFile {
         let slash = whole.lastIndex(of: "/") ?? whole.startIndex
         let (folder, name) = (String(whole[..<slash]), String(whole[whole.index(after: slash)...]))
         do throws(Errno) {
-            if !folder.isEmpty { _ = try FilePath.makeFolder(folder) }
-            let state = StateFolder(existing: folder.isEmpty ? "/" : folder)
+            // Whatever umask(2) says: the server reads the file as another user.
+            let state = try folder.isEmpty ? StateFolder(existing: "/") : StateFolder(forAll: folder)
             if let old = try state.read(name) { try state.write(name + ".old", old, isForAll: true) }
             try state.write(name, Array(text.utf8), isForAll: true)
         } catch {
