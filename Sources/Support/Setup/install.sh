@@ -7,6 +7,8 @@
 # Nothing is started, and no configuration is written: `namebridge init` does that. With --root, the files go below that
 # folder and nothing else is done, as for an image.
 set -eu
+# Other users read what is installed, whatever umask root has.
+umask 022
 
 here=$(cd "$(dirname "$0")" && pwd)
 prefix=/usr/local
@@ -45,6 +47,7 @@ if [ "$action" = remove ]; then
     # Routes and translation that no unit has taken away go with the program that could.
     if [ -z "$root" ] && [ -e /run/namebridge-net ]; then "$target/bin/namebridge" net remove || true; fi
     files | while read -r file; do rm -f "$target/$file"; done
+    if [ "$(readlink "$target/sbin/namebridge")" = ../bin/namebridge ]; then rm -f "$target/sbin/namebridge"; fi
     rmdir "$target/share/namebridge/demo" "$target/share/namebridge" "$target/share/doc/namebridge/docs" \
         "$target/share/doc/namebridge" 2>/dev/null || true
     if is_live; then systemctl daemon-reload; fi
