@@ -137,10 +137,11 @@ package struct NameHints: Sendable {
     /// The suffixes below which the client may ask clusters, in lower case.
     private func visibleSuffixes() -> [[[UInt8]]] {
         var suffixes: [[[UInt8]]] = []
+        var known: Set<[[UInt8]]> = []
         for target in policy.targets where target.kind == .clusterSuffix && isVisible(target) {
             guard suffixes.count < Self.mostSuffixes else { break }
             let labels = Self.folded(target.mapping.outer)
-            if !suffixes.contains(labels) { suffixes.append(labels) }
+            if known.insert(labels).inserted { suffixes.append(labels) }
         }
         for target in policy.views[view].sharedTargets where target >= 0 {
             suffixes.append(Self.folded(policy.targets[target].mapping.outer))
