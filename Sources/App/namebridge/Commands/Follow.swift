@@ -137,6 +137,7 @@ struct Follow: ParsableCommand {
             follower.stop()
             followers[key] = nil
         }
+        files.known.keep(Set(followed.map(\.key)))
         for cluster in followed where followers[cluster.key] == nil {
             guard let settings = cluster.follow else { continue }
             let kubectl = try Kubectl(kubeconfig: settings.kubeconfig ?? kubeconfig, timeout: timeout.seconds)

@@ -58,6 +58,11 @@ final class KnownFacts: Sendable {
     /// All of them.
     var all: [ClusterFacts] { facts.withLock { Array($0.values) } }
 
+    /// Forgets the facts of all clusters but these: no other command reads them any more.
+    func keep(_ clusters: Set<String>) {
+        facts.withLock { facts in facts = facts.filter { clusters.contains($0.key) } }
+    }
+
     /// Notes facts that are in the folder.
     func note(_ new: ClusterFacts) { facts.withLock { $0[new.cluster] = new } }
 }
