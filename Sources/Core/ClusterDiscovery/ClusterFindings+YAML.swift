@@ -136,7 +136,8 @@ func comment(_ text: String, indent: String = "    ") -> String {
     var lines: [String] = []
     let start = indent + "#"
     var line = start
-    for word in text.split(separator: " ") {
+    // A line break of any kind, as U+2028, would end the comment, and what follows would count.
+    for word in text.split(whereSeparator: \.isWhitespace) {
         if line.count + 1 + word.count > 110, line != start {
             lines.append(line)
             line = start
