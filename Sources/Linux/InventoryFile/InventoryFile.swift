@@ -45,6 +45,7 @@ package enum InventoryFile {
         report.root = root
         var inventory = Field(node: root, path: InventoryPath(), report: report).inventory()
         for facts in facts { inventory?.take(facts) }
+        inventory?.takeRelayMaps()
         report.add(inventory?.check() ?? [])
         return report.sorted.filter { $0.severity == .error }
     }
