@@ -10,11 +10,12 @@ struct NetAgent: ParsableCommand {
         abstract: "Keep this host as planned: restore what other programs remove, within a second.",
         discussion: """
             It applies the file at its start and whenever the file changes, or what "follow" finds in \
-            clusters, in the way of "net apply" and with its refusals; a file with mistakes changes \
-            nothing. It listens to the kernel's events, and checks the whole host from time to time. The log \
-            says what was lost, for how long, and which program likely removed it. Another "net apply" or \
-            "net remove" applies to the agent too. SIGHUP makes it check the file and the host; SIGTERM ends \
-            it, and everything stays in place.
+            clusters, in the way of "net apply" and with its refusals, but does not ask whether packets \
+            that arrive now are cut; a file with mistakes changes nothing. It listens to the kernel's \
+            events, and checks the whole host from time to time. The log says what was lost, for how long, \
+            and which program likely removed it. Another "net apply" or "net remove" applies to the agent \
+            too. SIGHUP makes it check the file and the host; SIGTERM ends it, and everything stays in \
+            place.
 
             Example:
               sudo namebridge net agent
