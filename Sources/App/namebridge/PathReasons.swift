@@ -9,6 +9,8 @@ import Synchronization
 final class PathReasons: Sendable {
     /// What is known, and what is to be found out.
     private let state: Mutex<State>
+    /// The last thread.
+    private let thread = Mutex<NativeThread?>(nil)
 
     /// What is known, and what is to be found out.
     private struct State {
@@ -53,8 +55,11 @@ final class PathReasons: Sendable {
             return !state.isRunning
         }
         guard isFirst else { return }
+        // It has nothing to do any more; its stack is freed once it was waited for.
+        thread.withLock { $0 }?.join()
         do throws(Errno) {
-            _ = try NativeThread(name: "reasons", stackSize: 1024 * 1024) { [self] in run() }
+            let new = try NativeThread(name: "reasons", stackSize: 1024 * 1024) { [self] in run() }
+            thread.withLock { $0 = new }
         } catch {
             state.withLock { $0.isRunning = false }
             Log.warning("no reason for paths that are down", [("reason", "no thread: \(error)")])
