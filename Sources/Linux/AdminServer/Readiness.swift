@@ -38,5 +38,5 @@ package struct Readiness: Hashable, Sendable {
 
 extension ServerControl {
     /// Whether this server can answer.
-    var readiness: Readiness { Readiness(status.groups) }
+    var readiness: Readiness { Readiness(groupStates) }
 }

@@ -102,6 +102,22 @@ extension ServerControl {
         }
     }
 
+    /// The clusters with no more than the states of their name servers: it is asked twice a second.
+    var groupStates: [ServerStatus.Group] {
+        let (policy, board) = server.policyAndBoard
+        return policy.groups.map { group in
+            ServerStatus.Group(
+                name: group.name,
+                servers: group.servers.map { index in
+                    let health = board.servers[index]
+                    let lastError = health.lastError
+                    return ServerStatus.Server(
+                        address: "\(policy.servers[index])", state: health.mode.words,
+                        lastError: lastError.isEmpty ? nil : lastError)
+                })
+        }
+    }
+
     /// Since when servers are down, by cluster and address.
     func downTimes(at now: MonotonicTime) -> [String: MonotonicTime] {
         let (policy, board) = server.policyAndBoard
