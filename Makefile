@@ -216,7 +216,8 @@ install: static
 # stands in share/namebridge.
 install-files:
 	install -D -m 755 $(BINARY) $(DESTDIR)$(BINDIR)/namebridge
-	@if [ -f $(DESTDIR)$(PREFIX)/sbin/namebridge ] && [ ! -L $(DESTDIR)$(PREFIX)/sbin/namebridge ]; then \
+	@if [ -f $(DESTDIR)$(PREFIX)/sbin/namebridge ] && [ ! -L $(DESTDIR)$(PREFIX)/sbin/namebridge ] && \
+		! [ $(DESTDIR)$(PREFIX)/sbin/namebridge -ef $(DESTDIR)$(BINDIR)/namebridge ]; then \
 		ln -sf ../bin/namebridge $(DESTDIR)$(PREFIX)/sbin/namebridge; fi
 	install -d $(DESTDIR)$(UNITDIR)
 	for unit in systemd/*.service systemd/*.socket; do \

@@ -67,8 +67,10 @@ files | while read -r file; do
     chmod $mode "$target/$file.new"
     mv -f "$target/$file.new" "$target/$file"
 done
-# An earlier version stood there, and comes first on the PATH of root.
-if [ -f "$target/sbin/namebridge" ] && [ ! -L "$target/sbin/namebridge" ]; then
+# An earlier version stood there, and comes first on the PATH of root. Where sbin is a link to bin, as in Fedora, it is
+# the new one itself.
+if [ -f "$target/sbin/namebridge" ] && [ ! -L "$target/sbin/namebridge" ] &&
+    ! [ "$target/sbin/namebridge" -ef "$target/bin/namebridge" ]; then
     ln -sf ../bin/namebridge "$target/sbin/namebridge"
 fi
 mkdir -p "$root/etc/namebridge"
