@@ -77,11 +77,13 @@ struct Query: ParsableCommand {
     func run() throws {
         let words = try readWords()
         let report = try report(words)
+        let isAnswer = QueryAnswer(report.reply)?.isAnswer == true
         switch output {
+        case .text where !isAnswer && detail(words) == .short: printError(report.failureLine)
         case .text: print(report.text(detail(words)))
         case .json: print(report.json())
         }
-        guard QueryAnswer(report.reply)?.isAnswer == true else { throw ExitStatus.problem }
+        guard isAnswer else { throw ExitStatus.problem }
     }
 
     /// Asks.
@@ -135,6 +137,7 @@ struct Query: ParsableCommand {
             throw ValidationError("\"\(typeName)\" is not a record type; write it like AAAA or TYPE65.")
         }
         guard reverse else {
+            try Self.requireName(words.name)
             do throws(DomainNameError) {
                 return (try DomainName(parsing: words.name), type)
             } catch {
@@ -145,6 +148,21 @@ struct Query: ParsableCommand {
             throw ValidationError("\"\(words.name)\" is not an IP address.")
         }
         return (try DomainName(reverseOf: address), type)
+    }
+
+    /// Throws if the word is an address, a URL or a name with a port: no cluster has such a name.
+    private static func requireName(_ name: String) throws {
+        if IPAddress(name) != nil {
+            throw ValidationError(
+                "\"\(name)\" is an address: \"namebridge query -x \(name)\" finds its name.")
+        }
+        if name.contains("://") {
+            throw ValidationError("\"\(name)\" is a URL: give only the host name in it.")
+        }
+        let parts = name.split(separator: ":", omittingEmptySubsequences: false)
+        if parts.count == 2, UInt16(parts[1]) != nil {
+            throw ValidationError("\"\(name)\" has a port: give only \(parts[0]).")
+        }
     }
 
     /// The server of the command line; nil if the configuration's are asked.
@@ -158,7 +176,9 @@ struct Query: ParsableCommand {
         }
         let host = text == "localhost" ? "127.0.0.1" : text
         guard let server = Endpoint(host, defaultPort: port ?? 53) else {
-            throw ValidationError("\"@\(text)\" is no server: write it like @172.16.0.5 or @[fd00::5]:53.")
+            throw ValidationError(
+                "\"@\(text)\" is no server: write it like @172.16.0.5,"
+                    + " @172.16.0.5:5300 or @[fd00::5]:53.")
         }
         return server
     }

@@ -74,7 +74,8 @@ struct WhoHas: ParsableCommand {
         let search = NameSearch(inventory: inventory, policy: policy, client: client)
         let name = try readName()
         guard let labels = search.labels(of: name) else {
-            throw ValidationError("\"\(name)\" is no name of a cluster: write it like web.shop.")
+            printError("namebridge: \"\(name)\" is no name of a cluster: write it like web.shop".printable)
+            throw ExitStatus.usage
         }
         let shown = labels.map { String(decoding: $0, as: UTF8.self) }.joined(separator: ".")
         guard watch else {

@@ -27,12 +27,15 @@ extension QueryReport {
         case .trace: return .joined(way() + wholeReply() + hintLines())
         case .answer:
             guard let answer, answer.isAnswer else {
-                let rcode = answer?.rcode ?? "no reply"
-                let head = StyledText("no answer: \(question) (\(rcode))".printable, .error)
-                return .joined([head] + reasonLines(answer) + hintLines() + [StyledText("")] + way())
+                return .joined([failureLine] + reasonLines(answer) + hintLines() + [StyledText("")] + way())
             }
             return .joined(recordLines(answer) + [origin(answer)] + hintLines())
         }
+    }
+
+    /// The line that says that there is no answer.
+    var failureLine: StyledText {
+        StyledText("no answer: \(question) (\(QueryAnswer(reply)?.rcode ?? "no reply"))".printable, .error)
     }
 
     // MARK: The answer
