@@ -94,7 +94,17 @@ struct Doctor: ParsableCommand {
         say(
             "asking \(servers) name server\(servers == 1 ? "" : "s") in each way, and reading this host:"
                 + " 3 s at most")
-        return ForwarderDiagnosis(inspection.run()).findings
+        return ForwarderDiagnosis(inspection.run()).findings.map(naming)
+    }
+
+    /// The finding with the configuration that was read, in place of the usual one, in its remedies.
+    private func naming(_ finding: Finding) -> Finding {
+        let usual = "/etc/namebridge/namebridge.yaml"
+        var finding = finding
+        for index in finding.remedies.indices where finding.remedies[index].file.hasPrefix(usual) {
+            finding.remedies[index].file = options.path + finding.remedies[index].file.dropFirst(usual.count)
+        }
+        return finding
     }
 
     /// Tells a person who waits what goes on.
