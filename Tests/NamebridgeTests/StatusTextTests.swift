@@ -78,7 +78,7 @@ import Testing
         cache: 41 208 answers, 11.1 MiB of 64.0 MiB, 83.3 % hits, 0 evicted
 
         cluster   server              state            RTT     p99    asked  failed
-        prod      10.96.0.10:53       full          812 µs  4.2 ms  205 194       0
+        prod      10.96.0.10:53       answers       812 µs  4.2 ms  205 194       0
                   10.96.0.11:53       without EDNS  1.3 ms       -        0       0
           last error:  10.96.0.11:53 timeout
         staging   172.17.20.11:30053  DEAD               -       -        0       0

@@ -44,7 +44,10 @@ extension StatusText {
     /// The columns, if there is room for all.
     private static let serverColumns = [
         ServerColumn(name: "server", side: .left) { isShort($0) ? $0.address : "" },
-        ServerColumn(name: "state", side: .left) { $0.isDown ? $0.state.uppercased() : $0.state },
+        ServerColumn(name: "state", side: .left) { server in
+            // The word of the page: "full" looks like a shortage.
+            server.state == "full" ? "answers" : server.isDown ? server.state.uppercased() : server.state
+        },
         ServerColumn(name: "RTT") { StatusText.time($0.roundTripMicroseconds) },
         ServerColumn(name: "p50") { StatusText.time($0.latency.median) },
         ServerColumn(name: "p99") { StatusText.time($0.latency.p99) },
