@@ -97,7 +97,9 @@ struct Browse: ParsableCommand {
     /// A table of the names.
     private func show(_ names: [KnownName], _ scope: NameScope) {
         guard !names.isEmpty else {
-            return print("no name is known of \(scope.text): see namebridge browse --walk CLUSTER")
+            let place = scope == NameScope() ? "" : " of \(scope.text)"
+            return print(
+                "no name is known\(place); \"namebridge browse --walk CLUSTER\" asks a cluster for its names")
         }
         var table = TextTable([.left, .left, .left, .left, .right])
         table.add(["CLUSTER", "NAME", "ADDRESS", "SOURCE", "AGE"])
