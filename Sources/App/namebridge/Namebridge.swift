@@ -15,7 +15,8 @@ struct Namebridge: ParsableCommand {
             To see it work without setting anything up:
               namebridge serve --demo
 
-            Exit codes: 0 fine, 1 found a problem, 2 wrong usage or configuration, 3 not known (explain, net health).
+            Exit codes: 0 fine, 1 found a problem, 2 wrong usage or configuration, 3 not known (explain, \
+            who-has, net health).
             """,
         version: version,
         subcommands: [
@@ -55,7 +56,7 @@ struct Namebridge: ParsableCommand {
             // An option may have a value, which is not a command.
             if known.isEmpty || word.hasPrefix("-") || word == "help" { return nil }
             guard let next = known.first(where: { $0._commandName == word }) else {
-                let names = known.map { $0._commandName }
+                let names = known.filter { $0.configuration.shouldDisplay }.map { $0._commandName }
                 let near = nearestSpelling(of: word, among: names).map { "; did you mean \"\($0)\"?" } ?? ""
                 return "\(path): there is no command \(quoted(word))\(near)\nCommands: "
                     + names.joined(separator: ", ")
