@@ -19,7 +19,7 @@ struct Init: ParsableCommand {
 
             Examples:
               sudo namebridge init
-              namebridge init --yes --cluster prod=10.96.0.10 --cluster staging=172.17.20.11:30053
+              namebridge init --yes --cluster prod=10.96.0.10 --cluster dev=10.97.0.10
               namebridge init --context prod --context staging --config clusters.yaml
               namebridge init --from /etc/dnsmasq.d --dry-run
             """)
@@ -27,7 +27,9 @@ struct Init: ParsableCommand {
     @Option(
         name: .long,
         help: ArgumentHelp(
-            "A cluster: its key and its DNS servers; may be given several times.", valueName: "key=servers"))
+            "A cluster: its key and the addresses of its DNS servers, such as prod=10.96.0.10 or"
+                + " prod=172.17.20.11:30053,172.17.20.12:30053; may be given several times.",
+            valueName: "key=servers"))
     var cluster: [NamedServers] = []
 
     @Option(
