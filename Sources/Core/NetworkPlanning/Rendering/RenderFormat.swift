@@ -81,7 +81,8 @@ extension RenderError: CustomStringConvertible {
     package var description: String {
         switch self {
         case .unknownSubject(let name, let expected, let known):
-            "\(name.map { "\"\($0)\" is no" } ?? "this format needs the name of a") \(expected.rawValue);"
+            (name.map { "\"\($0)\" is no" } ?? "this format needs --host with the name of a")
+                + " \(expected.rawValue);"
                 + " known: "
                 + (known.isEmpty ? "none" : known.joined(separator: ", "))
         case .routesByBGP(let site):
