@@ -56,6 +56,10 @@ struct NetHostOptions: ParsableArguments {
         let found = planner.hosts(carrying: addresses)
         if let located = found.first, found.count == 1 { return located }
         let names = found.map { "\($0.place)/\($0.host.name)" }.joined(separator: ", ")
+        guard !planner.hosts.isEmpty else {
+            printError("namebridge: \(configuration.path) names no hosts or nodes" + Self.remains)
+            throw ExitStatus.usage
+        }
         printError(
             found.isEmpty
                 ? "namebridge: no host of \(configuration.path) has an address of this machine;"
