@@ -56,6 +56,24 @@ import Testing
             ])
     }
 
+    @Test func `lines for the services and pods of a cluster lead to its domain`() throws {
+        let lines = try values(
+            draft("server=/svc.cluster.local/pod.cluster.local/10.96.0.10\nserver=/svc.lab.k8s/10.98.0.10\n"))
+        #expect(
+            lines == ["dns:", "bare-domain: [prod]"] + Self.head.dropFirst() + [
+                "prod:", "dns: [10.96.0.10]",
+                "lab:", "domain: lab.k8s", "dns: [10.98.0.10]", "names: [lab.cluster.local, lab.k8s]",
+            ])
+    }
+
+    @Test func `a cluster of another domain alone, with the usual addresses to listen on`() throws {
+        let lines = try values(draft("server=/prod.k8s/10.98.0.10\n"))
+        #expect(
+            lines == ["dns:", "listen: [\"0.0.0.0:53\", \"[::]:53\"]"] + Self.head.dropFirst() + [
+                "prod:", "domain: prod.k8s", "dns: [10.98.0.10]", "names: [prod.cluster.local, prod.k8s]",
+            ])
+    }
+
     @Test func `rules of other names are told, and taken over if a person says so`() throws {
         let text = "server=/apps.example.com/10.5.0.10\nserver=/cluster.local/10.96.0.10\n"
         let one = draft(text)

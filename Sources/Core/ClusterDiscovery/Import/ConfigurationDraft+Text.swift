@@ -14,7 +14,10 @@ extension ConfigurationDraft {
 
             """
         let addresses = listen.isEmpty ? DNSSettings.defaultListen : listen
-        text += "  \(listen.isEmpty ? "# " : "")listen: \(list(addresses.map(\.description)))\n\n"
+        // A mapping needs one key, even if it has its default.
+        let hasOtherKeys = !upstream.isEmpty || !(bareDomain ?? clusterLocalKeys).isEmpty
+        let mark = listen.isEmpty && hasOtherKeys ? "# " : ""
+        text += "  \(mark)listen: \(list(addresses.map(\.description)))\n\n"
         text += bareDomainText
         if upstream.isEmpty {
             text += """

@@ -37,6 +37,7 @@ package struct ConfigurationDraft: Sendable {
         _ rules: ForwardingRules, isCluster: (DomainName) -> Bool = { _ in false }
     ) {
         remarks += rules.unusable
+        let rules = Self.ofDomains(rules)
         var others: [ForwardingRule] = []
         for rule in rules.rules where rule.reversePrefix == nil {
             if isCluster(rule.suffix) || Self.isLikelyCluster(rule.suffix) {
@@ -62,6 +63,27 @@ package struct ConfigurationDraft: Sendable {
                         + ", which looks like no cluster's (if it is one: --suffix \(rule.suffix))")
             }
         }
+    }
+
+    /// The rules, with those for the services or pods of a cluster as rules for its domain.
+    private static func ofDomains(_ rules: ForwardingRules) -> ForwardingRules {
+        var domains = ForwardingRules()
+        for var rule in rules.rules {
+            if rule.zone == nil, let domain = domain(above: rule.suffix) { rule.suffix = domain }
+            domains.add(rule)
+        }
+        return domains
+    }
+
+    /// The domain of the cluster whose services or pods have `suffix`, such as `cluster.local` for
+    /// `svc.cluster.local`; nil for other suffixes.
+    private static func domain(above suffix: DomainName) -> DomainName? {
+        let labels = suffix.folded.labels
+        let kinds = ["svc", "pod"].map { Array($0.utf8) }
+        guard let index = labels.lastIndex(where: { kinds.contains($0) }),
+            let domain = try? DomainName(labels: Array(labels[(index + 1)...])), isLikelyCluster(domain)
+        else { return nil }
+        return domain
     }
 
     /// True for `cluster.local`, names below it, and names with a label such as `k8s` or `kube-prod`.
