@@ -32,7 +32,7 @@ import Testing
             _ = try whole.apply(first)
             let start = whole.kernel.calls
             _ = try whole.apply(second)
-            for call in (start + 1)...whole.kernel.calls {
+            for call in Run.steps((start + 1)...whole.kernel.calls) {
                 let run = try ChangeRun()
                 _ = try run.apply(first)
                 let before = run.kernel.state
