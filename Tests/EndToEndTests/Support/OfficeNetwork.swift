@@ -87,7 +87,7 @@ final class OfficeNetwork: Sendable {
           views:
             - { name: west, clients: [127.0.0.2/32], bare-domain: [staging] }
             - { name: north, clients: [127.0.0.3/32], bare-domain: [dead, staging] }
-            - { name: west-of-west, clients: [127.0.0.4/32] }
+            - { name: west-of-west, clients: [127.0.0.4/32], bare-domain: [] }
           upstream: ["127.0.0.1:\(namedPort)"]
           workers: 2
           cache: { size: 0B }
