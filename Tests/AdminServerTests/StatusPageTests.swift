@@ -59,7 +59,7 @@ import Testing
         #expect(page.contains("<title>(!) Namebridge on plain</title>"))
     }
 
-    @Test func `each problem has its age, whom it concerns and what to do`() throws {
+    @Test func `each problem has its age, what it concerns and what to do`() throws {
         var status = ServerStatus()
         var group = ServerStatus.Group(
             name: "prod", servers: [.init(address: "10.0.0.10:53", state: "dead", lastError: "Connection refused")])

@@ -16,7 +16,7 @@ struct OctetBufferTests {
         }
     }
 
-    @Test func `numbers are in network order wherever they stand`() {
+    @Test func `numbers are in network order at every offset`() {
         var buffer = OctetBuffer(capacity: 64)
         buffer.append(1)
         buffer.append16(0x0203)
