@@ -113,10 +113,10 @@ extension EngineMeters {
 
     /// The Extended DNS Errors that were sent, by code (IANA, Extended DNS Error Codes).
     var extendedErrorCounts: [(code: String, purpose: String, count: Int)] {
-        (0..<Self.errorColumns).compactMap { code in
+        (0..<ReplyMeters.errorColumns).compactMap { code in
             let count = extendedErrors.value(row: 0, column: code)
             guard count > 0 else { return nil }
-            let isLast = code == Self.errorColumns - 1
+            let isLast = code == ReplyMeters.errorColumns - 1
             return (isLast ? "other" : "\(code)", ExtendedErrorPurpose.of(code), count)
         }
     }

@@ -17,7 +17,7 @@ extension ForwardingEngine {
             let place = table.attempts(of: slot).place(waitingFor: header.id, by: path)
         else {
             guard table.takeAbandoned(header.id, by: path) == .late else { return mismatch() }
-            counters.late += 1
+            counts.late += 1
             return .late
         }
         guard let question = try? Question(reading: message), header.questionCount == 1 else {
@@ -59,7 +59,7 @@ extension ForwardingEngine {
 
     /// Counts an answer that matches no question.
     private mutating func mismatch() -> AnswerOutcome {
-        counters.unmatched += 1
+        counts.unmatched += 1
         return .mismatch
     }
 
@@ -78,7 +78,7 @@ extension ForwardingEngine {
     private mutating func take(_ answer: ServerAnswer, _ slot: Int, in turn: inout Turn) {
         let roundTrip = turn.now.nanoseconds(since: answer.sent)
         servers[answer.server].answered(after: roundTrip)
-        meters.serverLatency.record(nanoseconds: roundTrip, row: answer.server)
+        serverMeters.latency.record(nanoseconds: roundTrip, row: answer.server)
         if let event = rejection(of: answer, slot, at: turn.now) {
             return advance(slot, after: event, in: &turn)
         }
@@ -108,7 +108,7 @@ extension ForwardingEngine {
     /// again.
     private mutating func giveLate(_ answer: ServerAnswer, _ slot: Int, in turn: inout Turn) {
         let others = table.transactions(servedByLate: slot)
-        counters.cachedLate += 1
+        counts.cachedLate += 1
         guard give(answer, to: slot, in: &turn) == .given else { return }
         for other in others where table.transactions[other].target != nil {
             // Malformed for one suffix and not for another: that one waits for its own answer.
@@ -165,7 +165,7 @@ extension ForwardingEngine {
     /// A server gave an error instead of an answer: another one is asked.
     private mutating func declined(_ slot: Int, _ place: Int, _ rcode: ResponseCode) -> TransactionEvent {
         let path = table[slot, place].path
-        count(.declined, path.server)
+        serverMeters.count(.declined, path.server)
         table.endAttempt(place, of: slot, .declined(rcode))
         switch rcode {
         case .formatError, .notImplemented, .badVersion:
@@ -190,7 +190,7 @@ extension ForwardingEngine {
         let data = edns?.option(EDNS.OptionCode.cookie, in: answer.message)
         let verdict = servers[answer.server].cookie.judge(data, in: answer.message, over: transport, at: now)
         guard case .fine = verdict else {
-            counters.doubtfulCookies += 1
+            counts.doubtfulCookies += 1
             return truncated(slot, place)
         }
         let rcode = ResponseCode(answer.header.rcode | (edns?.extendedRcode ?? 0) << 4)
@@ -199,7 +199,7 @@ extension ForwardingEngine {
         let isFirst = !table.attempts(of: slot).hasDeclined(answer.server, with: .badCookie)
         table.endAttempt(place, of: slot, .declined(rcode))
         guard transport == .udp else { return .attemptFailed }
-        counters.retried += 1
+        counts.retried += 1
         return .wantsRepeat(AttemptPlan(server: answer.server, transport: isFirst ? .udp : .tcp))
     }
 
@@ -221,25 +221,25 @@ extension ForwardingEngine {
             try table.map(answer, to: slot, terms, with: &mapper, into: &prepared)
         } catch .wire {
             guard let place = answer.attempt else { return .malformed }
-            counters.malformed += 1
-            count(.malformed, answer.server)
+            counts.malformed += 1
+            serverMeters.count(.malformed, answer.server)
             table.endAttempt(place, of: slot, .unusable)
             advance(slot, after: .attemptFailed, in: &turn)
             return .malformed
         } catch {
-            counters.malformed += 1
-            count(.malformed, answer.server)
+            counts.malformed += 1
+            serverMeters.count(.malformed, answer.server)
             holdBack(slot, ExtendedError(.other, Self.explain(error, target)), in: &turn)
             return .given
         }
-        count(.answered, answer.server)
-        counters.droppedRecords += mapper.droppedRecords
+        serverMeters.count(.answered, answer.server)
+        counts.droppedRecords += mapper.droppedRecords
         prepared.equalizeTTLs()
         switch addressVerdict(slot, target) {
         case .fine: break
-        case .straying: count(.straying, answer.server)
+        case .straying: serverMeters.count(.straying, answer.server)
         case .rebinding:
-            counters.blocked += Int(table.transactions[slot].waiterCount)
+            counts.blocked += Int(table.transactions[slot].waiterCount)
             holdBack(slot, Refusals.rebinding, in: &turn)
             return .given
         }
@@ -263,7 +263,7 @@ extension ForwardingEngine {
             // A failed cluster is not a negative answer: the others' NXDOMAIN is not valid for all.
             let isAgreed = (table.transactions[slot].merged?.denials ?? 0) > 1
             guard !prepared.isNameError || isAgreed else {
-                return finishWithFailure(slot, .serverFailure, at: turn.now, into: &turn.outbox)
+                return finishWithFailure(slot, .serverFailure, in: &turn)
             }
             let isJoined = table.transactions[slot].merged?.records.isEmpty == false
             let isOfNext = target.kind == .bareDomain && table.transactions[slot].question.skippedMembers != 0
@@ -280,11 +280,11 @@ extension ForwardingEngine {
         if table.transactions[slot].question.skippedMembers == 0 {
             cache.store(&prepared, cachePlace(of: slot, target), askedAt: sent)
         }
-        counters.answered += Int(table.transactions[slot].waiterCount)
+        counts.answered += Int(table.transactions[slot].waiterCount)
         // Whole seconds on the way are counted, so that a late answer is valid no longer for waiting clients.
         let age = UInt32(clamping: turn.now.seconds(since: sent))
         let ending = Ending(source: .miss, body: .prepared(.age(age)), server: server)
-        finish(slot, ending, at: turn.now, into: &turn.outbox)
+        finish(slot, ending, in: &turn)
     }
 
     /// An answer to a question with EDNS shows that the server supports it; an answer to a question without
@@ -323,21 +323,14 @@ extension ForwardingEngine {
     }
 
     /// Gives all clients that wait for `slot` their reply, and frees it.
-    private mutating func finish(
-        _ slot: Int, _ ending: Ending, at now: MonotonicTime, into outbox: inout Outbox
-    ) {
+    private mutating func finish(_ slot: Int, _ ending: Ending, in turn: inout Turn) {
+        let now = turn.now
         guard let target = table.transactions[slot].target else { return }
         let draft = draft(ending, slot, target, at: now)
-        var waiter = table.transactions[slot].firstWaiter
-        while waiter >= 0 {  // a list without cycles
-            let index = Int(waiter)
-            waiter = table.waiters[index].next
-            guard table.waiters[index].terms.limit != ReplyTerms.noReply else { continue }
-            deliver(draft, to: WaiterPlace(waiter: index, slot: slot, now: now), into: &outbox)
-        }
+        delivery.deliver(draft, from: &prepared, toWaitersOf: slot, in: table, during: &turn)
         // If all servers are down none is asked, and that is quick.
         if table.transactions[slot].attemptCount > 0, !table.transactions[slot].isLate {
-            meters.lookups.record(
+            delivery.meters.lookups.record(
                 nanoseconds: now.nanoseconds(since: table.transactions[slot].started), row: draft.cluster)
         }
         if ending.isFailure, mayComeLate(slot) {
@@ -379,7 +372,7 @@ extension ForwardingEngine {
         prepareFailure(slot, .serverFailure, reason)
         noteFailure(slot, target, at: turn.now)
         cacheFailure(slot, target, at: turn.now)
-        finish(slot, Ending(source: .miss), at: turn.now, into: &turn.outbox)
+        finish(slot, Ending(source: .miss), in: &turn)
     }
 
     /// Informs the clients that no further group has an answer.
@@ -391,7 +384,7 @@ extension ForwardingEngine {
         // NOTAUTH): the client's question was valid.
         let isRefused = table.transactions[slot].lastDecline == .refused
         let rcode: ResponseCode = target.groups.count == 1 && isRefused ? .refused : .serverFailure
-        finishWithFailure(slot, rcode, at: turn.now, into: &turn.outbox)
+        finishWithFailure(slot, rcode, in: &turn)
     }
 
     /// Prepares the cached answer that `finishWithFailure` would give the clients of `slot`; nil if there is
@@ -405,8 +398,9 @@ extension ForwardingEngine {
     /// Gives all clients of `slot` an expired answer (RFC 8767), or informs them that no server answered
     /// and why.
     mutating func finishWithFailure(
-        _ slot: Int, _ rcode: ResponseCode, at now: MonotonicTime, into outbox: inout Outbox
+        _ slot: Int, _ rcode: ResponseCode, in turn: inout Turn
     ) {
+        let now = turn.now
         guard let target = table.transactions[slot].target else { return }
         let text = table.reasons(of: slot)
         let waiters = Int(table.transactions[slot].waiterCount)
@@ -419,33 +413,33 @@ extension ForwardingEngine {
         {
             var ending = Ending(source: .hit, body: .prepared(.age(hit.age)))
             if hit.isFresh {  // Another client got an answer in the meantime.
-                counters.hits += waiters
+                counts.hits += waiters
             } else {
-                counters.stale += waiters
+                counts.stale += waiters
                 prepared.extendedError = ExtendedError(
                     code: ExtendedError.Code.staleAnswer.rawValue, text: text)
                 ending = Ending(
                     source: .stale, body: .prepared(target.staleFreshness), isFailure: true)
             }
-            return finish(slot, ending, at: now, into: &outbox)
+            return finish(slot, ending, in: &turn)
         }
         var code: ExtendedError.Code =
             table.transactions[slot].lastDecline != nil ? .networkError : .noReachableAuthority
         if table.transactions[slot].isTurnedAway {
             code = .other
-            counters.overloaded += waiters
-            counters.overloadedGroups += waiters
+            counts.overloaded += waiters
+            counts.overloadedGroups += waiters
         } else {
-            counters.failed += waiters
+            counts.failed += waiters
         }
         prepareFailure(slot, rcode, ExtendedError(code: code.rawValue, text: text))
         noteFailure(slot, target, at: now)
         guard !wouldHelpProof(slot, target, at: now) else {
             table.begin(&prepared, for: slot)
-            return finish(slot, Ending(source: .refused, body: .addressCheck), at: now, into: &outbox)
+            return finish(slot, Ending(source: .refused, body: .addressCheck), in: &turn)
         }
         cacheFailure(slot, target, at: now)
-        finish(slot, Ending(source: .miss, isFailure: true), at: now, into: &outbox)
+        finish(slot, Ending(source: .miss, isFailure: true), in: &turn)
     }
 
     /// True if `slot` was refused for lack of room, but there is room for clients with validated addresses:

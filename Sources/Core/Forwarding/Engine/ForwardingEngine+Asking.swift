@@ -26,7 +26,7 @@ extension ForwardingEngine {
             guard table.addWaiter(recipient, to: slot) == .admitted else {
                 return denyRoom(exchange, into: &turn.outbox)
             }
-            counters.joined += 1
+            counts.joined += 1
             return
         }
         if target.rewritesQuestion, suffixStart + target.mapping.inner.wire.count > maximumNameLength {
@@ -188,11 +188,11 @@ extension ForwardingEngine {
             guard table.attempts(of: slot).timesAskedOverTCP(server) == 0,
                 table.transactions[slot].attemptCount < Transaction.mostAttempts
             else { return table.attempts(of: slot).isWaiting ? .stay : nextServer(slot, group, at: now) }
-            counters.askedOverTCP += 1
+            counts.askedOverTCP += 1
             return .send(AttemptPlan(server: server, transport: .tcp))
         case .hinted(let isFirst):
             if let server = servers.unasked(of: group, for: slot, in: table) {
-                counters.retried += 1
+                counts.retried += 1
                 return .send(AttemptPlan(server: server))
             }
             return isFirst ? nextServer(slot, group, at: now) : .stay
@@ -230,7 +230,7 @@ extension ForwardingEngine {
     private mutating func nextServer(_ slot: Int, _ group: Int, at now: MonotonicTime) -> Step {
         switch servers.choose(from: group, for: slot, in: table, at: now) {
         case .server(let server):
-            if table.transactions[slot].attemptCount > 0 { counters.retried += 1 }
+            if table.transactions[slot].attemptCount > 0 { counts.retried += 1 }
             return .send(AttemptPlan(server: server))
         case .crowded:
             let deadline = table.transactions[slot].groupDeadline
@@ -264,7 +264,7 @@ extension ForwardingEngine {
             milliseconds: policy.groups[group].timeouts.total ?? limits.answerMilliseconds, at: now)
         if table.leader(of: slot, in: group) != nil {
             table.follow(in: group, slot)
-            counters.joined += 1
+            counts.joined += 1
             return .wait(until: table.transactions[slot].groupDeadline)
         }
         guard table.enter(group, slot, atMost: limits.transactionsPerGroup) == .admitted else {
@@ -315,8 +315,8 @@ extension ForwardingEngine {
         }
         turn.outbox.questions.append(
             Outbox.OutgoingQuestion(path: attempt.path, start: start, end: turn.outbox.octets.count))
-        counters.sent += 1
-        count(attempt.path.transport == .udp ? .askedOverUDP : .askedOverTCP, plan.server)
+        counts.sent += 1
+        serverMeters.count(attempt.path.transport == .udp ? .askedOverUDP : .askedOverTCP, plan.server)
         let group = target.groups[table.transactions[slot].groupPosition]
         let wait = servers.retryMilliseconds(of: group, for: slot, in: table)
         let due = min(turn.now.advanced(milliseconds: wait), table.transactions[slot].groupDeadline)
@@ -338,7 +338,7 @@ extension ForwardingEngine {
     /// Counts a failure of `server`, and lets it be probed.
     private mutating func blame(_ server: Int, _ reason: UpstreamFailure, at now: MonotonicTime) {
         servers.blame(server, at: now)
-        count(ServerEvent(reason), server)
+        serverMeters.count(ServerEvent(reason), server)
     }
 
     /// A socket or connection towards a server reported an error: all that wait for it continue at once.
@@ -365,7 +365,7 @@ extension ForwardingEngine {
     package mutating func upstreamFailed(
         _ path: UpstreamPath, here failure: LocalFailure, in turn: inout Turn
     ) {
-        count(.unsent, path.server)
+        serverMeters.count(.unsent, path.server)
         for slot in table.slots(waitingFor: path) {
             guard table.endAttempts(of: slot, by: path, .unsent(failure), isAbandoned: true) > 0 else {
                 continue
@@ -382,7 +382,7 @@ extension ForwardingEngine {
         guard let slot = table.transaction(withID: id),
             let index = table.attempts(of: slot).place(waitingFor: id, by: path)
         else { return }
-        count(.unsent, path.server)
+        serverMeters.count(.unsent, path.server)
         table.endAttempt(index, of: slot, .unsent(failure))
         advance(slot, after: .unsent, in: &turn)
     }

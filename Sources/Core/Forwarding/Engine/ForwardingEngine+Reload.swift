@@ -48,16 +48,24 @@ extension ForwardingEngine {
 
     /// Adds the counters of a succeeded engine since the last call.
     package mutating func takeCounts(of old: inout ForwardingEngine) {
-        counters.add(old.counters)
-        old.counters = EngineCounters()
+        counts.add(old.counters)
         var counted = old.meters
-        old.meters = EngineMeters(old.policy)
+        old.clearCounts()
         counted.adopt(policy, after: old.policy)
-        meters.add(counted)
+        serverMeters.add(counted.servers)
+        delivery.meters.add(counted.replies)
         for failure in old.failures.entries { failures.note(failure) }
         old.failures = FailureTable()
         refusedClients.add(old.refusedClients)
         old.refusedClients = RefusedClients()
+    }
+
+    /// All counters start again.
+    private mutating func clearCounts() {
+        counts = EngineCounters()
+        serverMeters = ServerMeters(policy)
+        delivery.counters = EngineCounters()
+        delivery.meters = ReplyMeters(policy)
     }
 
     /// Answers everything in flight as if no server had answered.
@@ -67,7 +75,7 @@ extension ForwardingEngine {
                 continue
             }
             table.transactions[slot].noteFailure(failureText(slot, target))
-            finishWithFailure(slot, .serverFailure, at: turn.now, into: &turn.outbox)
+            finishWithFailure(slot, .serverFailure, in: &turn)
         }
     }
 }

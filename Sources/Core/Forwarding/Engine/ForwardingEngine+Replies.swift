@@ -10,13 +10,13 @@ import Time
 extension ForwardingEngine {
     /// Answers a message that is not a valid question.
     mutating func reject(_ rcode: ResponseCode, _ recipient: Recipient, into outbox: inout Outbox) {
-        counters.rejected += 1
+        counts.rejected += 1
         deliver(ReplyDraft(body: .empty(rcode, nil), source: .refused), to: recipient, into: &outbox)
     }
 
     /// Answers REFUSED with the reason.
     mutating func refuse(_ exchange: ClientExchange, _ reason: ExtendedError, into outbox: inout Outbox) {
-        counters.refused += 1
+        counts.refused += 1
         replyEmpty(exchange, .refused, reason, into: &outbox)
     }
 
@@ -26,7 +26,7 @@ extension ForwardingEngine {
     mutating func overloaded(
         _ exchange: ClientExchange, _ reason: ExtendedError = Refusals.overload, into outbox: inout Outbox
     ) {
-        counters.overloaded += 1
+        counts.overloaded += 1
         guard exchange.recipient.wantsReply else { return }
         replyEmpty(exchange, .serverFailure, reason, into: &outbox)
     }
@@ -36,7 +36,7 @@ extension ForwardingEngine {
     mutating func nameTooLong(
         _ exchange: ClientExchange, _ target: RouteTarget, into outbox: inout Outbox
     ) {
-        counters.refused += 1
+        counts.refused += 1
         let reason = ExtendedError(
             .other, "under \(target.mapping.inner) this name would take more than 255 octets")
         replyEmpty(exchange, .serverFailure, reason, into: &outbox)
@@ -81,7 +81,7 @@ extension ForwardingEngine {
         if NameHints.mayHelp(exchange.recipient.question.extracting(first: suffixStart)) {
             prepared.extendedError = withHint(Refusals.noSuchName, exchange)
         }
-        counters.denied += 1
+        counts.denied += 1
         let draft = ReplyDraft(
             body: .prepared(), source: .local, view: exchange.view,
             cluster: policy.groups[target.groups[0]].number)
@@ -124,7 +124,7 @@ extension ForwardingEngine {
             let isUnknown = reason == ForwardingPolicy.noUpstream
             refuse(exchange, isUnknown ? withHint(reason, exchange) : reason, into: &outbox)
         case .zone(let zone, let start):
-            counters.local += 1
+            counts.local += 1
             prepared.write(
                 zone, start: start, question: exchange.recipient.question,
                 type: exchange.query.question.type)
@@ -143,9 +143,9 @@ extension ForwardingEngine {
         guard var cookie = query.cookie else { return }
         cookies.judge(&cookie, from: path.client.address, at: unixTime)
         if cookie.isProof {
-            counters.cookiesGood += 1
+            counts.cookiesGood += 1
         } else if cookie.server != nil {
-            counters.cookiesBad += 1
+            counts.cookiesBad += 1
         }
         query.cookie = cookie
     }
@@ -177,9 +177,9 @@ extension ForwardingEngine {
         }
         if rates == nil { rates = ClientRates(limit, hashKey: hashKey) }
         guard rates?.take(path.client.address, at: exchange.now) == .empty else { return .open }
-        counters.limited += 1
-        guard limit.slip > 0, counters.limited % limit.slip == 0 else { return .done }
-        counters.slipped += 1
+        counts.limited += 1
+        guard limit.slip > 0, counts.limited % limit.slip == 0 else { return .done }
+        counts.slipped += 1
         checkAddress(exchange, into: &outbox)
         return .done
     }
@@ -201,25 +201,25 @@ extension ForwardingEngine {
         guard recipient.wantsReply, !recipient.isAddressValidated, table.hasRoom else {
             return overloaded(exchange, into: &outbox)
         }
-        counters.overloaded += 1
+        counts.overloaded += 1
         checkAddress(exchange, into: &outbox)
     }
 
     /// Refuses a client with too many questions in flight: SERVFAIL if they are its own, TC if another host
     /// may have sent them in its name, since over TCP it has a limit of its own.
     mutating func refuseForOverload(_ exchange: ClientExchange, into outbox: inout Outbox) {
-        counters.overloadedClients += 1
+        counts.overloadedClients += 1
         guard !exchange.recipient.isAddressValidated else {
             return overloaded(exchange, Refusals.clientOverload, into: &outbox)
         }
-        counters.overloaded += 1
+        counts.overloaded += 1
         checkAddress(exchange, into: &outbox)
     }
 
     /// Records a refused client that is probably missing in the configuration: it has a private address, or
     /// asks for a name of a cluster. Every server on the Internet refuses others.
     mutating func noteRefused(_ client: IPAddress, asking message: Span<UInt8>, at now: MonotonicTime) {
-        counters.strangers += 1
+        counts.strangers += 1
         guard client.isPrivate || policy.isClusterName(message) else { return }
         refusedClients.note(client, at: now)
     }
@@ -235,7 +235,7 @@ extension ForwardingEngine {
         let marks = exchange.loopMarks
         guard !marks.isEmpty else { return .open }
         if let server = servers.server(withMarkAmong: marks) {
-            counters.loops += 1
+            counts.loops += 1
             servers.board.servers[server].suspectLoop()
             let client = exchange.recipient.path.client.address
             let text = Self.loopText("\(policy.servers[server])", client, marks.count)
@@ -243,7 +243,7 @@ extension ForwardingEngine {
             return .done
         }
         guard marks.count >= LoopTrail.mostMarks else { return .open }
-        counters.loops += 1
+        counts.loops += 1
         let text = "this question has passed \(marks.count) forwarders: they form a loop"
         refuse(exchange, ExtendedError(.other, text), into: &outbox)
         return .done
@@ -262,8 +262,8 @@ extension ForwardingEngine {
         let hops = max(exchange.loopMarks.count, 1)
         let way = Self.loopText("\(policy.servers[server])", client, hops)
         guard let secret = health.secret(ofName: name, way: way) else { return .open }
-        counters.loops += 1
-        counters.local += 1
+        counts.loops += 1
+        counts.local += 1
         prepared.begin(question: exchange.recipient.question)
         prepared.appendLoopAnswer(secret)
         let draft = ReplyDraft(body: .prepared(), source: .local, view: exchange.view)
@@ -298,62 +298,5 @@ extension ForwardingEngine {
             body: .empty(.serverFailure, nil), source: .refused, view: exchange.view, cluster: number)
         deliver(draft, to: exchange.recipient, into: &outbox)
         return .done
-    }
-
-    /// What goes out in place of `draft`, if `gates.concernReplies`. To be called for every reply.
-    ///
-    /// Lowers the TTLs of `prepared` if the client's path to the cluster is changing, and gives its addresses
-    /// the range of a relay that carries.
-    mutating func gated(_ draft: ReplyDraft, for client: IPAddress) -> ReplyDraft {
-        // What is known here, such as that no cluster can have a name, is true whether packets arrive or not.
-        guard draft.cluster > 0, draft.source != .local else { return draft }
-        switch policy.gates.position(of: client, cluster: draft.cluster) {
-        case .open:
-            return ranged(draft, for: client)
-        case .changing:
-            return shortened(ranged(draft, for: client), to: PathGates.changingSeconds)
-        case .closed(let reason), .skipped(let reason):
-            counters.gated += 1
-            return ReplyDraft(
-                body: .empty(.serverFailure, reason), source: .refused, view: draft.view,
-                cluster: draft.cluster)
-        }
-    }
-
-    /// The same answer with addresses of the relays that carry, where each has a range of its own.
-    private mutating func ranged(_ draft: ReplyDraft, for client: IPAddress) -> ReplyDraft {
-        guard policy.gates.choosesRanges, case .prepared = draft.body else { return draft }
-        let ranges = policy.gates.ranges(for: client)
-        guard !ranges.isEmpty else { return draft }
-        rangeDraws &+= 1
-        // Mixed, so that a client which asks for A and AAAA in turn gets more than every second relay.
-        let draw = (rangeDraws ^ hashKey).mixed
-        guard prepared.replaceAddresses({ ranges.image(of: $0, draw: draw) }) > 0 else { return draft }
-        return shortened(draft, to: RangeChoice.seconds)
-    }
-
-    /// The same answer for a few seconds only: the client asks again once it is known what the path does.
-    private mutating func shortened(_ draft: ReplyDraft, to seconds: UInt32) -> ReplyDraft {
-        guard case .prepared(let freshness, let rotation) = draft.body else { return draft }
-        switch freshness {
-        case .age(let age):
-            prepared.capTTLs(at: seconds + min(age, 1 << 30))
-            return draft
-        case .stale(let left):
-            return ReplyDraft(
-                body: .prepared(.stale(min(left, seconds)), rotation: rotation),
-                source: draft.source, view: draft.view, cluster: draft.cluster, server: draft.server,
-                sent: draft.sent, microseconds: draft.microseconds)
-        }
-    }
-}
-
-extension UInt64 {
-    /// Each bit depends on all bits of the number (Steele, Lea and Flood 2014, SplitMix64).
-    fileprivate var mixed: UInt64 {
-        var bits = self
-        bits = (bits ^ bits >> 30) &* 0xBF58_476D_1CE4_E5B9
-        bits = (bits ^ bits >> 27) &* 0x94D0_49BB_1331_11EB
-        return bits ^ bits >> 31
     }
 }

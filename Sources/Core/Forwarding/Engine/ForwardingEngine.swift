@@ -19,9 +19,10 @@ package import Time
 package struct ForwardingEngine: ~Copyable {
     /// The policy, which never changes.
     package let policy: ForwardingPolicy
-    package internal(set) var counters = EngineCounters()
-    /// The labelled counters.
-    package internal(set) var meters: EngineMeters
+    /// The counters of what is not counted by a part.
+    var counts = EngineCounters()
+    /// The labelled counters of servers.
+    var serverMeters: ServerMeters
 
     /// Recent failures of questions.
     package internal(set) var failures = FailureTable()
@@ -50,8 +51,6 @@ package struct ForwardingEngine: ~Copyable {
     let nameKey: UInt64
     /// Made with the first question that it counts.
     var rates: ClientRates?
-    /// How often a relay's range was chosen.
-    var rangeDraws: UInt64 = 0
     /// Sends replies.
     var delivery: ReplyDelivery
     /// The addresses that used TCP recently.
@@ -81,7 +80,7 @@ package struct ForwardingEngine: ~Copyable {
             ?? HealthBoard(
                 servers: policy.servers.count, groups: policy.groups.count, isProbed: false)
         self.policy = policy
-        meters = EngineMeters(policy)
+        serverMeters = ServerMeters(policy)
         self.cache = CacheAccess(cache)
         self.hashKey = hashKey
         nameKey = identity.nameKey
@@ -112,9 +111,19 @@ package struct ForwardingEngine: ~Copyable {
         servers.sendQuestions(to: server, from: socket)
     }
 
-    /// Counts an event between us and a server.
-    mutating func count(_ event: ServerEvent, _ server: Int) {
-        meters.serverEvents.count(row: server, column: event.rawValue)
+    /// The counters of all parts.
+    package var counters: EngineCounters {
+        var counters = counts
+        counters.add(delivery.counters)
+        return counters
+    }
+
+    /// The labelled counters.
+    package var meters: EngineMeters { EngineMeters(delivery.meters, serverMeters) }
+
+    /// Sends one reply; `prepared` is its answer if it has one.
+    mutating func deliver(_ draft: ReplyDraft, to recipient: Recipient, into outbox: inout Outbox) {
+        delivery.deliver(draft, from: &prepared, to: recipient, into: &outbox)
     }
 
     // MARK: - Time
@@ -135,16 +144,16 @@ package struct ForwardingEngine: ~Copyable {
     package mutating func receiveQuestion(
         _ message: Span<UInt8>, from path: ClientPath, in turn: inout Turn
     ) -> QuestionOutcome {
-        counters.messages += 1
+        counts.messages += 1
         let client = path.client.address
         if policy.dropsStrangers, policy.view(of: client) == nil {
-            counters.ignored += 1
+            counts.ignored += 1
             if client.isPrivate { refusedClients.note(client, at: turn.now) }
             return .ignored
         }
         switch ClientMessage(reading: message) {
         case .ignore:
-            counters.ignored += 1
+            counts.ignored += 1
             return .ignored
         case .reject(let rcode, let question, let edns):
             guard let header = try? MessageHeader(reading: message) else { return .ignored }
@@ -211,11 +220,11 @@ package struct ForwardingEngine: ~Copyable {
         }
         // A cached failure is counted as a failure.
         if hit.isFailure {
-            counters.failed += 1
+            counts.failed += 1
         } else if hit.isFresh {
-            counters.hits += 1
+            counts.hits += 1
         } else {
-            counters.stale += 1
+            counts.stale += 1
         }
         let draft = ReplyDraft(
             body: .prepared(freshness, rotation: hit.rotation), source: hit.isFresh ? .hit : .stale,
@@ -247,7 +256,7 @@ package struct ForwardingEngine: ~Copyable {
     /// Asks again for an answer just given, so that the next client gets a fresh one.
     private mutating func refresh(_ exchange: ClientExchange, in turn: inout Turn) {
         guard case .ask(let target, let suffixStart) = route(exchange) else { return }
-        counters.refreshed += 1
+        counts.refreshed += 1
         var silent = exchange
         silent.recipient.terms.limit = ReplyTerms.noReply
         ask(silent, target, suffixStart: suffixStart, in: &turn)

@@ -105,7 +105,7 @@ extension ForwardingEngine {
         switch join(slot, target, askedAt: answer.sent) {
         case .nextMember: advance(slot, after: .groupAnswered, in: &turn)
         case .complete: givePrepared(slot, target, askedAt: answer.sent, by: answer.server, in: &turn)
-        case .incomplete: finishWithFailure(slot, .serverFailure, at: turn.now, into: &turn.outbox)
+        case .incomplete: finishWithFailure(slot, .serverFailure, in: &turn)
         }
     }
 

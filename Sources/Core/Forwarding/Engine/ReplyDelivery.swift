@@ -42,37 +42,76 @@ struct ReplyDraft {
     }
 }
 
-/// Sends every reply: the response rate limit decides first, then the reply is written and logged.
-struct ReplyDelivery {
+/// Sends every reply: gates and the response rate limit decide first, then it is written, counted and logged.
+struct ReplyDelivery: ~Copyable {
     /// The policy.
-    private let policy: ForwardingPolicy
+    let policy: ForwardingPolicy
     /// The addresses that used TCP recently.
     private let validated: ValidatedClients
+    /// The key of the hashes.
+    let hashKey: UInt64
     /// The charges of clients.
     private var limiter: ResponseRateLimiter
+    /// How often a relay's range was chosen.
+    var rangeDraws: UInt64 = 0
+    /// Replies that were withheld.
+    var counters = EngineCounters()
+    /// The labelled counters of replies.
+    var meters: ReplyMeters
+    /// Not copied for calls.
+    private let address = AddressOnly()
 
     /// A delivery without charges.
     init(_ policy: ForwardingPolicy, validated: ValidatedClients, hashKey: UInt64) {
         self.policy = policy
         self.validated = validated
+        self.hashKey = hashKey
         limiter = ResponseRateLimiter(hashKey: hashKey)
+        meters = ReplyMeters(policy)
     }
 
-    /// The same for another policy: the charges of clients continue.
-    init(takingOverFrom old: ReplyDelivery, _ policy: ForwardingPolicy) {
+    /// The same for another policy: the charges of clients continue, the counters start again.
+    init(takingOverFrom old: borrowing ReplyDelivery, _ policy: ForwardingPolicy) {
         self.policy = policy
         validated = old.validated
+        hashKey = old.hashKey
         limiter = old.limiter
+        meters = ReplyMeters(policy)
     }
 
-    /// Sends one reply, complete, reduced or not at all, as the response rate limit allows.
+    /// Sends one reply: complete, reduced or not at all, as gates and the response rate limit allow.
     ///
-    /// - Parameter prepared: The answer that `draft.body` refers to.
-    /// - Returns: The decision of the limit.
+    /// - Parameter prepared: The answer that `draft.body` refers to; gates may change its addresses and TTLs.
     mutating func deliver(
+        _ draft: ReplyDraft, from prepared: inout PreparedAnswer, to recipient: Recipient,
+        into outbox: inout Outbox
+    ) {
+        guard policy.gates.concernReplies else {
+            return send(draft, from: prepared, to: recipient, into: &outbox)
+        }
+        let draft = gated(draft, &prepared, for: recipient.path.client.address)
+        send(draft, from: prepared, to: recipient, into: &outbox)
+    }
+
+    /// Sends the reply to each client that waits for `slot`.
+    mutating func deliver(
+        _ draft: ReplyDraft, from prepared: inout PreparedAnswer, toWaitersOf slot: Int,
+        in table: borrowing TransactionTable, during turn: inout Turn
+    ) {
+        var waiter = table.transactions[slot].firstWaiter
+        while waiter >= 0 {  // a list without cycles
+            let place = WaiterPlace(waiter: Int(waiter), slot: slot, now: turn.now)
+            waiter = table.waiters[place.waiter].next
+            guard table.waiters[place.waiter].terms.limit != ReplyTerms.noReply else { continue }
+            deliver(draft, from: &prepared, to: table.recipient(place), into: &turn.outbox)
+        }
+    }
+
+    /// Sends a reply that no gate changes any more.
+    private mutating func send(
         _ draft: ReplyDraft, from prepared: borrowing PreparedAnswer, to recipient: Recipient,
         into outbox: inout Outbox
-    ) -> ResponseRateLimiter.Verdict {
+    ) {
         let verdict = verdict(for: recipient)
         if verdict != .drop, verdict == .send || !recipient.question.isEmpty {
             let start = outbox.octets.count
@@ -84,15 +123,8 @@ struct ReplyDelivery {
         if outbox.queryLog != nil, !recipient.question.isEmpty {
             log(draft, from: prepared, to: recipient, into: &outbox)
         }
-        return verdict
-    }
-
-    /// The same for a client that waits for a transaction.
-    mutating func deliver(
-        _ draft: ReplyDraft, from prepared: borrowing PreparedAnswer, to place: WaiterPlace,
-        in table: borrowing TransactionTable, into outbox: inout Outbox
-    ) -> ResponseRateLimiter.Verdict {
-        deliver(draft, from: prepared, to: table.recipient(place), into: &outbox)
+        meters.count(draft, prepared)
+        if verdict != .send { counters.withheld += 1 }
     }
 
     /// Charges the client for a reply.
@@ -151,46 +183,6 @@ extension ReplyDraft {
         case .empty(let rcode, _): rcode.rawValue
         case .addressCheck: 0
         }
-    }
-}
-
-extension ForwardingEngine {
-    /// Sends one reply and counts it.
-    mutating func deliver(
-        _ draft: ReplyDraft, to recipient: Recipient, into outbox: inout Outbox
-    ) {
-        guard policy.gates.concernReplies else { return send(draft, to: recipient, into: &outbox) }
-        send(gated(draft, for: recipient.path.client.address), to: recipient, into: &outbox)
-    }
-
-    /// Sends one reply to a client that waits for a transaction, and counts it.
-    mutating func deliver(_ draft: ReplyDraft, to place: WaiterPlace, into outbox: inout Outbox) {
-        guard policy.gates.concernReplies else { return send(draft, to: place, into: &outbox) }
-        let client = table.waiters[place.waiter].path.client.address
-        send(gated(draft, for: client), to: place, into: &outbox)
-    }
-
-    /// Sends a reply that no gate changes any more, and counts it.
-    private mutating func send(_ draft: ReplyDraft, to recipient: Recipient, into outbox: inout Outbox) {
-        count(draft, delivery.deliver(draft, from: prepared, to: recipient, into: &outbox))
-    }
-
-    /// The same for a client that waits for a transaction.
-    private mutating func send(_ draft: ReplyDraft, to place: WaiterPlace, into outbox: inout Outbox) {
-        count(draft, delivery.deliver(draft, from: prepared, to: place, in: table, into: &outbox))
-    }
-
-    /// Counts a reply.
-    private mutating func count(_ draft: ReplyDraft, _ verdict: ResponseRateLimiter.Verdict) {
-        let error: Int? =
-            switch draft.body {
-            case .prepared, .authoritative: prepared.extendedError?.code
-            case .empty(_, let error): error?.code
-            case .addressCheck: nil
-            }
-        meters.count(
-            draft.source, rcode: draft.rcode(prepared), view: draft.view, cluster: draft.cluster, error)
-        if verdict != .send { counters.withheld += 1 }
     }
 }
 
