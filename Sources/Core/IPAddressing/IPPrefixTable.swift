@@ -19,7 +19,11 @@ package struct IPPrefixTable<Value: Sendable>: Sendable {
 
     /// The value of the longest prefix that holds `address`. O(log n), no allocation.
     @inlinable
-    package func longestMatch(_ address: IPAddress) -> Value? {
+    package func longestMatch(_ address: IPAddress) -> Value? { value(at: address) }
+
+    /// The value of the range that holds `address`.
+    @inlinable
+    func value(at address: IPAddress) -> Value? {
         let isV4 = address.family == .v4
         guard let place = (isV4 ? v4 : v6).find(address.bits) else { return nil }
         return isV4 ? v4Values[place] : v6Values[place]
@@ -49,7 +53,13 @@ package struct IPPrefixTable<Value: Sendable>: Sendable {
 
 extension IPPrefixTable where Value == Bool {
     /// True if a prefix holds `address`. Not generic: a set of prefixes is asked for every question.
-    package func contains(_ address: IPAddress) -> Bool { longestMatch(address) != nil }
+    package func contains(_ address: IPAddress) -> Bool { value(at: address) != nil }
+}
+
+extension IPPrefixTable where Value == Int {
+    /// The same for numbers. Not generic: a client's view is looked up for every question, and other modules
+    /// would make the metadata of the generic one each time.
+    package func longestMatch(_ address: IPAddress) -> Int? { value(at: address) }
 }
 
 /// Goes through the addresses upwards, in and out of prefixes.

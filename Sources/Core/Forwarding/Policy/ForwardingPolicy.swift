@@ -79,10 +79,8 @@ package final class ForwardingPolicy: Sendable {
 
     /// The names of `dns.allow-rebinding`.
     private let rebindingNames: SuffixMap<Bool>
-    /// The prefixes of `dns.clients`.
-    private let clients: IPPrefixTable<Bool>
-    /// The view of each prefix; nil if there are no views.
-    private let viewByClient: IPPrefixTable<Int>?
+    /// Who may ask, and in which view.
+    private let clients: ClientViews
     /// The use of each suffix.
     private let suffixes: SuffixMap<SuffixUse>
     /// Finds the owner of a reverse name.
@@ -142,10 +140,7 @@ package final class ForwardingPolicy: Sendable {
         limits = EngineLimits(inventory.dns.limits)
         responseRateLimit = inventory.dns.responseRateLimit
         dropsStrangers = inventory.dns.refuse == .drop
-        clients = IPPrefixTable(inventory.dns.clients.map { ($0, true) })
-        viewByClient =
-            builder.viewByClient.isEmpty
-            ? nil : IPPrefixTable(builder.viewByClient.map { ($0.prefix, $0.view) })
+        clients = ClientViews(clients: inventory.dns.clients, views: builder.viewByClient)
         suffixes = SuffixMap(builder.suffixes)
         let clusterPrefixes = inventory.clusters.flatMap {
             $0.pods + $0.services + $0.outerRanges
@@ -175,10 +170,7 @@ package final class ForwardingPolicy: Sendable {
     }
 
     /// The view of a client; nil if it may not ask.
-    package func view(of client: IPAddress) -> Int? {
-        guard clients.contains(client) else { return nil }
-        return viewByClient?.longestMatch(client) ?? 0
-    }
+    package func view(of client: IPAddress) -> Int? { clients.view(of: client) }
 
     /// True if the clients of a view may ask the cluster for anything.
     package func mayAsk(cluster: String, view: Int) -> Bool {
