@@ -9,7 +9,7 @@ import Testing
 enum Networks {
     static let all = [
         "relay-between-clusters", "one-link", "office-to-cluster", "vxlan-mesh", "office-over-vpn",
-        "equal-clusters", "mapped-node",
+        "equal-clusters", "mapped-node", "mapped-mesh", "cluster-to-cluster",
     ]
 
     private static let tests = URL(filePath: #filePath).deletingLastPathComponent()

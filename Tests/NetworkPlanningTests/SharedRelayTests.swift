@@ -22,7 +22,7 @@ import Testing
     @Test func `kept sources of two clusters behind one device of the host are refused, and behind two are not`() throws {
         let planner = NetworkPlanner(try Networks.inventory(yaml: Self.file("192.168.0.2")))
         let plan = planner.plan(for: try #require(planner.host(named: "prod/relay")))
-        #expect(!plan.isRefused && plan.notes.contains { $0.message.contains("of packets that are too big") })
+        #expect(!plan.isRefused)
         for (second, isRefused) in [("up0", true), ("up1", false)] {
             var state = HostState(links: ["lo", "eth0", "up0", "up1"].map { Link(name: $0, kind: .other("")) })
             for (device, address) in [("eth0", "192.168.0.2"), ("up0", "192.168.10.2"), (second, "192.168.11.2")] {
@@ -33,6 +33,27 @@ import Testing
             let notes = plan.resolved(on: state).notes
             #expect(notes.contains { $0.message.contains("come from both clusters by one device") } == isRefused, "\(notes)")
         }
+    }
+
+    /// An error has the addresses of the relay and of the client alone.
+    @Test func `what a relay tells clients of several clusters goes the way of the packet that it is about`() throws {
+        let planner = NetworkPlanner(try Networks.inventory(yaml: Self.file("192.168.0.2")))
+        let plan = planner.plan(for: try #require(planner.host(named: "prod/relay")))
+        let rules = plan.rules.map(\.value).filter { $0.inDevice == "lo" }
+        #expect(Set(rules.map(\.mark)).count == 2 && rules.allSatisfy { $0.mark != nil }, "\(rules)")
+        let chain = try #require(plan.table.chains.first { $0.name == "errors" })
+        for (key, rule) in zip(["prod", "staging"], rules) {
+            let mark = FilterAction.setMark(Int(rule.mark?.value ?? 0))
+            #expect(chain.rules.contains { $0.matches.first == .inDevice(["nb-\(key)"]) && $0.action == mark }, "\(chain)")
+        }
+        let settings = plan.settings.map(\.value).filter { $0.setting.name == .markReflection }
+        #expect(settings.map(\.value) == [1], "\(settings)")
+        // The only cluster of its clients needs no mark.
+        let single = Self.file("192.168.0.2").split(separator: "\n").filter { !$0.contains("to: staging") }
+        let alone = NetworkPlanner(try Networks.inventory(yaml: single.joined(separator: "\n") + "\n"))
+        let other = alone.plan(for: try #require(alone.host(named: "prod/relay")))
+        #expect(other.rules.contains { $0.value.inDevice == "lo" && $0.value.mark == nil })
+        #expect(!other.table.chains.contains { $0.name == "errors" })
     }
 
     @Test func `hosts with one name and no common address are two`() throws {

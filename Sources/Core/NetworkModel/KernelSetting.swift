@@ -33,8 +33,17 @@ package struct KernelSetting: Hashable, Sendable {
         /// Of the host, and never changed: the fields of policy 3. A kernel without it has no policy 3.
         case multipathHashFields = "fib_multipath_hash_fields"
 
+        /// Of the host: 1 gives what the kernel itself sends about a packet (ICMP errors, echo replies, resets)
+        /// the packet's mark.
+        case markReflection = "fwmark_reflect"
+
         /// True for a setting that no device has.
-        package var isOfHost: Bool { self == .multipathHashPolicy || self == .multipathHashFields }
+        package var isOfHost: Bool {
+            switch self {
+            case .multipathHashPolicy, .multipathHashFields, .markReflection: true
+            default: false
+            }
+        }
     }
 
     /// True for a setting that no device has.

@@ -19,6 +19,7 @@ struct PlanBuilder {
     private var forward: [FilterRule] = []
     private var clamp: [FilterRule] = []
     private var stay: [FilterRule] = []
+    private var ownErrors = OwnErrors()
 
     /// The relays that packets are led to, each as `PLACE/NAME`.
     private var probedRelays: [String] = []
@@ -30,14 +31,13 @@ struct PlanBuilder {
     /// The plan with our complete table; chains without rules are omitted.
     var finished: HostPlan {
         var finished = plan
-        let contradictions =
-            RuleContradictions(plan.rulesOfDevices).refusals
-            + RuleContradictions(plan.rules.filter { $0.value.inDevice == "lo" }).warnings
+        let contradictions = RuleContradictions(plan.rulesOfDevices).refusals
         finished.notes = (plan.notes + selfCoveringRoutes + contradictions).enumerated()
             .sorted { ($0.element.severity, $0.offset) < ($1.element.severity, $1.offset) }.map(\.element)
         finished.namespaces = namespaceKeys.compactMap { namespaces[$0] }.map {
             Desired($0.plan, because: $0.because)
         }
+        let marks = ownErrors.tellApart(&finished.rules, &finished.settings)
         // At the priority of srcnat: ACCEPT in a foreign POSTROUTING ends that chain only, and ours has
         // decided before.
         let chains = [
@@ -53,6 +53,9 @@ struct PlanBuilder {
             FilterChain(
                 name: "stay", hook: FilterHook(type: .filter, point: .prerouting, priority: -150),
                 rules: stay),
+            FilterChain(
+                name: "errors", hook: FilterHook(type: .filter, point: .prerouting, priority: -150),
+                rules: marks),
         ]
         finished.table.chains = chains.filter { !$0.rules.isEmpty }
         return finished
@@ -200,6 +203,11 @@ struct PlanBuilder {
 
     mutating func rule(_ rule: PolicyRule, because: String) {
         if rulesSeen.insert(rule).inserted { plan.rules.append(Desired(rule, because: because)) }
+    }
+
+    /// Leads ICMP errors of this host, about packets from `client` to a cluster, into its namespace.
+    mutating func tell(_ client: IPPrefix, of mapped: MappedCluster, because: String) {
+        rule(ownErrors.rule(to: client, of: mapped), because: because)
     }
 
     mutating func rule(_ rule: DeviceRule, because: String) {

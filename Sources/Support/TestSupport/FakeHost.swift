@@ -36,6 +36,7 @@ package enum FakeHost {
             state.settings[KernelSetting(family: .v6, device: "all", name: name)] = value
         }
         for family in AddressFamily.allCases {
+            state.settings[KernelSetting(family: family, device: "all", name: .markReflection)] = 0
             for device in ["all", "default", "eth0", "tunl0"] {
                 state.settings[KernelSetting(family: family, device: device, name: .forwarding)] = 0
                 if family == .v4 {

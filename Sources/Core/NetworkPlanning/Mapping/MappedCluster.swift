@@ -28,6 +28,10 @@ struct MappedCluster {
     /// The table that leads into the namespace, whatever the destination.
     var returnTable: Int { 790_000 + slot }
 
+    /// The mark of packets that come out of the namespace, if errors about them must be told from those of
+    /// other clusters; `ProbeWay.mark` has others.
+    var mark: UInt32 { 0x4E42_1000 + UInt32(slot) }
+
     /// The priority of the policy rules of all clusters: before the main table, after the local one.
     static let rulePriority = 780
 

@@ -181,15 +181,13 @@ extension RelayPlanning {
                 destination: all, table: mapped.returnTable, nextHops: [hop],
                 source: builder.host.host.address(family)), because: because)
         for client in clients.prefixes {
-            var rule = PolicyRule(
+            let rule = PolicyRule(
                 family: family, priority: MappedCluster.rulePriority, destination: client,
                 action: .lookup(table: mapped.returnTable))
             for device in uplinks(into: end, family) {
                 builder.rule(DeviceRule(device: device, rule: rule), because: because)
             }
-            rule.inDevice = "lo"
-            rule.transport = family == .v4 ? "icmp" : "ipv6-icmp"
-            builder.rule(rule, because: because)
+            builder.tell(client, of: mapped, because: because)
         }
         guard family == .v4 else { return }
         let device = DeviceReference.named(mapped.device)

@@ -25,7 +25,7 @@ struct RuleContradictions {
         self.init(rules.map { ($0.value.device, $0.value.rule, $0.because) })
     }
 
-    /// Of answers that come by a device whose name is known, or of the host's own packets.
+    /// Of answers that come by a device whose name is known.
     init(_ rules: [Desired<PolicyRule>]) {
         self.init(rules.map { ($0.value.inDevice, $0.value, $0.because) })
     }
@@ -42,23 +42,12 @@ struct RuleContradictions {
         }
     }
 
-    /// The host's own ICMP errors are about packets to one of several clusters.
-    var warnings: [PlanNote] {
-        pairs.map { pair in
-            PlanNote(
-                .warning,
-                "\(pair.second): what this host itself tells \(Self.words(pair.client)) of packets that are"
-                    + " too big goes the way of \(pair.first): give its devices toward the cluster an MTU"
-                    + " that is no smaller than that toward the clients")
-        }
-    }
-
     private static func words(_ client: IPPrefix?) -> String { client.map { "\($0)" } ?? "clients" }
 }
 
 extension PolicyRule {
     /// True if some packets match both rules, which lead them to different tables.
-    fileprivate func contradicts(_ other: PolicyRule) -> Bool {
+    func contradicts(_ other: PolicyRule) -> Bool {
         func overlap(_ one: IPPrefix?, _ two: IPPrefix?) -> Bool {
             guard let one, let two else { return true }
             return one.overlaps(two)
