@@ -41,6 +41,52 @@ import Testing
         #expect(run.takeNews().allSatisfy { $0.hasPrefix("followed") })
     }
 
+    @Test func `a change of routes reads and asks for nothing else`() throws {
+        let run = try AgentRun.started()
+        let (kernel, calls) = (run.run.kernel, run.run.kernel.observations)
+        let asked = kernel.questions.count
+        let part = ObservedPart.routes(run.run.plan.routes[0].value.destination.family)
+        #expect(run.agent.follow(.success("fewer")) == .applied)
+        #expect(kernel.observations == calls && kernel.observedParts == [[part]] && kernel.questions.count == asked)
+        let gone = try #require(run.run.plan.routes.last?.value.destination)
+        #expect(!kernel.state.routes.contains { $0.isOurs && $0.destination == gone })
+        #expect(run.agent.follow(.success(AgentRun.good)) == .applied)
+        #expect(kernel.observations == calls && kernel.observedParts == [[part], [part]] && run.isWhole)
+        #expect(kernel.questions.dropFirst(asked).allSatisfy { gone.contains($0.destination) })
+        run.wait(milliseconds: 6_000)
+        #expect(kernel.observations == calls + 1, "once the file is at rest, the whole host")
+        #expect(run.takeNews().allSatisfy { $0.hasPrefix("followed") })
+    }
+
+    @Test func `what others change during a change of routes is seen with it`() throws {
+        for subject in [KernelEvent.Subject.table(Ownership.table), .link(name: "eth0", index: 2, isUp: true)] {
+            let run = try AgentRun.started()
+            let calls = run.run.kernel.observations
+            run.run.kernel.performed = { run.events.waiting.append(KernelEvent(subject)) }
+            #expect(run.agent.follow(.success("fewer")) == .applied)
+            #expect(run.run.kernel.observations == calls + 1 && run.run.kernel.observedParts == [])
+        }
+    }
+
+    @Test func `the record of an own apply leads to no check, that of another command does`() throws {
+        let run = try AgentRun.started()
+        #expect(run.agent.follow(.success("fewer")) == .applied)
+        let next = run.agent.nextCheck
+        run.agent.noteDesired()
+        #expect(run.agent.nextCheck == next)
+        try run.run.store.write(.nothing)
+        run.agent.noteDesired()
+        #expect(run.agent.nextCheck < next)
+    }
+
+    @Test func `a changed file does not wait for the pause after a check`() throws {
+        let run = try AgentRun.started()
+        run.agent.noteFileChange()
+        #expect(run.agent.nextTime < run.agent.nextCheck && run.agent.mustFollow)
+        #expect(run.agent.follow(.success("fewer")) == .applied)
+        #expect(!run.agent.mustFollow && run.agent.nextTime == run.agent.nextCheck)
+    }
+
     @Test func `what changed without an event is seen when a changed file is applied`() throws {
         let run = try AgentRun.started()
         // No event tells of it: the plan is made for what was seen before.

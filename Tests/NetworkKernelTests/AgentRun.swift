@@ -30,6 +30,11 @@ final class AgentRun {
             deviceIndex: { name in ["eth0": 2, "nbvx10001": 9][name] },
             plan: { text, path, host throws(KernelError) in
                 if text == Self.good { return try chosen?(store.relayChoices()) ?? plan }
+                if text == "fewer" {
+                    var fewer = plan
+                    fewer.routes.removeLast()
+                    return fewer
+                }
                 if text == "empty" { return HostPlan(host: plan.host) }
                 if text == "left" { throw .hostLeft(path: path, why: "it has left") }
                 if text == "renumbered" {
@@ -157,6 +162,10 @@ struct NoisyKernel: Kernel {
 
     func observe() throws(KernelError) -> HostState { try kernel.observe() }
 
+    func observe(_ parts: Set<ObservedPart>, since earlier: HostState) throws(KernelError) -> HostState {
+        try kernel.observe(parts, since: earlier)
+    }
+
     func answers(to questions: [RouteQuestion]) throws(KernelError) -> [RouteQuestion: RouteAnswer] {
         try kernel.answers(to: questions)
     }
@@ -167,8 +176,9 @@ struct NoisyKernel: Kernel {
             case .add(.table(let table)): events.waiting.append(KernelEvent(.table(table.name)))
             case .add(.link(let link)):
                 events.waiting.append(KernelEvent(.link(name: link.name, index: 9, isUp: true)))
-            case .add(.route(let route)):
-                events.waiting.append(KernelEvent(.route(route.destination, routeProtocol: route.routeProtocol)))
+            case .add(.route(let route)), .remove(.route(let route)):
+                let subject = KernelEvent.Subject.route(route.destination, routeProtocol: route.routeProtocol)
+                events.waiting.append(KernelEvent(subject))
             default: break
             }
         }

@@ -36,6 +36,23 @@ import Time
         #expect(schedule.nextCheck == Self.at(1_200))
     }
 
+    @Test func `a changed file waits for no check, and after an apply for as long as that took`() {
+        var schedule = Self.quiet
+        schedule.endCheck(began: Self.at(0), ended: Self.at(400))
+        schedule.noteFileChange(at: Self.at(410))
+        #expect(schedule.nextTime == Self.at(410))
+        schedule.noteReading()
+        schedule.endApply(began: Self.at(410), ended: Self.at(510), rest: 5_000)
+        schedule.noteFileChange(at: Self.at(520))
+        #expect(schedule.nextTime == Self.at(610))
+        schedule.noteReading()
+        #expect(schedule.nextTime == Self.at(5_510), "the whole host once the file is at rest")
+        schedule.endApply(began: Self.at(610), ended: Self.at(620), rest: 5_000)
+        #expect(schedule.nextTime == Self.at(5_620), "which moves with each change")
+        schedule.noteEvent(at: Self.at(700))
+        #expect(schedule.nextTime == Self.at(1_200), "but a loss waits for the pause alone")
+    }
+
     @Test func `a failed repair is tried again at once, then after 1, 2, 4 and at most 60 seconds`() {
         var schedule = Self.quiet
         var pauses: [Int64] = []

@@ -7,6 +7,9 @@ package protocol Kernel {
     /// The present state of everything that we make or must respect.
     func observe() throws(KernelError) -> HostState
 
+    /// The present state, in which only `parts` may differ from `earlier`.
+    func observe(_ parts: Set<ObservedPart>, since earlier: HostState) throws(KernelError) -> HostState
+
     /// The way by which the kernel sends the packets; lookups without an answer are omitted.
     func answers(to questions: [RouteQuestion]) throws(KernelError) -> [RouteQuestion: RouteAnswer]
 
@@ -17,6 +20,13 @@ package protocol Kernel {
 }
 
 extension Kernel {
+    /// Reads everything.
+    package func observe(
+        _ parts: Set<ObservedPart>, since earlier: HostState
+    ) throws(KernelError) -> HostState {
+        try observe()
+    }
+
     /// The present state of the host, and the way by which it sends the packets of `plan`.
     package func observe(asking plan: HostPlan) throws(KernelError) -> HostState {
         asking(plan, on: try observe())

@@ -54,25 +54,56 @@ package struct LinuxKernel: Kernel {
             state.links = try Link.read(
                 Self.ip(["link"], options: ["-j", "-d"]), namespaces: namespaces.byNumber)
             state.addresses = try InterfaceAddress.read(Self.ip(["addr"], options: ["-j"]))
-            let neighbours = try Self.ip(
-                ["neigh", "show"] + Self.neighbourStates.flatMap { ["nud", $0] }, options: ["-j"])
-            state.neighbours = try Neighbour.read(neighbours)
-            state.unresolvedNeighbours = try UnresolvedNeighbour.read(neighbours)
-            state.livingNeighbours = try LivingNeighbour.read(neighbours)
-            let entries = try HostTools.run(Command(.bridge, ["fdb"], options: ["-j"]))
-            state.forwardingEntries = try ForwardingEntry.read(entries)
+            try Self.readNeighbours(into: &state)
             for family in AddressFamily.allCases {
-                let options = ["-j", "-d", family == .v4 ? "-4" : "-6"]
-                let routes = try Self.ip(["route", "show", "table", "all"], options: options)
-                state.routes += try Route.read(routes, family: family)
+                state.routes += try Self.routes(of: family)
                 state.policyRules += try PolicyRule.read(
-                    Self.ip(["rule"], options: options), family: family)
+                    Self.ip(["rule"], options: Self.options(of: family)), family: family)
             }
             try RulesReading(isComplete: allOfNAT).read(into: &state)
             state.settings = KernelSettings.read()
             state.connections = Self.connections()
             return state
         }
+    }
+
+    /// Reads parts of the host.
+    package func observe(
+        _ parts: Set<ObservedPart>, since earlier: HostState
+    ) throws(KernelError) -> HostState {
+        try reading {
+            var state = earlier
+            state.routes = []
+            for family in AddressFamily.allCases {
+                state.routes +=
+                    try parts.contains(.routes(family))
+                    ? Self.routes(of: family) : earlier.routes.filter { $0.destination.family == family }
+            }
+            if parts.contains(.neighbours) { try Self.readNeighbours(into: &state) }
+            return state
+        }
+    }
+
+    /// The options of `ip` for what is read by family.
+    private static func options(of family: AddressFamily) -> [String] {
+        ["-j", "-d", family == .v4 ? "-4" : "-6"]
+    }
+
+    /// The routes of all tables.
+    private static func routes(of family: AddressFamily) throws -> [Route] {
+        let listing = try ip(["route", "show", "table", "all"], options: options(of: family))
+        return try Route.read(listing, family: family)
+    }
+
+    /// Reads neighbours and forwarding entries.
+    private static func readNeighbours(into state: inout HostState) throws {
+        let neighbours = try ip(
+            ["neigh", "show"] + neighbourStates.flatMap { ["nud", $0] }, options: ["-j"])
+        state.neighbours = try Neighbour.read(neighbours)
+        state.unresolvedNeighbours = try UnresolvedNeighbour.read(neighbours)
+        state.livingNeighbours = try LivingNeighbour.read(neighbours)
+        let entries = try HostTools.run(Command(.bridge, ["fdb"], options: ["-j"]))
+        state.forwardingEntries = try ForwardingEntry.read(entries)
     }
 
     /// How full the table of connections is; nil if the kernel has none.

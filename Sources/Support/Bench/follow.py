@@ -56,9 +56,10 @@ class Lab:
 
 
 def usage(pid):
-    """Seconds of processor time and MiB of resident memory, of a process."""
+    """Seconds of processor time, those of programs that it ran and that have ended, and MiB of resident memory, of a process."""
     fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / TICKS, int(fields[21]) * os.sysconf("SC_PAGE_SIZE") / (1 << 20)
+    own, others = (sum(int(one) for one in fields[first:first + 2]) / TICKS for first in (11, 13))
+    return own, others, int(fields[21]) * os.sysconf("SC_PAGE_SIZE") / (1 << 20)
 
 
 def tree(pid):
@@ -178,10 +179,11 @@ paths:
             for name, one in (("follow", follow), ("net agent", agent)):
                 for pid in tree(one.pid):
                     if pid in before:
-                        seconds, memory = usage(pid)
+                        own, others, memory = usage(pid)
                         command = Path(f"/proc/{pid}/cmdline").read_text().split("\0")[0].rsplit("/", 1)[-1]
-                        share = (seconds - before[pid][0]) / elapsed
-                        print(f"{name}: {command}: {share:.1%} of a core, {memory:.0f} MiB", flush=True)
+                        share, more = ((now - then) / elapsed for now, then in zip((own, others), before[pid]))
+                        print(f"{name}: {command}: {share:.1%} of a core (+ {more:.1%} in programs that it ran), "
+                              f"{memory:.0f} MiB", flush=True)
         finally:
             for process in processes:
                 process.terminate()

@@ -16,11 +16,20 @@ package final class FakeKernel: Kernel {
     /// The number of calls so far: an observation is one, and so is each command.
     package private(set) var calls = 0
 
-    /// The number of observations so far.
+    /// The number of observations of everything so far.
     package private(set) var observations = 0
+
+    /// The parts that were observed by themselves so far.
+    package private(set) var observedParts: [Set<ObservedPart>] = []
+
+    /// The questions for routes so far.
+    package private(set) var questions: [RouteQuestion] = []
 
     /// The fault, and at which call.
     package var fault: Fault?
+
+    /// Called once all steps of a change were performed.
+    package var performed: (() -> Void)?
 
     /// True for commands that always fail.
     package var refusal: ((String) -> Bool)?
@@ -45,10 +54,28 @@ package final class FakeKernel: Kernel {
         return state
     }
 
+    /// See `Kernel`.
+    package func observe(
+        _ parts: Set<ObservedPart>, since earlier: HostState
+    ) throws(KernelError) -> HostState {
+        try count(Command(.ip, ["route"]))
+        observedParts.append(parts)
+        var seen = earlier
+        seen.routes = AddressFamily.allCases.flatMap { family in
+            let source = parts.contains(.routes(family)) ? state : earlier
+            return source.routes.filter { $0.destination.family == family }
+        }
+        guard parts.contains(.neighbours) else { return seen }
+        seen.neighbours = state.neighbours
+        seen.forwardingEntries = state.forwardingEntries
+        return seen
+    }
+
     /// The answers of the model of a host, as of `ip route get`.
     package func answers(
         to questions: [RouteQuestion]
     ) throws(KernelError) -> [RouteQuestion: RouteAnswer] {
+        self.questions += questions
         let lookup = RouteLookup(state)
         return Dictionary(questions.map { ($0, lookup.answer(to: $0)) }) { first, _ in first }
     }
@@ -56,6 +83,7 @@ package final class FakeKernel: Kernel {
     /// See `Kernel`.
     package func perform(_ steps: [Step], announce: (String) -> Void) throws(KernelError) {
         for step in steps { try perform(step, announce) }
+        performed?()
     }
 
     /// A step of several commands can end between any two of them.

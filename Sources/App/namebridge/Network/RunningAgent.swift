@@ -87,7 +87,7 @@ final class RunningAgent: AgentDuties {
     // MARK: - Duties
 
     var nextTurn: MonotonicTime {
-        let next = min(agent.nextCheck, relays.nextDeadline ?? agent.nextCheck)
+        let next = min(agent.nextTime, relays.nextDeadline ?? agent.nextTime)
         return relays.mustBeat ? min(next, heart.nextBeat) : next
     }
 
@@ -103,7 +103,7 @@ final class RunningAgent: AgentDuties {
     }
 
     func turn() {
-        if MonotonicClock.now >= agent.nextCheck { check() }
+        if MonotonicClock.now >= agent.nextTime { check() }
         chooseRelays()
     }
 
@@ -116,8 +116,9 @@ final class RunningAgent: AgentDuties {
             let file = agent.path.split(separator: "/").last.map(String.init) ?? ""
             // A ConfigMap's file is a link through ..data, which is what is replaced.
             if names.contains(file) || names.contains("..data") { agent.lookAgain() }
-            if names.contains(where: { $0.hasSuffix(FactsFolder.suffix) }) { agent.lookAgain() }
-            if names.contains(StateStore.wantedName) { agent.checkSoon() }
+            // The follower replaces files as a whole.
+            if names.contains(where: { $0.hasSuffix(FactsFolder.suffix) }) { agent.noteFileChange() }
+            if names.contains(StateStore.wantedName) { agent.noteDesired() }
             if names.contains(StateStore.drainedName) { readDrained() }
         }
     }
@@ -138,7 +139,7 @@ final class RunningAgent: AgentDuties {
             lastFollow = now
             if agent.follow(read(agent.path)) == .applied { return }
         }
-        agent.check()
+        if MonotonicClock.now >= agent.nextCheck { agent.check() }
     }
 
     /// Leads packets to the relays that work.

@@ -30,6 +30,12 @@ package struct RepairSchedule: Sendable {
     private var nextSlowCheck: MonotonicTime
     /// The time of the next attempt after a failure.
     private var retry: MonotonicTime?
+    /// The time of the check after the last apply of a changed file; nil if one was made since.
+    private var restCheck: MonotonicTime?
+    /// When a file has changed that is not applied yet; nil if none has.
+    private var fileChange: MonotonicTime?
+    /// The earliest time of the next apply of a changed file: after one, its duration is left to others.
+    private var earliestApply: MonotonicTime
     /// Failed repairs in a row.
     private var failures = 0
     /// The repairs of each object.
@@ -49,10 +55,16 @@ package struct RepairSchedule: Sendable {
     package init(slowCheckSeconds: Int, now: MonotonicTime) {
         slowCheck = slowCheckSeconds * 1000
         earliest = now
+        earliestApply = now
         nextSlowCheck = now
     }
 
-    /// The time of the next check.
+    /// When to check the host, or to apply a changed file.
+    package var nextTime: MonotonicTime {
+        fileChange.map { min(nextCheck, max($0, earliestApply)) } ?? nextCheck
+    }
+
+    /// The time of the next check of the host.
     package var nextCheck: MonotonicTime {
         var next = nextSlowCheck
         if let firstEvent, let lastEvent {
@@ -61,6 +73,7 @@ package struct RepairSchedule: Sendable {
                 firstEvent.advanced(milliseconds: Self.longestBurst))
         }
         if let retry { next = min(next, retry) }
+        if let restCheck { next = min(next, restCheck) }
         return max(next, earliest)
     }
 
@@ -70,6 +83,23 @@ package struct RepairSchedule: Sendable {
         lastEvent = now
     }
 
+    /// A file has changed as a whole, and is to be applied without the pause after a check.
+    package mutating func noteFileChange(at now: MonotonicTime) { fileChange = fileChange ?? now }
+
+    /// The file is read: what changes from now on is another change.
+    package mutating func noteReading() { fileChange = nil }
+
+    /// A changed file was applied, which is no check of the whole host.
+    ///
+    /// - Parameter rest: When the whole host is checked if no other change comes, in milliseconds.
+    package mutating func endApply(began: MonotonicTime, ended: MonotonicTime, rest: Int) {
+        earliestApply = MonotonicTime(
+            nanoseconds: ended.nanoseconds + max(0, ended.nanoseconds(since: began)))
+        earliest = max(earliest, earliestApply)
+        (firstEvent, lastEvent) = (nil, nil)
+        restCheck = ended.advanced(milliseconds: rest)
+    }
+
     /// A check begins: it covers all events until now.
     /// - Returns: The time of the first of them; nil for a check without events.
     package mutating func beginCheck() -> MonotonicTime? {
@@ -77,6 +107,7 @@ package struct RepairSchedule: Sendable {
             firstEvent = nil
             lastEvent = nil
             retry = nil
+            restCheck = nil
         }
         return firstEvent
     }

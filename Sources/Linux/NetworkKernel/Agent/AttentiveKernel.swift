@@ -1,3 +1,4 @@
+import IPAddressing
 import NetworkModel
 import NetworkPlanning
 
@@ -28,6 +29,11 @@ final class AttentiveKernel<Machine: Kernel, Source: EventSource>: Kernel {
 
     /// True unless the last observation shows the host as it is, as far as events tell.
     private var isOutdated = true
+    /// What our own work has changed since the last observation, if nothing else may have changed; nil if
+    /// everything must be read.
+    private var changed: Set<ObservedPart>?
+    /// The kernel's answers that still hold.
+    private var known: [RouteQuestion: RouteAnswer] = [:]
     /// True if the next observation may be the last one, once more.
     private var mayRepeat = false
     /// True if an observation was the last one once more since this was allowed.
@@ -46,6 +52,8 @@ final class AttentiveKernel<Machine: Kernel, Source: EventSource>: Kernel {
     func listen() -> EventBatch {
         let batch = source.take()
         if batch.isIncomplete || batch.events.contains(where: outdates) { isOutdated = true }
+        if batch.isIncomplete || batch.events.contains(where: isOutsideOfChanged) { changed = nil }
+        forgetAnswers(about: batch)
         guard !isActing else { return batch }
         // What happens in containers explains nothing here.
         let possible = batch.events.lazy.filter { [concerns] in !$0.isElsewhere || concerns($0) }
@@ -69,15 +77,39 @@ final class AttentiveKernel<Machine: Kernel, Source: EventSource>: Kernel {
             hasRepeated = true
             return lastObserved
         }
-        var state = try machine.observe()
+        var state = try read()
         for _ in 0..<Self.mostRepetitions {
             isTorn = noteConcern(listen())
             if !isTorn { break }
-            state = try machine.observe()
+            state = try read()
         }
         lastObserved = state
         isOutdated = isTorn
+        changed = nil
         return state
+    }
+
+    /// Reads what our own work has changed, or everything: a thousand routes take one program, the whole host
+    /// a dozen. What has changed without an event is found by the periodic check.
+    private func read() throws(KernelError) -> HostState {
+        if let changed, let lastObserved { return try machine.observe(changed, since: lastObserved) }
+        known = [:]
+        return try machine.observe()
+    }
+
+    /// True if what `event` tells of is not read with `changed`.
+    private func isOutsideOfChanged(_ event: KernelEvent) -> Bool {
+        guard let changed, outdates(event) else { return false }
+        return ObservedPart(of: event).map { !changed.contains($0) } ?? true
+    }
+
+    /// Forgets answers that changed routes may have made wrong. Other changes lead to an observation of
+    /// everything, and so to the same questions again.
+    private func forgetAnswers(about batch: EventBatch) {
+        guard !known.isEmpty else { return }
+        for case .route(let prefix, _) in batch.events.map(\.subject) {
+            known = known.filter { !prefix.contains($0.key.destination) }
+        }
     }
 
     /// Does `work`, whose first observation may be the last one once more, if no event has come since: a
@@ -103,9 +135,15 @@ final class AttentiveKernel<Machine: Kernel, Source: EventSource>: Kernel {
     /// The most observations in a row.
     private static var mostRepetitions: Int { 3 }
 
-    /// Asks the kernel.
+    /// Asks the kernel what is not known from the observations before.
     func answers(to questions: [RouteQuestion]) throws(KernelError) -> [RouteQuestion: RouteAnswer] {
-        try machine.answers(to: questions)
+        let open = questions.filter { known[$0] == nil }
+        var answers = open.isEmpty ? [:] : try machine.answers(to: open)
+        for question in questions {
+            if let answer = known[question] { answers[question] = answer }
+        }
+        known = answers
+        return answers
     }
 
     /// True if `batch` contains an event that concerns us.
@@ -119,7 +157,13 @@ final class AttentiveKernel<Machine: Kernel, Source: EventSource>: Kernel {
     /// Starts our own work and performs `steps`.
     func perform(_ steps: [Step], announce: (String) -> Void) throws(KernelError) {
         isActing = true
+        changed = isOutdated ? nil : ObservedPart.changed(by: steps)
         isOutdated = true
-        try machine.perform(steps, announce: announce)
+        do throws(KernelError) {
+            try machine.perform(steps, announce: announce)
+        } catch {
+            changed = nil
+            throw error
+        }
     }
 }

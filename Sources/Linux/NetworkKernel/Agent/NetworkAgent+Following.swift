@@ -1,6 +1,7 @@
 import Inventory
 package import LinuxSystem
 import NetworkPlanning
+import Time
 
 extension NetworkAgent {
     /// Starts the agent: after an orderly end it applies its file, whatever was applied before; after a crash
@@ -16,6 +17,36 @@ extension NetworkAgent {
         mustFollow = true
     }
 
+    /// Schedules a check soon: the desired state may have changed.
+    package func checkSoon() { schedule.repeatCheck(at: clock()) }
+
+    /// Schedules a check of the file and the host soon.
+    package func lookAgain() {
+        mustFollow = true
+        // An editor may write in several steps.
+        schedule.repeatCheck(at: clock().advanced(milliseconds: RepairSchedule.quiet))
+    }
+
+    /// Schedules a reading of the file: what belongs to it was replaced as a whole.
+    package func noteFileChange() {
+        mustFollow = true
+        schedule.noteFileChange(at: clock())
+    }
+
+    /// The file is being read.
+    func noteReading() {
+        mustFollow = false
+        schedule.noteReading()
+    }
+
+    /// Schedules a check if another command has changed the desired state of the host.
+    package func noteDesired() {
+        let desired: DesiredConfiguration?
+        do throws(KernelError) { desired = try store.desired() } catch { return checkSoon() }
+        if case .configuration(let known)? = desired, known == planned?.configuration { return }
+        checkSoon()
+    }
+
     /// What became of a file.
     package enum Following {
         /// It was applied, in place of an earlier one: the host was checked with it.
@@ -29,7 +60,7 @@ extension NetworkAgent {
     /// - Parameter file: The present content of the file at `path`, or why it cannot be read.
     @discardableResult
     package func follow(_ file: Result<String, Errno>) -> Following {
-        mustFollow = false
+        noteReading()
         do throws(KernelError) {
             let text = try file.mapError { KernelError.system(what: "\(path) cannot be read", $0) }.get()
             let following = try follow(text)
@@ -38,7 +69,9 @@ extension NetworkAgent {
         } catch .locked, .waiting {
             // Another command is running, or an apply waits for its confirmation: it goes first.
             mustFollow = true
+            checkSoon()
         } catch {
+            checkSoon()
             reject((try? file.get()) ?? "", "\(error)")
         }
         return .unchecked

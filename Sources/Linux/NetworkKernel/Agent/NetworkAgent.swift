@@ -21,11 +21,11 @@ package final class NetworkAgent<Machine: Kernel, Source: EventSource> {
     /// The settings of the agent.
     let settings: Settings
     /// The monotonic clock.
-    private let clock: () -> MonotonicTime
+    let clock: () -> MonotonicTime
     /// Receives the reports.
     let tell: (AgentNews) -> Void
     /// The times of checks and repairs.
-    private var schedule: RepairSchedule
+    var schedule: RepairSchedule
     /// The events that concern us.
     private var watchlist = Watchlist() {
         didSet { kernel.concerns = watchlist.concerns }
@@ -136,6 +136,9 @@ package final class NetworkAgent<Machine: Kernel, Source: EventSource> {
         self.kernel.concerned = { [weak self] in self?.noteConcern() }
     }
 
+    /// When the file must be read, or `check` be called.
+    package var nextTime: MonotonicTime { schedule.nextTime }
+
     /// The time of the next call of `check`.
     package var nextCheck: MonotonicTime { schedule.nextCheck }
 
@@ -147,16 +150,6 @@ package final class NetworkAgent<Machine: Kernel, Source: EventSource> {
         }
         // Events before the first relevant one do not explain it.
         if schedule.firstEvent == nil, lossBegan == nil { kernel.endLook() }
-    }
-
-    /// Schedules a check soon: the desired state may have changed.
-    package func checkSoon() { schedule.repeatCheck(at: clock()) }
-
-    /// Schedules a check of the file and the host soon.
-    package func lookAgain() {
-        mustFollow = true
-        // An editor may write in several steps.
-        schedule.repeatCheck(at: clock().advanced(milliseconds: RepairSchedule.quiet))
     }
 
     /// Checks the whole host, and restores what is missing.
@@ -194,8 +187,8 @@ package final class NetworkAgent<Machine: Kernel, Source: EventSource> {
         return difference.steps.count
     }
 
-    /// Applies a configuration that differs from the one that the host is kept by. That is a check, too; what
-    /// only a check shows follows once the file is at rest.
+    /// Applies a configuration that differs from the one that the host is kept by. What only a check of the
+    /// whole host shows follows once the file is at rest.
     func applyChange(_ plan: HostPlan, _ desired: AppliedConfiguration) throws(KernelError) -> Int {
         let began = clock()
         let steps: Int
@@ -206,13 +199,11 @@ package final class NetworkAgent<Machine: Kernel, Source: EventSource> {
             guard kernel.hasRepeated else { throw error }
             steps = try apply(plan, desired)
         }
-        _ = schedule.beginCheck()
         let now = clock()
         status.present = status.desired
         status.missing = []
-        schedule.endCheck(began: began, ended: now)
+        schedule.endApply(began: began, ended: now, rest: Self.restAfterApply)
         if kernel.isTorn { schedule.noteEvent(at: now) }
-        schedule.repeatCheck(at: now.advanced(milliseconds: Self.restAfterApply))
         writeStatus()
         return steps
     }
