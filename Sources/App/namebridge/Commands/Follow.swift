@@ -54,6 +54,13 @@ struct Follow: ParsableCommand {
         completion: .file())
     var exec: String?
 
+    @Option(
+        name: .long,
+        help: ArgumentHelp(
+            "The pause after each run of that program, in which changes are gathered, such as 10s or 5m.",
+            valueName: "duration"))
+    var execPause = WholeSeconds.ten
+
     @OptionGroup var control: ControlOptions
 
     func run() throws {
@@ -81,7 +88,8 @@ struct Follow: ParsableCommand {
         let hook = try exec.map { program in
             try failing { () throws(Errno) in
                 let hook = try RenderingHook(
-                    program: FilePath.fromRoot(program), configuration: options.path, folder: folder)
+                    program: FilePath.fromRoot(program), pause: execPause.seconds,
+                    configuration: options.path, folder: folder)
                 try hook.start()
                 return hook
             }

@@ -50,6 +50,7 @@ struct WholeSeconds: ExpressibleByArgument, CustomStringConvertible {
     let seconds: Int
 
     static let minute = WholeSeconds(seconds: 60)
+    static let ten = WholeSeconds(seconds: 10)
 
     private init(seconds: Int) { self.seconds = seconds }
 

@@ -9,7 +9,7 @@ import Time
 ///
 /// The program gets the format, the host (empty: none), and the paths of the rendering before and now. Once
 /// it has ended with 0, the new rendering is the recorded one; else it is run again after a minute, and with
-/// the next change.
+/// the next change. Between two runs is a pause, in which changes are gathered.
 final class RenderingHook: Sendable {
     /// The program.
     private let program: String
@@ -24,15 +24,17 @@ final class RenderingHook: Sendable {
     /// The thread; nil before the start.
     private let thread = Mutex<NativeThread?>(nil)
 
-    /// After a failure the program is run again so much later, in milliseconds.
-    private static let retry: Int32 = 60_000
+    /// From a run to the next one, in seconds.
+    private let pause: Int
+
     /// The longest run, in milliseconds.
     private static let timeout = 300_000
     /// Octets of the program's output that are logged.
     private static let longestOutput = 2_000
 
-    init(program: String, configuration: String, folder: StateFolder) throws(Errno) {
+    init(program: String, pause: Int, configuration: String, folder: StateFolder) throws(Errno) {
         self.program = program
+        self.pause = pause
         self.configuration = configuration
         self.folder = folder
         wake = try EventFD()
@@ -58,22 +60,36 @@ final class RenderingHook: Sendable {
 
     /// Until `stop`.
     private func run() {
-        var hasFailed = false
+        var schedule = HookSchedule(pauseSeconds: pause)
         while true {  // ends when it must
-            wake.wait(milliseconds: hasFailed ? Self.retry : -1)
-            _ = wake.clear()
+            let now = MonotonicClock.now
+            let left = schedule.nextTime.map { $0 > now ? $0.nanoseconds(since: now) : 0 }
+            let milliseconds = left.map { Int32(clamping: ($0 + 999_999) / 1_000_000) } ?? -1
+            wake.wait(milliseconds: milliseconds)
             if stopping.isSignalled { return }
-            hasFailed = false
-            guard let inventory else { continue }
-            for record in RecordedRendering.all(in: folder.path) {
-                guard let new = record.renewed(from: inventory), new != record.text else { continue }
-                let renewed = RecordedRendering(
-                    format: record.format, host: record.host, server: record.server, time: WallClock.seconds,
-                    text: new)
-                if call(record, renewed) == .failed { hasFailed = true }
-                if stopping.isSignalled { return }
-            }
+            if case .taken = wake.clear() { schedule.noteChange() }
+            guard let time = schedule.nextTime, MonotonicClock.now >= time else { continue }
+            schedule.begin()
+            schedule.end(compare(), at: MonotonicClock.now)
         }
+    }
+
+    /// Runs the program for each rendering that would be written otherwise.
+    private func compare() -> HookSchedule.Outcome {
+        guard let inventory else { return .same }
+        var outcome = HookSchedule.Outcome.same
+        for record in RecordedRendering.all(in: folder.path) {
+            guard let new = record.renewed(from: inventory), new != record.text else { continue }
+            let renewed = RecordedRendering(
+                format: record.format, host: record.host, server: record.server, time: WallClock.seconds,
+                text: new)
+            switch call(record, renewed) {
+            case .done: if outcome == .same { outcome = .ran }
+            case .failed: outcome = .failed
+            }
+            if stopping.isSignalled { break }
+        }
+        return outcome
     }
 
     /// The configuration with the facts in the folder; nil if it has errors.
