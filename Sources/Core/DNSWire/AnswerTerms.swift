@@ -27,9 +27,10 @@ package final class AnswerTerms: Sendable {
     /// True if nothing is changed that a signature covers.
     let keepsSignatures: Bool
 
+    /// - Parameter changesAddressesLater: True if addresses are changed after the mapping.
     package init(
         names: NameMapping, question: NameMapping? = nil, addresses: PrefixMap = PrefixMap(),
-        bailiwick: Bailiwick = .unchecked
+        bailiwick: Bailiwick = .unchecked, changesAddressesLater: Bool = false
     ) {
         self.names = names
         self.question = question
@@ -37,6 +38,6 @@ package final class AnswerTerms: Sendable {
         self.bailiwick = bailiwick
         zone = question?.isIdentity == true ? question : nil
         keepsNames = names.isIdentity && question == nil
-        keepsSignatures = keepsNames && addresses.isEmpty
+        keepsSignatures = keepsNames && addresses.isEmpty && !changesAddressesLater
     }
 }

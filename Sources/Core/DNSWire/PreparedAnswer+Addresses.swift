@@ -44,6 +44,30 @@ extension PreparedAnswer {
         return count
     }
 
+    /// Calls `body` with each address: the name of its record, the TTL, and the address; then the addresses
+    /// that it gives are in their places.
+    ///
+    /// - Parameter body: Gives nil for an address that stays.
+    package mutating func replaceAddresses(
+        byName body: (_ name: FlatName, _ ttl: UInt32, IPAddress) -> IPAddress?
+    ) {
+        var walk = AddressWalk()
+        while let place = walk.next(in: self) {  // ends: the walk moves on
+            var end = 0
+            let record = walk.record - 1
+            guard let name = try? FlatName(in: octets.span, at: start(ofRecord: record), end: &end),
+                let next = body(name, ttl(ofRecord: record), address(at: place).unmapped)
+            else { continue }
+            set(next, at: place)
+        }
+    }
+
+    /// The TTL of record `index`.
+    private func ttl(ofRecord index: Int) -> UInt32 {
+        let offset = Int(marks[index].ttlOffset)
+        return UInt32(octets.number16(at: offset)) << 16 | UInt32(octets.number16(at: offset + 2))
+    }
+
     /// Puts an address in place of one of its family; one of IPv4 inside of IPv6 stands at its end.
     private mutating func set(_ address: IPAddress, at place: Range<Int>) {
         let length = address.family.bitWidth / 8

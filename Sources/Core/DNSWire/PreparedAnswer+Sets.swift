@@ -49,6 +49,15 @@ extension PreparedAnswer {
         }
     }
 
+    /// Leaves the additional section out: what it has can be asked for.
+    package mutating func removeAdditional() {
+        var kept = 0
+        while kept < marks.count, marks[kept].section != .additional { kept += 1 }
+        octets.truncate(to: start(ofRecord: kept))
+        marks.truncate(to: kept)
+        octets.set16(0, at: 10)
+    }
+
     /// True if it says that there is no such name, and has no alias that leads to the missing one.
     package var isNameError: Bool { rcode == ResponseCode.nameError.rawValue && answerCount == 0 }
 

@@ -12,13 +12,23 @@ struct ClusterSetMembers: Hashable, Sendable {
     /// it is.
     let haveSharedAddresses: Bool
 
-    /// The member whose ID is in the name of an endpoint, `<hostname>.<id>.<service>.<namespace>.svc` before
-    /// `suffixStart`; nil if it is no such name, or the ID is not known. An ID may have dots.
-    func owner(of name: Span<UInt8>, suffixStart: Int) -> Int? {
+    /// Whose name a name of the set's zone is.
+    enum Owner {
+        /// An endpoint of the member at this place.
+        case member(Int)
+        /// An endpoint of a cluster that is no member, or that the client may not ask.
+        case unknown
+        /// No endpoint: a service, which the member that answers has.
+        case service
+    }
+
+    /// The owner of a name: the ID of an endpoint's cluster is in `<hostname>.<id>.<service>.<namespace>.svc`
+    /// before `suffixStart`. An ID may have dots.
+    func owner(of name: Span<UInt8>, suffixStart: Int) -> Owner {
         let starts = Self.labelStarts(name, suffixStart)
-        guard starts.count >= 5, hasLabel(Array("svc".utf8), in: name, at: starts[starts.count - 1]) else {
-            return nil
-        }
+        guard starts.count >= 5, hasLabel(Array("svc".utf8), in: name, at: starts[starts.count - 1]),
+            name[1] != UInt8(ascii: "_")
+        else { return .service }
         // From behind the host name to the service.
         let range = (starts[1] + 1)..<starts[starts.count - 3]
         var id: [UInt8] = []
@@ -26,7 +36,7 @@ struct ClusterSetMembers: Hashable, Sendable {
             // Length octets between the labels are dots in the text.
             id.append(starts.contains(position) ? UInt8(ascii: ".") : foldedOctet(name[position]))
         }
-        return places[id]
+        return places[id].map { .member($0) } ?? .unknown
     }
 
     /// True for `<id>.<service>.<namespace>.svc`, which must not exist, and all other names of four labels:
@@ -76,9 +86,9 @@ extension ForwardingEngine {
     /// NOTIMP to a question with EDNS may come from a server that does not know EDNS: it says something of
     /// the name only once the question was asked without. Addresses are what Lighthouse has answers for.
     func meaning(of answer: ServerAnswer, _ slot: Int) -> ResponseCode? {
-        guard table.transactions[slot].target?.kind == .clusterSet, let place = answer.attempt else {
-            return nil
-        }
+        guard table.transactions[slot].target?.kind == .clusterSet, !table.asksForEndpoints(slot),
+            let place = answer.attempt
+        else { return nil }
         switch ResponseCode(of: answer.message, answer.header, from: answer.question.end) {
         case .notImplemented:
             let type = table.transactions[slot].question.type
@@ -100,28 +110,6 @@ extension ForwardingEngine {
             giveJoined(ServerAnswer(shared: answer), to: follower, own, in: &turn)
         }
         return .given
-    }
-
-    /// The place of the member whose map holds for the answer to `slot`: the one that is asked, or, if
-    /// members share addresses, the one that the name of the endpoint is of.
-    func ownerPosition(of slot: Int, _ target: RouteTarget) -> Int {
-        let position = table.transactions[slot].groupPosition
-        guard let members = target.members, members.haveSharedAddresses else { return position }
-        let start = table.transactions[slot].question.suffixStart
-        return members.owner(of: table.question(of: slot), suffixStart: start) ?? position
-    }
-
-    /// True if the prepared answer has addresses of endpoints that may be those of several members.
-    func isAmbiguous(_ slot: Int, _ target: RouteTarget) -> Bool {
-        guard let members = target.members, members.haveSharedAddresses else { return false }
-        let shape = table.transactions[slot].question
-        guard shape.type == RecordType.a || shape.type == RecordType.aaaa,
-            members.owner(of: table.question(of: slot), suffixStart: shape.suffixStart) == nil
-        else { return false }
-        // The address of the whole service belongs to the member that has answered.
-        let group = target.groups[table.transactions[slot].groupPosition]
-        let services = policy.groups[group].services
-        return prepared.holdsAddress { services?.contains($0) != true }
     }
 }
 

@@ -217,7 +217,7 @@ extension ForwardingEngine {
         }
         learnEDNS(from: answer, slot, at: turn.now)
         do throws(MappingError) {
-            let terms = policy.answerTerms(target, ownerPosition(of: slot, target))
+            let terms = policy.answerTerms(target, table.transactions[slot].groupPosition)
             try table.map(answer, to: slot, terms, with: &mapper, into: &prepared)
         } catch .wire {
             guard let place = answer.attempt else { return .malformed }
@@ -243,10 +243,7 @@ extension ForwardingEngine {
             holdBack(slot, Refusals.rebinding, in: &turn)
             return .given
         }
-        if isAmbiguous(slot, target) {
-            holdBack(slot, Refusals.sharedEndpoint, in: &turn)
-            return .given
-        }
+        guard resolveOwners(slot, target, in: &turn) == .resolved else { return .given }
         learnNames(slot, target)
         giveJoined(answer, to: slot, target, in: &turn)
         return .given
@@ -367,7 +364,7 @@ extension ForwardingEngine {
     }
 
     /// Informs all waiting clients that the answer can't be given.
-    private mutating func holdBack(_ slot: Int, _ reason: ExtendedError, in turn: inout Turn) {
+    mutating func holdBack(_ slot: Int, _ reason: ExtendedError, in turn: inout Turn) {
         guard let target = table.transactions[slot].target else { return }
         prepareFailure(slot, .serverFailure, reason)
         noteFailure(slot, target, at: turn.now)

@@ -64,6 +64,8 @@ extension ForwardingEngine {
         /// The current group says that there is no such name, or has a part of the answer, and is not the
         /// last one.
         case groupAnswered
+        /// The current group has the name, and is asked for the names of its endpoints.
+        case endpointsWanted
         /// The transaction that was followed got no answer.
         case leaderFailed
     }
@@ -173,6 +175,7 @@ extension ForwardingEngine {
         switch event {
         case .begun: return .enterGroup(0)
         case .groupAnswered: return .enterGroup(position + 1)
+        case .endpointsWanted: return .enterGroup(position)
         case .leaderFailed: return .giveUpGroup
         case .timerFired where now >= table.transactions[slot].groupDeadline:
             return groupTimeIsOver(slot, target, at: now)

@@ -21,6 +21,9 @@ final class MergedAnswer {
     var hasName = false
     /// Members of a cluster set that have denied the name.
     var denials = 0
+    /// True once the members of a cluster set are asked for the names of the endpoints (SRV) in place of
+    /// addresses that several of them have.
+    var asksForEndpoints = false
 
     /// - Parameter skipped: Empty if every member may be asked.
     init(skipped: [UInt8] = []) {

@@ -82,6 +82,7 @@ extension TransactionTable {
         } else {
             octets.append(question)
         }
+        if asksForEndpoints(slot) { octets.set16(RecordType.srv, at: octets.count - 4) }
         if let letterCase = attempt.letterCase {
             octets.setLetterCase(letterCase, ofNameAt: start, length: octets.count - start - 4)
         }
@@ -90,7 +91,7 @@ extension TransactionTable {
     /// True if the question of a server's message is the one of `slot` that was sent, letter case aside.
     func isQuestion(of slot: Int, _ question: Question, in message: Span<UInt8>) -> Bool {
         let shape = transactions[slot].question
-        guard let target = transactions[slot].target, question.type == shape.type,
+        guard let target = transactions[slot].target, question.type == askedType(of: slot),
             question.recordClass == shape.recordClass
         else { return false }
         let asked = self.question(of: slot)

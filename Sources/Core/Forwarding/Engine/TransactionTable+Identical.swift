@@ -78,7 +78,7 @@ extension TransactionTable {
     /// True if both ask servers for the same name, type and class, whatever suffix their clients used.
     private func isSameOnTheWire(_ one: Int, _ other: Int) -> Bool {
         guard let target = transactions[one].target, let second = transactions[other].target,
-            transactions[one].question.type == transactions[other].question.type,
+            askedType(of: one) == askedType(of: other),
             transactions[one].question.recordClass == transactions[other].question.recordClass
         else { return false }
         let length = nameLength(of: one, target)

@@ -2,9 +2,12 @@ import DNSWire
 
 /// The reasons to refuse a question regardless of its name.
 enum Refusals {
-    /// Endpoints whose addresses several members of a cluster set have.
+    /// Endpoints whose addresses several members of a cluster set have, and whose names do not tell whose.
     static let sharedEndpoint = ExtendedError(
-        .other, "several members of the set have this address: ask SRV, then the names of the endpoints")
+        .other, "several members of the set have this address, and no name tells whose it is")
+    /// Some endpoints of a set are of no member that is known to this client.
+    static let unknownMembers = ExtendedError(
+        .other, "endpoints whose cluster ID is of no member of the set are left out")
 
     /// The client is in no prefix of `dns.clients`.
     static let client = ExtendedError(.prohibited, "this client is not in dns.clients")

@@ -181,9 +181,12 @@ package final class RouteTarget: Sendable {
 
     /// How an answer of the group at `position` becomes one for clients.
     func answerTerms(ofGroupAt position: Int, _ bailiwick: Bailiwick) -> AnswerTerms {
-        AnswerTerms(
+        // The name of each record says whose map holds; see `ForwardingEngine.resolveOwners`.
+        let isByName = members?.haveSharedAddresses == true
+        return AnswerTerms(
             names: answerNames, question: mapping == answerNames ? nil : mapping,
-            addresses: addressMaps[position], bailiwick: bailiwick)
+            addresses: isByName ? PrefixMap() : addressMaps[position], bailiwick: bailiwick,
+            changesAddressesLater: isByName)
     }
 
     /// TTLs of stale answers: 30 s (RFC 8767 section 4), or less if answers are cached for a shorter time.
