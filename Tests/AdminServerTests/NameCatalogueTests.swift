@@ -30,6 +30,44 @@ import Testing
         #expect(walk["addresses"]?.integer == 256)
     }
 
+    @Test func `the questions of a walk are not those of clients, and fill no cache`() throws {
+        let setting = try NamedServices()
+        defer { setting.stop() }
+        try setting.ask("web.shop.svc.prod.cluster.local", from: "127.0.0.9")
+        let before = setting.control.status.cache?.entries
+        _ = try setting.walk("prod")
+        _ = try setting.walk("prod")
+        setting.control.server.stop()  // then its counts are exact
+        let statistics = setting.control.server.statistics
+        #expect(statistics.sum { $0.engine.messages } == 1 && statistics.sum { $0.engine.sent } == 1)
+        #expect(setting.control.status.cache?.entries == before)
+        let metrics = setting.control.metrics
+        for line in [
+            "namebridge_questions_total 1", "namebridge_walk_questions_total 512",
+            "namebridge_walk_answers_total{result=\"name\"} 6", "namebridge_walk_answers_total{result=\"none\"} 506",
+            "namebridge_walk_answers_total{result=\"error\"} 0", "namebridge_walk_answers_total{result=\"lost\"} 0",
+        ] {
+            #expect(metrics.contains("\n\(line)\n"), "\(line)")
+        }
+    }
+
+    @Test func `a reload during a walk holds for the rest of it`() throws {
+        let setting = try NamedServices()
+        defer { setting.stop() }
+        #expect(setting.control.answer(.walk(cluster: "prod", perSecond: 20))["error"] == nil)
+        // From here on this host may ask nothing of the cluster.
+        var inventory = setting.control.inventory
+        inventory.dns.views[0].allow = Access(clusters: ["staging"])
+        let policy = ForwardingPolicy(inventory, after: setting.control.server.policy)
+        let change = DNSServerChange(
+            listen: inventory.dns.listen, policy: policy, settings: DNSServerSettings(), cookieSecrets: [])
+        #expect(try setting.control.server.replace(change).isEmpty)
+        // Ends: a question comes each 50 ms; the bound is for a fault.
+        for _ in 0..<1_000 where setting.control.catalogue.walkCounts.failed == 0 { ThisProcess.sleep(milliseconds: 10) }
+        #expect(setting.control.catalogue.walkCounts.failed > 0)
+        #expect(setting.control.catalogue.walksJSON(for: setting.control.catalogue.hostClient) == .array([]))
+    }
+
     @Test func `names that clients have asked for are known, and no longer than the cache keeps them`() throws {
         let setting = try NamedServices()
         defer { setting.stop() }
@@ -129,11 +167,14 @@ import Testing
     }
 
     @Test func `what is not answered is said to be lost, and a walk asks as fast as it is answered`() throws {
-        let silent = try DatagramSocket.listen(
-            on: Endpoint(address: IPAddress(v4: 0x7F00_0001), port: 0), sharesPort: false,
-            reportsLocalAddress: false)
-        let range = try IPPrefix(parsing: "10.0.0.0/30")
-        let walk = AddressWalk([range], at: try silent.localEndpoint(), perSecond: 100_000) { _, _ in }
+        // No question of this host is answered.
+        var inventory = Inventory()
+        inventory.dns.clients = [try IPPrefix(parsing: "10.0.0.0/8")]
+        inventory.dns.refuse = .drop
+        let policy = ForwardingPolicy(inventory)
+        let walk = AddressWalk(
+            [try IPPrefix(parsing: "10.0.0.0/30")], as: IPAddress(v4: 0x7F00_0001), perSecond: 100_000,
+            policy: { policy }, found: { _, _ in })
         let thread = try walk.start()
         thread.join()
         #expect(walk.progress.isOver && walk.progress.asked == 4)

@@ -31,7 +31,22 @@ extension ServerControl {
         addFollowed(&text)
         PathMetrics(reports.pathVerdicts(), at: MonotonicClock.now).add(to: &text)
         addRelays(&text)
+        addWalks(&text)
         return text.text
+    }
+
+    /// Adds the metrics of walks of service ranges: their questions are not among those of clients.
+    private func addWalks(_ text: inout PrometheusText) {
+        let counts = catalogue.walkCounts
+        text.single(
+            "namebridge_walk_questions_total", .counter,
+            "Questions of walks of service ranges, which are not among those of clients.", counts.asked)
+        text.family("namebridge_walk_answers_total", .counter, "What these questions came to.") {
+            $0.add(counts.found, [("result", "name")])
+            $0.add(counts.answered - counts.found - counts.failed, [("result", "none")])
+            $0.add(counts.failed, [("result", "error")])
+            $0.add(counts.lost, [("result", "lost")])
+        }
     }
 
     /// Adds the metrics of the process.

@@ -99,11 +99,6 @@ struct NameSearch {
 
     /// True if questions of the client for the name go to servers; else it must not learn of the name.
     private func mayAsk(_ name: DomainName) -> Bool {
-        guard let view = policy.view(of: client) else { return false }
-        let message: [UInt8] = [0, 0, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0] + name.wire + [0, 1, 0, 1]
-        guard let question = try? Question(reading: message.span),
-            case .ask = policy.route(message.span, question, view: view)
-        else { return false }
-        return true
+        policy.view(of: client).map { policy.mayAsk(name, view: $0) } ?? false
     }
 }

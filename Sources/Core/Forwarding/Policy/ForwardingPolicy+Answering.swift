@@ -1,6 +1,20 @@
 import DNSWire
+package import DomainNames
 
 extension ForwardingPolicy {
+    /// The route of a question for an address of `name`; nil for one that can't be asked.
+    package func route(of name: DomainName, view: Int) -> Route? {
+        let message = NameHints.message(name, type: RecordType.a)
+        guard let question = try? Question(reading: message.span) else { return nil }
+        return route(message.span, question, view: view)
+    }
+
+    /// True if questions of a view's clients for the name go to servers; else they must not learn of it.
+    package func mayAsk(_ name: DomainName, view: Int) -> Bool {
+        guard case .ask = route(of: name, view: view) else { return false }
+        return true
+    }
+
     /// True if questions for the name are sent to `group` for some client: its answers may come from
     /// that group.
     ///

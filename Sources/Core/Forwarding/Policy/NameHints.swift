@@ -162,11 +162,7 @@ package struct NameHints: Sendable {
     }
 
     /// The route of a question of the client for the name; nil for a malformed one.
-    private func route(_ name: DomainName) -> Route? {
-        let message = Self.message(name, type: RecordType.a)
-        guard let question = try? Question(reading: message.span) else { return nil }
-        return policy.route(message.span, question, view: view)
-    }
+    private func route(_ name: DomainName) -> Route? { policy.route(of: name, view: view) }
 
     /// A message that asks for the name.
     static func message(_ name: DomainName, type: Int) -> [UInt8] {

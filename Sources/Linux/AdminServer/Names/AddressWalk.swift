@@ -1,17 +1,23 @@
+import DNSServer
 import DNSWire
 import DomainNames
+import Forwarding
 import IPAddressing
 import LinuxSystem
 import Synchronization
 import Time
 
-/// Asks a DNS server for the names of many addresses, at a steady pace, on a thread of its own.
+/// Asks for the names of many addresses, at a steady pace, on a thread of its own.
 ///
-/// The questions are a client's, standard ones (RFC 1035 section 3.5): nothing in the cluster needs to allow
-/// them, and the server's own limits, views and cache hold for them.
+/// The questions are standard ones (RFC 1035 section 3.5): nothing in the cluster needs to allow them. They
+/// are asked as this host, and its view holds for them, at a forwarder that exists for the walk alone: its
+/// questions are not among those of clients, it has no cache that their answers share, and clients do not
+/// wait behind it.
 final class AddressWalk: Sendable {
-    /// The server.
-    private let server: Endpoint
+    /// This host, as the server sees it.
+    private let client: IPAddress
+    /// Gives the policy in use.
+    private let policy: @Sendable () -> ForwardingPolicy
     /// The ranges whose addresses are asked for, in order.
     private let ranges: [IPPrefix]
     /// Questions a second.
@@ -39,6 +45,16 @@ final class AddressWalk: Sendable {
         var lost = 0
         /// True once the thread has ended.
         var isOver = false
+
+        /// Adds the questions and answers of another walk.
+        mutating func add(_ other: Progress) {
+            total += other.total
+            asked += other.asked
+            answered += other.answered
+            found += other.found
+            failed += other.failed
+            lost += other.lost
+        }
     }
 
     /// The most addresses of one walk: a /12.
@@ -50,12 +66,17 @@ final class AddressWalk: Sendable {
     /// deadline, so that it says itself that a cluster gives no answer.
     private static let answerMilliseconds = 6_000
 
-    /// - Parameter found: Called for each name, on the walk's thread.
+    /// - Parameters:
+    ///   - client: The address that asks, one of this host.
+    ///   - policy: Gives the policy in use.
+    ///   - found: Called for each name, on the walk's thread.
     init(
-        _ ranges: [IPPrefix], at server: Endpoint, perSecond: Int,
+        _ ranges: [IPPrefix], as client: IPAddress, perSecond: Int,
+        policy: @escaping @Sendable () -> ForwardingPolicy,
         found: @escaping @Sendable (IPAddress, DomainName) -> Void
     ) {
-        self.server = server
+        self.client = client
+        self.policy = policy
         self.ranges = ranges
         self.perSecond = max(1, perSecond)
         self.found = found
@@ -75,24 +96,67 @@ final class AddressWalk: Sendable {
     /// Ends it soon.
     func stop() { isStopped.store(true, ordering: .relaxed) }
 
-    /// Starts the thread.
-    func start() throws(Errno) -> NativeThread {
-        let socket = try DatagramSocket.connect(to: server)
-        let epoll = try Epoll()
-        try epoll.add(socket, .readable, token: 0)
-        let sockets = Sockets(socket: socket, epoll: epoll)
-        return try NativeThread(name: "walk", stackSize: 512 * 1024) { [self] in run(sockets) }
+    /// Why a walk can't begin.
+    enum StartError: Error, CustomStringConvertible {
+        /// Its forwarder can't.
+        case server(DNSServerError)
+        /// Its socket or thread can't.
+        case system(Errno)
+
+        var description: String {
+            switch self {
+            case .server(let error): "\(error)"
+            case .system(let error): "\(error)"
+            }
+        }
     }
 
-    /// The socket, and what waits for it.
+    /// Starts the forwarder and the thread.
+    func start() throws(StartError) -> NativeThread {
+        let asked = policy()
+        let server: DNSServer
+        do throws(DNSServerError) {
+            server = try DNSServer(listen: [listener], policy: asked, workers: 1)
+            try server.start()
+        } catch {
+            throw .server(error)
+        }
+        do throws(Errno) {
+            let socket = try DatagramSocket.connect(to: server.boundEndpoints.first ?? listener)
+            let epoll = try Epoll()
+            try epoll.add(socket, .readable, token: 0)
+            let sockets = Sockets(server, socket: socket, epoll: epoll)
+            return try NativeThread(name: "walk", stackSize: 512 * 1024) { [self] in run(sockets) }
+        } catch {
+            server.stop()
+            throw .system(error)
+        }
+    }
+
+    /// Where the forwarder listens: with a port that the kernel chooses.
+    private var listener: Endpoint { Endpoint(address: client, port: 0) }
+
+    /// The forwarder, the socket that asks it, and what waits for that.
     private final class Sockets: Sendable {
+        let server: DNSServer
         let socket: FileDescriptor
         let epoll: Epoll
 
-        init(socket: consuming FileDescriptor, epoll: consuming Epoll) {
+        init(_ server: DNSServer, socket: consuming FileDescriptor, epoll: consuming Epoll) {
+            self.server = server
             self.socket = socket
             self.epoll = epoll
         }
+    }
+
+    /// Gives the forwarder the policy in use, if a reload has changed it.
+    private func follow(on server: DNSServer) {
+        let policy = policy()
+        guard policy !== server.policy else { return }
+        // What fails is tried again with the next turn; names are listed by the policy in use in any case.
+        _ = try? server.replace(
+            DNSServerChange(
+                listen: [listener], policy: policy, settings: DNSServerSettings(), cookieSecrets: []))
     }
 
     /// Asks for all addresses, then waits for the last answers.
@@ -109,6 +173,7 @@ final class AddressWalk: Sendable {
         var events = EpollEvents(capacity: 1)
         // Ends: every turn waits, and each question is answered or lost after a bounded time.
         while !isStopped.load(ordering: .relaxed), hasMore || open.count > 0 {
+            follow(on: sockets.server)
             let now = MonotonicClock.now
             let lost = open.removeLost(before: now.advanced(milliseconds: -Self.answerMilliseconds))
             let due = Int(now.nanoseconds(since: start) * Int64(perSecond) / 1_000_000_000) + 1
@@ -127,6 +192,7 @@ final class AddressWalk: Sendable {
             _ = try? sockets.epoll.wait(into: &events, milliseconds: hasMore ? 2 : 50)
             receive(from: sockets.socket, &open)
         }
+        sockets.server.stop()
         state.withLock { $0.isOver = true }
     }
 
@@ -223,8 +289,11 @@ final class AddressWalk: Sendable {
     /// Notes an answer.
     private func take(_ message: Span<UInt8>, _ header: MessageHeader, _ address: IPAddress) {
         let name = header.answerCount > 0 ? Self.firstName(message) : nil
+        // An answer without records that is cut says that the rate limit was reached.
         let isFailure =
-            header.rcode != ResponseCode.noError.rawValue && header.rcode != ResponseCode.nameError.rawValue
+            header.isTruncated && name == nil
+            || header.rcode != ResponseCode.noError.rawValue
+                && header.rcode != ResponseCode.nameError.rawValue
         state.withLock { progress in
             progress.answered += 1
             if isFailure { progress.failed += 1 }

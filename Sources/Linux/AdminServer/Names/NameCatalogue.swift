@@ -41,6 +41,8 @@ final class NameCatalogue: Sendable {
         var found: [Found: Sighting] = [:]
         /// The last walk of each cluster.
         var byCluster: [String: AddressWalk] = [:]
+        /// The counts of walks before those.
+        var earlier = AddressWalk.Progress()
         /// The thread of the running walk.
         var thread: NativeThread?
     }
@@ -188,19 +190,15 @@ final class NameCatalogue: Sendable {
 
     // MARK: - Walking
 
-    /// This host, as the server sees it when the walk asks.
-    var hostClient: IPAddress { walkEndpoint.address }
-
-    /// Where the server is asked: on loopback if it listens there.
-    private var walkEndpoint: Endpoint {
-        let bound = server.boundEndpoints
-        let endpoint =
-            bound.first { $0.address.isLoopback }
-            ?? bound.first { $0.address.isUnspecified && $0.address.family == .v4 } ?? bound.first
-        guard let endpoint else { return Endpoint(address: IPAddress(v4: 0x7F00_0001), port: 53) }
-        guard endpoint.address.isUnspecified else { return endpoint }
-        let loopback = endpoint.address.family == .v4 ? IPAddress(v4: 0x7F00_0001) : IPAddress(v6: 1)
-        return Endpoint(address: loopback, port: endpoint.port)
+    /// This host, as the server sees it: on loopback if it listens there.
+    var hostClient: IPAddress {
+        let bound = server.boundEndpoints.map(\.address)
+        let loopback = IPAddress(v4: 0x7F00_0001)
+        let address =
+            bound.first { $0.isLoopback } ?? bound.first { $0.isUnspecified && $0.family == .v4 }
+            ?? bound.first ?? loopback
+        guard address.isUnspecified else { return address }
+        return address.family == .v4 ? loopback : IPAddress(v6: 1)
     }
 
     /// Starts a walk of a cluster's IPv4 service ranges; gives the reason if it can't.
@@ -215,17 +213,21 @@ final class NameCatalogue: Sendable {
             return
                 "the service ranges of \(cluster.key) have more than \(AddressWalk.mostAddresses) addresses"
         }
-        let walk = AddressWalk(ranges, at: walkEndpoint, perSecond: perSecond) { [weak self] address, name in
+        let walk = AddressWalk(
+            ranges, as: hostClient, perSecond: perSecond, policy: { [server] in server.policy }
+        ) { [weak self] address, name in
             self?.note(name, of: cluster.key, at: address)
         }
         return walks.withLock { walks in
             if let running = walks.byCluster.first(where: { !$0.value.progress.isOver }) {
                 return "a walk of \(running.key) is under way"
             }
-            do throws(Errno) {
+            do throws(AddressWalk.StartError) {
                 walks.thread?.join()
                 walks.thread = try walk.start()
-                walks.byCluster[cluster.key] = walk
+                if let last = walks.byCluster.updateValue(walk, forKey: cluster.key) {
+                    walks.earlier.add(last.progress)
+                }
                 return nil
             } catch {
                 return "the walk can't begin: \(error)"
@@ -249,6 +251,13 @@ final class NameCatalogue: Sendable {
         walks.withLock { walks in
             guard walks.found[found] != nil || walks.found.count < Self.mostNames else { return }
             walks.found[found] = Sighting(address: address, time: MonotonicClock.now)
+        }
+    }
+
+    /// The questions and answers of all walks so far.
+    var walkCounts: AddressWalk.Progress {
+        walks.withLock { walks in
+            walks.byCluster.values.reduce(into: walks.earlier) { $0.add($1.progress) }
         }
     }
 
@@ -288,10 +297,7 @@ extension ForwardingPolicy {
     fileprivate func cluster(
         of name: DomainName, view: Int, _ cached: NameCatalogue.CachedName? = nil
     ) -> String? {
-        let message: [UInt8] = [0, 0, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0] + name.wire + [0, 1, 0, 1]
-        guard let question = try? Question(reading: message.span),
-            case .ask(let target, _) = route(message.span, question, view: view)
-        else { return nil }
+        guard case .ask(let target, _) = route(of: name, view: view) else { return nil }
         switch target.kind {
         case .clusterSuffix, .privateZone: return groups[target.groups[0]].name
         case .bareDomain, .merged, .clusterSet:
