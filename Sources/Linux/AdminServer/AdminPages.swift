@@ -1,4 +1,5 @@
 package import HTTP
+import IPAddressing
 import JSON
 import LinuxSystem
 
@@ -14,11 +15,11 @@ package struct AdminPages: Sendable {
     /// The response to a request; nil if there is no such page.
     package func respond(_ request: HTTPServer.PageRequest) -> HTTPResponse? {
         switch request.path {
-        case "/": page
+        case "/": page(for: request.client)
         case "/metrics": HTTPResponse(.ok, .metrics, control.metrics)
         case "/health": HTTPResponse(.ok, .text, "ok\n")
         case "/ready": ready
-        case "/status.json": HTTPResponse(.ok, .json, control.status.json.text() + "\n")
+        case "/status.json": statusJSON(for: request.client)
         case "/names.json": names(request)
         default: nil
         }
@@ -36,11 +37,17 @@ package struct AdminPages: Sendable {
         return HTTPResponse(.ok, .json, control.names(search, for: request.client).text() + "\n")
     }
 
-    /// The status page.
-    private var page: HTTPResponse {
+    /// The status as a client is shown it.
+    private func statusJSON(for client: IPAddress) -> HTTPResponse {
+        HTTPResponse(.ok, .json, control.status(for: client).json.text() + "\n")
+    }
+
+    /// The status page as a client is shown it.
+    private func page(for client: IPAddress) -> HTTPResponse {
         let random = KernelRandom()
         let nonce = String(random.next(), radix: 16) + String(random.next(), radix: 16)
-        return HTTPResponse(.ok, .page, StatusPage(control.status).document(nonce: nonce), nonce: nonce)
+        return HTTPResponse(
+            .ok, .page, StatusPage(control.status(for: client)).document(nonce: nonce), nonce: nonce)
     }
 
     /// Whether questions can be asked.

@@ -9,8 +9,10 @@ extension StatusPage {
         let items = status.failures.prefix(8).map { failure in
             let ago = Figures.duration(seconds: failure.secondsAgo)
             let times = failure.count == 1 ? "once" : "\(Self.grouped(failure.count)) times"
+            // This client may not see some names.
+            let name = failure.name.isEmpty ? "" : ": <code>\(failure.name.escapedForHTML)</code>"
             return "<li>\(failure.reason.escapedForHTML)<br>"
-                + "<small>\(times), last \(ago) ago: <code>\(failure.name.escapedForHTML)</code></small></li>"
+                + "<small>\(times), last \(ago) ago\(name)</small></li>"
         }
         return section("Last failures", "<ul class=\"objects\">\(items.joined())</ul>", isBare: false)
     }

@@ -1,0 +1,58 @@
+import DNSServer
+import DomainNames
+import Forwarding
+import IPAddressing
+import Inventory
+
+extension ServerControl {
+    /// The state of the server as it is shown to a client over HTTP: with names and clients only if
+    /// `browse.clients` has it, and without what its view may not ask. A client without a view is shown all
+    /// clusters: it may watch the server without asking names.
+    func status(for client: IPAddress) -> ServerStatus {
+        var status = status
+        let (policy, inventory) = (server.policy, inventory)
+        let view = policy.view(of: client)
+        let mayBrowse = inventory.browse.objection(to: client) == nil
+        let hidden = inventory.clusters.map(\.key).filter { cluster in
+            view.map { !policy.mayAsk(cluster: cluster, view: $0) } ?? false
+        }
+        status.hide(Set(hidden)) { text in
+            guard mayBrowse, let view, let name = try? DomainName(parsing: text) else { return false }
+            return policy.mayAsk(name, view: view)
+        }
+        if !mayBrowse { status.topClients = [] }
+        return status
+    }
+}
+
+extension ServerStatus {
+    /// Removes clusters, and the names that `maySee` is false for.
+    mutating func hide(_ hidden: Set<String>, maySee: (String) -> Bool) {
+        topNames.removeAll { !maySee($0.name) }
+        latestAnswers.removeAll { !maySee($0.name) || hidden.contains($0.cluster) }
+        failures = failures.filter { !hidden.contains($0.cluster) }.map { failure in
+            guard !maySee(failure.name) else { return failure }
+            // The reason may have the name in it, or those of other clusters.
+            var failure = failure
+            failure.name = ""
+            failure.reason = failure.cluster.isEmpty ? "no answer" : "\(failure.cluster): no answer"
+            return failure
+        }
+        guard !hidden.isEmpty else { return }
+        suffixes = suffixes.compactMap { suffix in
+            var suffix = suffix
+            suffix.clusters.removeAll { hidden.contains($0) }
+            return suffix.clusters.isEmpty ? nil : suffix
+        }
+        groups.removeAll { hidden.contains($0.name) }
+        followed.removeAll { hidden.contains($0.cluster) }
+        paths.removeAll { !hidden.isDisjoint(with: $0.from + $0.to) }
+        // They are about this host and its file as a whole.
+        network = nil
+        renderings = []
+        topClients = []
+        unmatched = nil
+        shortages = []
+        reload.lastProblems = []
+    }
+}
