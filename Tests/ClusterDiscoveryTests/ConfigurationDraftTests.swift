@@ -66,6 +66,24 @@ import Testing
             ])
     }
 
+    @Test func `several lines for one zone are one cluster's servers, and the file says so`() throws {
+        let several = draft("server=/cluster.local/10.96.0.10\nserver=/cluster.local/10.97.0.10\n")
+        #expect(try values(several).contains("dns: [10.96.0.10, 10.97.0.10]"))
+        let words = "# Each of these servers has a line for the same zone"
+        #expect(several.text.contains(words))
+        let corefile = draft("cluster.local {\n forward . 10.98.0.10 10.98.0.11\n}\n")
+        #expect(!corefile.text.contains(words), "one line names them together")
+        #expect(draft("server=/cluster.local/10.96.0.10", "server=/cluster.local/10.97.0.10").keys == ["prod", "prod2"])
+    }
+
+    @Test func `the reason for other addresses to listen on stands above them`() throws {
+        var draft = draft("server=/cluster.local/10.96.0.10")
+        draft.listen = [try #require(Endpoint("127.0.0.1:5300", defaultPort: 53))]
+        draft.listenReason = "Port 53 is taken."
+        #expect(draft.text.contains("  # Port 53 is taken.\n  listen: [\"127.0.0.1:5300\"]\n"))
+        #expect(try values(draft).contains("listen: [\"127.0.0.1:5300\"]"))
+    }
+
     @Test func `a cluster of another domain alone, with the usual addresses to listen on`() throws {
         let lines = try values(draft("server=/prod.k8s/10.98.0.10\n"))
         #expect(

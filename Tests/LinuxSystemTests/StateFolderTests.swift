@@ -20,6 +20,23 @@ import Testing
         #expect(try folder.read("public") == [2])
     }
 
+    @Test func `a file is written beside links that another user has put there, not through them`() throws {
+        let path = "/tmp/namebridge-state-links-\(getpid())"
+        let folder = try StateFolder(path: path)
+        try folder.write("foreign", [9])
+        // Sound, here and below: the paths are read during the calls.
+        defer {
+            for name in ["foreign", "ours", "lock"] { try? folder.remove(name) }
+            unsafe rmdir(path)
+        }
+        for name in ["ours", "ours.new", "lock"] {
+            #expect(unsafe symlink("foreign", "\(path)/\(name)") == 0)
+        }
+        try folder.write("ours", [1])
+        #expect(try folder.read("ours") == [1] && folder.read("foreign") == [9] && folder.read("ours.new") == nil)
+        #expect(throws: Errno.symbolicLink) { _ = try folder.lock("lock") }
+    }
+
     @Test func `lines are not appended through a symbolic link`() throws {
         let path = "/tmp/namebridge-append-\(getpid())"
         let link = path + ".link"

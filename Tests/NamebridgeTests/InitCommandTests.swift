@@ -72,6 +72,7 @@ import Testing
             (["--listen", "x"], 2, "is no address"),
             (["--cluster", "a=192.0.2.1", "--cluster", "a=192.0.2.2"], 2, "a key of its own"),
             (["--suffix", "a..b"], 2, "is no domain name"),
+            (["--cluster", "a=127.0.0.1"], 2, "127.0.0.1 is this host itself: its questions would come back here"),
         ] as [([String], Int32, String)])
     func `what cannot be done is told`(words: [String], code: Int32, text: String) throws {
         let folder = Folder()
@@ -98,7 +99,7 @@ import Testing
             reading:
                 "server=/a.local/127.0.0.1\nserver=/b.local/127.0.0.1#5353\nserver=/c.local/192.0.2.1\nserver=/d.local/192.0.2.2",
             name: "f")
-        let others = rules.withoutThisHost { $0.description == "192.0.2.1" }
+        let others = rules.withoutThisHost { ["192.0.2.1", "127.0.0.1"].contains($0.shortText) }
         #expect(others.rules.map(\.suffix.description) == ["b.local", "d.local"])
     }
 
@@ -137,6 +138,11 @@ import Testing
         #expect(contexts(["prud", "staging, prod"]) == ["staging", "prod"] && contexts([]) == [])
         let servers = { Person($0).interview.endpoints("", usual: "-") }
         #expect(servers(["192.0.2.1 192.0.2.2:1053"])?.map(\.shortText) == ["192.0.2.1", "192.0.2.2:1053"])
+        let person = Person(["127.0.0.1", "192.0.2.1", ""])
+        var interview = person.interview
+        interview.isOwnResolver = { $0.address.isLoopback }
+        #expect(interview.cluster()?.dns.map(\.shortText) == ["192.0.2.1"])
+        #expect(person.heard.contains { $0.contains("127.0.0.1 is this host itself") })
         #expect(servers(["x", "192.0.2.1"])?.count == 1 && servers([""]) == nil)
         #expect(Person(["192.0.2.1", ""]).interview.cluster()?.key == "prod")
         #expect(Person(["-"]).interview.cluster() == nil)

@@ -59,7 +59,7 @@ package struct ForwarderObservation: Hashable, Sendable {
         static let hiddenWords = "a process that only root can see"
 
         /// The process for messages.
-        var words: String {
+        package var words: String {
             guard let name, let process else { return Self.hiddenWords }
             return "\(name) (process \(process))"
         }

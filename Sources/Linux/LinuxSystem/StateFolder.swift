@@ -46,14 +46,20 @@ package struct StateFolder: Sendable {
         }
     }
 
-    /// Replaces the file of that name by `octets`; it is on the disk when this returns.
+    /// Replaces the file of that name by `octets`; it is on the disk when this returns. A symbolic link of
+    /// that name is replaced too, and none is followed.
     ///
     /// - Parameter isForAll: Every user may read the file, not only its owner.
     package func write(_ name: String, _ octets: [UInt8], isForAll: Bool = false) throws(Errno) {
         let new = "\(path)/\(name).new"
+        // What another user of the folder may have put there, such as a link to a file of ours, is not opened.
         // Sound: the paths are read during the calls.
-        let file = FileDescriptor(
-            owning: try systemCall { unsafe open(new, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600) })
+        if unsafe unlink(new) != 0 {
+            let code = clinux_errno()
+            guard code == ENOENT else { throw Errno(code: code) }
+        }
+        let flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC
+        let file = FileDescriptor(owning: try systemCall { unsafe open(new, flags, 0o600) })
         try file.write(octets)
         // Sound: changes a file of our own.
         if isForAll { try systemCall { fchmod(file.number, 0o644) } }
@@ -78,7 +84,7 @@ package struct StateFolder: Sendable {
     package func lock(_ name: String) throws(Errno) -> FileDescriptor? {
         // Sound: the path is read during the call.
         let file = FileDescriptor(
-            owning: try systemCall { unsafe open("\(path)/\(name)", O_RDWR | O_CREAT, 0o600) })
+            owning: try systemCall { unsafe open("\(path)/\(name)", O_RDWR | O_CREAT | O_NOFOLLOW, 0o600) })
         let isMine = try nonBlockingCall { flock(file.number, LOCK_EX | LOCK_NB) } != nil
         if isMine { return file }
         return nil

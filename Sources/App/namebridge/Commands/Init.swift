@@ -6,6 +6,7 @@ import IPAddressing
 import Inventory
 import InventoryFile
 import LinuxSystem
+import NetworkPlanning
 
 /// `namebridge init`: writes a first configuration from what is there.
 struct Init: ParsableCommand {
@@ -137,6 +138,10 @@ struct Init: ParsableCommand {
         draft.clusters = Array(found.clusters.prefix(given)) + others.clusters
         try discover(into: &draft, interview)
         if draft.keys.isEmpty, let cluster = interview?.cluster() { draft.clusters.append(cluster) }
+        for server in draft.clusters.flatMap(\.dns) where OwnResolver.answers(at: server) {
+            printError("namebridge: \(InitInterview.ownResolver(server))")
+            throw ExitStatus.usage
+        }
         complete(&draft, interview)
         return draft
     }
@@ -153,7 +158,7 @@ struct Init: ParsableCommand {
             }
         }
         if from.isEmpty { all = ImportSources().found() }
-        return ForwardingRules(all).withoutThisHost(HostAddresses.contains)
+        return ForwardingRules(all).withoutThisHost(OwnResolver.answers)
     }
 
     /// Asks the clusters of contexts. A cluster that a resolver's rule led to as well is in the file once.
@@ -179,14 +184,21 @@ struct Init: ParsableCommand {
 
     /// What is left: who answers plain names, and the forwarder's own settings.
     private func complete(_ draft: inout ConfigurationDraft, _ interview: InitInterview?) {
-        draft.listen = listen.compactMap { Endpoint($0, defaultPort: 53) }
+        let choice = listen.isEmpty ? ListenChoice.ofThisHost() : ListenChoice()
+        draft.listen = listen.isEmpty ? choice.addresses : listen.compactMap { Endpoint($0, defaultPort: 53) }
+        draft.listenReason = choice.reason
         draft.upstream = upstream.compactMap { Endpoint($0, defaultPort: 53) }
         guard let interview, !draft.keys.isEmpty else { return }
         let keys = draft.clusterLocalKeys
         if keys.count > 1 { draft.bareDomain = interview.bareDomain(of: keys) }
         if listen.isEmpty {
-            let usual = DNSSettings.defaultListen.map(\.description).joined(separator: ", ")
-            draft.listen = interview.endpoints("\nWhere are questions taken?", usual: usual) ?? []
+            let usual = draft.listen.isEmpty ? DNSSettings.defaultListen : draft.listen
+            if let reason = choice.reason { interview.say("\n" + reason) }
+            let words = usual.map(\.description).joined(separator: ", ")
+            if let answer = interview.endpoints("\nWhere are questions taken?", usual: words) {
+                draft.listen = answer
+                draft.listenReason = nil
+            }
         }
         if upstream.isEmpty {
             draft.upstream =
@@ -203,7 +215,7 @@ struct Init: ParsableCommand {
             ask: { question, usual in
                 writeError("\(question)\n  [\(usual)] ".printableLines, terminator: "")
                 return readLine().map { $0.split(separator: " ").joined(separator: " ") }
-            }, say: { printError($0) })
+            }, say: { printError($0) }, isOwnResolver: OwnResolver.answers)
     }
 
     // MARK: - What is said
@@ -236,6 +248,11 @@ struct Init: ParsableCommand {
         let listener = draft.listen.first { !$0.address.isUnspecified }
         let port = (draft.listen.first?.port).flatMap { $0 == 53 ? nil : " -p \($0)" } ?? ""
         print("  dig @\(listener?.address.description ?? "127.0.0.1")\(port) \(name)")
+        guard let reason = draft.listenReason else { return }
+        print(reason)
+        if let format = ListenChoice.ofThisHost().format {
+            print("  namebridge net render\(option) --format \(format.rawValue)     # its lines for that")
+        }
     }
 }
 

@@ -33,17 +33,10 @@ struct ForwarderInspection {
         let own = status.flatMap { $0.processID > 0 ? $0.processID : nil }
         let owners = SocketOwners()
         seen.listeners = inventory.dns.listen.map { endpoint in
-            func holders(_ isStream: Bool) -> [ForwarderObservation.Holder] {
-                owners.table.sockets(at: endpoint, isStream: isStream).map { socket in
-                    let owner = owners.owner(of: socket)
-                    let isOurs = owner.map { $0.process == own || $0.name == "namebridge" } ?? false
-                    return ForwarderObservation.Holder(
-                        endpoint: socket.endpoint, process: owner?.process, name: owner?.name, isOurs: isOurs)
-                }
-            }
             let target = Self.reachable(endpoint)
             return ForwarderObservation.Listener(
-                endpoint: endpoint, datagrams: holders(false), streams: holders(true),
+                endpoint: endpoint, datagrams: owners.holders(at: endpoint, isStream: false, server: own),
+                streams: owners.holders(at: endpoint, isStream: true, server: own),
                 answers: ServerObservation(server: target, outcomes: outcomes[target] ?? [:]))
         }
         seen.clusters = inventory.clusters.map { cluster in

@@ -41,6 +41,20 @@ struct SocketOwners {
     /// The process that holds the socket; nil if unknown.
     func owner(of socket: ListeningSocket) -> Owner? { owners[socket.inode] }
 
+    /// The processes whose sockets receive questions to `endpoint`, or keep others from being bound there.
+    ///
+    /// - Parameter server: The running Namebridge; nil if none answers.
+    func holders(
+        at endpoint: Endpoint, isStream: Bool, server: Int? = nil
+    ) -> [ForwarderObservation.Holder] {
+        table.sockets(at: endpoint, isStream: isStream).map { socket in
+            let owner = owner(of: socket)
+            let isOurs = owner.map { $0.process == server || $0.name == "namebridge" } ?? false
+            return ForwarderObservation.Holder(
+                endpoint: socket.endpoint, process: owner?.process, name: owner?.name, isOurs: isOurs)
+        }
+    }
+
     /// The name of the local process that answers datagrams to `server`; nil if none is known.
     func process(at server: Endpoint) -> String? {
         guard server.address.isLoopback || HostAddresses.contains(server.address) else { return nil }

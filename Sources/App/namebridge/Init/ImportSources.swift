@@ -72,15 +72,30 @@ struct ImportSources {
     }
 }
 
+/// What questions of the server to this host itself would meet.
+enum OwnResolver {
+    /// Servers that answer for the cluster of a node, at addresses of the node (NodeLocal DNSCache, CoreDNS).
+    private static let clusterServers: Set = ["node-cache", "coredns"]
+
+    /// True if port 53 of one of this host's addresses is meant, where Namebridge or a resolver that asks it
+    /// answers, and no server of a cluster.
+    static func answers(at server: Endpoint) -> Bool {
+        guard server.port == 53, server.address.isLoopback || HostAddresses.contains(server.address) else {
+            return false
+        }
+        return SocketOwners().process(at: server).map { !clusterServers.contains($0) } ?? true
+    }
+}
+
 extension ForwardingRules {
-    /// The rules but those that lead to port 53 of this host: they lead to Namebridge already, or to a stub.
+    /// The rules but those that lead to a resolver of this host: they lead to Namebridge already, or to a stub.
     ///
-    /// - Parameter isOwnAddress: Whether this host has the address.
-    func withoutThisHost(_ isOwnAddress: (IPAddress) -> Bool) -> ForwardingRules {
+    /// - Parameter isOwnResolver: Whether a resolver of this host answers there.
+    func withoutThisHost(_ isOwnResolver: (Endpoint) -> Bool) -> ForwardingRules {
         var others = ForwardingRules()
         others.unusable = unusable
         for var rule in rules {
-            rule.servers.removeAll { $0.port == 53 && ($0.address.isLoopback || isOwnAddress($0.address)) }
+            rule.servers.removeAll(where: isOwnResolver)
             others.add(rule)
         }
         return others

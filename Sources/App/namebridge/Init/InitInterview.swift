@@ -8,6 +8,8 @@ struct InitInterview {
     let ask: (_ question: String, _ usual: String) -> String?
     /// Says something before the next question.
     let say: (String) -> Void
+    /// Whether a resolver of this host answers there.
+    var isOwnResolver: (Endpoint) -> Bool = { _ in false }
 
     /// Questions about one thing before its usual answer is taken.
     private static let tries = 5
@@ -61,7 +63,8 @@ struct InitInterview {
     /// A cluster that nothing was found of; nil if no address was given.
     func cluster() -> DraftCluster? {
         say("\nNo cluster was found here. Its DNS server: kubectl get service -n kube-system kube-dns")
-        let servers = endpoints("The addresses of the cluster's DNS servers", usual: "-") ?? []
+        let question = "The addresses of the cluster's DNS servers"
+        let servers = endpoints(question, usual: "-", isOfCluster: true) ?? []
         if servers.isEmpty { return nil }
         guard let key = key(usual: "prod", besides: []) else { return nil }
         return DraftCluster(key: key, dns: servers, source: "your answer to \"namebridge init\"")
@@ -85,7 +88,9 @@ struct InitInterview {
     }
 
     /// Addresses with or without a port; nil for the usual answer, empty for "-".
-    func endpoints(_ question: String, usual: String) -> [Endpoint]? {
+    ///
+    /// - Parameter isOfCluster: True if they are not to be this host's own resolver.
+    func endpoints(_ question: String, usual: String, isOfCluster: Bool = false) -> [Endpoint]? {
         checked(question, usual) { answer in
             if answer == usual { return .success(nil) }
             if answer == "-" { return .success([]) }
@@ -94,10 +99,19 @@ struct InitInterview {
                 guard let server = Endpoint(word, defaultPort: 53) else {
                     return .failure(.init(reason: "\(quoted(word)) is no address, such as 10.96.0.10"))
                 }
+                if isOfCluster, isOwnResolver(server) {
+                    return .failure(.init(reason: Self.ownResolver(server)))
+                }
                 servers.append(server)
             }
             return .success(servers)
         } ?? nil
+    }
+
+    /// Why such a server is none of a cluster.
+    static func ownResolver(_ server: Endpoint) -> String {
+        "\(server.shortText) is this host itself: its questions would come back here; the cluster's own DNS"
+            + " server is meant (kubectl get service -n kube-system kube-dns)"
     }
 
     /// What is wrong with an answer.

@@ -17,6 +17,7 @@ extension ConfigurationDraft {
         // A mapping needs one key, even if it has its default.
         let hasOtherKeys = !upstream.isEmpty || !(bareDomain ?? clusterLocalKeys).isEmpty
         let mark = listen.isEmpty && hasOtherKeys ? "# " : ""
+        if let listenReason { text += comment(listenReason, indent: "  ") }
         text += "  \(mark)listen: \(list(addresses.map(\.description)))\n\n"
         text += bareDomainText
         if upstream.isEmpty {
@@ -67,6 +68,12 @@ extension DraftCluster {
             "The key is yours to choose: web.shop.svc.\(key).cluster.local is web.shop.svc.\(domain) of this"
                 + " cluster.", indent: "    ")
         if domain != .clusterLocal { text += "    domain: \(domain)\n" }
+        if hasSeveralRules {
+            text += comment(
+                "Each of these servers has a line for the same zone, so that they are taken for servers of one"
+                    + " cluster. If they are of different clusters, give each cluster an entry of its own.",
+                indent: "    ")
+        }
         text += "    dns: \(list(dns.map(\.shortText)))\n"
         if let suffix {
             text += "    names: \(list((Cluster.defaultNames(key: key) + [suffix]).map(\.description)))\n"

@@ -6,6 +6,8 @@ import Inventory
 package struct ConfigurationDraft: Sendable {
     /// The addresses to listen on; empty: the default.
     package var listen: [Endpoint] = []
+    /// Why they are not the usual ones; nil if there is nothing to say.
+    package var listenReason: String?
     /// The servers for every other name.
     package var upstream: [Endpoint] = []
     /// Keys of the clusters that answer plain names; nil: all that call themselves `cluster.local`.
@@ -115,6 +117,8 @@ package struct DraftCluster: Hashable, Sendable {
     package var also: [DomainName] = []
     /// Where it is from.
     package var sources: [String]
+    /// True if its servers stand in several rules for one zone.
+    package private(set) var hasSeveralRules = false
 
     /// A cluster that a person has named.
     package init(key: String, dns: [Endpoint], source: String) {
@@ -132,6 +136,7 @@ package struct DraftCluster: Hashable, Sendable {
         domain = rule.zone ?? rule.suffix
         dns = rule.servers
         sources = rule.sources
+        hasSeveralRules = rule.sources.count > 1 && rule.servers.count > 1
         let isDefault = [rule.suffix] == Cluster.defaultNames(key: key)
         suffix = isDefault || rule.suffix == .clusterLocal ? nil : rule.suffix
     }
