@@ -49,6 +49,20 @@ import Testing
         #expect(!FileManager.default.fileExists(atPath: server.socket), "the socket goes with the server")
     }
 
+    @Test func `a health check asks whether the server lives, or whether it can answer`() throws {
+        let server = try Server()
+        let live = try Program.run(["status", "--live", "--control", server.socket])
+        #expect(live.code == 0 && live.output == "live\n", "its only name server may be dead")
+        let ready = try Program.run(["status", "--ready", "--control", server.socket])
+        #expect(ready.code == (ready.output == "ready\n" ? 0 : 1), "the address may be unreachable already")
+        #expect(ready.output == "ready\n" || ready.output.hasPrefix("not ready: no cluster can be asked; prod: 192.0.2.1"))
+        let json = try Program.run(["status", "--ready", "--output", "json", "--control", server.socket])
+        #expect(json.output.contains("\"ready\": "))
+        #expect(server.stop() == 0)
+        #expect(try Program.run(["status", "--live", "--control", server.socket]).code == 1)
+        #expect(try Program.run(["status", "--live", "--ready"]).code == 2)
+    }
+
     @Test func `flush reports how many answers it removed, and which clusters exist`() throws {
         let server = try Server()
         for what in [[], ["prod"], ["web.shop.svc.prod.cluster.local"], ["--below", "cluster.local"]] {

@@ -26,12 +26,16 @@ import Testing
         #expect(refused.code == 1 && refused.output.contains("office -> prod pods, all packets: ok -> "), "\(refused.output)")
         #expect(refused.output.contains("--accept-loss"), "\(refused.output)")
         #expect(try lab.snapshot("relay1") == before)
+        let failed = try lab.net("relay1", "apply --config \(other) --output json 2>/dev/null")
+        #expect(failed.code == 1 && failed.output.contains("\"outcome\": \"failed\""), "\(failed.output)")
         let wrong = try lab.net("relay1", "apply --config \(other) --accept-loss 'ofice->prod'")
         #expect(wrong.code == 2 && wrong.output.contains("did you mean \"office\""), "\(wrong.output)")
         #expect(try lab.probe([Self.probe]).first?.outcome.isWhole == true)
 
-        let accepted = try lab.net("relay1", "apply --config \(other) --accept-loss 'office->prod'")
-        #expect(accepted.code == 0, "\(accepted.output)")
+        let accepted = try lab.net("relay1", "apply --config \(other) --accept-loss 'office->prod' --output json 2>/dev/null")
+        let object = try JSONSerialization.jsonObject(with: Data(accepted.output.utf8)) as? [String: Any]
+        #expect(accepted.code == 0 && object?["outcome"] as? String == "applied", "\(accepted.output)")
+        #expect((object?["steps"] as? [Any])?.isEmpty == false, "\(accepted.output)")
         #expect(try lab.probeInVain([Self.probe]).first?.outcome.isBroken == true)
         // Whether it is there again is told too.
         let again = try lab.net("relay1", "apply --config \(file)")

@@ -79,9 +79,9 @@ def settings(version, architecture, layer_digest, time):
             "Env": ["PATH=/usr/bin"],
             "Volumes": {"/etc/namebridge": {}},
             "StopSignal": "SIGTERM",
-            # Docker and Podman read it; Kubernetes has probes of its own. Exit code 0: no problem.
+            # Docker and Podman read it; Kubernetes has probes of its own. A dead cluster is no reason to restart it.
             "Healthcheck": {
-                "Test": ["CMD", "/usr/bin/namebridge", "status", "--control", "/run/namebridge/control.sock"],
+                "Test": ["CMD", "/usr/bin/namebridge", "status", "--live", "--control", "/run/namebridge/control.sock"],
                 "Interval": 10_000_000_000, "Timeout": 5_000_000_000, "StartPeriod": 5_000_000_000, "Retries": 3,
             },
             "Labels": {

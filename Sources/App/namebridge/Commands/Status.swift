@@ -19,6 +19,7 @@ struct Status: ParsableCommand {
             Examples:
               namebridge status
               namebridge status --watch
+              namebridge status --ready && echo "can answer"
               namebridge status --output json | jq '.clusters[].servers[] | select(.state == "dead")'
             """)
 
@@ -35,12 +36,31 @@ struct Status: ParsableCommand {
             """)
     var watch = false
 
+    @Flag(
+        name: .long,
+        help: """
+            Say only whether the server runs and answers; for a health check that restarts it. The state of \
+            name servers does not matter.
+            """)
+    var live = false
+
+    @Flag(
+        name: .long,
+        help: """
+            Say only whether questions can be answered: whether one name server of any cluster is alive; for \
+            a health check that sends clients here.
+            """)
+    var ready = false
+
     func validate() throws {
+        if live, ready { throw ValidationError("--live and --ready are two questions: ask one.") }
+        if watch, live || ready { throw ValidationError("--watch goes without --live and --ready.") }
         if watch, output == .json { throw ValidationError("--watch draws text: leave --output json out.") }
     }
 
     func run() throws {
         if watch { return try redraw() }
+        if live || ready { return try checkHealth() }
         let answer = try options.ask(.status)
         let status = ServerStatus(json: answer)
         switch output {
@@ -48,6 +68,19 @@ struct Status: ParsableCommand {
         case .json: print(answer)
         }
         if !status.troubles.isEmpty { throw ExitStatus.problem }
+    }
+
+    /// Says whether the server runs, and with `--ready` whether it can answer.
+    private func checkHealth() throws {
+        let answer = try options.ask(.ready)
+        let readiness = Readiness(json: answer)
+        switch (output, live) {
+        case (.json, true): print(.object([("live", .boolean(true))]))
+        case (.json, false): print(answer)
+        case (.text, true): print("live")
+        case (.text, false): print(readiness.isReady ? "ready" : "not ready: \(readiness.cause)")
+        }
+        if ready, !readiness.isReady { throw ExitStatus.problem }
     }
 
     /// Shows the status once a second, as the keys say; ends with a key, a signal, or the server.

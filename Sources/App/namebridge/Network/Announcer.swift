@@ -8,6 +8,11 @@ final class Announcer: Sendable {
     /// Text and flag, shared with the thread.
     private let state = Mutex(State())
 
+    /// Where the lines go: standard error if standard output has a result for a program.
+    private let stream: StandardStream
+
+    init(to stream: StandardStream = .output) { self.stream = stream }
+
     /// What both threads share.
     private struct State {
         /// Text that is still to be written.
@@ -48,6 +53,10 @@ final class Announcer: Sendable {
     /// Ends when no text is left.
     private func write() {
         while let text = next() {
+            if stream == .error {
+                writeError(String(decoding: text, as: UTF8.self), terminator: "")
+                continue
+            }
             // The reader is gone: the work goes on without output.
             do throws(Errno) { try StandardOutput.write(text) } catch { continue }
         }

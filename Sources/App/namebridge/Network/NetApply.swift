@@ -1,6 +1,7 @@
 import ArgumentParser
 import Glibc
 import Inventory
+import JSON
 import LinuxSystem
 import NetworkKernel
 import NetworkPlanning
@@ -21,6 +22,7 @@ struct NetApply: ParsableCommand {
               sudo namebridge net apply
               sudo namebridge net apply --accept-loss 'office->old'
               sudo namebridge net apply --confirm 60s
+              sudo namebridge net apply --output json 2> commands.log
             """)
 
     @OptionGroup var host: NetHostOptions
@@ -48,12 +50,20 @@ struct NetApply: ParsableCommand {
             valueName: "from->to"))
     var acceptLoss: [AcceptedLoss] = []
 
+    @Option(
+        name: [.customShort("o"), .long],
+        help: """
+            How to write the result: text or json. With json the commands go to standard error, and nothing \
+            is asked.
+            """)
+    var output = OutputForm.text
+
     func run() throws {
         let (plan, inventory, applied) = try host.planAndConfiguration()
         try AcceptedLoss.check(acceptLoss, in: inventory)
         ThisProcess.finishWhatIsBegun()
-        let announcer = Announcer()
-        let outcome = try NetFailure.reported { () throws(KernelError) in
+        let announcer = Announcer(to: output == .json ? .error : .output)
+        let apply = { () throws(KernelError) -> NetworkApplier<LinuxKernel>.Outcome in
             defer { announcer.finish() }
             let kernel = LinuxKernel()
             try kernel.check()
@@ -62,7 +72,8 @@ struct NetApply: ParsableCommand {
                 plan, identifier: Self.newIdentifier, process: Int(ThisProcess.identifier),
                 options: options(store, applied, in: inventory))
         }
-        switch outcome {
+        if output == .json { return try printJSON(of: plan, after: apply) }
+        switch try NetFailure.reported(apply) {
         case .nothingToDo(let difference), .postponed(let difference):
             difference.printNotes()
             print("nothing to do")
@@ -71,6 +82,31 @@ struct NetApply: ParsableCommand {
             print("\(plan.host.place)/\(plan.host.host.name): applied, \(difference.steps.count) steps")
             if let confirm { try self.confirm(difference, within: confirm.seconds) }
         }
+    }
+
+    /// The result as an object, that of a failure too.
+    private func printJSON(
+        of plan: HostPlan, after apply: () throws(KernelError) -> NetworkApplier<LinuxKernel>.Outcome
+    ) throws {
+        let (word, difference): (String, Difference)
+        do throws(KernelError) {
+            switch try apply() {
+            case .nothingToDo(let found), .postponed(let found): (word, difference) = ("nothing-to-do", found)
+            case .applied(let found): (word, difference) = ("applied", found)
+            }
+        } catch {
+            let name = "\(plan.host.place)/\(plan.host.host.name)"
+            print(
+                .object([
+                    ("outcome", .string("failed")), ("host", .string(name)), ("error", .string("\(error)")),
+                ]))
+            throw ExitStatus.problem
+        }
+        let changes = PlannedChanges(plan: plan, difference: difference, origins: [], instructions: [])
+        let seconds = word == "applied" ? confirm?.seconds : nil
+        print(
+            .object(
+                [("outcome", .string(word)), ("undone-after-seconds", .optional(seconds))] + changes.fields))
     }
 
     /// Lets a person at a terminal confirm; says what to do if there is none.

@@ -53,15 +53,17 @@ struct PlannedChanges {
     }
 
     /// The same for programs.
-    var json: JSONValue {
-        .object([
+    var json: JSONValue { .object(fields + [("others", .array(instructions.map(\.json)))]) }
+
+    /// What a plan and an apply have in common.
+    var fields: [(String, JSONValue)] {
+        [
             ("host", .string(name)), ("part", .string(plan.part)),
             ("refused", .boolean(difference.isRefused)),
             ("steps", .array(difference.steps.map(\.json))),
             ("notes", .array(difference.notes.map { .string("\($0)") })),
             ("foreign", .array(difference.conflicts.map { .string($0.message) })),
-            ("others", .array(instructions.map(\.json))),
-        ])
+        ]
     }
 }
 
