@@ -67,12 +67,13 @@ import Testing
              do: namebridge check lists every mistake; after the change, namebridge
              reload
 
-        questions             1 204 518  312/s over the last 12 s
-          answered of late       99.9 %  of 93 204 in 5 min
-          from the cache        998 120  82.9 %
-          from servers          205 194  17.0 %
-          answered here           1 187  0.1 %
-          no server answered         17  0.0 %
+        questions               1 204 518  312/s over the last 12 s
+          answered of late         99.9 %  of 93 204 in 5 min
+                              since start          last 5 min
+          from the cache          998 120  82.9 %      77 120  82.7 %
+          from servers            205 194  17.0 %      16 067  17.2 %
+          answered here             1 187   0.1 %           0   0.0 %
+          no server answered           17   0.0 %          17   0.0 %
         ▇▁▄█
         20 s, at most 320/s, 17 without an answer
         cache: 41 208 answers, 11.1 MiB of 64.0 MiB, 83.3 % hits, 0 evicted
@@ -202,6 +203,8 @@ import Testing
         worker.failed = 17
         worker.inFlight = 3
         status.workers = [worker]
+        (status.recentTotal.questions, status.recentTotal.hits) = (93_204, 77_120)
+        (status.recentTotal.answered, status.recentTotal.failed) = (16_067, 17)
         (status.success.seconds, status.success.questions, status.success.failed) = (300, 93_204, 17)
         status.shortages = [
             .init(.descriptors, count: 312, sinceSeconds: 130, secondsAgo: 1, server: "10.96.0.10:53")

@@ -91,35 +91,54 @@ struct StatusText {
     // MARK: - Questions
 
     /// The questions and their results.
-    private var questions: [Line] {
-        let total = status.total
-        var table = TextTable([.left, .right, .left])
+    private var questions: [Line] { results + recent + cache }
+
+    /// What became of the questions since the start, and beside that in the last minutes.
+    private var results: [Line] {
+        let (total, recent) = (status.total, status.recentTotal)
+        let hasRecent = recent.questions > 0
+        var counts = TextTable([.left, .right])
+        var shares = TextTable([.right, .right, .right])
+        var styles: [Style?] = []
+        func add(
+            _ label: String, _ count: KeyPath<ServerStatus.Worker, Int>, always: Bool = false,
+            _ style: Style? = nil
+        ) {
+            guard total[keyPath: count] > 0 || always else { return }
+            func share(_ worker: ServerStatus.Worker) -> String {
+                Figures.percent(worker[keyPath: count], of: worker.questions)
+            }
+            counts.add(["  " + label, Figures.grouped(total[keyPath: count])])
+            shares.add(
+                [share(total)] + (hasRecent ? [Figures.grouped(recent[keyPath: count]), share(recent)] : []))
+            styles.append((hasRecent ? recent : total)[keyPath: count] > 0 ? style : nil)
+        }
         let seconds = (status.recentMilliseconds + 500) / 1000
-        table.add([
-            "questions", Figures.grouped(total.questions),
-            "\(Figures.grouped(status.questionsPerSecond))/s over the last \(seconds) s",
-        ])
-        var styles: [Style?] = [nil]
+        counts.add(["questions", Figures.grouped(total.questions)])
+        var texts = ["\(Figures.grouped(status.questionsPerSecond))/s over the last \(seconds) s"]
+        styles.append(nil)
+        let span = Figures.duration(seconds: status.success.seconds)
         if let percent = status.success.percent {
-            let span = Figures.duration(seconds: status.success.seconds)
-            let count = Figures.grouped(status.success.questions)
-            table.add(["  answered of late", percent, "of \(count) in \(span)"])
+            counts.add(["  answered of late", percent])
+            texts.append("of \(Figures.grouped(status.success.questions)) in \(span)")
             styles.append(status.success.failed > 0 ? .warning : .success)
         }
-        func add(_ label: String, _ count: Int, always: Bool = false, _ style: Style? = nil) {
-            guard count > 0 || always else { return }
-            table.add(["  " + label, Figures.grouped(count), Figures.percent(count, of: total.questions)])
-            styles.append(count > 0 ? style : nil)
+        if hasRecent {
+            counts.add(["", "since start"])
+            shares.add(["", "last \(span)"])
+            styles.append(.faint)
         }
-        add("from the cache", total.hits, always: true)
-        add("from the cache, stale", total.stale, .warning)
-        add("from servers", total.answered, always: true)
-        add("answered here", total.local)
-        add("refused", total.refused)
-        add("malformed", total.rejected)
-        add("turned away, tables full", total.overloaded, .error)
-        add("no server answered", total.failed, always: true, .error)
-        return zip(table.lines, styles).map { Line($0, $1) } + recent + cache
+        add("from the cache", \.hits, always: true)
+        add("from the cache, stale", \.stale, .warning)
+        add("from servers", \.answered, always: true)
+        add("answered here", \.local)
+        add("refused", \.refused)
+        add("malformed", \.rejected)
+        add("turned away, tables full", \.overloaded, .error)
+        add("no server answered", \.failed, always: true, .error)
+        return zip(zip(counts.lines, texts + shares.lines), styles).map { cells, style in
+            Line("\(cells.0)  \(cells.1)", style)
+        }
     }
 
     /// The last minutes as a curve.
