@@ -84,16 +84,16 @@ struct Doctor: ParsableCommand {
     /// The findings of the forwarder, or of a client with `--suffix`.
     private func findings() throws -> [Finding] {
         if let suffix {
-            let inspection = try inspection(of: suffix)
-            say("asking the resolvers of this client about \(suffix): two rounds of 3 s at most")
+            var inspection = try inspection(of: suffix)
+            inspection.progress = show("asking the resolvers of this client about \(suffix)")
+            defer { show("")(0, 0) }
             return ClientDiagnosis(inspection.run()).findings
         }
-        let inspection = ForwarderInspection(
+        var inspection = ForwarderInspection(
             inventory: try options.load(), controlPaths: control.clientPaths())
         let servers = inspection.inventory.clusters.reduce(0) { $0 + $1.dns.count }
-        say(
-            "asking \(servers) name server\(servers == 1 ? "" : "s") in each way, and reading this host:"
-                + " 3 s at most")
+        inspection.progress = show("asking \(servers) name server\(servers == 1 ? "" : "s") in each way")
+        defer { show("")(0, 0) }
         return ForwarderDiagnosis(inspection.run()).findings.map(naming)
     }
 
@@ -107,10 +107,14 @@ struct Doctor: ParsableCommand {
         return finding
     }
 
-    /// Tells a person who waits what goes on.
-    private func say(_ words: String) {
-        guard StandardStream.error.isTerminal else { return }
-        printError(StyledText("doctor: \(words)", .faint))
+    /// Tells a person who waits how far the questions are, in one line that is erased with the words "".
+    private func show(_ words: String) -> Interrogation.Progress {
+        guard StandardStream.error.isTerminal else { return { _, _ in } }
+        return { done, all in
+            replaceErrorLine(
+                with: words.isEmpty
+                    ? StyledText("") : StyledText("doctor: \(words): \(done) of \(all) questions", .faint))
+        }
     }
 
     /// The examination of a client of this suffix.

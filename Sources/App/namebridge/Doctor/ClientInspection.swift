@@ -19,6 +19,9 @@ struct ClientInspection {
     /// The folder used as `/`.
     let root: String
 
+    /// Told how far the questions of a round are.
+    var progress: Interrogation.Progress = { _, _ in }
+
     /// The questions whose answers are compared.
     private static let dataProbes: [Probe] = [.zone, .version, .address, .addressV6]
     /// The questions with CD, and the one for the software.
@@ -54,7 +57,7 @@ struct ClientInspection {
             questions += writer.questions(asked, to: resolver.server, random: &random)
         }
         if let forwarder { questions += writer.questions(probes, to: forwarder, random: &random) }
-        let outcomes = Interrogation.ask(questions)
+        let outcomes = Interrogation.ask(questions, progress: progress)
         for index in client.resolvers.indices {
             let found = outcomes[client.resolvers[index].server] ?? [:]
             client.resolvers[index].outcomes.merge(found) { $1 }

@@ -17,6 +17,9 @@ struct ForwarderInspection {
     /// The paths of the running server's control socket.
     let controlPaths: [String]
 
+    /// Told how far the questions are.
+    var progress: Interrogation.Progress = { _, _ in }
+
     /// The questions to each server of a cluster.
     private static let serverProbes: [Probe] = [
         .zone, .zonePlain, .zoneOverTCP, .zonePadded, .version, .address,
@@ -28,7 +31,7 @@ struct ForwarderInspection {
     /// Asks all servers at once: three seconds at most.
     func run() -> ForwarderObservation {
         var seen = ForwarderObservation()
-        let outcomes = Interrogation.ask(questions())
+        let outcomes = Interrogation.ask(questions(), progress: progress)
         let status = runningServer()
         let own = status.flatMap { $0.processID > 0 ? $0.processID : nil }
         let owners = SocketOwners()

@@ -43,14 +43,25 @@ struct Interrogation {
     /// When datagrams without an answer are sent once more.
     private static let repeatMilliseconds = 1_000
 
-    private init(_ questions: [Question]) {
+    /// Told how many of the questions have an outcome, from time to time.
+    private let progress: Progress
+
+    /// Takes the number of questions with an outcome, and that of all.
+    typealias Progress = (_ done: Int, _ all: Int) -> Void
+
+    private init(_ questions: [Question], progress: @escaping Progress) {
         self.questions = questions
+        self.progress = progress
         outcomes = questions.map { _ in .silence }
     }
 
     /// The outcomes of the questions, by server and probe.
-    static func ask(_ questions: [Question]) -> [Endpoint: [Probe: ProbeOutcome]] {
-        var interrogation = Interrogation(questions)
+    ///
+    /// - Parameter progress: Called after each turn.
+    static func ask(
+        _ questions: [Question], progress: @escaping Progress = { _, _ in }
+    ) -> [Endpoint: [Probe: ProbeOutcome]] {
+        var interrogation = Interrogation(questions, progress: progress)
         interrogation.run()
         var outcomes: [Endpoint: [Probe: ProbeOutcome]] = [:]
         for (question, outcome) in zip(questions, interrogation.outcomes) {
@@ -67,6 +78,7 @@ struct Interrogation {
         var isRepeated = false
         for index in questions.indices { send(index) }
         while !open.isEmpty {  // ends: at the deadline at the latest
+            progress(questions.count - Set(open.map(\.question)).count, questions.count)
             let now = MonotonicClock.now
             if now >= end { return }
             if now >= again, !isRepeated {

@@ -30,6 +30,11 @@ func replaceLine(with text: String) {
     fflush(nil)
 }
 
+/// Replaces the last line of standard error; an empty one erases it.
+func replaceErrorLine(with text: StyledText) {
+    writeError("\r\u{1B}[K" + text.rendered(for: .error), terminator: "")
+}
+
 /// Writes lines to standard error.
 func printError(_ text: String) { printError(StyledText(text)) }
 
