@@ -26,6 +26,32 @@ extension PrefixTranslation: Comparable {
     }
 }
 
+/// The fewest translations that do the same as `translations`, sorted: two of neighbouring prefixes become
+/// one where both sides are the halves of one prefix, in the same order.
+package func joined(_ translations: [PrefixTranslation]) -> [PrefixTranslation] {
+    var stack: [PrefixTranslation] = []
+    for translation in Set(translations).sorted() {
+        stack.append(translation)
+        // Each turn takes one translation off the stack.
+        while stack.count >= 2, let both = union(stack[stack.count - 2], stack[stack.count - 1]) {
+            stack.removeLast(2)
+            stack.append(both)
+        }
+    }
+    return stack
+}
+
+/// The translation that does what the two do; nil if there is none.
+private func union(_ low: PrefixTranslation, _ high: PrefixTranslation) -> PrefixTranslation? {
+    guard low.from.length == high.from.length, low.from.length > 0,
+        let from = IPPrefix(around: low.from.address, length: low.from.length - 1),
+        let to = IPPrefix(around: low.to.address, length: low.to.length - 1),
+        from.halves?.low == low.from, from.halves?.high == high.from, to.halves?.low == low.to,
+        to.halves?.high == high.to
+    else { return nil }
+    return PrefixTranslation(from: from, to: to)
+}
+
 /// Which address of a packet is replaced.
 package enum TranslatedEnd: String, Hashable, Sendable {
     case source, destination

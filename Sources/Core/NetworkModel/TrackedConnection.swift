@@ -5,6 +5,9 @@ package struct TrackedConnection: Hashable, Sendable {
     /// The address that it was opened from.
     package let source: IPAddress
 
+    /// The address that it was opened to.
+    package let destination: IPAddress
+
     /// The address that answers go to.
     package let answersTo: IPAddress
 
@@ -31,9 +34,10 @@ package struct TrackedConnection: Hashable, Sendable {
             let destinations = words.filter { $0.hasPrefix("dst=") }
             guard let source = words.first(where: { $0.hasPrefix("src=") }), destinations.count == 2,
                 let address = IPAddress(source.dropFirst(4)),
+                let destination = IPAddress(destinations[0].dropFirst(4)),
                 let answersTo = IPAddress(destinations[1].dropFirst(4))
             else { return nil }
-            return TrackedConnection(source: address, answersTo: answersTo)
+            return TrackedConnection(source: address, destination: destination, answersTo: answersTo)
         }
     }
 }

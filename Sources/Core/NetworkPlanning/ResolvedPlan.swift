@@ -223,6 +223,13 @@ extension HostPlan {
 
     /// MASQUERADE takes an arbitrary address if the device that packets leave by has none.
     private func chooseSources(_ plan: inout ResolvedPlan, _ observed: HostState) {
+        let others = observed.withoutSingleAddresses
+        // As a rule none: then no prefix needs a look at all routes.
+        let bare = Dictionary(
+            uniqueKeysWithValues: AddressFamily.allCases.map {
+                ($0, others.bareDevices($0, besides: addresses))
+            })
+        guard bare.values.contains(where: { !$0.isEmpty }) else { return }
         for chain in plan.table.chains.indices {
             for rule in plan.table.chains[chain].rules.indices {
                 guard case .masquerade(let isFullyRandom) = plan.table.chains[chain].rules[rule].action else {
@@ -230,15 +237,11 @@ extension HostPlan {
                 }
                 let matches = plan.table.chains[chain].rules[rule].matches
                 guard let family = matches.family, let address = host.host.address(family) else { continue }
-                let devices = matches.destinations(or: backends.filter { $0.family == family }).flatMap {
-                    observed.devices(towardOtherHosts: $0)
+                guard let bare = bare[family], !bare.isEmpty else { continue }
+                let devices = matches.destinations(or: backends.filter { $0.family == family }).lazy.flatMap {
+                    others.devices(toward: $0)
                 }
-                let bare = devices.filter { device in
-                    !observed.addresses.contains {
-                        $0.device == device && $0.address.family == family && !$0.isLinkLocal
-                    } && !addresses.contains { $0.value.device == device }
-                }
-                if let device = bare.first {
+                if let device = devices.first(where: bare.contains) {
                     let because = plan.table.chains[chain].rules[rule].comment
                     plan.tellSource(address, because: because, on: device)
                     plan.table.chains[chain].rules[rule].action = .sourceTranslation(
@@ -310,12 +313,21 @@ extension HostState {
             .compactMap(\.mtu).max() ?? 1500
     }
 
-    /// The devices towards the parts of `prefix` behind other hosts: a pod on this host has its own route,
-    /// through a device without addresses, and answers to any address of this host.
-    fileprivate func devices(towardOtherHosts prefix: IPPrefix) -> [String] {
+    /// Without routes to single addresses: a pod on this host has its own route, through a device without
+    /// addresses, and answers to any address of this host.
+    fileprivate var withoutSingleAddresses: HostState {
         var state = self
         state.routes.removeAll { $0.destination.length == $0.destination.family.bitWidth }
-        return state.devices(toward: prefix)
+        return state
+    }
+
+    /// The devices of routes that have no address of the family, neither now nor by the plan.
+    fileprivate func bareDevices(
+        _ family: AddressFamily, besides planned: [Desired<InterfaceAddress>]
+    ) -> Set<String> {
+        let named = addresses.filter { $0.address.family == family && !$0.isLinkLocal }.map(\.device)
+        return Set(routes.flatMap(\.nextHops).compactMap(\.device)).subtracting(named)
+            .subtracting(planned.map(\.value.device))
     }
 
     /// The settings with the desired effect on this kernel: before Linux 6.17, IPv6 forwards on all devices

@@ -7,16 +7,21 @@ extension LinuxKernel {
     /// Runs the commands of `steps`, several in one call where possible.
     package func perform(_ steps: [Step], announce: (String) -> Void) throws(KernelError) {
         var batch = CommandBatch()
+        // Those of successive steps are deleted together.
+        var forgotten: [ConnectionRange] = []
         for step in steps {
+            if case .forget(let range) = step.change {
+                try batch.run(announce)
+                for command in step.commands { announce("\(command)") }
+                forgotten.append(range)
+                continue
+            }
+            try Self.forget(&forgotten, announce)
             switch step.change {
             case .set(let setting, _, let value):
                 try batch.run(announce)
                 for command in step.commands { announce("\(command)") }
                 try KernelSettings.write(setting, value)
-            case .forget(let range):
-                try batch.run(announce)
-                for command in step.commands { announce("\(command)") }
-                try forget(range, announce)
             default:
                 for command in step.commands {
                     if !batch.takes(command) { try batch.run(announce) }
@@ -25,36 +30,45 @@ extension LinuxKernel {
             }
         }
         try batch.run(announce)
+        try Self.forget(&forgotten, announce)
     }
 
     // MARK: - Connections
 
-    /// Old connections are not part of the plan: a missing program, or no entries (exit status 1), is not
-    /// an error.
-    private func forget(_ range: ConnectionRange, _ announce: (String) -> Void) throws(KernelError) {
+    /// Deletes connections. Old ones are not part of the plan: a missing program, or no entries (exit status
+    /// 1), is not an error.
+    ///
+    /// - Parameter ranges: Empty afterwards.
+    private static func forget(
+        _ ranges: inout [ConnectionRange], _ announce: (String) -> Void
+    ) throws(KernelError) {
+        defer { ranges = [] }
+        guard !ranges.isEmpty else { return }
         guard HostTools.isInstalled(.conntrack) else {
             announce("# no conntrack here: older connections stay as they are until they end; install it")
             return
         }
-        guard range.part == .untranslated else {
-            return try Self.forget(Command(.conntrack, ["-D"] + range.arguments))
+        for family in ConnectionRanges.byFamily(ranges) { try forget(family) }
+    }
+
+    /// Deletes connections of one family.
+    private static func forget(_ ranges: ConnectionRanges) throws(KernelError) {
+        let listing: ChildProcess.Result
+        do throws(KernelError) {
+            listing = try HostTools.attempt(ranges.listing)
+        } catch {
+            // A listing of very many connections is longer than what is read.
+            guard let halves = ranges.halves else { throw error }
+            for half in halves { try forget(half) }  // ends at a single range
+            return
         }
-        let listing = try HostTools.attempt(Command(.conntrack, ["-L"] + range.arguments))
-        let sources = Set(TrackedConnection.read(listing.output).filter { !$0.isTranslated }.map(\.source))
-        guard !sources.isEmpty else { return }
-        let commands = sources.sorted().map { source in
-            Command(
-                .conntrack,
-                [
-                    "-D", "-f", "ip\(source.family)", "-s", "\(source)", "-d", "\(range.destination)", "-q",
-                    "\(source)",
-                ])
-        }
+        let commands = ranges.deletions(of: TrackedConnection.read(listing.output))
+        guard !commands.isEmpty else { return }
         let script = commands.map { $0.argumentLine + "\n" }.joined()
         let all = try HostTools.attempt(Command(.conntrack, ["-R", "-"], input: script))
         if all.ending == .exit(status: 0) { return }
         // Before version 1.4.7 it takes one at a time.
-        for command in commands { try Self.forget(command) }
+        for command in commands { try forget(command) }
     }
 
     /// Deletes old connections.

@@ -12,11 +12,11 @@ struct NamespaceBuilder {
     let mapped: MappedCluster
     let because: String
     private var families: Set<AddressFamily> = []
-    private var incoming: [FilterRule] = []
-    private var masks: [FilterRule] = []
-    private var outgoing: [FilterRule] = []
-    private var invalidIncoming: [FilterRule] = []
-    private var invalidOutgoing: [FilterRule] = []
+    private var incoming = DistinctRules()
+    private var masks = DistinctRules()
+    private var outgoing = DistinctRules()
+    private var invalidIncoming = DistinctRules()
+    private var invalidOutgoing = DistinctRules()
     private var segments: [SegmentPart] = []
 
     init(_ mapped: MappedCluster, because: String) {
@@ -47,22 +47,22 @@ struct NamespaceBuilder {
         let inside = PrefixSet(pairs.map(\.inner))
         let outside = PrefixSet(pairs.map(\.outer))
         guard !inside.isEmpty else { return }
-        let toInner = pairs.compactMap { PrefixTranslation(from: $0.outer, to: $0.inner) }
+        let toInner = joined(pairs.compactMap { PrefixTranslation(from: $0.outer, to: $0.inner) })
         let comment = FilterRule.comment(because)
-        add(\.incoming, [.destination(outside)], .translating(.destination, toInner), comment)
+        incoming.add([.destination(outside)], .translating(.destination, toInner), comment)
 
         // The host's own processes, and pods that use an outer address of their own cluster.
         let mask = FilterAction.sourceTranslation(to: mapped.ownAddress(family), isFullyRandom: true)
         let others = own.filter { $0.family == family }.map { IPPrefix(only: $0) }
         let hosts = PrefixSet([mapped.network(family)] + others + mapped.cluster.pods.of(family))
-        add(\.masks, [.source(hosts), .destination(inside)], mask, comment)
+        masks.add([.source(hosts), .destination(inside)], mask, comment)
         switch sources {
-        case .masked: add(\.masks, [.source(near.sources), .destination(inside)], mask, comment)
+        case .masked: masks.add([.source(near.sources), .destination(inside)], mask, comment)
         case .kept(let map):
             let seen = PrefixSet(map.map(\.to))
             turnSymmetrically(near.sources, to: toInner, comment)
             guard !map.isEmpty else { return }
-            turnSymmetrically(inside, to: map.compactMap(\.inverse), seenAs: seen, comment)
+            turnSymmetrically(inside, to: joined(map.compactMap(\.inverse)), seenAs: seen, comment)
         }
     }
 
@@ -78,10 +78,10 @@ struct NamespaceBuilder {
         families.insert(family)
         let pairs = mapped.pairs(of: pods, family)
         let comment = FilterRule.comment(because)
-        let toInner = pairs.compactMap { PrefixTranslation(from: $0.outer, to: $0.inner) }
+        let toInner = joined(pairs.compactMap { PrefixTranslation(from: $0.outer, to: $0.inner) })
         if !nodes.isEmpty, mask.family == family {
             let mask = FilterAction.sourceTranslation(to: mask, isFullyRandom: true)
-            add(\.masks, [.source(PrefixSet(nodes)), .destination(far)], mask, comment)
+            masks.add([.source(PrefixSet(nodes)), .destination(far)], mask, comment)
         }
         turnSymmetrically(far, to: toInner, seenAs: PrefixSet(pairs.map(\.outer)), comment)
     }
@@ -100,32 +100,21 @@ struct NamespaceBuilder {
     ) {
         if let seen {
             let action = FilterAction.translating(.destination, pairs)
-            add(\.incoming, [.source(sources), .destination(seen)], action, comment)
+            incoming.add([.source(sources), .destination(seen)], action, comment)
         }
         let back = pairs.compactMap(\.inverse)
         let inside = PrefixSet(back.map(\.from))
-        add(
-            \.outgoing, [.source(inside), .destination(sources)], .translating(.source, back), comment)
+        outgoing.add(
+            [.source(inside), .destination(sources)], .translating(.source, back), comment)
         let isInvalid = FilterMatch.connectionState(["invalid"])
         for pair in pairs {
             let matches: [FilterMatch] = [.source(sources), isInvalid, .destination(PrefixSet([pair.from]))]
-            add(\.invalidIncoming, matches, .rewrite(.destination, pair), comment)
+            invalidIncoming.add(matches, .rewrite(.destination, pair), comment)
         }
         for pair in back {
             let matches: [FilterMatch] = [.source(PrefixSet([pair.from])), isInvalid, .destination(sources)]
-            add(\.invalidOutgoing, matches, .rewrite(.source, pair), comment)
+            invalidOutgoing.add(matches, .rewrite(.source, pair), comment)
         }
-    }
-
-    /// Adds a rule unless it is there, or has nothing to do.
-    private mutating func add(
-        _ list: WritableKeyPath<NamespaceBuilder, [FilterRule]>, _ matches: [FilterMatch],
-        _ action: FilterAction?, _ comment: String
-    ) {
-        guard let action,
-            !self[keyPath: list].contains(where: { $0.matches == matches && $0.action == action })
-        else { return }
-        self[keyPath: list].append(FilterRule(matches, action, comment: comment))
     }
 
     // MARK: - Result
@@ -185,13 +174,26 @@ struct NamespaceBuilder {
         let afterNAT = FilterHook(type: .filter, point: .prerouting, priority: -90)
         let lastOfAll = FilterHook(type: .filter, point: .postrouting, priority: 110)
         return [
-            chain("prerouting", FilterHook(type: .nat, point: .prerouting, priority: -100), incoming),
-            chain(Self.invalidIn, afterNAT, invalidIncoming),
+            chain("prerouting", FilterHook(type: .nat, point: .prerouting, priority: -100), incoming.rules),
+            chain(Self.invalidIn, afterNAT, invalidIncoming.rules),
             chain(
-                "postrouting", FilterHook(type: .nat, point: .postrouting, priority: 100), masks + outgoing),
-            chain(Self.invalidOut, lastOfAll, invalidOutgoing),
+                "postrouting", FilterHook(type: .nat, point: .postrouting, priority: 100),
+                masks.rules + outgoing.rules),
+            chain(Self.invalidOut, lastOfAll, invalidOutgoing.rules),
             chain(
                 "clamp", FilterHook(type: .filter, point: .forward, priority: -150), segments.map(\.clamp)),
         ]
+    }
+}
+
+/// Rules in their order, each once.
+private struct DistinctRules {
+    private(set) var rules: [FilterRule] = []
+    private var known: Set<FilterRule> = []
+
+    /// Adds a rule unless it is there, whatever its comment, or has nothing to do.
+    mutating func add(_ matches: [FilterMatch], _ action: FilterAction?, _ comment: String) {
+        guard let action, known.insert(FilterRule(matches, action)).inserted else { return }
+        rules.append(FilterRule(matches, action, comment: comment))
     }
 }
