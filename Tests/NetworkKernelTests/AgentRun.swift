@@ -170,6 +170,8 @@ struct NoisyKernel: Kernel {
         try kernel.answers(to: questions)
     }
 
+    func held(_ routes: [LeavingRoute]) throws(KernelError) -> Set<IPPrefix> { try kernel.held(routes) }
+
     func perform(_ steps: [Step], announce: (String) -> Void) throws(KernelError) {
         for step in steps {
             switch step.change {

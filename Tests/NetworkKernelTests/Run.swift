@@ -95,8 +95,11 @@ final class Run {
     }
 
     /// True if something was changed.
-    func apply(_ options: NetworkApplier<FakeKernel>.Options = .init()) throws -> Bool {
-        if case .applied = try applier.apply(plan, identifier: "1", process: 1, options: options) { true } else { false }
+    ///
+    /// - Parameter other: A plan in the place of the run's own.
+    func apply(_ options: NetworkApplier<FakeKernel>.Options = .init(), of other: HostPlan? = nil) throws -> Bool {
+        let outcome = try applier.apply(other ?? plan, identifier: "1", process: 1, options: options)
+        return if case .applied = outcome { true } else { false }
     }
 
     func remove() throws -> Bool {

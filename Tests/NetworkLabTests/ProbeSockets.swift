@@ -91,9 +91,9 @@ import LabProbe
     /// - Parameters:
     ///   - from: The file of the namespace of the clients.
     ///   - to: That of the server.
-    init(from: String, to: String, address: String) throws {
+    init(from: String, to: String, address: String, port: UInt16 = 9600) throws {
         // Sound: the structure is made here, freed in `deinit`, and used by one test's task alone.
-        guard let all = unsafe lab_connect(from, to, address, 9600, Int32(Self.count), 20_000) else {
+        guard let all = unsafe lab_connect(from, to, address, port, Int32(Self.count), 20_000) else {
             throw LabFailure(text: "not all connections to \(address) could be opened")
         }
         unsafe self.all = all

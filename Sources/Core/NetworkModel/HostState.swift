@@ -48,6 +48,10 @@ package struct HostState: Hashable, Sendable {
     /// The kernel's answers to questions about single packets.
     package var routeAnswers: [RouteQuestion: RouteAnswer] = [:]
 
+    /// The destinations of routes into our namespaces by which connections are open, of those that were
+    /// asked about.
+    package var heldDestinations: Set<IPPrefix> = []
+
     /// Creates a host state.
     package init(
         links: [Link] = [], addresses: [InterfaceAddress] = [], routes: [Route] = [],

@@ -17,6 +17,9 @@ package struct Difference: Hashable, Sendable {
     /// Notes for the reader; if one of them is a refusal, nothing may be changed.
     package var notes: [PlanNote] = []
 
+    /// Routes that no path needs, and open connections do: they are left.
+    package var heldRoutes: [Route] = []
+
     /// True if a note forbids any change.
     package var isRefused: Bool { notes.isRefusal }
 
@@ -411,7 +414,14 @@ struct DifferenceCalculation {
             if present.isEmpty { step(.add(.route(desired.value)), desired.because) }
         }
         // No path needs what is left. Deleting a link deletes its routes, but the inverse needs them.
+        let held = observed.heldDestinations.isEmpty ? [] : plan.plan.leavingRoutes(on: observed)
         for route in own where byDestination[RouteKey(route)]?.contains(route) == true {
+            if !route.nextHops.isEmpty, observed.heldDestinations.contains(route.destination),
+                held.contains(where: { $0.destination == route.destination })
+            {
+                result.hold(route)
+                continue
+            }
             removal(.remove(.route(route)))
         }
     }

@@ -92,6 +92,10 @@ package struct HostStatus: Hashable, Sendable {
             add(.iptablesRule(rule.value), "\(rule.value.program) \(rule.value)", rule.because)
         }
         for route in resolved.routes { add(.route(route.value), "route \(route.value)", route.because) }
+        for route in difference.heldRoutes {
+            rows.append(
+                Row(condition: .present, object: "route \(route)", because: "its connections are open"))
+        }
         for rule in resolved.rules { add(.policyRule(rule.value), "rule \(rule.value)", rule.because) }
         for namespace in resolved.namespaces { addContent(of: namespace.value, on: observed) }
         for step in difference.steps {

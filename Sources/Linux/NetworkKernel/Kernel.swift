@@ -1,3 +1,4 @@
+package import IPAddressing
 package import NetworkModel
 package import NetworkPlanning
 
@@ -13,6 +14,9 @@ package protocol Kernel {
     /// The way by which the kernel sends the packets; lookups without an answer are omitted.
     func answers(to questions: [RouteQuestion]) throws(KernelError) -> [RouteQuestion: RouteAnswer]
 
+    /// Those of `routes` by which connections are open: their destinations.
+    func held(_ routes: [LeavingRoute]) throws(KernelError) -> Set<IPPrefix>
+
     /// Runs `steps` one after the other, up to the first that fails.
     ///
     /// - Parameter announce: Gets each command before it runs.
@@ -27,9 +31,17 @@ extension Kernel {
         try observe()
     }
 
-    /// The present state of the host, and the way by which it sends the packets of `plan`.
+    /// The present state of the host, with what of it `plan` has no longer and connections still use.
+    package func observe(for plan: HostPlan) throws(KernelError) -> HostState {
+        var observed = try observe()
+        let leaving = plan.leavingRoutes(on: observed)
+        if !leaving.isEmpty { observed.heldDestinations = try held(leaving) }
+        return observed
+    }
+
+    /// The same, and the way by which the host sends the packets of `plan`.
     package func observe(asking plan: HostPlan) throws(KernelError) -> HostState {
-        asking(plan, on: try observe())
+        asking(plan, on: try observe(for: plan))
     }
 
     /// `observed`, with the kernel's answers. A kernel that cannot be asked gives no ways.

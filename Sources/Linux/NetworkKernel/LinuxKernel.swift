@@ -2,7 +2,7 @@ import Glibc
 package import IPAddressing
 import LinuxSystem
 package import NetworkModel
-import NetworkPlanning
+package import NetworkPlanning
 
 /// The kernel of this host, or of the network namespace that this process is in.
 package struct LinuxKernel: Kernel {
@@ -114,6 +114,19 @@ package struct LinuxKernel: Kernel {
             return Int(String(decoding: octets, as: UTF8.self).filter { !$0.isWhitespace })
         }
         return values.count == 2 ? ConnectionTable(count: values[0], most: values[1]) : nil
+    }
+
+    /// Lists the connections of each route's namespace. Without the program none is known, and all routes go.
+    package func held(_ routes: [LeavingRoute]) throws(KernelError) -> Set<IPPrefix> {
+        guard HostTools.isInstalled(.conntrack) else { return [] }
+        var held: Set<IPPrefix> = []
+        for route in routes {
+            for listing in route.listings where !held.contains(route.destination) {
+                let found = try HostTools.attempt(listing)
+                if TrackedConnection.openCount(found.output) > 0 { held.insert(route.destination) }
+            }
+        }
+        return held
     }
 
     /// Looks up routes, all in one call for each family.

@@ -137,7 +137,7 @@ package struct NetworkApplier<Machine: Kernel> {
     private func change(
         to plan: HostPlan, identifier: String, process: Int, _ options: Options
     ) throws(KernelError) -> Outcome {
-        let before = try kernel.observe()
+        let before = try kernel.observe(for: plan)
         let records = try store.records()
         let context = HostContext(
             resolvers: options.resolvers, sessions: options.sessions, records: records)
@@ -165,7 +165,7 @@ package struct NetworkApplier<Machine: Kernel> {
             try options.armUndo?(journal)
             try kernel.perform(difference.steps, announce: announce)
             let changed = difference.records(after: records, among: before.settings)
-            difference.note(try verify(plan, changed, options))
+            difference.note(try verify(plan, changed, options, held: before.heldDestinations))
             for line in try options.compare?() ?? [] { announce("# \(line)") }
             try store.write(changed)
             journal.waits = options.armUndo != nil
@@ -261,13 +261,16 @@ package struct NetworkApplier<Machine: Kernel> {
     }
 
     /// The obstacles that remain once the host is as planned.
+    ///
+    /// - Parameter held: Destinations whose routes were left; the last connection may have ended since.
     private func verify(
-        _ plan: HostPlan, _ records: [SettingRecord], _ options: Options
+        _ plan: HostPlan, _ records: [SettingRecord], _ options: Options, held: Set<IPPrefix>
     ) throws(KernelError) -> [Conflict] {
         let context = HostContext(
             resolvers: options.resolvers, sessions: options.sessions, records: records)
-        let rest = NetworkPlanning.difference(
-            from: try kernel.observe(asking: plan), to: plan, context: context)
+        var observed = try kernel.observe(asking: plan)
+        observed.heldDestinations.formUnion(held)
+        let rest = NetworkPlanning.difference(from: observed, to: plan, context: context)
         guard rest.steps.isEmpty else { throw .notConverged(rest.steps) }
         return rest.conflicts
     }

@@ -1,4 +1,4 @@
-import IPAddressing
+package import IPAddressing
 import LinuxSystem
 package import NetworkKernel
 package import NetworkModel
@@ -69,6 +69,14 @@ package final class FakeKernel: Kernel {
         seen.neighbours = state.neighbours
         seen.forwardingEntries = state.forwardingEntries
         return seen
+    }
+
+    /// The outer addresses by which connections are open, in every namespace.
+    package var heldDestinations: Set<IPPrefix> = []
+
+    /// See `Kernel`.
+    package func held(_ routes: [LeavingRoute]) throws(KernelError) -> Set<IPPrefix> {
+        heldDestinations.intersection(routes.map(\.destination))
     }
 
     /// The answers of the model of a host, as of `ip route get`.

@@ -79,7 +79,7 @@ struct NetPlan: ParsableCommand {
             let kernel = LinuxKernel()
             try kernel.check()
             let context = try NetState.context(try NetState.store())
-            return NetworkPlanning.difference(from: try kernel.observe(), to: plan, context: context)
+            return NetworkPlanning.difference(from: try kernel.observe(for: plan), to: plan, context: context)
         }
         let changes = PlannedChanges(
             plan: plan, difference: difference, origins: ValueOrigins.lines(of: inventory),

@@ -53,7 +53,7 @@ struct NetStatus: ParsableCommand {
     /// Observes twice if a next hop has not answered: it may have been given up long ago, or is just
     /// being asked.
     private static func observe(_ kernel: LinuxKernel, _ plan: HostPlan) throws(KernelError) -> HostState {
-        let observed = try kernel.observe()
+        let observed = try kernel.observe(for: plan)
         let doubtful = plan.silentNextHops(on: observed).map(\.gateway)
         guard !doubtful.isEmpty else { return kernel.asking(plan, on: observed) }
         LinuxKernel.ask(doubtful)

@@ -146,6 +146,9 @@ final class AttentiveKernel<Machine: Kernel, Source: EventSource>: Kernel {
         return answers
     }
 
+    /// Asks the kernel.
+    func held(_ routes: [LeavingRoute]) throws(KernelError) -> Set<IPPrefix> { try machine.held(routes) }
+
     /// True if `batch` contains an event that concerns us.
     @discardableResult
     private func noteConcern(_ batch: EventBatch) -> Bool {
