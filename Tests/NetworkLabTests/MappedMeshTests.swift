@@ -87,6 +87,34 @@ import Testing
         #expect(!left.contains("nbvx7") && !left.contains("nb-c1") && !left.contains("proto 78"), "\(before)\n\(left)")
     }
 
+    /// What is inside of the namespace, and what leads there, is put back by an agent, whichever of them is taken away.
+    @Test func `an agent mends a segment inside of the namespace`() throws {
+        let lab = try Self.lab("mapmend")
+        let file = try lab.file("mesh.yaml", Self.configuration)
+        #expect(try lab.net("n4", "apply --config \(file)").code == 0)
+        let agent = try RunningAgent(on: "n1", of: lab, file: file)
+        let probe = Probe(host: "p1", address: "10.100.1.7")
+        for disturbance in [
+            Disturbance("on n1 ip netns del nb-c1", of: ""),
+            Disturbance("on n1 ip link del nb-c1", of: "link"),
+            Disturbance("on n1 ip -n nb-c1 link del nbvx7", of: "nb-c1: link"),
+            Disturbance("on n1 ip -n nb-c1 link set nbvx7 down", of: "nb-c1: link"),
+            Disturbance("on n1 ip -n nb-c1 neigh flush dev nbvx7 nud permanent", of: "nb-c1: "),
+            Disturbance("on n1 bridge -n nb-c1 fdb del 02:6e:c0:a8:00:0e dev nbvx7 dst 192.168.0.14 self", of: "nb-c1: "),
+            Disturbance("on n1 ip netns exec nb-c1 nft flush ruleset", of: "nb-c1: nft rule"),
+            Disturbance("on n1 nft flush ruleset", of: "nft rule"),
+            Disturbance("on n1 iptables -P FORWARD DROP", of: "iptables"),
+            Disturbance("on n1 iptables -F", of: "iptables"),
+        ] {
+            try agent.heals(disturbance, lab, probe)
+        }
+        _ = try agent.end()
+        let status = try lab.net("n1", "status --config \(file)")
+        #expect(status.code == 0, "\(status.output)")
+        #expect(try lab.net("n1", "remove").code == 0)
+        #expect(try !lab.snapshot("n1").contains("nb-c1"))
+    }
+
     private static func lab(_ name: String) throws -> Lab {
         try Lab(
             name, hosts: ["net"] + nodes + (1...4).map { "p\($0)" },

@@ -35,11 +35,13 @@ import Testing
         try lab.expectRepair(by: file, on: ["gate"], of: passages) {
             // Without the clamp of segments, so that all depends on what ICMP tells.
             try lab.script("on gate nft delete chain inet namebridge clamp")
-            for cable in ["gate upa1 n1 eth0", "gate eth0 pc eth0", "n1 calip1 p1 eth0"] {
+            for cable in ["gate upa1 n1 eth0", "gate upa2 n2 eth0", "gate eth0 pc eth0", "n1 calip1 p1 eth0"] {
                 let set = "cable() { ip -n $P$1 link set $2 mtu $5; ip -n $P$3 link set $4 mtu $5; }; cable \(cable)"
                 try lab.script("\(set) 1300")
-                #expect(lab.transfer(from: "pc", to: "p1", at: "10.201.1.7") == 50_000_000, "to the pod: \(cable)")
-                #expect(lab.transfer(from: "p1", to: "pc", at: "172.16.0.100") == 50_000_000, "from the pod: \(cable)")
+                // What the relay itself says of packets to either cluster goes through that cluster's namespace.
+                let (pod, address) = cable.contains("upa2") ? ("p2", "10.202.1.7") : ("p1", "10.201.1.7")
+                #expect(lab.transfer(from: "pc", to: pod, at: address) == 50_000_000, "to the pod: \(cable)")
+                #expect(lab.transfer(from: pod, to: "pc", at: "172.16.0.100") == 50_000_000, "from the pod: \(cable)")
                 try lab.script("\(set) 1500")
             }
             #expect(try lab.net("gate", "apply --config \(file)").code == 0)
@@ -127,12 +129,13 @@ import Testing
     }
 
     /// No relay keeps anything that the other one needs: both translate alike, and what one has not seen begin goes on.
-    @Test func `connections live on when the routes move to another relay, and back`() throws {
-        let (lab, file) = try Self.twoRelays("mapover")
+    @Test(arguments: ["keep", "map"])
+    func `connections live on when the routes move to another relay, and back`(source: String) throws {
+        let (lab, file) = try Self.twoRelays("mapover\(source)", source: source)
         for result in try lab.net(each: ["g1", "g2"], "apply --config \(file)") {
             #expect(result.code == 0, "\(result.output)")
         }
-        try Self.expectLasting(lab)
+        try Self.expectLasting(lab, source: source)
         for result in try lab.net(each: ["g1", "g2"], "remove") { #expect(result.code == 0, "\(result.output)") }
     }
 
@@ -154,23 +157,38 @@ import Testing
         try Self.expectLasting(lab)
     }
 
-    /// Connections from the office live on whichever relay carries them, whichever end speaks first.
-    private static func expectLasting(_ lab: Lab) throws {
-        let held = try HeldConnections(from: lab.space(of: "pc"), to: lab.space(of: "p1"), address: "10.200.1.7")
-        #expect(held.exchange(serverFirst: false) == HeldConnections.count)
-        for (relay, serverFirst) in [(2, false), (1, true), (2, true), (1, false)] {
+    /// Connections of either end live on whichever relay carries them, whichever end speaks first, also after relays have
+    /// forgotten them, as after a long silence; so do datagrams.
+    private static func expectLasting(_ lab: Lab, source: String = "keep") throws {
+        let (pc, p1) = (lab.space(of: "pc"), lab.space(of: "p1"))
+        let (clients, client) = source == "map" ? ("10.250.0.0/18", "10.250.0.100") : ("172.16.0.0/18", "172.16.0.100")
+        let opened = try HeldConnections(from: pc, to: p1, address: "10.200.1.7")
+        let coming = try HeldConnections(from: p1, to: pc, address: client, port: 9601)
+        let stream = try Stream(from: pc, to: p1, address: "10.200.1.7")
+        let back = try Stream(from: p1, to: pc, address: client)
+        let all = [("office", opened), ("pod", coming)]
+        for (end, held) in all { #expect(held.exchange(serverFirst: false) == HeldConnections.count, "from the \(end)") }
+        for (relay, serverFirst, isIdle) in [(2, false, false), (1, true, false), (2, true, true), (1, false, true)] {
             try lab.script(
                 """
                 ip -n ${P}pc route replace 10.200.0.0/16 via 172.16.0.\(relay)
-                ip -n ${P}n1 route replace 172.16.0.0/18 via 192.168.10.\(relay)
+                ip -n ${P}n1 route replace \(clients) via 192.168.10.\(relay)
                 """)
-            let alive = held.exchange(serverFirst: serverFirst)
-            #expect(alive == HeldConnections.count, "relay \(relay), server first: \(serverFirst)")
+            for relay in isIdle ? ["g1", "g2"] : [] {
+                for space in ["", "ip netns exec nb-prod "] { _ = try lab.on(relay, "\(space)conntrack -F") }
+            }
+            for (end, held) in all {
+                let alive = held.exchange(serverFirst: serverFirst)
+                #expect(
+                    alive == HeldConnections.count, "\(source), relay \(relay), from the \(end), server first: \(serverFirst)")
+            }
+            for stream in [stream, back] { try lab.waits(for: stream) }
         }
     }
 
     /// An office and a cluster between two relays that keep sources, with routes by the first one.
-    private static func twoRelays(_ name: String) throws -> (lab: Lab, file: String) {
+    private static func twoRelays(_ name: String, source: String = "keep") throws -> (lab: Lab, file: String) {
+        let isMapped = source == "map"
         let lab = try Lab(
             name, hosts: ["pc", "lan", "g1", "g2", "wan", "n1", "p1"],
             script: """
@@ -180,7 +198,7 @@ import Testing
                 address pc eth0 172.16.0.100/18; address n1 eth0 192.168.10.11/24
                 for i in 1 2; do address g$i lan 172.16.0.$i/18; address g$i dmz 192.168.10.$i/24; done
                 pod n1 p1 10.244.1.1 10.244.1.7; on n1 sysctl -qw net.ipv4.ip_forward=1
-                ip -n ${P}pc route add 10.200.0.0/16 via 172.16.0.1; ip -n ${P}n1 route add 172.16.0.0/18 via 192.168.10.1
+                ip -n ${P}pc route add 10.200.0.0/16 via 172.16.0.1; ip -n ${P}n1 route add \(isMapped ? "10.250.0.0/18" : "172.16.0.0/18") via 192.168.10.1
 
                 """, answering: ["p1"], nesting: ["g1", "g2"])
         let file = try lab.file(
@@ -196,9 +214,10 @@ import Testing
               office:
                 networks: [172.16.0.0/18]
                 router: 172.16.0.254
+                \(isMapped ? "map: { 172.16.0.0/18: 10.250.0.0/18 }" : "")
                 hosts: { g1: { address: [172.16.0.1, 192.168.10.1] }, g2: { address: [172.16.0.2, 192.168.10.2] } }
             paths:
-              - { from: office, to: prod, via: relay, relays: [g1, g2], source: keep }
+              - { from: office, to: prod, via: relay, relays: [g1, g2], source: \(source) }
 
             """)
         return (lab, file)
