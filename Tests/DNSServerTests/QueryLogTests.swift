@@ -38,6 +38,32 @@ import Testing
         #expect(top.names.map(\.count) == [2] && top.clients.map(\.count) == [2])
     }
 
+    @Test func `an outer address is written down with the inner one, whether it was found or cached`() throws {
+        let upstream = try TestUpstream { question, _ in
+            guard var reply = try? PlainMessage(decoding: question), let first = reply.questions.first else { return [] }
+            reply.flags = 0x8500
+            reply.additionals = []
+            reply.answers = [PlainRecord(first.name, type: 1, [.octets([10, 244, 1, 7])])]
+            return [reply.encoded()]
+        }
+        let notes = Notes()
+        let log = try QueryLog(QueryLogSettings()) { replies, _ in notes.replies.withLock { $0 += replies } }
+        var cluster = Cluster(key: "prod", dns: [upstream.endpoint], onlyKubernetesNames: false)
+        cluster.pods = [try IPPrefix(parsing: "10.244.0.0/16")]
+        let outer = try IPPrefix(parsing: "10.200.0.0/16")
+        cluster.addressMap = PrefixMap([try #require(PrefixPair(inner: cluster.pods[0], outer: outer))])
+        let server = try DNSServer(
+            listen: [try #require(Endpoint("127.0.0.1:0", defaultPort: 53))],
+            policy: ForwardingPolicy(Inventory(clusters: [cluster])), workers: 1, cacheOctets: 1 << 20, queryLog: log)
+        try server.start()
+        let client = try DatagramClient(try #require(server.boundEndpoints.first))
+        for id in 1...2 as ClosedRange<UInt16> { _ = try #require(try client.ask("web.shop.svc.prod.cluster.local", id: id)) }
+        server.stop()
+        let replies = notes.replies.withLock { $0 }
+        #expect(replies.map(\.source) == [.miss, .hit])
+        #expect(replies.allSatisfy { $0.address == IPAddress("10.200.1.7") && $0.innerAddress == IPAddress("10.244.1.7") })
+    }
+
     @Test func `another configuration begins, changes and ends what is written down`() throws {
         let upstream = try TestUpstream()
         let (first, second) = (Notes(), Notes())
