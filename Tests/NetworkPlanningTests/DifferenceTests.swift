@@ -254,7 +254,7 @@ extension Change {
             case .forwardingEntry, .extraForwardingEntry: 4
             case .table: 5
             case .iptablesRule: 6
-            case .route, .policyRule: 7
+            case .nextHop, .route, .policyRule: 7
             }
         case .set: 2
         case .forget: 8

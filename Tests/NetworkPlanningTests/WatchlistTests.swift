@@ -14,6 +14,7 @@ import Testing
         (.address(nil, device: 2), false, "an address that is not told"),
         (.route(IPPrefix(only: IPAddress(v4: 7)), routeProtocol: Ownership.routeProtocol), true, "a route of ours"),
         (.route(IPPrefix(only: IPAddress(v4: 7)), routeProtocol: 3), false, "a container's route"),
+        (.nextHop(madeBy: Ownership.routeProtocol), false, "a numbered next hop, of which namespaces of ours have none"),
         (.table(Ownership.table), true, "our table"),
         (.filterRule(chain: "prerouting", table: Ownership.table), true, "a rule of it"),
         (.chain("FORWARD", table: "filter"), false, "a container's chain"),

@@ -132,6 +132,7 @@ extension Route {
             routeProtocol: Self.number(row["protocol"], Self.protocolNames) ?? 0,
             metric: row["metric"]?.integer ?? 0, nextHops: hops.map { NextHop(json: $0) },
             source: row["prefsrc"]?.string.flatMap { IPAddress($0) })
+        nextHopID = row["nhid"]?.integer
     }
 
     /// The prefix of a route's destination, `default` included.
@@ -167,7 +168,7 @@ extension Route {
 }
 
 extension NextHop {
-    fileprivate init(json: JSONValue) {
+    init(json: JSONValue) {
         let gateway = json["gateway"]?.string ?? json["via"]?["host"]?.string
         self.init(
             gateway: gateway.flatMap { IPAddress($0) }, device: json["dev"]?.string,

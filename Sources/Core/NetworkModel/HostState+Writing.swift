@@ -6,7 +6,7 @@ package import JSON
 extension HostState {
     /// The whole state but for the settings, as one JSON value.
     package var json: JSONValue {
-        .object([
+        var members: [String: JSONValue] = [
             "links": .array(links.map(\.json)),
             "addresses": .array(addresses.map(\.json)),
             "routes4": .array(routes.filter { $0.destination.family == .v4 }.map(\.json)),
@@ -19,7 +19,9 @@ extension HostState {
             "nftables": .array(tables.flatMap(\.json)),
             "iptables4": .string(Self.saved(iptables, .v4)),
             "iptables6": .string(Self.saved(iptables, .v6)),
-        ])
+        ]
+        members["nexthops"] = nextHopObjects.map { .array($0.map(\.json)) }
+        return .object(members)
     }
 
     /// Parses what `json` wrote.
@@ -40,6 +42,7 @@ extension HostState {
                 IPTablesState(family: .v6, saved: json["iptables6"]?.string ?? ""),
             ])
         namespaces = (json["namespaces"]?.elements ?? []).compactMap { NetworkNamespace(json: $0) }
+        if json["nexthops"]?.elements != nil { nextHopObjects = try NextHopObject.read(text("nexthops")) }
     }
 
     /// The text of `iptables-save` for these states.
@@ -144,13 +147,14 @@ extension Route {
             "type": .string(kind.rawValue),
             "dst": .string(destination.length == 0 ? "default" : destination.description),
             "table": .integer(table), "protocol": .integer(routeProtocol), "metric": .integer(metric),
-            "prefsrc": source.map { .address($0) }, "nexthops": .array(nextHops.map(\.json)),
+            "prefsrc": source.map { .address($0) }, "nhid": nextHopID.map { .integer($0) },
+            "nexthops": .array(nextHops.map(\.json)),
         ])
     }
 }
 
 extension NextHop {
-    fileprivate var json: JSONValue {
+    var json: JSONValue {
         .members([
             "gateway": gateway.map { .address($0) }, "dev": device.map { .string($0) },
             "flags": .array(isOnLink ? [.string("onlink")] : []), "weight": .integer(weight),

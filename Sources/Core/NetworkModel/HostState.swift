@@ -10,6 +10,8 @@ package struct HostState: Hashable, Sendable {
 
     /// Of all tables, in the order in which the kernel asks them.
     package var routes: [Route]
+    /// The numbered next hops; nil if they were not read, or the kernel has none.
+    package var nextHopObjects: [NextHopObject]?
     /// The routing policy rules, by priority.
     package var policyRules: [PolicyRule]
 

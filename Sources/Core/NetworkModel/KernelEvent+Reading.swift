@@ -64,6 +64,7 @@ extension KernelEvent {
         case 80, 81:
             guard let device = body.attribute(1, after: 4), device.count >= 4 else { return nil }
             subject = .setting(device: Int(Int32(truncatingIfNeeded: device.number32(0))))
+        case 104, 105: subject = .nextHop(madeBy: body.byte(2))
         default: return nil
         }
         return KernelEvent(subject, isGone: type % 2 == 1, actor: actor)

@@ -24,6 +24,8 @@ package struct KernelEvent: Hashable, Sendable {
         case route(IPPrefix, routeProtocol: Int)
         /// A policy rule.
         case policyRule(ruleProtocol: Int)
+        /// A numbered next hop, or a group of such.
+        case nextHop(madeBy: Int)
         /// A neighbour or an entry of a forwarding table.
         case neighbour(device: Int)
         /// A setting of one device, or of `KernelEvent.allDevices`.

@@ -27,8 +27,9 @@ package struct KernelSetting: Hashable, Sendable {
         case sendRedirects = "send_redirects"
         /// IPv6: 2 keeps learning the default route from the router although the host forwards.
         case acceptRouterAdvertisements = "accept_ra"
-        /// Of the host: how one of several next hops is chosen. 3 uses only addresses and protocol (Linux
-        /// 5.14 and later); 0 also uses IPv6's flow label, which TCP changes when a packet is lost.
+        /// Of the host: how one of several next hops is chosen. 1 uses addresses, protocol and ports; 3
+        /// only addresses and protocol (Linux 5.14 and later); 0 addresses, and IPv6's flow label, which TCP
+        /// changes when a packet is lost.
         case multipathHashPolicy = "fib_multipath_hash_policy"
         /// Of the host, and never changed: the fields of policy 3. A kernel without it has no policy 3.
         case multipathHashFields = "fib_multipath_hash_fields"

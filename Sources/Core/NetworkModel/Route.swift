@@ -19,6 +19,9 @@ package struct Route: Hashable, Sendable {
     /// Sorted; several share the traffic. Empty for kinds without (blackhole).
     package var nextHops: [NextHop]
 
+    /// The number of the object that the next hops come from; nil if they are the route's own.
+    package var nextHopID: Int?
+
     /// The source address that the host prefers for its own packets.
     package var source: IPAddress?
 
@@ -116,7 +119,12 @@ extension Route: CommandObject {
         } else {
             writer.add(destination)
         }
-        if nextHops.count == 1 { nextHops[0].write(to: &writer, for: destination.family, isAlone: true) }
+        if let nextHopID {
+            writer.add(keyword: "nhid")
+            writer.add(nextHopID)
+        } else if nextHops.count == 1 {
+            nextHops[0].write(to: &writer, for: destination.family, isAlone: true)
+        }
         if table != Self.mainTable {
             writer.add(keyword: "table")
             writer.add(table)
@@ -131,7 +139,7 @@ extension Route: CommandObject {
             writer.add(keyword: "src")
             writer.add(source)
         }
-        guard nextHops.count > 1 else { return }
+        guard nextHops.count > 1, nextHopID == nil else { return }
         for hop in nextHops {
             writer.add(keyword: "nexthop")
             hop.write(to: &writer, for: destination.family, isAlone: false)
@@ -141,7 +149,7 @@ extension Route: CommandObject {
 
 extension NextHop {
     /// As `ip route` takes it.
-    fileprivate func write(to writer: inout some ArgumentWriter, for family: AddressFamily, isAlone: Bool) {
+    func write(to writer: inout some ArgumentWriter, for family: AddressFamily, isAlone: Bool) {
         if let gateway {
             writer.add(keyword: "via")
             if gateway.family != family { writer.add(keyword: "inet6") }

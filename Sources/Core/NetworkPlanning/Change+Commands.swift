@@ -16,7 +16,7 @@ extension Change {
         case .replace(.route(let old), .route(let new)): Self.replace(old, with: new)
         case .replace(let old, let new):
             switch new {
-            case .table, .neighbour, .forwardingEntry: new.additions
+            case .table, .neighbour, .forwardingEntry, .nextHop: new.additions
             default: new.additions + old.removals
             }
         case .set(let setting, _, let value): [Command(.sysctl, ["-w", "\(setting)=\(value)"])]
@@ -41,7 +41,9 @@ extension Change {
     /// which is then deleted, so that the prefix always has a route.
     private static func replace(_ old: Route, with new: Route) -> [Command] {
         if new.destination.family == .v6, old.metric == new.metric { return [new.addition] }
-        guard old.metric == new.metric, old.nextHops.first?.gateway == new.nextHops.first?.gateway,
+        // A numbered group is told from hops of a route's own.
+        guard old.nextHopID == nil, new.nextHopID == nil,
+            old.metric == new.metric, old.nextHops.first?.gateway == new.nextHops.first?.gateway,
             old.nextHops.count != new.nextHops.count
         else { return [new.addition, old.removal] }
         // Asked to delete one route with several next hops and one with the first of them alone, the kernel
@@ -74,6 +76,7 @@ extension NetworkObject {
                     ["addr", "add"] + address.arguments + (address.address.family == .v6 ? ["nodad"] : []))
             ]
         case .route(let route): [route.addition]
+        case .nextHop(let object): [Command(.ip, ["nexthop", "replace"] + object.arguments)]
         case .neighbour(let neighbour): [Command(.ip, ["neigh", "replace"] + neighbour.arguments)]
         case .forwardingEntry(let entry): [Command(.bridge, ["fdb", "replace"] + entry.arguments)]
         case .extraForwardingEntry(let entry): [Command(.bridge, ["fdb", "append"] + entry.arguments)]
@@ -95,6 +98,7 @@ extension NetworkObject {
         case .link(let link): [Command(.ip, ["link", "del", "dev", .word(link.name)])]
         case .address(let address): [Command(.ip, ["addr", "del"] + address.arguments)]
         case .route(let route): [route.removal]
+        case .nextHop(let object): [Command(.ip, ["nexthop", "del", "id", "\(object.id)"])]
         case .neighbour(let neighbour):
             [Command(.ip, ["neigh", "del", "\(neighbour.address)", "dev", .word(neighbour.device)])]
         case .forwardingEntry(let entry), .extraForwardingEntry(let entry):

@@ -5,6 +5,8 @@ package enum NetworkObject: Hashable, Sendable {
     case link(Link)
     case address(InterfaceAddress)
     case route(Route)
+    /// A numbered next hop, or a group of such.
+    case nextHop(NextHopObject)
     case neighbour(Neighbour)
     case forwardingEntry(ForwardingEntry)
     /// A further entry for an Ethernet address that has one, which sends each packet twice.

@@ -136,6 +136,7 @@ struct DifferenceCalculation {
         forwardingSteps()
         tableStep()
         acceptSteps(misplaced: firewall.misplaced)
+        nextHopSteps()
         routeSteps()
         ruleSteps()
         takeRemovals()

@@ -27,6 +27,10 @@ package struct HostPlan: Hashable, Sendable {
     /// Routes of protocol 78.
     package var routes: [Desired<Route>] = []
 
+    /// The routes that relays share, with the name of the group of next hops that they get where the
+    /// kernel has such.
+    var sharedRoutes: [RouteKey: String] = [:]
+
     /// Which packets look in which table, and the same for devices that have to be seen first.
     package var rules: [Desired<PolicyRule>] = []
     /// Rules for devices that are found on the host.
@@ -97,7 +101,8 @@ package struct HostPlan: Hashable, Sendable {
             return 1 + namespace.value.plan.objectCount(on: state, acceptRules: [])
         }
         return plan.links.count + plan.addresses.count + plan.settings.count + plan.neighbours.count
-            + plan.forwardingEntries.count + plan.routes.count + plan.rules.count + ours
+            + plan.forwardingEntries.count + plan.routes.count + plan.nextHopObjects.count
+            + plan.rules.count + ours
             + inside.reduce(0, +)
             + plan.table.chains.map(\.rules.count).reduce(0, +)
     }

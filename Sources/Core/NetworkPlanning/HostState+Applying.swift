@@ -12,6 +12,7 @@ extension HostState {
         case .remove(let object): remove(object)
         case .replace(.link(let old), .link(let new)):
             if let index = links.firstIndex(where: { $0.name == old.name }) { links[index] = new }
+        case .replace(.nextHop, .nextHop(let new)): add(.nextHop(new))
         case .replace(let old, let new):
             remove(old)
             add(new)
@@ -45,6 +46,10 @@ extension HostState {
         case .route(let route):
             let index = routes.firstIndex { $0.destination == route.destination && $0.table == route.table }
             routes.insert(route, at: index ?? routes.endIndex)
+            expandNextHops()
+        case .nextHop(let object):
+            nextHopObjects = (nextHopObjects ?? []).filter { $0.id != object.id } + [object]
+            expandNextHops()
         case .neighbour(let neighbour):
             neighbours.removeAll { $0.device == neighbour.device && $0.address == neighbour.address }
             neighbours.append(neighbour)
@@ -68,6 +73,7 @@ extension HostState {
         case .link(let link):
             links.removeAll { $0.name == link.name }
             addresses.removeAll { $0.device == link.name }
+            removeNextHops(by: link.name)
             routes.removeAll { $0.nextHops.contains { $0.device == link.name } }
             neighbours.removeAll { $0.device == link.name }
             forwardingEntries.removeAll { $0.device == link.name }
@@ -80,6 +86,7 @@ extension HostState {
         case .address(let address): remove(address)
         case .route(let route):
             if let index = routes.firstIndex(where: { $0.satisfies(route) }) { routes.remove(at: index) }
+        case .nextHop(let object): removeNextHop(object.id)
         case .neighbour(let neighbour): neighbours.removeAll { $0 == neighbour }
         case .forwardingEntry(let entry), .extraForwardingEntry(let entry):
             forwardingEntries.removeAll { $0 == entry }
@@ -113,6 +120,31 @@ extension HostState {
         }
     }
 
+    /// Removes the numbered next hops by a device, which is what setting it down does.
+    private mutating func removeNextHops(by device: String) {
+        for object in nextHopObjects ?? [] {
+            if case .hop(let hop) = object.content, hop.device == device { removeNextHop(object.id) }
+        }
+    }
+
+    /// Removes a numbered next hop; its groups lose it, and an empty group goes with its routes.
+    private mutating func removeNextHop(_ id: Int) {
+        nextHopObjects?.removeAll { $0.id == id }
+        routes.removeAll { $0.nextHopID == id }
+        for object in nextHopObjects ?? [] {
+            guard var group = object.group, group.members.contains(where: { $0.id == id }),
+                let index = nextHopObjects?.firstIndex(of: object)
+            else { continue }
+            group.members.removeAll { $0.id == id }
+            if group.members.isEmpty {
+                removeNextHop(object.id)
+            } else {
+                nextHopObjects?[index].content = .group(group)
+            }
+        }
+        expandNextHops()
+    }
+
     /// Edits the chain of `rule`.
     private mutating func change(_ rule: IPTablesRule, _ edit: (inout [IPTablesRule]) -> Void) {
         guard let state = iptables.firstIndex(where: { $0.family == rule.family }),
@@ -136,6 +168,7 @@ extension Route {
     func satisfies(_ desired: Route) -> Bool {
         destination == desired.destination && table == desired.table
             && routeProtocol == desired.routeProtocol && metric == desired.metric
-            && (desired.source == nil || source == desired.source) && leads(as: desired)
+            && (desired.source == nil || source == desired.source) && nextHopID == desired.nextHopID
+            && (nextHopID != nil || leads(as: desired))
     }
 }

@@ -91,6 +91,9 @@ package struct HostStatus: Hashable, Sendable {
         for rule in difference.acceptRules {
             add(.iptablesRule(rule.value), "\(rule.value.program) \(rule.value)", rule.because)
         }
+        for object in resolved.nextHopObjects {
+            add(.nextHop(object.value), "nexthop \(object.value)", object.because)
+        }
         for route in resolved.routes { add(.route(route.value), "route \(route.value)", route.because) }
         for route in difference.heldRoutes {
             rows.append(

@@ -157,14 +157,19 @@ struct PlanBuilder {
     }
 
     /// The same with shares.
-    mutating func route(to destination: IPPrefix, through shares: [RouteShare], because: String) {
+    ///
+    /// - Parameter group: The name of the group of relays that shares the route; nil if it has one relay at a
+    ///   time.
+    mutating func route(
+        to destination: IPPrefix, through shares: [RouteShare], of group: String? = nil, because: String
+    ) {
         let family = destination.family
         let hops = shares.compactMap { share in
             share.host.address(family).map { NextHop(gateway: $0, weight: share.weight) }
         }
         guard !hops.isEmpty else { return }
         noteOtherAddresses(of: shares.map(\.host), family)
-        if family == .v6, hops.count > 1 {
+        if family == .v6, hops.count > 1, group == nil {
             // Otherwise a connection that loses a packet may continue through a next hop that has no state
             // for it.
             setting(.multipathHashPolicy, .v6, .named("all"), 3, because: because)
@@ -172,6 +177,11 @@ struct PlanBuilder {
         var route = Route(destination: destination, nextHops: hops)
         // Alone it has no share.
         if hops.count == 1 { route.nextHops[0].weight = 1 }
+        if let group {
+            // A connection as a whole has one relay, and those of one client may have different ones.
+            setting(.multipathHashPolicy, family, .named("all"), family == .v4 ? 1 : 3, because: because)
+            plan.sharedRoutes[RouteKey(route)] = group
+        }
         self.route(route, because: because)
     }
 

@@ -46,7 +46,8 @@ extension RelayPlanning {
                         + " \(hops.map(\.host.name).joined(separator: ", "))")
                 continue
             }
-            builder.route(to: source, through: shares, because: path.label)
+            builder.route(
+                to: source, through: shares.hosts, of: shares.group, because: path.label)
         }
     }
 

@@ -9,6 +9,8 @@ package struct ResolvedPlan: Hashable, Sendable {
     package internal(set) var links: [Desired<Link>] = []
     package internal(set) var settings: [Desired<SettingValue>] = []
     package internal(set) var routes: [Desired<Route>]
+    /// Numbered next hops, members before their groups.
+    package internal(set) var nextHopObjects: [Desired<NextHopObject>] = []
     package internal(set) var rules: [Desired<PolicyRule>] = []
     package internal(set) var namespaces: [Desired<ResolvedNamespace>] = []
 
@@ -80,6 +82,7 @@ extension HostPlan {
             }.sorted()
         }
         plan.dropUnreachableProbeWays(on: observed)
+        plan.groupNextHops(on: observed)
         plan.besideForeignRoutes(of: observed)
         chooseSources(&plan, observed)
         plan.notes = (notes + plan.notes).sorted { $0.severity < $1.severity }
@@ -194,6 +197,7 @@ extension HostPlan {
     ) -> [Desired<SettingValue>]? {
         let setting = desired.value.setting.named("all")
         let family = setting.family
+        guard desired.value.value == 3 else { return nil }
         let fields = KernelSetting(family: family, device: "all", name: .multipathHashFields)
         guard observed.settings[fields] == nil,
             observed.settings.keys.contains(where: { $0.family == family })

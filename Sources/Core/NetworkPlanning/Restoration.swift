@@ -7,6 +7,7 @@ extension HostState {
     package var holdsOurs: Bool {
         let part = partConcerned(by: [])
         return !part.links.isEmpty || !part.tables.isEmpty || !part.routes.isEmpty
+            || part.nextHopObjects?.isEmpty == false
             || part.iptables.contains { !$0.chains.isEmpty }
     }
 
@@ -21,6 +22,7 @@ extension HostState {
         part.settings = settings.filter { devices.contains($0.key.device) }
         part.tables = tables.filter(\.isOurs).map(\.withoutCounters)
         part.policyRules = policyRules.filter(\.isOurs)
+        part.nextHopObjects = nextHopObjects?.filter(\.isOurs)
         part.namespaces = namespaces.filter(\.isOurs).map { namespace in
             NetworkNamespace(name: namespace.name, state: namespace.state?.partOfNamespace)
         }
@@ -128,6 +130,7 @@ private struct RestorationCalculation {
         let wanted = before.tables.map(\.withoutCounters)
         pairs(wanted, now.tables.map(\.withoutCounters), key: { $0.name }) { .table($0) }
         rules()
+        nextHops()
         routes()
         policyRules()
         steps += removals.reversed()
@@ -274,6 +277,13 @@ private struct RestorationCalculation {
         for rule in now.iptables.flatMap(\.rules) where !kept.contains(rule) {
             take(.remove(.iptablesRule(rule)))
         }
+    }
+
+    /// Restores numbered next hops: members before their groups, which are removed in the opposite order.
+    private mutating func nextHops() {
+        let wanted = (before.nextHopObjects ?? []).sorted { $0.isBefore($1) }
+        let present = (now.nextHopObjects ?? []).sorted { $0.isBefore($1) }
+        pairs(wanted, present, key: { "\($0.id)" }) { .nextHop($0) }
     }
 
     /// Restores routes.

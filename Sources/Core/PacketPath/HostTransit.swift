@@ -354,7 +354,8 @@ extension Route {
     func shortText(by hop: NextHop) -> String {
         var route = self
         route.nextHops = [hop]
-        return route.shortText
+        route.nextHopID = nil
+        return route.shortText + (nextHopID.map { ", by nexthop \($0)" } ?? "")
             + (routeProtocol == Machine.borderGatewayProtocol ? ", learned by BGP" : "")
     }
 }

@@ -60,6 +60,8 @@ package struct LinuxKernel: Kernel {
                 state.policyRules += try PolicyRule.read(
                     Self.ip(["rule"], options: Self.options(of: family)), family: family)
             }
+            state.nextHopObjects = try Self.nextHopObjects()
+            state.expandNextHops()
             try RulesReading(isComplete: allOfNAT).read(into: &state)
             state.settings = KernelSettings.read()
             state.connections = Self.connections()
@@ -76,9 +78,11 @@ package struct LinuxKernel: Kernel {
             state.routes = []
             for family in AddressFamily.allCases {
                 state.routes +=
-                    try parts.contains(.routes(family))
+                    try parts.contains(.routes(family)) || parts.contains(.nextHops)
                     ? Self.routes(of: family) : earlier.routes.filter { $0.destination.family == family }
             }
+            if parts.contains(.nextHops) { state.nextHopObjects = try Self.nextHopObjects() }
+            state.expandNextHops()
             if parts.contains(.neighbours) { try Self.readNeighbours(into: &state) }
             return state
         }
@@ -104,6 +108,12 @@ package struct LinuxKernel: Kernel {
         state.livingNeighbours = try LivingNeighbour.read(neighbours)
         let entries = try HostTools.run(Command(.bridge, ["fdb"], options: ["-j"]))
         state.forwardingEntries = try ForwardingEntry.read(entries)
+    }
+
+    /// The numbered next hops; nil if the kernel or `ip` knows none (before Linux 5.3).
+    private static func nextHopObjects() throws -> [NextHopObject]? {
+        let result = try HostTools.attempt(Command(.ip, ["nexthop", "show"], options: ["-j"]))
+        return result.ending == .exit(status: 0) ? try NextHopObject.read(result.output) : nil
     }
 
     /// How full the table of connections is; nil if the kernel has none.

@@ -6,6 +6,8 @@ import NetworkPlanning
 package enum ObservedPart: Hashable, Sendable {
     /// The routes of a family, in all tables.
     case routes(AddressFamily)
+    /// Numbered next hops, and the routes that name them.
+    case nextHops
     /// Neighbours and forwarding entries.
     case neighbours
 
@@ -27,6 +29,7 @@ package enum ObservedPart: Hashable, Sendable {
     private init?(of object: NetworkObject) {
         switch object {
         case .route(let route): self = .routes(route.destination.family)
+        case .nextHop: self = .nextHops
         case .neighbour, .forwardingEntry, .extraForwardingEntry: self = .neighbours
         case .link, .address, .policyRule, .namespace, .table, .iptablesRule: return nil
         }
@@ -37,6 +40,7 @@ package enum ObservedPart: Hashable, Sendable {
         guard !event.isElsewhere else { return nil }
         switch event.subject {
         case .route(let prefix, _): self = .routes(prefix.family)
+        case .nextHop: self = .nextHops
         case .neighbour: self = .neighbours
         default: return nil
         }

@@ -33,8 +33,11 @@ package enum FakeHost {
         }
         let names = [(KernelSetting.Name.multipathHashPolicy, 0), (.multipathHashFields, 7)]
         for (name, value) in names {
-            state.settings[KernelSetting(family: .v6, device: "all", name: name)] = value
+            for family in AddressFamily.allCases {
+                state.settings[KernelSetting(family: family, device: "all", name: name)] = value
+            }
         }
+        state.nextHopObjects = []
         for family in AddressFamily.allCases {
             state.settings[KernelSetting(family: family, device: "all", name: .markReflection)] = 0
             for device in ["all", "default", "eth0", "tunl0"] {
@@ -88,7 +91,7 @@ extension HostState {
     /// The objects as lines of text.
     private var lines: [String] {
         links.map { "\($0)" } + addresses.map(\.description) + routes.map(\.description)
-            + policyRules.map(\.description)
+            + policyRules.map(\.description) + (nextHopObjects ?? []).map(\.description)
             + namespaces.flatMap { namespace in
                 ["namespace \(namespace.name)"]
                     + (namespace.state?.normalized.lines ?? ["dead"]).map { "\(namespace.name): \($0)" }

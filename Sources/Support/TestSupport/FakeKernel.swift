@@ -62,9 +62,10 @@ package final class FakeKernel: Kernel {
         observedParts.append(parts)
         var seen = earlier
         seen.routes = AddressFamily.allCases.flatMap { family in
-            let source = parts.contains(.routes(family)) ? state : earlier
+            let source = parts.contains(.routes(family)) || parts.contains(.nextHops) ? state : earlier
             return source.routes.filter { $0.destination.family == family }
         }
+        if parts.contains(.nextHops) { seen.nextHopObjects = state.nextHopObjects }
         guard parts.contains(.neighbours) else { return seen }
         seen.neighbours = state.neighbours
         seen.forwardingEntries = state.forwardingEntries
@@ -192,6 +193,7 @@ package final class FakeKernel: Kernel {
                 throw Self.error(command, "RTNETLINK answers: File exists")
             }
         case .add(.route(let route)): try refuse(route, command)
+        case .add(.nextHop(let object)): try refuse(object, command)
         case .add(.neighbour(let neighbour)) where state.link(neighbour.device) == nil:
             throw Self.noDevice(command, neighbour.device)
         case .add(.forwardingEntry(let entry)) where state.link(entry.device) == nil:
@@ -226,10 +228,25 @@ package final class FakeKernel: Kernel {
         }
     }
 
+    /// A hop has a device that is up, and members exist before their group.
+    private func refuse(_ object: NextHopObject, _ command: Command) throws(KernelError) {
+        if case .hop(let hop) = object.content {
+            guard let device = hop.device, state.link(device)?.isUp == true else {
+                throw Self.error(command, "Error: The device of the next hop is not up.")
+            }
+        }
+        for member in object.group?.members ?? [] where state.nextHopObject(member.id) == nil {
+            throw Self.error(command, "Error: Invalid nexthop id.")
+        }
+    }
+
     /// A gateway is in a connected network of the device that leads to it.
     private func refuse(_ route: Route, _ command: Command) throws(KernelError) {
         guard !state.routes.contains(route) else {
             throw Self.error(command, "RTNETLINK answers: File exists")
+        }
+        if let id = route.nextHopID, state.nextHopObject(id) == nil {
+            throw Self.error(command, "Error: Nexthop id does not exist.")
         }
         for device in route.nextHops.compactMap(\.device) where state.link(device)?.isUp != true {
             throw Self.error(command, "Error: Device for nexthop is not up.")
@@ -254,6 +271,7 @@ package final class FakeKernel: Kernel {
         case .link(let link): state.link(link.name) != nil
         case .address(let address): state.addresses.contains(address)
         case .route(let route): state.routes.contains(route)
+        case .nextHop(let object): state.nextHopObject(object.id) != nil
         case .neighbour(let neighbour): state.neighbours.contains(neighbour)
         case .forwardingEntry(let entry), .extraForwardingEntry(let entry):
             state.forwardingEntries.contains(entry)

@@ -118,6 +118,7 @@ extension NetworkObject {
         case .link(let link): "link \(link.name)"
         case .address(let address): "address \(address)"
         case .route(let route): "route \(route.destination)"
+        case .nextHop(let object): "nexthop \(object.id)"
         case .neighbour(let neighbour): "neighbour \(neighbour.address) dev \(neighbour.device)"
         case .forwardingEntry(let entry), .extraForwardingEntry(let entry):
             "forwarding entry \(entry.mac) dev \(entry.device)"

@@ -64,7 +64,7 @@ package struct Watchlist: Hashable, Sendable {
         case .address(_, let device), .setting(let device): return deviceIndices.contains(device)
         case .route(let prefix, let routeProtocol):
             return routeProtocol == Ownership.routeProtocol || prefixes.contains(prefix)
-        case .policyRule(let ruleProtocol): return ruleProtocol == Ownership.routeProtocol
+        case .policyRule(let madeBy), .nextHop(let madeBy): return madeBy == Ownership.routeProtocol
         case .neighbour(let device): return ownIndices.contains(device)
         case .table(let name):
             return name == Ownership.table || hasAccepts && name == "filter" && event.isGone
@@ -84,7 +84,7 @@ package struct Watchlist: Hashable, Sendable {
         case .route(_, let routeProtocol): routeProtocol == Ownership.routeProtocol
         case .setting(let device): device == KernelEvent.allDevices
         case .table(let name), .chain(_, let name), .filterRule(_, let name): name == Ownership.table
-        case .policyRule, .neighbour, .transaction: false
+        case .policyRule, .nextHop, .neighbour, .transaction: false
         }
     }
 }

@@ -32,6 +32,11 @@ package struct RelayGroup: Hashable, Sendable {
         package let probed: ProbedPath
     }
 
+    /// True if some of its relays may carry together.
+    var isShared: Bool {
+        Dictionary(grouping: election.members, by: \.priority).values.contains { $0.count > 1 }
+    }
+
     /// The paths to probe, in the order of the members.
     package var probedPaths: [ProbedPath] { members.map(\.probed) }
 }

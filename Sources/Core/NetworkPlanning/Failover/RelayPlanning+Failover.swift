@@ -25,7 +25,7 @@ extension RelayPlanning {
         let shares = shares(of: hops, .there, in: &builder)
         for traffic in nearTraffic {
             for prefix in traffic.destinations {
-                builder.route(to: prefix, through: shares, because: path.label)
+                builder.route(to: prefix, through: shares.hosts, of: shares.group, because: path.label)
             }
         }
     }
@@ -33,13 +33,21 @@ extension RelayPlanning {
     /// From which end packets are led to a relay.
     enum Direction { case there, back }
 
+    /// The relays that routes lead through.
+    struct Shares {
+        /// Those that carry, each with its share.
+        var hosts: [RouteShare]
+        /// The name of the group of next hops, if relays may carry together and come and go; nil if not.
+        var group: String?
+    }
+
     /// Those of `hops` that carry; all of them if nothing shows which of them work.
     func shares(
         of hops: [LocatedHost], _ direction: Direction, in builder: inout PlanBuilder
-    ) -> [RouteShare] {
+    ) -> Shares {
         guard let group = relayGroup(of: hops, direction, in: &builder) else {
             if hops.count > 1 { warnSeveral(&builder) }
-            return hops.map { RouteShare(host: $0.host, weight: relay($0)?.weight ?? 1) }
+            return Shares(hosts: hops.map { RouteShare(host: $0.host, weight: relay($0)?.weight ?? 1) })
         }
         for family in AddressFamily.allCases { builder.noteOtherAddresses(of: hops.map(\.host), family) }
         builder.choose(group, because: path.label)
@@ -48,8 +56,9 @@ extension RelayPlanning {
         if direction == .there, let name = planner.choices.staying[group.name] {
             keepConnections(with: name, of: group, carrying, in: &builder)
         }
-        return zip(hops, group.members).filter { carrying.contains($1.name) }
+        let chosen = zip(hops, group.members).filter { carrying.contains($1.name) }
             .map { RouteShare(host: $0.host, weight: $1.weight) }
+        return Shares(hosts: chosen, group: group.isShared ? builder.nextHopGroup(of: group) : nil)
     }
 
     /// Connections that began before the relay `name` was drained go on through it; later ones are marked.
@@ -166,6 +175,17 @@ extension PlanBuilder {
     private static func everything(_ family: AddressFamily) -> IPPrefix {
         IPPrefix(around: IPAddress(family: family, bits: 0), length: 0)
             ?? IPPrefix(only: IPAddress(family: family, bits: 0))
+    }
+
+    /// The name of the group of next hops for the relays of `group`, which stays the same when the file gets
+    /// another relay: connections then stay where they are.
+    fileprivate func nextHopGroup(of group: RelayGroup) -> String {
+        func ends(_ group: RelayGroup) -> [String] {
+            group.members.prefix(1).flatMap { [$0.probed.from, $0.probed.to] }
+        }
+        let alike = plan.relayGroups.filter { ends($0) == ends(group) }
+        let index = alike.firstIndex { $0.name == group.name } ?? 0
+        return (ends(group) + [String(index)]).joined(separator: " ")
     }
 
     /// Adds what the choice among the relays of `group` needs.

@@ -85,7 +85,7 @@ struct ShellRendering {
         case .forceForwarding:
             let device = value.setting.device
             return "forward6 \(device.name ?? "\"\(ShellLines.question(about: device))\"")\n"
-        case .multipathHashPolicy:
+        case .multipathHashPolicy where value.value == 3:
             // Policy 3 came with Linux 5.14; with policy 1 connections stay with their next hop, too, but
             // fragments of large UDP packets may take another one.
             var older = value

@@ -10,8 +10,8 @@ package final class KernelWatch: EventSource {
     private let filter: NetlinkSocket
 
     /// RTNLGRP_LINK, NEIGH, IPV4_IFADDR, IPV4_ROUTE, IPV4_RULE, IPV6_IFADDR, IPV6_ROUTE, IPV6_RULE,
-    /// IPV4_NETCONF, IPV6_NETCONF of linux/rtnetlink.h.
-    private static let routeGroups: [Int32] = [1, 3, 5, 7, 8, 9, 11, 19, 24, 25]
+    /// IPV4_NETCONF, IPV6_NETCONF, NEXTHOP of linux/rtnetlink.h.
+    private static let routeGroups: [Int32] = [1, 3, 5, 7, 8, 9, 11, 19, 24, 25, 32]
 
     /// NFNLGRP_NFTABLES of linux/netfilter/nfnetlink.h.
     private static let filterGroups: [Int32] = [7]
