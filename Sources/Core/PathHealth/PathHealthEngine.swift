@@ -8,6 +8,8 @@ package import Time
 /// can't be begun, or every path of a site, to whichever cluster, failing at the same moment.
 package struct PathHealthEngine: Sendable {
     private var trackers: [PathTracker] = []
+    /// When each of `trackers` is due, in their order: to look at a number costs far less than a tracker.
+    private var dues: [MonotonicTime] = []
     /// The latest time that was told.
     private var now: MonotonicTime
     /// When it asked to be called.
@@ -24,7 +26,8 @@ package struct PathHealthEngine: Sendable {
             // Spread out, so that probes of many paths do not go out in one moment.
             PathTracker(path, at: now, firstAfter: Self.spread(&random))
         }
-        expected = earliestDue
+        noteAllDues()
+        expected = dues.min()
     }
 
     /// When a path is first probed, in milliseconds.
@@ -48,15 +51,11 @@ package struct PathHealthEngine: Sendable {
     /// What `learn` changes is in it after the next `advance`.
     package var nextDeadline: MonotonicTime? { expected }
 
-    private var earliestDue: MonotonicTime? {
-        var earliest: MonotonicTime?
-        // By index: a copy of each tracker would cost more than the rest.
-        for index in trackers.indices {
-            let due = trackers[index].nextDue
-            if earliest.map({ due < $0 }) ?? true { earliest = due }
-        }
-        return earliest
-    }
+    /// Notes when a tracker is due; to be called after each change of it.
+    private mutating func noteDue(of index: Int) { dues[index] = trackers[index].nextDue }
+
+    /// Notes when each tracker is due.
+    private mutating func noteAllDues() { dues = trackers.map(\.nextDue) }
 
     /// Probes these paths from now on; what was found out of those that stay goes on.
     package mutating func replace(
@@ -74,7 +73,8 @@ package struct PathHealthEngine: Sendable {
             return known.map { PathTracker(path, after: $0, at: now) }
                 ?? PathTracker(path, at: now, firstAfter: Self.spread(&random))
         }
-        expected = earliestDue
+        noteAllDues()
+        expected = dues.min()
     }
 
     // MARK: - Events
@@ -84,14 +84,15 @@ package struct PathHealthEngine: Sendable {
         to time: MonotonicTime, random: inout some RandomNumberGenerator, into actions: inout [PathAction]
     ) {
         pass(to: time)
-        for index in trackers.indices where trackers[index].nextDue <= now {
+        for index in dues.indices where dues[index] <= now {
             trackers[index].advance(at: now, index: index, random: &random, into: &actions)
             if trackers[index].isJudgementDue(at: now) {
                 trackers[index].judge(excuse: excuse(of: index), at: now)
             }
             tell(index, into: &actions)
+            noteDue(of: index)
         }
-        expected = earliestDue
+        expected = dues.min()
     }
 
     /// Takes what came of a connection; to be followed by `advance`.
@@ -104,7 +105,8 @@ package struct PathHealthEngine: Sendable {
         trackers[attempt.path].learn(
             result, of: attempt.number, at: now, index: attempt.path, into: &actions)
         tell(attempt.path, into: &actions)
-        if expected == nil { expected = earliestDue }
+        noteDue(of: attempt.path)
+        if expected == nil { expected = dues.min() }
     }
 
     /// Takes what an examination of this host found.
@@ -117,7 +119,8 @@ package struct PathHealthEngine: Sendable {
         guard trackers.indices.contains(path) else { return }
         trackers[path].noteHost(fault, at: now)
         tell(path, into: &actions)
-        expected = earliestDue
+        noteDue(of: path)
+        expected = dues.min()
     }
 
     /// Time never goes back, and a jump forward means that this process, or the host, was not running.
@@ -126,6 +129,7 @@ package struct PathHealthEngine: Sendable {
         guard let expected, now.nanoseconds(since: expected) > Self.lateness else { return }
         self.expected = nil
         for index in trackers.indices { trackers[index].forgive(at: now) }
+        noteAllDues()
     }
 
     private mutating func tell(_ index: Int, into actions: inout [PathAction]) {

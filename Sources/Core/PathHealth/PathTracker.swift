@@ -147,7 +147,7 @@ struct PathTracker {
         actions.append(
             .connect(AttemptID(path: index, number: lastNumber), path.targets[nextTarget].endpoint))
         nextTarget = (nextTarget + 1) % path.targets.count
-        jitter = Int(random.next() % UInt64(timing.every / 5)) - timing.every / 10
+        jitter = timing.jitter(random.next())
         let count = (silence?.attempts ?? 0) + 1
         let begun = silence?.begun ?? now
         silence = Silence(begun: begun, attempts: count)
@@ -216,7 +216,7 @@ struct PathTracker {
         guard state == .down else {
             if state == .unknown { become(.up, "", at: now) }
             let next = begun.advanced(milliseconds: timing.every + jitter)
-            due = max(next, now.advanced(milliseconds: timing.spacing))
+            due = max(timing.onGrid(next), now.advanced(milliseconds: timing.spacing))
             return
         }
         successes += 1

@@ -1,4 +1,5 @@
 import Inventory
+import Time
 
 /// The times that follow from a path's settings, in milliseconds.
 ///
@@ -6,7 +7,7 @@ import Inventory
 /// with 20 % of packets lost both ways a connection fails with probability 0.36, and 18 of them in a row with
 /// 10^-8.
 struct ProbeTiming: Hashable, Sendable {
-    /// From one probe to the next while all goes well.
+    /// The longest time from one probe to the next while all goes well.
     let every: Int
 
     /// From the first connection without an answer to the verdict; at least a second, which outlasts bursts
@@ -38,6 +39,16 @@ struct ProbeTiming: Hashable, Sendable {
     /// that not every probe takes several.
     func firstSpacing(roundTrip: Int64) -> Int {
         max(spacing, min(Int(clamping: roundTrip / 500_000), 4 * spacing))
+    }
+
+    /// What is added to `every`, by random bits: less than 0, so that a dead path is noticed in `every` and
+    /// `verdict` at the latest.
+    func jitter(_ bits: UInt64) -> Int { -every / 50 - Int(bits % UInt64(max(1, every * 2 / 25))) }
+
+    /// The last time on the grid up to `time`, so that probes of many paths go out together.
+    func onGrid(_ time: MonotonicTime) -> MonotonicTime {
+        let grid = Int64(max(1, min(20, every / 25))) * 1_000_000
+        return MonotonicTime(nanoseconds: time.nanoseconds / grid * grid)
     }
 
     private static func milliseconds(_ duration: Duration) -> Int {

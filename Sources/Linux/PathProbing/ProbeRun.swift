@@ -25,12 +25,12 @@ struct ProbeRun: ~Copyable {
     /// The verdicts on all paths.
     var verdicts: [PathVerdict] { engine.verdicts }
 
-    /// Until the next deadline, in whole milliseconds: to the next hundredth of a second, so that probes of
-    /// many paths go out and come back together.
+    /// Until the next deadline, in whole milliseconds: to the next whole hundredth of a second, so that probes
+    /// of many paths go out and come back together.
     var milliseconds: Int32 {
         guard let deadline = engine.nextDeadline else { return 1000 }
         let now = MonotonicClock.now.milliseconds
-        let due = (deadline.milliseconds / 10 + 1) * 10
+        let due = (deadline.nanoseconds + 9_999_999) / 10_000_000 * 10
         return Int32(clamping: max(0, min(due - now, 1000)))
     }
 
