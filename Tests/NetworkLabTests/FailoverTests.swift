@@ -203,7 +203,7 @@ import Testing
                 """, answering: answering, nesting: ["relay1", "relay2"])
     }
 
-    static func configuration(source: String, path: String = "") -> String {
+    static func configuration(source: String, path: String = "", isShared: Bool = false) -> String {
         let isKept = source == "keep"
         return """
             clusters:
@@ -224,7 +224,7 @@ import Testing
               - from: office
                 to: prod
                 via: relay
-                relays: [{ host: relay1, priority: 200 }, relay2]
+                relays: [{ host: relay1, priority: \(isShared ? 100 : 200) }, relay2]
                 source: \(source)
                 probe: { hold: 1s, targets: ["\(isKept ? "10.200.1.10" : "10.32.1.10"):\(Stream.port)"] }
                 \(path)

@@ -243,8 +243,9 @@ final class Lab: @unchecked Sendable {
     func snapshot(_ host: String) throws -> String {
         try expectGood(
             """
-            for c in "nft -j list ruleset" "ip -d route show table all" "ip -6 -d route show table all" "ip -d rule" \\
-                "ip -6 -d rule" "ip -d link" "ip -o addr" "ip neigh show nud permanent" "iptables-save" "ip6tables-save"; do
+            for c in "nft -j list ruleset" "ip -d route show table all" "ip -6 -d route show table all" \\
+                "ip -d rule" "ip -6 -d rule" "ip nexthop" "ip -d link" "ip -o addr" "ip neigh show nud permanent" \\
+                "iptables-save" "ip6tables-save"; do
                 echo "## $c"
                 on \(host) $c 2>/dev/null | grep -v '^#' |
                     sed 's/"packets": [0-9]*, "bytes": [0-9]*//g; s/\\[[0-9]*:[0-9]*\\]//g; s/_timer *[0-9.]*//g'

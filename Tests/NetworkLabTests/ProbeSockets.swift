@@ -102,5 +102,9 @@ import LabProbe
     deinit { unsafe lab_disconnect(all) }
 
     /// How many carry an octet both ways, from the server's end first or from the client's.
-    func exchange(serverFirst: Bool) -> Int { Int(unsafe lab_exchange(all, serverFirst ? 1 : 0, 15_000)) }
+    ///
+    /// - Parameter milliseconds: So long those that are dead are waited for.
+    func exchange(serverFirst: Bool, milliseconds: Int32 = 15_000) -> Int {
+        Int(unsafe lab_exchange(all, serverFirst ? 1 : 0, milliseconds))
+    }
 }
