@@ -151,6 +151,65 @@ import Testing
         #expect(run.agent.mustFollow, "at a host's start the network may still come")
     }
 
+    @Test func `a changed file that would cut packets waits, and is a problem with its remedy`() throws {
+        let run = try AgentRun.started()
+        run.cutting = ["empty", "left"]
+        for text in ["empty", "left"] {
+            run.agent.follow(.success(text))
+            run.wait(milliseconds: 120_000)
+            #expect(run.isWhole, "\(text)")
+            let trouble = try #require(run.status?.trouble)
+            #expect(trouble.hasPrefix("the changed file is not applied: the plan would cut packets"), "\(trouble)")
+            #expect(trouble.contains("net apply --accept-loss 'office->prod'\""), "\(trouble)")
+        }
+        #expect(run.takeNews().count == 2, "each file is told once")
+        run.agent.follow(.success(AgentRun.good))
+        #expect(run.status?.trouble == nil, "the file is as before")
+        run.agent.follow(.success("empty"))
+        run.cutting = []
+        run.agent.follow(.success("empty"))
+        #expect(run.run.kernel.state.deviations(from: run.run.fresh) == [] && run.status?.trouble == nil)
+    }
+
+    @Test func `while a changed file waits, what is found of clusters is applied, and asks nothing`() throws {
+        let run = try AgentRun.started()
+        run.cutting = ["empty", AgentRun.good]
+        run.agent.follow(.success("empty"))
+        #expect(run.takeNews().map { String($0.prefix(12)) } == ["not followed"])
+        for facts in ["+n1", "+n1+n2", "+n2"] {
+            run.facts = facts
+            run.agent.follow(.success("empty" + facts))
+            guard case .configuration(let applied)? = try run.run.store.desired() else { return #expect(Bool(false)) }
+            #expect(applied.text == AgentRun.good + facts)
+            #expect(run.takeNews() == ["followed 0"], "the file is told once")
+        }
+        #expect(run.isWhole && run.status?.trouble?.contains("office->prod") == true)
+        // Without a change of the file, a node that goes is no cut.
+        run.agent.follow(.success(AgentRun.good + "+n3"))
+        #expect(run.takeNews() == ["followed 0"] && run.status?.trouble == nil)
+    }
+
+    @Test func `an apply that fails again for the same reason is not tried twice`() throws {
+        let run = try AgentRun.started()
+        run.run.kernel.refusal = { _ in true }
+        let calls = run.run.kernel.observations
+        run.agent.follow(.success("empty"))
+        #expect(run.run.kernel.observations == calls + 3, "two to undo it, one to see that nothing else is in the way")
+        run.run.kernel.refusal = nil
+        #expect(run.isWhole)
+    }
+
+    @Test func `a setting that changed without an event is not given back as it was before`() throws {
+        let run = try AgentRun.started()
+        let record = try #require(try run.run.store.records().first)
+        run.agent.follow(.success("empty"))
+        #expect(run.run.kernel.state.settings[record.setting] == record.previous)
+        run.run.kernel.disturb { $0.settings[record.setting] = record.ours }
+        run.agent.follow(.success(AgentRun.good))
+        run.agent.follow(.success("empty"))
+        #expect(run.run.kernel.state.settings[record.setting] == record.ours)
+    }
+
     @Test func `a waiting apply is not touched, and an undone one is not repeated`() throws {
         let run = try AgentRun(LabHosts(network: "vxlan-mesh", host: "001"))
         try run.agent.start()

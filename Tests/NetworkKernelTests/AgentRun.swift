@@ -28,7 +28,8 @@ final class AgentRun {
         var settings = NetworkAgent<NoisyKernel, FakeEvents>.Settings(
             path: "/etc/namebridge/namebridge.yaml", host: nil, slowCheckSeconds: 60, process: 77, wallClock: { 1_000 },
             deviceIndex: { name in ["eth0": 2, "nbvx10001": 9][name] },
-            plan: { text, path, host throws(KernelError) in
+            plan: { whole, path, host throws(KernelError) in
+                let text = Self.written(whole)
                 if text == Self.good { return try chosen?(store.relayChoices()) ?? plan }
                 if text == "fewer" {
                     var fewer = plan
@@ -47,6 +48,14 @@ final class AgentRun {
         settings.pathPlans = { text, _, _ in text == Self.good ? pathPlans : [] }
         let (clock, heard) = (clock, heard)
         settings.ask = { heard.asked += $0 }
+        settings.written = Self.written
+        settings.refreshed = { Self.written($0) + heard.facts }
+        settings.foresight = { changed throws(KernelError) in
+            guard heard.cutting.contains(Self.written(changed.text)) else { return nil }
+            return { _, _ throws(KernelError) in
+                throw .cutsPackets(["office -> prod pods, all packets: ok -> NO_ROUTE"], between: ["office->prod"])
+            }
+        }
         agent = NetworkAgent(
             kernel: NoisyKernel(kernel: run.kernel, events: events), source: events, store: run.store, settings: settings,
             clock: { clock.now }, tell: { heard.news.append($0) })
@@ -63,6 +72,21 @@ final class AgentRun {
         run.runUntilQuiet()
         _ = run.takeNews()
         return run
+    }
+
+    /// A file's text without what follows "+", which stands for facts of followed clusters.
+    private static func written(_ text: String) -> String { String(text.prefix { $0 != "+" }) }
+
+    /// The present facts, as in `+n1`.
+    var facts: String {
+        get { heard.facts }
+        set { heard.facts = newValue }
+    }
+
+    /// The files whose apply would cut packets.
+    var cutting: Set<String> {
+        get { heard.cutting }
+        set { heard.cutting = newValue }
     }
 
     /// The neighbours that the kernel was made to ask for.
@@ -141,6 +165,8 @@ final class AgentRun {
     final class Heard {
         var news: [AgentNews] = []
         var asked: [IPAddress] = []
+        var facts = ""
+        var cutting: Set<String> = []
     }
 }
 
@@ -165,6 +191,8 @@ struct NoisyKernel: Kernel {
     func observe(_ parts: Set<ObservedPart>, since earlier: HostState) throws(KernelError) -> HostState {
         try kernel.observe(parts, since: earlier)
     }
+
+    func refreshed(_ earlier: HostState) -> HostState { kernel.refreshed(earlier) }
 
     func answers(to questions: [RouteQuestion]) throws(KernelError) -> [RouteQuestion: RouteAnswer] {
         try kernel.answers(to: questions)

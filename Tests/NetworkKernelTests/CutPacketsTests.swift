@@ -48,7 +48,7 @@ import Testing
     @Test func `an apply that is refused for its packets changes nothing`() throws {
         let run = try Run(Self.plan(Self.whole).1)
         var options = NetworkApplier<FakeKernel>.Options()
-        options.foresee = { _, steps throws(KernelError) in throw .cutsPackets(["\(steps.count > 0)"]) }
+        options.foresee = { _, steps throws(KernelError) in throw .cutsPackets(["\(steps.count > 0)"], between: []) }
         #expect(throws: KernelError.self) { try run.apply(options) }
         #expect(run.kernel.state == run.fresh && !run.announced.contains { $0.hasPrefix("nft") })
         options.foresee = { _, _ in ["office -> prod pods: ok"] }

@@ -11,6 +11,9 @@ package protocol Kernel {
     /// The present state, in which only `parts` may differ from `earlier`.
     func observe(_ parts: Set<ObservedPart>, since earlier: HostState) throws(KernelError) -> HostState
 
+    /// An earlier observation with the present values of what may change without an event.
+    func refreshed(_ earlier: HostState) -> HostState
+
     /// The way by which the kernel sends the packets; lookups without an answer are omitted.
     func answers(to questions: [RouteQuestion]) throws(KernelError) -> [RouteQuestion: RouteAnswer]
 

@@ -30,8 +30,8 @@ package indirect enum KernelError: Error, Sendable {
     case damagedFile(path: String, why: String)
     /// The plan must not be applied.
     case refused([PlanNote])
-    /// The plan would cut packets that arrive now.
-    case cutsPackets([String])
+    /// The plan would cut packets that arrive now, between these places, as in `office->prod`.
+    case cutsPackets([String], between: [String])
     /// The host is as planned, but packets do not do what was foreseen.
     case packetsDiffer([String])
     /// All commands succeeded, but the host is not as planned.
@@ -70,9 +70,10 @@ extension KernelError: CustomStringConvertible {
                 + " then delete the file: what is ours is recognised without it"
         case .refused(let notes):
             notes.filter { $0.severity == .refusal }.map(\.description).joined(separator: "\n")
-        case .cutsPackets(let lines):
+        case .cutsPackets(let lines, let pairs):
             "the plan would cut packets that arrive now:\n" + lines.map { "  \($0)\n" }.joined()
-                + "nothing was changed; --accept-loss 'FROM->TO' applies it all the same"
+                + "nothing was changed; \"namebridge net apply"
+                + pairs.map { " --accept-loss '\($0)'" }.joined() + "\" applies it all the same"
         case .packetsDiffer(let lines):
             "packets do not do what was foreseen:\n" + lines.map { "  \($0)" }.joined(separator: "\n")
         case .notConverged(let steps):

@@ -116,6 +116,14 @@ package struct LinuxKernel: Kernel {
         return result.ending == .exit(status: 0) ? try NextHopObject.read(result.output) : nil
     }
 
+    /// An earlier observation with the present settings.
+    package func refreshed(_ earlier: HostState) -> HostState {
+        var state = earlier
+        state.settings = KernelSettings.read()
+        state.connections = Self.connections()
+        return state
+    }
+
     /// How full the table of connections is; nil if the kernel has none.
     private static func connections() -> ConnectionTable? {
         let values = ["count", "max"].compactMap { name -> Int? in

@@ -70,7 +70,7 @@ package struct NetworkApplier<Machine: Kernel> {
 
         /// Says what the steps do to packets, before any of them runs; nil if nothing is asked. It throws if
         /// the apply must not be.
-        package var foresee: ((HostState, [Step]) throws(KernelError) -> [String])?
+        package var foresee: PacketForesight?
 
         /// Compares packets with what was foreseen, once the host is as planned; nil if nothing is compared.
         /// It throws if everything must be undone.
@@ -185,13 +185,18 @@ package struct NetworkApplier<Machine: Kernel> {
 
     /// Removes everything that is ours, and deletes the connections whose translation is removed.
     ///
-    /// - Parameter desired: As in `Options`.
+    /// - Parameters:
+    ///   - desired: As in `Options`.
+    ///   - foresee: As in `Options`.
     package func remove(
-        identifier: String, process: Int, desired: DesiredConfiguration? = .nothing
+        identifier: String, process: Int, desired: DesiredConfiguration? = .nothing,
+        foresee: PacketForesight? = nil
     ) throws(KernelError) -> Outcome {
         let nameless = Host(name: "", addresses: [])
         let plan = HostPlan(host: LocatedHost(place: "", host: nameless, podPrefixes: [], isNode: false))
-        return try apply(plan, identifier: identifier, process: process, options: Options(desired: desired))
+        var options = Options(desired: desired)
+        options.foresee = foresee
+        return try apply(plan, identifier: identifier, process: process, options: options)
     }
 
     /// Confirms the waiting apply; its journal, or nil if none waits.
@@ -289,6 +294,10 @@ package struct NetworkApplier<Machine: Kernel> {
             }
     }
 }
+
+/// Says what steps on a host of that state do to packets, in lines, before any of them runs. It throws if they
+/// must not run.
+package typealias PacketForesight = (HostState, [Step]) throws(KernelError) -> [String]
 
 extension Change {
     /// Our table after the change, empty if it is removed; nil for a change of another object.

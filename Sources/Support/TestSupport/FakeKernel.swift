@@ -80,6 +80,14 @@ package final class FakeKernel: Kernel {
         heldDestinations.intersection(routes.map(\.destination))
     }
 
+    /// See `Kernel`.
+    package func refreshed(_ earlier: HostState) -> HostState {
+        var state = earlier
+        state.settings = self.state.settings
+        state.connections = self.state.connections
+        return state
+    }
+
     /// The answers of the model of a host, as of `ip route get`.
     package func answers(
         to questions: [RouteQuestion]

@@ -52,4 +52,15 @@ enum FactsFolder {
         }
         return Reading(whole: followed.whole, warnings: warnings)
     }
+
+    /// A configuration that was read before, with the facts of now.
+    static func refreshing(_ text: String) -> String {
+        let followed = FollowedText(Array(text.utf8))
+        return String(decoding: adding(to: followed.file, earlier: followed.facts).whole, as: UTF8.self)
+    }
+
+    /// The part of such a configuration that a person has written.
+    static func written(_ text: String) -> String {
+        String(decoding: FollowedText(Array(text.utf8)).file, as: UTF8.self)
+    }
 }

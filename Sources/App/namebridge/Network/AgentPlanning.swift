@@ -4,6 +4,7 @@ import InventoryFile
 import LinuxSystem
 import NetworkKernel
 import NetworkPlanning
+import PathExplanation
 import Synchronization
 
 /// Makes an agent's plans; the agent reports the errors.
@@ -22,6 +23,19 @@ enum AgentPlanning {
         } catch {
             return []
         }
+    }
+
+    /// What is foreseen of an apply of a changed file: as of "net apply", it is refused if packets that arrive
+    /// now would be cut.
+    ///
+    /// - Parameter accepted: Pairs of places that may be cut.
+    static func foresight(
+        of changed: AppliedConfiguration, accepted: Set<PlacePair>
+    ) throws(KernelError) -> PacketForesight? {
+        try ApplyProtection(
+            inventory(changed.text, changed.path), host: changed.host, store: NetState.store(),
+            accepted: accepted, triesConnections: false
+        ).foresee
     }
 
     /// The last inventory that was read, and what it was read from: each change of a cluster is planned

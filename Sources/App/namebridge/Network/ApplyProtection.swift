@@ -62,12 +62,15 @@ final class ApplyProtection {
         }.filter { seen.insert($0.endpoint).inserted }.prefix(Self.mostTargets).map { $0 }
     }
 
-    /// The file that was applied before; nil if there is none that is another.
+    /// The file that was applied before, with what is found of followed clusters now: a node that went by
+    /// itself is not cut by the file. Nil if there is none that is another.
     private static func earlier(
         than inventory: Inventory, _ desired: DesiredConfiguration?
     ) -> ChangeForecast.View? {
         guard case .configuration(let applied)? = desired,
-            let read = InventoryFile.read(Array(applied.text.utf8), name: applied.path).inventory,
+            let read = InventoryFile.read(
+                Array(FactsFolder.refreshing(applied.text).utf8), name: applied.path
+            ).inventory,
             read != inventory
         else { return nil }
         return ChangeForecast.View(inventory: read, host: applied.host)
@@ -84,7 +87,10 @@ final class ApplyProtection {
         for step in steps { next.apply(step.change) }
         let forecast = ChangeForecast(view, earlier: earlier, before: now, after: next, choices: choices)
         let losses = forecast.losses(without: accepted)
-        guard losses.isEmpty else { throw .cutsPackets(losses.flatMap(\.changedLines)) }
+        guard losses.isEmpty else {
+            let pairs = Set(losses.map { "\(PlacePair(from: $0.from, to: $0.to))" }).sorted()
+            throw .cutsPackets(losses.flatMap(\.changedLines), between: pairs)
+        }
         guard !targets.isEmpty else { return forecast.lines }
         after = reasoning(on: next)
         before = zip(reasoning(on: now), answers()).map { ($0, $1) }

@@ -10,15 +10,17 @@ struct NetAgent: ParsableCommand {
         abstract: "Keep this host as planned: restore what other programs remove, within a second.",
         discussion: """
             It applies the file at its start and whenever the file changes, or what "follow" finds in \
-            clusters, in the way of "net apply" and with its refusals, but does not ask whether packets \
-            that arrive now are cut; a file with mistakes changes nothing. It listens to the kernel's \
-            events, and checks the whole host from time to time. The log says what was lost, for how long, \
-            and which program likely removed it. Another "net apply" or "net remove" applies to the agent \
-            too. SIGHUP makes it check the file and the host; SIGTERM ends it, and everything stays in \
-            place.
+            clusters, in the way of "net apply" and with its refusals: a file with mistakes changes nothing, \
+            nor does one that would cut packets between two places that arrive now, which "net apply \
+            --accept-loss" applies; "status" says so. Nodes that come and go by themselves ask nothing. It \
+            listens to the kernel's events, and checks the whole host from time to time. The log says what \
+            was lost, for how long, and which program likely removed it. Another "net apply" or "net \
+            remove" applies to the agent too. SIGHUP makes it check the file and the host; SIGTERM ends it, \
+            and everything stays in place.
 
-            Example:
+            Examples:
               sudo namebridge net agent
+              sudo namebridge net agent --accept-loss 'office->old'
             """)
 
     @OptionGroup var host: NetHostOptions
@@ -30,15 +32,26 @@ struct NetAgent: ParsableCommand {
         help: ArgumentHelp("Check the whole host this often, such as 60s or 5m.", valueName: "duration"))
     var fullCheck = WholeSeconds.minute
 
+    @Option(
+        name: .long,
+        help: ArgumentHelp(
+            "Apply a changed file although it cuts the packets between these two places; may be repeated.",
+            valueName: "from->to"))
+    var acceptLoss: [AcceptedLoss] = []
+
     func run() throws {
+        let accepted = Set(acceptLoss.map(\.places))
         let agent = try NetFailure.reported { () throws(KernelError) in
             try LinuxKernel().check()
-            return try RunningAgent(
-                settings: NetworkAgent<LinuxKernel, KernelWatch>.Settings(
-                    path: FilePath.fromRoot(host.configuration.path), host: host.host,
-                    slowCheckSeconds: fullCheck.seconds, process: Int(ThisProcess.identifier),
-                    wallClock: { ThisProcess.wallClock }, deviceIndex: NetworkDevices.index,
-                    plan: AgentPlanning.plan), serverPaths: control.clientPaths())
+            var settings = NetworkAgent<LinuxKernel, KernelWatch>.Settings(
+                path: FilePath.fromRoot(host.configuration.path), host: host.host,
+                slowCheckSeconds: fullCheck.seconds, process: Int(ThisProcess.identifier),
+                wallClock: { ThisProcess.wallClock }, deviceIndex: NetworkDevices.index,
+                plan: AgentPlanning.plan)
+            settings.foresight = { changed throws(KernelError) in
+                try AgentPlanning.foresight(of: changed, accepted: accepted)
+            }
+            return try RunningAgent(settings: settings, serverPaths: control.clientPaths())
         }
         try NetFailure.reported { () throws(KernelError) in try agent.run() }
     }

@@ -43,6 +43,8 @@ final class RunningAgent: AgentDuties {
         settings.resolvers = HostSurroundings.resolvers
         settings.ask = LinuxKernel.ask
         settings.pathPlans = AgentPlanning.pathPlans
+        settings.written = FactsFolder.written
+        settings.refreshed = FactsFolder.refreshing
         agent = NetworkAgent(
             kernel: LinuxKernel(), source: watch, store: state, settings: settings,
             clock: { MonotonicClock.now }, tell: AgentLog.write)

@@ -36,8 +36,8 @@ final class AttentiveKernel<Machine: Kernel, Source: EventSource>: Kernel {
     private var known: [RouteQuestion: RouteAnswer] = [:]
     /// True if the next observation may be the last one, once more.
     private var mayRepeat = false
-    /// True if an observation was the last one once more since this was allowed.
-    private(set) var hasRepeated = false
+    /// The observation that was given once more since this was allowed; nil if none was.
+    private(set) var repeated: HostState?
 
     /// More are not needed to identify the process.
     private static var mostSuspects: Int { 20_000 }
@@ -74,8 +74,9 @@ final class AttentiveKernel<Machine: Kernel, Source: EventSource>: Kernel {
         let repeats = mayRepeat && !isOutdated
         mayRepeat = false
         if repeats, let lastObserved {
-            hasRepeated = true
-            return lastObserved
+            let state = machine.refreshed(lastObserved)
+            (self.lastObserved, repeated) = (state, state)
+            return state
         }
         var state = try read()
         for _ in 0..<Self.mostRepetitions {
@@ -113,11 +114,12 @@ final class AttentiveKernel<Machine: Kernel, Source: EventSource>: Kernel {
     }
 
     /// Does `work`, whose first observation may be the last one once more, if no event has come since: a
-    /// change of the file is not delayed by a look at what is known. What makes no event is seen by the
-    /// observation that ends the work.
+    /// change of the file is not delayed by a look at what is known. Settings, whose former values are
+    /// restored one day, are read again; what else makes no event is seen by the observation that ends the
+    /// work.
     func repeating<Value>(_ work: () throws(KernelError) -> Value) throws(KernelError) -> Value {
         mayRepeat = true
-        hasRepeated = false
+        repeated = nil
         defer { mayRepeat = false }
         return try work()
     }
@@ -134,6 +136,9 @@ final class AttentiveKernel<Machine: Kernel, Source: EventSource>: Kernel {
 
     /// The most observations in a row.
     private static var mostRepetitions: Int { 3 }
+
+    /// Reads what may change without an event.
+    func refreshed(_ earlier: HostState) -> HostState { machine.refreshed(earlier) }
 
     /// Asks the kernel what is not known from the observations before.
     func answers(to questions: [RouteQuestion]) throws(KernelError) -> [RouteQuestion: RouteAnswer] {

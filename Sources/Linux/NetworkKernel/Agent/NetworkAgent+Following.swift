@@ -61,10 +61,12 @@ extension NetworkAgent {
     @discardableResult
     package func follow(_ file: Result<String, Errno>) -> Following {
         noteReading()
+        if let text = try? file.get(), isRejectedBeforeFacts(text) { return followFacts() }
         do throws(KernelError) {
             let text = try file.mapError { KernelError.system(what: "\(path) cannot be read", $0) }.get()
             let following = try follow(text)
             rejected = nil
+            writeStatus()
             return following
         } catch .locked, .waiting {
             // Another command is running, or an apply waits for its confirmation: it goes first.
@@ -73,8 +75,47 @@ extension NetworkAgent {
         } catch {
             checkSoon()
             reject((try? file.get()) ?? "", "\(error)")
+            return followFacts()
         }
         return .unchecked
+    }
+
+    /// True for the text of a file that was not applied, and has changed since in what was found of followed
+    /// clusters alone: the file is tried again at the next look.
+    private func isRejectedBeforeFacts(_ text: String) -> Bool {
+        guard let earlier = rejected, earlier.text != text, planned != nil,
+            settings.written(earlier.text) == settings.written(text)
+        else { return false }
+        rejected?.text = text
+        return true
+    }
+
+    /// Applies what was found of followed clusters to the configuration that the host is kept by, while the
+    /// changed file waits.
+    private func followFacts() -> Following {
+        do throws(KernelError) {
+            guard case .configuration(let applied)? = try store.desired(), applied.path == path else {
+                return .unchecked
+            }
+            return try follow(settings.refreshed(applied.text))
+        } catch .locked, .waiting {
+            mustFollow = true
+            checkSoon()
+        } catch {
+            fail(error)
+        }
+        return .unchecked
+    }
+
+    /// What is foreseen of an apply; nil if nothing is. Nodes that come and go by themselves ask nothing: what
+    /// a person has written counts.
+    func foresight(of changed: AppliedConfiguration) throws(KernelError) -> PacketForesight? {
+        if case .configuration(let applied)? = try store.desired(), applied.path == changed.path,
+            settings.written(applied.text) == settings.written(changed.text)
+        {
+            return nil
+        }
+        return try settings.foresight(changed)
     }
 
     /// Applies the text of a changed file.
@@ -98,7 +139,9 @@ extension NetworkAgent {
             guard case .configuration(let applied)? = desired, lacks(applied.host, text) else {
                 throw .notFollowed(path: path, why: why)
             }
-            try leave(why)
+            var without = applied
+            without.text = text
+            try leave(why, foresight(of: without))
             return .unchecked
         }
         let name = "\(plan.host.place)/\(plan.host.host.name)"
@@ -129,18 +172,20 @@ extension NetworkAgent {
     }
 
     /// Removes what was made for earlier files, and goes on to read the file: the host may come back.
-    private func leave(_ why: String) throws(KernelError) {
-        try removeAll()
+    private func leave(_ why: String, _ foresee: PacketForesight?) throws(KernelError) {
+        try removeAll(foresee)
         tell(.left(path: path, reason: why))
     }
 
-    /// Reported once for each text and reason.
+    /// Reported once for each written file and reason.
     private func reject(_ text: String, _ reason: String) {
         let isIdle: Bool
         do throws(KernelError) { isIdle = try store.desired() == nil } catch { isIdle = false }
-        noteRejection(isIdle: isIdle)
-        guard rejected?.text != text || rejected?.reason != reason else { return }
+        let isKnown =
+            rejected.map { $0.reason == reason && settings.written($0.text) == settings.written(text) }
+            ?? false
         rejected = (text, reason)
-        tell(.notFollowed(path: path, reason: reason))
+        noteRejection(isIdle: isIdle)
+        if !isKnown { tell(.notFollowed(path: path, reason: reason)) }
     }
 }

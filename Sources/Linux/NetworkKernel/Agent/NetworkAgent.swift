@@ -1,7 +1,7 @@
-package import IPAddressing
+import IPAddressing
 import LinuxSystem
 import NetworkModel
-package import NetworkPlanning
+import NetworkPlanning
 package import Time
 
 /// Keeps a host as it was applied: it restores every object of ours that another program removes.
@@ -43,7 +43,7 @@ package final class NetworkAgent<Machine: Kernel, Source: EventSource> {
     package internal(set) var path: String
 
     /// The content of the file when it was not applied, and the reason.
-    var rejected: (text: String, reason: String)?
+    var rejected: (text: String, reason: String)? { didSet { noteTrouble() } }
 
     /// True if the file must be read again at the next check.
     package internal(set) var mustFollow = false
@@ -57,7 +57,7 @@ package final class NetworkAgent<Machine: Kernel, Source: EventSource> {
     /// The reported reason for maintaining nothing.
     private var idleReason: String?
     /// The reported failure.
-    private var complaint: String?
+    private var complaint: String? { didSet { noteTrouble() } }
 
     /// The rules in foreign chains that the last check found necessary.
     private var acceptRules: [Desired<IPTablesRule>] = []
@@ -73,52 +73,6 @@ package final class NetworkAgent<Machine: Kernel, Source: EventSource> {
     private var turns = 0
     /// Failed attempts in a row to apply the file.
     private var rejections = 0
-
-    /// The settings of an agent.
-    package struct Settings {
-        /// The file to follow until another file is applied.
-        package var path: String
-
-        /// The host chosen by name; nil if it is found by its addresses.
-        package var host: String?
-        /// The interval of full checks.
-        package var slowCheckSeconds: Int
-        /// The process that is the agent.
-        package var process: Int
-
-        /// Seconds since 1970.
-        package var wallClock: () -> Int
-        /// The name servers of the host.
-        package var resolvers: () -> [IPAddress] = { [] }
-
-        /// Makes the kernel resolve these neighbours once more.
-        package var ask: ([IPAddress]) -> Void = { _ in }
-
-        /// The kernel's number of a device.
-        package var deviceIndex: (String) -> Int?
-
-        /// The plan of a file's text for the host of that name, or for the host with these addresses.
-        package var plan: (_ text: String, _ path: String, _ host: String?) throws(KernelError) -> HostPlan
-
-        /// The parts of that plan, for the same arguments.
-        package var pathPlans: (_ text: String, _ path: String, _ host: String?) -> [PathPlan] =
-            { _, _, _ in [] }
-
-        /// Creates an agent.
-        package init(
-            path: String, host: String?, slowCheckSeconds: Int, process: Int, wallClock: @escaping () -> Int,
-            deviceIndex: @escaping (String) -> Int?,
-            plan: @escaping (String, String, String?) throws(KernelError) -> HostPlan
-        ) {
-            self.path = path
-            self.host = host
-            self.slowCheckSeconds = slowCheckSeconds
-            self.process = process
-            self.wallClock = wallClock
-            self.deviceIndex = deviceIndex
-            self.plan = plan
-        }
-    }
 
     /// - Parameter clock: Its readings never go back.
     package init(
@@ -173,7 +127,8 @@ package final class NetworkAgent<Machine: Kernel, Source: EventSource> {
 
     /// Applies a configuration like every apply, with the same refusals.
     func apply(_ plan: HostPlan, _ desired: AppliedConfiguration) throws(KernelError) -> Int {
-        let options = options(desired: .configuration(desired))
+        var options = options(desired: .configuration(desired))
+        options.foresee = try foresight(of: desired)
         let outcome = try applier.apply(
             plan, identifier: nextIdentifier, process: settings.process, options: options)
         planned = (desired, plan)
@@ -195,8 +150,7 @@ package final class NetworkAgent<Machine: Kernel, Source: EventSource> {
         do throws(KernelError) {
             steps = try kernel.repeating { () throws(KernelError) in try apply(plan, desired) }
         } catch {
-            // The earlier observation may be the reason.
-            guard kernel.hasRepeated else { throw error }
+            guard isMisled(about: plan) else { throw error }
             steps = try apply(plan, desired)
         }
         let now = clock()
@@ -208,12 +162,24 @@ package final class NetworkAgent<Machine: Kernel, Source: EventSource> {
         return steps
     }
 
+    /// True if the earlier observation was given once more, and the host as it is now needs other steps.
+    private func isMisled(about plan: HostPlan) -> Bool {
+        guard let repeated = kernel.repeated else { return false }
+        do throws(KernelError) {
+            let now = difference(from: try kernel.observe(), to: plan).steps
+            return now != difference(from: repeated, to: plan).steps
+        } catch {
+            return false
+        }
+    }
+
     /// From an apply of a changed file to the next check, in milliseconds.
     private static var restAfterApply: Int { 5_000 }
 
     /// Removes everything that is ours, until a file says something else.
-    func removeAll() throws(KernelError) {
-        _ = try applier.remove(identifier: nextIdentifier, process: settings.process, desired: nil)
+    func removeAll(_ foresee: PacketForesight?) throws(KernelError) {
+        _ = try applier.remove(
+            identifier: nextIdentifier, process: settings.process, desired: nil, foresee: foresee)
         try store.removeWanted()
         planned = nil
         checkSoon()
@@ -465,7 +431,6 @@ package final class NetworkAgent<Machine: Kernel, Source: EventSource> {
         told = []
         lossBegan = nil
         schedule.noteSuccess()
-        status.trouble = nil
         if complaint != nil { tell(.recovered) }
         complaint = nil
     }
@@ -481,8 +446,15 @@ package final class NetworkAgent<Machine: Kernel, Source: EventSource> {
         schedule.noteFailure(at: clock())
         status.failures += 1
         let text = "\(error)"
-        status.trouble = text
         if complaint != text { tell(.failed(text)) }
         complaint = text
+    }
+
+    /// The trouble for the status: a failure, else a changed file that is not applied.
+    private func noteTrouble() {
+        let lines = rejected?.reason.split(separator: "\n").map { $0.drop { $0 == " " } } ?? []
+        let waiting =
+            lines.isEmpty ? nil : "the changed file is not applied: " + lines.joined(separator: "; ")
+        status.trouble = complaint ?? waiting
     }
 }
