@@ -31,6 +31,8 @@ struct HostTransit {
         var arrived: Packet
         /// The first packet, as it left.
         var left: Packet
+        /// The mark that rules have given it.
+        var mark = PartlyKnown(0)
 
         /// True if a translation has to be undone in the answers.
         var isTranslated: Bool { arrived != left }
@@ -44,6 +46,8 @@ struct HostTransit {
         var packet: Packet
         /// How it leaves.
         var end: End
+        /// The mark of its connection then.
+        var connectionMark = PartlyKnown(0)
     }
 
     /// How a packet leaves a machine.
@@ -75,7 +79,8 @@ struct HostTransit {
         }
         flow.state = arrival.state
         if arrival.device == nil { flow.course = .delivered }
-        let passing = Passing(state: PacketState(flow, at: .ingress))
+        var passing = Passing(state: PacketState(flow, at: .ingress))
+        if let connection = arrival.connection { passing.state.connectionMark = connection.mark }
         return enter(passing).flatMap { branch -> [Outcome] in
             switch branch {
             case .ended(let outcome): [outcome]
@@ -253,7 +258,9 @@ struct HostTransit {
         if let end = run(.input, .all, &passing) { return end }
         let packet = passing.state.packet
         passing.steps.append(step(.delivery, .deliver, by: "to this host itself", from: packet, in: passing))
-        return Outcome(steps: passing.steps, packet: packet, end: .delivered)
+        return Outcome(
+            steps: passing.steps, packet: packet, end: .delivered,
+            connectionMark: passing.state.connectionMark)
     }
 
     /// The rest of the way of a packet that leaves by a next hop.
@@ -277,7 +284,8 @@ struct HostTransit {
     private func sent(_ passing: Passing, by hop: NextHop, to target: IPAddress) -> Outcome {
         Outcome(
             steps: passing.steps, packet: passing.state.packet,
-            end: .sent(device: hop.device, hop: target, isDirect: hop.gateway == nil))
+            end: .sent(device: hop.device, hop: target, isDirect: hop.gateway == nil),
+            connectionMark: passing.state.connectionMark)
     }
 
     // MARK: - Steps

@@ -28,6 +28,7 @@ struct NFTReader {
             // text has corrected.
             let flags = value["flags"]?.elements ?? value["flags"].map { [$0] } ?? []
             if flags.contains(.string("dormant")) { tables[index].isAwake = false }
+            tables[index].handle = value["handle"]?.integer
         case "chain":
             guard let name = value["name"]?.string, tables[index].chains[name] == nil else { return }
             var chain = RuleChain(name: name, hook: RuleHook(value))

@@ -46,14 +46,16 @@ package struct NetworkWalk {
         }
     }
 
-    /// A request with its answer, or with what is lost of the packets after them: machines that see one
-    /// direction of a connection alone give those another state.
+    /// A request with its answer, or with what is lost of the packets after them: rules may tell them from
+    /// the first ones, and machines that see one direction of a connection alone, or a packet twice, give
+    /// them another state.
     private func exchange(
         _ request: Way, _ answer: Way, from ends: (client: Origin, server: Origin)
     ) -> PathExchange {
         let first = PathExchange(request: request.trace, reply: answer.trace)
-        guard first.isComplete, request.isTracked(apartFrom: answer) else { return first }
+        guard first.isComplete, tellsLaterOnes(on: request, answer) else { return first }
         var next = request.continued(as: .furtherRequest, from: ends.client)
+        next.connections = answer.connections
         next.answerMachines = Set(answer.trace.hops.map(\.machine))
         var requests: [Way] = []
         follow(next, into: &requests)
@@ -63,6 +65,14 @@ package struct NetworkWalk {
         let answers = answers(to: request, as: .furtherAnswer, from: ends.server)
         let lost = answer.lost(among: answers)
         return PathExchange(request: request.trace, reply: lost?.trace ?? answer.trace)
+    }
+
+    /// True if a machine may treat later packets of a connection in another way than the first ones.
+    private func tellsLaterOnes(on request: Way, _ answer: Way) -> Bool {
+        if request.isTracked(apartFrom: answer) { return true }
+        guard !request.packet.isOfICMP else { return false }
+        return request.passesTwice || answer.passesTwice
+            || request.trace.hops.contains { map.machines[$0.machine].walk.rules.areOfConnections }
     }
 
     /// A packet of a connection.
@@ -116,6 +126,9 @@ package struct NetworkWalk {
             return (same.isEmpty ? others : same).first { $0.trace.disposition != .delivered }
         }
 
+        /// True if a machine sees the packet more than once.
+        var passesTwice: Bool { Set(trace.hops.map(\.machine)).count < trace.hops.count }
+
         /// True if a machine that remembers connections sees one of the two packets alone.
         func isTracked(apartFrom answer: Way) -> Bool {
             Set(trace.hops.map(\.machine)) != Set(answer.trace.hops.map(\.machine))
@@ -148,8 +161,12 @@ package struct NetworkWalk {
             next.packet = outcome.packet
             if way.part == .request, !machine.knowledge.isFabric {
                 next.connections[port.machine, default: []].append(
-                    HostTransit.Connection(arrived: way.packet, left: outcome.packet))
+                    HostTransit.Connection(
+                        arrived: way.packet, left: outcome.packet, mark: outcome.connectionMark))
                 if way.packet.source.isUnspecified { next.adopt(outcome.packet.source) }
+            }
+            if let known = arrival.connection {
+                next.remark(known, at: port.machine, with: outcome.connectionMark)
             }
             next.trace.hops.append(
                 PathHop(host: machine.name, role: machine.role, steps: outcome.steps, machine: port.machine))
@@ -344,6 +361,14 @@ extension NetworkWalk.Way {
             let isAnswered = answerMachines.contains(machine)
             arrival.state = isAnswered ? .established : isDatagram || isOfICMP ? .new : .invalid
         }
+    }
+
+    /// Gives a connection that a machine remembers the mark that a later packet has given it.
+    fileprivate mutating func remark(
+        _ known: HostTransit.Connection, at machine: Int, with mark: PartlyKnown
+    ) {
+        guard let index = connections[machine]?.lastIndex(of: known) else { return }
+        connections[machine]?[index].mark = mark
     }
 
     /// True if a translation has made the sender the destination, and its address is still the source: the

@@ -4,15 +4,26 @@ package import NetworkModel
 
 /// The rules of a host, of both back ends, ready to be walked.
 package struct PacketRules: Sendable {
-    /// The tables of both back ends.
+    /// The tables of both back ends, the oldest first: by the kernel's numbers those of nft, then those of
+    /// iptables, since managers of networks make theirs later than the host's own firewall.
     private(set) var tables: [RuleTable]
+
+    /// True if a rule tells packets of one connection from each other.
+    let areOfConnections: Bool
 
     /// - Parameter withOurs: True if our own table counts as well.
     package init(_ observed: HostState, withOurs: Bool = false) {
         let others = observed.tables.filter { withOurs || !$0.isOurs }.flatMap(\.json)
-        tables = NFTReader(others + observed.foreignItems).tables
+        tables = NFTReader(others + observed.foreignItems).tables.sorted {
+            ($0.handle ?? 0) < ($1.handle ?? 0)
+        }
         for state in observed.legacyTables + observed.iptables {
             tables += IPTablesReader.tables(of: state)
+        }
+        areOfConnections = tables.contains { table in
+            table.chains.values.contains { chain in
+                chain.rules.contains { $0.statements.contains(where: \.isOfConnection) }
+            }
         }
     }
 
@@ -94,8 +105,8 @@ package struct PacketWalk: Sendable {
         baseChains = found.mapValues { chains in
             chains.sorted {
                 // Of chains with one priority the kernel runs the newest first (nf_hook_entries_grow).
-                ($0.hook.order, $0.hook.priority, $0.table, -$0.chain.position)
-                    < ($1.hook.order, $1.hook.priority, $1.table, -$1.chain.position)
+                ($0.hook.order, $0.hook.priority, -$0.table, -$0.chain.position)
+                    < ($1.hook.order, $1.hook.priority, -$1.table, -$1.chain.position)
             }
         }
     }

@@ -10,6 +10,8 @@ struct RuleTable: Sendable {
     /// The program that manages it.
     let owner: RuleOwner
 
+    /// The kernel's number of a table of nft, which grows with each new table; nil if it is not known.
+    var handle: Int?
     /// False if the table is known to be dormant: its chains are not run.
     var isAwake = true
     /// The chains by name.
@@ -89,6 +91,17 @@ indirect enum Statement: Sendable {
     case nothing
     /// A statement whose effect is unknown.
     case unknown(String)
+}
+
+extension Statement {
+    /// True if later packets of a connection may differ in it from the first one.
+    var isOfConnection: Bool {
+        switch self {
+        case .condition(let condition): condition.keys.contains(where: \.isOfConnection)
+        case .lookup(let keys, _): keys.contains(where: \.isOfConnection)
+        case .mark, .untrack, .verdict, .nothing, .unknown: false
+        }
+    }
 }
 
 /// The decision of a rule.
@@ -209,6 +222,15 @@ enum PacketKey: Hashable, Sendable {
         case throughDevice
         /// There is one (`rpfilter --loose`, `fib saddr`).
         case loose
+    }
+
+    /// True if it may change from packet to packet of a connection.
+    var isOfConnection: Bool {
+        switch self {
+        case .connection, .flags: true
+        case .mark(_, let isOfConnection): isOfConnection
+        default: false
+        }
     }
 
     /// The properties of a connection.
