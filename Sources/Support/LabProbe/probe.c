@@ -258,14 +258,28 @@ static void hear_udp(struct lab *lab, struct entry *entry)
     entry->is_done = outcome->datagrams == lab->wanted[entry->number] || send(entry->socket, "?", 1, 0) != 1;
 }
 
+/// Whether two addresses of one family are equal, whatever their ports.
+static int is_same(const struct sockaddr_storage *left, const struct sockaddr_storage *right)
+{
+    if (left->ss_family == AF_INET)
+        return ((const struct sockaddr_in *)left)->sin_addr.s_addr == ((const struct sockaddr_in *)right)->sin_addr.s_addr;
+    const struct sockaddr_in6 *one = (const struct sockaddr_in6 *)left, *other = (const struct sockaddr_in6 *)right;
+    return IN6_ARE_ADDR_EQUAL(&one->sin6_addr, &other->sin6_addr);
+}
+
+/// A raw socket hears replies of all hosts, as "ping" does; an answer is what the host sends that was asked.
 static void hear_echo(struct lab *lab, struct entry *entry)
 {
     uint8_t octets[1500];
     ssize_t count;
-    int is_four = lab->targets[entry->number].ss_family == AF_INET;
+    struct sockaddr_storage *target = &lab->targets[entry->number], peer = { 0 };
+    socklen_t size = sizeof peer;
+    int is_four = target->ss_family == AF_INET;
     uint16_t id = identifier(entry);
     // Ends when nothing is left to read.
-    while ((count = recv(entry->socket, octets, sizeof octets, 0)) >= 0) {
+    for (; (count = recvfrom(entry->socket, octets, sizeof octets, 0, (struct sockaddr *)&peer, &size)) >= 0;
+         size = sizeof peer) {
+        if (!is_same(target, &peer)) continue;
         size_t start = is_four ? (size_t)(octets[0] & 15) * 4 : 0;
         if ((size_t)count < start + 8 || octets[start] != (is_four ? ICMP_ECHOREPLY : ICMP6_ECHO_REPLY)) continue;
         if (memcmp(octets + start + 4, &id, 2) != 0) continue;
