@@ -50,6 +50,49 @@ import Testing
         #expect(try lab.net("n1", "remove").code == 0)
     }
 
+    @Test func `a changed file that cuts packets waits for consent, and nodes come and go meanwhile`() async throws {
+        let lab = try Lab("guarded", hosts: ["n1", "n2"], script: Self.script)
+        try Self.write([], to: lab)
+        let file = try lab.file("mesh.yaml", Self.configuration)
+        #expect(try lab.net("n2", "apply --config \(file) --host prod/n2").code == 0)
+        let agent = try RunningAgent(on: "n1", of: lab, file: file)
+        #expect(try await lab.wait { try Self.routes(lab).contains("10.235.1.0/24") })
+        func passes() throws -> Bool { try lab.on("n1", "ping -qc 3 -i 0.2 -W 1 -I 10.234.1.1 10.235.1.1").code == 0 }
+        #expect(try await lab.wait(seconds: 10) { try passes() })
+
+        // The path is left out: what arrives now would not.
+        let bare = Self.configuration.split(separator: "\n").filter { $0 != "paths:" && !$0.contains("via: vxlan") }
+        _ = try lab.file("mesh.yaml", bare.joined(separator: "\n") + "\n")
+        try agent.waits(for: "--accept-loss 'c1->prod'", lab)
+        #expect(agent.text.contains("c1 -> prod pods, all packets: ok -> NO_ROUTE"), "\(agent.text)")
+        #expect(try passes() && Self.routes(lab).contains("10.235.1.0/24"))
+        let status = try lab.net("n1", "status --config \(file)")
+        #expect(status.code == 1 && status.output.contains("the changed file is not applied"), "\(status.output)")
+        #expect(status.output.contains("--accept-loss 'c1->prod'"), "\(status.output)")
+
+        // What the cluster does by itself waits for no consent.
+        try Self.write([("x", 7, "10.235.7.0/26")], to: lab)
+        #expect(try await lab.wait { try Self.routes(lab).contains("10.235.7.0/26 via 10.255.0.7") }, "\(agent.text)")
+        try Self.write([("y", 9, "10.235.9.0/26")], to: lab)
+        #expect(
+            try await lab.wait {
+                let routes = try Self.routes(lab)
+                return !routes.contains("10.255.0.7") && routes.contains("10.235.9.0/26 via 10.255.0.9")
+            }, "\(agent.text)")
+        #expect(try passes())
+
+        let consent = try lab.net("n1", "apply --config \(file) --accept-loss 'c1->prod'")
+        #expect(consent.code == 0, "\(consent.output)")
+        #expect(try !Self.routes(lab).contains("10.235."))
+        try lab.script("sleep 1")
+        #expect(try !Self.routes(lab).contains("10.235."), "the agent keeps what was consented to")
+        let after = try lab.net("n1", "status --config \(file)")
+        #expect(after.code == 0 && !after.output.contains("not applied"), "\(after.output)")
+        _ = try agent.end()
+        #expect(try lab.net("n1", "remove").code == 0)
+        #expect(try lab.net("n2", "remove").code == 0)
+    }
+
     private static func routes(_ lab: Lab) throws -> String { try lab.on("n1", "ip route").output }
 
     /// Replaces the facts: the node that stays, and others.

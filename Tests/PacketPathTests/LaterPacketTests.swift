@@ -22,6 +22,18 @@ import Testing
         #expect(try Self.exchange("icmp", server: items).isComplete)
     }
 
+    @Test func `a mark of a chain of NAT is the first packet's alone`() throws {
+        let mark = #"{"mangle": {"key": {"meta": {"key": "mark"}}, "value": 7}}"#
+        let drop = #"{"match": {"op": "!=", "left": {"meta": {"key": "mark"}}, "right": 7}}, {"drop": null}"#
+        let marking = Self.table("prerouting", type: "nat", priority: -100, policy: "accept", mark)
+        let dropping = Self.table("forward", type: "filter", priority: 0, policy: "accept", drop, name: "other")
+        // The answer has no mark: only what goes toward the server is examined.
+        let one = dropping.replacing(
+            #"{"drop""#, with: #"{"match": {"op": "==", "left": {"meta": {"key": "iifname"}}, "right": "e0"}}, {"drop""#)
+        let lost = try Self.exchange(router: "\(marking), \(one)")
+        #expect(lost.failed?.isReply == false && lost.failed?.culprit?.step.code == .filterDrop)
+    }
+
     @Test func `a service's answers that pass the translating host twice become another connection`() throws {
         let service =
             #"{"match": {"op": "==", "left": {"payload": {"protocol": "ip", "field": "daddr"}}, "right": "10.96.0.1"}},"#

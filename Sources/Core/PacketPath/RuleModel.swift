@@ -224,11 +224,10 @@ enum PacketKey: Hashable, Sendable {
         case loose
     }
 
-    /// True if it may change from packet to packet of a connection.
+    /// True if it may change from packet to packet of a connection: chains of NAT mark the first one alone.
     var isOfConnection: Bool {
         switch self {
-        case .connection, .flags: true
-        case .mark(_, let isOfConnection): isOfConnection
+        case .connection, .flags, .mark: true
         default: false
         }
     }
