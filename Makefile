@@ -68,7 +68,8 @@ help:
 	@echo 'make bench-reload  CPU time of a reload by the number of suffixes'
 	@echo 'make differential  answer sequences played to ours and to six other forwarders; DIFFERENTIAL=--help'
 	@echo 'make faults   what clients notice when name servers die, under load; FAULTS=--help for options; needs root'
-	@echo 'make explain-proof  what "explain" says of random networks, against packets; CASES=10000 SEED=1; needs root'
+	@echo 'make explain-proof  what "explain" says of random networks, and of those of the documentation, against packets;'
+	@echo '              CASES=10000 SEED=1; needs root'
 	@echo 'make fuzz     every parser fed with broken input under the address sanitizer; FUZZ=--help for options'
 	@echo 'make tsan     the tests of everything that has threads, under the thread sanitizer'
 	@echo 'make abuse    what an honest client notices of floods, forged errors and idle connections; ABUSE=--help; needs root'
@@ -164,7 +165,7 @@ faults: check-swift faults-packages build
 # A seed of its own each time, which the first line of the output has.
 explain-proof: check-swift test-packages
 	EXPLAIN_CASES=$(or $(CASES),10000) EXPLAIN_SEED=$(or $(SEED),$$(date +%s)) \
-		swift test --disable-xctest --filter 'NetworkLabTests.ExplainProofTests'
+		swift test --disable-xctest --filter 'NetworkLabTests.(ExplainProofTests|CellTests)'
 
 fuzz: check-swift fuzz-packages
 	python3 Sources/Support/Fuzzer/fuzz.py $(FUZZ)

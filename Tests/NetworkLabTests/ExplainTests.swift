@@ -158,6 +158,9 @@ struct Explained: Decodable, CustomStringConvertible {
     struct Trace: Decodable {
         let direction: String
         let hops: [Hop]
+
+        /// The hosts on the way.
+        var hosts: Set<String> { Set(hops.map(\.host)) }
     }
 
     struct Hop: Decodable {
@@ -206,8 +209,10 @@ extension Lab {
     }
 
     /// What is said of a probe by the states that were written.
-    func explain(_ probe: Probe, by file: String, from source: String = "172.16.0.100") throws -> Explained {
-        let end = "\(source) \(probe.address):\(probe.port)"
+    func explain(
+        _ probe: Probe, by file: String, from source: String = "172.16.0.100", options: String = ""
+    ) throws -> Explained {
+        let end = "\(source) \(probe.address):\(probe.port) \(options)"
         let result = try on(
             probe.host,
             "sh -c '\(Shell.program) explain \(end) --config \(file) --state \(path("observed")) --output json 2>/dev/null'")

@@ -40,7 +40,7 @@ import Testing
 }
 
 /// The network of a mesh, in the words of the lab and of the file.
-private struct MeshNetwork {
+struct MeshNetwork {
     let variant: MeshTests.Variant
 
     /// Of each node: the last part of its address and the third of its pods'.
@@ -67,7 +67,7 @@ private struct MeshNetwork {
         }
     }
 
-    private func service(_ pod: Int, _ family: Int) -> String {
+    func service(_ pod: Int, _ family: Int) -> String {
         let cluster = 234 + cluster(pod)
         return family == 4 ? "10.\(cluster).0.\(100 + pod)" : "fd00:\(cluster):ffff::\(pod)"
     }

@@ -83,7 +83,7 @@ import Testing
 
         """
 
-    private static let script = """
+    static let script = """
         ip -n ${P}vpc link add br0 type bridge; ip -n ${P}vpc link set br0 up; address vpc br0 10.0.3.254/22
         for h in web02 node36; do
             wire $h eth0 vpc $h; ip -n ${P}vpc link set $h master br0
@@ -99,7 +99,7 @@ import Testing
 
         """
 
-    private static let configuration = """
+    static let configuration = """
         clusters:
           old:
             pods: [172.26.0.0/16]

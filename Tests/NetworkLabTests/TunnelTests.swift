@@ -3,7 +3,7 @@ import Testing
 /// An office behind a tunnel that asks for services of a managed cluster, whose pods answer by an interface of their
 /// own, straight to the tunnel's end: the cloud drops answers to questions that it has not seen.
 @Suite(.enabled(if: Lab.isPossible), .serialized) struct TunnelTests {
-    private static let hosts = ["pc", "tun", "vpn", "vpc", "node1", "node2", "p1", "p2"]
+    static let hosts = ["pc", "tun", "vpn", "vpc", "node1", "node2", "p1", "p2"]
 
     /// Direct ways, and the service whose pod is on the node that packets come in by, work before; the other one not.
     private static let passages = [
@@ -54,7 +54,7 @@ import Testing
         Passage("pc", "10.20.0.102", port: 80, from: "10.10.0.11"),
     ]
 
-    private static let masqueradeAll = """
+    static let masqueradeAll = """
         for h in node1 node2; do
             on $h iptables -t nat -N KUBE-POSTROUTING; on $h iptables -t nat -A POSTROUTING -j KUBE-POSTROUTING
             on $h iptables -t nat -A KUBE-POSTROUTING -m mark ! --mark 0x4000/0x4000 -j RETURN
@@ -87,7 +87,7 @@ import Testing
         #expect(try lab.snapshot("node1") == before)
     }
 
-    private static let script = """
+    static let script = """
         wire pc eth0 tun lan; address pc eth0 192.168.40.100/22; address tun lan 192.168.40.2/22
         ip -n ${P}pc route add default via 192.168.40.2
         wire tun wan vpn ipsec; address tun wan 10.254.0.1/30; address vpn ipsec 10.254.0.2/30
@@ -117,7 +117,7 @@ import Testing
 
         """
 
-    private static func configuration(source: String) -> String {
+    static func configuration(source: String) -> String {
         """
         clusters:
           shop:
