@@ -91,6 +91,12 @@ struct ConfigurationLoader: Sendable {
         if scope == .facts, inventory == current {
             return ReloadedConfiguration(inventory: current, warnings: fileWarnings)
         }
+        if scope == .facts, inventory.withoutPodBlocks == current.withoutPodBlocks {
+            // The answers are the same: no worker is told, and no cached answer is looked at.
+            watches.paths.adopt(inventory, server.policy.gates)
+            loadedFile.take(whole)
+            return ReloadedConfiguration(inventory: inventory, warnings: fileWarnings)
+        }
         let next = try ServerConfiguration(inventory, after: server.policy, service: serviceUser)
         var warnings = fileWarnings + restartWarnings(inventory) + next.warnings
         let queryLog = try queryLog(inventory.log)

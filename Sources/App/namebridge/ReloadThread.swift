@@ -1,6 +1,7 @@
 import AdminServer
 import LinuxSystem
 import Synchronization
+import Time
 
 /// Reloads on a thread of its own, so that the thread that feeds the watchdog is not blocked by a
 /// long reload.
@@ -48,10 +49,22 @@ final class ReloadThread: Sendable {
     private func run(_ first: ReloadScope) {
         var scope: ReloadScope? = first
         while let next = scope {  // ends when a reload was not asked for meanwhile
+            let began = MonotonicClock.now
             control.reload(next)
+            if next == .facts { rest(since: began) }
             scope = takeNext()
         }
     }
+
+    /// After facts were read, three times as long is left to the workers, but no second: in a large cluster
+    /// facts change all the time.
+    private func rest(since began: MonotonicTime) {
+        let took = MonotonicClock.now.nanoseconds(since: began) / 1_000_000
+        ThisProcess.sleep(milliseconds: Int(min(Self.longestRest, 3 * max(0, took))))
+    }
+
+    /// In milliseconds.
+    private static let longestRest: Int64 = 750
 
     /// The reload that was requested meanwhile; nil if none was.
     private func takeNext() -> ReloadScope? {

@@ -26,7 +26,9 @@ struct ServerConfiguration: Sendable {
         _ inventory: Inventory, after old: ForwardingPolicy? = nil, service: SystemUser?
     ) throws(ReloadProblems) {
         self.inventory = inventory
-        policy = ForwardingPolicy(inventory, after: old, hostAddresses: HostAddresses.all())
+        // With the very part by which a reload of facts finds out whether there is another policy.
+        policy = ForwardingPolicy(
+            inventory.withoutPodBlocks, after: old, hostAddresses: HostAddresses.all())
         settings = DNSServerSettings(inventory.dns.limits)
         var problems = policy.unansweredNames(of: inventory).map {
             "the names below \($0) would not be answered by their cluster"
