@@ -4,13 +4,16 @@
 A stand-in API server behind the real kubectl has a cluster with Calico. `namebridge follow` watches it, and a host of another
 cluster in a namespace of its own has a VXLAN mesh to all of its nodes, which `net agent` keeps. Every minute a tenth of the
 nodes gets another block of addresses. Measured are the times from the event to the file of facts and to the kernel's route,
-packets lost on the way to a node that does not change, and the processor time and memory of each process.
+packets lost on the way to a node that does not change, how long `namebridge serve` lets a client wait that asks for a cached name
+all the time, and the processor time and memory of each process.
 """
 
 import argparse
 import os
 import re
 import shutil
+import socket
+import struct
 import subprocess
 import tempfile
 import threading
@@ -18,6 +21,7 @@ import time
 from pathlib import Path
 
 import apiserver
+import endpoints
 
 ROOT = Path(__file__).resolve().parents[3]
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -88,11 +92,29 @@ def watch_routes(namespace, seen):
     return monitor
 
 
+def ask(port, waits, stopping):
+    """Asks for one name, a hundred times a second, and notes how long each answer takes."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one:
+        one.connect(("127.0.0.1", port))
+        one.settimeout(2)
+        while not stopping.is_set():
+            start = time.monotonic()
+            one.send(struct.pack(">HHHHHH", len(waits) & 0xFFFF, 0x0100, 1, 0, 0, 0) + endpoints.wire(endpoints.NAME) + b"\0\1\0\1")
+            try:
+                one.recv(4096)
+                waits.append(time.monotonic() - start)
+            except OSError:
+                waits.append(float("inf"))
+            time.sleep(0.01)
+
+
 def cidr(block):
     return f"10.244.{block // 4}.{block % 4 * 64}/26"
 
 
 def quantiles(times):
+    if not times:
+        return "none"
     times = sorted(times)
     at = lambda share: times[min(len(times) - 1, int(share * len(times)))]
     return f"p50 {at(0.5):.2f} s, p99 {at(0.99):.2f} s, longest {times[-1]:.2f} s, of {len(times)}"
@@ -113,7 +135,9 @@ def main():
     server = apiserver.serve(cluster)
     folder = Path(tempfile.mkdtemp(prefix="namebridge-follow-"))
     (folder / "kubeconfig").write_text(apiserver.kubeconfig({"prod": server.server_port}))
+    dns, port = endpoints.ClusterDNS(), endpoints.free_port(socket.SOCK_DGRAM)
     (folder / "namebridge.yaml").write_text(f"""
+dns: {{ listen: ["127.0.0.1:{port}"], workers: 1 }}
 clusters:
   c1:
     pods: [10.250.0.0/16]
@@ -121,13 +145,14 @@ clusters:
   prod:
     follow: {{ context: prod, kubeconfig: {folder}/kubeconfig }}
     services: [10.96.0.0/16]
+    dns: ["127.0.0.1:{dns.port}"]
 paths:
   - {{ between: [c1, prod], via: vxlan, vxlan: {{ id: 10001, port: 4899, network: 10.255.0.0/16 }} }}
 """)
     environment = {"NAMEBRIDGE_FACTS": f"{folder}/clusters", "HOME": str(folder)}
     file = ["--config", f"{folder}/namebridge.yaml"]
     log = open(folder / "log", "w")
-    processes = []
+    processes, stopping = [], threading.Event()
     with Lab() as lab:
         try:
             follow = subprocess.Popen([program, "follow", *file], stderr=log, env={**os.environ, **environment})
@@ -137,6 +162,9 @@ paths:
             while not facts.exists():
                 time.sleep(0.05)
             print(f"first facts of {options.nodes} nodes after {time.monotonic() - start:.1f} s", flush=True)
+            serve = subprocess.Popen([program, "serve", *file, "--control", f"{folder}/control.sock"], stderr=log, stdout=log,
+                                     env={**os.environ, **environment})
+            processes.append(serve)
             for side, words in (("b", ["net", "apply", "--host", "prod/node0000"]), ("a", ["net", "agent", "--host", "c1/a"])):
                 state = {"NAMEBRIDGE_NET_STATE": f"{folder}/state-{side}", **environment}
                 process = lab.start(side, [program, *words, *file], log, state)
@@ -155,7 +183,10 @@ paths:
             ping = subprocess.Popen(
                 ["ip", "netns", "exec", lab.names["a"], "ping", "-q", "-i", "0.01", "-w", str(options.seconds),
                  "-I", "10.250.1.1", "10.244.0.1"], stdout=subprocess.PIPE, text=True)
-            before = {pid: usage(pid) for one in (follow, agent) for pid in tree(one.pid)}
+            waits = []
+            asker = threading.Thread(target=ask, args=(port, waits, stopping))
+            asker.start()
+            before = {pid: usage(pid) for one in (follow, agent, serve) for pid in tree(one.pid)}
             start, sent = time.monotonic(), []
             blocks = {number: number for number in range(options.nodes)}
             number, free = 1, options.nodes
@@ -176,7 +207,10 @@ paths:
             print("from the event to the route:", quantiles([one for one in times if one is not None]),
                   f"({times.count(None)} without a route)", flush=True)
             elapsed = time.monotonic() - start
-            for name, one in (("follow", follow), ("net agent", agent)):
+            stopping.set()
+            asker.join()
+            print(f"answers from the cache: longest {max(waits) * 1000:.0f} ms, of {len(waits)}", flush=True)
+            for name, one in (("follow", follow), ("net agent", agent), ("serve", serve)):
                 for pid in tree(one.pid):
                     if pid in before:
                         own, others, memory = usage(pid)
@@ -185,6 +219,7 @@ paths:
                         print(f"{name}: {command}: {share:.1%} of a core (+ {more:.1%} in programs that it ran), "
                               f"{memory:.0f} MiB", flush=True)
         finally:
+            stopping.set()
             for process in processes:
                 process.terminate()
                 process.wait()
