@@ -155,7 +155,7 @@ let package = Package(
             "ClusterDiscoveryTests",
             [
                 "ClusterDiscovery", "DomainNames", "InventoryFile", "Inventory", "IPAddressing", "JSON",
-                "LinuxSystem", "Time",
+                "LinuxSystem", "TestSupport", "Time",
                 "namebridge",
             ], data: ["Goldens"]),
         tests("PacketPathTests", ["PacketPath", "NetworkModel", "IPAddressing", "JSON"], data: ["RuleSets"]),

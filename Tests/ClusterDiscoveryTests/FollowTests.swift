@@ -7,7 +7,7 @@ import Testing
 /// `namebridge follow` with the real kubectl against an API server that changes.
 @Suite(.enabled(if: DiscoverRun.kubectlFolder != nil)) struct FollowTests {
     @Test func `nodes that come, change and go are in the facts`() async throws {
-        let run = try Running(FollowRun.flannel(nodes: 3))
+        let run = try RunningFollower(FollowRun.flannel(nodes: 3))
         try await run.wait("the first facts") { run.facts.contains("n3: { address: 192.168.0.3") }
         #expect(run.facts.contains("cni: { value: flannel-vxlan"))
         try await run.tell("ADDED", FollowRun.node("n4", "192.168.0.4", pods: "10.244.4.0/24"))
@@ -20,7 +20,7 @@ import Testing
     }
 
     @Test func `an expired version, a cut and an expired login remove nothing`() async throws {
-        let run = try Running(FollowRun.flannel(nodes: 3))
+        let run = try RunningFollower(FollowRun.flannel(nodes: 3))
         try await run.wait("the first facts") { run.facts.contains("n3:") }
         run.cluster.cluster.withLock { $0.append("/api/v1/nodes", FollowRun.node("n4", "192.168.0.4")) }
         try await run.tell("ERROR", .object(["kind": .string("Status"), "code": .integer(410)]))
@@ -36,7 +36,7 @@ import Testing
     }
 
     @Test func `what contradicts the configuration is not written`() async throws {
-        let run = try Running(
+        let run = try RunningFollower(
             FollowRun.flannel(nodes: 3),
             more: "  other: { names: [], pods: [192.0.2.0/24], nodes: { o: { address: 192.168.0.4 } } }\n")
         try await run.wait("the first facts") { run.facts.contains("n3:") }
@@ -49,7 +49,7 @@ import Testing
 
     @Test func `a login that hangs holds up no other cluster, and no stop`() async throws {
         // kubectl runs no login program for a server without TLS: a program in its place does so.
-        let run = try Running(
+        let run = try RunningFollower(
             FollowRun.flannel(nodes: 3), arguments: ["--timeout", "300s"],
             kubectl: """
                 #!/bin/sh
@@ -76,7 +76,7 @@ import Testing
     }
 
     @Test func `a program is run with the instruction before and after the change of a cluster`() async throws {
-        let run = try Running(
+        let run = try RunningFollower(
             FollowRun.flannel(nodes: 3), arguments: ["--exec", "FOLDER/hook"],
             more: """
                 sites: { office: { networks: [172.16.0.0/18], router: 172.16.0.1 } }
@@ -93,126 +93,5 @@ import Testing
         #expect(run.text("before") == rendered)
         #expect(run.text("after").contains("via 192.168.0.99"))
         #expect(try run.command(["net", "render", "--host", "office", "--format", "linux"]) == run.text("after"))
-    }
-
-    /// A follower that runs, and its API server.
-    private final class Running {
-        let folder = FileManager.default.temporaryDirectory.appending(path: "namebridge-follow-\(UUID().uuidString)")
-        let cluster: Box
-        let server: StandInServer
-        private let process = Process()
-
-        /// The cluster, shared with the server's thread.
-        final class Box: Sendable {
-            let cluster: Mutex<StandInCluster>
-            init(_ cluster: StandInCluster) { self.cluster = Mutex(cluster) }
-        }
-
-        var isRunning: Bool { process.isRunning }
-
-        func terminate() { process.terminate() }
-
-        /// - Parameters:
-        ///   - arguments: Further arguments. `FOLDER` is the folder, here and in the others.
-        ///   - kubectl: A program in its place, in which `KUBECTL` is the path of the real one.
-        ///   - more: Further clusters of the configuration.
-        init(_ start: StandInCluster, arguments: [String] = [], kubectl: String = "", more: String = "") throws {
-            let box = Box(start)
-            cluster = box
-            server = try StandInServer { request in
-                let answer = box.cluster.withLock { $0.answer(request) }
-                guard request.target.contains("watch=true"), answer?.status == 200 else { return answer }
-                return StandInServer.Response(status: 200, body: "", isOpen: true)
-            }
-            try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-            try write(
-                """
-                apiVersion: v1
-                kind: Config
-                clusters: [{ name: c, cluster: { server: "http://\(server.endpoint)" } }]
-                users: [{ name: jane, user: { token: secret } }]
-                contexts: [{ name: prod, context: { cluster: c, user: jane } }]
-
-                """, to: "kubeconfig")
-            if !kubectl.isEmpty {
-                let real = "\(DiscoverRun.kubectlFolder ?? "")/kubectl"
-                try write(kubectl.replacingOccurrences(of: "KUBECTL", with: real), to: "kubectl", isProgram: true)
-            }
-            try write(
-                """
-                clusters:
-                  prod: { follow: { context: prod, kubeconfig: \(folder.path)/kubeconfig } }
-                \(more)
-
-                """, to: "namebridge.yaml")
-            process.executableURL = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath()
-                .deletingLastPathComponent().appending(path: "namebridge")
-            try write(
-                "#!/bin/sh\necho $1 $2 >> FOLDER/hooked\ncat $3 > FOLDER/before\ncat $4 > FOLDER/after\n", to: "hook",
-                isProgram: true)
-            process.arguments =
-                ["follow", "--config", folder.appending(path: "namebridge.yaml").path]
-                + arguments.map { $0.replacingOccurrences(of: "FOLDER", with: folder.path) }
-            process.environment = [
-                "PATH": "\(folder.path):\(DiscoverRun.kubectlFolder ?? ""):/usr/bin:/bin", "HOME": folder.path,
-                "NAMEBRIDGE_FACTS": folder.appending(path: "lib/clusters").path,
-            ]
-            let log = folder.appending(path: "log")
-            try Data().write(to: log)
-            process.standardError = try FileHandle(forWritingTo: log)
-            try process.run()
-        }
-
-        deinit {
-            server.cut()
-            if process.isRunning { process.terminate() }
-            process.waitUntilExit()
-            try? FileManager.default.removeItem(at: folder)
-        }
-
-        private func write(_ text: String, to name: String, isProgram: Bool = false) throws {
-            let file = folder.appending(path: name)
-            let whole = text.replacingOccurrences(of: "FOLDER", with: folder.path)
-            try whole.write(to: file, atomically: true, encoding: .utf8)
-            if isProgram { try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: file.path) }
-        }
-
-        /// The output of another command with the same configuration and facts.
-        func command(_ arguments: [String]) throws -> String {
-            let command = Process()
-            command.executableURL = process.executableURL
-            command.arguments = arguments + ["--config", folder.appending(path: "namebridge.yaml").path]
-            command.environment = process.environment
-            let output = Pipe()
-            command.standardOutput = output
-            try command.run()
-            let octets = output.fileHandleForReading.readDataToEndOfFile()
-            command.waitUntilExit()
-            return String(decoding: octets, as: UTF8.self)
-        }
-
-        func text(_ name: String) -> String {
-            (try? String(contentsOf: folder.appending(path: name), encoding: .utf8)) ?? ""
-        }
-
-        var facts: String { text("lib/clusters/prod.yaml") }
-        var report: String { text("lib/clusters/prod.json") }
-
-        /// Waits, as long as it may take on a busy machine.
-        func wait(_ what: String, until isSo: () -> Bool) async throws {
-            let end = ContinuousClock.now + .seconds(90)
-            while ContinuousClock.now < end, !isSo() { try await Task.sleep(for: .milliseconds(50)) }
-            try #require(isSo(), "\(what)\n\(text("log"))\n\(facts)\n\(report)")
-        }
-
-        /// Tells an event of a node to the watch, once there is one.
-        func tell(_ type: String, _ object: JSONValue) async throws {
-            let line = JSONValue.object(["type": .string(type), "object": object]).description + "\n"
-            var count = 0
-            try await wait("no watch") {
-                count = server.send(line, to: "/api/v1/nodes?")
-                return count > 0
-            }
-        }
     }
 }
