@@ -35,7 +35,7 @@ DIFFERENTIAL_PACKAGES = python3 unbound bind9 pdns-recursor knot-resolver dnsmas
 FUZZ_PACKAGES = python3
 # real name servers, clients and network tools that the tests work with
 TEST_PACKAGES = knot knot-dnsutils nsd bind9 bind9-dnsutils unbound dnsmasq-base dnsperf \
-	nftables conntrack bird2 frr keepalived iptables iproute2 iputils-ping tcpdump ethtool socat mandoc
+	nftables conntrack bird2 frr keepalived iptables iproute2 iputils-ping tcpdump ethtool socat openssl mandoc
 # for further tests, which are skipped where these can't be had; kubectl may come from elsewhere
 FURTHER_TEST_PACKAGES = knot-resolver pdns-recursor $(if $(shell command -v kubectl),,kubernetes-client)
 

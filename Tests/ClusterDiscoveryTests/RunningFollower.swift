@@ -19,6 +19,10 @@ final class RunningFollower {
         init(_ cluster: StandInCluster) { self.cluster = Mutex(cluster) }
     }
 
+    /// True if this machine has what the tests of certificates need.
+    static let canUseTLS = ["/usr/bin/socat", "/usr/bin/openssl", "\(DiscoverRun.kubectlFolder ?? "")/kubectl"]
+        .allSatisfy { FileManager.default.isExecutableFile(atPath: $0) }
+
     var isRunning: Bool { process.isRunning }
 
     func terminate() { process.terminate() }
