@@ -203,8 +203,8 @@ let package = Package(
             "NamebridgeTests",
             [
                 "namebridge", "AdminServer", "ClusterDiscovery", "DNSServer", "DNSWire", "DomainNames",
-                "Forwarding", "IPAddressing", "Inventory",
-                "InventoryFile", "LabProbe", "LinuxSystem", "NetworkPlanning", "TestSupport", "Time",
+                "Forwarding", "HTTP", "IPAddressing", "Inventory",
+                "InventoryFile", "JSON", "LabProbe", "LinuxSystem", "NetworkPlanning", "TestSupport", "Time",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
         tests("LinuxSystemTests", ["LinuxSystem", "IPAddressing", "Time"]),
@@ -225,7 +225,7 @@ let package = Package(
             [
                 "AdminServer", "DNSServer", "LinuxSystem", "Forwarding", "DomainNames", "HTTP",
                 "IPAddressing",
-                "Inventory", "JSON", "Time", "TestSupport",
+                "Inventory", "JSON", "PathHealth", "Time", "TestSupport",
             ]),
         tests("LDNSBridgeTests", ["LDNSBridge", "DomainNames"]),
         tests("DemoClustersTests", ["DemoClusters", "LDNSBridge", "DNSWire", "DomainNames"]),

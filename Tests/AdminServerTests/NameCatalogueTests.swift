@@ -6,6 +6,7 @@ import IPAddressing
 import Inventory
 import JSON
 import LinuxSystem
+import PathHealth
 import Synchronization
 import TestSupport
 import Testing
@@ -166,6 +167,27 @@ import Testing
         #expect(try usual.find("", from: "192.0.2.1")["reason"]?.string?.hasPrefix("only this host") == true)
     }
 
+    @Test(arguments: [(true, "down"), (false, "up")])
+    func `names are shown with the state of the path to their cluster`(isDead: Bool, state: String) throws {
+        let target = ProbeTarget(Endpoint(address: IPAddress(v4: 0x0A60_000A), port: 53), mayRefuse: true)
+        let path = ProbedPath(from: "office", to: "prod", relays: ["relay"], targets: [target], onDown: .servfail)
+        var network = SimulatedNetwork([path], seed: 1)
+        network.pass(5_000)
+        if isDead {
+            network.weather[0] = SimulatedNetwork.Weather()
+            network.weather[0]?.fate = .silent
+            network.pass(5_000)
+        }
+        let verdicts = network.engine.verdicts
+        let setting = try NamedServices(reports: HostReports(pathVerdicts: { verdicts }))
+        defer { setting.stop() }
+        try setting.ask("web.shop.svc.prod.cluster.local", from: "127.0.0.9")
+        try setting.ask("web.shop.svc.staging.cluster.local", from: "127.0.0.9")
+        let found = try setting.find("web", from: "127.0.0.1")["names"]?.elements ?? []
+        #expect(found.map { $0["path"]?.string } == [state, nil])
+        #expect(setting.control.answer(.names(NameScope(), from: 0))["paths"] == .object([("prod", .string(state))]))
+    }
+
     @Test func `what is not answered is said to be lost, and a walk asks as fast as it is answered`() throws {
         // No question of this host is answered.
         var inventory = Inventory()
@@ -241,7 +263,9 @@ private struct NamedServices {
     private let server: DNSServer
     private let upstream: TestUpstream
 
-    init(hostMayAsk access: Access = Access(), browse: [String]? = nil) throws {
+    init(
+        hostMayAsk access: Access = Access(), browse: [String]? = nil, reports: HostReports = HostReports()
+    ) throws {
         let names = ["web.shop": 7, "db.shop": 8, "api.pay": 9] as [String: UInt8]
         upstream = try TestUpstream { octets, _ in
             guard var message = try? PlainMessage(decoding: octets), let question = message.questions.first else {
@@ -278,7 +302,7 @@ private struct NamedServices {
         server = try DNSServer(
             listen: inventory.dns.listen, policy: ForwardingPolicy(inventory), workers: 1, cacheOctets: 1 << 20)
         try server.start()
-        control = ServerControl(server, version: "1", inventory: inventory)
+        control = ServerControl(server, version: "1", inventory: inventory, reports: reports)
     }
 
     func stop() {

@@ -30,15 +30,17 @@ import Testing
         #expect(found[2].target.map { "\($0)" } == "www.example.com")
         #expect(found[3].failure == nil)
         #expect(found[4].failure?.contains("answered SERVFAIL") == true, "\(found[4].failure ?? "")")
-        let text = NameFindings(name: "web.shop.svc", findings: found, paths: ["prod": "up"], ages: ["staging": 61])
-            .text().rendered(for: nil)
+        let text = NameFindings(
+            name: "web.shop.svc", findings: found, paths: ["prod": "up", "west": "down"], ages: ["staging": 61]
+        )
+        .text().rendered(for: nil)
         #expect(
             text == """
                 CLUSTER  KIND          ADDRESS                          PORTS   PATH        AGE
                 prod     ClusterIP     10.208.0.80 (10.96.0.80 inside)  80,443  up          now
                 staging  headless      10.245.1.7                       -       -     1 min 1 s
                                        10.245.1.8
-                west     ExternalName  alias of www.example.com         -       -           now
+                west     ExternalName  alias of www.example.com         -       down        now
                 sick: no answer: \((found[4].failure ?? "").replacing("sick: ", with: ""))
                 """, "\(text)")
     }

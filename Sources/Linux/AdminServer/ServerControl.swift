@@ -138,18 +138,34 @@ package final class ServerControl: Sendable {
         return .object([
             ("names", .array(NameCatalogue.page(of: names.dropFirst(from)))),
             ("total", .integer(names.count)),
-            ("walks", catalogue.walksJSON),
+            (
+                "paths",
+                .object(
+                    pathStates.filter { hostMayAsk($0.key) }.sorted { $0.key < $1.key }
+                        .map { ($0.key, .string($0.value)) })
+            ), ("walks", catalogue.walksJSON(for: catalogue.hostClient)),
         ])
     }
 
     /// Begins a walk of a cluster's service ranges.
     private func walk(_ key: String, perSecond: Int) -> JSONValue {
-        guard let cluster = inventory.cluster(key), !cluster.dns.isEmpty else {
-            let known = inventory.clusters.filter { !$0.dns.isEmpty }.map(\.key).joined(separator: ", ")
+        guard server.policy.view(of: catalogue.hostClient) != nil else {
+            return Self.refusal("\(catalogue.hostClient) may not ask: it is in no prefix of dns.clients")
+        }
+        let asked = inventory.clusters.filter { !$0.dns.isEmpty && hostMayAsk($0.key) }
+        guard let cluster = asked.first(where: { $0.key == key }) else {
+            let known = asked.map(\.key).joined(separator: ", ")
             return Self.refusal("no cluster \"\(key)\" is asked here, expected one of: \(known)")
         }
         if let reason = catalogue.walk(cluster, perSecond: perSecond) { return Self.refusal(reason) }
-        return .object([("walks", catalogue.walksJSON)])
+        return .object([("walks", catalogue.walksJSON(for: catalogue.hostClient))])
+    }
+
+    /// True if this host may ask the cluster for names.
+    private func hostMayAsk(_ cluster: String) -> Bool {
+        let policy = server.policy
+        return policy.view(of: catalogue.hostClient).map { policy.mayAsk(cluster: cluster, view: $0) }
+            ?? false
     }
 
     /// Ends what runs beside the server.

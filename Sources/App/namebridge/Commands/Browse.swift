@@ -47,16 +47,18 @@ struct Browse: ParsableCommand {
         if walk, let cluster = scope.cluster { try walkRanges(of: cluster) }
         var names: [KnownName] = []
         var total = 0
+        var paths = JSONValue.null
         repeat {  // ends: each answer brings more names, up to their number
             let answer = try options.ask(.names(scope, from: names.count))
             let page = (answer["names"]?.elements ?? []).compactMap(KnownName.init(json:))
             total = answer["total"]?.integer ?? 0
+            paths = answer["paths"] ?? .null
             guard !page.isEmpty else { break }
             names += page
         } while names.count < total
         switch output {
-        case .text: show(names, scope)
-        case .json: print(JSONValue.object([("names", .array(names.map(\.json)))]))
+        case .text: show(names, scope, paths)
+        case .json: print(JSONValue.object([("names", .array(names.map(\.json))), ("paths", paths)]))
         }
         if names.isEmpty { throw ExitStatus.problem }
     }
@@ -95,17 +97,20 @@ struct Browse: ParsableCommand {
     }
 
     /// A table of the names.
-    private func show(_ names: [KnownName], _ scope: NameScope) {
+    ///
+    /// - Parameter paths: The state of the paths to each cluster, as probes show it.
+    private func show(_ names: [KnownName], _ scope: NameScope, _ paths: JSONValue) {
         guard !names.isEmpty else {
             let place = scope == NameScope() ? "" : " of \(scope.text)"
             return print(
                 "no name is known\(place); \"namebridge browse --walk CLUSTER\" asks a cluster for its names")
         }
-        var table = TextTable([.left, .left, .left, .left, .right])
-        table.add(["CLUSTER", "NAME", "ADDRESS", "SOURCE", "AGE"])
+        var table = TextTable([.left, .left, .left, .left, .left, .right])
+        table.add(["CLUSTER", "NAME", "ADDRESS", "PATH", "SOURCE", "AGE"])
         for name in names {
             table.add([
-                name.cluster, "\(name.name)", name.address.map { "\($0)" } ?? "-", name.source.rawValue,
+                name.cluster, "\(name.name)", name.address.map { "\($0)" } ?? "-",
+                paths[name.cluster]?.string ?? "-", name.source.rawValue,
                 Figures.duration(seconds: name.ageSeconds),
             ])
         }

@@ -75,7 +75,7 @@ extension ServerControl {
     }
 
     /// The state of the paths to each cluster, as probes show it: if one of several carries, packets arrive.
-    private var pathStates: [String: String] {
+    var pathStates: [String: String] {
         Dictionary(grouping: reports.pathVerdicts(), by: \.path.to).mapValues { verdicts in
             let states = verdicts.map(\.state.rawValue)
             return states.contains("up") ? "up" : states.first { $0 == "down" } ?? states.first ?? "unknown"

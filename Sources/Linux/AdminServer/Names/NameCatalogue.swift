@@ -261,10 +261,7 @@ final class NameCatalogue: Sendable {
         }
     }
 
-    /// The last walk of each cluster as JSON.
-    var walksJSON: JSONValue { Self.json(walks.withLock { $0.byCluster }) }
-
-    /// The same for the clusters that `client` may ask.
+    /// The last walk of each cluster that `client` may ask, as JSON.
     func walksJSON(for client: IPAddress) -> JSONValue {
         let policy = server.policy
         guard let view = policy.view(of: client) else { return .array([]) }
