@@ -18,6 +18,7 @@ import Testing
             (["+short", "web.shop", "IN", "TXT", "@::1"], "web.shop", "TXT", "::1"),
             (["web.shop", "TYPE65", "+TCP"], "web.shop", "TYPE65", nil),
             (["ns", "a"], "ns", "a", nil),
+            (["+noall", "+answer", "+nocmd", "web.shop", "@localhost:5300"], "web.shop", nil, "localhost:5300"),
             (["a"], "a", nil, nil),
         ] as [([String], String, String?, String?)])
     func `words may stand in any order`(words: [String], name: String, type: String?, server: String?) throws {
@@ -111,9 +112,13 @@ import Testing
         let endpoint = upstream.endpoint
         let result = try Program.run(["query", "@\(endpoint)", "web.example"])
         #expect(result.code == 0 && result.output.contains("from server \(endpoint) over UDP"), "\(result.output)")
+        for server in ["localhost:\(endpoint.port)", "127.0.0.1#\(endpoint.port)", "localhost#\(endpoint.port)"] {
+            let other = try Program.run(["query", "@\(server)", "web.example", "+noall", "+answer"])
+            #expect(other.code == 0 && other.output.hasPrefix("web.example."), "\(server): \(other.output)\(other.errors)")
+        }
         let silent = try Program.run(["query", "@127.0.0.1", "-p", "9", "web.example", "--trace"])
         #expect(silent.code == 1 && silent.output.contains(";; asked      server 127.0.0.1:9"), "\(silent.output)")
-        #expect(try Program.run(["query", "@nowhere", "web.example"]).code == 2)
+        #expect(try Program.run(["query", "@no/where", "web.example"]).code == 2)
         #expect(try Program.run(["query", "--demo", "@127.0.0.1", "web.example"]).code == 2)
         #expect(try Program.run(["query", "-p", "53", "web.example"]).code == 2)
     }

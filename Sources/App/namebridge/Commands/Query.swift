@@ -174,13 +174,25 @@ struct Query: ParsableCommand {
         guard !demo.demo, options.config == nil else {
             throw ValidationError("@SERVER goes without --config and --demo.")
         }
-        let host = text == "localhost" ? "127.0.0.1" : text
-        guard let server = Endpoint(host, defaultPort: port ?? 53) else {
+        guard let server = Self.server(text, defaultPort: port ?? 53) else {
             throw ValidationError(
                 "\"@\(text)\" is no server: write it like @172.16.0.5,"
-                    + " @172.16.0.5:5300 or @[fd00::5]:53.")
+                    + " @172.16.0.5:5300, @[fd00::5]:53 or @relay1.example.com.")
         }
         return server
+    }
+
+    /// An address or a name that this host can look up, with a port after `:` or, as dnsmasq has it, `#`.
+    private static func server(_ text: String, defaultPort: UInt16) -> Endpoint? {
+        let parts = text.split(separator: "#", omittingEmptySubsequences: false).map(String.init)
+        guard parts.count < 3, let port = parts.count == 2 ? UInt16(parts[1]) : defaultPort, port > 0 else {
+            return nil
+        }
+        if let server = Endpoint(parts[0], defaultPort: port) { return server }
+        // As dig: IPv4 where it is a choice.
+        let words = parts[0].split(separator: ":", omittingEmptySubsequences: false)
+        let loopback = words.first == "localhost" ? "127.0.0.1" + parts[0].dropFirst(9) : parts[0]
+        return Endpoint(loopback, defaultPort: port) ?? HostLookup.endpoint(parts[0], defaultPort: port)
     }
 }
 

@@ -62,8 +62,17 @@ struct QueryWords: Equatable {
         }
     }
 
+    /// Words of dig, with or without `no` before them, that choose parts of its output: here the answer comes
+    /// first in any case.
+    private static let formWords: Set = [
+        "all", "answer", "authority", "additional", "question", "comments", "cmd", "stats", "multiline",
+        "multi", "rrcomments", "class", "ttlid", "ttlunits", "split", "crypto", "identify", "idnin", "idnout",
+    ]
+
     /// Takes a word without its `+`.
     private mutating func take(switch word: String) throws(Fault) {
+        let plain = word.lowercased()
+        if Self.formWords.contains(plain.hasPrefix("no") ? String(plain.dropFirst(2)) : plain) { return }
         guard let known = Switch(rawValue: word.lowercased()) else {
             let all = Switch.allCases.map { "+" + $0.rawValue }
             throw .unknownSwitch("+" + word, nearest: nearestSpelling(of: "+" + word, among: all))
