@@ -52,4 +52,13 @@ import Testing
         #expect(chart.contains("appVersion: \"\(version)\"\n"))
         #expect(manifest.contains("namebridge:\(version)\""))
     }
+
+    @Test(arguments: ["README.md", "README.zh-CN.md", "docs/install.md", "docs/monitoring.md", "CHANGELOG.md"])
+    func `guides name the packages of the program's version`(guide: String) throws {
+        let version = try Program.run(["--version"]).output.split(separator: "\n").first ?? ""
+        let text = try Guide.text(guide)
+        let named = text.matches(of: /namebridge[-_: ]([0-9]+[.][0-9]+[.][0-9]+)/).map { String($0.output.1) }
+        #expect(Set(named).isSubset(of: [String(version)]), "\(named)")
+        if guide == "CHANGELOG.md" { #expect(text.contains("\n## \(version)\n")) }
+    }
 }

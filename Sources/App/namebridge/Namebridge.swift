@@ -26,7 +26,7 @@ struct Namebridge: ParsableCommand {
             Reload.self, Net.self, Discover.self, Follow.self, Doctor.self,
         ])
 
-    static let version = "0.1.0"
+    static let version = "0.2.0"
 
     /// Runs the command; wrong usage ends with `ExitStatus.usage` instead of the parser's 64.
     static func main() {
