@@ -24,6 +24,7 @@ extension Inventory {
         checker.checkClusterSets()
         checker.checkNames()
         checker.checkPrefixes()
+        checker.checkSlips()
         checker.checkHosts()
         checker.checkAnnouncement()
         checker.checkSites()
