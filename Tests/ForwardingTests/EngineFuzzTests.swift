@@ -134,10 +134,10 @@ private struct EngineFuzz: ~Copyable {
         switch random.number(in: 0..<5) {
         case 0:
             let failure = random.pick([UpstreamFailure.refused, .unreachable, .closed, .timeout])
-            engine.upstreamFailed(path, failure, in: &turn)
-        case 1: engine.upstreamFailed(path, here: .descriptors, in: &turn)
-        case 2: engine.upstreamHinted(path, in: &turn)
-        case 3: engine.distrust(path, in: &turn)
+            engine.take(.failed(failure), on: path, in: &turn)
+        case 1: engine.take(.failedHere(.descriptors), on: path, in: &turn)
+        case 2: engine.take(.hinted, on: path, in: &turn)
+        case 3: engine.take(.distrusted, on: path, in: &turn)
         default:
             let octets = random.pick(sent.map(\.octets))
             let id = UInt16(octets[0]) << 8 | UInt16(octets[1])

@@ -106,7 +106,7 @@ struct EnginePlay: ~Copyable {
         switch servers {
         case .silent: return
         case .fail(let failure):
-            engine.upstreamFailed(path, failure, in: &turn)
+            engine.take(.failed(failure), on: path, in: &turn)
             return
         case .answer(let message):
             octets = message

@@ -292,11 +292,11 @@ package final class ScenarioPlayer {
             throw ScenarioError(line: line.number, text: "\(address) has not been asked so")
         }
         if let failure = failures[word] {
-            engine.upstreamFailed(sent.path, failure, in: &turn)
+            engine.take(.failed(failure), on: sent.path, in: &turn)
         } else if isLocal {
-            engine.upstreamFailed(sent.path, here: .descriptors, in: &turn)
+            engine.take(.failedHere(.descriptors), on: sent.path, in: &turn)
         } else {
-            engine.upstreamHinted(sent.path, in: &turn)
+            engine.take(.hinted, on: sent.path, in: &turn)
         }
     }
 

@@ -163,9 +163,9 @@ struct AskingEngine: ~Copyable {
         }
         turn.now = MonotonicClock.now
         switch failure.fault {
-        case .remote where failure.isHint: engine.upstreamHinted(path, in: &turn)
-        case .remote(let kind): engine.upstreamFailed(path, kind, in: &turn)
-        case .local(let kind): engine.upstreamFailed(path, here: kind, in: &turn)
+        case .remote where failure.isHint: engine.take(.hinted, on: path, in: &turn)
+        case .remote(let kind): engine.take(.failed(kind), on: path, in: &turn)
+        case .local(let kind): engine.take(.failedHere(kind), on: path, in: &turn)
         }
     }
 

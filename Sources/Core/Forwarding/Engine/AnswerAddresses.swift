@@ -41,7 +41,7 @@ extension ForwardingEngine {
         // Its addresses are any, or those of other members.
         case .privateZone, .clusterSet: return .fine
         case .clusterSuffix, .bareDomain, .merged, .reverse:
-            let group = target.groups[table.transactions[slot].groupPosition]
+            let group = target.groups[flight.table.transactions[slot].groupPosition]
             return prepared.strays(from: policy.groups[group].addresses) ? .straying : .fine
         }
     }

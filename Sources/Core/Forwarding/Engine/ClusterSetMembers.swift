@@ -67,44 +67,27 @@ extension ForwardingEngine {
     /// not serve the zone.
     mutating func weigh(_ slot: Int, _ target: RouteTarget) -> UnionStep {
         guard prepared.isNameError else { return .complete }
-        let position = table.transactions[slot].groupPosition
-        let isLast = isLastMember(slot, target)
+        let position = flight.table.transactions[slot].groupPosition
+        let isLast = flight.table.isLastMember(slot, target)
         guard prepared.hasSOA else {
             let name = policy.groups[target.groups[position]].name
-            table.transactions[slot].noteFailure(
+            flight.table.transactions[slot].noteFailure(
                 Array("\(name) does not serve \(target.mapping.inner)".utf8))
             return isLast ? .incomplete : .nextMember
         }
-        table.transactions[slot].merged?.denials += 1
-        let isAgreed = (table.transactions[slot].merged?.denials ?? 0) > 1
+        flight.table.transactions[slot].merged?.denials += 1
+        let isAgreed = (flight.table.transactions[slot].merged?.denials ?? 0) > 1
         return isAgreed || isLast ? .complete : .nextMember
-    }
-
-    /// What an error of Lighthouse means, which has no answers but addresses: NOTIMP for a name that it has,
-    /// NOTZONE for one that it does not have; nil for other errors, and other targets.
-    ///
-    /// NOTIMP to a question with EDNS may come from a server that does not know EDNS: it says something of
-    /// the name only once the question was asked without. Addresses are what Lighthouse has answers for.
-    func meaning(of answer: ServerAnswer, _ slot: Int) -> ResponseCode? {
-        guard table.transactions[slot].target?.kind == .clusterSet, !table.asksForEndpoints(slot),
-            let place = answer.attempt
-        else { return nil }
-        switch ResponseCode(of: answer.message, answer.header, from: answer.question.end) {
-        case .notImplemented:
-            let type = table.transactions[slot].question.type
-            let isForAddress = type == RecordType.a || type == RecordType.aaaa
-            return isForAddress || table[slot, place].usesEDNS ? nil : .noError
-        case .notZone: return .nameError
-        default: return nil
-        }
     }
 
     /// Gives the answer that an error of Lighthouse stands for; see `meaning`.
     mutating func giveMeaning(of answer: ServerAnswer, _ slot: Int, in turn: inout Turn) -> AnswerUse {
-        guard let meaning = meaning(of: answer, slot) else { return .malformed }
-        for follower in table.followers(of: slot) + [slot] {
-            guard let own = table.transactions[follower].target, own.kind == .clusterSet else { continue }
-            table.begin(
+        guard let meaning = flight.table.meaning(of: answer, slot) else { return .malformed }
+        for follower in flight.table.followers(of: slot) + [slot] {
+            guard let own = flight.table.transactions[follower].target, own.kind == .clusterSet else {
+                continue
+            }
+            flight.table.begin(
                 &prepared, for: follower, LocalZone(names: meaning == .noError ? .withoutData : .denied))
             prepared.capTTLs(at: own.cacheLimits.negativeSeconds)
             giveJoined(ServerAnswer(shared: answer), to: follower, own, in: &turn)
@@ -114,6 +97,25 @@ extension ForwardingEngine {
 }
 
 extension TransactionTable {
+    /// What an error of Lighthouse means, which has no answers but addresses: NOTIMP for a name that it has,
+    /// NOTZONE for one that it does not have; nil for other errors, and other targets.
+    ///
+    /// NOTIMP to a question with EDNS may come from a server that does not know EDNS: it says something of
+    /// the name only once the question was asked without. Addresses are what Lighthouse has answers for.
+    func meaning(of answer: ServerAnswer, _ slot: Int) -> ResponseCode? {
+        guard transactions[slot].target?.kind == .clusterSet, !asksForEndpoints(slot),
+            let place = answer.attempt
+        else { return nil }
+        switch ResponseCode(of: answer.message, answer.header, from: answer.question.end) {
+        case .notImplemented:
+            let type = transactions[slot].question.type
+            let isForAddress = type == RecordType.a || type == RecordType.aaaa
+            return isForAddress || self[slot, place].usesEDNS ? nil : .noError
+        case .notZone: return .nameError
+        default: return nil
+        }
+    }
+
     /// Writes the answer of a zone that has no records to the question of `slot`.
     func begin(_ prepared: inout PreparedAnswer, for slot: Int, _ zone: LocalZone) {
         let shape = transactions[slot].question

@@ -29,7 +29,7 @@ extension ForwardingEngine {
             limits: limits)
         cache.begin(change)
         unixTime = old.unixTime
-        servers.learn(from: old.servers)
+        flight.servers.learn(from: old.flight.servers)
         delivery = ReplyDelivery(takingOverFrom: old.delivery, policy)
         if change.new.rateLimit == change.old.rateLimit { rates = old.rates }
         takeCounts(of: &old)
@@ -52,7 +52,7 @@ extension ForwardingEngine {
         var counted = old.meters
         old.clearCounts()
         counted.adopt(policy, after: old.policy)
-        serverMeters.add(counted.servers)
+        flight.meters.add(counted.servers)
         delivery.meters.add(counted.replies)
         for failure in old.failures.entries { failures.note(failure) }
         old.failures = FailureTable()
@@ -63,18 +63,19 @@ extension ForwardingEngine {
     /// All counters start again.
     private mutating func clearCounts() {
         counts = EngineCounters()
-        serverMeters = ServerMeters(policy)
+        flight.counters = EngineCounters()
+        flight.meters = ServerMeters(policy)
         delivery.counters = EngineCounters()
         delivery.meters = ReplyMeters(policy)
     }
 
     /// Answers everything in flight as if no server had answered.
     package mutating func giveUpAll(in turn: inout Turn) {
-        for slot in table.transactions.indices {
-            guard let target = table.transactions[slot].target, !table.transactions[slot].isLate else {
-                continue
-            }
-            table.transactions[slot].noteFailure(failureText(slot, target))
+        for slot in flight.table.transactions.indices {
+            guard let target = flight.table.transactions[slot].target,
+                !flight.table.transactions[slot].isLate
+            else { continue }
+            flight.table.transactions[slot].noteFailure(flight.failureText(slot, target))
             finishWithFailure(slot, .serverFailure, in: &turn)
         }
     }

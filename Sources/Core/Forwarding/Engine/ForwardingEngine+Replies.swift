@@ -67,7 +67,7 @@ extension ForwardingEngine {
         let template =
             target.kind == .clusterSet
             ? NameDenial.message(below: target.mapping.inner)
-            : servers.board.noSuchName(group: target.groups[0]) ?? NameDenial.message(below: domain)
+            : flight.servers.board.noSuchName(group: target.groups[0]) ?? NameDenial.message(below: domain)
         guard let denied = try? Question(reading: template.span) else { return .open }
         do throws(MappingError) {
             try mapper.map(
@@ -109,7 +109,7 @@ extension ForwardingEngine {
             return ClusterSetMembers.mustNotExist(name, suffixStart: suffixStart)
         }
         guard !policy.schema.canExist(name, suffixStart: suffixStart) else { return false }
-        let learned = servers.board.learnedNames
+        let learned = flight.servers.board.learnedNames
         let labels = name.extracting(first: suffixStart)
         return learned.isEmpty
             || !target.groups.contains {
@@ -184,21 +184,11 @@ extension ForwardingEngine {
         return .done
     }
 
-    /// True if the client has as many questions in flight as it may.
-    ///
-    /// This host's own addresses are not limited: the office's resolver may run here.
-    func hasTooMany(_ recipient: Recipient) -> Bool {
-        let client = recipient.path.client.address
-        guard recipient.wantsReply, !client.isLoopback else { return false }
-        return table.waiterCount(of: client, isAddressValidated: recipient.isAddressValidated)
-            >= limits.waitersPerClient
-    }
-
     /// There is no room for the question: its client gets an error, or, if there is room for validated
     /// addresses, is asked to validate its own.
     mutating func denyRoom(_ exchange: ClientExchange, into outbox: inout Outbox) {
         let recipient = exchange.recipient
-        guard recipient.wantsReply, !recipient.isAddressValidated, table.hasRoom else {
+        guard recipient.wantsReply, !recipient.isAddressValidated, flight.table.hasRoom else {
             return overloaded(exchange, into: &outbox)
         }
         counts.overloaded += 1
@@ -234,9 +224,9 @@ extension ForwardingEngine {
         }
         let marks = exchange.loopMarks
         guard !marks.isEmpty else { return .open }
-        if let server = servers.server(withMarkAmong: marks) {
+        if let server = flight.servers.server(withMarkAmong: marks) {
             counts.loops += 1
-            servers.board.servers[server].suspectLoop()
+            flight.servers.board.servers[server].suspectLoop()
             let client = exchange.recipient.path.client.address
             let text = Self.loopText("\(policy.servers[server])", client, marks.count)
             refuse(exchange, ExtendedError(.other, text), into: &outbox)
@@ -255,8 +245,8 @@ extension ForwardingEngine {
     ) -> ExchangeState {
         // None but the server that is probed knows the name: others pay for one look.
         guard let name = LoopName.number(in: exchange.message),
-            let health = servers.board.loopNames.server(askedFor: name),
-            let server = servers.board.servers.firstIndex(where: { $0 === health })
+            let health = flight.servers.board.loopNames.server(askedFor: name),
+            let server = flight.servers.board.servers.firstIndex(where: { $0 === health })
         else { return .open }
         let client = exchange.recipient.path.client.address
         let hops = max(exchange.loopMarks.count, 1)
@@ -288,7 +278,7 @@ extension ForwardingEngine {
     ) -> ExchangeState {
         guard policy.gates.areBusy else { return .open }
         // Without those that are passed over, the first one is asked.
-        let skipped = skippedMembers(exchange, target).places
+        let skipped = policy.skippedMembers(exchange, target).places
         let place = target.groups.indices.first { skipped & 1 << UInt32($0) == 0 } ?? 0
         let number = policy.groups[target.groups[place]].number
         let client = exchange.recipient.path.client.address

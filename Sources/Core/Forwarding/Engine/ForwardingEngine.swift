@@ -21,20 +21,14 @@ package struct ForwardingEngine: ~Copyable {
     package let policy: ForwardingPolicy
     /// The counters of what is not counted by a part.
     var counts = EngineCounters()
-    /// The labelled counters of servers.
-    var serverMeters: ServerMeters
 
     /// Recent failures of questions.
     package internal(set) var failures = FailureTable()
     /// Recently refused clients.
     package internal(set) var refusedClients = RefusedClients()
 
-    /// The questions in flight.
-    var table: TransactionTable
-    /// The timers of the questions in flight.
-    var timers = TimerWheel()
-    /// The state of the name servers.
-    var servers: ServerSet
+    /// The questions that servers are asked.
+    var flight: QuestionsInFlight
     /// The answer that is being given.
     var prepared = PreparedAnswer()
     /// Room for a second answer, while `prepared` is filled from the cache.
@@ -80,7 +74,6 @@ package struct ForwardingEngine: ~Copyable {
             ?? HealthBoard(
                 servers: policy.servers.count, groups: policy.groups.count, isProbed: false)
         self.policy = policy
-        serverMeters = ServerMeters(policy)
         self.cache = CacheAccess(cache)
         self.hashKey = hashKey
         nameKey = identity.nameKey
@@ -88,53 +81,41 @@ package struct ForwardingEngine: ~Copyable {
         validated = identity.validatedClients
         delivery = ReplyDelivery(policy, validated: validated, hashKey: hashKey)
         cookies = identity.cookies
-        table = TransactionTable(
-            mostTransactions: limits.transactions, mostWaiters: limits.waiters,
-            servers: policy.servers.count, groups: policy.groups.count, hashKey: hashKey)
-        servers = ServerSet(policy, board, identity)
+        flight = QuestionsInFlight(
+            policy, limits: limits, servers: ServerSet(policy, board, identity), hashKey: hashKey)
     }
 
     /// Questions in flight.
-    package var transactionCount: Int { table.activeCount - table.lateCount }
+    package var transactionCount: Int { flight.table.activeCount - flight.table.lateCount }
 
     /// True while a client waits for an answer of a server.
-    package var hasWaitingClients: Bool { table.waiterCount > table.lateCount }
+    package var hasWaitingClients: Bool { flight.table.waiterCount > flight.table.lateCount }
 
     /// True if an answer may come over `path`.
-    package func isWaiting(for path: UpstreamPath) -> Bool { table.waitingCount(path) > 0 }
+    package func isWaiting(for path: UpstreamPath) -> Bool { flight.table.waitingCount(path) > 0 }
 
     /// The time at which `expire` must be called; nil while nothing is in flight.
-    package var nextDeadline: MonotonicTime? { timers.nextDue }
+    package var nextDeadline: MonotonicTime? { flight.timers.nextDue }
 
     /// From now on questions to `server` use place `socket` of its pool.
     package mutating func sendQuestions(to server: Int, from socket: Int) {
-        servers.sendQuestions(to: server, from: socket)
+        flight.servers.sendQuestions(to: server, from: socket)
     }
 
     /// The counters of all parts.
     package var counters: EngineCounters {
         var counters = counts
+        counters.add(flight.counters)
         counters.add(delivery.counters)
         return counters
     }
 
     /// The labelled counters.
-    package var meters: EngineMeters { EngineMeters(delivery.meters, serverMeters) }
+    package var meters: EngineMeters { EngineMeters(delivery.meters, flight.meters) }
 
     /// Sends one reply; `prepared` is its answer if it has one.
     mutating func deliver(_ draft: ReplyDraft, to recipient: Recipient, into outbox: inout Outbox) {
         delivery.deliver(draft, from: &prepared, to: recipient, into: &outbox)
-    }
-
-    // MARK: - Time
-
-    /// Sends again or gives up what is due.
-    package mutating func expire(in turn: inout Turn) {
-        while let slot = timers.popDue(at: turn.now) {  // each iteration clears a timer; new ones are later
-            // A second server may have been asked early: only a long silence counts against the first.
-            blameSilence(slot, longerThan: 300, at: turn.now)
-            advance(slot, after: .timerFired, in: &turn)
-        }
     }
 
     // MARK: - From clients
@@ -204,7 +185,8 @@ package struct ForwardingEngine: ~Copyable {
 
     /// Answers a question from the cache.
     private mutating func answerFromCache(_ exchange: ClientExchange, in turn: inout Turn) -> ExchangeState {
-        if policy.goesAroundPaths, policy.gates.areBusy, mustAskAroundPaths(exchange, route(exchange)) {
+        if policy.goesAroundPaths, policy.gates.areBusy, policy.mustAskAroundPaths(exchange, route(exchange))
+        {
             return .open
         }
         guard let hit = cache.load(exchange, into: &prepared) else { return .open }
@@ -243,7 +225,7 @@ package struct ForwardingEngine: ~Copyable {
     /// failed then may succeed now.
     private func isRevived(_ target: RouteTarget, since time: MonotonicTime) -> Bool {
         target.groups.contains { group in
-            policy.groups[group].servers.contains { servers.board.servers[$0].revivedAt >= time }
+            policy.groups[group].servers.contains { flight.servers.board.servers[$0].revivedAt >= time }
         }
     }
 

@@ -60,19 +60,19 @@ enum UnionStep {
 
 // MARK: - Members without a path
 
-extension ForwardingEngine {
+extension ForwardingPolicy {
     /// The groups of the target that are passed over for the client, since no packets of it reach them: the
     /// members of a merged suffix, and for plain names the clusters whose path says `on-down: next`.
     func skippedMembers(_ exchange: ClientExchange, _ target: RouteTarget) -> SkippedMembers {
         var skipped = SkippedMembers()
-        guard policy.gates.areBusy, target.goesAroundPaths || target.kind == .bareDomain else {
+        guard gates.areBusy, target.goesAroundPaths || target.kind == .bareDomain else {
             return skipped
         }
         let client = exchange.recipient.path.client.address
         for (place, group) in target.groups.enumerated() {
-            let number = policy.groups[group].number
+            let number = groups[group].number
             let reason: ExtendedError
-            switch policy.gates.position(of: client, cluster: number) {
+            switch gates.position(of: client, cluster: number) {
             case .skipped(let why): reason = why
             case .closed(let why) where target.goesAroundPaths: reason = why
             case .closed, .changing, .open: continue
@@ -94,13 +94,6 @@ extension ForwardingEngine {
 // MARK: - Unions
 
 extension ForwardingEngine {
-    /// True if no member after the current one of `slot` is asked.
-    func isLastMember(_ slot: Int, _ target: RouteTarget) -> Bool {
-        let skips = table.transactions[slot].question.skippedMembers
-        let later = target.groups.indices.dropFirst(table.transactions[slot].groupPosition + 1)
-        return later.allSatisfy { skips & 1 << UInt32($0) != 0 }
-    }
-
     /// Gives the prepared answer, joined with those of the members before, or asks the next one.
     mutating func giveJoined(
         _ answer: ServerAnswer, to slot: Int, _ target: RouteTarget, in turn: inout Turn
@@ -120,9 +113,9 @@ extension ForwardingEngine {
     mutating func join(_ slot: Int, _ target: RouteTarget, askedAt time: MonotonicTime) -> UnionStep {
         if target.kind == .clusterSet { return weigh(slot, target) }
         guard target.union != nil else { return .complete }
-        let merged = table.transactions[slot].merged ?? MergedAnswer()
-        let position = table.transactions[slot].groupPosition
-        let type = table.transactions[slot].question.type
+        let merged = flight.table.transactions[slot].merged ?? MergedAnswer()
+        let position = flight.table.transactions[slot].groupPosition
+        let type = flight.table.transactions[slot].question.type
         if let set = joinableSet(type, target.groups[position]) {
             merged.add(set.data, ttl: set.ttl, of: position, askedAt: time)
         } else if prepared.answerCount > 0 {
@@ -130,17 +123,19 @@ extension ForwardingEngine {
         } else if prepared.rcode == ResponseCode.noError.rawValue {
             merged.hasName = true
         }
-        table.transactions[slot].merged = merged
-        guard isLastMember(slot, target) else { return .nextMember }
+        flight.table.transactions[slot].merged = merged
+        guard flight.table.isLastMember(slot, target) else { return .nextMember }
         return completeUnion(slot, target)
     }
 
     /// Puts the joined records of `slot` into `prepared`, which is the last member's answer, or its denial.
     private mutating func completeUnion(_ slot: Int, _ target: RouteTarget) -> UnionStep {
-        guard let merged = table.transactions[slot].merged else { return .complete }
+        guard let merged = flight.table.transactions[slot].merged else { return .complete }
         guard !merged.records.isEmpty else {
             // A no is what every member has said.
-            guard table.transactions[slot].failure == nil, merged.skipped.isEmpty else { return .incomplete }
+            guard flight.table.transactions[slot].failure == nil, merged.skipped.isEmpty else {
+                return .incomplete
+            }
             if merged.hasName { prepared.becomeNoData() }
             return .complete
         }
@@ -150,20 +145,13 @@ extension ForwardingEngine {
     /// Prepares the joined records of `slot`: `.incomplete` if there are none, or a silent member may have
     /// more.
     mutating func prepareUnion(_ slot: Int, _ target: RouteTarget) -> UnionStep {
-        guard let union = target.union, let merged = table.transactions[slot].merged, !merged.records.isEmpty,
-            union.isPartial || table.transactions[slot].failure == nil
+        guard let union = target.union, let merged = flight.table.transactions[slot].merged,
+            !merged.records.isEmpty,
+            union.isPartial || flight.table.transactions[slot].failure == nil
         else { return .incomplete }
-        table.begin(
+        flight.table.begin(
             &prepared, for: slot, records: merged.records, ttl: merged.ttl)
         return .complete
-    }
-
-    /// The group whose answer is given: of a union the first one with a part in it.
-    func answeringGroup(of slot: Int, _ target: RouteTarget) -> Int {
-        guard let merged = table.transactions[slot].merged, !merged.records.isEmpty else {
-            return target.groups[table.transactions[slot].groupPosition]
-        }
-        return target.groups[merged.position]
     }
 
     /// The records of the prepared answer that can be joined with those of other members: the endpoints of a
@@ -182,6 +170,21 @@ extension ForwardingEngine {
 }
 
 extension TransactionTable {
+    /// True if no member after the current one of `slot` is asked.
+    func isLastMember(_ slot: Int, _ target: RouteTarget) -> Bool {
+        let skips = transactions[slot].question.skippedMembers
+        let later = target.groups.indices.dropFirst(transactions[slot].groupPosition + 1)
+        return later.allSatisfy { skips & 1 << UInt32($0) != 0 }
+    }
+
+    /// The group whose answer is given: of a union the first one with a part in it.
+    func answeringGroup(of slot: Int, _ target: RouteTarget) -> Int {
+        guard let merged = transactions[slot].merged, !merged.records.isEmpty else {
+            return target.groups[transactions[slot].groupPosition]
+        }
+        return target.groups[merged.position]
+    }
+
     /// Writes the joined records as the answer to the question of `slot`.
     func begin(_ prepared: inout PreparedAnswer, for slot: Int, records: [[UInt8]], ttl: UInt32) {
         prepared.begin(

@@ -24,7 +24,7 @@ extension ForwardingEngine {
     /// its set share addresses.
     mutating func resolveOwners(_ slot: Int, _ target: RouteTarget, in turn: inout Turn) -> OwnerState {
         guard let members = target.members, members.haveSharedAddresses else { return .resolved }
-        let isFollowUp = table.asksForEndpoints(slot)
+        let isFollowUp = flight.table.asksForEndpoints(slot)
         let left = isFollowUp ? takeEndpoints(slot, target, members) : mapByName(slot, target, members)
         switch left {
         case .none: return .resolved
@@ -33,7 +33,7 @@ extension ForwardingEngine {
             prepared.extendedError = Refusals.unknownMembers
             return .resolved
         case .endpoints where !isFollowUp:
-            table.transactions[slot].merged?.asksForEndpoints = true
+            flight.table.transactions[slot].merged?.asksForEndpoints = true
             advance(slot, after: .endpointsWanted, in: &turn)
         case .endpoints, .answer: holdBack(slot, Refusals.sharedEndpoint, in: &turn)
         }
@@ -56,19 +56,19 @@ extension ForwardingEngine {
     private mutating func mapByName(
         _ slot: Int, _ target: RouteTarget, _ members: ClusterSetMembers
     ) -> UnknownOwners {
-        let place = table.transactions[slot].groupPosition
+        let place = flight.table.transactions[slot].groupPosition
         let zone = target.answerNames.outer.folded.wire
         let services = policy.groups[target.groups[place]].services
-        let asked = table.question(of: slot)
-        let type = table.transactions[slot].question.type
+        let asked = flight.table.question(of: slot)
+        let type = flight.table.transactions[slot].question.type
         let isForAddress = type == RecordType.a || type == RecordType.aaaa
         var isService = false
         if case .service = members.owner(
-            of: asked, suffixStart: table.transactions[slot].question.suffixStart)
+            of: asked, suffixStart: flight.table.transactions[slot].question.suffixStart)
         {
             isService = true
         }
-        let length = table.transactions[slot].question.nameLength
+        let length = flight.table.transactions[slot].question.nameLength
         let name = [UInt8](copying: asked.extracting(first: length)).map(foldedOctet)
         var left = UnknownOwners.none
         prepared.replaceAddresses { owner, _, address in
@@ -95,10 +95,10 @@ extension ForwardingEngine {
     private mutating func takeEndpoints(
         _ slot: Int, _ target: RouteTarget, _ members: ClusterSetMembers
     ) -> UnknownOwners {
-        let place = table.transactions[slot].groupPosition
+        let place = flight.table.transactions[slot].groupPosition
         let zone = target.answerNames.outer.folded.wire
-        let shape = table.transactions[slot].question
-        let asked = [UInt8](copying: table.question(of: slot).extracting(first: shape.nameLength))
+        let shape = flight.table.transactions[slot].question
+        let asked = [UInt8](copying: flight.table.question(of: slot).extracting(first: shape.nameLength))
         let service = asked.map(foldedOctet)
         let family = shape.type == RecordType.a ? AddressFamily.v4 : .v6
         var records: [[UInt8]] = []
@@ -124,7 +124,7 @@ extension ForwardingEngine {
             return nil
         }
         guard !records.isEmpty else { return .endpoints }
-        table.begin(&prepared, for: slot, records: records, ttl: lowest)
+        flight.table.begin(&prepared, for: slot, records: records, ttl: lowest)
         return isComplete ? .none : .additional
     }
 }

@@ -63,7 +63,7 @@ extension ForwardingEngine {
     func learnNames(_ slot: Int, _ target: RouteTarget) {
         guard target.kind != .upstream, prepared.marks.count > 0, Self.hasNameInData(prepared.marks[0])
         else { return }
-        let group = policy.groups[target.groups[table.transactions[slot].groupPosition]].number
+        let group = policy.groups[target.groups[flight.table.transactions[slot].groupPosition]].number
         for index in 0..<prepared.marks.count {
             let mark = prepared.marks[index]
             // Behind the TTL's offset stand TTL and length; in SRV priority, weight and port come first.
@@ -78,7 +78,7 @@ extension ForwardingEngine {
                 let suffixStart = policy.startOfKubernetesSuffix(name.octets.span),
                 !policy.schema.canExist(name.octets.span, suffixStart: suffixStart)
             else { continue }
-            servers.board.learnedNames.insert(
+            flight.servers.board.learnedNames.insert(
                 name.octets.span.extracting(first: suffixStart), group: group, key: nameKey)
         }
     }

@@ -57,7 +57,7 @@ extension EngineUnit {
     ) {
         clients.flush(&self, &resources)
         resources.counters.distrustedSockets += 1
-        engine.distrust(path, in: &resources.turn)
+        engine.take(.distrusted, on: path, in: &resources.turn)
         upstreams[path.server].close(path.socket)
         drawPort(for: path.server, &resources)
     }

@@ -79,15 +79,15 @@ struct EngineUnit: ~Copyable {
             switch item.event {
             case .failed(let failure):
                 resources.counters.upstreamFailures += 1
-                engine.upstreamFailed(item.path, failure, in: &resources.turn)
+                engine.take(.failed(failure), on: item.path, in: &resources.turn)
             case .failedHere(let failure):
                 note(failure, towards: item.path.server, &resources)
-                engine.upstreamFailed(item.path, here: failure, in: &resources.turn)
+                engine.take(.failedHere(failure), on: item.path, in: &resources.turn)
             case .unsent(let id, let failure):
                 note(failure, towards: item.path.server, &resources)
                 engine.questionUnsent(id, over: item.path, failure, in: &resources.turn)
             case .hinted:
-                engine.upstreamHinted(item.path, in: &resources.turn)
+                engine.take(.hinted, on: item.path, in: &resources.turn)
             }
         }
     }

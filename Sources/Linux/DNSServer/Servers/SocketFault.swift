@@ -6,7 +6,7 @@ package enum SocketFault: Hashable, Sendable {
     /// Something is missing here; the server has no part in it.
     case local(LocalFailure)
     /// The server, or the way to it. Where a datagram's socket reports it, it may be forged; see
-    /// `ForwardingEngine.upstreamHinted`.
+    /// `PathReport.hinted`.
     case remote(UpstreamFailure)
 
     /// Creates a socket fault.
