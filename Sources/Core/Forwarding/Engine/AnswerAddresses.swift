@@ -32,17 +32,3 @@ extension PreparedAnswer {
         return holdsAddress { guarded.holds($0) } && !policy.mayLeadInside(octets.span)
     }
 }
-
-extension ForwardingEngine {
-    /// Checks whether the addresses of the prepared answer to `slot` may be sent.
-    func addressVerdict(_ slot: Int, _ target: RouteTarget) -> AddressVerdict {
-        switch target.kind {
-        case .upstream: return prepared.leadsInside(policy) ? .rebinding : .fine
-        // Its addresses are any, or those of other members.
-        case .privateZone, .clusterSet: return .fine
-        case .clusterSuffix, .bareDomain, .merged, .reverse:
-            let group = target.groups[flight.table.transactions[slot].groupPosition]
-            return prepared.strays(from: policy.groups[group].addresses) ? .straying : .fine
-        }
-    }
-}

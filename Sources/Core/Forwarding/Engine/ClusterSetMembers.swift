@@ -59,43 +59,6 @@ struct ClusterSetMembers: Hashable, Sendable {
     }
 }
 
-extension ForwardingEngine {
-    /// Weighs the prepared answer of the current member of a cluster set.
-    ///
-    /// CoreDNS denies a name whose namespace it does not have, although another member exports it: a no is
-    /// believed once the next member agrees. A no without the zone's own SOA comes from a member that does
-    /// not serve the zone.
-    mutating func weigh(_ slot: Int, _ target: RouteTarget) -> UnionStep {
-        guard prepared.isNameError else { return .complete }
-        let position = flight.table.transactions[slot].groupPosition
-        let isLast = flight.table.isLastMember(slot, target)
-        guard prepared.hasSOA else {
-            let name = policy.groups[target.groups[position]].name
-            flight.table.transactions[slot].noteFailure(
-                Array("\(name) does not serve \(target.mapping.inner)".utf8))
-            return isLast ? .incomplete : .nextMember
-        }
-        flight.table.transactions[slot].merged?.denials += 1
-        let isAgreed = (flight.table.transactions[slot].merged?.denials ?? 0) > 1
-        return isAgreed || isLast ? .complete : .nextMember
-    }
-
-    /// Gives the answer that an error of Lighthouse stands for; see `meaning`.
-    mutating func giveMeaning(of answer: ServerAnswer, _ slot: Int, in turn: inout Turn) -> AnswerUse {
-        guard let meaning = flight.table.meaning(of: answer, slot) else { return .malformed }
-        for follower in flight.table.followers(of: slot) + [slot] {
-            guard let own = flight.table.transactions[follower].target, own.kind == .clusterSet else {
-                continue
-            }
-            flight.table.begin(
-                &prepared, for: follower, LocalZone(names: meaning == .noError ? .withoutData : .denied))
-            prepared.capTTLs(at: own.cacheLimits.negativeSeconds)
-            giveJoined(ServerAnswer(shared: answer), to: follower, own, in: &turn)
-        }
-        return .given
-    }
-}
-
 extension TransactionTable {
     /// What an error of Lighthouse means, which has no answers but addresses: NOTIMP for a name that it has,
     /// NOTZONE for one that it does not have; nil for other errors, and other targets.

@@ -37,13 +37,16 @@ extension ForwardingEngine {
         _ slot: Int, after event: TransactionEvent, in turn: inout Turn
     ) -> LeaderFailure? {
         let progress = flight.proceed(slot, after: event, in: &turn)
+        guard let target = flight.table.transactions[slot].target else { return progress.failure }
         switch progress.next {
         case .wait: break
-        case .finish: finishWithGroupsFailure(slot, in: &turn)
+        case .finish:
+            finish(slot, preparation.end(slot, target, in: &flight, at: turn.now), in: &turn)
         case .lookForExpired:
-            let hasExpired = loadExpiredAnswer(slot, at: turn.now) != nil
             // Ends: a group's time is extended once.
-            return proceed(slot, after: hasExpired ? .expiredAnswerFound : .timeExtended, in: &turn)
+            let expired = preparation.loadExpired(slot, target, in: flight.table, at: turn.now)
+            let next: TransactionEvent = expired == nil ? .timeExtended : .expiredAnswerFound
+            return proceed(slot, after: next, in: &turn)
         }
         return progress.failure
     }

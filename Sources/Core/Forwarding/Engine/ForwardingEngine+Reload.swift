@@ -24,10 +24,10 @@ extension ForwardingEngine {
     ) {
         precondition(old.policy === change.old, "an engine is succeeded by a change of its own policy")
         self.init(
-            policy: change.new, hashKey: old.hashKey, cache: old.cache.cache, board: board,
+            policy: change.new, hashKey: old.hashKey, cache: old.preparation.cache.cache, board: board,
             identity: identity,
             limits: limits)
-        cache.begin(change)
+        preparation.cache.begin(change)
         unixTime = old.unixTime
         flight.servers.learn(from: old.flight.servers)
         delivery = ReplyDelivery(takingOverFrom: old.delivery, policy)
@@ -37,13 +37,13 @@ extension ForwardingEngine {
 
     /// From now on the cache is used for nothing that `change` alters.
     package mutating func begin(_ change: PolicyChange) {
-        cache.begin(change)
+        preparation.cache.begin(change)
     }
 
     /// Every engine has begun the change, and the cache contains nothing that it alters: all of it may be
     /// used again. Not for engines that were succeeded.
     package mutating func completeReload() {
-        cache.end()
+        preparation.cache.end()
     }
 
     /// Adds the counters of a succeeded engine since the last call.
@@ -54,8 +54,8 @@ extension ForwardingEngine {
         counted.adopt(policy, after: old.policy)
         flight.meters.add(counted.servers)
         delivery.meters.add(counted.replies)
-        for failure in old.failures.entries { failures.note(failure) }
-        old.failures = FailureTable()
+        for failure in old.failures.entries { preparation.failures.note(failure) }
+        old.preparation.failures = FailureTable()
         refusedClients.add(old.refusedClients)
         old.refusedClients = RefusedClients()
     }
@@ -63,6 +63,7 @@ extension ForwardingEngine {
     /// All counters start again.
     private mutating func clearCounts() {
         counts = EngineCounters()
+        preparation.counters = EngineCounters()
         flight.counters = EngineCounters()
         flight.meters = ServerMeters(policy)
         delivery.counters = EngineCounters()
@@ -76,7 +77,8 @@ extension ForwardingEngine {
                 !flight.table.transactions[slot].isLate
             else { continue }
             flight.table.transactions[slot].noteFailure(flight.failureText(slot, target))
-            finishWithFailure(slot, .serverFailure, in: &turn)
+            let ending = preparation.fail(slot, target, with: .serverFailure, in: flight, at: turn.now)
+            finish(slot, ending, in: &turn)
         }
     }
 }

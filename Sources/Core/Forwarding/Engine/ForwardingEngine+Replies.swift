@@ -67,19 +67,19 @@ extension ForwardingEngine {
         let template =
             target.kind == .clusterSet
             ? NameDenial.message(below: target.mapping.inner)
-            : flight.servers.board.noSuchName(group: target.groups[0]) ?? NameDenial.message(below: domain)
+            : preparation.board.noSuchName(group: target.groups[0]) ?? NameDenial.message(below: domain)
         guard let denied = try? Question(reading: template.span) else { return .open }
         do throws(MappingError) {
-            try mapper.map(
+            try preparation.mapper.map(
                 template.span, denied, to: exchange.recipient.question,
-                by: AnswerTerms(names: target.answerNames), into: &prepared)
+                by: AnswerTerms(names: target.answerNames), into: &preparation.prepared)
         } catch {
             return .open
         }
-        prepared.capTTLs(at: target.cacheLimits.negativeSeconds)
-        prepared.extendedError = Refusals.noSuchName
+        preparation.prepared.capTTLs(at: target.cacheLimits.negativeSeconds)
+        preparation.prepared.extendedError = Refusals.noSuchName
         if NameHints.mayHelp(exchange.recipient.question.extracting(first: suffixStart)) {
-            prepared.extendedError = withHint(Refusals.noSuchName, exchange)
+            preparation.prepared.extendedError = withHint(Refusals.noSuchName, exchange)
         }
         counts.denied += 1
         let draft = ReplyDraft(
@@ -113,7 +113,7 @@ extension ForwardingEngine {
         let labels = name.extracting(first: suffixStart)
         return learned.isEmpty
             || !target.groups.contains {
-                learned.contains(labels, group: policy.groups[$0].number, key: nameKey)
+                learned.contains(labels, group: policy.groups[$0].number, key: preparation.nameKey)
             }
     }
 
@@ -125,7 +125,7 @@ extension ForwardingEngine {
             refuse(exchange, isUnknown ? withHint(reason, exchange) : reason, into: &outbox)
         case .zone(let zone, let start):
             counts.local += 1
-            prepared.write(
+            preparation.prepared.write(
                 zone, start: start, question: exchange.recipient.question,
                 type: exchange.query.question.type)
             let draft = ReplyDraft(body: .authoritative, source: .local, view: exchange.view)
@@ -254,8 +254,8 @@ extension ForwardingEngine {
         guard let secret = health.secret(ofName: name, way: way) else { return .open }
         counts.loops += 1
         counts.local += 1
-        prepared.begin(question: exchange.recipient.question)
-        prepared.appendLoopAnswer(secret)
+        preparation.prepared.begin(question: exchange.recipient.question)
+        preparation.prepared.appendLoopAnswer(secret)
         let draft = ReplyDraft(body: .prepared(), source: .local, view: exchange.view)
         deliver(draft, to: exchange.recipient, into: &outbox)
         return .done

@@ -22,27 +22,17 @@ package struct ForwardingEngine: ~Copyable {
     /// The counters of what is not counted by a part.
     var counts = EngineCounters()
 
-    /// Recent failures of questions.
-    package internal(set) var failures = FailureTable()
     /// Recently refused clients.
     package internal(set) var refusedClients = RefusedClients()
 
     /// The questions that servers are asked.
     var flight: QuestionsInFlight
     /// The answer that is being given.
-    var prepared = PreparedAnswer()
-    /// Room for a second answer, while `prepared` is filled from the cache.
-    var scratch = PreparedAnswer()
+    var preparation: AnswerPreparation
     /// Room for an answer in the client's letter case.
     var restored = OctetBuffer(capacity: 4096)
-    /// The shared cache.
-    var cache: CacheAccess
-    /// Maps the names of answers.
-    var mapper = AnswerMapper()
     /// The key of the hashes.
     let hashKey: UInt64
-    /// The key of the hashes of learned names, the same for all workers.
-    let nameKey: UInt64
     /// Made with the first question that it counts.
     var rates: ClientRates?
     /// Sends replies.
@@ -74,9 +64,9 @@ package struct ForwardingEngine: ~Copyable {
             ?? HealthBoard(
                 servers: policy.servers.count, groups: policy.groups.count, isProbed: false)
         self.policy = policy
-        self.cache = CacheAccess(cache)
+        preparation = AnswerPreparation(
+            policy, board, cache: CacheAccess(cache), nameKey: identity.nameKey)
         self.hashKey = hashKey
-        nameKey = identity.nameKey
         self.limits = limits
         validated = identity.validatedClients
         delivery = ReplyDelivery(policy, validated: validated, hashKey: hashKey)
@@ -106,16 +96,20 @@ package struct ForwardingEngine: ~Copyable {
     package var counters: EngineCounters {
         var counters = counts
         counters.add(flight.counters)
+        counters.add(preparation.counters)
         counters.add(delivery.counters)
         return counters
     }
+
+    /// Recent failures of questions.
+    package var failures: FailureTable { preparation.failures }
 
     /// The labelled counters.
     package var meters: EngineMeters { EngineMeters(delivery.meters, flight.meters) }
 
     /// Sends one reply; `prepared` is its answer if it has one.
     mutating func deliver(_ draft: ReplyDraft, to recipient: Recipient, into outbox: inout Outbox) {
-        delivery.deliver(draft, from: &prepared, to: recipient, into: &outbox)
+        delivery.deliver(draft, from: &preparation.prepared, to: recipient, into: &outbox)
     }
 
     // MARK: - From clients
@@ -185,59 +179,15 @@ package struct ForwardingEngine: ~Copyable {
 
     /// Answers a question from the cache.
     private mutating func answerFromCache(_ exchange: ClientExchange, in turn: inout Turn) -> ExchangeState {
-        if policy.goesAroundPaths, policy.gates.areBusy, policy.mustAskAroundPaths(exchange, route(exchange))
-        {
-            return .open
-        }
-        guard let hit = cache.load(exchange, into: &prepared) else { return .open }
-        var freshness = AnswerFreshness.age(hit.age)
-        if !hit.isFresh || hit.isFailure {
-            guard case .ask(let target, _) = route(exchange), !isRevived(target, since: hit.failedAt) else {
-                return .open
-            }
-            if !hit.isFresh {
-                freshness = target.staleFreshness
-                if exchange.recipient.terms.hasEDNS { prepared.extendedError = staleError(target) }
-            }
-        }
-        // A cached failure is counted as a failure.
-        if hit.isFailure {
-            counts.failed += 1
-        } else if hit.isFresh {
-            counts.hits += 1
-        } else {
-            counts.stale += 1
-        }
-        let draft = ReplyDraft(
-            body: .prepared(freshness, rotation: hit.rotation), source: hit.isFresh ? .hit : .stale,
-            view: exchange.view, cluster: Int(hit.owner))
-        deliver(draft, to: exchange.recipient, into: &turn.outbox)
-        if hit.wantsRefresh { refresh(exchange, in: &turn) }
+        guard let cached = preparation.loadCached(exchange) else { return .open }
+        deliver(cached.draft, to: exchange.recipient, into: &turn.outbox)
+        if cached.wantsRefresh { refresh(exchange, in: &turn) }
         return .done
-    }
-
-    /// The route of a question.
-    private func route(_ exchange: ClientExchange) -> Route? {
-        exchange.view.map { policy.route(exchange.message, exchange.query.question, view: $0) }
-    }
-
-    /// True if a server of the target's groups was dead and has been found alive since: a question that
-    /// failed then may succeed now.
-    private func isRevived(_ target: RouteTarget, since time: MonotonicTime) -> Bool {
-        target.groups.contains { group in
-            policy.groups[group].servers.contains { flight.servers.board.servers[$0].revivedAt >= time }
-        }
-    }
-
-    /// The error with a stale answer whose question failed less than a second ago.
-    private func staleError(_ target: RouteTarget) -> ExtendedError {
-        let names = target.groups.map { policy.groups[$0].name }.joined(separator: ", ")
-        return ExtendedError(.staleAnswer, "\(names): no server answered a moment ago")
     }
 
     /// Asks again for an answer just given, so that the next client gets a fresh one.
     private mutating func refresh(_ exchange: ClientExchange, in turn: inout Turn) {
-        guard case .ask(let target, let suffixStart) = route(exchange) else { return }
+        guard case .ask(let target, let suffixStart) = policy.route(exchange) else { return }
         counts.refreshed += 1
         var silent = exchange
         silent.recipient.terms.limit = ReplyTerms.noReply

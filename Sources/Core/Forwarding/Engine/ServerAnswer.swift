@@ -11,10 +11,8 @@ struct ServerAnswer: ~Escapable {
     let header: MessageHeader
     /// The question section.
     let question: Question
-    /// Index into `ForwardingPolicy.servers`.
-    let server: Int
-    /// When the server was asked.
-    let sent: MonotonicTime
+    /// Where it comes from.
+    let origin: AnswerOrigin
     /// The attempt of the transaction that it answers; nil for a follower's, which made none.
     let attempt: Int?
 
@@ -26,8 +24,7 @@ struct ServerAnswer: ~Escapable {
         self.message = message
         self.header = header
         self.question = question
-        server = attempt.path.server
-        sent = attempt.sent
+        origin = AnswerOrigin(server: attempt.path.server, sent: attempt.sent)
         self.attempt = place
     }
 
@@ -37,13 +34,26 @@ struct ServerAnswer: ~Escapable {
         message = other.message
         header = other.header
         question = other.question
-        server = other.server
-        sent = other.sent
+        origin = other.origin
         attempt = nil
     }
 
+    /// Index into `ForwardingPolicy.servers`.
+    var server: Int { origin.server }
+
+    /// When the server was asked.
+    var sent: MonotonicTime { origin.sent }
+
     /// True if it says that there is no such name.
     var isNameError: Bool { ResponseCode(header.rcode) == .nameError && header.answerCount == 0 }
+}
+
+/// The server that gave an answer.
+struct AnswerOrigin {
+    /// Index into `ForwardingPolicy.servers`.
+    let server: Int
+    /// When it was asked.
+    let sent: MonotonicTime
 }
 
 extension TransactionTable {
@@ -66,15 +76,5 @@ extension TransactionTable {
     /// Starts an answer to the question of `slot`.
     func begin(_ prepared: inout PreparedAnswer, for slot: Int) {
         prepared.begin(question: question(of: slot))
-    }
-}
-
-extension ForwardingEngine {
-    /// The outcome of an answer.
-    enum AnswerUse {
-        /// The clients have their reply.
-        case given
-        /// It can't be read: another server is asked.
-        case malformed
     }
 }

@@ -11,21 +11,27 @@ import IPAddressing
 /// <svc>.<ns>.svc, endpoints        the member is asked for SRV, whose answer has the addresses at
 ///                                  the names of the endpoints
 /// ```
-extension ForwardingEngine {
+extension AnswerPreparation {
     /// What is known of the owners of an answer's addresses.
     enum OwnerState {
         /// Each address is mapped by its owner, or left out.
         case resolved
-        /// The names of the endpoints are asked for, or the clients have their reply.
-        case unresolved
+        /// The names of the endpoints are to be asked for.
+        case endpointsWanted
+        /// No name tells whose addresses these are.
+        case unknown
     }
 
     /// Maps the addresses of the prepared answer to `slot` by the members that they belong to, if members of
     /// its set share addresses.
-    mutating func resolveOwners(_ slot: Int, _ target: RouteTarget, in turn: inout Turn) -> OwnerState {
+    mutating func resolveOwners(
+        _ slot: Int, _ target: RouteTarget, in table: inout TransactionTable
+    ) -> OwnerState {
         guard let members = target.members, members.haveSharedAddresses else { return .resolved }
-        let isFollowUp = flight.table.asksForEndpoints(slot)
-        let left = isFollowUp ? takeEndpoints(slot, target, members) : mapByName(slot, target, members)
+        let isFollowUp = table.asksForEndpoints(slot)
+        let left =
+            isFollowUp
+            ? takeEndpoints(slot, target, members, in: table) : mapByName(slot, target, members, in: table)
         switch left {
         case .none: return .resolved
         case .additional:
@@ -33,11 +39,10 @@ extension ForwardingEngine {
             prepared.extendedError = Refusals.unknownMembers
             return .resolved
         case .endpoints where !isFollowUp:
-            flight.table.transactions[slot].merged?.asksForEndpoints = true
-            advance(slot, after: .endpointsWanted, in: &turn)
-        case .endpoints, .answer: holdBack(slot, Refusals.sharedEndpoint, in: &turn)
+            table.transactions[slot].merged?.asksForEndpoints = true
+            return .endpointsWanted
+        case .endpoints, .answer: return .unknown
         }
-        return .unresolved
     }
 
     /// The addresses of an answer whose owner is not known.
@@ -54,21 +59,22 @@ extension ForwardingEngine {
 
     /// Maps the addresses of the prepared answer by the names of their records.
     private mutating func mapByName(
-        _ slot: Int, _ target: RouteTarget, _ members: ClusterSetMembers
+        _ slot: Int, _ target: RouteTarget, _ members: ClusterSetMembers,
+        in table: borrowing TransactionTable
     ) -> UnknownOwners {
-        let place = flight.table.transactions[slot].groupPosition
+        let place = table.transactions[slot].groupPosition
         let zone = target.answerNames.outer.folded.wire
         let services = policy.groups[target.groups[place]].services
-        let asked = flight.table.question(of: slot)
-        let type = flight.table.transactions[slot].question.type
+        let asked = table.question(of: slot)
+        let type = table.transactions[slot].question.type
         let isForAddress = type == RecordType.a || type == RecordType.aaaa
         var isService = false
         if case .service = members.owner(
-            of: asked, suffixStart: flight.table.transactions[slot].question.suffixStart)
+            of: asked, suffixStart: table.transactions[slot].question.suffixStart)
         {
             isService = true
         }
-        let length = flight.table.transactions[slot].question.nameLength
+        let length = table.transactions[slot].question.nameLength
         let name = [UInt8](copying: asked.extracting(first: length)).map(foldedOctet)
         var left = UnknownOwners.none
         prepared.replaceAddresses { owner, _, address in
@@ -93,12 +99,13 @@ extension ForwardingEngine {
     /// Makes the addresses of the endpoints in the prepared answer to SRV those of the name that was asked
     /// for, each mapped by its owner.
     private mutating func takeEndpoints(
-        _ slot: Int, _ target: RouteTarget, _ members: ClusterSetMembers
+        _ slot: Int, _ target: RouteTarget, _ members: ClusterSetMembers,
+        in table: borrowing TransactionTable
     ) -> UnknownOwners {
-        let place = flight.table.transactions[slot].groupPosition
+        let place = table.transactions[slot].groupPosition
         let zone = target.answerNames.outer.folded.wire
-        let shape = flight.table.transactions[slot].question
-        let asked = [UInt8](copying: flight.table.question(of: slot).extracting(first: shape.nameLength))
+        let shape = table.transactions[slot].question
+        let asked = [UInt8](copying: table.question(of: slot).extracting(first: shape.nameLength))
         let service = asked.map(foldedOctet)
         let family = shape.type == RecordType.a ? AddressFamily.v4 : .v6
         var records: [[UInt8]] = []
@@ -124,7 +131,7 @@ extension ForwardingEngine {
             return nil
         }
         guard !records.isEmpty else { return .endpoints }
-        flight.table.begin(&prepared, for: slot, records: records, ttl: lowest)
+        table.begin(&prepared, for: slot, records: records, ttl: lowest)
         return isComplete ? .none : .additional
     }
 }

@@ -56,38 +56,3 @@ final class LearnedNames: Sendable {
     /// The place of a hash in a table: of its upper bits, since the lowest one is always set.
     private static func place(of hash: UInt64) -> Int { Int((hash >> 1) % UInt64(capacity)) }
 }
-
-extension ForwardingEngine {
-    /// Remembers the names in the data of the prepared answer of the current group of `slot` that the schema
-    /// does not have. Most answers begin with an address, and have none.
-    func learnNames(_ slot: Int, _ target: RouteTarget) {
-        guard target.kind != .upstream, prepared.marks.count > 0, Self.hasNameInData(prepared.marks[0])
-        else { return }
-        let group = policy.groups[target.groups[flight.table.transactions[slot].groupPosition]].number
-        for index in 0..<prepared.marks.count {
-            let mark = prepared.marks[index]
-            // Behind the TTL's offset stand TTL and length; in SRV priority, weight and port come first.
-            let start: Int
-            switch Int(mark.type) {
-            case RecordType.cname, RecordType.ptr: start = Int(mark.ttlOffset) + 6
-            case RecordType.srv: start = Int(mark.ttlOffset) + 12
-            default: continue
-            }
-            var end = 0
-            guard let name = try? FlatName(in: prepared.octets.span, at: start, end: &end),
-                let suffixStart = policy.startOfKubernetesSuffix(name.octets.span),
-                !policy.schema.canExist(name.octets.span, suffixStart: suffixStart)
-            else { continue }
-            flight.servers.board.learnedNames.insert(
-                name.octets.span.extracting(first: suffixStart), group: group, key: nameKey)
-        }
-    }
-
-    /// True for the types whose names in the data are learned.
-    private static func hasNameInData(_ mark: RecordMark) -> Bool {
-        switch Int(mark.type) {
-        case RecordType.cname, RecordType.ptr, RecordType.srv: true
-        default: false
-        }
-    }
-}

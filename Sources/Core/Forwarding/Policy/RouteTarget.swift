@@ -181,7 +181,7 @@ package final class RouteTarget: Sendable {
 
     /// How an answer of the group at `position` becomes one for clients.
     func answerTerms(ofGroupAt position: Int, _ bailiwick: Bailiwick) -> AnswerTerms {
-        // The name of each record says whose map holds; see `ForwardingEngine.resolveOwners`.
+        // The name of each record says whose map holds; see `AnswerPreparation.resolveOwners`.
         let isByName = members?.haveSharedAddresses == true
         return AnswerTerms(
             names: answerNames, question: mapping == answerNames ? nil : mapping,
