@@ -74,10 +74,12 @@ struct ClientExchange: ~Escapable {
     var now: MonotonicTime { recipient.now }
 }
 
-/// The progress of a question.
+/// What becomes of a question.
 enum ExchangeState {
-    /// The question has its reply, or gets none: no further step runs.
-    case done
+    /// It gets this reply.
+    case reply(ReplyDraft)
+    /// It gets no reply.
+    case silence
     /// The next step runs.
     case open
 }

@@ -12,9 +12,12 @@ extension ForwardingEngine {
         switch flight.add(exchange, target, suffixStart: suffixStart, view: view) {
         case .begun(let slot): advance(slot, after: .begun, in: &turn)
         case .joined: break
-        case .clientIsFull: refuseForOverload(exchange, into: &turn.outbox)
-        case .noRoom: denyRoom(exchange, into: &turn.outbox)
-        case .nameIsTooLong: nameTooLong(exchange, target, into: &turn.outbox)
+        case .nameIsTooLong:
+            deliver(reception.nameTooLong(exchange, target), to: exchange.recipient, into: &turn.outbox)
+        case .noPlace(let shortage):
+            let draft = reception.turnAway(exchange, shortage, hasRoom: flight.table.hasRoom)
+            guard let draft else { return }
+            deliver(draft, to: exchange.recipient, into: &turn.outbox)
         }
     }
 

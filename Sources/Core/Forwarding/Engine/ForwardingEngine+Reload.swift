@@ -31,7 +31,9 @@ extension ForwardingEngine {
         unixTime = old.unixTime
         flight.servers.learn(from: old.flight.servers)
         delivery = ReplyDelivery(takingOverFrom: old.delivery, policy)
-        if change.new.rateLimit == change.old.rateLimit { rates = old.rates }
+        if change.new.rateLimit == change.old.rateLimit {
+            reception.rates = old.reception.rates
+        }
         takeCounts(of: &old)
     }
 
@@ -56,13 +58,14 @@ extension ForwardingEngine {
         delivery.meters.add(counted.replies)
         for failure in old.failures.entries { preparation.failures.note(failure) }
         old.preparation.failures = FailureTable()
-        refusedClients.add(old.refusedClients)
-        old.refusedClients = RefusedClients()
+        reception.refusedClients.add(old.refusedClients)
+        old.reception.refusedClients = RefusedClients()
     }
 
     /// All counters start again.
     private mutating func clearCounts() {
         counts = EngineCounters()
+        reception.counters = EngineCounters()
         preparation.counters = EngineCounters()
         flight.counters = EngineCounters()
         flight.meters = ServerMeters(policy)

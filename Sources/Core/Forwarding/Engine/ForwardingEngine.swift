@@ -22,9 +22,8 @@ package struct ForwardingEngine: ~Copyable {
     /// The counters of what is not counted by a part.
     var counts = EngineCounters()
 
-    /// Recently refused clients.
-    package internal(set) var refusedClients = RefusedClients()
-
+    /// Decides who may ask, and what is answered at once.
+    var reception: ClientReception
     /// The questions that servers are asked.
     var flight: QuestionsInFlight
     /// The answer that is being given.
@@ -33,19 +32,8 @@ package struct ForwardingEngine: ~Copyable {
     var restored = OctetBuffer(capacity: 4096)
     /// The key of the hashes.
     let hashKey: UInt64
-    /// Made with the first question that it counts.
-    var rates: ClientRates?
     /// Sends replies.
     var delivery: ReplyDelivery
-    /// The addresses that used TCP recently.
-    let validated: ValidatedClients
-    /// Makes and checks the cookies of clients.
-    let cookies: CookieSecrets
-    /// The most in flight.
-    let limits: EngineLimits
-    /// Seconds since 1970, modulo 2^32: the time of cookies. To be set regularly, for example with
-    /// each batch.
-    package var unixTime: UInt32 = 0
 
     /// - Parameters:
     ///   - hashKey: Random bits: prevents clients from choosing questions that collide in our tables.
@@ -67,10 +55,9 @@ package struct ForwardingEngine: ~Copyable {
         preparation = AnswerPreparation(
             policy, board, cache: CacheAccess(cache), nameKey: identity.nameKey)
         self.hashKey = hashKey
-        self.limits = limits
-        validated = identity.validatedClients
-        delivery = ReplyDelivery(policy, validated: validated, hashKey: hashKey)
-        cookies = identity.cookies
+        reception = ClientReception(
+            policy, board, identity: identity, limits: limits, hashKey: hashKey)
+        delivery = ReplyDelivery(policy, validated: identity.validatedClients, hashKey: hashKey)
         flight = QuestionsInFlight(
             policy, limits: limits, servers: ServerSet(policy, board, identity), hashKey: hashKey)
     }
@@ -95,6 +82,7 @@ package struct ForwardingEngine: ~Copyable {
     /// The counters of all parts.
     package var counters: EngineCounters {
         var counters = counts
+        counters.add(reception.counters)
         counters.add(flight.counters)
         counters.add(preparation.counters)
         counters.add(delivery.counters)
@@ -103,6 +91,16 @@ package struct ForwardingEngine: ~Copyable {
 
     /// Recent failures of questions.
     package var failures: FailureTable { preparation.failures }
+
+    /// Recently refused clients.
+    package var refusedClients: RefusedClients { reception.refusedClients }
+
+    /// Seconds since 1970, modulo 2^32: the time of cookies. To be set regularly, for example with
+    /// each batch.
+    package var unixTime: UInt32 {
+        get { reception.unixTime }
+        set { reception.unixTime = newValue }
+    }
 
     /// The labelled counters.
     package var meters: EngineMeters { EngineMeters(delivery.meters, flight.meters) }
@@ -119,70 +117,53 @@ package struct ForwardingEngine: ~Copyable {
     package mutating func receiveQuestion(
         _ message: Span<UInt8>, from path: ClientPath, in turn: inout Turn
     ) -> QuestionOutcome {
-        counts.messages += 1
-        let client = path.client.address
-        if policy.dropsStrangers, policy.view(of: client) == nil {
-            counts.ignored += 1
-            if client.isPrivate { refusedClients.note(client, at: turn.now) }
-            return .ignored
-        }
+        guard reception.receive(from: path.client.address, at: turn.now) == .taken else { return .ignored }
         switch ClientMessage(reading: message) {
-        case .ignore:
-            counts.ignored += 1
-            return .ignored
+        case .ignore: return reception.ignore()
         case .reject(let rcode, let question, let edns):
             guard let header = try? MessageHeader(reading: message) else { return .ignored }
-            var terms = ReplyTerms(header: header, edns: edns, limit: replyLimit(edns, path))
-            terms.askedOctets = message.count
+            let terms = reception.terms(header, edns, from: path, octets: message.count)
             let asked = message.extracting(question?.range ?? 0..<0)
-            reject(rcode, Recipient(asked, path: path, terms: terms, at: turn.now), into: &turn.outbox)
+            let recipient = Recipient(asked, path: path, terms: terms, at: turn.now)
+            deliver(reception.reject(rcode), to: recipient, into: &turn.outbox)
         case .cookieRequest(let header, let edns, let cookie):
-            var terms = ReplyTerms(header: header, edns: edns, limit: replyLimit(edns, path))
-            terms.askedOctets = message.count
-            terms.cookie = cookies.judged(cookie, from: client, at: unixTime)
+            var terms = reception.terms(header, edns, from: path, octets: message.count)
+            let draft = reception.giveCookie(cookie, to: path.client.address, &terms)
             let asked = message.extracting(0..<0)
-            giveCookie(Recipient(asked, path: path, terms: terms, at: turn.now), into: &turn.outbox)
+            deliver(draft, to: Recipient(asked, path: path, terms: terms, at: turn.now), into: &turn.outbox)
         case .query(var query):
-            if query.cookie != nil { judgeCookie(of: &query, from: path) }
+            if query.cookie != nil { reception.judgeCookie(of: &query, from: path) }
             let asked = message.extracting(query.question.range)
-            let recipient = Recipient(asked, path: path, terms: replyTerms(query, path), at: turn.now)
-            answer(ClientExchange(message, query, recipient, view: policy.view(of: client)), in: &turn)
+            let terms = reception.terms(query, from: path)
+            let recipient = Recipient(asked, path: path, terms: terms, at: turn.now)
+            let view = policy.view(of: path.client.address)
+            answer(ClientExchange(message, query, recipient, view: view), in: &turn)
         }
         return .taken
     }
 
     /// Answers a question, or sends it to a server. The first step that completes it ends the work.
     private mutating func answer(_ exchange: ClientExchange, in turn: inout Turn) {
-        let path = exchange.recipient.path
-        if path.transport == .tcp { validated.note(path.client.address, at: turn.now) }
-        guard let view = exchange.view else {
-            noteRefused(path.client.address, asking: exchange.message, at: turn.now)
-            return refuse(exchange, Refusals.client, into: &turn.outbox)
+        if let draft = reception.stop(exchange, by: &preparation) {
+            return deliver(draft, to: exchange.recipient, into: &turn.outbox)
         }
-        guard stopLoop(exchange, into: &turn.outbox) == .open else { return }
-        if let refusal = Refusals.refusal(of: exchange.query) {
-            return refuse(exchange, refusal, into: &turn.outbox)
+        if let cached = preparation.loadCached(exchange) {
+            deliver(cached.draft, to: exchange.recipient, into: &turn.outbox)
+            if cached.wantsRefresh { refresh(exchange, in: &turn) }
+            return
         }
-        guard answerFromCache(exchange, in: &turn) == .open else { return }
-        switch policy.route(exchange.message, exchange.query.question, view: view) {
+        switch policy.route(exchange) {
+        case .none: break
         case .answer(let answer):
-            reply(exchange, answer, into: &turn.outbox)
+            let draft = reception.reply(exchange, answer, by: &preparation)
+            deliver(draft, to: exchange.recipient, into: &turn.outbox)
         case .ask(let target, let suffixStart):
-            guard
-                denyImpossibleName(exchange, target, suffixStart: suffixStart, into: &turn.outbox) == .open,
-                stopAtGate(exchange, target, into: &turn.outbox) == .open,
-                holdToRate(exchange, into: &turn.outbox) == .open
-            else { return }
-            ask(exchange, target, suffixStart: suffixStart, in: &turn)
+            switch reception.stop(exchange, target, suffixStart: suffixStart, by: &preparation) {
+            case .open: ask(exchange, target, suffixStart: suffixStart, in: &turn)
+            case .reply(let draft): deliver(draft, to: exchange.recipient, into: &turn.outbox)
+            case .silence: break
+            }
         }
-    }
-
-    /// Answers a question from the cache.
-    private mutating func answerFromCache(_ exchange: ClientExchange, in turn: inout Turn) -> ExchangeState {
-        guard let cached = preparation.loadCached(exchange) else { return .open }
-        deliver(cached.draft, to: exchange.recipient, into: &turn.outbox)
-        if cached.wantsRefresh { refresh(exchange, in: &turn) }
-        return .done
     }
 
     /// Asks again for an answer just given, so that the next client gets a fresh one.
@@ -192,20 +173,5 @@ package struct ForwardingEngine: ~Copyable {
         var silent = exchange
         silent.recipient.terms.limit = ReplyTerms.noReply
         ask(silent, target, suffixStart: suffixStart, in: &turn)
-    }
-
-    /// The limits of the client's transport and EDNS.
-    private func replyTerms(_ query: ClientQuery, _ path: ClientPath) -> ReplyTerms {
-        var terms = ReplyTerms(header: query.header, edns: query.edns, limit: replyLimit(query.edns, path))
-        terms.askedOctets = query.octets
-        terms.cookie = query.cookie
-        if query.wantsKeepalive, path.transport == .tcp { terms.keepalive = limits.keepalive }
-        return terms
-    }
-
-    /// The most octets of a reply.
-    private func replyLimit(_ edns: EDNS?, _ path: ClientPath) -> Int {
-        path.transport == .tcp
-            ? 65_535 : ReplyTerms.datagramLimit(edns: edns, ours: policy.maximumUDPSize)
     }
 }

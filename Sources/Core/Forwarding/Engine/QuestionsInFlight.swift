@@ -44,10 +44,8 @@ struct QuestionsInFlight: ~Copyable {
         case begun(Int)
         /// It waits with an identical one.
         case joined
-        /// Its client has too many questions in flight.
-        case clientIsFull
-        /// There is no room for it.
-        case noRoom
+        /// There is no place for it.
+        case noPlace(PlaceShortage)
         /// Under the cluster's own domain its name would pass 255 octets.
         case nameIsTooLong
     }
@@ -60,18 +58,18 @@ struct QuestionsInFlight: ~Copyable {
         let skipped = policy.skippedMembers(exchange, target)
         shape.skippedMembers = skipped.places
         let recipient = exchange.recipient
-        guard !hasTooMany(recipient) else { return .clientIsFull }
+        guard !hasTooMany(recipient) else { return .noPlace(.ofClient) }
         let asked = AskedQuestion(exchange.message, shape, target, view: view, loopMarks: exchange.loopMarks)
         let key = asked.hash(key: hashKey)
         if let slot = table.find(asked, key: key) {
-            guard table.addWaiter(recipient, to: slot) == .admitted else { return .noRoom }
+            guard table.addWaiter(recipient, to: slot) == .admitted else { return .noPlace(.ofAll) }
             counters.joined += 1
             return .joined
         }
         if target.rewritesQuestion, suffixStart + target.mapping.inner.wire.count > maximumNameLength {
             return .nameIsTooLong
         }
-        guard let slot = table.add(asked, key: key, recipient) else { return .noRoom }
+        guard let slot = table.add(asked, key: key, recipient) else { return .noPlace(.ofAll) }
         if target.goesAroundPaths || skipped.places != 0 {
             table.transactions[slot].merged = MergedAnswer(skipped: skipped.reasons)
         }
@@ -203,6 +201,14 @@ struct TransactionEnding {
     var server: Int?
     /// True if no server answered in time.
     var isFailure = false
+}
+
+/// Whose places are all taken.
+enum PlaceShortage {
+    /// Those of the client.
+    case ofClient
+    /// Those of all clients, or of all without validated addresses.
+    case ofAll
 }
 
 /// What happened on a path towards a server, for all questions that wait there.

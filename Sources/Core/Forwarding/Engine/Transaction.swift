@@ -47,7 +47,7 @@ struct Transaction {
     var isTurnedAway = false
 
     /// True if the current group was given the rest of the client's time; see
-    /// `ForwardingEngine.groupTimeIsOver`.
+    /// `QuestionsInFlight.groupTimeIsOver`.
     var isExtended = false
 
     /// The group from which another transaction's answer to the same question is awaited instead of asking;

@@ -51,7 +51,7 @@ package struct ServerGroup: Sendable {
         package let total: Int?
 
         /// A cluster's DNS answers from memory: silence means a lost packet. An answer or an error comes
-        /// within 2 s, unless probes find only one server alive: see `ForwardingEngine.groupTimeIsOver`.
+        /// within 2 s, unless probes find only one server alive: see `QuestionsInFlight.groupTimeIsOver`.
         package static let cluster = Timeouts(firstRetry: 400, laterRetries: 500, total: 1_900)
 
         /// A resolver may have to ask other servers.

@@ -14,8 +14,6 @@ struct ServerSet {
     private var states: [ServerState]
     /// For each server the place in its pool of sockets that questions use now.
     private var takingSockets: [UInt8]
-    /// The server whose questions bear a mark; the first, if several do.
-    private let serverByMark: [UInt64: Int]
 
     /// The servers of `policy`.
     init(_ policy: ForwardingPolicy, _ board: HealthBoard, _ identity: ProcessIdentity) {
@@ -25,7 +23,6 @@ struct ServerSet {
             ServerState(policy.servers[server], mark: identity.mark(of: server, in: policy), identity)
         }
         takingSockets = Array(repeating: 0, count: policy.servers.count)
-        serverByMark = Dictionary(states.enumerated().map { ($1.mark, $0) }) { first, _ in first }
     }
 
     /// Knowledge of servers that are in both policies is kept.
@@ -39,14 +36,6 @@ struct ServerSet {
     subscript(server: Int) -> ServerState {
         _read { yield states[server] }
         _modify { yield &states[server] }
-    }
-
-    /// The server whose questions bear one of `marks`; nil if none does.
-    func server(withMarkAmong marks: [UInt64]) -> Int? {
-        for mark in marks {
-            if let server = serverByMark[mark] { return server }
-        }
-        return nil
     }
 
     /// From now on questions to `server` use place `socket` of its pool.

@@ -29,7 +29,7 @@ extension ClientSockets {
                     resources.counters.datagramsIgnored += 1
                     continue
                 }
-                unit.engine.receiveQuestion(place, of: batch, from: path, in: &resources.turn)
+                batch.give(place, from: path, to: &unit.engine, in: &resources.turn)
             }
             if count < batch.capacity { return }
             flush(&unit, &resources)
@@ -65,12 +65,12 @@ extension EngineUnit {
     }
 }
 
-extension ForwardingEngine {
-    /// Takes question `place` of a batch; a separate function, in which the batch is borrowed and the rest of
-    /// the worker is accessible.
-    fileprivate mutating func receiveQuestion(
-        _ place: Int, of batch: borrowing DatagramBatch, from path: ClientPath, in turn: inout Turn
+extension DatagramBatch {
+    /// Gives question `place` to the engine; a separate function, in which the batch is borrowed and the rest
+    /// of the worker is accessible.
+    fileprivate func give(
+        _ place: Int, from path: ClientPath, to engine: inout ForwardingEngine, in turn: inout Turn
     ) {
-        receiveQuestion(batch.message(place), from: path, in: &turn)
+        engine.receiveQuestion(message(place), from: path, in: &turn)
     }
 }

@@ -33,8 +33,8 @@ extension EngineUnit {
             }
             resources.counters.answersReceived += count
             for slot in 0..<count {
-                let outcome = engine.receiveAnswer(
-                    slot, of: resources.answerBatch, over: path, in: &resources.turn)
+                let outcome = resources.answerBatch.give(
+                    slot, over: path, to: &engine, in: &resources.turn)
                 guard outcome == .mismatch else { continue }
                 upstreams[server].health.noteUnmatched(at: resources.now)
                 guard upstreams[server].ports.mismatched(place) == .tooMany else { continue }
@@ -191,12 +191,12 @@ extension EngineUnit {
     }
 }
 
-extension ForwardingEngine {
-    /// Takes answer `place` of a batch; a separate function, in which the batch is borrowed and the rest of
-    /// the resources is accessible.
-    fileprivate mutating func receiveAnswer(
-        _ place: Int, of batch: borrowing DatagramBatch, over path: UpstreamPath, in turn: inout Turn
+extension DatagramBatch {
+    /// Gives answer `place` to the engine; a separate function, in which the batch is borrowed and the rest
+    /// of the resources is accessible.
+    fileprivate func give(
+        _ place: Int, over path: UpstreamPath, to engine: inout ForwardingEngine, in turn: inout Turn
     ) -> AnswerOutcome {
-        receiveAnswer(batch.message(place), over: path, in: &turn)
+        engine.receiveAnswer(message(place), over: path, in: &turn)
     }
 }
