@@ -133,18 +133,17 @@ package struct HostStatus: Hashable, Sendable {
     /// Each rule of our table, with its counters if it exists.
     private mutating func addRules(of wanted: FilterTable, on observed: HostState) {
         for chain in wanted.chains {
-            let present = observed.ownTable?.chains.first { $0.name == chain.name }
+            let present = observed.ownTable?.chains.first { $0.name == chain.name }?.rules ?? []
+            let found = Dictionary(present.map { ($0.essence, $0) }) { first, _ in first }
             for rule in chain.rules {
-                let found = present?.rules.first {
-                    $0.matches == rule.matches && $0.action == rule.action && $0.comment == rule.comment
-                }
                 rows.append(
                     Row(
-                        condition: found == nil ? .missing : .present,
+                        condition: found[rule.essence] == nil ? .missing : .present,
                         object: "rule \(chain.name): \(rule.textWithoutCounter)", because: rule.comment ?? "",
-                        counter: found?.counter))
+                        counter: found[rule.essence]?.counter))
             }
-            for rule in present?.rules ?? [] where !chain.rules.contains(where: { $0.isSame(as: rule) }) {
+            let planned = Set(chain.rules.map(\.essence))
+            for rule in present where !planned.contains(rule.essence) {
                 rows.append(
                     Row(
                         condition: .leftOver, object: "rule \(chain.name): \(rule)",
@@ -155,10 +154,8 @@ package struct HostStatus: Hashable, Sendable {
 }
 
 extension FilterRule {
-    /// True if both rules have the same effect.
-    fileprivate func isSame(as other: FilterRule) -> Bool {
-        matches == other.matches && action == other.action && comment == other.comment
-    }
+    /// The rule without what the kernel adds to it.
+    fileprivate var essence: FilterRule { FilterRule(matches, action, comment: comment) }
 
     /// The rule's text without its counter.
     fileprivate var textWithoutCounter: String {

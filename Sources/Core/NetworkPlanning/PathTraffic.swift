@@ -108,17 +108,18 @@ extension PlanBuilder {
         }
     }
 
-    /// Limits TCP segments to what the path can carry, since "too big" messages may get lost.
+    /// Limits TCP segments to what the path can carry, since "too big" messages may get lost. What most packets
+    /// lack is looked at first.
     mutating func clamp(_ traffic: PathTraffic, because: String) {
         let comment = FilterRule.comment(because)
         let far = PrefixSet(traffic.destinations)
         clamp(
             FilterRule(
-                [.source(traffic.sources), .destination(far), .synchronize], .clampSegmentSize,
+                [.synchronize, .source(traffic.sources), .destination(far)], .clampSegmentSize,
                 comment: comment))
         clamp(
             FilterRule(
-                [.source(far), .destination(traffic.sources), .synchronize], .clampSegmentSize,
+                [.synchronize, .source(far), .destination(traffic.sources)], .clampSegmentSize,
                 comment: comment))
     }
 }

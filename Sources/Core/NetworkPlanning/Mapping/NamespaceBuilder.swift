@@ -106,14 +106,14 @@ struct NamespaceBuilder {
         let inside = PrefixSet(back.map(\.from))
         outgoing.add(
             [.source(inside), .destination(sources)], .translating(.source, back), comment)
-        let isInvalid = FilterMatch.connectionState(["invalid"])
         for pair in pairs {
-            let matches: [FilterMatch] = [.source(sources), isInvalid, .destination(PrefixSet([pair.from]))]
-            invalidIncoming.add(matches, .rewrite(.destination, pair), comment)
+            invalidIncoming.add(
+                [.source(sources), .destination(PrefixSet([pair.from]))], .rewrite(.destination, pair),
+                comment)
         }
         for pair in back {
-            let matches: [FilterMatch] = [.source(PrefixSet([pair.from])), isInvalid, .destination(sources)]
-            invalidOutgoing.add(matches, .rewrite(.source, pair), comment)
+            invalidOutgoing.add(
+                [.source(PrefixSet([pair.from])), .destination(sources)], .rewrite(.source, pair), comment)
         }
     }
 
@@ -168,6 +168,13 @@ struct NamespaceBuilder {
     static let invalidOut = "invalid-out"
 
     private var chains: [FilterChain] {
+        // Packets of known connections, which are nearly all, pass one rule, however many prefixes there are.
+        let known = FilterRule(
+            [.connectionState(["established", "new", "related", "untracked"])], .accept,
+            comment: FilterRule.comment(because))
+        func invalid(_ name: String, _ hook: FilterHook, _ rules: DistinctRules) -> FilterChain {
+            chain(name, hook, rules.rules.isEmpty ? [] : [known] + rules.rules)
+        }
         func chain(_ name: String, _ hook: FilterHook, _ rules: [FilterRule]) -> FilterChain {
             FilterChain(name: name, hook: hook, rules: rules)
         }
@@ -175,11 +182,11 @@ struct NamespaceBuilder {
         let lastOfAll = FilterHook(type: .filter, point: .postrouting, priority: 110)
         return [
             chain("prerouting", FilterHook(type: .nat, point: .prerouting, priority: -100), incoming.rules),
-            chain(Self.invalidIn, afterNAT, invalidIncoming.rules),
+            invalid(Self.invalidIn, afterNAT, invalidIncoming),
             chain(
                 "postrouting", FilterHook(type: .nat, point: .postrouting, priority: 100),
                 masks.rules + outgoing.rules),
-            chain(Self.invalidOut, lastOfAll, invalidOutgoing.rules),
+            invalid(Self.invalidOut, lastOfAll, invalidOutgoing),
             chain(
                 "clamp", FilterHook(type: .filter, point: .forward, priority: -150), segments.map(\.clamp)),
         ]
