@@ -34,8 +34,8 @@ package struct KernelSetting: Hashable, Sendable {
         /// Of the host, and never changed: the fields of policy 3. A kernel without it has no policy 3.
         case multipathHashFields = "fib_multipath_hash_fields"
 
-        /// Of the host: 1 gives what the kernel itself sends about a packet (ICMP errors, echo replies, resets)
-        /// the packet's mark.
+        /// Of the host: 1 gives what the kernel itself sends about a packet (ICMP errors, echo replies,
+        /// resets) the packet's mark.
         case markReflection = "fwmark_reflect"
 
         /// True for a setting that no device has.
