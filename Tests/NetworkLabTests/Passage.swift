@@ -54,6 +54,38 @@ extension Lab {
         try expectBroken(passages, "after")
     }
 
+    /// Ports that no program has are refused at once: by TCP itself, and for UDP by ICMP, whose quoted packet has been
+    /// translated back.
+    func expectRefusals(_ ways: [(host: String, address: String)]) throws {
+        for (host, address) in ways {
+            let tcp = try on(host, "timeout 5 bash -c 'exec 3<>/dev/tcp/\(address)/9' 2>&1").output
+            #expect(tcp.contains("refused"), "\(host) -> \(address): \(tcp)")
+            let datagram = "exec 3<>/dev/udp/\(address)/9; echo >&3; read -t 3 line <&3"
+            let udp = try on(host, "timeout 5 bash -c '\(datagram)' 2>&1").output
+            #expect(udp.contains("refused"), "\(host) -> \(address), UDP: \(udp)")
+        }
+    }
+
+    /// Each cable in turn is too small for large packets, and nothing limits segments: all depends on what ICMP tells.
+    ///
+    /// - Parameters:
+    ///   - relays: The hosts whose rules that limit segments are removed; an apply puts them back.
+    ///   - cables: Each as `HOST DEVICE HOST DEVICE`.
+    ///   - ways: The ends and addresses of large transfers.
+    func expectTransfers(
+        over cables: [String], relays: [String], _ ways: [(from: String, to: String, address: String)]
+    ) throws {
+        for relay in relays { _ = try on(relay, "nft delete chain inet namebridge clamp") }
+        for cable in cables {
+            let set = "cable() { ip -n $P$1 link set $2 mtu $5; ip -n $P$3 link set $4 mtu $5; }; cable \(cable)"
+            try script("\(set) 1300")
+            for (from, to, address) in ways {
+                #expect(transfer(from: from, to: to, at: address) == 50_000_000, "\(from) -> \(address): \(cable)")
+            }
+            try script("\(set) 1500")
+        }
+    }
+
     private func expectBroken(_ passages: [Passage], _ when: String) throws {
         let answers = try probeInVain(passages.filter { $0.before == nil }.map(\.probe))
         for answer in answers { #expect(answer.outcome.isBroken, "\(when): \(answer.probe): \(answer.outcome)") }
