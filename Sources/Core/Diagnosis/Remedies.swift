@@ -78,7 +78,10 @@ package struct Remedies: Sendable {
                 "    local-zone: \"\(suffix).\" transparent",
             ]
             if forwarder?.address.isLoopback == true { lines.append("    do-not-query-localhost: no") }
-            lines += ["forward-zone:", "    name: \"\(suffix).\"", "    forward-addr: \(target("@"))"]
+            lines += [
+                "forward-zone:", "    name: \"\(suffix).\"", "    forward-addr: \(target("@"))",
+                "    forward-no-cache: yes",
+            ]
             return [Remedy("Unbound", Self.unboundFile, lines, then: Self.afterUnbound)]
         case .bind:
             let to = address + (port.map { " port \($0)" } ?? "")
@@ -307,6 +310,7 @@ package struct Remedies: Sendable {
             let lines = [
                 "server:", "    domain-insecure: \"\(zone).\"", "    local-zone: \"\(zone).\" transparent",
                 "forward-zone:", "    name: \"\(zone).\"", "    forward-addr: \(target("@"))",
+                "    forward-no-cache: yes",
             ]
             return [Remedy("Unbound", Self.unboundFile, lines, then: Self.afterUnbound)]
         case .bind:

@@ -33,7 +33,8 @@ extension ResolverRendering {
     }
 
     /// Unbound: the zones are not checked against the signed root, hold private addresses, and are not
-    /// answered with its built-in private zones.
+    /// answered with its built-in private zones. It keeps neither answers nor failures of them: a failure
+    /// would be repeated for five seconds (NORR_TTL of its iterator) after a path has come back.
     var unbound: String {
         let target = target("@")
         var text = "# /etc/unbound/unbound.conf.d/namebridge.conf; then: unbound-control reload\nserver:\n"
@@ -47,6 +48,7 @@ extension ResolverRendering {
         if server.address.isLoopback { text += "    do-not-query-localhost: no\n" }
         for zone in zones {
             text += "forward-zone:\n    name: \"\(zone).\"\n    forward-addr: \(target)\n"
+            text += "    forward-no-cache: yes\n"
         }
         return text
     }
