@@ -46,6 +46,32 @@ import Time
         #expect(run.last?.dns?.since == run.start)
     }
 
+    @Test func `nodes of Cilium, service ranges and the DNS service are followed as well`() throws {
+        var run = FollowRun(Clusters.cilium(mode: "tunnel"))
+        try run.settle()
+        func object(_ name: String, _ spec: [String: JSONValue]) -> JSONValue {
+            .object(["metadata": StandInCluster.metadata(name), "spec": .object(spec)])
+        }
+        let pods = JSONValue.object(["podCIDRs": .array([.string("10.0.7.0/24")])])
+        try run.send("MODIFIED", object("node2", ["ipam": pods]), to: .ciliumNodes)
+        try run.send("ADDED", object("more", ["cidrs": .array([.string("172.21.0.0/16")])]), to: .serviceCIDRs(version: "v1"))
+        try run.send(
+            "MODIFIED",
+            .object([
+                "metadata": StandInCluster.metadata(
+                    "kube-dns", namespace: "kube-system", labels: ["k8s-app": "kube-dns"]),
+                "spec": .object([
+                    "clusterIP": .string("172.20.0.53"), "clusterIPs": .array([.string("172.20.0.53")]),
+                    "ports": .array([.object(["port": .integer(53), "protocol": .string("UDP")])]),
+                ]),
+            ]), to: .dnsServices)
+        try run.pass(seconds: 1)
+        let facts = try #require(run.last)
+        #expect(facts.nodes?.value.last?.node.pods.map(\.description) == ["10.0.7.0/24"])
+        #expect(facts.services?.value.map(\.description).contains("172.21.0.0/16") == true)
+        #expect(facts.dns?.value.map(\.address.description) == ["172.20.0.53"])
+    }
+
     @Test func `a change is written at once, and what belongs to it with it`() throws {
         var run = FollowRun(Clusters.calico(ipip: "Always"))
         try run.pass(seconds: 5)
