@@ -60,24 +60,44 @@ extension ClusterSurvey {
     ///
     /// Agents have none of the server's arguments: if only agents are seen, only the defaults are known.
     var k3sArguments: Arguments? {
-        for node in items(.nodes) {
-            guard let text = node.annotation("k3s.io/node-args") ?? node.annotation("rke2.io/node-args"),
-                let words = (try? JSONReader.read(Array(text.utf8)))?.elements?.compactMap(\.string),
-                words.first == "server"
-            else { continue }
-            return Arguments(words: words)
-        }
-        return k3sName == nil ? nil : Arguments(words: [])
+        let found = distribution ?? Distribution(of: items(.nodes))
+        return found.arguments ?? found.name.map { _ in Arguments(words: []) }
     }
 
     /// `k3s` or `RKE2`, by the version of the kubelets (as in `v1.30.4+k3s1`); nil for other distributions.
-    var k3sName: String? {
-        for node in items(.nodes) {
-            let version = node["status"]?["nodeInfo"]?["kubeletVersion"]?.string ?? ""
-            if version.contains("+k3s") || node.annotation("k3s.io/node-args") != nil { return "k3s" }
-            if version.contains("+rke2") || node.annotation("rke2.io/node-args") != nil { return "RKE2" }
+    var k3sName: String? { (distribution ?? Distribution(of: items(.nodes))).name }
+
+    /// What nodes say of the distribution.
+    struct Distribution: Sendable {
+        /// `k3s` or `RKE2`; nil for others.
+        var name: String?
+        /// Those of a server.
+        var arguments: Arguments?
+
+        /// Looks at all nodes: many findings ask for it, and there may be thousands.
+        init(of nodes: [JSONValue]) {
+            for node in nodes where name == nil || arguments == nil {
+                let annotations = node["metadata"]?["annotations"]
+                let version = node["status"]?["nodeInfo"]?["kubeletVersion"]?.string ?? ""
+                // The suffix of a version is rare, and looking for one byte is fast.
+                let suffix = version.utf8.contains(UInt8(ascii: "+")) ? version : ""
+                let (k3s, rke2) = (
+                    annotations?["k3s.io/node-args"]?.string, annotations?["rke2.io/node-args"]?.string
+                )
+                if name == nil {
+                    if suffix.contains("+k3s") || k3s != nil {
+                        name = "k3s"
+                    } else if suffix.contains("+rke2") || rke2 != nil {
+                        name = "RKE2"
+                    }
+                }
+                guard arguments == nil, let text = k3s ?? rke2,
+                    let words = (try? JSONReader.read(Array(text.utf8)))?.elements?.compactMap(\.string),
+                    words.first == "server"
+                else { continue }
+                arguments = Arguments(words: words)
+            }
         }
-        return nil
     }
 
     /// The service of the cluster's DNS: not the one that a node-local cache uses.

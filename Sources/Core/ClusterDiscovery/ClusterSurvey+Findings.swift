@@ -8,6 +8,13 @@ extension ClusterSurvey {
     ///
     /// - Parameter key: The cluster's key in the configuration file.
     package func findings(key: String) -> ClusterFindings {
+        var survey = self
+        survey.distribution = Distribution(of: items(.nodes))
+        return survey.findingsOfDistribution(key: key)
+    }
+
+    /// The same once the distribution is known.
+    private func findingsOfDistribution(key: String) -> ClusterFindings {
         var findings = ClusterFindings(key: key, context: plainText(context))
         findings.version = document(.version)?["gitVersion"]?.string.map(plainText)
         let cni = findCNI()

@@ -48,6 +48,9 @@ package struct ClusterSurvey: Sendable {
         case failure(KubectlFailure)
     }
 
+    /// What the nodes say of the distribution while findings are made; nil otherwise.
+    var distribution: Distribution?
+
     /// The most items that are read of one list: 20,000 nodes, or ten blocks of 2,000 each.
     static let mostItems = 20_000
     /// The items of a page: a small one takes less memory, and more requests.
