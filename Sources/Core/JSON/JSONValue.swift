@@ -152,23 +152,30 @@ extension JSONValue: CustomStringConvertible {
             $0 >= 0x20 && $0 < 0x7F && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "\\")
         }
         if isPlain { return "\"" + text + "\"" }
-        var quoted = "\""
+        var quoted: [UInt8] = [UInt8(ascii: "\"")]
+        quoted.reserveCapacity(text.utf8.count + text.utf8.count / 16 + 16)
+        func escape(_ character: Unicode.Scalar) {
+            quoted.append(UInt8(ascii: "\\"))
+            quoted.append(UInt8(ascii: character))
+        }
         for scalar in text.unicodeScalars {
             switch scalar {
-            case "\"": quoted += "\\\""
-            case "\\": quoted += "\\\\"
-            case "\n": quoted += "\\n"
-            case "\r": quoted += "\\r"
-            case "\t": quoted += "\\t"
+            case "\"", "\\": escape(scalar)
+            case "\n": escape("n")
+            case "\r": escape("r")
+            case "\t": escape("t")
+            // Nearly all of a large text is such; only others are looked up in Unicode's tables.
+            case " "..."~": quoted.append(UInt8(ascii: scalar))
             case _ where isControl(scalar):
                 for unit in String(scalar).utf16 {
                     let digits = String(unit, radix: 16)
-                    quoted += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+                    quoted += Array(("\\u" + String(repeating: "0", count: 4 - digits.count) + digits).utf8)
                 }
-            default: quoted.unicodeScalars.append(scalar)
+            default: quoted += Array(String(scalar).utf8)
             }
         }
-        return quoted + "\""
+        quoted.append(UInt8(ascii: "\""))
+        return String(decoding: quoted, as: UTF8.self)
     }
 
     /// True for characters that act on a terminal. Beyond C0 JSON needs no escape for them, but a
