@@ -55,7 +55,7 @@ DOCS = .build-docs
 .DEFAULT_GOAL := help
 .PHONY: help build run lint docs test check-dashboard bench differential faults fuzz tsan abuse soak install install-files deb rpm tarball image try-deb try-packages check-chart clean static portable
 .PHONY: check-swift build-packages run-packages test-packages bench-packages faults-packages fuzz-packages dashboard-packages deb-packages try-deb-packages
-.PHONY: differential-packages bench-follow bench-endpoints bench-reload explain-proof
+.PHONY: differential-packages bench-follow bench-endpoints bench-names bench-reload explain-proof
 
 help:
 	@echo 'make build    the release binary, .build/release/namebridge'
@@ -65,6 +65,7 @@ help:
 	@echo 'make check-dashboard  every query of the Grafana dashboard and every alert, by a Prometheus; needs root'
 	@echo 'make bench    CPU per query beside a minimal relay in C and other forwarders, and how long plans of'
 	@echo '              1,000 hosts take (BENCH=--network: that alone); BENCH=--help for options'
+	@echo 'make bench-names  how long who-has and a walk of service ranges take, and what clients notice of the walk'
 	@echo 'make bench-reload  CPU time of a reload by the number of suffixes'
 	@echo 'make differential  answer sequences played to ours and to six other forwarders; DIFFERENTIAL=--help'
 	@echo 'make faults   what clients notice when name servers die, under load; FAULTS=--help for options; needs root'
@@ -192,6 +193,10 @@ bench-map: build
 # Needs root and kubectl.
 bench-follow: build
 	python3 Sources/Support/Bench/follow.py $(FOLLOW)
+
+# Needs knot and dnsperf: make bench-names NAMES='who-has browse'
+bench-names: build
+	python3 Sources/Support/Bench/names.py $(NAMES)
 
 # Needs kubectl and dnsperf.
 bench-endpoints: build
