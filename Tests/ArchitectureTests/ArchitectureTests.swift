@@ -60,6 +60,18 @@ import Testing
         expectNone(large.map { "\($0.key) has \($0.value) files, 5 are allowed" }.sorted())
     }
 
+    /// More are several types, or an object that does everything. Initialisers do not count.
+    @Test func `a type has at most 45 functions`() throws {
+        var counts: [String: Int] = [:]
+        for file in try swiftFiles(below: "Sources") {
+            for (type, count) in functionCounts(of: file) { counts["\(file.module).\(type)", default: 0] += count }
+        }
+        #expect((counts["Forwarding.ForwardingEngine"] ?? 0) > 0, "functions of extensions are found")
+        let offences = counts.filter { $0.value > 45 && Exceptions.functions[$0.key] == nil }
+        expectNone(offences.map { "\($0.key): \($0.value) functions" }.sorted())
+        expectNone(Exceptions.functions.keys.filter { (counts[$0] ?? 0) <= 45 }.map { "\($0): needs no exception" })
+    }
+
     @Test(arguments: [
         ("fatalError(", "a failure is an error, not the end of the process"),
         ("try!", "an error is handled"),

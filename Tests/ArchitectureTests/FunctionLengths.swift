@@ -28,6 +28,36 @@ func functions(of file: SourceFile) -> [MeasuredFunction] {
     return found
 }
 
+/// How many functions each type of `file` has there, in its declaration or an extension.
+///
+/// The form of the files is fixed: a type that stands in no other begins and ends in the first column, and its own
+/// functions are indented by four spaces.
+func functionCounts(of file: SourceFile) -> [String: Int] {
+    var counts: [String: Int] = [:]
+    var type: String?
+    for line in file.code {
+        if let first = line.first, first != " " {
+            type = first == "}" ? nil : typeName(in: line) ?? type
+        } else if let type, line.hasPrefix("    "), !line.hasPrefix("     "), let name = functionName(in: line),
+            name != "init", name != "deinit"
+        {
+            counts[type, default: 0] += 1
+        }
+    }
+    return counts
+}
+
+/// The type that is declared or extended on this line.
+private func typeName(in line: Substring) -> String? {
+    let words = line.split(whereSeparator: { $0 == " " || $0 == ":" || $0 == "<" || $0 == "{" })
+    guard let keyword = words.firstIndex(where: { typeKeywords.contains($0) }), keyword + 1 < words.count else {
+        return nil
+    }
+    return String(words[keyword + 1])
+}
+
+private let typeKeywords: Set<Substring> = ["struct", "class", "enum", "actor", "protocol", "extension"]
+
 /// The name of the function that is declared on this line, which holds code alone.
 private func functionName(in line: Substring) -> String? {
     let words = line.split(whereSeparator: { $0 == " " })
