@@ -75,11 +75,11 @@ import Testing
         #expect(name.length == 247)
         let long = PlainName("abcdefghijk").wire
         let longFits = name.replaceSuffix(from: start, with: long.span)
-        #expect(!longFits)
+        #expect(longFits == .noRoom)
         #expect(name.wire == before, "nothing changes where it does not fit")
         let short = PlainName("abc.defghi").wire
         let shortFits = name.replaceSuffix(from: start, with: short.span)
-        #expect(shortFits)
+        #expect(shortFits == .done)
         #expect(name.length == 255)
         #expect(try DomainName(wire: name.wire).labels.map(\.count) == [63, 63, 63, 50, 3, 6])
         #expect(name.labelCount == 6)

@@ -220,7 +220,7 @@ import Testing
         run.flushRules()
         run.wait(milliseconds: 5_000)
         #expect(!run.isWhole && run.takeNews() == ["idle"])
-        #expect(try run.run.undo())
+        #expect(try run.run.undo() == .undone)
         run.agent.follow(.success(AgentRun.good))
         run.wait(milliseconds: 5_000)
         #expect(run.run.kernel.state.deviations(from: run.run.fresh) == [])

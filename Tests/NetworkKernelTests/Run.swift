@@ -106,7 +106,7 @@ final class Run {
         if case .applied = try applier.remove(identifier: "2", process: 2) { true } else { false }
     }
 
-    func undo() throws -> Bool { try applier.undo("1") }
+    func undo() throws -> UndoOutcome { try applier.undo("1") }
 
     func confirm() throws -> Journal? { try applier.confirm() }
 }

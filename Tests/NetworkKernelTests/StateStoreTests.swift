@@ -60,12 +60,12 @@ import Testing
             _ = try run.apply()
             Issue.record("it did not wait")
         } catch KernelError.waiting {}
-        #expect(try run.undo())
+        #expect(try run.undo() == .undone)
         #expect(run.kernel.state.deviations(from: run.fresh) == [])
         #expect(try run.confirm() == nil)
         #expect(try run.apply(options))
         #expect(try run.confirm()?.identifier == "1")
-        #expect(try !run.undo())
+        #expect(try run.undo() == .notNeeded)
         #expect(try !run.apply())
     }
 

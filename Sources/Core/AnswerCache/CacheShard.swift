@@ -211,7 +211,7 @@ struct CacheShard: ~Copyable, Sendable {
         defer { statistics.octets = small.used + large.used }
         // An answer that would evict a large part of a ring is not stored.
         guard size <= large.capacity / 4 else { return }
-        let isKnown = isRefresh || takeGhost(UInt32(truncatingIfNeeded: key.hash))
+        let isKnown = isRefresh || takeGhost(UInt32(truncatingIfNeeded: key.hash)) == .taken
         var moves = Self.mostMoves
         let goesToLarge = isKnown || size > small.capacity / 8
         guard let entry = append(size, toLarge: goesToLarge, now, &moves) else { return }
@@ -329,13 +329,21 @@ struct CacheShard: ~Copyable, Sendable {
         ghosts[Int(hash) & (ghosts.count - 1)] = hash
     }
 
-    /// True, once, for a hash whose answer has recently left `small`.
-    private mutating func takeGhost(_ hash: UInt32) -> Bool {
-        guard !ghosts.isEmpty else { return false }
+    /// Whether an answer has recently left `small`.
+    private enum Ghost {
+        /// Its hash was still known, and is forgotten now.
+        case taken
+        /// Its hash is not known.
+        case none
+    }
+
+    /// Forgets the hash of an answer that has recently left `small`.
+    private mutating func takeGhost(_ hash: UInt32) -> Ghost {
+        guard !ghosts.isEmpty else { return .none }
         let index = Int(hash) & (ghosts.count - 1)
-        guard ghosts[index] == hash, hash != 0 else { return false }
+        guard ghosts[index] == hash, hash != 0 else { return .none }
         ghosts[index] = 0
-        return true
+        return .taken
     }
 
     // MARK: - The index

@@ -64,28 +64,42 @@ struct AnswerBounds {
         self.terms = terms
     }
 
-    /// True if `record` is accepted.
-    mutating func admits(
+    /// What becomes of a record.
+    enum Verdict {
+        /// It is accepted.
+        case accepted
+        /// It is left out.
+        case dropped
+
+        /// Accepted if `isBelieved`.
+        init(_ isBelieved: Bool) { self = isBelieved ? .accepted : .dropped }
+    }
+
+    /// Judges the next record: aliases lead on to the name that later records must have.
+    mutating func judge(
         _ record: RecordExtent, in section: RecordMark.Section, of answer: Span<UInt8>
-    ) throws(WireError) -> Bool {
-        guard record.recordClass == question.recordClass else { return false }
+    ) throws(WireError) -> Verdict {
+        guard record.recordClass == question.recordClass else { return .dropped }
         let isAlias = section == .answer && record.type == RecordType.cname
         if isAlias {
             aliases += 1
             guard aliases <= Self.mostAliases else { throw .tooManyAliases }
         }
-        guard let cluster else { return true }
+        guard let cluster else { return .accepted }
         switch section {
         case .answer:
-            if isAlias { return try follows(record, in: answer, cluster) }
-            return try isAnswer(record, in: answer, cluster)
+            if isAlias { return try follow(record, in: answer, cluster) }
+            return try judgeAnswer(record, in: answer, cluster)
         case .authority:
             let owner = try name(at: record.start, in: answer)
-            guard isInDomain(owner) else { return try isZone(record, above: owner, in: answer, cluster) }
-            return isOwn(owner, cluster) && (record.type != RecordType.ns || redirects(owner, cluster))
+            guard isInDomain(owner) else {
+                return Verdict(try isZone(record, above: owner, in: answer, cluster))
+            }
+            return Verdict(
+                isOwn(owner, cluster) && (record.type != RecordType.ns || redirects(owner, cluster)))
         case .additional:
             let owner = try name(at: record.start, in: answer)
-            return isInDomain(owner) && isOwn(owner, cluster)
+            return Verdict(isInDomain(owner) && isOwn(owner, cluster))
         }
     }
 
@@ -116,43 +130,44 @@ struct AnswerBounds {
         return try self.name(at: record.start, in: answer).isSame(as: self.name(at: name.start, in: answer))
     }
 
-    /// True if the alias `record` leads on from the current name: then it does.
-    private mutating func follows(
+    /// Accepts an alias that leads on from the current name, and follows it.
+    private mutating func follow(
         _ record: RecordExtent, in answer: Span<UInt8>, _ cluster: ClusterBailiwick
-    ) throws(WireError) -> Bool {
+    ) throws(WireError) -> Verdict {
         guard current.standing != .foreign, try owns(current, record, in: answer) else {
             hasStray = true
-            return false
+            return .dropped
         }
         if hasStray { isOutOfOrder = true }
         let target = try name(at: record.dataStart, in: answer)
         previous = current
         current = OwnerName(
             start: record.dataStart, standing: try standing(of: target, in: answer, cluster))
-        return true
+        return .accepted
     }
 
-    /// True if a record that is not an alias belongs in the answer section.
-    private mutating func isAnswer(
+    /// Judges a record of the answer section that is not an alias.
+    private mutating func judgeAnswer(
         _ record: RecordExtent, in answer: Span<UInt8>, _ cluster: ClusterBailiwick
-    ) throws(WireError) -> Bool {
+    ) throws(WireError) -> Verdict {
         switch record.type {
         case RecordType.dname:
             let owner = try name(at: record.start, in: answer)
             let isAbove = try name(at: current.start, in: answer).isAtOrBelow(owner)
             let wasAbove = try name(at: previous.start, in: answer).isAtOrBelow(owner)
-            return (isAbove || wasAbove) && isInDomain(owner) && redirects(owner, cluster)
+            return Verdict((isAbove || wasAbove) && isInDomain(owner) && redirects(owner, cluster))
         // CoreDNS answers SOA for any name of its zone with that of the apex, in the answer section.
         case RecordType.soa:
             let owner = try name(at: record.start, in: answer)
             guard isInDomain(owner) else { break }
-            return try name(at: current.start, in: answer).isAtOrBelow(owner) && isOwn(owner, cluster)
+            let isAbove = try name(at: current.start, in: answer).isAtOrBelow(owner)
+            return Verdict(isAbove && isOwn(owner, cluster))
         default: break
         }
-        if try owns(current, record, in: answer) { return mayHave(record, current) }
-        if try owns(previous, record, in: answer) { return mayHave(record, previous) }
+        if try owns(current, record, in: answer) { return Verdict(mayHave(record, current)) }
+        if try owns(previous, record, in: answer) { return Verdict(mayHave(record, previous)) }
         hasStray = true
-        return false
+        return .dropped
     }
 
     /// True if the cluster is authoritative for such a record of `owner`.

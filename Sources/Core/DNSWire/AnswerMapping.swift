@@ -82,9 +82,11 @@ package struct AnswerMapper: ~Copyable {
     ) throws(MappingError) {
         var isFull = false
         while let record = try walk.next(in: answer, &prepared) {
-            guard !isFull, try admits(record, in: walk.section, of: answer, &bounds) else { continue }
+            guard !isFull, try judge(record, in: walk.section, of: answer, &bounds) == .accepted else {
+                continue
+            }
             if !terms.keepsSignatures, isSignature(record.type) { continue }
-            if terms.keepsNames, try walk.copy(record, of: answer, into: &prepared) { continue }
+            if terms.keepsNames, try walk.copy(record, of: answer, into: &prepared) == .copied { continue }
             let start = prepared.octets.count
             do throws(MappingError) {
                 try append(record, in: walk.section, of: answer, terms, to: &prepared)
@@ -98,15 +100,15 @@ package struct AnswerMapper: ~Copyable {
         }
     }
 
-    /// True if `record` is accepted; a record that is not is counted.
-    private mutating func admits(
+    /// Judges a record, and counts one that is dropped.
+    private mutating func judge(
         _ record: RecordExtent, in section: RecordMark.Section, of answer: Span<UInt8>,
         _ bounds: inout AnswerBounds?
-    ) throws(MappingError) -> Bool {
+    ) throws(MappingError) -> AnswerBounds.Verdict {
         do throws(WireError) {
-            let isBelieved = try bounds?.admits(record, in: section, of: answer) ?? true
-            if !isBelieved { droppedRecords += 1 }
-            return isBelieved
+            let verdict = try bounds?.judge(record, in: section, of: answer) ?? .accepted
+            if verdict == .dropped { droppedRecords += 1 }
+            return verdict
         } catch {
             throw .wire(error)
         }
@@ -196,7 +198,7 @@ package struct AnswerMapper: ~Copyable {
         } catch {
             throw .wire(error)
         }
-        guard name.becomeOuter(by: terms) else { throw .nameWouldExceedLimit(name: name.wire) }
+        guard name.becomeOuter(by: terms) == .done else { throw .nameWouldExceedLimit(name: name.wire) }
         if let limit {
             try rememberQuestion(of: prepared)
             table.append(name, to: &prepared.octets, foldingBefore: limit)
@@ -213,14 +215,14 @@ package struct AnswerMapper: ~Copyable {
 }
 
 extension FlatName {
-    /// Replaces the inner suffix, if the name has one, by the outer; false if that has no room.
-    fileprivate mutating func becomeOuter(by terms: AnswerTerms) -> Bool {
+    /// Replaces the inner suffix, if the name has one, by the outer.
+    fileprivate mutating func becomeOuter(by terms: AnswerTerms) -> SuffixReplacement {
         if let asked = terms.question, let start = start(ofFoldedSuffix: asked.foldedInner.span) {
-            return asked.isIdentity || replaceSuffix(from: start, with: asked.outer.wire.span)
+            return asked.isIdentity ? .done : replaceSuffix(from: start, with: asked.outer.wire.span)
         }
-        guard !terms.names.isIdentity else { return true }
+        guard !terms.names.isIdentity else { return .done }
         let (inner, outer) = (terms.names.foldedInner, terms.names.outer.wire)
-        guard let start = start(ofFoldedSuffix: inner.span) else { return true }
+        guard let start = start(ofFoldedSuffix: inner.span) else { return .done }
         return replaceSuffix(from: start, with: outer.span)
     }
 }

@@ -77,21 +77,29 @@ struct AnswerWalk {
         isAligned = false
     }
 
+    /// What became of a record that was to be copied.
+    enum Copying {
+        /// It was appended.
+        case copied
+        /// It was not: its names must be written anew.
+        case unsuitable
+    }
+
     /// Copies `record` octet by octet if everything before it was copied too, so that its pointers
     /// stay right.
     ///
-    /// False if it must be written anew. That includes a record whose owner is not compressed: the owner may
-    /// be the question's name, whose letter case each client chooses. It includes SRV records: those of a set
-    /// are rotated from reply to reply, so no name may point into them.
+    /// `unsuitable` if it must be written anew. That includes a record whose owner is not compressed: the
+    /// owner may be the question's name, whose letter case each client chooses. It includes SRV records:
+    /// those of a set are rotated from reply to reply, so no name may point into them.
     mutating func copy(
         _ record: RecordExtent, of answer: Span<UInt8>, into prepared: inout PreparedAnswer
-    ) throws(MappingError) -> Bool {
+    ) throws(MappingError) -> Copying {
         let ownerStart = answer[record.start]
         guard isAligned, prepared.octets.count == record.start, record.type != RecordType.srv,
             ownerStart == 0 || ownerStart >= 0xC0
         else {
             isAligned = false
-            return false
+            return .unsuitable
         }
         do throws(WireError) {
             try RecordDataLayout(type: record.type)?.check(record, in: answer)
@@ -101,6 +109,6 @@ struct AnswerWalk {
         prepared.octets.append(answer, record.start..<record.end)
         if record.ttl > 0x7FFF_FFFF { prepared.octets.set32(0, at: record.ownerEnd + 4) }
         prepared.count(record, in: section, ttlOffset: record.ownerEnd + 4)
-        return true
+        return .copied
     }
 }

@@ -163,10 +163,10 @@ package struct FlatName: Sendable {
     /// The name in wire form.
     package var wire: [UInt8] { (0..<length).map { octets[$0] } }
 
-    /// Replaces everything from `start`, which must be a label's start or the root's, by `suffix`. False, and
-    /// nothing is changed, if the result would exceed 255 octets.
-    package mutating func replaceSuffix(from start: Int, with suffix: Span<UInt8>) -> Bool {
-        guard start + suffix.count <= maximumNameLength else { return false }
+    /// Replaces everything from `start`, which must be a label's start or the root's, by `suffix`, unless the
+    /// result would exceed 255 octets.
+    package mutating func replaceSuffix(from start: Int, with suffix: Span<UInt8>) -> SuffixReplacement {
+        guard start + suffix.count <= maximumNameLength else { return .noRoom }
         while labelCount > 0, Int(starts[labelCount - 1]) >= start { labelCount -= 1 }
         for index in suffix.indices { octets[start + index] = suffix[index] }
         length = start + suffix.count
@@ -176,6 +176,14 @@ package struct FlatName: Sendable {
             labelCount += 1
             position += 1 + Int(octets[position])
         }
-        return true
+        return .done
     }
+}
+
+/// What became of a suffix that was to be replaced.
+package enum SuffixReplacement: Sendable {
+    /// The name has its new suffix, or needs none.
+    case done
+    /// The name is unchanged: it would exceed 255 octets.
+    case noRoom
 }

@@ -133,7 +133,7 @@ package struct PathHealthEngine: Sendable {
     }
 
     private mutating func tell(_ index: Int, into actions: inout [PathAction]) {
-        if trackers[index].takeNews(at: now) { actions.append(.tell(path: index)) }
+        if trackers[index].takeNews(at: now) == .changed { actions.append(.tell(path: index)) }
     }
 
     // MARK: - Own faults

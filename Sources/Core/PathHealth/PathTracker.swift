@@ -337,12 +337,20 @@ struct PathTracker {
             silentTargets: silentTargets, roundTrip: roundTrip, lastAnswer: lastAnswer, counts: counts)
     }
 
-    /// True if something has changed since the last call.
-    mutating func takeNews(at now: MonotonicTime) -> Bool {
+    /// What there is to tell.
+    enum News {
+        /// Something has changed since the last call.
+        case changed
+        /// Nothing has.
+        case none
+    }
+
+    /// Takes what has changed as told.
+    mutating func takeNews(at now: MonotonicTime) -> News {
         let current = Told(
             state: state, standing: standing(at: now), cause: cause, silentTargets: silentTargets)
-        guard current != told else { return false }
+        guard current != told else { return .none }
         told = current
-        return true
+        return .changed
     }
 }

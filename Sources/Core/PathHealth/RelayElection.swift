@@ -121,7 +121,7 @@ package struct RelayElection: Hashable, Sendable {
         guard !usable.isEmpty else { return nil }
         let kept = candidates.filter {
             carrying.contains($0.member.name) && !drained.contains($0.member.name)
-                && !isLost($0.observation, beside: usable, at: now)
+                && judge($0.observation, beside: usable, at: now) == .stays
         }
         let next = choose(usable: usable, kept: kept, at: now)
         guard next != carrying else { return nil }
@@ -141,13 +141,21 @@ package struct RelayElection: Hashable, Sendable {
         let observation: Observation
     }
 
-    /// True if a relay that carries must be left.
-    private mutating func isLost(
+    /// What becomes of a relay that carries.
+    private enum Fate {
+        /// It goes on.
+        case stays
+        /// It is left for others.
+        case left
+    }
+
+    /// Judges a relay that carries; one in doubt is looked at again soon.
+    private mutating func judge(
         _ observation: Observation, beside usable: [Candidate], at now: MonotonicTime
-    ) -> Bool {
+    ) -> Fate {
         switch observation.state {
-        case .up: return false
-        case .down: return true
+        case .up: return .stays
+        case .down: return .left
         case .unknown:
             let isProven = usable.contains { candidate in
                 let other = candidate.observation
@@ -155,7 +163,7 @@ package struct RelayElection: Hashable, Sendable {
                 return other.lastAnswer.map { $0 >= begun } ?? false
             }
             if !isProven { expect(now.advanced(milliseconds: Self.doubt / 2)) }
-            return isProven
+            return isProven ? .left : .stays
         }
     }
 

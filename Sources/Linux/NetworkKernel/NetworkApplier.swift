@@ -208,14 +208,15 @@ package struct NetworkApplier<Machine: Kernel> {
         return journal
     }
 
-    /// Undoes the apply of that identifier, unless it is finished or confirmed; true if there was something
-    /// to undo.
-    package func undo(_ identifier: String) throws(KernelError) -> Bool {
+    /// Undoes the apply of that identifier, unless it is finished or confirmed.
+    package func undo(_ identifier: String) throws(KernelError) -> UndoOutcome {
         let lock = try store.lock()
         defer { _ = lock.number }
-        guard let journal = try store.journal(), journal.identifier == identifier else { return false }
+        guard let journal = try store.journal(), journal.identifier == identifier else {
+            return .notNeeded
+        }
         try undo(journal)
-        return true
+        return .undone
     }
 
     /// An agent that follows the file must not apply it again by itself.
@@ -341,4 +342,12 @@ extension FilterRule {
             destinations.map { ConnectionRange(source: source, destination: $0, part: .all) }
         }
     }
+}
+
+/// What a call for an undo came to.
+package enum UndoOutcome: Hashable, Sendable {
+    /// The apply was undone.
+    case undone
+    /// It is finished or confirmed, or another one: nothing was done.
+    case notNeeded
 }

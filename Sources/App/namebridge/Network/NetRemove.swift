@@ -59,7 +59,7 @@ struct NetUndo: ParsableCommand {
             do throws(KernelError) {
                 let store = try StateStore(path: state)
                 let applier = NetworkApplier(kernel: LinuxKernel(), store: store, announce: announce)
-                if try applier.undo(journal) { Log.notice("undone", [("journal", journal)]) }
+                if try applier.undo(journal) == .undone { Log.notice("undone", [("journal", journal)]) }
                 return
             } catch {
                 Log.failure("not undone", [("attempt", "\(attempt)"), ("reason", "\(error)")])

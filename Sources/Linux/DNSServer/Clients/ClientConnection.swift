@@ -48,13 +48,21 @@ struct ClientProgress: Hashable, Sendable {
         startedAt = now
     }
 
-    /// Retires a connection that is old enough; true if that happens now.
-    mutating func retireWhereOld(at now: MonotonicTime, _ settings: DNSServerSettings) -> Bool {
+    /// What became of a connection that was looked at for its age.
+    enum Aging {
+        /// It is retired now.
+        case retired
+        /// It is young enough, or was retired before.
+        case unchanged
+    }
+
+    /// Retires a connection that is old enough.
+    mutating func retireWhereOld(at now: MonotonicTime, _ settings: DNSServerSettings) -> Aging {
         guard !isRetired, startedAt.advanced(milliseconds: settings.connectionMilliseconds) <= now else {
-            return false
+            return .unchanged
         }
         retire()
-        return true
+        return .retired
     }
 
     /// No more questions are taken from now on.

@@ -278,7 +278,7 @@ extension ClientSockets {
 
     /// Lets connections that are too old end when their questions are answered.
     mutating func retireConnections(_ resources: inout WorkerResources) {
-        for connection in connections.retired(at: resources.now) {
+        for connection in connections.retire(at: resources.now) {
             resources.counters.connectionsRetired += 1
             list(connection)
         }

@@ -108,10 +108,10 @@ struct ClientTable {
     }
 
     /// Retires the connections that are old enough at `now`, and returns them.
-    func retired(at now: MonotonicTime) -> [ClientConnection] {
+    func retire(at now: MonotonicTime) -> [ClientConnection] {
         connections.compactMap { connection in
-            guard let connection, connection.progress.retireWhereOld(at: now, settings) else { return nil }
-            return connection
+            guard let connection else { return nil }
+            return connection.progress.retireWhereOld(at: now, settings) == .retired ? connection : nil
         }
     }
 

@@ -60,10 +60,18 @@ struct ProbedServer {
         keepsLetterCase = nil
     }
 
-    /// True, once, if an answer of the round shows that the server forwards to us.
-    mutating func takeLoopProof() -> Bool {
+    /// What a round has shown of a loop.
+    enum LoopProof {
+        /// An answer shows that the server forwards to us.
+        case found
+        /// No answer does, or it was taken before.
+        case none
+    }
+
+    /// Takes the round's proof of a loop.
+    mutating func takeLoopProof() -> LoopProof {
         defer { hasProvenLoop = false }
-        return hasProvenLoop
+        return hasProvenLoop ? .found : .none
     }
 
     /// Sends the round's question in one way, with ID and letter case drawn from `bits`: only a sender who

@@ -114,7 +114,7 @@ final class ServerProber: Sendable {
             probed.probe.doubtLife(at: now)
         }
         if health.isDoubted { probed.probe.hurryLoopCheck(at: now) }
-        if probed.takeLoopProof() { health.confirmLoop(at: now) }
+        if probed.takeLoopProof() == .found { health.confirmLoop(at: now) }
         switch probed.probe.finish(isDead: health.isDead, at: now) {
         case .alive where health.isLooping(at: now), .dead where health.isLooping(at: now):
             probed.close()

@@ -80,7 +80,7 @@ final class AttentiveKernel<Machine: Kernel, Source: EventSource>: Kernel {
         }
         var state = try read()
         for _ in 0..<Self.mostRepetitions {
-            isTorn = noteConcern(listen())
+            isTorn = noteConcern(listen()) == .ours
             if !isTorn { break }
             state = try read()
         }
@@ -154,12 +154,20 @@ final class AttentiveKernel<Machine: Kernel, Source: EventSource>: Kernel {
     /// Asks the kernel.
     func held(_ routes: [LeavingRoute]) throws(KernelError) -> Set<IPPrefix> { try machine.held(routes) }
 
-    /// True if `batch` contains an event that concerns us.
+    /// What a batch of events means for us.
+    private enum Concern {
+        /// An event concerns what we have made, or events are missing.
+        case ours
+        /// No event does.
+        case none
+    }
+
+    /// Reports a batch with an event that concerns us, unless we act ourselves.
     @discardableResult
-    private func noteConcern(_ batch: EventBatch) -> Bool {
-        guard batch.isIncomplete || batch.events.contains(where: concerns) else { return false }
+    private func noteConcern(_ batch: EventBatch) -> Concern {
+        guard batch.isIncomplete || batch.events.contains(where: concerns) else { return .none }
         if !isActing { concerned() }
-        return true
+        return .ours
     }
 
     /// Starts our own work and performs `steps`.
