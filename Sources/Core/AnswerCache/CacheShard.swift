@@ -184,7 +184,7 @@ struct CacheShard: ~Copyable, Sendable {
         }
         return recordClass == Int(key.recordClass)
             && isEqualFolded(
-                room.octets(start, count: length), 0, message, Question.nameStart, count: length)
+                room.octets(start, count: length), at: 0, message, at: Question.nameStart, count: length)
     }
 
     /// The offset of the name in an entry with this word of owner, flags and uses.

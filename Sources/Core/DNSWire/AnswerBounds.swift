@@ -51,7 +51,7 @@ struct AnswerBounds {
     /// - Parameter question: The question in `answer`.
     /// - Returns: Nil if everything is accepted.
     init?(
-        _ answer: Span<UInt8>, _ header: MessageHeader, _ question: Question, _ terms: AnswerTerms
+        _ answer: Span<UInt8>, _ header: MessageHeader, question: Question, by terms: AnswerTerms
     ) throws(WireError) {
         switch terms.bailiwick {
         case .unchecked: return nil

@@ -35,22 +35,22 @@ package struct AnswerMapper: ~Copyable {
         var bounds: AnswerBounds?
         do throws(WireError) {
             header = try MessageHeader(reading: answer)
-            bounds = try AnswerBounds(answer, header, answerQuestion, terms)
+            bounds = try AnswerBounds(answer, header, question: answerQuestion, by: terms)
         } catch {
             throw .wire(error)
         }
-        begin(header, question, terms, &prepared)
+        begin(header, question, by: terms, in: &prepared)
         var walk = AnswerWalk(header: header, question: answerQuestion)
         try append(&walk, of: answer, terms, &bounds, to: &prepared)
         guard bounds?.isOutOfOrder ?? false else { return finish(terms, &prepared) }
         do throws(WireError) {
-            bounds = try AnswerBounds(answer, header, answerQuestion, terms)
+            bounds = try AnswerBounds(answer, header, question: answerQuestion, by: terms)
             let order = try AliasOrder(answer, header, answerQuestion)
             walk = AnswerWalk(header: header, question: answerQuestion, order: order)
         } catch {
             throw .wire(error)
         }
-        begin(header, question, terms, &prepared)
+        begin(header, question, by: terms, in: &prepared)
         try append(&walk, of: answer, terms, &bounds, to: &prepared)
         finish(terms, &prepared)
     }
@@ -63,8 +63,8 @@ package struct AnswerMapper: ~Copyable {
 
     /// Writes header and question of the prepared answer.
     private mutating func begin(
-        _ header: MessageHeader, _ question: Span<UInt8>, _ terms: AnswerTerms,
-        _ prepared: inout PreparedAnswer
+        _ header: MessageHeader, _ question: Span<UInt8>, by terms: AnswerTerms,
+        in prepared: inout PreparedAnswer
     ) {
         prepared.begin(question: question)
         table.reset()

@@ -3,7 +3,7 @@
 /// Eight octets a step; the last step overlaps the one before where `count` is no multiple.
 @inlinable
 package func isEqualFolded(
-    _ one: Span<UInt8>, _ oneStart: Int, _ other: Span<UInt8>, _ otherStart: Int, count: Int
+    _ one: Span<UInt8>, at oneStart: Int, _ other: Span<UInt8>, at otherStart: Int, count: Int
 ) -> Bool {
     guard count >= 8 else {
         for index in 0..<max(count, 0)

@@ -87,7 +87,7 @@ struct SuffixIndex: Sendable {
         while count > 0 {  // ends: `count` shrinks each turn
             count -= 1
             let labelStart = start + Int(starts[count])
-            hash = extend(hash, octets, labelStart, end)
+            hash = extend(hash, by: octets, from: labelStart, to: end)
             guard mayEnd(hash) else { break }
             if let suffix = find(hash, octets, labelStart) { best = (labelStart, suffix) }
             end = labelStart
@@ -133,7 +133,7 @@ struct SuffixIndex: Sendable {
         var hash = emptySuffixHash
         var end = position
         for start in starts.reversed() {
-            hash = extend(hash, wire, start, end)
+            hash = extend(hash, by: wire, from: start, to: end)
             let (word, bit) = ending(hash)
             endings[word] |= bit
             end = start
@@ -145,7 +145,7 @@ struct SuffixIndex: Sendable {
     private func isEqual(_ octets: Span<UInt8>, _ start: Int, _ suffix: Int) -> Bool {
         let wire = suffixes[suffix].wire
         guard octets.count - start >= wire.count else { return false }
-        return isEqualFolded(octets, start, wire.span, 0, count: wire.count)
+        return isEqualFolded(octets, at: start, wire.span, at: 0, count: wire.count)
     }
 }
 
@@ -154,7 +154,7 @@ private let emptySuffixHash: UInt64 = 0xCBF2_9CE4_8422_2325
 
 /// The hash of an ending that is one label, `octets[start..<end]` with its length octet, longer
 /// (FNV-1a, folded).
-private func extend(_ hash: UInt64, _ octets: Span<UInt8>, _ start: Int, _ end: Int) -> UInt64 {
+private func extend(_ hash: UInt64, by octets: Span<UInt8>, from start: Int, to end: Int) -> UInt64 {
     var hash = hash
     for position in start..<end {
         hash = (hash ^ UInt64(foldedOctet(octets[position]))) &* 0x100_0000_01B3

@@ -7,14 +7,13 @@ extension InventoryChecker {
         checkRelayMaps()
         for cluster in inventory.clusters where cluster.isMapped && !cluster.isMappedByRelays {
             let path = InventoryPath("clusters") + cluster.key
-            let inner = [("pods", cluster.pods), ("services", cluster.services)]
-            checkInnerRanges(cluster.addressMap, of: inner, "are not reached from outside", at: path)
+            let place = MappedPlace(cluster, leftOut: "are not reached from outside")
+            checkInnerRanges(cluster.addressMap, at: path, of: place)
             checkServers(of: cluster, at: path + "dns")
         }
         for site in inventory.sites where !site.addressMap.isEmpty {
-            let path = InventoryPath("sites") + site.key
-            checkInnerRanges(
-                site.addressMap, of: [("networks", site.networks)], "stay as they are", at: path)
+            let place = MappedPlace(site, leftOut: "stay as they are")
+            checkInnerRanges(site.addressMap, at: place.path, of: place)
         }
         checkOuterRanges()
         checkUnmappedPaths()
@@ -49,16 +48,10 @@ extension InventoryChecker {
 
     /// Each inner range must be inside one of the place's own; ranges outside of the map are reported.
     ///
-    /// - Parameters:
-    ///   - consequence: What becomes of the addresses that are left out.
-    ///   - path: Where the map stands.
-    ///   - place: Where the place's own ranges stand; nil: at `path`.
-    mutating func checkInnerRanges(
-        _ map: PrefixMap, of own: [(purpose: String, prefixes: [IPPrefix])], _ consequence: String,
-        at path: InventoryPath, in place: InventoryPath? = nil
-    ) {
-        let words = own.map(\.purpose).joined(separator: " and ")
-        let table = IPPrefixTable(own.flatMap(\.prefixes).map { ($0, $0) })
+    /// - Parameter path: Where the map stands.
+    mutating func checkInnerRanges(_ map: PrefixMap, at path: InventoryPath, of place: MappedPlace) {
+        let words = place.ranges.map(\.key).joined(separator: " and ")
+        let table = IPPrefixTable(place.ranges.flatMap(\.prefixes).map { ($0, $0) })
         var claims: [Claim] = []
         for pair in map.pairs {
             let here = path + "map" + pair.inner.description
@@ -80,11 +73,11 @@ extension InventoryChecker {
             guard let holder = table.longestMatch(pair.inner.address) else { continue }
             mapped[holder, default: 0] &+= pair.inner.addressCount
         }
-        for (purpose, prefixes) in own {
+        for (key, prefixes) in place.ranges {
             for (index, prefix) in prefixes.enumerated() where mapped[prefix] != prefix.addressCount {
                 warn(
-                    at: ((place ?? path) + purpose)[index], and: path + "map",
-                    "found \(prefix), of which \"map\" leaves addresses out: they \(consequence)")
+                    at: (place.path + key)[index], and: path + "map",
+                    "found \(prefix), of which \"map\" leaves addresses out: they \(place.leftOut)")
             }
         }
     }
@@ -182,4 +175,28 @@ extension InventoryChecker {
 extension IPPrefix {
     /// The number of its addresses; 0 for all of IPv6, which has one more than there are numbers.
     fileprivate var addressCount: UInt128 { (lastAddress.bits - address.bits) &+ 1 }
+}
+
+/// The cluster or site whose addresses a map translates.
+struct MappedPlace {
+    /// Its own ranges, each with its key in the file.
+    let ranges: [(key: String, prefixes: [IPPrefix])]
+    /// Where it stands in the file.
+    let path: InventoryPath
+    /// What becomes of addresses that the map leaves out.
+    let leftOut: String
+
+    /// The pods and services of a cluster.
+    init(_ cluster: Cluster, leftOut: String) {
+        ranges = [("pods", cluster.pods), ("services", cluster.services)]
+        path = InventoryPath("clusters") + cluster.key
+        self.leftOut = leftOut
+    }
+
+    /// The networks of a site.
+    init(_ site: Site, leftOut: String) {
+        ranges = [("networks", site.networks)]
+        path = InventoryPath("sites") + site.key
+        self.leftOut = leftOut
+    }
 }

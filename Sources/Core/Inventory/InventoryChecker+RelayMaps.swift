@@ -58,9 +58,9 @@ extension InventoryChecker {
                     "found a map of the relay and one of \(entry.cluster), expected one of them: with"
                         + " \"failover: dns\" each relay has its own range")
             }
-            let inner = [("pods", cluster.pods), ("services", cluster.services)]
             checkInnerRanges(
-                entry.map, of: inner, "are not reached through \(entry.host)", at: entry.path, in: place)
+                entry.map, at: entry.path,
+                of: MappedPlace(cluster, leftOut: "are not reached through \(entry.host)"))
         }
     }
 

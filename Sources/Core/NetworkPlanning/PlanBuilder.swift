@@ -172,14 +172,15 @@ struct PlanBuilder {
         if family == .v6, hops.count > 1, group == nil {
             // Otherwise a connection that loses a packet may continue through a next hop that has no state
             // for it.
-            setting(.multipathHashPolicy, .v6, .named("all"), 3, because: because)
+            setting(.multipathHashPolicy, .v6, of: .named("all"), to: 3, because: because)
         }
         var route = Route(destination: destination, nextHops: hops)
         // Alone it has no share.
         if hops.count == 1 { route.nextHops[0].weight = 1 }
         if let group {
             // A connection as a whole has one relay, and those of one client may have different ones.
-            setting(.multipathHashPolicy, family, .named("all"), family == .v4 ? 1 : 3, because: because)
+            setting(
+                .multipathHashPolicy, family, of: .named("all"), to: family == .v4 ? 1 : 3, because: because)
             plan.sharedRoutes[RouteKey(route)] = group
         }
         self.route(route, because: because)
@@ -260,7 +261,7 @@ struct PlanBuilder {
 
     /// Adds a setting.
     mutating func setting(
-        _ name: KernelSetting.Name, _ family: AddressFamily, _ device: DeviceReference, _ value: Int,
+        _ name: KernelSetting.Name, _ family: AddressFamily, of device: DeviceReference, to value: Int,
         because: String
     ) {
         let setting = PlannedSetting.Subject(family: family, device: device, name: name)
@@ -280,7 +281,7 @@ struct PlanBuilder {
 
     /// Enables forwarding of packets that arrive at `device`, and of no others.
     mutating func forwarding(_ family: AddressFamily, _ device: DeviceReference, because: String) {
-        setting(family == .v4 ? .forwarding : .forceForwarding, family, device, 1, because: because)
+        setting(family == .v4 ? .forwarding : .forceForwarding, family, of: device, to: 1, because: because)
     }
 
     /// Adds addresses that no route may cover.

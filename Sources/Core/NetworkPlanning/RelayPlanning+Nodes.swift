@@ -13,7 +13,7 @@ extension RelayPlanning {
             if keepsSource { returnRoutes(traffic, in: &builder) }
             if isAsymmetric, traffic.family == .v4, !isRelay, let tunnel {
                 builder.take(role: .node)
-                builder.setting(.reversePathFilter, .v4, tunnel, 2, because: path.label)
+                builder.setting(.reversePathFilter, .v4, of: tunnel, to: 2, because: path.label)
             } else if traffic.family == .v4, !isRelay, let device = cluster.cni?.tunnelDevice {
                 builder.loosen(.named(device), whereBare: device, because: path.label)
             }

@@ -234,7 +234,7 @@ struct RelayPlanning {
     ) {
         guard family == .v4 else { return }
         if isAsymmetric {
-            builder.setting(.reversePathFilter, .v4, uplink, 2, because: because)
+            builder.setting(.reversePathFilter, .v4, of: uplink, to: 2, because: because)
         } else if let device = cluster.cni?.tunnelDevice {
             builder.loosen(uplink, whereBare: device, because: because)
         }

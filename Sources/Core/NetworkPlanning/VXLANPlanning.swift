@@ -45,7 +45,7 @@ struct VXLANPlanning {
         builder.link(link(own, on: builder.host), because: because)
         builder.address(address(own), because: because)
         builder.forwarding(.v4, .named(device), because: because)
-        builder.setting(.reversePathFilter, .v4, .named(device), 2, because: because)
+        builder.setting(.reversePathFilter, .v4, of: .named(device), to: 2, because: because)
         if segment.carriesV6OverV4 || settings.network.family == .v6 {
             builder.forwarding(.v6, .named(device), because: because)
         }

@@ -33,14 +33,14 @@ package struct ChangeForecast: Sendable {
         _ view: View, earlier: View?, before: HostState, after: HostState,
         choices: RelayChoices = RelayChoices()
     ) {
-        let present = Self.matrix(view, before, after, choices)
+        let present = Self.matrix(view, before: before, after: after, choices: choices)
         changes = present.rows.filter(\.isChanged)
         losses = present.losses
         guard let earlier else { return }
         // What the present file carries in another way is no loss.
         let carried = Set(present.rows.filter { $0.cells.allSatisfy(\.arrives) }.map(\.name))
         let known = Set(losses.map(\.name))
-        losses += Self.matrix(earlier, before, after, choices).losses.filter { row in
+        losses += Self.matrix(earlier, before: before, after: after, choices: choices).losses.filter { row in
             !carried.contains(row.name) && !known.contains(row.name)
         }
     }
@@ -57,7 +57,7 @@ package struct ChangeForecast: Sendable {
 
     /// The matrix of one file before and after the change.
     private static func matrix(
-        _ view: View, _ before: HostState, _ after: HostState, _ choices: RelayChoices
+        _ view: View, before: HostState, after: HostState, choices: RelayChoices
     ) -> PathMatrix {
         PathMatrix(
             view.inventory, now: PathMatrix.Phase(observed: [view.host: before], isApplied: true),

@@ -96,7 +96,7 @@ package struct PathMatrix: Sendable {
             for cluster in inventory.clusters where cluster.key != from {
                 for part in ExplainedEnd.Part.allCases where cluster.has(part) {
                     let outcomes = phases.map { inventory, map in
-                        Self.outcomes(from, cluster.key, part, inventory, map)
+                        Self.outcomes(from: from, to: cluster.key, part, in: inventory, map)
                     }
                     let cells = zip(outcomes[0], outcomes[1]).map { Cell(now: $0, after: $1) }
                     rows.append(Row(from: from, to: cluster.key, target: part.rawValue, cells: cells))
@@ -107,7 +107,7 @@ package struct PathMatrix: Sendable {
 
     /// The outcomes of one row, in the order of `kinds`. A large packet takes the way of a small one.
     private static func outcomes(
-        _ from: String, _ to: String, _ part: ExplainedEnd.Part, _ inventory: Inventory, _ map: NetworkMap
+        from: String, to: String, _ part: ExplainedEnd.Part, in inventory: Inventory, _ map: NetworkMap
     ) -> [Outcome] {
         let question = ExplainedQuestion(
             from: ExplainedEnd(text: from, place: from, kind: .place),

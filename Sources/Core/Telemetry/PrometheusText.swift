@@ -60,7 +60,7 @@ package struct PrometheusText {
     ///
     /// - Parameter help: A sentence; without line breaks and backslashes.
     package mutating func family(
-        _ name: String, _ kind: Kind, _ help: String, _ fill: (inout Family) -> Void
+        _ name: String, _ kind: Kind, _ help: String, fill: (inout Family) -> Void
     ) {
         var family = Family(name: name)
         fill(&family)

@@ -33,7 +33,7 @@ struct PathMetrics {
         ) {
             $0.silentTargets.count
         }
-        family("namebridge_path_changes_total", .counter, "Changes of the path's state.", &text) {
+        family("namebridge_path_changes_total", .counter, "Changes of the path's state.", to: &text) {
             $0.counts.transitions
         }
         text.family("namebridge_path_down_seconds_total", .counter, "Time that the path was down.") {
@@ -59,8 +59,8 @@ struct PathMetrics {
     }
 
     private func family(
-        _ name: String, _ kind: PrometheusText.Kind, _ help: String, _ text: inout PrometheusText,
-        _ value: (PathVerdict) -> Int?
+        _ name: String, _ kind: PrometheusText.Kind, _ help: String, to text: inout PrometheusText,
+        value: (PathVerdict) -> Int?
     ) {
         text.family(name, kind, help) {
             for verdict in verdicts {

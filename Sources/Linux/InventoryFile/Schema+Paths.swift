@@ -37,7 +37,9 @@ extension Field {
             keys.read("map", into: &isMapped, .boolean)
             let health = keys.pathHealth()
             if let via { keys.refuseKeys(strangeTo: via) }
-            guard let ends, let via, let carrier = carrier(via, ends, relay, mesh) else { return nil }
+            guard let ends, let via, let carrier = carrier(via, ends, relay: relay, mesh: mesh) else {
+                return nil
+            }
             return Path(
                 ends: ends, carrier: carrier, targets: targets, isMapped: isMapped, health: health)
         }
@@ -45,7 +47,7 @@ extension Field {
 
     /// Nil if `via` does not fit the ends, or if its settings are wrong.
     private func carrier(
-        _ via: Via, _ ends: PathEnds, _ relay: RelaySettings?, _ mesh: VXLANSettings?
+        _ via: Via, _ ends: PathEnds, relay: RelaySettings?, mesh: VXLANSettings?
     ) -> PathCarrier? {
         switch (via, ends) {
         case (.relay, .mutual):

@@ -40,7 +40,8 @@ extension ChildProcess {
         output.closeWriteEnd()
         errors.closeWriteEnd()
         let deadline = timeout.map { MonotonicClock.now.advanced(milliseconds: $0) }
-        let end = follow(&output, &errors, process, deadline, until: stop, take)
+        let end = follow(
+            &output, errors: &errors, of: process, deadline: deadline, until: stop, take: take)
         if end != .ended { kill(-process, SIGKILL) }
         let status = try wait(for: process)
         let ending: Ending? =
@@ -67,8 +68,8 @@ extension ChildProcess {
 
     /// Takes the output until the program has ended, or must be.
     private static func follow(
-        _ output: inout OutputPipe, _ errors: inout OutputPipe, _ process: pid_t, _ deadline: MonotonicTime?,
-        until stop: borrowing EventFD, _ take: ([UInt8]) -> StreamStep
+        _ output: inout OutputPipe, errors: inout OutputPipe, of process: pid_t, deadline: MonotonicTime?,
+        until stop: borrowing EventFD, take: ([UInt8]) -> StreamStep
     ) -> FollowEnd {
         let number = clinux_process_descriptor(process)
         defer { if number >= 0 { close(number) } }

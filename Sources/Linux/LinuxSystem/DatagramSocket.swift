@@ -101,7 +101,7 @@ package enum DatagramSocket {
 
     /// Asks for `bufferSize` in both directions.
     private static func grantBuffers(_ socket: borrowing FileDescriptor) {
-        socket.tryOption(SOL_SOCKET, SO_RCVBUF, SO_RCVBUFFORCE, bufferSize)
-        socket.tryOption(SOL_SOCKET, SO_SNDBUF, SO_SNDBUFFORCE, bufferSize)
+        socket.tryOption(SOL_SOCKET, SO_RCVBUF, forced: SO_RCVBUFFORCE, to: bufferSize)
+        socket.tryOption(SOL_SOCKET, SO_SNDBUF, forced: SO_SNDBUFFORCE, to: bufferSize)
     }
 }

@@ -40,7 +40,7 @@ package struct NetlinkSocket: ~Copyable, Sendable {
     private static func open(_ part: Part, _ groups: [Int32]) throws(Errno) -> FileDescriptor {
         let opened = FileDescriptor(
             owning: try systemCall { socket(AF_NETLINK, clinux_netlink_type, part.rawValue) })
-        opened.tryOption(SOL_SOCKET, SO_RCVBUF, SO_RCVBUFFORCE, 4 << 20)
+        opened.tryOption(SOL_SOCKET, SO_RCVBUF, forced: SO_RCVBUFFORCE, to: 4 << 20)
         // An unbound socket receives no events that the kernel causes by itself.
         try systemCall { clinux_bind_netlink(opened.number) }
         for group in groups { try opened.setOption(270, 1, group) }  // SOL_NETLINK, NETLINK_ADD_MEMBERSHIP

@@ -35,7 +35,7 @@ extension FileDescriptor {
     }
 
     /// Sets a size with `forced`, which needs CAP_NET_ADMIN and exceeds the host's limit, else with `option`.
-    func tryOption(_ level: some BinaryInteger, _ option: Int32, _ forced: Int32, _ value: Int32) {
+    func tryOption(_ level: some BinaryInteger, _ option: Int32, forced: Int32, to value: Int32) {
         do throws(Errno) {
             try setOption(level, forced, value)
         } catch {

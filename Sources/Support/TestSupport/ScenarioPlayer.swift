@@ -196,7 +196,8 @@ package final class ScenarioPlayer {
         }
         try ScenarioText.addRecords(line, to: &message)
         if let opt = terms.opt { message.additionals.append(opt) }
-        try compare(message, terms.isTCP, with: actual, reply.path.transport == .tcp, line)
+        try compare(
+            message, overTCP: terms.isTCP, with: actual, overTCP: reply.path.transport == .tcp, line)
     }
 
     /// Octets of a message's question.
@@ -230,7 +231,8 @@ package final class ScenarioPlayer {
         message.flags = terms.flags
         message.questions = [try ScenarioText.question(name, type, line)]
         if let opt = terms.opt { message.additionals.append(opt) }
-        try compare(message, terms.isTCP, with: actual, sent.path.transport == .tcp, line)
+        try compare(
+            message, overTCP: terms.isTCP, with: actual, overTCP: sent.path.transport == .tcp, line)
     }
 
     /// `server ADDRESS answers`.
@@ -413,7 +415,8 @@ package final class ScenarioPlayer {
 
     /// Compares a message with the line.
     private func compare(
-        _ expected: PlainMessage, _ expectedTCP: Bool, with actual: PlainMessage, _ actualTCP: Bool,
+        _ expected: PlainMessage, overTCP expectedTCP: Bool, with actual: PlainMessage,
+        overTCP actualTCP: Bool,
         _ line: Scenario.Line
     ) throws(ScenarioError) {
         let due = ScenarioText.describe(expected, isTCP: expectedTCP)

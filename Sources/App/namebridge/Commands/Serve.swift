@@ -65,7 +65,8 @@ struct Serve: ParsableCommand {
         let queryLogs = try queryLogs(inventory.log)
         let health = HealthLog()
         warnOfShortage(configuration)
-        let server = try listen(configuration, workers: workers, watch, queryLogs.log, health)
+        let server = try listen(
+            configuration, workers: workers, watch: watch, queryLog: queryLogs.log, health: health)
         let folder = control.prepareFolder(isDemo: demo.demo)
         defer { if let folder, folder.isMade { try? FilePath.removeFolder(folder.path) } }
         try privileges.drop(
@@ -96,7 +97,7 @@ struct Serve: ParsableCommand {
         let reloads = ReloadThread(serverControl)
         let facts = demo.demo ? nil : FactsWatch(since: file.whole) { reloads.request(.facts) }
         defer { facts?.stop() }
-        let signal = try waitForEnd(signals, &watch, reloads, paths)
+        let signal = try waitForEnd(signals, &watch, reloads: reloads, paths: paths)
         Log.notice("stopping", [("signal", signal == SIGTERM ? "SIGTERM" : "SIGINT")])
         watch.notices.tellStopping()
         server.stop(answering: true)
@@ -118,8 +119,8 @@ struct Serve: ParsableCommand {
 
     /// The signal that ends the server; SIGHUP reloads.
     private func waitForEnd(
-        _ signals: borrowing SignalFD, _ watch: inout ServiceWatch, _ reloads: ReloadThread,
-        _ paths: PathWatch
+        _ signals: borrowing SignalFD, _ watch: inout ServiceWatch, reloads: ReloadThread,
+        paths: PathWatch
     ) throws -> Int32 {
         while true {  // ends with another signal
             let signal = try failing("not serving any more") { () throws(Errno) in
@@ -135,8 +136,8 @@ struct Serve: ParsableCommand {
 
     /// The server with its sockets bound.
     private func listen(
-        _ configuration: ServerConfiguration, workers: Int, _ watch: ServiceWatch, _ queryLog: QueryLog?,
-        _ health: HealthLog
+        _ configuration: ServerConfiguration, workers: Int, watch: ServiceWatch, queryLog: QueryLog?,
+        health: HealthLog
     ) throws -> DNSServer {
         let dns = configuration.inventory.dns
         var settings = configuration.settings

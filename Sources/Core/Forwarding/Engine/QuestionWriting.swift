@@ -97,13 +97,14 @@ extension TransactionTable {
         let asked = self.question(of: slot)
         guard target.rewritesQuestion else {
             return question.nameLength == shape.nameLength
-                && isEqualFolded(message, Question.nameStart, asked, 0, count: shape.nameLength)
+                && isEqualFolded(message, at: Question.nameStart, asked, at: 0, count: shape.nameLength)
         }
         let own = shape.suffixStart
         let inner = target.mapping.inner.wire
         return question.nameLength == own + inner.count
-            && isEqualFolded(message, Question.nameStart, asked, 0, count: own)
-            && isEqualFolded(message, Question.nameStart + own, inner.span, 0, count: inner.count)
+            && isEqualFolded(message, at: Question.nameStart, asked, at: 0, count: own)
+            && isEqualFolded(
+                message, at: Question.nameStart + own, inner.span, at: 0, count: inner.count)
     }
 
     /// Puts the question of `message`, an answer to `slot`, into the client's letter case: the names of its

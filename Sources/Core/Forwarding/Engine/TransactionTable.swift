@@ -191,7 +191,7 @@ struct TransactionTable: ~Copyable {
     /// True if `slot` has the name in `message`.
     private func isSameName(_ slot: Int, _ message: Span<UInt8>, _ length: Int) -> Bool {
         let start = Int(transactions[slot].firstWaiter) * Self.questionRoom
-        return isEqualFolded(questions.span, start, message, Question.nameStart, count: length)
+        return isEqualFolded(questions.span, at: start, message, at: Question.nameStart, count: length)
     }
 
     // MARK: - Numbers in flight

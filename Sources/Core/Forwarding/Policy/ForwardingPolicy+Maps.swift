@@ -37,7 +37,7 @@ extension ForwardingPolicy {
     /// Where the question goes if it is for a pod's name with an outer address in it, as in
     /// `10-200-1-7.shop.pod.prod.cluster.local`; nil if it is not. The cluster is asked for the inner one.
     func targetOfOuterPodName(
-        _ target: RouteTarget, _ message: Span<UInt8>, _ question: Question, _ suffixStart: Int
+        _ target: RouteTarget, _ message: Span<UInt8>, _ question: Question, suffixStart: Int
     ) -> RouteTarget? {
         guard let outer = DashedPodName.address(message, suffixStart: suffixStart),
             let group = outerOwners?.longestMatch(outer), let position = target.groups.firstIndex(of: group),

@@ -214,7 +214,8 @@ package final class ForwardingPolicy: Sendable {
         let suffixStart = match.suffixStart - Question.nameStart
         switch match.value {
         case .cluster(let target):
-            return askByName(seen(targets[target], view), message, question, suffixStart, view)
+            return askByName(
+                seen(targets[target], view), message, question, suffixStart: suffixStart, view: view)
         case .noServers(let cluster):
             if let access = views[view].access, !access.permits(cluster: cluster) {
                 return .answer(.refused(Refusals.view))
@@ -227,14 +228,14 @@ package final class ForwardingPolicy: Sendable {
                 // The usual text gives another cluster's name as an example.
                 return .answer(.refused(views[view].access == nil ? sharedRefusals[index] : Refusals.view))
             }
-            return askByName(targets[target], message, question, suffixStart, view)
+            return askByName(targets[target], message, question, suffixStart: suffixStart, view: view)
         case .reverse(let family, let isPrivate):
             switch reverse.owner(
                 of: message, nameLength: question.nameLength, family: family, inside: views[view].inside,
                 isPermitted: { views[view].access?.permits(cluster: groups[$0].name) ?? true })
             {
             case .cluster(let target):
-                return askByAddress(seen(targets[target], view), message, question, view)
+                return askByAddress(seen(targets[target], view), message, question, view: view)
             case .shared(let clusters):
                 return .answer(.zone(sharedAddress(clusters, view), start: suffixStart))
             case .aboveCluster where isPrivate:
@@ -263,30 +264,31 @@ package final class ForwardingPolicy: Sendable {
 
     /// Asks `target` for a name below a suffix.
     private func askByName(
-        _ target: RouteTarget, _ message: Span<UInt8>, _ question: Question, _ suffixStart: Int, _ view: Int
+        _ target: RouteTarget, _ message: Span<UInt8>, _ question: Question, suffixStart: Int, view: Int
     ) -> Route {
-        let route = permitted(target, message, suffixStart, view)
+        let route = permitted(target, message, suffixStart: suffixStart, view: view)
         guard outerOwners != nil, target.kind != .privateZone, case .ask = route,
-            let other = targetOfOuterPodName(target, message, question, suffixStart)
+            let other = targetOfOuterPodName(target, message, question, suffixStart: suffixStart)
         else { return route }
         return .ask(other, suffixStart: 0)
     }
 
     /// Asks `target` for a reverse name.
     private func askByAddress(
-        _ target: RouteTarget, _ message: Span<UInt8>, _ question: Question, _ view: Int
+        _ target: RouteTarget, _ message: Span<UInt8>, _ question: Question, view: Int
     ) -> Route {
         if let access = views[view].access, !access.permitsAllNamespaces {
             return .answer(.refused(Refusals.view))
         }
         // Of a name that is asked otherwise the part before the zone stays.
         let kept = target.rewritesQuestion ? target.mapping.outer.wire.count : 1
-        return permitted(target, message, question.nameLength - kept, view, isReverse: true)
+        return permitted(
+            target, message, suffixStart: question.nameLength - kept, view: view, isReverse: true)
     }
 
     /// Asks `target` if the view's clients may ask all its clusters, and the name's namespace.
     private func permitted(
-        _ target: RouteTarget, _ message: Span<UInt8>, _ suffixStart: Int, _ view: Int,
+        _ target: RouteTarget, _ message: Span<UInt8>, suffixStart: Int, view: Int,
         isReverse: Bool = false
     ) -> Route {
         guard let access = views[view].access else { return .ask(target, suffixStart: suffixStart) }

@@ -66,7 +66,7 @@ package struct QueryLogFilter: Sendable {
         while start < nameLength {  // each iteration passes a label
             let left = nameLength - start
             for name in names where name.count == left {
-                if isEqualFolded(question, start, name.span, 0, count: left) { return true }
+                if isEqualFolded(question, at: start, name.span, at: 0, count: left) { return true }
             }
             start += Int(question[start]) + 1
         }

@@ -191,10 +191,10 @@ extension RelayPlanning {
         }
         guard family == .v4 else { return }
         let device = DeviceReference.named(mapped.device)
-        builder.setting(.reversePathFilter, .v4, device, 2, because: because)
-        builder.setting(.acceptLocal, .v4, device, 1, because: because)
+        builder.setting(.reversePathFilter, .v4, of: device, to: 2, because: because)
+        builder.setting(.acceptLocal, .v4, of: device, to: 1, because: because)
         for device in uplinks(into: end, family) {
-            builder.setting(.reversePathFilter, .v4, device, 2, because: because)
+            builder.setting(.reversePathFilter, .v4, of: device, to: 2, because: because)
         }
     }
 
