@@ -77,6 +77,20 @@ import Time
         #expect(engine.counters.loops == 10_010)
     }
 
+    @Test func `a question for a probe's name costs a look at one server of two thousand`() throws {
+        let servers = (0..<2_000).map { Endpoint(address: IPAddress(v4: 0xAC10_0000 + UInt32($0)), port: 53) }
+        let (engine, board) = played(servers)
+        // Each server would take the name for its own if it were looked at; the table has the last.
+        for (index, server) in board.servers.enumerated() {
+            server.begin(LoopCheck(name: check.name, secret: UInt64(index)))
+        }
+        let reply = try #require(engine.ask(name(of: check), from: client, over: .tcp).first)
+        #expect(String(decoding: reply, as: UTF8.self).contains("00000000000007cf"))
+        // Those that were looked at know the way by which the name came back.
+        for server in board.servers { server.confirmLoop(at: engine.now) }
+        #expect(board.servers.indices.filter { board.servers[$0].mode == .looping } == [1_999])
+    }
+
     @Test func `a stranger's question is refused before it is looked at for loops`() throws {
         let (engine, board) = played([looping])
         engine.ask(questionOctets("a.example"), from: client)

@@ -97,13 +97,12 @@ extension ClientReception {
     ) -> ReplyDraft? {
         // None but the server that is probed knows the name: others pay for one look.
         guard let name = LoopName.number(in: exchange.message),
-            let health = board.loopNames.server(askedFor: name),
-            let server = board.servers.firstIndex(where: { $0 === health })
+            let server = board.server(askedFor: name)
         else { return nil }
         let client = exchange.recipient.path.client.address
         let hops = max(exchange.loopMarks.count, 1)
         let way = Self.loopText("\(policy.servers[server])", client, hops)
-        guard let secret = health.secret(ofName: name, way: way) else { return nil }
+        guard let secret = board.servers[server].secret(ofName: name, way: way) else { return nil }
         counters.loops += 1
         counters.local += 1
         preparation.prepared.begin(question: exchange.recipient.question)

@@ -12,8 +12,12 @@ package struct NameHints: Sendable {
     /// The client's view, an index into `ForwardingPolicy.views`.
     private let view: Int
 
-    /// The most suffixes that a name is compared with: it bounds the time for one name.
-    private static let mostSuffixes = 256
+    /// The most suffixes that a name is compared with, label by label and without a copy: with
+    /// `mostSpellings` it bounds the time for one name.
+    static let mostSuffixes = 256
+
+    /// The most suffixes with one other label whose spelling is compared.
+    static let mostSpellings = 32
 
     /// The most other clusters whose names are suggested.
     private static let mostClusters = 8
@@ -48,59 +52,85 @@ package struct NameHints: Sendable {
         let labels = name.labels.map { $0.map(foldedOctet) }
         // A search list makes many impossible names: those that end like this need no look at the suffixes.
         guard labels.count <= 12 else { return nil }
-        let suffixes = visibleSuffixes()
-        let own = suffixes.filter { labels.count > $0.count && labels.suffix($0.count).elementsEqual($0) }
-            .max { $0.count < $1.count }
+        let own = ownSuffix(labels)
         let rest = labels.dropLast(own?.count ?? 0)
         guard let kind = rest.lastIndex(where: Self.isKind) else {
-            return withKind(Array(rest), own, suffixes)
+            return withKind(Array(rest), own)
         }
         let tail = Array(labels[(kind + 1)...])
         if own == tail { return nil }
         let head = Array(labels[...kind])
         guard (2...5).contains(head.count) else { return nil }
-        if let near = nearest(tail, suffixes) ?? completed(tail, suffixes) { return head + near }
+        if let near = nearest(tail) ?? completed(tail) { return head + near }
         // `svc` stands before the namespace, or before the service.
         guard let own, rest.count == 3, kind < 2 else { return nil }
         return rest.filter { $0 != rest[kind] } + [rest[kind]] + own
     }
 
     /// The labels of a name without `svc`, with it.
-    private func withKind(
-        _ rest: [[UInt8]], _ own: [[UInt8]]?, _ suffixes: [[[UInt8]]]
-    ) -> [[UInt8]]? {
+    private func withKind(_ rest: [[UInt8]], _ own: [[UInt8]]?) -> [[UInt8]]? {
         let service = Array("svc".utf8)
         if let own {
-            if rest.count == 3, let near = nearest([rest[2]] + own, suffixes) {
+            if rest.count == 3, let near = nearest([rest[2]] + own) {
                 return rest.prefix(2) + [service] + near
             }
             return rest.count == 2 ? rest + [service] + own : nil
         }
         guard rest.count > 3 else { return nil }
         let head = Array(rest.prefix(2))
-        return nearest(Array(rest.dropFirst(2)), suffixes).map { head + [service] + $0 }
+        return nearest(Array(rest.dropFirst(2))).map { head + [service] + $0 }
+    }
+
+    /// The longest suffix that the name lies below; nil if there is none.
+    private func ownSuffix(_ labels: [[UInt8]]) -> [[UInt8]]? {
+        var longest = 0
+        visitSuffixes { suffix in
+            let count = LabelWalk(suffix).count
+            guard count > longest, count < labels.count,
+                LabelWalk(suffix).differences(from: labels.suffix(count)) == []
+            else { return }
+            longest = count
+        }
+        return longest > 0 ? Array(labels.suffix(longest)) : nil
     }
 
     /// The suffix that differs from `tail` in one label, which is near; nil if there is none.
-    private func nearest(_ tail: [[UInt8]], _ suffixes: [[[UInt8]]]) -> [[UInt8]]? {
+    private func nearest(_ tail: [[UInt8]]) -> [[UInt8]]? {
         var near: [String: [[UInt8]]] = [:]
-        for suffix in suffixes where suffix.count == tail.count {
-            let different = suffix.indices.filter { suffix[$0] != tail[$0] }
-            guard different.count == 1, let place = different.first,
-                nearestSpelling(of: Self.text([tail[place]]), among: [Self.text([suffix[place]])]) != nil
-            else { continue }
+        for (suffix, place) in similar(to: tail)
+        where nearestSpelling(of: Self.text([tail[place]]), among: [Self.text([suffix[place]])]) != nil {
             near[Self.text(suffix)] = suffix
         }
         return nearestSpelling(of: Self.text(tail), among: near.keys.sorted()).flatMap { near[$0] }
     }
 
+    /// The first suffixes that differ from `tail` in one label, at this place, of a similar length.
+    func similar(to tail: [[UInt8]]) -> [(suffix: [[UInt8]], place: Int)] {
+        var found: [(suffix: [[UInt8]], place: Int)] = []
+        visitSuffixes { suffix in
+            guard found.count < Self.mostSpellings,
+                let places = LabelWalk(suffix).differences(from: tail[...]), places.count == 1
+            else { return }
+            let labels = Self.folded(suffix)
+            // A slip for every three letters is the most that a near spelling has.
+            let (one, other) = (labels[places[0]].count, tail[places[0]].count)
+            if abs(one - other) <= max(1, min(one, other) / 3) { found.append((labels, places[0])) }
+        }
+        return found
+    }
+
     /// The suffix that begins with `tail` and goes on, such as `prod.cluster.local` for `prod`; of none at
     /// all, the one that clusters share. Nil if several begin so.
-    private func completed(_ tail: [[UInt8]], _ suffixes: [[[UInt8]]]) -> [[UInt8]]? {
-        let longer = suffixes.filter { $0.count > tail.count && $0.prefix(tail.count).elementsEqual(tail) }
-        guard tail.isEmpty else { return longer.count == 1 ? longer[0] : nil }
-        let shared = policy.views[view].sharedTargets.first { $0 >= 0 }.map { policy.targets[$0] }
-        return shared?.kind == .bareDomain ? shared.map { Self.folded($0.mapping.outer) } : nil
+    private func completed(_ tail: [[UInt8]]) -> [[UInt8]]? {
+        guard !tail.isEmpty else {
+            let shared = policy.views[view].sharedTargets.first { $0 >= 0 }.map { policy.targets[$0] }
+            return shared?.kind == .bareDomain ? shared.map { Self.folded($0.mapping.outer) } : nil
+        }
+        var longer: Set<[[UInt8]]> = []
+        visitSuffixes { suffix in
+            if longer.count < 2, LabelWalk(suffix).begins(with: tail) { longer.insert(Self.folded(suffix)) }
+        }
+        return longer.count == 1 ? longer.first : nil
     }
 
     // MARK: - Other clusters
@@ -134,19 +164,17 @@ package struct NameHints: Sendable {
 
     // MARK: - The view
 
-    /// The suffixes below which the client may ask clusters, in lower case.
-    private func visibleSuffixes() -> [[[UInt8]]] {
-        var suffixes: [[[UInt8]]] = []
-        var known: Set<[[UInt8]]> = []
+    /// Shows the suffixes below which the client may ask clusters.
+    private func visitSuffixes(_ visit: (DomainName) -> Void) {
+        var count = 0
         for target in policy.targets where target.kind == .clusterSuffix && isVisible(target) {
-            guard suffixes.count < Self.mostSuffixes else { break }
-            let labels = Self.folded(target.mapping.outer)
-            if known.insert(labels).inserted { suffixes.append(labels) }
+            guard count < Self.mostSuffixes else { break }
+            count += 1
+            visit(target.mapping.outer)
         }
         for target in policy.views[view].sharedTargets where target >= 0 {
-            suffixes.append(Self.folded(policy.targets[target].mapping.outer))
+            visit(policy.targets[target].mapping.outer)
         }
-        return suffixes
     }
 
     /// True if the client may ask the target's only cluster.
@@ -225,5 +253,60 @@ extension ExtendedError {
     func adding(_ more: String) -> ExtendedError {
         let whole = text + Array(more.utf8)
         return whole.count > Self.maximumTextLength ? self : ExtendedError(code: code, text: whole)
+    }
+}
+
+// MARK: - Comparing
+
+/// The labels of a name, compared with others in lower case where they are.
+private struct LabelWalk {
+    /// Length octets and labels; the root's ends it.
+    private let wire: [UInt8]
+
+    init(_ name: DomainName) { wire = name.wire }
+
+    /// How many labels it has, without the root's.
+    var count: Int {
+        var count = 0
+        var position = 0
+        while wire[position] != 0 {  // a checked name: each label is at least two octets
+            count += 1
+            position += 1 + Int(wire[position])
+        }
+        return count
+    }
+
+    /// The first places, at most two, at which a name of as many labels differs from `labels`; nil if it has
+    /// more or fewer.
+    func differences(from labels: ArraySlice<[UInt8]>) -> [Int]? {
+        var places: [Int] = []
+        var position = 0
+        for (place, label) in labels.enumerated() {
+            guard wire[position] != 0 else { return nil }
+            if !isLabel(at: position, label) {
+                places.append(place)
+                if places.count == 2 { return places }
+            }
+            position += 1 + Int(wire[position])
+        }
+        return wire[position] == 0 ? places : nil
+    }
+
+    /// True if it has all of `labels` at its beginning, and more.
+    func begins(with labels: [[UInt8]]) -> Bool {
+        var position = 0
+        for label in labels {
+            guard wire[position] != 0, isLabel(at: position, label) else { return false }
+            position += 1 + Int(wire[position])
+        }
+        return wire[position] != 0
+    }
+
+    private func isLabel(at position: Int, _ label: [UInt8]) -> Bool {
+        guard Int(wire[position]) == label.count else { return false }
+        for index in label.indices where foldedOctet(wire[position + 1 + index]) != label[index] {
+            return false
+        }
+        return true
     }
 }

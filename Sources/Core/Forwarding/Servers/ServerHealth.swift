@@ -269,6 +269,9 @@ package final class HealthBoard: Sendable {
     /// The names of running checks.
     let loopNames: LoopNames
 
+    /// The places in `servers`.
+    private let places: [ObjectIdentifier: Int]
+
     /// What was missing here while servers were asked; the same for all boards of a process.
     package let shortages: LocalShortages
 
@@ -283,6 +286,7 @@ package final class HealthBoard: Sendable {
         let loopNames = LoopNames()
         self.loopNames = loopNames
         servers = (0..<count).map { _ in ServerHealth(loopNames) }
+        places = Self.places(of: servers)
         shortages = LocalShortages()
         learnedNames = LearnedNames()
         noSuchNames = Mutex(Array(repeating: [], count: groups))
@@ -301,11 +305,22 @@ package final class HealthBoard: Sendable {
     /// The board of other servers that continues what `board` knows of the process.
     private init(_ servers: [ServerHealth], _ names: [[UInt8]], after board: HealthBoard) {
         self.servers = servers
+        places = Self.places(of: servers)
         loopNames = board.loopNames
         shortages = board.shortages
         learnedNames = board.learnedNames
         noSuchNames = Mutex(names)
         isProbed = board.isProbed
+    }
+
+    private static func places(of servers: [ServerHealth]) -> [ObjectIdentifier: Int] {
+        Dictionary(zip(servers.map { ObjectIdentifier($0) }, 0...)) { first, _ in first }
+    }
+
+    /// The place in `servers` of the server whose probe asks for the name with this number; nil if none of
+    /// them does. Two looks, however many servers there are.
+    func server(askedFor name: UInt64) -> Int? {
+        loopNames.server(askedFor: name).flatMap { places[ObjectIdentifier($0)] }
     }
 
     /// A message that denies a name with the group's SOA, see `NameDenial`; nil while the SOA is not known.
