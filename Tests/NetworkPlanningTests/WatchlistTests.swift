@@ -31,6 +31,20 @@ import Testing
         #expect(try !watchlist("relay1", in: "office-to-cluster").concerns(event), "a host without namespaces: \(reason)")
     }
 
+    /// The device, neighbours and forwarding entries of a segment that is in a cluster's namespace.
+    @Test(arguments: [
+        (KernelEvent.Subject.link(name: "nbvx7", index: 3, isUp: false), true),
+        (.neighbour(device: 3, address: IPAddress("100.127.0.12")), true),
+        (.neighbour(device: 3, address: IPAddress("192.168.20.14")), true),
+        (.neighbour(device: 3, address: IPAddress("10.0.0.9")), false), (.neighbour(device: 3), false),
+        (.link(name: "nbvx8", index: 3, isUp: false), false),
+    ])
+    func `a segment in a namespace is known`(subject: KernelEvent.Subject, isConcern: Bool) throws {
+        var event = KernelEvent(subject, isGone: true)
+        event.isElsewhere = true
+        #expect(try watchlist("b1", in: "mapped-mesh").concerns(event) == isConcern)
+    }
+
     @Test func `our own address in a namespace is known`() throws {
         let plan = try Networks.plan("gate", in: Networks.inventory("equal-clusters"))
         let own = try #require(plan.namespaces.first?.value.content.addresses.first?.value.address)

@@ -59,7 +59,7 @@ extension KernelEvent {
             subject = .route(prefix, routeProtocol: body.byte(5))
         case 28, 29:
             guard body.count >= 12 else { return nil }
-            subject = .neighbour(device: body.number32(4))
+            subject = .neighbour(device: body.number32(4), address: body.address(1, after: 12))
         case 32, 33: subject = .policyRule(ruleProtocol: body.attribute(21, after: 12)?.byte(0) ?? 0)
         case 80, 81:
             guard let device = body.attribute(1, after: 4), device.count >= 4 else { return nil }

@@ -26,8 +26,9 @@ package struct KernelEvent: Hashable, Sendable {
         case policyRule(ruleProtocol: Int)
         /// A numbered next hop, or a group of such.
         case nextHop(madeBy: Int)
-        /// A neighbour or an entry of a forwarding table.
-        case neighbour(device: Int)
+        /// A neighbour or an entry of a forwarding table; the address is the neighbour's own, or that of the
+        /// host which the entry leads to. Nil if it is not told.
+        case neighbour(device: Int, address: IPAddress? = nil)
         /// A setting of one device, or of `KernelEvent.allDevices`.
         case setting(device: Int)
         /// A table of nf_tables.

@@ -19,6 +19,10 @@ package struct Watchlist: Hashable, Sendable {
     private var hasNamespaces = false
     /// Our addresses in them.
     private var addressesInside: Set<IPAddress> = []
+    /// Our devices in them.
+    private var linksInside: Set<String> = []
+    /// What our neighbours and forwarding entries in them lead to.
+    private var peersInside: Set<IPAddress> = []
 
     /// True if rules of ours are, or may have to be, in foreign chains.
     private var hasAccepts = false
@@ -36,8 +40,11 @@ package struct Watchlist: Hashable, Sendable {
         hasAccepts = !plan.accepts.isEmpty
         prefixes = Set(resolved.routes.map(\.value.destination))
         hasNamespaces = !resolved.namespaces.isEmpty
-        addressesInside = Set(
-            resolved.namespaces.flatMap { $0.value.content.addresses.map(\.value.address) })
+        let inside = resolved.namespaces.map(\.value.content)
+        addressesInside = Set(inside.flatMap { $0.addresses.map(\.value.address) })
+        linksInside = Set(inside.flatMap { $0.links.map(\.value.name) })
+        peersInside = Set(inside.flatMap { $0.neighbours.map(\.value.address) })
+        peersInside.formUnion(inside.flatMap { $0.forwardingEntries.map(\.value.destination) })
         let own = resolved.links.map(\.value.name)
         devices.formUnion(own)
         for link in resolved.links {
@@ -65,7 +72,7 @@ package struct Watchlist: Hashable, Sendable {
         case .route(let prefix, let routeProtocol):
             return routeProtocol == Ownership.routeProtocol || prefixes.contains(prefix)
         case .policyRule(let madeBy), .nextHop(let madeBy): return madeBy == Ownership.routeProtocol
-        case .neighbour(let device): return ownIndices.contains(device)
+        case .neighbour(let device, _): return ownIndices.contains(device)
         case .table(let name):
             return name == Ownership.table || hasAccepts && name == "filter" && event.isGone
         case .chain(let chain, let table), .filterRule(let chain, let table):
@@ -79,12 +86,13 @@ package struct Watchlist: Hashable, Sendable {
     /// at each start. What is not recognised by our marks is found by the next check of the whole host.
     private func concernsNamespaces(_ event: KernelEvent) -> Bool {
         switch event.subject {
-        case .link(let name, _, _): name == VethLink.peer
+        case .link(let name, _, _): linksInside.contains(name)
         case .address(let address, _): address.map(addressesInside.contains) ?? false
         case .route(_, let routeProtocol): routeProtocol == Ownership.routeProtocol
         case .setting(let device): device == KernelEvent.allDevices
         case .table(let name), .chain(_, let name), .filterRule(_, let name): name == Ownership.table
-        case .policyRule, .nextHop, .neighbour, .transaction: false
+        case .neighbour(_, let address): address.map(peersInside.contains) ?? false
+        case .policyRule, .nextHop, .transaction: false
         }
     }
 }
