@@ -233,13 +233,13 @@ private struct RestorationCalculation {
     /// Resets the settings of `device`; a link that is made again starts with those of `default`.
     private mutating func putSettings(of device: String, isThere: Bool) {
         let wanted = before.settings.filter { $0.key.device == device }
-        // Nothing is known of a namespace that is only being made.
-        let isFresh = isInside && observed.settings.isEmpty
         for (setting, value) in wanted.sorted(by: { $0.key.description < $1.key.description }) {
             var source = setting
             if !isThere { source.device = "default" }
-            let present = observed.settings[source] ?? 0
-            if isFresh || present != value { add(.set(setting, from: present, to: value)) }
+            let present = observed.settings[source]
+            // Nothing is known of a namespace that is only being made, or of a device that it gets.
+            let isUnknown = isInside && present == nil
+            if isUnknown || present ?? 0 != value { add(.set(setting, from: present ?? 0, to: value)) }
         }
     }
 
