@@ -96,8 +96,8 @@ import Testing
         for disturbance in [
             Disturbance("on n1 ip netns del nb-c1", of: ""),
             Disturbance("on n1 ip link del nb-c1", of: "link"),
-            Disturbance("on n1 ip -n nb-c1 link del nbvx7", of: "nb-c1: link"),
-            Disturbance("on n1 ip -n nb-c1 link set nbvx7 down", of: "nb-c1: link"),
+            Disturbance("on n1 ip -n nb-c1 link del nbvx7", of: "nb-c1: ip link"),
+            Disturbance("on n1 ip -n nb-c1 link set nbvx7 down", of: "nb-c1: ip link"),
             Disturbance("on n1 ip -n nb-c1 neigh flush dev nbvx7 nud permanent", of: "nb-c1: "),
             Disturbance("on n1 bridge -n nb-c1 fdb del 02:6e:c0:a8:00:0e dev nbvx7 dst 192.168.0.14 self", of: "nb-c1: "),
             Disturbance("on n1 ip netns exec nb-c1 nft flush ruleset", of: "nb-c1: nft rule"),
