@@ -71,10 +71,7 @@ import Testing
             let health = try lab.net(relay, "health office/prod")
             #expect(health.code == 0, "\(health.output)")
             let rendered = try lab.net("pc", "render --config \(file) --host \(relay) --format keepalived")
-            let text = rendered.output.replacing(
-                "/usr/bin/namebridge net health",
-                with: "/usr/bin/env NAMEBRIDGE_NET_STATE=\(lab.state(of: relay)) \(Shell.program) net health")
-            try lab.startDaemon("keepalived", on: relay, try lab.file("\(relay).conf", text))
+            try lab.startKeepalived(on: relay, rendered.output)
         }
         try lab.waits(for: stream, seconds: 40)
         for (what, command, holder) in [
@@ -102,6 +99,14 @@ enum Daemons {
 }
 
 extension Lab {
+    /// Starts keepalived with a configuration that asks the built program.
+    func startKeepalived(on host: String, _ rendered: String) throws {
+        let text = rendered.replacing(
+            "/usr/bin/namebridge net health",
+            with: "/usr/bin/env NAMEBRIDGE_NET_STATE=\(state(of: host)) \(Shell.program) net health")
+        try startDaemon("keepalived", on: host, try file("\(host).conf", text))
+    }
+
     /// Starts BIRD, FRR or keepalived with a configuration; it ends with the network.
     func startDaemon(_ format: String, on host: String, _ file: String) throws {
         let folder = path("run-\(host)")
@@ -137,7 +142,7 @@ extension Lab {
         throw LabFailure(text: "no route via \(address): \(try on("r", "ip route").output)")
     }
 
-    fileprivate func waitsForAddress(_ address: String, on host: String, seconds: Int = 20) throws {
+    func waitsForAddress(_ address: String, on host: String, seconds: Int = 20) throws {
         for _ in 0..<seconds * 20 {
             if try on(host, "ip -o addr show").output.contains(" \(address)/") { return }
             Thread.sleep(forTimeInterval: 0.05)

@@ -1,31 +1,26 @@
 import Foundation
 import Testing
 
-/// Two forwarders at one address, which BIRD announces from each while it can answer; on the network of `FailoverTests`
+/// Two forwarders at one address, which is announced from each while it can answer; on the network of `FailoverTests`
 /// they run on its two relays.
-@Suite(.enabled(if: Lab.isPossible && Lab.has("nsenter", "unshare", "bird", "dnsmasq", "dig")), .serialized)
+@Suite(.enabled(if: Lab.isPossible && Lab.has("nsenter", "unshare", "dnsmasq", "dig")), .serialized)
 struct ServiceAddressTests {
-    @Test func `clients under load get answers from the other forwarder when one is killed, hangs, or is stopped`() throws {
+    /// The first is announced by BIRD, the second by FRR.
+    @Test(.enabled(if: Lab.has("bird") && Daemons.hasFRR))
+    func `clients under load get answers from the other forwarder when one is killed, hangs, or is stopped`() throws {
         let lab = try FailoverTests.lab("fanyc", answering: [])
-        let secret = try lab.file("secret", "e5e973e5a6b2a43f48e7dc849e37bfcf\n")
-        let file = try lab.file("dns.yaml", Self.configuration(secret))
-        try lab.script(
-            """
-            for h in relay1 relay2; do
-                ip -n $P$h addr add 172.20.0.53/32 dev lo; ip -n $P$h route add 10.32.1.0/24 via 192.168.10.11
-            done
-            on p1 dnsmasq --keep-in-foreground --user=root --pid-file= --no-resolv --no-hosts --local=/cluster.local/ \\
-                --host-record=web.shop.svc.cluster.local,10.32.1.10 --local-ttl=5 </dev/null >\(lab.path("p1.log")) 2>&1 &
-            """)
+        let file = try Self.file(in: lab)
+        try lab.script("for h in relay1 relay2; do ip -n $P$h addr add 172.20.0.53/32 dev lo; done")
+        try Self.startCluster(in: lab)
         for host in ["relay1", "relay2"] { try lab.startForwarder(on: host, file) }
         let agents = try ["relay1", "relay2"].map { host in
             try RunningAgent(on: host, of: lab, file: file, options: ["--control", lab.path("\(host).sock")])
         }
         for agent in agents { try agent.waits(for: "path announced", lab) }
-        for host in ["r", "relay1", "relay2"] {
-            let rendered = try lab.net("pc", "render --config \(file) --host \(host) --format bird")
+        for (host, format) in [("r", "bird"), ("relay1", "bird"), ("relay2", "frr")] {
+            let rendered = try lab.net("pc", "render --config \(file) --host \(host) --format \(format)")
             #expect(rendered.code == 0, "\(rendered.output)")
-            try lab.startDaemon("bird", on: host, try lab.file("\(host).conf", rendered.output))
+            try lab.startDaemon(format, on: host, try lab.file("\(host).conf", rendered.output))
         }
         try lab.waitsForRoute(via: "10.14.0.61", to: Self.address)
         let load = try QuestionLoad(lab, at: Self.address)
@@ -49,25 +44,86 @@ struct ServiceAddressTests {
         try lab.waitsForRoute(via: "10.14.0.62", to: Self.address, seconds: 40)
         let health = try lab.net("relay1", "health dns/\(Self.address)")
         #expect(health.code == 1 && health.output.contains("no cluster can be asked"), "\(health.output)")
+        // With none that is ready there is no route to the address, whichever program announces it.
+        try lab.script("kill -KILL $(cat \(lab.path("relay2.pid")))")
+        try lab.waitsForNoRoute(to: Self.address)
+        try lab.startForwarder(on: "relay2", file)
+        try lab.waitsForRoute(via: "10.14.0.62", to: Self.address)
         try load.end()
         for agent in agents { #expect(try agent.end().contains("stopped")) }
         #expect(try lab.on("relay2", "ip route show table 78").output.isEmpty)
     }
 
+    /// A forwarder that comes back does not take the address from one that is ready.
+    @Test(.enabled(if: Lab.has("keepalived")))
+    func `keepalived gives the address to a forwarder that is ready`() throws {
+        let lab = try FailoverTests.lab("fvdns", answering: [])
+        let shared = "10.14.0.60"
+        let file = try Self.file(
+            in: lab, announcing: "address: \(shared), failover: vrrp, vrrp: { id: 53, interface: lan }")
+        try Self.startCluster(in: lab)
+        var agents: [RunningAgent] = []
+        for host in ["relay1", "relay2"] {
+            try lab.startForwarder(on: host, file)
+            agents.append(
+                try RunningAgent(on: host, of: lab, file: file, options: ["--control", lab.path("\(host).sock")]))
+        }
+        for host in ["relay1", "relay2"] {
+            try lab.waitsForHealth(0, on: host, of: "dns/\(shared)")
+            let rendered = try lab.net("pc", "render --config \(file) --host \(host) --format keepalived")
+            try lab.startKeepalived(on: host, rendered.output)
+        }
+        try lab.waitsForAddress(shared, on: "relay1")
+        let load = try QuestionLoad(lab, at: shared)
+        for (what, command, holder) in [
+            ("forwarder killed", "kill -KILL $(cat \(lab.path("relay1.pid")))", "relay2"),
+            ("agent hangs", "kill -STOP \(agents[1].process.processIdentifier)", "relay1"),
+        ] {
+            let before = try load.counts()
+            try lab.script(command)
+            try lab.waitsForAddress(shared, on: holder)
+            try load.waits(forMoreThan: try load.counts().answered + 20)
+            let after = try load.counts()
+            print("vrrp, \(what): \(after.failed - before.failed) of \(load.clients) clients' questions without an answer")
+            guard holder == "relay2" else { continue }
+            try lab.startForwarder(on: "relay1", file)
+            try lab.waitsForHealth(0, on: "relay1", of: "dns/\(shared)")
+            #expect(try lab.on("relay2", "ip -o addr show").output.contains(" \(shared)/"))
+        }
+        try load.end()
+        try lab.script("kill -CONT \(agents[1].process.processIdentifier)")
+        for agent in agents { #expect(try agent.end().contains("stopped")) }
+    }
+
     private static let address = "172.20.0.53"
 
-    private static func configuration(_ secret: String) -> String {
+    /// The cluster's name server.
+    private static func startCluster(in lab: Lab) throws {
+        try lab.script(
+            """
+            for h in relay1 relay2; do ip -n $P$h route add 10.32.1.0/24 via 192.168.10.11; done
+            on p1 dnsmasq --keep-in-foreground --user=root --pid-file= --no-resolv --no-hosts --local=/cluster.local/ \\
+                --host-record=web.shop.svc.cluster.local,10.32.1.10 --local-ttl=5 </dev/null >\(lab.path("p1.log")) 2>&1 &
+            """)
+    }
+
+    private static func file(in lab: Lab, announcing: String = "address: \(address)") throws -> String {
+        let secret = try lab.file("secret", "e5e973e5a6b2a43f48e7dc849e37bfcf\n")
+        return try lab.file("dns.yaml", configuration(secret, announcing))
+    }
+
+    private static func configuration(_ secret: String, _ announcing: String) -> String {
         """
         dns:
           listen: ["0.0.0.0:53"]
           workers: 1
           cookie-secret-file: \(secret)
-          announce: { address: \(address), hosts: [{ host: relay1, priority: 200 }, relay2] }
+          announce: { \(announcing), hosts: [{ host: relay1, priority: 200 }, relay2] }
         clusters:
           prod: { dns: [10.32.1.10] }
         sites:
           office:
-            networks: [172.16.0.0/18]
+            networks: [172.16.0.0/18, 10.14.0.0/24]
             router: 172.16.0.1
             hosts:
               r: { address: [172.16.0.1, 10.14.0.1] }
@@ -114,6 +170,24 @@ private final class QuestionLoad {
 }
 
 extension Lab {
+    /// Waits until the router leads no packets there.
+    fileprivate func waitsForNoRoute(to destination: String) throws {
+        for _ in 0..<400 {
+            if try on("r", "ip route show \(destination)").output.isEmpty { return }
+            Thread.sleep(forTimeInterval: 0.05)
+        }
+        throw LabFailure(text: "still a route: \(try on("r", "ip route").output)")
+    }
+
+    /// Waits until `net health` on a host ends with this code.
+    fileprivate func waitsForHealth(_ code: Int32, on host: String, of name: String) throws {
+        for _ in 0..<200 {
+            if try net(host, "health \(name)").code == code { return }
+            Thread.sleep(forTimeInterval: 0.1)
+        }
+        throw LabFailure(text: "\(host): \(try net(host, "health \(name)").output)")
+    }
+
     /// Starts a forwarder, whose process and socket have the host's name.
     fileprivate func startForwarder(on host: String, _ file: String) throws {
         let name = path(host)
