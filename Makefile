@@ -55,7 +55,7 @@ DOCS = .build-docs
 .DEFAULT_GOAL := help
 .PHONY: help build run lint docs test check-dashboard bench differential faults fuzz tsan abuse soak install install-files deb rpm tarball image try-deb try-packages check-chart clean static portable
 .PHONY: check-swift build-packages run-packages test-packages bench-packages faults-packages fuzz-packages dashboard-packages deb-packages try-deb-packages
-.PHONY: differential-packages bench-follow bench-endpoints bench-names bench-reload explain-proof
+.PHONY: differential-packages bench-follow bench-endpoints follow-faults bench-names bench-reload explain-proof
 
 help:
 	@echo 'make build    the release binary, .build/release/namebridge'
@@ -201,6 +201,10 @@ bench-names: build
 # Needs kubectl and dnsperf.
 bench-endpoints: build
 	python3 Sources/Support/Bench/endpoints.py $(ENDPOINTS)
+
+# Needs kubectl.
+follow-faults: build
+	python3 Sources/Support/Bench/followfaults.py $(FOLLOW)
 
 soak: check-swift faults-packages build
 	swift build -c release --product baseline

@@ -32,6 +32,7 @@ class Cluster:
                 for name in ("apps", "networking.k8s.io", "discovery.k8s.io", "crd.projectcalico.org")]},
         }
         self.failure = None  # (status, reason) for every request
+        self.later_pages = None  # the same for all pages of a list but the first
         self.requests = 0
         self.put("/apis/apps/v1/daemonsets", {
             "metadata": meta("calico-node", "kube-system"), "status": {"desiredNumberScheduled": 3}})
@@ -129,6 +130,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         query = {key: values[0] for key, values in urllib.parse.parse_qs(url.query).items()}
         if cluster.failure:
             return self.fail(*cluster.failure)
+        if cluster.later_pages and query.get("continue"):
+            return self.fail(*cluster.later_pages)
         if url.path in cluster.singles:
             return self.answer(200, cluster.singles[url.path])
         if url.path not in cluster.lists:
