@@ -48,6 +48,45 @@ import Testing
         #expect(facts.yaml(&lines) == facts.yaml)
     }
 
+    @Test func `a file that changes again and again reads as if it were new each time`() throws {
+        var facts = try Self.facts(FollowRun.flannel(nodes: 20))
+        let all = try #require(facts.nodes?.value)
+        let changes: [(inout [ClusterFacts.FoundNode]) -> Void] = [
+            { _ in }, { $0[3].node.pods = [] }, { $0[3].since += 7 }, { $0.removeFirst() }, { $0 = Array(all.prefix(2)) },
+            { $0 = all }, { $0.removeAll() }, { $0 = all }, { $0.swapAt(0, 1) }, { $0[0].node.name = "other" },
+        ]
+        for (number, change) in changes.enumerated() {
+            var nodes = try #require(facts.nodes?.value)
+            change(&nodes)
+            facts.nodes?.value = nodes
+            facts.version = "v1.\(number)"
+            let text = Array(facts.yaml.utf8)
+            let again = InventoryFile.readFacts(text, name: "changing.yaml")
+            let new = InventoryFile.readFacts(text, name: "changing-\(number).yaml")
+            #expect(again.facts == new.facts && again.facts?.nodes == facts.nodes, "change \(number)")
+            #expect(again.problems.isEmpty && new.problems.isEmpty)
+            #expect(InventoryFile.readFacts(text, name: "changing.yaml").facts == new.facts)
+        }
+    }
+
+    @Test(arguments: [
+        ("n4: {", "n4: { nonsense: 1,", "an unknown key"), ("n4: {", "n3: {", "a name that stands twice"),
+        ("address: 192.168.0.4,", "address: 192.168.0.400,", "a wrong address"), ("n4: { ", "n4:\n      { ", "two lines"),
+        ("n4: { address: 192.168.0.4,", "n4: { address: &a 192.168.0.4,", "an anchor"),
+        ("    n4:", "   n4:", "a wrong indentation"),
+    ])
+    func `a mistake in a line that changed is found as in a new file`(old: String, wrong: String, reason: String) throws {
+        let text = try Self.facts(FollowRun.flannel(nodes: 9)).yaml
+        let name = "mistaken-\(reason).yaml"
+        #expect(InventoryFile.readFacts(Array(text.utf8), name: name).facts != nil)
+        let changed = Array(text.replacing(old, with: wrong).utf8)
+        let again = InventoryFile.readFacts(changed, name: name)
+        let new = InventoryFile.readFacts(changed, name: "new-\(name)")
+        #expect(again.facts == new.facts && again.problems.map(\.message) == new.problems.map(\.message), "\(reason)")
+        #expect(again.problems.map(\.line) == new.problems.map(\.line))
+        #expect(InventoryFile.readFacts(Array(text.utf8), name: name).facts?.nodes?.value.count == 9)
+    }
+
     private func read(_ text: String, _ facts: String...) -> (inventory: Inventory?, problems: [Diagnostic]) {
         let followed = FollowedText(
             file: Array(text.utf8),

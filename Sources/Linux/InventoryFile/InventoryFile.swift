@@ -67,6 +67,20 @@ package enum InventoryFile {
     package static func readFacts(
         _ text: [UInt8], name: String
     ) -> (facts: ClusterFacts?, problems: [Diagnostic]) {
+        let known = FactsMemory.facts(in: text, name: name) { part in
+            let (facts, problems) = readWholeFacts(part, name: name)
+            return problems.isEmpty ? facts : nil
+        }
+        if let known { return (known, []) }
+        let (facts, problems) = readWholeFacts(text, name: name)
+        if problems.isEmpty, let facts { FactsMemory.note(facts, text, name: name) }
+        return (facts, problems)
+    }
+
+    /// The same, whatever was read before.
+    private static func readWholeFacts(
+        _ text: [UInt8], name: String
+    ) -> (facts: ClusterFacts?, problems: [Diagnostic]) {
         let report = Report(file: name)
         guard let root = readTree(text, report) else { return (nil, report.sorted) }
         report.root = root
