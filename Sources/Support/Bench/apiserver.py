@@ -191,6 +191,9 @@ class Server(http.server.ThreadingHTTPServer):
     request_queue_size = 64
     closing = False
 
+    def handle_error(self, request, client):
+        pass  # a client that goes away
+
 
 def serve(cluster, port=0):
     """A running server on loopback; `server_port` is its port."""
