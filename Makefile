@@ -19,6 +19,8 @@ BUILD_PACKAGES = libldns-dev libyaml-dev pkg-config
 RUN_PACKAGES = bind9-dnsutils
 # peers that the forwarder is measured against, what makes the load, and what changes a kernel's network
 BENCH_PACKAGES = python3 dnsperf dnsdist unbound dnsmasq-base nftables iptables iproute2
+# a browser for the status page
+PAGE_PACKAGES = python3 chromium
 # servers to break, and what breaks and asks them
 FAULTS_PACKAGES = python3 knot nsd bind9-dnsutils nftables iproute2
 # what makes a package
@@ -53,8 +55,8 @@ PORTABLE = .build-portable/namebridge
 DOCS = .build-docs
 
 .DEFAULT_GOAL := help
-.PHONY: help build run lint docs test check-dashboard bench differential faults fuzz tsan abuse soak install install-files deb rpm tarball image try-deb try-packages check-chart clean static portable
-.PHONY: check-swift build-packages run-packages test-packages bench-packages faults-packages fuzz-packages dashboard-packages deb-packages try-deb-packages
+.PHONY: help build run lint docs test check-dashboard check-page bench differential faults fuzz tsan abuse soak install install-files deb rpm tarball image try-deb try-packages check-chart clean static portable
+.PHONY: check-swift build-packages run-packages test-packages bench-packages faults-packages fuzz-packages dashboard-packages page-packages deb-packages try-deb-packages
 .PHONY: differential-packages bench-follow bench-endpoints follow-faults bench-names bench-reload explain-proof
 
 help:
@@ -63,6 +65,7 @@ help:
 	@echo 'make test     every test, real name servers included'
 	@echo 'make lint     the form of all Swift files; make docs: the documentation of modules, in $(DOCS)'
 	@echo 'make check-dashboard  every query of the Grafana dashboard and every alert, by a Prometheus; needs root'
+	@echo 'make check-page  the search on the status page with Chromium: keyboard only, and as wide as a telephone'
 	@echo 'make bench    CPU per query beside a minimal relay in C and other forwarders, and how long plans of'
 	@echo '              1,000 hosts take (BENCH=--network: that alone); BENCH=--help for options'
 	@echo 'make bench-names  how long who-has and a walk of service ranges take, and what clients notice of the walk'
@@ -116,6 +119,9 @@ try-packages-packages:
 try-deb-packages:
 	@sh $(SETUP)/install-packages.sh debootstrap systemd-container
 
+page-packages:
+	@sh $(SETUP)/install-packages.sh $(BUILD_PACKAGES) $(PAGE_PACKAGES)
+
 faults-packages:
 	@sh $(SETUP)/install-packages.sh $(BUILD_PACKAGES) $(FAULTS_PACKAGES)
 
@@ -148,6 +154,10 @@ test: check-swift test-packages
 
 check-dashboard: check-swift dashboard-packages build
 	python3 Sources/Support/Metrics/check-dashboard.py .build/release/namebridge
+
+# Needs Chromium: make check-page PAGE='--pictures FOLDER'
+check-page: check-swift page-packages build
+	python3 Sources/Support/StatusPage/check-page.py $(PAGE)
 
 bench: check-swift bench-packages build
 	swift build -c release --product baseline
@@ -194,8 +204,8 @@ bench-map: build
 bench-follow: build
 	python3 Sources/Support/Bench/follow.py $(FOLLOW)
 
-# Needs knot and dnsperf: make bench-names NAMES='who-has browse'
-bench-names: build
+# make bench-names NAMES='who-has browse'
+bench-names: check-swift bench-packages faults-packages build
 	python3 Sources/Support/Bench/names.py $(NAMES)
 
 # Needs kubectl and dnsperf.

@@ -18,7 +18,8 @@ extension StatusPage {
           old.innerHTML = fresh.innerHTML;
           for (const id of open) { const part = document.getElementById(id); if (part) part.open = true; }
           if (!path) return;
-          const scope = drawing ? old.querySelector('svg[class="' + drawing + '"]') : old;
+          // The drawing may be gone, or another one be shown.
+          const scope = (drawing && old.querySelector('svg[class="' + drawing + '"]')) || old;
           const again = focus.id ? document.getElementById(focus.id)
             : [...scope.querySelectorAll('a')].find((link) => link.getAttribute('href') === path);
           if (again) again.focus({ preventScroll: true });
@@ -73,6 +74,17 @@ extension StatusPage {
         const results = document.getElementById('results');
         let pause = 0;
         let question = null;
+        async function copy(code, button) {
+          try {
+            await navigator.clipboard.writeText(code.textContent);
+          } catch (error) {
+            // Browsers have it for pages of this machine and of HTTPS alone.
+            getSelection().selectAllChildren(code);
+            document.execCommand('copy');
+          }
+          button.textContent = 'Copied';
+          setTimeout(() => { button.textContent = 'Copy'; }, 1500);
+        }
         function item(name) {
           const row = document.createElement('li');
           const code = document.createElement('code');
@@ -80,7 +92,12 @@ extension StatusPage {
           const facts = document.createElement('small');
           const path = name.path ? ', path ' + name.path : '';
           facts.textContent = [name.cluster, name.address].filter((text) => text).join(', ') + path;
-          row.append(code, facts);
+          const button = document.createElement('button');
+          button.type = 'button';
+          button.textContent = 'Copy';
+          button.setAttribute('aria-label', 'Copy ' + name.name);
+          button.addEventListener('click', () => copy(code, button));
+          row.append(code, facts, button);
           return row;
         }
         async function find() {

@@ -118,8 +118,12 @@ extension StatusPage {
         input { width: 100%; font: inherit; color: inherit; background: var(--paper); padding: 8px 11px;
           border: 1px solid var(--quiet); border-radius: 7px; }
         :focus-visible { outline: 2px solid var(--accent); outline-offset: 2px; border-radius: 3px; }
-        .results li { padding: 6px 0; border-top: 1px solid var(--rule); overflow-wrap: anywhere; }
-        .results small { color: var(--quiet); margin-left: 8px; } #found { margin: 8px 0; min-height: 1.4em; }
+        .results li { display: flex; flex-wrap: wrap; align-items: baseline; gap: 2px 8px; padding: 6px 0;
+          border-top: 1px solid var(--rule); overflow-wrap: anywhere; }
+        .results small { color: var(--quiet); flex: 1; }
+        .results button { font: inherit; font-size: 13px; color: inherit; background: none; min-height: 28px;
+          padding: 2px 10px; border: 1px solid var(--rule); border-radius: 6px; cursor: pointer; }
+        #found { margin: 8px 0; min-height: 1.4em; }
         .recent { font-weight: 600; }
         .state { display: inline-flex; align-items: center; gap: 7px; white-space: nowrap; }
         .columns { display: grid; grid-template-columns: repeat(3, 1fr); gap: 20px; align-items: start; }
