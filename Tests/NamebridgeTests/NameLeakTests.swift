@@ -67,7 +67,9 @@ private struct TwoViews {
     static let stranger = "127.0.1.7"
 
     /// What is in no reply to an outsider: a cluster, a namespace, zones, services and addresses.
-    static let forbidden = ["zprod", "zpay", "zcorp", "zlab", "zall", "zonly", "zset", "zsecret", "zsick", "10.208.", "10.96."]
+    static let forbidden = [
+        "zprod", "zpay", "zcorp", "zlab", "zother", "zall", "zonly", "zset", "zsecret", "zsick", "10.208.", "10.96.",
+    ]
 
     let control: ServerControl
     private let server: DNSServer
@@ -131,7 +133,7 @@ private struct TwoViews {
             browse: { clients: ["127.0.0.0/24"] }
             merge:
               zall.cluster.local: { clusters: [zprod, dev] }
-              zonly.cluster.local: { clusters: [zprod], mode: union }
+              zonly.cluster.local: { clusters: [zprod, zother] }
             clustersets: { zset: { members: [zprod] } }
             clusters:
               zprod:
@@ -139,6 +141,7 @@ private struct TwoViews {
                 services: [10.96.0.0/28]
                 map: { 10.96.0.0/28: 10.208.0.0/28 }
                 also: [zcorp.internal]
+              zother: { dns: ["\(servers[0])"] }
               dev: { dns: ["\(servers[1])"], also: [zlab.internal] }
             """
         let read = InventoryFile.read(Array(text.utf8), name: "test")
