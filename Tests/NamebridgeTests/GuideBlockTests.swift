@@ -23,6 +23,38 @@ import Testing
         }
     }
 
+    @Test func `every command of a session and of a sentence is understood`() throws {
+        for guide in try Guide.all {
+            let sessions = guide.blocks.filter { $0.language == "console" }.flatMap { $0.text.split(separator: "\n") }
+                .filter { $0.hasPrefix("$ ") }.map { $0.dropFirst(2) }
+            let spans = guide.prose.matches(of: /`((?:sudo )?namebridge [^`]+)`/).map { $0.1 }
+            for line in sessions + spans where !line.contains(/[A-Z\[]{2}|\[/) {
+                let objection = try Guide.objection(to: ShellLine(line)) ?? ""
+                #expect(objection.isEmpty || objection.contains("Missing expected"), "\(guide.path): \(line): \(objection)")
+            }
+        }
+    }
+
+    @Test func `every example of the help is understood, and fits into 80 columns`() throws {
+        var commands: [any ParsableCommand.Type] = [Namebridge.self]
+        var count = 0
+        while let command = commands.popLast() {  // ends: each command is taken once
+            commands += command.configuration.subcommands
+            let lines = command.configuration.discussion.split(separator: "\n")
+            for line in lines.drop(while: { !$0.hasPrefix("Example") }).dropFirst() {
+                count += 1
+                #expect(line.count <= 80, "\(line)")
+                // "ssh HOST" may stand before it, and a description behind several spaces.
+                guard let start = line.firstRange(of: "namebridge")?.lowerBound else { continue }
+                let example = line[start...]
+                let end = example.firstRange(of: "  ")?.lowerBound ?? example.endIndex
+                let objection = try Guide.objection(to: ShellLine(example[..<end]))
+                #expect(objection == nil, "\(line): \(objection ?? "")")
+            }
+        }
+        #expect(count > 40)
+    }
+
     /// Parts of files stand below two clusters.
     private static let clusters = """
         clusters:

@@ -18,8 +18,8 @@ struct Doctor: ParsableCommand {
             Examples:
               sudo namebridge doctor
               namebridge doctor --suffix prod.cluster.local --forwarder 172.16.0.5
-              namebridge doctor --suffix prod.cluster.local --forwarder 172.16.0.5 web.shop.svc.prod.cluster.local
-              namebridge doctor --suffix prod.cluster.local --resolver 172.16.0.1 --output json
+              namebridge doctor --suffix prod.cluster.local web.shop.svc.prod.cluster.local
+              namebridge doctor --suffix prod.cluster.local --resolver 172.16.0.1 -o json
             """)
 
     @Argument(

@@ -18,7 +18,7 @@ struct Follow: ParsableCommand {
 
             Examples:
               namebridge follow
-              namebridge follow --facts /var/lib/namebridge/clusters --kubeconfig /etc/namebridge/kubeconfig
+              namebridge follow --kubeconfig /etc/namebridge/kubeconfig
             """)
 
     @OptionGroup var options: ConfigurationOptions

@@ -11,10 +11,10 @@ struct Net: ParsableCommand {
 
             Examples:
               namebridge net plan                 what would be changed on this host
-              namebridge net apply --confirm 60s  change it, and undo it unless "net confirm" comes in time
-              namebridge net status               is everything in place, with the packet counts
-              namebridge net observe              write this host's state for "namebridge explain"
-              namebridge net agent                restore what other programs remove, until SIGTERM
+              namebridge net apply --confirm 60s  change it; undo it without "net confirm"
+              namebridge net status               is all in place, with packet counts
+              namebridge net observe              this host's state, for "explain"
+              namebridge net agent                restore what others remove
               namebridge net remove               leave this host as it was
             """,
         subcommands: [

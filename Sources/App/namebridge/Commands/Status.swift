@@ -20,7 +20,7 @@ struct Status: ParsableCommand {
               namebridge status
               namebridge status --watch
               namebridge status --ready && echo "can answer"
-              namebridge status --output json | jq '.clusters[].servers[] | select(.state == "dead")'
+              namebridge status -o json | jq -r '.problems[].words'
             """)
 
     @OptionGroup var options: RunningServerOptions

@@ -21,7 +21,7 @@ struct NetRender: ParsableCommand {
               namebridge net render --host prod/master1 --format shell
               namebridge net render --host office --format cisco-ios
               namebridge net render --format dnsmasq --server 172.16.0.5
-              namebridge net render --format mobileconfig --server 172.16.0.5 --server-name dns.example.com
+              namebridge net render --format mobileconfig --server-name dns.example.com
             """)
 
     @OptionGroup var configuration: ConfigurationOptions
