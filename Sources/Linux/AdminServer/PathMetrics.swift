@@ -16,7 +16,7 @@ struct PathMetrics {
         family(
             "namebridge_path_up", .gauge,
             "1 if probes show that the path carries packets, 0 if not; none while this host can not tell.",
-            &text
+            to: &text
         ) { verdict in
             verdict.state == .unknown ? nil : verdict.state == .up ? 1 : 0
         }
@@ -29,7 +29,7 @@ struct PathMetrics {
             }
         }
         family(
-            "namebridge_path_silent_targets", .gauge, "Targets that do not answer although others do.", &text
+            "namebridge_path_silent_targets", .gauge, "Targets that do not answer although others do.", to: &text
         ) {
             $0.silentTargets.count
         }
