@@ -164,7 +164,7 @@ let package = Package(
             [
                 "PathExplanation", "PacketPath", "NetworkPlanning", "NetworkModel", "InventoryFile",
                 "Inventory",
-                "IPAddressing", "JSON",
+                "IPAddressing", "JSON", "TestSupport",
             ],
             data: ["Networks", "Goldens"]),
         tests("NetworkModelTests", ["NetworkModel", "Inventory", "IPAddressing", "JSON"]),
@@ -242,7 +242,10 @@ let package = Package(
             ]),
         tests(
             "NetworkLabTests",
-            ["namebridge", "IPAddressing", "JSON", "LabProbe", "LinuxSystem", "NetworkModel", "PacketPath"]),
+            [
+                "namebridge", "IPAddressing", "JSON", "LabProbe", "LinuxSystem", "NetworkModel", "PacketPath",
+                "TestSupport",
+            ]),
         tests("FuzzTests", ["FuzzTargets"], data: ["Corpus"]),
         tests("EndToEndTests", ["namebridge", "baseline", "TestSupport"]),
     ],

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// Relays with a range of addresses each: names are answered with addresses of one that works. The network is that of
@@ -43,33 +44,14 @@ struct DNSFailoverTests {
         #expect(try office.reverse("10.201.1.10").contains("web.shop.svc.prod"), "\(office.log)")
     }
 
-    private static let configuration = """
-        dns: { listen: ["172.16.0.100:53"], workers: 1 }
-        clusters:
-          prod:
-            dns: [10.32.1.10]
-            pods: [10.32.0.0/16]
-            cni: flannel-host-gw
-            nodes: { n1: { address: 192.168.10.11, pods: [10.32.1.0/24] } }
-        sites:
-          office:
-            networks: [172.16.0.0/18]
-            router: 172.16.0.1
-            hosts:
-              r: { address: [172.16.0.1, 10.14.0.1] }
-              relay1: { address: [10.14.0.61, 192.168.10.1] }
-              relay2: { address: [10.14.0.62, 192.168.10.2] }
-        paths:
-          - from: office
-            to: prod
-            via: relay
-            failover: dns
-            relays:
-              - { host: relay1, priority: 200, map: { 10.32.0.0/16: 10.200.0.0/16 } }
-              - { host: relay2, map: { 10.32.0.0/16: 10.201.0.0/16 } }
-            probe: { hold: 1s }
-
-        """
+    private static let configuration = RelayOffice(
+        head: ["dns: { listen: [\"172.16.0.100:53\"], workers: 1 }"], cluster: ["dns: [10.32.1.10]"],
+        path: [
+            "failover: dns", "relays:",
+            "  - { host: relay1, priority: 200, map: { 10.32.0.0/16: 10.200.0.0/16 } }",
+            "  - { host: relay2, map: { 10.32.0.0/16: 10.201.0.0/16 } }", "probe: { hold: 1s }",
+        ]
+    ).yaml
 }
 
 /// A forwarder and a resolver with a cache on a host of the office, and a name server in the cluster.

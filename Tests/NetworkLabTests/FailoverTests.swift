@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// A router of ours leads packets to the relay that works: the hosts are
@@ -205,31 +206,14 @@ import Testing
 
     static func configuration(source: String, path: String = "", isShared: Bool = false) -> String {
         let isKept = source == "keep"
-        return """
-            clusters:
-              prod:
-                pods: [10.32.0.0/16]
-                \(isKept ? "map: { 10.32.0.0/16: 10.200.0.0/16 }" : "")
-                cni: flannel-host-gw
-                nodes: { n1: { address: 192.168.10.11, pods: [10.32.1.0/24] } }
-            sites:
-              office:
-                networks: [172.16.0.0/18]
-                router: 172.16.0.1
-                hosts:
-                  r: { address: [172.16.0.1, 10.14.0.1] }
-                  relay1: { address: [10.14.0.61, 192.168.10.1] }
-                  relay2: { address: [10.14.0.62, 192.168.10.2] }
-            paths:
-              - from: office
-                to: prod
-                via: relay
-                relays: [{ host: relay1, priority: \(isShared ? 100 : 200) }, relay2]
-                source: \(source)
-                probe: { hold: 1s, targets: ["\(isKept ? "10.200.1.10" : "10.32.1.10"):\(Stream.port)"] }
-                \(path)
-
-            """
+        let target = isKept ? "10.200.1.10" : "10.32.1.10"
+        return RelayOffice(
+            cluster: isKept ? ["map: { 10.32.0.0/16: 10.200.0.0/16 }"] : [],
+            path: [
+                "relays: [{ host: relay1, priority: \(isShared ? 100 : 200) }, relay2]", "source: \(source)",
+                "probe: { hold: 1s, targets: [\"\(target):\(Stream.port)\"] }", path,
+            ]
+        ).yaml
     }
 }
 

@@ -48,30 +48,14 @@ import Testing
     }
 
     @Test func `with a range for each relay each translates its own, and the router leads each to its relay`() throws {
-        let file = """
-            clusters:
-              prod:
-                dns: [10.32.0.10]
-                pods: [10.32.0.0/16]
-                cni: flannel-host-gw
-                nodes: { n1: { address: 192.168.10.11, pods: [10.32.1.0/24] } }
-            sites:
-              office:
-                networks: [172.16.0.0/18]
-                router: 172.16.0.1
-                hosts:
-                  gate: { address: [172.16.0.1, 10.14.0.1] }
-                  r1: { address: [10.14.0.61, 192.168.10.1] }
-                  r2: { address: [10.14.0.62, 192.168.10.2] }
-            paths:
-              - from: office
-                to: prod
-                via: relay
-                failover: dns
-                relays:
-                  - { host: r1, map: { 10.32.0.0/16: 10.200.0.0/16 } }
-                  - { host: r2, map: { 10.32.0.0/16: 10.201.0.0/16 } }
-            """
+        let file = RelayOffice(
+            cluster: ["dns: [10.32.0.10]"], relays: ["r1", "r2"],
+            router: "gate: { address: [172.16.0.1, 10.14.0.1] }",
+            path: [
+                "failover: dns", "relays:", "  - { host: r1, map: { 10.32.0.0/16: 10.200.0.0/16 } }",
+                "  - { host: r2, map: { 10.32.0.0/16: 10.201.0.0/16 } }",
+            ]
+        ).yaml
         let gate = try plan(file)
         #expect(gate.relayGroups.isEmpty && gate.relayedPaths.isEmpty)
         let ways = gate.routes.map(\.value).filter { $0.table == Route.mainTable }.map { route in

@@ -2,34 +2,18 @@ import Inventory
 import NetworkModel
 import PacketPath
 import PathExplanation
+import TestSupport
 import Testing
 
 /// Paths whose relays are chosen by BGP or VRRP, which no plan makes.
 @Suite struct FailoverTests {
     /// An office with a router of its own or one of the file, and two relays.
     private static func file(_ failover: String, hasGate: Bool) -> String {
-        """
-        clusters:
-          prod:
-            pods: [10.32.0.0/16]
-            services: [10.20.0.0/16]
-            cni: flannel-host-gw
-            nodes: { n1: { address: 192.168.10.11, pods: [10.32.1.0/24] } }
-        sites:
-          office:
-            networks: [172.16.0.0/18]
-            router: 172.16.0.1
-            hosts:
-              \(hasGate ? "r: { address: [172.16.0.1, 10.14.0.1] }" : "printer: { address: 172.16.9.9 }")
-              relay1: { address: [10.14.0.61, 192.168.10.1] }
-              relay2: { address: [10.14.0.62, 192.168.10.2] }
-        paths:
-          - from: office
-            to: prod
-            via: relay
-            relays: [relay1, { host: relay2, priority: 200 }]
-            \(failover)
-        """
+        RelayOffice(
+            cluster: ["services: [10.20.0.0/16]"],
+            router: hasGate ? "r: { address: [172.16.0.1, 10.14.0.1] }" : "printer: { address: 172.16.9.9 }",
+            path: ["relays: [relay1, { host: relay2, priority: 200 }]", failover]
+        ).yaml
     }
 
     private static let ways = [
