@@ -193,7 +193,7 @@ def compare(forwarders, seeds, shows):
     ours, mapped, *peers = forwarders
     kinds, unexplained = collections.defaultdict(list), 0
     agreed = split = 0
-    for seed in seeds:
+    for place, seed in enumerate(seeds):
         mine, others = ours.outcomes[seed], [peer.outcomes[seed] for peer in peers]
         features = describe(seed)
         if shows:
@@ -205,7 +205,7 @@ def compare(forwarders, seeds, shows):
             word = mapped.outcomes[seed].word()
             why = reason(features, mine.word(), word) or ""
             kinds["rewriting changes the answer", mine.word(), word, why].append(seed)
-        for stray in strays(mine, DOMAIN.format((seed - seeds[0]) % BATCH)):
+        for stray in strays(mine, DOMAIN.format(place % BATCH)):
             kinds["stray record", stray, "", ""].append(seed)
         usual = majority(others)
         if usual is None:

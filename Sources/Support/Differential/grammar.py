@@ -192,8 +192,9 @@ def twist_dname_at_domain(answer):
 
 def twist_dname_above(answer):
     answer.answer.insert(0, record("local", "DNAME", encode_name(OUTSIDE)))
+    # The question's letter case is any.
     answer.answer.insert(1, record(
-        answer.name, "CNAME", encode_name(answer.name.removesuffix("local") + OUTSIDE)))
+        answer.name, "CNAME", encode_name(answer.name[:-len("local")] + OUTSIDE)))
 
 
 def twist_dname_root(answer):

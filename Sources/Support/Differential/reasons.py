@@ -24,6 +24,8 @@ REASONS = [
      "a cluster whose suffix is the plain domain may share it with others: its DNAME there is dropped"),
     ("failure", lambda word: word == "REFUSED", lambda word: word == "SERVFAIL",
      "a refusal of the only group is given on, with the server in the EDE"),
+    ("two_aliases", is_answer, is_answer,
+     "a name has one alias (RFC 2181 section 10.1): of several the first is used, as by Unbound"),
     ("opcode", lambda word: word == "SERVFAIL", is_answer,
      "an answer with another opcode than QUERY is none (RFC 5452 section 9.1)"),
     ("wrong_id", lambda word: word == "SERVFAIL", lambda word: word == "silence",
