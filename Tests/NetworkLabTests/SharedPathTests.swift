@@ -3,7 +3,7 @@ import Testing
 
 /// Relays that carry together, in the network of `FailoverTests`: sources are translated, so that each connection
 /// that is led to another relay ends.
-@Suite(.enabled(if: Lab.isPossible && Lab.has("nsenter", "unshare", "ss")), .serialized) struct SharedPathTests {
+@Suite(.enabled(if: Lab.isPossible && Lab.has("nsenter", "unshare", "ss", "socat")), .serialized) struct SharedPathTests {
     @Test func `a relay that leaves takes its own connections alone, and one that joins takes none`() throws {
         let lab = try FailoverTests.lab("fshare", answering: ["p1"])
         let file = try lab.file("two.yaml", FailoverTests.configuration(source: "snat", isShared: true))
@@ -43,7 +43,7 @@ import Testing
 
         // What another program takes away comes back.
         try lab.script("on r ip nexthop flush proto 78")
-        try agent.waits(for: "repaired", lab)
+        try agent.waits(for: "put back", lab)
         try lab.waits(for: stream)
         #expect(try lab.on("r", "ip nexthop").output.contains("resilient"))
         let status = try lab.net("r", "status --config \(file)")
@@ -61,14 +61,17 @@ import Testing
 }
 
 extension Lab {
-    /// Opens 40 connections at the port of streams, and counts those that the pod sees from a relay.
+    /// Opens 40 connections, and counts those that the pod sees from a relay.
     fileprivate func newConnections(to address: String, by relay: Int) throws -> Int {
         let text = try script(
             """
-            on pc bash -c 'for i in {10..49}; do eval "exec $i<>/dev/tcp/\(address)/\(Stream.port)"; done; sleep 2' &
+            on p1 socat TCP-LISTEN:9650,fork,reuseaddr,backlog=64 PIPE </dev/null >/dev/null 2>&1 &
+            sleep 0.3
+            on pc bash -c 'for i in {10..49}; do eval "exec $i<>/dev/tcp/\(address)/9650"; done; sleep 2' &
+            held=$!
             sleep 1
-            on p1 ss -Htn state established sport = :\(Stream.port) dst 192.168.10.\(relay) | wc -l
-            wait
+            on p1 ss -Htn state established sport = :9650 dst 192.168.10.\(relay) | wc -l
+            wait $held
             """)
         return Int(text.filter(\.isNumber)) ?? 0
     }

@@ -105,6 +105,14 @@ package struct HostStatus: Hashable, Sendable {
             guard case .add(.route(let route)) = step.change, !route.isOurs else { continue }
             rows.append(Row(condition: .missing, object: "route \(route)", because: step.because))
         }
+        addWhatIsNotPlanned(difference)
+        for hop in plan.silentNextHops(on: observed) {
+            rows.append(Row(condition: .silent, object: "next hop \(hop)", because: hop.because))
+        }
+    }
+
+    /// Objects of ours that no path needs, and foreign ones that interfere.
+    private mutating func addWhatIsNotPlanned(_ difference: Difference) {
         for step in difference.steps {
             guard case .remove = step.change, let command = step.inverse.commands.first else { continue }
             rows.append(Row(condition: .leftOver, object: "\(command)", because: step.because))
@@ -113,9 +121,6 @@ package struct HostStatus: Hashable, Sendable {
             let condition: Condition =
                 conflict.isHarmless ? .preceded : conflict.isUnknown ? .unknown : .shadowed
             rows.append(Row(condition: condition, object: conflict.message, because: ""))
-        }
-        for hop in plan.silentNextHops(on: observed) {
-            rows.append(Row(condition: .silent, object: "next hop \(hop)", because: hop.because))
         }
     }
 

@@ -25,8 +25,8 @@ struct ProbeRun: ~Copyable {
     /// The verdicts on all paths.
     var verdicts: [PathVerdict] { engine.verdicts }
 
-    /// Until the next deadline, in whole milliseconds: to the next whole hundredth of a second, so that probes
-    /// of many paths go out and come back together.
+    /// Until the next deadline, in whole milliseconds: to the next whole hundredth of a second, so that
+    /// probes of many paths go out and come back together.
     var milliseconds: Int32 {
         guard let deadline = engine.nextDeadline else { return 1000 }
         let now = MonotonicClock.now.milliseconds

@@ -91,6 +91,7 @@ int lab_exchange(struct lab_connections *all, int server_first, int milliseconds
     for (int i = 0; i < all->count; i++) send(first[i], "a", 1, MSG_NOSIGNAL);
     int there = read_each(second, all->count, 'a', end);
     for (int i = 0; i < all->count; i++) send(second[i], "b", 1, MSG_NOSIGNAL);
-    int back = read_each(first, all->count, 'b', end);
+    // Dead ones have used up the time.
+    int back = read_each(first, all->count, 'b', lab_now() + milliseconds);
     return there < back ? there : back;
 }
