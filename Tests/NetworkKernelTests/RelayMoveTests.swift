@@ -57,6 +57,7 @@ import Testing
         run.agent.move(to: RelayChoices([Self.group: ["r1", "r2"]]))
         #expect(hops(run) == ["10.14.0.61", "10.14.0.62"] && run.takeNews() == ["moved"])
         #expect(run.status?.repairs == 0)
+        #expect(run.run.kernel.observedParts.suffix(2) == [[.nextHops], [.nextHops]], "the rest is known")
         // What another program takes away is a loss as before.
         run.flushRoutes()
         run.runUntilQuiet()

@@ -117,7 +117,7 @@ final class AttentiveKernel<Machine: Kernel, Source: EventSource>: Kernel {
     /// change of the file is not delayed by a look at what is known. Settings, whose former values are
     /// restored one day, are read again; what else makes no event is seen by the observation that ends the
     /// work.
-    func repeating<Value>(_ work: () throws(KernelError) -> Value) throws(KernelError) -> Value {
+    func repeating<Value, Failure: Error>(_ work: () throws(Failure) -> Value) throws(Failure) -> Value {
         mayRepeat = true
         repeated = nil
         defer { mayRepeat = false }

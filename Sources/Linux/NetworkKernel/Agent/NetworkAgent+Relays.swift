@@ -21,7 +21,7 @@ extension NetworkAgent {
             return
         }
         beginMove()
-        check()
+        checkAtOnce()
     }
 
     /// Takes what the status says of relays.

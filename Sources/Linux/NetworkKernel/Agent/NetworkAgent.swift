@@ -125,6 +125,14 @@ package final class NetworkAgent<Machine: Kernel, Source: EventSource> {
         writeStatus()
     }
 
+    /// Checks what is known of the host, and restores what is missing: a look at all of it takes a dozen
+    /// programs, while packets are lost. That follows when there is time.
+    func checkAtOnce() {
+        kernel.repeating { check() }
+        guard kernel.repeated != nil else { return }
+        schedule.repeatCheck(at: clock().advanced(milliseconds: Self.restAfterApply))
+    }
+
     /// Applies a configuration like every apply, with the same refusals.
     func apply(_ plan: HostPlan, _ desired: AppliedConfiguration) throws(KernelError) -> Int {
         var options = options(desired: .configuration(desired))
