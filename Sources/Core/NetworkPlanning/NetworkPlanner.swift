@@ -53,15 +53,9 @@ package struct NetworkPlanner: Sendable {
         inventory.host(name, in: inventory.clusters.map(\.key) + inventory.sites.map(\.key))
     }
 
-    /// The hosts with one of `addresses`; of several, the one that alone has one of them, because two
-    /// clusters may use the same node addresses.
+    /// The hosts with one of `addresses`; see `Inventory`.
     package func hosts(carrying addresses: [IPAddress]) -> [LocatedHost] {
-        let own = Set(addresses)
-        let found = hosts.filter { !own.isDisjoint(with: $0.host.addresses) }
-        var holders: [IPAddress: Int] = [:]
-        for address in found.flatMap(\.host.addresses) { holders[address, default: 0] += 1 }
-        let certain = found.filter { $0.host.addresses.contains { own.contains($0) && holders[$0] == 1 } }
-        return certain.count == 1 ? certain : found
+        inventory.hosts(carrying: addresses)
     }
 
     /// The plan of `host`.
@@ -216,6 +210,19 @@ extension Path {
         case (.mutual(let members), .vxlan(let mesh)):
             "path \(members.joined(separator: " <-> ")) via vxlan \(mesh.id)"
         }
+    }
+}
+
+extension Inventory {
+    /// The hosts with one of `addresses`; of several, the one that alone has one of them, because two
+    /// clusters may use the same node addresses.
+    package func hosts(carrying addresses: [IPAddress]) -> [LocatedHost] {
+        let own = Set(addresses)
+        let found = hosts.filter { !own.isDisjoint(with: $0.host.addresses) }
+        var holders: [IPAddress: Int] = [:]
+        for address in found.flatMap(\.host.addresses) { holders[address, default: 0] += 1 }
+        let certain = found.filter { $0.host.addresses.contains { own.contains($0) && holders[$0] == 1 } }
+        return certain.count == 1 ? certain : found
     }
 }
 

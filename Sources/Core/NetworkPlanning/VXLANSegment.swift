@@ -70,8 +70,10 @@ package struct VXLANSegment: Hashable, Sendable {
     init(_ settings: VXLANSettings, members: [Cluster], path: Path) {
         self.settings = settings
         self.members = members
-        because = path.label
-        var assignment = SegmentAssignment(settings, because: path.label)
+        // Once: it is made for each object of each node.
+        let because = path.label
+        self.because = because
+        var assignment = SegmentAssignment(settings, because: because)
         for (member, cluster) in members.enumerated() {
             for node in cluster.nodes { assignment.reserve(node, of: cluster, member: member) }
         }
@@ -100,13 +102,13 @@ package struct VXLANSegment: Hashable, Sendable {
             return Way(
                 neighbours: addresses.map {
                     Desired(
-                        Neighbour(device: settings.device, address: $0, mac: peer.mac), because: path.label)
+                        Neighbour(device: settings.device, address: $0, mac: peer.mac), because: because)
                 },
                 entry: Desired(
                     ForwardingEntry(device: settings.device, mac: peer.mac, destination: peer.underlay),
-                    because: path.label),
+                    because: because),
                 routes: pods.map {
-                    Desired(Route(to: $0, via: peer, device: settings.device), because: path.label)
+                    Desired(Route(to: $0, via: peer, device: settings.device), because: because)
                 })
         }
     }
