@@ -97,6 +97,35 @@ import Testing
         #expect(state.routes.filter(\.isOurs).allSatisfy { $0.table == Route.mainTable })
     }
 
+    @Test(arguments: ["10.200.0.0/16", "10.200.0.0/32"])
+    func `the blackhole behind a hidden route goes with it, so that nothing takes a foreign way`(_ outer: String) throws {
+        let length = outer.split(separator: "/")[1]
+        let inventory = try Networks.inventory(
+            yaml: """
+                clusters:
+                  prod:
+                    pods: [10.244.0.0/\(length)]
+                    map: { 10.244.0.0/\(length): \(outer) }
+                    cni: flannel-host-gw
+                    nodes: { n1: { address: 192.168.5.11, pods: [10.244.0.0/\(length == "32" ? "32" : "24")] } }
+                sites: { office: { networks: [192.168.7.0/24], router: 192.168.5.1 } }
+                paths: [{ from: office, to: prod, via: relay, relays: [n1], source: snat, targets: [pods] }]
+                """)
+        let plan = try Networks.plan("prod/n1", in: inventory)
+        var state = FakeHost.fresh(plan.host)
+        let other = try foreign(outer)
+        state.routes.append(other)
+        state.apply(difference(from: state, to: plan).steps)
+        #expect(difference(from: state, to: plan).steps.map(\.text) == [])
+        func kind() throws -> RouteKind? {
+            RouteLookup(state).decide(.init(try #require(IPAddress("10.200.0.0"))))?.route?.kind
+        }
+        #expect(try kind() == .unicast && state.routes.contains(other))
+        // The device of the cluster's namespace is gone, and its routes with it.
+        state.routes.removeAll { $0.isOurs && $0.kind == .unicast }
+        #expect(try kind() == .blackhole)
+    }
+
     @Test func `other prefixes, unused tables and rules for others are no conflict`() throws {
         let told = try told { state in
             state.routes += [

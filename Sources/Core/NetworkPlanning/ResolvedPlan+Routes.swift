@@ -16,7 +16,8 @@ extension ResolvedPlan {
     ///
     /// So ours have their own metric, and are the two halves of the prefix while a foreign route that
     /// leads elsewhere would win. A single address has no halves: its route is in a table of ours then,
-    /// which a policy rule of ours asks before the main table.
+    /// which a policy rule of ours asks before the main table. The blackhole behind a route, for the time
+    /// when its device is gone, goes with it: in its old place the foreign route would win.
     mutating func besideForeignRoutes(of observed: HostState) {
         let wanted = Dictionary(
             routes.filter(\.value.isAsked).map { ($0.value.destination, $0.value) }
@@ -34,8 +35,7 @@ extension ResolvedPlan {
         guard !halvedPrefixes.isEmpty else { return }
         leadSingleAddresses()
         routes = routes.flatMap { desired -> [Desired<Route>] in
-            guard desired.value.isAsked, halvedPrefixes.contains(desired.value.destination),
-                let halves = desired.value.destination.halves
+            guard isHidden(desired.value), let halves = desired.value.destination.halves
             else { return [desired] }
             return [halves.low, halves.high].map { half in
                 var route = desired
@@ -47,13 +47,18 @@ extension ResolvedPlan {
 }
 
 extension ResolvedPlan {
+    /// True for a route, or the blackhole behind it, that a foreign route hides.
+    private func isHidden(_ route: Route) -> Bool {
+        (route.isAsked || route.isFallback) && halvedPrefixes.contains(route.destination)
+    }
+
     /// Moves the routes of hidden single addresses into our table.
     private mutating func leadSingleAddresses() {
         for index in routes.indices {
             let route = routes[index].value
-            guard route.isAsked, route.destination.halves == nil, halvedPrefixes.contains(route.destination)
-            else { continue }
+            guard isHidden(route), route.destination.halves == nil else { continue }
             routes[index].value.table = Route.hiddenAddresses
+            guard route.isAsked else { continue }
             let rule = PolicyRule(
                 family: route.destination.family, priority: PolicyRule.hiddenAddresses,
                 destination: route.destination, action: .lookup(table: Route.hiddenAddresses))
@@ -70,6 +75,11 @@ extension PolicyRule {
 extension Route {
     /// Our table with the routes of single addresses that foreign routes hide in the main table.
     static let hiddenAddresses = 790_000
+
+    /// True for a blackhole that takes packets while the route to the same prefix is gone with its device.
+    var isFallback: Bool {
+        kind == .blackhole && table == Route.mainTable && metric == MappedCluster.lastMetric
+    }
 
     /// True if packets of this observed route take the way of the desired route `other`.
     func leads(as other: Route) -> Bool {
