@@ -25,8 +25,8 @@ enum AgentPlanning {
         }
     }
 
-    /// What is foreseen of an apply of a changed file: as of "net apply", it is refused if packets that arrive
-    /// now would be cut.
+    /// What is foreseen of an apply of a changed file: as of "net apply", it is refused if packets that
+    /// arrive now would be cut.
     ///
     /// - Parameter accepted: Pairs of places that may be cut.
     static func foresight(

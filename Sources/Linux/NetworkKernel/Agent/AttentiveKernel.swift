@@ -39,6 +39,12 @@ final class AttentiveKernel<Machine: Kernel, Source: EventSource>: Kernel {
     /// The observation that was given once more since this was allowed; nil if none was.
     private(set) var repeated: HostState?
 
+    /// True if the undo of our work had to restore more than this work had changed since a repetition was
+    /// allowed: the host was not as observed.
+    private(set) var wasMisled = false
+    /// The commands that succeeded of work that has failed and is not undone yet; nil if there is none.
+    private var doneBeforeFailure: Int?
+
     /// More are not needed to identify the process.
     private static var mostSuspects: Int { 20_000 }
 
@@ -120,6 +126,7 @@ final class AttentiveKernel<Machine: Kernel, Source: EventSource>: Kernel {
     func repeating<Value, Failure: Error>(_ work: () throws(Failure) -> Value) throws(Failure) -> Value {
         mayRepeat = true
         repeated = nil
+        (wasMisled, doneBeforeFailure) = (false, nil)
         defer { mayRepeat = false }
         return try work()
     }
@@ -175,10 +182,20 @@ final class AttentiveKernel<Machine: Kernel, Source: EventSource>: Kernel {
         isActing = true
         changed = isOutdated ? nil : ObservedPart.changed(by: steps)
         isOutdated = true
+        if let done = doneBeforeFailure {
+            let undone = steps.count { step in if case .forget = step.change { false } else { true } }
+            wasMisled = undone > done
+            doneBeforeFailure = nil
+        }
+        var begun = 0
         do throws(KernelError) {
-            try machine.perform(steps, announce: announce)
+            try machine.perform(steps) { command in
+                begun += 1
+                announce(command)
+            }
         } catch {
             changed = nil
+            doneBeforeFailure = max(0, begun - 1)
             throw error
         }
     }

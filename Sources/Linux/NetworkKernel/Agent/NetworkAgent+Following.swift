@@ -107,8 +107,8 @@ extension NetworkAgent {
         return .unchecked
     }
 
-    /// What is foreseen of an apply; nil if nothing is. Nodes that come and go by themselves ask nothing: what
-    /// a person has written counts.
+    /// What is foreseen of an apply; nil if nothing is. Nodes that come and go by themselves ask nothing:
+    /// what a person has written counts.
     func foresight(of changed: AppliedConfiguration) throws(KernelError) -> PacketForesight? {
         if case .configuration(let applied)? = try store.desired(), applied.path == changed.path,
             settings.written(applied.text) == settings.written(changed.text)

@@ -170,9 +170,11 @@ package final class NetworkAgent<Machine: Kernel, Source: EventSource> {
         return steps
     }
 
-    /// True if the earlier observation was given once more, and the host as it is now needs other steps.
+    /// True if the earlier observation was given once more, and the host was not as it shows: there was more
+    /// to undo than was done, or the host needs other steps.
     private func isMisled(about plan: HostPlan) -> Bool {
         guard let repeated = kernel.repeated else { return false }
+        if kernel.wasMisled { return true }
         do throws(KernelError) {
             let now = difference(from: try kernel.observe(), to: plan).steps
             return now != difference(from: repeated, to: plan).steps
