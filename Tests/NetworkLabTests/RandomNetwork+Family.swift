@@ -81,6 +81,7 @@ extension JSONValue {
     fileprivate var inV6: JSONValue {
         switch self {
         case .string("ip"): return .string("ip6")
+        case .string("icmp"): return .string("icmpv6")
         case .string(let text):
             if text.hasPrefix("ip ") { return .string("ip6 " + text.dropFirst(3)) }
             return IPAddress(text).map { .string("\($0.inV6)") } ?? self

@@ -147,7 +147,8 @@ extension RandomNetwork {
     private static func condition(_ host: String, _ numbers: inout SeededNumbers) -> JSONValue {
         let device = JSONValue.string((addresses[host] ?? []).map(\.device).filter { $0 != "lo" }.draw(&numbers))
         let sign = ["==", "==", "!="].draw(&numbers)
-        switch Int.random(in: 0..<9, using: &numbers) {
+        switch Int.random(in: 0..<10, using: &numbers) {
+        case 8: return match(payload("icmp", "type"), .string(["echo-request", "echo-reply"].draw(&numbers)), sign)
         case 0: return match(payload("ip", "saddr"), prefix(prefixes.draw(&numbers)), sign)
         case 1: return match(payload("ip", "daddr"), prefix(prefixes.draw(&numbers)), sign)
         case 2: return match(meta("iifname"), device, sign)

@@ -13,7 +13,7 @@ import Testing
         ["ufw.save", "kube-proxy.json"], ["tailscale.save", "firewalld.json"], ["openshift.json", "docker.save"],
     ]
 
-    @Test func `of packets through the rules of real hosts less than a tenth is unknown`() throws {
+    @Test func `of packets through the rules of real hosts less than a twentieth is unknown`() throws {
         var (all, unknown) = (0, 0)
         var table: [String] = []
         for rules in Self.hosts {
@@ -26,7 +26,7 @@ import Testing
             #expect(exchanges.count > 200)
         }
         print("unknown on real hosts' rules: \(unknown) of \(all) packets\n" + table.joined(separator: "\n"))
-        #expect(unknown * 10 < all, "\(table.joined(separator: "\n"))")
+        #expect(unknown * 20 < all, "\(table.joined(separator: "\n"))")
     }
 
     /// Senders and the devices that their packets come in by.

@@ -54,6 +54,17 @@ package struct HostState: Hashable, Sendable {
     /// asked about.
     package var heldDestinations: Set<IPPrefix> = []
 
+    /// The parts that were not read, for lack of rights; empty for a host that was read as a whole.
+    package var unread: Set<UnreadPart> = []
+
+    /// A part of a host that not every process can read.
+    package enum UnreadPart: Hashable, Sendable {
+        /// Packet rules, and the insides of network namespaces: only root reads them.
+        case rules
+        /// Devices, addresses, routes, policy rules and neighbours.
+        case routes
+    }
+
     /// Creates a host state.
     package init(
         links: [Link] = [], addresses: [InterfaceAddress] = [], routes: [Route] = [],

@@ -31,6 +31,9 @@ extension ChainRun {
         case .flags(let mask):
             guard packet.transport == "tcp" else { return .absent }
             return .number(UInt64((state.flow.state == .new ? 2 : 16) & mask))
+        case .messageType(let family):
+            guard packet.isOfICMP, packet.family == family else { return .absent }
+            return .words(packet.messageTypes(isAnswer: state.flow.isAnswer))
         case .ofICMP: return packet.isOfICMP ? .unknown : .absent
         case .reversePath(let kind, let heedsMark): return reversePath(kind, heedsMark, state: state)
         case .addressType(let side):

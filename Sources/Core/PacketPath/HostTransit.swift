@@ -78,6 +78,7 @@ struct HostTransit {
             flow.isReply = arrival.isReply
         }
         flow.state = arrival.state
+        flow.isAnswer = arrival.isReply
         if arrival.device == nil { flow.course = .delivered }
         var passing = Passing(state: PacketState(flow, at: .ingress))
         if let connection = arrival.connection { passing.state.connectionMark = connection.mark }
@@ -298,7 +299,7 @@ struct HostTransit {
         PathStep(
             stage: stage, action: action, rule: rule, before: before, after: passing.state.packet,
             device: stage == .route || stage == .postrouting ? passing.state.flow.outDevice : arrival.device,
-            evidence: machine.evidence)
+            evidence: machine.evidence(at: stage))
     }
 
     /// The end of a packet, with the step that says why.

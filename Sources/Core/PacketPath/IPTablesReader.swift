@@ -136,7 +136,8 @@ private struct IPTablesWords {
             add(.mark(mask: mask, isOfConnection: module == "connmark"), [pattern], isNegated: isNegated)
         case "--comment": _ = take()
         case "--icmp-type", "--icmpv6-type":
-            add(.ofICMP, [.word(take())], isNegated: isNegated)
+            let family: AddressFamily = option == "--icmp-type" ? .v4 : .v6
+            add(.messageType(family), [Self.messageType(take())], isNegated: isNegated)
         case "--src-range", "--dst-range":
             let side: PacketKey.Side = option == "--src-range" ? .source : .destination
             add(.address(side, nil), [Self.range(take())], isNegated: isNegated)
@@ -304,6 +305,13 @@ private struct IPTablesWords {
     private static func flags(_ text: String) -> Int {
         if text == "ALL" { return 0x3F }
         return text.lowercased().split(separator: ",").reduce(0) { $0 | (Transport.flags[String($1)] ?? 0) }
+    }
+
+    /// A type of ICMP, as in `8`, `8/0`, `echo-request` or `any`. Echo messages have code 0.
+    private static func messageType(_ text: String) -> Pattern {
+        guard text != "any" else { return .any }
+        let parts = text.split(separator: "/")
+        return parts.count == 2 && parts[1] != "0" ? .word("") : .word(String(parts.first ?? ""))
     }
 
     /// As `0x10/0xff`; the mask is all bits if it is left out.

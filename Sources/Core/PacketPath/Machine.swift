@@ -36,6 +36,8 @@ package struct Machine: Sendable {
         package var tunnels: Set<String> = []
         /// True if packets of no known connection are dropped.
         package var dropsInvalid = false
+        /// The parts of the state that are as planned although others were read.
+        package var unread: Set<HostState.UnreadPart> = []
 
         package init() {}
     }
@@ -62,8 +64,21 @@ package struct Machine: Sendable {
         }
     }
 
+    /// How a step is known.
+    func evidence(at stage: PathStep.Stage) -> PacketTrace.Evidence {
+        guard evidence == .read, !knowledge.unread.isEmpty else { return evidence }
+        switch stage {
+        case .rpFilter, .forwarding: return .read
+        case .ingress, .prerouting, .input, .forward, .output, .postrouting, .egress, .service:
+            return .planned
+        case .conntrack, .route, .neighbour, .encapsulation, .delivery:
+            return knowledge.unread.contains(.routes) ? .planned : .read
+        }
+    }
+
     /// How a route is known.
     func evidence(of route: Route?) -> PacketTrace.Evidence {
+        let evidence = evidence(at: .route)
         guard evidence == .planned, let route else { return evidence }
         return route.isOurs || route.routeProtocol == Self.adviceProtocol ? .planned : .assumed
     }

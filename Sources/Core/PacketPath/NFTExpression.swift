@@ -76,6 +76,8 @@ enum NFTExpression {
         case (_, "sport"): .port(.source, transport: name)
         case (_, "dport"): .port(.destination, transport: name)
         case ("tcp", "flags"): .flags(mask: 0xFF)
+        case ("icmp", "type"): .messageType(.v4)
+        case ("icmpv6", "type"): .messageType(.v6)
         case ("icmp", _), ("icmpv6", _): .ofICMP
         default: nil
         }
@@ -182,6 +184,7 @@ enum NFTExpression {
             if json.integer == 0 { return .word("missing") }
             return json.boolean.map { .word($0 ? "exists" : "missing") } ?? .unknown
         case .unknown: return .any
+        case .messageType: return (json.string ?? json.integer.map { "\($0)" }).map { .word($0) } ?? .unknown
         case .connection, .device, .family, .addressType, .packetType, .ofICMP, .random, .constant:
             return json.string.map { .word($0) } ?? .unknown
         }

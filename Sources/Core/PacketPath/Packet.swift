@@ -33,6 +33,17 @@ package struct Packet: Hashable, Sendable {
     /// True for an echo request or its reply.
     var isOfICMP: Bool { transport.contains("icmp") }
 
+    /// The type of an echo request or its reply, by number and as nft and iptables call it (RFC 792,
+    /// RFC 4443).
+    func messageTypes(isAnswer: Bool) -> Set<String> {
+        switch (family, isAnswer) {
+        case (.v4, false): ["8", "echo-request", "ping"]
+        case (.v4, true): ["0", "echo-reply", "pong"]
+        case (.v6, false): ["128", "echo-request", "ping"]
+        case (.v6, true): ["129", "echo-reply", "pong"]
+        }
+    }
+
     /// The packet that answers this one.
     package var reply: Packet {
         Packet(
@@ -67,8 +78,10 @@ package struct Flow: Hashable, Sendable {
     /// The first packet of the connection, as it arrived.
     package var original: Packet
 
-    /// True for a packet in the direction of the answers.
+    /// True for a packet in the direction of the answers of a connection that the host knows.
     package var isReply: Bool
+    /// True for a packet that answers, whether or not the host knows its connection.
+    package var isAnswer = false
     /// The state of its connection.
     package var state: ConnectionState
 
@@ -129,6 +142,7 @@ package struct Flow: Hashable, Sendable {
         flow.leaving = packet.reply
         flow.original = original
         flow.isReply = true
+        flow.isAnswer = true
         flow.state = .established
         return flow
     }

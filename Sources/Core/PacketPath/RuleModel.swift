@@ -194,7 +194,9 @@ enum PacketKey: Hashable, Sendable {
     case connection(ConnectionKey)
     /// The flags of TCP under a mask.
     case flags(mask: Int)
-    /// Always absent: packets of ICMP itself are not examined.
+    /// The type of a message of ICMP, of one family.
+    case messageType(AddressFamily)
+    /// Another field of ICMP: absent from other packets, else not known.
     case ofICMP
     /// `exists` or `missing`: a route back to the source.
     case reversePath(ReversePath, heedsMark: Bool)
