@@ -141,7 +141,7 @@ package struct NetworkMap: Sendable {
             $0.device == sender.device && $0.length < $0.address.family.bitWidth && $0.network.contains(hop)
         }
         if isDirect, isConnected || machine.knowledge.isFabric { return .endpoint }
-        if let table = table(for: packet, from: sender.machine) {
+        if let table = table(for: packet, from: sender) {
             return .machine(Port(machine: table, device: "in"))
         }
         return isDirect ? .endpoint : .none
@@ -163,9 +163,19 @@ package struct NetworkMap: Sendable {
             ?? state.addresses.first { $0.address.family == family && !$0.address.isLoopback }?.device
     }
 
+    /// True for a device of a host whose addresses are in no subnet of its place: it leads elsewhere, as the
+    /// end of a tunnel does.
+    private func leavesPlace(_ sender: Port) -> Bool {
+        let subnets = (tables[places[sender.machine]] ?? []).compactMap(\.sources)
+        let own = machines[sender.machine].state.addresses.filter { $0.device == sender.device }
+        guard !own.isEmpty, !subnets.isEmpty else { return false }
+        return !own.contains { address in subnets.contains { $0.contains(address.address) } }
+    }
+
     /// The route table that takes a packet which leaves a machine into its network; nil if there is none.
-    private func table(for packet: Packet, from machine: Int) -> Int? {
-        let found = tables[places[machine]] ?? []
+    private func table(for packet: Packet, from sender: Port) -> Int? {
+        let machine = sender.machine
+        let found = leavesPlace(sender) ? [] : tables[places[machine]] ?? []
         let own = machines[machine].state.addresses.map(\.address)
         let chosen =
             found.first { $0.sources?.contains(packet.source) == true }

@@ -10,6 +10,10 @@ package struct ExplainedEnd: Hashable, Sendable {
     package var place: String
     /// What it is.
     package var kind: Kind
+    /// The name that it was found by, in full; nil if it is none.
+    package var fullName: String?
+    /// What is to be known of the name's look-up; nil if it gave the addresses.
+    package var remark: String?
 
     /// What an end is.
     package enum Kind: Hashable, Sendable {

@@ -24,6 +24,8 @@ package struct Explanation: Sendable {
     package var probes: [ProbedPacket] = []
     /// True if the path hides its clients behind a relay.
     private var isSourceHidden = false
+    /// The hosts of which only a part was read.
+    private(set) var partlyRead: Set<String> = []
 
     /// The answer to a question.
     package enum Verdict: String, Hashable, Sendable {
@@ -90,6 +92,7 @@ package struct Explanation: Sendable {
             fix = overlap.fix
             return
         }
+        partlyRead = Set(map.machines.filter { !$0.knowledge.unread.isEmpty }.map(\.name))
         let walk = NetworkWalk(map, toward: question.to.place, size: question.size)
         groups = choice.groups().map { group in
             Group(
@@ -104,7 +107,7 @@ package struct Explanation: Sendable {
         let remedy = Remedy(
             question: question, inventory: inventory, path: choice.path, translator: translator)
         fix = code.map { remedy.fix(for: $0, failure: failure, decision: decision) } ?? ""
-        notes = remedy.notes(on: self)
+        notes = [question.to.remark].compactMap(\.self) + remedy.notes(on: self)
     }
 
     /// Every way.
@@ -162,7 +165,7 @@ package struct Explanation: Sendable {
             return
         }
         // A machine that sees no answers drops what follows the request: the answer's first route decides.
-        let turn = failure.isReply ? failure.turn : failedExchange?.reply?.firstRoute
+        let turn = failure.isReply ? bypass ?? failure.turn : failedExchange?.reply?.firstRoute
         guard step.code == .replyBypassesRelay, let (router, route) = turn else { return }
         decision = Decision(host: router.host, role: router.role, rule: route.text, evidence: route.evidence)
     }
@@ -174,6 +177,21 @@ extension Explanation {
         failedExchange?.request.hops.last { hop in
             hop.steps.contains { $0.before.destination != $0.after.destination }
         }
+    }
+
+    /// The route by which an answer passes the machine that has translated its request: the last one before a
+    /// machine that the request came through earlier. Nil if none has, or if the answer goes another way.
+    private var bypass: (hop: PathHop, step: PathStep)? {
+        guard let exchange = failedExchange, let reply = exchange.reply, let translator,
+            let place = exchange.request.hops.firstIndex(of: translator)
+        else { return nil }
+        let before = Set(exchange.request.hops[..<place].map(\.host))
+        var found: (PathHop, PathStep)?
+        for hop in reply.hops {
+            if before.contains(hop.host) { return found }
+            for step in hop.steps where step.stage == .route { found = (hop, step) }
+        }
+        return nil
     }
 
     /// A relay that was observed, has to hide the source by the file, and does not; nil if there is none.

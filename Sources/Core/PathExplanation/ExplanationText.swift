@@ -97,16 +97,27 @@ package struct ExplanationText {
         let shown = [failed.first, complete.first].compactMap(\.self)
         var lines: [Line] = []
         for exchange in shown {
-            let isFirst = lines.isEmpty
-            let count =
-                isFirst && group.exchanges.count > 1
-                ? failed.isEmpty
-                    ? "\(group.exchanges.count) ways, all pass"
-                    : "fails for \(failed.count) of \(group.exchanges.count)" : ""
-            let title = [group.title, count].filter { !$0.isEmpty }.joined(separator: ": ")
+            let title = Self.title(
+                of: group, named: explanation.question.to.fullName, withCount: lines.isEmpty)
             lines += self.lines(of: exchange, title: title)
         }
         return lines + others(complete)
+    }
+
+    /// As in `web.shop.svc.prod.cluster.local, 2 endpoints: fails for 1 of 2`, or `pods: 3 ways, all pass`.
+    private static func title(
+        of group: Explanation.Group, named name: String?, withCount isFirst: Bool
+    ) -> String {
+        let all = group.exchanges
+        var head = name ?? group.title
+        guard isFirst, all.count > 1 else { return head }
+        let isOne = Set(all.map(\.request.packet.destination)).count == 1
+        let endpoints = Set(all.map(\.request.last.destination)).count
+        if isOne, endpoints > 1 { head += (head.isEmpty ? "" : ", ") + "\(endpoints) endpoints" }
+        let failed = all.count { !$0.isComplete }
+        let passing = isOne && endpoints > 1 ? "all pass" : "\(all.count) ways, all pass"
+        let tail = failed == 0 ? passing : "fails for \(failed) of \(all.count)"
+        return head.isEmpty ? tail : "\(head): \(tail)"
     }
 
     /// The destinations that see another source than the one shown.

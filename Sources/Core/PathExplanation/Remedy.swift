@@ -85,11 +85,7 @@ struct Remedy {
         guard !from.isEmpty, !to.isEmpty, from != to else {
             return "enter a route to \(failure?.last.destination.description ?? question.to.text) at \(host)"
         }
-        guard let path else {
-            let nodes = inventory.cluster(to)?.nodes.prefix(1).map(\.name) ?? []
-            return "namebridge: add a path to the file, as in"
-                + " { from: \(from), to: \(to), via: relay, relays: [\(nodes.first ?? "NODE")] }"
-        }
+        guard let path else { return addedPath }
         if let target = missingTarget(failure) {
             return
                 "namebridge: path \(from) -> \(to) leads to \(target.has) alone: add"
@@ -97,6 +93,13 @@ struct Remedy {
         }
         return "namebridge net apply on \(host), or enter the routes of"
             + " \"namebridge net render\" (\(path.label)) there"
+    }
+
+    /// The path that the file lacks.
+    private var addedPath: String {
+        let nodes = inventory.cluster(to)?.nodes.prefix(1).map(\.name) ?? []
+        return "namebridge: add a path to the file, as in"
+            + " { from: \(from), to: \(to), via: relay, relays: [\(nodes.first ?? "NODE")] }"
     }
 
     /// What the path does not carry although the packet is for it; nil if it carries it.
@@ -125,6 +128,7 @@ struct Remedy {
 
     /// What makes answers return through the machine that has translated the request.
     private var bypass: String {
+        if path == nil, cluster != nil, !from.isEmpty, from != to { return addedPath }
         guard let path, case .relay(let settings) = path.carrier else {
             return "let requests leave the translating node with its own address" + field
         }

@@ -86,12 +86,20 @@ struct ExplainedEnds {
             guard let key = found.cluster else {
                 throw .noAddress(text, found.reason, near: near(text))
             }
-            return ExplainedEnd(text: text, place: key, kind: .part(.services))
+            var end = ExplainedEnd(text: text, place: key, kind: .part(.services))
+            end.fullName = "\(name)"
+            if asks {
+                end.remark =
+                    "\(name) has no address now (\(found.reason)): another service of \(key) stands for it"
+            }
+            return end
         }
         let place =
             found.cluster
             ?? found.addresses.lazy.compactMap { ExplainedEnd.place(of: $0, in: inventory) }.first
-        return ExplainedEnd(text: text, place: place ?? "", kind: .addresses(found.addresses))
+        var end = ExplainedEnd(text: text, place: place ?? "", kind: .addresses(found.addresses))
+        end.fullName = "\(name)"
+        return end
     }
 
     /// The name in full: `CLUSTER/SERVICE.NAMESPACE` or, with one cluster, `NAMESPACE/SERVICE`.
@@ -145,23 +153,34 @@ struct ExplainedEnds {
             lookup.reason = "no cluster of the configuration has this name"
             return lookup
         }
-        do throws(WireError) {
-            var session = try QuerySession(
-                name, type: UInt16(RecordType.a), policy: policy, client: client, transport: .udp)
-            let report = session.run()
-            lookup.cluster = report.route?.groups.map(\.name).first { inventory.cluster($0) != nil }
-            if let answer = ProbeAnswer(reading: report.reply) {
-                lookup.addresses = answer.addresses
-                let isMissing = answer.rcode == Int(ResponseCode.nameError.rawValue)
-                if isMissing { lookup.cluster = nil }
-                lookup.reason =
-                    Self.reason(report)
-                    ?? (isMissing ? "the name does not exist" : "no address: \(answer.words)")
-            } else {
-                lookup.reason = Self.reason(report) ?? lookup.reason
+        for type in [RecordType.a, RecordType.aaaa] where lookup.addresses.isEmpty {
+            do throws(WireError) {
+                var session = try QuerySession(
+                    name, type: UInt16(type), policy: policy, client: client, transport: .udp)
+                let report = session.run()
+                lookup = self.lookup(report)
+                // Only a name that is there may have addresses of the other family.
+                guard ProbeAnswer(reading: report.reply)?.rcode == 0 else { return lookup }
+            } catch {
+                throw .noAddress("\(name)", "\(error)", near: nil)
             }
-        } catch {
-            throw .noAddress("\(name)", "\(error)", near: nil)
+        }
+        return lookup
+    }
+
+    /// What a question of the forwarder has given.
+    private func lookup(_ report: QueryReport) -> Lookup {
+        var lookup = Lookup()
+        lookup.cluster = report.route?.groups.map(\.name).first { inventory.cluster($0) != nil }
+        if let answer = ProbeAnswer(reading: report.reply) {
+            lookup.addresses = answer.addresses
+            let isMissing = answer.rcode == Int(ResponseCode.nameError.rawValue)
+            if isMissing { lookup.cluster = nil }
+            lookup.reason =
+                Self.reason(report)
+                ?? (isMissing ? "the name does not exist" : "no address: \(answer.words)")
+        } else {
+            lookup.reason = Self.reason(report) ?? lookup.reason
         }
         return lookup
     }
