@@ -73,7 +73,7 @@ final class PathReasons: Sendable {
     private func run() {
         // Ends: a path waits once for each time that it goes down.
         while let (inventory, paths) = takeWaiting() {
-            let reasoning = PathReasoning(inventory, readsHost: false)
+            let reasoning = PathReasoning(inventory, tells: false)
             for path in paths {
                 let reason = path.targets.first.map {
                     reasoning.reason(from: path.from, to: path.to, target: $0.endpoint)

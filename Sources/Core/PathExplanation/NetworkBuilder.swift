@@ -134,13 +134,12 @@ package struct NetworkBuilder {
         let cluster = located.isNode ? chosen[located.place] : nil
         let seen = observed["\(located.place)/\(located.host.name)"]
         let plan = planner.plan(for: located)
-        let planned = PlannedHost(located: located, inventory: inventory, cluster: cluster)
-        var state = seen ?? planned.base()
-        if seen == nil {
-            for step in isApplied ? difference(from: state, to: plan).steps : [] { state.apply(step.change) }
-            if plan.roles.contains(.endpoint) { addTunnel(to: &state) }
-            planned.addPods(to: &state)
-            if isApplied { addFailover(of: located, to: &state) }
+        var state = HostState()
+        if let seen, seen.unread.isEmpty {
+            state = seen
+        } else {
+            state = planned(located, plan, cluster)
+            if let seen { state.takeRead(from: seen) }
         }
         let evidence: PacketTrace.Evidence = seen == nil ? .planned : .read
         let role = plan.roles.first?.rawValue ?? (located.isNode ? "node" : "host")
@@ -173,6 +172,17 @@ package struct NetworkBuilder {
                 NetworkMap.Port(machine: index, device: link.name),
                 NetworkMap.Port(machine: inner, device: VethLink.peer))
         }
+    }
+
+    /// The state of a host as planned.
+    private func planned(_ located: LocatedHost, _ plan: HostPlan, _ cluster: Cluster?) -> HostState {
+        let host = PlannedHost(located: located, inventory: inventory, cluster: cluster)
+        var state = host.base()
+        for step in isApplied ? difference(from: state, to: plan).steps : [] { state.apply(step.change) }
+        if plan.roles.contains(.endpoint) { addTunnel(to: &state) }
+        host.addPods(to: &state)
+        if isApplied { addFailover(of: located, to: &state) }
+        return state
     }
 
     /// The end of a VPN reaches sites through it.
@@ -262,7 +272,15 @@ package struct NetworkBuilder {
         of located: LocatedHost, _ cluster: Cluster?, _ state: HostState
     ) -> Machine.Knowledge {
         let services = cluster.map { ClusterServices($0, whole: inventory.cluster($0.key) ?? $0) }
-        return ObservedHost(located: located, cluster: cluster, state: state).knowledge(services)
+        let read = ObservedHost(located: located, cluster: cluster, state: state).knowledge(services)
+        guard !state.unread.isEmpty else { return read }
+        var knowledge = knowledge(of: located, cluster)
+        knowledge.unread = state.unread
+        if !state.unread.contains(.routes) {
+            knowledge.edgeDevices = read.edgeDevices
+            knowledge.tunnels.formUnion(read.tunnels)
+        }
+        return knowledge
     }
 
     /// A node that the file does not tell of: where pods are that are on no known node.
@@ -406,6 +424,16 @@ extension NetworkBuilder {
 }
 
 extension HostState {
+    /// Replaces what is planned by what was read of the same host.
+    fileprivate mutating func takeRead(from seen: HostState) {
+        settings = seen.settings
+        connections = seen.connections
+        guard !seen.unread.contains(.routes) else { return }
+        (links, addresses, routes, policyRules) = (seen.links, seen.addresses, seen.routes, seen.policyRules)
+        (neighbours, forwardingEntries) = (seen.neighbours, seen.forwardingEntries)
+        (unresolvedNeighbours, livingNeighbours) = (seen.unresolvedNeighbours, seen.livingNeighbours)
+    }
+
     /// The device whose network has an address, else the one of the first address of its family.
     fileprivate func device(near address: IPAddress) -> String? {
         let own = addresses.filter { $0.address.family == address.family && !$0.address.isLoopback }

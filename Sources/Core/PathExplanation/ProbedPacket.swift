@@ -108,7 +108,9 @@ extension Explanation {
     package var unreadHosts: [String] {
         var found: [String] = []
         for hop in exchanges.flatMap({ [$0.request, $0.reply] }).compactMap(\.self).flatMap(\.hops) {
-            let isRead = hop.steps.isEmpty || hop.steps.contains { $0.evidence == .read }
+            let isRead =
+                hop.steps.isEmpty
+                || hop.steps.contains { $0.evidence == .read } && !partlyRead.contains(hop.host)
             let isHost = ["relay", "node", "service entry", "endpoint", "host"].contains(hop.role)
             if !isRead, isHost, !found.contains(hop.host) { found.append(hop.host) }
         }

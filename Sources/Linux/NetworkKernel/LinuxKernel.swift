@@ -51,17 +51,7 @@ package struct LinuxKernel: Kernel {
             var state = HostState()
             let namespaces = try NamespaceReading()
             state.namespaces = try namespaces.namespaces()
-            state.links = try Link.read(
-                Self.ip(["link"], options: ["-j", "-d"]), namespaces: namespaces.byNumber)
-            state.addresses = try InterfaceAddress.read(Self.ip(["addr"], options: ["-j"]))
-            try Self.readNeighbours(into: &state)
-            for family in AddressFamily.allCases {
-                state.routes += try Self.routes(of: family)
-                state.policyRules += try PolicyRule.read(
-                    Self.ip(["rule"], options: Self.options(of: family)), family: family)
-            }
-            state.nextHopObjects = try Self.nextHopObjects()
-            state.expandNextHops()
+            try Self.readRouting(into: &state, namespaces: namespaces.byNumber)
             try RulesReading(isComplete: allOfNAT).read(into: &state)
             state.settings = KernelSettings.read()
             state.connections = Self.connections()
@@ -86,6 +76,38 @@ package struct LinuxKernel: Kernel {
             if parts.contains(.neighbours) { try Self.readNeighbours(into: &state) }
             return state
         }
+    }
+
+    /// Reads what needs no rights: settings, and where the process may ask for them devices and routes.
+    package func observeUnprivileged() -> HostState {
+        var state = HostState()
+        state.unread = [.rules]
+        do throws(KernelError) {
+            state = try reading {
+                var state = state
+                try Self.readRouting(into: &state, namespaces: [:])
+                return state
+            }
+        } catch {
+            state.unread.insert(.routes)
+        }
+        state.settings = KernelSettings.read()
+        state.connections = Self.connections()
+        return state
+    }
+
+    /// Reads devices, addresses, neighbours, routes and policy rules.
+    private static func readRouting(into state: inout HostState, namespaces: [Int: String]) throws {
+        state.links = try Link.read(ip(["link"], options: ["-j", "-d"]), namespaces: namespaces)
+        state.addresses = try InterfaceAddress.read(ip(["addr"], options: ["-j"]))
+        try readNeighbours(into: &state)
+        for family in AddressFamily.allCases {
+            state.routes += try routes(of: family)
+            state.policyRules += try PolicyRule.read(
+                ip(["rule"], options: options(of: family)), family: family)
+        }
+        state.nextHopObjects = try nextHopObjects()
+        state.expandNextHops()
     }
 
     /// The options of `ip` for what is read by family.

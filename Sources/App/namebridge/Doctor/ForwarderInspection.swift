@@ -63,7 +63,7 @@ struct ForwarderInspection {
     private func downPaths(of status: ServerStatus) -> [ForwarderObservation.DownPath] {
         let down = status.paths.flatMap(\.health).filter(\.isDown).prefix(Self.mostPaths)
         guard !down.isEmpty else { return [] }
-        let reasoning = PathReasoning(inventory, readsHost: true)
+        let reasoning = PathReasoning(inventory, tells: true)
         return down.map { health in
             let path = inventory.paths.first { path in
                 path.relayHosts == health.relays && path.ends.keys.contains(health.from)

@@ -1,4 +1,3 @@
-import Glibc
 import IPAddressing
 import Inventory
 import LinuxSystem
@@ -12,10 +11,10 @@ struct ObservedHosts {
     private(set) var states: [String: HostState] = [:]
     /// Which relays carry, as the agent of this host has chosen; no choices if it is not read.
     private(set) var choices = RelayChoices()
-    /// Finds the host of the file that has an address.
-    private let planner: NetworkPlanner
+    /// The file.
+    private let inventory: Inventory
 
-    init(_ inventory: Inventory) { planner = NetworkPlanner(inventory) }
+    init(_ inventory: Inventory) { self.inventory = inventory }
 
     /// Reads every file `*.json` of a folder.
     /// - Throws: `ExitStatus.usage`, after a message, if one cannot be read.
@@ -38,16 +37,24 @@ struct ObservedHosts {
         }
     }
 
-    /// Reads this host, if it is one of the file's and may be read.
-    mutating func readThisHost() {
-        guard geteuid() == 0 else { return }
-        do throws(KernelError) {
-            guard planner.hosts(carrying: try LinuxKernel.ownAddresses()).count == 1 else { return }
-            add(try LinuxKernel().observe(allOfNAT: true))
-            choices = try NetState.relayChoices()
-        } catch {
-            printError("namebridge: this host is not read: \(error)")
+    /// Reads this host, if it is one of the file's: as a whole if this process may do so, else its settings
+    /// and routes, unless a file has told of it.
+    ///
+    /// - Parameter tells: True if a message says why a part is not read.
+    mutating func readThisHost(tells: Bool = true) {
+        let found = inventory.hosts(carrying: NetworkInterfaces.all.map(\.address))
+        guard let host = found.first, found.count == 1 else { return }
+        let name = "\(host.place)/\(host.host.name)"
+        if ProcessPrivileges.isRoot {
+            do throws(KernelError) {
+                states[name] = try LinuxKernel().observe(allOfNAT: true)
+                choices = try NetState.relayChoices()
+                return
+            } catch {
+                if tells { printError("namebridge: the rules of this host are not read: \(error)") }
+            }
         }
+        if states[name] == nil { states[name] = LinuxKernel().observeUnprivileged() }
     }
 
     /// The outcome of adding a state.
@@ -61,7 +68,7 @@ struct ObservedHosts {
     /// Adds the state of the host that has its addresses.
     @discardableResult
     private mutating func add(_ state: HostState) -> Addition {
-        let found = planner.hosts(carrying: state.addresses.map(\.address))
+        let found = inventory.hosts(carrying: state.addresses.map(\.address))
         guard let host = found.first, found.count == 1 else { return .unknown }
         states["\(host.place)/\(host.host.name)"] = state
         return .added

@@ -8,17 +8,18 @@ import PathExplanation
 struct PathReasoning {
     /// The file.
     private let inventory: Inventory
-    /// This host, if it is one of the file's and may be read.
+    /// This host, if it is one of the file's.
     private let hosts: ObservedHosts
     /// Knows which sender this host is.
     private let probe: ExplanationProbe
 
-    /// - Parameter readsHost: True if this host is read, once for all paths: it needs root's rights, which a
-    ///   server has given up.
-    init(_ inventory: Inventory, readsHost: Bool) {
+    /// Reads this host, once for all paths: as a whole as root, else its settings and routes.
+    ///
+    /// - Parameter tells: True if a message says why a part is not read.
+    init(_ inventory: Inventory, tells: Bool) {
         self.inventory = inventory
         var hosts = ObservedHosts(inventory)
-        if readsHost { hosts.readThisHost() }
+        hosts.readThisHost(tells: tells)
         self.hosts = hosts
         probe = ExplanationProbe(inventory)
     }
