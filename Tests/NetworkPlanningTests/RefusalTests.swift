@@ -205,7 +205,8 @@ import Testing
         let plan = try router()
         var state = FakeHost.fresh(plan.host)
         let hook = FilterHook(type: .filter, point: .forward, priority: 10)
-        for name in ["site", "firewalld"] {
+        // The newest first, as the kernel asks them.
+        for name in ["firewalld", "site"] {
             let chain = FilterChain(
                 name: name == "site" ? "forward" : "filter_FORWARD", hook: hook,
                 rules: [
