@@ -163,13 +163,17 @@ package struct NetworkMap: Sendable {
             ?? state.addresses.first { $0.address.family == family && !$0.address.isLoopback }?.device
     }
 
-    /// True for a device of a host whose addresses are in no subnet of its place: it leads elsewhere, as the
-    /// end of a tunnel does.
+    /// True for a device of a host that was read, and that has another one in a subnet of its place, while
+    /// this one's addresses are in none: it leads elsewhere, as the end of a tunnel does.
     private func leavesPlace(_ sender: Port) -> Bool {
+        let machine = machines[sender.machine]
+        guard machine.evidence == .read else { return false }
         let subnets = (tables[places[sender.machine]] ?? []).compactMap(\.sources)
-        let own = machines[sender.machine].state.addresses.filter { $0.device == sender.device }
-        guard !own.isEmpty, !subnets.isEmpty else { return false }
-        return !own.contains { address in subnets.contains { $0.contains(address.address) } }
+        let inside = machine.state.addresses.filter { address in
+            subnets.contains { $0.contains(address.address) }
+        }
+        return !inside.isEmpty && !inside.contains { $0.device == sender.device }
+            && machine.state.addresses.contains { $0.device == sender.device }
     }
 
     /// The route table that takes a packet which leaves a machine into its network; nil if there is none.
