@@ -20,7 +20,7 @@ RUN_PACKAGES = bind9-dnsutils
 # peers that the forwarder is measured against, what makes the load, and what changes a kernel's network
 BENCH_PACKAGES = python3 dnsperf dnsdist unbound dnsmasq-base nftables iptables iproute2
 # a browser for the status page
-PAGE_PACKAGES = python3 chromium
+PAGE_PACKAGES = python3 chromium python3-venv iproute2
 # servers to break, and what breaks and asks them
 FAULTS_PACKAGES = python3 knot nsd bind9-dnsutils nftables iproute2
 # what makes a package
@@ -65,7 +65,7 @@ help:
 	@echo 'make test     every test, real name servers included'
 	@echo 'make lint     the form of all Swift files; make docs: the documentation of modules, in $(DOCS)'
 	@echo 'make check-dashboard  every query of the Grafana dashboard and every alert, by a Prometheus; needs root'
-	@echo 'make check-page  the search on the status page with Chromium: keyboard only, and as wide as a telephone'
+	@echo 'make check-page  the status page with Chromium: search by keyboard, axe, clicks, refresh, as wide as a telephone'
 	@echo 'make bench    CPU per query beside a minimal relay in C and other forwarders, and how long plans of'
 	@echo '              1,000 hosts take (BENCH=--network: that alone); BENCH=--help for options'
 	@echo 'make bench-names  how long who-has and a walk of service ranges take, and what clients notice of the walk'
@@ -155,9 +155,13 @@ test: check-swift test-packages
 check-dashboard: check-swift dashboard-packages build
 	python3 Sources/Support/Metrics/check-dashboard.py .build/release/namebridge
 
-# Needs Chromium: make check-page PAGE='--pictures FOLDER'
+# Needs root and Chromium: make check-page PAGE='--pictures FOLDER'; with SCREENSHOTS=--record those of the guides are made anew.
+# The second part has Playwright, axe and Pillow from PyPI.
 check-page: check-swift page-packages build
 	python3 Sources/Support/StatusPage/check-page.py $(PAGE)
+	[ -e .build-page/done ] || { python3 -m venv .build-page && \
+		.build-page/bin/pip --quiet install playwright axe-playwright-python pillow && touch .build-page/done; }
+	.build-page/bin/python Sources/Support/StatusPage/use-page.py .build/release/namebridge $(SCREENSHOTS)
 
 bench: check-swift bench-packages build
 	swift build -c release --product baseline
@@ -294,4 +298,4 @@ try-deb: deb try-deb-packages
 
 clean:
 	rm -rf .build $(STATIC) .build-portable .build-fuzz $(TSAN) $(DEB) $(RPM) $(TARBALL) $(IMAGE) .build-try-deb \
-		.build-try-packages .build-chart $(DOCS)
+		.build-try-packages .build-chart .build-page $(DOCS)

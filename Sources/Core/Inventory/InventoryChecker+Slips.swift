@@ -36,8 +36,9 @@ extension InventoryChecker {
 
     /// A cluster that has neither servers nor addresses.
     private mutating func warnOfNothingKnown(_ cluster: Cluster, at path: InventoryPath) {
-        guard cluster.dns.isEmpty, cluster.pods.isEmpty, cluster.services.isEmpty, cluster.nodes.isEmpty,
-            cluster.follow == nil
+        // Names without servers are an error already.
+        guard cluster.dns.isEmpty, cluster.names.isEmpty, cluster.also.isEmpty, cluster.pods.isEmpty,
+            cluster.services.isEmpty, cluster.nodes.isEmpty, cluster.hosts.isEmpty, cluster.follow == nil
         else { return }
         warn(
             at: path,

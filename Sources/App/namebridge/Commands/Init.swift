@@ -250,8 +250,8 @@ struct Init: ParsableCommand {
         print("  dig @\(listener?.address.description ?? "127.0.0.1")\(port) \(name)")
         guard let reason = draft.listenReason else { return }
         print(reason)
-        if let format = ListenChoice.ofThisHost().format {
-            print("  namebridge net render\(option) --format \(format.rawValue)     # its lines for that")
+        if let format = ListenChoice.ofThisHost().format, let server = draft.listen.first {
+            print("  namebridge net render\(option) --format \(format.rawValue) --server \(server)")
         }
     }
 }
