@@ -60,6 +60,6 @@ extension ServerStatus.LatestAnswer {
         rcode = Mnemonics.rcode(UInt16(clamping: reply.rcode))
         cluster = reply.cluster
         address = reply.address.map { "\($0)" } ?? ""
-        microseconds = reply.microseconds >= 0 ? reply.microseconds : nil
+        microseconds = reply.microseconds
     }
 }

@@ -99,7 +99,7 @@ final class QueryLogWriter: Sendable {
         return fields + [
             ("source", reply.source.word),
             ("rcode", Mnemonics.rcode(UInt16(truncatingIfNeeded: reply.rcode))),
-            ("us", "\(max(0, reply.microseconds))"),
+            ("us", "\(reply.microseconds ?? 0)"),
         ]
     }
 

@@ -163,7 +163,7 @@ struct ReplyDelivery: ~Copyable {
                 sent: sent, cluster: isKnown ? policy.clusterNames[draft.cluster] : "",
                 server: draft.server.map { policy.servers[$0] }, source: draft.source, rcode: rcode,
                 address: address, innerAddress: address.flatMap { policy.innerAddress(of: $0)?.address },
-                microseconds: draft.microseconds ?? -1))
+                microseconds: draft.microseconds))
     }
 }
 

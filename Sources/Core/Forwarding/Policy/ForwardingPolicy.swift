@@ -39,9 +39,9 @@ package final class ForwardingPolicy: Sendable {
     package struct ViewPolicy: Sendable {
         /// The view's name.
         package let name: String
-        /// For each suffix that clusters share the index of its target; -1 if no cluster answers it for
+        /// For each suffix that clusters share the index of its target; nil if no cluster answers it for
         /// these clients.
-        var sharedTargets: [Int]
+        var sharedTargets: [Int?]
         /// The groups whose inner addresses these clients see.
         let inside: Set<Int>
         /// What these clients may ask; nil: everything.
@@ -223,8 +223,7 @@ package final class ForwardingPolicy: Sendable {
             return .answer(
                 .refused(ExtendedError(.notAuthoritative, "cluster \(cluster) has no dns servers")))
         case .shared(let index):
-            let target = views[view].sharedTargets[index]
-            guard target >= 0 else {
+            guard let target = views[view].sharedTargets[index] else {
                 // The usual text gives another cluster's name as an example.
                 return .answer(.refused(views[view].access == nil ? sharedRefusals[index] : Refusals.view))
             }

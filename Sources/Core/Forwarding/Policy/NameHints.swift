@@ -123,7 +123,7 @@ package struct NameHints: Sendable {
     /// all, the one that clusters share. Nil if several begin so.
     private func completed(_ tail: [[UInt8]]) -> [[UInt8]]? {
         guard !tail.isEmpty else {
-            let shared = policy.views[view].sharedTargets.first { $0 >= 0 }.map { policy.targets[$0] }
+            let shared = policy.views[view].sharedTargets.compactMap(\.self).first.map { policy.targets[$0] }
             return shared?.kind == .bareDomain ? shared.map { Self.folded($0.mapping.outer) } : nil
         }
         var longer: Set<[[UInt8]]> = []
@@ -172,7 +172,7 @@ package struct NameHints: Sendable {
             count += 1
             visit(target.mapping.outer)
         }
-        for target in policy.views[view].sharedTargets where target >= 0 {
+        for target in policy.views[view].sharedTargets.compactMap(\.self) {
             visit(policy.targets[target].mapping.outer)
         }
     }

@@ -207,13 +207,13 @@ struct PolicyBuilder {
         return view
     }
 
-    /// The index of the target of a shared suffix; -1 if there are no members.
+    /// The index of the target of a shared suffix; nil if there are no members.
     ///
     /// - Parameters:
     ///   - members: The groups that answer, in this order.
     ///   - inside: The groups whose addresses stay.
-    private mutating func sharedTarget(_ shared: SharedSuffix, _ members: [Int], _ inside: Set<Int>) -> Int {
-        guard let first = members.first, let domain = groups[first].domain else { return -1 }
+    private mutating func sharedTarget(_ shared: SharedSuffix, _ members: [Int], _ inside: Set<Int>) -> Int? {
+        guard let first = members.first, let domain = groups[first].domain else { return nil }
         var plan = RouteTarget.Plan(
             groups: members, mapping: NameMapping(inner: domain, outer: shared.name),
             addressMaps: members.map { inside.contains($0) ? PrefixMap() : groups[$0].addressMap },

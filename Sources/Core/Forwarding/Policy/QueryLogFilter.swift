@@ -27,8 +27,8 @@ package struct LoggedReply: Hashable, Sendable {
     package var address: IPAddress?
     /// What it stands for inside of its cluster, if it is an outer one.
     package var innerAddress: IPAddress?
-    /// From the question to the reply; -1: it was answered at once.
-    package var microseconds: Int
+    /// From the question to the reply; nil: it was answered at once.
+    package var microseconds: Int?
 }
 
 /// Which replies are logged.

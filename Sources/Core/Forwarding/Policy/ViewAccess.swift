@@ -34,8 +34,8 @@ struct ViewAccess: Sendable {
         guard let namespaces else { return true }
         let end = Question.nameStart + suffixStart
         var position = Question.nameStart
-        var last = -1
-        var namespace = -1
+        var last: Int?
+        var namespace: Int?
         var count = 0
         while position < end {  // a checked name: each label is at least two octets
             namespace = last
@@ -43,13 +43,14 @@ struct ViewAccess: Sendable {
             count += 1
             position += 1 + Int(message[position])
         }
-        guard last >= 0 else { return true }
+        guard let last else { return true }
         if Self.isLabel("svc", message, start: last) || Self.isLabel("pod", message, start: last) {
-            return namespace < 0 || namespaces.contains { Self.isLabel($0, message, start: namespace) }
+            guard let namespace else { return true }
+            return namespaces.contains { Self.isLabel($0, message, start: namespace) }
         }
         if count == 1 { return Self.ownNames.contains { Self.isLabel($0, message, start: last) } }
-        return count == 2 && Self.isLabel("dns", message, start: last)
-            && Self.isLabel("ns", message, start: namespace)
+        guard count == 2, let namespace else { return false }
+        return Self.isLabel("dns", message, start: last) && Self.isLabel("ns", message, start: namespace)
     }
 
     /// The cluster's names at its apex besides `svc` and `pod`.
